@@ -1,0 +1,34 @@
+"""Encrypted images for any ASGI application; start with Pixstore, and PixstoreApp or PixstoreMiddleware."""
+
+from .app import PayloadResponse, PixstoreApp
+from .errors import (
+    ConfigError,
+    ImageNotFound,
+    InvalidImage,
+    PixstoreError,
+    StoreError,
+    WireError,
+    WireState,
+)
+from .middleware import PixstoreMiddleware
+from .payload import Payload
+from .pixstore import Pixstore
+from .records import ImageRecord
+from .wire import decode_payload
+
+__all__ = [
+    "ConfigError",
+    "ImageNotFound",
+    "ImageRecord",
+    "InvalidImage",
+    "Payload",
+    "PayloadResponse",
+    "Pixstore",
+    "PixstoreApp",
+    "PixstoreError",
+    "PixstoreMiddleware",
+    "StoreError",
+    "WireError",
+    "WireState",
+    "decode_payload",
+]

@@ -1,0 +1,131 @@
+"""HTTP in and out as plain values: an ASGI scope becomes request values, a payload becomes status and headers."""
+
+from collections.abc import MutableMapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .errors import ConfigError, WireState
+
+Scope = MutableMapping[str, Any]
+RawHeaders = list[tuple[bytes, bytes]]
+
+RESERVED_PREFIX = "/-/"
+CLIENT_PREFIX = "/-/client"
+ALLOWED_METHODS = ("GET", "HEAD", "OPTIONS")
+
+_STATUS_WITHOUT_ID = 400
+_PREFLIGHT_HEADERS: RawHeaders = [
+    (b"access-control-allow-methods", b"GET, HEAD, OPTIONS"),
+    (b"access-control-allow-headers", b"authorization, content-type, x-pixstore-proof, x-pixstore-token"),
+    (b"access-control-max-age", b"600"),
+]
+_PAYLOAD_HEADERS: RawHeaders = [
+    (b"content-type", b"application/octet-stream"),
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+    # Without it a host's compressing middleware would spend its time on ciphertext.
+    (b"content-encoding", b"identity"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+]
+CLIENT_HEADERS: RawHeaders = [
+    (b"access-control-allow-origin", b"*"),  # modules are always fetched with CORS, and the client is no secret
+    (b"cache-control", b"no-cache"),
+    (b"cross-origin-resource-policy", b"cross-origin"),
+    (b"x-content-type-options", b"nosniff"),
+]
+"""Headers of the browser client's files."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRequest:
+    """What one request asks for; a header that is repeated counts as malformed: token "" or proof "repeated"."""
+
+    image_id: str
+    token: str | None
+    proof: str | None
+
+
+def route_path(scope: Scope) -> str:
+    """Return the decoded path below the mount: with its leading slash, or empty at the mount itself.
+
+    That is `path` minus `root_path`; else minus the part of `root_path` that mounting added, for behind a proxy that
+    strips a prefix the path lacks the server's own root path (Starlette's `app_root_path`); else the whole path.
+    """
+    path: str = scope["path"]
+    root: str = scope.get("root_path", "")
+    mounted = root.removeprefix(scope.get("app_root_path", ""))
+    for prefix in (root, mounted):
+        if prefix and (path == prefix or path.startswith(prefix + "/")):
+            return path[len(prefix) :]
+    return path
+
+
+def read_request(scope: Scope, path: str) -> ImageRequest:
+    """Read image id, token and proof from the path below the mount and the headers."""
+    tokens, proofs = _header_values(scope, b"x-pixstore-token"), _header_values(scope, b"x-pixstore-proof")
+    return ImageRequest(
+        image_id=path.removeprefix("/"),
+        token=_single(tokens, repeated=""),
+        proof=_single(proofs, repeated="repeated"),
+    )
+
+
+def payload_head(state: WireState, size: int, *, has_id: bool = True) -> tuple[int, RawHeaders]:
+    """Return status and headers of a wire payload of `size` bytes: 200, or 400 for a request without an id."""
+    status = 200 if has_id else _STATUS_WITHOUT_ID
+    length, name = str(size).encode(), state.label.encode()
+    return status, [*_PAYLOAD_HEADERS, (b"content-length", length), (b"x-pixstore-state", name)]
+
+
+class CrossOrigin:
+    """Which origins may read responses: ("*",) for all without credentials, a list, or None for no headers at all.
+
+    Raises ConfigError for anything that is not an origin: the header is compared as a whole, never as a pattern.
+    """
+
+    def __init__(self, allow_origins: Sequence[str] | None) -> None:
+        self._origins = None if allow_origins is None else _checked_origins(allow_origins)
+
+    def headers(self, scope: Scope) -> RawHeaders:
+        """Return the response headers for this request's origin."""
+        if self._origins is None:
+            return []
+        if b"*" in self._origins:
+            return [(b"access-control-allow-origin", b"*"), (b"access-control-expose-headers", b"x-pixstore-state")]
+        vary = (b"vary", b"Origin")
+        origin = _single(_header_values(scope, b"origin"), repeated="")
+        if origin is None or origin.encode("latin-1") not in self._origins:
+            return [vary]
+        return [
+            vary,
+            (b"access-control-allow-origin", origin.encode("latin-1")),
+            (b"access-control-allow-credentials", b"true"),
+            (b"access-control-expose-headers", b"x-pixstore-state"),
+        ]
+
+    def preflight_headers(self, scope: Scope) -> RawHeaders:
+        """Return the headers that answer an OPTIONS request."""
+        return [] if self._origins is None else [*self.headers(scope), *_PREFLIGHT_HEADERS]
+
+
+def _checked_origins(allow_origins: Sequence[str]) -> frozenset[bytes]:
+    origins = [allow_origins] if isinstance(allow_origins, str) else list(allow_origins)
+    well_formed = all(
+        origin == "*" or (origin.startswith(("https://", "http://")) and origin.count("/") == 2) for origin in origins
+    )
+    if isinstance(allow_origins, str) or not well_formed or ("*" in origins and len(origins) > 1):
+        raise ConfigError(
+            'allow_origins must be ("*",), a list of origins such as "https://app.example", or None; '
+            '"null" stands for any sandboxed page and is never allowed'
+        )
+    return frozenset(origin.encode("ascii") for origin in origins)
+
+
+def _header_values(scope: Scope, name: bytes) -> list[bytes]:
+    return [value for key, value in scope["headers"] if key == name]
+
+
+def _single(values: list[bytes], *, repeated: str) -> str | None:
+    if len(values) > 1:
+        return repeated
+    return values[0].decode("latin-1") if values else None

@@ -1,0 +1,224 @@
+"""PixstoreApp, the mountable ASGI app, PayloadResponse, and the loop that sends a payload."""
+
+import inspect
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+
+import anyio
+from starlette.background import BackgroundTask
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Message, Receive, Scope, Send
+
+from . import _http
+from .client_files import client_directory
+from .errors import ConfigError, StoreError, WireState
+from .lifespan import run_lifespan
+from .payload import Payload
+from .pixstore import Pixstore
+
+_log = logging.getLogger("pixstore_asgi")
+
+Authorize = Callable[[Scope, str], bool | Awaitable[bool]]
+
+SEND_TIMEOUT_S = 30.0
+MAX_STREAM_S = 300.0
+
+
+class PixstoreApp:
+    """Serves the images of one Pixstore; mount it anywhere, as often as you like.
+
+    GET and HEAD of `/{image id}` answer with a wire payload, `/-/client/` serves the browser client.
+
+    allow_origins: ("*",), a list of exact origins (their pages may send credentials), or None: CORS is the host's.
+    authorize: called with the ASGI scope and the image id after the proof was checked, plain or async; only True lets
+        the request pass, anything else is 403.
+    allow_unproven: must be True for a Pixstore with proof_window_ms=-1, which anybody may then read.
+    send_timeout_s, max_stream_s: a client that takes longer for one piece, or for all, is cut off; in seconds.
+
+    Raises ConfigError for an option that can't work.
+    """
+
+    def __init__(
+        self,
+        pixstore: Pixstore,
+        *,
+        allow_origins: Sequence[str] | None = ("*",),
+        authorize: Authorize | None = None,
+        allow_unproven: bool = False,
+        send_timeout_s: float = SEND_TIMEOUT_S,
+        max_stream_s: float = MAX_STREAM_S,
+    ) -> None:
+        if not pixstore.checks_proofs and not allow_unproven:
+            raise ConfigError(
+                "this Pixstore checks no proofs (proof_window_ms=-1): anybody could read every image whose id they "
+                "know; pass allow_unproven=True if that is meant"
+            )
+        self._pixstore = pixstore
+        self._cross_origin = _http.CrossOrigin(allow_origins)
+        self._authorize = authorize
+        self._delivery = _Delivery(send_timeout_s, max_stream_s)
+        self._client_files = StaticFiles(directory=client_directory())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await run_lifespan(self._pixstore, scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1000, "reason": "images are served over HTTP"})
+        elif scope["type"] == "http":
+            await self._serve(scope, receive, send)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = _http.route_path(scope)
+        if scope["method"] not in _http.ALLOWED_METHODS:
+            allow = (b"allow", ", ".join(_http.ALLOWED_METHODS).encode())
+            await self._refuse(405, scope, send, allow)
+        elif scope["method"] == "OPTIONS":
+            await _send_empty(204, self._cross_origin.preflight_headers(scope), send)
+        elif path.startswith(_http.CLIENT_PREFIX + "/"):
+            await self._serve_client(path.removeprefix(_http.CLIENT_PREFIX), scope, receive, send)
+        elif path.startswith(_http.RESERVED_PREFIX):
+            await self._refuse(404, scope, send)
+        else:
+            await self._serve_image(_http.read_request(scope, path), scope, receive, send)
+
+    async def _serve_image(self, request: _http.ImageRequest, scope: Scope, receive: Receive, send: Send) -> None:
+        payload = await self._answer(request, scope)
+        if payload is None:
+            await self._refuse(403, scope, send)
+            return
+        status, headers = _http.payload_head(payload.state, payload.size, has_id=bool(request.image_id))
+        headers += self._cross_origin.headers(scope)
+        await self._delivery(payload, status, headers, scope, receive, send)
+
+    async def _answer(self, request: _http.ImageRequest, scope: Scope) -> Payload | None:
+        """Decide on a request; None is for one that `authorize` refused."""
+        image_id, token = request.image_id, request.token
+        try:
+            refusal = await self._pixstore.check_request(image_id, token=token, proof=request.proof)
+            if refusal is None and not await self._is_authorized(scope, image_id):
+                return None
+        except Exception:  # whatever the application's own code raises
+            _log.exception("a request for image %r could not be checked", image_id)
+            refusal = WireState.INTERNAL_ERROR
+        if refusal is not None:
+            return Payload(refusal)
+        return await self._pixstore.load_payload(image_id, token=token, body=scope["method"] == "GET")
+
+    async def _is_authorized(self, scope: Scope, image_id: str) -> bool:
+        if self._authorize is None:
+            return True
+        answer = self._authorize(scope, image_id)
+        return (await answer if inspect.isawaitable(answer) else answer) is True
+
+    async def _serve_client(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_public(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message["headers"], *_http.CLIENT_HEADERS]}
+            await send(message)
+
+        try:
+            await self._client_files({**scope, "path": path, "root_path": ""}, receive, send_public)
+        except HTTPException as error:
+            await self._refuse(error.status_code, scope, send)
+
+    async def _refuse(self, status: int, scope: Scope, send: Send, *headers: tuple[bytes, bytes]) -> None:
+        fixed = [(b"content-length", b"0"), (b"cache-control", b"no-store")]
+        await _send_empty(status, [*fixed, *headers, *self._cross_origin.headers(scope)], send)
+
+
+class PayloadResponse(Response):
+    """A payload as a response of the application's own endpoint, in Starlette, FastAPI and what builds on them.
+
+    It closes the payload however the request ends. Cross-origin headers are the application's affair here.
+    send_timeout_s, max_stream_s: as PixstoreApp's, in seconds.
+    """
+
+    def __init__(
+        self,
+        payload: Payload,
+        *,
+        background: BackgroundTask | None = None,
+        send_timeout_s: float = SEND_TIMEOUT_S,
+        max_stream_s: float = MAX_STREAM_S,
+    ) -> None:
+        self.status_code, self.raw_headers = _http.payload_head(payload.state, payload.size)
+        self.background = background
+        self._payload = payload
+        self._delivery = _Delivery(send_timeout_s, max_stream_s)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._delivery(self._payload, self.status_code, self.raw_headers, scope, receive, send)
+        if self.background is not None:
+            await self.background()
+
+
+class _Delivery:
+    """Sends payloads, one piece per send, and ends: complete, or cut short of Content-Length."""
+
+    def __init__(self, send_timeout_s: float, max_stream_s: float) -> None:
+        if send_timeout_s <= 0 or max_stream_s <= 0:
+            raise ConfigError("send_timeout_s and max_stream_s must be above 0 seconds")
+        self._send_timeout_s = send_timeout_s
+        self._max_stream_s = max_stream_s
+
+    async def __call__(
+        self, payload: Payload, status: int, headers: _http.RawHeaders, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        async with payload:
+            await send({"type": "http.response.start", "status": status, "headers": headers})
+            if scope["method"] == "HEAD":
+                await send({"type": "http.response.body"})
+                return
+            with anyio.move_on_after(self._max_stream_s) as limit:
+                await self._send_watched(payload, receive, send)
+            if limit.cancelled_caught:
+                _log.info("an image was cut off: not sent within max_stream_s, %s s", self._max_stream_s)
+
+    async def _send_watched(self, payload: Payload, receive: Receive, send: Send) -> None:
+        first = await self._next_piece(payload)
+        if len(first) == payload.size:
+            await self._send_piece(first, send, is_last=True)
+            return
+        # A client that is gone is noticed here; some servers take what is sent to it without a word.
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_cancel_on_disconnect, receive, tasks.cancel_scope)
+            await self._send_all(first, payload, send)
+            tasks.cancel_scope.cancel()
+
+    async def _send_all(self, piece: bytes, payload: Payload, send: Send) -> None:
+        left = payload.size
+        while piece:
+            left -= len(piece)
+            if not await self._send_piece(piece, send, is_last=left == 0):
+                return
+            piece = await self._next_piece(payload)
+
+    async def _send_piece(self, piece: bytes, send: Send, *, is_last: bool) -> bool:
+        with anyio.move_on_after(self._send_timeout_s) as limit:
+            try:
+                await send({"type": "http.response.body", "body": piece, "more_body": not is_last})
+            except OSError:  # the client is gone (ASGI 2.4)
+                return False
+        if limit.cancelled_caught:
+            _log.info("an image was cut off: the client took nothing for send_timeout_s, %s s", self._send_timeout_s)
+        return not limit.cancelled_caught
+
+    async def _next_piece(self, payload: Payload) -> bytes:
+        try:
+            return await anext(payload, b"")
+        except StoreError as error:
+            _log.error("an image was cut off: %s", error)
+            return b""
+
+
+async def _cancel_on_disconnect(receive: Receive, scope: anyio.CancelScope) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    scope.cancel()
+
+
+async def _send_empty(status: int, headers: _http.RawHeaders, send: Send) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body"})

@@ -1,0 +1,17 @@
+"""Where the browser client's files are: inside an installed package, or beside it in a source checkout."""
+
+from pathlib import Path
+
+from .errors import ConfigError
+
+
+def client_directory() -> Path:
+    """Return the folder of the browser client's ES modules; its entry is index.js.
+
+    Raises ConfigError where it is missing.
+    """
+    package = Path(__file__).parent
+    for directory in (package / "_client", package.parent / "js_client" / "src"):
+        if (directory / "index.js").is_file():
+            return directory
+    raise ConfigError("the browser client's files are missing from the installation: install pixstore-asgi again")

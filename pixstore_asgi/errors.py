@@ -1,0 +1,102 @@
+"""The one error tree, and WireState, the vocabulary of outcomes.
+
+Every error that leaves this package is a PixstoreError. Its text says what was wrong and what to do; it never holds a
+key, a proof or image bytes.
+"""
+
+from enum import IntEnum
+
+
+class WireState(IntEnum):
+    """First byte of every wire payload: how a request ended (README, "The wire payload")."""
+
+    SUCCESS = 0
+    UPDATED = 1
+    NOT_FOUND = 2
+    MISSING_ID = 3
+    MISSING_PROOF = 4
+    INVALID_PROOF = 5
+    INTERNAL_ERROR = 6
+
+    @property
+    def label(self) -> str:
+        """The state's name as the protocol spells it, e.g. "InvalidProof"."""
+        return "".join(word.capitalize() for word in self.name.split("_")).replace("Id", "ID")
+
+
+class PixstoreError(Exception):
+    """Root of every error this package raises."""
+
+
+class ConfigError(PixstoreError, ValueError):
+    """An option has a value that can't work; the text names the option and what it takes."""
+
+
+class SecretError(ConfigError):
+    """A secret is missing, too short, not the one the store was written with, or kept in an unsafe file."""
+
+
+class InputError(PixstoreError, ValueError):
+    """An argument of a call can't be used: a malformed image id or directory, data of an unknown kind."""
+
+
+class InvalidImage(PixstoreError, ValueError):
+    """The bytes are empty, truncated or of no listed image format. Nothing was stored."""
+
+
+class ImageTooLarge(InvalidImage):
+    """The image is longer than `max_image_bytes`. Nothing was stored."""
+
+
+class ImageNotFound(PixstoreError, LookupError):
+    """There is no image under this id."""
+
+
+class RecordError(PixstoreError, ValueError):
+    """A value is no image record; `reason` is one of shape, id, token, key, iv, tag, proof."""
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class WireError(PixstoreError, ValueError):
+    """Bytes are no wire payload.
+
+    `reason` is one of empty, unknown-state, truncated, no-ciphertext, trailing-bytes, token-range.
+    """
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class ProofError(PixstoreError):
+    """A proof is refused.
+
+    `reason` is one of not-canonical, version, unknown-key, expired, not-yet-valid, epoch, mac.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the proof is refused: {reason}")
+        self.reason = reason
+
+
+class IntegrityError(PixstoreError):
+    """Stored or received bytes fail authentication; `reason`: unknown-key, wrap, tag, format-byte or no-image."""
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class StoreError(PixstoreError):
+    """The store can't do what was asked: unreadable, read-only, damaged, closed or of another program."""
+
+
+class StoreBusy(StoreError):
+    """Another process held the store's write lock for too long; the operation did nothing and can be repeated."""
+
+
+class StoreConflict(StoreError):
+    """The image was not in the state that the write expected; the write did nothing."""

@@ -1,0 +1,74 @@
+"""A key file beside a SQLite database: the secret of an installation that was given none.
+
+It protects a copied database, not a copied folder.
+"""
+
+import os
+import secrets
+import stat
+import tempfile
+from pathlib import Path
+
+from .errors import SecretError
+
+
+def create_key_file(path: Path) -> str:
+    """Make the key file at `path`, mode 0600, unless there is one; return the secret it then holds.
+
+    However many processes do so at once, all return the same secret. Raises SecretError.
+    """
+    if not path.exists():
+        try:
+            _write_once(path, secrets.token_urlsafe(32))
+        except OSError as error:
+            raise SecretError(
+                f"the key file {path} can't be made ({error.strerror}): set PIXSTORE_SECRET instead"
+            ) from error
+    return read_key_file(path)
+
+
+def read_key_file(path: Path) -> str:
+    """Return the secret in the key file at `path`.
+
+    Raises SecretError where the file is missing, unreadable, or readable by anyone but its owner.
+    """
+    try:
+        # No following of links: whoever may place one there must not choose which file is the secret.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+    except FileNotFoundError:
+        raise SecretError(
+            f"the secret is missing: the database was written with one, and {path} is not there; "
+            "bring that file back, or set PIXSTORE_SECRET to the secret"
+        ) from None
+    except OSError as error:
+        raise SecretError(f"the key file {path} can't be read: {error.strerror}") from error
+    with os.fdopen(descriptor, encoding="utf-8", errors="replace") as file:
+        mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+        if os.name == "posix" and mode & 0o077:
+            raise SecretError(f"the key file {path} can be read by others (mode {mode:04o}): run chmod 600 on it")
+        return file.read(4096).strip()
+
+
+def _write_once(path: Path, secret: str) -> None:
+    # A link to a finished file appears whole or not at all; a rename would replace another process's secret.
+    descriptor, temporary = tempfile.mkstemp(prefix=path.name, dir=path.parent)  # mode 0600
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(secret + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            return
+        _sync_directory(path.parent)
+    finally:
+        os.unlink(temporary)
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

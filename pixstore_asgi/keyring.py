@@ -1,0 +1,89 @@
+"""The key ring: secrets, oldest to newest, and the keys derived from them.
+
+    PRK      HKDF-Extract(SHA-256, salt "pixstore_asgi/1", secret)                    RFC 5869, section 2.2
+    key id   HKDF-Expand(PRK, "pixstore_asgi/1 key id", 4)                            RFC 5869, section 2.3
+    others   HKDF-Expand(PRK, "pixstore_asgi/1 " ‖ purpose, length)
+
+All secrets verify and unwrap; the last one signs and wraps. A new secret is rolled out as [new, old] everywhere, then
+as [old, new].
+"""
+
+import hmac
+from collections.abc import Iterator, Sequence
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+
+from .errors import SecretError
+
+DOMAIN = b"pixstore_asgi/1"
+KEY_ID_BYTES = 4
+MIN_SECRET_BYTES = 32
+MIN_SECRET_CHARACTERS = 43  # 32 random bytes as unpadded base64url
+
+Secret = str | bytes
+
+
+class RingKey:
+    """One secret's derived keys. Holds no secret in its repr."""
+
+    __slots__ = ("_prk", "check_value", "key_id", "wrap_key")
+
+    def __init__(self, secret: bytes) -> None:
+        self._prk = hmac.digest(DOMAIN, secret, "sha256")
+        self.key_id = self.expand(b"key id", KEY_ID_BYTES)
+        self.wrap_key = self.expand(b"wrap", 64)
+        self.check_value = self.key_id + self.expand(b"key check", 12)
+
+    def expand(self, purpose: bytes, length: int) -> bytes:
+        """Derive `length` bytes for one purpose (HKDF-Expand, RFC 5869)."""
+        return HKDFExpand(SHA256(), length, DOMAIN + b" " + purpose).derive(self._prk)
+
+    def __repr__(self) -> str:
+        return f"RingKey({self.key_id.hex()})"
+
+
+class KeyRing:
+    """The keys of one or more secrets, oldest to newest.
+
+    Each secret is at least 32 bytes, or at least 43 characters of text without white space, used undecoded as UTF-8.
+    Raises SecretError for a secret that is too short, has white space in it or is listed twice.
+    """
+
+    def __init__(self, secrets: Secret | Sequence[Secret]) -> None:
+        listed = [secrets] if isinstance(secrets, str | bytes) else list(secrets)
+        if not listed:
+            raise SecretError("the list of secrets is empty; `pixstore-asgi secret` prints one")
+        keys = [RingKey(_checked(secret)) for secret in listed]
+        self._keys = {key.key_id: key for key in keys}
+        if len(self._keys) != len(keys):
+            raise SecretError("a secret is listed twice")
+        self.signing = keys[-1]
+
+    def get(self, key_id: bytes) -> RingKey | None:
+        """Return the key of this 4-byte id, or None."""
+        return self._keys.get(key_id)
+
+    def __iter__(self) -> Iterator[RingKey]:
+        return iter(self._keys.values())
+
+    def __repr__(self) -> str:
+        return f"KeyRing({', '.join(key.key_id.hex() for key in self)})"
+
+
+def _checked(secret: Secret) -> bytes:
+    if isinstance(secret, str):
+        if len(secret) < MIN_SECRET_CHARACTERS:
+            raise SecretError(
+                f"a secret of {len(secret)} characters is too short: {MIN_SECRET_CHARACTERS} random characters are "
+                "the least; `pixstore-asgi secret` prints a good one"
+            )
+        if any(character.isspace() for character in secret):
+            raise SecretError("a secret has no white space in it; strip it, and pass several secrets as a list")
+        return secret.encode()
+    if len(secret) < MIN_SECRET_BYTES:
+        raise SecretError(
+            f"a secret of {len(secret)} bytes is too short: {MIN_SECRET_BYTES} random bytes are the least; "
+            "`pixstore-asgi secret` prints a good one"
+        )
+    return bytes(secret)

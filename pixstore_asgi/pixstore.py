@@ -1,0 +1,330 @@
+"""Pixstore: what an application calls to save, update, delete and hand out encrypted images."""
+
+import asyncio
+import logging
+import os
+import secrets
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Self
+
+import anyio
+
+from . import proof as proofs
+from .cipher import VERSION_BYTES, unwrap_key, wrap_key
+from .errors import (
+    ConfigError,
+    ImageNotFound,
+    InputError,
+    PixstoreError,
+    ProofError,
+    StoreConflict,
+    StoreError,
+    WireState,
+)
+from .formats import check_formats
+from .keyring import KeyRing, Secret
+from .keysource import find_ring
+from .payload import Payload, load
+from .records import IV_BYTES, KEY_BYTES, ImageRecord, StoredImage, is_directory, is_image_id, parse_token
+from .store.base import CHUNK_BYTES, Expect, Expected, running_loop, wall_clock_ms
+from .store.connect import StoreTarget, connect
+from .upload import ImageData, SealedUpload
+
+_log = logging.getLogger("pixstore_asgi")
+
+UNPROVEN = -1
+"""The value of `proof_window_ms` that turns proof checks off."""
+
+_MAX_IMAGE_BYTES = (CHUNK_BYTES << 16) - 1
+
+
+class Pixstore:
+    """Encrypted images in one store, and the records and proofs that let a page read them.
+
+    store: a path, a URL (sqlite:///…) or an ImageStore.
+    secret: at least 43 characters of text or 32 bytes, or a list of them, oldest to newest; all verify, the last signs.
+        Default: the environment variable PIXSTORE_SECRET (several separated by white space), else a key file beside
+        the SQLite database, made together with it.
+    proof_window_ms: a proof lives one to two of these, in milliseconds; -1 turns checks off for `open_payload`.
+    bind_token: whether a proof is good for its record's version alone.
+    image_formats: which of png, webp, jpg, jpeg, gif and avif are accepted.
+    max_image_bytes: the longest image accepted.
+
+    The constructor does no I/O: the store opens with `open`, `async with`, `lifespan` or on first use. Raises
+    ConfigError for an option that can't work; every method raises PixstoreErrors only.
+    """
+
+    def __init__(
+        self,
+        store: StoreTarget = "pixstore.db",
+        *,
+        secret: Secret | Sequence[Secret] | None = None,
+        proof_window_ms: int = 20_000,
+        bind_token: bool = True,
+        image_formats: Sequence[str] = ("png", "webp", "jpg", "jpeg"),
+        max_image_bytes: int = 32 * 1024 * 1024,
+    ) -> None:
+        self._store = connect(store)
+        self._given_ring = None if secret is None else KeyRing(secret)
+        self.checks_proofs = _checked_window(proof_window_ms) != UNPROVEN
+        self._terms = proofs.ProofTerms(window_ms=proof_window_ms if self.checks_proofs else 20_000)
+        self._bind_token = bind_token
+        self._formats = check_formats(image_formats)
+        if not 1 <= max_image_bytes <= _MAX_IMAGE_BYTES:
+            raise ConfigError(f"max_image_bytes must be from 1 to {_MAX_IMAGE_BYTES}")
+        self._max_image_bytes = max_image_bytes
+        self._clock_ms = wall_clock_ms
+        self._ring: KeyRing | None = None
+        self._opens = 0
+        self._was_closed = False
+        self._opening: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
+
+    # Life
+
+    async def open(self) -> None:
+        """Open the store; every `open` wants its `close`. Raises SecretError or StoreError."""
+        self._opens += 1
+        try:
+            await self._start()
+        except BaseException:
+            self._opens -= 1
+            raise
+
+    async def close(self) -> None:
+        """Take one `open` back; the last one closes the store, and only `open` opens it again."""
+        if self._opens > 1:
+            self._opens -= 1
+            return
+        self._opens = 0
+        async with self._lock():
+            self._was_closed = True
+            self._ring = None
+            await self._store.close()
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    @asynccontextmanager
+    async def lifespan(self, app: object = None) -> AsyncIterator[None]:
+        """Hold the store open for an application's life: `Starlette(lifespan=pix.lifespan)`."""
+        async with self:
+            yield
+
+    # Writing
+
+    async def save_image(self, data: ImageData, *, directory: str | None = None) -> ImageRecord:
+        """Encrypt and store a new image and return its record.
+
+        data: bytes, an async iterator of bytes, or anything with an async `read(n)`. directory: 1 to 64 of
+        `[A-Za-z0-9_-]`, becomes the part of the id before the colon. Raises InvalidImage, ImageTooLarge, InputError
+        or StoreError; then nothing is stored.
+        """
+        return await self._write(_new_id(directory), data, Expect.ABSENT)
+
+    async def save_image_from_file(self, path: str | os.PathLike[str], *, directory: str | None = None) -> ImageRecord:
+        """Store the image in a file; as `save_image`. Raises InputError where the file can't be read."""
+        image_id = _new_id(directory)
+        return await self._write(image_id, _read_file(path), Expect.ABSENT)
+
+    async def update_image(self, image_id: str, data: ImageData) -> ImageRecord:
+        """Replace an image and return its new record, with a higher token and a new key.
+
+        Readers see the old or the new version, never a mixture; when several update at once, the last one stays.
+        Raises ImageNotFound, and what `save_image` raises; then the old image stays as it was.
+        """
+        if not await self.image_exists(image_id):
+            raise _not_found(image_id)
+        return await self._write(image_id, data, Expect.PRESENT)
+
+    async def update_image_from_file(self, image_id: str, path: str | os.PathLike[str]) -> ImageRecord:
+        """Replace an image by the one in a file; as `update_image`."""
+        return await self.update_image(image_id, _read_file(path))
+
+    async def delete_image(self, image_id: str) -> bool:
+        """Delete an image and tell whether there was one. Its key is gone at once; its id keeps its last token."""
+        await self._opened()
+        return _is_known(image_id) and await self._store.delete(image_id)
+
+    # Reading
+
+    async def image_exists(self, image_id: str) -> bool:
+        """Tell whether there is an image under this id."""
+        await self._opened()
+        return _is_known(image_id) and await self._store.get(image_id) is not None
+
+    async def get_image_record(self, image_id: str) -> ImageRecord | None:
+        """Return a fresh record of an image, or None. Its proof is good for one to two windows from now."""
+        ring = await self._opened()
+        image = await self._store.get(image_id) if _is_known(image_id) else None
+        return self._record(ring, image, unwrap_key(ring, image.id, image.meta)) if image else None
+
+    async def get_image_records(self, image_ids: Iterable[str]) -> dict[str, ImageRecord]:
+        """Return fresh records of the images that exist among these ids, by id, read in one query."""
+        ring = await self._opened()
+        images = await self._store.get_many([image_id for image_id in image_ids if _is_known(image_id)])
+        return {
+            image.id: self._record(ring, image, unwrap_key(ring, image.id, image.meta)) for image in images.values()
+        }
+
+    async def open_payload(
+        self, image_id: str | None, *, token: int | str | None = None, proof: str | None = None
+    ) -> Payload:
+        """Answer one image request, for an endpoint of the application's own: read the payload or close it.
+
+        token: the request's token, as an integer or as the header's text. proof: the record's statelessProof. Never
+        raises for what a client sent or for a failing store: the payload's state tells (README, "The wire payload").
+        """
+        try:
+            refusal = await self.check_request(image_id, token=token, proof=proof)
+        except PixstoreError as error:
+            _log.error("image %s can't be served: %s", image_id, error)
+            refusal = WireState.INTERNAL_ERROR
+        if refusal is not None or image_id is None:
+            return Payload(refusal or WireState.MISSING_ID)
+        return await self.load_payload(image_id, token=token)
+
+    async def check_request(
+        self, image_id: str | None, *, token: int | str | None, proof: str | None
+    ) -> WireState | None:
+        """Return the state that refuses a request, or None where its proof is good; the first half of `open_payload`.
+
+        Checks the id, then that there is a proof, then the proof; no image is looked up.
+        """
+        if not image_id:
+            return WireState.MISSING_ID
+        if self.checks_proofs and not proof:
+            return WireState.MISSING_PROOF
+        if not _is_known(image_id):
+            return WireState.INVALID_PROOF
+        ring = await self._opened()
+        if self.checks_proofs and not self._is_proven(ring, image_id, _as_token(token), proof or ""):
+            return WireState.INVALID_PROOF
+        return None
+
+    async def load_payload(self, image_id: str, *, token: int | str | None, body: bool = True) -> Payload:
+        """Return the payload of an image whose request was checked; the second half of `open_payload`.
+
+        body=False leaves out head and ciphertext (a HEAD request); size and state are the same.
+        """
+        try:
+            return await load(self._store, await self._opened(), image_id, _as_token(token), body=body)
+        except PixstoreError as error:
+            _log.error("image %s can't be served: %s", image_id, error)
+            return Payload(WireState.INTERNAL_ERROR)
+
+    async def _start(self) -> None:
+        async with self._lock():
+            if self._ring is None:
+                self._ring = await self._open_store()
+                self._was_closed = False
+
+    async def _opened(self) -> KeyRing:
+        if self._ring is None:
+            if self._was_closed:
+                raise StoreError("this Pixstore was closed: open it again first")
+            await self._start()
+        assert self._ring is not None
+        return self._ring
+
+    def _lock(self) -> asyncio.Lock:
+        # One lock per event loop: a lock that a loop left locked must not stop the next one.
+        loop = running_loop()
+        if self._opening is None or self._opening[0] is not loop:
+            self._opening = loop, asyncio.Lock()
+        return self._opening[1]
+
+    async def _open_store(self) -> KeyRing:
+        if not self.checks_proofs:
+            _log.warning("proof_window_ms=-1: open_payload serves images without checking proofs")
+        await self._store.open()
+        try:
+            return await find_ring(self._store, self._given_ring)
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await self._store.close()
+            raise
+
+    async def _write(self, image_id: str, data: ImageData, expect: Expected) -> ImageRecord:
+        ring = await self._opened()
+        key = secrets.token_bytes(KEY_BYTES)
+        upload = SealedUpload(data, self._formats, self._max_image_bytes, key, secrets.token_bytes(IV_BYTES))
+        async with await self._store.begin_write(image_id) as writer:
+            async for ciphertext in upload:
+                await writer.write(ciphertext)
+            meta = wrap_key(ring, key, image_id, upload.meta(secrets.token_bytes(VERSION_BYTES)))
+            try:
+                image = await writer.commit(meta, expect=expect)
+            except StoreConflict:
+                if expect is Expect.PRESENT:
+                    raise _not_found(image_id) from None
+                raise
+        return self._record(ring, image, key)
+
+    def _record(self, ring: KeyRing, image: StoredImage, key: bytes) -> ImageRecord:
+        now_ms = self._clock_ms()
+        bound = image.token if self._bind_token else 0
+        return ImageRecord.create(
+            id=image.id,
+            token=image.token,
+            key=key,
+            iv=image.meta.iv,
+            tag=image.meta.tag,
+            proof=proofs.issue(ring, self._terms, image_id=image.id, token=bound, now_ms=now_ms),
+            proof_expires_at=proofs.expires_at_ms(self._terms, now_ms) if self.checks_proofs else None,
+        )
+
+    def _is_proven(self, ring: KeyRing, image_id: str, token: int | None, proof: str) -> bool:
+        if self._bind_token and token is None:
+            return False
+        bound = token if self._bind_token and token is not None else 0
+        try:
+            proofs.verify(ring, self._terms, proof, image_id=image_id, token=bound, now_ms=self._clock_ms())
+        except ProofError:
+            return False
+        return True
+
+
+def _new_id(directory: str | None) -> str:
+    name = secrets.token_urlsafe(16)
+    if directory is None:
+        return name
+    if not isinstance(directory, str) or not is_directory(directory):
+        raise InputError("directory must be 1 to 64 letters, digits, `_` or `-`")
+    return f"{directory}:{name}"
+
+
+def _is_known(image_id: str) -> bool:
+    if not isinstance(image_id, str):
+        raise InputError(f"an image id is a str, not {type(image_id).__name__}")
+    return is_image_id(image_id)
+
+
+def _as_token(token: int | str | None) -> int | None:
+    return parse_token(str(token)) if token is not None else None
+
+
+def _not_found(image_id: str) -> ImageNotFound:
+    return ImageNotFound(f"there is no image {image_id!r}: save it first")
+
+
+def _checked_window(window_ms: int) -> int:
+    if isinstance(window_ms, bool) or not isinstance(window_ms, int) or (window_ms < 1 and window_ms != UNPROVEN):
+        raise ConfigError("proof_window_ms must be a positive number of milliseconds, or -1 for no checks")
+    return window_ms
+
+
+async def _read_file(path: str | os.PathLike[str]) -> AsyncIterator[bytes]:
+    try:
+        async with await anyio.open_file(path, "rb") as file:
+            while piece := await file.read(CHUNK_BYTES):
+                yield piece
+    except OSError as error:
+        raise InputError(f"{os.fspath(path)} can't be read: {error.strerror}") from error

@@ -1,0 +1,162 @@
+"""MemoryStore: the reference implementation of ImageStore, for tests and for reading. It forgets all when it ends."""
+
+from collections.abc import Collection, Hashable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Self
+
+from ..errors import StoreError
+from ..records import ImageMeta, StoredImage
+from .base import (
+    CHUNK_BYTES,
+    Clock,
+    Expect,
+    Expected,
+    check_expected,
+    check_raised,
+    check_size,
+    next_token,
+    wall_clock_ms,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Version:
+    meta: ImageMeta
+    body: bytes
+
+
+class MemoryStore:
+    """Keeps images in this process's memory. `clock_ms` returns epoch milliseconds."""
+
+    key_file = None
+
+    def __init__(self, *, clock_ms: Clock = wall_clock_ms) -> None:
+        self._clock_ms = clock_ms
+        self._tokens: dict[str, int] = {}
+        self._versions: dict[str, _Version] = {}
+        self._key_checks: set[bytes] = set()
+        self._changes = 0
+
+    async def open(self) -> None:
+        """Nothing to make ready."""
+
+    async def close(self) -> None:
+        """Nothing to give up; what was saved stays."""
+
+    async def key_checks(self) -> frozenset[bytes]:
+        return frozenset(self._key_checks)
+
+    async def claim_keys(self, checks: Sequence[bytes]) -> frozenset[bytes]:
+        missing = self._key_checks - set(checks)
+        if not missing:
+            self._key_checks.add(checks[-1])
+        return frozenset(missing)
+
+    async def get(self, image_id: str) -> StoredImage | None:
+        version = self._versions.get(image_id)
+        return StoredImage(image_id, self._tokens[image_id], version.meta) if version else None
+
+    async def get_many(self, image_ids: Collection[str]) -> dict[str, StoredImage]:
+        found = {image_id: await self.get(image_id) for image_id in image_ids}
+        return {image_id: image for image_id, image in found.items() if image}
+
+    async def open_stream(self, image_id: str) -> "_MemoryStream | None":
+        image = await self.get(image_id)
+        return _MemoryStream(image, self._versions[image_id].body) if image else None
+
+    async def begin_write(self, image_id: str) -> "_MemoryWriter":
+        return _MemoryWriter(self, image_id)
+
+    async def update_meta(
+        self, image_id: str, *, expect: Expected, wrapped_key: bytes | None = None, token: int | None = None
+    ) -> StoredImage:
+        old = self._expected(image_id, Expect.PRESENT)
+        version = self._expected(image_id, expect) and old
+        assert version is not None
+        if token is not None:
+            check_raised(image_id, token, self._tokens[image_id])
+        meta = version.meta if wrapped_key is None else replace(version.meta, wrapped_key=wrapped_key)
+        return self._put(image_id, replace(version, meta=meta), token or self._tokens[image_id])
+
+    async def delete(self, image_id: str, *, expect: Expected = Expect.ANY) -> bool:
+        self._expected(image_id, expect)
+        self._changes += 1
+        return self._versions.pop(image_id, None) is not None
+
+    async def list(self, *, after: str | None = None, limit: int = 100) -> "list[StoredImage]":
+        ids = sorted(image_id for image_id in self._versions if after is None or image_id > after)
+        return list((await self.get_many(ids[:limit])).values())
+
+    async def stamp(self) -> Hashable:
+        return self._changes
+
+    async def sweep(self, *, limit: int = 100) -> int:
+        """Nothing to remove: Python's garbage collector frees a body after its last reader."""
+        return 0
+
+    def commit(self, image_id: str, version: _Version, expect: Expected) -> StoredImage:
+        """Move the image's pointer to a new version."""
+        self._expected(image_id, expect)
+        return self._put(image_id, version, next_token(self._clock_ms(), self._tokens.get(image_id)))
+
+    def _expected(self, image_id: str, expect: Expected) -> _Version | None:
+        version = self._versions.get(image_id)
+        check_expected(image_id, version.meta.version if version else None, expect)
+        return version
+
+    def _put(self, image_id: str, version: _Version, token: int) -> StoredImage:
+        self._versions[image_id] = version
+        self._tokens[image_id] = token
+        self._changes += 1
+        return StoredImage(image_id, token, version.meta)
+
+
+class _MemoryStream:
+    def __init__(self, image: StoredImage, body: bytes) -> None:
+        self.image = image
+        self._chunks: Iterator[bytes] = (body[i : i + CHUNK_BYTES] for i in range(0, len(body), CHUNK_BYTES))
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        for chunk in self._chunks:
+            return chunk
+        raise StopAsyncIteration
+
+    async def aclose(self) -> None:
+        self._chunks = iter(())
+
+
+class _MemoryWriter:
+    def __init__(self, store: MemoryStore, image_id: str) -> None:
+        self._store = store
+        self._image_id = image_id
+        self._body: bytearray | None = bytearray()
+
+    async def write(self, piece: bytes) -> None:
+        self._open_body().extend(piece)
+
+    async def commit(self, meta: ImageMeta, *, expect: Expected = Expect.ANY) -> StoredImage:
+        body = bytes(self._open_body())
+        check_size(self._image_id, len(body), meta)
+        image = self._store.commit(self._image_id, _Version(meta, body), expect)
+        self._body = None
+        return image
+
+    async def abort(self) -> None:
+        self._body = None
+
+    def _open_body(self) -> bytearray:
+        if self._body is None:
+            raise StoreError("this write has ended: begin a new one")
+        return self._body
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.abort()

@@ -1,0 +1,102 @@
+"""One connection to SQLite: an aiosqlite connection that runs whole functions, and SQLite's errors in our words."""
+
+import asyncio
+import contextlib
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+
+import aiosqlite
+
+from ..errors import PixstoreError, StoreBusy, StoreError
+from .sqlite_schema import connect
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Connection(aiosqlite.Connection):
+    """An aiosqlite connection that runs whole functions on its thread.
+
+    It uses two private parts of aiosqlite: the thread, which is made a daemon so that an application that never closes
+    the store can still exit, and the queue to it, so that a result for an event loop that has ended does not end the
+    thread. A call cancelled before its turn does not run.
+    """
+
+    def __init__(self, path: Path, connector: Callable[[], sqlite3.Connection]) -> None:
+        super().__init__(connector, iter_chunk_size=1)
+        self._path = path
+        self._thread.daemon = True
+        self.queued = 0
+
+    @classmethod
+    async def connect(cls, path: Path, busy_timeout_s: float, *, query_only: bool) -> Self:
+        opener = partial(connect, os.fspath(path), busy_timeout_s=busy_timeout_s, query_only=query_only)
+        with translated(path):
+            return await cls(path, opener)  # type: ignore[return-value]
+
+    async def run(
+        self, function: Callable[Concatenate[sqlite3.Connection, P], R], *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[R] = loop.create_future()
+
+        def work() -> None:
+            if future.cancelled():
+                return
+            try:
+                result = function(self._conn, *args, **kwargs)
+            except BaseException as error:
+                settle = partial(_settle, future, error)
+            else:
+                settle = partial(_settle, future, None, result)
+            with contextlib.suppress(RuntimeError):  # the event loop has ended: nobody waits any more
+                loop.call_soon_threadsafe(settle)
+
+        self.queued += 1
+        try:
+            with translated(self._path):
+                self._tx.put_nowait((None, work))
+                return await future
+        finally:
+            self.queued -= 1
+
+
+def _settle(future: "asyncio.Future[Any]", error: BaseException | None, result: object = None) -> None:
+    if future.done():
+        return
+    if error is None:
+        future.set_result(result)
+    else:
+        future.set_exception(error)
+
+
+@contextlib.contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Turn what SQLite and the file system raise into errors of ours that say what to do."""
+    try:
+        yield
+    except PixstoreError:
+        raise
+    except sqlite3.Error as error:
+        raise _translate(path, error) from error
+    except OSError as error:
+        raise StoreError(f"the database {path} can't be used: {error.strerror}") from error
+
+
+def _translate(path: Path, error: sqlite3.Error) -> StoreError:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return StoreBusy(f"the database {path} is locked by another process: try again")
+    advice = {
+        sqlite3.SQLITE_NOTADB: "it is not a SQLite database: name another path",
+        sqlite3.SQLITE_CORRUPT: "it is damaged: restore it from a backup",
+        sqlite3.SQLITE_READONLY: "it is read-only: let this process write to the file and to its folder",
+        sqlite3.SQLITE_CANTOPEN: "it can't be opened: let this process write to the file and to its folder",
+        sqlite3.SQLITE_FULL: "the disk is full: make room and try again",
+        sqlite3.SQLITE_IOERR: "reading or writing it failed: check the disk",
+    }
+    return StoreError(f"the database {path} can't be used: {advice.get(code, error)}")

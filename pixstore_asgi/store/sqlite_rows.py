@@ -1,0 +1,249 @@
+"""The SQLite store's reads and write transactions: plain functions of one sqlite3 connection.
+
+Each runs whole on its connection's thread, so that no cancellation can leave a transaction open.
+"""
+
+import sqlite3
+from collections.abc import Collection, Sequence
+from dataclasses import astuple
+from typing import Any
+
+from ..errors import StoreError
+from ..records import IV_BYTES, MAX_TOKEN, TAG_BYTES, ImageMeta, StoredImage
+from .base import Expect, Expected, check_expected, check_raised, next_token
+from .sqlite_schema import BlobState, write_transaction
+
+_META = "version, format, iv, tag, size, sha256, wrapped_key"
+_IMAGE = f"id, token, {_META}"
+_CHUNK_BITS = 16
+_IDS_PER_QUERY = 500
+_SWEPT_CHUNKS = 256
+_VACUUMED_PAGES = 1024
+
+
+def get(db: sqlite3.Connection, image_id: str) -> StoredImage | None:
+    """Return one image."""
+    row = db.execute(f"SELECT {_IMAGE} FROM image WHERE id = ? AND blob IS NOT NULL", (image_id,)).fetchone()
+    return _image(row) if row else None
+
+
+def get_many(db: sqlite3.Connection, image_ids: Collection[str]) -> dict[str, StoredImage]:
+    """Return the images that exist among these ids."""
+    ids = list(image_ids)
+    found: dict[str, StoredImage] = {}
+    db.execute("BEGIN")  # one snapshot for all of them
+    try:
+        for start in range(0, len(ids), _IDS_PER_QUERY):
+            some = ids[start : start + _IDS_PER_QUERY]
+            marks = ", ".join("?" * len(some))
+            rows = db.execute(f"SELECT {_IMAGE} FROM image WHERE id IN ({marks}) AND blob IS NOT NULL", some)
+            found.update((row[0], _image(row)) for row in rows.fetchall())
+    finally:
+        db.execute("COMMIT")
+    return found
+
+
+def list_images(db: sqlite3.Connection, after: str | None, limit: int) -> list[StoredImage]:
+    """Return images in the order of their ids."""
+    query = f"SELECT {_IMAGE} FROM image WHERE id > ? AND blob IS NOT NULL ORDER BY id LIMIT ?"
+    return [_image(row) for row in db.execute(query, (after or "", limit)).fetchall()]
+
+
+def open_blob(db: sqlite3.Connection, image_id: str) -> tuple[StoredImage, int, bytes | None] | None:
+    """Return an image, its blob's id and its first chunk in one query."""
+    row = db.execute(
+        f"SELECT image.id, token, {_META}, blob, data FROM image LEFT JOIN chunk ON chunk.id = blob << {_CHUNK_BITS}"
+        " WHERE image.id = ? AND blob IS NOT NULL",
+        (image_id,),
+    ).fetchone()
+    return (_image(row[:-2]), row[-2], row[-1]) if row else None
+
+
+def read_chunk(db: sqlite3.Connection, blob: int, number: int) -> bytes | None:
+    """Return one chunk."""
+    row = db.execute("SELECT data FROM chunk WHERE id = ?", (blob << _CHUNK_BITS | number,)).fetchone()
+    return row[0] if row else None
+
+
+def data_version(db: sqlite3.Connection) -> int:
+    """Return a number that changes with every commit of another connection (PRAGMA data_version)."""
+    return int(db.execute("PRAGMA data_version").fetchone()[0])
+
+
+def key_checks(db: sqlite3.Connection) -> frozenset[bytes]:
+    """Return all key-check values."""
+    return frozenset(row[0] for row in db.execute("SELECT value FROM key_check").fetchall())
+
+
+def claim_keys(db: sqlite3.Connection, checks: Sequence[bytes]) -> frozenset[bytes]:
+    """Return the stored key-check values missing from `checks`; where none is, record the last."""
+    if checks[-1] in (stored := key_checks(db)):  # nothing to record, so no write lock is needed
+        return stored - set(checks)
+    with write_transaction(db):
+        missing = key_checks(db) - set(checks)
+        if not missing:
+            db.execute("INSERT INTO key_check VALUES (?)", (checks[-1],))
+    return missing
+
+
+def stage(db: sqlite3.Connection, blob: int | None, first: int, chunks: Sequence[bytes], now_ms: int) -> int:
+    """Write chunks of a pending blob, making it where `blob` is None, and return its id."""
+    with write_transaction(db):
+        return _write_chunks(db, blob, first, chunks, now_ms)
+
+
+def commit(
+    db: sqlite3.Connection,
+    image_id: str,
+    meta: ImageMeta,
+    expect: Expected,
+    staged: tuple[int | None, int, Sequence[bytes]],
+    now_ms: int,
+) -> StoredImage:
+    """Write the last chunks and move the image's pointer to their blob; the old blob is marked dead."""
+    with write_transaction(db):
+        last, old_blob, old_version = _state(db, image_id)
+        check_expected(image_id, old_version, expect)
+        blob = _write_chunks(db, *staged, now_ms)
+        db.execute("UPDATE blob SET state = ? WHERE id = ?", (BlobState.LIVE, blob))
+        image = StoredImage(image_id, next_token(now_ms, last), meta)
+        _put(db, image, blob)
+        _bury(db, old_blob, now_ms)
+    return image
+
+
+def update_meta(
+    db: sqlite3.Connection, image_id: str, expect: Expected, wrapped_key: bytes | None, token: int | None
+) -> StoredImage:
+    """Replace the wrapped key, raise the token, or both."""
+    with write_transaction(db):
+        last, _, version = _state(db, image_id)
+        check_expected(image_id, version, Expect.PRESENT)
+        check_expected(image_id, version, expect)
+        if token is not None:
+            check_raised(image_id, token, last or 0)
+        _overwrite(
+            db,
+            "UPDATE image SET wrapped_key = coalesce(?, wrapped_key), token = coalesce(?, token) WHERE id = ?",
+            (wrapped_key, token, image_id),
+        )
+        image = get(db, image_id)
+    assert image is not None
+    return image
+
+
+def delete(db: sqlite3.Connection, image_id: str, expect: Expected, now_ms: int) -> bool:
+    """Turn an image into a tombstone of its id and token, and mark its blob dead."""
+    with write_transaction(db):
+        _, blob, version = _state(db, image_id)
+        check_expected(image_id, version, expect)
+        if blob is None:
+            return False
+        columns = ", ".join(f"{name} = NULL" for name in ("blob", *_META.split(", ")))
+        _overwrite(db, f"UPDATE image SET {columns} WHERE id = ?", (image_id,))
+        _bury(db, blob, now_ms)
+    return True
+
+
+def drop_pending(db: sqlite3.Connection, blob: int, now_ms: int) -> None:
+    """Mark a blob dead whose write was given up."""
+    with write_transaction(db):
+        db.execute(
+            "UPDATE blob SET state = ?, changed_ms = ? WHERE id = ? AND state = ?",
+            (BlobState.DEAD, now_ms, blob, BlobState.PENDING),
+        )
+
+
+def sweep(db: sqlite3.Connection, before_ms: int, in_use: frozenset[int], limit: int) -> int:
+    """Remove up to `limit` blobs not live since `before_ms`, in small steps, and give their space back."""
+    query = "SELECT id FROM blob WHERE state <> 1 AND changed_ms < ? ORDER BY changed_ms LIMIT ?"
+    rows = db.execute(query, (before_ms, limit + len(in_use))).fetchall()
+    blobs = [blob for (blob,) in rows if blob not in in_use][:limit]
+    for blob in blobs:
+        while not _remove_some(db, blob):
+            pass
+    if blobs:
+        # Only executescript runs this pragma to its end.
+        db.executescript(f"PRAGMA incremental_vacuum({_VACUUMED_PAGES})")
+    return len(blobs)
+
+
+def _remove_some(db: sqlite3.Connection, blob: int) -> bool:
+    first = blob << _CHUNK_BITS
+    with write_transaction(db):
+        removed = db.execute(
+            "DELETE FROM chunk WHERE id IN (SELECT id FROM chunk WHERE id >= ? AND id < ? LIMIT ?)",
+            (first, first + (1 << _CHUNK_BITS), _SWEPT_CHUNKS),
+        ).rowcount
+        if removed < _SWEPT_CHUNKS:
+            db.execute("DELETE FROM blob WHERE id = ? AND state <> 1", (blob,))
+    return removed < _SWEPT_CHUNKS
+
+
+def _state(db: sqlite3.Connection, image_id: str) -> tuple[int | None, int | None, bytes | None]:
+    row = db.execute("SELECT token, blob, version FROM image WHERE id = ?", (image_id,)).fetchone()
+    return row or (None, None, None)
+
+
+def _write_chunks(db: sqlite3.Connection, blob: int | None, first: int, chunks: Sequence[bytes], now_ms: int) -> int:
+    if blob is None:
+        blob = db.execute("INSERT INTO blob (state, changed_ms) VALUES (?, ?)", (BlobState.PENDING, now_ms)).lastrowid
+        assert blob is not None
+    else:
+        kept = db.execute(
+            "UPDATE blob SET changed_ms = ? WHERE id = ? AND state = ?", (now_ms, blob, BlobState.PENDING)
+        ).rowcount
+        if not kept:
+            raise StoreError("the upload stood still for too long and was swept away: save the image again")
+    if first + len(chunks) > 1 << _CHUNK_BITS:
+        raise StoreError("an image has at most 65536 chunks of 256 KiB")
+    start = (blob << _CHUNK_BITS) + first
+    db.executemany("INSERT INTO chunk VALUES (?, ?)", [(start + n, data) for n, data in enumerate(chunks)])
+    return blob
+
+
+def _put(db: sqlite3.Connection, image: StoredImage, blob: int) -> None:
+    names = ("id", "token", "blob", *_META.split(", "))
+    changes = ", ".join(f"{name} = excluded.{name}" for name in names[1:])
+    _overwrite(
+        db,
+        f"INSERT INTO image ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
+        f" ON CONFLICT (id) DO UPDATE SET {changes}",
+        (image.id, image.token, blob, *astuple(image.meta)),
+    )
+
+
+def _overwrite(db: sqlite3.Connection, statement: str, values: Sequence[object]) -> None:
+    # A wrapped key that is replaced must not survive in a free part of its page.
+    db.execute("PRAGMA secure_delete = ON")
+    try:
+        db.execute(statement, values)
+    finally:
+        db.execute("PRAGMA secure_delete = OFF")
+
+
+def _bury(db: sqlite3.Connection, blob: int | None, now_ms: int) -> None:
+    db.execute("UPDATE blob SET state = ?, changed_ms = ? WHERE id = ?", (BlobState.DEAD, now_ms, blob))
+
+
+def _image(row: Sequence[Any]) -> StoredImage:
+    image = StoredImage(row[0], row[1], ImageMeta(*row[2:]))
+    if not _is_whole(image):
+        raise StoreError(f"the stored row of image {image.id!r} is damaged: restore the database from a backup")
+    return image
+
+
+def _is_whole(image: StoredImage) -> bool:
+    # The schema's checks hold for what this package writes; a damaged or edited file keeps to none of them.
+    meta = image.meta
+    lengths = ((meta.version, 16), (meta.iv, IV_BYTES), (meta.tag, TAG_BYTES), (meta.sha256, 32))
+    return (
+        all(isinstance(value, bytes) and len(value) == length for value, length in lengths)
+        and isinstance(meta.wrapped_key, bytes)
+        and isinstance(meta.format, int)
+        and 0 < meta.format < 256
+        and isinstance(meta.size, int)
+        and meta.size > 0
+        and isinstance(image.token, int)
+        and 1 <= image.token <= MAX_TOKEN
+    )

@@ -1,0 +1,129 @@
+"""The SQLite store's schema: version, migrations, and the pragmas of a connection.
+
+blob   one immutable ciphertext; AUTOINCREMENT, for a reused id would hand a reader another image's chunks
+chunk  256 KiB of it, id = blob id << 16 | number, in a rowid table: read one by one
+image  the pointer to an image's current blob and that version's meta; a deleted image keeps id and token
+"""
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import IntEnum
+
+from ..errors import StoreError
+
+APPLICATION_ID = 0x50495853  # "PIXS"
+MIN_SQLITE = (3, 37, 0)  # STRICT tables
+
+
+class BlobState(IntEnum):
+    """Life of a blob: PENDING while it is written, LIVE while an image points to it, DEAD until it is swept."""
+
+    PENDING = 0
+    LIVE = 1
+    DEAD = 2
+
+
+_VERSION_1 = """
+CREATE TABLE blob (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    state INTEGER NOT NULL CHECK (state BETWEEN 0 AND 2),
+    changed_ms INTEGER NOT NULL
+) STRICT;
+CREATE INDEX blob_to_sweep ON blob (changed_ms) WHERE state <> 1;
+CREATE TABLE chunk (id INTEGER PRIMARY KEY, data BLOB NOT NULL) STRICT;
+CREATE TABLE image (
+    id TEXT PRIMARY KEY,
+    token INTEGER NOT NULL CHECK (token BETWEEN 1 AND 9007199254740991),
+    blob INTEGER REFERENCES blob (id),
+    version BLOB CHECK (length(version) = 16),
+    format INTEGER CHECK (format BETWEEN 1 AND 255),
+    iv BLOB CHECK (length(iv) = 12),
+    tag BLOB CHECK (length(tag) = 16),
+    size INTEGER CHECK (size > 0),
+    sha256 BLOB CHECK (length(sha256) = 32),
+    wrapped_key BLOB CHECK (length(wrapped_key) > 0)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE key_check (value BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_VERSION_1,)
+"""MIGRATIONS[n] brings a database of version n to n + 1; the version is `PRAGMA user_version`."""
+
+
+def connect(path: str, *, busy_timeout_s: float, query_only: bool) -> sqlite3.Connection:
+    """Open one connection to a database that `prepare` has made ready."""
+    connection = sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA mmap_size = 0")
+    connection.execute("PRAGMA secure_delete = OFF")  # on for metadata alone, where wrapped keys are overwritten
+    connection.execute("PRAGMA wal_autocheckpoint = 2048")  # pages of 8 KiB: 16 MiB
+    connection.execute("PRAGMA journal_size_limit = 67108864")
+    connection.execute(f"PRAGMA query_only = {int(query_only)}")
+    return connection
+
+
+def prepare(path: str, *, busy_timeout_s: float) -> None:
+    """Create or migrate the database at `path`, an existing and maybe empty file. Raises StoreError.
+
+    Safe in several processes at once: whoever gets the write lock first does it, the others find it done.
+    """
+    if sqlite3.sqlite_version_info < MIN_SQLITE:
+        raise StoreError(f"SQLite {sqlite3.sqlite_version} is too old: 3.37 or newer is needed")
+    connection = sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None)
+    try:
+        if _version(connection, path) == len(MIGRATIONS):
+            return
+        # On a new file these come before the first table, on any other they change nothing.
+        connection.execute("PRAGMA page_size = 8192")
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        _retry_while_busy(lambda: connection.execute("PRAGMA journal_mode = WAL"), busy_timeout_s)
+        with write_transaction(connection):
+            for migration in MIGRATIONS[_version(connection, path) :]:
+                for statement in migration.split(";"):
+                    connection.execute(statement)
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+    finally:
+        connection.close()
+
+
+@contextmanager
+def write_transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Run a block as one write transaction, committed at its end or rolled back with its error."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _version(connection: sqlite3.Connection, path: str) -> int:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    if application != APPLICATION_ID and (tables or version):
+        raise StoreError(f"{path} is the SQLite database of another program: name another path")
+    if version > len(MIGRATIONS):
+        raise StoreError(
+            f"{path} has schema version {version}, this package knows {len(MIGRATIONS)}: install a newer pixstore-asgi"
+        )
+    return int(version)
+
+
+def _retry_while_busy(action: Callable[[], object], timeout_s: float) -> None:
+    # SQLite does not call its busy handler for a change of journal mode.
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            action()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return

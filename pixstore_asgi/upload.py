@@ -1,0 +1,133 @@
+"""From what an application passes as an image to sealed pieces: read, limited, sniffed and encrypted in one pass."""
+
+import inspect
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import anyio.to_thread
+
+from .cipher import Sealer
+from .errors import ImageTooLarge, InputError
+from .formats import FORMAT_BYTES, SNIFF_BYTES, ImageReader, sniff
+from .records import ImageMeta
+
+_READ_BYTES = 256 * 1024
+_INLINE_BYTES = 256 * 1024  # more than this is sealed in a worker thread: the event loop goes on
+
+
+class AsyncReader(Protocol):
+    """Anything with an async `read(n)`, e.g. Starlette's UploadFile."""
+
+    async def read(self, size: int, /) -> bytes: ...
+
+
+ImageData = bytes | bytearray | memoryview | AsyncIterator[bytes] | AsyncReader
+
+
+@dataclass(slots=True)
+class SealedUpload:
+    """One image on its way in: iterate it for ciphertext, then ask for `meta`.
+
+    key: 32 fresh random bytes, iv: 12. max_bytes: the longest image accepted, counted while it arrives. Iterating
+    raises InvalidImage, ImageTooLarge or InputError, and whatever the application's own iterator raises.
+    """
+
+    data: ImageData
+    allowed: frozenset[str]
+    max_bytes: int
+    key: bytes = field(repr=False)
+    iv: bytes
+    _reader: ImageReader = field(init=False)
+    _sealer: Sealer = field(init=False)
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        pieces = _limited(_pieces(self.data, self.max_bytes), self.max_bytes)
+        head = b""
+        async for piece in pieces:
+            head += piece
+            if len(head) >= SNIFF_BYTES:
+                break
+        self._reader = sniff(head[:SNIFF_BYTES], self.allowed)
+        self._sealer = Sealer(key=self.key, iv=self.iv, format_byte=FORMAT_BYTES[self._reader.name])
+        yield await self._seal(head)
+        async for piece in pieces:
+            yield await self._seal(piece)
+        self._reader.finish()
+        self._sealer.finish()
+
+    def meta(self, version: bytes) -> ImageMeta:
+        """Return what is known of the whole image, its key not yet wrapped."""
+        sealer = self._sealer
+        return ImageMeta(
+            version=version,
+            format=FORMAT_BYTES[self._reader.name],
+            iv=self.iv,
+            tag=sealer.tag,
+            size=sealer.size,
+            sha256=sealer.sha256,
+            wrapped_key=b"",
+        )
+
+    async def _seal(self, piece: bytes) -> bytes:
+        if len(piece) > _INLINE_BYTES:
+            return await anyio.to_thread.run_sync(self._read_and_seal, piece)
+        return self._read_and_seal(piece)
+
+    def _read_and_seal(self, piece: bytes) -> bytes:
+        self._reader.feed(piece)
+        return self._sealer.update(piece)
+
+
+async def _limited(pieces: AsyncIterator[bytes], max_bytes: int) -> AsyncIterator[bytes]:
+    left = max_bytes
+    async for piece in pieces:
+        left -= len(piece)
+        if left < 0:
+            raise _too_large(max_bytes)
+        yield piece
+
+
+def _pieces(data: ImageData, max_bytes: int) -> AsyncIterator[bytes]:
+    if isinstance(data, bytes | bytearray | memoryview):
+        size = data.nbytes if isinstance(data, memoryview) else len(data)
+        if size > max_bytes:
+            raise _too_large(max_bytes)
+        return _one(bytes(data))
+    if isinstance(data, AsyncIterator):
+        return _checked(data)
+    if hasattr(data, "read"):
+        return _read_all(data)
+    raise InputError(
+        f"image data is bytes, an async iterator of bytes or has an async read(n); {type(data).__name__} is neither"
+    )
+
+
+async def _one(data: bytes) -> AsyncIterator[bytes]:
+    yield data
+
+
+async def _checked(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async for piece in pieces:
+        yield _as_bytes(piece)
+
+
+async def _read_all(reader: Any) -> AsyncIterator[bytes]:
+    while True:
+        waiting = reader.read(_READ_BYTES)
+        if not inspect.isawaitable(waiting):
+            raise InputError("the image's read(n) is not async: pass the bytes it returns, or its path to …_from_file")
+        piece = _as_bytes(await waiting)
+        if not piece:
+            return
+        yield piece
+
+
+def _as_bytes(piece: object) -> bytes:
+    if not isinstance(piece, bytes | bytearray | memoryview):
+        raise InputError(f"image data must come as bytes, not {type(piece).__name__}: open files in binary mode")
+    return bytes(piece)
+
+
+def _too_large(max_bytes: int) -> ImageTooLarge:
+    return ImageTooLarge(f"the image is longer than max_image_bytes, {max_bytes}")
