@@ -225,17 +225,28 @@ class _SqliteWriter:
         check_size(self._image_id, self._size, meta)
         staged = (self._blob, self._staged_chunks, self._take(len(self._buffer)))
         image = await self._store.commit(self._image_id, meta, expect, staged)
-        self._ended = True
+        self._end()
         return image
 
     async def abort(self) -> None:
         if self._ended:
             return
+        self._end()
+        if self._blob is not None:
+            with anyio.CancelScope(shield=True):
+                await self._drop(self._blob)
+
+    async def _drop(self, blob: int) -> None:
+        try:
+            await self._store.drop_pending(blob)
+        except StoreError as error:  # must not hide why the write was given up; a later sweep finds the blob
+            _log.info("blob %s was not marked dead: %s", blob, error)
+
+    def _end(self) -> None:
         self._ended = True
         self._buffer.clear()
         if self._blob is not None:
-            with anyio.CancelScope(shield=True):
-                await self._store.drop_pending(self._blob)
+            self._store.unpin(self._blob)
 
     async def _stage(self) -> None:
         chunks = self._take(len(self._buffer) // CHUNK_BYTES * CHUNK_BYTES)

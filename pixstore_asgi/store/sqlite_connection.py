@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import aiosqlite
+from aiosqlite.core import _STOP_RUNNING_SENTINEL
 
 from ..errors import PixstoreError, StoreBusy, StoreError
 from .sqlite_schema import connect
@@ -21,9 +22,9 @@ R = TypeVar("R")
 class Connection(aiosqlite.Connection):
     """An aiosqlite connection that runs whole functions on its thread.
 
-    It uses two private parts of aiosqlite: the thread, which is made a daemon so that an application that never closes
-    the store can still exit, and the queue to it, so that a result for an event loop that has ended does not end the
-    thread. A call cancelled before its turn does not run.
+    It uses private parts of aiosqlite: the thread, which is made a daemon so that an application that never closes the
+    store can still exit, the queue to it, so that a result for an event loop that has ended does not end the thread,
+    and the queue's last word. A call cancelled before its turn does not run.
     """
 
     def __init__(self, path: Path, connector: Callable[[], sqlite3.Connection]) -> None:
@@ -63,6 +64,16 @@ class Connection(aiosqlite.Connection):
                 return await future
         finally:
             self.queued -= 1
+
+    def __del__(self) -> None:
+        # aiosqlite's own would answer to an event loop that may have ended, and a bare mount never closes its store.
+        if connection := self._connection:
+
+            def end() -> object:
+                connection.close()
+                return _STOP_RUNNING_SENTINEL
+
+            self._tx.put_nowait((None, end))
 
 
 def _settle(future: "asyncio.Future[Any]", error: BaseException | None, result: object = None) -> None:

@@ -1,0 +1,44 @@
+"""Fixtures that several folders of tests share."""
+
+import os
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from pixstore_asgi import Pixstore
+from tests.support import SECRET
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+async def pix(tmp_path: Path) -> AsyncIterator[Pixstore]:
+    """An open Pixstore on a SQLite file of its own."""
+    async with Pixstore(tmp_path / "pixstore.db", secret=SECRET) as opened:
+        yield opened
+
+
+def require(program: str, package: str) -> str:
+    """Return a program's path; skip the test where it is missing, or fail where PIXSTORE_TEST_REQUIRE_ALL is set."""
+    path = shutil.which(program)
+    if path is None:
+        reason = f"{program} is missing: install the package {package}"
+        if os.environ.get("PIXSTORE_TEST_REQUIRE_ALL"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return path
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> str:
+    return require("chromium", "chromium (Debian)")
+
+
+@pytest.fixture(scope="session")
+def node_path() -> str:
+    return require("node", "nodejs, version 20 or newer")

@@ -1,0 +1,355 @@
+"""What the SQLite store does beyond the contract: its file, its schema, its threads and its errors."""
+
+import asyncio
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+import textwrap
+import threading
+from pathlib import Path
+
+import pytest
+
+from pixstore_asgi.errors import StoreBusy, StoreError
+from pixstore_asgi.store.base import CHUNK_BYTES
+from pixstore_asgi.store.sqlite import SqliteStore
+from pixstore_asgi.store.sqlite_schema import APPLICATION_ID, MIGRATIONS
+from tests.support import FixedClock
+from tests.test_store_contract import body_of, read, save
+
+
+def query(path: Path, statement: str) -> list[tuple[object, ...]]:
+    with sqlite3.connect(path) as connection:
+        rows = connection.execute(statement).fetchall()
+    connection.close()
+    return rows
+
+
+async def test_files_are_private_from_the_start(tmp_path: Path) -> None:
+    """The database, its WAL and its shared memory file are made with mode 0600 under any umask."""
+    old = os.umask(0)
+    try:
+        store = SqliteStore(tmp_path / "images.db")
+        await store.open()
+        await save(store, "a")
+        modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()}
+    finally:
+        os.umask(old)
+    await store.close()
+    assert modes == {"images.db": 0o600, "images.db-wal": 0o600, "images.db-shm": 0o600}
+
+
+async def test_the_schema_is_marked(tmp_path: Path) -> None:
+    """The file carries the application id, the schema version and the settings that can't change later."""
+    path = tmp_path / "images.db"
+    store = SqliteStore(path)
+    await store.open()
+    await store.close()
+    names = ("application_id", "user_version", "page_size", "auto_vacuum", "journal_mode")
+    values = [query(path, f"PRAGMA {name}")[0][0] for name in names]
+    assert values == [APPLICATION_ID, len(MIGRATIONS), 8192, 2, "wal"]
+
+
+async def test_many_stores_open_one_new_file_at_once(tmp_path: Path) -> None:
+    """Stores that open the same new file at the same moment all find it ready."""
+    stores = [SqliteStore(tmp_path / "images.db") for _ in range(6)]
+    await asyncio.gather(*(store.open() for store in stores))
+    saved = await save(stores[0], "a", b"body")
+    assert [await store.get("a") for store in stores] == [saved] * 6
+    for store in stores:
+        await store.close()
+
+
+async def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
+    """A database of a newer version of this package is left alone, and the error says what to install."""
+    path = tmp_path / "images.db"
+    store = SqliteStore(path)
+    await store.open()
+    await store.close()
+    query(path, f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    with pytest.raises(StoreError, match="install a newer pixstore-asgi"):
+        await store.open()
+
+
+@pytest.mark.parametrize(
+    "content", [b"no database, but longer than sixteen bytes" * 40, b"SQLite format 3\0" + b"x" * 99]
+)
+async def test_a_file_that_is_no_database_is_refused(tmp_path: Path, content: bytes) -> None:
+    """Some other file is refused and stays as it is."""
+    path = tmp_path / "notes.txt"
+    path.write_bytes(content)
+    with pytest.raises(StoreError, match="not a SQLite database"):
+        await SqliteStore(path).open()
+    assert path.read_bytes() == content
+
+
+async def test_another_programs_database_is_refused(tmp_path: Path) -> None:
+    """A SQLite database with other tables is refused and gets none of ours."""
+    path = tmp_path / "other.db"
+    query(path, "CREATE TABLE note (text)")
+    with pytest.raises(StoreError, match="another program"):
+        await SqliteStore(path).open()
+    assert query(path, "SELECT name FROM sqlite_schema") == [("note",)]
+
+
+async def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    """A path in a folder that does not exist is refused with the path in the error."""
+    with pytest.raises(StoreError, match="nowhere"):
+        await SqliteStore(tmp_path / "nowhere" / "images.db").open()
+
+
+async def test_a_locked_database_is_busy(tmp_path: Path) -> None:
+    """A write that another process's write keeps out for too long raises StoreBusy; afterwards it works."""
+    path = tmp_path / "images.db"
+    store = SqliteStore(path, busy_timeout_s=0.05)
+    await store.open()
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreBusy, match="try again"):
+        await save(store, "a")
+    other.execute("ROLLBACK")
+    other.close()
+    await save(store, "a")
+    await store.close()
+
+
+async def test_opening_a_locked_database_is_busy(tmp_path: Path) -> None:
+    """A new database that another process holds locked is busy, not broken."""
+    path = tmp_path / "images.db"
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(StoreBusy):
+        await SqliteStore(path, busy_timeout_s=0.05).open()
+    other.close()
+
+
+def test_a_read_only_database_is_named(tmp_path: Path) -> None:
+    """A database that this process may not write is refused with advice, for a user who is not root."""
+    script = """
+        import asyncio, os, sys
+        from pixstore_asgi.errors import StoreError
+        from pixstore_asgi.store.sqlite import SqliteStore
+        from tests.test_store_contract import save
+
+        async def main(path):
+            store = SqliteStore(path)
+            await store.open()
+            await store.close()
+            os.chmod(path, 0o444)
+            os.chmod(os.path.dirname(path), 0o555)
+            if os.getuid() == 0:
+                os.setgroups([]), os.setgid(65534), os.setuid(65534)
+            try:
+                await store.open()
+                await save(store, "a")
+            except StoreError as error:
+                print(error)
+
+        asyncio.run(main(sys.argv[1]))
+    """
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for parent in (tmp_path, *tmp_path.parents[:2]):
+        parent.chmod(0o755)
+    command = [sys.executable, "-c", textwrap.dedent(script), str(folder / "images.db")]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    folder.chmod(0o755)
+    assert "let this process write to the file and to its folder" in result.stdout
+
+
+async def test_a_replaced_key_is_gone_from_the_file(tmp_path: Path) -> None:
+    """After an update and a delete, once the store is closed, no old wrapped key is left in the database file."""
+    path = tmp_path / "images.db"
+    store = SqliteStore(path)
+    await store.open()
+    for name in ("others", "a", "z"):
+        await save(store, name)
+    first = await save(store, "a", b"first")
+    second = await save(store, "a", b"second")
+    await store.close()
+    assert second.meta.wrapped_key in path.read_bytes()
+    await store.open()
+    await store.delete("a")
+    await store.close()
+    content = path.read_bytes()
+    assert first.meta.wrapped_key not in content
+    assert second.meta.wrapped_key not in content
+
+
+async def test_dead_and_abandoned_blobs_are_swept(tmp_path: Path) -> None:
+    """Blobs of replaced, deleted and abandoned images go after the grace period, and the file shrinks."""
+    path, clock = tmp_path / "images.db", FixedClock()
+    store = SqliteStore(path, clock_ms=clock, sweep_grace_s=600)
+    await store.open()
+    for _ in range(3):
+        await save(store, "a", body_of(8 * CHUNK_BYTES))
+    await save(store, "b", body_of(8 * CHUNK_BYTES))
+    await store.delete("b")
+    abandoned = await store.begin_write("c")
+    await abandoned.write(body_of(8 * CHUNK_BYTES))
+    await abandoned.abort()
+    clock.now_ms += 599_000
+    assert await store.sweep() == 0
+    clock.now_ms += 2_000
+    assert await store.sweep(limit=3) == 3
+    assert await store.sweep() == 1
+    assert query(path, "SELECT count(*) FROM blob") == [(1,)]
+    assert query(path, "SELECT count(*) FROM chunk") == [(8,)]
+    assert await read(store, "a") == body_of(8 * CHUNK_BYTES)
+    await store.close()
+    assert path.stat().st_size < 12 * CHUNK_BYTES
+
+
+async def test_a_blob_in_use_is_not_swept(tmp_path: Path) -> None:
+    """However long it is dead, a blob stays while a stream of this process reads it."""
+    clock = FixedClock()
+    store = SqliteStore(tmp_path / "images.db", clock_ms=clock)
+    await store.open()
+    body = body_of(4 * CHUNK_BYTES)
+    await save(store, "a", body)
+    stream, again = await store.open_stream("a"), await store.open_stream("a")
+    assert stream is not None
+    assert again is not None
+    await store.delete("a")
+    await again.aclose()
+    clock.now_ms += 10_000_000
+    assert await store.sweep() == 0
+    assert b"".join([chunk async for chunk in stream]) == body
+    assert await store.sweep() == 1
+    await store.close()
+
+
+async def test_an_upload_that_stood_still_is_told_so(tmp_path: Path) -> None:
+    """A staged upload that another process swept away fails at its next write, and says why."""
+    path, clock = tmp_path / "images.db", FixedClock()
+    store, other = SqliteStore(path, clock_ms=clock), SqliteStore(path, clock_ms=clock)
+    await store.open()
+    await other.open()
+    async with await store.begin_write("a") as writer:
+        await writer.write(body_of(8 * CHUNK_BYTES))
+        clock.now_ms += 700_000
+        assert await other.sweep() == 1
+        with pytest.raises(StoreError, match="stood still"):
+            await writer.write(body_of(8 * CHUNK_BYTES))
+    await store.close()
+    await other.close()
+
+
+async def test_blob_ids_are_never_used_again(tmp_path: Path) -> None:
+    """A swept blob's id is not given to a later one: a slow reader could get another image's chunks."""
+    path, clock = tmp_path / "images.db", FixedClock()
+    store = SqliteStore(path, clock_ms=clock)
+    await store.open()
+    await save(store, "a")
+    await store.delete("a")
+    clock.now_ms += 10_000_000
+    assert await store.sweep() == 1
+    await save(store, "b")
+    assert query(path, "SELECT id FROM blob") == [(2,)]
+    await store.close()
+
+
+async def test_a_missing_chunk_ends_the_stream_with_an_error(tmp_path: Path) -> None:
+    """Where part of a body is gone, reading raises after the last good chunk; nothing is padded."""
+    path = tmp_path / "images.db"
+    store = SqliteStore(path)
+    await store.open()
+    await save(store, "a", body_of(3 * CHUNK_BYTES))
+    query(path, "DELETE FROM chunk WHERE id & 65535 = 1")
+    stream = await store.open_stream("a")
+    assert stream is not None
+    assert len(await anext(stream)) == CHUNK_BYTES
+    with pytest.raises(StoreError, match="missing"):
+        await anext(stream)
+    assert [chunk async for chunk in stream] == []
+    await store.close()
+
+
+async def test_a_damaged_row_is_refused(tmp_path: Path) -> None:
+    """A row that this package could not have written raises StoreError, wherever it is read."""
+    path = tmp_path / "images.db"
+    store = SqliteStore(path)
+    await store.open()
+    await save(store, "a")
+    query(path, "PRAGMA ignore_check_constraints = ON")
+    with sqlite3.connect(path) as edited:
+        edited.execute("PRAGMA ignore_check_constraints = ON")
+        edited.execute("UPDATE image SET iv = x'00', wrapped_key = NULL")
+    edited.close()
+    for reading in (store.get("a"), store.get_many(["a"]), store.list(), store.open_stream("a")):
+        with pytest.raises(StoreError, match="damaged"):
+            await reading
+    await store.close()
+
+
+async def test_a_failed_open_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When a later connection can't be opened, the earlier ones are closed again."""
+    store = SqliteStore(tmp_path / "images.db")
+    connect, calls = sqlite3.connect, 0
+
+    def failing(*args: object, **kwargs: object) -> object:
+        nonlocal calls
+        calls += 1
+        if calls == 4:
+            raise sqlite3.OperationalError("unable to open database file")
+        return connect(*args, **kwargs)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(sqlite3, "connect", failing)
+    threads = threading.active_count()
+    with pytest.raises(StoreError):
+        await store.open()
+    await asyncio.sleep(0.05)
+    assert threading.active_count() <= threads + 1  # anyio keeps its worker thread
+    with pytest.raises(StoreError, match="open it first"):
+        await store.get("a")
+
+
+def test_a_store_used_after_a_fork_refuses(tmp_path: Path) -> None:
+    """A store opened before a fork refuses in the child, which would share SQLite's locks with its parent."""
+    script = """
+        import asyncio, os, sys, warnings
+        from pixstore_asgi.errors import StoreError
+        from pixstore_asgi.store.sqlite import SqliteStore
+
+        warnings.simplefilter("ignore")
+
+        async def main(path):
+            store = SqliteStore(path)
+            await store.open()
+            child = os.fork()
+            if child == 0:
+                try:
+                    await store.get("a")
+                except StoreError as error:
+                    os.write(1, str(error).encode())
+                os._exit(0)
+            os.waitpid(child, 0)
+            await store.close()
+
+        asyncio.run(main(sys.argv[1]))
+    """
+    command = [sys.executable, "-c", textwrap.dedent(script), str(tmp_path / "images.db")]
+    result = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
+    assert "open it in each worker process" in result.stdout
+
+
+def test_a_store_outlives_its_event_loop(tmp_path: Path) -> None:
+    """A store opened under one event loop answers under the next one, also after calls that the first one dropped."""
+    store = SqliteStore(tmp_path / "images.db")
+
+    async def first() -> None:
+        await store.open()
+        await save(store, "a", b"body")
+        for _ in range(50):
+            asyncio.create_task(store.get("a"))  # noqa: RUF006
+        await asyncio.sleep(0)
+
+    async def second() -> bytes | None:
+        body = await read(store, "a")
+        await store.close()
+        return body
+
+    asyncio.run(first())
+    assert asyncio.run(second()) == b"body"

@@ -1,0 +1,475 @@
+"""Writes the test vectors: one scenario each, named, with the rule it shows and its result or kind of failure.
+
+    python tests/vectors/generate.py            write them
+    python tests/vectors/generate.py --check    fail where a file is not what this generator writes
+
+Deterministic: keys, nonces and times are fixed. It builds every byte from the RFCs' primitives and imports nothing of
+the package. The vectors of npm's encoder need Node and the packages of tests/js.
+"""
+
+import argparse
+import base64
+import hashlib
+import hmac
+import json
+import struct
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESSIV
+
+HERE = Path(__file__).parent
+Vector = dict[str, Any]
+
+OLD_SECRET = "vector-secret-old-0123456789abcdefghijklmnopqrs"
+NEW_SECRET = "vector-secret-new-0123456789abcdefghijklmnopqrs"
+OTHER_SECRET = "vector-secret-other-0123456789abcdefghijklmnopq"
+DOMAIN = b"pixstore_asgi/1"
+
+IMAGE_ID = "players:kth1m9c4n8l2a7vz"
+TOKEN = 1_795_559_342_725
+NOW_MS = 1_795_559_350_000
+WINDOW_MS = 20_000
+LEEWAY_MS = 5_000
+WINDOW = NOW_MS // WINDOW_MS
+MAX_TOKEN = 2**53 - 1
+
+
+def fixed(name: str, length: int) -> bytes:
+    """Return bytes that look random and are always the same."""
+    return hashlib.shake_256(name.encode()).digest(length)
+
+
+KEY, IV, VERSION = fixed("key", 32), fixed("iv", 12), fixed("version", 16)
+IMAGE = fixed("image", 100)
+
+
+def prk(secret: str) -> bytes:
+    return hmac.digest(DOMAIN, secret.encode(), "sha256")
+
+
+def expand(secret: str, purpose: bytes, length: int) -> bytes:
+    info, block, output = DOMAIN + b" " + purpose, b"", b""
+    while len(output) < length:
+        block = hmac.digest(prk(secret), block + info + bytes((len(output) // 32 + 1,)), "sha256")
+        output += block
+    return output[:length]
+
+
+# Wire payloads
+
+
+def updated(token: int, ciphertext: bytes) -> bytes:
+    tag = fixed("tag", 16)
+    return b"\x01" + struct.pack("<Q", token) + KEY + IV + tag + ciphertext
+
+
+def updated_result(token: int, ciphertext: bytes) -> Vector:
+    values = {"key": KEY, "iv": IV, "tag": fixed("tag", 16), "ciphertext": ciphertext}
+    return {"state": 1, "token": token, **{name: value.hex() for name, value in values.items()}}
+
+
+def wire_vectors() -> list[Vector]:
+    names = ("NotFound", "MissingID", "MissingProof", "InvalidProof", "InternalError")
+    refusals = {name: state for state, name in enumerate(names, start=2)}
+    passing = [
+        ("success", "Success is a state byte and ciphertext", b"\0" + IMAGE, {"state": 0, "ciphertext": IMAGE.hex()}),
+        ("success-shortest", "one byte of ciphertext decodes", b"\0\x07", {"state": 0, "ciphertext": "07"}),
+        ("updated", "Updated carries token, key, iv and tag", updated(TOKEN, IMAGE), updated_result(TOKEN, IMAGE)),
+        ("updated-token-1", "the smallest token is 1", updated(1, b"\x09"), updated_result(1, b"\x09")),
+        ("updated-token-max", "the largest is 2**53-1", updated(MAX_TOKEN, b"x"), updated_result(MAX_TOKEN, b"x")),
+        *((f"refusal-{name}", "a refusal is one byte", bytes((s,)), {"state": s}) for name, s in refusals.items()),
+    ]
+    failing = [
+        ("empty", "a payload has its state byte", b"", "empty"),
+        ("state-7", "the states end at 6", b"\x07", "unknown-state"),
+        ("state-255", "the states end at 6", b"\xff" + IMAGE, "unknown-state"),
+        ("updated-3-bytes", "Updated has 69 bytes before its image", b"\x01\0\0", "truncated"),
+        ("updated-40-bytes", "Updated has 69 bytes before its image", updated(TOKEN, b"")[:40], "truncated"),
+        ("updated-68-bytes", "Updated has 69 bytes before its image", updated(TOKEN, b"")[:68], "truncated"),
+        ("updated-without-image", "Updated has ciphertext", updated(TOKEN, b""), "no-ciphertext"),
+        ("success-without-image", "Success has ciphertext", b"\0", "no-ciphertext"),
+        ("updated-token-0", "the smallest token is 1", updated(0, IMAGE), "token-range"),
+        ("updated-token-2-53", "the largest token is 2**53-1", updated(2**53, IMAGE), "token-range"),
+        ("updated-token-2-64", "the largest token is 2**53-1", updated(2**64 - 1, IMAGE), "token-range"),
+        *((f"long-{n}", "a refusal is one byte", bytes((s, 0)), "trailing-bytes") for n, s in refusals.items()),
+    ]
+    return [
+        *({"name": name, "rule": rule, "body": body.hex(), "result": result} for name, rule, body, result in passing),
+        *({"name": name, "rule": rule, "body": body.hex(), "failure": kind} for name, rule, body, kind in failing),
+        *npm_wire_vectors(),
+    ]
+
+
+def npm_wire_vectors() -> list[Vector]:
+    """Return what the encoder of npm's pixstore makes of every state."""
+    script = HERE.parent / "js" / "npm-wire.mjs"
+    result = subprocess.run(["node", script], capture_output=True, text=True, check=False)
+    if result.returncode:
+        raise SystemExit(f"npm's encoder can't run; install its package with `npm ci` in tests/js\n{result.stderr}")
+    vectors: list[Vector] = json.loads(result.stdout)
+    return vectors
+
+
+# Proofs
+
+
+def proof_bytes(
+    *,
+    secret: str = NEW_SECRET,
+    version: int = 1,
+    window: int = WINDOW,
+    signed_window: int | None = None,
+    epoch: int = 0,
+    image_id: str = IMAGE_ID,
+    token: int = TOKEN,
+    audience: str = "",
+) -> bytes:
+    key_id = expand(secret, b"key id", 4)
+    head = struct.pack(">B4s", version, key_id) + window.to_bytes(6, "big") + struct.pack(">I", epoch)
+    name, heard = image_id.encode(), audience.encode()
+    parts = struct.pack(">QH", token, len(name)) + name + struct.pack(">H", len(heard)) + heard
+    signed_by = window if signed_window is None else signed_window
+    key = expand(secret, b"proof" + signed_by.to_bytes(6, "big"), 32)
+    return head + hmac.digest(key, head + parts, "sha256")[:21]
+
+
+def proof_text(**parts: Any) -> str:
+    return base64.b64encode(proof_bytes(**parts)).decode()
+
+
+def proof_vector(name: str, rule: str, proof: str, outcome: Vector, **changes: Any) -> Vector:
+    terms = {
+        "secrets": [OLD_SECRET, NEW_SECRET],
+        "window_ms": WINDOW_MS,
+        "leeway_ms": LEEWAY_MS,
+        "image_id": IMAGE_ID,
+        "token": TOKEN,
+        "now_ms": NOW_MS,
+        "epoch": 0,
+        "audience": "",
+    }
+    return {"name": name, "rule": rule, **terms, **changes, "proof": proof, **outcome}
+
+
+def proof_vectors() -> list[Vector]:
+    def accepted(name: str, rule: str, proof: str, *, window: int = WINDOW, **changes: Any) -> Vector:
+        result = {"window": window, "expires_at_ms": (window + 2) * WINDOW_MS}
+        return proof_vector(name, rule, proof, {"result": result}, **changes)
+
+    def refused(name: str, rule: str, proof: str, kind: str, **changes: Any) -> Vector:
+        return proof_vector(name, rule, proof, {"failure": kind}, **changes)
+
+    good = proof_text()
+    flipped = bytearray(proof_bytes())
+    flipped[-1] ^= 1
+    with_plus = next(p for p in (proof_text(token=TOKEN + n) for n in range(1000)) if "+" in p and "/" in p)
+    window_start = WINDOW * WINDOW_MS
+    return [
+        accepted("current-window", "a proof of the current window is valid", good),
+        accepted("last-moment", "valid to the end of the next window", good, now_ms=window_start + 2 * WINDOW_MS - 1),
+        accepted("leeway", "another replica's clock may be 5 s ahead", good, now_ms=window_start - LEEWAY_MS),
+        accepted("old-secret", "every secret of the ring verifies", proof_text(secret=OLD_SECRET)),
+        accepted("unbound", "token 0 stands for an unbound token", proof_text(token=0), token=0),
+        accepted("no-directory", "an id needs no directory", proof_text(image_id="a"), image_id="a"),
+        accepted("audience", "the audience is bound", proof_text(audience="tenant-7"), audience="tenant-7"),
+        accepted("epoch", "the epoch is bound", proof_text(epoch=9), epoch=9),
+        accepted("largest-token", "tokens reach 2**53-1", proof_text(token=MAX_TOKEN), token=MAX_TOKEN),
+        refused("empty", "48 characters", "", "not-canonical"),
+        refused("47-characters", "48 characters", good[:-1], "not-canonical"),
+        refused("49-characters", "48 characters", good + "A", "not-canonical"),
+        refused("padded", "no padding", good[:-1] + "=", "not-canonical"),
+        refused("line-break", "no white space", good[:-1] + "\n", "not-canonical"),
+        refused("url-alphabet", "standard base64", with_plus.replace("+", "-").replace("/", "_"), "not-canonical"),
+        refused("not-ascii", "standard base64", "é" + good[1:], "not-canonical"),
+        refused("version-2", "the version is 1", proof_text(version=2), "version"),
+        refused("other-secret", "the secret is in the ring", proof_text(secret=OTHER_SECRET), "unknown-key"),
+        refused("expired", "valid for two windows", good, "expired", now_ms=window_start + 2 * WINDOW_MS),
+        refused("long-expired", "valid for two windows", proof_text(window=0), "expired"),
+        refused("early", "at most 5 s ahead", good, "not-yet-valid", now_ms=window_start - LEEWAY_MS - 1),
+        refused("far-future", "at most 5 s ahead", proof_text(window=2**48 - 1), "not-yet-valid"),
+        refused("other-epoch", "the verifier's epoch", proof_text(epoch=1), "epoch"),
+        refused("flipped-bit", "the MAC is right", base64.b64encode(flipped).decode(), "mac"),
+        refused("other-id", "bound to its id", proof_text(image_id="players:other"), "mac"),
+        refused("other-token", "bound to its token", proof_text(token=TOKEN + 1), "mac"),
+        refused("bound-used-unbound", "the verifier says what is bound", good, "mac", token=0),
+        refused("unbound-used-bound", "the verifier says what is bound", proof_text(token=0), "mac"),
+        refused("other-audience", "bound to its audience", proof_text(audience="tenant-8"), "mac"),
+        refused("window-moved", "bound to its window", proof_text(signed_window=WINDOW - 9), "mac"),
+        refused("lengths", "id and audience trade no bytes", proof_text(image_id=IMAGE_ID + "x"), "mac", audience="x"),
+    ]
+
+
+# Sealed images and wrapped keys
+
+
+def sealed(plaintext: bytes, *, aad: bytes | None = None) -> tuple[bytes, bytes]:
+    both = AESGCM(KEY).encrypt(IV, plaintext, aad)
+    return both[:-16], both[-16:]
+
+
+def sealed_vectors() -> list[Vector]:
+    def vector(name: str, rule: str, parts: tuple[bytes, bytes], outcome: Vector, **changes: str) -> Vector:
+        ciphertext, tag = parts
+        values = {"key": KEY.hex(), "iv": IV.hex(), "tag": tag.hex(), "ciphertext": ciphertext.hex()}
+        return {"name": name, "rule": rule, **values, **changes, **outcome}
+
+    formats = {"png": "png", "webp": "webp", "jpg": "jpeg", "jpeg": "jpeg", "gif": "gif", "avif": "avif"}
+    passing = [
+        vector(
+            f"format-{name}",
+            f"format byte {byte} is {name}",
+            sealed(bytes((byte,)) + IMAGE),
+            {"result": {"format": name, "mime": f"image/{mime}", "image": IMAGE.hex()}},
+        )
+        for byte, (name, mime) in enumerate(formats.items(), start=1)
+    ]
+    good = sealed(b"\x01" + IMAGE)
+    ciphertext, tag = good
+    wrong_tag = {"failure": "tag"}
+    flipped = bytes((ciphertext[0] ^ 1,)) + ciphertext[1:]
+    return [
+        *passing,
+        vector("tag-flipped", "the tag is checked", (ciphertext, bytes((tag[0] ^ 1,)) + tag[1:]), wrong_tag),
+        vector("ciphertext-flipped", "every byte is authenticated", (flipped, tag), wrong_tag),
+        vector("ciphertext-short", "the length is authenticated", (ciphertext[:-1], tag), wrong_tag),
+        vector("ciphertext-empty", "the length is authenticated", (b"", tag), wrong_tag),
+        vector("other-key", "each image has its own key", good, wrong_tag, key=fixed("other key", 32).hex()),
+        vector("other-iv", "the nonce is authenticated", good, wrong_tag, iv=fixed("other iv", 12).hex()),
+        vector("with-aad", "there is no additional data", sealed(b"\x01" + IMAGE, aad=b"id"), wrong_tag),
+        vector("format-byte-0", "format bytes start at 1", sealed(b"\0" + IMAGE), {"failure": "format-byte"}),
+        vector("format-byte-7", "format bytes end at 6", sealed(b"\x07" + IMAGE), {"failure": "format-byte"}),
+        vector("format-byte-alone", "an image has bytes", sealed(b"\x01"), {"failure": "no-image"}),
+    ]
+
+
+def wrap(fields: Vector, *, secret: str = NEW_SECRET, purpose: bytes = DOMAIN + b" image key") -> bytes:
+    parts = (
+        purpose,
+        fields["image_id"].encode(),
+        bytes.fromhex(fields["version"]),
+        bytes((fields["format"],)),
+        bytes.fromhex(fields["iv"]),
+        bytes.fromhex(fields["tag"]),
+        fields["size"].to_bytes(8, "big"),
+        bytes.fromhex(fields["sha256"]),
+    )
+    aad = b"".join(struct.pack(">H", len(part)) + part for part in parts)
+    return expand(secret, b"key id", 4) + AESSIV(expand(secret, b"wrap", 64)).encrypt(KEY, [aad])
+
+
+def wrap_vectors() -> list[Vector]:
+    ciphertext, tag = sealed(b"\x01" + IMAGE)
+    row: Vector = {
+        "image_id": IMAGE_ID,
+        "version": VERSION.hex(),
+        "format": 1,
+        "iv": IV.hex(),
+        "tag": tag.hex(),
+        "size": len(ciphertext),
+        "sha256": hashlib.sha256(ciphertext).hexdigest(),
+    }
+    good = wrap(row)
+
+    def vector(name: str, rule: str, wrapped: bytes, outcome: Vector, **changes: Any) -> Vector:
+        secrets = [OLD_SECRET, NEW_SECRET]
+        return {"name": name, "rule": rule, "secrets": secrets, **row, **changes, "wrapped": wrapped.hex(), **outcome}
+
+    unwraps, refused = {"result": {"key": KEY.hex()}}, {"failure": "wrap"}
+    changes: list[tuple[str, Vector]] = [
+        ("id", {"image_id": "players:other"}),
+        ("version", {"version": fixed("other version", 16).hex()}),
+        ("format", {"format": 2}),
+        ("iv", {"iv": fixed("other iv", 12).hex()}),
+        ("tag", {"tag": fixed("other tag", 16).hex()}),
+        ("size", {"size": row["size"] + 1}),
+        ("sha256", {"sha256": hashlib.sha256(b"other").hexdigest()}),
+    ]
+    unknown = {"failure": "unknown-key"}
+    return [
+        vector("newest-secret", "the last secret wraps", good, unwraps),
+        vector("old-secret", "every secret of the ring unwraps", wrap(row, secret=OLD_SECRET), unwraps),
+        vector("other-secret", "the secret is in the ring", wrap(row, secret=OTHER_SECRET), unknown),
+        vector("empty", "a wrapped key has 52 bytes", b"", unknown),
+        *(vector(f"other-{name}", f"{name} is bound", good, refused, **change) for name, change in changes),
+        vector("flipped", "every byte is authenticated", good[:-1] + bytes((good[-1] ^ 1,)), refused),
+        vector("short", "a wrapped key has 52 bytes", good[:-1], refused),
+        vector("key-id-alone", "a wrapped key has 52 bytes", good[:4], refused),
+        vector("other-purpose", "the purpose is bound", wrap(row, purpose=b"something else"), refused),
+    ]
+
+
+# Records and requests
+
+
+def record(**changes: Any) -> Vector:
+    meta = {name: base64.b64encode(fixed(name, size)).decode() for name, size in (("key", 32), ("iv", 12), ("tag", 16))}
+    return {"id": IMAGE_ID, "token": TOKEN, "meta": meta, "statelessProof": proof_text(), **changes}
+
+
+def record_vectors() -> list[Vector]:
+    def with_meta(**changes: Any) -> Vector:
+        return record(meta={**record()["meta"], **changes})
+
+    def without(name: str) -> Vector:
+        return {key: value for key, value in record().items() if key != name}
+
+    key = record()["meta"]["key"]
+    url_key = next(text for n in range(99) if "+" in (text := base64.b64encode(fixed(f"key {n}", 32)).decode()))
+    passing = [
+        ("plain", "the four fields", record()),
+        ("extra-field", "unknown fields are ignored", record(proofExpiresAt=NOW_MS, colour="blue")),
+        ("no-directory", "an id needs no directory", record(id="kth1m9c4n8l2a7vz")),
+        ("longest-id", "64 and 128 characters", record(id="d" * 64 + ":" + "n" * 128)),
+        ("token-1", "the smallest token", record(token=1)),
+        ("token-max", "the largest token", record(token=MAX_TOKEN)),
+        ("foreign-proof", "a proof is opaque to clients", record(statelessProof="3q2+7w==")),
+    ]
+    failing: list[tuple[str, str, Any, str]] = [
+        ("null", "a record is an object", None, "shape"),
+        ("list", "a record is an object", [], "shape"),
+        ("no-meta", "meta is an object", without("meta"), "shape"),
+        ("no-id", "there is an id", without("id"), "id"),
+        ("empty-id", "an id has characters", record(id=""), "id"),
+        ("id-dots", "an id names no path", record(id="../secret"), "id"),
+        ("id-slash", "an id names no path", record(id="a/b"), "id"),
+        ("id-two-colons", "one colon at most", record(id="a:b:c"), "id"),
+        ("id-open-colon", "a colon has a name behind it", record(id="a:"), "id"),
+        ("id-line-break", "no white space", record(id="a\n"), "id"),
+        ("id-long", "64 characters without a directory", record(id="a" * 65), "id"),
+        ("id-number", "an id is a string", record(id=7), "id"),
+        ("no-token", "there is a token", without("token"), "token"),
+        ("token-0", "the smallest token is 1", record(token=0), "token"),
+        ("token-2-53", "the largest token is 2**53-1", record(token=2**53), "token"),
+        ("token-half", "a token is an integer", record(token=1.5), "token"),
+        ("token-text", "a token is a number", record(token=str(TOKEN)), "token"),
+        ("token-true", "a token is a number", record(token=True), "token"),
+        ("key-url-alphabet", "standard base64", with_meta(key=url_key.replace("+", "-")), "key"),
+        ("key-unpadded", "padded base64", with_meta(key=key.rstrip("=")), "key"),
+        ("key-spare-bits", "one spelling of each key", with_meta(key=key[:-2] + chr(ord(key[-2]) + 1) + "="), "key"),
+        ("key-short", "a key has 32 bytes", with_meta(key=base64.b64encode(bytes(31)).decode()), "key"),
+        ("key-number", "a key is text", with_meta(key=32), "key"),
+        ("iv-long", "an iv has 12 bytes", with_meta(iv=base64.b64encode(bytes(13)).decode()), "iv"),
+        ("tag-short", "a tag has 16 bytes", with_meta(tag=base64.b64encode(bytes(12)).decode()), "tag"),
+        ("no-proof", "there is a proof", without("statelessProof"), "proof"),
+        ("empty-proof", "a proof has characters", record(statelessProof=""), "proof"),
+        ("proof-line-break", "a proof fits a header", record(statelessProof="a\r\nx: y"), "proof"),
+        ("proof-long", "512 characters", record(statelessProof="a" * 513), "proof"),
+    ]
+    result = [
+        {"name": name, "rule": rule, "record": value, "result": {"id": value["id"], "token": value["token"]}}
+        for name, rule, value in passing
+    ]
+    return [*result, *({"name": n, "rule": rule, "record": value, "failure": kind} for n, rule, value, kind in failing)]
+
+
+def client_request_vectors() -> list[Vector]:
+    plain = "kth1m9c4n8l2a7vz"
+    proofs = {IMAGE_ID: proof_text(), plain: proof_text(image_id=plain)}
+    paths = {IMAGE_ID: "/pixstore-image/players%3Akth1m9c4n8l2a7vz", plain: f"/pixstore-image/{plain}"}
+    return [
+        {
+            "name": "colon" if ":" in image_id else "plain-id",
+            "rule": "the id is percent-encoded, proof and token are headers",
+            "record": record(id=image_id, statelessProof=proofs[image_id]),
+            "endpoint": "/pixstore-image",
+            "path": path,
+            "headers": {"x-pixstore-proof": proofs[image_id], "x-pixstore-token": str(TOKEN)},
+        }
+        for image_id, path in paths.items()
+    ]
+
+
+def server_request_vectors() -> list[Vector]:
+    """Return requests to a server at /pixstore-image whose store is empty, so NotFound is what passes every check."""
+    path = "/pixstore-image/players%3Akth1m9c4n8l2a7vz"
+    proof, token = ["x-pixstore-proof", proof_text()], ["x-pixstore-token", str(TOKEN)]
+
+    def vector(
+        name: str, rule: str, state: str, headers: list[list[str]], *, path: str = path, status: int = 200
+    ) -> Vector:
+        return {"name": name, "rule": rule, "path": path, "headers": headers, "status": status, "state": state}
+
+    def with_token(text: str) -> list[list[str]]:
+        return [proof, ["x-pixstore-token", text]]
+
+    hostile = {
+        "percent": "/pixstore-image/%25",
+        "not-utf-8": "/pixstore-image/%FF",
+        "nul": "/pixstore-image/a%00b",
+        "dots": "/pixstore-image/..%2F..%2Fsecret",
+        "slash": "/pixstore-image/a%2Fb",
+        "two-colons": path + "%3Ajunk",
+        "trailing-slash": path + "/",
+        "long": "/pixstore-image/" + "a" * 4000,
+    }
+    bad_tokens = {
+        "empty": "",
+        "zero": "0",
+        "negative": "-1",
+        "plus": f"+{TOKEN}",
+        "leading-zero": f"0{TOKEN}",
+        "fraction": f"{TOKEN}.0",
+        "hexadecimal": "0x10",
+        "too-large": str(2**53),
+        "huge": "9" * 400,
+        "space": f"{TOKEN} 1",
+        "underscore": "1_000",
+        "other": str(TOKEN + 1),
+    }
+    good = [proof, token]
+    return [
+        vector("good", "id, proof and token are right", "NotFound", good),
+        vector("plain-colon", "the colon may come as it is", "NotFound", good, path=path.replace("%3A", ":")),
+        vector("query", "a query string is no part of the id", "NotFound", good, path=path + "?v=1"),
+        vector("no-id", "the id is checked first", "MissingID", [], path="/pixstore-image", status=400),
+        vector("no-id-slash", "the id is checked first", "MissingID", good, path="/pixstore-image/", status=400),
+        vector("no-proof", "a proof is checked second", "MissingProof", [token]),
+        vector("empty-proof", "an empty proof is none", "MissingProof", [token, ["x-pixstore-proof", ""]]),
+        vector("no-proof-hostile-id", "a missing proof comes first", "MissingProof", [], path=hostile["dots"]),
+        vector("two-proofs", "a repeated header is refused", "InvalidProof", [proof, proof, token]),
+        vector("long-proof", "a proof has 48 characters", "InvalidProof", [token, ["x-pixstore-proof", "A" * 4000]]),
+        vector("no-token", "a bound proof wants its token", "InvalidProof", [proof]),
+        vector("two-tokens", "a repeated header is refused", "InvalidProof", [proof, token, token]),
+        *(vector(f"token-{n}", "the token is canonical", "InvalidProof", with_token(t)) for n, t in bad_tokens.items()),
+        *(
+            vector(f"id-{n}", "an id that can't be is refused", "InvalidProof", good, path=p)
+            for n, p in hostile.items()
+        ),
+    ]
+
+
+def all_files() -> dict[str, Any]:
+    requests = {"secrets": [OLD_SECRET, NEW_SECRET], "now_ms": NOW_MS, "window_ms": WINDOW_MS}
+    return {
+        "wire.json": {"vectors": wire_vectors()},
+        "proof.json": {"vectors": proof_vectors()},
+        "cipher.json": {"sealed": sealed_vectors(), "wraps": wrap_vectors()},
+        "record.json": {
+            "records": record_vectors(),
+            "server": requests,
+            "requests": [*client_request_vectors(), *server_request_vectors()],
+        },
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="write the test vectors")
+    parser.add_argument("--check", action="store_true", help="write nothing, fail where a file differs")
+    check = parser.parse_args().check
+    stale = []
+    for name, content in all_files().items():
+        text = json.dumps(content, indent=1) + "\n"
+        path = HERE / name
+        if not check:
+            path.write_text(text)
+        elif not path.is_file() or path.read_text() != text:
+            stale.append(name)
+    if stale:
+        sys.exit(f"not what the generator writes: {', '.join(stale)}; run python tests/vectors/generate.py")
+
+
+if __name__ == "__main__":
+    main()
