@@ -158,11 +158,23 @@ def _read_webp() -> _Reader:
         size += size % 2
         left -= 8
         _require(kind.strip().isalnum() and size <= left, "WebP chunk")
-        has_pixels |= kind in (b"VP8 ", b"VP8L", b"ANMF") and size > 0
         left -= size
+        if kind in _WEBP_PIXELS:
+            length, matches = _WEBP_PIXELS[kind]
+            _require(size >= length and matches((yield length)), "WebP pixels")
+            size -= length
+            has_pixels = True
         if size:
             yield -size
     _require(has_pixels and left == 0, "WebP without pixels")
+
+
+# Of a chunk that holds pixels: how many of its first bytes tell that it does, and how (RFC 6386, 9.1; RFC 9649, 3.4).
+_WEBP_PIXELS: dict[bytes, tuple[int, Callable[[bytes], bool]]] = {
+    b"VP8 ": (6, lambda data: data[3:] == b"\x9d\x01\x2a"),
+    b"VP8L": (1, lambda data: data == b"\x2f"),
+    b"ANMF": (20, lambda data: data[16:] in (b"VP8 ", b"VP8L", b"ALPH")),
+}
 
 
 def _read_gif() -> _Reader:

@@ -196,9 +196,14 @@ class _SqliteStream:
         return chunk
 
     async def aclose(self) -> None:
+        self._free()
+
+    def _free(self) -> None:
         if self._blob is not None:
             self._store.unpin(self._blob)
             self._blob = self._next = None
+
+    __del__ = _free  # a stream that was dropped unread must not keep its blob for ever
 
 
 class _SqliteWriter:
