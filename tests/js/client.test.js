@@ -1,0 +1,344 @@
+/** What must hold whichever way images are cached; the last section is for the cache that is off. */
+
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, describe, test } from "node:test";
+
+import { IDBObjectStore } from "fake-indexeddb";
+
+import {
+  createClient, DecryptError, FetchError, RecordError, StateError, WireError, WireState,
+} from "../../js_client/src/index.js";
+import { createServer, successPayload, updatedPayload } from "./support/server.js";
+import { dump, emptyStorage, overwrite, patch } from "./support/storage.js";
+
+const ID = "players:abc";
+
+const textOf = async (blob) => Buffer.from(await blob.arrayBuffer()).toString();
+
+/** A promise to be settled by hand. */
+function gate() {
+  let open;
+  const passed = new Promise((resolve) => {
+    open = resolve;
+  });
+  return { open, passed };
+}
+
+const once = (answer, then) => {
+  let isFirst = true;
+  return async (...args) => {
+    if (!isFirst) return then(...args);
+    isFirst = false;
+    return answer(...args);
+  };
+};
+
+beforeEach(emptyStorage);
+
+// What a test leaves under way comes to rest before the next one patches IndexedDB: reading waits for writing.
+afterEach(() => dump());
+
+for (const cache of ["encrypted", "decrypted"]) {
+  describe(`with cache: "${cache}"`, () => {
+    let server;
+    beforeEach(() => {
+      server = createServer();
+    });
+    const clientOf = (fetcher = server.fetcher, config = {}) => createClient({ cache, ...config }, fetcher);
+
+    test("an image comes back with its bytes and its type", async () => {
+      const record = server.save(ID, "image", { formatByte: 3 });
+      const blob = await clientOf().getImage(record);
+      assert.equal(blob.type, "image/jpeg");
+      assert.equal(await textOf(blob), "image");
+    });
+
+    test("the second call is served from the cache, also by a client that starts anew", async () => {
+      const record = server.save(ID, "image");
+      const client = clientOf();
+      await client.getImage(record);
+      assert.equal(await client.cachedImageExists(ID), true);
+      for (const again of [client, clientOf()]) {
+        const blob = await again.getImage(record);
+        assert.deepEqual([await textOf(blob), blob.type], ["image", "image/png"]);
+      }
+      assert.equal(server.requests.length, 1);
+    });
+
+    test("a record with another token is not served from the cache", async () => {
+      const client = clientOf();
+      await client.getImage(server.save(ID, "old", { token: 1 }));
+      assert.equal(await textOf(await client.getImage(server.save(ID, "new", { token: 2 }))), "new");
+      assert.equal(server.requests.length, 2);
+    });
+
+    test("an image newer than its record comes with its own key and is cached under its own token", async () => {
+      const stale = server.save(ID, "old", { token: 1 });
+      const fresh = server.save(ID, "new", { token: 2 });
+      const client = clientOf();
+      assert.equal(await textOf(await client.getImage(stale)), "new");
+      assert.equal(await client.cachedImageExists(ID), true);
+      assert.equal(await textOf(await client.getImage(fresh)), "new");
+      assert.equal(server.requests.length, 1);
+    });
+
+    test("an older version that arrives late never replaces a newer one in the cache", async () => {
+      const old = server.save(ID, "old", { token: 1 });
+      const oldPayload = successPayload(server.version(ID));
+      const fresh = server.save(ID, "new", { token: 2 });
+      await clientOf().getImage(fresh);
+      const late = clientOf(async () => oldPayload);
+      assert.equal(await textOf(await late.getImage(old)), "old");
+      assert.equal(await late.cachedImageExists(ID), true);
+      assert.deepEqual((await dump()).entries.map(([, entry]) => entry.token), [2]);
+      await clientOf().getImage(fresh);
+      assert.equal(server.requests.length, 1);
+    });
+
+    test("calls for one version at once share one download", async () => {
+      const record = server.save(ID, "image");
+      const client = clientOf();
+      const blobs = await Promise.all(Array.from({ length: 10 }, () => client.getImage({ ...record })));
+      assert.equal(server.requests.length, 1);
+      for (const blob of blobs) assert.equal(await textOf(blob), "image");
+    });
+
+    test("a caller whose proof or context differs doesn't share another caller's failure", async () => {
+      const record = server.save(ID, "image");
+      const refuse = async () => Uint8Array.of(WireState.InvalidProof);
+      const client = clientOf(once(refuse, server.fetcher));
+      const [first, second, third] = await Promise.allSettled([
+        client.getImage({ ...record, statelessProof: "expired" }),
+        client.getImage({ ...record, statelessProof: "fresh" }),
+        client.getImage({ ...record, statelessProof: "expired" }),
+      ]);
+      assert.deepEqual([first.status, second.status, third.status], ["rejected", "fulfilled", "rejected"]);
+      assert.equal(server.requests.length, 1);
+    });
+
+    test("a caller whose context differs doesn't share an abort", async () => {
+      const record = server.save(ID, "image");
+      const abort = async () => Promise.reject(new DOMException("aborted", "AbortError"));
+      const client = clientOf(once(abort, server.fetcher));
+      const images = ["leaving", "staying"].map((context) => client.getImage(record, context));
+      const outcomes = await Promise.allSettled(images);
+      assert.deepEqual(outcomes.map(({ status }) => status), ["rejected", "fulfilled"]);
+    });
+
+    test("a failed download is not remembered", async () => {
+      const record = server.save(ID, "image");
+      const fail = async () => {
+        throw new FetchError("offline");
+      };
+      const client = clientOf(once(fail, server.fetcher));
+      await assert.rejects(client.getImage(record), FetchError);
+      assert.equal(await textOf(await client.getImage(record)), "image");
+    });
+
+    test("a payload cut at any byte fails and leaves nothing behind that breaks the image", async () => {
+      const record = server.save(ID, "image", { token: 2 });
+      const stale = { ...record, token: 1 };
+      const whole = updatedPayload(server.version(ID));
+      for (let length = 0; length < whole.length; length += 1) {
+        const client = clientOf(async () => whole.subarray(0, length));
+        const image = client.getImage(stale);
+        await assert.rejects(image, (error) => error instanceof WireError || error instanceof DecryptError);
+        assert.equal(await client.cachedImageExists(ID), false);
+      }
+      assert.equal(await textOf(await clientOf().getImage(record)), "image");
+    });
+
+    test("bytes that fail the tag are neither served nor cached", async () => {
+      const record = server.save(ID, "image");
+      server.version(ID).ciphertext[2] ^= 1;
+      const client = clientOf();
+      await assert.rejects(client.getImage(record), (error) => error instanceof DecryptError && error.reason === "tag");
+      assert.equal(await client.cachedImageExists(ID), false);
+    });
+
+    test("a cached entry that can't be read is dropped and fetched again", async () => {
+      const record = server.save(ID, "image");
+      const client = clientOf();
+      await client.getImage(record);
+      const storedNow = async () => (await dump()).bytes[0][1];
+      const stored = await storedNow();
+      for (const damaged of [new Uint8Array(stored.length).fill(255), stored.subarray(0, 3), new Uint8Array()]) {
+        await overwrite("bytes", ID, damaged);
+        assert.equal(await textOf(await client.getImage(record)), "image");
+        assert.deepEqual(await storedNow(), stored);
+      }
+      assert.equal(server.requests.length, 4);
+    });
+
+    test("a damaged entry is gone even where the image can't be fetched again", async () => {
+      const record = server.save(ID, "image");
+      const client = clientOf(once(server.fetcher, async () => Uint8Array.of(WireState.InvalidProof)));
+      await client.getImage(record);
+      const [[, stored]] = (await dump()).bytes;
+      await overwrite("bytes", ID, new Uint8Array(stored.length).fill(255));
+      await assert.rejects(client.getImage(record), StateError);
+      assert.deepEqual(await dump(), { bytes: [], entries: [] });
+    });
+
+    test("an entry of the other way of caching is never misread", async () => {
+      let record;
+      // The worst case: a ciphertext whose first byte happens to be a format byte.
+      do record = server.save(ID, "image");
+      while (server.version(ID).ciphertext[0] !== 1);
+      const other = createClient({ cache: cache === "encrypted" ? "decrypted" : "encrypted" }, server.fetcher);
+      await other.getImage(record);
+      const client = clientOf();
+      assert.equal(await client.cachedImageExists(ID), false);
+      assert.equal(await textOf(await client.getImage(record)), "image");
+      assert.equal(server.requests.length, 2);
+    });
+
+    test("deleteCachedImage tells whether there was an image, and removes all of it", async () => {
+      const client = clientOf();
+      await client.getImage(server.save(ID, "image"));
+      assert.equal(await client.deleteCachedImage(ID), true);
+      assert.equal(await client.deleteCachedImage(ID), false);
+      assert.equal(await client.cachedImageExists(ID), false);
+      assert.deepEqual(await dump(), { bytes: [], entries: [] });
+    });
+
+    test("a delete wins over a download under way, which is delivered and not cached", async () => {
+      const record = server.save(ID, "image");
+      const { open, passed } = gate();
+      const client = clientOf(async (...args) => {
+        await passed;
+        return server.fetcher(...args);
+      });
+      const image = client.getImage(record);
+      await client.deleteCachedImage(ID);
+      open();
+      assert.equal(await textOf(await image), "image");
+      assert.equal(await client.cachedImageExists(ID), false);
+    });
+
+    test("a delete wins over a write and over a hit under way, whenever it comes", async () => {
+      const record = server.save(ID, "image");
+      for (let turns = 0; turns < 60; turns += 1) {
+        const client = clientOf();
+        const image = client.getImage(record);
+        for (let turn = 0; turn < turns; turn += 1) await (turn % 3 ? null : new Promise(setImmediate));
+        await client.deleteCachedImage(ID);
+        assert.equal(await textOf(await image), "image");
+        assert.equal(await client.cachedImageExists(ID), false, `after ${turns} turns`);
+      }
+    });
+
+    test("a request that comes after a delete is cached, though an older one is still under way", async () => {
+      const record = server.save(ID, "image");
+      const { open, passed } = gate();
+      const client = clientOf(once(async (...args) => passed.then(() => server.fetcher(...args)), server.fetcher));
+      const before = client.getImage(record);
+      await client.deleteCachedImage(ID);
+      await client.getImage(record);
+      open();
+      await before;
+      assert.equal(await client.cachedImageExists(ID), true);
+      assert.equal(server.requests.length, 2);
+    });
+
+    test("a voided download that ends doesn't end the sharing of the one that came after it", async () => {
+      const record = server.save(ID, "image");
+      const [voided, later] = [gate(), gate()];
+      const held = (gate) => async (...args) => gate.passed.then(() => server.fetcher(...args));
+      const client = clientOf(once(held(voided), held(later)));
+      const first = client.getImage(record);
+      await client.deleteCachedImage(ID);
+      const second = client.getImage(record);
+      voided.open();
+      await first;
+      const third = client.getImage(record);
+      later.open();
+      assert.equal(await second, await third);
+      assert.equal(server.requests.length, 2);
+    });
+
+    test("a delete wins over a write that a full disk makes try again", async (t) => {
+      let isFull = true;
+      patch(t, IDBObjectStore.prototype, "put", function put(original, ...args) {
+        if (!isFull) return original.apply(this, args);
+        isFull = false;
+        throw new DOMException("full", "QuotaExceededError");
+      });
+      const client = clientOf();
+      await client.getImage(server.save(ID, "image"));
+      assert.equal(await client.deleteCachedImage(ID), true);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      assert.equal(await client.cachedImageExists(ID), false);
+    });
+
+    test("the caller doesn't wait for the storage, and a call during it shares the image", async (t) => {
+      let hasPut = false;
+      patch(t, IDBObjectStore.prototype, "put", function put(original, ...args) {
+        hasPut = true;
+        return original.apply(this, args);
+      });
+      const record = server.save(ID, "image");
+      const client = clientOf();
+      const blob = await client.getImage(record);
+      assert.equal(hasPut, false);
+      assert.equal(await client.getImage(record), blob);
+      assert.equal(await client.cachedImageExists(ID), true);
+    });
+  });
+}
+
+describe("with cache: \"off\"", () => {
+  test("images are served, and IndexedDB isn't touched", async () => {
+    const server = createServer();
+    const record = server.save(ID, "image");
+    const client = createClient({ cache: "off" }, server.fetcher);
+    for (let call = 0; call < 2; call += 1) assert.equal(await textOf(await client.getImage(record)), "image");
+    assert.equal(server.requests.length, 2);
+    assert.equal(await client.cachedImageExists(ID), false);
+    assert.equal(await client.deleteCachedImage(ID), false);
+    assert.deepEqual(await indexedDB.databases(), []);
+  });
+});
+
+describe("whatever the cache", () => {
+  test("every refusal is a StateError with its number and name, and says what to do", async () => {
+    const record = createServer().save(ID, "image");
+    for (const [stateName, state] of Object.entries(WireState).slice(2)) {
+      const client = createClient({}, async () => Uint8Array.of(state));
+      await assert.rejects(client.getImage(record), (error) => {
+        assert.ok(error instanceof StateError);
+        assert.deepEqual([error.name, error.state, error.stateName], ["StateError", state, stateName]);
+        if (stateName === "InvalidProof") assert.match(error.message, /fresh record/);
+        return error.message.startsWith(`${stateName}: `);
+      });
+    }
+  });
+
+  test("a value that is no record is refused before anything is fetched", async () => {
+    const server = createServer();
+    await assert.rejects(createClient({}, server.fetcher).getImage({ id: ID }), RecordError);
+    assert.equal(server.requests.length, 0);
+  });
+
+  test("a custom fetcher gets the caller's own record and context", async () => {
+    const server = createServer();
+    const record = { ...server.save(ID, "image"), extra: "mine" };
+    const context = { page: 1 };
+    await createClient({}, server.fetcher).getImage(record, context);
+    assert.equal(server.requests[0].record, record);
+    assert.equal(server.requests[0].context, context);
+  });
+
+  test("what a custom fetcher throws reaches the caller as it is", async () => {
+    const failure = new Error("my own");
+    const client = createClient({}, async () => Promise.reject(failure));
+    await assert.rejects(client.getImage(createServer().save(ID, "image")), (error) => error === failure);
+  });
+
+  test("a fetcher that gives anything but a Uint8Array is told so", async () => {
+    const record = createServer().save(ID, "image");
+    for (const body of [undefined, new ArrayBuffer(8), new Uint16Array(4), "bytes", { 0: 2, length: 1 }]) {
+      await assert.rejects(createClient({}, async () => body).getImage(record), /must resolve to a Uint8Array/);
+    }
+  });
+});

@@ -1,0 +1,88 @@
+/** The package as a whole: what it exports, and that importing it is safe anywhere. */
+
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { beforeEach, test } from "node:test";
+
+import * as pixstore from "../../js_client/src/index.js";
+import { stubFetch } from "./support/fetch.js";
+import { createServer, successPayload } from "./support/server.js";
+import { emptyStorage } from "./support/storage.js";
+
+const SOURCES = new URL("../../js_client/src/", import.meta.url);
+
+const files = readdirSync(SOURCES);
+const textOf = (file) => readFileSync(new URL(file, SOURCES), "utf8");
+const IMPORT = /^(?:import|export) .*? from "([^"]+)";$/gms;
+const importsOf = (file) => [...textOf(file).matchAll(IMPORT)].map(([, path]) => path);
+
+beforeEach(emptyStorage);
+
+test("the public names are npm's, and createClient, the errors and the decoder", () => {
+  assert.deepEqual(Object.keys(pixstore), [
+    "CacheError", "ConfigError", "DecryptError", "FetchError", "PixstoreError", "RecordError", "StateError",
+    "WireError", "WireState", "cachedImageExists", "createClient", "decodePayload", "deleteCachedImage", "getImage",
+    "initPixstoreFrontend",
+  ]);
+});
+
+test("every error is a PixstoreError and has its class's name", () => {
+  for (const [name, value] of Object.entries(pixstore).filter(([name]) => name.endsWith("Error"))) {
+    assert.equal(value.prototype.name, name);
+    assert.ok(value === pixstore.PixstoreError || value.prototype instanceof pixstore.PixstoreError);
+  }
+});
+
+test("importing has no side effect and needs no browser", () => {
+  const script = `
+    const before = Reflect.ownKeys(globalThis).length;
+    const absent = { value: undefined };
+    for (const name of ["crypto", "fetch", "Blob", "process"]) Object.defineProperty(globalThis, name, absent);
+    await import(${JSON.stringify(new URL("index.js", SOURCES).href)});
+    if (Reflect.ownKeys(globalThis).length !== before) throw new Error("a global was added");
+  `;
+  execFileSync(process.execPath, ["--input-type=module", "--eval", script]);
+});
+
+test("no file imports a package, names process, or takes part in an import cycle", () => {
+  const open = [];
+  const finished = new Set();
+  const visit = (file) => {
+    assert.ok(!open.includes(file), `cycle: ${[...open, file].join(" → ")}`);
+    if (finished.has(file)) return;
+    open.push(file);
+    for (const path of importsOf(file)) {
+      assert.match(path, /^\.\/[a-z0-9-]+\.js$/);
+      visit(path.slice(2));
+    }
+    finished.add(open.pop());
+  };
+  visit("index.js");
+  assert.deepEqual([...finished].sort(), files.sort());
+  for (const file of files) assert.doesNotMatch(textOf(file), /\bprocess\b/);
+});
+
+test("the package's functions work before initPixstoreFrontend, with the defaults", async () => {
+  const server = createServer();
+  const record = server.save("players:abc", "image");
+  const respond = () => new Response(successPayload(server.version("players:abc")));
+  const calls = await stubFetch(respond, async () => {
+    assert.equal((await pixstore.getImage(record)).type, "image/png");
+    assert.equal(await pixstore.cachedImageExists("players:abc"), true);
+    assert.equal(await pixstore.deleteCachedImage("players:abc"), true);
+  });
+  assert.deepEqual(calls.map(({ url }) => url), ["/pixstore-image/players%3Aabc"]);
+});
+
+test("initPixstoreFrontend sets the endpoint or a fetcher, and can be called again", async () => {
+  const server = createServer();
+  const record = server.save("players:abc", "image");
+  pixstore.initPixstoreFrontend({ defaultEndpointRoute: "/i", cache: "off" });
+  const respond = () => new Response(successPayload(server.version("players:abc")));
+  const calls = await stubFetch(respond, () => pixstore.getImage(record));
+  assert.deepEqual(calls.map(({ url }) => url), ["/i/players%3Aabc"]);
+  pixstore.initPixstoreFrontend({}, server.fetcher);
+  await pixstore.getImage(record, "context");
+  assert.equal(server.requests[0].context, "context");
+});

@@ -1,0 +1,48 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { RecordError } from "../../js_client/src/index.js";
+import { parseRecord } from "../../js_client/src/records.js";
+import { recordOf, seal } from "./support/server.js";
+
+const GOOD = Object.freeze(recordOf("players:abc", { token: 5, ...seal(Buffer.from("image")) }));
+const withMeta = (change) => ({ ...GOOD, meta: { ...GOOD.meta, ...change } });
+
+const BAD_IDS = ["", "a/b", "../a", "a:b:c", ":a", "a:", "a b", "ä", "a\n", 7, undefined];
+
+const cases = {
+  shape: [null, undefined, 1, "record", [GOOD], {}, { ...GOOD, meta: null }, { ...GOOD, meta: [] }],
+  id: [...BAD_IDS, "a".repeat(65), `a:${"b".repeat(129)}`].map((id) => ({ ...GOOD, id })),
+  token: [0, -1, 1.5, 2 ** 53, NaN, "5", true, null, undefined].map((token) => ({ ...GOOD, token })),
+  key: [undefined, "", 7, "A".repeat(43), `${"A".repeat(42)}==`, "A".repeat(44), `${"_".repeat(43)}=`].map((key) =>
+    withMeta({ key }),
+  ),
+  iv: ["A".repeat(15), "A".repeat(20), `${"A".repeat(15)} `, "-".repeat(16)].map((iv) => withMeta({ iv })),
+  tag: [`${"A".repeat(21)}B==`, `${"A".repeat(22)}`, "A".repeat(24)].map((tag) => withMeta({ tag })),
+  proof: ["", "a b", "a\n", "ä", "a".repeat(513), 7, undefined].map((statelessProof) => ({ ...GOOD, statelessProof })),
+};
+
+for (const [reason, values] of Object.entries(cases)) {
+  test(`a record that is wrong in its ${reason} raises RecordError with that reason`, () => {
+    for (const value of values) {
+      const isExpected = (error) => error instanceof RecordError && error.reason === reason;
+      assert.throws(() => parseRecord(value), isExpected, `${value?.[reason]}`);
+    }
+  });
+}
+
+test("a good record gives its parts as bytes, and unknown fields are ignored", () => {
+  const parsed = parseRecord({ ...GOOD, proofExpiresAt: 1, other: {} });
+  assert.deepEqual(Object.keys(parsed), ["id", "token", "key", "iv", "tag", "proof"]);
+  assert.deepEqual([parsed.id, parsed.token, parsed.proof], ["players:abc", 5, "proof"]);
+  assert.deepEqual([parsed.key.length, parsed.iv.length, parsed.tag.length], [32, 12, 16]);
+  assert.equal(Buffer.from(parsed.key).toString("base64"), GOOD.meta.key);
+});
+
+test("no error of a record shows its key or its proof", () => {
+  const { key } = GOOD.meta;
+  const values = [withMeta({ key: `${key}=` }), withMeta({ iv: key }), { ...GOOD, statelessProof: "secret proof" }];
+  for (const value of values) {
+    assert.throws(() => parseRecord(value), ({ message }) => !message.includes(key) && !message.includes("secret"));
+  }
+});

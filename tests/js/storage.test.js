@@ -1,0 +1,343 @@
+/** What IndexedDB holds, and what happens when it fails. */
+
+import assert from "node:assert/strict";
+import { beforeEach, test } from "node:test";
+
+import { IDBDatabase, IDBIndex, IDBFactory, IDBObjectStore } from "fake-indexeddb";
+
+import { CacheError, createClient } from "../../js_client/src/index.js";
+import { createServer } from "./support/server.js";
+import { done, dump, emptyStorage, inspect, noStorage, patch } from "./support/storage.js";
+
+const ID = "players:abc";
+
+let server;
+let errors;
+beforeEach(() => {
+  emptyStorage();
+  server = createServer();
+  errors = [];
+});
+
+const onCacheError = (error) => errors.push(error);
+const clientOf = (config = {}) => createClient({ onCacheError, ...config }, server.fetcher);
+
+const isCacheError = (reason) => (error) => error instanceof CacheError && error.reason === reason;
+
+const textOf = async (blob) => Buffer.from(await blob.arrayBuffer()).toString();
+
+/** Every byte below a stored value, whole buffers included: a stored view brings all of its buffer. */
+function bytesWithin(value) {
+  if (ArrayBuffer.isView(value)) return [Buffer.from(value.buffer)];
+  if (value instanceof ArrayBuffer) return [Buffer.from(value)];
+  if (typeof value !== "object" || value === null) return [Buffer.from(String(value))];
+  return Object.values(value).flatMap(bytesWithin);
+}
+
+const storedBytes = async () => Buffer.concat(bytesWithin(await dump()));
+
+for (const cache of ["encrypted", "decrypted"]) {
+  test(`no key and no proof is ever in storage (cache: "${cache}")`, async () => {
+    const key = Buffer.from("planted key of thirty-two bytes!");
+    const proof = "planted-proof";
+    const record = { ...server.save(ID, "image", { key, token: 2 }), statelessProof: proof };
+    const client = clientOf({ cache });
+    await client.getImage({ ...record, token: 1 });
+    await client.cachedImageExists(ID);
+    await client.getImage(record);
+    await client.cachedImageExists(ID);
+    const stored = await storedBytes();
+    assert.ok(stored.includes(cache === "decrypted" ? Buffer.from("image") : server.version(ID).ciphertext));
+    for (const secret of [key, key.toString("base64"), key.toString("hex"), proof]) {
+      assert.equal(stored.includes(secret), false);
+    }
+  });
+}
+
+test("an encrypted cache holds nothing readable", async () => {
+  const client = clientOf();
+  await client.getImage(server.save(ID, "a readable image"));
+  assert.equal(await client.cachedImageExists(ID), true);
+  assert.equal((await storedBytes()).includes("readable"), false);
+});
+
+test("the entry and the bytes of an image are in stores of their own, in our own database", async () => {
+  const client = clientOf();
+  await client.getImage(server.save(ID, "image", { token: 7 }));
+  await client.cachedImageExists(ID);
+  assert.deepEqual((await indexedDB.databases()).map(({ name }) => name), ["pixstore-asgi"]);
+  const { entries: [[id, { lastUsed, ...entry }]], bytes } = await dump();
+  assert.deepEqual([id, entry], [ID, { id: ID, token: 7, kind: "encrypted", size: 6 }]);
+  assert.ok(Math.abs(Date.now() - lastUsed) < 10_000);
+  assert.deepEqual(bytes, [[ID, new Uint8Array(server.version(ID).ciphertext)]]);
+});
+
+test("a hit writes the small entry alone", async (t) => {
+  const record = server.save(ID, "image");
+  const client = clientOf();
+  await client.getImage(record);
+  await client.cachedImageExists(ID);
+  const written = [];
+  patch(t, IDBObjectStore.prototype, "put", function put(original, ...args) {
+    written.push(this.name);
+    return original.apply(this, args);
+  });
+  await client.getImage(record);
+  await client.cachedImageExists(ID);
+  assert.deepEqual(written, ["entries"]);
+});
+
+test("the least recently used images are evicted in a batch, and no image is read for it", async (t) => {
+  t.mock.timers.enable({ apis: ["Date"] });
+  const client = clientOf({ cacheLimit: 4, cleanupBatch: 2 });
+  const use = async (id) => {
+    t.mock.timers.tick(1000);
+    await client.getImage(server.save(id, "image"));
+    await client.cachedImageExists(id);
+  };
+  for (const id of ["a", "b", "c", "d"]) await use(id);
+  await use("a");
+  const reads = [];
+  const note = function note(original, ...args) {
+    reads.push(this.name);
+    return original.apply(this, args);
+  };
+  for (const method of ["getAll", "openCursor"]) patch(t, IDBObjectStore.prototype, method, note);
+  await use("e");
+  assert.deepEqual(reads, []);
+  const { entries, bytes } = await dump();
+  assert.deepEqual(entries.map(([id]) => id), ["a", "e"]);
+  assert.deepEqual(bytes.map(([id]) => id), ["a", "e"]);
+});
+
+test("the newest image survives an eviction even with the clock set back", async (t) => {
+  t.mock.timers.enable({ apis: ["Date"], now: 1_000_000 });
+  const client = clientOf({ cacheLimit: 2, cleanupBatch: 1 });
+  await client.getImage(server.save("a", "image"));
+  await client.getImage(server.save("b", "image"));
+  t.mock.timers.setTime(1000);
+  await client.getImage(server.save("c", "image"));
+  assert.equal(await client.cachedImageExists("c"), true);
+});
+
+test("without IndexedDB images are served, nothing is cached, and the failure is reported", async () => {
+  noStorage();
+  const record = server.save(ID, "image");
+  const client = clientOf();
+  for (let call = 0; call < 2; call += 1) assert.equal(await textOf(await client.getImage(record)), "image");
+  assert.equal(await client.cachedImageExists(ID), false);
+  assert.equal(await client.deleteCachedImage(ID), false);
+  assert.ok(errors.length > 0 && errors.every(isCacheError("unavailable")));
+});
+
+test("an onCacheError that throws breaks no image", async (t) => {
+  noStorage();
+  const tasks = [];
+  t.mock.method(globalThis, "queueMicrotask", (task) => tasks.push(task));
+  const client = clientOf({
+    onCacheError() {
+      throw new Error("the page's own");
+    },
+  });
+  assert.equal(await textOf(await client.getImage(server.save(ID, "image"))), "image");
+  assert.throws(tasks[0], /the page's own/);
+});
+
+test("storage that the browser forbids counts as none", async (t) => {
+  patch(t, IDBFactory.prototype, "open", () => {
+    throw new DOMException("denied", "SecurityError");
+  });
+  const client = clientOf();
+  assert.equal(await textOf(await client.getImage(server.save(ID, "image"))), "image");
+  assert.equal(await client.deleteCachedImage(ID), false);
+  assert.equal(errors[0].cause.name, "SecurityError");
+});
+
+test("storage that never opens delays one image for three seconds and the next ones not at all", async (t) => {
+  patch(t, IDBFactory.prototype, "open", () => ({}));
+  const record = server.save(ID, "image");
+  const client = clientOf();
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const image = client.getImage(record);
+  t.mock.timers.tick(3000);
+  assert.equal(await textOf(await image), "image");
+  assert.equal(await textOf(await client.getImage(record)), "image");
+  assert.equal(errors.at(-1).reason, "unavailable");
+});
+
+test("storage that opens late is used from then on", async (t) => {
+  let openForReal;
+  patch(t, IDBFactory.prototype, "open", function open(original, ...args) {
+    const late = {};
+    openForReal = () => {
+      const request = original.apply(this, args);
+      request.onupgradeneeded = () => Object.assign(late, { result: request.result }).onupgradeneeded();
+      return done(request).then((result) => Object.assign(late, { result }).onsuccess());
+    };
+    return late;
+  });
+  const client = clientOf();
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const image = client.getImage(server.save(ID, "image"));
+  t.mock.timers.tick(3000);
+  await image;
+  t.mock.timers.reset();
+  await openForReal();
+  await client.getImage(server.save(ID, "image", { token: 2 }));
+  assert.equal(await client.cachedImageExists(ID), true);
+});
+
+test("a connection that was closed without an event is opened again", async () => {
+  const record = server.save(ID, "image");
+  const client = clientOf();
+  await closeConnections(client, record, (connection) => connection.close());
+  await client.getImage(record);
+  assert.equal(await client.cachedImageExists(ID), true);
+  assert.equal(server.requests.length, 1);
+  assert.deepEqual(errors, []);
+});
+
+test("a connection that the browser closed is opened again", async () => {
+  const record = server.save(ID, "image");
+  const client = clientOf();
+  await closeConnections(client, record, (connection) => {
+    connection.close();
+    connection.onclose();
+  });
+  await client.getImage(record);
+  assert.equal(server.requests.length, 1);
+  assert.deepEqual(errors, []);
+});
+
+/** Cache an image, then hand every connection that the client opened to `close`. */
+async function closeConnections(client, record, close) {
+  const connections = new Set();
+  const original = IDBDatabase.prototype.transaction;
+  IDBDatabase.prototype.transaction = function transaction(...args) {
+    connections.add(this);
+    return original.apply(this, args);
+  };
+  await client.getImage(record);
+  await client.cachedImageExists(ID);
+  IDBDatabase.prototype.transaction = original;
+  assert.equal(connections.size, 1);
+  connections.forEach(close);
+}
+
+test("another tab can delete the database while the client has it open, and caching goes on", async () => {
+  const record = server.save(ID, "image");
+  const client = clientOf();
+  await client.getImage(record);
+  await client.cachedImageExists(ID);
+  const request = indexedDB.deleteDatabase("pixstore-asgi");
+  request.onblocked = () => assert.fail("blocked");
+  await done(request);
+  assert.equal(await client.cachedImageExists(ID), false);
+  await client.getImage(record);
+  assert.equal(await client.cachedImageExists(ID), true);
+  assert.deepEqual(errors, []);
+});
+
+test("a database of another layout is left alone, reported, and breaks no image", async () => {
+  const foreign = indexedDB.open("pixstore-asgi", 1);
+  foreign.onupgradeneeded = () => foreign.result.createObjectStore("images");
+  (await done(foreign)).close();
+  const client = clientOf();
+  assert.equal(await textOf(await client.getImage(server.save(ID, "image"))), "image");
+  await assert.rejects(client.deleteCachedImage(ID), CacheError);
+  assert.equal(errors[0].reason, "failed");
+  assert.deepEqual(await inspect("pixstore-asgi", ({ objectStoreNames }) => [...objectStoreNames]), ["images"]);
+});
+
+test("a failed write is reported, leaves nothing half-written, and the next one works", async (t) => {
+  const record = server.save(ID, "image");
+  const client = clientOf();
+  let isBroken = true;
+  patch(t, IDBObjectStore.prototype, "put", function put(original, ...args) {
+    if (isBroken && this.name === "bytes") throw new DOMException("disk", "UnknownError");
+    return original.apply(this, args);
+  });
+  assert.equal(await textOf(await client.getImage(record)), "image");
+  assert.equal(await client.cachedImageExists(ID), false);
+  assert.deepEqual(errors.map(({ reason, cause }) => [reason, cause.name]), [["failed", "UnknownError"]]);
+  isBroken = false;
+  await client.getImage(record);
+  assert.equal(await client.cachedImageExists(ID), true);
+});
+
+test("the error of the request that failed is the cause, not the abort that follows from it", async (t) => {
+  const client = clientOf();
+  await client.getImage(server.save(ID, "image"));
+  await client.cachedImageExists(ID);
+  patch(t, IDBObjectStore.prototype, "put", function put(original, ...args) {
+    return this.name === "bytes" ? this.add(...args) : original.apply(this, args);
+  });
+  await client.getImage(server.save(ID, "image", { token: 2 }));
+  await client.cachedImageExists(ID);
+  assert.deepEqual(errors.map(({ cause }) => cause.name), ["ConstraintError"]);
+});
+
+test("a failed eviction is reported, and the next write evicts", async (t) => {
+  const client = clientOf({ cacheLimit: 1, cleanupBatch: 0 });
+  await client.getImage(server.save("a", "image"));
+  await client.cachedImageExists("a");
+  let isBroken = true;
+  patch(t, IDBIndex.prototype, "getAllKeys", function getAllKeys(original, ...args) {
+    if (isBroken) throw new DOMException("disk", "UnknownError");
+    return original.apply(this, args);
+  });
+  await client.getImage(server.save("b", "image"));
+  assert.equal(await client.cachedImageExists("b"), false);
+  isBroken = false;
+  await client.getImage(server.save("c", "image"));
+  assert.equal(await client.cachedImageExists("c"), true);
+  assert.equal(await client.cachedImageExists("a"), false);
+  assert.equal(errors.length, 1);
+});
+
+test("a full disk evicts a batch and the write is tried once more", async (t) => {
+  const client = clientOf({ cacheLimit: 10, cleanupBatch: 1 });
+  for (const id of ["a", "b", "c"]) {
+    await client.getImage(server.save(id, "image"));
+    await client.cachedImageExists(id);
+  }
+  patch(t, IDBObjectStore.prototype, "put", function put(original, ...args) {
+    if (this.name === "bytes" && fakeUsage(this) >= 3) throw new DOMException("full", "QuotaExceededError");
+    return original.apply(this, args);
+  });
+  await client.getImage(server.save("d", "image"));
+  await client.cachedImageExists("d");
+  assert.equal((await dump()).entries.length, 2);
+  assert.equal(await client.cachedImageExists("d"), true);
+  assert.deepEqual(errors, []);
+});
+
+/** How many values a store of fake-indexeddb holds at this moment. */
+const fakeUsage = (store) => [...store._rawObjectStore.records.values()].length;
+
+test("a delete that the storage fails rejects: the image may still be there", async (t) => {
+  const client = clientOf();
+  await client.getImage(server.save(ID, "image"));
+  await client.cachedImageExists(ID);
+  patch(t, IDBObjectStore.prototype, "delete", () => {
+    throw new DOMException("disk", "UnknownError");
+  });
+  await assert.rejects(client.deleteCachedImage(ID), isCacheError("failed"));
+  assert.equal(await client.cachedImageExists(ID), true);
+});
+
+test("a page full of cached images notes their use in a few transactions", async (t) => {
+  const client = clientOf();
+  const records = Array.from({ length: 100 }, (_, index) => server.save(`image-${index}`, "image"));
+  await Promise.all(records.map((record) => client.getImage(record)));
+  await client.cachedImageExists("image-99");
+  let begun = 0;
+  patch(t, IDBDatabase.prototype, "transaction", function transaction(original, ...args) {
+    if (args[1] === "readwrite") begun += 1;
+    return original.apply(this, args);
+  });
+  await Promise.all(records.map((record) => client.getImage(record)));
+  await client.cachedImageExists("image-99");
+  assert.equal(server.requests.length, 100);
+  assert.ok(begun >= 1 && begun < 20, `${begun} transactions`);
+});

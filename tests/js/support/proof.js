@@ -1,0 +1,36 @@
+/** The stateless proof, verified anew from the README's description. */
+
+import { timingSafeEqual } from "node:crypto";
+
+import { bigEndian, findKey, hmac, prefixed } from "./keyring.js";
+
+const HEAD_BYTES = 15;
+const EPOCH_AT = 11;
+
+/** Check one vector's proof: {window, expires_at_ms}, or {failure}. */
+export function verifyProof(vector) {
+  if (!/^[A-Za-z0-9+/]{48}$/.test(vector.proof)) return { failure: "not-canonical" };
+  const raw = Buffer.from(vector.proof, "base64");
+  if (raw[0] !== 1) return { failure: "version" };
+  const key = findKey(vector.secrets, raw.subarray(1, 5));
+  if (!key) return { failure: "unknown-key" };
+  const window = raw.readUIntBE(5, 6);
+  const failure = windowFailure(window, vector) ?? boundFailure(raw, key.proofKey(window), vector);
+  return failure ? { failure } : { window, expires_at_ms: (window + 2) * vector.window_ms };
+}
+
+function windowFailure(window, { now_ms: now, window_ms: length, leeway_ms: leeway }) {
+  if (window < Math.floor(now / length) - 1) return "expired";
+  return window > Math.floor((now + leeway) / length) ? "not-yet-valid" : undefined;
+}
+
+function boundFailure(raw, proofKey, { epoch, ...bound }) {
+  if (raw.readUInt32BE(EPOCH_AT) !== epoch) return "epoch";
+  const expected = macOf(raw.subarray(0, HEAD_BYTES), proofKey, bound);
+  return timingSafeEqual(expected, raw.subarray(HEAD_BYTES)) ? undefined : "mac";
+}
+
+function macOf(head, proofKey, { image_id: id, token, audience }) {
+  const message = [bigEndian(token, 8), prefixed(Buffer.from(id, "ascii")), prefixed(Buffer.from(audience, "utf8"))];
+  return hmac(proofKey, head, ...message).subarray(0, 21);
+}
