@@ -3,6 +3,7 @@
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from typing import TypedDict
 
 import anyio
 from starlette.background import BackgroundTask
@@ -24,6 +25,16 @@ Authorize = Callable[[Scope, str], bool | Awaitable[bool]]
 
 SEND_TIMEOUT_S = 30.0
 MAX_STREAM_S = 300.0
+
+
+class AppOptions(TypedDict, total=False):
+    """The keyword options of PixstoreApp, for what hands them on."""
+
+    allow_origins: Sequence[str] | None
+    authorize: Authorize | None
+    allow_unproven: bool
+    send_timeout_s: float
+    max_stream_s: float
 
 
 class PixstoreApp:

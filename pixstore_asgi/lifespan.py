@@ -1,16 +1,18 @@
 """ASGI lifespan around a Pixstore: opened before the wrapped application starts, closed after it has shut down."""
 
-from collections.abc import MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from starlette.types import ASGIApp, Message, Receive, Send
+from starlette.types import Message, Receive, Send
 
 from .errors import PixstoreError
 from .pixstore import Pixstore
 
+Inner = Callable[[Any, Any, Any], Awaitable[None]]
+
 
 async def run_lifespan(
-    pixstore: Pixstore, scope: MutableMapping[str, Any], receive: Receive, send: Send, inner: ASGIApp | None = None
+    pixstore: Pixstore, scope: MutableMapping[str, Any], receive: Receive, send: Send, inner: Inner | None = None
 ) -> None:
     """Serve a lifespan scope: for `inner`, or alone where there is none or it does not take part in lifespan."""
     startup = await receive()
@@ -43,7 +45,7 @@ class _Lifespan:
         self._is_open = True
         self.was_answered = False
 
-    async def run(self, scope: MutableMapping[str, Any], inner: ASGIApp) -> None:
+    async def run(self, scope: MutableMapping[str, Any], inner: Inner) -> None:
         try:
             await inner(scope, self.receive, self.send)
         except Exception:

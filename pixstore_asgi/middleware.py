@@ -1,14 +1,18 @@
 """PixstoreMiddleware: one route of an application goes to its images, everything else passes through."""
 
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, Unpack
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from . import _http
-from .app import PixstoreApp
+from .app import AppOptions, PixstoreApp
 from .errors import ConfigError
 from .lifespan import run_lifespan
 from .pixstore import Pixstore
+
+AnyASGIApp = Callable[[Any, Any, Any], Awaitable[None]]
+"""An ASGI application of any framework, each of which types scope and messages its own way."""
 
 
 class PixstoreMiddleware:
@@ -22,7 +26,9 @@ class PixstoreMiddleware:
     route: a path such as /pixstore-image. Further options are those of PixstoreApp. Raises ConfigError.
     """
 
-    def __init__(self, app: ASGIApp, pixstore: Pixstore, *, route: str = "/pixstore-image", **app_options: Any) -> None:
+    def __init__(
+        self, app: AnyASGIApp, pixstore: Pixstore, *, route: str = "/pixstore-image", **app_options: Unpack[AppOptions]
+    ) -> None:
         if not route.startswith("/") or route.endswith("/"):
             raise ConfigError(f"route must start with a slash and end without one, such as /pixstore-image: {route!r}")
         self._app = app

@@ -475,8 +475,7 @@ async def test_a_payload_gives_its_stream_back(tmp_path: Path) -> None:
             assert store._in_use
         assert not store._in_use
         with pytest.warns(ResourceWarning, match=r"Payload\(Success, size=786434\) was neither read"):
-            dropped = await opened()
-            del dropped
+            await opened()
         assert not store._in_use
 
 

@@ -1,0 +1,86 @@
+"""Starts real ASGI servers on 127.0.0.1 and ends them by their process id."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+SERVERS = ("uvicorn", "hypercorn", "granian")
+
+
+@dataclass
+class Server:
+    """A running server; `url` has no trailing slash, `log` is what it printed so far."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+    log_file: Path
+
+    @property
+    def log(self) -> str:
+        return self.log_file.read_text(errors="replace")
+
+    def stop(self, how: signal.Signals = signal.SIGTERM, timeout_s: float = 15) -> int:
+        """Send a signal and return the exit code."""
+        self.process.send_signal(how)
+        return self.process.wait(timeout_s)
+
+
+def free_port() -> int:
+    with socket.socket() as chosen:
+        chosen.bind(("127.0.0.1", 0))
+        port: int = chosen.getsockname()[1]
+        return port
+
+
+def command(server: str, app: str, port: int) -> list[str]:
+    address = f"127.0.0.1:{port}"
+    return {
+        "uvicorn": ["-m", "uvicorn", app, "--host", "127.0.0.1", "--port", str(port)],
+        "hypercorn": ["-m", "hypercorn", app, "--bind", address],
+        "granian": ["-m", "granian", "--interface", "asgi", "--host", "127.0.0.1", "--port", str(port), app],
+    }[server]
+
+
+@contextlib.contextmanager
+def serving(server: str, app: str, folder: Path) -> Iterator[Server]:
+    """Run an application of tests.server_app until the block ends."""
+    port, log_file = free_port(), folder / f"{server}.log"
+    environment = {**os.environ, "PIXSTORE_TEST_DB": str(folder / "pixstore.db"), "PYTHONUNBUFFERED": "1"}
+    with log_file.open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, *command(server, f"tests.server_app:{app}", port)],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            cwd=Path(__file__).parent.parent,
+        )
+    running = Server(f"http://127.0.0.1:{port}", process, log_file)
+    try:
+        _wait_until_ready(running)
+        yield running
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+
+
+def _wait_until_ready(server: Server) -> None:
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            httpx.get(server.url + "/nothing", timeout=5)
+        except httpx.TransportError:
+            if server.process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"the server did not start:\n{server.log}") from None
+            time.sleep(0.05)
+        else:
+            return
