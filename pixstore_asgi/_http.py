@@ -1,5 +1,6 @@
 """HTTP in and out as plain values: an ASGI scope becomes request values, a payload becomes status and headers."""
 
+import re
 from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ CLIENT_PREFIX = "/-/client"
 ALLOWED_METHODS = ("GET", "HEAD", "OPTIONS")
 
 _STATUS_WITHOUT_ID = 400
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:.]+\](:[0-9]{1,5})?", re.ASCII)
 _PREFLIGHT_HEADERS: RawHeaders = [
     (b"access-control-allow-methods", b"GET, HEAD, OPTIONS"),
     (b"access-control-allow-headers", b"authorization, content-type, x-pixstore-proof, x-pixstore-token"),
@@ -109,15 +111,17 @@ class CrossOrigin:
 
 
 def _checked_origins(allow_origins: Sequence[str]) -> frozenset[bytes]:
-    origins = [allow_origins] if isinstance(allow_origins, str) else list(allow_origins)
-    well_formed = all(
-        origin == "*" or (origin.startswith(("https://", "http://")) and origin.count("/") == 2) for origin in origins
-    )
-    if isinstance(allow_origins, str) or not well_formed or ("*" in origins and len(origins) > 1):
-        raise ConfigError(
-            'allow_origins must be ("*",), a list of origins such as "https://app.example", or None; '
-            '"null" stands for any sandboxed page and is never allowed'
-        )
+    if isinstance(allow_origins, str):
+        raise ConfigError("allow_origins is a list of origins, not one string")
+    origins = list(allow_origins)
+    if "*" in origins and len(origins) > 1:
+        raise ConfigError('allow_origins names "*" beside other origins: name "*" alone, or the origins alone')
+    for origin in origins:
+        if origin != "*" and _ORIGIN.fullmatch(origin) is None:
+            # "null" is the origin of every sandboxed page and local file.
+            raise ConfigError(
+                f'{origin!r} in allow_origins is no origin; one is scheme and host: "https://app.example"'
+            )
     return frozenset(origin.encode("ascii") for origin in origins)
 
 

@@ -49,8 +49,9 @@ def check_formats(names: Sequence[str]) -> frozenset[str]:
 class ImageReader:
     """Follows one image's container while its bytes pass by. `name` is its format, e.g. "jpeg"."""
 
-    def __init__(self, name: str, reader: _Reader) -> None:
-        self.name = name
+    def __init__(self, label: str, reader: _Reader) -> None:
+        self.name = label.lower()
+        self._label = label
         self._reader = reader
         self._wanted = next(reader)
         self._held = b""
@@ -76,7 +77,7 @@ class ImageReader:
     def finish(self) -> None:
         """End the image; raises InvalidImage where it is not complete."""
         if not self._complete:
-            raise InvalidImage(f"the {self.name} image is truncated: it ends before its last part")
+            raise InvalidImage(f"the {self._label} image is truncated: it ends before its last part")
 
     def _advance(self, data: bytes) -> None:
         try:
@@ -90,12 +91,13 @@ def sniff(head: bytes, allowed: frozenset[str]) -> ImageReader:
 
     Feed it the whole image from its first byte. Raises InvalidImage where `head` is of no allowed format.
     """
-    for name, matches, reader in _FORMATS:
-        if matches(head) and name in allowed:
-            return ImageReader(name, reader())
+    for label, matches, reader in _FORMATS:
+        if matches(head) and label.lower() in allowed:
+            return ImageReader(label, reader())
     if not head:
         raise InvalidImage("the image is empty")
-    raise InvalidImage(f"the image is none of {', '.join(sorted(allowed))}, or truncated")
+    listed = ", ".join(label for label, _, _ in _FORMATS if label.lower() in allowed)
+    raise InvalidImage(f"the image is none of {listed}, or it is truncated")
 
 
 def _require(condition: bool, what: str) -> None:
@@ -222,9 +224,9 @@ def _read_avif() -> _Reader:
 
 
 _FORMATS: tuple[tuple[str, Callable[[bytes], bool], Callable[[], _Reader]], ...] = (
-    ("png", lambda head: head[:8] == b"\x89PNG\r\n\x1a\n", _read_png),
-    ("jpeg", lambda head: head[:3] == b"\xff\xd8\xff", _read_jpeg),
-    ("webp", lambda head: head[:4] == b"RIFF" and head[8:12] == b"WEBP", _read_webp),
-    ("gif", lambda head: head[:4] == b"GIF8", _read_gif),
-    ("avif", lambda head: head[4:8] == b"ftyp", _read_avif),
+    ("PNG", lambda head: head[:8] == b"\x89PNG\r\n\x1a\n", _read_png),
+    ("WebP", lambda head: head[:4] == b"RIFF" and head[8:12] == b"WEBP", _read_webp),
+    ("JPEG", lambda head: head[:3] == b"\xff\xd8\xff", _read_jpeg),
+    ("GIF", lambda head: head[:4] == b"GIF8", _read_gif),
+    ("AVIF", lambda head: head[4:8] == b"ftyp", _read_avif),
 )

@@ -312,7 +312,7 @@ def _as_token(token: int | str | None) -> int | None:
 
 
 def _not_found(image_id: str) -> ImageNotFound:
-    return ImageNotFound(f"there is no image {image_id!r}: save it first")
+    return ImageNotFound(f"there is no image {image_id!r}: it was deleted, or never saved here")
 
 
 def _checked_window(window_ms: int) -> int:

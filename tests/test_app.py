@@ -172,7 +172,17 @@ async def test_none_leaves_cors_to_the_host(pix: Pixstore) -> None:
 
 
 @pytest.mark.parametrize(
-    "origins", ["*", "https://a.example", ["null"], ["a.example"], ["https://a.example/"], ["*", "https://a.example"]]
+    "origins",
+    [
+        "*",
+        "https://a.example",
+        ["null"],
+        ["a.example"],
+        ["https://"],
+        ["https://a.example/"],
+        ["https://A.example"],
+        ["*", "https://a.example"],
+    ],
 )
 def test_origins_that_are_none_are_refused(origins: Any) -> None:
     """A string in the list's place, null, a host, a path, or a star among others: a ConfigError."""

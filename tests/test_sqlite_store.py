@@ -6,6 +6,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import tempfile
 import textwrap
 import threading
 from pathlib import Path
@@ -96,7 +97,7 @@ async def test_another_programs_database_is_refused(tmp_path: Path) -> None:
 
 async def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     """A path in a folder that does not exist is refused with the path in the error."""
-    with pytest.raises(StoreError, match="nowhere"):
+    with pytest.raises(StoreError, match=r"nowhere/images\.db does not exist: create it"):
         await SqliteStore(tmp_path / "nowhere" / "images.db").open()
 
 
@@ -125,7 +126,7 @@ async def test_opening_a_locked_database_is_busy(tmp_path: Path) -> None:
     other.close()
 
 
-def test_a_read_only_database_is_named(tmp_path: Path) -> None:
+def test_a_read_only_database_is_named() -> None:
     """A database that this process may not write is refused with advice, for a user who is not root."""
     script = """
         import asyncio, os, sys
@@ -149,13 +150,11 @@ def test_a_read_only_database_is_named(tmp_path: Path) -> None:
 
         asyncio.run(main(sys.argv[1]))
     """
-    folder = tmp_path / "folder"
-    folder.mkdir()
-    for parent in (tmp_path, *tmp_path.parents[:2]):
-        parent.chmod(0o755)
-    command = [sys.executable, "-c", textwrap.dedent(script), str(folder / "images.db")]
-    result = subprocess.run(command, capture_output=True, text=True, check=True)
-    folder.chmod(0o755)
+    with tempfile.TemporaryDirectory() as folder:  # pytest's own folders are closed to other users
+        os.chmod(folder, 0o755)  # noqa: S103
+        command = [sys.executable, "-c", textwrap.dedent(script), f"{folder}/images.db"]
+        result = subprocess.run(command, capture_output=True, text=True, check=True)
+        os.chmod(folder, 0o755)  # noqa: S103
     assert "let this process write to the file and to its folder" in result.stdout
 
 

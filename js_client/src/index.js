@@ -5,6 +5,7 @@
  */
 
 import { createClient } from "./client.js";
+import { createFetcher } from "./fetcher.js";
 
 /** @import { CachedImageExists, DeleteCachedImage, GetImage } from "./client.js" */
 
@@ -41,7 +42,7 @@ export const deleteCachedImage = (id) => current().deleteCachedImage(id);
 /** @type {CachedImageExists} */
 export const cachedImageExists = (id) => current().cachedImageExists(id);
 
-export { createClient };
+export { createClient, createFetcher };
 export {
   CacheError,
   ConfigError,

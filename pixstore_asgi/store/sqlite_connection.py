@@ -15,6 +15,8 @@ from aiosqlite.core import _STOP_RUNNING_SENTINEL
 from ..errors import PixstoreError, StoreBusy, StoreError
 from .sqlite_schema import connect
 
+_LET_WRITE = "let this process write to the file and to its folder"
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -94,8 +96,10 @@ def translated(path: Path) -> Iterator[None]:
         raise
     except sqlite3.Error as error:
         raise _translate(path, error) from error
+    except FileNotFoundError as error:
+        raise StoreError(f"the folder of the database {path} does not exist: create it first") from error
     except OSError as error:
-        raise StoreError(f"the database {path} can't be used: {error.strerror}") from error
+        raise StoreError(f"the database {path} can't be used ({error.strerror}): {_LET_WRITE}") from error
 
 
 def _translate(path: Path, error: sqlite3.Error) -> StoreError:
@@ -105,8 +109,8 @@ def _translate(path: Path, error: sqlite3.Error) -> StoreError:
     advice = {
         sqlite3.SQLITE_NOTADB: "it is not a SQLite database: name another path",
         sqlite3.SQLITE_CORRUPT: "it is damaged: restore it from a backup",
-        sqlite3.SQLITE_READONLY: "it is read-only: let this process write to the file and to its folder",
-        sqlite3.SQLITE_CANTOPEN: "it can't be opened: let this process write to the file and to its folder",
+        sqlite3.SQLITE_READONLY: f"it is read-only: {_LET_WRITE}",
+        sqlite3.SQLITE_CANTOPEN: f"it can't be opened: {_LET_WRITE}",
         sqlite3.SQLITE_FULL: "the disk is full: make room and try again",
         sqlite3.SQLITE_IOERR: "reading or writing it failed: check the disk",
     }

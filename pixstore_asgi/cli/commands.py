@@ -1,0 +1,138 @@
+"""The commands: what they take, what they say, and which part of the package they run."""
+
+import secrets
+import tempfile
+import threading
+import webbrowser
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from .. import Pixstore, PixstoreApp, PixstoreError
+from ..store.connect import connect
+from . import require
+from .server import exit_on_signals, listen, run_server, url_of
+
+_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+_DATABASE = click.Path(dir_okay=False, path_type=Path)
+_PORT = click.IntRange(0, 65535)
+
+
+@click.group(context_settings=_SETTINGS)
+@click.version_option(package_name="pixstore-asgi", message="%(package)s %(version)s")
+def commands() -> None:
+    """Encrypted images for ASGI applications.
+
+    \b
+    New here?  pixstore-asgi demo --open
+    """
+
+
+@commands.command()
+def secret() -> None:
+    """Print a new secret.
+
+    Everything that opens the same database needs the same secret:
+
+    \b
+        export PIXSTORE_SECRET=$(pixstore-asgi secret)
+
+    Keep it: without it, the images in the database can't be read by anyone.
+    """
+    click.echo(secrets.token_urlsafe(32))
+
+
+@commands.command()
+@click.option("--database", type=_DATABASE, metavar="PATH", required=True, help="The application's SQLite database.")
+@click.option("--create", is_flag=True, help="Make the database if there is none yet.")
+@click.option("--host", metavar="HOST", default="127.0.0.1", help="Address to listen on.  [default: 127.0.0.1]")
+@click.option("--port", type=_PORT, metavar="PORT", default=8000, help="0 takes any free one.  [default: 8000]")
+@click.option(
+    "--allow-origin",
+    "origins",
+    metavar="ORIGIN",
+    multiple=True,
+    default=["*"],
+    help="Origin whose pages may read payloads, such as https://app.example; repeatable.  [default: *, all of them]",
+)
+@click.option(
+    "--proof-window-ms",
+    type=click.IntRange(min=1),
+    metavar="MS",
+    default=20_000,
+    help="As the application's proof_window_ms.  [default: 20000]",
+)
+@click.option("--bind-token/--no-bind-token", default=True, help="As the application's bind_token.  [default: bound]")
+def serve(
+    database: Path, create: bool, host: str, port: int, origins: tuple[str, ...], proof_window_ms: int, bind_token: bool
+) -> None:
+    """Serve payloads in a process of its own.
+
+    The application itself saves images and hands out records, elsewhere on this machine; this process answers the
+    pages that come with them. Both need the same database and the same secret: PIXSTORE_SECRET, or else the key file
+    beside the database.
+    """
+    if not create and not database.exists():
+        raise click.ClickException(
+            f"there is no database {database}: the application makes it when it starts; "
+            "check the path, or pass --create to begin with an empty one"
+        )
+    with _plain_errors(), exit_on_signals():
+        pix = Pixstore(database, proof_window_ms=proof_window_ms, bind_token=bind_token)
+        app = PixstoreApp(pix, allow_origins=origins)
+        with listen(host, port) as listener:
+            greeting = f"Serving the images of {database} on {url_of(listener)}  (Ctrl-C stops it)"
+            run_server(app, listener, life=pix, on_ready=lambda: click.echo(greeting), log_level="info")
+
+
+@commands.command()
+@click.option("--port", type=_PORT, metavar="PORT", default=8000, help="0 takes any free one.  [default: 8000]")
+@click.option(
+    "--database", type=_DATABASE, help="Keep the pictures in this SQLite database.  [default: a temporary one]"
+)
+@click.option("--open/--no-browser", "opens", default=False, help="Open the page in a browser.  [default: no browser]")
+def demo(port: int, database: Path | None, opens: bool) -> None:
+    """Show a small gallery of encrypted pictures.
+
+    Needs nothing and leaves nothing behind: without --database the pictures live in a temporary folder that is deleted
+    at the end.
+    """
+    require("demo", "PIL")
+    from ..demo.app import create_app
+
+    with _plain_errors(), exit_on_signals(), listen("127.0.0.1", port) as listener, _folder_of(database) as path:
+        store = connect(path)
+        app = create_app(Pixstore(store), store=store)
+        url = url_of(listener)
+
+        def greet() -> None:
+            click.echo(f"Pixstore demo on {url}  (Ctrl-C stops it)")
+            if opens:
+                _open_page(url)
+
+        run_server(app, listener, life=app.router.lifespan_context(app), on_ready=greet, log_level="warning")
+
+
+def _open_page(url: str) -> None:
+    # In a thread of its own: some browsers keep the caller waiting, and the page needs the server meanwhile.
+    threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """Make every error of ours one line on stderr and exit code 1."""
+    try:
+        yield
+    except PixstoreError as error:
+        raise click.ClickException(str(error)) from error
+
+
+@contextmanager
+def _folder_of(database: Path | None) -> Iterator[Path]:
+    if database is not None:
+        yield database
+        return
+    with tempfile.TemporaryDirectory(prefix="pixstore-demo-") as folder:
+        yield Path(folder) / "pixstore.db"

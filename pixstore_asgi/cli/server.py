@@ -1,0 +1,78 @@
+"""uvicorn on a socket of our own: a taken port is one line, errors stay what they are, signals end it cleanly."""
+
+import asyncio
+import errno
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
+from types import FrameType
+from typing import Any
+
+import click
+import uvicorn
+
+_GRACE_S = 3  # for downloads under way when a signal comes
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a listening socket. Raises click.ClickException, with what to do about it."""
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise click.ClickException(_refusal(host, port, error)) from error
+
+
+def url_of(listener: socket.socket) -> str:
+    """Return the URL under which a listening socket is reached."""
+    host, port = listener.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+
+
+def run_server(
+    app: Any,
+    listener: socket.socket,
+    *,
+    life: AbstractAsyncContextManager[object],
+    on_ready: Callable[[], None],
+    log_level: str,
+) -> None:
+    """Serve `app` until SIGINT or SIGTERM.
+
+    life: entered before the first request and left after the last, in place of ASGI lifespan: what it raises arrives
+    here as it is, where uvicorn would log it. on_ready: called once requests are answered.
+    """
+    config = uvicorn.Config(
+        app, lifespan="off", log_level=log_level, server_header=False, timeout_graceful_shutdown=_GRACE_S
+    )
+
+    async def serve() -> None:
+        async with life:
+            on_ready()
+            await uvicorn.Server(config).serve(sockets=[listener])
+
+    asyncio.run(serve())
+
+
+@contextmanager
+def exit_on_signals() -> Iterator[None]:
+    """Let SIGINT and SIGTERM leave this context by SystemExit(0), so that what is inside is cleaned up."""
+    # uvicorn passes a signal on once it has shut down; by default SIGTERM would then kill.
+    before = {number: signal.signal(number, _exit) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _exit(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(0)
+
+
+def _refusal(host: str, port: int, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"port {port} is taken by another program: choose one with --port, or --port 0 for any free one"
+    reason = error.strerror or os.strerror(error.errno or 0)
+    return f"can't listen on {host}, port {port}: {reason}"

@@ -1,0 +1,97 @@
+"""The demo's pictures: made when they are needed, the same in every run."""
+
+import io
+import random
+from dataclasses import dataclass
+
+from . import scenes
+from .paint import colours
+
+_SAVE_OPTIONS = {"png": {}, "jpeg": {"quality": 88}, "webp": {"quality": 86, "method": 2}}
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A finished picture: its title, and a whole PNG, WebP or JPEG file of 900 x 600 pixels."""
+
+    title: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Motif:
+    """One scene, the file format that suits it, and its two moods: a title and a palette (see the scene) each."""
+
+    scene: scenes.Scene
+    format: str
+    moods: tuple[tuple[str, str], tuple[str, str]]
+
+    def paint(self, mood: int, seed: int) -> Picture:
+        title, palette = self.moods[mood]
+        output = io.BytesIO()
+        image = self.scene(colours(palette), random.Random(seed))  # noqa: S311 - picture, not secret
+        image.save(output, self.format, **_SAVE_OPTIONS[self.format])
+        return Picture(title, output.getvalue())
+
+
+_MOTIFS = (
+    _Motif(
+        scenes.mountains,
+        "png",
+        (
+            ("Paper mountains", "fbe3c6 f2745a f6b98f dd7f74 8f5273 4a3a66 22274d"),
+            ("Paper fjord", "dcefe9 f6f3d4 a9d3c8 6baba5 3f7f86 275a6b 123447"),
+        ),
+    ),
+    _Motif(
+        scenes.aurora,
+        "webp",
+        (
+            ("Northern lights", "060b1d 0c1f3a 1a3f55 7df0a8 35c9a5 7b4fd0 03070f"),
+            ("Solar storm", "0b0820 1d1440 41285c ff9fb8 b06be0 4a62d8 06040f"),
+        ),
+    ),
+    _Motif(
+        scenes.dunes,
+        "jpeg",
+        (
+            ("Dunes at dusk", "2f4b6e b9788a f6c28b ffd9a0 e9a36f d97b45 5b2a2e"),
+            ("Dunes at noon", "88a9bd d9dfd7 f7ecd2 fff6dc e8d3ae d3a976 6b4f45"),
+        ),
+    ),
+    _Motif(
+        scenes.silk,
+        "webp",
+        (
+            ("Evening silk", "12153a 3a2a78 8a4fb5 ef7fa3 ffd3ad fff3e0"),
+            ("Jade silk", "06262b 0d5656 2f9c84 a5d99a f3f4c6 ffffff"),
+        ),
+    ),
+    _Motif(
+        scenes.tide,
+        "webp",
+        (
+            ("Last light", "26335c 76527f d9797a fbc088 ffcf8a b56a72 1d2546"),
+            ("First light", "1f5a73 5fa3ad bfd9c9 fbe9c0 fff2c4 7fb3b0 0f3b50"),
+        ),
+    ),
+    _Motif(
+        scenes.bokeh,
+        "jpeg",
+        (
+            ("City, out of focus", "0a0d1f 27142b ffb45e ff7a4d ffe0a3 d9486b 5e7bff"),
+            ("Harbour, out of focus", "04141b 0c2b33 6fe3d0 b8f28a fff0b0 4aa3ff f58fbf"),
+        ),
+    ),
+)
+
+
+def seeds() -> list[Picture]:
+    """Paint the pictures that a new gallery starts with: one of every scene, PNG, WebP and JPEG among them."""
+    return [motif.paint(mood=0, seed=3) for motif in _MOTIFS]
+
+
+def another(n: int) -> Picture:
+    """Paint the picture number `n` of an endless row; none of them is among `seeds`."""
+    rounds, place = divmod(n, len(_MOTIFS))
+    return _MOTIFS[place].paint(mood=(rounds + 1) % 2, seed=4 + n)

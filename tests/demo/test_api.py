@@ -1,0 +1,276 @@
+"""The demo application through ASGI: its JSON API, and who may use it."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.types import Message, Receive
+
+from pixstore_asgi import ImageRecord, Pixstore
+from pixstore_asgi.demo import pictures
+from pixstore_asgi.demo.app import create_app
+from pixstore_asgi.store.connect import connect
+from pixstore_asgi.store.memory import MemoryStore
+from tests.support import SECRET, large_png, picture
+
+pytestmark = pytest.mark.anyio
+
+ORIGIN = "http://127.0.0.1:8000"
+PICTURES = "/api/pictures"
+LIMIT = 300_000
+
+
+@pytest.fixture(scope="module")
+def seeds() -> list[pictures.Picture]:
+    return pictures.seeds()
+
+
+@pytest.fixture(autouse=True)
+def painted_once(monkeypatch: pytest.MonkeyPatch, seeds: list[pictures.Picture]) -> None:
+    """Every test has a gallery of its own, and painting takes most of a second."""
+    monkeypatch.setattr(pictures, "seeds", lambda: seeds)
+
+
+@asynccontextmanager
+async def demo_client(pix: Pixstore, **options: Any) -> AsyncIterator[httpx.AsyncClient]:
+    """A client that sends what the demo's own page sends."""
+    app = create_app(pix, **options)
+    transport = httpx.ASGITransport(app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url=ORIGIN, headers={"origin": ORIGIN}) as client,
+    ):
+        yield client
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[httpx.AsyncClient]:
+    pix = Pixstore(MemoryStore(), secret=SECRET, max_image_bytes=LIMIT)
+    async with demo_client(pix) as opened:
+        yield opened
+
+
+async def first_id(client: httpx.AsyncClient) -> str:
+    listed = await client.get(PICTURES)
+    return str(listed.json()["pictures"][0]["record"]["id"])
+
+
+async def test_list_has_records_of_all_pictures(client: httpx.AsyncClient) -> None:
+    """The list holds a title and a well-formed record for each of the pictures that were painted at startup."""
+    entries = (await client.get(PICTURES)).json()["pictures"]
+    assert len(entries) == 6
+    for entry in entries:
+        assert entry["title"]
+        assert ImageRecord.parse(entry["record"]).id.startswith("demo:")
+
+
+async def test_every_answer_with_a_record_is_no_store(client: httpx.AsyncClient) -> None:
+    """List, upload, update and show carry keys, so none of them may be kept by any cache."""
+    image_id = await first_id(client)
+    answers = [
+        await client.get(PICTURES),
+        await client.post(PICTURES, content=picture("png")),
+        await client.put(f"{PICTURES}/{image_id}"),
+        await client.get(f"{PICTURES}/{image_id}"),
+    ]
+    assert [answer.status_code for answer in answers] == [200, 201, 200, 200]
+    assert {answer.headers["cache-control"] for answer in answers} == {"no-store"}
+
+
+async def test_show_gives_a_fresh_record_that_reads_the_picture(client: httpx.AsyncClient) -> None:
+    """A record from the API is good for the image request that follows it, under the /images mount."""
+    record = ImageRecord.parse((await client.get(f"{PICTURES}/{await first_id(client)}")).json()["record"])
+    answer = await client.get(
+        f"/images/{record.id}",
+        headers={"x-pixstore-proof": record.stateless_proof, "x-pixstore-token": str(record.token)},
+    )
+    assert answer.headers["x-pixstore-state"] == "Success"
+    assert answer.headers["cache-control"] == "no-store"
+
+
+async def test_update_replaces_the_picture(client: httpx.AsyncClient) -> None:
+    """An update gives the same id a higher token and another title."""
+    before = (await client.get(PICTURES)).json()["pictures"][0]
+    after = (await client.put(f"{PICTURES}/{before['record']['id']}")).json()
+    assert after["record"]["id"] == before["record"]["id"]
+    assert after["record"]["token"] > before["record"]["token"]
+    assert after["title"] != before["title"]
+
+
+async def test_delete_removes_the_picture(client: httpx.AsyncClient) -> None:
+    """A deleted picture is gone from list, record and update, and deleting it again says so."""
+    image_id = await first_id(client)
+    assert (await client.delete(f"{PICTURES}/{image_id}")).status_code == 204
+    assert len((await client.get(PICTURES)).json()["pictures"]) == 5
+    for method in ("GET", "PUT", "DELETE"):
+        answer = await client.request(method, f"{PICTURES}/{image_id}")
+        assert answer.status_code == 404
+        assert "there is no picture" in answer.json()["error"]
+
+
+async def test_upload_comes_first_in_the_list(client: httpx.AsyncClient) -> None:
+    """An uploaded picture is shown before those that were there."""
+    uploaded = (await client.post(PICTURES, content=picture("webp"))).json()["record"]["id"]
+    assert await first_id(client) == uploaded
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>no picture</html>", picture("png")[:-20]])
+async def test_upload_of_something_else_is_400_with_the_reason(client: httpx.AsyncClient, body: bytes) -> None:
+    """What is no whole picture is refused, nothing is added, and the page gets the error's own text."""
+    answer = await client.post(PICTURES, content=body)
+    assert answer.status_code == 400
+    assert "image" in answer.json()["error"]
+    assert len((await client.get(PICTURES)).json()["pictures"]) == 6
+
+
+async def test_oversized_upload_is_413_with_the_limit(client: httpx.AsyncClient) -> None:
+    """A picture above max_image_bytes is refused with a text that names the limit."""
+    answer = await client.post(PICTURES, content=large_png(LIMIT + 1))
+    assert answer.status_code == 413
+    assert str(LIMIT) in answer.json()["error"]
+
+
+async def raw_upload(app: Starlette, receive: Receive) -> int:
+    """POST a body that `receive` makes up, and return the status."""
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "scheme": "http", "path": PICTURES, "root_path": "", "query_string": b""}
+    headers = [(b"host", b"127.0.0.1:8000"), (b"origin", ORIGIN.encode())]
+    async with app.router.lifespan_context(app):
+        await app({**scope, "headers": headers}, receive, send)
+    return int(sent[0]["status"])
+
+
+async def test_upload_is_read_piece_by_piece() -> None:
+    """An endless body is refused as soon as it passes the limit: no one gathers an upload before it is checked."""
+    pieces = 0
+
+    async def receive() -> Message:
+        nonlocal pieces
+        pieces += 1
+        body = large_png(LIMIT)[: 64 * 1024] if pieces == 1 else bytes(64 * 1024)
+        return {"type": "http.request", "body": body, "more_body": True}
+
+    app = create_app(Pixstore(MemoryStore(), secret=SECRET, max_image_bytes=LIMIT))
+    assert await raw_upload(app, receive) == 413
+    assert pieces == LIMIT // (64 * 1024) + 1
+
+
+async def test_upload_that_breaks_off_is_no_error_of_the_server() -> None:
+    """A page that is closed in the middle of its upload leaves no picture and no exception behind."""
+    messages: Iterator[Message] = iter(
+        [{"type": "http.request", "body": picture("png")[:40], "more_body": True}, {"type": "http.disconnect"}]
+    )
+
+    async def receive() -> Message:
+        return next(messages)
+
+    app = create_app(Pixstore(MemoryStore(), secret=SECRET))
+    assert await raw_upload(app, receive) == 400
+
+
+async def test_uploaded_bytes_are_nowhere_on_disk(tmp_path: Path) -> None:
+    """No file of the database's folder holds any part of an uploaded picture in clear."""
+    data = large_png(200_000)
+    async with demo_client(Pixstore(tmp_path / "pixstore.db", secret=SECRET)) as client:
+        assert (await client.post(PICTURES, content=data)).status_code == 201
+        files = [path.read_bytes() for path in tmp_path.iterdir()]
+    assert sum(map(len, files)) > len(data)
+    assert not any(data[start : start + 32] in content for content in files for start in (0, 1000, 100_000))
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.1:1234", "localhost", "localhost:8000"])
+async def test_loopback_names_are_answered(client: httpx.AsyncClient, host: str) -> None:
+    """The demo answers under the names of this machine, at whatever port."""
+    assert (await client.get("/", headers={"host": host})).status_code == 200
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "evil.example:8000", ""])
+async def test_foreign_host_is_refused(client: httpx.AsyncClient, host: str) -> None:
+    """A page whose own name was pointed at 127.0.0.1 (DNS rebinding) reads neither page, nor records, nor images."""
+    for path in ("/", PICTURES, "/images/demo:x", "/images/-/client/index.js"):
+        answer = await client.get(path, headers={"host": host})
+        assert answer.status_code == 400
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"origin": "https://evil.example"},
+        {"origin": "null"},
+        {"origin": "http://127.0.0.1:8001"},
+        {"origin": "http://localhost:8000"},
+        {"origin": "https://127.0.0.1:8000"},
+        {"origin": "https://evil.example", "sec-fetch-site": "same-origin"},
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "none"},
+        {},
+    ],
+)
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
+async def test_foreign_pages_change_nothing(client: httpx.AsyncClient, method: str, headers: dict[str, str]) -> None:
+    """A request that changes something is refused unless the browser says that it comes from the demo's own page."""
+    image_id = await first_id(client)
+    del client.headers["origin"]
+    path = PICTURES if method == "POST" else f"{PICTURES}/{image_id}"
+    answer = await client.request(method, path, headers=headers, content=picture("png"))
+    assert answer.status_code == 403
+    assert len((await client.get(PICTURES)).json()["pictures"]) == 6
+
+
+async def test_same_origin_without_origin_header_is_accepted(client: httpx.AsyncClient) -> None:
+    """Where a browser leaves Origin out, Sec-Fetch-Site vouches for the page."""
+    del client.headers["origin"]
+    answer = await client.post(PICTURES, content=picture("png"), headers={"sec-fetch-site": "same-origin"})
+    assert answer.status_code == 201
+
+
+@pytest.mark.parametrize("path", [PICTURES, "/images/demo:x"])
+async def test_other_origins_get_no_permission_to_read(client: httpx.AsyncClient, path: str) -> None:
+    """Neither records nor payloads carry a CORS header: no other page can read them."""
+    answer = await client.get(path, headers={"origin": "https://evil.example"})
+    assert "access-control-allow-origin" not in answer.headers
+    assert answer.headers["cross-origin-resource-policy"] == "same-origin"
+
+
+@pytest.mark.parametrize("path", ["/", "/demo.js", "/demo.css", PICTURES, "/nothing-here"])
+async def test_every_response_has_the_security_headers(client: httpx.AsyncClient, path: str) -> None:
+    """Policy and nosniff are on every response, errors included, and the policy allows nothing inline."""
+    answer = await client.get(path)
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+async def test_page_has_nothing_inline_and_nothing_external(client: httpx.AsyncClient) -> None:
+    """The page works under its own policy and asks nobody else for anything."""
+    page = (await client.get("/")).text
+    assert "<style" not in page
+    assert "style=" not in page
+    assert "<script>" not in page
+    assert "http" not in page
+    assert "onclick" not in page
+
+
+async def test_pictures_of_an_earlier_run_are_shown_again(tmp_path: Path) -> None:
+    """With a database that stays, the gallery of the next run has the same pictures, the newest first, and no more."""
+    database = tmp_path / "pixstore.db"
+    async with demo_client(Pixstore(database, secret=SECRET)) as client:
+        uploaded = (await client.post(PICTURES, content=picture("png"))).json()["record"]["id"]
+    async with Pixstore(database, secret=SECRET) as pix:
+        foreign = [(await pix.save_image(picture("png"), directory=name)).id for name in (None, "zoo", "abc")]
+    store = connect(database)
+    async with demo_client(Pixstore(store, secret=SECRET), store=store) as client:
+        listed = [entry["record"]["id"] for entry in (await client.get(PICTURES)).json()["pictures"]]
+        assert len(listed) == 7
+        assert listed[0] == uploaded
+        for image_id in foreign:
+            assert (await client.delete(f"{PICTURES}/{image_id}")).status_code == 404
