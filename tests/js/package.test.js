@@ -22,9 +22,8 @@ beforeEach(emptyStorage);
 test("the public names are npm's, and createClient, the errors and the decoder", () => {
   assert.deepEqual(Object.keys(pixstore), [
     "CacheError", "ConfigError", "DecryptError", "FetchError", "PixstoreError", "RecordError", "StateError",
-    "WireError", "WireState", "cachedImageExists", "createClient",
-  "createFetcher", "decodePayload", "deleteCachedImage", "getImage",
-    "initPixstoreFrontend",
+    "WireError", "WireState", "cachedImageExists", "createClient", "createFetcher", "decodePayload",
+    "deleteCachedImage", "getImage", "initPixstoreFrontend",
   ]);
 });
 
