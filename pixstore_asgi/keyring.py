@@ -20,6 +20,7 @@ DOMAIN = b"pixstore_asgi/1"
 KEY_ID_BYTES = 4
 MIN_SECRET_BYTES = 32
 MIN_SECRET_CHARACTERS = 43  # 32 random bytes as unpadded base64url
+_REMEMBERED = 8
 
 Secret = str | bytes
 
@@ -27,10 +28,11 @@ Secret = str | bytes
 class RingKey:
     """One secret's derived keys. Holds no secret in its repr."""
 
-    __slots__ = ("_prk", "check_value", "key_id", "wrap_key")
+    __slots__ = ("_derived", "_prk", "check_value", "key_id", "wrap_key")
 
     def __init__(self, secret: bytes) -> None:
         self._prk = hmac.digest(DOMAIN, secret, "sha256")
+        self._derived: dict[bytes, bytes] = {}
         self.key_id = self.expand(b"key id", KEY_ID_BYTES)
         self.wrap_key = self.expand(b"wrap", 64)
         self.check_value = self.key_id + self.expand(b"key check", 12)
@@ -38,6 +40,15 @@ class RingKey:
     def expand(self, purpose: bytes, length: int) -> bytes:
         """Derive `length` bytes for one purpose (HKDF-Expand, RFC 5869)."""
         return HKDFExpand(SHA256(), length, DOMAIN + b" " + purpose).derive(self._prk)
+
+    def derive(self, purpose: bytes) -> bytes:
+        """Derive 32 bytes as `expand` does, remembering the last few."""
+        derived = self._derived.get(purpose)
+        if derived is None:
+            if len(self._derived) >= _REMEMBERED:
+                self._derived.clear()
+            derived = self._derived[purpose] = self.expand(purpose, 32)
+        return derived
 
     def __repr__(self) -> str:
         return f"RingKey({self.key_id.hex()})"

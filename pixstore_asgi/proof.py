@@ -14,7 +14,6 @@ import binascii
 import hmac
 import struct
 from dataclasses import dataclass
-from functools import lru_cache
 
 from .errors import ProofError
 from .keyring import KeyRing, RingKey
@@ -111,10 +110,6 @@ def _mac(key: RingKey, window: int, head: bytes, terms: ProofTerms, image_id: st
             terms.audience,
         )
     )
-    return hmac.digest(_proof_key(key, window), message, "sha256")[:_MAC_BYTES]
-
-
-@lru_cache(maxsize=64)
-def _proof_key(key: RingKey, window: int) -> bytes:
     # Every proof of one window shares its key: derived once, not once a request.
-    return key.expand(b"proof" + _window_bytes(window), 32)
+    proof_key = key.derive(b"proof" + _window_bytes(window))
+    return hmac.digest(proof_key, message, "sha256")[:_MAC_BYTES]

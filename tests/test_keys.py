@@ -42,6 +42,20 @@ def test_a_short_secret_names_the_command(secret: str | bytes) -> None:
         Pixstore(MemoryStore(), secret=secret)
 
 
+def test_bytes_are_a_secret_too() -> None:
+    """32 bytes are a secret, and the same ring in whatever bytes type."""
+    assert repr(KeyRing(bytes(range(32)))) == repr(KeyRing([bytearray(range(32))]))  # type: ignore[list-item]
+
+
+def test_derived_keys_are_remembered_and_few() -> None:
+    """A derived key is the same each time, and only a few are kept."""
+    key = KeyRing(SECRET).signing
+    derived = [key.derive(b"%d" % n) for n in range(50)]
+    assert [key.derive(b"%d" % n) for n in range(50)] == derived
+    assert len(set(derived)) == 50
+    assert len(key._derived) <= 8
+
+
 def test_key_ids_are_public_and_stable() -> None:
     """The key id is a literal of its secret, and a ring's repr shows ids alone."""
     ring = KeyRing([SECRET, OTHER_SECRET])

@@ -1,6 +1,7 @@
 """What the SQLite store does beyond the contract: its file, its schema, its threads and its errors."""
 
 import asyncio
+import logging
 import os
 import sqlite3
 import stat
@@ -14,11 +15,12 @@ from pathlib import Path
 import pytest
 
 from pixstore_asgi.errors import StoreBusy, StoreError
+from pixstore_asgi.store import sqlite_rows
 from pixstore_asgi.store.base import CHUNK_BYTES
 from pixstore_asgi.store.sqlite import SqliteStore
 from pixstore_asgi.store.sqlite_schema import APPLICATION_ID, MIGRATIONS
 from tests.support import FixedClock
-from tests.test_store_contract import body_of, read, save
+from tests.test_store_contract import body_of, meta_of, read, save
 
 
 def query(path: Path, statement: str) -> list[tuple[object, ...]]:
@@ -234,6 +236,44 @@ async def test_an_upload_that_stood_still_is_told_so(tmp_path: Path) -> None:
             await writer.write(body_of(8 * CHUNK_BYTES))
     await store.close()
     await other.close()
+
+
+async def test_a_sweep_leaves_what_was_committed_meanwhile(tmp_path: Path) -> None:
+    """A blob that was pending when the sweep found it, and is live when its turn comes, keeps every chunk."""
+    path, clock = tmp_path / "images.db", FixedClock()
+    store = SqliteStore(path, clock_ms=clock)
+    await store.open()
+    body = body_of(8 * CHUNK_BYTES)
+    async with await store.begin_write("a") as writer:
+        await writer.write(body)
+        await writer.commit(meta_of(len(body)))
+    with sqlite3.connect(path) as sweeping:
+        assert sqlite_rows._remove_some(sweeping, 1, clock.now_ms + 1) is True
+    sweeping.close()
+    assert await read(store, "a") == body
+    await store.close()
+
+
+async def test_a_close_that_cannot_sweep_still_closes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Another process's lock keeps the sweep of a close out, which is logged, and the store is closed."""
+    path, clock = tmp_path / "images.db", FixedClock()
+    caplog.set_level(logging.INFO)
+    store = SqliteStore(path, clock_ms=clock, busy_timeout_s=0.05)
+    await store.open()
+    await save(store, "a")
+    await store.delete("a")
+    unfinished = await store.begin_write("b")
+    await unfinished.write(body_of(8 * CHUNK_BYTES))
+    clock.now_ms += 10_000_000
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    await unfinished.abort()
+    await store.close()
+    other.close()
+    assert "without a sweep" in caplog.text
+    assert "not marked dead" in caplog.text
+    with pytest.raises(StoreError, match="open it first"):
+        await store.get("a")
 
 
 async def test_blob_ids_are_never_used_again(tmp_path: Path) -> None:

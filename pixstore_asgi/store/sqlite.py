@@ -66,15 +66,14 @@ class SqliteStore:
         self._pid = os.getpid()
 
     async def close(self) -> None:
-        if not self._connections:
-            return
-        if self._pid == os.getpid():
-            try:
+        try:
+            if self._connections and self._pid == os.getpid():
                 await self.sweep()
-            except StoreError as error:
-                _log.info("%s was closed without a sweep: %s", self.path, error)
-        connections, self._connections = self._connections, ()
-        await _close(connections[::-1])
+        except StoreError as error:  # nothing is lost by it: the next write or close sweeps
+            _log.info("%s was closed without a sweep: %s", self.path, error)
+        finally:
+            connections, self._connections = self._connections, ()
+            await _close(connections[::-1])
 
     async def key_checks(self) -> frozenset[bytes]:
         return await self._read(rows.key_checks)

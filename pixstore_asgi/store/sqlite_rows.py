@@ -160,7 +160,7 @@ def sweep(db: sqlite3.Connection, before_ms: int, in_use: frozenset[int], limit:
     rows = db.execute(query, (before_ms, limit + len(in_use))).fetchall()
     blobs = [blob for (blob,) in rows if blob not in in_use][:limit]
     for blob in blobs:
-        while not _remove_some(db, blob):
+        while not _remove_some(db, blob, before_ms):
             pass
     if blobs:
         # Only executescript runs this pragma to its end.
@@ -168,15 +168,23 @@ def sweep(db: sqlite3.Connection, before_ms: int, in_use: frozenset[int], limit:
     return len(blobs)
 
 
-def _remove_some(db: sqlite3.Connection, blob: int) -> bool:
+def _remove_some(db: sqlite3.Connection, blob: int, before_ms: int) -> bool:
+    """Remove some chunks of a blob, and with the last of them the blob; return whether there is nothing left to do."""
     first = blob << _CHUNK_BITS
     with write_transaction(db):
+        # Since it was found, another process may have committed it or gone on uploading it: then it stays.
+        is_ours = db.execute(
+            "UPDATE blob SET state = ? WHERE id = ? AND state <> 1 AND changed_ms < ?",
+            (BlobState.DEAD, blob, before_ms),
+        ).rowcount
+        if not is_ours:
+            return True
         removed = db.execute(
             "DELETE FROM chunk WHERE id IN (SELECT id FROM chunk WHERE id >= ? AND id < ? LIMIT ?)",
             (first, first + (1 << _CHUNK_BITS), _SWEPT_CHUNKS),
         ).rowcount
         if removed < _SWEPT_CHUNKS:
-            db.execute("DELETE FROM blob WHERE id = ? AND state <> 1", (blob,))
+            db.execute("DELETE FROM blob WHERE id = ?", (blob,))
     return removed < _SWEPT_CHUNKS
 
 
