@@ -65,6 +65,27 @@ async def test_many_stores_open_one_new_file_at_once(tmp_path: Path) -> None:
         await store.close()
 
 
+async def test_one_secret_is_claimed_by_two_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key check that another process records just after it was found missing is no error."""
+    path = tmp_path / "images.db"
+    store = SqliteStore(path)
+    await store.open()
+    first, second = sqlite3.connect(path, isolation_level=None), sqlite3.connect(path, isolation_level=None)
+    read_checks = sqlite_rows.key_checks
+
+    def overtaken(db: sqlite3.Connection) -> frozenset[bytes]:
+        found = read_checks(db)
+        monkeypatch.undo()
+        assert sqlite_rows.claim_keys(second, [b"check"]) == frozenset()
+        return found
+
+    monkeypatch.setattr(sqlite_rows, "key_checks", overtaken)
+    assert sqlite_rows.claim_keys(first, [b"check"]) == frozenset()
+    for connection in (first, second):
+        connection.close()
+    await store.close()
+
+
 async def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     """A database of a newer version of this package is left alone, and the error says what to install."""
     path = tmp_path / "images.db"

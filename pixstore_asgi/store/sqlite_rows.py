@@ -82,7 +82,7 @@ def claim_keys(db: sqlite3.Connection, checks: Sequence[bytes]) -> frozenset[byt
     with write_transaction(db):
         missing = key_checks(db) - set(checks)
         if not missing:
-            db.execute("INSERT INTO key_check VALUES (?)", (checks[-1],))
+            db.execute("INSERT OR IGNORE INTO key_check VALUES (?)", (checks[-1],))
     return missing
 
 
