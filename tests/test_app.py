@@ -12,6 +12,7 @@ import pytest
 from starlette.background import BackgroundTask
 
 from pixstore_asgi import ConfigError, ImageRecord, PayloadResponse, Pixstore, PixstoreApp, PixstoreMiddleware
+from pixstore_asgi.store import sqlite_rows
 from pixstore_asgi.store.base import CHUNK_BYTES
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.store.sqlite import SqliteStore
@@ -309,28 +310,28 @@ async def test_a_large_image_is_sent_chunk_by_chunk(pix: Pixstore, store: Sqlite
     sizes = [len(message["body"]) for message in wire.sent[1:]]
     assert sizes == [1 + CHUNK_BYTES, *[CHUNK_BYTES] * 3, 1]
     assert dict(wire.sent[0]["headers"])[b"content-length"] == str(sum(sizes)).encode()
-    assert not store._in_use
+    assert not store.in_use
 
 
 async def test_backpressure_holds_one_chunk(pix: Pixstore, monkeypatch: pytest.MonkeyPatch, store: SqliteStore) -> None:
     """While a client takes nothing, no further chunk is read: at most the one that waits to be sent."""
     record = await pix.save_image(large_png(20 * CHUNK_BYTES))
     reads = 0
-    read_chunk = store.read_chunk
+    read_chunk = sqlite_rows.read_chunk
 
-    async def counted(blob: int, number: int) -> bytes | None:
+    def counted(db: sqlite3.Connection, blob: int, number: int) -> bytes | None:
         nonlocal reads
         reads += 1
-        return await read_chunk(blob, number)
+        return read_chunk(db, blob, number)
 
-    monkeypatch.setattr(store, "read_chunk", counted)
+    monkeypatch.setattr(sqlite_rows, "read_chunk", counted)
     wire = Wire(stall_after=3)
     task = asyncio.create_task(PixstoreApp(pix)(scope_of(record), wire.receive, wire.send))
     await asyncio.sleep(0.1)
     assert (len(wire.sent), reads) == (4, 2)
     task.cancel()
     await asyncio.wait([task])
-    assert not store._in_use
+    assert not store.in_use
 
 
 async def test_a_client_that_is_gone_ends_its_stream(pix: Pixstore, store: SqliteStore) -> None:
@@ -339,11 +340,11 @@ async def test_a_client_that_is_gone_ends_its_stream(pix: Pixstore, store: Sqlit
     wire = Wire(stall_after=3)
     task = asyncio.create_task(PixstoreApp(pix)(scope_of(record), wire.receive, wire.send))
     await asyncio.sleep(0.05)
-    assert store._in_use
+    assert store.in_use
     wire.gone.set()
     await asyncio.wait_for(task, 5)
     assert not wire.is_complete
-    assert not store._in_use
+    assert not store.in_use
 
 
 @pytest.mark.parametrize("options", [{"send_timeout_s": 0.05}, {"max_stream_s": 0.05}])
@@ -358,7 +359,7 @@ async def test_a_client_that_stalls_is_cut_off(
     await asyncio.wait_for(PixstoreApp(pix, **options)(scope_of(record), wire.receive, wire.send), 5)
     assert len(wire.sent) == 2
     assert next(iter(options)) in caplog.text
-    assert not store._in_use
+    assert not store.in_use
 
 
 async def test_a_send_that_fails_ends_the_stream(pix: Pixstore, store: SqliteStore) -> None:
@@ -373,7 +374,7 @@ async def test_a_send_that_fails_ends_the_stream(pix: Pixstore, store: SqliteSto
 
     await PixstoreApp(pix)(scope_of(record), wire.receive, send)
     assert len(wire.sent) == 3
-    assert not store._in_use
+    assert not store.in_use
 
 
 async def test_a_lost_chunk_cuts_the_body_short(
@@ -419,7 +420,7 @@ async def test_a_payload_response_serves_any_payload(pix: Pixstore, store: Sqlit
     assert get.headers["x-request"] == "7"
     assert "access-control-allow-origin" not in get.headers
     assert done == ["GET", "HEAD"]
-    assert not store._in_use
+    assert not store.in_use
 
 
 # Middleware

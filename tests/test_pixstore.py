@@ -472,11 +472,11 @@ async def test_a_payload_gives_its_stream_back(tmp_path: Path) -> None:
         await payload.aclose()
         assert await body_of(payload) == b""
         async with await opened():
-            assert store._in_use
-        assert not store._in_use
+            assert store.in_use
+        assert not store.in_use
         with pytest.warns(ResourceWarning, match=r"Payload\(Success, size=786434\) was neither read"):
             await opened()
-        assert not store._in_use
+        assert not store.in_use
 
 
 async def test_a_payload_frees_its_blob_when_reading_fails(tmp_path: Path) -> None:
@@ -491,7 +491,7 @@ async def test_a_payload_frees_its_blob_when_reading_fails(tmp_path: Path) -> No
         payload = await pix.open_payload(record.id, token=record.token, proof=record.stateless_proof)
         with pytest.raises(StoreError, match="missing"):
             await body_of(payload)
-        assert not store._in_use
+        assert not store.in_use
 
 
 async def test_secrets_stay_out_of_text(pix: Pixstore, caplog: pytest.LogCaptureFixture) -> None:

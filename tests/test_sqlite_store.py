@@ -10,6 +10,7 @@ import sys
 import tempfile
 import textwrap
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -17,10 +18,17 @@ import pytest
 from pixstore_asgi.errors import StoreBusy, StoreError
 from pixstore_asgi.store import sqlite_rows
 from pixstore_asgi.store.base import CHUNK_BYTES
+from pixstore_asgi.store.leases import Leases
 from pixstore_asgi.store.sqlite import SqliteStore
-from pixstore_asgi.store.sqlite_schema import APPLICATION_ID, MIGRATIONS
+from pixstore_asgi.store.sqlite_schema import APPLICATION_ID, MIGRATIONS, Writer, connect_writer
+from pixstore_asgi.store.write_lock import WriteLock
 from tests.support import FixedClock
-from tests.test_store_contract import body_of, meta_of, read, save
+from tests.test_store_contract import body_of, disable_locks, meta_of, read, save
+
+
+def writer_of(path: Path) -> Writer:
+    lock = WriteLock(path.with_name(path.name + ".lock"), timeout_s=5)
+    return connect_writer(str(path), lock, busy_timeout_s=5, durability="NORMAL")
 
 
 def query(path: Path, statement: str) -> list[tuple[object, ...]]:
@@ -31,7 +39,7 @@ def query(path: Path, statement: str) -> list[tuple[object, ...]]:
 
 
 async def test_files_are_private_from_the_start(tmp_path: Path) -> None:
-    """The database, its WAL and its shared memory file are made with mode 0600 under any umask."""
+    """The database, its WAL, its shared memory and its lock file are made with mode 0600 under any umask."""
     old = os.umask(0)
     try:
         store = SqliteStore(tmp_path / "images.db")
@@ -41,7 +49,7 @@ async def test_files_are_private_from_the_start(tmp_path: Path) -> None:
     finally:
         os.umask(old)
     await store.close()
-    assert modes == {"images.db": 0o600, "images.db-wal": 0o600, "images.db-shm": 0o600}
+    assert modes == dict.fromkeys(("images.db", "images.db-wal", "images.db-shm", "images.db.lock"), 0o600)
 
 
 async def test_the_schema_is_marked(tmp_path: Path) -> None:
@@ -70,10 +78,10 @@ async def test_one_secret_is_claimed_by_two_at_once(tmp_path: Path, monkeypatch:
     path = tmp_path / "images.db"
     store = SqliteStore(path)
     await store.open()
-    first, second = sqlite3.connect(path, isolation_level=None), sqlite3.connect(path, isolation_level=None)
+    first, second = writer_of(path), writer_of(path)
     read_checks = sqlite_rows.key_checks
 
-    def overtaken(db: sqlite3.Connection) -> frozenset[bytes]:
+    def overtaken(db: Writer) -> frozenset[bytes]:
         found = read_checks(db)
         monkeypatch.undo()
         assert sqlite_rows.claim_keys(second, [b"check"]) == frozenset()
@@ -200,32 +208,66 @@ async def test_a_replaced_key_is_gone_from_the_file(tmp_path: Path) -> None:
     assert second.meta.wrapped_key not in content
 
 
-async def test_dead_and_abandoned_blobs_are_swept(tmp_path: Path) -> None:
-    """Blobs of replaced, deleted and abandoned images go after the grace period, and the file shrinks."""
-    path, clock = tmp_path / "images.db", FixedClock()
-    store = SqliteStore(path, clock_ms=clock, sweep_grace_s=600)
-    await store.open()
+async def leave_garbage(store: SqliteStore) -> None:
+    """Leave a live image of 2 MiB, and four blobs like it: two replaced, one deleted, one given up."""
     for _ in range(3):
         await save(store, "a", body_of(8 * CHUNK_BYTES))
     await save(store, "b", body_of(8 * CHUNK_BYTES))
     await store.delete("b")
-    abandoned = await store.begin_write("c")
-    await abandoned.write(body_of(8 * CHUNK_BYTES))
-    await abandoned.abort()
+    async with await store.begin_write("c") as given_up:
+        await given_up.write(body_of(8 * CHUNK_BYTES))
+
+
+async def test_what_nobody_uses_is_swept_at_once(tmp_path: Path) -> None:
+    """Replaced, deleted and given up bodies go with the next writes, and an explicit sweep shrinks the file."""
+    path, clock = tmp_path / "images.db", FixedClock()
+    store = SqliteStore(path, clock_ms=clock)
+    await store.open()
+    await leave_garbage(store)
+    clock.now_ms -= 1_000_000
+    await store.sweep()
+    assert query(path, "SELECT count(*) FROM blob") == [(1,)]
+    assert query(path, "SELECT count(*) FROM chunk") == [(8,)]
+    assert query(path, "PRAGMA freelist_count") == [(0,)]
+    assert await read(store, "a") == body_of(8 * CHUNK_BYTES)
+    await store.close()
+    assert path.stat().st_size < 12 * CHUNK_BYTES
+
+
+async def test_a_busy_store_does_not_grow(tmp_path: Path) -> None:
+    """However often images are updated, sweeping on the occasion of writes keeps the number of bodies down."""
+    path = tmp_path / "images.db"
+    store = SqliteStore(path)
+    await store.open()
+    for _ in range(40):
+        await save(store, "a", body_of(4 * CHUNK_BYTES))
+    assert query(path, "SELECT count(*) FROM blob") <= [(3,)]
+    await store.close()
+
+
+async def test_without_leases_blobs_are_kept_for_the_grace_period(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where other processes' readers can't be seen, what is dead is kept for the grace period and then swept."""
+    disable_locks(monkeypatch)
+    path, clock = tmp_path / "images.db", FixedClock()
+    store = SqliteStore(path, clock_ms=clock, sweep_grace_s=600)
+    await store.open()
+    await leave_garbage(store)
     clock.now_ms += 599_000
     assert await store.sweep() == 0
     clock.now_ms += 2_000
     assert await store.sweep(limit=3) == 3
     assert await store.sweep() == 1
     assert query(path, "SELECT count(*) FROM blob") == [(1,)]
-    assert query(path, "SELECT count(*) FROM chunk") == [(8,)]
-    assert await read(store, "a") == body_of(8 * CHUNK_BYTES)
     await store.close()
-    assert path.stat().st_size < 12 * CHUNK_BYTES
 
 
-async def test_a_blob_in_use_is_not_swept(tmp_path: Path) -> None:
-    """However long it is dead, a blob stays while a stream of this process reads it."""
+@pytest.mark.parametrize("locks", [True, False])
+async def test_a_blob_in_use_is_not_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, locks: bool) -> None:
+    """However long it is dead, a body stays while a stream reads it, also when another stream of it ends first."""
+    if not locks:
+        disable_locks(monkeypatch)
     clock = FixedClock()
     store = SqliteStore(tmp_path / "images.db", clock_ms=clock)
     await store.open()
@@ -243,8 +285,76 @@ async def test_a_blob_in_use_is_not_swept(tmp_path: Path) -> None:
     await store.close()
 
 
-async def test_an_upload_that_stood_still_is_told_so(tmp_path: Path) -> None:
-    """A staged upload that another process swept away fails at its next write, and says why."""
+async def test_other_processes_leases_hold(tmp_path: Path) -> None:
+    """A body that another store on the same file reads or writes is not swept; once that one closes, it is."""
+    store, other = SqliteStore(tmp_path / "images.db"), SqliteStore(tmp_path / "images.db")
+    await store.open()
+    await other.open()
+    body = body_of(4 * CHUNK_BYTES)
+    await save(store, "a", body)
+    reading = await other.open_stream("a")
+    uploading = await other.begin_write("b")
+    await uploading.write(body_of(8 * CHUNK_BYTES))
+    assert (reading is not None, other.in_use) == (True, 2)
+    await store.delete("a")
+    assert await store.sweep() == 0
+    await uploading.commit(meta_of(8 * CHUNK_BYTES))
+    assert reading is not None
+    assert b"".join([chunk async for chunk in reading]) == body
+    assert other.in_use == 0
+    await store.sweep()
+    assert await read(store, "b") == body_of(8 * CHUNK_BYTES)
+    assert query(store.path, "SELECT count(*) FROM blob") == [(1,)]
+    await store.close()
+    await other.close()
+
+
+async def test_a_stream_starts_over_when_its_blob_was_swept_before_its_lease(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An update and a sweep between reading the pointer and taking the lease: the stream is the new version's."""
+    store, other = SqliteStore(tmp_path / "images.db"), SqliteStore(tmp_path / "images.db")
+    await store.open()
+    await other.open()
+    await save(store, "a", body_of(4 * CHUNK_BYTES, 1))
+    acquire = Leases.acquire
+    overtaken: list[int] = []
+
+    async def overtake() -> None:
+        await save(other, "a", body_of(4 * CHUNK_BYTES, 2))
+        await other.sweep()
+
+    def late(leases: Leases, blob: int) -> bool:
+        if not overtaken:
+            overtaken.append(blob)
+            with ThreadPoolExecutor() as pool:
+                pool.submit(asyncio.run, overtake()).result()
+        return acquire(leases, blob)
+
+    monkeypatch.setattr(Leases, "acquire", late)
+    assert await read(store, "a") == body_of(4 * CHUNK_BYTES, 2)
+    assert overtaken == [1]
+    assert store.in_use == 0
+    await store.close()
+    await other.close()
+
+
+async def test_a_pointer_to_nowhere_is_an_error(tmp_path: Path) -> None:
+    """An image whose body is gone from a damaged file raises StoreError instead of looking for it for ever."""
+    path = tmp_path / "images.db"
+    store = SqliteStore(path)
+    await store.open()
+    await save(store, "a", body_of(4 * CHUNK_BYTES))
+    query(path, "DELETE FROM blob")
+    with pytest.raises(StoreError, match="not there"):
+        await store.open_stream("a")
+    assert store.in_use == 0
+    await store.close()
+
+
+async def test_an_upload_that_stood_still_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without leases, a staged upload that another process swept away fails at its next write, and says why."""
+    disable_locks(monkeypatch)
     path, clock = tmp_path / "images.db", FixedClock()
     store, other = SqliteStore(path, clock_ms=clock), SqliteStore(path, clock_ms=clock)
     await store.open()
@@ -259,8 +369,9 @@ async def test_an_upload_that_stood_still_is_told_so(tmp_path: Path) -> None:
     await other.close()
 
 
-async def test_a_sweep_leaves_what_was_committed_meanwhile(tmp_path: Path) -> None:
-    """A blob that was pending when the sweep found it, and is live when its turn comes, keeps every chunk."""
+async def test_a_sweep_leaves_what_was_committed_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A body that was pending when the sweep found it, and is live when its turn comes, keeps every chunk."""
+    disable_locks(monkeypatch)
     path, clock = tmp_path / "images.db", FixedClock()
     store = SqliteStore(path, clock_ms=clock)
     await store.open()
@@ -268,8 +379,8 @@ async def test_a_sweep_leaves_what_was_committed_meanwhile(tmp_path: Path) -> No
     async with await store.begin_write("a") as writer:
         await writer.write(body)
         await writer.commit(meta_of(len(body)))
-    with sqlite3.connect(path) as sweeping:
-        assert sqlite_rows._remove_some(sweeping, 1, clock.now_ms + 1) is True
+    sweeping = writer_of(path)
+    assert sqlite_rows._remove(sweeping, 1, clock.now_ms + 1) is False
     sweeping.close()
     assert await read(store, "a") == body
     await store.close()
@@ -304,8 +415,8 @@ async def test_blob_ids_are_never_used_again(tmp_path: Path) -> None:
     await store.open()
     await save(store, "a")
     await store.delete("a")
-    clock.now_ms += 10_000_000
-    assert await store.sweep() == 1
+    await store.sweep()
+    assert query(path, "SELECT id FROM blob") == []
     await save(store, "b")
     assert query(path, "SELECT id FROM blob") == [(2,)]
     await store.close()

@@ -10,6 +10,7 @@ import pytest
 
 from pixstore_asgi.errors import StoreConflict, StoreError
 from pixstore_asgi.records import MAX_TOKEN, ImageMeta, StoredImage
+from pixstore_asgi.store import leases, write_lock
 from pixstore_asgi.store.base import CHUNK_BYTES, Clock, Expect, Expected, ImageStore
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.store.sqlite import SqliteStore
@@ -20,6 +21,7 @@ MakeStore = Callable[[Path, Clock], ImageStore]
 STORES: dict[str, MakeStore] = {
     "memory": lambda folder, clock: MemoryStore(clock_ms=clock),
     "sqlite": lambda folder, clock: SqliteStore(folder / "images.db", clock_ms=clock),
+    "sqlite-without-locks": lambda folder, clock: SqliteStore(folder / "images.db", clock_ms=clock),
 }
 SIZES = [1, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, 5 * CHUNK_BYTES + 7]
 
@@ -29,8 +31,18 @@ def clock() -> FixedClock:
     return FixedClock()
 
 
+def disable_locks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make this machine one whose system has neither leases between processes nor flock, as Windows."""
+    monkeypatch.setattr(leases, "fcntl", None)
+    monkeypatch.setattr(write_lock, "fcntl", None)
+
+
 @pytest.fixture(params=STORES)
-async def store(request: pytest.FixtureRequest, tmp_path: Path, clock: FixedClock) -> AsyncIterator[ImageStore]:
+async def store(
+    request: pytest.FixtureRequest, tmp_path: Path, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[ImageStore]:
+    if request.param == "sqlite-without-locks":
+        disable_locks(monkeypatch)
     made = STORES[request.param](tmp_path, clock)
     await made.open()
     yield made

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -13,7 +12,6 @@ import aiosqlite
 from aiosqlite.core import _STOP_RUNNING_SENTINEL
 
 from ..errors import PixstoreError, StoreBusy, StoreError
-from .sqlite_schema import connect
 
 _LET_WRITE = "let this process write to the file and to its folder"
 
@@ -36,14 +34,13 @@ class Connection(aiosqlite.Connection):
         self.queued = 0
 
     @classmethod
-    async def connect(cls, path: Path, busy_timeout_s: float, *, query_only: bool) -> Self:
-        opener = partial(connect, os.fspath(path), busy_timeout_s=busy_timeout_s, query_only=query_only)
+    async def connect(cls, path: Path, connector: Callable[[], sqlite3.Connection]) -> Self:
+        """Open what `connector` returns, on a thread of its own."""
         with translated(path):
-            return await cls(path, opener)  # type: ignore[return-value]
+            return await cls(path, connector)  # type: ignore[return-value]
 
-    async def run(
-        self, function: Callable[Concatenate[sqlite3.Connection, P], R], *args: P.args, **kwargs: P.kwargs
-    ) -> R:
+    async def run(self, function: Callable[Concatenate[Any, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run `function` with the sqlite3 connection and these arguments on the connection's thread."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[R] = loop.create_future()
 

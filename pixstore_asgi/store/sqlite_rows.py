@@ -4,20 +4,22 @@ Each runs whole on its connection's thread, so that no cancellation can leave a 
 """
 
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import astuple
 from typing import Any
 
 from ..errors import StoreError
 from ..records import IV_BYTES, MAX_TOKEN, TAG_BYTES, ImageMeta, StoredImage
 from .base import Expect, Expected, check_expected, check_raised, next_token
-from .sqlite_schema import BlobState, write_transaction
+from .leases import Leases
+from .sqlite_schema import BlobState, Writer, write_transaction
 
 _META = "version, format, iv, tag, size, sha256, wrapped_key"
 _IMAGE = f"id, token, {_META}"
 _CHUNK_BITS = 16
 _IDS_PER_QUERY = 500
-_SWEPT_CHUNKS = 256
+_SWEPT_CHUNKS = 256  # in one transaction
+_SWEPT_MORE = 64  # blobs looked at beyond the limit: others may be using those found first
 _VACUUMED_PAGES = 1024
 
 
@@ -75,7 +77,7 @@ def key_checks(db: sqlite3.Connection) -> frozenset[bytes]:
     return frozenset(row[0] for row in db.execute("SELECT value FROM key_check").fetchall())
 
 
-def claim_keys(db: sqlite3.Connection, checks: Sequence[bytes]) -> frozenset[bytes]:
+def claim_keys(db: Writer, checks: Sequence[bytes]) -> frozenset[bytes]:
     """Return the stored key-check values missing from `checks`; where none is, record the last."""
     if checks[-1] in (stored := key_checks(db)):  # nothing to record, so no write lock is needed
         return stored - set(checks)
@@ -86,25 +88,34 @@ def claim_keys(db: sqlite3.Connection, checks: Sequence[bytes]) -> frozenset[byt
     return missing
 
 
-def stage(db: sqlite3.Connection, blob: int | None, first: int, chunks: Sequence[bytes], now_ms: int) -> int:
-    """Write chunks of a pending blob, making it where `blob` is None, and return its id."""
+def stage(
+    db: Writer, blob: int | None, first: int, chunks: Sequence[bytes], now_ms: int, own: Callable[[int], None]
+) -> None:
+    """Write chunks of a pending blob; where `blob` is None, make it and hand its id to `own` before others see it."""
     with write_transaction(db):
-        return _write_chunks(db, blob, first, chunks, now_ms)
+        if blob is None:
+            blob = _new_blob(db, now_ms)
+            own(blob)
+        _write_chunks(db, blob, first, chunks, now_ms)
 
 
 def commit(
-    db: sqlite3.Connection,
+    db: Writer,
     image_id: str,
     meta: ImageMeta,
     expect: Expected,
-    staged: tuple[int | None, int, Sequence[bytes]],
+    blob: int | None,
+    first: int,
+    chunks: Sequence[bytes],
     now_ms: int,
 ) -> StoredImage:
     """Write the last chunks and move the image's pointer to their blob; the old blob is marked dead."""
     with write_transaction(db):
         last, old_blob, old_version = _state(db, image_id)
         check_expected(image_id, old_version, expect)
-        blob = _write_chunks(db, *staged, now_ms)
+        if blob is None:
+            blob = _new_blob(db, now_ms)
+        _write_chunks(db, blob, first, chunks, now_ms)
         db.execute("UPDATE blob SET state = ? WHERE id = ?", (BlobState.LIVE, blob))
         image = StoredImage(image_id, next_token(now_ms, last), meta)
         _put(db, image, blob)
@@ -113,7 +124,7 @@ def commit(
 
 
 def update_meta(
-    db: sqlite3.Connection, image_id: str, expect: Expected, wrapped_key: bytes | None, token: int | None
+    db: Writer, image_id: str, expect: Expected, wrapped_key: bytes | None, token: int | None
 ) -> StoredImage:
     """Replace the wrapped key, raise the token, or both."""
     with write_transaction(db):
@@ -132,7 +143,7 @@ def update_meta(
     return image
 
 
-def delete(db: sqlite3.Connection, image_id: str, expect: Expected, now_ms: int) -> bool:
+def delete(db: Writer, image_id: str, expect: Expected, now_ms: int) -> bool:
     """Turn an image into a tombstone of its id and token, and mark its blob dead."""
     with write_transaction(db):
         _, blob, version = _state(db, image_id)
@@ -145,7 +156,7 @@ def delete(db: sqlite3.Connection, image_id: str, expect: Expected, now_ms: int)
     return True
 
 
-def drop_pending(db: sqlite3.Connection, blob: int, now_ms: int) -> None:
+def drop_pending(db: Writer, blob: int, now_ms: int) -> None:
     """Mark a blob dead whose write was given up."""
     with write_transaction(db):
         db.execute(
@@ -154,38 +165,55 @@ def drop_pending(db: sqlite3.Connection, blob: int, now_ms: int) -> None:
         )
 
 
-def sweep(db: sqlite3.Connection, before_ms: int, in_use: frozenset[int], limit: int) -> int:
-    """Remove up to `limit` blobs not live since `before_ms`, in small steps, and give their space back."""
+def blob_exists(db: sqlite3.Connection, blob: int) -> bool:
+    """Tell whether a blob is there, whatever its state."""
+    return db.execute("SELECT 1 FROM blob WHERE id = ?", (blob,)).fetchone() is not None
+
+
+def sweep(db: Writer, leases: Leases, before_ms: int, limit: int) -> int:
+    """Remove up to `limit` blobs that are not live since `before_ms` and nobody uses, in small steps."""
     query = "SELECT id FROM blob WHERE state <> 1 AND changed_ms < ? ORDER BY changed_ms LIMIT ?"
-    rows = db.execute(query, (before_ms, limit + len(in_use))).fetchall()
-    blobs = [blob for (blob,) in rows if blob not in in_use][:limit]
-    for blob in blobs:
-        while not _remove_some(db, blob, before_ms):
-            pass
-    if blobs:
-        # Only executescript runs this pragma to its end.
-        db.executescript(f"PRAGMA incremental_vacuum({_VACUUMED_PAGES})")
-    return len(blobs)
+    removed = 0
+    for (blob,) in db.execute(query, (before_ms, limit + _SWEPT_MORE)).fetchall():
+        if removed < limit and leases.claim(blob):
+            try:
+                removed += _remove(db, blob, before_ms)
+            finally:
+                leases.unclaim(blob)
+    return removed
 
 
-def _remove_some(db: sqlite3.Connection, blob: int, before_ms: int) -> bool:
-    """Remove some chunks of a blob, and with the last of them the blob; return whether there is nothing left to do."""
+def give_space_back(db: Writer, keep_pages: int) -> bool:
+    """Return some free pages beyond `keep_pages` to the file system; tell whether there are more."""
+    (free,) = db.execute("PRAGMA freelist_count").fetchone()
+    some = min(free - keep_pages, _VACUUMED_PAGES)
+    if some > 0:
+        with db.write_lock.held():
+            # Only executescript runs this pragma to its end.
+            db.executescript(f"PRAGMA incremental_vacuum({some})")
+    return bool(free - keep_pages > some > 0)
+
+
+def _remove(db: Writer, blob: int, before_ms: int) -> bool:
+    """Remove a blob that was claimed; False where it has gone live or on since it was found."""
     first = blob << _CHUNK_BITS
-    with write_transaction(db):
-        # Since it was found, another process may have committed it or gone on uploading it: then it stays.
-        is_ours = db.execute(
-            "UPDATE blob SET state = ? WHERE id = ? AND state <> 1 AND changed_ms < ?",
-            (BlobState.DEAD, blob, before_ms),
-        ).rowcount
-        if not is_ours:
-            return True
-        removed = db.execute(
-            "DELETE FROM chunk WHERE id IN (SELECT id FROM chunk WHERE id >= ? AND id < ? LIMIT ?)",
-            (first, first + (1 << _CHUNK_BITS), _SWEPT_CHUNKS),
-        ).rowcount
-        if removed < _SWEPT_CHUNKS:
-            db.execute("DELETE FROM blob WHERE id = ?", (blob,))
-    return removed < _SWEPT_CHUNKS
+    is_emptied = False
+    while not is_emptied:
+        with write_transaction(db):
+            is_ours = db.execute(
+                "UPDATE blob SET state = ? WHERE id = ? AND state <> 1 AND changed_ms < ?",
+                (BlobState.DEAD, blob, before_ms),
+            ).rowcount
+            if not is_ours:
+                return False
+            removed = db.execute(
+                "DELETE FROM chunk WHERE id IN (SELECT id FROM chunk WHERE id >= ? AND id < ? LIMIT ?)",
+                (first, first + (1 << _CHUNK_BITS), _SWEPT_CHUNKS),
+            ).rowcount
+            is_emptied = removed < _SWEPT_CHUNKS
+            if is_emptied:
+                db.execute("DELETE FROM blob WHERE id = ?", (blob,))
+    return True
 
 
 def _state(db: sqlite3.Connection, image_id: str) -> tuple[int | None, int | None, bytes | None]:
@@ -193,21 +221,22 @@ def _state(db: sqlite3.Connection, image_id: str) -> tuple[int | None, int | Non
     return row or (None, None, None)
 
 
-def _write_chunks(db: sqlite3.Connection, blob: int | None, first: int, chunks: Sequence[bytes], now_ms: int) -> int:
-    if blob is None:
-        blob = db.execute("INSERT INTO blob (state, changed_ms) VALUES (?, ?)", (BlobState.PENDING, now_ms)).lastrowid
-        assert blob is not None
-    else:
-        kept = db.execute(
-            "UPDATE blob SET changed_ms = ? WHERE id = ? AND state = ?", (now_ms, blob, BlobState.PENDING)
-        ).rowcount
-        if not kept:
-            raise StoreError("the upload stood still for too long and was swept away: save the image again")
+def _new_blob(db: Writer, now_ms: int) -> int:
+    row = db.execute("INSERT INTO blob (state, changed_ms) VALUES (?, ?)", (BlobState.PENDING, now_ms)).lastrowid
+    assert row is not None
+    return row
+
+
+def _write_chunks(db: Writer, blob: int, first: int, chunks: Sequence[bytes], now_ms: int) -> None:
+    is_pending = db.execute(
+        "UPDATE blob SET changed_ms = ? WHERE id = ? AND state = ?", (now_ms, blob, BlobState.PENDING)
+    ).rowcount
+    if not is_pending:
+        raise StoreError("the upload stood still for too long and was swept away: save the image again")
     if first + len(chunks) > 1 << _CHUNK_BITS:
         raise StoreError("an image has at most 65536 chunks of 256 KiB")
     start = (blob << _CHUNK_BITS) + first
     db.executemany("INSERT INTO chunk VALUES (?, ?)", [(start + n, data) for n, data in enumerate(chunks)])
-    return blob
 
 
 def _put(db: sqlite3.Connection, image: StoredImage, blob: int) -> None:

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import IntEnum
 
-from ..errors import StoreError
+from ..errors import StoreBusy, StoreError
+from .write_lock import WriteLock
 
 APPLICATION_ID = 0x50495853  # "PIXS"
 MIN_SQLITE = (3, 37, 0)  # STRICT tables
@@ -52,26 +53,47 @@ MIGRATIONS: tuple[str, ...] = (_VERSION_1,)
 """MIGRATIONS[n] brings a database of version n to n + 1; the version is `PRAGMA user_version`."""
 
 
-def connect(path: str, *, busy_timeout_s: float, query_only: bool) -> sqlite3.Connection:
-    """Open one connection to a database that `prepare` has made ready."""
+class Writer(sqlite3.Connection):
+    """A connection that writes, and closes, under the write lock."""
+
+    write_lock: WriteLock
+
+    def close(self) -> None:
+        try:
+            with self.write_lock.held():
+                super().close()
+        except StoreBusy:
+            # Who holds the lock is connected, so this close is not the last one and checkpoints nothing.
+            super().close()
+
+
+def connect_reader(path: str, *, busy_timeout_s: float) -> sqlite3.Connection:
+    """Open a connection that only reads, to a database that `prepare` has made ready."""
     connection = sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA mmap_size = 0")
+    connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+def connect_writer(path: str, write_lock: WriteLock, *, busy_timeout_s: float, durability: str) -> Writer:
+    """Open the connection that writes, to a database that `prepare` has made ready."""
+    connection = _open_writer(path, write_lock, busy_timeout_s)
+    connection.execute(f"PRAGMA synchronous = {durability}")
     connection.execute("PRAGMA mmap_size = 0")
     connection.execute("PRAGMA secure_delete = OFF")  # on for metadata alone, where wrapped keys are overwritten
     connection.execute("PRAGMA wal_autocheckpoint = 2048")  # pages of 8 KiB: 16 MiB
     connection.execute("PRAGMA journal_size_limit = 67108864")
-    connection.execute(f"PRAGMA query_only = {int(query_only)}")
     return connection
 
 
-def prepare(path: str, *, busy_timeout_s: float) -> None:
+def prepare(path: str, write_lock: WriteLock, *, busy_timeout_s: float) -> None:
     """Create or migrate the database at `path`, an existing and maybe empty file. Raises StoreError.
 
     Safe in several processes at once: whoever gets the write lock first does it, the others find it done.
     """
     if sqlite3.sqlite_version_info < MIN_SQLITE:
         raise StoreError(f"SQLite {sqlite3.sqlite_version} is too old: 3.37 or newer is needed")
-    connection = sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None)
+    connection = _open_writer(path, write_lock, busy_timeout_s)
     try:
         if _version(connection, path) == len(MIGRATIONS):
             return
@@ -90,16 +112,25 @@ def prepare(path: str, *, busy_timeout_s: float) -> None:
 
 
 @contextmanager
-def write_transaction(connection: sqlite3.Connection) -> Iterator[None]:
+def write_transaction(connection: Writer) -> Iterator[None]:
     """Run a block as one write transaction, committed at its end or rolled back with its error."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
+    with connection.write_lock.held():
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+
+def _open_writer(path: str, write_lock: WriteLock, busy_timeout_s: float) -> Writer:
+    connection = sqlite3.connect(
+        path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False, factory=Writer
+    )
+    connection.write_lock = write_lock
+    return connection
 
 
 def _version(connection: sqlite3.Connection, path: str) -> int:

@@ -1,0 +1,125 @@
+"""Leases: which blobs are being read or written right now, by any process of this machine.
+
+A lease is a shared lock on one byte of a side file, the byte at the blob's id. Who wants to remove a blob must first
+get the exclusive lock on that byte, through another descriptor. The kernel takes a lease back when its process ends,
+however it ends.
+
+The locks are open file description locks (fcntl(2), F_OFD_SETLK): unlike POSIX locks they belong to the descriptor, so
+that no other code of the process gives them back by closing the file. Where they are missing, leases count within this
+process alone, and blobs must be kept for a grace period instead.
+"""
+
+import errno
+import os
+import struct
+import sys
+import threading
+from collections import Counter
+from pathlib import Path
+
+if sys.platform == "win32":
+    fcntl = None
+else:
+    import fcntl
+
+_FLOCK = struct.Struct("hhqqi4x")  # struct flock of 64-bit Linux: type, whence, start, length, pid
+
+
+class Leases:
+    """The leases of one open store; every method may be called from any thread.
+
+    `are_shared` tells whether other processes see them.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._counts: Counter[int] = Counter()
+        self._mutex = threading.Lock()
+        self._holding = _ByteLocks.open(path)
+        self._claiming = _ByteLocks.open(path) if self._holding else None
+        self.are_shared = self._claiming is not None
+
+    def acquire(self, blob: int) -> bool:
+        """Take a lease, or another one, and return True; False where the blob is just being removed."""
+        with self._mutex:
+            if blob not in self._counts and self._holding and not self._holding.share(blob):
+                return False
+            self._counts[blob] += 1
+            return True
+
+    def release(self, blob: int) -> None:
+        """Give one lease back; the last one frees the blob. After `close` there is nothing left to give back."""
+        with self._mutex:
+            if blob not in self._counts:
+                return
+            self._counts[blob] -= 1
+            if not self._counts[blob]:
+                del self._counts[blob]
+                if self._holding:
+                    self._holding.unlock(blob)
+
+    def claim(self, blob: int) -> bool:
+        """Claim a blob for removal and return True; False where anybody has a lease on it."""
+        with self._mutex:
+            return blob not in self._counts and (self._claiming is None or self._claiming.exclude(blob))
+
+    def unclaim(self, blob: int) -> None:
+        """Give a claim back."""
+        with self._mutex:
+            if self._claiming:
+                self._claiming.unlock(blob)
+
+    def __len__(self) -> int:
+        return len(self._counts)
+
+    def close(self) -> None:
+        """Give all leases back; harmless when repeated."""
+        with self._mutex:
+            self._counts.clear()
+            for locks in (self._holding, self._claiming):
+                if locks:
+                    locks.close()
+            self._holding = self._claiming = None
+
+
+class _ByteLocks:
+    """Locks on single bytes through one descriptor."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    @classmethod
+    def open(cls, path: Path) -> "_ByteLocks | None":
+        """Return the locks of a file, which is made where it is missing, or None where the system has none."""
+        if fcntl is None or not hasattr(fcntl, "F_OFD_SETLK") or struct.calcsize("P") != 8:
+            return None
+        locks = cls(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        try:
+            locks.share(0)
+            locks.unlock(0)
+        except OSError:  # a file system without them
+            locks.close()
+            return None
+        return locks
+
+    def share(self, byte: int) -> bool:
+        """Lock a byte together with others; False where somebody excludes that."""
+        return self._set(fcntl.F_RDLCK, byte)
+
+    def exclude(self, byte: int) -> bool:
+        """Lock a byte alone; False where another descriptor has it."""
+        return self._set(fcntl.F_WRLCK, byte)
+
+    def unlock(self, byte: int) -> None:
+        self._set(fcntl.F_UNLCK, byte)
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+    def _set(self, kind: int, byte: int) -> bool:
+        try:
+            fcntl.fcntl(self._descriptor, fcntl.F_OFD_SETLK, _FLOCK.pack(kind, os.SEEK_SET, byte, 1, 0))
+        except OSError as error:
+            if error.errno in (errno.EAGAIN, errno.EACCES):
+                return False
+            raise
+        return True

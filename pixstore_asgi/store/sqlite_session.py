@@ -1,0 +1,108 @@
+"""One open SQLite database: its writer, its readers, its leases and its write lock."""
+
+import os
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, Concatenate
+
+import anyio
+import anyio.to_thread
+
+from ..errors import StoreError
+from .leases import Leases
+from .sqlite_connection import Connection, P, R, translated
+from .sqlite_schema import connect_reader, connect_writer, prepare
+from .write_lock import WriteLock
+
+_READERS = 2
+
+
+class Session:
+    """A database that is open in this process, until `close`. asyncio only; not to be taken through a fork."""
+
+    def __init__(self, path: Path, write_lock: WriteLock, leases: Leases) -> None:
+        self.path = path
+        self.leases = leases
+        self._write_lock = write_lock
+        self._connections: list[Connection] = []
+        self._pid = os.getpid()
+
+    @classmethod
+    async def open(cls, path: Path, *, busy_timeout_s: float, durability: str) -> "Session":
+        """Create or migrate the database and connect to it."""
+        session = await anyio.to_thread.run_sync(cls._prepare, path, busy_timeout_s)
+        try:
+            await session._connect(busy_timeout_s, durability)
+        except BaseException:
+            await session.close()
+            raise
+        return session
+
+    @classmethod
+    def _prepare(cls, path: Path, busy_timeout_s: float) -> "Session":
+        with translated(path):
+            _create_private(path)
+            side_file = path.with_name(path.name + ".lock")
+            session = cls(path, WriteLock(side_file, timeout_s=busy_timeout_s), Leases(side_file))
+            try:
+                prepare(os.fspath(path), session._write_lock, busy_timeout_s=busy_timeout_s)
+            except BaseException:
+                session._release()
+                raise
+        return session
+
+    async def _connect(self, busy_timeout_s: float, durability: str) -> None:
+        path = os.fspath(self.path)
+        write = partial(connect_writer, path, self._write_lock, busy_timeout_s=busy_timeout_s, durability=durability)
+        read = partial(connect_reader, path, busy_timeout_s=busy_timeout_s)
+        self._connections.append(await Connection.connect(self.path, write))
+        for _ in range(_READERS):
+            self._connections.append(await Connection.connect(self.path, read))
+
+    async def read(self, function: Callable[Concatenate[Any, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run a function on whichever reader has least to do."""
+        _, *readers = self._checked()
+        return await min(readers, key=lambda reader: reader.queued).run(function, *args, **kwargs)
+
+    async def read_steadily(self, function: Callable[Concatenate[Any, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run a function always on the same reader, for what SQLite counts per connection."""
+        return await self._checked()[1].run(function, *args, **kwargs)
+
+    async def write(self, function: Callable[Concatenate[Any, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run a function on the writer."""
+        return await self._checked()[0].run(function, *args, **kwargs)
+
+    async def close(self) -> None:
+        """Close the connections, the writer last, and give locks and leases back; harmless when repeated."""
+        connections, self._connections = self._connections[::-1], []
+        if not self.is_inherited:
+            with anyio.CancelScope(shield=True):
+                for connection in connections:
+                    await connection.close()
+        self._release()
+
+    @property
+    def is_inherited(self) -> bool:
+        """Whether this is a forked child's copy, which must not touch the parent's connections."""
+        return self._pid != os.getpid()
+
+    def _release(self) -> None:
+        self.leases.close()
+        self._write_lock.close()
+
+    def _checked(self) -> list[Connection]:
+        if not self._connections:
+            raise StoreError("the store is closed: open it first")
+        if self.is_inherited:
+            raise StoreError("the store was opened before a fork: open it in each worker process, not before")
+        return self._connections
+
+
+def _create_private(path: Path) -> None:
+    # Only ever created here, never opened: closing a descriptor of an open database would drop SQLite's locks on it.
+    # SQLite gives its -wal and -shm files the database's mode.
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    except FileExistsError:
+        return

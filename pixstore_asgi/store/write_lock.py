@@ -1,0 +1,61 @@
+"""The write lock: one writer at a time among all processes of this machine, around transactions and checkpoints.
+
+SQLite's own busy handler lets writers starve and the write-ahead log grow; one flock(2) on a side file does neither,
+and no commit can happen during a checkpoint.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..errors import StoreBusy
+
+if sys.platform == "win32":
+    fcntl = None
+else:
+    import fcntl
+
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.0005, 0.01
+
+
+class WriteLock:
+    """The write lock of one open store, for its writer's thread. `is_shared` tells whether the system has one."""
+
+    def __init__(self, path: Path, *, timeout_s: float) -> None:
+        self._path = path
+        self._timeout_s = timeout_s
+        self.is_shared = fcntl is not None
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600) if fcntl else -1
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the lock for a block. Raises StoreBusy where others hold it for `timeout_s` seconds."""
+        self._acquire()
+        try:
+            yield
+        finally:
+            if fcntl:
+                fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        """Give the descriptor back; harmless when repeated."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _acquire(self) -> None:
+        # Polled: a blocking flock could not be given up.
+        deadline, pause_s = time.monotonic() + self._timeout_s, _FIRST_PAUSE_S
+        while fcntl:
+            try:
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise StoreBusy(f"another process holds {self._path} for its write: try again") from None
+                time.sleep(pause_s)
+                pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+            else:
+                return
