@@ -4,6 +4,7 @@ from .app import PayloadResponse, PixstoreApp
 from .errors import (
     ConfigError,
     ImageNotFound,
+    ImageTooLarge,
     InvalidImage,
     PixstoreError,
     StoreError,
@@ -20,6 +21,7 @@ __all__ = [
     "ConfigError",
     "ImageNotFound",
     "ImageRecord",
+    "ImageTooLarge",
     "InvalidImage",
     "Payload",
     "PayloadResponse",

@@ -112,7 +112,7 @@ class CrossOrigin:
 
 def _checked_origins(allow_origins: Sequence[str]) -> frozenset[bytes]:
     if isinstance(allow_origins, str):
-        raise ConfigError("allow_origins is a list of origins, not one string")
+        raise ConfigError(f"allow_origins is a list of origins, not one string: [{allow_origins!r}]")
     origins = list(allow_origins)
     if "*" in origins and len(origins) > 1:
         raise ConfigError('allow_origins names "*" beside other origins: name "*" alone, or the origins alone')

@@ -61,6 +61,10 @@ class PixstoreApp:
         send_timeout_s: float = SEND_TIMEOUT_S,
         max_stream_s: float = MAX_STREAM_S,
     ) -> None:
+        if not isinstance(pixstore, Pixstore):
+            raise ConfigError(f"pixstore must be a Pixstore, not {type(pixstore).__name__}")
+        if authorize is not None and not callable(authorize):
+            raise ConfigError(f"authorize must be a function of scope and image id, not {type(authorize).__name__}")
         if not pixstore.checks_proofs and not allow_unproven:
             raise ConfigError(
                 "this Pixstore checks no proofs (proof_window_ms=-1): anybody could read every image whose id they "

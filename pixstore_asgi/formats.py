@@ -91,13 +91,17 @@ def sniff(head: bytes, allowed: frozenset[str]) -> ImageReader:
 
     Feed it the whole image from its first byte. Raises InvalidImage where `head` is of no allowed format.
     """
+    listed = ", ".join(label for label, _, _ in _FORMATS if label.lower() in allowed)
     for label, matches, reader in _FORMATS:
-        if matches(head) and label.lower() in allowed:
-            return ImageReader(label, reader())
+        if matches(head):
+            if label.lower() in allowed:
+                return ImageReader(label, reader())
+            raise InvalidImage(f"{label} is not among the image formats accepted here: {listed}")
     if not head:
         raise InvalidImage("the image is empty")
-    listed = ", ".join(label for label, _, _ in _FORMATS if label.lower() in allowed)
-    raise InvalidImage(f"the image is none of {listed}, or it is truncated")
+    if head.startswith(b"--"):
+        raise InvalidImage("this looks like a multipart form, not an image: take the file out of it first")
+    raise InvalidImage(f"this is no image of a format accepted here ({listed}), or only the beginning of one")
 
 
 def _require(condition: bool, what: str) -> None:

@@ -21,16 +21,20 @@ async def find_ring(store: ImageStore, given: KeyRing | None) -> KeyRing:
     missing = await store.claim_keys([key.check_value for key in ring])
     if missing:
         names = ", ".join(sorted(check[:KEY_ID_BYTES].hex() for check in missing))
+        given_names = ", ".join(key.key_id.hex() for key in ring)
         raise SecretError(
-            f"the store was written with secret {names}, and given is {ring!r} (both are public key ids): "
-            "add the old secret before the new one, or bring the right one"
+            f"the store was written with secret {names}, and given is {given_names} (these are public key ids): "
+            "bring the right secret, or list the old one before the new one"
         )
     return ring
 
 
 async def _find_secret(store: ImageStore) -> KeyRing:
-    if listed := os.environ.get(ENVIRONMENT_VARIABLE, "").split():
-        return KeyRing(listed)
+    listed = os.environ.get(ENVIRONMENT_VARIABLE)
+    if listed is not None:
+        if not listed.strip():
+            raise SecretError(f"{ENVIRONMENT_VARIABLE} is set but empty: unset it to use the key file, or set a secret")
+        return KeyRing(listed.split())
     if store.key_file is None:
         raise SecretError(f"pass secret=… or set {ENVIRONMENT_VARIABLE}; `pixstore-asgi secret` prints one")
     # A secret is made only together with a store that nothing was written to yet.

@@ -297,7 +297,7 @@ def _new_id(directory: str | None) -> str:
     if directory is None:
         return name
     if not isinstance(directory, str) or not is_directory(directory):
-        raise InputError("directory must be 1 to 64 letters, digits, `_` or `-`")
+        raise InputError(f"directory must be 1 to 64 ASCII letters, digits, `_` or `-`, not {directory!r:.80}")
     return f"{directory}:{name}"
 
 

@@ -99,7 +99,8 @@ def _pieces(data: ImageData, max_bytes: int) -> AsyncIterator[bytes]:
     if hasattr(data, "read"):
         return _read_all(data)
     raise InputError(
-        f"image data is bytes, an async iterator of bytes or has an async read(n); {type(data).__name__} is neither"
+        f"image data is bytes, an async iterator of bytes or has an async read(n), and {type(data).__name__} is none "
+        "of these; for a path there is save_image_from_file"
     )
 
 
@@ -116,7 +117,7 @@ async def _read_all(reader: Any) -> AsyncIterator[bytes]:
     while True:
         waiting = reader.read(_READ_BYTES)
         if not inspect.isawaitable(waiting):
-            raise InputError("the image's read(n) is not async: pass the bytes it returns, or its path to …_from_file")
+            raise InputError("this file's read(n) is not async: pass its bytes, or its path to save_image_from_file")
         piece = _as_bytes(await waiting)
         if not piece:
             return

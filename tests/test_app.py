@@ -256,6 +256,14 @@ def test_unproven_needs_saying_so() -> None:
     PixstoreApp(pix, allow_unproven=True)
 
 
+def test_arguments_of_another_kind_are_refused_at_once() -> None:
+    """A path in the Pixstore's place, or an authorize that is no function, is a ConfigError at start."""
+    with pytest.raises(ConfigError, match="must be a Pixstore, not str"):
+        PixstoreApp("pixstore.db")  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="authorize must be a function"):
+        PixstoreApp(Pixstore(MemoryStore(), secret=SECRET), authorize="yes")  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("options", [{"send_timeout_s": 0}, {"max_stream_s": -1}])
 def test_limits_must_be_above_zero(options: dict[str, float]) -> None:
     """A limit of no time is a ConfigError."""

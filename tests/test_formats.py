@@ -66,9 +66,24 @@ def test_magic_bytes_alone_are_refused(kind: str) -> None:
 def test_formats_that_are_not_listed_are_refused() -> None:
     """A real picture of a format that the application does not list is refused, and the error names those listed."""
     listed = check_formats(["png"])
-    with pytest.raises(InvalidImage, match="none of PNG, or it is truncated"):
+    with pytest.raises(InvalidImage, match="GIF is not among the image formats accepted here: PNG"):
         inspect(picture("gif"), allowed=listed)
     assert inspect(picture("png"), allowed=listed) == "png"
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (b"", "the image is empty"),
+        (b"------WebKitFormBoundary", "multipart form"),
+        (b"plain text", "no image of a format accepted here (PNG, WebP, JPEG, GIF, AVIF)"),
+    ],
+)
+def test_what_is_no_image_is_told_what_it_looks_like(data: bytes, text: str) -> None:
+    """The error says what was found and what is accepted."""
+    with pytest.raises(InvalidImage) as caught:
+        inspect(data)
+    assert text in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["jpg", "jpeg"])

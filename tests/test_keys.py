@@ -72,7 +72,7 @@ async def test_a_key_file_is_made_with_its_database(tmp_path: Path) -> None:
         record = await pix.save_image(picture())
     key_file = tmp_path / "pixstore.db.key"
     assert key_file.stat().st_mode & 0o777 == 0o600
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["pixstore.db", "pixstore.db.key"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["pixstore.db", "pixstore.db.key", "pixstore.db.lock"]
     async with Pixstore(path) as pix:
         again = await pix.get_image_record(record.id)
     assert again is not None
@@ -149,12 +149,21 @@ async def test_the_environment_comes_before_the_key_file(tmp_path: Path, monkeyp
     assert not (tmp_path / "pixstore.db.key").exists()
 
 
+@pytest.mark.parametrize("value", ["", " \n"])
+async def test_an_empty_variable_is_a_mistake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    """PIXSTORE_SECRET set to nothing, a variable that was not filled in, does not silently make a key file."""
+    monkeypatch.setenv("PIXSTORE_SECRET", value)
+    with pytest.raises(SecretError, match="set but empty"):
+        await Pixstore(tmp_path / "pixstore.db").open()
+    assert not (tmp_path / "pixstore.db.key").exists()
+
+
 async def test_a_wrong_secret_does_not_open_and_is_named(tmp_path: Path) -> None:
     """Another secret is refused by its public key ids, and writes nothing."""
     path = tmp_path / "pixstore.db"
     async with Pixstore(path, secret=SECRET):
         pass
-    with pytest.raises(SecretError, match=r"secret 576e6f5c, and given is KeyRing\(b0632a92\)"):
+    with pytest.raises(SecretError, match="secret 576e6f5c, and given is b0632a92"):
         await Pixstore(path, secret=OTHER_SECRET).open()
     async with Pixstore(path, secret=SECRET):
         pass

@@ -1,5 +1,6 @@
 """README.md: its commands, its Python snippets run as they stand, its tables are true."""
 
+import inspect
 import re
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from pixstore_asgi import ImageRecord, WireState, decode_payload
+from pixstore_asgi import ImageRecord, Pixstore, PixstoreApp, WireState, decode_payload
 from pixstore_asgi.cipher import unseal
 from pixstore_asgi.formats import FORMAT_BYTES
 from tests.support import picture
@@ -62,17 +63,24 @@ def test_starlette_snippet(snippet: Any) -> None:
         record = ImageRecord.parse(again.json())
         assert record.id.startswith("players:")
         assert shown(http, f"/pixstore-image/{record.id}", record) == picture()
-        assert "none of PNG" in http.post("/api/pictures", content=b"<html>").json()["error"]
+        assert "no image of a format" in http.post("/api/pictures", content=b"<html>").json()["error"]
         assert http.get("/api/pictures/nobody").status_code == 404
 
 
 def test_fastapi_snippet(snippet: Any) -> None:
-    """A record is a response field, and the middleware serves its picture."""
+    """A record is a response field, an update keeps its id, and the middleware serves its picture."""
     with TestClient(snippet(FASTAPI)["app"]) as http:
-        response = http.post("/api/players/Ada", content=picture("webp"))
-        record = ImageRecord.parse(response.json()["picture"])
-        assert response.headers["cache-control"] == "no-store"
-        assert shown(http, f"/pixstore-image/{record.id}", record) == picture("webp")
+        assert http.get("/api/players/Ada").json() == {"name": "Ada", "picture": None}
+        ids = set()
+        for kind in ("webp", "jpeg"):
+            assert http.put("/api/players/Ada/picture", content=picture(kind)).status_code == 200
+            response = http.get("/api/players/Ada")
+            record = ImageRecord.parse(response.json()["picture"])
+            ids.add(record.id)
+            assert response.headers["cache-control"] == "no-store"
+            assert shown(http, f"/pixstore-image/{record.id}", record) == picture(kind)
+        assert len(ids) == 1
+        assert http.put("/api/players/Ada/picture", content=b"<html>").status_code == 400
 
 
 async def test_quart_snippet(snippet: Any) -> None:
@@ -113,3 +121,16 @@ def test_format_bytes_and_states_are_the_codes() -> None:
     assert {name: int(byte) for name, byte in listed.items()} == FORMAT_BYTES
     for state in WireState:
         assert state.label in README
+
+
+def test_the_option_tables_are_the_signatures() -> None:
+    """Every option of Pixstore, PixstoreApp and PixstoreMiddleware is in README, and no other."""
+    section = README.split("\n### Options\n")[1].split("\n### ")[0]
+    first, second = section.split("| option of `PixstoreApp`")
+    listed = [
+        set(re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (`.*?) \|", t, re.MULTILINE)))) for t in (first, second)
+    ]
+    app_options = {*inspect.signature(PixstoreApp).parameters} - {"pixstore"}
+    assert listed[0] == {*inspect.signature(Pixstore).parameters}
+    assert listed[1] | {"allow_unproven"} == app_options | {"route"}
+    assert "allow_unproven=True" in README

@@ -11,7 +11,8 @@ import { NPM_NAMES, translateNpmNames } from "./npm-names.js";
  * so that a page can change its import only.
  *
  * @typedef {object} PixstoreConfig
- * @property {string | undefined} [endpoint]  URL or path that image ids are appended to; default "/pixstore-image"
+ * @property {string | undefined} [endpoint]  URL or path that image ids are appended to; default: where this client was
+ *   loaded from a mounted PixstoreApp, that mount, else "/pixstore-image"
  * @property {"encrypted" | "decrypted" | "off" | undefined} [cache]  what IndexedDB keeps; default "encrypted"
  * @property {string | undefined} [databaseName]  IndexedDB database; default "pixstore-asgi"
  * @property {number | undefined} [cacheLimit]  most images kept, at least 1; default 1000
@@ -52,13 +53,23 @@ export function resolveOptions(config) {
   Object.keys(given).forEach(refuseUnknown);
   const cacheLimit = integer("cacheLimit", given["cacheLimit"] ?? 1000, 1);
   return Object.freeze({
-    endpoint: endpointFrom(given["endpoint"] ?? "/pixstore-image"),
+    endpoint: endpointFrom(given["endpoint"] ?? endpointBeside(import.meta.url)),
     cache: oneOf("cache", given["cache"] ?? "encrypted", /** @type {const} */ (["encrypted", "decrypted", "off"])),
     databaseName: text("databaseName", given["databaseName"] ?? "pixstore-asgi"),
     cacheLimit,
     cleanupBatch: integer("cleanupBatch", given["cleanupBatch"] ?? Math.floor(cacheLimit / 20), 0, cacheLimit - 1),
     onCacheError: callback("onCacheError", config.onCacheError ?? (() => {})),
   });
+}
+
+/**
+ * The images are served beside the client: a module at `https://host/my/mount/-/client/index.js` belongs to `/my/mount`.
+ *
+ * @param {string} moduleUrl
+ */
+export function endpointBeside(moduleUrl) {
+  const end = moduleUrl.lastIndexOf("/-/client/");
+  return end < 0 ? "/pixstore-image" : moduleUrl.slice(0, end);
 }
 
 /** @param {object} config */

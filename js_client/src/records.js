@@ -32,8 +32,8 @@ const PROOF = /^[!-~]{1,512}$/;
  * @throws {RecordError} whose `reason` names the part that is wrong
  */
 export function parseRecord(value) {
-  const record = asObject(value, "an image record");
-  const meta = asObject(record["meta"], "a record's meta");
+  const record = asObject(value);
+  const meta = asObject(record["meta"]);
   return {
     id: checkedId(record["id"]),
     token: checkedToken(record["token"]),
@@ -46,12 +46,12 @@ export function parseRecord(value) {
 
 /**
  * @param {unknown} value
- * @param {string} what
  * @returns {Record<string, unknown>}
  */
-function asObject(value, what) {
+function asObject(value) {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new RecordError(`${what} must be an object; pass on the record as your API sent it`, "shape");
+    const advice = "pass the record itself (not a response, a promise, or an object around it)";
+    throw new RecordError(`this is no image record, an object with id, token, meta and statelessProof: ${advice}`, "shape");
   }
   return /** @type {Record<string, unknown>} */ (value);
 }

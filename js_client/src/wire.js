@@ -47,7 +47,9 @@ export function decodePayload(body) {
   if (state === undefined) throw new WireError("a wire payload has at least its state byte", "empty");
   if (state === WireState.Success) return { state, ciphertext: ciphertextFrom(body, 1) };
   if (state === WireState.Updated) return decodeUpdated(body);
-  if (!isRefusal(state)) throw new WireError(`${state} is no wire state`, "unknown-state");
+  if (!isRefusal(state)) {
+    throw new WireError(`${state} is no wire state: this is no answer of an image endpoint; check its address`, "unknown-state");
+  }
   if (body.length > 1) {
     throw new WireError(`${stateName(state)} is one byte, these are ${body.length}`, "trailing-bytes");
   }

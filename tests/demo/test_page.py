@@ -124,7 +124,7 @@ def test_upload_shows_the_picture_or_the_reason(page: Page, tmp_path: Path) -> N
     expect(page.locator(".card")).to_have_count(7)
     expect(card(page, 0).locator(".title")).to_have_text("Your picture")
     expect_picture(card(page, 0))
-    expect(page.locator(".toast")).to_contain_text("bad.png: the image is none of")
+    expect(page.locator(".toast")).to_contain_text("bad.png: this is no image of a format accepted here")
     page.get_by_role("button", name="Dismiss").click()
     expect(page.locator(".toast")).to_have_count(0)
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { ConfigError, createClient } from "../../js_client/src/index.js";
-import { resolveOptions } from "../../js_client/src/options.js";
+import { endpointBeside, resolveOptions } from "../../js_client/src/options.js";
 
 const endpoint = (config) => resolveOptions(config).endpoint;
 
@@ -25,6 +25,11 @@ test("an endpoint is a path or a URL, with or without a trailing slash", () => {
   assert.equal(endpoint({ endpoint: "/images/" }), "/images");
   assert.equal(endpoint({ endpoint: "https://img.example.org/a" }), "https://img.example.org/a");
   assert.equal(endpoint({ endpoint: "/" }), "");
+});
+
+test("the default endpoint is the mount that the client was loaded from", () => {
+  assert.equal(endpointBeside("https://img.example.org/my/mount/-/client/options.js"), "https://img.example.org/my/mount");
+  assert.equal(endpointBeside("https://cdn.example.org/pixstore-asgi-client/src/options.js"), "/pixstore-image");
 });
 
 test("npm's endpoint names make one address of the page's own scheme", () => {
