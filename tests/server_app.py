@@ -1,6 +1,8 @@
 """Applications that tests start under real servers; the database's path comes from PIXSTORE_TEST_DB."""
 
+import asyncio
 import os
+import threading
 from typing import Any
 
 from starlette.applications import Starlette
@@ -9,9 +11,11 @@ from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
 
 from pixstore_asgi import Pixstore, PixstoreApp, PixstoreMiddleware
+from pixstore_asgi.store.sqlite import SqliteStore
 from tests.support import SECRET, large_png, picture
 
-pix = Pixstore(os.environ["PIXSTORE_TEST_DB"], secret=SECRET)
+store = SqliteStore(os.environ["PIXSTORE_TEST_DB"])
+pix = Pixstore(store, secret=SECRET)
 
 
 async def save(request: Request) -> JSONResponse:
@@ -21,9 +25,23 @@ async def save(request: Request) -> JSONResponse:
     return JSONResponse(await saved, headers={"cache-control": "no-store", "access-control-allow-origin": "*"})
 
 
-routes = [Route("/save", save, methods=["POST"])]
+async def counts(request: Request) -> JSONResponse:
+    """What this process has in use, for tests that look for leaks."""
+    return JSONResponse(
+        {
+            "leases": store.in_use,
+            "descriptors": len(os.listdir("/proc/self/fd")),
+            "tasks": len(asyncio.all_tasks()),
+            "threads": threading.active_count(),
+        }
+    )
+
+
+routes = [Route("/save", save, methods=["POST"]), Route("/counts", counts)]
 
 # A mount gets no lifespan: the store opens on the first request and is never closed.
 bare_mount = Starlette(routes=[*routes, Mount("/pixstore-image", PixstoreApp(pix))])
 
 wrapped = PixstoreMiddleware(Starlette(routes=routes), pix)
+
+impatient = PixstoreMiddleware(Starlette(routes=routes), pix, send_timeout_s=0.5, max_stream_s=3)

@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 
 SERVERS = ("uvicorn", "hypercorn", "granian")
+_GRACE = ("--timeout-graceful-shutdown", "3")  # uvicorn else waits for clients that never leave
 
 
 @dataclass
@@ -44,7 +45,7 @@ def free_port() -> int:
 def command(server: str, app: str, port: int) -> list[str]:
     address = f"127.0.0.1:{port}"
     return {
-        "uvicorn": ["-m", "uvicorn", app, "--host", "127.0.0.1", "--port", str(port)],
+        "uvicorn": ["-m", "uvicorn", app, "--host", "127.0.0.1", "--port", str(port), *_GRACE],
         "hypercorn": ["-m", "hypercorn", app, "--bind", address],
         "granian": ["-m", "granian", "--interface", "asgi", "--host", "127.0.0.1", "--port", str(port), app],
     }[server]
