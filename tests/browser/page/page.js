@@ -1,0 +1,41 @@
+/** Offers the client to the tests: they call these functions, the address's query configures it. */
+
+import { cachedImageExists, deleteCachedImage, getImage, initPixstoreFrontend } from "/images/-/client/index.js";
+
+const picture = document.querySelector("#picture");
+const cacheErrors = [];
+
+initPixstoreFrontend({
+  endpoint: "/images",
+  onCacheError: (error) => cacheErrors.push(error.reason),
+  ...Object.fromEntries(new URLSearchParams(location.search)),
+});
+
+async function fetchRecord(id) {
+  const response = await fetch(`/pictures/${encodeURIComponent(id)}`);
+  return response.json();
+}
+
+async function show(record) {
+  const blob = await getImage(record);
+  picture.src = URL.createObjectURL(blob);
+  await picture.decode();
+  return { type: blob.type, width: picture.naturalWidth, sha256: await sha256(blob) };
+}
+
+async function sha256(blob) {
+  const digest = await crypto.subtle.digest("SHA-256", await blob.arrayBuffer());
+  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** How showing a record fails, and how wide the picture is that stands there all the same. */
+async function failure(record) {
+  try {
+    await show(record);
+  } catch ({ name, stateName, reason, status }) {
+    return { name, stateName, reason, status, width: picture.naturalWidth };
+  }
+  throw new Error("the picture was shown");
+}
+
+Object.assign(globalThis, { cachedImageExists, cacheErrors, deleteCachedImage, failure, fetchRecord, show });

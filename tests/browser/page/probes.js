@@ -1,0 +1,78 @@
+/** What the tests do in the page behind the client's back. */
+
+const done = (request) =>
+  new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+    request.onblocked = () => reject(new Error("another connection stays open"));
+  });
+
+/** Run one request on a store of a database; a new database gets this store alone. */
+async function inDatabase(name, store, work) {
+  const opening = indexedDB.open(name);
+  opening.onupgradeneeded = () => opening.result.createObjectStore(store);
+  const connection = await done(opening);
+  const transaction = connection.transaction(store, "readwrite");
+  const completed = new Promise((resolve) => {
+    transaction.oncomplete = resolve;
+  });
+  const result = await done(work(transaction.objectStore(store)));
+  await completed;
+  connection.close();
+  return result;
+}
+
+const databaseNames = async () => (await indexedDB.databases()).map(({ name }) => name).sort();
+
+const deleteDatabase = (name) => done(indexedDB.deleteDatabase(name)).then(() => true);
+
+const keep = (name, value) => inDatabase(name, "kept", (kept) => kept.put(value, "here"));
+
+const kept = (name) => inDatabase(name, "kept", (kept) => kept.get("here"));
+
+/** The client stores an image after it was delivered: wait until this version is there. */
+async function untilCached({ id, token }) {
+  const endsAt = performance.now() + 10_000;
+  while ((await inDatabase("pixstore-asgi", "entries", (store) => store.get(id)))?.token !== token) {
+    if (performance.now() > endsAt) throw new Error(`${id} never came into the cache`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+async function flipCachedBit(id) {
+  const bytes = await inDatabase("pixstore-asgi", "bytes", (store) => store.get(id));
+  bytes[bytes.length - 1] ^= 1;
+  await inDatabase("pixstore-asgi", "bytes", (store) => store.put(bytes, id));
+}
+
+/** Fetch a payload without the client, in a way that lets the browser cache it; resolves to its length. */
+async function fetchPlainly({ id, token, statelessProof }) {
+  const headers = { "x-pixstore-proof": statelessProof, "x-pixstore-token": String(token) };
+  const response = await fetch(`/images/${encodeURIComponent(id)}`, { headers });
+  return (await response.arrayBuffer()).byteLength;
+}
+
+const fetchStorable = (hex) =>
+  fetch(`/storable?hex=${hex}`)
+    .then((response) => response.arrayBuffer())
+    .then(({ byteLength }) => byteLength);
+
+const getInWorker = (record) =>
+  new Promise((resolve, reject) => {
+    const worker = new Worker("worker.js", { type: "module" });
+    worker.onerror = reject;
+    worker.onmessage = ({ data: blob }) => resolve([blob.type, blob.size]);
+    worker.postMessage(record);
+  });
+
+Object.assign(globalThis, {
+  databaseNames,
+  deleteDatabase,
+  fetchPlainly,
+  fetchStorable,
+  flipCachedBit,
+  getInWorker,
+  keep,
+  kept,
+  untilCached,
+});

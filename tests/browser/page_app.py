@@ -1,0 +1,84 @@
+"""The application behind the browser tests: a page that imports the client, and an API for its pictures.
+
+PIXSTORE_TEST_DB is the database, PIXSTORE_TEST_ORIGINS the other origins that may read images, PIXSTORE_TEST_WINDOW_MS
+the proof window.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from pixstore_asgi import Pixstore, PixstoreApp
+from tests.support import SECRET
+
+NO_STORE = {"cache-control": "no-store"}
+
+pix = Pixstore(
+    os.environ["PIXSTORE_TEST_DB"],
+    secret=SECRET,
+    proof_window_ms=int(os.environ.get("PIXSTORE_TEST_WINDOW_MS", "20000")),
+)
+images = PixstoreApp(pix, allow_origins=os.environ.get("PIXSTORE_TEST_ORIGINS", "").split())
+
+
+async def save(request: Request) -> Response:
+    return JSONResponse(await pix.save_image(request.stream(), directory="test"), headers=NO_STORE)
+
+
+async def one_picture(request: Request) -> Response:
+    image_id = request.path_params["id"]
+    if request.method == "PUT":
+        return JSONResponse(await pix.update_image(image_id, request.stream()), headers=NO_STORE)
+    if request.method == "DELETE":
+        return Response(status_code=204 if await pix.delete_image(image_id) else 404)
+    return JSONResponse(await pix.get_image_record(image_id), headers=NO_STORE)
+
+
+async def storable(request: Request) -> Response:
+    """Send a body back as something that the HTTP cache may keep."""
+    return Response(bytes.fromhex(request.query_params["hex"]), headers={"cache-control": "max-age=600"})
+
+
+class Damaged:
+    """Serves the images, each body damaged on its way; the headers stay as they were."""
+
+    def __init__(self, app: ASGIApp, damage: Callable[[bytes], bytes]) -> None:
+        self._app = app
+        self._damage = damage
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_damaged(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                message = {**message, "body": self._damage(message["body"])}
+            await send(message)
+
+        await self._app(scope, receive, send_damaged)
+
+
+def cut(body: bytes) -> bytes:
+    return body[: len(body) // 2]
+
+
+def flip(body: bytes) -> bytes:
+    return body[:-1] + bytes([body[-1] ^ 1])
+
+
+app = Starlette(
+    routes=[
+        Route("/pictures", save, methods=["POST"]),
+        Route("/pictures/{id}", one_picture, methods=["GET", "PUT", "DELETE"]),
+        Route("/storable", storable),
+        Mount("/images", images),
+        Mount("/cut", Damaged(images, cut)),
+        Mount("/flipped", Damaged(images, flip)),
+        Mount("/", StaticFiles(directory=Path(__file__).parent / "page", html=True)),
+    ],
+    lifespan=pix.lifespan,
+)

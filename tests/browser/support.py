@@ -1,0 +1,176 @@
+"""What the browser tests share: the running site, a tab that shows its pictures, and a search of a profile's files."""
+
+import contextlib
+import hashlib
+import io
+import os
+import random
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import quote, urlencode
+
+import httpx
+from PIL import Image
+from playwright.sync_api import BrowserContext, Page
+
+from pixstore_asgi import ImageRecord
+from tests.servers import Server
+
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+]
+
+
+Launch = Callable[[Path], BrowserContext]
+"""Opens a Chromium on a profile folder."""
+
+
+@cache
+def noise(kind: str, seed: int, size: int = 48) -> bytes:
+    """Return an image `size` pixels wide whose bytes no compression shortens."""
+    output = io.BytesIO()
+    pixels = random.Random(seed).randbytes(size * size * 3)
+    Image.frombytes("RGB", (size, size), pixels).save(output, kind, **({"lossless": True} if kind == "webp" else {}))
+    return output.getvalue()
+
+
+class Site(Server):
+    """The running page_app, seen from its API and from its access log."""
+
+    def save(self, image: bytes) -> ImageRecord:
+        return _record(httpx.post(f"{self.url}/pictures", content=image))
+
+    def update(self, image_id: str, image: bytes) -> ImageRecord:
+        return _record(httpx.put(f"{self.url}/pictures/{image_id}", content=image))
+
+    def delete(self, image_id: str) -> None:
+        httpx.delete(f"{self.url}/pictures/{image_id}").raise_for_status()
+
+    def payload(self, record: ImageRecord) -> bytes:
+        headers = {"x-pixstore-proof": record.stateless_proof, "x-pixstore-token": str(record.token)}
+        return httpx.get(f"{self.url}/images/{quote(record.id, safe='')}", headers=headers).raise_for_status().content
+
+    def requests(self, image_id: str, method: str = "GET") -> int:
+        """Count the requests of an image's payload so far."""
+        return self.log.count(f'"{method} /images/{quote(image_id, safe="")} ')
+
+
+def _record(response: httpx.Response) -> ImageRecord:
+    return ImageRecord.parse(response.raise_for_status().json())
+
+
+@contextlib.contextmanager
+def running_site(folder: Path, **environment: str) -> Iterator[Site]:
+    """Run page_app under uvicorn, on a port that the system chooses, until the block ends."""
+    log_file = folder / "uvicorn.log"
+    with log_file.open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "uvicorn", "tests.browser.page_app:app", "--host", "127.0.0.1", "--port", "0"],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "PIXSTORE_TEST_DB": str(folder / "pixstore.db"), "PYTHONUNBUFFERED": "1", **environment},
+            cwd=Path(__file__).parent.parent.parent,
+        )
+    site = Site("", process, log_file)
+    try:
+        site.url = _url_in_log(site)
+        yield site
+        site.stop()
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _url_in_log(site: Site) -> str:
+    deadline = time.monotonic() + 30
+    while not (found := re.search(r"running on (http://\S+)", site.log)):
+        if site.process.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"the server did not start:\n{site.log}")
+        time.sleep(0.05)
+    return found[1]
+
+
+class Shown(NamedTuple):
+    """A picture on a page: its blob's type, its width as the browser decoded it, its bytes' digest."""
+
+    type: str
+    width: int
+    sha256: str
+
+
+def shown(kind: str, image: bytes, size: int = 48) -> Shown:
+    """Return how an image looks when it is shown."""
+    return Shown(f"image/{kind}", size, hashlib.sha256(image).hexdigest())
+
+
+class Tab:
+    """One tab with the site's page; `errors` are those that nobody caught."""
+
+    def __init__(self, page: Page, site: Site) -> None:
+        self.page = page
+        self.site = site
+        self.errors: list[str] = []
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+
+    def open(self, **config: str) -> None:
+        """Load the page, its client configured this way."""
+        self.page.goto(f"{self.site.url}/?{urlencode(config)}")
+
+    def record(self, image_id: str) -> ImageRecord:
+        """Let the page fetch a fresh record."""
+        return ImageRecord.parse(self.page.evaluate("id => fetchRecord(id)", image_id))
+
+    def show(self, record: ImageRecord) -> Shown:
+        return Shown(**self.page.evaluate("record => show(record)", record))
+
+    def show_fresh(self, image_id: str) -> Shown:
+        return self.show(self.record(image_id))
+
+    def show_until_cached(self, image_id: str) -> Shown:
+        record = self.record(image_id)
+        picture = self.show(record)
+        self.wait_until_cached(record)
+        return picture
+
+    def wait_until_cached(self, record: ImageRecord) -> None:
+        self.page.evaluate("record => untilCached(record)", record)
+
+    def failure(self, record: ImageRecord) -> dict[str, Any]:
+        """Tell how showing a record fails, and how wide the picture is that stands there all the same."""
+        found = self.page.evaluate("record => failure(record)", record)
+        return {name: value for name, value in found.items() if value is not None}
+
+    def is_cached(self, image_id: str) -> bool:
+        return self.page.evaluate("id => cachedImageExists(id)", image_id) is True
+
+    def delete_cached(self, image_id: str) -> bool:
+        return self.page.evaluate("id => deleteCachedImage(id)", image_id) is True
+
+    @property
+    def cache_errors(self) -> set[str]:
+        """The reasons of the storage failures that the client reported."""
+        return set(self.page.evaluate("cacheErrors"))
+
+
+@contextlib.contextmanager
+def open_tab(browser: BrowserContext, site: Site, **config: str) -> Iterator[Tab]:
+    """Open a tab with the site's page; an error that nobody caught fails the test."""
+    page = browser.new_page()
+    tab = Tab(page, site)
+    tab.open(**config)
+    yield tab
+    page.close()
+    assert tab.errors == []

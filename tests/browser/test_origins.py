@@ -1,0 +1,37 @@
+"""A page on one origin, its images on another."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import BrowserContext
+
+from tests.browser.support import Site, Tab, noise, open_tab, running_site, shown
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def sharing(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A second origin that lists the first; the first lists nobody."""
+    with running_site(tmp_path_factory.mktemp("sharing"), PIXSTORE_TEST_ORIGINS=site.url) as running:
+        yield running
+
+
+def test_listed_origin_shows_the_picture(site: Site, sharing: Site, tab: Tab) -> None:
+    """A page on a listed origin shows and caches images of the other one; the browser asked it by a preflight first."""
+    image = noise("png", seed=1)
+    saved = sharing.save(image)
+    tab.open(endpoint=f"{sharing.url}/images")
+    assert tab.show(saved) == shown("png", image)
+    tab.wait_until_cached(saved)
+    assert tab.show(saved) == shown("png", image)
+    assert (sharing.requests(saved.id, "OPTIONS"), sharing.requests(saved.id)) == (1, 1)
+
+
+def test_unlisted_origin_gets_nothing(site: Site, sharing: Site, browser: BrowserContext) -> None:
+    """A page on any other origin gets a FetchError: the preflight fails, and the image is never asked for."""
+    saved = site.save(noise("png", seed=2))
+    with open_tab(browser, sharing, endpoint=f"{site.url}/images") as tab:
+        assert tab.failure(saved) == {"name": "FetchError", "width": 0}
+        assert not tab.is_cached(saved.id)
+    assert (site.requests(saved.id, "OPTIONS"), site.requests(saved.id)) == (1, 0)
