@@ -185,7 +185,7 @@ class Pixstore:
         try:
             refusal = await self.check_request(image_id, token=token, proof=proof)
         except PixstoreError as error:
-            _log.error("image %s can't be served: %s", image_id, error)
+            _log.error("image %r can't be served: %s", image_id, error)
             refusal = WireState.INTERNAL_ERROR
         if refusal is not None or image_id is None:
             return Payload(refusal or WireState.MISSING_ID)
@@ -217,7 +217,7 @@ class Pixstore:
         try:
             return await load(self._store, await self._opened(), image_id, _as_token(token), body=body)
         except PixstoreError as error:
-            _log.error("image %s can't be served: %s", image_id, error)
+            _log.error("image %r can't be served: %s", image_id, error)
             return Payload(WireState.INTERNAL_ERROR)
 
     async def _start(self) -> None:

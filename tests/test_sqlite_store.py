@@ -12,10 +12,11 @@ import textwrap
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
-from pixstore_asgi.errors import StoreBusy, StoreError
+from pixstore_asgi.errors import ConfigError, StoreBusy, StoreError
 from pixstore_asgi.store import sqlite_rows
 from pixstore_asgi.store.base import CHUNK_BYTES
 from pixstore_asgi.store.leases import Leases
@@ -92,6 +93,41 @@ async def test_one_secret_is_claimed_by_two_at_once(tmp_path: Path, monkeypatch:
     for connection in (first, second):
         connection.close()
     await store.close()
+
+
+@pytest.mark.parametrize(("durability", "synchronous"), [("NORMAL", 1), ("FULL", 2)])
+async def test_durability_is_sqlites_synchronous(
+    tmp_path: Path, durability: Literal["NORMAL", "FULL"], synchronous: int
+) -> None:
+    """NORMAL syncs at checkpoints, FULL at every commit, on the connection that writes."""
+    store = SqliteStore(tmp_path / "images.db", durability=durability)
+    await store.open()
+    assert store._session is not None
+    pragma = "PRAGMA synchronous"
+    assert await store._session.write(lambda db: db.execute(pragma).fetchone()) == (synchronous,)
+    await store.close()
+
+
+def test_an_unknown_durability_is_refused(tmp_path: Path) -> None:
+    """Any other word is a ConfigError that names both."""
+    with pytest.raises(ConfigError, match='"NORMAL" or "FULL"'):
+        SqliteStore(tmp_path / "images.db", durability="OFF")  # type: ignore[arg-type]
+
+
+async def test_the_stamp_misses_no_commit_of_another_process(tmp_path: Path) -> None:
+    """Every commit through another store on the same file changes the stamp, and what is then read is the new."""
+    store, other = SqliteStore(tmp_path / "images.db"), SqliteStore(tmp_path / "images.db")
+    await store.open()
+    await other.open()
+    stamp = await store.stamp()
+    for _ in range(200):
+        saved = await save(other, "a")
+        before, stamp = stamp, await store.stamp()
+        assert stamp != before
+        assert await store.get("a") == saved
+        assert await store.stamp() == stamp
+    await store.close()
+    await other.close()
 
 
 async def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
