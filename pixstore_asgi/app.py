@@ -2,6 +2,7 @@
 
 import inspect
 import logging
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypedDict
 
@@ -14,7 +15,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from . import _http
 from .client_files import client_directory
-from .errors import ConfigError, StoreError, WireState
+from .errors import ConfigError, PixstoreError, StoreError, WireState
 from .lifespan import run_lifespan
 from .payload import Payload
 from .pixstore import Pixstore
@@ -22,6 +23,8 @@ from .pixstore import Pixstore
 _log = logging.getLogger("pixstore_asgi")
 
 Authorize = Callable[[Scope, str], bool | Awaitable[bool]]
+
+_CLIENT_FILE = re.compile(r"/[a-z0-9-]+\.js", re.ASCII)
 
 SEND_TIMEOUT_S = 30.0
 MAX_STREAM_S = 300.0
@@ -114,8 +117,11 @@ class PixstoreApp:
             refusal = await self._pixstore.check_request(image_id, token=token, proof=request.proof)
             if refusal is None and not await self._is_authorized(scope, image_id):
                 return None
-        except Exception:  # whatever the application's own code raises
-            _log.exception("a request for image %r could not be checked", image_id)
+        except PixstoreError as error:
+            _log.error("a request for image %r can't be checked: %s", image_id, error)
+            refusal = WireState.INTERNAL_ERROR
+        except Exception:  # whatever the application's own authorize raises
+            _log.exception("authorize failed for image %r", image_id)
             refusal = WireState.INTERNAL_ERROR
         if refusal is not None:
             return Payload(refusal)
@@ -133,6 +139,9 @@ class PixstoreApp:
                 message = {**message, "headers": [*message["headers"], *_http.CLIENT_HEADERS]}
             await send(message)
 
+        if _CLIENT_FILE.fullmatch(path) is None:
+            await self._refuse(404, scope, send)
+            return
         try:
             await self._client_files({**scope, "path": path, "root_path": ""}, receive, send_public)
         except HTTPException as error:
@@ -182,12 +191,13 @@ class _Delivery:
         self, payload: Payload, status: int, headers: _http.RawHeaders, scope: Scope, receive: Receive, send: Send
     ) -> None:
         async with payload:
-            await send({"type": "http.response.start", "status": status, "headers": headers})
-            if scope["method"] == "HEAD":
-                await send({"type": "http.response.body"})
-                return
             with anyio.move_on_after(self._max_stream_s) as limit:
-                await self._send_watched(payload, receive, send)
+                # Servers wait for a slow client in the start already, where requests are pipelined.
+                if await self._send({"type": "http.response.start", "status": status, "headers": headers}, send):
+                    if scope["method"] == "HEAD":
+                        await self._send({"type": "http.response.body"}, send)
+                    else:
+                        await self._send_watched(payload, receive, send)
             if limit.cancelled_caught:
                 _log.info("an image was cut off: not sent within max_stream_s, %s s", self._max_stream_s)
 
@@ -211,9 +221,13 @@ class _Delivery:
             piece = await self._next_piece(payload)
 
     async def _send_piece(self, piece: bytes, send: Send, *, is_last: bool) -> bool:
+        return await self._send({"type": "http.response.body", "body": piece, "more_body": not is_last}, send)
+
+    async def _send(self, message: Message, send: Send) -> bool:
+        """Send one message; False where the client is gone or takes nothing."""
         with anyio.move_on_after(self._send_timeout_s) as limit:
             try:
-                await send({"type": "http.response.body", "body": piece, "more_body": not is_last})
+                await send(message)
             except OSError:  # the client is gone (ASGI 2.4)
                 return False
         if limit.cancelled_caught:

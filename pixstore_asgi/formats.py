@@ -25,6 +25,9 @@ MIME_TYPES = {
 SNIFF_BYTES = 12
 """How many of an image's first bytes `sniff` needs."""
 
+_FREE_STEPS = 100_000
+_BYTES_PER_STEP = 64  # GIF, the most finely divided format, takes two steps for 256 bytes
+
 _NAMES = {byte: name for name, byte in FORMAT_BYTES.items()}
 
 # A reader asks for its input by what it yields: n > 0 for exactly n bytes, n < 0 to skip -n bytes, ANY for all that is
@@ -56,9 +59,12 @@ class ImageReader:
         self._wanted = next(reader)
         self._held = b""
         self._complete = False
+        self._seen = 0
+        self._steps = 0
 
     def feed(self, piece: bytes | memoryview) -> None:
         """Look at the next bytes; raises InvalidImage as soon as they can't belong to an image of this format."""
+        self._seen += len(piece)
         data = self._held + bytes(piece) if self._held else piece
         start = 0
         while not self._complete and start < len(data):
@@ -80,6 +86,9 @@ class ImageReader:
             raise InvalidImage(f"the {self._label} image is truncated: it ends before its last part")
 
     def _advance(self, data: bytes) -> None:
+        # A file made of countless tiny parts is no picture but an attempt to keep the processor busy.
+        self._steps += 1
+        _require(self._steps < _FREE_STEPS + self._seen // _BYTES_PER_STEP, "too many tiny parts")
         try:
             self._wanted = self._reader.send(data)
         except StopIteration:

@@ -17,13 +17,13 @@ def create_key_file(path: Path) -> str:
 
     However many processes do so at once, all return the same secret. Raises SecretError.
     """
-    if not path.exists():
-        try:
+    try:
+        if not path.exists():
             _write_once(path, secrets.token_urlsafe(32))
-        except OSError as error:
-            raise SecretError(
-                f"the key file {path} can't be made ({error.strerror}): set PIXSTORE_SECRET instead"
-            ) from error
+    except OSError as error:
+        raise SecretError(
+            f"the key file {path} can't be made ({error.strerror}): set PIXSTORE_SECRET instead"
+        ) from error
     return read_key_file(path)
 
 
@@ -33,8 +33,8 @@ def read_key_file(path: Path) -> str:
     Raises SecretError where the file is missing, unreadable, or readable by anyone but its owner.
     """
     try:
-        # No following of links: whoever may place one there must not choose which file is the secret.
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+        # Whoever may place a link or a pipe there must not choose the secret, or keep this process waiting.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
     except FileNotFoundError:
         raise SecretError(
             f"the secret is missing: the database was written with one, and {path} is not there; "
@@ -43,10 +43,20 @@ def read_key_file(path: Path) -> str:
     except OSError as error:
         raise SecretError(f"the key file {path} can't be read: {error.strerror}") from error
     with os.fdopen(descriptor, encoding="utf-8", errors="replace") as file:
-        mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-        if os.name == "posix" and mode & 0o077:
-            raise SecretError(f"the key file {path} can be read by others (mode {mode:04o}): run chmod 600 on it")
+        _check_private(path, os.fstat(file.fileno()))
         return file.read(4096).strip()
+
+
+def _check_private(path: Path, status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise SecretError(f"the key file {path} is no regular file: remove it, and bring the right one back")
+    if os.name != "posix":
+        return
+    mode = stat.S_IMODE(status.st_mode)
+    if mode & 0o077:
+        raise SecretError(f"the key file {path} can be read by others (mode {mode:04o}): run chmod 600 on it")
+    if status.st_uid not in (0, os.geteuid()):
+        raise SecretError(f"the key file {path} belongs to another user, who knows it: check where it comes from")
 
 
 def _write_once(path: Path, secret: str) -> None:

@@ -62,7 +62,7 @@ class KeyRing:
     """
 
     def __init__(self, secrets: Secret | Sequence[Secret]) -> None:
-        listed = [secrets] if isinstance(secrets, str | bytes) else list(secrets)
+        listed = [secrets] if isinstance(secrets, str | bytes | bytearray) else list(secrets)
         if not listed:
             raise SecretError("the list of secrets is empty; `pixstore-asgi secret` prints one")
         keys = [RingKey(_checked(secret)) for secret in listed]
@@ -91,7 +91,7 @@ def _checked(secret: Secret) -> bytes:
             )
         if any(character.isspace() for character in secret):
             raise SecretError("a secret has no white space in it; strip it, and pass several secrets as a list")
-        return secret.encode()
+        return secret.encode("utf-8", "surrogatepass")
     if len(secret) < MIN_SECRET_BYTES:
         raise SecretError(
             f"a secret of {len(secret)} bytes is too short: {MIN_SECRET_BYTES} random bytes are the least; "

@@ -18,9 +18,11 @@ async def run_lifespan(
     startup = await receive()
     try:
         await pixstore.open()
-    except PixstoreError as error:
+    except Exception as error:
         await send({"type": "lifespan.startup.failed", "message": str(error)})
-        return
+        if isinstance(error, PixstoreError):
+            return
+        raise
     life = _Lifespan(pixstore, startup, receive, send)
     try:
         if inner is not None:
@@ -48,9 +50,13 @@ class _Lifespan:
     async def run(self, scope: MutableMapping[str, Any], inner: Inner) -> None:
         try:
             await inner(scope, self.receive, self.send)
-        except Exception:
-            # Raising without an answer says that an application knows no lifespan (ASGI, "Lifespan Protocol").
+        except Exception as error:
+            # Raising at once says that an application knows no lifespan (ASGI, "Lifespan Protocol"); raising over the
+            # startup message, which it has taken, that its startup failed.
             if self.was_answered:
+                raise
+            if self._startup is None:
+                await self.send({"type": "lifespan.startup.failed", "message": str(error)})
                 raise
 
     async def receive(self) -> Message:

@@ -27,7 +27,7 @@ from .formats import check_formats
 from .keyring import KeyRing, Secret
 from .keysource import find_ring
 from .payload import Payload, load
-from .records import IV_BYTES, KEY_BYTES, ImageRecord, StoredImage, is_directory, is_image_id, parse_token
+from .records import IV_BYTES, KEY_BYTES, MAX_TOKEN, ImageRecord, StoredImage, is_directory, is_image_id, parse_token
 from .store.base import CHUNK_BYTES, Expect, Expected, running_loop, wall_clock_ms
 from .store.connect import StoreTarget, connect
 from .upload import ImageData, SealedUpload
@@ -89,7 +89,7 @@ class Pixstore:
         try:
             await self._start()
         except BaseException:
-            self._opens -= 1
+            self._opens = max(0, self._opens - 1)  # a close may have come in between
             raise
 
     async def close(self) -> None:
@@ -125,7 +125,7 @@ class Pixstore:
 
         data: bytes, an async iterator of bytes, or anything with an async `read(n)`. directory: 1 to 64 of
         `[A-Za-z0-9_-]`, becomes the part of the id before the colon. Raises InvalidImage, ImageTooLarge, InputError
-        or StoreError; then nothing is stored.
+        or StoreError; then nothing is stored. Cancelled in its last moment, the image may be stored all the same.
         """
         return await self._write(_new_id(directory), data, Expect.ABSENT)
 
@@ -149,7 +149,7 @@ class Pixstore:
         return await self.update_image(image_id, _read_file(path))
 
     async def delete_image(self, image_id: str) -> bool:
-        """Delete an image and tell whether there was one. Its key is gone at once; its id keeps its last token."""
+        """Delete an image and tell whether there was one. Its key is overwritten; its id keeps its last token."""
         await self._opened()
         return _is_known(image_id) and await self._store.delete(image_id)
 
@@ -202,7 +202,7 @@ class Pixstore:
             return WireState.MISSING_ID
         if self.checks_proofs and not proof:
             return WireState.MISSING_PROOF
-        if not _is_known(image_id):
+        if not _is_known(image_id) or not isinstance(proof, str | None):
             return WireState.INVALID_PROOF
         ring = await self._opened()
         if self.checks_proofs and not self._is_proven(ring, image_id, _as_token(token), proof or ""):
@@ -307,8 +307,10 @@ def _is_known(image_id: str) -> bool:
     return is_image_id(image_id)
 
 
-def _as_token(token: int | str | None) -> int | None:
-    return parse_token(str(token)) if token is not None else None
+def _as_token(token: object) -> int | None:
+    if isinstance(token, int) and not isinstance(token, bool):
+        return token if 1 <= token <= MAX_TOKEN else None
+    return parse_token(token) if isinstance(token, str) else None
 
 
 def _not_found(image_id: str) -> ImageNotFound:
@@ -326,5 +328,6 @@ async def _read_file(path: str | os.PathLike[str]) -> AsyncIterator[bytes]:
         async with await anyio.open_file(path, "rb") as file:
             while piece := await file.read(CHUNK_BYTES):
                 yield piece
-    except OSError as error:
-        raise InputError(f"{os.fspath(path)} can't be read: {error.strerror}") from error
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise InputError(f"{os.fspath(path)!r} can't be read: {reason}") from error

@@ -157,6 +157,10 @@ class ImageRecord(_Hidden):
         value: int | None = self.get("proofExpiresAt")
         return value
 
+    def copy(self) -> Self:
+        """Return a copy that hides as much in its repr."""
+        return type(self)(self)
+
     def __repr__(self) -> str:
         return f"ImageRecord(id={self.get('id')!r}, token={self.get('token')!r})"
 

@@ -13,6 +13,7 @@ from .formats import FORMAT_BYTES, SNIFF_BYTES, ImageReader, sniff
 from .records import ImageMeta
 
 _READ_BYTES = 256 * 1024
+_SLICE_BYTES = 1024 * 1024  # of an image that comes as one: cancellation finds an end between two of them
 _INLINE_BYTES = 256 * 1024  # more than this is sealed in a worker thread: the event loop goes on
 
 
@@ -33,13 +34,13 @@ class SealedUpload:
     raises InvalidImage, ImageTooLarge or InputError, and whatever the application's own iterator raises.
     """
 
-    data: ImageData
+    data: ImageData = field(repr=False)
     allowed: frozenset[str]
     max_bytes: int
     key: bytes = field(repr=False)
     iv: bytes
-    _reader: ImageReader = field(init=False)
-    _sealer: Sealer = field(init=False)
+    _reader: ImageReader = field(init=False, repr=False)
+    _sealer: Sealer = field(init=False, repr=False)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         pieces = _limited(_pieces(self.data, self.max_bytes), self.max_bytes)
@@ -93,7 +94,7 @@ def _pieces(data: ImageData, max_bytes: int) -> AsyncIterator[bytes]:
         size = data.nbytes if isinstance(data, memoryview) else len(data)
         if size > max_bytes:
             raise _too_large(max_bytes)
-        return _one(bytes(data))
+        return _slices(bytes(data))
     if isinstance(data, AsyncIterator):
         return _checked(data)
     if hasattr(data, "read"):
@@ -104,8 +105,9 @@ def _pieces(data: ImageData, max_bytes: int) -> AsyncIterator[bytes]:
     )
 
 
-async def _one(data: bytes) -> AsyncIterator[bytes]:
-    yield data
+async def _slices(data: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(data), _SLICE_BYTES):
+        yield data[start : start + _SLICE_BYTES]
 
 
 async def _checked(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

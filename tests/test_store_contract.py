@@ -197,6 +197,18 @@ async def test_expectations_of_a_write(store: ImageStore) -> None:
     assert await read(store, "a") == b"third"
 
 
+async def test_a_failed_commit_ends_the_write(store: ImageStore) -> None:
+    """After a conflict the writer is of no further use: a second commit can't store half of an image."""
+    await save(store, "a", b"old")
+    async with await store.begin_write("a") as writer:
+        await writer.write(b"12345")
+        with pytest.raises(StoreConflict):
+            await writer.commit(meta_of(5), expect=Expect.ABSENT)
+        with pytest.raises(StoreError, match="begin a new one"):
+            await writer.commit(meta_of(5))
+    assert await read(store, "a") == b"old"
+
+
 async def test_a_large_write_that_conflicts_changes_nothing(store: ImageStore) -> None:
     """A conflict is found at commit, after the body was uploaded, and the image stays."""
     await save(store, "a", b"old")

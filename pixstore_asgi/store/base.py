@@ -25,7 +25,7 @@ Clock = Callable[[], int]
 
 def wall_clock_ms() -> int:
     """Return the system's time in epoch milliseconds."""
-    return time.time_ns() // 1_000_000
+    return max(time.time_ns() // 1_000_000, 0)
 
 
 def running_loop() -> asyncio.AbstractEventLoop:
@@ -72,7 +72,10 @@ class ImageStream(Protocol):
 
 
 class ImageWriter(Protocol):
-    """One new version being written; nobody sees it before `commit`. Leaving `async with` uncommitted aborts it."""
+    """One new version being written; nobody sees it before `commit`. Leaving `async with` uncommitted aborts it.
+
+    A commit that is cancelled while it is under way may have happened.
+    """
 
     async def write(self, piece: bytes) -> None:
         """Append ciphertext."""
@@ -82,7 +85,7 @@ class ImageWriter(Protocol):
         """Make this version the image's current one and return it with its new token, max(clock, last token + 1).
 
         Raises StoreConflict where the image is not as expected, StoreError where `meta.size` is not what was written;
-        either way the image stays as it was.
+        either way the image stays as it was. A commit that failed has ended the write.
         """
         ...
 
@@ -147,7 +150,7 @@ class ImageStore(Protocol):
         ...
 
     async def delete(self, image_id: str, *, expect: Expected = Expect.ANY) -> bool:
-        """Delete an image and tell whether there was one. Its wrapped key is overwritten at once."""
+        """Delete an image and tell whether there was one. Its wrapped key is overwritten."""
         ...
 
     async def list(self, *, after: str | None = None, limit: int = 100) -> "list[StoredImage]":

@@ -21,15 +21,28 @@ def connect(target: StoreTarget) -> ImageStore:
     path = os.fspath(target)
     if "://" in path:
         path = _path_of_url(path)
-    if not path or path == ":memory:" or "\0" in path:
+    if isinstance(path, bytes):
+        raise ConfigError("store must be a path of text, a URL or an ImageStore")
+    if not path or path == ":memory:" or "\0" in path or not _is_encodable(path):
         raise ConfigError("store names no file; for images in memory pass pixstore_asgi.store.memory.MemoryStore()")
     from .sqlite import SqliteStore
 
     return SqliteStore(path)
 
 
+def _is_encodable(path: str) -> bool:
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _path_of_url(url: str) -> str:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise ConfigError("store is no URL that can be read; known is sqlite:///path/to/pixstore.db") from None
     if parts.scheme != "sqlite":
         # The rest of the URL may hold a password.
         raise ConfigError(f"a store can't be at {parts.scheme}://…; known is sqlite:///path/to/pixstore.db")

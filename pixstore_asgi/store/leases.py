@@ -32,6 +32,7 @@ class Leases:
     """
 
     def __init__(self, path: Path) -> None:
+        self._pid = os.getpid()
         self._counts: Counter[int] = Counter()
         self._mutex = threading.Lock()
         self._holding = _ByteLocks.open(path)
@@ -49,7 +50,8 @@ class Leases:
     def release(self, blob: int) -> None:
         """Give one lease back; the last one frees the blob. After `close` there is nothing left to give back."""
         with self._mutex:
-            if blob not in self._counts:
+            # A forked child shares the descriptors: giving a lease back there would take it from the parent.
+            if blob not in self._counts or self._pid != os.getpid():
                 return
             self._counts[blob] -= 1
             if not self._counts[blob]:
@@ -92,7 +94,7 @@ class _ByteLocks:
         """Return the locks of a file, which is made where it is missing, or None where the system has none."""
         if fcntl is None or not hasattr(fcntl, "F_OFD_SETLK") or struct.calcsize("P") != 8:
             return None
-        locks = cls(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        locks = cls(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
         try:
             locks.share(0)
             locks.unlock(0)
@@ -113,7 +115,11 @@ class _ByteLocks:
         self._set(fcntl.F_UNLCK, byte)
 
     def close(self) -> None:
-        os.close(self._descriptor)
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    __del__ = close
 
     def _set(self, kind: int, byte: int) -> bool:
         try:

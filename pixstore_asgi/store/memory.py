@@ -141,9 +141,8 @@ class _MemoryWriter:
     async def commit(self, meta: ImageMeta, *, expect: Expected = Expect.ANY) -> StoredImage:
         body = bytes(self._open_body())
         check_size(self._image_id, len(body), meta)
-        image = self._store.commit(self._image_id, _Version(meta, body), expect)
         self._body = None
-        return image
+        return self._store.commit(self._image_id, _Version(meta, body), expect)
 
     async def abort(self) -> None:
         self._body = None

@@ -28,7 +28,8 @@ class SqliteStore:
         database stays sound; a crash of the process takes nothing. "FULL": nothing that was acknowledged.
     busy_timeout_s: how long a write waits for other processes' writes before StoreBusy, in seconds.
     sweep_grace_s: where the system has no leases between processes (other than 64-bit Linux), how long a replaced,
-        deleted or abandoned blob is kept for readers of other processes, in seconds; longer than any stream may last.
+        deleted or abandoned blob is kept for other processes, in seconds; longer than any stream may last, and than
+        an upload may stand still.
     clock_ms: returns epoch milliseconds.
 
     Any number of processes of one machine may use the file, which must be on a local disk: one writes at a time,
@@ -48,7 +49,6 @@ class SqliteStore:
         if durability not in ("NORMAL", "FULL"):
             raise ConfigError(f'durability must be "NORMAL" or "FULL", not {durability!r}')
         self.path = Path(path).absolute()
-        self.key_file = self.path.with_name(self.path.name + ".key")
         self._durability = durability
         self._busy_timeout_s = busy_timeout_s
         self._sweep_grace_ms = int(sweep_grace_s * 1000)
@@ -59,7 +59,7 @@ class SqliteStore:
         running_loop()
         if self._session is None:
             self._session = await Session.open(
-                self.path, busy_timeout_s=self._busy_timeout_s, durability=self._durability
+                self._real_path(), busy_timeout_s=self._busy_timeout_s, durability=self._durability
             )
 
     async def close(self) -> None:
@@ -100,8 +100,11 @@ class SqliteStore:
         return await self._opened().write(rows.update_meta, image_id, expect, wrapped_key, token)
 
     async def delete(self, image_id: str, *, expect: Expected = Expect.ANY) -> bool:
-        deleted = await self._opened().write(rows.delete, image_id, expect, self._clock_ms())
+        session = self._opened()
+        deleted = await session.write(rows.delete, image_id, expect, self._clock_ms())
         await self._sweep_some()
+        if deleted and not await session.write(rows.truncate_log):
+            _log.info("image %s is deleted; its wrapped key stays in the log until the next checkpoint", image_id)
         return deleted
 
     async def list(self, *, after: str | None = None, limit: int = 100) -> "list[StoredImage]":
@@ -116,6 +119,11 @@ class SqliteStore:
         while await session.write(rows.give_space_back, 0):
             pass
         return removed
+
+    @property
+    def key_file(self) -> Path:
+        path = self._real_path()
+        return path.with_name(path.name + ".key")
 
     @property
     def in_use(self) -> int:
@@ -135,6 +143,10 @@ class SqliteStore:
         # Leases that all processes see tell exactly what is in use; without them only time does.
         shared = self._opened().leases.are_shared
         return _EVER_MS if shared else self._clock_ms() - self._sweep_grace_ms
+
+    def _real_path(self) -> Path:
+        # One database has one name, or its lock and key files would have several.
+        return Path(os.path.realpath(self.path))
 
     def _opened(self) -> Session:
         if self._session is None:

@@ -156,6 +156,13 @@ def delete(db: Writer, image_id: str, expect: Expected, now_ms: int) -> bool:
     return True
 
 
+def truncate_log(db: Writer) -> bool:
+    """Bring the write-ahead log into the database and empty it; False where a reader is just in it."""
+    with db.write_lock.held():
+        (is_busy, _, _) = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    return not is_busy
+
+
 def drop_pending(db: Writer, blob: int, now_ms: int) -> None:
     """Mark a blob dead whose write was given up."""
     with write_transaction(db):

@@ -1,12 +1,12 @@
 """One open SQLite database: its writer, its readers, its leases and its write lock."""
 
+import asyncio
 import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, Concatenate
 
-import anyio
 import anyio.to_thread
 
 from ..errors import StoreError
@@ -27,6 +27,7 @@ class Session:
         self._write_lock = write_lock
         self._connections: list[Connection] = []
         self._pid = os.getpid()
+        self._closing: asyncio.Future[None] | None = None
 
     @classmethod
     async def open(cls, path: Path, *, busy_timeout_s: float, durability: str) -> "Session":
@@ -76,11 +77,16 @@ class Session:
     async def close(self) -> None:
         """Close the connections, the writer last, and give locks and leases back; harmless when repeated."""
         connections, self._connections = self._connections[::-1], []
-        if not self.is_inherited:
-            with anyio.CancelScope(shield=True):
-                for connection in connections:
-                    await connection.close()
-        self._release()
+        # In a task of its own: a close that is cancelled goes on to its end.
+        self._closing = asyncio.ensure_future(self._close(connections))
+        await asyncio.shield(self._closing)
+
+    async def _close(self, connections: list[Connection]) -> None:
+        try:
+            for connection in [] if self.is_inherited else connections:
+                await connection.close()
+        finally:
+            self._release()
 
     @property
     def is_inherited(self) -> bool:

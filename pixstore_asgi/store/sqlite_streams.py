@@ -1,8 +1,9 @@
 """Reading and writing one blob of the SQLite store, chunk by chunk, under a lease."""
 
 import logging
+from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import Any, Concatenate, Self
 
 import anyio
 
@@ -10,6 +11,7 @@ from ..errors import StoreError
 from ..records import ImageMeta, StoredImage
 from . import sqlite_rows as rows
 from .base import CHUNK_BYTES, Clock, Expect, Expected, check_size
+from .sqlite_connection import P, R, translated
 from .sqlite_schema import Writer
 from .sqlite_session import Session
 
@@ -27,11 +29,17 @@ async def open_stream(session: Session, image_id: str) -> "SqliteStream | None":
         image, blob, first = opened
         if image.meta.size <= CHUNK_BYTES:
             return SqliteStream(session, image, None, first)
-        if session.leases.acquire(blob):
+        with translated(session.path):
+            is_leased = session.leases.acquire(blob)
+        if is_leased:
             stream = SqliteStream(session, image, blob, first)
-            # Before the lease was there, the image could be updated and this blob swept: then start over.
-            if await session.read(rows.blob_exists, blob):
-                return stream
+            try:
+                # Before the lease was there, the image could be updated and this blob swept: then start over.
+                if await session.read(rows.blob_exists, blob):
+                    return stream
+            except BaseException:
+                await stream.aclose()
+                raise
             await stream.aclose()
     raise StoreError(f"image {image_id} points to a body that is not there: restore the database from a backup")
 
@@ -57,7 +65,7 @@ class SqliteStream:
         chunk = self._next if self._number == 0 else await self._read()
         if chunk is None or len(chunk) != min(CHUNK_BYTES, self._left):
             await self.aclose()
-            raise StoreError(f"part of image {self.image.id} is missing from the store: restore it from a backup")
+            raise StoreError(f"part of image {self.image.id} is missing from the store: {self._reason()}")
         self._next = None
         self._number += 1
         self._left -= len(chunk)
@@ -65,6 +73,11 @@ class SqliteStream:
 
     async def aclose(self) -> None:
         self._free()
+
+    def _reason(self) -> str:
+        if self._session.leases.are_shared:
+            return "restore it from a backup"
+        return "it was read for longer than sweep_grace_s, or restore it from a backup"
 
     async def _read(self) -> bytes | None:
         if self._blob is None:
@@ -106,9 +119,7 @@ class SqliteWriter:
         check_size(self._image_id, self._size, meta)
         chunks = self._take(len(self._buffer))
         position = (self._blob, self._staged_chunks)
-        image = await self._session.write(
-            rows.commit, self._image_id, meta, expect, *position, chunks, self._clock_ms()
-        )
+        image = await self._write(rows.commit, self._image_id, meta, expect, *position, chunks, self._clock_ms())
         self._has_ended = True
         self._free()
         return image
@@ -124,8 +135,16 @@ class SqliteWriter:
 
     async def _stage(self) -> None:
         chunks = self._take(len(self._buffer) // CHUNK_BYTES * CHUNK_BYTES)
-        await self._session.write(rows.stage, self._blob, self._staged_chunks, chunks, self._clock_ms(), self._own)
+        await self._write(rows.stage, self._blob, self._staged_chunks, chunks, self._clock_ms(), self._own)
         self._staged_chunks += len(chunks)
+
+    async def _write(self, function: Callable[Concatenate[Any, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return await self._session.write(function, *args, **kwargs)
+        except BaseException:
+            # The chunks that were under way are gone from the buffer: going on would leave a hole.
+            await self.abort()
+            raise
 
     def _own(self, blob: int) -> None:
         self._session.leases.acquire(blob)

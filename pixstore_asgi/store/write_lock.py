@@ -21,14 +21,20 @@ else:
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.0005, 0.01
 
 
+def _open(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+
+
 class WriteLock:
     """The write lock of one open store, for its writer's thread. `is_shared` tells whether the system has one."""
 
     def __init__(self, path: Path, *, timeout_s: float) -> None:
+        self._descriptor = -1
         self._path = path
         self._timeout_s = timeout_s
         self.is_shared = fcntl is not None
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600) if fcntl else -1
+        if fcntl:
+            self._descriptor = _open(path)
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -45,6 +51,8 @@ class WriteLock:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+
+    __del__ = close
 
     def _acquire(self) -> None:
         # Polled: a blocking flock could not be given up.

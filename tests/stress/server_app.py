@@ -1,0 +1,49 @@
+"""The application that several server workers run on one database, PIXSTORE_TEST_DB; each answer names its process."""
+
+import os
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Mount, Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from pixstore_asgi import Pixstore, PixstoreApp
+
+# No secret: the workers make a key file together, at the same moment.
+pix = Pixstore(os.environ["PIXSTORE_TEST_DB"])
+
+
+async def save(request: Request) -> JSONResponse:
+    return JSONResponse(await pix.save_image(await request.body(), directory="test"), 201)
+
+
+async def update(request: Request) -> JSONResponse:
+    return JSONResponse(await pix.update_image(request.path_params["id"], await request.body()))
+
+
+async def fresh_record(request: Request) -> JSONResponse:
+    return JSONResponse(await pix.get_image_record(request.path_params["id"]))
+
+
+def naming_the_process(inner: ASGIApp) -> ASGIApp:
+    name = str(os.getpid()).encode()
+
+    async def named(scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_named(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], (b"x-process", name)]
+            await send(message)
+
+        await inner(scope, receive, send_named)
+
+    return named
+
+
+routes = [
+    Route("/images", save, methods=["POST"]),
+    Route("/images/{id}", update, methods=["PUT"]),
+    Route("/images/{id}", fresh_record, methods=["GET"]),
+    Mount("/pixstore-image", PixstoreApp(pix)),
+]
+app = naming_the_process(Starlette(routes=routes, lifespan=pix.lifespan))

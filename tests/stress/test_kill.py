@@ -1,0 +1,124 @@
+"""Processes killed at random moments: what was acknowledged stays, and what was left lying is swept."""
+
+import asyncio
+import random
+import sqlite3
+import time
+from collections import defaultdict
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pixstore_asgi.store.sqlite import SqliteStore
+from tests.stress.bodies import read
+from tests.stress.processes import Worker
+
+IDS = [f"image-{number}" for number in range(20)]
+ROLES = ("writer", "writer", "reader", "reader", "sweeper")
+NOTHING_IS_LEFT = {
+    "chunks of no blob": "SELECT count(*) FROM chunk WHERE id >> 16 NOT IN (SELECT id FROM blob)",
+    "blobs dead or pending": "SELECT count(*) FROM blob WHERE state <> 1",
+    "blobs not of exactly one image": "SELECT count(*) FROM blob"
+    " WHERE (SELECT count(*) FROM image WHERE image.blob = blob.id) <> 1",
+    "images of no live blob": "SELECT count(*) FROM image"
+    " WHERE blob IS NOT NULL AND blob NOT IN (SELECT id FROM blob WHERE state = 1)",
+}
+
+
+def start(role: str, number: int, path: Path) -> Worker:
+    options: dict[str, dict[str, object]] = {
+        "writer": {"name": f"w{number}", "ids": IDS},
+        "reader": {"ids": IDS},
+        "sweeper": {},
+    }
+    return Worker(role, path, **options[role])
+
+
+def kill_at_random(path: Path, kills: int) -> list[Worker]:
+    """Keep five processes at work and kill so many, in the end all at once; return all that ever ran."""
+    with ExitStack() as stack:
+        started = [stack.enter_context(start(role, number, path)) for number, role in enumerate(ROLES)]
+        at_work = list(started)
+        at_work[0].wait_for("saved")
+        for number in range(kills - len(ROLES)):
+            slot = random.randrange(len(ROLES))
+            at_work[slot].wait_for("opens")
+            time.sleep(random.uniform(0, 0.3))
+            at_work[slot].kill()
+            at_work[slot] = stack.enter_context(start(ROLES[slot], len(ROLES) + number, path))
+            started.append(at_work[slot])
+        for worker in at_work:
+            worker.wait_for("opens")
+        time.sleep(random.uniform(0, 0.3))
+        for worker in at_work:
+            worker.kill()
+    return started
+
+
+class History:
+    """What all writers told: which versions of an image are acknowledged, and which may have been committed."""
+
+    def __init__(self, reports: list[dict[str, Any]]) -> None:
+        self.begun: defaultdict[str, set[str]] = defaultdict(set)
+        self.saved: defaultdict[str, dict[str, int]] = defaultdict(dict)
+        self.maybe_deleted = {report["deleting"] for report in reports if "deleting" in report}
+        self.deleted = {report["deleted"] for report in reports if "deleted" in report}
+        for image_id, label in (report["saving"] for report in reports if "saving" in report):
+            self.begun[image_id].add(label)
+        for image_id, label, token in (report["saved"] for report in reports if "saved" in report):
+            self.saved[image_id][label] = token
+
+    def check(self, image_id: str, token: int | None, label: str | None) -> None:
+        """Assert that this is what an image may be in the end: `label` with `token`, or None where there is none."""
+        saved = self.saved[image_id]
+        if image_id in self.deleted:
+            assert token is None, f"{image_id} was deleted"
+        elif token is None:
+            assert not saved or image_id in self.maybe_deleted, f"{image_id} is lost"
+        else:
+            assert label in self.begun[image_id], f"{image_id} is {label}, which nobody wrote"
+            assert token >= max(saved.values(), default=0), f"{image_id} is {label}, older than what was acknowledged"
+            assert saved.get(label, token) == token, f"{image_id} is {label} with another token"
+            assert label in saved or token not in saved.values(), f"{image_id} is {label}, with a token used before"
+
+
+async def check_images(path: Path, history: History) -> int:
+    """Read every image that was ever written, sweep once, and return how many blobs that removed."""
+    store = SqliteStore(path)
+    await store.open()
+    try:
+        for image_id in history.begun:
+            found = await read(store, image_id)
+            image, label = found or (None, None)
+            assert await store.get(image_id) == image
+            history.check(image_id, image.token if image else None, label)
+        known = {image.id for image in await store.list(limit=1_000_000)}
+        assert known <= set(history.begun)
+        return await store.sweep(limit=1_000_000)
+    finally:
+        await store.close()
+
+
+@pytest.mark.parametrize(
+    "kills",
+    [pytest.param(12, id="short"), pytest.param(220, id="soak", marks=[pytest.mark.soak, pytest.mark.timeout(1800)])],
+)
+def test_a_killed_process_loses_and_leaves_nothing(tmp_path: Path, kills: int) -> None:
+    """Every acknowledged image is there and whole, readers saw whole bodies only, and one sweep removes all remains."""
+    path = tmp_path / "images.db"
+    workers = kill_at_random(path, kills)
+    assert [fault for worker in workers for fault in worker.told("fault")] == []
+    history = History([report for worker in workers for report in worker.reports])
+    swept = asyncio.run(check_images(path, history))
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert db.execute("PRAGMA foreign_key_check").fetchall() == []
+        left = {what: db.execute(query).fetchone()[0] for what, query in NOTHING_IS_LEFT.items()}
+    assert left == dict.fromkeys(NOTHING_IS_LEFT, 0)
+    acknowledged = sum(len(saved) for saved in history.saved.values())
+    assert acknowledged > kills
+    print(
+        f"\n{kills} kills, {acknowledged} acknowledged saves, {len(history.deleted)} deletes, {swept} blobs left over"
+    )

@@ -1,0 +1,77 @@
+"""Two processes read while a third replaces and sweeps what they read."""
+
+import sqlite3
+from collections import Counter
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import pytest
+
+from pixstore_asgi.store.sqlite import SqliteStore
+from tests.stress.bodies import Torn, body_of, read, save
+from tests.stress.processes import Worker
+
+IDS = [f"image-{number}" for number in range(5)]
+BODIES = [
+    pytest.param(500, id="short"),
+    pytest.param(20_000, id="soak", marks=[pytest.mark.soak, pytest.mark.timeout(1800)]),
+]
+
+
+def read_under_updates(path: Path, bodies: int, *, without_leases: bool) -> Counter[str]:
+    """Read so many bodies in two processes and return how that went, and how much was replaced and swept meanwhile."""
+    with ExitStack() as stack:
+        updater = stack.enter_context(Worker("updater", path, ids=IDS, without_leases=without_leases))
+        updater.wait_for("saved")
+        readers = [
+            stack.enter_context(Worker("reader", path, ids=IDS, bodies=bodies // 2, without_leases=without_leases))
+            for _ in range(2)
+        ]
+        total = sum((Counter(reader.wait(1500)) for reader in readers), Counter())
+        total.update(updater.stop())
+        faults = [fault for worker in (updater, *readers) for fault in worker.told("fault")]
+    print(f"\nwithout_leases={without_leases}: {dict(total)}", *faults[:3], sep="\n")
+    return total
+
+
+@pytest.mark.parametrize("bodies", BODIES)
+def test_no_body_is_torn(tmp_path: Path, bodies: int) -> None:
+    """Every body is whole and of one version, also those that are replaced and swept while they are read."""
+    total = read_under_updates(tmp_path / "images.db", bodies, without_leases=False)
+    assert (total["Torn"], total["StoreError"], total["in_use"]) == (0, 0, 0)
+    assert total["bodies"] == bodies
+    assert total["replaced"] > bodies // 100
+    assert total["swept"] > total["updates"] // 10
+
+
+@pytest.mark.parametrize("bodies", BODIES)
+def test_bodies_are_torn_without_leases_and_grace(tmp_path: Path, bodies: int) -> None:
+    """Where readers hold no leases and sweeps keep no grace period, the same scenario cuts bodies short."""
+    total = read_under_updates(tmp_path / "images.db", bodies, without_leases=True)
+    assert total["bodies"] < bodies - bodies // 100
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE chunk SET data = (SELECT data FROM chunk WHERE id = 2 << 16 | 1) WHERE id = 1 << 16 | 1",
+        "UPDATE image SET sha256 = (SELECT sha256 FROM image WHERE id = 'b') WHERE id = 'a'",
+        "UPDATE image SET blob = 2, sha256 = (SELECT sha256 FROM image WHERE id = 'b') WHERE id = 'a'",
+    ],
+    ids=["another version's chunk", "another version's meta", "another image"],
+)
+async def test_a_mixture_is_noticed(tmp_path: Path, damage: str) -> None:
+    """The bodies that these tests write tell when parts of two of them are read as one."""
+    store = SqliteStore(tmp_path / "images.db")
+    await store.open()
+    for image_id in ("a", "b"):
+        await save(store, image_id, body_of(image_id, "1", 600_000))
+    found = await read(store, "a")
+    assert found is not None
+    assert found[1] == "1"
+    with closing(sqlite3.connect(store.path)) as db:
+        db.execute(damage)
+        db.commit()
+    with pytest.raises(Torn):
+        await read(store, "a")
+    await store.close()

@@ -1,0 +1,169 @@
+"""What runs in a process of its own: `python -m tests.stress.worker ROLE DATABASE OPTIONS`, until stdin ends.
+
+It tells what it does by lines of JSON on stdout, one system call each: what was told is not lost when it is killed.
+"""
+
+import asyncio
+import contextlib
+import itertools
+import json
+import os
+import random
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from unittest import mock
+
+from pixstore_asgi.errors import StoreError
+from pixstore_asgi.store import leases
+from pixstore_asgi.store.sqlite import SqliteStore
+from tests.stress.bodies import Torn, body_of, read, save
+
+_PAUSES_S = (0, 0, 0.001, 0.01)
+_SEVERAL_CHUNKS = (300_000, 524_288, 800_000, 1_200_000, 1_700_000)
+_ANY = (500, 30_000, 262_144, 700_000, 1_200_000, 3_000_000)
+_PICTURES = (30_000, 80_000, 200_000, 500_000, 1_000_000, 2_000_000, 4_000_000)
+
+
+def tell(**facts: object) -> None:
+    os.write(1, (json.dumps(facts) + "\n").encode())
+
+
+async def read_all(store: SqliteStore, stop: threading.Event, *, ids: Sequence[str], bodies: int = 0) -> None:
+    """Read random images, eight at a time, until so many bodies are read or until told to stop."""
+    counts: Counter[str] = Counter(bodies=0, replaced=0, Torn=0, StoreError=0)
+    turns = itertools.count() if bodies == 0 else iter(range(bodies))
+
+    async def read_on() -> None:
+        for _ in turns:
+            if stop.is_set():
+                return
+            image_id = random.choice(ids)
+            try:
+                found = await read(store, image_id, pause_s=random.choice(_PAUSES_S))
+            except (StoreError, Torn) as error:
+                counts[type(error).__name__] += 1
+                tell(fault=repr(error))
+                continue
+            if found is None:
+                await asyncio.sleep(0.01)
+                continue
+            counts["bodies"] += 1
+            counts["replaced"] += await store.get(image_id) != found[0]
+
+    await asyncio.gather(*(read_on() for _ in range(8)))
+    tell(**counts, in_use=store.in_use)
+
+
+async def update_and_sweep(store: SqliteStore, stop: threading.Event, *, ids: Sequence[str]) -> None:
+    """Save every image, tell so, then replace random ones and sweep after each."""
+    counts: Counter[str] = Counter()
+    for number in itertools.count():
+        if stop.is_set():
+            break
+        image_id = ids[number] if number < len(ids) else random.choice(ids)
+        body = body_of(image_id, str(number), random.choice(_SEVERAL_CHUNKS))
+        try:
+            await save(store, image_id, body)
+        except StoreError as error:
+            counts["StoreError"] += 1
+            tell(fault=repr(error))
+            continue
+        counts["updates"] += 1
+        counts["swept"] += await store.sweep()
+        if number == len(ids):
+            tell(saved=len(ids))
+    tell(**counts)
+
+
+async def write_and_tell(store: SqliteStore, stop: threading.Event, *, name: str, ids: Sequence[str]) -> None:
+    """Write in every way, two at a time, and tell before each commit and after it; labels begin with `name`."""
+    numbers = itertools.count()
+
+    async def save_told(image_id: str, label: str) -> None:
+        body = body_of(image_id, label, random.choice(_ANY))
+        tell(saving=[image_id, label])
+        image = await save(store, image_id, body)
+        tell(saved=[image_id, label, image.token])
+
+    async def write_on() -> None:
+        while not stop.is_set():
+            label = f"{name}-{next(numbers)}"
+            match random.choice("uuuuuudda"):
+                case "u":
+                    await save_told(random.choice(ids), label)
+                case "d":
+                    image_id = f"once-{label}"
+                    await save_told(image_id, label)
+                    tell(deleting=image_id)
+                    await store.delete(image_id)
+                    tell(deleted=image_id)
+                case _:
+                    async with await store.begin_write("given-up") as writer:
+                        await writer.write(bytes(1_500_000))
+
+    await asyncio.gather(write_on(), write_on())
+
+
+async def sweep_on(store: SqliteStore, stop: threading.Event) -> None:
+    """Sweep again and again; sometimes close the store and open it, as a process that starts anew."""
+    while not stop.is_set():
+        await store.sweep(limit=random.choice((1, 4, 100)))
+        if random.random() < 0.05:
+            await store.close()
+            await store.open()
+        await asyncio.sleep(random.uniform(0, 0.01))
+
+
+async def save_timed(store: SqliteStore, stop: threading.Event, *, ids: Sequence[str]) -> None:
+    """Save pictures of mixed sizes and measure each save, from its begin to the end of its commit."""
+    saves, size, slowest_s = 0, 0, 0.0
+    while not stop.is_set():
+        image_id = random.choice(ids)
+        body = body_of(image_id, str(saves), random.choice(_PICTURES))
+        start = time.monotonic()
+        await save(store, image_id, body)
+        slowest_s = max(slowest_s, time.monotonic() - start)
+        saves += 1
+        size += len(body)
+    tell(saves=saves, bytes=size, slowest_s=slowest_s)
+
+
+ROLES = {
+    "reader": read_all,
+    "updater": update_and_sweep,
+    "writer": write_and_tell,
+    "sweeper": sweep_on,
+    "saver": save_timed,
+}
+
+
+def stop_at_end_of_input() -> threading.Event:
+    """Return what is set when the parent closes our stdin, or ends."""
+    stop = threading.Event()
+
+    def wait() -> None:
+        os.read(0, 1)
+        stop.set()
+
+    threading.Thread(target=wait, daemon=True).start()
+    return stop
+
+
+async def run(role: str, path: str, *, without_leases: bool = False, **options: object) -> None:
+    stop = stop_at_end_of_input()
+    with mock.patch.object(leases, "fcntl", None) if without_leases else contextlib.nullcontext():
+        store = SqliteStore(path, busy_timeout_s=30, sweep_grace_s=0)
+        tell(opens=True)
+        await store.open()
+        tell(ready=True)
+        try:
+            await ROLES[role](store, stop, **options)  # type: ignore[operator]
+        finally:
+            await store.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(run(sys.argv[1], sys.argv[2], **json.loads(sys.argv[3])))
