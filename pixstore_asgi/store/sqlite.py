@@ -103,8 +103,8 @@ class SqliteStore:
         session = self._opened()
         deleted = await session.write(rows.delete, image_id, expect, self._clock_ms())
         await self._sweep_some()
-        if deleted and not await session.write(rows.truncate_log):
-            _log.info("image %s is deleted; its wrapped key stays in the log until the next checkpoint", image_id)
+        if deleted:
+            await self._empty_log(session)
         return deleted
 
     async def list(self, *, after: str | None = None, limit: int = 100) -> "list[StoredImage]":
@@ -138,6 +138,16 @@ class SqliteStore:
                 await session.write(rows.give_space_back, _KEPT_PAGES)
         except StoreError as error:
             _log.info("%s was not swept: %s", self.path, error)
+
+    async def _empty_log(self, session: Session) -> None:
+        """Take a deleted key out of SQLite's log too; the delete itself is done and must not fail for it."""
+        try:
+            is_empty = await session.write(rows.truncate_log)
+        except StoreError as error:
+            is_empty = False
+            _log.info("the log of %s was not emptied: %s", self.path, error)
+        if not is_empty:
+            _log.info("a deleted image's wrapped key stays in the log of %s until its next checkpoint", self.path)
 
     def _before_ms(self) -> int:
         # Leases that all processes see tell exactly what is in use; without them only time does.

@@ -135,8 +135,17 @@ class SqliteWriter:
 
     async def _stage(self) -> None:
         chunks = self._take(len(self._buffer) // CHUNK_BYTES * CHUNK_BYTES)
-        await self._write(rows.stage, self._blob, self._staged_chunks, chunks, self._clock_ms(), self._own)
+        await self._write(self._stage_in_turn, chunks)
         self._staged_chunks += len(chunks)
+
+    def _stage_in_turn(self, db: Writer, chunks: list[bytes]) -> None:
+        is_new = self._blob is None
+        try:
+            rows.stage(db, self._blob, self._staged_chunks, chunks, self._clock_ms(), self._own)
+        except BaseException:
+            if is_new:
+                self._free()  # what was rolled back gives its id to the next upload
+            raise
 
     async def _write(self, function: Callable[Concatenate[Any, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         try:
