@@ -42,9 +42,11 @@ def read_key_file(path: Path) -> str:
         ) from None
     except OSError as error:
         raise SecretError(f"the key file {path} can't be read: {error.strerror}") from error
-    with os.fdopen(descriptor, encoding="utf-8", errors="replace") as file:
-        _check_private(path, os.fstat(file.fileno()))
-        return file.read(4096).strip()
+    try:
+        _check_private(path, os.fstat(descriptor))
+        return os.read(descriptor, 4096).decode("utf-8", "replace").strip()
+    finally:
+        os.close(descriptor)
 
 
 def _check_private(path: Path, status: os.stat_result) -> None:

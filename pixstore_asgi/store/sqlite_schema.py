@@ -15,7 +15,7 @@ from ..errors import StoreBusy, StoreError
 from .write_lock import WriteLock
 
 APPLICATION_ID = 0x50495853  # "PIXS"
-MIN_SQLITE = (3, 37, 0)  # STRICT tables
+MIN_SQLITE = (3, 38, 0)  # STRICT tables, JSON functions
 
 
 class BlobState(IntEnum):
@@ -92,7 +92,7 @@ def prepare(path: str, write_lock: WriteLock, *, busy_timeout_s: float) -> None:
     Safe in several processes at once: whoever gets the write lock first does it, the others find it done.
     """
     if sqlite3.sqlite_version_info < MIN_SQLITE:
-        raise StoreError(f"SQLite {sqlite3.sqlite_version} is too old: 3.37 or newer is needed")
+        raise StoreError(f"SQLite {sqlite3.sqlite_version} is too old: 3.38 or newer is needed")
     connection = _open_writer(path, write_lock, busy_timeout_s)
     try:
         if _version(connection, path) == len(MIGRATIONS):
@@ -134,9 +134,11 @@ def _open_writer(path: str, write_lock: WriteLock, busy_timeout_s: float) -> Wri
 
 
 def _version(connection: sqlite3.Connection, path: str) -> int:
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    # In one statement: another process may be making the database right now.
+    version, application, tables = connection.execute(
+        "SELECT user_version, application_id, (SELECT count(*) FROM sqlite_schema)"
+        " FROM pragma_user_version, pragma_application_id"
+    ).fetchone()
     if application != APPLICATION_ID and (tables or version):
         raise StoreError(f"{path} is the SQLite database of another program: name another path")
     if version > len(MIGRATIONS):
