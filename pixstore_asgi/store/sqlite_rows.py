@@ -162,9 +162,9 @@ def drop_pending(db: Writer, blob: int, now_ms: int) -> None:
         )
 
 
-def blob_exists(db: sqlite3.Connection, blob: int) -> bool:
-    """Tell whether a blob is there, whatever its state."""
-    return db.execute("SELECT 1 FROM blob WHERE id = ?", (blob,)).fetchone() is not None
+def is_live(db: sqlite3.Connection, blob: int) -> bool:
+    """Tell whether a blob is an image's current one; a dead one may have lost chunks to a sweep that was cut off."""
+    return db.execute("SELECT 1 FROM blob WHERE id = ? AND state = 1", (blob,)).fetchone() is not None
 
 
 def sweep(db: Writer, leases: Leases, before_ms: int, limit: int) -> int:

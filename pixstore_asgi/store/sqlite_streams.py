@@ -35,7 +35,7 @@ async def open_stream(session: Session, image_id: str) -> "SqliteStream | None":
             stream = SqliteStream(session, image, blob, first)
             try:
                 # Before the lease was there, the image could be updated and this blob swept: then start over.
-                if await session.read(rows.blob_exists, blob):
+                if await session.read(rows.is_live, blob):
                     return stream
             except BaseException:
                 await stream.aclose()
