@@ -48,6 +48,8 @@ def open_blob(db: sqlite3.Connection, image_id: str) -> tuple[StoredImage, int, 
         " WHERE image.id = ? AND blob IS NOT NULL",
         (image_id,),
     ).fetchone()
+    if row and not isinstance(row[-2], int):
+        raise StoreError(f"the stored row of image {image_id!r} is damaged: restore the database from a backup")
     return (_image(row[:-2]), row[-2], row[-1]) if row else None
 
 
@@ -64,7 +66,10 @@ def data_version(db: sqlite3.Connection) -> int:
 
 def key_checks(db: sqlite3.Connection) -> frozenset[bytes]:
     """Return all key-check values."""
-    return frozenset(row[0] for row in db.execute("SELECT value FROM key_check").fetchall())
+    values = [row[0] for row in db.execute("SELECT value FROM key_check").fetchall()]
+    if not all(isinstance(value, bytes) for value in values):
+        raise StoreError("the database's key checks are damaged: restore it from a backup")
+    return frozenset(values)
 
 
 def claim_keys(db: Writer, checks: Sequence[bytes]) -> frozenset[bytes]:

@@ -63,7 +63,7 @@ class SqliteStream:
             await self.aclose()
             raise StopAsyncIteration
         chunk = self._next if self._number == 0 else await self._read()
-        if chunk is None or len(chunk) != min(CHUNK_BYTES, self._left):
+        if not isinstance(chunk, bytes) or len(chunk) != min(CHUNK_BYTES, self._left):
             await self.aclose()
             raise StoreError(f"part of image {self.image.id} is missing from the store: {self._reason()}")
         self._next = None
