@@ -88,7 +88,7 @@ class PixstoreMachine(RuleBasedStateMachine):
     def new_image(self, size: int) -> bytes:
         """Return an image that no other version has."""
         self.made += 1
-        return large_png(size + self.made)
+        return large_png(size) + self.made.to_bytes(8, "big")
 
     def learn(self, record: ImageRecord, image: bytes) -> ImageRecord:
         """Take over what a save or an update returned."""
