@@ -40,14 +40,15 @@ class Plan:
     """Which step of all statements fails. Steps are statements, and rows of an executemany, counted from 1.
 
     at: the step, or 0 for none. is_after: the step is done, then fails; a BEGIN that fails has never begun.
-    is_lasting: later steps fail, too; a ROLLBACK needs nothing of the disk and works. kills: the process dies before
-    the step.
+    is_lasting: later steps fail, too; a ROLLBACK needs nothing of the disk and works unless `fails_rollback`.
+    kills: the process dies before the step.
     """
 
     at: int = 0
     code: int = sqlite3.SQLITE_IOERR
     is_after: bool = False
     is_lasting: bool = False
+    fails_rollback: bool = False
     kills: bool = False
     is_armed: bool = False
     steps: list[str] = field(default_factory=list)
@@ -79,7 +80,8 @@ class Plan:
     def _is_due(self, number: int, statement: str) -> bool:
         if number == 0 or self.at == 0:
             return False
-        return number == self.at or (self.is_lasting and number > self.at and statement != "ROLLBACK")
+        is_spared = statement == "ROLLBACK" and not self.fails_rollback
+        return number == self.at or (self.is_lasting and number > self.at and not is_spared)
 
     def _strike(self) -> None:
         if self.kills:

@@ -253,6 +253,27 @@ async def test_an_upload_that_fails_harms_no_other(base: Base, folder: Path) -> 
             await store.close()
 
 
+async def test_what_could_not_be_rolled_back_is_never_committed(base: Base, folder: Path) -> None:
+    """After a commit and its rollback have both failed, the next write takes back what they left before it begins."""
+    path = base.copy(folder)
+    with injected(Plan()) as plan:
+        async with Pixstore(path, secret=SECRET) as pix:
+            writer = await store_of(pix).begin_write(base.small)
+            await writer.write(b"body")
+            plan.is_armed, plan.is_lasting, plan.fails_rollback = True, True, True
+            plan.at = 6
+            with pytest.raises(StoreError):
+                await writer.commit(meta_of(4))
+            plan.is_armed = False
+            assert plan.steps[0].startswith("BEGIN")
+            assert plan.steps[-1] == "ROLLBACK"
+            await check_images(pix, base.images)
+            new = await pix.save_image(NEW_SMALL)
+            await check_images(pix, {**base.images, new.id: NEW_SMALL})
+            await store_of(pix).sweep()
+            check_file(path)
+
+
 # Processes that die
 
 
@@ -656,6 +677,25 @@ DAMAGED_VALUES: list[object] = [
     *(("blob", value) for value in (-1, -(2**63))),
 ]
 
+FOREIGN_VALUES: list[tuple[str, str, object]] = [
+    ("image", "blob", "one"),
+    ("image", "blob", b"\0\0\0\x01"),
+    ("image", "blob", 1.5),
+    ("image", "token", "soon"),
+    ("image", "size", "x"),
+    ("image", "size", 2.5),
+    ("image", "format", b"\x01"),
+    ("image", "iv", "x" * 12),
+    ("image", "wrapped_key", 7),
+    ("chunk", "data", None),
+    ("chunk", "data", "x" * CHUNK_BYTES),
+    ("chunk", "data", 7),
+    ("blob", "state", "live"),
+    ("blob", "state", 7),
+    ("blob", "changed_ms", "now"),
+]
+"""Values of another type than the column's, which SQLite lets in once the table's STRICT is edited away."""
+
 
 @pytest.mark.parametrize(("column", "value"), DAMAGED_VALUES)
 async def test_a_damaged_row_is_no_image(damaged: tuple[Pixstore, Base], column: str, value: object) -> None:
@@ -677,6 +717,50 @@ async def test_a_damaged_row_is_no_image(damaged: tuple[Pixstore, Base], column:
     assert not await pix.image_exists(base.large)
     gc.collect()
     assert store_of(pix).in_use == 0
+
+
+def loosen(path: Path) -> None:
+    """Make the tables take values of any type, as those of an edited or damaged file may."""
+    with sqlite3.connect(path) as edited:
+        edited.execute("PRAGMA writable_schema = ON")
+        for words, others in ((") STRICT, WITHOUT", ") WITHOUT"), (") STRICT", ")"), (" NOT NULL", "")):
+            edited.execute("UPDATE sqlite_schema SET sql = replace(sql, ?, ?)", (words, others))
+    edited.close()
+
+
+@pytest.mark.parametrize(("table", "column", "value"), FOREIGN_VALUES)
+async def test_a_value_of_another_type_is_no_image(
+    base: Base, folder: Path, table: str, column: str, value: object
+) -> None:
+    """Whatever type a stored value has, the image is whole or refused, others are served, and a new version replaces
+    it."""
+    path = base.copy(folder)
+    loosen(path)
+    async with Pixstore(path, secret=SECRET) as pix:
+        of_large = {"image": "id = ?", "blob": "id = (SELECT blob FROM image WHERE id = ?)"}
+        where = of_large.get(table, "id = (SELECT blob << 16 FROM image WHERE id = ?) + 1")
+        damage(pix, f"UPDATE {table} SET {column} = ? WHERE {where}", value, base.large)
+        is_whole = await read_or_refuse(pix, base.large, LARGE)
+        assert is_whole == (table == "blob" and column == "changed_ms")
+        assert await served(pix, await record_of(pix, base.small)) == (WireState.SUCCESS, SMALL)
+        with contextlib.suppress(PixstoreError):
+            assert await served(pix, await pix.update_image(base.large, NEW_SMALL)) == (WireState.SUCCESS, NEW_SMALL)
+        with contextlib.suppress(PixstoreError):
+            await store_of(pix).sweep()
+        assert await served(pix, await record_of(pix, base.small)) == (WireState.SUCCESS, SMALL)
+        assert store_of(pix).in_use == 0
+
+
+@pytest.mark.parametrize("value", [7, "text", 1.5])
+async def test_a_key_check_of_another_type_is_refused(base: Base, folder: Path, value: object) -> None:
+    """A key check that is no bytes keeps the store from opening, which says that the database is damaged."""
+    path = base.copy(folder)
+    loosen(path)
+    with sqlite3.connect(path) as edited:
+        edited.execute("UPDATE key_check SET value = ?", (value,))
+    edited.close()
+    with pytest.raises(StoreError, match="key checks are damaged: restore it from a backup"):
+        await Pixstore(path, secret=SECRET).open()
 
 
 @pytest.mark.parametrize("column", ["version", "format", "iv", "tag", "size", "sha256", "wrapped_key"])

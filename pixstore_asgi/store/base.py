@@ -93,11 +93,13 @@ class ImageWriter(Protocol):
         """Drop what was written; harmless after commit and when repeated."""
         ...
 
-    async def __aenter__(self) -> Self: ...
+    async def __aenter__(self) -> Self:
+        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    ) -> None:
+        await self.abort()
 
 
 class ImageStore(Protocol):

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from types import TracebackType
 from typing import Self
 
 from ..errors import StoreError
@@ -12,6 +11,7 @@ from .base import (
     Clock,
     Expect,
     Expected,
+    ImageWriter,
     check_expected,
     check_raised,
     check_size,
@@ -129,7 +129,7 @@ class _MemoryStream:
         self._chunks = iter(())
 
 
-class _MemoryWriter:
+class _MemoryWriter(ImageWriter):
     def __init__(self, store: MemoryStore, image_id: str) -> None:
         self._store = store
         self._image_id = image_id
@@ -151,11 +151,3 @@ class _MemoryWriter:
         if self._body is None:
             raise StoreError("this write has ended: begin a new one")
         return self._body
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.abort()

@@ -100,7 +100,9 @@ def translated(path: Path) -> Iterator[None]:
 
 
 def _translate(path: Path, error: sqlite3.Error) -> StoreError:
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    extended = getattr(error, "sqlite_errorcode", 0)
+    # A log's index that can't grow is how a full disk shows first.
+    code = sqlite3.SQLITE_FULL if extended == sqlite3.SQLITE_IOERR_SHMSIZE else extended & 0xFF
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return StoreBusy(f"the database {path} is locked by another process: try again")
     advice = {

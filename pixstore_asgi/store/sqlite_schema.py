@@ -50,7 +50,8 @@ CREATE TABLE key_check (value BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
 """
 
 MIGRATIONS: tuple[str, ...] = (_VERSION_1,)
-"""MIGRATIONS[n] brings a database of version n to n + 1; the version is `PRAGMA user_version`."""
+"""MIGRATIONS[n] brings a database of version n to n + 1; the version is `PRAGMA user_version`. A semicolon ends a
+statement, so there is none within one."""
 
 
 class Writer(sqlite3.Connection):
@@ -115,14 +116,19 @@ def prepare(path: str, write_lock: WriteLock, *, busy_timeout_s: float) -> None:
 def write_transaction(connection: Writer) -> Iterator[None]:
     """Run a block as one write transaction, committed at its end or rolled back with its error."""
     with connection.write_lock.held():
+        _roll_back(connection)  # what an earlier rollback failed to undo must not be committed with this
         connection.execute("BEGIN IMMEDIATE")
         try:
             yield
             connection.execute("COMMIT")
         except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
+            _roll_back(connection)
             raise
+
+
+def _roll_back(connection: Writer) -> None:
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")
 
 
 def _open_writer(path: str, write_lock: WriteLock, busy_timeout_s: float) -> Writer:

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable
-from types import TracebackType
 from typing import Any, Concatenate, Self
 
 import anyio
@@ -10,7 +9,7 @@ import anyio
 from ..errors import StoreError
 from ..records import ImageMeta, StoredImage
 from . import sqlite_rows as rows
-from .base import CHUNK_BYTES, Clock, Expect, Expected, check_size
+from .base import CHUNK_BYTES, Clock, Expect, Expected, ImageWriter, check_size
 from .sqlite_connection import P, R, translated
 from .sqlite_schema import Writer
 from .sqlite_session import Session
@@ -93,7 +92,7 @@ class SqliteStream:
     __del__ = _free  # a stream that was dropped unread must not keep its blob for ever
 
 
-class SqliteWriter:
+class SqliteWriter(ImageWriter):
     """One version being written. Holds back up to 1 MiB, then stages it under a pending, leased blob: no lock is held
     while a client uploads."""
 
@@ -186,11 +185,3 @@ class SqliteWriter:
     def _check_open(self) -> None:
         if self._has_ended:
             raise StoreError("this write has ended: begin a new one")
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.abort()
