@@ -4,38 +4,50 @@ import asyncio
 import logging
 import os
 import secrets
-from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import aclosing, asynccontextmanager
+from functools import partial
 from types import TracebackType
 from typing import Self
 
 import anyio
+import anyio.to_thread
 
-from . import proof as proofs
-from .cipher import VERSION_BYTES, unwrap_key, wrap_key
+from .cipher import VERSION_BYTES, unseal, unwrap_key, wrap_key
 from .errors import (
     ConfigError,
     ImageNotFound,
     InputError,
     PixstoreError,
-    ProofError,
     StoreConflict,
     StoreError,
     WireState,
 )
-from .formats import check_formats
+from .formats import check_formats, format_name
+from .issuer import Issuer
 from .keyring import KeyRing, Secret
 from .keysource import find_ring
 from .payload import Payload, load
-from .records import IV_BYTES, KEY_BYTES, MAX_TOKEN, ImageRecord, StoredImage, is_directory, is_image_id, parse_token
+from .records import (
+    IV_BYTES,
+    KEY_BYTES,
+    MAX_TOKEN,
+    Image,
+    ImageInfo,
+    ImageRecord,
+    StoredImage,
+    is_directory,
+    is_image_id,
+    parse_token,
+)
 from .store.base import CHUNK_BYTES, Expect, Expected, running_loop, wall_clock_ms
 from .store.connect import StoreTarget, connect
 from .upload import ImageData, SealedUpload
 
 _log = logging.getLogger("pixstore_asgi")
 
-UNPROVEN = -1
-"""The value of `proof_window_ms` that turns proof checks off."""
+OnProgress = Callable[[int], None]
+"""Called with the number of an image's bytes taken so far."""
 
 _MAX_IMAGE_BYTES = (CHUNK_BYTES << 16) - 1
 
@@ -68,18 +80,20 @@ class Pixstore:
     ) -> None:
         self._store = connect(store)
         self._given_ring = None if secret is None else KeyRing(secret)
-        self.checks_proofs = _checked_window(proof_window_ms) != UNPROVEN
-        self._terms = proofs.ProofTerms(window_ms=proof_window_ms if self.checks_proofs else 20_000)
-        self._bind_token = bind_token
+        self._issuer = Issuer(window_ms=proof_window_ms, bind_token=bind_token, clock_ms=wall_clock_ms)
         self._formats = check_formats(image_formats)
         if not 1 <= max_image_bytes <= _MAX_IMAGE_BYTES:
             raise ConfigError(f"max_image_bytes must be from 1 to {_MAX_IMAGE_BYTES}")
         self._max_image_bytes = max_image_bytes
-        self._clock_ms = wall_clock_ms
         self._ring: KeyRing | None = None
         self._opens = 0
         self._was_closed = False
         self._opening: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
+
+    @property
+    def checks_proofs(self) -> bool:
+        """Whether `open_payload` checks proofs: not with proof_window_ms=-1."""
+        return self._issuer.checks_proofs
 
     # Life
 
@@ -120,33 +134,62 @@ class Pixstore:
 
     # Writing
 
-    async def save_image(self, data: ImageData, *, directory: str | None = None) -> ImageRecord:
+    async def save_image(
+        self, data: ImageData, *, directory: str | None = None, on_progress: OnProgress | None = None
+    ) -> ImageRecord:
         """Encrypt and store a new image and return its record.
 
         data: bytes, an async iterator of bytes, or anything with an async `read(n)`. directory: 1 to 64 of
-        `[A-Za-z0-9_-]`, becomes the part of the id before the colon. Raises InvalidImage, ImageTooLarge, InputError
-        or StoreError; then nothing is stored. Cancelled in its last moment, the image may be stored all the same.
+        `[A-Za-z0-9_-]`, becomes the part of the id before the colon. on_progress: called with the number of the image's
+        bytes taken so far, after each piece. Raises InvalidImage, ImageTooLarge, InputError or StoreError; then nothing
+        is stored. Cancelled in its last moment, the image may be stored all the same.
         """
-        return await self._write(_new_id(directory), data, Expect.ABSENT)
+        return await self._write(_new_id(directory), data, Expect.ABSENT, on_progress=on_progress)
 
-    async def save_image_from_file(self, path: str | os.PathLike[str], *, directory: str | None = None) -> ImageRecord:
+    async def save_image_from_file(
+        self, path: str | os.PathLike[str], *, directory: str | None = None, on_progress: OnProgress | None = None
+    ) -> ImageRecord:
         """Store the image in a file; as `save_image`. Raises InputError where the file can't be read."""
-        image_id = _new_id(directory)
-        return await self._write(image_id, _read_file(path), Expect.ABSENT)
+        return await self.save_image(_read_file(path), directory=directory, on_progress=on_progress)
 
-    async def update_image(self, image_id: str, data: ImageData) -> ImageRecord:
+    async def import_image(self, image_id: str, data: ImageData, *, token: int) -> ImageRecord:
+        """Store an image that has its id and token from elsewhere, and return its record.
+
+        Raises InputError for an id or token that can't be, StoreConflict where there is such an image already or a
+        deleted one had that token or a higher one, and what `save_image` raises.
+        """
+        if not _is_known(image_id) or _as_token(token) != token:
+            raise InputError(f"{image_id!r:.80} with token {token!r:.40} can't be an image: README has what can")
+        return await self._write(image_id, data, Expect.ABSENT, token=token)
+
+    async def update_image(
+        self, image_id: str, data: ImageData, *, if_token: int | None = None, on_progress: OnProgress | None = None
+    ) -> ImageRecord:
         """Replace an image and return its new record, with a higher token and a new key.
 
         Readers see the old or the new version, never a mixture; when several update at once, the last one stays.
-        Raises ImageNotFound, and what `save_image` raises; then the old image stays as it was.
+        if_token: replace only the version of this token. on_progress: as `save_image`'s. Raises ImageNotFound,
+        StoreConflict where the image has another token, and what `save_image` raises; then the image stays as it was.
         """
-        if not await self.image_exists(image_id):
+        await self._opened()
+        image = await self._store.get(image_id) if _is_known(image_id) else None
+        if image is None:
             raise _not_found(image_id)
-        return await self._write(image_id, data, Expect.PRESENT)
+        if if_token not in (None, image.token):
+            raise StoreConflict(f"image {image_id} has token {image.token}, not {if_token}: it was updated meanwhile")
+        expect = Expect.PRESENT if if_token is None else image.meta.version
+        return await self._write(image_id, data, expect, on_progress=on_progress)
 
-    async def update_image_from_file(self, image_id: str, path: str | os.PathLike[str]) -> ImageRecord:
+    async def update_image_from_file(
+        self,
+        image_id: str,
+        path: str | os.PathLike[str],
+        *,
+        if_token: int | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> ImageRecord:
         """Replace an image by the one in a file; as `update_image`."""
-        return await self.update_image(image_id, _read_file(path))
+        return await self.update_image(image_id, _read_file(path), if_token=if_token, on_progress=on_progress)
 
     async def delete_image(self, image_id: str) -> bool:
         """Delete an image and tell whether there was one. Its key is overwritten; its id keeps its last token."""
@@ -164,15 +207,49 @@ class Pixstore:
         """Return a fresh record of an image, or None. Its proof is good for one to two windows from now."""
         ring = await self._opened()
         image = await self._store.get(image_id) if _is_known(image_id) else None
-        return self._record(ring, image, unwrap_key(ring, image.id, image.meta)) if image else None
+        return self._issuer.record(ring, image, unwrap_key(ring, image.id, image.meta)) if image else None
 
     async def get_image_records(self, image_ids: Iterable[str]) -> dict[str, ImageRecord]:
         """Return fresh records of the images that exist among these ids, by id, read in one query."""
         ring = await self._opened()
         images = await self._store.get_many([image_id for image_id in image_ids if _is_known(image_id)])
         return {
-            image.id: self._record(ring, image, unwrap_key(ring, image.id, image.meta)) for image in images.values()
+            image.id: self._issuer.record(ring, image, unwrap_key(ring, image.id, image.meta))
+            for image in images.values()
         }
+
+    async def read_image(self, image_id: str) -> Image | None:
+        """Return an image decrypted and verified, or None. All of it is in memory.
+
+        Raises IntegrityError where what is stored was changed, StoreError where part of it is missing.
+        """
+        ring = await self._opened()
+        stream = await self._store.open_stream(image_id) if _is_known(image_id) else None
+        if stream is None:
+            return None
+        async with aclosing(stream):
+            ciphertext = b"".join([chunk async for chunk in stream])
+        image, meta = stream.image, stream.image.meta
+        key = unwrap_key(ring, image.id, meta)
+        name, data = await anyio.to_thread.run_sync(
+            partial(unseal, key=key, iv=meta.iv, tag=meta.tag, ciphertext=ciphertext)
+        )
+        return Image(data, name)
+
+    async def list_images(
+        self, *, directory: str | None = None, after: str | None = None, limit: int = 100
+    ) -> list[ImageInfo]:
+        """Return up to `limit` images in the order of their ids, those after the id `after`.
+
+        directory: only ids that begin with it and a colon. What it returns holds no key and no proof. Raises InputError
+        for a limit below 1 or a directory that can't be.
+        """
+        if limit < 1:
+            raise InputError(f"limit must be at least 1, not {limit}")
+        start, end = _range_of(directory)
+        await self._opened()
+        images = await self._store.list(after=max(start, after or ""), before=end, limit=limit)
+        return [_info(image) for image in images]
 
     async def open_payload(
         self, image_id: str | None, *, token: int | str | None = None, proof: str | None = None
@@ -205,7 +282,7 @@ class Pixstore:
         if not _is_known(image_id) or not isinstance(proof, str | None):
             return WireState.INVALID_PROOF
         ring = await self._opened()
-        if self.checks_proofs and not self._is_proven(ring, image_id, _as_token(token), proof or ""):
+        if self.checks_proofs and not self._issuer.is_proven(ring, image_id, _as_token(token), proof or ""):
             return WireState.INVALID_PROOF
         return None
 
@@ -252,53 +329,54 @@ class Pixstore:
                 await self._store.close()
             raise
 
-    async def _write(self, image_id: str, data: ImageData, expect: Expected) -> ImageRecord:
+    async def _write(
+        self,
+        image_id: str,
+        data: ImageData,
+        expect: Expected,
+        *,
+        token: int | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> ImageRecord:
         ring = await self._opened()
         key = secrets.token_bytes(KEY_BYTES)
         upload = SealedUpload(data, self._formats, self._max_image_bytes, key, secrets.token_bytes(IV_BYTES))
         async with await self._store.begin_write(image_id) as writer:
             async for ciphertext in upload:
                 await writer.write(ciphertext)
+                if on_progress:
+                    on_progress(upload.taken)
             meta = wrap_key(ring, key, image_id, upload.meta(secrets.token_bytes(VERSION_BYTES)))
             try:
-                image = await writer.commit(meta, expect=expect)
+                image = await writer.commit(meta, expect=expect, token=token)
             except StoreConflict:
                 if expect is Expect.PRESENT:
                     raise _not_found(image_id) from None
                 raise
-        return self._record(ring, image, key)
-
-    def _record(self, ring: KeyRing, image: StoredImage, key: bytes) -> ImageRecord:
-        now_ms = self._clock_ms()
-        bound = image.token if self._bind_token else 0
-        return ImageRecord.create(
-            id=image.id,
-            token=image.token,
-            key=key,
-            iv=image.meta.iv,
-            tag=image.meta.tag,
-            proof=proofs.issue(ring, self._terms, image_id=image.id, token=bound, now_ms=now_ms),
-            proof_expires_at=proofs.expires_at_ms(self._terms, now_ms) if self.checks_proofs else None,
-        )
-
-    def _is_proven(self, ring: KeyRing, image_id: str, token: int | None, proof: str) -> bool:
-        if self._bind_token and token is None:
-            return False
-        bound = token if self._bind_token and token is not None else 0
-        try:
-            proofs.verify(ring, self._terms, proof, image_id=image_id, token=bound, now_ms=self._clock_ms())
-        except ProofError:
-            return False
-        return True
+        return self._issuer.record(ring, image, key)
 
 
 def _new_id(directory: str | None) -> str:
     name = secrets.token_urlsafe(16)
+    return name if directory is None else f"{_checked_directory(directory)}:{name}"
+
+
+def _info(image: StoredImage) -> ImageInfo:
+    # The ciphertext is longer than the image by its format byte.
+    return ImageInfo(image.id, image.token, format_name(image.meta.format) or "unknown", image.meta.size - 1)
+
+
+def _range_of(directory: str | None) -> tuple[str, str | None]:
+    """Return what all ids of a directory are above and below; `;` follows `:`."""
     if directory is None:
-        return name
+        return "", None
+    return f"{_checked_directory(directory)}:", f"{directory};"
+
+
+def _checked_directory(directory: str) -> str:
     if not isinstance(directory, str) or not is_directory(directory):
         raise InputError(f"directory must be 1 to 64 ASCII letters, digits, `_` or `-`, not {directory!r:.80}")
-    return f"{directory}:{name}"
+    return directory
 
 
 def _is_known(image_id: str) -> bool:
@@ -315,12 +393,6 @@ def _as_token(token: object) -> int | None:
 
 def _not_found(image_id: str) -> ImageNotFound:
     return ImageNotFound(f"there is no image {image_id!r}: it was deleted, or never saved here")
-
-
-def _checked_window(window_ms: int) -> int:
-    if isinstance(window_ms, bool) or not isinstance(window_ms, int) or (window_ms < 1 and window_ms != UNPROVEN):
-        raise ConfigError("proof_window_ms must be a positive number of milliseconds, or -1 for no checks")
-    return window_ms
 
 
 async def _read_file(path: str | os.PathLike[str]) -> AsyncIterator[bytes]:

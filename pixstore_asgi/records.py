@@ -4,7 +4,7 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from .errors import RecordError
@@ -66,6 +66,29 @@ class StoredImage:
     id: str
     token: int
     meta: ImageMeta
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A decrypted image: its bytes and its format's name, such as "png"."""
+
+    data: bytes = field(repr=False)
+    format: str
+
+    @property
+    def media_type(self) -> str:
+        """The media type, such as "image/png"."""
+        return f"image/{'jpeg' if self.format == 'jpg' else self.format}"
+
+
+@dataclass(frozen=True, slots=True)
+class ImageInfo:
+    """What a list of images tells of each: id, current token, format's name, and length of the image in bytes."""
+
+    id: str
+    token: int
+    format: str
+    size: int
 
 
 class _Hidden(dict[str, Any]):

@@ -57,6 +57,11 @@ class SealedUpload:
         self._reader.finish()
         self._sealer.finish()
 
+    @property
+    def taken(self) -> int:
+        """How many of the image's bytes were encrypted so far."""
+        return self._sealer.size - 1
+
     def meta(self, version: bytes) -> ImageMeta:
         """Return what is known of the whole image, its key not yet wrapped."""
         sealer = self._sealer

@@ -24,7 +24,7 @@ LAYERS = [
     ["store.sqlite_streams"],
     ["store.sqlite"],
     ["store.connect"],
-    ["keysource", "payload"],
+    ["issuer", "keysource", "payload"],
     ["pixstore"],
     ["_http", "lifespan"],
     ["app"],

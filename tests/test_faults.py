@@ -790,6 +790,8 @@ async def test_a_flipped_byte_fails_the_clients_check(damaged: tuple[Pixstore, B
         assert (payload.state, len(b"".join([piece async for piece in payload]))) == (WireState.SUCCESS, payload.size)
     with pytest.raises(IntegrityError, match="fails authentication"):
         await served(pix, record)
+    with pytest.raises(IntegrityError, match="fails authentication"):
+        await pix.read_image(record.id)
     assert store_of(pix).in_use == 0
     await check_next(pix, base, OPERATIONS["update-large"])
 
@@ -816,6 +818,8 @@ async def test_a_missing_chunk_ends_the_payload(damaged: tuple[Pixstore, Base], 
         async for piece in payload:
             sent.append(piece)  # noqa: PERF401
 
+    with pytest.raises(StoreError, match="missing from the store"):
+        await pix.read_image(record.id)
     with pytest.raises(StoreError, match="missing from the store") as kept:
         await send()
     assert len(b"".join(sent)) == (1 + number * CHUNK_BYTES if number else 0)

@@ -27,7 +27,7 @@ from pixstore_asgi import (
     decode_payload,
 )
 from pixstore_asgi.cipher import unseal
-from pixstore_asgi.errors import ImageTooLarge, InputError
+from pixstore_asgi.errors import ImageTooLarge, InputError, StoreConflict
 from pixstore_asgi.store.base import CHUNK_BYTES
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.store.sqlite import SqliteStore
@@ -294,7 +294,7 @@ async def test_records_are_fresh_and_read_in_one_query(pix: Pixstore) -> None:
 
 async def test_proofs_live_one_to_two_windows(pix: Pixstore) -> None:
     """A record's proof is good until the moment it tells, and not from then on."""
-    pix._clock_ms = clock = FixedClock()
+    pix._issuer.clock_ms = clock = FixedClock()
     record = await pix.save_image(picture())
     expires_at = record.proof_expires_at
     assert expires_at is not None
@@ -562,3 +562,93 @@ async def test_the_event_loop_goes_on_while_a_large_image_is_sealed(pix: Pixstor
     await pix.save_image(large_png(8_000_000))
     counting.cancel()
     assert turns > 5
+
+
+async def test_an_image_is_read_back_on_the_server(pix: Pixstore) -> None:
+    """read_image gives the bytes and the format of the current version, or None, and hides the bytes in its repr."""
+    image = large_png(3 * CHUNK_BYTES + 7)
+    record = await pix.save_image(image)
+    read = await pix.read_image(record.id)
+    assert read is not None
+    assert (read.data, read.format, read.media_type) == (image, "png", "image/png")
+    assert "PNG" not in repr(read)
+    await pix.update_image(record.id, picture("jpeg"))
+    updated = await pix.read_image(record.id)
+    assert updated is not None
+    assert (updated.data, updated.media_type) == (picture("jpeg"), "image/jpeg")
+    assert await pix.read_image("nobody") is None
+    assert await pix.read_image("../etc/passwd") is None
+
+
+async def test_images_are_listed_by_directory_and_page(pix: Pixstore) -> None:
+    """list_images gives id, token, format and size in the order of ids, of one directory or all, page by page."""
+    players = sorted([(await pix.save_image(picture(), directory="players")).id for _ in range(3)])
+    other = await pix.save_image(picture("webp"), directory="players-b")
+    alone = await pix.save_image(picture("jpeg"))
+    assert [info.id for info in await pix.list_images(directory="players")] == players
+    assert [info.id for info in await pix.list_images(directory="players", limit=2)] == players[:2]
+    assert [info.id for info in await pix.list_images(directory="players", after=players[1])] == players[2:]
+    assert [info.id for info in await pix.list_images(directory="players", after="zzz")] == []
+    assert {info.id for info in await pix.list_images()} == {*players, other.id, alone.id}
+    assert await pix.list_images(directory="nobody") == []
+    found = {info.id: info for info in await pix.list_images()}[other.id]
+    assert (found.token, found.format, found.size) == (other.token, "webp", len(picture("webp")))
+
+
+@pytest.mark.parametrize("wrong", [{"limit": 0}, {"directory": "a:b"}, {"directory": ""}])
+async def test_a_list_that_cannot_be_is_refused(pix: Pixstore, wrong: dict[str, Any]) -> None:
+    """A limit below one or a directory that no id has is an InputError."""
+    with pytest.raises(InputError):
+        await pix.list_images(**wrong)
+
+
+async def test_an_update_of_a_known_token_never_overwrites_another(pix: Pixstore) -> None:
+    """With if_token the image is replaced only while that is its token: of two updates at once, one is a conflict."""
+    record = await pix.save_image(picture())
+    updates = [pix.update_image(record.id, picture(kind), if_token=record.token) for kind in ("png", "webp", "jpeg")]
+    results = await asyncio.gather(*updates, return_exceptions=True)
+    won = [result for result in results if not isinstance(result, BaseException)]
+    assert [type(result) for result in results if isinstance(result, BaseException)] == [StoreConflict] * 2
+    assert len(won) == 1
+    with pytest.raises(StoreConflict, match=f"has token {won[0].token}, not {record.token}"):
+        await pix.update_image(record.id, picture(), if_token=record.token)
+    assert (await pix.update_image(record.id, picture("webp"), if_token=won[0].token)).token > won[0].token
+    with pytest.raises(ImageNotFound):
+        await pix.update_image("nobody", picture(), if_token=1)
+
+
+async def test_an_upload_tells_its_progress(pix: Pixstore) -> None:
+    """on_progress hears how many bytes were taken, rising, the last time all of them."""
+    image, heard = large_png(1_000_000), list[int]()
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for start in range(0, len(image), 100_000):
+            yield image[start : start + 100_000]
+
+    record = await pix.save_image(pieces(), on_progress=heard.append)
+    assert (heard[0], heard[-1], len(heard)) == (100_000, len(image), 10)
+    assert heard == sorted(heard)
+    heard.clear()
+    await pix.update_image(record.id, pieces(), on_progress=heard.append)
+    assert heard[-1] == len(image)
+
+
+async def test_an_image_from_elsewhere_keeps_its_id_and_token(pix: Pixstore) -> None:
+    """import_image stores under the given id and token, once: what is there already is a conflict, and stays."""
+    record = await pix.import_image("players:kth1m9c4", picture(), token=1_795_559_342_725)
+    assert (record.id, record.token) == ("players:kth1m9c4", 1_795_559_342_725)
+    assert await served(pix, record) == (WireState.SUCCESS, picture())
+    with pytest.raises(StoreConflict):
+        await pix.import_image(record.id, picture("webp"), token=record.token + 1)
+    assert await served(pix, record) == (WireState.SUCCESS, picture())
+    await pix.delete_image(record.id)
+    with pytest.raises(StoreConflict):
+        await pix.import_image(record.id, picture("webp"), token=record.token)
+    assert (await pix.import_image(record.id, picture("webp"), token=record.token + 1)).token == record.token + 1
+
+
+@pytest.mark.parametrize(("image_id", "token"), [("../x", 5), ("a:b:c", 5), ("a", 0), ("a", -1), ("a", 2**53)])
+async def test_an_import_that_cannot_be_is_refused(pix: Pixstore, image_id: str, token: int) -> None:
+    """An id or token that no image can have is an InputError."""
+    with pytest.raises(InputError, match="can't be an image"):
+        await pix.import_image(image_id, picture(), token=token)

@@ -78,7 +78,7 @@ class PixstoreMachine(RuleBasedStateMachine):
 
     def make(self) -> Pixstore:
         pix = Pixstore(self.make_store(), secret=SECRET, proof_window_ms=WINDOW_MS)
-        pix._clock_ms = self.clock
+        pix._issuer.clock_ms = self.clock
         self.run(pix.open())
         return pix
 
@@ -182,7 +182,7 @@ class PixstoreMachine(RuleBasedStateMachine):
     )
     def request(self, which: int, record: ImageRecord, other: ImageRecord, token: str, proof: str) -> None:
         """A request opens the image of the id and token that its proof was issued for, and else nothing."""
-        terms = self.pixstores[which]._terms
+        terms = self.pixstores[which]._issuer.terms
         foreign = proofs.issue(FOREIGN, terms, image_id=record.id, token=record.token, now_ms=self.clock.now_ms)
         changed = record.stateless_proof[:-1] + ("A" if record.stateless_proof[-1] != "A" else "B")
         sent_token = {"own": record.token, "other": other.token, "next": record.token + 1, "none": None, "text": "1x"}[

@@ -58,12 +58,17 @@ def meta_of(size: int) -> ImageMeta:
 
 
 async def save(
-    store: ImageStore, image_id: str, body: bytes = b"body", *, expect: Expected = Expect.ANY
+    store: ImageStore,
+    image_id: str,
+    body: bytes = b"body",
+    *,
+    expect: Expected = Expect.ANY,
+    token: int | None = None,
 ) -> StoredImage:
     async with await store.begin_write(image_id) as writer:
         for start in range(0, len(body), 100_000):
             await writer.write(body[start : start + 100_000])
-        return await writer.commit(meta_of(len(body)), expect=expect)
+        return await writer.commit(meta_of(len(body)), expect=expect, token=token)
 
 
 async def read(store: ImageStore, image_id: str) -> bytes | None:
@@ -347,6 +352,22 @@ async def test_list_pages_in_the_order_of_ids(store: ImageStore) -> None:
     assert [image.id for image in page] == ["B", "a:1"]
     assert [image.id for image in await store.list(after="a:1", limit=2)] == ["a:2", "b"]
     assert await store.list(after="c") == []
+    assert [image.id for image in await store.list(after="a:", before="a;")] == ["a:1", "a:2"]
+    assert [image.id for image in await store.list(before="a:1")] == ["B"]
+
+
+async def test_a_commit_takes_a_token_from_elsewhere(store: ImageStore) -> None:
+    """A given token is the image's token; one that is not above the last, also of a deleted image, is a conflict."""
+    saved = await save(store, "a", b"new", token=7)
+    assert saved.token == 7
+    for token in (7, 6, MAX_TOKEN + 1):
+        with pytest.raises(StoreConflict):
+            await save(store, "a", b"other", token=token)
+    assert (await store.get("a"), await read(store, "a")) == (saved, b"new")
+    await store.delete("a")
+    with pytest.raises(StoreConflict):
+        await save(store, "a", b"again", token=7)
+    assert (await save(store, "a", b"again", token=8)).token == 8
 
 
 async def test_the_stamp_changes_with_every_write(store: ImageStore) -> None:

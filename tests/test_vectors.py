@@ -159,7 +159,7 @@ async def test_request_vectors(vector: Vector) -> None:
     """A request, as it stands on the wire, gets its status and state from a server with an empty store."""
     server = json.loads((VECTORS / "record.json").read_text())["server"]
     pix = Pixstore(MemoryStore(), secret=server["secrets"], proof_window_ms=server["window_ms"])
-    pix._clock_ms = FixedClock(server["now_ms"])
+    pix._issuer.clock_ms = FixedClock(server["now_ms"])
     headers = vector["headers"].items() if isinstance(vector["headers"], dict) else vector["headers"]
     path, _, query = vector["path"].partition("?")
     scope = {

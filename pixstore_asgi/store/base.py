@@ -81,10 +81,11 @@ class ImageWriter(Protocol):
         """Append ciphertext."""
         ...
 
-    async def commit(self, meta: ImageMeta, *, expect: Expected = Expect.ANY) -> StoredImage:
+    async def commit(self, meta: ImageMeta, *, expect: Expected = Expect.ANY, token: int | None = None) -> StoredImage:
         """Make this version the image's current one and return it with its new token, max(clock, last token + 1).
 
-        Raises StoreConflict where the image is not as expected, StoreError where `meta.size` is not what was written;
+        token: the new token instead, for an image that has one from elsewhere. Raises StoreConflict where the image is
+        not as expected or `token` is not above the last one, StoreError where `meta.size` is not what was written;
         either way the image stays as it was. A commit that failed has ended the write.
         """
         ...
@@ -155,8 +156,10 @@ class ImageStore(Protocol):
         """Delete an image and tell whether there was one. Its wrapped key is overwritten."""
         ...
 
-    async def list(self, *, after: str | None = None, limit: int = 100) -> "list[StoredImage]":
-        """Return up to `limit` images in the order of their ids (by code point), those above `after`."""
+    async def list(
+        self, *, after: str | None = None, before: str | None = None, limit: int = 100
+    ) -> "list[StoredImage]":
+        """Return up to `limit` images in the order of their ids (by code point), above `after` and below `before`."""
         ...
 
     async def stamp(self) -> Hashable:
@@ -184,8 +187,14 @@ def check_expected(image_id: str, version: bytes | None, expect: Expected) -> No
         raise StoreConflict(f"the write to image {image_id} expected {wanted}: {found}")
 
 
-def next_token(now_ms: int, last: int | None) -> int:
-    """Return the token of a new version: the clock, or one more than the last where the clock is not ahead of it."""
+def next_token(image_id: str, now_ms: int, last: int | None, given: int | None) -> int:
+    """Return the token of a new version: the clock, or one more than the last where the clock is not ahead of it.
+
+    `given` is taken instead, and must be above the last.
+    """
+    if given is not None:
+        check_raised(image_id, given, last or 0)
+        return given
     token = max(now_ms, 1) if last is None else max(now_ms, last + 1)
     if token > MAX_TOKEN:
         raise StoreError("the image's token would pass 2**53 - 1: set the system clock right")

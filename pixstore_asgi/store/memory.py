@@ -84,8 +84,12 @@ class MemoryStore:
         self._changes += 1
         return self._versions.pop(image_id, None) is not None
 
-    async def list(self, *, after: str | None = None, limit: int = 100) -> "list[StoredImage]":
-        ids = sorted(image_id for image_id in self._versions if after is None or image_id > after)
+    async def list(
+        self, *, after: str | None = None, before: str | None = None, limit: int = 100
+    ) -> "list[StoredImage]":
+        ids = sorted(
+            image_id for image_id in self._versions if image_id > (after or "") and not (before and image_id >= before)
+        )
         return list((await self.get_many(ids[:limit])).values())
 
     async def stamp(self) -> Hashable:
@@ -95,10 +99,11 @@ class MemoryStore:
         """Nothing to remove: Python's garbage collector frees a body after its last reader."""
         return 0
 
-    def commit(self, image_id: str, version: _Version, expect: Expected) -> StoredImage:
+    def commit(self, image_id: str, version: _Version, expect: Expected, token: int | None) -> StoredImage:
         """Move the image's pointer to a new version."""
         self._expected(image_id, expect)
-        return self._put(image_id, version, next_token(self._clock_ms(), self._tokens.get(image_id)))
+        last = self._tokens.get(image_id)
+        return self._put(image_id, version, next_token(image_id, self._clock_ms(), last, token))
 
     def _expected(self, image_id: str, expect: Expected) -> _Version | None:
         version = self._versions.get(image_id)
@@ -138,11 +143,11 @@ class _MemoryWriter(ImageWriter):
     async def write(self, piece: bytes) -> None:
         self._open_body().extend(piece)
 
-    async def commit(self, meta: ImageMeta, *, expect: Expected = Expect.ANY) -> StoredImage:
+    async def commit(self, meta: ImageMeta, *, expect: Expected = Expect.ANY, token: int | None = None) -> StoredImage:
         body = bytes(self._open_body())
         check_size(self._image_id, len(body), meta)
         self._body = None
-        return self._store.commit(self._image_id, _Version(meta, body), expect)
+        return self._store.commit(self._image_id, _Version(meta, body), expect, token)
 
     async def abort(self) -> None:
         self._body = None

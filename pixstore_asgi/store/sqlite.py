@@ -107,8 +107,10 @@ class SqliteStore:
             await self._empty_log(session)
         return deleted
 
-    async def list(self, *, after: str | None = None, limit: int = 100) -> "list[StoredImage]":
-        return await self._opened().read(rows.list_images, after, limit)
+    async def list(
+        self, *, after: str | None = None, before: str | None = None, limit: int = 100
+    ) -> "list[StoredImage]":
+        return await self._opened().read(rows.list_images, after, before, limit)
 
     async def stamp(self) -> Hashable:
         return await self._opened().read_steadily(rows.data_version)

@@ -18,6 +18,7 @@ from .sqlite_schema import BlobState, Writer, write_transaction
 _META = "version, format, iv, tag, size, sha256, wrapped_key"
 _IMAGE = f"id, token, {_META}"
 _CHUNK_BITS = 16
+_AFTER_ALL = "\x7f"  # above every id, which are ASCII
 _SWEPT_CHUNKS = 256  # in one transaction
 _SWEPT_MORE = 64  # blobs looked at beyond the limit: others may be using those found first
 _VACUUMED_PAGES = 1024
@@ -35,10 +36,10 @@ def get_many(db: sqlite3.Connection, image_ids: Collection[str]) -> dict[str, St
     return {row[0]: _image(row) for row in db.execute(query, (json.dumps(list(image_ids)),)).fetchall()}
 
 
-def list_images(db: sqlite3.Connection, after: str | None, limit: int) -> list[StoredImage]:
+def list_images(db: sqlite3.Connection, after: str | None, before: str | None, limit: int) -> list[StoredImage]:
     """Return images in the order of their ids."""
-    query = f"SELECT {_IMAGE} FROM image WHERE id > ? AND blob IS NOT NULL ORDER BY id LIMIT ?"
-    return [_image(row) for row in db.execute(query, (after or "", limit)).fetchall()]
+    query = f"SELECT {_IMAGE} FROM image WHERE id > ? AND id < ? AND blob IS NOT NULL ORDER BY id LIMIT ?"
+    return [_image(row) for row in db.execute(query, (after or "", before or _AFTER_ALL, limit)).fetchall()]
 
 
 def open_blob(db: sqlite3.Connection, image_id: str) -> tuple[StoredImage, int, bytes | None] | None:
@@ -99,6 +100,7 @@ def commit(
     image_id: str,
     meta: ImageMeta,
     expect: Expected,
+    token: int | None,
     blob: int | None,
     first: int,
     chunks: Sequence[bytes],
@@ -112,7 +114,7 @@ def commit(
             blob = _new_blob(db, now_ms)
         _write_chunks(db, blob, first, chunks, now_ms)
         db.execute("UPDATE blob SET state = ? WHERE id = ?", (BlobState.LIVE, blob))
-        image = StoredImage(image_id, next_token(now_ms, last), meta)
+        image = StoredImage(image_id, next_token(image_id, now_ms, last, token), meta)
         _put(db, image, blob)
         _bury(db, old_blob, now_ms)
     return image

@@ -113,12 +113,12 @@ class SqliteWriter(ImageWriter):
         if len(self._buffer) > _STAGED_BYTES:
             await self._stage()
 
-    async def commit(self, meta: ImageMeta, *, expect: Expected = Expect.ANY) -> StoredImage:
+    async def commit(self, meta: ImageMeta, *, expect: Expected = Expect.ANY, token: int | None = None) -> StoredImage:
         self._check_open()
         check_size(self._image_id, self._size, meta)
         chunks = self._take(len(self._buffer))
         position = (self._blob, self._staged_chunks)
-        image = await self._write(rows.commit, self._image_id, meta, expect, *position, chunks, self._clock_ms())
+        image = await self._write(rows.commit, self._image_id, meta, expect, token, *position, chunks, self._clock_ms())
         self._has_ended = True
         self._free()
         return image
