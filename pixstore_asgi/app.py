@@ -3,7 +3,7 @@
 import inspect
 import logging
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypedDict
 
 import anyio
@@ -14,6 +14,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Message, Receive, Scope, Send
 
 from . import _http
+from ._deadline import ends_within
 from .client_files import client_directory
 from .errors import ConfigError, PixstoreError, StoreError, WireState
 from .lifespan import run_lifespan
@@ -184,55 +185,52 @@ class _Delivery:
     def __init__(self, send_timeout_s: float, max_stream_s: float) -> None:
         if send_timeout_s <= 0 or max_stream_s <= 0:
             raise ConfigError("send_timeout_s and max_stream_s must be above 0 seconds")
-        self._send_timeout_s = send_timeout_s
         self._max_stream_s = max_stream_s
+        self._piece_limit = min((send_timeout_s, "send_timeout_s"), (max_stream_s, "max_stream_s"))
 
     async def __call__(
         self, payload: Payload, status: int, headers: _http.RawHeaders, scope: Scope, receive: Receive, send: Send
     ) -> None:
         async with payload:
+            start: Message = {"type": "http.response.start", "status": status, "headers": headers}
+            first = b"" if scope["method"] == "HEAD" else await self._next_piece(payload)
+            is_whole = scope["method"] == "HEAD" or len(first) == payload.size
+            # Servers wait for a slow client in the start already, where requests are pipelined.
+            if is_whole:
+                await self._send(send, start, _body(first, is_last=True))
+                return
             with anyio.move_on_after(self._max_stream_s) as limit:
-                # Servers wait for a slow client in the start already, where requests are pipelined.
-                if await self._send({"type": "http.response.start", "status": status, "headers": headers}, send):
-                    if scope["method"] == "HEAD":
-                        await self._send({"type": "http.response.body"}, send)
-                    else:
-                        await self._send_watched(payload, receive, send)
+                if await self._send(send, start, _body(first, is_last=False)):
+                    await self._send_rest(payload, payload.size - len(first), receive, send)
             if limit.cancelled_caught:
                 _log.info("an image was cut off: not sent within max_stream_s, %s s", self._max_stream_s)
 
-    async def _send_watched(self, payload: Payload, receive: Receive, send: Send) -> None:
-        first = await self._next_piece(payload)
-        if len(first) == payload.size:
-            await self._send_piece(first, send, is_last=True)
+    async def _send_rest(self, payload: Payload, left: int, receive: Receive, send: Send) -> None:
+        if payload.in_memory:
+            await self._send_pieces(payload, left, send)
             return
         # A client that is gone is noticed here; some servers take what is sent to it without a word.
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_cancel_on_disconnect, receive, tasks.cancel_scope)
-            await self._send_all(first, payload, send)
+            await self._send_pieces(payload, left, send)
             tasks.cancel_scope.cancel()
 
-    async def _send_all(self, piece: bytes, payload: Payload, send: Send) -> None:
-        left = payload.size
-        while piece:
+    async def _send_pieces(self, payload: Payload, left: int, send: Send) -> None:
+        while piece := await self._next_piece(payload):
             left -= len(piece)
-            if not await self._send_piece(piece, send, is_last=left == 0):
+            if not await self._send(send, _body(piece, is_last=left == 0)):
                 return
-            piece = await self._next_piece(payload)
 
-    async def _send_piece(self, piece: bytes, send: Send, *, is_last: bool) -> bool:
-        return await self._send({"type": "http.response.body", "body": piece, "more_body": not is_last}, send)
-
-    async def _send(self, message: Message, send: Send) -> bool:
-        """Send one message; False where the client is gone or takes nothing."""
-        with anyio.move_on_after(self._send_timeout_s) as limit:
-            try:
-                await send(message)
-            except OSError:  # the client is gone (ASGI 2.4)
-                return False
-        if limit.cancelled_caught:
-            _log.info("an image was cut off: the client took nothing for send_timeout_s, %s s", self._send_timeout_s)
-        return not limit.cancelled_caught
+    async def _send(self, send: Send, *messages: Message) -> bool:
+        """Send messages within one time limit; False where the client is gone or takes nothing."""
+        limit_s, option = self._piece_limit
+        try:
+            is_sent = await ends_within(limit_s, _send_all(send, messages))
+        except OSError:  # the client is gone (ASGI 2.4)
+            return False
+        if not is_sent:
+            _log.info("an image was cut off: the client took nothing for %s, %s s", option, limit_s)
+        return is_sent
 
     async def _next_piece(self, payload: Payload) -> bytes:
         try:
@@ -240,6 +238,15 @@ class _Delivery:
         except StoreError as error:
             _log.error("an image was cut off: %s", error)
             return b""
+
+
+async def _send_all(send: Send, messages: Iterable[Message]) -> None:
+    for message in messages:
+        await send(message)
+
+
+def _body(piece: bytes, *, is_last: bool) -> Message:
+    return {"type": "http.response.body", "body": piece, "more_body": not is_last}
 
 
 async def _cancel_on_disconnect(receive: Receive, scope: anyio.CancelScope) -> None:

@@ -4,28 +4,41 @@ import warnings
 from types import TracebackType
 from typing import Self
 
+from .cache import CachedImage, ImageCache
 from .cipher import unwrap_key
 from .errors import WireState
 from .keyring import KeyRing
 from .records import StoredImage
-from .store.base import ImageStore, ImageStream
+from .store.base import ImageStream
 from .wire import UPDATED_HEAD_BYTES, encode_state, encode_updated_head
+
+_HEAD_BYTES = {WireState.SUCCESS: 1, WireState.UPDATED: UPDATED_HEAD_BYTES}
 
 
 class Payload:
     """One wire payload: its state, its exact size in bytes, and an async iterator of its bytes.
 
-    It may hold a stream of the store: it closes when iterated to its end, on `aclose()`, on leaving `async with`, and
-    on any error or cancellation while it is iterated; it warns (ResourceWarning) when none of that happened.
+    in_memory: whether all of it is in memory, so that nothing of the store is held while it is sent.
+
+    Otherwise it holds a stream of the store: it closes when iterated to its end, on `aclose()`, on leaving
+    `async with`, and on any error or cancellation while it is iterated; it warns (ResourceWarning) when none of that
+    happened.
     """
 
-    __slots__ = ("_head", "_stream", "size", "state")
+    __slots__ = ("_head", "_stream", "in_memory", "size", "state")
 
     def __init__(
-        self, state: WireState, *, head: bytes | None = None, size: int = 1, stream: ImageStream | None = None
+        self,
+        state: WireState,
+        *,
+        head: bytes | None = None,
+        size: int = 1,
+        stream: ImageStream | None = None,
+        in_memory: bool = True,
     ) -> None:
         self.state = state
         self.size = size
+        self.in_memory = in_memory
         self._head = encode_state(state) if head is None else head
         self._stream = stream
 
@@ -70,32 +83,49 @@ class Payload:
             warnings.warn(f"{self!r} was neither read to its end nor closed", ResourceWarning, stacklevel=2)
 
 
-async def load(store: ImageStore, ring: KeyRing, image_id: str, token: int | None, *, body: bool) -> Payload:
+async def load(images: ImageCache, ring: KeyRing, image_id: str, token: int | None, *, body: bool) -> Payload:
     """Return the payload of an image for a client that holds its version `token`.
 
     body=False leaves out head and ciphertext; size and state are the same. A key is unwrapped for a sent Updated only.
     """
     if not body:
-        image = await store.get(image_id)
-        return Payload(WireState.NOT_FOUND, head=b"") if image is None else _outline(image, token)
-    stream = await store.open_stream(image_id)
-    if stream is None:
+        image = await images.get(image_id)
+        return _payload(image, _state(image, token), b"") if image else Payload(WireState.NOT_FOUND, head=b"")
+    opened = await images.open(image_id)
+    if opened is None:
         return Payload(WireState.NOT_FOUND)
-    outline = _outline(stream.image, token)
-    if outline.state is WireState.SUCCESS:
-        return Payload(outline.state, size=outline.size, stream=stream)
+    if isinstance(opened, CachedImage):
+        return _from_memory(images, ring, opened, token)
+    return await _from_store(ring, opened, token)
+
+
+def _from_memory(images: ImageCache, ring: KeyRing, cached: CachedImage, token: int | None) -> Payload:
+    image, state = cached.image, _state(cached.image, token)
+    if state is WireState.UPDATED:
+        return _payload(image, state, _updated_head(ring, image), images.read(cached, with_state=False))
+    if cached.pieces and len(cached.pieces) == 1:
+        return _payload(image, state, cached.pieces[0])
+    return _payload(image, state, b"", images.read(cached, with_state=True))
+
+
+async def _from_store(ring: KeyRing, stream: ImageStream, token: int | None) -> Payload:
+    image, state = stream.image, _state(stream.image, token)
     try:
-        head = _updated_head(ring, stream.image)
+        head = _updated_head(ring, image) if state is WireState.UPDATED else encode_state(state)
     except BaseException:
         await stream.aclose()
         raise
-    return Payload(outline.state, head=head, size=outline.size, stream=stream)
+    return _payload(image, state, head, stream, in_memory=False)
 
 
-def _outline(image: StoredImage, token: int | None) -> Payload:
-    if token == image.token:
-        return Payload(WireState.SUCCESS, head=b"", size=1 + image.meta.size)
-    return Payload(WireState.UPDATED, head=b"", size=UPDATED_HEAD_BYTES + image.meta.size)
+def _state(image: StoredImage, token: int | None) -> WireState:
+    return WireState.SUCCESS if token == image.token else WireState.UPDATED
+
+
+def _payload(
+    image: StoredImage, state: WireState, head: bytes, stream: ImageStream | None = None, *, in_memory: bool = True
+) -> Payload:
+    return Payload(state, head=head, size=_HEAD_BYTES[state] + image.meta.size, stream=stream, in_memory=in_memory)
 
 
 def _updated_head(ring: KeyRing, image: StoredImage) -> bytes:

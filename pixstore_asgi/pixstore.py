@@ -13,6 +13,7 @@ from typing import Self
 import anyio
 import anyio.to_thread
 
+from .cache import ImageCache
 from .cipher import VERSION_BYTES, unseal, unwrap_key, wrap_key
 from .errors import (
     ConfigError,
@@ -63,6 +64,8 @@ class Pixstore:
     bind_token: whether a proof is good for its record's version alone.
     image_formats: which of png, webp, jpg, jpeg, gif and avif are accepted.
     max_image_bytes: the longest image accepted.
+    cache_bytes: how much ciphertext is kept in memory; it is served only while it is the store's current version. 0
+        keeps none.
 
     The constructor does no I/O: the store opens with `open`, `async with`, `lifespan` or on first use. Raises
     ConfigError for an option that can't work; every method raises PixstoreErrors only.
@@ -77,8 +80,12 @@ class Pixstore:
         bind_token: bool = True,
         image_formats: Sequence[str] = ("png", "webp", "jpg", "jpeg"),
         max_image_bytes: int = 32 * 1024 * 1024,
+        cache_bytes: int = 64 * 1024 * 1024,
     ) -> None:
         self._store = connect(store)
+        if cache_bytes < 0:
+            raise ConfigError("cache_bytes must be a number of bytes, or 0 for no cache")
+        self._images = ImageCache(self._store, cache_bytes)
         self._given_ring = None if secret is None else KeyRing(secret)
         self._issuer = Issuer(window_ms=proof_window_ms, bind_token=bind_token, clock_ms=wall_clock_ms)
         self._formats = check_formats(image_formats)
@@ -115,6 +122,7 @@ class Pixstore:
         async with self._lock():
             self._was_closed = True
             self._ring = None
+            self._images.clear()
             await self._store.close()
 
     async def __aenter__(self) -> Self:
@@ -194,25 +202,28 @@ class Pixstore:
     async def delete_image(self, image_id: str) -> bool:
         """Delete an image and tell whether there was one. Its key is overwritten; its id keeps its last token."""
         await self._opened()
-        return _is_known(image_id) and await self._store.delete(image_id)
+        if not _is_known(image_id):
+            return False
+        self._images.forget(image_id)
+        return await self._store.delete(image_id)
 
     # Reading
 
     async def image_exists(self, image_id: str) -> bool:
         """Tell whether there is an image under this id."""
         await self._opened()
-        return _is_known(image_id) and await self._store.get(image_id) is not None
+        return _is_known(image_id) and await self._images.get(image_id) is not None
 
     async def get_image_record(self, image_id: str) -> ImageRecord | None:
         """Return a fresh record of an image, or None. Its proof is good for one to two windows from now."""
         ring = await self._opened()
-        image = await self._store.get(image_id) if _is_known(image_id) else None
+        image = await self._images.get(image_id) if _is_known(image_id) else None
         return self._issuer.record(ring, image, unwrap_key(ring, image.id, image.meta)) if image else None
 
     async def get_image_records(self, image_ids: Iterable[str]) -> dict[str, ImageRecord]:
         """Return fresh records of the images that exist among these ids, by id, read in one query."""
         ring = await self._opened()
-        images = await self._store.get_many([image_id for image_id in image_ids if _is_known(image_id)])
+        images = await self._images.get_many([image_id for image_id in image_ids if _is_known(image_id)])
         return {
             image.id: self._issuer.record(ring, image, unwrap_key(ring, image.id, image.meta))
             for image in images.values()
@@ -292,7 +303,7 @@ class Pixstore:
         body=False leaves out head and ciphertext (a HEAD request); size and state are the same.
         """
         try:
-            return await load(self._store, await self._opened(), image_id, _as_token(token), body=body)
+            return await load(self._images, await self._opened(), image_id, _as_token(token), body=body)
         except PixstoreError as error:
             _log.error("image %r can't be served: %s", image_id, error)
             return Payload(WireState.INTERNAL_ERROR)

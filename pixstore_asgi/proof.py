@@ -14,6 +14,7 @@ import binascii
 import hmac
 import struct
 from dataclasses import dataclass
+from functools import cached_property
 
 from .errors import ProofError
 from .keyring import KeyRing, RingKey
@@ -24,12 +25,13 @@ LEEWAY_MS = 5_000
 
 _VERSION = 1
 _HEAD = struct.Struct(">B4s6sI")
+_BOUND = struct.Struct(">QH")
 _MAC_BYTES = 21
 _PROOF_BYTES = _HEAD.size + _MAC_BYTES
 _MAX_WINDOW = 2**48 - 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ProofTerms:
     """What a proof is bound to besides image and time; the same on every process that issues and verifies.
 
@@ -42,13 +44,19 @@ class ProofTerms:
     epoch: int = 0
     audience: bytes = b""
 
+    @cached_property
+    def audience_field(self) -> bytes:
+        """The audience as it is signed: its length as u16, then its bytes."""
+        return len(self.audience).to_bytes(2, "big") + self.audience
+
 
 def issue(ring: KeyRing, terms: ProofTerms, *, image_id: str, token: int, now_ms: int) -> str:
     """Return the 48-character proof for an image and token at `now_ms`; token is 0 where it is not bound."""
     window = now_ms // terms.window_ms
     key = ring.signing
-    head = _HEAD.pack(_VERSION, key.key_id, _window_bytes(window), terms.epoch)
-    return base64.b64encode(head + _mac(key, window, head, terms, image_id, token)).decode("ascii")
+    window_bytes = min(window, _MAX_WINDOW).to_bytes(6, "big")
+    head = _HEAD.pack(_VERSION, key.key_id, window_bytes, terms.epoch)
+    return base64.b64encode(head + _mac(key, window_bytes, head, terms, image_id, token)).decode("ascii")
 
 
 def verify(ring: KeyRing, terms: ProofTerms, proof: str, *, image_id: str, token: int, now_ms: int) -> int:
@@ -64,13 +72,14 @@ def verify(ring: KeyRing, terms: ProofTerms, proof: str, *, image_id: str, token
     if key is None:
         raise ProofError("unknown-key")
     window = int.from_bytes(window_bytes, "big")
-    if window < now_ms // terms.window_ms - 1:
+    window_ms = terms.window_ms
+    if window < now_ms // window_ms - 1:
         raise ProofError("expired")
-    if window > (now_ms + terms.leeway_ms) // terms.window_ms:
+    if window > (now_ms + terms.leeway_ms) // window_ms:
         raise ProofError("not-yet-valid")
     if epoch != terms.epoch:
         raise ProofError("epoch")
-    expected = _mac(key, window, raw[: _HEAD.size], terms, image_id, token)
+    expected = _mac(key, window_bytes, raw[: _HEAD.size], terms, image_id, token)
     if not hmac.compare_digest(expected, raw[_HEAD.size :]):
         raise ProofError("mac")
     return window
@@ -94,22 +103,9 @@ def _decode(proof: str) -> bytes:
     return raw
 
 
-def _window_bytes(window: int) -> bytes:
-    return min(window, _MAX_WINDOW).to_bytes(6, "big")
-
-
-def _mac(key: RingKey, window: int, head: bytes, terms: ProofTerms, image_id: str, token: int) -> bytes:
+def _mac(key: RingKey, window_bytes: bytes, head: bytes, terms: ProofTerms, image_id: str, token: int) -> bytes:
     name = image_id.encode("ascii")
-    message = b"".join(
-        (
-            head,
-            token.to_bytes(8, "big"),
-            len(name).to_bytes(2, "big"),
-            name,
-            len(terms.audience).to_bytes(2, "big"),
-            terms.audience,
-        )
-    )
     # Every proof of one window shares its key: derived once, not once a request.
-    proof_key = key.derive(b"proof" + _window_bytes(window))
+    proof_key = key.derive(b"proof" + window_bytes)
+    message = head + _BOUND.pack(token, len(name)) + name + terms.audience_field
     return hmac.digest(proof_key, message, "sha256")[:_MAC_BYTES]

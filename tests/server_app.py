@@ -44,4 +44,7 @@ bare_mount = Starlette(routes=[*routes, Mount("/pixstore-image", PixstoreApp(pix
 
 wrapped = PixstoreMiddleware(Starlette(routes=routes), pix)
 
-impatient = PixstoreMiddleware(Starlette(routes=routes), pix, send_timeout_s=0.5, max_stream_s=3)
+# Every body is read from the store, under a lease.
+uncached = Pixstore(store, secret=SECRET, cache_bytes=0)
+from_store = PixstoreMiddleware(Starlette(routes=routes), uncached)
+impatient = PixstoreMiddleware(Starlette(routes=routes), uncached, send_timeout_s=0.5, max_stream_s=3)

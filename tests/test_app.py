@@ -39,8 +39,17 @@ async def store(tmp_path: Path) -> SqliteStore:
 
 
 @pytest.fixture
-async def pix(store: SqliteStore) -> AsyncIterator[Pixstore]:
-    async with Pixstore(store, secret=SECRET) as opened:
+def cache_bytes() -> int:
+    return 64 * 1024 * 1024
+
+
+from_store = pytest.mark.parametrize("cache_bytes", [0])
+"""For what must hold while a body is read from the store."""
+
+
+@pytest.fixture
+async def pix(store: SqliteStore, cache_bytes: int) -> AsyncIterator[Pixstore]:
+    async with Pixstore(store, secret=SECRET, cache_bytes=cache_bytes) as opened:
         yield opened
 
 
@@ -290,6 +299,7 @@ class Wire:
         self.sent: list[dict[str, Any]] = []
         self.gone = asyncio.Event()
         self.stall_after = stall_after
+        self.has_stalled = asyncio.Event()
 
     async def receive(self) -> dict[str, Any]:
         await self.gone.wait()
@@ -298,6 +308,7 @@ class Wire:
     async def send(self, message: Any) -> None:
         self.sent.append(message)
         if self.stall_after is not None and len(self.sent) > self.stall_after:
+            self.has_stalled.set()
             await asyncio.Event().wait()
 
     @property
@@ -309,6 +320,7 @@ class Wire:
         return self.sent[-1]["type"] == "http.response.body" and not self.sent[-1].get("more_body")
 
 
+@from_store
 async def test_a_large_image_is_sent_chunk_by_chunk(pix: Pixstore, store: SqliteStore) -> None:
     """One send per chunk of 256 KiB, of exact length together, and the blob is freed at the end."""
     record = await pix.save_image(large_png(4 * CHUNK_BYTES))
@@ -321,6 +333,7 @@ async def test_a_large_image_is_sent_chunk_by_chunk(pix: Pixstore, store: Sqlite
     assert not store.in_use
 
 
+@from_store
 async def test_backpressure_holds_one_chunk(pix: Pixstore, monkeypatch: pytest.MonkeyPatch, store: SqliteStore) -> None:
     """While a client takes nothing, no further chunk is read: at most the one that waits to be sent."""
     record = await pix.save_image(large_png(20 * CHUNK_BYTES))
@@ -335,19 +348,21 @@ async def test_backpressure_holds_one_chunk(pix: Pixstore, monkeypatch: pytest.M
     monkeypatch.setattr(sqlite_rows, "read_chunk", counted)
     wire = Wire(stall_after=3)
     task = asyncio.create_task(PixstoreApp(pix)(scope_of(record), wire.receive, wire.send))
-    await asyncio.sleep(0.1)
+    await wire.has_stalled.wait()
+    await asyncio.sleep(0.05)
     assert (len(wire.sent), reads) == (4, 2)
     task.cancel()
     await asyncio.wait([task])
     assert not store.in_use
 
 
+@from_store
 async def test_a_client_that_is_gone_ends_its_stream(pix: Pixstore, store: SqliteStore) -> None:
     """A disconnect that shows in receive alone ends the stream and frees the blob."""
     record = await pix.save_image(large_png(20 * CHUNK_BYTES))
     wire = Wire(stall_after=3)
     task = asyncio.create_task(PixstoreApp(pix)(scope_of(record), wire.receive, wire.send))
-    await asyncio.sleep(0.05)
+    await wire.has_stalled.wait()
     assert store.in_use
     wire.gone.set()
     await asyncio.wait_for(task, 5)
@@ -355,6 +370,7 @@ async def test_a_client_that_is_gone_ends_its_stream(pix: Pixstore, store: Sqlit
     assert not store.in_use
 
 
+@pytest.mark.parametrize("cache_bytes", [0, 64 * 1024 * 1024])
 @pytest.mark.parametrize("options", [{"send_timeout_s": 0.05}, {"max_stream_s": 0.05}])
 @pytest.mark.parametrize("size", [300, 9 * CHUNK_BYTES])
 async def test_a_client_that_stalls_is_cut_off(
@@ -370,6 +386,7 @@ async def test_a_client_that_stalls_is_cut_off(
     assert not store.in_use
 
 
+@pytest.mark.parametrize("cache_bytes", [0, 64 * 1024 * 1024])
 async def test_a_send_that_fails_ends_the_stream(pix: Pixstore, store: SqliteStore) -> None:
     """A server that raises OSError for a lost client ends the stream without an error."""
     record = await pix.save_image(large_png(9 * CHUNK_BYTES))
@@ -385,6 +402,7 @@ async def test_a_send_that_fails_ends_the_stream(pix: Pixstore, store: SqliteSto
     assert not store.in_use
 
 
+@from_store
 async def test_a_lost_chunk_cuts_the_body_short(
     pix: Pixstore, store: SqliteStore, caplog: pytest.LogCaptureFixture
 ) -> None:

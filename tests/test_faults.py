@@ -505,7 +505,7 @@ async def use_damaged(path: Path, base: Base) -> None:
     try:
         await pix.open()
     except PixstoreError as error:
-        check_text(error, str(path), "the store was written with secret")
+        check_text(error, str(path), "the store was written with secret", "key checks are damaged")
         return
     try:
         for image_id, image in base.images.items():
@@ -647,8 +647,13 @@ async def test_a_locked_database_refuses_writes_and_serves(base: Base, folder: P
 
 
 @pytest.fixture
-async def damaged(base: Base, folder: Path) -> AsyncIterator[tuple[Pixstore, Base]]:
-    async with Pixstore(base.copy(folder), secret=SECRET) as pix:
+def cache_bytes() -> int:
+    return 64 * 1024 * 1024
+
+
+@pytest.fixture
+async def damaged(base: Base, folder: Path, cache_bytes: int) -> AsyncIterator[tuple[Pixstore, Base]]:
+    async with Pixstore(base.copy(folder), secret=SECRET, cache_bytes=cache_bytes) as pix:
         yield pix, base
 
 
@@ -805,6 +810,7 @@ async def rows_of(pix: Pixstore, statement: str, *values: object) -> list[tuple[
 
 @pytest.mark.parametrize("number", [0, 2, 5])
 @pytest.mark.parametrize("change", ["DELETE FROM", "UPDATE"])
+@pytest.mark.parametrize("cache_bytes", [0])
 async def test_a_missing_chunk_ends_the_payload(damaged: tuple[Pixstore, Base], number: int, change: str) -> None:
     """Where a chunk is missing or short, the payload ends with StoreError before it, and the lease is given back."""
     pix, base = damaged

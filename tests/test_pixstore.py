@@ -459,7 +459,7 @@ async def test_success_unwraps_no_key(pix: Pixstore, monkeypatch: pytest.MonkeyP
 async def test_a_payload_gives_its_stream_back(tmp_path: Path) -> None:
     """A payload frees its blob at its end, on aclose, on leaving its context, and on an error; else it warns."""
     store = SqliteStore(tmp_path / "pixstore.db")
-    async with Pixstore(store, secret=SECRET) as pix:
+    async with Pixstore(store, secret=SECRET, cache_bytes=0) as pix:
         record = await pix.save_image(large_png(3 * CHUNK_BYTES))
 
         async def opened() -> Payload:
@@ -483,7 +483,7 @@ async def test_a_payload_frees_its_blob_when_reading_fails(tmp_path: Path) -> No
     """A missing chunk ends the payload with an error and frees the blob."""
     path = tmp_path / "pixstore.db"
     store = SqliteStore(path)
-    async with Pixstore(store, secret=SECRET) as pix:
+    async with Pixstore(store, secret=SECRET, cache_bytes=0) as pix:
         record = await pix.save_image(large_png(3 * CHUNK_BYTES))
         with sqlite3.connect(path) as edited:
             edited.execute("DELETE FROM chunk WHERE id & 65535 = 2")

@@ -117,10 +117,11 @@ def test_a_trickling_reader_is_cut_off(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("connections", "seconds"), [(40, 3), pytest.param(200, 60, marks=[pytest.mark.soak, pytest.mark.timeout(180)])]
 )
-def test_hostile_crowds_leave_nothing_behind(tmp_path: Path, connections: int, seconds: int) -> None:
+@pytest.mark.parametrize("app", ["wrapped", "from_store"])
+def test_hostile_crowds_leave_nothing_behind(tmp_path: Path, app: str, connections: int, seconds: int) -> None:
     """Many connections, 15 % of them hostile, slow or cut off: no leaked descriptor, lease, task or thread, and a clean
     exit within five seconds."""
-    with serving("uvicorn", "wrapped", tmp_path) as server:
+    with serving("uvicorn", app, tmp_path) as server:
         records = [save(server), save(server, size=3_000_000)]
         visit(server, records, connections=20, seconds=1)  # SQLite's readers open the log when they first read
         before = counts_of(server)

@@ -165,7 +165,7 @@ class ImageStore(Protocol):
     async def stamp(self) -> Hashable:
         """Return a value that changes with every committed write of any process.
 
-        What was read after taking a stamp is current as long as the stamp is.
+        What was read after taking a stamp is current as long as the stamp is. It is taken for every request: cheap.
         """
         ...
 

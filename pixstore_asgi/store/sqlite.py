@@ -113,7 +113,7 @@ class SqliteStore:
         return await self._opened().read(rows.list_images, after, before, limit)
 
     async def stamp(self) -> Hashable:
-        return await self._opened().read_steadily(rows.data_version)
+        return self._opened().stamp()
 
     async def sweep(self, *, limit: int = 100) -> int:
         session = self._opened()

@@ -92,14 +92,15 @@ def translated(path: Path) -> Iterator[None]:
     except PixstoreError:
         raise
     except sqlite3.Error as error:
-        raise _translate(path, error) from error
+        raise translate(path, error) from error
     except FileNotFoundError as error:
         raise StoreError(f"the folder of the database {path} does not exist: create it first") from error
     except OSError as error:
         raise StoreError(f"the database {path} can't be used ({error.strerror}): {_LET_WRITE}") from error
 
 
-def _translate(path: Path, error: sqlite3.Error) -> StoreError:
+def translate(path: Path, error: sqlite3.Error) -> StoreError:
+    """Return SQLite's error in our words."""
     extended = getattr(error, "sqlite_errorcode", 0)
     # A log's index that can't grow is how a full disk shows first.
     code = sqlite3.SQLITE_FULL if extended == sqlite3.SQLITE_IOERR_SHMSIZE else extended & 0xFF

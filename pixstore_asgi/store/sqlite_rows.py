@@ -5,7 +5,7 @@ Each runs whole on its connection's thread, so that no cancellation can leave a 
 
 import json
 import sqlite3
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import astuple
 from typing import Any
 
@@ -60,9 +60,17 @@ def read_chunk(db: sqlite3.Connection, blob: int, number: int) -> bytes | None:
     return row[0] if row else None
 
 
-def data_version(db: sqlite3.Connection) -> int:
-    """Return a number that changes with every commit of another connection (PRAGMA data_version)."""
-    return int(db.execute("PRAGMA data_version").fetchone()[0])
+def stamp(db: sqlite3.Connection) -> Hashable:
+    """Return a value that changes with every commit of another connection (PRAGMA data_version).
+
+    A database that is just busy counts as changed.
+    """
+    try:
+        return int(db.execute("PRAGMA data_version").fetchone()[0])
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+            raise
+        return object()
 
 
 def key_checks(db: sqlite3.Connection) -> frozenset[bytes]:

@@ -2,7 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import Callable
+import sqlite3
+from collections.abc import Callable, Hashable
 from functools import partial
 from pathlib import Path
 from typing import Any, Concatenate
@@ -10,8 +11,9 @@ from typing import Any, Concatenate
 import anyio.to_thread
 
 from ..errors import StoreError
+from . import sqlite_rows as rows
 from .leases import Leases
-from .sqlite_connection import Connection, P, R, translated
+from .sqlite_connection import Connection, P, R, translate, translated
 from .sqlite_schema import connect_reader, connect_writer, prepare
 from .write_lock import WriteLock
 
@@ -26,6 +28,7 @@ class Session:
         self.leases = leases
         self._write_lock = write_lock
         self._connections: list[Connection] = []
+        self._stamps: sqlite3.Connection | None = None
         self._pid = os.getpid()
         self._closing: asyncio.Future[None] | None = None
 
@@ -48,6 +51,7 @@ class Session:
             session = cls(path, WriteLock(side_file, timeout_s=busy_timeout_s), Leases(side_file))
             try:
                 prepare(os.fspath(path), session._write_lock, busy_timeout_s=busy_timeout_s)
+                session._stamps = connect_reader(os.fspath(path), busy_timeout_s=0)
             except BaseException:
                 session._release()
                 raise
@@ -66,9 +70,14 @@ class Session:
         _, *readers = self._checked()
         return await min(readers, key=lambda reader: reader.queued).run(function, *args, **kwargs)
 
-    async def read_steadily(self, function: Callable[Concatenate[Any, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run a function always on the same reader, for what SQLite counts per connection."""
-        return await self._checked()[1].run(function, *args, **kwargs)
+    def stamp(self) -> Hashable:
+        """Return a value that changes with every commit; on the caller's thread, for it waits for nothing."""
+        self._checked()
+        assert self._stamps is not None
+        try:
+            return rows.stamp(self._stamps)
+        except sqlite3.Error as error:
+            raise translate(self.path, error) from error
 
     async def write(self, function: Callable[Concatenate[Any, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a function on the writer."""
@@ -94,8 +103,12 @@ class Session:
         return self._pid != os.getpid()
 
     def _release(self) -> None:
+        if self._stamps is not None and not self.is_inherited:
+            self._stamps.close()
         self.leases.close()
         self._write_lock.close()
+
+    __del__ = _release  # a bare mount never closes its store
 
     def _checked(self) -> list[Connection]:
         if not self._connections:
