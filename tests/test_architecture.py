@@ -20,6 +20,7 @@ LAYERS = [
     ["store.leases", "store.write_lock", "store.memory"],
     ["store.sqlite_schema"],
     ["store.sqlite_connection", "store.sqlite_rows"],
+    ["store.sqlite_commits"],
     ["store.sqlite_session"],
     ["store.sqlite_streams"],
     ["store.sqlite"],

@@ -10,15 +10,17 @@ import sys
 import tempfile
 import textwrap
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
 
 import pytest
 
-from pixstore_asgi.errors import ConfigError, StoreBusy, StoreError
-from pixstore_asgi.store import sqlite_rows
-from pixstore_asgi.store.base import CHUNK_BYTES
+from pixstore_asgi.errors import ConfigError, StoreBusy, StoreConflict, StoreError
+from pixstore_asgi.records import StoredImage
+from pixstore_asgi.store import sqlite_commits, sqlite_rows
+from pixstore_asgi.store.base import CHUNK_BYTES, Expect
 from pixstore_asgi.store.leases import Leases
 from pixstore_asgi.store.sqlite import SqliteStore
 from pixstore_asgi.store.sqlite_schema import APPLICATION_ID, MIGRATIONS, Writer, connect_writer
@@ -560,3 +562,73 @@ def test_a_store_outlives_its_event_loop(tmp_path: Path) -> None:
 
     asyncio.run(first())
     assert asyncio.run(second()) == b"body"
+
+
+async def test_commits_that_wait_together_are_one_transaction(tmp_path: Path) -> None:
+    """Versions that wait for the writer become current together; one that is refused leaves the others alone."""
+    store = SqliteStore(tmp_path / "pixstore.db")
+    await store.open()
+    try:
+        await save(store, "taken", b"old")
+        begun: list[str] = []
+        session = store._session
+        assert session is not None
+
+        def listen(db: sqlite3.Connection) -> None:
+            db.set_trace_callback(lambda statement: begun.append(statement) if "BEGIN" in statement else None)
+
+        await session.write(listen)
+        names = [f"image-{number}" for number in range(20)]
+        wanted = [save(store, name, name.encode(), expect=Expect.ABSENT) for name in [*names, "taken"]]
+        *saved, refused = await asyncio.gather(*wanted, return_exceptions=True)
+        assert len(begun) < len(names)
+        assert isinstance(refused, StoreConflict)
+        assert [await store.get(name) for name in names] == saved
+        assert [await read(store, name) for name in names] == [name.encode() for name in names]
+        assert await read(store, "taken") == b"old"
+    finally:
+        await store.close()
+
+
+async def test_a_group_that_fails_stores_none_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When a commit of several fails in the database, none is stored, each is told, and each can be tried again."""
+    store = SqliteStore(tmp_path / "pixstore.db")
+    await store.open()
+    put_image = sqlite_rows.put_image
+
+    def failing(db: sqlite3.Connection, image: StoredImage, blob: int, *, is_new: bool) -> None:
+        put_image(db, image, blob, is_new=is_new)
+        if image.id == "c":
+            error = sqlite3.OperationalError("injected")
+            error.sqlite_errorcode = sqlite3.SQLITE_FULL
+            raise error
+
+    try:
+        with monkeypatch.context() as patched:
+            patched.setattr(sqlite_commits, "put_image", failing)
+            session = store._session
+            assert session is not None
+            session.write_soon(lambda db: time.sleep(0.05))  # so that all four wait
+            outcomes = await asyncio.gather(*(save(store, name) for name in "abcd"), return_exceptions=True)
+        assert all(isinstance(outcome, StoreError) and "disk is full" in str(outcome) for outcome in outcomes)
+        assert await store.list() == []
+        assert [(await save(store, name)).id for name in "abcd"] == ["a", "b", "c", "d"]
+    finally:
+        await store.close()
+
+
+async def test_a_commit_cancelled_before_its_turn_does_not_happen(tmp_path: Path) -> None:
+    """A commit that is cancelled while it waits is left out of the group it waited in."""
+    store = SqliteStore(tmp_path / "pixstore.db")
+    await store.open()
+    try:
+        session = store._session
+        assert session is not None
+        session.write_soon(lambda db: time.sleep(0.05))
+        tasks = [asyncio.create_task(save(store, name)) for name in "abc"]
+        await asyncio.sleep(0.01)
+        tasks[0].cancel()
+        await asyncio.wait(tasks)
+        assert [image.id for image in await store.list()] == ["b", "c"]
+    finally:
+        await store.close()

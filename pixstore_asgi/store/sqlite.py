@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sqlite3
 from collections.abc import Collection, Hashable, Sequence
 from pathlib import Path
 from typing import Literal
@@ -10,6 +11,7 @@ from ..errors import ConfigError, StoreError
 from ..records import StoredImage
 from . import sqlite_rows as rows
 from .base import Clock, Expect, Expected, running_loop, wall_clock_ms
+from .sqlite_schema import Writer
 from .sqlite_session import Session
 from .sqlite_streams import SqliteStream, SqliteWriter, open_stream
 
@@ -91,8 +93,9 @@ class SqliteStore:
         return await open_stream(self._opened(), image_id)
 
     async def begin_write(self, image_id: str) -> SqliteWriter:
-        await self._sweep_some()
-        return SqliteWriter(self._opened(), image_id, self._clock_ms)
+        session = self._opened()
+        session.write_soon(self._sweep_some, session)
+        return SqliteWriter(session, image_id, self._clock_ms)
 
     async def update_meta(
         self, image_id: str, *, expect: Expected, wrapped_key: bytes | None = None, token: int | None = None
@@ -102,7 +105,7 @@ class SqliteStore:
     async def delete(self, image_id: str, *, expect: Expected = Expect.ANY) -> bool:
         session = self._opened()
         deleted = await session.write(rows.delete, image_id, expect, self._clock_ms())
-        await self._sweep_some()
+        session.write_soon(self._sweep_some, session)
         if deleted:
             await self._empty_log(session)
         return deleted
@@ -117,7 +120,7 @@ class SqliteStore:
 
     async def sweep(self, *, limit: int = 100) -> int:
         session = self._opened()
-        removed = await session.write(rows.sweep, session.leases, self._before_ms(), limit)
+        removed = await session.write(rows.sweep, session.leases, self._before_ms(session), limit)
         while await session.write(rows.give_space_back, 0):
             pass
         return removed
@@ -132,13 +135,11 @@ class SqliteStore:
         """How many bodies this process reads or writes right now."""
         return len(self._session.leases) if self._session else 0
 
-    async def _sweep_some(self) -> None:
+    def _sweep_some(self, db: Writer, session: Session) -> None:
         """Sweep a little on the occasion of a write, which must not fail for it."""
-        session = self._opened()
         try:
-            if await session.write(rows.sweep, session.leases, self._before_ms(), _SWEPT_PER_WRITE):
-                await session.write(rows.give_space_back, _KEPT_PAGES)
-        except StoreError as error:
+            rows.sweep_some(db, session.leases, self._before_ms(session), _SWEPT_PER_WRITE, _KEPT_PAGES)
+        except (StoreError, sqlite3.Error, OSError) as error:
             _log.info("%s was not swept: %s", self.path, error)
 
     async def _empty_log(self, session: Session) -> None:
@@ -151,10 +152,9 @@ class SqliteStore:
         if not is_empty:
             _log.info("a deleted image's wrapped key stays in the log of %s until its next checkpoint", self.path)
 
-    def _before_ms(self) -> int:
+    def _before_ms(self, session: Session) -> int:
         # Leases that all processes see tell exactly what is in use; without them only time does.
-        shared = self._opened().leases.are_shared
-        return _EVER_MS if shared else self._clock_ms() - self._sweep_grace_ms
+        return _EVER_MS if session.leases.are_shared else self._clock_ms() - self._sweep_grace_ms
 
     def _real_path(self) -> Path:
         # One database has one name, or its lock and key files would have several.

@@ -64,6 +64,14 @@ class Connection(aiosqlite.Connection):
         finally:
             self.queued -= 1
 
+    def post(self, function: Callable[Concatenate[Any, P], object], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Run `function` as `run` does, without waiting for its end; its errors are its own affair."""
+
+        def work() -> None:
+            function(self._conn, *args, **kwargs)
+
+        self._tx.put_nowait((None, work))
+
     def __del__(self) -> None:
         # aiosqlite's own would answer to an event loop that may have ended, and a bare mount never closes its store.
         if connection := self._connection:

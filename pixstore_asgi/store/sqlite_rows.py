@@ -11,7 +11,7 @@ from typing import Any
 
 from ..errors import StoreError
 from ..records import IV_BYTES, MAX_TOKEN, TAG_BYTES, ImageMeta, StoredImage
-from .base import Expect, Expected, check_expected, check_raised, next_token
+from .base import Expect, Expected, check_expected, check_raised
 from .leases import Leases
 from .sqlite_schema import BlobState, Writer, write_transaction
 
@@ -97,35 +97,50 @@ def stage(
 ) -> None:
     """Write chunks of a pending blob; where `blob` is None, make it and hand its id to `own` before others see it."""
     with write_transaction(db):
+        _check_room(first + len(chunks))
         if blob is None:
-            blob = _new_blob(db, now_ms)
+            blob = _new_blob(db, BlobState.PENDING, now_ms)
             own(blob)
-        _write_chunks(db, blob, first, chunks, now_ms)
+        else:
+            _move_pending(db, blob, BlobState.PENDING, now_ms)
+        _insert_chunks(db, blob, first, chunks)
 
 
-def commit(
-    db: Writer,
-    image_id: str,
-    meta: ImageMeta,
-    expect: Expected,
-    token: int | None,
-    blob: int | None,
-    first: int,
-    chunks: Sequence[bytes],
-    now_ms: int,
-) -> StoredImage:
-    """Write the last chunks and move the image's pointer to their blob; the old blob is marked dead."""
-    with write_transaction(db):
-        last, old_blob, old_version = _state(db, image_id)
-        check_expected(image_id, old_version, expect)
-        if blob is None:
-            blob = _new_blob(db, now_ms)
-        _write_chunks(db, blob, first, chunks, now_ms)
-        db.execute("UPDATE blob SET state = ? WHERE id = ?", (BlobState.LIVE, blob))
-        image = StoredImage(image_id, next_token(image_id, now_ms, last, token), meta)
-        _put(db, image, blob)
-        _bury(db, old_blob, now_ms)
-    return image
+def find_state(db: sqlite3.Connection, image_id: str) -> tuple[int | None, int | None, bytes | None]:
+    """Return an image's last token, current blob and version; None for each that there is not."""
+    row = db.execute("SELECT token, blob, version FROM image WHERE id = ?", (image_id,)).fetchone()
+    return row or (None, None, None)
+
+
+def add_blob(db: Writer, chunks: Sequence[bytes], now_ms: int) -> int:
+    """Write a whole body as a live blob and return its id."""
+    blob = _new_blob(db, BlobState.LIVE, now_ms)
+    _insert_chunks(db, blob, 0, chunks)
+    return blob
+
+
+def finish_blob(db: Writer, blob: int, first: int, chunks: Sequence[bytes], now_ms: int) -> None:
+    """Write the last chunks of a pending blob and make it live. Raises StoreError, with nothing written."""
+    _check_room(first + len(chunks))
+    _move_pending(db, blob, BlobState.LIVE, now_ms)
+    _insert_chunks(db, blob, first, chunks)
+
+
+def put_image(db: sqlite3.Connection, image: StoredImage, blob: int, *, is_new: bool) -> None:
+    """Point an image to a blob."""
+    names = ("id", "token", "blob", *_META.split(", "))
+    insert = f"INSERT INTO image ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
+    values = (image.id, image.token, blob, *astuple(image.meta))
+    if is_new:
+        db.execute(insert, values)
+    else:
+        changes = ", ".join(f"{name} = excluded.{name}" for name in names[1:])
+        _overwrite(db, f"{insert} ON CONFLICT (id) DO UPDATE SET {changes}", values)
+
+
+def bury(db: sqlite3.Connection, blob: int | None, now_ms: int) -> None:
+    """Mark a blob dead: no image points to it any more."""
+    db.execute("UPDATE blob SET state = ?, changed_ms = ? WHERE id = ?", (BlobState.DEAD, now_ms, blob))
 
 
 def update_meta(
@@ -133,7 +148,7 @@ def update_meta(
 ) -> StoredImage:
     """Replace the wrapped key, raise the token, or both."""
     with write_transaction(db):
-        last, _, version = _state(db, image_id)
+        last, _, version = find_state(db, image_id)
         check_expected(image_id, version, Expect.PRESENT)
         check_expected(image_id, version, expect)
         if token is not None:
@@ -151,13 +166,13 @@ def update_meta(
 def delete(db: Writer, image_id: str, expect: Expected, now_ms: int) -> bool:
     """Turn an image into a tombstone of its id and token, and mark its blob dead."""
     with write_transaction(db):
-        _, blob, version = _state(db, image_id)
+        _, blob, version = find_state(db, image_id)
         check_expected(image_id, version, expect)
         if blob is None:
             return False
         columns = ", ".join(f"{name} = NULL" for name in ("blob", *_META.split(", ")))
         _overwrite(db, f"UPDATE image SET {columns} WHERE id = ?", (image_id,))
-        _bury(db, blob, now_ms)
+        bury(db, blob, now_ms)
     return True
 
 
@@ -195,6 +210,12 @@ def sweep(db: Writer, leases: Leases, before_ms: int, limit: int) -> int:
     return removed
 
 
+def sweep_some(db: Writer, leases: Leases, before_ms: int, limit: int, keep_pages: int) -> None:
+    """Sweep a little, and give some space beyond `keep_pages` back where that freed any."""
+    if sweep(db, leases, before_ms, limit):
+        give_space_back(db, keep_pages)
+
+
 def give_space_back(db: Writer, keep_pages: int) -> bool:
     """Return some free pages beyond `keep_pages` to the file system; tell whether there are more."""
     (free,) = db.execute("PRAGMA freelist_count").fetchone()
@@ -228,38 +249,29 @@ def _remove(db: Writer, blob: int, before_ms: int) -> bool:
     return True
 
 
-def _state(db: sqlite3.Connection, image_id: str) -> tuple[int | None, int | None, bytes | None]:
-    row = db.execute("SELECT token, blob, version FROM image WHERE id = ?", (image_id,)).fetchone()
-    return row or (None, None, None)
-
-
-def _new_blob(db: Writer, now_ms: int) -> int:
-    row = db.execute("INSERT INTO blob (state, changed_ms) VALUES (?, ?)", (BlobState.PENDING, now_ms)).lastrowid
+def _new_blob(db: Writer, state: BlobState, now_ms: int) -> int:
+    row = db.execute("INSERT INTO blob (state, changed_ms) VALUES (?, ?)", (state, now_ms)).lastrowid
     assert row is not None
     return row
 
 
-def _write_chunks(db: Writer, blob: int, first: int, chunks: Sequence[bytes], now_ms: int) -> None:
+def _move_pending(db: Writer, blob: int, state: BlobState, now_ms: int) -> None:
     is_pending = db.execute(
-        "UPDATE blob SET changed_ms = ? WHERE id = ? AND state = ?", (now_ms, blob, BlobState.PENDING)
+        "UPDATE blob SET state = ?, changed_ms = ? WHERE id = ? AND state = ?",
+        (state, now_ms, blob, BlobState.PENDING),
     ).rowcount
     if not is_pending:
         raise StoreError("the upload stood still for too long and was swept away: save the image again")
-    if first + len(chunks) > 1 << _CHUNK_BITS:
+
+
+def _check_room(chunks: int) -> None:
+    if chunks > 1 << _CHUNK_BITS:
         raise StoreError("an image has at most 65536 chunks of 256 KiB")
+
+
+def _insert_chunks(db: Writer, blob: int, first: int, chunks: Sequence[bytes]) -> None:
     start = (blob << _CHUNK_BITS) + first
     db.executemany("INSERT INTO chunk VALUES (?, ?)", [(start + n, data) for n, data in enumerate(chunks)])
-
-
-def _put(db: sqlite3.Connection, image: StoredImage, blob: int) -> None:
-    names = ("id", "token", "blob", *_META.split(", "))
-    changes = ", ".join(f"{name} = excluded.{name}" for name in names[1:])
-    _overwrite(
-        db,
-        f"INSERT INTO image ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
-        f" ON CONFLICT (id) DO UPDATE SET {changes}",
-        (image.id, image.token, blob, *astuple(image.meta)),
-    )
 
 
 def _overwrite(db: sqlite3.Connection, statement: str, values: Sequence[object]) -> None:
@@ -269,10 +281,6 @@ def _overwrite(db: sqlite3.Connection, statement: str, values: Sequence[object])
         db.execute(statement, values)
     finally:
         db.execute("PRAGMA secure_delete = OFF")
-
-
-def _bury(db: sqlite3.Connection, blob: int | None, now_ms: int) -> None:
-    db.execute("UPDATE blob SET state = ?, changed_ms = ? WHERE id = ?", (BlobState.DEAD, now_ms, blob))
 
 
 def _image(row: Sequence[Any]) -> StoredImage:

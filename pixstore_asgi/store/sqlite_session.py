@@ -11,8 +11,10 @@ from typing import Any, Concatenate
 import anyio.to_thread
 
 from ..errors import StoreError
+from ..records import StoredImage
 from . import sqlite_rows as rows
 from .leases import Leases
+from .sqlite_commits import Commit, Commits
 from .sqlite_connection import Connection, P, R, translate, translated
 from .sqlite_schema import connect_reader, connect_writer, prepare
 from .write_lock import WriteLock
@@ -29,6 +31,7 @@ class Session:
         self._write_lock = write_lock
         self._connections: list[Connection] = []
         self._stamps: sqlite3.Connection | None = None
+        self._commits = Commits()
         self._pid = os.getpid()
         self._closing: asyncio.Future[None] | None = None
 
@@ -82,6 +85,19 @@ class Session:
     async def write(self, function: Callable[Concatenate[Any, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a function on the writer."""
         return await self._checked()[0].run(function, *args, **kwargs)
+
+    async def commit(self, commit: Commit) -> StoredImage:
+        """Run a commit on the writer, together with others that wait there."""
+        self._commits.put(commit)
+        try:
+            return await self.write(self._commits.run, commit)
+        except asyncio.CancelledError:
+            commit.is_withdrawn = True
+            raise
+
+    def write_soon(self, function: Callable[Concatenate[Any, P], object], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Run a function on the writer after what waits there; nobody hears of its end."""
+        self._checked()[0].post(function, *args, **kwargs)
 
     async def close(self) -> None:
         """Close the connections, the writer last, and give locks and leases back; harmless when repeated."""

@@ -1,8 +1,9 @@
 """Reading and writing one blob of the SQLite store, chunk by chunk, under a lease."""
 
 import logging
-from collections.abc import Callable
-from typing import Any, Concatenate, Self
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Self
 
 import anyio
 
@@ -10,7 +11,8 @@ from ..errors import StoreError
 from ..records import ImageMeta, StoredImage
 from . import sqlite_rows as rows
 from .base import CHUNK_BYTES, Clock, Expect, Expected, ImageWriter, check_size
-from .sqlite_connection import P, R, translated
+from .sqlite_commits import Commit
+from .sqlite_connection import translated
 from .sqlite_schema import Writer
 from .sqlite_session import Session
 
@@ -118,7 +120,9 @@ class SqliteWriter(ImageWriter):
         check_size(self._image_id, self._size, meta)
         chunks = self._take(len(self._buffer))
         position = (self._blob, self._staged_chunks)
-        image = await self._write(rows.commit, self._image_id, meta, expect, token, *position, chunks, self._clock_ms())
+        commit = Commit(self._image_id, meta, expect, token, *position, chunks, self._clock_ms())
+        async with self._aborting():
+            image = await self._session.commit(commit)
         self._has_ended = True
         self._free()
         return image
@@ -134,7 +138,8 @@ class SqliteWriter(ImageWriter):
 
     async def _stage(self) -> None:
         chunks = self._take(len(self._buffer) // CHUNK_BYTES * CHUNK_BYTES)
-        await self._write(self._stage_in_turn, chunks)
+        async with self._aborting():
+            await self._session.write(self._stage_in_turn, chunks)
         self._staged_chunks += len(chunks)
 
     def _stage_in_turn(self, db: Writer, chunks: list[bytes]) -> None:
@@ -146,9 +151,10 @@ class SqliteWriter(ImageWriter):
                 self._free()  # what was rolled back gives its id to the next upload
             raise
 
-    async def _write(self, function: Callable[Concatenate[Any, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+    @asynccontextmanager
+    async def _aborting(self) -> AsyncIterator[None]:
         try:
-            return await self._session.write(function, *args, **kwargs)
+            yield
         except BaseException:
             # The chunks that were under way are gone from the buffer: going on would leave a hole.
             await self.abort()
