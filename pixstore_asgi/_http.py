@@ -29,6 +29,7 @@ _PAYLOAD_HEADERS: RawHeaders = [
     (b"content-encoding", b"identity"),
     (b"cross-origin-resource-policy", b"same-origin"),
 ]
+_STATE_HEADERS = {state: (b"x-pixstore-state", state.label.encode()) for state in WireState}
 CLIENT_HEADERS: RawHeaders = [
     (b"access-control-allow-origin", b"*"),  # modules are always fetched with CORS, and the client is no secret
     (b"cache-control", b"no-cache"),
@@ -75,8 +76,8 @@ def read_request(scope: Scope, path: str) -> ImageRequest:
 def payload_head(state: WireState, size: int, *, has_id: bool = True) -> tuple[int, RawHeaders]:
     """Return status and headers of a wire payload of `size` bytes: 200, or 400 for a request without an id."""
     status = 200 if has_id else _STATUS_WITHOUT_ID
-    length, name = str(size).encode(), state.label.encode()
-    return status, [*_PAYLOAD_HEADERS, (b"content-length", length), (b"x-pixstore-state", name)]
+    length = (b"content-length", str(size).encode())
+    return status, [*_PAYLOAD_HEADERS, length, _STATE_HEADERS[state]]
 
 
 class CrossOrigin:
