@@ -4,6 +4,7 @@ import warnings
 from types import TracebackType
 from typing import Self
 
+from ._http import payload_headers, payload_status
 from .cipher import unwrap_key
 from .errors import WireState
 from .keyring import KeyRing
@@ -17,6 +18,9 @@ class Payload:
 
     It may hold a stream of the store: it closes when iterated to its end, on `aclose()`, on leaving `async with`, and
     on any error or cancellation while it is iterated; it warns (ResourceWarning) when none of that happened.
+
+    A framework that streams async iterators sends it as it is: `Response(payload, payload.status, payload.headers)` in
+    Quart. Starlette, FastAPI and Litestar have PayloadResponse, which also cuts off a client that takes nothing.
     """
 
     __slots__ = ("_head", "_stream", "size", "state")
@@ -28,6 +32,16 @@ class Payload:
         self.size = size
         self._head = encode_state(state) if head is None else head
         self._stream = stream
+
+    @property
+    def status(self) -> int:
+        """The HTTP status: 200, or 400 where the request had no image id."""
+        return payload_status(self.state)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The HTTP headers, by lower-case name; content-length is `size`."""
+        return {name.decode(): value.decode() for name, value in payload_headers(self.state, self.size)}
 
     def __aiter__(self) -> Self:
         return self
