@@ -158,8 +158,6 @@ class PayloadResponse(Response):
     send_timeout_s, max_stream_s: as PixstoreApp's, in seconds.
     """
 
-    media_type = "application/octet-stream"  # read by FastAPI for OpenAPI, where this is a route's response_class
-
     def __init__(
         self,
         payload: Payload,
