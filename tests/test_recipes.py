@@ -11,6 +11,7 @@ import httpx
 import jwt
 import pytest
 from websockets.exceptions import ConnectionClosed
+from websockets.protocol import State
 from websockets.sync.client import ClientConnection, connect
 
 from pixstore_asgi import ImageRecord, WireState, decode_payload
@@ -269,12 +270,26 @@ def test_websocket_frees_what_a_client_left(project: Path) -> None:
     """A connection that is lost midway leaves nothing in use and no error in the log."""
     with recipe(project, "socket_app") as server:
         record = save(project, large_png(LARGE * 4))
-        with connect(server.url.replace("http", "ws") + "/pictures", max_queue=1) as client:
+        with connect(server.url.replace("http", "ws") + "/pictures", max_queue=1, close_timeout=0.1) as client:
             client.send(json.dumps(asked(record)))
             client.recv()
             assert in_use(server) == 1
             client.socket.shutdown(socket.SHUT_RDWR)
         until_unused(server)
+        assert "Traceback" not in server.log
+
+
+def test_websocket_gives_up_a_client_that_takes_nothing(project: Path) -> None:
+    """A client that reads nothing holds its image for the recipe's limit and no longer, and no error is logged."""
+    app = project / "socket_app.py"
+    app.write_text(app.read_text().replace("asyncio.timeout(300)", "asyncio.timeout(0.5)"))
+    with recipe(project, "socket_app") as server:
+        record = save(project, large_png(LARGE * 4))
+        with connect(server.url.replace("http", "ws") + "/pictures", max_queue=1, close_timeout=0.1) as client:
+            client.send(json.dumps(asked(record)))
+            client.recv()
+            until_unused(server)
+            assert client.state is State.OPEN
         assert "Traceback" not in server.log
 
 
@@ -323,6 +338,7 @@ def test_django(django_project: Path) -> None:
     """In a new project: upload under its CSRF check, fresh record, the images' route, an own endpoint, and lifespan."""
     csrf = {"x-csrftoken": "a" * 32, "cookie": f"csrftoken={'a' * 32}"}
     with recipe(django_project, "mysite.asgi", PIXSTORE_TEST_NO_DISK="1") as server:
+        assert (django_project / "pixstore.db").exists()
         for image in (picture("jpeg"), large_png(11_000_000)):
             saved = httpx.post(f"{server.url}/api/pictures", content=image, headers=csrf)
             fresh = httpx.get(f"{server.url}/api/pictures/{saved.json()['id']}")
@@ -341,7 +357,7 @@ def test_django(django_project: Path) -> None:
         assert httpx.get(f"{server.url}/api/pictures/nobody").status_code == 404
         assert in_use(server) == 0
         assert server.stop() in (0, -15)
-        assert "startup complete" in server.log
+        assert "'lifespan' protocol appears unsupported" not in server.log
         assert "Traceback" not in server.log
 
 
