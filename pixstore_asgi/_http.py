@@ -14,7 +14,6 @@ RESERVED_PREFIX = "/-/"
 CLIENT_PREFIX = "/-/client"
 ALLOWED_METHODS = ("GET", "HEAD", "OPTIONS")
 
-_STATUS_WITHOUT_ID = 400
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:.]+\](:[0-9]{1,5})?", re.ASCII)
 _PREFLIGHT_HEADERS: RawHeaders = [
     (b"access-control-allow-methods", b"GET, HEAD, OPTIONS"),
@@ -67,17 +66,25 @@ def read_request(scope: Scope, path: str) -> ImageRequest:
     """Read image id, token and proof from the path below the mount and the headers."""
     tokens, proofs = _header_values(scope, b"x-pixstore-token"), _header_values(scope, b"x-pixstore-proof")
     return ImageRequest(
-        image_id=path.removeprefix("/"),
+        image_id=_without_last_slash(path).removeprefix("/"),
         token=_single(tokens, repeated=""),
         proof=_single(proofs, repeated="repeated"),
     )
 
 
-def payload_head(state: WireState, size: int, *, has_id: bool = True) -> tuple[int, RawHeaders]:
-    """Return status and headers of a wire payload of `size` bytes: 200, or 400 for a request without an id."""
-    status = 200 if has_id else _STATUS_WITHOUT_ID
-    length = (b"content-length", str(size).encode())
-    return status, [*_PAYLOAD_HEADERS, length, _STATE_HEADERS[state]]
+def client_file(path: str) -> str:
+    """Return the path of one of the browser client's files below their folder, from the path below the mount."""
+    return _without_last_slash(path).removeprefix(CLIENT_PREFIX)
+
+
+def payload_status(state: WireState) -> int:
+    """Return the HTTP status of a wire payload: 200, or 400 for a request without an id."""
+    return 400 if state is WireState.MISSING_ID else 200
+
+
+def payload_headers(state: WireState, size: int) -> RawHeaders:
+    """Return the headers of a wire payload of `size` bytes."""
+    return [*_PAYLOAD_HEADERS, (b"content-length", str(size).encode()), _STATE_HEADERS[state]]
 
 
 class CrossOrigin:
@@ -124,6 +131,11 @@ def _checked_origins(allow_origins: Sequence[str]) -> frozenset[bytes]:
                 f'{origin!r} in allow_origins is no origin; one is scheme and host: "https://app.example"'
             )
     return frozenset(origin.encode("ascii") for origin in origins)
+
+
+def _without_last_slash(path: str) -> str:
+    # Litestar's mounts get every path with a slash at its end.
+    return path.removesuffix("/")
 
 
 def _header_values(scope: Scope, name: bytes) -> list[bytes]:

@@ -96,7 +96,7 @@ class PixstoreApp:
         elif scope["method"] == "OPTIONS":
             await _send_empty(204, self._cross_origin.preflight_headers(scope), send)
         elif path.startswith(_http.CLIENT_PREFIX + "/"):
-            await self._serve_client(path.removeprefix(_http.CLIENT_PREFIX), scope, receive, send)
+            await self._serve_client(_http.client_file(path), scope, receive, send)
         elif path.startswith(_http.RESERVED_PREFIX):
             await self._refuse(404, scope, send)
         else:
@@ -107,9 +107,8 @@ class PixstoreApp:
         if payload is None:
             await self._refuse(403, scope, send)
             return
-        status, headers = _http.payload_head(payload.state, payload.size, has_id=bool(request.image_id))
-        headers += self._cross_origin.headers(scope)
-        await self._delivery(payload, status, headers, scope, receive, send)
+        headers = [*_http.payload_headers(payload.state, payload.size), *self._cross_origin.headers(scope)]
+        await self._delivery(payload, payload.status, headers, scope, receive, send)
 
     async def _answer(self, request: _http.ImageRequest, scope: Scope) -> Payload | None:
         """Decide on a request; None is for one that `authorize` refused."""
@@ -154,7 +153,7 @@ class PixstoreApp:
 
 
 class PayloadResponse(Response):
-    """A payload as a response of the application's own endpoint, in Starlette, FastAPI and what builds on them.
+    """A payload as a response of the application's own endpoint, in Starlette, FastAPI and Litestar.
 
     It closes the payload however the request ends. Cross-origin headers are the application's affair here.
     send_timeout_s, max_stream_s: as PixstoreApp's, in seconds.
@@ -168,7 +167,7 @@ class PayloadResponse(Response):
         send_timeout_s: float = SEND_TIMEOUT_S,
         max_stream_s: float = MAX_STREAM_S,
     ) -> None:
-        self.status_code, self.raw_headers = _http.payload_head(payload.state, payload.size)
+        self.status_code, self.raw_headers = payload.status, _http.payload_headers(payload.state, payload.size)
         self.background = background
         self._payload = payload
         self._delivery = _Delivery(send_timeout_s, max_stream_s)

@@ -4,6 +4,7 @@ import warnings
 from types import TracebackType
 from typing import Self
 
+from ._http import payload_headers, payload_status
 from .cache import CachedImage, ImageCache
 from .cipher import unwrap_key
 from .errors import WireState
@@ -23,6 +24,9 @@ class Payload:
     Otherwise it holds a stream of the store: it closes when iterated to its end, on `aclose()`, on leaving
     `async with`, and on any error or cancellation while it is iterated; it warns (ResourceWarning) when none of that
     happened.
+
+    A framework that streams async iterators sends it as it is: `Response(payload, payload.status, payload.headers)` in
+    Quart. Starlette, FastAPI and Litestar have PayloadResponse, which also cuts off a client that takes nothing.
     """
 
     __slots__ = ("_head", "_stream", "in_memory", "size", "state")
@@ -41,6 +45,16 @@ class Payload:
         self.in_memory = in_memory
         self._head = encode_state(state) if head is None else head
         self._stream = stream
+
+    @property
+    def status(self) -> int:
+        """The HTTP status: 200, or 400 where the request had no image id."""
+        return payload_status(self.state)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The HTTP headers, by lower-case name; content-length is `size`."""
+        return {name.decode(): value.decode() for name, value in payload_headers(self.state, self.size)}
 
     def __aiter__(self) -> Self:
         return self

@@ -39,6 +39,7 @@ from .records import (
     StoredImage,
     is_directory,
     is_image_id,
+    media_type_of,
     parse_token,
 )
 from .store.base import CHUNK_BYTES, Expect, Expected, running_loop, wall_clock_ms
@@ -101,6 +102,11 @@ class Pixstore:
     def checks_proofs(self) -> bool:
         """Whether `open_payload` checks proofs: not with proof_window_ms=-1."""
         return self._issuer.checks_proofs
+
+    @property
+    def media_types(self) -> tuple[str, ...]:
+        """The media types of the images accepted, such as "image/png", sorted."""
+        return tuple(sorted({media_type_of(name) for name in self._formats}))
 
     # Life
 

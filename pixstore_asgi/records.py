@@ -68,6 +68,11 @@ class StoredImage:
     meta: ImageMeta
 
 
+def media_type_of(format_name: str) -> str:
+    """Return the media type of a format's name: "image/jpeg" for jpg and jpeg."""
+    return f"image/{'jpeg' if format_name == 'jpg' else format_name}"
+
+
 @dataclass(frozen=True, slots=True)
 class Image:
     """A decrypted image: its bytes and its format's name, such as "png"."""
@@ -78,7 +83,7 @@ class Image:
     @property
     def media_type(self) -> str:
         """The media type, such as "image/png"."""
-        return f"image/{'jpeg' if self.format == 'jpg' else self.format}"
+        return media_type_of(self.format)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx
 
+CHECKOUT = Path(__file__).parent.parent
 SERVERS = ("uvicorn", "hypercorn", "granian")
 _GRACE = ("--timeout-graceful-shutdown", "3")  # uvicorn else waits for clients that never leave
 
@@ -54,20 +55,27 @@ def command(server: str, app: str, port: int) -> list[str]:
 @contextlib.contextmanager
 def serving(server: str, app: str, folder: Path) -> Iterator[Server]:
     """Run an application of tests.server_app until the block ends."""
+    database = str(folder / "pixstore.db")
+    with running(server, f"tests.server_app:{app}", folder, cwd=CHECKOUT, PIXSTORE_TEST_DB=database) as served:
+        yield served
+
+
+@contextlib.contextmanager
+def running(server: str, app: str, folder: Path, *, cwd: Path, **environment: str) -> Iterator[Server]:
+    """Run any application, `module:name`, until the block ends; its log goes to `folder`."""
     port, log_file = free_port(), folder / f"{server}.log"
-    environment = {**os.environ, "PIXSTORE_TEST_DB": str(folder / "pixstore.db"), "PYTHONUNBUFFERED": "1"}
     with log_file.open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, *command(server, f"tests.server_app:{app}", port)],
+            [sys.executable, *command(server, app, port)],
             stdout=log,
             stderr=subprocess.STDOUT,
-            env=environment,
-            cwd=Path(__file__).parent.parent,
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
+            cwd=cwd,
         )
-    running = Server(f"http://127.0.0.1:{port}", process, log_file)
+    served = Server(f"http://127.0.0.1:{port}", process, log_file)
     try:
-        _wait_until_ready(running)
-        yield running
+        _wait_until_ready(served)
+        yield served
     finally:
         if process.poll() is None:
             process.kill()

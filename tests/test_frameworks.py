@@ -56,6 +56,18 @@ async def test_starlette_mount_in_a_mount_with_a_space(pix: Pixstore) -> None:
             assert (await http.get("/my%20files/deep/images/")).content == b"\x03"
 
 
+@pytest.mark.parametrize("end", ["", "/"])
+async def test_a_slash_at_the_end_changes_nothing(pix: Pixstore, end: str) -> None:
+    """Below a mount that ends every path with a slash, as Litestar's does, images and client files are the same."""
+    async with pix:
+        record = await pix.save_image(picture(), directory="players")
+        assert await get(PixstoreApp(pix), f"/{encoded(record)}{end}", record) == picture()
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(PixstoreApp(pix)), base_url="http://x") as http:
+            assert (await http.get(f"/-/client/index.js{end}")).status_code == 200
+            assert (await http.get(f"/{encoded(record)}/{end}more", headers=headers(record))).content == b"\x05"
+            assert (await http.get(f"/-{end}", headers=headers(record))).status_code == (404 if end else 200)
+
+
 async def test_two_mounts_of_two_pixstores(tmp_path: Path) -> None:
     """Two Pixstores in one application do not answer for one another, whatever proof they get."""
     first, second = Pixstore(tmp_path / "a.db", secret=SECRET), Pixstore(tmp_path / "b.db", secret="b" * 43)

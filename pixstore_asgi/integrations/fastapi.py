@@ -1,0 +1,92 @@
+"""For FastAPI: uploads that stream, proof headers for an endpoint of your own, no-store; all of it in OpenAPI."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ..pixstore import Pixstore
+from .starlette import add_error_handlers
+
+try:
+    from fastapi import Depends, Header, HTTPException
+except ImportError as error:
+    raise ImportError("pixstore_asgi.integrations.fastapi needs FastAPI: pip install fastapi") from error
+
+__all__ = ["ImageUpload", "ProofHeaders", "SentProof", "add_error_handlers", "no_store", "payload_docs", "upload_docs"]
+
+_ERRORS = {
+    "400": "no image of an accepted format, or a damaged one",
+    "413": "the image is too large",
+    "415": "a multipart form instead of the image",
+}
+
+
+async def _image_upload(request: Request) -> AsyncIterator[bytes]:
+    # A form would have to be parsed first, which Starlette does to a temporary file, in clear.
+    if request.headers.get("content-type", "").lower().startswith("multipart/"):
+        raise HTTPException(
+            415,
+            "send the image itself as the request's body, not a multipart form, which would be written to disk in "
+            'clear: fetch(url, {method: "POST", body: input.files[0]})',
+        )
+    return request.stream()
+
+
+ImageUpload = Annotated[AsyncIterator[bytes], Depends(_image_upload)]
+"""A parameter that is the request's body, for `save_image` and `update_image`; a multipart form gets 415."""
+
+
+@dataclass(frozen=True, slots=True)
+class SentProof:
+    """The token and the proof that a request brought, or None: what `open_payload` takes beside the image's id."""
+
+    token: Annotated[str | None, Header(alias="x-pixstore-token", description="The `token` of the image record.")] = (
+        None
+    )
+    proof: Annotated[
+        str | None, Header(alias="x-pixstore-proof", description="The `statelessProof` of the image record.")
+    ] = field(default=None, repr=False)
+
+
+ProofHeaders = Annotated[SentProof, Depends()]
+"""A parameter of an image endpoint: a SentProof, its two headers in OpenAPI."""
+
+
+def _forbid_storing(response: Response) -> None:
+    response.headers["cache-control"] = "no-store"
+
+
+no_store = Depends(_forbid_storing)
+"""For `dependencies=[no_store]` of every route or router whose responses carry a record: they hold a key.
+
+A route that returns a Response of its own sets the header there.
+"""
+
+
+payload_docs: dict[str, Any] = {
+    "response_class": Response,
+    "responses": {
+        200: {
+            "description": "A wire payload; the header x-pixstore-state names its state.",
+            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+        }
+    },
+}
+"""For `@app.get(path, **payload_docs)` of a route that returns a PayloadResponse: OpenAPI else takes it for JSON."""
+
+
+def upload_docs(pixstore: Pixstore) -> dict[str, Any]:
+    """Return the `openapi_extra=` of a route with an ImageUpload: the accepted types as its body, and its errors."""
+    image = {"schema": {"type": "string", "format": "binary"}}
+    problem = {
+        "application/json": {
+            "schema": {"type": "object", "properties": {"detail": {"type": "string"}}, "required": ["detail"]}
+        }
+    }
+    return {
+        "requestBody": {"required": True, "content": dict.fromkeys(pixstore.media_types, image)},
+        "responses": {status: {"description": text, "content": problem} for status, text in _ERRORS.items()},
+    }

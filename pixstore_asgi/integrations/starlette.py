@@ -1,0 +1,40 @@
+"""For Starlette and FastAPI: answers to the errors that a client can cause."""
+
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+
+from ..errors import ImageNotFound, ImageTooLarge, InvalidImage, StoreBusy, StoreConflict
+
+_STATUS: dict[type[Exception], int] = {
+    InvalidImage: 400,
+    ImageTooLarge: 413,
+    ImageNotFound: 404,
+    StoreConflict: 409,
+    StoreBusy: 503,
+    # Nobody is left to read it; unanswered, every upload that its client gives up would be an error in the log.
+    ClientDisconnect: 400,
+}
+_RETRY_AFTER_S = 1
+
+
+def add_error_handlers(app: Starlette) -> None:
+    """Let an application, or its FastAPI child, answer these errors with their status and `{"detail": text}`.
+
+    InvalidImage 400, ImageTooLarge 413, ImageNotFound 404, StoreBusy 503 with Retry-After, StoreConflict 409, or 412
+    where the request has an If-Match header. Every other error stays a 500: the server's own trouble, or a wrong call.
+    """
+    for kind in _STATUS:
+        app.add_exception_handler(kind, _answer)
+
+
+async def _answer(request: Request, error: Exception) -> Response:
+    status = next(_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS)
+    if status == 409 and "if-match" in request.headers:
+        status = 412
+    headers = {"cache-control": "no-store"}
+    if isinstance(error, StoreBusy):
+        # Its text names the database's path.
+        headers["retry-after"] = str(_RETRY_AFTER_S)
+        return JSONResponse({"detail": "the store is busy: try again"}, status, headers)
+    return JSONResponse({"detail": str(error)}, status, headers)

@@ -1,0 +1,116 @@
+"""The fetchers of pixstore_asgi/integrations/README.md, in a page that shows pictures with them."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import jwt
+import pytest
+from playwright.sync_api import BrowserContext, Page, WebSocketRoute
+
+from pixstore_asgi import ImageRecord
+from tests.recipes import OTHER_BLOCKS, recipe, save, write_files
+from tests.servers import Server
+from tests.support import large_png, picture
+
+pytestmark = pytest.mark.browser
+
+JWT_KEY = "a-key-for-the-tests-of-the-jwt-recipe-0123456789"
+JWT_FETCHER = ("createJwtFetcher", "jwt-fetcher.js", OTHER_BLOCKS[0])
+SOCKET_FETCHER = ("createSocketFetcher", "socket-fetcher.js", OTHER_BLOCKS[1])
+PAGE = """<!doctype html>
+<title>Pictures</title>
+<script type="module">
+  import {{ getImage, initPixstoreFrontend }} from "/pixstore-image/-/client/index.js";
+  import {{ {function} }} from "/page/{file}";
+
+  const jwt = new URLSearchParams(location.search).get("jwt");
+  {block}
+  async function show(record) {{
+    const picture = document.body.appendChild(new Image());
+    try {{
+      picture.src = URL.createObjectURL(await getImage(record));
+      await picture.decode();
+      return `shown ${{picture.naturalWidth}}`;
+    }} catch ({{ name, stateName, status }}) {{
+      return `${{name}} ${{stateName ?? status ?? ""}}`.trim();
+    }}
+  }}
+  globalThis.showAll = (records) => Promise.all(records.map(show));
+</script>
+"""
+
+
+@contextlib.contextmanager
+def open_page(
+    browser: BrowserContext, server: Server, fetcher: tuple[str, str, str], query: str = "", *, loses: int = 0
+) -> Iterator[Page]:
+    """Open a page that shows pictures through one of the fetchers; its first `loses` WebSockets break when used."""
+    function, file, block = fetcher
+    html = PAGE.format(function=function, file=file, block=block)
+    server.log_file.with_name("index.html").write_text(html)
+    page = browser.new_page()
+    if loses:
+        lose_sockets(page, loses)
+    page.goto(f"{server.url}/page/index.html{query}")
+    page.wait_for_function("typeof showAll === 'function'")
+    yield page
+    page.close()
+
+
+def lose_sockets(page: Page, count: int) -> None:
+    opened: list[WebSocketRoute] = []
+
+    def answer(connection: WebSocketRoute) -> None:
+        opened.append(connection)
+        if len(opened) <= count:
+            connection.on_message(lambda _: connection.close(code=1011))
+        else:
+            connection.connect_to_server()
+
+    page.route_web_socket("**/pictures", answer)
+
+
+def show(page: Page, *records: ImageRecord) -> list[str]:
+    """Ask for pictures at once, and tell of each how wide it is shown or what its error is."""
+    shown: list[str] = page.evaluate("records => showAll(records)", records)
+    return shown
+
+
+def test_the_jwt_fetcher_shows_what_its_role_may_see(browser: BrowserContext, tmp_path: Path) -> None:
+    """With the role's JWT the picture is shown; with another role's the page gets a FetchError with status 403."""
+    tokens = {
+        role: jwt.encode({"role": role, "exp": int(time.time()) + 60}, JWT_KEY, "HS256") for role in ("coach", "fan")
+    }
+    with recipe(write_files(tmp_path), "jwt_app", JWT_KEY=JWT_KEY) as server:
+        headers = {"authorization": f"Bearer {tokens['coach']}"}
+        url = f"{server.url}/api/pictures/contracts"
+        record = ImageRecord.parse(httpx.post(url, content=picture("webp"), headers=headers).json())
+        for role, outcome in [("fan", "FetchError 403"), ("coach", "shown 48")]:
+            with open_page(browser, server, JWT_FETCHER, f"?jwt={tokens[role]}") as page:
+                assert show(page, record) == [outcome]
+
+
+def test_the_socket_fetcher_shows_pictures(browser: BrowserContext, tmp_path: Path) -> None:
+    """Pictures asked for at once come over one WebSocket, a refusal among them, and none of them over HTTP."""
+    with recipe(write_files(tmp_path), "socket_app") as server:
+        records = [save(tmp_path, image) for image in (picture("png"), large_png(3_000_000), picture("jpeg", 64))]
+        unknown = ImageRecord({**records[0], "id": "another"})
+        with open_page(browser, server, SOCKET_FETCHER) as page:
+            shown = show(page, records[0], unknown, *records[1:])
+        assert shown == ["shown 48", "StateError InvalidProof", "shown 1", "shown 64"]
+        assert server.log.count("WebSocket /pictures") == 1
+        assert "GET /pixstore-image/-/client/index.js" in server.log
+        for record in records:
+            assert f"/pixstore-image/{record.id}" not in server.log
+
+
+def test_the_socket_fetcher_connects_again(browser: BrowserContext, tmp_path: Path) -> None:
+    """A picture whose connection is lost fails with a FetchError, and the next one comes over a new connection."""
+    with recipe(write_files(tmp_path), "socket_app") as server:
+        records = [save(tmp_path, picture(kind)) for kind in ("png", "jpeg", "webp")]
+        with open_page(browser, server, SOCKET_FETCHER, loses=1) as page:
+            assert show(page, *records) == ["FetchError", "shown 48", "shown 48"]
+        assert server.log.count("WebSocket /pictures") == 1

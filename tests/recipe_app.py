@@ -1,0 +1,36 @@
+"""An application of pixstore_asgi/integrations/README.md, and beside it what its tests need.
+
+GET /in-use tells how many images are being read; /page/ serves the files of the working directory.
+
+PIXSTORE_TEST_RECIPE is the application's module; PIXSTORE_TEST_NO_DISK makes every temporary file fail.
+"""
+
+import os
+import tempfile
+from importlib import import_module
+from typing import Any
+
+from starlette.responses import JSONResponse
+from starlette.staticfiles import StaticFiles
+
+MODULES = {"mysite.asgi": ("mysite.asgi", "application", "mysite.pictures")}
+
+if os.environ.get("PIXSTORE_TEST_NO_DISK"):
+    tempfile.tempdir = "/nonexistent"
+
+recipe = os.environ["PIXSTORE_TEST_RECIPE"]
+module, name, module_of_pix = MODULES.get(recipe, (recipe, "app", recipe))
+inner = getattr(import_module(module), name)
+pix = import_module(module_of_pix).pix
+
+
+files = StaticFiles(directory=os.getcwd())
+
+
+async def app(scope: Any, receive: Any, send: Any) -> None:
+    if scope.get("path") == "/in-use":
+        await JSONResponse(pix._store.in_use)(scope, receive, send)
+    elif scope.get("path", "").startswith("/page/"):
+        await files({**scope, "path": scope["path"].removeprefix("/page"), "root_path": ""}, receive, send)
+    else:
+        await inner(scope, receive, send)
