@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.conftest import go_without
-from tests.interop.peers import NODE_FOLDER, Side, both_sides
+from tests.interop.sides import NODE_FOLDER, Side, both_sides
 from tests.interop.tabs import Tabs, open_tabs
 
 

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.interop.peers import REPOSITORY, Side, both_sides
 from tests.interop.scenarios import SCENARIOS, ServerScenario
+from tests.interop.sides import REPOSITORY, Side, both_sides
 from tests.interop.tabs import Tabs, open_tabs
 
 README = REPOSITORY / "README.md"

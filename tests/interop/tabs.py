@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from pixstore_asgi import ImageRecord
 from tests.browser.support import CHROMIUM_ARGUMENTS
-from tests.interop.peers import Side
+from tests.interop.sides import Side
 
 
 class Tabs:

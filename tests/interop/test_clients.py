@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from pixstore_asgi import ImageRecord
-from tests.interop.peers import NODE_FOLDER, Peer, Side
+from tests.interop.peers import Peer
+from tests.interop.sides import NODE_FOLDER, Setup, Side
 from tests.interop.tabs import Tabs
 from tests.support import large_png, picture
 
@@ -96,7 +97,7 @@ def test_default_endpoint_is_read_across_origins(client: Client, sides: dict[str
 
 def test_own_endpoint_is_read_by_a_custom_fetcher(client: Client, sides: dict[str, Side]) -> None:
     """A custom fetcher gets the record and the context, whose header the application demands."""
-    with sides[OTHER[client.name]].start(own_endpoint=True) as peer:
+    with sides[OTHER[client.name]].start(Setup(own_endpoint=True)) as peer:
         records = [peer.save(image) for image in IMAGES.values()]
         answers = client.read_by_own_fetcher(peer, [*records, records[0]], HEADERS)
         (refused,) = client.read_by_own_fetcher(peer, records[:1], {"authorization": "Bearer guessed"})

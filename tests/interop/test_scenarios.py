@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.interop.peers import Side
 from tests.interop.scenarios import SCENARIOS, ClientScenario
+from tests.interop.sides import Side
 from tests.interop.table import Row, observe, shown_in_readme
 
 pytestmark = [pytest.mark.servers, pytest.mark.browser]
@@ -47,7 +47,7 @@ def test_1_malformed_path(fresh: Fresh) -> None:
 def test_2_failing_update(fresh: Fresh) -> None:
     """An update that the database refuses leaves the old image as it was."""
     row = fresh(2)
-    assert row.ours == "the update fails; the old image: the image"
+    assert row.ours == "the update fails, the old image stays"
     assert row == README_ROWS[2]
 
 

@@ -7,8 +7,8 @@ in it knows what should happen.
 from collections.abc import Callable
 from typing import NamedTuple
 
-from tests.interop.peers import Side
 from tests.interop.scenarios import answering, client, proving, storing
+from tests.interop.sides import Side
 from tests.interop.tabs import Tabs
 
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from pixstore_asgi import ImageRecord
-from tests.interop.peers import Peer, Side, open_body, path_of
+from tests.interop.peers import Peer, open_body, path_of
+from tests.interop.sides import Setup, Side
 from tests.support import large_png, picture
 
 MB = 1_000_000
@@ -38,7 +39,7 @@ def caching(side: Side) -> str:
 
 def routing(side: Side) -> str:
     """Other methods, a query string, and a path that the route matches only as a regular expression."""
-    with side.start(route="/pixstore.image") as peer:
+    with side.start(Setup(route="/pixstore.image")) as peer:
         record = peer.save(picture())
         path, own = path_of(record), {"proof": record.stateless_proof, "token": str(record.token)}
         head, post = (peer.ask(path, method, **own)[0] for method in ("HEAD", "POST"))

@@ -5,7 +5,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.interop.peers import NODE_FOLDER, REPOSITORY, Side
+from tests.interop.sides import NODE_FOLDER, REPOSITORY, Setup, Side
 from tests.interop.tabs import Tabs
 from tests.support import picture
 
@@ -25,7 +25,7 @@ def truncated_response(side: Side, tabs: Tabs) -> str:
 
 def defaults(side: Side, tabs: Tabs) -> str:
     """Two servers with their defaults, and a client with its own, which is shown 52 images."""
-    with side.start(window_ms=None) as first, side.start(window_ms=None) as second:
+    with side.start(Setup(window_ms=None)) as first, side.start(Setup(window_ms=None)) as second:
         record = first.save(picture())
         time.sleep(1)  # a proof's life in the npm package as it is shipped is 0.2 to 0.4 s
         ports = [peer.endpoint.rpartition(":")[2].split("/")[0] for peer in (first, second)]

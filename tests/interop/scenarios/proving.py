@@ -6,7 +6,8 @@ import time
 
 from pixstore_asgi import WireState, decode_payload
 from pixstore_asgi.cipher import unseal
-from tests.interop.peers import WINDOW_MS, Side, path_of
+from tests.interop.peers import path_of
+from tests.interop.sides import WINDOW_MS, Setup, Side
 from tests.support import OTHER_SECRET, SECRET, picture
 
 
@@ -14,21 +15,21 @@ def processes(side: Side) -> str:
     """A record of one process is used with another one on the same data, and after a restart."""
     with side.start() as first:
         record = first.save(picture())
-        with side.start(first.folder) as second:
+        with side.start(folder=first.folder) as second:
             elsewhere = second.outcome(record)
         first.stop()
-        with side.start(first.folder) as restarted:
+        with side.start(folder=first.folder) as restarted:
             later = restarted.outcome(record)
     return f"{elsewhere}; {later}"
 
 
 def construction(side: Side) -> str:
     """The proof is compared with a plain hash of its parts; then the server changes its secret, as far as it can."""
-    with side.start(secrets=(OTHER_SECRET,)) as before:
+    with side.start(Setup(secrets=(OTHER_SECRET,))) as before:
         record = before.save(picture())
         secret = bytes.fromhex(before.call("secret"))
         before.stop()
-        with side.start(before.folder, secrets=(OTHER_SECRET, SECRET)) as after:
+        with side.start(Setup(secrets=(OTHER_SECRET, SECRET)), folder=before.folder) as after:
             outcome = after.outcome(record)
     proof = base64.b64decode(record.stateless_proof)
     is_plain = proof in _plain_hashes(record.id, secret, len(proof))

@@ -11,7 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from pixstore_asgi import ImageRecord
-from tests.interop.peers import READABLE, CallError, Peer, Side
+from tests.interop.peers import READABLE, CallError, Peer
+from tests.interop.sides import Side
 from tests.support import large_png, picture
 
 SUFFIX_OF_NPM = ".pixstore-image"
@@ -31,7 +32,7 @@ def failing_update(side: Side) -> str:
             update = "the update passes"
         except CallError:
             update = "the update fails"
-        return f"{update}; the old image: {peer.outcome(record)}"
+        return f"{update}, the old image {'stays' if peer.outcome(record) == READABLE else 'is lost'}"
 
 
 def reads_during_updates(side: Side) -> str:
