@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -27,11 +28,15 @@ def require(program: str, package: str) -> str:
     """Return a program's path; skip the test where it is missing, or fail where PIXSTORE_TEST_REQUIRE_ALL is set."""
     path = shutil.which(program)
     if path is None:
-        reason = f"{program} is missing: install the package {package}"
-        if os.environ.get("PIXSTORE_TEST_REQUIRE_ALL"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+        go_without(f"{program} is missing: install the package {package}")
     return path
+
+
+def go_without(reason: str) -> NoReturn:
+    """Skip the test for want of a tool, or fail it where PIXSTORE_TEST_REQUIRE_ALL is set."""
+    if os.environ.get("PIXSTORE_TEST_REQUIRE_ALL"):
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")

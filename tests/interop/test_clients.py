@@ -1,0 +1,130 @@
+"""Each package's client, in Node and in Chromium, reads from the other package's server."""
+
+import hashlib
+import json
+import subprocess
+from collections.abc import Callable
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import pytest
+
+from pixstore_asgi import ImageRecord
+from tests.interop.peers import Peer
+from tests.interop.sides import NODE_FOLDER, Setup, Side
+from tests.interop.tabs import Tabs
+from tests.support import large_png, picture
+
+pytestmark = [pytest.mark.servers, pytest.mark.browser]
+
+HEADERS = {"authorization": "Bearer letmein"}
+OTHER = {"npm": "ours", "ours": "npm"}
+Answers = list[dict[str, str]]
+
+
+class Client(NamedTuple):
+    """A client in a place where it runs; `read` takes the fields of readAll in tests/js/interop/clients.js."""
+
+    name: str
+    in_page: bool
+    read: Callable[..., Answers]
+
+    def read_by_default(self, peer: Peer, records: list[ImageRecord]) -> Answers:
+        """Read from a peer's default endpoint, configured by host, port and route where the client knows a scheme."""
+        url = urlsplit(peer.endpoint)
+        config: dict[str, Any] = {
+            "defaultEndpointConnectHost": url.hostname,
+            "defaultEndpointConnectPort": url.port,
+            "defaultEndpointRoute": url.path,
+        }
+        if self.name == "ours" and not self.in_page:
+            config = {"endpoint": peer.endpoint}
+        return self.read(peer, config=config, records=records)
+
+    def read_by_own_fetcher(self, peer: Peer, records: list[ImageRecord], headers: dict[str, str]) -> Answers:
+        """Read from a peer's own endpoint by a fetcher that sends the headers it gets as context."""
+        return self.read(peer, config={}, endpoint=peer.endpoint, headers=headers, records=records)
+
+
+def read_in_node(name: str, node_path: str) -> Callable[..., Answers]:
+    def read(peer: Peer, **wanted: Any) -> Answers:
+        asked = json.dumps({"client": name, **wanted})
+        command = [node_path, str(NODE_FOLDER / "interop" / "read.mjs")]
+        done = subprocess.run(command, input=asked, capture_output=True, text=True, check=True, timeout=60)
+        answers: Answers = json.loads(done.stdout)
+        return answers
+
+    return read
+
+
+def read_in_page(name: str, tabs: Tabs, side: Side) -> Callable[..., Answers]:
+    def read(peer: Peer, **wanted: Any) -> Answers:
+        # A default endpoint is read from another origin, an application's own from its own pages.
+        origin = peer.app if "endpoint" in wanted else side.shared.app
+        answers: Answers = tabs.run("readAll", origin, client=name, **wanted)
+        return answers
+
+    return read
+
+
+@pytest.fixture(params=["npm-node", "npm-chromium", "ours-node", "ours-chromium"])
+def client(request: pytest.FixtureRequest, sides: dict[str, Side]) -> Client:
+    name, place = request.param.split("-")
+    if place == "node":
+        return Client(name, False, read_in_node(name, request.getfixturevalue("node_path")))
+    return Client(name, True, read_in_page(name, request.getfixturevalue("tabs"), sides[name]))
+
+
+IMAGES = {
+    "png": picture("png"),
+    "webp": picture("webp"),
+    "jpeg": picture("jpeg"),
+    "large png": large_png(1_500_000),
+}
+
+
+def shown(kind: str) -> dict[str, str]:
+    return {"type": f"image/{kind.split()[-1]}", "sha256": hashlib.sha256(IMAGES[kind]).hexdigest()}
+
+
+def test_default_endpoint_is_read_across_origins(client: Client, sides: dict[str, Side]) -> None:
+    """Every format arrives with its registered type, from the network and from the cache."""
+    peer = sides[OTHER[client.name]].shared
+    records = [peer.save(image, directory="players") for image in IMAGES.values()]
+    answers = client.read_by_default(peer, [*records, records[0]])
+    assert answers == [*map(shown, IMAGES), shown("png")]
+
+
+def test_own_endpoint_is_read_by_a_custom_fetcher(client: Client, sides: dict[str, Side]) -> None:
+    """A custom fetcher gets the record and the context, whose header the application demands."""
+    with sides[OTHER[client.name]].start(Setup(own_endpoint=True)) as peer:
+        records = [peer.save(image) for image in IMAGES.values()]
+        answers = client.read_by_own_fetcher(peer, [*records, records[0]], HEADERS)
+        (refused,) = client.read_by_own_fetcher(peer, records[:1], {"authorization": "Bearer guessed"})
+    assert answers == [*map(shown, IMAGES), shown("png")]
+    assert refused == {"error": "status 403"}
+
+
+def test_an_old_record_brings_the_new_version(client: Client, sides: dict[str, Side]) -> None:
+    """A record from before an update reads the new version, and the fresh record reads it from the cache."""
+    peer = sides[OTHER[client.name]].shared
+    old = peer.save(IMAGES["png"])
+    fresh = peer.update(old.id, IMAGES["webp"])
+    assert client.read_by_default(peer, [old, fresh]) == [shown("webp")] * 2
+
+
+def test_refusals_are_told_apart(client: Client, sides: dict[str, Side]) -> None:
+    """A foreign proof and a deleted image reject with the name of the state."""
+    peer = sides[OTHER[client.name]].shared
+    records = [peer.save(IMAGES["png"]) for _ in range(2)]
+    forged = ImageRecord({**records[0], "statelessProof": records[1].stateless_proof})
+    peer.call("delete", id=records[1].id)
+    answers = client.read_by_default(peer, [forged, records[1]])
+    assert "InvalidProof" in answers[0]["error"]
+    assert "NotFound" in answers[1]["error"]
+
+
+def test_the_installed_package_is_the_published_one() -> None:
+    """The peer is npm's pixstore in the version that the documentation names."""
+    package = json.loads((NODE_FOLDER / "node_modules" / "pixstore" / "package.json").read_text())
+    assert package["version"] == "3.2.1"
