@@ -12,7 +12,7 @@ RawHeaders = list[tuple[bytes, bytes]]
 
 RESERVED_PREFIX = "/-/"
 CLIENT_PREFIX = "/-/client"
-ALLOWED_METHODS = ("GET", "HEAD", "OPTIONS")
+_BATCH_PATH = "/-/batch"
 
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:.]+\](:[0-9]{1,5})?", re.ASCII)
 _PREFLIGHT_HEADERS: RawHeaders = [
@@ -28,6 +28,9 @@ _PAYLOAD_HEADERS: RawHeaders = [
     (b"content-encoding", b"identity"),
     (b"cross-origin-resource-policy", b"same-origin"),
 ]
+BATCH_HEADERS: RawHeaders = _PAYLOAD_HEADERS
+"""Headers of a batch; it has no length, for its images are opened while it is sent."""
+
 _STATE_HEADERS = {state: (b"x-pixstore-state", state.label.encode()) for state in WireState}
 CLIENT_HEADERS: RawHeaders = [
     (b"access-control-allow-origin", b"*"),  # modules are always fetched with CORS, and the client is no secret
@@ -43,7 +46,7 @@ class ImageRequest:
     """What one request asks for; a header that is repeated counts as malformed: token "" or proof "repeated"."""
 
     image_id: str
-    token: str | None
+    token: int | str | None
     proof: str | None
 
 
@@ -70,6 +73,16 @@ def read_request(scope: Scope, path: str) -> ImageRequest:
         token=_single(tokens, repeated=""),
         proof=_single(proofs, repeated="repeated"),
     )
+
+
+def is_batch(path: str) -> bool:
+    """Tell whether the path below the mount is that of the batch."""
+    return _without_last_slash(path) == _BATCH_PATH
+
+
+def methods_of(path: str) -> tuple[str, ...]:
+    """Return the methods allowed for the path below the mount."""
+    return ("POST", "OPTIONS") if is_batch(path) else ("GET", "HEAD", "OPTIONS")
 
 
 def client_file(path: str) -> str:
@@ -112,6 +125,15 @@ class CrossOrigin:
             (b"access-control-allow-credentials", b"true"),
             (b"access-control-expose-headers", b"x-pixstore-state"),
         ]
+
+    def admits(self, scope: Scope) -> bool:
+        """Tell whether a request may come from the page it comes from: none, one of its own host, or a listed one."""
+        origin = _single(_header_values(scope, b"origin"), repeated="")
+        if origin is None or self._origins is None or b"*" in self._origins:
+            return True
+        host = _single(_header_values(scope, b"host"), repeated="")
+        is_own = bool(host) and origin.partition("://")[2] == host
+        return is_own or origin.encode("latin-1") in self._origins
 
     def preflight_headers(self, scope: Scope) -> RawHeaders:
         """Return the headers that answer an OPTIONS request."""

@@ -1,12 +1,11 @@
-"""PixstoreApp, the mountable ASGI app, PayloadResponse, and the loop that sends a payload."""
+"""PixstoreApp, the mountable ASGI app, and PayloadResponse, for endpoints of an application's own."""
 
 import inspect
 import logging
 import re
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypedDict
 
-import anyio
 from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -14,9 +13,10 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Message, Receive, Scope, Send
 
 from . import _http
-from ._deadline import ends_within
+from ._batch import MAX_BODY_BYTES, frame_head, parse_batch
+from ._delivery import MAX_STREAM_S, SEND_TIMEOUT_S, Delivery, Frames
 from .client_files import client_directory
-from .errors import ConfigError, PixstoreError, StoreError, WireState
+from .errors import ConfigError, PixstoreError, WireState
 from .lifespan import run_lifespan
 from .payload import Payload
 from .pixstore import Pixstore
@@ -26,9 +26,6 @@ _log = logging.getLogger("pixstore_asgi")
 Authorize = Callable[[Scope, str], bool | Awaitable[bool]]
 
 _CLIENT_FILE = re.compile(r"/[a-z0-9-]+\.js", re.ASCII)
-
-SEND_TIMEOUT_S = 30.0
-MAX_STREAM_S = 300.0
 
 
 class AppOptions(TypedDict, total=False):
@@ -77,7 +74,7 @@ class PixstoreApp:
         self._pixstore = pixstore
         self._cross_origin = _http.CrossOrigin(allow_origins)
         self._authorize = authorize
-        self._delivery = _Delivery(send_timeout_s, max_stream_s)
+        self._delivery = Delivery(send_timeout_s, max_stream_s)
         self._client_files = StaticFiles(directory=client_directory())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -90,13 +87,15 @@ class PixstoreApp:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = _http.route_path(scope)
-        if scope["method"] not in _http.ALLOWED_METHODS:
-            allow = (b"allow", ", ".join(_http.ALLOWED_METHODS).encode())
-            await self._refuse(405, scope, send, allow)
+        methods = _http.methods_of(path)
+        if scope["method"] not in methods:
+            await self._refuse(405, scope, send, (b"allow", ", ".join(methods).encode()))
         elif scope["method"] == "OPTIONS":
             await _send_empty(204, self._cross_origin.preflight_headers(scope), send)
         elif path.startswith(_http.CLIENT_PREFIX + "/"):
             await self._serve_client(_http.client_file(path), scope, receive, send)
+        elif _http.is_batch(path):
+            await self._serve_batch(scope, receive, send)
         elif path.startswith(_http.RESERVED_PREFIX):
             await self._refuse(404, scope, send)
         else:
@@ -109,6 +108,25 @@ class PixstoreApp:
             return
         headers = [*_http.payload_headers(payload.state, payload.size), *self._cross_origin.headers(scope)]
         await self._delivery(payload, payload.status, headers, scope, receive, send)
+
+    async def _serve_batch(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not self._cross_origin.admits(scope):
+            await self._refuse(403, scope, send)
+            return
+        requests = parse_batch(await self._delivery.read_body(receive, MAX_BODY_BYTES))
+        if requests is None:
+            await self._refuse(400, scope, send)
+            return
+        headers = [*_http.BATCH_HEADERS, *self._cross_origin.headers(scope)]
+        await self._delivery.send_frames(self._frames(requests, scope), headers, receive, send)
+
+    async def _frames(self, requests: Sequence[_http.ImageRequest], scope: Scope) -> Frames:
+        for index, request in enumerate(requests):
+            payload = await self._answer(request, scope)
+            if payload is None:
+                yield frame_head(index, 403, 0), None
+            else:
+                yield frame_head(index, payload.status, payload.size), payload
 
     async def _answer(self, request: _http.ImageRequest, scope: Scope) -> Payload | None:
         """Decide on a request; None is for one that `authorize` refused."""
@@ -125,7 +143,7 @@ class PixstoreApp:
             refusal = WireState.INTERNAL_ERROR
         if refusal is not None:
             return Payload(refusal)
-        return await self._pixstore.load_payload(image_id, token=token, body=scope["method"] == "GET")
+        return await self._pixstore.load_payload(image_id, token=token, body=scope["method"] != "HEAD")
 
     async def _is_authorized(self, scope: Scope, image_id: str) -> bool:
         if self._authorize is None:
@@ -170,88 +188,12 @@ class PayloadResponse(Response):
         self.status_code, self.raw_headers = payload.status, _http.payload_headers(payload.state, payload.size)
         self.background = background
         self._payload = payload
-        self._delivery = _Delivery(send_timeout_s, max_stream_s)
+        self._delivery = Delivery(send_timeout_s, max_stream_s)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._delivery(self._payload, self.status_code, self.raw_headers, scope, receive, send)
         if self.background is not None:
             await self.background()
-
-
-class _Delivery:
-    """Sends payloads, one piece per send, and ends: complete, or cut short of Content-Length."""
-
-    def __init__(self, send_timeout_s: float, max_stream_s: float) -> None:
-        if send_timeout_s <= 0 or max_stream_s <= 0:
-            raise ConfigError("send_timeout_s and max_stream_s must be above 0 seconds")
-        self._max_stream_s = max_stream_s
-        self._piece_limit = min((send_timeout_s, "send_timeout_s"), (max_stream_s, "max_stream_s"))
-
-    async def __call__(
-        self, payload: Payload, status: int, headers: _http.RawHeaders, scope: Scope, receive: Receive, send: Send
-    ) -> None:
-        async with payload:
-            start: Message = {"type": "http.response.start", "status": status, "headers": headers}
-            first = b"" if scope["method"] == "HEAD" else await self._next_piece(payload)
-            is_whole = scope["method"] == "HEAD" or len(first) == payload.size
-            # Servers wait for a slow client in the start already, where requests are pipelined.
-            if is_whole:
-                await self._send(send, start, _body(first, is_last=True))
-                return
-            with anyio.move_on_after(self._max_stream_s) as limit:
-                if await self._send(send, start, _body(first, is_last=False)):
-                    await self._send_rest(payload, payload.size - len(first), receive, send)
-            if limit.cancelled_caught:
-                _log.info("an image was cut off: not sent within max_stream_s, %s s", self._max_stream_s)
-
-    async def _send_rest(self, payload: Payload, left: int, receive: Receive, send: Send) -> None:
-        if payload.in_memory:
-            await self._send_pieces(payload, left, send)
-            return
-        # A client that is gone is noticed here; some servers take what is sent to it without a word.
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_cancel_on_disconnect, receive, tasks.cancel_scope)
-            await self._send_pieces(payload, left, send)
-            tasks.cancel_scope.cancel()
-
-    async def _send_pieces(self, payload: Payload, left: int, send: Send) -> None:
-        while piece := await self._next_piece(payload):
-            left -= len(piece)
-            if not await self._send(send, _body(piece, is_last=left == 0)):
-                return
-
-    async def _send(self, send: Send, *messages: Message) -> bool:
-        """Send messages within one time limit; False where the client is gone or takes nothing."""
-        limit_s, option = self._piece_limit
-        try:
-            is_sent = await ends_within(limit_s, _send_all(send, messages))
-        except OSError:  # the client is gone (ASGI 2.4)
-            return False
-        if not is_sent:
-            _log.info("an image was cut off: the client took nothing for %s, %s s", option, limit_s)
-        return is_sent
-
-    async def _next_piece(self, payload: Payload) -> bytes:
-        try:
-            return await anext(payload, b"")
-        except StoreError as error:
-            _log.error("an image was cut off: %s", error)
-            return b""
-
-
-async def _send_all(send: Send, messages: Iterable[Message]) -> None:
-    for message in messages:
-        await send(message)
-
-
-def _body(piece: bytes, *, is_last: bool) -> Message:
-    return {"type": "http.response.body", "body": piece, "more_body": not is_last}
-
-
-async def _cancel_on_disconnect(receive: Receive, scope: anyio.CancelScope) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    scope.cancel()
 
 
 async def _send_empty(status: int, headers: _http.RawHeaders, send: Send) -> None:

@@ -15,7 +15,7 @@ LAYERS = [
     ["errors"],
     ["records", "formats", "keyring", "keyfile", "client_files"],
     ["wire", "proof", "cipher", "_http"],
-    ["upload"],
+    ["_batch", "upload"],
     ["store.base"],
     ["store.leases", "store.write_lock", "store.memory"],
     ["store.sqlite_schema"],
@@ -29,6 +29,7 @@ LAYERS = [
     ["payload"],
     ["pixstore"],
     ["_deadline", "lifespan"],
+    ["_delivery"],
     ["app"],
     ["middleware"],
     ["__init__"],
@@ -99,7 +100,9 @@ def test_only_one_module_knows_aiosqlite() -> None:
             assert not imports_of(module) & {"wire", "proof", "cipher", "keyring", "keyfile"}
 
 
-@pytest.mark.parametrize("module", ["errors", "records", "formats", "keyring", "wire", "proof", "cipher", "_http"])
+@pytest.mark.parametrize(
+    "module", ["errors", "records", "formats", "keyring", "wire", "proof", "cipher", "_http", "_batch"]
+)
 def test_the_core_is_pure(module: str) -> None:
     """No I/O, no event loop, no clock, no randomness below the stores."""
     tree = ast.parse((PACKAGE / f"{module}.py").read_text())

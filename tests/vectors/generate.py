@@ -402,7 +402,7 @@ def server_request_vectors() -> list[Vector]:
         "dots": "/pixstore-image/..%2F..%2Fsecret",
         "slash": "/pixstore-image/a%2Fb",
         "two-colons": path + "%3Ajunk",
-        "trailing-slash": path + "/",
+        "two-slashes": path + "//",
         "long": "/pixstore-image/" + "a" * 4000,
     }
     bad_tokens = {
@@ -423,6 +423,7 @@ def server_request_vectors() -> list[Vector]:
     return [
         vector("good", "id, proof and token are right", "NotFound", good),
         vector("plain-colon", "the colon may come as it is", "NotFound", good, path=path.replace("%3A", ":")),
+        vector("slash", "a slash at the end is no part of the id", "NotFound", good, path=path + "/"),
         vector("query", "a query string is no part of the id", "NotFound", good, path=path + "?v=1"),
         vector("no-id", "the id is checked first", "MissingID", [], path="/pixstore-image", status=400),
         vector("no-id-slash", "the id is checked first", "MissingID", good, path="/pixstore-image/", status=400),
@@ -441,11 +442,77 @@ def server_request_vectors() -> list[Vector]:
     ]
 
 
+def batch_entry(image_id: object = IMAGE_ID, **others: object) -> Vector:
+    return {"id": image_id, "token": TOKEN, "proof": proof_text(), **others}
+
+
+def batch_request_vectors() -> list[Vector]:
+    """Return bodies of batch requests: the ids they ask for, or that the whole request is refused with 400."""
+
+    def vector(name: str, rule: str, body: str, ids: list[str] | None = None) -> Vector:
+        return {"name": name, "rule": rule, "body": body} | ({"failure": 400} if ids is None else {"ids": ids})
+
+    def of(*entries: object, **others: object) -> str:
+        return json.dumps({"images": list(entries), **others}, separators=(",", ":"))
+
+    names = [f"a{number}" for number in range(26)]
+    one = of(batch_entry())
+    spaces = " " * (16 * 1024 - len(one))
+    without = {name: {k: v for k, v in batch_entry().items() if k != name} for name in ("id", "token", "proof")}
+    return [
+        vector("one", "one image", one, [IMAGE_ID]),
+        vector("most", "at most 25 images", of(*map(batch_entry, names[:25])), names[:25]),
+        vector("unknown-field", "other fields are ignored", of(batch_entry(more=1), more=2), [IMAGE_ID]),
+        vector("no-token", "each entry is checked on its own", of(without["token"]), [IMAGE_ID]),
+        vector("no-proof", "each entry is checked on its own", of(without["proof"]), [IMAGE_ID]),
+        vector("hostile-id", "each entry is checked on its own", of(batch_entry("../x")), ["../x"]),
+        vector("longest", "a body has at most 16 KiB", one + spaces, [IMAGE_ID]),
+        vector("too-long", "a body has at most 16 KiB", one + spaces + " "),
+        vector("none", "at least one image", of()),
+        vector("too-many", "at most 25 images", of(*map(batch_entry, names))),
+        vector("twice", "the ids are distinct", of(batch_entry(), batch_entry())),
+        vector("no-id", "an entry has an id", of(without["id"])),
+        vector("id-number", "an id is a string", of(batch_entry(7))),
+        vector("token-string", "a token is an integer", of(batch_entry(token=str(TOKEN)))),
+        vector("token-fraction", "a token is an integer", of(batch_entry(token=1.5))),
+        vector("token-true", "a token is an integer", of(batch_entry(token=True))),
+        vector("proof-number", "a proof is a string", of(batch_entry(proof=7))),
+        vector("entry-string", "an entry is an object", of("a")),
+        vector("images-object", "images is a list", json.dumps({"images": {"a": batch_entry()}})),
+        vector("images-string", "images is a list", json.dumps({"images": "a"})),
+        vector("list", "the body is an object", json.dumps([batch_entry()])),
+        vector("empty", "the body is JSON", ""),
+        vector("cut", "the body is JSON", one[:-1]),
+        vector("nested", "the body is JSON that a parser can take", "[" * 8000),
+        vector(
+            "endless-number", "the body is JSON that a parser can take", '{"images":[{"token":' + "9" * 9000 + "}]}"
+        ),
+    ]
+
+
+def batch_frame_vectors() -> list[Vector]:
+    """Return frames: what a batch answers for one image each."""
+    success = b"\0" + IMAGE
+    cases = [
+        ("success", 0, 200, success),
+        ("last-index", 24, 200, success),
+        ("not-found", 1, 200, b"\x02"),
+        ("no-id", 2, 400, b"\x03"),
+        ("refused", 3, 403, b""),
+    ]
+    return [
+        {"name": name, "index": index, "status": status, "body": body.hex()}
+        | {"frame": (struct.pack("<BHI", index, status, len(body)) + body).hex()}
+        for name, index, status, body in cases
+    ]
+
+
 def all_files() -> dict[str, Any]:
     requests = {"secrets": [OLD_SECRET, NEW_SECRET], "now_ms": NOW_MS, "window_ms": WINDOW_MS}
     return {
         "wire.json": {"vectors": wire_vectors()},
         "proof.json": {"vectors": proof_vectors()},
+        "batch.json": {"requests": batch_request_vectors(), "frames": batch_frame_vectors()},
         "cipher.json": {"sealed": sealed_vectors(), "wraps": wrap_vectors()},
         "record.json": {
             "records": record_vectors(),

@@ -1,0 +1,245 @@
+"""The batch: many images in one request, each checked and answered as a GET of its own would be."""
+
+import asyncio
+import json
+import struct
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pixstore_asgi import ImageRecord, Pixstore, PixstoreApp, WireState, decode_payload
+from pixstore_asgi._batch import MAX_BODY_BYTES, frame_head, parse_batch
+from pixstore_asgi.cipher import unseal
+from pixstore_asgi.store.base import CHUNK_BYTES
+from pixstore_asgi.store.sqlite import SqliteStore
+from tests.servers import serving
+from tests.support import SECRET, large_png, picture
+from tests.test_app import Wire, client, headers
+from tests.test_servers import save
+from tests.test_vectors import Vector, vectors
+
+Frame = tuple[int, int, bytes]
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> SqliteStore:
+    return SqliteStore(tmp_path / "pixstore.db")
+
+
+@pytest.fixture
+async def pix(store: SqliteStore) -> AsyncIterator[Pixstore]:
+    async with Pixstore(store, secret=SECRET, cache_bytes=0) as opened:
+        yield opened
+
+
+def entry_of(record: ImageRecord, **changes: Any) -> dict[str, Any]:
+    return {"id": record.id, "token": record.token, "proof": record.stateless_proof, **changes}
+
+
+def body_of(*entries: dict[str, Any]) -> bytes:
+    return json.dumps({"images": entries}).encode()
+
+
+def frames_of(body: bytes) -> list[Frame]:
+    """Return the index, status and body of each frame; fail where they do not end with the body."""
+    frames: list[Frame] = []
+    while body:
+        index, status, length = struct.unpack_from("<BHI", body)
+        assert len(body) >= 7 + length
+        frames.append((index, status, body[7 : 7 + length]))
+        body = body[7 + length :]
+    return frames
+
+
+async def post(app: PixstoreApp, content: bytes, **others: str) -> httpx.Response:
+    async with client(app) as http:
+        return await http.post("/-/batch", content=content, headers={"content-type": "text/plain", **others})
+
+
+def image_in(body: bytes, record: ImageRecord) -> bytes:
+    payload = decode_payload(body)
+    parts = (payload.key or record.key, payload.iv or record.iv, payload.tag or record.tag)
+    return unseal(key=parts[0], iv=parts[1], tag=parts[2], ciphertext=payload.ciphertext)[1]
+
+
+@pytest.mark.parametrize("vector", vectors("batch.json", "requests"))
+def test_request_vectors(vector: Vector) -> None:
+    """A body asks for its images in their order, or is refused whole."""
+    requests = parse_batch(vector["body"].encode())
+    ids = None if requests is None else [request.image_id for request in requests]
+    assert ids == vector.get("ids")
+
+
+@pytest.mark.parametrize("vector", vectors("batch.json", "frames"))
+def test_frame_vectors(vector: Vector) -> None:
+    """A frame is its index, status and length, then its body."""
+    body = bytes.fromhex(vector["body"])
+    assert (frame_head(vector["index"], vector["status"], len(body)) + body).hex() == vector["frame"]
+
+
+@given(st.binary(max_size=200) | st.recursive(st.none() | st.integers() | st.text(), st.lists).map(json.dumps))
+def test_any_body_is_parsed_or_refused(body: bytes | str) -> None:
+    """No body raises, and what is parsed is 1 to 25 requests."""
+    requests = parse_batch(body if isinstance(body, bytes) else body.encode())
+    assert requests is None or 1 <= len(requests) <= 25
+
+
+async def test_each_image_is_answered_as_by_its_own_get(pix: Pixstore) -> None:
+    """Success, Updated and every refusal: a frame's status and body are those of a GET, in the order of the request."""
+    plain, old, large = [await pix.save_image(large_png(size)) for size in (300, 400, 3 * CHUNK_BYTES)]
+    new = await pix.update_image(old.id, picture("webp"))
+    gone = await pix.save_image(picture())
+    await pix.delete_image(gone.id)
+    foreign = ImageRecord(await pix.save_image(picture()), statelessProof=plain.stateless_proof)
+    asked = [plain, old, gone, foreign, large]
+    app = PixstoreApp(pix)
+    response = await post(app, body_of(*map(entry_of, asked), entry_of(new, id="../x"), {"id": ""}, {"id": "nobody"}))
+    assert response.status_code == 200
+    frames = frames_of(response.content)
+    assert [frame[0] for frame in frames] == list(range(8))
+    async with client(app) as http:
+        for record, (_, status, body) in zip(asked, frames, strict=False):
+            alone = await http.get(f"/{record.id}", headers=headers(record))
+            assert (status, body) == (alone.status_code, alone.content)
+    assert [image_in(frames[number][2], asked[number]) for number in (0, 1, 4)] == [
+        large_png(300),
+        picture("webp"),
+        large_png(3 * CHUNK_BYTES),
+    ]
+    states = [WireState(frame[2][0]).label for frame in frames]
+    assert states == [
+        *("Success", "Updated", "NotFound", "InvalidProof", "Success"),
+        *("InvalidProof", "MissingID", "MissingProof"),
+    ]
+    assert [frame[1] for frame in frames] == [200, 200, 200, 200, 200, 200, 400, 200]
+
+
+async def test_headers_of_a_batch(pix: Pixstore) -> None:
+    """A batch is never cached, sniffed or compressed, and any page may read it; its length is not told."""
+    response = await post(
+        PixstoreApp(pix), body_of(entry_of(await pix.save_image(picture()))), origin="https://a.example"
+    )
+    assert dict(response.headers) == {
+        "content-type": "application/octet-stream",
+        "cache-control": "no-store",
+        "x-content-type-options": "nosniff",
+        "content-encoding": "identity",
+        "cross-origin-resource-policy": "same-origin",
+        "access-control-allow-origin": "*",
+        "access-control-expose-headers": "x-pixstore-state",
+    }
+
+
+@pytest.mark.parametrize("vector", [v for v in vectors("batch.json", "requests") if "failure" in v.values[0]])
+async def test_a_body_that_is_none_is_refused(pix: Pixstore, vector: Vector) -> None:
+    """A batch that can't be parsed is 400 with nothing in it."""
+    response = await post(PixstoreApp(pix), vector["body"].encode())
+    assert (response.status_code, response.content) == (vector["failure"], b"")
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE"])
+async def test_only_post_is_allowed(pix: Pixstore, method: str) -> None:
+    """Another method is 405 and names those allowed; POST to an image is 405 too."""
+    async with client(PixstoreApp(pix)) as http:
+        response = await http.request(method, "/-/batch")
+        assert (response.status_code, response.headers["allow"]) == (405, "POST, OPTIONS")
+        assert (await http.post("/some-id")).headers["allow"] == "GET, HEAD, OPTIONS"
+
+
+async def test_a_foreign_origin_is_refused_unread(pix: Pixstore) -> None:
+    """A page that is not listed gets 403 before its body is read; a listed one, one of this host, or none passes."""
+    app = PixstoreApp(pix, allow_origins=["https://app.example"])
+    body = body_of(entry_of(await pix.save_image(picture())))
+    for origin in ("https://evil.example", "null", "http://app.example", "https://app.example:8000", ""):
+        assert (await post(app, body, origin=origin)).status_code == 403
+    for others in ({"origin": "https://app.example"}, {"origin": "https://testserver"}, {}):
+        assert (await post(app, body, **others)).status_code == 200
+    raw = [(b"origin", b"https://evil.example"), (b"host", b"testserver")]
+    wire = Wire()
+    scope = {"type": "http", "method": "POST", "path": "/-/batch", "root_path": "", "headers": raw}
+
+    async def receive() -> Any:
+        raise AssertionError
+
+    await app(scope, receive, wire.send)
+    assert wire.sent[0]["status"] == 403
+
+
+async def test_authorize_refuses_single_images(pix: Pixstore) -> None:
+    """authorize is asked for every image; one that it refuses is a frame of status 403 without a body."""
+    records = [await pix.save_image(picture(), directory=name) for name in ("a", "b", "a")]
+    app = PixstoreApp(pix, authorize=lambda scope, image_id: image_id.startswith("a:"))
+    frames = frames_of((await post(app, body_of(*map(entry_of, records)))).content)
+    assert [(status, bool(body)) for _, status, body in frames] == [(200, True), (403, False), (200, True)]
+
+
+async def received(*pieces: bytes) -> Any:
+    """Return a receive() that brings a body in pieces, then waits for ever."""
+    left = [*pieces]
+
+    async def receive() -> dict[str, Any]:
+        if not left:
+            await asyncio.Event().wait()
+        return {"type": "http.request", "body": left.pop(0), "more_body": bool(left)}
+
+    return receive
+
+
+SCOPE: dict[str, Any] = {"type": "http", "method": "POST", "path": "/-/batch", "root_path": "", "headers": []}
+
+
+async def test_a_batch_holds_one_chunk_and_stops_with_its_client(pix: Pixstore, store: SqliteStore) -> None:
+    """While a client takes nothing no further image is opened; when it is cut off nothing is in use."""
+    body = body_of(*[entry_of(await pix.save_image(large_png(3 * CHUNK_BYTES + n))) for n in range(4)])
+    wire = Wire(stall_after=3)
+    await asyncio.wait_for(PixstoreApp(pix, send_timeout_s=0.1)(SCOPE, await received(body), wire.send), 10)
+    assert len(wire.sent) == 4
+    assert store.in_use == 0
+    assert not wire.is_complete
+
+
+async def test_a_lost_chunk_cuts_the_batch_short(pix: Pixstore) -> None:
+    """Where an image breaks off its frame stays short and the response has no end, so that the client knows."""
+    good, bad, after = [await pix.save_image(large_png(2 * CHUNK_BYTES + n)) for n in range(3)]
+    session = pix._store._session  # type: ignore[attr-defined]
+    await session.write(lambda db: db.execute("DELETE FROM chunk WHERE id = (2 << 16) + 1").close())
+    wire = Wire()
+    await PixstoreApp(pix)(SCOPE, await received(body_of(*map(entry_of, (good, bad, after)))), wire.send)
+    assert not wire.is_complete
+    first = 7 + 2 + 2 * CHUNK_BYTES
+    assert frames_of(wire.body[:first])[0][1] == 200
+    assert len(wire.body) == first + 7 + 1 + CHUNK_BYTES
+
+
+@pytest.mark.parametrize("pieces", [[b"{" * 9000, b"{" * 9000, b""], [b""]])
+async def test_a_body_without_end_is_not_kept(pix: Pixstore, pieces: list[bytes]) -> None:
+    """A body above 16 KiB is given up there, and one that never comes after send_timeout_s: both are 400."""
+    wire, receive = Wire(), await received(*pieces)
+    app = PixstoreApp(pix, send_timeout_s=0.1)
+
+    async def slow() -> Any:
+        message = await receive()
+        return {**message, "more_body": True}
+
+    await asyncio.wait_for(app(SCOPE, slow, wire.send), 10)
+    assert wire.sent[0]["status"] == 400
+    assert MAX_BODY_BYTES == 16 * 1024
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("server", ["uvicorn", "hypercorn", "granian"])
+def test_a_batch_under_real_servers(server: str, tmp_path: Path) -> None:
+    """Every server sends the frames of 25 images, small and large, whole and in order."""
+    with serving(server, "bare_mount", tmp_path) as running:
+        records = [save(running, size=400_000 if number % 8 == 0 else 300 + number) for number in range(25)]
+        response = httpx.post(f"{running.url}/pixstore-image/-/batch", content=body_of(*map(entry_of, records)))
+        frames = frames_of(response.content)
+        assert [frame[0] for frame in frames] == list(range(25))
+        for record, (_, status, body) in zip(records, frames, strict=True):
+            assert status == 200
+            assert image_in(body, record)
