@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from .errors import RecordError
+from .errors import InputError, RecordError
 
 MAX_TOKEN = 2**53 - 1
 """Largest token: the largest integer that JavaScript holds exactly."""
@@ -57,6 +57,34 @@ class ImageMeta:
 
     def __repr__(self) -> str:
         return f"ImageMeta(version={self.version.hex()}, format={self.format}, size={self.size})"
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """How one image was encrypted elsewhere: what gives the same ciphertext again, bytes that browsers hold in a cache.
+
+    key: 32 bytes. iv: 12 bytes. tag: 16 bytes. format: the name of its format byte, such as "jpg". Raises InputError
+    for other lengths.
+    """
+
+    key: bytes = field(repr=False)
+    iv: bytes
+    tag: bytes
+    format: str
+
+    def __post_init__(self) -> None:
+        if (len(self.key), len(self.iv), len(self.tag)) != (KEY_BYTES, IV_BYTES, TAG_BYTES):
+            raise InputError(f"a seal has a key of {KEY_BYTES} bytes, an iv of {IV_BYTES} and a tag of {TAG_BYTES}")
+
+
+@dataclass(frozen=True, slots=True)
+class SealedImage:
+    """One version of an image as it is encrypted: all that another store needs to serve the very same."""
+
+    id: str
+    token: int
+    seal: Seal
+    ciphertext: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
