@@ -1,0 +1,34 @@
+"""Fixtures of the moving tests."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from pixstore_asgi import Pixstore
+from pixstore_asgi.moving.npm_import import ALL_FORMATS
+from tests.conftest import go_without
+from tests.moving.npm_files import NpmFiles
+from tests.moving.npm_package import has_binding
+from tests.support import SECRET
+
+
+@pytest.fixture
+def npm_node(node_path: str) -> str:
+    """Node, with what the npm package's back end needs."""
+    if not has_binding(node_path):
+        go_without("better-sqlite3 is not compiled in tests/js: install g++, make and libnode-dev, and run .ci/test")
+    return node_path
+
+
+@pytest.fixture
+def npm_files(tmp_path: Path) -> NpmFiles:
+    """An empty store of the npm package, made by hand."""
+    return NpmFiles(tmp_path / "npm")
+
+
+@pytest.fixture
+async def target(tmp_path: Path) -> AsyncIterator[Pixstore]:
+    """An open Pixstore that takes every format."""
+    async with Pixstore(tmp_path / "target.db", secret=SECRET, image_formats=ALL_FORMATS) as opened:
+        yield opened
