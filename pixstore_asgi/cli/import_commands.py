@@ -39,6 +39,12 @@ def import_from() -> None:
 @click.option("--dry-run", is_flag=True, help="Read and check everything, write nothing.")
 @click.option("--update", is_flag=True, help="Replace what was taken over before where there is a newer version now.")
 @click.option(
+    "--reseal",
+    is_flag=True,
+    help="Where its imageFormats began otherwise than png, webp, jpg, jpeg, gif, avif: give such images a new key and "
+    "token, and browsers fetch them again.",
+)
+@click.option(
     "--max-image-bytes",
     type=click.IntRange(1, 2**34 - 1),
     metavar="BYTES",
@@ -47,7 +53,14 @@ def import_from() -> None:
 )
 @click.option("--extension", metavar="TEXT", default=EXTENSION, help=f"Its imageExtension.  [default: {EXTENSION}]")
 def npm(
-    database: Path, images: Path, into: Path, dry_run: bool, update: bool, max_image_bytes: int, extension: str
+    database: Path,
+    images: Path,
+    into: Path,
+    dry_run: bool,
+    update: bool,
+    reseal: bool,
+    max_image_bytes: int,
+    extension: str,
 ) -> None:
     """Take over a store of the npm package pixstore 3.2.1.
 
@@ -73,7 +86,7 @@ def npm(
                 if not (dry_run and is_new):
                     target = Pixstore(into, image_formats=ALL_FORMATS, max_image_bytes=max_image_bytes)
                     await stack.enter_async_context(target)
-                run = NpmImport(source, target, max_image_bytes, updates=update, dry_run=dry_run)
+                run = NpmImport(source, target, max_image_bytes, updates=update, reseals=reseal, dry_run=dry_run)
                 await move.follow(run.steps(), source.count())
 
     with plain_errors():

@@ -36,7 +36,7 @@ class NpmFiles:
     def __post_init__(self) -> None:
         self.database = self.root / ".pixstore.sqlite"
         self.images = self.root / "pixstore-images"
-        self.images.mkdir(parents=True)
+        self.images.mkdir(parents=True, exist_ok=True)
         self.run(_TABLE)
 
     def run(self, statement: str, *values: object) -> None:

@@ -181,7 +181,7 @@ FILES: list[tuple[str, Damage]] = [
     ("max_image_bytes", lambda npm: npm.add("bad", large_png(MAX_BYTES + 1))),
     ("format byte", lambda npm: npm.add("bad", format_byte=0)),
     ("format byte", lambda npm: npm.add("bad", format_byte=200)),
-    ("marked as webp", lambda npm: npm.add("bad", picture("png"), format_byte=2)),
+    ("format byte says webp", lambda npm: npm.add("bad", picture("png"), format_byte=2)),
     ("no image", lambda npm: npm.add("bad", b"<html><script>alert(1)</script></html>")),
     ("PNG", lambda npm: npm.add("bad", b"\x89PNG\r\n\x1a\n<html><script>alert(1)</script></html>")),
     ("truncated", lambda npm: npm.add("bad", picture()[:-5])),
