@@ -34,11 +34,11 @@ from .records import (
     IV_BYTES,
     KEY_BYTES,
     MAX_TOKEN,
+    ExportedImage,
     Image,
     ImageInfo,
     ImageRecord,
     Seal,
-    SealedImage,
     StoredImage,
     is_directory,
     is_image_id,
@@ -242,16 +242,16 @@ class Pixstore:
 
         Raises IntegrityError where what is stored was changed, StoreError where part of it is missing.
         """
-        found = await self._read(image_id)
-        return found[1] if found else None
+        found = await self.export_image(image_id)
+        return found.image if found else None
 
-    async def export_image(self, image_id: str) -> SealedImage | None:
-        """Return an image as it is encrypted, or None: its token, key and nonce, and its ciphertext, verified.
+    async def export_image(self, image_id: str) -> ExportedImage | None:
+        """Return an image, verified, with its token, seal and ciphertext, or None: what `import_image` takes elsewhere.
 
-        Its counterpart is `import_image`. It carries the key; all of it is in memory. Raises as `read_image`.
+        It carries the key, and all of it is in memory. Raises as `read_image`.
         """
-        found = await self._read(image_id)
-        return found[0] if found else None
+        ring = await self._opened()
+        return await read_verified(self._store, ring, image_id) if _is_known(image_id) else None
 
     async def list_images(
         self, *, directory: str | None = None, after: str | None = None, limit: int = 100
@@ -313,10 +313,6 @@ class Pixstore:
         except PixstoreError as error:
             _log.error("image %r can't be served: %s", image_id, error)
             return Payload(WireState.INTERNAL_ERROR)
-
-    async def _read(self, image_id: str) -> tuple[SealedImage, Image] | None:
-        ring = await self._opened()
-        return await read_verified(self._store, ring, image_id) if _is_known(image_id) else None
 
     async def _start(self) -> None:
         async with self._lock():

@@ -7,12 +7,12 @@ import anyio.to_thread
 
 from .cipher import unseal, unwrap_key
 from .keyring import KeyRing
-from .records import Image, Seal, SealedImage
+from .records import ExportedImage, Image, Seal
 from .store.base import ImageStore
 
 
-async def read_verified(store: ImageStore, ring: KeyRing, image_id: str) -> tuple[SealedImage, Image] | None:
-    """Return an image as it is encrypted and decrypted, or None. All of it is in memory.
+async def read_verified(store: ImageStore, ring: KeyRing, image_id: str) -> ExportedImage | None:
+    """Return an image as it is encrypted and as it is decrypted, or None. All of it is in memory.
 
     Raises IntegrityError where what is stored was changed, StoreError where part of it is missing.
     """
@@ -26,4 +26,4 @@ async def read_verified(store: ImageStore, ring: KeyRing, image_id: str) -> tupl
     name, data = await anyio.to_thread.run_sync(
         partial(unseal, key=key, iv=meta.iv, tag=meta.tag, ciphertext=ciphertext)
     )
-    return SealedImage(image.id, image.token, Seal(key, meta.iv, meta.tag, name), ciphertext), Image(data, name)
+    return ExportedImage(image.id, image.token, Seal(key, meta.iv, meta.tag, name), ciphertext, Image(data, name))

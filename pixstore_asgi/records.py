@@ -78,16 +78,6 @@ class Seal:
 
 
 @dataclass(frozen=True, slots=True)
-class SealedImage:
-    """One version of an image as it is encrypted: all that another store needs to serve the very same."""
-
-    id: str
-    token: int
-    seal: Seal
-    ciphertext: bytes = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
 class StoredImage:
     """One image as a store knows it: id, current token (strictly rising per id) and the current version's meta."""
 
@@ -112,6 +102,20 @@ class Image:
     def media_type(self) -> str:
         """The media type, such as "image/png"."""
         return media_type_of(self.format)
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedImage:
+    """One version of an image with all that another store needs to serve the very same.
+
+    seal and ciphertext: as it is encrypted, with its key. image: as it is decrypted, with what it was marked as.
+    """
+
+    id: str
+    token: int
+    seal: Seal
+    ciphertext: bytes = field(repr=False)
+    image: Image
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ _DIRECTORY = click.option("--directory", metavar="NAME", help="Only the images o
 
 @click.group("export")
 def export_to() -> None:
-    """Write images out to another store, or as files."""
+    """Write images to another store or to files."""
 
 
 @export_to.command()

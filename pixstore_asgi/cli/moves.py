@@ -1,6 +1,7 @@
 """Running a move: a bar while it goes, its report at the end, and the exit code."""
 
 import asyncio
+import os
 import sys
 from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass, field
@@ -60,6 +61,8 @@ class Move:
 
     def _show(self) -> None:
         report = self.report
+        if report.moved:
+            os.sync()  # once for all: what is said to be moved outlasts a power failure, and its source may go
         click.echo(f"{_images(report.moved)} {self.done}")
         if report.present:
             click.echo(f"{_images(report.present)} skipped, there already")

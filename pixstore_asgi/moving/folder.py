@@ -23,18 +23,17 @@ _FATAL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errn
 class Folder:
     """One folder, held open, so that it stays the same one whatever is renamed meanwhile. Use it with `with`.
 
-    create: make the folder (mode 0700) where it is missing. Raises InputError where it can't be opened, ConfigError on
-    systems without the calls that this needs (Windows).
+    create: make the folder (mode 0700) where it is missing. follow: whether the folder itself may be a link. Raises
+    InputError where it can't be opened, ConfigError on systems without the calls that this needs (Windows).
     """
 
-    def __init__(self, path: Path, *, create: bool = False) -> None:
+    def __init__(self, path: Path, *, create: bool = False, follow: bool = True) -> None:
         if os.open not in os.supports_dir_fd or not hasattr(os, "O_NOFOLLOW"):
             raise ConfigError("images can't be moved on this system: it can't open files without following links")
-        self._has_written = False
         try:
             if create and not path.is_dir():
                 path.mkdir(0o700)
-            self._descriptor = os.open(path, _DIRECTORY)
+            self._descriptor = os.open(path, _DIRECTORY if follow else _DIRECTORY | _BASE)
         except OSError as error:
             raise InputError(f"the folder {path} can't be opened: {error.strerror}") from error
 
@@ -45,8 +44,6 @@ class Folder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         os.close(self._descriptor)
-        if self._has_written:
-            os.sync()  # once for all files: what is reported as written outlasts a power failure
 
     def read(self, path: FilePath, *, max_bytes: int) -> bytes:
         """Return a file's bytes.
@@ -70,7 +67,7 @@ class Folder:
             self._make_subfolder(path[0])
         try:
             with self._open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as file:
-                self._write(file, data, path)
+                _write(file, data, path)
         except FileExistsError:
             return self._complete(path, data)
         return True
@@ -82,17 +79,8 @@ class Folder:
                 return False
             if not data.startswith(found) or not _is_ours(file):
                 raise InputError(f"{'/'.join(path)} is there already, with other content")
-            self._write(file, data[len(found) :], path)
+            _write(file, data[len(found) :], path)
         return True
-
-    def _write(self, file: int, data: bytes, path: FilePath) -> None:
-        self._has_written = True
-        rest = memoryview(data)
-        try:
-            while rest:
-                rest = rest[os.write(file, rest) :]
-        except OSError as error:
-            raise StoreError(f"{'/'.join(path)} can't be written: {error.strerror}") from error
 
     def _make_subfolder(self, name: str) -> None:
         try:
@@ -138,6 +126,15 @@ def _read(file: int, max_bytes: int) -> bytes:
     while piece := os.read(file, min(_READ_BYTES, max_bytes - len(data))):
         data += piece
     return bytes(data)
+
+
+def _write(file: int, data: bytes, path: FilePath) -> None:
+    rest = memoryview(data)
+    try:
+        while rest:
+            rest = rest[os.write(file, rest) :]
+    except OSError as error:
+        raise StoreError(f"{'/'.join(path)} can't be written: {error.strerror}") from error
 
 
 def _is_ours(file: int) -> bool:

@@ -4,13 +4,14 @@ import base64
 import json
 import os
 import sqlite3
+import stat
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 from ..errors import ImageNotFound, InputError, InvalidImage, PixstoreError, StoreError
 from ..pixstore import Pixstore
-from ..records import Seal, SealedImage
+from ..records import ExportedImage, Seal
 from .folder import Folder
 from .npm_layout import KNOWN_FORMATS, TABLE, file_of
 from .report import REFUSALS, Outcome, Step
@@ -29,7 +30,7 @@ class NpmTarget:
         self._images = images
         self._uncommitted = 0
 
-    def add(self, image: SealedImage) -> bool:
+    def add(self, image: ExportedImage) -> bool:
         """Write one image; tell whether there was anything to do.
 
         Raises InputError where another version of it, or another file, is there.
@@ -64,7 +65,7 @@ def open_npm_target(folder: Path) -> Iterator[NpmTarget]:
     The folder gets mode 0700, what is in it 0600: the keys lie there in clear. Raises InputError where something else
     is there.
     """
-    with Folder(folder, create=True), Folder(folder / IMAGES_NAME, create=True) as images:
+    with Folder(folder, create=True), Folder(folder / IMAGES_NAME, create=True, follow=False) as images:
         path = folder / DATABASE_NAME
         with closing(_connect(path)) as connection:
             target = NpmTarget(connection, path, images)
@@ -84,13 +85,13 @@ async def export_npm(
     """
     for image_id in image_ids:
         try:
-            is_new = target.add(await _sealed(pix, image_id, all_formats))
+            is_new = target.add(await _exported(pix, image_id, all_formats))
             yield Step(image_id, Outcome.MOVED if is_new else Outcome.PRESENT)
         except REFUSALS as error:
             yield Step(image_id, Outcome.LEFT, str(error))
 
 
-async def _sealed(pix: Pixstore, image_id: str, all_formats: bool) -> SealedImage:
+async def _exported(pix: Pixstore, image_id: str, all_formats: bool) -> ExportedImage:
     image = await pix.export_image(image_id)
     if image is None:
         raise ImageNotFound("it was deleted meanwhile")
@@ -106,8 +107,7 @@ def _meta(seal: Seal) -> str:
 
 def _connect(path: Path) -> sqlite3.Connection:
     with _writing(path):
-        # SQLite would follow a link, and make the file readable for everyone.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600))
+        _make_private(path)
         connection = sqlite3.connect(path)
         try:
             _require_npm(connection, path)
@@ -117,6 +117,17 @@ def _connect(path: Path) -> sqlite3.Connection:
             connection.close()
             raise
     return connection
+
+
+def _make_private(path: Path) -> None:
+    """Make the file where it is missing: SQLite would follow a link, and let everyone read the keys."""
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+    try:
+        mode = stat.S_IMODE(os.fstat(file).st_mode)
+    finally:
+        os.close(file)
+    if mode & 0o077:
+        raise InputError(f"{path} is there already and can be read by others (mode {mode:04o}): run chmod 600 on it")
 
 
 def _require_npm(connection: sqlite3.Connection, path: Path) -> None:

@@ -151,14 +151,14 @@ Report.add = dying
 """
 DIES_IN_A_FILE = """
 import os, signal
-from pixstore_asgi.moving.folder import Folder
-write = Folder._write
-def dying(self, file, data, path):
+from pixstore_asgi.moving import folder
+write = folder._write
+def dying(file, data, path):
     if path[-1].startswith("07"):
         os.write(file, data[: len(data) // 2])
         os.kill(os.getpid(), signal.SIGKILL)
-    write(self, file, data, path)
-Folder._write = dying
+    write(file, data, path)
+folder._write = dying
 """
 
 

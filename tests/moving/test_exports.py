@@ -19,7 +19,7 @@ from pixstore_asgi.moving.folder import Folder
 from pixstore_asgi.moving.listing import list_ids
 from pixstore_asgi.moving.npm_export import export_npm, open_npm_target
 from pixstore_asgi.moving.report import Report, Step
-from tests.support import large_png, picture
+from tests.support import OTHER_SECRET, large_png, picture
 
 IMAGES = {"plain": "png", "players:ada": "webp", "players:-rf": "jpeg", "Z_9": "gif", "z:z": "avif"}
 FILES = {"plain.png", "players/ada.webp", "players/-rf.jpg", "Z_9.gif", "z/z.avif"}
@@ -220,6 +220,51 @@ async def test_npm_database_is_no_link(filled: Pixstore, tmp_path: Path) -> None
     with pytest.raises(StoreError, match="can't be written"):
         await to_npm(filled, tmp_path / "out")
     assert not (tmp_path / "elsewhere.db").exists()
+
+
+async def test_npm_images_folder_is_no_link(filled: Pixstore, tmp_path: Path) -> None:
+    """A link in the place of the images folder is not followed."""
+    (tmp_path / "out").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "out" / "pixstore-images").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match="pixstore-images"):
+        await to_npm(filled, tmp_path / "out")
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+async def test_npm_database_is_private(filled: Pixstore, tmp_path: Path) -> None:
+    """Keys are not written to a database that others can read; the error says what to do."""
+    await to_npm(filled, tmp_path / "out")
+    (tmp_path / "out" / ".pixstore.sqlite").chmod(0o644)
+    with pytest.raises(InputError, match="chmod 600"):
+        await to_npm(filled, tmp_path / "out")
+
+
+@pytest.mark.parametrize("where", ["missing/out", "file"])
+async def test_a_folder_that_can_not_be_made(filled: Pixstore, tmp_path: Path, where: str) -> None:
+    """A target below a missing folder, or that is a file, is an InputError that names it."""
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=where):
+        await to_files(filled, tmp_path / where)
+
+
+async def test_deleted_meanwhile(filled: Pixstore, tmp_path: Path) -> None:
+    """An image that goes between listing and writing is left alone with that reason."""
+    with Folder(tmp_path / "files", create=True) as folder, open_npm_target(tmp_path / "npm") as npm:
+        for steps in (export_files(filled, ["gone"], folder), export_npm(filled, ["gone"], npm)):
+            (left,) = (await told(steps)).left
+            assert "deleted" in left.reason
+
+
+async def test_one_image_by_hand(filled: Pixstore, tmp_path: Path) -> None:
+    """What export_image returns, import_image takes in another store, to the same ciphertext; no key is in its repr."""
+    exported = await filled.export_image("players:-rf")
+    assert exported is not None
+    async with Pixstore(tmp_path / "other.db", secret=OTHER_SECRET) as other:
+        await other.import_image(exported.id, exported.image.data, token=exported.token, seal=exported.seal)
+        assert await other.export_image(exported.id) == exported
+    assert repr(exported.seal.key) not in repr(exported)
+    assert await filled.export_image("nobody") is None
 
 
 async def test_large_images(target: Pixstore, tmp_path: Path) -> None:

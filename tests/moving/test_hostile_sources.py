@@ -61,6 +61,7 @@ async def refusal(npm_files: NpmFiles, target: Pixstore) -> str:
         "ümlaut",
         "n" * 65,
         "d:" + "n" * 129,
+        pytest.param("n" * 30_000_000, id="huge"),
         b"\xff\xfe",
         b"abc",
         None,
@@ -121,7 +122,22 @@ async def test_bad_meta(npm_files: NpmFiles, target: Pixstore, change: dict[str,
     assert not any(str(value) in reason for value in change.values() if value)
 
 
-@pytest.mark.parametrize("meta", ["", "{", "[]", "null", "[" * 990, '"x"', "{}", "x" * 5000, b"\xff\xfe", 5])
+@pytest.mark.parametrize(
+    "meta",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        "[" * 990,
+        '"x"',
+        "{}",
+        "x" * 5000,
+        pytest.param("x" * 30_000_000, id="huge"),
+        b"\xff\xfe",
+        5,
+    ],
+)
 async def test_meta_that_is_no_object(npm_files: NpmFiles, target: Pixstore, meta: Any) -> None:
     """Text that is no JSON object with the three parts is refused, however deep or long."""
     npm_files.add("bad")
