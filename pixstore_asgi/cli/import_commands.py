@@ -76,6 +76,8 @@ def npm(
         --database .pixstore-test.sqlite --images pixstore-test-images
     """
     is_new = not into.exists()
+    if not is_new and into.samefile(database):
+        raise click.UsageError("--into names the npm package's own database: choose another path")
     done = f"would be taken over into {into}; nothing was written" if dry_run else f"taken over into {into}"
     move = Move("Checking" if dry_run else "Taking over", done)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from ..errors import PixstoreError
 from ..moving.report import Report, Step, quoted
 
 SOURCE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -37,11 +38,11 @@ class Move:
             self._show()
             click.echo("Stopped. The same command goes on from here.", err=True)
             sys.exit(130)
-        except BaseException:
-            if self.report.moved:
-                self._show()
-                click.echo("The same command goes on from here.", err=True)
-            raise
+        except PixstoreError as error:
+            if not self.report.moved:
+                raise
+            self._show()
+            raise click.ClickException(f"{error}\nThe same command goes on from here.") from error
         self._show()
 
     def end(self) -> None:

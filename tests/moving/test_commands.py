@@ -130,6 +130,14 @@ def test_a_source_that_is_none_makes_nothing(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["empty.db"]
 
 
+def test_the_source_is_not_the_target(npm_store: NpmFiles) -> None:
+    """--into with the source's own database is a wrong use, and nothing is made beside it."""
+    before = npm_store.state()
+    result = run(*importing(npm_store, npm_store.database), secret=SECRET)
+    assert (result.returncode, "--into" in result.stderr) == (2, True)
+    assert npm_store.state() == before
+
+
 def test_the_wrong_secret_is_one_line(npm_store: NpmFiles, tmp_path: Path) -> None:
     """With another secret than the database's nothing is moved in or out."""
     ours = imported(npm_store, tmp_path / "ours.db")
@@ -162,21 +170,52 @@ folder._write = dying
 """
 
 
-def run_dying(code: str, arguments: list[str]) -> None:
-    """Run a command in a process that kills itself on the way."""
-    result = subprocess.run(
+FAILS_IN_A_FILE = """
+import os
+from pixstore_asgi.moving import folder
+write = os.write
+def failing(file, data):
+    if len(data) > 100 and len(os.listdir("/proc/self/cwd/out/players")) == 8:
+        raise OSError(28, "No space left on device")
+    return write(file, data)
+folder.os.write = failing
+"""
+
+
+def run_with(code: str, arguments: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command in `folder`, in a process that runs `code` first."""
+    return subprocess.run(
         [sys.executable, "-c", f"{code}\nfrom pixstore_asgi.cli import main; main()", *arguments],
         env={**os.environ, "PIXSTORE_SECRET": SECRET},
+        cwd=folder,
+        capture_output=True,
+        text=True,
         check=False,
         timeout=60,
     )
-    assert result.returncode == -signal.SIGKILL
+
+
+def run_dying(code: str, arguments: list[str], folder: Path) -> None:
+    """Run a command in a process that kills itself on the way."""
+    assert run_with(code, arguments, folder).returncode == -signal.SIGKILL
+
+
+def test_a_full_disk_ends_with_a_report(npm_store: NpmFiles, tmp_path: Path) -> None:
+    """Where the target fails, what was moved so far is said, then the reason, and that the same command goes on."""
+    arguments = exporting("images", imported(npm_store, tmp_path / "ours.db"), tmp_path / "out")
+    result = run_with(FAILS_IN_A_FILE, arguments, tmp_path)
+    assert (result.returncode, result.stdout.startswith("7 images written")) == (1, True)
+    reason, hint = result.stderr.splitlines()
+    assert reason.startswith("Error: players/07.png can't be written: No space left")
+    assert hint == "The same command goes on from here."
+    assert run(*arguments, secret=SECRET).returncode == 0
+    assert len(list((tmp_path / "out").rglob("*.png"))) == COUNT
 
 
 def test_an_import_that_was_killed_goes_on(npm_store: NpmFiles, tmp_path: Path) -> None:
     """After kill -9 in the middle a second run takes over the rest, and all images are there and whole."""
     ours = tmp_path / "ours.db"
-    run_dying(DIES_AFTER_SEVEN, importing(npm_store, ours))
+    run_dying(DIES_AFTER_SEVEN, importing(npm_store, ours), tmp_path)
     result = run(*importing(npm_store, ours), secret=SECRET)
     assert result.stdout.splitlines()[0].startswith(f"{COUNT - 7} images taken over")
     assert result.stdout.splitlines()[1:] == ["7 images skipped, there already"]
@@ -188,7 +227,7 @@ def test_an_import_that_was_killed_goes_on(npm_store: NpmFiles, tmp_path: Path) 
 def test_an_export_that_was_killed_goes_on(npm_store: NpmFiles, tmp_path: Path, what: str, code: str) -> None:
     """After kill -9 between two images, or within a file, a second run completes all; nothing else is left there."""
     ours, out = imported(npm_store, tmp_path / "ours.db"), tmp_path / "out"
-    run_dying(code, exporting(what, ours, out))
+    run_dying(code, exporting(what, ours, out), tmp_path)
     result = run(*exporting(what, ours, out), secret=SECRET)
     assert (result.returncode, result.stderr) == (0, "")
     if what == "images":

@@ -19,7 +19,8 @@ from pixstore_asgi.moving.folder import Folder
 from pixstore_asgi.moving.listing import list_ids
 from pixstore_asgi.moving.npm_export import export_npm, open_npm_target
 from pixstore_asgi.moving.report import Report, Step
-from tests.support import OTHER_SECRET, large_png, picture
+from pixstore_asgi.store.memory import MemoryStore
+from tests.support import OTHER_SECRET, SECRET, large_png, picture
 
 IMAGES = {"plain": "png", "players:ada": "webp", "players:-rf": "jpeg", "Z_9": "gif", "z:z": "avif"}
 FILES = {"plain.png", "players/ada.webp", "players/-rf.jpg", "Z_9.gif", "z/z.avif"}
@@ -276,6 +277,15 @@ async def test_large_images(target: Pixstore, tmp_path: Path) -> None:
     assert (tmp_path / "files" / f"{record.id}.png").read_bytes() == data
     token, meta = rows_of(tmp_path / "npm")[record.id]
     assert (token, base64.b64decode(meta["key"])) == (record.token, record.key)
+
+
+async def test_many_rows(tmp_path: Path) -> None:
+    """All rows are there in the end, however many are written in one go."""
+    async with Pixstore(MemoryStore(), secret=SECRET) as pix:
+        for n in range(230):
+            await pix.import_image(f"n{n}", picture(), token=n + 1)
+        assert (await to_npm(pix, tmp_path / "out")).moved == 230
+    assert {row[0] for row in rows_of(tmp_path / "out").values()} == set(range(1, 231))
 
 
 async def test_more_images_than_one_page(target: Pixstore, tmp_path: Path) -> None:

@@ -216,6 +216,21 @@ async def test_no_database_is_an_error_of_ours(npm_files: NpmFiles, target: Pixs
         await take(npm_files, target)
 
 
+async def test_another_extension(npm_files: NpmFiles, target: Pixstore) -> None:
+    """Files are found with the store's own extension; one with a slash, or a database that is none, is refused."""
+    npm_files.add("a")
+    npm_files.file("a").rename(npm_files.images / "a.enc")
+    with open_npm_source(npm_files.database, npm_files.images, extension=".enc") as source:
+        steps = [step async for step in NpmImport(source, target, MAX_BYTES).steps()]
+    assert [step.outcome for step in steps] == [Outcome.MOVED]
+    for database, extension, word in (
+        (npm_files.database, "/../x", "slash"),
+        (npm_files.images, ".enc", "no database"),
+    ):
+        with pytest.raises(InputError, match=word), open_npm_source(database, npm_files.images, extension=extension):
+            pass
+
+
 async def test_more_rows_than_one_page(npm_files: NpmFiles) -> None:
     """Every row is seen once, however many there are and whatever their row ids."""
     with closing(sqlite3.connect(npm_files.database)) as db, db:
