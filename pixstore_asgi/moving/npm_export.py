@@ -102,7 +102,8 @@ async def _exported(pix: Pixstore, image_id: str, all_formats: bool) -> Exported
 
 def _meta(seal: Seal) -> str:
     fields = {"key": seal.key, "iv": seal.iv, "tag": seal.tag}
-    return json.dumps({name: base64.b64encode(value).decode() for name, value in fields.items()})
+    text = {name: base64.b64encode(value).decode() for name, value in fields.items()}
+    return json.dumps(text, separators=(",", ":"))  # as JSON.stringify writes it: the same text for the same row
 
 
 def _connect(path: Path) -> sqlite3.Connection:

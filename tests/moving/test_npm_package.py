@@ -1,5 +1,7 @@
 """Both directions with the published npm package: what it wrote is served here, what is written here it serves."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,11 @@ KINDS = ("png", "webp", "jpeg")
 def paths(folder: Path) -> tuple[Path, Path]:
     folder.mkdir()
     return folder / ".pixstore.sqlite", folder / "pixstore-images"
+
+
+def rows_of(database: Path) -> dict[str, tuple[int, str]]:
+    with closing(sqlite3.connect(database)) as db:
+        return {row[0]: row[1:] for row in db.execute("SELECT id, token, meta FROM image_records")}
 
 
 def fill(npm: Backend) -> list[Any]:
@@ -80,6 +87,9 @@ async def test_round_trip(tmp_path: Path, npm_node: str) -> None:
     assert str(second[0]) in result.stdout
     for path in first[1].rglob("*.pixstore-image"):
         assert (second[1] / path.relative_to(first[1])).read_bytes() == path.read_bytes()
+    rows, again_rows = rows_of(first[0]), rows_of(second[0])
+    assert {image_id: again_rows.pop(image_id) for image_id in rows} == rows
+    assert set(again_rows) == {mine.id}
     with backend(npm_node, *second) as npm:
         ids = [record["id"] for record in npm_records] + [mine.id]
         again = [npm.record(image_id) for image_id in ids]
