@@ -7,18 +7,8 @@ import pytest
 
 from pixstore_asgi import Pixstore
 from pixstore_asgi.moving.npm_import import ALL_FORMATS
-from tests.conftest import go_without
 from tests.moving.npm_files import NpmFiles
-from tests.moving.npm_package import has_binding
 from tests.support import SECRET
-
-
-@pytest.fixture
-def npm_node(node_path: str) -> str:
-    """Node, with what the npm package's back end needs."""
-    if not has_binding(node_path):
-        go_without("better-sqlite3 is not compiled in tests/js: install g++, make and libnode-dev, and run .ci/test")
-    return node_path
 
 
 @pytest.fixture

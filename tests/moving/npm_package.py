@@ -7,7 +7,6 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -63,10 +62,3 @@ def page(node_path: str, visits: Sequence[tuple[str, Any]]) -> list[dict[str, An
     result = subprocess.run(command, input=asked, capture_output=True, text=True, check=True, timeout=60)
     answers: list[dict[str, Any]] = json.loads(result.stdout)
     return [{**a, "image": base64.b64decode(a.pop("base64"))} if "base64" in a else a for a in answers]
-
-
-@cache
-def has_binding(node_path: str) -> bool:
-    """Tell whether the SQLite binding that the back end needs is compiled."""
-    opening = [node_path, "-e", 'new (require("better-sqlite3"))(":memory:")']
-    return subprocess.run(opening, cwd=SCRIPTS, capture_output=True, check=False).returncode == 0

@@ -47,20 +47,20 @@ async def fresh_records(database: Path, npm_records: list[Any]) -> list[Any]:
     return [found[record["id"]] for record in npm_records]
 
 
-async def test_browsers_caches_stay_valid(tmp_path: Path, npm_node: str) -> None:
+async def test_browsers_caches_stay_valid(tmp_path: Path, npm_node_path: str) -> None:
     """A page that read its images from the npm back end shows them after the move without a request, with our records;
     a page with an empty cache loads the same bytes and types from our server."""
     database, images = paths(tmp_path / "npm")
     ours = tmp_path / "ours.db"
-    with backend(npm_node, database, images) as npm:
+    with backend(npm_node_path, database, images) as npm:
         npm_records = fill(npm)
         take_over(database, images, ours)
         records = await fresh_records(ours, npm_records)
         with running("serve", "--database", str(ours), "--port", "0", secret=SECRET) as server:
             npm_records = [npm.record(record["id"]) for record in npm_records]
             before = [(npm.url, record) for record in npm_records]
-            moved = page(npm_node, [*before, *((server.url, record) for record in records)])
-            fresh = page(npm_node, [(server.url, record) for record in records])
+            moved = page(npm_node_path, [*before, *((server.url, record) for record in records)])
+            fresh = page(npm_node_path, [(server.url, record) for record in records])
     shown = [answer["image"] for answer in moved[:6]]
     assert shown == [*(picture(kind) for kind in ("png", "png", "webp", "webp", "jpeg")), picture("jpeg", seed=5)]
     assert [answer["image"] for answer in moved[6:]] == shown == [answer["image"] for answer in fresh]
@@ -70,12 +70,12 @@ async def test_browsers_caches_stay_valid(tmp_path: Path, npm_node: str) -> None
         assert (record["token"], record["meta"]) == (npm_record["token"], npm_record["meta"])
 
 
-async def test_round_trip(tmp_path: Path, npm_node: str) -> None:
+async def test_round_trip(tmp_path: Path, npm_node_path: str) -> None:
     """From npm to ours and back, the files and rows are those that npm wrote; its back end serves them to its front
     end, those saved here too, and goes on with them."""
     first = paths(tmp_path / "npm")
     ours = tmp_path / "ours.db"
-    with backend(npm_node, *first) as npm:
+    with backend(npm_node_path, *first) as npm:
         npm_records = fill(npm)
     take_over(*first, ours)
     async with Pixstore(ours, secret=SECRET) as pix:
@@ -90,10 +90,10 @@ async def test_round_trip(tmp_path: Path, npm_node: str) -> None:
     rows, again_rows = rows_of(first[0]), rows_of(second[0])
     assert {image_id: again_rows.pop(image_id) for image_id in rows} == rows
     assert set(again_rows) == {mine.id}
-    with backend(npm_node, *second) as npm:
+    with backend(npm_node_path, *second) as npm:
         ids = [record["id"] for record in npm_records] + [mine.id]
         again = [npm.record(image_id) for image_id in ids]
-        answers = page(npm_node, [(npm.url, record) for record in again])
+        answers = page(npm_node_path, [(npm.url, record) for record in again])
         updated = npm.update(mine.id, picture("webp"))
     for old, new in zip([*npm_records, mine], again, strict=True):
         assert (new["token"], new["meta"]) == (old["token"], old["meta"])
@@ -102,10 +102,10 @@ async def test_round_trip(tmp_path: Path, npm_node: str) -> None:
     assert updated["token"] > mine.token
 
 
-async def test_a_running_back_end_is_only_read(tmp_path: Path, npm_node: str) -> None:
+async def test_a_running_back_end_is_only_read(tmp_path: Path, npm_node_path: str) -> None:
     """While the npm back end has its store open, import reads it, and changes nothing in it."""
     database, images = paths(tmp_path / "npm")
-    with backend(npm_node, database, images) as npm:
+    with backend(npm_node_path, database, images) as npm:
         fill(npm)
         before = {path: (path.stat().st_mtime_ns, path.is_file() and path.read_bytes()) for path in _below(database)}
         take_over(database, images, tmp_path / "ours.db")
