@@ -49,6 +49,18 @@ def check_formats(names: Sequence[str]) -> frozenset[str]:
     return frozenset(names) | (jpeg if jpeg & set(names) else set())
 
 
+def agreed_format(found: str, marked: str | None) -> str:
+    """Return the format name an image is marked with, or the one its bytes were found to have where that is None.
+
+    Raises InvalidImage where the two have not the same media type.
+    """
+    if marked is None:
+        return found
+    if MIME_TYPES.get(marked) != MIME_TYPES[found]:
+        raise InvalidImage(f"the image is marked as {marked}, but its bytes are {found}")
+    return marked
+
+
 class ImageReader:
     """Follows one image's container while its bytes pass by. `name` is its format, e.g. "jpeg"."""
 

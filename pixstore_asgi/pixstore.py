@@ -1,24 +1,24 @@
 """Pixstore: what an application calls to save, update, delete and hand out encrypted images."""
 
 import asyncio
+import hmac
 import logging
 import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import aclosing, asynccontextmanager
-from functools import partial
+from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Self
 
 import anyio
-import anyio.to_thread
 
 from .cache import ImageCache
-from .cipher import VERSION_BYTES, unseal, unwrap_key, wrap_key
+from .cipher import VERSION_BYTES, unwrap_key, wrap_key
 from .errors import (
     ConfigError,
     ImageNotFound,
     InputError,
+    IntegrityError,
     PixstoreError,
     StoreConflict,
     StoreError,
@@ -29,13 +29,16 @@ from .issuer import Issuer
 from .keyring import KeyRing, Secret
 from .keysource import find_ring
 from .payload import Payload, load
+from .reading import read_verified
 from .records import (
     IV_BYTES,
     KEY_BYTES,
     MAX_TOKEN,
+    ExportedImage,
     Image,
     ImageInfo,
     ImageRecord,
+    Seal,
     StoredImage,
     is_directory,
     is_image_id,
@@ -166,15 +169,20 @@ class Pixstore:
         """Store the image in a file; as `save_image`. Raises InputError where the file can't be read."""
         return await self.save_image(_read_file(path), directory=directory, on_progress=on_progress)
 
-    async def import_image(self, image_id: str, data: ImageData, *, token: int) -> ImageRecord:
+    async def import_image(
+        self, image_id: str, data: ImageData, *, token: int, seal: Seal | None = None, if_token: int | None = None
+    ) -> ImageRecord:
         """Store an image that has its id and token from elsewhere, and return its record.
 
-        Raises InputError for an id or token that can't be, StoreConflict where there is such an image already or a
-        deleted one had that token or a higher one, and what `save_image` raises.
+        seal: how this very image was encrypted there; it is then encrypted to the same bytes, so that what browsers
+        hold of it stays good. if_token: replace the version of this token. Raises InputError for an id or token that
+        can't be, StoreConflict where there is such an image already (or not the one to replace) or a deleted one had
+        that token or a higher one, IntegrityError where the seal is another image's, and what `save_image` raises.
         """
         if not _is_known(image_id) or _as_token(token) != token:
             raise InputError(f"{image_id!r:.80} with token {token!r:.40} can't be an image: README has what can")
-        return await self._write(image_id, data, Expect.ABSENT, token=token)
+        expect = Expect.ABSENT if if_token is None else await self._version_to_replace(image_id, if_token)
+        return await self._write(image_id, data, expect, token=token, seal=seal)
 
     async def update_image(
         self, image_id: str, data: ImageData, *, if_token: int | None = None, on_progress: OnProgress | None = None
@@ -185,13 +193,7 @@ class Pixstore:
         if_token: replace only the version of this token. on_progress: as `save_image`'s. Raises ImageNotFound,
         StoreConflict where the image has another token, and what `save_image` raises; then the image stays as it was.
         """
-        await self._opened()
-        image = await self._store.get(image_id) if _is_known(image_id) else None
-        if image is None:
-            raise _not_found(image_id)
-        if if_token not in (None, image.token):
-            raise StoreConflict(f"image {image_id} has token {image.token}, not {if_token}: it was updated meanwhile")
-        expect = Expect.PRESENT if if_token is None else image.meta.version
+        expect = await self._version_to_replace(image_id, if_token)
         return await self._write(image_id, data, expect, on_progress=on_progress)
 
     async def update_image_from_file(
@@ -240,18 +242,16 @@ class Pixstore:
 
         Raises IntegrityError where what is stored was changed, StoreError where part of it is missing.
         """
+        found = await self.export_image(image_id)
+        return found.image if found else None
+
+    async def export_image(self, image_id: str) -> ExportedImage | None:
+        """Return an image, verified, with its token, seal and ciphertext, or None: what `import_image` takes elsewhere.
+
+        It carries the key, and all of it is in memory. Raises as `read_image`.
+        """
         ring = await self._opened()
-        stream = await self._store.open_stream(image_id) if _is_known(image_id) else None
-        if stream is None:
-            return None
-        async with aclosing(stream):
-            ciphertext = b"".join([chunk async for chunk in stream])
-        image, meta = stream.image, stream.image.meta
-        key = unwrap_key(ring, image.id, meta)
-        name, data = await anyio.to_thread.run_sync(
-            partial(unseal, key=key, iv=meta.iv, tag=meta.tag, ciphertext=ciphertext)
-        )
-        return Image(data, name)
+        return await read_verified(self._store, ring, image_id) if _is_known(image_id) else None
 
     async def list_images(
         self, *, directory: str | None = None, after: str | None = None, limit: int = 100
@@ -346,6 +346,15 @@ class Pixstore:
                 await self._store.close()
             raise
 
+    async def _version_to_replace(self, image_id: str, if_token: int | None) -> Expected:
+        await self._opened()
+        image = await self._store.get(image_id) if _is_known(image_id) else None
+        if image is None:
+            raise _not_found(image_id)
+        if if_token not in (None, image.token):
+            raise StoreConflict(f"image {image_id} has token {image.token}, not {if_token}: it was updated meanwhile")
+        return Expect.PRESENT if if_token is None else image.meta.version
+
     async def _write(
         self,
         image_id: str,
@@ -353,17 +362,21 @@ class Pixstore:
         expect: Expected,
         *,
         token: int | None = None,
+        seal: Seal | None = None,
         on_progress: OnProgress | None = None,
     ) -> ImageRecord:
         ring = await self._opened()
-        key = secrets.token_bytes(KEY_BYTES)
-        upload = SealedUpload(data, self._formats, self._max_image_bytes, key, secrets.token_bytes(IV_BYTES))
+        key, iv = (seal.key, seal.iv) if seal else (secrets.token_bytes(KEY_BYTES), secrets.token_bytes(IV_BYTES))
+        upload = SealedUpload(data, self._formats, self._max_image_bytes, key, iv, seal.format if seal else None)
         async with await self._store.begin_write(image_id) as writer:
             async for ciphertext in upload:
                 await writer.write(ciphertext)
                 if on_progress:
                     on_progress(upload.taken)
             meta = wrap_key(ring, key, image_id, upload.meta(secrets.token_bytes(VERSION_BYTES)))
+            # Another image under the same key and nonce would give both away: it must not get out of here.
+            if seal and not hmac.compare_digest(meta.tag, seal.tag):
+                raise IntegrityError(f"the seal of image {image_id} is not that of this image", "tag")
             try:
                 image = await writer.commit(meta, expect=expect, token=token)
             except StoreConflict:

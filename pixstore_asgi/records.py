@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from .errors import RecordError
+from .errors import InputError, RecordError
 
 MAX_TOKEN = 2**53 - 1
 """Largest token: the largest integer that JavaScript holds exactly."""
@@ -60,6 +60,24 @@ class ImageMeta:
 
 
 @dataclass(frozen=True, slots=True)
+class Seal:
+    """How one image was encrypted elsewhere: what gives the same ciphertext again, bytes that browsers hold in a cache.
+
+    key: 32 bytes. iv: 12 bytes. tag: 16 bytes. format: the name of its format byte, such as "jpg". Raises InputError
+    for other lengths.
+    """
+
+    key: bytes = field(repr=False)
+    iv: bytes
+    tag: bytes
+    format: str
+
+    def __post_init__(self) -> None:
+        if (len(self.key), len(self.iv), len(self.tag)) != (KEY_BYTES, IV_BYTES, TAG_BYTES):
+            raise InputError(f"a seal has a key of {KEY_BYTES} bytes, an iv of {IV_BYTES} and a tag of {TAG_BYTES}")
+
+
+@dataclass(frozen=True, slots=True)
 class StoredImage:
     """One image as a store knows it: id, current token (strictly rising per id) and the current version's meta."""
 
@@ -84,6 +102,20 @@ class Image:
     def media_type(self) -> str:
         """The media type, such as "image/png"."""
         return media_type_of(self.format)
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedImage:
+    """One version of an image with all that another store needs to serve the very same.
+
+    seal and ciphertext: as it is encrypted, with its key. image: as it is decrypted, with what it was marked as.
+    """
+
+    id: str
+    token: int
+    seal: Seal
+    ciphertext: bytes = field(repr=False)
+    image: Image
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import anyio.to_thread
 
 from .cipher import Sealer
 from .errors import ImageTooLarge, InputError
-from .formats import FORMAT_BYTES, SNIFF_BYTES, ImageReader, sniff
+from .formats import FORMAT_BYTES, SNIFF_BYTES, ImageReader, agreed_format, sniff
 from .records import ImageMeta
 
 _READ_BYTES = 256 * 1024
@@ -30,8 +30,9 @@ ImageData = bytes | bytearray | memoryview | AsyncIterator[bytes] | AsyncReader
 class SealedUpload:
     """One image on its way in: iterate it for ciphertext, then ask for `meta`.
 
-    key: 32 fresh random bytes, iv: 12. max_bytes: the longest image accepted, counted while it arrives. Iterating
-    raises InvalidImage, ImageTooLarge or InputError, and whatever the application's own iterator raises.
+    key: 32 fresh random bytes, iv: 12. max_bytes: the longest image accepted, counted while it arrives. format: the
+    name of the format byte to write, where it is not to be that of the format found. Iterating raises InvalidImage,
+    ImageTooLarge or InputError, and whatever the application's own iterator raises.
     """
 
     data: ImageData = field(repr=False)
@@ -39,6 +40,8 @@ class SealedUpload:
     max_bytes: int
     key: bytes = field(repr=False)
     iv: bytes
+    format: str | None = None
+    _format_byte: int = field(init=False, repr=False)
     _reader: ImageReader = field(init=False, repr=False)
     _sealer: Sealer = field(init=False, repr=False)
 
@@ -50,7 +53,8 @@ class SealedUpload:
             if len(head) >= SNIFF_BYTES:
                 break
         self._reader = sniff(head[:SNIFF_BYTES], self.allowed)
-        self._sealer = Sealer(key=self.key, iv=self.iv, format_byte=FORMAT_BYTES[self._reader.name])
+        self._format_byte = FORMAT_BYTES[agreed_format(self._reader.name, self.format)]
+        self._sealer = Sealer(key=self.key, iv=self.iv, format_byte=self._format_byte)
         yield await self._seal(head)
         async for piece in pieces:
             yield await self._seal(piece)
@@ -67,7 +71,7 @@ class SealedUpload:
         sealer = self._sealer
         return ImageMeta(
             version=version,
-            format=FORMAT_BYTES[self._reader.name],
+            format=self._format_byte,
             iv=self.iv,
             tag=sealer.tag,
             size=sealer.size,

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import NoReturn
@@ -47,3 +48,12 @@ def chromium_path() -> str:
 @pytest.fixture(scope="session")
 def node_path() -> str:
     return require("node", "nodejs, version 20 or newer")
+
+
+@pytest.fixture(scope="session")
+def npm_node_path(node_path: str) -> str:
+    """Node, with the SQLite binding that the back end of npm's pixstore needs."""
+    opening = [node_path, "-e", 'new (require("better-sqlite3"))(":memory:")']
+    if subprocess.run(opening, cwd=Path(__file__).parent / "js", capture_output=True, check=False).returncode:
+        go_without("better-sqlite3 is not compiled in tests/js: install g++, make and libnode-dev, and run .ci/test")
+    return node_path

@@ -25,7 +25,7 @@ LAYERS = [
     ["store.sqlite_streams"],
     ["store.sqlite"],
     ["store.connect"],
-    ["issuer", "keysource", "cache"],
+    ["issuer", "keysource", "cache", "reading"],
     ["payload"],
     ["pixstore"],
     ["_deadline", "lifespan"],
@@ -34,7 +34,7 @@ LAYERS = [
     ["middleware"],
     ["__init__"],
     ["integrations"],
-    ["demo"],
+    ["demo", "moving"],
     ["cli"],
 ]
 LAYER_OF = {name: number for number, names in enumerate(LAYERS) for name in names}

@@ -10,9 +10,12 @@ from pathlib import Path
 
 import click
 
-from .. import Pixstore, PixstoreApp, PixstoreError
+from .. import Pixstore, PixstoreApp
 from ..store.connect import connect
 from . import require
+from .errors import plain_errors
+from .export_commands import export_to
+from .import_commands import import_from
 from .server import exit_on_signals, listen, run_server, url_of
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
@@ -28,6 +31,10 @@ def commands() -> None:
     \b
     New here?  pixstore-asgi demo --open
     """
+
+
+commands.add_command(import_from)
+commands.add_command(export_to)
 
 
 @commands.command()
@@ -79,7 +86,7 @@ def serve(
             f"there is no database {database}: the application makes it when it starts; "
             "check the path, or pass --create to begin with an empty one"
         )
-    with _plain_errors(), exit_on_signals():
+    with plain_errors(), exit_on_signals():
         pix = Pixstore(database, proof_window_ms=proof_window_ms, bind_token=bind_token)
         app = PixstoreApp(pix, allow_origins=origins)
         with listen(host, port) as listener:
@@ -102,7 +109,7 @@ def demo(port: int, database: Path | None, opens: bool) -> None:
     require("demo", "PIL")
     from ..demo.app import create_app
 
-    with _plain_errors(), exit_on_signals(), listen("127.0.0.1", port) as listener, _folder_of(database) as path:
+    with plain_errors(), exit_on_signals(), listen("127.0.0.1", port) as listener, _folder_of(database) as path:
         store = connect(path)
         app = create_app(Pixstore(store), store=store)
         url = url_of(listener)
@@ -118,15 +125,6 @@ def demo(port: int, database: Path | None, opens: bool) -> None:
 def _open_page(url: str) -> None:
     # In a thread of its own: some browsers keep the caller waiting, and the page needs the server meanwhile.
     threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
-
-
-@contextmanager
-def _plain_errors() -> Iterator[None]:
-    """Make every error of ours one line on stderr and exit code 1."""
-    try:
-        yield
-    except PixstoreError as error:
-        raise click.ClickException(str(error)) from error
 
 
 @contextmanager

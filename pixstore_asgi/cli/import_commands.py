@@ -1,0 +1,96 @@
+"""`pixstore-asgi import`: taking images over from elsewhere."""
+
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import click
+
+from ..moving.npm_import import ALL_FORMATS, NpmImport
+from ..moving.npm_layout import EXTENSION
+from ..moving.npm_source import open_npm_source
+from ..pixstore import Pixstore
+from .errors import plain_errors
+from .moves import SOURCE, Move
+
+_DEFAULT_MAX_BYTES = 32 * 1024 * 1024
+
+
+@click.group("import")
+def import_from() -> None:
+    """Take images over from another store."""
+
+
+@import_from.command()
+@click.option("--database", type=SOURCE, metavar="PATH", required=True, help="Its databasePath, an SQLite file.")
+@click.option(
+    "--images",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="DIR",
+    required=True,
+    help="Its imageRootDir, the folder with its image files.",
+)
+@click.option(
+    "--into",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="PATH",
+    required=True,
+    help="The application's Pixstore database; made where there is none.",
+)
+@click.option("--dry-run", is_flag=True, help="Read and check everything, write nothing.")
+@click.option("--update", is_flag=True, help="Replace what was taken over before where there is a newer version now.")
+@click.option(
+    "--reseal",
+    is_flag=True,
+    help="Where its imageFormats began otherwise than png, webp, jpg, jpeg, gif, avif: give such images a new key and "
+    "token, and browsers fetch them again.",
+)
+@click.option(
+    "--max-image-bytes",
+    type=click.IntRange(1, 2**34 - 1),
+    metavar="BYTES",
+    default=_DEFAULT_MAX_BYTES,
+    help="Leave larger images alone.  [default: 32 MiB]",
+)
+@click.option("--extension", metavar="TEXT", default=EXTENSION, help=f"Its imageExtension.  [default: {EXTENSION}]")
+def npm(
+    database: Path,
+    images: Path,
+    into: Path,
+    dry_run: bool,
+    update: bool,
+    reseal: bool,
+    max_image_bytes: int,
+    extension: str,
+) -> None:
+    """Take over a store of the npm package pixstore 3.2.1.
+
+    Ids, tokens, keys and ciphertext stay the same, so the ids in your tables and the pictures in browsers' caches stay
+    good. The source is only read; stop the server that writes to it first. Every image is decrypted, checked and, with
+    its key wrapped under your secret, stored: PIXSTORE_SECRET, or else the key file beside the database.
+
+    Run it again to go on after an interruption: what is there already is skipped. What can't be taken over is listed
+    at the end with the reason, and makes the exit code 1.
+
+    \b
+    Unless your code names others, the package keeps its images in these two:
+        --database .pixstore-test.sqlite --images pixstore-test-images
+    """
+    is_new = not into.exists()
+    if not is_new and into.samefile(database):
+        raise click.UsageError("--into names the npm package's own database: choose another path")
+    done = f"would be taken over into {into}; nothing was written" if dry_run else f"taken over into {into}"
+    move = Move("Checking" if dry_run else "Taking over", done)
+
+    async def steps() -> None:
+        with open_npm_source(database, images, extension=extension) as source:
+            async with AsyncExitStack() as stack:
+                target = None
+                if not (dry_run and is_new):
+                    target = Pixstore(into, image_formats=ALL_FORMATS, max_image_bytes=max_image_bytes)
+                    await stack.enter_async_context(target)
+                run = NpmImport(source, target, max_image_bytes, updates=update, reseals=reseal, dry_run=dry_run)
+                await move.follow(run.steps(), source.count())
+
+    with plain_errors():
+        move.run(steps())
+        move.end()

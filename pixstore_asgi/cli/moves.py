@@ -1,0 +1,79 @@
+"""Running a move: a bar while it goes, its report at the end, and the exit code."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Coroutine
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..errors import PixstoreError
+from ..moving.report import Report, Step, quoted
+
+SOURCE = click.Path(exists=True, dir_okay=False, path_type=Path)
+"""The type of an option that names an existing database."""
+
+_WIDEST = 44  # of the ids that the column of reasons keeps clear of
+
+
+@dataclass
+class Move:
+    """One move on the command line.
+
+    doing: what it does, as the bar's label. done: what was done, as it stands behind "3 images".
+    """
+
+    doing: str
+    done: str
+    report: Report = field(default_factory=Report)
+
+    def run(self, steps: Coroutine[Any, Any, None]) -> None:
+        """Run a move to its end and print its report. Ctrl-C exits with code 130, after the report so far."""
+        try:
+            asyncio.run(steps)
+        except KeyboardInterrupt:
+            self._show()
+            click.echo("Stopped. The same command goes on from here.", err=True)
+            sys.exit(130)
+        except PixstoreError as error:
+            if not self.report.moved:
+                raise
+            self._show()
+            raise click.ClickException(f"{error}\nThe same command goes on from here.") from error
+        self._show()
+
+    def end(self) -> None:
+        """Exit with code 1 where an image was left alone."""
+        if self.report.left:
+            sys.exit(1)
+
+    async def follow(self, steps: AsyncIterator[Step], total: int) -> None:
+        """Take the steps of a move, showing how far it is where a terminal looks on."""
+        is_watched = sys.stderr.isatty()
+        with click.progressbar(
+            length=total, label=self.doing, file=sys.stderr, show_pos=True, width=32, hidden=not is_watched
+        ) as bar:
+            async for step in steps:
+                self.report.add(step)
+                bar.update(1)
+
+    def _show(self) -> None:
+        report = self.report
+        if report.moved:
+            os.sync()  # once for all: what is said to be moved outlasts a power failure, and its source may go
+        click.echo(f"{_images(report.moved)} {self.done}")
+        if report.present:
+            click.echo(f"{_images(report.present)} skipped, there already")
+        if report.left:
+            click.echo(f"{_images(len(report.left))} left alone:")
+        names = [quoted(step.image_id) for step in report.left]
+        column = min(max(map(len, names), default=0), _WIDEST)
+        for name, step in zip(names, report.left, strict=True):
+            click.echo(f"  {name:<{column}}  {step.reason}")
+
+
+def _images(count: int) -> str:
+    return f"{count:,} image{'' if count == 1 else 's'}"

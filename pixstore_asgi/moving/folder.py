@@ -1,0 +1,153 @@
+"""Folder: files below one folder, read and written without following a link and without overwriting anything."""
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from ..errors import ConfigError, ImageTooLarge, InputError, StoreError
+
+FilePath = tuple[str, ...]
+"""A file below a folder: (name,) or (subfolder, name), of names that hold no slash."""
+
+_BASE = os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # a pipe must not keep us waiting
+_DIRECTORY = os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_DIRECTORY", 0)
+_READ_BYTES = 1024 * 1024
+_FATAL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE}
+
+
+class Folder:
+    """One folder, held open, so that it stays the same one whatever is renamed meanwhile. Use it with `with`.
+
+    create: make the folder (mode 0700) where it is missing. follow: whether the folder itself may be a link. Raises
+    InputError where it can't be opened, ConfigError on systems without the calls that this needs (Windows).
+    """
+
+    def __init__(self, path: Path, *, create: bool = False, follow: bool = True) -> None:
+        if os.open not in os.supports_dir_fd or not hasattr(os, "O_NOFOLLOW"):
+            raise ConfigError("images can't be moved on this system: it can't open files without following links")
+        try:
+            if create and not path.is_dir():
+                path.mkdir(0o700)
+            self._descriptor = os.open(path, _DIRECTORY if follow else _DIRECTORY | _BASE)
+        except OSError as error:
+            raise InputError(f"the folder {path} can't be opened: {error.strerror}") from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.close(self._descriptor)
+
+    def read(self, path: FilePath, *, max_bytes: int) -> bytes:
+        """Return a file's bytes.
+
+        Raises InputError where it is missing, behind a link or no regular file, ImageTooLarge above `max_bytes`.
+        """
+        with self._open(path, os.O_RDONLY) as file:
+            size = os.fstat(file).st_size
+            data = _read(file, max_bytes + 1) if size <= max_bytes else b""
+        if max(size, len(data)) > max_bytes:
+            raise ImageTooLarge(f"its file has {max(size, len(data))} bytes, which is more than max_image_bytes allows")
+        return data
+
+    def place(self, path: FilePath, data: bytes) -> bool:
+        """Write a new file (mode 0600) and tell whether there was anything to do: not where it is there with this data.
+
+        The beginning of `data`, as a move that was cut off leaves it, is completed: there is no temporary file, so none
+        is left behind. Raises InputError where anything else is there, StoreError where the disk is full or fails.
+        """
+        if len(path) > 1:
+            self._make_subfolder(path[0])
+        try:
+            with self._open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as file:
+                _write(file, data, path)
+        except FileExistsError:
+            return self._complete(path, data)
+        return True
+
+    def _complete(self, path: FilePath, data: bytes) -> bool:
+        with self._open(path, os.O_RDWR) as file:
+            found = _read(file, len(data) + 1)
+            if found == data:
+                return False
+            if not data.startswith(found) or not _is_ours(file):
+                raise InputError(f"{'/'.join(path)} is there already, with other content")
+            _write(file, data[len(found) :], path)
+        return True
+
+    def _make_subfolder(self, name: str) -> None:
+        try:
+            os.mkdir(name, 0o700, dir_fd=self._descriptor)
+        except FileExistsError:
+            return
+        except OSError as error:
+            raise StoreError(f"the folder {name} can't be made: {error.strerror}") from error
+
+    @contextmanager
+    def _open(self, path: FilePath, flags: int) -> Iterator[int]:
+        """Open a regular file; FileExistsError passes through, for who asked for a new file."""
+        shown = "/".join(path)
+        try:
+            with self._entered(path[:-1]) as folder:
+                file = os.open(path[-1], flags | _BASE, 0o600, dir_fd=folder)
+        except FileExistsError:
+            raise
+        except OSError as error:
+            kind = StoreError if error.errno in _FATAL else InputError
+            raise kind(_reason(shown, error)) from error
+        try:
+            if not stat.S_ISREG(os.fstat(file).st_mode):
+                raise InputError(f"{shown} is no regular file")
+            yield file
+        finally:
+            os.close(file)
+
+    @contextmanager
+    def _entered(self, subfolders: FilePath) -> Iterator[int]:
+        if not subfolders:
+            yield self._descriptor
+            return
+        descriptor = os.open(subfolders[0], _DIRECTORY | _BASE, dir_fd=self._descriptor)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+
+def _read(file: int, max_bytes: int) -> bytes:
+    data = bytearray()
+    while piece := os.read(file, min(_READ_BYTES, max_bytes - len(data))):
+        data += piece
+    return bytes(data)
+
+
+def _write(file: int, data: bytes, path: FilePath) -> None:
+    rest = memoryview(data)
+    try:
+        while rest:
+            rest = rest[os.write(file, rest) :]
+    except OSError as error:
+        raise StoreError(f"{'/'.join(path)} can't be written: {error.strerror}") from error
+
+
+def _is_ours(file: int) -> bool:
+    """Tell whether a file is such as `place` makes: of one name, this user's, and nobody else's to read."""
+    status = os.fstat(file)
+    return status.st_nlink == 1 and status.st_uid == os.geteuid() and not status.st_mode & 0o077
+
+
+def _reason(shown: str, error: OSError) -> str:
+    if error.errno == errno.ENOENT:
+        return f"its file {shown} is missing"
+    if error.errno in (errno.ELOOP, errno.ENOTDIR, errno.EMLINK):
+        return f"{shown} is a symbolic link or lies behind one"
+    if error.errno in (errno.EISDIR, errno.ENXIO):
+        return f"{shown} is no regular file"
+    return f"{shown} can't be opened: {error.strerror}"

@@ -1,0 +1,52 @@
+"""What a move did with each image, and how an id from elsewhere is shown."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from ..errors import ImageNotFound, InputError, IntegrityError, InvalidImage, RecordError, StoreConflict
+
+REFUSALS = (ImageNotFound, InputError, IntegrityError, InvalidImage, RecordError, StoreConflict)
+"""The errors that leave one image alone; any other ends the move."""
+
+_SHOWN_CHARACTERS = 60
+
+
+class Outcome(Enum):
+    """What became of one image."""
+
+    MOVED = "moved"
+    PRESENT = "there already"
+    LEFT = "left alone"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One image of a move. image_id: as found, maybe no id at all. reason: why it was left alone."""
+
+    image_id: str
+    outcome: Outcome
+    reason: str = ""
+
+
+@dataclass(slots=True)
+class Report:
+    """The sum of a move's steps."""
+
+    moved: int = 0
+    present: int = 0
+    left: list[Step] = field(default_factory=list)
+
+    def add(self, step: Step) -> None:
+        """Count one step."""
+        if step.outcome is Outcome.MOVED:
+            self.moved += 1
+        elif step.outcome is Outcome.PRESENT:
+            self.present += 1
+        else:
+            self.left.append(step)
+
+
+def quoted(text: str) -> str:
+    """Return `text` in quotes, cut to 60 characters, with all escaped that a terminal could take as a command."""
+    shown = ascii(text[:_SHOWN_CHARACTERS])
+    return f"{shown}…" if len(text) > _SHOWN_CHARACTERS else shown
