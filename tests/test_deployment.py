@@ -1,0 +1,290 @@
+"""deployment.md: its nginx configuration and its service's command line, run before README's application."""
+
+import configparser
+import contextlib
+import os
+import re
+import shlex
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+import httpx
+import pytest
+
+from pixstore_asgi import ImageRecord, decode_payload
+from pixstore_asgi.cipher import unseal
+from tests.conftest import require
+from tests.nginx import PAGE, SITE, Nginx, running_nginx
+from tests.servers import Server, free_port
+from tests.support import SECRET, large_png, picture
+from tests.test_readme import SNIPPETS, STARLETTE
+
+pytestmark = pytest.mark.servers
+ROOT = Path(__file__).parent.parent
+MIB = 1024 * 1024
+(UNIT,) = re.findall(r"```ini\n(.*?)```", PAGE, re.DOTALL)
+
+
+class Deployment(NamedTuple):
+    """nginx in front of uvicorn's workers."""
+
+    nginx: Nginx
+    uvicorn: Server
+    folder: Path
+
+
+def unit() -> configparser.ConfigParser:
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    parser.read_string(UNIT)
+    return parser
+
+
+def until(condition: Callable[[], object], what: object) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.02)
+
+
+@contextlib.contextmanager
+def running_service(folder: Path) -> Iterator[Server]:
+    """Run README's Starlette application by the unit's own command line, on another port."""
+    (folder / "app.py").write_text(SNIPPETS[STARLETTE])
+    program, *arguments = shlex.split(unit()["Service"]["ExecStart"])
+    assert Path(program).name == "uvicorn"
+    port = free_port()
+    arguments[arguments.index("--port") + 1] = str(port)
+    log_file = folder / "uvicorn.log"
+    with log_file.open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "uvicorn", *arguments],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=folder,
+            env={**os.environ, "PIXSTORE_SECRET": SECRET, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT)},
+            start_new_session=True,
+        )
+    server = Server(f"http://127.0.0.1:{port}", process, log_file)
+    try:
+        until(lambda: server.log.count("Application startup complete") == 2, server)
+        yield server
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+@pytest.fixture(scope="module")
+def nginx_path() -> str:
+    return require("nginx", "nginx-light (Debian)", ROOT / ".venv" / "nginx" / "usr" / "sbin")
+
+
+@pytest.fixture(scope="module")
+def deployed(nginx_path: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    folder = tmp_path_factory.mktemp("deployment")
+    with running_service(folder) as uvicorn, running_nginx(nginx_path, folder / "nginx", _port(uvicorn)) as nginx:
+        yield Deployment(nginx, uvicorn, folder)
+
+
+def _port(server: Server) -> int:
+    return int(server.url.rpartition(":")[2])
+
+
+def save(http: httpx.Client, image: bytes) -> ImageRecord:
+    return ImageRecord.parse(http.post("/api/pictures", content=image).raise_for_status().json())
+
+
+def request_of(record: ImageRecord) -> dict[str, Any]:
+    return {
+        "url": f"/pixstore-image/{quote(record.id, safe='')}",
+        "headers": {
+            "x-pixstore-proof": record.stateless_proof,
+            "x-pixstore-token": str(record.token),
+            "accept-encoding": "gzip",
+        },
+    }
+
+
+def decrypted(record: ImageRecord, body: bytes) -> bytes:
+    return unseal(key=record.key, iv=record.iv, tag=record.tag, ciphertext=decode_payload(body).ciphertext)[1]
+
+
+def test_images_pass(deployed: Deployment) -> None:
+    """Records and payloads come over HTTPS and HTTP/2 as the application sent them: not compressed, not cached."""
+    with deployed.nginx.client(http2=True) as http:
+        record = save(http, picture())
+        for _ in range(4):  # whichever worker answers
+            response = http.get(**request_of(record))
+            assert decrypted(record, response.content) == picture()
+            assert response.http_version == "HTTP/2"
+            assert response.headers["cache-control"] == "no-store"
+            assert response.headers["content-encoding"] == "identity"
+            assert response.headers["content-length"] == str(len(response.content))
+            assert response.headers["strict-transport-security"] == "max-age=31536000"
+        fresh = http.get(f"/api/pictures/{record.id}", headers={"accept-encoding": "gzip"})
+        assert "content-encoding" not in fresh.headers
+        assert http.get("/api/pictures/nobody").status_code == 404
+    assert not any((deployed.nginx.folder / "cache").iterdir())
+
+
+def test_plain_http_goes_to_https(deployed: Deployment) -> None:
+    """A request without TLS reaches no application and is sent to HTTPS."""
+    response = httpx.get(f"http://127.0.0.1:{deployed.nginx.http_port}/pixstore-image/a%3Ab?c", trust_env=False)
+    assert response.status_code == 301
+    assert response.headers["location"] == "https://127.0.0.1/pixstore-image/a%3Ab?c"
+
+
+def test_path_and_headers_pass_untouched(nginx_path: str, tmp_path: Path) -> None:
+    """%3A arrives as %3A, with proof and token, and the client can't say which address it came from."""
+    sent = {"x-pixstore-proof": "p/+=", "x-pixstore-token": "7", "x-forwarded-for": "6.6.6.6"}
+    received: list[str] = []
+    with (
+        socket.create_server(("127.0.0.1", 0)) as upstream,
+        running_nginx(nginx_path, tmp_path / "nginx", upstream.getsockname()[1]) as nginx,
+        nginx.client() as http,
+    ):
+        application = threading.Thread(target=lambda: received.append(answer_once(upstream)))
+        application.start()
+        assert http.get("/pixstore-image/players%3Aa_b-c", headers=sent).content == b"\x02"
+        application.join(20)
+    lines = received[0].splitlines()
+    assert lines[0] == "GET /pixstore-image/players%3Aa_b-c HTTP/1.1"
+    headers = dict(line.lower().split(": ", 1) for line in lines[1:] if line)
+    assert headers["x-pixstore-proof"] == "p/+="
+    assert headers["x-pixstore-token"] == "7"
+    assert headers["x-forwarded-for"] == "127.0.0.1"
+    assert headers["x-forwarded-proto"] == "https"
+
+
+def answer_once(upstream: socket.socket) -> str:
+    """Take one request off a socket, answer NotFound, and return the request."""
+    connection, _ = upstream.accept()
+    with connection:
+        request = connection.recv(65536).decode()
+        connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n\x02")
+    return request
+
+
+def test_uploads_stream(deployed: Deployment) -> None:
+    """While a client still sends, the first half of its picture is in the database, encrypted; none is spooled."""
+    image = large_png(20 * MIB)
+    database = sqlite3.connect(deployed.folder / "pixstore.db")
+    before = _chunks(database)
+
+    def pieces() -> Iterator[bytes]:
+        yield image[: 10 * MIB]
+        until(lambda: _chunks(database) >= before + 30, "nothing of the upload arrived before its end")
+        yield image[10 * MIB :]
+
+    with contextlib.closing(database), deployed.nginx.client() as http:
+        answer = http.post("/api/pictures", content=pieces(), headers={"content-length": str(len(image))})
+        record = ImageRecord.parse(answer.raise_for_status().json())
+        assert decrypted(record, http.get(**request_of(record)).content) == image
+    assert "spool" not in deployed.nginx.errors
+
+
+def _chunks(database: sqlite3.Connection) -> int:
+    return int(database.execute("SELECT count(*) FROM chunk").fetchone()[0])
+
+
+def test_the_largest_image_passes_and_more_is_refused(deployed: Deployment) -> None:
+    """An image of max_image_bytes gets through to the application; nginx refuses what is clearly longer."""
+    with deployed.nginx.client() as http:
+        assert http.post("/api/pictures", content=large_png(32 * MIB)).status_code == 200
+        too_large = http.post("/api/pictures", content=large_png(32 * MIB + 1))
+        assert "longer than max_image_bytes" in too_large.json()["error"]
+    with deployed.nginx.client(http2=True) as http:
+        assert http.post("/api/pictures", headers={"content-length": str(34 * MIB)}).status_code == 413
+
+
+def test_without_its_lines_an_upload_is_spooled(deployed: Deployment, nginx_path: str, tmp_path: Path) -> None:
+    """The same upload fails for want of a spool where the line against spooling is taken out: the check can fail."""
+    site = SITE.replace("proxy_request_buffering off;", "")
+    with running_nginx(nginx_path, tmp_path / "nginx", _port(deployed.uvicorn), site) as nginx, nginx.client() as http:
+        assert http.post("/api/pictures", content=large_png(MIB)).status_code == 500
+        assert "spool/body" in nginx.errors
+
+
+def test_without_its_lines_an_image_is_spooled(deployed: Deployment, nginx_path: str, tmp_path: Path) -> None:
+    """A slow reader's image is spooled, here in vain, where both lines against that are taken out."""
+    site = SITE.replace("proxy_buffering off;", "").replace("proxy_max_temp_file_size 0;", "")
+    with running_nginx(nginx_path, tmp_path / "nginx", _port(deployed.uvicorn), site) as nginx, nginx.client() as http:
+        record = save(http, large_png(20 * MIB))
+        with http.stream("GET", **request_of(record)):
+            until(lambda: "spool/proxy" in nginx.errors, "nothing was spooled")
+
+
+@pytest.mark.parametrize("what", ["nginx", "application"])
+def test_a_reload_leaves_downloads_alone(deployed: Deployment, what: str) -> None:
+    """A download under way ends whole when nginx, or the application by its ExecReload, starts anew."""
+    nginx, uvicorn, _ = deployed
+    image = large_png(32 * MIB)  # more than the sockets' buffers take
+    started = uvicorn.log.count("Application startup complete")
+    with nginx.client() as http, nginx.client() as other:
+        record = save(http, image)
+        with http.stream("GET", **request_of(record)) as response:
+            pieces = response.iter_raw()
+            body = next(pieces)
+            if what == "nginx":
+                nginx.reload()
+                small = save(other, picture())
+                assert decrypted(small, other.get(**request_of(small)).content) == picture()
+            else:
+                assert unit()["Service"]["ExecReload"] == "/bin/kill -HUP $MAINPID"
+                uvicorn.process.send_signal(signal.SIGHUP)
+                until(lambda: "Waiting for" in uvicorn.log.rpartition("Received SIGHUP")[2], uvicorn.log)
+            assert f"GET {request_of(record)['url']} HTTP/1.1" not in nginx.accesses  # it is not over
+            body += b"".join(pieces)
+        assert decrypted(record, body) == image
+        if what == "application":
+            until(lambda: uvicorn.log.count("Application startup complete") == started + 2, uvicorn.log)
+        again = ImageRecord.parse(other.get(f"/api/pictures/{record.id}").raise_for_status().json())
+        assert decrypted(again, other.get(**request_of(again)).content) == image
+    assert "spool" not in nginx.errors
+
+
+def test_logs_tell_the_state_and_no_secret(deployed: Deployment) -> None:
+    """The access log has path, status and state; no log of nginx or uvicorn has a proof or a key."""
+    nginx, uvicorn, _ = deployed
+    with nginx.client() as http:
+        record = save(http, picture("webp"))
+        http.get(**request_of(record))
+    until(lambda: quote(record.id, safe="") in nginx.accesses, nginx.accesses)
+    line = next(line for line in nginx.accesses.splitlines() if quote(record.id, safe="") in line)
+    assert line.endswith("state=Success")
+    for log in (nginx.accesses, nginx.errors, uvicorn.log):
+        for secret in (record.stateless_proof, record["meta"]["key"], SECRET):
+            assert secret not in log
+
+
+def test_the_checks_before_the_first_user(deployed: Deployment) -> None:
+    """The answers that the page's last table promises are the answers."""
+    rows = re.findall(r"^\| `curl (-\w) https://…(\S+)` \| (\d+), (.*) \|$", PAGE, re.MULTILINE)
+    assert len(rows) == 3
+    with deployed.nginx.client() as http:
+        for option, path, status, rest in rows:
+            response = http.request("HEAD" if option == "-I" else "GET", path)
+            assert response.status_code == int(status), path
+            for name, value in re.findall(r"`([\w-]+): (\S+)`", rest):
+                assert response.headers[name] == value, path
+        assert "javascript" in response.headers["content-type"]
+    assert (deployed.folder / "pixstore.db").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_units_limits_leave_room() -> None:
+    """systemd waits longer than uvicorn does, and signals the main process alone, which ends its workers in order."""
+    service = unit()["Service"]
+    arguments = shlex.split(service["ExecStart"])
+    grace = int(arguments[arguments.index("--timeout-graceful-shutdown") + 1])
+    assert int(service["TimeoutStopSec"]) > grace
+    assert service["KillMode"] == "mixed"
