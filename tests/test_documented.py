@@ -6,14 +6,17 @@ import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import click
 import pytest
 
 from pixstore_asgi import PayloadResponse, Pixstore, PixstoreApp, PixstoreMiddleware
+from pixstore_asgi.cli.commands import demo, serve
 from pixstore_asgi.store.sqlite import SqliteStore
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "pixstore_asgi"
 README = (ROOT / "README.md").read_text()
+CONFIGURATION = (PACKAGE / "docs" / "configuration.md").read_text()
 TROUBLESHOOTING = (PACKAGE / "docs" / "troubleshooting.md").read_text()
 PAGES = [ROOT / "README.md", ROOT / "SECURITY.md", ROOT / "CHANGELOG.md", *sorted(PACKAGE.glob("docs/*.md"))]
 UNITS = {"_ms": "ms", "_s": "s", "_bytes": "bytes"}
@@ -34,7 +37,10 @@ def rows(page: str, head: str) -> list[list[str]]:
 
 
 def options(head: str) -> list[Option]:
-    return [Option(name.split("`")[1], unit, default.strip("`")) for name, unit, default, _ in rows(README, head)]
+    return [
+        Option(name.split("`")[1], unit, default.strip("`"))
+        for name, unit, default, _ in rows(README + CONFIGURATION, head)
+    ]
 
 
 def expected(function: Any, *positional: str) -> dict[str, Any]:
@@ -75,10 +81,25 @@ def test_the_middleware_takes_the_options_of_the_app() -> None:
     PixstoreMiddleware(PixstoreApp(pix, **app_options), pix, **app_options)
 
 
+@pytest.mark.parametrize("command", [serve, demo], ids=["serve", "demo"])
+def test_the_commands_options_are_listed(command: click.Command) -> None:
+    """Every option of the command line is listed, with its default where that is a plain value."""
+    table = rows(CONFIGURATION, f"| `pixstore-asgi {command.name}` |")
+    listed = {tuple(re.findall(r"`(--[\w-]+)`", cells[0])): cells[2].strip("`") for cells in table}
+    taken = {(*option.opts, *option.secondary_opts): option for option in command.params}
+    assert set(listed) == set(taken)
+    for names, option in taken.items():
+        if isinstance(option.default, int | str) and not isinstance(option.default, bool):
+            assert listed[names] == str(option.default)
+    assert [names for names, text in listed.items() if text == "required"] == [
+        names for names, option in taken.items() if option.required
+    ]
+
+
 def test_every_environment_variable_is_listed() -> None:
     """The table of environment variables is what the package reads."""
     source = "\n".join(path.read_text() for path in PACKAGE.rglob("*.py"))
-    listed = {name.strip("`") for name, *_ in rows(README, "| environment variable |")}
+    listed = {name.strip("`") for name, *_ in rows(CONFIGURATION, "| environment variable |")}
     assert listed == set(re.findall(r"\bPIXSTORE_[A-Z_]+\b", source))
     assert source.count("os.environ") == len(listed)
 
