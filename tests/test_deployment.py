@@ -20,7 +20,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from pixstore_asgi import ImageRecord, decode_payload
+from pixstore_asgi import ImageRecord, Pixstore, decode_payload
 from pixstore_asgi.cipher import unseal
 from tests.conftest import require
 from tests.nginx import PAGE, SITE, Nginx, running_nginx
@@ -278,7 +278,23 @@ def test_the_checks_before_the_first_user(deployed: Deployment) -> None:
             for name, value in re.findall(r"`([\w-]+): (\S+)`", rest):
                 assert response.headers[name] == value, path
         assert "javascript" in response.headers["content-type"]
+        assert http.get("/pixstore-image").status_code == 307  # as troubleshooting.md says
     assert (deployed.folder / "pixstore.db").stat().st_mode & 0o777 == 0o600
+
+
+async def test_a_backup_opens_with_the_secret(deployed: Deployment, tmp_path: Path) -> None:
+    """A copy made by SQLite's backup under a running service has the image, for who has the secret."""
+    with deployed.nginx.client() as http:
+        record = save(http, picture())
+    with (
+        contextlib.closing(sqlite3.connect(deployed.folder / "pixstore.db")) as source,
+        contextlib.closing(sqlite3.connect(tmp_path / "copy.db")) as copy,
+    ):
+        source.backup(copy)  # what the sqlite3 shell's .backup calls
+    async with Pixstore(tmp_path / "copy.db", secret=SECRET) as pix:
+        image = await pix.read_image(record.id)
+    assert image is not None
+    assert image.data == picture()
 
 
 def test_the_units_limits_leave_room() -> None:

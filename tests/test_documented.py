@@ -191,6 +191,15 @@ def test_every_secret_error_and_refusal_is_explained() -> None:
         assert any(message in text for message in explained), text
 
 
+def test_the_threat_model_names_what_exists() -> None:
+    """Every name in SECURITY.md that is set as code stands in the package, its client, or a header of theirs."""
+    sources = [*PACKAGE.rglob("*.py"), *(ROOT / "js_client" / "src").glob("*.js")]
+    code = "\n".join(path.read_text() for path in sources)
+    names = set(re.findall(r"`([^`]+)`", (ROOT / "SECURITY.md").read_text()))
+    assert len(names) > 10
+    assert not [name for name in names if name.partition("=")[0] not in code]
+
+
 def _all_rows() -> list[list[str]]:
     sections = re.split(r"\n## .*\n", TROUBLESHOOTING)[1:-1]
     return [cells for section in sections for cells in rows(section, "| message |")]
