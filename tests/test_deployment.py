@@ -1,37 +1,33 @@
 """deployment.md: its nginx configuration and its service's command line, run before README's application."""
 
-import configparser
 import contextlib
-import os
 import re
 import shlex
 import signal
 import socket
 import sqlite3
-import subprocess
-import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import httpx
 import pytest
+from playwright.sync_api import sync_playwright
 
 from pixstore_asgi import ImageRecord, Pixstore, decode_payload
 from pixstore_asgi.cipher import unseal
+from tests.browser.support import CHROMIUM_ARGUMENTS
 from tests.conftest import require
 from tests.nginx import PAGE, SITE, Nginx, running_nginx
-from tests.servers import Server, free_port
+from tests.servers import Server
+from tests.service import running_service, unit, until
 from tests.support import SECRET, large_png, picture
-from tests.test_readme import SNIPPETS, STARLETTE
 
 pytestmark = pytest.mark.servers
 ROOT = Path(__file__).parent.parent
 MIB = 1024 * 1024
-(UNIT,) = re.findall(r"```ini\n(.*?)```", PAGE, re.DOTALL)
 
 
 class Deployment(NamedTuple):
@@ -40,48 +36,6 @@ class Deployment(NamedTuple):
     nginx: Nginx
     uvicorn: Server
     folder: Path
-
-
-def unit() -> configparser.ConfigParser:
-    parser = configparser.ConfigParser(interpolation=None)
-    parser.optionxform = str  # type: ignore[assignment,method-assign]
-    parser.read_string(UNIT)
-    return parser
-
-
-def until(condition: Callable[[], object], what: object) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.02)
-
-
-@contextlib.contextmanager
-def running_service(folder: Path) -> Iterator[Server]:
-    """Run README's Starlette application by the unit's own command line, on another port."""
-    (folder / "app.py").write_text(SNIPPETS[STARLETTE])
-    program, *arguments = shlex.split(unit()["Service"]["ExecStart"])
-    assert Path(program).name == "uvicorn"
-    port = free_port()
-    arguments[arguments.index("--port") + 1] = str(port)
-    log_file = folder / "uvicorn.log"
-    with log_file.open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "uvicorn", *arguments],
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            cwd=folder,
-            env={**os.environ, "PIXSTORE_SECRET": SECRET, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT)},
-            start_new_session=True,
-        )
-    server = Server(f"http://127.0.0.1:{port}", process, log_file)
-    try:
-        until(lambda: server.log.count("Application startup complete") == 2, server)
-        yield server
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
 
 
 @pytest.fixture(scope="module")
@@ -251,6 +205,43 @@ def test_a_reload_leaves_downloads_alone(deployed: Deployment, what: str) -> Non
         again = ImageRecord.parse(other.get(f"/api/pictures/{record.id}").raise_for_status().json())
         assert decrypted(again, other.get(**request_of(again)).content) == image
     assert "spool" not in nginx.errors
+
+
+@pytest.mark.browser
+def test_a_browser_shows_pictures_through_a_reload(deployed: Deployment, chromium_path: str) -> None:
+    """Over HTTPS and HTTP/2 the client shows many pictures at once, and a slow one whole though nginx starts anew."""
+    nginx = deployed.nginx
+    large = large_png(16 * MIB)
+    with nginx.client() as http:
+        records = [save(http, picture(seed=seed)) for seed in range(12)]
+        slow = save(http, large)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium_path, args=CHROMIUM_ARGUMENTS)
+        page = browser.new_page(ignore_https_errors=True)
+        page.goto(f"https://127.0.0.1:{nginx.https_port}/api/pictures/nobody")  # any page of this origin
+        page.evaluate("async () => { window.client = await import('/pixstore-image/-/client/index.js') }")
+        sizes = page.evaluate(
+            "records => Promise.all(records.map(async (r) => (await client.getImage(r)).size))", records
+        )
+        assert sizes == [len(picture(seed=seed)) for seed in range(12)]
+        network = page.context.new_cdp_session(page)
+        network.send("Network.emulateNetworkConditions", {**_NETWORK, "downloadThroughput": MIB // 4})
+        page.evaluate("record => { window.downloading = client.getImage(record) }", slow)
+        until(lambda: _has_begun(deployed.uvicorn, slow), deployed.uvicorn)
+        nginx.reload()
+        assert request_of(slow)["url"] not in nginx.accesses  # it is not over
+        network.send("Network.emulateNetworkConditions", _NETWORK)
+        assert page.evaluate("async () => (await downloading).size") == len(large)
+        browser.close()
+    until(lambda: f"GET {request_of(slow)['url']} HTTP/2.0" in nginx.accesses, nginx.accesses)
+
+
+_NETWORK = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+
+
+def _has_begun(server: Server, record: ImageRecord) -> bool:
+    """Tell whether a request for an image has reached the application, which logs it as it begins to answer."""
+    return request_of(record)["url"] in server.log
 
 
 def test_logs_tell_the_state_and_no_secret(deployed: Deployment) -> None:
