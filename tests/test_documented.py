@@ -18,7 +18,7 @@ PACKAGE = ROOT / "pixstore_asgi"
 README = (ROOT / "README.md").read_text()
 CONFIGURATION = (PACKAGE / "docs" / "configuration.md").read_text()
 TROUBLESHOOTING = (PACKAGE / "docs" / "troubleshooting.md").read_text()
-PAGES = [ROOT / "README.md", ROOT / "SECURITY.md", ROOT / "CHANGELOG.md", *sorted(PACKAGE.glob("docs/*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), ROOT / "js_client" / "README.md", *sorted(PACKAGE.rglob("*.md"))]
 UNITS = {"_ms": "ms", "_s": "s", "_bytes": "bytes"}
 
 
@@ -121,7 +121,7 @@ def _as_written(parameter: inspect.Parameter) -> str:
     return f"{parameter.name}=…" if parameter.kind is parameter.KEYWORD_ONLY else parameter.name
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
     """Every relative link, to a file or to a heading, has its end."""
     text = page.read_text()
