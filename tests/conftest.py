@@ -25,9 +25,12 @@ async def pix(tmp_path: Path) -> AsyncIterator[Pixstore]:
         yield opened
 
 
-def require(program: str, package: str) -> str:
-    """Return a program's path; skip the test where it is missing, or fail where PIXSTORE_TEST_REQUIRE_ALL is set."""
-    path = shutil.which(program)
+def require(program: str, package: str, folder: Path | None = None) -> str:
+    """Return a program's path; skip the test where it is missing, or fail where PIXSTORE_TEST_REQUIRE_ALL is set.
+
+    folder: where else it may be.
+    """
+    path = shutil.which(program) or shutil.which(program, path=folder or "")
     if path is None:
         go_without(f"{program} is missing: install the package {package}")
     return path

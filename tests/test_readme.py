@@ -1,6 +1,5 @@
-"""README.md: its commands, its Python snippets run as they stand, its tables are true."""
+"""README.md: its commands, its Python snippets run as they stand, its bytes are the code's."""
 
-import inspect
 import re
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from pixstore_asgi import ImageRecord, Pixstore, PixstoreApp, WireState, decode_payload
+from pixstore_asgi import ImageRecord, WireState, decode_payload
 from pixstore_asgi.cipher import unseal
 from pixstore_asgi.formats import FORMAT_BYTES
 from tests.support import picture
@@ -121,16 +120,3 @@ def test_format_bytes_and_states_are_the_codes() -> None:
     assert {name: int(byte) for name, byte in listed.items()} == FORMAT_BYTES
     for state in WireState:
         assert state.label in README
-
-
-def test_the_option_tables_are_the_signatures() -> None:
-    """Every option of Pixstore, PixstoreApp and PixstoreMiddleware is in README, and no other."""
-    section = README.split("\n### Options\n")[1].split("\n### ")[0]
-    first, second = section.split("| option of `PixstoreApp`")
-    listed = [
-        set(re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (`.*?) \|", t, re.MULTILINE)))) for t in (first, second)
-    ]
-    app_options = {*inspect.signature(PixstoreApp).parameters} - {"pixstore"}
-    assert listed[0] == {*inspect.signature(Pixstore).parameters}
-    assert listed[1] | {"allow_unproven"} == app_options | {"route"}
-    assert "allow_unproven=True" in README

@@ -1,0 +1,66 @@
+"""A newcomer's first hour: README's FastAPI application and page, as it says to try them, in a real browser."""
+
+import re
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from tests.browser.support import Launch
+from tests.support import picture
+from tests.test_readme import FASTAPI, README, SNIPPETS
+
+pytestmark = pytest.mark.browser
+(TRY_IT,) = re.findall(r"^To see it: .*?\n\n", README, re.MULTILINE | re.DOTALL)
+(HTML,) = re.findall(r"```html\n(.*?)```", README, re.DOTALL)
+
+
+@pytest.fixture
+def url(chromium_path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """README's files in a folder of their own, under the command that it says to run."""
+    monkeypatch.delenv("PIXSTORE_SECRET", raising=False)
+    lines = re.findall(r"`(from fastapi\S* import [^`]+|app\.mount[^`]+)`", TRY_IT)
+    assert len(lines) == 2
+    (tmp_path / "app.py").write_text("\n".join([SNIPPETS[FASTAPI], *lines]))
+    (tmp_path / "static").mkdir()
+    (tmp_path / "static" / "index.html").write_text(HTML)
+    (command,) = re.findall(r"`(uvicorn [^`]+)`", TRY_IT)
+    log_file = tmp_path / "uvicorn.log"
+    with log_file.open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", *shlex.split(command), "--port", "0"], stdout=log, stderr=log, cwd=tmp_path
+        )
+    try:
+        deadline = time.monotonic() + 60
+        while not (found := re.search(r"running on (http://\S+)", log_file.read_text())):
+            assert process.poll() is None, log_file.read_text()
+            assert time.monotonic() < deadline, log_file.read_text()
+            time.sleep(0.05)
+        yield found[1]
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def test_a_newcomer_sees_a_picture(url: str, launch: Launch, tmp_path: Path) -> None:
+    """Uploaded as README says, the picture is displayed by README's page, and its bytes are those of the upload."""
+    (upload,) = re.findall(r"`curl -T ada\.jpg ([^`]+)`", TRY_IT)
+    httpx.put(url + urlsplit(upload).path, content=picture("jpeg")).raise_for_status()  # what curl -T does
+    with launch(tmp_path / "profile") as browser:
+        page = browser.new_page()
+        errors: list[str] = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(url)
+        page.wait_for_function("document.getElementById('picture').naturalWidth > 0")
+        assert page.evaluate("document.getElementById('picture').naturalWidth") == 48
+        shown = page.evaluate(
+            "async () => [...new Uint8Array(await (await fetch(document.getElementById('picture').src)).arrayBuffer())]"
+        )
+        assert bytes(shown) == picture("jpeg")
+        assert errors == []
