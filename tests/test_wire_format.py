@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+import json
 import re
 from collections.abc import Iterator
 from itertools import pairwise
@@ -14,6 +15,7 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from pixstore_asgi import ImageRecord, Pixstore, PixstoreApp, WireState
+from pixstore_asgi._batch import MAX_BODY_BYTES, MAX_IMAGES
 from pixstore_asgi.formats import FORMAT_BYTES
 from pixstore_asgi.keyring import KeyRing
 from pixstore_asgi.proof import ProofTerms, issue
@@ -156,3 +158,27 @@ def test_the_listed_vectors_are_there() -> None:
     """The page's table of vector files is the folder."""
     files = {name.strip("`") for name, _ in rows(PAGE, "| file | holds |")}
     assert files == {path.name for path in (ROOT / "tests" / "vectors").glob("*.json")}
+
+
+async def test_a_batch_is_as_the_page_says(pix: Pixstore) -> None:
+    """Method, limits, headers and frames of a batch, written after the page alone."""
+    section = PAGE.split("\n## Batch\n")[1].split("\n## ")[0]
+    layout = offsets("| offset | length | of a frame |")
+    assert [field for field, _ in layout] == [0, 1, 3, 7]
+    records = [await pix.save_image(picture(kind)) for kind in ("png", "webp")]
+    entries = [{"id": r.id, "token": r.token, "proof": r.stateless_proof} for r in records] + [{"id": "nobody"}]
+    assert f"1 to {MAX_IMAGES} entries" in section
+    assert f"at most {MAX_BODY_BYTES // 1024} KiB" in section
+    async with client(PixstoreApp(pix)) as http:
+        answer = await http.post("/-/batch", content=json.dumps({"images": entries}))
+        refused = await http.get("/-/batch")
+        single = [await http.get(f"/{r.id}", headers=headers(r)) for r in records]
+        single.append(await http.get("/nobody"))
+    assert f"405 with `allow: {refused.headers['allow']}`" in section
+    assert {*single[0].headers} - {*answer.headers} == {"content-length", "x-pixstore-state"}
+    rest = answer.content
+    for index, alone in enumerate(single):
+        status, length = int.from_bytes(rest[1:3], "little"), int.from_bytes(rest[3:7], "little")
+        assert (rest[0], status, rest[7 : 7 + length]) == (index, alone.status_code, alone.content)
+        rest = rest[7 + length :]
+    assert rest == b""
