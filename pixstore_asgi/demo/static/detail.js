@@ -39,6 +39,7 @@ export class Detail {
 
   close() {
     if (this.#dialog.open) this.#dialog.close();
+    this.#leave(); // at once: the dialog's own event comes later
   }
 
   /** @param {Element} target */

@@ -112,7 +112,7 @@ function factOf(name, value) {
   const description = document.createElement("dd");
   term.textContent = name;
   description.textContent = value;
-  fact.append(term, description);
+  fact.append(term, " ", description, " ");
   return fact;
 }
 

@@ -1,6 +1,6 @@
 /** One picture in the gallery, and what is known of how it got there. */
 
-import { deleteCachedImage } from "/images/-/client/index.js";
+import { FetchError, deleteCachedImage } from "/images/-/client/index.js";
 import * as api from "./api.js";
 import { runOut } from "./countdown.js";
 import { bytes, errorName, errorText } from "./format.js";
@@ -183,7 +183,7 @@ export class Tile extends EventTarget {
    * @param {string} [more]
    */
   #showTrouble(error, more = "") {
-    const isAway = error instanceof api.AwayError || error.name === "FetchError";
+    const isAway = error instanceof api.AwayError || (error instanceof FetchError && !(error.status < 500));
     this.#part(".picture").hidden = true;
     this.#part(".trouble-state").textContent = isAway ? "Server away" : errorName(error);
     this.#part(".trouble-text").textContent = more || errorText(error);
