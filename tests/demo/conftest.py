@@ -41,6 +41,13 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
+def lasting_server() -> Iterator[Server]:
+    """One for all tests of a module which leave it with six pictures."""
+    with running("demo", "--port", "0", "--pictures", "6") as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
 def browser(chromium_path: str) -> Iterator[Browser]:
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=chromium_path, args=CHROMIUM_ARGUMENTS)

@@ -8,16 +8,9 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, FilePayload, Page, expect
 
 from tests.demo.browsing import browsing, expect_pictures, sign_in, tile, violations
-from tests.demo.process import Server, running
+from tests.demo.process import Server
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def lasting() -> Iterator[Server]:
-    """One server for all checks here: they change nothing."""
-    with running("demo", "--port", "0", "--pictures", "6") as started:
-        yield started
 
 
 @pytest.fixture(params=["light", "dark"])
@@ -27,10 +20,10 @@ def themed(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Browser
         yield opened
 
 
-def test_axe_finds_nothing_in_any_state(themed: BrowserContext, lasting: Server) -> None:
+def test_axe_finds_nothing_in_any_state(themed: BrowserContext, lasting_server: Server) -> None:
     """Welcome, gallery with panel, a picture large, a refused upload, a failure and the farewell have no violation."""
     page = themed.new_page()
-    page.goto(lasting.url)
+    page.goto(lasting_server.url)
     expect(page.get_by_role("button", name="Sign in as a guest")).to_be_visible()
     assert violations(page) == []
     page.get_by_role("button", name="Sign in as a guest").click()
@@ -54,9 +47,9 @@ def test_axe_finds_nothing_in_any_state(themed: BrowserContext, lasting: Server)
     assert violations(page) == []
 
 
-def test_axe_finds_nothing_on_a_phone(themed: BrowserContext, lasting: Server) -> None:
+def test_axe_finds_nothing_on_a_phone(themed: BrowserContext, lasting_server: Server) -> None:
     """Narrow, with the panel closed and open, there is no violation, and nothing is wider than the screen."""
-    page = sign_in(themed, lasting)
+    page = sign_in(themed, lasting_server)
     page.set_viewport_size({"width": 360, "height": 740})
     page.reload()
     expect_pictures(page, 6)
@@ -68,10 +61,10 @@ def test_axe_finds_nothing_on_a_phone(themed: BrowserContext, lasting: Server) -
         toggle.click()
 
 
-def test_the_page_works_by_keyboard_alone(browser: Browser, lasting: Server) -> None:
+def test_the_page_works_by_keyboard_alone(browser: Browser, lasting_server: Server) -> None:
     """Tab reaches everything in the order it is seen, with a visible focus, and a link skips the pictures."""
     with browsing(browser) as context:
-        page = sign_in(context, lasting)
+        page = sign_in(context, lasting_server)
         expect_pictures(page, 6)
         page.reload()
         expect_pictures(page, 6)
@@ -109,10 +102,10 @@ def _tab(page: Page) -> tuple[str, bool]:
     return found[0], found[1]
 
 
-def test_who_prefers_less_motion_gets_none(browser: Browser, lasting: Server) -> None:
+def test_who_prefers_less_motion_gets_none(browser: Browser, lasting_server: Server) -> None:
     """With reduced motion no picture fades in or grows, and the proofs' time runs in steps."""
     with browsing(browser, reduced_motion="reduce") as context:
-        page = sign_in(context, lasting)
+        page = sign_in(context, lasting_server)
         expect_pictures(page, 6)
         motion = page.evaluate(
             """() => document.getAnimations().map((one) => one.effect.getTiming().easing
@@ -122,13 +115,13 @@ def test_who_prefers_less_motion_gets_none(browser: Browser, lasting: Server) ->
         assert all(re.match(r"steps\(8.*\) life", one) for one in motion)
 
 
-def test_the_theme_is_the_systems(browser: Browser, lasting: Server) -> None:
+def test_the_theme_is_the_systems(browser: Browser, lasting_server: Server) -> None:
     """Light and dark differ in their paper, and each is as bright as its name."""
     brightness = {}
     for scheme in ("light", "dark"):
         with browsing(browser, color_scheme=scheme) as context:
             page = context.new_page()
-            page.goto(lasting.url)
+            page.goto(lasting_server.url)
             colour = page.evaluate("getComputedStyle(document.body).backgroundColor")
             brightness[scheme] = sum(map(int, re.findall(r"\d+", colour)))
     assert brightness["light"] > 700

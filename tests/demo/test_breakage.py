@@ -6,8 +6,14 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.demo.browsing import cached, expect_pictures, journal, status, tile
+from tests.demo.process import Server
 
 pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def server(lasting_server: Server) -> Server:
+    return lasting_server
 
 
 def break_by(page: Page, name: str) -> None:

@@ -22,19 +22,20 @@ function enter() {
 
 /** @param {string} reason */
 async function leave(reason) {
+  if (!visit) return;
   const ended = visit;
   visit = undefined;
   for (const selector of ["#visit", "#tools", ".skip"]) part(selector).hidden = true;
   part("#welcome").hidden = false;
   part("#break-result").textContent = "";
-  try {
-    await ended?.end();
-  } catch (error) {
-    fail(error);
-  }
-  part("#farewell").textContent = reason;
-  say(reason);
-  part("#sign-in").focus();
+  const ending = ended.end();
+  part("#sign-in").focus(); // only now: a dialog that closes gives the focus back to its picture
+  const text = await ending.then(
+    () => reason,
+    (error) => `You are signed out, but pictures may be left in this browser's cache: ${error.message}.`,
+  );
+  part("#farewell").textContent = text;
+  say(text);
 }
 
 async function signIn() {
@@ -84,7 +85,7 @@ for (const button of panel.querySelectorAll("[data-fault]")) button.addEventList
 acceptFiles(part("#file"), (files) => visit?.upload(files));
 listen((news, id) => {
   if (news !== "signed-out") visit?.follow(news, id);
-  else if (visit) leave("You were signed out in another tab. Nothing of the session is left here either.");
+  else leave("You were signed out in another tab. Nothing of the session is left here either.");
 });
 
 showPanel(matchMedia("(min-width: 68rem)").matches);

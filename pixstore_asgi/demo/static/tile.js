@@ -25,6 +25,8 @@ export class Tile extends EventTarget {
   #entry;
   /** @type {Measurement | undefined} */
   #measurement;
+  /** Number of the latest look: what an earlier one finds is out of date. */
+  #latest = 0;
 
   /**
    * It fires "change" whenever something of it has changed, and "gone" when its picture is no more.
@@ -41,7 +43,8 @@ export class Tile extends EventTarget {
     this.#signal = signal;
     this.element = fromTemplate("#tile");
     this.#part(".title").textContent = title;
-    this.#part(".picture").addEventListener("error", () => this.#showTrouble(new Error("the browser can't draw it")));
+    const onBadPicture = () => this.#showTrouble(this.#latest, new Error("the browser can't draw it"));
+    this.#part(".picture").addEventListener("error", onBadPicture);
   }
 
   get id() {
@@ -84,19 +87,19 @@ export class Tile extends EventTarget {
    * @param {Entry} [given]  a fresh record where there is none
    */
   async show(given) {
+    const look = (this.#latest += 1);
     let entry = given;
     this.element.dataset.source = "waiting";
+    const attempt = async () => {
+      const current = entry ?? (await this.#freshEntry());
+      entry = undefined;
+      await this.#attempt(look, current);
+    };
+    const onTrouble = (error) => this.#showTrouble(look, error, "Trying again.");
     try {
-      await persist(
-        async () => {
-          const current = entry ?? (await this.#freshEntry());
-          entry = undefined;
-          await this.#attempt(current);
-        },
-        { signal: this.#signal, onTrouble: (error) => this.#showTrouble(error, "Trying again.") },
-      );
+      await persist(attempt, { signal: this.#signal, onTrouble });
     } catch (error) {
-      this.#giveUp(error);
+      this.#giveUp(look, error);
     }
   }
 
@@ -137,6 +140,7 @@ export class Tile extends EventTarget {
 
   /** Take the picture off the page. */
   dismiss() {
+    this.#latest += 1;
     URL.revokeObjectURL(this.#url);
     this.#part(".picture").removeAttribute("src");
     this.element.remove();
@@ -151,10 +155,14 @@ export class Tile extends EventTarget {
     return entries[0];
   }
 
-  /** @param {Entry} entry */
-  async #attempt(entry) {
+  /**
+   * @param {number} look
+   * @param {Entry} entry
+   */
+  async #attempt(look, entry) {
     const measurement = await getMeasured(entry);
     this.#signal.throwIfAborted();
+    if (look !== this.#latest) return;
     this.#entry = entry;
     this.#measurement = measurement;
     this.#title = entry.title;
@@ -179,10 +187,12 @@ export class Tile extends EventTarget {
   }
 
   /**
+   * @param {number} look
    * @param {Error} error
    * @param {string} [more]
    */
-  #showTrouble(error, more = "") {
+  #showTrouble(look, error, more = "") {
+    if (look !== this.#latest) return;
     const isAway = error instanceof api.AwayError || (error instanceof FetchError && !(error.status < 500));
     this.#part(".picture").hidden = true;
     this.#part(".trouble-state").textContent = isAway ? "Server away" : errorName(error);
@@ -193,12 +203,15 @@ export class Tile extends EventTarget {
     this.dispatchEvent(new Event("change"));
   }
 
-  /** @param {Error} error */
-  #giveUp(error) {
+  /**
+   * @param {number} look
+   * @param {Error} error
+   */
+  #giveUp(look, error) {
     if (this.#signal.aborted) return;
     if (error instanceof api.SignedOutError) throw error;
     if (error instanceof GoneError || error.stateName === "NotFound") this.forget();
-    else this.#showTrouble(error);
+    else this.#showTrouble(look, error);
   }
 
   /** @param {string} selector */

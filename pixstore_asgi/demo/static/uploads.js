@@ -37,6 +37,7 @@ export class Uploads {
     try {
       const signal = AbortSignal.any([this.#signal, row.signal]);
       const entry = await api.upload(file, { onProgress: (share) => row.progress(share), signal });
+      signal.throwIfAborted();
       row.finish("Encrypted and stored");
       say(`${file.name} is encrypted and stored.`);
       this.#onDone(entry);
