@@ -16,6 +16,7 @@ SCHEMES = ("light", "dark")
 PICTURES = 100
 
 _QUALITY = 82
+_PAINTING_MS = 300_000
 
 
 def take(browser: Browser, server: Server, folder: Path, pictures: int) -> None:
@@ -23,7 +24,7 @@ def take(browser: Browser, server: Server, folder: Path, pictures: int) -> None:
     for scheme in SCHEMES:
         with browsing(browser, color_scheme=scheme, viewport=SIZE, reduced_motion="reduce") as context:
             page = sign_in(context, server)
-            expect(page.get_by_text(f"{pictures} pictures", exact=True)).to_be_visible()
+            expect(page.get_by_text(f"{pictures} pictures", exact=True)).to_be_visible(timeout=_PAINTING_MS)
             page.reload()
             for place in range(9):
                 expect_picture(tile(page, place))

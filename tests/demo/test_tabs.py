@@ -74,6 +74,25 @@ def test_what_one_tab_does_shows_in_the_other(page: Page, other: Page) -> None:
     assert all(re.fullmatch(r"demo:[\w-]{22}", message["id"]) for message in heard)
 
 
+def test_what_arrives_late_does_not_replace_what_is_newer(page: Page, other: Page) -> None:
+    """A slow answer to an older look changes nothing once another tab's update is shown."""
+    held: list[Route] = []
+    page.route("**/images/demo*", lambda route: route.continue_() if held else held.append(route))
+    before = title(page, 0)
+    tile(page, 0).click()
+    dialog = page.get_by_role("dialog")
+    with page.expect_request("**/images/demo*"):
+        dialog.get_by_role("button", name="Fetch again").click()
+    tile(other, 0).click()
+    other.get_by_role("button", name="Update").click()
+    expect(dialog.get_by_role("heading")).not_to_have_text(before)
+    after = title(page, 0)
+    held[0].continue_()
+    expect(dialog).to_have_attribute("aria-busy", "false")
+    assert title(page, 0) == after
+    expect_picture(tile(page, 0))
+
+
 def test_sign_out_leaves_nothing_in_any_tab(context: BrowserContext, page: Page, other: Page, server: Server) -> None:
     """Pictures, blobs, cache and session are gone, in both tabs; a copied cookie is worth nothing; signing in works."""
     expect(journal(page)).not_to_have_count(0)
