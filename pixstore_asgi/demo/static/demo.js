@@ -20,7 +20,7 @@ function enter() {
   visit.start();
 }
 
-/** @param {string} reason */
+/** @param {string | Promise<string>} reason */
 async function leave(reason) {
   if (!visit) return;
   const ended = visit;
@@ -49,14 +49,14 @@ async function signIn() {
   }
 }
 
-async function signOut() {
-  // What is here goes in any case, and first of all in the other tabs, also where the server does not answer.
+function signOut() {
+  // What is here goes at once, in the other tabs too, whatever the server answers and when.
   tellOthers("signed-out");
-  const ended = await api.signOut().then(() => true, (error) => fail(error));
-  await leave(
-    ended
-      ? "You are signed out. The session has ended, and nothing of it is left in this browser."
-      : "Nothing is left in this browser, but the server did not answer: the session may still be open there.",
+  return leave(
+    api.signOut().then(
+      () => "You are signed out. The session has ended, and nothing of it is left in this browser.",
+      () => "Nothing is left in this browser, but the server did not answer: the session may still be open there.",
+    ),
   );
 }
 
