@@ -32,6 +32,7 @@ import { createToucher } from "./toucher.js";
  *   one is there
  * @property {(id: string, token: number) => Promise<void>} drop  remove this version if it is still the cached one
  * @property {(id: string) => Promise<boolean>} remove  remove the image; tells whether there was one
+ * @property {() => Promise<void>} clear  remove every image
  * @property {(id: string) => Promise<boolean>} has  tell whether a version that `read` could return is cached
  */
 
@@ -105,6 +106,12 @@ export function createCache({ databaseName, cache: kind, cacheLimit, cleanupBatc
         return entry !== undefined;
       }),
 
+    clear: () =>
+      change(async (entries, bytes) => {
+        entries.clear();
+        bytes.clear();
+      }),
+
     has: (id) => transact([ENTRIES], "readonly", async (entries) => (await entryOf(entries, id))?.kind === kind),
   };
 }
@@ -116,6 +123,7 @@ const NO_CACHE = Object.freeze({
   write: async () => {},
   drop: async () => {},
   remove: async () => false,
+  clear: async () => {},
   has: async () => false,
 });
 

@@ -32,6 +32,13 @@ import { parseRecord } from "./records.js";
  */
 
 /**
+ * Remove every image from the cache, as at sign-out. Downloads under way are still delivered, and not cached. Rejects
+ * with CacheError where the storage fails, since images may still be there.
+ *
+ * @typedef {() => Promise<void>} Clear
+ */
+
+/**
  * Tell whether an image is cached, whichever version of it.
  *
  * @typedef {(id: string) => Promise<boolean>} CachedImageExists
@@ -41,6 +48,7 @@ import { parseRecord } from "./records.js";
  * @typedef {object} Client
  * @property {GetImage} getImage
  * @property {DeleteCachedImage} deleteCachedImage
+ * @property {Clear} clear
  * @property {CachedImageExists} cachedImageExists
  */
 
@@ -118,14 +126,28 @@ export function createClient(config = {}, fetcher) {
   /** @type {DeleteCachedImage} */
   async function deleteCachedImage(id) {
     await flights.voidAll(id);
-    try {
-      return await cache.remove(id);
-    } catch (error) {
+    return nothingIfUnavailable(cache.remove(id), false);
+  }
+
+  /** @type {Clear} */
+  async function clear() {
+    await flights.voidAll();
+    return nothingIfUnavailable(cache.clear(), undefined);
+  }
+
+  /**
+   * Where there is no storage, nothing is left to remove; any other failure may leave images behind.
+   *
+   * @template Result
+   * @param {Promise<Result>} removal
+   * @param {Result} otherwise
+   */
+  const nothingIfUnavailable = (removal, otherwise) =>
+    removal.catch((error) => {
       if (!(error instanceof CacheError) || error.reason !== "unavailable") throw error;
       report(error);
-      return false;
-    }
-  }
+      return otherwise;
+    });
 
   /**
    * @template Result
@@ -147,6 +169,7 @@ export function createClient(config = {}, fetcher) {
   return Object.freeze({
     getImage,
     deleteCachedImage,
+    clear,
     cachedImageExists: (/** @type {string} */ id) => reported(cache.has(id), false),
   });
 }

@@ -54,13 +54,13 @@ export function createFlights() {
     end,
 
     /**
-     * Void every flight of an image; a later request of it starts a new one. Resolves when none of them stores any
-     * more.
+     * Void every flight of an image, or of all images; a later request starts a new one. Resolves when none of them
+     * stores any more.
      *
-     * @param {string} id
+     * @param {string} [id]
      */
     async voidAll(id) {
-      const flights = [...underWay.values()].filter((flight) => flight.id === id);
+      const flights = [...underWay.values()].filter((flight) => id === undefined || flight.id === id);
       for (const flight of flights) {
         flight.isVoid = true;
         end(flight);

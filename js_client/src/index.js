@@ -7,7 +7,7 @@
 import { createClient } from "./client.js";
 import { createFetcher } from "./fetcher.js";
 
-/** @import { CachedImageExists, DeleteCachedImage, GetImage } from "./client.js" */
+/** @import { CachedImageExists, Clear, DeleteCachedImage, GetImage } from "./client.js" */
 
 /**
  * @typedef {import("./fetcher.js").ImageFetcher} ImageFetcher
@@ -38,6 +38,9 @@ export const getImage = (record, context) => current().getImage(record, context)
 
 /** @type {DeleteCachedImage} */
 export const deleteCachedImage = (id) => current().deleteCachedImage(id);
+
+/** @type {Clear} */
+export const clear = () => current().clear();
 
 /** @type {CachedImageExists} */
 export const cachedImageExists = (id) => current().cachedImageExists(id);

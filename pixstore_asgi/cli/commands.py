@@ -99,9 +99,16 @@ def serve(
 @click.option(
     "--database", type=_DATABASE, help="Keep the pictures in this SQLite database.  [default: a temporary one]"
 )
+@click.option(
+    "--pictures",
+    type=click.IntRange(0, 1000),
+    metavar="N",
+    default=100,
+    help="How many pictures to paint for a new gallery.  [default: 100]",
+)
 @click.option("--open/--no-browser", "opens", default=False, help="Open the page in a browser.  [default: no browser]")
-def demo(port: int, database: Path | None, opens: bool) -> None:
-    """Show a small gallery of encrypted pictures.
+def demo(port: int, database: Path | None, pictures: int, opens: bool) -> None:
+    """Show a gallery of encrypted pictures.
 
     Needs nothing and leaves nothing behind: without --database the pictures live in a temporary folder that is deleted
     at the end.
@@ -111,7 +118,7 @@ def demo(port: int, database: Path | None, opens: bool) -> None:
 
     with plain_errors(), exit_on_signals(), listen("127.0.0.1", port) as listener, _folder_of(database) as path:
         store = connect(path)
-        app = create_app(Pixstore(store), store=store)
+        app = create_app(Pixstore(store), store=store, pictures=pictures)
         url = url_of(listener)
 
         def greet() -> None:

@@ -9,37 +9,52 @@ from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import Mount, Route, Router
 from starlette.staticfiles import StaticFiles
 
 from .. import ImageNotFound, InvalidImage, Pixstore, PixstoreApp, PixstoreError
 from ..errors import ImageTooLarge
 from ..store.base import ImageStore
-from .gallery import Entry, Gallery
+from .api import Api, SessionApi
+from .background import Background
+from .faults import OUTAGE_S, Faults
+from .gallery import Gallery
 from .guard import ALLOWED_HOSTS, SameOriginOnly, SecurityHeaders
+from .sessions import Sessions, SignedInOnly
 
-_NO_STORE = {"Cache-Control": "no-store"}
+PICTURES = 100
+"""How many pictures a new gallery has."""
+
 _STATIC = Path(__file__).parent / "static"
 
 
-def create_app(pix: Pixstore, *, store: ImageStore | None = None) -> Starlette:
-    """Build the demo on a Pixstore; its startup opens that and paints a few pictures.
+def create_app(
+    pix: Pixstore, *, store: ImageStore | None = None, pictures: int = PICTURES, outage_s: float = OUTAGE_S
+) -> Starlette:
+    """Build the demo on a Pixstore; its startup opens that, paints a few pictures, and goes on painting.
 
     store: the Pixstore's own, if the pictures of an earlier run shall be shown again.
+    outage_s: how long the restart takes that the page can ask for, in seconds.
     """
-    gallery = Gallery(pix)
+    gallery, sessions, faults = Gallery(pix, pictures), Sessions(), Faults(pix, outage_s=outage_s)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with pix.lifespan(app):
-            await gallery.fill(store)
+        async with pix.lifespan(app), background:
+            await gallery.begin(store)
+            background.start(gallery.paint_the_rest(faults.store_in_use))
             yield
 
+    background = Background()
+    api = Api(gallery, faults, background)
+    images = PixstoreApp(pix, allow_origins=None, authorize=sessions.admits)
+    signed_in = Middleware(SignedInOnly, sessions=sessions)
     return Starlette(
         lifespan=lifespan,
         routes=[
-            Mount("/images", PixstoreApp(pix, allow_origins=None)),
-            Mount("/api", routes=_Api(gallery).routes()),
+            Mount("/images", faults.away(faults.cutting(images))),
+            Route("/api/session", SessionApi(sessions).respond, methods=["GET", "POST", "DELETE"]),
+            Mount("/api", faults.away(Router(api.routes(), middleware=[signed_in]))),
             Mount("/", StaticFiles(directory=_STATIC, html=True)),
         ],
         middleware=[
@@ -57,50 +72,9 @@ def create_app(pix: Pixstore, *, store: ImageStore | None = None) -> Starlette:
     )
 
 
-class _Api:
-    def __init__(self, gallery: Gallery) -> None:
-        self._gallery = gallery
-
-    def routes(self) -> list[Route]:
-        return [
-            Route("/pictures", self.list_all, methods=["GET"]),
-            Route("/pictures", self.upload, methods=["POST"]),
-            Route("/pictures/{image_id}", self.show, methods=["GET"]),
-            Route("/pictures/{image_id}", self.update, methods=["PUT"]),
-            Route("/pictures/{image_id}", self.delete, methods=["DELETE"]),
-        ]
-
-    async def list_all(self, request: Request) -> Response:
-        entries = await self._gallery.entries()
-        return JSONResponse({"pictures": [entry.as_json() for entry in entries]}, headers=_NO_STORE)
-
-    async def upload(self, request: Request) -> Response:
-        # The body goes straight into the cipher; an UploadFile would lie on the disk in clear.
-        return _with_record(await self._gallery.add(request.stream()), status=201)
-
-    async def show(self, request: Request) -> Response:
-        return _with_record(await self._gallery.entry(_image_id(request)))
-
-    async def update(self, request: Request) -> Response:
-        return _with_record(await self._gallery.replace(_image_id(request)))
-
-    async def delete(self, request: Request) -> Response:
-        await self._gallery.remove(_image_id(request))
-        return Response(status_code=204, headers=_NO_STORE)
-
-
-def _image_id(request: Request) -> str:
-    return str(request.path_params["image_id"])
-
-
-def _with_record(entry: Entry, status: int = 200) -> JSONResponse:
-    # A record holds the image's key: no cache between here and the page may keep it.
-    return JSONResponse(entry.as_json(), status, headers=_NO_STORE)
-
-
 def _refusal(status: int) -> Callable[[Request, Exception], Awaitable[Response]]:
     async def respond(request: Request, error: Exception) -> Response:
-        return JSONResponse({"error": str(error)}, status, headers=_NO_STORE)
+        return JSONResponse({"error": str(error)}, status, headers={"Cache-Control": "no-store"})
 
     return respond
 

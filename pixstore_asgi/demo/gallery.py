@@ -1,6 +1,8 @@
 """What a real application keeps in its own database: which pictures there are, and what they are called."""
 
-from collections.abc import AsyncIterator
+from asyncio import Lock
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 import anyio.to_thread
@@ -26,56 +28,83 @@ class Entry:
 
 
 class Gallery:
-    """The demo's pictures. Images of anyone else in the same store are neither shown nor changed."""
+    """The demo's pictures. Images of anyone else in the same store are neither shown nor changed.
 
-    def __init__(self, pix: Pixstore) -> None:
+    size: how many pictures a new gallery has, once all are painted.
+    """
+
+    def __init__(self, pix: Pixstore, size: int) -> None:
         self._pix = pix
         self._titles: dict[str, str] = {}
+        self._newest_first: deque[str] = deque()
+        self._to_paint = size
         self._painted = 0
+        self._uploaded = 0
 
-    async def fill(self, store: ImageStore | None) -> None:
-        """Take up the pictures of an earlier run that are in `store`, else paint and save a few."""
+    async def begin(self, store: ImageStore | None) -> None:
+        """Take up the pictures of an earlier run that are in `store`, else paint and save the first few."""
         if store is not None:
             await self._take_up(store)
-        if not self._titles:
-            for picture in reversed(await anyio.to_thread.run_sync(pictures.seeds)):
-                record = await self._pix.save_image(picture.data, directory=_DIRECTORY)
-                self._titles[record.id] = picture.title
+        if self._titles:
+            self._to_paint = 0
+        else:
+            for picture in (await anyio.to_thread.run_sync(pictures.seeds))[: self._to_paint]:
+                await self._save_painted(picture)
 
-    async def entries(self) -> list[Entry]:
-        """Return every picture with a fresh record, the newest first."""
-        records = await self._pix.get_image_records(self._titles)
-        newest_first = reversed(self._titles.items())
-        return [Entry(title, records[image_id]) for image_id, title in newest_first if image_id in records]
+    async def paint_the_rest(self, store_in_use: Lock) -> None:
+        """Paint and save what a new gallery lacks, one picture after the other.
 
-    async def entry(self, image_id: str) -> Entry:
-        """Return one picture with a fresh record. Raises ImageNotFound."""
-        title = self._title(image_id)
-        record = await self._pix.get_image_record(image_id)
-        if record is None:
-            raise _not_found(image_id)
-        return Entry(title, record)
+        store_in_use: held while one is saved.
+        """
+        while self._to_paint > 0:
+            picture = await self._paint_another()
+            async with store_in_use:
+                await self._save_painted(picture)
+
+    def listing(self) -> dict[str, object]:
+        """Return id and title of every picture, the newest first, and how many are still to be painted; no record."""
+        shown = [{"id": image_id, "title": self._titles[image_id]} for image_id in self._newest_first]
+        return {"pictures": shown, "toPaint": self._to_paint}
+
+    async def entries(self, image_ids: Sequence[str]) -> list[Entry]:
+        """Return those of some pictures that there are, each with a fresh record, by one query."""
+        wanted = [image_id for image_id in dict.fromkeys(image_ids) if image_id in self._titles]
+        records = await self._pix.get_image_records(wanted)
+        return [Entry(self._titles[image_id], records[image_id]) for image_id in wanted if image_id in records]
 
     async def add(self, data: AsyncIterator[bytes]) -> Entry:
         """Save an upload while it arrives. Raises InvalidImage or ImageTooLarge."""
         record = await self._pix.save_image(data, directory=_DIRECTORY)
-        self._titles[record.id] = _TITLE_OF_UPLOAD
-        return Entry(_TITLE_OF_UPLOAD, record)
+        self._uploaded += 1
+        title = _TITLE_OF_UPLOAD if self._uploaded == 1 else f"{_TITLE_OF_UPLOAD} {self._uploaded}"
+        self._titles[record.id] = title
+        self._newest_first.appendleft(record.id)
+        return Entry(title, record)
 
     async def replace(self, image_id: str) -> Entry:
         """Replace a picture by a new one of ours. Raises ImageNotFound."""
-        self._title(image_id)
-        picture = await anyio.to_thread.run_sync(pictures.another, self._painted)
-        self._painted += 1
+        self._check(image_id)
+        picture = await self._paint_another()
         record = await self._pix.update_image(image_id, picture.data)
         self._titles[image_id] = picture.title
         return Entry(picture.title, record)
 
     async def remove(self, image_id: str) -> None:
         """Delete a picture. Raises ImageNotFound."""
-        self._title(image_id)
+        self._check(image_id)
         await self._pix.delete_image(image_id)
-        self._titles.pop(image_id, None)
+        if self._titles.pop(image_id, None) is not None:
+            self._newest_first.remove(image_id)
+
+    async def _paint_another(self) -> pictures.Picture:
+        number, self._painted = self._painted, self._painted + 1
+        return await anyio.to_thread.run_sync(pictures.another, number)
+
+    async def _save_painted(self, picture: pictures.Picture) -> None:
+        record = await self._pix.save_image(picture.data, directory=_DIRECTORY)
+        self._titles[record.id] = picture.title
+        self._newest_first.append(record.id)
+        self._to_paint -= 1
 
     async def _take_up(self, store: ImageStore) -> None:
         prefix = f"{_DIRECTORY}:"
@@ -85,15 +114,11 @@ class Gallery:
             last = page[-1].id
             if not last.startswith(prefix):
                 break
-        found.sort(key=lambda image: image.token)
-        self._titles = {image.id: _TITLE_FROM_EARLIER_RUN for image in found}
+        found.sort(key=lambda image: image.token, reverse=True)
+        for number, image in enumerate(found, start=1):
+            self._titles[image.id] = f"{_TITLE_FROM_EARLIER_RUN}, {number}"
+            self._newest_first.append(image.id)
 
-    def _title(self, image_id: str) -> str:
-        try:
-            return self._titles[image_id]
-        except KeyError:
-            raise _not_found(image_id) from None
-
-
-def _not_found(image_id: str) -> ImageNotFound:
-    return ImageNotFound(f"there is no picture {image_id} in this gallery (any more)")
+    def _check(self, image_id: str) -> None:
+        if image_id not in self._titles:
+            raise ImageNotFound(f"there is no picture {image_id} in this gallery (any more)")

@@ -66,7 +66,7 @@ def aurora(palette: Sequence[Colour], rng: random.Random) -> Image.Image:
     for level, strength in ((0.5, 0.6), (0.68, 1.0)):
         foot, lift = waves(rng, level, 0.13, 1.2), rng.uniform(0.3, 0.4)
         rays = waves(rng, 0.66, 0.4, 8)
-        light = field(225, 150, _curtain(foot, lift, rays, strength))
+        light = field(150, 100, _curtain(foot, lift, rays, strength))
         hue = gradient([palette[5], palette[4], palette[3]], top=430 * level - 180, bottom=430 * level + 60)
         picture = ImageChops.screen(picture, ImageChops.multiply(hue, Image.merge("RGB", [light] * 3)))
     for depth in range(2):
@@ -140,18 +140,19 @@ def bokeh(palette: Sequence[Colour], rng: random.Random) -> Image.Image:
             radius = rng.uniform(22, 46) * (1.5 - 0.28 * depth)
             x, y = rng.uniform(-20, WIDTH + 20), min(max(rng.gauss(360, 95), 40), 590)
             dimmed = mix((0, 0, 0), rng.choice(lights), rng.uniform(0.3, 0.62) + 0.08 * depth)
-            layer = ImageChops.screen(layer, _aperture(x, y, radius, dimmed))
+            _add_aperture(layer, x, y, radius, dimmed)
         picture = ImageChops.screen(picture, layer.filter(ImageFilter.GaussianBlur(blur)))
     return grained(picture, rng, 9)
 
 
-def _aperture(x: float, y: float, radius: float, light: Colour) -> Image.Image:
+def _add_aperture(layer: Image.Image, x: float, y: float, radius: float, light: Colour) -> None:
     """A point out of focus: a disc with a brighter rim."""
-    spot = Image.new("RGB", SIZE)
-    draw = ImageDraw.Draw(spot)
-    box = (x - radius, y - radius, x + radius, y + radius)
-    draw.ellipse(box, fill=mix((0, 0, 0), light, 0.72), outline=light, width=3)
-    return spot
+    left, top, side = math.floor(x - radius), math.floor(y - radius), math.ceil(2 * radius) + 2
+    spot = Image.new("RGB", (side, side))
+    place = (x - radius - left, y - radius - top, x + radius - left, y + radius - top)
+    ImageDraw.Draw(spot).ellipse(place, fill=mix((0, 0, 0), light, 0.72), outline=light, width=3)
+    box = (left, top, left + side, top + side)
+    layer.paste(ImageChops.screen(layer.crop(box), spot), box)
 
 
 def tide(palette: Sequence[Colour], rng: random.Random) -> Image.Image:

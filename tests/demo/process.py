@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import httpx
+
 COMMAND = (sys.executable, "-W", "error", "-c", "from pixstore_asgi.cli import main; main()")
 
 
@@ -46,6 +48,15 @@ def running(*arguments: str, secret: str | None = None, extra: Mapping[str, str]
             yield Server(process, greeting, found[0])
         finally:
             process.terminate()
+
+
+@contextmanager
+def signed_in(server: Server) -> Iterator[httpx.Client]:
+    """Make a client that sends what the demo's own page sends, with a session of its own."""
+    origin = server.url.rstrip("/")
+    with httpx.Client(base_url=server.url, headers={"origin": origin}, trust_env=False, timeout=60) as client:
+        client.post("api/session").raise_for_status()
+        yield client
 
 
 def _environment(secret: str | None) -> dict[str, str]:

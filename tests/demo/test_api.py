@@ -1,7 +1,5 @@
 """The demo application through ASGI: its JSON API, and who may use it."""
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,90 +9,101 @@ from starlette.applications import Starlette
 from starlette.types import Message, Receive
 
 from pixstore_asgi import ImageRecord, Pixstore
-from pixstore_asgi.demo import pictures
+from pixstore_asgi.demo.api import MOST_RECORDS
 from pixstore_asgi.demo.app import create_app
 from pixstore_asgi.store.connect import connect
 from pixstore_asgi.store.memory import MemoryStore
+from tests.demo.asgi import (
+    LIMIT,
+    ORIGIN,
+    PICTURES,
+    RECORDS,
+    SESSION,
+    demo_client,
+    entries_of,
+    first_id,
+    listed_ids,
+    painted,
+    payload_of,
+)
 from tests.support import SECRET, large_png, picture
 
-pytestmark = pytest.mark.anyio
-
-ORIGIN = "http://127.0.0.1:8000"
-PICTURES = "/api/pictures"
-LIMIT = 300_000
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("painted_once")]
 
 
-@pytest.fixture(scope="module")
-def seeds() -> list[pictures.Picture]:
-    return pictures.seeds()
+async def test_list_names_all_pictures_and_holds_no_record(client: httpx.AsyncClient) -> None:
+    """The list holds id and title of the pictures that were painted at startup, and nothing that opens one."""
+    answer = (await client.get(PICTURES)).json()
+    assert answer["toPaint"] == 0
+    assert len({picture["title"] for picture in answer["pictures"]}) == 6
+    assert all(picture.keys() == {"id", "title"} for picture in answer["pictures"])
 
 
-@pytest.fixture(autouse=True)
-def painted_once(monkeypatch: pytest.MonkeyPatch, seeds: list[pictures.Picture]) -> None:
-    """Every test has a gallery of its own, and painting takes most of a second."""
-    monkeypatch.setattr(pictures, "seeds", lambda: seeds)
+async def test_records_come_together_by_one_query(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Title and well-formed record of every picture that was asked for; ids of no picture are left out."""
+    queries: list[list[str]] = []
+    original = Pixstore.get_image_records
+
+    async def counted(self: Pixstore, image_ids: Any) -> dict[str, ImageRecord]:
+        queries.append(list(image_ids))
+        return await original(self, image_ids)
+
+    monkeypatch.setattr(Pixstore, "get_image_records", counted)
+    ids = await listed_ids(client)
+    entries = await entries_of(client, *ids, ids[0], "demo:nobody", "zoo:x")
+    assert queries == [ids]
+    assert [ImageRecord.parse(entry["record"]).id for entry in entries] == ids
+    assert all(entry["title"] for entry in entries)
 
 
-@asynccontextmanager
-async def demo_client(pix: Pixstore, **options: Any) -> AsyncIterator[httpx.AsyncClient]:
-    """A client that sends what the demo's own page sends."""
-    app = create_app(pix, **options)
-    transport = httpx.ASGITransport(app)
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url=ORIGIN, headers={"origin": ORIGIN}) as client,
-    ):
-        yield client
-
-
-@pytest.fixture
-async def client() -> AsyncIterator[httpx.AsyncClient]:
-    pix = Pixstore(MemoryStore(), secret=SECRET, max_image_bytes=LIMIT)
-    async with demo_client(pix) as opened:
-        yield opened
-
-
-async def first_id(client: httpx.AsyncClient) -> str:
-    listed = await client.get(PICTURES)
-    return str(listed.json()["pictures"][0]["record"]["id"])
-
-
-async def test_list_has_records_of_all_pictures(client: httpx.AsyncClient) -> None:
-    """The list holds a title and a well-formed record for each of the pictures that were painted at startup."""
-    entries = (await client.get(PICTURES)).json()["pictures"]
-    assert len(entries) == 6
-    for entry in entries:
-        assert entry["title"]
-        assert ImageRecord.parse(entry["record"]).id.startswith("demo:")
+async def test_one_answer_has_a_limited_number_of_records(client: httpx.AsyncClient) -> None:
+    """Who asks for more records than a page shows gets none."""
+    answer = await client.get(RECORDS, params={"id": ["demo:x"] * (MOST_RECORDS + 1)})
+    assert answer.status_code == 400
+    assert str(MOST_RECORDS) in answer.json()["error"]
 
 
 async def test_every_answer_with_a_record_is_no_store(client: httpx.AsyncClient) -> None:
-    """List, upload, update and show carry keys, so none of them may be kept by any cache."""
+    """Records, upload and update carry keys, so none of them may be kept by any cache."""
     image_id = await first_id(client)
     answers = [
-        await client.get(PICTURES),
+        await client.get(RECORDS, params={"id": image_id}),
         await client.post(PICTURES, content=picture("png")),
         await client.put(f"{PICTURES}/{image_id}"),
-        await client.get(f"{PICTURES}/{image_id}"),
     ]
-    assert [answer.status_code for answer in answers] == [200, 201, 200, 200]
+    assert [answer.status_code for answer in answers] == [200, 201, 200]
     assert {answer.headers["cache-control"] for answer in answers} == {"no-store"}
 
 
-async def test_show_gives_a_fresh_record_that_reads_the_picture(client: httpx.AsyncClient) -> None:
+async def test_a_record_reads_its_picture(client: httpx.AsyncClient) -> None:
     """A record from the API is good for the image request that follows it, under the /images mount."""
-    record = ImageRecord.parse((await client.get(f"{PICTURES}/{await first_id(client)}")).json()["record"])
-    answer = await client.get(
-        f"/images/{record.id}",
-        headers={"x-pixstore-proof": record.stateless_proof, "x-pixstore-token": str(record.token)},
-    )
+    answer = await payload_of(client, await first_id(client))
     assert answer.headers["x-pixstore-state"] == "Success"
     assert answer.headers["cache-control"] == "no-store"
 
 
+async def test_the_rest_of_the_gallery_is_painted_in_the_background() -> None:
+    """The gallery answers with what there is, says how many are to come, and has them all in the end, last first."""
+    async with demo_client(Pixstore(MemoryStore(), secret=SECRET), pictures=9) as client:
+        first = await listed_ids(client)
+        assert len(first) >= 6
+        between = (await client.get(PICTURES)).json()
+        assert len(between["pictures"]) + between["toPaint"] == 9
+        assert (await painted(client))[: len(first)] == first
+        titles = {picture["title"] for picture in (await client.get(PICTURES)).json()["pictures"]}
+        assert len(titles) == 9
+
+
+async def test_small_gallery_has_no_more_pictures_than_asked_for() -> None:
+    """A gallery may start with fewer pictures than there are scenes, or with none."""
+    for size in (2, 0):
+        async with demo_client(Pixstore(MemoryStore(), secret=SECRET), pictures=size) as client:
+            assert len(await listed_ids(client)) == size
+
+
 async def test_update_replaces_the_picture(client: httpx.AsyncClient) -> None:
     """An update gives the same id a higher token and another title."""
-    before = (await client.get(PICTURES)).json()["pictures"][0]
+    (before,) = await entries_of(client, await first_id(client))
     after = (await client.put(f"{PICTURES}/{before['record']['id']}")).json()
     assert after["record"]["id"] == before["record"]["id"]
     assert after["record"]["token"] > before["record"]["token"]
@@ -105,8 +114,9 @@ async def test_delete_removes_the_picture(client: httpx.AsyncClient) -> None:
     """A deleted picture is gone from list, record and update, and deleting it again says so."""
     image_id = await first_id(client)
     assert (await client.delete(f"{PICTURES}/{image_id}")).status_code == 204
-    assert len((await client.get(PICTURES)).json()["pictures"]) == 5
-    for method in ("GET", "PUT", "DELETE"):
+    assert len(await listed_ids(client)) == 5
+    assert await entries_of(client, image_id) == []
+    for method in ("PUT", "DELETE"):
         answer = await client.request(method, f"{PICTURES}/{image_id}")
         assert answer.status_code == 404
         assert "there is no picture" in answer.json()["error"]
@@ -124,7 +134,7 @@ async def test_upload_of_something_else_is_400_with_the_reason(client: httpx.Asy
     answer = await client.post(PICTURES, content=body)
     assert answer.status_code == 400
     assert "image" in answer.json()["error"]
-    assert len((await client.get(PICTURES)).json()["pictures"]) == 6
+    assert len(await listed_ids(client)) == 6
 
 
 async def test_oversized_upload_is_413_with_the_limit(client: httpx.AsyncClient) -> None:
@@ -142,8 +152,14 @@ async def raw_upload(app: Starlette, receive: Receive) -> int:
         sent.append(message)
 
     scope = {"type": "http", "method": "POST", "scheme": "http", "path": PICTURES, "root_path": "", "query_string": b""}
-    headers = [(b"host", b"127.0.0.1:8000"), (b"origin", ORIGIN.encode())]
-    async with app.router.lifespan_context(app):
+    transport = httpx.ASGITransport(app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url=ORIGIN, headers={"origin": ORIGIN}) as client,
+    ):
+        await client.post(SESSION)
+        cookies = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
+        headers = [(b"host", b"127.0.0.1:8000"), (b"origin", ORIGIN.encode()), (b"cookie", cookies.encode())]
         await app({**scope, "headers": headers}, receive, send)
     return int(sent[0]["status"])
 
@@ -158,21 +174,22 @@ async def test_upload_is_read_piece_by_piece() -> None:
         body = large_png(LIMIT)[: 64 * 1024] if pieces == 1 else bytes(64 * 1024)
         return {"type": "http.request", "body": body, "more_body": True}
 
-    app = create_app(Pixstore(MemoryStore(), secret=SECRET, max_image_bytes=LIMIT))
+    app = create_app(Pixstore(MemoryStore(), secret=SECRET, max_image_bytes=LIMIT), pictures=6)
     assert await raw_upload(app, receive) == 413
     assert pieces == LIMIT // (64 * 1024) + 1
 
 
 async def test_upload_that_breaks_off_is_no_error_of_the_server() -> None:
     """A page that is closed in the middle of its upload leaves no picture and no exception behind."""
-    messages: Iterator[Message] = iter(
-        [{"type": "http.request", "body": picture("png")[:40], "more_body": True}, {"type": "http.disconnect"}]
-    )
+    messages: list[Message] = [
+        {"type": "http.request", "body": picture("png")[:40], "more_body": True},
+        {"type": "http.disconnect"},
+    ]
 
     async def receive() -> Message:
-        return next(messages)
+        return messages.pop(0)
 
-    app = create_app(Pixstore(MemoryStore(), secret=SECRET))
+    app = create_app(Pixstore(MemoryStore(), secret=SECRET), pictures=6)
     assert await raw_upload(app, receive) == 400
 
 
@@ -222,7 +239,7 @@ async def test_foreign_pages_change_nothing(client: httpx.AsyncClient, method: s
     path = PICTURES if method == "POST" else f"{PICTURES}/{image_id}"
     answer = await client.request(method, path, headers=headers, content=picture("png"))
     assert answer.status_code == 403
-    assert len((await client.get(PICTURES)).json()["pictures"]) == 6
+    assert len(await listed_ids(client)) == 6
 
 
 async def test_same_origin_without_origin_header_is_accepted(client: httpx.AsyncClient) -> None:
@@ -232,7 +249,7 @@ async def test_same_origin_without_origin_header_is_accepted(client: httpx.Async
     assert answer.status_code == 201
 
 
-@pytest.mark.parametrize("path", [PICTURES, "/images/demo:x"])
+@pytest.mark.parametrize("path", [PICTURES, RECORDS, "/images/demo:x"])
 async def test_other_origins_get_no_permission_to_read(client: httpx.AsyncClient, path: str) -> None:
     """Neither records nor payloads carry a CORS header: no other page can read them."""
     answer = await client.get(path, headers={"origin": "https://evil.example"})
@@ -240,7 +257,7 @@ async def test_other_origins_get_no_permission_to_read(client: httpx.AsyncClient
     assert answer.headers["cross-origin-resource-policy"] == "same-origin"
 
 
-@pytest.mark.parametrize("path", ["/", "/demo.js", "/demo.css", PICTURES, "/nothing-here"])
+@pytest.mark.parametrize("path", ["/", "/demo.js", "/page.css", PICTURES, SESSION, "/nothing-here"])
 async def test_every_response_has_the_security_headers(client: httpx.AsyncClient, path: str) -> None:
     """Policy and nosniff are on every response, errors included, and the policy allows nothing inline."""
     answer = await client.get(path)
@@ -269,8 +286,9 @@ async def test_pictures_of_an_earlier_run_are_shown_again(tmp_path: Path) -> Non
         foreign = [(await pix.save_image(picture("png"), directory=name)).id for name in (None, "zoo", "abc")]
     store = connect(database)
     async with demo_client(Pixstore(store, secret=SECRET), store=store) as client:
-        listed = [entry["record"]["id"] for entry in (await client.get(PICTURES)).json()["pictures"]]
+        listed = await listed_ids(client)
         assert len(listed) == 7
         assert listed[0] == uploaded
+        assert (await payload_of(client, uploaded)).headers["x-pixstore-state"] == "Success"
         for image_id in foreign:
             assert (await client.delete(f"{PICTURES}/{image_id}")).status_code == 404

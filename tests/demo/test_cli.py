@@ -16,7 +16,7 @@ import pixstore_asgi.cli
 from pixstore_asgi import ImageRecord, Pixstore
 from pixstore_asgi.cli.commands import commands
 from pixstore_asgi.keyring import KeyRing
-from tests.demo.process import run, running
+from tests.demo.process import run, running, signed_in
 from tests.support import OTHER_SECRET, SECRET, picture
 
 
@@ -168,16 +168,18 @@ def test_demo_ends_cleanly_and_leaves_nothing(tmp_path: Path, number: signal.Sig
 
 def test_demo_keeps_a_database_it_was_given(tmp_path: Path) -> None:
     """With --database the pictures stay, and the next run shows the same ones."""
-    arguments = ("demo", "--port", "0", "--database", str(tmp_path / "kept.db"))
+    arguments = ("demo", "--port", "0", "--pictures", "7", "--database", str(tmp_path / "kept.db"))
     ids = []
     for _ in range(2):
         with running(*arguments) as server:
-            listed = httpx.get(f"{server.url}api/pictures", trust_env=False).json()["pictures"]
+            with signed_in(server) as client:
+                while (answer := client.get("api/pictures").json())["toPaint"]:
+                    time.sleep(0.05)
             server.process.send_signal(signal.SIGTERM)
             assert server.process.wait(30) == 0
-        ids.append({entry["record"]["id"] for entry in listed})
+        ids.append({picture["id"] for picture in answer["pictures"]})
     assert ids[0] == ids[1]
-    assert len(ids[0]) == 6
+    assert len(ids[0]) == 7
 
 
 def test_demo_in_a_missing_folder_is_one_line(tmp_path: Path) -> None:

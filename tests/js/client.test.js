@@ -257,6 +257,29 @@ for (const cache of ["encrypted", "decrypted"]) {
       assert.equal(server.requests.length, 2);
     });
 
+    test("clear removes every image, by whichever client it was cached, and what is new is cached again", async () => {
+      const client = clientOf();
+      const records = ["a", "b", "c"].map((id) => server.save(id, "image"));
+      for (const record of records) await clientOf().getImage(record);
+      while ((await dump()).entries.length < 3) await new Promise(setImmediate);
+      assert.equal(await client.clear(), undefined);
+      assert.deepEqual(await dump(), { bytes: [], entries: [] });
+      await client.getImage(records[0]);
+      assert.equal(await client.cachedImageExists("a"), true);
+    });
+
+    test("clear wins over downloads, writes and hits under way, whenever it comes", async () => {
+      const records = ["a", "b"].map((id) => server.save(id, "image"));
+      for (let turns = 0; turns < 30; turns += 1) {
+        const client = clientOf();
+        const images = records.map((record) => client.getImage(record));
+        for (let turn = 0; turn < turns; turn += 1) await (turn % 3 ? null : new Promise(setImmediate));
+        await client.clear();
+        for (const image of images) assert.equal(await textOf(await image), "image");
+        assert.deepEqual(await dump(), { bytes: [], entries: [] }, `after ${turns} turns`);
+      }
+    });
+
     test("a delete wins over a write that a full disk makes try again", async (t) => {
       let isFull = true;
       patch(t, IDBObjectStore.prototype, "put", function put(original, ...args) {
@@ -296,6 +319,7 @@ describe("with cache: \"off\"", () => {
     assert.equal(server.requests.length, 2);
     assert.equal(await client.cachedImageExists(ID), false);
     assert.equal(await client.deleteCachedImage(ID), false);
+    await client.clear();
     assert.deepEqual(await indexedDB.databases(), []);
   });
 });

@@ -19,10 +19,10 @@ const importsOf = (file) => [...textOf(file).matchAll(IMPORT)].map(([, path]) =>
 
 beforeEach(emptyStorage);
 
-test("the public names are npm's, and createClient, the errors and the decoder", () => {
+test("the public names are npm's, and clear, createClient, the errors and the decoder", () => {
   assert.deepEqual(Object.keys(pixstore), [
     "CacheError", "ConfigError", "DecryptError", "FetchError", "PixstoreError", "RecordError", "StateError",
-    "WireError", "WireState", "cachedImageExists", "createClient", "createFetcher", "decodePayload",
+    "WireError", "WireState", "cachedImageExists", "clear", "createClient", "createFetcher", "decodePayload",
     "deleteCachedImage", "getImage", "initPixstoreFrontend",
   ]);
 });

@@ -127,6 +127,7 @@ test("without IndexedDB images are served, nothing is cached, and the failure is
   for (let call = 0; call < 2; call += 1) assert.equal(await textOf(await client.getImage(record)), "image");
   assert.equal(await client.cachedImageExists(ID), false);
   assert.equal(await client.deleteCachedImage(ID), false);
+  await client.clear();
   assert.ok(errors.length > 0 && errors.every(isCacheError("unavailable")));
 });
 
@@ -150,6 +151,7 @@ test("storage that the browser forbids counts as none", async (t) => {
   const client = clientOf();
   assert.equal(await textOf(await client.getImage(server.save(ID, "image"))), "image");
   assert.equal(await client.deleteCachedImage(ID), false);
+  await client.clear();
   assert.equal(errors[0].cause.name, "SecurityError");
 });
 
@@ -245,6 +247,7 @@ test("a database of another layout is left alone, reported, and breaks no image"
   const client = clientOf();
   assert.equal(await textOf(await client.getImage(server.save(ID, "image"))), "image");
   await assert.rejects(client.deleteCachedImage(ID), CacheError);
+  await assert.rejects(client.clear(), CacheError);
   assert.equal(errors[0].reason, "failed");
   assert.deepEqual(await inspect("pixstore-asgi", ({ objectStoreNames }) => [...objectStoreNames]), ["images"]);
 });
@@ -319,10 +322,13 @@ test("a delete that the storage fails rejects: the image may still be there", as
   const client = clientOf();
   await client.getImage(server.save(ID, "image"));
   await client.cachedImageExists(ID);
-  patch(t, IDBObjectStore.prototype, "delete", () => {
-    throw new DOMException("disk", "UnknownError");
-  });
+  for (const method of ["delete", "clear"]) {
+    patch(t, IDBObjectStore.prototype, method, () => {
+      throw new DOMException("disk", "UnknownError");
+    });
+  }
   await assert.rejects(client.deleteCachedImage(ID), isCacheError("failed"));
+  await assert.rejects(client.clear(), isCacheError("failed"));
   assert.equal(await client.cachedImageExists(ID), true);
 });
 

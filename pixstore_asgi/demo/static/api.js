@@ -1,23 +1,84 @@
 /** The demo's JSON API. Every call rejects with an Error whose message is fit for the page. */
 
-/** @typedef {{title: string, record: import("/images/-/client/index.js").ImageRecord}} Entry */
+/** @import { ImageRecord } from "/images/-/client/index.js" */
+
+/**
+ * A picture with its record; `receivedAt` is when the record arrived, in epoch milliseconds.
+ *
+ * @typedef {{title: string, record: ImageRecord & {proofExpiresAt: number}, receivedAt: number}} Entry
+ */
+
+/** The session has ended, here or in another tab. */
+export class SignedOutError extends Error {}
+
+/** The server can't be reached, or is busy with itself: worth another try. */
+export class AwayError extends Error {}
 
 const PICTURES = "/api/pictures";
 
-/** @returns {Promise<Entry[]>} */
-export const listAll = async () => (await send("GET", PICTURES)).pictures;
+/** @type {() => Promise<boolean>} */
+export const isSignedIn = async () => (await call("GET", "/api/session")).answer.signedIn;
 
-/** @type {(id: string) => Promise<Entry>} with a fresh record */
-export const show = (id) => send("GET", address(id));
+export const signIn = () => call("POST", "/api/session");
 
-/** @type {(file: File) => Promise<Entry>} */
-export const upload = (file) => send("POST", PICTURES, file);
+export const signOut = () => call("DELETE", "/api/session");
+
+/** @returns {Promise<{pictures: {id: string, title: string}[], toPaint: number}>} the newest first, without records */
+export const list = async () => (await call("GET", PICTURES)).answer;
+
+/**
+ * Fresh records of some pictures, by one query; those that are gone are missing in the answer.
+ *
+ * @param {string[]} ids
+ * @returns {Promise<{entries: Entry[], bytes: number}>}
+ */
+export async function records(ids) {
+  const { answer, bytes } = await call("GET", `/api/records?${queryOf(ids)}`);
+  return { entries: answer.pictures.map(received), bytes };
+}
 
 /** @type {(id: string) => Promise<Entry>} lets the server replace the picture by another */
-export const update = (id) => send("PUT", address(id));
+export const update = async (id) => received((await call("PUT", address(id))).answer);
 
-/** @type {(id: string) => Promise<void>} */
-export const remove = (id) => send("DELETE", address(id));
+/** @param {string} id */
+export const remove = (id) => call("DELETE", address(id));
+
+/** @type {(ids: string[]) => Promise<unknown>} lets the next payload of each end after half of its bytes */
+export const truncateNext = (ids) => call("POST", `/api/faults/truncation?${queryOf(ids)}`);
+
+export const restart = () => call("POST", "/api/faults/restart");
+
+/**
+ * Upload a file, as the request's whole body. fetch tells nothing of an upload's progress, so this is XMLHttpRequest.
+ *
+ * @param {File} file
+ * @param {object} options
+ * @param {(share: number) => void} options.onProgress  0 to 1
+ * @param {AbortSignal} options.signal
+ * @returns {Promise<Entry>}
+ */
+export function upload(file, { onProgress, signal }) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("POST", PICTURES);
+    request.responseType = "json";
+    request.upload.onprogress = ({ loaded, total }) => onProgress(total ? loaded / total : 1);
+    request.onload = () => {
+      if (request.status === 201) resolve(received(request.response));
+      else reject(errorOf(request.status, request.response ?? {}));
+    };
+    request.onerror = () => reject(new AwayError("the demo does not answer: is it still running?"));
+    request.onabort = () => reject(new DOMException("cancelled", "AbortError"));
+    signal.addEventListener("abort", () => request.abort());
+    request.send(file);
+  });
+}
+
+/** @param {Omit<Entry, "receivedAt">} answer */
+const received = (answer) => ({ ...answer, receivedAt: Date.now() });
+
+/** @param {string[]} ids */
+const queryOf = (ids) => new URLSearchParams(ids.map((id) => ["id", id]));
 
 /** @param {string} id */
 const address = (id) => `${PICTURES}/${encodeURIComponent(id)}`;
@@ -25,24 +86,31 @@ const address = (id) => `${PICTURES}/${encodeURIComponent(id)}`;
 /**
  * @param {string} method
  * @param {string} url
- * @param {File} [body]
  */
-async function send(method, url, body) {
-  const response = await request(method, url, body);
+async function call(method, url) {
+  const response = await request(method, url);
   const answer = response.status === 204 ? {} : await response.json().catch(() => ({}));
-  if (!response.ok) throw new Error(answer.error ?? `the demo answered with HTTP status ${response.status}`);
-  return answer;
+  if (!response.ok) throw errorOf(response.status, answer);
+  return { answer, bytes: Number(response.headers.get("content-length")) };
 }
 
 /**
  * @param {string} method
  * @param {string} url
- * @param {File} [body]
  */
-async function request(method, url, body) {
+async function request(method, url) {
   try {
-    return await fetch(url, { method, body, cache: "no-store" });
+    return await fetch(url, { method, cache: "no-store" });
   } catch (cause) {
-    throw new Error("the demo does not answer: is it still running?", { cause });
+    throw new AwayError("the demo does not answer: is it still running?", { cause });
   }
+}
+
+/**
+ * @param {number} status
+ * @param {{error?: string}} answer
+ */
+function errorOf(status, { error = `the demo answered with HTTP status ${status}` }) {
+  if (status === 401) return new SignedOutError(error);
+  return status === 503 ? new AwayError(error) : new Error(error);
 }

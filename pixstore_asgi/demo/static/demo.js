@@ -1,91 +1,98 @@
-/** The page: a list of cards, the upload zone, and two buttons for all cards at once. */
+/** The page: signed out it is a welcome, signed in a visit to the gallery. */
 
-import { deleteCachedImage } from "/images/-/client/index.js";
 import * as api from "./api.js";
-import { Card } from "./card.js";
 import { acceptFiles } from "./drop.js";
-import { complain, say, sentence } from "./messages.js";
+import { fail, say } from "./messages.js";
+import { listen, tellOthers } from "./other-tabs.js";
+import { Visit } from "./visit.js";
 
-/** @import { Entry } from "./api.js" */
+const part = (selector) => document.querySelector(selector);
+const panel = part("#panel");
+const toggle = part("#panel-toggle");
 
-const gallery = document.querySelector("#gallery");
+/** @type {Visit | undefined} */
+let visit;
 
-/** @type {Card[]} newest first, as on the page */
-let cards = [];
+function enter() {
+  part("#welcome").hidden = true;
+  for (const selector of ["#visit", "#tools", ".skip"]) part(selector).hidden = false;
+  visit = new Visit(part("#visit"), (reason) => leave(reason));
+  visit.start();
+}
 
-async function start() {
+/** @param {string | Promise<string>} reason */
+async function leave(reason) {
+  if (!visit) return;
+  const ended = visit;
+  visit = undefined;
+  for (const selector of ["#visit", "#tools", ".skip"]) part(selector).hidden = true;
+  part("#welcome").hidden = false;
+  part("#break-result").textContent = "";
+  const ending = ended.end();
+  part("#sign-in").focus(); // only now: a dialog that closes gives the focus back to its picture
+  const text = await ending.then(
+    () => reason,
+    (error) => `You are signed out, but pictures may be left in this browser's cache: ${error.message}.`,
+  );
+  part("#farewell").textContent = text;
+  say(text);
+}
+
+async function signIn() {
   try {
-    const entries = await api.listAll();
-    cards = entries.map(createCard);
-    gallery.append(...cards.map((card) => card.element));
-    await Promise.all(cards.map((card, n) => card.show(entries[n])));
-  } catch (error) {
-    fail(error);
-  }
-  gallery.ariaBusy = "false";
-  showCount();
-}
-
-/** @param {Entry} entry */
-const createCard = (entry) => new Card(entry, { say, fail, onRemoved });
-
-/** @param {Card} card */
-function onRemoved(card) {
-  const next = cards[cards.indexOf(card) + 1] ?? cards[cards.indexOf(card) - 1];
-  cards = cards.filter((other) => other !== card);
-  card.element.remove();
-  (next?.element.querySelector("button[data-action=reload]") ?? document.querySelector("#file")).focus();
-  say("Deleted.");
-  showCount();
-}
-
-/** @param {File[]} files */
-async function upload(files) {
-  for (const file of files) {
-    try {
-      await add(await api.upload(file));
-    } catch (error) {
-      complain(`${file.name}: ${error.message}.`);
-    }
-  }
-}
-
-/** @param {Entry} entry */
-async function add(entry) {
-  const card = createCard(entry);
-  cards.unshift(card);
-  gallery.prepend(card.element);
-  showCount();
-  await card.show(entry);
-  card.element.scrollIntoView({ block: "nearest" });
-  say("Your picture was encrypted and stored.");
-}
-
-async function reloadAll() {
-  const outcomes = await Promise.allSettled(cards.map((card) => card.reload()));
-  const failed = outcomes.find(({ status }) => status === "rejected");
-  if (failed) fail(failed.reason);
-  else say("All pictures are reloaded.");
-}
-
-async function emptyCache() {
-  try {
-    await Promise.all(cards.map(({ id }) => deleteCachedImage(id)));
-    say("The cache is empty: Reload fetches again.");
+    await api.signIn();
+    part("#farewell").textContent = "";
+    enter();
+    part("#gallery-title").focus();
   } catch (error) {
     fail(error);
   }
 }
 
-/** @param {Error} error */
-const fail = ({ message }) => complain(sentence(message));
-
-function showCount() {
-  document.querySelector("#count").textContent = cards.length === 1 ? "1 picture" : `${cards.length} pictures`;
-  document.querySelector("#empty").hidden = cards.length > 0;
+function signOut() {
+  // What is here goes at once, in the other tabs too, whatever the server answers and when.
+  tellOthers("signed-out");
+  return leave(
+    api.signOut().then(
+      () => "You are signed out. The session has ended, and nothing of it is left in this browser.",
+      () => "Nothing is left in this browser, but the server did not answer: the session may still be open there.",
+    ),
+  );
 }
 
-acceptFiles(document.querySelector("#drop"), document.querySelector("#file"), upload);
-document.querySelector("#reload-all").addEventListener("click", reloadAll);
-document.querySelector("#empty-cache").addEventListener("click", emptyCache);
-start();
+/** @param {boolean} isOpen */
+function showPanel(isOpen) {
+  panel.hidden = !isOpen;
+  toggle.ariaExpanded = String(isOpen);
+}
+
+/** @param {HTMLButtonElement} button */
+async function breakOnPurpose(button) {
+  if (!visit || panel.ariaBusy === "true") return;
+  panel.ariaBusy = "true";
+  part("#break-result").textContent = "Breaking, and waiting for the page to recover …";
+  const result = await visit.breakOnPurpose(button.dataset.fault);
+  part("#break-result").textContent = result;
+  panel.ariaBusy = "false";
+  if (result) say(result);
+}
+
+part("#sign-in").addEventListener("click", signIn);
+part("#sign-out").addEventListener("click", signOut);
+toggle.addEventListener("click", () => showPanel(panel.hidden));
+part(".skip").addEventListener("click", () => showPanel(true));
+for (const button of panel.querySelectorAll("[data-fault]")) button.addEventListener("click", () => breakOnPurpose(button));
+acceptFiles(part("#file"), (files) => visit?.upload(files));
+listen((news, id) => {
+  if (news !== "signed-out") visit?.follow(news, id);
+  else leave("You were signed out in another tab. Nothing of the session is left here either.");
+});
+
+showPanel(matchMedia("(min-width: 68rem)").matches);
+try {
+  if (await api.isSignedIn()) enter();
+  else part("#welcome").hidden = false;
+} catch (error) {
+  part("#welcome").hidden = false;
+  fail(error);
+}

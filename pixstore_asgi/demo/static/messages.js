@@ -1,4 +1,6 @@
-/** What the page says besides the cards: errors that stay in sight for a while, and results for screen readers. */
+/** What the page says besides the pictures: errors that stay in sight for a while, and results for screen readers. */
+
+import { errorText } from "./format.js";
 
 const VISIBLE_MS = 12_000;
 
@@ -7,11 +9,11 @@ export function say(text) {
   document.querySelector("#status").textContent = text;
 }
 
-/** @param {string} text  an error's message, which starts in lower case and has no full stop */
-export const sentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+/** @param {Error} error */
+export const fail = (error) => complain(errorText(error));
 
 /** @param {string} text */
-export function complain(text) {
+function complain(text) {
   const toast = document.createElement("div");
   toast.className = "toast";
   const message = document.createElement("p");

@@ -1,0 +1,186 @@
+/** The pictures on the page: each is loaded when it comes into view, and the records of a screenful by one query. */
+
+import * as api from "./api.js";
+import { counted } from "./format.js";
+import { persist } from "./persist.js";
+import { Tile } from "./tile.js";
+
+/** @import { Entry } from "./api.js" */
+/** @import { Journal } from "./journal.js" */
+
+const GATHER_MS = 60; // what scrolls into view within that time shares a query
+const POLL_MS = 700; // while the server paints
+
+export class Gallery {
+  #section;
+  #list;
+  #journal;
+  #signal;
+  #onFailure;
+  #onOpen;
+  /** @type {Map<string, Tile>} */
+  #tiles = new Map();
+  /** @type {Map<Element, Tile>} */
+  #tileOf = new Map();
+  /** @type {Set<Tile>} */
+  #wanted = new Set();
+  #observer = new IntersectionObserver((seen) => this.#onSeen(seen), { rootMargin: "120px" });
+  #gathering = 0;
+  #toPaint = 0;
+
+  /**
+   * @param {HTMLElement} section
+   * @param {object} page
+   * @param {Journal} page.journal
+   * @param {AbortSignal} page.signal  ends with the session
+   * @param {(error: Error) => void} page.onFailure
+   * @param {(tile: Tile) => void} page.onOpen
+   */
+  constructor(section, { journal, signal, onFailure, onOpen }) {
+    this.#section = section;
+    this.#list = section.querySelector("#gallery");
+    this.#journal = journal;
+    this.#signal = signal;
+    this.#onFailure = onFailure;
+    this.#onOpen = onOpen;
+  }
+
+  /** List the pictures, and those that the server is still painting as they come. */
+  async start() {
+    do {
+      const { pictures, toPaint } = await persist(api.list, { signal: this.#signal });
+      this.#signal.throwIfAborted();
+      this.#toPaint = toPaint;
+      for (const picture of pictures) if (!this.#tiles.has(picture.id)) this.#list.append(this.#create(picture).element);
+      this.#showCount();
+      if (toPaint > 0) await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    } while (this.#toPaint > 0 && !this.#signal.aborted);
+  }
+
+  /** @param {string} id */
+  find(id) {
+    return this.#tiles.get(id);
+  }
+
+  /**
+   * The tiles on the screen, from the top left.
+   *
+   * @param {number} most
+   */
+  onScreen(most) {
+    const isOnScreen = ({ element }) => {
+      const { top, bottom } = element.getBoundingClientRect();
+      return top < innerHeight && bottom > 0;
+    };
+    const inOrder = [...this.#list.children].map((element) => this.#tileOf.get(element));
+    return inOrder.filter(isOnScreen).slice(0, most);
+  }
+
+  /**
+   * Show a picture that is new, first of all.
+   *
+   * @param {Entry} entry
+   */
+  async add(entry) {
+    if (this.#tiles.has(entry.record.id)) return;
+    const tile = this.#create({ id: entry.record.id, title: entry.title });
+    this.#observer.unobserve(tile.element);
+    this.#list.prepend(tile.element);
+    this.#showCount();
+    await this.#loud(() => tile.show(entry));
+  }
+
+  /**
+   * Fetch a fresh record of a picture that another tab has changed or added, and show it.
+   *
+   * @param {string} id
+   */
+  refresh(id) {
+    return this.#loud(async () => {
+      const { entries } = await this.#records([id]);
+      if (entries.length > 0 && this.#tiles.has(id)) await this.#tiles.get(id).show(entries[0]);
+      else if (entries.length > 0) await this.add(entries[0]);
+    });
+  }
+
+  /** Take every picture off the page. */
+  close() {
+    this.#observer.disconnect();
+    for (const tile of this.#tiles.values()) tile.dismiss();
+    this.#tiles.clear();
+    this.#tileOf.clear();
+    this.#wanted.clear();
+    this.#section.querySelector("#count").textContent = "";
+  }
+
+  /** @param {{id: string, title: string}} picture */
+  #create(picture) {
+    const tile = new Tile(picture, this.#journal, this.#signal);
+    tile.button.addEventListener("click", () => this.#onOpen(tile));
+    tile.addEventListener("gone", () => this.#drop(tile));
+    this.#tiles.set(tile.id, tile);
+    this.#tileOf.set(tile.element, tile);
+    this.#observer.observe(tile.element);
+    return tile;
+  }
+
+  /** @param {Tile} tile */
+  #drop(tile) {
+    this.#tiles.delete(tile.id);
+    this.#tileOf.delete(tile.element);
+    this.#wanted.delete(tile);
+    this.#showCount();
+  }
+
+  /** @param {IntersectionObserverEntry[]} seen */
+  #onSeen(seen) {
+    for (const { isIntersecting, target } of seen) {
+      const tile = this.#tileOf.get(target);
+      if (!tile) continue;
+      // What was only scrolled past is not fetched.
+      if (!isIntersecting) this.#wanted.delete(tile);
+      else if (!tile.entry) this.#wanted.add(tile);
+    }
+    if (this.#wanted.size > 0) this.#gathering ||= setTimeout(() => this.#load(), GATHER_MS);
+  }
+
+  #load() {
+    const tiles = [...this.#wanted];
+    this.#gathering = 0;
+    this.#wanted.clear();
+    for (const { element } of tiles) this.#observer.unobserve(element);
+    return this.#loud(async () => {
+      const { entries } = await persist(() => this.#records(tiles.map(({ id }) => id)), { signal: this.#signal });
+      const entryOf = new Map(entries.map((entry) => [entry.record.id, entry]));
+      await Promise.all(tiles.map((tile) => tile.show(entryOf.get(tile.id))));
+    });
+  }
+
+  /** @param {string[]} ids */
+  async #records(ids) {
+    const startedAt = performance.now();
+    const answer = await api.records(ids);
+    this.#signal.throwIfAborted();
+    this.#journal.records(answer.entries.length, answer.bytes, performance.now() - startedAt);
+    return answer;
+  }
+
+  /**
+   * Do something that nobody waits for.
+   *
+   * @param {() => Promise<unknown>} work
+   */
+  async #loud(work) {
+    try {
+      await work();
+    } catch (error) {
+      if (!this.#signal.aborted) this.#onFailure(error);
+    }
+  }
+
+  #showCount() {
+    const painting = this.#toPaint > 0 ? `, ${this.#toPaint} more being painted` : "";
+    this.#section.querySelector("#count").textContent = `${counted(this.#tiles.size, "picture")}${painting}`;
+    this.#section.querySelector("#empty").hidden = this.#tiles.size > 0 || this.#toPaint > 0;
+  }
+}

@@ -1,0 +1,131 @@
+/** One session on the page, from sign-in to sign-out. */
+
+import { clear } from "/images/-/client/index.js";
+import * as api from "./api.js";
+import { breakOnPurpose } from "./breakage.js";
+import { Detail } from "./detail.js";
+import { Gallery } from "./gallery.js";
+import { Journal } from "./journal.js";
+import { fail, say } from "./messages.js";
+import { tellOthers } from "./other-tabs.js";
+import { Uploads } from "./uploads.js";
+
+/** @import { News } from "./other-tabs.js" */
+/** @import { Tile } from "./tile.js" */
+
+export class Visit {
+  #ending = new AbortController();
+  #journal;
+  #gallery;
+  #detail;
+  #uploads;
+  #onSignedOut;
+
+  /**
+   * @param {HTMLElement} section
+   * @param {(reason: string) => void} onSignedOut  called where the session turns out to have ended
+   */
+  constructor(section, onSignedOut) {
+    const { signal } = this.#ending;
+    this.#onSignedOut = onSignedOut;
+    this.#journal = new Journal(section.querySelector("#panel"));
+    this.#detail = new Detail(section.querySelector("#detail"), (name, tile) => this.#act(name, tile), signal);
+    this.#gallery = new Gallery(section, {
+      journal: this.#journal,
+      signal,
+      onFailure: (error) => this.#fail(error),
+      onOpen: (tile) => this.#detail.open(tile),
+    });
+    this.#uploads = new Uploads(section.querySelector("#uploads"), signal, (entry) => {
+      this.#journal.change(entry.title, "Uploaded by this tab.");
+      this.#gallery.add(entry);
+      tellOthers("added", entry.record.id);
+    });
+  }
+
+  start() {
+    return this.#gallery.start().catch((error) => this.#fail(error));
+  }
+
+  /** @param {File[]} files */
+  upload(files) {
+    this.#uploads.start(files);
+  }
+
+  /** @param {"expire" | "truncate" | "restart"} fault */
+  async breakOnPurpose(fault) {
+    try {
+      return await breakOnPurpose(fault, this.#gallery);
+    } catch (error) {
+      this.#fail(error);
+      return "";
+    }
+  }
+
+  /**
+   * Follow what another tab did.
+   *
+   * @param {News} news
+   * @param {string} id
+   */
+  async follow(news, id) {
+    const tile = this.#gallery.find(id);
+    if (news !== "removed") await this.#gallery.refresh(id);
+    else await tile?.forget();
+    const title = this.#gallery.find(id)?.title ?? tile?.title;
+    if (!title) return;
+    const what = { added: "Added", changed: "Updated", removed: "Deleted" }[news];
+    this.#journal.change(title, `${what} by another tab.`);
+    say(`${title} was ${what.toLowerCase()} in another tab.`);
+  }
+
+  /** Leave nothing of this session in the page and in the cache. */
+  async end() {
+    this.#detail.close();
+    this.#ending.abort();
+    this.#gallery.close();
+    this.#journal.empty();
+    document.querySelectorAll("#uploads > *, #toasts > *").forEach((element) => element.remove());
+    await clear();
+  }
+
+  #actions = {
+    /** @param {Tile} tile */
+    show: (tile) => tile.show(),
+
+    /** @param {Tile} tile */
+    fetch: (tile) => tile.showFetched(),
+
+    /** @param {Tile} tile */
+    update: (tile) => tile.update(() => tellOthers("changed", tile.id)),
+
+    /** @param {Tile} tile */
+    async remove(tile) {
+      const next = tile.element.nextElementSibling ?? tile.element.previousElementSibling;
+      await tile.remove(() => tellOthers("removed", tile.id));
+      (next?.querySelector("button") ?? document.querySelector("#file")).focus();
+    },
+  };
+
+  /**
+   * Run an action of the dialog, and say what became of it.
+   *
+   * @param {"show" | "fetch" | "update" | "remove"} name
+   * @param {Tile} tile
+   */
+  async #act(name, tile) {
+    try {
+      await this.#actions[name](tile);
+      say(`${tile.title}: ${tile.outcome}.`);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** @param {Error} error */
+  #fail(error) {
+    if (this.#ending.signal.aborted) return;
+    if (error instanceof api.SignedOutError) this.#onSignedOut("This session has ended.");
+    else fail(error);
+  }
+}

@@ -1,0 +1,136 @@
+"""The demo's page as its users see it: by roles and labels, and a look into what the browser keeps."""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, expect
+
+from tests.demo.process import Server
+
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+# Chromium reports every refusal in the console: of a request, of one that a test aborts, of a blob that is revoked.
+_EXPECTED_ERROR = re.compile(r"status of (400|401|403|404|413|503)|net::(ERR_FAILED|ERR_FILE_NOT_FOUND)")
+_AXE = Path(__file__).parent.parent / "js" / "node_modules" / "axe-core" / "axe.min.js"
+
+# A busy machine is slow, and a page that is right is right late, too.
+expect.set_options(timeout=30_000)
+
+
+@contextmanager
+def browsing(browser: Browser, **options: Any) -> Iterator[BrowserContext]:
+    """Open a browser profile; an error in a console of its pages fails the test, unless it is a refusal."""
+    errors: list[str] = []
+
+    def note(message: ConsoleMessage) -> None:
+        if message.type == "error" and not _EXPECTED_ERROR.search(message.text):
+            errors.append(message.text)
+
+    context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
+    context.set_default_timeout(30_000)
+    context.on("console", note)
+    context.on("weberror", lambda error: errors.append(str(error.error)))
+    yield context
+    context.close()
+    assert errors == [], errors
+
+
+def sign_in(context: BrowserContext, server: Server) -> Page:
+    """Open the page and sign in."""
+    page = context.new_page()
+    page.goto(server.url)
+    page.get_by_role("button", name="Sign in as a guest").click()
+    expect(page.get_by_role("heading", name="Gallery")).to_be_visible()
+    return page
+
+
+def open_tab(context: BrowserContext, server: Server) -> Page:
+    """Open one more tab of a context that is signed in."""
+    page = context.new_page()
+    page.goto(server.url)
+    expect(page.get_by_role("heading", name="Gallery")).to_be_visible()
+    return page
+
+
+def tiles(page: Page) -> Locator:
+    """The pictures in the gallery."""
+    return page.get_by_role("list", name="Gallery").get_by_role("listitem")
+
+
+def tile(page: Page, place: int) -> Locator:
+    """The button of one picture in the gallery."""
+    return tiles(page).nth(place).get_by_role("button")
+
+
+def title(page: Page, place: int) -> str:
+    """The title of one picture in the gallery."""
+    return tile(page, place).locator(".title").inner_text()
+
+
+def expect_picture(tile: Locator) -> None:
+    """Wait until a tile shows a picture that the browser could decode."""
+    image = tile.locator("img")
+    expect(image).to_be_visible()
+    expect(image).to_have_attribute("src", re.compile("^blob:"))
+    expect(image).not_to_have_js_property("naturalWidth", 0)
+
+
+def expect_pictures(page: Page, count: int) -> None:
+    """Wait until the gallery has so many pictures, all of them drawn."""
+    expect(tiles(page)).to_have_count(count)
+    for place in range(count):
+        expect_picture(tile(page, place))
+
+
+def journal(page: Page) -> Locator:
+    """The lines of the side panel's list of requests, the newest first."""
+    return page.get_by_role("list", name="Requests").get_by_role("listitem")
+
+
+def status(page: Page) -> Locator:
+    """What a screen reader is told."""
+    return page.get_by_role("status")
+
+
+def cached(page: Page) -> dict[str, int]:
+    """Return how many entries each store of the page's cache has."""
+    counts: dict[str, int] = page.evaluate(
+        """async () => {
+          const done = (request) => new Promise((resolve, reject) => {
+            request.onsuccess = () => resolve(request.result);
+            request.onerror = () => reject(request.error);
+          });
+          const connection = await done(indexedDB.open("pixstore-demo"));
+          const counts = {};
+          for (const name of connection.objectStoreNames) {
+            counts[name] = await done(connection.transaction(name).objectStore(name).count());
+          }
+          connection.close();
+          return counts;
+        }"""
+    )
+    return counts
+
+
+def violations(page: Page) -> list[str]:
+    """Return what axe-core finds wrong with the page as it is shown now, one line for each element."""
+    if not _AXE.is_file():
+        reason = "axe-core is missing: run `npm ci` in tests/js"
+        if os.environ.get("PIXSTORE_TEST_REQUIRE_ALL"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    page.evaluate(_AXE.read_text())
+    found = page.evaluate("async () => (await axe.run()).violations")
+    return [f"{rule['id']}: {node['html'][:200]}" for rule in found for node in rule["nodes"]]

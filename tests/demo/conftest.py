@@ -1,0 +1,69 @@
+"""Fixtures that the tests of the demo share."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from pixstore_asgi import Pixstore
+from pixstore_asgi.demo import pictures
+from pixstore_asgi.store.memory import MemoryStore
+from tests.demo.asgi import LIMIT, demo_client
+from tests.demo.browsing import CHROMIUM_ARGUMENTS, browsing, expect_pictures, sign_in
+from tests.demo.process import Server, running
+from tests.support import SECRET
+
+
+@pytest.fixture(scope="session")
+def seeds() -> list[pictures.Picture]:
+    return pictures.seeds()
+
+
+@pytest.fixture
+def painted_once(monkeypatch: pytest.MonkeyPatch, seeds: list[pictures.Picture]) -> None:
+    """Every test has a gallery of its own, and painting takes most of a second."""
+    monkeypatch.setattr(pictures, "seeds", lambda: seeds)
+
+
+@pytest.fixture
+async def client(painted_once: None) -> AsyncIterator[httpx.AsyncClient]:
+    pix = Pixstore(MemoryStore(), secret=SECRET, max_image_bytes=LIMIT)
+    async with demo_client(pix) as opened:
+        yield opened
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """A demo with six pictures: what it paints before it answers."""
+    with running("demo", "--port", "0", "--pictures", "6") as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def lasting_server() -> Iterator[Server]:
+    """One for all tests of a module which leave it with six pictures."""
+    with running("demo", "--port", "0", "--pictures", "6") as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def browser(chromium_path: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=chromium_path, args=CHROMIUM_ARGUMENTS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    with browsing(browser) as opened:
+        yield opened
+
+
+@pytest.fixture
+def page(context: BrowserContext, server: Server) -> Page:
+    """The page, signed in, with its six pictures."""
+    opened = sign_in(context, server)
+    expect_pictures(opened, 6)
+    return opened

@@ -1,0 +1,60 @@
+"""Takes the screenshots of README.md: `python -m tests.demo.shots`."""
+
+import io
+import shutil
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.demo.browsing import CHROMIUM_ARGUMENTS, browsing, expect_picture, sign_in, tile
+from tests.demo.process import Server, running
+
+FOLDER = Path(__file__).parent / "screenshots"
+SIZE = {"width": 1360, "height": 900}
+SCHEMES = ("light", "dark")
+PICTURES = 100
+
+_QUALITY = 82
+_PAINTING_MS = 300_000
+
+
+def take(browser: Browser, server: Server, folder: Path, pictures: int) -> None:
+    """Write one picture of the gallery and its panel for each theme, as WebP."""
+    for scheme in SCHEMES:
+        with browsing(browser, color_scheme=scheme, viewport=SIZE, reduced_motion="reduce") as context:
+            page = sign_in(context, server)
+            expect(page.get_by_text(f"{pictures} pictures", exact=True)).to_be_visible(timeout=_PAINTING_MS)
+            page.reload()
+            for place in range(9):
+                expect_picture(tile(page, place))
+            _make_history(page)
+            shot = Image.open(io.BytesIO(page.screenshot()))
+            shot.convert("RGB").save(folder / f"gallery-{scheme}.webp", quality=_QUALITY, method=6)
+
+
+def _make_history(page: Page) -> None:
+    """Let the panel tell of a refusal and its recovery, of an update, and of a hit."""
+    page.get_by_role("button", name="Expired proof").click()
+    expect(page.get_by_role("complementary").get_by_text("3 of 3 pictures back")).to_be_visible()
+    tile(page, 10).click()
+    page.get_by_role("button", name="Update").click()
+    expect(page.get_by_role("status")).to_contain_text("fetched")
+    page.get_by_role("button", name="Show again").click()
+    expect(page.get_by_role("status")).to_contain_text("from cache")
+    page.keyboard.press("Escape")
+    page.evaluate("scrollTo(0, 0)")
+    page.get_by_role("heading", name="Gallery").click()
+
+
+def main() -> None:
+    """Take them into the folder that README.md shows."""
+    FOLDER.mkdir(exist_ok=True)
+    with running("demo", "--port", "0", "--pictures", str(PICTURES)) as server, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM_ARGUMENTS)
+        take(browser, server, FOLDER, PICTURES)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
