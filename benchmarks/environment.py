@@ -31,12 +31,17 @@ _DISTRIBUTIONS = (
     "uvloop",
 )
 _PACKAGES = {"nginx": "nginx-light", "node": "nodejs", "openssl": "openssl", "taskset": "util-linux", "wrk": "wrk"}
-_VERSION_COMMANDS = {
-    "nginx": ("nginx", "-v"),
-    "node": ("node", "--version"),
-    "openssl": ("openssl", "version"),
-    "wrk": ("wrk", "-v"),
+_VERSION_OPTIONS = {
+    "nginx": ("-v",),
+    "node": ("--version",),
+    "openssl": ("version",),
+    "wrk": ("-v",),
 }
+
+
+def program(name: str) -> str | None:
+    """Return the path of a program, or None; servers are below /usr/sbin, which not every user searches."""
+    return shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
 
 
 def missing_programs(*names: str) -> list[str]:
@@ -46,7 +51,7 @@ def missing_programs(*names: str) -> list[str]:
         if name == "npm pixstore":
             if not (NPM_FOLDER / "better-sqlite3/build/Release/better_sqlite3.node").exists():
                 reasons.append("npm pixstore is missing, or its better-sqlite3 is not compiled: run `sh .ci/bench`")
-        elif shutil.which(name) is None:
+        elif program(name) is None:
             reasons.append(f"{name} is missing: install the package {_PACKAGES[name]}")
     return reasons
 
@@ -87,8 +92,8 @@ def _versions() -> dict[str, str]:
             versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             versions[name] = "missing"
-    for name, command in _VERSION_COMMANDS.items():
-        found = re.search(r"\d+\.\d[\w.-]*", _output(*command)) if shutil.which(name) else None
+    for name, options in _VERSION_OPTIONS.items():
+        found = re.search(r"\d+\.\d[\w.-]*", _output(path, *options)) if (path := program(name)) else None
         versions[name] = found[0] if found else "missing"
     for name in ("pixstore", "better-sqlite3"):
         manifest = NPM_FOLDER / name / "package.json"

@@ -15,6 +15,7 @@ class Plan:
     rounds: int = 5
     image_sizes: tuple[int, ...] = (30 * KB, 370 * KB, 3_800 * KB, 20 * MB)
     connections: tuple[int, ...] = (1, 16, 64)
+    asgi_servers: tuple[str, ...] = ("uvicorn", "granian")
     load_s: int = 3
     warm_s: int = 1
     sealed_sizes: tuple[int, ...] = (1 * KB, 50 * KB, 500 * KB, 5 * MB)
@@ -36,6 +37,7 @@ QUICK = Plan(
     rounds=1,
     image_sizes=(30 * KB,),
     connections=(16,),
+    asgi_servers=("uvicorn",),
     load_s=1,
     warm_s=0,
     sealed_sizes=(500 * KB,),

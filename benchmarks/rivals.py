@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pixstore_asgi import ImageRecord
 
+from .environment import program
 from .load import Request
 from .npm_peer import image_request, npm_peer
 from .own_images import OwnImages, check_payload
@@ -20,8 +21,12 @@ from .pictures import png
 from .processes import free_port, running
 from .routes import FILES_ROUTE
 
-ASGI_SERVERS = ("uvicorn", "granian")
+ASGI_APPS = {
+    "uvicorn": ("pixstore", "uncached", "alone", "static", "floor"),
+    "granian": ("pixstore", "static", "floor"),
+}
 GRACE_S = "2"  # uvicorn else waits for clients that never leave
+IDLE_S = "75"  # as nginx; after 5 s uvicorn else ends connections that are still taking a large answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +43,10 @@ def asgi_command(server: str, app: str, port: int, *, workers: int = 1) -> list[
     """Return the command that serves an application of served_app, on uvloop and a parser in C or Rust."""
     target, address = f"benchmarks.served_app:{app}", ["--host", "127.0.0.1", "--port", str(port)]
     options = {
-        "uvicorn": ["--http", "httptools", "--timeout-graceful-shutdown", GRACE_S, "--log-level", "warning"],
-        "granian": ["--interface", "asgi", "--log-level", "warning"],
+        "uvicorn": ["--http", "httptools", "--timeout-graceful-shutdown", GRACE_S, "--timeout-keep-alive", IDLE_S],
+        "granian": ["--interface", "asgi"],
     }[server]
-    shared = ["--loop", "uvloop", "--workers", str(workers), "--no-access-log"]
+    shared = ["--loop", "uvloop", "--workers", str(workers), "--no-access-log", "--log-level", "warning"]
     return [sys.executable, "-m", server, target, *address, *shared, *options]
 
 
@@ -58,7 +63,7 @@ def asgi(
     }
 
     def ask(size: int) -> Request:
-        if app == "pixstore":
+        if app in ("pixstore", "uncached"):
             return image_request(port, images.record(size))
         if app == "alone":
             request = image_request(port, images.record(size))
@@ -94,7 +99,7 @@ def nginx(folder: Path, files: Path, core: int | None) -> Iterator[Contestant]:
     port, secret = free_port(), secrets.token_urlsafe(16)
     configuration = folder / "nginx.conf"
     configuration.write_text(_nginx_configuration(folder, files, port, secret))
-    command = ["nginx", "-p", str(folder), "-e", "error.log", "-c", str(configuration)]
+    command = [program("nginx") or "nginx", "-p", str(folder), "-e", "error.log", "-c", str(configuration)]
 
     def ask(size: int) -> Request:
         path, expires = f"{FILES_ROUTE}/{size}.bin", int(time.time()) + 40

@@ -18,6 +18,10 @@ _pix = Pixstore(os.environ["PIXSTORE_BENCH_DATABASE"])
 
 pixstore = Starlette(routes=[Mount(IMAGES_ROUTE, PixstoreApp(_pix))], lifespan=_pix.lifespan)
 
+_uncached = Pixstore(os.environ["PIXSTORE_BENCH_DATABASE"], cache_bytes=0)
+
+uncached = Starlette(routes=[Mount(IMAGES_ROUTE, PixstoreApp(_uncached))], lifespan=_uncached.lifespan)
+
 alone = PixstoreApp(_pix)
 
 static = Starlette(routes=[Mount(FILES_ROUTE, StaticFiles(directory=_files))])

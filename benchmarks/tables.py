@@ -8,7 +8,8 @@ from .ratios import Ratio, Selection, distinct, median, ratio, select
 from .targets import Target
 
 _NOTHING = "-"
-_OURS = ("pixstore/uvicorn", "alone/uvicorn", "pixstore/granian", "alone/granian")
+_OURS = ("pixstore/", "uncached/", "alone/")
+_RIVALS = ("floor/{server}", "static/{server}", "npm/node", "nginx/nginx")
 _REFERENCES = {"proof": "hmac.digest", "get_image_record": "npm getImageRecord"}
 
 
@@ -47,22 +48,17 @@ def in_process_table(found: Findings) -> str:
 
 
 def servers_tables(found: Findings) -> str:
-    """Return what each way to run pixstore_asgi does against each other contestant, then all figures."""
+    """Return what each way to run pixstore_asgi does against the others, then all figures."""
     contestants = distinct(found, "contestant")
     loads = [(size, count) for size in distinct(found, "size") for count in distinct(found, "connections")]
-    ours = [name for name in contestants if name in _OURS]
-    head = ["image, connections", *(f"{name} / {rival}" for name, rival in _pairs(ours, contestants))]
     ratios = [
-        (
-            f"{size_label(size)}, {count}",
-            *(
-                _times(ratio(found, _load(name, size, count), _load(rival, size, count), "requests_per_s"))
-                for name, rival in _pairs(ours, contestants)
-            ),
-        )
+        (_load_label(size, count), name, *(_against(found, name, rival, size, count) for rival in _RIVALS))
         for size, count in loads
+        for name in contestants
+        if name.startswith(_OURS)
     ]
     figures = [_server_figures(found, contestant, size, count) for size, count in loads for contestant in contestants]
+    head = ["image, connections", "contestant", *(f"against {rival.partition('/')[0]}" for rival in _RIVALS)]
     names = ["image, connections", "contestant", "requests/s", "MB/s", "p50 ms", "p99 ms", "wrong", "errors"]
     return f"{table(head, ratios)}\n\n{table(names, figures)}"
 
@@ -135,7 +131,7 @@ def _server_figures(found: Findings, contestant: str, size: int, count: int) -> 
     per_s = median(found, own, "requests_per_s")
     every = [row for row in found.rows if all(row[name] == value for name, value in own.items())]
     return (
-        f"{size_label(size)}, {count}",
+        _load_label(size, count),
         contestant,
         _figure(per_s),
         _figure(None if per_s is None else per_s * size / 1e6),
@@ -146,15 +142,14 @@ def _server_figures(found: Findings, contestant: str, size: int, count: int) -> 
     )
 
 
-def _pairs(ours: list[str], contestants: list[str]) -> list[tuple[str, str]]:
-    """Pair the mounted app with every rival that shares its server or has one of its own."""
-    mounted = [name for name in ours if name.startswith("pixstore/")]
-    return [
-        (name, rival)
-        for name in mounted
-        for rival in contestants
-        if rival not in _OURS and rival.rpartition("/")[2] in (name.rpartition("/")[2], "node", "nginx")
-    ]
+def _against(found: Findings, name: str, rival: str, size: int, count: int) -> str:
+    server = name.rpartition("/")[2]
+    over, under = _load(name, size, count), _load(rival.format(server=server), size, count)
+    return _times(ratio(found, over, under, "requests_per_s"))
+
+
+def _load_label(size: int, connections: int) -> str:
+    return f"{size_label(size)}, {connections}"
 
 
 def _load(contestant: str, size: int, connections: int) -> Selection:

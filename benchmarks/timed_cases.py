@@ -38,6 +38,7 @@ _TOKEN = 1_795_559_342_725
 _NOW_MS = 1_795_559_350_000
 
 Once = Callable[[], Awaitable[object]]
+Prepare = Callable[[Pixstore, SqliteStore], Awaitable[Once]]
 
 
 def main() -> None:
@@ -108,7 +109,9 @@ def _time_sealing(runner: Any, size: int) -> None:
 def _time_records(runner: Any) -> None:
     runner.bench_time_func("get_image_record, cold", _timed_cold_records)
     _bench_async(runner, "get_image_record, hot", _hot_record)
-    _bench_async(runner, "get_image_records, per record", _many_records, inner_loops=RECORDS)
+    for cached in (True, False):
+        name = f"get_image_records{_suffix(cached)}, per record"
+        _bench_async(runner, name, _many_records, inner_loops=RECORDS, cached=cached)
 
 
 def _time_store(runner: Any, size: int) -> None:
@@ -117,16 +120,22 @@ def _time_store(runner: Any, size: int) -> None:
 
 
 def _time_request(runner: Any, size: int) -> None:
-    _bench_async(runner, f"ASGI request, {size}", partial(_asgi_request, size))
+    for cached in (True, False):
+        _bench_async(runner, f"ASGI request{_suffix(cached)}, {size}", partial(_asgi_request, size), cached=cached)
 
 
-def _bench_async(
-    runner: Any, name: str, prepare: Callable[[Pixstore, SqliteStore], Awaitable[Once]], *, inner_loops: int = 1
-) -> None:
-    """Time what `prepare` returns; each value gets a store and an event loop of its own, outside the timing."""
+def _suffix(cached: bool) -> str:
+    return "" if cached else " without cache"
+
+
+def _bench_async(runner: Any, name: str, prepare: Prepare, *, inner_loops: int = 1, cached: bool = True) -> None:
+    """Time what `prepare` returns; each value gets a store and an event loop of its own, outside the timing.
+
+    cached: the Pixstore keeps what it has read in memory, as by default, so all but the first call find it there.
+    """
 
     async def timed(loops: int) -> float:
-        async with _opened() as (pix, store):
+        async with _opened(cached=cached) as (pix, store):
             once = await prepare(pix, store)
             await once()
             started = time.perf_counter()
@@ -143,10 +152,11 @@ def _run(work: Any) -> Any:
 
 
 @asynccontextmanager
-async def _opened() -> AsyncIterator[tuple[Pixstore, SqliteStore]]:
+async def _opened(*, cached: bool = True) -> AsyncIterator[tuple[Pixstore, SqliteStore]]:
     with tempfile.TemporaryDirectory(prefix="pixstore-bench-") as folder:
         store = SqliteStore(Path(folder) / "pixstore.db")
-        async with Pixstore(store, secret=secrets.token_bytes(32)) as pix:
+        secret = secrets.token_bytes(32)
+        async with Pixstore(store, secret=secret) if cached else Pixstore(store, secret=secret, cache_bytes=0) as pix:
             yield pix, store
 
 
