@@ -73,7 +73,7 @@ def pinned(command: list[str], core: int | None) -> list[str]:
 def describe() -> dict[str, Any]:
     """Return what is worth knowing about machine, software and commit."""
     return {
-        "commit": _output("git", "rev-parse", "HEAD") + ("-dirty" if _output("git", "status", "--porcelain") else ""),
+        "commit": _commit(),
         "cpu": _cpu_model(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "pinned": "server and load on a core each" if cores() else "nothing: one core, or no taskset",
@@ -82,6 +82,12 @@ def describe() -> dict[str, Any]:
         "databases on": _file_system(Path(tempfile.gettempdir())),
         "versions": _versions(),
     }
+
+
+def _commit() -> str:
+    if program("git") is None or not (ROOT / ".git").exists():
+        return "unknown"
+    return _output("git", "rev-parse", "HEAD") + ("-dirty" if _output("git", "status", "--porcelain") else "")
 
 
 def _versions() -> dict[str, str]:

@@ -52,10 +52,10 @@ def need(*names: str) -> None:
         go_without("; ".join(missing))
 
 
-def run_quickly(part: str, folder: Path) -> dict[str, Any]:
+def run_quickly(part: str, folder: Path, **variables: str) -> dict[str, Any]:
     """Run one part for a moment and return its results.json."""
     command = [sys.executable, "-m", "benchmarks", "--quick", "--only", part, "--out", str(folder)]
-    environment = {name: value for name, value in os.environ.items() if name != "PIXSTORE_SECRET"}
+    environment = {name: value for name, value in os.environ.items() if name != "PIXSTORE_SECRET"} | variables
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=280)
     assert done.returncode == 0, done.stderr[-3000:]
     assert f"[{part}]" in done.stderr
@@ -84,6 +84,15 @@ def test_every_part_runs(part: str, tmp_path: Path) -> None:
     for chart in tmp_path.glob("*.svg"):
         assert ET.fromstring(chart.read_text()).tag.endswith("svg")  # noqa: S314, written by the run itself
     assert {chart.stem for chart in tmp_path.glob("*.svg")} == {part} - {"in-process"}
+
+
+def test_what_is_missing_is_named(tmp_path: Path) -> None:
+    """Without any program on the search path a run ends well, and its results say what was not measured and why."""
+    results = run_quickly("saves", tmp_path, PATH=str(tmp_path))
+    assert {row["contestant"] for row in results["parts"]["saves"]["rows"]} == {"pixstore", "pixstore FULL"}
+    assert "node is missing: install the package nodejs" in results["parts"]["saves"]["missing"]
+    assert results["environment"]["commit"] == "unknown"
+    assert "- node is missing: install the package nodejs" in (tmp_path / "results.md").read_text()
 
 
 @contextlib.contextmanager
