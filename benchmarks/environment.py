@@ -30,7 +30,7 @@ _DISTRIBUTIONS = (
     "uvicorn",
     "uvloop",
 )
-_PACKAGES = {"nginx": "nginx-light", "node": "nodejs", "openssl": "openssl", "taskset": "util-linux", "wrk": "wrk"}
+_PACKAGES = {"nginx": "nginx", "node": "nodejs", "openssl": "openssl", "taskset": "util-linux", "wrk": "wrk"}
 _VERSION_OPTIONS = {
     "nginx": ("-v",),
     "node": ("--version",),
@@ -40,8 +40,12 @@ _VERSION_OPTIONS = {
 
 
 def program(name: str) -> str | None:
-    """Return the path of a program, or None; servers are below /usr/sbin, which not every user searches."""
-    return shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
+    """Return the path of a program, or None.
+
+    Servers are below /usr/sbin, which not every user searches; nginx may have been unpacked beside the environment.
+    """
+    places = [os.environ.get("PATH", os.defpath), "/usr/sbin", str(ROOT / ".venv/nginx/usr/sbin")]
+    return shutil.which(name, path=os.pathsep.join(places))
 
 
 def missing_programs(*names: str) -> list[str]:
