@@ -1,0 +1,53 @@
+"""The command: `python -m benchmarks [--quick] [--only PART] [--out DIR]`."""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from . import growth, in_process, memory, saves, servers
+from .environment import describe
+from .plan import FULL, PARTS, QUICK, Findings, Plan
+from .report import write
+from .tables import targets_table
+from .targets import targets
+
+_RESULTS = Path(__file__).parent / "results"
+
+_MEASURE: dict[str, Callable[[Plan], Findings]] = {
+    "in-process": in_process.measure,
+    "servers": servers.measure,
+    "saves": saves.measure,
+    "growth": growth.measure,
+    "memory": memory.measure,
+}
+
+
+def main() -> None:
+    """Measure, write the results after every part, and print how the targets were met."""
+    arguments = _arguments()
+    plan = QUICK if arguments.quick else FULL
+    folder = arguments.out or (_RESULTS / "quick" if arguments.quick else _RESULTS)
+    environment = describe()
+    parts: dict[str, Findings] = {}
+    started = time.monotonic()
+    for part in [arguments.only] if arguments.only else PARTS:
+        parts[part] = _MEASURE[part](plan)
+        for reason in parts[part].missing:
+            print(f"[{part}] not measured: {reason}", file=sys.stderr)
+        write(folder, plan, environment, parts)
+    print(targets_table(targets(parts)))
+    print(f"\nResults are in {folder}, after {time.monotonic() - started:.0f} s.")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="benchmarks", description="Measure pixstore_asgi beside its rivals.")
+    parser.add_argument("--quick", action="store_true", help="run every part for a moment: shows that all works")
+    parser.add_argument("--only", choices=PARTS, help="run one part")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="write the results there")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

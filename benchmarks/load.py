@@ -1,0 +1,112 @@
+"""Asks a server: once, to see the whole answer, and by wrk, to see how many answers it gives a second."""
+
+import json
+import math
+import socket
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .environment import pinned
+
+_SCRIPT = Path(__file__).with_name("wrk.lua")
+
+
+class WrongAnswerError(Exception):
+    """A server did not answer what it should: its speed means nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A GET request that a contestant answers with an image."""
+
+    port: int
+    path: str
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One whole response; `raw_bytes` is its length with status line and headers."""
+
+    status: int
+    raw_bytes: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What wrk saw. Answers that were under way at the end count by the share of them that came.
+
+    wrong: answers that were no image: by status, and by the bytes that lack from the sum.
+    """
+
+    requests_per_s: float
+    requests: int
+    wrong: int
+    errors: int
+    p50_ms: float
+    p99_ms: float
+
+
+def open_connection(request: Request, *, buffer_bytes: int | None = None) -> socket.socket:
+    """Send a request and return the connection, for the caller to read; `buffer_bytes` limits what it takes unread."""
+    connection = socket.socket()
+    connection.settimeout(60)
+    if buffer_bytes is not None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer_bytes)
+    connection.connect(("127.0.0.1", request.port))
+    lines = "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
+    connection.sendall(f"GET {request.path} HTTP/1.1\r\nHost: 127.0.0.1:{request.port}\r\n{lines}\r\n".encode())
+    return connection
+
+
+def ask_once(request: Request) -> Answer:
+    """Return the whole answer to one request. Raises WrongAnswerError where it has no Content-Length or ends early."""
+    with open_connection(request) as connection, connection.makefile("rb") as stream:
+        lines = [stream.readline()]
+        while lines[-1] not in (b"\r\n", b""):
+            lines.append(stream.readline())
+        lengths = [line.partition(b":")[2] for line in lines if line.lower().startswith(b"content-length:")]
+        if len(lengths) != 1:
+            raise WrongAnswerError(f"{request.path} was answered without a Content-Length: {lines[0]!r}")
+        body = stream.read(int(lengths[0]))
+    if len(body) != int(lengths[0]):
+        raise WrongAnswerError(f"the answer to {request.path} ended early")
+    return Answer(int(lines[0].split()[1]), sum(map(len, lines)) + len(body), body)
+
+
+def check_load(request: Request, answer: Answer, *, connections: int, seconds: int, core: int | None) -> None:
+    """Ask for a while, looking at every answer. Raises WrongAnswerError for one that is unlike `answer`."""
+    expected = [str(len(answer.body)), str(answer.body[0])]
+    counts = _wrk(request, connections, seconds, core, expected)
+    if counts["wrong"] or counts["refused"]:
+        raise WrongAnswerError(f"{counts['wrong']} of {counts['requests']} answers to {request.path} were no image")
+
+
+def measure_load(request: Request, answer: Answer, *, connections: int, seconds: int, core: int | None) -> Load:
+    """Ask for a while and return how it went; `answer` is what every answer should be."""
+    counts = _wrk(request, connections, seconds, core, [])
+    lacking = counts["requests"] * answer.raw_bytes - counts["bytes"]
+    short = max(math.ceil(lacking / len(answer.body)), 0)
+    return Load(
+        requests_per_s=counts["bytes"] / answer.raw_bytes / counts["seconds"],
+        requests=counts["requests"],
+        wrong=max(counts["refused"], short),
+        errors=counts["socket_errors"] + counts["timeouts"],
+        p50_ms=counts["p50_ms"],
+        p99_ms=counts["p99_ms"],
+    )
+
+
+def _wrk(request: Request, connections: int, seconds: int, core: int | None, arguments: list[str]) -> dict[str, Any]:
+    headers = [part for name, value in request.headers.items() for part in ("-H", f"{name}: {value}")]
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "60s", "-s", str(_SCRIPT), *headers]
+    url = f"http://127.0.0.1:{request.port}{request.path}"
+    done = subprocess.run(pinned([*command, url, "--", *arguments], core), capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"wrk failed: {done.stderr or done.stdout}")
+    counts: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    return counts

@@ -1,0 +1,65 @@
+"""What a run measures and for how long: the full plan and the quick one, which only shows that everything works."""
+
+from dataclasses import dataclass, field
+
+KB, MB = 1_000, 1_000_000
+
+PARTS = ("in-process", "servers", "saves", "growth", "memory")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Sizes in bytes, times in seconds. Ratios are medians over `rounds` pairs measured side by side."""
+
+    name: str = "full"
+    rounds: int = 5
+    image_sizes: tuple[int, ...] = (30 * KB, 370 * KB, 3_800 * KB, 20 * MB)
+    connections: tuple[int, ...] = (1, 16, 64)
+    asgi_servers: tuple[str, ...] = ("uvicorn", "granian")
+    load_s: int = 3
+    warm_s: int = 1
+    sealed_sizes: tuple[int, ...] = (1 * KB, 50 * KB, 500 * KB, 5 * MB)
+    timer_options: tuple[str, ...] = ("--processes=1", "--values=5", "--warmups=1", "--min-time=0.1")
+    rival_s: int = 1
+    saves_s: float = 3.0
+    concurrent_saves: tuple[int, ...] = (1, 16)
+    stored_images: tuple[int, ...] = (1_000, 100_000, 1_000_000)
+    growth_samples: int = 300
+    log_saves: int = 2_000
+    readers: int = 64
+    read_image_bytes: int = 20 * MB
+    read_s: float = 10.0
+
+
+FULL = Plan()
+QUICK = Plan(
+    name="quick",
+    rounds=1,
+    image_sizes=(30 * KB,),
+    connections=(16,),
+    asgi_servers=("uvicorn",),
+    load_s=1,
+    warm_s=0,
+    sealed_sizes=(500 * KB,),
+    timer_options=("--processes=1", "--values=1", "--warmups=1", "--loops=20"),
+    saves_s=0.3,
+    stored_images=(100, 2_000),
+    growth_samples=20,
+    log_saves=50,
+    readers=8,
+    read_image_bytes=4 * MB,
+    read_s=1.0,
+)
+
+
+@dataclass(slots=True)
+class Findings:
+    """What one part found: flat rows, one a measurement, and the names of what could not be measured, with reasons."""
+
+    rows: list[dict[str, float | int | str]] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+
+
+def size_label(size: int) -> str:
+    """Return a size in words, e.g. "370 KB" or "3.8 MB"."""
+    return f"{size / MB:.4g} MB" if size >= MB else f"{size / KB:.4g} KB"

@@ -1,0 +1,54 @@
+"""Ratios of what was measured side by side: the median over the rounds of one quotient a round."""
+
+import statistics
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .plan import Findings
+
+Selection = Mapping[str, str | int]
+"""Column values that pick one row a round."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """A median quotient and the number of pairs behind it."""
+
+    value: float
+    pairs: int
+
+
+def select(found: Findings | None, selection: Selection) -> list[dict[str, Any]]:
+    """Return the rows with these column values that count: those with wrong answers or errors do not."""
+    rows = found.rows if found else []
+    return [
+        row
+        for row in rows
+        if all(row.get(name) == value for name, value in selection.items())
+        and not row.get("wrong")
+        and not row.get("errors")
+    ]
+
+
+def median(found: Findings | None, selection: Selection, column: str) -> float | None:
+    """Return the median of a column over the rounds, or None where nothing was measured."""
+    values = [float(row[column]) for row in select(found, selection)]
+    return statistics.median(values) if values else None
+
+
+def ratio(found: Findings | None, over: Selection, under: Selection, column: str) -> Ratio | None:
+    """Return the median of `over` / `under`, paired by round, or None where no round has both."""
+    tops = _by_round(select(found, over), column)
+    bottoms = _by_round(select(found, under), column)
+    quotients = [tops[number] / bottoms[number] for number in tops.keys() & bottoms.keys() if bottoms[number]]
+    return Ratio(statistics.median(quotients), len(quotients)) if quotients else None
+
+
+def distinct(found: Findings | None, column: str) -> list[Any]:
+    """Return the values of a column in the order in which they first occur."""
+    return list(dict.fromkeys(row[column] for row in (found.rows if found else []) if column in row))
+
+
+def _by_round(rows: Iterable[Mapping[str, Any]], column: str) -> dict[int, float]:
+    return {int(row["round"]): float(row[column]) for row in rows}

@@ -1,0 +1,122 @@
+"""Writes a run to a folder: results.json with every measurement, results.md with the tables, and charts as SVG."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from .charts import Bar, Panel, bar_chart
+from .plan import Findings, Plan, size_label
+from .ratios import distinct, median
+from .tables import growth_tables, in_process_table, memory_table, saves_table, servers_tables, targets_table
+from .targets import targets
+
+_CHART_CONNECTIONS = 16
+
+_SECTIONS: dict[str, tuple[str, str, Callable[[Findings], str]]] = {
+    "in-process": ("In-process", "", in_process_table),
+    "servers": ("Servers", "servers.svg", servers_tables),
+    "saves": ("Saves", "saves.svg", saves_table),
+    "growth": ("Growth", "growth.svg", growth_tables),
+    "memory": ("Memory", "memory.svg", memory_table),
+}
+
+
+def write(folder: Path, plan: Plan, environment: Mapping[str, Any], parts: Mapping[str, Findings]) -> None:
+    """Write the results of the parts that have been measured."""
+    folder.mkdir(parents=True, exist_ok=True)
+    verdicts = [{**asdict(target), "verdict": target.verdict} for target in targets(parts)]
+    everything = {
+        "plan": asdict(plan),
+        "environment": dict(environment),
+        "targets": verdicts,
+        "parts": {name: asdict(found) for name, found in parts.items()},
+    }
+    (folder / "results.json").write_text(json.dumps(everything, indent=1) + "\n")
+    for name, chart in _charts(parts):
+        (folder / name).write_text(chart)
+    (folder / "results.md").write_text(_markdown(plan, environment, parts))
+
+
+def _markdown(plan: Plan, environment: Mapping[str, Any], parts: Mapping[str, Findings]) -> str:
+    blocks = ["# Results", _summary(plan, environment), targets_table(targets(parts))]
+    missing = sorted({reason for found in parts.values() for reason in found.missing})
+    if missing:
+        blocks.append("Not measured:\n\n" + "\n".join(f"- {reason}" for reason in missing))
+    for name, found in parts.items():
+        title, chart, section = _SECTIONS[name]
+        if found.rows:
+            blocks.append(f"## {title}")
+            blocks += [f"![{title}]({chart})"] if chart else []
+            blocks.append(section(found))
+    blocks += ["## Machine and versions", _environment_list(environment)]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _summary(plan: Plan, environment: Mapping[str, Any]) -> str:
+    text = (
+        f"Plan `{plan.name}`, commit `{environment['commit']}`, {environment['cpu']}, {environment['cores']} cores. "
+        f"Ratios are medians of {plan.rounds} pairs measured side by side; how, is in `benchmarks/README.md`."
+    )
+    return text + (" **A quick run shows that all works; its figures mean nothing.**" if plan.name == "quick" else "")
+
+
+def _environment_list(environment: Mapping[str, Any]) -> str:
+    versions = environment["versions"]
+    lines = [f"- {name}: {value}" for name, value in environment.items() if name != "versions"]
+    return "\n".join([*lines, "- versions: " + ", ".join(f"{name} {version}" for name, version in versions.items())])
+
+
+def _charts(parts: Mapping[str, Findings]) -> Iterator[tuple[str, str]]:
+    makers = {"servers": _servers_chart, "saves": _saves_chart, "growth": _growth_chart, "memory": _memory_chart}
+    for name, found in parts.items():
+        if found.rows and name in makers:
+            yield f"{name}.svg", makers[name](found)
+
+
+def _servers_chart(found: Findings) -> str:
+    counts = distinct(found, "connections")
+    connections = _CHART_CONNECTIONS if _CHART_CONNECTIONS in counts else counts[0]
+    panels = []
+    for size in distinct(found, "size"):
+        bars = [
+            _bar(name, median(found, {"contestant": name, "size": size, "connections": connections}, "requests_per_s"))
+            for name in distinct(found, "contestant")
+        ]
+        panels.append(Panel(size_label(size), bars))
+    return bar_chart(f"Requests/s over HTTP, {connections} connections, one core for the server", panels)
+
+
+def _saves_chart(found: Findings) -> str:
+    panels = []
+    for size in distinct(found, "size"):
+        for count in distinct(found, "concurrent"):
+            bars = [
+                _bar(name, median(found, {"contestant": name, "size": size, "concurrent": count}, "saves_per_s"))
+                for name in distinct(found, "contestant")
+            ]
+            panels.append(Panel(f"{size_label(size)}, {count} at once", bars))
+    return bar_chart("Saves/s (pixstore: fsync at checkpoints; FULL and npm: fsync per save)", panels)
+
+
+def _growth_chart(found: Findings) -> str:
+    panels = []
+    for what in ("GET", "record", "save", "open"):
+        bars = []
+        for count in sorted(distinct(found, "images")):
+            seconds = median(found, {"what": what, "images": count}, "seconds") or 0.0
+            bars.append(Bar(f"{count:,} images", seconds, f"{seconds * 1e6:,.0f} µs", is_ours=True))
+        panels.append(Panel(what, bars))
+    return bar_chart("Time of one operation beside ever more images", panels)
+
+
+def _memory_chart(found: Findings) -> str:
+    bars = [_bar(str(row["contestant"]), float(row["above_idle_mib"]), " MiB") for row in found.rows]
+    readers = found.rows[0]["readers"]
+    return bar_chart("Memory above idle", [Panel(f"{readers} slow readers", bars)])
+
+
+def _bar(name: str, value: float | None, unit: str = "") -> Bar:
+    text = "no valid figure" if value is None else f"{value:,.0f}{unit}" if value >= 100 else f"{value:.3g}{unit}"
+    return Bar(name, value or 0.0, text, is_ours=name.startswith(("pixstore", "uncached", "alone")))

@@ -1,0 +1,43 @@
+"""The ASGI applications that the servers run; what they serve comes from PIXSTORE_BENCH_DATABASE and …_FILES."""
+
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
+
+from pixstore_asgi import Pixstore, PixstoreApp
+
+from .routes import FILES_ROUTE, IMAGES_ROUTE
+
+_files = Path(os.environ["PIXSTORE_BENCH_FILES"])
+_pix = Pixstore(os.environ["PIXSTORE_BENCH_DATABASE"])
+
+pixstore = Starlette(routes=[Mount(IMAGES_ROUTE, PixstoreApp(_pix))], lifespan=_pix.lifespan)
+
+_uncached = Pixstore(os.environ["PIXSTORE_BENCH_DATABASE"], cache_bytes=0)
+
+uncached = Starlette(routes=[Mount(IMAGES_ROUTE, PixstoreApp(_uncached))], lifespan=_uncached.lifespan)
+
+alone = PixstoreApp(_pix)
+
+static = Starlette(routes=[Mount(FILES_ROUTE, StaticFiles(directory=_files))])
+
+_bodies = {f"{FILES_ROUTE}/{path.name}": path.read_bytes() for path in _files.iterdir()}
+
+
+async def floor(
+    scope: dict[str, Any],
+    receive: Callable[[], Awaitable[dict[str, Any]]],
+    send: Callable[[dict[str, Any]], Awaitable[None]],
+) -> None:
+    """Send a file's bytes from memory as one piece: what the server itself costs."""
+    if scope["type"] != "http":
+        return
+    body = _bodies[scope["path"]]
+    headers = [(b"content-type", b"application/octet-stream"), (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

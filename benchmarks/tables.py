@@ -1,0 +1,182 @@
+"""The tables of a run in Markdown, ratios before absolute figures."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from .plan import Findings, size_label
+from .ratios import Ratio, Selection, distinct, median, ratio, select
+from .targets import Target
+
+_NOTHING = "-"
+_OURS = ("pixstore/", "uncached/", "alone/")
+_RIVALS = ("floor/{server}", "static/{server}", "npm/node", "nginx/nginx")
+_REFERENCES = {"proof": "hmac.digest", "get_image_record": "npm getImageRecord"}
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a Markdown table; all columns but the first are aligned to the right."""
+    lines = ["| " + " | ".join(head) + " |", "|---|" + "--:|" * (len(head) - 1)]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
+
+
+def targets_table(found: Sequence[Target]) -> str:
+    """Return each target beside what was measured."""
+    return table(
+        ["target", "wanted", "measured", "pairs", "verdict"],
+        [
+            (
+                target.name,
+                f"{target.sense} {target.bound:.3g}{target.unit}",
+                f"{target.measured.value:.3g}{target.unit}" if target.measured else _NOTHING,
+                str(target.measured.pairs) if target.measured else _NOTHING,
+                f"**{target.verdict}**" if target.verdict == "miss" else target.verdict,
+            )
+            for target in found
+        ],
+    )
+
+
+def in_process_table(found: Findings) -> str:
+    """Return the cases with their times, and the ratio to what each is measured against."""
+    rows = []
+    for case in distinct(found, "case"):
+        seconds = median(found, {"case": case}, "seconds")
+        reference = _reference_of(case)
+        times = ratio(found, {"case": case}, {"case": reference}, "seconds") if reference else None
+        rows.append((case, f"{times.value:.3g}x the time of {reference}" if times else "", _duration(seconds)))
+    return table(["case", "ratio", "time"], rows)
+
+
+def servers_tables(found: Findings) -> str:
+    """Return what each way to run pixstore_asgi does against the others, then all figures."""
+    contestants = distinct(found, "contestant")
+    loads = [(size, count) for size in distinct(found, "size") for count in distinct(found, "connections")]
+    ratios = [
+        (_load_label(size, count), name, *(_against(found, name, rival, size, count) for rival in _RIVALS))
+        for size, count in loads
+        for name in contestants
+        if name.startswith(_OURS)
+    ]
+    figures = [_server_figures(found, contestant, size, count) for size, count in loads for contestant in contestants]
+    head = ["image, connections", "contestant", *(f"against {rival.partition('/')[0]}" for rival in _RIVALS)]
+    names = ["image, connections", "contestant", "requests/s", "MB/s", "p50 ms", "p99 ms", "wrong", "errors"]
+    return f"{table(head, ratios)}\n\n{table(names, figures)}"
+
+
+def saves_table(found: Findings) -> str:
+    """Return saves a second, against npm, with what each keeps through a power failure."""
+    rows = []
+    for size in distinct(found, "size"):
+        for count in distinct(found, "concurrent"):
+            for name in distinct(found, "contestant"):
+                own: dict[str, str | int] = {"size": size, "concurrent": count, "contestant": name}
+                against = ratio(found, own, {**own, "contestant": "npm"}, "saves_per_s")
+                durability = select(found, own)[0]["durability"]
+                label = f"{size_label(size)}, {count} at once"
+                rows.append((label, name, _times(against), _figure(median(found, own, "saves_per_s")), durability))
+    return table(["image", "contestant", "against npm", "saves/s", "durability"], rows)
+
+
+def growth_tables(found: Findings) -> str:
+    """Return the times by number of images, file and log sizes, and requests/s by number of workers."""
+    counts = sorted(distinct(found, "images"))
+    operations = [
+        (
+            what,
+            _times(ratio(found, _at(what, counts[-1]), _at(what, counts[0]), "seconds")),
+            *(_duration(median(found, _at(what, count), "seconds")) for count in counts),
+        )
+        for what in ("GET", "record", "save", "open")
+    ]
+    files = ("file, bytes per image", "", *(_figure(median(found, _at("file", n), "bytes_per_image")) for n in counts))
+    growing = table(["", "last / first", *(f"{count:,} images" for count in counts)], [*operations, files])
+    (log,) = select(found, {"what": "log"})
+    log_line = (
+        f"While {log['saves']:,} images of {size_label(log['size'])} were saved, the write-ahead log was at most "
+        f"{size_label(log['most_bytes'])}; the file is then {log['file_per_image_byte']:.3f} times the images' bytes."
+    )
+    return f"{growing}\n\n{log_line}\n\n{_workers_line(found)}"
+
+
+def memory_table(found: Findings) -> str:
+    """Return the memory above idle of each server."""
+    return table(
+        ["server", "slow readers", "image", "idle, MiB", "above idle, MiB"],
+        [
+            (
+                str(row["contestant"]),
+                str(row["readers"]),
+                size_label(int(row["size"])),
+                str(row["idle_mib"]),
+                str(row["above_idle_mib"]),
+            )
+            for row in found.rows
+        ],
+    )
+
+
+def _workers_line(found: Findings) -> str:
+    counts = sorted(distinct(found, "workers"))
+    if not counts:
+        return ""
+    times = ratio(found, {"workers": counts[-1]}, {"workers": counts[0]}, "requests_per_s")
+    figures = ", ".join(
+        f"{count}: {_figure(median(found, {'workers': count}, 'requests_per_s'))} requests/s" for count in counts
+    )
+    return f"uvicorn by number of workers, load on the same cores: {figures}; ratio {_times(times)}."
+
+
+def _server_figures(found: Findings, contestant: str, size: int, count: int) -> tuple[str, ...]:
+    own = _load(contestant, size, count)
+    per_s = median(found, own, "requests_per_s")
+    every = [row for row in found.rows if all(row[name] == value for name, value in own.items())]
+    return (
+        _load_label(size, count),
+        contestant,
+        _figure(per_s),
+        _figure(None if per_s is None else per_s * size / 1e6),
+        _figure(median(found, own, "p50_ms")),
+        _figure(median(found, own, "p99_ms")),
+        str(sum(int(row["wrong"]) for row in every)),
+        str(sum(int(row["errors"]) for row in every)),
+    )
+
+
+def _against(found: Findings, name: str, rival: str, size: int, count: int) -> str:
+    server = name.rpartition("/")[2]
+    over, under = _load(name, size, count), _load(rival.format(server=server), size, count)
+    return _times(ratio(found, over, under, "requests_per_s"))
+
+
+def _load_label(size: int, connections: int) -> str:
+    return f"{size_label(size)}, {connections}"
+
+
+def _load(contestant: str, size: int, connections: int) -> Selection:
+    return {"contestant": contestant, "size": size, "connections": connections}
+
+
+def _at(what: str, images: int) -> Selection:
+    return {"what": what, "images": images}
+
+
+def _reference_of(case: str) -> str | None:
+    if case.startswith("seal "):
+        return f"openssl aes-256-gcm, {case.rpartition(', ')[2]}"
+    return next((reference for start, reference in _REFERENCES.items() if case.startswith(start)), None)
+
+
+def _times(found: Ratio | None) -> str:
+    return f"{found.value:.2f}x" if found else _NOTHING
+
+
+def _duration(seconds: float | None) -> str:
+    if seconds is None:
+        return _NOTHING
+    return f"{seconds * 1e3:.3g} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.3g} µs"
+
+
+def _figure(value: Any) -> str:
+    if value is None:
+        return _NOTHING
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

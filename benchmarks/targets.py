@@ -1,0 +1,102 @@
+"""What the project wants of itself, as bounds on ratios, and how far a run met them."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from .plan import KB, MB, Findings, size_label
+from .ratios import Ratio, Selection, median, ratio
+
+Parts = Mapping[str, Findings]
+
+_CONNECTIONS = 16
+_FEW_IMAGES, _MANY_IMAGES = 1_000, 1_000_000
+_SLOW_READERS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A bound: `measured` must be at least, at most, or below it."""
+
+    name: str
+    sense: Literal["at least", "at most", "below"]
+    bound: float
+    unit: str
+    measured: Ratio | None
+
+    @property
+    def verdict(self) -> str:
+        """Tell whether it is met: "pass", "miss" or "not measured"."""
+        if self.measured is None:
+            return "not measured"
+        value = self.measured.value
+        is_met = {"at least": value >= self.bound, "at most": value <= self.bound, "below": value < self.bound}
+        return "pass" if is_met[self.sense] else "miss"
+
+
+def targets(parts: Parts) -> list[Target]:
+    """Return every target with what was measured for it."""
+    groups: tuple[Callable[[Parts], Iterator[Target]], ...] = (_gets, _saves, _pieces, _growth, _memory)
+    return [target for group in groups for target in group(parts)]
+
+
+def _gets(parts: Parts) -> Iterator[Target]:
+    bounds = {
+        "npm/node": {30 * KB: 3.0, 370 * KB: 3.0, 3_800 * KB: 2.2},
+        "floor/uvicorn": {30 * KB: 0.55, 370 * KB: 0.85, 3_800 * KB: 0.9},
+        "nginx/nginx": {370 * KB: 0.6, 3_800 * KB: 0.6, 20 * MB: 0.6},
+    }
+    words = {
+        "npm/node": "npm's endpoint",
+        "floor/uvicorn": "a bare ASGI app on uvicorn",
+        "nginx/nginx": "nginx with secure_link",
+    }
+    for rival, sizes in bounds.items():
+        for size, bound in sizes.items():
+            name = f"GET of {size_label(size)}, {_CONNECTIONS} connections, uvicorn: requests/s against {words[rival]}"
+            shared: dict[str, str | int] = {"size": size, "connections": _CONNECTIONS}
+            over, under = {**shared, "contestant": "pixstore/uvicorn"}, {**shared, "contestant": rival}
+            yield Target(name, "at least", bound, "x", ratio(parts.get("servers"), over, under, "requests_per_s"))
+
+
+def _saves(parts: Parts) -> Iterator[Target]:
+    for size, concurrent, bound in ((30 * KB, 1, 4.0), (30 * KB, 16, 8.0), (3_800 * KB, 1, 1.0), (3_800 * KB, 16, 1.0)):
+        shared: dict[str, str | int] = {"size": size, "concurrent": concurrent}
+        over, under = {**shared, "contestant": "pixstore"}, {**shared, "contestant": "npm"}
+        name = f"saves of {size_label(size)}, {concurrent} at once, default durability: saves/s against npm's saveImage"
+        yield Target(name, "at least", bound, "x", ratio(parts.get("saves"), over, under, "saves_per_s"))
+
+
+def _pieces(parts: Parts) -> Iterator[Target]:
+    def times(over: str, under: str) -> Ratio | None:
+        return ratio(parts.get("in-process"), _case(over), _case(under), "seconds")
+
+    many = times("get_image_records, per record", "npm getImageRecord")
+    yield Target("get_image_records of 100, per record: time against npm's getImageRecord", "at most", 1 / 3, "x", many)
+    verify = times("proof verify", "hmac.digest")
+    yield Target("proof verify: time against one bare hmac.digest", "below", 2.0, "x", verify)
+    for size in (500 * KB, 5 * MB):
+        for how in ("at once", "streamed"):
+            speed = times(f"openssl aes-256-gcm, {size}", f"seal {how}, {size}")
+            yield Target(
+                f"seal {size_label(size)} {how}: speed against openssl speed aes-256-gcm", "at least", 0.9, "x", speed
+            )
+
+
+def _growth(parts: Parts) -> Iterator[Target]:
+    for what in ("GET", "record", "save"):
+        over: Selection = {"what": what, "images": _MANY_IMAGES}
+        under: Selection = {"what": what, "images": _FEW_IMAGES}
+        name = f"one {what} beside {_MANY_IMAGES:,} images: time against {_FEW_IMAGES:,}"
+        yield Target(name, "below", 1.3, "x", ratio(parts.get("growth"), over, under, "seconds"))
+
+
+def _memory(parts: Parts) -> Iterator[Target]:
+    row: Selection = {"contestant": "pixstore/uvicorn", "readers": _SLOW_READERS, "size": 20 * MB}
+    used = median(parts.get("memory"), row, "above_idle_mib")
+    name = f"{_SLOW_READERS} slow readers of 20 MB: memory above idle"
+    yield Target(name, "below", 64.0, " MiB", None if used is None else Ratio(used, 1))
+
+
+def _case(name: str) -> Selection:
+    return {"case": name}

@@ -1,0 +1,272 @@
+"""The benchmarks: every part runs and finds something right, and what is no answer is never counted as one."""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import threading
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.big_database import IMAGE_BYTES, make
+from benchmarks.environment import missing_programs
+from benchmarks.load import Request, WrongAnswerError, ask_once, check_load, measure_load
+from benchmarks.own_images import OwnImages, check_payload
+from benchmarks.pictures import png
+from benchmarks.plan import PARTS, Findings
+from benchmarks.ratios import Ratio, median, ratio
+from benchmarks.tables import servers_tables, targets_table
+from benchmarks.targets import Target, targets
+from pixstore_asgi import Pixstore, WireState
+from pixstore_asgi.errors import IntegrityError
+from pixstore_asgi.formats import sniff
+from tests.conftest import go_without
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the benchmarks need Linux")
+
+TOOLS = {
+    "in-process": ["openssl", "node", "npm pixstore"],
+    "servers": ["wrk", "nginx", "node", "npm pixstore"],
+    "saves": ["node", "npm pixstore"],
+    "growth": ["wrk"],
+    "memory": ["node", "npm pixstore"],
+}
+# What tells the rows of a part apart, and all that must be among them.
+FOUND = {
+    "in-process": ("case", {"hmac.digest", "proof verify", "npm getImageRecord", "openssl aes-256-gcm, 500000"}),
+    "servers": ("contestant", {"pixstore/uvicorn", "static/uvicorn", "floor/uvicorn", "npm/node", "nginx/nginx"}),
+    "saves": ("contestant", {"pixstore", "pixstore FULL", "npm"}),
+    "growth": ("what", {"file", "open", "GET", "record", "save", "log", "workers"}),
+    "memory": ("contestant", {"pixstore/uvicorn", "floor/uvicorn", "npm/node"}),
+}
+
+
+def need(*names: str) -> None:
+    if missing := missing_programs(*names):
+        go_without("; ".join(missing))
+
+
+def run_quickly(part: str, folder: Path, **variables: str) -> dict[str, Any]:
+    """Run one part for a moment and return its results.json."""
+    command = [sys.executable, "-m", "benchmarks", "--quick", "--only", part, "--out", str(folder)]
+    environment = {name: value for name, value in os.environ.items() if name != "PIXSTORE_SECRET"} | variables
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=280)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert f"[{part}]" in done.stderr
+    results: dict[str, Any] = json.loads((folder / "results.json").read_text())
+    return results
+
+
+@pytest.mark.servers
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("part", PARTS)
+def test_every_part_runs(part: str, tmp_path: Path) -> None:
+    """A quick run of a part measures every contestant, meets no wrong answer, and writes table, JSON and chart."""
+    need(*TOOLS[part])
+    results = run_quickly(part, tmp_path)
+    found = results["parts"][part]
+    column, expected = FOUND[part]
+    assert found["missing"] == []
+    assert {row[column] for row in found["rows"]} >= expected
+    for row in found["rows"]:
+        assert not row.get("wrong"), row
+        assert not row.get("errors"), row
+        assert all(row[name] > 0 for name in ("requests_per_s", "saves_per_s", "seconds") if name in row), row
+    assert results["environment"]["versions"]["pixstore-asgi"] != "missing"
+    text = (tmp_path / "results.md").read_text()
+    assert text.index("| target | wanted | measured |") < text.index("\n## ")
+    for chart in tmp_path.glob("*.svg"):
+        assert ET.fromstring(chart.read_text()).tag.endswith("svg")  # noqa: S314, written by the run itself
+    assert {chart.stem for chart in tmp_path.glob("*.svg")} == {part} - {"in-process"}
+
+
+def test_what_is_missing_is_named(tmp_path: Path) -> None:
+    """Without any program on the search path a run ends well, and its results say what was not measured and why."""
+    results = run_quickly("saves", tmp_path, PATH=str(tmp_path))
+    assert {row["contestant"] for row in results["parts"]["saves"]["rows"]} == {"pixstore", "pixstore FULL"}
+    assert "node is missing: install the package nodejs" in results["parts"]["saves"]["missing"]
+    assert results["environment"]["commit"] == "unknown"
+    assert "- node is missing: install the package nodejs" in (tmp_path / "results.md").read_text()
+
+
+@contextlib.contextmanager
+def serving(bodies: list[tuple[int, bytes]]) -> Iterator[Request]:
+    """Answer requests with these statuses and bodies in turn."""
+    count = 0
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            nonlocal count
+            status, body = bodies[count % len(bodies)]
+            count += 1
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield Request(server.server_address[1], "/image", {})
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+IMAGE = b"\0" + bytes(range(256)) * 100
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [(200, b"\5"), (200, IMAGE[:-1]), (200, b"\5" + IMAGE[1:]), (404, IMAGE)],
+    ids=["refusal", "short", "state", "status"],
+)
+def test_the_warm_up_notices_every_wrong_answer(wrong: tuple[int, bytes]) -> None:
+    """Answers of another status, length or first byte end the benchmark before anything is measured."""
+    need("wrk")
+    with serving([(200, IMAGE)] * 20 + [wrong]) as request:
+        answer = ask_once(request)
+        with pytest.raises(WrongAnswerError):
+            check_load(request, answer, connections=2, seconds=1, core=None)
+
+
+def test_refusals_are_not_counted_as_images() -> None:
+    """Where half of the answers are one-byte refusals with status 200, the load says that answers were wrong."""
+    need("wrk")
+    with serving([(200, IMAGE), (200, b"\5")]) as request:
+        answer = ask_once(request)
+        load = measure_load(request, answer, connections=2, seconds=1, core=None)
+    assert load.requests > 20
+    assert load.wrong >= load.requests * 0.4
+
+
+def test_right_answers_are_all_counted() -> None:
+    """Where all answers are right, none is called wrong, and the rate is that of wrk."""
+    need("wrk")
+    with serving([(200, IMAGE)]) as request:
+        answer = ask_once(request)
+        assert answer.body == IMAGE
+        check_load(request, answer, connections=2, seconds=1, core=None)
+        load = measure_load(request, answer, connections=2, seconds=1, core=None)
+    assert (load.wrong, load.errors) == (0, 0)
+    assert load.requests <= load.requests_per_s * 2
+
+
+def test_a_payload_is_checked_by_decrypting_it(tmp_path: Path) -> None:
+    """A refusal, another image's payload and a changed byte are told from the image itself."""
+    with OwnImages(tmp_path / "pixstore.db") as images:
+        images.save((1000, 2000))
+        record, payload = images.record(1000), images.payload(1000)
+        check_payload(payload, record, png(1000))
+        changed = payload[:-1] + bytes((payload[-1] ^ 1,))
+        for wrong in (bytes((WireState.INVALID_PROOF,)), images.payload(2000), changed):
+            with pytest.raises((ValueError, IntegrityError), match=r"wire state|authentication"):
+                check_payload(wrong, record, png(1000))
+
+
+@pytest.mark.parametrize("size", [100, 1000, 30_000])
+def test_pictures_have_their_size(size: int) -> None:
+    """The measured images are whole PNGs of exactly the size asked for."""
+    picture = png(size)
+    assert len(picture) == size
+    reader = sniff(picture[:12], frozenset({"png"}))
+    reader.feed(picture)
+    reader.finish()
+
+
+async def test_a_big_database_is_the_packages_own(tmp_path: Path) -> None:
+    """Every image put in by plain SQL opens through the package, and more can be saved beside them."""
+    database = await make(tmp_path / "big.db", 50)
+    async with Pixstore(database.path, secret=database.secret) as pix:
+        records = await pix.get_image_records(database.ids)
+        assert len(records) == len(set(database.ids)) == 50
+        for record in records.values():
+            payload = await pix.open_payload(record.id, token=record.token, proof=record.stateless_proof)
+            check_payload(b"".join([piece async for piece in payload]), record, png(IMAGE_BYTES))
+        saved = await pix.save_image(png(1000))
+        assert await pix.image_exists(saved.id)
+
+
+def rows(**columns: Any) -> list[dict[str, Any]]:
+    """Return one row a round; a list is one value a round."""
+    count = max(len(value) for value in columns.values() if isinstance(value, list))
+    return [{"round": n, **{k: v[n] if isinstance(v, list) else v for k, v in columns.items()}} for n in range(count)]
+
+
+def test_ratios_are_medians_of_pairs() -> None:
+    """A ratio pairs by round, and leaves out rounds in which either had wrong answers or errors."""
+    ours = rows(who="ours", rate=[10.0, 90.0, 40.0, 7.0], wrong=[0, 0, 0, 3])
+    others = rows(who="others", rate=[5.0, 10.0, 10.0, 1.0], errors=[0, 0, 0, 0])
+    found = Findings(rows=ours + others)
+    assert ratio(found, {"who": "ours"}, {"who": "others"}, "rate") == Ratio(4.0, 3)
+    assert median(found, {"who": "ours"}, "rate") == 40.0
+    assert ratio(found, {"who": "ours"}, {"who": "nobody"}, "rate") is None
+    assert ratio(None, {}, {}, "rate") is None
+
+
+@pytest.mark.parametrize(
+    ("sense", "value", "verdict"),
+    [
+        ("at least", 2.0, "pass"),
+        ("at least", 1.9, "miss"),
+        ("at most", 2.0, "pass"),
+        ("at most", 2.1, "miss"),
+        ("below", 1.9, "pass"),
+        ("below", 2.0, "miss"),
+    ],
+)
+def test_targets_have_a_sense(sense: Any, value: float, verdict: str) -> None:
+    """At least and at most include their bound, below does not."""
+    assert Target("t", sense, 2.0, "x", Ratio(value, 5)).verdict == verdict
+    assert Target("t", sense, 2.0, "x", None).verdict == "not measured"
+
+
+def test_targets_read_what_was_measured() -> None:
+    """The targets find their rows: more requests and less time are both better."""
+    servers = Findings(
+        rows=[
+            *rows(contestant="pixstore/uvicorn", size=30_000, connections=16, requests_per_s=[300.0, 330.0]),
+            *rows(contestant="npm/node", size=30_000, connections=16, requests_per_s=[100.0, 100.0]),
+        ]
+    )
+    pieces = Findings(
+        rows=[
+            *rows(case="proof verify", seconds=[3e-6]),
+            *rows(case="hmac.digest", seconds=[1e-6]),
+            *rows(case="openssl aes-256-gcm, 500000", seconds=[1e-4]),
+            *rows(case="seal streamed, 500000", seconds=[2e-4]),
+        ]
+    )
+    measured = {t.name: t for t in targets({"servers": servers, "in-process": pieces}) if t.measured}
+    found = {name: (round(t.measured.value, 3), t.verdict) for name, t in measured.items() if t.measured}
+    assert list(found.values()) == [(3.15, "pass"), (3.0, "miss"), (0.5, "miss")]
+    assert "**miss**" in targets_table(list(measured.values()))
+
+
+def test_tables_show_a_contestant_without_valid_rounds() -> None:
+    """A contestant whose answers were wrong stays in the table, without a rate and with their number."""
+    wrong = rows(
+        contestant="pixstore/uvicorn",
+        size=30_000,
+        connections=16,
+        requests_per_s=[9.0, 9.0],
+        p50_ms=1.0,
+        p99_ms=1.0,
+        wrong=[2, 3],
+        errors=0,
+    )
+    assert "| 30 KB, 16 | pixstore/uvicorn | - | - | - | - | 5 | 0 |" in servers_tables(Findings(rows=wrong))
