@@ -242,7 +242,8 @@ def test_an_export_that_was_killed_goes_on(npm_store: NpmFiles, tmp_path: Path, 
 def test_a_terminal_sees_a_bar_and_ctrl_c_a_report(npm_store: NpmFiles, tmp_path: Path) -> None:
     """On a terminal a bar shows how far it is; Ctrl-C ends it with what was done so far, and how to go on."""
     waiting = (
-        "import signal, os\nfrom pixstore_asgi.moving.report import Report\nadd = Report.add\n"
+        "import signal, os\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a background shell ignores it
+        "from pixstore_asgi.moving.report import Report\nadd = Report.add\n"
         "def slow(self, step):\n    add(self, step)\n    if self.moved == 7: os.kill(os.getpid(), signal.SIGINT)\n"
         "Report.add = slow\nfrom pixstore_asgi.cli import main; main()"
     )
