@@ -36,12 +36,14 @@ class Delivery:
     async def __call__(
         self, payload: Payload, status: int, headers: RawHeaders, scope: Scope, receive: Receive, send: Send
     ) -> None:
+        start: Message = {"type": "http.response.start", "status": status, "headers": headers}
+        if payload.whole is not None:
+            await self._send(send, start, _body(payload.whole, is_last=True))
+            return
         async with payload:
-            start: Message = {"type": "http.response.start", "status": status, "headers": headers}
             first = b"" if scope["method"] == "HEAD" else await self._next_piece(payload)
-            is_whole = scope["method"] == "HEAD" or len(first) == payload.size
             # Servers wait for a slow client in the start already, where requests are pipelined.
-            if is_whole:
+            if scope["method"] == "HEAD" or len(first) == payload.size:
                 await self._send(send, start, _body(first, is_last=True))
                 return
             with anyio.move_on_after(self._max_stream_s) as limit:

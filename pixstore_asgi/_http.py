@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import MutableMapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from .errors import ConfigError, WireState
+from .records import parse_token
 
 Scope = MutableMapping[str, Any]
 RawHeaders = list[tuple[bytes, bytes]]
@@ -41,12 +41,11 @@ CLIENT_HEADERS: RawHeaders = [
 """Headers of the browser client's files."""
 
 
-@dataclass(frozen=True, slots=True)
-class ImageRequest:
-    """What one request asks for; a header that is repeated counts as malformed: token "" or proof "repeated"."""
+class ImageRequest(NamedTuple):
+    """What one request asks for; a malformed or repeated token counts as none, a repeated proof as "repeated"."""
 
     image_id: str
-    token: int | str | None
+    token: int | None
     proof: str | None
 
 
@@ -67,12 +66,15 @@ def route_path(scope: Scope) -> str:
 
 def read_request(scope: Scope, path: str) -> ImageRequest:
     """Read image id, token and proof from the path below the mount and the headers."""
-    tokens, proofs = _header_values(scope, b"x-pixstore-token"), _header_values(scope, b"x-pixstore-proof")
-    return ImageRequest(
-        image_id=_without_last_slash(path).removeprefix("/"),
-        token=_single(tokens, repeated=""),
-        proof=_single(proofs, repeated="repeated"),
-    )
+    tokens: list[bytes] = []
+    proofs: list[bytes] = []
+    for name, value in scope["headers"]:
+        if name == b"x-pixstore-token":
+            tokens.append(value)
+        elif name == b"x-pixstore-proof":
+            proofs.append(value)
+    token = parse_token(tokens[0].decode("latin-1")) if len(tokens) == 1 else None
+    return ImageRequest(_without_last_slash(path).removeprefix("/"), token, _single(proofs, repeated="repeated"))
 
 
 def is_batch(path: str) -> bool:

@@ -133,7 +133,7 @@ class PixstoreApp:
         image_id, token = request.image_id, request.token
         try:
             refusal = await self._pixstore.check_request(image_id, token=token, proof=request.proof)
-            if refusal is None and not await self._is_authorized(scope, image_id):
+            if refusal is None and self._authorize and not await self._is_authorized(self._authorize, scope, image_id):
                 return None
         except PixstoreError as error:
             _log.error("a request for image %r can't be checked: %s", image_id, error)
@@ -145,10 +145,9 @@ class PixstoreApp:
             return Payload(refusal)
         return await self._pixstore.load_payload(image_id, token=token, body=scope["method"] != "HEAD")
 
-    async def _is_authorized(self, scope: Scope, image_id: str) -> bool:
-        if self._authorize is None:
-            return True
-        answer = self._authorize(scope, image_id)
+    @staticmethod
+    async def _is_authorized(authorize: Authorize, scope: Scope, image_id: str) -> bool:
+        answer = authorize(scope, image_id)
         return (await answer if inspect.isawaitable(answer) else answer) is True
 
     async def _serve_client(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:

@@ -49,7 +49,7 @@ class ImageCache:
 
     async def get(self, image_id: str) -> StoredImage | None:
         """Return one image as it is now, or None."""
-        stamp = await self._stamp()
+        stamp = await self._store.stamp() if self._max_bytes else None
         if cached := self._current(image_id, stamp):
             return cached.image
         image = await self._store.get(image_id)
@@ -58,7 +58,7 @@ class ImageCache:
 
     async def get_many(self, image_ids: Collection[str]) -> dict[str, StoredImage]:
         """Return the images that exist among these ids, by id, all as of one moment."""
-        stamp = await self._stamp()
+        stamp = await self._store.stamp() if self._max_bytes else None
         cached = [self._current(image_id, stamp) for image_id in image_ids]
         if all(cached):
             return {entry.image.id: entry.image for entry in cached if entry}
@@ -70,7 +70,7 @@ class ImageCache:
     async def open(self, image_id: str) -> CachedImage | ImageStream | None:
         """Return an image with its body as it is now: in memory, or as a stream where it is too large for that."""
         while True:
-            stamp = await self._stamp()
+            stamp = await self._store.stamp() if self._max_bytes else None
             cached = self._current(image_id, stamp)
             if cached and cached.pieces:
                 return cached
@@ -100,9 +100,6 @@ class ImageCache:
         cached.readers -= 1
         if self._entries.get(cached.image.id) is not cached:
             self._uncount(cached)
-
-    async def _stamp(self) -> Hashable:
-        return await self._store.stamp() if self._max_bytes else None
 
     def _current(self, image_id: str, stamp: Hashable) -> CachedImage | None:
         cached = self._entries.get(image_id)

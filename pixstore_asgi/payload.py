@@ -47,6 +47,11 @@ class Payload:
         self._stream = stream
 
     @property
+    def whole(self) -> bytes | None:
+        """All its bytes where they are one piece in memory, so that there is nothing to read and nothing to close."""
+        return self._head if self._stream is None else None
+
+    @property
     def status(self) -> int:
         """The HTTP status: 200, or 400 where the request had no image id."""
         return payload_status(self.state)

@@ -129,7 +129,7 @@ class Session:
     def _checked(self) -> list[Connection]:
         if not self._connections:
             raise StoreError("the store is closed: open it first")
-        if self.is_inherited:
+        if self._pid != os.getpid():
             raise StoreError("the store was opened before a fork: open it in each worker process, not before")
         return self._connections
 
