@@ -12,6 +12,7 @@ import hmac
 from collections.abc import Iterator, Sequence
 
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from .errors import SecretError
@@ -28,11 +29,11 @@ Secret = str | bytes
 class RingKey:
     """One secret's derived keys. Holds no secret in its repr."""
 
-    __slots__ = ("_derived", "_prk", "check_value", "key_id", "wrap_key")
+    __slots__ = ("_macs", "_prk", "check_value", "key_id", "wrap_key")
 
     def __init__(self, secret: bytes) -> None:
         self._prk = hmac.digest(DOMAIN, secret, "sha256")
-        self._derived: dict[bytes, bytes] = {}
+        self._macs: dict[bytes, HMAC] = {}
         self.key_id = self.expand(b"key id", KEY_ID_BYTES)
         self.wrap_key = self.expand(b"wrap", 64)
         self.check_value = self.key_id + self.expand(b"key check", 12)
@@ -41,14 +42,14 @@ class RingKey:
         """Derive `length` bytes for one purpose (HKDF-Expand, RFC 5869)."""
         return HKDFExpand(SHA256(), length, DOMAIN + b" " + purpose).derive(self._prk)
 
-    def derive(self, purpose: bytes) -> bytes:
-        """Derive 32 bytes as `expand` does, remembering the last few."""
-        derived = self._derived.get(purpose)
-        if derived is None:
-            if len(self._derived) >= _REMEMBERED:
-                self._derived.clear()
-            derived = self._derived[purpose] = self.expand(purpose, 32)
-        return derived
+    def mac(self, purpose: bytes) -> HMAC:
+        """Begin an HMAC-SHA256 under a key derived for one purpose; the last few are remembered, keyed and unused."""
+        keyed = self._macs.get(purpose)
+        if keyed is None:
+            if len(self._macs) >= _REMEMBERED:
+                self._macs.clear()
+            keyed = self._macs[purpose] = HMAC(self.expand(purpose, 32), SHA256())
+        return keyed.copy()
 
     def __repr__(self) -> str:
         return f"RingKey({self.key_id.hex()})"

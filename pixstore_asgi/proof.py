@@ -106,6 +106,6 @@ def _decode(proof: str) -> bytes:
 def _mac(key: RingKey, window_bytes: bytes, head: bytes, terms: ProofTerms, image_id: str, token: int) -> bytes:
     name = image_id.encode("ascii")
     # Every proof of one window shares its key: derived once, not once a request.
-    proof_key = key.derive(b"proof" + window_bytes)
-    message = head + _BOUND.pack(token, len(name)) + name + terms.audience_field
-    return hmac.digest(proof_key, message, "sha256")[:_MAC_BYTES]
+    mac = key.mac(b"proof" + window_bytes)
+    mac.update(head + _BOUND.pack(token, len(name)) + name + terms.audience_field)
+    return mac.finalize()[:_MAC_BYTES]

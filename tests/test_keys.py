@@ -1,5 +1,6 @@
 """Key ring, key file and key-check value."""
 
+import hmac
 import os
 import subprocess
 import sys
@@ -47,13 +48,18 @@ def test_bytes_are_a_secret_too() -> None:
     assert repr(KeyRing(bytes(range(32)))) == repr(KeyRing([bytearray(range(32))]))  # type: ignore[list-item]
 
 
-def test_derived_keys_are_remembered_and_few() -> None:
-    """A derived key is the same each time, and only a few are kept."""
+def test_keys_of_windows_are_remembered_and_few() -> None:
+    """A purpose has the same key every time, each MAC begins anew, and only a few keys are held."""
     key = KeyRing(SECRET).signing
-    derived = [key.derive(b"%d" % n) for n in range(50)]
-    assert [key.derive(b"%d" % n) for n in range(50)] == derived
-    assert len(set(derived)) == 50
-    assert len(key._derived) <= 8
+    macs = []
+    for number in [*range(50), *range(50)]:
+        mac = key.mac(b"%d" % number)
+        mac.update(b"message")
+        macs.append(mac.finalize())
+    assert macs[:50] == macs[50:]
+    assert len(set(macs)) == 50
+    assert macs[7] == hmac.digest(key.expand(b"7", 32), b"message", "sha256")
+    assert len(key._macs) <= 8
 
 
 def test_key_ids_are_public_and_stable() -> None:
