@@ -229,12 +229,14 @@ class Pixstore:
         return self._issuer.record(ring, image, unwrap_key(ring, image.id, image.meta)) if image else None
 
     async def get_image_records(self, image_ids: Iterable[str]) -> dict[str, ImageRecord]:
-        """Return fresh records of the images that exist among these ids, by id, read in one query."""
+        """Return fresh records of the images that exist among these ids, by id, in the order of the ids; one query."""
         ring = await self._opened()
-        images = await self._images.get_many([image_id for image_id in image_ids if _is_known(image_id)])
+        known = [image_id for image_id in image_ids if _is_known(image_id)]
+        images = await self._images.get_many(known)
         return {
-            image.id: self._issuer.record(ring, image, unwrap_key(ring, image.id, image.meta))
-            for image in images.values()
+            image_id: self._issuer.record(ring, image, unwrap_key(ring, image_id, image.meta))
+            for image_id in known
+            if (image := images.get(image_id))
         }
 
     async def read_image(self, image_id: str) -> Image | None:

@@ -652,3 +652,11 @@ async def test_an_import_that_cannot_be_is_refused(pix: Pixstore, image_id: str,
     """An id or token that no image can have is an InputError."""
     with pytest.raises(InputError, match="can't be an image"):
         await pix.import_image(image_id, picture(), token=token)
+
+
+async def test_records_come_in_the_order_of_their_ids(pix: Pixstore) -> None:
+    """Records come in the order asked for, known or not, once for an id that is named twice, without what is missing."""
+    ids = [(await pix.save_image(picture())).id for _ in range(8)]
+    asked = [ids[5], "nobody", *ids, ids[0], "../x"]
+    for _ in range(2):
+        assert list(await pix.get_image_records(asked)) == [ids[5], *ids[:5], *ids[6:]]

@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
+from starlette.applications import Starlette
 
-from .. import Pixstore, PixstoreApp
+from .. import Pixstore, PixstoreMiddleware
 from ..store.connect import connect
 from . import require
 from .errors import plain_errors
@@ -78,8 +79,8 @@ def serve(
     """Serve payloads in a process of its own.
 
     The application itself saves images and hands out records, elsewhere on this machine; this process answers the
-    pages that come with them. Both need the same database and the same secret: PIXSTORE_SECRET, or else the key file
-    beside the database.
+    pages that come with them, below /pixstore-image. Both need the same database and the same secret: PIXSTORE_SECRET,
+    or else the key file beside the database. The page's client gets the address printed here as its `endpoint`.
     """
     if not create and not database.exists():
         raise click.ClickException(
@@ -88,9 +89,9 @@ def serve(
         )
     with plain_errors(), exit_on_signals():
         pix = Pixstore(database, proof_window_ms=proof_window_ms, bind_token=bind_token)
-        app = PixstoreApp(pix, allow_origins=origins)
+        app = PixstoreMiddleware(Starlette(), pix, allow_origins=origins)
         with listen(host, port) as listener:
-            greeting = f"Serving the images of {database} on {url_of(listener)}  (Ctrl-C stops it)"
+            greeting = f"Serving the images of {database} on {url_of(listener)}pixstore-image  (Ctrl-C stops it)"
             run_server(app, listener, life=pix, on_ready=lambda: click.echo(greeting), log_level="info")
 
 

@@ -134,7 +134,8 @@ def test_serve_answers_records_of_another_process(tmp_path: Path) -> None:
     origin = "https://app.example"
     arguments = ("serve", "--database", str(database), "--port", "0", "--allow-origin", origin)
     with running(*arguments, secret=SECRET) as server:
-        answer = httpx.get(f"{server.url}{image_id}", headers={**headers, "origin": origin}, trust_env=False)
+        assert httpx.get(f"{server.url.removesuffix('pixstore-image')}", trust_env=False).status_code == 404
+        answer = httpx.get(f"{server.url}/{image_id}", headers={**headers, "origin": origin}, trust_env=False)
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(30) == 0
     assert answer.headers["x-pixstore-state"] == "Success"
