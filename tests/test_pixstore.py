@@ -655,7 +655,7 @@ async def test_an_import_that_cannot_be_is_refused(pix: Pixstore, image_id: str,
 
 
 async def test_records_come_in_the_order_of_their_ids(pix: Pixstore) -> None:
-    """Records come in the order asked for, known or not, once for an id that is named twice, without what is missing."""
+    """Records come in the order asked for, known or not, once for an id named twice, without what is missing."""
     ids = [(await pix.save_image(picture())).id for _ in range(8)]
     asked = [ids[5], "nobody", *ids, ids[0], "../x"]
     for _ in range(2):
