@@ -48,14 +48,16 @@ def _gets(parts: Parts) -> Iterator[Target]:
     }
     words = {
         "npm/node": "npm's endpoint",
-        "floor/uvicorn": "a bare ASGI app on uvicorn",
+        "floor/uvicorn": "a bare ASGI app, both without a framework",
         "nginx/nginx": "nginx with secure_link",
     }
     for rival, sizes in bounds.items():
+        # The floor has no router before it: like is compared with like.
+        ours = "alone/uvicorn" if rival == "floor/uvicorn" else "pixstore/uvicorn"
         for size, bound in sizes.items():
             name = f"GET of {size_label(size)}, {_CONNECTIONS} connections, uvicorn: requests/s against {words[rival]}"
             shared: dict[str, str | int] = {"size": size, "connections": _CONNECTIONS}
-            over, under = {**shared, "contestant": "pixstore/uvicorn"}, {**shared, "contestant": rival}
+            over, under = {**shared, "contestant": ours}, {**shared, "contestant": rival}
             yield Target(name, "at least", bound, "x", ratio(parts.get("servers"), over, under, "requests_per_s"))
 
 
