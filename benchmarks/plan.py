@@ -16,7 +16,7 @@ class Plan:
     image_sizes: tuple[int, ...] = (30 * KB, 370 * KB, 3_800 * KB, 20 * MB)
     connections: tuple[int, ...] = (1, 16, 64)
     asgi_servers: tuple[str, ...] = ("uvicorn", "granian")
-    load_s: int = 3
+    load_s: int = 2
     warm_s: int = 1
     sealed_sizes: tuple[int, ...] = (1 * KB, 50 * KB, 500 * KB, 5 * MB)
     timer_options: tuple[str, ...] = ("--processes=1", "--values=5", "--warmups=1", "--min-time=0.1")
