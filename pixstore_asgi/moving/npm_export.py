@@ -14,7 +14,7 @@ from ..pixstore import Pixstore
 from ..records import ExportedImage, Seal
 from .folder import Folder
 from .npm_layout import KNOWN_FORMATS, TABLE, file_of
-from .report import REFUSALS, Outcome, Step
+from .report import REFUSALS, Outcome, Step, printable
 
 DATABASE_NAME = ".pixstore.sqlite"
 IMAGES_NAME = "pixstore-images"
@@ -144,4 +144,4 @@ def _writing(path: Path) -> Iterator[None]:
     except PixstoreError:
         raise
     except (sqlite3.Error, OSError) as error:
-        raise StoreError(f"{path} can't be written: {error}") from error
+        raise StoreError(f"{path} can't be written: {printable(error)}") from error

@@ -255,6 +255,8 @@ def test_seals_have_fixed_lengths(change: dict[str, bytes]) -> None:
         "CREATE TABLE image_records (id TEXT)",
         "CREATE TABLE image_records (id TEXT PRIMARY KEY, token, meta) WITHOUT ROWID",
         "CREATE TABLE other (id TEXT)",
+        "CREATE TABLE image_records (id TEXT PRIMARY KEY, token, meta AS (hex(zeroblob(400000000))))",
+        "CREATE TABLE image_records (id TEXT PRIMARY KEY, token, meta, RowId)",
     ],
 )
 async def test_a_table_that_is_none(npm_files: NpmFiles, target: Pixstore, statement: str) -> None:
@@ -263,6 +265,37 @@ async def test_a_table_that_is_none(npm_files: NpmFiles, target: Pixstore, state
     npm_files.run(statement)
     with pytest.raises(InputError, match="npm's pixstore"):
         await take(npm_files, target)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE VIRTUAL TABLE image_records USING rtree(id, token, meta)",
+        "CREATE VIRTUAL TABLE image_records USING fts5(id, token, meta)",
+    ],
+)
+async def test_a_table_in_name_alone(npm_files: NpmFiles, target: Pixstore, statement: str) -> None:
+    """A virtual table is refused also where the schema's entry says that it is a table with pages."""
+    npm_files.run("DROP TABLE image_records")
+    npm_files.run(statement)
+    with closing(sqlite3.connect(npm_files.database)) as db, db:
+        db.execute("PRAGMA writable_schema = ON")
+        db.execute("UPDATE sqlite_schema SET type = 'table', rootpage = 2 WHERE name = 'image_records'")
+    with pytest.raises(InputError, match="no table image_records"):
+        await take(npm_files, target)
+
+
+@pytest.mark.parametrize(
+    ("sql", "name"), [("CREATE TABLE broken (", "\x1b]0;title\x07"), ("CREATE INDEX broken", "\u202egnp\r")]
+)
+async def test_errors_are_shown_safely(npm_files: NpmFiles, target: Pixstore, sql: str, name: str) -> None:
+    """SQLite's errors quote the names in a file: what a terminal could take as a command is escaped."""
+    with closing(sqlite3.connect(npm_files.database)) as db, db:
+        db.execute("PRAGMA writable_schema = ON")
+        db.execute("INSERT INTO sqlite_schema VALUES ('table', ?, ?, 2, ?)", (name, name, sql))
+    with pytest.raises(InputError, match="malformed") as refused:
+        await take(npm_files, target)
+    assert str(refused.value).isprintable()
 
 
 async def test_a_damaged_database(npm_files: NpmFiles, target: Pixstore) -> None:
