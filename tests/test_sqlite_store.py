@@ -611,6 +611,8 @@ async def test_a_group_that_fails_stores_none_of_it(tmp_path: Path, monkeypatch:
             session.write_soon(lambda db: time.sleep(0.05))  # so that all four wait
             outcomes = await asyncio.gather(*(save(store, name) for name in "abcd"), return_exceptions=True)
         assert all(isinstance(outcome, StoreError) and "disk is full" in str(outcome) for outcome in outcomes)
+        causes = [outcome.__cause__ for outcome in outcomes if isinstance(outcome, StoreError)]
+        assert len(set(map(id, causes))) == len(set(map(id, outcomes))) == 4
         assert await store.list() == []
         assert [(await save(store, name)).id for name in "abcd"] == ["a", "b", "c", "d"]
     finally:
