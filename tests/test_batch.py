@@ -178,6 +178,17 @@ async def test_authorize_refuses_single_images(pix: Pixstore) -> None:
     assert [(status, bool(body)) for _, status, body in frames] == [(200, True), (403, False), (200, True)]
 
 
+async def test_an_image_too_long_for_a_frame_is_refused_alone(pix: Pixstore, store: SqliteStore) -> None:
+    """An image of 4 GiB is a frame of status 413 without a body, frees its stream, and the next one comes."""
+    long, small = await pix.save_image(large_png(2 * CHUNK_BYTES)), await pix.save_image(picture())
+    session = store._session
+    assert session is not None
+    await session.write(lambda db: db.execute("UPDATE image SET size = ? WHERE id = ?", (2**32, long.id)).close())
+    frames = frames_of((await post(PixstoreApp(pix), body_of(entry_of(long), entry_of(small)))).content)
+    assert [(status, bool(body)) for _, status, body in frames] == [(413, False), (200, True)]
+    assert store.in_use == 0
+
+
 async def received(*pieces: bytes) -> Any:
     """Return a receive() that brings a body in pieces, then waits for ever."""
     left = [*pieces]
