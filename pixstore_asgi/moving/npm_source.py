@@ -27,6 +27,8 @@ FROM image_records WHERE rowid > ? ORDER BY rowid LIMIT {_PAGE_ROWS}
 # As SQLite has understood it: what sqlite_schema says of an entry beside its statement need not be true.
 _TABLE = "SELECT 1 FROM pragma_table_list('image_records') WHERE schema = 'main' AND type = 'table'"
 _COLUMNS = "PRAGMA table_xinfo(image_records)"
+# Pages that are their own parents hold rows without end, and nothing interrupts a count of a whole table.
+_COUNT = "SELECT count(*) FROM (SELECT 1 FROM image_records LIMIT 10000000)"
 _BEFORE_ALL = -(2**63)
 
 
@@ -65,8 +67,8 @@ class NpmSource:
         self._extension = extension
 
     def count(self) -> int:
-        """Return how many rows there are."""
-        return int(self._fetch("SELECT count(*) FROM image_records")[0][0])
+        """Return how many rows there are, or a great number where there are more."""
+        return int(self._fetch(_COUNT)[0][0])
 
     def rows(self) -> Iterator[NpmRow]:
         """Yield every row, a page at a time, so that who serves from the database meanwhile is never kept waiting."""
@@ -74,6 +76,8 @@ class NpmSource:
         while page := self._fetch(_PAGE, last):
             for _, id_bytes, is_text, token, meta in page:
                 yield NpmRow((id_bytes or b"").decode("utf-8", "backslashreplace"), bool(is_text), token, meta)
+            if page[-1][0] <= last:
+                raise InputError(f"{self._path} is damaged: its rows are out of order")
             last = page[-1][0]
 
     def ciphertext(self, image_id: str, *, max_bytes: int) -> bytes:
