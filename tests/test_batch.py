@@ -19,7 +19,7 @@ from pixstore_asgi.store.base import CHUNK_BYTES
 from pixstore_asgi.store.sqlite import SqliteStore
 from tests.servers import serving
 from tests.support import SECRET, large_png, picture
-from tests.test_app import Wire, client, headers
+from tests.test_app import Wire, client, headers, scope_of
 from tests.test_servers import save
 from tests.test_vectors import Vector, vectors
 
@@ -240,6 +240,26 @@ async def test_a_body_without_end_is_not_kept(pix: Pixstore, pieces: list[bytes]
     await asyncio.wait_for(app(SCOPE, slow, wire.send), 10)
     assert wire.sent[0]["status"] == 400
     assert MAX_BODY_BYTES == 16 * 1024
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_receive_that_replays_the_body(pix: Pixstore, method: str) -> None:
+    """A host whose `receive` gives the same body whenever it is asked stops neither the response nor the event loop."""
+    record = await pix.save_image(large_png(3 * CHUNK_BYTES))
+    scope, wire, asked = SCOPE if method == "POST" else scope_of(record), Wire(), 0
+
+    async def receive() -> dict[str, Any]:
+        nonlocal asked
+        asked += 1
+        assert asked < 10
+        return {"type": "http.request", "body": body_of(entry_of(record)), "more_body": False}
+
+    async def send(message: Any) -> None:
+        await asyncio.sleep(0)
+        await wire.send(message)
+
+    await PixstoreApp(pix)(scope, receive, send)
+    assert wire.is_complete
 
 
 @pytest.mark.servers
