@@ -13,6 +13,8 @@ from ._http import ImageRequest
 
 MAX_BODY_BYTES = 16 * 1024
 MAX_IMAGES = 25
+MAX_FRAME_BYTES = 2**32 - 1
+"""The longest body that a frame can have; what is longer is to be asked for alone."""
 
 _FRAME = struct.Struct("<BHI")
 

@@ -13,7 +13,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Message, Receive, Scope, Send
 
 from . import _http
-from ._batch import MAX_BODY_BYTES, frame_head, parse_batch
+from ._batch import MAX_BODY_BYTES, MAX_FRAME_BYTES, frame_head, parse_batch
 from ._delivery import MAX_STREAM_S, SEND_TIMEOUT_S, Delivery, Frames
 from .client_files import client_directory
 from .errors import ConfigError, PixstoreError, WireState
@@ -125,6 +125,9 @@ class PixstoreApp:
             payload = await self._answer(request, scope)
             if payload is None:
                 yield frame_head(index, 403, 0), None
+            elif payload.size > MAX_FRAME_BYTES:
+                await payload.aclose()
+                yield frame_head(index, 413, 0), None
             else:
                 yield frame_head(index, payload.status, payload.size), payload
 

@@ -13,7 +13,7 @@ from typing import Self
 
 from .errors import WireState
 from .records import StoredImage
-from .store.base import ImageStore, ImageStream
+from .store.base import ImageStore, ImageStream, running_loop
 from .wire import encode_state
 
 _ROW_BYTES = 1024  # what an entry takes beside its body, roughly
@@ -45,7 +45,8 @@ class ImageCache:
         self._max_bytes = max_bytes
         self._used = 0
         self._entries: OrderedDict[str, CachedImage] = OrderedDict()
-        self._loading: dict[str, asyncio.Event] = {}
+        # By event loop too: what a loop left unfinished must not stop the next one.
+        self._loading: dict[tuple[asyncio.AbstractEventLoop, str], asyncio.Event] = {}
 
     async def get(self, image_id: str) -> StoredImage | None:
         """Return one image as it is now, or None."""
@@ -76,7 +77,7 @@ class ImageCache:
                 return cached
             if not self._max_bytes or (cached and not self._fits(cached.image)):
                 return await self._store.open_stream(image_id)
-            loading = self._loading.get(image_id)
+            loading = self._loading.get((running_loop(), image_id))
             if loading is None:
                 return await self._load_alone(image_id, stamp)
             await loading.wait()  # then look again: what was loaded may be older than this request
@@ -110,11 +111,12 @@ class ImageCache:
 
     async def _load_alone(self, image_id: str, stamp: Hashable) -> CachedImage | ImageStream | None:
         """Load an image while others that want it wait: many requests for a cold image read it once."""
-        loaded = self._loading[image_id] = asyncio.Event()
+        key = running_loop(), image_id
+        loaded = self._loading[key] = asyncio.Event()
         try:
             return await self._load(image_id, stamp)
         finally:
-            del self._loading[image_id]
+            del self._loading[key]
             loaded.set()
 
     async def _load(self, image_id: str, stamp: Hashable) -> CachedImage | ImageStream | None:

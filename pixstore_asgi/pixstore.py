@@ -175,9 +175,10 @@ class Pixstore:
         """Store an image that has its id and token from elsewhere, and return its record.
 
         seal: how this very image was encrypted there; it is then encrypted to the same bytes, so that what browsers
-        hold of it stays good. if_token: replace the version of this token. Raises InputError for an id or token that
-        can't be, StoreConflict where there is such an image already (or not the one to replace) or a deleted one had
-        that token or a higher one, IntegrityError where the seal is another image's, and what `save_image` raises.
+        hold of it stays good, and held in memory until that is sure. if_token: replace the version of this token.
+        Raises InputError for an id or token that can't be, StoreConflict where there is such an image already (or not
+        the one to replace) or a deleted one had that token or a higher one, IntegrityError where the seal is another
+        image's, and what `save_image` raises.
         """
         if not _is_known(image_id) or _as_token(token) != token:
             raise InputError(f"{image_id!r:.80} with token {token!r:.40} can't be an image: README has what can")
@@ -371,14 +372,11 @@ class Pixstore:
         key, iv = (seal.key, seal.iv) if seal else (secrets.token_bytes(KEY_BYTES), secrets.token_bytes(IV_BYTES))
         upload = SealedUpload(data, self._formats, self._max_image_bytes, key, iv, seal.format if seal else None)
         async with await self._store.begin_write(image_id) as writer:
-            async for ciphertext in upload:
+            async for ciphertext in _checked_pieces(upload, image_id, seal) if seal else upload:
                 await writer.write(ciphertext)
                 if on_progress:
                     on_progress(upload.taken)
             meta = wrap_key(ring, key, image_id, upload.meta(secrets.token_bytes(VERSION_BYTES)))
-            # Another image under the same key and nonce would give both away: it must not get out of here.
-            if seal and not hmac.compare_digest(meta.tag, seal.tag):
-                raise IntegrityError(f"the seal of image {image_id} is not that of this image", "tag")
             try:
                 image = await writer.commit(meta, expect=expect, token=token)
             except StoreConflict:
@@ -425,6 +423,15 @@ def _as_token(token: object) -> int | None:
 
 def _not_found(image_id: str) -> ImageNotFound:
     return ImageNotFound(f"there is no image {image_id!r}: it was deleted, or never saved here")
+
+
+async def _checked_pieces(upload: SealedUpload, image_id: str, seal: Seal) -> AsyncIterator[bytes]:
+    # Another image under the same key and nonce would give both away: none of it may get out of here, to disk neither.
+    pieces = [piece async for piece in upload]
+    if not hmac.compare_digest(upload.meta(bytes(VERSION_BYTES)).tag, seal.tag):
+        raise IntegrityError(f"the seal of image {image_id} is not that of this image", "tag")
+    for piece in pieces:
+        yield piece
 
 
 async def _read_file(path: str | os.PathLike[str]) -> AsyncIterator[bytes]:

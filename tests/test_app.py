@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 from starlette.background import BackgroundTask
@@ -318,6 +319,41 @@ class Wire:
     @property
     def is_complete(self) -> bool:
         return self.sent[-1]["type"] == "http.response.body" and not self.sent[-1].get("more_body")
+
+
+@pytest.mark.parametrize("size", [300, 3 * CHUNK_BYTES])
+@pytest.mark.parametrize(
+    "scope_around", [lambda: anyio.Lock(), lambda: anyio.CancelScope(), lambda: anyio.fail_after(9)]
+)
+async def test_a_send_inside_a_cancel_scope(pix: Pixstore, size: int, scope_around: Callable[[], Any]) -> None:
+    """A host's middleware may wrap `send` in cancel scopes of anyio, or wait for its locks there."""
+    record, wire = await pix.save_image(large_png(size)), Wire()
+
+    async def send(message: Any) -> None:
+        around = scope_around()
+        if isinstance(around, anyio.Lock):
+            async with around:
+                await wire.send(message)
+            return
+        with around:
+            await asyncio.sleep(0)
+            await wire.send(message)
+
+    await PixstoreApp(pix)(scope_of(record), wire.receive, send)
+    assert wire.is_complete
+
+
+async def test_a_cancel_scope_around_send_keeps_the_time_limit(pix: Pixstore) -> None:
+    """A client that takes nothing is cut off in time, whatever scope `send` is in."""
+    record, wire = await pix.save_image(picture()), Wire(stall_after=0)
+
+    async def send(message: Any) -> None:
+        with anyio.CancelScope():
+            await wire.send(message)
+
+    app = PixstoreApp(pix, send_timeout_s=0.05)
+    await asyncio.wait_for(app(scope_of(record), wire.receive, send), 5)
+    assert [message["type"] for message in wire.sent] == ["http.response.start"]
 
 
 @from_store

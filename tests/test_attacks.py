@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from pixstore_asgi import ConfigError, InvalidImage, Pixstore, PixstoreApp, PixstoreMiddleware, StoreError, WireState
-from pixstore_asgi.errors import InputError, SecretError
+from pixstore_asgi.cipher import Sealer
+from pixstore_asgi.errors import InputError, IntegrityError, SecretError
 from pixstore_asgi.formats import check_formats, sniff
 from pixstore_asgi.keyring import KeyRing
 from pixstore_asgi.store.base import CHUNK_BYTES
@@ -67,6 +68,21 @@ async def test_a_deleted_images_key_is_in_no_file(tmp_path: Path) -> None:
     await store.close()
     assert kept.meta.wrapped_key in content
     assert gone.meta.wrapped_key not in content
+
+
+async def test_another_image_under_a_used_seal_is_in_no_file(tmp_path: Path) -> None:
+    """What an image would be under the key and nonce of another one is not written, not even to be dropped again."""
+    async with Pixstore(MemoryStore(), secret=SECRET) as source:
+        sealed = await source.export_image((await source.save_image(large_png(3_000_000))).id)
+    assert sealed is not None
+    async with Pixstore(tmp_path / "images.db", secret=SECRET) as pix:
+        sealer = Sealer(key=sealed.seal.key, iv=sealed.seal.iv, format_byte=1)
+        ciphertext = sealer.update(large_png(3_000_001))
+        with pytest.raises(IntegrityError, match="seal"):
+            await pix.import_image("other", large_png(3_000_001), token=1, seal=sealed.seal)
+        files = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+        starts = range(0, len(ciphertext) - 100, 4000)
+        assert not [start for start in starts if ciphertext[start : start + 100] in files]
 
 
 async def test_one_database_under_two_names_is_one(tmp_path: Path) -> None:

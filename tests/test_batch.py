@@ -19,7 +19,7 @@ from pixstore_asgi.store.base import CHUNK_BYTES
 from pixstore_asgi.store.sqlite import SqliteStore
 from tests.servers import serving
 from tests.support import SECRET, large_png, picture
-from tests.test_app import Wire, client, headers
+from tests.test_app import Wire, client, headers, scope_of
 from tests.test_servers import save
 from tests.test_vectors import Vector, vectors
 
@@ -178,6 +178,17 @@ async def test_authorize_refuses_single_images(pix: Pixstore) -> None:
     assert [(status, bool(body)) for _, status, body in frames] == [(200, True), (403, False), (200, True)]
 
 
+async def test_an_image_too_long_for_a_frame_is_refused_alone(pix: Pixstore, store: SqliteStore) -> None:
+    """An image of 4 GiB is a frame of status 413 without a body, frees its stream, and the next one comes."""
+    long, small = await pix.save_image(large_png(2 * CHUNK_BYTES)), await pix.save_image(picture())
+    session = store._session
+    assert session is not None
+    await session.write(lambda db: db.execute("UPDATE image SET size = ? WHERE id = ?", (2**32, long.id)).close())
+    frames = frames_of((await post(PixstoreApp(pix), body_of(entry_of(long), entry_of(small)))).content)
+    assert [(status, bool(body)) for _, status, body in frames] == [(413, False), (200, True)]
+    assert store.in_use == 0
+
+
 async def received(*pieces: bytes) -> Any:
     """Return a receive() that brings a body in pieces, then waits for ever."""
     left = [*pieces]
@@ -229,6 +240,26 @@ async def test_a_body_without_end_is_not_kept(pix: Pixstore, pieces: list[bytes]
     await asyncio.wait_for(app(SCOPE, slow, wire.send), 10)
     assert wire.sent[0]["status"] == 400
     assert MAX_BODY_BYTES == 16 * 1024
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_receive_that_replays_the_body(pix: Pixstore, method: str) -> None:
+    """A host whose `receive` gives the same body whenever it is asked stops neither the response nor the event loop."""
+    record = await pix.save_image(large_png(3 * CHUNK_BYTES))
+    scope, wire, asked = SCOPE if method == "POST" else scope_of(record), Wire(), 0
+
+    async def receive() -> dict[str, Any]:
+        nonlocal asked
+        asked += 1
+        assert asked < 10
+        return {"type": "http.request", "body": body_of(entry_of(record)), "more_body": False}
+
+    async def send(message: Any) -> None:
+        await asyncio.sleep(0)
+        await wire.send(message)
+
+    await PixstoreApp(pix)(scope, receive, send)
+    assert wire.is_complete
 
 
 @pytest.mark.servers

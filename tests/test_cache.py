@@ -273,6 +273,44 @@ async def test_what_is_deleted_or_closed_is_forgotten(pix: Pixstore) -> None:
     assert used(pix) == 0
 
 
+async def test_nothing_read_before_a_close_is_current_after_it(tmp_path: Path) -> None:
+    """What a request that was under way puts into memory while the store closes is not served once it is open again."""
+    path = tmp_path / "pixstore.db"
+    async with Pixstore(path, secret=SECRET) as other:
+        record = await other.save_image(picture())
+    pix = Pixstore(path, secret=SECRET)
+    await pix.open()
+    under_way = asyncio.create_task(served(pix, record))
+    await asyncio.sleep(0)
+    await pix.close()
+    assert await under_way in ((WireState.SUCCESS, picture()), (WireState.INTERNAL_ERROR, b""))
+    async with Pixstore(path, secret=SECRET) as other:
+        assert await other.delete_image(record.id)
+    async with pix:
+        assert (await served(pix, record))[0] is WireState.NOT_FOUND
+        assert await pix.get_image_record(record.id) is None
+
+
+def test_a_loop_that_ends_while_it_loads_stops_no_other(tmp_path: Path) -> None:
+    """An image that an event loop was loading when it was left is loaded by the next loop that wants it."""
+    pix = Pixstore(tmp_path / "pixstore.db", secret=SECRET)
+    record = asyncio.run(pix.save_image(large_png(600_000)))
+    left = asyncio.new_event_loop()
+    under_way = left.create_task(served(pix, record))
+    while not pix._images._loading:
+        left.run_until_complete(asyncio.sleep(0))
+
+    async def next_loop() -> tuple[WireState, bytes]:
+        return await asyncio.wait_for(served(pix, record), 10)
+
+    try:
+        assert asyncio.run(next_loop()) == (WireState.SUCCESS, large_png(600_000))
+    finally:
+        left.run_until_complete(under_way)
+        left.close()
+        asyncio.run(pix.close())
+
+
 async def test_no_key_is_kept(pix: Pixstore) -> None:
     """What the cache holds of an image has its key wrapped only, also after the key was handed out."""
     record = await pix.save_image(picture())

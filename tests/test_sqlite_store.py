@@ -611,6 +611,8 @@ async def test_a_group_that_fails_stores_none_of_it(tmp_path: Path, monkeypatch:
             session.write_soon(lambda db: time.sleep(0.05))  # so that all four wait
             outcomes = await asyncio.gather(*(save(store, name) for name in "abcd"), return_exceptions=True)
         assert all(isinstance(outcome, StoreError) and "disk is full" in str(outcome) for outcome in outcomes)
+        causes = [outcome.__cause__ for outcome in outcomes if isinstance(outcome, StoreError)]
+        assert len(set(map(id, causes))) == len(set(map(id, outcomes))) == 4
         assert await store.list() == []
         assert [(await save(store, name)).id for name in "abcd"] == ["a", "b", "c", "d"]
     finally:
@@ -632,3 +634,26 @@ async def test_a_commit_cancelled_before_its_turn_does_not_happen(tmp_path: Path
         assert [image.id for image in await store.list()] == ["b", "c"]
     finally:
         await store.close()
+
+
+async def test_a_commit_that_a_closing_store_refuses_does_not_happen(tmp_path: Path) -> None:
+    """A commit that comes while the store closes is not done along with one that came before."""
+    store = SqliteStore(tmp_path / "pixstore.db")
+    await store.open()
+    session, goes_on = store._session, threading.Event()
+    assert session is not None
+    late = await store.begin_write("late")
+    await late.write(b"body")
+    session.write_soon(lambda db: goes_on.wait(10))
+    early = asyncio.create_task(save(store, "early", b"body"))
+    await asyncio.sleep(0.05)
+    closing = asyncio.create_task(session.close())
+    await asyncio.sleep(0.01)
+    with pytest.raises(StoreError, match="closed"):
+        await late.commit(meta_of(4))
+    goes_on.set()
+    await asyncio.gather(early, closing)
+    store._session = None
+    await store.open()
+    assert [image.id for image in await store.list()] == ["early"]
+    await store.close()

@@ -23,11 +23,12 @@ _FATAL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errn
 class Folder:
     """One folder, held open, so that it stays the same one whatever is renamed meanwhile. Use it with `with`.
 
-    create: make the folder (mode 0700) where it is missing. follow: whether the folder itself may be a link. Raises
-    InputError where it can't be opened, ConfigError on systems without the calls that this needs (Windows).
+    create: make the folder (mode 0700) where it is missing. follow: whether the folder itself may be a link. own:
+    whether it must be this user's, with nobody else who may put files into it. Raises InputError where it can't be
+    opened or is not so, ConfigError on systems without the calls that this needs (Windows).
     """
 
-    def __init__(self, path: Path, *, create: bool = False, follow: bool = True) -> None:
+    def __init__(self, path: Path, *, create: bool = False, follow: bool = True, own: bool = False) -> None:
         if os.open not in os.supports_dir_fd or not hasattr(os, "O_NOFOLLOW"):
             raise ConfigError("images can't be moved on this system: it can't open files without following links")
         try:
@@ -36,6 +37,10 @@ class Folder:
             self._descriptor = os.open(path, _DIRECTORY if follow else _DIRECTORY | _BASE)
         except OSError as error:
             raise InputError(f"the folder {path} can't be opened: {error.strerror}") from error
+        status = os.fstat(self._descriptor)
+        if own and (status.st_uid != os.geteuid() or status.st_mode & 0o022):
+            os.close(self._descriptor)
+            raise InputError(f"the folder {path} belongs to others or can be written by them: choose another one")
 
     def __enter__(self) -> Self:
         return self

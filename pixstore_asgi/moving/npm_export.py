@@ -14,7 +14,7 @@ from ..pixstore import Pixstore
 from ..records import ExportedImage, Seal
 from .folder import Folder
 from .npm_layout import KNOWN_FORMATS, TABLE, file_of
-from .report import REFUSALS, Outcome, Step
+from .report import REFUSALS, Outcome, Step, printable
 
 DATABASE_NAME = ".pixstore.sqlite"
 IMAGES_NAME = "pixstore-images"
@@ -63,9 +63,9 @@ def open_npm_target(folder: Path) -> Iterator[NpmTarget]:
     """Make `folder` with an npm store in it, or open the one that an earlier export left there.
 
     The folder gets mode 0700, what is in it 0600: the keys lie there in clear. Raises InputError where something else
-    is there.
+    is there, or a folder into which others may put files.
     """
-    with Folder(folder, create=True), Folder(folder / IMAGES_NAME, create=True, follow=False) as images:
+    with Folder(folder, create=True, own=True), Folder(folder / IMAGES_NAME, create=True, follow=False) as images:
         path = folder / DATABASE_NAME
         with closing(_connect(path)) as connection:
             target = NpmTarget(connection, path, images)
@@ -124,9 +124,12 @@ def _make_private(path: Path) -> None:
     """Make the file where it is missing: SQLite would follow a link, and let everyone read the keys."""
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
     try:
-        mode = stat.S_IMODE(os.fstat(file).st_mode)
+        status = os.fstat(file)
     finally:
         os.close(file)
+    mode = stat.S_IMODE(status.st_mode)
+    if status.st_uid != os.geteuid():
+        raise InputError(f"{path} is there already and belongs to another user: export to another folder")
     if mode & 0o077:
         raise InputError(f"{path} is there already and can be read by others (mode {mode:04o}): run chmod 600 on it")
 
@@ -144,4 +147,4 @@ def _writing(path: Path) -> Iterator[None]:
     except PixstoreError:
         raise
     except (sqlite3.Error, OSError) as error:
-        raise StoreError(f"{path} can't be written: {error}") from error
+        raise StoreError(f"{path} can't be written: {printable(error)}") from error

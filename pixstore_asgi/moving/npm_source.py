@@ -13,6 +13,7 @@ from ..errors import InputError, RecordError
 from ..records import ImageRecord
 from .folder import Folder
 from .npm_layout import EXTENSION, file_of
+from .report import printable
 
 _PAGE_ROWS = 500  # read at once: between two pages the other side can write
 _MAX_META_BYTES = 1000
@@ -23,6 +24,11 @@ SELECT rowid, substr(CAST(id AS BLOB), 1, 300), typeof(id) = 'text',
     substr(CAST(meta AS BLOB), 1, {_MAX_META_BYTES + 1})
 FROM image_records WHERE rowid > ? ORDER BY rowid LIMIT {_PAGE_ROWS}
 """  # noqa: S608
+# As SQLite has understood it: what sqlite_schema says of an entry beside its statement need not be true.
+_TABLE = "SELECT 1 FROM pragma_table_list('image_records') WHERE schema = 'main' AND type = 'table'"
+_COLUMNS = "PRAGMA table_xinfo(image_records)"
+# Pages that are their own parents hold rows without end, and nothing interrupts a count of a whole table.
+_COUNT = "SELECT count(*) FROM (SELECT 1 FROM image_records LIMIT 10000000)"
 _BEFORE_ALL = -(2**63)
 
 
@@ -61,8 +67,8 @@ class NpmSource:
         self._extension = extension
 
     def count(self) -> int:
-        """Return how many rows there are."""
-        return int(self._fetch("SELECT count(*) FROM image_records")[0][0])
+        """Return how many rows there are, or a great number where there are more."""
+        return int(self._fetch(_COUNT)[0][0])
 
     def rows(self) -> Iterator[NpmRow]:
         """Yield every row, a page at a time, so that who serves from the database meanwhile is never kept waiting."""
@@ -70,6 +76,8 @@ class NpmSource:
         while page := self._fetch(_PAGE, last):
             for _, id_bytes, is_text, token, meta in page:
                 yield NpmRow((id_bytes or b"").decode("utf-8", "backslashreplace"), bool(is_text), token, meta)
+            if page[-1][0] <= last:
+                raise InputError(f"{self._path} is damaged: its rows are out of order")
             last = page[-1][0]
 
     def ciphertext(self, image_id: str, *, max_bytes: int) -> bytes:
@@ -95,9 +103,11 @@ def open_npm_source(database: Path, images: Path, *, extension: str = EXTENSION)
             connection.execute("PRAGMA trusted_schema = OFF")
             connection.execute("PRAGMA query_only = ON")
             connection.execute("PRAGMA mmap_size = 0")
-            table = "SELECT 1 FROM sqlite_schema WHERE name = 'image_records' AND type = 'table' AND rootpage > 0"
-            if not connection.execute(table).fetchall():
+            if not connection.execute(_TABLE).fetchall():
                 raise InputError(f"{database} has no table image_records, so it is no database of npm's pixstore")
+            # A computed column makes gigabytes of a few bytes, and one called rowid hides the row's number.
+            if any(name.lower() == "rowid" or hidden for _, name, *_, hidden in connection.execute(_COLUMNS)):
+                raise InputError(f"{database} has columns that npm's pixstore does not make: computed, or called rowid")
         yield NpmSource(connection, database, folder, extension)
 
 
@@ -130,4 +140,5 @@ def _reading(path: Path) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, OSError, UnicodeError) as error:
-        raise InputError(f"{path} can't be read as a database of npm's pixstore: {error}") from error
+        # SQLite names what the file names: tables, collations.
+        raise InputError(f"{path} can't be read as a database of npm's pixstore: {printable(error)}") from error

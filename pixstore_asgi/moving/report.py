@@ -1,4 +1,4 @@
-"""What a move did with each image, and how an id from elsewhere is shown."""
+"""What a move did with each image, and how text from elsewhere is shown."""
 
 from dataclasses import dataclass, field
 from enum import Enum
@@ -50,3 +50,8 @@ def quoted(text: str) -> str:
     """Return `text` in quotes, cut to 60 characters, with all escaped that a terminal could take as a command."""
     shown = ascii(text[:_SHOWN_CHARACTERS])
     return f"{shown}…" if len(text) > _SHOWN_CHARACTERS else shown
+
+
+def printable(text: object) -> str:
+    """Return `text` with all escaped that a terminal could take as a command."""
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in str(text))

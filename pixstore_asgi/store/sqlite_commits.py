@@ -1,6 +1,7 @@
 """Group commit: versions whose commits wait for the writer at the same time become current in one transaction."""
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 
@@ -71,7 +72,7 @@ class Commits:
                 outcomes = [_attempt(db, commit) for commit in commits]
         except BaseException as error:
             for commit in commits:
-                commit.outcome = error
+                commit.outcome = copy(error)  # each its own: a traceback shows the values of those that raised it
         else:
             for commit, outcome in zip(commits, outcomes, strict=True):
                 commit.outcome = outcome

@@ -31,6 +31,7 @@ class Session:
         self._write_lock = write_lock
         self._connections: list[Connection] = []
         self._stamps: sqlite3.Connection | None = None
+        self._opening = object()
         self._commits = Commits()
         self._pid = os.getpid()
         self._closing: asyncio.Future[None] | None = None
@@ -74,11 +75,13 @@ class Session:
         return await min(readers, key=lambda reader: reader.queued).run(function, *args, **kwargs)
 
     def stamp(self) -> Hashable:
-        """Return a value that changes with every commit; on the caller's thread, for it waits for nothing."""
+        """Return a value that changes with every commit, and is another one in every session; on the caller's thread,
+        for it waits for nothing."""
         self._checked()
         assert self._stamps is not None
         try:
-            return rows.stamp(self._stamps)
+            # SQLite counts from the same number in every connection.
+            return self._opening, rows.stamp(self._stamps)
         except sqlite3.Error as error:
             raise translate(self.path, error) from error
 
@@ -88,9 +91,10 @@ class Session:
 
     async def commit(self, commit: Commit) -> StoredImage:
         """Run a commit on the writer, together with others that wait there."""
+        writer = self._checked()[0]  # first, or one that is refused could still be run along with another
         self._commits.put(commit)
         try:
-            return await self.write(self._commits.run, commit)
+            return await writer.run(self._commits.run, commit)
         except asyncio.CancelledError:
             commit.is_withdrawn = True
             raise

@@ -241,6 +241,27 @@ async def test_npm_database_is_private(filled: Pixstore, tmp_path: Path) -> None
         await to_npm(filled, tmp_path / "out")
 
 
+@pytest.mark.parametrize("mode", [0o777, 0o1777, 0o775])
+async def test_npm_folder_that_others_write_to(filled: Pixstore, tmp_path: Path, mode: int) -> None:
+    """Keys are not written where somebody else could have put the database, or could exchange it."""
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out").chmod(mode)
+    with pytest.raises(InputError, match="others"):
+        await to_npm(filled, tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+@pytest.mark.parametrize("given", ["out", "out/.pixstore.sqlite"])
+async def test_npm_database_of_another_user(filled: Pixstore, tmp_path: Path, given: str) -> None:
+    """Keys are not written to a folder or a database that another user made for them, private as it looks."""
+    await to_npm(Pixstore(MemoryStore(), secret=SECRET), tmp_path / "out")
+    os.chown(tmp_path / given, 65534, 65534)
+    with pytest.raises(InputError, match="belongs to"):
+        await to_npm(filled, tmp_path / "out")
+    assert rows_of(tmp_path / "out") == {}
+
+
 @pytest.mark.parametrize("where", ["missing/out", "file"])
 async def test_a_folder_that_can_not_be_made(filled: Pixstore, tmp_path: Path, where: str) -> None:
     """A target below a missing folder, or that is a file, is an InputError that names it."""

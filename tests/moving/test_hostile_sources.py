@@ -13,6 +13,7 @@ import pytest
 from pixstore_asgi import Pixstore
 from pixstore_asgi.errors import InputError, IntegrityError
 from pixstore_asgi.moving.npm_import import ALL_FORMATS
+from pixstore_asgi.moving.npm_source import open_npm_source
 from pixstore_asgi.moving.report import quoted
 from pixstore_asgi.records import Seal
 from pixstore_asgi.store.memory import MemoryStore
@@ -255,6 +256,8 @@ def test_seals_have_fixed_lengths(change: dict[str, bytes]) -> None:
         "CREATE TABLE image_records (id TEXT)",
         "CREATE TABLE image_records (id TEXT PRIMARY KEY, token, meta) WITHOUT ROWID",
         "CREATE TABLE other (id TEXT)",
+        "CREATE TABLE image_records (id TEXT PRIMARY KEY, token, meta AS (hex(zeroblob(400000000))))",
+        "CREATE TABLE image_records (id TEXT PRIMARY KEY, token, meta, RowId)",
     ],
 )
 async def test_a_table_that_is_none(npm_files: NpmFiles, target: Pixstore, statement: str) -> None:
@@ -263,6 +266,72 @@ async def test_a_table_that_is_none(npm_files: NpmFiles, target: Pixstore, state
     npm_files.run(statement)
     with pytest.raises(InputError, match="npm's pixstore"):
         await take(npm_files, target)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE VIRTUAL TABLE image_records USING rtree(id, token, meta)",
+        "CREATE VIRTUAL TABLE image_records USING fts5(id, token, meta)",
+    ],
+)
+async def test_a_table_in_name_alone(npm_files: NpmFiles, target: Pixstore, statement: str) -> None:
+    """A virtual table is refused also where the schema's entry says that it is a table with pages."""
+    npm_files.run("DROP TABLE image_records")
+    npm_files.run(statement)
+    with closing(sqlite3.connect(npm_files.database)) as db, db:
+        db.execute("PRAGMA writable_schema = ON")
+        db.execute("UPDATE sqlite_schema SET type = 'table', rootpage = 2 WHERE name = 'image_records'")
+    with pytest.raises(InputError, match="no table image_records"):
+        await take(npm_files, target)
+
+
+@pytest.mark.parametrize(
+    ("sql", "name"), [("CREATE TABLE broken (", "\x1b]0;title\x07"), ("CREATE INDEX broken", "\u202egnp\r")]
+)
+async def test_errors_are_shown_safely(npm_files: NpmFiles, target: Pixstore, sql: str, name: str) -> None:
+    """SQLite's errors quote the names in a file: what a terminal could take as a command is escaped."""
+    with closing(sqlite3.connect(npm_files.database)) as db, db:
+        db.execute("PRAGMA writable_schema = ON")
+        db.execute("INSERT INTO sqlite_schema VALUES ('table', ?, ?, 2, ?)", (name, name, sql))
+    with pytest.raises(InputError, match="malformed") as refused:
+        await take(npm_files, target)
+    assert str(refused.value).isprintable()
+
+
+async def test_rows_out_of_order(npm_files: NpmFiles, target: Pixstore) -> None:
+    """Rows whose numbers do not rise, so that there is always a next one, end the import."""
+    for number in (10, 20):
+        npm_files.run("INSERT INTO image_records (rowid, id, token, meta) VALUES (?, ?, 1, '{}')", number, f"n{number}")
+    data = bytearray(npm_files.database.read_bytes())
+    # A row is its length, its number, then a head of 4 bytes before the id.
+    data[data.index(b"n20", 4096) - 5] = 1
+    npm_files.database.write_bytes(data)
+    with pytest.raises(InputError, match="out of order"):
+        await take(npm_files, target)
+
+
+def test_pages_within_themselves(npm_files: NpmFiles) -> None:
+    """A table of a few pages that refer to one another over and over is counted to an end."""
+    npm_files.database.unlink()
+    npm_files.run("CREATE TABLE image_records (id TEXT, token, meta)")
+    npm_files.run("INSERT INTO image_records VALUES ('n', 1, '{}')")
+    data = bytearray(npm_files.database.read_bytes())
+    assert len(data) == 2 * 4096
+    data[4096:] = b"".join([_inner_page(below) for below in (3, 4, 5, 6)]) + data[4096:]
+    data[28:32] = (len(data) // 4096).to_bytes(4, "big")
+    npm_files.database.write_bytes(data)
+    with open_npm_source(npm_files.database, npm_files.images) as source:
+        assert source.count() == 10_000_000
+
+
+def _inner_page(below: int) -> bytes:
+    """Return an inner page of a table, all of whose 200 cells lead to the page `below`."""
+    cells, child = 200, below.to_bytes(4, "big")
+    start = 4096 - 5 * cells
+    head = b"\5\0\0" + cells.to_bytes(2, "big") + start.to_bytes(2, "big") + b"\0" + child
+    pointers = b"".join((start + 5 * number).to_bytes(2, "big") for number in range(cells))
+    return (head + pointers).ljust(start, b"\0") + (child + b"\5") * cells
 
 
 async def test_a_damaged_database(npm_files: NpmFiles, target: Pixstore) -> None:
