@@ -4,7 +4,7 @@ import inspect
 import logging
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TypedDict
+from typing import Literal, TypedDict
 
 from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
@@ -102,7 +102,7 @@ class PixstoreApp:
             await self._serve_image(_http.read_request(scope, path), scope, receive, send)
 
     async def _serve_image(self, request: _http.ImageRequest, scope: Scope, receive: Receive, send: Send) -> None:
-        payload = await self._answer(request, scope)
+        payload = await self._load(request, await self._refusal(request, scope), scope)
         if payload is None:
             await self._refuse(403, scope, send)
             return
@@ -121,8 +121,10 @@ class PixstoreApp:
         await self._delivery.send_frames(self._frames(requests, scope), headers, receive, send)
 
     async def _frames(self, requests: Sequence[_http.ImageRequest], scope: Scope) -> Frames:
-        for index, request in enumerate(requests):
-            payload = await self._answer(request, scope)
+        # All proofs are checked on arrival: they must not end while images before theirs are sent.
+        refusals = [await self._refusal(request, scope) for request in requests]
+        for index, (request, refusal) in enumerate(zip(requests, refusals, strict=True)):
+            payload = await self._load(request, refusal, scope)
             if payload is None:
                 yield frame_head(index, 403, 0), None
             elif payload.size > MAX_FRAME_BYTES:
@@ -131,22 +133,29 @@ class PixstoreApp:
             else:
                 yield frame_head(index, payload.status, payload.size), payload
 
-    async def _answer(self, request: _http.ImageRequest, scope: Scope) -> Payload | None:
-        """Decide on a request; None is for one that `authorize` refused."""
-        image_id, token = request.image_id, request.token
+    async def _refusal(self, request: _http.ImageRequest, scope: Scope) -> WireState | Literal["forbidden"] | None:
+        """Decide on a request: None lets it pass, "forbidden" is for one that `authorize` refused."""
+        image_id = request.image_id
         try:
-            refusal = await self._pixstore.check_request(image_id, token=token, proof=request.proof)
+            refusal = await self._pixstore.check_request(image_id, token=request.token, proof=request.proof)
             if refusal is None and self._authorize and not await self._is_authorized(self._authorize, scope, image_id):
-                return None
+                return "forbidden"
         except PixstoreError as error:
             _log.error("a request for image %r can't be checked: %s", image_id, error)
-            refusal = WireState.INTERNAL_ERROR
+            return WireState.INTERNAL_ERROR
         except Exception:  # whatever the application's own authorize raises
             _log.exception("authorize failed for image %r", image_id)
-            refusal = WireState.INTERNAL_ERROR
-        if refusal is not None:
-            return Payload(refusal)
-        return await self._pixstore.load_payload(image_id, token=token, body=scope["method"] != "HEAD")
+            return WireState.INTERNAL_ERROR
+        return refusal
+
+    async def _load(
+        self, request: _http.ImageRequest, refusal: WireState | Literal["forbidden"] | None, scope: Scope
+    ) -> Payload | None:
+        """Return the payload of a request that was decided on; None is for "forbidden"."""
+        if refusal is None:
+            has_body = scope["method"] != "HEAD"
+            return await self._pixstore.load_payload(request.image_id, token=request.token, body=has_body)
+        return None if refusal == "forbidden" else Payload(refusal)
 
     @staticmethod
     async def _is_authorized(authorize: Authorize, scope: Scope, image_id: str) -> bool:

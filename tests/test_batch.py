@@ -274,3 +274,17 @@ def test_a_batch_under_real_servers(server: str, tmp_path: Path) -> None:
         for record, (_, status, body) in zip(records, frames, strict=True):
             assert status == 200
             assert image_in(body, record)
+
+
+async def test_proofs_are_checked_when_the_batch_arrives(pix: Pixstore) -> None:
+    """A proof that was good on arrival is good for its turn, however long the images before it take."""
+    records = [await pix.save_image(large_png(2 * CHUNK_BYTES + n)) for n in range(3)]
+    clock = pix._issuer.clock_ms
+    wire = Wire()
+
+    async def slow(message: Any) -> None:
+        await wire.send(message)
+        pix._issuer.clock_ms = lambda: clock() + 60_000
+
+    await PixstoreApp(pix)(SCOPE, await received(body_of(*map(entry_of, records))), slow)
+    assert [body[:1] for _, _, body in frames_of(wire.body)] == [b"\0"] * 3
