@@ -23,6 +23,9 @@ from .pixstore import Pixstore
 
 _log = logging.getLogger("pixstore_asgi")
 
+Refusal = WireState | Literal["forbidden"] | None
+"""Why a request is refused, if it is: by the wire's states, or by `authorize`."""
+
 Authorize = Callable[[Scope, str], bool | Awaitable[bool]]
 
 _CLIENT_FILE = re.compile(r"/[a-z0-9-]+\.js", re.ASCII)
@@ -118,12 +121,12 @@ class PixstoreApp:
             await self._refuse(400, scope, send)
             return
         headers = [*_http.BATCH_HEADERS, *self._cross_origin.headers(scope)]
-        await self._delivery.send_frames(self._frames(requests, scope), headers, receive, send)
+        # All are decided on now: a proof must not end while images before its own are sent.
+        decided = [(request, await self._refusal(request, scope)) for request in requests]
+        await self._delivery.send_frames(self._frames(decided, scope), headers, receive, send)
 
-    async def _frames(self, requests: Sequence[_http.ImageRequest], scope: Scope) -> Frames:
-        # All proofs are checked on arrival: they must not end while images before theirs are sent.
-        refusals = [await self._refusal(request, scope) for request in requests]
-        for index, (request, refusal) in enumerate(zip(requests, refusals, strict=True)):
+    async def _frames(self, decided: Sequence[tuple[_http.ImageRequest, Refusal]], scope: Scope) -> Frames:
+        for index, (request, refusal) in enumerate(decided):
             payload = await self._load(request, refusal, scope)
             if payload is None:
                 yield frame_head(index, 403, 0), None
@@ -133,7 +136,7 @@ class PixstoreApp:
             else:
                 yield frame_head(index, payload.status, payload.size), payload
 
-    async def _refusal(self, request: _http.ImageRequest, scope: Scope) -> WireState | Literal["forbidden"] | None:
+    async def _refusal(self, request: _http.ImageRequest, scope: Scope) -> Refusal:
         """Decide on a request: None lets it pass, "forbidden" is for one that `authorize` refused."""
         image_id = request.image_id
         try:
@@ -148,9 +151,7 @@ class PixstoreApp:
             return WireState.INTERNAL_ERROR
         return refusal
 
-    async def _load(
-        self, request: _http.ImageRequest, refusal: WireState | Literal["forbidden"] | None, scope: Scope
-    ) -> Payload | None:
+    async def _load(self, request: _http.ImageRequest, refusal: Refusal, scope: Scope) -> Payload | None:
         """Return the payload of a request that was decided on; None is for "forbidden"."""
         if refusal is None:
             has_body = scope["method"] != "HEAD"
