@@ -67,26 +67,26 @@ class Delivery:
         start: Message = {"type": "http.response.start", "status": 200, "headers": headers}
         async with aclosing(frames), anyio.create_task_group() as tasks:
             tasks.start_soon(_cancel_on_disconnect, receive, tasks.cancel_scope)
-            is_going = await self._send(send, start)
-            while is_going and (frame := await anext(frames, None)):
-                is_going = await self._send_frame(*frame, send)
-            if is_going:
-                await self._send(send, _body(b"", is_last=True))
+            with anyio.move_on_after(self._max_stream_s) as limit:
+                is_going = await self._send(send, start)
+                while is_going and (frame := await anext(frames, None)):
+                    is_going = await self._send_frame(*frame, send)
+                if is_going:
+                    await self._send(send, _body(b"", is_last=True))
             tasks.cancel_scope.cancel()
+        if limit.cancelled_caught:
+            _log.info("a batch was cut off: not sent within max_stream_s, %s s", self._max_stream_s)
 
     async def _send_frame(self, head: bytes, payload: Payload | None, send: Send) -> bool:
         if payload is None:
             return await self._send(send, _body(head, is_last=False))
         async with payload:
-            with anyio.move_on_after(self._max_stream_s):
-                left = payload.size
-                while left and (piece := await self._next_piece(payload)):
-                    if not await self._send(send, _body(head + piece, is_last=False)):
-                        return False
-                    head, left = b"", left - len(piece)
-                return left == 0
-        _log.info("a batch was cut off: an image was not sent within max_stream_s, %s s", self._max_stream_s)
-        return False
+            left = payload.size
+            while left and (piece := await self._next_piece(payload)):
+                if not await self._send(send, _body(head + piece, is_last=False)):
+                    return False
+                head, left = b"", left - len(piece)
+            return left == 0
 
     async def _send_rest(self, payload: Payload, left: int, receive: Receive, send: Send) -> None:
         if payload.in_memory:

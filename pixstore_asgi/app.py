@@ -121,13 +121,18 @@ class PixstoreApp:
             await self._refuse(400, scope, send)
             return
         headers = [*_http.BATCH_HEADERS, *self._cross_origin.headers(scope)]
-        # All are decided on now: a proof must not end while images before its own are sent.
+        # All are decided on now: a proof need not last until the images before its own are sent.
         decided = [(request, await self._refusal(request, scope)) for request in requests]
         await self._delivery.send_frames(self._frames(decided, scope), headers, receive, send)
 
     async def _frames(self, decided: Sequence[tuple[_http.ImageRequest, Refusal]], scope: Scope) -> Frames:
         for index, (request, refusal) in enumerate(decided):
             payload = await self._load(request, refusal, scope)
+            if payload and payload.state is WireState.UPDATED:  # it has a new key: only for what is still proven
+                late_refusal = await self._refusal(request, scope)
+                if late_refusal is not None:
+                    await payload.aclose()
+                    payload = await self._load(request, late_refusal, scope)
             if payload is None:
                 yield frame_head(index, 403, 0), None
             elif payload.size > MAX_FRAME_BYTES:

@@ -276,9 +276,12 @@ def test_a_batch_under_real_servers(server: str, tmp_path: Path) -> None:
             assert image_in(body, record)
 
 
-async def test_proofs_are_checked_when_the_batch_arrives(pix: Pixstore) -> None:
-    """A proof that was good on arrival is good for its turn, however long the images before it take."""
+@pytest.mark.parametrize("is_updated", [False, True])
+async def test_proofs_are_checked_when_the_batch_arrives(pix: Pixstore, is_updated: bool) -> None:
+    """A proof that was good on arrival is good for its turn, however late that is, but not for another version's key."""
     records = [await pix.save_image(large_png(2 * CHUNK_BYTES + n)) for n in range(3)]
+    if is_updated:
+        await pix.update_image(records[2].id, picture())
     clock = pix._issuer.clock_ms
     wire = Wire()
 
@@ -287,4 +290,18 @@ async def test_proofs_are_checked_when_the_batch_arrives(pix: Pixstore) -> None:
         pix._issuer.clock_ms = lambda: clock() + 60_000
 
     await PixstoreApp(pix)(SCOPE, await received(body_of(*map(entry_of, records))), slow)
-    assert [body[:1] for _, _, body in frames_of(wire.body)] == [b"\0"] * 3
+    assert [body[0] for _, _, body in frames_of(wire.body)] == [0, 0, 5 if is_updated else 0]
+
+
+async def test_a_batch_has_one_time_limit(pix: Pixstore) -> None:
+    """max_stream_s is for the whole batch: a client that takes longer is cut off between or within images."""
+    body = body_of(*[entry_of(await pix.save_image(large_png(2 * CHUNK_BYTES + n))) for n in range(4)])
+    wire = Wire()
+
+    async def slow(message: Any) -> None:
+        await asyncio.sleep(0.05)
+        await wire.send(message)
+
+    await asyncio.wait_for(PixstoreApp(pix, max_stream_s=0.3)(SCOPE, await received(body), slow), 10)
+    assert 1 < len(wire.sent) < 10
+    assert not wire.is_complete
