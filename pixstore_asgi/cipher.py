@@ -12,11 +12,10 @@ bound in the key wrap instead. SIV needs no nonce that could repeat.
 import hashlib
 import struct
 from dataclasses import replace
-from functools import lru_cache
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers import Cipher
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESSIV
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.ciphers.algorithms import AES256
 from cryptography.hazmat.primitives.ciphers.modes import GCM
 
@@ -86,7 +85,7 @@ def wrap_key(ring: KeyRing, key: bytes, image_id: str, meta: ImageMeta) -> Image
     The wrapping binds id, version, format, iv, tag, size and hash: copied onto another row it does not unwrap.
     """
     signing = ring.signing
-    sealed = _siv(signing.wrap_key).encrypt(key, [_binding(image_id, meta)])
+    sealed = signing.wrapper.encrypt(key, [_binding(image_id, meta)])
     return replace(meta, wrapped_key=signing.key_id + sealed)
 
 
@@ -102,13 +101,9 @@ def unwrap_key(ring: KeyRing, image_id: str, meta: ImageMeta) -> bytes:
             f"image {image_id} was saved under secret {key_id.hex()}, which is not in the key ring", "unknown-key"
         )
     try:
-        return _siv(ring_key.wrap_key).decrypt(meta.wrapped_key[KEY_ID_BYTES:], [_binding(image_id, meta)])
+        return ring_key.wrapper.decrypt(meta.wrapped_key[KEY_ID_BYTES:], [_binding(image_id, meta)])
     except (InvalidTag, ValueError, struct.error):
         raise IntegrityError(f"the stored row of image {image_id} was changed outside this package", "wrap") from None
-
-
-# Making one takes twice as long as using it.
-_siv = lru_cache(maxsize=32)(AESSIV)
 
 
 def _binding(image_id: str, meta: ImageMeta) -> bytes:

@@ -11,6 +11,7 @@ as [old, new].
 import hmac
 from collections.abc import Iterator, Sequence
 
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.hmac import HMAC
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
@@ -29,13 +30,13 @@ Secret = str | bytes
 class RingKey:
     """One secret's derived keys. Holds no secret in its repr."""
 
-    __slots__ = ("_macs", "_prk", "check_value", "key_id", "wrap_key")
+    __slots__ = ("_macs", "_prk", "check_value", "key_id", "wrapper")
 
     def __init__(self, secret: bytes) -> None:
         self._prk = hmac.digest(DOMAIN, secret, "sha256")
         self._macs: dict[bytes, HMAC] = {}
         self.key_id = self.expand(b"key id", KEY_ID_BYTES)
-        self.wrap_key = self.expand(b"wrap", 64)
+        self.wrapper = AESSIV(self.expand(b"wrap", 64))
         self.check_value = self.key_id + self.expand(b"key check", 12)
 
     def expand(self, purpose: bytes, length: int) -> bytes:

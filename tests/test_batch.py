@@ -278,7 +278,7 @@ def test_a_batch_under_real_servers(server: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("is_updated", [False, True])
 async def test_proofs_are_checked_when_the_batch_arrives(pix: Pixstore, is_updated: bool) -> None:
-    """A proof that was good on arrival is good for its turn, however late that is, but not for another version's key."""
+    """A proof that was good on arrival is good for its turn, however late, but not for another version's key."""
     records = [await pix.save_image(large_png(2 * CHUNK_BYTES + n)) for n in range(3)]
     if is_updated:
         await pix.update_image(records[2].id, picture())
