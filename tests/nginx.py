@@ -34,6 +34,7 @@ pid {folder}/nginx.pid;
 error_log {folder}/error.log info;
 events {{}}
 http {{
+    access_log {folder}/access.log;
     client_body_temp_path {folder}/spool/body;
     proxy_temp_path {folder}/spool/proxy;
     fastcgi_temp_path {folder}/fastcgi;
