@@ -17,6 +17,7 @@ from .store.base import ImageStore, ImageStream, running_loop
 from .wire import encode_state
 
 _ROW_BYTES = 1024  # what an entry takes beside its body, roughly
+_CHUNKS_A_PIECE = 4  # every send costs a server some work, and what a slow reader leaves of a piece is copied by some
 _LARGEST_SHARE = 4  # a body above a fourth of the cache would push out too many others
 
 
@@ -140,7 +141,7 @@ class ImageCache:
         except BaseException:
             self._uncount(cached)
             raise
-        cached.pieces = (encode_state(WireState.SUCCESS) + chunks[0], *chunks[1:])
+        cached.pieces = _pieces([encode_state(WireState.SUCCESS) + chunks[0], *chunks[1:]])
         self.forget(stream.image.id)
         self._entries[stream.image.id] = cached
         return cached
@@ -177,6 +178,11 @@ class ImageCache:
         if cached.is_counted and cached.readers == 0:
             cached.is_counted = False
             self._used -= cached.size
+
+
+def _pieces(chunks: list[bytes]) -> tuple[bytes, ...]:
+    starts = range(0, len(chunks), _CHUNKS_A_PIECE)
+    return tuple(b"".join(chunks[start : start + _CHUNKS_A_PIECE]) for start in starts)
 
 
 class _CachedStream:
