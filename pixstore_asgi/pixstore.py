@@ -301,7 +301,7 @@ class Pixstore:
             return WireState.MISSING_PROOF
         if not _is_known(image_id) or not isinstance(proof, str | None):
             return WireState.INVALID_PROOF
-        ring = await self._opened()
+        ring = self._ring or await self._opened()
         if self.checks_proofs and not self._issuer.is_proven(ring, image_id, _as_token(token), proof or ""):
             return WireState.INVALID_PROOF
         return None
@@ -312,7 +312,8 @@ class Pixstore:
         body=False leaves out head and ciphertext (a HEAD request); size and state are the same.
         """
         try:
-            return await load(self._images, await self._opened(), image_id, _as_token(token), body=body)
+            ring = self._ring or await self._opened()
+            return await load(self._images, ring, image_id, _as_token(token), body=body)
         except PixstoreError as error:
             _log.error("image %r can't be served: %s", image_id, error)
             return Payload(WireState.INTERNAL_ERROR)
