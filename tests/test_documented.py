@@ -183,7 +183,7 @@ def test_every_secret_error_and_refusal_is_explained() -> None:
     calls = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)]
     raised = [call.args[0] for call in calls if isinstance(call.func, ast.Name) and call.func.id == "SecretError"]
     texts = [_joined(text) if isinstance(text, ast.JoinedStr) else ast.literal_eval(text) for text in raised]
-    advice = (ROOT / "js_client" / "src" / "errors.js").read_text().split("const ADVICE = [")[1].split("];")[0]
+    advice = (ROOT / "js_client" / "src" / "errors.js").read_text().split("const ADVICE = {")[1].split("};")[0]
     refusals = [text for text in re.findall(r'"(.*)"', advice) if text]
     assert len(texts) > 10
     assert len(refusals) == 5

@@ -1,57 +1,47 @@
-/** Checks of option values: each returns the value or raises ConfigError with the option's name. */
+/** Checks of option values: each tells what the value must be, or nothing where it is. */
 
 import { ConfigError } from "./errors.js";
 
-/**
- * A string that is not blank.
- *
- * @param {string} name
- * @param {unknown} value
- * @returns {string}
- */
-export function text(name, value) {
-  if (typeof value === "string" && value.trim() !== "") return value;
-  throw new ConfigError(`${name} must be a non-empty string`);
-}
+/** @typedef {(value: unknown) => string | false} Check */
+
+/** @type {Check} */
+export const text = (value) => !(typeof value === "string" && value.trim()) && "a non-empty string";
+
+/** @type {Check} */
+export const callback = (value) => typeof value !== "function" && "a function";
 
 /**
- * An integer from `least` to `most`.
- *
- * @param {string} name
- * @param {unknown} value
  * @param {number} least
- * @param {number} [most]
- * @returns {number}
+ * @returns {Check}
  */
-export function integer(name, value, least, most = Number.MAX_SAFE_INTEGER) {
-  if (typeof value === "number" && Number.isInteger(value) && value >= least && value <= most) return value;
-  throw new ConfigError(`${name} must be an integer from ${least} to ${most}`);
-}
+export const integer = (least) => (value) =>
+  !(Number.isSafeInteger(value) && Number(value) >= least) && `an integer from ${least}`;
 
 /**
- * One of a few words.
- *
- * @template {string} Word
- * @param {string} name
- * @param {unknown} value
- * @param {readonly Word[]} words
- * @returns {Word}
+ * @param {...string} words
+ * @returns {Check}
  */
-export function oneOf(name, value, words) {
-  const word = words.find((candidate) => candidate === value);
-  if (word !== undefined) return word;
-  throw new ConfigError(`${name} must be one of ${words.join(", ")}`);
-}
+export const oneOf = (...words) => (value) => !words.includes(String(value)) && `one of ${words.join(", ")}`;
+
+/** @type {Check} */
+export const abortSignal = (value) => typeof Object(value).aborted !== "boolean" && "an AbortSignal";
 
 /**
- * A function.
+ * Check what was given against a table of checks; what is undefined or null counts as not given.
  *
- * @template {Function} Callback
- * @param {string} name
- * @param {Callback} value
- * @returns {Callback}
+ * @param {Record<string, Check>} checks
+ * @param {unknown} given
+ * @returns {Record<string, any>}  what was given
+ * @throws {ConfigError} for an unknown name or an unusable value
  */
-export function callback(name, value) {
-  if (typeof value === "function") return value;
-  throw new ConfigError(`${name} must be a function`);
+export function checked(checks, given) {
+  if (Object(given) !== given) throw new ConfigError(`options are an object of ${Object.keys(checks).join(", ")}`);
+  const entries = Object.entries(Object(given)).filter(([, value]) => (value ?? null) !== null);
+  for (const [name, value] of entries) {
+    const check = Object.hasOwn(checks, name) && checks[name];
+    if (!check) throw new ConfigError(`${name} is no option; there are ${Object.keys(checks).join(", ")}`);
+    const wanted = check(value);
+    if (wanted) throw new ConfigError(`${name} must be ${wanted}`);
+  }
+  return Object.fromEntries(entries);
 }

@@ -1,45 +1,66 @@
-/** The client: from a record to a Blob, out of the cache or over the network. */
+/** The client: from a record to a Blob, out of memory, out of the cache or over the network. */
 
 import { createCache } from "./cache.js";
 import { callback } from "./checks.js";
-import { decrypt, readPlaintext } from "./decrypt.js";
-import { download } from "./download.js";
-import { CacheError, DecryptError } from "./errors.js";
-import { createFetcher } from "./fetcher.js";
-import { createFlights } from "./flights.js";
-import { resolveOptions } from "./options.js";
+import { createDownload } from "./download.js";
+import { CacheError, ConfigError, FetchError } from "./errors.js";
+import { createFlights, unlessAborted } from "./flights.js";
+import { createLoad } from "./load.js";
+import { createMemory } from "./memory.js";
+import { createOffload } from "./offload.js";
+import { checkedImageOptions, resolveOptions } from "./options.js";
 import { parseRecord } from "./records.js";
+import { createTabs } from "./tabs.js";
+import { createTransport } from "./transport.js";
 
-/** @import { Image } from "./decrypt.js" */
+/** @import { Notice } from "./cache.js" */
 /** @import { ImageFetcher } from "./fetcher.js" */
 /** @import { Flight } from "./flights.js" */
-/** @import { PixstoreConfig } from "./options.js" */
-/** @import { ImageRecord, ParsedRecord } from "./records.js" */
+/** @import { Plan } from "./load.js" */
+/** @import { ImageOptions, PixstoreConfig } from "./options.js" */
+/** @import { ImageRecord } from "./records.js" */
+
+/** @typedef {{record: ImageRecord, blob: Blob, error?: undefined} | {record: ImageRecord, blob?: undefined, error: unknown}} ImageResult */
 
 /**
- * The image of a record, out of the cache if this version is there, else over the network; `context` is handed to the
- * fetcher. Rejects with RecordError, FetchError, WireError, StateError or DecryptError, or with what a fetcher of your
- * own rejects with.
+ * `hits` and `downloads` count what this client has answered; the rest is what is kept now, `images` and `bytes` in
+ * IndexedDB.
  *
- * @typedef {(record: ImageRecord, context?: unknown) => Promise<Blob>} GetImage
+ * @typedef {{images: number, bytes: number, memoryImages: number, memoryBytes: number, hits: number, downloads: number}} Stats
  */
 
 /**
- * Remove an image from the cache and tell whether there was one. A download under way is still delivered, and not
- * cached. Rejects with CacheError where the storage fails, since the image may still be there.
+ * The image of a record, out of the cache if this version is there, else over the network.
+ *
+ * Rejects with RecordError, FetchError, NotFoundError, RefusedError, ServerError, WireError or DecryptError, with what a
+ * fetcher or `refreshRecord` of your own rejects with, or with the reason of an aborted `signal`.
+ *
+ * @typedef {(record: ImageRecord, options?: ImageOptions) => Promise<Blob>} GetImage
+ */
+
+/**
+ * The images of many records, each as soon as it is ready; one that fails comes as an error and harms no other. To
+ * leave the loop ends what is under way.
+ *
+ * @typedef {(records: Iterable<ImageRecord>, options?: ImageOptions) => AsyncGenerator<ImageResult, void, void>} GetImages
+ */
+
+/**
+ * Remove an image from memory and cache and tell whether there was one, also in other tabs. A download under way is
+ * still delivered, and not kept. Rejects with CacheError where the storage fails, since the image may still be there.
  *
  * @typedef {(id: string) => Promise<boolean>} DeleteCachedImage
  */
 
 /**
- * Remove every image from the cache, as at sign-out. Downloads under way are still delivered, and not cached. Rejects
- * with CacheError where the storage fails, since images may still be there.
+ * Remove every image of this namespace, as at sign-out, also in other tabs. What is under way ends with an AbortError.
+ * Rejects with CacheError where the storage fails, since images may still be there.
  *
  * @typedef {() => Promise<void>} Clear
  */
 
 /**
- * Tell whether an image is cached, whichever version of it.
+ * Tell whether an image is kept, whichever version of it.
  *
  * @typedef {(id: string) => Promise<boolean>} CachedImageExists
  */
@@ -47,93 +68,145 @@ import { parseRecord } from "./records.js";
 /**
  * @typedef {object} Client
  * @property {GetImage} getImage
+ * @property {GetImages} getImages
  * @property {DeleteCachedImage} deleteCachedImage
  * @property {Clear} clear
  * @property {CachedImageExists} cachedImageExists
+ * @property {() => Promise<Stats>} stats
  */
 
 /**
  * Make a client with a state of its own. It does nothing before its first call.
  *
  * @param {PixstoreConfig} [config]
- * @param {ImageFetcher} [fetcher]  instead of a GET to `config.endpoint`
+ * @param {ImageFetcher} [fetcher]  instead of requests to `config.endpoint`
  * @returns {Readonly<Client>}
  * @throws {ConfigError} for an unknown option or an unusable value
  */
 export function createClient(config = {}, fetcher) {
   const options = resolveOptions(config);
-  const fetchPayload = callback("the fetcher", fetcher ?? createFetcher(options.endpoint));
+  if (fetcher && callback(fetcher)) throw new ConfigError("the fetcher must be a function");
   const cache = createCache(options);
-  const flights = createFlights();
-  const keepsDecrypted = options.cache === "decrypted";
+  const memory = createMemory(options.cache === "off" ? 0 : options.memoryBytes);
+  const tabs = createTabs(options, hear);
+  const download = createDownload(createTransport(options, fetcher), options.retries);
+  const load = createLoad({ kind: options.cache, cache, tabs, download, offload: createOffload(), reported });
+  const flights = createFlights(fly);
+  const counts = { hits: 0, downloads: 0 };
 
   /** @type {GetImage} */
-  async function getImage(record, context) {
+  async function getImage(record, imageOptions = {}) {
+    const { signal, context, refreshRecord, priority, onProgress } = checkedImageOptions(imageOptions);
     const parsed = parseRecord(record);
-    const { id, token, proof } = parsed;
-    const flight = flights.find(parsed);
-    if (!flight) return flights.start({ id, token, proof, context }, (own) => load(own, record, parsed)).image;
+    const { id, token } = parsed;
+    signal?.throwIfAborted();
+    tabs.join();
+    const shown = memory.get(id, token);
+    if (shown) {
+      counts.hits += 1;
+      cache.touch(id);
+      return shown;
+    }
+    /** @type {Plan} */
+    const plan = {
+      ...{ id, token, record, parsed, context },
+      refreshRecord: refreshRecord ?? options.refreshRecord,
+      priority: priority ?? "auto",
+      onProgress: onProgress ?? (() => {}),
+      since: cache.stamp(),
+    };
+    const flight = flights.of(plan);
     try {
-      return await flight.image;
+      return await flights.board(flight, signal);
     } catch (error) {
       // That one may have failed for its proof, which has expired, or have been aborted through its context.
-      if (flight.proof === proof && flight.context === context) throw error;
-      return getImage(record, context);
+      const isOwn = flight.parsed.proof === parsed.proof && flight.context === context;
+      if (isOwn || signal?.aborted || flight.isVoid) throw error;
+      return getImage(record, imageOptions);
     }
   }
 
-  /**
-   * @param {Flight} flight
-   * @param {ImageRecord} record
-   * @param {ParsedRecord} parsed
-   */
-  async function load(flight, record, parsed) {
-    const cached = await fromCache(parsed);
-    if (cached) {
-      flights.end(flight);
-      reported(cache.touch(parsed.id), undefined);
-      return toBlob(cached);
+  /** @type {GetImages} */
+  async function* getImages(records, imageOptions = {}) {
+    const { signal } = checkedImageOptions(imageOptions);
+    const controller = new AbortController();
+    const own = { ...imageOptions, signal: signal ? AbortSignal.any([signal, controller.signal]) : controller.signal };
+    /** @type {ImageResult[]} */
+    const ready = [];
+    let wake = () => {};
+    let left = 0;
+    for (const record of records) {
+      left += 1;
+      getImage(record, own)
+        .then((blob) => ready.push({ record, blob }), (error) => ready.push({ record, error }))
+        .then(() => wake());
     }
-    const { token, ciphertext, image } = await download(fetchPayload, record, parsed, flight.context);
-    // Stored only now that it is verified, and without making the caller wait.
-    flight.stored = store(flight, token, keepsDecrypted ? image.plaintext : ciphertext);
-    return toBlob(image);
-  }
-
-  /**
-   * @param {Flight} flight
-   * @param {number} token
-   * @param {Uint8Array} bytes
-   */
-  async function store(flight, token, bytes) {
-    if (!flight.isVoid) await reported(cache.write(flight.id, token, bytes), undefined);
-    flights.end(flight);
-  }
-
-  /** @param {ParsedRecord} parsed */
-  async function fromCache(parsed) {
-    const stored = await reported(cache.read(parsed.id, parsed.token), undefined);
-    if (!stored) return undefined;
     try {
-      return keepsDecrypted ? readPlaintext(stored) : await decrypt(parsed, stored);
-    } catch (error) {
-      if (!(error instanceof DecryptError)) throw error;
-      await reported(cache.drop(parsed.id, parsed.token), undefined);
-      return undefined;
+      for (; left > 0; left -= 1) {
+        if (!ready.length) await new Promise((/** @type {(value?: any) => void} */ resolve) => (wake = resolve));
+        yield /** @type {ImageResult} */ (ready.shift());
+      }
+    } finally {
+      controller.abort();
     }
+  }
+
+  /**
+   * @param {Flight<Plan>} flight
+   * @param {AbortSignal} signal
+   */
+  async function fly(flight, signal) {
+    const limit = AbortSignal.timeout(options.timeoutMs);
+    const ended = AbortSignal.any([signal, limit]);
+    const { image, token, isHit } = await unlessAborted(ended, () => load(flight, ended)).catch((error) => {
+      if (!limit.aborted || signal.aborted) throw error;
+      throw new FetchError(`the image did not come within ${options.timeoutMs} ms`, { cause: error });
+    });
+    if (!flight.isVoid) memory.put(flight.id, [flight.token, token], image);
+    counts[isHit ? "hits" : "downloads"] += 1;
+    return image;
   }
 
   /** @type {DeleteCachedImage} */
   async function deleteCachedImage(id) {
-    await flights.voidAll(id);
-    return nothingIfUnavailable(cache.remove(id), false);
+    tabs.join();
+    const wasInMemory = memory.remove(id);
+    await flights.void(id);
+    const wasStored = await unlessUnavailable(cache.remove(id), false);
+    tabs.tell({ type: "deleted", id });
+    return wasStored || wasInMemory;
   }
 
   /** @type {Clear} */
   async function clear() {
-    await flights.voidAll();
-    return nothingIfUnavailable(cache.clear(), undefined);
+    tabs.join();
+    memory.clear();
+    await flights.abortAll();
+    await unlessUnavailable(cache.clear(), undefined);
+    tabs.tell({ type: "cleared" });
   }
+
+  /** @param {Notice} notice */
+  function hear({ type, id = "" }) {
+    cache.noticed({ type, id });
+    if (type === "deleted") {
+      memory.remove(id);
+      flights.void(id);
+    } else if (type === "cleared") {
+      memory.clear();
+      flights.abortAll();
+    }
+  }
+
+  /** @type {CachedImageExists} */
+  const cachedImageExists = async (id) => memory.has(id) || Boolean(await reported(cache.has(id)));
+
+  /** @returns {Promise<Stats>} */
+  const stats = async () => ({
+    ...((await reported(cache.stats())) ?? { images: 0, bytes: 0 }),
+    ...memory.stats(),
+    ...counts,
+  });
 
   /**
    * Where there is no storage, nothing is left to remove; any other failure may leave images behind.
@@ -142,7 +215,7 @@ export function createClient(config = {}, fetcher) {
    * @param {Promise<Result>} removal
    * @param {Result} otherwise
    */
-  const nothingIfUnavailable = (removal, otherwise) =>
+  const unlessUnavailable = (removal, otherwise) =>
     removal.catch((error) => {
       if (!(error instanceof CacheError) || error.reason !== "unavailable") throw error;
       report(error);
@@ -152,13 +225,14 @@ export function createClient(config = {}, fetcher) {
   /**
    * @template Result
    * @param {Promise<Result>} storage
-   * @param {Result} otherwise
+   * @returns {Promise<Result | undefined>}
    */
-  const reported = (storage, otherwise) =>
-    storage.catch((error) => {
+  function reported(storage) {
+    return storage.catch((error) => {
       report(error);
-      return otherwise;
+      return undefined;
     });
+  }
 
   /** @param {CacheError} error */
   function report(error) {
@@ -166,13 +240,5 @@ export function createClient(config = {}, fetcher) {
     queueMicrotask(() => options.onCacheError(error));
   }
 
-  return Object.freeze({
-    getImage,
-    deleteCachedImage,
-    clear,
-    cachedImageExists: (/** @type {string} */ id) => reported(cache.has(id), false),
-  });
+  return Object.freeze({ getImage, getImages, deleteCachedImage, clear, cachedImageExists, stats });
 }
-
-/** @param {Image} image */
-const toBlob = ({ bytes, type }) => new Blob([bytes], { type });

@@ -4,59 +4,93 @@ import { CacheError } from "./errors.js";
 
 /**
  * Runs one transaction: `work` gets the object stores in the order of `stores` and may await requests only (see
- * `done`); a request whose result it doesn't need it need not await. Resolves to what `work` returned, once the
- * transaction is complete; rejects with CacheError, with nothing written, where anything in it failed.
+ * `done`); a request whose result it doesn't need it need not await. Resolves to what `work` returned, once what it
+ * wrote is complete; rejects with CacheError, with nothing written, where anything in it failed.
  *
  * @typedef {<Result>(
  *   stores: string[],
  *   mode: IDBTransactionMode,
  *   work: (...stores: IDBObjectStore[]) => Promise<Result>,
+ *   durability?: IDBTransactionDurability,
  * ) => Promise<Result>} Transact
  */
 
 const OPEN_LIMIT_MS = 3000;
 
+/** Where there is no storage, so often is it tried again. */
+const RETRY_MS = 5000;
+
 /**
  * Describe a database; it is opened by the first transaction.
  *
  * @param {string} name
- * @param {(connection: IDBDatabase) => void} createStores  lays out a new database
+ * @param {number} version
+ * @param {(connection: IDBDatabase) => void} createStores  lays out a database that is new, or of an older version
  * @returns {Transact}
  */
-export function createDatabase(name, createStores) {
-  /** @type {Opening | undefined} */
+export function createDatabase(name, version, createStores) {
+  /** @type {Promise<IDBDatabase> | undefined} */
   let opening;
+  let retryAt = Infinity;
 
   const forget = () => {
     opening = undefined;
+    retryAt = Infinity;
   };
 
-  /**
-   * @param {string[]} stores
-   * @param {IDBTransactionMode} mode
-   */
-  async function begin(stores, mode) {
-    const current = (opening ??= startOpening(name, createStores, forget));
-    const connection = await current.inTime();
+  /** @returns {Promise<IDBDatabase>} */
+  const open = () =>
+    new Promise((resolve, reject) => {
+      /** @param {unknown} cause */
+      const fail = (cause) =>
+        reject(new CacheError(`IndexedDB ${name} can't be opened`, { reason: "unavailable", cause }));
+      /** @param {unknown} cause */
+      const refuse = (cause) => {
+        retryAt = performance.now() + RETRY_MS;
+        fail(cause);
+      };
+      // Opening can hang without any event, for instance behind another tab's `deleteDatabase`. Whoever asks while it
+      // hangs past the limit is refused at once; when it opens after all, the connection is used.
+      setTimeout(fail, OPEN_LIMIT_MS, "it takes too long");
+      try {
+        const request = indexedDB.open(name, version);
+        request.onupgradeneeded = () => createStores(request.result);
+        request.onerror = () => refuse(request.error);
+        request.onsuccess = () => {
+          const connection = watched(request.result, forget);
+          resolve(connection);
+          opening = Promise.resolve(connection);
+        };
+      } catch (cause) {
+        // There is no IndexedDB, or the browser forbids it.
+        refuse(cause);
+      }
+    });
+
+  /** @type {(...options: Parameters<IDBDatabase["transaction"]>) => Promise<IDBTransaction>} */
+  async function begin(...options) {
+    if (performance.now() >= retryAt) forget();
+    const connection = await (opening ??= open());
     try {
-      return connection.transaction(stores, mode);
+      return connection.transaction(...options);
     } catch (error) {
-      if (isClosed(error) && opening === current) forget();
+      if (isClosed(error)) forget();
       throw error;
     }
   }
 
-  return async (stores, mode, work) => {
+  return async (stores, mode, work, durability = "relaxed") => {
     try {
-      const transaction = await begin(stores, mode).catch((error) => {
+      const transaction = await begin(stores, mode, { durability }).catch((error) => {
         // The connection was closed without a word, as Safari does to pages in the background: open another.
-        if (isClosed(error)) return begin(stores, mode);
+        if (isClosed(error)) return begin(stores, mode, { durability });
         throw error;
       });
-      return await finish(transaction, work(...stores.map((store) => transaction.objectStore(store))));
+      const result = work(...stores.map((store) => transaction.objectStore(store)));
+      return await (mode === "readonly" ? result : finish(transaction, result));
     } catch (cause) {
       if (cause instanceof CacheError) throw cause;
-      throw new CacheError(`a transaction of the IndexedDB database ${name} failed`, "failed", { cause });
+      throw new CacheError(`a transaction of IndexedDB ${name} failed`, { reason: "failed", cause });
     }
   };
 }
@@ -74,43 +108,11 @@ const isClosed = (error) => Object(error).name === "InvalidStateError";
 export function done(request) {
   return new Promise((resolve, reject) => {
     request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error);
-  });
-}
-
-/** @typedef {{inTime: () => Promise<IDBDatabase>}} Opening */
-
-/**
- * Opening can hang without any event, for instance behind another tab's `deleteDatabase`. Whoever asks while it hangs
- * past the limit is refused at once; when it opens after all, the connection is used.
- *
- * @param {string} name
- * @param {(connection: IDBDatabase) => void} createStores
- * @param {() => void} onLost
- * @returns {Opening}
- */
-function startOpening(name, createStores, onLost) {
-  const opened = open(name, createStores, onLost).catch((cause) => {
-    onLost();
-    throw new CacheError(`the IndexedDB database ${name} can't be opened`, "unavailable", { cause });
-  });
-  const expired = rejectAfter(OPEN_LIMIT_MS, opened, `the IndexedDB database ${name} takes too long to open`);
-  return { inTime: () => Promise.race([opened, expired]) };
-}
-
-/**
- * @param {string} name
- * @param {(connection: IDBDatabase) => void} createStores
- * @param {() => void} onLost
- * @returns {Promise<IDBDatabase>}
- */
-function open(name, createStores, onLost) {
-  // Without IndexedDB, or where the browser forbids it, the first line throws, and the promise rejects.
-  return new Promise((resolve, reject) => {
-    const request = indexedDB.open(name, 1);
-    request.onupgradeneeded = () => createStores(request.result);
-    request.onerror = () => reject(request.error);
-    request.onsuccess = () => resolve(watched(request.result, onLost));
+    request.onerror = (event) => {
+      // It aborts the transaction only if whoever awaits it does not make do without it.
+      event.preventDefault();
+      reject(request.error);
+    };
   });
 }
 
@@ -127,24 +129,6 @@ function watched(connection, onLost) {
     onLost();
   };
   return connection;
-}
-
-/**
- * @param {number} limitMs
- * @param {Promise<unknown>} awaited
- * @param {string} message
- * @returns {Promise<never>}
- */
-function rejectAfter(limitMs, awaited, message) {
-  /** @type {Promise<never>} */
-  const expired = new Promise((_, reject) => {
-    const timer = setTimeout(() => reject(new CacheError(message, "unavailable")), limitMs);
-    const stop = () => clearTimeout(timer);
-    awaited.then(stop, stop);
-  });
-  // It may expire while nobody waits, which is no unhandled failure.
-  expired.catch(() => {});
-  return expired;
 }
 
 /**

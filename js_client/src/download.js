@@ -1,55 +1,63 @@
-/** From a record to a verified image over the network. */
+/** From a record to a verified image over the network, tried again where that may help. */
 
+import { sealed } from "./body.js";
 import { decrypt } from "./decrypt.js";
-import { FetchError, StateError } from "./errors.js";
+import { FetchError, ServerError, stateError } from "./errors.js";
 import { WireState } from "./states.js";
 import { decodePayload } from "./wire.js";
 
-/** @import { Image } from "./decrypt.js" */
-/** @import { ImageFetcher } from "./fetcher.js" */
-/** @import { ImageMeta, ImageRecord, ParsedRecord } from "./records.js" */
-/** @import { WirePayload } from "./wire.js" */
+/** @import { ParsedRecord } from "./records.js" */
+/** @import { Body, Download } from "./transport.js" */
 
 /**
- * One version of an image as it arrived.
+ * One version of an image as it arrived: `sealed` is ciphertext ‖ tag, `plaintext` what it holds.
  *
- * @typedef {ImageMeta & {token: number, ciphertext: Uint8Array<ArrayBuffer>}} Version
+ * @typedef {{token: number, sealed: Uint8Array<ArrayBuffer>, plaintext: Uint8Array<ArrayBuffer>}} Downloaded
  */
 
+const FIRST_PAUSE_MS = 200;
+
 /**
- * Fetch, decode and decrypt.
+ * @param {(download: Download) => Promise<Body>} transport
+ * @param {number} retries  after a first attempt that failed for the network or the server
+ * @returns {(download: Download, parsed: ParsedRecord) => Promise<Downloaded>}
+ */
+export function createDownload(transport, retries) {
+  return async (download, parsed) => {
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        return await opened(await transport(download), parsed);
+      } catch (error) {
+        if (attempt >= retries || download.signal.aborted || !mayPass(error)) throw error;
+        await pause(FIRST_PAUSE_MS * 2 ** attempt);
+      }
+    }
+  };
+}
+
+/**
+ * @param {Body} body
+ * @param {ParsedRecord} parsed
+ * @returns {Promise<Downloaded>}
+ */
+async function opened(body, parsed) {
+  const payload = decodePayload(body);
+  if (payload.state !== WireState.Success && payload.state !== WireState.Updated) throw stateError(payload.state);
+  const version = { ...parsed, ...payload };
+  const bytes = sealed(version.ciphertext, version.tag);
+  return { token: version.token, sealed: bytes, plaintext: await decrypt(version, bytes) };
+}
+
+/** @param {unknown} error */
+function mayPass(error) {
+  if (!(error instanceof FetchError)) return error instanceof ServerError;
+  const { status = 500 } = error;
+  return status >= 500 || status === 429 || status === 408;
+}
+
+/**
+ * With jitter, so that the pages that failed together don't come back together.
  *
- * @param {ImageFetcher} fetchPayload
- * @param {ImageRecord} record  the caller's own object: a fetcher may use fields of it that this client doesn't know
- * @param {ParsedRecord} parsed
- * @param {unknown} context
- * @returns {Promise<{token: number, ciphertext: Uint8Array<ArrayBuffer>, image: Image}>}
- * @throws {FetchError | WireError | StateError | DecryptError}
+ * @param {number} ms
  */
-export async function download(fetchPayload, record, parsed, context) {
-  const body = asBytes(await fetchPayload(record, context));
-  const version = versionIn(decodePayload(body), parsed);
-  const image = await decrypt(version, version.ciphertext);
-  return { token: version.token, ciphertext: version.ciphertext, image };
-}
-
-/**
- * @param {unknown} body
- * @returns {Uint8Array<ArrayBuffer>}
- */
-function asBytes(body) {
-  // By its tag: an array from another frame is no instance of this frame's Uint8Array.
-  if (Object.prototype.toString.call(body) === "[object Uint8Array]") return /** @type {any} */ (body);
-  throw new FetchError("the fetcher must resolve to a Uint8Array of the whole response body");
-}
-
-/**
- * @param {WirePayload} payload
- * @param {ParsedRecord} parsed
- * @returns {Version}
- */
-function versionIn(payload, parsed) {
-  if (payload.state === WireState.Success) return { ...parsed, ciphertext: payload.ciphertext };
-  if (payload.state === WireState.Updated) return payload;
-  throw new StateError(payload.state);
-}
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms * (0.5 + Math.random())));

@@ -2,7 +2,15 @@
  * The one error tree. Messages say what was wrong and what to do; they never hold a key, a proof or image bytes.
  */
 
-import { stateName } from "./states.js";
+import { WireState, stateName } from "./states.js";
+
+/**
+ * @typedef {object} ErrorDetails
+ * @property {string} [reason]
+ * @property {number} [state]
+ * @property {number} [status]
+ * @property {unknown} [cause]
+ */
 
 /** Root of every error this package raises. */
 export class PixstoreError extends Error {
@@ -10,33 +18,68 @@ export class PixstoreError extends Error {
     // On the prototype, as the built-in errors have it, and as a literal: a minifier renames classes.
     this.prototype.name = "PixstoreError";
   }
+
+  /** @type {string | undefined} machine-readable kind of the failure */
+  reason;
+
+  /** @type {number | undefined} the wire state, one of WireState, where the server answered with one */
+  state;
+
+  /** @type {number | undefined} HTTP status, where there was a response; 0 for a redirect, which browsers hide */
+  status;
+
+  /**
+   * @param {string} message
+   * @param {ErrorDetails} [details]
+   */
+  constructor(message, { cause, ...details } = {}) {
+    super(message, { cause });
+    Object.assign(this, details);
+  }
 }
 
-/** A configuration can't work: an unknown option, or a value of the wrong kind; the message names the option. */
+/** An option is unknown, or its value can't work; the message names it. */
 export class ConfigError extends PixstoreError {
   static {
     this.prototype.name = "ConfigError";
   }
 }
 
-/** The shared shape of errors whose kind a program may want to tell apart. */
-class ReasonedError extends PixstoreError {
-  /**
-   * @param {string} message
-   * @param {string} reason
-   * @param {ErrorOptions} [options]
-   */
-  constructor(message, reason, options) {
-    super(message, options);
-    /** Machine-readable kind of the failure. */
-    this.reason = reason;
+/** A value is no image record; `reason` is one of shape, id, token, key, iv, tag, proof. */
+export class RecordError extends PixstoreError {
+  static {
+    this.prototype.name = "RecordError";
   }
 }
 
-/** A value is no image record; `reason` is one of shape, id, token, key, iv, tag, proof. */
-export class RecordError extends ReasonedError {
+/** No answer came: the network failed (`cause`), the time was up, or the HTTP status says so (`status`). */
+export class FetchError extends PixstoreError {
   static {
-    this.prototype.name = "RecordError";
+    this.prototype.name = "FetchError";
+  }
+}
+
+/** There is no such image (any more). */
+export class NotFoundError extends PixstoreError {
+  static {
+    this.prototype.name = "NotFoundError";
+  }
+}
+
+/**
+ * The server refused: `reason` is MissingID, MissingProof or InvalidProof with its `state`, or authorize with the HTTP
+ * `status` 401 or 403.
+ */
+export class RefusedError extends PixstoreError {
+  static {
+    this.prototype.name = "RefusedError";
+  }
+}
+
+/** The server failed: wire state InternalError. */
+export class ServerError extends PixstoreError {
+  static {
+    this.prototype.name = "ServerError";
   }
 }
 
@@ -44,7 +87,7 @@ export class RecordError extends ReasonedError {
  * Bytes are no wire payload; `reason` is one of empty, unknown-state, truncated, no-ciphertext, trailing-bytes,
  * token-range.
  */
-export class WireError extends ReasonedError {
+export class WireError extends PixstoreError {
   static {
     this.prototype.name = "WireError";
   }
@@ -54,7 +97,7 @@ export class WireError extends ReasonedError {
  * An image can't be read; `reason` is tag (damaged, or encrypted under another key), format-byte (a format this
  * client doesn't know) or no-image (nothing but the format byte).
  */
-export class DecryptError extends ReasonedError {
+export class DecryptError extends PixstoreError {
   static {
     this.prototype.name = "DecryptError";
   }
@@ -64,51 +107,46 @@ export class DecryptError extends ReasonedError {
  * The browser's storage failed; `cause` is its error. `reason` is unavailable (there is no usable IndexedDB) or failed
  * (it is there, and an operation on it failed).
  */
-export class CacheError extends ReasonedError {
+export class CacheError extends PixstoreError {
   static {
     this.prototype.name = "CacheError";
   }
 }
 
-/** The image could not be fetched: the network failed (`cause` is set), or the HTTP status is not 2xx (`status` is). */
-export class FetchError extends PixstoreError {
-  static {
-    this.prototype.name = "FetchError";
-  }
+/** @type {Record<number, string>} */
+const ADVICE = {
+  [WireState.NotFound]: "there is no such image (any more)",
+  [WireState.MissingID]: "a proxy must pass the whole path on",
+  [WireState.MissingProof]: "a proxy must pass the header x-pixstore-proof on",
+  [WireState.InvalidProof]: "the proof has expired or is of another image; get a fresh record, or set refreshRecord",
+  [WireState.InternalError]: "the server failed; its log has the reason",
+};
 
-  /**
-   * @param {string} message
-   * @param {{status?: number, cause?: unknown}} [details]
-   */
-  constructor(message, { status, ...options } = {}) {
-    super(message, options);
-    /** HTTP status, where there was a response; 0 for a redirect, which browsers don't show. */
-    this.status = status;
-  }
+/**
+ * The error of a wire state that brings no image.
+ *
+ * @param {number} state  2 to 6
+ */
+export function stateError(state) {
+  const reason = String(stateName(state));
+  const Kind = { [WireState.NotFound]: NotFoundError, [WireState.InternalError]: ServerError }[state] ?? RefusedError;
+  return new Kind(`${reason}: ${ADVICE[state]}`, { state, reason });
 }
 
-const ADVICE = [
-  "",
-  "",
-  "there is no such image (any more)",
-  "the request carried no image id; check that a proxy passes the whole path on",
-  "the request carried no proof; check that a proxy passes the x-pixstore-proof header on",
-  "the record's proof has expired or belongs to another record; fetch a fresh record from your API and try again",
-  "the server failed; its log has the reason",
-];
+/** @type {Record<number, string>} */
+const STATUS_ADVICE = {
+  0: "the endpoint redirects, which is not followed; check `endpoint`",
+  404: "there is no image endpoint; check `endpoint`",
+};
 
-/** The server answered with a refusal. */
-export class StateError extends PixstoreError {
-  static {
-    this.prototype.name = "StateError";
+/**
+ * The error of an HTTP status outside 2xx.
+ *
+ * @param {number} status
+ */
+export function statusError(status) {
+  if (status === 401 || status === 403) {
+    return new RefusedError(`HTTP status ${status}: the application refused`, { status, reason: "authorize" });
   }
-
-  /** @param {number} state  one of WireState, 2 to 6 */
-  constructor(state) {
-    super(`${stateName(state)}: ${ADVICE[state]}`);
-    /** The state's number, one of WireState. */
-    this.state = state;
-    /** The state's name, e.g. "InvalidProof". */
-    this.stateName = stateName(state) ?? String(state);
-  }
+  return new FetchError(`HTTP status ${status}: ${STATUS_ADVICE[status] ?? "the server, or a proxy before it, has the reason"}`, { status });
 }

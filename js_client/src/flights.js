@@ -1,74 +1,126 @@
-/** Images under way: callers of one version share one download, and a delete voids what is not stored yet. */
+/** Images under way: the callers of one version share one flight, which ends early where all of them have gone. */
 
 /**
- * @typedef {object} FlightPlan
- * @property {string} id
- * @property {number} token
- * @property {string} proof
- * @property {unknown} context  as handed to the fetcher
- */
-
-/**
- * `isVoid`: the image was deleted meanwhile; it is delivered, and not stored. `stored` settles when the storing that
- * has begun is over.
+ * `isVoid`: the image was deleted meanwhile; it is delivered, and not kept. `stored` settles when it is kept.
  *
- * @typedef {FlightPlan & {isVoid: boolean, image: Promise<Blob>, stored?: Promise<void>}} Flight
+ * @template Plan
+ * @typedef {Plan & {id: string, token: number, isVoid: boolean, waiting: number, controller: AbortController,
+ *   image: Promise<Blob>, stored?: Promise<unknown>}} Flight
  */
 
-/** Make an empty set of flights. */
-export function createFlights() {
-  /** @type {Map<string, Flight>} */
+/**
+ * Make an empty set of flights.
+ *
+ * @template {{id: string, token: number}} Plan
+ * @param {(flight: Flight<Plan>, signal: AbortSignal) => Promise<Blob>} fly
+ */
+export function createFlights(fly) {
+  /** @type {Map<string, Flight<Plan>>} */
   const underWay = new Map();
 
-  /** @param {Flight} flight */
+  /** @param {Flight<Plan>} flight */
   function end(flight) {
     const name = nameOf(flight);
     if (underWay.get(name) === flight) underWay.delete(name);
   }
 
+  /**
+   * @param {Plan} plan
+   * @returns {Flight<Plan>}
+   */
+  function start(plan) {
+    const controller = new AbortController();
+    const flight = /** @type {Flight<Plan>} */ ({ ...plan, isVoid: false, waiting: 0, controller });
+    underWay.set(nameOf(flight), flight);
+    const over = () => end(flight);
+    flight.image = unlessAborted(controller.signal, () => fly(flight, controller.signal)).catch((error) => {
+      over();
+      throw error;
+    });
+    // Until it is stored, those who come find it here.
+    flight.image.then(() => flight.stored).then(over, over);
+    return flight;
+  }
+
+  /**
+   * @param {Flight<Plan>} flight
+   * @param {unknown} reason
+   */
+  function leave(flight, reason) {
+    flight.waiting -= 1;
+    if (flight.waiting) return;
+    end(flight);
+    flight.controller.abort(reason);
+  }
+
+  /** @param {Flight<Plan>[]} flights */
+  function voidAll(flights) {
+    for (const flight of flights) {
+      flight.isVoid = true;
+      end(flight);
+    }
+    return Promise.all(flights.map(({ stored }) => stored));
+  }
+
   return {
     /**
-     * The flight of this version, if one is under way.
+     * The flight of this version, a new one where none is under way.
      *
-     * @param {{id: string, token: number}} version
+     * @param {Plan} plan
      */
-    find: (version) => underWay.get(nameOf(version)),
+    of: (plan) => underWay.get(nameOf(plan)) ?? start(plan),
 
     /**
-     * Start a flight. A failure ends it; a success leaves it under way until `end` is called.
+     * Wait for a flight.
      *
-     * @param {FlightPlan} plan
-     * @param {(flight: Flight) => Promise<Blob>} load
-     * @returns {Flight}
+     * @param {Flight<Plan>} flight
+     * @param {AbortSignal | undefined} signal
      */
-    start(plan, load) {
-      const flight = /** @type {Flight} */ ({ ...plan, isVoid: false });
-      underWay.set(nameOf(flight), flight);
-      flight.image = load(flight).catch((error) => {
-        end(flight);
+    board(flight, signal) {
+      // Whoever can't leave keeps it under way.
+      flight.waiting += signal ? 1 : Infinity;
+      if (!signal) return flight.image;
+      return unlessAborted(signal, () => flight.image).catch((error) => {
+        if (signal.aborted) leave(flight, signal.reason);
         throw error;
       });
-      return flight;
     },
 
-    end,
-
     /**
-     * Void every flight of an image, or of all images; a later request starts a new one. Resolves when none of them
-     * stores any more.
+     * Keep nothing of the flights of an image; a later call starts a new one. Resolves when none of them stores any more.
      *
-     * @param {string} [id]
+     * @param {string} id
      */
-    async voidAll(id) {
-      const flights = [...underWay.values()].filter((flight) => id === undefined || flight.id === id);
-      for (const flight of flights) {
-        flight.isVoid = true;
-        end(flight);
-      }
-      await Promise.all(flights.map((flight) => flight.stored));
+    void: (id) => voidAll([...underWay.values()].filter((flight) => flight.id === id)),
+
+    /** The same for all flights, which end; those who wait are told so. */
+    abortAll() {
+      const flights = [...underWay.values()];
+      const reason = new DOMException("the cache was cleared", "AbortError");
+      for (const { controller } of flights) controller.abort(reason);
+      return voidAll(flights);
     },
   };
 }
 
 /** @param {{id: string, token: number}} version */
 const nameOf = ({ id, token }) => `${id} ${token}`;
+
+/**
+ * What `work` resolves to, unless the signal is aborted before.
+ *
+ * @template Result
+ * @param {AbortSignal} signal
+ * @param {() => Promise<Result>} work
+ * @returns {Promise<Result>}
+ */
+export function unlessAborted(signal, work) {
+  return new Promise((resolve, reject) => {
+    const leave = () => reject(signal.reason);
+    if (signal.aborted) return leave();
+    signal.addEventListener("abort", leave, { once: true });
+    work()
+      .then(resolve, reject)
+      .finally(() => signal.removeEventListener("abort", leave));
+  });
+}

@@ -5,16 +5,20 @@
  */
 
 import { createClient } from "./client.js";
-import { createFetcher } from "./fetcher.js";
+import { translateNpmNames } from "./npm-names.js";
 
-/** @import { CachedImageExists, Clear, DeleteCachedImage, GetImage } from "./client.js" */
+/** @import { CachedImageExists, Clear, DeleteCachedImage, GetImage, GetImages, Stats } from "./client.js" */
 
 /**
  * @typedef {import("./fetcher.js").ImageFetcher} ImageFetcher
  * @typedef {import("./records.js").ImageRecord} ImageRecord
  * @typedef {import("./wire.js").WirePayload} WirePayload
  * @typedef {import("./client.js").Client} Client
+ * @typedef {import("./client.js").ImageResult} ImageResult
+ * @typedef {import("./options.js").ImageOptions} ImageOptions
+ * @typedef {import("./npm-names.js").NpmConfig} NpmConfig
  * @typedef {import("./options.js").PixstoreConfig} PixstoreConfig
+ * @typedef {import("./options.js").RefreshRecord} RefreshRecord
  */
 
 /** @type {Readonly<Client> | undefined} */
@@ -25,16 +29,19 @@ const current = () => (client ??= createClient());
 /**
  * Configure the functions below. Without it they work with the defaults.
  *
- * @param {PixstoreConfig} [config]
- * @param {ImageFetcher} [customImageFetcher]  instead of a GET to `config.endpoint`
+ * @param {PixstoreConfig & NpmConfig} [config]
+ * @param {ImageFetcher} [customImageFetcher]  instead of requests to `config.endpoint`
  * @throws {ConfigError} for an unknown option or an unusable value
  */
 export function initPixstoreFrontend(config = {}, customImageFetcher) {
-  client = createClient(config, customImageFetcher);
+  client = createClient(translateNpmNames(config), customImageFetcher);
 }
 
 /** @type {GetImage} */
-export const getImage = (record, context) => current().getImage(record, context);
+export const getImage = (record, options) => current().getImage(record, options);
+
+/** @type {GetImages} */
+export const getImages = (records, options) => current().getImages(records, options);
 
 /** @type {DeleteCachedImage} */
 export const deleteCachedImage = (id) => current().deleteCachedImage(id);
@@ -45,15 +52,21 @@ export const clear = () => current().clear();
 /** @type {CachedImageExists} */
 export const cachedImageExists = (id) => current().cachedImageExists(id);
 
-export { createClient, createFetcher };
+/** @returns {Promise<Stats>} */
+export const stats = () => current().stats();
+
+export { createClient };
+export { createFetcher } from "./fetcher.js";
 export {
   CacheError,
   ConfigError,
   DecryptError,
   FetchError,
+  NotFoundError,
   PixstoreError,
   RecordError,
-  StateError,
+  RefusedError,
+  ServerError,
   WireError,
 } from "./errors.js";
 export { WireState } from "./states.js";

@@ -1,44 +1,95 @@
 /** Configuration: every option checked, defaults filled in. */
 
-import { callback, integer, oneOf, text } from "./checks.js";
+import { abortSignal, callback, checked, integer, oneOf, text } from "./checks.js";
 import { ConfigError } from "./errors.js";
-import { NPM_NAMES, translateNpmNames } from "./npm-names.js";
 
+/** @import { OnProgress } from "./body.js" */
 /** @import { CacheError } from "./errors.js" */
+/** @import { Priority } from "./queue.js" */
+/** @import { ImageRecord } from "./records.js" */
 
 /**
- * What `createClient` and `initPixstoreFrontend` take. The last six are names of the npm package `pixstore`, accepted
- * so that a page can change its import only.
+ * Asks your API for a fresh record of an image; `context` is that of getImage.
+ *
+ * @typedef {(id: string, context: any) => ImageRecord | Promise<ImageRecord>} RefreshRecord
+ */
+
+/**
+ * What `createClient` takes.
  *
  * @typedef {object} PixstoreConfig
  * @property {string | undefined} [endpoint]  URL or path that image ids are appended to; default: where this client was
  *   loaded from a mounted PixstoreApp, that mount, else "/pixstore-image"
- * @property {"encrypted" | "decrypted" | "off" | undefined} [cache]  what IndexedDB keeps; default "encrypted"
+ * @property {"encrypted" | "decrypted" | "memory" | "off" | undefined} [cache]  what is kept; default "encrypted"
  * @property {string | undefined} [databaseName]  IndexedDB database; default "pixstore-asgi"
+ * @property {string | undefined} [namespace]  whose images these are, such as a user's id: no other namespace sees
+ *   them; default none
  * @property {number | undefined} [cacheLimit]  most images kept, at least 1; default 1000
+ * @property {number | undefined} [cacheBytes]  most bytes kept; default 512 MiB
+ * @property {number | undefined} [memoryBytes]  most bytes of images kept in memory; default 32 MiB
  * @property {number | undefined} [cleanupBatch]  images evicted beyond the excess, fewer than `cacheLimit`; default a
  *   twentieth of `cacheLimit`
+ * @property {RefreshRecord | undefined} [refreshRecord]  called once where a proof has expired; default none
+ * @property {number | undefined} [timeoutMs]  how long an image may take; default 60 000
+ * @property {number | undefined} [retries]  further attempts where the network or the server failed; default 3
+ * @property {number | undefined} [parallel]  most requests at once; default 6
  * @property {((error: CacheError) => void) | undefined} [onCacheError]  told of every storage failure; images are
  *   served all the same
- * @property {string | undefined} [defaultEndpointConnectHost]  host of the endpoint; the scheme is the page's own
- * @property {number | undefined} [defaultEndpointConnectPort]  port on that host; default 3001, as in the npm package
- * @property {string | undefined} [defaultEndpointRoute]  path of the endpoint; default "/pixstore-image"
- * @property {string | undefined} [frontendDbName]  names the database `<frontendDbName>-asgi`
- * @property {number | undefined} [frontendImageCacheLimit]  `cacheLimit`
- * @property {number | undefined} [frontendCleanupBatch]  `cleanupBatch`
+ */
+
+/**
+ * What `getImage` takes beside the record.
+ *
+ * @typedef {object} ImageOptions
+ * @property {AbortSignal | undefined} [signal]  leaves the call; the request ends where nobody else waits for it
+ * @property {OnProgress | undefined} [onProgress]  told how many bytes of the response have come
+ * @property {unknown} [context]  handed to a fetcher of your own and to `refreshRecord`
+ * @property {RefreshRecord | undefined} [refreshRecord]  instead of the client's own
+ * @property {Priority | undefined} [priority]  "high", "auto" (default) or "low"
  */
 
 /**
  * @typedef {object} Options
  * @property {string} endpoint  without a trailing slash
- * @property {"encrypted" | "decrypted" | "off"} cache
+ * @property {"encrypted" | "decrypted" | "memory" | "off"} cache
  * @property {string} databaseName
+ * @property {string} namespace
  * @property {number} cacheLimit
+ * @property {number} cacheBytes
+ * @property {number} memoryBytes
  * @property {number} cleanupBatch
+ * @property {RefreshRecord} [refreshRecord]
+ * @property {number} timeoutMs
+ * @property {number} retries
+ * @property {number} parallel
  * @property {(error: CacheError) => void} onCacheError
  */
 
-const NAMES = ["endpoint", "cache", "databaseName", "cacheLimit", "cleanupBatch", "onCacheError"];
+const MIB = 2 ** 20;
+
+const CONFIG = {
+  endpoint: text,
+  cache: oneOf("encrypted", "decrypted", "memory", "off"),
+  databaseName: text,
+  namespace: text,
+  cacheLimit: integer(1),
+  cacheBytes: integer(0),
+  memoryBytes: integer(0),
+  cleanupBatch: integer(0),
+  refreshRecord: callback,
+  timeoutMs: integer(1),
+  retries: integer(0),
+  parallel: integer(1),
+  onCacheError: callback,
+};
+
+const IMAGE = {
+  signal: abortSignal,
+  onProgress: callback,
+  context: () => /** @type {const} */ (false),
+  refreshRecord: callback,
+  priority: oneOf("high", "auto", "low"),
+};
 
 /**
  * Check a configuration and fill in the defaults. An option that is undefined or null counts as not given.
@@ -48,19 +99,35 @@ const NAMES = ["endpoint", "cache", "databaseName", "cacheLimit", "cleanupBatch"
  * @throws {ConfigError} for an unknown name or an unusable value
  */
 export function resolveOptions(config) {
-  if (typeof config !== "object" || config === null) throw new ConfigError("the configuration must be an object");
-  const given = translateNpmNames(givenIn(config));
-  Object.keys(given).forEach(refuseUnknown);
-  const cacheLimit = integer("cacheLimit", given["cacheLimit"] ?? 1000, 1);
+  const given = checked(CONFIG, config);
+  const { cacheLimit = 1000, cleanupBatch = Math.floor(cacheLimit / 20), endpoint = endpointBeside(import.meta.url) } = given;
+  if (cleanupBatch >= cacheLimit) throw new ConfigError("cleanupBatch must be below cacheLimit");
+  if (/[?#]/.test(endpoint)) throw new ConfigError("endpoint can't hold a query or a fragment: image ids are appended");
   return Object.freeze({
-    endpoint: endpointFrom(given["endpoint"] ?? endpointBeside(import.meta.url)),
-    cache: oneOf("cache", given["cache"] ?? "encrypted", /** @type {const} */ (["encrypted", "decrypted", "off"])),
-    databaseName: text("databaseName", given["databaseName"] ?? "pixstore-asgi"),
+    cache: "encrypted",
+    databaseName: "pixstore-asgi",
+    namespace: "",
+    cacheBytes: 512 * MIB,
+    memoryBytes: 32 * MIB,
+    timeoutMs: 60_000,
+    retries: 3,
+    parallel: 6,
+    onCacheError: () => {},
+    ...given,
     cacheLimit,
-    cleanupBatch: integer("cleanupBatch", given["cleanupBatch"] ?? Math.floor(cacheLimit / 20), 0, cacheLimit - 1),
-    onCacheError: callback("onCacheError", config.onCacheError ?? (() => {})),
+    cleanupBatch,
+    endpoint: endpoint.replace(/\/+$/, ""),
   });
 }
+
+/**
+ * Check what `getImage` was given beside the record.
+ *
+ * @param {ImageOptions} options
+ * @returns {ImageOptions}
+ * @throws {ConfigError}
+ */
+export const checkedImageOptions = (options) => checked(IMAGE, options);
 
 /**
  * The images are served beside the client: a module at `https://host/my/mount/-/client/index.js` belongs to `/my/mount`.
@@ -70,20 +137,4 @@ export function resolveOptions(config) {
 export function endpointBeside(moduleUrl) {
   const end = moduleUrl.lastIndexOf("/-/client/");
   return end < 0 ? "/pixstore-image" : moduleUrl.slice(0, end);
-}
-
-/** @param {object} config */
-const givenIn = (config) => Object.fromEntries(Object.entries(config).filter(([, value]) => (value ?? null) !== null));
-
-/** @param {string} name */
-function refuseUnknown(name) {
-  if (NAMES.includes(name)) return;
-  throw new ConfigError(`${name} is no option; there are ${NAMES.join(", ")}, and npm's ${NPM_NAMES.join(", ")}`);
-}
-
-/** @param {unknown} value */
-function endpointFrom(value) {
-  const endpoint = text("endpoint", value);
-  if (/[?#]/.test(endpoint)) throw new ConfigError("endpoint can't hold a query or a fragment: image ids are appended");
-  return endpoint.replace(/\/+$/, "");
 }

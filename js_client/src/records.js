@@ -11,6 +11,7 @@ import { RecordError } from "./errors.js";
  * @property {number} token  the version, 1 to 2**53 - 1
  * @property {{key: string, iv: string, tag: string}} meta  padded standard base64 of 32, 12 and 16 bytes
  * @property {string} statelessProof  opaque; sent along with the request
+ * @property {number | undefined} [proofExpiresAt]  epoch milliseconds
  */
 
 /**
@@ -19,7 +20,7 @@ import { RecordError } from "./errors.js";
  * @typedef {{key: Uint8Array<ArrayBuffer>, iv: Uint8Array<ArrayBuffer>, tag: Uint8Array<ArrayBuffer>}} ImageMeta
  */
 
-/** @typedef {ImageMeta & {id: string, token: number, proof: string}} ParsedRecord */
+/** @typedef {ImageMeta & {id: string, token: number, proof: string, expiresAt: number}} ParsedRecord */
 
 const IMAGE_ID = /^[A-Za-z0-9_-]{1,64}(:[A-Za-z0-9_-]{1,128})?$/;
 const PROOF = /^[!-~]{1,512}$/;
@@ -32,55 +33,40 @@ const PROOF = /^[!-~]{1,512}$/;
  * @throws {RecordError} whose `reason` names the part that is wrong
  */
 export function parseRecord(value) {
-  const record = asObject(value);
-  const meta = asObject(record["meta"]);
+  const { id, token, meta, statelessProof, proofExpiresAt } = Object(value);
+  if (Object(meta) !== meta) {
+    throw new RecordError("this is no image record, an object with id, token, meta and statelessProof", { reason: "shape" });
+  }
+  check(typeof id === "string" && IMAGE_ID.test(id), "id", "`name` or `directory:name` of letters, digits, `_` and `-`");
+  check(Number.isSafeInteger(token) && token > 0, "token", "an integer from 1 to 2**53 - 1");
+  check(typeof statelessProof === "string" && PROOF.test(statelessProof), "proof", "1 to 512 printable characters");
   return {
-    id: checkedId(record["id"]),
-    token: checkedToken(record["token"]),
-    key: decodedPart(meta, "key", 32),
-    iv: decodedPart(meta, "iv", 12),
-    tag: decodedPart(meta, "tag", 16),
-    proof: checkedProof(record["statelessProof"]),
+    id,
+    token,
+    key: decoded(meta.key, "key", 32),
+    iv: decoded(meta.iv, "iv", 12),
+    tag: decoded(meta.tag, "tag", 16),
+    proof: statelessProof,
+    expiresAt: proofExpiresAt ?? Infinity,
   };
 }
 
 /**
- * @param {unknown} value
- * @returns {Record<string, unknown>}
+ * @param {boolean} isRight
+ * @param {string} reason
+ * @param {string} wanted
  */
-function asObject(value) {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    const advice = "pass the record itself (not a response, a promise, or an object around it)";
-    throw new RecordError(`this is no image record, an object with id, token, meta and statelessProof: ${advice}`, "shape");
-  }
-  return /** @type {Record<string, unknown>} */ (value);
-}
-
-/** @param {unknown} value */
-function checkedId(value) {
-  if (typeof value === "string" && IMAGE_ID.test(value)) return value;
-  throw new RecordError("id must be `name` or `directory:name` of letters, digits, `_` and `-`", "id");
-}
-
-/** @param {unknown} value */
-function checkedToken(value) {
-  if (typeof value === "number" && Number.isSafeInteger(value) && value >= 1) return value;
-  throw new RecordError("token must be an integer from 1 to 2**53 - 1", "token");
+function check(isRight, reason, wanted) {
+  if (!isRight) throw new RecordError(`the record's ${reason} must be ${wanted}`, { reason });
 }
 
 /**
- * @param {Record<string, unknown>} meta
- * @param {"key" | "iv" | "tag"} name
+ * @param {unknown} text
+ * @param {string} name
  * @param {number} size
  */
-function decodedPart(meta, name, size) {
-  const bytes = decodeBase64(meta[name], size);
-  if (bytes) return bytes;
-  throw new RecordError(`meta.${name} must be the padded standard base64 of ${size} bytes`, name);
-}
-
-/** @param {unknown} value */
-function checkedProof(value) {
-  if (typeof value === "string" && PROOF.test(value)) return value;
-  throw new RecordError("statelessProof must be 1 to 512 printable characters without spaces", "proof");
+function decoded(text, name, size) {
+  const bytes = decodeBase64(text, size);
+  check(Boolean(bytes), name, `the padded standard base64 of ${size} bytes`);
+  return /** @type {Uint8Array<ArrayBuffer>} */ (bytes);
 }

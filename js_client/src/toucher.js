@@ -1,30 +1,45 @@
 /**
- * Collect the ids that come in while a transaction runs, so that a page full of cached images needs two or three
- * transactions to note their use, and not one for each image.
- *
- * @param {(ids: string[]) => Promise<void>} mark
- * @returns {(id: string) => Promise<void>}
+ * Note when images were used. It is time to write that down every 2 s, and when the page is hidden, which may be its
+ * end.
  */
-export function createToucher(mark) {
-  /** @type {Set<string>} */
-  const waiting = new Set();
-  let isMarking = false;
 
-  return async (id) => {
-    waiting.add(id);
-    if (isMarking) return;
-    isMarking = true;
-    try {
-      while (waiting.size > 0) await mark(takeAll(waiting));
-    } finally {
-      isMarking = false;
-    }
+import { stamp } from "./tombstones.js";
+
+const INTERVAL_MS = 2000;
+
+/**
+ * @param {() => void} write  writes down what `takeAll` hands out
+ */
+export function createToucher(write) {
+  /** @type {Map<string, number>} */
+  let used = new Map();
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
+
+  function flush() {
+    clearTimeout(timer);
+    timer = undefined;
+    if (used.size) write();
+  }
+
+  function start() {
+    // A listener that is there already is not added again; visibilitychange comes up from the document.
+    for (const type of ["pagehide", "visibilitychange"]) globalThis.addEventListener?.(type, flush);
+    return setTimeout(flush, INTERVAL_MS);
+  }
+
+  return {
+    /** @param {string} id */
+    touch(id) {
+      used.set(id, stamp());
+      timer ??= start();
+    },
+
+    /** Hand out what is not written down yet: epoch milliseconds by id. */
+    takeAll() {
+      const taken = used;
+      used = new Map();
+      return taken;
+    },
   };
-}
-
-/** @param {Set<string>} ids */
-function takeAll(ids) {
-  const taken = [...ids];
-  ids.clear();
-  return taken;
 }

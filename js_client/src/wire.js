@@ -7,7 +7,7 @@
  */
 
 import { WireError } from "./errors.js";
-import { WireState, stateName } from "./states.js";
+import { WireState } from "./states.js";
 
 /**
  * @typedef {{state: 0, ciphertext: Uint8Array<ArrayBuffer>}} SuccessPayload
@@ -44,14 +44,14 @@ const UPDATED_HEAD_BYTES = 69;
  */
 export function decodePayload(body) {
   const state = body[0];
-  if (state === undefined) throw new WireError("a wire payload has at least its state byte", "empty");
+  if (state === undefined) throw failure("the body is empty", "empty");
   if (state === WireState.Success) return { state, ciphertext: ciphertextFrom(body, 1) };
   if (state === WireState.Updated) return decodeUpdated(body);
   if (!isRefusal(state)) {
-    throw new WireError(`${state} is no wire state: this is no answer of an image endpoint; check its address`, "unknown-state");
+    throw failure(`${state} is no wire state: this is no image endpoint; check the option endpoint`, "unknown-state");
   }
   if (body.length > 1) {
-    throw new WireError(`${stateName(state)} is one byte, these are ${body.length}`, "trailing-bytes");
+    throw failure("there are bytes behind a refusal", "trailing-bytes");
   }
   return { state };
 }
@@ -68,8 +68,7 @@ const isRefusal = (state) => state >= WireState.NotFound && state <= WireState.I
  */
 function decodeUpdated(body) {
   if (body.length < UPDATED_HEAD_BYTES) {
-    const found = `these are ${body.length}`;
-    throw new WireError(`Updated has ${UPDATED_HEAD_BYTES} bytes before its image, ${found}`, "truncated");
+    throw failure("the payload ends before its image", "truncated");
   }
   return {
     state: WireState.Updated,
@@ -85,7 +84,7 @@ function decodeUpdated(body) {
 function tokenOf(body) {
   const token = new DataView(body.buffer, body.byteOffset).getBigUint64(TOKEN_AT, true);
   if (token < 1n || token > BigInt(Number.MAX_SAFE_INTEGER)) {
-    throw new WireError("a token is from 1 to 2**53 - 1", "token-range");
+    throw failure("a token is from 1 to 2**53 - 1", "token-range");
   }
   return Number(token);
 }
@@ -96,6 +95,12 @@ function tokenOf(body) {
  */
 function ciphertextFrom(body, start) {
   // An image's plaintext has at least its format byte, so its ciphertext is never empty.
-  if (body.length === start) throw new WireError("the payload ends before its image", "no-ciphertext");
+  if (body.length === start) throw failure("the payload ends before its image", "no-ciphertext");
   return body.subarray(start);
 }
+
+/**
+ * @param {string} message
+ * @param {string} reason
+ */
+const failure = (message, reason) => new WireError(message, { reason });

@@ -6,7 +6,8 @@ import { afterEach, beforeEach, describe, test } from "node:test";
 import { IDBObjectStore } from "fake-indexeddb";
 
 import {
-  createClient, DecryptError, FetchError, RecordError, StateError, WireError, WireState,
+  ConfigError, createClient, DecryptError, FetchError, NotFoundError, PixstoreError, RecordError, RefusedError,
+  ServerError, WireError, WireState,
 } from "../../js_client/src/index.js";
 import { createServer, successPayload, updatedPayload } from "./support/server.js";
 import { dump, emptyStorage, overwrite, patch } from "./support/storage.js";
@@ -22,6 +23,11 @@ function gate() {
     open = resolve;
   });
   return { open, passed };
+}
+
+async function assertEmpty() {
+  const { entries, bytes } = await dump();
+  assert.deepEqual([entries, bytes], [[], []]);
 }
 
 const once = (answer, then) => {
@@ -44,7 +50,8 @@ for (const cache of ["encrypted", "decrypted"]) {
     beforeEach(() => {
       server = createServer();
     });
-    const clientOf = (fetcher = server.fetcher, config = {}) => createClient({ cache, ...config }, fetcher);
+    const clientOf = (fetcher = server.fetcher, config = {}) =>
+      createClient({ cache, memoryBytes: 0, retries: 0, ...config }, fetcher);
 
     test("an image comes back with its bytes and its type", async () => {
       const record = server.save(ID, "image", { formatByte: 3 });
@@ -120,7 +127,7 @@ for (const cache of ["encrypted", "decrypted"]) {
       const record = server.save(ID, "image");
       const abort = async () => Promise.reject(new DOMException("aborted", "AbortError"));
       const client = clientOf(once(abort, server.fetcher));
-      const images = ["leaving", "staying"].map((context) => client.getImage(record, context));
+      const images = ["leaving", "staying"].map((context) => client.getImage(record, { context }));
       const outcomes = await Promise.allSettled(images);
       assert.deepEqual(outcomes.map(({ status }) => status), ["rejected", "fulfilled"]);
     });
@@ -163,7 +170,7 @@ for (const cache of ["encrypted", "decrypted"]) {
       const storedNow = async () => (await dump()).bytes[0][1];
       const stored = await storedNow();
       for (const damaged of [new Uint8Array(stored.length).fill(255), stored.subarray(0, 3), new Uint8Array()]) {
-        await overwrite("bytes", ID, damaged);
+        await overwrite("bytes", ["", ID], damaged);
         assert.equal(await textOf(await client.getImage(record)), "image");
         assert.deepEqual(await storedNow(), stored);
       }
@@ -175,9 +182,9 @@ for (const cache of ["encrypted", "decrypted"]) {
       const client = clientOf(once(server.fetcher, async () => Uint8Array.of(WireState.InvalidProof)));
       await client.getImage(record);
       const [[, stored]] = (await dump()).bytes;
-      await overwrite("bytes", ID, new Uint8Array(stored.length).fill(255));
-      await assert.rejects(client.getImage(record), StateError);
-      assert.deepEqual(await dump(), { bytes: [], entries: [] });
+      await overwrite("bytes", ["", ID], new Uint8Array(stored.length).fill(255));
+      await assert.rejects(client.getImage(record), RefusedError);
+      await assertEmpty();
     });
 
     test("an entry of the other way of caching is never misread", async () => {
@@ -199,7 +206,7 @@ for (const cache of ["encrypted", "decrypted"]) {
       assert.equal(await client.deleteCachedImage(ID), true);
       assert.equal(await client.deleteCachedImage(ID), false);
       assert.equal(await client.cachedImageExists(ID), false);
-      assert.deepEqual(await dump(), { bytes: [], entries: [] });
+      await assertEmpty();
     });
 
     test("a delete wins over a download under way, which is delivered and not cached", async () => {
@@ -263,20 +270,24 @@ for (const cache of ["encrypted", "decrypted"]) {
       for (const record of records) await clientOf().getImage(record);
       while ((await dump()).entries.length < 3) await new Promise(setImmediate);
       assert.equal(await client.clear(), undefined);
-      assert.deepEqual(await dump(), { bytes: [], entries: [] });
+      await assertEmpty();
       await client.getImage(records[0]);
       assert.equal(await client.cachedImageExists("a"), true);
     });
 
-    test("clear wins over downloads, writes and hits under way, whenever it comes", async () => {
+    test("clear wins over downloads, writes and hits under way, whenever it comes, and ends what waits", async () => {
       const records = ["a", "b"].map((id) => server.save(id, "image"));
       for (let turns = 0; turns < 30; turns += 1) {
         const client = clientOf();
-        const images = records.map((record) => client.getImage(record));
+        const images = Promise.allSettled(records.map((record) => client.getImage(record)));
         for (let turn = 0; turn < turns; turn += 1) await (turn % 3 ? null : new Promise(setImmediate));
         await client.clear();
-        for (const image of images) assert.equal(await textOf(await image), "image");
-        assert.deepEqual(await dump(), { bytes: [], entries: [] }, `after ${turns} turns`);
+        for (const { status, value, reason } of await images) {
+          if (status === "fulfilled") assert.equal(await textOf(value), "image");
+          else assert.equal(reason.name, "AbortError");
+        }
+        const { entries, bytes } = await dump();
+        assert.deepEqual([entries, bytes], [[], []], `after ${turns} turns`);
       }
     });
 
@@ -325,15 +336,16 @@ describe("with cache: \"off\"", () => {
 });
 
 describe("whatever the cache", () => {
-  test("every refusal is a StateError with its number and name, and says what to do", async () => {
+  test("every refusal is an error of its own kind, with the state's number, and says what to do", async () => {
     const record = createServer().save(ID, "image");
-    for (const [stateName, state] of Object.entries(WireState).slice(2)) {
-      const client = createClient({}, async () => Uint8Array.of(state));
+    const kinds = [NotFoundError, RefusedError, RefusedError, RefusedError, ServerError];
+    for (const [index, [reason, state]] of Object.entries(WireState).slice(2).entries()) {
+      const client = createClient({ retries: 0 }, async () => Uint8Array.of(state));
       await assert.rejects(client.getImage(record), (error) => {
-        assert.ok(error instanceof StateError);
-        assert.deepEqual([error.name, error.state, error.stateName], ["StateError", state, stateName]);
-        if (stateName === "InvalidProof") assert.match(error.message, /fresh record/);
-        return error.message.startsWith(`${stateName}: `);
+        assert.ok(error instanceof kinds[index] && error instanceof PixstoreError);
+        assert.deepEqual([error.state, error.reason], [state, reason]);
+        if (reason === "InvalidProof") assert.match(error.message, /fresh record/);
+        return true;
       });
     }
   });
@@ -344,11 +356,20 @@ describe("whatever the cache", () => {
     assert.equal(server.requests.length, 0);
   });
 
+  test("a second argument that is no options object is refused: npm's package takes a context there", async () => {
+    const server = createServer();
+    const record = server.save(ID, "image");
+    for (const options of ["context", { contxt: 1 }, { priority: "urgent" }, { signal: "stop" }, { onProgress: 1 }]) {
+      await assert.rejects(createClient({}, server.fetcher).getImage(record, options), ConfigError);
+    }
+    assert.equal(server.requests.length, 0);
+  });
+
   test("a custom fetcher gets the caller's own record and context", async () => {
     const server = createServer();
     const record = { ...server.save(ID, "image"), extra: "mine" };
     const context = { page: 1 };
-    await createClient({}, server.fetcher).getImage(record, context);
+    await createClient({}, server.fetcher).getImage(record, { context });
     assert.equal(server.requests[0].record, record);
     assert.equal(server.requests[0].context, context);
   });

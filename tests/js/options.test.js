@@ -1,13 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { ConfigError, createClient } from "../../js_client/src/index.js";
+import { ConfigError, createClient, initPixstoreFrontend } from "../../js_client/src/index.js";
+import { translateNpmNames } from "../../js_client/src/npm-names.js";
 import { endpointBeside, resolveOptions } from "../../js_client/src/options.js";
 
-const endpoint = (config) => resolveOptions(config).endpoint;
+const npm = (config) => resolveOptions(translateNpmNames(config));
+const endpoint = (config) => npm(config).endpoint;
 
 const refuses = (config, text) =>
-  assert.throws(() => createClient(config), (error) => error instanceof ConfigError && error.message.includes(text));
+  assert.throws(() => initPixstoreFrontend(config), (error) => error instanceof ConfigError && error.message.includes(text));
 
 test("the defaults are the protocol's route and an encrypted cache of 1000 images in a database of our own", () => {
   const { onCacheError, ...options } = resolveOptions({});
@@ -15,8 +17,14 @@ test("the defaults are the protocol's route and an encrypted cache of 1000 image
     endpoint: "/pixstore-image",
     cache: "encrypted",
     databaseName: "pixstore-asgi",
+    namespace: "",
     cacheLimit: 1000,
+    cacheBytes: 512 * 2 ** 20,
+    memoryBytes: 32 * 2 ** 20,
     cleanupBatch: 50,
+    timeoutMs: 60_000,
+    retries: 3,
+    parallel: 6,
   });
   assert.equal(onCacheError(), undefined);
 });
@@ -40,7 +48,7 @@ test("npm's endpoint names make one address of the page's own scheme", () => {
 });
 
 test("npm's cache names count as ours, and its database name never opens npm's own database", () => {
-  const options = resolveOptions({ frontendDbName: "pixstore", frontendImageCacheLimit: 40, frontendCleanupBatch: 3 });
+  const options = npm({ frontendDbName: "pixstore", frontendImageCacheLimit: 40, frontendCleanupBatch: 3 });
   assert.equal(options.databaseName, "pixstore-asgi");
   assert.equal(options.cacheLimit, 40);
   assert.equal(options.cleanupBatch, 3);
@@ -48,34 +56,36 @@ test("npm's cache names count as ours, and its database name never opens npm's o
 
 test("an option that is undefined or null counts as not given", () => {
   assert.equal(endpoint({ endpoint: undefined, defaultEndpointRoute: null }), "/pixstore-image");
-  assert.equal(resolveOptions({ cacheLimit: 20 }).cleanupBatch, 1);
+  assert.equal(npm({ cacheLimit: 20 }).cleanupBatch, 1);
 });
 
 test("an unknown option is refused with the list of the known ones", () => {
   refuses({ endpont: "/x" }, "endpont");
-  refuses({ endpont: "/x" }, "endpoint, cache, databaseName, cacheLimit, cleanupBatch, onCacheError");
-  refuses({ endpont: "/x" }, "frontendDbName");
+  refuses({ endpont: "/x" }, "endpoint, cache, databaseName, namespace, cacheLimit");
+  refuses({ toString: 1 }, "toString");
+  assert.throws(() => createClient({ frontendDbName: "x" }), ConfigError);
 });
 
-test("an npm option without a meaning here is refused with the reason", () => {
-  refuses({ imageFormats: ["png"] }, "fixed byte");
-  refuses({ frontendDbVersion: 2 }, "layout of its own");
-  refuses({ imageStoreName: "images" }, "layout of its own");
-  refuses({ errorHandlingMode: "warn" }, "rejects");
+test("an npm option without a meaning here is refused by its name", () => {
+  for (const name of ["imageFormats", "frontendDbVersion", "imageStoreName", "errorHandlingMode"]) {
+    refuses({ [name]: 1 }, `${name} has no meaning here`);
+  }
 });
 
 test("a value that can't work is refused by the option's name", () => {
   refuses({ endpoint: "" }, "endpoint");
   refuses({ endpoint: "/x?y=1" }, "endpoint");
-  refuses({ cache: "plain" }, "cache must be one of encrypted, decrypted, off");
+  refuses({ cache: "plain" }, "cache must be one of encrypted, decrypted, memory, off");
   refuses({ databaseName: 7 }, "databaseName");
   refuses({ cacheLimit: 0 }, "cacheLimit");
   refuses({ cacheLimit: 10, cleanupBatch: 10 }, "cleanupBatch");
   refuses({ onCacheError: "log" }, "onCacheError");
+  refuses({ timeoutMs: 0 }, "timeoutMs must be an integer from 1");
+  refuses({ retries: 1.5 }, "retries");
   refuses({ defaultEndpointConnectPort: 80 }, "defaultEndpointConnectHost");
   refuses({ defaultEndpointConnectHost: "http://a" }, "defaultEndpointConnectHost");
-  refuses({ defaultEndpointConnectHost: "a", defaultEndpointConnectPort: 70000 }, "defaultEndpointConnectPort");
-  refuses({ defaultEndpointConnectHost: "a", defaultEndpointRoute: "i" }, "defaultEndpointRoute");
+  refuses({ defaultEndpointConnectHost: "a", defaultEndpointConnectPort: "x" }, "defaultEndpointConnectHost");
+  refuses({ defaultEndpointConnectHost: "a", defaultEndpointRoute: "i" }, "Route");
   refuses(null, "object");
 });
 

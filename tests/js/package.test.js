@@ -19,11 +19,11 @@ const importsOf = (file) => [...textOf(file).matchAll(IMPORT)].map(([, path]) =>
 
 beforeEach(emptyStorage);
 
-test("the public names are npm's, and clear, createClient, the errors and the decoder", () => {
+test("the public names are npm's, and those of this client", () => {
   assert.deepEqual(Object.keys(pixstore), [
-    "CacheError", "ConfigError", "DecryptError", "FetchError", "PixstoreError", "RecordError", "StateError",
-    "WireError", "WireState", "cachedImageExists", "clear", "createClient", "createFetcher", "decodePayload",
-    "deleteCachedImage", "getImage", "initPixstoreFrontend",
+    "CacheError", "ConfigError", "DecryptError", "FetchError", "NotFoundError", "PixstoreError", "RecordError",
+    "RefusedError", "ServerError", "WireError", "WireState", "cachedImageExists", "clear", "createClient",
+    "createFetcher", "decodePayload", "deleteCachedImage", "getImage", "getImages", "initPixstoreFrontend", "stats",
   ]);
 });
 
@@ -59,6 +59,7 @@ test("no file imports a package, names process, or takes part in an import cycle
     finished.add(open.pop());
   };
   visit("index.js");
+  visit("worker.js");
   assert.deepEqual([...finished].sort(), files.sort());
   for (const file of files) assert.doesNotMatch(textOf(file), /\bprocess\b/);
 });
@@ -83,6 +84,6 @@ test("initPixstoreFrontend sets the endpoint or a fetcher, and can be called aga
   const calls = await stubFetch(respond, () => pixstore.getImage(record));
   assert.deepEqual(calls.map(({ url }) => url), ["/i/players%3Aabc"]);
   pixstore.initPixstoreFrontend({}, server.fetcher);
-  await pixstore.getImage(record, "context");
+  await pixstore.getImage(record, { context: "context" });
   assert.equal(server.requests[0].context, "context");
 });

@@ -11,7 +11,7 @@ const withMeta = (change) => ({ ...GOOD, meta: { ...GOOD.meta, ...change } });
 const BAD_IDS = ["", "a/b", "../a", "a:b:c", ":a", "a:", "a b", "ä", "a\n", 7, undefined];
 
 const cases = {
-  shape: [null, undefined, 1, "record", [GOOD], {}, { ...GOOD, meta: null }, { ...GOOD, meta: [] }],
+  shape: [null, undefined, 1, "record", [GOOD], {}, { ...GOOD, meta: null }, { ...GOOD, meta: 1 }],
   id: [...BAD_IDS, "a".repeat(65), `a:${"b".repeat(129)}`].map((id) => ({ ...GOOD, id })),
   token: [0, -1, 1.5, 2 ** 53, NaN, "5", true, null, undefined].map((token) => ({ ...GOOD, token })),
   key: [undefined, "", 7, "A".repeat(43), `${"A".repeat(42)}==`, "A".repeat(44), `${"_".repeat(43)}=`].map((key) =>
@@ -33,8 +33,9 @@ for (const [reason, values] of Object.entries(cases)) {
 
 test("a good record gives its parts as bytes, and unknown fields are ignored", () => {
   const parsed = parseRecord({ ...GOOD, proofExpiresAt: 1, other: {} });
-  assert.deepEqual(Object.keys(parsed), ["id", "token", "key", "iv", "tag", "proof"]);
+  assert.deepEqual(Object.keys(parsed), ["id", "token", "key", "iv", "tag", "proof", "expiresAt"]);
   assert.deepEqual([parsed.id, parsed.token, parsed.proof], ["players:abc", 5, "proof"]);
+  assert.deepEqual([parsed.expiresAt, parseRecord(GOOD).expiresAt], [1, Infinity]);
   assert.deepEqual([parsed.key.length, parsed.iv.length, parsed.tag.length], [32, 12, 16]);
   assert.equal(Buffer.from(parsed.key).toString("base64"), GOOD.meta.key);
 });

@@ -25,8 +25,8 @@ export const counted = (n, one, many = `${one}s`) => `${count.format(n)} ${n ===
 /** @param {string} text  an error's message, which starts in lower case and has no full stop */
 export const sentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 
-/** @param {Error & {stateName?: string}} error */
-export const errorName = (error) => error.stateName ?? error.name;
+/** @param {Error & {state?: number, reason?: string}} error  its state's name, where the server answered with one */
+export const errorName = (error) => (error.state === undefined ? error.name : String(error.reason));
 
-/** @param {Error & {stateName?: string}} error  without the state's name in front */
-export const errorText = (error) => sentence(error.message.replace(`${error.stateName}: `, ""));
+/** @param {Error} error  without the state's name in front */
+export const errorText = (error) => sentence(error.message.replace(`${errorName(error)}: `, ""));

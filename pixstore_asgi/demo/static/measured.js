@@ -1,6 +1,6 @@
 /** getImage with a look at what it does: whether it asked the server, what came back, and how long it all took. */
 
-import { FetchError, WireState, createFetcher, getImage, initPixstoreFrontend } from "/images/-/client/index.js";
+import { RefusedError, WireState, createFetcher, getImage, initPixstoreFrontend } from "/images/-/client/index.js";
 import { SignedOutError } from "./api.js";
 
 /** @import { ImageRecord } from "/images/-/client/index.js" */
@@ -22,7 +22,8 @@ import { SignedOutError } from "./api.js";
 
 const fetchBody = createFetcher("/images");
 
-initPixstoreFrontend({ databaseName: "pixstore-demo", cacheLimit: 500 }, fetchPayload);
+// No retries here: each failure and each further try is shown, see persist.js.
+initPixstoreFrontend({ databaseName: "pixstore-demo", cacheLimit: 500, retries: 0 }, fetchPayload);
 
 /**
  * Get a picture and tell how it was got. A failure is an answer too.
@@ -34,14 +35,14 @@ export async function getMeasured({ record, receivedAt }) {
   const seen = { wasFetched: false, wire: undefined, bytes: 0 };
   const proof = { ageMs: Date.now() - receivedAt, leftMs: record.proofExpiresAt - Date.now() };
   const startedAt = performance.now();
-  const outcome = await getImage(record, seen).then(
+  const outcome = await getImage(record, { context: seen }).then(
     (blob) => ({ blob, error: undefined }),
-    (error) => ({ blob: undefined, error: error instanceof FetchError && error.status === 403 ? signedOut(error) : error }),
+    (error) => ({ blob: undefined, error: error instanceof RefusedError && error.status === 403 ? signedOut(error) : error }),
   );
   return { ...seen, ...outcome, proof, ms: performance.now() - startedAt };
 }
 
-/** @param {FetchError} cause */
+/** @param {RefusedError} cause */
 const signedOut = (cause) => new SignedOutError("this session has ended", { cause });
 
 /**

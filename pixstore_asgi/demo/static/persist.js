@@ -1,6 +1,6 @@
 /** Trying again: only where that may help, each time after a longer wait, and not for ever. */
 
-import { DecryptError, FetchError, StateError } from "/images/-/client/index.js";
+import { DecryptError, FetchError, RefusedError, ServerError } from "/images/-/client/index.js";
 import { AwayError } from "./api.js";
 
 const WAITS_MS = [0, 500, 1000, 2000, 4000];
@@ -35,9 +35,9 @@ export async function persist(work, { signal, onTrouble = () => {} }) {
  * @param {unknown} error
  */
 function mayPass(error) {
-  if (error instanceof StateError) return ["InvalidProof", "InternalError"].includes(error.stateName);
-  if (error instanceof FetchError) return error.status === undefined || error.status === 200 || error.status >= 500;
-  return error instanceof AwayError || (error instanceof DecryptError && error.reason === "tag");
+  if (error instanceof RefusedError) return error.reason === "InvalidProof";
+  if (error instanceof FetchError) return error.status === undefined || error.status >= 500;
+  return error instanceof AwayError || error instanceof ServerError || (error instanceof DecryptError && error.reason === "tag");
 }
 
 /**

@@ -210,7 +210,7 @@ export class Tile extends EventTarget {
   #giveUp(look, error) {
     if (this.#signal.aborted) return;
     if (error instanceof api.SignedOutError) throw error;
-    if (error instanceof GoneError || error.stateName === "NotFound") this.forget();
+    if (error instanceof GoneError || error.name === "NotFoundError") this.forget();
     else this.#showTrouble(look, error);
   }
 

@@ -5,10 +5,12 @@ import { cachedImageExists, deleteCachedImage, getImage, initPixstoreFrontend } 
 const picture = document.querySelector("#picture");
 const cacheErrors = [];
 
+const plain = (text) => (/^\d+$/.test(text) ? Number(text) : text);
+
 initPixstoreFrontend({
   endpoint: "/images",
   onCacheError: (error) => cacheErrors.push(error.reason),
-  ...Object.fromEntries(new URLSearchParams(location.search)),
+  ...Object.fromEntries([...new URLSearchParams(location.search)].map(([name, text]) => [name, plain(text)])),
 });
 
 async function fetchRecord(id) {
@@ -32,8 +34,8 @@ async function sha256(blob) {
 async function failure(record) {
   try {
     await show(record);
-  } catch ({ name, stateName, reason, status }) {
-    return { name, stateName, reason, status, width: picture.naturalWidth };
+  } catch ({ name, reason, status }) {
+    return { name, reason, status, width: picture.naturalWidth };
   }
   throw new Error("the picture was shown");
 }

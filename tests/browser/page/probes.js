@@ -33,16 +33,16 @@ const kept = (name) => inDatabase(name, "kept", (kept) => kept.get("here"));
 /** The client stores an image after it was delivered: wait until this version is there. */
 async function untilCached({ id, token }) {
   const endsAt = performance.now() + 10_000;
-  while ((await inDatabase("pixstore-asgi", "entries", (store) => store.get(id)))?.token !== token) {
+  while ((await inDatabase("pixstore-asgi", "entries", (store) => store.get(["", id])))?.token !== token) {
     if (performance.now() > endsAt) throw new Error(`${id} never came into the cache`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
 
 async function flipCachedBit(id) {
-  const bytes = await inDatabase("pixstore-asgi", "bytes", (store) => store.get(id));
+  const bytes = await inDatabase("pixstore-asgi", "bytes", (store) => store.get(["", id]));
   bytes[bytes.length - 1] ^= 1;
-  await inDatabase("pixstore-asgi", "bytes", (store) => store.put(bytes, id));
+  await inDatabase("pixstore-asgi", "bytes", (store) => store.put(bytes, ["", id]));
 }
 
 /** Fetch a payload without the client, in a way that lets the browser cache it; resolves to its length. */

@@ -30,7 +30,9 @@ export async function readAll({ client, config, endpoint, headers, records }) {
   const { getImage, initPixstoreFrontend } = clients[client];
   initPixstoreFrontend(config, endpoint && fetcherOf(endpoint));
   const results = [];
-  for (const record of records) results.push(await getImage(record, headers).then(describe, failure));
+  // npm's takes the context itself, ours among other options.
+  const second = client === "npm" ? headers : { context: headers };
+  for (const record of records) results.push(await getImage(record, second).then(describe, failure));
   return results;
 }
 

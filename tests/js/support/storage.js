@@ -1,10 +1,11 @@
 /** IndexedDB for tests: an empty one, a look into all of it, and ways to break it. */
 
-import { IDBFactory } from "fake-indexeddb";
+import { IDBFactory, IDBKeyRange } from "fake-indexeddb";
 
 /** Give the page an empty IndexedDB. */
 export function emptyStorage() {
   globalThis.indexedDB = new IDBFactory();
+  globalThis.IDBKeyRange = IDBKeyRange;
 }
 
 /** Take IndexedDB away. */
@@ -40,6 +41,15 @@ export const dump = (name = "pixstore-asgi") =>
     }
     return content;
   });
+
+/** The entries and the bytes of all images, without the tombstones of deleted ones. */
+export async function cached(name) {
+  const { entries, bytes } = await dump(name);
+  return { entries, bytes };
+}
+
+/** The key of an image in the stores of a client without a namespace. */
+export const keyOf = (id) => ["", id];
 
 /** Replace one stored value. */
 export const overwrite = (store, key, value, name = "pixstore-asgi") =>

@@ -1,0 +1,97 @@
+/** Response bodies, each in a buffer with room for the tag behind it, so that nothing is copied to be decrypted. */
+
+import { FetchError } from "./errors.js";
+
+/** @typedef {(received: {loaded: number, total?: number}) => void} OnProgress */
+
+const TAG_BYTES = 16;
+
+/**
+ * A new body.
+ *
+ * @param {number} length
+ */
+export const roomyBody = (length) => new Uint8Array(new ArrayBuffer(length + TAG_BYTES), 0, length);
+
+/**
+ * A copy of a body that came without room.
+ *
+ * @param {Uint8Array} bytes
+ */
+export function withRoom(bytes) {
+  const body = roomyBody(bytes.length);
+  body.set(bytes);
+  return body;
+}
+
+/**
+ * Ciphertext ‖ tag, as WebCrypto takes it.
+ *
+ * @param {Uint8Array<ArrayBuffer>} ciphertext  a view of a body with room, to the body's end
+ * @param {Uint8Array} tag
+ */
+export function sealed(ciphertext, tag) {
+  const bytes = new Uint8Array(ciphertext.buffer, ciphertext.byteOffset, ciphertext.length + TAG_BYTES);
+  bytes.set(tag, ciphertext.length);
+  return bytes;
+}
+
+/**
+ * Read a whole response.
+ *
+ * @param {Response} response
+ * @param {OnProgress} [onProgress]
+ * @throws {FetchError} where it was cut short
+ */
+export async function readBody(response, onProgress) {
+  const length = Number(response.headers.get("content-length"));
+  // A proxy that compresses gives the length of something else.
+  if (!length || !response.body || response.headers.has("content-encoding")) {
+    return withRoom(new Uint8Array(await whole(response.arrayBuffer())));
+  }
+  const body = roomyBody(length);
+  await createFiller(response.body)(body, onProgress);
+  return body;
+}
+
+/**
+ * Reads a stream by the piece: each call fills its target.
+ *
+ * @param {ReadableStream<Uint8Array>} stream
+ * @returns {(target: Uint8Array, onProgress?: OnProgress) => Promise<void>} rejects with FetchError where the stream ends
+ */
+export function createFiller(stream) {
+  const reader = stream.getReader();
+  /** @type {Uint8Array} */
+  let rest = new Uint8Array();
+  return async (target, onProgress) => {
+    for (let loaded = 0; loaded < target.length;) {
+      if (!rest.length) rest = await nextOf(reader);
+      const piece = rest.subarray(0, target.length - loaded);
+      target.set(piece, loaded);
+      rest = rest.subarray(piece.length);
+      loaded += piece.length;
+      onProgress?.({ loaded, total: target.length });
+    }
+  };
+}
+
+/** @param {ReadableStreamDefaultReader<Uint8Array>} reader */
+async function nextOf(reader) {
+  const { value } = await whole(reader.read());
+  if (value) return value;
+  // Firefox ends a body that falls short of its length without an error.
+  throw cutShort();
+}
+
+/**
+ * @template Result
+ * @param {Promise<Result>} reading
+ */
+const whole = (reading) =>
+  reading.catch((cause) => {
+    throw cutShort(cause);
+  });
+
+/** @param {unknown} [cause] */
+const cutShort = (cause) => new FetchError("the response was cut short", { cause });

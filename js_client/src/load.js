@@ -1,0 +1,129 @@
+/** The life of one image: out of the cache, else over the network, with a fresh record where its proof has expired. */
+
+import { decrypt, imageIn, imageInBlob } from "./decrypt.js";
+import { DecryptError, RecordError, stateError } from "./errors.js";
+import { parseRecord } from "./records.js";
+import { WireState } from "./states.js";
+
+/** @import { OnProgress } from "./body.js" */
+/** @import { ImageCache } from "./cache.js" */
+/** @import { createDownload } from "./download.js" */
+/** @import { Flight } from "./flights.js" */
+/** @import { createOffload } from "./offload.js" */
+/** @import { RefreshRecord } from "./options.js" */
+/** @import { Priority } from "./queue.js" */
+/** @import { ImageRecord, ParsedRecord } from "./records.js" */
+/** @import { createTabs } from "./tabs.js" */
+
+/**
+ * What a flight is to bring.
+ *
+ * @typedef {object} Plan
+ * @property {string} id
+ * @property {number} token
+ * @property {ImageRecord} record  the caller's own object: a fetcher may use fields of it that this client doesn't know
+ * @property {ParsedRecord} parsed
+ * @property {unknown} context
+ * @property {RefreshRecord | undefined} refreshRecord
+ * @property {Priority} priority
+ * @property {OnProgress} onProgress
+ * @property {number} since  when it was asked for, by the cache's clock
+ */
+
+/** @typedef {{image: Blob, token: number, isHit: boolean}} Loaded  `token` is that of the image */
+
+/** A proof that expires sooner may be refused when the request arrives. */
+const ARRIVAL_MS = 1000;
+
+/**
+ * @param {object} parts
+ * @param {"encrypted" | "decrypted" | "memory" | "off"} parts.kind  what the cache keeps
+ * @param {ImageCache} parts.cache
+ * @param {ReturnType<typeof createTabs>} parts.tabs
+ * @param {ReturnType<typeof createDownload>} parts.download
+ * @param {ReturnType<typeof createOffload>} parts.offload
+ * @param {<Result>(storage: Promise<Result>) => Promise<Result | undefined>} parts.reported
+ * @returns {(flight: Flight<Plan>, signal: AbortSignal) => Promise<Loaded>}
+ */
+export function createLoad({ kind, cache, tabs, download, offload, reported }) {
+  /** @type {(flight: Flight<Plan>, signal: AbortSignal) => Promise<Loaded>} */
+  return async (flight, signal) => {
+    const { id, refreshRecord, record, parsed } = flight;
+    try {
+      return await loadVersion(flight, signal, record, parsed, Boolean(refreshRecord));
+    } catch (error) {
+      if (!refreshRecord || Object(error).state !== WireState.InvalidProof) throw error;
+      const fresh = await refreshRecord(id, flight.context);
+      const parsedFresh = parseRecord(fresh);
+      if (parsedFresh.id !== id) throw new RecordError("refreshRecord gave the record of another image", { reason: "id" });
+      return loadVersion(flight, signal, fresh, parsedFresh, false);
+    }
+  };
+
+  /**
+   * @param {Flight<Plan>} flight
+   * @param {AbortSignal} signal
+   * @param {ImageRecord} record
+   * @param {ParsedRecord} parsed
+   * @param {boolean} refusesOld  whether a proof that is about to expire counts as refused
+   * @returns {Promise<Loaded>}
+   */
+  async function loadVersion(flight, signal, record, parsed, refusesOld) {
+    const { id, token } = parsed;
+    const cached = await fromCache(parsed);
+    if (cached) return { image: cached, token, isHit: true };
+    if (refusesOld && parsed.expiresAt < Date.now() + ARRIVAL_MS) throw stateError(WireState.InvalidProof);
+    const release = await tabs.claim(parsed, signal);
+    if (!release) {
+      // Another tab has stored it by now, even if its message is still on the way.
+      cache.noticed({ type: "stored", id, token });
+      return loadVersion(flight, signal, record, parsed, refusesOld);
+    }
+    try {
+      const { context, priority, onProgress } = flight;
+      const found = await download({ record, context, priority, signal, onProgress }, parsed);
+      const image = imageIn(found.plaintext);
+      // Stored only now that it is verified, and without making the caller wait.
+      flight.stored = store(flight, found.token, kind === "decrypted" ? found.plaintext : found.sealed).finally(release);
+      return { image, token: found.token, isHit: false };
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  /**
+   * @param {Flight<Plan>} flight
+   * @param {number} token
+   * @param {Uint8Array<ArrayBuffer>} bytes
+   */
+  async function store({ id, isVoid, since }, token, bytes) {
+    if (!isVoid) await reported(cache.write(id, token, bytes, since).then(() => tabs.tell({ type: "stored", id, token })));
+  }
+
+  /** @param {ParsedRecord} parsed */
+  async function fromCache(parsed) {
+    const { id, token } = parsed;
+    const stored = await reported(cache.read(id, token));
+    if (!stored) return undefined;
+    try {
+      const image = await imageOf(stored, parsed);
+      cache.touch(id);
+      return image;
+    } catch (error) {
+      if (!(error instanceof DecryptError)) throw error;
+      await reported(cache.drop(id, token));
+      return undefined;
+    }
+  }
+
+  /**
+   * @param {Uint8Array<ArrayBuffer> | Blob} stored
+   * @param {ParsedRecord} parsed
+   */
+  async function imageOf(stored, parsed) {
+    const isLarge = stored instanceof Blob;
+    if (kind === "decrypted") return isLarge ? imageInBlob(stored) : imageIn(stored);
+    return isLarge ? offload(stored, parsed) : imageIn(await decrypt(parsed, stored));
+  }
+}

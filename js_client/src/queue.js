@@ -1,0 +1,28 @@
+/** @typedef {"high" | "auto" | "low"} Priority */
+
+const RANKS = ["high", "auto", "low"];
+
+/**
+ * Limits how many tasks run at once; the others wait, those of higher priority in front.
+ *
+ * @param {number} limit
+ * @returns {<Result>(priority: Priority, task: () => Promise<Result>) => Promise<Result>}
+ */
+export function createQueue(limit) {
+  /** @type {Array<Array<() => void>>} */
+  const waiting = RANKS.map(() => []);
+  let running = 0;
+
+  return async (priority, task) => {
+    if (running >= limit) await new Promise((/** @type {(value?: unknown) => void} */ go) => waiting[RANKS.indexOf(priority)]?.push(go));
+    else running += 1;
+    try {
+      return await task();
+    } finally {
+      // Whoever goes next takes this one's place.
+      const next = waiting.find((line) => line.length)?.shift();
+      if (next) next();
+      else running -= 1;
+    }
+  };
+}

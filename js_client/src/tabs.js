@@ -1,0 +1,74 @@
+/**
+ * The other tabs of this origin: told what is cached and deleted, and kept from downloading what one of them does.
+ *
+ * What they hear is a namespace, an id and a token, and never a key, a proof or a byte of an image.
+ */
+
+import { gather } from "./gather.js";
+
+/** @import { Notice } from "./cache.js" */
+
+/** @typedef {{id: string, token: number}} Version */
+
+/**
+ * Nothing is opened before the first use.
+ *
+ * @param {{databaseName: string, namespace: string, cache: string}} options
+ * @param {(notice: Notice) => void} onNotice  of a client with the same database and namespace
+ */
+export function createTabs({ databaseName, namespace, cache }, onNotice) {
+  const name = `pixstore-asgi ${databaseName} ${namespace}`;
+  // Waiting for another tab's download is of use where it leaves the image in storage.
+  const locks = cache === "encrypted" || cache === "decrypted" ? globalThis.navigator?.locks : undefined;
+  /** @type {BroadcastChannel | undefined} */
+  let channel;
+
+  /** @param {Version} version */
+  const lockOf = ({ id, token }) => `${name} ${id} ${token}`;
+
+  const tryClaim = gather((/** @type {Version[]} */ versions) =>
+    Promise.all(versions.map((version) => tryLock(/** @type {LockManager} */ (locks), lockOf(version)))),
+  );
+
+  return {
+    /** Listen to the other tabs. */
+    join() {
+      if (channel || !globalThis.BroadcastChannel) return;
+      channel = new BroadcastChannel(name);
+      channel.onmessage = ({ data }) => onNotice(data);
+      // In Node.js an open channel would keep the program alive.
+      Object(channel).unref?.();
+    },
+
+    /** @param {Notice} notice */
+    tell: (notice) => channel?.postMessage({ namespace, ...notice }),
+
+    /**
+     * The right to download a version, as the function that gives it back; nothing where another tab had it, which has
+     * finished by now. Claims made in one tick are answered in one.
+     *
+     * @param {Version} version
+     * @param {AbortSignal} signal
+     */
+    async claim(version, signal) {
+      if (!locks) return () => {};
+      const release = await tryClaim(version);
+      if (!release) await locks.request(lockOf(version), { mode: "shared", signal }, () => {});
+      return release;
+    },
+  };
+}
+
+/**
+ * @param {LockManager} locks
+ * @param {string} name
+ * @returns {Promise<(() => void) | undefined>}
+ */
+const tryLock = (locks, name) =>
+  new Promise((resolve) => {
+    const request = locks.request(name, { ifAvailable: true }, (lock) =>
+      lock ? new Promise((/** @type {(value?: any) => void} */ release) => resolve(release)) : resolve(undefined),
+    );
+    // A sandboxed frame has no locks, nor other tabs.
+    request.catch(() => resolve(() => {}));
+  });

@@ -1,0 +1,461 @@
+/** The image cache by itself, on an IndexedDB of its own. */
+
+import assert from "node:assert/strict";
+import { beforeEach, test } from "node:test";
+
+import { IDBDatabase, IDBFactory, IDBObjectStore } from "fake-indexeddb";
+
+import { createCache } from "../../js_client/src/cache.js";
+import { CacheError } from "../../js_client/src/errors.js";
+import { done, dump, emptyStorage, noStorage, overwrite, patch } from "./support/storage.js";
+
+const NAME = "images";
+const ID = "players:abc";
+
+beforeEach(emptyStorage);
+
+const cacheOf = (options = {}) =>
+  createCache({
+    databaseName: NAME,
+    namespace: "me",
+    cache: "encrypted",
+    cacheLimit: 100,
+    cacheBytes: 1_000_000,
+    cleanupBatch: 0,
+    ...options,
+  });
+
+const bytesOf = (text) => new Uint8Array(Buffer.from(text));
+const image = bytesOf("image");
+const write = (cache, id, { token = 1, bytes = image, since = cache.stamp() } = {}) =>
+  cache.write(id, token, bytes, since);
+
+const idsIn = async (store = "entries") => (await dump(NAME))[store].map(([key]) => key[1]);
+
+/** Note what is done with the stores during a test: [[method, store], …]. */
+function watched(t, ...methods) {
+  const calls = [];
+  for (const method of methods) {
+    patch(t, IDBObjectStore.prototype, method, function note(original, ...args) {
+      calls.push([method, this.name]);
+      return original.apply(this, args);
+    });
+  }
+  return calls;
+}
+
+/** Note the transactions begun during a test: [{stores, mode, durability}, …]. */
+function transactions(t) {
+  const begun = [];
+  patch(t, IDBDatabase.prototype, "transaction", function note(original, ...args) {
+    const [stores, mode, options] = args;
+    begun.push({ stores, mode, durability: options?.durability });
+    return original.apply(this, args);
+  });
+  return begun;
+}
+
+const fail = (name) => () => {
+  throw new DOMException("failed", name);
+};
+
+test("read returns the bytes of exactly this version", async () => {
+  const cache = cacheOf();
+  await write(cache, ID, { token: 2 });
+  assert.deepEqual(await cache.read(ID, 2), image);
+  for (const token of [1, 3]) assert.equal(await cacheOf().read(ID, token), undefined);
+  assert.equal(await cache.read("other", 2), undefined);
+});
+
+test("what one way of caching has stored the other never reads, and does not call cached", async () => {
+  await write(cacheOf(), ID);
+  const other = cacheOf({ cache: "decrypted" });
+  assert.equal(await other.read(ID, 1), undefined);
+  assert.equal(await other.has(ID), false);
+  assert.equal(await cacheOf().has(ID), true);
+});
+
+test("the reads of one tick share transactions by 25 and settle together", async (t) => {
+  const cache = cacheOf();
+  await write(cache, ID);
+  const fresh = cacheOf();
+  await fresh.has(ID);
+  const begun = transactions(t);
+  let settled = 0;
+  const reads = Array.from({ length: 60 }, async (_, index) => {
+    await fresh.read(index ? `image-${index}` : ID, 1);
+    settled += 1;
+  });
+  await reads[0];
+  await null;
+  assert.ok(settled >= 25, `${settled} settled`);
+  await Promise.all(reads);
+  assert.deepEqual(begun.map(({ mode }) => mode), ["readonly", "readonly", "readonly"]);
+});
+
+test("nothing is looked through before the first read, and after a write a miss needs no transaction", async (t) => {
+  await write(cacheOf(), ID);
+  const cache = cacheOf();
+  const calls = watched(t, "getAll", "count");
+  await cache.read("missing", 1);
+  assert.deepEqual(calls, []);
+  await write(cache, "b");
+  const begun = transactions(t);
+  assert.equal(await cache.read("missing", 1), undefined);
+  assert.equal(await cache.read(ID, 9), undefined);
+  assert.deepEqual(begun, []);
+  assert.deepEqual(await cache.read(ID, 1), image);
+});
+
+test("the writes that come in meanwhile share a transaction", async (t) => {
+  const cache = cacheOf();
+  await cache.has(ID);
+  const begun = transactions(t);
+  await Promise.all(Array.from({ length: 51 }, (_, index) => write(cache, `image-${index}`)));
+  assert.equal(begun.length, 3);
+  assert.equal((await idsIn("bytes")).length, 51);
+});
+
+test("a write that comes in while another runs waits for it, so that all that wait share the next one", async (t) => {
+  const cache = cacheOf();
+  await cache.has(ID);
+  const begun = transactions(t);
+  const writes = [];
+  for (let index = 0; index < 10; index += 1) {
+    writes.push(write(cache, `image-${index}`));
+    for (let turn = 0; turn < 5; turn += 1) await null;
+  }
+  await Promise.all(writes);
+  assert.equal(begun.length, 2);
+});
+
+test("writes and notes of use are relaxed, deletes are strict", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const cache = cacheOf();
+  await write(cache, "a");
+  const begun = transactions(t);
+  await write(cache, ID);
+  cache.touch(ID);
+  t.mock.timers.tick(2000);
+  await cache.remove(ID);
+  await cache.clear();
+  assert.deepEqual(begun.map(({ durability }) => durability), ["relaxed", "relaxed", "strict", "strict"]);
+});
+
+test("a newer version replaces an older one, never the other way round, not even in one transaction", async () => {
+  const cache = cacheOf();
+  await Promise.all([2, 3, 1].map((token) => write(cache, ID, { token, bytes: bytesOf(`version ${token}`) })));
+  await write(cacheOf(), ID, { token: 1 });
+  assert.deepEqual(await cacheOf().read(ID, 3), bytesOf("version 3"));
+  assert.equal((await dump(NAME)).bytes.length, 1);
+});
+
+test("a version that is newer than a tab knows stays", async () => {
+  const [mine, other] = [cacheOf(), cacheOf()];
+  await write(mine, ID, { token: 1 });
+  await write(other, ID, { token: 3 });
+  await write(mine, ID, { token: 2 });
+  assert.deepEqual(await other.read(ID, 3), image);
+});
+
+test("an older version is still found after a newer one could not be written", async (t) => {
+  const cache = cacheOf();
+  await write(cache, ID);
+  let isBroken = true;
+  patch(t, IDBObjectStore.prototype, "put", function put(original, ...args) {
+    if (isBroken && this.name === "bytes" && args[1][1] === "b") fail("UnknownError")();
+    return original.apply(this, args);
+  });
+  // The second one fails after the first has been noted.
+  await assert.rejects(Promise.all([write(cache, ID, { token: 2 }), write(cache, "b")]), CacheError);
+  isBroken = false;
+  assert.deepEqual(await cache.read(ID, 1), image);
+});
+
+test("a stored view leaves the rest of its buffer behind", async () => {
+  await write(cacheOf(), ID, { bytes: bytesOf("a key and the image").subarray(10) });
+  const [[, stored]] = (await dump(NAME)).bytes;
+  assert.equal(stored.buffer.byteLength, 9);
+});
+
+test("images of 500 KB and more are Blobs, and come back as such; smaller ones are arrays", async () => {
+  const cache = cacheOf({ cacheBytes: 10_000_000 });
+  // Without what stands before it in its buffer.
+  await write(cache, "large", { bytes: new Uint8Array(500_032).fill(7, 32).subarray(32) });
+  await write(cache, "small", { bytes: new Uint8Array(499_999) });
+  const large = await cache.read("large", 1);
+  assert.ok(large instanceof Blob);
+  assert.deepEqual(new Uint8Array(await large.arrayBuffer()), new Uint8Array(500_000).fill(7));
+  assert.ok((await cache.read("small", 1)) instanceof Uint8Array);
+});
+
+test("damaged entries and bytes are misses, whatever they are, and a write heals them", async () => {
+  const { namespace, id, ...rest } = { namespace: "me", id: ID, token: 1, kind: "encrypted", size: 5, lastUsed: 1 };
+  for (const damaged of [new Uint8Array(4), "image", { size: 5 }, null, new Blob(["imag"]), new Uint16Array(5)]) {
+    await write(cacheOf(), ID);
+    await overwrite("bytes", ["me", ID], damaged, NAME);
+    assert.equal(await cacheOf().read(ID, 1), undefined);
+  }
+  const changes = [{ size: "5" }, { size: NaN, lastUsed: "now" }, { token: "1" }, { kind: 7, size: -1 }];
+  for (const damaged of [{}, ...changes.map((change) => ({ ...rest, ...change }))]) {
+    await write(cacheOf(), ID);
+    await overwrite("entries", undefined, { namespace, id, ...damaged }, NAME);
+    assert.equal(await cacheOf().read(ID, 1), undefined);
+    const cache = cacheOf({ cacheLimit: 1 });
+    await cache.stats();
+    await write(cache, "b");
+  }
+  await write(cacheOf(), ID);
+  assert.deepEqual(await cacheOf().read(ID, 1), image);
+});
+
+test("bytes that the storage can't read are a miss of this image alone", async (t) => {
+  const cache = cacheOf();
+  for (const id of ["a", "b"]) await write(cache, id);
+  patch(t, IDBObjectStore.prototype, "get", function get(original, key) {
+    if (this.name === "bytes" && key[1] === "a") return original.call(this, "no such key");
+    return original.call(this, key);
+  });
+  assert.deepEqual(await Promise.all(["a", "b"].map((id) => cache.read(id, 1))), [undefined, image]);
+});
+
+test("a request that fails aborts no other one of its transaction", async (t) => {
+  const cache = cacheOf();
+  for (const id of ["a", "b"]) await write(cache, id);
+  let prevented = 0;
+  patch(t, IDBObjectStore.prototype, "get", function get(original, key) {
+    if (this.name !== "bytes" || key[1] !== "a") return original.call(this, key);
+    const request = { error: new DOMException("damaged", "DataError") };
+    queueMicrotask(() => request.onerror({ preventDefault: () => (prevented += 1) }));
+    return request;
+  });
+  assert.deepEqual(await Promise.all(["a", "b"].map((id) => cache.read(id, 1))), [undefined, image]);
+  assert.equal(prevented, 1);
+});
+
+test("namespaces do not see each other, and clear empties one alone", async () => {
+  const [mine, other] = [cacheOf(), cacheOf({ namespace: "other" })];
+  for (const cache of [mine, other]) await write(cache, ID);
+  assert.equal(await cacheOf({ namespace: "third" }).has(ID), false);
+  await mine.clear();
+  assert.equal(await mine.has(ID), false);
+  assert.deepEqual(await other.read(ID, 1), image);
+  assert.deepEqual([await mine.stats(), await other.stats()], [{ images: 0, bytes: 0 }, { images: 1, bytes: 5 }]);
+  assert.equal(await other.remove(ID), true);
+});
+
+test("the limits hold for all namespaces together, also where another tab stores in another one", async () => {
+  const [mine, other] = [cacheOf({ cacheLimit: 3 }), cacheOf({ namespace: "other", cacheLimit: 3 })];
+  for (const id of ["a", "b"]) await write(mine, id);
+  await write(other, "c");
+  await write(mine, "d");
+  assert.deepEqual((await idsIn()).sort(), ["b", "c", "d"]);
+});
+
+test("too many bytes evict the least recently used images, and a batch's share more, none of them read", async (t) => {
+  const cache = cacheOf({ cacheLimit: 10, cleanupBatch: 2, cacheBytes: 50 });
+  const ten = new Uint8Array(10);
+  for (const id of ["a", "b", "c", "d", "e"]) await write(cache, id, { bytes: ten });
+  cache.touch("a");
+  const calls = watched(t, "get", "getAll", "openCursor");
+  await write(cache, "f", { bytes: ten });
+  assert.equal(calls.some(([, store]) => store === "bytes"), false);
+  assert.deepEqual(await idsIn(), ["a", "d", "e", "f"]);
+  assert.deepEqual(await idsIn("bytes"), ["a", "d", "e", "f"]);
+});
+
+test("an entry without a size does not end the limit in bytes", async () => {
+  await write(cacheOf(), "a");
+  await overwrite("entries", undefined, { namespace: "me", id: "a", lastUsed: 1 }, NAME);
+  const cache = cacheOf({ cacheBytes: 10 });
+  for (const id of ["b", "c", "d"]) await write(cache, id);
+  assert.deepEqual(await idsIn(), ["c", "d"]);
+});
+
+test("an image above the limit in bytes is not kept, and evicts nothing", async () => {
+  const cache = cacheOf({ cacheBytes: 10 });
+  await write(cache, "a");
+  await write(cache, "b", { bytes: new Uint8Array(11) });
+  assert.deepEqual(await idsIn(), ["a"]);
+});
+
+test("images that a clock ahead has marked are evicted first", async () => {
+  await write(cacheOf(), "a");
+  const [[, entry]] = (await dump(NAME)).entries;
+  await overwrite("entries", undefined, { ...entry, lastUsed: Date.now() + 1e9 }, NAME);
+  const cache = cacheOf({ cacheLimit: 2 });
+  for (const id of ["b", "c"]) await write(cache, id);
+  assert.deepEqual(await idsIn(), ["b", "c"]);
+});
+
+test("use is written down every two seconds in one transaction, and what was deleted meanwhile stays so", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const cache = cacheOf();
+  for (const id of ["a", "b"]) await write(cache, id);
+  const before = (await dump(NAME)).entries.map(([, { lastUsed }]) => lastUsed);
+  for (const id of ["a", "b", "a", "gone"]) cache.touch(id);
+  const begun = transactions(t);
+  t.mock.timers.tick(1999);
+  await cache.has("a");
+  assert.equal(begun.length, 1);
+  t.mock.timers.tick(1);
+  await cache.has("a");
+  assert.equal(begun.length, 3);
+  const { entries } = await dump(NAME);
+  assert.equal(entries.length, 2);
+  entries.forEach(([, { lastUsed }], index) => assert.ok(lastUsed > before[index]));
+});
+
+test("use is written down when the page is hidden", async (t) => {
+  const page = new EventTarget();
+  globalThis.addEventListener = page.addEventListener.bind(page);
+  t.after(() => delete globalThis.addEventListener);
+  const cache = cacheOf();
+  await write(cache, ID);
+  for (const type of ["pagehide", "visibilitychange"]) {
+    const [[, { lastUsed }]] = (await dump(NAME)).entries;
+    cache.touch(ID);
+    page.dispatchEvent(new Event(type));
+    await cache.has(ID);
+    assert.ok((await dump(NAME)).entries[0][1].lastUsed > lastUsed, type);
+  }
+  const begun = transactions(t);
+  page.dispatchEvent(new Event("pagehide"));
+  await null;
+  await null;
+  assert.deepEqual(begun, []);
+});
+
+test("a delete wins over a write whose download began before it, also one of another tab", async () => {
+  const [mine, other] = [cacheOf(), cacheOf()];
+  for (const forget of [() => other.remove(ID), () => mine.remove(ID), () => other.clear(), () => mine.clear()]) {
+    const since = mine.stamp();
+    await forget();
+    await write(mine, ID, { since });
+    assert.equal(await mine.has(ID), false);
+    await write(mine, ID);
+    assert.equal(await mine.has(ID), true);
+  }
+});
+
+test("a delete of one image, or in one namespace, refuses no other", async () => {
+  const cache = cacheOf();
+  const since = cache.stamp();
+  await cache.remove("other");
+  await cacheOf({ namespace: "other" }).clear();
+  await Promise.all([write(cache, ID, { since }), write(cache, "other")]);
+  assert.deepEqual(await idsIn(), [ID, "other"].sort());
+});
+
+test("tombstones go after ten minutes, and those of a clock that was ahead refuse nothing", async () => {
+  const cache = cacheOf();
+  await cache.remove("a");
+  const [[key]] = (await dump(NAME)).deleted;
+  const aged = (minutes) => [key[0] + minutes * 60_000, "me", ID];
+  for (const minutes of [-11, -9, 11]) await overwrite("deleted", aged(minutes), 1, NAME);
+  await cache.remove("b");
+  const minutesLeft = (await dump(NAME)).deleted.map(([[at]]) => Math.round((at - key[0]) / 60_000));
+  assert.deepEqual(minutesLeft, [-9, 0, 0, 11]);
+  await write(cache, ID);
+  assert.equal(await cache.has(ID), true);
+});
+
+test("stamps rise strictly, for all caches of a page, near the clock", (t) => {
+  t.mock.method(Date, "now", () => 4e12);
+  const [mine, other] = [cacheOf(), cacheOf({ cache: "off" })];
+  const stamps = [mine, other, mine, mine].map((cache) => cache.stamp());
+  assert.ok(stamps.every((stamp, index) => index === 0 || stamp > stamps[index - 1]));
+  assert.ok(Math.abs(stamps[3] - 4e12) < 1);
+});
+
+test("drop removes a version only while it is the cached one, and remove tells whether there was one", async () => {
+  const cache = cacheOf();
+  await write(cache, ID, { token: 2 });
+  await cache.drop(ID, 1);
+  assert.equal(await cache.has(ID), true);
+  await cache.drop(ID, 2);
+  assert.equal(await cache.has(ID), false);
+  await write(cache, ID, { token: 2 });
+  assert.deepEqual([await cache.remove(ID), await cache.remove(ID)], [true, false]);
+  assert.deepEqual((await dump(NAME)).bytes, []);
+});
+
+test("what another tab has stored is found once it is noticed", async () => {
+  const [mine, other] = [cacheOf(), cacheOf()];
+  await write(mine, "a");
+  await write(other, ID);
+  assert.equal(await mine.read(ID, 1), undefined);
+  mine.noticed({ type: "stored", id: ID, token: 1 });
+  assert.deepEqual(await mine.read(ID, 1), image);
+  await other.clear();
+  mine.noticed({ type: "cleared" });
+  assert.equal(await mine.read(ID, 1), undefined);
+  assert.deepEqual(await mine.stats(), { images: 0, bytes: 0 });
+});
+
+test("a full disk evicts as much as is needed and tries once more, then the write alone fails", async (t) => {
+  const cache = cacheOf();
+  for (const id of ["a", "b", "c"]) await write(cache, id);
+  let refusals = 1;
+  patch(t, IDBObjectStore.prototype, "put", function put(original, ...args) {
+    if (this.name === "bytes" && refusals-- > 0) fail("QuotaExceededError")();
+    return original.apply(this, args);
+  });
+  await write(cache, "d");
+  assert.deepEqual(await idsIn(), ["b", "c", "d"]);
+  refusals = 2;
+  await assert.rejects(write(cache, "e"), (error) => error instanceof CacheError && error.reason === "failed");
+  assert.deepEqual(await idsIn(), ["c", "d"]);
+  assert.equal(await cache.read("e", 1), undefined);
+  assert.deepEqual(await cache.read("d", 1), image);
+});
+
+test("without storage every call fails at once, and opening is tried again only after five seconds", async (t) => {
+  let now = 1000;
+  t.mock.method(performance, "now", () => now);
+  let opened = 0;
+  patch(t, IDBFactory.prototype, "open", function open(original, ...args) {
+    opened += 1;
+    if (now < 6000) fail("SecurityError")();
+    return original.apply(this, args);
+  });
+  const cache = cacheOf();
+  const isUnavailable = (error) => error instanceof CacheError && error.reason === "unavailable";
+  const calls = [() => cache.read(ID, 1), () => write(cache, ID), () => cache.has(ID), () => cache.remove(ID)];
+  for (const call of [...calls, () => cache.clear(), () => cache.stats(), () => cache.drop(ID, 1)]) {
+    await assert.rejects(call(), isUnavailable);
+  }
+  assert.equal(opened, 1);
+  now = 6000;
+  await write(cache, ID);
+  assert.equal(await cache.has(ID), true);
+});
+
+test("a page without IndexedDB at all gets the same error", async () => {
+  noStorage();
+  await assert.rejects(cacheOf().read(ID, 1), (error) => error.reason === "unavailable");
+});
+
+test("the stores of an older layout are thrown away", async () => {
+  const old = indexedDB.open(NAME, 1);
+  old.onupgradeneeded = () => old.result.createObjectStore("entries", { keyPath: "id" }).put({ id: ID, token: 1 });
+  (await done(old)).close();
+  const cache = cacheOf();
+  assert.equal(await cache.has(ID), false);
+  await write(cache, ID);
+  assert.deepEqual(Object.keys(await dump(NAME)), ["bytes", "deleted", "entries"]);
+});
+
+for (const kind of ["memory", "off"]) {
+  test(`cache: "${kind}" keeps nothing and opens nothing`, async (t) => {
+    patch(t, IDBFactory.prototype, "open", () => assert.fail("opened"));
+    const cache = cacheOf({ cache: kind });
+    await write(cache, ID);
+    cache.touch(ID);
+    cache.noticed({ type: "cleared" });
+    await cache.drop(ID, 1);
+    await cache.clear();
+    assert.deepEqual([await cache.read(ID, 1), await cache.has(ID), await cache.remove(ID)], [undefined, false, false]);
+    assert.deepEqual(await cache.stats(), { images: 0, bytes: 0 });
+  });
+}

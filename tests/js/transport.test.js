@@ -1,0 +1,171 @@
+/** How images are asked for: in batches, by single requests, by a fetcher; how often, and how many at once. */
+
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer as createHttpServer } from "node:http";
+import { beforeEach, test } from "node:test";
+
+import { createClient, FetchError, NotFoundError, RefusedError, WireState } from "../../js_client/src/index.js";
+import { createServer, successPayload } from "./support/server.js";
+import { emptyStorage } from "./support/storage.js";
+
+const textOf = async (blob) => Buffer.from(await blob.arrayBuffer()).toString();
+
+beforeEach(emptyStorage);
+
+/** One frame of a batch: index u8, status u16, length u32, body. */
+function frame(index, status, body) {
+  const head = Buffer.alloc(7);
+  head.writeUInt8(index);
+  head.writeUInt16LE(status, 1);
+  head.writeUInt32LE(body.length, 3);
+  return Buffer.concat([head, body]);
+}
+
+/** An HTTP server in front of the stub; `requests` lists what it was asked, [path, ids]. */
+async function startHttp(t, { batches = true, respond } = {}) {
+  const images = createServer();
+  const requests = [];
+  const payloadOf = (id) => {
+    const version = images.version(id);
+    return version ? successPayload(version) : Uint8Array.of(WireState.NotFound);
+  };
+
+  async function answer(request, response) {
+    if (request.method === "GET") {
+      const id = decodeURIComponent(request.url.split("/").at(-1));
+      requests.push(["GET", [id]]);
+      if (respond?.(response, [id]) === true) return;
+      response.end(payloadOf(id));
+      return;
+    }
+    const chunks = [];
+    for await (const chunk of request) chunks.push(chunk);
+    const ids = JSON.parse(Buffer.concat(chunks)).images.map(({ id }) => id);
+    requests.push(["POST", ids, request.headers["content-type"]]);
+    if (!batches) return response.writeHead(404).end();
+    if (respond?.(response, ids) === true) return;
+    for (const [index, id] of [...ids.entries()].reverse()) response.write(frame(index, 200, payloadOf(id)));
+    response.end();
+  }
+
+  const server = createHttpServer(answer).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  t.after(() => server.closeAllConnections());
+  t.after(() => server.close());
+  const endpoint = `http://127.0.0.1:${server.address().port}/images`;
+  const save = (count) => Array.from({ length: count }, (_, index) => images.save(`image-${index}`, `${index}`));
+  return { requests, save, images, clientOf: (config) => createClient({ endpoint, retries: 0, ...config }) };
+}
+
+test("images asked for in one tick go out in batches of 25, whatever order their frames come in", async (t) => {
+  const { requests, save, clientOf } = await startHttp(t);
+  const { getImage } = clientOf();
+  const texts = await Promise.all(save(60).map(async (record) => textOf(await getImage(record))));
+  assert.deepEqual(texts, Array.from({ length: 60 }, (_, index) => `${index}`));
+  assert.deepEqual(requests.map(([method, ids]) => [method, ids.length]).sort(), [["POST", 10], ["POST", 25], ["POST", 25]]);
+  assert.match(requests[0][2], /^text\/plain/);
+});
+
+test("one image alone is a single GET", async (t) => {
+  const { requests, save, clientOf } = await startHttp(t);
+  const { getImage } = clientOf();
+  for (const record of save(2)) await getImage(record);
+  assert.deepEqual(requests.map(([method]) => method), ["GET", "GET"]);
+});
+
+test("an endpoint without batches is asked by single requests, and for a batch only once", async (t) => {
+  const { requests, save, clientOf } = await startHttp(t, { batches: false });
+  const { getImage } = clientOf();
+  const records = save(4);
+  for (const pair of [records.slice(0, 2), records.slice(2)]) {
+    const blobs = await Promise.all(pair.map((record) => getImage(record)));
+    assert.equal(blobs.length, 2);
+  }
+  assert.deepEqual(requests.map(([method]) => method), ["POST", "GET", "GET", "GET", "GET"]);
+});
+
+test("a batch that is cut short gives what came whole, and asks for the rest again", async (t) => {
+  let isFirst = true;
+  const { requests, save, images, clientOf } = await startHttp(t, {
+    respond(response, ids) {
+      if (!isFirst) return false;
+      isFirst = false;
+      response.write(frame(0, 200, successPayload(images.version(ids[0]))));
+      response.write(frame(1, 200, successPayload(images.version(ids[1]))).subarray(0, 9));
+      setTimeout(() => response.destroy(), 20);
+      return true;
+    },
+  });
+  const { getImage } = clientOf({ retries: 2 });
+  const texts = await Promise.all(save(3).map(async (record) => textOf(await getImage(record))));
+  assert.deepEqual(texts, ["0", "1", "2"]);
+  assert.deepEqual(requests.slice(1).flatMap(([, ids]) => ids).sort(), ["image-1", "image-2"]);
+});
+
+test("one bad entry of a batch harms no other", async (t) => {
+  const { save, images, clientOf } = await startHttp(t, {
+    respond(response, ids) {
+      response.write(frame(0, 403, Buffer.alloc(0)));
+      response.write(frame(1, 200, Buffer.of(WireState.NotFound)));
+      response.end(frame(2, 200, successPayload(images.version(ids[2]))));
+      return true;
+    },
+  });
+  const { getImage } = clientOf();
+  const [refused, missing, good] = await Promise.allSettled(save(3).map((record) => getImage(record)));
+  assert.ok(refused.reason instanceof RefusedError && refused.reason.status === 403);
+  assert.ok(missing.reason instanceof NotFoundError);
+  assert.equal(await textOf(good.value), "2");
+});
+
+test("a server that fails is asked again, as often as `retries` says; a refusal is final", async (t) => {
+  let failures = 2;
+  const { requests, save, clientOf } = await startHttp(t, {
+    respond(response) {
+      if (!failures) return false;
+      failures -= 1;
+      response.writeHead(503).end();
+      return true;
+    },
+  });
+  const [record] = save(1);
+  assert.equal(await textOf(await clientOf({ retries: 2, cache: "off" }).getImage(record)), "0");
+  assert.equal(requests.length, 3);
+  failures = 2;
+  const isUnavailable = (error) => error instanceof FetchError && error.status === 503;
+  await assert.rejects(clientOf({ retries: 1, cache: "off" }).getImage(record), isUnavailable);
+  assert.equal(requests.length, 5);
+  await assert.rejects(clientOf({ retries: 3 }).getImage({ ...record, id: "gone" }), NotFoundError);
+  assert.equal(requests.length, 6);
+});
+
+test("no more than `parallel` requests run at once, and high priority goes first", async () => {
+  const server = createServer();
+  let running = 0;
+  let most = 0;
+  const order = [];
+  const fetcher = async (record) => {
+    order.push(record.id);
+    running += 1;
+    most = Math.max(most, running);
+    await new Promise(setImmediate);
+    running -= 1;
+    return server.fetcher(record);
+  };
+  const { getImage } = createClient({ parallel: 2, cache: "off" }, fetcher);
+  const priorities = ["low", "low", "low", "auto", "high"];
+  const records = priorities.map((priority, index) => server.save(`${priority}-${index}`, "image"));
+  await Promise.all(records.map((record, index) => getImage(record, { priority: priorities[index] })));
+  assert.equal(most, 2);
+  assert.deepEqual(order, ["low-0", "low-1", "high-4", "auto-3", "low-2"]);
+});
+
+test("onProgress tells how much of the response has come", async (t) => {
+  const { save, clientOf } = await startHttp(t);
+  const seen = [];
+  await clientOf().getImage(save(1)[0], { onProgress: (progress) => seen.push(progress) });
+  const { loaded, total } = seen.at(-1);
+  assert.equal(loaded, total ?? loaded);
+  assert.ok(loaded > 1);
+});
