@@ -4,13 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext
 
 from pixstore_asgi import ImageRecord
+from tests.browser.engines.page import Browser
 from tests.browser.support import Site, Tab, noise, open_tab, running_site, shown
 
 pytestmark = pytest.mark.browser
 
+DAMAGED = {"name": "DecryptError", "reason": "tag", "width": 0}
 both_caches = pytest.mark.parametrize("cache", ["encrypted", "decrypted"])
 
 
@@ -55,9 +56,8 @@ def test_update_is_shown_to_old_and_new_records(site: Site, tab: Tab, cache: str
     assert tab.show_until_cached(saved.id) == shown("png", old)
     renewed = site.update(saved.id, new)
     tab.delete_cached(saved.id)
-    with tab.page.expect_response("**/images/test*") as response:
-        assert tab.show(saved) == shown("jpeg", new)
-    assert response.value.header_value("x-pixstore-state") == "Updated"
+    assert tab.show(saved) == shown("jpeg", new)
+    assert site.states(saved.id) == ["Success", "Updated"]
     tab.wait_until_cached(renewed)
     assert tab.show(renewed) == shown("jpeg", new)
     tab.page.reload()
@@ -113,7 +113,7 @@ def test_forged_proof_is_refused(site: Site, tab: Tab) -> None:
     assert tab.show_fresh(saved.id) == shown("png", noise("png", seed=9))
 
 
-def test_expired_proof_is_refused(browser: BrowserContext, tmp_path: Path) -> None:
+def test_expired_proof_is_refused(browser: Browser, tmp_path: Path) -> None:
     """A record whose proof has expired gives InvalidProof, shows nothing and caches nothing."""
     with running_site(tmp_path, PIXSTORE_TEST_WINDOW_MS="1") as hasty, open_tab(browser, hasty) as tab:
         saved = hasty.save(noise("png", seed=11))
@@ -122,21 +122,22 @@ def test_expired_proof_is_refused(browser: BrowserContext, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("endpoint", "failure"),
+    ("endpoint", "failures"),
     [
-        ("/cut", {"name": "FetchError", "status": 200, "width": 0}),
-        ("/flipped", {"name": "DecryptError", "reason": "tag", "width": 0}),
+        # Firefox hands on a body that was cut short without a word.
+        ("/cut", [{"name": "FetchError", "status": 200, "width": 0}, DAMAGED]),
+        ("/flipped", [DAMAGED]),
     ],
 )
 @pytest.mark.parametrize("size", [48, 400], ids=["one piece", "several pieces"])
 def test_damaged_response_neither_shows_nor_poisons(
-    site: Site, tab: Tab, endpoint: str, failure: dict[str, Any], size: int
+    site: Site, tab: Tab, endpoint: str, failures: list[dict[str, Any]], size: int
 ) -> None:
     """A payload cut short or with one bit flipped is neither shown nor cached, and the next getImage works."""
     image = noise("png", seed=12, size=size)
     saved = site.save(image)
     tab.open(endpoint=endpoint)
-    assert tab.failure(saved) == failure
+    assert tab.failure(saved) in failures
     assert not tab.is_cached(saved.id)
     tab.open()
     assert tab.show_fresh(saved.id) == shown("png", image, size)

@@ -1,17 +1,16 @@
 """What the client does with the browser's storage, and without it."""
 
-import json
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext
 
-from tests.browser.support import Launch, Site, Tab, noise, open_tab, shown
+from tests.browser.engines.page import Browser, Engine
+from tests.browser.support import Site, Tab, noise, open_tab, shown
 
 pytestmark = pytest.mark.browser
 
 
-def test_second_tab_shows_from_the_cache(site: Site, tab: Tab, browser: BrowserContext) -> None:
+def test_second_tab_shows_from_the_cache(site: Site, tab: Tab, browser: Browser) -> None:
     """Tabs of one profile share the cache: what one has fetched the other shows, and what one deletes is gone."""
     image = noise("png", seed=1)
     saved = site.save(image)
@@ -35,7 +34,7 @@ def test_other_databases_are_left_alone(site: Site, tab: Tab) -> None:
     assert tab.page.evaluate("kept('pixstore')") == "its own"
 
 
-def test_database_deleted_by_another_tab_is_made_again(site: Site, tab: Tab, browser: BrowserContext) -> None:
+def test_database_deleted_by_another_tab_is_made_again(site: Site, tab: Tab, browser: Browser) -> None:
     """An open connection makes way for another tab's deleteDatabase, and the next picture is cached again."""
     saved = site.save(noise("png", seed=4))
     tab.show_until_cached(saved.id)
@@ -59,29 +58,25 @@ def test_damaged_copy_is_dropped_and_fetched_again(site: Site, tab: Tab) -> None
     assert site.requests(saved.id) == 2
 
 
-def test_without_indexeddb_pictures_are_shown(site: Site, tab: Tab) -> None:
+def test_without_indexeddb_pictures_are_shown(site: Site, browser: Browser) -> None:
     """A page without IndexedDB fetches each time, is told of the cache's failure, and breaks in nothing."""
     image = noise("png", seed=6)
     saved = site.save(image)
-    tab.page.add_init_script("delete globalThis.indexedDB")
-    tab.page.reload()
-    assert tab.page.evaluate("'indexedDB' in globalThis") is False
-    for _ in range(2):
-        assert tab.show_fresh(saved.id) == shown("png", image)
-    assert not tab.is_cached(saved.id)
-    assert not tab.delete_cached(saved.id)
+    with open_tab(browser, site, first_script="delete globalThis.indexedDB") as tab:
+        assert tab.page.evaluate("'indexedDB' in globalThis") is False
+        for _ in range(2):
+            assert tab.show_fresh(saved.id) == shown("png", image)
+        assert not tab.is_cached(saved.id)
+        assert not tab.delete_cached(saved.id)
+        assert tab.cache_errors == {"unavailable"}
     assert site.requests(saved.id) == 2
-    assert tab.cache_errors == {"unavailable"}
 
 
-def test_where_site_data_is_blocked_pictures_are_shown(site: Site, launch: Launch, tmp_path: Path) -> None:
+def test_where_site_data_is_blocked_pictures_are_shown(site: Site, engine: Engine, tmp_path: Path) -> None:
     """In a browser set to let no site store anything, pictures are fetched each time and shown."""
-    (tmp_path / "Default").mkdir()
-    blocked = {"profile": {"default_content_setting_values": {"cookies": 2}}}
-    (tmp_path / "Default" / "Preferences").write_text(json.dumps(blocked))
     image = noise("png", seed=7)
     saved = site.save(image)
-    with launch(tmp_path) as strict, open_tab(strict, site) as tab:
+    with engine.launch(tmp_path, stores_nothing=True) as strict, open_tab(strict, site) as tab:
         for _ in range(2):
             assert tab.show_fresh(saved.id) == shown("png", image)
         assert not tab.is_cached(saved.id)

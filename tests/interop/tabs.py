@@ -7,7 +7,7 @@ from typing import Any
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from pixstore_asgi import ImageRecord
-from tests.browser.support import CHROMIUM_ARGUMENTS
+from tests.browser.engines.chromium import CHROMIUM_ARGUMENTS
 from tests.interop.sides import Side
 
 
