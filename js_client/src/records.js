@@ -51,7 +51,10 @@ export function parseRecord(value) {
 function asObject(value) {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     const advice = "pass the record itself (not a response, a promise, or an object around it)";
-    throw new RecordError(`this is no image record, an object with id, token, meta and statelessProof: ${advice}`, "shape");
+    throw new RecordError(
+      `this is no image record, an object with id, token, meta and statelessProof: ${advice}`,
+      "shape",
+    );
   }
   return /** @type {Record<string, unknown>} */ (value);
 }

@@ -48,7 +48,10 @@ export function decodePayload(body) {
   if (state === WireState.Success) return { state, ciphertext: ciphertextFrom(body, 1) };
   if (state === WireState.Updated) return decodeUpdated(body);
   if (!isRefusal(state)) {
-    throw new WireError(`${state} is no wire state: this is no answer of an image endpoint; check its address`, "unknown-state");
+    throw new WireError(
+      `${state} is no wire state: this is no answer of an image endpoint; check its address`,
+      "unknown-state",
+    );
   }
   if (body.length > 1) {
     throw new WireError(`${stateName(state)} is one byte, these are ${body.length}`, "trailing-bytes");
