@@ -9,7 +9,7 @@ export default [
       curly: ["error", "multi-line"],
       eqeqeq: "error",
       "max-depth": ["error", 3],
-      "max-statements": ["error", 20],
+      "max-statements": ["error", 25],
       "max-params": ["error", 5],
       "no-console": "error",
       "no-else-return": "error",
