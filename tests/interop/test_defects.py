@@ -27,6 +27,11 @@ OURS = [
     "image/jpeg",
     "true, then false",
     "resolve",
+    "rejects with AbortError",
+    "rejects with FetchError",
+    "shows the image",
+    "1 download",
+    "shows the image every time, with 1 download",
 ]
 
 

@@ -99,6 +99,31 @@ def types(side: Side, tabs: Tabs) -> str:
     return "resolve" if done.returncode == 0 else "do not resolve"
 
 
+def aborted(side: Side, tabs: Tabs) -> str:
+    return str(tabs.probe("aborted", side, [picture()]))
+
+
+def timed_out(side: Side, tabs: Tabs) -> str:
+    return str(tabs.probe("timedOut", side, [picture()]))
+
+
+def retried(side: Side, tabs: Tabs) -> str:
+    return str(tabs.probe("retried", side, [picture()]))
+
+
+def old_record(side: Side, tabs: Tabs) -> str:
+    peer = side.shared
+    old = peer.save(picture())
+    peer.update(old.id, picture("webp"))
+    requests = tabs.run("oldRecord", peer.app, client=side.name, endpoint=peer.endpoint, records=[old])
+    return client.count(requests, "download")
+
+
+def kept_in_memory(side: Side, tabs: Tabs) -> str:
+    seen = tabs.probe("keptInMemory", side, [picture()], script="delete globalThis.indexedDB")
+    return f"{client.each(seen['outcomes'])}, with {client.count(seen['requests'], 'download')}"
+
+
 DEFECTS = [
     Defect("one reply is truncated", client.truncated_response),
     Defect("a cached copy is corrupted; the image is read three times", corrupted_entry),
@@ -113,4 +138,9 @@ DEFECTS = [
     Defect("the type of a JPEG", jpeg_type),
     Defect("`deleteCachedImage` of a cached image, and again", delete_result),
     Defect("the types, in a TypeScript project of ES modules", types),
+    Defect("the server is silent, and the page aborts", aborted),
+    Defect("the server is silent, and nobody aborts", timed_out),
+    Defect("the network fails once", retried),
+    Defect("a record from before an update is used three times", old_record),
+    Defect("without IndexedDB, an image is read three times", kept_in_memory),
 ]

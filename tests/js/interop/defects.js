@@ -131,6 +131,86 @@ const inWorker = ({ client, endpoint, records: [record] }) =>
     worker.postMessage({ client, config: {}, endpoint, records: [record] });
   });
 
+const later = (value) => new Promise((resolve) => setTimeout(resolve, 1500, value));
+
+/** Run `work` with another `fetch`. */
+async function withFetch(replacement, work) {
+  const { fetch } = globalThis;
+  globalThis.fetch = replacement(fetch);
+  try {
+    return await work();
+  } finally {
+    globalThis.fetch = fetch;
+  }
+}
+
+/** A fetch that never answers, and that can be aborted. */
+const silent = () => (_, { signal } = {}) =>
+  new Promise((_, reject) => signal?.addEventListener("abort", () => reject(signal.reason)));
+
+/** Use a client's own fetcher, for the endpoint by host, port and path. */
+function startOwn(client, endpoint, config = {}) {
+  const { hostname, port, pathname } = new URL(endpoint);
+  clients[client].initPixstoreFrontend({
+    defaultEndpointConnectHost: hostname,
+    defaultEndpointConnectPort: Number(port),
+    defaultEndpointRoute: pathname,
+    ...config,
+  });
+  return clients[client];
+}
+
+const failureOf = (image) => image.then(() => "shows the image", ({ name }) => `rejects with ${name}`);
+
+/** The server is silent, and the page aborts. */
+const aborted = ({ client, endpoint, records: [record] }) =>
+  withFetch(silent, () => {
+    const controller = new AbortController();
+    const image = startOwn(client, endpoint).getImage(record, { signal: controller.signal });
+    setTimeout(() => controller.abort(), 50);
+    return Promise.race([failureOf(image), later("waits on")]);
+  });
+
+/** The server is silent, and the client has a time limit if it knows one. */
+const timedOut = ({ client, endpoint, records: [record] }) =>
+  withFetch(silent, () => {
+    const used = startOwn(client, endpoint, client === "ours" ? { timeoutMs: 300, retries: 0 } : {});
+    return Promise.race([failureOf(used.getImage(record)), later("waits on")]);
+  });
+
+/** The network fails once. */
+function retried({ client, endpoint, records: [record] }) {
+  let requests = 0;
+  const failing = (fetch) => async (...request) => {
+    requests += 1;
+    if (requests === 1) throw new TypeError("the network failed");
+    return fetch(...request);
+  };
+  return withFetch(failing, () => shown(startOwn(client, endpoint).getImage(record)));
+}
+
+/** A record from before an update is used three times. */
+async function oldRecord({ client, endpoint, records: [record] }) {
+  const used = start(client, endpoint);
+  for (let n = 0; n < 3; n += 1) {
+    await used.getImage(record);
+    await until(() => used.cachedImageExists(record.id), 500);
+  }
+  return used.requests;
+}
+
+/** Without IndexedDB an image is read three times. */
+async function keptInMemory({ client, endpoint, records: [record] }) {
+  const used = start(client, endpoint);
+  const outcomes = [];
+  for (let n = 0; n < 3; n += 1) {
+    outcomes.push(await shown(used.getImage(record)));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return { outcomes, requests: used.requests };
+}
+
 export const defectProbes = {
+  aborted, timedOut, retried, oldRecord, keptInMemory,
   corrupted, deletedDuringRead, quotaExceeded, newerDatabase, askedUrl, deleteResults, inWorker,
 };
