@@ -18,7 +18,11 @@ const HEAD_BYTES = 7;
  * @throws {FetchError | RefusedError} where the rest of them got no answer
  */
 export async function postBatch(endpoint, calls, unanswered) {
-  const images = calls.map(({ download: { record } }) => ({ id: record.id, token: record.token, proof: record.statelessProof }));
+  const images = calls.map(({ download: { record } }) => ({
+    id: record.id,
+    token: record.token,
+    proof: record.statelessProof,
+  }));
   const { body } = await ask(`${endpoint}/-/batch`, {
     method: "POST",
     // A string is sent as text/plain.

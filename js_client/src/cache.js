@@ -129,19 +129,21 @@ export function createCache({ databaseName, namespace, cache: kind, ...limits })
    */
   const isVersion = (entry, token) => entry?.token === token && entry.kind === kind;
 
-  const read = gather(
-    (/** @type {{id: string, token: number}[]} */ versions) =>
-      transact([ENTRIES, BYTES], "readonly", async (entries, bytes) => {
-        // Bytes that can't be read are a miss of this image alone.
-        const reading = versions.map(({ id }) => done(bytes.get(keyOf(id))).catch(() => undefined));
-        const found = await entriesOf(entries, versions.map(({ id }) => id));
-        const images = await Promise.all(reading);
-        return images.map((image, index) => {
-          const entry = found[index];
-          const isWanted = isVersion(entry, versions[index]?.token) && entry.size === sizeOf(image);
-          return isWanted ? image : undefined;
-        });
-      }),
+  const read = gather((/** @type {{id: string, token: number}[]} */ versions) =>
+    transact([ENTRIES, BYTES], "readonly", async (entries, bytes) => {
+      // Bytes that can't be read are a miss of this image alone.
+      const reading = versions.map(({ id }) => done(bytes.get(keyOf(id))).catch(() => undefined));
+      const found = await entriesOf(
+        entries,
+        versions.map(({ id }) => id),
+      );
+      const images = await Promise.all(reading);
+      return images.map((image, index) => {
+        const entry = found[index];
+        const isWanted = isVersion(entry, versions[index]?.token) && entry.size === sizeOf(image);
+        return isWanted ? image : undefined;
+      });
+    }),
   );
 
   const { touch, takeAll } = createToucher(() => {
@@ -163,7 +165,10 @@ export function createCache({ databaseName, namespace, cache: kind, ...limits })
   const put = (images) =>
     change(async (entries, bytes, deleted) => {
       const isBuried = await buried(deleted, namespace, images);
-      const stored = await entriesOf(entries, images.map(({ entry }) => entry.id));
+      const stored = await entriesOf(
+        entries,
+        images.map(({ entry }) => entry.id),
+      );
       const list = await learn(entries);
       images.forEach(({ entry, image, since }, index) => {
         const name = nameOf(entry);
@@ -258,8 +263,7 @@ export function createCache({ databaseName, namespace, cache: kind, ...limits })
       await removeAll([namespace]);
     },
 
-    has: (id) =>
-      transact([ENTRIES], "readonly", async (entries) => (await entriesOf(entries, [id]))[0]?.kind === kind),
+    has: (id) => transact([ENTRIES], "readonly", async (entries) => (await entriesOf(entries, [id]))[0]?.kind === kind),
 
     stats: () =>
       transact([ENTRIES], "readonly", async (entries) => {

@@ -21,7 +21,10 @@ export const integer = (least) => (value) =>
  * @param {...string} words
  * @returns {Check}
  */
-export const oneOf = (...words) => (value) => !words.includes(String(value)) && `one of ${words.join(", ")}`;
+export const oneOf =
+  (...words) =>
+  (value) =>
+    !words.includes(String(value)) && `one of ${words.join(", ")}`;
 
 /** @type {Check} */
 export const abortSignal = (value) => typeof Object(value).aborted !== "boolean" && "an AbortSignal";

@@ -138,7 +138,10 @@ export function createClient(config = {}, fetcher) {
     for (const record of records) {
       left += 1;
       getImage(record, own)
-        .then((blob) => ready.push({ record, blob }), (error) => ready.push({ record, error }))
+        .then(
+          (blob) => ready.push({ record, blob }),
+          (error) => ready.push({ record, error }),
+        )
         .then(() => wake());
     }
     try {

@@ -22,7 +22,9 @@ export async function decrypt({ key, iv }, sealed) {
     return new Uint8Array(await subtle.decrypt({ name: "AES-GCM", iv }, cryptoKey, sealed));
   } catch (error) {
     if (Object(error).name !== "OperationError") throw error;
-    throw new DecryptError("the image fails authentication: damaged, or encrypted under another key", { reason: "tag" });
+    throw new DecryptError("the image fails authentication: damaged, or encrypted under another key", {
+      reason: "tag",
+    });
   }
 }
 

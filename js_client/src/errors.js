@@ -148,5 +148,8 @@ export function statusError(status) {
   if (status === 401 || status === 403) {
     return new RefusedError(`HTTP status ${status}: the application refused`, { status, reason: "authorize" });
   }
-  return new FetchError(`HTTP status ${status}: ${STATUS_ADVICE[status] ?? "the server, or a proxy before it, has the reason"}`, { status });
+  return new FetchError(
+    `HTTP status ${status}: ${STATUS_ADVICE[status] ?? "the server, or a proxy before it, has the reason"}`,
+    { status },
+  );
 }

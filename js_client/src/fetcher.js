@@ -31,7 +31,11 @@ export const createFetcher = (endpoint) => (record, _, request) => get(endpoint,
  */
 export async function get(endpoint, { id, token, statelessProof }, { signal, priority, onProgress }) {
   const headers = { "x-pixstore-proof": statelessProof, "x-pixstore-token": String(token) };
-  const response = await ask(`${endpoint}/${encodeURIComponent(id)}`, { headers, signal: signal ?? null, priority: priority ?? "auto" });
+  const response = await ask(`${endpoint}/${encodeURIComponent(id)}`, {
+    headers,
+    signal: signal ?? null,
+    priority: priority ?? "auto",
+  });
   return readBody(response, onProgress);
 }
 

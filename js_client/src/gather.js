@@ -9,7 +9,7 @@
  */
 export function gather(answer, isInTurn = false) {
   /** @type {{item: Item, resolve: (result: any) => void, reject: (error: unknown) => void}[]} */
-  let calls = [];
+  const calls = [];
   /** @type {Promise<unknown>} */
   let ready = Promise.resolve();
 

@@ -55,7 +55,9 @@ export function createLoad({ kind, cache, tabs, download, offload, reported }) {
       if (!refreshRecord || Object(error).state !== WireState.InvalidProof) throw error;
       const fresh = await refreshRecord(id, flight.context);
       const parsedFresh = parseRecord(fresh);
-      if (parsedFresh.id !== id) throw new RecordError("refreshRecord gave the record of another image", { reason: "id" });
+      if (parsedFresh.id !== id) {
+        throw new RecordError("refreshRecord gave the record of another image", { reason: "id" });
+      }
       return loadVersion(flight, signal, fresh, parsedFresh, false);
     }
   };
@@ -84,7 +86,9 @@ export function createLoad({ kind, cache, tabs, download, offload, reported }) {
       const found = await download({ record, context, priority, signal, onProgress }, parsed);
       const image = imageIn(found.plaintext);
       // Stored only now that it is verified, and without making the caller wait.
-      flight.stored = store(flight, found.token, kind === "decrypted" ? found.plaintext : found.sealed).finally(release);
+      flight.stored = store(flight, found.token, kind === "decrypted" ? found.plaintext : found.sealed).finally(
+        release,
+      );
       return { image, token: found.token, isHit: false };
     } catch (error) {
       release();
@@ -98,7 +102,9 @@ export function createLoad({ kind, cache, tabs, download, offload, reported }) {
    * @param {Uint8Array<ArrayBuffer>} bytes
    */
   async function store({ id, isVoid, since }, token, bytes) {
-    if (!isVoid) await reported(cache.write(id, token, bytes, since).then(() => tabs.tell({ type: "stored", id, token })));
+    if (!isVoid) {
+      await reported(cache.write(id, token, bytes, since).then(() => tabs.tell({ type: "stored", id, token })));
+    }
   }
 
   /** @param {ParsedRecord} parsed */

@@ -45,7 +45,9 @@ export function translateNpmNames(config) {
   for (const [npmName, value] of Object.entries(given)) {
     if (NEEDLESS.includes(npmName)) throw new ConfigError(`${npmName} has no meaning here: leave it out`);
     const name = RENAMED[npmName] ?? npmName;
-    if (name !== npmName && (given[name] ?? null) !== null) throw new ConfigError(`give ${name} or ${npmName}, not both`);
+    if (name !== npmName && (given[name] ?? null) !== null) {
+      throw new ConfigError(`give ${name} or ${npmName}, not both`);
+    }
     options[name] = name === npmName ? value : translated(name, value, given);
   }
   return options;
@@ -63,7 +65,11 @@ function translated(name, value, given) {
 }
 
 /** @param {Record<string, unknown>} given */
-function endpointOf({ defaultEndpointConnectHost: host, defaultEndpointConnectPort: port, defaultEndpointRoute: route }) {
+function endpointOf({
+  defaultEndpointConnectHost: host,
+  defaultEndpointConnectPort: port,
+  defaultEndpointRoute: route,
+}) {
   const path = route ?? "/pixstore-image";
   if (host === undefined && port === undefined) return path;
   const address = `${host}:${port ?? NPM_PORT}`;
@@ -71,5 +77,7 @@ function endpointOf({ defaultEndpointConnectHost: host, defaultEndpointConnectPo
     // Without a scheme the browser takes the page's own: an HTTPS page is never sent to plain HTTP.
     return `//${address}${path}`;
   }
-  throw new ConfigError("npm's endpoint is defaultEndpointConnectHost, a host name, …Port, and …Route with a slash first");
+  throw new ConfigError(
+    "npm's endpoint is defaultEndpointConnectHost, a host name, …Port, and …Route with a slash first",
+  );
 }

@@ -100,7 +100,11 @@ const IMAGE = {
  */
 export function resolveOptions(config) {
   const given = checked(CONFIG, config);
-  const { cacheLimit = 1000, cleanupBatch = Math.floor(cacheLimit / 20), endpoint = endpointBeside(import.meta.url) } = given;
+  const {
+    cacheLimit = 1000,
+    cleanupBatch = Math.floor(cacheLimit / 20),
+    endpoint = endpointBeside(import.meta.url),
+  } = given;
   if (cleanupBatch >= cacheLimit) throw new ConfigError("cleanupBatch must be below cacheLimit");
   if (/[?#]/.test(endpoint)) throw new ConfigError("endpoint can't hold a query or a fragment: image ids are appended");
   return Object.freeze({

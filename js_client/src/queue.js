@@ -14,8 +14,9 @@ export function createQueue(limit) {
   let running = 0;
 
   return async (priority, task) => {
-    if (running >= limit) await new Promise((/** @type {(value?: unknown) => void} */ go) => waiting[RANKS.indexOf(priority)]?.push(go));
-    else running += 1;
+    if (running >= limit) {
+      await new Promise((/** @type {(value?: unknown) => void} */ go) => waiting[RANKS.indexOf(priority)]?.push(go));
+    } else running += 1;
     try {
       return await task();
     } finally {

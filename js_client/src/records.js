@@ -35,9 +35,15 @@ const PROOF = /^[!-~]{1,512}$/;
 export function parseRecord(value) {
   const { id, token, meta, statelessProof, proofExpiresAt } = Object(value);
   if (Object(meta) !== meta) {
-    throw new RecordError("this is no image record, an object with id, token, meta and statelessProof", { reason: "shape" });
+    throw new RecordError("this is no image record, an object with id, token, meta and statelessProof", {
+      reason: "shape",
+    });
   }
-  check(typeof id === "string" && IMAGE_ID.test(id), "id", "`name` or `directory:name` of letters, digits, `_` and `-`");
+  check(
+    typeof id === "string" && IMAGE_ID.test(id),
+    "id",
+    "`name` or `directory:name` of letters, digits, `_` and `-`",
+  );
   check(Number.isSafeInteger(token) && token > 0, "token", "an integer from 1 to 2**53 - 1");
   check(typeof statelessProof === "string" && PROOF.test(statelessProof), "proof", "1 to 512 printable characters");
   return {

@@ -64,7 +64,12 @@ export function createTransport({ endpoint, parallel }, fetcher) {
     } catch (error) {
       if (takesBatches) for (const { reject } of unanswered) reject(error);
       // Where single requests succeed, it was the batch that failed: no further one is tried.
-      else await Promise.any([...unanswered].map(sendAlone)).then(() => (takesBatches = false), () => {});
+      else {
+        await Promise.any([...unanswered].map(sendAlone)).then(
+          () => (takesBatches = false),
+          () => {},
+        );
+      }
     }
   }
 

@@ -46,6 +46,22 @@ async def storable(request: Request) -> Response:
     return Response(bytes.fromhex(request.query_params["hex"]), headers={"cache-control": "max-age=600"})
 
 
+class Told:
+    """Serves the images, and prints each one's path and state."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_and_tell(message: Message) -> None:
+            for name, value in message.get("headers", ()):
+                if name == b"x-pixstore-state":
+                    print(f"{scope['path']}: {value.decode()}")
+            await send(message)
+
+        await self._app(scope, receive, send_and_tell)
+
+
 class Damaged:
     """Serves the images, each body damaged on its way; the headers stay as they were."""
 
@@ -75,7 +91,7 @@ app = Starlette(
         Route("/pictures", save, methods=["POST"]),
         Route("/pictures/{id}", one_picture, methods=["GET", "PUT", "DELETE"]),
         Route("/storable", storable),
-        Mount("/images", images),
+        Mount("/images", Told(images)),
         Mount("/cut", Damaged(images, cut)),
         Mount("/flipped", Damaged(images, flip)),
         Mount("/", StaticFiles(directory=Path(__file__).parent / "page", html=True)),

@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,25 +17,10 @@ from urllib.parse import quote, urlencode
 
 import httpx
 from PIL import Image
-from playwright.sync_api import BrowserContext, Page
 
 from pixstore_asgi import ImageRecord
+from tests.browser.engines.page import Browser, Page
 from tests.servers import Server
-
-CHROMIUM_ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-]
-
-
-Launch = Callable[[Path], BrowserContext]
-"""Opens a Chromium on a profile folder."""
 
 
 @cache
@@ -66,6 +51,10 @@ class Site(Server):
     def requests(self, image_id: str, method: str = "GET") -> int:
         """Count the requests of an image's payload so far."""
         return self.log.count(f'"{method} /images/{quote(image_id, safe="")} ')
+
+    def states(self, image_id: str) -> list[str]:
+        """Return the states of the image's payloads so far, in order."""
+        return re.findall(rf"^/images/{re.escape(image_id)}: (\w+)$", self.log, re.MULTILINE)
 
 
 def _record(response: httpx.Response) -> ImageRecord:
@@ -117,13 +106,11 @@ def shown(kind: str, image: bytes, size: int = 48) -> Shown:
 
 
 class Tab:
-    """One tab with the site's page; `errors` are those that nobody caught."""
+    """One tab with the site's page."""
 
     def __init__(self, page: Page, site: Site) -> None:
         self.page = page
         self.site = site
-        self.errors: list[str] = []
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
 
     def open(self, **config: str) -> None:
         """Load the page, its client configured this way."""
@@ -166,11 +153,26 @@ class Tab:
 
 
 @contextlib.contextmanager
-def open_tab(browser: BrowserContext, site: Site, **config: str) -> Iterator[Tab]:
-    """Open a tab with the site's page; an error that nobody caught fails the test."""
-    page = browser.new_page()
-    tab = Tab(page, site)
-    tab.open(**config)
-    yield tab
+def open_page(browser: Browser, *, first_script: str = "") -> Iterator[Page]:
+    """Open a tab; an error that nobody caught fails the test."""
+    page = browser.new_page(first_script=first_script)
+    yield page
     page.close()
-    assert tab.errors == []
+    assert page.errors == []
+
+
+@contextlib.contextmanager
+def open_tab(browser: Browser, site: Site, *, first_script: str = "", **config: str) -> Iterator[Tab]:
+    """Open a tab with the site's page; an error that nobody caught fails the test."""
+    with open_page(browser, first_script=first_script) as page:
+        tab = Tab(page, site)
+        tab.open(**config)
+        yield tab
+
+
+def wait_for(page: Page, condition: str, limit_s: float = 30) -> None:
+    """Wait until an expression is true in a page."""
+    deadline = time.monotonic() + limit_s
+    while not page.evaluate(condition):
+        assert time.monotonic() < deadline, f"it never came true in the page: {condition}"
+        time.sleep(0.02)

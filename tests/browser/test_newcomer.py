@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from tests.browser.support import Launch
+from tests.browser.engines.page import Browser
+from tests.browser.support import open_page, wait_for
 from tests.support import picture
 from tests.test_readme import FASTAPI, README, SNIPPETS
 
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def url(chromium_path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """README's files in a folder of their own, under the command that it says to run."""
     monkeypatch.delenv("PIXSTORE_SECRET", raising=False)
     lines = re.findall(r"`(from fastapi\S* import [^`]+|app\.mount[^`]+)`", TRY_IT)
@@ -48,19 +49,15 @@ def url(chromium_path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         process.wait(30)
 
 
-def test_a_newcomer_sees_a_picture(url: str, launch: Launch, tmp_path: Path) -> None:
+def test_a_newcomer_sees_a_picture(url: str, browser: Browser) -> None:
     """Uploaded as README says, the picture is displayed by README's page, and its bytes are those of the upload."""
     (upload,) = re.findall(r"`curl -T ada\.jpg ([^`]+)`", TRY_IT)
     httpx.put(url + urlsplit(upload).path, content=picture("jpeg")).raise_for_status()  # what curl -T does
-    with launch(tmp_path / "profile") as browser:
-        page = browser.new_page()
-        errors: list[str] = []
-        page.on("pageerror", lambda error: errors.append(str(error)))
+    with open_page(browser) as page:
         page.goto(url)
-        page.wait_for_function("document.getElementById('picture').naturalWidth > 0")
+        wait_for(page, "document.getElementById('picture').naturalWidth > 0")
         assert page.evaluate("document.getElementById('picture').naturalWidth") == 48
         shown = page.evaluate(
             "async () => [...new Uint8Array(await (await fetch(document.getElementById('picture').src)).arrayBuffer())]"
         )
         assert bytes(shown) == picture("jpeg")
-        assert errors == []

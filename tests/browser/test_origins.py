@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import BrowserContext
 
+from tests.browser.engines.page import Browser
 from tests.browser.support import Site, Tab, noise, open_tab, running_site, shown
 
 pytestmark = pytest.mark.browser
@@ -32,7 +32,7 @@ def test_listed_origin_shows_the_picture(site: Site, sharing: Site, tab: Tab) ->
     )
 
 
-def test_unlisted_origin_gets_nothing(site: Site, sharing: Site, browser: BrowserContext) -> None:
+def test_unlisted_origin_gets_nothing(site: Site, sharing: Site, browser: Browser) -> None:
     """A page on any other origin gets a FetchError: the preflight fails, and the image is never asked for."""
     saved = site.save(noise("png", seed=2))
     with open_tab(browser, sharing, endpoint=f"{site.url}/images", retries="0") as tab:

@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext
 
 from pixstore_asgi import ImageRecord
+from tests.browser.engines.page import Browser
 from tests.browser.support import Site, Tab, noise, open_tab, running_site, shown
 
 pytestmark = pytest.mark.browser
@@ -55,9 +55,8 @@ def test_update_is_shown_to_old_and_new_records(site: Site, tab: Tab, cache: str
     assert tab.show_until_cached(saved.id) == shown("png", old)
     renewed = site.update(saved.id, new)
     tab.delete_cached(saved.id)
-    with tab.page.expect_response("**/images/test*") as response:
-        assert tab.show(saved) == shown("jpeg", new)
-    assert response.value.header_value("x-pixstore-state") == "Updated"
+    assert tab.show(saved) == shown("jpeg", new)
+    assert site.states(saved.id) == ["Success", "Updated"]
     tab.wait_until_cached(renewed)
     assert tab.show(renewed) == shown("jpeg", new)
     tab.page.reload()
@@ -113,7 +112,7 @@ def test_forged_proof_is_refused(site: Site, tab: Tab) -> None:
     assert tab.show_fresh(saved.id) == shown("png", noise("png", seed=9))
 
 
-def test_expired_proof_is_refused(browser: BrowserContext, tmp_path: Path) -> None:
+def test_expired_proof_is_refused(browser: Browser, tmp_path: Path) -> None:
     """A record whose proof has expired gives InvalidProof, shows nothing and caches nothing."""
     with running_site(tmp_path, PIXSTORE_TEST_WINDOW_MS="1") as hasty, open_tab(browser, hasty) as tab:
         saved = hasty.save(noise("png", seed=11))
@@ -124,6 +123,7 @@ def test_expired_proof_is_refused(browser: BrowserContext, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("endpoint", "failure"),
     [
+        # Firefox hands on a body that was cut short without a word: the client has to look at its length.
         ("/cut", {"name": "FetchError", "width": 0}),
         ("/flipped", {"name": "DecryptError", "reason": "tag", "width": 0}),
     ],

@@ -10,28 +10,30 @@ from pathlib import Path
 import pytest
 
 from pixstore_asgi import ImageRecord, decode_payload
-from tests.browser.support import Launch, Site, Tab, noise, open_tab, shown
+from tests.browser.engines.page import Engine
+from tests.browser.support import Site, Tab, noise, open_tab, shown
 
 pytestmark = pytest.mark.browser
 
 PIECE = 16
+STEP = 8
 PICTURES = [(48, False), (256, False), (48, True), (256, True)]
 """Width, and whether an old record gets it as an update. IndexedDB keeps the wide ones in files of their own."""
 
 
 def pieces(value: bytes) -> Iterator[bytes]:
-    return (value[at : at + PIECE] for at in range(0, len(value) - PIECE + 1, PIECE))
+    return (value[at : at + PIECE] for at in range(len(value) - PIECE + 1))
 
 
 def found(profile: Path, values: Mapping[str, bytes]) -> set[str]:
-    """Return the names of the values of which a piece is in a profile's files; any 31 bytes in a row hold a piece."""
+    """Return the names of the values of which a piece is in a profile's files; any 23 bytes in a row hold a piece."""
     name_of = {piece: name for name, value in values.items() for piece in pieces(value)}
     hits: set[str] = set()
     for path in (Path(folder) / file for folder, _, files in os.walk(profile) for file in files):
         # A browser that runs removes files meanwhile.
         with contextlib.suppress(FileNotFoundError):
             data = path.read_bytes() if path.is_file() else b""
-            hits |= {name_of[piece] for at in range(len(data)) if (piece := data[at : at + PIECE]) in name_of}
+            hits |= {name_of[piece] for at in range(0, len(data), STEP) if (piece := data[at : at + PIECE]) in name_of}
     return hits
 
 
@@ -81,11 +83,11 @@ class Visits:
 
 @pytest.mark.parametrize(("cache", "kept"), [("encrypted", "ciphertext"), ("decrypted", "plaintext"), ("off", None)])
 def test_profile_holds_no_key_and_only_what_the_cache_keeps(
-    site: Site, launch: Launch, tmp_path: Path, cache: str, kept: str | None
+    site: Site, engine: Engine, tmp_path: Path, cache: str, kept: str | None
 ) -> None:
     """No key and no proof reaches the disk in any mode; of the images, what the mode keeps and nothing else does."""
     visits = Visits()
-    with launch(tmp_path) as chromium, open_tab(chromium, site, cache=cache) as tab:
+    with engine.launch(tmp_path) as browser, open_tab(browser, site, cache=cache) as tab:
         for number in range(len(PICTURES)):
             visits.show(tab, number, is_cached=kept is not None)
         tab.page.reload()
@@ -94,22 +96,22 @@ def test_profile_holds_no_key_and_only_what_the_cache_keeps(
     assert found(tmp_path, visits.secrets | visits.images) == expected
 
 
-def test_the_search_finds_what_a_page_keeps(site: Site, launch: Launch, tmp_path: Path) -> None:
+def test_the_search_finds_what_a_page_keeps(site: Site, engine: Engine, tmp_path: Path) -> None:
     """The search of the test above finds each form of a key and a proof that a page puts into IndexedDB."""
     record = site.save(noise("png", 110))
     # A character beyond Latin-1 makes the browser keep a text in UTF-16.
     forms = [texts_of(record), {f"wide {name}": f"{text}€" for name, text in texts_of(record).items()}]
-    with launch(tmp_path) as chromium, open_tab(chromium, site) as tab:
+    with engine.launch(tmp_path) as browser, open_tab(browser, site) as tab:
         tab.page.evaluate("forms => keep('leak', forms)", forms)
         tab.page.evaluate("raw => keep('raw leak', Uint8Array.from(raw))", list(record.key))
     assert found(tmp_path, secrets_of(record)) == set(secrets_of(record))
 
 
-def test_payloads_and_records_stay_out_of_the_http_cache(site: Site, launch: Launch, tmp_path: Path) -> None:
+def test_payloads_and_records_stay_out_of_the_http_cache(site: Site, engine: Engine, tmp_path: Path) -> None:
     """A page that fetches a payload by itself, its fetch free to cache it, leaves none on the disk: no-store holds."""
     saved = site.save(noise("png", 120))
     storable = noise("png", 121, size=16)
-    with launch(tmp_path) as chromium, open_tab(chromium, site) as tab:
+    with engine.launch(tmp_path) as browser, open_tab(browser, site) as tab:
         record = tab.record(saved.id)
         payload = site.payload(record)
         assert tab.page.evaluate("record => fetchPlainly(record)", record) == len(payload)
@@ -119,12 +121,12 @@ def test_payloads_and_records_stay_out_of_the_http_cache(site: Site, launch: Lau
 
 
 @pytest.mark.parametrize("cache", ["encrypted", "decrypted"])
-def test_pictures_survive_a_restart_of_the_browser(site: Site, launch: Launch, tmp_path: Path, cache: str) -> None:
+def test_pictures_survive_a_restart_of_the_browser(site: Site, engine: Engine, tmp_path: Path, cache: str) -> None:
     """A browser that is closed and opened again shows its cached pictures without a request."""
     saved = [(site.save(image), shown("png", image, size)) for size in (48, 256) for image in [noise("png", 130, size)]]
-    with launch(tmp_path) as chromium, open_tab(chromium, site, cache=cache) as tab:
+    with engine.launch(tmp_path) as browser, open_tab(browser, site, cache=cache) as tab:
         for record, _ in saved:
             tab.show_until_cached(record.id)
-    with launch(tmp_path) as chromium, open_tab(chromium, site, cache=cache) as tab:
+    with engine.launch(tmp_path) as browser, open_tab(browser, site, cache=cache) as tab:
         assert [tab.show_fresh(record.id) for record, _ in saved] == [picture for _, picture in saved]
     assert [site.requests(record.id) for record, _ in saved] == [1, 1]

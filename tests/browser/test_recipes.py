@@ -8,9 +8,10 @@ from pathlib import Path
 import httpx
 import jwt
 import pytest
-from playwright.sync_api import BrowserContext, Page, WebSocketRoute
 
 from pixstore_asgi import ImageRecord
+from tests.browser.engines.page import Browser, Page
+from tests.browser.support import open_page, wait_for
 from tests.recipes import OTHER_BLOCKS, recipe, save, write_files
 from tests.servers import Server
 from tests.support import large_png, picture
@@ -41,36 +42,28 @@ PAGE = """<!doctype html>
   globalThis.showAll = (records) => Promise.all(records.map(show));
 </script>
 """
+LOSING = """let lost = 0;
+globalThis.WebSocket = class extends WebSocket {{
+  send(data) {{
+    if (lost >= {count}) return super.send(data);
+    lost += 1;
+    this.close();
+  }}
+}};"""
 
 
 @contextlib.contextmanager
-def open_page(
-    browser: BrowserContext, server: Server, fetcher: tuple[str, str, str], query: str = "", *, loses: int = 0
+def open_recipe(
+    browser: Browser, server: Server, fetcher: tuple[str, str, str], query: str = "", *, loses: int = 0
 ) -> Iterator[Page]:
     """Open a page that shows pictures through one of the fetchers; its first `loses` WebSockets break when used."""
     function, file, block = fetcher
     html = PAGE.format(function=function, file=file, block=block)
     server.log_file.with_name("index.html").write_text(html)
-    page = browser.new_page()
-    if loses:
-        lose_sockets(page, loses)
-    page.goto(f"{server.url}/page/index.html{query}")
-    page.wait_for_function("typeof showAll === 'function'")
-    yield page
-    page.close()
-
-
-def lose_sockets(page: Page, count: int) -> None:
-    opened: list[WebSocketRoute] = []
-
-    def answer(connection: WebSocketRoute) -> None:
-        opened.append(connection)
-        if len(opened) <= count:
-            connection.on_message(lambda _: connection.close(code=1011))
-        else:
-            connection.connect_to_server()
-
-    page.route_web_socket("**/pictures", answer)
+    with open_page(browser, first_script=LOSING.format(count=loses) if loses else "") as page:
+        page.goto(f"{server.url}/page/index.html{query}")
+        wait_for(page, "typeof showAll === 'function'")
+        yield page
 
 
 def show(page: Page, *records: ImageRecord) -> list[str]:
@@ -79,7 +72,7 @@ def show(page: Page, *records: ImageRecord) -> list[str]:
     return shown
 
 
-def test_the_jwt_fetcher_shows_what_its_role_may_see(browser: BrowserContext, tmp_path: Path) -> None:
+def test_the_jwt_fetcher_shows_what_its_role_may_see(browser: Browser, tmp_path: Path) -> None:
     """With the role's JWT the picture is shown; with another role's the page gets a FetchError with status 403."""
     tokens = {
         role: jwt.encode({"role": role, "exp": int(time.time()) + 60}, JWT_KEY, "HS256") for role in ("coach", "fan")
@@ -89,16 +82,16 @@ def test_the_jwt_fetcher_shows_what_its_role_may_see(browser: BrowserContext, tm
         url = f"{server.url}/api/pictures/contracts"
         record = ImageRecord.parse(httpx.post(url, content=picture("webp"), headers=headers).json())
         for role, outcome in [("fan", "FetchError 403"), ("coach", "shown 48")]:
-            with open_page(browser, server, JWT_FETCHER, f"?jwt={tokens[role]}") as page:
+            with open_recipe(browser, server, JWT_FETCHER, f"?jwt={tokens[role]}") as page:
                 assert show(page, record) == [outcome]
 
 
-def test_the_socket_fetcher_shows_pictures(browser: BrowserContext, tmp_path: Path) -> None:
+def test_the_socket_fetcher_shows_pictures(browser: Browser, tmp_path: Path) -> None:
     """Pictures asked for at once come over one WebSocket, a refusal among them, and none of them over HTTP."""
     with recipe(write_files(tmp_path), "socket_app") as server:
         records = [save(tmp_path, image) for image in (picture("png"), large_png(3_000_000), picture("jpeg", 64))]
         unknown = ImageRecord({**records[0], "id": "another"})
-        with open_page(browser, server, SOCKET_FETCHER) as page:
+        with open_recipe(browser, server, SOCKET_FETCHER) as page:
             shown = show(page, records[0], unknown, *records[1:])
         assert shown == ["shown 48", "RefusedError InvalidProof", "shown 1", "shown 64"]
         assert server.log.count("WebSocket /pictures") == 1
@@ -107,10 +100,10 @@ def test_the_socket_fetcher_shows_pictures(browser: BrowserContext, tmp_path: Pa
             assert f"/pixstore-image/{record.id}" not in server.log
 
 
-def test_the_socket_fetcher_connects_again(browser: BrowserContext, tmp_path: Path) -> None:
+def test_the_socket_fetcher_connects_again(browser: Browser, tmp_path: Path) -> None:
     """A picture whose connection is lost is asked for again, over a new connection."""
     with recipe(write_files(tmp_path), "socket_app") as server:
         records = [save(tmp_path, picture(kind)) for kind in ("png", "jpeg", "webp")]
-        with open_page(browser, server, SOCKET_FETCHER, loses=1) as page:
+        with open_recipe(browser, server, SOCKET_FETCHER, loses=1) as page:
             assert show(page, *records) == ["shown 48", "shown 48", "shown 48"]
-        assert server.log.count("WebSocket /pictures") == 1
+        assert server.log.count("WebSocket /pictures") == 2

@@ -1,17 +1,17 @@
 """What the client does with the browser's storage, and without it."""
 
-import json
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext
 
-from tests.browser.support import Launch, Site, Tab, noise, open_tab, shown
+from tests.browser.engines.page import Browser, Engine
+from tests.browser.support import Site, Tab, noise, open_tab, shown
 
 pytestmark = pytest.mark.browser
 
 
-def test_second_tab_shows_from_the_cache(site: Site, tab: Tab, browser: BrowserContext) -> None:
+def test_second_tab_shows_from_the_cache(site: Site, tab: Tab, browser: Browser) -> None:
     """Tabs of one profile share the cache: what one has fetched the other shows, and what one deletes is gone."""
     image = noise("png", seed=1)
     saved = site.save(image)
@@ -35,7 +35,7 @@ def test_other_databases_are_left_alone(site: Site, tab: Tab) -> None:
     assert tab.page.evaluate("kept('pixstore')") == "its own"
 
 
-def test_database_deleted_by_another_tab_is_made_again(site: Site, tab: Tab, browser: BrowserContext) -> None:
+def test_database_deleted_by_another_tab_is_made_again(site: Site, tab: Tab, browser: Browser) -> None:
     """An open connection makes way for another tab's deleteDatabase, and the next picture is cached again."""
     saved = site.save(noise("png", seed=4))
     tab.open(memoryBytes="0")
@@ -60,30 +60,26 @@ def test_damaged_copy_is_dropped_and_fetched_again(site: Site, tab: Tab) -> None
     assert site.requests(saved.id) == 2
 
 
-def test_without_indexeddb_pictures_are_shown(site: Site, tab: Tab) -> None:
+def test_without_indexeddb_pictures_are_shown(site: Site, browser: Browser) -> None:
     """A page without IndexedDB keeps pictures in memory, is told of the cache's failure, and breaks in nothing."""
     image = noise("png", seed=6)
     saved = site.save(image)
-    tab.page.add_init_script("delete globalThis.indexedDB")
-    tab.page.reload()
-    assert tab.page.evaluate("'indexedDB' in globalThis") is False
-    for _ in range(2):
-        assert tab.show_fresh(saved.id) == shown("png", image)
-    assert site.requests(saved.id) == 1
-    assert tab.is_cached(saved.id)
-    assert tab.delete_cached(saved.id)
-    assert not tab.is_cached(saved.id)
-    assert tab.cache_errors == {"unavailable"}
+    with open_tab(browser, site, first_script="delete globalThis.indexedDB") as tab:
+        assert tab.page.evaluate("'indexedDB' in globalThis") is False
+        for _ in range(2):
+            assert tab.show_fresh(saved.id) == shown("png", image)
+        assert site.requests(saved.id) == 1
+        assert tab.is_cached(saved.id)
+        assert tab.delete_cached(saved.id)
+        assert not tab.is_cached(saved.id)
+        assert tab.cache_errors == {"unavailable"}
 
 
-def test_where_site_data_is_blocked_pictures_are_shown(site: Site, launch: Launch, tmp_path: Path) -> None:
+def test_where_site_data_is_blocked_pictures_are_shown(site: Site, engine: Engine, tmp_path: Path) -> None:
     """In a browser set to let no site store anything, pictures are kept in memory and shown."""
-    (tmp_path / "Default").mkdir()
-    blocked = {"profile": {"default_content_setting_values": {"cookies": 2}}}
-    (tmp_path / "Default" / "Preferences").write_text(json.dumps(blocked))
     image = noise("png", seed=7)
     saved = site.save(image)
-    with launch(tmp_path) as strict, open_tab(strict, site) as tab:
+    with engine.launch(tmp_path, stores_nothing=True) as strict, open_tab(strict, site) as tab:
         for _ in range(2):
             assert tab.show_fresh(saved.id) == shown("png", image)
         assert tab.is_cached(saved.id)
@@ -113,7 +109,7 @@ def test_large_images_are_kept_as_blobs(tab: Tab) -> None:
     assert in_cache(tab, read + told) == ["Blob", 500_000, True]
 
 
-def test_delete_in_one_tab_wins_over_a_write_of_another(site: Site, tab: Tab, browser: BrowserContext) -> None:
+def test_delete_in_one_tab_wins_over_a_write_of_another(site: Site, tab: Tab, browser: Browser) -> None:
     """What one tab deletes is not brought back by a download that another tab began before, and by later ones it is."""
     write = "await cache.write('gone', 1, new Uint8Array(9), value); return cache.has('gone')"
     began = in_cache(tab, "return cache.stamp()")
@@ -123,7 +119,7 @@ def test_delete_in_one_tab_wins_over_a_write_of_another(site: Site, tab: Tab, br
     assert in_cache(tab, write, in_cache(tab, "return cache.stamp()")) is True
 
 
-def test_layout_changes_while_another_tab_has_the_old_one_open(site: Site, tab: Tab, browser: BrowserContext) -> None:
+def test_layout_changes_while_another_tab_has_the_old_one_open(site: Site, tab: Tab, browser: Browser) -> None:
     """A newer layout is not kept waiting by a tab with the older one, which goes on without storage."""
     in_cache(tab, "await cache.stats()")
     with open_tab(browser, site) as second:

@@ -1,6 +1,6 @@
-"""Runs the scenarios against both packages and prints the table of README: `python -m tests.interop.table`.
+"""Runs the scenarios against both packages and prints two tables: `python -m tests.interop.table`.
 
-With `--write` it also puts the table into README.
+With `--write` it also puts them into README and js_client/README.
 """
 
 import argparse
@@ -13,11 +13,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.interop.scenarios import SCENARIOS, ServerScenario
+from tests.interop.scenarios.defects import DEFECTS
 from tests.interop.sides import REPOSITORY, Side, both_sides
 from tests.interop.tabs import Tabs, open_tabs
 
 README = REPOSITORY / "README.md"
 MARKER = "<!-- scenarios -->"
+CLIENT_README = REPOSITORY / "js_client" / "README.md"
+CLIENT_MARKER = "<!-- client defects -->"
 HEAD = ["| | scenario | npm pixstore 3.2.1 | pixstore_asgi |", "|--:|---|---|---|"]
 
 
@@ -43,9 +46,15 @@ def render(rows: Mapping[int, Row]) -> str:
     return "\n".join([*HEAD, *lines])
 
 
-def shown_in_readme() -> dict[int, Row]:
-    """Return the rows of the table that stands in README."""
-    _, table, _ = README.read_text().split(MARKER)
+def observe_defect(number: int, sides: Mapping[str, Side], tabs: Tabs) -> Row:
+    """Look for a client's defect on both sides; the first is number 1."""
+    defect = DEFECTS[number - 1]
+    return Row(defect.title, *(defect.observe(sides[name], tabs) for name in ("npm", "ours")))
+
+
+def shown_in(readme: Path, marker: str) -> dict[int, Row]:
+    """Return the rows of the table that stands between two markers."""
+    _, table, _ = readme.read_text().split(marker)
     lines = re.findall(r"^\| (\d+) \| (.*?) \| (.*?) \| (.*?) \|$", table, re.MULTILINE)
     return {int(number): Row(*cells) for number, *cells in lines}
 
@@ -59,10 +68,16 @@ def main() -> None:
         sys.exit("chromium is missing: install the package chromium (Debian)")
     with tempfile.TemporaryDirectory() as folder, both_sides(Path(folder)) as sides, open_tabs(chromium) as tabs:
         table = render({number: observe(number, sides, tabs) for number in SCENARIOS})
-    print(table)
+        defects = render({number: observe_defect(number, sides, tabs) for number in range(1, len(DEFECTS) + 1)})
+    print(table, defects, sep="\n\n")
     if is_written:
-        before, _, after = README.read_text().split(MARKER)
-        README.write_text(f"{before}{MARKER}\n\n{table}\n\n{MARKER}{after}")
+        write(README, MARKER, table)
+        write(CLIENT_README, CLIENT_MARKER, defects)
+
+
+def write(readme: Path, marker: str, table: str) -> None:
+    before, _, after = readme.read_text().split(marker)
+    readme.write_text(f"{before}{marker}\n\n{table}\n\n{marker}{after}")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from typing import Any
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from pixstore_asgi import ImageRecord
-from tests.browser.support import CHROMIUM_ARGUMENTS
+from tests.browser.engines.chromium import CHROMIUM_ARGUMENTS
 from tests.interop.sides import Side
 
 
@@ -42,6 +42,10 @@ class Tabs:
             devtools = context.new_cdp_session(page)
             clearing = {"origin": origin, "storageTypes": "all"}
             page.expose_function("clearSiteData", lambda: devtools.send("Storage.clearDataForOrigin", clearing))
+            page.expose_function(
+                "limitStorage",
+                lambda size: devtools.send("Storage.overrideQuotaForOrigin", {"origin": origin, "quotaSize": size}),
+            )
             page.add_init_script(script)
             page.goto(origin)
             page.wait_for_function("typeof probe === 'function'")

@@ -10,12 +10,12 @@ import pytest
 
 from tests.interop.scenarios import SCENARIOS, ClientScenario
 from tests.interop.sides import Side
-from tests.interop.table import Row, observe, shown_in_readme
+from tests.interop.table import MARKER, README, Row, observe, shown_in
 
 pytestmark = [pytest.mark.servers, pytest.mark.browser]
 
 Fresh = Callable[[int], Row]
-README_ROWS = shown_in_readme()
+README_ROWS = shown_in(README, MARKER)
 
 
 @pytest.fixture

@@ -20,10 +20,12 @@ async function fetchRecord(id) {
 
 async function show(record) {
   const blob = await getImage(record);
-  picture.src = URL.createObjectURL(blob);
-  await picture.decode();
+  await load(picture, URL.createObjectURL(blob));
   return { type: blob.type, width: picture.naturalWidth, sha256: await sha256(blob) };
 }
+
+/** Not by decode(): in Firefox it may end while the picture before it is still there. */
+const load = (image, src) => new Promise((onload, onerror) => Object.assign(image, { onload, onerror, src }));
 
 async function sha256(blob) {
   const digest = await crypto.subtle.digest("SHA-256", await blob.arrayBuffer());

@@ -48,20 +48,20 @@ def cache_failures(side: Side, tabs: Tabs) -> str:
     hit = tabs.probe("hit", side, images[:1])
     assert hit["requests"] == 1
     return (
-        f"ten calls at once: {_count(requests, 'download')}; "
+        f"ten calls at once: {count(requests, 'download')}; "
         f"deleted while it loads: {'comes back' if is_back else 'stays deleted'}; "
         f"after one storage error: {'evicts' if evicts else 'never evicts again'}; "
-        f"after site data is cleared: {_each(after)}; "
+        f"after site data is cleared: {each(after)}; "
         f"without IndexedDB: {without}; "
-        f"a hit: {_count(hit['reads'], 'read')} and {_count(hit['writes'], 'write')} of the image"
+        f"a hit: {count(hit['reads'], 'read')} and {count(hit['writes'], 'write')} of the image"
     )
 
 
-def _count(number: int, what: str) -> str:
+def count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
-def _each(outcomes: list[str]) -> str:
+def each(outcomes: list[str]) -> str:
     return f"{outcomes[0]} every time" if len(set(outcomes)) == 1 else ", then ".join(outcomes)
 
 

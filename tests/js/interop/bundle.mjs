@@ -10,8 +10,8 @@ const here = (name) => fileURLToPath(new URL(name, import.meta.url));
 const folder = process.argv[2];
 
 await build({
-  entryPoints: [here("page.js")],
-  outfile: path.join(folder, "page.js"),
+  entryPoints: [here("page.js"), here("worker.js")],
+  outdir: folder,
   bundle: true,
   format: "esm",
   define: { "process.env.NODE_ENV": '"production"' },

@@ -1,13 +1,15 @@
 /** Offers both clients to the tests, and what they do with them: every probe looks at one client on a fresh page. */
 
 import { clients, fetcherOf, readAll } from "./clients.js";
+import { defectProbes } from "./defects.js";
 
 const CACHED_WITHIN_MS = 5000;
 
-const shown = (image) => image.then(() => "shows the image", () => "fails");
+/** Whether an image is shown. */
+export const shown = (image) => image.then(() => "shows the image", () => "fails");
 
 /** Run a client with a fetcher that is counted, and altered by `alter(number of the request, bytes)`. */
-function start(client, endpoint, config = {}, alter = (_, bytes) => bytes) {
+export function start(client, endpoint, config = {}, alter = (_, bytes) => bytes) {
   const { initPixstoreFrontend, ...used } = clients[client];
   const fetchPayload = fetcherOf(endpoint);
   const state = { ...used, requests: 0 };
@@ -25,7 +27,7 @@ async function cachedOf(records, { cachedImageExists }) {
 }
 
 /** Wait until a condition holds; resolves to whether it came to hold. */
-async function until(condition, limitMs = CACHED_WITHIN_MS) {
+export async function until(condition, limitMs = CACHED_WITHIN_MS) {
   const endsAt = performance.now() + limitMs;
   while (!(await condition())) {
     if (performance.now() > endsAt) return false;
@@ -110,7 +112,7 @@ async function recoversFromClearing({ client, endpoint, records: [record] }) {
 const withoutIndexedDB = ({ client, endpoint, records: [record] }) =>
   shown(start(client, endpoint).getImage(record));
 
-const imageBytes = (value) =>
+export const imageBytes = (value) =>
   ArrayBuffer.isView(value)
     ? value.byteLength
     : Object.values(Object(value)).reduce((sum, part) => sum + (ArrayBuffer.isView(part) ? part.byteLength : 0), 0);
@@ -159,6 +161,6 @@ const importPlain = ({ client }) =>
 
 const probes = {
   truncated, cacheLimit, tenCalls, deletedMeanwhile, evictsAfterFailure, recoversFromClearing, withoutIndexedDB, hit,
-  decodeCut, importPlain, readAll,
+  decodeCut, importPlain, readAll, ...defectProbes,
 };
 globalThis.probe = (name, wanted) => probes[name](wanted);

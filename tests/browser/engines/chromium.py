@@ -1,0 +1,96 @@
+"""Debian's Chromium, driven by Playwright."""
+
+import contextlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import playwright.sync_api
+from playwright.sync_api import BrowserContext, sync_playwright
+
+from tests.browser.engines.page import INSECURE_HOST
+from tests.conftest import require
+
+NO_OTHER_HOST = "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    f"--host-resolver-rules={NO_OTHER_HOST}",
+]
+KNOWING_THE_INSECURE_HOST = [
+    *CHROMIUM_ARGUMENTS[:-1],
+    f"--host-resolver-rules=MAP {INSECURE_HOST} 127.0.0.1, {NO_OTHER_HOST}",
+]
+
+
+class ChromiumPage:
+    def __init__(self, page: playwright.sync_api.Page) -> None:
+        self._page = page
+        self.errors: list[str] = []
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+
+    def goto(self, url: str) -> None:
+        self._page.goto(url)
+
+    def evaluate(self, script: str, argument: object = None) -> Any:
+        return self._page.evaluate(script, argument)
+
+    def reload(self) -> None:
+        self._page.reload()
+
+    def close(self) -> None:
+        self._page.close()
+
+
+class ChromiumBrowser:
+    def __init__(self, context: BrowserContext) -> None:
+        self._context = context
+
+    def new_page(self, *, first_script: str = "") -> ChromiumPage:
+        page = self._context.new_page()
+        if first_script:
+            page.add_init_script(first_script)
+        return ChromiumPage(page)
+
+
+class Chromium:
+    name = "chromium"
+
+    def __init__(self, path: str, driver: playwright.sync_api.Playwright) -> None:
+        self._path = path
+        self._driver = driver
+
+    @contextlib.contextmanager
+    def launch(
+        self, profile: Path | None = None, *, stores_nothing: bool = False, knows_insecure_host: bool = False
+    ) -> Iterator[ChromiumBrowser]:
+        if stores_nothing:
+            assert profile is not None
+            block_site_data(profile)
+        context = self._driver.chromium.launch_persistent_context(
+            profile or "",
+            executable_path=self._path,
+            args=KNOWING_THE_INSECURE_HOST if knows_insecure_host else CHROMIUM_ARGUMENTS,
+        )
+        with context:
+            yield ChromiumBrowser(context)
+
+
+def block_site_data(profile: Path) -> None:
+    (profile / "Default").mkdir()
+    blocked = {"profile": {"default_content_setting_values": {"cookies": 2}}}
+    (profile / "Default" / "Preferences").write_text(json.dumps(blocked))
+
+
+@contextlib.contextmanager
+def chromium() -> Iterator[Chromium]:
+    """Chromium while Playwright runs, which holds an event loop meanwhile."""
+    path = require("chromium", "chromium (Debian)")
+    with sync_playwright() as driver:
+        yield Chromium(path, driver)

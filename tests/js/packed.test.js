@@ -1,0 +1,53 @@
+/** The package as a registry would serve it: what is in it, and that its types resolve. */
+
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
+
+import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/core";
+import { publint } from "publint";
+import { formatMessage } from "publint/utils";
+
+const CLIENT = fileURLToPath(new URL("../../js_client/", import.meta.url));
+const SOURCES = readdirSync(path.join(CLIENT, "src"));
+
+let folder;
+let tarball;
+let packedFiles;
+
+before(() => {
+  // In a copy, since packing writes the types beside the sources.
+  folder = mkdtempSync(path.join(os.tmpdir(), "pixstore-pack-"));
+  for (const name of ["package.json", "tsconfig.json", "README.md", "src"]) {
+    cpSync(path.join(CLIENT, name), path.join(folder, name), { recursive: true });
+  }
+  symlinkSync(path.join(CLIENT, "node_modules"), path.join(folder, "node_modules"));
+  const [{ filename, files }] = JSON.parse(execFileSync("npm", ["pack", "--json", "--silent"], { cwd: folder }));
+  packedFiles = files.map((file) => file.path).sort();
+  tarball = readFileSync(path.join(folder, filename));
+});
+
+after(() => rmSync(folder, { recursive: true }));
+
+test("the package has its sources, their types and README, and nothing else", () => {
+  const types = SOURCES.map((name) => `types/${name.replace(/js$/, "d.ts")}`);
+  const sources = SOURCES.map((name) => `src/${name}`);
+  assert.deepEqual(packedFiles, ["README.md", "package.json", ...sources, ...types].sort());
+});
+
+test("publint has nothing to say", async () => {
+  const { messages, pkg } = await publint({ pack: { tarball: new Uint8Array(tarball).buffer }, strict: true });
+  assert.deepEqual(messages.map((message) => formatMessage(message, pkg)), []);
+});
+
+test("the types resolve wherever the package does", async () => {
+  const { types, problems } = await checkPackage(createPackageFromTarballData(new Uint8Array(tarball)));
+  assert.equal(types.kind, "included");
+  // From a CommonJS file an ES module is imported by import(), as Node does it.
+  const wrong = problems.filter(({ kind }) => kind !== "CJSResolvesToESM");
+  assert.deepEqual(wrong, []);
+});
