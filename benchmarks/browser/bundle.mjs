@@ -1,0 +1,16 @@
+/** Writes npm's front end, unmodified, as one module for a page: from PIXSTORE_NPM_MODULES to the file that is its argument. */
+
+import { createRequire } from "node:module";
+import path from "node:path";
+
+const modules = process.env.PIXSTORE_NPM_MODULES;
+const { build } = createRequire(path.join(modules, "any.js"))("esbuild");
+
+await build({
+  entryPoints: [path.join(modules, "pixstore/frontend/index.js")],
+  outfile: process.argv[2],
+  bundle: true,
+  minify: true,
+  format: "esm",
+  define: { "process.env.NODE_ENV": '"production"' },
+});
