@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,14 @@ _ARGUMENTS = [
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
 _TIMEOUT_MS = 300_000
+_CACHE_LIMIT = 1000
+
+
+@dataclass(slots=True)
+class Busy:
+    """How long a thread has worked."""
+
+    seconds: float = 0.0
 
 
 class Tab:
@@ -32,9 +41,9 @@ class Tab:
         page.set_default_timeout(_TIMEOUT_MS)
         page.on("pageerror", lambda error: self._errors.append(str(error)))
 
-    def open(self, url: str, contestant: str) -> None:
-        """Load the page, and wait until the contestant is ready."""
-        self.page.goto(f"{url}/?contestant={contestant}")
+    def open(self, url: str, contestant: str, *, limit: int = _CACHE_LIMIT) -> None:
+        """Load the page, and wait until the contestant is ready; its cache keeps at most `limit` images."""
+        self.page.goto(f"{url}/?contestant={contestant}&limit={limit}")
         self.measure("ready")
 
     def measure(self, what: str, **wanted: Any) -> Any:
@@ -43,6 +52,21 @@ class Tab:
         if self._errors:
             raise RuntimeError(f"the page failed: {self._errors}")
         return found
+
+    @contextlib.contextmanager
+    def main_thread(self) -> Iterator[Busy]:
+        """Measure for how long the page's main thread is busy with tasks, of whatever kind, until the block ends."""
+        devtools = self.page.context.new_cdp_session(self.page)
+        devtools.send("Performance.enable", {"timeDomain": "timeTicks"})
+
+        def seconds() -> float:
+            metrics = devtools.send("Performance.getMetrics")["metrics"]
+            return next(float(metric["value"]) for metric in metrics if metric["name"] == "TaskDuration")
+
+        busy, before = Busy(), seconds()
+        yield busy
+        busy.seconds = seconds() - before
+        devtools.detach()
 
 
 @contextlib.contextmanager

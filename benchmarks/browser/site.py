@@ -1,12 +1,10 @@
 """The running site_app, with npm's front end bundled for its page."""
 
 import contextlib
-import json
 import os
 import secrets
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,24 +13,16 @@ from benchmarks.environment import NPM_FOLDER
 from benchmarks.processes import free_port, running
 from benchmarks.rivals import GRACE_S, IDLE_S
 
+ONE_WAY_MS = 25
 _BUNDLER = Path(__file__).with_name("bundle.mjs")
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A running site."""
+    """A running site, by its origin: directly, and through a proxy that delays every byte."""
 
-    port: int
-
-    @property
-    def url(self) -> str:
-        """Return its origin."""
-        return f"http://127.0.0.1:{self.port}"
-
-    def requests(self) -> int:
-        """Count the requests for images so far."""
-        with urllib.request.urlopen(f"{self.url}/requests") as answer:  # noqa: S310, an address of its own
-            return int(json.load(answer))
+    url: str
+    far_url: str
 
 
 @contextlib.contextmanager
@@ -53,4 +43,7 @@ def running_site(folder: Path) -> Iterator[Site]:
     }
     command = [sys.executable, "-m", "uvicorn", "benchmarks.browser.site_app:app", *options, *waits]
     with running(command, port=port, core=None, folder=folder, environment=variables):
-        yield Site(port)
+        far_port = free_port()
+        command = [sys.executable, "-m", "benchmarks.browser.delay", str(far_port), str(port), str(ONE_WAY_MS)]
+        with running(command, port=far_port, core=None, folder=folder):
+            yield Site(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{far_port}")

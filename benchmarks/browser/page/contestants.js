@@ -12,17 +12,19 @@ import { fetchPlainly, keepPlainly, readPlainly } from "./floor.js";
 
 export const IMAGES = "/pixstore-image";
 
-const LIMITS = { images: 1000, bytes: 2 ** 31, batch: 50 };
+const CLEANUP_BATCH = 50;
+const NO_LIMIT_BYTES = 2 ** 31;
 
 const loaders = { floor, npm, ours };
 
-export const load = (name) => loaders[name]();
+/** Load a contestant whose cache keeps so many images. */
+export const load = (name, limit) => loaders[name](limit);
 
-async function ours() {
+async function ours(limit) {
   const client = await import(`${IMAGES}/-/client/index.js`);
-  const config = { endpoint: IMAGES, cacheLimit: LIMITS.images, cleanupBatch: LIMITS.batch };
+  const config = { endpoint: IMAGES, cacheLimit: limit, cleanupBatch: CLEANUP_BATCH };
   try {
-    client.initPixstoreFrontend({ ...config, cacheBytes: LIMITS.bytes });
+    client.initPixstoreFrontend({ ...config, cacheBytes: NO_LIMIT_BYTES });
   } catch {
     // A client from before that option: it counts images only.
     client.initPixstoreFrontend(config);
@@ -31,12 +33,12 @@ async function ours() {
 }
 
 /** The package ships with `const IS_TEST = true`: these options give it back what it documents as its defaults. */
-async function npm() {
+async function npm(limit) {
   const client = await import("/bundle/npm.js");
   const config = {
     frontendDbName: "pixstore",
-    frontendImageCacheLimit: LIMITS.images,
-    frontendCleanupBatch: LIMITS.batch,
+    frontendImageCacheLimit: limit,
+    frontendCleanupBatch: CLEANUP_BATCH,
     errorHandlingMode: "hybrid",
   };
   client.initPixstoreFrontend(config, fetchAsDocumented);
@@ -69,6 +71,10 @@ function cachingClient({ getImage, cachedImageExists }) {
 }
 
 function floor() {
-  const from = (record) => fetchPlainly(IMAGES, record);
-  return { getImage: from, getCached: readPlainly, keep: (record) => keepPlainly(IMAGES, record) };
+  return {
+    isFloor: true,
+    getImage: (record) => fetchPlainly(IMAGES, record),
+    getCached: readPlainly,
+    keep: (record) => keepPlainly(IMAGES, record),
+  };
 }

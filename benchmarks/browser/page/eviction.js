@@ -1,0 +1,98 @@
+/** One more image beside a full cache: how long the page stands still, and which bytes are read to make room. */
+
+import { countWrong, pause, recordsOf } from "./images.js";
+import { countReads } from "./storage-meter.js";
+
+const AT_ONCE = 10;
+const AFTERMATH_MS = 4000;
+
+/** Fetch images until the cache holds `limit`; resolves to the number of the next image that nobody has. */
+export async function fill({ getImage }, { size, next, limit, images }) {
+  let missing = limit - (await settledCount());
+  while (missing > 0) {
+    const first = next % images;
+    const count = Math.min(missing, AT_ONCE, images - first);
+    const { records } = await recordsOf({ size, first, count });
+    await Promise.all(records.map((record) => getImage(record)));
+    next += count;
+    missing -= count;
+    if (missing === 0) missing = limit - (await settledCount());
+  }
+  return next;
+}
+
+/** Fetch one more image; `stall_ms` is the longest time for which no timer ran. */
+export async function oneMore({ getImage }, wanted) {
+  const { records, sha256 } = await recordsOf({ ...wanted, count: 1 });
+  const ticker = startTicker();
+  const startedAt = performance.now();
+  const blob = await getImage(records[0]);
+  const ms = performance.now() - startedAt;
+  await untilAtMost(wanted.limit);
+  return { ms, stall_ms: ticker.stop(), wrong: await countWrong([blob], sha256) };
+}
+
+/** The same, and which bytes were read meanwhile. */
+export async function oneMoreCounted({ getImage }, wanted) {
+  const { records } = await recordsOf({ ...wanted, count: 1 });
+  const read = countReads();
+  await getImage(records[0]);
+  await untilAtMost(wanted.limit);
+  return { bytes_read: read() };
+}
+
+async function untilAtMost(limit) {
+  await pause(AFTERMATH_MS / 4);
+  const endsAt = performance.now() + AFTERMATH_MS * 5;
+  while ((await count()) > limit) {
+    if (performance.now() > endsAt) throw new Error("the cache stays above its limit");
+    await pause(100);
+  }
+  await pause(AFTERMATH_MS / 4);
+}
+
+/** The number of cached images, when no more come or go. */
+async function settledCount() {
+  let [before, now] = [-1, await count()];
+  while (now !== before) {
+    await pause(300);
+    [before, now] = [now, await count()];
+  }
+  return now;
+}
+
+/** The number of entries in the largest store of the only database here: whatever its layout, that holds the images. */
+async function count() {
+  const [database] = await indexedDB.databases();
+  if (!database) return 0;
+  const connection = await done(indexedDB.open(database.name));
+  const names = [...connection.objectStoreNames];
+  const transaction = names.length ? connection.transaction(names) : undefined;
+  const counts = await Promise.all(names.map((name) => done(transaction.objectStore(name).count())));
+  connection.close();
+  return Math.max(0, ...counts);
+}
+
+const done = (request) =>
+  new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+
+/** Ticks by timers, which browsers hold back to one in 4 ms: the gaps say for how long the page could not act. */
+function startTicker() {
+  let [longest, last, isOn] = [0, performance.now(), true];
+  const tick = () => {
+    const now = performance.now();
+    longest = Math.max(longest, now - last);
+    last = now;
+    if (isOn) setTimeout(tick, 0);
+  };
+  tick();
+  return {
+    stop() {
+      isOn = false;
+      return longest;
+    },
+  };
+}
