@@ -1,11 +1,12 @@
 """What the project wants of itself, as bounds on ratios, and how far a run met them."""
 
+import statistics
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from .plan import KB, MB, Findings, size_label
-from .ratios import Ratio, Selection, median, ratio
+from .ratios import Ratio, Selection, median, ratio, select
 
 Parts = Mapping[str, Findings]
 
@@ -36,7 +37,7 @@ class Target:
 
 def targets(parts: Parts) -> list[Target]:
     """Return every target with what was measured for it."""
-    groups: tuple[Callable[[Parts], Iterator[Target]], ...] = (_gets, _saves, _pieces, _growth, _memory)
+    groups: tuple[Callable[[Parts], Iterator[Target]], ...] = (_gets, _saves, _pieces, _growth, _memory, _browser)
     return [target for group in groups for target in group(parts)]
 
 
@@ -98,6 +99,44 @@ def _memory(parts: Parts) -> Iterator[Target]:
     used = median(parts.get("memory"), row, "above_idle_mib")
     name = f"{_SLOW_READERS} slow readers of 20 MB: memory above idle"
     yield Target(name, "below", 64.0, " MiB", None if used is None else Ratio(used, 1))
+
+
+def _browser(parts: Parts) -> Iterator[Target]:
+    found = parts.get("browser")
+    bounds = {
+        "cold-50KB": ("cold fetch of 50 KB", 0.7),
+        "cold-500KB": ("cold fetch of 500 KB", 0.68),
+        "cold-5MB": ("cold fetch of 5 MB", 0.6),
+        "reload-50KB": ("first read of 50 KB after a reload", 0.7),
+        "reload-500KB": ("first read of 500 KB after a reload", 0.5),
+        "reload-5MB": ("first read of 5 MB after a reload", 0.45),
+        "hot-50KB": ("hot read of 50 KB, every byte", 0.3),
+        "hot-500KB": ("hot read of 500 KB, every byte", 0.2),
+        "hot-5MB": ("hot read of 5 MB, every byte", 0.1),
+        "at-once-cold": ("100 images of 50 KB at once, cold", 0.3),
+        "at-once-reload": ("100 images of 50 KB at once, after a reload", 0.55),
+        "at-once-far": ("100 images of 50 KB at once, cold, 50 ms away", 0.15),
+        "same-at-once": ("10 calls at once for one image of 5 MB", 0.12),
+        "main-thread": ("main thread for 5 MB from the cache", 0.1),
+    }
+    for case, (label, bound) in bounds.items():
+        over, under = ({"case": case, "contestant": name} for name in ("pixstore", "npm"))
+        name = f"{label}: time against npm's front end"
+        yield Target(name, "at most", bound, "x", ratio(found, over, under, "ms"))
+    yield from _browser_counts(found)
+
+
+def _browser_counts(found: Findings | None) -> Iterator[Target]:
+    def counted(case: str, column: str) -> Ratio | None:
+        rows = select(found, {"case": case, "contestant": "pixstore"})
+        values = [float(row[column]) for row in rows]
+        return Ratio(statistics.median(values), len(values)) if values else None
+
+    same, evicted = "10 calls at once for one image of 5 MB", "one more image at 1,000 cached images of 500 KB"
+    yield Target(f"{same}: requests", "at most", 1, "", counted("same-at-once", "requests"))
+    yield Target("a hit of 5 MB: bytes written", "below", 1000, " B", counted("hit-writes", "bytes_written"))
+    yield Target(f"{evicted}: longest stall of the page", "below", 20, " ms", counted("eviction", "stall_ms"))
+    yield Target(f"{evicted}: image bytes read", "at most", 0, " B", counted("eviction", "bytes_read"))
 
 
 def _case(name: str) -> Selection:

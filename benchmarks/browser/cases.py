@@ -12,7 +12,7 @@ from .resident import Resident
 from .site import Site
 
 Columns = dict[str, float | int]
-NPM, OURS, FLOOR = "npm", "ours", "floor"
+NPM, OURS, FLOOR = "npm", "pixstore", "floor"
 
 _MIB = 1024 * 1024
 # Each case has images of its own, counted from here: none of them is in a cache before it.
@@ -118,14 +118,12 @@ def _main_thread(visit: Visit, contestant: str) -> Columns:
     found: Any = visit.tab.measure("records", **images)
     with visit.tab.main_thread() as busy:
         visit.tab.measure("readEach", size=size, records=found["records"])
-    return {"main_ms": busy.seconds * 1000 / count}
+    return {"ms": busy.seconds * 1000 / count}
 
 
 def _memory(visit: Visit, contestant: str) -> Columns:
     visit.tab.open(visit.site.url, contestant)
-    images = visit.tab.measure(
-        "records", size=visit.plan.browser_sizes[-1], first=_HELD, count=visit.plan.browser_held
-    )
+    images = visit.tab.measure("records", size=visit.plan.browser_sizes[-1], first=_HELD, count=visit.plan.browser_held)
     resident = Resident(visit.tab.profile)
     resident.restart_peaks()
     idle, all_idle = resident.renderer_bytes("VmRSS"), resident.all_bytes("VmRSS")

@@ -1,4 +1,4 @@
-"""One more image beside a full cache. It takes long to fill: each contestant has a profile of its own for all rounds."""
+"""One more image beside a full cache, which takes long to fill: each contestant keeps a profile of its own for it."""
 
 import contextlib
 from collections.abc import Iterator

@@ -19,9 +19,14 @@ from .site import Site, running_site
 T = TypeVar("T")
 
 
+def case_names(plan: Plan) -> list[str]:
+    """Return what `--case` may name."""
+    return [*(case.name for case in all_cases(plan)), eviction.NAME]
+
+
 def measure(plan: Plan) -> Findings:
     """Measure every case in every round, each round in a fresh profile."""
-    found = Findings(missing=missing_programs("chromium", "node", "npm pixstore"))
+    found = Findings(missing=missing_programs("chromium", "node", "npm front end"))
     if found.missing:
         return found
     cases = [case for case in all_cases(plan) if plan.browser_case in (None, case.name)]

@@ -15,12 +15,12 @@ export const IMAGES = "/pixstore-image";
 const CLEANUP_BATCH = 50;
 const NO_LIMIT_BYTES = 2 ** 31;
 
-const loaders = { floor, npm, ours };
+const loaders = { floor, npm, pixstore };
 
 /** Load a contestant whose cache keeps so many images. */
 export const load = (name, limit) => loaders[name](limit);
 
-async function ours(limit) {
+async function pixstore(limit) {
   const client = await import(`${IMAGES}/-/client/index.js`);
   const config = { endpoint: IMAGES, cacheLimit: limit, cleanupBatch: CLEANUP_BATCH };
   try {

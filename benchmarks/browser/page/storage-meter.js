@@ -13,12 +13,12 @@ export function countWrites() {
   return () => bytes;
 }
 
-/** Start to count what is read. */
+/** Start to count the bytes of images that are read; what else is in an entry is none. */
 export function countReads() {
   let bytes = 0;
   const count = (request) => {
     request.addEventListener("success", () => {
-      bytes += sizeOf(request.result);
+      bytes += imageBytes(request.result);
     });
     return request;
   };
@@ -33,13 +33,17 @@ export function countReads() {
   return () => bytes;
 }
 
-/** About how many bytes a value takes: those of its buffers, Blobs and texts, and eight for each number. */
-function sizeOf(value) {
-  if (typeof value === "string") return value.length;
-  if (typeof value === "number") return 8;
+/** About how many bytes a value takes: those of its images and texts, and eight for each number. */
+const sizeOf = (value) => sum(value, (part) => (typeof part === "number" ? 8 : (part.length ?? 0)));
+
+const imageBytes = (value) => sum(value, () => 0);
+
+/** Add up the bytes of the buffers and Blobs in a value, and what `otherwise` finds in its primitives. */
+function sum(value, otherwise) {
   if (value instanceof Blob) return value.size;
   if (value instanceof ArrayBuffer || ArrayBuffer.isView(value)) return value.byteLength;
-  if (value instanceof IDBCursorWithValue) return sizeOf(value.value);
-  if (Object(value) !== value) return 0;
-  return Object.values(value).reduce((sum, part) => sum + sizeOf(part), 0);
+  if (value instanceof IDBCursorWithValue) return sum(value.value, otherwise);
+  if (value === undefined || value === null) return 0;
+  if (Object(value) !== value) return otherwise(value);
+  return Object.values(value).reduce((total, part) => total + sum(part, otherwise), 0);
 }
