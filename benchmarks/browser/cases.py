@@ -123,11 +123,12 @@ def _main_thread(visit: Visit, contestant: str) -> Columns:
 
 def _memory(visit: Visit, contestant: str) -> Columns:
     visit.tab.open(visit.site.url, contestant)
-    images = visit.tab.measure("records", size=visit.plan.browser_sizes[-1], first=_HELD, count=visit.plan.browser_held)
+    size = visit.plan.browser_sizes[-1]
+    images = visit.tab.measure("records", size=size, first=_HELD, count=visit.plan.browser_held)
     resident = Resident(visit.tab.profile)
     resident.restart_peaks()
     idle, all_idle = resident.renderer_bytes("VmRSS"), resident.all_bytes("VmRSS")
-    found: Columns = visit.tab.measure("holdAll", **images)
+    found: Columns = visit.tab.measure("holdAll", size=size, **images)
     renderer = resident.renderer_bytes("VmHWM") - idle
     everything = resident.all_bytes("VmHWM") - all_idle
     return {"renderer_mib": round(renderer / _MIB, 1), "all_mib": round(everything / _MIB, 1), **found}

@@ -33,6 +33,7 @@ class FullCache:
             "size": plan.browser_evicted_size,
             "limit": plan.browser_cached,
             "images": plan.browser_cached + _SPARE,
+            "waitMs": plan.browser_wait_ms,
         }
 
     def measure(self) -> Columns:

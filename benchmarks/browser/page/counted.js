@@ -19,9 +19,9 @@ export async function readEach({ getCached }, wanted) {
 }
 
 /** Fetch images that nobody has, all at once, and hold on to them. */
-export async function holdAll({ getImage }, { records, sha256 }) {
+export async function holdAll({ getImage }, { records, sha256, size }) {
   const blobs = await Promise.all(records.map((record) => getImage(record)));
-  await pause(500);
+  await settle(size);
   return { wrong: await countWrong(blobs.slice(0, 1), sha256) };
 }
 

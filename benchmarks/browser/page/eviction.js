@@ -4,11 +4,11 @@ import { countWrong, pause, recordsOf } from "./images.js";
 import { countReads } from "./storage-meter.js";
 
 const AT_ONCE = 10;
-const AFTERMATH_MS = 4000;
+const GIVE_UP_MS = 20_000;
 
 /** Fetch images until the cache holds `limit`; resolves to the number of the next image that nobody has. */
-export async function fill({ getImage }, { size, next, limit, images }) {
-  let missing = limit - (await settledCount());
+export async function fill({ getImage }, { size, next, limit, images, waitMs }) {
+  let missing = limit - (await settledCount(waitMs / 10));
   while (missing > 0) {
     const first = next % images;
     const count = Math.min(missing, AT_ONCE, images - first);
@@ -16,7 +16,7 @@ export async function fill({ getImage }, { size, next, limit, images }) {
     await Promise.all(records.map((record) => getImage(record)));
     next += count;
     missing -= count;
-    if (missing === 0) missing = limit - (await settledCount());
+    if (missing === 0) missing = limit - (await settledCount(waitMs / 10));
   }
   return next;
 }
@@ -28,7 +28,7 @@ export async function oneMore({ getImage }, wanted) {
   const startedAt = performance.now();
   const blob = await getImage(records[0]);
   const ms = performance.now() - startedAt;
-  await untilAtMost(wanted.limit);
+  await untilAtMost(wanted);
   return { ms, stall_ms: ticker.stop(), wrong: await countWrong([blob], sha256) };
 }
 
@@ -37,25 +37,26 @@ export async function oneMoreCounted({ getImage }, wanted) {
   const { records } = await recordsOf({ ...wanted, count: 1 });
   const read = countReads();
   await getImage(records[0]);
-  await untilAtMost(wanted.limit);
+  await untilAtMost(wanted);
   return { bytes_read: read() };
 }
 
-async function untilAtMost(limit) {
-  await pause(AFTERMATH_MS / 4);
-  const endsAt = performance.now() + AFTERMATH_MS * 5;
+/** Wait until an eviction is over: it may begin and end after the image was delivered. */
+async function untilAtMost({ limit, waitMs }) {
+  await pause(waitMs / 2);
+  const endsAt = performance.now() + GIVE_UP_MS;
   while ((await count()) > limit) {
     if (performance.now() > endsAt) throw new Error("the cache stays above its limit");
     await pause(100);
   }
-  await pause(AFTERMATH_MS / 4);
+  await pause(waitMs / 2);
 }
 
 /** The number of cached images, when no more come or go. */
-async function settledCount() {
+async function settledCount(waitMs) {
   let [before, now] = [-1, await count()];
   while (now !== before) {
-    await pause(300);
+    await pause(waitMs);
     [before, now] = [now, await count()];
   }
   return now;

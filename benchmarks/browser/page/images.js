@@ -3,7 +3,7 @@
 export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Let what a client does behind its answer come to an end: storing the image, for one. */
-export const settle = (size) => pause(30 + size / 20_000);
+export const settle = (size) => pause(20 + size / 20_000);
 
 export const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
 

@@ -3,7 +3,7 @@
 import { countWrong, median, pause, recordsOf, settle } from "./images.js";
 
 /** Wait until the page and its client are loaded and at rest. */
-export const ready = () => pause(100);
+export const ready = () => pause(50);
 
 /** Put images into the contestant's cache. */
 export async function keep(contestant, wanted) {
