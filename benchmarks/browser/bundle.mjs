@@ -1,4 +1,4 @@
-/** Writes npm's front end, unmodified, as one module for a page: from PIXSTORE_NPM_MODULES to the file that is its argument. */
+/** Bundles npm's front end, unmodified, from PIXSTORE_NPM_MODULES into the file that is its argument. */
 
 import { createRequire } from "node:module";
 import path from "node:path";
