@@ -14,6 +14,7 @@ _QUANTITIES = {
     "bytes_written": ("written", "B"),
     "bytes_read": ("image bytes read", "B"),
     "stall_ms": ("longest stall", "ms"),
+    "idle_ms": ("longest stall at rest", "ms"),
     "renderer_mib": ("renderer's memory above idle", "MiB"),
     "all_mib": ("browser's memory above idle", "MiB"),
 }

@@ -21,15 +21,18 @@ export async function fill({ getImage }, { size, next, limit, images, waitMs }) 
   return next;
 }
 
-/** Fetch one more image; `stall_ms` is the longest time for which no timer ran. */
+/** Fetch one more image; `stall_ms` is the longest time for which no timer ran, `idle_ms` the same before it. */
 export async function oneMore({ getImage }, wanted) {
   const { records, sha256 } = await recordsOf({ ...wanted, count: 1 });
+  const idle = startTicker();
+  await pause(wanted.waitMs);
+  const idle_ms = idle.stop();
   const ticker = startTicker();
   const startedAt = performance.now();
   const blob = await getImage(records[0]);
   const ms = performance.now() - startedAt;
   await untilAtMost(wanted);
-  return { ms, stall_ms: ticker.stop(), wrong: await countWrong([blob], sha256) };
+  return { ms, stall_ms: ticker.stop(), idle_ms, wrong: await countWrong([blob], sha256) };
 }
 
 /** The same, and which bytes were read meanwhile. */
