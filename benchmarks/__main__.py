@@ -1,12 +1,14 @@
-"""The command: `python -m benchmarks [--quick] [--only PART] [--out DIR]`."""
+"""The command: `python -m benchmarks [--quick] [--only PART] [--case CASE] [--out DIR]`."""
 
 import argparse
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from . import growth, in_process, memory, saves, servers
+from .browser import part as browser
 from .environment import describe
 from .plan import FULL, PARTS, QUICK, Findings, Plan
 from .report import write
@@ -21,13 +23,14 @@ _MEASURE: dict[str, Callable[[Plan], Findings]] = {
     "saves": saves.measure,
     "growth": growth.measure,
     "memory": memory.measure,
+    "browser": browser.measure,
 }
 
 
 def main() -> None:
     """Measure, write the results after every part, and print how the targets were met."""
     arguments = _arguments()
-    plan = QUICK if arguments.quick else FULL
+    plan = replace(QUICK if arguments.quick else FULL, browser_case=arguments.case)
     folder = arguments.out or (_RESULTS / "quick" if arguments.quick else _RESULTS)
     environment = describe()
     parts: dict[str, Findings] = {}
@@ -45,8 +48,14 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benchmarks", description="Measure pixstore_asgi beside its rivals.")
     parser.add_argument("--quick", action="store_true", help="run every part for a moment: shows that all works")
     parser.add_argument("--only", choices=PARTS, help="run one part")
+    parser.add_argument("--case", metavar="CASE", help="run one case of the part browser, such as cold-50KB")
     parser.add_argument("--out", type=Path, metavar="DIR", help="write the results there")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.case:
+        names = browser.case_names(QUICK if arguments.quick else FULL)
+        if arguments.only != "browser" or arguments.case not in names:
+            parser.error(f"--case needs --only browser, and is one of {', '.join(names)}")
+    return arguments
 
 
 if __name__ == "__main__":

@@ -25,13 +25,22 @@ _DISTRIBUTIONS = (
     "granian",
     "httptools",
     "pixstore-asgi",
+    "playwright",
     "pyperf",
     "starlette",
     "uvicorn",
     "uvloop",
 )
-_PACKAGES = {"nginx": "nginx", "node": "nodejs", "openssl": "openssl", "taskset": "util-linux", "wrk": "wrk"}
+_PACKAGES = {
+    "chromium": "chromium",
+    "nginx": "nginx",
+    "node": "nodejs",
+    "openssl": "openssl",
+    "taskset": "util-linux",
+    "wrk": "wrk",
+}
 _VERSION_OPTIONS = {
+    "chromium": ("--version",),
     "nginx": ("-v",),
     "node": ("--version",),
     "openssl": ("version",),
@@ -49,12 +58,15 @@ def program(name: str) -> str | None:
 
 
 def missing_programs(*names: str) -> list[str]:
-    """Return a reason for each of these that is not installed: nginx, node, npm pixstore, openssl, taskset, wrk."""
+    """Return a reason for each of these that is not installed: chromium, nginx, node, npm front end, npm pixstore, …"""
     reasons = []
     for name in names:
         if name == "npm pixstore":
             if not (NPM_FOLDER / "better-sqlite3/build/Release/better_sqlite3.node").exists():
                 reasons.append("npm pixstore is missing, or its better-sqlite3 is not compiled: run `sh .ci/bench`")
+        elif name == "npm front end":
+            if not all((NPM_FOLDER / package).exists() for package in ("pixstore", "esbuild")):
+                reasons.append("npm pixstore, or esbuild to bundle its front end, is missing: run `sh .ci/bench`")
         elif program(name) is None:
             reasons.append(f"{name} is missing: install the package {_PACKAGES[name]}")
     return reasons

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 KB, MB = 1_000, 1_000_000
 
-PARTS = ("in-process", "servers", "saves", "growth", "memory")
+PARTS = ("in-process", "servers", "saves", "growth", "memory", "browser")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,19 @@ class Plan:
     readers: int = 64
     read_image_bytes: int = 20 * MB
     read_s: float = 10.0
+    browser_sizes: tuple[int, ...] = (50 * KB, 500 * KB, 5 * MB)
+    browser_read_bytes: int = 15 * MB
+    browser_reloads: int = 3
+    browser_at_once: int = 100
+    browser_held: int = 10
+    browser_wait_ms: int = 3_000
+    browser_cached: int = 1_000
+    browser_evicted_size: int = 500 * KB
+    browser_case: str | None = None
+
+    def browser_reads(self, size: int) -> int:
+        """Return how many images of a size are read one after another."""
+        return max(min(self.browser_read_bytes // size, 10), 1)
 
 
 FULL = Plan()
@@ -49,6 +62,14 @@ QUICK = Plan(
     readers=8,
     read_image_bytes=4 * MB,
     read_s=1.0,
+    browser_sizes=(50 * KB,),
+    browser_read_bytes=100 * KB,
+    browser_reloads=1,
+    browser_at_once=5,
+    browser_held=2,
+    browser_wait_ms=10,
+    browser_cached=55,
+    browser_evicted_size=5 * KB,
 )
 
 

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from .browser.table import browser_table
 from .charts import Bar, Panel, bar_chart
 from .plan import Findings, Plan, size_label
 from .ratios import distinct, median
@@ -20,6 +21,7 @@ _SECTIONS: dict[str, tuple[str, str, Callable[[Findings], str]]] = {
     "saves": ("Saves", "saves.svg", saves_table),
     "growth": ("Growth", "growth.svg", growth_tables),
     "memory": ("Memory", "memory.svg", memory_table),
+    "browser": ("Browser", "browser.svg", browser_table),
 }
 
 
@@ -69,7 +71,13 @@ def _environment_list(environment: Mapping[str, Any]) -> str:
 
 
 def _charts(parts: Mapping[str, Findings]) -> Iterator[tuple[str, str]]:
-    makers = {"servers": _servers_chart, "saves": _saves_chart, "growth": _growth_chart, "memory": _memory_chart}
+    makers = {
+        "servers": _servers_chart,
+        "saves": _saves_chart,
+        "growth": _growth_chart,
+        "memory": _memory_chart,
+        "browser": _browser_chart,
+    }
     for name, found in parts.items():
         if found.rows and name in makers:
             yield f"{name}.svg", makers[name](found)
@@ -115,6 +123,15 @@ def _memory_chart(found: Findings) -> str:
     bars = [_bar(str(row["contestant"]), float(row["above_idle_mib"]), " MiB") for row in found.rows]
     readers = found.rows[0]["readers"]
     return bar_chart("Memory above idle", [Panel(f"{readers} slow readers", bars)])
+
+
+def _browser_chart(found: Findings) -> str:
+    panels = []
+    for label in distinct(found, "label"):
+        names = dict.fromkeys(str(row["contestant"]) for row in found.rows if row["label"] == label and "ms" in row)
+        bars = [_bar(name, median(found, {"label": label, "contestant": name}, "ms"), " ms") for name in names]
+        panels += [Panel(label, bars)] if bars else []
+    return bar_chart("Time in Chromium", panels)
 
 
 def _bar(name: str, value: float | None, unit: str = "") -> Bar:

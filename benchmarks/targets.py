@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from .plan import KB, MB, Findings, size_label
-from .ratios import Ratio, Selection, median, ratio
+from .ratios import Ratio, Selection, median, ratio, select
 
 Parts = Mapping[str, Findings]
 
@@ -36,7 +36,7 @@ class Target:
 
 def targets(parts: Parts) -> list[Target]:
     """Return every target with what was measured for it."""
-    groups: tuple[Callable[[Parts], Iterator[Target]], ...] = (_gets, _saves, _pieces, _growth, _memory)
+    groups: tuple[Callable[[Parts], Iterator[Target]], ...] = (_gets, _saves, _pieces, _growth, _memory, _browser)
     return [target for group in groups for target in group(parts)]
 
 
@@ -98,6 +98,47 @@ def _memory(parts: Parts) -> Iterator[Target]:
     used = median(parts.get("memory"), row, "above_idle_mib")
     name = f"{_SLOW_READERS} slow readers of 20 MB: memory above idle"
     yield Target(name, "below", 64.0, " MiB", None if used is None else Ratio(used, 1))
+
+
+def _browser(parts: Parts) -> Iterator[Target]:
+    found = parts.get("browser")
+    bounds = {  # by the labels of the cases
+        "cold fetch, 50 KB": 0.7,
+        "cold fetch, 500 KB": 0.68,
+        "cold fetch, 5 MB": 0.6,
+        "first read after a reload, 50 KB": 0.7,
+        "first read after a reload, 500 KB": 0.5,
+        "first read after a reload, 5 MB": 0.45,
+        "hot read, every byte, 50 KB": 0.3,
+        "hot read, every byte, 500 KB": 0.2,
+        "hot read, every byte, 5 MB": 0.1,
+        "100 images of 50 KB at once, cold": 0.3,
+        "100 images of 50 KB at once, after a reload": 0.55,
+        "100 images of 50 KB at once, cold, 50 ms away": 0.15,
+        "10 calls at once for one image of 5 MB": 0.12,
+        "main thread for 5 MB from the cache": 0.1,
+    }
+    for label, bound in bounds.items():
+        over, under = ({"label": label, "contestant": name} for name in ("pixstore", "npm"))
+        name = f"browser, {label}: time against npm's front end"
+        yield Target(name, "at most", bound, "x", ratio(found, over, under, "ms"))
+    yield from _browser_counts(found)
+
+
+def _browser_counts(found: Findings | None) -> Iterator[Target]:
+    def target(
+        label: str, what: str, sense: Literal["at most", "below"], bound: float, unit: str, column: str, scale: int = 1
+    ) -> Target:
+        own: Selection = {"label": label, "contestant": "pixstore"}
+        value = median(found, own, column)
+        measured = None if value is None else Ratio(value / scale, len(select(found, own)))
+        return Target(f"browser, {label}: {what}", sense, bound, unit, measured)
+
+    evicted = "one more image at 1,000 cached images of 500 KB"
+    yield target("10 calls at once for one image of 5 MB", "requests", "at most", 1, "", "requests")
+    yield target("a hit of 5 MB", "written", "below", 1, " KB", "bytes_written", KB)
+    yield target(evicted, "longest stall of the page", "below", 20, " ms", "stall_ms")
+    yield target(evicted, "image bytes read", "at most", 0, " B", "bytes_read")
 
 
 def _case(name: str) -> Selection:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,11 +16,15 @@ from typing import Any
 import pytest
 
 from benchmarks.big_database import IMAGE_BYTES, make
+from benchmarks.browser import eviction
+from benchmarks.browser.cases import all_cases
+from benchmarks.browser.part import case_names
 from benchmarks.environment import missing_programs
 from benchmarks.load import Request, WrongAnswerError, ask_once, check_load, measure_load
 from benchmarks.own_images import OwnImages, check_payload
 from benchmarks.pictures import png
-from benchmarks.plan import PARTS, Findings
+from benchmarks.plan import FULL, PARTS, QUICK, Findings
+from benchmarks.processes import free_port, running
 from benchmarks.ratios import Ratio, median, ratio
 from benchmarks.tables import servers_tables, targets_table
 from benchmarks.targets import Target, targets
@@ -36,6 +41,7 @@ TOOLS = {
     "saves": ["node", "npm pixstore"],
     "growth": ["wrk"],
     "memory": ["node", "npm pixstore"],
+    "browser": ["chromium", "node", "npm front end"],
 }
 # What tells the rows of a part apart, and all that must be among them.
 FOUND = {
@@ -44,6 +50,7 @@ FOUND = {
     "saves": ("contestant", {"pixstore", "pixstore FULL", "npm"}),
     "growth": ("what", {"file", "open", "GET", "record", "save", "log", "workers"}),
     "memory": ("contestant", {"pixstore/uvicorn", "floor/uvicorn", "npm/node"}),
+    "browser": ("case", set(case_names(QUICK))),
 }
 
 
@@ -52,9 +59,9 @@ def need(*names: str) -> None:
         go_without("; ".join(missing))
 
 
-def run_quickly(part: str, folder: Path, **variables: str) -> dict[str, Any]:
-    """Run one part for a moment and return its results.json."""
-    command = [sys.executable, "-m", "benchmarks", "--quick", "--only", part, "--out", str(folder)]
+def run_quickly(part: str, folder: Path, *more: str, **variables: str) -> dict[str, Any]:
+    """Run one part for a moment and return its results.json; `more` are further arguments."""
+    command = [sys.executable, "-m", "benchmarks", "--quick", "--only", part, "--out", str(folder), *more]
     environment = {name: value for name, value in os.environ.items() if name != "PIXSTORE_SECRET"} | variables
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=280)
     assert done.returncode == 0, done.stderr[-3000:]
@@ -84,6 +91,37 @@ def test_every_part_runs(part: str, tmp_path: Path) -> None:
     for chart in tmp_path.glob("*.svg"):
         assert ET.fromstring(chart.read_text()).tag.endswith("svg")  # noqa: S314, written by the run itself
     assert {chart.stem for chart in tmp_path.glob("*.svg")} == {part} - {"in-process"}
+
+
+@pytest.mark.servers
+def test_one_case_of_the_browser_runs_alone(tmp_path: Path) -> None:
+    """With --case that case alone is measured, for every contestant."""
+    need(*TOOLS["browser"])
+    found = run_quickly("browser", tmp_path, "--case", "hot-50KB")["parts"]["browser"]["rows"]
+    assert {(row["case"], row["contestant"]) for row in found} == {
+        ("hot-50KB", name) for name in ("npm", "pixstore", "floor")
+    }
+
+
+def test_an_unknown_case_is_refused() -> None:
+    """A case that there is none of ends the command with the names of those that there are."""
+    command = [sys.executable, "-m", "benchmarks", "--only", "browser", "--case", "cold-7KB"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 2
+    assert all(name in done.stderr for name in case_names(FULL))
+
+
+def test_the_far_way_delays_and_changes_nothing(tmp_path: Path) -> None:
+    """Through the delaying proxy an answer comes whole, and later by the delay of both directions."""
+    port = free_port()
+    with serving([(200, IMAGE)]) as request:
+        command = [sys.executable, "-m", "benchmarks.browser.delay", str(port), str(request.port), "25"]
+        with running(command, port=port, core=None, folder=tmp_path):
+            started = time.monotonic()
+            answer = ask_once(Request(port, request.path, {}))
+            took_s = time.monotonic() - started
+    assert answer.body == IMAGE
+    assert 0.05 <= took_s < 0.5
 
 
 def test_what_is_missing_is_named(tmp_path: Path) -> None:
@@ -207,6 +245,14 @@ def rows(**columns: Any) -> list[dict[str, Any]]:
     return [{"round": n, **{k: v[n] if isinstance(v, list) else v for k, v in columns.items()}} for n in range(count)]
 
 
+def test_every_target_of_the_browser_is_measured_by_a_case() -> None:
+    """The labels that the targets name are those of the full plan's cases."""
+    names = {target.name for target in targets({}) if target.name.startswith("browser, ")}
+    labels = [*(case.label for case in all_cases(FULL)), eviction.label(FULL)]
+    assert len(names) == 18
+    assert all(any(name.startswith(f"browser, {label}: ") for label in labels) for name in names)
+
+
 def test_ratios_are_medians_of_pairs() -> None:
     """A ratio pairs by round, and leaves out rounds in which either had wrong answers or errors."""
     ours = rows(who="ours", rate=[10.0, 90.0, 40.0, 7.0], wrong=[0, 0, 0, 3])
@@ -251,9 +297,17 @@ def test_targets_read_what_was_measured() -> None:
             *rows(case="seal streamed, 500000", seconds=[2e-4]),
         ]
     )
-    measured = {t.name: t for t in targets({"servers": servers, "in-process": pieces}) if t.measured}
+    browser = Findings(
+        rows=[
+            *rows(label="cold fetch, 50 KB", contestant="pixstore", ms=[2.0, 3.0, 2.0]),
+            *rows(label="cold fetch, 50 KB", contestant="npm", ms=[4.0, 4.0, 4.0]),
+            *rows(label="a hit of 5 MB", contestant="pixstore", bytes_written=[1500]),
+        ]
+    )
+    parts = {"servers": servers, "in-process": pieces, "browser": browser}
+    measured = {t.name: t for t in targets(parts) if t.measured}
     found = {name: (round(t.measured.value, 3), t.verdict) for name, t in measured.items() if t.measured}
-    assert list(found.values()) == [(3.15, "pass"), (3.0, "miss"), (0.5, "miss")]
+    assert list(found.values()) == [(3.15, "pass"), (3.0, "miss"), (0.5, "miss"), (0.5, "pass"), (1.5, "miss")]
     assert "**miss**" in targets_table(list(measured.values()))
 
 

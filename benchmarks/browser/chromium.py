@@ -1,0 +1,78 @@
+"""A Chromium on a profile of its own, and a tab in it that shows one contestant's page."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page, Playwright
+
+from benchmarks.environment import program
+
+_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+]
+_TIMEOUT_MS = 300_000
+_CACHE_LIMIT = 1000
+
+
+@dataclass(slots=True)
+class Busy:
+    """How long a thread has worked."""
+
+    seconds: float = 0.0
+
+
+class Tab:
+    """One tab. `open` shows a contestant's page, also anew; `measure` runs one of page/cases.js there."""
+
+    def __init__(self, page: Page, profile: Path) -> None:
+        self.page = page
+        self.profile = profile
+        self._errors: list[str] = []
+        page.set_default_timeout(_TIMEOUT_MS)
+        page.on("pageerror", lambda error: self._errors.append(str(error)))
+
+    def open(self, url: str, contestant: str, *, limit: int = _CACHE_LIMIT) -> None:
+        """Load the page, and wait until the contestant is ready; its cache keeps at most `limit` images."""
+        self.page.goto(f"{url}/?contestant={contestant}&limit={limit}")
+        self.measure("ready")
+
+    def measure(self, what: str, **wanted: Any) -> Any:
+        """Run one of the page's functions. Raises RuntimeError where the page had an error that nobody caught."""
+        found = self.page.evaluate("([what, wanted]) => measure(what, wanted)", [what, wanted])
+        if self._errors:
+            raise RuntimeError(f"the page failed: {self._errors}")
+        return found
+
+    @contextlib.contextmanager
+    def main_thread(self) -> Iterator[Busy]:
+        """Measure for how long the page's main thread is busy with tasks, of whatever kind, until the block ends."""
+        devtools = self.page.context.new_cdp_session(self.page)
+        devtools.send("Performance.enable", {"timeDomain": "timeTicks"})
+
+        def seconds() -> float:
+            metrics = devtools.send("Performance.getMetrics")["metrics"]
+            return next(float(metric["value"]) for metric in metrics if metric["name"] == "TaskDuration")
+
+        busy, before = Busy(), seconds()
+        yield busy
+        busy.seconds = seconds() - before
+        devtools.detach()
+
+
+@contextlib.contextmanager
+def open_chromium(playwright: Playwright, profile: Path) -> Iterator[Tab]:
+    """Open a Chromium on this profile folder until the block ends."""
+    with playwright.chromium.launch_persistent_context(
+        profile, executable_path=program("chromium"), args=_ARGUMENTS
+    ) as context:
+        yield Tab(context.pages[0], profile)

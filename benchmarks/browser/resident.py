@@ -1,0 +1,54 @@
+"""The memory of a running Chromium's processes, from the kernel."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+_PROCESSES = Path("/proc")
+
+
+class Resident:
+    """The processes of the Chromium on one profile: the renderers, and all of them."""
+
+    def __init__(self, profile: Path) -> None:
+        commands = {pid: command for pid, command in _commands() if any(str(profile) in part for part in command)}
+        family = set(commands)
+        parents = dict(_parents())
+        # Renderers are forked from a zygote and need not name the profile.
+        while more := {pid for pid, parent in parents.items() if parent in family} - family:
+            family |= more
+        self._all = family
+        self._renderers = {pid for pid, command in _commands() if pid in family and "--type=renderer" in command}
+
+    def restart_peaks(self) -> None:
+        """Let every process's peak begin anew at what it has now."""
+        for pid in self._all:
+            with contextlib.suppress(OSError):
+                (_PROCESSES / str(pid) / "clear_refs").write_text("5")
+
+    def renderer_bytes(self, field: str) -> int:
+        """Add up a field of /proc/PID/status over the renderers: VmRSS, or VmHWM for the peak."""
+        return sum(_status_bytes(pid, field) for pid in self._renderers)
+
+    def all_bytes(self, field: str) -> int:
+        """Add it up over all processes; what they share counts in each."""
+        return sum(_status_bytes(pid, field) for pid in self._all)
+
+
+def _commands() -> Iterator[tuple[int, list[str]]]:
+    for path in _PROCESSES.glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            yield int(path.parent.name), path.read_text(errors="replace").replace("\0", " ").split(" ")
+
+
+def _parents() -> Iterator[tuple[int, int]]:
+    for path in _PROCESSES.glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            yield int(path.parent.name), int(path.read_text().rpartition(")")[2].split()[1])
+
+
+def _status_bytes(pid: int, field: str) -> int:
+    with contextlib.suppress(OSError):
+        status = (_PROCESSES / str(pid) / "status").read_text()
+        return int(status.partition(field + ":")[2].split()[0]) * 1024
+    return 0  # it has ended
