@@ -46,7 +46,7 @@ export function sealed(ciphertext, tag) {
 export async function readBody(response, onProgress) {
   const length = Number(response.headers.get("content-length"));
   // A proxy that compresses gives the length of something else.
-  if (!length || !response.body || response.headers.has("content-encoding")) {
+  if (!length || !response.body || (response.headers.get("content-encoding") ?? "identity") !== "identity") {
     return withRoom(new Uint8Array(await whole(response.arrayBuffer())));
   }
   const body = roomyBody(length);

@@ -85,6 +85,8 @@ export function createCache({ databaseName, namespace, cache: kind, ...limits })
    */
   let known;
 
+  let storesBlobs = true;
+
   const forget = () => {
     known = undefined;
   };
@@ -229,10 +231,15 @@ export function createCache({ databaseName, namespace, cache: kind, ...limits })
   const write = gather(
     (/** @type {Writing[]} */ images) =>
       put(images).catch(async (error) => {
-        if (error.cause?.name !== "QuotaExceededError") throw error;
-        const needed = sizeOfAll(images.map(({ entry }) => entry));
-        await change((entries, bytes) => evict(entries, bytes, needed));
-        return put(images);
+        if (error.cause?.name === "QuotaExceededError") {
+          const needed = sizeOfAll(images.map(({ entry }) => entry));
+          await change((entries, bytes) => evict(entries, bytes, needed));
+          return put(images);
+        }
+        if (!images.some(({ image }) => image instanceof Blob)) throw error;
+        // WebKit stores no Blob for a profile that is not kept.
+        storesBlobs = false;
+        return put(await Promise.all(images.map(withBytes)));
       }),
     true,
   );
@@ -247,7 +254,8 @@ export function createCache({ databaseName, namespace, cache: kind, ...limits })
       const size = view.length;
       if (size > cacheBytes) return;
       // A stored view brings its whole buffer along: the response body, whose head may hold the image's key.
-      const image = size < BLOB_BYTES ? view.slice() : new Blob([/** @type {Uint8Array<ArrayBuffer>} */ (view)]);
+      const image =
+        size < BLOB_BYTES || !storesBlobs ? view.slice() : new Blob([/** @type {Uint8Array<ArrayBuffer>} */ (view)]);
       await write({ entry: { namespace, id, token, kind, size, lastUsed: stamp() }, image, since });
     },
 
@@ -275,6 +283,11 @@ export function createCache({ databaseName, namespace, cache: kind, ...limits })
 
     stamp,
   };
+}
+
+/** @param {Writing} writing */
+async function withBytes({ image, ...rest }) {
+  return { ...rest, image: image instanceof Blob ? new Uint8Array(await image.arrayBuffer()) : image };
 }
 
 const nothing = async () => undefined;

@@ -22,6 +22,7 @@ export function createTabs({ databaseName, namespace, cache }, onNotice) {
   const locks = cache === "encrypted" || cache === "decrypted" ? globalThis.navigator?.locks : undefined;
   /** @type {BroadcastChannel | undefined} */
   let channel;
+  let isAlone = false;
 
   /** @param {Version} version */
   const lockOf = ({ id, token }) => `${name} ${id} ${token}`;
@@ -33,11 +34,16 @@ export function createTabs({ databaseName, namespace, cache }, onNotice) {
   return {
     /** Listen to the other tabs. */
     join() {
-      if (channel || !globalThis.BroadcastChannel) return;
-      channel = new BroadcastChannel(name);
-      channel.onmessage = ({ data }) => onNotice(data);
-      // In Node.js an open channel would keep the program alive.
-      Object(channel).unref?.();
+      if (channel || isAlone) return;
+      try {
+        channel = new BroadcastChannel(name);
+        channel.onmessage = ({ data }) => onNotice(data);
+        // In Node.js an open channel would keep the program alive.
+        Object(channel).unref?.();
+      } catch {
+        // Too old a browser, or it forbids site data; then the tabs share no cache either.
+        isAlone = true;
+      }
     },
 
     /** @param {Notice} notice */

@@ -13,13 +13,15 @@ export function start(client, endpoint, config = {}, alter = (_, bytes) => bytes
   const { initPixstoreFrontend, ...used } = clients[client];
   const fetchPayload = fetcherOf(endpoint);
   const state = { ...used, requests: 0 };
-  // npm's client keeps nothing in memory: it is the storage that is looked at.
-  initPixstoreFrontend(client === "npm" ? config : { ...config, memoryBytes: 0 }, async (record) => {
+  initPixstoreFrontend(config, async (record) => {
     const number = (state.requests += 1);
     return alter(number, await fetchPayload(record));
   });
   return state;
 }
+
+/** Keep nothing in memory, as npm's client does: it is the storage that is looked at. */
+const storageAlone = (client) => (client === "npm" ? {} : { memoryBytes: 0 });
 
 async function cachedOf(records, { cachedImageExists }) {
   const found = await Promise.all(records.map(({ id }) => cachedImageExists(id)));
@@ -82,7 +84,9 @@ async function deletedMeanwhile({ client, endpoint, records: [record] }) {
 /** Counting the cached images fails once; then more images come than fit. */
 async function evictsAfterFailure({ client, endpoint, records }) {
   const limit = 3;
-  const used = start(client, endpoint, { frontendImageCacheLimit: limit, frontendCleanupBatch: 1 });
+  const used = start(client, endpoint, {
+    frontendImageCacheLimit: limit, frontendCleanupBatch: 1, ...storageAlone(client),
+  });
   const { count } = IDBObjectStore.prototype;
   let failures = 0;
   IDBObjectStore.prototype.count = () => {
@@ -119,7 +123,7 @@ export const imageBytes = (value) =>
 
 /** How often a hit reads the cached image from IndexedDB and writes it back. */
 async function hit({ client, endpoint, records: [record] }) {
-  const used = start(client, endpoint);
+  const used = start(client, endpoint, storageAlone(client));
   const { size } = await used.getImage(record);
   if (!(await until(() => used.cachedImageExists(record.id)))) throw new Error("the image was never cached");
   const counts = { reads: 0, writes: 0, touches: 0 };
