@@ -18,6 +18,7 @@ export function createOffload() {
     isUsable = false;
     worker?.terminate();
     for (const answer of waiting.values()) answer();
+    waiting.clear();
   }
 
   function start() {
