@@ -28,7 +28,7 @@ import { createToucher } from "./toucher.js";
 
 /** @typedef {Uint8Array<ArrayBuffer> | Blob} Stored */
 
-/** @typedef {{entry: Entry, image: Stored, since: number}} Writing */
+/** @typedef {{entry: Entry, view: Uint8Array<ArrayBuffer>, since: number}} Writing */
 
 /**
  * What another tab says that it has done.
@@ -42,7 +42,7 @@ import { createToucher } from "./toucher.js";
  * @typedef {object} ImageCache
  * @property {(id: string, token: number) => Promise<Stored | undefined>} read  the bytes of exactly this version; the
  *   calls of one tick are answered together
- * @property {(id: string, token: number, bytes: Uint8Array, since: number) => Promise<void>} write  keep a version,
+ * @property {(id: string, token: number, bytes: Uint8Array<ArrayBuffer>, since: number) => Promise<void>} write  keep a version,
  *   unless a newer one is there or the image was deleted at or after the stamp `since`
  * @property {(id: string) => void} touch  note that the image was used just now
  * @property {(id: string, token: number) => Promise<void>} drop  remove this version if it is still the cached one
@@ -163,6 +163,13 @@ export function createCache({ databaseName, namespace, cache: kind, ...limits })
     }
   }
 
+  /**
+   * A copy: a stored view brings its whole buffer along, the response body, whose head may hold the image's key.
+   *
+   * @param {Uint8Array<ArrayBuffer>} view
+   */
+  const storable = (view) => (storesBlobs && view.length >= BLOB_BYTES ? new Blob([view]) : view.slice());
+
   /** @param {Writing[]} images */
   const put = (images) =>
     change(async (entries, bytes, deleted) => {
@@ -172,13 +179,13 @@ export function createCache({ databaseName, namespace, cache: kind, ...limits })
         images.map(({ entry }) => entry.id),
       );
       const list = await learn(entries);
-      images.forEach(({ entry, image, since }, index) => {
+      images.forEach(({ entry, view, since }, index) => {
         const name = nameOf(entry);
         // The list has what this very transaction has put.
         const isOutdated = [stored[index], list.get(name)].some((other) => other?.token > entry.token);
         if (isOutdated || isBuried(entry.id, since)) return;
         entries.put(entry);
-        bytes.put(image, keyOf(entry.id));
+        bytes.put(storable(view), keyOf(entry.id));
         list.set(name, entry);
       });
       if (list.size > cacheLimit || sizeOfAll(list.values()) > cacheBytes) await evict(entries, bytes, 0);
@@ -236,10 +243,10 @@ export function createCache({ databaseName, namespace, cache: kind, ...limits })
           await change((entries, bytes) => evict(entries, bytes, needed));
           return put(images);
         }
-        if (!images.some(({ image }) => image instanceof Blob)) throw error;
+        if (!storesBlobs || images.every(({ entry }) => entry.size < BLOB_BYTES)) throw error;
         // WebKit stores no Blob for a profile that is not kept.
         storesBlobs = false;
-        return put(await Promise.all(images.map(withBytes)));
+        return put(images);
       }),
     true,
   );
@@ -253,10 +260,7 @@ export function createCache({ databaseName, namespace, cache: kind, ...limits })
     async write(id, token, view, since) {
       const size = view.length;
       if (size > cacheBytes) return;
-      // A stored view brings its whole buffer along: the response body, whose head may hold the image's key.
-      const image =
-        size < BLOB_BYTES || !storesBlobs ? view.slice() : new Blob([/** @type {Uint8Array<ArrayBuffer>} */ (view)]);
-      await write({ entry: { namespace, id, token, kind, size, lastUsed: stamp() }, image, since });
+      await write({ entry: { namespace, id, token, kind, size, lastUsed: stamp() }, view, since });
     },
 
     drop: (id, token) =>
@@ -283,11 +287,6 @@ export function createCache({ databaseName, namespace, cache: kind, ...limits })
 
     stamp,
   };
-}
-
-/** @param {Writing} writing */
-async function withBytes({ image, ...rest }) {
-  return { ...rest, image: image instanceof Blob ? new Uint8Array(await image.arrayBuffer()) : image };
 }
 
 const nothing = async () => undefined;
