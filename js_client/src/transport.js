@@ -32,8 +32,6 @@ import { createQueue } from "./queue.js";
  * @property {(reason: unknown) => void} reject
  */
 
-const BATCH_LIMIT = 25;
-
 /**
  * @param {object} options
  * @param {string} options.endpoint
@@ -103,7 +101,7 @@ async function byFetcher(fetcher, { record, context, signal }) {
 }
 
 /**
- * Calls of one priority and of distinct ids, together as far as a batch goes.
+ * Calls of one priority and of distinct ids, together; `gather` hands out no more than a batch takes.
  *
  * @param {Call[]} calls
  */
@@ -113,10 +111,7 @@ function batchesOf(calls) {
   for (const call of calls) {
     const { priority, record } = call.download;
     const fitting = batches.find(
-      (batch) =>
-        batch.length < BATCH_LIMIT &&
-        priorityOf(batch) === priority &&
-        batch.every(({ download }) => download.record.id !== record.id),
+      (batch) => priorityOf(batch) === priority && batch.every(({ download }) => download.record.id !== record.id),
     );
     if (fitting) fitting.push(call);
     else batches.push([call]);
