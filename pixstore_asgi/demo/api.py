@@ -16,7 +16,7 @@ _NO_STORE = {"Cache-Control": "no-store"}
 
 
 class SessionApi:
-    """GET tells whether the page is signed in, POST signs it in, DELETE out."""
+    """GET tells as whom the page is signed in, if it is, POST signs it in, DELETE out."""
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
@@ -26,7 +26,7 @@ class SessionApi:
             return self._sessions.start(request)
         if request.method == "DELETE":
             return self._sessions.end(request)
-        return JSONResponse({"signedIn": self._sessions.is_open(request)}, headers=_NO_STORE)
+        return JSONResponse({"guest": self._sessions.guest(request)}, headers=_NO_STORE)
 
 
 class Api:

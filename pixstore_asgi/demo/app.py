@@ -12,12 +12,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route, Router
 from starlette.staticfiles import StaticFiles
 
-from .. import ImageNotFound, InvalidImage, Pixstore, PixstoreApp, PixstoreError
+from .. import ImageNotFound, InvalidImage, Pixstore, PixstoreError
 from ..errors import ImageTooLarge
 from ..store.base import ImageStore
 from .api import Api, SessionApi
 from .background import Background
-from .faults import OUTAGE_S, Faults
+from .faults import OUTAGE_S, CuttableImages, Faults
 from .gallery import Gallery
 from .guard import ALLOWED_HOSTS, SameOriginOnly, SecurityHeaders
 from .sessions import Sessions, SignedInOnly
@@ -47,12 +47,12 @@ def create_app(
 
     background = Background()
     api = Api(gallery, faults, background)
-    images = PixstoreApp(pix, allow_origins=None, authorize=sessions.admits)
+    images = CuttableImages(pix, faults, allow_origins=None, authorize=sessions.admits)
     signed_in = Middleware(SignedInOnly, sessions=sessions)
     return Starlette(
         lifespan=lifespan,
         routes=[
-            Mount("/images", faults.away(faults.cutting(images))),
+            Mount("/images", faults.away(images)),
             Route("/api/session", SessionApi(sessions).respond, methods=["GET", "POST", "DELETE"]),
             Mount("/api", faults.away(Router(api.routes(), middleware=[signed_in]))),
             Mount("/", StaticFiles(directory=_STATIC, html=True)),

@@ -1,15 +1,21 @@
 """What the page may break on purpose: a body that ends too early, and a server that is away for a while."""
 
 import asyncio
+from typing import Unpack
 
 import anyio
 from starlette.responses import JSONResponse
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from .. import Pixstore
+from .. import Pixstore, PixstoreApp
+from .._http import ImageRequest
+from ..app import AppOptions, Refusal
+from ..errors import WireState
+from ..payload import Payload
 
 OUTAGE_S = 3.0
 _MOST_CUT = 100
+_WITH_IMAGE = (WireState.SUCCESS, WireState.UPDATED)
 
 
 class Faults:
@@ -26,6 +32,12 @@ class Faults:
     def cut_next(self, image_ids: list[str]) -> None:
         """Let the next body of each of these images end after half of its bytes."""
         self._cut.update(image_ids[: _MOST_CUT - len(self._cut)])
+
+    def takes_cut(self, image_id: str) -> bool:
+        """Tell whether this body of an image is the one to be cut; the next one is not."""
+        is_due = image_id in self._cut
+        self._cut.discard(image_id)
+        return is_due
 
     def begin_outage(self) -> bool:
         """Refuse everything from now on; False where it is refused already."""
@@ -61,38 +73,26 @@ class Faults:
 
         return respond
 
-    def cutting(self, app: ASGIApp) -> ASGIApp:
-        """Put the cut around the images' application."""
 
-        async def respond(scope: Scope, receive: Receive, send: Send) -> None:
-            image_id = scope["path"].rpartition("/")[2]
-            if scope.get("method") == "GET" and image_id in self._cut:
-                self._cut.discard(image_id)
-                await app(scope, receive, _Halved(send))
-            else:
-                await app(scope, receive, send)
-
-        return respond
-
-
-class _Halved:
-    """A send that passes the first half of a body on, and a Content-Length that admits to no more.
+class CuttableImages(PixstoreApp):
+    """The images' application, with the cut put in: alone or in a batch, a cut body has a length that fits it.
 
     With the honest length the browser itself would notice; so it is the image's tag that has to.
     """
 
-    def __init__(self, send: Send) -> None:
-        self._send = send
-        self._left = 0
+    def __init__(self, pix: Pixstore, faults: Faults, **options: Unpack[AppOptions]) -> None:
+        super().__init__(pix, **options)
+        self._faults = faults
 
-    async def __call__(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            headers = dict(message["headers"])
-            self._left = (int(headers[b"content-length"]) + 1) // 2
-            headers[b"content-length"] = str(self._left).encode()
-            message = {**message, "headers": list(headers.items())}
-        else:
-            body = message.get("body", b"")[: self._left]
-            self._left -= len(body)
-            message = {**message, "body": body}
-        await self._send(message)
+    async def _load(self, request: ImageRequest, refusal: Refusal, scope: Scope) -> Payload | None:
+        payload = await super()._load(request, refusal, scope)
+        if payload is None or payload.state not in _WITH_IMAGE or scope["method"] == "HEAD":
+            return payload
+        return await _halved(payload) if self._faults.takes_cut(request.image_id) else payload
+
+
+async def _halved(payload: Payload) -> Payload:
+    async with payload:
+        body = b"".join([piece async for piece in payload])
+    half = body[: (len(body) + 1) // 2]
+    return Payload(payload.state, head=half, size=len(half))

@@ -9,8 +9,9 @@ ALLOWED_HOSTS = ["127.0.0.1", "localhost"]
 
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; worker-src 'self'; img-src 'self' blob:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types default"
 )
 _HEADERS = {
     "Content-Security-Policy": _POLICY,

@@ -10,30 +10,38 @@ _NO_STORE = {"Cache-Control": "no-store"}
 
 
 class Sessions:
-    """The sessions of this process. Everyone on this machine may have one: what counts here is how one ends."""
+    """The sessions of this process. Everyone on this machine may have one: what counts here is how one ends.
+
+    Each has a guest, a random id which the page may know: it keeps apart what the browser caches for each of them, and
+    opens nothing.
+    """
 
     def __init__(self) -> None:
-        self._open: set[str] = set()
+        self._guests: dict[str, str] = {}
 
     def start(self, connection: HTTPConnection) -> Response:
-        """Answer 204 with the cookie of a new session; the one before ends."""
-        self._open.discard(_cookie_of(connection))
-        session = secrets.token_urlsafe(32)
-        self._open.add(session)
-        response = Response(status_code=204, headers=_NO_STORE)
+        """Answer with the guest and the cookie of a new session; the one before ends."""
+        self._guests.pop(_cookie_of(connection), None)
+        session, guest = secrets.token_urlsafe(32), secrets.token_urlsafe(12)
+        self._guests[session] = guest
+        response = JSONResponse({"guest": guest}, headers=_NO_STORE)
         response.set_cookie(_cookie_name(connection), session, httponly=True, samesite="strict")
         return response
 
     def end(self, connection: HTTPConnection) -> Response:
         """Answer 204; from now on the session's cookie is worth nothing, wherever there is a copy of it."""
-        self._open.discard(_cookie_of(connection))
+        self._guests.pop(_cookie_of(connection), None)
         response = Response(status_code=204, headers=_NO_STORE)
         response.delete_cookie(_cookie_name(connection), httponly=True, samesite="strict")
         return response
 
     def is_open(self, connection: HTTPConnection) -> bool:
         """Tell whether a request comes with the cookie of an open session."""
-        return _cookie_of(connection) in self._open
+        return self.guest(connection) is not None
+
+    def guest(self, connection: HTTPConnection) -> str | None:
+        """Return the guest of the session whose cookie a request comes with, if that is open."""
+        return self._guests.get(_cookie_of(connection))
 
     def admits(self, scope: Scope, image_id: str) -> bool:
         """The images' `authorize`: a proof is good for no one who is signed out."""

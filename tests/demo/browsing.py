@@ -1,14 +1,16 @@
 """The demo's page as its users see it: by roles and labels, and a look into what the browser keeps."""
 
+import json
 import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, expect
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Request, expect
 
 from tests.demo.process import Server
 
@@ -20,6 +22,9 @@ CHROMIUM_ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+IMAGES = re.compile(r"/images/(demo|-/batch)")
+"""The URLs of image requests, single ones and batches."""
 
 # Chromium reports every refusal in the console: of a request, of one that a test aborts, of a blob that is revoked.
 _EXPECTED_ERROR = re.compile(r"status of (400|401|403|404|413|503)|net::(ERR_FAILED|ERR_FILE_NOT_FOUND)")
@@ -94,6 +99,26 @@ def expect_pictures(page: Page, count: int) -> None:
         expect_picture(tile(page, place))
 
 
+def noted_requests(context: BrowserContext) -> list[Request]:
+    """Return a list that gets every request of the context's pages from now on."""
+    requests: list[Request] = []
+    context.on("request", requests.append)
+    return requests
+
+
+def record_queries(requests: list[Request]) -> list[int]:
+    """Return how many records each query for some asked for."""
+    queries = [urlsplit(request.url).query for request in requests if "/api/records?" in request.url]
+    return [len(parse_qs(query)["id"]) for query in queries]
+
+
+def image_requests(requests: list[Request]) -> list[int]:
+    """Return how many images each request for some asked for."""
+    found = [request for request in requests if IMAGES.search(request.url)]
+    batches = [json.loads(request.post_data)["images"] if request.post_data else [request] for request in found]
+    return [len(images) for images in batches]
+
+
 def journal(page: Page) -> Locator:
     """The lines of the side panel's list of requests, the newest first."""
     return page.get_by_role("list", name="Requests").get_by_role("listitem")
@@ -104,24 +129,35 @@ def status(page: Page) -> Locator:
     return page.get_by_role("status")
 
 
+def kept(page: Page, name: str) -> Locator:
+    """One of the figures under "Kept in this browser"."""
+    panel = page.get_by_role("complementary", name="Behind the scenes")
+    return panel.locator("dl > div", has=page.get_by_text(name, exact=True)).get_by_role("definition")
+
+
 def cached(page: Page) -> dict[str, int]:
     """Return how many entries and images the page's cache has."""
-    counts: dict[str, int] = page.evaluate(
+    return {name: len(keys) for name, keys in cached_keys(page).items()}
+
+
+def cached_keys(page: Page) -> dict[str, list[list[str]]]:
+    """Return namespace and id of each entry and each image in the page's cache."""
+    keys: dict[str, list[list[str]]] = page.evaluate(
         """async () => {
           const done = (request) => new Promise((resolve, reject) => {
             request.onsuccess = () => resolve(request.result);
             request.onerror = () => reject(request.error);
           });
           const connection = await done(indexedDB.open("pixstore-demo"));
-          const counts = {};
+          const keys = {};
           for (const name of ["entries", "bytes"]) {
-            counts[name] = await done(connection.transaction(name).objectStore(name).count());
+            keys[name] = await done(connection.transaction(name).objectStore(name).getAllKeys());
           }
           connection.close();
-          return counts;
+          return keys;
         }"""
     )
-    return counts
+    return keys
 
 
 def violations(page: Page) -> list[str]:

@@ -41,7 +41,7 @@ def _make_history(page: Page) -> None:
     page.get_by_role("button", name="Update").click()
     expect(page.get_by_role("status")).to_contain_text("fetched")
     page.get_by_role("button", name="Show again").click()
-    expect(page.get_by_role("status")).to_contain_text("from cache")
+    expect(page.get_by_role("status")).to_contain_text("from memory")
     page.keyboard.press("Escape")
     page.evaluate("scrollTo(0, 0)")
     page.get_by_role("heading", name="Gallery").click()

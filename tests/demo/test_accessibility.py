@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, FilePayload, Page, expect
 
-from tests.demo.browsing import browsing, expect_pictures, sign_in, tile, violations
+from tests.demo.browsing import IMAGES, browsing, expect_pictures, sign_in, tile, violations
 from tests.demo.process import Server
 
 pytestmark = pytest.mark.browser
@@ -35,7 +35,7 @@ def test_axe_finds_nothing_in_any_state(themed: BrowserContext, lasting_server: 
     tile(page, 0).click()
     expect(page.get_by_role("dialog")).to_be_visible()
     assert violations(page) == []
-    page.route("**/images/demo*", lambda route: route.fulfill(status=404))
+    page.route(IMAGES, lambda route: route.fulfill(status=404))
     page.get_by_role("button", name="Fetch again").click()
     expect(page.get_by_role("dialog").get_by_text("there is no image endpoint")).to_be_visible()
     assert violations(page) == []

@@ -264,6 +264,7 @@ async def test_every_response_has_the_security_headers(client: httpx.AsyncClient
     policy = answer.headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
+    assert "require-trusted-types-for 'script'" in policy
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 

@@ -3,9 +3,20 @@
 import re
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-from tests.demo.browsing import cached, expect_pictures, journal, status, tile
+from tests.demo.browsing import (
+    IMAGES,
+    cached,
+    expect_pictures,
+    image_requests,
+    journal,
+    kept,
+    noted_requests,
+    record_queries,
+    status,
+    tile,
+)
 from tests.demo.process import Server
 
 pytestmark = pytest.mark.browser
@@ -24,6 +35,11 @@ def lines(page: Page, text: str) -> Locator:
     return journal(page).filter(has_text=text)
 
 
+def total(page: Page, name: str) -> Locator:
+    totals = page.get_by_role("complementary").locator("dl.totals > div")
+    return totals.filter(has_text=name).get_by_role("definition")
+
+
 def expect_recovery(page: Page) -> None:
     result = re.compile(r"3 of 3 pictures back after [\d.]+ m?s\.")
     expect(page.get_by_role("complementary").get_by_text(result)).to_be_visible()
@@ -31,46 +47,59 @@ def expect_recovery(page: Page) -> None:
     expect_pictures(page, 6)
 
 
-def test_expired_proof_is_healed_by_a_fresh_record(page: Page) -> None:
-    """Three requests are refused with one byte each, and succeed with a fresh record."""
-    fetched = lines(page, "Wire state Success").count()
+def test_expired_proof_is_healed_by_the_client(context: BrowserContext, page: Page) -> None:
+    """Three pictures are refused in one request, get fresh records by one query, and come by one more request."""
+    requests = noted_requests(context)
     break_by(page, "Expired proof")
     expect_recovery(page)
-    expect(lines(page, "Wire state InvalidProof")).to_have_count(3)
+    assert image_requests(requests) == [3, 3]
+    assert record_queries(requests) == [3, 3]
+    healed = lines(page, "Wire state InvalidProof → Success")
+    expect(healed).to_have_count(3)
     for n in range(3):
-        expect(lines(page, "Wire state InvalidProof").nth(n)).to_contain_text("Received 1 byte")
-        expect(lines(page, "Wire state InvalidProof").nth(n)).to_contain_text("fetches a fresh record")
-    expect(lines(page, "Wire state Success")).to_have_count(fetched + 3)
+        expect(healed.nth(n)).to_contain_text("Request for 2 × 3 pictures")
+        expect(healed.nth(n)).to_contain_text(re.compile(r"Proof refused, the fresh one good for \d+ s"))
+        expect(healed.nth(n)).to_contain_text("The client took a fresh record and asked again.")
+    expect(total(page, "Failed")).to_have_text("0")
 
 
-def test_truncated_body_is_not_cached_and_heals(page: Page) -> None:
-    """A halved body fails its tag and is thrown away; the next request is whole, and that one is cached."""
+def test_truncated_body_is_not_cached_and_heals(context: BrowserContext, page: Page) -> None:
+    """Halved bodies in a batch fail their tags and are thrown away; the page asks again, and caches what is whole."""
+    requests = noted_requests(context)
     break_by(page, "Truncated body")
     expect_recovery(page)
+    assert image_requests(requests)[0] == 3
+    assert sum(image_requests(requests)) == 6
     expect(lines(page, "The body is damaged")).to_have_count(3)
-    tile(page, 0).click()
-    page.get_by_role("button", name="Show again").click()
-    expect(status(page)).to_contain_text("from cache")
+    expect(total(page, "Failed")).to_have_text("3")
+    expect(kept(page, "IndexedDB, as ciphertext")).to_contain_text("6 pictures")
     assert cached(page) == {"entries": 6, "bytes": 6}
+    page.reload()
+    expect_pictures(page, 6)
+    expect(kept(page, "Answered from there")).to_have_text("6 times")
 
 
-def test_server_restart_is_waited_for(page: Page) -> None:
-    """While the server is away the tiles say so, and the page asks again until they are back."""
+def test_server_restart_is_outlasted_by_the_client(page: Page) -> None:
+    """While the server is away the tiles say so; the client asks until it is back, and no picture has failed."""
     break_by(page, "Server restart")
     expect(tile(page, 0)).to_contain_text("Server away")
     expect(tile(page, 0)).to_contain_text("Trying again.")
     expect_recovery(page)
+    outlasted = lines(page, "HTTP 503 → Success")
+    expect(outlasted).to_have_count(3)
+    expect(outlasted.first).to_contain_text("The server was away. The client waited")
+    expect(total(page, "Failed")).to_have_text("0")
 
 
 def test_a_failure_that_lasts_is_shown_and_can_be_tried_again(page: Page) -> None:
     """What can't heal is told in the picture's place, in words; asking again brings the picture back."""
-    page.route("**/images/demo*", lambda route: route.fulfill(status=404))
+    page.route(IMAGES, lambda route: route.fulfill(status=404))
     tile(page, 0).click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("button", name="Fetch again").click()
     expect(dialog.get_by_text("there is no image endpoint")).to_be_visible()
     expect(dialog.get_by_role("img")).to_be_hidden()
-    page.unroute("**/images/demo*")
+    page.unroute(IMAGES)
     dialog.get_by_role("button", name="Show again").click()
     expect(dialog.get_by_role("img")).to_be_visible()
     expect_pictures(page, 6)

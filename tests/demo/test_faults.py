@@ -12,8 +12,10 @@ from pixstore_asgi.demo.faults import Faults
 from tests.demo.asgi import (
     PICTURES,
     RECORDS,
+    batch_of,
     demo_client,
     entries_of,
+    first_id,
     headers_of,
     listed_ids,
     painted,
@@ -47,6 +49,28 @@ async def test_truncation_halves_the_next_body_and_no_other(client: httpx.AsyncC
     assert (await payload_of(client, first)).content == whole
 
 
+async def test_truncation_halves_a_body_in_a_batch(client: httpx.AsyncClient) -> None:
+    """In a batch the frame of the cut body fits it, and those beside it and after it are whole."""
+    ids = (await listed_ids(client))[:3]
+    whole = await batch_of(client, *ids)
+    await client.post(TRUNCATION, params={"id": ids[1]})
+    assert await batch_of(client, *ids) == [whole[0], whole[1][: (len(whole[1]) + 1) // 2], whole[2]]
+    assert await batch_of(client, *ids) == whole
+
+
+async def test_truncation_waits_for_a_body_with_an_image(client: httpx.AsyncClient) -> None:
+    """A refusal and a HEAD are no body to be cut."""
+    image_id = await first_id(client)
+    (entry,) = await entries_of(client, image_id)
+    headers = headers_of(ImageRecord.parse(entry["record"]))
+    whole = (await client.get(f"/images/{image_id}", headers=headers)).content
+    await client.post(TRUNCATION, params={"id": image_id})
+    assert (await client.get(f"/images/{image_id}")).headers["x-pixstore-state"] == "MissingProof"
+    answer = await client.head(f"/images/{image_id}", headers=headers)
+    assert answer.headers["content-length"] == str(len(whole))
+    assert len((await payload_of(client, image_id)).content) == (len(whole) + 1) // 2
+
+
 async def test_restart_refuses_everything_and_forgets_nothing(stored: httpx.AsyncClient) -> None:
     """While the store is closed every call is 503; afterwards pictures, session and the records of before are good."""
     ids = await listed_ids(stored)
@@ -58,6 +82,7 @@ async def test_restart_refuses_everything_and_forgets_nothing(stored: httpx.Asyn
         await stored.get(RECORDS, params={"id": ids}),
         await stored.post(PICTURES, content=picture()),
         await stored.get(f"/images/{ids[0]}", headers=headers),
+        await stored.post("/images/-/batch", json={"images": [{"id": ids[0]}]}),
         await stored.post(RESTART),
     ]
     assert {answer.status_code for answer in refused} == {503}

@@ -1,7 +1,7 @@
 """The gallery in a real browser: what is fetched when, one picture large, update and delete."""
 
 import re
-from urllib.parse import parse_qs, urlsplit
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
@@ -10,8 +10,12 @@ from tests.demo.browsing import (
     cached,
     expect_picture,
     expect_pictures,
+    image_requests,
     journal,
+    kept,
+    noted_requests,
     open_tab,
+    record_queries,
     sign_in,
     status,
     tile,
@@ -19,8 +23,15 @@ from tests.demo.browsing import (
     title,
 )
 from tests.demo.process import Server, running
+from tests.support import large_png
 
 pytestmark = pytest.mark.browser
+
+KEPT_SIX = re.compile(r"^6 pictures, [\d.]+ kB$")
+PART_OF_THE_WAY = """(bar) => {
+  const share = new DOMMatrix(bar.style.transform).a;
+  return share > 0 && share < 1;
+}"""
 
 
 def fact(dialog: Locator, name: str) -> Locator:
@@ -33,50 +44,120 @@ def open_first(page: Page) -> Locator:
     return page.get_by_role("dialog", name=title(page, 0))
 
 
-def test_a_screenful_takes_one_query(context: BrowserContext, server: Server) -> None:
-    """The records of all pictures in sight come by one request, and each picture by one more."""
-    urls: list[str] = []
-    context.on("request", lambda request: urls.append(request.url))
+def test_a_screenful_takes_one_query_and_one_request(context: BrowserContext, server: Server) -> None:
+    """The records of all pictures in sight come by one query, and the pictures by one batch."""
+    requests = noted_requests(context)
     page = sign_in(context, server)
     expect_pictures(page, 6)
-    (records,) = [url for url in urls if "/api/records?" in url]
-    assert len(parse_qs(urlsplit(records).query)["id"]) == 6
-    assert len([url for url in urls if "/images/demo" in url]) == 6
+    assert record_queries(requests) == [6]
+    assert image_requests(requests) == [6]
     line = journal(page).filter(has_text="6 records")
     expect(line).to_have_count(1)
     expect(line).to_contain_text("Query one")
+    expect(journal(page).filter(has_text="Request for 6 pictures")).to_have_count(6)
+    panel = page.get_by_role("complementary", name="Behind the scenes")
+    expect(panel.locator("[data-total=queries]")).to_have_text("1")
+    expect(panel.locator("[data-total=requests]")).to_have_text("1")
 
 
 def test_pictures_are_loaded_as_they_come_into_view(context: BrowserContext) -> None:
     """What was never in sight is not fetched; what is scrolled to is, and pictures that are painted late appear."""
-    context.on("request", lambda request: urls.append(request.url))
-    urls: list[str] = []
+    requests = noted_requests(context)
     with running("demo", "--port", "0", "--pictures", "16") as server:
         page = sign_in(context, server)
         page.set_viewport_size({"width": 500, "height": 400})
         expect(page.get_by_text("16 pictures", exact=True)).to_be_visible()
         expect_picture(tile(page, 0))
-        assert len([url for url in urls if "/images/demo" in url]) < 14
+        assert sum(image_requests(requests)) < 14
         expect(tile(page, 15).locator("img")).to_be_hidden()
         tile(page, 15).scroll_into_view_if_needed()
         expect_picture(tile(page, 15))
 
 
-def test_pictures_come_from_the_cache_the_second_time(context: BrowserContext, page: Page, server: Server) -> None:
+def test_pictures_come_from_the_cache_the_second_time(context: BrowserContext, page: Page) -> None:
     """After a reload no picture is fetched again, and the panel says so, request by request and in total."""
-    panel = page.get_by_role("complementary", name="Behind the scenes")
-    expect(panel.locator("[data-total=fetched]")).to_have_text("6")
-    urls: list[str] = []
-    context.on("request", lambda request: urls.append(request.url))
+    expect(kept(page, "Downloaded")).to_have_text("6 times")
+    expect(kept(page, "IndexedDB, as ciphertext")).to_have_text(KEPT_SIX)
+    expect(kept(page, "Memory, decrypted")).to_have_text(KEPT_SIX)
+    requests = noted_requests(context)
     page.reload()
     expect_pictures(page, 6)
-    expect(panel.locator("[data-total=hits]")).to_have_text("6")
-    expect(panel.locator("[data-total=fetched]")).to_have_text("0")
-    assert [url for url in urls if "/images/demo" in url] == []
-    expect(journal(page).filter(has_text="Cache hit")).to_have_count(6)
+    expect(kept(page, "Answered from there")).to_have_text("6 times")
+    expect(kept(page, "Downloaded")).to_have_text("0 times")
+    assert image_requests(requests) == []
+    expect(journal(page).filter(has_text="Cache hit, IndexedDB")).to_have_count(6)
     expect(journal(page).first).to_contain_text("Proof not needed")
     expect(journal(page).first).to_contain_text("Wire state no request")
     expect(journal(page).first).to_contain_text("Received 0 bytes")
+    expect(tile(page, 0)).to_contain_text("from cache")
+
+
+def test_what_is_kept_is_kept_up_to_date(page: Page) -> None:
+    """The figures follow each deletion, and a sign-out that empties the cache."""
+    expect(kept(page, "IndexedDB, as ciphertext")).to_have_text(KEPT_SIX)
+    open_first(page).get_by_role("button", name="Delete").click()
+    for name in ("IndexedDB, as ciphertext", "Memory, decrypted"):
+        expect(kept(page, name)).to_contain_text("5 pictures")
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_role("button", name="Sign in as a guest").click()
+    expect(kept(page, "Downloaded")).to_have_text("5 times")
+    expect(kept(page, "Answered from there")).to_have_text("0 times")
+
+
+def test_without_storage_the_pictures_are_shown_all_the_same(context: BrowserContext, server: Server) -> None:
+    """A browser that lets nothing be stored is told of in the panel, and memory does what it can."""
+    context.add_init_script("IDBFactory.prototype.open = () => { throw new DOMException('no', 'SecurityError'); }")
+    page = sign_in(context, server)
+    expect_pictures(page, 6)
+    panel = page.get_by_role("complementary", name="Behind the scenes")
+    expect(panel.get_by_text("can't be opened. The pictures are shown all the same.")).to_be_visible()
+    expect(kept(page, "IndexedDB, as ciphertext")).to_have_text("0 pictures, 0 bytes")
+    expect(kept(page, "Memory, decrypted")).to_have_text(KEPT_SIX)
+
+
+def test_a_tile_shows_how_much_has_come(page: Page, tmp_path: Path) -> None:
+    """While a picture is on its way a bar in its tile grows, which is gone when the picture is there."""
+    (tmp_path / "large.png").write_bytes(large_png(1_000_000))
+    network = page.context.new_cdp_session(page)
+    slow = {"offline": False, "latency": 0, "downloadThroughput": 400_000, "uploadThroughput": -1}
+    network.send("Network.emulateNetworkConditions", slow)
+    page.get_by_label("Add pictures").set_input_files(tmp_path / "large.png")
+    bar = tiles(page).filter(has_text="Your picture").locator(".progress")
+    page.wait_for_function(PART_OF_THE_WAY, arg=bar.element_handle())
+    expect(bar).to_be_visible()
+    expect(bar).to_have_attribute("aria-hidden", "true")
+    expect_picture(tile(page, 0))
+    expect(bar).to_be_hidden()
+
+
+def test_large_pictures_are_decrypted_in_a_worker(page: Page, tmp_path: Path) -> None:
+    """The page's policy lets the client start its worker, which is told to nobody as a violation."""
+    (tmp_path / "large.png").write_bytes(large_png(1_000_000))
+    page.get_by_label("Add pictures").set_input_files(tmp_path / "large.png")
+    expect(kept(page, "IndexedDB, as ciphertext")).to_contain_text("7 pictures")
+    with page.expect_worker() as started:
+        page.reload()
+    assert started.value.url.endswith("/images/-/client/worker.js")
+    expect_pictures(page, 7)
+    assert len(page.workers) == 1
+
+
+def test_an_action_of_the_dialog_goes_first(context: BrowserContext, page: Page) -> None:
+    """A picture that is fetched for the dialog is asked for at high priority."""
+    priorities = page.evaluate_handle(
+        """() => {
+          const priorities = [];
+          const original = globalThis.fetch;
+          globalThis.fetch = (url, init) => {
+            if (String(url).includes("/images/demo")) priorities.push(init.priority);
+            return original(url, init);
+          };
+          return priorities;
+        }"""
+    )
+    open_first(page).get_by_role("button", name="Fetch again").click()
+    expect(status(page)).to_contain_text("fetched")
+    assert priorities.json_value() == ["high"]
 
 
 def test_a_fetched_picture_is_told_in_full(page: Page) -> None:
@@ -114,13 +195,16 @@ def test_the_countdown_runs_out(page: Page) -> None:
 
 
 def test_shown_again_and_fetched_again(page: Page) -> None:
-    """Show again takes the picture from the cache, Fetch again over the network; a screen reader hears which."""
+    """Show again takes the picture from memory, Fetch again over the network; a screen reader hears which."""
     dialog = open_first(page)
+    expect(fact(dialog, "Request for")).to_have_text("6 pictures")
     dialog.get_by_role("button", name="Show again").click()
-    expect(fact(dialog, "Cache")).to_have_text("hit")
-    expect(status(page)).to_contain_text("from cache")
+    expect(fact(dialog, "Cache")).to_have_text("hit, memory")
+    expect(fact(dialog, "Request for")).to_have_text("nothing")
+    expect(status(page)).to_contain_text("from memory")
     dialog.get_by_role("button", name="Fetch again").click()
     expect(fact(dialog, "Cache")).to_have_text("miss")
+    expect(fact(dialog, "Request for")).to_have_text("1 picture")
     expect(status(page)).to_contain_text("fetched")
     expect_picture(dialog)
 
@@ -136,7 +220,7 @@ def test_update_brings_the_new_picture_to_a_page_with_an_old_record(page: Page) 
     expect(dialog.get_by_role("heading")).not_to_have_text(before)
     expect_picture(dialog)
     dialog.get_by_role("button", name="Show again").click()
-    expect(fact(dialog, "Cache")).to_have_text("hit")
+    expect(fact(dialog, "Cache")).to_have_text("hit, memory")
     expect(fact(dialog, "Token")).not_to_have_text(token)
     dialog.get_by_role("button", name="Close").click()
     expect(tile(page, 0)).not_to_contain_text(before)

@@ -21,7 +21,7 @@ GUARDED = [
 
 
 async def is_signed_in(client: httpx.AsyncClient) -> bool:
-    return bool((await client.get(SESSION)).json()["signedIn"])
+    return bool((await client.get(SESSION)).json()["guest"])
 
 
 @pytest.mark.parametrize(("method", "path"), GUARDED)
@@ -56,6 +56,22 @@ async def test_sign_out_ends_the_session_at_the_server(client: httpx.AsyncClient
     client.cookies = copy
     assert not await is_signed_in(client)
     assert (await client.get(PICTURES)).status_code == 401
+
+
+async def test_every_session_has_a_guest_of_its_own(client: httpx.AsyncClient) -> None:
+    """The page is told a public id, the same for all tabs of a session, that is no part of the cookie."""
+    guests = []
+    for _ in range(2):
+        guest = (await client.post(SESSION)).json()["guest"]
+        answer = await client.get(SESSION)
+        assert answer.json() == {"guest": guest}
+        assert answer.headers["cache-control"] == "no-store"
+        assert guest not in client.cookies["pixstore-demo-8000"]
+        guests.append(guest)
+    assert guests[0] != guests[1]
+    assert all(len(guest) >= 16 for guest in guests)
+    await client.delete(SESSION)
+    assert (await client.get(SESSION)).json() == {"guest": None}
 
 
 async def test_signing_in_again_ends_the_session_before(client: httpx.AsyncClient) -> None:

@@ -6,10 +6,13 @@ import pytest
 from playwright.sync_api import BrowserContext, FilePayload, Page, Route, expect
 
 from tests.demo.browsing import (
+    IMAGES,
     cached,
+    cached_keys,
     expect_picture,
     expect_pictures,
     journal,
+    kept,
     open_tab,
     status,
     tile,
@@ -77,11 +80,11 @@ def test_what_one_tab_does_shows_in_the_other(page: Page, other: Page) -> None:
 def test_what_arrives_late_does_not_replace_what_is_newer(page: Page, other: Page) -> None:
     """A slow answer to an older look changes nothing once another tab's update is shown."""
     held: list[Route] = []
-    page.route("**/images/demo*", lambda route: route.continue_() if held else held.append(route))
+    page.route(IMAGES, lambda route: route.continue_() if held else held.append(route))
     before = title(page, 0)
     tile(page, 0).click()
     dialog = page.get_by_role("dialog")
-    with page.expect_request("**/images/demo*"):
+    with page.expect_request(IMAGES):
         dialog.get_by_role("button", name="Fetch again").click()
     tile(other, 0).click()
     other.get_by_role("button", name="Update").click()
@@ -115,16 +118,42 @@ def test_sign_out_leaves_nothing_in_any_tab(context: BrowserContext, page: Page,
     page.reload()
     page.get_by_role("button", name="Sign in as a guest").click()
     expect_pictures(page, 6)
-    assert len(cached(page)) == 2
     expect(open_tab(context, server).get_by_text("6 pictures")).to_be_visible()
+
+
+def test_every_guest_has_a_cache_of_their_own(context: BrowserContext, page: Page, server: Server) -> None:
+    """What is cached lies under the session's public guest, not under the cookie's secret; the next one is another."""
+    guests = []
+    for _ in range(2):
+        expect(kept(page, "IndexedDB, as ciphertext")).to_contain_text("6 pictures")
+        keys = cached_keys(page)
+        (guest,) = {namespace for namespace, _ in keys["entries"]}
+        assert {namespace for namespace, _ in keys["bytes"]} == {guest}
+        assert guest == page.evaluate("async () => (await (await fetch('/api/session')).json()).guest")
+        assert all(guest not in cookie.get("value", "") for cookie in context.cookies())
+        guests.append(guest)
+        page.get_by_role("button", name="Sign out").click()
+        page.get_by_role("button", name="Sign in as a guest").click()
+        expect_pictures(page, 6)
+    assert guests[0] != guests[1]
+
+
+def test_the_next_guest_finds_nothing_of_one_who_never_signed_out(context: BrowserContext, page: Page) -> None:
+    """A guest whose session just vanished leaves ciphertext that no one else is given: all is fetched anew."""
+    context.clear_cookies()
+    page.reload()
+    page.get_by_role("button", name="Sign in as a guest").click()
+    expect_pictures(page, 6)
+    expect(kept(page, "Downloaded")).to_have_text("6 times")
+    expect(kept(page, "Answered from there")).to_have_text("0 times")
 
 
 def test_sign_out_wins_over_downloads_under_way(page: Page) -> None:
     """A picture that arrives after the sign-out is neither shown nor cached."""
     held: list[Route] = []
-    page.route("**/images/demo*", lambda route: held.append(route))
+    page.route(IMAGES, lambda route: held.append(route))
     tile(page, 0).click()
-    with page.expect_request("**/images/demo*"):
+    with page.expect_request(IMAGES):
         page.get_by_role("button", name="Fetch again").click()
     page.get_by_role("button", name="Close").click()
     page.get_by_role("button", name="Sign out").click()

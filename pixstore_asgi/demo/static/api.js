@@ -16,10 +16,11 @@ export class AwayError extends Error {}
 
 const PICTURES = "/api/pictures";
 
-/** @type {() => Promise<boolean>} */
-export const isSignedIn = async () => (await call("GET", "/api/session")).answer.signedIn;
+/** @type {() => Promise<string | null>} */
+export const signedInGuest = async () => (await call("GET", "/api/session")).answer.guest;
 
-export const signIn = () => call("POST", "/api/session");
+/** @type {() => Promise<string>} the new session's guest */
+export const signIn = async () => (await call("POST", "/api/session")).answer.guest;
 
 export const signOut = () => call("DELETE", "/api/session");
 

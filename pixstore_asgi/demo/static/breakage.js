@@ -1,48 +1,48 @@
 /** Three ways to break what is on the screen on purpose, and what became of it. */
 
-import { deleteCachedImage } from "/images/-/client/index.js";
 import * as api from "./api.js";
 import { counted, ms } from "./format.js";
 
 /** @import { Gallery } from "./gallery.js" */
-/** @import { Tile } from "./tile.js" */
+/** @import { Session, Tile } from "./tile.js" */
 
 const MOST_BROKEN = 3;
 const WINDOWS_BACK = 1000;
 
+/** @typedef {(tiles: Tile[], entries: api.Entry[]) => Promise<void>} Fault  with a fresh record for each */
+
 /** What each button does to the first pictures on the screen; all of them are asked for again, past the cache. */
 const FAULTS = {
-  /** @param {Tile[]} tiles */
-  async expire(tiles) {
-    const { entries } = await api.records(tiles.map(({ id }) => id));
-    const old = new Map(entries.map((entry) => [entry.record.id, withOldProof(entry)]));
-    await Promise.all(tiles.map((tile) => tile.show(old.get(tile.id))));
+  /** @type {Fault} */
+  async expire(tiles, entries) {
+    await Promise.all(tiles.map((tile, place) => tile.show({ entry: withOldProof(entries[place]) })));
   },
 
-  /** @param {Tile[]} tiles */
-  async truncate(tiles) {
+  /** @type {Fault} */
+  async truncate(tiles, entries) {
     await api.truncateNext(tiles.map(({ id }) => id));
-    await Promise.all(tiles.map((tile) => tile.show()));
+    await Promise.all(tiles.map((tile, place) => tile.show({ entry: entries[place] })));
   },
 
-  /** @param {Tile[]} tiles */
-  async restart(tiles) {
+  /** @type {Fault} */
+  async restart(tiles, entries) {
     await api.restart();
-    await Promise.all(tiles.map((tile) => tile.show()));
+    await Promise.all(tiles.map((tile, place) => tile.show({ entry: entries[place] })));
   },
 };
 
 /**
  * @param {"expire" | "truncate" | "restart"} fault
  * @param {Gallery} gallery
+ * @param {Session} session
  * @returns {Promise<string>} what became of it
  */
-export async function breakOnPurpose(fault, gallery) {
+export async function breakOnPurpose(fault, gallery, { client, records }) {
   const tiles = gallery.onScreen(MOST_BROKEN);
   if (tiles.length === 0) return "There is no picture on the screen to try this with.";
   const startedAt = performance.now();
-  await Promise.all(tiles.map(({ id }) => deleteCachedImage(id)));
-  await FAULTS[fault](tiles);
+  await Promise.all(tiles.map(({ id }) => client.deleteCachedImage(id)));
+  await FAULTS[fault](tiles, await Promise.all(tiles.map(({ id }) => records.fresh(id))));
   const back = tiles.filter(({ trouble }) => !trouble).length;
   return `${back} of ${counted(tiles.length, "picture")} back after ${ms(performance.now() - startedAt)}.`;
 }

@@ -1,5 +1,6 @@
 /** The page: signed out it is a welcome, signed in a visit to the gallery. */
 
+import "./trusted-types.js";
 import * as api from "./api.js";
 import { acceptFiles } from "./drop.js";
 import { fail, say } from "./messages.js";
@@ -13,10 +14,11 @@ const toggle = part("#panel-toggle");
 /** @type {Visit | undefined} */
 let visit;
 
-function enter() {
+/** @param {string} guest */
+function enter(guest) {
   part("#welcome").hidden = true;
   for (const selector of ["#visit", "#tools", ".skip"]) part(selector).hidden = false;
-  visit = new Visit(part("#visit"), (reason) => leave(reason));
+  visit = new Visit(part("#visit"), guest, (reason) => leave(reason));
   visit.start();
 }
 
@@ -40,9 +42,9 @@ async function leave(reason) {
 
 async function signIn() {
   try {
-    await api.signIn();
+    const guest = await api.signIn();
     part("#farewell").textContent = "";
-    enter();
+    enter(guest);
     part("#gallery-title").focus();
   } catch (error) {
     fail(error);
@@ -90,7 +92,8 @@ listen((news, id) => {
 
 showPanel(matchMedia("(min-width: 68rem)").matches);
 try {
-  if (await api.isSignedIn()) enter();
+  const guest = await api.signedInGuest();
+  if (guest) enter(guest);
   else part("#welcome").hidden = false;
 } catch (error) {
   part("#welcome").hidden = false;

@@ -1,8 +1,7 @@
 /** The dialog that shows one picture large, with the life of its last request and what can be done to it. */
 
 import { countdown, runOut } from "./countdown.js";
-import { bytes, ms } from "./format.js";
-import { proofText } from "./journal.js";
+import { factsOf } from "./facts.js";
 
 /** @import { Tile } from "./tile.js" */
 
@@ -70,14 +69,11 @@ export class Detail {
     this.#part(".large").src = url;
     this.#part(".large").alt = title;
     this.#part(".large-trouble").textContent = trouble;
-    this.#fact("id", id);
+    this.#fact("Id", id);
     if (!measurement) return;
-    this.#fact("token", String(entry.record.token));
-    this.#fact("cache", measurement.wasFetched ? "miss" : "hit");
-    this.#fact("proof", proofText(measurement));
-    this.#fact("wire", measurement.wasFetched ? (measurement.wire ?? "no answer") : "no request");
-    this.#fact("bytes", bytes(measurement.bytes));
-    this.#fact("time", ms(measurement.ms));
+    this.#fact("Token", String(entry.record.token));
+    this.#fact("Request for", "nothing");
+    for (const [name, text] of Object.entries(factsOf(measurement))) this.#fact(name, text);
     runOut(this.#part(".life"), entry);
     this.#tick();
   }
@@ -91,7 +87,7 @@ export class Detail {
    * @param {string} text
    */
   #fact(name, text) {
-    this.#part(`[data-fact=${name}]`).textContent = text;
+    this.#part(`[data-fact="${name}"]`).textContent = text;
   }
 
   /** @param {string} selector */

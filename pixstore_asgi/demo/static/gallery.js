@@ -1,20 +1,21 @@
-/** The pictures on the page: each is loaded when it comes into view, and the records of a screenful by one query. */
+/** The pictures on the page: each is loaded when it comes into view, a screenful by one request. */
 
 import * as api from "./api.js";
 import { counted } from "./format.js";
 import { persist } from "./persist.js";
+import { GoneError } from "./records.js";
 import { Tile } from "./tile.js";
 
 /** @import { Entry } from "./api.js" */
-/** @import { Journal } from "./journal.js" */
+/** @import { Session } from "./tile.js" */
 
-const GATHER_MS = 60; // what scrolls into view within that time shares a query
+const GATHER_MS = 60; // what scrolls into view within that time shares a query and a request
 const POLL_MS = 700; // while the server paints
 
 export class Gallery {
   #section;
   #list;
-  #journal;
+  #session;
   #signal;
   #onFailure;
   #onOpen;
@@ -30,17 +31,16 @@ export class Gallery {
 
   /**
    * @param {HTMLElement} section
+   * @param {Session} session
    * @param {object} page
-   * @param {Journal} page.journal
-   * @param {AbortSignal} page.signal  ends with the session
    * @param {(error: Error) => void} page.onFailure
    * @param {(tile: Tile) => void} page.onOpen
    */
-  constructor(section, { journal, signal, onFailure, onOpen }) {
+  constructor(section, session, { onFailure, onOpen }) {
     this.#section = section;
     this.#list = section.querySelector("#gallery");
-    this.#journal = journal;
-    this.#signal = signal;
+    this.#session = session;
+    this.#signal = session.signal;
     this.#onFailure = onFailure;
     this.#onOpen = onOpen;
   }
@@ -48,7 +48,7 @@ export class Gallery {
   /** List the pictures, and those that the server is still painting as they come. */
   async start() {
     do {
-      const { pictures, toPaint } = await persist(api.list, { signal: this.#signal });
+      const { pictures, toPaint } = await persist(api.list, this.#signal);
       this.#signal.throwIfAborted();
       this.#toPaint = toPaint;
       for (const picture of pictures) if (!this.#tiles.has(picture.id)) this.#list.append(this.#create(picture).element);
@@ -87,7 +87,7 @@ export class Gallery {
     this.#observer.unobserve(tile.element);
     this.#list.prepend(tile.element);
     this.#showCount();
-    await this.#loud(() => tile.show(entry));
+    await this.#loud(() => tile.show({ entry }));
   }
 
   /**
@@ -96,11 +96,8 @@ export class Gallery {
    * @param {string} id
    */
   refresh(id) {
-    return this.#loud(async () => {
-      const { entries } = await this.#records([id]);
-      if (entries.length > 0 && this.#tiles.has(id)) await this.#tiles.get(id).show(entries[0]);
-      else if (entries.length > 0) await this.add(entries[0]);
-    });
+    const tile = this.#tiles.get(id);
+    return this.#loud(async () => (tile ? tile.show() : this.add(await this.#session.records.fresh(id))));
   }
 
   /** Take every picture off the page. */
@@ -115,7 +112,7 @@ export class Gallery {
 
   /** @param {{id: string, title: string}} picture */
   #create(picture) {
-    const tile = new Tile(picture, this.#journal, this.#signal);
+    const tile = new Tile(picture, this.#session);
     tile.button.addEventListener("click", () => this.#onOpen(tile));
     tile.addEventListener("gone", () => this.#drop(tile));
     this.#tiles.set(tile.id, tile);
@@ -149,20 +146,7 @@ export class Gallery {
     this.#gathering = 0;
     this.#wanted.clear();
     for (const { element } of tiles) this.#observer.unobserve(element);
-    return this.#loud(async () => {
-      const { entries } = await persist(() => this.#records(tiles.map(({ id }) => id)), { signal: this.#signal });
-      const entryOf = new Map(entries.map((entry) => [entry.record.id, entry]));
-      await Promise.all(tiles.map((tile) => tile.show(entryOf.get(tile.id))));
-    });
-  }
-
-  /** @param {string[]} ids */
-  async #records(ids) {
-    const startedAt = performance.now();
-    const answer = await api.records(ids);
-    this.#signal.throwIfAborted();
-    this.#journal.records(answer.entries.length, answer.bytes, performance.now() - startedAt);
-    return answer;
+    return this.#loud(() => Promise.all(tiles.map((tile) => tile.show())));
   }
 
   /**
@@ -174,7 +158,8 @@ export class Gallery {
     try {
       await work();
     } catch (error) {
-      if (!this.#signal.aborted) this.#onFailure(error);
+      // Another tab may have deleted what it had just added.
+      if (!this.#signal.aborted && !(error instanceof GoneError)) this.#onFailure(error);
     }
   }
 

@@ -1,23 +1,17 @@
 /** The list of everything the page asked for, the newest first, and what it adds up to. */
 
-import { bytes, counted, errorName, errorText, ms, seconds, time } from "./format.js";
+import { explanation, factsOf, receivedBytes } from "./facts.js";
+import { bytes, counted, ms, time } from "./format.js";
 import { fromTemplate } from "./template.js";
 
 /** @import { Measurement } from "./measured.js" */
 
 const MOST_SHOWN = 80;
 
-const EXPLANATIONS = {
-  Updated: "The picture is newer than the record: the answer brought the new version's key along.",
-  InvalidProof: "The proof is too old, so the store was not even asked. The page fetches a fresh record.",
-  tag: "The body is damaged: its tag doesn't fit. Nothing was shown or cached; the page asks again.",
-  away: "The server is away. The page waits a moment and asks again.",
-};
-
 export class Journal {
   #list;
   #panel;
-  #totals = { hits: 0, fetched: 0, refused: 0, bytes: 0 };
+  #totals = { queries: 0, requests: 0, failed: 0, bytes: 0 };
 
   /** @param {HTMLElement} panel */
   constructor(panel) {
@@ -32,17 +26,16 @@ export class Journal {
    * @param {Measurement} measurement
    */
   picture(title, measurement) {
-    const { wasFetched, wire, blob, error } = measurement;
-    const [outcome, total] = blob ? (wasFetched ? ["fetched", "fetched"] : ["hit", "hits"]) : ["failed", "refused"];
-    this.#totals[total] += 1;
-    this.#totals.bytes += measurement.bytes;
-    this.#add(title, outcome, {
-      Cache: wasFetched ? "miss" : "hit",
-      Proof: proofText(measurement),
-      "Wire state": wasFetched ? (wire ?? "no answer") : "no request",
-      Received: bytes(measurement.bytes),
-      Time: ms(measurement.ms),
-    }, error ? explanation(error) : EXPLANATIONS[wire]);
+    const { hit, error } = measurement;
+    if (error) this.#totals.failed += 1;
+    this.#totals.bytes += receivedBytes(measurement);
+    this.#add(title, error ? "failed" : hit ? "hit" : "fetched", factsOf(measurement), explanation(measurement));
+  }
+
+  /** Note one request for pictures; what came of it is told picture by picture. */
+  request() {
+    this.#totals.requests += 1;
+    this.#showTotals();
   }
 
   /**
@@ -53,6 +46,7 @@ export class Journal {
    * @param {number} duration  in milliseconds
    */
   records(count, size, duration) {
+    this.#totals.queries += 1;
     this.#totals.bytes += size;
     this.#add(counted(count, "record"), "records", { Query: "one", Received: bytes(size), Time: ms(duration) });
   }
@@ -69,7 +63,7 @@ export class Journal {
 
   empty() {
     this.#list.replaceChildren();
-    this.#totals = { hits: 0, fetched: 0, refused: 0, bytes: 0 };
+    this.#totals = { queries: 0, requests: 0, failed: 0, bytes: 0 };
     this.#showTotals();
   }
 
@@ -94,8 +88,8 @@ export class Journal {
   }
 
   #showTotals() {
-    const { hits, fetched, refused, bytes: received } = this.#totals;
-    const texts = { hits, fetched, refused, received: bytes(received) };
+    const { bytes: received, ...counts } = this.#totals;
+    const texts = { ...counts, received: bytes(received) };
     for (const [name, text] of Object.entries(texts)) {
       this.#panel.querySelector(`[data-total=${name}]`).textContent = String(text);
     }
@@ -114,19 +108,4 @@ function factOf(name, value) {
   description.textContent = value;
   fact.append(term, " ", description, " ");
   return fact;
-}
-
-/** @param {Measurement} measurement */
-export function proofText({ wasFetched, wire, proof }) {
-  if (!wasFetched) return "not needed";
-  if (wire === "InvalidProof") return "refused";
-  const age = `${(Math.max(0, proof.ageMs) / 1000).toFixed(1)} s old`;
-  return proof.leftMs > 0 ? `${age}, good for ${seconds(proof.leftMs)}` : `${age}, expired`;
-}
-
-/** @param {Error & {reason?: string, status?: number}} error */
-function explanation(error) {
-  const known = EXPLANATIONS[errorName(error)] ?? EXPLANATIONS[error.reason ?? ""];
-  if (known) return known;
-  return error.name === "FetchError" ? EXPLANATIONS.away : errorText(error);
 }

@@ -1,60 +1,96 @@
-/** getImage with a look at what it does: whether it asked the server, what came back, and how long it all took. */
+/** getImage with a look at what it does: where the picture came from, what was asked and answered, how long it took. */
 
-import { RefusedError, WireState, createFetcher, getImage, initPixstoreFrontend } from "/images/-/client/index.js";
+import { RefusedError } from "/images/-/client/index.js";
 import { SignedOutError } from "./api.js";
+import { tap } from "./tap.js";
 
-/** @import { ImageRecord } from "/images/-/client/index.js" */
+/** @import { Client, ImageOptions } from "/images/-/client/index.js" */
 /** @import { Entry } from "./api.js" */
+/** @import { Answer } from "./tap.js" */
 
 /**
- * What one getImage did. `wire` is a name of WireState, or undefined where nothing was fetched; `bytes` were received;
- * `ms` is the whole time, decryption included; `proof` is how old the record was and how much longer it is good for.
+ * What one getImage did. `entry` is the fresh one where the client asked for one; `answers` are those of its requests,
+ * the first one first; `ms` is the whole time, decryption included; `proof` is how old the record was and how much
+ * longer it was good for.
  *
  * @typedef {object} Measurement
- * @property {boolean} wasFetched
- * @property {string | undefined} wire
- * @property {number} bytes
+ * @property {"memory" | "IndexedDB" | undefined} hit  where the picture was, undefined for a miss
+ * @property {Entry} entry
+ * @property {boolean} isRefreshed
+ * @property {Answer[]} answers
  * @property {number} ms
  * @property {{ageMs: number, leftMs: number}} proof
  * @property {Blob | undefined} blob
  * @property {Error | undefined} error
  */
 
-const fetchBody = createFetcher("/images");
+/** The context of a getImage, in which its refreshRecord leaves what it got: `fresh`. @typedef {{fresh?: Entry}} Asked */
 
-// No retries here: each failure and each further try is shown, see persist.js.
-initPixstoreFrontend({ databaseName: "pixstore-demo", cacheLimit: 500, retries: 0 }, fetchPayload);
+/** From memory the client gives the very Blob that it gave before. @type {WeakSet<Blob>} */
+const given = new WeakSet();
 
 /**
- * Get a picture and tell how it was got. A failure is an answer too.
+ * Get a picture and tell how it was got. A failure is an answer too, an aborted signal is none.
  *
+ * @param {Client} client
  * @param {Entry} entry
+ * @param {ImageOptions & {signal: AbortSignal, onAway: () => void}} options  `onAway` is told of each answer which the
+ *   server was not there to give
  * @returns {Promise<Measurement>}
  */
-export async function getMeasured({ record, receivedAt }) {
-  const seen = { wasFetched: false, wire: undefined, bytes: 0 };
-  const proof = { ageMs: Date.now() - receivedAt, leftMs: record.proofExpiresAt - Date.now() };
+export async function getMeasured(client, entry, { onAway, ...options }) {
+  /** @type {Asked} */
+  const context = {};
+  const over = new AbortController();
+  const answers = overhear(entry.record.id, onAway, over.signal);
+  const proof = proofOf(entry);
   const startedAt = performance.now();
-  const outcome = await getImage(record, { context: seen }).then(
-    (blob) => ({ blob, error: undefined }),
-    (error) => ({ blob: undefined, error: error instanceof RefusedError && error.status === 403 ? signedOut(error) : error }),
+  const outcome = await client.getImage(entry.record, { ...options, context }).then(
+    (blob) => ({ blob, error: undefined, hit: answers.length > 0 ? undefined : placeOf(blob) }),
+    (error) => ({ blob: undefined, error: isSignedOut(error) ? signedOut(error) : error, hit: undefined }),
   );
-  return { ...seen, ...outcome, proof, ms: performance.now() - startedAt };
+  over.abort();
+  options.signal.throwIfAborted();
+  if (outcome.blob) given.add(outcome.blob);
+  const { fresh } = context;
+  return {
+    ...outcome,
+    ...{ answers, entry: fresh ?? entry, isRefreshed: Boolean(fresh), ms: performance.now() - startedAt },
+    proof: fresh ? proofOf(fresh) : proof,
+  };
 }
+
+/**
+ * @param {string} id
+ * @param {() => void} onAway
+ * @param {AbortSignal} signal
+ */
+function overhear(id, onAway, signal) {
+  /** @type {Answer[]} */
+  const answers = [];
+  const onRequest = ({ detail }) => answers.push(...detail.filter((answer) => answer.id === id));
+  const onAnswer = ({ detail }) => {
+    if (answers.includes(detail) && isAway(detail)) onAway();
+  };
+  tap.addEventListener("request", onRequest, { signal });
+  tap.addEventListener("answer", onAnswer, { signal });
+  return answers;
+}
+
+/** @param {Answer} answer */
+export const isAway = ({ status }) => status === 0 || status >= 500;
+
+/** @param {Blob} blob */
+const placeOf = (blob) => (given.has(blob) ? "memory" : "IndexedDB");
+
+/** @param {Entry} entry */
+const proofOf = ({ record, receivedAt }) => ({
+  ageMs: Date.now() - receivedAt,
+  leftMs: record.proofExpiresAt - Date.now(),
+});
+
+/** @param {unknown} error */
+const isSignedOut = (error) => error instanceof RefusedError && error.status === 403;
 
 /** @param {RefusedError} cause */
 const signedOut = (cause) => new SignedOutError("this session has ended", { cause });
-
-/**
- * The fetcher behind getImage; it is called only where the cache doesn't have the picture.
- *
- * @param {ImageRecord} record
- * @param {{wasFetched: boolean, wire: string | undefined, bytes: number}} seen  the context that was passed to getImage
- */
-async function fetchPayload(record, seen) {
-  seen.wasFetched = true;
-  const body = await fetchBody(record);
-  seen.bytes = body.length;
-  seen.wire = Object.keys(WireState).find((name) => WireState[name] === body[0]);
-  return body;
-}

@@ -1,54 +1,27 @@
-/** Trying again: only where that may help, each time after a longer wait, and not for ever. */
+/** Asking the JSON API again where the server is away: each time after a longer wait, and not for ever. */
 
-import { DecryptError, FetchError, RefusedError, ServerError } from "/images/-/client/index.js";
 import { AwayError } from "./api.js";
 
-const WAITS_MS = [0, 500, 1000, 2000, 4000];
+const WAITS_MS = [250, 500, 1000, 2000, 4000];
 
 /**
- * Do some work until it succeeds, or fails for good.
+ * Do some work until the server is there.
  *
  * @template Result
  * @param {() => Promise<Result>} work
- * @param {object} options
- * @param {AbortSignal} options.signal
- * @param {(error: Error) => void} [options.onTrouble]  told of each failure that leads to another try
+ * @param {AbortSignal} signal
  * @returns {Promise<Result>}
  */
-export async function persist(work, { signal, onTrouble = () => {} }) {
+export async function persist(work, signal) {
   for (const wait of WAITS_MS) {
     try {
       return await work();
     } catch (error) {
       signal.throwIfAborted();
-      if (!mayPass(error)) throw error;
-      onTrouble(error);
-      await pause(wait, signal);
+      if (!(error instanceof AwayError)) throw error;
+      await new Promise((resolve) => setTimeout(resolve, wait));
+      signal.throwIfAborted();
     }
   }
   return work();
 }
-
-/**
- * Tell whether a failure may pass with a fresh record: an old proof, a damaged body, a server that is away.
- *
- * @param {unknown} error
- */
-function mayPass(error) {
-  if (error instanceof RefusedError) return error.reason === "InvalidProof";
-  if (error instanceof FetchError) return error.status === undefined || error.status >= 500;
-  return error instanceof AwayError || error instanceof ServerError || (error instanceof DecryptError && error.reason === "tag");
-}
-
-/**
- * @param {number} ms
- * @param {AbortSignal} signal
- */
-const pause = (ms, signal) =>
-  new Promise((resolve, reject) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener("abort", () => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    }, { once: true });
-  });

@@ -1,50 +1,53 @@
 /** One picture in the gallery, and what is known of how it got there. */
 
-import { FetchError, deleteCachedImage } from "/images/-/client/index.js";
+import { DecryptError, FetchError } from "/images/-/client/index.js";
 import * as api from "./api.js";
-import { runOut } from "./countdown.js";
+import { receivedBytes } from "./facts.js";
 import { bytes, errorName, errorText } from "./format.js";
 import { getMeasured } from "./measured.js";
-import { persist } from "./persist.js";
-import { fromTemplate } from "./template.js";
+import { GoneError } from "./records.js";
+import { TileView } from "./tile-view.js";
 
+/** @import { Client } from "/images/-/client/index.js" */
 /** @import { Entry } from "./api.js" */
 /** @import { Journal } from "./journal.js" */
 /** @import { Measurement } from "./measured.js" */
+/** @import { Records } from "./records.js" */
 
-/** The picture was deleted, maybe by someone else. */
-export class GoneError extends Error {}
+/**
+ * What a signed-in page works with; `signal` ends with the session.
+ *
+ * @typedef {{client: Client, records: Records, journal: Journal, signal: AbortSignal}} Session
+ */
+
+/** @typedef {{entry?: Entry, priority?: "high" | "auto"}} Manner  without an entry, a fresh one is asked for */
+
+const MORE_TRIES = 2; // of a picture whose body was damaged: the client leaves it to the page to ask again
 
 export class Tile extends EventTarget {
+  #session;
+  #view;
   #id;
-  #url = "";
-  #journal;
-  #signal;
   #title;
   /** @type {Entry | undefined} */
   #entry;
   /** @type {Measurement | undefined} */
   #measurement;
-  /** Number of the latest look: what an earlier one finds is out of date. */
-  #latest = 0;
+  /** Of the latest look: the one before is over then, and shows nothing any more. */
+  #look = new AbortController();
 
   /**
    * It fires "change" whenever something of it has changed, and "gone" when its picture is no more.
    *
    * @param {{id: string, title: string}} picture
-   * @param {Journal} journal
-   * @param {AbortSignal} signal  ends with the session
+   * @param {Session} session
    */
-  constructor({ id, title }, journal, signal) {
+  constructor({ id, title }, session) {
     super();
     this.#id = id;
     this.#title = title;
-    this.#journal = journal;
-    this.#signal = signal;
-    this.element = fromTemplate("#tile");
-    this.#part(".title").textContent = title;
-    const onBadPicture = () => this.#showTrouble(this.#latest, new Error("the browser can't draw it"));
-    this.#part(".picture").addEventListener("error", onBadPicture);
+    this.#session = session;
+    this.#view = new TileView(title, () => this.#showTrouble(new Error("the browser can't draw it")));
   }
 
   get id() {
@@ -63,50 +66,51 @@ export class Tile extends EventTarget {
     return this.#measurement;
   }
 
+  get element() {
+    return this.#view.element;
+  }
+
+  get button() {
+    return this.#view.button;
+  }
+
   get url() {
-    return this.#url;
+    return this.#view.url;
   }
 
   get trouble() {
-    return this.#part(".trouble").hidden ? "" : this.#part(".trouble-text").textContent;
+    return this.#view.trouble;
   }
 
   /** What became of the last look, for screen readers. */
   get outcome() {
     if (!this.element.isConnected) return "deleted";
-    return this.trouble || this.#part(".source").textContent.replace(/^(?=\d)/, "fetched, ");
-  }
-
-  get button() {
-    return this.#part("button");
+    return this.trouble || this.#view.source.replace(/^(?=\d)/, "fetched, ");
   }
 
   /**
-   * Show the picture, first with the record at hand and then, where that is refused, with fresh ones.
+   * Show the picture, out of the client's cache if it is there.
    *
-   * @param {Entry} [given]  a fresh record where there is none
+   * @param {Manner} [manner]
    */
-  async show(given) {
-    const look = (this.#latest += 1);
-    let entry = given;
-    this.element.dataset.source = "waiting";
-    const attempt = async () => {
-      const current = entry ?? (await this.#freshEntry());
-      entry = undefined;
-      await this.#attempt(look, current);
-    };
-    const onTrouble = (error) => this.#showTrouble(look, error, "Trying again.");
+  async show({ entry, priority = "auto" } = {}) {
+    this.#look.abort();
+    this.#look = new AbortController();
+    const signal = AbortSignal.any([this.#session.signal, this.#look.signal]);
+    this.#view.wait();
     try {
-      await persist(attempt, { signal: this.#signal, onTrouble });
+      const known = entry ?? (await this.#session.records.fresh(this.#id));
+      signal.throwIfAborted();
+      await this.#showWhole(known, priority, signal);
     } catch (error) {
-      this.#giveUp(look, error);
+      if (!signal.aborted) this.#giveUp(error);
     }
   }
 
   /** Show the picture over the network, whatever is cached. */
   async showFetched() {
-    await deleteCachedImage(this.#id);
-    await this.show();
+    await this.#session.client.deleteCachedImage(this.#id);
+    await this.show({ priority: "high" });
   }
 
   /**
@@ -115,19 +119,20 @@ export class Tile extends EventTarget {
    * @param {() => void} onStored
    */
   async update(onStored) {
-    const entry = await this.#freshEntry();
+    const { client, records, journal } = this.#session;
+    const entry = await records.fresh(this.#id);
     const { title } = await api.update(this.#id);
     onStored();
-    this.#journal.change(title, "Updated by this tab, which now asks with the record it had before.");
-    await deleteCachedImage(this.#id);
-    await this.show({ ...entry, title });
+    journal.change(title, "Updated by this tab, which now asks with the record it had before.");
+    await client.deleteCachedImage(this.#id);
+    await this.show({ entry: { ...entry, title }, priority: "high" });
   }
 
   /** @param {() => void} onGone */
   async remove(onGone) {
     await api.remove(this.#id);
     onGone();
-    this.#journal.change(this.#title, "Deleted by this tab.");
+    this.#session.journal.change(this.#title, "Deleted by this tab.");
     await this.forget();
   }
 
@@ -135,87 +140,71 @@ export class Tile extends EventTarget {
   async forget() {
     this.dismiss();
     this.dispatchEvent(new Event("gone"));
-    await deleteCachedImage(this.#id);
+    await this.#session.client.deleteCachedImage(this.#id);
   }
 
   /** Take the picture off the page. */
   dismiss() {
-    this.#latest += 1;
-    URL.revokeObjectURL(this.#url);
-    this.#part(".picture").removeAttribute("src");
-    this.element.remove();
-  }
-
-  /** @returns {Promise<Entry>} */
-  async #freshEntry() {
-    const startedAt = performance.now();
-    const { entries, bytes: size } = await api.records([this.#id]);
-    this.#journal.records(entries.length, size, performance.now() - startedAt);
-    if (entries.length === 0) throw new GoneError("this picture was deleted");
-    return entries[0];
+    this.#look.abort();
+    this.#view.remove();
   }
 
   /**
-   * @param {number} look
    * @param {Entry} entry
+   * @param {"high" | "auto"} priority
+   * @param {AbortSignal} signal
    */
-  async #attempt(look, entry) {
-    const measurement = await getMeasured(entry);
-    this.#signal.throwIfAborted();
-    if (look !== this.#latest) return;
-    this.#entry = entry;
-    this.#measurement = measurement;
-    this.#title = entry.title;
-    this.#journal.picture(entry.title, measurement);
-    runOut(this.#part(".life"), entry);
-    if (measurement.error) throw measurement.error;
-    this.#showPicture(measurement);
+  async #showWhole(entry, priority, signal) {
+    let known = entry;
+    for (let triesLeft = MORE_TRIES; ; triesLeft -= 1) {
+      const measurement = await getMeasured(this.#session.client, known, {
+        priority,
+        signal,
+        onProgress: ({ loaded, total = Infinity }) => signal.aborted || this.#view.progress(loaded / total),
+        onAway: () => signal.aborted || this.#showTrying("Server away"),
+      });
+      this.#note(measurement);
+      if (measurement.blob) return this.#showPicture(measurement);
+      if (!(measurement.error instanceof DecryptError) || triesLeft === 0) throw measurement.error;
+      this.#showTrying(errorName(measurement.error));
+      known = measurement.entry;
+    }
   }
 
   /** @param {Measurement} measurement */
-  #showPicture({ blob, wasFetched, bytes: size }) {
-    const picture = this.#part(".picture");
-    URL.revokeObjectURL(this.#url);
-    this.#url = URL.createObjectURL(blob);
-    picture.src = this.#url;
-    picture.hidden = false;
-    this.#part(".trouble").hidden = true;
-    this.#part(".title").textContent = this.#title;
-    this.element.dataset.source = wasFetched ? "fetched" : "hit";
-    this.#part(".source").textContent = wasFetched ? bytes(size) : "from cache";
+  #note(measurement) {
+    this.#measurement = measurement;
+    this.#entry = measurement.entry;
+    this.#title = measurement.entry.title;
+    this.#session.journal.picture(this.#title, measurement);
+    this.#view.runOut(this.#entry);
+  }
+
+  /** @param {Measurement} measurement */
+  #showPicture(measurement) {
+    const { blob, hit } = measurement;
+    if (hit) this.#view.showPicture(blob, this.#title, "hit", hit === "memory" ? "from memory" : "from cache");
+    else this.#view.showPicture(blob, this.#title, "fetched", bytes(receivedBytes(measurement)));
     this.dispatchEvent(new Event("change"));
   }
 
-  /**
-   * @param {number} look
-   * @param {Error} error
-   * @param {string} [more]
-   */
-  #showTrouble(look, error, more = "") {
-    if (look !== this.#latest) return;
+  /** @param {string} name  of what went wrong */
+  #showTrying(name) {
+    this.#view.showTrouble(name, "Trying again.", "waiting");
+    this.dispatchEvent(new Event("change"));
+  }
+
+  /** @param {Error} error */
+  #showTrouble(error) {
     const isAway = error instanceof api.AwayError || (error instanceof FetchError && !(error.status < 500));
-    this.#part(".picture").hidden = true;
-    this.#part(".trouble-state").textContent = isAway ? "Server away" : errorName(error);
-    this.#part(".trouble-text").textContent = more || errorText(error);
-    this.#part(".trouble").hidden = false;
-    this.element.dataset.source = "failed";
-    this.#part(".source").textContent = more ? "waiting" : "failed";
+    this.#view.showTrouble(isAway ? "Server away" : errorName(error), errorText(error), "failed");
     this.dispatchEvent(new Event("change"));
   }
 
-  /**
-   * @param {number} look
-   * @param {Error} error
-   */
-  #giveUp(look, error) {
-    if (this.#signal.aborted) return;
+  /** @param {Error} error */
+  #giveUp(error) {
     if (error instanceof api.SignedOutError) throw error;
     if (error instanceof GoneError || error.name === "NotFoundError") this.forget();
-    else this.#showTrouble(look, error);
-  }
-
-  /** @param {string} selector */
-  #part(selector) {
-    return this.element.querySelector(selector);
+    else this.#showTrouble(error);
   }
 }

@@ -1,21 +1,25 @@
 /** One session on the page, from sign-in to sign-out. */
 
-import { clear } from "/images/-/client/index.js";
 import * as api from "./api.js";
 import { breakOnPurpose } from "./breakage.js";
 import { Detail } from "./detail.js";
 import { Gallery } from "./gallery.js";
 import { Journal } from "./journal.js";
+import { Kept } from "./kept.js";
 import { fail, say } from "./messages.js";
 import { tellOthers } from "./other-tabs.js";
+import { Records } from "./records.js";
+import { createSessionClient } from "./session-client.js";
+import { tap } from "./tap.js";
 import { Uploads } from "./uploads.js";
 
 /** @import { News } from "./other-tabs.js" */
-/** @import { Tile } from "./tile.js" */
+/** @import { Session, Tile } from "./tile.js" */
 
 export class Visit {
   #ending = new AbortController();
-  #journal;
+  /** @type {Session} */
+  #session;
   #gallery;
   #detail;
   #uploads;
@@ -23,21 +27,20 @@ export class Visit {
 
   /**
    * @param {HTMLElement} section
+   * @param {string} guest  whose session it is
    * @param {(reason: string) => void} onSignedOut  called where the session turns out to have ended
    */
-  constructor(section, onSignedOut) {
+  constructor(section, guest, onSignedOut) {
     const { signal } = this.#ending;
     this.#onSignedOut = onSignedOut;
-    this.#journal = new Journal(section.querySelector("#panel"));
+    this.#session = begin(section.querySelector("#panel"), guest, signal);
     this.#detail = new Detail(section.querySelector("#detail"), (name, tile) => this.#act(name, tile), signal);
-    this.#gallery = new Gallery(section, {
-      journal: this.#journal,
-      signal,
+    this.#gallery = new Gallery(section, this.#session, {
       onFailure: (error) => this.#fail(error),
-      onOpen: (tile) => this.#detail.open(tile),
+      onOpen: (tile) => this.#open(tile),
     });
     this.#uploads = new Uploads(section.querySelector("#uploads"), signal, (entry) => {
-      this.#journal.change(entry.title, "Uploaded by this tab.");
+      this.#session.journal.change(entry.title, "Uploaded by this tab.");
       this.#gallery.add(entry);
       tellOthers("added", entry.record.id);
     });
@@ -55,7 +58,7 @@ export class Visit {
   /** @param {"expire" | "truncate" | "restart"} fault */
   async breakOnPurpose(fault) {
     try {
-      return await breakOnPurpose(fault, this.#gallery);
+      return await breakOnPurpose(fault, this.#gallery, this.#session);
     } catch (error) {
       this.#fail(error);
       return "";
@@ -75,7 +78,7 @@ export class Visit {
     const title = this.#gallery.find(id)?.title ?? tile?.title;
     if (!title) return;
     const what = { added: "Added", changed: "Updated", removed: "Deleted" }[news];
-    this.#journal.change(title, `${what} by another tab.`);
+    this.#session.journal.change(title, `${what} by another tab.`);
     say(`${title} was ${what.toLowerCase()} in another tab.`);
   }
 
@@ -84,14 +87,14 @@ export class Visit {
     this.#detail.close();
     this.#ending.abort();
     this.#gallery.close();
-    this.#journal.empty();
+    this.#session.journal.empty();
     document.querySelectorAll("#uploads > *, #toasts > *").forEach((element) => element.remove());
-    await clear();
+    await this.#session.client.clear();
   }
 
   #actions = {
     /** @param {Tile} tile */
-    show: (tile) => tile.show(),
+    show: (tile) => tile.show({ priority: "high" }),
 
     /** @param {Tile} tile */
     fetch: (tile) => tile.showFetched(),
@@ -106,6 +109,13 @@ export class Visit {
       (next?.querySelector("button") ?? document.querySelector("#file")).focus();
     },
   };
+
+  /** @param {Tile} tile */
+  #open(tile) {
+    this.#detail.open(tile);
+    // What is looked at comes before what else is on its way.
+    if (!tile.url && !tile.trouble) this.#act("show", tile);
+  }
 
   /**
    * Run an action of the dialog, and say what became of it.
@@ -128,4 +138,20 @@ export class Visit {
     if (error instanceof api.SignedOutError) this.#onSignedOut("This session has ended.");
     else fail(error);
   }
+}
+
+/**
+ * @param {HTMLElement} panel
+ * @param {string} guest
+ * @param {AbortSignal} signal
+ * @returns {Session}
+ */
+function begin(panel, guest, signal) {
+  const journal = new Journal(panel);
+  const kept = new Kept(panel, signal);
+  const records = new Records(signal, (count, bytes, ms) => journal.records(count, bytes, ms));
+  const client = createSessionClient({ guest, records, onCacheError: (error) => kept.complain(error) });
+  kept.follow(client);
+  tap.addEventListener("request", () => journal.request(), { signal });
+  return { client, records, journal, signal };
 }

@@ -1,0 +1,81 @@
+/** What is known of one look for a picture, as the page writes it. */
+
+import { bytes, counted, errorText, ms, seconds } from "./format.js";
+import { isAway } from "./measured.js";
+
+/** @import { Measurement } from "./measured.js" */
+/** @import { Answer } from "./tap.js" */
+
+const EXPLANATIONS = {
+  updated: "The picture is newer than the record: the answer brought the new version's key along.",
+  refused: "The proof was too old, so the store was not even asked. The client took a fresh record and asked again.",
+  refreshed: "The proof was about to end, so the client took a fresh record before it asked.",
+  away: "The server was away. The client waited, each time for longer, and asked again.",
+  gaveUp: "The server was away for too long: the client has given up.",
+  tag: "The body is damaged: its tag doesn't fit. Nothing of it is shown or cached.",
+};
+
+/**
+ * @param {Measurement} measurement
+ * @returns {Record<string, string>} text by name
+ */
+export function factsOf(measurement) {
+  const { hit, answers } = measurement;
+  return {
+    Cache: hit ? `hit, ${hit}` : "miss",
+    Proof: proofText(measurement),
+    "Wire state": answers.length > 0 ? runs(answers.map(stateText)).join(" → ") : "no request",
+    ...(answers.length > 0 && { "Request for": requestText(answers) }),
+    Received: bytes(receivedBytes(measurement)),
+    Time: ms(measurement.ms),
+  };
+}
+
+/** @param {Measurement} measurement */
+export const receivedBytes = ({ answers }) => answers.reduce((sum, answer) => sum + answer.bytes, 0);
+
+/** @param {Measurement} measurement */
+export function explanation({ answers, error, isRefreshed }) {
+  const last = answers.at(-1);
+  if (error?.reason === "tag") return EXPLANATIONS.tag;
+  if (error) return last && isAway(last) ? EXPLANATIONS.gaveUp : errorText(error);
+  if (answers.some(isAway)) return EXPLANATIONS.away;
+  if (isRefreshed) return answers.some(({ wire }) => wire === "InvalidProof") ? EXPLANATIONS.refused : EXPLANATIONS.refreshed;
+  return last?.wire === "Updated" ? EXPLANATIONS.updated : "";
+}
+
+/** @param {Measurement} measurement */
+function proofText({ hit, answers, isRefreshed, proof }) {
+  if (hit) return "not needed";
+  const left = `good for ${seconds(proof.leftMs)}`;
+  const isRefused = answers.some(({ wire }) => wire === "InvalidProof");
+  if (isRefreshed) return `${isRefused ? "refused" : "expired"}, the fresh one ${left}`;
+  if (isRefused) return "refused";
+  const age = `${(Math.max(0, proof.ageMs) / 1000).toFixed(1)} s old`;
+  return proof.leftMs > 0 ? `${age}, ${left}` : `${age}, expired`;
+}
+
+/** @param {Answer} answer */
+function stateText({ wire, status }) {
+  if (wire) return wire;
+  return status ? `HTTP ${status}` : "no answer";
+}
+
+/** @param {Answer[]} answers */
+function requestText(answers) {
+  return runs(answers.map(({ together }) => counted(together, "picture"))).join(", then ");
+}
+
+/**
+ * What comes several times in a row, once, with the number of times.
+ *
+ * @param {string[]} texts
+ */
+function runs(texts) {
+  const found = [];
+  for (const text of texts) {
+    if (found.at(-1)?.text === text) found.at(-1).times += 1;
+    else found.push({ text, times: 1 });
+  }
+  return found.map(({ text, times }) => (times > 1 ? `${times} × ${text}` : text));
+}
