@@ -102,7 +102,7 @@ def expect_pictures(page: Page, count: int) -> None:
 def noted_requests(context: BrowserContext) -> list[Request]:
     """Return a list that gets every request of the context's pages from now on."""
     requests: list[Request] = []
-    context.on("request", requests.append)
+    context.on("request", lambda request: requests.append(request))
     return requests
 
 

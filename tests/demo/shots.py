@@ -11,7 +11,7 @@ from tests.demo.browsing import CHROMIUM_ARGUMENTS, browsing, expect_picture, si
 from tests.demo.process import Server, running
 
 FOLDER = Path(__file__).parent / "screenshots"
-SIZE = {"width": 1360, "height": 900}
+SIZE = {"width": 1360, "height": 1000}
 SCHEMES = ("light", "dark")
 PICTURES = 100
 
@@ -34,9 +34,7 @@ def take(browser: Browser, server: Server, folder: Path, pictures: int) -> None:
 
 
 def _make_history(page: Page) -> None:
-    """Let the panel tell of a refusal and its recovery, of an update, and of a hit."""
-    page.get_by_role("button", name="Expired proof").click()
-    expect(page.get_by_role("complementary").get_by_text("3 of 3 pictures back")).to_be_visible()
+    """Let the panel tell of an update, of a hit, and of a refusal and its recovery."""
     tile(page, 10).click()
     page.get_by_role("button", name="Update").click()
     expect(page.get_by_role("status")).to_contain_text("fetched")
@@ -44,6 +42,8 @@ def _make_history(page: Page) -> None:
     expect(page.get_by_role("status")).to_contain_text("from memory")
     page.keyboard.press("Escape")
     page.evaluate("scrollTo(0, 0)")
+    page.get_by_role("button", name="Expired proof").click()
+    expect(page.get_by_role("complementary").get_by_text("3 of 3 pictures back")).to_be_visible()
     page.get_by_role("heading", name="Gallery").click()
 
 

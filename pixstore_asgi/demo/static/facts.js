@@ -40,7 +40,7 @@ export function explanation({ answers, error, isRefreshed }) {
   if (error?.reason === "tag") return EXPLANATIONS.tag;
   if (error) return last && isAway(last) ? EXPLANATIONS.gaveUp : errorText(error);
   if (answers.some(isAway)) return EXPLANATIONS.away;
-  if (isRefreshed) return answers.some(({ wire }) => wire === "InvalidProof") ? EXPLANATIONS.refused : EXPLANATIONS.refreshed;
+  if (isRefreshed) return isRefused(answers) ? EXPLANATIONS.refused : EXPLANATIONS.refreshed;
   return last?.wire === "Updated" ? EXPLANATIONS.updated : "";
 }
 
@@ -48,12 +48,14 @@ export function explanation({ answers, error, isRefreshed }) {
 function proofText({ hit, answers, isRefreshed, proof }) {
   if (hit) return "not needed";
   const left = `good for ${seconds(proof.leftMs)}`;
-  const isRefused = answers.some(({ wire }) => wire === "InvalidProof");
-  if (isRefreshed) return `${isRefused ? "refused" : "expired"}, the fresh one ${left}`;
-  if (isRefused) return "refused";
+  if (isRefreshed) return `${isRefused(answers) ? "refused" : "expired"}, the fresh one ${left}`;
+  if (isRefused(answers)) return "refused";
   const age = `${(Math.max(0, proof.ageMs) / 1000).toFixed(1)} s old`;
   return proof.leftMs > 0 ? `${age}, ${left}` : `${age}, expired`;
 }
+
+/** @param {Answer[]} answers */
+const isRefused = (answers) => answers.some(({ wire }) => wire === "InvalidProof");
 
 /** @param {Answer} answer */
 function stateText({ wire, status }) {

@@ -1,6 +1,6 @@
 /** One picture in the gallery, and what is known of how it got there. */
 
-import { DecryptError, FetchError } from "/images/-/client/index.js";
+import { DecryptError, FetchError, NotFoundError } from "/images/-/client/index.js";
 import * as api from "./api.js";
 import { receivedBytes } from "./facts.js";
 import { bytes, errorName, errorText } from "./format.js";
@@ -103,7 +103,7 @@ export class Tile extends EventTarget {
       signal.throwIfAborted();
       await this.#showWhole(known, priority, signal);
     } catch (error) {
-      if (!signal.aborted) this.#giveUp(error);
+      if (!signal.aborted) await this.#giveUp(error);
     }
   }
 
@@ -202,9 +202,9 @@ export class Tile extends EventTarget {
   }
 
   /** @param {Error} error */
-  #giveUp(error) {
+  async #giveUp(error) {
     if (error instanceof api.SignedOutError) throw error;
-    if (error instanceof GoneError || error.name === "NotFoundError") this.forget();
+    if (error instanceof GoneError || error instanceof NotFoundError) await this.forget();
     else this.#showTrouble(error);
   }
 }
