@@ -24,9 +24,9 @@ import { tap } from "./tap.js";
  * @property {Error | undefined} error
  */
 
-/** The context of a getImage, in which its refreshRecord leaves what it got: `fresh`. @typedef {{fresh?: Entry}} Asked */
+/** @typedef {{fresh?: Entry}} Asked  the context of a getImage, in which its refreshRecord leaves what it got */
 
-/** From memory the client gives the very Blob that it gave before. @type {WeakSet<Blob>} */
+/** @type {WeakSet<Blob>} from memory the client gives the very Blob that it gave before */
 const given = new WeakSet();
 
 /**

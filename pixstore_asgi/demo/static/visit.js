@@ -37,7 +37,7 @@ export class Visit {
     this.#detail = new Detail(section.querySelector("#detail"), (name, tile) => this.#act(name, tile), signal);
     this.#gallery = new Gallery(section, this.#session, {
       onFailure: (error) => this.#fail(error),
-      onOpen: (tile) => this.#open(tile),
+      onOpen: (tile) => this.#detail.open(tile),
     });
     this.#uploads = new Uploads(section.querySelector("#uploads"), signal, (entry) => {
       this.#session.journal.change(entry.title, "Uploaded by this tab.");
@@ -109,13 +109,6 @@ export class Visit {
       (next?.querySelector("button") ?? document.querySelector("#file")).focus();
     },
   };
-
-  /** @param {Tile} tile */
-  #open(tile) {
-    this.#detail.open(tile);
-    // What is looked at comes before what else is on its way.
-    if (!tile.url && !tile.trouble) this.#act("show", tile);
-  }
 
   /**
    * Run an action of the dialog, and say what became of it.
