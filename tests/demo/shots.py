@@ -1,13 +1,14 @@
 """Takes the screenshots of README.md: `python -m tests.demo.shots`."""
 
 import io
+import re
 import shutil
 from pathlib import Path
 
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.demo.browsing import CHROMIUM_ARGUMENTS, browsing, expect_picture, sign_in, tile
+from tests.demo.browsing import CHROMIUM_ARGUMENTS, browsing, expect_picture, kept, sign_in, tile
 from tests.demo.process import Server, running
 
 FOLDER = Path(__file__).parent / "screenshots"
@@ -16,6 +17,7 @@ SCHEMES = ("light", "dark")
 PICTURES = 100
 
 _QUALITY = 82
+_SCREENFUL = re.compile(r"^(9|\d\d+) pictures")
 _PAINTING_MS = 300_000
 
 
@@ -25,6 +27,7 @@ def take(browser: Browser, server: Server, folder: Path, pictures: int) -> None:
         with browsing(browser, color_scheme=scheme, viewport=SIZE, reduced_motion="reduce") as context:
             page = sign_in(context, server)
             expect(page.get_by_text(f"{pictures} pictures", exact=True)).to_be_visible(timeout=_PAINTING_MS)
+            expect(kept(page, "IndexedDB, as ciphertext")).to_contain_text(_SCREENFUL)
             page.reload()
             for place in range(9):
                 expect_picture(tile(page, place))

@@ -58,7 +58,7 @@ def test_expired_proof_is_healed_by_the_client(context: BrowserContext, page: Pa
     expect(healed).to_have_count(3)
     for n in range(3):
         expect(healed.nth(n)).to_contain_text("Request for 2 \N{MULTIPLICATION SIGN} 3 pictures")
-        expect(healed.nth(n)).to_contain_text(re.compile(r"Proof refused, the fresh one good for \d+ s"))
+        expect(healed.nth(n)).to_contain_text(re.compile(r"Proof refused, then good for \d+ s"))
         expect(healed.nth(n)).to_contain_text("The client took a fresh record and asked again.")
     expect(total(page, "Failed")).to_have_text("0")
 

@@ -48,7 +48,7 @@ export function explanation({ answers, error, isRefreshed }) {
 function proofText({ hit, answers, isRefreshed, proof }) {
   if (hit) return "not needed";
   const left = `good for ${seconds(proof.leftMs)}`;
-  if (isRefreshed) return `${isRefused(answers) ? "refused" : "expired"}, the fresh one ${left}`;
+  if (isRefreshed) return `${isRefused(answers) ? "refused" : "expired"}, then ${left}`;
   if (isRefused(answers)) return "refused";
   const age = `${(Math.max(0, proof.ageMs) / 1000).toFixed(1)} s old`;
   return proof.leftMs > 0 ? `${age}, ${left}` : `${age}, expired`;
