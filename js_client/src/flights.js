@@ -9,6 +9,11 @@
  */
 
 /**
+ * @template {{id: string, token: number}} Plan
+ * @typedef {ReturnType<typeof createFlights<Plan>>} Flights
+ */
+
+/**
  * Make an empty set of flights.
  *
  * @template {{id: string, token: number}} Plan

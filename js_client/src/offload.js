@@ -2,7 +2,7 @@
 
 import { decryptBlob } from "./decrypt.js";
 
-/** @import { ImageKey } from "./decrypt.js" */
+/** @import { ImageKey } from "./gcm.js" */
 
 /** @returns {(sealed: Blob, key: ImageKey) => Promise<Blob>}  rejects as `decrypt` does */
 export function createOffload() {

@@ -6,9 +6,15 @@
 
 import { gather } from "./gather.js";
 
-/** @import { Notice } from "./cache.js" */
+/**
+ * What another tab says that it has done.
+ *
+ * @typedef {{type: "stored" | "deleted" | "cleared", id?: string, token?: number}} Notice
+ */
 
 /** @typedef {{id: string, token: number}} Version */
+
+/** @typedef {ReturnType<typeof createTabs>} Tabs */
 
 /**
  * Nothing is opened before the first use.
