@@ -59,6 +59,13 @@ import { createTransport } from "./transport.js";
  */
 
 /**
+ * Let go of the images in memory and of the other tabs, as at the end of a client that another one replaces. What is
+ * cached stays. The client is not to be used any more.
+ *
+ * @typedef {() => void} Close
+ */
+
+/**
  * Tell whether an image is kept, whichever version of it.
  *
  * @typedef {(id: string) => Promise<boolean>} CachedImageExists
@@ -72,6 +79,7 @@ import { createTransport } from "./transport.js";
  * @property {Clear} clear
  * @property {CachedImageExists} cachedImageExists
  * @property {() => Promise<Stats>} stats
+ * @property {Close} close
  */
 
 /**
@@ -99,6 +107,10 @@ export function createClient(config = {}, fetcher) {
     getImages: createGetImages(getImage),
     deleteCachedImage,
     clear,
+    close() {
+      tabs.leave();
+      memory.clear();
+    },
     cachedImageExists: async (/** @type {string} */ id) =>
       memory.has(id) || Boolean(await reports.reported(cache.has(id))),
     stats: async () => ({

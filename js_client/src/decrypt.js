@@ -50,20 +50,26 @@ export function imageIn(plaintext) {
  * @throws {DecryptError} also where the browser can't read the Blob any more
  */
 export async function decryptBlob(sealed, key) {
-  const bytes = await sealed.arrayBuffer().catch((cause) => {
-    throw new DecryptError("the stored image can't be read", { reason: "tag", cause });
-  });
-  return imageIn(await decrypt(key, new Uint8Array(bytes)));
+  return imageIn(await decrypt(key, await bytesOf(sealed)));
 }
 
 /**
  * The image in a plaintext that lies in the browser's storage; no byte of it is read.
  *
  * @param {Blob} plaintext
+ * @throws {DecryptError} also where the browser can't read the Blob any more
  */
 export async function imageInBlob(plaintext) {
-  const [formatByte] = new Uint8Array(await plaintext.slice(0, 1).arrayBuffer());
+  const [formatByte] = await bytesOf(plaintext.slice(0, 1));
   return plaintext.slice(1, plaintext.size, typeOf(formatByte));
+}
+
+/** @param {Blob} stored */
+async function bytesOf(stored) {
+  const buffer = await stored.arrayBuffer().catch((cause) => {
+    throw new DecryptError("the stored image can't be read", { reason: "tag", cause });
+  });
+  return new Uint8Array(buffer);
 }
 
 /** @param {number | undefined} formatByte */

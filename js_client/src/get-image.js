@@ -1,6 +1,6 @@
 /** One image: out of memory, else by a flight that it shares with whoever else asks for it meanwhile. */
 
-import { FetchError } from "./errors.js";
+import { FetchError, NotFoundError, ServerError } from "./errors.js";
 import { createFlights, unlessAborted } from "./flights.js";
 import { checkedImageOptions } from "./options.js";
 import { parseRecord } from "./records.js";
@@ -43,17 +43,16 @@ export function createGetImage({ options, cache, memory, tabs, load }) {
       ...{ id, token, record, parsed, context },
       refreshRecord: refreshRecord ?? options.refreshRecord,
       priority: priority ?? "auto",
-      onProgress: onProgress ?? (() => {}),
+      // In a task of its own, so that a callback that throws is the page's error and breaks no image.
+      onProgress: (received) => onProgress && queueMicrotask(() => onProgress(received)),
       since: cache.stamp(),
     };
     const flight = flights.of(plan);
     try {
       return await flights.board(flight, signal);
     } catch (error) {
-      // That one may have failed for its proof, which has expired, or have been aborted through its context.
-      const isOwn = flight.parsed.proof === parsed.proof && flight.context === context;
-      if (isOwn || signal?.aborted || flight.isVoid) throw error;
-      return getImage(record, imageOptions);
+      if (flight.isVoid || signal?.aborted || isSame(flight, plan) || !mayDependOnRecord(error)) throw error;
+      return flights.board(flights.start(plan), signal);
     }
   }
 
@@ -75,3 +74,21 @@ export function createGetImage({ options, cache, memory, tabs, load }) {
 
   return { getImage, flights, counts };
 }
+
+/**
+ * @param {Plan} one
+ * @param {Plan} other
+ */
+const isSame = (one, other) =>
+  one.parsed.proof === other.parsed.proof &&
+  one.record.meta.key === other.record.meta.key &&
+  Object.is(one.context, other.context);
+
+/**
+ * Whether a flight with another record or context may do better: a proof has expired, a key is wrong, a fetcher was
+ * ended through its context.
+ *
+ * @param {any} error
+ */
+const mayDependOnRecord = (error) =>
+  ![FetchError, ServerError, NotFoundError].some((Kind) => error instanceof Kind) && error?.reason !== "authorize";

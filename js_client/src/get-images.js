@@ -17,16 +17,16 @@ export function createGetImages(getImage) {
     const ready = [];
     let wake = () => {};
     let left = 0;
-    for (const record of records) {
-      left += 1;
-      getImage(record, own)
-        .then(
-          (blob) => ready.push({ record, blob }),
-          (error) => ready.push({ record, error }),
-        )
-        .then(() => wake());
-    }
     try {
+      for (const record of records) {
+        left += 1;
+        getImage(record, own)
+          .then(
+            (blob) => ready.push({ record, blob }),
+            (error) => ready.push({ record, error }),
+          )
+          .then(() => wake());
+      }
       for (; left > 0; left -= 1) {
         if (!ready.length) await new Promise((/** @type {(value?: any) => void} */ resolve) => (wake = resolve));
         yield /** @type {ImageResult} */ (ready.shift());

@@ -2,6 +2,7 @@
 
 import { decrypt, imageIn, imageInBlob } from "./decrypt.js";
 import { DecryptError, RecordError, stateError } from "./errors.js";
+import { unlessAborted } from "./flights.js";
 import { parseRecord } from "./records.js";
 import { WireState } from "./states.js";
 
@@ -86,8 +87,13 @@ export function createLoad({ kind, cache, tabs, download, offload, reports: { re
     }
     try {
       const { context, priority, onProgress } = flight;
-      const found = await download({ record, context, priority, signal, onProgress }, parsed);
+      // A fetcher may ignore its signal, and still the claim must end.
+      const found = await unlessAborted(signal, () =>
+        download({ record, parsed, context, priority, signal, onProgress }),
+      );
       const image = imageIn(found.plaintext);
+      // A replica that lags has sent it: shown, and not kept.
+      flight.isVoid ||= found.token < token;
       // Stored only now that it is verified, and without making the caller wait.
       flight.stored = store(flight, found.token, kind === "decrypted" ? found.plaintext : found.sealed).finally(
         release,

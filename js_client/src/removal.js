@@ -19,6 +19,8 @@ export function createRemoval({ cache, memory, flights, tabs, reports }) {
   /** @type {DeleteCachedImage} */
   async function deleteCachedImage(id) {
     tabs.join();
+    // At once, for the storage may fail or be slow, and again when nobody can read it from there any more.
+    tabs.tell({ type: "deleted", id });
     const wasInMemory = memory.remove(id);
     await flights.void(id);
     const wasStored = await reports.unlessUnavailable(cache.remove(id));
@@ -29,10 +31,11 @@ export function createRemoval({ cache, memory, flights, tabs, reports }) {
   /** @type {Clear} */
   async function clear() {
     tabs.join();
+    tabs.tell({ type: "cleared" });
     memory.clear();
     await flights.abortAll();
     await reports.unlessUnavailable(cache.clear());
-    tabs.tell({ type: "cleared" });
+    tabs.tell({ type: "emptied" });
   }
 
   /**
@@ -45,9 +48,10 @@ export function createRemoval({ cache, memory, flights, tabs, reports }) {
     if (type === "deleted") {
       memory.remove(id);
       flights.void(id);
-    } else if (type === "cleared") {
+    } else if (type !== "stored") {
       memory.clear();
-      flights.abortAll();
+      if (type === "cleared") flights.abortAll();
+      else flights.voidAll();
     }
   }
 

@@ -112,7 +112,9 @@ export function createStores(databaseName) {
 /** @param {IDBDatabase} connection */
 function layOut(connection) {
   // It is a cache: what an older version of this client has stored needs no moving.
-  for (const name of [...connection.objectStoreNames]) connection.deleteObjectStore(name);
+  for (const name of [ENTRIES, BYTES, DELETED]) {
+    if (connection.objectStoreNames.contains(name)) connection.deleteObjectStore(name);
+  }
   connection.createObjectStore(ENTRIES, { keyPath: ["namespace", "id"] });
   connection.createObjectStore(BYTES);
   connection.createObjectStore(DELETED);

@@ -459,14 +459,19 @@ test("a page without IndexedDB at all gets the same error", async () => {
   await assert.rejects(cacheOf().read(ID, 1), (error) => error.reason === "unavailable");
 });
 
-test("the stores of an older layout are thrown away", async () => {
+test("the stores of an older layout are thrown away, and no others", async () => {
   const old = indexedDB.open(NAME, 1);
-  old.onupgradeneeded = () => old.result.createObjectStore("entries", { keyPath: "id" }).put({ id: ID, token: 1 });
+  old.onupgradeneeded = () => {
+    old.result.createObjectStore("entries", { keyPath: "id" }).put({ id: ID, token: 1 });
+    old.result.createObjectStore("the page's own").put("value", "key");
+  };
   (await done(old)).close();
   const cache = cacheOf();
   assert.equal(await cache.has(ID), false);
   await write(cache, ID);
-  assert.deepEqual(Object.keys(await dump(NAME)), ["bytes", "deleted", "entries"]);
+  const stores = await dump(NAME);
+  assert.deepEqual(Object.keys(stores), ["bytes", "deleted", "entries", "the page's own"]);
+  assert.deepEqual(stores["the page's own"], [["key", "value"]]);
 });
 
 for (const kind of ["memory", "off"]) {
