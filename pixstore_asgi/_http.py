@@ -3,6 +3,7 @@
 import re
 from collections.abc import MutableMapping, Sequence
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from .errors import ConfigError, WireState
 from .records import parse_token
@@ -80,6 +81,12 @@ def read_request(scope: Scope, path: str) -> ImageRequest:
 def is_batch(path: str) -> bool:
     """Tell whether the path below the mount is that of the batch."""
     return _without_last_slash(path) == _BATCH_PATH
+
+
+def scope_of_get(scope: Scope, request: ImageRequest) -> Scope:
+    """Return the scope that a GET of one image of a batch would have come with."""
+    path = _without_last_slash(scope["path"]).removesuffix(_BATCH_PATH) + "/" + request.image_id
+    return {**scope, "method": "GET", "path": path, "raw_path": quote(path).encode("ascii")}
 
 
 def methods_of(path: str) -> tuple[str, ...]:

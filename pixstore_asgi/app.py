@@ -122,17 +122,14 @@ class PixstoreApp:
             return
         headers = [*_http.BATCH_HEADERS, *self._cross_origin.headers(scope)]
         # All are decided on now: a proof need not last until the images before its own are sent.
-        decided = [(request, await self._refusal(request, scope)) for request in requests]
+        decided = [(request, await self._refusal(request, _http.scope_of_get(scope, request))) for request in requests]
         await self._delivery.send_frames(self._frames(decided, scope), headers, receive, send)
 
     async def _frames(self, decided: Sequence[tuple[_http.ImageRequest, Refusal]], scope: Scope) -> Frames:
         for index, (request, refusal) in enumerate(decided):
             payload = await self._load(request, refusal, scope)
             if payload and payload.state is WireState.UPDATED:  # it has a new key: only for what is still proven
-                late_refusal = await self._refusal(request, scope)
-                if late_refusal is not None:
-                    await payload.aclose()
-                    payload = await self._load(request, late_refusal, scope)
+                payload = await self._recheck(payload, request, _http.scope_of_get(scope, request))
             if payload is None:
                 yield frame_head(index, 403, 0), None
             elif payload.size > MAX_FRAME_BYTES:
@@ -140,6 +137,18 @@ class PixstoreApp:
                 yield frame_head(index, 413, 0), None
             else:
                 yield frame_head(index, payload.status, payload.size), payload
+
+    async def _recheck(self, payload: Payload, request: _http.ImageRequest, scope: Scope) -> Payload | None:
+        """Return the payload if its request would still be let in, else what refuses it."""
+        try:
+            refusal = await self._refusal(request, scope)
+        except BaseException:
+            await payload.aclose()
+            raise
+        if refusal is None:
+            return payload
+        await payload.aclose()
+        return await self._load(request, refusal, scope)
 
     async def _refusal(self, request: _http.ImageRequest, scope: Scope) -> Refusal:
         """Decide on a request: None lets it pass, "forbidden" is for one that `authorize` refused."""

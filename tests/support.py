@@ -1,11 +1,14 @@
 """What several test files share: a secret, real pictures, and a stand-in for the clock."""
 
+import asyncio
 import io
 import struct
 import zlib
 from functools import cache
 
 from PIL import Image
+
+from pixstore_asgi.store.sqlite import SqliteStore
 
 SECRET = "a-secret-for-tests-0123456789-abcdefghijklmnop"
 OTHER_SECRET = "another-secret-for-tests-0123456789-abcdefghij"
@@ -40,3 +43,10 @@ class FixedClock:
 
     def __call__(self) -> int:
         return self.now_ms
+
+
+async def idle(store: SqliteStore) -> None:
+    """Wait until the writer has nothing left to do, such as chunks to stage, or the sweep that rides on a write."""
+    assert store._session is not None
+    await asyncio.sleep(0)  # let what was just begun get into its queue
+    await store._session.write(lambda db: None)

@@ -178,6 +178,48 @@ async def test_authorize_refuses_single_images(pix: Pixstore) -> None:
     assert [(status, bool(body)) for _, status, body in frames] == [(200, True), (403, False), (200, True)]
 
 
+@pytest.mark.parametrize("root", ["", "/images"])
+async def test_authorize_sees_the_scope_of_a_get(pix: Pixstore, root: str) -> None:
+    """A rule that looks at method and path decides on an image of a batch as it does on the same image alone."""
+    record, seen = await pix.save_image(picture(), directory="a"), list[tuple[str, str, bytes]]()
+
+    def authorize(scope: Any, image_id: str) -> bool:
+        seen.append((scope["method"], scope["path"], scope["raw_path"]))
+        return True
+
+    app = PixstoreApp(pix, authorize=authorize)
+    scope = {**SCOPE, "path": f"{root}/-/batch/", "root_path": root}
+    await app(scope, await received(body_of(entry_of(record))), Wire().send)
+    name = record.id.partition(":")[2]
+    assert seen == [("GET", f"{root}/a:{name}", f"{root}/a%3A{name}".encode())]
+
+
+async def test_a_client_that_leaves_before_a_second_check_leaves_nothing_open(
+    pix: Pixstore, store: SqliteStore
+) -> None:
+    """Where the request ends while `authorize` is asked again for an Updated payload, that payload is closed."""
+    record = await pix.save_image(large_png(3 * CHUNK_BYTES))
+    await pix.update_image(record.id, large_png(4 * CHUNK_BYTES))
+    is_asked_again = asyncio.Event()
+    held: list[int] = []
+
+    async def authorize(scope: Any, image_id: str) -> bool:
+        if held:
+            is_asked_again.set()
+            await asyncio.Event().wait()
+        held.append(1)
+        return True
+
+    body = await received(body_of(entry_of(record)))
+    request = asyncio.create_task(PixstoreApp(pix, authorize=authorize)(SCOPE, body, Wire().send))
+    await is_asked_again.wait()
+    assert store.in_use == 1
+    request.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await request
+    assert store.in_use == 0
+
+
 async def test_an_image_too_long_for_a_frame_is_refused_alone(pix: Pixstore, store: SqliteStore) -> None:
     """An image of 4 GiB is a frame of status 413 without a body, frees its stream, and the next one comes."""
     long, small = await pix.save_image(large_png(2 * CHUNK_BYTES)), await pix.save_image(picture())

@@ -16,9 +16,9 @@ import httpx
 import pytest
 from playwright.sync_api import sync_playwright
 
+from benchmarks.browser.chromium import CHROMIUM_ARGUMENTS
 from pixstore_asgi import ImageRecord, Pixstore, decode_payload
 from pixstore_asgi.cipher import unseal
-from tests.browser.engines.chromium import CHROMIUM_ARGUMENTS
 from tests.conftest import require
 from tests.nginx import PAGE, SITE, Nginx, running_nginx
 from tests.servers import Server

@@ -40,12 +40,12 @@ from tests.faults import (
     make_base,
     unique_png,
 )
-from tests.support import SECRET, large_png, picture
+from tests.support import SECRET, idle, large_png, picture
 from tests.test_pixstore import served
 from tests.test_sqlite_store import query
 from tests.test_store_contract import body_of, meta_of, read
 
-PAGE_BYTES = 8192
+PAGE_BYTES = 16384
 TEXTS = {
     sqlite3.SQLITE_IOERR: "reading or writing it failed: check the disk",
     sqlite3.SQLITE_FULL: "the disk is full: make room",
@@ -87,12 +87,6 @@ def locked(path: Path) -> Iterator[None]:
 def store_of(pix: Pixstore) -> SqliteStore:
     assert isinstance(pix._store, SqliteStore)
     return pix._store
-
-
-async def idle(store: SqliteStore) -> None:
-    """Wait until the writer has nothing left to do, such as the sweep that rides on a write."""
-    assert store._session is not None
-    await store._session.write(lambda db: None)
 
 
 def check_text(error: PixstoreError, *texts: str) -> None:
@@ -224,13 +218,16 @@ async def test_a_commit_that_was_busy_can_be_repeated(base: Base, folder: Path) 
 
 async def test_a_write_that_was_busy_leaves_no_hole(base: Base, folder: Path) -> None:
     """A writer that goes on after a write that was kept out stores the whole body, or refuses."""
-    store, body = SqliteStore(base.copy(folder), busy_timeout_s=0.05), body_of(12 * CHUNK_BYTES)
+    store, body = SqliteStore(base.copy(folder), busy_timeout_s=0.05), body_of(18 * CHUNK_BYTES)
+    first, second, third = (body[start : start + len(body) // 3] for start in range(0, len(body), len(body) // 3))
     await store.open()
     async with await store.begin_write("a") as writer:
-        with locked(store.path), pytest.raises(StoreBusy):
-            await writer.write(body[: len(body) // 2])
+        with locked(store.path):
+            await writer.write(first)
+            with pytest.raises(StoreBusy):
+                await writer.write(second)
         with contextlib.suppress(StoreError):
-            await writer.write(body[len(body) // 2 :])
+            await writer.write(third)
             await writer.commit(meta_of(len(body)))
     try:
         assert await read(store, "a") in (body, None)
@@ -246,6 +243,7 @@ async def test_an_upload_that_fails_harms_no_other(base: Base, folder: Path) -> 
         failing, other = await store.begin_write("a"), await store.begin_write("b")
         await idle(store)
         plan.is_armed, plan.at = True, 3  # BEGIN, INSERT INTO blob, INSERT INTO chunk
+        await failing.write(body)
         with pytest.raises(StoreError, match="the disk is full"):
             await failing.write(body)
         plan.is_armed = False
@@ -451,8 +449,8 @@ async def test_a_full_disk_loses_nothing(small_disk: Path, size: int) -> None:
 async def test_a_store_made_on_a_full_disk_is_made_later(small_disk: Path, left: int) -> None:
     """Without room for a database or its key, opening fails by name and leaves what a later opening makes whole."""
     path, filler = small_disk / DATABASE, small_disk / "filler"
-    resize(small_disk, f"{4 * (64 + left)}k")
-    filler.write_bytes(b"x" * 64 * 4096)
+    resize(small_disk, f"{16 * (64 + left)}k")
+    filler.write_bytes(b"x" * 64 * PAGE_BYTES)
     pix = Pixstore(path)
     try:
         async with pix:

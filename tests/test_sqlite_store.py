@@ -25,7 +25,7 @@ from pixstore_asgi.store.leases import Leases
 from pixstore_asgi.store.sqlite import SqliteStore
 from pixstore_asgi.store.sqlite_schema import APPLICATION_ID, MIGRATIONS, Writer, connect_writer
 from pixstore_asgi.store.write_lock import WriteLock
-from tests.support import FixedClock
+from tests.support import FixedClock, idle
 from tests.test_store_contract import body_of, disable_locks, meta_of, read, save
 
 
@@ -63,7 +63,7 @@ async def test_the_schema_is_marked(tmp_path: Path) -> None:
     await store.close()
     names = ("application_id", "user_version", "page_size", "auto_vacuum", "journal_mode")
     values = [query(path, f"PRAGMA {name}")[0][0] for name in names]
-    assert values == [APPLICATION_ID, len(MIGRATIONS), 8192, 2, "wal"]
+    assert values == [APPLICATION_ID, len(MIGRATIONS), 16384, 2, "wal"]
 
 
 async def test_many_stores_open_one_new_file_at_once(tmp_path: Path) -> None:
@@ -333,6 +333,7 @@ async def test_other_processes_leases_hold(tmp_path: Path) -> None:
     reading = await other.open_stream("a")
     uploading = await other.begin_write("b")
     await uploading.write(body_of(8 * CHUNK_BYTES))
+    await idle(other)
     assert (reading is not None, other.in_use) == (True, 2)
     await store.delete("a")
     assert await store.sweep() == 0
@@ -391,7 +392,7 @@ async def test_a_pointer_to_nowhere_is_an_error(tmp_path: Path) -> None:
 
 
 async def test_an_upload_that_stood_still_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without leases, a staged upload that another process swept away fails at its next write, and says why."""
+    """Without leases, a staged upload that another process swept away fails, and says why."""
     disable_locks(monkeypatch)
     path, clock = tmp_path / "images.db", FixedClock()
     store, other = SqliteStore(path, clock_ms=clock), SqliteStore(path, clock_ms=clock)
@@ -399,10 +400,12 @@ async def test_an_upload_that_stood_still_is_told_so(tmp_path: Path, monkeypatch
     await other.open()
     async with await store.begin_write("a") as writer:
         await writer.write(body_of(8 * CHUNK_BYTES))
+        await idle(store)
         clock.now_ms += 700_000
         assert await other.sweep() == 1
+        await writer.write(body_of(8 * CHUNK_BYTES))
         with pytest.raises(StoreError, match="stood still"):
-            await writer.write(body_of(8 * CHUNK_BYTES))
+            await writer.commit(meta_of(16 * CHUNK_BYTES))
     await store.close()
     await other.close()
 
@@ -434,6 +437,7 @@ async def test_a_close_that_cannot_sweep_still_closes(tmp_path: Path, caplog: py
     await store.delete("a")
     unfinished = await store.begin_write("b")
     await unfinished.write(body_of(8 * CHUNK_BYTES))
+    await idle(store)
     clock.now_ms += 10_000_000
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")

@@ -10,7 +10,8 @@ from playwright.sync_api import Page, Playwright
 
 from benchmarks.environment import program
 
-_ARGUMENTS = [
+NO_OTHER_HOST = "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
+CHROMIUM_ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -18,7 +19,7 @@ _ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    f"--host-resolver-rules={NO_OTHER_HOST}",
 ]
 _TIMEOUT_MS = 300_000
 _CACHE_LIMIT = 1000
@@ -73,6 +74,6 @@ class Tab:
 def open_chromium(playwright: Playwright, profile: Path) -> Iterator[Tab]:
     """Open a Chromium on this profile folder until the block ends."""
     with playwright.chromium.launch_persistent_context(
-        profile, executable_path=program("chromium"), args=_ARGUMENTS
+        profile, executable_path=program("chromium"), args=CHROMIUM_ARGUMENTS
     ) as context:
         yield Tab(context.pages[0], profile)

@@ -13,25 +13,24 @@ const HEAD_BYTES = 7;
  * body, little-endian.
  *
  * @param {string} endpoint
- * @param {Call[]} calls
- * @param {Set<Call>} unanswered  loses each call that is answered
+ * @param {Set<Call>} unanswered  the calls; it loses each that is answered
  * @throws {FetchError | RefusedError} where the rest of them got no answer
  */
-export async function postBatch(endpoint, calls, unanswered) {
-  const images = calls.map(({ download: { record } }) => ({
-    id: record.id,
-    token: record.token,
-    proof: record.statelessProof,
-  }));
+export async function postBatch(endpoint, unanswered) {
+  dismissAborted(unanswered);
+  const calls = [...unanswered];
+  const images = calls.map(({ download: { parsed } }) => ({ id: parsed.id, token: parsed.token, proof: parsed.proof }));
+  const { signal, endIfUnwanted } = watch(unanswered);
   const { body } = await ask(`${endpoint}/-/batch`, {
     method: "POST",
     // A string is sent as text/plain.
     body: JSON.stringify({ images }),
-    signal: whenAllAreAborted(calls.map(({ download }) => download.signal)),
+    signal,
     priority: calls[0]?.download.priority ?? "auto",
   });
-  const fill = createFiller(/** @type {ReadableStream<Uint8Array>} */ (body));
+  const fill = createFiller(body);
   while (unanswered.size) {
+    endIfUnwanted();
     const head = new Uint8Array(HEAD_BYTES);
     await fill(head);
     const { index, status, length } = frameOf(head);
@@ -45,21 +44,33 @@ export async function postBatch(endpoint, calls, unanswered) {
   }
 }
 
+/** @param {Set<Call>} calls */
+function dismissAborted(calls) {
+  for (const call of calls) {
+    const { signal } = call.download;
+    if (!signal.aborted) continue;
+    call.reject(signal.reason);
+    calls.delete(call);
+  }
+}
+
 /** @param {Uint8Array<ArrayBuffer>} head */
 function frameOf({ buffer }) {
   const view = new DataView(buffer);
   return { index: view.getUint8(0), status: view.getUint16(1, true), length: view.getUint32(3, true) };
 }
 
-/** @param {AbortSignal[]} signals */
-function whenAllAreAborted(signals) {
+/**
+ * A signal that is aborted once nobody waits for an answer any more: when a caller leaves, or `endIfUnwanted` is called.
+ *
+ * @param {Set<Call>} unanswered
+ */
+function watch(unanswered) {
   const controller = new AbortController();
-  let left = signals.length;
-  for (const signal of signals) {
-    signal.addEventListener("abort", () => {
-      left -= 1;
-      if (!left) controller.abort(signal.reason);
-    });
-  }
-  return controller.signal;
+  const endIfUnwanted = () => {
+    if ([...unanswered].every(({ download }) => download.signal.aborted)) controller.abort();
+  };
+  for (const { download } of unanswered) download.signal.addEventListener("abort", endIfUnwanted);
+  endIfUnwanted();
+  return { signal: controller.signal, endIfUnwanted };
 }

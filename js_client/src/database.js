@@ -15,7 +15,10 @@ import { CacheError } from "./errors.js";
  * ) => Promise<Result>} Transact
  */
 
-const OPEN_LIMIT_MS = 3000;
+/** For opening, and for a read, which another tab's transaction may hold up. */
+const LIMIT_MS = 3000;
+
+const TOO_LONG = "it takes too long";
 
 /** Where there is no storage, so often is it tried again. */
 const RETRY_MS = 5000;
@@ -41,17 +44,21 @@ export function createDatabase(name, version, createStores) {
   /** @returns {Promise<IDBDatabase>} */
   const open = () =>
     new Promise((resolve, reject) => {
-      /** @param {unknown} cause */
-      const fail = (cause) =>
-        reject(new CacheError(`IndexedDB ${name} can't be opened`, { reason: "unavailable", cause }));
+      /**
+       * @param {unknown} cause
+       * @param {string} [reason]
+       */
+      const fail = (cause, reason = "failed") =>
+        reject(new CacheError(`IndexedDB ${name} can't be opened`, { reason, cause }));
       /** @param {unknown} cause */
       const refuse = (cause) => {
         retryAt = performance.now() + RETRY_MS;
-        fail(cause);
+        // A newer client has laid it out: it is there.
+        fail(cause, Object(cause).name === "VersionError" ? "failed" : "unavailable");
       };
       // Opening can hang without any event, for instance behind another tab's `deleteDatabase`. Whoever asks while it
       // hangs past the limit is refused at once; when it opens after all, the connection is used.
-      setTimeout(fail, OPEN_LIMIT_MS, "it takes too long");
+      setTimeout(fail, LIMIT_MS, TOO_LONG);
       try {
         const request = indexedDB.open(name, version);
         request.onupgradeneeded = () => createStores(request.result);
@@ -87,7 +94,7 @@ export function createDatabase(name, version, createStores) {
         throw error;
       });
       const result = work(...stores.map((store) => transaction.objectStore(store)));
-      return await (mode === "readonly" ? result : finish(transaction, result));
+      return await (mode === "readonly" ? inTime(result) : finish(transaction, result));
     } catch (cause) {
       if (cause instanceof CacheError) throw cause;
       throw new CacheError(`a transaction of IndexedDB ${name} failed`, { reason: "failed", cause });
@@ -129,6 +136,20 @@ function watched(connection, onLost) {
     onLost();
   };
   return connection;
+}
+
+/**
+ * @template Result
+ * @param {Promise<Result>} work
+ * @returns {Promise<Result>}
+ */
+function inTime(work) {
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
+  const limit = new Promise((_, reject) => {
+    timer = setTimeout(reject, LIMIT_MS, TOO_LONG);
+  });
+  return Promise.race([work, limit]).finally(() => clearTimeout(timer));
 }
 
 /**

@@ -1,12 +1,13 @@
-/** AES-256-GCM over image bytes (NIST SP 800-38D): plaintext = one format byte ‖ the image, no additional data. */
+/** Image bytes: plaintext = one format byte ‖ the image. */
 
 import { DecryptError, PixstoreError } from "./errors.js";
 import { mimeType } from "./formats.js";
+import { decryptGcm } from "./gcm.js";
 
-/** @typedef {{key: Uint8Array<ArrayBuffer>, iv: Uint8Array<ArrayBuffer>}} ImageKey  AES-256 key of 32 bytes, nonce of 12 */
+/** @import { ImageKey } from "./gcm.js" */
 
 /**
- * Decrypt one whole image; nothing is returned before the tag is checked.
+ * Decrypt one whole image.
  *
  * @param {ImageKey} meta
  * @param {Uint8Array<ArrayBuffer>} sealed  ciphertext ‖ tag
@@ -14,12 +15,12 @@ import { mimeType } from "./formats.js";
  * @throws {DecryptError} with reason tag
  * @throws {PixstoreError} where the page has no WebCrypto
  */
-export async function decrypt({ key, iv }, sealed) {
-  const subtle = /** @type {Partial<Crypto> | undefined} */ (globalThis.crypto)?.subtle;
-  if (!subtle) throw new PixstoreError("this page has no WebCrypto: browsers offer it on HTTPS and on localhost only");
-  const cryptoKey = await subtle.importKey("raw", key, "AES-GCM", false, ["decrypt"]);
+export async function decrypt(meta, sealed) {
+  if (!globalThis.crypto?.subtle) {
+    throw new PixstoreError("this page has no WebCrypto: browsers offer it on HTTPS and on localhost only");
+  }
   try {
-    return new Uint8Array(await subtle.decrypt({ name: "AES-GCM", iv }, cryptoKey, sealed));
+    return await decryptGcm(meta, sealed);
   } catch (error) {
     if (Object(error).name !== "OperationError") throw error;
     throw new DecryptError("the image fails authentication: damaged, or encrypted under another key", {
@@ -49,20 +50,26 @@ export function imageIn(plaintext) {
  * @throws {DecryptError} also where the browser can't read the Blob any more
  */
 export async function decryptBlob(sealed, key) {
-  const bytes = await sealed.arrayBuffer().catch((cause) => {
-    throw new DecryptError("the stored image can't be read", { reason: "tag", cause });
-  });
-  return imageIn(await decrypt(key, new Uint8Array(bytes)));
+  return imageIn(await decrypt(key, await bytesOf(sealed)));
 }
 
 /**
  * The image in a plaintext that lies in the browser's storage; no byte of it is read.
  *
  * @param {Blob} plaintext
+ * @throws {DecryptError} also where the browser can't read the Blob any more
  */
 export async function imageInBlob(plaintext) {
-  const [formatByte] = new Uint8Array(await plaintext.slice(0, 1).arrayBuffer());
+  const [formatByte] = await bytesOf(plaintext.slice(0, 1));
   return plaintext.slice(1, plaintext.size, typeOf(formatByte));
+}
+
+/** @param {Blob} stored */
+async function bytesOf(stored) {
+  const buffer = await stored.arrayBuffer().catch((cause) => {
+    throw new DecryptError("the stored image can't be read", { reason: "tag", cause });
+  });
+  return new Uint8Array(buffer);
 }
 
 /** @param {number | undefined} formatByte */

@@ -2,7 +2,7 @@
 
 import { sealed } from "./body.js";
 import { decrypt } from "./decrypt.js";
-import { FetchError, ServerError, stateError } from "./errors.js";
+import { FetchError, ServerError, WireError, stateError } from "./errors.js";
 import { WireState } from "./states.js";
 import { decodePayload } from "./wire.js";
 
@@ -20,16 +20,17 @@ const FIRST_PAUSE_MS = 200;
 /**
  * @param {(download: Download) => Promise<Body>} transport
  * @param {number} retries  after a first attempt that failed for the network or the server
- * @returns {(download: Download, parsed: ParsedRecord) => Promise<Downloaded>}
+ * @returns {(download: Download) => Promise<Downloaded>}
  */
 export function createDownload(transport, retries) {
-  return async (download, parsed) => {
+  return async (download) => {
     for (let attempt = 0; ; attempt += 1) {
       try {
-        return await opened(await transport(download), parsed);
+        return await opened(await transport(download), download.parsed);
       } catch (error) {
         if (attempt >= retries || download.signal.aborted || !mayPass(error)) throw error;
         await pause(FIRST_PAUSE_MS * 2 ** attempt);
+        download.signal.throwIfAborted();
       }
     }
   };
@@ -44,6 +45,9 @@ async function opened(body, parsed) {
   const payload = decodePayload(body);
   if (payload.state !== WireState.Success && payload.state !== WireState.Updated) throw stateError(payload.state);
   const version = { ...parsed, ...payload };
+  if (payload.state === WireState.Updated && payload.token === parsed.token) {
+    throw new WireError("a version is updated to itself", { reason: "token-range" });
+  }
   const bytes = sealed(version.ciphertext, version.tag);
   return { token: version.token, sealed: bytes, plaintext: await decrypt(version, bytes) };
 }

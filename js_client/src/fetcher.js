@@ -22,15 +22,16 @@ import { FetchError, statusError } from "./errors.js";
  * @param {string} endpoint  URL or path, without a trailing slash
  * @returns {ImageFetcher} rejects with FetchError, or with RefusedError where the HTTP status is 401 or 403
  */
-export const createFetcher = (endpoint) => (record, _, request) => get(endpoint, record, { ...request });
+export const createFetcher = (endpoint) => (record, _, request) =>
+  get(endpoint, { ...record, proof: record.statelessProof }, { ...request });
 
 /**
  * @param {string} endpoint
- * @param {ImageRecord} record
+ * @param {{id: string, token: number, proof: string}} record
  * @param {Manner} manner
  */
-export async function get(endpoint, { id, token, statelessProof }, { signal, priority, onProgress }) {
-  const headers = { "x-pixstore-proof": statelessProof, "x-pixstore-token": String(token) };
+export async function get(endpoint, { id, token, proof }, { signal, priority, onProgress }) {
+  const headers = { "x-pixstore-proof": proof, "x-pixstore-token": String(token) };
   const response = await ask(`${endpoint}/${encodeURIComponent(id)}`, {
     headers,
     signal: signal ?? null,

@@ -9,6 +9,11 @@
  */
 
 /**
+ * @template {{id: string, token: number}} Plan
+ * @typedef {ReturnType<typeof createFlights<Plan>>} Flights
+ */
+
+/**
  * Make an empty set of flights.
  *
  * @template {{id: string, token: number}} Plan
@@ -70,6 +75,8 @@ export function createFlights(fly) {
      */
     of: (plan) => underWay.get(nameOf(plan)) ?? start(plan),
 
+    start,
+
     /**
      * Wait for a flight.
      *
@@ -93,7 +100,10 @@ export function createFlights(fly) {
      */
     void: (id) => voidAll([...underWay.values()].filter((flight) => flight.id === id)),
 
-    /** The same for all flights, which end; those who wait are told so. */
+    /** The same for all images. */
+    voidAll: () => voidAll([...underWay.values()]),
+
+    /** The same, and the flights end; those who wait are told so. */
     abortAll() {
       const flights = [...underWay.values()];
       const reason = new DOMException("the cache was cleared", "AbortError");

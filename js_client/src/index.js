@@ -34,7 +34,9 @@ const current = () => (client ??= createClient());
  * @throws {ConfigError} for an unknown option or an unusable value
  */
 export function initPixstoreFrontend(config = {}, customImageFetcher) {
+  const replaced = client;
   client = createClient(translateNpmNames(config), customImageFetcher);
+  replaced?.close();
 }
 
 /** @type {GetImage} */

@@ -2,6 +2,7 @@
 
 import { decrypt, imageIn, imageInBlob } from "./decrypt.js";
 import { DecryptError, RecordError, stateError } from "./errors.js";
+import { unlessAborted } from "./flights.js";
 import { parseRecord } from "./records.js";
 import { WireState } from "./states.js";
 
@@ -13,7 +14,8 @@ import { WireState } from "./states.js";
 /** @import { RefreshRecord } from "./options.js" */
 /** @import { Priority } from "./queue.js" */
 /** @import { ImageRecord, ParsedRecord } from "./records.js" */
-/** @import { createTabs } from "./tabs.js" */
+/** @import { Reports } from "./reports.js" */
+/** @import { Tabs } from "./tabs.js" */
 
 /**
  * What a flight is to bring.
@@ -32,6 +34,8 @@ import { WireState } from "./states.js";
 
 /** @typedef {{image: Blob, token: number, isHit: boolean}} Loaded  `token` is that of the image */
 
+/** @typedef {(flight: Flight<Plan>, signal: AbortSignal) => Promise<Loaded>} Load */
+
 /** A proof that expires sooner may be refused when the request arrives. */
 const ARRIVAL_MS = 1000;
 
@@ -39,14 +43,14 @@ const ARRIVAL_MS = 1000;
  * @param {object} parts
  * @param {"encrypted" | "decrypted" | "memory" | "off"} parts.kind  what the cache keeps
  * @param {ImageCache} parts.cache
- * @param {ReturnType<typeof createTabs>} parts.tabs
+ * @param {Tabs} parts.tabs
  * @param {ReturnType<typeof createDownload>} parts.download
  * @param {ReturnType<typeof createOffload>} parts.offload
- * @param {<Result>(storage: Promise<Result>) => Promise<Result | undefined>} parts.reported
- * @returns {(flight: Flight<Plan>, signal: AbortSignal) => Promise<Loaded>}
+ * @param {Reports} parts.reports
+ * @returns {Load}
  */
-export function createLoad({ kind, cache, tabs, download, offload, reported }) {
-  /** @type {(flight: Flight<Plan>, signal: AbortSignal) => Promise<Loaded>} */
+export function createLoad({ kind, cache, tabs, download, offload, reports: { reported } }) {
+  /** @type {Load} */
   return async (flight, signal) => {
     const { id, refreshRecord, record, parsed } = flight;
     try {
@@ -71,20 +75,25 @@ export function createLoad({ kind, cache, tabs, download, offload, reported }) {
    * @returns {Promise<Loaded>}
    */
   async function loadVersion(flight, signal, record, parsed, refusesOld) {
-    const { id, token } = parsed;
+    const { token } = parsed;
     const cached = await fromCache(parsed);
     if (cached) return { image: cached, token, isHit: true };
     if (refusesOld && parsed.expiresAt < Date.now() + ARRIVAL_MS) throw stateError(WireState.InvalidProof);
     const release = await tabs.claim(parsed, signal);
     if (!release) {
       // Another tab has stored it by now, even if its message is still on the way.
-      cache.noticed({ type: "stored", id, token });
+      cache.forget();
       return loadVersion(flight, signal, record, parsed, refusesOld);
     }
     try {
       const { context, priority, onProgress } = flight;
-      const found = await download({ record, context, priority, signal, onProgress }, parsed);
+      // A fetcher may ignore its signal, and still the claim must end.
+      const found = await unlessAborted(signal, () =>
+        download({ record, parsed, context, priority, signal, onProgress }),
+      );
       const image = imageIn(found.plaintext);
+      // A replica that lags has sent it: shown, and not kept.
+      flight.isVoid ||= found.token < token;
       // Stored only now that it is verified, and without making the caller wait.
       flight.stored = store(flight, found.token, kind === "decrypted" ? found.plaintext : found.sealed).finally(
         release,

@@ -1,3 +1,5 @@
+/** @typedef {ReturnType<typeof createMemory>} Memory */
+
 /**
  * The images that were shown last, in memory: one version of each, the least recently used one first.
  *

@@ -2,7 +2,9 @@
 
 import { decryptBlob } from "./decrypt.js";
 
-/** @import { ImageKey } from "./decrypt.js" */
+/** @import { ImageKey } from "./gcm.js" */
+
+const ANSWER_LIMIT_MS = 10_000;
 
 /** @returns {(sealed: Blob, key: ImageKey) => Promise<Blob>}  rejects as `decrypt` does */
 export function createOffload() {
@@ -18,16 +20,12 @@ export function createOffload() {
     isUsable = false;
     worker?.terminate();
     for (const answer of waiting.values()) answer();
-    waiting.clear();
   }
 
   function start() {
     worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
     worker.onerror = giveUp;
-    worker.onmessage = ({ data: { number, image } }) => {
-      waiting.get(number)?.(image);
-      waiting.delete(number);
-    };
+    worker.onmessage = ({ data: { number, image } }) => waiting.get(number)?.(image);
     return worker;
   }
 
@@ -38,10 +36,15 @@ export function createOffload() {
    */
   const inWorker = (sealed, { key, iv }) =>
     new Promise((resolve) => {
-      count += 1;
-      waiting.set(count, resolve);
+      const number = (count += 1);
+      const timer = setTimeout(giveUp, ANSWER_LIMIT_MS);
+      waiting.set(number, (image) => {
+        clearTimeout(timer);
+        waiting.delete(number);
+        resolve(image);
+      });
       try {
-        (worker ?? start()).postMessage({ number: count, sealed, key, iv });
+        (worker ?? start()).postMessage({ number, sealed, key, iv });
       } catch {
         // Trusted Types, or the module comes from another origin.
         giveUp();

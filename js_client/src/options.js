@@ -105,6 +105,9 @@ export function resolveOptions(config) {
     cleanupBatch = Math.floor(cacheLimit / 20),
     endpoint = endpointBeside(import.meta.url),
   } = given;
+  if ("namespace" in config && !given.namespace) {
+    throw new ConfigError("namespace is given and has no value: images of several users would be in one");
+  }
   if (cleanupBatch >= cacheLimit) throw new ConfigError("cleanupBatch must be below cacheLimit");
   if (/[?#]/.test(endpoint)) throw new ConfigError("endpoint can't hold a query or a fragment: image ids are appended");
   return Object.freeze({

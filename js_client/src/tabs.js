@@ -6,9 +6,18 @@
 
 import { gather } from "./gather.js";
 
-/** @import { Notice } from "./cache.js" */
+/**
+ * What another tab says that it does, "deleted" and "cleared", or has done.
+ *
+ * @typedef {{type: "stored" | "deleted" | "cleared" | "emptied", id?: string, token?: number}} Notice
+ */
 
 /** @typedef {{id: string, token: number}} Version */
+
+/** @typedef {ReturnType<typeof createTabs>} Tabs */
+
+/** The other tab may have put the image behind others, or hang. */
+const WAIT_LIMIT_MS = 5000;
 
 /**
  * Nothing is opened before the first use.
@@ -31,10 +40,17 @@ export function createTabs({ databaseName, namespace, cache }, onNotice) {
     Promise.all(versions.map((version) => tryLock(/** @type {LockManager} */ (locks), lockOf(version)))),
   );
 
+  /** @param {PageTransitionEvent} event */
+  const onReturn = ({ persisted }) => {
+    // A page that the browser had put away has heard nothing meanwhile.
+    if (persisted) onNotice({ type: "emptied" });
+  };
+
   return {
     /** Listen to the other tabs. */
     join() {
       if (channel || isAlone) return;
+      globalThis.addEventListener?.("pageshow", onReturn);
       try {
         channel = new BroadcastChannel(name);
         channel.onmessage = ({ data }) => onNotice(data);
@@ -46,12 +62,19 @@ export function createTabs({ databaseName, namespace, cache }, onNotice) {
       }
     },
 
+    leave() {
+      globalThis.removeEventListener?.("pageshow", onReturn);
+      channel?.close();
+      channel = undefined;
+      isAlone = true;
+    },
+
     /** @param {Notice} notice */
     tell: (notice) => channel?.postMessage({ namespace, ...notice }),
 
     /**
      * The right to download a version, as the function that gives it back; nothing where another tab had it, which has
-     * finished by now. Claims made in one tick are answered in one.
+     * finished by now. Claims made in one tick are answered in one; nobody waits for a slow tab for long.
      *
      * @param {Version} version
      * @param {AbortSignal} signal
@@ -59,8 +82,15 @@ export function createTabs({ databaseName, namespace, cache }, onNotice) {
     async claim(version, signal) {
       if (!locks) return () => {};
       const release = await tryClaim(version);
-      if (!release) await locks.request(lockOf(version), { mode: "shared", signal }, () => {});
-      return release;
+      if (release) return release;
+      const limit = AbortSignal.timeout(WAIT_LIMIT_MS);
+      try {
+        await locks.request(lockOf(version), { mode: "shared", signal: AbortSignal.any([signal, limit]) }, () => {});
+      } catch {
+        signal.throwIfAborted();
+        return () => {};
+      }
+      return undefined;
     },
   };
 }

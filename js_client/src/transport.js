@@ -10,11 +10,12 @@ import { createQueue } from "./queue.js";
 /** @import { OnProgress } from "./body.js" */
 /** @import { ImageFetcher } from "./fetcher.js" */
 /** @import { Priority } from "./queue.js" */
-/** @import { ImageRecord } from "./records.js" */
+/** @import { ImageRecord, ParsedRecord } from "./records.js" */
 
 /**
  * @typedef {object} Download
- * @property {ImageRecord} record
+ * @property {ImageRecord} record  for a fetcher
+ * @property {ParsedRecord} parsed
  * @property {unknown} context
  * @property {Priority} priority
  * @property {AbortSignal} signal
@@ -48,7 +49,7 @@ export function createTransport({ endpoint, parallel }, fetcher) {
 
   /** @param {Call} call */
   function sendAlone({ download, resolve }) {
-    const body = queue(download.priority, () => get(endpoint, download.record, download));
+    const body = queue(download.priority, () => get(endpoint, download.parsed, download));
     resolve(body);
     return body;
   }
@@ -57,7 +58,7 @@ export function createTransport({ endpoint, parallel }, fetcher) {
   async function sendTogether(calls) {
     const unanswered = new Set(calls);
     try {
-      await queue(priorityOf(calls), () => postBatch(endpoint, calls, unanswered));
+      await queue(priorityOf(calls), () => postBatch(endpoint, unanswered));
       takesBatches = true;
     } catch (error) {
       if (takesBatches) for (const { reject } of unanswered) reject(error);
@@ -109,9 +110,9 @@ function batchesOf(calls) {
   /** @type {Call[][]} */
   const batches = [];
   for (const call of calls) {
-    const { priority, record } = call.download;
+    const { priority, parsed } = call.download;
     const fitting = batches.find(
-      (batch) => priorityOf(batch) === priority && batch.every(({ download }) => download.record.id !== record.id),
+      (batch) => priorityOf(batch) === priority && batch.every(({ download }) => download.parsed.id !== parsed.id),
     );
     if (fitting) fitting.push(call);
     else batches.push([call]);
@@ -124,6 +125,6 @@ const priorityOf = ([first]) => first?.download.priority ?? "auto";
 
 /** @param {string} endpoint */
 function isRemote(endpoint) {
-  const { location } = globalThis;
-  return Boolean(location) && new URL(endpoint, location.href).origin !== location.origin;
+  const { location, document } = globalThis;
+  return Boolean(location) && new URL(endpoint, document?.baseURI ?? location.href).origin !== location.origin;
 }

@@ -1,8 +1,18 @@
 /** The worker of offload.js. An image that fails is left to the page, which finds out why. */
 
-import { decryptBlob } from "./decrypt.js";
+import { mimeType } from "./formats.js";
+import { decryptGcm } from "./gcm.js";
 
 onmessage = async ({ data: { number, sealed, key, iv } }) => {
-  const image = await decryptBlob(sealed, { key, iv }).catch(() => undefined);
-  postMessage({ number, image });
+  postMessage({ number, image: await imageIn(sealed, { key, iv }).catch(() => undefined) });
 };
+
+/**
+ * @param {Blob} sealed
+ * @param {import("./gcm.js").ImageKey} key
+ */
+async function imageIn(sealed, key) {
+  const plaintext = await decryptGcm(key, await sealed.arrayBuffer());
+  const type = mimeType(plaintext[0]);
+  return type && plaintext.length > 1 ? new Blob([plaintext.subarray(1)], { type }) : undefined;
+}

@@ -17,7 +17,7 @@ from .sqlite_streams import SqliteStream, SqliteWriter, open_stream
 
 _log = logging.getLogger("pixstore_asgi")
 _SWEPT_PER_WRITE = 4
-_KEPT_PAGES = 8192  # of 8 KiB: free space that writes may take up again
+_KEPT_PAGES = 4096  # of 16 KiB: free space that writes may take up again
 _EVER_MS = 2**62
 
 Durability = Literal["NORMAL", "FULL"]

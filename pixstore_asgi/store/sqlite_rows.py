@@ -16,6 +16,7 @@ from .leases import Leases
 from .sqlite_schema import BlobState, Writer, write_transaction
 
 _META = "version, format, iv, tag, size, sha256, wrapped_key"
+_TYPES = (str, int, bytes, int, bytes, bytes, int, bytes, bytes)  # of id and token, and of these
 _IMAGE = f"id, token, {_META}"
 _CHUNK_BITS = 16
 _AFTER_ALL = "\x7f"  # above every id, which are ASCII
@@ -285,22 +286,17 @@ def _overwrite(db: sqlite3.Connection, statement: str, values: Sequence[object])
 
 def _image(row: Sequence[Any]) -> StoredImage:
     image = StoredImage(row[0], row[1], ImageMeta(*row[2:]))
-    if not _is_whole(image):
+    # The schema's checks hold for what this package writes; a damaged or edited file keeps to none of them.
+    if tuple(map(type, row)) != _TYPES or not _is_in_bounds(image):
         raise StoreError(f"the stored row of image {image.id!r} is damaged: restore the database from a backup")
     return image
 
 
-def _is_whole(image: StoredImage) -> bool:
-    # The schema's checks hold for what this package writes; a damaged or edited file keeps to none of them.
+def _is_in_bounds(image: StoredImage) -> bool:
     meta = image.meta
-    lengths = ((meta.version, 16), (meta.iv, IV_BYTES), (meta.tag, TAG_BYTES), (meta.sha256, 32))
     return (
-        all(isinstance(value, bytes) and len(value) == length for value, length in lengths)
-        and isinstance(meta.wrapped_key, bytes)
-        and isinstance(meta.format, int)
+        (len(meta.version), len(meta.iv), len(meta.tag), len(meta.sha256)) == (16, IV_BYTES, TAG_BYTES, 32)
         and 0 < meta.format < 256
-        and isinstance(meta.size, int)
         and meta.size > 0
-        and isinstance(image.token, int)
         and 1 <= image.token <= MAX_TOKEN
     )

@@ -82,7 +82,7 @@ def connect_writer(path: str, write_lock: WriteLock, *, busy_timeout_s: float, d
     connection.execute(f"PRAGMA synchronous = {durability}")
     connection.execute("PRAGMA mmap_size = 0")
     connection.execute("PRAGMA secure_delete = OFF")  # on for metadata alone, where wrapped keys are overwritten
-    connection.execute("PRAGMA wal_autocheckpoint = 2048")  # pages of 8 KiB: 16 MiB
+    connection.execute("PRAGMA wal_autocheckpoint = 1024")  # pages of 16 KiB: 16 MiB
     connection.execute("PRAGMA journal_size_limit = 67108864")
     return connection
 
@@ -99,7 +99,7 @@ def prepare(path: str, write_lock: WriteLock, *, busy_timeout_s: float) -> None:
         if _version(connection, path) == len(MIGRATIONS):
             return
         # On a new file these come before the first table, on any other they change nothing.
-        connection.execute("PRAGMA page_size = 8192")
+        connection.execute("PRAGMA page_size = 16384")
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         _retry_while_busy(lambda: connection.execute("PRAGMA journal_mode = WAL"), busy_timeout_s)
         with write_transaction(connection):

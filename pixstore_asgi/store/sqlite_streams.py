@@ -1,5 +1,6 @@
 """Reading and writing one blob of the SQLite store, chunk by chunk, under a lease."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -95,8 +96,8 @@ class SqliteStream:
 
 
 class SqliteWriter(ImageWriter):
-    """One version being written. Holds back up to 1 MiB, then stages it under a pending, leased blob: no lock is held
-    while a client uploads."""
+    """One version being written. Holds back up to 1 MiB, then stages it under a pending, leased blob while the next
+    MiB comes in: no lock is held while a client uploads."""
 
     def __init__(self, session: Session, image_id: str, clock_ms: Clock) -> None:
         self._session = session
@@ -104,6 +105,7 @@ class SqliteWriter(ImageWriter):
         self._clock_ms = clock_ms
         self._blob: int | None = None
         self._staged_chunks = 0
+        self._staging: asyncio.Future[None] | None = None
         self._buffer = bytearray()
         self._size = 0
         self._has_ended = False
@@ -118,6 +120,7 @@ class SqliteWriter(ImageWriter):
     async def commit(self, meta: ImageMeta, *, expect: Expected = Expect.ANY, token: int | None = None) -> StoredImage:
         self._check_open()
         check_size(self._image_id, self._size, meta)
+        await self._end_stage()
         chunks = self._take(len(self._buffer))
         position = (self._blob, self._staged_chunks)
         commit = Commit(self._image_id, meta, expect, token, *position, chunks, self._clock_ms())
@@ -137,15 +140,22 @@ class SqliteWriter(ImageWriter):
                 await self._drop()
 
     async def _stage(self) -> None:
+        await self._end_stage()  # one at a time: what waits for the writer is bounded
         chunks = self._take(len(self._buffer) // CHUNK_BYTES * CHUNK_BYTES)
-        async with self._aborting():
-            await self._session.write(self._stage_in_turn, chunks)
+        self._staging = asyncio.ensure_future(self._session.write(self._stage_in_turn, self._staged_chunks, chunks))
         self._staged_chunks += len(chunks)
 
-    def _stage_in_turn(self, db: Writer, chunks: list[bytes]) -> None:
+    async def _end_stage(self) -> None:
+        """Wait for what is being staged. Raises what kept it from being written."""
+        staging, self._staging = self._staging, None
+        if staging is not None:
+            async with self._aborting():
+                await staging
+
+    def _stage_in_turn(self, db: Writer, first: int, chunks: list[bytes]) -> None:
         is_new = self._blob is None
         try:
-            rows.stage(db, self._blob, self._staged_chunks, chunks, self._clock_ms(), self._own)
+            rows.stage(db, self._blob, first, chunks, self._clock_ms(), self._own)
         except BaseException:
             if is_new:
                 self._free()  # what was rolled back gives its id to the next upload
@@ -165,8 +175,10 @@ class SqliteWriter(ImageWriter):
         self._blob = blob
 
     async def _drop(self) -> None:
-        # In the writer's turn: a stage that was cancelled may be under way there, and only then is its blob known.
+        # In the writer's turn: a stage may be under way there, and only then is its blob known.
         try:
+            if self._staging is not None:
+                await asyncio.gather(self._staging, return_exceptions=True)
             await self._session.write(self._mark_dead)
         except StoreError as error:  # must not hide why the write was given up; a later sweep finds the blob
             _log.info("an upload given up was not marked dead: %s", error)

@@ -4,6 +4,7 @@ PIXSTORE_TEST_DB is the database, PIXSTORE_TEST_ORIGINS the other origins that m
 the proof window.
 """
 
+import asyncio
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -78,6 +79,23 @@ class Damaged:
         await self._app(scope, receive, send_damaged)
 
 
+class Held:
+    """Serves the images, none before `release` is called."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._released = asyncio.Event()
+
+    async def release(self, request: Request) -> Response:
+        self._released.set()
+        self._released = asyncio.Event()
+        return Response(status_code=204)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._released.wait()
+        await self._app(scope, receive, send)
+
+
 def cut(body: bytes) -> bytes:
     return body[: len(body) // 2]
 
@@ -86,12 +104,15 @@ def flip(body: bytes) -> bytes:
     return body[:-1] + bytes([body[-1] ^ 1])
 
 
+held = Held(images)
 app = Starlette(
     routes=[
+        Route("/release", held.release, methods=["POST"]),
         Route("/pictures", save, methods=["POST"]),
         Route("/pictures/{id}", one_picture, methods=["GET", "PUT", "DELETE"]),
         Route("/storable", storable),
         Mount("/images", Told(images)),
+        Mount("/held", held),
         Mount("/cut", Damaged(images, cut)),
         Mount("/flipped", Damaged(images, flip)),
         Mount("/", StaticFiles(directory=Path(__file__).parent / "page", html=True)),

@@ -48,9 +48,13 @@ class Site(Server):
         headers = {"x-pixstore-proof": record.stateless_proof, "x-pixstore-token": str(record.token)}
         return httpx.get(f"{self.url}/images/{quote(record.id, safe='')}", headers=headers).raise_for_status().content
 
-    def requests(self, image_id: str, method: str = "GET") -> int:
+    def release(self) -> None:
+        """Let what is asked for below /held be answered."""
+        httpx.post(f"{self.url}/release").raise_for_status()
+
+    def requests(self, image_id: str, method: str = "GET", route: str = "/images") -> int:
         """Count the requests of an image's payload so far."""
-        return self.log.count(f'"{method} /images/{quote(image_id, safe="")} ')
+        return self.log.count(f'"{method} {route}/{quote(image_id, safe="")} ')
 
     def states(self, image_id: str) -> list[str]:
         """Return the states of the image's payloads so far, in order."""

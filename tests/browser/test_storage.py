@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.browser.engines.page import Browser, Engine
-from tests.browser.support import Site, Tab, noise, open_tab, shown
+from tests.browser.support import Shown, Site, Tab, noise, open_tab, shown
 
 pytestmark = pytest.mark.browser
 
@@ -21,6 +21,27 @@ def test_second_tab_shows_from_the_cache(site: Site, tab: Tab, browser: Browser)
         assert site.requests(saved.id) == 1
         assert second.delete_cached(saved.id)
     assert not tab.is_cached(saved.id)
+
+
+IS_ONE_WAITING = """async () => {
+  while ((await navigator.locks.query()).pending.length !== 1) await new Promise((go) => setTimeout(go, 5));
+  return true;
+}"""
+
+
+def test_tabs_that_ask_at_once_share_one_request(site: Site, tab: Tab, browser: Browser) -> None:
+    """While one tab downloads an image, another waits for it, and then takes it from the cache."""
+    image = noise("png", seed=20)
+    record = site.save(image)
+    with open_tab(browser, site) as second:
+        tabs = [tab, second]
+        for asking in tabs:
+            asking.open(endpoint="/held")
+            asking.page.evaluate("record => { globalThis.showing = show(record); }", record)
+        assert tab.page.evaluate(IS_ONE_WAITING) is True
+        site.release()
+        assert [Shown(**asking.page.evaluate("() => showing")) for asking in tabs] == [shown("png", image)] * 2
+    assert site.requests(record.id, route="/held") == 1
 
 
 def test_other_databases_are_left_alone(site: Site, tab: Tab) -> None:
@@ -101,14 +122,13 @@ def in_cache(tab: Tab, work: str, value: object = None) -> Any:
 
 
 def test_large_images_are_kept_as_blobs(tab: Tab, engine: Engine) -> None:
-    """An image of 500 KB is a Blob in the storage, where that takes any, and every byte is there after a reload."""
+    """An image of 500 KB is a Blob in the storage, but in WebKit, and every byte is there after a reload."""
     in_cache(tab, "await cache.write('large', 1, new Uint8Array(500_000).fill(7), cache.stamp())")
     tab.page.reload()
     read = (
         "const kept = await cache.read('large', 1); const bytes = new Uint8Array(await new Blob([kept]).arrayBuffer());"
     )
     told = "return [kept.constructor.name, bytes.length, bytes.every((byte) => byte === 7)]"
-    # WebKit stores no Blob for a profile that is not kept.
     kind = "Uint8Array" if engine.name == "webkit" else "Blob"
     assert in_cache(tab, read + told) == [kind, 500_000, True]
 

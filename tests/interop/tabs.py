@@ -6,8 +6,8 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from benchmarks.browser.chromium import CHROMIUM_ARGUMENTS
 from pixstore_asgi import ImageRecord
-from tests.browser.engines.chromium import CHROMIUM_ARGUMENTS
 from tests.interop.sides import Side
 
 

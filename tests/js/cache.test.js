@@ -189,6 +189,29 @@ test("images of 500 KB and more are Blobs, and come back as such; smaller ones a
   assert.ok((await cache.read("small", 1)) instanceof Uint8Array);
 });
 
+test("storage that takes no Blob gets arrays, from the second try on", async (t) => {
+  const tried = [];
+  patch(t, IDBObjectStore.prototype, "put", function put(original, value, ...key) {
+    if (this.name === "bytes") tried.push(value.constructor.name);
+    if (value instanceof Blob) fail("DataCloneError")();
+    return original.call(this, value, ...key);
+  });
+  const cache = cacheOf({ cacheBytes: 10_000_000 });
+  for (const id of ["a", "b"]) await write(cache, id, { bytes: new Uint8Array(500_000) });
+  assert.deepEqual(tried, ["Blob", "Uint8Array", "Uint8Array"]);
+  assert.ok((await cache.read("a", 1)) instanceof Uint8Array);
+});
+
+test("WebKit is given no Blob to store: in a private window its transaction may never end", async (t) => {
+  const browser = { value: { vendor: "Apple Computer, Inc." }, configurable: true };
+  const before = Object.getOwnPropertyDescriptor(globalThis, "navigator");
+  Object.defineProperty(globalThis, "navigator", browser);
+  t.after(() => (before ? Object.defineProperty(globalThis, "navigator", before) : delete globalThis.navigator));
+  const cache = cacheOf({ cacheBytes: 10_000_000 });
+  await write(cache, ID, { bytes: new Uint8Array(500_000) });
+  assert.ok((await cache.read(ID, 1)) instanceof Uint8Array);
+});
+
 test("damaged entries and bytes are misses, whatever they are, and a write heals them", async () => {
   const { namespace, id, ...rest } = { namespace: "me", id: ID, token: 1, kind: "encrypted", size: 5, lastUsed: 1 };
   for (const damaged of [new Uint8Array(4), "image", { size: 5 }, null, new Blob(["imag"]), new Uint16Array(5)]) {
@@ -385,10 +408,10 @@ test("what another tab has stored is found once it is noticed", async () => {
   await write(mine, "a");
   await write(other, ID);
   assert.equal(await mine.read(ID, 1), undefined);
-  mine.noticed({ type: "stored", id: ID, token: 1 });
+  mine.forget();
   assert.deepEqual(await mine.read(ID, 1), image);
   await other.clear();
-  mine.noticed({ type: "cleared" });
+  mine.forget();
   assert.equal(await mine.read(ID, 1), undefined);
   assert.deepEqual(await mine.stats(), { images: 0, bytes: 0 });
 });
@@ -436,14 +459,19 @@ test("a page without IndexedDB at all gets the same error", async () => {
   await assert.rejects(cacheOf().read(ID, 1), (error) => error.reason === "unavailable");
 });
 
-test("the stores of an older layout are thrown away", async () => {
+test("the stores of an older layout are thrown away, and no others", async () => {
   const old = indexedDB.open(NAME, 1);
-  old.onupgradeneeded = () => old.result.createObjectStore("entries", { keyPath: "id" }).put({ id: ID, token: 1 });
+  old.onupgradeneeded = () => {
+    old.result.createObjectStore("entries", { keyPath: "id" }).put({ id: ID, token: 1 });
+    old.result.createObjectStore("the page's own").put("value", "key");
+  };
   (await done(old)).close();
   const cache = cacheOf();
   assert.equal(await cache.has(ID), false);
   await write(cache, ID);
-  assert.deepEqual(Object.keys(await dump(NAME)), ["bytes", "deleted", "entries"]);
+  const stores = await dump(NAME);
+  assert.deepEqual(Object.keys(stores), ["bytes", "deleted", "entries", "the page's own"]);
+  assert.deepEqual(stores["the page's own"], [["key", "value"]]);
 });
 
 for (const kind of ["memory", "off"]) {
@@ -452,7 +480,7 @@ for (const kind of ["memory", "off"]) {
     const cache = cacheOf({ cache: kind });
     await write(cache, ID);
     cache.touch(ID);
-    cache.noticed({ type: "cleared" });
+    cache.forget();
     await cache.drop(ID, 1);
     await cache.clear();
     assert.deepEqual([await cache.read(ID, 1), await cache.has(ID), await cache.remove(ID)], [undefined, false, false]);

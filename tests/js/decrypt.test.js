@@ -46,8 +46,9 @@ test("an authentic image of an unknown format, or without bytes, has its reason"
 
 test("a Blob that the browser can't read any more is a damaged image", async () => {
   const [key] = sealed("image");
-  const lost = { arrayBuffer: () => Promise.reject(new DOMException("gone", "NotReadableError")) };
+  const lost = { arrayBuffer: () => Promise.reject(new DOMException("gone", "NotReadableError")), slice: () => lost };
   await assert.rejects(decryptBlob(lost, key), failsFor("tag"));
+  await assert.rejects(imageInBlob(lost), failsFor("tag"));
 });
 
 test("a page without WebCrypto is told that it needs HTTPS or localhost", async (t) => {

@@ -3,9 +3,11 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
+import { IDBObjectStore } from "fake-indexeddb";
+
 import { createClient as createClientOf, FetchError, RecordError, RefusedError, WireState } from "../../js_client/src/index.js";
-import { createServer } from "./support/server.js";
-import { emptyStorage, noStorage } from "./support/storage.js";
+import { createServer, recordOf, updatedPayload } from "./support/server.js";
+import { emptyStorage, noStorage, patch } from "./support/storage.js";
 
 const ID = "players:abc";
 
@@ -27,6 +29,10 @@ const onlyFor = (proof) => async (record, context) => {
   const body = await server.fetcher(record, context);
   return record.statelessProof === proof ? body : Uint8Array.of(WireState.InvalidProof);
 };
+
+async function until(isTrue) {
+  while (!(await isTrue())) await new Promise((resolve) => setTimeout(resolve, 5));
+}
 
 const never = () => new Promise(() => {});
 
@@ -132,6 +138,121 @@ test("an image that doesn't come in time is a FetchError that says so", async ()
   clearTimeout(alive);
 });
 
+test("callers with records or contexts of their own share a failure that is not theirs alone, or try with their own", async () => {
+  const record = server.save(ID, "image");
+  const of = (statelessProof) => ({ ...record, statelessProof });
+  const failing = createClient({ retries: 0 }, async (own) => {
+    server.requests.push(own);
+    throw new FetchError("the network failed");
+  });
+  const calls = ["a", "b", "c"].map((context) => failing.getImage(record, { context }));
+  assert.deepEqual((await Promise.allSettled(calls)).map(({ status }) => status), ["rejected", "rejected", "rejected"]);
+  assert.equal(server.requests.splice(0).length, 1);
+
+  const { getImage } = createClient({}, onlyFor("good"));
+  const answers = await Promise.allSettled(["old", "good", "older"].map((proof) => getImage(of(proof))));
+  assert.deepEqual(answers.map(({ status }) => status), ["rejected", "fulfilled", "rejected"]);
+  assert.equal(server.requests.length, 3);
+});
+
+test("a context that is no number is the same context: its failure is final", async () => {
+  const { getImage } = createClient({}, onlyFor("none"));
+  await assert.rejects(getImage(server.save(ID, "image"), { context: NaN }), { name: "RefusedError" });
+  assert.equal(server.requests.length, 1);
+});
+
+test("a fetcher that ignores its signal holds no lock", async () => {
+  const held = new Set();
+  const locks = {
+    async request(name, options, work) {
+      held.add(name);
+      await work({});
+      held.delete(name);
+    },
+  };
+  const before = Object.getOwnPropertyDescriptor(globalThis, "navigator");
+  Object.defineProperty(globalThis, "navigator", { value: { locks }, configurable: true });
+  try {
+    const controller = new AbortController();
+    const image = createClient({}, never).getImage(server.save(ID, "image"), { signal: controller.signal });
+    await until(() => held.size === 1);
+    controller.abort();
+    await assert.rejects(image, { name: "AbortError" });
+    await until(() => held.size === 0);
+  } finally {
+    if (before) Object.defineProperty(globalThis, "navigator", before);
+    else delete globalThis.navigator;
+  }
+});
+
+test("an older version than the record's is shown and not kept; one that updates to itself is refused", async () => {
+  const newer = server.save(ID, "new", { token: 9 });
+  server.save(ID, "old", { token: 7 });
+  const client = createClient({}, server.fetcher);
+  for (let count = 0; count < 2; count += 1) assert.equal(await textOf(await client.getImage(newer)), "old");
+  assert.equal(server.requests.length, 2);
+  assert.equal(await client.cachedImageExists(ID), false);
+  const { getImage } = createClient({}, async (record) => updatedPayload({ ...server.version(ID), token: record.token }));
+  await assert.rejects(getImage(newer), { name: "WireError" });
+});
+
+test("an onProgress that throws is the page's error and breaks no image", async (t) => {
+  const tasks = [];
+  t.mock.method(globalThis, "queueMicrotask", (task) => tasks.push(task));
+  const onProgress = () => {
+    throw new Error("the page's own");
+  };
+  const body = await server.fetcher(server.save(ID, "image"));
+  t.mock.method(globalThis, "fetch", async () => new Response(body, { headers: { "content-length": body.length } }));
+  const { getImage } = createClient({ endpoint: "https://img.example.org/i" });
+  assert.equal(await textOf(await getImage(recordOf(ID, server.version(ID)), { onProgress })), "image");
+  // Others are fetch's own.
+  const outcomes = await Promise.allSettled(tasks.map(async (task) => task()));
+  assert.ok(outcomes.some(({ reason }) => /the page's own/.test(reason?.message)));
+});
+
+test("clear and delete reach the other tabs' memory also where the storage fails", async (t) => {
+  const records = ["a", "b"].map((id) => server.save(id, id));
+  const [mine, other] = [createClient({}, server.fetcher), createClient({}, server.fetcher)];
+  for (const record of records) await other.getImage(record);
+  await mine.getImage(records[0]);
+  patch(t, IDBObjectStore.prototype, "delete", () => {
+    throw new DOMException("failed", "UnknownError");
+  });
+  await assert.rejects(mine.deleteCachedImage("a"), { name: "CacheError" });
+  await until(async () => (await other.stats()).memoryImages === 1);
+  await assert.rejects(mine.clear(), { name: "CacheError" });
+  await until(async () => (await other.stats()).memoryImages === 0);
+});
+
+test("a page that the browser had put away comes back with nothing in memory", async (t) => {
+  const page = new EventTarget();
+  for (const name of ["addEventListener", "removeEventListener"]) {
+    globalThis[name] = page[name].bind(page);
+    t.after(() => delete globalThis[name]);
+  }
+  const client = createClient({}, server.fetcher);
+  await client.getImage(server.save(ID, "image"));
+  const cameBack = (persisted) => page.dispatchEvent(Object.assign(new Event("pageshow"), { persisted }));
+  cameBack(false);
+  assert.equal((await client.stats()).memoryImages, 1);
+  cameBack(true);
+  assert.equal((await client.stats()).memoryImages, 0);
+});
+
+test("a closed client has let go of its images and hears of no other tab, and what is cached stays", async () => {
+  const [closed, other] = [createClient({}, server.fetcher), createClient({}, server.fetcher)];
+  const record = server.save(ID, "image");
+  await closed.getImage(record);
+  await until(() => other.cachedImageExists(ID));
+  closed.close();
+  const { memoryImages, images } = await closed.stats();
+  assert.deepEqual([memoryImages, images], [0, 1]);
+  await closed.getImage(record);
+  await other.clear();
+  assert.equal((await closed.stats()).memoryImages, 1);
+});
+
 test("clear ends what is under way, and nothing of it is kept", async () => {
   const client = createClient({}, never);
   const ends = assert.rejects(client.getImage(server.save(ID, "image")), { name: "AbortError" });
@@ -167,6 +288,20 @@ test("leaving the loop of getImages aborts the rest", async () => {
     break;
   }
   assert.equal(signal.aborted, true);
+});
+
+test("records that end in an error leave no download behind", async () => {
+  let seen;
+  const { getImages } = createClient({}, (record, context, { signal }) => {
+    seen = signal;
+    return never();
+  });
+  function* records() {
+    yield server.save(ID, "image");
+    throw new Error("no more records");
+  }
+  await assert.rejects(getImages(records()).next(), /no more records/);
+  await until(() => seen === undefined || seen.aborted);
 });
 
 test("what was shown last comes from memory, also where there is no storage, until memoryBytes are full", async () => {

@@ -97,3 +97,7 @@ test("an option under both of its names is refused", () => {
 test("a fetcher that is no function is refused", () => {
   assert.throws(() => createClient({}, {}), ConfigError);
 });
+
+test("a namespace that was meant and has no value is refused, for it would be everybody's", () => {
+  for (const namespace of [undefined, null]) refuses({ namespace }, "namespace");
+});

@@ -171,7 +171,30 @@ test("storage that never opens delays one image for three seconds and the next o
   t.mock.timers.tick(3000);
   assert.equal(await textOf(await image), "image");
   assert.equal(await textOf(await client.getImage(record)), "image");
-  assert.equal(errors.at(-1).reason, "unavailable");
+  assert.equal(errors.at(-1).reason, "failed");
+});
+
+test("storage that another tab holds delays an image for three seconds, and then the network gives it", async (t) => {
+  const record = server.save(ID, "image");
+  const client = clientOf({ memoryBytes: 0 });
+  await client.getImage(record);
+  while (!(await client.cachedImageExists(ID))) await new Promise(setImmediate);
+  await new Promise(setImmediate);
+  patch(t, IDBObjectStore.prototype, "get", () => ({}));
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const image = client.getImage(record);
+  await new Promise(setImmediate);
+  t.mock.timers.tick(3000);
+  assert.equal(await textOf(await image), "image");
+  assert.equal(errors.at(-1).reason, "failed");
+});
+
+test("where a newer client has laid the database out, a delete and a clear say that they could not", async () => {
+  const client = clientOf();
+  await done(indexedDB.open("pixstore-asgi", 3)).then((connection) => connection.close());
+  const isFailed = (error) => error instanceof CacheError && error.reason === "failed";
+  await assert.rejects(client.clear(), isFailed);
+  await assert.rejects(client.deleteCachedImage(ID), isFailed);
 });
 
 test("storage that opens late is used from then on", async (t) => {

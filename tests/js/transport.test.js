@@ -11,6 +11,10 @@ import { emptyStorage } from "./support/storage.js";
 
 const textOf = async (blob) => Buffer.from(await blob.arrayBuffer()).toString();
 
+async function until(isTrue) {
+  while (!isTrue()) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
 beforeEach(emptyStorage);
 
 /** One frame of a batch: index u8, status u16, length u32, body. */
@@ -117,6 +121,70 @@ test("one bad entry of a batch harms no other", async (t) => {
   assert.ok(refused.reason instanceof RefusedError && refused.reason.status === 403);
   assert.ok(missing.reason instanceof NotFoundError);
   assert.equal(await textOf(good.value), "2");
+});
+
+test("what nobody waits for any more is not asked for, and no request outlives its callers", async (t) => {
+  let closed = 0;
+  let isSilent = true;
+  const { requests, save, clientOf } = await startHttp(t, {
+    respond(response) {
+      response.on("close", () => (closed += 1));
+      return isSilent;
+    },
+  });
+  const { getImage } = clientOf({ parallel: 1 });
+  const records = save(6);
+  const [first, second] = [new AbortController(), new AbortController()];
+  const ask = (from, to, { signal }) => records.slice(from, to).map((record) => getImage(record, { signal }));
+  const calls = ask(0, 2, first);
+  await until(() => requests.length === 1);
+  calls.push(...ask(2, 4, second));
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  second.abort();
+  first.abort();
+  await Promise.allSettled(calls);
+  await until(() => closed === 1);
+  isSilent = false;
+  assert.equal(await textOf(await getImage(records[4])), "4");
+  assert.deepEqual(requests.map(([method]) => method), ["POST", "GET"]);
+});
+
+test("a batch ends when those who still wait have left, whatever it has answered by then", async (t) => {
+  let closed = 0;
+  const { save, clientOf } = await startHttp(t, {
+    respond(response) {
+      response.on("close", () => (closed += 1));
+      return Boolean(response.write(frame(0, 200, Buffer.from([WireState.NotFound]))));
+    },
+  });
+  const controller = new AbortController();
+  const { getImage } = clientOf({ parallel: 1 });
+  const [answered, waiting] = save(2).map((record) => getImage(record, { signal: controller.signal }));
+  await assert.rejects(answered, NotFoundError);
+  controller.abort();
+  await assert.rejects(waiting, { name: "AbortError" });
+  await until(() => closed === 1);
+});
+
+test("a batch that is answered with nothing at all is a FetchError", async (t) => {
+  const { save, clientOf } = await startHttp(t, {
+    respond: (response) => Boolean(response.writeHead(204).end()),
+  });
+  const { getImage } = clientOf();
+  for (const { status, reason } of await Promise.allSettled(save(2).map((record) => getImage(record)))) {
+    assert.equal(status, "rejected");
+    assert.ok(reason instanceof FetchError || reason.name === "WireError", String(reason));
+  }
+});
+
+test("what is asked for is what was checked, however the record changes meanwhile", async (t) => {
+  const { requests, save, clientOf } = await startHttp(t);
+  const [first, second] = save(2).map((record) => ({ ...record }));
+  const { getImage } = clientOf();
+  const images = [first, second].map((record) => getImage(record));
+  first.id = "image-9";
+  assert.equal(await textOf(await images[0]), "0");
+  assert.deepEqual(requests[0][1], ["image-0", "image-1"]);
 });
 
 test("a server that fails is asked again, as often as `retries` says; a refusal is final", async (t) => {

@@ -21,15 +21,10 @@ const loaders = { floor, npm, pixstore };
 export const load = (name, limit) => loaders[name](limit);
 
 async function pixstore(limit) {
-  const client = await import(`${IMAGES}/-/client/index.js`);
-  const config = { endpoint: IMAGES, cacheLimit: limit, cleanupBatch: CLEANUP_BATCH };
-  try {
-    client.initPixstoreFrontend({ ...config, cacheBytes: NO_LIMIT_BYTES });
-  } catch {
-    // A client from before that option: it counts images only.
-    client.initPixstoreFrontend(config);
-  }
-  return cachingClient(client);
+  const { createClient } = await import(`${IMAGES}/-/client/index.js`);
+  const config = { endpoint: IMAGES, cacheLimit: limit, cleanupBatch: CLEANUP_BATCH, cacheBytes: NO_LIMIT_BYTES };
+  // What the first keeps in memory says nothing of its cache.
+  return cachingClient(createClient(config), createClient({ ...config, memoryBytes: 0 }));
 }
 
 /** The package ships with `const IS_TEST = true`: these options give it back what it documents as its defaults. */
@@ -42,7 +37,7 @@ async function npm(limit) {
     errorHandlingMode: "hybrid",
   };
   client.initPixstoreFrontend(config, fetchAsDocumented);
-  return cachingClient(client);
+  return cachingClient(client, client);
 }
 
 /** A custom fetcher for an endpoint of the page's own origin, as the package's default fetcher does it. */
@@ -54,14 +49,14 @@ async function fetchAsDocumented({ id, token, statelessProof }) {
   return new Uint8Array(await response.arrayBuffer());
 }
 
-function cachingClient({ getImage, cachedImageExists }) {
+function cachingClient({ getImage }, keeper) {
   return {
     getImage,
     getCached: getImage,
     async keep(record) {
-      const image = await getImage(record);
+      const image = await keeper.getImage(record);
       const endsAt = performance.now() + 60_000;
-      while (!(await cachedImageExists(record.id))) {
+      while (!(await keeper.cachedImageExists(record.id))) {
         if (performance.now() > endsAt) throw new Error(`${record.id} never came into the cache`);
         await new Promise((resolve) => setTimeout(resolve, 5));
       }

@@ -9,20 +9,10 @@ from typing import Any
 import playwright.sync_api
 from playwright.sync_api import BrowserContext, sync_playwright
 
+from benchmarks.browser.chromium import CHROMIUM_ARGUMENTS, NO_OTHER_HOST
 from tests.browser.engines.page import INSECURE_HOST
 from tests.conftest import require
 
-NO_OTHER_HOST = "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
-CHROMIUM_ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    f"--host-resolver-rules={NO_OTHER_HOST}",
-]
 KNOWING_THE_INSECURE_HOST = [
     *CHROMIUM_ARGUMENTS[:-1],
     f"--host-resolver-rules=MAP {INSECURE_HOST} 127.0.0.1, {NO_OTHER_HOST}",

@@ -1,0 +1,97 @@
+/** Puts images into the cache, makes room for them, and notes which were used. */
+
+import { sizeOfAll, victims } from "./eviction.js";
+import { gather } from "./gather.js";
+import { entriesOf } from "./stores.js";
+import { buried } from "./tombstones.js";
+import { createToucher } from "./toucher.js";
+
+/** @import { Entry } from "./cache.js" */
+/** @import { Limits } from "./eviction.js" */
+/** @import { Stores } from "./stores.js" */
+
+/** @typedef {{entry: Entry, view: Uint8Array<ArrayBuffer>, since: number}} Writing */
+
+/** Measured: Blob values are faster from here on, and slower below. */
+const BLOB_BYTES = 500_000;
+
+/** In a private window WebKit stores no Blob: it fails, or waits without an end. */
+const isWebKit = () => globalThis.navigator?.vendor === "Apple Computer, Inc.";
+
+/**
+ * @param {Stores} stores
+ * @param {Limits & {namespace: string}} options
+ */
+export function createWriter(stores, { namespace, ...limits }) {
+  let storesBlobs = !isWebKit();
+
+  const { touch, takeAll } = createToucher(() => {
+    // Nobody waits for it, and the next read or write tells what is wrong with the storage.
+    stores.mark(markUsed).catch(() => {});
+  });
+
+  /** @param {IDBObjectStore} entries */
+  async function markUsed(entries) {
+    const used = takeAll();
+    await stores.learn(entries);
+    const names = [...used.keys()].map((id) => ({ namespace, id }));
+    for (const entry of await entriesOf(entries, names)) {
+      // An image that was deleted meanwhile stays deleted.
+      if (entry) entries.put({ ...entry, lastUsed: used.get(entry.id) });
+    }
+  }
+
+  /**
+   * A copy: a stored view brings its whole buffer along, the response body, whose head may hold the image's key.
+   *
+   * @param {Uint8Array<ArrayBuffer>} view
+   */
+  const storable = (view) => (storesBlobs && isLarge(view) ? new Blob([view]) : view.slice());
+
+  /** @param {Writing[]} images */
+  const put = (images) =>
+    stores.change(async (entries, bytes, deleted) => {
+      const isBuried = await buried(deleted, namespace, images);
+      const stored = await entriesOf(
+        entries,
+        images.map(({ entry }) => entry),
+      );
+      const list = await stores.learn(entries);
+      images.forEach(({ entry, view, since }, index) => {
+        // The list has what this very transaction has put.
+        const isOutdated = [stored[index], stores.known(entry)?.entry].some((other) => other?.token > entry.token);
+        if (!isOutdated && !isBuried(entry.id, since)) stores.put(entries, bytes, entry, storable(view));
+      });
+      if (list.size > limits.cacheLimit || sizeOfAll(list.values()) > limits.cacheBytes) {
+        await evict(entries, bytes, 0);
+      }
+      return [];
+    });
+
+  /**
+   * @param {IDBObjectStore} entries
+   * @param {IDBObjectStore} bytes
+   * @param {number} needed
+   */
+  async function evict(entries, bytes, needed) {
+    await markUsed(entries);
+    const list = [...(await stores.load(entries)).values()];
+    for (const entry of victims(list, limits, needed)) stores.remove(entries, bytes, entry);
+  }
+
+  /** @param {Writing[]} images */
+  const write = (images) =>
+    put(images).catch(async (error) => {
+      if (error.cause?.name === "QuotaExceededError") {
+        const needed = sizeOfAll(images.map(({ entry }) => entry));
+        await stores.change((entries, bytes) => evict(entries, bytes, needed));
+      } else if (storesBlobs && images.some(({ view }) => isLarge(view))) storesBlobs = false;
+      else throw error;
+      return put(images);
+    });
+
+  return { touch, write: gather(write, true) };
+}
+
+/** @param {{length: number}} view */
+const isLarge = ({ length }) => length >= BLOB_BYTES;

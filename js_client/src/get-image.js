@@ -1,0 +1,94 @@
+/** One image: out of memory, else by a flight that it shares with whoever else asks for it meanwhile. */
+
+import { FetchError, NotFoundError, ServerError } from "./errors.js";
+import { createFlights, unlessAborted } from "./flights.js";
+import { checkedImageOptions } from "./options.js";
+import { parseRecord } from "./records.js";
+
+/** @import { ImageCache } from "./cache.js" */
+/** @import { GetImage } from "./client.js" */
+/** @import { Flight } from "./flights.js" */
+/** @import { Load, Plan } from "./load.js" */
+/** @import { Memory } from "./memory.js" */
+/** @import { Options } from "./options.js" */
+/** @import { Tabs } from "./tabs.js" */
+
+/**
+ * @param {object} parts
+ * @param {Readonly<Options>} parts.options
+ * @param {ImageCache} parts.cache
+ * @param {Memory} parts.memory
+ * @param {Tabs} parts.tabs
+ * @param {Load} parts.load
+ */
+export function createGetImage({ options, cache, memory, tabs, load }) {
+  const counts = { hits: 0, downloads: 0 };
+  const flights = createFlights(fly);
+
+  /** @type {GetImage} */
+  async function getImage(record, imageOptions = {}) {
+    const { signal, context, refreshRecord, priority, onProgress } = checkedImageOptions(imageOptions);
+    const parsed = parseRecord(record);
+    const { id, token } = parsed;
+    signal?.throwIfAborted();
+    tabs.join();
+    const shown = memory.get(id, token);
+    if (shown) {
+      counts.hits += 1;
+      cache.touch(id);
+      return shown;
+    }
+    /** @type {Plan} */
+    const plan = {
+      ...{ id, token, record, parsed, context },
+      refreshRecord: refreshRecord ?? options.refreshRecord,
+      priority: priority ?? "auto",
+      // In a task of its own, so that a callback that throws is the page's error and breaks no image.
+      onProgress: (received) => onProgress && queueMicrotask(() => onProgress(received)),
+      since: cache.stamp(),
+    };
+    const flight = flights.of(plan);
+    try {
+      return await flights.board(flight, signal);
+    } catch (error) {
+      if (flight.isVoid || signal?.aborted || isSame(flight, plan) || !mayDependOnRecord(error)) throw error;
+      return flights.board(flights.start(plan), signal);
+    }
+  }
+
+  /**
+   * @param {Flight<Plan>} flight
+   * @param {AbortSignal} signal
+   */
+  async function fly(flight, signal) {
+    const limit = AbortSignal.timeout(options.timeoutMs);
+    const ended = AbortSignal.any([signal, limit]);
+    const { image, token, isHit } = await unlessAborted(ended, () => load(flight, ended)).catch((error) => {
+      if (!limit.aborted || signal.aborted) throw error;
+      throw new FetchError(`the image did not come within ${options.timeoutMs} ms`, { cause: error });
+    });
+    if (!flight.isVoid) memory.put(flight.id, [flight.token, token], image);
+    counts[isHit ? "hits" : "downloads"] += 1;
+    return image;
+  }
+
+  return { getImage, flights, counts };
+}
+
+/**
+ * @param {Plan} one
+ * @param {Plan} other
+ */
+const isSame = (one, other) =>
+  one.parsed.proof === other.parsed.proof &&
+  one.record.meta.key === other.record.meta.key &&
+  Object.is(one.context, other.context);
+
+/**
+ * Whether a flight with another record or context may do better: a proof has expired, a key is wrong, a fetcher was
+ * ended through its context.
+ *
+ * @param {any} error
+ */
+const mayDependOnRecord = (error) =>
+  ![FetchError, ServerError, NotFoundError].some((Kind) => error instanceof Kind) && error?.reason !== "authorize";

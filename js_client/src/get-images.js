@@ -1,0 +1,38 @@
+/** Many images, each handed out as soon as it is ready. */
+
+import { checkedImageOptions } from "./options.js";
+
+/** @import { GetImage, GetImages, ImageResult } from "./client.js" */
+
+/**
+ * @param {GetImage} getImage
+ * @returns {GetImages}
+ */
+export function createGetImages(getImage) {
+  return async function* getImages(records, imageOptions = {}) {
+    const { signal } = checkedImageOptions(imageOptions);
+    const controller = new AbortController();
+    const own = { ...imageOptions, signal: signal ? AbortSignal.any([signal, controller.signal]) : controller.signal };
+    /** @type {ImageResult[]} */
+    const ready = [];
+    let wake = () => {};
+    let left = 0;
+    try {
+      for (const record of records) {
+        left += 1;
+        getImage(record, own)
+          .then(
+            (blob) => ready.push({ record, blob }),
+            (error) => ready.push({ record, error }),
+          )
+          .then(() => wake());
+      }
+      for (; left > 0; left -= 1) {
+        if (!ready.length) await new Promise((/** @type {(value?: any) => void} */ resolve) => (wake = resolve));
+        yield /** @type {ImageResult} */ (ready.shift());
+      }
+    } finally {
+      controller.abort();
+    }
+  };
+}

@@ -1,0 +1,59 @@
+/** Images that go: from memory, from the cache, from what is under way, and from the other tabs. */
+
+/** @import { ImageCache } from "./cache.js" */
+/** @import { Clear, DeleteCachedImage } from "./client.js" */
+/** @import { Flights } from "./flights.js" */
+/** @import { Memory } from "./memory.js" */
+/** @import { Reports } from "./reports.js" */
+/** @import { Notice, Tabs } from "./tabs.js" */
+
+/**
+ * @param {object} parts
+ * @param {ImageCache} parts.cache
+ * @param {Memory} parts.memory
+ * @param {Flights<any>} parts.flights
+ * @param {Tabs} parts.tabs
+ * @param {Reports} parts.reports
+ */
+export function createRemoval({ cache, memory, flights, tabs, reports }) {
+  /** @type {DeleteCachedImage} */
+  async function deleteCachedImage(id) {
+    tabs.join();
+    // At once, for the storage may fail or be slow, and again when nobody can read it from there any more.
+    tabs.tell({ type: "deleted", id });
+    const wasInMemory = memory.remove(id);
+    await flights.void(id);
+    const wasStored = await reports.unlessUnavailable(cache.remove(id));
+    tabs.tell({ type: "deleted", id });
+    return wasStored || wasInMemory;
+  }
+
+  /** @type {Clear} */
+  async function clear() {
+    tabs.join();
+    tabs.tell({ type: "cleared" });
+    memory.clear();
+    await flights.abortAll();
+    await reports.unlessUnavailable(cache.clear());
+    tabs.tell({ type: "emptied" });
+  }
+
+  /**
+   * Follow another tab.
+   *
+   * @param {Notice} notice
+   */
+  function hear({ type, id = "" }) {
+    cache.forget();
+    if (type === "deleted") {
+      memory.remove(id);
+      flights.void(id);
+    } else if (type !== "stored") {
+      memory.clear();
+      if (type === "cleared") flights.abortAll();
+      else flights.voidAll();
+    }
+  }
+
+  return { deleteCachedImage, clear, hear };
+}
