@@ -36,6 +36,7 @@ import { bury, stamp } from "./tombstones.js";
  * @property {(id: string) => Promise<boolean>} has  tell whether a version that `read` could return is cached
  * @property {() => Promise<{images: number, bytes: number}>} stats  of the namespace
  * @property {() => void} forget  another tab has changed what is stored
+ * @property {() => Promise<number>} warmUp  open the database; resolves to the size of the largest image there, in bytes
  * @property {() => number} stamp  a strictly rising time in epoch milliseconds
  */
 
@@ -133,6 +134,11 @@ export function createCache({ databaseName, namespace, cache: kind, ...limits })
         return { images: own.length, bytes: sizeOfAll(own) };
       }),
 
+    warmUp: () =>
+      stores.read(async (entries) =>
+        Math.max(0, ...[...(await stores.load(entries)).values()].map(({ size }) => size)),
+      ),
+
     forget: stores.forget,
 
     stamp,
@@ -152,6 +158,7 @@ const NO_CACHE = {
   clear: nothing,
   has: no,
   stats: async () => ({ images: 0, bytes: 0 }),
+  warmUp: async () => 0,
   forget: nothing,
   stamp,
 };

@@ -15,8 +15,11 @@ import { createReports } from "./reports.js";
 import { createTabs } from "./tabs.js";
 import { createTransport } from "./transport.js";
 
+/** @import { ImageCache } from "./cache.js" */
 /** @import { ImageFetcher } from "./fetcher.js" */
+/** @import { Offload } from "./offload.js" */
 /** @import { ImageOptions, PixstoreConfig } from "./options.js" */
+/** @import { Tabs } from "./tabs.js" */
 /** @import { ImageRecord } from "./records.js" */
 
 /** @typedef {{record: ImageRecord, blob: Blob, error?: undefined} | {record: ImageRecord, blob?: undefined, error: unknown}} ImageResult */
@@ -83,7 +86,8 @@ import { createTransport } from "./transport.js";
  */
 
 /**
- * Make a client with a state of its own. It does nothing before its first call.
+ * Make a client with a state of its own. In a page it opens its storage meanwhile, elsewhere it does nothing before its
+ * first call.
  *
  * @param {PixstoreConfig} [config]
  * @param {ImageFetcher} [fetcher]  instead of requests to `config.endpoint`
@@ -98,10 +102,12 @@ export function createClient(config = {}, fetcher) {
   const memory = createMemory(options.cache === "off" ? 0 : options.memoryBytes);
   const tabs = createTabs(options, (notice) => hear(notice));
   const download = createDownload(createTransport(options, fetcher), options.retries);
-  const load = createLoad({ kind: options.cache, cache, tabs, download, offload: createOffload(), reports });
+  const offload = createOffload();
+  const load = createLoad({ kind: options.cache, cache, tabs, download, offload, reports });
   const { getImage, flights, counts } = createGetImage({ options, cache, memory, tabs, load });
   const { deleteCachedImage, clear, hear } = createRemoval({ cache, memory, flights, tabs, reports });
 
+  if (globalThis.document) setTimeout(warmUp, 0, { cache, tabs, offload });
   return Object.freeze({
     getImage,
     getImages: createGetImages(getImage),
@@ -119,4 +125,16 @@ export function createClient(config = {}, fetcher) {
       ...counts,
     }),
   });
+}
+
+/**
+ * While the page asks for its first records, get ready for them.
+ *
+ * @param {{cache: ImageCache, tabs: Tabs, offload: Offload}} parts
+ */
+async function warmUp({ cache, tabs, offload }) {
+  // First, or what they store meanwhile would not be known.
+  tabs.join();
+  // What is wrong with the storage is told to the first call.
+  offload.start(await cache.warmUp().catch(() => 0));
 }

@@ -3,6 +3,7 @@
 import { sealed } from "./body.js";
 import { decrypt } from "./decrypt.js";
 import { FetchError, ServerError, WireError, stateError } from "./errors.js";
+import { gather } from "./gather.js";
 import { WireState } from "./states.js";
 import { decodePayload } from "./wire.js";
 
@@ -29,7 +30,7 @@ export function createDownload(transport, retries) {
         return await opened(await transport(download), download.parsed);
       } catch (error) {
         if (attempt >= retries || download.signal.aborted || !mayPass(error)) throw error;
-        await pause(FIRST_PAUSE_MS * 2 ** attempt);
+        await pause(attempt);
         download.signal.throwIfAborted();
       }
     }
@@ -60,8 +61,10 @@ function mayPass(error) {
 }
 
 /**
- * With jitter, so that the pages that failed together don't come back together.
- *
- * @param {number} ms
+ * With jitter, so that the pages that failed together don't come back together; the images of a batch do.
  */
-const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms * (0.5 + Math.random())));
+const pause = gather(async (/** @type {number[]} */ attempts) => {
+  const ms = FIRST_PAUSE_MS * 2 ** Math.max(...attempts) * (0.5 + Math.random());
+  await new Promise((resolve) => setTimeout(resolve, ms));
+  return attempts;
+});

@@ -10,7 +10,7 @@ import { WireState } from "./states.js";
 /** @import { ImageCache } from "./cache.js" */
 /** @import { createDownload } from "./download.js" */
 /** @import { Flight } from "./flights.js" */
-/** @import { createOffload } from "./offload.js" */
+/** @import { Offload } from "./offload.js" */
 /** @import { RefreshRecord } from "./options.js" */
 /** @import { Priority } from "./queue.js" */
 /** @import { ImageRecord, ParsedRecord } from "./records.js" */
@@ -45,7 +45,7 @@ const ARRIVAL_MS = 1000;
  * @param {ImageCache} parts.cache
  * @param {Tabs} parts.tabs
  * @param {ReturnType<typeof createDownload>} parts.download
- * @param {ReturnType<typeof createOffload>} parts.offload
+ * @param {Offload} parts.offload
  * @param {Reports} parts.reports
  * @returns {Load}
  */
@@ -139,6 +139,6 @@ export function createLoad({ kind, cache, tabs, download, offload, reports: { re
   async function imageOf(stored, parsed) {
     const isLarge = stored instanceof Blob;
     if (kind === "decrypted") return isLarge ? imageInBlob(stored) : imageIn(stored);
-    return isLarge ? offload(stored, parsed) : imageIn(await decrypt(parsed, stored));
+    return isLarge ? offload.decrypt(stored, parsed) : imageIn(await decrypt(parsed, stored));
   }
 }

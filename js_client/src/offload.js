@@ -1,32 +1,54 @@
-/** Decrypts large stored images in a worker, which keeps the page responsive; in the page where there is no worker. */
+/**
+ * Decrypts large stored images in a worker, which keeps the page responsive; in the page as long as there is none.
+ *
+ * A worker takes longer to start than an image takes to decrypt: no image waits for it.
+ */
 
 import { decryptBlob } from "./decrypt.js";
 
 /** @import { ImageKey } from "./gcm.js" */
 
+/** Measured: smaller images are decrypted before a worker has got them. */
+const LEAST_BYTES = 1_000_000;
+
 const ANSWER_LIMIT_MS = 10_000;
 
-/** @returns {(sealed: Blob, key: ImageKey) => Promise<Blob>}  rejects as `decrypt` does */
+/** @typedef {ReturnType<typeof createOffload>} Offload */
+
 export function createOffload() {
   /** @type {Map<number, (image?: Blob) => void>} */
   const waiting = new Map();
   /** @type {Worker | undefined} */
   let worker;
   let isUsable = typeof Worker !== "undefined";
+  let isReady = false;
   let count = 0;
 
   /** No file of this name beside a bundle, a policy of the page, another origin: the page works alone from now on. */
   function giveUp() {
-    isUsable = false;
+    isUsable = isReady = false;
     worker?.terminate();
     for (const answer of waiting.values()) answer();
   }
 
-  function start() {
-    worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
-    worker.onerror = giveUp;
-    worker.onmessage = ({ data: { number, image } }) => waiting.get(number)?.(image);
-    return worker;
+  /**
+   * Start the worker, for an image of this size.
+   *
+   * @param {number} size  in bytes
+   */
+  function start(size) {
+    if (worker || !isUsable || size < LEAST_BYTES) return;
+    try {
+      worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+      worker.onerror = giveUp;
+      worker.onmessage = ({ data: { number, image } }) => {
+        isReady = true;
+        waiting.get(number)?.(image);
+      };
+    } catch {
+      // Trusted Types, or the module comes from another origin.
+      giveUp();
+    }
   }
 
   /**
@@ -43,13 +65,22 @@ export function createOffload() {
         waiting.delete(number);
         resolve(image);
       });
-      try {
-        (worker ?? start()).postMessage({ number, sealed, key, iv });
-      } catch {
-        // Trusted Types, or the module comes from another origin.
-        giveUp();
-      }
+      worker?.postMessage({ number, sealed, key, iv });
     });
 
-  return async (sealed, key) => (isUsable && (await inWorker(sealed, key))) || decryptBlob(sealed, key);
+  return {
+    start,
+
+    /**
+     * Rejects as `decrypt` does.
+     *
+     * @param {Blob} sealed
+     * @param {ImageKey} key
+     * @returns {Promise<Blob>}
+     */
+    async decrypt(sealed, key) {
+      const image = isReady && sealed.size >= LEAST_BYTES && (await inWorker(sealed, key));
+      return image || decryptBlob(sealed, key).finally(() => start(sealed.size));
+    },
+  };
 }

@@ -61,7 +61,8 @@ export function createTransport({ endpoint, parallel }, fetcher) {
       await queue(priorityOf(calls), () => postBatch(endpoint, unanswered));
       takesBatches = true;
     } catch (error) {
-      if (takesBatches) for (const { reject } of unanswered) reject(error);
+      // A server that is away says nothing of batches.
+      if (takesBatches || Object(error).status >= 500) for (const { reject } of unanswered) reject(error);
       // Where single requests succeed, it was the batch that failed: no further one is tried.
       else {
         await Promise.any([...unanswered].map(sendAlone)).then(

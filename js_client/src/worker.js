@@ -7,6 +7,9 @@ onmessage = async ({ data: { number, sealed, key, iv } }) => {
   postMessage({ number, image: await imageIn(sealed, { key, iv }).catch(() => undefined) });
 };
 
+// It is ready.
+postMessage({});
+
 /**
  * @param {Blob} sealed
  * @param {import("./gcm.js").ImageKey} key

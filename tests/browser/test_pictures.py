@@ -47,6 +47,20 @@ def test_picture_survives_a_reload_without_a_request(site: Site, tab: Tab, cache
 
 
 @both_caches
+def test_large_pictures_come_from_the_cache(site: Site, tab: Tab, cache: str) -> None:
+    """Pictures of a megabyte are read back after a reload, by the page until its worker is there, and then by that."""
+    images = [noise("png", seed=seed, size=600) for seed in (14, 15)]
+    saved = [site.save(image) for image in images]
+    tab.open(cache=cache, memoryBytes="0")
+    for record in saved:
+        tab.show_until_cached(record.id)
+    tab.page.reload()
+    for _ in range(3):
+        assert [tab.show_fresh(record.id) for record in saved] == [shown("png", image, 600) for image in images]
+    assert [site.requests(record.id) for record in saved] == [1, 1]
+
+
+@both_caches
 def test_update_is_shown_to_old_and_new_records(site: Site, tab: Tab, cache: str) -> None:
     """An old record shows the new picture, which came with its own key; the new record then needs no request."""
     old, new = noise("png", seed=3), noise("jpeg", seed=4)

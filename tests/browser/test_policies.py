@@ -21,7 +21,7 @@ def test_without_webcrypto_there_is_a_named_error(site: Site, engine: Engine) ->
         assert not tab.is_cached(saved.id)
 
 
-@pytest.mark.parametrize("size", [48, 440], ids=["small", "large"])
+@pytest.mark.parametrize("size", [48, 600], ids=["small", "large"])
 @pytest.mark.parametrize("cache", ["encrypted", "decrypted"])
 def test_under_trusted_types_pictures_are_shown(site: Site, tab: Tab, size: int, cache: str) -> None:
     """Where a page requires Trusted Types and allows no policy, pictures come from the network and from the cache."""

@@ -14,15 +14,6 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator
 
 from tests.demo.process import Server
 
-CHROMIUM_ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
 IMAGES = re.compile(r"/images/(demo|-/batch)")
 """The URLs of image requests, single ones and batches."""
 

@@ -6,11 +6,12 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from benchmarks.browser.chromium import CHROMIUM_ARGUMENTS
 from pixstore_asgi import Pixstore
 from pixstore_asgi.demo import pictures
 from pixstore_asgi.store.memory import MemoryStore
 from tests.demo.asgi import LIMIT, demo_client
-from tests.demo.browsing import CHROMIUM_ARGUMENTS, browsing, expect_pictures, sign_in
+from tests.demo.browsing import browsing, expect_pictures, sign_in
 from tests.demo.process import Server, running
 from tests.support import SECRET
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.demo.browsing import CHROMIUM_ARGUMENTS, browsing, expect_picture, kept, sign_in, tile
+from benchmarks.browser.chromium import CHROMIUM_ARGUMENTS
+from tests.demo.browsing import browsing, expect_picture, kept, sign_in, tile
 from tests.demo.process import Server, running
 
 FOLDER = Path(__file__).parent / "screenshots"

@@ -10,9 +10,9 @@ import { brotliCompressSync } from "node:zlib";
 import { build } from "esbuild";
 
 const SOURCES = fileURLToPath(new URL("../../js_client/src/", import.meta.url));
-const SIZE_LIMIT = 10_000;
+const SIZE_LIMIT = 10_250;
 
-test("the whole client, minified, stays below 10 kB in brotli", async (t) => {
+test("the whole client, minified, stays below 10.25 kB in brotli", async (t) => {
   const bundles = await bundleAll();
   const bytes = bundles.reduce((sum, code) => sum + brotliCompressSync(code).length, 0);
   t.diagnostic(`${bytes} bytes in ${bundles.length} file${bundles.length === 1 ? "" : "s"}`);

@@ -123,6 +123,21 @@ test("one bad entry of a batch harms no other", async (t) => {
   assert.equal(await textOf(good.value), "2");
 });
 
+test("a server that is away is asked again for the whole batch, and for no image alone", async (t) => {
+  let isAway = true;
+  const { requests, save, clientOf } = await startHttp(t, {
+    respond(response) {
+      const wasAway = isAway;
+      isAway = false;
+      if (wasAway) response.writeHead(503).end();
+      return wasAway;
+    },
+  });
+  const { getImage } = clientOf({ retries: 1 });
+  await Promise.all(save(5).map((record) => getImage(record)));
+  assert.deepEqual(requests.map(([method, ids]) => [method, ids.length]), [["POST", 5], ["POST", 5]]);
+});
+
 test("what nobody waits for any more is not asked for, and no request outlives its callers", async (t) => {
   let closed = 0;
   let isSilent = true;
