@@ -27,9 +27,8 @@ class Issuer:
         self.clock_ms = clock_ms
         self._bind_token = bind_token
 
-    def record(self, ring: KeyRing, image: StoredImage, key: bytes) -> ImageRecord:
-        """Return a fresh record of an image whose 32-byte key is `key`."""
-        now_ms = self.clock_ms()
+    def record(self, ring: KeyRing, image: StoredImage, key: bytes, now_ms: int) -> ImageRecord:
+        """Return a record of an image whose 32-byte key is `key`, its proof as of `now_ms`."""
         bound = image.token if self._bind_token else 0
         return ImageRecord.create(
             id=image.id,

@@ -227,15 +227,18 @@ class Pixstore:
         """Return a fresh record of an image, or None. Its proof is good for one to two windows from now."""
         ring = await self._opened()
         image = await self._images.get(image_id) if _is_known(image_id) else None
-        return self._issuer.record(ring, image, unwrap_key(ring, image.id, image.meta)) if image else None
+        if image is None:
+            return None
+        return self._issuer.record(ring, image, unwrap_key(ring, image.id, image.meta), self._issuer.clock_ms())
 
     async def get_image_records(self, image_ids: Iterable[str]) -> dict[str, ImageRecord]:
         """Return fresh records of the images that exist among these ids, by id, in the order of the ids; one query."""
         ring = await self._opened()
         known = [image_id for image_id in image_ids if _is_known(image_id)]
         images = await self._images.get_many(known)
+        now_ms = self._issuer.clock_ms()
         return {
-            image_id: self._issuer.record(ring, image, unwrap_key(ring, image_id, image.meta))
+            image_id: self._issuer.record(ring, image, unwrap_key(ring, image_id, image.meta), now_ms)
             for image_id in known
             if (image := images.get(image_id))
         }
@@ -384,7 +387,7 @@ class Pixstore:
                 if expect is Expect.PRESENT:
                     raise _not_found(image_id) from None
                 raise
-        return self._issuer.record(ring, image, key)
+        return self._issuer.record(ring, image, key, self._issuer.clock_ms())
 
 
 def _new_id(directory: str | None) -> str:

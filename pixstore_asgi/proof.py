@@ -9,7 +9,6 @@
 Token, epoch and audience come from the verifier's own side, never from the proof: there is nothing to downgrade.
 """
 
-import base64
 import binascii
 import hmac
 import struct
@@ -56,7 +55,8 @@ def issue(ring: KeyRing, terms: ProofTerms, *, image_id: str, token: int, now_ms
     key = ring.signing
     window_bytes = min(window, _MAX_WINDOW).to_bytes(6, "big")
     head = _HEAD.pack(_VERSION, key.key_id, window_bytes, terms.epoch)
-    return base64.b64encode(head + _mac(key, window_bytes, head, terms, image_id, token)).decode("ascii")
+    raw = head + _mac(key, window_bytes, head, terms, image_id, token)
+    return binascii.b2a_base64(raw, newline=False).decode("ascii")
 
 
 def verify(ring: KeyRing, terms: ProofTerms, proof: str, *, image_id: str, token: int, now_ms: int) -> int:

@@ -1,6 +1,5 @@
 """What an image is known by: its id, its token, the record handed to a page and the row kept in a store."""
 
-import base64
 import binascii
 import re
 from collections.abc import Mapping
@@ -194,17 +193,17 @@ class ImageRecord(_Hidden):
     @property
     def key(self) -> bytes:
         """The version's AES-256 key, 32 bytes."""
-        return base64.b64decode(self["meta"]["key"])
+        return binascii.a2b_base64(self["meta"]["key"])
 
     @property
     def iv(self) -> bytes:
         """The version's GCM nonce, 12 bytes."""
-        return base64.b64decode(self["meta"]["iv"])
+        return binascii.a2b_base64(self["meta"]["iv"])
 
     @property
     def tag(self) -> bytes:
         """The version's GCM tag, 16 bytes."""
-        return base64.b64decode(self["meta"]["tag"])
+        return binascii.a2b_base64(self["meta"]["tag"])
 
     @property
     def stateless_proof(self) -> str:
@@ -264,7 +263,7 @@ RECORD_JSON_SCHEMA: dict[str, Any] = {
 
 
 def _encode(value: bytes) -> str:
-    return base64.b64encode(value).decode("ascii")
+    return binascii.b2a_base64(value, newline=False).decode("ascii")
 
 
 def _decode(meta: Mapping[str, Any], name: str, size: int) -> bytes:

@@ -2,7 +2,7 @@
 
 import { FetchError } from "./errors.js";
 
-/** @typedef {(received: {loaded: number, total?: number}) => void} OnProgress */
+/** @typedef {(received: {loaded: number, total: number}) => void} OnReceived */
 
 const TAG_BYTES = 16;
 
@@ -40,7 +40,7 @@ export function sealed(ciphertext, tag) {
  * Read a whole response.
  *
  * @param {Response} response
- * @param {OnProgress} [onProgress]
+ * @param {OnReceived} [onProgress]
  * @throws {FetchError} where it was cut short
  */
 export async function readBody(response, onProgress) {
@@ -48,7 +48,9 @@ export async function readBody(response, onProgress) {
   // A proxy that compresses gives the length of something else, which another origin does not tell.
   const isPlain = response.type !== "cors" && (response.headers.get("content-encoding") ?? "identity") === "identity";
   if (!length || !response.body || !isPlain) {
-    return withRoom(new Uint8Array(await whole(response.arrayBuffer())));
+    const body = withRoom(new Uint8Array(await whole(response.arrayBuffer())));
+    onProgress?.({ loaded: body.length, total: body.length });
+    return body;
   }
   const body = roomyBody(length);
   await createFiller(response.body)(body, onProgress);
@@ -59,7 +61,7 @@ export async function readBody(response, onProgress) {
  * Reads a stream by the piece: each call fills its target.
  *
  * @param {ReadableStream<Uint8Array> | null} stream
- * @returns {(target: Uint8Array, onProgress?: OnProgress) => Promise<void>} rejects with FetchError where the stream ends
+ * @returns {(target: Uint8Array, onProgress?: OnReceived) => Promise<void>} rejects with FetchError where the stream ends
  */
 export function createFiller(stream) {
   const reader = stream?.getReader();

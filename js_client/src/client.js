@@ -22,7 +22,7 @@ import { createTransport } from "./transport.js";
 /** @import { Tabs } from "./tabs.js" */
 /** @import { ImageRecord } from "./records.js" */
 
-/** @typedef {{record: ImageRecord, blob: Blob, error?: undefined} | {record: ImageRecord, blob?: undefined, error: unknown}} ImageResult */
+/** @typedef {{record: ImageRecord, blob: Blob, error?: undefined} | {record: ImageRecord, blob?: undefined, error: Error}} ImageResult */
 
 /**
  * `hits` and `downloads` count what this client has answered; the rest is what is kept now, `images` and `bytes` in
@@ -42,7 +42,7 @@ import { createTransport } from "./transport.js";
 
 /**
  * The images of many records, each as soon as it is ready; one that fails comes as an error and harms no other. To
- * leave the loop ends what is under way.
+ * leave the loop ends what is under way; an aborted `signal` ends both, and the loop throws its reason.
  *
  * @typedef {(records: Iterable<ImageRecord>, options?: ImageOptions) => AsyncGenerator<ImageResult, void, void>} GetImages
  */
@@ -62,8 +62,8 @@ import { createTransport } from "./transport.js";
  */
 
 /**
- * Let go of the images in memory and of the other tabs, as at the end of a client that another one replaces. What is
- * cached stays. The client is not to be used any more.
+ * End a client, as where another one replaces it: what is under way and what is asked for from now on is rejected with
+ * an AbortError, images in memory go, cached ones stay.
  *
  * @typedef {() => void} Close
  */
@@ -104,7 +104,7 @@ export function createClient(config = {}, fetcher) {
   const download = createDownload(createTransport(options, fetcher), options.retries);
   const offload = createOffload();
   const load = createLoad({ kind: options.cache, cache, tabs, download, offload, reports });
-  const { getImage, flights, counts } = createGetImage({ options, cache, memory, tabs, load });
+  const { getImage, close, flights, counts } = createGetImage({ options, cache, memory, tabs, load });
   const { deleteCachedImage, clear, hear } = createRemoval({ cache, memory, flights, tabs, reports });
 
   if (globalThis.document) setTimeout(warmUp, 0, { cache, tabs, offload });
@@ -114,8 +114,9 @@ export function createClient(config = {}, fetcher) {
     deleteCachedImage,
     clear,
     close() {
-      tabs.leave();
+      close();
       memory.clear();
+      tabs.leave();
     },
     cachedImageExists: async (/** @type {string} */ id) =>
       memory.has(id) || Boolean(await reports.reported(cache.has(id))),

@@ -3,7 +3,7 @@
 import { readBody } from "./body.js";
 import { FetchError, statusError } from "./errors.js";
 
-/** @import { OnProgress } from "./body.js" */
+/** @import { OnReceived } from "./body.js" */
 /** @import { Priority } from "./queue.js" */
 /** @import { ImageRecord } from "./records.js" */
 
@@ -14,7 +14,7 @@ import { FetchError, statusError } from "./errors.js";
  * @typedef {(record: ImageRecord, context?: any, request?: {signal: AbortSignal}) => Promise<Uint8Array>} ImageFetcher
  */
 
-/** @typedef {{signal?: AbortSignal | undefined, priority?: Priority | undefined, onProgress?: OnProgress | undefined}} Manner */
+/** @typedef {{signal?: AbortSignal | undefined, priority?: Priority | undefined, onProgress?: OnReceived | undefined}} Manner */
 
 /**
  * Make the fetcher that is used where none is given.

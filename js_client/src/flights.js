@@ -103,10 +103,13 @@ export function createFlights(fly) {
     /** The same for all images. */
     voidAll: () => voidAll([...underWay.values()]),
 
-    /** The same, and the flights end; those who wait are told so. */
-    abortAll() {
+    /**
+     * The same, and the flights end; those who wait are told the reason.
+     *
+     * @param {DOMException} reason
+     */
+    abortAll(reason) {
       const flights = [...underWay.values()];
-      const reason = new DOMException("the cache was cleared", "AbortError");
       for (const { controller } of flights) controller.abort(reason);
       return voidAll(flights);
     },

@@ -24,6 +24,8 @@ import { parseRecord } from "./records.js";
 export function createGetImage({ options, cache, memory, tabs, load }) {
   const counts = { hits: 0, downloads: 0 };
   const flights = createFlights(fly);
+  /** @type {DOMException | undefined} */
+  let closed;
 
   /** @type {GetImage} */
   async function getImage(record, imageOptions = {}) {
@@ -31,6 +33,7 @@ export function createGetImage({ options, cache, memory, tabs, load }) {
     const parsed = parseRecord(record);
     const { id, token } = parsed;
     signal?.throwIfAborted();
+    if (closed) throw closed;
     tabs.join();
     const shown = memory.get(id, token);
     if (shown) {
@@ -44,7 +47,7 @@ export function createGetImage({ options, cache, memory, tabs, load }) {
       refreshRecord: refreshRecord ?? options.refreshRecord,
       priority: priority ?? "auto",
       // In a task of its own, so that a callback that throws is the page's error and breaks no image.
-      onProgress: (received) => onProgress && queueMicrotask(() => onProgress(received)),
+      onProgress: (received) => onProgress && queueMicrotask(() => onProgress({ id, ...received })),
       since: cache.stamp(),
     };
     const flight = flights.of(plan);
@@ -72,7 +75,13 @@ export function createGetImage({ options, cache, memory, tabs, load }) {
     return image;
   }
 
-  return { getImage, flights, counts };
+  /** End what is under way, and refuse what comes. */
+  function close() {
+    closed = new DOMException("the client is closed", "AbortError");
+    flights.abortAll(closed);
+  }
+
+  return { getImage, close, flights, counts };
 }
 
 /**

@@ -29,6 +29,7 @@ export function createGetImages(getImage) {
       }
       for (; left > 0; left -= 1) {
         if (!ready.length) await new Promise((/** @type {(value?: any) => void} */ resolve) => (wake = resolve));
+        signal?.throwIfAborted();
         yield /** @type {ImageResult} */ (ready.shift());
       }
     } finally {

@@ -7,7 +7,7 @@
 import { createClient } from "./client.js";
 import { translateNpmNames } from "./npm-names.js";
 
-/** @import { CachedImageExists, Clear, DeleteCachedImage, GetImage, GetImages, Stats } from "./client.js" */
+/** @import { CachedImageExists, Clear, DeleteCachedImage, GetImage, GetImages } from "./client.js" */
 
 /**
  * @typedef {import("./fetcher.js").ImageFetcher} ImageFetcher
@@ -15,6 +15,7 @@ import { translateNpmNames } from "./npm-names.js";
  * @typedef {import("./wire.js").WirePayload} WirePayload
  * @typedef {import("./client.js").Client} Client
  * @typedef {import("./client.js").ImageResult} ImageResult
+ * @typedef {import("./client.js").Stats} Stats
  * @typedef {import("./options.js").ImageOptions} ImageOptions
  * @typedef {import("./npm-names.js").NpmConfig} NpmConfig
  * @typedef {import("./options.js").PixstoreConfig} PixstoreConfig

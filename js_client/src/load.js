@@ -6,7 +6,7 @@ import { unlessAborted } from "./flights.js";
 import { parseRecord } from "./records.js";
 import { WireState } from "./states.js";
 
-/** @import { OnProgress } from "./body.js" */
+/** @import { OnReceived } from "./body.js" */
 /** @import { ImageCache } from "./cache.js" */
 /** @import { createDownload } from "./download.js" */
 /** @import { Flight } from "./flights.js" */
@@ -28,7 +28,7 @@ import { WireState } from "./states.js";
  * @property {unknown} context
  * @property {RefreshRecord | undefined} refreshRecord
  * @property {Priority} priority
- * @property {OnProgress} onProgress
+ * @property {OnReceived} onProgress
  * @property {number} since  when it was asked for, by the cache's clock
  */
 
@@ -58,6 +58,7 @@ export function createLoad({ kind, cache, tabs, download, offload, reports: { re
     } catch (error) {
       if (!refreshRecord || Object(error).state !== WireState.InvalidProof) throw error;
       const fresh = await refreshRecord(id, flight.context);
+      if (fresh === null) throw stateError(WireState.NotFound);
       const parsedFresh = parseRecord(fresh);
       if (parsedFresh.id !== id) {
         throw new RecordError("refreshRecord gave the record of another image", { reason: "id" });

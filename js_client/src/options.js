@@ -3,16 +3,17 @@
 import { abortSignal, callback, checked, integer, oneOf, text } from "./checks.js";
 import { ConfigError } from "./errors.js";
 
-/** @import { OnProgress } from "./body.js" */
 /** @import { CacheError } from "./errors.js" */
 /** @import { Priority } from "./queue.js" */
 /** @import { ImageRecord } from "./records.js" */
 
 /**
- * Asks your API for a fresh record of an image; `context` is that of getImage.
+ * Asks your API for a fresh record of an image, null where there is no such image any more; `context` is that of getImage.
  *
- * @typedef {(id: string, context: any) => ImageRecord | Promise<ImageRecord>} RefreshRecord
+ * @typedef {(id: string, context: any) => ImageRecord | null | Promise<ImageRecord | null>} RefreshRecord
  */
+
+/** @typedef {(received: {id: string, loaded: number, total: number}) => void} OnProgress  in bytes of the response */
 
 /**
  * What `createClient` takes.
@@ -106,7 +107,7 @@ export function resolveOptions(config) {
     endpoint = endpointBeside(import.meta.url),
   } = given;
   if ("namespace" in config && !given.namespace) {
-    throw new ConfigError("namespace is given and has no value: images of several users would be in one");
+    throw new ConfigError("namespace has no value: everybody's images would be in one");
   }
   if (cleanupBatch >= cacheLimit) throw new ConfigError("cleanupBatch must be below cacheLimit");
   if (/[?#]/.test(endpoint)) throw new ConfigError("endpoint can't hold a query or a fragment: image ids are appended");

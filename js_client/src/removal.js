@@ -33,7 +33,7 @@ export function createRemoval({ cache, memory, flights, tabs, reports }) {
     tabs.join();
     tabs.tell({ type: "cleared" });
     memory.clear();
-    await flights.abortAll();
+    await flights.abortAll(cleared());
     await reports.unlessUnavailable(cache.clear());
     tabs.tell({ type: "emptied" });
   }
@@ -50,10 +50,12 @@ export function createRemoval({ cache, memory, flights, tabs, reports }) {
       flights.void(id);
     } else if (type !== "stored") {
       memory.clear();
-      if (type === "cleared") flights.abortAll();
+      if (type === "cleared") flights.abortAll(cleared());
       else flights.voidAll();
     }
   }
 
   return { deleteCachedImage, clear, hear };
 }
+
+const cleared = () => new DOMException("the cache was cleared", "AbortError");

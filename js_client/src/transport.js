@@ -7,7 +7,7 @@ import { get } from "./fetcher.js";
 import { gather } from "./gather.js";
 import { createQueue } from "./queue.js";
 
-/** @import { OnProgress } from "./body.js" */
+/** @import { OnReceived } from "./body.js" */
 /** @import { ImageFetcher } from "./fetcher.js" */
 /** @import { Priority } from "./queue.js" */
 /** @import { ImageRecord, ParsedRecord } from "./records.js" */
@@ -19,7 +19,7 @@ import { createQueue } from "./queue.js";
  * @property {unknown} context
  * @property {Priority} priority
  * @property {AbortSignal} signal
- * @property {OnProgress} onProgress
+ * @property {OnReceived} onProgress
  */
 
 /** @typedef {Uint8Array<ArrayBuffer>} Body  with room behind it, see body.js */

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pixstore_asgi import ImageRecord
-from tests.browser.engines.page import Browser
+from tests.browser.engines.page import Browser, Engine, lacks
 from tests.browser.support import Site, Tab, noise, open_tab, running_site, shown
 
 pytestmark = pytest.mark.browser
@@ -28,6 +28,19 @@ def test_picture_in_a_worker(site: Site, tab: Tab) -> None:
     image = noise("png", seed=13)
     saved = site.save(image)
     assert tab.page.evaluate("record => getInWorker(record)", saved) == ["image/png", len(image)]
+    tab.wait_until_cached(saved)
+    assert tab.show_fresh(saved.id) == shown("png", image)
+    assert site.requests(saved.id) == 1
+
+
+def test_picture_in_a_service_worker(site: Site, tab: Tab, engine: Engine) -> None:
+    """A service worker that is a module gets an image; what it caches the page finds."""
+    image = noise("png", seed=16)
+    saved = site.save(image)
+    answer = tab.page.evaluate("record => getInServiceWorker(record)", saved)
+    if answer is None:
+        lacks(engine.name, "it takes no module as a service worker")
+    assert answer == ["image/png", len(image)]
     tab.wait_until_cached(saved)
     assert tab.show_fresh(saved.id) == shown("png", image)
     assert site.requests(saved.id) == 1

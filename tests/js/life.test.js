@@ -240,17 +240,24 @@ test("a page that the browser had put away comes back with nothing in memory", a
   assert.equal((await client.stats()).memoryImages, 0);
 });
 
-test("a closed client has let go of its images and hears of no other tab, and what is cached stays", async () => {
+test("a closed client refuses every call and has nothing in memory; what is cached, and other clients, stay", async () => {
   const [closed, other] = [createClient({}, server.fetcher), createClient({}, server.fetcher)];
   const record = server.save(ID, "image");
   await closed.getImage(record);
   await until(() => other.cachedImageExists(ID));
+  const waiting = other.getImage(server.save("b", "b"));
   closed.close();
   const { memoryImages, images } = await closed.stats();
   assert.deepEqual([memoryImages, images], [0, 1]);
-  await closed.getImage(record);
-  await other.clear();
-  assert.equal((await closed.stats()).memoryImages, 1);
+  await assert.rejects(closed.getImage(record), { name: "AbortError" });
+  assert.equal(await textOf(await waiting), "b");
+});
+
+test("closing a client ends what it has under way", async () => {
+  const client = createClient({}, never);
+  const image = client.getImage(server.save(ID, "image"));
+  client.close();
+  await assert.rejects(image, { name: "AbortError" });
 });
 
 test("clear ends what is under way, and nothing of it is kept", async () => {
@@ -273,6 +280,26 @@ test("getImages yields each image as it is ready, and a failure among them", asy
     found.push([record.id, blob ? await textOf(blob) : error.name]);
   }
   assert.deepEqual(found, [["gone", "NotFoundError"], ["b", "b"], ["a", "a"]]);
+});
+
+test("a signal ends the loop of getImages with its reason", async () => {
+  const controller = new AbortController();
+  const seen = [];
+  const { getImages } = createClient({}, (record) => (record.id === "a" ? server.fetcher(record) : never()));
+  const records = ["a", "b"].map((id) => server.save(id, id));
+  const loop = async () => {
+    for await (const { record, error } of getImages(records, { signal: controller.signal })) {
+      seen.push([record.id, error]);
+      controller.abort(new Error("left"));
+    }
+  };
+  await assert.rejects(loop(), /left/);
+  assert.deepEqual(seen, [["a", undefined]]);
+});
+
+test("refreshRecord that knows no such image any more makes it a NotFoundError", async () => {
+  const { getImage } = createClient({ refreshRecord: () => null }, onlyFor("none"));
+  await assert.rejects(getImage(server.save(ID, "image")), { name: "NotFoundError" });
 });
 
 test("leaving the loop of getImages aborts the rest", async () => {

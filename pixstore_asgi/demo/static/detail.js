@@ -3,6 +3,7 @@
 import { countdown, runOut } from "./countdown.js";
 import { factsOf } from "./facts.js";
 
+/** @import { Measurement } from "./measured.js" */
 /** @import { Tile } from "./tile.js" */
 
 export class Detail {
@@ -71,7 +72,7 @@ export class Detail {
     this.#part(".large-trouble").textContent = trouble;
     this.#fact("Id", id);
     if (!measurement) return;
-    this.#fact("Token", String(entry.record.token));
+    this.#fact("Token", tokenText(measurement));
     this.#fact("Request for", "nothing");
     for (const [name, text] of Object.entries(factsOf(measurement))) this.#fact(name, text);
     runOut(this.#part(".life"), entry);
@@ -94,4 +95,10 @@ export class Detail {
   #part(selector) {
     return this.#dialog.querySelector(selector);
   }
+}
+
+/** @param {Measurement} measurement */
+function tokenText({ entry, answers }) {
+  const { token } = entry.record;
+  return answers.at(-1)?.wire === "Updated" ? `${token}, answered with a newer one` : String(token);
 }

@@ -25,9 +25,8 @@ export class Kept {
       const stats = await client.stats();
       if (!this.#signal.aborted) this.#show(stats);
     };
-    const timer = setInterval(() => {
-      if (!document.hidden && !this.#panel.hidden) show();
-    }, INTERVAL_MS);
+    show();
+    const timer = setInterval(() => document.hidden || show(), INTERVAL_MS);
     this.#signal.addEventListener("abort", () => {
       clearInterval(timer);
       this.#show({ images: 0, bytes: 0, memoryImages: 0, memoryBytes: 0, hits: 0, downloads: 0 });

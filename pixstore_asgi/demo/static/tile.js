@@ -160,7 +160,7 @@ export class Tile extends EventTarget {
       const measurement = await getMeasured(this.#session.client, known, {
         priority,
         signal,
-        onProgress: ({ loaded, total = Infinity }) => signal.aborted || this.#view.progress(loaded / total),
+        onProgress: ({ loaded, total }) => signal.aborted || this.#view.progress(loaded / total),
         onAway: () => signal.aborted || this.#showTrying("Server away"),
       });
       this.#note(measurement);

@@ -65,12 +65,29 @@ const getInWorker = (record) =>
     worker.postMessage(record);
   });
 
+/** Ask the service worker for an image; undefined where the browser takes no module as one. */
+async function getInServiceWorker(record) {
+  try {
+    await navigator.serviceWorker.register("service-worker.js", { type: "module" });
+  } catch {
+    return undefined;
+  }
+  const { active } = await navigator.serviceWorker.ready;
+  const { port1, port2 } = new MessageChannel();
+  const answered = new Promise((resolve) => {
+    port1.onmessage = ({ data }) => resolve(data);
+  });
+  active.postMessage(record, [port2]);
+  return answered;
+}
+
 Object.assign(globalThis, {
   databaseNames,
   deleteDatabase,
   fetchPlainly,
   fetchStorable,
   flipCachedBit,
+  getInServiceWorker,
   getInWorker,
   keep,
   kept,
