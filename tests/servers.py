@@ -71,14 +71,16 @@ def running(server: str, app: str, folder: Path, *, cwd: Path, **environment: st
             stderr=subprocess.STDOUT,
             env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
             cwd=cwd,
+            start_new_session=True,
         )
     served = Server(f"http://127.0.0.1:{port}", process, log_file)
     try:
         _wait_until_ready(served)
         yield served
     finally:
-        if process.poll() is None:
-            process.kill()
+        # With the workers, which outlive a server that is killed.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 
