@@ -6,12 +6,12 @@ from .errors import ConfigError
 
 
 def client_directory() -> Path:
-    """Return the folder of the browser client's ES modules; its entry is index.js.
+    """Return the folder of the browser client as it is served: index.js, one ES module, and its worker.js.
 
     Raises ConfigError where it is missing.
     """
     package = Path(__file__).parent
-    for directory in (package / "_client", package.parent / "js_client" / "src"):
+    for directory in (package / "_client", package.parent / "js_client" / "dist"):
         if (directory / "index.js").is_file():
             return directory
     raise ConfigError("the browser client's files are missing from the installation: install pixstore-asgi again")

@@ -85,7 +85,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(built: Built) -> None:
     information = f"pixstore_asgi-{PROJECT['version']}.dist-info"
     package = {name for name in names if not name.startswith(information)}
     assert package == tracked("pixstore_asgi/") | {
-        name.replace("js_client/src/", "pixstore_asgi/_client/") for name in tracked("js_client/src/")
+        name.replace("js_client/dist/", "pixstore_asgi/_client/") for name in tracked("js_client/dist/")
     }
     assert {"pixstore_asgi/py.typed", "pixstore_asgi/_client/index.js", "pixstore_asgi/docs/deployment.md"} <= package
     assert {PurePosixPath(name).suffix for name in package} <= SHIPPED
@@ -97,7 +97,8 @@ def test_the_sdist_holds_what_is_tracked(built: Built) -> None:
     with tarfile.open(built.sdist) as sdist:
         names = {name.partition("/")[2] for name in sdist.getnames()}
     assert {"LICENSE", "README.md", "SECURITY.md", "CHANGELOG.md", "pyproject.toml"} <= names
-    assert {"js_client/src/index.js", "tests/vectors/wire.json", "pixstore_asgi/py.typed"} <= names
+    assert {"js_client/src/index.js", "js_client/dist/index.js"} <= names
+    assert {"tests/vectors/wire.json", "pixstore_asgi/py.typed"} <= names
     assert names - {"PKG-INFO"} <= tracked("")
     assert not [name for name in names if re.search(r"node_modules|\.db|\.key$|\.pem$|\.venv", name)]
 
@@ -145,9 +146,9 @@ def test_the_sdist_works_far_from_the_checkout(built: Built, tmp_path: Path) -> 
 def assert_serves(environment: Path, folder: Path) -> None:
     (folder / "app.py").write_text(SNIPPETS[STARLETTE])
     with serving(environment, folder) as url, httpx.Client(base_url=url, trust_env=False) as http:
-        for source in (ROOT / "js_client" / "src").glob("*.js"):
-            served = http.get(f"/pixstore-image/-/client/{source.name}")
-            assert served.content == source.read_bytes()
+        for built in (ROOT / "js_client" / "dist").glob("*.js"):
+            served = http.get(f"/pixstore-image/-/client/{built.name}")
+            assert served.content == built.read_bytes()
             assert "javascript" in served.headers["content-type"]
         record = ImageRecord.parse(http.post("/api/pictures", content=picture()).json())
         proven = {"x-pixstore-proof": record.stateless_proof, "x-pixstore-token": str(record.token)}

@@ -115,6 +115,7 @@ app = Starlette(
         Mount("/held", held),
         Mount("/cut", Damaged(images, cut)),
         Mount("/flipped", Damaged(images, flip)),
+        Mount("/src", StaticFiles(directory=Path(__file__).parents[2] / "js_client" / "src")),
         Mount("/", StaticFiles(directory=Path(__file__).parent / "page", html=True)),
     ],
     lifespan=pix.lifespan,

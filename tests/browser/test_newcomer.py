@@ -61,3 +61,12 @@ def test_a_newcomer_sees_a_picture(url: str, browser: Browser) -> None:
             "async () => [...new Uint8Array(await (await fetch(document.getElementById('picture').src)).arrayBuffer())]"
         )
         assert bytes(shown) == picture("jpeg")
+
+
+def test_the_client_comes_in_one_request(url: str, browser: Browser) -> None:
+    """A page loads one file, not one module after the other, each a round trip later."""
+    with open_page(browser) as page:
+        page.goto(url)
+        wait_for(page, "document.readyState === 'complete'")
+        loaded = page.evaluate("performance.getEntriesByType('resource').map((entry) => new URL(entry.name).pathname)")
+    assert [name for name in loaded if "/-/client/" in name] == ["/pixstore-image/-/client/index.js"]
