@@ -105,7 +105,8 @@ class PixstoreApp:
             await self._serve_image(_http.read_request(scope, path), scope, receive, send)
 
     async def _serve_image(self, request: _http.ImageRequest, scope: Scope, receive: Receive, send: Send) -> None:
-        payload = await self._load(request, await self._refusal(request, scope), scope)
+        refusal = await self._check(request) or await self._ask(request.image_id, scope)
+        payload = await self._load(request, refusal, scope)
         if payload is None:
             await self._refuse(403, scope, send)
             return
@@ -121,15 +122,16 @@ class PixstoreApp:
             await self._refuse(400, scope, send)
             return
         headers = [*_http.BATCH_HEADERS, *self._cross_origin.headers(scope)]
-        # All are decided on now: a proof need not last until the images before its own are sent.
-        decided = [(request, await self._refusal(request, _http.scope_of_get(scope, request))) for request in requests]
-        await self._delivery.send_frames(self._frames(decided, scope), headers, receive, send)
+        # Now, all of them: a proof need not last until the images before its own are sent.
+        checked = [(request, await self._check(request)) for request in requests]
+        await self._delivery.send_frames(self._frames(checked, scope), headers, receive, send)
 
-    async def _frames(self, decided: Sequence[tuple[_http.ImageRequest, Refusal]], scope: Scope) -> Frames:
-        for index, (request, refusal) in enumerate(decided):
+    async def _frames(self, checked: Sequence[tuple[_http.ImageRequest, Refusal]], scope: Scope) -> Frames:
+        for index, (request, unproven) in enumerate(checked):
+            refusal = unproven or await self._ask(request.image_id, _http.scope_of_get(scope, request))
             payload = await self._load(request, refusal, scope)
             if payload and payload.state is WireState.UPDATED:  # it has a new key: only for what is still proven
-                payload = await self._recheck(payload, request, _http.scope_of_get(scope, request))
+                payload = await self._recheck(payload, request)
             if payload is None:
                 yield frame_head(index, 403, 0), None
             elif payload.size > MAX_FRAME_BYTES:
@@ -138,32 +140,33 @@ class PixstoreApp:
             else:
                 yield frame_head(index, payload.status, payload.size), payload
 
-    async def _recheck(self, payload: Payload, request: _http.ImageRequest, scope: Scope) -> Payload | None:
-        """Return the payload if its request would still be let in, else what refuses it."""
-        try:
-            refusal = await self._refusal(request, scope)
-        except BaseException:
-            await payload.aclose()
-            raise
+    async def _recheck(self, payload: Payload, request: _http.ImageRequest) -> Payload:
+        """Return the payload if its proof is still good, else the payload that refuses it."""
+        refusal = await self._check(request)
         if refusal is None:
             return payload
         await payload.aclose()
-        return await self._load(request, refusal, scope)
+        return Payload(refusal)
 
-    async def _refusal(self, request: _http.ImageRequest, scope: Scope) -> Refusal:
-        """Decide on a request: None lets it pass, "forbidden" is for one that `authorize` refused."""
-        image_id = request.image_id
+    async def _check(self, request: _http.ImageRequest) -> WireState | None:
+        """Return the state that refuses a request, None where its proof is good."""
         try:
-            refusal = await self._pixstore.check_request(image_id, token=request.token, proof=request.proof)
-            if refusal is None and self._authorize and not await self._is_authorized(self._authorize, scope, image_id):
-                return "forbidden"
+            return await self._pixstore.check_request(request.image_id, token=request.token, proof=request.proof)
         except PixstoreError as error:
-            _log.error("a request for image %r can't be checked: %s", image_id, error)
+            _log.error("a request for image %r can't be checked: %s", request.image_id, error)
             return WireState.INTERNAL_ERROR
-        except Exception:  # whatever the application's own authorize raises
+
+    async def _ask(self, image_id: str, scope: Scope) -> Refusal:
+        """Ask `authorize`, where there is one: None lets the request pass, "forbidden" refuses it."""
+        if self._authorize is None:
+            return None
+        try:
+            answer = self._authorize(scope, image_id)
+            is_authorized = (await answer if inspect.isawaitable(answer) else answer) is True
+        except Exception:  # whatever the application's own function raises
             _log.exception("authorize failed for image %r", image_id)
             return WireState.INTERNAL_ERROR
-        return refusal
+        return None if is_authorized else "forbidden"
 
     async def _load(self, request: _http.ImageRequest, refusal: Refusal, scope: Scope) -> Payload | None:
         """Return the payload of a request that was decided on; None is for "forbidden"."""
@@ -171,11 +174,6 @@ class PixstoreApp:
             has_body = scope["method"] != "HEAD"
             return await self._pixstore.load_payload(request.image_id, token=request.token, body=has_body)
         return None if refusal == "forbidden" else Payload(refusal)
-
-    @staticmethod
-    async def _is_authorized(authorize: Authorize, scope: Scope, image_id: str) -> bool:
-        answer = authorize(scope, image_id)
-        return (await answer if inspect.isawaitable(answer) else answer) is True
 
     async def _serve_client(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_public(message: Message) -> None:
