@@ -118,7 +118,7 @@ def test_sign_out_leaves_nothing_in_any_tab(context: BrowserContext, page: Page,
     page.reload()
     page.get_by_role("button", name="Sign in as a guest").click()
     expect_pictures(page, 6)
-    expect(open_tab(context, server).get_by_text("6 pictures")).to_be_visible()
+    expect(open_tab(context, server).get_by_text("6 pictures", exact=True)).to_be_visible()
 
 
 def test_every_guest_has_a_cache_of_their_own(context: BrowserContext, page: Page, server: Server) -> None:
