@@ -6,7 +6,7 @@ from .errors import ConfigError
 
 
 def client_directory() -> Path:
-    """Return the folder of the browser client as it is served: index.js, one ES module, and its worker.js.
+    """Return the folder of the browser client as it is served: index.js, one ES module, and its worker.
 
     Raises ConfigError where it is missing.
     """

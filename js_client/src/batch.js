@@ -28,7 +28,7 @@ export async function postBatch(endpoint, unanswered) {
     signal,
     priority: calls[0]?.download.priority ?? "auto",
   });
-  const fill = createFiller(body);
+  const { fill, end } = createFiller(body);
   while (unanswered.size) {
     endIfUnwanted();
     const head = new Uint8Array(HEAD_BYTES);
@@ -42,6 +42,7 @@ export async function postBatch(endpoint, unanswered) {
     else call.reject(statusError(status));
     unanswered.delete(call);
   }
+  end();
 }
 
 /** @param {Set<Call>} calls */

@@ -53,29 +53,42 @@ export async function readBody(response, onProgress) {
     return body;
   }
   const body = roomyBody(length);
-  await createFiller(response.body)(body, onProgress);
+  const { fill, end } = createFiller(response.body);
+  await fill(body, onProgress);
+  end();
   return body;
 }
 
 /**
- * Reads a stream by the piece: each call fills its target.
+ * Reads a stream by the piece.
  *
  * @param {ReadableStream<Uint8Array> | null} stream
- * @returns {(target: Uint8Array, onProgress?: OnReceived) => Promise<void>} rejects with FetchError where the stream ends
  */
 export function createFiller(stream) {
   const reader = stream?.getReader();
   /** @type {Uint8Array} */
   let rest = new Uint8Array();
-  return async (target, onProgress) => {
-    for (let loaded = 0; loaded < target.length;) {
-      if (!rest.length) rest = await nextOf(reader);
-      const piece = rest.subarray(0, target.length - loaded);
-      target.set(piece, loaded);
-      rest = rest.subarray(piece.length);
-      loaded += piece.length;
-      onProgress?.({ loaded, total: target.length });
-    }
+  return {
+    /**
+     * Fill a target with what comes next.
+     *
+     * @param {Uint8Array} target
+     * @param {OnReceived} [onProgress]
+     * @throws {FetchError} where the stream ends before
+     */
+    async fill(target, onProgress) {
+      for (let loaded = 0; loaded < target.length;) {
+        if (!rest.length) rest = await nextOf(reader);
+        const piece = rest.subarray(0, target.length - loaded);
+        target.set(piece, loaded);
+        rest = rest.subarray(piece.length);
+        loaded += piece.length;
+        onProgress?.({ loaded, total: target.length });
+      }
+    },
+
+    /** See the end, without waiting for it: a request whose end nobody reads is shown as cancelled in Chromium. */
+    end: () => void reader?.read().catch(() => {}),
   };
 }
 

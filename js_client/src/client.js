@@ -32,57 +32,24 @@ import { createTransport } from "./transport.js";
  */
 
 /**
- * The image of a record, out of the cache if this version is there, else over the network.
- *
- * Rejects with RecordError, FetchError, NotFoundError, RefusedError, ServerError, WireError or DecryptError, with what a
- * fetcher or `refreshRecord` of your own rejects with, or with the reason of an aborted `signal`.
- *
- * @typedef {(record: ImageRecord, options?: ImageOptions) => Promise<Blob>} GetImage
- */
-
-/**
- * The images of many records, each as soon as it is ready; one that fails comes as an error and harms no other. To
- * leave the loop ends what is under way; an aborted `signal` ends both, and the loop throws its reason.
- *
- * @typedef {(records: Iterable<ImageRecord>, options?: ImageOptions) => AsyncGenerator<ImageResult, void, void>} GetImages
- */
-
-/**
- * Remove an image from memory and cache and tell whether there was one, also in other tabs. A download under way is
- * still delivered, and not kept. Rejects with CacheError where the storage fails, since the image may still be there.
- *
- * @typedef {(id: string) => Promise<boolean>} DeleteCachedImage
- */
-
-/**
- * Remove every image of this namespace, as at sign-out, also in other tabs. What is under way ends with an AbortError.
- * Rejects with CacheError where the storage fails, since images may still be there.
- *
- * @typedef {() => Promise<void>} Clear
- */
-
-/**
- * End a client, as where another one replaces it: what is under way and what is asked for from now on is rejected with
- * an AbortError, images in memory go, cached ones stay.
- *
- * @typedef {() => void} Close
- */
-
-/**
- * Tell whether an image is kept, whichever version of it.
- *
- * @typedef {(id: string) => Promise<boolean>} CachedImageExists
- */
-
-/**
  * @typedef {object} Client
- * @property {GetImage} getImage
- * @property {GetImages} getImages
- * @property {DeleteCachedImage} deleteCachedImage
- * @property {Clear} clear
- * @property {CachedImageExists} cachedImageExists
- * @property {() => Promise<Stats>} stats
- * @property {Close} close
+ * @property {(record: ImageRecord, options?: ImageOptions) => Promise<Blob>} getImage  The image of a record, out of the
+ *   cache if this version is there, else over the network. Rejects with RecordError, FetchError, NotFoundError,
+ *   RefusedError, ServerError, WireError or DecryptError, with what a fetcher or `refreshRecord` of your own rejects
+ *   with, or with the reason of an aborted `signal`.
+ * @property {(records: Iterable<ImageRecord>, options?: ImageOptions) => AsyncGenerator<ImageResult, void, void>}
+ *   getImages  The images of many records, each as soon as it is ready; one that fails comes as an error and harms no
+ *   other. To leave the loop ends what is under way; an aborted `signal` ends both, and the loop throws its reason.
+ * @property {(id: string) => Promise<boolean>} deleteCachedImage  Remove an image from memory and cache and tell whether
+ *   there was one, also in other tabs. A download under way is still delivered, and not kept. Rejects with CacheError
+ *   where the storage fails, since the image may still be there.
+ * @property {() => Promise<void>} clear  Remove every image of this namespace, as at sign-out, also in other tabs. What
+ *   is under way ends with an AbortError. Rejects with CacheError where the storage fails, since images may still be
+ *   there.
+ * @property {(id: string) => Promise<boolean>} cachedImageExists  Tell whether an image is kept, whichever version of it.
+ * @property {() => Promise<Stats>} stats  Count what is kept, and what this client has answered.
+ * @property {() => void} close  End a client, as where another one replaces it: what is under way and what is asked for
+ *   from now on is rejected with an AbortError, images in memory go, cached ones stay.
  */
 
 /**

@@ -52,18 +52,20 @@ export function createDatabase(name, version, createStores) {
         reject(new CacheError(`IndexedDB ${name} can't be opened`, { reason, cause }));
       /** @param {unknown} cause */
       const refuse = (cause) => {
+        clearTimeout(limit);
         retryAt = performance.now() + RETRY_MS;
         // A newer client has laid it out: it is there.
         fail(cause, Object(cause).name === "VersionError" ? "failed" : "unavailable");
       };
       // Opening can hang without any event, for instance behind another tab's `deleteDatabase`. Whoever asks while it
       // hangs past the limit is refused at once; when it opens after all, the connection is used.
-      setTimeout(fail, LIMIT_MS, TOO_LONG);
+      const limit = setTimeout(fail, LIMIT_MS, TOO_LONG);
       try {
         const request = indexedDB.open(name, version);
         request.onupgradeneeded = () => createStores(request.result);
         request.onerror = () => refuse(request.error);
         request.onsuccess = () => {
+          clearTimeout(limit);
           const connection = watched(request.result, forget);
           resolve(connection);
           opening = Promise.resolve(connection);

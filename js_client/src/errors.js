@@ -4,6 +4,8 @@
 
 import { WireState, stateName } from "./states.js";
 
+/** @import { WireStateNumber } from "./states.js" */
+
 /**
  * @typedef {object} ErrorDetails
  * @property {string} [reason]
@@ -12,17 +14,21 @@ import { WireState, stateName } from "./states.js";
  * @property {unknown} [cause]
  */
 
-/** Root of every error this package raises. */
+/**
+ * Root of every error this package raises.
+ *
+ * @template {string} [Reason=string]
+ */
 export class PixstoreError extends Error {
   static {
     // On the prototype, as the built-in errors have it, and as a literal: a minifier renames classes.
     this.prototype.name = "PixstoreError";
   }
 
-  /** @type {string | undefined} machine-readable kind of the failure */
+  /** @type {Reason | undefined} machine-readable kind of the failure */
   reason;
 
-  /** @type {number | undefined} the wire state, one of WireState, where the server answered with one */
+  /** @type {WireStateNumber | undefined} one of WireState, where the server answered with one */
   state;
 
   /** @type {number | undefined} HTTP status, where there was a response; 0 for a redirect, which browsers hide */
@@ -38,28 +44,44 @@ export class PixstoreError extends Error {
   }
 }
 
-/** An option is unknown, or its value can't work; the message names it. */
+/**
+ * An option is unknown, or its value can't work, or the fetcher gives no bytes; the message names it.
+ *
+ * @extends {PixstoreError<never>}
+ */
 export class ConfigError extends PixstoreError {
   static {
     this.prototype.name = "ConfigError";
   }
 }
 
-/** A value is no image record; `reason` is one of shape, id, token, key, iv, tag, proof. */
+/**
+ * A value is no image record; `reason` is the part that is wrong.
+ *
+ * @extends {PixstoreError<"shape" | "id" | "token" | "key" | "iv" | "tag" | "proof">}
+ */
 export class RecordError extends PixstoreError {
   static {
     this.prototype.name = "RecordError";
   }
 }
 
-/** No answer came: the network failed (`cause`), the time was up, or the HTTP status says so (`status`). */
+/**
+ * No answer came: the network failed (`cause`), the time was up, or the HTTP status says so (`status`).
+ *
+ * @extends {PixstoreError<never>}
+ */
 export class FetchError extends PixstoreError {
   static {
     this.prototype.name = "FetchError";
   }
 }
 
-/** There is no such image (any more). */
+/**
+ * There is no such image (any more).
+ *
+ * @extends {PixstoreError<"NotFound">}
+ */
 export class NotFoundError extends PixstoreError {
   static {
     this.prototype.name = "NotFoundError";
@@ -67,8 +89,9 @@ export class NotFoundError extends PixstoreError {
 }
 
 /**
- * The server refused: `reason` is MissingID, MissingProof or InvalidProof with its `state`, or authorize with the HTTP
- * `status` 401 or 403.
+ * The server refused: by a wire state, or as "authorize" by the HTTP `status` 401 or 403.
+ *
+ * @extends {PixstoreError<"MissingID" | "MissingProof" | "InvalidProof" | "authorize">}
  */
 export class RefusedError extends PixstoreError {
   static {
@@ -76,16 +99,23 @@ export class RefusedError extends PixstoreError {
   }
 }
 
-/** The server failed: wire state InternalError. */
+/**
+ * The server failed: wire state InternalError.
+ *
+ * @extends {PixstoreError<"InternalError">}
+ */
 export class ServerError extends PixstoreError {
   static {
     this.prototype.name = "ServerError";
   }
 }
 
+/** @typedef {"empty" | "unknown-state" | "truncated" | "no-ciphertext" | "trailing-bytes" | "token-range"} WireReason */
+
 /**
- * Bytes are no wire payload; `reason` is one of empty, unknown-state, truncated, no-ciphertext, trailing-bytes,
- * token-range.
+ * Bytes are no wire payload.
+ *
+ * @extends {PixstoreError<WireReason>}
  */
 export class WireError extends PixstoreError {
   static {
@@ -96,6 +126,8 @@ export class WireError extends PixstoreError {
 /**
  * An image can't be read; `reason` is tag (damaged, or encrypted under another key), format-byte (a format this
  * client doesn't know) or no-image (nothing but the format byte).
+ *
+ * @extends {PixstoreError<"tag" | "format-byte" | "no-image">}
  */
 export class DecryptError extends PixstoreError {
   static {
@@ -106,6 +138,8 @@ export class DecryptError extends PixstoreError {
 /**
  * The browser's storage failed; `cause` is its error. `reason` is unavailable (there is no usable IndexedDB) or failed
  * (it is there, and an operation on it failed).
+ *
+ * @extends {PixstoreError<"unavailable" | "failed">}
  */
 export class CacheError extends PixstoreError {
   static {

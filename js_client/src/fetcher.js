@@ -11,7 +11,7 @@ import { FetchError, statusError } from "./errors.js";
  * Fetches one wire payload: given the record as getImage got it and getImage's `context`, it resolves to the whole
  * response body. `signal` is aborted where nobody waits any more, or the time is up.
  *
- * @typedef {(record: ImageRecord, context?: any, request?: {signal: AbortSignal}) => Promise<Uint8Array>} ImageFetcher
+ * @typedef {(record: ImageRecord, context: any, request: {signal: AbortSignal}) => Promise<Uint8Array>} ImageFetcher
  */
 
 /** @typedef {{signal?: AbortSignal | undefined, priority?: Priority | undefined, onProgress?: OnReceived | undefined}} Manner */
@@ -20,7 +20,8 @@ import { FetchError, statusError } from "./errors.js";
  * Make the fetcher that is used where none is given.
  *
  * @param {string} endpoint  URL or path, without a trailing slash
- * @returns {ImageFetcher} rejects with FetchError, or with RefusedError where the HTTP status is 401 or 403
+ * @returns {(record: ImageRecord, context?: any, request?: Manner) => Promise<Uint8Array<ArrayBuffer>>}  rejects with
+ *   FetchError, or with RefusedError where the HTTP status is 401 or 403
  */
 export const createFetcher = (endpoint) => (record, _, request) =>
   get(endpoint, { ...record, proof: record.statelessProof }, { ...request });

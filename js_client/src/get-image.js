@@ -6,7 +6,7 @@ import { checkedImageOptions } from "./options.js";
 import { parseRecord } from "./records.js";
 
 /** @import { ImageCache } from "./cache.js" */
-/** @import { GetImage } from "./client.js" */
+/** @import { Client } from "./client.js" */
 /** @import { Flight } from "./flights.js" */
 /** @import { Load, Plan } from "./load.js" */
 /** @import { Memory } from "./memory.js" */
@@ -27,7 +27,7 @@ export function createGetImage({ options, cache, memory, tabs, load }) {
   /** @type {DOMException | undefined} */
   let closed;
 
-  /** @type {GetImage} */
+  /** @type {Client["getImage"]} */
   async function getImage(record, imageOptions = {}) {
     const { signal, context, refreshRecord, priority, onProgress } = checkedImageOptions(imageOptions);
     const parsed = parseRecord(record);

@@ -2,11 +2,11 @@
 
 import { checkedImageOptions } from "./options.js";
 
-/** @import { GetImage, GetImages, ImageResult } from "./client.js" */
+/** @import { Client, ImageResult } from "./client.js" */
 
 /**
- * @param {GetImage} getImage
- * @returns {GetImages}
+ * @param {Client["getImage"]} getImage
+ * @returns {Client["getImages"]}
  */
 export function createGetImages(getImage) {
   return async function* getImages(records, imageOptions = {}) {

@@ -7,8 +7,6 @@
 import { createClient } from "./client.js";
 import { translateNpmNames } from "./npm-names.js";
 
-/** @import { CachedImageExists, Clear, DeleteCachedImage, GetImage, GetImages } from "./client.js" */
-
 /**
  * @typedef {import("./fetcher.js").ImageFetcher} ImageFetcher
  * @typedef {import("./records.js").ImageRecord} ImageRecord
@@ -17,7 +15,9 @@ import { translateNpmNames } from "./npm-names.js";
  * @typedef {import("./client.js").ImageResult} ImageResult
  * @typedef {import("./client.js").Stats} Stats
  * @typedef {import("./options.js").ImageOptions} ImageOptions
+ * @typedef {import("./options.js").OnProgress} OnProgress
  * @typedef {import("./npm-names.js").NpmConfig} NpmConfig
+ * @typedef {import("./queue.js").Priority} Priority
  * @typedef {import("./options.js").PixstoreConfig} PixstoreConfig
  * @typedef {import("./options.js").RefreshRecord} RefreshRecord
  */
@@ -28,7 +28,7 @@ let client;
 const current = () => (client ??= createClient());
 
 /**
- * Configure the functions below. Without it they work with the defaults.
+ * Configure the functions below, before their first call: what is under way ends. Without it they work with the defaults.
  *
  * @param {PixstoreConfig & NpmConfig} [config]
  * @param {ImageFetcher} [customImageFetcher]  instead of requests to `config.endpoint`
@@ -40,22 +40,46 @@ export function initPixstoreFrontend(config = {}, customImageFetcher) {
   replaced?.close();
 }
 
-/** @type {GetImage} */
+/**
+ * The image of a record, out of the cache if this version is there, else over the network.
+ *
+ * @type {Client["getImage"]}
+ */
 export const getImage = (record, options) => current().getImage(record, options);
 
-/** @type {GetImages} */
+/**
+ * The images of many records, each as soon as it is ready; one that fails comes as an error.
+ *
+ * @type {Client["getImages"]}
+ */
 export const getImages = (records, options) => current().getImages(records, options);
 
-/** @type {DeleteCachedImage} */
+/**
+ * Remove an image from memory and cache, also in other tabs, and tell whether there was one.
+ *
+ * @type {Client["deleteCachedImage"]}
+ */
 export const deleteCachedImage = (id) => current().deleteCachedImage(id);
 
-/** @type {Clear} */
+/**
+ * Remove every image of this namespace, also in other tabs, and end what is under way, as at sign-out.
+ *
+ * @type {Client["clear"]}
+ */
 export const clear = () => current().clear();
 
-/** @type {CachedImageExists} */
+/**
+ * Tell whether an image is kept, whichever version of it.
+ *
+ * @type {Client["cachedImageExists"]}
+ */
 export const cachedImageExists = (id) => current().cachedImageExists(id);
 
-/** @returns {Promise<Stats>} */
+/**
+ * Count what is kept, and what has been answered.
+ *
+ * @type {Client["stats"]}
+ */
 export const stats = () => current().stats();
 
 export { createClient };

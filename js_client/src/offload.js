@@ -39,10 +39,13 @@ export function createOffload() {
   function start(size) {
     if (worker || !isUsable || size < LEAST_BYTES) return;
     try {
-      worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+      worker = new Worker(new URL("./pixstore-worker.js", import.meta.url), { type: "module" });
       worker.onerror = giveUp;
-      worker.onmessage = ({ data: { number, image } }) => {
-        isReady = true;
+      worker.onmessage = ({ data }) => {
+        const { number, image } = Object(data);
+        isReady = Number.isInteger(number);
+        // Some other script of this name, or a page in its place.
+        if (!isReady) giveUp();
         waiting.get(number)?.(image);
       };
     } catch {

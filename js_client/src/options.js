@@ -140,9 +140,9 @@ export const checkedImageOptions = (options) => checked(IMAGE, options);
 /**
  * The images are served beside the client: a module at `https://host/my/mount/-/client/index.js` belongs to `/my/mount`.
  *
- * @param {string} moduleUrl
+ * @param {string} [moduleUrl]  there is none in a bundle that is no module
  */
-export function endpointBeside(moduleUrl) {
+export function endpointBeside(moduleUrl = "") {
   const end = moduleUrl.lastIndexOf("/-/client/");
   return end < 0 ? "/pixstore-image" : moduleUrl.slice(0, end);
 }

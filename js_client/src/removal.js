@@ -1,7 +1,7 @@
 /** Images that go: from memory, from the cache, from what is under way, and from the other tabs. */
 
 /** @import { ImageCache } from "./cache.js" */
-/** @import { Clear, DeleteCachedImage } from "./client.js" */
+/** @import { Client } from "./client.js" */
 /** @import { Flights } from "./flights.js" */
 /** @import { Memory } from "./memory.js" */
 /** @import { Reports } from "./reports.js" */
@@ -16,7 +16,7 @@
  * @param {Reports} parts.reports
  */
 export function createRemoval({ cache, memory, flights, tabs, reports }) {
-  /** @type {DeleteCachedImage} */
+  /** @type {Client["deleteCachedImage"]} */
   async function deleteCachedImage(id) {
     tabs.join();
     // At once, for the storage may fail or be slow, and again when nobody can read it from there any more.
@@ -28,7 +28,7 @@ export function createRemoval({ cache, memory, flights, tabs, reports }) {
     return wasStored || wasInMemory;
   }
 
-  /** @type {Clear} */
+  /** @type {Client["clear"]} */
   async function clear() {
     tabs.join();
     tabs.tell({ type: "cleared" });

@@ -2,7 +2,7 @@
 
 import { withRoom } from "./body.js";
 import { postBatch } from "./batch.js";
-import { FetchError } from "./errors.js";
+import { ConfigError } from "./errors.js";
 import { get } from "./fetcher.js";
 import { gather } from "./gather.js";
 import { createQueue } from "./queue.js";
@@ -38,7 +38,7 @@ import { createQueue } from "./queue.js";
  * @param {string} options.endpoint
  * @param {number} options.parallel  most requests at once
  * @param {ImageFetcher} [fetcher]  instead of requests to the endpoint
- * @returns {(download: Download) => Promise<Body>}  rejects with FetchError or RefusedError
+ * @returns {(download: Download) => Promise<Body>}  rejects with FetchError, RefusedError or ConfigError
  */
 export function createTransport({ endpoint, parallel }, fetcher) {
   const queue = createQueue(parallel);
@@ -99,7 +99,7 @@ async function byFetcher(fetcher, { record, context, signal }) {
   const body = await fetcher(record, context, { signal });
   // By its tag: an array from another frame is no instance of this frame's Uint8Array.
   if (Object.prototype.toString.call(body) === "[object Uint8Array]") return withRoom(body);
-  throw new FetchError("the fetcher must resolve to a Uint8Array of the whole response body");
+  throw new ConfigError("the fetcher must resolve to a Uint8Array of the whole response body");
 }
 
 /**

@@ -137,7 +137,7 @@ def test_large_pictures_are_decrypted_in_a_worker(page: Page, tmp_path: Path) ->
     expect(kept(page, "IndexedDB, as ciphertext")).to_contain_text("7 pictures")
     with page.expect_worker() as started:
         page.reload()
-    assert started.value.url.endswith("/images/-/client/worker.js")
+    assert started.value.url.endswith("/images/-/client/pixstore-worker.js")
     expect_pictures(page, 7)
     assert len(page.workers) == 1
 

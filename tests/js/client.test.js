@@ -383,7 +383,10 @@ describe("whatever the cache", () => {
   test("a fetcher that gives anything but a Uint8Array is told so", async () => {
     const record = createServer().save(ID, "image");
     for (const body of [undefined, new ArrayBuffer(8), new Uint16Array(4), "bytes", { 0: 2, length: 1 }]) {
-      await assert.rejects(createClient({}, async () => body).getImage(record), /must resolve to a Uint8Array/);
+      let calls = 0;
+      const client = createClient({}, async () => ((calls += 1), body));
+      await assert.rejects(client.getImage(record), { name: "ConfigError", message: /must resolve to a Uint8Array/ });
+      assert.equal(calls, 1, "it would give the same again");
     }
   });
 });

@@ -38,6 +38,7 @@ test("an endpoint is a path or a URL, with or without a trailing slash", () => {
 test("the default endpoint is the mount that the client was loaded from", () => {
   assert.equal(endpointBeside("https://img.example.org/my/mount/-/client/options.js"), "https://img.example.org/my/mount");
   assert.equal(endpointBeside("https://cdn.example.org/pixstore-asgi-client/src/options.js"), "/pixstore-image");
+  assert.equal(endpointBeside(undefined), "/pixstore-image", "a bundle that is no module");
 });
 
 test("npm's endpoint names make one address of the page's own scheme", () => {

@@ -59,7 +59,7 @@ test("no file imports a package, names process, or takes part in an import cycle
     finished.add(open.pop());
   };
   visit("index.js");
-  visit("worker.js");
+  visit("pixstore-worker.js");
   assert.deepEqual([...finished].sort(), files.sort());
   for (const file of files) assert.doesNotMatch(textOf(file), /\bprocess\b/);
 });

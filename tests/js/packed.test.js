@@ -39,6 +39,18 @@ test("the package has its sources, their types and README, and nothing else", ()
   assert.deepEqual(packedFiles, ["README.md", "package.json", ...sources, ...types].sort());
 });
 
+test("a strict TypeScript project can use what is there, and its editor has a word on each function", () => {
+  const consumer = path.join(folder, "consumer.ts");
+  cpSync(fileURLToPath(new URL("support/consumer.ts", import.meta.url)), consumer);
+  for (const resolution of ["nodenext", "bundler"]) {
+    const options = ["--ignoreConfig", "--noEmit", "--strict", "--exactOptionalPropertyTypes", "--target", "es2022"];
+    const module = ["--module", resolution === "bundler" ? "es2022" : resolution, "--moduleResolution", resolution];
+    execFileSync(path.join(folder, "node_modules", ".bin", "tsc"), [...options, ...module, consumer], { encoding: "utf8" });
+  }
+  const types = readFileSync(path.join(folder, "types", "index.d.ts"), "utf8");
+  assert.deepEqual(types.match(/(?<!\*\/\n)^export (?:declare )?(?:const|function) \w+/gm) ?? [], []);
+});
+
 test("publint has nothing to say", async () => {
   const { messages, pkg } = await publint({ pack: { tarball: new Uint8Array(tarball).buffer }, strict: true });
   assert.deepEqual(messages.map((message) => formatMessage(message, pkg)), []);

@@ -137,6 +137,15 @@ test("without IndexedDB images are served, nothing is cached, and the failure is
   assert.ok(errors.length > 0 && errors.every(isCacheError("unavailable")));
 });
 
+test("an attempt to open the storage that is over leaves no timer running", async () => {
+  const timers = () => process.getActiveResourcesInfo().filter((name) => name === "Timeout").length;
+  const before = timers();
+  await clientOf().cachedImageExists(ID);
+  noStorage();
+  await clientOf().cachedImageExists(ID);
+  assert.equal(timers(), before);
+});
+
 test("an onCacheError that throws breaks no image", async (t) => {
   noStorage();
   const tasks = [];

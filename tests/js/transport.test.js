@@ -253,3 +253,28 @@ test("onProgress tells how much of the response has come", async (t) => {
   assert.equal(loaded, total);
   assert.ok(loaded > 1);
 });
+
+test("a response is read to its end, alone or in a batch, or else Chromium shows it as cancelled", async (t) => {
+  const images = createServer();
+  const records = ["one", "two", "three"].map((id) => images.save(id, id));
+  const [alone, ...together] = records.map(({ id }) => successPayload(images.version(id)));
+  let ends = 0;
+  const original = globalThis.fetch;
+  t.after(() => (globalThis.fetch = original));
+  globalThis.fetch = async (_, { method }) => {
+    const bytes = method === "POST" ? Buffer.concat(together.map((body, index) => frame(index, 200, body))) : alone;
+    const pieces = [new Uint8Array(bytes)];
+    const pull = (stream) => {
+      if (pieces.length) return stream.enqueue(pieces.pop());
+      ends += 1;
+      return stream.close();
+    };
+    const headers = method === "POST" ? {} : { "content-length": String(bytes.length) };
+    return new Response(new ReadableStream({ pull }, { highWaterMark: 0 }), { headers });
+  };
+  const { getImage } = createClient({ endpoint: "/images", cache: "off" });
+  await getImage(records[0]);
+  await until(() => ends === 1);
+  await Promise.all(records.slice(1).map((record) => getImage(record)));
+  await until(() => ends === 2);
+});

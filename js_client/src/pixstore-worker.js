@@ -8,7 +8,7 @@ onmessage = async ({ data: { number, sealed, key, iv } }) => {
 };
 
 // It is ready.
-postMessage({});
+postMessage({ number: 0 });
 
 /**
  * @param {Blob} sealed

@@ -1,0 +1,34 @@
+/** What a page in TypeScript writes, and what its compiler is to refuse. */
+
+import {
+  createClient, createFetcher, DecryptError, FetchError, getImages, NotFoundError, RefusedError, WireState,
+  type Client, type ImageFetcher, type ImageOptions, type ImageRecord, type OnProgress, type Priority,
+} from "pixstore-asgi-client";
+
+const wrapped = createFetcher("/images");
+const fetcher: ImageFetcher = async (record, context, { signal }) => {
+  signal.throwIfAborted();
+  return context ? wrapped(record) : wrapped(record, context, { signal });
+};
+const client: Client = createClient({ endpoint: "/images", namespace: undefined, retries: 2 }, fetcher);
+
+const onProgress: OnProgress = ({ id, loaded, total }) => console.log(id, loaded / total);
+const priority: Priority = "low";
+const options: ImageOptions = { onProgress, priority, refreshRecord: async (id) => (id ? null : records[0]!) };
+declare const records: ImageRecord[];
+
+for await (const { record, blob, error } of getImages(records, options)) {
+  if (error) explain(error);
+  else console.log(record.id, blob.size, URL.createObjectURL(blob));
+}
+// @ts-expect-error: no such option
+await client.getImage(records[0]!, { progress: onProgress });
+
+function explain(error: Error) {
+  if (error instanceof RefusedError && error.reason === "InvalidProof") return error.state === WireState.InvalidProof;
+  // @ts-expect-error: no such reason
+  if (error instanceof DecryptError) return error.reason === "tags";
+  // @ts-expect-error: no such state
+  if (error instanceof NotFoundError) return error.state === 99;
+  return error instanceof FetchError && error.status === 503;
+}
