@@ -52,8 +52,9 @@ class Faults:
         """
         try:
             async with self.store_in_use:
-                await self._pix.close()
                 try:
+                    with anyio.CancelScope(shield=True):
+                        await self._pix.close()
                     await anyio.sleep(self._outage_s)
                 finally:
                     with anyio.CancelScope(shield=True):

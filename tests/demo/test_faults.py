@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import anyio.lowlevel
 import httpx
 import pytest
 
@@ -112,6 +113,18 @@ async def test_restart_really_closes_the_store(tmp_path: Path) -> None:
             await until(is_closed)
         assert not await is_closed()
         assert faults.begin_outage()
+
+
+async def test_a_shutdown_at_any_moment_of_a_restart_leaves_the_store_open(tmp_path: Path) -> None:
+    """However far the closing has come when the server stops, the store is open again for who closes it last."""
+    async with Pixstore(tmp_path / "pixstore.db", secret=SECRET) as pix:
+        record = await pix.save_image(picture())
+        for moments in range(40):
+            async with Background() as background:
+                background.start(Faults(pix, outage_s=60).restart())
+                for _ in range(moments):
+                    await anyio.lowlevel.checkpoint()
+            assert await pix.image_exists(record.id)
 
 
 async def test_failure_in_the_background_is_logged(caplog: pytest.LogCaptureFixture) -> None:
