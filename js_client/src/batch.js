@@ -4,6 +4,7 @@ import { createFiller, roomyBody } from "./body.js";
 import { FetchError, statusError } from "./errors.js";
 import { ask } from "./fetcher.js";
 
+/** @import { Priority } from "./queue.js" */
 /** @import { Call } from "./transport.js" */
 
 const HEAD_BYTES = 7;
@@ -13,11 +14,12 @@ const HEAD_BYTES = 7;
  * body, little-endian.
  *
  * @param {string} endpoint
- * @param {Set<Call>} unanswered  the calls; it loses each that is answered
+ * @param {Set<Call>} unanswered  the calls; it loses each that is answered, or whose caller has left
+ * @param {Priority} priority
  * @throws {FetchError | RefusedError} where the rest of them got no answer
  */
-export async function postBatch(endpoint, unanswered) {
-  dismissAborted(unanswered);
+export async function postBatch(endpoint, unanswered, priority) {
+  for (const call of unanswered) if (call.download.signal.aborted) unanswered.delete(call);
   const calls = [...unanswered];
   const images = calls.map(({ download: { parsed } }) => ({ id: parsed.id, token: parsed.token, proof: parsed.proof }));
   const { signal, endIfUnwanted } = watch(unanswered);
@@ -26,7 +28,7 @@ export async function postBatch(endpoint, unanswered) {
     // A string is sent as text/plain.
     body: JSON.stringify({ images }),
     signal,
-    priority: calls[0]?.download.priority ?? "auto",
+    priority,
   });
   const { fill, end } = createFiller(body);
   while (unanswered.size) {
@@ -43,16 +45,6 @@ export async function postBatch(endpoint, unanswered) {
     unanswered.delete(call);
   }
   end();
-}
-
-/** @param {Set<Call>} calls */
-function dismissAborted(calls) {
-  for (const call of calls) {
-    const { signal } = call.download;
-    if (!signal.aborted) continue;
-    call.reject(signal.reason);
-    calls.delete(call);
-  }
 }
 
 /** @param {Uint8Array<ArrayBuffer>} head */

@@ -24,7 +24,7 @@ export const integer = (least) => (value) =>
 export const oneOf =
   (...words) =>
   (value) =>
-    !words.includes(String(value)) && `one of ${words.join(", ")}`;
+    !words.includes(/** @type {any} */ (value)) && `one of ${words.join(", ")}`;
 
 /** @type {Check} */
 export const abortSignal = (value) => typeof Object(value).aborted !== "boolean" && "an AbortSignal";

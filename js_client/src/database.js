@@ -66,7 +66,10 @@ export function createDatabase(name, version, createStores) {
         request.onerror = () => refuse(request.error);
         request.onsuccess = () => {
           clearTimeout(limit);
-          const connection = watched(request.result, forget);
+          const connection = request.result;
+          // Another tab deletes the database or brings a newer layout: make way, or it waits for as long as this page
+          // lives.
+          connection.onversionchange = () => connection.close();
           resolve(connection);
           opening = Promise.resolve(connection);
         };
@@ -91,7 +94,8 @@ export function createDatabase(name, version, createStores) {
   return async (stores, mode, work, durability = "relaxed") => {
     try {
       const transaction = await begin(stores, mode, { durability }).catch((error) => {
-        // The connection was closed without a word, as Safari does to pages in the background: open another.
+        // The connection was closed: to make way, by the browser with its site data, or by Safari without a word, as it
+        // does to pages in the background.
         if (isClosed(error)) return begin(stores, mode, { durability });
         throw error;
       });
@@ -123,21 +127,6 @@ export function done(request) {
       reject(request.error);
     };
   });
-}
-
-/**
- * @param {IDBDatabase} connection
- * @param {() => void} onLost
- */
-function watched(connection, onLost) {
-  // Site data cleared, or the disk failed: the browser has closed the connection.
-  connection.onclose = onLost;
-  // Another tab deletes the database or brings a newer layout: make way, or it waits for as long as this page lives.
-  connection.onversionchange = () => {
-    connection.close();
-    onLost();
-  };
-  return connection;
 }
 
 /**

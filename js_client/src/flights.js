@@ -84,8 +84,8 @@ export function createFlights(fly) {
      * @param {AbortSignal | undefined} signal
      */
     board(flight, signal) {
+      flight.waiting += 1;
       // Whoever can't leave keeps it under way.
-      flight.waiting += signal ? 1 : Infinity;
       if (!signal) return flight.image;
       return unlessAborted(signal, () => flight.image).catch((error) => {
         if (signal.aborted) leave(flight, signal.reason);
@@ -131,7 +131,7 @@ export function unlessAborted(signal, work) {
   return new Promise((resolve, reject) => {
     const leave = () => reject(signal.reason);
     if (signal.aborted) return leave();
-    signal.addEventListener("abort", leave, { once: true });
+    signal.addEventListener("abort", leave);
     work()
       .then(resolve, reject)
       .finally(() => signal.removeEventListener("abort", leave));

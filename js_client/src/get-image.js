@@ -67,7 +67,7 @@ export function createGetImage({ options, cache, memory, tabs, load }) {
     const limit = AbortSignal.timeout(options.timeoutMs);
     const ended = AbortSignal.any([signal, limit]);
     const { image, token, isHit } = await unlessAborted(ended, () => load(flight, ended)).catch((error) => {
-      if (!limit.aborted || signal.aborted) throw error;
+      if (!limit.aborted) throw error;
       throw new FetchError(`the image did not come within ${options.timeoutMs} ms`, { cause: error });
     });
     if (!flight.isVoid) memory.put(flight.id, [flight.token, token], image);

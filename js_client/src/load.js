@@ -113,7 +113,7 @@ export function createLoad({ kind, cache, tabs, download, offload, reports: { re
    */
   async function store({ id, isVoid, since }, token, bytes) {
     if (!isVoid) {
-      await reported(cache.write(id, token, bytes, since).then(() => tabs.tell({ type: "stored", id, token })));
+      await reported(cache.write(id, token, bytes, since).then(() => tabs.tell({ type: "stored" })));
     }
   }
 

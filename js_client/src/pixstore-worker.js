@@ -1,10 +1,9 @@
 /** The worker of offload.js. An image that fails is left to the page, which finds out why. */
 
-import { mimeType } from "./formats.js";
 import { decryptGcm } from "./gcm.js";
 
 onmessage = async ({ data: { number, sealed, key, iv } }) => {
-  postMessage({ number, image: await imageIn(sealed, { key, iv }).catch(() => undefined) });
+  postMessage({ number, plaintext: await decrypted(sealed, { key, iv }).catch(() => undefined) });
 };
 
 // It is ready.
@@ -14,8 +13,6 @@ postMessage({ number: 0 });
  * @param {Blob} sealed
  * @param {import("./gcm.js").ImageKey} key
  */
-async function imageIn(sealed, key) {
-  const plaintext = await decryptGcm(key, await sealed.arrayBuffer());
-  const type = mimeType(plaintext[0]);
-  return type && plaintext.length > 1 ? new Blob([plaintext.subarray(1)], { type }) : undefined;
+async function decrypted(sealed, key) {
+  return new Blob([await decryptGcm(key, await sealed.arrayBuffer())]);
 }

@@ -1,6 +1,6 @@
 /** What becomes of storage failures: they are told to the page, and images are served all the same. */
 
-import { CacheError } from "./errors.js";
+/** @import { CacheError } from "./errors.js" */
 
 /** @typedef {ReturnType<typeof createReports>} Reports */
 
@@ -36,7 +36,7 @@ export function createReports(onCacheError) {
      */
     unlessUnavailable: (removal) =>
       removal.catch((error) => {
-        if (!(error instanceof CacheError) || error.reason !== "unavailable") throw error;
+        if (error.reason !== "unavailable") throw error;
         report(error);
         return undefined;
       }),

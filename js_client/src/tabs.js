@@ -1,7 +1,8 @@
 /**
  * The other tabs of this origin: told what is cached and deleted, and kept from downloading what one of them does.
  *
- * What they hear is a namespace, an id and a token, and never a key, a proof or a byte of an image.
+ * What they hear is a namespace, an id and a token, in messages and in the names of channel and locks; never a key, a
+ * proof or a byte of an image.
  */
 
 import { gather } from "./gather.js";
@@ -9,7 +10,7 @@ import { gather } from "./gather.js";
 /**
  * What another tab says that it does, "deleted" and "cleared", or has done.
  *
- * @typedef {{type: "stored" | "deleted" | "cleared" | "emptied", id?: string, token?: number}} Notice
+ * @typedef {{type: "stored" | "deleted" | "cleared" | "emptied", id?: string}} Notice
  */
 
 /** @typedef {{id: string, token: number}} Version */
@@ -31,7 +32,7 @@ export function createTabs({ databaseName, namespace, cache }, onNotice) {
   const locks = cache === "encrypted" || cache === "decrypted" ? globalThis.navigator?.locks : undefined;
   /** @type {BroadcastChannel | undefined} */
   let channel;
-  let isAlone = false;
+  let hasLeft = false;
 
   /** @param {Version} version */
   const lockOf = ({ id, token }) => `${name} ${id} ${token}`;
@@ -49,7 +50,7 @@ export function createTabs({ databaseName, namespace, cache }, onNotice) {
   return {
     /** Listen to the other tabs. */
     join() {
-      if (channel || isAlone) return;
+      if (channel || hasLeft) return;
       globalThis.addEventListener?.("pageshow", onReturn);
       try {
         channel = new BroadcastChannel(name);
@@ -57,8 +58,7 @@ export function createTabs({ databaseName, namespace, cache }, onNotice) {
         // In Node.js an open channel would keep the program alive.
         Object(channel).unref?.();
       } catch {
-        // Too old a browser, or it forbids site data; then the tabs share no cache either.
-        isAlone = true;
+        // The browser forbids site data, so the tabs share no cache either.
       }
     },
 
@@ -66,11 +66,11 @@ export function createTabs({ databaseName, namespace, cache }, onNotice) {
       globalThis.removeEventListener?.("pageshow", onReturn);
       channel?.close();
       channel = undefined;
-      isAlone = true;
+      hasLeft = true;
     },
 
     /** @param {Notice} notice */
-    tell: (notice) => channel?.postMessage({ namespace, ...notice }),
+    tell: (notice) => channel?.postMessage(notice),
 
     /**
      * The right to download a version, as the function that gives it back; nothing where another tab had it, which has
@@ -84,13 +84,8 @@ export function createTabs({ databaseName, namespace, cache }, onNotice) {
       const release = await tryClaim(version);
       if (release) return release;
       const limit = AbortSignal.timeout(WAIT_LIMIT_MS);
-      try {
-        await locks.request(lockOf(version), { mode: "shared", signal: AbortSignal.any([signal, limit]) }, () => {});
-      } catch {
-        signal.throwIfAborted();
-        return () => {};
-      }
-      return undefined;
+      const options = { mode: /** @type {const} */ ("shared"), signal: AbortSignal.any([signal, limit]) };
+      return locks.request(lockOf(version), options, () => undefined).catch(() => () => {});
     },
   };
 }

@@ -58,7 +58,8 @@ export function createTransport({ endpoint, parallel }, fetcher) {
   async function sendTogether(calls) {
     const unanswered = new Set(calls);
     try {
-      await queue(priorityOf(calls), () => postBatch(endpoint, unanswered));
+      const priority = priorityOf(calls);
+      await queue(priority, () => postBatch(endpoint, unanswered, priority));
       takesBatches = true;
     } catch (error) {
       // A server that is away says nothing of batches.

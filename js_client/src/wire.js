@@ -57,10 +57,10 @@ export function decodePayload(body) {
 }
 
 /**
- * @param {number} state
+ * @param {number} state  above 1
  * @returns {state is RefusalPayload["state"]}
  */
-const isRefusal = (state) => state >= WireState.NotFound && state <= WireState.InternalError;
+const isRefusal = (state) => state <= WireState.InternalError;
 
 /**
  * @param {Uint8Array<ArrayBuffer>} body

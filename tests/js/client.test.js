@@ -359,7 +359,7 @@ describe("whatever the cache", () => {
   test("a second argument that is no options object is refused: npm's package takes a context there", async () => {
     const server = createServer();
     const record = server.save(ID, "image");
-    for (const options of ["context", { contxt: 1 }, { priority: "urgent" }, { signal: "stop" }, { onProgress: 1 }]) {
+    for (const options of ["context", { contxt: 1 }, { priority: "urgent" }, { priority: ["high"] }, { signal: "stop" }, { onProgress: 1 }]) {
       await assert.rejects(createClient({}, server.fetcher).getImage(record, options), ConfigError);
     }
     assert.equal(server.requests.length, 0);

@@ -77,6 +77,8 @@ test("a value that can't work is refused by the option's name", () => {
   refuses({ endpoint: "" }, "endpoint");
   refuses({ endpoint: "/x?y=1" }, "endpoint");
   refuses({ cache: "plain" }, "cache must be one of encrypted, decrypted, memory, off");
+  refuses({ cache: ["off"] }, "cache must be one of");
+  refuses({ databaseName: " " }, "databaseName");
   refuses({ databaseName: 7 }, "databaseName");
   refuses({ cacheLimit: 0 }, "cacheLimit");
   refuses({ cacheLimit: 10, cleanupBatch: 10 }, "cleanupBatch");
