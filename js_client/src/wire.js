@@ -36,13 +36,14 @@ const UPDATED_HEAD_BYTES = 69;
 /**
  * Decode one whole wire payload.
  *
- * Any bytes either decode or raise WireError, whose `reason` says how they fail. The parts are views of `body`, not
+ * Any bytes either decode or raise WireError, whose `reason` says how they fail. The parts are views of `bytes`, not
  * copies. The ciphertext is not checked here: the tag does that.
  *
- * @param {Uint8Array<ArrayBuffer>} body
+ * @param {Uint8Array} bytes  of a response, so never of shared memory
  * @returns {WirePayload}
  */
-export function decodePayload(body) {
+export function decodePayload(bytes) {
+  const body = /** @type {Uint8Array<ArrayBuffer>} */ (bytes);
   const state = body[0];
   if (state === undefined) throw failure("the body is empty", "empty");
   if (state === WireState.Success) return { state, ciphertext: ciphertextFrom(body, 1) };

@@ -1,14 +1,17 @@
 /** What a page in TypeScript writes, and what its compiler is to refuse. */
 
 import {
-  createClient, createFetcher, DecryptError, FetchError, getImages, NotFoundError, RefusedError, WireState,
+  createClient, createFetcher, decodePayload, DecryptError, FetchError, getImages, NotFoundError, RefusedError, WireState,
   type Client, type ImageFetcher, type ImageOptions, type ImageRecord, type OnProgress, type Priority,
 } from "pixstore-asgi-client";
 
 const wrapped = createFetcher("/images");
 const fetcher: ImageFetcher = async (record, context, { signal }) => {
   signal.throwIfAborted();
-  return context ? wrapped(record) : wrapped(record, context, { signal });
+  const body: Uint8Array = await (context ? wrapped(record) : wrapped(record, context, { signal }));
+  const payload = decodePayload(body);
+  if (payload.state === WireState.Updated) console.log(payload.token, payload.ciphertext.length);
+  return body;
 };
 const client: Client = createClient({ endpoint: "/images", namespace: undefined, retries: 2 }, fetcher);
 
