@@ -4,7 +4,7 @@
  * A worker takes longer to start than an image takes to decrypt: no image waits for it.
  */
 
-import { decryptBlob, imageInBlob } from "./decrypt.js";
+import { decryptBlob } from "./decrypt.js";
 
 /** @import { ImageKey } from "./gcm.js" */
 
@@ -16,7 +16,7 @@ const ANSWER_LIMIT_MS = 10_000;
 /** @typedef {ReturnType<typeof createOffload>} Offload */
 
 export function createOffload() {
-  /** @type {Map<number, (plaintext?: Blob) => void>} */
+  /** @type {Map<number, (image?: Blob) => void>} */
   const waiting = new Map();
   /** @type {Worker | undefined} */
   let worker;
@@ -42,11 +42,11 @@ export function createOffload() {
       worker = new Worker(new URL("./pixstore-worker.js", import.meta.url), { type: "module" });
       worker.onerror = giveUp;
       worker.onmessage = ({ data }) => {
-        const { number, plaintext } = Object(data);
+        const { number, image } = Object(data);
         isReady = Number.isInteger(number);
         // Some other script of this name, or a page in its place.
         if (!isReady) giveUp();
-        waiting.get(number)?.(plaintext);
+        waiting.get(number)?.(image);
       };
     } catch {
       // Trusted Types, or the module comes from another origin, or there are no workers.
@@ -57,16 +57,16 @@ export function createOffload() {
   /**
    * @param {Blob} sealed
    * @param {ImageKey} key
-   * @returns {Promise<Blob | undefined>}  the plaintext
+   * @returns {Promise<Blob | undefined>}
    */
   const inWorker = (sealed, { key, iv }) =>
     new Promise((resolve) => {
       const number = (count += 1);
       const timer = setTimeout(giveUp, ANSWER_LIMIT_MS);
-      waiting.set(number, (plaintext) => {
+      waiting.set(number, (image) => {
         clearTimeout(timer);
         waiting.delete(number);
-        resolve(plaintext);
+        resolve(image);
       });
       worker?.postMessage({ number, sealed, key, iv });
     });
@@ -82,8 +82,8 @@ export function createOffload() {
      * @returns {Promise<Blob>}
      */
     async decrypt(sealed, key) {
-      const plaintext = isReady && sealed.size >= LEAST_BYTES && (await inWorker(sealed, key));
-      return plaintext ? imageInBlob(plaintext) : decryptBlob(sealed, key).finally(() => start(sealed.size));
+      const image = isReady && sealed.size >= LEAST_BYTES && (await inWorker(sealed, key));
+      return image || decryptBlob(sealed, key).finally(() => start(sealed.size));
     },
   };
 }
