@@ -5,7 +5,9 @@ import { beforeEach, test } from "node:test";
 
 import { IDBObjectStore } from "fake-indexeddb";
 
-import { createClient as createClientOf, FetchError, RecordError, RefusedError, WireState } from "../../js_client/src/index.js";
+import {
+  createClient as createClientOf, FetchError, RecordError, RefusedError, WireState,
+} from "../../js_client/src/index.js";
 import { createServer, recordOf, updatedPayload } from "./support/server.js";
 import { emptyStorage, noStorage, patch } from "./support/storage.js";
 
@@ -35,6 +37,16 @@ async function until(isTrue) {
 }
 
 const never = () => new Promise(() => {});
+
+/** Give the page a lock manager for the rest of one test. */
+function stubLocks(t, request) {
+  const before = Object.getOwnPropertyDescriptor(globalThis, "navigator");
+  Object.defineProperty(globalThis, "navigator", { value: { locks: { request } }, configurable: true });
+  t.after(() => {
+    if (before) Object.defineProperty(globalThis, "navigator", before);
+    else delete globalThis.navigator;
+  });
+}
 
 test("an expired proof asks refreshRecord, once, and the fresh record gives the image", async () => {
   const record = server.save(ID, "image");
@@ -161,28 +173,80 @@ test("a context that is no number is the same context: its failure is final", as
   assert.equal(server.requests.length, 1);
 });
 
-test("a fetcher that ignores its signal holds no lock", async () => {
-  const held = new Set();
-  const locks = {
-    async request(name, options, work) {
-      held.add(name);
-      await work({});
-      held.delete(name);
-    },
+test("callers with contexts of their own share a failure that no context helps against", async () => {
+  const record = server.save(ID, "image");
+  const answers = {
+    RefusedError: () => Promise.reject(new RefusedError("signed out", { status: 403, reason: "authorize" })),
+    ServerError: async () => Uint8Array.of(WireState.InternalError),
+    NotFoundError: async () => Uint8Array.of(WireState.NotFound),
   };
-  const before = Object.getOwnPropertyDescriptor(globalThis, "navigator");
-  Object.defineProperty(globalThis, "navigator", { value: { locks }, configurable: true });
-  try {
-    const controller = new AbortController();
-    const image = createClient({}, never).getImage(server.save(ID, "image"), { signal: controller.signal });
-    await until(() => held.size === 1);
-    controller.abort();
-    await assert.rejects(image, { name: "AbortError" });
-    await until(() => held.size === 0);
-  } finally {
-    if (before) Object.defineProperty(globalThis, "navigator", before);
-    else delete globalThis.navigator;
+  for (const [name, answer] of Object.entries(answers)) {
+    let asked = 0;
+    const { getImage } = createClient({ retries: 0 }, () => {
+      asked += 1;
+      return answer();
+    });
+    const outcomes = await Promise.allSettled(["a", "b", "c"].map((context) => getImage(record, { context })));
+    assert.deepEqual(outcomes.map(({ reason }) => reason?.name), [name, name, name]);
+    assert.equal(asked, 1, name);
   }
+});
+
+test("a caller who tries with a record of its own can still leave, and the request ends", async () => {
+  const record = server.save(ID, "image");
+  const signals = [];
+  const { getImage } = createClient({}, async (own, context, { signal }) => {
+    if (own.statelessProof === "old") return Uint8Array.of(WireState.InvalidProof);
+    signals.push(signal);
+    return never();
+  });
+  const controller = new AbortController();
+  const refused = getImage({ ...record, statelessProof: "old" });
+  const left = getImage(record, { signal: controller.signal });
+  await assert.rejects(refused, RefusedError);
+  await until(() => signals.length === 1);
+  controller.abort();
+  await assert.rejects(left, { name: "AbortError" });
+  assert.equal(signals[0].aborted, true);
+});
+
+test("a fetcher that ignores its signal holds no lock", async (t) => {
+  const held = new Set();
+  stubLocks(t, async (name, options, work) => {
+    held.add(name);
+    await work({});
+    held.delete(name);
+  });
+  const controller = new AbortController();
+  const image = createClient({}, never).getImage(server.save(ID, "image"), { signal: controller.signal });
+  await until(() => held.size === 1);
+  controller.abort();
+  await assert.rejects(image, { name: "AbortError" });
+  await until(() => held.size === 0);
+});
+
+test("where the browser refuses locks, as in a sandboxed frame, the image still comes", async (t) => {
+  stubLocks(t, async () => {
+    throw new DOMException("no locks here", "SecurityError");
+  });
+  const { getImage } = createClient({}, server.fetcher);
+  assert.equal(await textOf(await getImage(server.save(ID, "image"))), "image");
+});
+
+test("a caller who leaves while another tab downloads the image causes no request", async (t) => {
+  let isWaiting = false;
+  stubLocks(t, (name, { ifAvailable, signal }, work) => {
+    if (ifAvailable) return Promise.resolve(work(null));
+    isWaiting = true;
+    return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+  });
+  const controller = new AbortController();
+  const image = createClient({}, server.fetcher).getImage(server.save(ID, "image"), { signal: controller.signal });
+  await until(() => isWaiting);
+  controller.abort();
+  await assert.rejects(image, { name: "AbortError" });
+  await new Promise(setImmediate);
+  assert.equal(server.requests.length, 0);
 });
 
 test("an older version than the record's is shown and not kept; one that updates to itself is refused", async () => {
@@ -282,6 +346,26 @@ test("getImages yields each image as it is ready, and a failure among them", asy
   assert.deepEqual(found, [["gone", "NotFoundError"], ["b", "b"], ["a", "a"]]);
 });
 
+test("a loop of getImages that is slow gets all that is ready meanwhile", async () => {
+  const records = ["a", "b", "c"].map((id) => server.save(id, id));
+  const client = createClient({}, server.fetcher);
+  for (const record of records) await client.getImage(record);
+  const found = [];
+  for await (const { record } of client.getImages(records)) {
+    found.push(record.id);
+    await new Promise(setImmediate);
+  }
+  assert.deepEqual(found, ["a", "b", "c"]);
+});
+
+test("getImages hands its context to the fetcher with every record", async () => {
+  const records = ["a", "b"].map((id) => server.save(id, id));
+  for await (const { error } of createClient({}, server.fetcher).getImages(records, { context: "mine" })) {
+    assert.equal(error, undefined);
+  }
+  assert.deepEqual(server.requests.map(({ context }) => context), ["mine", "mine"]);
+});
+
 test("a signal ends the loop of getImages with its reason", async () => {
   const controller = new AbortController();
   const seen = [];
@@ -302,19 +386,22 @@ test("refreshRecord that knows no such image any more makes it a NotFoundError",
   await assert.rejects(getImage(server.save(ID, "image")), { name: "NotFoundError" });
 });
 
-test("leaving the loop of getImages aborts the rest", async () => {
+test("leaving the loop of getImages aborts the rest, and never the signal that it was given", async () => {
   const records = ["a", "b"].map((id) => server.save(id, id));
-  let signal;
-  const { getImages } = createClient({}, (record, context, request) => {
-    if (record.id === "a") return server.fetcher(record);
-    signal = request.signal;
-    return never();
-  });
-  for await (const { record } of getImages(records)) {
-    assert.equal(record.id, "a");
-    break;
+  for (const own of [undefined, new AbortController().signal]) {
+    let signal;
+    const { getImages } = createClient({ cache: "off" }, (record, context, request) => {
+      if (record.id === "a") return server.fetcher(record);
+      signal = request.signal;
+      return never();
+    });
+    for await (const { record } of getImages(records, { signal: own })) {
+      assert.equal(record.id, "a");
+      break;
+    }
+    assert.equal(signal.aborted, true);
+    assert.notEqual(own?.aborted, true);
   }
-  assert.equal(signal.aborted, true);
 });
 
 test("records that end in an error leave no download behind", async () => {

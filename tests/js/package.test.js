@@ -87,3 +87,23 @@ test("initPixstoreFrontend sets the endpoint or a fetcher, and can be called aga
   await pixstore.getImage(record, { context: "context" });
   assert.equal(server.requests[0].context, "context");
 });
+
+test("the functions hand the options of getImage and getImages on", async () => {
+  const server = createServer();
+  const [first, ...others] = ["a", "b", "c"].map((id) => server.save(id, id));
+  pixstore.initPixstoreFrontend({ cache: "off" }, server.fetcher);
+  await pixstore.getImage(first, { context: "one" });
+  for await (const { error } of pixstore.getImages(others, { context: "many" })) assert.equal(error, undefined);
+  assert.deepEqual(server.requests.map(({ context }) => context), ["one", "many", "many"]);
+});
+
+test("the first initPixstoreFrontend replaces no client, and a second one ends what the first has under way", async () => {
+  const { initPixstoreFrontend, getImage } = await import("../../js_client/src/index.js?loaded-anew");
+  const server = createServer();
+  const record = server.save("players:abc", "image");
+  initPixstoreFrontend({ cache: "off" }, () => new Promise(() => {}));
+  const image = getImage(record);
+  initPixstoreFrontend({ cache: "off" }, server.fetcher);
+  await assert.rejects(image, { name: "AbortError" });
+  assert.equal((await getImage(record)).type, "image/png");
+});
