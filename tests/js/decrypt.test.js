@@ -51,6 +51,17 @@ test("a Blob that the browser can't read any more is a damaged image", async () 
   await assert.rejects(imageInBlob(lost), failsFor("tag"));
 });
 
+test("of a plaintext that lies in the browser's storage, one byte is read", async (t) => {
+  const sizes = [];
+  const { arrayBuffer } = Blob.prototype;
+  t.mock.method(Blob.prototype, "arrayBuffer", function read() {
+    sizes.push(this.size);
+    return arrayBuffer.call(this);
+  });
+  assert.equal((await imageInBlob(new Blob(["\x01image"]))).size, 5);
+  assert.deepEqual(sizes, [1]);
+});
+
 test("a page without WebCrypto is told that it needs HTTPS or localhost", async (t) => {
   const original = Object.getOwnPropertyDescriptor(globalThis, "crypto");
   t.after(() => Object.defineProperty(globalThis, "crypto", original));

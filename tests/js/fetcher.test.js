@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { once } from "node:events";
 import { test } from "node:test";
+import { gzipSync } from "node:zlib";
 
 import { createFetcher } from "../../js_client/src/fetcher.js";
 import { FetchError, RefusedError } from "../../js_client/src/index.js";
@@ -17,6 +18,27 @@ async function fetchFrom(t, respond) {
   t.after(() => server.close());
   t.after(() => server.closeAllConnections());
   return createFetcher(`http://127.0.0.1:${server.address().port}/pixstore-image`)(RECORD);
+}
+
+/** Fetch RECORD with a stub in place of fetch: the body, and what `onProgress` was told, [loaded, total]. */
+async function fetchBody(respond) {
+  const seen = [];
+  const onProgress = ({ loaded, total }) => seen.push([loaded, total]);
+  let body;
+  await stubFetch(respond, async () => {
+    body = await createFetcher("/x")(RECORD, undefined, { onProgress });
+  });
+  return { body, seen };
+}
+
+/** A response that comes in pieces. */
+function piecesOf(texts, headers) {
+  const pieces = texts.map((text) => new Uint8Array(Buffer.from(text)));
+  const start = (stream) => {
+    pieces.forEach((piece) => stream.enqueue(piece));
+    stream.close();
+  };
+  return new Response(new ReadableStream({ start }), { headers });
 }
 
 const isFetchError = (status) => (error) => error instanceof FetchError && error.status === status;
@@ -75,4 +97,54 @@ test("a network that fails is a FetchError with its cause and no status", async 
   };
   const isOffline = (error) => isFetchError(undefined)(error) && error.cause.message === "offline";
   await stubFetch(fails, () => assert.rejects(createFetcher("/x")(RECORD), isOffline));
+});
+
+test("the signal is handed to fetch", async () => {
+  const { signal } = new AbortController();
+  const fetcher = createFetcher("/x");
+  const [call] = await stubFetch(() => new Response(Uint8Array.of(2)), () => fetcher(RECORD, undefined, { signal }));
+  assert.equal(call.init.signal, signal);
+});
+
+test("a redirect as browsers show it, with status 0 and no body, is a FetchError with that status", async () => {
+  await stubFetch(() => Response.error(), () => assert.rejects(createFetcher("/x")(RECORD), isFetchError(0)));
+});
+
+test("nobody reads the body of an HTTP error, so it is cancelled", async () => {
+  let cancels = 0;
+  const cancel = () => {
+    cancels += 1;
+  };
+  const respond = () => new Response(new ReadableStream({ cancel }), { status: 500 });
+  await stubFetch(respond, () => assert.rejects(createFetcher("/x")(RECORD), isFetchError(500)));
+  assert.equal(cancels, 1);
+});
+
+test("a body that was compressed on its way comes whole, whatever length it is said to have", async (t) => {
+  const text = "image ".repeat(500);
+  const compressed = gzipSync(text);
+  const respond = (_, response) => {
+    response.writeHead(200, { "content-encoding": "gzip", "content-length": compressed.length }).end(compressed);
+  };
+  assert.equal(Buffer.from(await fetchFrom(t, respond)).toString(), text);
+  // Another origin hides the header that would tell.
+  const hidden = () => {
+    const response = new Response(text, { headers: { "content-length": String(compressed.length) } });
+    return Object.defineProperty(response, "type", { value: "cors" });
+  };
+  assert.equal(Buffer.from((await fetchBody(hidden)).body).toString(), text);
+});
+
+test("a body of a known length tells its progress by the piece, and has room for a tag and no more", async () => {
+  const { body, seen } = await fetchBody(() => piecesOf(["im", "age"], { "content-length": "5" }));
+  assert.equal(Buffer.from(body).toString(), "image");
+  assert.deepEqual(seen, [[2, 5], [5, 5]]);
+  assert.equal(body.buffer.byteLength, 5 + 16);
+});
+
+test("a body of an unknown length tells its progress at its end, and has room for a tag as well", async () => {
+  const { body, seen } = await fetchBody(() => piecesOf(["im", "age"]));
+  assert.equal(Buffer.from(body).toString(), "image");
+  assert.deepEqual(seen, [[5, 5]]);
+  assert.equal(body.buffer.byteLength, 5 + 16);
 });

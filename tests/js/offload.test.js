@@ -59,3 +59,79 @@ test("a worker that is ready gets the next large image", async () => {
   worker.onmessage({ data: { number: worker.posted[0].number, image } });
   assert.equal(await answer, image);
 });
+
+/** A worker that is ready, and what decrypts with it. Time stands still. */
+async function startReady(t) {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  stubWorker({ number: 0 });
+  const offload = createOffload();
+  const decrypt = () => offload.decrypt(sealed, { key, iv });
+  await decrypt();
+  const [worker] = workers;
+  const answer = (message, plaintext) => worker.onmessage({ data: { number: message.number, plaintext } });
+  return { decrypt, worker, answer };
+}
+
+test("a worker that falls silent delays images for ten seconds, once, and then the page decrypts all by itself", async (t) => {
+  const { decrypt, worker } = await startReady(t);
+  let settled = 0;
+  const begin = () => decrypt().finally(() => (settled += 1));
+  const images = [begin()];
+  t.mock.timers.tick(5000);
+  images.push(begin());
+  t.mock.timers.tick(4999);
+  await new Promise(setImmediate);
+  assert.deepEqual([settled, worker.isEnded], [0, false]);
+  t.mock.timers.tick(1);
+  for (const image of images) assert.equal((await image).size, SIZE);
+  assert.equal(worker.isEnded, true);
+  assert.equal((await decrypt()).size, SIZE);
+  assert.deepEqual([workers.length, worker.posted.length], [1, 2]);
+});
+
+test("a worker that answers stays in use for as long as the page lives", async (t) => {
+  const { decrypt, worker, answer } = await startReady(t);
+  for (const text of ["first", "second"]) {
+    const image = decrypt();
+    answer(worker.posted.at(-1), new Blob([`\x01${text}`]));
+    assert.equal(await (await image).text(), text);
+    t.mock.timers.tick(10_000);
+  }
+  assert.deepEqual([workers.length, worker.posted.length, worker.isEnded], [1, 2, false]);
+});
+
+test("an image that the worker can't decrypt is left to the page, and the worker stays in use", async (t) => {
+  const { decrypt, worker, answer } = await startReady(t);
+  for (let count = 1; count < 3; count += 1) {
+    const image = decrypt();
+    assert.equal(worker.posted.length, count);
+    answer(worker.posted.at(-1), undefined);
+    assert.equal((await image).size, SIZE);
+  }
+  assert.equal(worker.isEnded, false);
+});
+
+test("a page that may start no worker tries to once, and decrypts all by itself", async () => {
+  let tries = 0;
+  globalThis.Worker = function Worker() {
+    tries += 1;
+    throw new DOMException("another origin", "SecurityError");
+  };
+  const offload = createOffload();
+  for (let call = 0; call < 3; call += 1) assert.equal((await offload.decrypt(sealed, { key, iv })).size, SIZE);
+  assert.equal(tries, 1);
+});
+
+test("the worker says that it is ready, answers with the plaintext, and with none where the tag fails", async (t) => {
+  const answers = [];
+  globalThis.onmessage = null;
+  globalThis.postMessage = (message) => answers.push(message);
+  t.after(() => ["onmessage", "postMessage"].forEach((name) => delete globalThis[name]));
+  await import("../../js_client/src/pixstore-worker.js");
+  await globalThis.onmessage({ data: { number: 1, sealed, key, iv } });
+  await globalThis.onmessage({ data: { number: 2, sealed: sealed.slice(1), key, iv } });
+  const [ready, good, damaged] = answers;
+  assert.deepEqual([ready, damaged], [{ number: 0 }, { number: 2, plaintext: undefined }]);
+  assert.equal(good.number, 1);
+  assert.deepEqual(Buffer.from(await good.plaintext.arrayBuffer()), Buffer.concat([Buffer.of(1), Buffer.alloc(SIZE, 7)]));
+});

@@ -55,7 +55,32 @@ test("npm's cache names count as ours, and its database name never opens npm's o
   assert.equal(options.cleanupBatch, 3);
 });
 
+test("every option can be given, to createClient as well", () => {
+  const options = {
+    endpoint: "/images",
+    cache: "decrypted",
+    databaseName: "mine",
+    namespace: "me",
+    cacheLimit: 10,
+    cacheBytes: 0,
+    memoryBytes: 0,
+    cleanupBatch: 0,
+    refreshRecord: () => null,
+    timeoutMs: 1,
+    retries: 0,
+    parallel: 1,
+    onCacheError: () => {},
+  };
+  assert.deepEqual(resolveOptions(options), options);
+  createClient(options).close();
+});
+
 test("an option that is undefined or null counts as not given", () => {
+  for (const nothing of [undefined, null]) {
+    const { cacheLimit, endpoint, parallel } = resolveOptions({ cacheLimit: nothing, endpoint: nothing, parallel: nothing });
+    assert.deepEqual([cacheLimit, endpoint, parallel], [1000, "/pixstore-image", 6]);
+    createClient({ cacheLimit: nothing }).close();
+  }
   assert.equal(endpoint({ endpoint: undefined, defaultEndpointRoute: null }), "/pixstore-image");
   assert.equal(npm({ cacheLimit: 20 }).cleanupBatch, 1);
 });
@@ -65,6 +90,8 @@ test("an unknown option is refused with the list of the known ones", () => {
   refuses({ endpont: "/x" }, "endpoint, cache, databaseName, namespace, cacheLimit");
   refuses({ toString: 1 }, "toString");
   assert.throws(() => createClient({ frontendDbName: "x" }), ConfigError);
+  // Every object has one of that name.
+  assert.throws(() => createClient({ valueOf: 1 }), { name: "ConfigError", message: /^valueOf is no option/ });
 });
 
 test("an npm option without a meaning here is refused by its name", () => {
@@ -78,7 +105,7 @@ test("a value that can't work is refused by the option's name", () => {
   refuses({ endpoint: "/x?y=1" }, "endpoint");
   refuses({ cache: "plain" }, "cache must be one of encrypted, decrypted, memory, off");
   refuses({ cache: ["off"] }, "cache must be one of");
-  refuses({ databaseName: " " }, "databaseName");
+  for (const name of ["endpoint", "databaseName", "namespace"]) refuses({ [name]: " " }, `${name} must be a non-empty string`);
   refuses({ databaseName: 7 }, "databaseName");
   refuses({ cacheLimit: 0 }, "cacheLimit");
   refuses({ cacheLimit: 10, cleanupBatch: 10 }, "cleanupBatch");
