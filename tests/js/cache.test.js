@@ -93,6 +93,20 @@ test("the reads of one tick share transactions by 25 and settle together", async
   assert.deepEqual(begun.map(({ mode }) => mode), ["readonly", "readonly", "readonly"]);
 });
 
+test("a read that hangs delays none of a later tick", async (t) => {
+  await write(cacheOf(), ID);
+  const cache = cacheOf();
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  patch(t, IDBObjectStore.prototype, "get", function get(original, key) {
+    return key[1] === "hangs" ? {} : original.call(this, key);
+  });
+  let hasSettled = false;
+  cache.read("hangs", 1).finally(() => (hasSettled = true));
+  await new Promise(setImmediate);
+  assert.deepEqual(await cache.read(ID, 1), image);
+  assert.equal(hasSettled, false);
+});
+
 test("nothing is looked through before the first read, and after a write a miss needs no transaction", async (t) => {
   await write(cacheOf(), ID);
   const cache = cacheOf();

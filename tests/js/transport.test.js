@@ -15,6 +15,16 @@ async function until(isTrue) {
   while (!isTrue()) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
+/** Let mocked time pass until something is true, and tell how many ms that took. */
+async function msUntil(t, isTrue) {
+  for (let ms = 0; ms < 10_000; ms += 10) {
+    for (let turn = 0; turn < 5; turn += 1) await new Promise(setImmediate);
+    if (isTrue()) return ms;
+    t.mock.timers.tick(10);
+  }
+  return assert.fail("it never is");
+}
+
 beforeEach(emptyStorage);
 
 /** One frame of a batch: index u8, status u16, length u32, body. */
@@ -138,6 +148,108 @@ test("a server that is away is asked again for the whole batch, and for no image
   assert.deepEqual(requests.map(([method, ids]) => [method, ids.length]), [["POST", 5], ["POST", 5]]);
 });
 
+const BROKEN_BATCHES = {
+  "a page of HTML": (response) => response.end("<!doctype html><title>Sign in</title>"),
+  "an empty body": (response) => response.end(),
+  "no body": (response) => response.writeHead(204).end(),
+  "a connection that breaks": (response) => response.destroy(),
+};
+
+for (const [name, answer] of Object.entries(BROKEN_BATCHES)) {
+  test(`an endpoint that takes batches and answers one with ${name} is asked by a batch again, then it is a FetchError`, async (t) => {
+    t.mock.method(Math, "random", () => 0);
+    let failures = 0;
+    const { requests, save, clientOf } = await startHttp(t, {
+      respond(response) {
+        if (!failures) return false;
+        failures -= 1;
+        answer(response);
+        return true;
+      },
+    });
+    const { getImage } = clientOf({ retries: 1 });
+    const records = save(6);
+    const outcomes = (from) => Promise.allSettled(records.slice(from, from + 2).map((record) => getImage(record)));
+    await outcomes(0);
+    failures = 2;
+    for (const { reason } of await outcomes(2)) assert.ok(reason instanceof FetchError, String(reason));
+    assert.deepEqual((await outcomes(4)).map(({ status }) => status), ["fulfilled", "fulfilled"]);
+    assert.deepEqual(requests.map(([method, ids]) => [method, ids.length]), Array(4).fill(["POST", 2]));
+  });
+}
+
+test("a batch posts id, token and proof of each image, and takes those of one priority", async (t) => {
+  const asked = [];
+  t.mock.method(globalThis, "fetch", async (url, { method, body, priority }) => {
+    asked.push([method, url, priority, JSON.parse(body)]);
+    return new Response(null, { status: 503 });
+  });
+  const images = createServer();
+  const records = ["a", "b", "c", "d"].map((id, index) => images.save(id, id, { token: index + 1 }));
+  const { getImage } = createClient({ endpoint: "/images", retries: 0, cache: "off" });
+  const calls = records.map((record, index) => getImage(record, { priority: index % 2 ? "low" : "high" }));
+  await Promise.allSettled(calls);
+  const entries = records.map(({ id, token, statelessProof }) => ({ id, token, proof: statelessProof }));
+  assert.deepEqual(asked, [
+    ["POST", "/images/-/batch", "high", { images: [entries[0], entries[2]] }],
+    ["POST", "/images/-/batch", "low", { images: [entries[1], entries[3]] }],
+  ]);
+});
+
+test("two versions of one image that are asked for in one tick go in two requests", async (t) => {
+  const { requests, save, clientOf } = await startHttp(t);
+  const { getImage } = clientOf({ cache: "off" });
+  const [record, other] = save(2);
+  const texts = [record, { ...record, token: 2 }, other].map(async (own) => textOf(await getImage(own)));
+  assert.deepEqual(await Promise.all(texts), ["0", "0", "1"]);
+  const sent = requests.map(([method, ids]) => [method, ids]).sort();
+  assert.deepEqual(sent, [["GET", ["image-0"]], ["POST", ["image-0", "image-1"]]]);
+});
+
+test("a caller who leaves while the batch waits for its turn is not in it", async (t) => {
+  let finish;
+  const { requests, save, clientOf } = await startHttp(t, {
+    respond(response) {
+      if (finish) return false;
+      finish = () => response.writeHead(404).end();
+      return true;
+    },
+  });
+  const { getImage } = clientOf({ parallel: 1, cache: "off" });
+  const [record, ...records] = save(4);
+  const before = getImage(record);
+  await until(() => finish);
+  const controllers = records.map(() => new AbortController());
+  const images = records.map((own, index) => getImage(own, { signal: controllers[index].signal }));
+  await new Promise(setImmediate);
+  controllers[1].abort();
+  finish();
+  const outcomes = await Promise.allSettled([before, ...images]);
+  assert.deepEqual(outcomes.map(({ reason }) => reason?.name), ["FetchError", undefined, "AbortError", undefined]);
+  assert.deepEqual(requests[1].slice(0, 2), ["POST", ["image-1", "image-3"]]);
+});
+
+test("a batch ends when the last who still wait are answered, though others have left without an answer", async (t) => {
+  let closed = 0;
+  let send;
+  const { save, images, clientOf } = await startHttp(t, {
+    respond(response, ids) {
+      response.on("close", () => (closed += 1));
+      send = () => response.write(frame(1, 200, successPayload(images.version(ids[1]))));
+      return true;
+    },
+  });
+  const controller = new AbortController();
+  const { getImage } = clientOf();
+  const [left, stayed] = save(2).map((record, index) => getImage(record, index ? {} : { signal: controller.signal }));
+  await until(() => send);
+  controller.abort();
+  await assert.rejects(left, { name: "AbortError" });
+  send();
+  assert.equal(await textOf(await stayed), "1");
+  await until(() => closed === 1);
+});
+
 test("what nobody waits for any more is not asked for, and no request outlives its callers", async (t) => {
   let closed = 0;
   let isSilent = true;
@@ -223,6 +335,36 @@ test("a server that fails is asked again, as often as `retries` says; a refusal 
   assert.equal(requests.length, 6);
 });
 
+test("a failure that may pass is tried again after a pause that doubles, and any other is final", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  t.mock.method(Math, "random", () => 0);
+  const images = createServer();
+  const record = images.save("image", "image");
+  const ofStatus = (status) => () => new Response(null, { status });
+  const offline = () => {
+    throw new TypeError("offline");
+  };
+  const internalError = () => new Response(Uint8Array.of(WireState.InternalError));
+  let [answer, asked] = [];
+  t.mock.method(globalThis, "fetch", async () => {
+    asked += 1;
+    return asked < 3 ? answer() : new Response(successPayload(images.version("image")));
+  });
+  const { getImage } = createClient({ endpoint: "/images", retries: 2, cache: "off" });
+  for (answer of [offline, ofStatus(408), ofStatus(429), ofStatus(500), internalError]) {
+    asked = 0;
+    const image = getImage(record);
+    assert.ok((await msUntil(t, () => asked >= 2)) >= 100);
+    assert.ok((await msUntil(t, () => asked >= 3)) >= 200);
+    assert.equal(await textOf(await image), "image");
+  }
+  for (answer of [ofStatus(400), ofStatus(404), ofStatus(403)]) {
+    asked = 0;
+    await assert.rejects(getImage(record));
+    assert.equal(asked, 1);
+  }
+});
+
 test("no more than `parallel` requests run at once, and high priority goes first", async () => {
   const server = createServer();
   let running = 0;
@@ -244,14 +386,18 @@ test("no more than `parallel` requests run at once, and high priority goes first
   assert.deepEqual(order, ["low-0", "low-1", "high-4", "auto-3", "low-2"]);
 });
 
-test("onProgress tells how much of the response has come", async (t) => {
-  const { save, clientOf } = await startHttp(t);
-  const seen = [];
-  await clientOf().getImage(save(1)[0], { onProgress: (progress) => seen.push(progress) });
-  const { id, loaded, total } = seen.at(-1);
-  assert.equal(id, "image-0");
-  assert.equal(loaded, total);
-  assert.ok(loaded > 1);
+test("onProgress tells how much of the response has come, alone or in a batch", async (t) => {
+  const { requests, save, clientOf } = await startHttp(t);
+  const [alone, ...together] = save(3);
+  const last = new Map();
+  const onProgress = ({ id, ...progress }) => last.set(id, progress);
+  const { getImage } = clientOf();
+  await getImage(alone, { onProgress });
+  await Promise.all(together.map((record) => getImage(record, { onProgress })));
+  assert.deepEqual(requests.map(([method]) => method), ["GET", "POST"]);
+  // A state, and in the ciphertext a format byte and one digit.
+  const whole = { loaded: 3, total: 3 };
+  assert.deepEqual(Object.fromEntries(last), { "image-0": whole, "image-1": whole, "image-2": whole });
 });
 
 test("a response is read to its end, alone or in a batch, or else Chromium shows it as cancelled", async (t) => {
