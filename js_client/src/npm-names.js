@@ -16,15 +16,14 @@ import { ConfigError } from "./errors.js";
  * @property {number | undefined} [frontendCleanupBatch]  `cleanupBatch`
  */
 
-/** @type {Record<string, string>} */
-const RENAMED = {
-  frontendImageCacheLimit: "cacheLimit",
-  frontendCleanupBatch: "cleanupBatch",
-  frontendDbName: "databaseName",
-  defaultEndpointConnectHost: "endpoint",
-  defaultEndpointConnectPort: "endpoint",
-  defaultEndpointRoute: "endpoint",
-};
+const RENAMED = new Map([
+  ["frontendImageCacheLimit", "cacheLimit"],
+  ["frontendCleanupBatch", "cleanupBatch"],
+  ["frontendDbName", "databaseName"],
+  ["defaultEndpointConnectHost", "endpoint"],
+  ["defaultEndpointConnectPort", "endpoint"],
+  ["defaultEndpointRoute", "endpoint"],
+]);
 
 const NEEDLESS = ["imageFormats", "frontendDbVersion", "imageStoreName", "errorHandlingMode"];
 
@@ -44,7 +43,7 @@ export function translateNpmNames(config) {
   if (given !== config) return config;
   for (const [npmName, value] of Object.entries(given)) {
     if (NEEDLESS.includes(npmName)) throw new ConfigError(`${npmName} has no meaning here: leave it out`);
-    const name = RENAMED[npmName] ?? npmName;
+    const name = RENAMED.get(npmName) ?? npmName;
     if (name !== npmName && (given[name] ?? null) !== null) {
       throw new ConfigError(`give ${name} or ${npmName}, not both`);
     }

@@ -43,7 +43,7 @@ export function createOffload() {
       worker.onerror = giveUp;
       worker.onmessage = ({ data }) => {
         const { number, image } = Object(data);
-        isReady = Number.isInteger(number);
+        isReady = isUsable && Number.isInteger(number);
         // Some other script of this name, or a page in its place.
         if (!isReady) giveUp();
         waiting.get(number)?.(image);

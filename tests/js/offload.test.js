@@ -68,12 +68,12 @@ async function startReady(t) {
   const decrypt = () => offload.decrypt(sealed, { key, iv });
   await decrypt();
   const [worker] = workers;
-  const answer = (message, plaintext) => worker.onmessage({ data: { number: message.number, plaintext } });
+  const answer = ({ number }, image) => worker.onmessage({ data: { number, image } });
   return { decrypt, worker, answer };
 }
 
 test("a worker that falls silent delays images for ten seconds, once, and then the page decrypts all by itself", async (t) => {
-  const { decrypt, worker } = await startReady(t);
+  const { decrypt, worker, answer } = await startReady(t);
   let settled = 0;
   const begin = () => decrypt().finally(() => (settled += 1));
   const images = [begin()];
@@ -85,6 +85,7 @@ test("a worker that falls silent delays images for ten seconds, once, and then t
   t.mock.timers.tick(1);
   for (const image of images) assert.equal((await image).size, SIZE);
   assert.equal(worker.isEnded, true);
+  answer(worker.posted[0], new Blob(["too late"]));
   assert.equal((await decrypt()).size, SIZE);
   assert.deepEqual([workers.length, worker.posted.length], [1, 2]);
 });
@@ -93,7 +94,7 @@ test("a worker that answers stays in use for as long as the page lives", async (
   const { decrypt, worker, answer } = await startReady(t);
   for (const text of ["first", "second"]) {
     const image = decrypt();
-    answer(worker.posted.at(-1), new Blob([`\x01${text}`]));
+    answer(worker.posted.at(-1), new Blob([text]));
     assert.equal(await (await image).text(), text);
     t.mock.timers.tick(10_000);
   }
@@ -122,7 +123,7 @@ test("a page that may start no worker tries to once, and decrypts all by itself"
   assert.equal(tries, 1);
 });
 
-test("the worker says that it is ready, answers with the plaintext, and with none where the tag fails", async (t) => {
+test("the worker says that it is ready, answers with the image, and with none where the tag fails", async (t) => {
   const answers = [];
   globalThis.onmessage = null;
   globalThis.postMessage = (message) => answers.push(message);
@@ -131,7 +132,7 @@ test("the worker says that it is ready, answers with the plaintext, and with non
   await globalThis.onmessage({ data: { number: 1, sealed, key, iv } });
   await globalThis.onmessage({ data: { number: 2, sealed: sealed.slice(1), key, iv } });
   const [ready, good, damaged] = answers;
-  assert.deepEqual([ready, damaged], [{ number: 0 }, { number: 2, plaintext: undefined }]);
-  assert.equal(good.number, 1);
-  assert.deepEqual(Buffer.from(await good.plaintext.arrayBuffer()), Buffer.concat([Buffer.of(1), Buffer.alloc(SIZE, 7)]));
+  assert.deepEqual([ready, damaged], [{ number: 0 }, { number: 2, image: undefined }]);
+  assert.deepEqual([good.number, good.image.type], [1, "image/png"]);
+  assert.deepEqual(Buffer.from(await good.image.arrayBuffer()), Buffer.alloc(SIZE, 7));
 });

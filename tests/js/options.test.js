@@ -88,9 +88,8 @@ test("an option that is undefined or null counts as not given", () => {
 test("an unknown option is refused with the list of the known ones", () => {
   refuses({ endpont: "/x" }, "endpont");
   refuses({ endpont: "/x" }, "endpoint, cache, databaseName, namespace, cacheLimit");
-  refuses({ toString: 1 }, "toString");
+  refuses({ toString: 1 }, "toString is no option");
   assert.throws(() => createClient({ frontendDbName: "x" }), ConfigError);
-  // Every object has one of that name.
   assert.throws(() => createClient({ valueOf: 1 }), { name: "ConfigError", message: /^valueOf is no option/ });
 });
 
