@@ -3,11 +3,11 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
-import { IDBDatabase, IDBFactory, IDBObjectStore } from "fake-indexeddb";
+import { IDBFactory, IDBObjectStore } from "fake-indexeddb";
 
 import { createCache } from "../../js_client/src/cache.js";
 import { CacheError } from "../../js_client/src/errors.js";
-import { done, dump, emptyStorage, noStorage, overwrite, patch } from "./support/storage.js";
+import { done, dump, emptyStorage, noStorage, overwrite, patch, transactions } from "./support/storage.js";
 
 const NAME = "images";
 const ID = "players:abc";
@@ -42,17 +42,6 @@ function watched(t, ...methods) {
     });
   }
   return calls;
-}
-
-/** Note the transactions begun during a test: [{stores, mode, durability}, …]. */
-function transactions(t) {
-  const begun = [];
-  patch(t, IDBDatabase.prototype, "transaction", function note(original, ...args) {
-    const [stores, mode, options] = args;
-    begun.push({ stores, mode, durability: options?.durability });
-    return original.apply(this, args);
-  });
-  return begun;
 }
 
 const fail = (name) => () => {
@@ -447,7 +436,7 @@ test("a full disk evicts as much as is needed and tries once more, then the writ
   assert.deepEqual(await cache.read("d", 1), image);
 });
 
-test("without storage every call fails at once, and opening is tried again only after five seconds", async (t) => {
+test("without storage every call fails at once, and opening is tried again only after five seconds, once", async (t) => {
   let now = 1000;
   t.mock.method(performance, "now", () => now);
   let opened = 0;
@@ -466,6 +455,7 @@ test("without storage every call fails at once, and opening is tried again only 
   now = 6000;
   await write(cache, ID);
   assert.equal(await cache.has(ID), true);
+  assert.equal(opened, 2);
 });
 
 test("a page without IndexedDB at all gets the same error", async () => {

@@ -1,6 +1,6 @@
 /** IndexedDB for tests: an empty one, a look into all of it, and ways to break it. */
 
-import { IDBFactory, IDBKeyRange } from "fake-indexeddb";
+import { IDBDatabase, IDBFactory, IDBKeyRange } from "fake-indexeddb";
 
 /** Give the page an empty IndexedDB. */
 export function emptyStorage() {
@@ -67,4 +67,15 @@ export function patch(t, prototype, method, replacement) {
   t.after(() => {
     prototype[method] = original;
   });
+}
+
+/** Note the transactions begun during a test: [{stores, mode, durability}, …]. */
+export function transactions(t) {
+  const begun = [];
+  patch(t, IDBDatabase.prototype, "transaction", function note(original, ...args) {
+    const [stores, mode, options] = args;
+    begun.push({ stores, mode, durability: options?.durability });
+    return original.apply(this, args);
+  });
+  return begun;
 }

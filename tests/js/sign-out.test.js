@@ -1,0 +1,176 @@
+/** What must be gone after a delete and after sign-out: from memory, from what is under way, from the other tabs. */
+
+import assert from "node:assert/strict";
+import { beforeEach, test } from "node:test";
+
+import { IDBFactory } from "fake-indexeddb";
+
+import { createClient as createClientOf } from "../../js_client/src/index.js";
+import { gate, until } from "./support/page.js";
+import { createServer } from "./support/server.js";
+import { done, emptyStorage, patch } from "./support/storage.js";
+
+const ID = "players:abc";
+
+const textOf = async (blob) => Buffer.from(await blob.arrayBuffer()).toString();
+
+let server;
+let tests = 0;
+beforeEach(() => {
+  emptyStorage();
+  tests += 1;
+  server = createServer();
+});
+
+// A name of its own for each test, as the clients of one database hear each other. Two clients are two tabs.
+const createClient = (config, fetcher = server.fetcher) =>
+  createClientOf({ databaseName: `sign-out-${tests}`, ...config }, fetcher);
+
+/** A fetcher that keeps the images of some ids back until `passed`. */
+const holding = (passed, ...ids) => async (record, context) => {
+  if (ids.includes(record.id)) await passed;
+  return server.fetcher(record, context);
+};
+
+const memoryImages = async (client) => (await client.stats()).memoryImages;
+
+const isStored = (client, count = 1) => until(async () => (await client.stats()).images === count);
+
+/** Keep back the storage of clients that have not opened it yet, until the function that this gives is called. */
+function holdStorage(t) {
+  // However long that is, it is no failure to open.
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const { open, passed } = gate();
+  patch(t, IDBFactory.prototype, "open", function hold(original, ...args) {
+    const late = {};
+    passed.then(() => done(original.apply(this, args))).then((result) => Object.assign(late, { result }).onsuccess());
+    return late;
+  });
+  return open;
+}
+
+async function assertNotKept(client, id) {
+  assert.equal(await memoryImages(client), 0);
+  assert.equal(await client.cachedImageExists(id), false);
+}
+
+for (const cache of ["memory", "encrypted"]) {
+  test(`after clear nothing is in memory, and the image is downloaded again (cache: "${cache}")`, async () => {
+    const record = server.save(ID, "image");
+    const client = createClient({ cache });
+    await client.getImage(record);
+    await client.clear();
+    await assertNotKept(client, ID);
+    await client.getImage(record);
+    assert.equal(server.requests.length, 2);
+  });
+}
+
+test("an image that is deleted while it loads is shown, and is kept neither in memory nor in storage", async () => {
+  const { open, passed } = gate();
+  const client = createClient({}, holding(passed, ID));
+  const image = client.getImage(server.save(ID, "image"));
+  assert.equal(await client.deleteCachedImage(ID), false);
+  open();
+  assert.equal(await textOf(await image), "image");
+  await assertNotKept(client, ID);
+});
+
+test("a delete leaves the other images that load meanwhile alone: they are kept", async () => {
+  const { open, passed } = gate();
+  const client = createClient({}, holding(passed, "a", "b"));
+  const images = ["a", "b"].map((id) => client.getImage(server.save(id, id)));
+  await client.deleteCachedImage("a");
+  open();
+  await Promise.all(images);
+  await isStored(client);
+  assert.equal(await memoryImages(client), 1);
+  assert.deepEqual(await Promise.all(["a", "b"].map((id) => client.cachedImageExists(id))), [false, true]);
+});
+
+test("clear ends the calls of every context with an AbortError, and none of them asks again", async () => {
+  const { open, passed } = gate();
+  const record = server.save(ID, "image");
+  const requests = [];
+  const client = createClient({}, async (own, context) => {
+    requests.push(context);
+    await passed;
+    return server.fetcher(own);
+  });
+  const calls = Promise.allSettled(["a", "b"].map((context) => client.getImage(record, { context })));
+  await until(() => requests.length === 1);
+  await client.clear();
+  open();
+  assert.deepEqual((await calls).map(({ reason }) => reason?.name), ["AbortError", "AbortError"]);
+  assert.deepEqual(requests, ["a"]);
+  await assertNotKept(client, ID);
+});
+
+for (const remove of ["deleteCachedImage", "clear"]) {
+  test(`a tab whose very first call is ${remove} empties the other tabs' memory too`, async () => {
+    const other = createClient();
+    await other.getImage(server.save(ID, "image"));
+    await createClient()[remove](ID);
+    await until(async () => (await memoryImages(other)) === 0);
+  });
+
+  test(`what another tab reads while ${remove} is still at it is gone from its memory in the end`, async (t) => {
+    const record = server.save(ID, "image");
+    const other = createClient();
+    await other.getImage(record);
+    await isStored(other);
+    const goOn = holdStorage(t);
+    const removal = createClient()[remove](ID);
+    await until(async () => (await memoryImages(other)) === 0);
+    await other.getImage(record);
+    assert.equal(server.requests.length, 1);
+    assert.equal(await memoryImages(other), 1);
+    goOn();
+    await removal;
+    await until(async () => (await memoryImages(other)) === 0);
+  });
+}
+
+test("another tab's delete lets a download under way here end, and nothing of it is kept", async () => {
+  const { open, passed } = gate();
+  const [mine, other] = [createClient({}, holding(passed, ID)), createClient()];
+  await mine.getImage(server.save("last", "image"));
+  const image = mine.getImage(server.save(ID, "image"));
+  // All that a tab says comes in turn.
+  for (const id of [ID, "last"]) await other.deleteCachedImage(id);
+  await until(async () => (await memoryImages(mine)) === 0);
+  open();
+  assert.equal(await textOf(await image), "image");
+  await assertNotKept(mine, ID);
+});
+
+test("another tab's clear ends a download under way here with an AbortError", async () => {
+  const { open, passed } = gate();
+  const [mine, other] = [createClient({}, holding(passed, ID)), createClient()];
+  await mine.getImage(server.save("first", "image"));
+  const outcome = Promise.allSettled([mine.getImage(server.save(ID, "image"))]);
+  await other.clear();
+  await until(async () => (await memoryImages(mine)) === 0);
+  open();
+  assert.equal((await outcome)[0].reason?.name, "AbortError");
+  await assertNotKept(mine, ID);
+});
+
+test("a download that begins while another tab's clear is still at it is shown, and not kept", async (t) => {
+  const { open, passed } = gate();
+  const records = ["before", "meanwhile", ID].map((id) => server.save(id, "image"));
+  const mine = createClient({}, holding(passed, ID));
+  await mine.getImage(records[0]);
+  const goOn = holdStorage(t);
+  const clearing = createClient().clear();
+  await until(async () => (await memoryImages(mine)) === 0);
+  await mine.getImage(records[1]);
+  const image = mine.getImage(records[2]);
+  assert.equal(await memoryImages(mine), 1);
+  goOn();
+  await clearing;
+  await until(async () => (await memoryImages(mine)) === 0);
+  open();
+  assert.equal(await textOf(await image), "image");
+  await assertNotKept(mine, ID);
+});

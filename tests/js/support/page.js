@@ -1,0 +1,68 @@
+/** The page around a client: what Node.js has none of, or doesn't show. */
+
+/** A promise to be settled by hand. */
+export function gate() {
+  let open;
+  const passed = new Promise((resolve) => {
+    open = resolve;
+  });
+  return { open, passed };
+}
+
+/** The real one, also while a test has its own. */
+const { setTimeout } = globalThis;
+
+/** Wait for what must come; turns are counted, and no seconds, so that a slow machine has its time. */
+export async function until(isTrue) {
+  for (let turn = 0; !(await isTrue()); turn += 1) {
+    if (turn === 1000) throw new Error(`it never comes: ${isTrue}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+/** Give a global another value for the rest of one test. */
+export function setGlobal(t, name, value) {
+  const before = Object.getOwnPropertyDescriptor(globalThis, name);
+  Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
+  t.after(() => (before ? Object.defineProperty(globalThis, name, before) : delete globalThis[name]));
+}
+
+/** Give the page events, for the rest of one test: what it is told with `dispatchEvent`. */
+export function pageEvents(t) {
+  const page = new EventTarget();
+  for (const name of ["addEventListener", "removeEventListener"]) setGlobal(t, name, page[name].bind(page));
+  return page;
+}
+
+/** The channels between tabs that are opened during a test, in turn; `open` holds those that nobody has closed. */
+export function channels(t) {
+  const [opened, open] = [[], new Set()];
+  class Channel extends BroadcastChannel {
+    constructor(name) {
+      super(name);
+      opened.push(this);
+      open.add(this);
+    }
+
+    close() {
+      open.delete(this);
+      super.close();
+    }
+  }
+  setGlobal(t, "BroadcastChannel", Channel);
+  return { opened, open };
+}
+
+/** What is rejected during a test with nobody there to be told. */
+export function unhandled(t) {
+  const reasons = [];
+  const note = (reason) => reasons.push(reason);
+  process.on("unhandledRejection", note);
+  t.after(() => process.off("unhandledRejection", note));
+  return reasons;
+}
+
+/** Let all that is ready run, without a timer, which may be a test's own. */
+export async function settle() {
+  for (let turn = 0; turn < 20; turn += 1) await new Promise(setImmediate);
+}
