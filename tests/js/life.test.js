@@ -113,7 +113,7 @@ test("a signal ends its own call, and the request only where nobody else waits",
   const [leaver, other] = [new AbortController(), new AbortController()];
   const left = getImage(record, { signal: leaver.signal });
   const stays = getImage(record, { signal: other.signal });
-  await new Promise((resolve) => setTimeout(resolve, 10));
+  await until(() => signals.length === 1);
   leaver.abort(new Error("not shown any more"));
   await assert.rejects(left, /not shown any more/);
   assert.equal(signals[0].aborted, false);
@@ -134,7 +134,7 @@ test("the request is aborted when the last caller leaves, and a later call start
   });
   const controller = new AbortController();
   const image = getImage(record, { signal: controller.signal });
-  await new Promise((resolve) => setTimeout(resolve, 10));
+  await until(() => seen);
   controller.abort();
   await assert.rejects(image, { name: "AbortError" });
   assert.equal(seen.aborted, true);

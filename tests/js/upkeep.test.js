@@ -55,7 +55,7 @@ const putting = (t, store, replacement) =>
     return (this.name === store ? replacement : original).apply(this, args);
   });
 
-/** Put locks into the page and note which are asked for; where it `isHeld`, the next one is another tab's for a moment. */
+/** Put locks into the page and note which are asked for; where it `isHeld`, the next one is another tab's at first. */
 function stubLocks(t) {
   const stub = { asked: [], isHeld: false };
   const locks = {
