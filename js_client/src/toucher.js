@@ -7,6 +7,9 @@ import { stamp } from "./tombstones.js";
 
 const INTERVAL_MS = 2000;
 
+/** The page may not live on: visibilitychange comes up from the document. */
+const ENDS = ["pagehide", "visibilitychange"];
+
 /**
  * @param {() => void} write  writes down what `takeAll` hands out
  */
@@ -19,12 +22,12 @@ export function createToucher(write) {
   function flush() {
     clearTimeout(timer);
     timer = undefined;
+    for (const type of ENDS) globalThis.removeEventListener?.(type, flush);
     if (used.size) write();
   }
 
   function start() {
-    // A listener that is there already is not added again; visibilitychange comes up from the document.
-    for (const type of ["pagehide", "visibilitychange"]) globalThis.addEventListener?.(type, flush);
+    for (const type of ENDS) globalThis.addEventListener?.(type, flush);
     return setTimeout(flush, INTERVAL_MS);
   }
 

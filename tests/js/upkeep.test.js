@@ -163,6 +163,19 @@ test("a closed client leaves no channel and no listener, and its later removals 
   assert.deepEqual([open.size, listeners()], [0, 0]);
 });
 
+test("nobody listens for the end of the page but for a use that is not noted yet", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const page = pageEvents(t);
+  const listeners = () => ["pagehide", "visibilitychange"].map((type) => getEventListeners(page, type).length);
+  const cache = createOwnCache();
+  for (let round = 0; round < 2; round += 1) {
+    for (let uses = 0; uses < 3; uses += 1) cache.touch(ID);
+    assert.deepEqual(listeners(), [1, 1]);
+    t.mock.timers.tick(2000);
+    assert.deepEqual(listeners(), [0, 0]);
+  }
+});
+
 test("a client can be closed before its first call, and twice", () => {
   const client = createClient();
   client.close();
