@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import { brotliCompressSync } from "node:zlib";
 
 const CLIENT = fileURLToPath(new URL("../../js_client/", import.meta.url));
-const SIZE_LIMIT = 10_200;
+const SIZE_LIMIT = 10_250;
 
 test("js_client/dist is what `npm run build` makes of the sources", (t) => {
   const folder = mkdtempSync(path.join(tmpdir(), "pixstore-built-"));
@@ -20,7 +20,7 @@ test("js_client/dist is what `npm run build` makes of the sources", (t) => {
   assert.deepEqual(filesOf("dist"), filesOf(folder));
 });
 
-test("the whole client stays below 10.2 kB in brotli", (t) => {
+test("the whole client stays below 10.25 kB in brotli", (t) => {
   const bytes = [...filesOf("dist").values()].reduce((sum, code) => sum + brotliCompressSync(code).length, 0);
   t.diagnostic(`${bytes} bytes`);
   assert.ok(bytes < SIZE_LIMIT, `${bytes} bytes`);
