@@ -6,6 +6,7 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Literal, TypedDict
 
+import anyio
 from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -126,12 +127,15 @@ class PixstoreApp:
         checked = [(request, await self._check(request)) for request in requests]
         await self._delivery.send_frames(self._frames(checked, scope), headers, receive, send)
 
-    async def _frames(self, checked: Sequence[tuple[_http.ImageRequest, Refusal]], scope: Scope) -> Frames:
+    async def _frames(self, checked: Sequence[tuple[_http.ImageRequest, WireState | None]], scope: Scope) -> Frames:
         for index, (request, unproven) in enumerate(checked):
-            refusal = unproven or await self._ask(request.image_id, _http.scope_of_get(scope, request))
+            with anyio.CancelScope(shield=True):  # as in a GET, a client that leaves breaks off no rule half-way
+                refusal = unproven or await self._ask(request.image_id, _http.scope_of_get(scope, request))
             payload = await self._load(request, refusal, scope)
-            if payload and payload.state is WireState.UPDATED:  # it has a new key: only for what is still proven
-                payload = await self._recheck(payload, request)
+            # An Updated payload has a new key: only for what is still proven.
+            if payload and payload.state is WireState.UPDATED and (late := await self._check(request)):
+                await payload.aclose()
+                payload = Payload(late)
             if payload is None:
                 yield frame_head(index, 403, 0), None
             elif payload.size > MAX_FRAME_BYTES:
@@ -139,14 +143,6 @@ class PixstoreApp:
                 yield frame_head(index, 413, 0), None
             else:
                 yield frame_head(index, payload.status, payload.size), payload
-
-    async def _recheck(self, payload: Payload, request: _http.ImageRequest) -> Payload:
-        """Return the payload if its proof is still good, else the payload that refuses it."""
-        refusal = await self._check(request)
-        if refusal is None:
-            return payload
-        await payload.aclose()
-        return Payload(refusal)
 
     async def _check(self, request: _http.ImageRequest) -> WireState | None:
         """Return the state that refuses a request, None where its proof is good."""

@@ -210,6 +210,29 @@ async def test_authorize_is_asked_once_and_just_before_its_image(pix: Pixstore) 
     assert sent_before == [1, 2, 3]  # the start, and a frame each
 
 
+async def test_a_client_that_leaves_breaks_off_no_authorize(pix: Pixstore, store: SqliteStore) -> None:
+    """A rule that is under way when the client leaves ends as it would in a GET; no other image's rule is asked."""
+    records = [await pix.save_image(picture()) for _ in range(2)]
+    body = body_of(*map(entry_of, records))
+    messages = [{"type": "http.request", "body": body}, {"type": "http.disconnect"}]
+    ended = list[str]()
+
+    async def receive() -> Any:
+        return messages.pop(0)
+
+    async def authorize(scope: Any, image_id: str) -> bool:
+        try:
+            await asyncio.sleep(0.05)
+        finally:
+            await asyncio.sleep(0)  # a connection that goes back to its pool
+            ended.append(image_id)
+        return True
+
+    await PixstoreApp(pix, authorize=authorize)(SCOPE, receive, Wire().send)
+    assert ended == [records[0].id]
+    assert store.in_use == 0
+
+
 async def test_an_image_too_long_for_a_frame_is_refused_alone(pix: Pixstore, store: SqliteStore) -> None:
     """An image of 4 GiB is a frame of status 413 without a body, frees its stream, and the next one comes."""
     long, small = await pix.save_image(large_png(2 * CHUNK_BYTES)), await pix.save_image(picture())
