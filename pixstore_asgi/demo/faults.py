@@ -53,8 +53,7 @@ class Faults:
         try:
             async with self.store_in_use:
                 try:
-                    with anyio.CancelScope(shield=True):
-                        await self._pix.close()
+                    await self._pix.close()
                     await anyio.sleep(self._outage_s)
                 finally:
                     with anyio.CancelScope(shield=True):
