@@ -34,9 +34,9 @@ import { createTransport } from "./transport.js";
 /**
  * @typedef {object} Client
  * @property {(record: ImageRecord, options?: ImageOptions) => Promise<Blob>} getImage  The image of a record, out of the
- *   cache if this version is there, else over the network. Rejects with RecordError, FetchError, NotFoundError,
- *   RefusedError, ServerError, WireError or DecryptError, with what a fetcher or `refreshRecord` of your own rejects
- *   with, or with the reason of an aborted `signal`.
+ *   cache if this version is there, else over the network. Rejects with ConfigError, RecordError, FetchError,
+ *   NotFoundError, RefusedError, ServerError, WireError or DecryptError, with what a fetcher or `refreshRecord` of your
+ *   own rejects with, or with the reason of an aborted `signal`.
  * @property {(records: Iterable<ImageRecord>, options?: ImageOptions) => AsyncGenerator<ImageResult, void, void>}
  *   getImages  The images of many records, each as soon as it is ready; one that fails comes as an error and harms no
  *   other. To leave the loop ends what is under way; an aborted `signal` ends both, and the loop throws its reason.

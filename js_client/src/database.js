@@ -67,9 +67,14 @@ export function createDatabase(name, version, createStores) {
         request.onsuccess = () => {
           clearTimeout(limit);
           const connection = request.result;
+          // Site data cleared, or the disk failed: the browser has closed the connection.
+          connection.onclose = forget;
           // Another tab deletes the database or brings a newer layout: make way, or it waits for as long as this page
           // lives.
-          connection.onversionchange = () => connection.close();
+          connection.onversionchange = () => {
+            connection.close();
+            forget();
+          };
           resolve(connection);
           opening = Promise.resolve(connection);
         };
@@ -94,8 +99,7 @@ export function createDatabase(name, version, createStores) {
   return async (stores, mode, work, durability = "relaxed") => {
     try {
       const transaction = await begin(stores, mode, { durability }).catch((error) => {
-        // The connection was closed: to make way, by the browser with its site data, or by Safari without a word, as it
-        // does to pages in the background.
+        // The connection was closed without a word, as Safari does to pages in the background: open another.
         if (isClosed(error)) return begin(stores, mode, { durability });
         throw error;
       });

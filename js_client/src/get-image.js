@@ -1,6 +1,6 @@
 /** One image: out of memory, else by a flight that it shares with whoever else asks for it meanwhile. */
 
-import { FetchError, NotFoundError, ServerError } from "./errors.js";
+import { ConfigError, FetchError, NotFoundError, ServerError } from "./errors.js";
 import { createFlights, unlessAborted } from "./flights.js";
 import { checkedImageOptions } from "./options.js";
 import { parseRecord } from "./records.js";
@@ -100,4 +100,5 @@ const isSame = (one, other) =>
  * @param {any} error
  */
 const mayDependOnRecord = (error) =>
-  ![FetchError, ServerError, NotFoundError].some((Kind) => error instanceof Kind) && error?.reason !== "authorize";
+  ![ConfigError, FetchError, ServerError, NotFoundError].some((Kind) => error instanceof Kind) &&
+  error?.reason !== "authorize";

@@ -8,6 +8,7 @@ import { IDBObjectStore } from "fake-indexeddb";
 import {
   createClient as createClientOf, FetchError, RecordError, RefusedError, WireState,
 } from "../../js_client/src/index.js";
+import { until } from "./support/page.js";
 import { createServer, recordOf, updatedPayload } from "./support/server.js";
 import { emptyStorage, noStorage, patch } from "./support/storage.js";
 
@@ -31,10 +32,6 @@ const onlyFor = (proof) => async (record, context) => {
   const body = await server.fetcher(record, context);
   return record.statelessProof === proof ? body : Uint8Array.of(WireState.InvalidProof);
 };
-
-async function until(isTrue) {
-  while (!(await isTrue())) await new Promise((resolve) => setTimeout(resolve, 5));
-}
 
 const never = () => new Promise(() => {});
 
@@ -179,6 +176,7 @@ test("callers with contexts of their own share a failure that no context helps a
     RefusedError: () => Promise.reject(new RefusedError("signed out", { status: 403, reason: "authorize" })),
     ServerError: async () => Uint8Array.of(WireState.InternalError),
     NotFoundError: async () => Uint8Array.of(WireState.NotFound),
+    ConfigError: async () => "no bytes",
   };
   for (const [name, answer] of Object.entries(answers)) {
     let asked = 0;

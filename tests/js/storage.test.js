@@ -137,13 +137,23 @@ test("without IndexedDB images are served, nothing is cached, and the failure is
   assert.ok(errors.length > 0 && errors.every(isCacheError("unavailable")));
 });
 
-test("an attempt to open the storage that is over leaves no timer running", async () => {
-  const timers = () => process.getActiveResourcesInfo().filter((name) => name === "Timeout").length;
-  const before = timers();
+test("an attempt to open the storage that is over leaves no timer running", async (t) => {
+  const running = new Map();
+  const { setTimeout: start, clearTimeout: stop } = globalThis;
+  const starts = t.mock.method(globalThis, "setTimeout", (...args) => {
+    const timer = start(...args);
+    running.set(timer, args[1]);
+    return timer;
+  });
+  t.mock.method(globalThis, "clearTimeout", (timer) => {
+    running.delete(timer);
+    stop(timer);
+  });
   await clientOf().cachedImageExists(ID);
   noStorage();
   await clientOf().cachedImageExists(ID);
-  assert.equal(timers(), before);
+  assert.ok(starts.mock.callCount() > 1);
+  assert.deepEqual([...running.values()].filter((ms) => ms >= 1000), []);
 });
 
 test("an onCacheError that throws breaks no image", async (t) => {
@@ -261,6 +271,19 @@ test("another tab can delete the database while the client has it open, and cach
   await client.getImage(record);
   assert.equal(await client.cachedImageExists(ID), true);
   assert.deepEqual(errors, []);
+});
+
+test("calls at once open a database that was deleted meanwhile once", async (t) => {
+  const record = server.save(ID, "image");
+  const client = clientOf();
+  await client.getImage(record);
+  await client.cachedImageExists(ID);
+  await done(indexedDB.deleteDatabase("pixstore-asgi"));
+  const { open } = IDBFactory.prototype;
+  const opened = t.mock.method(IDBFactory.prototype, "open", open);
+  const exists = ["a", "b"].map((id) => client.cachedImageExists(id));
+  await Promise.all([...exists, client.getImage(record), client.stats()]);
+  assert.equal(opened.mock.callCount(), 1);
 });
 
 test("a database of another layout is left alone, reported, and breaks no image", async () => {

@@ -6,14 +6,11 @@ import { createServer as createHttpServer } from "node:http";
 import { beforeEach, test } from "node:test";
 
 import { createClient, FetchError, NotFoundError, RefusedError, WireState } from "../../js_client/src/index.js";
+import { until } from "./support/page.js";
 import { createServer, successPayload } from "./support/server.js";
 import { emptyStorage } from "./support/storage.js";
 
 const textOf = async (blob) => Buffer.from(await blob.arrayBuffer()).toString();
-
-async function until(isTrue) {
-  while (!isTrue()) await new Promise((resolve) => setTimeout(resolve, 5));
-}
 
 /** Let mocked time pass until something is true, and tell how many ms that took. */
 async function msUntil(t, isTrue) {
