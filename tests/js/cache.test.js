@@ -7,6 +7,7 @@ import { IDBFactory, IDBObjectStore } from "fake-indexeddb";
 
 import { createCache } from "../../js_client/src/cache.js";
 import { CacheError } from "../../js_client/src/errors.js";
+import { setGlobal } from "./support/page.js";
 import { done, dump, emptyStorage, noStorage, overwrite, patch, transactions } from "./support/storage.js";
 
 const NAME = "images";
@@ -206,10 +207,7 @@ test("storage that takes no Blob gets arrays, from the second try on", async (t)
 });
 
 test("WebKit is given no Blob to store: in a private window its transaction may never end", async (t) => {
-  const browser = { value: { vendor: "Apple Computer, Inc." }, configurable: true };
-  const before = Object.getOwnPropertyDescriptor(globalThis, "navigator");
-  Object.defineProperty(globalThis, "navigator", browser);
-  t.after(() => (before ? Object.defineProperty(globalThis, "navigator", before) : delete globalThis.navigator));
+  setGlobal(t, "navigator", { vendor: "Apple Computer, Inc." });
   const cache = cacheOf({ cacheBytes: 10_000_000 });
   await write(cache, ID, { bytes: new Uint8Array(500_000) });
   assert.ok((await cache.read(ID, 1)) instanceof Uint8Array);

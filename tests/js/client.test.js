@@ -9,13 +9,11 @@ import {
   ConfigError, createClient, DecryptError, FetchError, NotFoundError, PixstoreError, RecordError, RefusedError,
   ServerError, WireError, WireState,
 } from "../../js_client/src/index.js";
-import { gate } from "./support/page.js";
+import { gate, textOf } from "./support/page.js";
 import { createServer, successPayload, updatedPayload } from "./support/server.js";
 import { dump, emptyStorage, overwrite, patch } from "./support/storage.js";
 
 const ID = "players:abc";
-
-const textOf = async (blob) => Buffer.from(await blob.arrayBuffer()).toString();
 
 async function assertEmpty() {
   const { entries, bytes } = await dump();

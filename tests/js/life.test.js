@@ -8,13 +8,11 @@ import { IDBObjectStore } from "fake-indexeddb";
 import {
   createClient as createClientOf, FetchError, RecordError, RefusedError, WireState,
 } from "../../js_client/src/index.js";
-import { until } from "./support/page.js";
+import { setGlobal, textOf, until } from "./support/page.js";
 import { createServer, recordOf, updatedPayload } from "./support/server.js";
 import { emptyStorage, noStorage, patch } from "./support/storage.js";
 
 const ID = "players:abc";
-
-const textOf = async (blob) => Buffer.from(await blob.arrayBuffer()).toString();
 
 let server;
 let tests = 0;
@@ -36,14 +34,7 @@ const onlyFor = (proof) => async (record, context) => {
 const never = () => new Promise(() => {});
 
 /** Give the page a lock manager for the rest of one test. */
-function stubLocks(t, request) {
-  const before = Object.getOwnPropertyDescriptor(globalThis, "navigator");
-  Object.defineProperty(globalThis, "navigator", { value: { locks: { request } }, configurable: true });
-  t.after(() => {
-    if (before) Object.defineProperty(globalThis, "navigator", before);
-    else delete globalThis.navigator;
-  });
-}
+const stubLocks = (t, request) => setGlobal(t, "navigator", { locks: { request } });
 
 test("an expired proof asks refreshRecord, once, and the fresh record gives the image", async () => {
   const record = server.save(ID, "image");

@@ -6,13 +6,11 @@ import { beforeEach, test } from "node:test";
 import { IDBFactory } from "fake-indexeddb";
 
 import { createClient as createClientOf } from "../../js_client/src/index.js";
-import { gate, until } from "./support/page.js";
+import { gate, textOf, until } from "./support/page.js";
 import { createServer } from "./support/server.js";
 import { done, emptyStorage, patch } from "./support/storage.js";
 
 const ID = "players:abc";
-
-const textOf = async (blob) => Buffer.from(await blob.arrayBuffer()).toString();
 
 let server;
 let tests = 0;

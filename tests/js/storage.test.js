@@ -6,6 +6,7 @@ import { beforeEach, test } from "node:test";
 import { IDBDatabase, IDBFactory, IDBObjectStore } from "fake-indexeddb";
 
 import { CacheError, createClient } from "../../js_client/src/index.js";
+import { textOf } from "./support/page.js";
 import { createServer } from "./support/server.js";
 import { done, dump, emptyStorage, inspect, keyOf, noStorage, patch } from "./support/storage.js";
 
@@ -23,8 +24,6 @@ const onCacheError = (error) => errors.push(error);
 const clientOf = (config = {}) => createClient({ onCacheError, memoryBytes: 0, ...config }, server.fetcher);
 
 const isCacheError = (reason) => (error) => error instanceof CacheError && error.reason === reason;
-
-const textOf = async (blob) => Buffer.from(await blob.arrayBuffer()).toString();
 
 /** Every byte below a stored value, whole buffers included: a stored view brings all of its buffer. */
 function bytesWithin(value) {

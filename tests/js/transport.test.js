@@ -6,11 +6,9 @@ import { createServer as createHttpServer } from "node:http";
 import { beforeEach, test } from "node:test";
 
 import { createClient, FetchError, NotFoundError, RefusedError, WireState } from "../../js_client/src/index.js";
-import { until } from "./support/page.js";
+import { textOf, until } from "./support/page.js";
 import { createServer, successPayload } from "./support/server.js";
 import { emptyStorage } from "./support/storage.js";
-
-const textOf = async (blob) => Buffer.from(await blob.arrayBuffer()).toString();
 
 /** Let mocked time pass until something is true, and tell how many ms that took. */
 async function msUntil(t, isTrue) {
@@ -402,9 +400,7 @@ test("a response is read to its end, alone or in a batch, or else Chromium shows
   const records = ["one", "two", "three"].map((id) => images.save(id, id));
   const [alone, ...together] = records.map(({ id }) => successPayload(images.version(id)));
   let ends = 0;
-  const original = globalThis.fetch;
-  t.after(() => (globalThis.fetch = original));
-  globalThis.fetch = async (_, { method }) => {
+  t.mock.method(globalThis, "fetch", async (_, { method }) => {
     const bytes = method === "POST" ? Buffer.concat(together.map((body, index) => frame(index, 200, body))) : alone;
     const pieces = [new Uint8Array(bytes)];
     const pull = (stream) => {
@@ -414,7 +410,7 @@ test("a response is read to its end, alone or in a batch, or else Chromium shows
     };
     const headers = method === "POST" ? {} : { "content-length": String(bytes.length) };
     return new Response(new ReadableStream({ pull }, { highWaterMark: 0 }), { headers });
-  };
+  });
   const { getImage } = createClient({ endpoint: "/images", cache: "off" });
   await getImage(records[0]);
   await until(() => ends === 1);

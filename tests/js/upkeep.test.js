@@ -8,13 +8,11 @@ import { IDBDatabase, IDBFactory, IDBObjectStore } from "fake-indexeddb";
 
 import { createCache } from "../../js_client/src/cache.js";
 import { CacheError, createClient as createClientOf } from "../../js_client/src/index.js";
-import { channels, pageEvents, setGlobal, settle, unhandled, until } from "./support/page.js";
+import { channels, pageEvents, setGlobal, settle, textOf, unhandled, until } from "./support/page.js";
 import { createServer } from "./support/server.js";
 import { dump, emptyStorage, noStorage, patch, transactions } from "./support/storage.js";
 
 const ID = "players:abc";
-
-const textOf = async (blob) => Buffer.from(await blob.arrayBuffer()).toString();
 
 let server;
 let errors;

@@ -1,5 +1,8 @@
 /** The page around a client: what Node.js has none of, or doesn't show. */
 
+/** What an image of a test says. */
+export const textOf = async (blob) => Buffer.from(await blob.arrayBuffer()).toString();
+
 /** A promise to be settled by hand. */
 export function gate() {
   let open;
