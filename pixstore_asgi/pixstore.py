@@ -397,7 +397,8 @@ def _new_id(directory: str | None) -> str:
 
 def _info(image: StoredImage) -> ImageInfo:
     # The ciphertext is longer than the image by its format byte.
-    return ImageInfo(image.id, image.token, format_name(image.meta.format) or "unknown", image.meta.size - 1)
+    name = format_name(image.meta.format) or "unknown"
+    return ImageInfo(image.id, image.token, name, image.meta.size - 1, image.created_ms)
 
 
 def _range_of(directory: str | None) -> tuple[str, str | None]:

@@ -78,11 +78,13 @@ class Seal:
 
 @dataclass(frozen=True, slots=True)
 class StoredImage:
-    """One image as a store knows it: id, current token (strictly rising per id) and the current version's meta."""
+    """One image as a store knows it: id, current token (strictly rising per id), the current version's meta, and when
+    the image was first saved under this id, in epoch milliseconds."""
 
     id: str
     token: int
     meta: ImageMeta
+    created_ms: int
 
 
 def media_type_of(format_name: str) -> str:
@@ -119,12 +121,17 @@ class ExportedImage:
 
 @dataclass(frozen=True, slots=True)
 class ImageInfo:
-    """What a list of images tells of each: id, current token, format's name, and length of the image in bytes."""
+    """What a list of images tells of each: id, current token, format's name, and length of the image in bytes.
+
+    created: when it was first saved under this id, in epoch milliseconds; updates leave it. Of images from before the
+    store kept it: when they were last saved.
+    """
 
     id: str
     token: int
     format: str
     size: int
+    created: int
 
 
 class _Hidden(dict[str, Any]):

@@ -21,7 +21,7 @@ from tests.support import SECRET
 from tests.test_pixstore import served
 from tests.test_sqlite_store import query
 
-VERSION_2 = """
+NEXT = """
 CREATE TABLE note (image TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT, WITHOUT ROWID;
 INSERT INTO note SELECT id, 'token ' || token FROM image;
 ALTER TABLE image ADD COLUMN label TEXT;
@@ -29,6 +29,7 @@ UPDATE image SET label = 'migrated';
 CREATE INDEX image_label ON image (label)
 """
 PROCESSES = 10
+OURS = len(sqlite_schema.MIGRATIONS)
 
 OPENER = """
     import asyncio, sys
@@ -37,10 +38,10 @@ OPENER = """
     from pixstore_asgi.store import sqlite_schema
     from tests.faults import Plan, injected
     from tests.support import SECRET, picture
-    from tests.test_migrations import VERSION_2
+    from tests.test_migrations import NEXT
 
     async def main(path, version, step):
-        sqlite_schema.MIGRATIONS = (*sqlite_schema.MIGRATIONS, VERSION_2)[:version]
+        sqlite_schema.MIGRATIONS = (*sqlite_schema.MIGRATIONS, NEXT)[:version]
         print("ready", flush=True)
         sys.stdin.readline()
         with injected(Plan(at=step, kills=True)) as plan:
@@ -96,11 +97,11 @@ def open_at_once(path: Path, version: int) -> set[str]:
 
 
 async def check_migrated(path: Path, base: Base, saved: set[str]) -> None:
-    """Check a database of version 2: marked and changed as a whole, once, with all images."""
+    """Check a database of the next version: marked and changed as a whole, once, with all images."""
     labels = query(path, "SELECT label, count(*) FROM image GROUP BY label ORDER BY label DESC")
     assert labels == [("migrated", 2), (None, len(saved))][: 2 if saved else 1]
     assert {row[0] for row in query(path, "SELECT image FROM note")} == {base.small, base.large}
-    with migrations(VERSION_2):
+    with migrations(NEXT):
         async with Pixstore(path, secret=SECRET) as pix:
             assert set(await pix.get_image_records([*base.images, *saved])) == {*base.images, *saved}
             for image_id, image in base.images.items():
@@ -108,23 +109,23 @@ async def check_migrated(path: Path, base: Base, saved: set[str]) -> None:
                 assert await served(pix, record) == (WireState.SUCCESS, image)
             if not saved:
                 await check_next(pix, base, OPERATIONS["update-large"])
-    assert query(path, "PRAGMA user_version") == [(2,)]
+    assert query(path, "PRAGMA user_version") == [(OURS + 1,)]
 
 
 async def test_ten_processes_make_one_database(tmp_path: Path) -> None:
     """Ten processes that start at once on a path without a file all open it, and see each other's images."""
     path = tmp_path / DATABASE
-    saved = await asyncio.to_thread(open_at_once, path, 1)
+    saved = await asyncio.to_thread(open_at_once, path, OURS)
     assert len(saved) == PROCESSES
     async with Pixstore(path, secret=SECRET) as pix:
         assert set(await pix.get_image_records(saved)) == saved
-    assert query(path, "PRAGMA user_version") == [(1,)]
+    assert query(path, "PRAGMA user_version") == [(OURS,)]
 
 
 async def test_ten_processes_migrate_one_database(base: Base, tmp_path: Path) -> None:
-    """Ten processes of a later version that start at once on a database of version 1 migrate it once, and keep all."""
+    """Ten processes of a later version that start at once on a database of this one migrate it once, and keep all."""
     path = base.copy(tmp_path)
-    saved = await asyncio.to_thread(open_at_once, path, 2)
+    saved = await asyncio.to_thread(open_at_once, path, OURS + 1)
     assert len(saved) == PROCESSES
     await check_migrated(path, base, saved)
 
@@ -133,9 +134,13 @@ async def test_ten_processes_migrate_one_database(base: Base, tmp_path: Path) ->
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("round_", range(15))
 async def test_many_processes_open_at_once_often(base: Base, tmp_path: Path, round_: int) -> None:
-    """The same again and again: on no file, on an empty file, and on a database of version 1."""
+    """The same again and again: on no file, on an empty file, and on a database of this version."""
     (tmp_path / "empty.db").touch()
-    for path, version in ((tmp_path / "new.db", 2), (tmp_path / "empty.db", 1), (base.copy(tmp_path), 2)):
+    for path, version in (
+        (tmp_path / "new.db", OURS + 1),
+        (tmp_path / "empty.db", OURS),
+        (base.copy(tmp_path), OURS + 1),
+    ):
         assert len(await asyncio.to_thread(open_at_once, path, version)) == PROCESSES
 
 
@@ -161,19 +166,41 @@ async def test_a_database_made_meanwhile_is_no_other_programs(tmp_path: Path) ->
     await store.close()
 
 
+def make_version_1(path: Path) -> None:
+    """Make a database of this version one of version 1, as the first version of this package had it."""
+    with sqlite3.connect(path) as connection:
+        connection.executescript("ALTER TABLE image DROP COLUMN created_ms; PRAGMA user_version = 1")
+    connection.close()
+
+
+async def test_images_from_before_creation_was_kept_were_created_when_last_saved(base: Base, tmp_path: Path) -> None:
+    """A database of version 1 is migrated: its images' creation is their token's time, that of new ones their save's."""
+    path = base.copy(tmp_path)
+    make_version_1(path)
+    async with Pixstore(path, secret=SECRET) as pix:
+        before = {info.id: info.created for info in await pix.list_images()}
+        assert before == {info.id: info.token for info in await pix.list_images()}
+        await pix.update_image(base.small, base.images[base.small])
+        saved = await pix.save_image(base.images[base.small])
+        assert {info.id: info.created for info in await pix.list_images()} == {**before, saved.id: saved.token}
+    assert query(path, "PRAGMA user_version") == [(OURS,)]
+
+
 async def test_an_older_version_refuses_a_migrated_database(base: Base, tmp_path: Path) -> None:
     """A database that was migrated is refused by the version before, by name, and stays as it is."""
     path = base.copy(tmp_path)
-    with migrations(VERSION_2):
+    with migrations(NEXT):
         async with Pixstore(path, secret=SECRET):
             before = schema(path)
-    with pytest.raises(StoreError, match="schema version 2, this package knows 1: install a newer pixstore-asgi"):
+    with pytest.raises(
+        StoreError, match=f"schema version {OURS + 1}, this package knows {OURS}: install a newer pixstore-asgi"
+    ):
         await Pixstore(path, secret=SECRET).open()
     assert schema(path) == before
 
 
 async def steps_of_migration(path: Path) -> int:
-    with migrations(VERSION_2), injected(Plan()) as plan:
+    with migrations(NEXT), injected(Plan()) as plan:
         plan.is_armed = True
         async with Pixstore(path, secret=SECRET):
             plan.is_armed = False
@@ -182,11 +209,11 @@ async def steps_of_migration(path: Path) -> int:
 
 async def kill_at(base: Base, folder: Path, step: int) -> None:
     path = base.copy(folder)
-    process = opener(path, 2, step)
+    process = opener(path, OURS + 1, step)
     _, errors = await asyncio.to_thread(process.communicate, "go\n", timeout=60)
     assert process.returncode == -signal.SIGKILL, errors
     # A killed process may have finished the migration, but has saved nothing.
-    with migrations(VERSION_2):
+    with migrations(NEXT):
         async with Pixstore(path, secret=SECRET) as pix:
             assert await contents(pix, base) == base.images
     await check_migrated(path, base, set())
@@ -207,15 +234,15 @@ async def test_a_migration_killed_anywhere_is_done_by_the_next_start(base: Base,
         await kill_at(base, tmp_path / str(step), step)
 
 
-async def test_a_migration_that_is_killed_leaves_version_1_to_its_own_package(base: Base, tmp_path: Path) -> None:
+async def test_a_killed_migration_leaves_the_version_before_to_its_own_package(base: Base, tmp_path: Path) -> None:
     """After a migration killed before its commit, the version before still opens the database with all images."""
     path = base.copy(tmp_path)
-    process = opener(path, 2, 14)
+    process = opener(path, OURS + 1, 14)
     await asyncio.to_thread(process.communicate, "go\n", timeout=60)
     assert process.returncode == -signal.SIGKILL
     async with Pixstore(path, secret=SECRET) as pix:
         assert await contents(pix, base) == base.images
-    assert query(path, "PRAGMA user_version") == [(1,)]
+    assert query(path, "PRAGMA user_version") == [(OURS,)]
 
 
 @pytest.mark.parametrize(
@@ -233,26 +260,26 @@ async def test_a_migration_that_fails_changes_nothing(base: Base, tmp_path: Path
     before = schema(path), query(path, "SELECT * FROM image"), query(path, "SELECT id, length(data) FROM chunk")
     with migrations(broken), pytest.raises(StoreError, match=f"{path} can't be used"):
         await Pixstore(path, secret=SECRET).open()
-    with migrations(VERSION_2, broken), pytest.raises(StoreError, match=f"{path} can't be used"):
+    with migrations(NEXT, broken), pytest.raises(StoreError, match=f"{path} can't be used"):
         await Pixstore(path, secret=SECRET).open()
     assert before == (
         schema(path),
         query(path, "SELECT * FROM image"),
         query(path, "SELECT id, length(data) FROM chunk"),
     )
-    with migrations(VERSION_2):
+    with migrations(NEXT):
         async with Pixstore(path, secret=SECRET):
-            assert query(path, "PRAGMA user_version") == [(2,)]
+            assert query(path, "PRAGMA user_version") == [(OURS + 1,)]
     await check_migrated(path, base, set())
 
 
 async def test_a_migration_that_fails_at_any_statement_changes_nothing(base: Base, tmp_path: Path) -> None:
-    """Whichever statement of the opening fails, the database is of version 1 or 2 as a whole, and opens then."""
+    """Whichever statement of the opening fails, the database is of this or the next version as a whole, and opens then."""
     last = await steps_of_migration(base.copy(tmp_path / "counted"))
     original = schema(base.copy(tmp_path / "original"))
     for step in range(1, last + 1):
         path = base.copy(tmp_path / str(step))
-        with migrations(VERSION_2):
+        with migrations(NEXT):
             with injected(Plan(at=step)) as plan:
                 plan.is_armed = True
                 with pytest.raises(StoreError, match="check the disk"):
@@ -261,7 +288,7 @@ async def test_a_migration_that_fails_at_any_statement_changes_nothing(base: Bas
             assert committed or schema(path) == original
             async with Pixstore(path, secret=SECRET) as pix:
                 assert await contents(pix, base) == base.images
-        assert query(path, "PRAGMA user_version") == [(2,)]
+        assert query(path, "PRAGMA user_version") == [(OURS + 1,)]
 
 
 async def test_an_open_store_goes_on_while_it_is_migrated(base: Base, tmp_path: Path) -> None:
@@ -272,7 +299,7 @@ async def test_an_open_store_goes_on_while_it_is_migrated(base: Base, tmp_path: 
         assert record is not None
         payload = await old.open_payload(record.id, token=record.token, proof=record.stateless_proof)
         first = await anext(payload)
-        with migrations(VERSION_2):
+        with migrations(NEXT):
             async with Pixstore(path, secret=SECRET) as new:
                 assert len(first + b"".join([piece async for piece in payload])) == payload.size
                 assert await contents(old, base) == await contents(new, base) == base.images

@@ -581,7 +581,7 @@ async def test_an_image_is_read_back_on_the_server(pix: Pixstore) -> None:
 
 
 async def test_images_are_listed_by_directory_and_page(pix: Pixstore) -> None:
-    """list_images gives id, token, format and size in the order of ids, of one directory or all, page by page."""
+    """list_images gives id, token, format, size and creation in the order of ids, of a directory or all, by page."""
     players = sorted([(await pix.save_image(picture(), directory="players")).id for _ in range(3)])
     other = await pix.save_image(picture("webp"), directory="players-b")
     alone = await pix.save_image(picture("jpeg"))
@@ -593,6 +593,7 @@ async def test_images_are_listed_by_directory_and_page(pix: Pixstore) -> None:
     assert await pix.list_images(directory="nobody") == []
     found = {info.id: info for info in await pix.list_images()}[other.id]
     assert (found.token, found.format, found.size) == (other.token, "webp", len(picture("webp")))
+    assert found.created == other.token  # both are the time of the save
 
 
 @pytest.mark.parametrize("wrong", [{"limit": 0}, {"directory": "a:b"}, {"directory": ""}])

@@ -356,6 +356,24 @@ async def test_list_pages_in_the_order_of_ids(store: ImageStore) -> None:
     assert [image.id for image in await store.list(before="a:1")] == ["B"]
 
 
+async def test_an_image_knows_when_it_was_first_saved(store: ImageStore, clock: FixedClock) -> None:
+    """Creation is the time of the first save, in every way to read an image; updates keep it, a delete ends it."""
+    first = clock.now_ms
+    assert (await save(store, "a")).created_ms == first
+    clock.now_ms += 1000
+    assert (await save(store, "a", token=clock.now_ms + 5000)).created_ms == first
+    found = await store.get("a")
+    stream = await store.open_stream("a")
+    assert stream is not None
+    assert found == stream.image == (await store.get_many(["a"]))["a"] == (await store.list())[0]
+    assert found is not None
+    assert found.created_ms == first
+    await stream.aclose()
+    await store.delete("a")
+    clock.now_ms += 1000
+    assert (await save(store, "a")).created_ms == clock.now_ms
+
+
 async def test_a_commit_takes_a_token_from_elsewhere(store: ImageStore) -> None:
     """A given token is the image's token; one that is not above the last, also of a deleted image, is a conflict."""
     saved = await save(store, "a", b"new", token=7)

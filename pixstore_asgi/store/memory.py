@@ -24,6 +24,7 @@ from .base import (
 class _Version:
     meta: ImageMeta
     body: bytes
+    created_ms: int
 
 
 class MemoryStore:
@@ -55,7 +56,7 @@ class MemoryStore:
 
     async def get(self, image_id: str) -> StoredImage | None:
         version = self._versions.get(image_id)
-        return StoredImage(image_id, self._tokens[image_id], version.meta) if version else None
+        return StoredImage(image_id, self._tokens[image_id], version.meta, version.created_ms) if version else None
 
     async def get_many(self, image_ids: Collection[str]) -> dict[str, StoredImage]:
         found = {image_id: await self.get(image_id) for image_id in image_ids}
@@ -99,11 +100,12 @@ class MemoryStore:
         """Nothing to remove: Python's garbage collector frees a body after its last reader."""
         return 0
 
-    def commit(self, image_id: str, version: _Version, expect: Expected, token: int | None) -> StoredImage:
+    def commit(self, image_id: str, meta: ImageMeta, body: bytes, expect: Expected, token: int | None) -> StoredImage:
         """Move the image's pointer to a new version."""
-        self._expected(image_id, expect)
-        last = self._tokens.get(image_id)
-        return self._put(image_id, version, next_token(image_id, self._clock_ms(), last, token))
+        old = self._expected(image_id, expect)
+        now_ms = self._clock_ms()
+        version = _Version(meta, body, old.created_ms if old else now_ms)
+        return self._put(image_id, version, next_token(image_id, now_ms, self._tokens.get(image_id), token))
 
     def _expected(self, image_id: str, expect: Expected) -> _Version | None:
         version = self._versions.get(image_id)
@@ -114,7 +116,7 @@ class MemoryStore:
         self._versions[image_id] = version
         self._tokens[image_id] = token
         self._changes += 1
-        return StoredImage(image_id, token, version.meta)
+        return StoredImage(image_id, token, version.meta, version.created_ms)
 
 
 class _MemoryStream:
@@ -147,7 +149,7 @@ class _MemoryWriter(ImageWriter):
         body = bytes(self._open_body())
         check_size(self._image_id, len(body), meta)
         self._body = None
-        return self._store.commit(self._image_id, _Version(meta, body), expect, token)
+        return self._store.commit(self._image_id, meta, body, expect, token)
 
     async def abort(self) -> None:
         self._body = None

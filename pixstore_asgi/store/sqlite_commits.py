@@ -79,17 +79,17 @@ class Commits:
 
 
 def _attempt(db: Writer, commit: Commit) -> StoredImage | PixstoreError:
-    last, old_blob, old_version = find_state(db, commit.image_id)
+    old = find_state(db, commit.image_id)
     try:
-        check_expected(commit.image_id, old_version, commit.expect)
-        token = next_token(commit.image_id, commit.now_ms, last, commit.token)
+        check_expected(commit.image_id, old.version, commit.expect)
+        token = next_token(commit.image_id, commit.now_ms, old.token, commit.token)
         if commit.blob is not None:
             finish_blob(db, commit.blob, commit.first, commit.chunks, commit.now_ms)
     except PixstoreError as refusal:
         return refusal
     blob = add_blob(db, commit.chunks, commit.now_ms) if commit.blob is None else commit.blob
-    image = StoredImage(commit.image_id, token, commit.meta)
-    put_image(db, image, blob, is_new=last is None)
-    if old_blob is not None:
-        bury(db, old_blob, commit.now_ms)
+    image = StoredImage(commit.image_id, token, commit.meta, old.created_ms or commit.now_ms)
+    put_image(db, image, blob, is_new=old.token is None)
+    if old.blob is not None:
+        bury(db, old.blob, commit.now_ms)
     return image

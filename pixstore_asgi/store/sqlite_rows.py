@@ -7,7 +7,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import astuple
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import StoreError
 from ..records import IV_BYTES, MAX_TOKEN, TAG_BYTES, ImageMeta, StoredImage
@@ -16,8 +16,9 @@ from .leases import Leases
 from .sqlite_schema import BlobState, Writer, write_transaction
 
 _META = "version, format, iv, tag, size, sha256, wrapped_key"
-_TYPES = (str, int, bytes, int, bytes, bytes, int, bytes, bytes)  # of id and token, and of these
-_IMAGE = f"id, token, {_META}"
+_CREATED = "coalesce(created_ms, token)"  # tokens are times; before schema version 2 there was nothing else
+_IMAGE = f"image.id, token, {_META}, {_CREATED}"
+_TYPES = (str, int, bytes, int, bytes, bytes, int, bytes, bytes, int)  # of these
 _CHUNK_BITS = 16
 _AFTER_ALL = "\x7f"  # above every id, which are ASCII
 _SWEPT_CHUNKS = 256  # in one transaction
@@ -46,7 +47,7 @@ def list_images(db: sqlite3.Connection, after: str | None, before: str | None, l
 def open_blob(db: sqlite3.Connection, image_id: str) -> tuple[StoredImage, int, bytes | None] | None:
     """Return an image, its blob's id and its first chunk in one query."""
     row = db.execute(
-        f"SELECT image.id, token, {_META}, blob, data FROM image LEFT JOIN chunk ON chunk.id = blob << {_CHUNK_BITS}"
+        f"SELECT {_IMAGE}, blob, data FROM image LEFT JOIN chunk ON chunk.id = blob << {_CHUNK_BITS}"
         " WHERE image.id = ? AND blob IS NOT NULL",
         (image_id,),
     ).fetchone()
@@ -107,10 +108,20 @@ def stage(
         _insert_chunks(db, blob, first, chunks)
 
 
-def find_state(db: sqlite3.Connection, image_id: str) -> tuple[int | None, int | None, bytes | None]:
-    """Return an image's last token, current blob and version; None for each that there is not."""
-    row = db.execute("SELECT token, blob, version FROM image WHERE id = ?", (image_id,)).fetchone()
-    return row or (None, None, None)
+class State(NamedTuple):
+    """What a write finds of an image: last token, current blob and version, creation; None for each there is not."""
+
+    token: int | None = None
+    blob: int | None = None
+    version: bytes | None = None
+    created_ms: int | None = None
+
+
+def find_state(db: sqlite3.Connection, image_id: str) -> State:
+    """Return what there is of an image; a deleted one has its last token."""
+    created = f"iif(blob IS NULL, NULL, {_CREATED})"
+    row = db.execute(f"SELECT token, blob, version, {created} FROM image WHERE id = ?", (image_id,)).fetchone()
+    return State(*row) if row else State()
 
 
 def add_blob(db: Writer, chunks: Sequence[bytes], now_ms: int) -> int:
@@ -129,9 +140,9 @@ def finish_blob(db: Writer, blob: int, first: int, chunks: Sequence[bytes], now_
 
 def put_image(db: sqlite3.Connection, image: StoredImage, blob: int, *, is_new: bool) -> None:
     """Point an image to a blob."""
-    names = ("id", "token", "blob", *_META.split(", "))
+    names = ("id", "token", "blob", *_META.split(", "), "created_ms")
     insert = f"INSERT INTO image ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
-    values = (image.id, image.token, blob, *astuple(image.meta))
+    values = (image.id, image.token, blob, *astuple(image.meta), image.created_ms)
     if is_new:
         db.execute(insert, values)
     else:
@@ -149,11 +160,11 @@ def update_meta(
 ) -> StoredImage:
     """Replace the wrapped key, raise the token, or both."""
     with write_transaction(db):
-        last, _, version = find_state(db, image_id)
-        check_expected(image_id, version, Expect.PRESENT)
-        check_expected(image_id, version, expect)
+        state = find_state(db, image_id)
+        check_expected(image_id, state.version, Expect.PRESENT)
+        check_expected(image_id, state.version, expect)
         if token is not None:
-            check_raised(image_id, token, last or 0)
+            check_raised(image_id, token, state.token or 0)
         _overwrite(
             db,
             "UPDATE image SET wrapped_key = coalesce(?, wrapped_key), token = coalesce(?, token) WHERE id = ?",
@@ -167,13 +178,13 @@ def update_meta(
 def delete(db: Writer, image_id: str, expect: Expected, now_ms: int) -> bool:
     """Turn an image into a tombstone of its id and token, and mark its blob dead."""
     with write_transaction(db):
-        _, blob, version = find_state(db, image_id)
-        check_expected(image_id, version, expect)
-        if blob is None:
+        state = find_state(db, image_id)
+        check_expected(image_id, state.version, expect)
+        if state.blob is None:
             return False
-        columns = ", ".join(f"{name} = NULL" for name in ("blob", *_META.split(", ")))
+        columns = ", ".join(f"{name} = NULL" for name in ("blob", *_META.split(", "), "created_ms"))
         _overwrite(db, f"UPDATE image SET {columns} WHERE id = ?", (image_id,))
-        bury(db, blob, now_ms)
+        bury(db, state.blob, now_ms)
     return True
 
 
@@ -285,7 +296,7 @@ def _overwrite(db: sqlite3.Connection, statement: str, values: Sequence[object])
 
 
 def _image(row: Sequence[Any]) -> StoredImage:
-    image = StoredImage(row[0], row[1], ImageMeta(*row[2:]))
+    image = StoredImage(row[0], row[1], ImageMeta(*row[2:-1]), row[-1])
     # The schema's checks hold for what this package writes; a damaged or edited file keeps to none of them.
     if tuple(map(type, row)) != _TYPES or not _is_in_bounds(image):
         raise StoreError(f"the stored row of image {image.id!r} is damaged: restore the database from a backup")
