@@ -2,9 +2,13 @@
 
 import asyncio
 import io
+import sqlite3
 import struct
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 
 from PIL import Image
 
@@ -43,6 +47,18 @@ class FixedClock:
 
     def __call__(self) -> int:
         return self.now_ms
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Hold a read transaction in a database, as a backup or another program's long query would."""
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN")
+    other.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    try:
+        yield
+    finally:
+        other.close()
 
 
 async def idle(store: SqliteStore) -> None:

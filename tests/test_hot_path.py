@@ -33,7 +33,8 @@ def trips(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         send = getattr(Connection, kind)
 
         def counted(self: Connection, function: Any, *args: Any, send: Any = send, **kwargs: Any) -> Any:
-            gone.append(function.__name__)
+            (name, *_) = (argument.__name__ for argument in (*args, function) if callable(argument))
+            gone.append(name)
             return send(self, function, *args, **kwargs)
 
         monkeypatch.setattr(Connection, kind, counted)

@@ -22,6 +22,9 @@ if sys.platform == "win32":
 else:
     import fcntl
 
+IN_USE = 0
+"""In place of a blob's id, which are above it: whoever has the database open holds a lease on it."""
+
 _FLOCK = struct.Struct("hhqqi4x")  # struct flock of 64-bit Linux: type, whence, start, length, pid
 
 
@@ -71,7 +74,7 @@ class Leases:
                 self._claiming.unlock(blob)
 
     def __len__(self) -> int:
-        return len(self._counts)
+        return len(self._counts.keys() - {IN_USE})
 
     def close(self) -> None:
         """Give all leases back; harmless when repeated."""

@@ -35,8 +35,9 @@ class SqliteStore:
     clock_ms: returns epoch milliseconds.
 
     Any number of processes of one machine may use the file, which must be on a local disk: one writes at a time,
-    readers never wait. Beside it lie SQLite's own files and `<path>.lock`, which is empty and must not be deleted while
-    in use. asyncio only; open it after a fork, not before.
+    readers never wait. Beside it lie SQLite's own files and `<path>.lock`, which must not be deleted while in use. That
+    another program moves, replaces or changes the file is noticed before the next write. asyncio only; open it after a
+    fork, not before.
     """
 
     def __init__(
@@ -95,6 +96,7 @@ class SqliteStore:
     async def begin_write(self, image_id: str) -> SqliteWriter:
         session = self._opened()
         session.write_soon(self._sweep_some, session)
+        session.empty_log_soon()
         return SqliteWriter(session, image_id, self._clock_ms)
 
     async def update_meta(
@@ -107,7 +109,7 @@ class SqliteStore:
         deleted = await session.write(rows.delete, image_id, expect, self._clock_ms())
         session.write_soon(self._sweep_some, session)
         if deleted:
-            await self._empty_log(session)
+            await session.empty_log()
         return deleted
 
     async def list(
@@ -141,16 +143,6 @@ class SqliteStore:
             rows.sweep_some(db, session.leases, self._before_ms(session), _SWEPT_PER_WRITE, _KEPT_PAGES)
         except (StoreError, sqlite3.Error, OSError) as error:
             _log.info("%s was not swept: %s", self.path, error)
-
-    async def _empty_log(self, session: Session) -> None:
-        """Take a deleted key out of SQLite's log too; the delete itself is done and must not fail for it."""
-        try:
-            is_empty = await session.write(rows.truncate_log)
-        except StoreError as error:
-            is_empty = False
-            _log.info("the log of %s was not emptied: %s", self.path, error)
-        if not is_empty:
-            _log.info("a deleted image's wrapped key stays in the log of %s until its next checkpoint", self.path)
 
     def _before_ms(self, session: Session) -> int:
         # Leases that all processes see tell exactly what is in use; without them only time does.

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import sqlite3
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -13,6 +14,7 @@ from aiosqlite.core import _STOP_RUNNING_SENTINEL
 
 from ..errors import PixstoreError, StoreBusy, StoreError
 
+_MAKE_ROOM = "the disk is full: make room and try again"
 _LET_WRITE = "let this process write to the file and to its folder"
 
 P = ParamSpec("P")
@@ -104,6 +106,8 @@ def translated(path: Path) -> Iterator[None]:
     except FileNotFoundError as error:
         raise StoreError(f"the folder of the database {path} does not exist: create it first") from error
     except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise StoreError(f"the database {path} can't be used: {_MAKE_ROOM}") from error
         raise StoreError(f"the database {path} can't be used ({error.strerror}): {_LET_WRITE}") from error
 
 
@@ -119,7 +123,7 @@ def translate(path: Path, error: sqlite3.Error) -> StoreError:
         sqlite3.SQLITE_CORRUPT: "it is damaged: restore it from a backup",
         sqlite3.SQLITE_READONLY: f"it is read-only: {_LET_WRITE}",
         sqlite3.SQLITE_CANTOPEN: f"it can't be opened: {_LET_WRITE}",
-        sqlite3.SQLITE_FULL: "the disk is full: make room and try again",
+        sqlite3.SQLITE_FULL: _MAKE_ROOM,
         sqlite3.SQLITE_IOERR: "reading or writing it failed: check the disk",
     }
     return StoreError(f"the database {path} can't be used: {advice.get(code, error)}")

@@ -24,6 +24,7 @@ _AFTER_ALL = "\x7f"  # above every id, which are ASCII
 _SWEPT_CHUNKS = 256  # in one transaction
 _SWEPT_MORE = 64  # blobs looked at beyond the limit: others may be using those found first
 _VACUUMED_PAGES = 1024
+_READ_MS = 3
 
 
 def get(db: sqlite3.Connection, image_id: str) -> StoredImage | None:
@@ -147,7 +148,7 @@ def put_image(db: sqlite3.Connection, image: StoredImage, blob: int, *, is_new: 
         db.execute(insert, values)
     else:
         changes = ", ".join(f"{name} = excluded.{name}" for name in names[1:])
-        _overwrite(db, f"{insert} ON CONFLICT (id) DO UPDATE SET {changes}", values)
+        db.execute(f"{insert} ON CONFLICT (id) DO UPDATE SET {changes}", values)
 
 
 def bury(db: sqlite3.Connection, blob: int | None, now_ms: int) -> None:
@@ -165,8 +166,7 @@ def update_meta(
         check_expected(image_id, state.version, expect)
         if token is not None:
             check_raised(image_id, token, state.token or 0)
-        _overwrite(
-            db,
+        db.execute(
             "UPDATE image SET wrapped_key = coalesce(?, wrapped_key), token = coalesce(?, token) WHERE id = ?",
             (wrapped_key, token, image_id),
         )
@@ -183,15 +183,21 @@ def delete(db: Writer, image_id: str, expect: Expected, now_ms: int) -> bool:
         if state.blob is None:
             return False
         columns = ", ".join(f"{name} = NULL" for name in ("blob", *_META.split(", "), "created_ms"))
-        _overwrite(db, f"UPDATE image SET {columns} WHERE id = ?", (image_id,))
+        db.execute(f"UPDATE image SET {columns} WHERE id = ?", (image_id,))
         bury(db, state.blob, now_ms)
     return True
 
 
 def truncate_log(db: Writer) -> bool:
     """Bring the write-ahead log into the database and empty it; False where a reader is just in it."""
-    with db.write_lock.held():
-        (is_busy, _, _) = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    (patience_ms,) = db.execute("PRAGMA busy_timeout").fetchone()
+    # Reads of ours end within it. A longer one would hold up every writer, for the write lock is held meanwhile.
+    db.execute(f"PRAGMA busy_timeout = {_READ_MS}")
+    try:
+        with db.exclusive():
+            (is_busy, _, _) = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    finally:
+        db.execute(f"PRAGMA busy_timeout = {patience_ms}")
     return not is_busy
 
 
@@ -233,7 +239,7 @@ def give_space_back(db: Writer, keep_pages: int) -> bool:
     (free,) = db.execute("PRAGMA freelist_count").fetchone()
     some = min(free - keep_pages, _VACUUMED_PAGES)
     if some > 0:
-        with db.write_lock.held():
+        with db.exclusive():
             # Only executescript runs this pragma to its end.
             db.executescript(f"PRAGMA incremental_vacuum({some})")
     return bool(free - keep_pages > some > 0)
@@ -251,10 +257,7 @@ def _remove(db: Writer, blob: int, before_ms: int) -> bool:
             ).rowcount
             if not is_ours:
                 return False
-            removed = db.execute(
-                "DELETE FROM chunk WHERE id IN (SELECT id FROM chunk WHERE id >= ? AND id < ? LIMIT ?)",
-                (first, first + (1 << _CHUNK_BITS), _SWEPT_CHUNKS),
-            ).rowcount
+            removed = _delete_chunks(db, first, first + (1 << _CHUNK_BITS))
             is_emptied = removed < _SWEPT_CHUNKS
             if is_emptied:
                 db.execute("DELETE FROM blob WHERE id = ?", (blob,))
@@ -286,13 +289,16 @@ def _insert_chunks(db: Writer, blob: int, first: int, chunks: Sequence[bytes]) -
     db.executemany("INSERT INTO chunk VALUES (?, ?)", [(start + n, data) for n, data in enumerate(chunks)])
 
 
-def _overwrite(db: sqlite3.Connection, statement: str, values: Sequence[object]) -> None:
-    # A wrapped key that is replaced must not survive in a free part of its page.
-    db.execute("PRAGMA secure_delete = ON")
+def _delete_chunks(db: Writer, start: int, end: int) -> int:
+    # Ciphertext whose key is gone needs no overwriting, which would cost about a third of the update rate.
+    db.execute("PRAGMA secure_delete = OFF")
     try:
-        db.execute(statement, values)
+        return db.execute(
+            "DELETE FROM chunk WHERE id IN (SELECT id FROM chunk WHERE id >= ? AND id < ? LIMIT ?)",
+            (start, end, _SWEPT_CHUNKS),
+        ).rowcount
     finally:
-        db.execute("PRAGMA secure_delete = OFF")
+        db.execute("PRAGMA secure_delete = ON")
 
 
 def _image(row: Sequence[Any]) -> StoredImage:

@@ -5,14 +5,19 @@ chunk  256 KiB of it, id = blob id << 16 | number, in a rowid table: read one by
 image  the pointer to an image's current blob and that version's meta; a deleted image keeps id and token
 """
 
+import logging
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from enum import IntEnum
+from pathlib import Path
 
-from ..errors import StoreBusy, StoreError
+from ..errors import StoreError
+from .sqlite_file import Mark, check_in_place, check_sound, is_changed
 from .write_lock import WriteLock
+
+_log = logging.getLogger("pixstore_asgi")
 
 APPLICATION_ID = 0x50495853  # "PIXS"
 MIN_SQLITE = (3, 38, 0)  # STRICT tables, JSON functions
@@ -50,6 +55,7 @@ CREATE TABLE key_check (value BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
 """
 
 _VERSION_2 = "ALTER TABLE image ADD COLUMN created_ms INTEGER"
+_KEYS_OVERWRITTEN = 2  # databases of earlier versions hold keys of deleted images in pages that were split
 
 MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2)
 """MIGRATIONS[n] brings a database of version n to n + 1; the version is `PRAGMA user_version`. A semicolon ends a
@@ -59,14 +65,38 @@ statement, so there is none within one."""
 class Writer(sqlite3.Connection):
     """A connection that writes, and closes, under the write lock."""
 
+    path: Path
     write_lock: WriteLock
+    opened: Mark
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Hold the write lock of a database that is as its last writer left it. Raises StoreError where it is not."""
+        with self.write_lock.held():
+            now = check_in_place(self.path, self.opened)
+            if is_changed(self.path, now, self.write_lock.note):
+                check_sound(self, self.path)
+            self.write_lock.note = now.note(is_written=True)
+            try:
+                yield
+            finally:
+                self._leave_mark()
+
+    def _leave_mark(self) -> None:
+        try:
+            now = Mark.of(self.path)
+            if now and now.is_same_file(self.opened):
+                self.write_lock.note = now.note(is_written=False)
+        except OSError as error:  # what was written is written
+            _log.info("the mark of %s could not be left: %s", self.path, error)
 
     def close(self) -> None:
         try:
-            with self.write_lock.held():
+            with self.exclusive():
                 super().close()
-        except StoreBusy:
-            # Who holds the lock is connected, so this close is not the last one and checkpoints nothing.
+        except StoreError:
+            # Where another one holds the lock this close is not the last one and checkpoints nothing; where the file
+            # is not what it was, its mark stays behind, and the next open checks it.
             super().close()
 
 
@@ -80,52 +110,94 @@ def connect_reader(path: str, *, busy_timeout_s: float) -> sqlite3.Connection:
 
 def connect_writer(path: str, write_lock: WriteLock, *, busy_timeout_s: float, durability: str) -> Writer:
     """Open the connection that writes, to a database that `prepare` has made ready."""
-    connection = _open_writer(path, write_lock, busy_timeout_s)
+    connection = _open_writer(Path(path), write_lock, busy_timeout_s)
     connection.execute(f"PRAGMA synchronous = {durability}")
     connection.execute("PRAGMA mmap_size = 0")
-    connection.execute("PRAGMA secure_delete = OFF")  # on for metadata alone, where wrapped keys are overwritten
+    # A page that is split or freed must not keep copies of wrapped keys; chunks are deleted without, see sqlite_rows.
+    connection.execute("PRAGMA secure_delete = ON")
     connection.execute("PRAGMA wal_autocheckpoint = 1024")  # pages of 16 KiB: 16 MiB
     connection.execute("PRAGMA journal_size_limit = 67108864")
     return connection
 
 
-def prepare(path: str, write_lock: WriteLock, *, busy_timeout_s: float) -> None:
-    """Create or migrate the database at `path`, an existing and maybe empty file. Raises StoreError.
+def connect_unwriting(path: Path) -> sqlite3.Connection:
+    """Open a connection that leaves the file and its log as they are, even where it is the last one to close."""
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+
+
+def prepare(path: Path, write_lock: WriteLock, *, busy_timeout_s: float) -> Mark:
+    """Create or migrate the database at `path`, an existing and maybe empty file; return its mark. Raises StoreError.
 
     Safe in several processes at once: whoever gets the write lock first does it, the others find it done.
     """
     if sqlite3.sqlite_version_info < MIN_SQLITE:
         raise StoreError(f"SQLite {sqlite3.sqlite_version} is too old: 3.38 or newer is needed")
+    _check_as_left(path, write_lock)
     connection = _open_writer(path, write_lock, busy_timeout_s)
     try:
-        if _version(connection, path) == len(MIGRATIONS):
-            return
-        # On a new file these come before the first table, on any other they change nothing.
-        connection.execute("PRAGMA page_size = 16384")
-        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-        _retry_while_busy(lambda: connection.execute("PRAGMA journal_mode = WAL"), busy_timeout_s)
-        with write_transaction(connection):
-            for migration in MIGRATIONS[_version(connection, path) :]:
-                for statement in migration.split(";"):
-                    connection.execute(statement)
-            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+        if not _is_ready(connection, path):
+            with connection.exclusive():
+                _make_ready(connection, path, busy_timeout_s)
     finally:
         connection.close()
+    return connection.opened
+
+
+def _check_as_left(path: Path, write_lock: WriteLock) -> None:
+    # Before any connection that could bring a log into a file it is not of.
+    now = Mark.of(path)
+    if now is None or not is_changed(path, now, write_lock.note):
+        return
+    with write_lock.held():
+        # Again, for the last holder of the lock may have written meanwhile.
+        if (now := Mark.of(path)) and is_changed(path, now, write_lock.note):
+            with closing(connect_unwriting(path)) as connection:
+                check_sound(connection, path)
+            write_lock.note = now.note(is_written=False)
+
+
+def _is_ready(connection: Writer, path: Path) -> bool:
+    is_migrated = _version(connection, path) == len(MIGRATIONS)
+    return is_migrated and connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def _make_ready(connection: Writer, path: Path, busy_timeout_s: float) -> None:
+    # On a new file these come before the first table, on any other they change nothing.
+    connection.execute("PRAGMA page_size = 16384")
+    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+    # A copy by VACUUM INTO is not in WAL mode.
+    _retry_while_busy(lambda: connection.execute("PRAGMA journal_mode = WAL"), busy_timeout_s)
+    version = _version(connection, path)
+    if 0 < version < _KEYS_OVERWRITTEN:
+        _log.warning("%s is rewritten once, about a second for 500 MB: deleted images have left keys in it", path)
+        connection.execute("VACUUM")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    with _transaction(connection):
+        for migration in MIGRATIONS[version:]:
+            for statement in migration.split(";"):
+                connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
 
 
 @contextmanager
 def write_transaction(connection: Writer) -> Iterator[None]:
     """Run a block as one write transaction, committed at its end or rolled back with its error."""
-    with connection.write_lock.held():
+    with connection.exclusive():
         _roll_back(connection)  # what an earlier rollback failed to undo must not be committed with this
-        connection.execute("BEGIN IMMEDIATE")
-        try:
+        with _transaction(connection):
             yield
-            connection.execute("COMMIT")
-        except BaseException:
-            _roll_back(connection)
-            raise
+
+
+@contextmanager
+def _transaction(connection: Writer) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        _roll_back(connection)
+        raise
 
 
 def _roll_back(connection: Writer) -> None:
@@ -133,15 +205,23 @@ def _roll_back(connection: Writer) -> None:
         connection.execute("ROLLBACK")
 
 
-def _open_writer(path: str, write_lock: WriteLock, busy_timeout_s: float) -> Writer:
+def _open_writer(path: Path, write_lock: WriteLock, busy_timeout_s: float) -> Writer:
+    opened = Mark.of(path)
     connection = sqlite3.connect(
         path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False, factory=Writer
     )
-    connection.write_lock = write_lock
+    connection.path, connection.write_lock = path, write_lock
+    connection.opened = check_in_place(path, opened)
     return connection
 
 
-def _version(connection: sqlite3.Connection, path: str) -> int:
+def check_application(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise StoreError unless a database is one of this package's, of a version that it knows."""
+    if not _version(connection, path):
+        raise StoreError(f"{path} is no database of pixstore-asgi: check the path")
+
+
+def _version(connection: sqlite3.Connection, path: Path) -> int:
     # In one statement: another process may be making the database right now.
     version, application, tables = connection.execute(
         "SELECT user_version, application_id, (SELECT count(*) FROM sqlite_schema)"

@@ -1,6 +1,7 @@
 """One open SQLite database: its writer, its readers, its leases and its write lock."""
 
 import asyncio
+import logging
 import os
 import sqlite3
 from collections.abc import Callable, Hashable
@@ -10,15 +11,17 @@ from typing import Any, Concatenate
 
 import anyio.to_thread
 
-from ..errors import StoreError
+from ..errors import StoreBusy, StoreError
 from ..records import StoredImage
 from . import sqlite_rows as rows
-from .leases import Leases
+from .leases import IN_USE, Leases
 from .sqlite_commits import Commit, Commits
 from .sqlite_connection import Connection, P, R, translate, translated
-from .sqlite_schema import connect_reader, connect_writer, prepare
+from .sqlite_file import Mark, check_in_place
+from .sqlite_schema import Writer, connect_reader, connect_writer, prepare
 from .write_lock import WriteLock
 
+_log = logging.getLogger("pixstore_asgi")
 _READERS = 2
 
 
@@ -29,6 +32,8 @@ class Session:
         self.path = path
         self.leases = leases
         self._write_lock = write_lock
+        self._file: Mark | None = None
+        self._has_dead_keys = True  # in the log, maybe: the last process may have been killed
         self._connections: list[Connection] = []
         self._stamps: sqlite3.Connection | None = None
         self._opening = object()
@@ -54,7 +59,8 @@ class Session:
             side_file = path.with_name(path.name + ".lock")
             session = cls(path, WriteLock(side_file, timeout_s=busy_timeout_s), Leases(side_file))
             try:
-                prepare(os.fspath(path), session._write_lock, busy_timeout_s=busy_timeout_s)
+                session._open_for_use()
+                session._file = prepare(path, session._write_lock, busy_timeout_s=busy_timeout_s)
                 session._stamps = connect_reader(os.fspath(path), busy_timeout_s=0)
             except BaseException:
                 session._release()
@@ -68,11 +74,22 @@ class Session:
         self._connections.append(await Connection.connect(self.path, write))
         for _ in range(_READERS):
             self._connections.append(await Connection.connect(self.path, read))
+        with translated(self.path):
+            check_in_place(self.path, self._file)
+
+    def _open_for_use(self) -> None:
+        if not self.leases.acquire(IN_USE):
+            raise StoreBusy(f"the database {self.path} is being restored from a backup: open it when that is done")
 
     async def read(self, function: Callable[Concatenate[Any, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a function on whichever reader has least to do."""
         _, *readers = self._checked()
-        return await min(readers, key=lambda reader: reader.queued).run(function, *args, **kwargs)
+        reader = min(readers, key=lambda reader: reader.queued)
+        return await reader.run(self._read, function, *args, **kwargs)
+
+    def _read(self, db: Any, function: Callable[Concatenate[Any, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        check_in_place(self.path, self._file)
+        return function(db, *args, **kwargs)
 
     def stamp(self) -> Hashable:
         """Return a value that changes with every commit, and is another one in every session; on the caller's thread,
@@ -83,6 +100,7 @@ class Session:
             # SQLite counts from the same number in every connection.
             return self._opening, rows.stamp(self._stamps)
         except sqlite3.Error as error:
+            check_in_place(self.path, self._file)
             raise translate(self.path, error) from error
 
     async def write(self, function: Callable[Concatenate[Any, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -94,10 +112,34 @@ class Session:
         writer = self._checked()[0]  # first, or one that is refused could still be run along with another
         self._commits.put(commit)
         try:
-            return await writer.run(self._commits.run, commit)
+            image = await writer.run(self._commits.run, commit)
         except asyncio.CancelledError:
             commit.is_withdrawn = True
             raise
+        if commit.is_update:
+            await self.empty_log()
+        return image
+
+    async def empty_log(self) -> None:
+        """Take keys of dead versions out of SQLite's log: now, or with a later write where a reader is in it.
+
+        What made them dead is done and must not fail for it.
+        """
+        self._has_dead_keys = True
+        await self.write(self._empty_log)
+
+    def empty_log_soon(self) -> None:
+        """Try again what a reader was in the way of."""
+        if self._has_dead_keys:
+            self.write_soon(self._empty_log)
+
+    def _empty_log(self, db: Writer) -> None:
+        if not self._has_dead_keys:  # another write was there first
+            return
+        try:
+            self._has_dead_keys = not rows.truncate_log(db)
+        except (StoreError, sqlite3.Error, OSError) as error:
+            _log.info("the log of %s was not emptied: %s", self.path, error)
 
     def write_soon(self, function: Callable[Concatenate[Any, P], object], *args: P.args, **kwargs: P.kwargs) -> None:
         """Run a function on the writer after what waits there; nobody hears of its end."""
@@ -112,6 +154,8 @@ class Session:
 
     async def _close(self, connections: list[Connection]) -> None:
         try:
+            if self._stamps is not None and not self.is_inherited:
+                self._stamps.close()  # before the writer: the last one to close brings the log into the database
             for connection in [] if self.is_inherited else connections:
                 await connection.close()
         finally:

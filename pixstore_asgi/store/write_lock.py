@@ -18,6 +18,7 @@ if sys.platform == "win32":
 else:
     import fcntl
 
+_NOTE_BYTES = 64
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.0005, 0.01
 
 
@@ -35,6 +36,16 @@ class WriteLock:
         self.is_shared = fcntl is not None
         if fcntl:
             self._descriptor = _open(path)
+
+    @property
+    def note(self) -> bytes:
+        """What was written last into the lock's file, for the next holder; empty where there is none."""
+        return os.pread(self._descriptor, _NOTE_BYTES, 0) if self.is_shared else b""
+
+    @note.setter
+    def note(self, value: bytes) -> None:
+        if self.is_shared:
+            os.pwrite(self._descriptor, value, 0)
 
     @contextmanager
     def held(self) -> Iterator[None]:
