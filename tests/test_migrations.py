@@ -174,7 +174,7 @@ def make_version_1(path: Path) -> None:
 
 
 async def test_images_from_before_creation_was_kept_were_created_when_last_saved(base: Base, tmp_path: Path) -> None:
-    """A database of version 1 is migrated: its images' creation is their token's time, that of new ones their save's."""
+    """A database of version 1 is migrated: its images' creation is their token's time."""
     path = base.copy(tmp_path)
     make_version_1(path)
     async with Pixstore(path, secret=SECRET) as pix:
@@ -274,7 +274,7 @@ async def test_a_migration_that_fails_changes_nothing(base: Base, tmp_path: Path
 
 
 async def test_a_migration_that_fails_at_any_statement_changes_nothing(base: Base, tmp_path: Path) -> None:
-    """Whichever statement of the opening fails, the database is of this or the next version as a whole, and opens then."""
+    """Whichever statement of the opening fails, the database is of one version as a whole, and opens then."""
     last = await steps_of_migration(base.copy(tmp_path / "counted"))
     original = schema(base.copy(tmp_path / "original"))
     for step in range(1, last + 1):

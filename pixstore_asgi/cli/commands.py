@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 from .. import Pixstore, PixstoreMiddleware
 from ..store.connect import connect
 from . import require
+from .backup_commands import backup, restore
 from .errors import plain_errors
 from .export_commands import export_to
 from .import_commands import import_from
@@ -34,6 +35,8 @@ def commands() -> None:
     """
 
 
+commands.add_command(backup)
+commands.add_command(restore)
 commands.add_command(import_from)
 commands.add_command(export_to)
 

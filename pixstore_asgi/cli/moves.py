@@ -64,16 +64,17 @@ class Move:
         report = self.report
         if report.moved:
             os.sync()  # once for all: what is said to be moved outlasts a power failure, and its source may go
-        click.echo(f"{_images(report.moved)} {self.done}")
+        click.echo(f"{images_of(report.moved)} {self.done}")
         if report.present:
-            click.echo(f"{_images(report.present)} skipped, there already")
+            click.echo(f"{images_of(report.present)} skipped, there already")
         if report.left:
-            click.echo(f"{_images(len(report.left))} left alone:")
+            click.echo(f"{images_of(len(report.left))} left alone:")
         names = [quoted(step.image_id) for step in report.left]
         column = min(max(map(len, names), default=0), _WIDEST)
         for name, step in zip(names, report.left, strict=True):
             click.echo(f"  {name:<{column}}  {step.reason}")
 
 
-def _images(count: int) -> str:
+def images_of(count: int) -> str:
+    """Return "1 image", "1,000 images"."""
     return f"{count:,} image{'' if count == 1 else 's'}"
