@@ -169,7 +169,7 @@ def _make_ready(connection: Writer, path: Path, busy_timeout_s: float) -> None:
     _retry_while_busy(lambda: connection.execute("PRAGMA journal_mode = WAL"), busy_timeout_s)
     version = _version(connection, path)
     if 0 < version < _KEYS_OVERWRITTEN:
-        _log.warning("%s is rewritten once, about a second for 500 MB: deleted images have left keys in it", path)
+        _log.warning("%s is rewritten once, which takes a while where it is large: keys of deleted images go", path)
         connection.execute("VACUUM")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     with _transaction(connection):

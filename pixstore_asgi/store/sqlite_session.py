@@ -126,7 +126,8 @@ class Session:
         What made them dead is done and must not fail for it.
         """
         self._has_dead_keys = True
-        await self.write(self._empty_log)
+        if self._connections:  # closing empties it too
+            await self.write(self._empty_log)
 
     def empty_log_soon(self) -> None:
         """Try again what a reader was in the way of."""
