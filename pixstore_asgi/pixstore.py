@@ -55,6 +55,7 @@ OnProgress = Callable[[int], None]
 """Called with the number of an image's bytes taken so far."""
 
 _MAX_IMAGE_BYTES = (CHUNK_BYTES << 16) - 1
+_MAX_AHEAD_MS = 24 * 60 * 60 * 1000  # of the clock: more than clocks and time zones differ by mistake
 
 
 class Pixstore:
@@ -176,12 +177,13 @@ class Pixstore:
 
         seal: how this very image was encrypted there; it is then encrypted to the same bytes, so that what browsers
         hold of it stays good, and held in memory until that is sure. if_token: replace the version of this token.
-        Raises InputError for an id or token that can't be, StoreConflict where there is such an image already (or not
-        the one to replace) or a deleted one had that token or a higher one, IntegrityError where the seal is another
-        image's, and what `save_image` raises.
+        Raises InputError for an id or token that can't be, or a token more than a day ahead of the clock,
+        StoreConflict where there is such an image already (or not the one to replace) or a deleted one had that token
+        or a higher one, IntegrityError where the seal is another image's, and what `save_image` raises.
         """
         if not _is_known(image_id) or _as_token(token) != token:
             raise InputError(f"{image_id!r:.80} with token {token!r:.40} can't be an image: README has what can")
+        check_token_time(image_id, token)
         expect = Expect.ABSENT if if_token is None else await self._version_to_replace(image_id, if_token)
         return await self._write(image_id, data, expect, token=token, seal=seal)
 
@@ -388,6 +390,16 @@ class Pixstore:
                     raise _not_found(image_id) from None
                 raise
         return self._issuer.record(ring, image, key, self._issuer.clock_ms())
+
+
+def check_token_time(image_id: str, token: int) -> None:
+    """Raise InputError for a token from elsewhere that lies more than a day ahead of the clock."""
+    # Tokens only rise, also across delete: one near the largest would leave its id no further version, ever.
+    if token > wall_clock_ms() + _MAX_AHEAD_MS:
+        raise InputError(
+            f"the token {token} of image {image_id} is more than a day ahead of this machine's clock: "
+            "tokens are epoch milliseconds; set the clock right, or import the image under an earlier token"
+        )
 
 
 def _new_id(directory: str | None) -> str:

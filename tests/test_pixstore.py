@@ -28,7 +28,8 @@ from pixstore_asgi import (
 )
 from pixstore_asgi.cipher import unseal
 from pixstore_asgi.errors import ImageTooLarge, InputError, StoreConflict
-from pixstore_asgi.store.base import CHUNK_BYTES
+from pixstore_asgi.records import MAX_TOKEN
+from pixstore_asgi.store.base import CHUNK_BYTES, wall_clock_ms
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.store.sqlite import SqliteStore
 from tests.support import SECRET, FixedClock, large_png, picture
@@ -636,8 +637,8 @@ async def test_an_upload_tells_its_progress(pix: Pixstore) -> None:
 
 async def test_an_image_from_elsewhere_keeps_its_id_and_token(pix: Pixstore) -> None:
     """import_image stores under the given id and token, once: what is there already is a conflict, and stays."""
-    record = await pix.import_image("players:kth1m9c4", picture(), token=1_795_559_342_725)
-    assert (record.id, record.token) == ("players:kth1m9c4", 1_795_559_342_725)
+    record = await pix.import_image("players:kth1m9c4", picture(), token=1_695_559_342_725)
+    assert (record.id, record.token) == ("players:kth1m9c4", 1_695_559_342_725)
     assert await served(pix, record) == (WireState.SUCCESS, picture())
     with pytest.raises(StoreConflict):
         await pix.import_image(record.id, picture("webp"), token=record.token + 1)
@@ -653,6 +654,18 @@ async def test_an_import_that_cannot_be_is_refused(pix: Pixstore, image_id: str,
     """An id or token that no image can have is an InputError."""
     with pytest.raises(InputError, match="can't be an image"):
         await pix.import_image(image_id, picture(), token=token)
+
+
+@pytest.mark.parametrize("days", [2, 365_000])
+async def test_a_token_of_the_far_future_is_refused(pix: Pixstore, days: int) -> None:
+    """import_image refuses a token more than a day ahead of the clock, which would leave its id no later version."""
+    now_ms = wall_clock_ms()
+    token = min(now_ms + days * 86_400_000, MAX_TOKEN)
+    with pytest.raises(InputError, match=f"the token {token} of image a is more than a day ahead"):
+        await pix.import_image("a", picture(), token=token)
+    assert not await pix.image_exists("a")
+    record = await pix.import_image("a", picture(), token=now_ms + 3_600_000)
+    assert (await pix.update_image("a", picture())).token == record.token + 1
 
 
 async def test_records_come_in_the_order_of_their_ids(pix: Pixstore) -> None:

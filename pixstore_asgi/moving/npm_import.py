@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ..cipher import unseal
 from ..errors import InvalidImage, StoreConflict
 from ..formats import FORMAT_BYTES, MIME_TYPES, SNIFF_BYTES, sniff
-from ..pixstore import Pixstore
+from ..pixstore import Pixstore, check_token_time
 from ..records import IV_BYTES, KEY_BYTES, ImageRecord, Seal
 from ..upload import SealedUpload
 from .npm_source import NpmRow, NpmSource
@@ -59,6 +59,7 @@ class NpmImport:
             return Outcome.PRESENT
         if there and not (self.updates and there.token < token):
             raise StoreConflict(_conflict(token, there.token))
+        check_token_time(record.id, token)
         if self.dry_run or not self.target:
             await self._check(image, seal)
         else:

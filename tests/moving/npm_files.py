@@ -12,7 +12,7 @@ from typing import Any
 from pixstore_asgi.cipher import Sealer
 from tests.support import picture
 
-TOKEN = 1_795_559_342_725
+TOKEN = 1_695_559_342_725
 _TABLE = """CREATE TABLE IF NOT EXISTS image_records (
       id TEXT PRIMARY KEY,
       token INTEGER NOT NULL,

@@ -15,7 +15,7 @@ from pixstore_asgi.errors import InputError, IntegrityError
 from pixstore_asgi.moving.npm_import import ALL_FORMATS
 from pixstore_asgi.moving.npm_source import open_npm_source
 from pixstore_asgi.moving.report import quoted
-from pixstore_asgi.records import Seal
+from pixstore_asgi.records import MAX_TOKEN, Seal
 from pixstore_asgi.store.memory import MemoryStore
 from tests.moving.npm_files import TOKEN, NpmFiles, drawn
 from tests.moving.test_npm_import import MAX_BYTES, take
@@ -85,6 +85,15 @@ async def test_bad_tokens(npm_files: NpmFiles, target: Pixstore, token: Any) -> 
     npm_files.run("DELETE FROM image_records")
     npm_files.row("bad", token, json.dumps(meta))
     assert "token" in await refusal(npm_files, target)
+
+
+@pytest.mark.parametrize("is_dry", [True, False])
+async def test_a_token_of_the_far_future(npm_files: NpmFiles, target: Pixstore, is_dry: bool) -> None:
+    """An image whose token is far ahead of the clock is listed with the reason, in a dry run too."""
+    npm_files.add("bad", token=MAX_TOKEN)
+    (left,) = (await take(npm_files, target, dry_run=is_dry)).left
+    assert "more than a day ahead of this machine's clock" in left.reason
+    assert not await target.image_exists("bad")
 
 
 async def test_null_columns(npm_files: NpmFiles, target: Pixstore) -> None:
