@@ -3,6 +3,7 @@
 It protects a copied database, not a copied folder.
 """
 
+import contextlib
 import os
 import secrets
 import stat
@@ -43,7 +44,10 @@ def read_key_file(path: Path) -> str:
     except OSError as error:
         raise SecretError(f"the key file {path} can't be read: {error.strerror}") from error
     try:
-        _check_private(path, os.fstat(descriptor))
+        status = os.fstat(descriptor)
+        _check_private(path, status)
+        if status.st_nlink > 1:
+            _remove_copies(path, status)
         return os.read(descriptor, 4096).decode("utf-8", "replace").strip()
     finally:
         os.close(descriptor)
@@ -61,6 +65,16 @@ def _check_private(path: Path, status: os.stat_result) -> None:
         raise SecretError(f"the key file {path} belongs to another user, who knows it: check where it comes from")
 
 
+def _remove_copies(path: Path, status: os.stat_result) -> None:
+    # A process that is killed between link and unlink leaves the secret under a name that nobody would look for. Where
+    # it can't be removed, as in a read-only folder, the key file itself is no worse for it.
+    with contextlib.suppress(OSError), os.scandir(path.parent) as entries:
+        for entry in entries:
+            is_named_alike = entry.name.startswith(path.name) and entry.name != path.name
+            if is_named_alike and os.path.samestat(entry.stat(follow_symlinks=False), status):
+                os.unlink(entry.path)
+
+
 def _write_once(path: Path, secret: str) -> None:
     # A link to a finished file appears whole or not at all; a rename would replace another process's secret.
     descriptor, temporary = tempfile.mkstemp(prefix=path.name, dir=path.parent)  # mode 0600
@@ -75,7 +89,8 @@ def _write_once(path: Path, secret: str) -> None:
             return
         _sync_directory(path.parent)
     finally:
-        os.unlink(temporary)
+        with contextlib.suppress(FileNotFoundError):  # another process has read the key file and tidied up
+            os.unlink(temporary)
 
 
 def _sync_directory(directory: Path) -> None:

@@ -143,6 +143,26 @@ def test_one_secret_wins_a_race(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["key"]
 
 
+def test_no_second_copy_of_the_key_file_stays(tmp_path: Path) -> None:
+    """What a process that was killed while it made the key file left beside it goes when it is read next,
+    and no other file."""
+    script = (
+        "import os, pathlib, sys; from pixstore_asgi.keyfile import create_key_file\n"
+        "os.unlink = lambda path: os._exit(9)\n"
+        "create_key_file(pathlib.Path(sys.argv[1]))"
+    )
+    key_file = tmp_path / "pixstore.db.key"
+    assert subprocess.run([sys.executable, "-c", script, key_file], check=False, timeout=60).returncode == 9
+    assert key_file.stat().st_nlink == 2
+    for name in ("pixstore.db.key.old", "other"):
+        (tmp_path / name).write_text(key_file.read_text())
+    (tmp_path / "link").hardlink_to(key_file)
+    secret = read_key_file(key_file)
+    left = ["link", "other", "pixstore.db.key", "pixstore.db.key.old"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == left
+    assert create_key_file(key_file) == secret
+
+
 async def test_the_environment_comes_before_the_key_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """PIXSTORE_SECRET holds one or more secrets, separated by white space, and no key file is made."""
     path = tmp_path / "pixstore.db"
