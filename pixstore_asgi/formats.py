@@ -117,6 +117,8 @@ def sniff(head: bytes, allowed: frozenset[str]) -> ImageReader:
         if matches(head):
             if label.lower() in allowed:
                 return ImageReader(label, reader())
+            if label == "AVIF":
+                _require_avif({head[8:12]})
             raise InvalidImage(f"{label} is not among the image formats accepted here: {listed}")
     if not head:
         raise InvalidImage("the image is empty")
@@ -232,7 +234,7 @@ def _read_avif() -> _Reader:
     length = int.from_bytes(head[:4])
     _require(16 <= length <= 1024 and length % 4 == 0, "AVIF file type")
     brands = yield length - 8
-    _require({b"avif", b"avis"} & {brands[i : i + 4] for i in (0, *range(8, len(brands), 4))} != set(), "AVIF brand")
+    _require_avif({brands[i : i + 4] for i in (0, *range(8, len(brands), 4))})
     missing = {b"meta", b"mdat"}
     while missing:
         head = yield 8
@@ -247,6 +249,20 @@ def _read_avif() -> _Reader:
         elif length > head_length:
             yield head_length - length
 
+
+def _require_avif(brands: set[bytes]) -> None:
+    """Raise InvalidImage for a file of AVIF's container that is no AVIF, by the name it is known under."""
+    if brands & {b"avif", b"avis"}:
+        return
+    if brands & _HEIC_BRANDS:
+        raise InvalidImage("this is a HEIC image, which most browsers can't show: convert it to JPEG first")
+    if brands & {b"mif1", b"msf1"}:
+        raise InvalidImage("this is an image in HEIF, the container of HEIC: convert it to JPEG first")
+    raise InvalidImage("this is a video or another file of the MP4 family, not an image of a format accepted here")
+
+
+# ISO/IEC 23008-12, annex B: HEVC in one image, in several layers, and in sequences of images.
+_HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
 
 _FORMATS: tuple[tuple[str, Callable[[bytes], bool], Callable[[], _Reader]], ...] = (
     ("PNG", lambda head: head[:8] == b"\x89PNG\r\n\x1a\n", _read_png),

@@ -86,6 +86,43 @@ def test_what_is_no_image_is_told_what_it_looks_like(data: bytes, text: str) -> 
     assert text in str(caught.value)
 
 
+def iso_file(*brands: bytes) -> bytes:
+    """Return the beginning of a file with these brands, the first one its major brand, and the boxes of an image."""
+    head = struct.pack(">I4s4sI", 12 + 4 * len(brands), b"ftyp", brands[0], 0) + b"".join(brands[1:])
+    return head + struct.pack(">I4sI4s", 8, b"meta", 8, b"mdat")
+
+
+@pytest.mark.parametrize("allowed", [ALL, check_formats(["png", "jpeg"])], ids=["with avif", "without"])
+@pytest.mark.parametrize(
+    ("brands", "text"),
+    [
+        ((b"heic", b"mif1", b"heic"), "this is a HEIC image"),
+        ((b"heix", b"mif1", b"miaf"), "this is a HEIC image"),
+        ((b"hevc", b"msf1", b"hevc"), "this is a HEIC image"),
+        ((b"mif1", b"j2ki"), "this is an image in HEIF"),
+        ((b"isom", b"iso2", b"avc1", b"mp41"), "this is a video"),
+        ((b"qt  ", b"qt  "), "this is a video"),
+    ],
+)
+def test_relatives_of_avif_are_called_by_their_names(
+    brands: tuple[bytes, ...], text: str, allowed: frozenset[str]
+) -> None:
+    """HEIC, as iPhones make it, and videos are refused as what they are, whether AVIF is accepted or not."""
+    for piece_bytes in (1, 1000):
+        with pytest.raises(InvalidImage, match=text):
+            inspect(iso_file(*brands), piece_bytes, allowed)
+
+
+def test_brands_behind_the_first_one_count() -> None:
+    """A HEIF file that is AVIF by a later brand passes where that is accepted; one that is HEIC is called so."""
+    for major in (b"mif1", b"msf1", b"heic"):
+        assert inspect(iso_file(major, b"miaf", b"avif")) == "avif"
+    with pytest.raises(InvalidImage, match="this is a HEIC image"):
+        inspect(iso_file(b"mif1", b"mif1", b"heic"))
+    with pytest.raises(InvalidImage, match="AVIF is not among the image formats accepted here: PNG"):
+        inspect(iso_file(b"avif", b"mif1"), allowed=check_formats(["png"]))
+
+
 @pytest.mark.parametrize("name", ["jpg", "jpeg"])
 def test_jpg_and_jpeg_are_one(name: str) -> None:
     """Listing either spelling accepts JPEG, which is always written as jpeg."""
