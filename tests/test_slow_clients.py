@@ -1,8 +1,10 @@
 """Clients that are slow, stall, leave or mean ill: what they cost a real server, and that they leave nothing behind."""
 
 import contextlib
+import os
 import random
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -14,7 +16,10 @@ import httpx
 import pytest
 
 from pixstore_asgi import ImageRecord
-from tests.servers import Server, serving
+from pixstore_asgi._delivery import SEND_TIMEOUT_S
+from pixstore_asgi.cli.server import listen
+from tests.servers import CHECKOUT, Server, serving
+from tests.service import until
 from tests.support import picture
 from tests.test_servers import headers, image_of, save, url_of
 
@@ -93,6 +98,74 @@ def test_a_stalled_reader_is_cut_off(tmp_path: Path) -> None:
                     received += len(piece)
             assert received < 9_000_000
         assert image_of(server, record)
+
+
+SERVE = """
+import sys
+from pixstore_asgi.cli.server import listen, run_server, url_of
+from tests.server_app import from_store, uncached
+with listen("127.0.0.1", 0, user_timeout_ms=int(sys.argv[1])) as listener:
+    run_server(from_store, listener, life=uncached, on_ready=lambda: print(url_of(listener)), log_level="warning")
+"""
+
+
+def sockets_of(server: Server) -> int:
+    """Return how many sockets a server has open."""
+    count = 0
+    for descriptor in Path(f"/proc/{server.process.pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            count += os.readlink(descriptor).startswith("socket:")
+    return count
+
+
+@contextlib.contextmanager
+def listening(folder: Path, user_timeout_ms: int) -> Iterator[Server]:
+    """Run an application on the command line's own socket until the block ends."""
+    log_file = folder / "serve.log"
+    with log_file.open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-c", SERVE, str(user_timeout_ms)],
+            stdout=subprocess.PIPE,
+            stderr=log,
+            env={**os.environ, "PYTHONUNBUFFERED": "1", "PIXSTORE_TEST_DB": str(folder / "pixstore.db")},
+            cwd=CHECKOUT,
+        )
+    with process:
+        assert process.stdout is not None
+        url = process.stdout.readline().decode().strip()
+        try:
+            yield Server(url.rstrip("/"), process, log_file)
+        finally:
+            process.kill()
+
+
+def test_readers_that_take_nothing_lose_their_sockets(tmp_path: Path) -> None:
+    """40 clients that never read hold no descriptor of the server once the limit of its listener has passed, although
+    they are still connected; one that reads is served."""
+    with listening(tmp_path, 1000) as server, contextlib.ExitStack() as stack:
+        before = sockets_of(server)
+        record = save(server, size=9_000_000)
+        for _ in range(40):
+            stack.enter_context(asking(server, record))
+        until(lambda: sockets_of(server) >= before + 40, "every client to be connected")
+        until(lambda: sockets_of(server) == before, "no socket to be left")
+        assert image_of(server, save(server)) == picture()
+
+
+def test_the_command_line_gives_clients_up_when_delivery_does() -> None:
+    """What the command line accepts has send_timeout_s as the limit of its socket."""
+    with listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        accepted, _ = listener.accept()
+        with accepted:
+            limit_ms = accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+    assert limit_ms == SEND_TIMEOUT_S * 1000
+
+
+def test_a_system_without_that_limit_listens_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is no TCP_USER_TIMEOUT, as on macOS, the socket is as the system makes it."""
+    monkeypatch.delattr(socket, "TCP_USER_TIMEOUT")
+    with listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        listener.accept()[0].close()
 
 
 def test_a_trickling_reader_is_cut_off(tmp_path: Path) -> None:

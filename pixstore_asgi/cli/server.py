@@ -13,15 +13,27 @@ from typing import Any
 import click
 import uvicorn
 
+from .._delivery import SEND_TIMEOUT_S
+
 _GRACE_S = 3  # for downloads under way when a signal comes
+_USER_TIMEOUT_MS = int(SEND_TIMEOUT_S * 1000)
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Return a listening socket. Raises click.ClickException, with what to do about it."""
+def listen(host: str, port: int, *, user_timeout_ms: int = _USER_TIMEOUT_MS) -> socket.socket:
+    """Return a listening socket. Raises click.ClickException, with what to do about it.
+
+    user_timeout_ms: how long a client may take nothing of what is sent to it before its connection ends, in
+    milliseconds; on Linux alone.
+    """
     try:
-        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+        listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
         raise click.ClickException(_refusal(host, port, error)) from error
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        # Accepted sockets inherit it. A server that closes a connection else waits for ever to send what it has
+        # buffered, and a client that never reads keeps its descriptor.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, user_timeout_ms)
+    return listener
 
 
 def url_of(listener: socket.socket) -> str:
