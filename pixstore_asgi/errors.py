@@ -48,6 +48,10 @@ class ImageTooLarge(InvalidImage):
     """The image is longer than `max_image_bytes`. Nothing was stored."""
 
 
+class UploadTimeout(InvalidImage):
+    """The image did not arrive within `upload_timeout_s` or `max_upload_s`. Nothing was stored."""
+
+
 class ImageNotFound(PixstoreError, LookupError):
     """There is no image under this id."""
 

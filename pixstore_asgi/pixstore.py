@@ -47,7 +47,7 @@ from .records import (
 )
 from .store.base import CHUNK_BYTES, Expect, Expected, running_loop, wall_clock_ms
 from .store.connect import StoreTarget, connect
-from .upload import ImageData, SealedUpload
+from .upload import ImageData, SealedUpload, UploadLimits
 
 _log = logging.getLogger("pixstore_asgi")
 
@@ -69,6 +69,8 @@ class Pixstore:
     bind_token: whether a proof is good for its record's version alone.
     image_formats: which of png, webp, jpg, jpeg, gif and avif are accepted.
     max_image_bytes: the longest image accepted.
+    upload_timeout_s: how long an upload may bring nothing, or less than 1 KiB/s, in seconds. max_upload_s: how long it
+        may be waited for in all. For images that come in pieces, not as bytes.
     cache_bytes: how much ciphertext is kept in memory; it is served only while it is the store's current version. 0
         keeps none.
 
@@ -85,6 +87,8 @@ class Pixstore:
         bind_token: bool = True,
         image_formats: Sequence[str] = ("png", "webp", "jpg", "jpeg"),
         max_image_bytes: int = 32 * 1024 * 1024,
+        upload_timeout_s: float = 60,
+        max_upload_s: float = 3600,
         cache_bytes: int = 64 * 1024 * 1024,
     ) -> None:
         self._store = connect(store)
@@ -96,7 +100,7 @@ class Pixstore:
         self._formats = check_formats(image_formats)
         if not 1 <= max_image_bytes <= _MAX_IMAGE_BYTES:
             raise ConfigError(f"max_image_bytes must be from 1 to {_MAX_IMAGE_BYTES}")
-        self._max_image_bytes = max_image_bytes
+        self._limits = UploadLimits(max_image_bytes, upload_timeout_s, max_upload_s)
         self._ring: KeyRing | None = None
         self._opens = 0
         self._was_closed = False
@@ -159,8 +163,8 @@ class Pixstore:
 
         data: bytes, an async iterator of bytes, or anything with an async `read(n)`. directory: 1 to 64 of
         `[A-Za-z0-9_-]`, becomes the part of the id before the colon. on_progress: called with the number of the image's
-        bytes taken so far, after each piece. Raises InvalidImage, ImageTooLarge, InputError or StoreError; then nothing
-        is stored. Cancelled in its last moment, the image may be stored all the same.
+        bytes taken so far, after each piece. Raises InvalidImage (ImageTooLarge, UploadTimeout), InputError or
+        StoreError; then nothing is stored. Cancelled in its last moment, the image may be stored all the same.
         """
         return await self._write(_new_id(directory), data, Expect.ABSENT, on_progress=on_progress)
 
@@ -376,7 +380,7 @@ class Pixstore:
     ) -> ImageRecord:
         ring = await self._opened()
         key, iv = (seal.key, seal.iv) if seal else (secrets.token_bytes(KEY_BYTES), secrets.token_bytes(IV_BYTES))
-        upload = SealedUpload(data, self._formats, self._max_image_bytes, key, iv, seal.format if seal else None)
+        upload = SealedUpload(data, self._formats, self._limits, key, iv, seal.format if seal else None)
         async with await self._store.begin_write(image_id) as writer:
             async for ciphertext in _checked_pieces(upload, image_id, seal) if seal else upload:
                 await writer.write(ciphertext)

@@ -1,19 +1,23 @@
 """From what an application passes as an image to sealed pieces: read, limited, sniffed and encrypted in one pass."""
 
+import asyncio
 import inspect
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import anyio.to_thread
 
+from ._deadline import Watch
 from .cipher import Sealer
-from .errors import ImageTooLarge, InputError
+from .errors import ConfigError, ImageTooLarge, InputError, UploadTimeout
 from .formats import FORMAT_BYTES, SNIFF_BYTES, ImageReader, agreed_format, sniff
 from .records import ImageMeta
 
 _READ_BYTES = 256 * 1024
 _SLICE_BYTES = 1024 * 1024  # of an image that comes as one: cancellation finds an end between two of them
+_MIN_BYTES_PER_S = 1024  # the slowest mobile lines bring several times as much
 _INLINE_BYTES = 256 * 1024  # more than this is sealed in a worker thread: the event loop goes on
 
 
@@ -26,18 +30,64 @@ class AsyncReader(Protocol):
 ImageData = bytes | bytearray | memoryview | AsyncIterator[bytes] | AsyncReader
 
 
+_BYTES = (bytes, bytearray, memoryview)
+_END = object()
+
+
+@dataclass(frozen=True, slots=True)
+class UploadLimits:
+    """What one upload may take. Raises ConfigError for 0 seconds and below.
+
+    max_bytes: the longest image accepted, counted while it arrives. timeout_s: how long its sender may bring nothing,
+    or less than 1 KiB/s, in seconds. max_s: how long it may be waited for in all.
+    """
+
+    max_bytes: int
+    timeout_s: float = 60
+    max_s: float = 3600
+
+    def __post_init__(self) -> None:
+        if not (self.timeout_s > 0 and self.max_s > 0):
+            raise ConfigError("upload_timeout_s and max_upload_s must be above 0 seconds")
+
+
+class Patience:
+    """How much longer the sender of one upload may be waited for; `limit_s` is for its next piece."""
+
+    def __init__(self, limits: UploadLimits) -> None:
+        self._limits = limits
+        self._pause_s = limits.timeout_s
+        self._left_s = limits.max_s
+        self.limit_s = min(self._pause_s, self._left_s)
+
+    def note(self, waited_s: float, taken: int) -> None:
+        """Count one piece of `taken` bytes that was waited for."""
+        # A rate over the whole upload would let who sends most of it at once take hours for the rest.
+        self._pause_s = min(self._pause_s - waited_s + taken / _MIN_BYTES_PER_S, self._limits.timeout_s)
+        self._left_s -= waited_s
+        self.limit_s = min(self._pause_s, self._left_s)
+
+    def error(self) -> UploadTimeout:
+        """Return the error for a sender that took longer than `limit_s`."""
+        if self._left_s < self._pause_s:
+            what = f"not whole within max_upload_s, {self._limits.max_s} s"
+        else:
+            what = f"nothing, or less than 1 KiB/s, for upload_timeout_s, {self._limits.timeout_s} s"
+        return UploadTimeout(f"the image did not arrive in time: {what}")
+
+
 @dataclass(slots=True)
 class SealedUpload:
     """One image on its way in: iterate it for ciphertext, then ask for `meta`.
 
-    key: 32 fresh random bytes, iv: 12. max_bytes: the longest image accepted, counted while it arrives. format: the
-    name of the format byte to write, where it is not to be that of the format found. Iterating raises InvalidImage,
-    ImageTooLarge or InputError, and whatever the application's own iterator raises.
+    key: 32 fresh random bytes, iv: 12. format: the name of the format byte to write, where it is not to be that of the
+    format found. Iterating raises InvalidImage (ImageTooLarge, UploadTimeout) or InputError, and whatever the
+    application's own iterator raises.
     """
 
     data: ImageData = field(repr=False)
     allowed: frozenset[str]
-    max_bytes: int
+    limits: UploadLimits
     key: bytes = field(repr=False)
     iv: bytes
     format: str | None = None
@@ -46,7 +96,7 @@ class SealedUpload:
     _sealer: Sealer = field(init=False, repr=False)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        pieces = _limited(_pieces(self.data, self.max_bytes), self.max_bytes)
+        pieces = _limited(_pieces(self.data, self.limits), self.limits.max_bytes)
         head = b""
         async for piece in pieces:
             head += piece
@@ -98,16 +148,39 @@ async def _limited(pieces: AsyncIterator[bytes], max_bytes: int) -> AsyncIterato
         yield piece
 
 
-def _pieces(data: ImageData, max_bytes: int) -> AsyncIterator[bytes]:
-    if isinstance(data, bytes | bytearray | memoryview):
+async def _in_time(pieces: AsyncIterator[object], limits: UploadLimits) -> AsyncIterator[bytes]:
+    patience, watch = Patience(limits), Watch()
+    try:
+        while True:
+            # Only waiting for the sender counts, and not what is done with a piece once it is there.
+            begun_s = time.monotonic()
+            watch.begin(patience.limit_s)
+            try:
+                piece = await anext(pieces, _END)
+            except asyncio.CancelledError:
+                if watch.end():
+                    raise patience.error() from None
+                raise
+            watch.end()
+            if piece is _END:
+                return
+            data = _as_bytes(piece)
+            patience.note(time.monotonic() - begun_s, len(data))
+            yield data
+    finally:
+        watch.close()
+
+
+def _pieces(data: ImageData, limits: UploadLimits) -> AsyncIterator[bytes]:
+    if isinstance(data, _BYTES):
         size = data.nbytes if isinstance(data, memoryview) else len(data)
-        if size > max_bytes:
-            raise _too_large(max_bytes)
+        if size > limits.max_bytes:
+            raise _too_large(limits.max_bytes)
         return _slices(bytes(data))
     if isinstance(data, AsyncIterator):
-        return _checked(data)
+        return _in_time(data, limits)
     if hasattr(data, "read"):
-        return _read_all(data)
+        return _in_time(_read_all(data), limits)
     raise InputError(
         f"image data is bytes, an async iterator of bytes or has an async read(n), and {type(data).__name__} is none "
         "of these; for a path there is save_image_from_file"
@@ -117,11 +190,6 @@ def _pieces(data: ImageData, max_bytes: int) -> AsyncIterator[bytes]:
 async def _slices(data: bytes) -> AsyncIterator[bytes]:
     for start in range(0, len(data), _SLICE_BYTES):
         yield data[start : start + _SLICE_BYTES]
-
-
-async def _checked(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    async for piece in pieces:
-        yield _as_bytes(piece)
 
 
 async def _read_all(reader: Any) -> AsyncIterator[bytes]:
@@ -136,7 +204,7 @@ async def _read_all(reader: Any) -> AsyncIterator[bytes]:
 
 
 def _as_bytes(piece: object) -> bytes:
-    if not isinstance(piece, bytes | bytearray | memoryview):
+    if not isinstance(piece, _BYTES):
         raise InputError(f"image data must come as bytes, not {type(piece).__name__}: open files in binary mode")
     return bytes(piece)
 

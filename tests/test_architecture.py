@@ -13,7 +13,7 @@ PACKAGE = Path(pixstore_asgi.__file__).parent
 # Low to high: a file imports only from lines above its own. Files of one line do not know each other.
 LAYERS = [
     ["errors"],
-    ["records", "formats", "keyring", "keyfile", "client_files"],
+    ["records", "formats", "keyring", "keyfile", "client_files", "_deadline"],
     ["wire", "proof", "cipher", "_http"],
     ["_batch", "upload"],
     ["store.base"],
@@ -28,7 +28,7 @@ LAYERS = [
     ["issuer", "keysource", "cache", "reading"],
     ["payload"],
     ["pixstore"],
-    ["_deadline", "lifespan"],
+    ["lifespan"],
     ["_delivery"],
     ["app"],
     ["middleware"],

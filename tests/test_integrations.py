@@ -24,7 +24,7 @@ from pixstore_asgi import (
     PixstoreError,
     StoreError,
 )
-from pixstore_asgi.errors import InputError, StoreBusy, StoreConflict
+from pixstore_asgi.errors import InputError, StoreBusy, StoreConflict, UploadTimeout
 from pixstore_asgi.integrations.fastapi import (
     ImageUpload,
     ProofHeaders,
@@ -121,7 +121,7 @@ def test_openapi_tells_what_a_client_sends(app: FastAPI) -> None:
         "required": True,
         "content": {"image/avif": binary, "image/jpeg": binary, "image/png": binary},
     }
-    assert {"200", "400", "413", "415"} <= set(upload["responses"])
+    assert {"200", "400", "408", "413", "415"} <= set(upload["responses"])
     assert "parameters" not in upload
     assert "422" not in upload["responses"]
     image = paths["/my-images/{image_id}"]["get"]
@@ -139,6 +139,7 @@ def test_error_handlers_serve_both_frameworks(make: Any) -> None:
     errors: dict[str, PixstoreError] = {
         "400": InvalidImage("no image"),
         "413": ImageTooLarge("too long"),
+        "408": UploadTimeout("too slow"),
         "404": ImageNotFound("no such image"),
         "409": StoreConflict("updated meanwhile"),
         "503": StoreBusy("the database /srv/secret.db is locked"),

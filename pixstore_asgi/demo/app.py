@@ -13,7 +13,7 @@ from starlette.routing import Mount, Route, Router
 from starlette.staticfiles import StaticFiles
 
 from .. import ImageNotFound, InvalidImage, Pixstore, PixstoreError
-from ..errors import ImageTooLarge
+from ..errors import ImageTooLarge, UploadTimeout
 from ..store.base import ImageStore
 from .api import Api, SessionApi
 from .background import Background
@@ -65,6 +65,7 @@ def create_app(
         exception_handlers={
             ImageNotFound: _refusal(404),
             ImageTooLarge: _refusal(413),
+            UploadTimeout: _refusal(408),
             InvalidImage: _refusal(400),
             PixstoreError: _refusal(500),
             ClientDisconnect: _no_one_listens,

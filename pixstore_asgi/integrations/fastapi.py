@@ -19,6 +19,7 @@ __all__ = ["ImageUpload", "ProofHeaders", "SentProof", "add_error_handlers", "no
 
 _ERRORS = {
     "400": "no image of an accepted format, or a damaged one",
+    "408": "the image did not arrive in time",
     "413": "the image is too large",
     "415": "a multipart form instead of the image",
 }

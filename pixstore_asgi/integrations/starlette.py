@@ -4,11 +4,12 @@ from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from ..errors import ImageNotFound, ImageTooLarge, InvalidImage, StoreBusy, StoreConflict
+from ..errors import ImageNotFound, ImageTooLarge, InvalidImage, StoreBusy, StoreConflict, UploadTimeout
 
 _STATUS: dict[type[Exception], int] = {
     InvalidImage: 400,
     ImageTooLarge: 413,
+    UploadTimeout: 408,
     ImageNotFound: 404,
     StoreConflict: 409,
     StoreBusy: 503,
@@ -21,8 +22,9 @@ _RETRY_AFTER_S = 1
 def add_error_handlers(app: Starlette) -> None:
     """Let an application, or its FastAPI child, answer these errors with their status and `{"detail": text}`.
 
-    InvalidImage 400, ImageTooLarge 413, ImageNotFound 404, StoreBusy 503 with Retry-After, StoreConflict 409, or 412
-    where the request has an If-Match header. Every other error stays a 500: the server's own trouble, or a wrong call.
+    InvalidImage 400, ImageTooLarge 413, UploadTimeout 408, ImageNotFound 404, StoreBusy 503 with Retry-After,
+    StoreConflict 409, or 412 where the request has an If-Match header. Every other error stays a 500: the server's own
+    trouble, or a wrong call.
     """
     for kind in _STATUS:
         app.add_exception_handler(kind, _answer)

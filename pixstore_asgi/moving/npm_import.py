@@ -12,7 +12,7 @@ from ..errors import InvalidImage, StoreConflict
 from ..formats import FORMAT_BYTES, MIME_TYPES, SNIFF_BYTES, sniff
 from ..pixstore import Pixstore, check_token_time
 from ..records import IV_BYTES, KEY_BYTES, ImageRecord, Seal
-from ..upload import SealedUpload
+from ..upload import SealedUpload, UploadLimits
 from .npm_source import NpmRow, NpmSource
 from .report import REFUSALS, Outcome, Step
 
@@ -89,7 +89,8 @@ class NpmImport:
     async def _check(self, image: bytes, seal: Seal | None) -> None:
         """Raise what storing this image would raise."""
         key, iv, name = (seal.key, seal.iv, seal.format) if seal else (bytes(KEY_BYTES), bytes(IV_BYTES), None)
-        async for _ in SealedUpload(image, frozenset(ALL_FORMATS), self.max_image_bytes, key, iv, name):
+        limits = UploadLimits(self.max_image_bytes)
+        async for _ in SealedUpload(image, frozenset(ALL_FORMATS), limits, key, iv, name):
             pass
 
 
