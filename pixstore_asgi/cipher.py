@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.ciphers.modes import GCM
 
 from .errors import IntegrityError
 from .formats import format_name
+from .hidden import hide
 from .keyring import DOMAIN, KEY_ID_BYTES, KeyRing
 from .records import IV_BYTES, TAG_BYTES, ImageMeta
 
@@ -67,16 +68,18 @@ def unseal(*, key: bytes, iv: bytes, tag: bytes, ciphertext: bytes) -> tuple[str
 
     Raises IntegrityError with reason tag, format-byte or no-image.
     """
+    cipher = AESGCM(key)
+    del key  # see hidden.py
     try:
-        plaintext = AESGCM(key).decrypt(iv, ciphertext + tag, None)
+        plaintext = hide(cipher.decrypt(iv, ciphertext + tag, None))
     except InvalidTag:
         raise IntegrityError("the image fails authentication: damaged, or another key's", "tag") from None
-    name = format_name(plaintext[0]) if plaintext else None
+    name = format_name(plaintext()[0]) if plaintext() else None
     if name is None:
         raise IntegrityError("the image starts with an unknown format byte", "format-byte")
-    if len(plaintext) == 1:
+    if len(plaintext()) == 1:
         raise IntegrityError("the image has no bytes", "no-image")
-    return name, plaintext[1:]
+    return name, plaintext()[1:]
 
 
 def wrap_key(ring: KeyRing, key: bytes, image_id: str, meta: ImageMeta) -> ImageMeta:

@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 from .errors import SecretError
+from .hidden import Hidden, hide
 
 
 def create_key_file(path: Path) -> str:
@@ -20,7 +21,7 @@ def create_key_file(path: Path) -> str:
     """
     try:
         if not path.exists():
-            _write_once(path, secrets.token_urlsafe(32))
+            _write_once(path, hide(secrets.token_urlsafe(32)))
     except OSError as error:
         raise SecretError(
             f"the key file {path} can't be made ({error.strerror}): set PIXSTORE_SECRET instead"
@@ -75,12 +76,12 @@ def _remove_copies(path: Path, status: os.stat_result) -> None:
                 os.unlink(entry.path)
 
 
-def _write_once(path: Path, secret: str) -> None:
+def _write_once(path: Path, secret: Hidden[str]) -> None:
     # A link to a finished file appears whole or not at all; a rename would replace another process's secret.
     descriptor, temporary = tempfile.mkstemp(prefix=path.name, dir=path.parent)  # mode 0600
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(secret + "\n")
+            file.write(secret() + "\n")
             file.flush()
             os.fsync(file.fileno())
         try:

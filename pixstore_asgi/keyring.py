@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.hmac import HMAC
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from .errors import SecretError
+from .hidden import hide
 
 DOMAIN = b"pixstore_asgi/1"
 KEY_ID_BYTES = 4
@@ -33,7 +34,7 @@ class RingKey:
     __slots__ = ("_macs", "_prk", "check_value", "key_id", "wrapper")
 
     def __init__(self, secret: bytes) -> None:
-        self._prk = hmac.digest(DOMAIN, secret, "sha256")
+        self._prk = hide(hmac.digest(DOMAIN, secret, "sha256"))
         self._macs: dict[bytes, HMAC] = {}
         self.key_id = self.expand(b"key id", KEY_ID_BYTES)
         self.wrapper = AESSIV(self.expand(b"wrap", 64))
@@ -41,7 +42,7 @@ class RingKey:
 
     def expand(self, purpose: bytes, length: int) -> bytes:
         """Derive `length` bytes for one purpose (HKDF-Expand, RFC 5869)."""
-        return HKDFExpand(SHA256(), length, DOMAIN + b" " + purpose).derive(self._prk)
+        return HKDFExpand(SHA256(), length, DOMAIN + b" " + purpose).derive(self._prk())
 
     def mac(self, purpose: bytes) -> HMAC:
         """Begin an HMAC-SHA256 under a key derived for one purpose; the last few are remembered, keyed and unused."""
@@ -64,14 +65,15 @@ class KeyRing:
     """
 
     def __init__(self, secrets: Secret | Sequence[Secret]) -> None:
+        self._keys: dict[bytes, RingKey] = {}  # first of all, for a repr
         listed = [secrets] if isinstance(secrets, str | bytes | bytearray) else list(secrets)
-        if not listed:
-            raise SecretError("the list of secrets is empty; `pixstore-asgi secret` prints one")
-        keys = [RingKey(_checked(secret)) for secret in listed]
-        self._keys = {key.key_id: key for key in keys}
-        if len(self._keys) != len(keys):
-            raise SecretError("a secret is listed twice")
-        self.signing = keys[-1]
+        refusal = _refusal(listed)
+        if refusal:
+            del secrets, listed  # see hidden.py
+            raise refusal
+        for secret in listed:
+            self.signing = RingKey(_as_bytes(secret))
+            self._keys[self.signing.key_id] = self.signing
 
     def get(self, key_id: bytes) -> RingKey | None:
         """Return the key of this 4-byte id, or None."""
@@ -84,19 +86,32 @@ class KeyRing:
         return f"KeyRing({', '.join(key.key_id.hex() for key in self)})"
 
 
-def _checked(secret: Secret) -> bytes:
-    if isinstance(secret, str):
-        if len(secret) < MIN_SECRET_CHARACTERS:
-            raise SecretError(
-                f"a secret of {len(secret)} characters is too short: {MIN_SECRET_CHARACTERS} random characters are "
-                "the least; `pixstore-asgi secret` prints a good one"
-            )
-        if any(character.isspace() for character in secret):
-            raise SecretError("a secret has no white space in it; strip it, and pass several secrets as a list")
-        return secret.encode("utf-8", "surrogatepass")
-    if len(secret) < MIN_SECRET_BYTES:
-        raise SecretError(
+def _refusal(listed: Sequence[Secret]) -> SecretError | None:
+    if not listed:
+        return SecretError("the list of secrets is empty; `pixstore-asgi secret` prints one")
+    refusal = next(filter(None, map(_refusal_of_one, listed)), None)
+    if refusal is None and len(set(map(_as_bytes, listed))) != len(listed):
+        return SecretError("a secret is listed twice")
+    return refusal
+
+
+def _refusal_of_one(secret: Secret) -> SecretError | None:
+    if not isinstance(secret, str):
+        if len(secret) >= MIN_SECRET_BYTES:
+            return None
+        return SecretError(
             f"a secret of {len(secret)} bytes is too short: {MIN_SECRET_BYTES} random bytes are the least; "
             "`pixstore-asgi secret` prints a good one"
         )
-    return bytes(secret)
+    if len(secret) < MIN_SECRET_CHARACTERS:
+        return SecretError(
+            f"a secret of {len(secret)} characters is too short: {MIN_SECRET_CHARACTERS} random characters are "
+            "the least; `pixstore-asgi secret` prints a good one"
+        )
+    if any(character.isspace() for character in secret):
+        return SecretError("a secret has no white space in it; strip it, and pass several secrets as a list")
+    return None
+
+
+def _as_bytes(secret: Secret) -> bytes:
+    return secret.encode("utf-8", "surrogatepass") if isinstance(secret, str) else bytes(secret)

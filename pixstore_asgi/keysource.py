@@ -5,6 +5,7 @@ import os
 import anyio.to_thread
 
 from .errors import SecretError
+from .hidden import hide
 from .keyfile import create_key_file, read_key_file
 from .keyring import KEY_ID_BYTES, KeyRing
 from .store.base import ImageStore
@@ -30,11 +31,13 @@ async def find_ring(store: ImageStore, given: KeyRing | None) -> KeyRing:
 
 
 async def _find_secret(store: ImageStore) -> KeyRing:
-    listed = os.environ.get(ENVIRONMENT_VARIABLE)
+    found = os.environ.get(ENVIRONMENT_VARIABLE)
+    listed = None if found is None else hide(found.split())
+    del found
     if listed is not None:
-        if not listed.strip():
+        if not listed():
             raise SecretError(f"{ENVIRONMENT_VARIABLE} is set but empty: unset it to use the key file, or set a secret")
-        return KeyRing(listed.split())
+        return KeyRing(listed())
     if store.key_file is None:
         raise SecretError(f"pass secret=… or set {ENVIRONMENT_VARIABLE}; `pixstore-asgi secret` prints one")
     # A secret is made only together with a store that nothing was written to yet.

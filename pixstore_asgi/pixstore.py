@@ -7,6 +7,7 @@ import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
@@ -25,6 +26,7 @@ from .errors import (
     WireState,
 )
 from .formats import check_formats, format_name
+from .hidden import Hidden, hide
 from .issuer import Issuer
 from .keyring import KeyRing, Secret
 from .keysource import find_ring
@@ -56,6 +58,16 @@ OnProgress = Callable[[int], None]
 
 _MAX_IMAGE_BYTES = (CHUNK_BYTES << 16) - 1
 _MAX_AHEAD_MS = 24 * 60 * 60 * 1000  # of the clock: more than clocks and time zones differ by mistake
+
+
+@dataclass(frozen=True, slots=True)
+class _Sealing:
+    """How an image is to be encrypted. format and tag: where it was so elsewhere, for it must come out the same."""
+
+    key: Hidden[bytes]
+    iv: bytes
+    format: str | None = None
+    tag: bytes | None = None
 
 
 class Pixstore:
@@ -91,11 +103,13 @@ class Pixstore:
         max_upload_s: float = 3600,
         cache_bytes: int = 64 * 1024 * 1024,
     ) -> None:
+        ring = None if secret is None else hide(secret)
+        del secret  # see hidden.py
+        self._given_ring = None if ring is None else KeyRing(ring())
         self._store = connect(store)
         if cache_bytes < 0:
             raise ConfigError("cache_bytes must be a number of bytes, or 0 for no cache")
         self._images = ImageCache(self._store, cache_bytes)
-        self._given_ring = None if secret is None else KeyRing(secret)
         self._issuer = Issuer(window_ms=proof_window_ms, bind_token=bind_token, clock_ms=wall_clock_ms)
         self._formats = check_formats(image_formats)
         if not 1 <= max_image_bytes <= _MAX_IMAGE_BYTES:
@@ -185,11 +199,13 @@ class Pixstore:
         StoreConflict where there is such an image already (or not the one to replace) or a deleted one had that token
         or a higher one, IntegrityError where the seal is another image's, and what `save_image` raises.
         """
+        sealing = _Sealing(hide(seal.key), seal.iv, seal.format, seal.tag) if seal else None
+        del seal  # see hidden.py
         if not _is_known(image_id) or _as_token(token) != token:
             raise InputError(f"{image_id!r:.80} with token {token!r:.40} can't be an image: README has what can")
         check_token_time(image_id, token)
         expect = Expect.ABSENT if if_token is None else await self._version_to_replace(image_id, if_token)
-        return await self._write(image_id, data, expect, token=token, seal=seal)
+        return await self._write(image_id, data, expect, token=token, sealing=sealing)
 
     async def update_image(
         self, image_id: str, data: ImageData, *, if_token: int | None = None, on_progress: OnProgress | None = None
@@ -375,25 +391,26 @@ class Pixstore:
         expect: Expected,
         *,
         token: int | None = None,
-        seal: Seal | None = None,
+        sealing: _Sealing | None = None,
         on_progress: OnProgress | None = None,
     ) -> ImageRecord:
         ring = await self._opened()
-        key, iv = (seal.key, seal.iv) if seal else (secrets.token_bytes(KEY_BYTES), secrets.token_bytes(IV_BYTES))
-        upload = SealedUpload(data, self._formats, self._limits, key, iv, seal.format if seal else None)
+        sealing = sealing or _Sealing(hide(secrets.token_bytes(KEY_BYTES)), secrets.token_bytes(IV_BYTES))
+        key = sealing.key
+        upload = SealedUpload(data, self._formats, self._limits, key, sealing.iv, sealing.format)
         async with await self._store.begin_write(image_id) as writer:
-            async for ciphertext in _checked_pieces(upload, image_id, seal) if seal else upload:
+            async for ciphertext in _checked_pieces(upload, image_id, sealing.tag) if sealing.tag else upload:
                 await writer.write(ciphertext)
                 if on_progress:
                     on_progress(upload.taken)
-            meta = wrap_key(ring, key, image_id, upload.meta(secrets.token_bytes(VERSION_BYTES)))
+            meta = wrap_key(ring, key(), image_id, upload.meta(secrets.token_bytes(VERSION_BYTES)))
             try:
                 image = await writer.commit(meta, expect=expect, token=token)
             except StoreConflict:
                 if expect is Expect.PRESENT:
                     raise _not_found(image_id) from None
                 raise
-        return self._issuer.record(ring, image, key, self._issuer.clock_ms())
+        return self._issuer.record(ring, image, key(), self._issuer.clock_ms())
 
 
 def check_token_time(image_id: str, token: int) -> None:
@@ -446,10 +463,10 @@ def _not_found(image_id: str) -> ImageNotFound:
     return ImageNotFound(f"there is no image {image_id!r}: it was deleted, or never saved here")
 
 
-async def _checked_pieces(upload: SealedUpload, image_id: str, seal: Seal) -> AsyncIterator[bytes]:
+async def _checked_pieces(upload: SealedUpload, image_id: str, tag: bytes) -> AsyncIterator[bytes]:
     # Another image under the same key and nonce would give both away: none of it may get out of here, to disk neither.
     pieces = [piece async for piece in upload]
-    if not hmac.compare_digest(upload.meta(bytes(VERSION_BYTES)).tag, seal.tag):
+    if not hmac.compare_digest(upload.meta(bytes(VERSION_BYTES)).tag, tag):
         raise IntegrityError(f"the seal of image {image_id} is not that of this image", "tag")
     for piece in pieces:
         yield piece

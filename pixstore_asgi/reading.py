@@ -1,11 +1,11 @@
 """Reading one whole image out of a store, decrypted and verified."""
 
 from contextlib import aclosing
-from functools import partial
 
 import anyio.to_thread
 
 from .cipher import unseal, unwrap_key
+from .hidden import hide
 from .keyring import KeyRing
 from .records import ExportedImage, Image, Seal
 from .store.base import ImageStore
@@ -22,8 +22,8 @@ async def read_verified(store: ImageStore, ring: KeyRing, image_id: str) -> Expo
     async with aclosing(stream):
         ciphertext = b"".join([chunk async for chunk in stream])
     image, meta = stream.image, stream.image.meta
-    key = unwrap_key(ring, image.id, meta)
+    key = hide(unwrap_key(ring, image.id, meta))
     name, data = await anyio.to_thread.run_sync(
-        partial(unseal, key=key, iv=meta.iv, tag=meta.tag, ciphertext=ciphertext)
+        lambda: unseal(key=key(), iv=meta.iv, tag=meta.tag, ciphertext=ciphertext)
     )
-    return ExportedImage(image.id, image.token, Seal(key, meta.iv, meta.tag, name), ciphertext, Image(data, name))
+    return ExportedImage(image.id, image.token, Seal(key(), meta.iv, meta.tag, name), ciphertext, Image(data, name))

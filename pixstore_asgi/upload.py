@@ -13,6 +13,7 @@ from ._deadline import Watch
 from .cipher import Sealer
 from .errors import ConfigError, ImageTooLarge, InputError, UploadTimeout
 from .formats import FORMAT_BYTES, SNIFF_BYTES, ImageReader, agreed_format, sniff
+from .hidden import Hidden
 from .records import ImageMeta
 
 _READ_BYTES = 256 * 1024
@@ -80,15 +81,15 @@ class Patience:
 class SealedUpload:
     """One image on its way in: iterate it for ciphertext, then ask for `meta`.
 
-    key: 32 fresh random bytes, iv: 12. format: the name of the format byte to write, where it is not to be that of the
-    format found. Iterating raises InvalidImage (ImageTooLarge, UploadTimeout) or InputError, and whatever the
-    application's own iterator raises.
+    key: 32 fresh random bytes, hidden. iv: 12 bytes. format: the name of the format byte to write, where it is not to
+    be that of the format found. Iterating raises InvalidImage (ImageTooLarge, UploadTimeout) or InputError, and
+    whatever the application's own iterator raises.
     """
 
     data: ImageData = field(repr=False)
     allowed: frozenset[str]
     limits: UploadLimits
-    key: bytes = field(repr=False)
+    key: Hidden[bytes]
     iv: bytes
     format: str | None = None
     _format_byte: int = field(init=False, repr=False)
@@ -104,7 +105,7 @@ class SealedUpload:
                 break
         self._reader = sniff(head[:SNIFF_BYTES], self.allowed)
         self._format_byte = FORMAT_BYTES[agreed_format(self._reader.name, self.format)]
-        self._sealer = Sealer(key=self.key, iv=self.iv, format_byte=self._format_byte)
+        self._sealer = Sealer(key=self.key(), iv=self.iv, format_byte=self._format_byte)
         yield await self._seal(head)
         async for piece in pieces:
             yield await self._seal(piece)

@@ -12,7 +12,7 @@ PACKAGE = Path(pixstore_asgi.__file__).parent
 
 # Low to high: a file imports only from lines above its own. Files of one line do not know each other.
 LAYERS = [
-    ["errors"],
+    ["errors", "hidden"],
     ["records", "formats", "keyring", "keyfile", "client_files", "_deadline"],
     ["wire", "proof", "cipher", "_http"],
     ["_batch", "upload"],

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from ..cipher import unseal
 from ..errors import InvalidImage, StoreConflict
 from ..formats import FORMAT_BYTES, MIME_TYPES, SNIFF_BYTES, sniff
+from ..hidden import hide
 from ..pixstore import Pixstore, check_token_time
 from ..records import IV_BYTES, KEY_BYTES, ImageRecord, Seal
 from ..upload import SealedUpload, UploadLimits
@@ -90,7 +91,7 @@ class NpmImport:
         """Raise what storing this image would raise."""
         key, iv, name = (seal.key, seal.iv, seal.format) if seal else (bytes(KEY_BYTES), bytes(IV_BYTES), None)
         limits = UploadLimits(self.max_image_bytes)
-        async for _ in SealedUpload(image, frozenset(ALL_FORMATS), limits, key, iv, name):
+        async for _ in SealedUpload(image, frozenset(ALL_FORMATS), limits, hide(key), iv, name):
             pass
 
 
