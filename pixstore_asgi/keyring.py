@@ -9,7 +9,8 @@ as [old, new].
 """
 
 import hmac
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -65,15 +66,17 @@ class KeyRing:
     """
 
     def __init__(self, secrets: Secret | Sequence[Secret]) -> None:
-        self._keys: dict[bytes, RingKey] = {}  # first of all, for a repr
-        listed = [secrets] if isinstance(secrets, str | bytes | bytearray) else list(secrets)
+        is_list = isinstance(secrets, Iterable) and not isinstance(secrets, str | bytes | bytearray)
+        listed: list[Any] = list(secrets) if is_list else [secrets]
         refusal = _refusal(listed)
+        keys = [] if refusal else [RingKey(_as_bytes(secret)) for secret in listed]
+        self._keys = {key.key_id: key for key in keys}  # before anything is raised: for a repr
+        if len(self._keys) != len(keys):
+            refusal = SecretError("a secret is listed twice")
         if refusal:
             del secrets, listed  # see hidden.py
             raise refusal
-        for secret in listed:
-            self.signing = RingKey(_as_bytes(secret))
-            self._keys[self.signing.key_id] = self.signing
+        self.signing = keys[-1]
 
     def get(self, key_id: bytes) -> RingKey | None:
         """Return the key of this 4-byte id, or None."""
@@ -86,16 +89,15 @@ class KeyRing:
         return f"KeyRing({', '.join(key.key_id.hex() for key in self)})"
 
 
-def _refusal(listed: Sequence[Secret]) -> SecretError | None:
+def _refusal(listed: Sequence[object]) -> SecretError | None:
     if not listed:
         return SecretError("the list of secrets is empty; `pixstore-asgi secret` prints one")
-    refusal = next(filter(None, map(_refusal_of_one, listed)), None)
-    if refusal is None and len(set(map(_as_bytes, listed))) != len(listed):
-        return SecretError("a secret is listed twice")
-    return refusal
+    return next(filter(None, map(_refusal_of_one, listed)), None)
 
 
-def _refusal_of_one(secret: Secret) -> SecretError | None:
+def _refusal_of_one(secret: object) -> SecretError | None:
+    if not isinstance(secret, str | bytes | bytearray):
+        return SecretError(f"a secret is text or bytes, not {type(secret).__name__}")
     if not isinstance(secret, str):
         if len(secret) >= MIN_SECRET_BYTES:
             return None

@@ -86,10 +86,20 @@ def test_the_walk_finds_what_is_there() -> None:
 
 @pytest.mark.parametrize(
     "secret",
-    [SHORT, SHORT.encode(), [SECRET, SHORT], [SHORT.encode()], SPLIT, [SECRET, SPLIT], [SECRET, SECRET]],
+    [
+        SHORT,
+        SHORT.encode(),
+        [SECRET, SHORT],
+        [SHORT.encode()],
+        SPLIT,
+        [SECRET, SPLIT],
+        [SECRET, SECRET],
+        [SECRET, None],
+        5,
+    ],
 )
 def test_a_refused_secret(secret: Any) -> None:
-    """A secret that is too short, has white space in it or is listed twice is in no frame."""
+    """A secret that is too short, has white space in it, is listed twice or beside none is in no frame."""
     with pytest.raises(SecretError) as caught:
         Pixstore(MemoryStore(), secret=secret)
     assert leaks(caught.value, SECRET, SHORT, SPLIT) == set()
