@@ -37,10 +37,13 @@ def django_project(tmp_path: Path) -> Path:
 
 
 def test_every_block_has_a_test() -> None:
-    """A file that is added to the page gets its test here, in tests/browser or both."""
+    """A file that is added to the page gets its test here, in tests/test_recipe_owners.py or in tests/browser."""
     assert set(FILES) == {
         "jwt_app.py",
         "jwt-fetcher.js",
+        "owners_app.py",
+        "owners_sweep.py",
+        "owner-pictures.js",
         "quart_app.py",
         "socket_app.py",
         "socket-fetcher.js",
