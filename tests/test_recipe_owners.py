@@ -87,10 +87,11 @@ def sweep(project: Path, *arguments: str) -> list[str]:
 
 
 @contextlib.contextmanager
-def no_commits(project: Path) -> Iterator[None]:
-    """Hold the table's write lock, so that every commit to it waits."""
+def locked(project: Path, lock: str = "BEGIN IMMEDIATE") -> Iterator[None]:
+    """Hold a lock of the table's database: that of writers, for which every upload's row waits, or another."""
     with contextlib.closing(sqlite3.connect(project / "owners.db", isolation_level=None)) as db:
-        db.execute("BEGIN IMMEDIATE")
+        for statement in lock.split("; "):
+            db.execute(statement).fetchall()
         yield
 
 
@@ -201,8 +202,25 @@ async def owners(project: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     del sys.modules["owners_app"]
 
 
+def commit_waits(project: Path) -> bool:
+    """Tell whether a commit waits for readers to end: no new one may begin then."""
+    with contextlib.closing(sqlite3.connect(project / "owners.db", timeout=0)) as db:
+        try:
+            db.execute("SELECT id FROM picture").fetchall()
+        except sqlite3.OperationalError:
+            return True
+    return False
+
+
 @pytest.mark.parametrize("cancels", ["task", "scope"])
-async def test_a_cancelled_upload_leaves_nothing(owners: Any, project: Path, cancels: str) -> None:
+@pytest.mark.parametrize(
+    ("lock", "waits"),
+    [("BEGIN IMMEDIATE", images), ("BEGIN; SELECT id FROM picture", commit_waits)],
+    ids=["row", "commit"],
+)
+async def test_a_cancelled_upload_leaves_nothing(
+    owners: Any, project: Path, lock: str, waits: Callable[[Path], object], cancels: str
+) -> None:
     """An upload that is cancelled while its row is written, by task or scope, leaves neither picture nor row."""
     scope = anyio.CancelScope()
 
@@ -210,9 +228,9 @@ async def test_a_cancelled_upload_leaves_nothing(owners: Any, project: Path, can
         with scope:
             await owners.upload("ada", picture())
 
-    with no_commits(project):
+    with locked(project, lock):
         task = asyncio.create_task(upload_it())
-        await anyio.to_thread.run_sync(until, lambda: images(project))
+        await anyio.to_thread.run_sync(until, lambda: waits(project))
         (task if cancels == "task" else scope).cancel()
         await asyncio.sleep(0)
     with contextlib.suppress(asyncio.CancelledError):
@@ -224,7 +242,7 @@ def test_the_sweep_finds_what_a_kill_left(project: Path) -> None:
     """A picture whose process died before its row was written is deleted, once it is older than any upload takes."""
     with recipe(project, "owners_app", SESSION_KEY=SESSION_KEY) as site, signed_in(site, "ada") as ada:
         kept = upload(ada, picture())
-        with no_commits(project):
+        with locked(project):
             uploading = threading.Thread(target=_post_and_lose, args=(ada,))
             uploading.start()
             until(lambda: len(images(project)) == 2)
@@ -249,7 +267,7 @@ def _post_and_lose(http: httpx.Client) -> None:
 def test_the_sweep_spares_an_upload_in_progress(project: Path) -> None:
     """An upload that waits for its row while a sweep runs is complete afterwards."""
     with recipe(project, "owners_app", SESSION_KEY=SESSION_KEY) as site, signed_in(site, "ada") as ada:
-        with no_commits(project):
+        with locked(project):
             uploading = threading.Thread(target=upload, args=(ada, picture()))
             uploading.start()
             until(lambda: images(project))
