@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import sqlite3
@@ -29,6 +30,20 @@ pytestmark = pytest.mark.servers
 
 SESSION_KEY = "a-key-for-the-tests-of-the-session-cookie-0123456789"
 NO_ROWS = "CREATE TRIGGER refuse BEFORE INSERT ON picture BEGIN SELECT RAISE(ABORT, 'no rows today'); END"
+CLIENT = "/pixstore-image/-/client/index.js"
+IN_NODE = """
+import { initPixstoreFrontend } from "/pixstore-image/-/client/index.js";
+
+const [site, cookie, ...ids] = process.argv.slice(2);
+const send = globalThis.fetch;
+globalThis.fetch = (path, { headers, ...options } = {}) =>
+  send(new URL(path, site), { ...options, headers: { ...headers, cookie } });
+initPixstoreFrontend({ endpoint: "/pixstore-image" });
+const shown = {};
+await showPictures((id, blob, error) => (shown[id] = blob?.size ?? error.message));
+const records = await Promise.all([...ids, "nobody"].map((id) => refreshRecord(id)));
+console.log(JSON.stringify({ shown, refreshed: records.map((record) => record?.id ?? null) }));
+"""
 
 
 @pytest.fixture
@@ -104,6 +119,7 @@ def test_an_owner_gets_records_and_images(site: Server) -> None:
         first = upload(ada, picture("png"))
         second = upload(ada, picture("webp"))
         assert [record.id for record in records(ada, first)] == [first]
+        assert {record.id for record in records(ada, first, second, "nobody")} == {first, second}
         newest, oldest = records(ada)
         assert {newest.id, oldest.id} == {first, second}
         for record, image in ((newest, picture("webp")), (oldest, picture("png"))):
@@ -170,6 +186,19 @@ def test_the_audit_has_a_row_for_each_record(site: Server, project: Path) -> Non
     for record in handed_out:
         for secret in (record.key, record["meta"]["key"].encode(), record.stateless_proof.encode()):
             assert secret not in kept
+
+
+def test_the_page_shows_the_owners_pictures(site: Server, project: Path, node_path: str) -> None:
+    """The page's module, run by Node with a cookie, fetches records and a batch, and refreshes one record or none."""
+    with signed_in(site, "ada") as ada:
+        sizes = {upload(ada, image): len(image) for image in (picture("png"), picture("webp"), picture("jpeg"))}
+        module = (project / "owner-pictures.js").read_text() + IN_NODE
+        page = project / "page.mjs"
+        page.write_text(module.replace(CLIENT, str(CHECKOUT / "js_client" / "dist" / "index.js")))
+        command = [node_path, str(page), site.url, ada.headers["cookie"], *sizes]
+        done = subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=60)
+    assert json.loads(done.stdout) == {"shown": sizes, "refreshed": [*sizes, None]}
+    assert site.log.count("POST /pixstore-image/-/batch") == 1
 
 
 # What is left where something breaks off
