@@ -1,10 +1,9 @@
 """PixstoreApp, the mountable ASGI app, and PayloadResponse, for endpoints of an application's own."""
 
-import inspect
 import logging
 import re
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Literal, TypedDict
+from collections.abc import Sequence
+from typing import TypedDict
 
 import anyio
 from starlette.background import BackgroundTask
@@ -16,6 +15,7 @@ from starlette.types import Message, Receive, Scope, Send
 from . import _http
 from ._batch import MAX_BODY_BYTES, MAX_FRAME_BYTES, frame_head, parse_batch
 from ._delivery import MAX_STREAM_S, SEND_TIMEOUT_S, Delivery, Frames
+from .authorization import Authorization, Authorize, AuthorizeMany, Refusal
 from .client_files import client_directory
 from .errors import ConfigError, PixstoreError, WireState
 from .lifespan import run_lifespan
@@ -24,10 +24,8 @@ from .pixstore import Pixstore
 
 _log = logging.getLogger("pixstore_asgi")
 
-Refusal = WireState | Literal["forbidden"] | None
-"""Why a request is refused, if it is: by the wire's states, or by `authorize`."""
-
-Authorize = Callable[[Scope, str], bool | Awaitable[bool]]
+_Checked = Sequence[tuple[_http.ImageRequest, WireState | None]]
+"""The requests of a batch, each with the state that refuses it or None where its proof is good."""
 
 _CLIENT_FILE = re.compile(r"/[a-z0-9-]+\.js", re.ASCII)
 
@@ -37,6 +35,7 @@ class AppOptions(TypedDict, total=False):
 
     allow_origins: Sequence[str] | None
     authorize: Authorize | None
+    authorize_many: AuthorizeMany | None
     allow_unproven: bool
     send_timeout_s: float
     max_stream_s: float
@@ -50,6 +49,8 @@ class PixstoreApp:
     allow_origins: ("*",), a list of exact origins (their pages may send credentials), or None: CORS is the host's.
     authorize: called with the ASGI scope and the image id after the proof was checked, plain or async; only True lets
         the request pass, anything else is 403.
+    authorize_many: in its place, called with the scope and a list of ids, one call for a batch and a list of one for a
+        single image; only ids in the list or set that it returns pass.
     allow_unproven: must be True for a Pixstore with proof_window_ms=-1, which anybody may then read.
     send_timeout_s, max_stream_s: a client that takes longer for one piece, or for all, is cut off; in seconds.
 
@@ -62,14 +63,13 @@ class PixstoreApp:
         *,
         allow_origins: Sequence[str] | None = ("*",),
         authorize: Authorize | None = None,
+        authorize_many: AuthorizeMany | None = None,
         allow_unproven: bool = False,
         send_timeout_s: float = SEND_TIMEOUT_S,
         max_stream_s: float = MAX_STREAM_S,
     ) -> None:
         if not isinstance(pixstore, Pixstore):
             raise ConfigError(f"pixstore must be a Pixstore, not {type(pixstore).__name__}")
-        if authorize is not None and not callable(authorize):
-            raise ConfigError(f"authorize must be a function of scope and image id, not {type(authorize).__name__}")
         if not pixstore.checks_proofs and not allow_unproven:
             raise ConfigError(
                 "this Pixstore checks no proofs (proof_window_ms=-1): anybody could read every image whose id they "
@@ -77,7 +77,7 @@ class PixstoreApp:
             )
         self._pixstore = pixstore
         self._cross_origin = _http.CrossOrigin(allow_origins)
-        self._authorize = authorize
+        self._authorization = Authorization(authorize, authorize_many)
         self._delivery = Delivery(send_timeout_s, max_stream_s)
         self._client_files = StaticFiles(directory=client_directory())
 
@@ -106,7 +106,7 @@ class PixstoreApp:
             await self._serve_image(_http.read_request(scope, path), scope, receive, send)
 
     async def _serve_image(self, request: _http.ImageRequest, scope: Scope, receive: Receive, send: Send) -> None:
-        refusal = await self._check(request) or await self._ask(request.image_id, scope)
+        refusal = await self._check(request) or await self._ask(request, scope)
         payload = await self._load(request, refusal, scope)
         if payload is None:
             await self._refuse(403, scope, send)
@@ -127,10 +127,12 @@ class PixstoreApp:
         checked = [(request, await self._check(request)) for request in requests]
         await self._delivery.send_frames(self._frames(checked, scope), headers, receive, send)
 
-    async def _frames(self, checked: Sequence[tuple[_http.ImageRequest, WireState | None]], scope: Scope) -> Frames:
+    async def _frames(self, checked: _Checked, scope: Scope) -> Frames:
+        with anyio.CancelScope(shield=True):  # as in a GET, a client that leaves breaks off no rule half-way
+            answers = await self._ask_for_all(checked, scope)
         for index, (request, unproven) in enumerate(checked):
-            with anyio.CancelScope(shield=True):  # as in a GET, a client that leaves breaks off no rule half-way
-                refusal = unproven or await self._ask(request.image_id, _http.scope_of_get(scope, request))
+            with anyio.CancelScope(shield=True):
+                refusal = unproven or await self._ask_in_batch(request, scope, answers)
             payload = await self._load(request, refusal, scope)
             # An Updated payload has a new key: only for what is still proven.
             if payload and payload.state is WireState.UPDATED and (late := await self._check(request)):
@@ -152,17 +154,22 @@ class PixstoreApp:
             _log.error("a request for image %r can't be checked: %s", request.image_id, error)
             return WireState.INTERNAL_ERROR
 
-    async def _ask(self, image_id: str, scope: Scope) -> Refusal:
-        """Ask `authorize`, where there is one: None lets the request pass, "forbidden" refuses it."""
-        if self._authorize is None:
+    async def _ask(self, request: _http.ImageRequest, scope: Scope) -> Refusal:
+        return (await self._authorization.ask(scope, [request.image_id]))[request.image_id]
+
+    async def _ask_for_all(self, checked: _Checked, scope: Scope) -> dict[str, Refusal] | None:
+        """Return what one call says of all proven images, or None where the rule is asked for each in its turn."""
+        if not self._authorization.takes_many:
             return None
-        try:
-            answer = self._authorize(scope, image_id)
-            is_authorized = (await answer if inspect.isawaitable(answer) else answer) is True
-        except Exception:  # whatever the application's own function raises
-            _log.exception("authorize failed for image %r", image_id)
-            return WireState.INTERNAL_ERROR
-        return None if is_authorized else "forbidden"
+        proven = [request.image_id for request, unproven in checked if unproven is None]
+        return await self._authorization.ask(scope, proven)
+
+    async def _ask_in_batch(
+        self, request: _http.ImageRequest, scope: Scope, answers: dict[str, Refusal] | None
+    ) -> Refusal:
+        if answers is not None:
+            return answers[request.image_id]
+        return await self._ask(request, _http.scope_of_get(scope, request))
 
     async def _load(self, request: _http.ImageRequest, refusal: Refusal, scope: Scope) -> Payload | None:
         """Return the payload of a request that was decided on; None is for "forbidden"."""

@@ -11,6 +11,7 @@ import anyio
 import httpx
 import pytest
 from starlette.background import BackgroundTask
+from starlette.requests import Request
 
 from pixstore_asgi import ConfigError, ImageRecord, PayloadResponse, Pixstore, PixstoreApp, PixstoreMiddleware
 from pixstore_asgi.store import sqlite_rows
@@ -257,6 +258,41 @@ async def test_an_error_in_authorize_is_an_internal_error(pix: Pixstore, caplog:
     assert record.stateless_proof not in caplog.text
 
 
+@pytest.mark.parametrize("key", ["session", "user", "auth"])
+@pytest.mark.parametrize("read", [lambda scope, key: scope[key], lambda scope, key: getattr(Request(scope), key)])
+async def test_a_scope_without_its_session_names_the_order(
+    pix: Pixstore, caplog: pytest.LogCaptureFixture, key: str, read: Any
+) -> None:
+    """Where a rule misses what a middleware within PixstoreMiddleware sets, the log says how to order them."""
+    record = await pix.save_image(picture())
+    app = PixstoreMiddleware(PixstoreApp(pix), pix, authorize=lambda scope, image_id: read(scope, key))
+    async with client(app) as http:
+        response = await http.get(f"/pixstore-image/{record.id}", headers=headers(record))
+    assert response.content == b"\x06"
+    assert f'no middleware has set scope["{key}"]; add the one that sets it after PixstoreMiddleware' in caplog.text
+
+
+@pytest.mark.parametrize("error", [KeyError("session"), KeyError("sid"), KeyError(), ValueError("session")])
+async def test_another_error_of_a_rule_names_no_order(
+    pix: Pixstore, caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
+    """An error that is not for want of a middleware, be it a KeyError, is logged as it is."""
+    record = await pix.save_image(picture())
+
+    def authorize(scope: Any, image_id: str) -> bool:
+        raise error
+
+    images = PixstoreApp(pix, authorize=authorize)
+
+    async def with_session(scope: Any, receive: Any, send: Any) -> None:
+        await images({**scope, "session": {}}, receive, send)
+
+    async with client(with_session) as http:
+        assert (await http.get(f"/{record.id}", headers=headers(record))).content == b"\x06"
+    assert "authorize failed" in caplog.text
+    assert "PixstoreMiddleware" not in caplog.messages[0]
+
+
 def test_unproven_needs_saying_so() -> None:
     """App and middleware refuse a Pixstore that checks no proofs, unless told that it is meant."""
     pix = Pixstore(MemoryStore(), secret=SECRET, proof_window_ms=-1)
@@ -270,8 +306,13 @@ def test_arguments_of_another_kind_are_refused_at_once() -> None:
     """A path in the Pixstore's place, or an authorize that is no function, is a ConfigError at start."""
     with pytest.raises(ConfigError, match="must be a Pixstore, not str"):
         PixstoreApp("pixstore.db")  # type: ignore[arg-type]
+    pix = Pixstore(MemoryStore(), secret=SECRET)
     with pytest.raises(ConfigError, match="authorize must be a function"):
-        PixstoreApp(Pixstore(MemoryStore(), secret=SECRET), authorize="yes")  # type: ignore[arg-type]
+        PixstoreApp(pix, authorize="yes")  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="authorize_many must be a function of scope and a list"):
+        PixstoreApp(pix, authorize_many=["a"])  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="authorize or authorize_many, not both"):
+        PixstoreApp(pix, authorize=never, authorize_many=lambda scope, image_ids: image_ids)
 
 
 @pytest.mark.parametrize("options", [{"send_timeout_s": 0}, {"max_stream_s": -1}])

@@ -28,7 +28,7 @@ LAYERS = [
     ["issuer", "keysource", "cache", "reading"],
     ["payload"],
     ["pixstore"],
-    ["lifespan"],
+    ["authorization", "lifespan"],
     ["_delivery"],
     ["app"],
     ["middleware"],

@@ -360,3 +360,128 @@ async def test_a_batch_has_one_time_limit(pix: Pixstore) -> None:
     await asyncio.wait_for(PixstoreApp(pix, max_stream_s=0.3)(SCOPE, await received(body), slow), 10)
     assert 1 < len(wire.sent) < 10
     assert not wire.is_complete
+
+
+# authorize_many
+
+
+async def test_authorize_many_is_asked_once_for_a_batch(pix: Pixstore) -> None:
+    """One call with the batch's scope decides on all proven images, and no others, before the first frame."""
+    records = [await pix.save_image(picture(), directory=name) for name in ("a", "b", "a")]
+    wire, asked = Wire(), list[tuple[str, list[str], int]]()
+
+    async def authorize_many(scope: Any, image_ids: list[str]) -> set[str]:
+        asked.append((scope["path"], image_ids, len(wire.sent)))
+        return {image_id for image_id in image_ids if image_id.startswith("a:")}
+
+    app = PixstoreApp(pix, authorize_many=authorize_many)
+    unproven = [entry_of(records[0], id="a:other"), {"id": ""}, {"id": "nobody"}]
+    await app(SCOPE, await received(body_of(*map(entry_of, records), *unproven)), wire.send)
+    frames = frames_of(wire.body)
+    assert [(status, body[:1]) for _, status, body in frames] == [
+        *[(200, b"\x00"), (403, b""), (200, b"\x00")],
+        *[(200, b"\x05"), (400, b"\x03"), (200, b"\x04")],
+    ]
+    assert asked == [("/-/batch", [record.id for record in records], 1)]
+    await app(SCOPE, await received(body_of(*unproven)), Wire().send)
+    assert len(asked) == 1
+
+
+async def test_authorize_many_is_asked_for_a_single_image_too(pix: Pixstore) -> None:
+    """A GET asks with its own scope and a list of one id; without a proof nothing is asked."""
+    mine, foreign = [await pix.save_image(picture(), directory=name) for name in ("a", "b")]
+    asked = list[tuple[str, list[str]]]()
+
+    def authorize_many(scope: Any, image_ids: list[str]) -> list[str]:
+        asked.append((scope["path"], image_ids))
+        return [image_id for image_id in image_ids if image_id.startswith("a:")]
+
+    async with client(PixstoreApp(pix, authorize_many=authorize_many)) as http:
+        assert (await http.get(f"/{mine.id}")).content == b"\x04"
+        assert (await http.get(f"/{mine.id}", headers=headers(mine))).content[0] == 0
+        refused = await http.get(f"/{foreign.id}", headers=headers(foreign))
+    assert (refused.status_code, refused.content) == (403, b"")
+    assert asked == [(f"/{mine.id}", [mine.id]), (f"/{foreign.id}", [foreign.id])]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda ids: None,
+        lambda ids: True,
+        lambda ids: " ".join(ids),
+        lambda ids: ids[0],
+        lambda ids: dict.fromkeys(ids, False),
+        lambda ids: [True] * len(ids),
+        lambda ids: [*ids, None],
+        lambda ids: iter(ids),
+        lambda ids: [image_id.encode() for image_id in ids],
+        lambda ids: [],
+        lambda ids: {"another"},
+        lambda ids: ids.clear() or ids,
+    ],
+)
+async def test_only_ids_of_a_collection_pass_authorize_many(pix: Pixstore, answer: Any) -> None:
+    """Whatever is no collection of ids refuses every image, in a batch and alone, and so does one without the id."""
+    record = await pix.save_image(picture())
+    app = PixstoreApp(pix, authorize_many=lambda scope, image_ids: answer(image_ids))
+    assert frames_of((await post(app, body_of(entry_of(record)))).content) == [(0, 403, b"")]
+    async with client(app) as http:
+        assert (await http.get(f"/{record.id}", headers=headers(record))).status_code == 403
+
+
+async def test_ids_that_were_not_asked_for_change_nothing(pix: Pixstore) -> None:
+    """An id that authorize_many returns beyond those it was asked for lets no unproven image of the batch pass."""
+    asked, other = [await pix.save_image(picture()) for _ in range(2)]
+    app = PixstoreApp(pix, authorize_many=lambda scope, image_ids: image_ids.append(other.id) or image_ids)  # type: ignore
+    frames = frames_of((await post(app, body_of(entry_of(asked), {"id": other.id}))).content)
+    assert [(status, body[:1]) for _, status, body in frames] == [(200, b"\x00"), (200, b"\x04")]
+
+
+async def test_an_error_in_authorize_many_is_one_of_every_image(
+    pix: Pixstore, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An exception in the rule is logged once and is InternalError for each image that was asked for."""
+    records = [await pix.save_image(picture()) for _ in range(2)]
+
+    async def authorize_many(scope: Any, image_ids: list[str]) -> list[str]:
+        raise ZeroDivisionError
+
+    app = PixstoreApp(pix, authorize_many=authorize_many)
+    frames = frames_of((await post(app, body_of(*map(entry_of, records)))).content)
+    assert [(status, body) for _, status, body in frames] == [(200, b"\x06")] * 2
+    (failed,) = caplog.records
+    assert all(record.id in failed.getMessage() for record in records)
+
+
+async def test_authorize_many_passes_no_key_behind_a_proof_that_ended(pix: Pixstore) -> None:
+    """A newer version whose proof ended while the rule was asked does not come, though the rule lets it pass."""
+    record = await pix.save_image(picture())
+    await pix.update_image(record.id, picture("webp"))
+    clock = pix._issuer.clock_ms
+
+    def authorize_many(scope: Any, image_ids: list[str]) -> list[str]:
+        pix._issuer.clock_ms = lambda: clock() + 60_000
+        return image_ids
+
+    app = PixstoreApp(pix, authorize_many=authorize_many)
+    frames = frames_of((await post(app, body_of(entry_of(record)))).content)
+    assert frames == [(0, 200, b"\x05")]
+
+
+async def test_a_client_that_leaves_breaks_off_no_authorize_many(pix: Pixstore, store: SqliteStore) -> None:
+    """A rule that is under way when the client leaves ends, and nothing is read for it."""
+    record, ended = await pix.save_image(picture()), list[list[str]]()
+    messages = [{"type": "http.request", "body": body_of(entry_of(record))}, {"type": "http.disconnect"}]
+
+    async def receive() -> Any:
+        return messages.pop(0)
+
+    async def authorize_many(scope: Any, image_ids: list[str]) -> list[str]:
+        await asyncio.sleep(0.05)
+        ended.append(image_ids)
+        return image_ids
+
+    await PixstoreApp(pix, authorize_many=authorize_many)(SCOPE, receive, Wire().send)
+    assert ended == [[record.id]]
+    assert store.in_use == 0

@@ -9,7 +9,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .. import Pixstore, PixstoreApp
 from .._http import ImageRequest
-from ..app import AppOptions, Refusal
+from ..app import AppOptions
+from ..authorization import Refusal
 from ..errors import WireState
 from ..payload import Payload
 
