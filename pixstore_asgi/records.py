@@ -235,7 +235,9 @@ class ImageRecord(_Hidden):
         # Called by pydantic alone, which therefore is there; this package does not depend on it.
         from pydantic_core import core_schema
 
-        return core_schema.no_info_plain_validator_function(cls.parse)
+        # The ref makes it a schema of its own name in OpenAPI, in place of a copy at every use.
+        ref = f"{cls.__module__}.{cls.__qualname__}:{id(cls)}"
+        return core_schema.no_info_plain_validator_function(cls.parse, ref=ref)
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from fastapi import APIRouter, FastAPI
+from pydantic import BaseModel
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -131,6 +132,34 @@ def test_openapi_tells_what_a_client_sends(app: FastAPI) -> None:
         "x-pixstore-proof": False,
     }
     assert list(image["responses"]["200"]["content"]) == ["application/octet-stream"]
+
+
+def test_openapi_names_the_record(app: FastAPI) -> None:
+    """A record is one schema of that name wherever it occurs, so that a generated client has one type for it."""
+
+    class Player(BaseModel):
+        picture: ImageRecord | None
+        others: list[ImageRecord]
+
+    @app.post("/players")
+    async def create(record: ImageRecord) -> Player:
+        return Player(picture=record, others=[record])
+
+    api = app.openapi()
+    named = {"$ref": "#/components/schemas/ImageRecord"}
+    upload, player = api["paths"]["/api/pictures"]["post"], api["paths"]["/players"]["post"]
+    assert upload["responses"]["200"]["content"]["application/json"]["schema"] == named
+    assert player["requestBody"]["content"]["application/json"]["schema"] == named
+    properties = api["components"]["schemas"]["Player"]["properties"]
+    assert properties["picture"]["anyOf"] == [named, {"type": "null"}]
+    assert properties["others"]["items"] == named
+    record = api["components"]["schemas"]["ImageRecord"]
+    assert record["required"] == ["id", "token", "meta", "statelessProof"]
+    assert record["properties"]["meta"]["required"] == ["key", "iv", "tag"]
+    with TestClient(app) as http:
+        saved = http.post("/api/pictures", content=picture()).json()
+        assert http.post("/players", json=saved).json() == {"picture": saved, "others": [saved]}
+        assert http.post("/players", json={**saved, "token": 0}).status_code == 422
 
 
 @pytest.mark.parametrize("make", [Starlette, FastAPI])
