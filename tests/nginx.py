@@ -108,6 +108,7 @@ def running_nginx(program: str, folder: Path, upstream_port: int, site: str = SI
     command = [program, "-p", str(folder), "-e", str(folder / "error.log"), "-c", str(folder / "nginx.conf")]
     checked = subprocess.run([*command, "-t"], capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stderr
+    assert "[warn]" not in checked.stderr, checked.stderr
     process = subprocess.Popen(command)
     nginx = Nginx(process, folder, http_port, https_port)
     try:
