@@ -19,7 +19,7 @@ from .api import Api, SessionApi
 from .background import Background
 from .faults import OUTAGE_S, CuttableImages, Faults
 from .gallery import Gallery
-from .guard import ALLOWED_HOSTS, SameOriginOnly, SecurityHeaders
+from .guard import ALLOWED_HOSTS, SameOriginOnly, SecurityHeaders, WellFormedOnly
 from .sessions import Sessions, SignedInOnly
 
 PICTURES = 100
@@ -59,6 +59,7 @@ def create_app(
         ],
         middleware=[
             Middleware(SecurityHeaders),
+            Middleware(WellFormedOnly),
             Middleware(TrustedHostMiddleware, allowed_hosts=ALLOWED_HOSTS, www_redirect=False),
             Middleware(SameOriginOnly),
         ],

@@ -1,7 +1,8 @@
 """What keeps other pages out: only the demo's own page may change anything, and nothing foreign runs in it."""
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import JSONResponse
+from starlette.requests import HTTPConnection
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 ALLOWED_HOSTS = ["127.0.0.1", "localhost"]
@@ -41,6 +42,19 @@ class SameOriginOnly:
             await self._app(scope, receive, send)
 
 
+class WellFormedOnly:
+    """Refuses a host without a possible port, and a path that no file has: both raise ValueError."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and not _is_well_formed(scope):
+            await Response(status_code=400)(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+
 class SecurityHeaders:
     """Adds a strict policy to every response, and `no-cache` to those that say nothing about caching."""
 
@@ -56,6 +70,14 @@ class SecurityHeaders:
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
+
+
+def _is_well_formed(scope: Scope) -> bool:
+    try:
+        _ = HTTPConnection(scope).url.port
+    except ValueError:
+        return False
+    return "\0" not in scope["path"]
 
 
 def _is_same_origin(scope: Scope) -> bool:

@@ -293,3 +293,15 @@ async def test_pictures_of_an_earlier_run_are_shown_again(tmp_path: Path) -> Non
         assert (await payload_of(client, uploaded)).headers["x-pixstore-state"] == "Success"
         for image_id in foreign:
             assert (await client.delete(f"{PICTURES}/{image_id}")).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/%00", "/%00.js", "/api/%00", "/" + "a" * 300])
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1:8000", "127.0.0.1:99999", "127.0.0.1:port", "localhost:", "[::1", "", "a b"]
+)
+async def test_odd_paths_and_hosts_are_refused(tmp_path: Path, path: str, host: str) -> None:
+    """A path that can be no file and a host that has no port are refused with 400 or 404, and no traceback."""
+    async with Pixstore(tmp_path / "pixstore.db", secret=SECRET) as pix, demo_client(pix) as client:
+        for target in (path, "/api/pictures", "/api/session"):
+            answer = await client.get(target, headers={"host": host})
+            assert answer.status_code in {200, 400, 401, 404}
