@@ -1,9 +1,10 @@
 """Fixtures that several folders of tests share."""
 
+import inspect
 import os
 import shutil
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import NoReturn
 
@@ -11,6 +12,26 @@ import pytest
 
 from pixstore_asgi import Pixstore
 from tests.support import SECRET
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--soak", action="store_true", help="run the long tests too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the long tests out unless --soak is given, whatever -m selects."""
+    if config.getoption("soak"):
+        return
+    long = [item for item in items if item.get_closest_marker("soak")]
+    config.hook.pytest_deselected(items=long)
+    items[:] = [item for item in items if item not in long]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pycollect_makeitem(obj: Callable[..., object]) -> None:
+    """Run every async test under anyio, whose own option for that the oldest version supported does not have."""
+    if inspect.iscoroutinefunction(getattr(getattr(obj, "hypothesis", None), "inner_test", obj)):
+        pytest.mark.anyio(obj)
 
 
 @pytest.fixture
@@ -54,7 +75,16 @@ def node_path() -> str:
 
 
 @pytest.fixture(scope="session")
-def npm_node_path(node_path: str) -> str:
+def npm_packages(node_path: str) -> Path:
+    """The packages that the tests of the browser client use, npm's pixstore among them."""
+    packages = Path(__file__).parent / "js" / "node_modules"
+    if not packages.is_dir():
+        go_without("the packages of tests/js are missing: run `npm ci` there")
+    return packages
+
+
+@pytest.fixture(scope="session")
+def npm_node_path(node_path: str, npm_packages: Path) -> str:
     """Node, with the SQLite binding that the back end of npm's pixstore needs."""
     opening = [node_path, "-e", 'new (require("better-sqlite3"))(":memory:")']
     if subprocess.run(opening, cwd=Path(__file__).parent / "js", capture_output=True, check=False).returncode:

@@ -36,7 +36,7 @@ def from_hex(vector: Vector, *names: str) -> dict[str, bytes]:
     return {name: bytes.fromhex(vector[name]) for name in names}
 
 
-def test_vectors_are_what_their_generator_writes(node_path: str) -> None:
+def test_vectors_are_what_their_generator_writes(npm_packages: Path) -> None:
     """The committed vectors are exactly what the generator writes today."""
     check = [sys.executable, str(VECTORS / "generate.py"), "--check"]
     result = subprocess.run(check, capture_output=True, text=True, check=False)
