@@ -202,6 +202,45 @@ def test_origins_that_are_none_are_refused(origins: Any) -> None:
         PixstoreApp(Pixstore(MemoryStore(), secret=SECRET), allow_origins=origins)
 
 
+@pytest.mark.parametrize("origins", [("*",), ("https://app.example",), None])
+@pytest.mark.parametrize(
+    ("method", "path", "content", "status"),
+    [
+        ("GET", "/ID", b"", 200),
+        ("HEAD", "/ID", b"", 200),
+        ("GET", "/nobody", b"", 200),
+        ("GET", "/", b"", 400),
+        ("GET", "/REFUSED", b"", 403),
+        ("POST", "/ID", b"", 405),
+        ("DELETE", "/ID", b"", 405),
+        ("GET", "/-/batch", b"", 405),
+        ("GET", "/-/nothing", b"", 404),
+        ("GET", "/-/client/nothing.js", b"", 404),
+        ("POST", "/-/client/index.js", b"", 405),
+        ("POST", "/-/batch", b"", 400),
+        ("POST", "/-/batch", b'{"images": [{"id": "nobody"}]}', 200),
+    ],
+)
+async def test_no_answer_may_be_stored(
+    pix: Pixstore, origins: Any, method: str, path: str, content: bytes, status: int
+) -> None:
+    """Whatever is no file of the browser client has no-store, refusals too: a cache would refuse for good."""
+    record, refused = await pix.save_image(picture()), await pix.save_image(picture())
+    app = PixstoreApp(pix, allow_origins=origins, authorize=lambda scope, image_id: image_id == record.id)
+    proof = headers(refused if "REFUSED" in path else record)
+    path = path.replace("ID", record.id).replace("REFUSED", refused.id)
+    async with client(app) as http:
+        response = await http.request(method, path, content=content, headers=proof)
+    assert (response.status_code, response.headers["cache-control"]) == (status, "no-store")
+
+
+async def test_a_batch_from_elsewhere_may_not_be_stored(pix: Pixstore) -> None:
+    """The 403 of a batch from a page of another origin has no-store."""
+    async with client(PixstoreApp(pix, allow_origins=["https://app.example"])) as http:
+        response = await http.post("/-/batch", headers={"origin": "https://evil.example"})
+    assert (response.status_code, response.headers["cache-control"]) == (403, "no-store")
+
+
 # authorize
 
 

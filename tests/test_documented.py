@@ -195,6 +195,16 @@ def test_every_secret_error_and_refusal_is_explained() -> None:
         assert any(message in text for message in explained), text
 
 
+def test_no_text_installs_from_a_registry_what_is_not_there() -> None:
+    """Neither package is published: a command that names one would install whatever a stranger publishes as it."""
+    sources = [*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.html"), *PACKAGE.rglob("*.js"), *(ROOT / ".ci").iterdir()]
+    sources += [*(ROOT / "js_client" / "src").glob("*.js"), ROOT / "js_client" / "package.json", *PAGES]
+    installing = r"\bpipx? install ['\"]?pixstore|\b(npm|npx|yarn|pnpm|uv) [a-z ]*pixstore[-_]asgi|pixstore-asgi\["
+    found = [(path.name, match[0]) for path in sources for match in re.finditer(installing, path.read_text())]
+    assert len(sources) > 50
+    assert not found
+
+
 def test_the_threat_model_names_what_exists() -> None:
     """Every name in SECURITY.md that is set as code stands in the package, its client, or a header of theirs."""
     sources = [*PACKAGE.rglob("*.py"), *(ROOT / "js_client" / "src").glob("*.js")]

@@ -132,7 +132,7 @@ def test_the_wheel_works_far_from_the_checkout(built: Built, tmp_path: Path) -> 
     assert Path(where.stdout.strip()).is_relative_to(environment), where.stderr
     command = run(environment, "pixstore-asgi", "--version")
     assert command.returncode == 1
-    assert command.stderr == "this needs packages that are not installed: pip install 'pixstore-asgi[cli]'\n"
+    assert command.stderr == "this needs packages that are not installed: pip install '.[cli]' in the checkout\n"
 
 
 @pytest.mark.soak

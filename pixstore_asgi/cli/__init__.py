@@ -15,4 +15,4 @@ def main() -> None:
 def require(extra: str, *modules: str) -> None:
     """Exit with one line that names the extra unless all its modules are installed."""
     if not all(map(find_spec, modules)):
-        sys.exit(f"this needs packages that are not installed: pip install 'pixstore-asgi[{extra}]'")
+        sys.exit(f"this needs packages that are not installed: pip install '.[{extra}]' in the checkout")

@@ -65,7 +65,7 @@ def test_missing_package_names_the_extra(
     with pytest.raises(SystemExit) as exit_info:
         pixstore_asgi.cli.main()
     line = str(exit_info.value)
-    assert f"pip install 'pixstore-asgi[{extra}]'" in line
+    assert f"pip install '.[{extra}]' in the checkout" in line
     assert "\n" not in line
     assert capsys.readouterr().out == ""
 
