@@ -82,6 +82,19 @@ def test_an_upload_streams(app: FastAPI, content_type: str | None, monkeypatch: 
         assert http.get(f"/my-images/{record.id}").content == b"\x04"
 
 
+def test_a_test_client_needs_no_with_after_one_that_had_it(app: FastAPI) -> None:
+    """A module's application that one test ran with its lifespan serves the next test without: each has loops of its own."""
+    with TestClient(app) as http:
+        saved = http.post("/api/pictures", content=picture()).json()
+    bare = TestClient(app)
+    headers = {"x-pixstore-token": str(saved["token"]), "x-pixstore-proof": saved["statelessProof"]}
+    for _ in range(2):
+        assert bare.get(f"/my-images/{saved['id']}", headers=headers).content[0] == 0
+        assert bare.post("/api/pictures", content=picture()).status_code == 200
+    with TestClient(app) as http:
+        assert http.get(f"/my-images/{saved['id']}", headers=headers).content[0] == 0
+
+
 def test_a_multipart_form_is_refused(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> None:
     """A form gets 415 with what to do instead, and is not parsed to a temporary file."""
     monkeypatch.setattr(tempfile, "tempdir", "/nonexistent")
