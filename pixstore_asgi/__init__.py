@@ -7,6 +7,7 @@ from .errors import (
     ImageTooLarge,
     InvalidImage,
     PixstoreError,
+    StoreConflict,
     StoreError,
     WireError,
     WireState,
@@ -16,6 +17,8 @@ from .payload import Payload
 from .pixstore import Pixstore
 from .records import ImageRecord
 from .wire import decode_payload
+
+__version__ = "0.1.0"
 
 __all__ = [
     "ConfigError",
@@ -29,6 +32,7 @@ __all__ = [
     "PixstoreApp",
     "PixstoreError",
     "PixstoreMiddleware",
+    "StoreConflict",
     "StoreError",
     "WireError",
     "WireState",

@@ -18,6 +18,7 @@ from typing import NamedTuple
 import httpx
 import pytest
 
+import pixstore_asgi
 from pixstore_asgi import ImageRecord, decode_payload
 from pixstore_asgi.cipher import unseal
 from tests.conftest import go_without
@@ -113,10 +114,11 @@ def tracked(folder: str) -> set[str]:
 
 
 def test_one_version_everywhere(built: Built) -> None:
-    """Project, wheel, browser client and changelog have the same version."""
+    """Project, package, wheel, browser client and changelog have the same version."""
     with zipfile.ZipFile(built.wheel) as wheel:
         metadata = email.message_from_bytes(wheel.read(f"pixstore_asgi-{PROJECT['version']}.dist-info/METADATA"))
     assert metadata["Version"] == PROJECT["version"]
+    assert pixstore_asgi.__version__ == PROJECT["version"]
     assert metadata["License-Expression"] == "MIT"
     assert f'"version": "{PROJECT["version"]}"' in (ROOT / "js_client" / "package.json").read_text()
     assert PROJECT["version"] in (ROOT / "CHANGELOG.md").read_text()
