@@ -168,7 +168,8 @@ def test_a_record_is_a_fastapi_response_field(pix: Pixstore) -> None:
     for found in (from_model["picture"], from_model["more"]["x"], from_dict["pictures"][0], bare_record):
         assert set(found) == {"id", "token", "meta", "statelessProof", "proofExpiresAt"}
         assert ImageRecord.parse(found) == found
-    field = schema["components"]["schemas"]["Player"]["properties"]["picture"]
+    assert schema["components"]["schemas"]["Player"]["properties"]["picture"]["$ref"].endswith("/ImageRecord")
+    field = schema["components"]["schemas"]["ImageRecord"]
     assert field["properties"]["token"]["maximum"] == 2**53 - 1
     assert field["required"] == ["id", "token", "meta", "statelessProof"]
     with pytest.raises(ValidationError):

@@ -83,7 +83,7 @@ def test_an_upload_streams(app: FastAPI, content_type: str | None, monkeypatch: 
 
 
 def test_a_test_client_needs_no_with_after_one_that_had_it(app: FastAPI) -> None:
-    """A module's application that one test ran with its lifespan serves the next test without: each has loops of its own."""
+    """An application that one test ran with its lifespan serves the next test without: on another event loop."""
     with TestClient(app) as http:
         saved = http.post("/api/pictures", content=picture()).json()
     bare = TestClient(app)

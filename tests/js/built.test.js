@@ -20,6 +20,14 @@ test("js_client/dist is what `npm run build` makes of the sources", (t) => {
   assert.deepEqual(filesOf("dist"), filesOf(folder));
 });
 
+test("js_client/types is what `npm run build:types` makes of the sources: a folder that npm links is packed by nobody", (t) => {
+  const folder = mkdtempSync(path.join(tmpdir(), "pixstore-types-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  execFileSync("npm", ["run", "--silent", "build:types", "--", "--outDir", folder], { cwd: CLIENT });
+  assert.ok(filesOf("types").has("index.d.ts"));
+  assert.deepEqual(filesOf("types"), filesOf(folder));
+});
+
 test("the whole client stays below 10.25 kB in brotli", (t) => {
   const bytes = [...filesOf("dist").values()].reduce((sum, code) => sum + brotliCompressSync(code).length, 0);
   t.diagnostic(`${bytes} bytes`);

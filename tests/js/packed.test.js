@@ -22,7 +22,7 @@ let packedFiles;
 before(() => {
   // In a copy, since packing writes the types beside the sources.
   folder = mkdtempSync(path.join(os.tmpdir(), "pixstore-pack-"));
-  for (const name of ["package.json", "tsconfig.json", "README.md", "src"]) {
+  for (const name of ["package.json", "tsconfig.json", "README.md", "LICENSE", "src"]) {
     cpSync(path.join(CLIENT, name), path.join(folder, name), { recursive: true });
   }
   symlinkSync(path.join(CLIENT, "node_modules"), path.join(folder, "node_modules"));
@@ -33,10 +33,19 @@ before(() => {
 
 after(() => rmSync(folder, { recursive: true }));
 
-test("the package has its sources, their types and README, and nothing else", () => {
+test("the package has its sources, their types, README and licence, and nothing else", () => {
   const types = SOURCES.map((name) => `types/${name.replace(/js$/, "d.ts")}`);
   const sources = SOURCES.map((name) => `src/${name}`);
-  assert.deepEqual(packedFiles, ["README.md", "package.json", ...sources, ...types].sort());
+  assert.deepEqual(packedFiles, ["LICENSE", "README.md", "package.json", ...sources, ...types].sort());
+});
+
+test("the licence is the project's, and README links to nothing outside of the package", () => {
+  const licence = (file) => readFileSync(path.join(CLIENT, file), "utf8");
+  assert.equal(licence("LICENSE"), licence("../LICENSE"));
+  const readme = readFileSync(path.join(CLIENT, "README.md"), "utf8");
+  const targets = [...readme.matchAll(/\]\(([^)\s#]+)[^)]*\)|(?:src|href)="([^"#]+)/g)].map(([, link, other]) => link ?? other);
+  const outside = targets.filter((target) => !target.startsWith("https://") && !packedFiles.includes(target));
+  assert.deepEqual(outside, []);
 });
 
 test("a strict TypeScript project can use what is there, and its editor has a word on each function", () => {

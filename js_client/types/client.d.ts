@@ -1,0 +1,103 @@
+/** The client: from a record to a Blob, out of memory, out of the cache or over the network. */
+import type { ImageFetcher } from "./fetcher.js";
+import type { ImageOptions, PixstoreConfig } from "./options.js";
+import type { ImageRecord } from "./records.js";
+export type ImageResult = {
+    record: ImageRecord;
+    blob: Blob;
+    error?: undefined;
+} | {
+    record: ImageRecord;
+    blob?: undefined;
+    error: Error;
+};
+export type Stats = {
+    images: number;
+    bytes: number;
+    memoryImages: number;
+    memoryBytes: number;
+    hits: number;
+    downloads: number;
+};
+export type Client = {
+    /**
+     * The image of a record, out of the
+     * cache if this version is there, else over the network. Rejects with ConfigError, RecordError, FetchError,
+     * NotFoundError, RefusedError, ServerError, WireError or DecryptError, with what a fetcher or `refreshRecord` of your
+     * own rejects with, or with the reason of an aborted `signal`.
+     */
+    getImage: (record: ImageRecord, options?: ImageOptions) => Promise<Blob>;
+    /**
+     * The images of many records, each as soon as it is ready; one that fails comes as an error and harms no
+     * other. To leave the loop ends what is under way; an aborted `signal` ends both, and the loop throws its reason.
+     */
+    getImages: (records: Iterable<ImageRecord>, options?: ImageOptions) => AsyncGenerator<ImageResult, void, void>;
+    /**
+     * Remove an image from memory and cache and tell whether
+     * there was one, also in other tabs. A download under way is still delivered, and not kept. Rejects with CacheError
+     * where the storage fails, since the image may still be there.
+     */
+    deleteCachedImage: (id: string) => Promise<boolean>;
+    /**
+     * Remove every image of this namespace, as at sign-out, also in other tabs. What
+     * is under way ends with an AbortError. Rejects with CacheError where the storage fails, since images may still be
+     * there.
+     */
+    clear: () => Promise<void>;
+    /**
+     * Tell whether an image is kept, whichever version of it.
+     */
+    cachedImageExists: (id: string) => Promise<boolean>;
+    /**
+     * Count what is kept, and what this client has answered.
+     */
+    stats: () => Promise<Stats>;
+    /**
+     * End a client, as where another one replaces it: what is under way and what is asked for
+     * from now on is rejected with an AbortError, images in memory go, cached ones stay.
+     */
+    close: () => void;
+};
+/** @import { ImageCache } from "./cache.js" */
+/** @import { ImageFetcher } from "./fetcher.js" */
+/** @import { Offload } from "./offload.js" */
+/** @import { ImageOptions, PixstoreConfig } from "./options.js" */
+/** @import { Tabs } from "./tabs.js" */
+/** @import { ImageRecord } from "./records.js" */
+/** @typedef {{record: ImageRecord, blob: Blob, error?: undefined} | {record: ImageRecord, blob?: undefined, error: Error}} ImageResult */
+/**
+ * `hits` and `downloads` count what this client has answered; the rest is what is kept now, `images` and `bytes` in
+ * IndexedDB.
+ *
+ * @typedef {{images: number, bytes: number, memoryImages: number, memoryBytes: number, hits: number, downloads: number}} Stats
+ */
+/**
+ * @typedef {object} Client
+ * @property {(record: ImageRecord, options?: ImageOptions) => Promise<Blob>} getImage  The image of a record, out of the
+ *   cache if this version is there, else over the network. Rejects with ConfigError, RecordError, FetchError,
+ *   NotFoundError, RefusedError, ServerError, WireError or DecryptError, with what a fetcher or `refreshRecord` of your
+ *   own rejects with, or with the reason of an aborted `signal`.
+ * @property {(records: Iterable<ImageRecord>, options?: ImageOptions) => AsyncGenerator<ImageResult, void, void>}
+ *   getImages  The images of many records, each as soon as it is ready; one that fails comes as an error and harms no
+ *   other. To leave the loop ends what is under way; an aborted `signal` ends both, and the loop throws its reason.
+ * @property {(id: string) => Promise<boolean>} deleteCachedImage  Remove an image from memory and cache and tell whether
+ *   there was one, also in other tabs. A download under way is still delivered, and not kept. Rejects with CacheError
+ *   where the storage fails, since the image may still be there.
+ * @property {() => Promise<void>} clear  Remove every image of this namespace, as at sign-out, also in other tabs. What
+ *   is under way ends with an AbortError. Rejects with CacheError where the storage fails, since images may still be
+ *   there.
+ * @property {(id: string) => Promise<boolean>} cachedImageExists  Tell whether an image is kept, whichever version of it.
+ * @property {() => Promise<Stats>} stats  Count what is kept, and what this client has answered.
+ * @property {() => void} close  End a client, as where another one replaces it: what is under way and what is asked for
+ *   from now on is rejected with an AbortError, images in memory go, cached ones stay.
+ */
+/**
+ * Make a client with a state of its own. In a page it opens its storage meanwhile, elsewhere it does nothing before its
+ * first call.
+ *
+ * @param {PixstoreConfig} [config]
+ * @param {ImageFetcher} [fetcher]  instead of requests to `config.endpoint`
+ * @returns {Readonly<Client>}
+ * @throws {ConfigError} for an unknown option or an unusable value
+ */
+export declare function createClient(config?: PixstoreConfig, fetcher?: ImageFetcher): Readonly<Client>;

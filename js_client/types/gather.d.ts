@@ -1,0 +1,10 @@
+/**
+ * Collect calls and answer them together: those of one tick, or, where answers must not overlap, also those that come
+ * in while the last answer is on its way.
+ *
+ * @template Item, Result
+ * @param {(items: Item[]) => Promise<(Result | Promise<Result>)[]>} answer  results in the order of the items
+ * @param {boolean} [isInTurn]  answers must not overlap
+ * @returns {(item: Item) => Promise<Result>}
+ */
+export declare function gather<Item, Result>(answer: (items: Item[]) => Promise<(Result | Promise<Result>)[]>, isInTurn?: boolean): (item: Item) => Promise<Result>;

@@ -1,0 +1,67 @@
+/**
+ * The browser client of pixstore_asgi, under the names of the npm package `pixstore`.
+ *
+ * The functions share one client, which `initPixstoreFrontend` replaces; `createClient` makes others.
+ */
+import { createClient } from "./client.js";
+export type ImageFetcher = import("./fetcher.js").ImageFetcher;
+export type ImageRecord = import("./records.js").ImageRecord;
+export type WirePayload = import("./wire.js").WirePayload;
+export type Client = import("./client.js").Client;
+export type ImageResult = import("./client.js").ImageResult;
+export type Stats = import("./client.js").Stats;
+export type ImageOptions = import("./options.js").ImageOptions;
+export type OnProgress = import("./options.js").OnProgress;
+export type NpmConfig = import("./npm-names.js").NpmConfig;
+export type Priority = import("./queue.js").Priority;
+export type PixstoreConfig = import("./options.js").PixstoreConfig;
+export type RefreshRecord = import("./options.js").RefreshRecord;
+/**
+ * Configure the functions below, before their first call: what is under way ends. Without it they work with the defaults.
+ *
+ * @param {PixstoreConfig & NpmConfig} [config]
+ * @param {ImageFetcher} [customImageFetcher]  instead of requests to `config.endpoint`
+ * @throws {ConfigError} for an unknown option or an unusable value
+ */
+export declare function initPixstoreFrontend(config?: PixstoreConfig & NpmConfig, customImageFetcher?: ImageFetcher): void;
+/**
+ * The image of a record, out of the cache if this version is there, else over the network.
+ *
+ * @type {Client["getImage"]}
+ */
+export declare const getImage: Client["getImage"];
+/**
+ * The images of many records, each as soon as it is ready; one that fails comes as an error.
+ *
+ * @type {Client["getImages"]}
+ */
+export declare const getImages: Client["getImages"];
+/**
+ * Remove an image from memory and cache, also in other tabs, and tell whether there was one.
+ *
+ * @type {Client["deleteCachedImage"]}
+ */
+export declare const deleteCachedImage: Client["deleteCachedImage"];
+/**
+ * Remove every image of this namespace, also in other tabs, and end what is under way, as at sign-out.
+ *
+ * @type {Client["clear"]}
+ */
+export declare const clear: Client["clear"];
+/**
+ * Tell whether an image is kept, whichever version of it.
+ *
+ * @type {Client["cachedImageExists"]}
+ */
+export declare const cachedImageExists: Client["cachedImageExists"];
+/**
+ * Count what is kept, and what has been answered.
+ *
+ * @type {Client["stats"]}
+ */
+export declare const stats: Client["stats"];
+export { createClient };
+export { createFetcher } from "./fetcher.js";
+export { CacheError, ConfigError, DecryptError, FetchError, NotFoundError, PixstoreError, RecordError, RefusedError, ServerError, WireError, } from "./errors.js";
+export { WireState } from "./states.js";
+export { decodePayload } from "./wire.js";

@@ -1,0 +1,52 @@
+/** The life of one image: out of the cache, else over the network, with a fresh record where its proof has expired. */
+import type { OnReceived } from "./body.js";
+import type { ImageCache } from "./cache.js";
+import type { createDownload } from "./download.js";
+import type { Flight } from "./flights.js";
+import type { Offload } from "./offload.js";
+import type { RefreshRecord } from "./options.js";
+import type { Priority } from "./queue.js";
+import type { ImageRecord, ParsedRecord } from "./records.js";
+import type { Reports } from "./reports.js";
+import type { Tabs } from "./tabs.js";
+export type Plan = {
+    id: string;
+    token: number;
+    /**
+     * the caller's own object: a fetcher may use fields of it that this client doesn't know
+     */
+    record: ImageRecord;
+    parsed: ParsedRecord;
+    context: unknown;
+    refreshRecord: RefreshRecord | undefined;
+    priority: Priority;
+    onProgress: OnReceived;
+    /**
+     * when it was asked for, by the cache's clock
+     */
+    since: number;
+};
+export type Loaded = {
+    image: Blob;
+    token: number;
+    isHit: boolean;
+};
+export type Load = (flight: Flight<Plan>, signal: AbortSignal) => Promise<Loaded>;
+/**
+ * @param {object} parts
+ * @param {"encrypted" | "decrypted" | "memory" | "off"} parts.kind  what the cache keeps
+ * @param {ImageCache} parts.cache
+ * @param {Tabs} parts.tabs
+ * @param {ReturnType<typeof createDownload>} parts.download
+ * @param {Offload} parts.offload
+ * @param {Reports} parts.reports
+ * @returns {Load}
+ */
+export declare function createLoad({ kind, cache, tabs, download, offload, reports: { reported } }: {
+    kind: "encrypted" | "decrypted" | "memory" | "off";
+    cache: ImageCache;
+    tabs: Tabs;
+    download: ReturnType<typeof createDownload>;
+    offload: Offload;
+    reports: Reports;
+}): Load;

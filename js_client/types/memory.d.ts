@@ -1,0 +1,28 @@
+/** @typedef {ReturnType<typeof createMemory>} Memory */
+export type Memory = ReturnType<typeof createMemory>;
+/**
+ * The images that were shown last, in memory: one version of each, the least recently used one first.
+ *
+ * @param {number} limit  in bytes
+ */
+export declare function createMemory(limit: number): {
+    /**
+     * @param {string} id
+     * @param {number} token
+     */
+    get(id: string, token: number): Blob | undefined;
+    /**
+     * @param {string} id
+     * @param {number[]} tokens  of the image, and of the record that it was asked for with, which may be older
+     * @param {Blob} image
+     */
+    put(id: string, tokens: number[], image: Blob): void;
+    remove: (id: string) => boolean;
+    /** @param {string} id */
+    has: (id: string) => boolean;
+    clear(): void;
+    stats: () => {
+        memoryImages: number;
+        memoryBytes: number;
+    };
+};

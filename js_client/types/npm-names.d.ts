@@ -1,0 +1,36 @@
+/** The option names of the npm package `pixstore`, so that a page can change its import only. */
+import type { PixstoreConfig } from "./options.js";
+export type NpmConfig = {
+    /**
+     * host of the endpoint; the scheme is the page's own
+     */
+    defaultEndpointConnectHost?: string | undefined;
+    /**
+     * port on that host; default 3001, as in the npm package
+     */
+    defaultEndpointConnectPort?: number | undefined;
+    /**
+     * path of the endpoint; default "/pixstore-image"
+     */
+    defaultEndpointRoute?: string | undefined;
+    /**
+     * names the database `<frontendDbName>-asgi`
+     */
+    frontendDbName?: string | undefined;
+    /**
+     * `cacheLimit`
+     */
+    frontendImageCacheLimit?: number | undefined;
+    /**
+     * `cleanupBatch`
+     */
+    frontendCleanupBatch?: number | undefined;
+};
+/**
+ * Replace npm's names by ours; other names stay as they are.
+ *
+ * @param {PixstoreConfig & NpmConfig} config
+ * @returns {PixstoreConfig}
+ * @throws {ConfigError} for an npm name without a meaning here, and for an option given under both names
+ */
+export declare function translateNpmNames(config: PixstoreConfig & NpmConfig): PixstoreConfig;

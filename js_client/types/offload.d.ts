@@ -1,0 +1,19 @@
+/**
+ * Decrypts large stored images in a worker, which keeps the page responsive; in the page as long as there is none.
+ *
+ * A worker takes longer to start than an image takes to decrypt: no image waits for it.
+ */
+import type { ImageKey } from "./gcm.js";
+export type Offload = ReturnType<typeof createOffload>;
+/** @typedef {ReturnType<typeof createOffload>} Offload */
+export declare function createOffload(): {
+    start: (size: number) => void;
+    /**
+     * Rejects as `decrypt` does.
+     *
+     * @param {Blob} sealed
+     * @param {ImageKey} key
+     * @returns {Promise<Blob>}
+     */
+    decrypt(sealed: Blob, key: ImageKey): Promise<Blob>;
+};

@@ -1,0 +1,6 @@
+/**
+ * The worker of offload.js. An image that fails is left to the page, which finds out why.
+ *
+ * It makes the whole Blob, type and all: to slice it costs the page's main thread more than the rest of a hit.
+ */
+export {};

@@ -1,0 +1,31 @@
+/** Images that go: from memory, from the cache, from what is under way, and from the other tabs. */
+import type { ImageCache } from "./cache.js";
+import type { Flights } from "./flights.js";
+import type { Memory } from "./memory.js";
+import type { Reports } from "./reports.js";
+import type { Notice, Tabs } from "./tabs.js";
+/** @import { ImageCache } from "./cache.js" */
+/** @import { Client } from "./client.js" */
+/** @import { Flights } from "./flights.js" */
+/** @import { Memory } from "./memory.js" */
+/** @import { Reports } from "./reports.js" */
+/** @import { Notice, Tabs } from "./tabs.js" */
+/**
+ * @param {object} parts
+ * @param {ImageCache} parts.cache
+ * @param {Memory} parts.memory
+ * @param {Flights<any>} parts.flights
+ * @param {Tabs} parts.tabs
+ * @param {Reports} parts.reports
+ */
+export declare function createRemoval({ cache, memory, flights, tabs, reports }: {
+    cache: ImageCache;
+    memory: Memory;
+    flights: Flights<any>;
+    tabs: Tabs;
+    reports: Reports;
+}): {
+    deleteCachedImage: (id: string) => Promise<boolean>;
+    clear: () => Promise<void>;
+    hear: ({ type, id }: Notice) => void;
+};

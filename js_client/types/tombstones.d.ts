@@ -1,0 +1,24 @@
+/**
+ * What was deleted, by whichever tab, so that a download under way does not bring it back:
+ * keys [stamp, namespace, id], or [stamp, namespace] where all images of a namespace were deleted.
+ */
+/** A strictly rising time in epoch milliseconds, one for the page: what one client deletes no other brings back. */
+export declare const stamp: () => number;
+/**
+ * Put up a tombstone, and clear old ones away.
+ *
+ * @param {IDBObjectStore} tombstones
+ * @param {(number | string)[]} key
+ */
+export declare function bury(tombstones: IDBObjectStore, key: (number | string)[]): void;
+/**
+ * Look up what was deleted while these images were under way.
+ *
+ * @param {IDBObjectStore} tombstones
+ * @param {string} namespace
+ * @param {{since: number}[]} images
+ * @returns {Promise<(id: string, since: number) => boolean>} tells whether an image was deleted at or after `since`
+ */
+export declare function buried(tombstones: IDBObjectStore, namespace: string, images: {
+    since: number;
+}[]): Promise<(id: string, since: number) => boolean>;
