@@ -1,6 +1,6 @@
 /** Many images in one POST, which needs no preflight from another origin. */
 
-import { createFiller, roomyBody } from "./body.js";
+import { readStream, roomyBody } from "./body.js";
 import { FetchError, statusError } from "./errors.js";
 import { ask } from "./fetcher.js";
 
@@ -13,16 +13,15 @@ const HEAD_BYTES = 7;
  * Ask for images of distinct ids and answer each call as its frame arrives: index u8 ‖ HTTP status u16 ‖ length u32 ‖
  * body, little-endian.
  *
- * @param {string} endpoint
- * @param {Set<Call>} unanswered  the calls; it loses each that is answered, or whose caller has left
+ * @param {{endpoint: string}} options
+ * @param {Set<Call>} unanswered  the calls; it loses each that is answered
  * @param {Priority} priority
+ * @param {ReturnType<typeof watch>} wanted
  * @throws {FetchError | RefusedError} where the rest of them got no answer
  */
-export async function postBatch(endpoint, unanswered, priority) {
-  for (const call of unanswered) if (call.download.signal.aborted) unanswered.delete(call);
+export async function postBatch({ endpoint }, unanswered, priority, { signal, endIfUnwanted }) {
   const calls = [...unanswered];
   const images = calls.map(({ download: { parsed } }) => ({ id: parsed.id, token: parsed.token, proof: parsed.proof }));
-  const { signal, endIfUnwanted } = watch(unanswered);
   const { body } = await ask(`${endpoint}/-/batch`, {
     method: "POST",
     // A string is sent as text/plain.
@@ -30,21 +29,22 @@ export async function postBatch(endpoint, unanswered, priority) {
     signal,
     priority,
   });
-  const { fill, end } = createFiller(body);
-  while (unanswered.size) {
-    endIfUnwanted();
-    const head = new Uint8Array(HEAD_BYTES);
-    await fill(head);
-    const { index, status, length } = frameOf(head);
-    const call = calls[index];
-    if (!call) throw new FetchError("this is no answer to a batch; check `endpoint`");
-    const image = roomyBody(length);
-    await fill(image, call.download.onProgress);
-    if (status === 200) call.resolve(image);
-    else call.reject(statusError(status));
-    unanswered.delete(call);
-  }
-  end();
+  const onPiece = () => unanswered.forEach(({ download }) => download.limit?.start());
+  await readStream(body, onPiece, async ({ fill }) => {
+    while (unanswered.size) {
+      endIfUnwanted();
+      const head = new Uint8Array(HEAD_BYTES);
+      await fill(head);
+      const { index, status, length } = frameOf(head);
+      const call = calls[index];
+      if (!call) throw new FetchError("this is no answer to a batch; check `endpoint`");
+      const image = roomyBody(length);
+      await fill(image, call.download.onProgress);
+      if (status === 200) call.resolve(image);
+      else call.reject(statusError(status));
+      unanswered.delete(call);
+    }
+  });
 }
 
 /** @param {Uint8Array<ArrayBuffer>} head */
@@ -58,7 +58,7 @@ function frameOf({ buffer }) {
  *
  * @param {Set<Call>} unanswered
  */
-function watch(unanswered) {
+export function watch(unanswered) {
   const controller = new AbortController();
   const endIfUnwanted = () => {
     if ([...unanswered].every(({ download }) => download.signal.aborted)) controller.abort();

@@ -68,7 +68,7 @@ export function createClient(config = {}, fetcher) {
   const cache = createCache(options);
   const memory = createMemory(options.cache === "off" ? 0 : options.memoryBytes);
   const tabs = createTabs(options, (notice) => hear(notice));
-  const download = createDownload(createTransport(options, fetcher), options.retries);
+  const download = createDownload(createTransport(options, fetcher), options);
   const offload = createOffload();
   const load = createLoad({ kind: options.cache, cache, tabs, download, offload, reports });
   const { getImage, close, flights, counts } = createGetImage({ options, cache, memory, tabs, load });

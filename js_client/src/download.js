@@ -2,7 +2,7 @@
 
 import { sealed } from "./body.js";
 import { decrypt } from "./decrypt.js";
-import { FetchError, ServerError, WireError, stateError } from "./errors.js";
+import { WireError, mayPass, stateError } from "./errors.js";
 import { gather } from "./gather.js";
 import { WireState } from "./states.js";
 import { decodePayload } from "./wire.js";
@@ -20,17 +20,21 @@ const FIRST_PAUSE_MS = 200;
 
 /**
  * @param {(download: Download) => Promise<Body>} transport
- * @param {number} retries  after a first attempt that failed for the network or the server
+ * @param {object} options
+ * @param {number} options.retries  after a first attempt that failed for the network or the server
+ * @param {number} options.timeoutMs  the longest pause that a server may ask for
  * @returns {(download: Download) => Promise<Downloaded>}
  */
-export function createDownload(transport, retries) {
+export function createDownload(transport, { retries, timeoutMs }) {
   return async (download) => {
     for (let attempt = 0; ; attempt += 1) {
       try {
-        return await opened(await transport(download), download.parsed);
+        const body = await transport(download).finally(download.limit?.stop);
+        return await opened(body, download.parsed);
       } catch (error) {
-        if (attempt >= retries || download.signal.aborted || !mayPass(error)) throw error;
-        await pause(attempt);
+        const { retryAfterMs = 0 } = Object(error);
+        if (attempt >= retries || download.signal.aborted || !mayPass(error) || retryAfterMs > timeoutMs) throw error;
+        await pause({ attempt, retryAfterMs });
         download.signal.throwIfAborted();
       }
     }
@@ -53,18 +57,13 @@ async function opened(body, parsed) {
   return { token: version.token, sealed: bytes, plaintext: await decrypt(version, bytes) };
 }
 
-/** @param {unknown} error */
-function mayPass(error) {
-  if (!(error instanceof FetchError)) return error instanceof ServerError;
-  const { status = 500 } = error;
-  return status >= 500 || status === 429 || status === 408;
-}
-
 /**
  * With jitter, so that the pages that failed together don't come back together; the images of a batch do.
  */
-const pause = gather(async (/** @type {number[]} */ attempts) => {
-  const ms = FIRST_PAUSE_MS * 2 ** Math.max(...attempts) * (0.5 + Math.random());
+const pause = gather(async (/** @type {{attempt: number, retryAfterMs: number}[]} */ failures) => {
+  const attempt = Math.max(...failures.map((failure) => failure.attempt));
+  const retryAfterMs = Math.max(...failures.map((failure) => failure.retryAfterMs));
+  const ms = retryAfterMs + FIRST_PAUSE_MS * 2 ** attempt * (0.5 + Math.random());
   await new Promise((resolve) => setTimeout(resolve, ms));
-  return attempts;
+  return failures;
 });

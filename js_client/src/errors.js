@@ -11,6 +11,7 @@ import { WireState, stateName } from "./states.js";
  * @property {string} [reason]
  * @property {number} [state]
  * @property {number} [status]
+ * @property {number | undefined} [retryAfterMs]
  * @property {unknown} [cause]
  */
 
@@ -33,6 +34,9 @@ export class PixstoreError extends Error {
 
   /** @type {number | undefined} HTTP status, where there was a response; 0 for a redirect, which browsers hide */
   status;
+
+  /** @type {number | undefined} how long the server asked to be left alone, where it did */
+  retryAfterMs;
 
   /**
    * @param {string} message
@@ -177,13 +181,25 @@ const STATUS_ADVICE = {
  * The error of an HTTP status outside 2xx.
  *
  * @param {number} status
+ * @param {string | null} [retryAfter]  seconds, or an HTTP date
  */
-export function statusError(status) {
+export function statusError(status, retryAfter) {
   if (status === 401 || status === 403) {
     return new RefusedError(`HTTP status ${status}: the application refused`, { status, reason: "authorize" });
   }
   return new FetchError(
     `HTTP status ${status}: ${STATUS_ADVICE[status] ?? "the server, or a proxy before it, has the reason"}`,
-    { status },
+    { status, retryAfterMs: 1000 * Number(retryAfter) || Date.parse(retryAfter ?? "") - Date.now() || undefined },
   );
+}
+
+/**
+ * Whether the same request may do better later.
+ *
+ * @param {unknown} error
+ */
+export function mayPass(error) {
+  if (!(error instanceof FetchError)) return error instanceof ServerError;
+  const { status = 500 } = error;
+  return (status >= 500 && status !== 501) || [408, 425, 429].includes(status);
 }

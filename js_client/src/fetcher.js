@@ -4,6 +4,7 @@ import { readBody } from "./body.js";
 import { FetchError, statusError } from "./errors.js";
 
 /** @import { OnReceived } from "./body.js" */
+/** @import { Limit } from "./limit.js" */
 /** @import { Priority } from "./queue.js" */
 /** @import { ImageRecord } from "./records.js" */
 
@@ -14,31 +15,36 @@ import { FetchError, statusError } from "./errors.js";
  * @typedef {(record: ImageRecord, context: any, request: {signal: AbortSignal}) => Promise<Uint8Array>} ImageFetcher
  */
 
-/** @typedef {{signal?: AbortSignal | undefined, priority?: Priority | undefined, onProgress?: OnReceived | undefined}} Manner */
+/**
+ * @typedef {object} Manner
+ * @property {AbortSignal | undefined} [signal]
+ * @property {Priority | undefined} [priority]
+ * @property {OnReceived | undefined} [onProgress]
+ */
 
 /**
  * Make the fetcher that is used where none is given.
  *
  * @param {string} endpoint  URL or path, without a trailing slash
  * @returns {(record: ImageRecord, context?: any, request?: Manner) => Promise<Uint8Array<ArrayBuffer>>}  rejects with
- *   FetchError, or with RefusedError where the HTTP status is 401 or 403
+ *   FetchError, with RefusedError where the HTTP status is 401 or 403, or with WireError for what is no payload
  */
 export const createFetcher = (endpoint) => (record, _, request) =>
-  get(endpoint, { ...record, proof: record.statelessProof }, { ...request });
+  get({ endpoint }, { ...record, proof: record.statelessProof }, { ...request });
 
 /**
- * @param {string} endpoint
+ * @param {{endpoint: string}} options
  * @param {{id: string, token: number, proof: string}} record
- * @param {Manner} manner
+ * @param {Manner & {limit?: Limit | undefined}} manner
  */
-export async function get(endpoint, { id, token, proof }, { signal, priority, onProgress }) {
+export async function get({ endpoint }, { id, token, proof }, { signal, priority, onProgress, limit }) {
   const headers = { "x-pixstore-proof": proof, "x-pixstore-token": String(token) };
   const response = await ask(`${endpoint}/${encodeURIComponent(id)}`, {
     headers,
     signal: signal ?? null,
     priority: priority ?? "auto",
   });
-  return readBody(response, onProgress);
+  return readBody(response, onProgress, limit?.start);
 }
 
 /**
@@ -61,5 +67,5 @@ export async function ask(url, init) {
   });
   if (response.ok) return response;
   await response.body?.cancel();
-  throw statusError(response.status);
+  throw statusError(response.status, response.headers.get("retry-after"));
 }

@@ -2,6 +2,7 @@
 
 import { ConfigError, FetchError, NotFoundError, ServerError } from "./errors.js";
 import { createFlights, unlessAborted } from "./flights.js";
+import { createLimit } from "./limit.js";
 import { checkedImageOptions } from "./options.js";
 import { parseRecord } from "./records.js";
 
@@ -51,6 +52,8 @@ export function createGetImage({ options, cache, memory, tabs, load }) {
       since: cache.stamp(),
     };
     const flight = flights.of(plan);
+    // Whoever comes later has a limit of their own.
+    flight.limit?.renew();
     try {
       return await flights.board(flight, signal);
     } catch (error) {
@@ -64,15 +67,17 @@ export function createGetImage({ options, cache, memory, tabs, load }) {
    * @param {AbortSignal} signal
    */
   async function fly(flight, signal) {
-    const limit = AbortSignal.timeout(options.timeoutMs);
-    const ended = AbortSignal.any([signal, limit]);
-    const { image, token, isHit } = await unlessAborted(ended, () => load(flight, ended)).catch((error) => {
-      if (!limit.aborted) throw error;
-      throw new FetchError(`the image did not come within ${options.timeoutMs} ms`, { cause: error });
-    });
-    if (!flight.isVoid) memory.put(flight.id, [flight.token, token], image);
-    counts[isHit ? "hits" : "downloads"] += 1;
-    return image;
+    const limit = createLimit(options.timeoutMs);
+    const ended = AbortSignal.any([signal, limit.signal]);
+    flight.limit = limit;
+    try {
+      const { image, token, isHit } = await unlessAborted(ended, () => load(flight, ended));
+      if (!flight.isVoid) memory.put(flight.id, [flight.token, token], image);
+      counts[isHit ? "hits" : "downloads"] += 1;
+      return image;
+    } finally {
+      limit.stop();
+    }
   }
 
   /** End what is under way, and refuse what comes. */

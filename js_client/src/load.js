@@ -10,6 +10,7 @@ import { WireState } from "./states.js";
 /** @import { ImageCache } from "./cache.js" */
 /** @import { createDownload } from "./download.js" */
 /** @import { Flight } from "./flights.js" */
+/** @import { Limit } from "./limit.js" */
 /** @import { Offload } from "./offload.js" */
 /** @import { RefreshRecord } from "./options.js" */
 /** @import { Priority } from "./queue.js" */
@@ -29,6 +30,7 @@ import { WireState } from "./states.js";
  * @property {RefreshRecord | undefined} refreshRecord
  * @property {Priority} priority
  * @property {OnReceived} onProgress
+ * @property {Limit} [limit]  of the flight
  * @property {number} since  when it was asked for, by the cache's clock
  */
 
@@ -57,6 +59,7 @@ export function createLoad({ kind, cache, tabs, download, offload, reports: { re
       return await loadVersion(flight, signal, record, parsed, Boolean(refreshRecord));
     } catch (error) {
       if (!refreshRecord || Object(error).state !== WireState.InvalidProof) throw error;
+      flight.limit?.start();
       const fresh = await refreshRecord(id, flight.context);
       if (fresh === null) throw stateError(WireState.NotFound);
       const parsedFresh = parseRecord(fresh);
@@ -77,9 +80,12 @@ export function createLoad({ kind, cache, tabs, download, offload, reports: { re
    */
   async function loadVersion(flight, signal, record, parsed, refusesOld) {
     const { token } = parsed;
+    flight.limit?.start();
     const cached = await fromCache(parsed);
     if (cached) return { image: cached, token, isHit: true };
     if (refusesOld && parsed.expiresAt < Date.now() + ARRIVAL_MS) throw stateError(WireState.InvalidProof);
+    // Until its own request: whoever waits for others shows no sign of life.
+    flight.limit?.stop();
     const release = await tabs.claim(parsed, signal);
     if (!release) {
       // Another tab has stored it by now, even if its message is still on the way.
@@ -87,10 +93,10 @@ export function createLoad({ kind, cache, tabs, download, offload, reports: { re
       return loadVersion(flight, signal, record, parsed, refusesOld);
     }
     try {
-      const { context, priority, onProgress } = flight;
+      const { context, priority, onProgress, limit } = flight;
       // A fetcher may ignore its signal, and still the claim must end.
       const found = await unlessAborted(signal, () =>
-        download({ record, parsed, context, priority, signal, onProgress }),
+        download({ record, parsed, context, priority, signal, limit, onProgress }),
       );
       const image = imageIn(found.plaintext);
       // A replica that lags has sent it: shown, and not kept.

@@ -1,14 +1,15 @@
 /** Brings wire payloads: those asked for in one tick in batches, others each by a request of its own. */
 
 import { withRoom } from "./body.js";
-import { postBatch } from "./batch.js";
-import { ConfigError } from "./errors.js";
+import { postBatch, watch } from "./batch.js";
+import { ConfigError, PixstoreError, mayPass } from "./errors.js";
 import { get } from "./fetcher.js";
 import { gather } from "./gather.js";
 import { createQueue } from "./queue.js";
 
 /** @import { OnReceived } from "./body.js" */
 /** @import { ImageFetcher } from "./fetcher.js" */
+/** @import { Limit } from "./limit.js" */
 /** @import { Priority } from "./queue.js" */
 /** @import { ImageRecord, ParsedRecord } from "./records.js" */
 
@@ -19,6 +20,7 @@ import { createQueue } from "./queue.js";
  * @property {unknown} context
  * @property {Priority} priority
  * @property {AbortSignal} signal
+ * @property {Limit | undefined} limit  runs from its request on
  * @property {OnReceived} onProgress
  */
 
@@ -38,18 +40,26 @@ import { createQueue } from "./queue.js";
  * @param {string} options.endpoint
  * @param {number} options.parallel  most requests at once
  * @param {ImageFetcher} [fetcher]  instead of requests to the endpoint
- * @returns {(download: Download) => Promise<Body>}  rejects with FetchError, RefusedError or ConfigError
+ * @returns {(download: Download) => Promise<Body>}  rejects with FetchError, RefusedError, WireError or ConfigError
  */
-export function createTransport({ endpoint, parallel }, fetcher) {
-  const queue = createQueue(parallel);
-  if (fetcher) return (download) => queue(download.priority, () => byFetcher(fetcher, download));
+export function createTransport(options, fetcher) {
+  const queue = createQueue(options.parallel);
+  const isOwnOrigin = !isRemote(options.endpoint);
 
-  /** @type {boolean | undefined} whether the endpoint takes batches, as far as is known: npm's does not */
-  let takesBatches;
+  /** @param {Download} download */
+  const fetchAlone = (download) =>
+    queue(download.priority, download.signal, () => {
+      download.limit?.start();
+      return fetcher ? byFetcher(fetcher, download) : get(options, download.parsed, download);
+    });
+  if (fetcher) return fetchAlone;
+
+  /** Above 1, the endpoint takes no batches, as npm's; it takes them for good once it has answered one. */
+  let doubts = 0;
 
   /** @param {Call} call */
   function sendAlone({ download, resolve }) {
-    const body = queue(download.priority, () => get(endpoint, download.parsed, download));
+    const body = fetchAlone(download);
     resolve(body);
     return body;
   }
@@ -57,27 +67,56 @@ export function createTransport({ endpoint, parallel }, fetcher) {
   /** @param {Call[]} calls */
   async function sendTogether(calls) {
     const unanswered = new Set(calls);
-    try {
-      const priority = priorityOf(calls);
-      await queue(priority, () => postBatch(endpoint, unanswered, priority));
-      takesBatches = true;
-    } catch (error) {
-      // A server that is away says nothing of batches.
-      if (takesBatches || Object(error).status >= 500) for (const { reject } of unanswered) reject(error);
-      // Where single requests succeed, it was the batch that failed: no further one is tried.
-      else {
-        await Promise.any([...unanswered].map(sendAlone)).then(
-          () => (takesBatches = false),
-          () => {},
-        );
-      }
+    const wanted = watch(unanswered);
+    const priority = priorityOf(calls);
+    let asked = 0;
+    const error = await queue(priority, wanted.signal, () => {
+      for (const call of unanswered) if (call.download.signal.aborted) unanswered.delete(call);
+      unanswered.forEach(({ download }) => download.limit?.start());
+      asked = unanswered.size;
+      return postBatch(options, unanswered, priority, wanted);
+    }).catch((reason) => reason);
+    if (unanswered.size < asked) doubts = -Infinity;
+    const [first, ...others] = unanswered;
+    if (first && doubts >= 0 && mayBeOfBatch(error)) await sendSingly(first, others, error);
+    else for (const { reject } of unanswered) reject(error);
+  }
+
+  /**
+   * Whether single requests may succeed where a batch fails: not where the server is away or busy. A network error may
+   * be an answer that another origin hides.
+   *
+   * @param {any} error
+   */
+  const mayBeOfBatch = (error) =>
+    error instanceof PixstoreError &&
+    (!mayPass(error) || (error.status === undefined && !(error.cause && isOwnOrigin)));
+
+  /**
+   * One of them alone, and where that is answered better than the batch, the others too.
+   *
+   * @param {Call} first
+   * @param {Call[]} others
+   * @param {PixstoreError} error  of the batch
+   */
+  async function sendSingly(first, others, error) {
+    const failure = await sendAlone(first).then(
+      () => undefined,
+      (reason) => reason,
+    );
+    if (failure && (mayPass(failure) || failure.status === error.status)) {
+      for (const { reject } of others) reject(mayPass(failure) ? failure : error);
+      return;
     }
+    // A network that failed once is no answer.
+    doubts += error.status ? 2 : 1;
+    others.forEach(sendAlone);
   }
 
   /** @param {Call[]} calls */
   function send(calls) {
     // Another origin asks a preflight for a request with headers, and none for a batch.
-    if (takesBatches === false || (calls.length === 1 && !isRemote(endpoint))) calls.forEach(sendAlone);
+    if (doubts > 1 || (calls.length === 1 && isOwnOrigin)) calls.forEach(sendAlone);
     else sendTogether(calls);
   }
 

@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import { brotliCompressSync } from "node:zlib";
 
 const CLIENT = fileURLToPath(new URL("../../js_client/", import.meta.url));
-const SIZE_LIMIT = 10_250;
+const SIZE_LIMIT = 10_500;
 
 test("js_client/dist is what `npm run build` makes of the sources", (t) => {
   const folder = mkdtempSync(path.join(tmpdir(), "pixstore-built-"));
@@ -28,7 +28,7 @@ test("js_client/types is what `npm run build:types` makes of the sources: a fold
   assert.deepEqual(filesOf("types"), filesOf(folder));
 });
 
-test("the whole client stays below 10.25 kB in brotli", (t) => {
+test("the whole client stays below 10.5 kB in brotli", (t) => {
   const bytes = [...filesOf("dist").values()].reduce((sum, code) => sum + brotliCompressSync(code).length, 0);
   t.diagnostic(`${bytes} bytes`);
   assert.ok(bytes < SIZE_LIMIT, `${bytes} bytes`);

@@ -121,7 +121,7 @@ test("nobody reads the body of an HTTP error, so it is cancelled", async () => {
 });
 
 test("a body that was compressed on its way comes whole, whatever length it is said to have", async (t) => {
-  const text = "image ".repeat(500);
+  const text = `\0${"image ".repeat(500)}`;
   const compressed = gzipSync(text);
   const respond = (_, response) => {
     response.writeHead(200, { "content-encoding": "gzip", "content-length": compressed.length }).end(compressed);
@@ -135,6 +135,39 @@ test("a body that was compressed on its way comes whole, whatever length it is s
   assert.equal(Buffer.from((await fetchBody(hidden)).body).toString(), text);
 });
 
+test("a length that can't be is a FetchError that is final, and the body is cancelled", async () => {
+  for (const length of ["99999999999", "-5"]) {
+    let cancels = 0;
+    const body = () => new ReadableStream({ cancel: () => void (cancels += 1) });
+    const respond = () => new Response(body(), { headers: { "content-length": length } });
+    await assert.rejects(fetchBody(respond), isFetchError(200));
+    assert.equal(cancels, 1);
+  }
+});
+
+test("a body of an unknown length is read no further than 512 MiB", async () => {
+  const piece = new Uint8Array(2 ** 24);
+  let pulls = 0;
+  const pull = (stream) => {
+    pulls += 1;
+    stream.enqueue(piece);
+  };
+  const endless = () => new Response(new ReadableStream({ pull }, { highWaterMark: 0 }));
+  await assert.rejects(fetchBody(endless), (error) => isFetchError(200)(error) && /can't be taken in/.test(error.message));
+  assert.equal(pulls, 33);
+});
+
+test("a body of an unknown length that is no payload is read no further than its first piece", async () => {
+  let pulls = 0;
+  const pull = (stream) => {
+    pulls += 1;
+    stream.enqueue(new Uint8Array(Buffer.from("<!doctype html>")));
+  };
+  const endless = () => new Response(new ReadableStream({ pull }, { highWaterMark: 0 }));
+  await assert.rejects(fetchBody(endless), { name: "WireError", reason: "unknown-state" });
+  assert.equal(pulls, 1);
+});
+
 test("a body of a known length tells its progress by the piece, and has room for a tag and no more", async () => {
   const { body, seen } = await fetchBody(() => piecesOf(["im", "age"], { "content-length": "5" }));
   assert.equal(Buffer.from(body).toString(), "image");
@@ -143,8 +176,8 @@ test("a body of a known length tells its progress by the piece, and has room for
 });
 
 test("a body of an unknown length tells its progress at its end, and has room for a tag as well", async () => {
-  const { body, seen } = await fetchBody(() => piecesOf(["im", "age"]));
-  assert.equal(Buffer.from(body).toString(), "image");
-  assert.deepEqual(seen, [[5, 5]]);
-  assert.equal(body.buffer.byteLength, 5 + 16);
+  const { body, seen } = await fetchBody(() => piecesOf(["\0im", "age"]));
+  assert.equal(Buffer.from(body).toString(), "\0image");
+  assert.deepEqual(seen, [[6, 6]]);
+  assert.equal(body.buffer.byteLength, 6 + 16);
 });

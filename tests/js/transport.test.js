@@ -6,7 +6,7 @@ import { createServer as createHttpServer } from "node:http";
 import { beforeEach, test } from "node:test";
 
 import { createClient, FetchError, NotFoundError, RefusedError, WireState } from "../../js_client/src/index.js";
-import { textOf, until } from "./support/page.js";
+import { setGlobal, settle, textOf, until } from "./support/page.js";
 import { createServer, successPayload } from "./support/server.js";
 import { emptyStorage } from "./support/storage.js";
 
@@ -141,6 +141,115 @@ test("a server that is away is asked again for the whole batch, and for no image
   const { getImage } = clientOf({ retries: 1 });
   await Promise.all(save(5).map((record) => getImage(record)));
   assert.deepEqual(requests.map(([method, ids]) => [method, ids.length]), [["POST", 5], ["POST", 5]]);
+});
+
+const FAILING = {
+  "HTTP status 503": (response) => response.writeHead(503).end(),
+  "HTTP status 429": (response) => response.writeHead(429).end(),
+  "HTTP status 425": (response) => response.writeHead(425).end(),
+  "a connection that breaks": (response) => response.destroy(),
+};
+
+for (const [name, fail] of Object.entries(FAILING)) {
+  test(`fifty images of a server that answers with ${name} cost eight requests, and batches go on`, async (t) => {
+    t.mock.method(Math, "random", () => -0.49);
+    let isFailing = true;
+    const respond = (response) => {
+      if (isFailing) fail(response);
+      return isFailing;
+    };
+    const { requests, save, clientOf } = await startHttp(t, { respond });
+    const { getImage } = clientOf({ retries: 3 });
+    const records = save(50);
+    for (const { reason } of await Promise.allSettled(records.map((record) => getImage(record)))) {
+      assert.ok(reason instanceof FetchError, String(reason));
+    }
+    assert.deepEqual(requests.splice(0).map(([method, ids]) => [method, ids.length]), Array(8).fill(["POST", 25]));
+    isFailing = false;
+    await Promise.all(records.map((record) => getImage(record)));
+    assert.deepEqual(requests.map(([method, ids]) => [method, ids.length]), Array(2).fill(["POST", 25]));
+  });
+}
+
+test("a page whose session has ended asks for one of its images alone, and for no other", async (t) => {
+  const { requests, save, clientOf } = await startHttp(t, { respond: (response) => Boolean(response.writeHead(401).end()) });
+  const { getImage } = clientOf();
+  for (const { reason } of await Promise.allSettled(save(9).map((record) => getImage(record)))) {
+    assert.ok(reason instanceof RefusedError && reason.status === 401);
+  }
+  assert.deepEqual(requests.map(([method, ids]) => [method, ids.length]), [["POST", 9], ["GET", 1]]);
+});
+
+test("an endpoint that refuses batches, as a check of cross-site requests does, is asked by single requests", async (t) => {
+  for (const status of [400, 403, 404, 405, 501]) {
+    const { requests, save, clientOf } = await startHttp(t, {
+      respond: (response, ids) => ids.length > 1 && Boolean(response.writeHead(status).end()),
+    });
+    const { getImage } = clientOf({ cache: "off" });
+    const records = save(6);
+    for (const three of [records.slice(3), records.slice(0, 3)]) {
+      await Promise.all(three.map((record) => getImage(record)));
+    }
+    assert.deepEqual(requests.map(([method]) => method), ["POST", ...Array(6).fill("GET")]);
+  }
+});
+
+test("an endpoint without batches that refuses the first image alone gives the others", async (t) => {
+  const { save, clientOf } = await startHttp(t, {
+    batches: false,
+    respond: (response, [id]) => id === "image-0" && Boolean(response.writeHead(403).end()),
+  });
+  const { getImage } = clientOf();
+  const outcomes = await Promise.allSettled(save(3).map((record) => getImage(record)));
+  assert.deepEqual(outcomes.map(({ reason }) => reason?.status), [403, undefined, undefined]);
+});
+
+test("another origin may hide its answer to a batch: one image is asked for alone, before the others are", async (t) => {
+  const images = createServer();
+  const records = Array.from({ length: 4 }, (_, index) => images.save(`image-${index}`, "image"));
+  const asked = [];
+  let isAway = true;
+  t.mock.method(globalThis, "fetch", async (url, { method }) => {
+    asked.push(method ?? "GET");
+    if (isAway || method === "POST") throw new TypeError("Failed to fetch");
+    return new Response(successPayload(images.version(url.split("/").at(-1))));
+  });
+  setGlobal(t, "location", new URL("https://app.example/"));
+  const { getImage } = createClient({ endpoint: "https://img.example/images", retries: 0, cache: "off" });
+  const askAll = () => Promise.allSettled(records.map((record) => getImage(record)));
+  for (const { reason } of await askAll()) assert.ok(reason instanceof FetchError, String(reason));
+  assert.deepEqual(asked.splice(0), ["POST", "GET"]);
+  isAway = false;
+  const batches = [];
+  for (let turn = 0; turn < 3; turn += 1) {
+    for (const { status } of await askAll()) assert.equal(status, "fulfilled");
+    batches.push(asked.splice(0).filter((method) => method === "POST").length);
+  }
+  assert.deepEqual(batches, [1, 1, 0], "a network that fails once is no answer");
+});
+
+test("Retry-After is waited for, in seconds or to a date; one beyond the time limit is final", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout", "Date"], now: Date.parse("Sat, 01 Jan 2028 00:00:00 GMT") });
+  const images = createServer();
+  const record = images.save("image", "image");
+  let [asked, retryAfter] = [];
+  t.mock.method(globalThis, "fetch", async () => {
+    asked += 1;
+    if (asked > 1) return new Response(successPayload(images.version("image")));
+    return new Response(null, { status: 429, headers: { "retry-after": retryAfter } });
+  });
+  const { getImage } = createClient({ endpoint: "/images", timeoutMs: 5000, cache: "off" });
+  for (retryAfter of ["3", "Sat, 01 Jan 2028 00:00:06 GMT"]) {
+    asked = 0;
+    const image = getImage(record);
+    const ms = await msUntil(t, () => asked === 2);
+    assert.ok(ms >= 2600 && ms <= 3400, `${ms}`);
+    assert.equal(await textOf(await image), "image");
+  }
+  asked = 0;
+  retryAfter = "6";
+  await assert.rejects(getImage(record), { name: "FetchError", status: 429, retryAfterMs: 6000 });
+  assert.equal(asked, 1);
 });
 
 const BROKEN_BATCHES = {
@@ -379,6 +488,110 @@ test("no more than `parallel` requests run at once, and high priority goes first
   await Promise.all(records.map((record, index) => getImage(record, { priority: priorities[index] })));
   assert.equal(most, 2);
   assert.deepEqual(order, ["low-0", "low-1", "high-4", "auto-3", "low-2"]);
+});
+
+test("a fetcher that ignores its signal gives its place up when its caller leaves, and is not asked for one who has left", async () => {
+  const server = createServer();
+  const asked = [];
+  const fetcher = (record) => {
+    asked.push(record.id);
+    return record.id.startsWith("hung") ? new Promise(() => {}) : server.fetcher(record);
+  };
+  const { getImage } = createClient({ parallel: 2, cache: "off" }, fetcher);
+  const hung = [0, 1, 2].map((index) => server.save(`hung-${index}`, "image"));
+  const controller = new AbortController();
+  const left = hung.map((record) => getImage(record, { signal: controller.signal }));
+  const waiting = getImage(server.save("good", "image"));
+  await until(() => asked.length === 2);
+  controller.abort();
+  for (const { reason } of await Promise.allSettled(left)) assert.equal(reason.name, "AbortError");
+  assert.equal(await textOf(await waiting), "image");
+  assert.deepEqual(asked, ["hung-0", "hung-1", "good"]);
+});
+
+test("a call whose bytes keep coming, or that waits for its turn, never fails for `timeoutMs`", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const images = createServer();
+  const records = ["one", "two", "three"].map((id) => images.save(id, id));
+  const streams = [];
+  t.mock.method(globalThis, "fetch", async () => new Response(new ReadableStream({ start: (stream) => streams.push(stream) })));
+  const { getImage } = createClient({ endpoint: "/images", timeoutMs: 1000, parallel: 1, cache: "off" });
+  const together = records.slice(0, 2).map((record) => getImage(record));
+  await until(() => streams.length === 1);
+  const waiting = getImage(records[2]);
+  const batch = Buffer.concat(records.slice(0, 2).map(({ id }, index) => frame(index, 200, successPayload(images.version(id)))));
+  for (const byte of batch) {
+    streams[0].enqueue(Uint8Array.of(byte));
+    await settle();
+    t.mock.timers.tick(900);
+  }
+  assert.deepEqual(await Promise.all(together.map(async (image) => textOf(await image))), ["one", "two"]);
+  await until(() => streams.length === 2);
+  for (const byte of successPayload(images.version("three"))) {
+    streams[1].enqueue(Uint8Array.of(byte));
+    await settle();
+    t.mock.timers.tick(900);
+  }
+  streams[1].close();
+  assert.equal(await textOf(await waiting), "three");
+});
+
+test("whoever joins a silent download has the whole of `timeoutMs`, and then it is a FetchError", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const record = createServer().save("image", "image");
+  let asked = 0;
+  const { getImage } = createClient({ timeoutMs: 1000, cache: "off" }, () => {
+    asked += 1;
+    return new Promise(() => {});
+  });
+  const outcomes = [];
+  const ask = () => getImage(record).catch((error) => outcomes.push(error.message));
+  ask();
+  await until(() => asked === 1);
+  t.mock.timers.tick(900);
+  ask();
+  await settle();
+  t.mock.timers.tick(900);
+  await settle();
+  assert.deepEqual(outcomes, []);
+  t.mock.timers.tick(100);
+  await settle();
+  assert.deepEqual(outcomes, Array(2).fill("nothing of the image came within 1000 ms"));
+  assert.equal(asked, 1);
+});
+
+test("a refreshRecord that never answers ends with a FetchError", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const record = createServer().save("image", "image");
+  let asked = 0;
+  const refreshRecord = () => {
+    asked += 1;
+    return new Promise(() => {});
+  };
+  const { getImage } = createClient({ timeoutMs: 1000, refreshRecord }, async () => Uint8Array.of(WireState.InvalidProof));
+  const image = assert.rejects(getImage(record), FetchError);
+  await until(() => asked === 1);
+  t.mock.timers.tick(1000);
+  await image;
+});
+
+test("a batch that is none is given up, and so is its connection", async (t) => {
+  const NONE = { "an index that nobody asked for": frame(7, 200, Buffer.of(0)), "4 GiB": Buffer.from("00c800ffffffff", "hex") };
+  for (const [name, bytes] of Object.entries(NONE)) {
+    let closed = 0;
+    const { save, clientOf } = await startHttp(t, {
+      respond(response, ids) {
+        if (ids.length === 1) return Boolean(response.writeHead(404).end());
+        response.on("close", () => (closed += 1));
+        return Boolean(response.write(bytes));
+      },
+    });
+    const { getImage } = clientOf();
+    for (const { reason } of await Promise.allSettled(save(2).map((record) => getImage(record)))) {
+      assert.ok(reason instanceof FetchError, `${name}: ${reason}`);
+    }
+    await until(() => closed === 1);
+  }
 });
 
 test("onProgress tells how much of the response has come, alone or in a batch", async (t) => {
