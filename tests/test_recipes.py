@@ -40,7 +40,6 @@ def test_every_block_has_a_test() -> None:
     """A file that is added to the page gets its test here, in tests/test_recipe_owners.py or in tests/browser."""
     assert set(FILES) == {
         "jwt_app.py",
-        "jwt-fetcher.js",
         "owners_app.py",
         "owners_sweep.py",
         "owner-pictures.js",

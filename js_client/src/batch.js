@@ -4,6 +4,7 @@ import { readStream, roomyBody } from "./body.js";
 import { FetchError, statusError } from "./errors.js";
 import { ask } from "./fetcher.js";
 
+/** @import { Endpoint } from "./fetcher.js" */
 /** @import { Priority } from "./queue.js" */
 /** @import { Call } from "./transport.js" */
 
@@ -13,16 +14,16 @@ const HEAD_BYTES = 7;
  * Ask for images of distinct ids and answer each call as its frame arrives: index u8 ‖ HTTP status u16 ‖ length u32 ‖
  * body, little-endian.
  *
- * @param {{endpoint: string}} options
+ * @param {Endpoint} options
  * @param {Set<Call>} unanswered  the calls; it loses each that is answered
  * @param {Priority} priority
  * @param {ReturnType<typeof watch>} wanted
  * @throws {FetchError | RefusedError} where the rest of them got no answer
  */
-export async function postBatch({ endpoint }, unanswered, priority, { signal, endIfUnwanted }) {
+export async function postBatch(options, unanswered, priority, { signal, endIfUnwanted }) {
   const calls = [...unanswered];
   const images = calls.map(({ download: { parsed } }) => ({ id: parsed.id, token: parsed.token, proof: parsed.proof }));
-  const { body } = await ask(`${endpoint}/-/batch`, {
+  const { body } = await ask(options, "-/batch", {
     method: "POST",
     // A string is sent as text/plain.
     body: JSON.stringify({ images }),

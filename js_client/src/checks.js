@@ -30,6 +30,21 @@ export const oneOf =
 export const abortSignal = (value) => typeof Object(value).aborted !== "boolean" && "an AbortSignal";
 
 /**
+ * @param {Check} check
+ * @returns {Check}
+ */
+export const orCallback = (check) => (value) => typeof value !== "function" && check(value);
+
+/** @type {Check} */
+export const headers = (value) => {
+  try {
+    return !new Headers(/** @type {any} */ (value));
+  } catch {
+    return "an object of header values by name";
+  }
+};
+
+/**
  * Check what was given against a table of checks; what is undefined or null counts as not given.
  *
  * @param {Record<string, Check>} checks
@@ -46,5 +61,6 @@ export function checked(checks, given) {
     const wanted = check(value);
     if (wanted) throw new ConfigError(`${name} must be ${wanted}`);
   }
-  return Object.fromEntries(entries);
+  // Without a prototype: what anybody adds to Object.prototype is no option.
+  return { __proto__: null, ...Object.fromEntries(entries) };
 }

@@ -2,9 +2,11 @@
 
 import { readBody } from "./body.js";
 import { FetchError, statusError } from "./errors.js";
+import { requestOptions } from "./options.js";
 
 /** @import { OnReceived } from "./body.js" */
 /** @import { Limit } from "./limit.js" */
+/** @import { Options } from "./options.js" */
 /** @import { Priority } from "./queue.js" */
 /** @import { ImageRecord } from "./records.js" */
 
@@ -22,6 +24,8 @@ import { FetchError, statusError } from "./errors.js";
  * @property {OnReceived | undefined} [onProgress]
  */
 
+/** @typedef {Pick<Options, "endpoint" | "headers" | "credentials">} Endpoint */
+
 /**
  * Make the fetcher that is used where none is given.
  *
@@ -33,13 +37,13 @@ export const createFetcher = (endpoint) => (record, _, request) =>
   get({ endpoint }, { ...record, proof: record.statelessProof }, { ...request });
 
 /**
- * @param {{endpoint: string}} options
+ * @param {Endpoint} options
  * @param {{id: string, token: number, proof: string}} record
  * @param {Manner & {limit?: Limit | undefined}} manner
  */
-export async function get({ endpoint }, { id, token, proof }, { signal, priority, onProgress, limit }) {
+export async function get(options, { id, token, proof }, { signal, priority, onProgress, limit }) {
   const headers = { "x-pixstore-proof": proof, "x-pixstore-token": String(token) };
-  const response = await ask(`${endpoint}/${encodeURIComponent(id)}`, {
+  const response = await ask(options, encodeURIComponent(id), {
     headers,
     signal: signal ?? null,
     priority: priority ?? "auto",
@@ -50,16 +54,19 @@ export async function get({ endpoint }, { id, token, proof }, { signal, priority
 /**
  * A request to the endpoint, answered with 2xx.
  *
- * @param {string} url
+ * @param {Endpoint} options
+ * @param {string} path  below it
  * @param {RequestInit} init
  * @throws {FetchError | RefusedError}
  */
-export async function ask(url, init) {
-  const response = await fetch(url, {
+export async function ask(options, path, init) {
+  const { headers, credentials = "same-origin" } = await requestOptions(options);
+  const response = await fetch(`${options.endpoint}/${path}`, {
     ...init,
+    headers: { ...Object.fromEntries(new Headers(headers)), ...init.headers },
+    credentials,
     // The HTTP cache would keep a second copy, out of reach of deleteCachedImage.
     cache: "no-store",
-    credentials: "same-origin",
     // A redirect would carry the proof on to wherever it points.
     redirect: "manual",
   }).catch((cause) => {

@@ -5,30 +5,30 @@
  * @template Item, Result
  * @param {(items: Item[]) => Promise<(Result | Promise<Result>)[]>} answer  results in the order of the items
  * @param {boolean} [isInTurn]  answers must not overlap
+ * @param {number} [most]  items of one answer; by default as many as a batch takes
+ * @param {number} [pauseMs]  calls that follow within it are answered together, too
  * @returns {(item: Item) => Promise<Result>}
  */
-export function gather(answer, isInTurn = false) {
+export function gather(answer, isInTurn = false, most = 25, pauseMs = 0) {
   /** @type {{item: Item, resolve: (result: any) => void, reject: (error: unknown) => void}[]} */
   const calls = [];
   /** @type {Promise<unknown>} */
   let ready = Promise.resolve();
+  const moment = () => (pauseMs ? new Promise((resolve) => setTimeout(resolve, pauseMs)) : ready);
 
   async function flush() {
-    const taken = calls.splice(0, MOST);
+    const taken = calls.splice(0, most);
     const answered = answer(taken.map(({ item }) => item));
     const settled = answered.then(
       (results) => taken.forEach(({ resolve }, index) => resolve(results[index])),
       (error) => taken.forEach(({ reject }) => reject(error)),
     );
     if (isInTurn) ready = settled;
-    if (calls.length) ready.then(flush);
+    if (calls.length) moment().then(flush);
   }
 
   return (item) =>
     new Promise((resolve, reject) => {
-      if (calls.push({ item, resolve, reject }) === 1) ready.then(flush);
+      if (calls.push({ item, resolve, reject }) === 1) moment().then(flush);
     });
 }
-
-/** As many images as go out in one request. */
-const MOST = 25;

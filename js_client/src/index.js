@@ -20,6 +20,7 @@ import { translateNpmNames } from "./npm-names.js";
  * @typedef {import("./queue.js").Priority} Priority
  * @typedef {import("./options.js").PixstoreConfig} PixstoreConfig
  * @typedef {import("./options.js").RefreshRecord} RefreshRecord
+ * @typedef {import("./options.js").RefreshRecords} RefreshRecords
  */
 
 /** @type {Readonly<Client> | undefined} */

@@ -37,10 +37,11 @@ const NPM_PORT = 3001;
  * @throws {ConfigError} for an npm name without a meaning here, and for an option given under both names
  */
 export function translateNpmNames(config) {
-  const given = /** @type {Record<string, unknown>} */ (Object(config));
+  if (Object(config) !== config) return config;
+  /** @type {Record<string, unknown>} */
+  const given = { __proto__: null, ...config };
   /** @type {Record<string, unknown>} */
   const options = {};
-  if (given !== config) return config;
   for (const [npmName, value] of Object.entries(given)) {
     if (NEEDLESS.includes(npmName)) throw new ConfigError(`${npmName} has no meaning here: leave it out`);
     const name = RENAMED.get(npmName) ?? npmName;

@@ -1,8 +1,10 @@
 /** Configuration: every option checked, defaults filled in. */
 
-import { abortSignal, callback, checked, integer, oneOf, text } from "./checks.js";
+import { abortSignal, callback, checked, headers, integer, oneOf, orCallback, text } from "./checks.js";
 import { ConfigError } from "./errors.js";
+import { gather } from "./gather.js";
 
+/** @import { Check } from "./checks.js" */
 /** @import { CacheError } from "./errors.js" */
 /** @import { Priority } from "./queue.js" */
 /** @import { ImageRecord } from "./records.js" */
@@ -11,6 +13,19 @@ import { ConfigError } from "./errors.js";
  * Asks your API for a fresh record of an image, null where there is no such image any more; `context` is that of getImage.
  *
  * @typedef {(id: string, context: any) => ImageRecord | null | Promise<ImageRecord | null>} RefreshRecord
+ */
+
+/**
+ * Asks your API for the fresh records of up to 100 images at once; those that it doesn't give are gone.
+ *
+ * @typedef {(ids: string[]) => Promise<Record<string, ImageRecord> | ImageRecord[]>} RefreshRecords
+ */
+
+/**
+ * A value, or what gives it for each request.
+ *
+ * @template Value
+ * @typedef {Value | (() => Value | Promise<Value>)} PerRequest
  */
 
 /** @typedef {(received: {id: string, loaded: number, total: number}) => void} OnProgress  in bytes of the response */
@@ -31,7 +46,11 @@ import { ConfigError } from "./errors.js";
  * @property {number | undefined} [cleanupBatch]  images evicted beyond the excess, fewer than `cacheLimit`; default a
  *   twentieth of `cacheLimit`
  * @property {RefreshRecord | undefined} [refreshRecord]  called once where a proof has expired; default none
- * @property {number | undefined} [timeoutMs]  how long an image may take; default 60 000
+ * @property {RefreshRecords | undefined} [refreshRecords]  instead, for all images whose proofs have expired at about
+ *   the same time
+ * @property {PerRequest<HeadersInit | undefined> | undefined} [headers]  sent along with each request; default none
+ * @property {PerRequest<RequestCredentials | undefined> | undefined} [credentials]  default "same-origin"
+ * @property {number | undefined} [timeoutMs]  how long a request may bring nothing; default 60 000
  * @property {number | undefined} [retries]  further attempts where the network or the server failed; default 3
  * @property {number | undefined} [parallel]  most requests at once; default 6
  * @property {((error: CacheError) => void) | undefined} [onCacheError]  told of every storage failure; images are
@@ -60,6 +79,8 @@ import { ConfigError } from "./errors.js";
  * @property {number} memoryBytes
  * @property {number} cleanupBatch
  * @property {RefreshRecord} [refreshRecord]
+ * @property {PerRequest<HeadersInit | undefined>} [headers]
+ * @property {PerRequest<RequestCredentials | undefined>} [credentials]
  * @property {number} timeoutMs
  * @property {number} retries
  * @property {number} parallel
@@ -67,6 +88,12 @@ import { ConfigError } from "./errors.js";
  */
 
 const MIB = 2 ** 20;
+const MOST_RECORDS = 100;
+/** The frames of a batch that refuse a proof arrive one after another. */
+const GATHER_MS = 20;
+
+/** @satisfies {Record<string, Check>} */
+const REQUEST = { headers, credentials: oneOf("omit", "same-origin", "include") };
 
 const CONFIG = {
   endpoint: text,
@@ -78,6 +105,9 @@ const CONFIG = {
   memoryBytes: integer(0),
   cleanupBatch: integer(0),
   refreshRecord: callback,
+  refreshRecords: callback,
+  headers: orCallback(REQUEST.headers),
+  credentials: orCallback(REQUEST.credentials),
   timeoutMs: integer(1),
   retries: integer(0),
   parallel: integer(1),
@@ -105,13 +135,17 @@ export function resolveOptions(config) {
     cacheLimit = 1000,
     cleanupBatch = Math.floor(cacheLimit / 20),
     endpoint = endpointBeside(import.meta.url),
+    refreshRecords,
+    refreshRecord = refreshRecords && gathered(refreshRecords),
+    ...others
   } = given;
-  if ("namespace" in config && !given.namespace) {
+  if (Object.hasOwn(config, "namespace") && !given.namespace) {
     throw new ConfigError("namespace has no value: everybody's images would be in one");
   }
   if (cleanupBatch >= cacheLimit) throw new ConfigError("cleanupBatch must be below cacheLimit");
   if (/[?#]/.test(endpoint)) throw new ConfigError("endpoint can't hold a query or a fragment: image ids are appended");
   return Object.freeze({
+    __proto__: null,
     cache: "encrypted",
     databaseName: "pixstore-asgi",
     namespace: "",
@@ -121,12 +155,46 @@ export function resolveOptions(config) {
     retries: 3,
     parallel: 6,
     onCacheError: () => {},
-    ...given,
+    ...others,
+    refreshRecord,
     cacheLimit,
     cleanupBatch,
     endpoint: endpoint.replace(/\/+$/, ""),
   });
 }
+
+/**
+ * What is sent along with one request.
+ *
+ * @param {Pick<Options, "headers" | "credentials">} options
+ * @returns {Promise<{headers?: HeadersInit, credentials?: RequestCredentials}>}
+ * @throws {ConfigError} for an unusable value, and what a function of the application throws
+ */
+export async function requestOptions({ headers, credentials }) {
+  return checked(REQUEST, { headers: await valueOf(headers), credentials: await valueOf(credentials) });
+}
+
+/** @param {unknown} given */
+const valueOf = (given) => (typeof given === "function" ? given() : given);
+
+/**
+ * @param {RefreshRecords} refreshRecords
+ * @returns {RefreshRecord}
+ */
+const gathered = (refreshRecords) =>
+  gather(
+    async (/** @type {string[]} */ ids) => {
+      const found = await refreshRecords([...new Set(ids)]);
+      if (Object(found) !== found) {
+        throw new ConfigError("refreshRecords must resolve to records, by id or in an array");
+      }
+      const records = Object.values(found);
+      return ids.map((id) => records.find((record) => record?.id === id) ?? null);
+    },
+    false,
+    MOST_RECORDS,
+    GATHER_MS,
+  );
 
 /**
  * Check what `getImage` was given beside the record.

@@ -8,7 +8,7 @@ import { gather } from "./gather.js";
 import { createQueue } from "./queue.js";
 
 /** @import { OnReceived } from "./body.js" */
-/** @import { ImageFetcher } from "./fetcher.js" */
+/** @import { Endpoint, ImageFetcher } from "./fetcher.js" */
 /** @import { Limit } from "./limit.js" */
 /** @import { Priority } from "./queue.js" */
 /** @import { ImageRecord, ParsedRecord } from "./records.js" */
@@ -36,13 +36,14 @@ import { createQueue } from "./queue.js";
  */
 
 /**
- * @param {object} options
- * @param {string} options.endpoint
- * @param {number} options.parallel  most requests at once
+ * @param {Endpoint & {parallel: number}} options  `parallel`: most requests at once
  * @param {ImageFetcher} [fetcher]  instead of requests to the endpoint
  * @returns {(download: Download) => Promise<Body>}  rejects with FetchError, RefusedError, WireError or ConfigError
  */
 export function createTransport(options, fetcher) {
+  if (fetcher && (options.headers || options.credentials)) {
+    throw new ConfigError("a fetcher sends its own headers and credentials: leave the options out, or the fetcher");
+  }
   const queue = createQueue(options.parallel);
   const isOwnOrigin = !isRemote(options.endpoint);
 

@@ -1,4 +1,4 @@
-"""The fetchers of pixstore_asgi/integrations/README.md, in a page that shows pictures with them."""
+"""The page's part of pixstore_asgi/integrations/README.md, in a page that shows pictures with it."""
 
 import contextlib
 import time
@@ -19,13 +19,12 @@ from tests.support import large_png, picture
 pytestmark = pytest.mark.browser
 
 JWT_KEY = "a-key-for-the-tests-of-the-jwt-recipe-0123456789"
-JWT_FETCHER = ("createJwtFetcher", "jwt-fetcher.js", OTHER_BLOCKS[0])
-SOCKET_FETCHER = ("createSocketFetcher", "socket-fetcher.js", OTHER_BLOCKS[1])
+SENDS_JWT = OTHER_BLOCKS[0]
+SOCKET_FETCHER = 'import { createSocketFetcher } from "/page/socket-fetcher.js";' + OTHER_BLOCKS[1]
 PAGE = """<!doctype html>
 <title>Pictures</title>
 <script type="module">
   import {{ getImage, initPixstoreFrontend }} from "/pixstore-image/-/client/index.js";
-  import {{ {function} }} from "/page/{file}";
 
   const jwt = new URLSearchParams(location.search).get("jwt");
   {block}
@@ -54,11 +53,10 @@ globalThis.WebSocket = class extends WebSocket {{
 
 @contextlib.contextmanager
 def open_recipe(
-    browser: Browser, server: Server, fetcher: tuple[str, str, str], query: str = "", *, loses: int = 0
+    browser: Browser, server: Server, block: str, query: str = "", *, loses: int = 0
 ) -> Iterator[Page]:
-    """Open a page that shows pictures through one of the fetchers; its first `loses` WebSockets break when used."""
-    function, file, block = fetcher
-    html = PAGE.format(function=function, file=file, block=block)
+    """Open a page that shows pictures as one of the page's blocks says; its first `loses` WebSockets break when used."""
+    html = PAGE.format(block=block)
     server.log_file.with_name("index.html").write_text(html)
     with open_page(browser, first_script=LOSING.format(count=loses) if loses else "") as page:
         page.goto(f"{server.url}/page/index.html{query}")
@@ -72,8 +70,8 @@ def show(page: Page, *records: ImageRecord) -> list[str]:
     return shown
 
 
-def test_the_jwt_fetcher_shows_what_its_role_may_see(browser: Browser, tmp_path: Path) -> None:
-    """With the role's JWT the picture is shown; with another role's the page gets a FetchError with status 403."""
+def test_the_page_with_a_jwt_shows_what_its_role_may_see(browser: Browser, tmp_path: Path) -> None:
+    """With the role's JWT the picture is shown; with another role's the page gets a RefusedError."""
     tokens = {
         role: jwt.encode({"role": role, "exp": int(time.time()) + 60}, JWT_KEY, "HS256") for role in ("coach", "fan")
     }
@@ -81,8 +79,8 @@ def test_the_jwt_fetcher_shows_what_its_role_may_see(browser: Browser, tmp_path:
         headers = {"authorization": f"Bearer {tokens['coach']}"}
         url = f"{server.url}/api/pictures/contracts"
         record = ImageRecord.parse(httpx.post(url, content=picture("webp"), headers=headers).json())
-        for role, outcome in [("fan", "FetchError 403"), ("coach", "shown 48")]:
-            with open_recipe(browser, server, JWT_FETCHER, f"?jwt={tokens[role]}") as page:
+        for role, outcome in [("fan", "RefusedError authorize"), ("coach", "shown 48")]:
+            with open_recipe(browser, server, SENDS_JWT, f"?jwt={tokens[role]}") as page:
                 assert show(page, record) == [outcome]
 
 

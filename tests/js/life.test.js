@@ -370,6 +370,32 @@ test("a signal ends the loop of getImages with its reason", async () => {
   assert.deepEqual(seen, [["a", undefined]]);
 });
 
+test("refreshRecords is asked once for the images of a moment, and those that it doesn't give are gone", async () => {
+  const records = Array.from({ length: 130 }, (_, index) => server.save(`image-${index}`, "image"));
+  const fresh = records.slice(1).map((record) => ({ ...record, statelessProof: "fresh" }));
+  for (const found of [fresh, Object.fromEntries(fresh.map((record) => [record.id, record]))]) {
+    const asked = [];
+    const refreshRecords = async (ids) => {
+      asked.push(ids.length);
+      return found;
+    };
+    const { getImage } = createClient({ refreshRecords, cache: "off" }, onlyFor("fresh"));
+    const [gone, ...others] = await Promise.allSettled(records.map((record) => getImage(record)));
+    assert.equal(gone.reason?.name, "NotFoundError");
+    for (const { status } of others) assert.equal(status, "fulfilled");
+    assert.deepEqual(asked, [100, 30]);
+  }
+});
+
+test("refreshRecords that gives no records, or fails, fails the images that waited for it", async () => {
+  const record = server.save(ID, "image");
+  const failure = new Error("my own");
+  const nothing = createClient({ refreshRecords: async () => undefined }, onlyFor("none"));
+  await assert.rejects(nothing.getImage(record), { name: "ConfigError", message: /^refreshRecords must resolve to/ });
+  const failing = createClient({ refreshRecords: () => Promise.reject(failure) }, onlyFor("none"));
+  await assert.rejects(failing.getImage(record), (error) => error === failure);
+});
+
 test("refreshRecord that knows no such image any more makes it a NotFoundError", async () => {
   const { getImage } = createClient({ refreshRecord: () => null }, onlyFor("none"));
   await assert.rejects(getImage(server.save(ID, "image")), { name: "NotFoundError" });

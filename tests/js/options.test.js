@@ -14,6 +14,7 @@ const refuses = (config, text) =>
 test("the defaults are the protocol's route and an encrypted cache of 1000 images in a database of our own", () => {
   const { onCacheError, ...options } = resolveOptions({});
   assert.deepEqual(options, {
+    refreshRecord: undefined,
     endpoint: "/pixstore-image",
     cache: "encrypted",
     databaseName: "pixstore-asgi",
@@ -66,12 +67,14 @@ test("every option can be given, to createClient as well", () => {
     memoryBytes: 0,
     cleanupBatch: 0,
     refreshRecord: () => null,
+    headers: { authorization: "Bearer mine" },
+    credentials: () => "include",
     timeoutMs: 1,
     retries: 0,
     parallel: 1,
     onCacheError: () => {},
   };
-  assert.deepEqual(resolveOptions(options), options);
+  assert.deepEqual({ ...resolveOptions(options) }, options);
   createClient(options).close();
 });
 
@@ -116,6 +119,24 @@ test("a value that can't work is refused by the option's name", () => {
   refuses({ defaultEndpointConnectHost: "a", defaultEndpointConnectPort: "x" }, "defaultEndpointConnectHost");
   refuses({ defaultEndpointConnectHost: "a", defaultEndpointRoute: "i" }, "Route");
   refuses(null, "object");
+});
+
+test("what somebody adds to Object.prototype is no option", (t) => {
+  const added = { endpoint: "https://evil.example", refreshRecord: () => null, headers: { a: "b" }, defaultEndpointConnectHost: "evil" };
+  t.after(() => Object.keys(added).forEach((name) => delete Object.prototype[name]));
+  Object.assign(Object.prototype, added);
+  for (const options of [resolveOptions({}), npm({}), npm({ defaultEndpointRoute: "/pixstore-image" })]) {
+    assert.deepEqual([options.endpoint, options.refreshRecord, options.headers], ["/pixstore-image", undefined, undefined]);
+  }
+});
+
+test("headers and credentials go with the client's own requests: a fetcher beside them is refused", () => {
+  refuses({ headers: "authorization" }, "headers must be an object of header values by name");
+  refuses({ headers: { "a b": "c" } }, "headers must be");
+  refuses({ credentials: "all" }, "credentials must be one of omit, same-origin, include");
+  for (const config of [{ headers: {} }, { credentials: "include" }]) {
+    assert.throws(() => createClient(config, async () => new Uint8Array()), { name: "ConfigError", message: /the fetcher/ });
+  }
 });
 
 test("an option under both of its names is refused", () => {

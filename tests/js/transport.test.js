@@ -112,6 +112,40 @@ test("a batch that is cut short gives what came whole, and asks for the rest aga
   assert.deepEqual(requests.slice(1).flatMap(([, ids]) => ids).sort(), ["image-1", "image-2"]);
 });
 
+test("headers and credentials go along with each request, alone and in batches, and change none of the client's own", async (t) => {
+  const images = createServer();
+  const records = ["one", "two", "three"].map((id) => images.save(id, id));
+  const asked = [];
+  t.mock.method(globalThis, "fetch", async (url, { method, headers, credentials }) => {
+    asked.push([method ?? "GET", headers, credentials]);
+    const bodies = records.slice(1).map(({ id }, index) => frame(index, 200, successPayload(images.version(id))));
+    return new Response(method ? Buffer.concat(bodies) : successPayload(images.version("one")));
+  });
+  let count = 0;
+  const headers = async () => new Headers({ Authorization: `Bearer ${(count += 1)}`, "X-Pixstore-Proof": "forged" });
+  const { getImage } = createClient({ endpoint: "/images", cache: "off", headers, credentials: "include" });
+  await getImage(records[0]);
+  await Promise.all(records.slice(1).map((record) => getImage(record)));
+  const own = { "x-pixstore-proof": "proof", "x-pixstore-token": "1" };
+  assert.deepEqual(asked, [
+    ["GET", { authorization: "Bearer 1", ...own }, "include"],
+    ["POST", { authorization: "Bearer 2", "x-pixstore-proof": "forged" }, "include"],
+  ]);
+});
+
+test("what the function of the headers throws reaches the caller, and nothing is asked for", async (t) => {
+  const records = ["one", "two"].map((id) => createServer().save(id, id));
+  const fetched = t.mock.method(globalThis, "fetch");
+  const failure = new Error("signed out");
+  const { getImage } = createClient({ headers: () => Promise.reject(failure) });
+  for (const { reason } of await Promise.allSettled(records.map((record) => getImage(record)))) assert.equal(reason, failure);
+  for (const config of [{ headers: () => "secret" }, { credentials: () => "all" }]) {
+    const client = createClient(config);
+    await assert.rejects(client.getImage(records[0]), (error) => error.name === "ConfigError" && !/secret/.test(error.message));
+  }
+  assert.equal(fetched.mock.callCount(), 0);
+});
+
 test("one bad entry of a batch harms no other", async (t) => {
   const { save, images, clientOf } = await startHttp(t, {
     respond(response, ids) {
