@@ -31,11 +31,15 @@ export function roomyBody(length) {
 /**
  * A copy of a body that came without room.
  *
- * @param {Uint8Array} bytes
+ * @param {Uint8Array[]} pieces
  */
-export function withRoom(bytes) {
-  const body = roomyBody(bytes.length);
-  body.set(bytes);
+export function withRoom(pieces) {
+  const body = roomyBody(pieces.reduce((length, piece) => length + piece.length, 0));
+  let loaded = 0;
+  for (const piece of pieces) {
+    body.set(piece, loaded);
+    loaded += piece.length;
+  }
   return body;
 }
 
@@ -64,13 +68,9 @@ export async function readBody({ headers, type, body }, onProgress, onPiece) {
   const isPlain = type !== "cors" && (headers.get("content-encoding") ?? "identity") === "identity";
   const length = Number(isPlain && headers.get("content-length"));
   return readStream(body, onPiece, async ({ fill, next }) => {
-    if (!length) {
-      const whole = await readPieces(next);
-      onProgress?.({ loaded: whole.length, total: whole.length });
-      return whole;
-    }
-    const whole = roomyBody(length);
-    await fill(whole, onProgress);
+    const whole = length ? roomyBody(length) : await readPieces(next);
+    if (length) await fill(whole, onProgress);
+    else onProgress?.({ loaded: whole.length, total: whole.length });
     return whole;
   });
 }
@@ -86,13 +86,7 @@ async function readPieces(next) {
     pieces.push(piece);
     length += piece.length;
   }
-  const whole = roomyBody(length);
-  length = 0;
-  for (const piece of pieces) {
-    whole.set(piece, length);
-    length += piece.length;
-  }
-  return whole;
+  return withRoom(pieces);
 }
 
 /**

@@ -40,7 +40,7 @@ export const headers = (value) => {
   try {
     return !new Headers(/** @type {any} */ (value));
   } catch {
-    return "an object of header values by name";
+    return "an object of headers";
   }
 };
 

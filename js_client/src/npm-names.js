@@ -16,17 +16,6 @@ import { ConfigError } from "./errors.js";
  * @property {number | undefined} [frontendCleanupBatch]  `cleanupBatch`
  */
 
-const RENAMED = new Map([
-  ["frontendImageCacheLimit", "cacheLimit"],
-  ["frontendCleanupBatch", "cleanupBatch"],
-  ["frontendDbName", "databaseName"],
-  ["defaultEndpointConnectHost", "endpoint"],
-  ["defaultEndpointConnectPort", "endpoint"],
-  ["defaultEndpointRoute", "endpoint"],
-]);
-
-const NEEDLESS = ["imageFormats", "frontendDbVersion", "imageStoreName", "errorHandlingMode"];
-
 const NPM_PORT = 3001;
 
 /**
@@ -34,49 +23,43 @@ const NPM_PORT = 3001;
  *
  * @param {PixstoreConfig & NpmConfig} config
  * @returns {PixstoreConfig}
- * @throws {ConfigError} for an npm name without a meaning here, and for an option given under both names
+ * @throws {ConfigError} for an option given under both names
  */
 export function translateNpmNames(config) {
   if (Object(config) !== config) return config;
+  const {
+    frontendDbName,
+    frontendImageCacheLimit: cacheLimit,
+    frontendCleanupBatch: cleanupBatch,
+    defaultEndpointConnectHost: host,
+    defaultEndpointConnectPort: port,
+    defaultEndpointRoute: route,
+    ...others
+  } = /** @type {PixstoreConfig & NpmConfig} */ ({ __proto__: null, ...config });
   /** @type {Record<string, unknown>} */
-  const given = { __proto__: null, ...config };
-  /** @type {Record<string, unknown>} */
-  const options = {};
-  for (const [npmName, value] of Object.entries(given)) {
-    if (NEEDLESS.includes(npmName)) throw new ConfigError(`${npmName} has no meaning here: leave it out`);
-    const name = RENAMED.get(npmName) ?? npmName;
-    if (name !== npmName && (given[name] ?? null) !== null) {
-      throw new ConfigError(`give ${name} or ${npmName}, not both`);
-    }
-    options[name] = name === npmName ? value : translated(name, value, given);
+  const options = { __proto__: null, ...others };
+  // A database of npm's own client may exist under its name, with other object stores in it.
+  const databaseName = frontendDbName && `${frontendDbName}-asgi`;
+  const renamed = { cacheLimit, cleanupBatch, databaseName, endpoint: endpointOf(host, port, route) };
+  for (const [name, value] of Object.entries(renamed)) {
+    if ((value ?? null) === null) continue;
+    if ((options[name] ?? null) !== null) throw new ConfigError(`give ${name} or its npm name, not both`);
+    options[name] = value;
   }
   return options;
 }
 
 /**
- * @param {string} name
- * @param {unknown} value
- * @param {Record<string, unknown>} given
+ * @param {unknown} host
+ * @param {unknown} port
+ * @param {any} path
+ * @returns {string | undefined}
  */
-function translated(name, value, given) {
-  if (name === "endpoint") return endpointOf(given);
-  // A database of npm's own client may exist under its name, with other object stores in it.
-  return name === "databaseName" ? `${value}-asgi` : value;
-}
-
-/** @param {Record<string, unknown>} given */
-function endpointOf({
-  defaultEndpointConnectHost: host,
-  defaultEndpointConnectPort: port,
-  defaultEndpointRoute: route,
-}) {
-  const path = route ?? "/pixstore-image";
-  if (host === undefined && port === undefined) return path;
-  const address = `${host}:${port ?? NPM_PORT}`;
-  if (/^[^\s/?#@\\]+:\d+\//.test(`${address}${path}`) && host) {
-    // Without a scheme the browser takes the page's own: an HTTPS page is never sent to plain HTTP.
-    return `//${address}${path}`;
-  }
+function endpointOf(host, port, path) {
+  if ((host ?? port ?? null) === null) return path;
+  const address = `${host}:${port ?? NPM_PORT}${path ?? "/pixstore-image"}`;
+  // Without a scheme the browser takes the page's own: an HTTPS page is never sent to plain HTTP.
+  if (host && /^[^\s/?#@\\]+:\d+\//.test(address)) return `//${address}`;
   throw new ConfigError(
     "npm's endpoint is defaultEndpointConnectHost, a host name, …Port, and …Route with a slash first",
   );

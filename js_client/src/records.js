@@ -35,7 +35,7 @@ const PROOF = /^[!-~]{1,512}$/;
 export function parseRecord(value) {
   const { id, token, meta, statelessProof, proofExpiresAt } = Object(value);
   if (Object(meta) !== meta) {
-    throw new RecordError("this is no image record, an object with id, token, meta and statelessProof", {
+    throw new RecordError("this is no image record: it has no meta", {
       reason: "shape",
     });
   }

@@ -42,7 +42,7 @@ import { createQueue } from "./queue.js";
  */
 export function createTransport(options, fetcher) {
   if (fetcher && (options.headers || options.credentials)) {
-    throw new ConfigError("a fetcher sends its own headers and credentials: leave the options out, or the fetcher");
+    throw new ConfigError("headers and credentials can't be given beside a fetcher");
   }
   const queue = createQueue(options.parallel);
   const isOwnOrigin = !isRemote(options.endpoint);
@@ -79,8 +79,17 @@ export function createTransport(options, fetcher) {
     }).catch((reason) => reason);
     if (unanswered.size < asked) doubts = -Infinity;
     const [first, ...others] = unanswered;
-    if (first && doubts >= 0 && mayBeOfBatch(error)) await sendSingly(first, others, error);
-    else for (const { reject } of unanswered) reject(error);
+    let failure = error;
+    if (first && doubts >= 0 && mayBeOfBatch(error)) {
+      // One of them alone, and only where that is answered better than the batch, the others too.
+      failure = await sendAlone(first).catch((reason) => reason);
+      if (!mayPass(failure) && (failure instanceof Uint8Array || failure.status !== error.status)) {
+        // A network that failed once is no answer.
+        doubts += error.status ? 2 : 1;
+        return others.forEach(sendAlone);
+      }
+    }
+    for (const { reject } of unanswered) reject(mayPass(failure) ? failure : error);
   }
 
   /**
@@ -92,27 +101,6 @@ export function createTransport(options, fetcher) {
   const mayBeOfBatch = (error) =>
     error instanceof PixstoreError &&
     (!mayPass(error) || (error.status === undefined && !(error.cause && isOwnOrigin)));
-
-  /**
-   * One of them alone, and where that is answered better than the batch, the others too.
-   *
-   * @param {Call} first
-   * @param {Call[]} others
-   * @param {PixstoreError} error  of the batch
-   */
-  async function sendSingly(first, others, error) {
-    const failure = await sendAlone(first).then(
-      () => undefined,
-      (reason) => reason,
-    );
-    if (failure && (mayPass(failure) || failure.status === error.status)) {
-      for (const { reject } of others) reject(mayPass(failure) ? failure : error);
-      return;
-    }
-    // A network that failed once is no answer.
-    doubts += error.status ? 2 : 1;
-    others.forEach(sendAlone);
-  }
 
   /** @param {Call[]} calls */
   function send(calls) {
@@ -138,9 +126,9 @@ export function createTransport(options, fetcher) {
  */
 async function byFetcher(fetcher, { record, context, signal }) {
   const body = await fetcher(record, context, { signal });
-  // By its tag: an array from another frame is no instance of this frame's Uint8Array.
-  if (Object.prototype.toString.call(body) === "[object Uint8Array]") return withRoom(body);
-  throw new ConfigError("the fetcher must resolve to a Uint8Array of the whole response body");
+  // An array from another frame is no instance of this frame's Uint8Array.
+  if (Object(body).BYTES_PER_ELEMENT === 1) return withRoom([body]);
+  throw new ConfigError("the fetcher must resolve to a Uint8Array");
 }
 
 /**

@@ -49,7 +49,7 @@ export function decodePayload(bytes) {
   if (state === WireState.Success) return { state, ciphertext: ciphertextFrom(body, 1) };
   if (state === WireState.Updated) return decodeUpdated(body);
   if (!isRefusal(state)) {
-    throw failure(`${state} is no wire state: this is no image endpoint; check the option endpoint`, "unknown-state");
+    throw failure(`${state} is no wire state: this is no image endpoint`, "unknown-state");
   }
   if (body.length > 1) {
     throw failure("there are bytes behind a refusal", "trailing-bytes");

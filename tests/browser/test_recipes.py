@@ -52,10 +52,8 @@ globalThis.WebSocket = class extends WebSocket {{
 
 
 @contextlib.contextmanager
-def open_recipe(
-    browser: Browser, server: Server, block: str, query: str = "", *, loses: int = 0
-) -> Iterator[Page]:
-    """Open a page that shows pictures as one of the page's blocks says; its first `loses` WebSockets break when used."""
+def open_recipe(browser: Browser, server: Server, block: str, query: str = "", *, loses: int = 0) -> Iterator[Page]:
+    """Open a page that shows pictures as a block of the page says; its first `loses` WebSockets break when used."""
     html = PAGE.format(block=block)
     server.log_file.with_name("index.html").write_text(html)
     with open_page(browser, first_script=LOSING.format(count=loses) if loses else "") as page:

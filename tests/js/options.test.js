@@ -98,7 +98,7 @@ test("an unknown option is refused with the list of the known ones", () => {
 
 test("an npm option without a meaning here is refused by its name", () => {
   for (const name of ["imageFormats", "frontendDbVersion", "imageStoreName", "errorHandlingMode"]) {
-    refuses({ [name]: 1 }, `${name} has no meaning here`);
+    refuses({ [name]: 1 }, `${name} is no option`);
   }
 });
 
@@ -131,11 +131,11 @@ test("what somebody adds to Object.prototype is no option", (t) => {
 });
 
 test("headers and credentials go with the client's own requests: a fetcher beside them is refused", () => {
-  refuses({ headers: "authorization" }, "headers must be an object of header values by name");
+  refuses({ headers: "authorization" }, "headers must be an object of headers");
   refuses({ headers: { "a b": "c" } }, "headers must be");
   refuses({ credentials: "all" }, "credentials must be one of omit, same-origin, include");
   for (const config of [{ headers: {} }, { credentials: "include" }]) {
-    assert.throws(() => createClient(config, async () => new Uint8Array()), { name: "ConfigError", message: /the fetcher/ });
+    assert.throws(() => createClient(config, async () => new Uint8Array()), { name: "ConfigError", message: /beside a fetcher/ });
   }
 });
 
