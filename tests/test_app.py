@@ -134,14 +134,15 @@ async def test_the_browser_client_is_served(pix: Pixstore) -> None:
 
 
 async def test_preflight_names_what_a_page_may_send(pix: Pixstore) -> None:
-    """OPTIONS answers 204 and allows the proof and token headers."""
-    async with client(PixstoreApp(pix)) as http:
-        response = await http.options("/x", headers={"origin": "https://a.example"})
-    assert response.status_code == 204
-    assert response.headers["access-control-allow-origin"] == "*"
-    assert "access-control-allow-credentials" not in response.headers
-    for name in ("x-pixstore-proof", "x-pixstore-token"):
-        assert name in response.headers["access-control-allow-headers"]
+    """OPTIONS answers 204 and allows the proof and token headers, and authorization, for single images and batches."""
+    for path in ("/x", "/-/batch"):
+        async with client(PixstoreApp(pix)) as http:
+            response = await http.options(path, headers={"origin": "https://a.example"})
+        assert response.status_code == 204
+        assert response.headers["access-control-allow-origin"] == "*"
+        assert "access-control-allow-credentials" not in response.headers
+        for name in ("authorization", "x-pixstore-proof", "x-pixstore-token"):
+            assert name in response.headers["access-control-allow-headers"]
 
 
 @pytest.mark.parametrize(

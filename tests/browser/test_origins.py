@@ -30,6 +30,18 @@ def test_listed_origin_shows_the_picture(site: Site, sharing: Site, tab: Tab) ->
     assert [asked.count(request) for request in ("OPTIONS ", "GET /images/test", "POST /images/-/batch ")] == [0, 0, 1]
 
 
+def test_headers_of_the_page_keep_batches(site: Site, sharing: Site, tab: Tab) -> None:
+    """With headers of the page's own, a listed origin still asks by a batch, after one preflight."""
+    image = noise("png", seed=3)
+    saved = sharing.save(image)
+    tab.open(endpoint=f"{sharing.url}/images", authorization="Bearer mine", credentials="include")
+    before = sharing.log
+    assert tab.show(saved) == shown("png", image)
+    asked = sharing.log[len(before) :]
+    batch = "/images/-/batch "
+    assert [asked.count(request) for request in (f"OPTIONS {batch}", f"POST {batch}", "GET /images/test")] == [1, 1, 0]
+
+
 def test_unlisted_origin_gets_nothing(site: Site, sharing: Site, browser: Browser) -> None:
     """A page on any other origin gets a FetchError: the preflight fails, and the image is never asked for."""
     saved = site.save(noise("png", seed=2))

@@ -5,12 +5,15 @@ import { cachedImageExists, deleteCachedImage, getImage, initPixstoreFrontend } 
 const picture = document.querySelector("#picture");
 const cacheErrors = [];
 
+const { authorization, ...config } = Object.fromEntries(new URLSearchParams(location.search));
+
 const plain = (text) => (/^\d+$/.test(text) ? Number(text) : text);
 
 initPixstoreFrontend({
   endpoint: "/images",
   onCacheError: (error) => cacheErrors.push(error.reason),
-  ...Object.fromEntries([...new URLSearchParams(location.search)].map(([name, text]) => [name, plain(text)])),
+  ...(authorization && { headers: () => ({ authorization }) }),
+  ...Object.fromEntries(Object.entries(config).map(([name, text]) => [name, plain(text)])),
 });
 
 async function fetchRecord(id) {
