@@ -36,22 +36,17 @@ export async function postBatch(options, unanswered, priority, { signal, endIfUn
       endIfUnwanted();
       const head = new Uint8Array(HEAD_BYTES);
       await fill(head);
-      const { index, status, length } = frameOf(head);
-      const call = calls[index];
+      const view = new DataView(head.buffer);
+      const status = view.getUint16(1, true);
+      const call = calls[view.getUint8(0)];
       if (!call) throw new FetchError("this is no answer to a batch; check `endpoint`");
-      const image = roomyBody(length);
+      const image = roomyBody(view.getUint32(3, true));
       await fill(image, call.download.onProgress);
       if (status === 200) call.resolve(image);
       else call.reject(statusError(status));
       unanswered.delete(call);
     }
   });
-}
-
-/** @param {Uint8Array<ArrayBuffer>} head */
-function frameOf({ buffer }) {
-  const view = new DataView(buffer);
-  return { index: view.getUint8(0), status: view.getUint16(1, true), length: view.getUint32(3, true) };
 }
 
 /**

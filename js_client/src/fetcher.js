@@ -63,7 +63,7 @@ export async function ask(options, path, init) {
   const { headers, credentials = "same-origin" } = await requestOptions(options);
   const response = await fetch(`${options.endpoint}/${path}`, {
     ...init,
-    headers: { ...Object.fromEntries(new Headers(headers)), ...init.headers },
+    headers: Object.fromEntries([...new Headers(headers), ...new Headers(init.headers)]),
     credentials,
     // The HTTP cache would keep a second copy, out of reach of deleteCachedImage.
     cache: "no-store",

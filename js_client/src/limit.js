@@ -26,8 +26,6 @@ export function createLimit(ms) {
   function start() {
     stop();
     timer = setTimeout(up, Math.min(ms, MOST_MS));
-    // In Node.js it would keep the program alive.
-    Object(timer).unref?.();
   }
 
   return { signal: controller.signal, stop, start, renew: () => timer && start() };

@@ -188,8 +188,8 @@ const gathered = (refreshRecords) =>
       if (Object(found) !== found) {
         throw new ConfigError("refreshRecords must resolve to records");
       }
-      const records = Object.values(found);
-      return ids.map((id) => records.find((record) => record?.id === id) ?? null);
+      const records = new Map(Object.values(found).map((record) => [record?.id, record]));
+      return ids.map((id) => records.get(id) ?? null);
     },
     false,
     MOST_RECORDS,

@@ -72,8 +72,10 @@ export function createTransport(options, fetcher) {
     const priority = priorityOf(calls);
     let asked = 0;
     const error = await queue(priority, wanted.signal, () => {
-      for (const call of unanswered) if (call.download.signal.aborted) unanswered.delete(call);
-      unanswered.forEach(({ download }) => download.limit?.start());
+      for (const call of unanswered) {
+        if (call.download.signal.aborted) unanswered.delete(call);
+        else call.download.limit?.start();
+      }
       asked = unanswered.size;
       return postBatch(options, unanswered, priority, wanted);
     }).catch((reason) => reason);
@@ -83,13 +85,13 @@ export function createTransport(options, fetcher) {
     if (first && doubts >= 0 && mayBeOfBatch(error)) {
       // One of them alone, and only where that is answered better than the batch, the others too.
       failure = await sendAlone(first).catch((reason) => reason);
-      if (!mayPass(failure) && (failure instanceof Uint8Array || failure.status !== error.status)) {
+      if (!mayPass(failure) && (failure instanceof Uint8Array || failure?.status !== error.status)) {
         // A network that failed once is no answer.
         doubts += error.status ? 2 : 1;
         return others.forEach(sendAlone);
       }
     }
-    for (const { reject } of unanswered) reject(mayPass(failure) ? failure : error);
+    unanswered.forEach(({ reject }) => reject(mayPass(failure) ? failure : error));
   }
 
   /**
