@@ -14,7 +14,7 @@ import { WireState } from "./states.js";
 /** @import { RefreshRecord } from "./options.js" */
 /** @import { Priority } from "./queue.js" */
 /** @import { ImageRecord, ParsedRecord } from "./records.js" */
-/** @import { Reports } from "./reports.js" */
+/** @import { Reported } from "./reports.js" */
 /** @import { Tabs } from "./tabs.js" */
 
 /**
@@ -30,6 +30,7 @@ import { WireState } from "./states.js";
  * @property {Priority} priority
  * @property {OnReceived} onProgress
  * @property {number} since  when it was asked for, by the cache's clock
+ * @property {boolean} [hasWaited]  for another tab's download
  */
 
 /** @typedef {{image: Blob, token: number, isHit: boolean}} Loaded  `token` is that of the image */
@@ -46,10 +47,10 @@ const ARRIVAL_MS = 1000;
  * @param {Tabs} parts.tabs
  * @param {ReturnType<typeof createDownload>} parts.download
  * @param {Offload} parts.offload
- * @param {Reports} parts.reports
+ * @param {Reported} parts.reported
  * @returns {Load}
  */
-export function createLoad({ kind, cache, tabs, download, offload, reports: { reported } }) {
+export function createLoad({ kind, cache, tabs, download, offload, reported }) {
   /** @type {Load} */
   return async (flight, signal) => {
     const { id, refreshRecord, record, parsed } = flight;
@@ -80,12 +81,16 @@ export function createLoad({ kind, cache, tabs, download, offload, reports: { re
     const cached = await fromCache(parsed);
     if (cached) return { image: cached, token, isHit: true };
     if (refusesOld && parsed.expiresAt < Date.now() + ARRIVAL_MS) throw stateError(WireState.InvalidProof);
-    const release = await tabs.claim(parsed, signal);
-    if (!release) {
+    // Where the other tab has stored nothing, others would do no better.
+    const claim = flight.hasWaited ? undefined : tabs.claim(parsed, signal);
+    // A tab that is alone need not wait for what it gets.
+    if (claim && !tabs.isAlone() && !(await claim)) {
       // Another tab has stored it by now, even if its message is still on the way.
       cache.forget();
+      flight.hasWaited = true;
       return loadVersion(flight, signal, record, parsed, refusesOld);
     }
+    const release = () => void claim?.then((giveBack) => giveBack?.());
     try {
       const { context, priority, onProgress } = flight;
       // A fetcher may ignore its signal, and still the claim must end.

@@ -70,7 +70,8 @@ test("the entry and the bytes of an image are in stores of their own, in our own
   assert.deepEqual(entry, { namespace: "", id: ID, token: 7, kind: "encrypted", size: 22 });
   assert.ok(Math.abs(Date.now() - lastUsed) < 10_000);
   const { ciphertext, tag } = server.version(ID);
-  assert.deepEqual(bytes, [[keyOf(ID), new Uint8Array(Buffer.concat([ciphertext, tag]))]]);
+  const image = new Uint8Array(Buffer.concat([ciphertext, tag]));
+  assert.deepEqual(bytes, [[keyOf(ID), { token: 7, kind: "encrypted", size: 22, image }]]);
 });
 
 test("a hit writes the small entry alone", async (t) => {
@@ -209,7 +210,7 @@ test("storage that another tab holds delays an image for three seconds, and then
 
 test("where a newer client has laid the database out, a delete and a clear say that they could not", async () => {
   const client = clientOf();
-  await done(indexedDB.open("pixstore-asgi", 3)).then((connection) => connection.close());
+  await done(indexedDB.open("pixstore-asgi", 4)).then((connection) => connection.close());
   const isFailed = (error) => error instanceof CacheError && error.reason === "failed";
   await assert.rejects(client.clear(), isFailed);
   await assert.rejects(client.deleteCachedImage(ID), isFailed);
@@ -286,7 +287,7 @@ test("calls at once open a database that was deleted meanwhile once", async (t) 
 });
 
 test("a database of another layout is left alone, reported, and breaks no image", async () => {
-  const foreign = indexedDB.open("pixstore-asgi", 2);
+  const foreign = indexedDB.open("pixstore-asgi", 3);
   foreign.onupgradeneeded = () => foreign.result.createObjectStore("images");
   (await done(foreign)).close();
   const client = clientOf();
