@@ -1,9 +1,9 @@
 /** Puts images into the cache, makes room for them, and notes which were used. */
 
-import { TOO_LONG } from "./database.js";
+import { TOO_LONG, done } from "./database.js";
 import { sizeOfAll, victims } from "./eviction.js";
 import { gather } from "./gather.js";
-import { entriesOf, nameOf } from "./stores.js";
+import { keyOf, nameOf } from "./stores.js";
 import { buried } from "./tombstones.js";
 import { createToucher } from "./toucher.js";
 
@@ -33,12 +33,12 @@ export function createWriter(stores, { namespace, ...limits }) {
 
   /** @param {IDBObjectStore} entries */
   async function markUsed(entries) {
-    const used = takeAll();
-    const names = [...used.keys()].map((id) => ({ namespace, id }));
-    for (const entry of await entriesOf(entries, names)) {
+    const noting = [...takeAll()].map(async ([id, lastUsed]) => {
+      const entry = await done(entries.get(keyOf({ namespace, id })));
       // An image that was deleted meanwhile stays deleted.
-      if (entry) entries.put({ ...entry, lastUsed: used.get(entry.id) });
-    }
+      if (entry) entries.put({ ...entry, lastUsed });
+    });
+    await Promise.all(noting);
   }
 
   /**
@@ -79,9 +79,9 @@ export function createWriter(stores, { namespace, ...limits }) {
       if (error.cause?.name === "QuotaExceededError") {
         const needed = sizeOfAll(images.map(({ entry }) => entry));
         await stores.change((entries, bytes) => evict(entries, bytes, needed));
-      } else if (storesBlobs && error.cause !== TOO_LONG && images.some(({ view }) => isLarge(view)))
+      } else if (storesBlobs && error.cause !== TOO_LONG && images.some(({ view }) => isLarge(view))) {
         storesBlobs = false;
-      else throw error;
+      } else throw error;
       return put(images);
     });
 

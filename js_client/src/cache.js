@@ -4,7 +4,7 @@ import { createWriter } from "./cache-writer.js";
 import { done } from "./database.js";
 import { sizeOfAll } from "./eviction.js";
 import { gather } from "./gather.js";
-import { createStores, entriesOf, keyOf } from "./stores.js";
+import { createStores, keyOf } from "./stores.js";
 import { bury, stamp } from "./tombstones.js";
 
 /**
@@ -118,7 +118,7 @@ export function createCache({ databaseName, namespace, cache: kind, ...limits })
 
     drop: (id, token) =>
       stores.change(async (entries, bytes) => {
-        const [entry] = await entriesOf(entries, [named(id)]);
+        const entry = await done(entries.get(keyOf(named(id))));
         if (entry?.token === token) stores.remove(entries, bytes, entry);
       }),
 
@@ -128,7 +128,7 @@ export function createCache({ databaseName, namespace, cache: kind, ...limits })
       await removeAll([namespace]);
     },
 
-    has: (id) => stores.read(async (entries) => (await entriesOf(entries, [named(id)]))[0]?.kind === kind),
+    has: (id) => stores.read(async (entries) => (await done(entries.get(keyOf(named(id)))))?.kind === kind),
 
     stats: () =>
       stores.read(async (entries) => {

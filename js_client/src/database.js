@@ -52,27 +52,22 @@ export function createDatabase(name, version, createStores) {
     new Promise((resolve, reject) => {
       /**
        * @param {unknown} cause
-       * @param {string} [reason]
+       * @param {number} [retryMs]
        */
-      const fail = (cause, reason = "failed") =>
-        reject(new CacheError(`IndexedDB ${name} can't be opened`, { reason, cause }));
-      /** @param {unknown} cause */
-      const refuse = (cause) => {
+      const fail = (cause, retryMs = RETRY_MS) => {
         clearTimeout(limit);
-        retryAt = performance.now() + RETRY_MS;
+        retryAt = performance.now() + retryMs;
         // Whatever else is wrong, images may be there.
-        fail(cause, NO_STORAGE.includes(Object(cause).name) ? "unavailable" : "failed");
+        const reason = NO_STORAGE.includes(Object(cause).name) ? "unavailable" : "failed";
+        reject(new CacheError(`IndexedDB ${name} can't be opened`, { reason, cause }));
       };
       // Opening can hang without any event, for instance behind another tab's `deleteDatabase`. Whoever asks while it
       // hangs past the limit is refused at once; when it opens after all, the connection is used.
-      const limit = setTimeout(() => {
-        retryAt = Infinity;
-        fail(TOO_LONG);
-      }, LIMIT_MS);
+      const limit = setTimeout(fail, LIMIT_MS, TOO_LONG, Infinity);
       try {
         const request = indexedDB.open(name, version);
         request.onupgradeneeded = () => createStores(request.result);
-        request.onerror = () => refuse(request.error);
+        request.onerror = () => fail(request.error);
         request.onsuccess = () => {
           clearTimeout(limit);
           const connection = request.result;
@@ -91,7 +86,7 @@ export function createDatabase(name, version, createStores) {
           if (isOver) setTimeout(() => connection.close());
         };
       } catch (cause) {
-        refuse(cause);
+        fail(cause);
       }
     });
 
@@ -185,19 +180,13 @@ function finish(transaction, work) {
     transaction.oncomplete = () => resolve(work);
     // A request that failed is the cause; the work itself then sees no more than that its next request was aborted.
     transaction.onabort = () => reject(transaction.error ?? failure);
-    work.catch((error) => {
-      failure = error;
-      abort(transaction);
-      if (error === TOO_LONG) reject(error);
-    });
+    work
+      .catch((error) => {
+        failure = error;
+        if (error === TOO_LONG) reject(error);
+        transaction.abort();
+      })
+      // A failed request has aborted it already.
+      .catch(() => {});
   });
-}
-
-/** @param {IDBTransaction} transaction */
-function abort(transaction) {
-  try {
-    transaction.abort();
-  } catch {
-    // A failed request has aborted it already.
-  }
 }

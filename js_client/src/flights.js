@@ -63,14 +63,14 @@ export function createFlights(fly) {
   }
 
   /**
-   * Keep nothing of these flights; a later call starts a new one.
+   * Keep nothing of the flights of an image, or of all; a later call starts a new one.
    *
-   * @param {(flight: Flight<Plan>) => boolean} isMeant
+   * @param {string} [id]
    */
-  function voidThose(isMeant) {
+  function voidAll(id) {
     voidedAt = stamp();
     for (const flight of underWay) {
-      if (!isMeant(flight)) continue;
+      if (id && flight.id !== id) continue;
       flight.isVoid = true;
       shut(flight);
     }
@@ -109,15 +109,7 @@ export function createFlights(fly) {
       });
     },
 
-    /**
-     * Keep nothing of the flights of an image.
-     *
-     * @param {string} id
-     */
-    void: (id) => voidThose((flight) => flight.id === id),
-
-    /** Keep nothing of any. */
-    voidAll: () => voidThose(() => true),
+    voidAll,
 
     /**
      * End all; those who wait are told the reason, and so are those who were asking before and come again.
@@ -127,7 +119,7 @@ export function createFlights(fly) {
      */
     abortAll(reason, at = stamp()) {
       if (at > abortedAt) [abortedAt, abortion] = [at, reason];
-      voidThose(() => true);
+      voidAll();
       for (const { controller } of underWay) controller.abort(reason);
     },
   };

@@ -23,7 +23,7 @@ export function createRemoval({ cache, memory, flights, tabs, reported }) {
     tabs.tell({ type: "deleted", id });
     const wasInMemory = memory.remove(id);
     // What they are storing at this moment is stored before the cache removes it, or not at all.
-    flights.void(id);
+    flights.voidAll(id);
     const wasStored = await reported(cache.remove(id), true);
     tabs.tell({ type: "deleted", id });
     return wasStored || wasInMemory;
@@ -48,7 +48,7 @@ export function createRemoval({ cache, memory, flights, tabs, reported }) {
     cache.forget();
     if (type === "deleted") {
       memory.remove(id);
-      flights.void(id);
+      flights.voidAll(id);
     } else if (type !== "stored") {
       memory.clear();
       if (type === "cleared") flights.abortAll(cleared());

@@ -150,10 +150,3 @@ export const keyOf = ({ namespace, id }) => [namespace, id];
 
 /** @param {ImageName} name */
 export const nameOf = ({ namespace, id }) => `${namespace} ${id}`;
-
-/**
- * @param {IDBObjectStore} entries
- * @param {ImageName[]} names
- * @returns {Promise<any[]>} an Entry, or undefined, for each
- */
-export const entriesOf = (entries, names) => Promise.all(names.map((name) => done(entries.get(keyOf(name)))));

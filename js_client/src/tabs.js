@@ -54,7 +54,9 @@ export function createTabs({ databaseName, namespace, cache }, onNotice) {
   /** @param {PageTransitionEvent} event */
   const onReturn = ({ persisted }) => {
     // A page that the browser had put away has heard nothing meanwhile.
-    if (persisted) onNotice({ type: "emptied" });
+    if (!persisted) return;
+    aloneFrom = Infinity;
+    onNotice({ type: "emptied" });
   };
 
   return {

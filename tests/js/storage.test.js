@@ -259,6 +259,20 @@ test("a connection that was closed, whether with an event or without, is opened 
   assert.deepEqual(errors, []);
 });
 
+test("calls at once open a connection that was closed without a word once", async (t) => {
+  const client = clientOf();
+  await client.stats();
+  patch(t, IDBDatabase.prototype, "transaction", function transaction(original, ...args) {
+    if (!this.isClosed) this.close();
+    this.isClosed = true;
+    IDBDatabase.prototype.transaction = original;
+    return original.apply(this, args);
+  });
+  const opened = t.mock.method(IDBFactory.prototype, "open", IDBFactory.prototype.open);
+  await Promise.all([client.cachedImageExists("a"), client.cachedImageExists("b"), client.stats()]);
+  assert.equal(opened.mock.callCount(), 1);
+});
+
 test("another tab can delete the database while the client has it open, and caching goes on", async () => {
   const record = server.save(ID, "image");
   const client = clientOf();
