@@ -20,8 +20,8 @@ const LIMIT_MS = 3000;
 
 export const TOO_LONG = "it takes too long";
 
-/** There is no IndexedDB, or the browser forbids it. */
-const NO_STORAGE = ["ReferenceError", "TypeError", "SecurityError"];
+/** There is no IndexedDB, or the browser forbids it; Chromium, where it lets no site store anything, in its own words. */
+const NO_STORAGE = /^(Reference|Type|Security)Error|user denied permission/;
 
 /** Where there is no storage, so often is it tried again. */
 const RETRY_MS = 5000;
@@ -58,7 +58,7 @@ export function createDatabase(name, version, createStores) {
         clearTimeout(limit);
         retryAt = performance.now() + retryMs;
         // Whatever else is wrong, images may be there.
-        const reason = NO_STORAGE.includes(Object(cause).name) ? "unavailable" : "failed";
+        const reason = NO_STORAGE.test(String(cause)) ? "unavailable" : "failed";
         reject(new CacheError(`IndexedDB ${name} can't be opened`, { reason, cause }));
       };
       // Opening can hang without any event, for instance behind another tab's `deleteDatabase`. Whoever asks while it

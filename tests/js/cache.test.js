@@ -368,19 +368,24 @@ for (const [name, act] of [
 }
 
 test("a removal opens storage that could not be opened before, and only a missing or forbidden one is no failure", async (t) => {
-  let failure = "SecurityError";
+  let failure;
   patch(t, IDBFactory.prototype, "open", function open(original, ...args) {
     if (!failure) return original.apply(this, args);
-    const request = { error: new DOMException("failed", failure) };
+    const request = { error: new DOMException(...failure) };
     queueMicrotask(() => request.onerror());
     return request;
   });
   const cache = cacheOf();
-  for (const [kind, reason] of [["SecurityError", "unavailable"], ["UnknownError", "failed"], ["InvalidStateError", "failed"]]) {
-    failure = kind;
-    await assert.rejects(cache.clear(), (error) => error instanceof CacheError && error.reason === reason, kind);
+  for (const [reason, ...error] of [
+    ["unavailable", "insecure", "SecurityError"],
+    ["unavailable", "The user denied permission to access the database.", "UnknownError"],
+    ["failed", "Internal error opening backing store for indexedDB.open.", "UnknownError"],
+    ["failed", "mutation is not allowed", "InvalidStateError"],
+  ]) {
+    failure = error;
+    await assert.rejects(cache.clear(), (cause) => cause instanceof CacheError && cause.reason === reason, error[0]);
   }
-  failure = "";
+  failure = undefined;
   await cache.clear();
 });
 
