@@ -104,7 +104,7 @@ export function createCache({ databaseName, namespace, cache: kind, ...limits })
   return {
     async read(id, token) {
       const known = stores.known(named(id));
-      return known && !isVersion(known.entry, token) ? undefined : read({ id, token });
+      return known === undefined || isVersion(known, token) ? read({ id, token }) : undefined;
     },
 
     touch,

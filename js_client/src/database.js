@@ -123,10 +123,7 @@ export function createDatabase(name, version, createStores) {
 
     close() {
       isOver = true;
-      opening?.then(
-        (connection) => connection.close(),
-        () => {},
-      );
+      opening?.then((connection) => connection.close()).catch(() => {});
       forget();
     },
   };

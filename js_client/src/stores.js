@@ -61,8 +61,12 @@ export function createStores(databaseName) {
      */
     list: async (entries) => [...(await load(entries)).values()],
 
-    /** @param {ImageName} name */
-    known: (name) => known && { entry: known.get(nameOf(name)) },
+    /**
+     * An entry as far as this page knows: null where there is none, undefined where there may be one.
+     *
+     * @param {ImageName} name
+     */
+    known: (name) => known && (known.get(nameOf(name)) ?? null),
 
     /**
      * The same by `nameOf`, as this page knows them: within `change` all of them, `lastUsed` may be older.

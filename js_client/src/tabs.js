@@ -68,11 +68,10 @@ export function createTabs({ databaseName, namespace, cache }, onNotice) {
         channel = new BroadcastChannel(name);
         channel.onmessage = ({ data }) => {
           aloneFrom = Infinity;
-          const notice = Object(data);
-          if (notice.type === "joined") channel?.postMessage({ type: "here" });
-          else if (notice.type !== "here") onNotice(notice);
+          if (data === "joined") channel?.postMessage("here");
+          else if (data?.type) onNotice(data);
         };
-        channel.postMessage({ type: "joined" });
+        channel.postMessage("joined");
         aloneFrom = performance.now() + ANSWER_MS;
         // In Node.js an open channel would keep the program alive.
         Object(channel).unref?.();
