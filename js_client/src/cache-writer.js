@@ -1,8 +1,9 @@
 /** Puts images into the cache, makes room for them, and notes which were used. */
 
+import { TOO_LONG, done } from "./database.js";
 import { sizeOfAll, victims } from "./eviction.js";
 import { gather } from "./gather.js";
-import { entriesOf } from "./stores.js";
+import { keyOf, nameOf } from "./stores.js";
 import { buried } from "./tombstones.js";
 import { createToucher } from "./toucher.js";
 
@@ -25,20 +26,19 @@ const isWebKit = () => globalThis.navigator?.vendor === "Apple Computer, Inc.";
 export function createWriter(stores, { namespace, ...limits }) {
   let storesBlobs = !isWebKit();
 
-  const { touch, takeAll } = createToucher(() => {
+  const { touch, flush, takeAll } = createToucher(() => {
     // Nobody waits for it, and the next read or write tells what is wrong with the storage.
     stores.mark(markUsed).catch(() => {});
   });
 
   /** @param {IDBObjectStore} entries */
   async function markUsed(entries) {
-    const used = takeAll();
-    await stores.learn(entries);
-    const names = [...used.keys()].map((id) => ({ namespace, id }));
-    for (const entry of await entriesOf(entries, names)) {
+    const noting = [...takeAll()].map(async ([id, lastUsed]) => {
+      const entry = await done(entries.get(keyOf({ namespace, id })));
       // An image that was deleted meanwhile stays deleted.
-      if (entry) entries.put({ ...entry, lastUsed: used.get(entry.id) });
-    }
+      if (entry) entries.put({ ...entry, lastUsed });
+    });
+    await Promise.all(noting);
   }
 
   /**
@@ -52,16 +52,11 @@ export function createWriter(stores, { namespace, ...limits }) {
   const put = (images) =>
     stores.change(async (entries, bytes, deleted) => {
       const isBuried = await buried(deleted, namespace, images);
-      const stored = await entriesOf(
-        entries,
-        images.map(({ entry }) => entry),
-      );
       const list = await stores.learn(entries);
-      images.forEach(({ entry, view, since }, index) => {
-        // The list has what this very transaction has put.
-        const isOutdated = [stored[index], stores.known(entry)?.entry].some((other) => other?.token > entry.token);
+      for (const { entry, view, since } of images) {
+        const isOutdated = Number(list.get(nameOf(entry))?.token) > entry.token;
         if (!isOutdated && !isBuried(entry.id, since)) stores.put(entries, bytes, entry, storable(view));
-      });
+      }
       if (list.size > limits.cacheLimit || sizeOfAll(list.values()) > limits.cacheBytes) {
         await evict(entries, bytes, 0);
       }
@@ -75,8 +70,7 @@ export function createWriter(stores, { namespace, ...limits }) {
    */
   async function evict(entries, bytes, needed) {
     await markUsed(entries);
-    const list = [...(await stores.load(entries)).values()];
-    for (const entry of victims(list, limits, needed)) stores.remove(entries, bytes, entry);
+    for (const entry of victims(await stores.list(entries), limits, needed)) stores.remove(entries, bytes, entry);
   }
 
   /** @param {Writing[]} images */
@@ -85,12 +79,13 @@ export function createWriter(stores, { namespace, ...limits }) {
       if (error.cause?.name === "QuotaExceededError") {
         const needed = sizeOfAll(images.map(({ entry }) => entry));
         await stores.change((entries, bytes) => evict(entries, bytes, needed));
-      } else if (storesBlobs && images.some(({ view }) => isLarge(view))) storesBlobs = false;
-      else throw error;
+      } else if (storesBlobs && error.cause !== TOO_LONG && images.some(({ view }) => isLarge(view))) {
+        storesBlobs = false;
+      } else throw error;
       return put(images);
     });
 
-  return { touch, write: gather(write, true) };
+  return { touch, flush, write: gather(write, true) };
 }
 
 /** @param {{length: number}} view */

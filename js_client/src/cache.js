@@ -4,7 +4,7 @@ import { createWriter } from "./cache-writer.js";
 import { done } from "./database.js";
 import { sizeOfAll } from "./eviction.js";
 import { gather } from "./gather.js";
-import { createStores, entriesOf, keyOf } from "./stores.js";
+import { createStores, keyOf } from "./stores.js";
 import { bury, stamp } from "./tombstones.js";
 
 /**
@@ -28,7 +28,8 @@ import { bury, stamp } from "./tombstones.js";
  * @property {(id: string, token: number) => Promise<Stored | undefined>} read  the bytes of exactly this version; the
  *   calls of one tick are answered together
  * @property {(id: string, token: number, bytes: Uint8Array<ArrayBuffer>, since: number) => Promise<void>} write  keep a version,
- *   unless a newer one is there or the image was deleted at or after the stamp `since`
+ *   unless a newer one is there, it is above half of what the cache holds after an eviction, or the image was deleted at
+ *   or after the stamp `since`
  * @property {(id: string) => void} touch  note that the image was used just now
  * @property {(id: string, token: number) => Promise<void>} drop  remove this version if it is still the cached one
  * @property {(id: string) => Promise<boolean>} remove  remove the image; tells whether there was one
@@ -37,6 +38,7 @@ import { bury, stamp } from "./tombstones.js";
  * @property {() => Promise<{images: number, bytes: number}>} stats  of the namespace
  * @property {() => void} forget  another tab has changed what is stored
  * @property {() => Promise<number>} warmUp  open the database; resolves to the size of the largest image there, in bytes
+ * @property {() => void} close  end the connection to the storage
  * @property {() => number} stamp  a strictly rising time in epoch milliseconds
  */
 
@@ -55,29 +57,28 @@ import { bury, stamp } from "./tombstones.js";
 export function createCache({ databaseName, namespace, cache: kind, ...limits }) {
   if (kind === "memory" || kind === "off") return NO_CACHE;
   const stores = createStores(databaseName);
-  const { touch, write } = createWriter(stores, { namespace, ...limits });
+  const { touch, flush, write } = createWriter(stores, { namespace, ...limits });
+  const largest = ((1 - limits.cleanupBatch / limits.cacheLimit) * limits.cacheBytes) / 2;
 
   /** @param {string} id */
   const named = (id) => ({ namespace, id });
 
   /**
-   * @param {any} entry  an Entry, or undefined
+   * @param {any} entry  an Entry, or what is stored with the bytes, or undefined
    * @param {number} token
    */
   const isVersion = (entry, token) => entry?.token === token && entry.kind === kind;
 
   const read = gather((/** @type {{id: string, token: number}[]} */ versions) =>
-    stores.read(async (entries, bytes) => {
-      const names = versions.map(({ id }) => named(id));
-      // Bytes that can't be read are a miss of this image alone.
-      const reading = names.map((name) => done(bytes.get(keyOf(name))).catch(() => undefined));
-      const found = await entriesOf(entries, names);
-      const images = await Promise.all(reading);
-      return versions.map(({ token }, index) => {
-        const isWanted = isVersion(found[index], token) && found[index].size === sizeOf(images[index]);
-        return isWanted ? images[index] : undefined;
-      });
-    }),
+    stores.readBytes((bytes) =>
+      Promise.all(
+        versions.map(async ({ id, token }) => {
+          // Bytes that can't be read are a miss of this image alone.
+          const found = await done(bytes.get(keyOf(named(id)))).catch(() => undefined);
+          return isVersion(found, token) && found.size === sizeOf(found.image) ? found.image : undefined;
+        }),
+      ),
+    ),
   );
 
   /**
@@ -103,20 +104,21 @@ export function createCache({ databaseName, namespace, cache: kind, ...limits })
   return {
     async read(id, token) {
       const known = stores.known(named(id));
-      return known && !isVersion(known.entry, token) ? undefined : read({ id, token });
+      return known === undefined || isVersion(known, token) ? read({ id, token }) : undefined;
     },
 
     touch,
 
     async write(id, token, view, since) {
       const size = view.length;
-      if (size > limits.cacheBytes) return;
+      // Or one image would push out most of the others, and itself.
+      if (size > largest) return;
       await write({ entry: { namespace, id, token, kind, size, lastUsed: stamp() }, view, since });
     },
 
     drop: (id, token) =>
       stores.change(async (entries, bytes) => {
-        const [entry] = await entriesOf(entries, [named(id)]);
+        const entry = await done(entries.get(keyOf(named(id))));
         if (entry?.token === token) stores.remove(entries, bytes, entry);
       }),
 
@@ -126,20 +128,22 @@ export function createCache({ databaseName, namespace, cache: kind, ...limits })
       await removeAll([namespace]);
     },
 
-    has: (id) => stores.read(async (entries) => (await entriesOf(entries, [named(id)]))[0]?.kind === kind),
+    has: (id) => stores.read(async (entries) => (await done(entries.get(keyOf(named(id)))))?.kind === kind),
 
     stats: () =>
       stores.read(async (entries) => {
-        const own = [...(await stores.load(entries)).values()].filter((entry) => entry.namespace === namespace);
+        const own = (await stores.list(entries)).filter((entry) => entry.namespace === namespace);
         return { images: own.length, bytes: sizeOfAll(own) };
       }),
 
-    warmUp: () =>
-      stores.read(async (entries) =>
-        Math.max(0, ...[...(await stores.load(entries)).values()].map(({ size }) => size)),
-      ),
+    warmUp: () => stores.read(async (entries) => Math.max(0, ...(await stores.list(entries)).map(({ size }) => size))),
 
     forget: stores.forget,
+
+    close() {
+      flush();
+      stores.close();
+    },
 
     stamp,
   };
@@ -160,6 +164,7 @@ const NO_CACHE = {
   stats: async () => ({ images: 0, bytes: 0 }),
   warmUp: async () => 0,
   forget: nothing,
+  close: nothing,
   stamp,
 };
 

@@ -11,7 +11,7 @@ import { createMemory } from "./memory.js";
 import { createOffload } from "./offload.js";
 import { resolveOptions } from "./options.js";
 import { createRemoval } from "./removal.js";
-import { createReports } from "./reports.js";
+import { createReported } from "./reports.js";
 import { createTabs } from "./tabs.js";
 import { createTransport } from "./transport.js";
 
@@ -49,7 +49,7 @@ import { createTransport } from "./transport.js";
  * @property {(id: string) => Promise<boolean>} cachedImageExists  Tell whether an image is kept, whichever version of it.
  * @property {() => Promise<Stats>} stats  Count what is kept, and what this client has answered.
  * @property {() => void} close  End a client, as where another one replaces it: what is under way and what is asked for
- *   from now on is rejected with an AbortError, images in memory go, cached ones stay.
+ *   from now on is rejected with an AbortError; images in memory, worker and connection go, cached images stay.
  */
 
 /**
@@ -64,15 +64,15 @@ import { createTransport } from "./transport.js";
 export function createClient(config = {}, fetcher) {
   const options = resolveOptions(config);
   if (fetcher && callback(fetcher)) throw new ConfigError("the fetcher must be a function");
-  const reports = createReports(options.onCacheError);
+  const reported = createReported(options.onCacheError);
   const cache = createCache(options);
   const memory = createMemory(options.cache === "off" ? 0 : options.memoryBytes);
   const tabs = createTabs(options, (notice) => hear(notice));
   const download = createDownload(createTransport(options, fetcher), options);
   const offload = createOffload();
-  const load = createLoad({ kind: options.cache, cache, tabs, download, offload, reports });
-  const { getImage, close, flights, counts } = createGetImage({ options, cache, memory, tabs, load });
-  const { deleteCachedImage, clear, hear } = createRemoval({ cache, memory, flights, tabs, reports });
+  const load = createLoad({ kind: options.cache, cache, tabs, download, offload, reported });
+  const { getImage, flights, counts } = createGetImage({ options, cache, memory, tabs, load });
+  const { deleteCachedImage, clear, hear } = createRemoval({ cache, memory, flights, tabs, reported });
 
   if (globalThis.document) setTimeout(warmUp, 0, { cache, tabs, offload });
   return Object.freeze({
@@ -81,14 +81,15 @@ export function createClient(config = {}, fetcher) {
     deleteCachedImage,
     clear,
     close() {
-      close();
+      flights.abortAll(new DOMException("the client is closed", "AbortError"), Infinity);
       memory.clear();
       tabs.leave();
+      cache.close();
+      offload.close();
     },
-    cachedImageExists: async (/** @type {string} */ id) =>
-      memory.has(id) || Boolean(await reports.reported(cache.has(id))),
+    cachedImageExists: async (/** @type {string} */ id) => memory.has(id) || Boolean(await reported(cache.has(id))),
     stats: async () => ({
-      ...((await reports.reported(cache.stats())) ?? { images: 0, bytes: 0 }),
+      ...((await reported(cache.stats())) ?? { images: 0, bytes: 0 }),
       ...memory.stats(),
       ...counts,
     }),

@@ -15,30 +15,36 @@ import { CacheError } from "./errors.js";
  * ) => Promise<Result>} Transact
  */
 
-/** For opening, and for a read, which another tab's transaction may hold up. */
+/** For opening, and for a transaction, which another tab's may hold up. */
 const LIMIT_MS = 3000;
 
-const TOO_LONG = "it takes too long";
+export const TOO_LONG = "it takes too long";
+
+/** There is no IndexedDB, or the browser forbids it; Chromium, where it lets no site store anything, in its own words. */
+const NO_STORAGE = /^(Reference|Type|Security)Error|user denied permission/;
 
 /** Where there is no storage, so often is it tried again. */
 const RETRY_MS = 5000;
 
 /**
- * Describe a database; it is opened by the first transaction.
+ * Describe a database; it is opened by the first transaction. What must be strict is never refused for what went wrong
+ * before.
  *
  * @param {string} name
  * @param {number} version
  * @param {(connection: IDBDatabase) => void} createStores  lays out a database that is new, or of an older version
- * @returns {Transact}
+ * @returns {{transact: Transact, close: () => void}}  `close` ends the connection; later transactions have one each
  */
 export function createDatabase(name, version, createStores) {
   /** @type {Promise<IDBDatabase> | undefined} */
   let opening;
-  let retryAt = Infinity;
+  /** Where opening failed. */
+  let retryAt = NaN;
+  let isOver = false;
 
   const forget = () => {
     opening = undefined;
-    retryAt = Infinity;
+    retryAt = NaN;
   };
 
   /** @returns {Promise<IDBDatabase>} */
@@ -46,24 +52,22 @@ export function createDatabase(name, version, createStores) {
     new Promise((resolve, reject) => {
       /**
        * @param {unknown} cause
-       * @param {string} [reason]
+       * @param {number} [retryMs]
        */
-      const fail = (cause, reason = "failed") =>
-        reject(new CacheError(`IndexedDB ${name} can't be opened`, { reason, cause }));
-      /** @param {unknown} cause */
-      const refuse = (cause) => {
+      const fail = (cause, retryMs = RETRY_MS) => {
         clearTimeout(limit);
-        retryAt = performance.now() + RETRY_MS;
-        // A newer client has laid it out: it is there.
-        fail(cause, Object(cause).name === "VersionError" ? "failed" : "unavailable");
+        retryAt = performance.now() + retryMs;
+        // Whatever else is wrong, images may be there.
+        const reason = NO_STORAGE.test(String(cause)) ? "unavailable" : "failed";
+        reject(new CacheError(`IndexedDB ${name} can't be opened`, { reason, cause }));
       };
       // Opening can hang without any event, for instance behind another tab's `deleteDatabase`. Whoever asks while it
       // hangs past the limit is refused at once; when it opens after all, the connection is used.
-      const limit = setTimeout(fail, LIMIT_MS, TOO_LONG);
+      const limit = setTimeout(fail, LIMIT_MS, TOO_LONG, Infinity);
       try {
         const request = indexedDB.open(name, version);
         request.onupgradeneeded = () => createStores(request.result);
-        request.onerror = () => refuse(request.error);
+        request.onerror = () => fail(request.error);
         request.onsuccess = () => {
           clearTimeout(limit);
           const connection = request.result;
@@ -77,38 +81,51 @@ export function createDatabase(name, version, createStores) {
           };
           resolve(connection);
           opening = Promise.resolve(connection);
+          retryAt = NaN;
+          // Once what it was opened for has begun.
+          if (isOver) setTimeout(() => connection.close());
         };
       } catch (cause) {
-        // There is no IndexedDB, or the browser forbids it.
-        refuse(cause);
+        fail(cause);
       }
     });
 
-  /** @type {(...options: Parameters<IDBDatabase["transaction"]>) => Promise<IDBTransaction>} */
-  async function begin(...options) {
-    if (performance.now() >= retryAt) forget();
+  /** @type {(stores: string[], mode: IDBTransactionMode, options: IDBTransactionOptions) => Promise<IDBTransaction>} */
+  async function begin(stores, mode, options) {
+    if (options.durability === "strict" ? retryAt : performance.now() >= retryAt) forget();
     const connection = await (opening ??= open());
     try {
-      return connection.transaction(...options);
+      return connection.transaction(stores, mode, options);
     } catch (error) {
       if (isClosed(error)) forget();
       throw error;
     }
   }
 
-  return async (stores, mode, work, durability = "relaxed") => {
+  /** @type {Transact} */
+  async function transact(stores, mode, work, durability = "relaxed") {
     try {
       const transaction = await begin(stores, mode, { durability }).catch((error) => {
         // The connection was closed without a word, as Safari does to pages in the background: open another.
         if (isClosed(error)) return begin(stores, mode, { durability });
         throw error;
       });
-      const result = work(...stores.map((store) => transaction.objectStore(store)));
-      return await (mode === "readonly" ? inTime(result) : finish(transaction, result));
+      const result = inTime(work(...stores.map((store) => transaction.objectStore(store))));
+      return await (mode === "readonly" ? result : finish(transaction, result));
     } catch (cause) {
       if (cause instanceof CacheError) throw cause;
       throw new CacheError(`a transaction of IndexedDB ${name} failed`, { reason: "failed", cause });
     }
+  }
+
+  return {
+    transact,
+
+    close() {
+      isOver = true;
+      opening?.then((connection) => connection.close()).catch(() => {});
+      forget();
+    },
   };
 }
 
@@ -160,18 +177,13 @@ function finish(transaction, work) {
     transaction.oncomplete = () => resolve(work);
     // A request that failed is the cause; the work itself then sees no more than that its next request was aborted.
     transaction.onabort = () => reject(transaction.error ?? failure);
-    work.catch((error) => {
-      failure = error;
-      abort(transaction);
-    });
+    work
+      .catch((error) => {
+        failure = error;
+        if (error === TOO_LONG) reject(error);
+        transaction.abort();
+      })
+      // A failed request has aborted it already.
+      .catch(() => {});
   });
-}
-
-/** @param {IDBTransaction} transaction */
-function abort(transaction) {
-  try {
-    transaction.abort();
-  } catch {
-    // A failed request has aborted it already.
-  }
 }

@@ -1,32 +1,41 @@
 /** Images under way: the callers of one version share one flight, which ends early where all of them have gone. */
 
+import { stamp } from "./tombstones.js";
+
 /**
- * `isVoid`: the image was deleted meanwhile; it is delivered, and not kept. `stored` settles when it is kept.
+ * `since`: when it was asked for, by the page's clock. `isVoid`: the image was deleted meanwhile; it is delivered, and not
+ * kept. `stored` settles when it is kept.
  *
  * @template Plan
- * @typedef {Plan & {id: string, token: number, isVoid: boolean, waiting: number, controller: AbortController,
- *   image: Promise<Blob>, stored?: Promise<unknown>}} Flight
+ * @typedef {Plan & {id: string, token: number, since: number, isVoid: boolean, waiting: number,
+ *   controller: AbortController, image: Promise<Blob>, stored?: Promise<unknown>}} Flight
  */
 
 /**
- * @template {{id: string, token: number}} Plan
+ * @template {{id: string, token: number, since: number}} Plan
  * @typedef {ReturnType<typeof createFlights<Plan>>} Flights
  */
 
 /**
  * Make an empty set of flights.
  *
- * @template {{id: string, token: number}} Plan
+ * @template {{id: string, token: number, since: number}} Plan
  * @param {(flight: Flight<Plan>, signal: AbortSignal) => Promise<Blob>} fly
  */
 export function createFlights(fly) {
-  /** @type {Map<string, Flight<Plan>>} */
-  const underWay = new Map();
+  /** @type {Map<string, Flight<Plan>>}  those that are boarded */
+  const boarding = new Map();
+  /** @type {Set<Flight<Plan>>}  every one that is not over */
+  const underWay = new Set();
+  let voidedAt = 0;
+  let abortedAt = 0;
+  /** @type {DOMException | undefined} */
+  let abortion;
 
   /** @param {Flight<Plan>} flight */
-  function end(flight) {
+  function shut(flight) {
     const name = nameOf(flight);
-    if (underWay.get(name) === flight) underWay.delete(name);
+    if (boarding.get(name) === flight) boarding.delete(name);
   }
 
   /**
@@ -35,36 +44,36 @@ export function createFlights(fly) {
    */
   function start(plan) {
     const controller = new AbortController();
-    const flight = /** @type {Flight<Plan>} */ ({ ...plan, isVoid: false, waiting: 0, controller });
-    underWay.set(nameOf(flight), flight);
-    const over = () => end(flight);
+    // Whoever waited for another one which failed may have been asking since before a delete.
+    const isVoid = plan.since < voidedAt;
+    const flight = /** @type {Flight<Plan>} */ ({ ...plan, isVoid, waiting: 0, controller });
+    underWay.add(flight);
+    if (!isVoid) boarding.set(nameOf(flight), flight);
     flight.image = unlessAborted(controller.signal, () => fly(flight, controller.signal)).catch((error) => {
-      over();
+      shut(flight);
       throw error;
     });
+    const over = () => {
+      shut(flight);
+      underWay.delete(flight);
+    };
     // Until it is stored, those who come find it here.
     flight.image.then(() => flight.stored).then(over, over);
     return flight;
   }
 
   /**
-   * @param {Flight<Plan>} flight
-   * @param {unknown} reason
+   * Keep nothing of the flights of an image, or of all; a later call starts a new one.
+   *
+   * @param {string} [id]
    */
-  function leave(flight, reason) {
-    flight.waiting -= 1;
-    if (flight.waiting) return;
-    end(flight);
-    flight.controller.abort(reason);
-  }
-
-  /** @param {Flight<Plan>[]} flights */
-  function voidAll(flights) {
-    for (const flight of flights) {
+  function voidAll(id) {
+    voidedAt = stamp();
+    for (const flight of underWay) {
+      if (id && flight.id !== id) continue;
       flight.isVoid = true;
-      end(flight);
+      shut(flight);
     }
-    return Promise.all(flights.map(({ stored }) => stored));
   }
 
   return {
@@ -72,10 +81,12 @@ export function createFlights(fly) {
      * The flight of this version, a new one where none is under way.
      *
      * @param {Plan} plan
+     * @throws {DOMException} the reason, where all were aborted since it was asked for
      */
-    of: (plan) => underWay.get(nameOf(plan)) ?? start(plan),
-
-    start,
+    of(plan) {
+      if (plan.since < abortedAt) throw abortion;
+      return boarding.get(nameOf(plan)) ?? start(plan);
+    },
 
     /**
      * Wait for a flight.
@@ -87,31 +98,29 @@ export function createFlights(fly) {
       flight.waiting += 1;
       // Whoever can't leave keeps it under way.
       if (!signal) return flight.image;
-      return unlessAborted(signal, () => flight.image).catch((error) => {
-        if (signal.aborted) leave(flight, signal.reason);
+      // Of a signal of its own, since Node.js warns of eleven who listen to one.
+      return unlessAborted(AbortSignal.any([signal]), () => flight.image).catch((error) => {
+        if (signal.aborted && !(flight.waiting -= 1)) {
+          shut(flight);
+          flight.isVoid = true;
+          flight.controller.abort(signal.reason);
+        }
         throw error;
       });
     },
 
-    /**
-     * Keep nothing of the flights of an image; a later call starts a new one. Resolves when none of them stores any more.
-     *
-     * @param {string} id
-     */
-    void: (id) => voidAll([...underWay.values()].filter((flight) => flight.id === id)),
-
-    /** The same for all images. */
-    voidAll: () => voidAll([...underWay.values()]),
+    voidAll,
 
     /**
-     * The same, and the flights end; those who wait are told the reason.
+     * End all; those who wait are told the reason, and so are those who were asking before and come again.
      *
      * @param {DOMException} reason
+     * @param {number} [at]  Infinity: nobody starts any more
      */
-    abortAll(reason) {
-      const flights = [...underWay.values()];
-      for (const { controller } of flights) controller.abort(reason);
-      return voidAll(flights);
+    abortAll(reason, at = stamp()) {
+      if (at > abortedAt) [abortedAt, abortion] = [at, reason];
+      voidAll();
+      for (const { controller } of underWay) controller.abort(reason);
     },
   };
 }

@@ -25,8 +25,6 @@ import { parseRecord } from "./records.js";
 export function createGetImage({ options, cache, memory, tabs, load }) {
   const counts = { hits: 0, downloads: 0 };
   const flights = createFlights(fly);
-  /** @type {DOMException | undefined} */
-  let closed;
 
   /** @type {Client["getImage"]} */
   async function getImage(record, imageOptions = {}) {
@@ -34,7 +32,6 @@ export function createGetImage({ options, cache, memory, tabs, load }) {
     const parsed = parseRecord(record);
     const { id, token } = parsed;
     signal?.throwIfAborted();
-    if (closed) throw closed;
     tabs.join();
     const shown = memory.get(id, token);
     if (shown) {
@@ -51,14 +48,16 @@ export function createGetImage({ options, cache, memory, tabs, load }) {
       onProgress: (received) => onProgress && queueMicrotask(() => onProgress({ id, ...received })),
       since: cache.stamp(),
     };
-    const flight = flights.of(plan);
-    // Whoever comes later has a limit of their own.
-    flight.limit?.renew();
-    try {
-      return await flights.board(flight, signal);
-    } catch (error) {
-      if (flight.isVoid || signal?.aborted || isSame(flight, plan) || !mayDependOnRecord(error)) throw error;
-      return flights.board(flights.start(plan), signal);
+    // Who fails with another's record or context tries again, in company where there is any, until it fails with its own.
+    for (;;) {
+      const flight = flights.of(plan);
+      // Whoever comes later has a limit of their own.
+      flight.limit?.renew();
+      try {
+        return await flights.board(flight, signal);
+      } catch (error) {
+        if (signal?.aborted || isSame(flight, plan) || !mayDependOnRecord(error)) throw error;
+      }
     }
   }
 
@@ -80,13 +79,7 @@ export function createGetImage({ options, cache, memory, tabs, load }) {
     }
   }
 
-  /** End what is under way, and refuse what comes. */
-  function close() {
-    closed = new DOMException("the client is closed", "AbortError");
-    flights.abortAll(closed);
-  }
-
-  return { getImage, close, flights, counts };
+  return { getImage, flights, counts };
 }
 
 /**
@@ -95,7 +88,7 @@ export function createGetImage({ options, cache, memory, tabs, load }) {
  */
 const isSame = (one, other) =>
   one.parsed.proof === other.parsed.proof &&
-  one.record.meta.key === other.record.meta.key &&
+  String(one.parsed.key) === String(other.parsed.key) &&
   Object.is(one.context, other.context);
 
 /**

@@ -15,7 +15,7 @@ import { WireState } from "./states.js";
 /** @import { RefreshRecord } from "./options.js" */
 /** @import { Priority } from "./queue.js" */
 /** @import { ImageRecord, ParsedRecord } from "./records.js" */
-/** @import { Reports } from "./reports.js" */
+/** @import { Reported } from "./reports.js" */
 /** @import { Tabs } from "./tabs.js" */
 
 /**
@@ -32,6 +32,7 @@ import { WireState } from "./states.js";
  * @property {OnReceived} onProgress
  * @property {Limit} [limit]  of the flight
  * @property {number} since  when it was asked for, by the cache's clock
+ * @property {boolean} [hasWaited]  for another tab's download
  */
 
 /** @typedef {{image: Blob, token: number, isHit: boolean}} Loaded  `token` is that of the image */
@@ -48,10 +49,10 @@ const ARRIVAL_MS = 1000;
  * @param {Tabs} parts.tabs
  * @param {ReturnType<typeof createDownload>} parts.download
  * @param {Offload} parts.offload
- * @param {Reports} parts.reports
+ * @param {Reported} parts.reported
  * @returns {Load}
  */
-export function createLoad({ kind, cache, tabs, download, offload, reports: { reported } }) {
+export function createLoad({ kind, cache, tabs, download, offload, reported }) {
   /** @type {Load} */
   return async (flight, signal) => {
     const { id, refreshRecord, record, parsed } = flight;
@@ -86,12 +87,16 @@ export function createLoad({ kind, cache, tabs, download, offload, reports: { re
     if (refusesOld && parsed.expiresAt < Date.now() + ARRIVAL_MS) throw stateError(WireState.InvalidProof);
     // Until its own request: whoever waits for others shows no sign of life.
     flight.limit?.stop();
-    const release = await tabs.claim(parsed, signal);
-    if (!release) {
+    // Where the other tab has stored nothing, others would do no better.
+    const claim = flight.hasWaited ? undefined : tabs.claim(parsed, signal);
+    // A tab that is alone need not wait for what it gets.
+    if (claim && !tabs.isAlone() && !(await claim)) {
       // Another tab has stored it by now, even if its message is still on the way.
       cache.forget();
+      flight.hasWaited = true;
       return loadVersion(flight, signal, record, parsed, refusesOld);
     }
+    const release = () => void claim?.then((giveBack) => giveBack?.());
     try {
       const { context, priority, onProgress, limit } = flight;
       // A fetcher may ignore its signal, and still the claim must end.

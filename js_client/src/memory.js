@@ -1,7 +1,8 @@
 /** @typedef {ReturnType<typeof createMemory>} Memory */
 
 /**
- * The images that were shown last, in memory: one version of each, the least recently used one first.
+ * The images that were shown last, in memory: one version of each, the least recently used one first. None takes more
+ * than a fourth of it.
  *
  * @param {number} limit  in bytes
  */
@@ -36,11 +37,16 @@ export function createMemory(limit) {
      */
     put(id, tokens, image) {
       remove(id);
+      const { size } = image;
+      if (size > limit / 4) return;
       entries.set(id, { tokens, image });
-      bytes += image.size;
-      for (const oldest of entries.keys()) {
-        if (bytes <= limit) return;
-        remove(oldest);
+      bytes += size;
+      // Many small images go for a large one only where no large one is left to go.
+      for (const least of [size / 2, 0]) {
+        for (const [oldest, entry] of entries) {
+          if (bytes <= limit) return;
+          if (oldest !== id && entry.image.size >= least) remove(oldest);
+        }
       }
     },
 

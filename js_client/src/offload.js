@@ -24,7 +24,7 @@ export function createOffload() {
   let isReady = false;
   let count = 0;
 
-  /** No file of this name beside a bundle, a policy of the page, another origin: the page works alone from now on. */
+  /** The client is closed, or no file of this name beside a bundle, a policy of the page, another origin: the page works alone from now on. */
   function giveUp() {
     isUsable = isReady = false;
     worker?.terminate();
@@ -73,6 +73,8 @@ export function createOffload() {
 
   return {
     start,
+
+    close: giveUp,
 
     /**
      * Rejects as `decrypt` does.

@@ -140,10 +140,10 @@ export function resolveOptions(config) {
     ...others
   } = given;
   if (Object.hasOwn(config, "namespace") && !given.namespace) {
-    throw new ConfigError("namespace has no value");
+    throw new ConfigError("namespace has no value: everybody's images would be in one");
   }
   if (cleanupBatch >= cacheLimit) throw new ConfigError("cleanupBatch must be below cacheLimit");
-  if (/[?#]/.test(endpoint)) throw new ConfigError("endpoint can't hold a query or a fragment");
+  if (/[?#]/.test(endpoint)) throw new ConfigError("endpoint can't hold a query or a fragment: image ids are appended");
   return Object.freeze({
     __proto__: null,
     cache: "encrypted",
@@ -186,7 +186,7 @@ const gathered = (refreshRecords) =>
     async (/** @type {string[]} */ ids) => {
       const found = await refreshRecords([...new Set(ids)]);
       if (Object(found) !== found) {
-        throw new ConfigError("refreshRecords must resolve to records");
+        throw new ConfigError("refreshRecords must resolve to records by id, or a list of them");
       }
       const records = new Map(Object.values(found).map((record) => [record?.id, record]));
       return ids.map((id) => records.get(id) ?? null);

@@ -4,7 +4,7 @@
 /** @import { Client } from "./client.js" */
 /** @import { Flights } from "./flights.js" */
 /** @import { Memory } from "./memory.js" */
-/** @import { Reports } from "./reports.js" */
+/** @import { Reported } from "./reports.js" */
 /** @import { Notice, Tabs } from "./tabs.js" */
 
 /**
@@ -13,17 +13,18 @@
  * @param {Memory} parts.memory
  * @param {Flights<any>} parts.flights
  * @param {Tabs} parts.tabs
- * @param {Reports} parts.reports
+ * @param {Reported} parts.reported
  */
-export function createRemoval({ cache, memory, flights, tabs, reports }) {
+export function createRemoval({ cache, memory, flights, tabs, reported }) {
   /** @type {Client["deleteCachedImage"]} */
   async function deleteCachedImage(id) {
     tabs.join();
     // At once, for the storage may fail or be slow, and again when nobody can read it from there any more.
     tabs.tell({ type: "deleted", id });
     const wasInMemory = memory.remove(id);
-    await flights.void(id);
-    const wasStored = await reports.unlessUnavailable(cache.remove(id));
+    // What they are storing at this moment is stored before the cache removes it, or not at all.
+    flights.voidAll(id);
+    const wasStored = await reported(cache.remove(id), true);
     tabs.tell({ type: "deleted", id });
     return wasStored || wasInMemory;
   }
@@ -33,13 +34,13 @@ export function createRemoval({ cache, memory, flights, tabs, reports }) {
     tabs.join();
     tabs.tell({ type: "cleared" });
     memory.clear();
-    await flights.abortAll(cleared());
-    await reports.unlessUnavailable(cache.clear());
+    flights.abortAll(cleared());
+    await reported(cache.clear(), true);
     tabs.tell({ type: "emptied" });
   }
 
   /**
-   * Follow another tab.
+   * Follow another tab; what it says in words that are not known may be anything.
    *
    * @param {Notice} notice
    */
@@ -47,7 +48,7 @@ export function createRemoval({ cache, memory, flights, tabs, reports }) {
     cache.forget();
     if (type === "deleted") {
       memory.remove(id);
-      flights.void(id);
+      flights.voidAll(id);
     } else if (type !== "stored") {
       memory.clear();
       if (type === "cleared") flights.abortAll(cleared());

@@ -2,10 +2,12 @@
  * The object stores of the image cache:
  *
  *     entries   {namespace, id, token, kind, size, lastUsed}, by namespace and id
- *     bytes     Uint8Array, or Blob for a large image, by [namespace, id]
+ *     bytes     {token, kind, size, image}, a Uint8Array, or Blob for a large image, by [namespace, id]
  *     deleted   tombstones, see there
+ *     changed   a random number, another one after each change
  *
- * Bytes have a store of their own, so that a hit rewrites a small entry and eviction reads no image.
+ * Bytes have a store of their own, so that a hit rewrites a small entry and eviction reads no image; and they tell what
+ * they are, so that a hit reads nothing else.
  */
 
 import { createDatabase, done } from "./database.js";
@@ -19,6 +21,8 @@ import { createDatabase, done } from "./database.js";
 const ENTRIES = "entries";
 const BYTES = "bytes";
 const DELETED = "deleted";
+const CHANGED = "changed";
+const ALL = [ENTRIES, BYTES, DELETED, CHANGED];
 
 /**
  * Make the stores; the database is opened by their first use. Every promise rejects with CacheError where the storage
@@ -27,7 +31,7 @@ const DELETED = "deleted";
  * @param {string} databaseName
  */
 export function createStores(databaseName) {
-  const transact = createDatabase(databaseName, 2, layOut);
+  const { transact, close } = createDatabase(databaseName, 3, layOut);
 
   /**
    * What the database holds, all namespaces, by `nameOf`; undefined where it may be something else.
@@ -35,6 +39,8 @@ export function createStores(databaseName) {
    * @type {Map<string, Entry> | undefined}
    */
   let known;
+  /** What `changed` held then. */
+  let knownAt = 0;
 
   const forget = () => {
     known = undefined;
@@ -46,27 +52,40 @@ export function createStores(databaseName) {
 
   return {
     forget,
-    load,
-
-    /** @param {ImageName} name */
-    known: (name) => known && { entry: known.get(nameOf(name)) },
+    close,
 
     /**
-     * What the database holds, loaded anew where another tab has changed it without a word, evicting or storing in
-     * another namespace: the count tells.
+     * All entries, as they are stored.
      *
      * @param {IDBObjectStore} entries
      */
-    async learn(entries) {
-      const count = await done(entries.count());
-      return known?.size === count ? known : load(entries);
-    },
+    list: async (entries) => [...(await load(entries)).values()],
+
+    /**
+     * An entry as far as this page knows: null where there is none, undefined where there may be one.
+     *
+     * @param {ImageName} name
+     */
+    known: (name) => known && (known.get(nameOf(name)) ?? null),
+
+    /**
+     * The same by `nameOf`, as this page knows them: within `change` all of them, `lastUsed` may be older.
+     *
+     * @param {IDBObjectStore} entries
+     */
+    learn: async (entries) => known ?? load(entries),
 
     /**
      * @template Result
-     * @param {(entries: IDBObjectStore, bytes: IDBObjectStore) => Promise<Result>} work
+     * @param {(entries: IDBObjectStore) => Promise<Result>} work
      */
-    read: (work) => transact([ENTRIES, BYTES], "readonly", work),
+    read: (work) => transact([ENTRIES], "readonly", work),
+
+    /**
+     * @template Result
+     * @param {(bytes: IDBObjectStore) => Promise<Result>} work
+     */
+    readBytes: (work) => transact([BYTES], "readonly", work),
 
     /**
      * @template Result
@@ -79,7 +98,17 @@ export function createStores(databaseName) {
      * @param {IDBTransactionDurability} [durability]
      */
     change: (work, durability) =>
-      transact([ENTRIES, BYTES, DELETED], "readwrite", work, durability).catch((error) => {
+      transact(
+        ALL,
+        "readwrite",
+        async (entries, bytes, deleted, changed) => {
+          // Others change it without a word, as they store in another namespace, or evict.
+          if ((await done(changed.get(0))) !== knownAt) forget();
+          changed.put((knownAt = Math.random()), 0);
+          return work(entries, bytes, deleted);
+        },
+        durability,
+      ).catch((error) => {
         forget();
         throw error;
       }),
@@ -92,7 +121,8 @@ export function createStores(databaseName) {
      */
     put(entries, bytes, entry, image) {
       entries.put(entry);
-      bytes.put(image, keyOf(entry));
+      const { token, kind, size } = entry;
+      bytes.put({ token, kind, size, image }, keyOf(entry));
       known?.set(nameOf(entry), entry);
     },
 
@@ -112,23 +142,15 @@ export function createStores(databaseName) {
 /** @param {IDBDatabase} connection */
 function layOut(connection) {
   // It is a cache: what an older version of this client has stored needs no moving.
-  for (const name of [ENTRIES, BYTES, DELETED]) {
+  for (const name of ALL) {
     if (connection.objectStoreNames.contains(name)) connection.deleteObjectStore(name);
   }
   connection.createObjectStore(ENTRIES, { keyPath: ["namespace", "id"] });
-  connection.createObjectStore(BYTES);
-  connection.createObjectStore(DELETED);
+  for (const name of [BYTES, DELETED, CHANGED]) connection.createObjectStore(name);
 }
 
 /** @param {ImageName} name */
 export const keyOf = ({ namespace, id }) => [namespace, id];
 
 /** @param {ImageName} name */
-const nameOf = ({ namespace, id }) => `${namespace} ${id}`;
-
-/**
- * @param {IDBObjectStore} entries
- * @param {ImageName[]} names
- * @returns {Promise<any[]>} an Entry, or undefined, for each
- */
-export const entriesOf = (entries, names) => Promise.all(names.map((name) => done(entries.get(keyOf(name)))));
+export const nameOf = ({ namespace, id }) => `${namespace} ${id}`;

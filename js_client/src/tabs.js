@@ -20,6 +20,12 @@ import { gather } from "./gather.js";
 /** The other tab may have put the image behind others, or hang. */
 const WAIT_LIMIT_MS = 5000;
 
+/** Within this time the other tabs have answered a new one. */
+const ANSWER_MS = 20;
+
+/** What waited for one tab goes on in one tick: its locks end together, but each in a task of its own. */
+const TOGETHER_MS = 5;
+
 /**
  * Nothing is opened before the first use.
  *
@@ -33,6 +39,10 @@ export function createTabs({ databaseName, namespace, cache }, onNotice) {
   /** @type {BroadcastChannel | undefined} */
   let channel;
   let hasLeft = false;
+  /** When it is known that there are no others, if none is heard of. */
+  let aloneFrom = Infinity;
+  /** @type {Promise<void> | undefined} */
+  let together;
 
   /** @param {Version} version */
   const lockOf = ({ id, token }) => `${name} ${id} ${token}`;
@@ -44,7 +54,9 @@ export function createTabs({ databaseName, namespace, cache }, onNotice) {
   /** @param {PageTransitionEvent} event */
   const onReturn = ({ persisted }) => {
     // A page that the browser had put away has heard nothing meanwhile.
-    if (persisted) onNotice({ type: "emptied" });
+    if (!persisted) return;
+    aloneFrom = Infinity;
+    onNotice({ type: "emptied" });
   };
 
   return {
@@ -54,7 +66,13 @@ export function createTabs({ databaseName, namespace, cache }, onNotice) {
       globalThis.addEventListener?.("pageshow", onReturn);
       try {
         channel = new BroadcastChannel(name);
-        channel.onmessage = ({ data }) => onNotice(data);
+        channel.onmessage = ({ data }) => {
+          aloneFrom = Infinity;
+          if (data === "joined") channel?.postMessage("here");
+          else if (data?.type) onNotice(data);
+        };
+        channel.postMessage("joined");
+        aloneFrom = performance.now() + ANSWER_MS;
         // In Node.js an open channel would keep the program alive.
         Object(channel).unref?.();
       } catch {
@@ -68,6 +86,8 @@ export function createTabs({ databaseName, namespace, cache }, onNotice) {
       channel = undefined;
       hasLeft = true;
     },
+
+    isAlone: () => performance.now() > aloneFrom,
 
     /** @param {Notice} notice */
     tell: (notice) => channel?.postMessage(notice),
@@ -85,7 +105,9 @@ export function createTabs({ databaseName, namespace, cache }, onNotice) {
       if (release) return release;
       const limit = AbortSignal.timeout(WAIT_LIMIT_MS);
       const options = { mode: /** @type {const} */ ("shared"), signal: AbortSignal.any([signal, limit]) };
-      return locks.request(lockOf(version), options, () => undefined).catch(() => () => {});
+      await locks.request(lockOf(version), options, () => {}).catch(() => {});
+      await (together ??= new Promise((go) => setTimeout(() => go((together = undefined)), TOGETHER_MS)));
+      return undefined;
     },
   };
 }

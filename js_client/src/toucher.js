@@ -32,6 +32,8 @@ export function createToucher(write) {
   }
 
   return {
+    flush,
+
     /** @param {string} id */
     touch(id) {
       used.set(id, stamp());

@@ -7,14 +7,15 @@ export type OnReceived = (received: {
  * A new body.
  *
  * @param {number} length
+ * @throws {FetchError} where there is no room for that much
  */
-export declare const roomyBody: (length: number) => Uint8Array<ArrayBuffer>;
+export declare function roomyBody(length: number): Uint8Array<ArrayBuffer>;
 /**
  * A copy of a body that came without room.
  *
- * @param {Uint8Array} bytes
+ * @param {Uint8Array[]} pieces
  */
-export declare function withRoom(bytes: Uint8Array): Uint8Array<ArrayBuffer>;
+export declare function withRoom(pieces: Uint8Array[]): Uint8Array<ArrayBuffer>;
 /**
  * Ciphertext ‖ tag, as WebCrypto takes it.
  *
@@ -27,23 +28,33 @@ export declare function sealed(ciphertext: Uint8Array<ArrayBuffer>, tag: Uint8Ar
  *
  * @param {Response} response
  * @param {OnReceived} [onProgress]
- * @throws {FetchError} where it was cut short
+ * @param {() => void} [onPiece]  told of each piece that comes
+ * @throws {FetchError} where it was cut short or is too long; WireError for what is no payload
  */
-export declare function readBody(response: Response, onProgress?: OnReceived): Promise<Uint8Array<ArrayBuffer>>;
-/**
- * Reads a stream by the piece.
- *
- * @param {ReadableStream<Uint8Array> | null} stream
- */
-export declare function createFiller(stream: ReadableStream<Uint8Array> | null): {
+export declare function readBody({ headers, type, body }: Response, onProgress?: OnReceived, onPiece?: () => void): Promise<Uint8Array<ArrayBuffer>>;
+export type Reading = {
     /**
-     * Fill a target with what comes next.
-     *
-     * @param {Uint8Array} target
-     * @param {OnReceived} [onProgress]
-     * @throws {FetchError} where the stream ends before
+     * the next piece
      */
-    fill(target: Uint8Array, onProgress?: OnReceived): Promise<void>;
-    /** See the end, without waiting for it: without, Chromium shows each such request as cancelled, and with it fewer. */
-    end: () => undefined;
+    next: () => Promise<Uint8Array | undefined>;
+    /**
+     * a target with what comes next; throws
+     * a FetchError where the stream ends before
+     */
+    fill: (target: Uint8Array, onProgress?: OnReceived) => Promise<void>;
 };
+/**
+ * @typedef {object} Reading
+ * @property {() => Promise<Uint8Array | undefined>} next  the next piece
+ * @property {(target: Uint8Array, onProgress?: OnReceived) => Promise<void>} fill  a target with what comes next; throws
+ *   a FetchError where the stream ends before
+ */
+/**
+ * Read a stream by the piece; where that fails, the rest of it is not sent for nothing.
+ *
+ * @template Result
+ * @param {ReadableStream<Uint8Array> | null} stream
+ * @param {(() => void) | undefined} onPiece
+ * @param {(reading: Reading) => Promise<Result>} work
+ */
+export declare function readStream<Result>(stream: ReadableStream<Uint8Array> | null, onPiece: (() => void) | undefined, work: (reading: Reading) => Promise<Result>): Promise<Result>;

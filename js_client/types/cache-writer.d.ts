@@ -15,5 +15,6 @@ export declare function createWriter(stores: Stores, { namespace, ...limits }: L
     namespace: string;
 }): {
     touch: (id: string) => void;
+    flush: () => void;
     write: (item: Writing) => Promise<any>;
 };

@@ -25,7 +25,8 @@ export type ImageCache = {
     read: (id: string, token: number) => Promise<Stored | undefined>;
     /**
      * keep a version,
-     * unless a newer one is there or the image was deleted at or after the stamp `since`
+     * unless a newer one is there, it is above half of what the cache holds after an eviction, or the image was deleted at
+     * or after the stamp `since`
      */
     write: (id: string, token: number, bytes: Uint8Array<ArrayBuffer>, since: number) => Promise<void>;
     /**
@@ -64,6 +65,10 @@ export type ImageCache = {
      */
     warmUp: () => Promise<number>;
     /**
+     * end the connection to the storage
+     */
+    close: () => void;
+    /**
      * a strictly rising time in epoch milliseconds
      */
     stamp: () => number;
@@ -87,7 +92,8 @@ export type ImageCache = {
  * @property {(id: string, token: number) => Promise<Stored | undefined>} read  the bytes of exactly this version; the
  *   calls of one tick are answered together
  * @property {(id: string, token: number, bytes: Uint8Array<ArrayBuffer>, since: number) => Promise<void>} write  keep a version,
- *   unless a newer one is there or the image was deleted at or after the stamp `since`
+ *   unless a newer one is there, it is above half of what the cache holds after an eviction, or the image was deleted at
+ *   or after the stamp `since`
  * @property {(id: string) => void} touch  note that the image was used just now
  * @property {(id: string, token: number) => Promise<void>} drop  remove this version if it is still the cached one
  * @property {(id: string) => Promise<boolean>} remove  remove the image; tells whether there was one
@@ -96,6 +102,7 @@ export type ImageCache = {
  * @property {() => Promise<{images: number, bytes: number}>} stats  of the namespace
  * @property {() => void} forget  another tab has changed what is stored
  * @property {() => Promise<number>} warmUp  open the database; resolves to the size of the largest image there, in bytes
+ * @property {() => void} close  end the connection to the storage
  * @property {() => number} stamp  a strictly rising time in epoch milliseconds
  */
 /**

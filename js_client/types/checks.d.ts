@@ -18,6 +18,13 @@ export declare const oneOf: (...words: string[]) => Check;
 /** @type {Check} */
 export declare const abortSignal: Check;
 /**
+ * @param {Check} check
+ * @returns {Check}
+ */
+export declare const orCallback: (check: Check) => Check;
+/** @type {Check} */
+export declare const headers: Check;
+/**
  * Check what was given against a table of checks; what is undefined or null counts as not given.
  *
  * @param {Record<string, Check>} checks

@@ -54,7 +54,7 @@ export type Client = {
     stats: () => Promise<Stats>;
     /**
      * End a client, as where another one replaces it: what is under way and what is asked for
-     * from now on is rejected with an AbortError, images in memory go, cached ones stay.
+     * from now on is rejected with an AbortError; images in memory, worker and connection go, cached images stay.
      */
     close: () => void;
 };
@@ -89,7 +89,7 @@ export type Client = {
  * @property {(id: string) => Promise<boolean>} cachedImageExists  Tell whether an image is kept, whichever version of it.
  * @property {() => Promise<Stats>} stats  Count what is kept, and what this client has answered.
  * @property {() => void} close  End a client, as where another one replaces it: what is under way and what is asked for
- *   from now on is rejected with an AbortError, images in memory go, cached ones stay.
+ *   from now on is rejected with an AbortError; images in memory, worker and connection go, cached images stay.
  */
 /**
  * Make a client with a state of its own. In a page it opens its storage meanwhile, elsewhere it does nothing before its

@@ -7,7 +7,12 @@ export type Downloaded = {
 };
 /**
  * @param {(download: Download) => Promise<Body>} transport
- * @param {number} retries  after a first attempt that failed for the network or the server
+ * @param {object} options
+ * @param {number} options.retries  after a first attempt that failed for the network or the server
+ * @param {number} options.timeoutMs  the longest pause that a server may ask for
  * @returns {(download: Download) => Promise<Downloaded>}
  */
-export declare function createDownload(transport: (download: Download) => Promise<Body>, retries: number): (download: Download) => Promise<Downloaded>;
+export declare function createDownload(transport: (download: Download) => Promise<Body>, { retries, timeoutMs }: {
+    retries: number;
+    timeoutMs: number;
+}): (download: Download) => Promise<Downloaded>;

@@ -6,6 +6,7 @@ export type ErrorDetails = {
     reason?: string;
     state?: number;
     status?: number;
+    retryAfterMs?: number | undefined;
     cause?: unknown;
 };
 /** @import { WireStateNumber } from "./states.js" */
@@ -14,6 +15,7 @@ export type ErrorDetails = {
  * @property {string} [reason]
  * @property {number} [state]
  * @property {number} [status]
+ * @property {number | undefined} [retryAfterMs]
  * @property {unknown} [cause]
  */
 /**
@@ -28,6 +30,8 @@ export declare class PixstoreError<Reason extends string = string> extends Error
     state: WireStateNumber | undefined;
     /** @type {number | undefined} HTTP status, where there was a response; 0 for a redirect, which browsers hide */
     status: number | undefined;
+    /** @type {number | undefined} how long the server asked to be left alone, where it did */
+    retryAfterMs: number | undefined;
     /**
      * @param {string} message
      * @param {ErrorDetails} [details]
@@ -111,5 +115,12 @@ export declare function stateError(state: number): NotFoundError | RefusedError 
  * The error of an HTTP status outside 2xx.
  *
  * @param {number} status
+ * @param {string | null} [retryAfter]  seconds, or an HTTP date
  */
-export declare function statusError(status: number): FetchError | RefusedError;
+export declare function statusError(status: number, retryAfter?: string | null): FetchError | RefusedError;
+/**
+ * Whether the same request may do better later.
+ *
+ * @param {unknown} error
+ */
+export declare function mayPass(error: unknown): boolean;

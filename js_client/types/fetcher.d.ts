@@ -1,5 +1,7 @@
 /** One GET to the endpoint. */
 import type { OnReceived } from "./body.js";
+import type { Limit } from "./limit.js";
+import type { Options } from "./options.js";
 import type { Priority } from "./queue.js";
 import type { ImageRecord } from "./records.js";
 export type ImageFetcher = (record: ImageRecord, context: any, request: {
@@ -10,7 +12,10 @@ export type Manner = {
     priority?: Priority | undefined;
     onProgress?: OnReceived | undefined;
 };
+export type Endpoint = Pick<Options, "endpoint" | "headers" | "credentials">;
 /** @import { OnReceived } from "./body.js" */
+/** @import { Limit } from "./limit.js" */
+/** @import { Options } from "./options.js" */
 /** @import { Priority } from "./queue.js" */
 /** @import { ImageRecord } from "./records.js" */
 /**
@@ -19,30 +24,39 @@ export type Manner = {
  *
  * @typedef {(record: ImageRecord, context: any, request: {signal: AbortSignal}) => Promise<Uint8Array>} ImageFetcher
  */
-/** @typedef {{signal?: AbortSignal | undefined, priority?: Priority | undefined, onProgress?: OnReceived | undefined}} Manner */
+/**
+ * @typedef {object} Manner
+ * @property {AbortSignal | undefined} [signal]
+ * @property {Priority | undefined} [priority]
+ * @property {OnReceived | undefined} [onProgress]
+ */
+/** @typedef {Pick<Options, "endpoint" | "headers" | "credentials">} Endpoint */
 /**
  * Make the fetcher that is used where none is given.
  *
  * @param {string} endpoint  URL or path, without a trailing slash
  * @returns {(record: ImageRecord, context?: any, request?: Manner) => Promise<Uint8Array<ArrayBuffer>>}  rejects with
- *   FetchError, or with RefusedError where the HTTP status is 401 or 403
+ *   FetchError, with RefusedError where the HTTP status is 401 or 403, or with WireError for what is no payload
  */
 export declare const createFetcher: (endpoint: string) => (record: ImageRecord, context?: any, request?: Manner) => Promise<Uint8Array<ArrayBuffer>>;
 /**
- * @param {string} endpoint
+ * @param {Endpoint} options
  * @param {{id: string, token: number, proof: string}} record
- * @param {Manner} manner
+ * @param {Manner & {limit?: Limit | undefined}} manner
  */
-export declare function get(endpoint: string, { id, token, proof }: {
+export declare function get(options: Endpoint, { id, token, proof }: {
     id: string;
     token: number;
     proof: string;
-}, { signal, priority, onProgress }: Manner): Promise<Uint8Array<ArrayBuffer>>;
+}, { signal, priority, onProgress, limit }: Manner & {
+    limit?: Limit | undefined;
+}): Promise<Uint8Array<ArrayBuffer>>;
 /**
  * A request to the endpoint, answered with 2xx.
  *
- * @param {string} url
+ * @param {Endpoint} options
+ * @param {string} path  below it
  * @param {RequestInit} init
  * @throws {FetchError | RefusedError}
  */
-export declare function ask(url: string, init: RequestInit): Promise<Response>;
+export declare function ask(options: Endpoint, path: string, init: RequestInit): Promise<Response>;

@@ -2,6 +2,7 @@
 export type Flight<Plan> = Plan & {
     id: string;
     token: number;
+    since: number;
     isVoid: boolean;
     waiting: number;
     controller: AbortController;
@@ -11,35 +12,38 @@ export type Flight<Plan> = Plan & {
 export type Flights<Plan extends {
     id: string;
     token: number;
+    since: number;
 }> = ReturnType<typeof createFlights<Plan>>;
 /**
- * `isVoid`: the image was deleted meanwhile; it is delivered, and not kept. `stored` settles when it is kept.
+ * `since`: when it was asked for, by the page's clock. `isVoid`: the image was deleted meanwhile; it is delivered, and not
+ * kept. `stored` settles when it is kept.
  *
  * @template Plan
- * @typedef {Plan & {id: string, token: number, isVoid: boolean, waiting: number, controller: AbortController,
- *   image: Promise<Blob>, stored?: Promise<unknown>}} Flight
+ * @typedef {Plan & {id: string, token: number, since: number, isVoid: boolean, waiting: number,
+ *   controller: AbortController, image: Promise<Blob>, stored?: Promise<unknown>}} Flight
  */
 /**
- * @template {{id: string, token: number}} Plan
+ * @template {{id: string, token: number, since: number}} Plan
  * @typedef {ReturnType<typeof createFlights<Plan>>} Flights
  */
 /**
  * Make an empty set of flights.
  *
- * @template {{id: string, token: number}} Plan
+ * @template {{id: string, token: number, since: number}} Plan
  * @param {(flight: Flight<Plan>, signal: AbortSignal) => Promise<Blob>} fly
  */
 export declare function createFlights<Plan extends {
     id: string;
     token: number;
+    since: number;
 }>(fly: (flight: Flight<Plan>, signal: AbortSignal) => Promise<Blob>): {
     /**
      * The flight of this version, a new one where none is under way.
      *
      * @param {Plan} plan
+     * @throws {DOMException} the reason, where all were aborted since it was asked for
      */
-    of: (plan: Plan) => Flight<Plan>;
-    start: (plan: Plan) => Flight<Plan>;
+    of(plan: Plan): Flight<Plan>;
     /**
      * Wait for a flight.
      *
@@ -47,20 +51,14 @@ export declare function createFlights<Plan extends {
      * @param {AbortSignal | undefined} signal
      */
     board(flight: Flight<Plan>, signal: AbortSignal | undefined): Promise<Blob>;
+    voidAll: (id?: string) => void;
     /**
-     * Keep nothing of the flights of an image; a later call starts a new one. Resolves when none of them stores any more.
-     *
-     * @param {string} id
-     */
-    void: (id: string) => Promise<unknown[]>;
-    /** The same for all images. */
-    voidAll: () => Promise<unknown[]>;
-    /**
-     * The same, and the flights end; those who wait are told the reason.
+     * End all; those who wait are told the reason, and so are those who were asking before and come again.
      *
      * @param {DOMException} reason
+     * @param {number} [at]  Infinity: nobody starts any more
      */
-    abortAll(reason: DOMException): Promise<unknown[]>;
+    abortAll(reason: DOMException, at?: number): void;
 };
 /**
  * What `work` resolves to, unless the signal is aborted before.

@@ -28,14 +28,11 @@ export declare function createGetImage({ options, cache, memory, tabs, load }: {
     load: Load;
 }): {
     getImage: (record: import("./records.js").ImageRecord, options?: import("./options.js").ImageOptions) => Promise<Blob>;
-    close: () => void;
     flights: {
-        of: (plan: Plan) => Flight<Plan>;
-        start: (plan: Plan) => Flight<Plan>;
+        of(plan: Plan): Flight<Plan>;
         board(flight: Flight<Plan>, signal: AbortSignal | undefined): Promise<Blob>;
-        void: (id: string) => Promise<unknown[]>;
-        voidAll: () => Promise<unknown[]>;
-        abortAll(reason: DOMException): Promise<unknown[]>;
+        voidAll: (id?: string) => void;
+        abortAll(reason: DOMException, at?: number): void;
     };
     counts: {
         hits: number;

@@ -16,6 +16,7 @@ export type NpmConfig = import("./npm-names.js").NpmConfig;
 export type Priority = import("./queue.js").Priority;
 export type PixstoreConfig = import("./options.js").PixstoreConfig;
 export type RefreshRecord = import("./options.js").RefreshRecord;
+export type RefreshRecords = import("./options.js").RefreshRecords;
 /**
  * Configure the functions below, before their first call: what is under way ends. Without it they work with the defaults.
  *

@@ -3,11 +3,12 @@ import type { OnReceived } from "./body.js";
 import type { ImageCache } from "./cache.js";
 import type { createDownload } from "./download.js";
 import type { Flight } from "./flights.js";
+import type { Limit } from "./limit.js";
 import type { Offload } from "./offload.js";
 import type { RefreshRecord } from "./options.js";
 import type { Priority } from "./queue.js";
 import type { ImageRecord, ParsedRecord } from "./records.js";
-import type { Reports } from "./reports.js";
+import type { Reported } from "./reports.js";
 import type { Tabs } from "./tabs.js";
 export type Plan = {
     id: string;
@@ -22,9 +23,17 @@ export type Plan = {
     priority: Priority;
     onProgress: OnReceived;
     /**
+     * of the flight
+     */
+    limit?: Limit;
+    /**
      * when it was asked for, by the cache's clock
      */
     since: number;
+    /**
+     * for another tab's download
+     */
+    hasWaited?: boolean;
 };
 export type Loaded = {
     image: Blob;
@@ -39,14 +48,14 @@ export type Load = (flight: Flight<Plan>, signal: AbortSignal) => Promise<Loaded
  * @param {Tabs} parts.tabs
  * @param {ReturnType<typeof createDownload>} parts.download
  * @param {Offload} parts.offload
- * @param {Reports} parts.reports
+ * @param {Reported} parts.reported
  * @returns {Load}
  */
-export declare function createLoad({ kind, cache, tabs, download, offload, reports: { reported } }: {
+export declare function createLoad({ kind, cache, tabs, download, offload, reported }: {
     kind: "encrypted" | "decrypted" | "memory" | "off";
     cache: ImageCache;
     tabs: Tabs;
     download: ReturnType<typeof createDownload>;
     offload: Offload;
-    reports: Reports;
+    reported: Reported;
 }): Load;

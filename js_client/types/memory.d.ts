@@ -1,7 +1,8 @@
 /** @typedef {ReturnType<typeof createMemory>} Memory */
 export type Memory = ReturnType<typeof createMemory>;
 /**
- * The images that were shown last, in memory: one version of each, the least recently used one first.
+ * The images that were shown last, in memory: one version of each, the least recently used one first. None takes more
+ * than a fourth of it.
  *
  * @param {number} limit  in bytes
  */

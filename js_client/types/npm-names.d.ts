@@ -31,6 +31,6 @@ export type NpmConfig = {
  *
  * @param {PixstoreConfig & NpmConfig} config
  * @returns {PixstoreConfig}
- * @throws {ConfigError} for an npm name without a meaning here, and for an option given under both names
+ * @throws {ConfigError} for an option given under both names
  */
 export declare function translateNpmNames(config: PixstoreConfig & NpmConfig): PixstoreConfig;

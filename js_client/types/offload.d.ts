@@ -8,6 +8,7 @@ export type Offload = ReturnType<typeof createOffload>;
 /** @typedef {ReturnType<typeof createOffload>} Offload */
 export declare function createOffload(): {
     start: (size: number) => void;
+    close: () => void;
     /**
      * Rejects as `decrypt` does.
      *

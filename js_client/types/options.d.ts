@@ -3,6 +3,8 @@ import type { CacheError } from "./errors.js";
 import type { Priority } from "./queue.js";
 import type { ImageRecord } from "./records.js";
 export type RefreshRecord = (id: string, context: any) => ImageRecord | null | Promise<ImageRecord | null>;
+export type RefreshRecords = (ids: string[]) => Promise<Record<string, ImageRecord> | ImageRecord[]>;
+export type PerRequest<Value> = Value | (() => Value | Promise<Value>);
 export type OnProgress = (received: {
     id: string;
     loaded: number;
@@ -49,7 +51,20 @@ export type PixstoreConfig = {
      */
     refreshRecord?: RefreshRecord | undefined;
     /**
-     * how long an image may take; default 60 000
+     * instead, for all images whose proofs have expired at about
+     * the same time
+     */
+    refreshRecords?: RefreshRecords | undefined;
+    /**
+     * sent along with each request; default none
+     */
+    headers?: PerRequest<HeadersInit | undefined> | undefined;
+    /**
+     * default "same-origin"
+     */
+    credentials?: PerRequest<RequestCredentials | undefined> | undefined;
+    /**
+     * how long a request may bring nothing; default 60 000
      */
     timeoutMs?: number | undefined;
     /**
@@ -101,6 +116,8 @@ export type Options = {
     memoryBytes: number;
     cleanupBatch: number;
     refreshRecord?: RefreshRecord;
+    headers?: PerRequest<HeadersInit | undefined>;
+    credentials?: PerRequest<RequestCredentials | undefined>;
     timeoutMs: number;
     retries: number;
     parallel: number;
@@ -114,6 +131,17 @@ export type Options = {
  * @throws {ConfigError} for an unknown name or an unusable value
  */
 export declare function resolveOptions(config: PixstoreConfig): Readonly<Options>;
+/**
+ * What is sent along with one request.
+ *
+ * @param {Pick<Options, "headers" | "credentials">} options
+ * @returns {Promise<{headers?: HeadersInit, credentials?: RequestCredentials}>}
+ * @throws {ConfigError} for an unusable value, and what a function of the application throws
+ */
+export declare function requestOptions({ headers, credentials }: Pick<Options, "headers" | "credentials">): Promise<{
+    headers?: HeadersInit;
+    credentials?: RequestCredentials;
+}>;
 /**
  * Check what `getImage` was given beside the record.
  *

@@ -2,13 +2,13 @@
 import type { ImageCache } from "./cache.js";
 import type { Flights } from "./flights.js";
 import type { Memory } from "./memory.js";
-import type { Reports } from "./reports.js";
+import type { Reported } from "./reports.js";
 import type { Notice, Tabs } from "./tabs.js";
 /** @import { ImageCache } from "./cache.js" */
 /** @import { Client } from "./client.js" */
 /** @import { Flights } from "./flights.js" */
 /** @import { Memory } from "./memory.js" */
-/** @import { Reports } from "./reports.js" */
+/** @import { Reported } from "./reports.js" */
 /** @import { Notice, Tabs } from "./tabs.js" */
 /**
  * @param {object} parts
@@ -16,14 +16,14 @@ import type { Notice, Tabs } from "./tabs.js";
  * @param {Memory} parts.memory
  * @param {Flights<any>} parts.flights
  * @param {Tabs} parts.tabs
- * @param {Reports} parts.reports
+ * @param {Reported} parts.reported
  */
-export declare function createRemoval({ cache, memory, flights, tabs, reports }: {
+export declare function createRemoval({ cache, memory, flights, tabs, reported }: {
     cache: ImageCache;
     memory: Memory;
     flights: Flights<any>;
     tabs: Tabs;
-    reports: Reports;
+    reported: Reported;
 }): {
     deleteCachedImage: (id: string) => Promise<boolean>;
     clear: () => Promise<void>;

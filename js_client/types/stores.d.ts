@@ -2,10 +2,12 @@
  * The object stores of the image cache:
  *
  *     entries   {namespace, id, token, kind, size, lastUsed}, by namespace and id
- *     bytes     Uint8Array, or Blob for a large image, by [namespace, id]
+ *     bytes     {token, kind, size, image}, a Uint8Array, or Blob for a large image, by [namespace, id]
  *     deleted   tombstones, see there
+ *     changed   a random number, another one after each change
  *
- * Bytes have a store of their own, so that a hit rewrites a small entry and eviction reads no image.
+ * Bytes have a store of their own, so that a hit rewrites a small entry and eviction reads no image; and they tell what
+ * they are, so that a hit reads nothing else.
  */
 import type { Entry, Stored } from "./cache.js";
 export type ImageName = {
@@ -21,23 +23,35 @@ export type Stores = ReturnType<typeof createStores>;
  */
 export declare function createStores(databaseName: string): {
     forget: () => void;
-    load: (entries: IDBObjectStore) => Promise<Map<string, Entry>>;
-    /** @param {ImageName} name */
-    known: (name: ImageName) => {
-        entry: Entry | undefined;
-    } | undefined;
+    close: () => void;
     /**
-     * What the database holds, loaded anew where another tab has changed it without a word, evicting or storing in
-     * another namespace: the count tells.
+     * All entries, as they are stored.
      *
      * @param {IDBObjectStore} entries
      */
-    learn(entries: IDBObjectStore): Promise<Map<string, Entry>>;
+    list: (entries: IDBObjectStore) => Promise<Entry[]>;
+    /**
+     * An entry as far as this page knows: null where there is none, undefined where there may be one.
+     *
+     * @param {ImageName} name
+     */
+    known: (name: ImageName) => Entry | null | undefined;
+    /**
+     * The same by `nameOf`, as this page knows them: within `change` all of them, `lastUsed` may be older.
+     *
+     * @param {IDBObjectStore} entries
+     */
+    learn: (entries: IDBObjectStore) => Promise<Map<string, Entry>>;
     /**
      * @template Result
-     * @param {(entries: IDBObjectStore, bytes: IDBObjectStore) => Promise<Result>} work
+     * @param {(entries: IDBObjectStore) => Promise<Result>} work
      */
-    read: <Result>(work: (entries: IDBObjectStore, bytes: IDBObjectStore) => Promise<Result>) => Promise<Result>;
+    read: <Result>(work: (entries: IDBObjectStore) => Promise<Result>) => Promise<Result>;
+    /**
+     * @template Result
+     * @param {(bytes: IDBObjectStore) => Promise<Result>} work
+     */
+    readBytes: <Result>(work: (bytes: IDBObjectStore) => Promise<Result>) => Promise<Result>;
     /**
      * @template Result
      * @param {(entries: IDBObjectStore) => Promise<Result>} work
@@ -64,9 +78,5 @@ export declare function createStores(databaseName: string): {
 };
 /** @param {ImageName} name */
 export declare const keyOf: ({ namespace, id }: ImageName) => string[];
-/**
- * @param {IDBObjectStore} entries
- * @param {ImageName[]} names
- * @returns {Promise<any[]>} an Entry, or undefined, for each
- */
-export declare const entriesOf: (entries: IDBObjectStore, names: ImageName[]) => Promise<any[]>;
+/** @param {ImageName} name */
+export declare const nameOf: ({ namespace, id }: ImageName) => string;

@@ -27,6 +27,7 @@ export declare function createTabs({ databaseName, namespace, cache }: {
     /** Listen to the other tabs. */
     join(): void;
     leave(): void;
+    isAlone: () => boolean;
     /** @param {Notice} notice */
     tell: (notice: Notice) => void | undefined;
     /**

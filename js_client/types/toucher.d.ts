@@ -6,6 +6,7 @@
  * @param {() => void} write  writes down what `takeAll` hands out
  */
 export declare function createToucher(write: () => void): {
+    flush: () => void;
     /** @param {string} id */
     touch(id: string): void;
     /** Hand out what is not written down yet: epoch milliseconds by id. */

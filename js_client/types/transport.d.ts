@@ -1,6 +1,7 @@
 /** Brings wire payloads: those asked for in one tick in batches, others each by a request of its own. */
 import type { OnReceived } from "./body.js";
-import type { ImageFetcher } from "./fetcher.js";
+import type { Endpoint, ImageFetcher } from "./fetcher.js";
+import type { Limit } from "./limit.js";
 import type { Priority } from "./queue.js";
 import type { ImageRecord, ParsedRecord } from "./records.js";
 export type Download = {
@@ -12,6 +13,10 @@ export type Download = {
     context: unknown;
     priority: Priority;
     signal: AbortSignal;
+    /**
+     * runs from its request on
+     */
+    limit: Limit | undefined;
     onProgress: OnReceived;
 };
 export type Body = Uint8Array<ArrayBuffer>;
@@ -21,7 +26,8 @@ export type Call = {
     reject: (reason: unknown) => void;
 };
 /** @import { OnReceived } from "./body.js" */
-/** @import { ImageFetcher } from "./fetcher.js" */
+/** @import { Endpoint, ImageFetcher } from "./fetcher.js" */
+/** @import { Limit } from "./limit.js" */
 /** @import { Priority } from "./queue.js" */
 /** @import { ImageRecord, ParsedRecord } from "./records.js" */
 /**
@@ -31,6 +37,7 @@ export type Call = {
  * @property {unknown} context
  * @property {Priority} priority
  * @property {AbortSignal} signal
+ * @property {Limit | undefined} limit  runs from its request on
  * @property {OnReceived} onProgress
  */
 /** @typedef {Uint8Array<ArrayBuffer>} Body  with room behind it, see body.js */
@@ -43,13 +50,10 @@ export type Call = {
  * @property {(reason: unknown) => void} reject
  */
 /**
- * @param {object} options
- * @param {string} options.endpoint
- * @param {number} options.parallel  most requests at once
+ * @param {Endpoint & {parallel: number}} options  `parallel`: most requests at once
  * @param {ImageFetcher} [fetcher]  instead of requests to the endpoint
- * @returns {(download: Download) => Promise<Body>}  rejects with FetchError, RefusedError or ConfigError
+ * @returns {(download: Download) => Promise<Body>}  rejects with FetchError, RefusedError, WireError or ConfigError
  */
-export declare function createTransport({ endpoint, parallel }: {
-    endpoint: string;
+export declare function createTransport(options: Endpoint & {
     parallel: number;
 }, fetcher?: ImageFetcher): (download: Download) => Promise<Body>;

@@ -148,9 +148,9 @@ def test_layout_changes_while_another_tab_has_the_old_one_open(site: Site, tab: 
     in_cache(tab, "await cache.stats()")
     with open_tab(browser, site) as second:
         version = """
-          const request = indexedDB.open("of-the-test", 3);
+          const request = indexedDB.open("of-the-test", 4);
           await new Promise((resolve) => { request.onsuccess = resolve; request.onblocked = resolve; });
           return request.readyState === "done" && request.result.version;
         """
-        assert in_cache(second, version) == 3
+        assert in_cache(second, version) == 4
         assert in_cache(tab, "return cache.stats().catch((error) => error.reason)") == "failed"

@@ -179,7 +179,7 @@ test("an older version is still found after a newer one could not be written", a
 test("a stored view leaves the rest of its buffer behind", async () => {
   await write(cacheOf(), ID, { bytes: bytesOf("a key and the image").subarray(10) });
   const [[, stored]] = (await dump(NAME)).bytes;
-  assert.equal(stored.buffer.byteLength, 9);
+  assert.equal(stored.image.buffer.byteLength, 9);
 });
 
 test("images of 500 KB and more are Blobs, and come back as such; smaller ones are arrays", async () => {
@@ -196,8 +196,8 @@ test("images of 500 KB and more are Blobs, and come back as such; smaller ones a
 test("storage that takes no Blob gets arrays, from the second try on", async (t) => {
   const tried = [];
   patch(t, IDBObjectStore.prototype, "put", function put(original, value, ...key) {
-    if (this.name === "bytes") tried.push(value.constructor.name);
-    if (value instanceof Blob) fail("DataCloneError")();
+    if (this.name === "bytes") tried.push(value.image.constructor.name);
+    if (value.image instanceof Blob) fail("DataCloneError")();
     return original.call(this, value, ...key);
   });
   const cache = cacheOf({ cacheBytes: 10_000_000 });
@@ -213,9 +213,11 @@ test("WebKit is given no Blob to store: in a private window its transaction may 
   assert.ok((await cache.read(ID, 1)) instanceof Uint8Array);
 });
 
-test("damaged entries and bytes are misses, whatever they are, and a write heals them", async () => {
+test("damaged bytes are misses and damaged entries do no harm, whatever they are, and a write heals them", async () => {
   const { namespace, id, ...rest } = { namespace: "me", id: ID, token: 1, kind: "encrypted", size: 5, lastUsed: 1 };
-  for (const damaged of [new Uint8Array(4), "image", { size: 5 }, null, new Blob(["imag"]), new Uint16Array(5)]) {
+  const images = [new Uint8Array(4), "image", { size: 5 }, null, new Blob(["imag"]), new Uint16Array(5)];
+  const about = [{ size: "5" }, { token: "1" }, { kind: 7 }].map((change) => ({ ...rest, image, ...change }));
+  for (const damaged of [...images.map((other) => ({ ...rest, image: other })), ...about, image, "image", null]) {
     await write(cacheOf(), ID);
     await overwrite("bytes", ["me", ID], damaged, NAME);
     assert.equal(await cacheOf().read(ID, 1), undefined);
@@ -224,7 +226,7 @@ test("damaged entries and bytes are misses, whatever they are, and a write heals
   for (const damaged of [{}, ...changes.map((change) => ({ ...rest, ...change }))]) {
     await write(cacheOf(), ID);
     await overwrite("entries", undefined, { namespace, id, ...damaged }, NAME);
-    assert.equal(await cacheOf().read(ID, 1), undefined);
+    assert.deepEqual(await cacheOf().read(ID, 1), image);
     const cache = cacheOf({ cacheLimit: 1 });
     await cache.stats();
     await write(cache, "b");
@@ -301,6 +303,90 @@ test("an image above the limit in bytes is not kept, and evicts nothing", async 
   await write(cache, "a");
   await write(cache, "b", { bytes: new Uint8Array(11) });
   assert.deepEqual(await idsIn(), ["a"]);
+});
+
+test("an image above half of what an eviction leaves is not kept, and evicts nothing", async () => {
+  const cache = cacheOf({ cacheBytes: 100, cleanupBatch: 20 });
+  await write(cache, "a");
+  await write(cache, "b", { bytes: new Uint8Array(41) });
+  assert.deepEqual(await idsIn(), ["a"]);
+  for (const id of ["c", "d", "e"]) await write(cache, id, { bytes: new Uint8Array(40) });
+  assert.deepEqual(await idsIn(), ["d", "e"]);
+});
+
+test("the limit in bytes holds for all namespaces together, also where each replaces its images by larger ones", async () => {
+  const caches = ["a", "b", "c", "d"].map((namespace) => cacheOf({ namespace, cacheBytes: 1000 }));
+  for (const [round, size] of [10, 10, 450].entries()) {
+    for (const cache of caches) await write(cache, ID, { token: round + 1, bytes: new Uint8Array(size) });
+  }
+  assert.deepEqual((await dump(NAME)).entries.map(([[namespace], { size }]) => [namespace, size]), [["c", 450], ["d", 450]]);
+});
+
+test("a hit reads one record and opens one store", async (t) => {
+  await write(cacheOf(), ID);
+  const cache = cacheOf();
+  await cache.has(ID);
+  const [begun, calls] = [transactions(t), watched(t, "get", "getAll", "count")];
+  assert.deepEqual(await cache.read(ID, 1), image);
+  assert.deepEqual([begun.map(({ stores }) => stores), calls], [[["bytes"]], [["get", "bytes"]]]);
+});
+
+/** Keep a transaction of another tab open until the function that this gives is called. */
+async function holdStorage() {
+  await cacheOf().has(ID);
+  const connection = await done(indexedDB.open(NAME));
+  const objects = connection.transaction(["entries", "bytes"], "readwrite").objectStore("bytes");
+  let isHeld = true;
+  const goOn = () => {
+    if (isHeld) objects.get("").onsuccess = goOn;
+    else connection.close();
+  };
+  goOn();
+  return () => (isHeld = false);
+}
+
+for (const [name, act] of [
+  ["clear", (cache) => cache.clear()],
+  ["remove", (cache) => cache.remove(ID)],
+  ["write", (cache) => write(cache, "late", { bytes: new Uint8Array(500_000) })],
+]) {
+  test(`${name} waits three seconds for another tab's transaction, then fails, and is not done later`, async (t) => {
+    const cache = cacheOf();
+    await write(cache, ID);
+    const release = await holdStorage();
+    t.mock.timers.enable({ apis: ["setTimeout"] });
+    const begun = transactions(t);
+    const outcome = act(cache).then(() => "done", (error) => error);
+    while (!begun.length) await new Promise(setImmediate);
+    t.mock.timers.tick(3000);
+    const error = await outcome;
+    assert.ok(error instanceof CacheError && error.reason === "failed", error);
+    release();
+    assert.deepEqual(await idsIn(), [ID]);
+    assert.equal(begun.filter(({ mode }) => mode === "readwrite").length, 1);
+  });
+}
+
+test("a removal opens storage that could not be opened before, and only a missing or forbidden one is no failure", async (t) => {
+  let failure;
+  patch(t, IDBFactory.prototype, "open", function open(original, ...args) {
+    if (!failure) return original.apply(this, args);
+    const request = { error: new DOMException(...failure) };
+    queueMicrotask(() => request.onerror());
+    return request;
+  });
+  const cache = cacheOf();
+  for (const [reason, ...error] of [
+    ["unavailable", "insecure", "SecurityError"],
+    ["unavailable", "The user denied permission to access the database.", "UnknownError"],
+    ["failed", "Internal error opening backing store for indexedDB.open.", "UnknownError"],
+    ["failed", "mutation is not allowed", "InvalidStateError"],
+  ]) {
+    failure = error;
+    await assert.rejects(cache.clear(), (cause) => cause instanceof CacheError && cause.reason === reason, error[0]);
+  }
+  failure = undefined;
+  await cache.clear();
 });
 
 test("images that a clock ahead has marked are evicted first", async () => {
@@ -434,7 +520,7 @@ test("a full disk evicts as much as is needed and tries once more, then the writ
   assert.deepEqual(await cache.read("d", 1), image);
 });
 
-test("without storage every call fails at once, and opening is tried again only after five seconds, once", async (t) => {
+test("without storage every call fails at once, and only removals try to open it before five seconds are over", async (t) => {
   let now = 1000;
   t.mock.method(performance, "now", () => now);
   let opened = 0;
@@ -449,11 +535,11 @@ test("without storage every call fails at once, and opening is tried again only 
   for (const call of [...calls, () => cache.clear(), () => cache.stats(), () => cache.drop(ID, 1)]) {
     await assert.rejects(call(), isUnavailable);
   }
-  assert.equal(opened, 1);
+  assert.equal(opened, 3);
   now = 6000;
   await write(cache, ID);
   assert.equal(await cache.has(ID), true);
-  assert.equal(opened, 2);
+  assert.equal(opened, 4);
 });
 
 test("a page without IndexedDB at all gets the same error", async () => {
@@ -472,7 +558,7 @@ test("the stores of an older layout are thrown away, and no others", async () =>
   assert.equal(await cache.has(ID), false);
   await write(cache, ID);
   const stores = await dump(NAME);
-  assert.deepEqual(Object.keys(stores), ["bytes", "deleted", "entries", "the page's own"]);
+  assert.deepEqual(Object.keys(stores), ["bytes", "changed", "deleted", "entries", "the page's own"]);
   assert.deepEqual(stores["the page's own"], [["key", "value"]]);
 });
 

@@ -172,3 +172,75 @@ test("a download that begins while another tab's clear is still at it is shown, 
   assert.equal(await textOf(await image), "image");
   await assertNotKept(mine, ID);
 });
+
+/** A fetcher whose first answer is damaged, and which keeps further ones back until `passed`. */
+function damagedFirst(passed) {
+  let asked = 0;
+  return async (record, context) => {
+    asked += 1;
+    const body = await server.fetcher(record, context);
+    if (asked > 1) await passed;
+    else body[body.length - 1] ^= 1;
+    return body;
+  };
+}
+
+test("clear ends what callers with contexts of their own have tried again, and nothing of it is in memory", async () => {
+  const { open, passed } = gate();
+  const record = server.save(ID, "image");
+  const client = createClient({}, damagedFirst(passed));
+  const calls = Promise.allSettled(["a", "b", "c"].map((context) => client.getImage(record, { context })));
+  await until(() => server.requests.length > 1);
+  await client.clear();
+  open();
+  assert.deepEqual((await calls).map(({ reason }) => reason?.name), ["DecryptError", "AbortError", "AbortError"]);
+  await assertNotKept(client, ID);
+});
+
+test("callers with records of their own who try again share one download", async () => {
+  const record = server.save(ID, "image");
+  const client = createClient({}, damagedFirst());
+  const calls = Array.from({ length: 50 }, (_, index) =>
+    client.getImage({ ...record, statelessProof: `proof-${index}` }),
+  );
+  const outcomes = await Promise.allSettled(calls);
+  assert.equal(outcomes.filter(({ status }) => status === "fulfilled").length, 49);
+  assert.equal(server.requests.length, 2);
+});
+
+for (const end of ["clear", "close"]) {
+  test(`${end} ends a download whose image was deleted meanwhile`, async () => {
+    const client = createClient({}, () => new Promise(() => {}));
+    const image = client.getImage(server.save(ID, "image"));
+    await client.deleteCachedImage(ID);
+    client[end]();
+    await assert.rejects(image, { name: "AbortError" });
+  });
+}
+
+for (const [removal, name] of [["clear", "AbortError"], ["deleteCachedImage", undefined]]) {
+  test(`a caller who is told of a failure and calls ${removal} comes before those who try again`, async () => {
+    const record = server.save(ID, "image");
+    const client = createClient({}, damagedFirst());
+    let removing;
+    const first = client.getImage(record, { context: "a" }).catch(() => (removing = client[removal](ID)));
+    const second = client.getImage(record, { context: "b" }).then(
+      () => undefined,
+      (error) => error.name,
+    );
+    assert.deepEqual([await first.then(() => removing !== undefined), await second], [true, name]);
+    await removing;
+    await assertNotKept(client, ID);
+  });
+}
+
+test("a record that its caller empties meanwhile still fails and succeeds as before", async () => {
+  const record = server.save(ID, "image");
+  const client = createClient({}, damagedFirst());
+  const own = { ...record };
+  const calls = [client.getImage(own), client.getImage({ ...record, statelessProof: "other" })];
+  delete own.meta;
+  const [first, second] = await Promise.allSettled(calls);
+  assert.equal(first.reason?.name, "DecryptError");
+  assert.equal(await textOf(second.value), "image");
+});

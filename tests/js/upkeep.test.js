@@ -65,15 +65,35 @@ function stubLocks(t) {
     },
   };
   setGlobal(t, "navigator", { locks });
+  // No client is alone for long enough to know it.
+  t.mock.method(performance, "now", () => 0);
   return stub;
 }
 
 test("the image that was shown longest ago leaves the memory, not the one that was loaded first", async () => {
-  const client = createClient({ cache: "memory", memoryBytes: 20 });
-  const [a, b, c] = ["a", "b", "c"].map((id) => server.save(id, "12345678"));
-  for (const record of [a, b, a, c]) await client.getImage(record);
-  const kept = await Promise.all(["a", "b", "c"].map((id) => client.cachedImageExists(id)));
-  assert.deepEqual(kept, [true, false, true]);
+  const client = createClient({ cache: "memory", memoryBytes: 35 });
+  const ids = ["a", "b", "c", "d", "e"];
+  const [a, b, c, d, e] = ids.map((id) => server.save(id, "12345678"));
+  for (const record of [a, b, c, d, a, e]) await client.getImage(record);
+  const kept = await Promise.all(ids.map((id) => client.cachedImageExists(id)));
+  assert.deepEqual(kept, [true, false, true, true, true]);
+});
+
+test("large images push one another out of the memory, and no small one while there is a large one left", async () => {
+  const client = createClient({ cache: "memory", memoryBytes: 100 });
+  const load = (id, size) => client.getImage(server.save(id, "x".repeat(size)));
+  const kept = (ids) => Promise.all(ids.map((id) => client.cachedImageExists(id)));
+  for (const id of ["small-1", "small-2"]) await load(id, 5);
+  for (let index = 0; index < 12; index += 1) await load(`large-${index}`, 25);
+  assert.deepEqual(await kept(["small-1", "small-2", "large-8", "large-9", "large-10", "large-11"]), [
+    ...[true, true, false, true, true, true],
+  ]);
+  await load("too-large", 26);
+  assert.deepEqual(await kept(["too-large", "small-1", "large-11"]), [false, true, true]);
+  for (let index = 3; index < 30; index += 1) await load(`small-${index}`, 5);
+  assert.deepEqual(await kept(["large-9", "large-10", "large-11"]), [false, false, false]);
+  await load("large", 25);
+  assert.equal((await client.stats()).memoryBytes, 100);
 });
 
 test("memoryBytes are counted exactly, through an update, a delete and a clear", async () => {
@@ -140,10 +160,23 @@ test("a signal that lives as long as the page has no listener left once its imag
   const client = createClient({ memoryBytes: 0 });
   const records = Array.from({ length: 5 }, (_, index) => server.save(`image-${index}`, "image"));
   const images = [...records, { ...records[0], id: "gone" }].map((record) => client.getImage(record, { signal }));
-  assert.equal(listeners(), 6);
   await Promise.allSettled(images);
   await settle();
   assert.equal(listeners(), 0);
+});
+
+test("Node.js warns of no leak where twelve images have one signal", async (t) => {
+  const warnings = [];
+  const note = ({ name: kind }) => warnings.push(kind);
+  process.on("warning", note);
+  t.after(() => process.off("warning", note));
+  const { signal } = new AbortController();
+  const client = createClient({ memoryBytes: 0 });
+  const records = Array.from({ length: 12 }, (_, index) => server.save(`image-${index}`, "image"));
+  await Promise.all(records.map((record) => client.getImage(record, { signal })));
+  for await (const { error } of client.getImages(records, { signal })) assert.equal(error, undefined);
+  await settle();
+  assert.deepEqual(warnings, []);
 });
 
 test("a closed client leaves no channel and no listener, and its later removals open none", async (t) => {
@@ -186,7 +219,7 @@ test("what another tab has stored is found when it says so, without a download",
   await mine.getImage(server.save("own", "image"));
   await isStored(mine);
   let heard = 0;
-  opened[0].addEventListener("message", () => (heard += 1));
+  opened[0].addEventListener("message", ({ data }) => (heard += data.type === "stored"));
   const record = server.save(ID, "image");
   await other.getImage(record);
   await until(() => heard > 0);
@@ -365,4 +398,132 @@ test("a transaction that is aborted without an error is a CacheError", async (t)
     this.transaction.abort();
   });
   await assert.rejects(write(cache, ID), isCacheError(undefined));
+});
+
+test("a closed client leaves no worker and no connection, and its later calls leave none", async (t) => {
+  const open = new Set();
+  patch(t, IDBFactory.prototype, "open", function note(original, ...args) {
+    const request = original.apply(this, args);
+    request.addEventListener("success", () => open.add(request.result));
+    return request;
+  });
+  patch(t, IDBDatabase.prototype, "close", function note(original) {
+    open.delete(this);
+    original.call(this);
+  });
+  const workers = [];
+  setGlobal(t, "Worker", class {
+    constructor() {
+      workers.push(this);
+    }
+
+    terminate() {
+      this.isEnded = true;
+    }
+  });
+  const large = server.save("large", Buffer.alloc(1_000_000));
+  const client = createClient({ memoryBytes: 0 });
+  for (const record of [large, server.save(ID, "image")]) await client.getImage(record);
+  await isStored(client, 2);
+  await client.getImage(large);
+  assert.deepEqual([open.size, workers.length], [1, 1]);
+  client.close();
+  await until(() => open.size === 0);
+  assert.equal(workers[0].isEnded, true);
+  assert.equal(await client.deleteCachedImage(ID), true);
+  await until(() => open.size === 0);
+});
+
+test("what is noted when a client is closed is written down at once, and nothing opens the storage later", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const cache = createOwnCache();
+  await write(cache, ID);
+  const [[, { lastUsed }]] = (await dump(name)).entries;
+  cache.touch(ID);
+  const begun = transactions(t);
+  cache.close();
+  t.mock.timers.tick(2000);
+  await settle();
+  assert.equal(begun.length, 1);
+  assert.ok((await dump(name)).entries[0][1].lastUsed > lastUsed);
+});
+
+test("where the other tab has stored nothing the image is downloaded, without a second wait", async (t) => {
+  t.mock.method(performance, "now", () => 0);
+  const asked = [];
+  const request = async (lock, { ifAvailable }, work) => {
+    asked.push(ifAvailable ? "claim" : "wait");
+    return work(ifAvailable ? null : {});
+  };
+  setGlobal(t, "navigator", { locks: { request } });
+  await createClient().getImage(server.save(ID, "image"));
+  assert.deepEqual(asked, ["claim", "wait"]);
+});
+
+test("images that waited for one tab go on together where it dies", async (t) => {
+  t.mock.method(performance, "now", () => 0);
+  const ends = [];
+  const request = (lock, { ifAvailable }, work) =>
+    ifAvailable ? Promise.resolve(work(null)) : new Promise((resolve) => ends.push(resolve));
+  setGlobal(t, "navigator", { locks: { request } });
+  const client = createClient();
+  await client.stats();
+  const images = ["a", "b", "c"].map((id) => client.getImage(server.save(id, id)));
+  await until(() => ends.length === 3);
+  const begun = transactions(t);
+  for (const end of ends) {
+    end();
+    await new Promise(setImmediate);
+  }
+  await Promise.all(images);
+  assert.equal(begun.filter(({ mode }) => mode === "readonly").length, 1);
+});
+
+test("a tab that is alone does not wait for its claim, and gives it back when it comes", async (t) => {
+  let now = 0;
+  t.mock.method(performance, "now", () => now);
+  const [claims, ends] = [[], []];
+  const request = (lock, options, work) => new Promise((resolve) => claims.push(() => resolve(work({}))));
+  const counted = (...args) => request(...args).then(() => ends.push("released"));
+  setGlobal(t, "navigator", { locks: { request: counted } });
+  const [alone] = [createClient()];
+  await alone.deleteCachedImage("other");
+  now = 1000;
+  assert.equal(await textOf(await alone.getImage(server.save(ID, "image"))), "image");
+  await isStored(alone);
+  assert.deepEqual([claims.length, ends.length], [1, 0]);
+  claims[0]();
+  await until(() => ends.length === 1);
+});
+
+test("a tab that hears of another one waits for its claim, whichever of them was first", async (t) => {
+  let now = 0;
+  t.mock.method(performance, "now", () => now);
+  const claims = [];
+  const request = (lock, options, work) => new Promise((resolve) => claims.push(() => resolve(work({}))));
+  setGlobal(t, "navigator", { locks: { request } });
+  const { opened } = channels(t);
+  const clients = [createClient({ memoryBytes: 0 }), createClient({ memoryBytes: 0 })];
+  const heard = new Set();
+  for (const client of clients) {
+    const joined = client.deleteCachedImage("other");
+    opened.at(-1).addEventListener("message", ({ target }) => heard.add(target));
+    await joined;
+  }
+  await until(() => heard.size === 2);
+  now = 1000;
+  const images = clients.map((client, index) => client.getImage(server.save(`image-${index}`, "image")));
+  await until(() => claims.length === 2);
+  await settle();
+  assert.equal(server.requests.length, 0);
+  for (const grant of claims) grant();
+  await Promise.all(images);
+});
+
+test("a message that is none of ours ends nothing", async (t) => {
+  const { opened } = channels(t);
+  const client = createClient();
+  await client.getImage(server.save(ID, "image"));
+  for (const data of [null, undefined, 7, "stored", {}]) opened[0].onmessage({ data });
+  assert.equal(await textOf(await client.getImage(server.save(ID, "image"))), "image");
 });

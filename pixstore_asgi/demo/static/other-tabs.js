@@ -15,5 +15,8 @@ export const tellOthers = (news, id) => channel.postMessage({ news, id });
 
 /** @param {(news: News, id: string | undefined) => void} onNews */
 export function listen(onNews) {
-  channel.onmessage = ({ data }) => onNews(data.news, data.id);
+  channel.onmessage = ({ data }) => {
+    const { news, id } = Object(data);
+    onNews(news, id);
+  };
 }

@@ -40,9 +40,9 @@ async function untilCached({ id, token }) {
 }
 
 async function flipCachedBit(id) {
-  const bytes = await inDatabase("pixstore-asgi", "bytes", (store) => store.get(["", id]));
-  bytes[bytes.length - 1] ^= 1;
-  await inDatabase("pixstore-asgi", "bytes", (store) => store.put(bytes, ["", id]));
+  const stored = await inDatabase("pixstore-asgi", "bytes", (store) => store.get(["", id]));
+  stored.image[stored.image.length - 1] ^= 1;
+  await inDatabase("pixstore-asgi", "bytes", (store) => store.put(stored, ["", id]));
 }
 
 /** Fetch a payload without the client, in a way that lets the browser cache it; resolves to its length. */

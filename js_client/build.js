@@ -1,0 +1,27 @@
+/** Builds what a mounted application serves: `npm run build`, and into another folder `npm run build -- FOLDER`. */
+
+import { writeFile } from "node:fs/promises";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { build } from "esbuild";
+import { minify } from "terser";
+
+const FOLDER = fileURLToPath(new URL(".", import.meta.url));
+const [target = "dist"] = process.argv.slice(2);
+const { outputFiles } = await build({
+  absWorkingDir: FOLDER,
+  entryPoints: ["src/index.js", "src/pixstore-worker.js"],
+  bundle: true,
+  format: "esm",
+  target: "es2022",
+  logLevel: "warning",
+  outdir: target,
+  minify: true,
+  write: false,
+});
+for (const { path: file, text } of outputFiles) {
+  // Once more, by a minifier that looks harder: 6 % less.
+  const { code } = await minify(text, { module: true, ecma: 2020, compress: { passes: 3 } });
+  await writeFile(path.resolve(FOLDER, target, path.basename(file)), `${code}\n`);
+}
