@@ -1,3 +1,5 @@
+/** How long an image may show no sign of life. */
+
 import { FetchError } from "./errors.js";
 
 /** @typedef {ReturnType<typeof createLimit>} Limit */
@@ -6,7 +8,7 @@ import { FetchError } from "./errors.js";
 const MOST_MS = 2 ** 31 - 1;
 
 /**
- * How long an image may show no sign of life. It does not run before it is started.
+ * Make a limit; it does not run before it is started.
  *
  * @param {number} ms
  */

@@ -1,6 +1,7 @@
+/** How long an image may show no sign of life. */
 export type Limit = ReturnType<typeof createLimit>;
 /**
- * How long an image may show no sign of life. It does not run before it is started.
+ * Make a limit; it does not run before it is started.
  *
  * @param {number} ms
  */
