@@ -10,6 +10,7 @@ from starlette.types import Message, Receive, Scope, Send
 from ._deadline import ends_within
 from ._http import RawHeaders
 from .errors import ConfigError, StoreError
+from .hidden import hide
 from .payload import Payload
 
 _log = logging.getLogger("pixstore_asgi")
@@ -41,14 +42,14 @@ class Delivery:
             await self._send(send, start, _body(payload.whole, is_last=True))
             return
         async with payload:
-            first = b"" if scope["method"] == "HEAD" else await self._next_piece(payload)
+            first = hide(b"" if scope["method"] == "HEAD" else await self._next_piece(payload))
             # Servers wait for a slow client in the start already, where requests are pipelined.
-            if scope["method"] == "HEAD" or len(first) == payload.size:
-                await self._send(send, start, _body(first, is_last=True))
+            if scope["method"] == "HEAD" or len(first()) == payload.size:
+                await self._send(send, start, _body(first(), is_last=True))
                 return
             with anyio.move_on_after(self._max_stream_s) as limit:
-                if await self._send(send, start, _body(first, is_last=False)):
-                    await self._send_rest(payload, payload.size - len(first), receive, send)
+                if await self._send(send, start, _body(first(), is_last=False)):
+                    await self._send_rest(payload, payload.size - len(first()), receive, send)
             if limit.cancelled_caught:
                 _log.info("an image was cut off: not sent within max_stream_s, %s s", self._max_stream_s)
 

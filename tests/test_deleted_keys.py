@@ -20,7 +20,8 @@ from pixstore_asgi.errors import IntegrityError
 from pixstore_asgi.keyring import KeyRing
 from pixstore_asgi.records import ImageMeta
 from pixstore_asgi.store.sqlite import SqliteStore
-from tests.support import SECRET, large_png, picture
+from pixstore_asgi.store.write_lock import WriteLock
+from tests.support import SECRET, idle, large_png, picture, reading
 from tests.test_migrations import make_version_1
 
 IMAGES = 400
@@ -63,9 +64,14 @@ async def test_the_keys_that_an_older_version_left_are_taken_out(tmp_path: Path)
 
 def keys_left(folder: Path, versions: Versions) -> tuple[int, int]:
     """Return how many keys of dead and of live versions can be unwrapped from the files of a folder."""
-    data = b"".join(file.read_bytes() for file in folder.iterdir() if file.is_file())
+    data = contents(folder)
     live = sum(opens(data, image_id, meta) for image_id, meta in versions.live.items())
     return sum(opens(data, image_id, meta) for image_id, meta in versions.dead), live
+
+
+def contents(folder: Path) -> bytes:
+    """Return all bytes of all files of a folder."""
+    return b"".join(file.read_bytes() for file in folder.iterdir() if file.is_file())
 
 
 def opens(data: bytes, image_id: str, meta: ImageMeta) -> bool:
@@ -126,6 +132,44 @@ def test_no_key_of_a_dead_version_is_left_by_a_killed_process(tmp_path: Path) ->
     assert process.returncode == -signal.SIGKILL
     assert len(versions.dead) >= IMAGES // 2
     assert keys_left(tmp_path, versions)[0] == 0
+
+
+@pytest.mark.parametrize("leaves_with", ["another process", "the same process"])
+async def test_a_key_that_a_reader_kept_goes_with_the_first_write_after_it(tmp_path: Path, leaves_with: str) -> None:
+    """Deleted in the middle of another program's long read, a key is gone after the next write, whosever it is."""
+    path, store = tmp_path / "pixstore.db", SqliteStore(tmp_path / "pixstore.db")
+    async with Pixstore(store, secret=SECRET) as pix, Pixstore(path, secret=SECRET) as other:
+        saved = await pix.save_image(picture())
+        meta = await meta_of(store, saved.id)
+        assert meta is not None
+        with reading(path):
+            await pix.delete_image(saved.id)
+            assert meta.wrapped_key in contents(tmp_path)
+        await (pix if leaves_with == "the same process" else other).save_image(picture())
+        assert meta.wrapped_key not in contents(tmp_path)
+
+
+@pytest.mark.parametrize("change", ["update", "delete"])
+async def test_a_key_goes_though_nobody_waits_for_it(tmp_path: Path, change: str) -> None:
+    """A change that its caller has left, and that takes place all the same, takes its key out of the log too."""
+    path = tmp_path / "pixstore.db"
+    store = SqliteStore(path)
+    async with Pixstore(store, secret=SECRET) as pix:
+        saved = await pix.save_image(picture())
+        meta = await meta_of(store, saved.id)
+        assert meta is not None
+        lock = WriteLock(tmp_path / "pixstore.db.lock", timeout_s=5)
+        with lock.held():
+            work = pix.delete_image(saved.id) if change == "delete" else pix.update_image(saved.id, picture("webp"))
+            task = asyncio.ensure_future(work)
+            await asyncio.sleep(0.2)  # by now the writer waits for the lock
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        lock.close()
+        await idle(store)
+        assert await meta_of(store, saved.id) != meta
+        assert meta.wrapped_key not in contents(tmp_path)
 
 
 def meta_from(values: dict[str, str | int] | None) -> ImageMeta | None:

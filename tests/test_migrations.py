@@ -199,12 +199,12 @@ async def test_an_older_version_refuses_a_migrated_database(base: Base, tmp_path
     assert schema(path) == before
 
 
-async def steps_of_migration(path: Path) -> int:
+async def steps_of_migration(path: Path) -> list[str]:
     with migrations(NEXT), injected(Plan()) as plan:
         plan.is_armed = True
         async with Pixstore(path, secret=SECRET):
             plan.is_armed = False
-    return len(plan.steps)
+    return plan.steps
 
 
 async def kill_at(base: Base, folder: Path, step: int) -> None:
@@ -221,8 +221,8 @@ async def kill_at(base: Base, folder: Path, step: int) -> None:
 
 async def test_a_migration_killed_on_its_way_is_done_by_the_next_start(base: Base, tmp_path: Path) -> None:
     """A process killed before some statements of its migration leaves a database that the next start migrates."""
-    last = await steps_of_migration(base.copy(tmp_path / "counted"))
-    for step in range(6, last, 4):
+    statements = await steps_of_migration(base.copy(tmp_path / "counted"))
+    for step in range(6, len(statements), 4):
         await kill_at(base, tmp_path / str(step), step)
 
 
@@ -230,7 +230,7 @@ async def test_a_migration_killed_on_its_way_is_done_by_the_next_start(base: Bas
 @pytest.mark.timeout(300)
 async def test_a_migration_killed_anywhere_is_done_by_the_next_start(base: Base, tmp_path: Path) -> None:
     """A process killed before any statement of its opening leaves a database that the next start migrates."""
-    for step in range(1, await steps_of_migration(base.copy(tmp_path / "counted")) + 1):
+    for step in range(1, len(await steps_of_migration(base.copy(tmp_path / "counted"))) + 1):
         await kill_at(base, tmp_path / str(step), step)
 
 
@@ -274,16 +274,24 @@ async def test_a_migration_that_fails_changes_nothing(base: Base, tmp_path: Path
 
 
 async def test_a_migration_that_fails_at_any_statement_changes_nothing(base: Base, tmp_path: Path) -> None:
-    """Whichever statement of the opening fails, the database is of one version as a whole, and opens then."""
-    last = await steps_of_migration(base.copy(tmp_path / "counted"))
+    """Whichever statement of the opening fails, the database is of one version as a whole, and opens then.
+
+    Only that the log could not be emptied is no error of what was done before.
+    """
+    statements = await steps_of_migration(base.copy(tmp_path / "counted"))
     original = schema(base.copy(tmp_path / "original"))
-    for step in range(1, last + 1):
+    for step in range(1, len(statements) + 1):
         path = base.copy(tmp_path / str(step))
         with migrations(NEXT):
             with injected(Plan(at=step)) as plan:
                 plan.is_armed = True
-                with pytest.raises(StoreError, match="check the disk"):
-                    await Pixstore(path, secret=SECRET).open()
+                pix = Pixstore(path, secret=SECRET)
+                if "busy_timeout" in statements[step - 1] or "wal_checkpoint" in statements[step - 1]:
+                    await pix.open()
+                    await pix.close()
+                else:
+                    with pytest.raises(StoreError, match="check the disk"):
+                        await pix.open()
             committed = "COMMIT" in plan.steps[:-1]
             assert committed or schema(path) == original
             async with Pixstore(path, secret=SECRET) as pix:

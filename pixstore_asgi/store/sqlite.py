@@ -96,7 +96,6 @@ class SqliteStore:
     async def begin_write(self, image_id: str) -> SqliteWriter:
         session = self._opened()
         session.write_soon(self._sweep_some, session)
-        session.empty_log_soon()
         return SqliteWriter(session, image_id, self._clock_ms)
 
     async def update_meta(
@@ -108,8 +107,6 @@ class SqliteStore:
         session = self._opened()
         deleted = await session.write(rows.delete, image_id, expect, self._clock_ms())
         session.write_soon(self._sweep_some, session)
-        if deleted:
-            await session.empty_log()
         return deleted
 
     async def list(

@@ -13,7 +13,7 @@ from pathlib import Path
 from ..errors import StoreBusy, StoreError
 from .leases import IN_USE, Leases
 from .sqlite_connection import translated
-from .sqlite_file import Mark, check_sound
+from .sqlite_file import Mark, Note, check_sound
 from .sqlite_schema import check_application, connect_unwriting
 from .write_lock import WriteLock
 
@@ -25,9 +25,10 @@ def back_up(database: Path, target: Path) -> int:
     """
     with translated(target), _copied(database, target.parent) as (copy, images):
         try:
-            os.link(copy, target)
+            os.close(os.open(target, os.O_CREAT | os.O_EXCL, 0o600))  # not every file system has links
         except FileExistsError:
             raise StoreError(f"there is a file {target} already: name another one") from None
+        os.replace(copy, target)
         _sync_folder(target.parent)
     return images
 
@@ -39,7 +40,7 @@ def restore(backup: Path, database: Path) -> int:
     database open; then the database stays as it was.
     """
     database = Path(os.path.realpath(database))
-    if database.exists() and database.samefile(backup):
+    if database.exists() and backup.exists() and database.samefile(backup):
         raise StoreError(f"{backup} is the database itself: name a backup of it")
     with translated(database), _copied(backup, database.parent) as (copy, images), _out_of_use(database):
         os.replace(copy, database)
@@ -103,7 +104,7 @@ def _put_in_place(database: Path) -> None:
     lock = WriteLock(database.with_name(database.name + ".lock"), timeout_s=0)
     mark = Mark.of(database)
     assert mark is not None
-    lock.note = mark.note(is_written=False)
+    lock.note = Note.of(mark, is_written=False, log_has_dead_keys=False).pack()
     lock.close()
 
 

@@ -18,8 +18,7 @@ _MOST_TOGETHER = 64
 class Commit:
     """One version that is to become its image's current one.
 
-    blob: its pending blob, of which `first` chunks are written, or None where all of it is in `chunks`. is_update: it
-    took another version's place.
+    blob: its pending blob, of which `first` chunks are written, or None where all of it is in `chunks`.
     """
 
     image_id: str
@@ -31,7 +30,6 @@ class Commit:
     chunks: Sequence[bytes] = field(repr=False)
     now_ms: int
     is_withdrawn: bool = False
-    is_update: bool = False
     outcome: StoredImage | BaseException | None = None
 
     def result(self) -> StoredImage:
@@ -93,6 +91,6 @@ def _attempt(db: Writer, commit: Commit) -> StoredImage | PixstoreError:
     image = StoredImage(commit.image_id, token, commit.meta, old.created_ms or commit.now_ms)
     put_image(db, image, blob, is_new=old.token is None)
     if old.blob is not None:
-        commit.is_update = True
+        db.note_dead_keys(are_there=True)
         bury(db, old.blob, commit.now_ms)
     return image

@@ -1,7 +1,7 @@
 """The database's file as its last writer left it: noticed where another program has moved, replaced or changed it.
 
 SQLite notices none of that. It goes on writing into a file that has no name any more, or replays its log over a backup
-that was copied in its place. So whoever gives the write lock back leaves the file's mark in the lock's file, and who
+that was copied in its place. So whoever gives the write lock back leaves a note of the file in the lock's own, and who
 takes the lock next compares: another file is refused, and one that was written to is checked whole before it is used.
 """
 
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from ..errors import StoreError
 
-_NOTE = struct.Struct("<QQQQ?")
+_NOTE = struct.Struct("<QQQ??")
 _CHECKPOINT_NS = 2_000_000_000  # it follows the last write to the log, and ends within this
 
 
@@ -34,30 +34,51 @@ class Mark(NamedTuple):
             return None
         return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
-    def note(self, *, is_written: bool) -> bytes:
-        """Return the note to leave: of a file as it is, or of one that is being written to from now on."""
-        return _NOTE.pack(*self, is_written)
-
     def is_same_file(self, other: "Mark | None") -> bool:
         """Tell whether two marks are of one file, maybe at different times."""
         return other is not None and self[:2] == other[:2]
 
 
-def is_changed(path: Path, now: Mark, note: bytes) -> bool:
-    """Tell whether the file at `path` may have been changed by another program since its last writer left a note.
+class Note(NamedTuple):
+    """What a writer leaves for the next one.
 
-    A writer that died may have brought part of the log into it, which SQLite recovers: then it has not shrunk, and was
-    changed about when the log was.
+    The file as it was left, but for the device, whose number may be another one after each start of the machine.
+    is_written: it is being written to, or its writer died. log_has_dead_keys: keys of versions that are no more may be
+    in its log.
     """
-    if len(note) != _NOTE.size:
-        return False
-    *fields, was_written = _NOTE.unpack(note)
-    left = Mark(*fields)
-    if not was_written:
-        return now != left
-    log = Mark.of(path.with_name(path.name + "-wal"))
-    latest_ns = (log or left).changed_ns + _CHECKPOINT_NS
-    return not (now.is_same_file(left) and now.size >= left.size and left.changed_ns <= now.changed_ns <= latest_ns)
+
+    inode: int
+    size: int
+    changed_ns: int
+    is_written: bool
+    log_has_dead_keys: bool
+
+    @classmethod
+    def of(cls, mark: Mark, *, is_written: bool, log_has_dead_keys: bool) -> "Note":
+        """Return the note of a file with this mark."""
+        return cls(*mark[1:], is_written, log_has_dead_keys)
+
+    @classmethod
+    def unpack(cls, data: bytes) -> "Note | None":
+        """Return the note in what `pack` returned, or None for anything else."""
+        return cls(*_NOTE.unpack(data)) if len(data) == _NOTE.size else None
+
+    def pack(self) -> bytes:
+        """Return the note as bytes, always as many."""
+        return _NOTE.pack(*self)
+
+    def is_outdated(self, path: Path, now: Mark) -> bool:
+        """Tell whether another program may have changed the file at `path` since, whose mark is `now`.
+
+        A writer that died may have brought part of the log into it, which SQLite recovers: then it has not shrunk, and
+        was changed about when the log was.
+        """
+        if not self.is_written:
+            return now[1:] != self[:3]
+        log = Mark.of(path.with_name(path.name + "-wal"))
+        latest_ns = (log.changed_ns if log else self.changed_ns) + _CHECKPOINT_NS
+        is_recoverable = now.size >= self.size and self.changed_ns <= now.changed_ns <= latest_ns
+        return now.inode != self.inode or not is_recoverable
 
 
 def check_in_place(path: Path, opened: Mark | None) -> Mark:

@@ -166,6 +166,7 @@ def update_meta(
         check_expected(image_id, state.version, expect)
         if token is not None:
             check_raised(image_id, token, state.token or 0)
+        db.note_dead_keys(are_there=True)
         db.execute(
             "UPDATE image SET wrapped_key = coalesce(?, wrapped_key), token = coalesce(?, token) WHERE id = ?",
             (wrapped_key, token, image_id),
@@ -182,23 +183,26 @@ def delete(db: Writer, image_id: str, expect: Expected, now_ms: int) -> bool:
         check_expected(image_id, state.version, expect)
         if state.blob is None:
             return False
+        db.note_dead_keys(are_there=True)
         columns = ", ".join(f"{name} = NULL" for name in ("blob", *_META.split(", "), "created_ms"))
         db.execute(f"UPDATE image SET {columns} WHERE id = ?", (image_id,))
         bury(db, state.blob, now_ms)
     return True
 
 
-def truncate_log(db: Writer) -> bool:
-    """Bring the write-ahead log into the database and empty it; False where a reader is just in it."""
+def empty_log(db: Writer) -> None:
+    """Take keys of dead versions out of the write-ahead log, unless a reader is just in it: then a later call will."""
+    if not db.log_has_dead_keys:
+        return
     (patience_ms,) = db.execute("PRAGMA busy_timeout").fetchone()
     # Reads of ours end within it. A longer one would hold up every writer, for the write lock is held meanwhile.
     db.execute(f"PRAGMA busy_timeout = {_READ_MS}")
     try:
         with db.exclusive():
             (is_busy, _, _) = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            db.note_dead_keys(are_there=bool(is_busy))
     finally:
         db.execute(f"PRAGMA busy_timeout = {patience_ms}")
-    return not is_busy
 
 
 def drop_pending(db: Writer, blob: int, now_ms: int) -> None:

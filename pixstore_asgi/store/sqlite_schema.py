@@ -14,7 +14,7 @@ from enum import IntEnum
 from pathlib import Path
 
 from ..errors import StoreError
-from .sqlite_file import Mark, check_in_place, check_sound, is_changed
+from .sqlite_file import Mark, Note, check_in_place, check_sound
 from .write_lock import WriteLock
 
 _log = logging.getLogger("pixstore_asgi")
@@ -68,25 +68,43 @@ class Writer(sqlite3.Connection):
     path: Path
     write_lock: WriteLock
     opened: Mark
+    _note: Note  # of the file before what is written to it now
+    _has_dead_keys = True  # where the system has no write lock, and so no note of it
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
         """Hold the write lock of a database that is as its last writer left it. Raises StoreError where it is not."""
         with self.write_lock.held():
             now = check_in_place(self.path, self.opened)
-            if is_changed(self.path, now, self.write_lock.note):
+            left = Note.unpack(self.write_lock.note)
+            if left and left.is_outdated(self.path, now):
                 check_sound(self, self.path)
-            self.write_lock.note = now.note(is_written=True)
+            self._leave(Note.of(now, is_written=True, log_has_dead_keys=self.log_has_dead_keys))
             try:
                 yield
             finally:
-                self._leave_mark()
+                self._leave_unwritten()
 
-    def _leave_mark(self) -> None:
+    @property
+    def log_has_dead_keys(self) -> bool:
+        """Whether the log may hold keys of versions that are no more, whichever process has put them there."""
+        left = Note.unpack(self.write_lock.note)
+        return left.log_has_dead_keys if left else self._has_dead_keys
+
+    def note_dead_keys(self, *, are_there: bool) -> None:
+        """Note, while the write lock is held, that a key dies with what is written, or that the log was emptied."""
+        self._has_dead_keys = are_there
+        self._leave(self._note._replace(log_has_dead_keys=are_there))
+
+    def _leave(self, note: Note) -> None:
+        self._note = note
+        self.write_lock.note = note.pack()
+
+    def _leave_unwritten(self) -> None:
         try:
             now = Mark.of(self.path)
             if now and now.is_same_file(self.opened):
-                self.write_lock.note = now.note(is_written=False)
+                self._leave(Note.of(now, is_written=False, log_has_dead_keys=self._note.log_has_dead_keys))
         except OSError as error:  # what was written is written
             _log.info("the mark of %s could not be left: %s", self.path, error)
 
@@ -94,9 +112,9 @@ class Writer(sqlite3.Connection):
         try:
             with self.exclusive():
                 super().close()
-        except StoreError:
+        except (StoreError, sqlite3.Error, OSError):
             # Where another one holds the lock this close is not the last one and checkpoints nothing; where the file
-            # is not what it was, its mark stays behind, and the next open checks it.
+            # is not what it was, its note stays behind, and the next open checks it.
             super().close()
 
 
@@ -145,15 +163,18 @@ def prepare(path: Path, write_lock: WriteLock, *, busy_timeout_s: float) -> Mark
 
 def _check_as_left(path: Path, write_lock: WriteLock) -> None:
     # Before any connection that could bring a log into a file it is not of.
-    now = Mark.of(path)
-    if now is None or not is_changed(path, now, write_lock.note):
+    def needs_check() -> Mark | None:
+        left, now = Note.unpack(write_lock.note), Mark.of(path)
+        return now if left and now and left.is_outdated(path, now) else None
+
+    if not needs_check():
         return
     with write_lock.held():
         # Again, for the last holder of the lock may have written meanwhile.
-        if (now := Mark.of(path)) and is_changed(path, now, write_lock.note):
+        if now := needs_check():
             with closing(connect_unwriting(path)) as connection:
                 check_sound(connection, path)
-            write_lock.note = now.note(is_written=False)
+            write_lock.note = Note.of(now, is_written=False, log_has_dead_keys=True).pack()
 
 
 def _is_ready(connection: Writer, path: Path) -> bool:
@@ -170,14 +191,26 @@ def _make_ready(connection: Writer, path: Path, busy_timeout_s: float) -> None:
     version = _version(connection, path)
     if 0 < version < _KEYS_OVERWRITTEN:
         _log.warning("%s is rewritten once, which takes a while where it is large: keys of deleted images go", path)
-        connection.execute("VACUUM")
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        _rewrite(connection, path)
     with _transaction(connection):
         for migration in MIGRATIONS[version:]:
             for statement in migration.split(";"):
                 connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+
+
+def _rewrite(connection: Writer, path: Path) -> None:
+    try:
+        connection.execute("VACUUM")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN):
+            raise
+        raise StoreError(
+            f"{path} can't be rewritten: that takes as much room as it has once more, beside it and in the system's "
+            "temporary folder; make room, or let SQLITE_TMPDIR name a folder that has it"
+        ) from error
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 @contextmanager

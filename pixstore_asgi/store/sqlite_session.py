@@ -18,7 +18,7 @@ from .leases import IN_USE, Leases
 from .sqlite_commits import Commit, Commits
 from .sqlite_connection import Connection, P, R, translate, translated
 from .sqlite_file import Mark, check_in_place
-from .sqlite_schema import Writer, connect_reader, connect_writer, prepare
+from .sqlite_schema import connect_reader, connect_writer, prepare
 from .write_lock import WriteLock
 
 _log = logging.getLogger("pixstore_asgi")
@@ -33,7 +33,6 @@ class Session:
         self.leases = leases
         self._write_lock = write_lock
         self._file: Mark | None = None
-        self._has_dead_keys = True  # in the log, maybe: the last process may have been killed
         self._connections: list[Connection] = []
         self._stamps: sqlite3.Connection | None = None
         self._opening = object()
@@ -104,43 +103,27 @@ class Session:
             raise translate(self.path, error) from error
 
     async def write(self, function: Callable[Concatenate[Any, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run a function on the writer."""
-        return await self._checked()[0].run(function, *args, **kwargs)
+        """Run a function on the writer; where versions have died of it, their keys leave SQLite's log too."""
+        return await self._checked()[0].run(self._write, function, *args, **kwargs)
+
+    def _write(self, db: Any, function: Callable[Concatenate[Any, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        # In one turn: whoever gives up waiting in between must not leave the log as it is.
+        result = function(db, *args, **kwargs)
+        try:
+            rows.empty_log(db)
+        except (StoreError, sqlite3.Error, OSError) as error:  # what the function did is done
+            _log.info("the log of %s was not emptied: %s", self.path, error)
+        return result
 
     async def commit(self, commit: Commit) -> StoredImage:
         """Run a commit on the writer, together with others that wait there."""
         writer = self._checked()[0]  # first, or one that is refused could still be run along with another
         self._commits.put(commit)
         try:
-            image = await writer.run(self._commits.run, commit)
+            return await writer.run(self._write, self._commits.run, commit)
         except asyncio.CancelledError:
             commit.is_withdrawn = True
             raise
-        if commit.is_update:
-            await self.empty_log()
-        return image
-
-    async def empty_log(self) -> None:
-        """Take keys of dead versions out of SQLite's log: now, or with a later write where a reader is in it.
-
-        What made them dead is done and must not fail for it.
-        """
-        self._has_dead_keys = True
-        if self._connections:  # closing empties it too
-            await self.write(self._empty_log)
-
-    def empty_log_soon(self) -> None:
-        """Try again what a reader was in the way of."""
-        if self._has_dead_keys:
-            self.write_soon(self._empty_log)
-
-    def _empty_log(self, db: Writer) -> None:
-        if not self._has_dead_keys:  # another write was there first
-            return
-        try:
-            self._has_dead_keys = not rows.truncate_log(db)
-        except (StoreError, sqlite3.Error, OSError) as error:
-            _log.info("the log of %s was not emptied: %s", self.path, error)
 
     def write_soon(self, function: Callable[Concatenate[Any, P], object], *args: P.args, **kwargs: P.kwargs) -> None:
         """Run a function on the writer after what waits there; nobody hears of its end."""
