@@ -103,15 +103,16 @@ def _memory(parts: Parts) -> Iterator[Target]:
 def _browser(parts: Parts) -> Iterator[Target]:
     found = parts.get("browser")
     bounds = {  # by the labels of the cases
-        "cold fetch, 50 KB": 0.7,
+        "cold fetch, 50 KB": 0.82,
         "cold fetch, 500 KB": 0.68,
         "cold fetch, 5 MB": 0.6,
-        "first read after a reload, 50 KB": 0.7,
+        "first read after a reload, 50 KB": 0.88,
         "first read after a reload, 500 KB": 0.5,
         "first read after a reload, 5 MB": 0.45,
         "hot read, every byte, 50 KB": 0.3,
         "hot read, every byte, 500 KB": 0.2,
         "hot read, every byte, 5 MB": 0.1,
+        "hot read of 50 KB beside images of 5 MB": 0.2,
         "100 images of 50 KB at once, cold": 0.3,
         "100 images of 50 KB at once, after a reload": 0.55,
         "100 images of 50 KB at once, cold, 50 ms away": 0.15,

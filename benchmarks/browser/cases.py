@@ -16,8 +16,9 @@ NPM, OURS, FLOOR = "npm", "pixstore", "floor"
 
 _MIB = 1024 * 1024
 # Each case has images of its own, counted from here: none of them is in a cache before it.
-_COLD, _KEPT, _AT_ONCE, _SAME, _MAIN, _HELD = 0, 30, 100, 40, 50, 60
+_COLD, _KEPT, _AT_ONCE, _SAME, _MAIN, _HELD, _BESIDE = 0, 30, 100, 40, 50, 60, 70
 _SAME_CALLS = 10
+_LARGE_BESIDE = 8  # more than any client holds in memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,8 @@ def all_cases(plan: Plan) -> Iterator[Case]:
     for size in plan.browser_sizes:
         yield _sized("hot", "hot read, every byte", size, _hot)
     small, large = plan.browser_sizes[0], plan.browser_sizes[-1]
+    beside = f"hot read of {size_label(small)} beside images of {size_label(large)}"
+    yield Case("hot-beside", beside, _hot_beside, (NPM, OURS))
     many = f"{plan.browser_at_once} images of {size_label(small)} at once"
     yield Case("at-once-cold", f"{many}, cold", lambda visit, who: _at_once(visit, who, visit.site.url))
     yield Case("at-once-reload", f"{many}, after a reload", _first_read_at_once)
@@ -84,6 +87,14 @@ def _hot(visit: Visit, contestant: str, size: int) -> Columns:
     visit.tab.open(visit.site.url, contestant)
     times = visit.plan.browser_reads(size) * 2
     found: Columns = visit.tab.measure("hot", size=size, first=_KEPT, count=1, times=times)
+    return found
+
+
+def _hot_beside(visit: Visit, contestant: str) -> Columns:
+    visit.tab.open(visit.site.url, contestant)
+    small, large = visit.plan.browser_sizes[0], visit.plan.browser_sizes[-1]
+    beside = {"size": large, "first": _BESIDE, "count": _LARGE_BESIDE}
+    found: Columns = visit.tab.measure("hotBeside", size=small, first=_BESIDE + _LARGE_BESIDE, count=1, beside=beside)
     return found
 
 

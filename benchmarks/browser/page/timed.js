@@ -46,6 +46,23 @@ export async function hot({ keep, getCached }, wanted) {
   return { ms: ms / wanted.times, wrong: await countWrong([await getCached(records[0])], sha256) };
 }
 
+/** Read one image again and again, every byte of it, and after each time a large one. */
+export async function hotBeside({ keep, getCached }, wanted) {
+  const { records, sha256 } = await recordsOf(wanted);
+  const { records: large } = await recordsOf(wanted.beside);
+  for (const record of [...large, ...records]) await keep(record);
+  await settle(wanted.beside.size);
+  const readAll = async () => (await getCached(records[0])).arrayBuffer();
+  await readAll();
+  const times = [];
+  for (const record of large) {
+    await getCached(record);
+    const [ms] = await timed(readAll);
+    times.push(ms);
+  }
+  return { ms: median(times), wrong: await countWrong([await getCached(records[0])], sha256) };
+}
+
 /** Fetch images that nobody has, all at once; one before them opens the database and a connection. */
 export async function atOnce({ getImage }, wanted) {
   const { records, sha256 } = await recordsOf(wanted);
