@@ -255,6 +255,8 @@ class Pixstore:
 
     async def get_image_records(self, image_ids: Iterable[str]) -> dict[str, ImageRecord]:
         """Return fresh records of the images that exist among these ids, by id, in the order of the ids; one query."""
+        if isinstance(image_ids, str):
+            raise InputError("image_ids is a list of ids, not one text; for one image there is get_image_record")
         ring = await self._opened()
         known = [image_id for image_id in image_ids if _is_known(image_id)]
         images = await self._images.get_many(known)

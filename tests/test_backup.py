@@ -66,6 +66,38 @@ def saving(path: Path, first: int = 20) -> Iterator[list[str]]:
         process.send_signal(signal.SIGKILL)
 
 
+FORKER = """
+    import asyncio, os, signal, sys, time, warnings
+    from pixstore_asgi import Pixstore
+    from tests.support import SECRET
+
+    async def main(path):
+        pix = Pixstore(path, secret=SECRET)
+        await pix.open()
+        with pix._store._session._write_lock.held():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of Python, for a process with threads
+            if child := os.fork():
+                os.write(1, f"{child}\\n".encode())
+                os.kill(os.getpid(), signal.SIGKILL)
+            os.close(1)
+            time.sleep(60)
+            os._exit(0)
+
+    asyncio.run(main(sys.argv[1]))
+"""
+
+
+@contextmanager
+def forking(path: Path) -> Iterator[int]:
+    """Let a process fork in the middle of a write and be killed; give the process id of its child, which lives on."""
+    command = [sys.executable, "-c", textwrap.dedent(FORKER), str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        child = int(process.stdout.readline())
+        assert process.wait() == -signal.SIGKILL
+        yield child
+
+
 def kill_while_it_saves(path: Path, after: int) -> None:
     """Save images of 500 KB in another process and kill it without warning after so many."""
     with saving(path, after):
@@ -215,6 +247,19 @@ async def test_restore_is_refused_while_anybody_has_the_database_open(tmp_path: 
     with reading(path), pytest.raises(StoreBusy, match="stop all that use it first"):
         restore(backup, path)
     assert await unreadable(path, [image_id, saved.id]) == []
+
+
+async def test_a_child_that_outlives_a_killed_server_holds_nothing(tmp_path: Path) -> None:
+    """A process that a server forked keeps no lock of it: the database can be written to and restored without it."""
+    path, backup = tmp_path / "pixstore.db", tmp_path / "backup.db"
+    ids = await fill(path)
+    back_up(path, backup)
+    with forking(path) as child:
+        async with Pixstore(SqliteStore(path, busy_timeout_s=0.5), secret=SECRET) as pix:
+            await pix.save_image(picture())
+        assert await asyncio.to_thread(restore, backup, path) == IMAGES
+        os.kill(child, signal.SIGKILL)
+    assert await unreadable(path, ids) == []
 
 
 async def test_no_process_opens_a_database_that_is_being_restored(

@@ -597,6 +597,13 @@ async def test_images_are_listed_by_directory_and_page(pix: Pixstore) -> None:
     assert found.created == other.token  # both are the time of the save
 
 
+async def test_one_id_is_no_list_of_ids(pix: Pixstore) -> None:
+    """A text in place of a list of ids is an InputError that names the method for one image, and no empty answer."""
+    record = await pix.save_image(picture())
+    with pytest.raises(InputError, match="for one image there is get_image_record"):
+        await pix.get_image_records(record.id)
+
+
 @pytest.mark.parametrize("wrong", [{"limit": 0}, {"directory": "a:b"}, {"directory": ""}])
 async def test_a_list_that_cannot_be_is_refused(pix: Pixstore, wrong: dict[str, Any]) -> None:
     """A limit below one or a directory that no id has is an InputError."""

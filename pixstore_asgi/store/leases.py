@@ -17,6 +17,8 @@ import threading
 from collections import Counter
 from pathlib import Path
 
+from .descriptor import Descriptor
+
 if sys.platform == "win32":
     fcntl = None
 else:
@@ -89,15 +91,16 @@ class Leases:
 class _ByteLocks:
     """Locks on single bytes through one descriptor."""
 
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
+    def __init__(self, file: Descriptor) -> None:
+        self._file = file
+        self.close = file.close
 
     @classmethod
     def open(cls, path: Path) -> "_ByteLocks | None":
         """Return the locks of a file, which is made where it is missing, or None where the system has none."""
         if fcntl is None or not hasattr(fcntl, "F_OFD_SETLK") or struct.calcsize("P") != 8:
             return None
-        locks = cls(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
+        locks = cls(Descriptor.of(path))
         try:
             locks.share(0)
             locks.unlock(0)
@@ -117,16 +120,9 @@ class _ByteLocks:
     def unlock(self, byte: int) -> None:
         self._set(fcntl.F_UNLCK, byte)
 
-    def close(self) -> None:
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
-
-    __del__ = close
-
     def _set(self, kind: int, byte: int) -> bool:
         try:
-            fcntl.fcntl(self._descriptor, fcntl.F_OFD_SETLK, _FLOCK.pack(kind, os.SEEK_SET, byte, 1, 0))
+            fcntl.fcntl(self._file.number, fcntl.F_OFD_SETLK, _FLOCK.pack(kind, os.SEEK_SET, byte, 1, 0))
         except OSError as error:
             if error.errno in (errno.EAGAIN, errno.EACCES):
                 return False

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import StoreBusy
+from .descriptor import Descriptor
 
 if sys.platform == "win32":
     fcntl = None
@@ -22,30 +23,28 @@ _NOTE_BYTES = 64
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.0005, 0.01
 
 
-def _open(path: Path) -> int:
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-
-
 class WriteLock:
-    """The write lock of one open store, for its writer's thread. `is_shared` tells whether the system has one."""
+    """The write lock of one open store, for its writer's thread."""
 
     def __init__(self, path: Path, *, timeout_s: float) -> None:
-        self._descriptor = -1
+        self._file = Descriptor.of(path) if fcntl else None
         self._path = path
         self._timeout_s = timeout_s
-        self.is_shared = fcntl is not None
-        if fcntl:
-            self._descriptor = _open(path)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes see it."""
+        return self._file is not None
 
     @property
     def note(self) -> bytes:
         """What was written last into the lock's file, for the next holder; empty where there is none."""
-        return os.pread(self._descriptor, _NOTE_BYTES, 0) if self.is_shared else b""
+        return os.pread(self._file.number, _NOTE_BYTES, 0) if self._file else b""
 
     @note.setter
     def note(self, value: bytes) -> None:
-        if self.is_shared:
-            os.pwrite(self._descriptor, value, 0)
+        if self._file:
+            os.pwrite(self._file.number, value, 0)
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -54,23 +53,20 @@ class WriteLock:
         try:
             yield
         finally:
-            if fcntl:
-                fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+            if self._file:
+                fcntl.flock(self._file.number, fcntl.LOCK_UN)
 
     def close(self) -> None:
         """Give the descriptor back; harmless when repeated."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
-
-    __del__ = close
+        if self._file:
+            self._file.close()
 
     def _acquire(self) -> None:
         # Polled: a blocking flock could not be given up.
         deadline, pause_s = time.monotonic() + self._timeout_s, _FIRST_PAUSE_S
-        while fcntl:
+        while self._file:
             try:
-                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(self._file.number, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 if time.monotonic() > deadline:
                     raise StoreBusy(f"another process holds {self._path} for its write: try again") from None

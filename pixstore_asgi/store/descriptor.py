@@ -1,0 +1,39 @@
+"""Descriptors of lock files, which no forked child keeps: its copy would hold a lock on after the parent's death."""
+
+import os
+from pathlib import Path
+from typing import Self
+from weakref import WeakSet
+
+
+class Descriptor:
+    """An open lock file. `number` is the descriptor, -1 once it is closed."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        _open.add(self)
+
+    @classmethod
+    def of(cls, path: Path) -> Self:
+        """Open the file at `path`, which is made with mode 0600 where it is missing; a link is not followed."""
+        return cls(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
+
+    def close(self) -> None:
+        """Close it; harmless when repeated."""
+        number, self.number = self.number, -1
+        if number >= 0:
+            os.close(number)
+
+    __del__ = close
+
+
+_open: WeakSet[Descriptor] = WeakSet()
+
+
+def _close_all() -> None:
+    for descriptor in list(_open):
+        descriptor.close()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_close_all)
