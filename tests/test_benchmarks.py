@@ -249,7 +249,7 @@ def test_every_target_of_the_browser_is_measured_by_a_case() -> None:
     """The labels that the targets name are those of the full plan's cases."""
     names = {target.name for target in targets({}) if target.name.startswith("browser, ")}
     labels = [*(case.label for case in all_cases(FULL)), eviction.label(FULL)]
-    assert len(names) == 18
+    assert len(names) == 19
     assert all(any(name.startswith(f"browser, {label}: ") for label in labels) for name in names)
 
 

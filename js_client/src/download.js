@@ -17,6 +17,7 @@ import { decodePayload } from "./wire.js";
  */
 
 const FIRST_PAUSE_MS = 200;
+const FRAMES_MS = 20;
 
 /**
  * @param {(download: Download) => Promise<Body>} transport
@@ -57,13 +58,17 @@ async function opened(body, parsed) {
   return { token: version.token, sealed: bytes, plaintext: await decrypt(version, bytes) };
 }
 
-/**
- * With jitter, so that the pages that failed together don't come back together; the images of a batch do.
- */
-const pause = gather(async (/** @type {{attempt: number, retryAfterMs: number}[]} */ failures) => {
+/** @param {{attempt: number, retryAfterMs: number}[]} failures */
+async function rest(failures) {
   const attempt = Math.max(...failures.map((failure) => failure.attempt));
   const retryAfterMs = Math.max(...failures.map((failure) => failure.retryAfterMs));
   const ms = retryAfterMs + FIRST_PAUSE_MS * 2 ** attempt * (0.5 + Math.random());
   await new Promise((resolve) => setTimeout(resolve, ms));
   return failures;
-});
+}
+
+/**
+ * With jitter, so that the pages that failed together don't come back together; the images of a batch do, also where its
+ * frames are refused one after another.
+ */
+const pause = gather(rest, false, undefined, FRAMES_MS);

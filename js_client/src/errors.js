@@ -187,9 +187,11 @@ export function statusError(status, retryAfter) {
   if (status === 401 || status === 403) {
     return new RefusedError(`HTTP status ${status}: the application refused`, { status, reason: "authorize" });
   }
+  const seconds = Number(retryAfter);
+  const ms = Number.isNaN(seconds) ? Date.parse(retryAfter ?? "") - Date.now() : 1000 * seconds;
   return new FetchError(
     `HTTP status ${status}: ${STATUS_ADVICE[status] ?? "the server, or a proxy before it, has the reason"}`,
-    { status, retryAfterMs: 1000 * Number(retryAfter) || Date.parse(retryAfter ?? "") - Date.now() || undefined },
+    { status, retryAfterMs: ms > 0 ? ms : undefined },
   );
 }
 

@@ -73,6 +73,6 @@ export async function ask(options, path, init) {
     throw new FetchError("the image endpoint can't be reached", { cause });
   });
   if (response.ok) return response;
-  await response.body?.cancel();
+  response.body?.cancel().catch(() => {});
   throw statusError(response.status, response.headers.get("retry-after"));
 }

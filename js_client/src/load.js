@@ -60,6 +60,7 @@ export function createLoad({ kind, cache, tabs, download, offload, reported }) {
       return await loadVersion(flight, signal, record, parsed, Boolean(refreshRecord));
     } catch (error) {
       if (!refreshRecord || Object(error).state !== WireState.InvalidProof) throw error;
+      signal.throwIfAborted();
       flight.limit?.start();
       const fresh = await refreshRecord(id, flight.context);
       if (fresh === null) throw stateError(WireState.NotFound);

@@ -19,28 +19,31 @@ export function createRemoval({ cache, memory, flights, tabs, reported }) {
   /** @type {Client["deleteCachedImage"]} */
   async function deleteCachedImage(id) {
     tabs.join();
+    const wasInMemory = memory.has(id);
     // At once, for the storage may fail or be slow, and again when nobody can read it from there any more.
-    tabs.tell({ type: "deleted", id });
-    const wasInMemory = memory.remove(id);
-    // What they are storing at this moment is stored before the cache removes it, or not at all.
-    flights.voidAll(id);
+    announce({ type: "deleted", id });
+    // What is being stored at this moment is stored before the cache removes it, or not at all.
     const wasStored = await reported(cache.remove(id), true);
-    tabs.tell({ type: "deleted", id });
+    announce({ type: "deleted", id });
     return wasStored || wasInMemory;
   }
 
   /** @type {Client["clear"]} */
   async function clear() {
     tabs.join();
-    tabs.tell({ type: "cleared" });
-    memory.clear();
-    flights.abortAll(cleared());
+    announce({ type: "cleared" });
     await reported(cache.clear(), true);
-    tabs.tell({ type: "emptied" });
+    announce({ type: "emptied" });
+  }
+
+  /** @param {Notice} notice */
+  function announce(notice) {
+    tabs.tell(notice);
+    hear(notice);
   }
 
   /**
-   * Follow another tab; what it says in words that are not known may be anything.
+   * Follow what a tab does, this one or another; what that one says in words that are not known may be anything.
    *
    * @param {Notice} notice
    */

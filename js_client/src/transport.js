@@ -6,6 +6,7 @@ import { ConfigError, PixstoreError, mayPass } from "./errors.js";
 import { get } from "./fetcher.js";
 import { gather } from "./gather.js";
 import { createQueue } from "./queue.js";
+import { WireState } from "./states.js";
 
 /** @import { OnReceived } from "./body.js" */
 /** @import { Endpoint, ImageFetcher } from "./fetcher.js" */
@@ -85,7 +86,7 @@ export function createTransport(options, fetcher) {
     if (first && doubts >= 0 && mayBeOfBatch(error)) {
       // One of them alone, and only where that is answered better than the batch, the others too.
       failure = await sendAlone(first).catch((reason) => reason);
-      if (!mayPass(failure) && (failure instanceof Uint8Array || failure?.status !== error.status)) {
+      if (!mayPass(failure) && (failure?.[0] <= WireState.InternalError || failure?.status !== error.status)) {
         // A network that failed once is no answer.
         doubts += error.status ? 2 : 1;
         return others.forEach(sendAlone);

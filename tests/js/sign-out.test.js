@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
-import { IDBFactory } from "fake-indexeddb";
+import { IDBDatabase, IDBFactory } from "fake-indexeddb";
 
 import { createClient as createClientOf } from "../../js_client/src/index.js";
 import { gate, textOf, until } from "./support/page.js";
@@ -243,4 +243,38 @@ test("a record that its caller empties meanwhile still fails and succeeds as bef
   const [first, second] = await Promise.allSettled(calls);
   assert.equal(first.reason?.name, "DecryptError");
   assert.equal(await textOf(second.value), "image");
+});
+
+for (const removal of ["clear", "deleteCachedImage"]) {
+  test(`an image that is read while ${removal} opens a lost connection again is not in memory afterwards`, async (t) => {
+    const record = server.save(ID, "image");
+    const first = createClient();
+    await first.getImage(record);
+    await isStored(first);
+    const client = createClient();
+    await client.cachedImageExists(ID);
+    const lost = new Set();
+    patch(t, IDBDatabase.prototype, "transaction", function transaction(original, ...args) {
+      // Closed without a word, as Safari does to pages in the background; those that are opened from now on stay.
+      if (!lost.size) this.close();
+      lost.add(this);
+      return original.apply(this, args);
+    });
+    const removing = client[removal](ID);
+    await client.getImage(record).catch(() => {});
+    await removing;
+    assert.equal(await memoryImages(client), 0);
+  });
+}
+
+test("no fresh record is asked for once nobody waits", async () => {
+  const record = { ...server.save(ID, "image"), proofExpiresAt: 1 };
+  let asked = 0;
+  const client = createClient({ refreshRecord: async () => (asked += 1) && record });
+  await client.stats();
+  const ended = assert.rejects(client.getImage(record), { name: "AbortError" });
+  await client.clear();
+  await ended;
+  await client.stats();
+  assert.equal(asked, 0);
 });

@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { createServer as createHttpServer } from "node:http";
 import { beforeEach, test } from "node:test";
 
-import { createClient, FetchError, NotFoundError, RefusedError, WireState } from "../../js_client/src/index.js";
+import { createClient, FetchError, NotFoundError, RefusedError, ServerError, WireState } from "../../js_client/src/index.js";
 import { setGlobal, settle, textOf, until } from "./support/page.js";
 import { createServer, successPayload } from "./support/server.js";
 import { emptyStorage } from "./support/storage.js";
@@ -182,21 +182,25 @@ const FAILING = {
   "HTTP status 429": (response) => response.writeHead(429).end(),
   "HTTP status 425": (response) => response.writeHead(425).end(),
   "a connection that breaks": (response) => response.destroy(),
+  "frames of HTTP status 503": (response, ids) => response.end(frames(ids, 503)),
+  "frames of InternalError": (response, ids) => response.end(frames(ids, 200, Buffer.of(WireState.InternalError))),
 };
+
+const frames = (ids, status, body = Buffer.alloc(0)) => Buffer.concat(ids.map((_, index) => frame(index, status, body)));
 
 for (const [name, fail] of Object.entries(FAILING)) {
   test(`fifty images of a server that answers with ${name} cost eight requests, and batches go on`, async (t) => {
     t.mock.method(Math, "random", () => -0.49);
     let isFailing = true;
-    const respond = (response) => {
-      if (isFailing) fail(response);
+    const respond = (response, ids) => {
+      if (isFailing) fail(response, ids);
       return isFailing;
     };
     const { requests, save, clientOf } = await startHttp(t, { respond });
     const { getImage } = clientOf({ retries: 3 });
     const records = save(50);
     for (const { reason } of await Promise.allSettled(records.map((record) => getImage(record)))) {
-      assert.ok(reason instanceof FetchError, String(reason));
+      assert.ok(reason instanceof FetchError || reason instanceof ServerError, String(reason));
     }
     assert.deepEqual(requests.splice(0).map(([method, ids]) => [method, ids.length]), Array(8).fill(["POST", 25]));
     isFailing = false;
@@ -280,10 +284,25 @@ test("Retry-After is waited for, in seconds or to a date; one beyond the time li
     assert.ok(ms >= 2600 && ms <= 3400, `${ms}`);
     assert.equal(await textOf(await image), "image");
   }
+  for (retryAfter of ["0", "-5", "Fri, 31 Dec 2027 23:00:00 GMT"]) {
+    asked = 0;
+    const image = getImage(record);
+    assert.ok((await msUntil(t, () => asked === 2)) >= 100, retryAfter);
+    assert.equal(await textOf(await image), "image");
+  }
   asked = 0;
   retryAfter = "6";
   await assert.rejects(getImage(record), { name: "FetchError", status: 429, retryAfterMs: 6000 });
   assert.equal(asked, 1);
+});
+
+test("a page of HTML in place of an endpoint is asked by a batch and by one image of it, not by all", async (t) => {
+  const { requests, save, clientOf } = await startHttp(t, {
+    respond: (response) => Boolean(response.end("<!doctype html><title>Home</title>")),
+  });
+  const { getImage } = clientOf({ retries: 0 });
+  await Promise.allSettled(save(9).map((record) => getImage(record)));
+  assert.deepEqual(requests.map(([method, ids]) => [method, ids.length]), [["POST", 9], ["GET", 1]]);
 });
 
 const BROKEN_BATCHES = {
