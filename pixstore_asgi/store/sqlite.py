@@ -105,9 +105,7 @@ class SqliteStore:
 
     async def delete(self, image_id: str, *, expect: Expected = Expect.ANY) -> bool:
         session = self._opened()
-        deleted = await session.write(rows.delete, image_id, expect, self._clock_ms())
-        session.write_soon(self._sweep_some, session)
-        return deleted
+        return await session.write(self._delete, session, image_id, expect)
 
     async def list(
         self, *, after: str | None = None, before: str | None = None, limit: int = 100
@@ -133,6 +131,11 @@ class SqliteStore:
     def in_use(self) -> int:
         """How many bodies this process reads or writes right now."""
         return len(self._session.leases) if self._session else 0
+
+    def _delete(self, db: Writer, session: Session, image_id: str, expect: Expected) -> bool:
+        deleted = rows.delete(db, image_id, expect, self._clock_ms())
+        self._sweep_some(db, session)  # in the same turn, so that nothing is written any more once the caller is told
+        return deleted
 
     def _sweep_some(self, db: Writer, session: Session) -> None:
         """Sweep a little on the occasion of a write, which must not fail for it."""
