@@ -163,9 +163,12 @@ def test_the_command_line_gives_clients_up_when_delivery_does() -> None:
 
 def test_a_system_without_that_limit_listens_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where there is no TCP_USER_TIMEOUT, as on macOS, the socket is as the system makes it."""
+    option = socket.TCP_USER_TIMEOUT
     monkeypatch.delattr(socket, "TCP_USER_TIMEOUT")
     with listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
-        listener.accept()[0].close()
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, option) == 0
 
 
 def test_a_trickling_reader_is_cut_off(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def back_up(database: Path, target: Path) -> int:
         except FileExistsError:
             raise StoreError(f"there is a file {target} already: name another one") from None
         os.replace(copy, target)
-        _sync_folder(target.parent)
+        _sync(target.parent)
     return images
 
 
@@ -100,7 +100,7 @@ def _put_in_place(database: Path) -> None:
     for suffix in ("-wal", "-shm", "-journal"):
         with suppress(FileNotFoundError):
             database.with_name(database.name + suffix).unlink()
-    _sync_folder(database.parent)
+    _sync(database.parent)
     lock = WriteLock(database.with_name(database.name + ".lock"), timeout_s=0)
     mark = Mark.of(database)
     assert mark is not None
@@ -109,11 +109,9 @@ def _put_in_place(database: Path) -> None:
 
 
 def _sync(path: Path) -> None:
+    # A folder as well as a file.
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-_sync_folder = _sync  # on POSIX a folder is synced as a file is

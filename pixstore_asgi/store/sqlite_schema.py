@@ -79,7 +79,7 @@ class Writer(sqlite3.Connection):
             left = Note.unpack(self.write_lock.note)
             if left and left.is_outdated(self.path, now):
                 check_sound(self, self.path)
-            self._leave(Note.of(now, is_written=True, log_has_dead_keys=self.log_has_dead_keys))
+            self._leave(Note.of(now, is_written=True, log_has_dead_keys=self._has_dead_keys_by(left)))
             try:
                 yield
             finally:
@@ -88,13 +88,15 @@ class Writer(sqlite3.Connection):
     @property
     def log_has_dead_keys(self) -> bool:
         """Whether the log may hold keys of versions that are no more, whichever process has put them there."""
-        left = Note.unpack(self.write_lock.note)
-        return left.log_has_dead_keys if left else self._has_dead_keys
+        return self._has_dead_keys_by(Note.unpack(self.write_lock.note))
 
     def note_dead_keys(self, *, are_there: bool) -> None:
         """Note, while the write lock is held, that a key dies with what is written, or that the log was emptied."""
         self._has_dead_keys = are_there
         self._leave(self._note._replace(log_has_dead_keys=are_there))
+
+    def _has_dead_keys_by(self, left: Note | None) -> bool:
+        return left.log_has_dead_keys if left else self._has_dead_keys
 
     def _leave(self, note: Note) -> None:
         self._note = note
