@@ -1,0 +1,31 @@
+"""The import paths that applications use: documented once, they work for good."""
+
+from importlib import import_module
+
+import pytest
+
+PUBLIC = {
+    "pixstore_asgi": (
+        "ConfigError ImageNotFound ImageRecord ImageTooLarge InvalidImage Payload PayloadResponse Pixstore PixstoreApp "
+        "PixstoreError PixstoreMiddleware StoreConflict StoreError WireError WireState __version__ decode_payload"
+    ),
+    "pixstore_asgi.errors": (
+        "ConfigError ImageNotFound ImageTooLarge InputError IntegrityError InvalidImage PixstoreError ProofError "
+        "RecordError SecretError StoreBusy StoreConflict StoreError UploadTimeout WireError WireState"
+    ),
+    "pixstore_asgi.store.sqlite": "SqliteStore",
+    "pixstore_asgi.store.memory": "MemoryStore",
+    "pixstore_asgi.integrations.starlette": "add_error_handlers",
+    "pixstore_asgi.integrations.fastapi": (
+        "ImageUpload ProofHeaders SentProof add_error_handlers no_store payload_docs upload_docs"
+    ),
+    "pixstore_asgi.cli": "main",
+}
+
+
+@pytest.mark.parametrize("module", PUBLIC)
+def test_public_import_paths_work(module: str) -> None:
+    """Every name that README, the documents and applications import is where it has been since the first release."""
+    there = import_module(module)
+    for name in PUBLIC[module].split():
+        assert hasattr(there, name), name
