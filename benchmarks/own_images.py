@@ -11,7 +11,7 @@ from typing import Any, Self, TypeVar
 import uvloop
 
 from pixstore_asgi import ImageRecord, Pixstore
-from pixstore_asgi.cipher import unseal
+from pixstore_asgi.core.cipher import unseal
 
 from .pictures import png
 

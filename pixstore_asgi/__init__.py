@@ -1,6 +1,9 @@
 """Encrypted images for any ASGI application; start with Pixstore, and PixstoreApp or PixstoreMiddleware."""
 
-from .app import PayloadResponse, PixstoreApp
+from .asgi.app import PayloadResponse, PixstoreApp
+from .asgi.middleware import PixstoreMiddleware
+from .core.record import ImageRecord
+from .core.wire import decode_payload
 from .errors import (
     ConfigError,
     ImageNotFound,
@@ -12,11 +15,8 @@ from .errors import (
     WireError,
     WireState,
 )
-from .middleware import PixstoreMiddleware
-from .payload import Payload
 from .pixstore import Pixstore
-from .records import ImageRecord
-from .wire import decode_payload
+from .serving.payload import Payload
 
 __version__ = "0.1.0"
 

@@ -13,26 +13,11 @@ from typing import Self
 
 import anyio
 
-from .cache import ImageCache
-from .cipher import VERSION_BYTES, unwrap_key, wrap_key
-from .errors import (
-    ConfigError,
-    ImageNotFound,
-    InputError,
-    IntegrityError,
-    PixstoreError,
-    StoreConflict,
-    StoreError,
-    WireState,
-)
-from .formats import check_formats, format_name
-from .hidden import Hidden, hide
-from .issuer import Issuer
-from .keyring import KeyRing, Secret
-from .keysource import find_ring
-from .payload import Payload, load
-from .reading import read_verified
-from .records import (
+from .core.cipher import VERSION_BYTES, unwrap_key, wrap_key
+from .core.formats import check_formats, format_name
+from .core.hidden import Hidden, hide
+from .core.keyring import KeyRing, Secret
+from .core.record import (
     IV_BYTES,
     KEY_BYTES,
     MAX_TOKEN,
@@ -47,9 +32,24 @@ from .records import (
     media_type_of,
     parse_token,
 )
-from .store.base import CHUNK_BYTES, Expect, Expected, running_loop, wall_clock_ms
+from .errors import (
+    ConfigError,
+    ImageNotFound,
+    InputError,
+    IntegrityError,
+    PixstoreError,
+    StoreConflict,
+    StoreError,
+    WireState,
+)
+from .keys.find import find_ring
+from .saving.sealing import ImageData, SealedUpload, UploadLimits
+from .serving.cache import ImageCache
+from .serving.export import read_verified
+from .serving.payload import Payload, load
+from .serving.proofs import Issuer
 from .store.connect import StoreTarget, connect
-from .upload import ImageData, SealedUpload, UploadLimits
+from .store.contract import CHUNK_BYTES, Expect, Expected, running_loop, wall_clock_ms
 
 _log = logging.getLogger("pixstore_asgi")
 

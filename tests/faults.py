@@ -14,9 +14,8 @@ from typing import Any
 from unittest import mock
 
 from pixstore_asgi import ImageRecord, Pixstore, StoreError, WireState
-from pixstore_asgi.store import sqlite_schema
-from pixstore_asgi.store.base import CHUNK_BYTES
-from pixstore_asgi.store.sqlite import SqliteStore
+from pixstore_asgi.store.contract import CHUNK_BYTES
+from pixstore_asgi.store.sqlite import SqliteStore, schema
 from tests.support import SECRET, large_png, picture
 from tests.test_pixstore import served
 from tests.test_sqlite_store import query
@@ -111,7 +110,7 @@ class FaultyConnection(sqlite3.Connection):
         return _planned(sql_script, lambda: super(FaultyConnection, self).executescript(sql_script))
 
 
-class FaultyWriter(FaultyConnection, sqlite_schema.Writer):
+class FaultyWriter(FaultyConnection, schema.Writer):
     """A writer whose statements go by the plan."""
 
 
@@ -137,7 +136,7 @@ def injected(plan: Plan) -> Iterator[Plan]:
         return connection
 
     _plan = plan
-    with mock.patch.object(sqlite3, "connect", faulty), mock.patch.object(sqlite_schema, "Writer", FaultyWriter):
+    with mock.patch.object(sqlite3, "connect", faulty), mock.patch.object(schema, "Writer", FaultyWriter):
         try:
             yield plan
         finally:

@@ -11,7 +11,7 @@ import httpx
 from anyio.from_thread import start_blocking_portal
 
 from pixstore_asgi import ImageRecord, Pixstore, decode_payload
-from pixstore_asgi.cipher import unseal
+from pixstore_asgi.core.cipher import unseal
 from tests.servers import CHECKOUT, Server, running
 from tests.support import SECRET
 

@@ -14,10 +14,9 @@ from starlette.background import BackgroundTask
 from starlette.requests import Request
 
 from pixstore_asgi import ConfigError, ImageRecord, PayloadResponse, Pixstore, PixstoreApp, PixstoreMiddleware
-from pixstore_asgi.store import sqlite_rows
-from pixstore_asgi.store.base import CHUNK_BYTES
+from pixstore_asgi.store.contract import CHUNK_BYTES
 from pixstore_asgi.store.memory import MemoryStore
-from pixstore_asgi.store.sqlite import SqliteStore
+from pixstore_asgi.store.sqlite import SqliteStore, rows
 from tests.support import SECRET, large_png, picture
 
 
@@ -455,14 +454,14 @@ async def test_backpressure_holds_one_chunk(pix: Pixstore, monkeypatch: pytest.M
     """While a client takes nothing, no further chunk is read: at most the one that waits to be sent."""
     record = await pix.save_image(large_png(20 * CHUNK_BYTES))
     reads = 0
-    read_chunk = sqlite_rows.read_chunk
+    read_chunk = rows.read_chunk
 
     def counted(db: sqlite3.Connection, blob: int, number: int) -> bytes | None:
         nonlocal reads
         reads += 1
         return read_chunk(db, blob, number)
 
-    monkeypatch.setattr(sqlite_rows, "read_chunk", counted)
+    monkeypatch.setattr(rows, "read_chunk", counted)
     wire = Wire(stall_after=3)
     task = asyncio.create_task(PixstoreApp(pix)(scope_of(record), wire.receive, wire.send))
     await wire.has_stalled.wait()

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from pixstore_asgi import ConfigError, InvalidImage, Pixstore, PixstoreApp, PixstoreMiddleware, StoreError, WireState
-from pixstore_asgi.cipher import Sealer
+from pixstore_asgi.core.cipher import Sealer
+from pixstore_asgi.core.formats import check_formats, sniff
+from pixstore_asgi.core.keyring import KeyRing
 from pixstore_asgi.errors import InputError, IntegrityError, SecretError
-from pixstore_asgi.formats import check_formats, sniff
-from pixstore_asgi.keyring import KeyRing
-from pixstore_asgi.store.base import CHUNK_BYTES
+from pixstore_asgi.store.contract import CHUNK_BYTES
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.store.sqlite import SqliteStore
 from tests.support import SECRET, large_png, picture

@@ -20,7 +20,7 @@ from pixstore_asgi import Pixstore, StoreError
 from pixstore_asgi.cli.commands import commands
 from pixstore_asgi.errors import StoreBusy
 from pixstore_asgi.store.sqlite import SqliteStore
-from pixstore_asgi.store.sqlite_backup import back_up, restore
+from pixstore_asgi.store.sqlite.backup import back_up, restore
 from tests.support import SECRET, large_png, picture, reading
 from tests.test_sqlite_store import query
 

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pixstore_asgi import ImageRecord, Pixstore, PixstoreApp, WireState, decode_payload
-from pixstore_asgi._batch import MAX_BODY_BYTES, frame_head, parse_batch
-from pixstore_asgi.cipher import unseal
-from pixstore_asgi.store.base import CHUNK_BYTES
+from pixstore_asgi.core.batch import MAX_BODY_BYTES, frame_head, parse_batch
+from pixstore_asgi.core.cipher import unseal
+from pixstore_asgi.store.contract import CHUNK_BYTES
 from pixstore_asgi.store.sqlite import SqliteStore
 from tests.servers import serving
 from tests.support import SECRET, large_png, picture

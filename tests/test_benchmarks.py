@@ -29,8 +29,8 @@ from benchmarks.ratios import Ratio, median, ratio
 from benchmarks.tables import servers_tables, targets_table
 from benchmarks.targets import Target, targets
 from pixstore_asgi import Pixstore, WireState
+from pixstore_asgi.core.formats import sniff
 from pixstore_asgi.errors import IntegrityError
-from pixstore_asgi.formats import sniff
 from tests.conftest import go_without
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the benchmarks need Linux")

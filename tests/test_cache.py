@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from pixstore_asgi import ConfigError, ImageRecord, Payload, Pixstore, StoreError, WireState
-from pixstore_asgi.cache import CachedImage
-from pixstore_asgi.records import StoredImage
-from pixstore_asgi.store.base import CHUNK_BYTES, ImageStream
+from pixstore_asgi.core.record import StoredImage
+from pixstore_asgi.serving.cache import CachedImage
+from pixstore_asgi.store.contract import CHUNK_BYTES, ImageStream
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.store.sqlite import SqliteStore
 from tests.support import SECRET, large_png, picture

@@ -15,12 +15,12 @@ from pathlib import Path
 import pytest
 
 from pixstore_asgi import Pixstore
-from pixstore_asgi.cipher import unwrap_key
+from pixstore_asgi.core.cipher import unwrap_key
+from pixstore_asgi.core.keyring import KeyRing
+from pixstore_asgi.core.record import ImageMeta
 from pixstore_asgi.errors import IntegrityError
-from pixstore_asgi.keyring import KeyRing
-from pixstore_asgi.records import ImageMeta
 from pixstore_asgi.store.sqlite import SqliteStore
-from pixstore_asgi.store.write_lock import WriteLock
+from pixstore_asgi.store.sqlite.write_lock import WriteLock
 from tests.support import SECRET, idle, large_png, picture, reading
 from tests.test_migrations import make_version_1
 

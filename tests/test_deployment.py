@@ -18,7 +18,7 @@ from playwright.sync_api import sync_playwright
 
 from benchmarks.browser.chromium import CHROMIUM_ARGUMENTS
 from pixstore_asgi import ImageRecord, Pixstore, decode_payload
-from pixstore_asgi.cipher import unseal
+from pixstore_asgi.core.cipher import unseal
 from tests.conftest import require
 from tests.nginx import PAGE, SITE, Nginx, running_nginx
 from tests.servers import Server

@@ -183,7 +183,7 @@ def test_every_message_that_is_explained_exists(heading: str, texts: list[str]) 
 def test_every_secret_error_and_refusal_is_explained() -> None:
     """What keeps a server from starting for its secret, and what a page is refused for, is in troubleshooting.md."""
     explained = [cells[0].strip("`") for cells in _all_rows()]
-    trees = [ast.parse(path.read_text()) for path in PACKAGE.glob("key*.py")]
+    trees = [ast.parse(path.read_text()) for path in (*PACKAGE.glob("keys/*.py"), PACKAGE / "core" / "keyring.py")]
     calls = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)]
     raised = [call.args[0] for call in calls if isinstance(call.func, ast.Name) and call.func.id == "SecretError"]
     texts = [_joined(text) if isinstance(text, ast.JoinedStr) else ast.literal_eval(text) for text in raised]

@@ -19,7 +19,7 @@ import pytest
 
 from pixstore_asgi import ImageRecord, Pixstore, PixstoreError, StoreError, WireState
 from pixstore_asgi.errors import IntegrityError, SecretError, StoreBusy
-from pixstore_asgi.store.base import CHUNK_BYTES
+from pixstore_asgi.store.contract import CHUNK_BYTES
 from pixstore_asgi.store.sqlite import SqliteStore
 from tests.faults import (
     DATABASE,

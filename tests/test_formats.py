@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from pixstore_asgi.core.formats import FORMAT_BYTES, MIME_TYPES, SNIFF_BYTES, check_formats, sniff
 from pixstore_asgi.errors import ConfigError, InvalidImage
-from pixstore_asgi.formats import FORMAT_BYTES, MIME_TYPES, SNIFF_BYTES, check_formats, sniff
 from tests.support import large_png, picture
 
 ALL = check_formats(list(FORMAT_BYTES))

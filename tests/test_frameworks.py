@@ -16,7 +16,7 @@ from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
 
 from pixstore_asgi import ImageRecord, PayloadResponse, Pixstore, PixstoreApp, PixstoreMiddleware, decode_payload
-from pixstore_asgi.cipher import unseal
+from pixstore_asgi.core.cipher import unseal
 from tests.support import SECRET, large_png, picture
 
 

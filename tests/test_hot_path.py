@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from pixstore_asgi import ImageRecord, Pixstore, PixstoreApp
-from pixstore_asgi.store.base import CHUNK_BYTES
-from pixstore_asgi.store.sqlite_connection import Connection
+from pixstore_asgi.store.contract import CHUNK_BYTES
+from pixstore_asgi.store.sqlite.connection import Connection
 from tests.support import SECRET, large_png, picture
 from tests.test_app import scope_of
 

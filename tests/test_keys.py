@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from pixstore_asgi import Pixstore
+from pixstore_asgi.core.keyring import KeyRing
 from pixstore_asgi.errors import PixstoreError, SecretError
-from pixstore_asgi.keyfile import create_key_file, read_key_file
-from pixstore_asgi.keyring import KeyRing
+from pixstore_asgi.keys.file import create_key_file, read_key_file
 from pixstore_asgi.store.memory import MemoryStore
 from tests.support import OTHER_SECRET, SECRET, picture
 
@@ -147,7 +147,7 @@ def test_no_second_copy_of_the_key_file_stays(tmp_path: Path) -> None:
     """What a process that was killed while it made the key file left beside it goes when it is read next,
     and no other file."""
     script = (
-        "import os, pathlib, sys; from pixstore_asgi.keyfile import create_key_file\n"
+        "import os, pathlib, sys; from pixstore_asgi.keys.file import create_key_file\n"
         "os.unlink = lambda path: os._exit(9)\n"
         "create_key_file(pathlib.Path(sys.argv[1]))"
     )

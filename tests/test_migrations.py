@@ -14,8 +14,7 @@ from unittest import mock
 import pytest
 
 from pixstore_asgi import Pixstore, StoreError, WireState
-from pixstore_asgi.store import sqlite_schema
-from pixstore_asgi.store.sqlite import SqliteStore
+from pixstore_asgi.store.sqlite import SqliteStore, schema
 from tests.faults import DATABASE, OPERATIONS, Base, Plan, check_next, contents, injected, make_base
 from tests.support import SECRET
 from tests.test_pixstore import served
@@ -29,19 +28,19 @@ UPDATE image SET label = 'migrated';
 CREATE INDEX image_label ON image (label)
 """
 PROCESSES = 10
-OURS = len(sqlite_schema.MIGRATIONS)
+OURS = len(schema.MIGRATIONS)
 
 OPENER = """
     import asyncio, sys
     from pathlib import Path
     from pixstore_asgi import Pixstore
-    from pixstore_asgi.store import sqlite_schema
+    from pixstore_asgi.store.sqlite import schema
     from tests.faults import Plan, injected
     from tests.support import SECRET, picture
     from tests.test_migrations import NEXT
 
     async def main(path, version, step):
-        sqlite_schema.MIGRATIONS = (*sqlite_schema.MIGRATIONS, NEXT)[:version]
+        schema.MIGRATIONS = (*schema.MIGRATIONS, NEXT)[:version]
         print("ready", flush=True)
         sys.stdin.readline()
         with injected(Plan(at=step, kills=True)) as plan:
@@ -62,11 +61,11 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Base:
 @contextmanager
 def migrations(*more: str) -> Iterator[None]:
     """Be a later version of this package, with these migrations after its own."""
-    with mock.patch.object(sqlite_schema, "MIGRATIONS", (*sqlite_schema.MIGRATIONS, *more)):
+    with mock.patch.object(schema, "MIGRATIONS", (*schema.MIGRATIONS, *more)):
         yield
 
 
-def schema(path: Path) -> list[object]:
+def schema_of(path: Path) -> list[object]:
     """Return everything that a migration may change."""
     return [
         query(path, "SELECT type, name, sql FROM sqlite_schema ORDER BY name"),
@@ -148,10 +147,10 @@ async def test_a_database_made_meanwhile_is_no_other_programs(tmp_path: Path) ->
     """A process that looks at a new file while another one makes the database in it finds it ready, not foreign."""
     path = tmp_path / DATABASE
 
-    class Overtaken(sqlite_schema.Writer):
+    class Overtaken(schema.Writer):
         def execute(self, sql: str, parameters: object = (), /) -> sqlite3.Cursor:
             if "FROM sqlite_schema" in sql and path.stat().st_size == 0:
-                with mock.patch.object(sqlite_schema, "Writer", Overtaken.__base__):
+                with mock.patch.object(schema, "Writer", Overtaken.__base__):
                     asyncio.run(make())
             return super().execute(sql, parameters)  # type: ignore[arg-type]
 
@@ -161,7 +160,7 @@ async def test_a_database_made_meanwhile_is_no_other_programs(tmp_path: Path) ->
         await store.close()
 
     store = SqliteStore(path)
-    with mock.patch.object(sqlite_schema, "Writer", Overtaken):
+    with mock.patch.object(schema, "Writer", Overtaken):
         await store.open()
     await store.close()
 
@@ -191,12 +190,12 @@ async def test_an_older_version_refuses_a_migrated_database(base: Base, tmp_path
     path = base.copy(tmp_path)
     with migrations(NEXT):
         async with Pixstore(path, secret=SECRET):
-            before = schema(path)
+            before = schema_of(path)
     with pytest.raises(
         StoreError, match=f"schema version {OURS + 1}, this package knows {OURS}: install a newer pixstore-asgi"
     ):
         await Pixstore(path, secret=SECRET).open()
-    assert schema(path) == before
+    assert schema_of(path) == before
 
 
 async def steps_of_migration(path: Path) -> list[str]:
@@ -257,13 +256,13 @@ async def test_a_killed_migration_leaves_the_version_before_to_its_own_package(b
 async def test_a_migration_that_fails_changes_nothing(base: Base, tmp_path: Path, broken: str) -> None:
     """A migration whose statement fails is rolled back as a whole with an error that names the file."""
     path = base.copy(tmp_path)
-    before = schema(path), query(path, "SELECT * FROM image"), query(path, "SELECT id, length(data) FROM chunk")
+    before = schema_of(path), query(path, "SELECT * FROM image"), query(path, "SELECT id, length(data) FROM chunk")
     with migrations(broken), pytest.raises(StoreError, match=f"{path} can't be used"):
         await Pixstore(path, secret=SECRET).open()
     with migrations(NEXT, broken), pytest.raises(StoreError, match=f"{path} can't be used"):
         await Pixstore(path, secret=SECRET).open()
     assert before == (
-        schema(path),
+        schema_of(path),
         query(path, "SELECT * FROM image"),
         query(path, "SELECT id, length(data) FROM chunk"),
     )
@@ -279,7 +278,7 @@ async def test_a_migration_that_fails_at_any_statement_changes_nothing(base: Bas
     Only that the log could not be emptied is no error of what was done before.
     """
     statements = await steps_of_migration(base.copy(tmp_path / "counted"))
-    original = schema(base.copy(tmp_path / "original"))
+    original = schema_of(base.copy(tmp_path / "original"))
     for step in range(1, len(statements) + 1):
         path = base.copy(tmp_path / str(step))
         with migrations(NEXT):
@@ -293,7 +292,7 @@ async def test_a_migration_that_fails_at_any_statement_changes_nothing(base: Bas
                     with pytest.raises(StoreError, match="check the disk"):
                         await pix.open()
             committed = "COMMIT" in plan.steps[:-1]
-            assert committed or schema(path) == original
+            assert committed or schema_of(path) == original
             async with Pixstore(path, secret=SECRET) as pix:
                 assert await contents(pix, base) == base.images
         assert query(path, "PRAGMA user_version") == [(OURS + 1,)]

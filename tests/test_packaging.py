@@ -20,7 +20,7 @@ import pytest
 
 import pixstore_asgi
 from pixstore_asgi import ImageRecord, decode_payload
-from pixstore_asgi.cipher import unseal
+from pixstore_asgi.core.cipher import unseal
 from tests.conftest import go_without
 from tests.support import picture
 from tests.test_readme import SNIPPETS, STARLETTE

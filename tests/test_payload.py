@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from pixstore_asgi import Payload, Pixstore, PixstoreApp, WireState
-from pixstore_asgi.store.base import CHUNK_BYTES
+from pixstore_asgi.store.contract import CHUNK_BYTES
 from pixstore_asgi.store.sqlite import SqliteStore
 from tests.support import SECRET, large_png
 

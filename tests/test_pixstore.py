@@ -26,10 +26,10 @@ from pixstore_asgi import (
     WireState,
     decode_payload,
 )
-from pixstore_asgi.cipher import unseal
+from pixstore_asgi.core.cipher import unseal
+from pixstore_asgi.core.record import MAX_TOKEN
 from pixstore_asgi.errors import ImageTooLarge, InputError, StoreConflict
-from pixstore_asgi.records import MAX_TOKEN
-from pixstore_asgi.store.base import CHUNK_BYTES, wall_clock_ms
+from pixstore_asgi.store.contract import CHUNK_BYTES, wall_clock_ms
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.store.sqlite import SqliteStore
 from tests.support import SECRET, FixedClock, large_png, picture
@@ -450,7 +450,7 @@ async def test_a_row_copied_onto_another_id_is_an_internal_error(
 async def test_success_unwraps_no_key(pix: Pixstore, monkeypatch: pytest.MonkeyPatch) -> None:
     """Success, and any state without its body, are answered without unwrapping the image's key."""
     record = await pix.save_image(picture())
-    monkeypatch.setattr("pixstore_asgi.payload.unwrap_key", lambda *_: pytest.fail("a key was unwrapped"))
+    monkeypatch.setattr("pixstore_asgi.serving.payload.unwrap_key", lambda *_: pytest.fail("a key was unwrapped"))
     assert await served(pix, record) == (WireState.SUCCESS, picture())
     outline = await pix.load_payload(record.id, token=None, body=False)
     assert (outline.state, outline.size) == (WireState.UPDATED, 69 + 1 + len(picture()))

@@ -13,7 +13,7 @@ PUBLIC = {
         "ConfigError ImageNotFound ImageTooLarge InputError IntegrityError InvalidImage PixstoreError ProofError "
         "RecordError SecretError StoreBusy StoreConflict StoreError UploadTimeout WireError WireState"
     ),
-    "pixstore_asgi.store.sqlite": "SqliteStore",
+    "pixstore_asgi.store.sqlite": "Durability SqliteStore",
     "pixstore_asgi.store.memory": "MemoryStore",
     "pixstore_asgi.integrations.starlette": "add_error_handlers",
     "pixstore_asgi.integrations.fastapi": (

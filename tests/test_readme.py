@@ -8,8 +8,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from pixstore_asgi import ImageRecord, WireState, decode_payload
-from pixstore_asgi.cipher import unseal
-from pixstore_asgi.formats import FORMAT_BYTES
+from pixstore_asgi.core.cipher import unseal
+from pixstore_asgi.core.formats import FORMAT_BYTES
 from tests.support import picture
 
 README = (Path(__file__).parent.parent / "README.md").read_text()

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from pixstore_asgi import ConfigError, Pixstore, PixstoreError, StoreError
+from pixstore_asgi.core.record import Seal
 from pixstore_asgi.errors import IntegrityError, InvalidImage, SecretError, StoreConflict
-from pixstore_asgi.records import Seal
 from pixstore_asgi.store.memory import MemoryStore
 from tests.support import SECRET, large_png, picture
 

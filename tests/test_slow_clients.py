@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from pixstore_asgi import ImageRecord
-from pixstore_asgi._delivery import SEND_TIMEOUT_S
+from pixstore_asgi.asgi.delivery import SEND_TIMEOUT_S
 from pixstore_asgi.cli.server import listen
 from tests.servers import CHECKOUT, Server, serving
 from tests.service import until

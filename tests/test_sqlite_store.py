@@ -17,14 +17,13 @@ from typing import Literal
 
 import pytest
 
+from pixstore_asgi.core.record import StoredImage
 from pixstore_asgi.errors import ConfigError, StoreBusy, StoreConflict, StoreError
-from pixstore_asgi.records import StoredImage
-from pixstore_asgi.store import sqlite_commits, sqlite_rows
-from pixstore_asgi.store.base import CHUNK_BYTES, Expect
-from pixstore_asgi.store.leases import Leases
-from pixstore_asgi.store.sqlite import SqliteStore
-from pixstore_asgi.store.sqlite_schema import APPLICATION_ID, MIGRATIONS, Writer, connect_writer
-from pixstore_asgi.store.write_lock import WriteLock
+from pixstore_asgi.store.contract import CHUNK_BYTES, Expect
+from pixstore_asgi.store.sqlite import SqliteStore, commits, rows
+from pixstore_asgi.store.sqlite.leases import Leases
+from pixstore_asgi.store.sqlite.schema import APPLICATION_ID, MIGRATIONS, Writer, connect_writer
+from pixstore_asgi.store.sqlite.write_lock import WriteLock
 from tests.support import FixedClock, idle
 from tests.test_store_contract import body_of, disable_locks, meta_of, read, save
 
@@ -82,16 +81,16 @@ async def test_one_secret_is_claimed_by_two_at_once(tmp_path: Path, monkeypatch:
     store = SqliteStore(path)
     await store.open()
     first, second = writer_of(path), writer_of(path)
-    read_checks = sqlite_rows.key_checks
+    read_checks = rows.key_checks
 
     def overtaken(db: Writer) -> frozenset[bytes]:
         found = read_checks(db)
         monkeypatch.undo()
-        assert sqlite_rows.claim_keys(second, [b"check"]) == frozenset()
+        assert rows.claim_keys(second, [b"check"]) == frozenset()
         return found
 
-    monkeypatch.setattr(sqlite_rows, "key_checks", overtaken)
-    assert sqlite_rows.claim_keys(first, [b"check"]) == frozenset()
+    monkeypatch.setattr(rows, "key_checks", overtaken)
+    assert rows.claim_keys(first, [b"check"]) == frozenset()
     for connection in (first, second):
         connection.close()
     await store.close()
@@ -421,7 +420,7 @@ async def test_a_sweep_leaves_what_was_committed_meanwhile(tmp_path: Path, monke
         await writer.write(body)
         await writer.commit(meta_of(len(body)))
     sweeping = writer_of(path)
-    assert sqlite_rows._remove(sweeping, 1, clock.now_ms + 1) is False
+    assert rows._remove(sweeping, 1, clock.now_ms + 1) is False
     sweeping.close()
     assert await read(store, "a") == body
     await store.close()
@@ -598,7 +597,7 @@ async def test_a_group_that_fails_stores_none_of_it(tmp_path: Path, monkeypatch:
     """When a commit of several fails in the database, none is stored, each is told, and each can be tried again."""
     store = SqliteStore(tmp_path / "pixstore.db")
     await store.open()
-    put_image = sqlite_rows.put_image
+    put_image = rows.put_image
 
     def failing(db: sqlite3.Connection, image: StoredImage, blob: int, *, is_new: bool) -> None:
         put_image(db, image, blob, is_new=is_new)
@@ -609,7 +608,7 @@ async def test_a_group_that_fails_stores_none_of_it(tmp_path: Path, monkeypatch:
 
     try:
         with monkeypatch.context() as patched:
-            patched.setattr(sqlite_commits, "put_image", failing)
+            patched.setattr(commits, "put_image", failing)
             session = store._session
             assert session is not None
             session.write_soon(lambda db: time.sleep(0.05))  # so that all four wait

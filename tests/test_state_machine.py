@@ -24,10 +24,10 @@ from hypothesis.stateful import (
 )
 
 from pixstore_asgi import ImageNotFound, ImageRecord, Payload, Pixstore, WireState, decode_payload
-from pixstore_asgi import proof as proofs
-from pixstore_asgi.cipher import unseal
-from pixstore_asgi.keyring import KeyRing
-from pixstore_asgi.store.base import CHUNK_BYTES, ImageStore
+from pixstore_asgi.core import proof as proofs
+from pixstore_asgi.core.cipher import unseal
+from pixstore_asgi.core.keyring import KeyRing
+from pixstore_asgi.store.contract import CHUNK_BYTES, ImageStore
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.store.sqlite import SqliteStore
 from tests.faults import check_file

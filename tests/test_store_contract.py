@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from pixstore_asgi.core.record import MAX_TOKEN, ImageMeta, StoredImage
 from pixstore_asgi.errors import StoreConflict, StoreError
-from pixstore_asgi.records import MAX_TOKEN, ImageMeta, StoredImage
-from pixstore_asgi.store import leases, write_lock
-from pixstore_asgi.store.base import CHUNK_BYTES, Clock, Expect, Expected, ImageStore
+from pixstore_asgi.store.contract import CHUNK_BYTES, Clock, Expect, Expected, ImageStore
 from pixstore_asgi.store.memory import MemoryStore
-from pixstore_asgi.store.sqlite import SqliteStore
+from pixstore_asgi.store.sqlite import SqliteStore, leases, write_lock
 from tests.support import FixedClock
 
 MakeStore = Callable[[Path, Clock], ImageStore]

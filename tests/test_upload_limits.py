@@ -17,9 +17,9 @@ from starlette.types import Message
 from pixstore_asgi import ConfigError, InvalidImage, Pixstore
 from pixstore_asgi.errors import UploadTimeout
 from pixstore_asgi.integrations.starlette import add_error_handlers
+from pixstore_asgi.saving.sealing import Patience, UploadLimits
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.store.sqlite import SqliteStore
-from pixstore_asgi.upload import Patience, UploadLimits
 from tests.support import SECRET, idle, large_png, picture
 
 IMAGE = large_png(3_000_000)

@@ -11,14 +11,14 @@ from urllib.parse import unquote
 import pytest
 
 from pixstore_asgi import ImageRecord, Pixstore, PixstoreApp, WireError, decode_payload
-from pixstore_asgi.cipher import Sealer, unseal, unwrap_key
+from pixstore_asgi.core.cipher import Sealer, unseal, unwrap_key
+from pixstore_asgi.core.formats import MIME_TYPES
+from pixstore_asgi.core.keyring import KeyRing
+from pixstore_asgi.core.proof import ProofTerms, expires_at_ms, issue, verify
+from pixstore_asgi.core.record import ImageMeta
+from pixstore_asgi.core.wire import encode_state, encode_updated_head
 from pixstore_asgi.errors import IntegrityError, ProofError, RecordError
-from pixstore_asgi.formats import MIME_TYPES
-from pixstore_asgi.keyring import KeyRing
-from pixstore_asgi.proof import ProofTerms, expires_at_ms, issue, verify
-from pixstore_asgi.records import ImageMeta
 from pixstore_asgi.store.memory import MemoryStore
-from pixstore_asgi.wire import encode_state, encode_updated_head
 from tests.support import FixedClock
 
 VECTORS = Path(__file__).parent / "vectors"

@@ -15,10 +15,10 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from pixstore_asgi import ImageRecord, Pixstore, PixstoreApp, WireState
-from pixstore_asgi._batch import MAX_BODY_BYTES, MAX_IMAGES
-from pixstore_asgi.formats import FORMAT_BYTES
-from pixstore_asgi.keyring import KeyRing
-from pixstore_asgi.proof import ProofTerms, issue
+from pixstore_asgi.core.batch import MAX_BODY_BYTES, MAX_IMAGES
+from pixstore_asgi.core.formats import FORMAT_BYTES
+from pixstore_asgi.core.keyring import KeyRing
+from pixstore_asgi.core.proof import ProofTerms, issue
 from tests.support import SECRET, picture
 from tests.test_documented import PACKAGE, rows
 

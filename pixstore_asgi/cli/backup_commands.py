@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from ..store import sqlite_backup
+from ..store.sqlite import backup as sqlite_backup
 from .errors import plain_errors
 from .moves import SOURCE, images_of
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import click
 
-from ..moving.files_export import export_files
-from ..moving.folder import Folder
-from ..moving.listing import list_ids
-from ..moving.npm_export import DATABASE_NAME, IMAGES_NAME, export_npm, open_npm_target
 from ..pixstore import Pixstore
+from ..transfer.files_export import export_files
+from ..transfer.folder import Folder
+from ..transfer.listing import list_ids
+from ..transfer.npm_export import DATABASE_NAME, IMAGES_NAME, export_npm, open_npm_target
 from .errors import plain_errors
 from .moves import SOURCE, Move
 

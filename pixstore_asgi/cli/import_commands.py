@@ -5,10 +5,10 @@ from pathlib import Path
 
 import click
 
-from ..moving.npm_import import ALL_FORMATS, NpmImport
-from ..moving.npm_layout import EXTENSION
-from ..moving.npm_source import open_npm_source
 from ..pixstore import Pixstore
+from ..transfer.npm_import import ALL_FORMATS, NpmImport
+from ..transfer.npm_layout import EXTENSION
+from ..transfer.npm_source import open_npm_source
 from .errors import plain_errors
 from .moves import SOURCE, Move
 

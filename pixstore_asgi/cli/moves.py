@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from ..errors import PixstoreError
-from ..moving.report import Report, Step, quoted
+from ..transfer.totals import Report, Step, quoted
 
 SOURCE = click.Path(exists=True, dir_okay=False, path_type=Path)
 """The type of an option that names an existing database."""

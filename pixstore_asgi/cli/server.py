@@ -13,7 +13,7 @@ from typing import Any
 import click
 import uvicorn
 
-from .._delivery import SEND_TIMEOUT_S
+from ..asgi.delivery import SEND_TIMEOUT_S
 
 _GRACE_S = 3  # for downloads under way when a signal comes
 _USER_TIMEOUT_MS = int(SEND_TIMEOUT_S * 1000)

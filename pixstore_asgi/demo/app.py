@@ -14,7 +14,7 @@ from starlette.staticfiles import StaticFiles
 
 from .. import ImageNotFound, InvalidImage, Pixstore, PixstoreError
 from ..errors import ImageTooLarge, UploadTimeout
-from ..store.base import ImageStore
+from ..store.contract import ImageStore
 from .api import Api, SessionApi
 from .background import Background
 from .faults import OUTAGE_S, CuttableImages, Faults

@@ -8,11 +8,11 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .. import Pixstore, PixstoreApp
-from .._http import ImageRequest
-from ..app import AppOptions
-from ..authorization import Refusal
+from ..asgi.app import AppOptions
+from ..asgi.authorization import Refusal
+from ..asgi.http import ImageRequest
 from ..errors import WireState
-from ..payload import Payload
+from ..serving.payload import Payload
 
 OUTAGE_S = 3.0
 _MOST_CUT = 100

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import anyio.to_thread
 
 from .. import ImageNotFound, ImageRecord, Pixstore
-from ..store.base import ImageStore
+from ..store.contract import ImageStore
 from . import pictures
 
 _DIRECTORY = "demo"

@@ -4,7 +4,7 @@ import os
 from urllib.parse import unquote, urlsplit
 
 from ..errors import ConfigError
-from .base import ImageStore
+from .contract import ImageStore
 
 StoreTarget = str | os.PathLike[str] | ImageStore
 
@@ -25,7 +25,7 @@ def connect(target: StoreTarget) -> ImageStore:
         raise ConfigError("store must be a path of text, a URL or an ImageStore")
     if not path or path == ":memory:" or "\0" in path or not _is_encodable(path):
         raise ConfigError("store names no file; for images in memory pass pixstore_asgi.store.memory.MemoryStore()")
-    from .sqlite import SqliteStore
+    from .sqlite.store import SqliteStore
 
     return SqliteStore(path)
 

@@ -4,9 +4,9 @@ from collections.abc import Collection, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
+from ..core.record import ImageMeta, StoredImage
 from ..errors import StoreError
-from ..records import ImageMeta, StoredImage
-from .base import (
+from .contract import (
     CHUNK_BYTES,
     Clock,
     Expect,

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 import pixstore_asgi.cli
 from pixstore_asgi import ImageRecord, Pixstore
 from pixstore_asgi.cli.commands import commands
-from pixstore_asgi.keyring import KeyRing
+from pixstore_asgi.core.keyring import KeyRing
 from tests.demo.process import run, running, signed_in
 from tests.support import OTHER_SECRET, SECRET, picture
 

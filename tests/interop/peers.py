@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from pixstore_asgi import ImageRecord, PixstoreError, WireState, decode_payload
-from pixstore_asgi.cipher import unseal
+from pixstore_asgi.core.cipher import unseal
 
 READABLE = "the image"
 UNDECRYPTABLE = "undecryptable"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pixstore_asgi import Pixstore
-from pixstore_asgi.moving.npm_import import ALL_FORMATS
+from pixstore_asgi.transfer.npm_import import ALL_FORMATS
 from tests.moving.npm_files import NpmFiles
 from tests.support import SECRET
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pixstore_asgi.cipher import Sealer
+from pixstore_asgi.core.cipher import Sealer
 from tests.support import picture
 
 TOKEN = 1_695_559_342_725

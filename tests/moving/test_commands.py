@@ -149,7 +149,7 @@ def test_the_wrong_secret_is_one_line(npm_store: NpmFiles, tmp_path: Path) -> No
 
 DIES_AFTER_SEVEN = """
 import os, signal
-from pixstore_asgi.moving.report import Report
+from pixstore_asgi.transfer.totals import Report
 add = Report.add
 def dying(self, step):
     add(self, step)
@@ -159,7 +159,7 @@ Report.add = dying
 """
 DIES_IN_A_FILE = """
 import os, signal
-from pixstore_asgi.moving import folder
+from pixstore_asgi.transfer import folder
 write = folder._write
 def dying(file, data, path):
     if path[-1].startswith("07"):
@@ -172,7 +172,7 @@ folder._write = dying
 
 FAILS_IN_A_FILE = """
 import os
-from pixstore_asgi.moving import folder
+from pixstore_asgi.transfer import folder
 write = os.write
 def failing(file, data):
     if len(data) > 100 and len(os.listdir("/proc/self/cwd/out/players")) == 8:
@@ -243,7 +243,7 @@ def test_a_terminal_sees_a_bar_and_ctrl_c_a_report(npm_store: NpmFiles, tmp_path
     """On a terminal a bar shows how far it is; Ctrl-C ends it with what was done so far, and how to go on."""
     waiting = (
         "import signal, os\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a background shell ignores it
-        "from pixstore_asgi.moving.report import Report\nadd = Report.add\n"
+        "from pixstore_asgi.transfer.totals import Report\nadd = Report.add\n"
         "def slow(self, step):\n    add(self, step)\n    if self.moved == 7: os.kill(os.getpid(), signal.SIGINT)\n"
         "Report.add = slow\nfrom pixstore_asgi.cli import main; main()"
     )

@@ -14,12 +14,12 @@ import pytest
 
 from pixstore_asgi import Pixstore
 from pixstore_asgi.errors import InputError, StoreError
-from pixstore_asgi.moving.files_export import export_files
-from pixstore_asgi.moving.folder import Folder
-from pixstore_asgi.moving.listing import list_ids
-from pixstore_asgi.moving.npm_export import export_npm, open_npm_target
-from pixstore_asgi.moving.report import Report, Step
 from pixstore_asgi.store.memory import MemoryStore
+from pixstore_asgi.transfer.files_export import export_files
+from pixstore_asgi.transfer.folder import Folder
+from pixstore_asgi.transfer.listing import list_ids
+from pixstore_asgi.transfer.npm_export import export_npm, open_npm_target
+from pixstore_asgi.transfer.totals import Report, Step
 from tests.support import OTHER_SECRET, SECRET, large_png, picture
 
 IMAGES = {"plain": "png", "players:ada": "webp", "players:-rf": "jpeg", "Z_9": "gif", "z:z": "avif"}
@@ -329,7 +329,7 @@ async def test_a_full_disk_ends_the_export(filled: Pixstore, tmp_path: Path, mon
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr("pixstore_asgi.moving.folder.os.write", write)
+        patched.setattr("pixstore_asgi.transfer.folder.os.write", write)
         with pytest.raises(StoreError, match="No space left"):
             await to_files(filled, tmp_path / "out")
     assert (await to_files(filled, tmp_path / "out")).moved == len(IMAGES)

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from pixstore_asgi import Pixstore
+from pixstore_asgi.core.record import MAX_TOKEN, Seal
 from pixstore_asgi.errors import InputError, IntegrityError
-from pixstore_asgi.moving.npm_import import ALL_FORMATS
-from pixstore_asgi.moving.npm_source import open_npm_source
-from pixstore_asgi.moving.report import quoted
-from pixstore_asgi.records import MAX_TOKEN, Seal
 from pixstore_asgi.store.memory import MemoryStore
+from pixstore_asgi.transfer.npm_import import ALL_FORMATS
+from pixstore_asgi.transfer.npm_source import open_npm_source
+from pixstore_asgi.transfer.totals import quoted
 from tests.moving.npm_files import TOKEN, NpmFiles, drawn
 from tests.moving.test_npm_import import MAX_BYTES, take
 from tests.support import SECRET, large_png, picture

@@ -13,9 +13,9 @@ import pytest
 
 from pixstore_asgi import Pixstore
 from pixstore_asgi.errors import InputError
-from pixstore_asgi.moving.npm_import import NpmImport
-from pixstore_asgi.moving.npm_source import open_npm_source
-from pixstore_asgi.moving.report import Outcome, Report
+from pixstore_asgi.transfer.npm_import import NpmImport
+from pixstore_asgi.transfer.npm_source import open_npm_source
+from pixstore_asgi.transfer.totals import Outcome, Report
 from tests.moving.npm_files import TOKEN, NpmFiles
 from tests.support import picture
 

@@ -4,8 +4,8 @@ import asyncio
 import hashlib
 import os
 
-from pixstore_asgi.records import ImageMeta, StoredImage
-from pixstore_asgi.store.base import CHUNK_BYTES, ImageStore
+from pixstore_asgi.core.record import ImageMeta, StoredImage
+from pixstore_asgi.store.contract import CHUNK_BYTES, ImageStore
 
 _HASH_BYTES, _NAME_BYTES = 32, 96
 

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from pixstore_asgi import ImageRecord, decode_payload
-from pixstore_asgi.cipher import unseal
+from pixstore_asgi.core.cipher import unseal
 from tests.servers import SERVERS, Server, command, free_port
 from tests.stress.processes import ROOT
 from tests.support import large_png, picture

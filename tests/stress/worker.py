@@ -17,8 +17,7 @@ from collections.abc import Sequence
 from unittest import mock
 
 from pixstore_asgi.errors import StoreError
-from pixstore_asgi.store import leases
-from pixstore_asgi.store.sqlite import SqliteStore
+from pixstore_asgi.store.sqlite import SqliteStore, leases
 from tests.stress.bodies import Torn, body_of, read, save
 
 _PAUSES_S = (0, 0, 0.001, 0.01)

@@ -5,7 +5,7 @@ import hashlib
 import time
 
 from pixstore_asgi import WireState, decode_payload
-from pixstore_asgi.cipher import unseal
+from pixstore_asgi.core.cipher import unseal
 from tests.interop.peers import path_of
 from tests.interop.sides import WINDOW_MS, Setup, Side
 from tests.support import OTHER_SECRET, SECRET, picture

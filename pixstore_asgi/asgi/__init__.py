@@ -1,0 +1,1 @@
+"""The ASGI edge: routes, headers, and payloads delivered to clients that may be slow or gone."""

@@ -1,0 +1,143 @@
+"""Delivery: sends payloads to a client as ASGI messages, one piece per send, and ends: complete, or cut short."""
+
+import logging
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing
+
+import anyio
+from starlette.types import Message, Receive, Scope, Send
+
+from ..core.hidden import hide
+from ..errors import ConfigError, StoreError
+from ..serving.payload import Payload
+from .deadline import ends_within
+from .http import RawHeaders
+
+_log = logging.getLogger("pixstore_asgi")
+
+SEND_TIMEOUT_S = 30.0
+MAX_STREAM_S = 300.0
+
+Frames = AsyncGenerator[tuple[bytes, Payload | None]]
+"""Heads of frames, each with the payload that follows it, if any."""
+
+
+class Delivery:
+    """The time limits of one application, and sending within them.
+
+    send_timeout_s: for one piece. max_stream_s: for one payload. In seconds. Raises ConfigError for 0 and below.
+    """
+
+    def __init__(self, send_timeout_s: float, max_stream_s: float) -> None:
+        if send_timeout_s <= 0 or max_stream_s <= 0:
+            raise ConfigError("send_timeout_s and max_stream_s must be above 0 seconds")
+        self._max_stream_s = max_stream_s
+        self._piece_limit = min((send_timeout_s, "send_timeout_s"), (max_stream_s, "max_stream_s"))
+
+    async def __call__(
+        self, payload: Payload, status: int, headers: RawHeaders, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        start: Message = {"type": "http.response.start", "status": status, "headers": headers}
+        if payload.whole is not None:
+            await self._send(send, start, _body(payload.whole, is_last=True))
+            return
+        async with payload:
+            first = hide(b"" if scope["method"] == "HEAD" else await self._next_piece(payload))
+            # Servers wait for a slow client in the start already, where requests are pipelined.
+            if scope["method"] == "HEAD" or len(first()) == payload.size:
+                await self._send(send, start, _body(first(), is_last=True))
+                return
+            with anyio.move_on_after(self._max_stream_s) as limit:
+                if await self._send(send, start, _body(first(), is_last=False)):
+                    await self._send_rest(payload, payload.size - len(first()), receive, send)
+            if limit.cancelled_caught:
+                _log.info("an image was cut off: not sent within max_stream_s, %s s", self._max_stream_s)
+
+    async def read_body(self, receive: Receive, most: int) -> bytes:
+        """Return a request's body as far as it comes within send_timeout_s, and little more than `most` bytes of it."""
+        body, goes_on = b"", True
+        with anyio.move_on_after(self._piece_limit[0]):
+            while goes_on and len(body) <= most:
+                message = await receive()
+                body += message.get("body", b"")
+                goes_on = message.get("more_body", False)
+        return body
+
+    async def send_frames(self, frames: Frames, headers: RawHeaders, receive: Receive, send: Send) -> None:
+        """Send frames one after another; where one can't be sent whole, the response ends there, cut short."""
+        start: Message = {"type": "http.response.start", "status": 200, "headers": headers}
+        async with aclosing(frames), anyio.create_task_group() as tasks:
+            tasks.start_soon(_cancel_on_disconnect, receive, tasks.cancel_scope)
+            with anyio.move_on_after(self._max_stream_s) as limit:
+                is_going = await self._send(send, start)
+                while is_going and (frame := await anext(frames, None)):
+                    is_going = await self._send_frame(*frame, send)
+                if is_going:
+                    await self._send(send, _body(b"", is_last=True))
+            tasks.cancel_scope.cancel()
+        if limit.cancelled_caught:
+            _log.info("a batch was cut off: not sent within max_stream_s, %s s", self._max_stream_s)
+
+    async def _send_frame(self, head: bytes, payload: Payload | None, send: Send) -> bool:
+        if payload is None:
+            return await self._send(send, _body(head, is_last=False))
+        async with payload:
+            left = payload.size
+            while left and (piece := await self._next_piece(payload)):
+                if not await self._send(send, _body(head + piece, is_last=False)):
+                    return False
+                head, left = b"", left - len(piece)
+            return left == 0
+
+    async def _send_rest(self, payload: Payload, left: int, receive: Receive, send: Send) -> None:
+        if payload.in_memory:
+            await self._send_pieces(payload, left, send)
+            return
+        # A client that is gone is noticed here; some servers take what is sent to it without a word.
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_cancel_on_disconnect, receive, tasks.cancel_scope)
+            await self._send_pieces(payload, left, send)
+            tasks.cancel_scope.cancel()
+
+    async def _send_pieces(self, payload: Payload, left: int, send: Send) -> None:
+        while piece := await self._next_piece(payload):
+            left -= len(piece)
+            if not await self._send(send, _body(piece, is_last=left == 0)):
+                return
+
+    async def _send(self, send: Send, *messages: Message) -> bool:
+        """Send messages within one time limit; False where the client is gone or takes nothing."""
+        limit_s, option = self._piece_limit
+        try:
+            is_sent = await ends_within(limit_s, _send_all(send, messages))
+        except OSError:  # the client is gone (ASGI 2.4)
+            return False
+        if not is_sent:
+            _log.info("an image was cut off: the client took nothing for %s, %s s", option, limit_s)
+        return is_sent
+
+    async def _next_piece(self, payload: Payload) -> bytes:
+        try:
+            return await anext(payload, b"")
+        except StoreError as error:
+            _log.error("an image was cut off: %s", error)
+            return b""
+
+
+async def _send_all(send: Send, messages: Iterable[Message]) -> None:
+    for message in messages:
+        await send(message)
+
+
+def _body(piece: bytes, *, is_last: bool) -> Message:
+    return {"type": "http.response.body", "body": piece, "more_body": not is_last}
+
+
+async def _cancel_on_disconnect(receive: Receive, scope: anyio.CancelScope) -> None:
+    has_body = False
+    while (message := await receive())["type"] != "http.disconnect":
+        # A host that replays the body does so at once and for ever: nothing else would run any more.
+        if has_body:
+            return
+        has_body = not message.get("more_body", False)
+    scope.cancel()

@@ -1,0 +1,75 @@
+"""ASGI lifespan around a Pixstore: opened before the wrapped application starts, closed after it has shut down."""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from starlette.types import Message, Receive, Send
+
+from ..errors import PixstoreError
+from ..pixstore import Pixstore
+
+Inner = Callable[[Any, Any, Any], Awaitable[None]]
+
+
+async def run_lifespan(
+    pixstore: Pixstore, scope: MutableMapping[str, Any], receive: Receive, send: Send, inner: Inner | None = None
+) -> None:
+    """Serve a lifespan scope: for `inner`, or alone where there is none or it does not take part in lifespan."""
+    startup = await receive()
+    try:
+        await pixstore.open()
+    except Exception as error:
+        await send({"type": "lifespan.startup.failed", "message": str(error)})
+        if isinstance(error, PixstoreError):
+            return
+        raise
+    life = _Lifespan(pixstore, startup, receive, send)
+    try:
+        if inner is not None:
+            await life.run(scope, inner)
+        if not life.was_answered:
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            await life.close()
+            await send({"type": "lifespan.shutdown.complete"})
+    finally:
+        await life.close()
+
+
+class _Lifespan:
+    """The receive and send that an inner application gets."""
+
+    def __init__(self, pixstore: Pixstore, startup: Message, receive: Receive, send: Send) -> None:
+        self._pixstore = pixstore
+        self._startup: Message | None = startup
+        self._receive = receive
+        self._send = send
+        self._is_open = True
+        self.was_answered = False
+
+    async def run(self, scope: MutableMapping[str, Any], inner: Inner) -> None:
+        try:
+            await inner(scope, self.receive, self.send)
+        except Exception as error:
+            # Raising at once says that an application knows no lifespan (ASGI, "Lifespan Protocol"); raising over the
+            # startup message, which it has taken, that its startup failed.
+            if self.was_answered:
+                raise
+            if self._startup is None:
+                await self.send({"type": "lifespan.startup.failed", "message": str(error)})
+                raise
+
+    async def receive(self) -> Message:
+        startup, self._startup = self._startup, None
+        return startup or await self._receive()
+
+    async def send(self, message: Message) -> None:
+        self.was_answered = True
+        if message["type"] != "lifespan.startup.complete":
+            await self.close()
+        await self._send(message)
+
+    async def close(self) -> None:
+        if self._is_open:
+            self._is_open = False
+            await self._pixstore.close()

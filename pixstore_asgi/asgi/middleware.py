@@ -1,0 +1,52 @@
+"""PixstoreMiddleware: one route of an application goes to its images, everything else passes through."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Unpack
+
+from starlette.types import Receive, Scope, Send
+
+from ..errors import ConfigError
+from ..pixstore import Pixstore
+from . import http
+from .app import AppOptions, PixstoreApp
+from .lifespan import run_lifespan
+
+AnyASGIApp = Callable[[Any, Any, Any], Awaitable[None]]
+"""An ASGI application of any framework, each of which types scope and messages its own way."""
+
+
+class PixstoreMiddleware:
+    """Wraps an ASGI application: `route` and all below it is a PixstoreApp, every other scope passes through untouched.
+
+    The Pixstore opens before the application's startup and closes after its shutdown.
+
+    Starlette, FastAPI: `app.add_middleware(PixstoreMiddleware, pixstore=pix)`.
+    Quart: `app.asgi_app = PixstoreMiddleware(app.asgi_app, pix)`.
+
+    route: a path such as /pixstore-image. Further options are those of PixstoreApp. Raises ConfigError.
+    """
+
+    def __init__(
+        self, app: AnyASGIApp, pixstore: Pixstore, *, route: str = "/pixstore-image", **app_options: Unpack[AppOptions]
+    ) -> None:
+        if not route.startswith("/") or route.endswith("/"):
+            raise ConfigError(f"route must start with a slash and end without one, such as /pixstore-image: {route!r}")
+        self._app = app
+        self._pixstore = pixstore
+        self._route = route
+        self._images = PixstoreApp(pixstore, **app_options)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await run_lifespan(self._pixstore, scope, receive, send, inner=self._app)
+        elif scope["type"] == "http" and self._is_ours(http.route_path(scope)):
+            await self._images(self._mounted(scope), receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    def _is_ours(self, path: str) -> bool:
+        return path == self._route or path.startswith(self._route + "/")
+
+    def _mounted(self, scope: Scope) -> Scope:
+        root = scope.get("root_path", "")
+        return {**scope, "app_root_path": scope.get("app_root_path", root), "root_path": root + self._route}

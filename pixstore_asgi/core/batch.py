@@ -1,0 +1,50 @@
+"""The batch: many images asked for in one request and answered in one stream (README, "The wire payload").
+
+request   text/plain JSON, at most 16 KiB: {"images": [{"id": …, "token": …, "proof": …}, …]}, 1 to 25 distinct ids
+response  frames in the order of the request: index u8 ‖ HTTP status u16 ‖ length u32, little-endian, then the very body
+          that a GET of that image would have had; none where `authorize` refused it (403)
+"""
+
+import json
+import struct
+from typing import Any
+
+from ..asgi.http import ImageRequest
+
+MAX_BODY_BYTES = 16 * 1024
+MAX_IMAGES = 25
+MAX_FRAME_BYTES = 2**32 - 1
+"""The longest body that a frame can have; what is longer is to be asked for alone."""
+
+_FRAME = struct.Struct("<BHI")
+
+
+def parse_batch(body: bytes) -> list[ImageRequest] | None:
+    """Return the requests of a batch in their order, or None for a body that is none.
+
+    Whether an id, token or proof is any good is for each image to find out.
+    """
+    if len(body) > MAX_BODY_BYTES:
+        return None
+    try:
+        listed = json.loads(body)["images"]
+        requests = [_request(entry) for entry in listed]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+    if not isinstance(listed, list) or not 1 <= len(requests) <= MAX_IMAGES:
+        return None
+    return requests if len({request.image_id for request in requests}) == len(requests) else None
+
+
+def frame_head(index: int, status: int, length: int) -> bytes:
+    """Return the 7 bytes before a body of `length` bytes."""
+    return _FRAME.pack(index, status, length)
+
+
+def _request(entry: Any) -> ImageRequest:
+    image_id, token, proof = entry["id"], entry.get("token"), entry.get("proof")
+    if not isinstance(image_id, str) or isinstance(token, bool) or not isinstance(token, int | None):
+        raise TypeError
+    if not isinstance(proof, str | None):
+        raise TypeError
+    return ImageRequest(image_id, token, proof)

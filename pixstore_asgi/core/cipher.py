@@ -1,0 +1,118 @@
+"""AES-256-GCM over image bytes, and the key wrap that ties an image's key to the row it is stored in.
+
+    plaintext    one format byte ‖ the image's bytes
+    ciphertext   AES-256-GCM, no additional data, a fresh key and nonce for every version     NIST SP 800-38D
+    wrapped key  key id 4 ‖ AES-256-SIV(wrap key, key 32, AAD)                                 RFC 5297
+    AAD          u16 length ‖ bytes, of each: purpose, id, version, format, iv, tag, size u64, SHA-256
+
+The ciphertext carries no additional data because browsers of the wire protocol decrypt without any; id and version are
+bound in the key wrap instead. SIV needs no nonce that could repeat.
+"""
+
+import hashlib
+import struct
+from dataclasses import replace
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.ciphers.algorithms import AES256
+from cryptography.hazmat.primitives.ciphers.modes import GCM
+
+from ..errors import IntegrityError
+from .formats import format_name
+from .hidden import hide
+from .keyring import DOMAIN, KEY_ID_BYTES, KeyRing
+from .record import IV_BYTES, TAG_BYTES, ImageMeta
+
+VERSION_BYTES = 16
+"""Length of the random id that every saved version gets."""
+
+_PURPOSE = DOMAIN + b" image key"
+_PURPOSE_FIELD = len(_PURPOSE).to_bytes(2, "big") + _PURPOSE
+_FIELDS = struct.Struct(">H16sHBH12sH16sHQH32s")  # each with its length before it
+
+
+class Sealer:
+    """Encrypts one image piece by piece: the format byte goes first, then `update` for each piece, then `finish`.
+
+    key is 32 bytes, iv 12; both must be fresh random bytes for every image. After `finish`, `tag` (16 bytes), `size`
+    and `sha256` (of the ciphertext) are set.
+    """
+
+    def __init__(self, *, key: bytes, iv: bytes, format_byte: int) -> None:
+        self._encryptor = Cipher(AES256(key), GCM(iv)).encryptor()
+        self._hash = hashlib.sha256()
+        self._sealed_head = self._encryptor.update(bytes((format_byte,)))
+        self.size = 0
+        self.tag = b""
+        self.sha256 = b""
+
+    def update(self, piece: bytes | memoryview) -> bytes:
+        """Return the ciphertext of the next piece; the first one is longer by the format byte."""
+        ciphertext = self._sealed_head + self._encryptor.update(piece)
+        self._sealed_head = b""
+        self._hash.update(ciphertext)
+        self.size += len(ciphertext)
+        return ciphertext
+
+    def finish(self) -> None:
+        """End the image: no piece can follow."""
+        self._encryptor.finalize()
+        self.tag = self._encryptor.tag
+        self.sha256 = self._hash.digest()
+
+
+def unseal(*, key: bytes, iv: bytes, tag: bytes, ciphertext: bytes) -> tuple[str, bytes]:
+    """Decrypt one whole image and return its format name and bytes; nothing is returned before the tag is checked.
+
+    Raises IntegrityError with reason tag, format-byte or no-image.
+    """
+    cipher = AESGCM(key)
+    del key  # see hidden.py
+    try:
+        plaintext = hide(cipher.decrypt(iv, ciphertext + tag, None))
+    except InvalidTag:
+        raise IntegrityError("the image fails authentication: damaged, or another key's", "tag") from None
+    name = format_name(plaintext()[0]) if plaintext() else None
+    if name is None:
+        raise IntegrityError("the image starts with an unknown format byte", "format-byte")
+    if len(plaintext()) == 1:
+        raise IntegrityError("the image has no bytes", "no-image")
+    return name, plaintext()[1:]
+
+
+def wrap_key(ring: KeyRing, key: bytes, image_id: str, meta: ImageMeta) -> ImageMeta:
+    """Return `meta` with its `wrapped_key`: the 32-byte image key under the ring's newest secret, 52 bytes.
+
+    The wrapping binds id, version, format, iv, tag, size and hash: copied onto another row it does not unwrap.
+    """
+    signing = ring.signing
+    sealed = signing.wrapper.encrypt(key, [_binding(image_id, meta)])
+    return replace(meta, wrapped_key=signing.key_id + sealed)
+
+
+def unwrap_key(ring: KeyRing, image_id: str, meta: ImageMeta) -> bytes:
+    """Return the 32-byte image key of a stored version.
+
+    Raises IntegrityError: unknown-key where no secret of the ring wrapped it, wrap where the row was changed.
+    """
+    key_id = meta.wrapped_key[:KEY_ID_BYTES]
+    ring_key = ring.get(key_id)
+    if ring_key is None:
+        raise IntegrityError(
+            f"image {image_id} was saved under secret {key_id.hex()}, which is not in the key ring", "unknown-key"
+        )
+    try:
+        return ring_key.wrapper.decrypt(meta.wrapped_key[KEY_ID_BYTES:], [_binding(image_id, meta)])
+    except (InvalidTag, ValueError, struct.error):
+        raise IntegrityError(f"the stored row of image {image_id} was changed outside this package", "wrap") from None
+
+
+def _binding(image_id: str, meta: ImageMeta) -> bytes:
+    name = image_id.encode("ascii")
+    fields = _FIELDS.pack(
+        *(VERSION_BYTES, meta.version, 1, meta.format, IV_BYTES, meta.iv, TAG_BYTES, meta.tag),
+        *(8, meta.size, 32, meta.sha256),
+    )
+    return _PURPOSE_FIELD + len(name).to_bytes(2, "big") + name + fields

@@ -1,0 +1,111 @@
+"""The stateless proof: a short-lived MAC over an image id and its token (README, "The stateless proof").
+
+    01 ‖ key id 4 ‖ window u48 ‖ epoch u32 ‖ MAC 21        big-endian, 36 bytes, 48 characters of base64
+
+    MAC        HMAC-SHA256(proof key, those 15 bytes ‖ token u64 ‖ u16 length, id ‖ u16 length, audience), 21 bytes
+    proof key  HKDF-Expand(PRK, "pixstore_asgi/1 proof" ‖ window u48, 32)
+    window     now in milliseconds // window length in milliseconds
+
+Token, epoch and audience come from the verifier's own side, never from the proof: there is nothing to downgrade.
+"""
+
+import binascii
+import hmac
+import struct
+from dataclasses import dataclass
+from functools import cached_property
+
+from ..errors import ProofError
+from .keyring import KeyRing, RingKey
+
+PROOF_CHARACTERS = 48
+LEEWAY_MS = 5_000
+"""How far ahead of the verifier another replica's clock may be, in milliseconds."""
+
+_VERSION = 1
+_HEAD = struct.Struct(">B4s6sI")
+_BOUND = struct.Struct(">QH")
+_MAC_BYTES = 21
+_PROOF_BYTES = _HEAD.size + _MAC_BYTES
+_MAX_WINDOW = 2**48 - 1
+
+
+@dataclass(frozen=True)
+class ProofTerms:
+    """What a proof is bound to besides image and time; the same on every process that issues and verifies.
+
+    window_ms: window length in milliseconds. leeway_ms: clock difference allowed. epoch: u32. audience: at most 65535
+    bytes.
+    """
+
+    window_ms: int = 20_000
+    leeway_ms: int = LEEWAY_MS
+    epoch: int = 0
+    audience: bytes = b""
+
+    @cached_property
+    def audience_field(self) -> bytes:
+        """The audience as it is signed: its length as u16, then its bytes."""
+        return len(self.audience).to_bytes(2, "big") + self.audience
+
+
+def issue(ring: KeyRing, terms: ProofTerms, *, image_id: str, token: int, now_ms: int) -> str:
+    """Return the 48-character proof for an image and token at `now_ms`; token is 0 where it is not bound."""
+    window = now_ms // terms.window_ms
+    key = ring.signing
+    window_bytes = min(window, _MAX_WINDOW).to_bytes(6, "big")
+    head = _HEAD.pack(_VERSION, key.key_id, window_bytes, terms.epoch)
+    raw = head + _mac(key, window_bytes, head, terms, image_id, token)
+    return binascii.b2a_base64(raw, newline=False).decode("ascii")
+
+
+def verify(ring: KeyRing, terms: ProofTerms, proof: str, *, image_id: str, token: int, now_ms: int) -> int:
+    """Check a proof and return its window; token is 0 where it is not bound.
+
+    Accepts the windows from `now_ms // W - 1` to `(now_ms + leeway) // W`. Raises ProofError with its reason.
+    """
+    raw = _decode(proof)
+    version, key_id, window_bytes, epoch = _HEAD.unpack_from(raw)
+    if version != _VERSION:
+        raise ProofError("version")
+    key = ring.get(key_id)
+    if key is None:
+        raise ProofError("unknown-key")
+    window = int.from_bytes(window_bytes, "big")
+    window_ms = terms.window_ms
+    if window < now_ms // window_ms - 1:
+        raise ProofError("expired")
+    if window > (now_ms + terms.leeway_ms) // window_ms:
+        raise ProofError("not-yet-valid")
+    if epoch != terms.epoch:
+        raise ProofError("epoch")
+    expected = _mac(key, window_bytes, raw[: _HEAD.size], terms, image_id, token)
+    if not hmac.compare_digest(expected, raw[_HEAD.size :]):
+        raise ProofError("mac")
+    return window
+
+
+def expires_at_ms(terms: ProofTerms, now_ms: int) -> int:
+    """Return the epoch millisecond at which a proof issued at `now_ms` is no longer accepted."""
+    return (now_ms // terms.window_ms + 2) * terms.window_ms
+
+
+def _decode(proof: str) -> bytes:
+    # 48 characters of 36 bytes leave no padding and no spare bits, so a proof has exactly one spelling.
+    if len(proof) != PROOF_CHARACTERS:
+        raise ProofError("not-canonical")
+    try:
+        raw = binascii.a2b_base64(proof, strict_mode=True)
+    except ValueError:
+        raise ProofError("not-canonical") from None
+    if len(raw) != _PROOF_BYTES:
+        raise ProofError("not-canonical")
+    return raw
+
+
+def _mac(key: RingKey, window_bytes: bytes, head: bytes, terms: ProofTerms, image_id: str, token: int) -> bytes:
+    name = image_id.encode("ascii")
+    # Every proof of one window shares its key: derived once, not once a request.
+    mac = key.mac(b"proof" + window_bytes)
+    mac.update(head + _BOUND.pack(token, len(name)) + name + terms.audience_field)
+    return mac.finalize()[:_MAC_BYTES]

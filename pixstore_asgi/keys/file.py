@@ -1,0 +1,102 @@
+"""A key file beside a SQLite database: the secret of an installation that was given none.
+
+It protects a copied database, not a copied folder.
+"""
+
+import contextlib
+import os
+import secrets
+import stat
+import tempfile
+from pathlib import Path
+
+from ..core.hidden import Hidden, hide
+from ..errors import SecretError
+
+
+def create_key_file(path: Path) -> str:
+    """Make the key file at `path`, mode 0600, unless there is one; return the secret it then holds.
+
+    However many processes do so at once, all return the same secret. Raises SecretError.
+    """
+    try:
+        if not path.exists():
+            _write_once(path, hide(secrets.token_urlsafe(32)))
+    except OSError as error:
+        raise SecretError(
+            f"the key file {path} can't be made ({error.strerror}): set PIXSTORE_SECRET instead"
+        ) from error
+    return read_key_file(path)
+
+
+def read_key_file(path: Path) -> str:
+    """Return the secret in the key file at `path`.
+
+    Raises SecretError where the file is missing, unreadable, or readable by anyone but its owner.
+    """
+    try:
+        # Whoever may place a link or a pipe there must not choose the secret, or keep this process waiting.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    except FileNotFoundError:
+        raise SecretError(
+            f"the secret is missing: the database was written with one, and {path} is not there; "
+            "bring that file back, or set PIXSTORE_SECRET to the secret"
+        ) from None
+    except OSError as error:
+        raise SecretError(f"the key file {path} can't be read: {error.strerror}") from error
+    try:
+        status = os.fstat(descriptor)
+        _check_private(path, status)
+        if status.st_nlink > 1:
+            _remove_copies(path, status)
+        return os.read(descriptor, 4096).decode("utf-8", "replace").strip()
+    finally:
+        os.close(descriptor)
+
+
+def _check_private(path: Path, status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise SecretError(f"the key file {path} is no regular file: remove it, and bring the right one back")
+    if os.name != "posix":
+        return
+    mode = stat.S_IMODE(status.st_mode)
+    if mode & 0o077:
+        raise SecretError(f"the key file {path} can be read by others (mode {mode:04o}): run chmod 600 on it")
+    if status.st_uid not in (0, os.geteuid()):
+        raise SecretError(f"the key file {path} belongs to another user, who knows it: check where it comes from")
+
+
+def _remove_copies(path: Path, status: os.stat_result) -> None:
+    # A process that is killed between link and unlink leaves the secret under a name that nobody would look for. Where
+    # it can't be removed, as in a read-only folder, the key file itself is no worse for it.
+    with contextlib.suppress(OSError), os.scandir(path.parent) as entries:
+        for entry in entries:
+            is_named_alike = entry.name.startswith(path.name) and entry.name != path.name
+            if is_named_alike and os.path.samestat(entry.stat(follow_symlinks=False), status):
+                os.unlink(entry.path)
+
+
+def _write_once(path: Path, secret: Hidden[str]) -> None:
+    # A link to a finished file appears whole or not at all; a rename would replace another process's secret.
+    descriptor, temporary = tempfile.mkstemp(prefix=path.name, dir=path.parent)  # mode 0600
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(secret() + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            return
+        _sync_directory(path.parent)
+    finally:
+        with contextlib.suppress(FileNotFoundError):  # another process has read the key file and tidied up
+            os.unlink(temporary)
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,45 @@
+"""Where a store's key ring comes from, and the check that it is the one the store was written with."""
+
+import os
+
+import anyio.to_thread
+
+from ..core.hidden import hide
+from ..core.keyring import KEY_ID_BYTES, KeyRing
+from ..errors import SecretError
+from ..store.contract import ImageStore
+from .file import create_key_file, read_key_file
+
+ENVIRONMENT_VARIABLE = "PIXSTORE_SECRET"
+
+
+async def find_ring(store: ImageStore, given: KeyRing | None) -> KeyRing:
+    """Return the key ring for an open store: `given`, else that of PIXSTORE_SECRET, else that of the key file.
+
+    Raises SecretError where there is no secret, or not all that the store was written with.
+    """
+    ring = given or await _find_secret(store)
+    missing = await store.claim_keys([key.check_value for key in ring])
+    if missing:
+        names = ", ".join(sorted(check[:KEY_ID_BYTES].hex() for check in missing))
+        given_names = ", ".join(key.key_id.hex() for key in ring)
+        raise SecretError(
+            f"the store was written with secret {names}, and given is {given_names} (these are public key ids): "
+            "bring the right secret, or list the old one before the new one"
+        )
+    return ring
+
+
+async def _find_secret(store: ImageStore) -> KeyRing:
+    found = os.environ.get(ENVIRONMENT_VARIABLE)
+    listed = None if found is None else hide(found.split())
+    del found
+    if listed is not None:
+        if not listed():
+            raise SecretError(f"{ENVIRONMENT_VARIABLE} is set but empty: unset it to use the key file, or set a secret")
+        return KeyRing(listed())
+    if store.key_file is None:
+        raise SecretError(f"pass secret=… or set {ENVIRONMENT_VARIABLE}; `pixstore-asgi secret` prints one")
+    # A secret is made only together with a store that nothing was written to yet.
+    source = read_key_file if await store.key_checks() else create_key_file
+    return KeyRing(await anyio.to_thread.run_sync(source, store.key_file))

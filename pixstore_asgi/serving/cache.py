@@ -1,0 +1,218 @@
+"""ImageCache: images read of a store, kept in memory and used only while the store's stamp says they are current.
+
+A stamp is taken before a row is read; what was read is current as long as the stamp is. When it has changed, the row is
+read again, and the body stays where the version does: a version's ciphertext never changes. Keys are kept wrapped, as
+the store has them.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Collection, Hashable, Iterator
+from contextlib import aclosing
+from typing import Self
+
+from ..core.record import StoredImage
+from ..core.wire import encode_state
+from ..errors import WireState
+from ..store.contract import ImageStore, ImageStream, running_loop
+
+_ROW_BYTES = 1024  # what an entry takes beside its body, roughly
+_CHUNKS_A_PIECE = 4  # every send costs a server some work, and what a slow reader leaves of a piece is copied by some
+_LARGEST_SHARE = 4  # a body above a fourth of the cache would push out too many others
+
+
+class CachedImage:
+    """One image in memory. `pieces` is its Success payload, state byte first, or None where only its row is known."""
+
+    __slots__ = ("image", "is_counted", "pieces", "readers", "size", "stamp")
+
+    def __init__(self, image: StoredImage, stamp: Hashable, *, with_body: bool = False) -> None:
+        self.image = image
+        self.stamp = stamp
+        self.size = _ROW_BYTES + (image.meta.size if with_body else 0)
+        self.pieces: tuple[bytes, ...] | None = None
+        self.readers = 0
+        self.is_counted = False
+
+
+class ImageCache:
+    """Reads a store through memory: at most `max_bytes` of it, the least recently used go first; 0 keeps nothing.
+
+    Bodies that are being read are counted to their end, so that slow readers can't make it grow.
+    """
+
+    def __init__(self, store: ImageStore, max_bytes: int) -> None:
+        self._store = store
+        self._max_bytes = max_bytes
+        self._used = 0
+        self._entries: OrderedDict[str, CachedImage] = OrderedDict()
+        # By event loop too: what a loop left unfinished must not stop the next one.
+        self._loading: dict[tuple[asyncio.AbstractEventLoop, str], asyncio.Event] = {}
+
+    async def get(self, image_id: str) -> StoredImage | None:
+        """Return one image as it is now, or None."""
+        stamp = await self._store.stamp() if self._max_bytes else None
+        if cached := self._current(image_id, stamp):
+            return cached.image
+        image = await self._store.get(image_id)
+        self._learn(image_id, image, stamp)
+        return image
+
+    async def get_many(self, image_ids: Collection[str]) -> dict[str, StoredImage]:
+        """Return the images that exist among these ids, by id, all as of one moment."""
+        stamp = await self._store.stamp() if self._max_bytes else None
+        cached = [self._current(image_id, stamp) for image_id in image_ids]
+        if all(cached):
+            return {entry.image.id: entry.image for entry in cached if entry}
+        images = await self._store.get_many(image_ids)
+        for image_id in image_ids:
+            self._learn(image_id, images.get(image_id), stamp)
+        return images
+
+    async def open(self, image_id: str) -> CachedImage | ImageStream | None:
+        """Return an image with its body as it is now: in memory, or as a stream where it is too large for that."""
+        while True:
+            stamp = await self._store.stamp() if self._max_bytes else None
+            cached = self._current(image_id, stamp)
+            if cached and cached.pieces:
+                return cached
+            if not self._max_bytes or (cached and not self._fits(cached.image)):
+                return await self._store.open_stream(image_id)
+            loading = self._loading.get((running_loop(), image_id))
+            if loading is None:
+                return await self._load_alone(image_id, stamp)
+            await loading.wait()  # then look again: what was loaded may be older than this request
+
+    def read(self, cached: CachedImage, *, with_state: bool) -> ImageStream:
+        """Return a stream over a cached body, with the Success payload's state byte in front or without."""
+        return _CachedStream(self, cached, with_state=with_state)
+
+    def forget(self, image_id: str) -> None:
+        """Drop what is known of an image."""
+        if cached := self._entries.pop(image_id, None):
+            self._uncount(cached)
+
+    def clear(self) -> None:
+        """Drop everything."""
+        while self._entries:
+            self.forget(next(iter(self._entries)))
+
+    def leave(self, cached: CachedImage) -> None:
+        """End one reading of a cached body."""
+        cached.readers -= 1
+        if self._entries.get(cached.image.id) is not cached:
+            self._uncount(cached)
+
+    def _current(self, image_id: str, stamp: Hashable) -> CachedImage | None:
+        cached = self._entries.get(image_id)
+        if cached is None or cached.stamp != stamp:
+            return None
+        self._entries.move_to_end(image_id)
+        return cached
+
+    async def _load_alone(self, image_id: str, stamp: Hashable) -> CachedImage | ImageStream | None:
+        """Load an image while others that want it wait: many requests for a cold image read it once."""
+        key = running_loop(), image_id
+        loaded = self._loading[key] = asyncio.Event()
+        try:
+            return await self._load(image_id, stamp)
+        finally:
+            del self._loading[key]
+            loaded.set()
+
+    async def _load(self, image_id: str, stamp: Hashable) -> CachedImage | ImageStream | None:
+        if (known := self._entries.get(image_id)) and known.pieces:
+            image = await self._store.get(image_id)
+            self._learn(image_id, image, stamp)
+            if known is self._entries.get(image_id) or image is None:
+                return known if image else None
+        stream = await self._store.open_stream(image_id)
+        if stream is None or not self._make_room(stream.image):
+            self._learn(image_id, stream.image if stream else None, stamp)
+            return stream
+        return await self._read_in(stream, stamp)
+
+    async def _read_in(self, stream: ImageStream, stamp: Hashable) -> CachedImage:
+        cached = CachedImage(stream.image, stamp, with_body=True)
+        self._count(cached)  # from now on, or many at once would pass the limit
+        try:
+            async with aclosing(stream):
+                chunks = [chunk async for chunk in stream]
+        except BaseException:
+            self._uncount(cached)
+            raise
+        cached.pieces = _pieces([encode_state(WireState.SUCCESS) + chunks[0], *chunks[1:]])
+        self.forget(stream.image.id)
+        self._entries[stream.image.id] = cached
+        return cached
+
+    def _learn(self, image_id: str, image: StoredImage | None, stamp: Hashable) -> None:
+        """Keep what was read of an image's row under a stamp; its body stays where the version is the same."""
+        known = self._entries.get(image_id)
+        if known and image and known.image.meta.version == image.meta.version:
+            known.image, known.stamp = image, stamp
+            self._entries.move_to_end(image_id)
+            return
+        self.forget(image_id)
+        if image and self._make_room(None):
+            self._entries[image_id] = CachedImage(image, stamp)
+            self._count(self._entries[image_id])
+
+    def _fits(self, image: StoredImage) -> bool:
+        return (_ROW_BYTES + image.meta.size) * _LARGEST_SHARE <= self._max_bytes
+
+    def _make_room(self, body: StoredImage | None) -> bool:
+        """Make room for a row, or for an image with its body; False where that can't be."""
+        if body and not self._fits(body):
+            return False
+        room = self._max_bytes - _ROW_BYTES - (body.meta.size if body else 0)
+        while self._used > room and self._entries:
+            self.forget(next(iter(self._entries)))
+        return self._used <= room
+
+    def _count(self, cached: CachedImage) -> None:
+        cached.is_counted = True
+        self._used += cached.size
+
+    def _uncount(self, cached: CachedImage) -> None:
+        if cached.is_counted and cached.readers == 0:
+            cached.is_counted = False
+            self._used -= cached.size
+
+
+def _pieces(chunks: list[bytes]) -> tuple[bytes, ...]:
+    starts = range(0, len(chunks), _CHUNKS_A_PIECE)
+    return tuple(b"".join(chunks[start : start + _CHUNKS_A_PIECE]) for start in starts)
+
+
+class _CachedStream:
+    """A reading of a cached body; it counts as one from its first piece to its end."""
+
+    def __init__(self, cache: ImageCache, cached: CachedImage, *, with_state: bool) -> None:
+        assert cached.pieces
+        self.image = cached.image
+        self._cache = cache
+        self._cached: CachedImage | None = cached
+        self._pieces: Iterator[bytes] = iter(cached.pieces)
+        if not with_state:
+            self._pieces = iter((cached.pieces[0][1:], *cached.pieces[1:]))
+        cached.readers += 1
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        for piece in self._pieces:
+            return piece
+        await self.aclose()
+        raise StopAsyncIteration
+
+    async def aclose(self) -> None:
+        self._leave()
+
+    def _leave(self) -> None:
+        cached, self._cached, self._pieces = self._cached, None, iter(())
+        if cached is not None:
+            self._cache.leave(cached)
+
+    __del__ = _leave  # a stream that was dropped unread must not count for ever

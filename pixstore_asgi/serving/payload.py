@@ -1,0 +1,153 @@
+"""Payload: the answer to one image request, decided but not yet delivered."""
+
+import warnings
+from types import TracebackType
+from typing import Self
+
+from ..asgi.http import payload_headers, payload_status
+from ..core.cipher import unwrap_key
+from ..core.keyring import KeyRing
+from ..core.record import StoredImage
+from ..core.wire import UPDATED_HEAD_BYTES, encode_state, encode_updated_head
+from ..errors import WireState
+from ..store.contract import ImageStream
+from .cache import CachedImage, ImageCache
+
+_HEAD_BYTES = {WireState.SUCCESS: 1, WireState.UPDATED: UPDATED_HEAD_BYTES}
+
+
+class Payload:
+    """One wire payload: its state, its exact size in bytes, and an async iterator of its bytes.
+
+    in_memory: whether all of it is in memory, so that nothing of the store is held while it is sent.
+
+    Otherwise it holds a stream of the store: it closes when iterated to its end, on `aclose()`, on leaving
+    `async with`, and on any error or cancellation while it is iterated; it warns (ResourceWarning) when none of that
+    happened.
+
+    A framework that streams async iterators sends it as it is: `Response(payload, payload.status, payload.headers)` in
+    Quart. Starlette, FastAPI and Litestar have PayloadResponse, which also cuts off a client that takes nothing.
+    """
+
+    __slots__ = ("_head", "_stream", "in_memory", "size", "state")
+
+    def __init__(
+        self,
+        state: WireState,
+        *,
+        head: bytes | None = None,
+        size: int = 1,
+        stream: ImageStream | None = None,
+        in_memory: bool = True,
+    ) -> None:
+        self.state = state
+        self.size = size
+        self.in_memory = in_memory
+        self._head = encode_state(state) if head is None else head
+        self._stream = stream
+
+    @property
+    def whole(self) -> bytes | None:
+        """All its bytes where they are one piece in memory, so that there is nothing to read and nothing to close."""
+        return self._head if self._stream is None else None
+
+    @property
+    def status(self) -> int:
+        """The HTTP status: 200, or 400 where the request had no image id."""
+        return payload_status(self.state)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The HTTP headers, by lower-case name; content-length is `size`."""
+        return {name.decode(): value.decode() for name, value in payload_headers(self.state, self.size)}
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        """Return the next piece: the head together with the first chunk of ciphertext, then chunk by chunk.
+
+        Raises StoreError where the store has lost part of the image.
+        """
+        head, self._head = self._head, b""
+        if self._stream is None:
+            if head:
+                return head
+            raise StopAsyncIteration
+        try:
+            return head + await anext(self._stream)
+        except BaseException:
+            head = b""  # it may hold a key: see hidden.py
+            await self.aclose()
+            raise
+
+    async def aclose(self) -> None:
+        """Give the store's stream back; nothing more can be read. Harmless when repeated."""
+        stream, self._stream, self._head = self._stream, None, b""
+        if stream is not None:
+            await stream.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        return f"Payload({self.state.label}, size={self.size})"
+
+    def __del__(self) -> None:
+        if getattr(self, "_stream", None) is not None:
+            warnings.warn(f"{self!r} was neither read to its end nor closed", ResourceWarning, stacklevel=2)
+
+
+async def load(images: ImageCache, ring: KeyRing, image_id: str, token: int | None, *, body: bool) -> Payload:
+    """Return the payload of an image for a client that holds its version `token`.
+
+    body=False leaves out head and ciphertext; size and state are the same. A key is unwrapped for a sent Updated only.
+    """
+    if not body:
+        image = await images.get(image_id)
+        return _payload(image, _state(image, token), b"") if image else Payload(WireState.NOT_FOUND, head=b"")
+    opened = await images.open(image_id)
+    if opened is None:
+        return Payload(WireState.NOT_FOUND)
+    if isinstance(opened, CachedImage):
+        return _from_memory(images, ring, opened, token)
+    return await _from_store(ring, opened, token)
+
+
+def _from_memory(images: ImageCache, ring: KeyRing, cached: CachedImage, token: int | None) -> Payload:
+    image, state = cached.image, _state(cached.image, token)
+    if state is WireState.UPDATED:
+        return _payload(image, state, _updated_head(ring, image), images.read(cached, with_state=False))
+    if cached.pieces and len(cached.pieces) == 1:
+        return _payload(image, state, cached.pieces[0])
+    return _payload(image, state, b"", images.read(cached, with_state=True))
+
+
+async def _from_store(ring: KeyRing, stream: ImageStream, token: int | None) -> Payload:
+    image, state = stream.image, _state(stream.image, token)
+    try:
+        head = _updated_head(ring, image) if state is WireState.UPDATED else encode_state(state)
+    except BaseException:
+        await stream.aclose()
+        raise
+    return _payload(image, state, head, stream, in_memory=False)
+
+
+def _state(image: StoredImage, token: int | None) -> WireState:
+    return WireState.SUCCESS if token == image.token else WireState.UPDATED
+
+
+def _payload(
+    image: StoredImage, state: WireState, head: bytes, stream: ImageStream | None = None, *, in_memory: bool = True
+) -> Payload:
+    return Payload(state, head=head, size=_HEAD_BYTES[state] + image.meta.size, stream=stream, in_memory=in_memory)
+
+
+def _updated_head(ring: KeyRing, image: StoredImage) -> bytes:
+    key = unwrap_key(ring, image.id, image.meta)
+    return encode_updated_head(image.token, key, image.meta.iv, image.meta.tag)

@@ -1,0 +1,117 @@
+"""Backing a SQLite store up while it is in use, and bringing a backup back.
+
+A backup is a database of its own, made by VACUUM INTO: one read transaction, which no writer can make it begin again.
+"""
+
+import os
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+from ...errors import StoreBusy, StoreError
+from .connection import translated
+from .file import Mark, Note, check_sound
+from .leases import IN_USE, Leases
+from .schema import check_application, connect_unwriting
+from .write_lock import WriteLock
+
+
+def back_up(database: Path, target: Path) -> int:
+    """Copy a database, in use or not, to a new file that only its owner can read; return the number of its images.
+
+    Raises StoreError where there is no sound database, or already a file at `target`; then none is left there.
+    """
+    with translated(target), _copied(database, target.parent) as (copy, images):
+        try:
+            os.close(os.open(target, os.O_CREAT | os.O_EXCL, 0o600))  # not every file system has links
+        except FileExistsError:
+            raise StoreError(f"there is a file {target} already: name another one") from None
+        os.replace(copy, target)
+        _sync(target.parent)
+    return images
+
+
+def restore(backup: Path, database: Path) -> int:
+    """Put a copy of a backup in a database's place, which may be missing or damaged; return the number of its images.
+
+    Its key file stays as it is. Raises StoreError where the backup is not sound, StoreBusy where a process has the
+    database open; then the database stays as it was.
+    """
+    database = Path(os.path.realpath(database))
+    if database.exists() and backup.exists() and database.samefile(backup):
+        raise StoreError(f"{backup} is the database itself: name a backup of it")
+    with translated(database), _copied(backup, database.parent) as (copy, images), _out_of_use(database):
+        os.replace(copy, database)
+        _put_in_place(database)
+    return images
+
+
+@contextmanager
+def _copied(source: Path, folder: Path) -> Iterator[tuple[Path, int]]:
+    """Make a sound, synced copy of a database in a folder; it is gone at the end of the block, unless renamed."""
+    if not source.is_file():
+        raise StoreError(f"there is no database {source}: check the path")
+    descriptor, name = tempfile.mkstemp(prefix=f".{source.name}.", dir=folder)  # mode 0600
+    os.close(descriptor)
+    copy = Path(name)
+    try:
+        with translated(source), closing(connect_unwriting(source)) as db:
+            check_application(db, source)
+            db.execute("VACUUM INTO ?", (name,))
+        with closing(connect_unwriting(copy)) as db:
+            check_sound(db, source)
+            (images,) = db.execute("SELECT count(*) FROM image WHERE blob IS NOT NULL").fetchone()
+        _sync(copy)
+        yield copy, images
+    finally:
+        with suppress(FileNotFoundError):
+            copy.unlink()
+
+
+@contextmanager
+def _out_of_use(database: Path) -> Iterator[None]:
+    """Keep every process from opening a database. Raises StoreBusy where one has it open."""
+    side_file = database.with_name(database.name + ".lock")
+    leases = Leases(side_file)
+    try:
+        if not leases.claim(IN_USE) or _is_connected(database):
+            raise StoreBusy(f"a process has the database {database} open: stop all that use it first")
+        yield
+    finally:
+        leases.close()
+
+
+def _is_connected(database: Path) -> bool:
+    """Tell whether any program has the database open; where none has, its log goes into it."""
+    if not database.exists():
+        return False
+    try:
+        with closing(sqlite3.connect(database, timeout=0, isolation_level=None)) as db:
+            (mode,) = db.execute("PRAGMA journal_mode = DELETE").fetchone()
+            return bool(mode != "delete")
+    except sqlite3.DatabaseError as error:
+        return error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def _put_in_place(database: Path) -> None:
+    """Remove what must not be replayed into a database that was put in another one's place, and leave its mark."""
+    for suffix in ("-wal", "-shm", "-journal"):
+        with suppress(FileNotFoundError):
+            database.with_name(database.name + suffix).unlink()
+    _sync(database.parent)
+    lock = WriteLock(database.with_name(database.name + ".lock"), timeout_s=0)
+    mark = Mark.of(database)
+    assert mark is not None
+    lock.note = Note.of(mark, is_written=False, log_has_dead_keys=False).pack()
+    lock.close()
+
+
+def _sync(path: Path) -> None:
+    # A folder as well as a file.
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

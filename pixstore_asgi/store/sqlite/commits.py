@@ -1,0 +1,96 @@
+"""Group commit: versions whose commits wait for the writer at the same time become current in one transaction."""
+
+from collections.abc import Sequence
+from copy import copy
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+
+from ...core.record import ImageMeta, StoredImage
+from ...errors import PixstoreError, StoreError
+from ..contract import Expected, check_expected, next_token
+from .rows import add_blob, bury, find_state, finish_blob, put_image
+from .schema import Writer, write_transaction
+
+_MOST_TOGETHER = 64
+
+
+@dataclass(slots=True, eq=False)
+class Commit:
+    """One version that is to become its image's current one.
+
+    blob: its pending blob, of which `first` chunks are written, or None where all of it is in `chunks`.
+    """
+
+    image_id: str
+    meta: ImageMeta
+    expect: Expected
+    token: int | None
+    blob: int | None
+    first: int
+    chunks: Sequence[bytes] = field(repr=False)
+    now_ms: int
+    is_withdrawn: bool = False
+    outcome: StoredImage | BaseException | None = None
+
+    def result(self) -> StoredImage:
+        """Return the image, or raise what kept it from becoming current."""
+        if isinstance(self.outcome, StoredImage):
+            return self.outcome
+        raise self.outcome or StoreError("the commit was withdrawn: save the image again")
+
+
+class Commits:
+    """The commits that wait for one connection. `put` on any thread, `run` on the connection's."""
+
+    def __init__(self) -> None:
+        self._waiting: SimpleQueue[Commit] = SimpleQueue()
+
+    def put(self, commit: Commit) -> None:
+        """Let a commit wait; `run` it then."""
+        self._waiting.put(commit)
+
+    def run(self, db: Writer, commit: Commit) -> StoredImage:
+        """Return the outcome of a commit that was put; all that wait by now are done together."""
+        while commit.outcome is None and not commit.is_withdrawn:
+            self._run_together(db, self._take())
+        return commit.result()
+
+    def _take(self) -> list[Commit]:
+        taken: list[Commit] = []
+        try:
+            while len(taken) < _MOST_TOGETHER:
+                taken.append(self._waiting.get_nowait())
+        except Empty:
+            pass
+        return [commit for commit in taken if not commit.is_withdrawn]
+
+    def _run_together(self, db: Writer, commits: Sequence[Commit]) -> None:
+        """Make versions current in one transaction: one that is refused has written nothing, any other error is all
+        commits' error."""
+        try:
+            with write_transaction(db):
+                outcomes = [_attempt(db, commit) for commit in commits]
+        except BaseException as error:
+            for commit in commits:
+                commit.outcome = copy(error)  # each its own: a traceback shows the values of those that raised it
+        else:
+            for commit, outcome in zip(commits, outcomes, strict=True):
+                commit.outcome = outcome
+
+
+def _attempt(db: Writer, commit: Commit) -> StoredImage | PixstoreError:
+    old = find_state(db, commit.image_id)
+    try:
+        check_expected(commit.image_id, old.version, commit.expect)
+        token = next_token(commit.image_id, commit.now_ms, old.token, commit.token)
+        if commit.blob is not None:
+            finish_blob(db, commit.blob, commit.first, commit.chunks, commit.now_ms)
+    except PixstoreError as refusal:
+        return refusal
+    blob = add_blob(db, commit.chunks, commit.now_ms) if commit.blob is None else commit.blob
+    image = StoredImage(commit.image_id, token, commit.meta, old.created_ms or commit.now_ms)
+    put_image(db, image, blob, is_new=old.token is None)
+    if old.blob is not None:
+        db.note_dead_keys(are_there=True)
+        bury(db, old.blob, commit.now_ms)
+    return image

@@ -1,0 +1,129 @@
+"""One connection to SQLite: an aiosqlite connection that runs whole functions, and SQLite's errors in our words."""
+
+import asyncio
+import contextlib
+import errno
+import sqlite3
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+
+import aiosqlite
+from aiosqlite.core import _STOP_RUNNING_SENTINEL
+
+from ...errors import PixstoreError, StoreBusy, StoreError
+
+_MAKE_ROOM = "the disk is full: make room and try again"
+_LET_WRITE = "let this process write to the file and to its folder"
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Connection(aiosqlite.Connection):
+    """An aiosqlite connection that runs whole functions on its thread.
+
+    It uses private parts of aiosqlite: the thread, which is made a daemon so that an application that never closes the
+    store can still exit, the queue to it, so that a result for an event loop that has ended does not end the thread,
+    and the queue's last word. A call cancelled before its turn does not run.
+    """
+
+    def __init__(self, path: Path, connector: Callable[[], sqlite3.Connection]) -> None:
+        super().__init__(connector, iter_chunk_size=1)
+        self._path = path
+        self._thread.daemon = True
+        self.queued = 0
+
+    @classmethod
+    async def connect(cls, path: Path, connector: Callable[[], sqlite3.Connection]) -> Self:
+        """Open what `connector` returns, on a thread of its own."""
+        with translated(path):
+            return await cls(path, connector)  # type: ignore[return-value]
+
+    async def run(self, function: Callable[Concatenate[Any, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run `function` with the sqlite3 connection and these arguments on the connection's thread."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[R] = loop.create_future()
+
+        def work() -> None:
+            if future.cancelled():
+                return
+            try:
+                result = function(self._conn, *args, **kwargs)
+            except BaseException as error:
+                settle = partial(_settle, future, error)
+            else:
+                settle = partial(_settle, future, None, result)
+            with contextlib.suppress(RuntimeError):  # the event loop has ended: nobody waits any more
+                loop.call_soon_threadsafe(settle)
+
+        self.queued += 1
+        try:
+            with translated(self._path):
+                self._tx.put_nowait((None, work))
+                return await future
+        finally:
+            self.queued -= 1
+
+    def post(self, function: Callable[Concatenate[Any, P], object], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Run `function` as `run` does, without waiting for its end; its errors are its own affair."""
+
+        def work() -> None:
+            function(self._conn, *args, **kwargs)
+
+        self._tx.put_nowait((None, work))
+
+    def __del__(self) -> None:
+        # aiosqlite's own would answer to an event loop that may have ended, and a bare mount never closes its store.
+        if connection := self._connection:
+
+            def end() -> object:
+                connection.close()
+                return _STOP_RUNNING_SENTINEL
+
+            self._tx.put_nowait((None, end))
+
+
+def _settle(future: "asyncio.Future[Any]", error: BaseException | None, result: object = None) -> None:
+    if future.done():
+        return
+    if error is None:
+        future.set_result(result)
+    else:
+        future.set_exception(error)
+
+
+@contextlib.contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Turn what SQLite and the file system raise into errors of ours that say what to do."""
+    try:
+        yield
+    except PixstoreError:
+        raise
+    except sqlite3.Error as error:
+        raise translate(path, error) from error
+    except FileNotFoundError as error:
+        raise StoreError(f"the folder of the database {path} does not exist: create it first") from error
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise StoreError(f"the database {path} can't be used: {_MAKE_ROOM}") from error
+        raise StoreError(f"the database {path} can't be used ({error.strerror}): {_LET_WRITE}") from error
+
+
+def translate(path: Path, error: sqlite3.Error) -> StoreError:
+    """Return SQLite's error in our words."""
+    extended = getattr(error, "sqlite_errorcode", 0)
+    # A log's index that can't grow is how a full disk shows first.
+    code = sqlite3.SQLITE_FULL if extended == sqlite3.SQLITE_IOERR_SHMSIZE else extended & 0xFF
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return StoreBusy(f"the database {path} is locked by another process: try again")
+    advice = {
+        sqlite3.SQLITE_NOTADB: "it is not a SQLite database: name another path",
+        sqlite3.SQLITE_CORRUPT: "it is damaged: restore it from a backup",
+        sqlite3.SQLITE_READONLY: f"it is read-only: {_LET_WRITE}",
+        sqlite3.SQLITE_CANTOPEN: f"it can't be opened: {_LET_WRITE}",
+        sqlite3.SQLITE_FULL: _MAKE_ROOM,
+        sqlite3.SQLITE_IOERR: "reading or writing it failed: check the disk",
+    }
+    return StoreError(f"the database {path} can't be used: {advice.get(code, error)}")

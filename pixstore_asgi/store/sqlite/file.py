@@ -1,0 +1,117 @@
+"""The database's file as its last writer left it: noticed where another program has moved, replaced or changed it.
+
+SQLite notices none of that. It goes on writing into a file that has no name any more, or replays its log over a backup
+that was copied in its place. So whoever gives the write lock back leaves a note of the file in the lock's own, and who
+takes the lock next compares: another file is refused, and one that was written to is checked whole before it is used.
+"""
+
+import os
+import sqlite3
+import struct
+from pathlib import Path
+from typing import NamedTuple
+
+from ...errors import StoreError
+
+_NOTE = struct.Struct("<QQQ??")
+_CHECKPOINT_NS = 2_000_000_000  # it follows the last write to the log, and ends within this
+
+
+class Mark(NamedTuple):
+    """What tells a file from another one and from its own later state."""
+
+    device: int
+    inode: int
+    size: int
+    changed_ns: int
+
+    @classmethod
+    def of(cls, path: Path) -> "Mark | None":
+        """Return the mark of the file at `path` as it is now, or None where there is none."""
+        try:
+            status = os.stat(path)
+        except FileNotFoundError:
+            return None
+        return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+
+    def is_same_file(self, other: "Mark | None") -> bool:
+        """Tell whether two marks are of one file, maybe at different times."""
+        return other is not None and self[:2] == other[:2]
+
+
+class Note(NamedTuple):
+    """What a writer leaves for the next one.
+
+    The file as it was left, but for the device, whose number may be another one after each start of the machine.
+    is_written: it is being written to, or its writer died. log_has_dead_keys: keys of versions that are no more may be
+    in its log.
+    """
+
+    inode: int
+    size: int
+    changed_ns: int
+    is_written: bool
+    log_has_dead_keys: bool
+
+    @classmethod
+    def of(cls, mark: Mark, *, is_written: bool, log_has_dead_keys: bool) -> "Note":
+        """Return the note of a file with this mark."""
+        return cls(*mark[1:], is_written, log_has_dead_keys)
+
+    @classmethod
+    def unpack(cls, data: bytes) -> "Note | None":
+        """Return the note in what `pack` returned, or None for anything else."""
+        return cls(*_NOTE.unpack(data)) if len(data) == _NOTE.size else None
+
+    def pack(self) -> bytes:
+        """Return the note as bytes, always as many."""
+        return _NOTE.pack(*self)
+
+    def is_outdated(self, path: Path, now: Mark) -> bool:
+        """Tell whether another program may have changed the file at `path` since, whose mark is `now`.
+
+        A writer that died may have brought part of the log into it, which SQLite recovers: then it has not shrunk, and
+        was changed about when the log was.
+        """
+        if not self.is_written:
+            return now[1:] != self[:3]
+        log = Mark.of(path.with_name(path.name + "-wal"))
+        latest_ns = (log.changed_ns if log else self.changed_ns) + _CHECKPOINT_NS
+        is_recoverable = now.size >= self.size and self.changed_ns <= now.changed_ns <= latest_ns
+        return now.inode != self.inode or not is_recoverable
+
+
+def check_in_place(path: Path, opened: Mark | None) -> Mark:
+    """Return the mark of the file at `path`. Raises StoreError where it is not the one that was opened there."""
+    now = Mark.of(path)
+    if now is None or not now.is_same_file(opened):
+        raise StoreError(
+            f"the database {path} was moved, removed or replaced while it was open: "
+            "stop every process that uses it, bring the right file back, and start again"
+        )
+    return now
+
+
+def check_sound(db: sqlite3.Connection, path: Path) -> None:
+    """Read the whole database. Raises StoreError where pages, or parts of current images, are damaged or missing."""
+    try:
+        (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        is_sound = verdict == "ok" and not (version and db.execute(_INCOMPLETE).fetchone())
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            raise
+        is_sound = False
+    if not is_sound:
+        raise StoreError(
+            f"the database {path} is damaged, as after a backup was copied over it while its log was there: "
+            "stop every process that uses it, and bring a backup back by `pixstore-asgi restore`"
+        )
+
+
+# Lengths are read from the heads of the rows: no body is.
+_INCOMPLETE = """
+SELECT 1 FROM image WHERE blob IS NOT NULL AND size IS NOT
+    (SELECT sum(length(data)) FROM chunk WHERE chunk.id >= blob << 16 AND chunk.id < (blob + 1) << 16)
+LIMIT 1
+"""

@@ -1,0 +1,285 @@
+"""The SQLite store's schema: version, migrations, and the pragmas of a connection.
+
+blob   one immutable ciphertext; AUTOINCREMENT, for a reused id would hand a reader another image's chunks
+chunk  256 KiB of it, id = blob id << 16 | number, in a rowid table: read one by one
+image  the pointer to an image's current blob and that version's meta; a deleted image keeps id and token
+"""
+
+import logging
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from enum import IntEnum
+from pathlib import Path
+
+from ...errors import StoreError
+from .file import Mark, Note, check_in_place, check_sound
+from .write_lock import WriteLock
+
+_log = logging.getLogger("pixstore_asgi")
+
+APPLICATION_ID = 0x50495853  # "PIXS"
+MIN_SQLITE = (3, 38, 0)  # STRICT tables, JSON functions
+
+
+class BlobState(IntEnum):
+    """Life of a blob: PENDING while it is written, LIVE while an image points to it, DEAD until it is swept."""
+
+    PENDING = 0
+    LIVE = 1
+    DEAD = 2
+
+
+_VERSION_1 = """
+CREATE TABLE blob (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    state INTEGER NOT NULL CHECK (state BETWEEN 0 AND 2),
+    changed_ms INTEGER NOT NULL
+) STRICT;
+CREATE INDEX blob_to_sweep ON blob (changed_ms) WHERE state <> 1;
+CREATE TABLE chunk (id INTEGER PRIMARY KEY, data BLOB NOT NULL) STRICT;
+CREATE TABLE image (
+    id TEXT PRIMARY KEY,
+    token INTEGER NOT NULL CHECK (token BETWEEN 1 AND 9007199254740991),
+    blob INTEGER REFERENCES blob (id),
+    version BLOB CHECK (length(version) = 16),
+    format INTEGER CHECK (format BETWEEN 1 AND 255),
+    iv BLOB CHECK (length(iv) = 12),
+    tag BLOB CHECK (length(tag) = 16),
+    size INTEGER CHECK (size > 0),
+    sha256 BLOB CHECK (length(sha256) = 32),
+    wrapped_key BLOB CHECK (length(wrapped_key) > 0)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE key_check (value BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
+"""
+
+_VERSION_2 = "ALTER TABLE image ADD COLUMN created_ms INTEGER"
+_KEYS_OVERWRITTEN = 2  # databases of earlier versions hold keys of deleted images in pages that were split
+
+MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2)
+"""MIGRATIONS[n] brings a database of version n to n + 1; the version is `PRAGMA user_version`. A semicolon ends a
+statement, so there is none within one."""
+
+
+class Writer(sqlite3.Connection):
+    """A connection that writes, and closes, under the write lock."""
+
+    path: Path
+    write_lock: WriteLock
+    opened: Mark
+    _note: Note  # of the file before what is written to it now
+    _has_dead_keys = True  # where the system has no write lock, and so no note of it
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Hold the write lock of a database that is as its last writer left it. Raises StoreError where it is not."""
+        with self.write_lock.held():
+            now = check_in_place(self.path, self.opened)
+            left = Note.unpack(self.write_lock.note)
+            if left and left.is_outdated(self.path, now):
+                check_sound(self, self.path)
+            self._leave(Note.of(now, is_written=True, log_has_dead_keys=self._has_dead_keys_by(left)))
+            try:
+                yield
+            finally:
+                self._leave_unwritten()
+
+    @property
+    def log_has_dead_keys(self) -> bool:
+        """Whether the log may hold keys of versions that are no more, whichever process has put them there."""
+        return self._has_dead_keys_by(Note.unpack(self.write_lock.note))
+
+    def note_dead_keys(self, *, are_there: bool) -> None:
+        """Note, while the write lock is held, that a key dies with what is written, or that the log was emptied."""
+        self._has_dead_keys = are_there
+        self._leave(self._note._replace(log_has_dead_keys=are_there))
+
+    def _has_dead_keys_by(self, left: Note | None) -> bool:
+        return left.log_has_dead_keys if left else self._has_dead_keys
+
+    def _leave(self, note: Note) -> None:
+        self._note = note
+        self.write_lock.note = note.pack()
+
+    def _leave_unwritten(self) -> None:
+        try:
+            now = Mark.of(self.path)
+            if now and now.is_same_file(self.opened):
+                self._leave(Note.of(now, is_written=False, log_has_dead_keys=self._note.log_has_dead_keys))
+        except OSError as error:  # what was written is written
+            _log.info("the mark of %s could not be left: %s", self.path, error)
+
+    def close(self) -> None:
+        try:
+            with self.exclusive():
+                super().close()
+        except (StoreError, sqlite3.Error, OSError):
+            # Where another one holds the lock this close is not the last one and checkpoints nothing; where the file
+            # is not what it was, its note stays behind, and the next open checks it.
+            super().close()
+
+
+def connect_reader(path: str, *, busy_timeout_s: float) -> sqlite3.Connection:
+    """Open a connection that only reads, to a database that `prepare` has made ready."""
+    connection = sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA mmap_size = 0")
+    connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+def connect_writer(path: str, write_lock: WriteLock, *, busy_timeout_s: float, durability: str) -> Writer:
+    """Open the connection that writes, to a database that `prepare` has made ready."""
+    connection = _open_writer(Path(path), write_lock, busy_timeout_s)
+    connection.execute(f"PRAGMA synchronous = {durability}")
+    connection.execute("PRAGMA mmap_size = 0")
+    # A page that is split or freed must not keep copies of wrapped keys; chunks are deleted without, see rows.py.
+    connection.execute("PRAGMA secure_delete = ON")
+    connection.execute("PRAGMA wal_autocheckpoint = 1024")  # pages of 16 KiB: 16 MiB
+    connection.execute("PRAGMA journal_size_limit = 67108864")
+    return connection
+
+
+def connect_unwriting(path: Path) -> sqlite3.Connection:
+    """Open a connection that leaves the file and its log as they are, even where it is the last one to close."""
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+
+
+def prepare(path: Path, write_lock: WriteLock, *, busy_timeout_s: float) -> Mark:
+    """Create or migrate the database at `path`, an existing and maybe empty file; return its mark. Raises StoreError.
+
+    Safe in several processes at once: whoever gets the write lock first does it, the others find it done.
+    """
+    if sqlite3.sqlite_version_info < MIN_SQLITE:
+        raise StoreError(f"SQLite {sqlite3.sqlite_version} is too old: 3.38 or newer is needed")
+    _check_as_left(path, write_lock)
+    connection = _open_writer(path, write_lock, busy_timeout_s)
+    try:
+        if not _is_ready(connection, path):
+            with connection.exclusive():
+                _make_ready(connection, path, busy_timeout_s)
+    finally:
+        connection.close()
+    return connection.opened
+
+
+def _check_as_left(path: Path, write_lock: WriteLock) -> None:
+    # Before any connection that could bring a log into a file it is not of.
+    def needs_check() -> Mark | None:
+        left, now = Note.unpack(write_lock.note), Mark.of(path)
+        return now if left and now and left.is_outdated(path, now) else None
+
+    if not needs_check():
+        return
+    with write_lock.held():
+        # Again, for the last holder of the lock may have written meanwhile.
+        if now := needs_check():
+            with closing(connect_unwriting(path)) as connection:
+                check_sound(connection, path)
+            write_lock.note = Note.of(now, is_written=False, log_has_dead_keys=True).pack()
+
+
+def _is_ready(connection: Writer, path: Path) -> bool:
+    is_migrated = _version(connection, path) == len(MIGRATIONS)
+    return is_migrated and connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def _make_ready(connection: Writer, path: Path, busy_timeout_s: float) -> None:
+    # On a new file these come before the first table, on any other they change nothing.
+    connection.execute("PRAGMA page_size = 16384")
+    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+    # A copy by VACUUM INTO is not in WAL mode.
+    _retry_while_busy(lambda: connection.execute("PRAGMA journal_mode = WAL"), busy_timeout_s)
+    version = _version(connection, path)
+    if 0 < version < _KEYS_OVERWRITTEN:
+        _log.warning("%s is rewritten once, which takes a while where it is large: keys of deleted images go", path)
+        _rewrite(connection, path)
+    with _transaction(connection):
+        for migration in MIGRATIONS[version:]:
+            for statement in migration.split(";"):
+                connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+
+
+def _rewrite(connection: Writer, path: Path) -> None:
+    try:
+        connection.execute("VACUUM")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN):
+            raise
+        raise StoreError(
+            f"{path} can't be rewritten: that takes as much room as it has once more, beside it and in the system's "
+            "temporary folder; make room, or let SQLITE_TMPDIR name a folder that has it"
+        ) from error
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+@contextmanager
+def write_transaction(connection: Writer) -> Iterator[None]:
+    """Run a block as one write transaction, committed at its end or rolled back with its error."""
+    with connection.exclusive():
+        _roll_back(connection)  # what an earlier rollback failed to undo must not be committed with this
+        with _transaction(connection):
+            yield
+
+
+@contextmanager
+def _transaction(connection: Writer) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        _roll_back(connection)
+        raise
+
+
+def _roll_back(connection: Writer) -> None:
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")
+
+
+def _open_writer(path: Path, write_lock: WriteLock, busy_timeout_s: float) -> Writer:
+    opened = Mark.of(path)
+    connection = sqlite3.connect(
+        path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False, factory=Writer
+    )
+    connection.path, connection.write_lock = path, write_lock
+    connection.opened = check_in_place(path, opened)
+    return connection
+
+
+def check_application(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise StoreError unless a database is one of this package's, of a version that it knows."""
+    if not _version(connection, path):
+        raise StoreError(f"{path} is no database of pixstore-asgi: check the path")
+
+
+def _version(connection: sqlite3.Connection, path: Path) -> int:
+    # In one statement: another process may be making the database right now.
+    version, application, tables = connection.execute(
+        "SELECT user_version, application_id, (SELECT count(*) FROM sqlite_schema)"
+        " FROM pragma_user_version, pragma_application_id"
+    ).fetchone()
+    if application != APPLICATION_ID and (tables or version):
+        raise StoreError(f"{path} is the SQLite database of another program: name another path")
+    if version > len(MIGRATIONS):
+        raise StoreError(
+            f"{path} has schema version {version}, this package knows {len(MIGRATIONS)}: install a newer pixstore-asgi"
+        )
+    return int(version)
+
+
+def _retry_while_busy(action: Callable[[], object], timeout_s: float) -> None:
+    # SQLite does not call its busy handler for a change of journal mode.
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            action()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return

@@ -1,0 +1,175 @@
+"""One open SQLite database: its writer, its readers, its leases and its write lock."""
+
+import asyncio
+import logging
+import os
+import sqlite3
+from collections.abc import Callable, Hashable
+from functools import partial
+from pathlib import Path
+from typing import Any, Concatenate
+
+import anyio.to_thread
+
+from ...core.record import StoredImage
+from ...errors import StoreBusy, StoreError
+from . import rows
+from .commits import Commit, Commits
+from .connection import Connection, P, R, translate, translated
+from .file import Mark, check_in_place
+from .leases import IN_USE, Leases
+from .schema import connect_reader, connect_writer, prepare
+from .write_lock import WriteLock
+
+_log = logging.getLogger("pixstore_asgi")
+_READERS = 2
+
+
+class Session:
+    """A database that is open in this process, until `close`. asyncio only; not to be taken through a fork."""
+
+    def __init__(self, path: Path, write_lock: WriteLock, leases: Leases) -> None:
+        self.path = path
+        self.leases = leases
+        self._write_lock = write_lock
+        self._file: Mark | None = None
+        self._connections: list[Connection] = []
+        self._stamps: sqlite3.Connection | None = None
+        self._opening = object()
+        self._commits = Commits()
+        self._pid = os.getpid()
+        self._closing: asyncio.Future[None] | None = None
+
+    @classmethod
+    async def open(cls, path: Path, *, busy_timeout_s: float, durability: str) -> "Session":
+        """Create or migrate the database and connect to it."""
+        session = await anyio.to_thread.run_sync(cls._prepare, path, busy_timeout_s)
+        try:
+            await session._connect(busy_timeout_s, durability)
+        except BaseException:
+            await session.close()
+            raise
+        return session
+
+    @classmethod
+    def _prepare(cls, path: Path, busy_timeout_s: float) -> "Session":
+        with translated(path):
+            _create_private(path)
+            side_file = path.with_name(path.name + ".lock")
+            session = cls(path, WriteLock(side_file, timeout_s=busy_timeout_s), Leases(side_file))
+            try:
+                session._open_for_use()
+                session._file = prepare(path, session._write_lock, busy_timeout_s=busy_timeout_s)
+                session._stamps = connect_reader(os.fspath(path), busy_timeout_s=0)
+            except BaseException:
+                session._release()
+                raise
+        return session
+
+    async def _connect(self, busy_timeout_s: float, durability: str) -> None:
+        path = os.fspath(self.path)
+        write = partial(connect_writer, path, self._write_lock, busy_timeout_s=busy_timeout_s, durability=durability)
+        read = partial(connect_reader, path, busy_timeout_s=busy_timeout_s)
+        self._connections.append(await Connection.connect(self.path, write))
+        for _ in range(_READERS):
+            self._connections.append(await Connection.connect(self.path, read))
+        with translated(self.path):
+            check_in_place(self.path, self._file)
+
+    def _open_for_use(self) -> None:
+        if not self.leases.acquire(IN_USE):
+            raise StoreBusy(f"the database {self.path} is being restored from a backup: open it when that is done")
+
+    async def read(self, function: Callable[Concatenate[Any, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run a function on whichever reader has least to do."""
+        _, *readers = self._checked()
+        reader = min(readers, key=lambda reader: reader.queued)
+        return await reader.run(self._read, function, *args, **kwargs)
+
+    def _read(self, db: Any, function: Callable[Concatenate[Any, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        check_in_place(self.path, self._file)
+        return function(db, *args, **kwargs)
+
+    def stamp(self) -> Hashable:
+        """Return a value that changes with every commit, and is another one in every session; on the caller's thread,
+        for it waits for nothing."""
+        self._checked()
+        assert self._stamps is not None
+        try:
+            # SQLite counts from the same number in every connection.
+            return self._opening, rows.stamp(self._stamps)
+        except sqlite3.Error as error:
+            check_in_place(self.path, self._file)
+            raise translate(self.path, error) from error
+
+    async def write(self, function: Callable[Concatenate[Any, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run a function on the writer; where versions have died of it, their keys leave SQLite's log too."""
+        return await self._checked()[0].run(self._write, function, *args, **kwargs)
+
+    def _write(self, db: Any, function: Callable[Concatenate[Any, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        # In one turn: whoever gives up waiting in between must not leave the log as it is.
+        result = function(db, *args, **kwargs)
+        try:
+            rows.empty_log(db)
+        except (StoreError, sqlite3.Error, OSError) as error:  # what the function did is done
+            _log.info("the log of %s was not emptied: %s", self.path, error)
+        return result
+
+    async def commit(self, commit: Commit) -> StoredImage:
+        """Run a commit on the writer, together with others that wait there."""
+        writer = self._checked()[0]  # first, or one that is refused could still be run along with another
+        self._commits.put(commit)
+        try:
+            return await writer.run(self._write, self._commits.run, commit)
+        except asyncio.CancelledError:
+            commit.is_withdrawn = True
+            raise
+
+    def write_soon(self, function: Callable[Concatenate[Any, P], object], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Run a function on the writer after what waits there; nobody hears of its end."""
+        self._checked()[0].post(function, *args, **kwargs)
+
+    async def close(self) -> None:
+        """Close the connections, the writer last, and give locks and leases back; harmless when repeated."""
+        connections, self._connections = self._connections[::-1], []
+        # In a task of its own: a close that is cancelled goes on to its end.
+        self._closing = asyncio.ensure_future(self._close(connections))
+        await asyncio.shield(self._closing)
+
+    async def _close(self, connections: list[Connection]) -> None:
+        try:
+            if self._stamps is not None and not self.is_inherited:
+                self._stamps.close()  # before the writer: the last one to close brings the log into the database
+            for connection in [] if self.is_inherited else connections:
+                await connection.close()
+        finally:
+            self._release()
+
+    @property
+    def is_inherited(self) -> bool:
+        """Whether this is a forked child's copy, which must not touch the parent's connections."""
+        return self._pid != os.getpid()
+
+    def _release(self) -> None:
+        if self._stamps is not None and not self.is_inherited:
+            self._stamps.close()
+        self.leases.close()
+        self._write_lock.close()
+
+    __del__ = _release  # a bare mount never closes its store
+
+    def _checked(self) -> list[Connection]:
+        if not self._connections:
+            raise StoreError("the store is closed: open it first")
+        if self._pid != os.getpid():
+            raise StoreError("the store was opened before a fork: open it in each worker process, not before")
+        return self._connections
+
+
+def _create_private(path: Path) -> None:
+    # Only ever created here, never opened: closing a descriptor of an open database would drop SQLite's locks on it.
+    # SQLite gives its -wal and -shm files the database's mode.
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    except FileExistsError:
+        return

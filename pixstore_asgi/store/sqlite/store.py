@@ -1,0 +1,158 @@
+"""SqliteStore: images in one SQLite file, through aiosqlite."""
+
+import logging
+import os
+import sqlite3
+from collections.abc import Collection, Hashable, Sequence
+from pathlib import Path
+from typing import Literal
+
+from ...core.record import StoredImage
+from ...errors import ConfigError, StoreError
+from ..contract import Clock, Expect, Expected, running_loop, wall_clock_ms
+from . import rows
+from .schema import Writer
+from .session import Session
+from .streams import SqliteStream, SqliteWriter, open_stream
+
+_log = logging.getLogger("pixstore_asgi")
+_SWEPT_PER_WRITE = 4
+_KEPT_PAGES = 4096  # of 16 KiB: free space that writes may take up again
+_EVER_MS = 2**62
+
+Durability = Literal["NORMAL", "FULL"]
+
+
+class SqliteStore:
+    """Keeps images in the SQLite database at `path`, which is created with mode 0600 where it is missing.
+
+    durability: what a power failure may take. "NORMAL": the last writes, never one that was there before, and the
+        database stays sound; a crash of the process takes nothing. "FULL": nothing that was acknowledged.
+    busy_timeout_s: how long a write waits for other processes' writes before StoreBusy, in seconds.
+    sweep_grace_s: where the system has no leases between processes (other than 64-bit Linux), how long a replaced,
+        deleted or abandoned blob is kept for other processes, in seconds; longer than any stream may last, and than
+        an upload may stand still.
+    clock_ms: returns epoch milliseconds.
+
+    Any number of processes of one machine may use the file, which must be on a local disk: one writes at a time,
+    readers never wait. Beside it lie SQLite's own files and `<path>.lock`, which must not be deleted while in use. That
+    another program moves, replaces or changes the file is noticed before the next write. asyncio only; open it after a
+    fork, not before.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        durability: Durability = "NORMAL",
+        busy_timeout_s: float = 5.0,
+        sweep_grace_s: float = 600.0,
+        clock_ms: Clock = wall_clock_ms,
+    ) -> None:
+        if durability not in ("NORMAL", "FULL"):
+            raise ConfigError(f'durability must be "NORMAL" or "FULL", not {durability!r}')
+        self.path = Path(path).absolute()
+        self._durability = durability
+        self._busy_timeout_s = busy_timeout_s
+        self._sweep_grace_ms = int(sweep_grace_s * 1000)
+        self._clock_ms = clock_ms
+        self._session: Session | None = None
+
+    async def open(self) -> None:
+        running_loop()
+        if self._session is None:
+            self._session = await Session.open(
+                self._real_path(), busy_timeout_s=self._busy_timeout_s, durability=self._durability
+            )
+
+    async def close(self) -> None:
+        session = self._session
+        if session is None:
+            return
+        try:
+            if not session.is_inherited:
+                await self.sweep()
+        except StoreError as error:  # nothing is lost by it: the next write or close sweeps
+            _log.info("%s was closed without a sweep: %s", self.path, error)
+        finally:
+            self._session = None
+            await session.close()
+
+    async def key_checks(self) -> frozenset[bytes]:
+        return await self._opened().read(rows.key_checks)
+
+    async def claim_keys(self, checks: Sequence[bytes]) -> frozenset[bytes]:
+        return await self._opened().write(rows.claim_keys, checks)
+
+    async def get(self, image_id: str) -> StoredImage | None:
+        return await self._opened().read(rows.get, image_id)
+
+    async def get_many(self, image_ids: Collection[str]) -> dict[str, StoredImage]:
+        return await self._opened().read(rows.get_many, image_ids)
+
+    async def open_stream(self, image_id: str) -> SqliteStream | None:
+        return await open_stream(self._opened(), image_id)
+
+    async def begin_write(self, image_id: str) -> SqliteWriter:
+        session = self._opened()
+        session.write_soon(self._sweep_some, session)
+        return SqliteWriter(session, image_id, self._clock_ms)
+
+    async def update_meta(
+        self, image_id: str, *, expect: Expected, wrapped_key: bytes | None = None, token: int | None = None
+    ) -> StoredImage:
+        return await self._opened().write(rows.update_meta, image_id, expect, wrapped_key, token)
+
+    async def delete(self, image_id: str, *, expect: Expected = Expect.ANY) -> bool:
+        session = self._opened()
+        return await session.write(self._delete, session, image_id, expect)
+
+    async def list(
+        self, *, after: str | None = None, before: str | None = None, limit: int = 100
+    ) -> "list[StoredImage]":
+        return await self._opened().read(rows.list_images, after, before, limit)
+
+    async def stamp(self) -> Hashable:
+        return self._opened().stamp()
+
+    async def sweep(self, *, limit: int = 100) -> int:
+        session = self._opened()
+        removed = await session.write(rows.sweep, session.leases, self._before_ms(session), limit)
+        while await session.write(rows.give_space_back, 0):
+            pass
+        return removed
+
+    @property
+    def key_file(self) -> Path:
+        path = self._real_path()
+        return path.with_name(path.name + ".key")
+
+    @property
+    def in_use(self) -> int:
+        """How many bodies this process reads or writes right now."""
+        return len(self._session.leases) if self._session else 0
+
+    def _delete(self, db: Writer, session: Session, image_id: str, expect: Expected) -> bool:
+        deleted = rows.delete(db, image_id, expect, self._clock_ms())
+        self._sweep_some(db, session)  # in the same turn, so that nothing is written any more once the caller is told
+        return deleted
+
+    def _sweep_some(self, db: Writer, session: Session) -> None:
+        """Sweep a little on the occasion of a write, which must not fail for it."""
+        try:
+            rows.sweep_some(db, session.leases, self._before_ms(session), _SWEPT_PER_WRITE, _KEPT_PAGES)
+        except (StoreError, sqlite3.Error, OSError) as error:
+            _log.info("%s was not swept: %s", self.path, error)
+
+    def _before_ms(self, session: Session) -> int:
+        # Leases that all processes see tell exactly what is in use; without them only time does.
+        return _EVER_MS if session.leases.are_shared else self._clock_ms() - self._sweep_grace_ms
+
+    def _real_path(self) -> Path:
+        # One database has one name, or its lock and key files would have several.
+        return Path(os.path.realpath(self.path))
+
+    def _opened(self) -> Session:
+        if self._session is None:
+            raise StoreError("the store is closed: open it first")
+        return self._session

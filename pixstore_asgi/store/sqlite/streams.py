@@ -1,0 +1,205 @@
+"""Reading and writing one blob of the SQLite store, chunk by chunk, under a lease."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Self
+
+import anyio
+
+from ...core.record import ImageMeta, StoredImage
+from ...errors import StoreError
+from ..contract import CHUNK_BYTES, Clock, Expect, Expected, ImageWriter, check_size
+from . import rows
+from .commits import Commit
+from .connection import translated
+from .schema import Writer
+from .session import Session
+
+_log = logging.getLogger("pixstore_asgi")
+_STAGED_BYTES = 4 * CHUNK_BYTES
+_MAX_TRIES = 100
+
+
+async def open_stream(session: Session, image_id: str) -> "SqliteStream | None":
+    """Open the current version of an image, or None. Takes a lease where there is more than the first chunk to read."""
+    for _ in range(_MAX_TRIES):
+        opened = await session.read(rows.open_blob, image_id)
+        if opened is None:
+            return None
+        image, blob, first = opened
+        if image.meta.size <= CHUNK_BYTES:
+            return SqliteStream(session, image, None, first)
+        with translated(session.path):
+            is_leased = session.leases.acquire(blob)
+        if is_leased:
+            stream = SqliteStream(session, image, blob, first)
+            try:
+                # Before the lease was there, the image could be updated and this blob swept: then start over.
+                if await session.read(rows.is_live, blob):
+                    return stream
+            except BaseException:
+                await stream.aclose()
+                raise
+            await stream.aclose()
+    raise StoreError(f"image {image_id} points to a body that is not there: restore the database from a backup")
+
+
+class SqliteStream:
+    """One version being read; `blob` is leased and freed by this stream, or None where the first chunk is all."""
+
+    def __init__(self, session: Session, image: StoredImage, blob: int | None, first: bytes | None) -> None:
+        self.image = image
+        self._session = session
+        self._blob = blob
+        self._next = first
+        self._number = 0
+        self._left = image.meta.size
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._left == 0:
+            await self.aclose()
+            raise StopAsyncIteration
+        chunk = self._next if self._number == 0 else await self._read()
+        if not isinstance(chunk, bytes) or len(chunk) != min(CHUNK_BYTES, self._left):
+            await self.aclose()
+            raise StoreError(f"part of image {self.image.id} is missing from the store: {self._reason()}")
+        self._next = None
+        self._number += 1
+        self._left -= len(chunk)
+        return chunk
+
+    async def aclose(self) -> None:
+        self._free()
+
+    def _reason(self) -> str:
+        if self._session.leases.are_shared:
+            return "restore it from a backup"
+        return "it was read for longer than sweep_grace_s, or restore it from a backup"
+
+    async def _read(self) -> bytes | None:
+        if self._blob is None:
+            return None
+        return await self._session.read(rows.read_chunk, self._blob, self._number)
+
+    def _free(self) -> None:
+        self._left, self._next = 0, None
+        blob, self._blob = self._blob, None
+        if blob is not None:
+            self._session.leases.release(blob)
+
+    __del__ = _free  # a stream that was dropped unread must not keep its blob for ever
+
+
+class SqliteWriter(ImageWriter):
+    """One version being written. Holds back up to 1 MiB, then stages it under a pending, leased blob while the next
+    MiB comes in: no lock is held while a client uploads."""
+
+    def __init__(self, session: Session, image_id: str, clock_ms: Clock) -> None:
+        self._session = session
+        self._image_id = image_id
+        self._clock_ms = clock_ms
+        self._blob: int | None = None
+        self._staged_chunks = 0
+        self._staging: asyncio.Future[None] | None = None
+        self._buffer = bytearray()
+        self._size = 0
+        self._has_ended = False
+
+    async def write(self, piece: bytes) -> None:
+        self._check_open()
+        self._size += len(piece)
+        self._buffer += piece
+        if len(self._buffer) > _STAGED_BYTES:
+            await self._stage()
+
+    async def commit(self, meta: ImageMeta, *, expect: Expected = Expect.ANY, token: int | None = None) -> StoredImage:
+        self._check_open()
+        check_size(self._image_id, self._size, meta)
+        await self._end_stage()
+        chunks = self._take(len(self._buffer))
+        position = (self._blob, self._staged_chunks)
+        commit = Commit(self._image_id, meta, expect, token, *position, chunks, self._clock_ms())
+        async with self._aborting():
+            image = await self._session.commit(commit)
+        self._has_ended = True
+        self._free()
+        return image
+
+    async def abort(self) -> None:
+        if self._has_ended:
+            return
+        self._has_ended = True
+        self._buffer.clear()
+        if self._size > _STAGED_BYTES:
+            with anyio.CancelScope(shield=True):
+                await self._drop()
+
+    async def _stage(self) -> None:
+        await self._end_stage()  # one at a time: what waits for the writer is bounded
+        chunks = self._take(len(self._buffer) // CHUNK_BYTES * CHUNK_BYTES)
+        self._staging = asyncio.ensure_future(self._session.write(self._stage_in_turn, self._staged_chunks, chunks))
+        self._staged_chunks += len(chunks)
+
+    async def _end_stage(self) -> None:
+        """Wait for what is being staged. Raises what kept it from being written."""
+        staging, self._staging = self._staging, None
+        if staging is not None:
+            async with self._aborting():
+                await staging
+
+    def _stage_in_turn(self, db: Writer, first: int, chunks: list[bytes]) -> None:
+        is_new = self._blob is None
+        try:
+            rows.stage(db, self._blob, first, chunks, self._clock_ms(), self._own)
+        except BaseException:
+            if is_new:
+                self._free()  # what was rolled back gives its id to the next upload
+            raise
+
+    @asynccontextmanager
+    async def _aborting(self) -> AsyncIterator[None]:
+        try:
+            yield
+        except BaseException:
+            # The chunks that were under way are gone from the buffer: going on would leave a hole.
+            await self.abort()
+            raise
+
+    def _own(self, blob: int) -> None:
+        self._session.leases.acquire(blob)
+        self._blob = blob
+
+    async def _drop(self) -> None:
+        # In the writer's turn: a stage may be under way there, and only then is its blob known.
+        try:
+            if self._staging is not None:
+                await asyncio.gather(self._staging, return_exceptions=True)
+            await self._session.write(self._mark_dead)
+        except StoreError as error:  # must not hide why the write was given up; a later sweep finds the blob
+            _log.info("an upload given up was not marked dead: %s", error)
+        finally:
+            self._free()
+
+    def _mark_dead(self, db: Writer) -> None:
+        if self._blob is not None:
+            rows.drop_pending(db, self._blob, self._clock_ms())
+
+    def _free(self) -> None:
+        blob, self._blob = self._blob, None
+        if blob is not None:
+            self._session.leases.release(blob)
+
+    def _take(self, length: int) -> list[bytes]:
+        with memoryview(self._buffer) as view:
+            chunks = [bytes(view[i : min(i + CHUNK_BYTES, length)]) for i in range(0, length, CHUNK_BYTES)]
+        del self._buffer[:length]
+        return chunks
+
+    def _check_open(self) -> None:
+        if self._has_ended:
+            raise StoreError("this write has ended: begin a new one")

@@ -1,0 +1,76 @@
+"""The write lock: one writer at a time among all processes of this machine, around transactions and checkpoints.
+
+SQLite's own busy handler lets writers starve and the write-ahead log grow; one flock(2) on a side file does neither,
+and no commit can happen during a checkpoint.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ...errors import StoreBusy
+from .descriptor import Descriptor
+
+if sys.platform == "win32":
+    fcntl = None
+else:
+    import fcntl
+
+_NOTE_BYTES = 64
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.0005, 0.01
+
+
+class WriteLock:
+    """The write lock of one open store, for its writer's thread."""
+
+    def __init__(self, path: Path, *, timeout_s: float) -> None:
+        self._file = Descriptor.of(path) if fcntl else None
+        self._path = path
+        self._timeout_s = timeout_s
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes see it."""
+        return self._file is not None
+
+    @property
+    def note(self) -> bytes:
+        """What was written last into the lock's file, for the next holder; empty where there is none."""
+        return os.pread(self._file.number, _NOTE_BYTES, 0) if self._file else b""
+
+    @note.setter
+    def note(self, value: bytes) -> None:
+        if self._file:
+            os.pwrite(self._file.number, value, 0)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the lock for a block. Raises StoreBusy where others hold it for `timeout_s` seconds."""
+        self._acquire()
+        try:
+            yield
+        finally:
+            if self._file:
+                fcntl.flock(self._file.number, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        """Give the descriptor back; harmless when repeated."""
+        if self._file:
+            self._file.close()
+
+    def _acquire(self) -> None:
+        # Polled: a blocking flock could not be given up.
+        deadline, pause_s = time.monotonic() + self._timeout_s, _FIRST_PAUSE_S
+        while self._file:
+            try:
+                fcntl.flock(self._file.number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise StoreBusy(f"another process holds {self._path} for its write: try again") from None
+                time.sleep(pause_s)
+                pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+            else:
+                return

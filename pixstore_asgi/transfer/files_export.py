@@ -1,0 +1,31 @@
+"""From our store to plain image files, decrypted, one for each image: `name.png` or `directory/name.png`."""
+
+from collections.abc import AsyncIterator, Iterable
+
+from ..errors import ImageNotFound
+from ..pixstore import Pixstore
+from .folder import FilePath, Folder
+from .totals import REFUSALS, Outcome, Step
+
+
+async def export_files(pix: Pixstore, image_ids: Iterable[str], folder: Folder) -> AsyncIterator[Step]:
+    """Write images into a folder in clear, a step for each id. Raises StoreError where either side fails."""
+    for image_id in image_ids:
+        try:
+            yield Step(image_id, await _write(pix, image_id, folder))
+        except REFUSALS as error:
+            yield Step(image_id, Outcome.LEFT, str(error))
+
+
+async def _write(pix: Pixstore, image_id: str, folder: Folder) -> Outcome:
+    image = await pix.read_image(image_id)
+    if image is None:
+        raise ImageNotFound("it was deleted meanwhile")
+    is_written = folder.place(_file_of(image_id, image.format), image.data)
+    return Outcome.MOVED if is_written else Outcome.PRESENT
+
+
+def _file_of(image_id: str, format_name: str) -> FilePath:
+    # An id's own characters are safe in a file's name: it has neither dots nor slashes.
+    *folder, name = image_id.split(":")
+    return (*folder, f"{name}.{'jpg' if format_name == 'jpeg' else format_name}")

@@ -1,0 +1,150 @@
+"""From our store into one that npm's pixstore serves: its database and its folder of images, with everything kept."""
+
+import base64
+import json
+import os
+import sqlite3
+import stat
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from ..core.record import ExportedImage, Seal
+from ..errors import ImageNotFound, InputError, InvalidImage, PixstoreError, StoreError
+from ..pixstore import Pixstore
+from .folder import Folder
+from .npm_layout import KNOWN_FORMATS, TABLE, file_of
+from .totals import REFUSALS, Outcome, Step, printable
+
+DATABASE_NAME = ".pixstore.sqlite"
+IMAGES_NAME = "pixstore-images"
+_UNCOMMITTED_ROWS = 100  # lost when the export is cut off, and written again by the next: their files are there
+
+
+class NpmTarget:
+    """The database and images folder of an npm store being written."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path, images: Folder) -> None:
+        self._connection = connection
+        self._path = path
+        self._images = images
+        self._uncommitted = 0
+
+    def add(self, image: ExportedImage) -> bool:
+        """Write one image; tell whether there was anything to do.
+
+        Raises InputError where another version of it, or another file, is there.
+        """
+        row = image.token, _meta(image.seal)
+        known = self._run("SELECT token, meta FROM image_records WHERE id = ?", image.id)
+        if known and known[0] != row:
+            raise InputError(f"{self._path.name} has another version of it already")
+        is_written = self._images.place(file_of(image.id), image.ciphertext)
+        if not known:
+            self._run("INSERT INTO image_records (id, token, meta) VALUES (?, ?, ?)", image.id, *row)
+            self._uncommitted += 1
+            if self._uncommitted == _UNCOMMITTED_ROWS:
+                self.commit()
+        return is_written or not known
+
+    def commit(self) -> None:
+        """Make the rows written so far last."""
+        with _writing(self._path):
+            self._connection.commit()
+        self._uncommitted = 0
+
+    def _run(self, statement: str, *values: object) -> list[tuple[object, ...]]:
+        with _writing(self._path):
+            return self._connection.execute(statement, values).fetchall()
+
+
+@contextmanager
+def open_npm_target(folder: Path) -> Iterator[NpmTarget]:
+    """Make `folder` with an npm store in it, or open the one that an earlier export left there.
+
+    The folder gets mode 0700, what is in it 0600: the keys lie there in clear. Raises InputError where something else
+    is there, or a folder into which others may put files.
+    """
+    with Folder(folder, create=True, own=True), Folder(folder / IMAGES_NAME, create=True, follow=False) as images:
+        path = folder / DATABASE_NAME
+        with closing(_connect(path)) as connection:
+            target = NpmTarget(connection, path, images)
+            try:
+                yield target
+            finally:
+                target.commit()
+
+
+async def export_npm(
+    pix: Pixstore, image_ids: Iterable[str], target: NpmTarget, *, all_formats: bool = False
+) -> AsyncIterator[Step]:
+    """Write images into an npm store, a step for each id.
+
+    all_formats: also gif and avif, which npm's pixstore serves only where its option imageFormats lists them. Raises
+    StoreError where either side fails.
+    """
+    for image_id in image_ids:
+        try:
+            is_new = target.add(await _exported(pix, image_id, all_formats))
+            yield Step(image_id, Outcome.MOVED if is_new else Outcome.PRESENT)
+        except REFUSALS as error:
+            yield Step(image_id, Outcome.LEFT, str(error))
+
+
+async def _exported(pix: Pixstore, image_id: str, all_formats: bool) -> ExportedImage:
+    image = await pix.export_image(image_id)
+    if image is None:
+        raise ImageNotFound("it was deleted meanwhile")
+    if image.seal.format not in KNOWN_FORMATS and not all_formats:
+        raise InvalidImage(f"npm's pixstore does not know {image.seal.format}: --all-formats writes it all the same")
+    return image
+
+
+def _meta(seal: Seal) -> str:
+    fields = {"key": seal.key, "iv": seal.iv, "tag": seal.tag}
+    text = {name: base64.b64encode(value).decode() for name, value in fields.items()}
+    return json.dumps(text, separators=(",", ":"))  # as JSON.stringify writes it: the same text for the same row
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    with _writing(path):
+        _make_private(path)
+        connection = sqlite3.connect(path)
+        try:
+            _require_npm(connection, path)
+            connection.execute(TABLE)
+            connection.commit()
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+def _make_private(path: Path) -> None:
+    """Make the file where it is missing: SQLite would follow a link, and let everyone read the keys."""
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+    try:
+        status = os.fstat(file)
+    finally:
+        os.close(file)
+    mode = stat.S_IMODE(status.st_mode)
+    if status.st_uid != os.geteuid():
+        raise InputError(f"{path} is there already and belongs to another user: export to another folder")
+    if mode & 0o077:
+        raise InputError(f"{path} is there already and can be read by others (mode {mode:04o}): run chmod 600 on it")
+
+
+def _require_npm(connection: sqlite3.Connection, path: Path) -> None:
+    tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+    if tables and tables != {"image_records"}:
+        raise InputError(f"{path} is another program's database: export to another folder")
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except PixstoreError:
+        raise
+    except (sqlite3.Error, OSError) as error:
+        raise StoreError(f"{path} can't be written: {printable(error)}") from error

@@ -1,0 +1,103 @@
+"""From a store of npm's pixstore into ours, with ids, tokens, keys and nonces kept.
+
+Browsers of the npm package hold ciphertext by id and token, and take key, nonce and tag from each fresh record. What
+they hold stays good only where the ciphertext stays the same to the byte: so the very seal of each image is kept.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from ..core.cipher import unseal
+from ..core.formats import FORMAT_BYTES, MIME_TYPES, SNIFF_BYTES, sniff
+from ..core.hidden import hide
+from ..core.record import IV_BYTES, KEY_BYTES, ImageRecord, Seal
+from ..errors import InvalidImage, StoreConflict
+from ..pixstore import Pixstore, check_token_time
+from ..saving.sealing import SealedUpload, UploadLimits
+from .npm_source import NpmRow, NpmSource
+from .totals import REFUSALS, Outcome, Step
+
+ALL_FORMATS = tuple(FORMAT_BYTES)
+"""What the target's `image_formats` should list: an image that is there is moved, whatever is accepted from users."""
+
+
+@dataclass(frozen=True, slots=True)
+class NpmImport:
+    """One import. Iterate `steps`, one for each row of the source.
+
+    target: where to, made with ALL_FORMATS and `max_image_bytes`; None for a store that does not exist yet (dry_run).
+    updates: replace an image of the target where the source has a newer version of it.
+    reseals: take images with a format byte that means another format here (the source had its own imageFormats) under a
+        new key and the next token: browsers fetch them again.
+    dry_run: do all but write.
+    """
+
+    source: NpmSource
+    target: Pixstore | None
+    max_image_bytes: int
+    updates: bool = False
+    reseals: bool = False
+    dry_run: bool = False
+
+    async def steps(self) -> AsyncIterator[Step]:
+        """Yield a step for each row. Raises InputError where the source fails, StoreError where the target does."""
+        for row in self.source.rows():
+            yield await self._step(row)
+
+    async def _step(self, row: NpmRow) -> Step:
+        try:
+            return Step(row.id_text, await self._take(row.record()))
+        except REFUSALS as error:
+            return Step(row.id_text, Outcome.LEFT, str(error))
+
+    async def _take(self, record: ImageRecord) -> Outcome:
+        there = await self.target.get_image_record(record.id) if self.target else None
+        if there and (there.token, there["meta"]) == (record.token, record["meta"]):
+            return Outcome.PRESENT
+        image, seal = self._opened(record)
+        token = record.token if seal else record.token + 1
+        if there and there.token == token and not seal and await self._is_there(record.id, image):
+            return Outcome.PRESENT
+        if there and not (self.updates and there.token < token):
+            raise StoreConflict(_conflict(token, there.token))
+        check_token_time(record.id, token)
+        if self.dry_run or not self.target:
+            await self._check(image, seal)
+        else:
+            if_token = there.token if there else None
+            await self.target.import_image(record.id, image, token=token, seal=seal, if_token=if_token)
+        return Outcome.MOVED
+
+    def _opened(self, record: ImageRecord) -> tuple[bytes, Seal | None]:
+        """Return an image decrypted and verified, and its seal, or None where it needs a new one."""
+        # One byte more than the longest image: the format byte lies under the seal too.
+        ciphertext = self.source.ciphertext(record.id, max_bytes=self.max_image_bytes + 1)
+        name, image = unseal(key=record.key, iv=record.iv, tag=record.tag, ciphertext=ciphertext)
+        found = sniff(image[:SNIFF_BYTES], frozenset(ALL_FORMATS)).name
+        if MIME_TYPES[found] == MIME_TYPES[name]:
+            return image, Seal(record.key, record.iv, record.tag, name)
+        if not self.reseals:
+            raise InvalidImage(
+                f"its format byte says {name}, its bytes are {found}, as where imageFormats was changed: "
+                "--reseal gives it a new key and token"
+            )
+        return image, None
+
+    async def _is_there(self, image_id: str, image: bytes) -> bool:
+        found = await self.target.read_image(image_id) if self.target else None
+        return found is not None and found.data == image
+
+    async def _check(self, image: bytes, seal: Seal | None) -> None:
+        """Raise what storing this image would raise."""
+        key, iv, name = (seal.key, seal.iv, seal.format) if seal else (bytes(KEY_BYTES), bytes(IV_BYTES), None)
+        limits = UploadLimits(self.max_image_bytes)
+        async for _ in SealedUpload(image, frozenset(ALL_FORMATS), limits, hide(key), iv, name):
+            pass
+
+
+def _conflict(token: int, there: int) -> str:
+    if there < token:
+        return "an older version of it was taken over before: --update replaces that"
+    if there > token:
+        return "the target has a newer version of it"
+    return "the target has another image under its id and token"

@@ -1,0 +1,144 @@
+"""A store of npm's pixstore, read without ever writing to it. Nothing in it is trusted: neither rows nor files."""
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..core.record import ImageRecord
+from ..errors import InputError, RecordError
+from .folder import Folder
+from .npm_layout import EXTENSION, file_of
+from .totals import printable
+
+_PAGE_ROWS = 500  # read at once: between two pages the other side can write
+_MAX_META_BYTES = 1000
+# Of each value its type and a bounded part: SQLite keeps anything of any length in any column.
+_PAGE = f"""
+SELECT rowid, substr(CAST(id AS BLOB), 1, 300), typeof(id) = 'text',
+    CASE typeof(token) WHEN 'integer' THEN token END,
+    substr(CAST(meta AS BLOB), 1, {_MAX_META_BYTES + 1})
+FROM image_records WHERE rowid > ? ORDER BY rowid LIMIT {_PAGE_ROWS}
+"""  # noqa: S608
+# As SQLite has understood it: what sqlite_schema says of an entry beside its statement need not be true.
+_TABLE = "SELECT 1 FROM pragma_table_list('image_records') WHERE schema = 'main' AND type = 'table'"
+_COLUMNS = "PRAGMA table_xinfo(image_records)"
+# Pages that are their own parents hold rows without end, and nothing interrupts a count of a whole table.
+_COUNT = "SELECT count(*) FROM (SELECT 1 FROM image_records LIMIT 10000000)"
+_BEFORE_ALL = -(2**63)
+
+
+@dataclass(frozen=True, slots=True)
+class NpmRow:
+    """One row as found; nothing of it is checked before `record`."""
+
+    id_text: str
+    is_text: bool
+    token: int | None
+    meta: bytes | None
+
+    def record(self) -> ImageRecord:
+        """Return the row as an image record, whose proof is a blank. Raises RecordError."""
+        if not self.is_text:
+            raise RecordError("its id is no text", "id")
+        fields = {"id": self.id_text, "token": self.token, "meta": self._parsed_meta(), "statelessProof": "none"}
+        return ImageRecord.parse(fields)
+
+    def _parsed_meta(self) -> Any:
+        if self.meta is None or len(self.meta) > _MAX_META_BYTES:
+            raise RecordError(f"its meta is missing or longer than {_MAX_META_BYTES} bytes", "shape")
+        try:
+            return json.loads(self.meta)
+        except (ValueError, RecursionError):
+            raise RecordError("its meta is no JSON", "shape") from None
+
+
+class NpmSource:
+    """The rows and files of an npm store."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path, images: Folder, extension: str) -> None:
+        self._connection = connection
+        self._path = path
+        self._images = images
+        self._extension = extension
+
+    def count(self) -> int:
+        """Return how many rows there are, or a great number where there are more."""
+        return int(self._fetch(_COUNT)[0][0])
+
+    def rows(self) -> Iterator[NpmRow]:
+        """Yield every row, a page at a time, so that who serves from the database meanwhile is never kept waiting."""
+        last = _BEFORE_ALL
+        while page := self._fetch(_PAGE, last):
+            for _, id_bytes, is_text, token, meta in page:
+                yield NpmRow((id_bytes or b"").decode("utf-8", "backslashreplace"), bool(is_text), token, meta)
+            if page[-1][0] <= last:
+                raise InputError(f"{self._path} is damaged: its rows are out of order")
+            last = page[-1][0]
+
+    def ciphertext(self, image_id: str, *, max_bytes: int) -> bytes:
+        """Return the ciphertext of an image whose row was checked. Raises InputError or ImageTooLarge."""
+        return self._images.read(file_of(image_id, self._extension), max_bytes=max_bytes)
+
+    def _fetch(self, query: str, *values: object) -> list[Any]:
+        with _reading(self._path):
+            return self._connection.execute(query, values).fetchall()
+
+
+@contextmanager
+def open_npm_source(database: Path, images: Path, *, extension: str = EXTENSION) -> Iterator[NpmSource]:
+    """Open the database and images folder of an npm store. Raises InputError where they are none.
+
+    extension: the store's option imageExtension. Rows that a crashed process left in a write-ahead log are read too.
+    """
+    if "/" in extension or "\0" in extension:
+        raise InputError(f"an extension such as {EXTENSION} has no slash")
+    with Folder(images) as folder, closing(_connect(database)) as connection:
+        with _reading(database):
+            # What the file says about itself must run nothing (SQLite, "Defense Against The Dark Arts").
+            connection.execute("PRAGMA trusted_schema = OFF")
+            connection.execute("PRAGMA query_only = ON")
+            connection.execute("PRAGMA mmap_size = 0")
+            if not connection.execute(_TABLE).fetchall():
+                raise InputError(f"{database} has no table image_records, so it is no database of npm's pixstore")
+            # A computed column makes gigabytes of a few bytes, and one called rowid hides the row's number.
+            if any(name.lower() == "rowid" or hidden for _, name, *_, hidden in connection.execute(_COLUMNS)):
+                raise InputError(f"{database} has columns that npm's pixstore does not make: computed, or called rowid")
+        yield NpmSource(connection, database, folder, extension)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    if not path.is_file():
+        raise InputError(f"there is no database {path}: npm's pixstore has it where its option databasePath says")
+    with _reading(path):
+        return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro{_log_options(path)}", uri=True)
+
+
+def _log_options(path: Path) -> str:
+    """Return the URI options under which SQLite makes and changes no file beside a database with a write-ahead log."""
+    real = Path(os.path.realpath(path))
+    log, index = (real.with_name(f"{real.name}-{suffix}") for suffix in ("wal", "shm"))
+    with real.open("rb") as file:
+        if file.read(20)[18:] != b"\2\2":  # its header says so (SQLite, "Database File Format", 1.3.3)
+            return ""
+    if index.exists():
+        return "&readonly_shm=1"
+    if log.exists() and log.stat().st_size:
+        raise InputError(
+            f"{path} has a write-ahead log without its index {index.name}, and reading it would write beside it: "
+            f'run sqlite3 {path} "PRAGMA wal_checkpoint" first'
+        )
+    return "&immutable=1"
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (sqlite3.Error, OSError, UnicodeError) as error:
+        # SQLite names what the file names: tables, collations.
+        raise InputError(f"{path} can't be read as a database of npm's pixstore: {printable(error)}") from error
