@@ -11,7 +11,8 @@ from typing import NoReturn
 import pytest
 
 from pixstore_asgi import Pixstore
-from tests.support import SECRET
+from tests.support.paths import TESTS
+from tests.support.samples import SECRET
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -77,7 +78,7 @@ def node_path() -> str:
 @pytest.fixture(scope="session")
 def npm_packages(node_path: str) -> Path:
     """The packages that the tests of the browser client use, npm's pixstore among them."""
-    packages = Path(__file__).parent / "js" / "node_modules"
+    packages = TESTS / "js" / "node_modules"
     if not packages.is_dir():
         go_without("the packages of tests/js are missing: run `npm ci` there")
     return packages
@@ -87,6 +88,6 @@ def npm_packages(node_path: str) -> Path:
 def npm_node_path(node_path: str, npm_packages: Path) -> str:
     """Node, with the SQLite binding that the back end of npm's pixstore needs."""
     opening = [node_path, "-e", 'new (require("better-sqlite3"))(":memory:")']
-    if subprocess.run(opening, cwd=Path(__file__).parent / "js", capture_output=True, check=False).returncode:
+    if subprocess.run(opening, cwd=TESTS / "js", capture_output=True, check=False).returncode:
         go_without("better-sqlite3 is not compiled in tests/js: install g++, make and libnode-dev, and run .ci/test")
     return node_path

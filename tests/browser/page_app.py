@@ -17,7 +17,8 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pixstore_asgi import Pixstore, PixstoreApp
-from tests.support import SECRET
+from tests.support.paths import ROOT
+from tests.support.samples import SECRET
 
 NO_STORE = {"cache-control": "no-store"}
 
@@ -115,7 +116,7 @@ app = Starlette(
         Mount("/held", held),
         Mount("/cut", Damaged(images, cut)),
         Mount("/flipped", Damaged(images, flip)),
-        Mount("/src", StaticFiles(directory=Path(__file__).parents[2] / "js_client" / "src")),
+        Mount("/src", StaticFiles(directory=ROOT / "js_client" / "src")),
         Mount("/", StaticFiles(directory=Path(__file__).parent / "page", html=True)),
     ],
     lifespan=pix.lifespan,

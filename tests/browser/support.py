@@ -20,7 +20,8 @@ from PIL import Image
 
 from pixstore_asgi import ImageRecord
 from tests.browser.engines.page import Browser, Page
-from tests.servers import Server
+from tests.support.paths import ROOT
+from tests.support.servers import Server
 
 
 @cache
@@ -75,7 +76,7 @@ def running_site(folder: Path, **environment: str) -> Iterator[Site]:
             stdout=log,
             stderr=subprocess.STDOUT,
             env={**os.environ, "PIXSTORE_TEST_DB": str(folder / "pixstore.db"), "PYTHONUNBUFFERED": "1", **environment},
-            cwd=Path(__file__).parent.parent.parent,
+            cwd=ROOT,
         )
     site = Site("", process, log_file)
     try:

@@ -14,8 +14,8 @@ import pytest
 
 from tests.browser.engines.page import Browser
 from tests.browser.support import open_page, wait_for
-from tests.support import picture
-from tests.test_readme import FASTAPI, README, SNIPPETS
+from tests.docs.test_readme import FASTAPI, README, SNIPPETS
+from tests.support.samples import picture
 
 pytestmark = pytest.mark.browser
 (TRY_IT,) = re.findall(r"^To see it: .*?\n\n", README, re.MULTILINE | re.DOTALL)

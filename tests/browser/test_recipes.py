@@ -12,9 +12,9 @@ import pytest
 from pixstore_asgi import ImageRecord
 from tests.browser.engines.page import Browser, Page
 from tests.browser.support import open_page, wait_for
-from tests.recipes import OTHER_BLOCKS, recipe, save, write_files
-from tests.servers import Server
-from tests.support import large_png, picture
+from tests.support.recipes import OTHER_BLOCKS, recipe, save, write_files
+from tests.support.samples import large_png, picture
+from tests.support.servers import Server
 
 pytestmark = pytest.mark.browser
 

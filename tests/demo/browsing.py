@@ -5,7 +5,6 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -13,13 +12,14 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Request, expect
 
 from tests.demo.process import Server
+from tests.support.paths import TESTS
 
 IMAGES = re.compile(r"/images/(demo|-/batch)")
 """The URLs of image requests, single ones and batches."""
 
 # Chromium reports every refusal in the console: of a request, of one that a test aborts, of a blob that is revoked.
 _EXPECTED_ERROR = re.compile(r"status of (400|401|403|404|413|503)|net::(ERR_FAILED|ERR_FILE_NOT_FOUND)")
-_AXE = Path(__file__).parent.parent / "js" / "node_modules" / "axe-core" / "axe.min.js"
+_AXE = TESTS / "js" / "node_modules" / "axe-core" / "axe.min.js"
 
 # A busy machine is slow, and a page that is right is right late, too.
 expect.set_options(timeout=30_000)

@@ -13,7 +13,7 @@ from pixstore_asgi.store.memory import MemoryStore
 from tests.demo.asgi import LIMIT, demo_client
 from tests.demo.browsing import browsing, expect_pictures, sign_in
 from tests.demo.process import Server, running
-from tests.support import SECRET
+from tests.support.samples import SECRET
 
 
 @pytest.fixture(scope="session")

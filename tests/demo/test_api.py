@@ -26,7 +26,7 @@ from tests.demo.asgi import (
     painted,
     payload_of,
 )
-from tests.support import SECRET, large_png, picture
+from tests.support.samples import SECRET, large_png, picture
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("painted_once")]
 

@@ -23,7 +23,7 @@ from tests.demo.asgi import (
     payload_of,
     until,
 )
-from tests.support import SECRET, picture
+from tests.support.samples import SECRET, picture
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("painted_once")]
 

@@ -23,7 +23,7 @@ from tests.demo.browsing import (
     title,
 )
 from tests.demo.process import Server, running
-from tests.support import large_png
+from tests.support.samples import large_png
 
 pytestmark = pytest.mark.browser
 

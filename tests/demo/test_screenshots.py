@@ -10,10 +10,10 @@ from playwright.sync_api import Browser
 
 from tests.demo import shots
 from tests.demo.process import running
+from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.browser
 
-ROOT = Path(__file__).parent.parent.parent
 MOST_BYTES = 150_000
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from pixstore_asgi import ImageRecord
 from tests.demo.asgi import ORIGIN, PICTURES, RECORDS, SESSION, entries_of, first_id, headers_of
-from tests.support import picture
+from tests.support.samples import picture
 
 pytestmark = pytest.mark.anyio
 

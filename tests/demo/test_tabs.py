@@ -20,7 +20,7 @@ from tests.demo.browsing import (
     title,
 )
 from tests.demo.process import Server
-from tests.support import picture
+from tests.support.samples import picture
 
 pytestmark = pytest.mark.browser
 

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.demo.browsing import expect_picture, status, tile, tiles
-from tests.support import large_png, picture
+from tests.support.samples import large_png, picture
 
 pytestmark = pytest.mark.browser
 

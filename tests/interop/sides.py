@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from tests.interop.peers import Peer
-from tests.servers import free_port
-from tests.support import SECRET
+from tests.support.paths import ROOT
+from tests.support.samples import SECRET
+from tests.support.servers import free_port
 
-REPOSITORY = Path(__file__).parent.parent.parent
-NODE_FOLDER = REPOSITORY / "tests" / "js"
+NODE_FOLDER = ROOT / "tests" / "js"
 WINDOW_MS = 20_000
 
 
@@ -84,7 +84,7 @@ class Side:
                     cwd=folder,
                     stdout=subprocess.PIPE,
                     stderr=log,
-                    env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+                    env={**os.environ, "PYTHONPATH": str(ROOT)},
                     umask=0o022,
                 )
             assert process.stdout is not None

@@ -14,12 +14,13 @@ from typing import NamedTuple
 
 from tests.interop.scenarios import SCENARIOS, ServerScenario
 from tests.interop.scenarios.defects import DEFECTS
-from tests.interop.sides import REPOSITORY, Side, both_sides
+from tests.interop.sides import Side, both_sides
 from tests.interop.tabs import Tabs, open_tabs
+from tests.support.paths import ROOT
 
-README = REPOSITORY / "README.md"
+README = ROOT / "README.md"
 MARKER = "<!-- scenarios -->"
-CLIENT_README = REPOSITORY / "js_client" / "README.md"
+CLIENT_README = ROOT / "js_client" / "README.md"
 CLIENT_MARKER = "<!-- client defects -->"
 HEAD = ["| | scenario | npm pixstore 3.2.1 | pixstore_asgi |", "|--:|---|---|---|"]
 

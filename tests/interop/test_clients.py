@@ -13,7 +13,7 @@ from pixstore_asgi import ImageRecord
 from tests.interop.peers import Peer
 from tests.interop.sides import NODE_FOLDER, Setup, Side
 from tests.interop.tabs import Tabs
-from tests.support import large_png, picture
+from tests.support.samples import large_png, picture
 
 pytestmark = [pytest.mark.servers, pytest.mark.browser]
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-ROOT = Path(__file__).parent.parent.parent
+from tests.support.paths import ROOT
+
 _PATIENCE_S = 60
 
 

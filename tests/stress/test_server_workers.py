@@ -17,9 +17,9 @@ import pytest
 
 from pixstore_asgi import ImageRecord, decode_payload
 from pixstore_asgi.core.cipher import unseal
-from tests.servers import SERVERS, Server, command, free_port
-from tests.stress.processes import ROOT
-from tests.support import large_png, picture
+from tests.support.paths import ROOT
+from tests.support.samples import large_png, picture
+from tests.support.servers import SERVERS, Server, command, free_port
 
 pytestmark = pytest.mark.servers
 LENGTHS = [

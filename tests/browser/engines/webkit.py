@@ -14,7 +14,7 @@ import httpx
 
 from tests.browser.engines.page import PageError, call_by_json, lacks
 from tests.conftest import require
-from tests.servers import free_port
+from tests.support.servers import free_port
 
 START_WITHIN_S = 60
 RUN = """const [text, done] = arguments;

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from pixstore_asgi import ImageRecord
 from tests.interop.peers import Peer, open_body, path_of
 from tests.interop.sides import Setup, Side
-from tests.support import large_png, picture
+from tests.support.samples import large_png, picture
 
 MB = 1_000_000
 SLOW_CLIENTS = 10

@@ -5,13 +5,14 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.interop.sides import NODE_FOLDER, REPOSITORY, Setup, Side
+from tests.interop.sides import NODE_FOLDER, Setup, Side
 from tests.interop.tabs import Tabs
-from tests.support import picture
+from tests.support.paths import ROOT
+from tests.support.samples import picture
 
 PACKAGES = {
     "npm": (NODE_FOLDER / "node_modules" / "pixstore", "pixstore/backend"),
-    "ours": (REPOSITORY / "js_client", "pixstore-asgi-client"),
+    "ours": (ROOT / "js_client", "pixstore-asgi-client"),
 }
 """By side: the installed package, and the name that its documentation imports."""
 

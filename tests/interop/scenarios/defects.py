@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.interop.scenarios import client
-from tests.interop.sides import REPOSITORY, Side
+from tests.interop.sides import Side
 from tests.interop.tabs import Tabs
-from tests.support import large_png, picture
+from tests.support.paths import ROOT
+from tests.support.samples import large_png, picture
 
 FORBIDDEN = """Object.defineProperty(globalThis, "indexedDB", { value: {
     open() { throw new DOMException("storage is forbidden here", "SecurityError"); },
@@ -81,7 +82,7 @@ def types(side: Side, tabs: Tabs) -> str:
     """A strict TypeScript project imports getImage by the name that the documentation gives."""
     package, name = client.PACKAGES[side.name]
     name = "pixstore/frontend" if side.name == "npm" else name
-    compiler = str(REPOSITORY / "js_client" / "node_modules" / ".bin" / "tsc")
+    compiler = str(ROOT / "js_client" / "node_modules" / ".bin" / "tsc")
     with tempfile.TemporaryDirectory() as folder:
         installed = Path(folder, "node_modules", name.split("/")[0])
         installed.mkdir(parents=True)

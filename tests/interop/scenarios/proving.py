@@ -8,7 +8,7 @@ from pixstore_asgi import WireState, decode_payload
 from pixstore_asgi.core.cipher import unseal
 from tests.interop.peers import path_of
 from tests.interop.sides import WINDOW_MS, Setup, Side
-from tests.support import OTHER_SECRET, SECRET, picture
+from tests.support.samples import OTHER_SECRET, SECRET, picture
 
 
 def processes(side: Side) -> str:

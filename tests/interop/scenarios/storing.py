@@ -13,7 +13,7 @@ from pathlib import Path
 from pixstore_asgi import ImageRecord
 from tests.interop.peers import READABLE, CallError, Peer
 from tests.interop.sides import Side
-from tests.support import large_png, picture
+from tests.support.samples import large_png, picture
 
 SUFFIX_OF_NPM = ".pixstore-image"
 

@@ -1,0 +1,206 @@
+"""The command line, run as users run it."""
+
+import asyncio
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+
+import click
+import httpx
+import pytest
+from click.testing import CliRunner
+
+import pixstore_asgi.cli
+from pixstore_asgi import ImageRecord, Pixstore
+from pixstore_asgi.cli.commands import commands
+from pixstore_asgi.core.keyring import KeyRing
+from tests.demo.process import run, running, signed_in
+from tests.support.samples import OTHER_SECRET, SECRET, picture
+
+
+@pytest.mark.parametrize("name", ["secret", "serve", "demo"])
+def test_help_is_complete(name: str) -> None:
+    """Every command explains itself, and every option says what it does."""
+    command = commands.commands[name]
+    result = CliRunner().invoke(commands, [name, "--help"])
+    assert result.exit_code == 0
+    assert result.output.startswith("Usage:")
+    for option in command.params:
+        assert isinstance(option, click.Option)
+        assert option.help
+
+
+def test_help_lists_the_commands() -> None:
+    """A newcomer sees every command with one line each, and which to try first."""
+    result = CliRunner().invoke(commands, ["--help"])
+    assert "pixstore-asgi demo --open" in result.output
+    for command in commands.commands.values():
+        assert command.get_short_help_str() in result.output
+
+
+def test_version_is_that_of_the_package() -> None:
+    """--version names the package and its version."""
+    result = CliRunner().invoke(commands, ["--version"])
+    assert result.output.startswith("pixstore-asgi 0.")
+
+
+def test_secret_prints_one_good_secret_alone() -> None:
+    """`secret` writes one line that Pixstore accepts as a secret, a new one each time, and nothing else."""
+    first, second = run("secret"), run("secret")
+    assert first.stderr == ""
+    assert first.stdout.count("\n") == 1
+    assert KeyRing(first.stdout.strip())
+    assert first.stdout != second.stdout
+
+
+@pytest.mark.parametrize(("extra", "missing"), [("cli", "click"), ("cli", "uvicorn"), ("demo", "PIL")])
+def test_missing_package_names_the_extra(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], extra: str, missing: str
+) -> None:
+    """Without the packages of an extra, one line says which extra to install."""
+    monkeypatch.setattr(pixstore_asgi.cli, "find_spec", lambda module: None if module == missing else object())
+    monkeypatch.setattr(sys, "argv", ["pixstore-asgi", "demo"])
+    with pytest.raises(SystemExit) as exit_info:
+        pixstore_asgi.cli.main()
+    line = str(exit_info.value)
+    assert f"pip install '.[{extra}]' in the checkout" in line
+    assert "\n" not in line
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("command", [["demo"], ["serve", "--create", "--database"]])
+def test_taken_port_says_which_option_to_use(command: list[str], tmp_path: Path) -> None:
+    """A port that is in use is one line on stderr that names the port and --port, and exit code 1."""
+    database = [str(tmp_path / "pixstore.db")] if command[0] == "serve" else []
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = run(*command, *database, "--port", str(port))
+    assert result.returncode == 1
+    assert result.stdout == ""
+    assert f"port {port} is taken" in result.stderr
+    assert "--port" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_unusable_host_is_one_line() -> None:
+    """An address that is not this machine's is refused without a traceback."""
+    result = run("serve", "--database", __file__, "--host", "192.0.2.1", "--port", "0")
+    assert result.returncode == 1
+    assert result.stderr.startswith("Error: can't listen on 192.0.2.1")
+    assert result.stderr.count("\n") == 1
+
+
+def test_serve_refuses_a_missing_database(tmp_path: Path) -> None:
+    """A path without a database is taken for a slip: the error says how to make one, and nothing is made."""
+    result = run("serve", "--database", str(tmp_path / "typo.db"))
+    assert result.returncode == 1
+    assert "typo.db" in result.stderr
+    assert "--create" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "options"),
+    [("this is no database", []), (None, ["--allow-origin", "app.example"])],
+    ids=["no database", "no origin"],
+)
+def test_errors_of_the_library_are_one_line(tmp_path: Path, content: str | None, options: list[str]) -> None:
+    """What Pixstore refuses ends in one line on stderr and exit code 1, never in a traceback."""
+    database = tmp_path / "pixstore.db"
+    if content is not None:
+        database.write_text(content)
+    result = run("serve", "--create", "--database", str(database), "--port", "0", *options, secret=SECRET)
+    assert result.returncode == 1
+    assert result.stderr.startswith("Error: ")
+    assert result.stderr.count("\n") == 1
+
+
+def _save(database: Path) -> tuple[str, dict[str, str]]:
+    async def save() -> ImageRecord:
+        async with Pixstore(database, secret=SECRET) as pix:
+            return await pix.save_image(picture("png"))
+
+    record = asyncio.run(save())
+    headers = {"x-pixstore-proof": record.stateless_proof, "x-pixstore-token": str(record.token)}
+    return record.id, headers
+
+
+def test_serve_answers_records_of_another_process(tmp_path: Path) -> None:
+    """Payloads come out of the application's database, for its records, to the origins that were listed."""
+    database = tmp_path / "pixstore.db"
+    image_id, headers = _save(database)
+    origin = "https://app.example"
+    arguments = ("serve", "--database", str(database), "--port", "0", "--allow-origin", origin)
+    with running(*arguments, secret=SECRET) as server:
+        assert httpx.get(f"{server.url.removesuffix('pixstore-image')}", trust_env=False).status_code == 404
+        answer = httpx.get(f"{server.url}/{image_id}", headers={**headers, "origin": origin}, trust_env=False)
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(30) == 0
+    assert answer.headers["x-pixstore-state"] == "Success"
+    assert answer.headers["access-control-allow-origin"] == origin
+    assert str(database) in server.greeting
+
+
+def test_serve_refuses_the_wrong_secret_at_once(tmp_path: Path) -> None:
+    """With another secret than the application's, the process ends with the library's text, before it serves."""
+    _save(tmp_path / "pixstore.db")
+    result = run("serve", "--database", str(tmp_path / "pixstore.db"), "--port", "0", secret=OTHER_SECRET)
+    assert result.returncode == 1
+    assert "secret" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_demo_ends_cleanly_and_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
+    """SIGTERM and Ctrl-C end the demo with exit code 0, no word on stderr, and without its temporary folder."""
+    with running("demo", "--port", "0", extra={"TMPDIR": str(tmp_path)}) as server:
+        assert server.greeting == f"Pixstore demo on {server.url}  (Ctrl-C stops it)\n"
+        assert server.url.startswith("http://127.0.0.1:")
+        assert httpx.get(server.url, trust_env=False).status_code == 200
+        assert [path.name[:14] for path in tmp_path.iterdir()] == ["pixstore-demo-"]
+        server.process.send_signal(number)
+        assert server.process.wait(30) == 0
+        assert server.process.stderr is not None
+        assert server.process.stderr.read() == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_demo_keeps_a_database_it_was_given(tmp_path: Path) -> None:
+    """With --database the pictures stay, and the next run shows the same ones."""
+    arguments = ("demo", "--port", "0", "--pictures", "7", "--database", str(tmp_path / "kept.db"))
+    ids = []
+    for _ in range(2):
+        with running(*arguments) as server:
+            with signed_in(server) as client:
+                while (answer := client.get("api/pictures").json())["toPaint"]:
+                    time.sleep(0.05)
+            server.process.send_signal(signal.SIGTERM)
+            assert server.process.wait(30) == 0
+        ids.append({picture["id"] for picture in answer["pictures"]})
+    assert ids[0] == ids[1]
+    assert len(ids[0]) == 7
+
+
+def test_demo_in_a_missing_folder_is_one_line(tmp_path: Path) -> None:
+    """A database whose folder does not exist is one line on stderr that names the path."""
+    result = run("demo", "--port", "0", "--database", str(tmp_path / "nowhere" / "pixstore.db"))
+    assert result.returncode == 1
+    assert "nowhere" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_demo_opens_the_page_where_it_is_asked_to(tmp_path: Path) -> None:
+    """With --open the browser gets the demo's URL; the server answers meanwhile, however long the browser takes."""
+    seen = tmp_path / "url"
+    script = tmp_path / "browser"
+    script.write_text(f'#!/bin/sh\nprintf %s "$1" > {seen}.part && mv {seen}.part {seen} && exec sleep 3\n')
+    script.chmod(0o700)
+    with running("demo", "--port", "0", "--open", extra={"BROWSER": f"{script} %s"}) as server:
+        assert httpx.get(server.url, trust_env=False).status_code == 200
+        for _ in range(100):
+            if seen.exists():
+                break
+            time.sleep(0.05)
+        assert seen.read_text() == server.url

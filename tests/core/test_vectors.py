@@ -1,0 +1,186 @@
+"""The vectors of tests/vectors, which the JavaScript tests read too."""
+
+import json
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+
+from pixstore_asgi import ImageRecord, Pixstore, PixstoreApp, WireError, decode_payload
+from pixstore_asgi.core.cipher import Sealer, unseal, unwrap_key
+from pixstore_asgi.core.formats import MIME_TYPES
+from pixstore_asgi.core.keyring import KeyRing
+from pixstore_asgi.core.proof import ProofTerms, expires_at_ms, issue, verify
+from pixstore_asgi.core.record import ImageMeta
+from pixstore_asgi.core.wire import encode_state, encode_updated_head
+from pixstore_asgi.errors import IntegrityError, ProofError, RecordError
+from pixstore_asgi.store.memory import MemoryStore
+from tests.support.paths import TESTS
+from tests.support.samples import FixedClock
+
+VECTORS = TESTS / "vectors"
+Vector = dict[str, Any]
+
+
+def vectors(file: str, key: str, *, failing: bool | None = None) -> list[Any]:
+    content = json.loads((VECTORS / file).read_text())[key]
+    chosen = [v for v in content if failing is None or ("failure" in v) is failing]
+    assert chosen, f"{file} has no such vectors"
+    return [pytest.param(vector, id=vector["name"]) for vector in chosen]
+
+
+def from_hex(vector: Vector, *names: str) -> dict[str, bytes]:
+    return {name: bytes.fromhex(vector[name]) for name in names}
+
+
+def test_vectors_are_what_their_generator_writes(npm_packages: Path) -> None:
+    """The committed vectors are exactly what the generator writes today."""
+    check = [sys.executable, str(VECTORS / "generate.py"), "--check"]
+    result = subprocess.run(check, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("vector", vectors("wire.json", "vectors", failing=False))
+def test_wire_vectors_decode_and_encode(vector: Vector) -> None:
+    """A payload decodes to its parts, and the parts encode to the same payload."""
+    body, wanted = bytes.fromhex(vector["body"]), vector["result"]
+    payload = decode_payload(body)
+    assert payload.state == wanted["state"]
+    assert payload.token == wanted.get("token")
+    assert payload.ciphertext.hex() == wanted.get("ciphertext", "")
+    for name in ("key", "iv", "tag"):
+        assert (getattr(payload, name) or b"").hex() == wanted.get(name, "")
+    if payload.token and payload.key and payload.iv and payload.tag:
+        head = encode_updated_head(payload.token, payload.key, payload.iv, payload.tag)
+    else:
+        head = encode_state(payload.state)
+    assert head + payload.ciphertext == body
+
+
+@pytest.mark.parametrize("vector", vectors("wire.json", "vectors", failing=True))
+def test_wire_vectors_refuse(vector: Vector) -> None:
+    """Bytes that are no payload raise WireError with the kind of failure."""
+    with pytest.raises(WireError) as caught:
+        decode_payload(bytes.fromhex(vector["body"]))
+    assert caught.value.reason == vector["failure"]
+
+
+def proof_arguments(vector: Vector) -> tuple[KeyRing, ProofTerms, dict[str, Any]]:
+    terms = ProofTerms(vector["window_ms"], vector["leeway_ms"], vector["epoch"], vector["audience"].encode())
+    return KeyRing(vector["secrets"]), terms, {name: vector[name] for name in ("image_id", "token", "now_ms")}
+
+
+@pytest.mark.parametrize("vector", vectors("proof.json", "vectors", failing=False))
+def test_proof_vectors_verify(vector: Vector) -> None:
+    """A valid proof verifies, names its window, and is what issuing it gives."""
+    ring, terms, arguments = proof_arguments(vector)
+    window = verify(ring, terms, vector["proof"], **arguments)
+    issued_ms = window * terms.window_ms
+    assert window == vector["result"]["window"]
+    assert expires_at_ms(terms, issued_ms) == vector["result"]["expires_at_ms"]
+    if vector["name"] != "old-secret":
+        assert issue(ring, terms, **{**arguments, "now_ms": issued_ms}) == vector["proof"]
+
+
+@pytest.mark.parametrize("vector", vectors("proof.json", "vectors", failing=True))
+def test_proof_vectors_refuse(vector: Vector) -> None:
+    """A proof that breaks one rule is refused for that rule."""
+    ring, terms, arguments = proof_arguments(vector)
+    with pytest.raises(ProofError) as caught:
+        verify(ring, terms, vector["proof"], **arguments)
+    assert caught.value.reason == vector["failure"]
+
+
+@pytest.mark.parametrize("piece_bytes", [1, 7, 1000], ids=lambda n: f"by-{n}")
+@pytest.mark.parametrize("vector", vectors("cipher.json", "sealed", failing=False))
+def test_sealed_vectors_open_and_seal(vector: Vector, piece_bytes: int) -> None:
+    """An image opens, and sealing it whole, in pieces or byte by byte gives the same ciphertext and tag."""
+    parts, wanted = from_hex(vector, "key", "iv", "tag", "ciphertext"), vector["result"]
+    name, image = unseal(**parts)
+    assert (name, MIME_TYPES[name], image.hex()) == (wanted["format"], wanted["mime"], wanted["image"])
+    sealer = Sealer(key=parts["key"], iv=parts["iv"], format_byte=list(MIME_TYPES).index(name) + 1)
+    pieces = [image[start : start + piece_bytes] for start in range(0, len(image), piece_bytes)]
+    assert b"".join(map(sealer.update, pieces)) == parts["ciphertext"]
+    sealer.finish()
+    assert (sealer.tag, sealer.size) == (parts["tag"], len(parts["ciphertext"]))
+
+
+@pytest.mark.parametrize("vector", vectors("cipher.json", "sealed", failing=True))
+def test_sealed_vectors_refuse(vector: Vector) -> None:
+    """An image that was changed, or is none, does not open."""
+    with pytest.raises(IntegrityError) as caught:
+        unseal(**from_hex(vector, "key", "iv", "tag", "ciphertext"))
+    assert caught.value.reason == vector["failure"]
+
+
+@pytest.mark.parametrize("vector", vectors("cipher.json", "wraps"))
+def test_wrap_vectors(vector: Vector) -> None:
+    """A wrapped key unwraps for the row it was wrapped for and for no other."""
+    values = {
+        **vector,
+        **from_hex(vector, "version", "iv", "tag", "sha256"),
+        "wrapped_key": bytes.fromhex(vector["wrapped"]),
+    }
+    meta = ImageMeta(**{field.name: values[field.name] for field in fields(ImageMeta)})
+    ring = KeyRing(vector["secrets"])
+    if "result" in vector:
+        assert unwrap_key(ring, vector["image_id"], meta).hex() == vector["result"]["key"]
+        return
+    with pytest.raises(IntegrityError) as caught:
+        unwrap_key(ring, vector["image_id"], meta)
+    assert caught.value.reason == vector["failure"]
+
+
+@pytest.mark.parametrize("vector", vectors("record.json", "records", failing=False))
+def test_record_vectors_parse(vector: Vector) -> None:
+    """A record parses to the same four fields."""
+    record = ImageRecord.parse(vector["record"])
+    assert (record.id, record.token) == (vector["result"]["id"], vector["result"]["token"])
+    assert {
+        name: vector["record"][name] for name in ("id", "token", "meta", "statelessProof")
+    }.items() <= record.items()
+
+
+@pytest.mark.parametrize("vector", vectors("record.json", "records", failing=True))
+def test_record_vectors_refuse(vector: Vector) -> None:
+    """A value that is no record raises RecordError naming the part that is wrong."""
+    with pytest.raises(RecordError) as caught:
+        ImageRecord.parse(vector["record"])
+    assert caught.value.reason == vector["failure"]
+
+
+@pytest.mark.parametrize(
+    "vector", [v for v in vectors("record.json", "requests") if "state" in v.values[0] or "record" in v.values[0]]
+)
+async def test_request_vectors(vector: Vector) -> None:
+    """A request, as it stands on the wire, gets its status and state from a server with an empty store."""
+    server = json.loads((VECTORS / "record.json").read_text())["server"]
+    pix = Pixstore(MemoryStore(), secret=server["secrets"], proof_window_ms=server["window_ms"])
+    pix._issuer.clock_ms = FixedClock(server["now_ms"])
+    headers = vector["headers"].items() if isinstance(vector["headers"], dict) else vector["headers"]
+    path, _, query = vector["path"].partition("?")
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": unquote(path),
+        "root_path": "/pixstore-image",
+        "query_string": query.encode(),
+        "headers": [(name.encode(), value.encode("latin-1")) for name, value in headers],
+    }
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "http.request"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await PixstoreApp(pix)(scope, receive, send)
+    start, body = sent
+    state = dict(start["headers"])[b"x-pixstore-state"].decode()
+    assert (start["status"], state) == (vector.get("status", 200), vector.get("state", "NotFound"))
+    assert len(body["body"]) == 1

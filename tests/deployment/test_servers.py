@@ -1,0 +1,135 @@
+"""Under real servers: requests over real sockets, and an end on SIGTERM and Ctrl-C."""
+
+import json
+import signal
+import socket
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from pixstore_asgi import ImageRecord, decode_payload
+from pixstore_asgi.core.cipher import unseal
+from tests.support.samples import large_png, picture
+from tests.support.servers import SERVERS, Server, serving
+
+pytestmark = pytest.mark.servers
+
+CASES = [pytest.param(server, app, id=f"{server}-{app}") for server in SERVERS for app in ("bare_mount", "wrapped")]
+
+
+def save(server: Server, **query: Any) -> ImageRecord:
+    return ImageRecord.parse(httpx.post(f"{server.url}/save", params=query).raise_for_status().json())
+
+
+def url_of(server: Server, record: ImageRecord) -> str:
+    return f"{server.url}/pixstore-image/{record.id.replace(':', '%3A')}"
+
+
+def headers(record: ImageRecord) -> dict[str, str]:
+    return {"x-pixstore-proof": record.stateless_proof, "x-pixstore-token": str(record.token)}
+
+
+def image_of(server: Server, record: ImageRecord) -> bytes:
+    response = httpx.get(url_of(server, record), headers=headers(record))
+    assert int(response.headers["content-length"]) == len(response.content)
+    payload = decode_payload(response.content)
+    return unseal(key=record.key, iv=record.iv, tag=record.tag, ciphertext=payload.ciphertext)[1]
+
+
+def raw(server: Server, request: bytes) -> bytes:
+    """Send bytes as they are and return all that comes back before the server closes or falls silent."""
+    host, port = server.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=2) as connection:
+        connection.sendall(request)
+        answer = b""
+        try:
+            while data := connection.recv(65_536):
+                answer += data
+        except TimeoutError:
+            return answer
+        return answer
+
+
+@pytest.mark.parametrize(("server", "app"), CASES)
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "Ctrl-C"])
+def test_it_serves_and_exits(tmp_path: Path, server: str, app: str, how: signal.Signals) -> None:
+    """An image is saved and served, small and large; then the signal ends the process, and what was saved is there."""
+    with serving(server, app, tmp_path) as running:
+        small, large = save(running, kind="jpeg"), save(running, size=3_000_000)
+        assert image_of(running, small) == picture("jpeg")
+        assert image_of(running, large) == large_png(3_000_000)
+        code = running.stop(how)
+        assert code in (0, -how, 128 + how), running.log
+        assert "Traceback" not in running.log
+        assert "exception" not in running.log.lower()
+    with serving("uvicorn", "wrapped", tmp_path) as again:
+        renewed = save(again, id=small.id, kind="webp")
+        assert renewed.token > small.token
+        assert image_of(again, renewed) == picture("webp")
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_hostile_requests_leave_the_server_alive(tmp_path: Path, server: str) -> None:
+    """Broken paths, repeated headers and cut-off requests get an answer or none; the next image is served."""
+    with serving(server, "bare_mount", tmp_path) as running:
+        record = save(running)
+        proof, token = record.stateless_proof, record.token
+        name = record.id.replace(":", "%3A")
+        lines = [
+            "GET /pixstore-image/% HTTP/1.1\r\nHost: x\r\n",
+            "GET /pixstore-image/%FF%FE HTTP/1.1\r\nHost: x\r\n",
+            "GET /pixstore-image/a%00b HTTP/1.1\r\nHost: x\r\n",
+            "GET /pixstore-image/..%2F..%2Fetc%2Fpasswd HTTP/1.1\r\nHost: x\r\n",
+            f"GET /pixstore-image/{name} HTTP/1.1\r\nHost: x\r\nx-pixstore-proof: {proof}\r\n"
+            f"x-pixstore-token: {token}\r\nx-pixstore-token: {token}\r\n",
+            f"GET /pixstore-image/{name} HTTP/1.1\r\nHost: x\r\nx-pixstore-proof: \xff\xfe\r\nx-pixstore-token: 1\r\n",
+            "GET /pixstore-image/" + "a" * 65_536 + " HTTP/1.1\r\nHost: x\r\n",
+        ]
+        answers = [raw(running, f"{line}Connection: close\r\n\r\n".encode("latin-1")) for line in lines]
+        for answer in answers:
+            status = answer[9:12]
+            assert answer == b"" or status in (b"200", b"400", b"404", b"414", b"431"), answer[:200]
+            assert b"\r\n\r\n\x00" not in answer
+            assert b"\r\n\r\n\x01" not in answer
+        assert b"x-pixstore-state: InvalidProof" in answers[4]
+        raw(running, b"GET /pixstore-image/")
+        assert image_of(running, record) == picture()
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_a_client_that_leaves_early_harms_nobody(tmp_path: Path, server: str) -> None:
+    """Clients that close in the middle of a large image leave a server that goes on and still exits."""
+    with serving(server, "wrapped", tmp_path) as running:
+        record = save(running, size=9_000_000)
+        host, port = running.url.removeprefix("http://").split(":")
+        sent = "".join(f"{name}: {value}\r\n" for name, value in headers(record).items())
+        path = url_of(running, record).removeprefix(running.url)
+        for _ in range(8):
+            connection = socket.create_connection((host, int(port)), timeout=5)
+            connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n{sent}\r\n".encode())
+            assert connection.recv(1000)
+            connection.close()
+        assert image_of(running, record) == large_png(9_000_000)
+        assert running.stop() in (0, -signal.SIGTERM, 128 + signal.SIGTERM)
+        assert "Traceback" not in running.log
+
+
+def test_two_servers_on_one_database(tmp_path: Path) -> None:
+    """A record from one process is good at another, and an update by one is seen by the other at once."""
+    with serving("uvicorn", "wrapped", tmp_path) as first, serving("granian", "bare_mount", tmp_path) as second:
+        for _ in range(5):
+            record = save(first)
+            assert image_of(second, record) == picture()
+            renewed = save(second, id=record.id, kind="jpeg")
+            answer = httpx.get(url_of(first, record), headers=headers(record))
+            assert answer.headers["x-pixstore-state"] == "Updated"
+            assert decode_payload(answer.content).token == renewed.token
+
+
+def test_a_real_server_answers_json_records(tmp_path: Path) -> None:
+    """The record that leaves an application is plain JSON with the protocol's names."""
+    with serving("uvicorn", "wrapped", tmp_path) as running:
+        text = httpx.post(f"{running.url}/save").text
+    assert set(json.loads(text)) == {"id", "token", "meta", "statelessProof", "proofExpiresAt"}

@@ -1,0 +1,219 @@
+"""What the documents say of calls, options, errors and links is what the code has."""
+
+import ast
+import inspect
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+import pytest
+
+from pixstore_asgi import PayloadResponse, Pixstore, PixstoreApp, PixstoreMiddleware
+from pixstore_asgi.cli.commands import demo, serve
+from pixstore_asgi.store.sqlite import SqliteStore
+from tests.support.paths import ROOT
+
+PACKAGE = ROOT / "pixstore_asgi"
+README = (ROOT / "README.md").read_text()
+CONFIGURATION = (PACKAGE / "docs" / "configuration.md").read_text()
+TROUBLESHOOTING = (PACKAGE / "docs" / "troubleshooting.md").read_text()
+PAGES = [*sorted(ROOT.glob("*.md")), ROOT / "js_client" / "README.md", *sorted(PACKAGE.rglob("*.md"))]
+UNITS = {"_ms": "ms", "_s": "s", "_bytes": "bytes"}
+
+
+class Option(NamedTuple):
+    """One row of an options table."""
+
+    name: str
+    unit: str
+    default: str
+
+
+def rows(page: str, head: str) -> list[list[str]]:
+    """Return the cells of the table whose first line begins with `head`, without its two first lines."""
+    (table,) = re.findall(rf"^{re.escape(head)}.*\n\|[-|: ]+\n((?:\|.*\n)+)", page, re.MULTILINE)
+    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in table.splitlines()]
+
+
+def options(head: str) -> list[Option]:
+    return [
+        Option(name.split("`")[1], unit, default.strip("`"))
+        for name, unit, default, _ in rows(README + CONFIGURATION, head)
+    ]
+
+
+def expected(function: Any, *positional: str) -> dict[str, Any]:
+    """Return the options of a class and their defaults, those of its positional arguments left out."""
+    parameters = inspect.signature(function).parameters.values()
+    return {p.name: p.default for p in parameters if p.name not in positional and p.kind is not p.VAR_KEYWORD}
+
+
+@pytest.mark.parametrize(
+    ("head", "defaults"),
+    [
+        ("| `Pixstore` |", expected(Pixstore)),
+        (
+            "| `PixstoreApp`, `PixstoreMiddleware` |",
+            expected(PixstoreMiddleware, "app", "pixstore") | expected(PixstoreApp, "pixstore"),
+        ),
+        ("| `PayloadResponse` |", expected(PayloadResponse, "payload")),
+        ("| `pixstore_asgi.store.sqlite.SqliteStore` |", expected(SqliteStore, "path")),
+    ],
+    ids=["Pixstore", "PixstoreApp", "PayloadResponse", "SqliteStore"],
+)
+def test_the_option_tables_are_the_signatures(head: str, defaults: dict[str, Any]) -> None:
+    """Every option is listed with its default and, where its name tells one, its unit; and no other."""
+    listed = options(head)
+    assert [option.name for option in listed if option.name != "route"] == [
+        name for name in defaults if name != "route"
+    ]
+    for option in listed:
+        wanted = defaults[option.name]
+        assert option.default == "the system's" if callable(wanted) else ast.literal_eval(option.default) == wanted
+        assert option.unit == next((unit for end, unit in UNITS.items() if option.name.endswith(end)), "")
+
+
+def test_the_middleware_takes_the_options_of_the_app() -> None:
+    """Every option that README lists for both is taken by both."""
+    pix = Pixstore("unopened.db")
+    app_options = expected(PixstoreApp, "pixstore")
+    PixstoreMiddleware(PixstoreApp(pix, **app_options), pix, **app_options)
+
+
+@pytest.mark.parametrize("command", [serve, demo], ids=["serve", "demo"])
+def test_the_commands_options_are_listed(command: click.Command) -> None:
+    """Every option of the command line is listed, with its default where that is a plain value."""
+    table = rows(CONFIGURATION, f"| `pixstore-asgi {command.name}` |")
+    listed = {tuple(re.findall(r"`(--[\w-]+)`", cells[0])): cells[2].strip("`") for cells in table}
+    taken = {(*option.opts, *option.secondary_opts): option for option in command.params}
+    assert set(listed) == set(taken)
+    for names, option in taken.items():
+        if isinstance(option.default, int | str) and not isinstance(option.default, bool):
+            assert listed[names] == str(option.default)
+    assert [names for names, text in listed.items() if text == "required"] == [
+        names for names, option in taken.items() if option.required
+    ]
+
+
+def test_every_environment_variable_is_listed() -> None:
+    """The table of environment variables is what the package reads."""
+    source = "\n".join(path.read_text() for path in PACKAGE.rglob("*.py"))
+    listed = {name.strip("`") for name, *_ in rows(CONFIGURATION, "| environment variable |")}
+    assert listed == set(re.findall(r"\bPIXSTORE_[A-Z_]+\b", source))
+    assert source.count("os.environ") == len(listed)
+
+
+def test_the_calls_table_is_the_class() -> None:
+    """Every public method of Pixstore is in README with its arguments and their defaults."""
+    calls = dict(re.findall(r"`(\w+)\(([^`]*)\)`", "".join(cells[0] for cells in rows(README, "| call on `pix` |"))))
+    halves = {"check_request", "load_payload"}  # of open_payload, for PixstoreApp
+    public = {name for name, value in vars(Pixstore).items() if inspect.isfunction(value) and name[0] != "_"} - halves
+    assert set(calls) == public
+    for name, arguments in calls.items():
+        _, *parameters = inspect.signature(getattr(Pixstore, name)).parameters.values()
+        first_keyword = next((index for index, each in enumerate(parameters) if each.kind is each.KEYWORD_ONLY), None)
+        written = [*map(_as_written, parameters)]
+        if first_keyword is not None:
+            written.insert(first_keyword, "*")
+        assert arguments == ", ".join(written), name
+
+
+def _as_written(parameter: inspect.Parameter) -> str:
+    if parameter.default is not parameter.empty:
+        return f"{parameter.name}={parameter.default!r}"
+    return f"{parameter.name}=…" if parameter.kind is parameter.KEYWORD_ONLY else parameter.name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    """Every relative link, to a file or to a heading, has its end."""
+    text = page.read_text()
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if target.startswith("https://"):
+            continue
+        path, _, anchor = target.partition("#")
+        end = (page.parent / path).resolve() if path else page
+        assert end.exists(), target
+        if anchor:
+            headings = [re.sub(r"[^\w -]", "", h).replace(" ", "-").lower() for h in _headings(end.read_text())]
+            assert anchor in headings, target
+
+
+def _headings(text: str) -> list[str]:
+    return re.findall(r"^#+ (.*)$", re.sub(r"```.*?```", "", text, flags=re.DOTALL), re.MULTILINE)
+
+
+def python_messages() -> list[str]:
+    """Return every text in the package, values in it replaced by `…`."""
+    trees = [ast.parse(path.read_text()) for path in PACKAGE.rglob("*.py")]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    plain = [re.sub(r"%[rsd]", "…", n.value) for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)]
+    return plain + [_joined(node) for node in nodes if isinstance(node, ast.JoinedStr)]
+
+
+def _joined(text: ast.JoinedStr) -> str:
+    return "".join(str(part.value) if isinstance(part, ast.Constant) else "…" for part in text.values)
+
+
+def client_messages() -> list[str]:
+    """Return every text in the browser client, values in it replaced by `…`."""
+    source = "\n".join(path.read_text() for path in (ROOT / "js_client" / "src").glob("*.js"))
+    return [re.sub(r"\$\{[^}]*\}", "…", text) for text in re.findall(r'"[^"\n]+"|`[^`]+`', source)]
+
+
+@pytest.mark.parametrize(
+    ("heading", "texts"),
+    [
+        ("Starting", python_messages()),
+        ("Saving and updating", python_messages()),
+        ("Serving: in the server's log", python_messages()),
+        ("In the page", client_messages()),
+    ],
+)
+def test_every_message_that_is_explained_exists(heading: str, texts: list[str]) -> None:
+    """Each text in troubleshooting.md stands in the code, word for word."""
+    section = TROUBLESHOOTING.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    messages = [cells[0].strip("`") for cells in rows(section, "| message |")]
+    assert len(messages) > 5
+    for message in messages:
+        assert any(message in text for text in texts), message
+
+
+def test_every_secret_error_and_refusal_is_explained() -> None:
+    """What keeps a server from starting for its secret, and what a page is refused for, is in troubleshooting.md."""
+    explained = [cells[0].strip("`") for cells in _all_rows()]
+    trees = [ast.parse(path.read_text()) for path in (*PACKAGE.glob("keys/*.py"), PACKAGE / "core" / "keyring.py")]
+    calls = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    raised = [call.args[0] for call in calls if isinstance(call.func, ast.Name) and call.func.id == "SecretError"]
+    texts = [_joined(text) if isinstance(text, ast.JoinedStr) else ast.literal_eval(text) for text in raised]
+    advice = (ROOT / "js_client" / "src" / "errors.js").read_text().split("const ADVICE = {")[1].split("};")[0]
+    refusals = [text for text in re.findall(r'"(.*)"', advice) if text]
+    assert len(texts) > 10
+    assert len(refusals) == 5
+    for text in texts + refusals:
+        assert any(message in text for message in explained), text
+
+
+def test_no_text_installs_from_a_registry_what_is_not_there() -> None:
+    """Neither package is published: a command that names one would install whatever a stranger publishes as it."""
+    sources = [*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.html"), *PACKAGE.rglob("*.js"), *(ROOT / ".ci").iterdir()]
+    sources += [*(ROOT / "js_client" / "src").glob("*.js"), ROOT / "js_client" / "package.json", *PAGES]
+    installing = r"\bpipx? install ['\"]?pixstore|\b(npm|npx|yarn|pnpm|uv) [a-z ]*pixstore[-_]asgi|pixstore-asgi\["
+    found = [(path.name, match[0]) for path in sources for match in re.finditer(installing, path.read_text())]
+    assert len(sources) > 50
+    assert not found
+
+
+def test_the_threat_model_names_what_exists() -> None:
+    """Every name in SECURITY.md that is set as code stands in the package, its client, or a header of theirs."""
+    sources = [*PACKAGE.rglob("*.py"), *(ROOT / "js_client" / "src").glob("*.js")]
+    code = "\n".join(path.read_text() for path in sources)
+    names = set(re.findall(r"`([^`]+)`", (ROOT / "SECURITY.md").read_text()))
+    assert len(names) > 10
+    assert not [name for name in names if name.partition("=")[0] not in code]
+
+
+def _all_rows() -> list[list[str]]:
+    sections = re.split(r"\n## .*\n", TROUBLESHOOTING)[1:-1]
+    return [cells for section in sections for cells in rows(section, "| message |")]

@@ -1,0 +1,382 @@
+"""pixstore_asgi/integrations/README.md: its applications run under a real server, as they stand there."""
+
+import json
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jwt
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.protocol import State
+from websockets.sync.client import ClientConnection, connect
+
+from pixstore_asgi import ImageRecord, WireState, decode_payload
+from tests.support.recipes import FILES, OTHER_BLOCKS, image_in, recipe, save, sent, write_files
+from tests.support.samples import large_png, picture
+from tests.support.servers import Server
+
+pytestmark = pytest.mark.servers
+
+JWT_KEY = "a-key-for-the-tests-of-the-jwt-recipe-0123456789"
+BEARER = {"authorization": "Bearer letmein"}
+LARGE = 20_000_000  # more than the sockets of a connection take in, and than stays in memory
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    return write_files(tmp_path)
+
+
+@pytest.fixture
+def django_project(tmp_path: Path) -> Path:
+    return write_files(tmp_path, django=True)
+
+
+def test_every_block_has_a_test() -> None:
+    """A file that is added to the page gets its test here, in tests/docs/test_recipe_owners.py or in tests/browser."""
+    assert set(FILES) == {
+        "jwt_app.py",
+        "owners_app.py",
+        "owners_sweep.py",
+        "owner-pictures.js",
+        "quart_app.py",
+        "socket_app.py",
+        "socket-fetcher.js",
+        "litestar_app.py",
+        "mysite/asgi.py",
+        "mysite/pictures.py",
+        "mysite/urls.py",
+        "mysite/settings.py",
+    }
+    assert len(OTHER_BLOCKS) == 2
+
+
+def in_use(server: Server) -> int:
+    count: int = httpx.get(f"{server.url}/in-use").json()
+    return count
+
+
+def leave_midway(server: Server, path: str, headers: dict[str, str]) -> int:
+    """Ask for an image, read its beginning, go away, and return how many images were in use meanwhile."""
+    host, port = server.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as connection:
+        lines = [f"GET {path} HTTP/1.1", f"host: {host}", *(f"{name}: {value}" for name, value in headers.items())]
+        connection.sendall("\r\n".join([*lines, "", ""]).encode())
+        connection.recv(4096)
+        return in_use(server)
+
+
+def until_unused(server: Server) -> None:
+    """Wait until nothing is in use, by being closed and not for being found by the garbage collector."""
+    deadline = time.monotonic() + 20
+    while in_use(server):
+        assert time.monotonic() < deadline, server.log
+        time.sleep(0.05)
+    assert "neither read to its end nor closed" not in server.log
+
+
+# JWT
+
+
+def bearer(role: object = "coach", *, key: str = JWT_KEY, lives_s: int = 60, **claims: object) -> dict[str, str]:
+    token = jwt.encode({"role": role, "exp": int(time.time()) + lives_s, **claims}, key, "HS256")
+    return {"authorization": f"Bearer {token}"}
+
+
+@pytest.fixture
+def jwt_site(project: Path) -> Iterator[Server]:
+    with recipe(project, "jwt_app", JWT_KEY=JWT_KEY) as server:
+        yield server
+
+
+def test_jwt_roles_see_their_directories(jwt_site: Server) -> None:
+    """A role uploads to, gets records of and reads images in its own directories alone."""
+    saved = {}
+    for directory in ("players", "contracts"):
+        answer = httpx.post(f"{jwt_site.url}/api/pictures/{directory}", content=picture(), headers=bearer())
+        assert answer.headers["cache-control"] == "no-store"
+        saved[directory] = ImageRecord.parse(answer.raise_for_status().json())
+    for role, directory, status in [
+        ("coach", "players", 200),
+        ("coach", "contracts", 200),
+        ("fan", "players", 200),
+        ("fan", "contracts", 403),
+        ("stranger", "players", 403),
+        (["coach"], "players", 403),
+    ]:
+        image_id = saved[directory].id
+        record = httpx.get(f"{jwt_site.url}/api/records/{image_id}", headers=bearer(role))
+        headers = sent(saved[directory], **bearer(role))
+        image = httpx.get(f"{jwt_site.url}/my-images/{image_id}", headers=headers)
+        upload = httpx.post(f"{jwt_site.url}/api/pictures/{directory}", content=picture(), headers=bearer(role))
+        assert [record.status_code, image.status_code, upload.status_code] == [status] * 3
+        if status == 200:
+            assert record.headers["cache-control"] == "no-store"
+            fresh = ImageRecord.parse(record.json())
+            assert image_in(fresh, image) == picture()
+    assert httpx.get(f"{jwt_site.url}/api/records/players:none", headers=bearer()).status_code == 404
+    assert httpx.get(f"{jwt_site.url}/api/records/players", headers=bearer()).status_code == 403
+
+
+def test_jwt_is_checked(jwt_site: Server) -> None:
+    """A JWT that is expired, forged, unsigned or has no role gets 401, and none at all 401 or 403."""
+    unsigned = jwt.encode({"role": "coach", "exp": int(time.time()) + 60}, "", "none")
+    without_role = jwt.encode({"exp": int(time.time()) + 60}, JWT_KEY, "HS256")
+    refused = [
+        bearer(lives_s=-1),
+        bearer(key="another-key-that-is-long-enough-for-sha256"),
+        {"authorization": f"Bearer {unsigned}"},
+        {"authorization": f"Bearer {without_role}"},
+        {"authorization": "Bearer x"},
+    ]
+    for headers in refused:
+        assert httpx.get(f"{jwt_site.url}/my-images/players:x", headers=headers).status_code == 401
+    assert httpx.get(f"{jwt_site.url}/my-images/players:x").status_code in (401, 403)
+
+
+def test_jwt_endpoint_is_the_only_way(jwt_site: Server) -> None:
+    """The mount serves the browser client and no image; the endpoint frees what a client that left was reading."""
+    answer = httpx.post(f"{jwt_site.url}/api/pictures/players", content=large_png(LARGE), headers=bearer())
+    record = ImageRecord.parse(answer.json())
+    mounted = httpx.get(f"{jwt_site.url}/pixstore-image/{record.id}", headers=sent(record, **bearer()))
+    assert mounted.status_code == 403
+    assert httpx.get(f"{jwt_site.url}/pixstore-image/-/client/index.js").status_code == 200
+    without_proof = httpx.get(f"{jwt_site.url}/my-images/{record.id}", headers=bearer())
+    assert decode_payload(without_proof.content).state is WireState.MISSING_PROOF
+    assert leave_midway(jwt_site, f"/my-images/{record.id}", sent(record, **bearer())) == 1
+    until_unused(jwt_site)
+    assert "Traceback" not in jwt_site.log
+
+
+def test_jwt_upload_given_up_is_no_error(jwt_site: Server) -> None:
+    """A client that leaves in the middle of its upload leaves nothing in use and no error in the log."""
+    host, port = jwt_site.url.removeprefix("http://").split(":")
+    head = [
+        "POST /api/pictures/players HTTP/1.1",
+        f"host: {host}",
+        f"authorization: {bearer()['authorization']}",
+        "content-length: 6000000",
+    ]
+    with socket.create_connection((host, int(port))) as connection:
+        connection.sendall("\r\n".join([*head, "", ""]).encode() + large_png(6_000_000)[:3_000_000])
+        deadline = time.monotonic() + 20
+        while not in_use(jwt_site):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    until_unused(jwt_site)
+    jwt_site.stop()
+    assert "Traceback" not in jwt_site.log
+
+
+# Quart
+
+
+def test_quart_endpoint(project: Path) -> None:
+    """An endpoint in Quart serves small and large images with a payload's headers, and HEAD without a body."""
+    with recipe(project, "quart_app") as server:
+        for image in (picture("webp"), large_png(3_000_000)):
+            record = save(project, image)
+            url = f"{server.url}/my-images/{record.id}"
+            response = httpx.get(url, headers=sent(record, **BEARER))
+            assert image_in(record, response) == image
+            for name, value in {
+                "cache-control": "no-store",
+                "content-type": "application/octet-stream",
+                "content-encoding": "identity",
+                "x-content-type-options": "nosniff",
+                "x-pixstore-state": "Success",
+            }.items():
+                assert response.headers[name] == value
+            head = httpx.head(url, headers=sent(record, **BEARER))
+            assert (head.content, head.headers["content-length"]) == (b"", response.headers["content-length"])
+            assert httpx.get(url, headers=sent(record)).status_code == 403
+            assert httpx.get(url, headers=BEARER).content == b"\x04"
+        assert in_use(server) == 0
+        assert "Traceback" not in server.log
+
+
+def test_quart_frees_what_a_client_left(project: Path) -> None:
+    """A client that leaves midway leaves nothing in use."""
+    with recipe(project, "quart_app") as server:
+        record = save(project, large_png(LARGE))
+        assert leave_midway(server, f"/my-images/{record.id}", sent(record, **BEARER)) == 1
+        until_unused(server)
+        assert server.stop() in (0, -15)
+        assert "Traceback" not in server.log
+
+
+# WebSocket
+
+
+def over_socket(client: ClientConnection, request: object) -> bytes:
+    client.send(request if isinstance(request, str | bytes) else json.dumps(request))
+    size = int(client.recv())
+    body = b""
+    while len(body) < size:
+        piece = client.recv()
+        assert isinstance(piece, bytes)
+        body += piece
+    assert len(body) == size
+    return body
+
+
+def asked(record: ImageRecord, **more: object) -> dict[str, object]:
+    return {"id": record.id, "token": record.token, "proof": record.stateless_proof, **more}
+
+
+def test_websocket_answers_one_request_after_the_other(project: Path) -> None:
+    """On one connection: a large image, refusals, an Updated payload, each with its size before it."""
+    with recipe(project, "socket_app") as server:
+        url = server.url.replace("http", "ws") + "/pictures"
+        image = large_png(3_000_000)
+        record = save(project, image)
+        with connect(url, max_size=None) as client:
+            assert decode_payload(over_socket(client, asked(record))).state is WireState.SUCCESS
+            changes: list[tuple[dict[str, object], WireState]] = [
+                ({"id": "other"}, WireState.INVALID_PROOF),
+                ({"id": ""}, WireState.MISSING_ID),
+                ({"proof": ""}, WireState.MISSING_PROOF),
+                ({"id": 5}, WireState.INVALID_PROOF),
+                ({"token": None}, WireState.INVALID_PROOF),
+                ({"proof": ["x"]}, WireState.INVALID_PROOF),
+            ]
+            for change, state in changes:
+                assert over_socket(client, asked(record, **change)) == bytes([state])
+            assert len(over_socket(client, asked(record))) == len(image) + 2
+        assert in_use(server) == 0
+
+
+@pytest.mark.parametrize("message", ["", "{", "[]", '"text"', "7", "{}", '{"id": "x", "token": 1}', b"\x00"])
+def test_websocket_refuses_what_is_no_request(socket_site: Server, message: Any) -> None:
+    """A message that is no request closes the connection with code 1008, and no error is logged."""
+    with connect(socket_site.url.replace("http", "ws") + "/pictures") as client:
+        client.send(message)
+        with pytest.raises(ConnectionClosed) as closed:
+            client.recv()
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1008
+    assert "Traceback" not in socket_site.log
+
+
+@pytest.fixture(scope="module")
+def socket_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with recipe(write_files(tmp_path_factory.mktemp("socket")), "socket_app") as server:
+        yield server
+
+
+def test_websocket_frees_what_a_client_left(project: Path) -> None:
+    """A connection that is lost midway leaves nothing in use and no error in the log."""
+    with recipe(project, "socket_app") as server:
+        record = save(project, large_png(32_000_000))
+        with connect(server.url.replace("http", "ws") + "/pictures", max_queue=1, close_timeout=0.1) as client:
+            client.send(json.dumps(asked(record)))
+            client.recv()
+            assert in_use(server) == 1
+            client.socket.shutdown(socket.SHUT_RDWR)
+        until_unused(server)
+        assert "Traceback" not in server.log
+
+
+def test_websocket_gives_up_a_client_that_takes_nothing(project: Path) -> None:
+    """A client that reads nothing holds its image for the recipe's limit and no longer, and no error is logged."""
+    app = project / "socket_app.py"
+    app.write_text(app.read_text().replace("asyncio.timeout(300)", "asyncio.timeout(0.5)"))
+    with recipe(project, "socket_app") as server:
+        record = save(project, large_png(32_000_000))
+        with connect(server.url.replace("http", "ws") + "/pictures", max_queue=1, close_timeout=0.1) as client:
+            client.send(json.dumps(asked(record)))
+            client.recv()
+            until_unused(server)
+            assert client.state is State.OPEN
+        assert "Traceback" not in server.log
+
+
+# Litestar
+
+
+def test_litestar(project: Path) -> None:
+    """Upload, fresh record, the mount, an endpoint of the application's own, the client's files, and the errors."""
+    with recipe(project, "litestar_app") as server:
+        for image in (picture("jpeg"), large_png(11_000_000)):
+            saved = httpx.post(f"{server.url}/api/pictures", content=image, headers={"content-type": "image/png"})
+            fresh = httpx.get(f"{server.url}/api/pictures/{saved.json()['id']}")
+            for response in (saved, fresh):
+                assert response.headers["cache-control"] == "no-store"
+            record = ImageRecord.parse(fresh.json())
+            assert set(record) == {"id", "token", "meta", "statelessProof", "proofExpiresAt"}
+            for route in ("pixstore-image", "my-images"):
+                url = f"{server.url}/{route}/{record.id}"
+                assert image_in(record, httpx.get(url, headers=sent(record))) == image
+                assert httpx.get(url).content == b"\x04"
+        assert httpx.get(f"{server.url}/pixstore-image").status_code == 400
+        assert "getImage" in httpx.get(f"{server.url}/pixstore-image/-/client/index.js").text
+        assert httpx.get(f"{server.url}/api/pictures/nobody").status_code == 404
+        refused = httpx.post(f"{server.url}/api/pictures", content=b"<html>")
+        assert refused.status_code == 400
+        assert "no image of a format" in refused.json()["detail"]
+        assert httpx.get(f"{server.url}/schema/openapi.json").json()["paths"]["/api/pictures"]["post"]
+        assert in_use(server) == 0
+        assert server.stop() in (0, -15)
+        assert "Traceback" not in server.log
+
+
+@pytest.mark.parametrize("route", ["pixstore-image", "my-images"])
+def test_litestar_frees_what_a_client_left(project: Path, route: str) -> None:
+    """A client that leaves midway leaves nothing in use, below the mount and at the application's own endpoint."""
+    with recipe(project, "litestar_app") as server:
+        record = save(project, large_png(LARGE))
+        assert leave_midway(server, f"/{route}/{record.id}", sent(record)) == 1
+        until_unused(server)
+
+
+# Django
+
+
+def test_django(django_project: Path) -> None:
+    """In a new project: upload under its CSRF check, fresh record, the images' route, an own endpoint, and lifespan."""
+    csrf = {"x-csrftoken": "a" * 32, "cookie": f"csrftoken={'a' * 32}"}
+    with recipe(django_project, "mysite.asgi", PIXSTORE_TEST_NO_DISK="1") as server:
+        assert (django_project / "pixstore.db").exists()
+        for image in (picture("jpeg"), large_png(11_000_000)):
+            saved = httpx.post(f"{server.url}/api/pictures", content=image, headers=csrf)
+            fresh = httpx.get(f"{server.url}/api/pictures/{saved.json()['id']}")
+            for response in (saved, fresh):
+                assert response.headers["cache-control"] == "no-store"
+            record = ImageRecord.parse(fresh.json())
+            for route in ("pixstore-image", "my-images"):
+                url = f"{server.url}/{route}/{record.id}"
+                response = httpx.get(url, headers=sent(record))
+                assert image_in(record, response) == image
+                assert response.headers["content-type"] == "application/octet-stream"
+                assert response.headers["cache-control"] == "no-store"
+                assert httpx.get(url).content == b"\x04"
+        assert httpx.post(f"{server.url}/api/pictures", content=picture()).status_code == 403
+        assert httpx.post(f"{server.url}/api/pictures", content=b"<html>", headers=csrf).status_code == 400
+        assert httpx.get(f"{server.url}/api/pictures/nobody").status_code == 404
+        assert in_use(server) == 0
+        assert server.stop() in (0, -15)
+        assert "'lifespan' protocol appears unsupported" not in server.log
+        assert "Traceback" not in server.log
+
+
+def test_django_puts_uploads_on_the_disk_without_the_setting(django_project: Path) -> None:
+    """What the page says of Django's default: a body above 2.5 MB goes to a temporary file, before any view."""
+    settings = django_project / "mysite" / "settings.py"
+    settings.write_text(settings.read_text().replace(FILES["mysite/settings.py"], ""))
+    with recipe(django_project, "mysite.asgi", PIXSTORE_TEST_NO_DISK="1") as server:
+        assert httpx.post(f"{server.url}/api/pictures", content=bytes(2_000_000)).status_code == 403
+        assert httpx.post(f"{server.url}/api/pictures", content=bytes(3_000_000)).status_code == 500
+        assert "No such file or directory: '/nonexistent" in server.log
+
+
+def test_django_frees_what_a_client_left(django_project: Path) -> None:
+    """A client that leaves an own endpoint midway leaves nothing in use."""
+    with recipe(django_project, "mysite.asgi") as server:
+        record = save(django_project, large_png(LARGE))
+        assert leave_midway(server, f"/my-images/{record.id}", sent(record)) == 1
+        until_unused(server)
+        assert "Traceback" not in server.log

@@ -1,0 +1,225 @@
+"""pixstore_asgi.integrations: uploads, proof headers, no-store and errors in FastAPI and Starlette."""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import APIRouter, FastAPI
+from pydantic import BaseModel
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from pixstore_asgi import (
+    ImageNotFound,
+    ImageRecord,
+    ImageTooLarge,
+    InvalidImage,
+    PayloadResponse,
+    Pixstore,
+    PixstoreError,
+    StoreError,
+)
+from pixstore_asgi.errors import InputError, StoreBusy, StoreConflict, UploadTimeout
+from pixstore_asgi.integrations.fastapi import (
+    ImageUpload,
+    ProofHeaders,
+    SentProof,
+    add_error_handlers,
+    no_store,
+    payload_docs,
+    upload_docs,
+)
+from tests.support.samples import SECRET, large_png, picture
+
+MAX_BYTES = 4_000_000
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> FastAPI:
+    """An application with each part that the integration offers."""
+    pix = Pixstore(
+        tmp_path / "pixstore.db", secret=SECRET, image_formats=["png", "jpg", "avif"], max_image_bytes=MAX_BYTES
+    )
+    api = APIRouter(prefix="/api", dependencies=[no_store])
+
+    @api.post("/pictures", openapi_extra=upload_docs(pix))
+    async def upload(image: ImageUpload) -> ImageRecord:
+        return await pix.save_image(image, directory="players")
+
+    @api.put("/pictures/{image_id}", openapi_extra=upload_docs(pix))
+    async def update(image_id: str, image: ImageUpload, if_token: int | None = None) -> ImageRecord:
+        return await pix.update_image(image_id, image, if_token=if_token)
+
+    made = FastAPI(lifespan=pix.lifespan)
+    add_error_handlers(made)
+    made.include_router(api)
+
+    @made.get("/my-images/{image_id}", **payload_docs)
+    async def image(image_id: str, sent: ProofHeaders) -> PayloadResponse:
+        return PayloadResponse(await pix.open_payload(image_id, token=sent.token, proof=sent.proof))
+
+    return made
+
+
+@pytest.mark.parametrize("content_type", ["image/png", "application/octet-stream", None])
+def test_an_upload_streams(app: FastAPI, content_type: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The body is saved whatever its Content-Type, without a temporary file, and the endpoint reads it back."""
+    monkeypatch.setattr(tempfile, "tempdir", "/nonexistent")
+    headers = {"content-type": content_type} if content_type else {}
+    with TestClient(app) as http:
+        saved = http.post("/api/pictures", content=large_png(3_000_000), headers=headers)
+        assert saved.headers["cache-control"] == "no-store"
+        record = ImageRecord.parse(saved.json())
+        assert record.id.startswith("players:")
+        proof = {"x-pixstore-token": str(record.token), "x-pixstore-proof": record.stateless_proof}
+        assert len(http.get(f"/my-images/{record.id}", headers=proof).content) == 3_000_002
+        assert http.get(f"/my-images/{record.id}").content == b"\x04"
+
+
+def test_a_test_client_needs_no_with_after_one_that_had_it(app: FastAPI) -> None:
+    """An application that one test ran with its lifespan serves the next test without: on another event loop."""
+    with TestClient(app) as http:
+        saved = http.post("/api/pictures", content=picture()).json()
+    bare = TestClient(app)
+    headers = {"x-pixstore-token": str(saved["token"]), "x-pixstore-proof": saved["statelessProof"]}
+    for _ in range(2):
+        assert bare.get(f"/my-images/{saved['id']}", headers=headers).content[0] == 0
+        assert bare.post("/api/pictures", content=picture()).status_code == 200
+    with TestClient(app) as http:
+        assert http.get(f"/my-images/{saved['id']}", headers=headers).content[0] == 0
+
+
+def test_a_multipart_form_is_refused(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A form gets 415 with what to do instead, and is not parsed to a temporary file."""
+    monkeypatch.setattr(tempfile, "tempdir", "/nonexistent")
+    with TestClient(app) as http:
+        answer = http.post("/api/pictures", files={"file": ("a.png", large_png(3_000_000), "image/png")})
+    assert answer.status_code == 415
+    assert "send the image itself as the request's body" in answer.json()["detail"]
+
+
+def test_a_bad_upload_gets_its_status(app: FastAPI) -> None:
+    """No image, one too large, an unknown id, another token: each its status and a text, never stored by caches."""
+    with TestClient(app) as http:
+        record = http.post("/api/pictures", content=picture()).json()
+        url = f"/api/pictures/{record['id']}"
+        stale = {"if_token": 1}
+        answers = [
+            (400, http.post("/api/pictures", content=b"<html>")),
+            (400, http.post("/api/pictures", content=b"")),
+            (400, http.post("/api/pictures", content=picture("gif"))),
+            (413, http.post("/api/pictures", content=large_png(MAX_BYTES + 1))),
+            (404, http.put("/api/pictures/nobody", content=picture())),
+            (409, http.put(url, content=picture(), params=stale)),
+            (412, http.put(url, content=picture(), params=stale, headers={"if-match": '"1"'})),
+        ]
+        assert http.put(url, content=picture(), params={"if_token": record["token"]}).status_code == 200
+    for status, answer in answers:
+        assert answer.status_code == status
+        assert answer.headers["cache-control"] == "no-store"
+        assert len(answer.json()["detail"]) > 10
+
+
+def test_openapi_tells_what_a_client_sends(app: FastAPI) -> None:
+    """The upload's body has the accepted types, the endpoint its two headers and a binary body, both their errors."""
+    paths = app.openapi()["paths"]
+    upload = paths["/api/pictures"]["post"]
+    binary = {"schema": {"type": "string", "format": "binary"}}
+    assert upload["requestBody"] == {
+        "required": True,
+        "content": {"image/avif": binary, "image/jpeg": binary, "image/png": binary},
+    }
+    assert {"200", "400", "408", "413", "415"} <= set(upload["responses"])
+    assert "parameters" not in upload
+    assert "422" not in upload["responses"]
+    image = paths["/my-images/{image_id}"]["get"]
+    assert {parameter["name"]: parameter["required"] for parameter in image["parameters"]} == {
+        "image_id": True,
+        "x-pixstore-token": False,
+        "x-pixstore-proof": False,
+    }
+    assert list(image["responses"]["200"]["content"]) == ["application/octet-stream"]
+
+
+def test_openapi_names_the_record(app: FastAPI) -> None:
+    """A record is one schema of that name wherever it occurs, so that a generated client has one type for it."""
+
+    class Player(BaseModel):
+        picture: ImageRecord | None
+        others: list[ImageRecord]
+
+    @app.post("/players")
+    async def create(record: ImageRecord) -> Player:
+        return Player(picture=record, others=[record])
+
+    api = app.openapi()
+    named = {"$ref": "#/components/schemas/ImageRecord"}
+    upload, player = api["paths"]["/api/pictures"]["post"], api["paths"]["/players"]["post"]
+    assert upload["responses"]["200"]["content"]["application/json"]["schema"] == named
+    assert player["requestBody"]["content"]["application/json"]["schema"] == named
+    properties = api["components"]["schemas"]["Player"]["properties"]
+    assert properties["picture"]["anyOf"] == [named, {"type": "null"}]
+    assert properties["others"]["items"] == named
+    record = api["components"]["schemas"]["ImageRecord"]
+    assert record["required"] == ["id", "token", "meta", "statelessProof"]
+    assert record["properties"]["meta"]["required"] == ["key", "iv", "tag"]
+    with TestClient(app) as http:
+        saved = http.post("/api/pictures", content=picture()).json()
+        assert http.post("/players", json=saved).json() == {"picture": saved, "others": [saved]}
+        assert http.post("/players", json={**saved, "token": 0}).status_code == 422
+
+
+@pytest.mark.parametrize("make", [Starlette, FastAPI])
+def test_error_handlers_serve_both_frameworks(make: Any) -> None:
+    """One line in Starlette or FastAPI answers the errors that clients cause; all others stay a 500."""
+    errors: dict[str, PixstoreError] = {
+        "400": InvalidImage("no image"),
+        "413": ImageTooLarge("too long"),
+        "408": UploadTimeout("too slow"),
+        "404": ImageNotFound("no such image"),
+        "409": StoreConflict("updated meanwhile"),
+        "503": StoreBusy("the database /srv/secret.db is locked"),
+        "500": StoreError("the database /srv/secret.db is damaged"),
+        "500 ": InputError("a wrong argument"),
+    }
+
+    async def fail(request: Request) -> JSONResponse:
+        raise errors[request.path_params["kind"]]
+
+    app = make(routes=[Route("/{kind}", fail)])
+    add_error_handlers(app)
+    http = TestClient(app, raise_server_exceptions=False)
+    for kind in errors:
+        answer = http.get(f"/{kind}")
+        assert answer.status_code == int(kind)
+        assert "/srv" not in answer.text
+    assert http.get("/404").json() == {"detail": "no such image"}
+    assert http.get("/503").headers["retry-after"] == "1"
+
+
+def test_a_sent_proof_shows_no_proof() -> None:
+    """What a request brought can be logged: its repr has no proof."""
+    assert repr(SentProof("7", "A" * 48)) == "SentProof(token='7')"
+
+
+def test_a_missing_framework_names_itself() -> None:
+    """Without FastAPI the import says what to install; the package alone never imports it."""
+    code = """
+import sys
+import pixstore_asgi
+assert not any(name.startswith(("fastapi", "pixstore_asgi.integrations")) for name in sys.modules)
+sys.modules["fastapi"] = None
+import pixstore_asgi.integrations.starlette
+import pixstore_asgi.integrations.fastapi
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert ran.returncode == 1
+    assert ran.stderr.splitlines()[-1] == (
+        "ImportError: pixstore_asgi.integrations.fastapi needs FastAPI: pip install fastapi"
+    )

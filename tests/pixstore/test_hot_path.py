@@ -1,0 +1,158 @@
+"""What one request costs, counted, not timed: trips to the database's thread, bytes copied, calls of functions."""
+
+import asyncio
+import sys
+import tracemalloc
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pixstore_asgi import ImageRecord, Pixstore, PixstoreApp
+from pixstore_asgi.store.contract import CHUNK_BYTES
+from pixstore_asgi.store.sqlite.connection import Connection
+from tests.asgi.test_app import scope_of
+from tests.support.samples import SECRET, large_png, picture
+
+SMALL, LARGE = 30_000, 15 * CHUNK_BYTES
+
+
+@pytest.fixture
+async def pix(tmp_path: Path) -> AsyncIterator[Pixstore]:
+    async with Pixstore(tmp_path / "pixstore.db", secret=SECRET) as opened:
+        yield opened
+
+
+@pytest.fixture
+def trips(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of all functions that go to a thread of the database, in their order."""
+    gone: list[str] = []
+    for kind in ("run", "post"):
+        send = getattr(Connection, kind)
+
+        def counted(self: Connection, function: Any, *args: Any, send: Any = send, **kwargs: Any) -> Any:
+            (name, *_) = (argument.__name__ for argument in (*args, function) if callable(argument))
+            gone.append(name)
+            return send(self, function, *args, **kwargs)
+
+        monkeypatch.setattr(Connection, kind, counted)
+    return gone
+
+
+async def request(app: PixstoreApp, record: ImageRecord) -> int:
+    """Ask for an image as a server does and return the length of the body."""
+    sent: list[bytes] = []
+
+    async def receive() -> dict[str, Any]:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def send(message: Any) -> None:
+        sent.append(message.get("body", b""))
+
+    await app(scope_of(record), receive, send)
+    return sum(map(len, sent))
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE])
+async def test_a_hot_request_takes_no_trip(pix: Pixstore, trips: list[str], size: int) -> None:
+    """An image that is in memory, and its record, are served without the database's threads."""
+    app, record = PixstoreApp(pix), await pix.save_image(large_png(size))
+    assert await request(app, record) == size + 2
+    trips.clear()
+    assert await request(app, record) == size + 2
+    assert await pix.get_image_record(record.id)
+    assert await pix.get_image_records([record.id])
+    assert trips == []
+
+
+async def test_a_cold_request_takes_a_trip_for_each_chunk(pix: Pixstore, trips: list[str]) -> None:
+    """The first chunk comes with the image's row, the recheck under the lease is one more trip, then chunk by chunk."""
+    app = PixstoreApp(pix)
+    small, large = await pix.save_image(large_png(SMALL)), await pix.save_image(large_png(3 * CHUNK_BYTES - 1))
+    trips.clear()
+    await request(app, small)
+    assert trips == ["open_blob"]
+    trips.clear()
+    await request(app, large)
+    assert trips == ["open_blob", "is_live", "read_chunk", "read_chunk"]
+
+
+async def test_a_refused_request_takes_no_trip(pix: Pixstore, trips: list[str]) -> None:
+    """Who has no proof, or another image's, never reaches the store."""
+    app, record, other = PixstoreApp(pix), await pix.save_image(picture()), await pix.save_image(picture())
+    trips.clear()
+    for proof in ("", "A" * 48, other.stateless_proof):
+        assert await request(app, ImageRecord(record, statelessProof=proof)) == 1
+    assert trips == []
+
+
+async def test_records_are_one_trip(pix: Pixstore, trips: list[str]) -> None:
+    """A hundred records are one query, and none once they are known."""
+    ids = [(await pix.save_image(picture())).id for _ in range(100)]
+    trips.clear()
+    assert len(await pix.get_image_records(ids)) == 100
+    assert trips == ["get_many"]
+    assert len(await pix.get_image_records(ids)) == 100
+    assert trips == ["get_many"]
+
+
+async def test_a_save_is_one_trip(pix: Pixstore, trips: list[str]) -> None:
+    """A save waits for one function on the writer; what it sweeps waits for nobody."""
+    await pix.save_image(picture())
+    trips.clear()
+    await pix.save_image(large_png(SMALL))
+    assert trips == ["_sweep_some", "run"]
+
+
+@contextmanager
+def allocations() -> Iterator[list[int]]:
+    """Yield a list that afterwards holds the most bytes that were allocated at once in the block."""
+    tracemalloc.start()
+    before, peak = tracemalloc.get_traced_memory()[0], list[int]()
+    try:
+        yield peak
+    finally:
+        peak.append(tracemalloc.get_traced_memory()[1] - before)
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE])
+async def test_a_hot_request_copies_no_body(pix: Pixstore, size: int) -> None:
+    """What is in memory goes to the server as it is: a hot request allocates a few kilobytes, whatever its size."""
+    app, record = PixstoreApp(pix), await pix.save_image(large_png(size))
+    for _ in range(3):
+        await request(app, record)
+    with allocations() as peak:
+        assert await request(app, record) == size + 2
+    assert peak[0] < 12_000
+
+
+async def calls_of(work: Callable[[], Awaitable[object]]) -> int:
+    """Return how many Python functions were entered, coroutines again for each time they are resumed."""
+    count = 0
+
+    def profile(frame: Any, event: str, argument: Any) -> None:
+        nonlocal count
+        count += event == "call"
+
+    before = sys.getprofile()
+    sys.setprofile(profile)
+    try:
+        await work()
+    finally:
+        sys.setprofile(before)
+    return count
+
+
+async def test_a_hot_request_makes_few_calls(pix: Pixstore) -> None:
+    """The work of a hot request is bounded: under 80 Python calls, and under 25 for each record of a hundred."""
+    app, record = PixstoreApp(pix), await pix.save_image(large_png(SMALL))
+    ids = [(await pix.save_image(picture())).id for _ in range(100)]
+    for _ in range(2):
+        await request(app, record)
+        await pix.get_image_records(ids)
+    assert await calls_of(lambda: request(app, record)) < 80
+    assert await calls_of(lambda: pix.get_image_records(ids)) < 25 * 100

@@ -1,0 +1,183 @@
+"""The built wheel and sdist: what is in them, and that they work in an environment of their own."""
+
+import email
+import os
+import re
+import subprocess
+import sys
+import tarfile
+import time
+import tomllib
+import venv
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+import httpx
+import pytest
+
+import pixstore_asgi
+from pixstore_asgi import ImageRecord, decode_payload
+from pixstore_asgi.core.cipher import unseal
+from tests.conftest import go_without
+from tests.docs.test_readme import SNIPPETS, STARLETTE
+from tests.support.paths import ROOT
+from tests.support.samples import picture
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+SHIPPED = {".py", ".typed", ".md", ".js", ".css", ".html", ".svg", ".webp", ".png", ".jpg"}
+pytestmark = pytest.mark.timeout(300)
+
+
+class Built(NamedTuple):
+    wheel: Path
+    sdist: Path
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """The sdist of this checkout, and the wheel that is built from that sdist."""
+    folder = tmp_path_factory.mktemp("dist")
+    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(ROOT)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+    (wheel,), (sdist,) = folder.glob("*.whl"), folder.glob("*.tar.gz")
+    return Built(wheel, sdist)
+
+
+def make_environment(folder: Path, requirement: str) -> Path:
+    """Make a fresh environment with a package and what it depends on; skip where no index has that."""
+    venv.create(folder, with_pip=False)
+    result = pip(folder, "install", "--quiet", requirement)
+    if "Failed to establish a new connection" in result.stderr:
+        go_without("pip reaches no package index")
+    assert result.returncode == 0, result.stderr
+    return folder
+
+
+def pip(environment: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run this environment's own pip, whose cache has most packages, on another environment."""
+    command = [sys.executable, "-m", "pip", "--python", str(environment / "bin" / "python"), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def run(environment: Path, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a program of an environment, in the environment's folder."""
+    return subprocess.run(
+        [str(environment / "bin" / program), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=environment,
+        env=_environ(),
+    )
+
+
+def _environ() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PIXSTORE", "COV"))}
+
+
+def test_the_wheel_holds_the_package_and_nothing_else(built: Built) -> None:
+    """Every tracked file of the package and of the client is in the wheel, with type marker and licence; no other."""
+    with zipfile.ZipFile(built.wheel) as wheel:
+        names = {name for name in wheel.namelist() if not name.endswith("/")}
+    information = f"pixstore_asgi-{PROJECT['version']}.dist-info"
+    package = {name for name in names if not name.startswith(information)}
+    assert package == tracked("pixstore_asgi/") | {
+        name.replace("js_client/dist/", "pixstore_asgi/_client/") for name in tracked("js_client/dist/")
+    }
+    assert {"pixstore_asgi/py.typed", "pixstore_asgi/_client/index.js", "pixstore_asgi/docs/deployment.md"} <= package
+    assert {PurePosixPath(name).suffix for name in package} <= SHIPPED
+    assert f"{information}/licenses/LICENSE" in names
+
+
+def test_the_sdist_holds_what_is_tracked(built: Built) -> None:
+    """The sdist has sources, tests and documents, and nothing that a run or npm left in the checkout."""
+    with tarfile.open(built.sdist) as sdist:
+        names = {name.partition("/")[2] for name in sdist.getnames()}
+    assert {"LICENSE", "README.md", "SECURITY.md", "CHANGELOG.md", "pyproject.toml"} <= names
+    assert {"js_client/src/index.js", "js_client/dist/index.js"} <= names
+    assert {"tests/vectors/wire.json", "pixstore_asgi/py.typed"} <= names
+    assert names - {"PKG-INFO"} <= tracked("")
+    assert not [name for name in names if re.search(r"node_modules|\.db|\.key$|\.pem$|\.venv", name)]
+
+
+def tracked(folder: str) -> set[str]:
+    """Return the files of the checkout that are, or would be, in its next commit."""
+    command = ["git", "-C", str(ROOT), "ls-files", "--cached", "--others", "--exclude-standard", folder or "."]
+    listed = subprocess.run(command, capture_output=True, text=True, check=False)
+    if listed.returncode != 0:
+        pytest.skip("this is no git checkout")
+    return {name for name in listed.stdout.splitlines() if (ROOT / name).exists()}
+
+
+def test_one_version_everywhere(built: Built) -> None:
+    """Project, package, wheel, browser client and changelog have the same version."""
+    with zipfile.ZipFile(built.wheel) as wheel:
+        metadata = email.message_from_bytes(wheel.read(f"pixstore_asgi-{PROJECT['version']}.dist-info/METADATA"))
+    assert metadata["Version"] == PROJECT["version"]
+    assert pixstore_asgi.__version__ == PROJECT["version"]
+    assert metadata["License-Expression"] == "MIT"
+    assert f'"version": "{PROJECT["version"]}"' in (ROOT / "js_client" / "package.json").read_text()
+    assert PROJECT["version"] in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_the_wheel_works_far_from_the_checkout(built: Built, tmp_path: Path) -> None:
+    """With [cli] README's application serves all; without, the package imports and its command names that extra."""
+    environment = make_environment(tmp_path / "venv", f"{built.wheel}[cli]")
+    assert run(environment, "pixstore-asgi", "--version").stdout == f"pixstore-asgi {PROJECT['version']}\n"
+    assert_serves(environment, tmp_path)
+    pip(environment, "uninstall", "--yes", "click", "uvicorn")  # quicker than a second environment without them
+    where = run(environment, "python", "-I", "-c", "import pixstore_asgi; print(pixstore_asgi.__file__)")
+    assert Path(where.stdout.strip()).is_relative_to(environment), where.stderr
+    command = run(environment, "pixstore-asgi", "--version")
+    assert command.returncode == 1
+    assert command.stderr == "this needs packages that are not installed: pip install '.[cli]' in the checkout\n"
+
+
+@pytest.mark.soak
+def test_the_sdist_works_far_from_the_checkout(built: Built, tmp_path: Path) -> None:
+    """An installation from the sdist does the same; the wheel above was built from it already."""
+    environment = make_environment(tmp_path / "venv", f"{built.sdist}[cli]")
+    assert run(environment, "pixstore-asgi", "--version").stdout == f"pixstore-asgi {PROJECT['version']}\n"
+    assert_serves(environment, tmp_path)
+
+
+def assert_serves(environment: Path, folder: Path) -> None:
+    (folder / "app.py").write_text(SNIPPETS[STARLETTE])
+    with serving(environment, folder) as url, httpx.Client(base_url=url, trust_env=False) as http:
+        for built in (ROOT / "js_client" / "dist").glob("*.js"):
+            served = http.get(f"/pixstore-image/-/client/{built.name}")
+            assert served.content == built.read_bytes()
+            assert "javascript" in served.headers["content-type"]
+        record = ImageRecord.parse(http.post("/api/pictures", content=picture()).json())
+        proven = {"x-pixstore-proof": record.stateless_proof, "x-pixstore-token": str(record.token)}
+        body = http.get(f"/pixstore-image/{record.id}", headers=proven).content
+        ciphertext = decode_payload(body).ciphertext
+        assert unseal(key=record.key, iv=record.iv, tag=record.tag, ciphertext=ciphertext) == ("png", picture())
+
+
+@contextmanager
+def serving(environment: Path, folder: Path) -> Iterator[str]:
+    """Run app.py of a folder under the environment's own uvicorn until the block ends."""
+    log_file = folder / "uvicorn.log"
+    with log_file.open("wb") as log:
+        process = subprocess.Popen(
+            [str(environment / "bin" / "python"), "-m", "uvicorn", "app:app", "--port", "0"],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=folder,
+            env={**_environ(), "PYTHONUNBUFFERED": "1"},
+        )
+    try:
+        deadline = time.monotonic() + 60
+        while not (found := re.search(r"running on (http://\S+)", log_file.read_text())):
+            assert process.poll() is None, log_file.read_text()
+            assert time.monotonic() < deadline, log_file.read_text()
+            time.sleep(0.05)
+        yield found[1]
+    finally:
+        process.terminate()
+        process.wait(30)

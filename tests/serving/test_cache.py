@@ -1,0 +1,353 @@
+"""The cache: what is hot costs the store a stamp, and nothing that is not current is ever served."""
+
+import asyncio
+import gc
+import sqlite3
+from collections import Counter
+from collections.abc import AsyncIterator, Hashable
+from pathlib import Path
+
+import pytest
+
+from pixstore_asgi import ConfigError, ImageRecord, Payload, Pixstore, StoreError, WireState
+from pixstore_asgi.core.record import StoredImage
+from pixstore_asgi.serving.cache import CachedImage
+from pixstore_asgi.store.contract import CHUNK_BYTES, ImageStream
+from pixstore_asgi.store.memory import MemoryStore
+from pixstore_asgi.store.sqlite import SqliteStore
+from tests.pixstore.test_pixstore import body_of, served
+from tests.support.samples import SECRET, large_png, picture
+
+MIB = 1024 * 1024
+
+
+class CountingStore(MemoryStore):
+    """A store that counts what it is asked for; `gate`, once cleared, keeps readers waiting."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: Counter[str] = Counter()
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def stamp(self) -> Hashable:
+        self.calls["stamp"] += 1
+        return await super().stamp()
+
+    async def get(self, image_id: str) -> StoredImage | None:
+        self.calls["get"] += 1
+        return await super().get(image_id)
+
+    async def open_stream(self, image_id: str) -> ImageStream | None:  # type: ignore[override]
+        self.calls["open_stream"] += 1
+        await self.gate.wait()
+        return await super().open_stream(image_id)
+
+
+@pytest.fixture
+async def store() -> CountingStore:
+    return CountingStore()
+
+
+@pytest.fixture
+async def pix(store: CountingStore) -> AsyncIterator[Pixstore]:
+    async with Pixstore(store, secret=SECRET, cache_bytes=8 * MIB) as opened:
+        yield opened
+
+
+async def opened(pix: Pixstore, record: ImageRecord) -> Payload:
+    return await pix.open_payload(record.id, token=record.token, proof=record.stateless_proof)
+
+
+def used(pix: Pixstore) -> int:
+    """Return how many bytes the cache counts, which must be what it holds."""
+    images = pix._images
+    assert images._used >= sum(cached.size for cached in images._entries.values())
+    return images._used
+
+
+@pytest.mark.parametrize("size", [300, CHUNK_BYTES, 5 * CHUNK_BYTES + 3])
+async def test_a_hot_image_costs_the_store_a_stamp(pix: Pixstore, store: CountingStore, size: int) -> None:
+    """From the second request on, and for its record, the store is asked for nothing but its stamp."""
+    record = await pix.save_image(large_png(size))
+    assert await served(pix, record) == (WireState.SUCCESS, large_png(size))
+    store.calls.clear()
+    for _ in range(3):
+        assert await served(pix, record) == (WireState.SUCCESS, large_png(size))
+        assert await pix.get_image_record(record.id) is not None
+        assert await pix.get_image_records([record.id])
+    assert store.calls == {"stamp": 9}
+
+
+async def test_an_outdated_client_gets_a_hot_image_with_its_key(pix: Pixstore) -> None:
+    """Updated comes from memory too, large or small: token, key, iv and tag of the current version, then its bytes."""
+    for size in (300, 5 * CHUNK_BYTES):
+        old = await pix.save_image(picture("webp"))
+        new = await pix.update_image(old.id, large_png(size))
+        assert await served(pix, new) == (WireState.SUCCESS, large_png(size))
+        for _ in range(2):
+            assert await served(pix, old) == (WireState.UPDATED, large_png(size))
+
+
+async def test_another_images_update_costs_a_row(pix: Pixstore, store: CountingStore) -> None:
+    """After a write to another image the hot one's row is read again, and its body is not."""
+    record, other = await pix.save_image(picture()), await pix.save_image(picture("webp"))
+    await served(pix, record)
+    await pix.update_image(other.id, picture("jpeg"))
+    store.calls.clear()
+    assert await served(pix, record) == (WireState.SUCCESS, picture())
+    assert await served(pix, record) == (WireState.SUCCESS, picture())
+    assert store.calls == {"stamp": 2, "get": 1}
+
+
+async def test_a_store_without_a_cache_is_asked_every_time(store: CountingStore) -> None:
+    """With cache_bytes=0 nothing is kept, and no stamp is taken."""
+    async with Pixstore(store, secret=SECRET, cache_bytes=0) as pix:
+        record = await pix.save_image(picture())
+        store.calls.clear()
+        for _ in range(2):
+            assert await served(pix, record) == (WireState.SUCCESS, picture())
+        assert (store.calls["stamp"], store.calls["open_stream"], used(pix)) == (0, 2, 0)
+
+
+def test_a_negative_size_is_refused() -> None:
+    """cache_bytes below zero is a ConfigError."""
+    with pytest.raises(ConfigError, match="cache_bytes"):
+        Pixstore(cache_bytes=-1)
+
+
+async def test_another_processes_write_is_seen_at_once(tmp_path: Path) -> None:
+    """What another connection commits, an update or a delete, is what the next request gets, however hot the old is."""
+    path = tmp_path / "pixstore.db"
+    async with Pixstore(path, secret=SECRET) as hot, Pixstore(path, secret=SECRET) as other:
+        first = record = await hot.save_image(picture())
+        for number in range(50):
+            image = large_png(300 + number * 20_000)
+            assert (await served(hot, record))[0] is WireState.SUCCESS
+            record = await other.update_image(record.id, image)
+            assert await served(hot, first) == (WireState.UPDATED, image)
+            fresh = await hot.get_image_record(record.id)
+            assert fresh is not None
+            assert fresh.token == record.token
+        await other.delete_image(record.id)
+        assert (await served(hot, record))[0] is WireState.NOT_FOUND
+        assert await hot.get_image_record(record.id) is None
+        assert await hot.get_image_records([record.id]) == {}
+
+
+async def test_a_request_that_waited_sees_what_came_meanwhile(pix: Pixstore, store: CountingStore) -> None:
+    """A request that joins the loading of an older version, after the update was committed, gets the new version."""
+    record = await pix.save_image(picture())
+    store.gate.clear()
+    early = asyncio.create_task(served(pix, record))
+    await asyncio.sleep(0)
+    stream = await MemoryStore.open_stream(store, record.id)
+    await pix.update_image(record.id, picture("webp"))
+    late = asyncio.create_task(served(pix, record))
+    await asyncio.sleep(0)
+    assert stream is not None
+    store.gate.set()
+    await early
+    assert await late == (WireState.UPDATED, picture("webp"))
+
+
+async def test_a_cold_image_is_read_once(pix: Pixstore, store: CountingStore) -> None:
+    """Fifty requests for an image that is not in memory read it once."""
+    record = await pix.save_image(large_png(3 * CHUNK_BYTES))
+    store.gate.clear()
+    tasks = [asyncio.create_task(served(pix, record)) for _ in range(50)]
+    await asyncio.sleep(0.01)
+    store.gate.set()
+    assert set(await asyncio.gather(*tasks)) == {(WireState.SUCCESS, large_png(3 * CHUNK_BYTES))}
+    assert store.calls["open_stream"] == 1
+
+
+async def test_who_gives_up_loading_hands_it_on(pix: Pixstore, store: CountingStore) -> None:
+    """When the request that loads an image is cancelled, one that waits loads it."""
+    record = await pix.save_image(picture())
+    store.gate.clear()
+    first = asyncio.create_task(served(pix, record))
+    await asyncio.sleep(0)
+    others = [asyncio.create_task(served(pix, record)) for _ in range(3)]
+    await asyncio.sleep(0)
+    first.cancel()
+    await asyncio.wait([first])
+    store.gate.set()
+    assert await asyncio.gather(*others) == [(WireState.SUCCESS, picture())] * 3
+    assert store.calls["open_stream"] == 2
+
+
+async def test_a_cache_stays_within_its_size(pix: Pixstore) -> None:
+    """However many images are asked for, at once or one by one, cache_bytes is not passed, and all are served."""
+    records = [await pix.save_image(large_png(700_000 + number)) for number in range(30)]
+
+    async def fetch(number: int) -> None:
+        assert await served(pix, records[number]) == (WireState.SUCCESS, large_png(700_000 + number))
+        assert used(pix) <= 8 * MIB
+
+    for number in range(30):
+        await fetch(number)
+    await asyncio.gather(*(fetch(number) for number in range(30)))
+    assert 4 * MIB < used(pix) <= 8 * MIB
+
+
+async def test_the_least_recently_used_image_goes_first(pix: Pixstore, store: CountingStore) -> None:
+    """Of three images of which two fit, the one that was asked for last stays."""
+    records = [await pix.save_image(large_png(1_900_000 + number)) for number in range(5)]
+    for number in (0, 1, 2, 3, 0, 4):
+        await served(pix, records[number])
+    store.calls.clear()
+    await served(pix, records[0])
+    assert store.calls["open_stream"] == 0
+    await served(pix, records[1])
+    assert store.calls["open_stream"] == 1
+
+
+async def test_an_image_too_large_for_the_cache_is_streamed(pix: Pixstore) -> None:
+    """A body above a fourth of the cache is streamed from the store and leaves the others in memory."""
+    small, large = await pix.save_image(picture()), await pix.save_image(large_png(2 * MIB + 1))
+    await served(pix, small)
+    for _ in range(2):
+        assert await served(pix, large) == (WireState.SUCCESS, large_png(2 * MIB + 1))
+    assert not (await opened_and_closed(pix, large)).in_memory
+    assert (await opened_and_closed(pix, small)).in_memory
+    assert used(pix) < 100_000
+
+
+async def opened_and_closed(pix: Pixstore, record: ImageRecord) -> Payload:
+    async with await opened(pix, record) as payload:
+        return payload
+
+
+async def test_slow_readers_are_counted_to_their_end(pix: Pixstore) -> None:
+    """Bodies that are still read count, also after they were replaced; where no room is left, images are streamed."""
+    records = [await pix.save_image(large_png(1_900_000 + number)) for number in range(6)]
+    readers = [await opened(pix, record) for record in records]
+    assert [reader.in_memory for reader in readers] == [True, True, True, True, False, False]
+    pix._images.clear()
+    assert used(pix) > 7_000_000
+    assert not (await opened_and_closed(pix, records[5])).in_memory
+    for reader, record in zip(readers, records, strict=True):
+        await anext(reader)
+        await reader.aclose()
+        assert record.id
+    assert used(pix) <= 2048
+    assert (await opened_and_closed(pix, records[5])).in_memory
+
+
+async def test_a_dropped_reader_is_not_counted_for_ever(pix: Pixstore) -> None:
+    """A payload that was neither read nor closed warns, and no longer counts."""
+    record = await pix.save_image(large_png(5 * CHUNK_BYTES))
+    payload = await opened(pix, record)
+    pix._images.clear()
+    assert used(pix) > 5 * CHUNK_BYTES
+    with pytest.warns(ResourceWarning):  # noqa: PT031
+        del payload
+        gc.collect()
+    assert used(pix) == 0
+
+
+async def test_a_body_with_a_missing_part_is_not_begun(tmp_path: Path) -> None:
+    """Where part of a body is missing, one that is read into memory is InternalError, and nothing of it is kept."""
+    path = tmp_path / "pixstore.db"
+    async with Pixstore(path, secret=SECRET) as pix:
+        record = await pix.save_image(large_png(3 * CHUNK_BYTES))
+        with sqlite3.connect(path) as edited:
+            edited.execute("DELETE FROM chunk WHERE id & 65535 = 2")
+        edited.close()
+        payload = await opened(pix, record)
+        assert (payload.state, await body_of(payload)) == (WireState.INTERNAL_ERROR, b"\x06")
+        assert used(pix) <= 2048
+        with pytest.raises(StoreError, match="missing"):
+            await pix.read_image(record.id)
+
+
+async def test_what_is_deleted_or_closed_is_forgotten(pix: Pixstore) -> None:
+    """A delete drops the image from memory, and closing drops all."""
+    record, other = await pix.save_image(picture()), await pix.save_image(picture())
+    await served(pix, record)
+    await served(pix, other)
+    await pix.delete_image(record.id)
+    assert list(pix._images._entries) == [other.id]
+    await pix.close()
+    assert used(pix) == 0
+
+
+async def test_nothing_read_before_a_close_is_current_after_it(tmp_path: Path) -> None:
+    """What a request that was under way puts into memory while the store closes is not served once it is open again."""
+    path = tmp_path / "pixstore.db"
+    async with Pixstore(path, secret=SECRET) as other:
+        record = await other.save_image(picture())
+    pix = Pixstore(path, secret=SECRET)
+    await pix.open()
+    under_way = asyncio.create_task(served(pix, record))
+    await asyncio.sleep(0)
+    await pix.close()
+    assert await under_way in ((WireState.SUCCESS, picture()), (WireState.INTERNAL_ERROR, b""))
+    async with Pixstore(path, secret=SECRET) as other:
+        assert await other.delete_image(record.id)
+    async with pix:
+        assert (await served(pix, record))[0] is WireState.NOT_FOUND
+        assert await pix.get_image_record(record.id) is None
+
+
+def test_a_loop_that_ends_while_it_loads_stops_no_other(tmp_path: Path) -> None:
+    """An image that an event loop was loading when it was left is loaded by the next loop that wants it."""
+    pix = Pixstore(tmp_path / "pixstore.db", secret=SECRET)
+    record = asyncio.run(pix.save_image(large_png(600_000)))
+    left = asyncio.new_event_loop()
+    under_way = left.create_task(served(pix, record))
+    while not pix._images._loading:
+        left.run_until_complete(asyncio.sleep(0))
+
+    async def next_loop() -> tuple[WireState, bytes]:
+        return await asyncio.wait_for(served(pix, record), 10)
+
+    try:
+        assert asyncio.run(next_loop()) == (WireState.SUCCESS, large_png(600_000))
+    finally:
+        left.run_until_complete(under_way)
+        left.close()
+        asyncio.run(pix.close())
+
+
+async def test_no_key_is_kept(pix: Pixstore) -> None:
+    """What the cache holds of an image has its key wrapped only, also after the key was handed out."""
+    record = await pix.save_image(picture())
+    old = await pix.update_image(record.id, picture("webp"))
+    await served(pix, record)
+    await pix.get_image_record(record.id)
+    (cached,) = pix._images._entries.values()
+    held = b"".join(cached.pieces or ()) + b"".join(
+        value for name in CachedImage.__slots__ if isinstance(value := getattr(cached, name), bytes)
+    )
+    meta = cached.image.meta
+    for key in (record.key, old.key):
+        assert key not in held + meta.wrapped_key + meta.version + meta.iv + meta.tag + meta.sha256
+
+
+async def test_a_stamp_of_a_busy_database_is_a_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While SQLite can't tell what changed, everything counts as changed; other errors are errors of ours."""
+    store = SqliteStore(tmp_path / "pixstore.db")
+    await store.open()
+
+    class Failing:
+        code = sqlite3.SQLITE_BUSY
+
+        def execute(self, statement: str) -> None:
+            error = sqlite3.OperationalError(statement)
+            error.sqlite_errorcode = self.code
+            raise error
+
+    failing = Failing()
+    try:
+        session = store._session
+        assert session is not None
+        with monkeypatch.context() as patched:
+            patched.setattr(session, "_stamps", failing)
+            assert await store.stamp() != await store.stamp()
+            failing.code = sqlite3.SQLITE_IOERR
+            with pytest.raises(StoreError, match="check the disk"):
+                await store.stamp()
+    finally:
+        await store.close()

@@ -1,0 +1,368 @@
+"""Backups and restored databases: nothing is lost by the documented way, and every other way is refused."""
+
+import asyncio
+import os
+import shutil
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from pixstore_asgi import Pixstore, StoreError
+from pixstore_asgi.cli.commands import commands
+from pixstore_asgi.errors import StoreBusy
+from pixstore_asgi.store.sqlite import SqliteStore
+from pixstore_asgi.store.sqlite.backup import back_up, restore
+from tests.store.test_sqlite import query
+from tests.support.samples import SECRET, large_png, picture, reading
+
+IMAGES = 40
+WRITER = """
+    import asyncio, sys
+    from pixstore_asgi import Pixstore
+    from tests.support.samples import SECRET, large_png
+
+    async def main(path):
+        async with Pixstore(path, secret=SECRET) as pix:
+            for number in range(1000):
+                print((await pix.save_image(large_png(500_000 + number))).id, flush=True)
+
+    asyncio.run(main(sys.argv[1]))
+"""
+
+
+async def fill(path: Path) -> list[str]:
+    """Save images of several sizes and return their ids."""
+    async with Pixstore(path, secret=SECRET) as pix:
+        return [(await pix.save_image(large_png(300 + 20_000 * number))).id for number in range(IMAGES)]
+
+
+async def unreadable(path: Path, ids: list[str]) -> list[str]:
+    """Return those of these ids that give no image."""
+    async with Pixstore(path, secret=SECRET) as pix:
+        return [image_id for image_id in ids if await pix.read_image(image_id) is None]
+
+
+def run(*arguments: object) -> tuple[int, str]:
+    result = CliRunner().invoke(commands, [str(argument) for argument in arguments])
+    return result.exit_code, result.output
+
+
+@contextmanager
+def saving(path: Path, first: int = 20) -> Iterator[list[str]]:
+    """Let another process save images of 500 KB until the block ends, and kill it then; give the ids of the first."""
+    command = [sys.executable, "-c", textwrap.dedent(WRITER), str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        yield [process.stdout.readline().strip() for _ in range(first)]
+        process.send_signal(signal.SIGKILL)
+
+
+FORKER = """
+    import asyncio, os, signal, sys, time, warnings
+    from pixstore_asgi import Pixstore
+    from tests.support.samples import SECRET
+
+    async def main(path):
+        pix = Pixstore(path, secret=SECRET)
+        await pix.open()
+        with pix._store._session._write_lock.held():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of Python, for a process with threads
+            if child := os.fork():
+                os.write(1, f"{child}\\n".encode())
+                os.kill(os.getpid(), signal.SIGKILL)
+            os.close(1)
+            time.sleep(60)
+            os._exit(0)
+
+    asyncio.run(main(sys.argv[1]))
+"""
+
+
+@contextmanager
+def forking(path: Path) -> Iterator[int]:
+    """Let a process fork in the middle of a write and be killed; give the process id of its child, which lives on."""
+    command = [sys.executable, "-c", textwrap.dedent(FORKER), str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        child = int(process.stdout.readline())
+        assert process.wait() == -signal.SIGKILL
+        yield child
+
+
+def kill_while_it_saves(path: Path, after: int) -> None:
+    """Save images of 500 KB in another process and kill it without warning after so many."""
+    with saving(path, after):
+        pass
+
+
+async def test_a_backup_is_restored_after_a_crash_with_every_image(tmp_path: Path) -> None:
+    """Backed up, written to on, killed and restored by the commands: all images of the backup are there."""
+    path, backup = tmp_path / "pixstore.db", tmp_path / "backup.db"
+    ids = await fill(path)
+    code, output = await asyncio.to_thread(run, "backup", "--database", path, "--to", backup)
+    assert (code, output) == (0, f"{IMAGES} images backed up to {backup}\n")
+    assert stat.S_IMODE(backup.stat().st_mode) == 0o600
+    await asyncio.to_thread(kill_while_it_saves, path, 60)
+    assert (tmp_path / "pixstore.db-wal").stat().st_size
+    code, output = await asyncio.to_thread(run, "restore", "--from", backup, "--database", path)
+    assert (code, output) == (0, f"{IMAGES} images restored to {path}\n")
+    assert await unreadable(path, ids) == []
+    assert query(path, "SELECT count(*) FROM image") == [(IMAGES,)]
+
+
+async def test_restore_makes_a_database_where_none_is(tmp_path: Path) -> None:
+    """A backup becomes a database on a machine that has none, or a damaged one; the key file stays as it is."""
+    path, backup, key_file = tmp_path / "pixstore.db", tmp_path / "backup.db", tmp_path / "pixstore.db.key"
+    ids = await fill(path)
+    back_up(path, backup)
+    path.unlink()
+    key_file.write_text("as it is")
+    assert restore(backup, path) == IMAGES
+    assert await unreadable(path, ids) == []
+    path.write_bytes(os.urandom(100_000))
+    assert restore(backup, path) == IMAGES
+    assert await unreadable(path, ids) == []
+    assert key_file.read_text() == "as it is"
+
+
+async def test_a_backup_copied_over_a_database_with_a_log_is_refused(tmp_path: Path) -> None:
+    """A log that a killed process left is not replayed into a backup that was copied over the database."""
+    path, backup = tmp_path / "pixstore.db", tmp_path / "backup.db"
+    ids = await fill(path)
+    back_up(path, backup)
+    await asyncio.to_thread(kill_while_it_saves, path, 60)
+    shutil.copyfile(backup, path)
+    with pytest.raises(StoreError, match=r"is damaged, as after a backup was copied over it.*pixstore-asgi restore"):
+        await Pixstore(path, secret=SECRET).open()
+    assert path.read_bytes() == backup.read_bytes()
+    restore(backup, path)
+    assert await unreadable(path, ids) == []
+
+
+async def test_a_backup_copied_by_hand_without_the_log_is_whole(tmp_path: Path) -> None:
+    """Everything stopped, log and index removed, the backup copied: the database opens with every image."""
+    path, backup = tmp_path / "pixstore.db", tmp_path / "backup.db"
+    ids = await fill(path)
+    back_up(path, backup)
+    await asyncio.to_thread(kill_while_it_saves, path, 60)
+    for suffix in ("-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink()
+    shutil.copyfile(backup, path)
+    assert await unreadable(path, ids) == []
+
+
+REPLACED: dict[str, Callable[[Path, Path], object]] = {
+    "mv of a backup": lambda backup, path: os.replace(backup, path),
+    "rm": lambda backup, path: path.unlink(),
+    "mv away": lambda backup, path: path.rename(path.with_name("away.db")),
+}
+
+
+@pytest.mark.parametrize("name", REPLACED)
+async def test_a_database_replaced_while_it_is_open_takes_no_write(tmp_path: Path, name: str) -> None:
+    """Moved, removed or replaced under a running process: the next write and read say so, and do nothing."""
+    path, backup = tmp_path / "pixstore.db", tmp_path / "backup.db"
+    (image_id, *ids) = await fill(path)
+    back_up(path, backup)
+    kept = shutil.copyfile(backup, tmp_path / "kept.db")
+    message = "was moved, removed or replaced while it was open"
+    pix = Pixstore(path, secret=SECRET)
+    await pix.open()
+    await pix.save_image(picture())
+    REPLACED[name](backup, path)
+    for change in (
+        pix.save_image(picture()),
+        pix.save_image(large_png(3_000_000)),
+        pix.update_image(image_id, picture()),
+        pix.delete_image(image_id),
+        pix.get_image_record(image_id),
+        pix.read_image(image_id),
+    ):
+        with pytest.raises(StoreError, match=message):
+            await change
+    await pix.close()
+    await asyncio.to_thread(restore, kept, path)
+    assert await unreadable(path, [image_id, *ids]) == []
+
+
+async def test_a_backup_copied_over_an_open_database_takes_no_write(tmp_path: Path) -> None:
+    """Overwritten in place under a running process: the next write is refused, as is the next start until a restore."""
+    path, backup = tmp_path / "pixstore.db", tmp_path / "backup.db"
+    ids = await fill(path)
+    back_up(path, backup)
+    pix = Pixstore(path, secret=SECRET)
+    await pix.open()
+    for number in range(30):
+        await pix.save_image(large_png(100_000 + number))
+    shutil.copyfile(backup, path)
+    for _ in range(2):
+        with pytest.raises(StoreError, match="is damaged"):
+            await pix.save_image(picture())
+    await pix.close()
+    with pytest.raises(StoreError, match="is damaged"):
+        await Pixstore(path, secret=SECRET).open()
+    restore(backup, path)
+    assert await unreadable(path, ids) == []
+
+
+async def test_what_another_program_writes_is_taken_after_a_look_at_all_of_it(tmp_path: Path) -> None:
+    """A row changed with SQLite's own tool, before the start and meanwhile, is no damage: the store goes on."""
+    path = tmp_path / "pixstore.db"
+    (image_id, *_) = await fill(path)
+    for _ in range(2):
+        query(path, "DELETE FROM key_check WHERE false")
+        with sqlite3.connect(path) as other:
+            other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            other.execute("VACUUM")
+        other.close()
+        async with Pixstore(path, secret=SECRET) as pix:
+            with sqlite3.connect(path) as other:
+                other.execute("UPDATE blob SET changed_ms = changed_ms + 1")
+                other.commit()
+                other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            other.close()
+            await pix.update_image(image_id, picture())
+            assert await pix.read_image(image_id)
+
+
+async def test_restore_is_refused_while_anybody_has_the_database_open(tmp_path: Path) -> None:
+    """With the database open here, or in another program, restore changes nothing and says what to stop."""
+    path, backup = tmp_path / "pixstore.db", tmp_path / "backup.db"
+    (image_id, *_) = await fill(path)
+    back_up(path, backup)
+    async with Pixstore(path, secret=SECRET) as pix:
+        saved = await pix.save_image(picture())
+        with pytest.raises(StoreBusy, match="stop all that use it first"):
+            await asyncio.to_thread(restore, backup, path)
+        assert await pix.read_image(saved.id)
+    with reading(path), pytest.raises(StoreBusy, match="stop all that use it first"):
+        restore(backup, path)
+    assert await unreadable(path, [image_id, saved.id]) == []
+
+
+async def test_a_child_that_outlives_a_killed_server_holds_nothing(tmp_path: Path) -> None:
+    """A process that a server forked keeps no lock of it: the database can be written to and restored without it."""
+    path, backup = tmp_path / "pixstore.db", tmp_path / "backup.db"
+    ids = await fill(path)
+    back_up(path, backup)
+    with forking(path) as child:
+        async with Pixstore(SqliteStore(path, busy_timeout_s=0.5), secret=SECRET) as pix:
+            await pix.save_image(picture())
+        assert await asyncio.to_thread(restore, backup, path) == IMAGES
+        os.kill(child, signal.SIGKILL)
+    assert await unreadable(path, ids) == []
+
+
+async def test_no_process_opens_a_database_that_is_being_restored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who opens the database in the middle of a restore is refused with a sentence."""
+    path, backup = tmp_path / "pixstore.db", tmp_path / "backup.db"
+    ids = await fill(path)
+    back_up(path, backup)
+    refusals: list[str] = []
+    replace = os.replace
+
+    def meanwhile(source: Path, target: Path) -> None:
+        with pytest.raises(StoreBusy) as refused:
+            asyncio.run(Pixstore(path, secret=SECRET).open())
+        refusals.append(str(refused.value))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", meanwhile)
+    await asyncio.to_thread(restore, backup, path)
+    assert refusals == [f"the database {path} is being restored from a backup: open it when that is done"]
+    assert await unreadable(path, ids) == []
+
+
+async def test_a_restore_cut_off_before_its_end_is_noticed(tmp_path: Path) -> None:
+    """Cut off when the file is in place and the old log still there, it is refused by the next start."""
+    path, backup = tmp_path / "pixstore.db", tmp_path / "backup.db"
+    ids = await fill(path)
+    back_up(path, backup)
+    await asyncio.to_thread(kill_while_it_saves, path, 60)
+    log = path.with_name("pixstore.db-wal").read_bytes()
+    restore(backup, path)
+    path.with_name("pixstore.db-wal").write_bytes(log)
+    path.touch()
+    with pytest.raises(StoreError, match="is damaged"):
+        await Pixstore(path, secret=SECRET).open()
+    restore(backup, path)
+    assert await unreadable(path, ids) == []
+
+
+async def test_a_backup_ends_while_another_process_writes(tmp_path: Path) -> None:
+    """A backup is one read, which writers can't make begin again; it holds the images of one moment, each readable."""
+    path, backup = tmp_path / "pixstore.db", tmp_path / "backup.db"
+    ids = await fill(path)
+    with saving(path) as saved:
+        images = await asyncio.to_thread(back_up, path, backup)
+    assert images >= IMAGES + len(saved)
+    assert await unreadable(backup, [*ids, *saved]) == []
+
+
+@pytest.mark.parametrize("name", ["nothing", "of another program", "damaged", "not SQLite's"])
+async def test_what_is_no_sound_backup_is_refused(tmp_path: Path, name: str) -> None:
+    """A backup that is missing, damaged or another program's leaves the database as it is, and no file behind."""
+    path, backup = tmp_path / "pixstore.db", tmp_path / "backup.db"
+    ids = await fill(path)
+    if name == "of another program":
+        query(backup, "CREATE TABLE note (text)")
+    elif name == "damaged":
+        back_up(path, backup)
+        whole = backup.read_bytes()
+        backup.write_bytes(whole[: len(whole) // 2])
+    elif name == "not SQLite's":
+        backup.write_bytes(picture())
+    files = set(tmp_path.iterdir())
+    code, output = await asyncio.to_thread(run, "restore", "--from", backup, "--database", path)
+    assert code
+    assert str(backup) in output
+    assert set(tmp_path.iterdir()) == files
+    assert await unreadable(path, ids) == []
+
+
+async def test_a_backup_overwrites_nothing(tmp_path: Path) -> None:
+    """A file that is there, even the database itself, is refused as a backup's name."""
+    path, other = tmp_path / "pixstore.db", tmp_path / "other"
+    ids = await fill(path)
+    other.write_text("mine")
+    for target in (other, path):
+        code, output = await asyncio.to_thread(run, "backup", "--database", path, "--to", target)
+        assert code == 1
+        assert f"there is a file {target} already" in output
+    with pytest.raises(StoreError, match="is the database itself"):
+        restore(path, path)
+    assert other.read_text() == "mine"
+    assert await unreadable(path, ids) == []
+
+
+async def test_a_database_in_another_journal_mode_is_put_into_wal_mode(tmp_path: Path) -> None:
+    """A copy made by VACUUM INTO is not in WAL mode; it is after it was opened."""
+    path, copy = tmp_path / "pixstore.db", tmp_path / "copy.db"
+    ids = await fill(path)
+    query(path, f"VACUUM INTO '{copy}'")
+    assert query(copy, "PRAGMA journal_mode") == [("delete",)]
+    assert await unreadable(copy, ids) == []
+    assert query(copy, "PRAGMA journal_mode") == [("wal",)]
+
+
+async def test_a_long_read_holds_up_no_writer(tmp_path: Path) -> None:
+    """While another program reads for long, updates, deletes and saves go on."""
+    path = tmp_path / "pixstore.db"
+    ids = await fill(path)
+    async with Pixstore(SqliteStore(path, busy_timeout_s=0.5), secret=SECRET) as pix:
+        with reading(path):
+            await asyncio.gather(*(pix.delete_image(image_id) for image_id in ids[:20]))
+            await asyncio.gather(*(pix.update_image(image_id, picture()) for image_id in ids[20:]))
+            await asyncio.gather(*(pix.save_image(picture()) for _ in range(20)))
+        assert len(await pix.list_images()) == IMAGES

@@ -1,0 +1,98 @@
+"""Starts real ASGI servers on 127.0.0.1 and ends them by their process id."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from tests.support.paths import ROOT
+
+SERVERS = ("uvicorn", "hypercorn", "granian")
+_GRACE = ("--timeout-graceful-shutdown", "3")  # uvicorn else waits for clients that never leave
+
+
+@dataclass
+class Server:
+    """A running server; `url` has no trailing slash, `log` is what it printed so far."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+    log_file: Path
+
+    @property
+    def log(self) -> str:
+        return self.log_file.read_text(errors="replace")
+
+    def stop(self, how: signal.Signals = signal.SIGTERM, timeout_s: float = 15) -> int:
+        """Send a signal and return the exit code."""
+        self.process.send_signal(how)
+        return self.process.wait(timeout_s)
+
+
+def free_port() -> int:
+    with socket.socket() as chosen:
+        chosen.bind(("127.0.0.1", 0))
+        port: int = chosen.getsockname()[1]
+        return port
+
+
+def command(server: str, app: str, port: int) -> list[str]:
+    address = f"127.0.0.1:{port}"
+    return {
+        "uvicorn": ["-m", "uvicorn", app, "--host", "127.0.0.1", "--port", str(port), *_GRACE],
+        "hypercorn": ["-m", "hypercorn", app, "--bind", address],
+        "granian": ["-m", "granian", "--interface", "asgi", "--host", "127.0.0.1", "--port", str(port), app],
+    }[server]
+
+
+@contextlib.contextmanager
+def serving(server: str, app: str, folder: Path) -> Iterator[Server]:
+    """Run an application of tests.support.server_app until the block ends."""
+    database = str(folder / "pixstore.db")
+    with running(server, f"tests.support.server_app:{app}", folder, cwd=ROOT, PIXSTORE_TEST_DB=database) as served:
+        yield served
+
+
+@contextlib.contextmanager
+def running(server: str, app: str, folder: Path, *, cwd: Path, **environment: str) -> Iterator[Server]:
+    """Run any application, `module:name`, until the block ends; its log goes to `folder`."""
+    port, log_file = free_port(), folder / f"{server}.log"
+    with log_file.open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, *command(server, app, port)],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
+            cwd=cwd,
+            start_new_session=True,
+        )
+    served = Server(f"http://127.0.0.1:{port}", process, log_file)
+    try:
+        _wait_until_ready(served)
+        yield served
+    finally:
+        # With the workers, which outlive a server that is killed.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _wait_until_ready(server: Server) -> None:
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            httpx.get(server.url + "/nothing", timeout=5)
+        except httpx.TransportError:
+            if server.process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"the server did not start:\n{server.log}") from None
+            time.sleep(0.05)
+        else:
+            return

@@ -1,0 +1,117 @@
+"""Both directions with the published npm package: what it wrote is served here, what is written here it serves."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pixstore_asgi import Pixstore
+from tests.demo.process import run, running
+from tests.support.samples import SECRET, picture
+from tests.transfer.npm_package import Backend, backend, page
+
+pytestmark = pytest.mark.servers
+
+KINDS = ("png", "webp", "jpeg")
+
+
+def paths(folder: Path) -> tuple[Path, Path]:
+    folder.mkdir()
+    return folder / ".pixstore.sqlite", folder / "pixstore-images"
+
+
+def rows_of(database: Path) -> dict[str, tuple[int, str]]:
+    with closing(sqlite3.connect(database)) as db:
+        return {row[0]: row[1:] for row in db.execute("SELECT id, token, meta FROM image_records")}
+
+
+def fill(npm: Backend) -> list[Any]:
+    """Save one image of each kind, in a directory and outside, and update one of them."""
+    records = [npm.save(picture(kind), directory) for kind in KINDS for directory in (None, "players")]
+    return [*records[:-1], npm.update(records[-1]["id"], picture("jpeg", seed=5))]
+
+
+def take_over(database: Path, images: Path, into: Path) -> None:
+    result = run(
+        "import", "npm", "--database", str(database), "--images", str(images), "--into", str(into), secret=SECRET
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout == f"6 images taken over into {into}\n"
+
+
+async def fresh_records(database: Path, npm_records: list[Any]) -> list[Any]:
+    async with Pixstore(database, secret=SECRET) as pix:
+        found = await pix.get_image_records([record["id"] for record in npm_records])
+    return [found[record["id"]] for record in npm_records]
+
+
+async def test_browsers_caches_stay_valid(tmp_path: Path, npm_node_path: str) -> None:
+    """A page that read its images from the npm back end shows them after the move without a request, with our records;
+    a page with an empty cache loads the same bytes and types from our server."""
+    database, images = paths(tmp_path / "npm")
+    ours = tmp_path / "ours.db"
+    with backend(npm_node_path, database, images) as npm:
+        npm_records = fill(npm)
+        take_over(database, images, ours)
+        records = await fresh_records(ours, npm_records)
+        with running("serve", "--database", str(ours), "--port", "0", secret=SECRET) as server:
+            npm_records = [npm.record(record["id"]) for record in npm_records]
+            before = [(npm.url, record) for record in npm_records]
+            moved = page(npm_node_path, [*before, *((server.url, record) for record in records)])
+            fresh = page(npm_node_path, [(server.url, record) for record in records])
+    shown = [answer["image"] for answer in moved[:6]]
+    assert shown == [*(picture(kind) for kind in ("png", "png", "webp", "webp", "jpeg")), picture("jpeg", seed=5)]
+    assert [answer["image"] for answer in moved[6:]] == shown == [answer["image"] for answer in fresh]
+    assert [answer["requests"] for answer in moved] == [1] * 6 + [0] * 6
+    assert [answer["type"] for answer in fresh] == [answer["type"] for answer in moved[:6]]
+    for npm_record, record in zip(npm_records, records, strict=True):
+        assert (record["token"], record["meta"]) == (npm_record["token"], npm_record["meta"])
+
+
+async def test_round_trip(tmp_path: Path, npm_node_path: str) -> None:
+    """From npm to ours and back, the files and rows are those that npm wrote; its back end serves them to its front
+    end, those saved here too, and goes on with them."""
+    first = paths(tmp_path / "npm")
+    ours = tmp_path / "ours.db"
+    with backend(npm_node_path, *first) as npm:
+        npm_records = fill(npm)
+    take_over(*first, ours)
+    async with Pixstore(ours, secret=SECRET) as pix:
+        mine = await pix.save_image(picture("jpeg", seed=9), directory="players")
+    back = tmp_path / "back"
+    result = run("export", "npm", "--database", str(ours), "--to", str(back), secret=SECRET)
+    assert (result.returncode, result.stderr) == (0, "")
+    second = back / ".pixstore.sqlite", back / "pixstore-images"
+    assert str(second[0]) in result.stdout
+    for path in first[1].rglob("*.pixstore-image"):
+        assert (second[1] / path.relative_to(first[1])).read_bytes() == path.read_bytes()
+    rows, again_rows = rows_of(first[0]), rows_of(second[0])
+    assert {image_id: again_rows.pop(image_id) for image_id in rows} == rows
+    assert set(again_rows) == {mine.id}
+    with backend(npm_node_path, *second) as npm:
+        ids = [record["id"] for record in npm_records] + [mine.id]
+        again = [npm.record(image_id) for image_id in ids]
+        answers = page(npm_node_path, [(npm.url, record) for record in again])
+        updated = npm.update(mine.id, picture("webp"))
+    for old, new in zip([*npm_records, mine], again, strict=True):
+        assert (new["token"], new["meta"]) == (old["token"], old["meta"])
+    kept = [*(picture(kind) for kind in ("png", "png", "webp", "webp", "jpeg")), picture("jpeg", seed=5)]
+    assert [answer["image"] for answer in answers] == [*kept, picture("jpeg", seed=9)]
+    assert updated["token"] > mine.token
+
+
+async def test_a_running_back_end_is_only_read(tmp_path: Path, npm_node_path: str) -> None:
+    """While the npm back end has its store open, import reads it, and changes nothing in it."""
+    database, images = paths(tmp_path / "npm")
+    with backend(npm_node_path, database, images) as npm:
+        fill(npm)
+        before = {path: (path.stat().st_mtime_ns, path.is_file() and path.read_bytes()) for path in _below(database)}
+        take_over(database, images, tmp_path / "ours.db")
+        after = {path: (path.stat().st_mtime_ns, path.is_file() and path.read_bytes()) for path in _below(database)}
+    assert after == before
+
+
+def _below(database: Path) -> list[Path]:
+    return sorted([database.parent, *database.parent.rglob("*")])
