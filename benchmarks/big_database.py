@@ -7,9 +7,9 @@ from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
 from pixstore_asgi import Pixstore
-from pixstore_asgi.core.cipher import VERSION_BYTES, wrap_key
+from pixstore_asgi.core.cipher import wrap_key
+from pixstore_asgi.core.images import VERSION_BYTES, StoredImage
 from pixstore_asgi.core.keyring import KeyRing
-from pixstore_asgi.core.record import StoredImage
 from pixstore_asgi.store.sqlite import SqliteStore
 
 from .pictures import png

@@ -21,8 +21,8 @@ import uvloop
 from pixstore_asgi import Pixstore, PixstoreApp, decode_payload
 from pixstore_asgi.core import proof as proofs
 from pixstore_asgi.core.cipher import Sealer, unwrap_key, wrap_key
+from pixstore_asgi.core.images import ImageMeta
 from pixstore_asgi.core.keyring import KeyRing
-from pixstore_asgi.core.record import ImageMeta
 from pixstore_asgi.core.wire import encode_state, encode_updated_head
 from pixstore_asgi.store.contract import CHUNK_BYTES
 from pixstore_asgi.store.sqlite import SqliteStore

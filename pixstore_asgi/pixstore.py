@@ -13,25 +13,13 @@ from typing import Self
 
 import anyio
 
-from .core.cipher import VERSION_BYTES, unwrap_key, wrap_key
-from .core.formats import check_formats, format_name
+from .core.cipher import unwrap_key, wrap_key
+from .core.formats.names import MEDIA_TYPES, check_formats, format_name
 from .core.hidden import Hidden, hide
+from .core.ids import as_token, checked_directory, is_image_id, range_of_directory
+from .core.images import IV_BYTES, KEY_BYTES, VERSION_BYTES, ExportedImage, Image, ImageInfo, Seal, StoredImage
 from .core.keyring import KeyRing, Secret
-from .core.record import (
-    IV_BYTES,
-    KEY_BYTES,
-    MAX_TOKEN,
-    ExportedImage,
-    Image,
-    ImageInfo,
-    ImageRecord,
-    Seal,
-    StoredImage,
-    is_directory,
-    is_image_id,
-    media_type_of,
-    parse_token,
-)
+from .core.record import ImageRecord
 from .errors import (
     ConfigError,
     ImageNotFound,
@@ -128,7 +116,7 @@ class Pixstore:
     @property
     def media_types(self) -> tuple[str, ...]:
         """The media types of the images accepted, such as "image/png", sorted."""
-        return tuple(sorted({media_type_of(name) for name in self._formats}))
+        return tuple(sorted({MEDIA_TYPES[name] for name in self._formats}))
 
     # Life
 
@@ -201,7 +189,7 @@ class Pixstore:
         """
         sealing = _Sealing(hide(seal.key), seal.iv, seal.format, seal.tag) if seal else None
         del seal  # see hidden.py
-        if not _is_known(image_id) or _as_token(token) != token:
+        if not is_image_id(image_id) or as_token(token) != token:
             raise InputError(f"{image_id!r:.80} with token {token!r:.40} can't be an image: README has what can")
         check_token_time(image_id, token)
         expect = Expect.ABSENT if if_token is None else await self._version_to_replace(image_id, if_token)
@@ -233,7 +221,7 @@ class Pixstore:
     async def delete_image(self, image_id: str) -> bool:
         """Delete an image and tell whether there was one. Its key is overwritten; its id keeps its last token."""
         await self._opened()
-        if not _is_known(image_id):
+        if not is_image_id(image_id):
             return False
         self._images.forget(image_id)
         return await self._store.delete(image_id)
@@ -243,12 +231,12 @@ class Pixstore:
     async def image_exists(self, image_id: str) -> bool:
         """Tell whether there is an image under this id."""
         await self._opened()
-        return _is_known(image_id) and await self._images.get(image_id) is not None
+        return is_image_id(image_id) and await self._images.get(image_id) is not None
 
     async def get_image_record(self, image_id: str) -> ImageRecord | None:
         """Return a fresh record of an image, or None. Its proof is good for one to two windows from now."""
         ring = await self._opened()
-        image = await self._images.get(image_id) if _is_known(image_id) else None
+        image = await self._images.get(image_id) if is_image_id(image_id) else None
         if image is None:
             return None
         return self._issuer.record(ring, image, unwrap_key(ring, image.id, image.meta), self._issuer.clock_ms())
@@ -258,7 +246,7 @@ class Pixstore:
         if isinstance(image_ids, str):
             raise InputError("image_ids is a list of ids, not one text; for one image there is get_image_record")
         ring = await self._opened()
-        known = [image_id for image_id in image_ids if _is_known(image_id)]
+        known = [image_id for image_id in image_ids if is_image_id(image_id)]
         images = await self._images.get_many(known)
         now_ms = self._issuer.clock_ms()
         return {
@@ -281,7 +269,7 @@ class Pixstore:
         It carries the key, and all of it is in memory. Raises as `read_image`.
         """
         ring = await self._opened()
-        return await read_verified(self._store, ring, image_id) if _is_known(image_id) else None
+        return await read_verified(self._store, ring, image_id) if is_image_id(image_id) else None
 
     async def list_images(
         self, *, directory: str | None = None, after: str | None = None, limit: int = 100
@@ -293,7 +281,7 @@ class Pixstore:
         """
         if limit < 1:
             raise InputError(f"limit must be at least 1, not {limit}")
-        start, end = _range_of(directory)
+        start, end = range_of_directory(directory)
         await self._opened()
         images = await self._store.list(after=max(start, after or ""), before=end, limit=limit)
         return [_info(image) for image in images]
@@ -326,10 +314,10 @@ class Pixstore:
             return WireState.MISSING_ID
         if self.checks_proofs and not proof:
             return WireState.MISSING_PROOF
-        if not _is_known(image_id) or not isinstance(proof, str | None):
+        if not is_image_id(image_id) or not isinstance(proof, str | None):
             return WireState.INVALID_PROOF
         ring = self._ring or await self._opened()
-        if self.checks_proofs and not self._issuer.is_proven(ring, image_id, _as_token(token), proof or ""):
+        if self.checks_proofs and not self._issuer.is_proven(ring, image_id, as_token(token), proof or ""):
             return WireState.INVALID_PROOF
         return None
 
@@ -340,7 +328,7 @@ class Pixstore:
         """
         try:
             ring = self._ring or await self._opened()
-            return await load(self._images, ring, image_id, _as_token(token), body=body)
+            return await load(self._images, ring, image_id, as_token(token), body=body)
         except PixstoreError as error:
             _log.error("image %r can't be served: %s", image_id, error)
             return Payload(WireState.INTERNAL_ERROR)
@@ -381,7 +369,7 @@ class Pixstore:
 
     async def _version_to_replace(self, image_id: str, if_token: int | None) -> Expected:
         await self._opened()
-        image = await self._store.get(image_id) if _is_known(image_id) else None
+        image = await self._store.get(image_id) if is_image_id(image_id) else None
         if image is None:
             raise _not_found(image_id)
         if if_token not in (None, image.token):
@@ -429,38 +417,13 @@ def check_token_time(image_id: str, token: int) -> None:
 
 def _new_id(directory: str | None) -> str:
     name = secrets.token_urlsafe(16)
-    return name if directory is None else f"{_checked_directory(directory)}:{name}"
+    return name if directory is None else f"{checked_directory(directory)}:{name}"
 
 
 def _info(image: StoredImage) -> ImageInfo:
     # The ciphertext is longer than the image by its format byte.
     name = format_name(image.meta.format) or "unknown"
     return ImageInfo(image.id, image.token, name, image.meta.size - 1, image.created_ms)
-
-
-def _range_of(directory: str | None) -> tuple[str, str | None]:
-    """Return what all ids of a directory are above and below; `;` follows `:`."""
-    if directory is None:
-        return "", None
-    return f"{_checked_directory(directory)}:", f"{directory};"
-
-
-def _checked_directory(directory: str) -> str:
-    if not isinstance(directory, str) or not is_directory(directory):
-        raise InputError(f"directory must be 1 to 64 ASCII letters, digits, `_` or `-`, not {directory!r:.80}")
-    return directory
-
-
-def _is_known(image_id: str) -> bool:
-    if not isinstance(image_id, str):
-        raise InputError(f"an image id is a str, not {type(image_id).__name__}")
-    return is_image_id(image_id)
-
-
-def _as_token(token: object) -> int | None:
-    if isinstance(token, int) and not isinstance(token, bool):
-        return token if 1 <= token <= MAX_TOKEN else None
-    return parse_token(token) if isinstance(token, str) else None
 
 
 def _not_found(image_id: str) -> ImageNotFound:

@@ -5,7 +5,7 @@ from collections.abc import MutableMapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from ..core.record import parse_token
+from ..core.ids import parse_token
 from ..errors import ConfigError, WireState
 
 Scope = MutableMapping[str, Any]

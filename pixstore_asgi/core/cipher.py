@@ -20,13 +20,10 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES256
 from cryptography.hazmat.primitives.ciphers.modes import GCM
 
 from ..errors import IntegrityError
-from .formats import format_name
+from .formats.names import format_name
 from .hidden import hide
+from .images import IV_BYTES, SHA256_BYTES, TAG_BYTES, VERSION_BYTES, ImageMeta
 from .keyring import DOMAIN, KEY_ID_BYTES, KeyRing
-from .record import IV_BYTES, TAG_BYTES, ImageMeta
-
-VERSION_BYTES = 16
-"""Length of the random id that every saved version gets."""
 
 _PURPOSE = DOMAIN + b" image key"
 _PURPOSE_FIELD = len(_PURPOSE).to_bytes(2, "big") + _PURPOSE
@@ -113,6 +110,6 @@ def _binding(image_id: str, meta: ImageMeta) -> bytes:
     name = image_id.encode("ascii")
     fields = _FIELDS.pack(
         *(VERSION_BYTES, meta.version, 1, meta.format, IV_BYTES, meta.iv, TAG_BYTES, meta.tag),
-        *(8, meta.size, 32, meta.sha256),
+        *(8, meta.size, SHA256_BYTES, meta.sha256),
     )
     return _PURPOSE_FIELD + len(name).to_bytes(2, "big") + name + fields

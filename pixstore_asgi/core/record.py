@@ -1,137 +1,15 @@
-"""What an image is known by: its id, its token, the record handed to a page and the row kept in a store."""
+"""The image record: what an application's API hands to its own page, so that the page may read one image."""
 
 import binascii
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Self
 
-from ..errors import InputError, RecordError
+from ..errors import RecordError
+from .ids import IMAGE_ID, MAX_TOKEN
+from .images import IV_BYTES, KEY_BYTES, TAG_BYTES
 
-MAX_TOKEN = 2**53 - 1
-"""Largest token: the largest integer that JavaScript holds exactly."""
-
-KEY_BYTES, IV_BYTES, TAG_BYTES = 32, 12, 16
-"""AES-256 key, GCM nonce and GCM tag (NIST SP 800-38D), in bytes."""
-
-_IMAGE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}(:[A-Za-z0-9_-]{1,128})?", re.ASCII)
-_DIRECTORY = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
-_TOKEN = re.compile(r"[1-9][0-9]{0,15}", re.ASCII)
 _PROOF = re.compile(r"[!-~]{1,512}", re.ASCII)
-
-
-def is_image_id(value: str) -> bool:
-    """Tell whether `value` is an image id: `name` or `directory:name` of `[A-Za-z0-9_-]`, at most 64 and 128 long."""
-    return _IMAGE_ID.fullmatch(value) is not None
-
-
-def is_directory(value: str) -> bool:
-    """Tell whether `value` can be the part of an image id before the colon: 1 to 64 of `[A-Za-z0-9_-]`."""
-    return _DIRECTORY.fullmatch(value) is not None
-
-
-def parse_token(text: str) -> int | None:
-    """Read a token header: canonical decimal digits of 1 to 2**53 - 1, or None for anything else."""
-    if _TOKEN.fullmatch(text) is None:
-        return None
-    token = int(text)
-    return token if token <= MAX_TOKEN else None
-
-
-@dataclass(frozen=True, slots=True)
-class ImageMeta:
-    """What a store keeps beside one version's ciphertext; opaque to the store.
-
-    version: 16 random bytes, new for every save and update. format: the format byte. iv: 12 bytes. tag: 16 bytes.
-    size: length of the ciphertext in bytes. sha256: its SHA-256. wrapped_key: 52 bytes, see cipher.wrap_key.
-    """
-
-    version: bytes
-    format: int
-    iv: bytes
-    tag: bytes
-    size: int
-    sha256: bytes
-    wrapped_key: bytes
-
-    def __repr__(self) -> str:
-        return f"ImageMeta(version={self.version.hex()}, format={self.format}, size={self.size})"
-
-
-@dataclass(frozen=True, slots=True)
-class Seal:
-    """How one image was encrypted elsewhere: what gives the same ciphertext again, bytes that browsers hold in a cache.
-
-    key: 32 bytes. iv: 12 bytes. tag: 16 bytes. format: the name of its format byte, such as "jpg". Raises InputError
-    for other lengths.
-    """
-
-    key: bytes = field(repr=False)
-    iv: bytes
-    tag: bytes
-    format: str
-
-    def __post_init__(self) -> None:
-        if (len(self.key), len(self.iv), len(self.tag)) != (KEY_BYTES, IV_BYTES, TAG_BYTES):
-            raise InputError(f"a seal has a key of {KEY_BYTES} bytes, an iv of {IV_BYTES} and a tag of {TAG_BYTES}")
-
-
-@dataclass(frozen=True, slots=True)
-class StoredImage:
-    """One image as a store knows it: id, current token (strictly rising per id), the current version's meta, and when
-    the image was first saved under this id, in epoch milliseconds."""
-
-    id: str
-    token: int
-    meta: ImageMeta
-    created_ms: int
-
-
-def media_type_of(format_name: str) -> str:
-    """Return the media type of a format's name: "image/jpeg" for jpg and jpeg."""
-    return f"image/{'jpeg' if format_name == 'jpg' else format_name}"
-
-
-@dataclass(frozen=True, slots=True)
-class Image:
-    """A decrypted image: its bytes and its format's name, such as "png"."""
-
-    data: bytes = field(repr=False)
-    format: str
-
-    @property
-    def media_type(self) -> str:
-        """The media type, such as "image/png"."""
-        return media_type_of(self.format)
-
-
-@dataclass(frozen=True, slots=True)
-class ExportedImage:
-    """One version of an image with all that another store needs to serve the very same.
-
-    seal and ciphertext: as it is encrypted, with its key. image: as it is decrypted, with what it was marked as.
-    """
-
-    id: str
-    token: int
-    seal: Seal
-    ciphertext: bytes = field(repr=False)
-    image: Image
-
-
-@dataclass(frozen=True, slots=True)
-class ImageInfo:
-    """What a list of images tells of each: id, current token, format's name, and length of the image in bytes.
-
-    created: when it was first saved under this id, in epoch milliseconds; updates leave it. Of images from before the
-    store kept it: when they were last saved.
-    """
-
-    id: str
-    token: int
-    format: str
-    size: int
-    created: int
 
 
 class _Hidden(dict[str, Any]):
@@ -253,7 +131,7 @@ RECORD_JSON_SCHEMA: dict[str, Any] = {
     "type": "object",
     "required": ["id", "token", "meta", "statelessProof"],
     "properties": {
-        "id": {"type": "string", "pattern": f"^{_IMAGE_ID.pattern}$"},
+        "id": {"type": "string", "pattern": f"^{IMAGE_ID.pattern}$"},
         "token": {"type": "integer", "minimum": 1, "maximum": MAX_TOKEN},
         "meta": {
             "type": "object",
@@ -294,7 +172,7 @@ def _mapping(value: object, what: str) -> Mapping[str, Any]:
 
 
 def _checked_id(value: object) -> str:
-    if not isinstance(value, str) or not is_image_id(value):
+    if not isinstance(value, str) or IMAGE_ID.fullmatch(value) is None:
         raise RecordError("id must be `name` or `directory:name` of letters, digits, `_` and `-`", "id")
     return value
 

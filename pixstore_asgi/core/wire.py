@@ -9,7 +9,8 @@ import struct
 from dataclasses import dataclass, field
 
 from ..errors import WireError, WireState
-from .record import IV_BYTES, KEY_BYTES, MAX_TOKEN, TAG_BYTES
+from .ids import MAX_TOKEN
+from .images import IV_BYTES, KEY_BYTES, TAG_BYTES
 
 _UPDATED = struct.Struct(f"<BQ{KEY_BYTES}s{IV_BYTES}s{TAG_BYTES}s")
 

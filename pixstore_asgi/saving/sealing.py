@@ -11,9 +11,11 @@ import anyio.to_thread
 
 from ..asgi.deadline import Watch
 from ..core.cipher import Sealer
-from ..core.formats import FORMAT_BYTES, SNIFF_BYTES, ImageReader, agreed_format, sniff
+from ..core.formats.names import FORMAT_BYTES, agreed_format
+from ..core.formats.reader import ImageReader
+from ..core.formats.sniff import SNIFF_BYTES, sniff
 from ..core.hidden import Hidden
-from ..core.record import ImageMeta
+from ..core.images import ImageMeta
 from ..errors import ConfigError, ImageTooLarge, InputError, UploadTimeout
 
 _READ_BYTES = 256 * 1024

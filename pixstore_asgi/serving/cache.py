@@ -11,7 +11,7 @@ from collections.abc import Collection, Hashable, Iterator
 from contextlib import aclosing
 from typing import Self
 
-from ..core.record import StoredImage
+from ..core.images import StoredImage
 from ..core.wire import encode_state
 from ..errors import WireState
 from ..store.contract import ImageStore, ImageStream, running_loop

@@ -6,8 +6,8 @@ import anyio.to_thread
 
 from ..core.cipher import unseal, unwrap_key
 from ..core.hidden import hide
+from ..core.images import ExportedImage, Image, Seal
 from ..core.keyring import KeyRing
-from ..core.record import ExportedImage, Image, Seal
 from ..store.contract import ImageStore
 
 

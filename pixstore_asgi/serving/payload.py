@@ -6,8 +6,8 @@ from typing import Self
 
 from ..asgi.http import payload_headers, payload_status
 from ..core.cipher import unwrap_key
+from ..core.images import StoredImage
 from ..core.keyring import KeyRing
-from ..core.record import StoredImage
 from ..core.wire import UPDATED_HEAD_BYTES, encode_state, encode_updated_head
 from ..errors import WireState
 from ..store.contract import ImageStream

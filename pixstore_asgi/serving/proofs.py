@@ -1,8 +1,9 @@
 """Issuer: makes image records with their proofs, and checks the proofs that come back."""
 
 from ..core import proof as proofs
+from ..core.images import StoredImage
 from ..core.keyring import KeyRing
-from ..core.record import ImageRecord, StoredImage
+from ..core.record import ImageRecord
 from ..errors import ConfigError, ProofError
 from ..store.contract import Clock
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
-from ..core.record import MAX_TOKEN, ImageMeta, StoredImage
+from ..core.ids import MAX_TOKEN
+from ..core.images import ImageMeta, StoredImage
 from ..errors import StoreConflict, StoreError
 
 CHUNK_BYTES = 256 * 1024

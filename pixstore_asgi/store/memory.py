@@ -4,7 +4,7 @@ from collections.abc import Collection, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
-from ..core.record import ImageMeta, StoredImage
+from ..core.images import ImageMeta, StoredImage
 from ..errors import StoreError
 from .contract import (
     CHUNK_BYTES,

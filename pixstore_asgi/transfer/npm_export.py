@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from ..core.record import ExportedImage, Seal
+from ..core.images import ExportedImage, Seal
 from ..errors import ImageNotFound, InputError, InvalidImage, PixstoreError, StoreError
 from ..pixstore import Pixstore
 from .folder import Folder

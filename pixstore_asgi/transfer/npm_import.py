@@ -8,9 +8,11 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from ..core.cipher import unseal
-from ..core.formats import FORMAT_BYTES, MIME_TYPES, SNIFF_BYTES, sniff
+from ..core.formats.names import FORMAT_BYTES, MEDIA_TYPES
+from ..core.formats.sniff import SNIFF_BYTES, sniff
 from ..core.hidden import hide
-from ..core.record import IV_BYTES, KEY_BYTES, ImageRecord, Seal
+from ..core.images import IV_BYTES, KEY_BYTES, Seal
+from ..core.record import ImageRecord
 from ..errors import InvalidImage, StoreConflict
 from ..pixstore import Pixstore, check_token_time
 from ..saving.sealing import SealedUpload, UploadLimits
@@ -74,7 +76,7 @@ class NpmImport:
         ciphertext = self.source.ciphertext(record.id, max_bytes=self.max_image_bytes + 1)
         name, image = unseal(key=record.key, iv=record.iv, tag=record.tag, ciphertext=ciphertext)
         found = sniff(image[:SNIFF_BYTES], frozenset(ALL_FORMATS)).name
-        if MIME_TYPES[found] == MIME_TYPES[name]:
+        if MEDIA_TYPES[found] == MEDIA_TYPES[name]:
             return image, Seal(record.key, record.iv, record.tag, name)
         if not self.reseals:
             raise InvalidImage(

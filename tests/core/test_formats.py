@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from pixstore_asgi.core.formats import FORMAT_BYTES, MIME_TYPES, SNIFF_BYTES, check_formats, sniff
+from pixstore_asgi.core.formats.names import FORMAT_BYTES, MEDIA_TYPES, check_formats
+from pixstore_asgi.core.formats.sniff import SNIFF_BYTES, sniff
 from pixstore_asgi.errors import ConfigError, InvalidImage
 from tests.support.samples import large_png, picture
 
@@ -29,7 +30,7 @@ def inspect(data: bytes, piece_bytes: int = 1 << 20, allowed: frozenset[str] = A
 def test_format_bytes_are_fixed() -> None:
     """Each format has its byte and MIME type, whatever an application lists."""
     assert FORMAT_BYTES == {"png": 1, "webp": 2, "jpg": 3, "jpeg": 4, "gif": 5, "avif": 6}
-    assert MIME_TYPES["jpg"] == MIME_TYPES["jpeg"] == "image/jpeg"
+    assert MEDIA_TYPES["jpg"] == MEDIA_TYPES["jpeg"] == "image/jpeg"
 
 
 @pytest.mark.parametrize("piece_bytes", [1, 2, 13, 1000, 1 << 20])

@@ -12,10 +12,10 @@ import pytest
 
 from pixstore_asgi import ImageRecord, Pixstore, PixstoreApp, WireError, decode_payload
 from pixstore_asgi.core.cipher import Sealer, unseal, unwrap_key
-from pixstore_asgi.core.formats import MIME_TYPES
+from pixstore_asgi.core.formats.names import MEDIA_TYPES
+from pixstore_asgi.core.images import ImageMeta
 from pixstore_asgi.core.keyring import KeyRing
 from pixstore_asgi.core.proof import ProofTerms, expires_at_ms, issue, verify
-from pixstore_asgi.core.record import ImageMeta
 from pixstore_asgi.core.wire import encode_state, encode_updated_head
 from pixstore_asgi.errors import IntegrityError, ProofError, RecordError
 from pixstore_asgi.store.memory import MemoryStore
@@ -101,8 +101,8 @@ def test_sealed_vectors_open_and_seal(vector: Vector, piece_bytes: int) -> None:
     """An image opens, and sealing it whole, in pieces or byte by byte gives the same ciphertext and tag."""
     parts, wanted = from_hex(vector, "key", "iv", "tag", "ciphertext"), vector["result"]
     name, image = unseal(**parts)
-    assert (name, MIME_TYPES[name], image.hex()) == (wanted["format"], wanted["mime"], wanted["image"])
-    sealer = Sealer(key=parts["key"], iv=parts["iv"], format_byte=list(MIME_TYPES).index(name) + 1)
+    assert (name, MEDIA_TYPES[name], image.hex()) == (wanted["format"], wanted["mime"], wanted["image"])
+    sealer = Sealer(key=parts["key"], iv=parts["iv"], format_byte=list(MEDIA_TYPES).index(name) + 1)
     pieces = [image[start : start + piece_bytes] for start in range(0, len(image), piece_bytes)]
     assert b"".join(map(sealer.update, pieces)) == parts["ciphertext"]
     sealer.finish()

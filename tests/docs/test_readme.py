@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 from pixstore_asgi import ImageRecord, WireState, decode_payload
 from pixstore_asgi.core.cipher import unseal
-from pixstore_asgi.core.formats import FORMAT_BYTES
+from pixstore_asgi.core.formats.names import FORMAT_BYTES
 from tests.support.paths import ROOT
 from tests.support.samples import picture
 

@@ -27,7 +27,7 @@ from pixstore_asgi import (
     decode_payload,
 )
 from pixstore_asgi.core.cipher import unseal
-from pixstore_asgi.core.record import MAX_TOKEN
+from pixstore_asgi.core.ids import MAX_TOKEN
 from pixstore_asgi.errors import ImageTooLarge, InputError, StoreConflict
 from pixstore_asgi.store.contract import CHUNK_BYTES, wall_clock_ms
 from pixstore_asgi.store.memory import MemoryStore

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from pixstore_asgi import ConfigError, Pixstore, PixstoreError, StoreError
-from pixstore_asgi.core.record import Seal
+from pixstore_asgi.core.images import Seal
 from pixstore_asgi.errors import IntegrityError, InvalidImage, SecretError, StoreConflict
 from pixstore_asgi.store.memory import MemoryStore
 from tests.support.samples import SECRET, large_png, picture

@@ -13,8 +13,9 @@ PACKAGE = Path(pixstore_asgi.__file__).parent
 # Low to high: a file imports only from lines above its own. Files of one line do not know each other.
 LAYERS = [
     ["errors", "core.hidden"],
-    ["core.record", "core.formats", "core.keyring", "keys.file", "asgi.client_files", "asgi.deadline"],
-    ["core.wire", "core.proof", "core.cipher", "asgi.http"],
+    ["core.ids", "core.formats", "core.keyring", "keys.file", "asgi.client_files", "asgi.deadline"],
+    ["core.images"],
+    ["core.record", "core.wire", "core.proof", "core.cipher", "asgi.http"],
     ["core.batch", "saving.sealing"],
     ["store.contract"],
     ["store.sqlite.descriptor", "store.memory", "store.sqlite.file"],
@@ -45,8 +46,9 @@ FREE = {module for module in MODULES if module.endswith("__init__")}
 
 def layer_name(module: str) -> str:
     """A folder of thin files (demo, cli) is one room."""
-    first = module.split(".")[0]
-    return first if first in LAYER_OF else module
+    parts = module.split(".")
+    folders = [".".join(parts[:end]) for end in range(1, len(parts))]
+    return next((folder for folder in folders if folder in LAYER_OF), module)
 
 
 def source(module: str) -> ast.Module:

@@ -29,7 +29,7 @@ from benchmarks.ratios import Ratio, median, ratio
 from benchmarks.tables import servers_tables, targets_table
 from benchmarks.targets import Target, targets
 from pixstore_asgi import Pixstore, WireState
-from pixstore_asgi.core.formats import sniff
+from pixstore_asgi.core.formats.sniff import sniff
 from pixstore_asgi.errors import IntegrityError
 from tests.conftest import go_without
 

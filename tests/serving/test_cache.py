@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pixstore_asgi import ConfigError, ImageRecord, Payload, Pixstore, StoreError, WireState
-from pixstore_asgi.core.record import StoredImage
+from pixstore_asgi.core.images import StoredImage
 from pixstore_asgi.serving.cache import CachedImage
 from pixstore_asgi.store.contract import CHUNK_BYTES, ImageStream
 from pixstore_asgi.store.memory import MemoryStore

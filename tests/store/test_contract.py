@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pixstore_asgi.core.record import MAX_TOKEN, ImageMeta, StoredImage
+from pixstore_asgi.core.ids import MAX_TOKEN
+from pixstore_asgi.core.images import ImageMeta, StoredImage
 from pixstore_asgi.errors import StoreConflict, StoreError
 from pixstore_asgi.store.contract import CHUNK_BYTES, Clock, Expect, Expected, ImageStore
 from pixstore_asgi.store.memory import MemoryStore

@@ -16,8 +16,8 @@ import pytest
 
 from pixstore_asgi import Pixstore
 from pixstore_asgi.core.cipher import unwrap_key
+from pixstore_asgi.core.images import ImageMeta
 from pixstore_asgi.core.keyring import KeyRing
-from pixstore_asgi.core.record import ImageMeta
 from pixstore_asgi.errors import IntegrityError
 from pixstore_asgi.store.sqlite import SqliteStore
 from pixstore_asgi.store.sqlite.write_lock import WriteLock

@@ -17,7 +17,7 @@ from typing import Literal
 
 import pytest
 
-from pixstore_asgi.core.record import StoredImage
+from pixstore_asgi.core.images import StoredImage
 from pixstore_asgi.errors import ConfigError, StoreBusy, StoreConflict, StoreError
 from pixstore_asgi.store.contract import CHUNK_BYTES, Expect
 from pixstore_asgi.store.sqlite import SqliteStore, commits, rows

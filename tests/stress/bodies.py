@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import os
 
-from pixstore_asgi.core.record import ImageMeta, StoredImage
+from pixstore_asgi.core.images import ImageMeta, StoredImage
 from pixstore_asgi.store.contract import CHUNK_BYTES, ImageStore
 
 _HASH_BYTES, _NAME_BYTES = 32, 96

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from pixstore_asgi import Pixstore
-from pixstore_asgi.core.record import MAX_TOKEN, Seal
+from pixstore_asgi.core.ids import MAX_TOKEN
+from pixstore_asgi.core.images import Seal
 from pixstore_asgi.errors import InputError, IntegrityError
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.transfer.npm_import import ALL_FORMATS

@@ -5,7 +5,7 @@ from copy import copy
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 
-from ...core.record import ImageMeta, StoredImage
+from ...core.images import ImageMeta, StoredImage
 from ...errors import PixstoreError, StoreError
 from ..contract import Expected, check_expected, next_token
 from .rows import add_blob, bury, find_state, finish_blob, put_image

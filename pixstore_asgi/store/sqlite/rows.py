@@ -9,7 +9,8 @@ from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import astuple
 from typing import Any, NamedTuple
 
-from ...core.record import IV_BYTES, MAX_TOKEN, TAG_BYTES, ImageMeta, StoredImage
+from ...core.ids import MAX_TOKEN
+from ...core.images import IV_BYTES, SHA256_BYTES, TAG_BYTES, VERSION_BYTES, ImageMeta, StoredImage
 from ...errors import StoreError
 from ..contract import Expect, Expected, check_expected, check_raised
 from .leases import Leases
@@ -315,8 +316,9 @@ def _image(row: Sequence[Any]) -> StoredImage:
 
 def _is_in_bounds(image: StoredImage) -> bool:
     meta = image.meta
+    lengths = (len(meta.version), len(meta.iv), len(meta.tag), len(meta.sha256))
     return (
-        (len(meta.version), len(meta.iv), len(meta.tag), len(meta.sha256)) == (16, IV_BYTES, TAG_BYTES, 32)
+        lengths == (VERSION_BYTES, IV_BYTES, TAG_BYTES, SHA256_BYTES)
         and 0 < meta.format < 256
         and meta.size > 0
         and 1 <= image.token <= MAX_TOKEN

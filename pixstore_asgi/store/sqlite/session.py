@@ -11,7 +11,7 @@ from typing import Any, Concatenate
 
 import anyio.to_thread
 
-from ...core.record import StoredImage
+from ...core.images import StoredImage
 from ...errors import StoreBusy, StoreError
 from . import rows
 from .commits import Commit, Commits

@@ -7,7 +7,7 @@ from collections.abc import Collection, Hashable, Sequence
 from pathlib import Path
 from typing import Literal
 
-from ...core.record import StoredImage
+from ...core.images import StoredImage
 from ...errors import ConfigError, StoreError
 from ..contract import Clock, Expect, Expected, running_loop, wall_clock_ms
 from . import rows

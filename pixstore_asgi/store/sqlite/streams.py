@@ -8,7 +8,7 @@ from typing import Self
 
 import anyio
 
-from ...core.record import ImageMeta, StoredImage
+from ...core.images import ImageMeta, StoredImage
 from ...errors import StoreError
 from ..contract import CHUNK_BYTES, Clock, Expect, Expected, ImageWriter, check_size
 from . import rows

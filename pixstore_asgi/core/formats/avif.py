@@ -1,0 +1,46 @@
+"""The container of AVIF, and what else has that container."""
+
+from ...errors import InvalidImage
+from .reader import ANY, Reader, require
+
+
+def matches(head: bytes) -> bool:
+    """Tell whether an image that begins with these 12 bytes is of this format."""
+    return head[4:8] == b"ftyp"
+
+
+def read() -> Reader:
+    """AVIF, 9.1 over ISO/IEC 14496-12, 4.2: a file type box that names avif, then boxes up to metadata and data."""
+    head = yield 8
+    length = int.from_bytes(head[:4])
+    require(16 <= length <= 1024 and length % 4 == 0, "AVIF file type")
+    brands = yield length - 8
+    require_avif({brands[i : i + 4] for i in (0, *range(8, len(brands), 4))})
+    missing = {b"meta", b"mdat"}
+    while missing:
+        head = yield 8
+        length, kind, head_length = int.from_bytes(head[:4]), head[4:], 8
+        if length == 1:
+            length, head_length = int.from_bytes((yield 8)), 16
+        require(kind.isalnum() and (length == 0 or length >= head_length), "AVIF box")
+        missing.discard(kind)
+        if length == 0:  # this box lasts to the end of the file
+            require(not missing, "AVIF without its data")
+            yield ANY
+        elif length > head_length:
+            yield head_length - length
+
+
+def require_avif(brands: set[bytes]) -> None:
+    """Raise InvalidImage for a file of AVIF's container that is no AVIF, by the name it is known under."""
+    if brands & {b"avif", b"avis"}:
+        return
+    if brands & _HEIC_BRANDS:
+        raise InvalidImage("this is a HEIC image, which most browsers can't show: convert it to JPEG first")
+    if brands & {b"mif1", b"msf1"}:
+        raise InvalidImage("this is an image in HEIF, the container of HEIC: convert it to JPEG first")
+    raise InvalidImage("this is a video or another file of the MP4 family, not an image of a format accepted here")
+
+
+# ISO/IEC 23008-12, annex B: HEVC in one image, in several layers, and in sequences of images.
+_HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}

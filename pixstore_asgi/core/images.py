@@ -1,0 +1,106 @@
+"""An image as the package knows it: what a store keeps of it, its seal, its decrypted bytes, its line in a list."""
+
+from dataclasses import dataclass, field
+
+from ..errors import InputError
+from .formats.names import MEDIA_TYPES
+
+KEY_BYTES, IV_BYTES, TAG_BYTES = 32, 12, 16
+"""AES-256 key, GCM nonce and GCM tag (NIST SP 800-38D), in bytes."""
+
+VERSION_BYTES = 16
+"""Length of the random id that every saved version gets."""
+
+SHA256_BYTES = 32
+"""Length of a ciphertext's SHA-256."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageMeta:
+    """What a store keeps beside one version's ciphertext; opaque to the store.
+
+    version: 16 random bytes, new for every save and update. format: the format byte. iv: 12 bytes. tag: 16 bytes.
+    size: length of the ciphertext in bytes. sha256: its SHA-256. wrapped_key: 52 bytes, see cipher.wrap_key.
+    """
+
+    version: bytes
+    format: int
+    iv: bytes
+    tag: bytes
+    size: int
+    sha256: bytes
+    wrapped_key: bytes
+
+    def __repr__(self) -> str:
+        return f"ImageMeta(version={self.version.hex()}, format={self.format}, size={self.size})"
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """How one image was encrypted elsewhere: what gives the same ciphertext again, bytes that browsers hold in a cache.
+
+    key: 32 bytes. iv: 12 bytes. tag: 16 bytes. format: the name of its format byte, such as "jpg". Raises InputError
+    for other lengths.
+    """
+
+    key: bytes = field(repr=False)
+    iv: bytes
+    tag: bytes
+    format: str
+
+    def __post_init__(self) -> None:
+        if (len(self.key), len(self.iv), len(self.tag)) != (KEY_BYTES, IV_BYTES, TAG_BYTES):
+            raise InputError(f"a seal has a key of {KEY_BYTES} bytes, an iv of {IV_BYTES} and a tag of {TAG_BYTES}")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredImage:
+    """One image as a store knows it: id, current token (strictly rising per id), the current version's meta, and when
+    the image was first saved under this id, in epoch milliseconds."""
+
+    id: str
+    token: int
+    meta: ImageMeta
+    created_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A decrypted image: its bytes and its format's name, such as "png"."""
+
+    data: bytes = field(repr=False)
+    format: str
+
+    @property
+    def media_type(self) -> str:
+        """The media type, such as "image/png"."""
+        return MEDIA_TYPES[self.format]
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedImage:
+    """One version of an image with all that another store needs to serve the very same.
+
+    seal and ciphertext: as it is encrypted, with its key. image: as it is decrypted, with what it was marked as.
+    """
+
+    id: str
+    token: int
+    seal: Seal
+    ciphertext: bytes = field(repr=False)
+    image: Image
+
+
+@dataclass(frozen=True, slots=True)
+class ImageInfo:
+    """What a list of images tells of each: id, current token, format's name, and length of the image in bytes.
+
+    created: when it was first saved under this id, in epoch milliseconds; updates leave it. Of images from before the
+    store kept it: when they were last saved.
+    """
+
+    id: str
+    token: int
+    format: str
+    size: int
+    created: int
