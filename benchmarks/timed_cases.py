@@ -64,8 +64,9 @@ def _pass_group_on(command: list[str], arguments: Namespace) -> None:
 
 def _time_proofs(runner: Any) -> None:
     ring, terms = KeyRing(secrets.token_bytes(32)), proofs.ProofTerms()
-    issue = partial(proofs.issue, ring, terms, image_id=_IMAGE_ID, token=_TOKEN, now_ms=_NOW_MS)
-    verify = partial(proofs.verify, ring, terms, issue(), image_id=_IMAGE_ID, token=_TOKEN, now_ms=_NOW_MS)
+    windows = proofs.ProofWindows()
+    issue = partial(proofs.issue, ring, windows, terms, image_id=_IMAGE_ID, token=_TOKEN, now_ms=_NOW_MS)
+    verify = partial(proofs.verify, ring, windows, terms, issue(), image_id=_IMAGE_ID, token=_TOKEN, now_ms=_NOW_MS)
     # As long as what a proof's MAC is over: head 15, token 8, id with its length, audience's length.
     message = bytes(15 + 8 + 2 + len(_IMAGE_ID) + 2)
     runner.bench_func("hmac.digest", hmac.digest, secrets.token_bytes(32), message, "sha256")

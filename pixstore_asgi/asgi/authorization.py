@@ -3,16 +3,16 @@
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from typing import Any, Literal
+from typing import Any
 
+import anyio
 from starlette.types import Scope
 
 from ..errors import ConfigError, WireState
+from ..serving.answer import Refusal, Rule
+from .http import scope_of_get
 
 _log = logging.getLogger("pixstore_asgi")
-
-Refusal = WireState | Literal["forbidden"] | None
-"""Why a request is refused, if it is: by the wire's states, or by the application's rule."""
 
 Authorize = Callable[[Scope, str], bool | Awaitable[bool]]
 AuthorizeMany = Callable[[Scope, list[str]], Collection[str] | Awaitable[Collection[str]]]
@@ -35,12 +35,40 @@ class Authorization:
         self._authorize = authorize
         self._authorize_many = authorize_many
 
-    @property
-    def takes_many(self) -> bool:
-        """Whether one call answers for all images of a request."""
-        return self._authorize_many is not None
+    def rule(self, scope: Scope) -> Rule | None:
+        """Return the rule as it is asked for the image of one GET, None where there is none."""
+        if self._authorize is None and self._authorize_many is None:
+            return None
 
-    async def ask(self, scope: Scope, image_ids: Collection[str]) -> dict[str, Refusal]:
+        async def ask(image_id: str) -> Refusal:
+            return (await self._ask(scope, [image_id]))[image_id]
+
+        return ask
+
+    async def batch_rule(self, scope: Scope, mount: str, image_ids: Collection[str]) -> Rule | None:
+        """Return the rule as it is asked for each image of a batch, None where there is none.
+
+        mount: the path of the mount. image_ids: those that are proven. Where one call answers for all, it is made here.
+        """
+        if self._authorize_many is not None:
+            with anyio.CancelScope(shield=True):  # as in a GET, a client that leaves breaks off no rule half-way
+                answers = await self._ask(scope, image_ids)
+
+            async def look_up(image_id: str) -> Refusal:
+                return answers[image_id]
+
+            return look_up
+        if self._authorize is None:
+            return None
+
+        async def ask(image_id: str) -> Refusal:
+            with anyio.CancelScope(shield=True):
+                answers = await self._ask(scope_of_get(scope, mount, image_id), [image_id])
+            return answers[image_id]
+
+        return ask
+
+    async def _ask(self, scope: Scope, image_ids: Collection[str]) -> dict[str, Refusal]:
         """Return for each image why it is refused, or None where the rule lets it pass."""
         try:
             passing = await self._passing(scope, image_ids)
@@ -55,9 +83,8 @@ class Authorization:
         if self._authorize_many is not None:
             # A list of the rule's own: what it does to it changes nothing here.
             return _ids_in(await _awaited(self._authorize_many(scope, list(image_ids))))
-        if self._authorize is not None:
-            return [name for name in image_ids if await _awaited(self._authorize(scope, name)) is True]
-        return image_ids
+        rule = self._authorize
+        return [name for name in image_ids if rule is not None and await _awaited(rule(scope, name)) is True]
 
 
 async def _awaited(answer: Any) -> Any:

@@ -1,10 +1,8 @@
-"""Time limits that cost little: no timer for what ends at once, as most sends do, and one for many waits in a row."""
+"""A time limit that costs little: no timer for what ends at once, as most sends do."""
 
 import asyncio
 from collections.abc import Coroutine, Generator
 from typing import Any
-
-_LONGEST_S = 3600.0  # some event loops take no endless timer
 
 
 async def ends_within(seconds: float, coroutine: Coroutine[Any, Any, None]) -> bool:
@@ -43,56 +41,3 @@ class _Rest:
                     waits_for = self._coroutine.send(result)
             except StopIteration:
                 return
-
-
-class Watch:
-    """Limits the waits of the running task, one after another, by a single timer: `begin` each, and `end` it.
-
-    Each wait has a limit of its own, yet none may have to end earlier than the one before it had to. One that lasts
-    longer is cancelled, and `end` then returns True.
-    """
-
-    def __init__(self) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._task = task
-        self._loop = asyncio.get_running_loop()
-        self._timer: asyncio.TimerHandle | None = None
-        self._due_s = 0.0
-        self._cancels = 0
-        self._is_waiting = self._is_overdue = False
-
-    def begin(self, seconds: float) -> None:
-        """Begin a wait of at most `seconds`."""
-        self._is_waiting = True
-        self._due_s = self._loop.time() + seconds
-        self._cancels = self._task.cancelling()
-        if self._timer is None:
-            self._arm()
-
-    def end(self) -> bool:
-        """End the wait and tell whether it was cancelled for its length, and for nothing else."""
-        self._is_waiting = False
-        if not self._is_overdue:
-            return False
-        self._is_overdue = False
-        return self._task.uncancel() <= self._cancels
-
-    def close(self) -> None:
-        """End the last wait, if an error has ended it, and give up the timer."""
-        self.end()
-        if self._timer is not None:
-            self._timer.cancel()
-
-    def _arm(self) -> None:
-        self._timer = self._loop.call_later(min(max(self._due_s - self._loop.time(), 0), _LONGEST_S), self._ring)
-
-    def _ring(self) -> None:
-        self._timer = None
-        if not self._is_waiting:
-            return
-        if self._loop.time() < self._due_s:
-            self._arm()
-        else:
-            self._is_overdue = True
-            self._task.cancel()

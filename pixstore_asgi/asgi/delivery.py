@@ -9,9 +9,9 @@ from starlette.types import Message, Receive, Scope, Send
 
 from ..core.hidden import hide
 from ..errors import ConfigError, StoreError
+from ..serving.headers import RawHeaders
 from ..serving.payload import Payload
 from .deadline import ends_within
-from .http import RawHeaders
 
 _log = logging.getLogger("pixstore_asgi")
 

@@ -7,8 +7,8 @@ from starlette.types import Receive, Scope, Send
 
 from ..errors import ConfigError
 from ..pixstore import Pixstore
-from . import http
 from .app import AppOptions, PixstoreApp
+from .http import route_path
 from .lifespan import run_lifespan
 
 AnyASGIApp = Callable[[Any, Any, Any], Awaitable[None]]
@@ -39,7 +39,7 @@ class PixstoreMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await run_lifespan(self._pixstore, scope, receive, send, inner=self._app)
-        elif scope["type"] == "http" and self._is_ours(http.route_path(scope)):
+        elif scope["type"] == "http" and self._is_ours(route_path(scope)):
             await self._images(self._mounted(scope), receive, send)
         else:
             await self._app(scope, receive, send)

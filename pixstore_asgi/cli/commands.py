@@ -12,11 +12,10 @@ import click
 from starlette.applications import Starlette
 
 from .. import Pixstore, PixstoreMiddleware
-from ..store.connect import connect
-from . import require
 from .backup_commands import backup, restore
 from .errors import plain_errors
 from .export_commands import export_to
+from .extras import require
 from .import_commands import import_from
 from .server import exit_on_signals, listen, run_server, url_of
 
@@ -121,8 +120,7 @@ def demo(port: int, database: Path | None, pictures: int, opens: bool) -> None:
     from ..demo.app import create_app
 
     with plain_errors(), exit_on_signals(), listen("127.0.0.1", port) as listener, _folder_of(database) as path:
-        store = connect(path)
-        app = create_app(Pixstore(store), store=store, pictures=pictures)
+        app = create_app(Pixstore(path), pictures=pictures)
         url = url_of(listener)
 
         def greet() -> None:

@@ -9,7 +9,7 @@ import json
 import struct
 from typing import Any
 
-from ..asgi.http import ImageRequest
+from .request import ImageRequest
 
 MAX_BODY_BYTES = 16 * 1024
 MAX_IMAGES = 25
@@ -17,6 +17,9 @@ MAX_FRAME_BYTES = 2**32 - 1
 """The longest body that a frame can have; what is longer is to be asked for alone."""
 
 _FRAME = struct.Struct("<BHI")
+
+FRAME_HEAD_BYTES = _FRAME.size
+"""Bytes before the body of a frame: 7."""
 
 
 def parse_batch(body: bytes) -> list[ImageRequest] | None:
@@ -39,6 +42,12 @@ def parse_batch(body: bytes) -> list[ImageRequest] | None:
 def frame_head(index: int, status: int, length: int) -> bytes:
     """Return the 7 bytes before a body of `length` bytes."""
     return _FRAME.pack(index, status, length)
+
+
+def parse_frame_head(data: bytes) -> tuple[int, int, int]:
+    """Return index, HTTP status and length of the body of the frame that `data` begins with."""
+    index, status, length = _FRAME.unpack_from(data)
+    return index, status, length
 
 
 def _request(entry: Any) -> ImageRequest:

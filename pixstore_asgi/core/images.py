@@ -1,9 +1,10 @@
 """An image as the package knows it: what a store keeps of it, its seal, its decrypted bytes, its line in a list."""
 
 from dataclasses import dataclass, field
+from typing import Self
 
 from ..errors import InputError
-from .formats.names import MEDIA_TYPES
+from .formats.names import MEDIA_TYPES, format_name
 
 KEY_BYTES, IV_BYTES, TAG_BYTES = 32, 12, 16
 """AES-256 key, GCM nonce and GCM tag (NIST SP 800-38D), in bytes."""
@@ -104,3 +105,10 @@ class ImageInfo:
     format: str
     size: int
     created: int
+
+    @classmethod
+    def of(cls, image: StoredImage) -> Self:
+        """Return the line of a stored image."""
+        # The ciphertext is longer than the image by its format byte.
+        name = format_name(image.meta.format) or "unknown"
+        return cls(image.id, image.token, name, image.meta.size - 1, image.created_ms)

@@ -19,6 +19,7 @@ from ..errors import ProofError
 from .keyring import KeyRing, RingKey
 
 PROOF_CHARACTERS = 48
+DEFAULT_WINDOW_MS = 20_000
 LEEWAY_MS = 5_000
 """How far ahead of the verifier another replica's clock may be, in milliseconds."""
 
@@ -30,16 +31,25 @@ _PROOF_BYTES = _HEAD.size + _MAC_BYTES
 _MAX_WINDOW = 2**48 - 1
 
 
-@dataclass(frozen=True)
-class ProofTerms:
-    """What a proof is bound to besides image and time; the same on every process that issues and verifies.
+@dataclass(frozen=True, slots=True)
+class ProofWindows:
+    """How time is cut into windows; the same on every process that issues and verifies.
 
-    window_ms: window length in milliseconds. leeway_ms: clock difference allowed. epoch: u32. audience: at most 65535
-    bytes.
+    length_ms: of one window. leeway_ms: clock difference allowed. Both in milliseconds.
     """
 
-    window_ms: int = 20_000
+    length_ms: int = DEFAULT_WINDOW_MS
     leeway_ms: int = LEEWAY_MS
+
+    def expires_at_ms(self, now_ms: int) -> int:
+        """Return the epoch millisecond at which a proof issued at `now_ms` is no longer accepted."""
+        return (now_ms // self.length_ms + 2) * self.length_ms
+
+
+@dataclass(frozen=True)
+class ProofTerms:
+    """What one proof is bound to besides image, token and time. epoch: u32. audience: at most 65535 bytes."""
+
     epoch: int = 0
     audience: bytes = b""
 
@@ -49,9 +59,9 @@ class ProofTerms:
         return len(self.audience).to_bytes(2, "big") + self.audience
 
 
-def issue(ring: KeyRing, terms: ProofTerms, *, image_id: str, token: int, now_ms: int) -> str:
+def issue(ring: KeyRing, windows: ProofWindows, terms: ProofTerms, *, image_id: str, token: int, now_ms: int) -> str:
     """Return the 48-character proof for an image and token at `now_ms`; token is 0 where it is not bound."""
-    window = now_ms // terms.window_ms
+    window = now_ms // windows.length_ms
     key = ring.signing
     window_bytes = min(window, _MAX_WINDOW).to_bytes(6, "big")
     head = _HEAD.pack(_VERSION, key.key_id, window_bytes, terms.epoch)
@@ -59,7 +69,9 @@ def issue(ring: KeyRing, terms: ProofTerms, *, image_id: str, token: int, now_ms
     return binascii.b2a_base64(raw, newline=False).decode("ascii")
 
 
-def verify(ring: KeyRing, terms: ProofTerms, proof: str, *, image_id: str, token: int, now_ms: int) -> int:
+def verify(
+    ring: KeyRing, windows: ProofWindows, terms: ProofTerms, proof: str, *, image_id: str, token: int, now_ms: int
+) -> int:
     """Check a proof and return its window; token is 0 where it is not bound.
 
     Accepts the windows from `now_ms // W - 1` to `(now_ms + leeway) // W`. Raises ProofError with its reason.
@@ -72,10 +84,10 @@ def verify(ring: KeyRing, terms: ProofTerms, proof: str, *, image_id: str, token
     if key is None:
         raise ProofError("unknown-key")
     window = int.from_bytes(window_bytes, "big")
-    window_ms = terms.window_ms
-    if window < now_ms // window_ms - 1:
+    length_ms = windows.length_ms
+    if window < now_ms // length_ms - 1:
         raise ProofError("expired")
-    if window > (now_ms + terms.leeway_ms) // window_ms:
+    if window > (now_ms + windows.leeway_ms) // length_ms:
         raise ProofError("not-yet-valid")
     if epoch != terms.epoch:
         raise ProofError("epoch")
@@ -85,14 +97,9 @@ def verify(ring: KeyRing, terms: ProofTerms, proof: str, *, image_id: str, token
     return window
 
 
-def expires_at_ms(terms: ProofTerms, now_ms: int) -> int:
-    """Return the epoch millisecond at which a proof issued at `now_ms` is no longer accepted."""
-    return (now_ms // terms.window_ms + 2) * terms.window_ms
-
-
 def _decode(proof: str) -> bytes:
     # 48 characters of 36 bytes leave no padding and no spare bits, so a proof has exactly one spelling.
-    if len(proof) != PROOF_CHARACTERS:
+    if not isinstance(proof, str) or len(proof) != PROOF_CHARACTERS:
         raise ProofError("not-canonical")
     try:
         raw = binascii.a2b_base64(proof, strict_mode=True)

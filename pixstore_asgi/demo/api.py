@@ -54,7 +54,7 @@ class Api:
     async def records(self, request: Request) -> Response:
         image_ids = request.query_params.getlist("id")
         if len(image_ids) > MOST_RECORDS:
-            return JSONResponse({"error": f"ask for at most {MOST_RECORDS} records at once"}, 400, headers=_NO_STORE)
+            return JSONResponse({"detail": f"ask for at most {MOST_RECORDS} records at once"}, 400, headers=_NO_STORE)
         entries = await self._gallery.entries(image_ids)
         return JSONResponse({"pictures": [entry.as_json() for entry in entries]}, headers=_NO_STORE)
 

@@ -1,22 +1,15 @@
 """What the page may break on purpose: a body that ends too early, and a server that is away for a while."""
 
 import asyncio
-from typing import Unpack
 
 import anyio
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from .. import Pixstore, PixstoreApp
-from ..asgi.app import AppOptions
-from ..asgi.authorization import Refusal
-from ..asgi.http import ImageRequest
-from ..errors import WireState
-from ..serving.payload import Payload
+from .. import Pixstore
 
 OUTAGE_S = 3.0
 _MOST_CUT = 100
-_WITH_IMAGE = (WireState.SUCCESS, WireState.UPDATED)
 
 
 class Faults:
@@ -33,6 +26,11 @@ class Faults:
     def cut_next(self, image_ids: list[str]) -> None:
         """Let the next body of each of these images end after half of its bytes."""
         self._cut.update(image_ids[: _MOST_CUT - len(self._cut)])
+
+    @property
+    def has_cuts(self) -> bool:
+        """Whether a body is to be cut."""
+        return bool(self._cut)
 
     def takes_cut(self, image_id: str) -> bool:
         """Tell whether this body of an image is the one to be cut; the next one is not."""
@@ -68,32 +66,8 @@ class Faults:
         async def respond(scope: Scope, receive: Receive, send: Send) -> None:
             if self._is_away:
                 headers = {"Cache-Control": "no-store", "Retry-After": "1"}
-                await JSONResponse({"error": "the server is restarting"}, 503, headers=headers)(scope, receive, send)
+                await JSONResponse({"detail": "the server is restarting"}, 503, headers=headers)(scope, receive, send)
             else:
                 await app(scope, receive, send)
 
         return respond
-
-
-class CuttableImages(PixstoreApp):
-    """The images' application, with the cut put in: alone or in a batch, a cut body has a length that fits it.
-
-    With the honest length the browser itself would notice; so it is the image's tag that has to.
-    """
-
-    def __init__(self, pix: Pixstore, faults: Faults, **options: Unpack[AppOptions]) -> None:
-        super().__init__(pix, **options)
-        self._faults = faults
-
-    async def _load(self, request: ImageRequest, refusal: Refusal, scope: Scope) -> Payload | None:
-        payload = await super()._load(request, refusal, scope)
-        if payload is None or payload.state not in _WITH_IMAGE or scope["method"] == "HEAD":
-            return payload
-        return await _halved(payload) if self._faults.takes_cut(request.image_id) else payload
-
-
-async def _halved(payload: Payload) -> Payload:
-    async with payload:
-        body = b"".join([piece async for piece in payload])
-    half = body[: (len(body) + 1) // 2]
-    return Payload(payload.state, head=half, size=len(half))

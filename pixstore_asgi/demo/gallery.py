@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import anyio.to_thread
 
 from .. import ImageNotFound, ImageRecord, Pixstore
-from ..store.contract import ImageStore
+from ..core.images import ImageInfo
 from . import pictures
 
 _DIRECTORY = "demo"
@@ -41,10 +41,9 @@ class Gallery:
         self._painted = 0
         self._uploaded = 0
 
-    async def begin(self, store: ImageStore | None) -> None:
-        """Take up the pictures of an earlier run that are in `store`, else paint and save the first few."""
-        if store is not None:
-            await self._take_up(store)
+    async def begin(self) -> None:
+        """Take up the pictures of an earlier run, else paint and save the first few."""
+        await self._take_up()
         if self._titles:
             self._to_paint = 0
         else:
@@ -106,14 +105,10 @@ class Gallery:
         self._newest_first.append(record.id)
         self._to_paint -= 1
 
-    async def _take_up(self, store: ImageStore) -> None:
-        prefix = f"{_DIRECTORY}:"
-        found, last = [], prefix
-        while page := await store.list(after=last):
-            found += [image for image in page if image.id.startswith(prefix)]
-            last = page[-1].id
-            if not last.startswith(prefix):
-                break
+    async def _take_up(self) -> None:
+        found = list[ImageInfo]()
+        while page := await self._pix.list_images(directory=_DIRECTORY, after=found[-1].id if found else None):
+            found += page
         found.sort(key=lambda image: image.token, reverse=True)
         for number, image in enumerate(found, start=1):
             self._titles[image.id] = f"{_TITLE_FROM_EARLIER_RUN}, {number}"

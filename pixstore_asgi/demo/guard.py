@@ -33,7 +33,7 @@ class SameOriginOnly:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["method"] not in _SAFE_METHODS and not _is_same_origin(scope):
             refusal = JSONResponse(
-                {"error": "only the demo's own page may change its pictures"},
+                {"detail": "only the demo's own page may change its pictures"},
                 status_code=403,
                 headers={"Cache-Control": "no-store"},
             )

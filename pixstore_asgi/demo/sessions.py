@@ -59,7 +59,7 @@ class SignedInOnly:
         if self._sessions.is_open(HTTPConnection(scope)):
             await self._app(scope, receive, send)
         else:
-            await JSONResponse({"error": "sign in first"}, 401, headers=_NO_STORE)(scope, receive, send)
+            await JSONResponse({"detail": "sign in first"}, 401, headers=_NO_STORE)(scope, receive, send)
 
 
 def _cookie_of(connection: HTTPConnection) -> str:

@@ -22,17 +22,43 @@ _LARGEST_SHARE = 4  # a body above a fourth of the cache would push out too many
 
 
 class CachedImage:
-    """One image in memory. `pieces` is its Success payload, state byte first, or None where only its row is known."""
+    """One image in memory. `pieces` is its Success payload, state byte first, or None where only its row is known.
 
-    __slots__ = ("image", "is_counted", "pieces", "readers", "size", "stamp")
+    It counts as used in its cache until it is dropped and read by nobody.
+    """
 
-    def __init__(self, image: StoredImage, stamp: Hashable, *, with_body: bool = False) -> None:
+    __slots__ = ("_cache", "_is_dropped", "_readers", "image", "pieces", "size", "stamp")
+
+    def __init__(self, cache: "ImageCache", image: StoredImage, stamp: Hashable, *, with_body: bool = False) -> None:
         self.image = image
         self.stamp = stamp
         self.size = _ROW_BYTES + (image.meta.size if with_body else 0)
         self.pieces: tuple[bytes, ...] | None = None
-        self.readers = 0
-        self.is_counted = False
+        self._cache = cache
+        self._readers = 0
+        self._is_dropped = False
+        cache.used += self.size
+
+    def read(self, *, with_state: bool) -> ImageStream:
+        """Return a stream over the body, with the Success payload's state byte in front or without."""
+        assert self.pieces
+        self._readers += 1
+        pieces = self.pieces if with_state else (self.pieces[0][1:], *self.pieces[1:])
+        return _CachedStream(self, pieces)
+
+    def leave(self) -> None:
+        """End one reading."""
+        self._readers -= 1
+        self._free()
+
+    def drop(self) -> None:
+        """Count no longer than it is read."""
+        self._is_dropped = True
+        self._free()
+
+    def _free(self) -> None:
+        if self._is_dropped and self._readers == 0:
+            self._cache.used -= self.size
 
 
 class ImageCache:
@@ -42,9 +68,9 @@ class ImageCache:
     """
 
     def __init__(self, store: ImageStore, max_bytes: int) -> None:
+        self.used = 0
         self._store = store
         self._max_bytes = max_bytes
-        self._used = 0
         self._entries: OrderedDict[str, CachedImage] = OrderedDict()
         # By event loop too: what a loop left unfinished must not stop the next one.
         self._loading: dict[tuple[asyncio.AbstractEventLoop, str], asyncio.Event] = {}
@@ -71,37 +97,28 @@ class ImageCache:
 
     async def open(self, image_id: str) -> CachedImage | ImageStream | None:
         """Return an image with its body as it is now: in memory, or as a stream where it is too large for that."""
-        while True:
-            stamp = await self._store.stamp() if self._max_bytes else None
-            cached = self._current(image_id, stamp)
+        while self._max_bytes:
+            stamp = await self._store.stamp()
+            cached = self._current(image_id, stamp) or await self._recheck(image_id, stamp)
             if cached and cached.pieces:
                 return cached
-            if not self._max_bytes or (cached and not self._fits(cached.image)):
-                return await self._store.open_stream(image_id)
+            if cached and not self._fits(cached.image):
+                break
             loading = self._loading.get((running_loop(), image_id))
             if loading is None:
                 return await self._load_alone(image_id, stamp)
             await loading.wait()  # then look again: what was loaded may be older than this request
-
-    def read(self, cached: CachedImage, *, with_state: bool) -> ImageStream:
-        """Return a stream over a cached body, with the Success payload's state byte in front or without."""
-        return _CachedStream(self, cached, with_state=with_state)
+        return await self._store.open_stream(image_id)
 
     def forget(self, image_id: str) -> None:
         """Drop what is known of an image."""
         if cached := self._entries.pop(image_id, None):
-            self._uncount(cached)
+            cached.drop()
 
     def clear(self) -> None:
         """Drop everything."""
         while self._entries:
             self.forget(next(iter(self._entries)))
-
-    def leave(self, cached: CachedImage) -> None:
-        """End one reading of a cached body."""
-        cached.readers -= 1
-        if self._entries.get(cached.image.id) is not cached:
-            self._uncount(cached)
 
     def _current(self, image_id: str, stamp: Hashable) -> CachedImage | None:
         cached = self._entries.get(image_id)
@@ -109,6 +126,15 @@ class ImageCache:
             return None
         self._entries.move_to_end(image_id)
         return cached
+
+    async def _recheck(self, image_id: str, stamp: Hashable) -> CachedImage | None:
+        """Read the row of an image with nothing to load, and return what is known of it then."""
+        # Many do this at once where the stamp changes all the time, and none of them waits for another.
+        known = self._entries.get(image_id)
+        if known is None or (known.pieces is None and self._fits(known.image)):
+            return None
+        self._learn(image_id, await self._store.get(image_id), stamp)
+        return self._entries.get(image_id)
 
     async def _load_alone(self, image_id: str, stamp: Hashable) -> CachedImage | ImageStream | None:
         """Load an image while others that want it wait: many requests for a cold image read it once."""
@@ -121,29 +147,21 @@ class ImageCache:
             loaded.set()
 
     async def _load(self, image_id: str, stamp: Hashable) -> CachedImage | ImageStream | None:
-        if (known := self._entries.get(image_id)) and known.pieces:
-            image = await self._store.get(image_id)
-            self._learn(image_id, image, stamp)
-            if known is self._entries.get(image_id) or image is None:
-                return known if image else None
         stream = await self._store.open_stream(image_id)
         if stream is None or not self._make_room(stream.image):
             self._learn(image_id, stream.image if stream else None, stamp)
             return stream
-        return await self._read_in(stream, stamp)
-
-    async def _read_in(self, stream: ImageStream, stamp: Hashable) -> CachedImage:
-        cached = CachedImage(stream.image, stamp, with_body=True)
-        self._count(cached)  # from now on, or many at once would pass the limit
+        # It counts from now on, or many at once would pass the limit.
+        cached = CachedImage(self, stream.image, stamp, with_body=True)
         try:
             async with aclosing(stream):
                 chunks = [chunk async for chunk in stream]
         except BaseException:
-            self._uncount(cached)
+            cached.drop()
             raise
         cached.pieces = _pieces([encode_state(WireState.SUCCESS) + chunks[0], *chunks[1:]])
-        self.forget(stream.image.id)
-        self._entries[stream.image.id] = cached
+        self.forget(image_id)
+        self._entries[image_id] = cached
         return cached
 
     def _learn(self, image_id: str, image: StoredImage | None, stamp: Hashable) -> None:
@@ -155,8 +173,7 @@ class ImageCache:
             return
         self.forget(image_id)
         if image and self._make_room(None):
-            self._entries[image_id] = CachedImage(image, stamp)
-            self._count(self._entries[image_id])
+            self._entries[image_id] = CachedImage(self, image, stamp)
 
     def _fits(self, image: StoredImage) -> bool:
         return (_ROW_BYTES + image.meta.size) * _LARGEST_SHARE <= self._max_bytes
@@ -166,18 +183,9 @@ class ImageCache:
         if body and not self._fits(body):
             return False
         room = self._max_bytes - _ROW_BYTES - (body.meta.size if body else 0)
-        while self._used > room and self._entries:
+        while self.used > room and self._entries:
             self.forget(next(iter(self._entries)))
-        return self._used <= room
-
-    def _count(self, cached: CachedImage) -> None:
-        cached.is_counted = True
-        self._used += cached.size
-
-    def _uncount(self, cached: CachedImage) -> None:
-        if cached.is_counted and cached.readers == 0:
-            cached.is_counted = False
-            self._used -= cached.size
+        return self.used <= room
 
 
 def _pieces(chunks: list[bytes]) -> tuple[bytes, ...]:
@@ -186,17 +194,12 @@ def _pieces(chunks: list[bytes]) -> tuple[bytes, ...]:
 
 
 class _CachedStream:
-    """A reading of a cached body; it counts as one from its first piece to its end."""
+    """A reading of a cached body; it counts as one to its end."""
 
-    def __init__(self, cache: ImageCache, cached: CachedImage, *, with_state: bool) -> None:
-        assert cached.pieces
+    def __init__(self, cached: CachedImage, pieces: tuple[bytes, ...]) -> None:
         self.image = cached.image
-        self._cache = cache
         self._cached: CachedImage | None = cached
-        self._pieces: Iterator[bytes] = iter(cached.pieces)
-        if not with_state:
-            self._pieces = iter((cached.pieces[0][1:], *cached.pieces[1:]))
-        cached.readers += 1
+        self._pieces: Iterator[bytes] = iter(pieces)
 
     def __aiter__(self) -> Self:
         return self
@@ -213,6 +216,6 @@ class _CachedStream:
     def _leave(self) -> None:
         cached, self._cached, self._pieces = self._cached, None, iter(())
         if cached is not None:
-            self._cache.leave(cached)
+            cached.leave()
 
     __del__ = _leave  # a stream that was dropped unread must not count for ever

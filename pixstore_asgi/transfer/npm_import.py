@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from ..core.cipher import unseal
 from ..core.formats.names import FORMAT_BYTES, MEDIA_TYPES
 from ..core.formats.sniff import SNIFF_BYTES, sniff
-from ..core.hidden import hide
-from ..core.images import IV_BYTES, KEY_BYTES, Seal
+from ..core.images import Seal
 from ..core.record import ImageRecord
 from ..errors import InvalidImage, StoreConflict
-from ..pixstore import Pixstore, check_token_time
-from ..saving.sealing import SealedUpload, UploadLimits
+from ..pixstore import Pixstore
+from ..saving.patience import UploadLimits
+from ..saving.save import check_token_time
+from ..saving.sealing import Encryption, begin_sealing
+from ..saving.source import read_pieces
 from .npm_source import NpmRow, NpmSource
 from .totals import REFUSALS, Outcome, Step
 
@@ -91,9 +93,9 @@ class NpmImport:
 
     async def _check(self, image: bytes, seal: Seal | None) -> None:
         """Raise what storing this image would raise."""
-        key, iv, name = (seal.key, seal.iv, seal.format) if seal else (bytes(KEY_BYTES), bytes(IV_BYTES), None)
-        limits = UploadLimits(self.max_image_bytes)
-        async for _ in SealedUpload(image, frozenset(ALL_FORMATS), limits, hide(key), iv, name):
+        encryption = Encryption.of(seal) if seal else Encryption.fresh()
+        pieces = read_pieces(image, UploadLimits(self.max_image_bytes))
+        async for _ in await begin_sealing(pieces, frozenset(ALL_FORMATS), encryption):
             pass
 
 

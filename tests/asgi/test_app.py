@@ -278,7 +278,9 @@ async def test_authorize_sees_scope_and_id_of_proven_requests_only(pix: Pixstore
         assert (await http.get("/")).status_code == 400
         assert seen == []
         assert (await http.get(f"/{record.id}", headers=headers(record))).content[0] == 0
-        monkeypatch.setattr(pix, "load_payload", lambda *_, **__: pytest.fail("the store was asked"))
+        monkeypatch.setattr(
+            "pixstore_asgi.serving.answer.load_payload", lambda *_, **__: pytest.fail("the store was asked")
+        )
         assert (await http.get(f"/{record.id}", headers=headers(record))).status_code == 403
     assert seen == [(f"/{record.id}", record.id)] * 2
 
@@ -642,7 +644,7 @@ async def test_an_app_alone_answers_lifespan(tmp_path: Path) -> None:
     """A PixstoreApp served by itself opens at startup and closes at shutdown."""
     pix = unopened(tmp_path)
     assert await Life().run(PixstoreApp(pix)) == COMPLETE
-    assert pix._closed_on
+    assert pix._life._closed_on
 
 
 async def test_the_store_is_open_around_the_applications_life(tmp_path: Path) -> None:
@@ -658,7 +660,7 @@ async def test_the_store_is_open_around_the_applications_life(tmp_path: Path) ->
         assert (await receive())["type"] == "lifespan.shutdown"
         seen.append(str(await pix.image_exists(record.id)))
         await send({"type": "lifespan.shutdown.complete"})
-        seen.append(str(pix._closed_on is not None))
+        seen.append(str(pix._life._closed_on is not None))
 
     assert await life.run(PixstoreMiddleware(inner, pix)) == COMPLETE
     assert seen == ["True", "True"]
@@ -677,7 +679,7 @@ async def test_lifespan_is_answered_where_the_application_does_not(tmp_path: Pat
     """An application without lifespan, raising or silent, gets one all the same."""
     pix = unopened(tmp_path)
     assert await Life().run(PixstoreMiddleware(inner, pix)) == COMPLETE
-    assert pix._closed_on
+    assert pix._life._closed_on
 
 
 async def test_a_failed_startup_closes_the_store(tmp_path: Path) -> None:
@@ -693,7 +695,7 @@ async def test_a_failed_startup_closes_the_store(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError):
         await life.run(PixstoreMiddleware(inner, pix))
     assert life.said == ["lifespan.startup.failed"]
-    assert pix._closed_on
+    assert pix._life._closed_on
 
 
 async def test_a_store_that_cannot_open_fails_the_startup(tmp_path: Path) -> None:

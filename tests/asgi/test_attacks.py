@@ -205,7 +205,7 @@ async def test_a_startup_that_raises_is_reported_as_failed(tmp_path: Path) -> No
     with pytest.raises(ZeroDivisionError):
         await PixstoreMiddleware(inner, pix)({"type": "lifespan"}, receive, send)
     assert said == [{"type": "lifespan.startup.failed", "message": "no access rules"}]
-    assert pix._closed_on
+    assert pix._life._closed_on
 
 
 async def test_an_open_that_fails_strangely_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

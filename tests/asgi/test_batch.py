@@ -337,12 +337,12 @@ async def test_proofs_are_checked_when_the_batch_arrives(pix: Pixstore, is_updat
     records = [await pix.save_image(large_png(2 * CHUNK_BYTES + n)) for n in range(3)]
     if is_updated:
         await pix.update_image(records[2].id, picture())
-    clock = pix._issuer.clock_ms
+    clock = pix._proofs.clock_ms
     wire = Wire()
 
     async def slow(message: Any) -> None:
         await wire.send(message)
-        pix._issuer.clock_ms = lambda: clock() + 60_000
+        pix._proofs.clock_ms = lambda: clock() + 60_000
 
     await PixstoreApp(pix)(SCOPE, await received(body_of(*map(entry_of, records))), slow)
     assert [body[0] for _, _, body in frames_of(wire.body)] == [0, 0, 5 if is_updated else 0]
@@ -458,10 +458,10 @@ async def test_authorize_many_passes_no_key_behind_a_proof_that_ended(pix: Pixst
     """A newer version whose proof ended while the rule was asked does not come, though the rule lets it pass."""
     record = await pix.save_image(picture())
     await pix.update_image(record.id, picture("webp"))
-    clock = pix._issuer.clock_ms
+    clock = pix._proofs.clock_ms
 
     def authorize_many(scope: Any, image_ids: list[str]) -> list[str]:
-        pix._issuer.clock_ms = lambda: clock() + 60_000
+        pix._proofs.clock_ms = lambda: clock() + 60_000
         return image_ids
 
     app = PixstoreApp(pix, authorize_many=authorize_many)

@@ -15,7 +15,7 @@ from pixstore_asgi.core.cipher import Sealer, unseal, unwrap_key
 from pixstore_asgi.core.formats.names import MEDIA_TYPES
 from pixstore_asgi.core.images import ImageMeta
 from pixstore_asgi.core.keyring import KeyRing
-from pixstore_asgi.core.proof import ProofTerms, expires_at_ms, issue, verify
+from pixstore_asgi.core.proof import ProofTerms, ProofWindows, issue, verify
 from pixstore_asgi.core.wire import encode_state, encode_updated_head
 from pixstore_asgi.errors import IntegrityError, ProofError, RecordError
 from pixstore_asgi.store.memory import MemoryStore
@@ -69,29 +69,30 @@ def test_wire_vectors_refuse(vector: Vector) -> None:
     assert caught.value.reason == vector["failure"]
 
 
-def proof_arguments(vector: Vector) -> tuple[KeyRing, ProofTerms, dict[str, Any]]:
-    terms = ProofTerms(vector["window_ms"], vector["leeway_ms"], vector["epoch"], vector["audience"].encode())
-    return KeyRing(vector["secrets"]), terms, {name: vector[name] for name in ("image_id", "token", "now_ms")}
+def proof_arguments(vector: Vector) -> tuple[KeyRing, ProofWindows, ProofTerms, dict[str, Any]]:
+    windows = ProofWindows(vector["window_ms"], vector["leeway_ms"])
+    terms = ProofTerms(vector["epoch"], vector["audience"].encode())
+    return KeyRing(vector["secrets"]), windows, terms, {name: vector[name] for name in ("image_id", "token", "now_ms")}
 
 
 @pytest.mark.parametrize("vector", vectors("proof.json", "vectors", failing=False))
 def test_proof_vectors_verify(vector: Vector) -> None:
     """A valid proof verifies, names its window, and is what issuing it gives."""
-    ring, terms, arguments = proof_arguments(vector)
-    window = verify(ring, terms, vector["proof"], **arguments)
-    issued_ms = window * terms.window_ms
+    ring, windows, terms, arguments = proof_arguments(vector)
+    window = verify(ring, windows, terms, vector["proof"], **arguments)
+    issued_ms = window * windows.length_ms
     assert window == vector["result"]["window"]
-    assert expires_at_ms(terms, issued_ms) == vector["result"]["expires_at_ms"]
+    assert windows.expires_at_ms(issued_ms) == vector["result"]["expires_at_ms"]
     if vector["name"] != "old-secret":
-        assert issue(ring, terms, **{**arguments, "now_ms": issued_ms}) == vector["proof"]
+        assert issue(ring, windows, terms, **{**arguments, "now_ms": issued_ms}) == vector["proof"]
 
 
 @pytest.mark.parametrize("vector", vectors("proof.json", "vectors", failing=True))
 def test_proof_vectors_refuse(vector: Vector) -> None:
     """A proof that breaks one rule is refused for that rule."""
-    ring, terms, arguments = proof_arguments(vector)
+    ring, windows, terms, arguments = proof_arguments(vector)
     with pytest.raises(ProofError) as caught:
-        verify(ring, terms, vector["proof"], **arguments)
+        verify(ring, windows, terms, vector["proof"], **arguments)
     assert caught.value.reason == vector["failure"]
 
 
@@ -160,7 +161,7 @@ async def test_request_vectors(vector: Vector) -> None:
     """A request, as it stands on the wire, gets its status and state from a server with an empty store."""
     server = json.loads((VECTORS / "record.json").read_text())["server"]
     pix = Pixstore(MemoryStore(), secret=server["secrets"], proof_window_ms=server["window_ms"])
-    pix._issuer.clock_ms = FixedClock(server["now_ms"])
+    pix._proofs.clock_ms = FixedClock(server["now_ms"])
     headers = vector["headers"].items() if isinstance(vector["headers"], dict) else vector["headers"]
     path, _, query = vector["path"].partition("?")
     scope = {

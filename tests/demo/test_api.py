@@ -11,7 +11,6 @@ from starlette.types import Message, Receive
 from pixstore_asgi import ImageRecord, Pixstore
 from pixstore_asgi.demo.api import MOST_RECORDS
 from pixstore_asgi.demo.app import create_app
-from pixstore_asgi.store.connect import connect
 from pixstore_asgi.store.memory import MemoryStore
 from tests.demo.asgi import (
     LIMIT,
@@ -60,7 +59,7 @@ async def test_one_answer_has_a_limited_number_of_records(client: httpx.AsyncCli
     """Who asks for more records than a page shows gets none."""
     answer = await client.get(RECORDS, params={"id": ["demo:x"] * (MOST_RECORDS + 1)})
     assert answer.status_code == 400
-    assert str(MOST_RECORDS) in answer.json()["error"]
+    assert str(MOST_RECORDS) in answer.json()["detail"]
 
 
 async def test_every_answer_with_a_record_is_no_store(client: httpx.AsyncClient) -> None:
@@ -119,7 +118,7 @@ async def test_delete_removes_the_picture(client: httpx.AsyncClient) -> None:
     for method in ("PUT", "DELETE"):
         answer = await client.request(method, f"{PICTURES}/{image_id}")
         assert answer.status_code == 404
-        assert "there is no picture" in answer.json()["error"]
+        assert "there is no picture" in answer.json()["detail"]
 
 
 async def test_upload_comes_first_in_the_list(client: httpx.AsyncClient) -> None:
@@ -133,7 +132,7 @@ async def test_upload_of_something_else_is_400_with_the_reason(client: httpx.Asy
     """What is no whole picture is refused, nothing is added, and the page gets the error's own text."""
     answer = await client.post(PICTURES, content=body)
     assert answer.status_code == 400
-    assert "image" in answer.json()["error"]
+    assert "image" in answer.json()["detail"]
     assert len(await listed_ids(client)) == 6
 
 
@@ -141,7 +140,7 @@ async def test_oversized_upload_is_413_with_the_limit(client: httpx.AsyncClient)
     """A picture above max_image_bytes is refused with a text that names the limit."""
     answer = await client.post(PICTURES, content=large_png(LIMIT + 1))
     assert answer.status_code == 413
-    assert str(LIMIT) in answer.json()["error"]
+    assert str(LIMIT) in answer.json()["detail"]
 
 
 async def raw_upload(app: Starlette, receive: Receive) -> int:
@@ -285,8 +284,7 @@ async def test_pictures_of_an_earlier_run_are_shown_again(tmp_path: Path) -> Non
         uploaded = (await client.post(PICTURES, content=picture("png"))).json()["record"]["id"]
     async with Pixstore(database, secret=SECRET) as pix:
         foreign = [(await pix.save_image(picture("png"), directory=name)).id for name in (None, "zoo", "abc")]
-    store = connect(database)
-    async with demo_client(Pixstore(store, secret=SECRET), store=store) as client:
+    async with demo_client(Pixstore(database, secret=SECRET)) as client:
         listed = await listed_ids(client)
         assert len(listed) == 7
         assert listed[0] == uploaded

@@ -32,7 +32,7 @@ async def test_nothing_is_answered_without_a_session(client: httpx.AsyncClient, 
         answer = await client.request(method, path, content=picture())
         assert answer.status_code == 401
         assert answer.headers["cache-control"] == "no-store"
-        assert "sign in" in answer.json()["error"]
+        assert "sign in" in answer.json()["detail"]
 
 
 async def test_a_record_is_worth_nothing_without_a_session(client: httpx.AsyncClient) -> None:

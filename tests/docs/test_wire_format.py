@@ -17,7 +17,7 @@ from pixstore_asgi import ImageRecord, Pixstore, PixstoreApp, WireState
 from pixstore_asgi.core.batch import MAX_BODY_BYTES, MAX_IMAGES
 from pixstore_asgi.core.formats.names import FORMAT_BYTES
 from pixstore_asgi.core.keyring import KeyRing
-from pixstore_asgi.core.proof import ProofTerms, issue
+from pixstore_asgi.core.proof import ProofTerms, ProofWindows, issue
 from tests.docs.test_documented import PACKAGE, rows
 from tests.support.paths import ROOT
 from tests.support.samples import SECRET, picture
@@ -148,7 +148,7 @@ def test_a_server_of_this_page_makes_the_same_proof(token: int) -> None:
     name = image_id.encode()
     message = head + token.to_bytes(8, "big") + len(name).to_bytes(2, "big") + name + bytes(2)
     proof = base64.b64encode(head + hmac.digest(expand(b"proof" + window, 32), message, hashlib.sha256)[:21]).decode()
-    assert proof == issue(KeyRing(SECRET), ProofTerms(), image_id=image_id, token=token, now_ms=now_ms)
+    assert proof == issue(KeyRing(SECRET), ProofWindows(), ProofTerms(), image_id=image_id, token=token, now_ms=now_ms)
     *_, (start, length) = offsets("| offset | length | |")
     assert (start + length, len(head), len(proof)) == (36, start, 48)
 

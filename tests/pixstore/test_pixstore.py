@@ -29,6 +29,7 @@ from pixstore_asgi import (
 from pixstore_asgi.core.cipher import unseal
 from pixstore_asgi.core.ids import MAX_TOKEN
 from pixstore_asgi.errors import ImageTooLarge, InputError, StoreConflict
+from pixstore_asgi.serving.load import load_outline
 from pixstore_asgi.store.contract import CHUNK_BYTES, wall_clock_ms
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.store.sqlite import SqliteStore
@@ -295,7 +296,7 @@ async def test_records_are_fresh_and_read_in_one_query(pix: Pixstore) -> None:
 
 async def test_proofs_live_one_to_two_windows(pix: Pixstore) -> None:
     """A record's proof is good until the moment it tells, and not from then on."""
-    pix._issuer.clock_ms = clock = FixedClock()
+    pix._proofs.clock_ms = clock = FixedClock()
     record = await pix.save_image(picture())
     expires_at = record.proof_expires_at
     assert expires_at is not None
@@ -450,9 +451,9 @@ async def test_a_row_copied_onto_another_id_is_an_internal_error(
 async def test_success_unwraps_no_key(pix: Pixstore, monkeypatch: pytest.MonkeyPatch) -> None:
     """Success, and any state without its body, are answered without unwrapping the image's key."""
     record = await pix.save_image(picture())
-    monkeypatch.setattr("pixstore_asgi.serving.payload.unwrap_key", lambda *_: pytest.fail("a key was unwrapped"))
+    monkeypatch.setattr("pixstore_asgi.serving.load.unwrap_key", lambda *_: pytest.fail("a key was unwrapped"))
     assert await served(pix, record) == (WireState.SUCCESS, picture())
-    outline = await pix.load_payload(record.id, token=None, body=False)
+    outline = await load_outline(pix._images, record.id, None)
     assert (outline.state, outline.size) == (WireState.UPDATED, 69 + 1 + len(picture()))
     assert await body_of(outline) == b""
 

@@ -161,8 +161,8 @@ async def test_a_damaged_image(pix: Pixstore, tmp_path: Path, statement: str, ki
     """Reading or exporting what was changed behind our back shows neither the image's key nor the secret's."""
     record = await pix.save_image(large_png(600_000))
     damage(tmp_path / "pixstore.db", statement)
-    assert pix._ring is not None
-    secrets = (record.key, SECRET, pix._ring.signing.expand(b"wrap", 64))
+    assert pix._life._ring is not None
+    secrets = (record.key, SECRET, pix._life._ring.signing.expand(b"wrap", 64))
     calls = [pix.read_image, pix.export_image]
     if "wrapped_key" in statement or "tag" in statement:
         calls.append(pix.get_image_record)  # type: ignore[arg-type]

@@ -78,7 +78,7 @@ class PixstoreMachine(RuleBasedStateMachine):
 
     def make(self) -> Pixstore:
         pix = Pixstore(self.make_store(), secret=SECRET, proof_window_ms=WINDOW_MS)
-        pix._issuer.clock_ms = self.clock
+        pix._proofs.clock_ms = self.clock
         self.run(pix.open())
         return pix
 
@@ -182,8 +182,10 @@ class PixstoreMachine(RuleBasedStateMachine):
     )
     def request(self, which: int, record: ImageRecord, other: ImageRecord, token: str, proof: str) -> None:
         """A request opens the image of the id and token that its proof was issued for, and else nothing."""
-        terms = self.pixstores[which]._issuer.terms
-        foreign = proofs.issue(FOREIGN, terms, image_id=record.id, token=record.token, now_ms=self.clock.now_ms)
+        windows, now_ms = self.pixstores[which]._proofs.windows, self.clock.now_ms
+        foreign = proofs.issue(
+            FOREIGN, windows, proofs.ProofTerms(), image_id=record.id, token=record.token, now_ms=now_ms
+        )
         changed = record.stateless_proof[:-1] + ("A" if record.stateless_proof[-1] != "A" else "B")
         sent_token = {"own": record.token, "other": other.token, "next": record.token + 1, "none": None, "text": "1x"}[
             token
@@ -200,7 +202,7 @@ class PixstoreMachine(RuleBasedStateMachine):
         is_proven = (
             prover is not None
             and (prover.id, prover.token) == (record.id, sent_token)
-            and self._is_valid_now(prover, terms.leeway_ms)
+            and self._is_valid_now(prover, windows.leeway_ms)
         )
         if sent_proof is None:
             assert state is WireState.MISSING_PROOF

@@ -62,8 +62,8 @@ async def opened(pix: Pixstore, record: ImageRecord) -> Payload:
 def used(pix: Pixstore) -> int:
     """Return how many bytes the cache counts, which must be what it holds."""
     images = pix._images
-    assert images._used >= sum(cached.size for cached in images._entries.values())
-    return images._used
+    assert images.used >= sum(cached.size for cached in images._entries.values())
+    return images.used
 
 
 @pytest.mark.parametrize("size", [300, CHUNK_BYTES, 5 * CHUNK_BYTES + 3])

@@ -109,9 +109,9 @@ async function request(method, url) {
 
 /**
  * @param {number} status
- * @param {{error?: string}} answer
+ * @param {{detail?: string}} answer
  */
-function errorOf(status, { error = `the demo answered with HTTP status ${status}` }) {
-  if (status === 401) return new SignedOutError(error);
-  return status === 503 ? new AwayError(error) : new Error(error);
+function errorOf(status, { detail = `the demo answered with HTTP status ${status}` }) {
+  if (status === 401) return new SignedOutError(detail);
+  return status === 503 ? new AwayError(detail) : new Error(detail);
 }

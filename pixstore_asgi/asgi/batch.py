@@ -1,0 +1,64 @@
+"""Batch: an ASGI app that answers many images asked for in one request, each as its own GET would be."""
+
+from collections.abc import Sequence
+
+from starlette.types import Receive, Scope, Send
+
+from ..core.batch import MAX_BODY_BYTES, MAX_FRAME_BYTES, frame_head, parse_batch
+from ..core.request import ImageRequest
+from ..errors import WireState
+from ..serving.answer import Answers
+from ..serving.headers import PAYLOAD_HEADERS
+from .authorization import Authorization
+from .cors import CrossOrigin
+from .delivery import Delivery, Frames
+from .http import refuse, without_last_slash
+
+_PATH = "/-/batch"
+
+_Checked = Sequence[tuple[ImageRequest, WireState | None]]
+"""The requests of a batch, each with the state that refuses it or None where its proof is good."""
+
+
+class Batch:
+    """Serves the POST of a batch with the parts of one PixstoreApp."""
+
+    def __init__(
+        self, answers: Answers, authorization: Authorization, delivery: Delivery, cross_origin: CrossOrigin
+    ) -> None:
+        self._answers = answers
+        self._authorization = authorization
+        self._delivery = delivery
+        self._cross_origin = cross_origin
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = self._cross_origin.headers(scope)
+        if not self._cross_origin.admits(scope):
+            await refuse(403, headers, send)
+            return
+        requests = parse_batch(await self._delivery.read_body(receive, MAX_BODY_BYTES))
+        if requests is None:
+            await refuse(400, headers, send)
+            return
+        # Now, all of them: a proof need not last until the images before its own are sent.
+        checked = [(request, await self._answers.check(request)) for request in requests]
+        await self._delivery.send_frames(self._frames(checked, scope), [*PAYLOAD_HEADERS, *headers], receive, send)
+
+    async def _frames(self, checked: _Checked, scope: Scope) -> Frames:
+        mount = without_last_slash(scope["path"]).removesuffix(_PATH)
+        proven = [request.image_id for request, refusal in checked if refusal is None]
+        rule = await self._authorization.batch_rule(scope, mount, proven)
+        for index, (request, refusal) in enumerate(checked):
+            payload = await self._answers.answer_checked(request, refusal, rule=rule)
+            if payload is None:
+                yield frame_head(index, 403, 0), None
+            elif payload.size > MAX_FRAME_BYTES:
+                await payload.aclose()
+                yield frame_head(index, 413, 0), None
+            else:
+                yield frame_head(index, payload.status, payload.size), payload
+
+
+def is_batch(path: str) -> bool:
+    """Tell whether the path below the mount is that of the batch."""
+    return without_last_slash(path) == _PATH

@@ -1,0 +1,35 @@
+"""PayloadResponse: a payload as the response of an endpoint of the application's own."""
+
+from starlette.background import BackgroundTask
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from ..serving.headers import payload_headers
+from ..serving.payload import Payload
+from .delivery import MAX_STREAM_S, SEND_TIMEOUT_S, Delivery
+
+
+class PayloadResponse(Response):
+    """A payload as a response of the application's own endpoint, in Starlette, FastAPI and Litestar.
+
+    It closes the payload however the request ends. Cross-origin headers are the application's affair here.
+    send_timeout_s, max_stream_s: as PixstoreApp's, in seconds.
+    """
+
+    def __init__(
+        self,
+        payload: Payload,
+        *,
+        background: BackgroundTask | None = None,
+        send_timeout_s: float = SEND_TIMEOUT_S,
+        max_stream_s: float = MAX_STREAM_S,
+    ) -> None:
+        self.status_code, self.raw_headers = payload.status, payload_headers(payload.state, payload.size)
+        self.background = background
+        self._payload = payload
+        self._delivery = Delivery(send_timeout_s, max_stream_s)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._delivery(self._payload, self.status_code, self.raw_headers, scope, receive, send)
+        if self.background is not None:
+            await self.background()

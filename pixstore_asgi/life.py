@@ -1,0 +1,85 @@
+"""Life: when a Pixstore's store is open, however many open it, in whichever event loop."""
+
+import asyncio
+from collections.abc import Callable
+
+import anyio
+
+from .core.keyring import KeyRing
+from .errors import StoreError
+from .keys.find import find_ring
+from .store.contract import ImageStore, running_loop
+
+
+class Life:
+    """Opens a store with its key ring, and closes it: by count, by one caller at a time.
+
+    given: the key ring, or None where it is to be found. on_open, on_close: called before the store opens and closes.
+    """
+
+    def __init__(
+        self, store: ImageStore, given: KeyRing | None, *, on_open: Callable[[], None], on_close: Callable[[], None]
+    ) -> None:
+        self._store = store
+        self._given = given
+        self._on_open = on_open
+        self._on_close = on_close
+        self._ring: KeyRing | None = None
+        self._opens = 0
+        self._closed_on: asyncio.AbstractEventLoop | None = None
+        self._opening: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
+
+    async def open(self) -> None:
+        """Open the store; every `open` wants its `close`. Raises SecretError or StoreError."""
+        self._opens += 1
+        try:
+            await self._start()
+        except BaseException:
+            self._opens = max(0, self._opens - 1)  # a close may have come in between
+            raise
+
+    async def close(self) -> None:
+        """Take one `open` back; the last one closes the store, and in this event loop only `open` opens it again."""
+        if self._opens > 1:
+            self._opens -= 1
+            return
+        self._opens = 0
+        async with self._lock():
+            self._closed_on = running_loop()
+            self._ring = None
+            self._on_close()
+            await self._store.close()
+
+    async def opened(self) -> KeyRing:
+        """Return the key ring of the open store; opens it on first use. Raises SecretError or StoreError."""
+        if self._ring is None:
+            # A server has one event loop: what comes there after the close is a use after shutdown. Another loop is
+            # another run, such as the next test with a TestClient of its own.
+            if self._closed_on is running_loop():
+                raise StoreError("this Pixstore was closed: open it again first")
+            await self._start()
+        assert self._ring is not None
+        return self._ring
+
+    async def _start(self) -> None:
+        async with self._lock():
+            if self._ring is None:
+                self._ring = await self._open_store()
+                self._closed_on = None
+
+    async def _open_store(self) -> KeyRing:
+        self._on_open()
+        await self._store.open()
+        try:
+            return await find_ring(self._store, self._given)
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await self._store.close()
+            raise
+
+    def _lock(self) -> asyncio.Lock:
+        # One lock per event loop: a lock that a loop left locked must not stop the next one.
+        loop = running_loop()
+        if self._opening is None or self._opening[0] is not loop:
+            self._opening = loop, asyncio.Lock()
+        return self._opening[1]

@@ -1,0 +1,125 @@
+"""Saves: new images and new versions written to the store, or not at all."""
+
+import secrets
+from collections.abc import Callable
+
+from ..core.cipher import wrap_key
+from ..core.ids import as_token, checked_directory, is_image_id
+from ..core.images import VERSION_BYTES, StoredImage
+from ..core.keyring import KeyRing
+from ..errors import ImageNotFound, InputError, StoreConflict
+from ..store.contract import Expect, Expected, ImageStore, wall_clock_ms
+from .patience import UploadLimits
+from .sealing import Encryption, begin_sealing
+from .source import ImageData, read_pieces
+
+OnProgress = Callable[[int], None]
+"""Called with the number of an image's bytes taken so far."""
+
+_MAX_AHEAD_MS = 24 * 60 * 60 * 1000  # of the clock: more than clocks and time zones differ by mistake
+
+
+class Saves:
+    """Writes the images of one Pixstore. formats: the names of the formats accepted. limits: of each upload.
+
+    Every method returns the image as it is stored then, and raises InvalidImage (ImageTooLarge, UploadTimeout),
+    InputError or StoreError; then nothing has changed.
+    """
+
+    def __init__(self, store: ImageStore, formats: frozenset[str], limits: UploadLimits) -> None:
+        self._store = store
+        self._formats = formats
+        self._limits = limits
+
+    async def create(
+        self, ring: KeyRing, image_id: str, data: ImageData, *, on_progress: OnProgress | None = None
+    ) -> StoredImage:
+        """Save an image under an id that has none. Raises StoreConflict where it has."""
+        return await self._write(ring, image_id, data, Expect.ABSENT, on_progress=on_progress)
+
+    async def update(
+        self,
+        ring: KeyRing,
+        image_id: str,
+        data: ImageData,
+        *,
+        if_token: int | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> StoredImage:
+        """Save a new version of an image. Raises ImageNotFound, and StoreConflict where its token is not `if_token`."""
+        expect = await self._version_to_replace(image_id, if_token)
+        return await self._write(ring, image_id, data, expect, on_progress=on_progress)
+
+    async def take_over(
+        self,
+        ring: KeyRing,
+        image_id: str,
+        data: ImageData,
+        *,
+        token: int,
+        encryption: Encryption | None,
+        if_token: int | None,
+    ) -> StoredImage:
+        """Save an image that has its id and token from elsewhere; if_token: over the version of this token.
+
+        encryption: to the same bytes as there; raises IntegrityError where it is another image's.
+        """
+        if not is_image_id(image_id) or as_token(token) != token:
+            raise InputError(f"{image_id!r:.80} with token {token!r:.40} can't be an image: README has what can")
+        check_token_time(image_id, token)
+        expect = Expect.ABSENT if if_token is None else await self._version_to_replace(image_id, if_token)
+        return await self._write(ring, image_id, data, expect, token=token, encryption=encryption)
+
+    async def _version_to_replace(self, image_id: str, if_token: int | None) -> Expected:
+        image = await self._store.get(image_id) if is_image_id(image_id) else None
+        if image is None:
+            raise _not_found(image_id)
+        if if_token not in (None, image.token):
+            raise StoreConflict(f"image {image_id} has token {image.token}, not {if_token}: it was updated meanwhile")
+        return Expect.PRESENT if if_token is None else image.meta.version
+
+    async def _write(
+        self,
+        ring: KeyRing,
+        image_id: str,
+        data: ImageData,
+        expect: Expected,
+        *,
+        token: int | None = None,
+        encryption: Encryption | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> StoredImage:
+        encryption = encryption or Encryption.fresh()
+        sealing = await begin_sealing(read_pieces(data, self._limits), self._formats, encryption)
+        async with await self._store.begin_write(image_id) as writer:
+            async for ciphertext in sealing:
+                await writer.write(ciphertext)
+                if on_progress:
+                    on_progress(sealing.taken)
+            meta = wrap_key(ring, encryption.key(), image_id, sealing.meta(secrets.token_bytes(VERSION_BYTES)))
+            try:
+                return await writer.commit(meta, expect=expect, token=token)
+            except StoreConflict:
+                if expect is Expect.PRESENT:
+                    raise _not_found(image_id) from None
+                raise
+
+
+def new_id(directory: str | None) -> str:
+    """Return a random image id, in a directory if there is one. Raises InputError for a directory that can't be."""
+    name = secrets.token_urlsafe(16)
+    return name if directory is None else f"{checked_directory(directory)}:{name}"
+
+
+def check_token_time(image_id: str, token: int) -> None:
+    """Raise InputError for a token from elsewhere that lies more than a day ahead of the clock."""
+    # Tokens only rise, also across delete: one near the largest would leave its id no further version, ever.
+    if token > wall_clock_ms() + _MAX_AHEAD_MS:
+        raise InputError(
+            f"the token {token} of image {image_id} is more than a day ahead of this machine's clock: "
+            "tokens are epoch milliseconds; set the clock right, or import the image under an earlier token"
+        )
+
+
+def _not_found(image_id: str) -> ImageNotFound:
+    return ImageNotFound(f"there is no image {image_id!r}: it was deleted, or never saved here")

@@ -1,0 +1,118 @@
+"""From what an application passes as an image to pieces of bytes: read, limited in length and time."""
+
+import asyncio
+import inspect
+import os
+import time
+from collections.abc import AsyncIterator
+from typing import Any, Protocol
+
+import anyio
+
+from ..errors import ImageTooLarge, InputError
+from .patience import Patience, UploadLimits, Watch
+
+_READ_BYTES = 256 * 1024
+_SLICE_BYTES = 1024 * 1024  # of an image that comes as one: cancellation finds an end between two of them
+
+
+class AsyncReader(Protocol):
+    """Anything with an async `read(n)`, e.g. Starlette's UploadFile."""
+
+    async def read(self, size: int, /) -> bytes: ...
+
+
+ImageData = bytes | bytearray | memoryview | AsyncIterator[bytes] | AsyncReader
+
+_BYTES = (bytes, bytearray, memoryview)
+_END = object()
+
+
+async def read_pieces(data: ImageData, limits: UploadLimits) -> AsyncIterator[bytes]:
+    """Yield an image piece by piece, whatever it comes as.
+
+    Raises ImageTooLarge, UploadTimeout, InputError for what is no image data, and whatever the application's own
+    iterator raises.
+    """
+    left = limits.max_bytes
+    async for piece in _pieces(data, limits):
+        left -= len(piece)
+        if left < 0:
+            raise _too_large(limits.max_bytes)
+        yield piece
+
+
+async def read_file(path: str | os.PathLike[str]) -> AsyncIterator[bytes]:
+    """Yield the pieces of a file. Raises InputError where it can't be read."""
+    try:
+        async with await anyio.open_file(path, "rb") as file:
+            while piece := await file.read(_READ_BYTES):
+                yield piece
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise InputError(f"{os.fspath(path)!r} can't be read: {reason}") from error
+
+
+async def _in_time(pieces: AsyncIterator[object], limits: UploadLimits) -> AsyncIterator[bytes]:
+    patience, watch = Patience(limits), Watch()
+    try:
+        while True:
+            # Only waiting for the sender counts, and not what is done with a piece once it is there.
+            begun_s = time.monotonic()
+            watch.begin(patience.limit_s)
+            try:
+                piece = await anext(pieces, _END)
+            except asyncio.CancelledError:
+                if watch.end():
+                    raise patience.error() from None
+                raise
+            watch.end()
+            if piece is _END:
+                return
+            data = _as_bytes(piece)
+            patience.note(time.monotonic() - begun_s, len(data))
+            yield data
+    finally:
+        watch.close()
+
+
+def _pieces(data: ImageData, limits: UploadLimits) -> AsyncIterator[bytes]:
+    if isinstance(data, _BYTES):
+        size = data.nbytes if isinstance(data, memoryview) else len(data)
+        if size > limits.max_bytes:
+            raise _too_large(limits.max_bytes)
+        return _slices(bytes(data))
+    if isinstance(data, AsyncIterator):
+        return _in_time(data, limits)
+    if hasattr(data, "read"):
+        return _in_time(_read_all(data), limits)
+    raise InputError(
+        f"image data is bytes, an async iterator of bytes or has an async read(n), and {type(data).__name__} is none "
+        "of these; for a path there is save_image_from_file"
+    )
+
+
+async def _slices(data: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(data), _SLICE_BYTES):
+        yield data[start : start + _SLICE_BYTES]
+
+
+async def _read_all(reader: Any) -> AsyncIterator[bytes]:
+    while True:
+        waiting = reader.read(_READ_BYTES)
+        if not inspect.isawaitable(waiting):
+            raise InputError("this file's read(n) is not async: pass its bytes, or its path to save_image_from_file")
+        piece = _as_bytes(await waiting)
+        if not piece:
+            return
+        yield piece
+
+
+def _as_bytes(piece: object) -> bytes:
+    if not isinstance(piece, _BYTES):
+        raise InputError(f"image data must come as bytes, not {type(piece).__name__}: open files in binary mode")
+    return bytes(piece)
+
+
+def _too_large(max_bytes: int) -> ImageTooLarge:
+    return ImageTooLarge(f"the image is longer than max_image_bytes, {max_bytes}: scale it down")

@@ -1,0 +1,90 @@
+"""Answers: what one request for an image gets, decided in one place, whether it came alone or in a batch."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Literal
+
+from ..core.ids import is_image_id
+from ..core.keyring import KeyRing
+from ..core.proof import ProofTerms
+from ..core.request import ImageRequest
+from ..errors import PixstoreError, WireState
+from .cache import ImageCache
+from .load import load_outline, load_payload
+from .payload import Payload
+from .proofs import EVERYBODY, Proofs
+
+_log = logging.getLogger("pixstore_asgi")
+
+Refusal = WireState | Literal["forbidden"] | None
+"""Why a request is refused, if it is: by the wire's states, or by the application's rule."""
+
+Rule = Callable[[str], Awaitable[Refusal]]
+"""The application's own rule as it is asked for one image of one request, by its id; it raises nothing."""
+
+
+class Answers:
+    """Answers the image requests of one Pixstore: id and proof first, then the application's rule, then the store.
+
+    opened: opens the store where it is not open yet and returns the key ring. Nothing here raises for what a client
+    sent or for a store that fails: the payload's state tells, and the log has the reason.
+    """
+
+    def __init__(self, opened: Callable[[], Awaitable[KeyRing]], images: ImageCache, proofs: Proofs) -> None:
+        self._opened = opened
+        self._images = images
+        self._proofs = proofs
+
+    async def answer(
+        self, request: ImageRequest, *, terms: ProofTerms = EVERYBODY, rule: Rule | None = None, has_body: bool = True
+    ) -> Payload | None:
+        """Return the payload of a request, None where the rule forbids it. has_body: False for a HEAD request."""
+        refusal = await self.check(request, terms)
+        return await self.answer_checked(request, refusal, terms=terms, rule=rule, has_body=has_body)
+
+    async def check(self, request: ImageRequest, terms: ProofTerms = EVERYBODY) -> WireState | None:
+        """Return the state that refuses a request, None where its id and proof are good; no image is looked up."""
+        if not request.image_id:
+            return WireState.MISSING_ID
+        if self._proofs.are_checked and not request.proof:
+            return WireState.MISSING_PROOF
+        try:
+            is_proven = is_image_id(request.image_id) and self._proofs.is_proven(await self._opened(), request, terms)
+        except PixstoreError as error:
+            return _failed(request, error)
+        return None if is_proven else WireState.INVALID_PROOF
+
+    async def answer_checked(
+        self,
+        request: ImageRequest,
+        refusal: Refusal,
+        *,
+        terms: ProofTerms = EVERYBODY,
+        rule: Rule | None = None,
+        has_body: bool = True,
+    ) -> Payload | None:
+        """Return what `answer` returns. refusal: what `check` returned for the request, perhaps some time ago."""
+        if refusal is None and rule is not None:
+            refusal = await rule(request.image_id)
+        if refusal is not None:
+            return None if refusal == "forbidden" else Payload(refusal)
+        payload = await self._load(request, has_body)
+        # An Updated payload has a new key: only for what is still proven now.
+        if payload.state is WireState.UPDATED and (late := await self.check(request, terms)):
+            await payload.aclose()
+            return Payload(late)
+        return payload
+
+    async def _load(self, request: ImageRequest, has_body: bool) -> Payload:
+        try:
+            ring = await self._opened()
+            if has_body:
+                return await load_payload(self._images, ring, request.image_id, request.token)
+            return await load_outline(self._images, request.image_id, request.token)
+        except PixstoreError as error:
+            return Payload(_failed(request, error))
+
+
+def _failed(request: ImageRequest, error: PixstoreError) -> WireState:
+    _log.error("image %r can't be served: %s", request.image_id, error)
+    return WireState.INTERNAL_ERROR
