@@ -1,7 +1,6 @@
 """The command line, `pixstore-asgi`."""
 
-import sys
-from importlib.util import find_spec
+from .extras import require
 
 
 def main() -> None:
@@ -10,9 +9,3 @@ def main() -> None:
     from .commands import commands
 
     commands()
-
-
-def require(extra: str, *modules: str) -> None:
-    """Exit with one line that names the extra unless all its modules are installed."""
-    if not all(map(find_spec, modules)):
-        sys.exit(f"this needs packages that are not installed: pip install '.[{extra}]' in the checkout")

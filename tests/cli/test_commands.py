@@ -60,7 +60,7 @@ def test_missing_package_names_the_extra(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], extra: str, missing: str
 ) -> None:
     """Without the packages of an extra, one line says which extra to install."""
-    monkeypatch.setattr(pixstore_asgi.cli, "find_spec", lambda module: None if module == missing else object())
+    monkeypatch.setattr("pixstore_asgi.cli.extras.find_spec", lambda module: None if module == missing else object())
     monkeypatch.setattr(sys, "argv", ["pixstore-asgi", "demo"])
     with pytest.raises(SystemExit) as exit_info:
         pixstore_asgi.cli.main()
