@@ -162,6 +162,39 @@ async def test_a_cold_image_is_read_once(pix: Pixstore, store: CountingStore) ->
     assert store.calls["open_stream"] == 1
 
 
+class RestlessStore(MemoryStore):
+    """A store whose stamp never repeats, and whose rows are read by as many at once as ask for them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.readers = self.most_readers = 0
+
+    async def stamp(self) -> Hashable:
+        return object()
+
+    async def get(self, image_id: str) -> StoredImage | None:
+        self.readers += 1
+        self.most_readers = max(self.readers, self.most_readers)
+        await asyncio.sleep(0.001)
+        self.readers -= 1
+        return await super().get(image_id)
+
+
+@pytest.mark.parametrize("size", [300, 3 * MIB])
+async def test_nobody_queues_where_every_stamp_is_new(size: int) -> None:
+    """Under a stamp that never repeats, requests for one hot image read its row side by side, and all get it."""
+    store = RestlessStore()
+    async with Pixstore(store, secret=SECRET, cache_bytes=8 * MIB) as pix:
+        record = await pix.save_image(large_png(size))
+        await served(pix, record)
+        answers = await asyncio.gather(*(served(pix, record) for _ in range(50)))
+        assert set(answers) == {(WireState.SUCCESS, large_png(size))}
+        assert store.most_readers == 50
+        await pix.update_image(record.id, picture())
+        answers = await asyncio.gather(*(served(pix, record) for _ in range(50)))
+        assert set(answers) == {(WireState.UPDATED, picture())}
+
+
 async def test_who_gives_up_loading_hands_it_on(pix: Pixstore, store: CountingStore) -> None:
     """When the request that loads an image is cancelled, one that waits loads it."""
     record = await pix.save_image(picture())

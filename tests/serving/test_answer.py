@@ -1,0 +1,110 @@
+"""Answers: one request decided on, whether it came alone or in a batch, under the terms it came with."""
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+
+from pixstore_asgi import ImageRecord, Pixstore, StoreError, WireState
+from pixstore_asgi.core.proof import ProofTerms
+from pixstore_asgi.core.request import ImageRequest
+from pixstore_asgi.pixstore import answers_of
+from pixstore_asgi.serving.answer import Answers, Refusal, Rule
+from pixstore_asgi.store.contract import ImageStream
+from pixstore_asgi.store.memory import MemoryStore
+from tests.support.samples import SECRET, FixedClock, picture
+
+
+class FailingStore(MemoryStore):
+    """A store that fails whoever opens an image."""
+
+    async def open_stream(self, image_id: str) -> ImageStream | None:  # type: ignore[override]
+        raise StoreError("the disk is gone")
+
+
+@pytest.fixture
+async def pix() -> AsyncIterator[Pixstore]:
+    async with Pixstore(MemoryStore(), secret=SECRET) as opened:
+        opened._proofs.clock_ms = FixedClock()
+        yield opened
+
+
+def request_of(record: ImageRecord) -> ImageRequest:
+    return ImageRequest(record.id, record.token, record.stateless_proof)
+
+
+async def answer_at_once(answers: Answers, request: ImageRequest, rule: Rule) -> WireState | None:
+    payload = await answers.answer(request, rule=rule)
+    return payload.state if payload else None
+
+
+async def answer_in_turn(answers: Answers, request: ImageRequest, rule: Rule) -> WireState | None:
+    payload = await answers.answer_checked(request, await answers.check(request), rule=rule)
+    return payload.state if payload else None
+
+
+Answered = Callable[[Answers, ImageRequest, Rule], Awaitable[WireState | None]]
+ways = pytest.mark.parametrize("answered", [answer_at_once, answer_in_turn])
+"""As a GET is answered, and as an image of a batch."""
+
+
+@ways
+async def test_a_newer_key_goes_to_proofs_that_outlast_the_rule(pix: Pixstore, answered: Answered) -> None:
+    """A proof that ends while the application's rule is asked opens the version it was made for, and no newer one."""
+    same = await pix.save_image(picture())
+    old = await pix.save_image(picture())
+    await pix.update_image(old.id, picture("webp"))
+    started_ms = pix._proofs.clock_ms()
+
+    async def slow(image_id: str) -> Refusal:
+        pix._proofs.clock_ms = FixedClock(started_ms + 60_000)
+        return None
+
+    for record, state in ((same, WireState.SUCCESS), (old, WireState.INVALID_PROOF)):
+        pix._proofs.clock_ms = FixedClock(started_ms)
+        assert await answered(answers_of(pix), request_of(record), slow) is state
+
+
+@ways
+async def test_a_rule_decides_on_what_is_proven(pix: Pixstore, answered: Answered) -> None:
+    """The rule is asked for the ids of proven requests alone; None, a state and "forbidden" are its answers."""
+    record, asked = await pix.save_image(picture()), list[str]()
+    refusals: list[Refusal] = [None, WireState.INTERNAL_ERROR, "forbidden", None]
+
+    async def rule(image_id: str) -> Refusal:
+        asked.append(image_id)
+        return refusals.pop(0)
+
+    for state in (WireState.SUCCESS, WireState.INTERNAL_ERROR, None):
+        assert await answered(answers_of(pix), request_of(record), rule) is state
+    assert asked == [record.id] * 3
+    unproven = request_of(record)._replace(proof="A" * 48)
+    assert await answered(answers_of(pix), unproven, rule) is WireState.INVALID_PROOF
+    assert asked == [record.id] * 3
+
+
+@pytest.mark.parametrize("sent", [ProofTerms(), ProofTerms(epoch=1), ProofTerms(audience=b"ada")])
+@pytest.mark.parametrize("wanted", [ProofTerms(), ProofTerms(epoch=1), ProofTerms(audience=b"ada")])
+async def test_terms_come_with_the_request(pix: Pixstore, sent: ProofTerms, wanted: ProofTerms) -> None:
+    """One Pixstore issues and checks proofs of several epochs and audiences; each is good for its own alone."""
+    saved = await pix.save_image(picture())
+    image = await pix._store.get(saved.id)
+    assert image is not None
+    record = pix._proofs.record(await pix._life.opened(), image, sent)
+    payload = await answers_of(pix).answer(request_of(record), terms=wanted)
+    assert payload is not None
+    assert payload.state is (WireState.SUCCESS if sent == wanted else WireState.INVALID_PROOF)
+
+
+@ways
+async def test_an_error_is_logged_once(answered: Answered, caplog: pytest.LogCaptureFixture) -> None:
+    """What the store raises is InternalError for the page, and one line for the log that names image and reason."""
+
+    async def rule(image_id: str) -> Refusal:
+        return None
+
+    async with Pixstore(FailingStore(), secret=SECRET) as pix:
+        record = await pix.save_image(picture())
+        assert await answered(answers_of(pix), request_of(record), rule) is WireState.INTERNAL_ERROR
+    (line,) = [entry for entry in caplog.records if entry.levelno >= logging.ERROR]
+    assert line.getMessage() == f"image {record.id!r} can't be served: the disk is gone"
