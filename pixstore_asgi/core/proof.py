@@ -9,13 +9,13 @@
 Token, epoch and audience come from the verifier's own side, never from the proof: there is nothing to downgrade.
 """
 
-import binascii
 import hmac
 import struct
 from dataclasses import dataclass
 from functools import cached_property
 
 from ..errors import ProofError
+from .base64 import decode_base64, encode_base64
 from .keyring import KeyRing, RingKey
 
 PROOF_CHARACTERS = 48
@@ -66,7 +66,7 @@ def issue(ring: KeyRing, windows: ProofWindows, terms: ProofTerms, *, image_id: 
     window_bytes = min(window, _MAX_WINDOW).to_bytes(6, "big")
     head = _HEAD.pack(_VERSION, key.key_id, window_bytes, terms.epoch)
     raw = head + _mac(key, window_bytes, head, terms, image_id, token)
-    return binascii.b2a_base64(raw, newline=False).decode("ascii")
+    return encode_base64(raw)
 
 
 def verify(
@@ -99,13 +99,8 @@ def verify(
 
 def _decode(proof: str) -> bytes:
     # 48 characters of 36 bytes leave no padding and no spare bits, so a proof has exactly one spelling.
-    if not isinstance(proof, str) or len(proof) != PROOF_CHARACTERS:
-        raise ProofError("not-canonical")
-    try:
-        raw = binascii.a2b_base64(proof, strict_mode=True)
-    except ValueError:
-        raise ProofError("not-canonical") from None
-    if len(raw) != _PROOF_BYTES:
+    raw = decode_base64(proof) if isinstance(proof, str) and len(proof) == PROOF_CHARACTERS else None
+    if raw is None or len(raw) != _PROOF_BYTES:
         raise ProofError("not-canonical")
     return raw
 

@@ -1,11 +1,11 @@
 """The image record: what an application's API hands to its own page, so that the page may read one image."""
 
-import binascii
 import re
 from collections.abc import Mapping
 from typing import Any, Self
 
 from ..errors import RecordError
+from .base64 import decode_base64, encode_base64
 from .ids import IMAGE_ID, MAX_TOKEN
 from .images import IV_BYTES, KEY_BYTES, TAG_BYTES
 
@@ -37,7 +37,7 @@ class ImageRecord(_Hidden):
         cls, *, id: str, token: int, key: bytes, iv: bytes, tag: bytes, proof: str, proof_expires_at: int | None
     ) -> Self:
         """Build a record from raw values; bytes are encoded, `proof_expires_at` is in epoch milliseconds."""
-        meta = _Hidden(key=_encode(key), iv=_encode(iv), tag=_encode(tag))
+        meta = _Hidden(key=encode_base64(key), iv=encode_base64(iv), tag=encode_base64(tag))
         record = cls(id=id, token=token, meta=meta, statelessProof=proof)
         if proof_expires_at is not None:
             record["proofExpiresAt"] = proof_expires_at
@@ -78,17 +78,17 @@ class ImageRecord(_Hidden):
     @property
     def key(self) -> bytes:
         """The version's AES-256 key, 32 bytes."""
-        return binascii.a2b_base64(self["meta"]["key"])
+        return _decode(self["meta"], "key", KEY_BYTES)
 
     @property
     def iv(self) -> bytes:
         """The version's GCM nonce, 12 bytes."""
-        return binascii.a2b_base64(self["meta"]["iv"])
+        return _decode(self["meta"], "iv", IV_BYTES)
 
     @property
     def tag(self) -> bytes:
         """The version's GCM tag, 16 bytes."""
-        return binascii.a2b_base64(self["meta"]["tag"])
+        return _decode(self["meta"], "tag", TAG_BYTES)
 
     @property
     def stateless_proof(self) -> str:
@@ -149,18 +149,10 @@ RECORD_JSON_SCHEMA: dict[str, Any] = {
 """JSON Schema of an image record, as FastAPI shows it in OpenAPI."""
 
 
-def _encode(value: bytes) -> str:
-    return binascii.b2a_base64(value, newline=False).decode("ascii")
-
-
 def _decode(meta: Mapping[str, Any], name: str, size: int) -> bytes:
     text = meta.get(name)
-    try:
-        value = binascii.a2b_base64(text, strict_mode=True) if isinstance(text, str) else b""
-    except ValueError:
-        value = b""
-    # The comparison refuses text with unused bits set: one value has one spelling.
-    if len(value) != size or _encode(value) != text:
+    value = decode_base64(text) if isinstance(text, str) else None
+    if value is None or len(value) != size:
         raise RecordError(f"meta.{name} must be the padded standard base64 of {size} bytes", name)
     return value
 

@@ -7,8 +7,9 @@ from typing import Annotated, Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ..errors import ImageTooLarge, InvalidImage, UploadTimeout
 from ..pixstore import Pixstore
-from .starlette import add_error_handlers
+from .starlette import STATUS, add_error_handlers
 
 try:
     from fastapi import Depends, Header, HTTPException
@@ -17,11 +18,12 @@ except ImportError as error:
 
 __all__ = ["ImageUpload", "ProofHeaders", "SentProof", "add_error_handlers", "no_store", "payload_docs", "upload_docs"]
 
+_UNSUPPORTED_MEDIA_TYPE = 415
 _ERRORS = {
-    "400": "no image of an accepted format, or a damaged one",
-    "408": "the image did not arrive in time",
-    "413": "the image is too large",
-    "415": "a multipart form instead of the image",
+    STATUS[InvalidImage]: "no image of an accepted format, or a damaged one",
+    STATUS[UploadTimeout]: "the image did not arrive in time",
+    STATUS[ImageTooLarge]: "the image is too large",
+    _UNSUPPORTED_MEDIA_TYPE: "a multipart form instead of the image",
 }
 
 
@@ -29,7 +31,7 @@ async def _image_upload(request: Request) -> AsyncIterator[bytes]:
     # A form would have to be parsed first, which Starlette does to a temporary file, in clear.
     if request.headers.get("content-type", "").lower().startswith("multipart/"):
         raise HTTPException(
-            415,
+            _UNSUPPORTED_MEDIA_TYPE,
             "send the image itself as the request's body, not a multipart form, which would be written to disk in "
             'clear: fetch(url, {method: "POST", body: input.files[0]})',
         )
@@ -89,5 +91,5 @@ def upload_docs(pixstore: Pixstore) -> dict[str, Any]:
     }
     return {
         "requestBody": {"required": True, "content": dict.fromkeys(pixstore.media_types, image)},
-        "responses": {status: {"description": text, "content": problem} for status, text in _ERRORS.items()},
+        "responses": {str(status): {"description": text, "content": problem} for status, text in _ERRORS.items()},
     }

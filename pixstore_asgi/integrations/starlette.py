@@ -6,7 +6,7 @@ from starlette.responses import JSONResponse, Response
 
 from ..errors import ImageNotFound, ImageTooLarge, InvalidImage, StoreBusy, StoreConflict, UploadTimeout
 
-_STATUS: dict[type[Exception], int] = {
+STATUS: dict[type[Exception], int] = {
     InvalidImage: 400,
     ImageTooLarge: 413,
     UploadTimeout: 408,
@@ -16,6 +16,8 @@ _STATUS: dict[type[Exception], int] = {
     # Nobody is left to read it; unanswered, every upload that its client gives up would be an error in the log.
     ClientDisconnect: 400,
 }
+"""HTTP status of each error that a client can cause."""
+
 _RETRY_AFTER_S = 1
 
 
@@ -26,12 +28,12 @@ def add_error_handlers(app: Starlette) -> None:
     StoreConflict 409, or 412 where the request has an If-Match header. Every other error stays a 500: the server's own
     trouble, or a wrong call.
     """
-    for kind in _STATUS:
+    for kind in STATUS:
         app.add_exception_handler(kind, _answer)
 
 
 async def _answer(request: Request, error: Exception) -> Response:
-    status = next(_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS)
+    status = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
     if status == 409 and "if-match" in request.headers:
         status = 412
     headers = {"cache-control": "no-store"}

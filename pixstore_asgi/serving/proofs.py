@@ -36,14 +36,15 @@ class Proofs:
 
     def record(self, ring: KeyRing, image: StoredImage, terms: ProofTerms = EVERYBODY) -> ImageRecord:
         """Return a record of an image with a proof as of now. Raises IntegrityError where its row was changed."""
-        return self._record(ring, image, terms, self.clock_ms())
+        return self.records(ring, [image], terms)[image.id]
 
     def records(
         self, ring: KeyRing, images: Iterable[StoredImage], terms: ProofTerms = EVERYBODY
     ) -> dict[str, ImageRecord]:
         """Return records of images by id, all as of one moment."""
         now_ms = self.clock_ms()
-        return {image.id: self._record(ring, image, terms, now_ms) for image in images}
+        expires_at_ms = self.windows.expires_at_ms(now_ms) if self.are_checked else None
+        return {image.id: self._record(ring, image, terms, now_ms, expires_at_ms) for image in images}
 
     def is_proven(self, ring: KeyRing, request: ImageRequest, terms: ProofTerms) -> bool:
         """Tell whether a request's proof is good now under these terms, or proofs are not checked."""
@@ -59,7 +60,9 @@ class Proofs:
             return False
         return True
 
-    def _record(self, ring: KeyRing, image: StoredImage, terms: ProofTerms, now_ms: int) -> ImageRecord:
+    def _record(
+        self, ring: KeyRing, image: StoredImage, terms: ProofTerms, now_ms: int, expires_at_ms: int | None
+    ) -> ImageRecord:
         bound = image.token if self._bind_token else 0
         return ImageRecord.create(
             id=image.id,
@@ -68,5 +71,5 @@ class Proofs:
             iv=image.meta.iv,
             tag=image.meta.tag,
             proof=proof.issue(ring, self.windows, terms, image_id=image.id, token=bound, now_ms=now_ms),
-            proof_expires_at=self.windows.expires_at_ms(now_ms) if self.are_checked else None,
+            proof_expires_at=expires_at_ms,
         )

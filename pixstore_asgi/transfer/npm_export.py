@@ -1,6 +1,5 @@
 """From our store into one that npm's pixstore serves: its database and its folder of images, with everything kept."""
 
-import base64
 import json
 import os
 import sqlite3
@@ -9,6 +8,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from ..core.base64 import encode_base64
 from ..core.images import ExportedImage, Seal
 from ..errors import ImageNotFound, InputError, InvalidImage, PixstoreError, StoreError
 from ..pixstore import Pixstore
@@ -102,7 +102,7 @@ async def _exported(pix: Pixstore, image_id: str, all_formats: bool) -> Exported
 
 def _meta(seal: Seal) -> str:
     fields = {"key": seal.key, "iv": seal.iv, "tag": seal.tag}
-    text = {name: base64.b64encode(value).decode() for name, value in fields.items()}
+    text = {name: encode_base64(value) for name, value in fields.items()}
     return json.dumps(text, separators=(",", ":"))  # as JSON.stringify writes it: the same text for the same row
 
 
