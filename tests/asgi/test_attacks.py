@@ -21,8 +21,8 @@ from pixstore_asgi.errors import InputError, IntegrityError, SecretError
 from pixstore_asgi.store.contract import CHUNK_BYTES
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.store.sqlite import SqliteStore
-from tests.asgi.test_app import Wire, scope_of
 from tests.store.test_contract import body_of, meta_of, read, save
+from tests.support.asgi import Wire, scope_of
 from tests.support.samples import SECRET, large_png, picture
 
 needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")

@@ -17,9 +17,9 @@ from pixstore_asgi.core.batch import MAX_BODY_BYTES, frame_head, parse_batch
 from pixstore_asgi.core.cipher import unseal
 from pixstore_asgi.store.contract import CHUNK_BYTES
 from pixstore_asgi.store.sqlite import SqliteStore
-from tests.asgi.test_app import Wire, client, headers, scope_of
 from tests.core.test_vectors import Vector, vectors
 from tests.deployment.test_servers import save
+from tests.support.asgi import Wire, client, headers, scope_of
 from tests.support.samples import SECRET, large_png, picture
 from tests.support.servers import serving
 

@@ -13,7 +13,7 @@ import pytest
 from pixstore_asgi import ImageRecord, Pixstore, PixstoreApp
 from pixstore_asgi.store.contract import CHUNK_BYTES
 from pixstore_asgi.store.sqlite.connection import Connection
-from tests.asgi.test_app import scope_of
+from tests.support.asgi import scope_of
 from tests.support.samples import SECRET, large_png, picture
 
 SMALL, LARGE = 30_000, 15 * CHUNK_BYTES

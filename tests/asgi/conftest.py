@@ -1,0 +1,26 @@
+"""Fixtures of the tests of the ASGI edge."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from pixstore_asgi import Pixstore
+from pixstore_asgi.store.sqlite import SqliteStore
+from tests.support.samples import SECRET
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> SqliteStore:
+    return SqliteStore(tmp_path / "pixstore.db")
+
+
+@pytest.fixture
+def cache_bytes() -> int:
+    return 64 * 1024 * 1024
+
+
+@pytest.fixture
+async def pix(store: SqliteStore, cache_bytes: int) -> AsyncIterator[Pixstore]:
+    async with Pixstore(store, secret=SECRET, cache_bytes=cache_bytes) as opened:
+        yield opened
