@@ -1,18 +1,16 @@
 """Fixtures that several folders of tests share."""
 
 import inspect
-import os
-import shutil
 import subprocess
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 
 from pixstore_asgi import Pixstore
 from tests.support.paths import TESTS
 from tests.support.samples import SECRET
+from tests.support.tools import go_without, require
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -45,24 +43,6 @@ async def pix(tmp_path: Path) -> AsyncIterator[Pixstore]:
     """An open Pixstore on a SQLite file of its own."""
     async with Pixstore(tmp_path / "pixstore.db", secret=SECRET) as opened:
         yield opened
-
-
-def require(program: str, package: str, folder: Path | None = None) -> str:
-    """Return a program's path; skip the test where it is missing, or fail where PIXSTORE_TEST_REQUIRE_ALL is set.
-
-    folder: where else it may be.
-    """
-    path = shutil.which(program) or shutil.which(program, path=folder or "")
-    if path is None:
-        go_without(f"{program} is missing: install the package {package}")
-    return path
-
-
-def go_without(reason: str) -> NoReturn:
-    """Skip the test for want of a tool, or fail it where PIXSTORE_TEST_REQUIRE_ALL is set."""
-    if os.environ.get("PIXSTORE_TEST_REQUIRE_ALL"):
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")

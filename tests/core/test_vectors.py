@@ -19,8 +19,8 @@ from pixstore_asgi.core.proof import ProofTerms, ProofWindows, issue, verify
 from pixstore_asgi.core.wire import encode_state, encode_updated_head
 from pixstore_asgi.errors import IntegrityError, ProofError, RecordError
 from pixstore_asgi.store.memory import MemoryStore
+from tests.support.clock import FixedClock
 from tests.support.paths import TESTS
-from tests.support.samples import FixedClock
 
 VECTORS = TESTS / "vectors"
 Vector = dict[str, Any]

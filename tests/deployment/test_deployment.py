@@ -19,12 +19,12 @@ from playwright.sync_api import sync_playwright
 from benchmarks.browser.chromium import CHROMIUM_ARGUMENTS
 from pixstore_asgi import ImageRecord, Pixstore, decode_payload
 from pixstore_asgi.core.cipher import unseal
-from tests.conftest import require
 from tests.support.nginx import PAGE, SITE, Nginx, running_nginx
 from tests.support.paths import ROOT
 from tests.support.samples import SECRET, large_png, picture
 from tests.support.servers import Server
 from tests.support.service import running_service, unit, until
+from tests.support.tools import require
 
 pytestmark = pytest.mark.servers
 MIB = 1024 * 1024

@@ -30,7 +30,8 @@ from pixstore_asgi.core.keyring import KeyRing
 from pixstore_asgi.store.contract import CHUNK_BYTES, ImageStore
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.store.sqlite import SqliteStore
-from tests.support.samples import OTHER_SECRET, SECRET, FixedClock, large_png
+from tests.support.clock import FixedClock
+from tests.support.samples import OTHER_SECRET, SECRET, large_png
 from tests.support.sqlite_faults import check_file
 
 WINDOW_MS = 20_000

@@ -31,7 +31,7 @@ from benchmarks.targets import Target, targets
 from pixstore_asgi import Pixstore, WireState
 from pixstore_asgi.core.formats.sniff import sniff
 from pixstore_asgi.errors import IntegrityError
-from tests.conftest import go_without
+from tests.support.tools import go_without
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the benchmarks need Linux")
 

@@ -21,10 +21,10 @@ import pytest
 import pixstore_asgi
 from pixstore_asgi import ImageRecord, decode_payload
 from pixstore_asgi.core.cipher import unseal
-from tests.conftest import go_without
 from tests.docs.test_readme import SNIPPETS, STARLETTE
 from tests.support.paths import ROOT
 from tests.support.samples import picture
+from tests.support.tools import go_without
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 SHIPPED = {".py", ".typed", ".md", ".js", ".css", ".html", ".svg", ".webp", ".png", ".jpg"}

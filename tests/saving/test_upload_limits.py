@@ -20,7 +20,8 @@ from pixstore_asgi.integrations.starlette import add_error_handlers
 from pixstore_asgi.saving.patience import Patience, UploadLimits
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.store.sqlite import SqliteStore
-from tests.support.samples import SECRET, idle, large_png, picture
+from tests.support.samples import SECRET, large_png, picture
+from tests.support.sqlite import idle
 
 IMAGE = large_png(3_000_000)
 

@@ -12,7 +12,8 @@ from pixstore_asgi.pixstore import answers_of
 from pixstore_asgi.serving.answer import Answers, Refusal, Rule
 from pixstore_asgi.store.contract import ImageStream
 from pixstore_asgi.store.memory import MemoryStore
-from tests.support.samples import SECRET, FixedClock, picture
+from tests.support.clock import FixedClock
+from tests.support.samples import SECRET, picture
 
 
 class FailingStore(MemoryStore):

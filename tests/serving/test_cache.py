@@ -15,7 +15,7 @@ from pixstore_asgi.serving.cache import CachedImage
 from pixstore_asgi.store.contract import CHUNK_BYTES, ImageStream
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.store.sqlite import SqliteStore
-from tests.pixstore.test_pixstore import body_of, served
+from tests.support.payloads import body_of, served
 from tests.support.samples import SECRET, large_png, picture
 
 MIB = 1024 * 1024

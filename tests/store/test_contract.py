@@ -14,7 +14,7 @@ from pixstore_asgi.errors import StoreConflict, StoreError
 from pixstore_asgi.store.contract import CHUNK_BYTES, Clock, Expect, Expected, ImageStore
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.store.sqlite import SqliteStore, leases, write_lock
-from tests.support.samples import FixedClock
+from tests.support.clock import FixedClock
 
 MakeStore = Callable[[Path, Clock], ImageStore]
 

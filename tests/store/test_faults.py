@@ -21,10 +21,11 @@ from pixstore_asgi import ImageRecord, Pixstore, PixstoreError, StoreError, Wire
 from pixstore_asgi.errors import IntegrityError, SecretError, StoreBusy
 from pixstore_asgi.store.contract import CHUNK_BYTES
 from pixstore_asgi.store.sqlite import SqliteStore
-from tests.pixstore.test_pixstore import served
 from tests.store.test_contract import body_of, meta_of, read
 from tests.store.test_sqlite import query
-from tests.support.samples import SECRET, idle, large_png, picture, reading
+from tests.support.payloads import served
+from tests.support.samples import SECRET, large_png, picture
+from tests.support.sqlite import idle, reading
 from tests.support.sqlite_faults import (
     DATABASE,
     LARGE,

@@ -15,8 +15,8 @@ import pytest
 
 from pixstore_asgi import Pixstore, StoreError, WireState
 from pixstore_asgi.store.sqlite import SqliteStore, schema
-from tests.pixstore.test_pixstore import served
 from tests.store.test_sqlite import query
+from tests.support.payloads import served
 from tests.support.samples import SECRET
 from tests.support.sqlite_faults import DATABASE, OPERATIONS, Base, Plan, check_next, contents, injected, make_base
 

@@ -25,7 +25,8 @@ from pixstore_asgi.store.sqlite.leases import Leases
 from pixstore_asgi.store.sqlite.schema import APPLICATION_ID, MIGRATIONS, Writer, connect_writer
 from pixstore_asgi.store.sqlite.write_lock import WriteLock
 from tests.store.test_contract import body_of, disable_locks, meta_of, read, save
-from tests.support.samples import FixedClock, idle
+from tests.support.clock import FixedClock
+from tests.support.sqlite import idle
 
 
 def writer_of(path: Path) -> Writer:

@@ -1,21 +1,33 @@
-"""What several test files share: a secret, real pictures, and a stand-in for the clock."""
+"""Sample data: secrets, real pictures, and ids that are none."""
 
-import asyncio
 import io
-import sqlite3
 import struct
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
-from pathlib import Path
 
 from PIL import Image
 
-from pixstore_asgi.store.sqlite import SqliteStore
-
 SECRET = "a-secret-for-tests-0123456789-abcdefghijklmnop"
 OTHER_SECRET = "another-secret-for-tests-0123456789-abcdefghij"
+
+HOSTILE_IDS = [
+    "",
+    "%",
+    "%FF",
+    "a\0b",
+    "..",
+    "../x",
+    "a/b",
+    "a%2Fb",
+    "a:b:c",
+    "a:",
+    ":b",
+    "é",
+    "a" * 65_536,
+    " a",
+    "a\n",
+]
+"""What is no image id, though a request may ask for it."""
 
 
 @cache
@@ -37,32 +49,3 @@ def large_png(size: int) -> bytes:
     data = b"fiLl" + filler[: size - len(small) - 12]
     chunk = struct.pack(">I", len(data) - 4) + data + struct.pack(">I", zlib.crc32(data))
     return small[:end] + chunk + small[end:]
-
-
-class FixedClock:
-    """A clock that stands where a test puts it, in epoch milliseconds."""
-
-    def __init__(self, now_ms: int = 1_795_559_350_000) -> None:
-        self.now_ms = now_ms
-
-    def __call__(self) -> int:
-        return self.now_ms
-
-
-@contextmanager
-def reading(path: Path) -> Iterator[None]:
-    """Hold a read transaction in a database, as a backup or another program's long query would."""
-    other = sqlite3.connect(path, isolation_level=None)
-    other.execute("BEGIN")
-    other.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-    try:
-        yield
-    finally:
-        other.close()
-
-
-async def idle(store: SqliteStore) -> None:
-    """Wait until the writer has nothing left to do, such as chunks to stage, or the sweep that rides on a write."""
-    assert store._session is not None
-    await asyncio.sleep(0)  # let what was just begun get into its queue
-    await store._session.write(lambda db: None)

@@ -16,8 +16,8 @@ from unittest import mock
 from pixstore_asgi import ImageRecord, Pixstore, StoreError, WireState
 from pixstore_asgi.store.contract import CHUNK_BYTES
 from pixstore_asgi.store.sqlite import SqliteStore, schema
-from tests.pixstore.test_pixstore import served
 from tests.store.test_sqlite import query
+from tests.support.payloads import served
 from tests.support.samples import SECRET, large_png, picture
 
 SMALL, LARGE = picture(), large_png(5 * CHUNK_BYTES + 3)

@@ -11,7 +11,7 @@ from playwright.sync_api import BrowserContext, sync_playwright
 
 from benchmarks.browser.chromium import CHROMIUM_ARGUMENTS, NO_OTHER_HOST
 from tests.browser.engines.page import INSECURE_HOST
-from tests.conftest import require
+from tests.support.tools import require
 
 KNOWING_THE_INSECURE_HOST = [
     *CHROMIUM_ARGUMENTS[:-1],

@@ -14,7 +14,7 @@ from websockets.sync.client import connect
 
 from tests.browser.engines.bidi import BidiSession
 from tests.browser.engines.page import INSECURE_HOST, PageError, call_by_json
-from tests.conftest import require
+from tests.support.tools import require
 
 START_WITHIN_S = 60
 SETTINGS: dict[str, object] = {

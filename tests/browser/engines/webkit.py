@@ -13,8 +13,8 @@ from typing import Any
 import httpx
 
 from tests.browser.engines.page import PageError, call_by_json, lacks
-from tests.conftest import require
 from tests.support.servers import free_port
+from tests.support.tools import require
 
 START_WITHIN_S = 60
 RUN = """const [text, done] = arguments;

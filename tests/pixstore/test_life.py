@@ -1,0 +1,97 @@
+"""When a Pixstore's store is open: opened by count, on first use, in whichever event loop."""
+
+import asyncio
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from pixstore_asgi import (
+    InvalidImage,
+    Pixstore,
+    StoreError,
+    WireState,
+)
+from tests.support.payloads import served
+from tests.support.samples import SECRET, picture
+
+
+def test_the_constructor_does_no_io(tmp_path: Path) -> None:
+    """Nothing is made or read before the store opens."""
+    Pixstore(tmp_path / "folder" / "pixstore.db")
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_opens_are_counted(tmp_path: Path) -> None:
+    """The last close closes; after it only open opens again, and use in between is refused."""
+    pix = Pixstore(tmp_path / "pixstore.db", secret=SECRET)
+    async with pix:
+        async with pix.lifespan():
+            record = await pix.save_image(picture())
+        assert await pix.image_exists(record.id)
+    with pytest.raises(StoreError, match="open it again"):
+        await pix.image_exists(record.id)
+    assert (await pix.open_payload(record.id, token=record.token, proof=record.stateless_proof)).state == 6
+    await pix.close()
+    async with pix:
+        assert await served(pix, record) == (WireState.SUCCESS, picture())
+
+
+async def test_the_first_use_opens_once(tmp_path: Path) -> None:
+    """Without any open the first calls open the store, together, once; one close then closes it."""
+    pix = Pixstore(tmp_path / "pixstore.db", secret=SECRET)
+    records = await asyncio.gather(*(pix.save_image(picture()) for _ in range(8)))
+    assert len(records) == 8
+    await pix.close()
+    with pytest.raises(StoreError):
+        await pix.get_image_record(records[0].id)
+
+
+async def test_a_failed_open_can_be_repeated(tmp_path: Path) -> None:
+    """An open that failed leaves nothing open, and works once its cause is gone."""
+    folder = tmp_path / "later"
+    pix = Pixstore(folder / "pixstore.db", secret=SECRET)
+    with pytest.raises(StoreError):
+        await pix.open()
+    folder.mkdir()
+    async with pix:
+        await pix.save_image(picture())
+
+
+async def test_pixstores_do_not_touch_one_another(tmp_path: Path) -> None:
+    """Several Pixstores in one process, even on one file, keep their own life, options and connections."""
+    first, second = Pixstore(tmp_path / "a.db", secret=SECRET), Pixstore(tmp_path / "b.db", secret=SECRET)
+    third = Pixstore(tmp_path / "a.db", secret=SECRET, image_formats=["gif"])
+    async with first, second:
+        record = await first.save_image(picture())
+        assert await second.get_image_record(record.id) is None
+        async with third:
+            assert await served(third, record) == (WireState.SUCCESS, picture())
+            with pytest.raises(InvalidImage):
+                await third.save_image(picture())
+        assert await served(first, record) == (WireState.SUCCESS, picture())
+        with pytest.raises(StoreError):
+            await third.save_image(picture("gif"))
+
+
+def test_trio_is_refused_clearly(tmp_path: Path) -> None:
+    """Under trio the first use raises a StoreError that says so."""
+    script = """
+        import sys, trio
+        from pixstore_asgi import Pixstore, StoreError
+        from pixstore_asgi.store.sqlite import SqliteStore
+
+        async def main():
+            for use in (Pixstore(sys.argv[1]).open, SqliteStore(sys.argv[1]).open):
+                try:
+                    await use()
+                except StoreError as error:
+                    print(error)
+
+        trio.run(main)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(script), str(tmp_path / "pixstore.db")]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert result.stdout.count("not under trio") == 2

@@ -1,0 +1,58 @@
+"""Proofs: how long they live, what they are bound to, and where they are not checked."""
+
+from pathlib import Path
+
+import pytest
+
+from pixstore_asgi import (
+    Pixstore,
+    WireState,
+)
+from pixstore_asgi.store.memory import MemoryStore
+from tests.support.clock import FixedClock
+from tests.support.payloads import served
+from tests.support.samples import SECRET, picture
+
+
+async def test_proofs_live_one_to_two_windows(pix: Pixstore) -> None:
+    """A record's proof is good until the moment it tells, and not from then on."""
+    pix._proofs.clock_ms = clock = FixedClock()
+    record = await pix.save_image(picture())
+    expires_at = record.proof_expires_at
+    assert expires_at is not None
+    assert 20_000 <= expires_at - clock.now_ms <= 40_000
+    clock.now_ms = expires_at - 1
+    assert (await served(pix, record))[0] == WireState.SUCCESS
+    clock.now_ms = expires_at
+    assert (await served(pix, record))[0] == WireState.INVALID_PROOF
+
+
+async def test_a_bound_token_keeps_a_leaked_proof_from_the_key(tmp_path: Path) -> None:
+    """With the token bound, a leaked id and proof open nothing; unbound they open the image, as npm's do."""
+    for bind_token, without_token in ((True, WireState.INVALID_PROOF), (False, WireState.UPDATED)):
+        async with Pixstore(MemoryStore(), secret=SECRET, bind_token=bind_token) as pix:
+            record = await pix.save_image(picture())
+            for token in (None, record.token + 1, "not a token"):
+                async with await pix.open_payload(record.id, token=token, proof=record.stateless_proof) as payload:
+                    assert payload.state == without_token
+            assert await served(pix, record) == (WireState.SUCCESS, picture())
+
+
+async def test_unproven_serves_without_a_proof(caplog: pytest.LogCaptureFixture) -> None:
+    """proof_window_ms=-1 serves any id from open_payload, warns when it opens, and its records never expire."""
+    async with Pixstore(MemoryStore(), secret=SECRET, proof_window_ms=-1) as pix:
+        assert "without checking proofs" in caplog.text
+        record = await pix.save_image(picture())
+        assert record.proof_expires_at is None
+        assert record.stateless_proof
+        async with await pix.open_payload(record.id) as payload:
+            assert payload.state == WireState.UPDATED
+        assert (await pix.open_payload("../x")).state == WireState.INVALID_PROOF
+
+
+async def test_a_proof_is_another_for_every_image_and_version(pix: Pixstore) -> None:
+    """No two images or versions share a proof, a key or an iv."""
+    records = [await pix.save_image(picture()) for _ in range(3)]
+    records.append(await pix.update_image(records[0].id, picture()))
+    for name in ("stateless_proof", "key", "iv", "tag"):
+        assert len({getattr(record, name) for record in records}) == len(records)
