@@ -8,7 +8,8 @@ import pytest
 from pixstore_asgi import ConfigError, Pixstore, PixstoreApp, PixstoreMiddleware
 from pixstore_asgi.store.contract import CHUNK_BYTES
 from pixstore_asgi.store.memory import MemoryStore
-from tests.support.asgi import Wire, client, headers
+from tests.support.asgi import Wire, client
+from tests.support.requests import headers
 from tests.support.samples import SECRET, large_png, picture
 
 

@@ -6,7 +6,8 @@ import pytest
 from starlette.requests import Request
 
 from pixstore_asgi import Pixstore, PixstoreApp, PixstoreMiddleware
-from tests.support.asgi import client, headers
+from tests.support.asgi import client
+from tests.support.requests import headers
 from tests.support.samples import picture
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import struct
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -12,18 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixstore_asgi import ImageRecord, Pixstore, PixstoreApp, WireState, decode_payload
+from pixstore_asgi import ImageRecord, Pixstore, PixstoreApp, WireState
 from pixstore_asgi.core.batch import MAX_BODY_BYTES, frame_head, parse_batch
-from pixstore_asgi.core.cipher import unseal
 from pixstore_asgi.store.contract import CHUNK_BYTES
 from pixstore_asgi.store.sqlite import SqliteStore
-from tests.core.test_vectors import Vector, vectors
-from tests.deployment.test_servers import save
-from tests.support.asgi import Wire, client, headers, scope_of
+from tests.support.asgi import Wire, client, scope_of
+from tests.support.batches import body_of, entry_of, frames_of, image_in
+from tests.support.requests import headers, save
 from tests.support.samples import SECRET, large_png, picture
 from tests.support.servers import serving
-
-Frame = tuple[int, int, bytes]
+from tests.support.vectors import Vector, vectors
 
 
 @pytest.fixture
@@ -37,34 +34,9 @@ async def pix(store: SqliteStore) -> AsyncIterator[Pixstore]:
         yield opened
 
 
-def entry_of(record: ImageRecord, **changes: Any) -> dict[str, Any]:
-    return {"id": record.id, "token": record.token, "proof": record.stateless_proof, **changes}
-
-
-def body_of(*entries: dict[str, Any]) -> bytes:
-    return json.dumps({"images": entries}).encode()
-
-
-def frames_of(body: bytes) -> list[Frame]:
-    """Return the index, status and body of each frame; fail where they do not end with the body."""
-    frames: list[Frame] = []
-    while body:
-        index, status, length = struct.unpack_from("<BHI", body)
-        assert len(body) >= 7 + length
-        frames.append((index, status, body[7 : 7 + length]))
-        body = body[7 + length :]
-    return frames
-
-
 async def post(app: PixstoreApp, content: bytes, **others: str) -> httpx.Response:
     async with client(app) as http:
         return await http.post("/-/batch", content=content, headers={"content-type": "text/plain", **others})
-
-
-def image_in(body: bytes, record: ImageRecord) -> bytes:
-    payload = decode_payload(body)
-    parts = (payload.key or record.key, payload.iv or record.iv, payload.tag or record.tag)
-    return unseal(key=parts[0], iv=parts[1], tag=parts[2], ciphertext=payload.ciphertext)[1]
 
 
 @pytest.mark.parametrize("vector", vectors("batch.json", "requests"))

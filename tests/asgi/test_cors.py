@@ -6,7 +6,8 @@ import pytest
 
 from pixstore_asgi import ConfigError, Pixstore, PixstoreApp
 from pixstore_asgi.store.memory import MemoryStore
-from tests.support.asgi import client, headers
+from tests.support.asgi import client
+from tests.support.requests import headers
 from tests.support.samples import SECRET, picture
 
 

@@ -18,8 +18,8 @@ import pytest
 from pixstore_asgi import ImageRecord
 from pixstore_asgi.asgi.delivery import SEND_TIMEOUT_S
 from pixstore_asgi.cli.server import listen
-from tests.deployment.test_servers import headers, image_of, save, url_of
 from tests.support.paths import ROOT
+from tests.support.requests import headers, image_of, save, url_of
 from tests.support.samples import picture
 from tests.support.servers import Server, serving
 from tests.support.service import until

@@ -20,17 +20,7 @@ from pixstore_asgi.core.wire import encode_state, encode_updated_head
 from pixstore_asgi.errors import IntegrityError, ProofError, RecordError
 from pixstore_asgi.store.memory import MemoryStore
 from tests.support.clock import FixedClock
-from tests.support.paths import TESTS
-
-VECTORS = TESTS / "vectors"
-Vector = dict[str, Any]
-
-
-def vectors(file: str, key: str, *, failing: bool | None = None) -> list[Any]:
-    content = json.loads((VECTORS / file).read_text())[key]
-    chosen = [v for v in content if failing is None or ("failure" in v) is failing]
-    assert chosen, f"{file} has no such vectors"
-    return [pytest.param(vector, id=vector["name"]) for vector in chosen]
+from tests.support.vectors import VECTORS, Vector, vectors
 
 
 def from_hex(vector: Vector, *names: str) -> dict[str, bytes]:

@@ -4,38 +4,18 @@ import json
 import signal
 import socket
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
-from pixstore_asgi import ImageRecord, decode_payload
-from pixstore_asgi.core.cipher import unseal
+from pixstore_asgi import decode_payload
+from tests.support.requests import headers, image_of, save, url_of
 from tests.support.samples import large_png, picture
 from tests.support.servers import SERVERS, Server, serving
 
 pytestmark = pytest.mark.servers
 
 CASES = [pytest.param(server, app, id=f"{server}-{app}") for server in SERVERS for app in ("bare_mount", "wrapped")]
-
-
-def save(server: Server, **query: Any) -> ImageRecord:
-    return ImageRecord.parse(httpx.post(f"{server.url}/save", params=query).raise_for_status().json())
-
-
-def url_of(server: Server, record: ImageRecord) -> str:
-    return f"{server.url}/pixstore-image/{record.id.replace(':', '%3A')}"
-
-
-def headers(record: ImageRecord) -> dict[str, str]:
-    return {"x-pixstore-proof": record.stateless_proof, "x-pixstore-token": str(record.token)}
-
-
-def image_of(server: Server, record: ImageRecord) -> bytes:
-    response = httpx.get(url_of(server, record), headers=headers(record))
-    assert int(response.headers["content-length"]) == len(response.content)
-    payload = decode_payload(response.content)
-    return unseal(key=record.key, iv=record.iv, tag=record.tag, ciphertext=payload.ciphertext)[1]
 
 
 def raw(server: Server, request: bytes) -> bytes:

@@ -20,8 +20,8 @@ import httpx
 import pytest
 
 from pixstore_asgi import ImageRecord
-from tests.asgi.test_batch import body_of, entry_of, frames_of
-from tests.asgi.test_batch import image_in as image_in_frame
+from tests.support.batches import body_of, entry_of, frames_of
+from tests.support.batches import image_in as image_in_frame
 from tests.support.paths import ROOT
 from tests.support.recipes import image_in, recipe, sent, write_files
 from tests.support.samples import SECRET, picture

@@ -6,14 +6,11 @@ from typing import Any
 import httpx
 
 from pixstore_asgi import ImageRecord
+from tests.support.requests import headers
 
 
 def client(app: Any, **options: Any) -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=httpx.ASGITransport(app, **options), base_url="http://testserver")
-
-
-def headers(record: ImageRecord) -> dict[str, str]:
-    return {"x-pixstore-proof": record.stateless_proof, "x-pixstore-token": str(record.token)}
 
 
 def scope_of(record: ImageRecord, **changes: Any) -> dict[str, Any]:
