@@ -2,12 +2,8 @@
 
 import asyncio
 import contextlib
-import os
 import random
 import signal
-import subprocess
-import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +15,7 @@ from pixstore_asgi import ImageRecord, decode_payload
 from pixstore_asgi.core.cipher import unseal
 from tests.support.paths import ROOT
 from tests.support.samples import large_png, picture
-from tests.support.servers import SERVERS, Server, command, free_port
+from tests.support.servers import SERVERS, Server, running
 
 pytestmark = pytest.mark.servers
 LENGTHS = [
@@ -28,42 +24,19 @@ LENGTHS = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The workers find their secret in the key file."""
+    monkeypatch.delenv("PIXSTORE_SECRET", raising=False)
+
+
 @contextlib.contextmanager
 def two_workers(server: str, folder: Path) -> Iterator[Server]:
     """Run tests.stress.server_app under a server with two worker processes until the block ends."""
-    port, log_file = free_port(), folder / f"{server}.log"
-    environment = {**os.environ, "PIXSTORE_TEST_DB": str(folder / "pixstore.db"), "PYTHONUNBUFFERED": "1"}
-    environment.pop("PIXSTORE_SECRET", None)
-    with log_file.open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, *command(server, "tests.stress.server_app:app", port), "--workers", "2"],
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env=environment,
-            cwd=ROOT,
-            start_new_session=True,  # so that one signal ends the workers too, should the server not do it
-        )
-    running = Server(f"http://127.0.0.1:{port}", process, log_file)
-    try:
-        wait_until_ready(running)
-        yield running
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def wait_until_ready(server: Server) -> None:
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            httpx.get(server.url + "/nothing", timeout=5)
-        except httpx.TransportError:
-            assert server.process.poll() is None, server.log
-            assert time.monotonic() < deadline, server.log
-            time.sleep(0.05)
-        else:
-            return
+    database = str(folder / "pixstore.db")
+    app = "tests.stress.server_app:app"
+    with running(server, app, folder, cwd=ROOT, workers=2, environment={"PIXSTORE_TEST_DB": database}) as served:
+        yield served
 
 
 class Client:

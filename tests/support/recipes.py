@@ -44,11 +44,13 @@ def recipe(folder: Path, module: str, **environment: str) -> Iterator[Server]:
         "tests.support.recipe_app:app",
         folder,
         cwd=folder,
-        PYTHONPATH=paths,
-        PIXSTORE_TEST_RECIPE=module,
-        PIXSTORE_SECRET=SECRET,
-        PYTHONWARNINGS="always::ResourceWarning",
-        **environment,
+        environment={
+            "PYTHONPATH": paths,
+            "PIXSTORE_TEST_RECIPE": module,
+            "PIXSTORE_SECRET": SECRET,
+            "PYTHONWARNINGS": "always::ResourceWarning",
+            **environment,
+        },
     ) as served:
         yield served
 

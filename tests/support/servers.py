@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,17 +57,21 @@ def command(server: str, app: str, port: int) -> list[str]:
 def serving(server: str, app: str, folder: Path) -> Iterator[Server]:
     """Run an application of tests.support.server_app until the block ends."""
     database = str(folder / "pixstore.db")
-    with running(server, f"tests.support.server_app:{app}", folder, cwd=ROOT, PIXSTORE_TEST_DB=database) as served:
+    with running(
+        server, f"tests.support.server_app:{app}", folder, cwd=ROOT, environment={"PIXSTORE_TEST_DB": database}
+    ) as served:
         yield served
 
 
 @contextlib.contextmanager
-def running(server: str, app: str, folder: Path, *, cwd: Path, **environment: str) -> Iterator[Server]:
+def running(
+    server: str, app: str, folder: Path, *, cwd: Path, environment: Mapping[str, str], workers: int = 1
+) -> Iterator[Server]:
     """Run any application, `module:name`, until the block ends; its log goes to `folder`."""
     port, log_file = free_port(), folder / f"{server}.log"
     with log_file.open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, *command(server, app, port)],
+            [sys.executable, *command(server, app, port), "--workers", str(workers)],
             stdout=log,
             stderr=subprocess.STDOUT,
             env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
@@ -86,7 +90,7 @@ def running(server: str, app: str, folder: Path, *, cwd: Path, **environment: st
 
 
 def _wait_until_ready(server: Server) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while True:
         try:
             httpx.get(server.url + "/nothing", timeout=5)
