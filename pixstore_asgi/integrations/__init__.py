@@ -1,1 +1,1 @@
-"""What one framework each can have easier; import the file of yours. Recipes: README.md beside this file."""
+"""What one framework each can have easier; import the file of yours. Recipes: docs/recipes.md."""

@@ -1,4 +1,4 @@
-"""The page's part of pixstore_asgi/integrations/README.md, in a page that shows pictures with it."""
+"""The page's part of docs/recipes.md, in a page that shows pictures with it."""
 
 import contextlib
 import time

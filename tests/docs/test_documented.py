@@ -12,13 +12,12 @@ import pytest
 from pixstore_asgi import PayloadResponse, Pixstore, PixstoreApp, PixstoreMiddleware
 from pixstore_asgi.cli.commands import demo, serve
 from pixstore_asgi.store.sqlite import SqliteStore
-from tests.support.paths import ROOT
+from tests.support.paths import DOCS, PACKAGE, ROOT
 
-PACKAGE = ROOT / "pixstore_asgi"
 README = (ROOT / "README.md").read_text()
-CONFIGURATION = (PACKAGE / "docs" / "configuration.md").read_text()
-TROUBLESHOOTING = (PACKAGE / "docs" / "troubleshooting.md").read_text()
-PAGES = [*sorted(ROOT.glob("*.md")), ROOT / "js_client" / "README.md", *sorted(PACKAGE.rglob("*.md"))]
+CONFIGURATION = (DOCS / "configuration.md").read_text()
+TROUBLESHOOTING = (DOCS / "troubleshooting.md").read_text()
+PAGES = [*sorted(ROOT.glob("*.md")), ROOT / "js_client" / "README.md", *sorted(DOCS.glob("*.md"))]
 UNITS = {"_ms": "ms", "_s": "s", "_bytes": "bytes"}
 
 

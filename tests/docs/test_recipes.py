@@ -1,4 +1,4 @@
-"""pixstore_asgi/integrations/README.md: its applications run under a real server, as they stand there."""
+"""docs/recipes.md: its applications run under a real server, as they stand there."""
 
 import json
 import socket

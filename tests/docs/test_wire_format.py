@@ -18,11 +18,11 @@ from pixstore_asgi.core.batch import MAX_BODY_BYTES, MAX_IMAGES
 from pixstore_asgi.core.formats.names import FORMAT_BYTES
 from pixstore_asgi.core.keyring import KeyRing
 from pixstore_asgi.core.proof import ProofTerms, ProofWindows, issue
-from tests.docs.test_documented import PACKAGE, rows
-from tests.support.paths import ROOT
+from tests.docs.test_documented import rows
+from tests.support.paths import DOCS, ROOT
 from tests.support.samples import SECRET, picture
 
-PAGE = (PACKAGE / "docs" / "wire-format.md").read_text()
+PAGE = (DOCS / "wire-format.md").read_text()
 
 
 def client(app: PixstoreApp) -> httpx.AsyncClient:

@@ -80,14 +80,14 @@ def _environ() -> dict[str, str]:
 
 
 def test_the_wheel_holds_the_package_and_nothing_else(built: Built) -> None:
-    """Every tracked file of the package and of the client is in the wheel, with type marker and licence; no other."""
+    """Every tracked file of package, client and docs is in the wheel, with type marker and licence; no other."""
     with zipfile.ZipFile(built.wheel) as wheel:
         names = {name for name in wheel.namelist() if not name.endswith("/")}
     information = f"pixstore_asgi-{PROJECT['version']}.dist-info"
     package = {name for name in names if not name.startswith(information)}
     assert package == tracked("pixstore_asgi/") | {
         name.replace("js_client/dist/", "pixstore_asgi/_client/") for name in tracked("js_client/dist/")
-    }
+    } | {f"pixstore_asgi/{name}" for name in tracked("docs/")}
     assert {"pixstore_asgi/py.typed", "pixstore_asgi/_client/index.js", "pixstore_asgi/docs/deployment.md"} <= package
     assert {PurePosixPath(name).suffix for name in package} <= SHIPPED
     assert f"{information}/licenses/LICENSE" in names
@@ -99,7 +99,7 @@ def test_the_sdist_holds_what_is_tracked(built: Built) -> None:
         names = {name.partition("/")[2] for name in sdist.getnames()}
     assert {"LICENSE", "README.md", "SECURITY.md", "CHANGELOG.md", "pyproject.toml"} <= names
     assert {"js_client/src/index.js", "js_client/dist/index.js"} <= names
-    assert {"tests/vectors/wire.json", "pixstore_asgi/py.typed"} <= names
+    assert {"tests/vectors/wire.json", "pixstore_asgi/py.typed", "docs/deployment.md"} <= names
     assert names - {"PKG-INFO"} <= tracked("")
     assert not [name for name in names if re.search(r"node_modules|\.db|\.key$|\.pem$|\.venv", name)]
 

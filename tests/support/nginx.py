@@ -20,10 +20,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.support.paths import PACKAGE
+from tests.support.paths import DOCS
 from tests.support.servers import free_port
 
-PAGE = (PACKAGE / "docs" / "deployment.md").read_text()
+PAGE = (DOCS / "deployment.md").read_text()
 (SITE,) = re.findall(r"```nginx\n(.*?)```", PAGE, re.DOTALL)
 
 # Around the site stands a host that compresses, caches and spools whatever it is not told to leave alone.

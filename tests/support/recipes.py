@@ -1,4 +1,4 @@
-"""The applications of pixstore_asgi/integrations/README.md: written to a folder as they stand there, and run."""
+"""The applications of docs/recipes.md: written to a folder as they stand there, and run."""
 
 import contextlib
 import re
@@ -12,11 +12,11 @@ from anyio.from_thread import start_blocking_portal
 
 from pixstore_asgi import ImageRecord, Pixstore, decode_payload
 from pixstore_asgi.core.cipher import unseal
-from tests.support.paths import ROOT
+from tests.support.paths import DOCS, ROOT
 from tests.support.samples import SECRET
 from tests.support.servers import Server, running
 
-PAGE = (ROOT / "pixstore_asgi" / "integrations" / "README.md").read_text()
+PAGE = (DOCS / "recipes.md").read_text()
 FILE = re.compile(r"(?:#|//) (appended to )?([\w./-]+\.(?:py|js))\n")
 BLOCKS = re.findall(r"```(?:python|js)\n(.*?)```", PAGE, re.DOTALL)
 FILES = {found[2]: block for block in BLOCKS if (found := FILE.match(block))}
