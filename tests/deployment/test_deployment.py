@@ -1,4 +1,4 @@
-"""deployment.md: its nginx configuration and its service's command line, run before README's application."""
+"""deployment.md: its nginx configuration and its service's command line, run before the Starlette recipe."""
 
 import contextlib
 import re

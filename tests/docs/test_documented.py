@@ -37,8 +37,7 @@ def rows(page: str, head: str) -> list[list[str]]:
 
 def options(head: str) -> list[Option]:
     return [
-        Option(name.split("`")[1], unit, default.strip("`"))
-        for name, unit, default, _ in rows(README + CONFIGURATION, head)
+        Option(name.split("`")[1], unit, default.strip("`")) for name, unit, default, _ in rows(CONFIGURATION, head)
     ]
 
 
@@ -74,7 +73,7 @@ def test_the_option_tables_are_the_signatures(head: str, defaults: dict[str, Any
 
 
 def test_the_middleware_takes_the_options_of_the_app() -> None:
-    """Every option that README lists for both is taken by both."""
+    """Every option that configuration.md lists for both is taken by both."""
     pix = Pixstore("unopened.db")
     app_options = expected(PixstoreApp, "pixstore")
     PixstoreMiddleware(PixstoreApp(pix, **app_options), pix, **app_options)

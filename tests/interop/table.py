@@ -1,6 +1,6 @@
 """Runs the scenarios against both packages and prints two tables: `python -m tests.interop.table`.
 
-With `--write` it also puts them into README and js_client/README.
+With `--write` it also puts them into docs/npm.md and js_client/README.md.
 """
 
 import argparse
@@ -16,9 +16,9 @@ from tests.interop.scenarios import SCENARIOS, ServerScenario
 from tests.interop.scenarios.defects import DEFECTS
 from tests.interop.sides import Side, both_sides
 from tests.interop.tabs import Tabs, open_tabs
-from tests.support.paths import ROOT
+from tests.support.paths import DOCS, ROOT
 
-README = ROOT / "README.md"
+NPM_PAGE = DOCS / "npm.md"
 MARKER = "<!-- scenarios -->"
 CLIENT_README = ROOT / "js_client" / "README.md"
 CLIENT_MARKER = "<!-- client defects -->"
@@ -53,16 +53,16 @@ def observe_defect(number: int, sides: Mapping[str, Side], tabs: Tabs) -> Row:
     return Row(defect.title, *(defect.observe(sides[name], tabs) for name in ("npm", "ours")))
 
 
-def shown_in(readme: Path, marker: str) -> dict[int, Row]:
+def shown_in(page: Path, marker: str) -> dict[int, Row]:
     """Return the rows of the table that stands between two markers."""
-    _, table, _ = readme.read_text().split(marker)
+    _, table, _ = page.read_text().split(marker)
     lines = re.findall(r"^\| (\d+) \| (.*?) \| (.*?) \| (.*?) \|$", table, re.MULTILINE)
     return {int(number): Row(*cells) for number, *cells in lines}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.interop.table", description=__doc__)
-    parser.add_argument("--write", action="store_true", help="put the table into README.md")
+    parser.add_argument("--write", action="store_true", help="put the tables into their pages")
     is_written = parser.parse_args().write
     chromium = shutil.which("chromium")
     if chromium is None:
@@ -72,13 +72,13 @@ def main() -> None:
         defects = render({number: observe_defect(number, sides, tabs) for number in range(1, len(DEFECTS) + 1)})
     print(table, defects, sep="\n\n")
     if is_written:
-        write(README, MARKER, table)
+        write(NPM_PAGE, MARKER, table)
         write(CLIENT_README, CLIENT_MARKER, defects)
 
 
-def write(readme: Path, marker: str, table: str) -> None:
-    before, _, after = readme.read_text().split(marker)
-    readme.write_text(f"{before}{marker}\n\n{table}\n\n{marker}{after}")
+def write(page: Path, marker: str, table: str) -> None:
+    before, _, after = page.read_text().split(marker)
+    page.write_text(f"{before}{marker}\n\n{table}\n\n{marker}{after}")
 
 
 if __name__ == "__main__":

@@ -21,8 +21,8 @@ import pytest
 import pixstore_asgi
 from pixstore_asgi import ImageRecord, decode_payload
 from pixstore_asgi.core.cipher import unseal
-from tests.docs.test_readme import SNIPPETS, STARLETTE
 from tests.support.paths import ROOT
+from tests.support.recipes import FILES
 from tests.support.samples import picture
 from tests.support.tools import go_without
 
@@ -125,7 +125,7 @@ def test_one_version_everywhere(built: Built) -> None:
 
 
 def test_the_wheel_works_far_from_the_checkout(built: Built, tmp_path: Path) -> None:
-    """With [cli] README's application serves all; without, the package imports and its command names that extra."""
+    """With [cli] the Starlette recipe serves all; without, the package imports and its command names that extra."""
     environment = make_environment(tmp_path / "venv", f"{built.wheel}[cli]")
     assert run(environment, "pixstore-asgi", "--version").stdout == f"pixstore-asgi {PROJECT['version']}\n"
     assert_serves(environment, tmp_path)
@@ -146,7 +146,7 @@ def test_the_sdist_works_far_from_the_checkout(built: Built, tmp_path: Path) -> 
 
 
 def assert_serves(environment: Path, folder: Path) -> None:
-    (folder / "app.py").write_text(SNIPPETS[STARLETTE])
+    (folder / "app.py").write_text(FILES["starlette_app.py"])
     with serving(environment, folder) as url, httpx.Client(base_url=url, trust_env=False) as http:
         for built in (ROOT / "js_client" / "dist").glob("*.js"):
             served = http.get(f"/pixstore-image/-/client/{built.name}")

@@ -1,4 +1,4 @@
-"""Runs README's Starlette application by the command line of the systemd unit in deployment.md."""
+"""Runs the Starlette recipe by the command line of the systemd unit in deployment.md."""
 
 import configparser
 import contextlib
@@ -12,9 +12,9 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.docs.test_readme import SNIPPETS, STARLETTE
 from tests.support.nginx import PAGE
 from tests.support.paths import ROOT
+from tests.support.recipes import FILES
 from tests.support.samples import SECRET
 from tests.support.servers import Server, free_port
 
@@ -37,8 +37,8 @@ def until(condition: Callable[[], object], what: object) -> None:
 
 @contextlib.contextmanager
 def running_service(folder: Path) -> Iterator[Server]:
-    """Run README's Starlette application by the unit's own command line, on another port."""
-    (folder / "app.py").write_text(SNIPPETS[STARLETTE])
+    """Run the Starlette recipe by the unit's own command line, on another port."""
+    (folder / "app.py").write_text(FILES["starlette_app.py"])
     program, *arguments = shlex.split(unit()["Service"]["ExecStart"])
     assert Path(program).name == "uvicorn"
     port = free_port()

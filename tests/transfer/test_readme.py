@@ -1,4 +1,4 @@
-"""README's section on moving: its commands run one after the other as they stand."""
+"""npm.md's section on moving: its commands run one after the other as they stand."""
 
 import re
 import shlex
@@ -8,11 +8,11 @@ import pytest
 from click.testing import CliRunner
 
 from pixstore_asgi.cli.commands import commands
-from tests.support.paths import ROOT
+from tests.support.paths import DOCS
 from tests.support.samples import SECRET, picture
 from tests.transfer.npm_files import NpmFiles
 
-SECTION = (ROOT / "README.md").read_text().split("\n## Moving in and out\n")[1].split("\n## ")[0]
+SECTION = (DOCS / "npm.md").read_text().split("\n## Moving in and out\n")[1].split("\n## ")[0]
 
 
 def test_the_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,23 @@
+"""Snippets of the documents, run as a newcomer would run them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+RunSnippet = Callable[[str], dict[str, Any]]
+
+
+@pytest.fixture
+def run_snippet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunSnippet:
+    """Run a snippet in a folder of its own, without a secret in the environment, and return what it defines."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PIXSTORE_SECRET", raising=False)
+
+    def run(source: str) -> dict[str, Any]:
+        names: dict[str, Any] = {"__name__": "snippet"}
+        exec(compile(source, "snippet", "exec", dont_inherit=True), names)  # noqa: S102
+        return names
+
+    return run
