@@ -8,7 +8,7 @@ from enum import IntEnum
 
 
 class WireState(IntEnum):
-    """First byte of every wire payload: how a request ended (README, "The wire payload")."""
+    """First byte of every wire payload: how a request ended (docs/wire-format.md, "Payload")."""
 
     SUCCESS = 0
     UPDATED = 1

@@ -247,7 +247,7 @@ class Pixstore:
         """Answer one image request, for an endpoint of the application's own: read the payload or close it.
 
         token: the request's token, as an integer or as the header's text. proof: the record's statelessProof. Never
-        raises for what a client sent or for a failing store: the payload's state tells (README, "The wire payload").
+        raises for what a client sent or for a failing store: the payload's state tells (docs/wire-format.md).
         """
         request = ImageRequest(image_id or "", as_token(token), proof)
         payload = await self._answers.answer(request)

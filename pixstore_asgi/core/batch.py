@@ -1,4 +1,4 @@
-"""The batch: many images asked for in one request and answered in one stream (README, "The wire payload").
+"""The batch: many images asked for in one request and answered in one stream (docs/wire-format.md, "Batch").
 
 request   text/plain JSON, at most 16 KiB: {"images": [{"id": …, "token": …, "proof": …}, …]}, 1 to 25 distinct ids
 response  frames in the order of the request: index u8 ‖ HTTP status u16 ‖ length u32, little-endian, then the very body

@@ -1,4 +1,4 @@
-"""The stateless proof: a short-lived MAC over an image id and its token (README, "The stateless proof").
+"""The stateless proof: a short-lived MAC over an image id and its token (docs/wire-format.md, "Proof").
 
     01 ‖ key id 4 ‖ window u48 ‖ epoch u32 ‖ MAC 21        big-endian, 36 bytes, 48 characters of base64
 

@@ -27,7 +27,7 @@ class ImageRecord(_Hidden):
     A dict, so that every JSON encoder takes it: `id`, `token` (integer), `meta` with `key` (32 bytes), `iv` (12) and
     `tag` (16) as padded standard base64, `statelessProof`, and `proofExpiresAt` (epoch milliseconds) where the proof
     expires. It carries the image's key: send it with `Cache-Control: no-store`. Its repr hides key and proof.
-    Format: README, "The image record".
+    Format: docs/wire-format.md, "Image record".
     """
 
     __slots__ = ()

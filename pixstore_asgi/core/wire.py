@@ -1,4 +1,4 @@
-"""The wire payload: one state byte, and for an image what it takes to read it (README, "The wire payload").
+"""The wire payload: one state byte, and for an image what it takes to read it (docs/wire-format.md, "Payload").
 
 Success   00 ‖ ciphertext
 Updated   01 ‖ token u64 little-endian ‖ key 32 ‖ iv 12 ‖ tag 16 ‖ ciphertext

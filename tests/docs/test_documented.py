@@ -137,6 +137,17 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert anchor in headings, target
 
 
+def test_pages_that_the_code_cites_exist() -> None:
+    """Where a docstring or an error names a page, and a heading of it, both are there, and it is not README."""
+    source = "\n".join(path.read_text() for path in PACKAGE.rglob("*.py"))
+    cited = re.findall(r'docs/([\w-]+\.md)(?:, "([^"]+)")?', source)
+    assert len(cited) > 5
+    assert "README" not in source
+    for page, heading in cited:
+        assert not heading or heading in _headings((DOCS / page).read_text()), (page, heading)
+        assert (DOCS / page).is_file(), page
+
+
 def _headings(text: str) -> list[str]:
     return re.findall(r"^#+ (.*)$", re.sub(r"```.*?```", "", text, flags=re.DOTALL), re.MULTILINE)
 

@@ -1,4 +1,4 @@
-/** The keys derived from a secret (RFC 5869), written anew from the README's description. */
+/** The keys derived from a secret (RFC 5869), written anew from docs/wire-format.md. */
 
 import { createHmac } from "node:crypto";
 

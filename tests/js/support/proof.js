@@ -1,4 +1,4 @@
-/** The stateless proof, verified anew from the README's description. */
+/** The stateless proof, verified anew from docs/wire-format.md. */
 
 import { timingSafeEqual } from "node:crypto";
 

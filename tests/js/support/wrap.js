@@ -1,4 +1,4 @@
-/** The wrapped image key, opened anew from the README's description. */
+/** The wrapped image key, opened anew from the table in core/cipher.py. */
 
 import { bigEndian, findKey, prefixed } from "./keyring.js";
 import { sivOpen } from "./siv.js";
