@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 
 from .. import Pixstore, PixstoreMiddleware
 from .backup_commands import backup, restore
+from .documents import documents_folder
 from .errors import plain_errors
 from .export_commands import export_to
 from .extras import require
@@ -22,9 +23,11 @@ from .server import exit_on_signals, listen, run_server, url_of
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 _DATABASE = click.Path(dir_okay=False, path_type=Path)
 _PORT = click.IntRange(0, 65535)
+# A paragraph that begins with \b keeps its lines: a path is not broken.
+_DOCUMENTS = f"\b\nThe documents of this version are in\n{folder}" if (folder := documents_folder()) else None
 
 
-@click.group(context_settings=_SETTINGS)
+@click.group(context_settings=_SETTINGS, epilog=_DOCUMENTS)
 @click.version_option(package_name="pixstore-asgi", message="%(package)s %(version)s")
 def commands() -> None:
     """Encrypted images for ASGI applications.

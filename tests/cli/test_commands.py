@@ -40,6 +40,14 @@ def test_help_lists_the_commands() -> None:
         assert command.get_short_help_str() in result.output
 
 
+def test_help_says_where_the_documents_are() -> None:
+    """The pages that errors and docstrings name are in the folder that --help ends with, on a line of its own."""
+    result = CliRunner().invoke(commands, ["--help"])
+    folder = Path(result.output.splitlines()[-1].strip())
+    assert folder.is_absolute()
+    assert {"deployment.md", "troubleshooting.md", "wire-format.md"} <= {page.name for page in folder.iterdir()}
+
+
 def test_version_is_that_of_the_package() -> None:
     """--version names the package and its version."""
     result = CliRunner().invoke(commands, ["--version"])

@@ -128,6 +128,9 @@ def test_the_wheel_works_far_from_the_checkout(built: Built, tmp_path: Path) -> 
     """With [cli] the Starlette recipe serves all; without, the package imports and its command names that extra."""
     environment = make_environment(tmp_path / "venv", f"{built.wheel}[cli]")
     assert run(environment, "pixstore-asgi", "--version").stdout == f"pixstore-asgi {PROJECT['version']}\n"
+    documents = Path(run(environment, "pixstore-asgi", "--help").stdout.splitlines()[-1].strip())
+    assert documents.is_relative_to(environment)
+    assert (documents / "wire-format.md").is_file()
     assert_serves(environment, tmp_path)
     pip(environment, "uninstall", "--yes", "click", "uvicorn")  # quicker than a second environment without them
     where = run(environment, "python", "-I", "-c", "import pixstore_asgi; print(pixstore_asgi.__file__)")
