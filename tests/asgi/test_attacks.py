@@ -150,6 +150,7 @@ def open_files(folder: Path) -> int:
     return sum(str(folder) in os.readlink(link) for link in list(links) if link.is_symlink() and link.exists())
 
 
+@pytest.mark.slow
 @needs_proc
 @pytest.mark.parametrize("ticks", [0, 1, 2, 3, 5, 8, 20])
 async def test_cancelled_opens_and_closes_leave_no_file_open(tmp_path: Path, ticks: int) -> None:

@@ -160,6 +160,7 @@ def test_serve_refuses_the_wrong_secret_at_once(tmp_path: Path) -> None:
     assert result.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_demo_ends_cleanly_and_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
     """SIGTERM and Ctrl-C end the demo with exit code 0, no word on stderr, and without its temporary folder."""
@@ -175,6 +176,7 @@ def test_demo_ends_cleanly_and_leaves_nothing(tmp_path: Path, number: signal.Sig
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_demo_keeps_a_database_it_was_given(tmp_path: Path) -> None:
     """With --database the pictures stay, and the next run shows the same ones."""
     arguments = ("demo", "--port", "0", "--pictures", "7", "--database", str(tmp_path / "kept.db"))
@@ -191,6 +193,7 @@ def test_demo_keeps_a_database_it_was_given(tmp_path: Path) -> None:
     assert len(ids[0]) == 7
 
 
+@pytest.mark.slow
 def test_demo_in_a_missing_folder_is_one_line(tmp_path: Path) -> None:
     """A database whose folder does not exist is one line on stderr that names the path."""
     result = run("demo", "--port", "0", "--database", str(tmp_path / "nowhere" / "pixstore.db"))
@@ -199,6 +202,7 @@ def test_demo_in_a_missing_folder_is_one_line(tmp_path: Path) -> None:
     assert result.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_demo_opens_the_page_where_it_is_asked_to(tmp_path: Path) -> None:
     """With --open the browser gets the demo's URL; the server answers meanwhile, however long the browser takes."""
     seen = tmp_path / "url"

@@ -3,9 +3,12 @@
 import io
 import time
 
+import pytest
 from PIL import Image
 
 from pixstore_asgi.demo import pictures
+
+pytestmark = pytest.mark.slow
 
 
 def test_seeds_are_pictures_in_all_three_formats() -> None:

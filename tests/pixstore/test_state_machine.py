@@ -34,6 +34,8 @@ from tests.support.clock import FixedClock
 from tests.support.samples import OTHER_SECRET, SECRET, large_png
 from tests.support.sqlite_faults import check_file
 
+pytestmark = pytest.mark.slow
+
 WINDOW_MS = 20_000
 SIZES = [300, CHUNK_BYTES - 1, CHUNK_BYTES + 1, 3 * CHUNK_BYTES, 5 * CHUNK_BYTES + 3]
 records = Bundle[ImageRecord]("records")

@@ -33,7 +33,7 @@ from pixstore_asgi.core.formats.sniff import sniff
 from pixstore_asgi.errors import IntegrityError
 from tests.support.tools import go_without
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the benchmarks need Linux")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="the benchmarks need Linux")]
 
 TOOLS = {
     "in-process": ["openssl", "node", "npm pixstore"],

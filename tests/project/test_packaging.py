@@ -28,7 +28,7 @@ from tests.support.tools import go_without
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 SHIPPED = {".py", ".typed", ".md", ".js", ".css", ".html", ".svg", ".webp", ".png", ".jpg"}
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 class Built(NamedTuple):

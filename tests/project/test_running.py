@@ -1,9 +1,16 @@
 """How the tests themselves are run."""
 
+import re
 import subprocess
 import sys
+import tomllib
+
+import pytest
 
 from tests.support.paths import ROOT
+
+pytestmark = pytest.mark.slow
+PYTEST = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]
 
 
 def collect(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -22,3 +29,13 @@ def test_the_test_command_with_arguments_is_pytest_alone() -> None:
     lines = (ROOT / ".ci" / "test").read_text().splitlines()
     (passing,) = [number for number, line in enumerate(lines) if line == '[ $# -eq 0 ] || exec .venv/bin/pytest "$@"']
     assert all("--cov" not in line and "node --test" not in line for line in lines[:passing])
+
+
+def test_slow_tests_are_left_out_by_the_fast_command_alone() -> None:
+    """The fast command names registered marks, and no other command knows `slow`: a whole run has every test."""
+    commands = {path.name: path.read_text() for path in (ROOT / ".ci").iterdir()}
+    (selection,) = re.findall(r'-m "([^"]+)"', commands.pop("test-fast"))
+    registered = {line.partition(":")[0] for line in PYTEST["markers"]}
+    assert set(re.findall(r"not (\w+)", selection)) == {"browser", "servers", "slow"} <= registered
+    assert not [name for name, text in commands.items() if "slow" in text]
+    assert "-m" not in PYTEST["addopts"].split()

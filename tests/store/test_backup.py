@@ -25,6 +25,8 @@ from tests.store.test_sqlite import query
 from tests.support.samples import SECRET, large_png, picture
 from tests.support.sqlite import reading
 
+pytestmark = pytest.mark.slow
+
 IMAGES = 40
 WRITER = """
     import asyncio, sys

@@ -25,6 +25,8 @@ from tests.store.test_migrations import make_version_1
 from tests.support.samples import SECRET, large_png, picture
 from tests.support.sqlite import idle, reading
 
+pytestmark = pytest.mark.slow
+
 IMAGES = 400
 RING = KeyRing(SECRET)
 

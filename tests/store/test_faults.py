@@ -46,6 +46,8 @@ from tests.support.sqlite_faults import (
     unique_png,
 )
 
+pytestmark = pytest.mark.slow
+
 PAGE_BYTES = 16384
 TEXTS = {
     sqlite3.SQLITE_IOERR: "reading or writing it failed: check the disk",

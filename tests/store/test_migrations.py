@@ -20,6 +20,8 @@ from tests.support.payloads import served
 from tests.support.samples import SECRET
 from tests.support.sqlite_faults import DATABASE, OPERATIONS, Base, Plan, check_next, contents, injected, make_base
 
+pytestmark = pytest.mark.slow
+
 NEXT = """
 CREATE TABLE note (image TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT, WITHOUT ROWID;
 INSERT INTO note SELECT id, 'token ' || token FROM image;

@@ -15,6 +15,8 @@ from pixstore_asgi.store.sqlite import SqliteStore
 from tests.stress.bodies import read
 from tests.stress.processes import Worker
 
+pytestmark = pytest.mark.slow
+
 IDS = [f"image-{number}" for number in range(20)]
 ROLES = ("writer", "writer", "reader", "reader", "sweeper")
 NOTHING_IS_LEFT = {

@@ -9,6 +9,8 @@ import pytest
 
 from tests.stress.processes import Worker
 
+pytestmark = pytest.mark.slow
+
 IDS = [f"image-{number}" for number in range(30)]
 MAX_WAL_BYTES = 64 * 1024 * 1024
 MAX_SAVE_S = 1.0

@@ -11,6 +11,8 @@ from pixstore_asgi.store.sqlite import SqliteStore
 from tests.stress.bodies import Torn, body_of, read, save
 from tests.stress.processes import Worker
 
+pytestmark = pytest.mark.slow
+
 IDS = [f"image-{number}" for number in range(5)]
 BODIES = [
     pytest.param(500, id="short"),

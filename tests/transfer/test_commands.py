@@ -20,6 +20,8 @@ from tests.support.samples import OTHER_SECRET, SECRET, picture
 from tests.transfer.npm_files import NpmFiles
 from tests.transfer.test_npm_import import take
 
+pytestmark = pytest.mark.slow
+
 COUNT = 30
 
 
