@@ -17,7 +17,11 @@ from tests.support.paths import DOCS, PACKAGE, ROOT
 README = (ROOT / "README.md").read_text()
 CONFIGURATION = (DOCS / "configuration.md").read_text()
 TROUBLESHOOTING = (DOCS / "troubleshooting.md").read_text()
-PAGES = [*sorted(ROOT.glob("*.md")), ROOT / "js_client" / "README.md", *sorted(DOCS.glob("*.md"))]
+PAGES = [
+    *sorted(ROOT.glob("*.md")),
+    *(ROOT / folder / "README.md" for folder in ("benchmarks", "js_client")),
+    *sorted(DOCS.glob("*.md")),
+]
 UNITS = {"_ms": "ms", "_s": "s", "_bytes": "bytes"}
 
 
