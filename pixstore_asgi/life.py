@@ -8,7 +8,8 @@ import anyio
 from .core.keyring import KeyRing
 from .errors import StoreError
 from .keys.find import find_ring
-from .store.contract import ImageStore, running_loop
+from .store.clock import running_loop
+from .store.contract import ImageStore
 
 
 class Life:

@@ -26,8 +26,9 @@ from .serving.cache import ImageCache
 from .serving.export import read_verified
 from .serving.payload import Payload
 from .serving.proofs import Proofs
+from .store.clock import wall_clock_ms
 from .store.connect import StoreTarget, connect
-from .store.contract import CHUNK_BYTES, wall_clock_ms
+from .store.contract import CHUNK_BYTES
 
 _log = logging.getLogger("pixstore_asgi")
 

@@ -8,7 +8,8 @@ from ..core.ids import as_token, checked_directory, is_image_id
 from ..core.images import VERSION_BYTES, StoredImage
 from ..core.keyring import KeyRing
 from ..errors import ImageNotFound, InputError, StoreConflict
-from ..store.contract import Expect, Expected, ImageStore, wall_clock_ms
+from ..store.clock import wall_clock_ms
+from ..store.contract import Expect, Expected, ImageStore
 from .patience import UploadLimits
 from .sealing import Encryption, begin_sealing
 from .source import ImageData, read_pieces

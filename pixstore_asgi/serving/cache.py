@@ -14,7 +14,8 @@ from typing import Self
 from ..core.images import StoredImage
 from ..core.wire import encode_state
 from ..errors import WireState
-from ..store.contract import ImageStore, ImageStream, running_loop
+from ..store.clock import running_loop
+from ..store.contract import ImageStore, ImageStream
 
 _ROW_BYTES = 1024  # what an entry takes beside its body, roughly
 _CHUNKS_A_PIECE = 4  # every send costs a server some work, and what a slow reader leaves of a piece is copied by some

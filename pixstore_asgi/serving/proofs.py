@@ -10,7 +10,7 @@ from ..core.proof import ProofTerms, ProofWindows
 from ..core.record import ImageRecord
 from ..core.request import ImageRequest
 from ..errors import ConfigError, ProofError
-from ..store.contract import Clock
+from ..store.clock import Clock
 
 UNPROVEN = -1
 """The value of `window_ms` that turns proof checks off; records then carry proofs of the default window."""

@@ -5,36 +5,16 @@ image's pointer to it in one step, so a reader gets one version or another, neve
 id, also across delete: a deleted id keeps its last token.
 """
 
-import asyncio
-import time
-from collections.abc import Callable, Collection, Hashable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from enum import Enum
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
-from ..core.ids import MAX_TOKEN
 from ..core.images import ImageMeta, StoredImage
-from ..errors import StoreConflict, StoreError
 
 CHUNK_BYTES = 256 * 1024
 """Length of every piece that a stream yields, but for the last: bounded memory per reader at full speed."""
-
-Clock = Callable[[], int]
-"""Returns the time in epoch milliseconds."""
-
-
-def wall_clock_ms() -> int:
-    """Return the system's time in epoch milliseconds."""
-    return max(time.time_ns() // 1_000_000, 0)
-
-
-def running_loop() -> asyncio.AbstractEventLoop:
-    """Return the running event loop. Raises StoreError where there is none of asyncio's."""
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        raise StoreError("pixstore_asgi runs under asyncio only, not under trio") from None
 
 
 class Expect(Enum):
@@ -173,42 +153,3 @@ class ImageStore(Protocol):
     async def sweep(self, *, limit: int = 100) -> int:
         """Remove up to `limit` blobs that are dead or abandoned and not in use; return how many were removed."""
         ...
-
-
-def check_expected(image_id: str, version: bytes | None, expect: Expected) -> None:
-    """Raise StoreConflict unless an image whose current version is `version` (None: no image) is as expected."""
-    if isinstance(expect, bytes):
-        fits = version == expect
-        wanted = "the version that was read before"
-    else:
-        fits = expect is Expect.ANY or (expect is Expect.PRESENT) == (version is not None)
-        wanted = expect.value
-    if not fits:
-        found = "there is none" if version is None else "it has another version"
-        raise StoreConflict(f"the write to image {image_id} expected {wanted}: {found}")
-
-
-def next_token(image_id: str, now_ms: int, last: int | None, given: int | None) -> int:
-    """Return the token of a new version: the clock, or one more than the last where the clock is not ahead of it.
-
-    `given` is taken instead, and must be above the last.
-    """
-    if given is not None:
-        check_raised(image_id, given, last or 0)
-        return given
-    token = max(now_ms, 1) if last is None else max(now_ms, last + 1)
-    if token > MAX_TOKEN:
-        raise StoreError("the image's token would pass 2**53 - 1: set the system clock right")
-    return token
-
-
-def check_raised(image_id: str, token: int, last: int) -> None:
-    """Raise StoreConflict unless `token` is above the last one and within range."""
-    if not last < token <= MAX_TOKEN:
-        raise StoreConflict(f"the token of image {image_id} can only rise: {token} is not above {last}")
-
-
-def check_size(image_id: str, written: int, meta: ImageMeta) -> None:
-    """Raise StoreError unless as many bytes were written as `meta` says."""
-    if written != meta.size:
-        raise StoreError(f"image {image_id} has {meta.size} bytes in its meta and {written} in its body")

@@ -6,18 +6,9 @@ from typing import Self
 
 from ..core.images import ImageMeta, StoredImage
 from ..errors import StoreError
-from .contract import (
-    CHUNK_BYTES,
-    Clock,
-    Expect,
-    Expected,
-    ImageWriter,
-    check_expected,
-    check_raised,
-    check_size,
-    next_token,
-    wall_clock_ms,
-)
+from .clock import Clock, wall_clock_ms
+from .contract import CHUNK_BYTES, Expect, Expected, ImageWriter
+from .rules import check_expected, check_raised, check_size, next_token
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from pixstore_asgi import PayloadResponse, Pixstore, PixstoreError, PixstoreMiddleware
-from pixstore_asgi.store.contract import wall_clock_ms
+from pixstore_asgi.store.clock import wall_clock_ms
 from pixstore_asgi.store.sqlite import SqliteStore
 
 NO_STORE = {"cache-control": "no-store"}

@@ -17,7 +17,7 @@ from pixstore_asgi import (
 )
 from pixstore_asgi.core.ids import MAX_TOKEN
 from pixstore_asgi.errors import ImageTooLarge, InputError, StoreConflict
-from pixstore_asgi.store.contract import wall_clock_ms
+from pixstore_asgi.store.clock import wall_clock_ms
 from pixstore_asgi.store.sqlite import SqliteStore
 from tests.support.payloads import served
 from tests.support.samples import HOSTILE_IDS, SECRET, large_png, picture

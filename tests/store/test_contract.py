@@ -11,7 +11,8 @@ import pytest
 from pixstore_asgi.core.ids import MAX_TOKEN
 from pixstore_asgi.core.images import ImageMeta, StoredImage
 from pixstore_asgi.errors import StoreConflict, StoreError
-from pixstore_asgi.store.contract import CHUNK_BYTES, Clock, Expect, Expected, ImageStore
+from pixstore_asgi.store.clock import Clock
+from pixstore_asgi.store.contract import CHUNK_BYTES, Expect, Expected, ImageStore
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.store.sqlite import SqliteStore, leases, write_lock
 from tests.support.clock import FixedClock

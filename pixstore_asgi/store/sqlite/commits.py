@@ -7,7 +7,8 @@ from queue import Empty, SimpleQueue
 
 from ...core.images import ImageMeta, StoredImage
 from ...errors import PixstoreError, StoreError
-from ..contract import Expected, check_expected, next_token
+from ..contract import Expected
+from ..rules import check_expected, next_token
 from .rows import add_blob, bury, find_state, finish_blob, put_image
 from .schema import Writer, write_transaction
 

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 from ...core.ids import MAX_TOKEN
 from ...core.images import IV_BYTES, SHA256_BYTES, TAG_BYTES, VERSION_BYTES, ImageMeta, StoredImage
 from ...errors import StoreError
-from ..contract import Expect, Expected, check_expected, check_raised
+from ..contract import Expect, Expected
+from ..rules import check_expected, check_raised
 from .leases import Leases
 from .schema import BlobState, Writer, write_transaction
 

@@ -9,7 +9,8 @@ from typing import Literal
 
 from ...core.images import StoredImage
 from ...errors import ConfigError, StoreError
-from ..contract import Clock, Expect, Expected, running_loop, wall_clock_ms
+from ..clock import Clock, running_loop, wall_clock_ms
+from ..contract import Expect, Expected
 from . import rows
 from .schema import Writer
 from .session import Session

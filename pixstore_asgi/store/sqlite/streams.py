@@ -10,7 +10,9 @@ import anyio
 
 from ...core.images import ImageMeta, StoredImage
 from ...errors import StoreError
-from ..contract import CHUNK_BYTES, Clock, Expect, Expected, ImageWriter, check_size
+from ..clock import Clock
+from ..contract import CHUNK_BYTES, Expect, Expected, ImageWriter
+from ..rules import check_size
 from . import rows
 from .commits import Commit
 from .connection import translated
