@@ -1,9 +1,14 @@
-"""The rules that all stores keep: what a write may expect, which token a version gets, how long its body is."""
+"""The rules that all stores keep: what a write may expect, tokens, the length of a body, and what a row must be."""
+
+from collections.abc import Sequence
+from typing import Any
 
 from ..core.ids import MAX_TOKEN
-from ..core.images import ImageMeta
+from ..core.images import IV_BYTES, SHA256_BYTES, TAG_BYTES, VERSION_BYTES, ImageMeta, StoredImage
 from ..errors import StoreConflict, StoreError
 from .contract import Expect, Expected
+
+_ROW_TYPES = (str, int, bytes, int, bytes, bytes, int, bytes, bytes, int)  # see image_of_row
 
 
 def check_expected(image_id: str, version: bytes | None, expect: Expected) -> None:
@@ -43,3 +48,26 @@ def check_size(image_id: str, written: int, meta: ImageMeta) -> None:
     """Raise StoreError unless as many bytes were written as `meta` says."""
     if written != meta.size:
         raise StoreError(f"image {image_id} has {meta.size} bytes in its meta and {written} in its body")
+
+
+def image_of_row(row: Sequence[Any]) -> StoredImage:
+    """Return the image in a database's row: id, token, the fields of ImageMeta in their order, created_ms.
+
+    Raises StoreError for a row that no store can have written.
+    """
+    image = StoredImage(row[0], row[1], ImageMeta(*row[2:-1]), row[-1])
+    # A schema's checks hold for what this package writes; a damaged or edited database keeps to none of them.
+    if tuple(map(type, row)) != _ROW_TYPES or not _is_in_bounds(image):
+        raise StoreError(f"the stored row of image {image.id!r} is damaged: restore the database from a backup")
+    return image
+
+
+def _is_in_bounds(image: StoredImage) -> bool:
+    meta = image.meta
+    lengths = (len(meta.version), len(meta.iv), len(meta.tag), len(meta.sha256))
+    return (
+        lengths == (VERSION_BYTES, IV_BYTES, TAG_BYTES, SHA256_BYTES)
+        and 0 < meta.format < 256
+        and meta.size > 0
+        and 1 <= image.token <= MAX_TOKEN
+    )

@@ -7,20 +7,18 @@ import json
 import sqlite3
 from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import astuple
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from ...core.ids import MAX_TOKEN
-from ...core.images import IV_BYTES, SHA256_BYTES, TAG_BYTES, VERSION_BYTES, ImageMeta, StoredImage
+from ...core.images import StoredImage
 from ...errors import StoreError
 from ..contract import Expect, Expected
-from ..rules import check_expected, check_raised
+from ..rules import check_expected, check_raised, image_of_row
 from .leases import Leases
 from .schema import BlobState, Writer, write_transaction
 
 _META = "version, format, iv, tag, size, sha256, wrapped_key"
 _CREATED = "coalesce(created_ms, token)"  # tokens are times; before schema version 2 there was nothing else
 _IMAGE = f"image.id, token, {_META}, {_CREATED}"
-_TYPES = (str, int, bytes, int, bytes, bytes, int, bytes, bytes, int)  # of these
 _CHUNK_BITS = 16
 _AFTER_ALL = "\x7f"  # above every id, which are ASCII
 _SWEPT_CHUNKS = 256  # in one transaction
@@ -32,19 +30,19 @@ _READ_MS = 3
 def get(db: sqlite3.Connection, image_id: str) -> StoredImage | None:
     """Return one image."""
     row = db.execute(f"SELECT {_IMAGE} FROM image WHERE id = ? AND blob IS NOT NULL", (image_id,)).fetchone()
-    return _image(row) if row else None
+    return image_of_row(row) if row else None
 
 
 def get_many(db: sqlite3.Connection, image_ids: Collection[str]) -> dict[str, StoredImage]:
     """Return the images that exist among these ids, however many: one statement, so all as of one moment."""
     query = f"SELECT {_IMAGE} FROM image WHERE id IN (SELECT value FROM json_each(?)) AND blob IS NOT NULL"
-    return {row[0]: _image(row) for row in db.execute(query, (json.dumps(list(image_ids)),)).fetchall()}
+    return {row[0]: image_of_row(row) for row in db.execute(query, (json.dumps(list(image_ids)),)).fetchall()}
 
 
 def list_images(db: sqlite3.Connection, after: str | None, before: str | None, limit: int) -> list[StoredImage]:
     """Return images in the order of their ids."""
     query = f"SELECT {_IMAGE} FROM image WHERE id > ? AND id < ? AND blob IS NOT NULL ORDER BY id LIMIT ?"
-    return [_image(row) for row in db.execute(query, (after or "", before or _AFTER_ALL, limit)).fetchall()]
+    return [image_of_row(row) for row in db.execute(query, (after or "", before or _AFTER_ALL, limit)).fetchall()]
 
 
 def open_blob(db: sqlite3.Connection, image_id: str) -> tuple[StoredImage, int, bytes | None] | None:
@@ -56,7 +54,7 @@ def open_blob(db: sqlite3.Connection, image_id: str) -> tuple[StoredImage, int, 
     ).fetchone()
     if row and not isinstance(row[-2], int):
         raise StoreError(f"the stored row of image {image_id!r} is damaged: restore the database from a backup")
-    return (_image(row[:-2]), row[-2], row[-1]) if row else None
+    return (image_of_row(row[:-2]), row[-2], row[-1]) if row else None
 
 
 def read_chunk(db: sqlite3.Connection, blob: int, number: int) -> bytes | None:
@@ -305,22 +303,3 @@ def _delete_chunks(db: Writer, start: int, end: int) -> int:
         ).rowcount
     finally:
         db.execute("PRAGMA secure_delete = ON")
-
-
-def _image(row: Sequence[Any]) -> StoredImage:
-    image = StoredImage(row[0], row[1], ImageMeta(*row[2:-1]), row[-1])
-    # The schema's checks hold for what this package writes; a damaged or edited file keeps to none of them.
-    if tuple(map(type, row)) != _TYPES or not _is_in_bounds(image):
-        raise StoreError(f"the stored row of image {image.id!r} is damaged: restore the database from a backup")
-    return image
-
-
-def _is_in_bounds(image: StoredImage) -> bool:
-    meta = image.meta
-    lengths = (len(meta.version), len(meta.iv), len(meta.tag), len(meta.sha256))
-    return (
-        lengths == (VERSION_BYTES, IV_BYTES, TAG_BYTES, SHA256_BYTES)
-        and 0 < meta.format < 256
-        and meta.size > 0
-        and 1 <= image.token <= MAX_TOKEN
-    )
