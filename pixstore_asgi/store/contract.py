@@ -124,15 +124,6 @@ class ImageStore(Protocol):
         """Begin a new version of an image that may or may not exist."""
         ...
 
-    async def update_meta(
-        self, image_id: str, *, expect: Expected, wrapped_key: bytes | None = None, token: int | None = None
-    ) -> StoredImage:
-        """Replace an image's wrapped key, raise its token, or both; the ciphertext stays.
-
-        Raises StoreConflict where there is no image, it is not as expected, or `token` is not above the last one.
-        """
-        ...
-
     async def delete(self, image_id: str, *, expect: Expected = Expect.ANY) -> bool:
         """Delete an image and tell whether there was one. Its wrapped key is overwritten."""
         ...

@@ -1,14 +1,14 @@
 """MemoryStore: the reference implementation of ImageStore, for tests and for reading. It forgets all when it ends."""
 
 from collections.abc import Collection, Hashable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Self
 
 from ..core.images import ImageMeta, StoredImage
 from ..errors import StoreError
 from .clock import Clock, wall_clock_ms
 from .contract import CHUNK_BYTES, Expect, Expected, ImageWriter
-from .rules import check_expected, check_raised, check_size, next_token
+from .rules import check_expected, check_size, next_token
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +60,6 @@ class MemoryStore:
     async def begin_write(self, image_id: str) -> "_MemoryWriter":
         return _MemoryWriter(self, image_id)
 
-    async def update_meta(
-        self, image_id: str, *, expect: Expected, wrapped_key: bytes | None = None, token: int | None = None
-    ) -> StoredImage:
-        old = self._expected(image_id, Expect.PRESENT)
-        version = self._expected(image_id, expect) and old
-        assert version is not None
-        if token is not None:
-            check_raised(image_id, token, self._tokens[image_id])
-        meta = version.meta if wrapped_key is None else replace(version.meta, wrapped_key=wrapped_key)
-        return self._put(image_id, replace(version, meta=meta), token or self._tokens[image_id])
-
     async def delete(self, image_id: str, *, expect: Expected = Expect.ANY) -> bool:
         self._expected(image_id, expect)
         self._changes += 1
@@ -95,19 +84,15 @@ class MemoryStore:
         """Move the image's pointer to a new version."""
         old = self._expected(image_id, expect)
         now_ms = self._clock_ms()
-        version = _Version(meta, body, old.created_ms if old else now_ms)
-        return self._put(image_id, version, next_token(image_id, now_ms, self._tokens.get(image_id), token))
+        self._tokens[image_id] = token = next_token(image_id, now_ms, self._tokens.get(image_id), token)
+        self._versions[image_id] = version = _Version(meta, body, old.created_ms if old else now_ms)
+        self._changes += 1
+        return StoredImage(image_id, token, version.meta, version.created_ms)
 
     def _expected(self, image_id: str, expect: Expected) -> _Version | None:
         version = self._versions.get(image_id)
         check_expected(image_id, version.meta.version if version else None, expect)
         return version
-
-    def _put(self, image_id: str, version: _Version, token: int) -> StoredImage:
-        self._versions[image_id] = version
-        self._tokens[image_id] = token
-        self._changes += 1
-        return StoredImage(image_id, token, version.meta, version.created_ms)
 
 
 class _MemoryStream:

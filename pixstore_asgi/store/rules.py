@@ -27,21 +27,16 @@ def check_expected(image_id: str, version: bytes | None, expect: Expected) -> No
 def next_token(image_id: str, now_ms: int, last: int | None, given: int | None) -> int:
     """Return the token of a new version: the clock, or one more than the last where the clock is not ahead of it.
 
-    `given` is taken instead, and must be above the last.
+    `given` is taken instead: StoreConflict where it is not above the last. StoreError where the tokens have run out.
     """
     if given is not None:
-        check_raised(image_id, given, last or 0)
+        if not (last or 0) < given <= MAX_TOKEN:
+            raise StoreConflict(f"the token of image {image_id} can only rise: {given} is not above {last or 0}")
         return given
     token = max(now_ms, 1) if last is None else max(now_ms, last + 1)
     if token > MAX_TOKEN:
         raise StoreError("the image's token would pass 2**53 - 1: set the system clock right")
     return token
-
-
-def check_raised(image_id: str, token: int, last: int) -> None:
-    """Raise StoreConflict unless `token` is above the last one and within range."""
-    if not last < token <= MAX_TOKEN:
-        raise StoreConflict(f"the token of image {image_id} can only rise: {token} is not above {last}")
 
 
 def check_size(image_id: str, written: int, meta: ImageMeta) -> None:

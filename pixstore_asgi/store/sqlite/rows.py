@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from ...core.images import StoredImage
 from ...errors import StoreError
-from ..contract import Expect, Expected
-from ..rules import check_expected, check_raised, image_of_row
+from ..contract import Expected
+from ..rules import check_expected, image_of_row
 from .leases import Leases
 from .schema import BlobState, Writer, write_transaction
 
@@ -154,26 +154,6 @@ def put_image(db: sqlite3.Connection, image: StoredImage, blob: int, *, is_new: 
 def bury(db: sqlite3.Connection, blob: int | None, now_ms: int) -> None:
     """Mark a blob dead: no image points to it any more."""
     db.execute("UPDATE blob SET state = ?, changed_ms = ? WHERE id = ?", (BlobState.DEAD, now_ms, blob))
-
-
-def update_meta(
-    db: Writer, image_id: str, expect: Expected, wrapped_key: bytes | None, token: int | None
-) -> StoredImage:
-    """Replace the wrapped key, raise the token, or both."""
-    with write_transaction(db):
-        state = find_state(db, image_id)
-        check_expected(image_id, state.version, Expect.PRESENT)
-        check_expected(image_id, state.version, expect)
-        if token is not None:
-            check_raised(image_id, token, state.token or 0)
-        db.note_dead_keys(are_there=True)
-        db.execute(
-            "UPDATE image SET wrapped_key = coalesce(?, wrapped_key), token = coalesce(?, token) WHERE id = ?",
-            (wrapped_key, token, image_id),
-        )
-        image = get(db, image_id)
-    assert image is not None
-    return image
 
 
 def delete(db: Writer, image_id: str, expect: Expected, now_ms: int) -> bool:

@@ -99,11 +99,6 @@ class SqliteStore:
         session.write_soon(self._sweep_some, session)
         return SqliteWriter(session, image_id, self._clock_ms)
 
-    async def update_meta(
-        self, image_id: str, *, expect: Expected, wrapped_key: bytes | None = None, token: int | None = None
-    ) -> StoredImage:
-        return await self._opened().write(rows.update_meta, image_id, expect, wrapped_key, token)
-
     async def delete(self, image_id: str, *, expect: Expected = Expect.ANY) -> bool:
         session = self._opened()
         return await session.write(self._delete, session, image_id, expect)
