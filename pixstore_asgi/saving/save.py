@@ -92,12 +92,13 @@ class Saves:
     ) -> StoredImage:
         encryption = encryption or Encryption.fresh()
         sealing = await begin_sealing(read_pieces(data, self._limits), self._formats, encryption)
-        async with await self._store.begin_write(image_id) as writer:
+        version = secrets.token_bytes(VERSION_BYTES)
+        async with await self._store.begin_write(image_id, version) as writer:
             async for ciphertext in sealing:
                 await writer.write(ciphertext)
                 if on_progress:
                     on_progress(sealing.taken)
-            meta = wrap_key(ring, encryption.key(), image_id, sealing.meta(secrets.token_bytes(VERSION_BYTES)))
+            meta = wrap_key(ring, encryption.key(), image_id, sealing.meta(version))
             try:
                 return await writer.commit(meta, expect=expect, token=token)
             except StoreConflict:

@@ -66,8 +66,9 @@ class ImageWriter(Protocol):
         """Make this version the image's current one and return it with its new token, max(clock, last token + 1).
 
         token: the new token instead, for an image that has one from elsewhere. Raises StoreConflict where the image is
-        not as expected or `token` is not above the last one, StoreError where `meta.size` is not what was written;
-        either way the image stays as it was. A commit that failed has ended the write.
+        not as expected or `token` is not above the last one, StoreError where `meta` has another size than was
+        written, or another version than the write was begun with; the image then stays as it was. A commit that failed
+        has ended the write.
         """
         ...
 
@@ -120,8 +121,11 @@ class ImageStore(Protocol):
         """Open the current version for reading, or None where there is no image."""
         ...
 
-    async def begin_write(self, image_id: str) -> ImageWriter:
-        """Begin a new version of an image that may or may not exist."""
+    async def begin_write(self, image_id: str, version: bytes) -> ImageWriter:
+        """Begin a new version of an image that may or may not exist.
+
+        version: 16 random bytes, drawn for this write alone: a name for the body wherever it is put.
+        """
         ...
 
     async def delete(self, image_id: str, *, expect: Expected = Expect.ANY) -> bool:

@@ -8,7 +8,7 @@ from ..core.images import ImageMeta, StoredImage
 from ..errors import StoreError
 from .clock import Clock, wall_clock_ms
 from .contract import CHUNK_BYTES, Expect, Expected, ImageWriter
-from .rules import check_expected, check_size, next_token
+from .rules import check_expected, check_meta, next_token
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +57,8 @@ class MemoryStore:
         image = await self.get(image_id)
         return _MemoryStream(image, self._versions[image_id].body) if image else None
 
-    async def begin_write(self, image_id: str) -> "_MemoryWriter":
-        return _MemoryWriter(self, image_id)
+    async def begin_write(self, image_id: str, version: bytes) -> "_MemoryWriter":
+        return _MemoryWriter(self, image_id, version)
 
     async def delete(self, image_id: str, *, expect: Expected = Expect.ANY) -> bool:
         self._expected(image_id, expect)
@@ -113,9 +113,10 @@ class _MemoryStream:
 
 
 class _MemoryWriter(ImageWriter):
-    def __init__(self, store: MemoryStore, image_id: str) -> None:
+    def __init__(self, store: MemoryStore, image_id: str, version: bytes) -> None:
         self._store = store
         self._image_id = image_id
+        self._version = version
         self._body: bytearray | None = bytearray()
 
     async def write(self, piece: bytes) -> None:
@@ -123,8 +124,8 @@ class _MemoryWriter(ImageWriter):
 
     async def commit(self, meta: ImageMeta, *, expect: Expected = Expect.ANY, token: int | None = None) -> StoredImage:
         body = bytes(self._open_body())
-        check_size(self._image_id, len(body), meta)
         self._body = None
+        check_meta(self._image_id, meta, version=self._version, size=len(body))
         return self._store.commit(self._image_id, meta, body, expect, token)
 
     async def abort(self) -> None:

@@ -39,10 +39,12 @@ def next_token(image_id: str, now_ms: int, last: int | None, given: int | None) 
     return token
 
 
-def check_size(image_id: str, written: int, meta: ImageMeta) -> None:
-    """Raise StoreError unless as many bytes were written as `meta` says."""
-    if written != meta.size:
-        raise StoreError(f"image {image_id} has {meta.size} bytes in its meta and {written} in its body")
+def check_meta(image_id: str, meta: ImageMeta, *, version: bytes, size: int) -> None:
+    """Raise StoreError unless `meta` is of the write that was begun with `version` and wrote `size` bytes."""
+    if meta.version != version:
+        raise StoreError(f"image {image_id} has another version in its meta than its write was begun with")
+    if meta.size != size:
+        raise StoreError(f"image {image_id} has {meta.size} bytes in its meta and {size} in its body")
 
 
 def image_of_row(row: Sequence[Any]) -> StoredImage:

@@ -23,6 +23,7 @@ STORES: dict[str, MakeStore] = {
     "sqlite": lambda folder, clock: SqliteStore(folder / "images.db", clock_ms=clock),
     "sqlite-without-locks": lambda folder, clock: SqliteStore(folder / "images.db", clock_ms=clock),
 }
+VERSION = b"version-of-bytes"
 SIZES = [1, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, 5 * CHUNK_BYTES + 7]
 
 
@@ -53,8 +54,8 @@ def body_of(size: int, seed: int = 0) -> bytes:
     return bytes((n * 7 + seed) % 251 for n in range(997)) * (size // 997) + bytes([seed % 256]) * (size % 997)
 
 
-def meta_of(size: int) -> ImageMeta:
-    return ImageMeta(os.urandom(16), 1, os.urandom(12), os.urandom(16), size, os.urandom(32), os.urandom(52))
+def meta_of(size: int, version: bytes = VERSION) -> ImageMeta:
+    return ImageMeta(version, 1, os.urandom(12), os.urandom(16), size, os.urandom(32), os.urandom(52))
 
 
 async def save(
@@ -65,10 +66,11 @@ async def save(
     expect: Expected = Expect.ANY,
     token: int | None = None,
 ) -> StoredImage:
-    async with await store.begin_write(image_id) as writer:
+    version = os.urandom(16)
+    async with await store.begin_write(image_id, version) as writer:
         for start in range(0, len(body), 100_000):
             await writer.write(body[start : start + 100_000])
-        return await writer.commit(meta_of(len(body)), expect=expect, token=token)
+        return await writer.commit(meta_of(len(body), version), expect=expect, token=token)
 
 
 async def read(store: ImageStore, image_id: str) -> bytes | None:
@@ -108,7 +110,7 @@ async def test_get_many_returns_those_that_exist(store: ImageStore) -> None:
 
 async def test_a_write_is_seen_only_after_its_commit(store: ImageStore) -> None:
     """Neither a large nor a small body shows before commit."""
-    async with await store.begin_write("a") as writer:
+    async with await store.begin_write("a", VERSION) as writer:
         await writer.write(body_of(6 * CHUNK_BYTES))
         assert await store.get("a") is None
         assert await store.list() == []
@@ -117,7 +119,7 @@ async def test_a_write_is_seen_only_after_its_commit(store: ImageStore) -> None:
 async def test_an_aborted_write_leaves_no_trace(store: ImageStore) -> None:
     """After an abort the old version is the current one; the writer is of no further use."""
     saved = await save(store, "a", b"old")
-    writer = await store.begin_write("a")
+    writer = await store.begin_write("a", VERSION)
     await writer.write(body_of(6 * CHUNK_BYTES))
     await writer.abort()
     await writer.abort()
@@ -132,7 +134,7 @@ async def test_leaving_the_writer_aborts(store: ImageStore) -> None:
     """An error inside `async with` gives the write up."""
 
     async def fail() -> None:
-        async with await store.begin_write("a") as writer:
+        async with await store.begin_write("a", VERSION) as writer:
             await writer.write(b"body")
             raise ZeroDivisionError
 
@@ -146,7 +148,7 @@ async def test_a_cancelled_write_leaves_no_trace(store: ImageStore) -> None:
     await save(store, "a", b"old")
 
     async def write_forever() -> None:
-        async with await store.begin_write("a") as writer:
+        async with await store.begin_write("a", VERSION) as writer:
             while True:
                 await writer.write(body_of(CHUNK_BYTES))
                 await asyncio.sleep(0)
@@ -175,13 +177,20 @@ async def test_a_commit_cancelled_at_any_moment_is_whole(store: ImageStore, tick
     assert await read(store, "a") == b"next"
 
 
-async def test_a_size_that_was_not_written_is_refused(store: ImageStore) -> None:
-    """Meta that tells another size than what was written is refused, and the old version stays."""
+@pytest.mark.parametrize(
+    ("meta", "complaint"),
+    [(meta_of(6), "6 bytes in its meta and 5"), (meta_of(5, b"of-another-write"), "another version in its meta")],
+    ids=["size", "version"],
+)
+async def test_meta_of_another_write_is_refused(store: ImageStore, meta: ImageMeta, complaint: str) -> None:
+    """Meta with another size or version than the write has is refused; it ends the write, and the old image stays."""
     await save(store, "a", b"old")
-    async with await store.begin_write("a") as writer:
+    async with await store.begin_write("a", VERSION) as writer:
         await writer.write(b"12345")
-        with pytest.raises(StoreError, match="6 bytes in its meta and 5"):
-            await writer.commit(meta_of(6))
+        with pytest.raises(StoreError, match=complaint):
+            await writer.commit(meta)
+        with pytest.raises(StoreError, match="begin a new one"):
+            await writer.commit(meta_of(5))
     assert await read(store, "a") == b"old"
 
 
@@ -205,7 +214,7 @@ async def test_expectations_of_a_write(store: ImageStore) -> None:
 async def test_a_failed_commit_ends_the_write(store: ImageStore) -> None:
     """After a conflict the writer is of no further use: a second commit can't store half of an image."""
     await save(store, "a", b"old")
-    async with await store.begin_write("a") as writer:
+    async with await store.begin_write("a", VERSION) as writer:
         await writer.write(b"12345")
         with pytest.raises(StoreConflict):
             await writer.commit(meta_of(5), expect=Expect.ABSENT)

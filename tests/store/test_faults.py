@@ -21,7 +21,7 @@ from pixstore_asgi import ImageRecord, Pixstore, PixstoreError, StoreError, Wire
 from pixstore_asgi.errors import IntegrityError, SecretError, StoreBusy
 from pixstore_asgi.store.contract import CHUNK_BYTES
 from pixstore_asgi.store.sqlite import SqliteStore
-from tests.store.test_contract import body_of, meta_of, read
+from tests.store.test_contract import VERSION, body_of, meta_of, read
 from tests.store.test_sqlite import query
 from tests.support.payloads import served
 from tests.support.samples import SECRET, large_png, picture
@@ -207,7 +207,7 @@ async def test_a_commit_that_was_busy_can_be_repeated(base: Base, folder: Path) 
     """A writer whose commit was kept out stores the whole body at its second commit, as StoreBusy tells, or refuses."""
     store = SqliteStore(base.copy(folder), busy_timeout_s=0.05)
     await store.open()
-    async with await store.begin_write("a") as writer:
+    async with await store.begin_write("a", VERSION) as writer:
         await writer.write(b"body")
         with locked(store.path), pytest.raises(StoreBusy):
             await writer.commit(meta_of(4))
@@ -224,7 +224,7 @@ async def test_a_write_that_was_busy_leaves_no_hole(base: Base, folder: Path) ->
     store, body = SqliteStore(base.copy(folder), busy_timeout_s=0.05), body_of(18 * CHUNK_BYTES)
     first, second, third = (body[start : start + len(body) // 3] for start in range(0, len(body), len(body) // 3))
     await store.open()
-    async with await store.begin_write("a") as writer:
+    async with await store.begin_write("a", VERSION) as writer:
         with locked(store.path):
             await writer.write(first)
             with pytest.raises(StoreBusy):
@@ -243,7 +243,7 @@ async def test_an_upload_that_fails_harms_no_other(base: Base, folder: Path) -> 
     store, body = SqliteStore(base.copy(folder)), body_of(6 * CHUNK_BYTES)
     with injected(Plan(code=sqlite3.SQLITE_FULL)) as plan:
         await store.open()
-        failing, other = await store.begin_write("a"), await store.begin_write("b")
+        failing, other = await store.begin_write("a", VERSION), await store.begin_write("b", VERSION)
         await idle(store)
         plan.is_armed, plan.at = True, 3  # BEGIN, INSERT INTO blob, INSERT INTO chunk
         await failing.write(body)
@@ -266,7 +266,7 @@ async def test_what_could_not_be_rolled_back_is_never_committed(base: Base, fold
     path = base.copy(folder)
     with injected(Plan()) as plan:
         async with Pixstore(path, secret=SECRET) as pix:
-            writer = await store_of(pix).begin_write(base.small)
+            writer = await store_of(pix).begin_write(base.small, VERSION)
             await writer.write(b"body")
             await idle(store_of(pix))
             plan.is_armed, plan.is_lasting, plan.fails_rollback = True, True, True

@@ -24,7 +24,7 @@ from pixstore_asgi.store.sqlite import SqliteStore, commits, rows
 from pixstore_asgi.store.sqlite.leases import Leases
 from pixstore_asgi.store.sqlite.schema import APPLICATION_ID, MIGRATIONS, Writer, connect_writer
 from pixstore_asgi.store.sqlite.write_lock import WriteLock
-from tests.store.test_contract import body_of, disable_locks, meta_of, read, save
+from tests.store.test_contract import VERSION, body_of, disable_locks, meta_of, read, save
 from tests.support.clock import FixedClock
 from tests.support.sqlite import idle
 
@@ -252,7 +252,7 @@ async def leave_garbage(store: SqliteStore) -> None:
         await save(store, "a", body_of(8 * CHUNK_BYTES))
     await save(store, "b", body_of(8 * CHUNK_BYTES))
     await store.delete("b")
-    async with await store.begin_write("c") as given_up:
+    async with await store.begin_write("c", VERSION) as given_up:
         await given_up.write(body_of(8 * CHUNK_BYTES))
 
 
@@ -331,7 +331,7 @@ async def test_other_processes_leases_hold(tmp_path: Path) -> None:
     body = body_of(4 * CHUNK_BYTES)
     await save(store, "a", body)
     reading = await other.open_stream("a")
-    uploading = await other.begin_write("b")
+    uploading = await other.begin_write("b", VERSION)
     await uploading.write(body_of(8 * CHUNK_BYTES))
     await idle(other)
     assert (reading is not None, other.in_use) == (True, 2)
@@ -398,7 +398,7 @@ async def test_an_upload_that_stood_still_is_told_so(tmp_path: Path, monkeypatch
     store, other = SqliteStore(path, clock_ms=clock), SqliteStore(path, clock_ms=clock)
     await store.open()
     await other.open()
-    async with await store.begin_write("a") as writer:
+    async with await store.begin_write("a", VERSION) as writer:
         await writer.write(body_of(8 * CHUNK_BYTES))
         await idle(store)
         clock.now_ms += 700_000
@@ -417,7 +417,7 @@ async def test_a_sweep_leaves_what_was_committed_meanwhile(tmp_path: Path, monke
     store = SqliteStore(path, clock_ms=clock)
     await store.open()
     body = body_of(8 * CHUNK_BYTES)
-    async with await store.begin_write("a") as writer:
+    async with await store.begin_write("a", VERSION) as writer:
         await writer.write(body)
         await writer.commit(meta_of(len(body)))
     sweeping = writer_of(path)
@@ -435,7 +435,7 @@ async def test_a_close_that_cannot_sweep_still_closes(tmp_path: Path, caplog: py
     await store.open()
     await save(store, "a")
     await store.delete("a")
-    unfinished = await store.begin_write("b")
+    unfinished = await store.begin_write("b", VERSION)
     await unfinished.write(body_of(8 * CHUNK_BYTES))
     await idle(store)
     clock.now_ms += 10_000_000
@@ -646,7 +646,7 @@ async def test_a_commit_that_a_closing_store_refuses_does_not_happen(tmp_path: P
     await store.open()
     session, goes_on = store._session, threading.Event()
     assert session is not None
-    late = await store.begin_write("late")
+    late = await store.begin_write("late", VERSION)
     await late.write(b"body")
     session.write_soon(lambda db: goes_on.wait(10))
     early = asyncio.create_task(save(store, "early", b"body"))

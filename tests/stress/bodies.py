@@ -25,12 +25,13 @@ def body_of(image_id: str, label: str, size: int) -> bytes:
 
 async def save(store: ImageStore, image_id: str, body: bytes) -> StoredImage:
     """Write a body in pieces, as an upload does, and commit it with its hash in its meta."""
-    async with await store.begin_write(image_id) as writer:
+    version = os.urandom(16)
+    async with await store.begin_write(image_id, version) as writer:
         for start in range(0, len(body), CHUNK_BYTES):
             await writer.write(body[start : start + CHUNK_BYTES])
-        noise = os.urandom(96)
+        noise = os.urandom(80)
         hash_value = body[:_HASH_BYTES]
-        meta = ImageMeta(noise[:16], 1, noise[16:28], noise[28:44], len(body), hash_value, noise[44:])
+        meta = ImageMeta(version, 1, noise[:12], noise[12:28], len(body), hash_value, noise[28:])
         return await writer.commit(meta)
 
 

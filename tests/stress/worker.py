@@ -100,7 +100,7 @@ async def write_and_tell(store: SqliteStore, stop: threading.Event, *, name: str
                     await store.delete(image_id)
                     tell(deleted=image_id)
                 case _:
-                    async with await store.begin_write("given-up") as writer:
+                    async with await store.begin_write("given-up", bytes(16)) as writer:
                         await writer.write(bytes(1_500_000))
 
     await asyncio.gather(write_on(), write_on())

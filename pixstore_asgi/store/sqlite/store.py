@@ -94,10 +94,10 @@ class SqliteStore:
     async def open_stream(self, image_id: str) -> SqliteStream | None:
         return await open_stream(self._opened(), image_id)
 
-    async def begin_write(self, image_id: str) -> SqliteWriter:
+    async def begin_write(self, image_id: str, version: bytes) -> SqliteWriter:
         session = self._opened()
         session.write_soon(self._sweep_some, session)
-        return SqliteWriter(session, image_id, self._clock_ms)
+        return SqliteWriter(session, image_id, version, self._clock_ms)
 
     async def delete(self, image_id: str, *, expect: Expected = Expect.ANY) -> bool:
         session = self._opened()

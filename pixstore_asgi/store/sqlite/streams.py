@@ -12,7 +12,7 @@ from ...core.images import ImageMeta, StoredImage
 from ...errors import StoreError
 from ..clock import Clock
 from ..contract import CHUNK_BYTES, Expect, Expected, ImageWriter
-from ..rules import check_size
+from ..rules import check_meta
 from . import rows
 from .commits import Commit
 from .connection import translated
@@ -101,9 +101,10 @@ class SqliteWriter(ImageWriter):
     """One version being written. Holds back up to 1 MiB, then stages it under a pending, leased blob while the next
     MiB comes in: no lock is held while a client uploads."""
 
-    def __init__(self, session: Session, image_id: str, clock_ms: Clock) -> None:
+    def __init__(self, session: Session, image_id: str, version: bytes, clock_ms: Clock) -> None:
         self._session = session
         self._image_id = image_id
+        self._version = version
         self._clock_ms = clock_ms
         self._blob: int | None = None
         self._staged_chunks = 0
@@ -121,12 +122,12 @@ class SqliteWriter(ImageWriter):
 
     async def commit(self, meta: ImageMeta, *, expect: Expected = Expect.ANY, token: int | None = None) -> StoredImage:
         self._check_open()
-        check_size(self._image_id, self._size, meta)
-        await self._end_stage()
-        chunks = self._take(len(self._buffer))
-        position = (self._blob, self._staged_chunks)
-        commit = Commit(self._image_id, meta, expect, token, *position, chunks, self._clock_ms())
         async with self._aborting():
+            check_meta(self._image_id, meta, version=self._version, size=self._size)
+            await self._end_stage()
+            chunks = self._take(len(self._buffer))
+            position = (self._blob, self._staged_chunks)
+            commit = Commit(self._image_id, meta, expect, token, *position, chunks, self._clock_ms())
             image = await self._session.commit(commit)
         self._has_ended = True
         self._free()
