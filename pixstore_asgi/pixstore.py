@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Self
 
+from .core.cipher import MAX_CIPHERTEXT_BYTES
 from .core.formats.names import MEDIA_TYPES, check_formats
 from .core.hidden import hide
 from .core.ids import as_token, is_image_id, range_of_directory
@@ -28,11 +29,8 @@ from .serving.payload import Payload
 from .serving.proofs import Proofs
 from .store.clock import wall_clock_ms
 from .store.connect import StoreTarget, connect
-from .store.contract import CHUNK_BYTES
 
 _log = logging.getLogger("pixstore_asgi")
-
-_MAX_IMAGE_BYTES = (CHUNK_BYTES << 16) - 1
 
 
 class Pixstore:
@@ -74,8 +72,10 @@ class Pixstore:
         self._store = connect(store)
         if cache_bytes < 0:
             raise ConfigError("cache_bytes must be a number of bytes, or 0 for no cache")
-        if not 1 <= max_image_bytes <= _MAX_IMAGE_BYTES:
-            raise ConfigError(f"max_image_bytes must be from 1 to {_MAX_IMAGE_BYTES}")
+        # The ciphertext is longer than the image by its format byte.
+        largest = min(self._store.max_body_bytes or MAX_CIPHERTEXT_BYTES, MAX_CIPHERTEXT_BYTES) - 1
+        if not 1 <= max_image_bytes <= largest:
+            raise ConfigError(f"max_image_bytes must be from 1 to {largest}")
         self._formats = check_formats(image_formats)
         self._images = ImageCache(self._store, cache_bytes)
         self._life = Life(self._store, given, on_open=self._warn_of_unproven, on_close=self._images.clear)

@@ -25,6 +25,9 @@ from .hidden import hide
 from .images import IV_BYTES, SHA256_BYTES, TAG_BYTES, VERSION_BYTES, ImageMeta
 from .keyring import DOMAIN, KEY_ID_BYTES, KeyRing
 
+MAX_CIPHERTEXT_BYTES = 2**36 - 32
+"""The longest text that GCM encrypts under one key and nonce (NIST SP 800-38D, 5.2.1.1)."""
+
 _PURPOSE = DOMAIN + b" image key"
 _PURPOSE_FIELD = len(_PURPOSE).to_bytes(2, "big") + _PURPOSE
 _FIELDS = struct.Struct(">H16sHBH12sH16sHQH32s")  # each with its length before it

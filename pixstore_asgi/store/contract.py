@@ -93,6 +93,11 @@ class ImageStore(Protocol):
         """Where a secret made together with this store may be kept, or None where there is no such place."""
         ...
 
+    @property
+    def max_body_bytes(self) -> int | None:
+        """The longest body that the store takes, in bytes, or None where it sets no limit."""
+        ...
+
     async def open(self) -> None:
         """Make the store ready, creating or migrating what it needs; harmless when repeated."""
         ...

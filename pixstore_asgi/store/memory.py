@@ -22,6 +22,7 @@ class MemoryStore:
     """Keeps images in this process's memory. `clock_ms` returns epoch milliseconds."""
 
     key_file = None
+    max_body_bytes: int | None = None
 
     def __init__(self, *, clock_ms: Clock = wall_clock_ms) -> None:
         self._clock_ms = clock_ms

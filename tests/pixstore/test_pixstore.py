@@ -124,6 +124,23 @@ def test_bad_options_are_refused(options: dict[str, Any]) -> None:
     assert "hunter2" not in str(caught.value)
 
 
+@pytest.mark.parametrize(("max_body_bytes", "largest"), [(1001, 1000), (None, 68_719_476_703), (2**40, 68_719_476_703)])
+def test_the_longest_image_is_what_its_store_takes(max_body_bytes: int | None, largest: int) -> None:
+    """max_image_bytes ends one below the store's largest body, for the format byte, and else where AES-GCM ends."""
+    store = MemoryStore()
+    store.max_body_bytes = max_body_bytes
+    Pixstore(store, max_image_bytes=largest)
+    with pytest.raises(ConfigError, match=f"max_image_bytes must be from 1 to {largest}"):
+        Pixstore(store, max_image_bytes=largest + 1)
+
+
+def test_sqlite_takes_65536_chunks(tmp_path: Path) -> None:
+    """In a SQLite database the longest image has a byte less than 65,536 chunks of 256 KiB."""
+    Pixstore(tmp_path / "pixstore.db", max_image_bytes=17_179_869_183)
+    with pytest.raises(ConfigError, match="max_image_bytes must be from 1 to 17179869183"):
+        Pixstore(tmp_path / "pixstore.db", max_image_bytes=17_179_869_184)
+
+
 async def test_a_sqlite_url_is_a_path(tmp_path: Path) -> None:
     """sqlite:////absolute/path with percent-encoding opens that file."""
     async with Pixstore(f"sqlite:///{tmp_path}/my%20images.db", secret=SECRET):

@@ -99,6 +99,11 @@ async def test_an_unknown_id_is_none(store: ImageStore) -> None:
     assert await store.delete("nobody") is False
 
 
+async def test_a_store_tells_its_largest_body(store: ImageStore) -> None:
+    """The longest body that a store takes is a number of bytes, or None where it sets no limit."""
+    assert store.max_body_bytes is None or store.max_body_bytes > 0
+
+
 async def test_get_many_returns_those_that_exist(store: ImageStore) -> None:
     """Many ids are read at once, more than one statement can name; unknown and deleted ones are left out."""
     saved = {name: await save(store, name) for name in ("a", "b", "c")}

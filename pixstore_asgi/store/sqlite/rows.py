@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from ...core.images import StoredImage
 from ...errors import StoreError
-from ..contract import Expected
+from ..contract import CHUNK_BYTES, Expected
 from ..rules import check_expected, image_of_row
 from .leases import Leases
 from .schema import BlobState, Writer, write_transaction
@@ -20,6 +20,7 @@ _META = "version, format, iv, tag, size, sha256, wrapped_key"
 _CREATED = "coalesce(created_ms, token)"  # tokens are times; before schema version 2 there was nothing else
 _IMAGE = f"image.id, token, {_META}, {_CREATED}"
 _CHUNK_BITS = 16
+MAX_BODY_BYTES = CHUNK_BYTES << _CHUNK_BITS
 _AFTER_ALL = "\x7f"  # above every id, which are ASCII
 _SWEPT_CHUNKS = 256  # in one transaction
 _SWEPT_MORE = 64  # blobs looked at beyond the limit: others may be using those found first

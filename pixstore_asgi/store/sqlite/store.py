@@ -41,6 +41,8 @@ class SqliteStore:
     fork, not before.
     """
 
+    max_body_bytes = rows.MAX_BODY_BYTES
+
     def __init__(
         self,
         path: str | os.PathLike[str],
