@@ -144,9 +144,12 @@ class ImageStore(Protocol):
         ...
 
     async def stamp(self) -> Hashable:
-        """Return a value that changes with every committed write of any process.
+        """Return a value that is equal to an earlier one of this store only where nothing was written in between.
 
-        What was read after taking a stamp is current as long as the stamp is. It is taken for every request: cheap.
+        Whoever takes a stamp, then reads, and gets an equal stamp later holds what is current. So a value never comes
+        back: not after further writes of any process, not after the store was closed and opened. A store that can't
+        tell whether anything was written returns a new object each time; every read then asks it anew. Taken for every
+        request: it must be cheap.
         """
         ...
 

@@ -384,3 +384,24 @@ async def test_a_stamp_of_a_busy_database_is_a_change(tmp_path: Path, monkeypatc
                 await store.stamp()
     finally:
         await store.close()
+
+
+class NeverSameStamp(CountingStore):
+    """A store that can't tell whether anything was written: each stamp is a new object."""
+
+    async def stamp(self) -> Hashable:
+        return object()
+
+
+async def test_a_store_that_cannot_tell_what_changed_is_served_right() -> None:
+    """Where every stamp is another, many readers of one hot image get it whole, and after its update the new one."""
+    async with Pixstore(NeverSameStamp(), secret=SECRET, cache_bytes=8 * MIB) as pix:
+        old = await pix.save_image(large_png(600_000))
+        for _ in range(2):
+            found = await asyncio.gather(*(served(pix, old) for _ in range(50)))
+            assert set(found) == {(WireState.SUCCESS, large_png(600_000))}
+        new = await pix.update_image(old.id, large_png(700_000))
+        found = await asyncio.gather(*(served(pix, record) for _ in range(50) for record in (old, new)))
+        assert set(found) == {(state, large_png(700_000)) for state in (WireState.SUCCESS, WireState.UPDATED)}
+        await pix.delete_image(new.id)
+        assert (await served(pix, new))[0] is WireState.NOT_FOUND
