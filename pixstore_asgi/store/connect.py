@@ -1,12 +1,21 @@
 """From what an application writes, a path or a URL, to an ImageStore; a driver is imported when it is asked for."""
 
 import os
+from collections.abc import Callable
+from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from ..errors import ConfigError
 from .contract import ImageStore
 
 StoreTarget = str | os.PathLike[str] | ImageStore
+
+
+class Driver(NamedTuple):
+    """One kind of store. example: a URL of its scheme. connect: makes the store for such a URL, without I/O."""
+
+    example: str
+    connect: Callable[[str], ImageStore]
 
 
 def connect(target: StoreTarget) -> ImageStore:
@@ -18,16 +27,40 @@ def connect(target: StoreTarget) -> ImageStore:
         if not hasattr(target, "open_stream"):
             raise ConfigError("store must be a path, a URL or an ImageStore")
         return target
-    path = os.fspath(target)
-    if "://" in path:
-        path = _path_of_url(path)
-    if isinstance(path, bytes):
+    text = os.fspath(target)
+    if isinstance(text, bytes):
         raise ConfigError("store must be a path of text, a URL or an ImageStore")
+    return DRIVERS[scheme_of(text)].connect(text)
+
+
+def scheme_of(target: str) -> str:
+    """Return the scheme of a store's URL, "sqlite" for a path. Raises ConfigError for a scheme that no driver has."""
+    if "://" not in target:
+        return "sqlite"
+    known = " or ".join(driver.example for driver in DRIVERS.values())
+    try:
+        scheme = urlsplit(target).scheme
+    except ValueError:
+        raise ConfigError(f"store is no URL that can be read; known is {known}") from None
+    if scheme not in DRIVERS:
+        # The rest of the URL may hold a password.
+        raise ConfigError(f"a store can't be at {scheme}://…; known is {known}")
+    return scheme
+
+
+def sqlite_path(target: str) -> str:
+    """Return the path of the database that a path or a sqlite URL names. Raises ConfigError for what names no file."""
+    path = _path_of_url(target) if "://" in target else target
     if not path or path == ":memory:" or "\0" in path or not _is_encodable(path):
         raise ConfigError("store names no file; for images in memory pass pixstore_asgi.store.memory.MemoryStore()")
-    from .sqlite.store import SqliteStore
+    return path
 
-    return SqliteStore(path)
+
+def _path_of_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.netloc or parts.query or parts.fragment:
+        raise ConfigError("a sqlite URL is sqlite:///relative/path or sqlite:////absolute/path and nothing more")
+    return unquote(parts.path.removeprefix("/"))
 
 
 def _is_encodable(path: str) -> bool:
@@ -38,14 +71,12 @@ def _is_encodable(path: str) -> bool:
     return True
 
 
-def _path_of_url(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        raise ConfigError("store is no URL that can be read; known is sqlite:///path/to/pixstore.db") from None
-    if parts.scheme != "sqlite":
-        # The rest of the URL may hold a password.
-        raise ConfigError(f"a store can't be at {parts.scheme}://…; known is sqlite:///path/to/pixstore.db")
-    if parts.netloc or parts.query or parts.fragment:
-        raise ConfigError("a sqlite URL is sqlite:///relative/path or sqlite:////absolute/path and nothing more")
-    return unquote(parts.path.removeprefix("/"))
+def _connect_sqlite(target: str) -> ImageStore:
+    path = sqlite_path(target)
+    from .sqlite.store import SqliteStore
+
+    return SqliteStore(path)
+
+
+DRIVERS = {"sqlite": Driver("sqlite:///path/to/pixstore.db", _connect_sqlite)}
+"""The drivers by the scheme of their URLs."""

@@ -1,0 +1,60 @@
+"""From a path or a URL to a store: which driver is asked, and what is refused."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pixstore_asgi import ConfigError
+from pixstore_asgi.store.connect import DRIVERS, Driver, connect
+from pixstore_asgi.store.memory import MemoryStore
+from pixstore_asgi.store.sqlite import SqliteStore
+
+
+@pytest.mark.parametrize(
+    "target", ["some/pix.db", Path("some/pix.db"), "sqlite:///some/pix.db", "SQLITE:///some/pix.db"]
+)
+def test_a_path_and_its_url_are_one_database(target: str | Path) -> None:
+    """A path as text, as a Path and in a sqlite URL name the same file."""
+    store = connect(target)
+    assert isinstance(store, SqliteStore)
+    assert store.path == Path("some/pix.db").absolute()
+
+
+def test_a_store_is_itself() -> None:
+    """A store that is passed is the store that is used."""
+    store = MemoryStore()
+    assert connect(store) is store
+
+
+def test_a_url_is_handed_to_the_driver_of_its_scheme(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The table's driver gets the URL as it was written, and returns the store."""
+    asked: list[str] = []
+
+    def make(url: str) -> MemoryStore:
+        asked.append(url)
+        return MemoryStore()
+
+    monkeypatch.setitem(DRIVERS, "mem", Driver("mem://name", make))
+    assert isinstance(connect("mem://user:pass%20word@host/a?b=c"), MemoryStore)
+    assert asked == ["mem://user:pass%20word@host/a?b=c"]
+
+
+def test_an_unknown_scheme_is_answered_with_the_known_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error names the scheme and an example of each that is known, and nothing else of the URL."""
+    monkeypatch.setitem(DRIVERS, "mem", Driver("mem://name", lambda url: MemoryStore()))
+    with pytest.raises(ConfigError) as caught:
+        connect("postgresql://user:hunter2@host/db")
+    assert str(caught.value) == (
+        "a store can't be at postgresql://…; known is sqlite:///path/to/pixstore.db or mem://name"
+    )
+
+
+NO_STORES = ["", ":memory:", "a\0b", "\ud800", "sqlite://", "sqlite:///", "sqlite://host/path", "sqlite:///a?mode=ro"]
+
+
+@pytest.mark.parametrize("target", [*NO_STORES, "://x", "http://[", b"pix.db", 7, None])
+def test_what_names_no_store_is_refused(target: Any) -> None:
+    """What is no path, no URL of a store and no store is a ConfigError."""
+    with pytest.raises(ConfigError):
+        connect(target)
