@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from ..store.sqlite import backup as sqlite_backup
+from .databases import DatabaseFileType
 from .errors import plain_errors
 from .moves import SOURCE, images_of
 
@@ -13,7 +14,11 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 
 @click.command()
 @click.option(
-    "--database", type=SOURCE, metavar="PATH", required=True, help="The application's Pixstore database, in use or not."
+    "--database",
+    type=DatabaseFileType(exists=True),
+    metavar="PATH",
+    required=True,
+    help="The application's Pixstore database, in use or not: a SQLite file, or its URL.",
 )
 @click.option("--to", "target", type=_FILE, metavar="FILE", required=True, help="The backup to write: a new file.")
 def backup(database: Path, target: Path) -> None:
@@ -29,7 +34,11 @@ def backup(database: Path, target: Path) -> None:
 @click.command()
 @click.option("--from", "source", type=SOURCE, metavar="FILE", required=True, help="The backup; it stays as it is.")
 @click.option(
-    "--database", type=_FILE, metavar="PATH", required=True, help="The database that it takes the place of, if any."
+    "--database",
+    type=DatabaseFileType(),
+    metavar="PATH",
+    required=True,
+    help="The database that it takes the place of, if any: a SQLite file, or its URL.",
 )
 def restore(source: Path, database: Path) -> None:
     """Put a backup in a database's place.

@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 
 from .. import Pixstore, PixstoreMiddleware
 from .backup_commands import backup, restore
+from .databases import Database, DatabaseType
 from .documents import documents_folder
 from .errors import plain_errors
 from .export_commands import export_to
@@ -21,7 +22,7 @@ from .import_commands import import_from
 from .server import exit_on_signals, listen, run_server, url_of
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
-_DATABASE = click.Path(dir_okay=False, path_type=Path)
+_DATABASE = DatabaseType()
 _PORT = click.IntRange(0, 65535)
 # A paragraph that begins with \b keeps its lines: a path is not broken.
 _DOCUMENTS = f"\b\nThe documents of this version are in\n{folder}" if (folder := documents_folder()) else None
@@ -58,7 +59,13 @@ def secret() -> None:
 
 
 @commands.command()
-@click.option("--database", type=_DATABASE, metavar="PATH", required=True, help="The application's SQLite database.")
+@click.option(
+    "--database",
+    type=_DATABASE,
+    metavar="PATH",
+    required=True,
+    help="The application's SQLite database, or its store's URL.",
+)
 @click.option("--create", is_flag=True, help="Make the database if there is none yet.")
 @click.option("--host", metavar="HOST", default="127.0.0.1", help="Address to listen on.  [default: 127.0.0.1]")
 @click.option("--port", type=_PORT, metavar="PORT", default=8000, help="0 takes any free one.  [default: 8000]")
@@ -79,7 +86,13 @@ def secret() -> None:
 )
 @click.option("--bind-token/--no-bind-token", default=True, help="As the application's bind_token.  [default: bound]")
 def serve(
-    database: Path, create: bool, host: str, port: int, origins: tuple[str, ...], proof_window_ms: int, bind_token: bool
+    database: Database,
+    create: bool,
+    host: str,
+    port: int,
+    origins: tuple[str, ...],
+    proof_window_ms: int,
+    bind_token: bool,
 ) -> None:
     """Serve payloads in a process of its own.
 
@@ -87,13 +100,13 @@ def serve(
     pages that come with them, below /pixstore-image. Both need the same database and the same secret: PIXSTORE_SECRET,
     or else the key file beside the database. The page's client gets the address printed here as its `endpoint`.
     """
-    if not create and not database.exists():
+    if not create and database.file is not None and not database.file.exists():
         raise click.ClickException(
             f"there is no database {database}: the application makes it when it starts; "
             "check the path, or pass --create to begin with an empty one"
         )
     with plain_errors(), exit_on_signals():
-        pix = Pixstore(database, proof_window_ms=proof_window_ms, bind_token=bind_token)
+        pix = Pixstore(database.store, proof_window_ms=proof_window_ms, bind_token=bind_token)
         app = PixstoreMiddleware(Starlette(), pix, allow_origins=origins)
         with listen(host, port) as listener:
             greeting = f"Serving the images of {database} on {url_of(listener)}pixstore-image  (Ctrl-C stops it)"
@@ -103,7 +116,10 @@ def serve(
 @commands.command()
 @click.option("--port", type=_PORT, metavar="PORT", default=8000, help="0 takes any free one.  [default: 8000]")
 @click.option(
-    "--database", type=_DATABASE, help="Keep the pictures in this SQLite database.  [default: a temporary one]"
+    "--database",
+    type=_DATABASE,
+    metavar="PATH",
+    help="Keep the pictures in this SQLite database, or this URL's store.  [default: a temporary one]",
 )
 @click.option(
     "--pictures",
@@ -113,7 +129,7 @@ def serve(
     help="How many pictures to paint for a new gallery.  [default: 100]",
 )
 @click.option("--open/--no-browser", "opens", default=False, help="Open the page in a browser.  [default: no browser]")
-def demo(port: int, database: Path | None, pictures: int, opens: bool) -> None:
+def demo(port: int, database: Database | None, pictures: int, opens: bool) -> None:
     """Show a gallery of encrypted pictures.
 
     Needs nothing and leaves nothing behind: without --database the pictures live in a temporary folder that is deleted
@@ -122,8 +138,8 @@ def demo(port: int, database: Path | None, pictures: int, opens: bool) -> None:
     require("demo", "PIL")
     from ..demo.app import create_app
 
-    with plain_errors(), exit_on_signals(), listen("127.0.0.1", port) as listener, _folder_of(database) as path:
-        app = create_app(Pixstore(path), pictures=pictures)
+    with plain_errors(), exit_on_signals(), listen("127.0.0.1", port) as listener, _place_of(database) as place:
+        app = create_app(Pixstore(place), pictures=pictures)
         url = url_of(listener)
 
         def greet() -> None:
@@ -140,9 +156,9 @@ def _open_page(url: str) -> None:
 
 
 @contextmanager
-def _folder_of(database: Path | None) -> Iterator[Path]:
+def _place_of(database: Database | None) -> Iterator[str | Path]:
     if database is not None:
-        yield database
+        yield database.store
         return
     with tempfile.TemporaryDirectory(prefix="pixstore-demo-") as folder:
         yield Path(folder) / "pixstore.db"

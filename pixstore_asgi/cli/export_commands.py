@@ -9,11 +9,16 @@ from ..transfer.files_export import export_files
 from ..transfer.folder import Folder
 from ..transfer.listing import list_ids
 from ..transfer.npm_export import DATABASE_NAME, IMAGES_NAME, export_npm, open_npm_target
+from .databases import Database, DatabaseType
 from .errors import plain_errors
-from .moves import SOURCE, Move
+from .moves import Move
 
 _DATABASE = click.option(
-    "--database", type=SOURCE, metavar="PATH", required=True, help="The application's Pixstore database."
+    "--database",
+    type=DatabaseType(exists=True),
+    metavar="PATH",
+    required=True,
+    help="The application's Pixstore database, or its store's URL.",
 )
 _TO = click.option(
     "--to",
@@ -36,7 +41,7 @@ def export_to() -> None:
 @_TO
 @_DIRECTORY
 @click.option("--all-formats", is_flag=True, help="Also gif and avif, which its imageFormats must then list.")
-def npm(database: Path, folder: Path, directory: str | None, all_formats: bool) -> None:
+def npm(database: Database, folder: Path, directory: str | None, all_formats: bool) -> None:
     """Write a store that the npm package pixstore 3.2.1 serves.
 
     Ids, tokens, keys and ciphertext stay the same, so pictures in browsers' caches stay good.
@@ -50,7 +55,7 @@ def npm(database: Path, folder: Path, directory: str | None, all_formats: bool) 
     move = Move("Writing", f"written to {folder}")
 
     async def steps() -> None:
-        async with Pixstore(database) as pix:
+        async with Pixstore(database.store) as pix:
             ids = await list_ids(pix, directory)
             with open_npm_target(folder) as target:
                 await move.follow(export_npm(pix, ids, target, all_formats=all_formats), len(ids))
@@ -66,7 +71,7 @@ def npm(database: Path, folder: Path, directory: str | None, all_formats: bool) 
 @_DATABASE
 @_TO
 @_DIRECTORY
-def images(database: Path, folder: Path, directory: str | None) -> None:
+def images(database: Database, folder: Path, directory: str | None) -> None:
     """Write images as plain files: name.png, or directory/name.png.
 
     THE FILES ARE IN CLEAR: whoever can read the folder can see the pictures. The folder and its files are made for you
@@ -78,7 +83,7 @@ def images(database: Path, folder: Path, directory: str | None) -> None:
     move = Move("Writing", f"written to {folder}, in clear")
 
     async def steps() -> None:
-        async with Pixstore(database) as pix:
+        async with Pixstore(database.store) as pix:
             ids = await list_ids(pix, directory)
             with Folder(folder, create=True) as target:
                 await move.follow(export_files(pix, ids, target), len(ids))

@@ -9,6 +9,7 @@ from ..pixstore import Pixstore
 from ..transfer.npm_import import ALL_FORMATS, NpmImport
 from ..transfer.npm_layout import EXTENSION
 from ..transfer.npm_source import open_npm_source
+from .databases import Database, DatabaseType
 from .errors import plain_errors
 from .moves import SOURCE, Move
 
@@ -31,10 +32,10 @@ def import_from() -> None:
 )
 @click.option(
     "--into",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=DatabaseType(),
     metavar="PATH",
     required=True,
-    help="The application's Pixstore database; made where there is none.",
+    help="The application's Pixstore database, or its store's URL; made where there is none.",
 )
 @click.option("--dry-run", is_flag=True, help="Read and check everything, write nothing.")
 @click.option("--update", is_flag=True, help="Replace what was taken over before where there is a newer version now.")
@@ -55,7 +56,7 @@ def import_from() -> None:
 def npm(
     database: Path,
     images: Path,
-    into: Path,
+    into: Database,
     dry_run: bool,
     update: bool,
     reseal: bool,
@@ -75,8 +76,8 @@ def npm(
     Unless your code names others, the package keeps its images in these two:
         --database .pixstore-test.sqlite --images pixstore-test-images
     """
-    is_new = not into.exists()
-    if not is_new and into.samefile(database):
+    is_new = into.file is not None and not into.file.exists()
+    if into.file is not None and not is_new and into.file.samefile(database):
         raise click.UsageError("--into names the npm package's own database: choose another path")
     done = f"would be taken over into {into}; nothing was written" if dry_run else f"taken over into {into}"
     move = Move("Checking" if dry_run else "Taking over", done)
@@ -86,7 +87,7 @@ def npm(
             async with AsyncExitStack() as stack:
                 target = None
                 if not (dry_run and is_new):
-                    target = Pixstore(into, image_formats=ALL_FORMATS, max_image_bytes=max_image_bytes)
+                    target = Pixstore(into.store, image_formats=ALL_FORMATS, max_image_bytes=max_image_bytes)
                     await stack.enter_async_context(target)
                 run = NpmImport(source, target, max_image_bytes, updates=update, reseals=reseal, dry_run=dry_run)
                 await move.follow(run.steps(), source.count())

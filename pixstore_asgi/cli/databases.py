@@ -1,0 +1,62 @@
+"""Options that name a database: by the path of a SQLite file, or by a store's URL."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import click
+
+from ..errors import ConfigError
+from ..store.connect import scheme_of, sqlite_path
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """What an option names. store: what Pixstore takes. file: its SQLite file, or None where the store has none."""
+
+    store: str | Path
+    file: Path | None
+
+    def __str__(self) -> str:
+        if self.file is not None:
+            return os.fspath(self.file)
+        parts = urlsplit(str(self.store))
+        # The rest of the URL may hold a password.
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+class DatabaseType(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click alone
+    """A path or a store's URL, as a Database. exists: a SQLite file must be there already."""
+
+    name = "database"
+
+    def __init__(self, *, exists: bool = False) -> None:
+        self._path = click.Path(exists=exists, dir_okay=False, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Database:
+        """Return the Database of an option's text. A URL of no known store, or of no file, ends in a usage error."""
+        try:
+            if scheme_of(value) != "sqlite":
+                return Database(value, None)
+            file: Path = self._path.convert(sqlite_path(value) if "://" in value else value, param, ctx)
+        except ConfigError as error:
+            self.fail(str(error), param, ctx)
+        return Database(file, file)
+
+
+class DatabaseFileType(click.ParamType):  # type: ignore[type-arg]
+    """The path or URL of a SQLite file, as a Path, for what is done with the file itself."""
+
+    name = "database file"
+
+    def __init__(self, *, exists: bool = False) -> None:
+        self._database = DatabaseType(exists=exists)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Return the path of an option's text. Another store's URL ends in a usage error."""
+        database = self._database.convert(value, param, ctx)
+        if database.file is None:
+            self.fail(f"this works on SQLite files; for {database} use what its server has for that", param, ctx)
+        return database.file

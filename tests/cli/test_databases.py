@@ -1,0 +1,199 @@
+"""Every option that names a database takes a path, a sqlite URL and, where it is not about the file, any other URL."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from pixstore_asgi import Pixstore
+from pixstore_asgi.cli import commands as cli
+from pixstore_asgi.store.connect import DRIVERS, Driver, StoreTarget, connect
+from pixstore_asgi.store.contract import ImageStore
+from pixstore_asgi.store.memory import MemoryStore
+from tests.support.samples import SECRET, picture
+from tests.transfer.npm_files import NpmFiles
+
+ELSEWHERE = "elsewhere://user:hunter2@host/images"
+
+
+def url_of(path: Path) -> str:
+    return f"sqlite:///{path}"
+
+
+SPELLINGS = pytest.mark.parametrize("spell", [str, url_of], ids=["path", "url"])
+Spell = Callable[[Path], str]
+
+
+@pytest.fixture
+def elsewhere(monkeypatch: pytest.MonkeyPatch) -> MemoryStore:
+    """The store at ELSEWHERE, which has no file."""
+    store = MemoryStore()
+    monkeypatch.setitem(DRIVERS, "elsewhere", Driver("elsewhere://host/name", lambda url: store))
+    return store
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What the commands that serve would serve; they end at once."""
+    apps: list[Any] = []
+
+    def end_at_once(app: Any, listener: socket.socket, *, on_ready: Callable[[], None], **rest: Any) -> None:
+        apps.append(app)
+        on_ready()
+
+    monkeypatch.setattr(cli, "run_server", end_at_once)
+    return apps
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(cli.commands, list(map(str, arguments)), env={"PIXSTORE_SECRET": SECRET})
+
+
+def save(target: StoreTarget) -> None:
+    async def save_one() -> None:
+        async with Pixstore(target, secret=SECRET) as pix:
+            await pix.import_image("cats:1", picture(), token=7)
+
+    asyncio.run(save_one())
+
+
+def ids_in(target: StoreTarget) -> list[str]:
+    async def read() -> list[str]:
+        async with Pixstore(target, secret=SECRET) as pix:
+            return [info.id for info in await pix.list_images()]
+
+    return asyncio.run(read())
+
+
+@SPELLINGS
+def test_serve_takes_both(tmp_path: Path, served: list[Any], spell: Spell) -> None:
+    """`serve` serves the database of either spelling, names its path, and misses it in either."""
+    path = tmp_path / "pixstore.db"
+    missing = run("serve", "--database", spell(path), "--port", 0)
+    assert missing.exit_code == 1
+    assert missing.output.startswith(f"Error: there is no database {path}: ")
+    save(path)
+    result = run("serve", "--database", spell(path), "--port", 0)
+    assert result.exit_code == 0, result.output
+    assert result.output.startswith(f"Serving the images of {path} on http://")
+    assert len(served) == 1
+
+
+@SPELLINGS
+def test_demo_takes_both(tmp_path: Path, served: list[Any], monkeypatch: pytest.MonkeyPatch, spell: Spell) -> None:
+    """`demo` keeps its pictures in the database of either spelling."""
+    targets: list[StoreTarget] = []
+
+    def noted(target: StoreTarget) -> ImageStore:
+        targets.append(target)
+        return connect(target)
+
+    monkeypatch.setattr(cli, "connect", noted)
+    result = run("demo", "--database", spell(tmp_path / "pixstore.db"), "--port", 0)
+    assert result.exit_code == 0, result.output
+    assert targets == [tmp_path / "pixstore.db"]
+    assert len(served) == 1
+
+
+@SPELLINGS
+@pytest.mark.parametrize("what", ["images", "npm"])
+def test_export_takes_both(tmp_path: Path, spell: Spell, what: str) -> None:
+    """`export` reads the database of either spelling, which must be there."""
+    path, folder = tmp_path / "pixstore.db", tmp_path / "out"
+    missing = run("export", what, "--database", spell(path), "--to", folder)
+    assert missing.exit_code == 2
+    assert "does not exist" in missing.output
+    save(path)
+    result = run("export", what, "--database", spell(path), "--to", folder)
+    assert (result.exit_code, "1 image written" in result.output) == (0, True), result.output
+
+
+@SPELLINGS
+def test_import_takes_both(tmp_path: Path, spell: Spell) -> None:
+    """`import npm` makes and fills the database of either spelling, and takes none that is its own source."""
+    npm, path = NpmFiles(tmp_path / "npm"), tmp_path / "pixstore.db"
+    npm.add("cats:1")
+    arguments = ("import", "npm", "--database", npm.database, "--images", npm.images, "--into")
+    result = run(*arguments, spell(path))
+    assert result.exit_code == 0, result.output
+    assert f"1 image taken over into {path}" in result.output
+    assert ids_in(path) == ["cats:1"]
+    assert "the npm package's own database" in run(*arguments, spell(npm.database)).output
+
+
+@SPELLINGS
+def test_backup_and_restore_take_both(tmp_path: Path, spell: Spell) -> None:
+    """`backup` copies the database of either spelling, and `restore` brings it back to either."""
+    path, backup = tmp_path / "pixstore.db", tmp_path / "backup.db"
+    save(path)
+    assert run("backup", "--database", spell(path), "--to", backup).output == f"1 image backed up to {backup}\n"
+    path.unlink()
+    assert run("restore", "--from", backup, "--database", spell(path)).output == f"1 image restored to {path}\n"
+    assert ids_in(path) == ["cats:1"]
+
+
+def test_a_store_elsewhere_is_served(elsewhere: MemoryStore, served: list[Any]) -> None:
+    """`serve` and `demo` take the URL of a store that has no file; what they say of it shows no password."""
+    result = run("serve", "--database", ELSEWHERE, "--port", 0)
+    assert result.output.startswith("Serving the images of elsewhere://host/images on http://")
+    assert run("demo", "--database", ELSEWHERE, "--port", 0).exit_code == 0
+    assert len(served) == 2
+
+
+def test_a_store_elsewhere_is_moved_to_and_from(elsewhere: MemoryStore, tmp_path: Path) -> None:
+    """`import` and `export` take the URL of a store that has no file; what they say of it shows no password."""
+    npm = NpmFiles(tmp_path / "npm")
+    npm.add("cats:1")
+    source = ("--database", npm.database, "--images", npm.images)
+    result = run("import", "npm", *source, "--into", ELSEWHERE)
+    assert result.output == "1 image taken over into elsewhere://host/images\n"
+    assert ids_in(elsewhere) == ["cats:1"]
+    for what in ("images", "npm"):
+        result = run("export", what, "--database", ELSEWHERE, "--to", tmp_path / f"to-{what}")
+        assert (result.exit_code, "1 image written" in result.output) == (0, True), result.output
+        assert "hunter2" not in result.output
+
+
+def test_a_store_elsewhere_has_no_file_to_copy(elsewhere: MemoryStore, tmp_path: Path) -> None:
+    """`backup` and `restore` refuse the URL of a store that has no file in one sentence without its password."""
+    backup = tmp_path / "backup.db"
+    refusal = "this works on SQLite files; for elsewhere://host/images use what its server has for that"
+    for arguments in (["backup", "--to", backup], ["restore", "--from", __file__]):
+        result = run(*arguments, "--database", ELSEWHERE)
+        assert result.exit_code == 2
+        assert refusal in result.output
+        assert "hunter2" not in result.output
+    assert not backup.exists()
+
+
+@pytest.mark.parametrize(
+    ("url", "complaint"),
+    [
+        ("other://user:hunter2@host/db", "a store can't be at other://…; known is sqlite:///path/to/pixstore.db"),
+        ("sqlite://user:hunter2@host/db", "a sqlite URL is sqlite:///relative/path or sqlite:////absolute/path"),
+        ("sqlite:///", "store names no file"),
+    ],
+)
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["serve", "--database"],
+        ["demo", "--database"],
+        ["export", "npm", "--to", "x", "--database"],
+        ["export", "images", "--to", "x", "--database"],
+        ["import", "npm", "--database", __file__, "--images", ".", "--into"],
+        ["backup", "--to", "x", "--database"],
+        ["restore", "--from", __file__, "--database"],
+    ],
+    ids=lambda words: " ".join(words[:2]) if isinstance(words, list) else None,
+)
+def test_a_url_of_no_store_is_refused(arguments: list[str], url: str, complaint: str) -> None:
+    """What is no store's URL is refused with what would be one, before anything is done, without its password."""
+    result = run(*arguments, url)
+    assert result.exit_code == 2
+    assert f"Error: Invalid value for '{arguments[-1]}': {complaint}" in result.output
+    assert "hunter2" not in result.output
