@@ -19,9 +19,9 @@ from pixstore_asgi.core.formats.sniff import sniff
 from pixstore_asgi.core.keyring import KeyRing
 from pixstore_asgi.errors import InputError, IntegrityError, SecretError
 from pixstore_asgi.store.contract import CHUNK_BYTES
+from pixstore_asgi.store.contract_tests.steps import body_of, meta_of, read, save
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.store.sqlite import SqliteStore
-from tests.store.test_contract import body_of, meta_of, read, save
 from tests.support.asgi import Wire, scope_of
 from tests.support.samples import SECRET, large_png, picture
 
@@ -295,7 +295,7 @@ def test_a_forked_child_takes_no_lease_from_its_parent(tmp_path: Path) -> None:
     script = """
         import asyncio, os, sys, warnings
         from pixstore_asgi.store.sqlite import SqliteStore
-        from tests.store.test_contract import body_of, save
+        from pixstore_asgi.store.contract_tests.steps import body_of, save
         warnings.simplefilter("ignore")
 
         async def main(path):

@@ -20,11 +20,12 @@ import pytest
 from pixstore_asgi.core.images import StoredImage
 from pixstore_asgi.errors import ConfigError, StoreBusy, StoreConflict, StoreError
 from pixstore_asgi.store.contract import CHUNK_BYTES, Expect
+from pixstore_asgi.store.contract_tests.steps import VERSION, body_of, meta_of, read, save
 from pixstore_asgi.store.sqlite import SqliteStore, commits, rows
 from pixstore_asgi.store.sqlite.leases import Leases
 from pixstore_asgi.store.sqlite.schema import APPLICATION_ID, MIGRATIONS, Writer, connect_writer
 from pixstore_asgi.store.sqlite.write_lock import WriteLock
-from tests.store.test_contract import VERSION, body_of, disable_locks, meta_of, read, save
+from tests.store.test_contract import disable_locks
 from tests.support.clock import FixedClock
 from tests.support.sqlite import idle
 
@@ -201,7 +202,7 @@ def test_a_read_only_database_is_named() -> None:
         import asyncio, os, sys
         from pixstore_asgi.errors import StoreError
         from pixstore_asgi.store.sqlite import SqliteStore
-        from tests.store.test_contract import save
+        from pixstore_asgi.store.contract_tests.steps import save
 
         async def main(path):
             store = SqliteStore(path)

@@ -1,0 +1,32 @@
+'''The contract's tests, for whoever writes a store: subclass a suite in a test file, and run pytest.
+
+    from my_package import MyStore
+    from pixstore_asgi.store.contract_tests import StoreContract
+
+
+    class TestMyStore(StoreContract):
+        """MyStore keeps the contract."""
+
+        def make_store(self, folder, clock):
+            return MyStore(folder / "images", clock_ms=clock)
+
+StoreContract is for any store; SharedStoreContract adds what two processes see of each other, for stores where a second
+one made for the same folder has the same images. `make_store` returns the store closed; `clock` returns epoch
+milliseconds and must be the store's only clock, for tests set it back. A store that needs more than a folder, such as a
+server, overrides the fixture `store(self, clock)`, an async generator that yields it open.
+
+pytest has to be installed, nothing else: the tests run under the plugin of anyio, which comes with pixstore_asgi.
+'''
+
+try:
+    import pytest
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(f"{__name__} needs pytest: pip install pytest", name="pytest") from error
+
+# Before the suite is imported: a test that fails shows the values that it compared.
+pytest.register_assert_rewrite(*(f"{__name__}.{part}" for part in ("keeping", "reading", "sharing", "writing")))
+
+from .fixtures import SetClock  # noqa: E402
+from .suite import SharedStoreContract, StoreContract  # noqa: E402
+
+__all__ = ["SetClock", "SharedStoreContract", "StoreContract"]

@@ -1,0 +1,106 @@
+"""What a store keeps beside bodies: tokens that only rise, times of creation, stamps, key checks."""
+
+import pytest
+
+from ...core.ids import MAX_TOKEN
+from ...errors import StoreConflict, StoreError
+from ..contract import ImageStore
+from .fixtures import SetClock, StoreFixtures
+from .steps import read, save
+
+
+class KeepingContract(StoreFixtures):
+    """Tokens, times, stamps and key checks."""
+
+    @pytest.mark.parametrize("step_ms", [0, -1, -3_600_000], ids=["frozen", "slow", "set-back"])
+    async def test_tokens_rise_whatever_the_clock_does(self, store: ImageStore, clock: SetClock, step_ms: int) -> None:
+        """Tokens rise strictly per id under a clock that stands or runs backward, across updates and delete."""
+        tokens = [(await save(store, "a")).token]
+        for _ in range(3):
+            clock.now_ms += step_ms
+            tokens.append((await save(store, "a")).token)
+        await store.delete("a")
+        clock.now_ms += step_ms
+        tokens.append((await save(store, "a")).token)
+        assert tokens == list(range(tokens[0], tokens[0] + 5))
+
+    async def test_a_token_is_the_clock_where_it_can_be(self, store: ImageStore, clock: SetClock) -> None:
+        """A new version's token is the clock in milliseconds, at least 1 and never above 2**53 - 1."""
+        assert (await save(store, "a")).token == clock.now_ms
+        clock.now_ms += 5000
+        assert (await save(store, "a")).token == clock.now_ms
+        clock.now_ms = -7
+        assert (await save(store, "b")).token == 1
+        clock.now_ms = MAX_TOKEN + 1
+        with pytest.raises(StoreError):
+            await save(store, "c")
+        assert await store.get("c") is None
+
+    async def test_a_commit_takes_a_token_from_elsewhere(self, store: ImageStore) -> None:
+        """A given token is the image's token; one not above the last, a deleted image's too, is a conflict."""
+        saved = await save(store, "a", b"new", token=7)
+        assert saved.token == 7
+        for token in (7, 6, MAX_TOKEN + 1):
+            with pytest.raises(StoreConflict):
+                await save(store, "a", b"other", token=token)
+        assert (await store.get("a"), await read(store, "a")) == (saved, b"new")
+        await store.delete("a")
+        with pytest.raises(StoreConflict):
+            await save(store, "a", b"again", token=7)
+        assert (await save(store, "a", b"again", token=8)).token == 8
+
+    async def test_an_image_knows_when_it_was_first_saved(self, store: ImageStore, clock: SetClock) -> None:
+        """Creation is the time of the first save, in every way to read an image; updates keep it, a delete ends it."""
+        first = clock.now_ms
+        assert (await save(store, "a")).created_ms == first
+        clock.now_ms += 1000
+        assert (await save(store, "a", token=clock.now_ms + 5000)).created_ms == first
+        found = await store.get("a")
+        stream = await store.open_stream("a")
+        assert stream is not None
+        assert found == stream.image == (await store.get_many(["a"]))["a"] == (await store.list())[0]
+        assert found is not None
+        assert found.created_ms == first
+        await stream.aclose()
+        await store.delete("a")
+        clock.now_ms += 1000
+        assert (await save(store, "a")).created_ms == clock.now_ms
+
+    async def test_a_stamp_never_comes_back(self, store: ImageStore) -> None:
+        """Each committed save, update and delete gives a stamp that never was, also once the store was opened again."""
+        stamps = [await store.stamp()]
+        for _ in range(5):
+            await save(store, "a")
+            stamps.append(await store.stamp())
+            await save(store, "a")
+            stamps.append(await store.stamp())
+            await store.delete("a")
+            stamps.append(await store.stamp())
+            await store.close()
+            await store.open()
+        assert len(set(stamps)) == len(stamps)
+
+    async def test_key_checks_are_claimed_once(self, store: ImageStore) -> None:
+        """The first claim records its last value; later ones must know all that is recorded, and record their last."""
+        old, new, other = b"old-check", b"new-check", b"other-check"
+        assert await store.key_checks() == frozenset()
+        assert await store.claim_keys([old]) == frozenset()
+        assert await store.claim_keys([other]) == {old}
+        assert await store.claim_keys([new, old]) == frozenset()
+        assert await store.key_checks() == {old}
+        assert await store.claim_keys([old, new]) == frozenset()
+        assert await store.claim_keys([old]) == {new}
+        assert await store.key_checks() == {old, new}
+
+    async def test_opening_and_closing_repeat(self, store: ImageStore) -> None:
+        """Opening twice is opening once; after a close it opens again with all that was saved."""
+        await store.open()
+        saved = await save(store, "a")
+        await store.close()
+        await store.close()
+        await store.open()
+        assert await store.get("a") == saved
+
+    async def test_a_store_tells_its_largest_body(self, store: ImageStore) -> None:
+        """The longest body that a store takes is a number of bytes, or None where it sets no limit."""
+        assert store.max_body_bytes is None or store.max_body_bytes > 0

@@ -1,0 +1,82 @@
+"""Reads: one image, many, all in order, and bodies that stay readable to their end."""
+
+import asyncio
+
+from ..contract import CHUNK_BYTES, ImageStore
+from .fixtures import StoreFixtures
+from .steps import body_of, read, save
+
+
+class ReadingContract(StoreFixtures):
+    """Reads of rows and of bodies."""
+
+    async def test_an_unknown_id_is_none(self, store: ImageStore) -> None:
+        """An id without an image has no row, no stream and nothing to delete."""
+        assert await store.get("nobody") is None
+        assert await store.open_stream("nobody") is None
+        assert await store.delete("nobody") is False
+
+    async def test_get_many_returns_those_that_exist(self, store: ImageStore) -> None:
+        """Many ids are read at once, more than one statement can name; unknown and deleted ones are left out."""
+        saved = {name: await save(store, name) for name in ("a", "b", "c")}
+        await store.delete("b")
+        ids = ["a", "b", "c", *(f"unknown-{n}" for n in range(1200))]
+        assert await store.get_many(ids) == {"a": saved["a"], "c": saved["c"]}
+        assert await store.get_many([]) == {}
+
+    async def test_list_pages_in_the_order_of_ids(self, store: ImageStore) -> None:
+        """Listing pages by id, by code point, and leaves deleted images out."""
+        for name in ("b", "a:2", "a:1", "B", "gone", "c"):
+            await save(store, name)
+        await store.delete("gone")
+        assert [image.id for image in await store.list()] == ["B", "a:1", "a:2", "b", "c"]
+        page = await store.list(limit=2)
+        assert [image.id for image in page] == ["B", "a:1"]
+        assert [image.id for image in await store.list(after="a:1", limit=2)] == ["a:2", "b"]
+        assert await store.list(after="c") == []
+        assert [image.id for image in await store.list(after="a:", before="a;")] == ["a:1", "a:2"]
+        assert [image.id for image in await store.list(before="a:1")] == ["B"]
+
+    async def test_a_stream_outlives_updates_and_deletes(self, store: ImageStore) -> None:
+        """A stream that is open while its image is updated, deleted and swept yields its own version to the end."""
+        bodies = [body_of(4 * CHUNK_BYTES + 5, seed) for seed in range(3)]
+        await save(store, "a", bodies[0])
+        first = await store.open_stream("a")
+        await save(store, "a", bodies[1])
+        second = await store.open_stream("a")
+        assert first is not None
+        assert second is not None
+        head = await anext(first)
+        await store.delete("a")
+        await store.sweep()
+        assert head + b"".join([chunk async for chunk in first]) == bodies[0]
+        assert b"".join([chunk async for chunk in second]) == bodies[1]
+        assert await store.open_stream("a") is None
+
+    async def test_a_closed_stream_yields_nothing_more(self, store: ImageStore) -> None:
+        """Closing a stream in the middle, twice, ends it."""
+        await save(store, "a", body_of(3 * CHUNK_BYTES))
+        stream = await store.open_stream("a")
+        assert stream is not None
+        await anext(stream)
+        await stream.aclose()
+        await stream.aclose()
+        assert [chunk async for chunk in stream] == []
+
+    async def test_a_cancelled_stream_harms_no_other(self, store: ImageStore) -> None:
+        """A reader cancelled in the middle leaves other readers and the store as they were."""
+        body = body_of(8 * CHUNK_BYTES)
+        await save(store, "a", body)
+
+        async def read_slowly() -> None:
+            stream = await store.open_stream("a")
+            assert stream is not None
+            async for _ in stream:
+                await asyncio.sleep(0.001)
+
+        tasks = [asyncio.create_task(read_slowly()) for _ in range(4)]
+        await asyncio.sleep(0.002)
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        assert await read(store, "a") == body

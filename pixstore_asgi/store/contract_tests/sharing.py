@@ -1,0 +1,74 @@
+"""Two stores over the same images, as two processes have them."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from ...errors import StoreConflict
+from ..contract import CHUNK_BYTES, Expect, ImageStore
+from .fixtures import SetClock, StoreFixtures
+from .steps import body_of, read, save
+
+
+class SharingContract(StoreFixtures):
+    """`store` and `other` are made for the same folder."""
+
+    @pytest.fixture
+    async def other(self, store: ImageStore, tmp_path: Path, clock: SetClock) -> AsyncIterator[ImageStore]:
+        made = self.make_store(tmp_path, clock)
+        await made.open()
+        yield made
+        await made.close()
+
+    async def test_what_another_store_wrote_is_there_at_once(self, store: ImageStore, other: ImageStore) -> None:
+        """A save, an update and a delete show in the other store as soon as they are done, and change its stamp."""
+        stamps = [await other.stamp()]
+        for body in (b"first", body_of(3 * CHUNK_BYTES)):
+            saved = await save(store, "a", body)
+            stamps.append(await other.stamp())
+            assert (await other.get("a"), await read(other, "a")) == (saved, body)
+        await store.delete("a")
+        stamps.append(await other.stamp())
+        assert await other.get("a") is None
+        assert len(set(stamps)) == len(stamps)
+
+    async def test_expectations_hold_against_another_store(self, store: ImageStore, other: ImageStore) -> None:
+        """What one store expects is checked against what the other has written since."""
+        first = await save(store, "a", b"first")
+        second = await save(other, "a", b"second")
+        assert second.token > first.token
+        with pytest.raises(StoreConflict):
+            await save(store, "a", expect=first.meta.version)
+        with pytest.raises(StoreConflict):
+            await store.delete("a", expect=os.urandom(16))
+        await other.delete("a")
+        with pytest.raises(StoreConflict):
+            await save(store, "a", expect=Expect.PRESENT)
+
+    async def test_one_of_two_firsts_is_refused(self, store: ImageStore, other: ImageStore) -> None:
+        """Of two stores that save an image at once which each expects not to be there, one succeeds."""
+        saves = (save(one, "a", expect=Expect.ABSENT) for one in (store, other, store, other))
+        outcomes = await asyncio.gather(*saves, return_exceptions=True)
+        assert sum(isinstance(outcome, StoreConflict) for outcome in outcomes) == 3
+        assert await store.get("a") in outcomes
+
+    async def test_a_stream_outlives_another_stores_sweep(self, store: ImageStore, other: ImageStore) -> None:
+        """What one store reads stays readable while the other replaces, deletes and sweeps it."""
+        body = body_of(4 * CHUNK_BYTES + 5)
+        await save(store, "a", body)
+        stream = await store.open_stream("a")
+        assert stream is not None
+        head = await anext(stream)
+        await save(other, "a", b"second")
+        await other.delete("a")
+        await other.sweep()
+        assert head + b"".join([chunk async for chunk in stream]) == body
+
+    async def test_keys_are_claimed_for_all(self, store: ImageStore, other: ImageStore) -> None:
+        """The secret that one store was first written with is the one that the other asks for."""
+        assert await store.claim_keys([b"check"]) == frozenset()
+        assert await other.key_checks() == {b"check"}
+        assert await other.claim_keys([b"wrong"]) == {b"check"}

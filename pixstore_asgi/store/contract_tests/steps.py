@@ -1,0 +1,41 @@
+"""What the contract's tests are made of: a body, its meta, one save, one read."""
+
+import os
+
+from ...core.images import ImageMeta, StoredImage
+from ..contract import Expect, Expected, ImageStore
+
+VERSION = b"version-of-bytes"
+"""The version of a write that a test begins by itself."""
+
+
+def body_of(size: int, seed: int = 0) -> bytes:
+    """Return a body of `size` bytes; another seed gives another one."""
+    return bytes((n * 7 + seed) % 251 for n in range(997)) * (size // 997) + bytes([seed % 256]) * (size % 997)
+
+
+def meta_of(size: int, version: bytes = VERSION) -> ImageMeta:
+    """Return the meta of a body of `size` bytes, random where a store must not look into it."""
+    return ImageMeta(version, 1, os.urandom(12), os.urandom(16), size, os.urandom(32), os.urandom(52))
+
+
+async def save(
+    store: ImageStore,
+    image_id: str,
+    body: bytes = b"body",
+    *,
+    expect: Expected = Expect.ANY,
+    token: int | None = None,
+) -> StoredImage:
+    """Write a body in pieces, as an upload brings it, and commit it under a new version."""
+    version = os.urandom(16)
+    async with await store.begin_write(image_id, version) as writer:
+        for start in range(0, len(body), 100_000):
+            await writer.write(body[start : start + 100_000])
+        return await writer.commit(meta_of(len(body), version), expect=expect, token=token)
+
+
+async def read(store: ImageStore, image_id: str) -> bytes | None:
+    """Return an image's whole body, or None."""
+    stream = await store.open_stream(image_id)
+    return None if stream is None else b"".join([chunk async for chunk in stream])

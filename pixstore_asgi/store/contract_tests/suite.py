@@ -1,0 +1,14 @@
+"""The suites: the parts of the contract, put together."""
+
+from .keeping import KeepingContract
+from .reading import ReadingContract
+from .sharing import SharingContract
+from .writing import WritingContract
+
+
+class StoreContract(WritingContract, ReadingContract, KeepingContract):
+    """What every ImageStore does."""
+
+
+class SharedStoreContract(StoreContract, SharingContract):
+    """What every ImageStore does whose images several processes share."""

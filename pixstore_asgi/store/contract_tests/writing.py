@@ -1,0 +1,174 @@
+"""Writes and deletes: whole or not at all, seen after their commit, refused where they expect another state."""
+
+import asyncio
+import os
+
+import pytest
+
+from ...core.images import ImageMeta
+from ...errors import StoreConflict, StoreError
+from ..contract import CHUNK_BYTES, Expect, ImageStore
+from .fixtures import StoreFixtures
+from .steps import VERSION, body_of, meta_of, read, save
+
+_SIZES = [1, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, 5 * CHUNK_BYTES + 7]
+
+
+class WritingContract(StoreFixtures):
+    """Writes, commits and deletes."""
+
+    @pytest.mark.parametrize("size", _SIZES)
+    async def test_a_write_is_read_back(self, store: ImageStore, size: int) -> None:
+        """What was committed is read back at once: the image, and its body in chunks of 256 KiB and a rest."""
+        body = body_of(size)
+        saved = await save(store, "a", body)
+        assert await store.get("a") == saved
+        stream = await store.open_stream("a")
+        assert stream is not None
+        assert stream.image == saved
+        chunks = [chunk async for chunk in stream]
+        assert b"".join(chunks) == body
+        assert all(len(chunk) == CHUNK_BYTES for chunk in chunks[:-1])
+
+    async def test_a_write_is_seen_only_after_its_commit(self, store: ImageStore) -> None:
+        """Neither a large nor a small body shows before commit."""
+        async with await store.begin_write("a", VERSION) as writer:
+            await writer.write(body_of(6 * CHUNK_BYTES))
+            assert await store.get("a") is None
+            assert await store.list() == []
+
+    async def test_an_aborted_write_leaves_no_trace(self, store: ImageStore) -> None:
+        """After an abort the old version is the current one; the writer is of no further use."""
+        saved = await save(store, "a", b"old")
+        writer = await store.begin_write("a", VERSION)
+        await writer.write(body_of(6 * CHUNK_BYTES))
+        await writer.abort()
+        await writer.abort()
+        assert (await store.get("a"), await read(store, "a")) == (saved, b"old")
+        with pytest.raises(StoreError):
+            await writer.write(b"more")
+        with pytest.raises(StoreError):
+            await writer.commit(meta_of(1))
+
+    async def test_leaving_the_writer_aborts(self, store: ImageStore) -> None:
+        """An error inside `async with` gives the write up."""
+
+        async def fail() -> None:
+            async with await store.begin_write("a", VERSION) as writer:
+                await writer.write(b"body")
+                raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            await fail()
+        assert await store.get("a") is None
+
+    async def test_a_cancelled_write_leaves_no_trace(self, store: ImageStore) -> None:
+        """A task cancelled while it writes leaves the old version, and the store takes further writes."""
+        await save(store, "a", b"old")
+
+        async def write_forever() -> None:
+            async with await store.begin_write("a", VERSION) as writer:
+                while True:
+                    await writer.write(body_of(CHUNK_BYTES))
+                    await asyncio.sleep(0)
+
+        task = asyncio.create_task(write_forever())
+        await asyncio.sleep(0.02)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert await read(store, "a") == b"old"
+        await save(store, "a", b"new")
+        assert await read(store, "a") == b"new"
+
+    @pytest.mark.parametrize("ticks", range(12))
+    async def test_a_commit_cancelled_at_any_moment_is_whole(self, store: ImageStore, ticks: int) -> None:
+        """A commit that is cancelled has happened or has not; the next write finds no transaction open."""
+        await save(store, "a", b"old")
+        task = asyncio.create_task(save(store, "a", b"new"))
+        for _ in range(ticks):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+        assert await read(store, "a") in (b"old", b"new")
+        await save(store, "a", b"next")
+        assert await read(store, "a") == b"next"
+
+    @pytest.mark.parametrize("meta", [meta_of(6), meta_of(5, b"of-another-write")], ids=["size", "version"])
+    async def test_meta_of_another_write_is_refused(self, store: ImageStore, meta: ImageMeta) -> None:
+        """Meta with another size or version than the write has is refused and ends the write; the old image stays."""
+        await save(store, "a", b"old")
+        async with await store.begin_write("a", VERSION) as writer:
+            await writer.write(b"12345")
+            with pytest.raises(StoreError):
+                await writer.commit(meta)
+            with pytest.raises(StoreError):
+                await writer.commit(meta_of(5))
+        assert await read(store, "a") == b"old"
+
+    async def test_expectations_of_a_write(self, store: ImageStore) -> None:
+        """ABSENT, PRESENT and a version each let a write pass in their state alone; a refused write changes nothing."""
+        with pytest.raises(StoreConflict):
+            await save(store, "a", expect=Expect.PRESENT)
+        with pytest.raises(StoreConflict):
+            await save(store, "a", expect=os.urandom(16))
+        first = await save(store, "a", b"first", expect=Expect.ABSENT)
+        with pytest.raises(StoreConflict):
+            await save(store, "a", expect=Expect.ABSENT)
+        second = await save(store, "a", b"second", expect=first.meta.version)
+        with pytest.raises(StoreConflict):
+            await save(store, "a", expect=first.meta.version)
+        assert await store.get("a") == second
+        await save(store, "a", b"third", expect=Expect.PRESENT)
+        assert await read(store, "a") == b"third"
+
+    async def test_a_failed_commit_ends_the_write(self, store: ImageStore) -> None:
+        """After a conflict the writer is of no further use: a second commit can't store half of an image."""
+        await save(store, "a", b"old")
+        async with await store.begin_write("a", VERSION) as writer:
+            await writer.write(b"12345")
+            with pytest.raises(StoreConflict):
+                await writer.commit(meta_of(5), expect=Expect.ABSENT)
+            with pytest.raises(StoreError):
+                await writer.commit(meta_of(5))
+        assert await read(store, "a") == b"old"
+
+    async def test_a_large_write_that_conflicts_changes_nothing(self, store: ImageStore) -> None:
+        """A conflict is found at commit, after the body was uploaded, and the image stays."""
+        await save(store, "a", b"old")
+        with pytest.raises(StoreConflict):
+            await save(store, "a", body_of(9 * CHUNK_BYTES), expect=Expect.ABSENT)
+        assert await read(store, "a") == b"old"
+
+    async def test_expectations_of_a_delete(self, store: ImageStore) -> None:
+        """A delete that expects another version, or an image where there is none, changes nothing."""
+        saved = await save(store, "a")
+        with pytest.raises(StoreConflict):
+            await store.delete("a", expect=os.urandom(16))
+        assert await store.get("a") == saved
+        assert await store.delete("a", expect=saved.meta.version) is True
+        with pytest.raises(StoreConflict):
+            await store.delete("a", expect=Expect.PRESENT)
+
+    async def test_an_id_is_used_again_after_delete(self, store: ImageStore) -> None:
+        """A deleted id takes a new image, with a token above its last one, and the old body is gone from it."""
+        first = await save(store, "a", body_of(3 * CHUNK_BYTES, 1))
+        await store.delete("a")
+        assert await store.get("a") is None
+        second = await save(store, "a", b"second", expect=Expect.ABSENT)
+        assert second.token > first.token
+        assert await read(store, "a") == b"second"
+
+    async def test_concurrent_updates_leave_one_whole_version(self, store: ImageStore) -> None:
+        """Several updates of one id at once: every read meets one of them whole, and every token is another."""
+        bodies = [body_of(2 * CHUNK_BYTES + seed, seed) for seed in range(8)]
+        await save(store, "a", bodies[0])
+        saves = [asyncio.create_task(save(store, "a", body)) for body in bodies]
+        while not all(task.done() for task in saves):
+            assert await read(store, "a") in bodies
+            await asyncio.sleep(0)
+        tokens = {task.result().token for task in saves}
+        assert len(tokens) == len(bodies)
+        current = await store.get("a")
+        assert current is not None
+        assert current.token == max(tokens)

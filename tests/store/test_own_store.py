@@ -1,0 +1,93 @@
+"""The contract's tests in the hands of somebody who writes a store: run with plain pytest, far from this checkout."""
+
+import os
+import re
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from pixstore_asgi.store import contract_tests
+from tests.support.paths import ROOT
+
+MY_PACKAGE = """
+from pixstore_asgi.store.memory import MemoryStore
+
+
+class MyStore(MemoryStore):
+    def __init__(self, folder, *, clock_ms):
+        super().__init__(clock_ms=clock_ms)
+"""
+MISTAKES = {
+    "test_a_stamp_never_comes_back": """
+    async def stamp(self):
+        return 7
+""",
+    "test_expectations_of_a_write": """
+    def _expected(self, image_id, expect):
+        return self._versions.get(image_id)
+""",
+    "test_list_pages_in_the_order_of_ids": """
+    async def list(self, *, after=None, before=None, limit=100):
+        return await super().list(after=after, limit=limit)
+""",
+}
+SHOWN = {
+    "test_a_stamp_never_comes_back": "assert 1 == 16",
+    "test_expectations_of_a_write": "Failed: DID NOT RAISE",
+    "test_list_pages_in_the_order_of_ids": "assert ['a:1', 'a:2', 'b', 'c'] == ['a:1', 'a:2']",
+}
+
+
+def example() -> str:
+    """Return the test file that the docstring of the package shows."""
+    documented = contract_tests.__doc__ or ""
+    found = re.search(r"(?:^    .*\n|^\n)+", documented.partition("\n")[2], re.MULTILINE)
+    assert found
+    return textwrap.dedent(found[0]).strip() + "\n"
+
+
+def run(folder: Path, package: str, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run the example's test file over a store of one's own, in a folder with nothing else."""
+    (folder / "my_package.py").write_text(package)
+    (folder / "test_my_store.py").write_text(example())
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+    return subprocess.run(
+        [sys.executable, *options],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+        env={**environment, "PYTHONPATH": f"{ROOT}{os.pathsep}{folder}"},
+    )
+
+
+def test_a_store_of_ones_own_is_tested_by_ten_lines(tmp_path: Path) -> None:
+    """The documented example has ten lines at most, and all its tests pass for a store that keeps the contract."""
+    assert len(example().splitlines()) <= 10
+    result = run(tmp_path, MY_PACKAGE, "-m", "pytest", "-q", "-W", "error")
+    assert result.returncode == 0, result.stdout + result.stderr
+    found = re.search(r"^(\d+) passed in", result.stdout, re.MULTILINE)
+    assert found, result.stdout
+    assert int(found[1]) >= 40
+
+
+@pytest.mark.parametrize("failing", MISTAKES)
+def test_a_store_that_breaks_the_contract_fails(tmp_path: Path, failing: str) -> None:
+    """A store with one mistake fails in the test that is about it, where pytest shows the values compared."""
+    result = run(tmp_path, MY_PACKAGE + MISTAKES[failing], "-m", "pytest", "-q", "-k", failing)
+    assert result.returncode == 1, result.stdout + result.stderr
+    assert f"FAILED test_my_store.py::TestMyStore::{failing}" in result.stdout
+    assert SHOWN[failing] in result.stdout
+
+
+def test_a_missing_pytest_names_itself(tmp_path: Path) -> None:
+    """Without pytest the import fails with what to install, and the rest of the package needs none."""
+    script = "import sys; sys.modules['pytest'] = None; import pixstore_asgi.store.memory; {}"
+    assert run(tmp_path, "", "-c", script.format("")).returncode == 0
+    result = run(tmp_path, "", "-c", script.format("import pixstore_asgi.store.contract_tests"))
+    assert result.stderr.splitlines()[-1] == (
+        "ModuleNotFoundError: pixstore_asgi.store.contract_tests needs pytest: pip install pytest"
+    )

@@ -1,0 +1,53 @@
+"""The rules that stores keep, and how their refusals read."""
+
+import os
+import re
+
+import pytest
+
+from pixstore_asgi.core.ids import MAX_TOKEN
+from pixstore_asgi.errors import StoreConflict, StoreError
+from pixstore_asgi.store.contract import Expect
+from pixstore_asgi.store.contract_tests.steps import VERSION, meta_of
+from pixstore_asgi.store.rules import check_expected, check_meta, next_token
+
+
+@pytest.mark.parametrize(
+    ("version", "expect", "text"),
+    [
+        (None, Expect.PRESENT, "the write to image a expected an image: there is none"),
+        (VERSION, Expect.ABSENT, "the write to image a expected no image: it has another version"),
+        (VERSION, os.urandom(16), "the write to image a expected the version that was read before: it has another"),
+    ],
+)
+def test_a_conflict_says_what_was_expected_and_found(version: bytes | None, expect: Expect | bytes, text: str) -> None:
+    """A refused write names the image, what it expected of it, and what there is."""
+    with pytest.raises(StoreConflict, match=text):
+        check_expected("a", version, expect)
+
+
+def test_meta_of_another_write_says_what_differs() -> None:
+    """Meta that is not of the write is refused with both sizes, or for its version."""
+    check_meta("a", meta_of(5), version=VERSION, size=5)
+    with pytest.raises(StoreError, match="image a has 6 bytes in its meta and 5 in its body"):
+        check_meta("a", meta_of(6), version=VERSION, size=5)
+    with pytest.raises(StoreError, match="image a has another version in its meta than its write was begun with"):
+        check_meta("a", meta_of(5, b"of-another-write"), version=VERSION, size=5)
+
+
+@pytest.mark.parametrize(
+    ("now_ms", "last", "given", "token"),
+    [(-7, None, None, 1), (9, None, None, 9), (9, 8, None, 9), (9, 9, None, 10), (9, 20, None, 21), (9, 7, 8, 8)],
+)
+def test_the_next_token_is_above_the_last(now_ms: int, last: int | None, given: int | None, token: int) -> None:
+    """The clock is the token where it is above the last one, else the next integer is; a given one is taken."""
+    assert next_token("a", now_ms, last, given) == token
+
+
+def test_tokens_that_cannot_be_say_why() -> None:
+    """A given token that does not rise is a conflict; a clock beyond the largest token is to be set right."""
+    for given in (0, 7, MAX_TOKEN + 1):
+        with pytest.raises(StoreConflict, match=f"the token of image a can only rise: {given} is not above 7"):
+            next_token("a", 9, 7, given)
+    with pytest.raises(StoreError, match=re.escape("would pass 2**53 - 1: set the system clock right")):
+        next_token("a", MAX_TOKEN + 1, None, None)
