@@ -11,7 +11,7 @@ import pytest
 
 from pixstore_asgi import Pixstore, PixstoreApp
 from pixstore_asgi.store.contract import CHUNK_BYTES
-from pixstore_asgi.store.sqlite import SqliteStore, rows
+from pixstore_asgi.store.sqlite import SqliteStore, blobs
 from tests.support.asgi import Wire, scope_of
 from tests.support.samples import large_png, picture
 
@@ -72,14 +72,14 @@ async def test_backpressure_holds_one_chunk(pix: Pixstore, monkeypatch: pytest.M
     """While a client takes nothing, no further chunk is read: at most the one that waits to be sent."""
     record = await pix.save_image(large_png(20 * CHUNK_BYTES))
     reads = 0
-    read_chunk = rows.read_chunk
+    read_chunk = blobs.read_chunk
 
     def counted(db: sqlite3.Connection, blob: int, number: int) -> bytes | None:
         nonlocal reads
         reads += 1
         return read_chunk(db, blob, number)
 
-    monkeypatch.setattr(rows, "read_chunk", counted)
+    monkeypatch.setattr(blobs, "read_chunk", counted)
     wire = Wire(stall_after=3)
     task = asyncio.create_task(PixstoreApp(pix)(scope_of(record), wire.receive, wire.send))
     await wire.has_stalled.wait()

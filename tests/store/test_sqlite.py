@@ -21,7 +21,7 @@ from pixstore_asgi.core.images import StoredImage
 from pixstore_asgi.errors import ConfigError, StoreBusy, StoreConflict, StoreError
 from pixstore_asgi.store.contract import CHUNK_BYTES, Expect
 from pixstore_asgi.store.contract_tests.steps import VERSION, body_of, meta_of, read, save
-from pixstore_asgi.store.sqlite import SqliteStore, commits, rows
+from pixstore_asgi.store.sqlite import SqliteStore, blobs, commits, rows
 from pixstore_asgi.store.sqlite.leases import Leases
 from pixstore_asgi.store.sqlite.schema import APPLICATION_ID, MIGRATIONS, Writer, connect_writer
 from pixstore_asgi.store.sqlite.write_lock import WriteLock
@@ -422,7 +422,7 @@ async def test_a_sweep_leaves_what_was_committed_meanwhile(tmp_path: Path, monke
         await writer.write(body)
         await writer.commit(meta_of(len(body)))
     sweeping = writer_of(path)
-    assert rows._remove(sweeping, 1, clock.now_ms + 1) is False
+    assert blobs._remove(sweeping, 1, clock.now_ms + 1) is False
     sweeping.close()
     assert await read(store, "a") == body
     await store.close()

@@ -9,7 +9,8 @@ from ...core.images import ImageMeta, StoredImage
 from ...errors import PixstoreError, StoreError
 from ..contract import Expected
 from ..rules import check_expected, next_token
-from .rows import add_blob, bury, find_state, finish_blob, put_image
+from .blobs import add_blob, bury, finish_blob
+from .rows import find_state, put_image
 from .schema import Writer, write_transaction
 
 _MOST_TOGETHER = 64

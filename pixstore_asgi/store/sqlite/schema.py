@@ -133,7 +133,7 @@ def connect_writer(path: str, write_lock: WriteLock, *, busy_timeout_s: float, d
     connection = _open_writer(Path(path), write_lock, busy_timeout_s)
     connection.execute(f"PRAGMA synchronous = {durability}")
     connection.execute("PRAGMA mmap_size = 0")
-    # A page that is split or freed must not keep copies of wrapped keys; chunks are deleted without, see rows.py.
+    # A page that is split or freed must not keep copies of wrapped keys; chunks are deleted without, see blobs.py.
     connection.execute("PRAGMA secure_delete = ON")
     connection.execute("PRAGMA wal_autocheckpoint = 1024")  # pages of 16 KiB: 16 MiB
     connection.execute("PRAGMA journal_size_limit = 67108864")

@@ -11,7 +11,7 @@ from ...core.images import StoredImage
 from ...errors import ConfigError, StoreError
 from ..clock import Clock, running_loop, wall_clock_ms
 from ..contract import Expect, Expected
-from . import rows
+from . import blobs, rows
 from .schema import Writer
 from .session import Session
 from .streams import SqliteStream, SqliteWriter, open_stream
@@ -41,7 +41,7 @@ class SqliteStore:
     fork, not before.
     """
 
-    max_body_bytes = rows.MAX_BODY_BYTES
+    max_body_bytes = blobs.MAX_BODY_BYTES
 
     def __init__(
         self,
@@ -115,8 +115,8 @@ class SqliteStore:
 
     async def sweep(self, *, limit: int = 100) -> int:
         session = self._opened()
-        removed = await session.write(rows.sweep, session.leases, self._before_ms(session), limit)
-        while await session.write(rows.give_space_back, 0):
+        removed = await session.write(blobs.sweep, session.leases, self._before_ms(session), limit)
+        while await session.write(blobs.give_space_back, 0):
             pass
         return removed
 
@@ -138,7 +138,7 @@ class SqliteStore:
     def _sweep_some(self, db: Writer, session: Session) -> None:
         """Sweep a little on the occasion of a write, which must not fail for it."""
         try:
-            rows.sweep_some(db, session.leases, self._before_ms(session), _SWEPT_PER_WRITE, _KEPT_PAGES)
+            blobs.sweep_some(db, session.leases, self._before_ms(session), _SWEPT_PER_WRITE, _KEPT_PAGES)
         except (StoreError, sqlite3.Error, OSError) as error:
             _log.info("%s was not swept: %s", self.path, error)
 

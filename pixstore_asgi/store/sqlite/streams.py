@@ -13,7 +13,7 @@ from ...errors import StoreError
 from ..clock import Clock
 from ..contract import CHUNK_BYTES, Expect, Expected, ImageWriter
 from ..rules import check_meta
-from . import rows
+from . import blobs, rows
 from .commits import Commit
 from .connection import translated
 from .schema import Writer
@@ -39,7 +39,7 @@ async def open_stream(session: Session, image_id: str) -> "SqliteStream | None":
             stream = SqliteStream(session, image, blob, first)
             try:
                 # Before the lease was there, the image could be updated and this blob swept: then start over.
-                if await session.read(rows.is_live, blob):
+                if await session.read(blobs.is_live, blob):
                     return stream
             except BaseException:
                 await stream.aclose()
@@ -86,7 +86,7 @@ class SqliteStream:
     async def _read(self) -> bytes | None:
         if self._blob is None:
             return None
-        return await self._session.read(rows.read_chunk, self._blob, self._number)
+        return await self._session.read(blobs.read_chunk, self._blob, self._number)
 
     def _free(self) -> None:
         self._left, self._next = 0, None
@@ -158,7 +158,7 @@ class SqliteWriter(ImageWriter):
     def _stage_in_turn(self, db: Writer, first: int, chunks: list[bytes]) -> None:
         is_new = self._blob is None
         try:
-            rows.stage(db, self._blob, first, chunks, self._clock_ms(), self._own)
+            blobs.stage(db, self._blob, first, chunks, self._clock_ms(), self._own)
         except BaseException:
             if is_new:
                 self._free()  # what was rolled back gives its id to the next upload
@@ -190,7 +190,7 @@ class SqliteWriter(ImageWriter):
 
     def _mark_dead(self, db: Writer) -> None:
         if self._blob is not None:
-            rows.drop_pending(db, self._blob, self._clock_ms())
+            blobs.drop_pending(db, self._blob, self._clock_ms())
 
     def _free(self) -> None:
         blob, self._blob = self._blob, None
