@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ..core.hidden import Hidden, hide
 from ..errors import SecretError
+from ..store.durable import sync
 
 
 def create_key_file(path: Path) -> str:
@@ -88,15 +89,7 @@ def _write_once(path: Path, secret: Hidden[str]) -> None:
             os.link(temporary, path)
         except FileExistsError:
             return
-        _sync_directory(path.parent)
+        sync(path.parent)
     finally:
         with contextlib.suppress(FileNotFoundError):  # another process has read the key file and tidied up
             os.unlink(temporary)
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from ...errors import StoreBusy, StoreError
+from ..durable import sync
 from .connection import translated
 from .file import Mark, Note, check_sound
 from .leases import IN_USE, Leases
@@ -29,7 +30,7 @@ def back_up(database: Path, target: Path) -> int:
         except FileExistsError:
             raise StoreError(f"there is a file {target} already: name another one") from None
         os.replace(copy, target)
-        _sync(target.parent)
+        sync(target.parent)
     return images
 
 
@@ -63,7 +64,7 @@ def _copied(source: Path, folder: Path) -> Iterator[tuple[Path, int]]:
         with closing(connect_unwriting(copy)) as db:
             check_sound(db, source)
             (images,) = db.execute("SELECT count(*) FROM image WHERE blob IS NOT NULL").fetchone()
-        _sync(copy)
+        sync(copy)
         yield copy, images
     finally:
         with suppress(FileNotFoundError):
@@ -100,18 +101,9 @@ def _put_in_place(database: Path) -> None:
     for suffix in ("-wal", "-shm", "-journal"):
         with suppress(FileNotFoundError):
             database.with_name(database.name + suffix).unlink()
-    _sync(database.parent)
+    sync(database.parent)
     lock = WriteLock(database.with_name(database.name + ".lock"), timeout_s=0)
     mark = Mark.of(database)
     assert mark is not None
     lock.note = Note.of(mark, is_written=False, log_has_dead_keys=False).pack()
     lock.close()
-
-
-def _sync(path: Path) -> None:
-    # A folder as well as a file.
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,0 +1,13 @@
+"""What outlasts a power failure: the content of a file, and the names in a folder."""
+
+import os
+from pathlib import Path
+
+
+def sync(path: Path) -> None:
+    """Return once the system has written a file, or a folder's list of names, to its disk. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
