@@ -122,6 +122,20 @@ async def test_a_backup_is_restored_after_a_crash_with_every_image(tmp_path: Pat
     assert query(path, "SELECT count(*) FROM image") == [(IMAGES,)]
 
 
+async def test_a_copy_that_finds_no_room_names_its_disk(tmp_path: Path, small_disk: Path) -> None:
+    """Onto a full disk neither a backup nor a restore is made, and the error names what could not be written."""
+    path, backup, target = tmp_path / "pixstore.db", tmp_path / "backup.db", small_disk / "copy.db"
+    async with Pixstore(path, secret=SECRET) as pix:
+        for _ in range(2):
+            await pix.save_image(large_png(5_000_000))
+    back_up(path, backup)
+    for copy, source in ((back_up, path), (restore, backup)):
+        with pytest.raises(StoreError) as caught:
+            copy(source, target)
+        assert str(caught.value) == f"the database {target} can't be used: the disk is full: make room and try again"
+        assert [entry.name for entry in small_disk.iterdir() if not entry.name.endswith(".lock")] == []
+
+
 async def test_restore_makes_a_database_where_none_is(tmp_path: Path) -> None:
     """A backup becomes a database on a machine that has none, or a damaged one; the key file stays as it is."""
     path, backup, key_file = tmp_path / "pixstore.db", tmp_path / "backup.db", tmp_path / "pixstore.db.key"

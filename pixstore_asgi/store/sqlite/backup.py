@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ...errors import StoreBusy, StoreError
 from ..durable import sync
-from .connection import translated
+from .connection import translate, translated
 from .file import Mark, Note, check_sound
 from .leases import IN_USE, Leases
 from .schema import check_application, connect_unwriting
@@ -24,7 +24,7 @@ def back_up(database: Path, target: Path) -> int:
 
     Raises StoreError where there is no sound database, or already a file at `target`; then none is left there.
     """
-    with translated(target), _copied(database, target.parent) as (copy, images):
+    with translated(target), _copied(database, target) as (copy, images):
         try:
             os.close(os.open(target, os.O_CREAT | os.O_EXCL, 0o600))  # not every file system has links
         except FileExistsError:
@@ -43,24 +43,24 @@ def restore(backup: Path, database: Path) -> int:
     database = Path(os.path.realpath(database))
     if database.exists() and backup.exists() and database.samefile(backup):
         raise StoreError(f"{backup} is the database itself: name a backup of it")
-    with translated(database), _copied(backup, database.parent) as (copy, images), _out_of_use(database):
+    with translated(database), _copied(backup, database) as (copy, images), _out_of_use(database):
         os.replace(copy, database)
         _put_in_place(database)
     return images
 
 
 @contextmanager
-def _copied(source: Path, folder: Path) -> Iterator[tuple[Path, int]]:
-    """Make a sound, synced copy of a database in a folder; it is gone at the end of the block, unless renamed."""
+def _copied(source: Path, target: Path) -> Iterator[tuple[Path, int]]:
+    """Make a sound, synced copy of a database beside `target`; it is gone at the end of the block, unless renamed."""
     if not source.is_file():
         raise StoreError(f"there is no database {source}: check the path")
-    descriptor, name = tempfile.mkstemp(prefix=f".{source.name}.", dir=folder)  # mode 0600
+    descriptor, name = tempfile.mkstemp(prefix=f".{source.name}.", dir=target.parent)  # mode 0600
     os.close(descriptor)
     copy = Path(name)
     try:
         with translated(source), closing(connect_unwriting(source)) as db:
             check_application(db, source)
-            db.execute("VACUUM INTO ?", (name,))
+            _copy(db, copy, target)
         with closing(connect_unwriting(copy)) as db:
             check_sound(db, source)
             (images,) = db.execute("SELECT count(*) FROM image WHERE blob IS NOT NULL").fetchone()
@@ -69,6 +69,16 @@ def _copied(source: Path, folder: Path) -> Iterator[tuple[Path, int]]:
     finally:
         with suppress(FileNotFoundError):
             copy.unlink()
+
+
+def _copy(db: sqlite3.Connection, copy: Path, target: Path) -> None:
+    try:
+        db.execute("VACUUM INTO ?", (str(copy),))
+    except sqlite3.Error as error:
+        # The source is only read: what can't be written is the copy.
+        if error.sqlite_errorcode in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_FSYNC):
+            raise translate(target, error) from error
+        raise
 
 
 @contextmanager
