@@ -3,6 +3,9 @@
 A store sees opaque bytes: it neither encrypts nor checks proofs. Each save writes a new, immutable blob and moves the
 image's pointer to it in one step, so a reader gets one version or another, never a mixture. Tokens rise strictly per
 id, also across delete: a deleted id keeps its last token.
+
+The checks that all stores make alike are in `rules`, the tests that any store must pass in `contract_tests`. The small
+reference implementation is MemoryStore.
 """
 
 from collections.abc import Collection, Hashable, Sequence
@@ -32,48 +35,61 @@ Expected = Expect | bytes
 class ImageStream(Protocol):
     """One version of an image, open for reading: an async iterator of ciphertext chunks.
 
-    It stays readable to its end, whatever happens to the image meanwhile. `aclose()` frees it and can be repeated.
+    It stays readable to its end, whatever happens to the image meanwhile: update, delete or sweep, of any process. One
+    task reads it, and may be cancelled at any chunk; `aclose` then frees what it holds.
     """
 
     @property
     def image(self) -> StoredImage:
-        """The image as it was when the stream was opened."""
+        """The image as it was when the stream was opened; its meta is that of these very bytes."""
         ...
 
     def __aiter__(self) -> Self: ...
 
     async def __anext__(self) -> bytes:
-        """Return the next chunk: CHUNK_BYTES, or what is left.
+        """Return the next chunk: CHUNK_BYTES, or what is left; in all `image.meta.size` bytes.
 
         Raises StoreError where stored bytes are missing: the reader then stops short, nothing is padded or mixed.
         """
         ...
 
-    async def aclose(self) -> None: ...
+    async def aclose(self) -> None:
+        """End the reading; harmless when repeated and after the last chunk. Then there are no further chunks."""
+        ...
 
 
 class ImageWriter(Protocol):
     """One new version being written; nobody sees it before `commit`. Leaving `async with` uncommitted aborts it.
 
-    A commit that is cancelled while it is under way may have happened.
+    One task writes, and may be cancelled at any step: what was written is then dropped. A commit that is cancelled
+    while it is under way may have happened, but whole. After `commit`, failed or not, and after `abort` the write has
+    ended: `write` and `commit` raise StoreError.
     """
 
     async def write(self, piece: bytes) -> None:
-        """Append ciphertext."""
+        """Append ciphertext, a piece of any length.
+
+        It may be held back and stored while the next one comes in, so a later `write`, or `commit`, may raise the
+        StoreError that it met.
+        """
         ...
 
     async def commit(self, meta: ImageMeta, *, expect: Expected = Expect.ANY, token: int | None = None) -> StoredImage:
-        """Make this version the image's current one and return it with its new token, max(clock, last token + 1).
+        """Make this version the image's current one, in one step, and return the image.
 
-        token: the new token instead, for an image that has one from elsewhere. Raises StoreConflict where the image is
-        not as expected or `token` is not above the last one, StoreError where `meta` has another size than was
-        written, or another version than the write was begun with; the image then stays as it was. A commit that failed
-        has ended the write.
+        meta: of what was written; `version` and `size` are compared. expect: the state in which the image must be at
+        that moment. token: the new token, 1 to 2**53 - 1, for an image that has one from elsewhere; without it the new
+        one is max(clock in epoch ms, last token + 1), where the last is also a deleted image's. `created_ms` is that
+        of the image, or the clock where there was none.
+
+        Raises StoreConflict where the image is not as expected or `token` is not above the last one, StoreError where
+        `meta` is of another write, StoreBusy where others kept the store from writing for too long; the image then
+        stays as it was.
         """
         ...
 
     async def abort(self) -> None:
-        """Drop what was written; harmless after commit and when repeated."""
+        """Drop what was written; harmless after `commit` and when repeated. Raises nothing: a sweep finds the rest."""
         ...
 
     async def __aenter__(self) -> Self:
@@ -86,11 +102,23 @@ class ImageWriter(Protocol):
 
 
 class ImageStore(Protocol):
-    """Keeps encrypted images by id. All methods raise StoreError (StoreBusy, StoreConflict) and nothing foreign."""
+    """Keeps encrypted images by id, which is text that `is_image_id` accepts: ASCII, at most 193 characters.
+
+    Errors: only StoreError gets out, with StoreConflict for an image that is not as expected and StoreBusy for what
+    may be tried again; other exceptions are translated. No text holds a key or a password.
+
+    Cancellation: a read that is cancelled leaves nothing behind; a write that is cancelled has happened whole or not
+    at all; the store takes further calls.
+
+    Concurrency: any number of tasks of one event loop call it at once, and other processes may have the same images.
+    Every method meets all writes that had returned, in any process, before it was called.
+
+    A store is made without I/O. All methods but `open` and `close` are called on an open store only.
+    """
 
     @property
     def key_file(self) -> Path | None:
-        """Where a secret made together with this store may be kept, or None where there is no such place."""
+        """The file where a secret made together with this store may be kept, or None where there is no such place."""
         ...
 
     @property
@@ -99,7 +127,10 @@ class ImageStore(Protocol):
         ...
 
     async def open(self) -> None:
-        """Make the store ready, creating or migrating what it needs; harmless when repeated."""
+        """Make the store ready, creating or migrating what it needs; harmless when repeated.
+
+        Several processes may do so at once. Raises StoreError where that can't be, and then holds nothing.
+        """
         ...
 
     async def close(self) -> None:
@@ -111,36 +142,49 @@ class ImageStore(Protocol):
         ...
 
     async def claim_keys(self, checks: Sequence[bytes]) -> frozenset[bytes]:
-        """Return the stored check values missing from `checks`; where none is, record the last of `checks`."""
+        """Return the stored check values missing from `checks`; where none is, record the last of `checks`.
+
+        checks: one for each secret of the ring, at least one, oldest to newest. One step: of two processes that claim
+        a new store with two secrets at once, one is told that the other's is missing.
+        """
         ...
 
     async def get(self, image_id: str) -> StoredImage | None:
-        """Return one image, or None."""
+        """Return one image, or None where there is none."""
         ...
 
     async def get_many(self, image_ids: Collection[str]) -> dict[str, StoredImage]:
-        """Return the images that exist among these ids, by id, all as of one moment."""
+        """Return the images that exist among these ids, by id, all as of one moment.
+
+        image_ids: any number of them, and the same one more than once.
+        """
         ...
 
     async def open_stream(self, image_id: str) -> ImageStream | None:
-        """Open the current version for reading, or None where there is no image."""
+        """Open the current version for reading, or return None where there is no image."""
         ...
 
     async def begin_write(self, image_id: str, version: bytes) -> ImageWriter:
-        """Begin a new version of an image that may or may not exist.
+        """Begin a new version of an image that may or may not exist; any number of writes to it go on at once.
 
         version: 16 random bytes, drawn for this write alone: a name for the body wherever it is put.
         """
         ...
 
     async def delete(self, image_id: str, *, expect: Expected = Expect.ANY) -> bool:
-        """Delete an image and tell whether there was one. Its wrapped key is overwritten."""
+        """Delete an image and tell whether there was one; nothing keeps its wrapped key, and its id keeps its token.
+
+        Raises StoreConflict where the image is not as expected; it then stays as it was.
+        """
         ...
 
     async def list(
         self, *, after: str | None = None, before: str | None = None, limit: int = 100
     ) -> "list[StoredImage]":
-        """Return up to `limit` images in the order of their ids (by code point), above `after` and below `before`."""
+        """Return up to `limit` (at least 1) images in the order of their ids, by code point.
+
+        after, before: any texts, which all ids are above and below; "" is below all.
+        """
         ...
 
     async def stamp(self) -> Hashable:
@@ -154,5 +198,8 @@ class ImageStore(Protocol):
         ...
 
     async def sweep(self, *, limit: int = 100) -> int:
-        """Remove up to `limit` blobs that are dead or abandoned and not in use; return how many were removed."""
+        """Remove up to `limit` bodies that are replaced, deleted or abandoned and in nobody's use; return how many.
+
+        A body that is read or written, by any process, is in use. Nothing that a reader can see changes.
+        """
         ...

@@ -22,6 +22,7 @@ class ReadingContract(StoreFixtures):
         await store.delete("b")
         ids = ["a", "b", "c", *(f"unknown-{n}" for n in range(1200))]
         assert await store.get_many(ids) == {"a": saved["a"], "c": saved["c"]}
+        assert await store.get_many(["a", "a"]) == {"a": saved["a"]}
         assert await store.get_many([]) == {}
 
     async def test_list_pages_in_the_order_of_ids(self, store: ImageStore) -> None:
@@ -34,6 +35,7 @@ class ReadingContract(StoreFixtures):
         assert [image.id for image in page] == ["B", "a:1"]
         assert [image.id for image in await store.list(after="a:1", limit=2)] == ["a:2", "b"]
         assert await store.list(after="c") == []
+        assert len(await store.list(after="")) == 5
         assert [image.id for image in await store.list(after="a:", before="a;")] == ["a:1", "a:2"]
         assert [image.id for image in await store.list(before="a:1")] == ["B"]
 

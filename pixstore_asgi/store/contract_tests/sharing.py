@@ -72,3 +72,9 @@ class SharingContract(StoreFixtures):
         assert await store.claim_keys([b"check"]) == frozenset()
         assert await other.key_checks() == {b"check"}
         assert await other.claim_keys([b"wrong"]) == {b"check"}
+
+    async def test_one_of_two_first_secrets_is_refused(self, store: ImageStore, other: ImageStore) -> None:
+        """Of two stores that claim the same images at once with two secrets, one is told of the other's."""
+        missing = await asyncio.gather(store.claim_keys([b"one"]), other.claim_keys([b"two"]))
+        assert sorted(missing) in ([frozenset(), {b"one"}], [frozenset(), {b"two"}])
+        assert len(await store.key_checks()) == 1

@@ -94,6 +94,32 @@ class WritingContract(StoreFixtures):
         await save(store, "a", b"next")
         assert await read(store, "a") == b"next"
 
+    @pytest.mark.parametrize("ticks", range(6))
+    async def test_a_delete_cancelled_at_any_moment_is_whole(self, store: ImageStore, ticks: int) -> None:
+        """A delete that is cancelled has happened or has not; the next write finds the store as ready as before."""
+        saved = await save(store, "a", b"old")
+        task = asyncio.create_task(store.delete("a"))
+        for _ in range(ticks):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+        assert await store.get("a") in (saved, None)
+        await save(store, "a", b"next")
+        assert await read(store, "a") == b"next"
+
+    async def test_a_sweep_leaves_what_is_current_or_being_written(self, store: ImageStore) -> None:
+        """A sweep removes no more than its limit, and neither a current body nor one whose write goes on."""
+        body = body_of(6 * CHUNK_BYTES)
+        for seed in range(3):
+            saved = await save(store, "a", body_of(2 * CHUNK_BYTES, seed))
+        async with await store.begin_write("b", VERSION) as writer:
+            await writer.write(body)
+            assert await store.sweep(limit=1) <= 1
+            await store.sweep()
+            await writer.commit(meta_of(len(body)))
+        assert (await store.get("a"), await read(store, "a")) == (saved, body_of(2 * CHUNK_BYTES, 2))
+        assert await read(store, "b") == body
+
     @pytest.mark.parametrize("meta", [meta_of(6), meta_of(5, b"of-another-write")], ids=["size", "version"])
     async def test_meta_of_another_write_is_refused(self, store: ImageStore, meta: ImageMeta) -> None:
         """Meta with another size or version than the write has is refused and ends the write; the old image stays."""
