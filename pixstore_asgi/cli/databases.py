@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import click
+from click.shell_completion import CompletionItem
 
 from ..errors import ConfigError
 from ..store.connect import scheme_of, sqlite_path
@@ -45,6 +46,10 @@ class DatabaseType(click.ParamType):  # type: ignore[type-arg]  # generic in new
             self.fail(str(error), param, ctx)
         return Database(file, file)
 
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Complete the names of files."""
+        return self._path.shell_complete(ctx, param, incomplete)
+
 
 class DatabaseFileType(click.ParamType):  # type: ignore[type-arg]
     """The path or URL of a SQLite file, as a Path, for what is done with the file itself."""
@@ -60,3 +65,7 @@ class DatabaseFileType(click.ParamType):  # type: ignore[type-arg]
         if database.file is None:
             self.fail(f"this works on SQLite files; for {database} use what its server has for that", param, ctx)
         return database.file
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Complete the names of files."""
+        return self._database.shell_complete(ctx, param, incomplete)

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
 from pixstore_asgi import Pixstore
 from pixstore_asgi.cli import commands as cli
+from pixstore_asgi.cli.databases import DatabaseFileType, DatabaseType
 from pixstore_asgi.store.connect import DRIVERS, Driver, StoreTarget, connect
 from pixstore_asgi.store.contract import ImageStore
 from pixstore_asgi.store.memory import MemoryStore
@@ -134,6 +136,14 @@ def test_backup_and_restore_take_both(tmp_path: Path, spell: Spell) -> None:
     path.unlink()
     assert run("restore", "--from", backup, "--database", spell(path)).output == f"1 image restored to {path}\n"
     assert ids_in(path) == ["cats:1"]
+
+
+@pytest.mark.parametrize("kind", [DatabaseType(), DatabaseFileType()])
+def test_a_shell_completes_paths(kind: DatabaseType | DatabaseFileType) -> None:
+    """What names a database is completed as a file's name is."""
+    context = click.Context(cli.serve)
+    (completion,) = kind.shell_complete(context, cli.serve.params[0], "pix")
+    assert (completion.type, completion.value) == ("file", "pix")
 
 
 def test_a_store_elsewhere_is_served(elsewhere: MemoryStore, served: list[Any]) -> None:
