@@ -183,7 +183,7 @@ class ImageStore(Protocol):
     ) -> "list[StoredImage]":
         """Return up to `limit` (at least 1) images in the order of their ids, by code point.
 
-        after, before: any texts, which all ids are above and below; "" is below all.
+        after, before: texts, ids or not, that all of them are above and below; None or "" sets no bound.
         """
         ...
 

@@ -20,6 +20,10 @@ class MyStore(MemoryStore):
     def __init__(self, folder, *, clock_ms):
         super().__init__(clock_ms=clock_ms)
 """
+CANNOT_TELL = """
+    async def stamp(self):
+        return object()
+"""
 MISTAKES = {
     "test_a_stamp_never_comes_back": """
     async def stamp(self):
@@ -64,10 +68,11 @@ def run(folder: Path, package: str, *options: str) -> subprocess.CompletedProces
     )
 
 
-def test_a_store_of_ones_own_is_tested_by_ten_lines(tmp_path: Path) -> None:
+@pytest.mark.parametrize("stamp", ["", CANNOT_TELL], ids=["a stamp that holds", "no stamp twice"])
+def test_a_store_of_ones_own_is_tested_by_ten_lines(tmp_path: Path, stamp: str) -> None:
     """The documented example has ten lines at most, and all its tests pass for a store that keeps the contract."""
     assert len(example().splitlines()) <= 10
-    result = run(tmp_path, MY_PACKAGE, "-m", "pytest", "-q", "-W", "error")
+    result = run(tmp_path, MY_PACKAGE + stamp, "-m", "pytest", "-q", "-W", "error")
     assert result.returncode == 0, result.stdout + result.stderr
     found = re.search(r"^(\d+) passed in", result.stdout, re.MULTILINE)
     assert found, result.stdout
