@@ -12,6 +12,7 @@ import click
 from starlette.applications import Starlette
 
 from .. import Pixstore, PixstoreMiddleware
+from ..core.proof import DEFAULT_WINDOW_MS
 from .backup_commands import backup, restore
 from .databases import Database, DatabaseType
 from .documents import documents_folder
@@ -81,8 +82,8 @@ def secret() -> None:
     "--proof-window-ms",
     type=click.IntRange(min=1),
     metavar="MS",
-    default=20_000,
-    help="As the application's proof_window_ms.  [default: 20000]",
+    default=DEFAULT_WINDOW_MS,
+    help=f"As the application's proof_window_ms.  [default: {DEFAULT_WINDOW_MS}]",
 )
 @click.option("--bind-token/--no-bind-token", default=True, help="As the application's bind_token.  [default: bound]")
 def serve(

@@ -6,14 +6,13 @@ from pathlib import Path
 import click
 
 from ..pixstore import Pixstore
+from ..saving.patience import DEFAULT_MAX_IMAGE_BYTES
 from ..transfer.npm_import import ALL_FORMATS, NpmImport
 from ..transfer.npm_layout import EXTENSION
 from ..transfer.npm_source import open_npm_source
 from .databases import Database, DatabaseType
 from .errors import plain_errors
 from .moves import SOURCE, Move
-
-_DEFAULT_MAX_BYTES = 32 * 1024 * 1024
 
 
 @click.group("import")
@@ -49,8 +48,8 @@ def import_from() -> None:
     "--max-image-bytes",
     type=click.IntRange(1, 2**34 - 1),
     metavar="BYTES",
-    default=_DEFAULT_MAX_BYTES,
-    help="Leave larger images alone.  [default: 32 MiB]",
+    default=DEFAULT_MAX_IMAGE_BYTES,
+    help=f"Leave larger images alone.  [default: {DEFAULT_MAX_IMAGE_BYTES >> 20} MiB]",
 )
 @click.option("--extension", metavar="TEXT", default=EXTENSION, help=f"Its imageExtension.  [default: {EXTENSION}]")
 def npm(

@@ -13,8 +13,7 @@ from click.testing import CliRunner, Result
 from pixstore_asgi import Pixstore
 from pixstore_asgi.cli import commands as cli
 from pixstore_asgi.cli.databases import DatabaseFileType, DatabaseType
-from pixstore_asgi.store.connect import DRIVERS, Driver, StoreTarget, connect
-from pixstore_asgi.store.contract import ImageStore
+from pixstore_asgi.store.connect import DRIVERS, Driver, StoreTarget
 from pixstore_asgi.store.memory import MemoryStore
 from tests.support.samples import SECRET, picture
 from tests.transfer.npm_files import NpmFiles
@@ -90,11 +89,11 @@ def test_demo_takes_both(tmp_path: Path, served: list[Any], monkeypatch: pytest.
     """`demo` keeps its pictures in the database of either spelling."""
     targets: list[StoreTarget] = []
 
-    def noted(target: StoreTarget) -> ImageStore:
+    def noted(target: StoreTarget) -> Pixstore:
         targets.append(target)
-        return connect(target)
+        return Pixstore(target)
 
-    monkeypatch.setattr(cli, "connect", noted)
+    monkeypatch.setattr(cli, "Pixstore", noted)
     result = run("demo", "--database", spell(tmp_path / "pixstore.db"), "--port", 0)
     assert result.exit_code == 0, result.output
     assert targets == [tmp_path / "pixstore.db"]

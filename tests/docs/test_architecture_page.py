@@ -12,7 +12,6 @@ PAGE = (DOCS / "architecture.md").read_text()
 CLIENT = ROOT / "js_client" / "src"
 # What the page names and the tree is still to get.
 PENDING = {
-    "pixstore_asgi/store/contract_tests/",
     "js_client/src/abort.js",
     "js_client/src/clock.js",
     "js_client/src/coalesce.js",
