@@ -1,11 +1,12 @@
 /** The image cache: one version per namespace and image id, the least recently used images evicted first. */
 
 import { createWriter } from "./cache-writer.js";
+import { risingTime } from "./clock.js";
 import { done } from "./database.js";
 import { sizeOfAll } from "./eviction.js";
 import { gather } from "./gather.js";
 import { createStores, keyOf } from "./stores.js";
-import { bury, stamp } from "./tombstones.js";
+import { bury } from "./tombstones.js";
 
 /**
  * What is known of one cached image.
@@ -29,7 +30,7 @@ import { bury, stamp } from "./tombstones.js";
  *   calls of one tick are answered together
  * @property {(id: string, token: number, bytes: Uint8Array<ArrayBuffer>, since: number) => Promise<void>} write  keep a version,
  *   unless a newer one is there, it is above half of what the cache holds after an eviction, or the image was deleted at
- *   or after the stamp `since`
+ *   or after `since`, by the rising clock
  * @property {(id: string) => void} touch  note that the image was used just now
  * @property {(id: string, token: number) => Promise<void>} drop  remove this version if it is still the cached one
  * @property {(id: string) => Promise<boolean>} remove  remove the image; tells whether there was one
@@ -39,7 +40,6 @@ import { bury, stamp } from "./tombstones.js";
  * @property {() => void} forget  another tab has changed what is stored
  * @property {() => Promise<number>} warmUp  open the database; resolves to the size of the largest image there, in bytes
  * @property {() => void} close  end the connection to the storage
- * @property {() => number} stamp  a strictly rising time in epoch milliseconds
  */
 
 /**
@@ -87,7 +87,7 @@ export function createCache({ databaseName, namespace, cache: kind, ...limits })
    * @param {string[]} key
    */
   function removeAll(key) {
-    const tombstone = [stamp(), ...key];
+    const tombstone = [risingTime(), ...key];
     return stores.change(async (entries, bytes, deleted) => {
       bury(deleted, tombstone);
       // An array comes after every string.
@@ -113,7 +113,7 @@ export function createCache({ databaseName, namespace, cache: kind, ...limits })
       const size = view.length;
       // Or one image would push out most of the others, and itself.
       if (size > largest) return;
-      await write({ entry: { namespace, id, token, kind, size, lastUsed: stamp() }, view, since });
+      await write({ entry: { namespace, id, token, kind, size, lastUsed: risingTime() }, view, since });
     },
 
     drop: (id, token) =>
@@ -144,8 +144,6 @@ export function createCache({ databaseName, namespace, cache: kind, ...limits })
       flush();
       stores.close();
     },
-
-    stamp,
   };
 }
 
@@ -165,7 +163,6 @@ const NO_CACHE = {
   warmUp: async () => 0,
   forget: nothing,
   close: nothing,
-  stamp,
 };
 
 /** @param {any} image */

@@ -1,6 +1,6 @@
 /** Which images go when the cache is full: those that were not used for longest. */
 
-import { stamp } from "./tombstones.js";
+import { risingTime } from "./clock.js";
 
 /** @import { Entry } from "./cache.js" */
 
@@ -20,7 +20,7 @@ import { stamp } from "./tombstones.js";
  * @returns {Entry[]}
  */
 export function victims(list, { cacheLimit, cacheBytes, cleanupBatch }, needed) {
-  const now = stamp();
+  const now = risingTime();
   const total = sizeOfAll(list);
   let images = list.length - cacheLimit + cleanupBatch;
   let size = total - (needed ? total - needed : cacheBytes) * (1 - cleanupBatch / cacheLimit);

@@ -1,9 +1,10 @@
 /** Images under way: the callers of one version share one flight, which ends early where all of them have gone. */
 
-import { stamp } from "./tombstones.js";
+import { unlessAborted } from "./abort.js";
+import { risingTime } from "./clock.js";
 
 /**
- * `since`: when it was asked for, by the page's clock. `isVoid`: the image was deleted meanwhile; it is delivered, and not
+ * `since`: when it was asked for, by the rising clock. `isVoid`: the image was deleted meanwhile; it is delivered, and not
  * kept. `stored` settles when it is kept.
  *
  * @template Plan
@@ -68,7 +69,7 @@ export function createFlights(fly) {
    * @param {string} [id]
    */
   function voidAll(id) {
-    voidedAt = stamp();
+    voidedAt = risingTime();
     for (const flight of underWay) {
       if (id && flight.id !== id) continue;
       flight.isVoid = true;
@@ -117,7 +118,7 @@ export function createFlights(fly) {
      * @param {DOMException} reason
      * @param {number} [at]  Infinity: nobody starts any more
      */
-    abortAll(reason, at = stamp()) {
+    abortAll(reason, at = risingTime()) {
       if (at > abortedAt) [abortedAt, abortion] = [at, reason];
       voidAll();
       for (const { controller } of underWay) controller.abort(reason);
@@ -127,22 +128,3 @@ export function createFlights(fly) {
 
 /** @param {{id: string, token: number}} version */
 const nameOf = ({ id, token }) => `${id} ${token}`;
-
-/**
- * What `work` resolves to, unless the signal is aborted before.
- *
- * @template Result
- * @param {AbortSignal} signal
- * @param {() => Promise<Result>} work
- * @returns {Promise<Result>}
- */
-export function unlessAborted(signal, work) {
-  return new Promise((resolve, reject) => {
-    const leave = () => reject(signal.reason);
-    if (signal.aborted) return leave();
-    signal.addEventListener("abort", leave);
-    work()
-      .then(resolve, reject)
-      .finally(() => signal.removeEventListener("abort", leave));
-  });
-}

@@ -1,7 +1,9 @@
 /** One image: out of memory, else by a flight that it shares with whoever else asks for it meanwhile. */
 
+import { unlessAborted } from "./abort.js";
+import { risingTime } from "./clock.js";
 import { ConfigError, FetchError, NotFoundError, ServerError } from "./errors.js";
-import { createFlights, unlessAborted } from "./flights.js";
+import { createFlights } from "./flights.js";
 import { createLimit } from "./limit.js";
 import { checkedImageOptions } from "./options.js";
 import { parseRecord } from "./records.js";
@@ -46,7 +48,7 @@ export function createGetImage({ options, cache, memory, tabs, load }) {
       priority: priority ?? "auto",
       // In a task of its own, so that a callback that throws is the page's error and breaks no image.
       onProgress: (received) => onProgress && queueMicrotask(() => onProgress({ id, ...received })),
-      since: cache.stamp(),
+      since: risingTime(),
     };
     // Who fails with another's record or context tries again, in company where there is any, until it fails with its own.
     for (;;) {

@@ -1,8 +1,8 @@
 /** The life of one image: out of the cache, else over the network, with a fresh record where its proof has expired. */
 
+import { unlessAborted } from "./abort.js";
 import { decrypt, imageIn, imageInBlob } from "./decrypt.js";
 import { DecryptError, RecordError, stateError } from "./errors.js";
-import { unlessAborted } from "./flights.js";
 import { parseRecord } from "./records.js";
 import { WireState } from "./states.js";
 
@@ -31,7 +31,7 @@ import { WireState } from "./states.js";
  * @property {Priority} priority
  * @property {OnReceived} onProgress
  * @property {Limit} [limit]  of the flight
- * @property {number} since  when it was asked for, by the cache's clock
+ * @property {number} since  when it was asked for, by the rising clock
  * @property {boolean} [hasWaited]  for another tab's download
  */
 

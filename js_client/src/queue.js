@@ -1,4 +1,4 @@
-import { unlessAborted } from "./flights.js";
+import { unlessAborted } from "./abort.js";
 
 /** @typedef {"high" | "auto" | "low"} Priority */
 

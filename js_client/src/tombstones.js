@@ -1,17 +1,13 @@
 /**
  * What was deleted, by whichever tab, so that a download under way does not bring it back:
- * keys [stamp, namespace, id], or [stamp, namespace] where all images of a namespace were deleted.
+ * keys [time, namespace, id], or [time, namespace] where all images of a namespace were deleted.
  */
 
+import { risingTime } from "./clock.js";
 import { done } from "./database.js";
 
 /** A download that takes longer may bring a deleted image back. */
 const LIFE_MS = 600_000;
-
-let last = 0;
-
-/** A strictly rising time in epoch milliseconds, one for the page: what one client deletes no other brings back. */
-export const stamp = () => (last = Math.max(Date.now(), last + 0.001));
 
 /**
  * Put up a tombstone, and clear old ones away.
@@ -20,7 +16,7 @@ export const stamp = () => (last = Math.max(Date.now(), last + 0.001));
  * @param {(number | string)[]} key
  */
 export function bury(tombstones, key) {
-  tombstones.delete(IDBKeyRange.upperBound([stamp() - LIFE_MS]));
+  tombstones.delete(IDBKeyRange.upperBound([risingTime() - LIFE_MS]));
   tombstones.put(1, key);
 }
 
@@ -35,7 +31,7 @@ export function bury(tombstones, key) {
 export async function buried(tombstones, namespace, images) {
   const earliest = Math.min(...images.map(({ since }) => since));
   // No further: a clock that was ahead has left tombstones in the future.
-  const range = IDBKeyRange.bound([earliest], [stamp() + LIFE_MS]);
+  const range = IDBKeyRange.bound([earliest], [risingTime() + LIFE_MS]);
   const keys = /** @type {any[][]} */ (await done(tombstones.getAllKeys(range)));
   return (id, since) => keys.some(([at, space, name = id]) => at >= since && space === namespace && name === id);
 }

@@ -3,7 +3,7 @@
  * end.
  */
 
-import { stamp } from "./tombstones.js";
+import { risingTime } from "./clock.js";
 
 const INTERVAL_MS = 2000;
 
@@ -36,7 +36,7 @@ export function createToucher(write) {
 
     /** @param {string} id */
     touch(id) {
-      used.set(id, stamp());
+      used.set(id, risingTime());
       timer ??= start();
     },
 

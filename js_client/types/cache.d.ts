@@ -26,7 +26,7 @@ export type ImageCache = {
     /**
      * keep a version,
      * unless a newer one is there, it is above half of what the cache holds after an eviction, or the image was deleted at
-     * or after the stamp `since`
+     * or after `since`, by the rising clock
      */
     write: (id: string, token: number, bytes: Uint8Array<ArrayBuffer>, since: number) => Promise<void>;
     /**
@@ -68,10 +68,6 @@ export type ImageCache = {
      * end the connection to the storage
      */
     close: () => void;
-    /**
-     * a strictly rising time in epoch milliseconds
-     */
-    stamp: () => number;
 };
 /**
  * What is known of one cached image.
@@ -93,7 +89,7 @@ export type ImageCache = {
  *   calls of one tick are answered together
  * @property {(id: string, token: number, bytes: Uint8Array<ArrayBuffer>, since: number) => Promise<void>} write  keep a version,
  *   unless a newer one is there, it is above half of what the cache holds after an eviction, or the image was deleted at
- *   or after the stamp `since`
+ *   or after `since`, by the rising clock
  * @property {(id: string) => void} touch  note that the image was used just now
  * @property {(id: string, token: number) => Promise<void>} drop  remove this version if it is still the cached one
  * @property {(id: string) => Promise<boolean>} remove  remove the image; tells whether there was one
@@ -103,7 +99,6 @@ export type ImageCache = {
  * @property {() => void} forget  another tab has changed what is stored
  * @property {() => Promise<number>} warmUp  open the database; resolves to the size of the largest image there, in bytes
  * @property {() => void} close  end the connection to the storage
- * @property {() => number} stamp  a strictly rising time in epoch milliseconds
  */
 /**
  * Make a cache; the database is opened by its first use.

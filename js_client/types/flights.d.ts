@@ -15,7 +15,7 @@ export type Flights<Plan extends {
     since: number;
 }> = ReturnType<typeof createFlights<Plan>>;
 /**
- * `since`: when it was asked for, by the page's clock. `isVoid`: the image was deleted meanwhile; it is delivered, and not
+ * `since`: when it was asked for, by the rising clock. `isVoid`: the image was deleted meanwhile; it is delivered, and not
  * kept. `stored` settles when it is kept.
  *
  * @template Plan
@@ -60,12 +60,3 @@ export declare function createFlights<Plan extends {
      */
     abortAll(reason: DOMException, at?: number): void;
 };
-/**
- * What `work` resolves to, unless the signal is aborted before.
- *
- * @template Result
- * @param {AbortSignal} signal
- * @param {() => Promise<Result>} work
- * @returns {Promise<Result>}
- */
-export declare function unlessAborted<Result>(signal: AbortSignal, work: () => Promise<Result>): Promise<Result>;

@@ -27,7 +27,7 @@ export type Plan = {
      */
     limit?: Limit;
     /**
-     * when it was asked for, by the cache's clock
+     * when it was asked for, by the rising clock
      */
     since: number;
     /**

@@ -1,9 +1,7 @@
 /**
  * What was deleted, by whichever tab, so that a download under way does not bring it back:
- * keys [stamp, namespace, id], or [stamp, namespace] where all images of a namespace were deleted.
+ * keys [time, namespace, id], or [time, namespace] where all images of a namespace were deleted.
  */
-/** A strictly rising time in epoch milliseconds, one for the page: what one client deletes no other brings back. */
-export declare const stamp: () => number;
 /**
  * Put up a tombstone, and clear old ones away.
  *

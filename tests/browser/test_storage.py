@@ -110,6 +110,7 @@ def test_where_site_data_is_blocked_pictures_are_shown(site: Site, engine: Engin
 
 OPEN_CACHE = """
 const { createCache } = await import("/src/cache.js");
+const { risingTime } = await import("/src/clock.js");
 const cache = createCache({
   databaseName: "of-the-test", namespace: "me", cache: "encrypted", cacheLimit: 9, cacheBytes: 1e7, cleanupBatch: 0,
 });
@@ -123,7 +124,7 @@ def in_cache(tab: Tab, work: str, value: object = None) -> Any:
 
 def test_large_images_are_kept_as_blobs(tab: Tab, engine: Engine) -> None:
     """An image of 500 KB is a Blob in the storage, but in WebKit, and every byte is there after a reload."""
-    in_cache(tab, "await cache.write('large', 1, new Uint8Array(500_000).fill(7), cache.stamp())")
+    in_cache(tab, "await cache.write('large', 1, new Uint8Array(500_000).fill(7), risingTime())")
     tab.page.reload()
     read = (
         "const kept = await cache.read('large', 1); const bytes = new Uint8Array(await new Blob([kept]).arrayBuffer());"
@@ -136,11 +137,11 @@ def test_large_images_are_kept_as_blobs(tab: Tab, engine: Engine) -> None:
 def test_delete_in_one_tab_wins_over_a_write_of_another(site: Site, tab: Tab, browser: Browser) -> None:
     """What one tab deletes is not brought back by a download that another tab began before, and by later ones it is."""
     write = "await cache.write('gone', 1, new Uint8Array(9), value); return cache.has('gone')"
-    began = in_cache(tab, "return cache.stamp()")
+    began = in_cache(tab, "return risingTime()")
     with open_tab(browser, site) as second:
         assert in_cache(second, "return cache.remove('gone')") is False
     assert in_cache(tab, write, began) is False
-    assert in_cache(tab, write, in_cache(tab, "return cache.stamp()")) is True
+    assert in_cache(tab, write, in_cache(tab, "return risingTime()")) is True
 
 
 def test_layout_changes_while_another_tab_has_the_old_one_open(site: Site, tab: Tab, browser: Browser) -> None:
