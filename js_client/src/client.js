@@ -69,7 +69,7 @@ export function createClient(config = {}, fetcher) {
   const memory = createMemory(options.cache === "off" ? 0 : options.memoryBytes);
   const tabs = createTabs(options, (notice) => hear(notice));
   const download = createDownload(createTransport(options, fetcher), options);
-  const offload = createOffload();
+  const offload = createOffload(startWorker);
   const load = createLoad({ kind: options.cache, cache, tabs, download, offload, reported });
   const { getImage, flights, counts } = createGetImage({ options, cache, memory, tabs, load });
   const { deleteCachedImage, clear, hear } = createRemoval({ cache, memory, flights, tabs, reported });
@@ -95,6 +95,9 @@ export function createClient(config = {}, fetcher) {
     }),
   });
 }
+
+/** From here, for bundlers follow this very expression, and in `dist` as in these sources the worker lies beside this file. */
+const startWorker = () => new Worker(new URL("./pixstore-worker.js", import.meta.url), { type: "module" });
 
 /**
  * While the page asks for its first records, get ready for them.

@@ -15,7 +15,8 @@ const ANSWER_LIMIT_MS = 10_000;
 
 /** @typedef {ReturnType<typeof createOffload>} Offload */
 
-export function createOffload() {
+/** @param {() => Worker} startWorker */
+export function createOffload(startWorker) {
   /** @type {Map<number, (image?: Blob) => void>} */
   const waiting = new Map();
   /** @type {Worker | undefined} */
@@ -39,7 +40,7 @@ export function createOffload() {
   function start(size) {
     if (worker || !isUsable || size < LEAST_BYTES) return;
     try {
-      worker = new Worker(new URL("./pixstore-worker.js", import.meta.url), { type: "module" });
+      worker = startWorker();
       worker.onerror = giveUp;
       worker.onmessage = ({ data }) => {
         const { number, image } = Object(data);

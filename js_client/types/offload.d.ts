@@ -6,7 +6,8 @@
 import type { ImageKey } from "./gcm.js";
 export type Offload = ReturnType<typeof createOffload>;
 /** @typedef {ReturnType<typeof createOffload>} Offload */
-export declare function createOffload(): {
+/** @param {() => Worker} startWorker */
+export declare function createOffload(startWorker: () => Worker): {
     start: (size: number) => void;
     close: () => void;
     /**

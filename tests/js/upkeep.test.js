@@ -414,7 +414,8 @@ test("a closed client leaves no worker and no connection, and its later calls le
   });
   const workers = [];
   setGlobal(t, "Worker", class {
-    constructor() {
+    constructor(url) {
+      this.url = url;
       workers.push(this);
     }
 
@@ -428,6 +429,7 @@ test("a closed client leaves no worker and no connection, and its later calls le
   await isStored(client, 2);
   await client.getImage(large);
   assert.deepEqual([open.size, workers.length], [1, 1]);
+  assert.equal(workers[0].url.href, new URL("../../js_client/src/pixstore-worker.js", import.meta.url).href);
   client.close();
   await until(() => open.size === 0);
   assert.equal(workers[0].isEnded, true);
