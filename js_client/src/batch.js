@@ -5,7 +5,7 @@ import { FetchError, statusError } from "./errors.js";
 import { ask } from "./fetcher.js";
 
 /** @import { Endpoint } from "./fetcher.js" */
-/** @import { Priority } from "./queue.js" */
+/** @import { Priority } from "./options.js" */
 /** @import { Call } from "./transport.js" */
 
 const HEAD_BYTES = 7;

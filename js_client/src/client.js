@@ -17,12 +17,11 @@ import { createTransport } from "./transport.js";
 
 /** @import { ImageCache } from "./cache.js" */
 /** @import { ImageFetcher } from "./fetcher.js" */
+/** @import { ImageResult } from "./get-images.js" */
 /** @import { Offload } from "./offload.js" */
 /** @import { ImageOptions, PixstoreConfig } from "./options.js" */
 /** @import { Tabs } from "./tabs.js" */
 /** @import { ImageRecord } from "./records.js" */
-
-/** @typedef {{record: ImageRecord, blob: Blob, error?: undefined} | {record: ImageRecord, blob?: undefined, error: Error}} ImageResult */
 
 /**
  * `hits` and `downloads` count what this client has answered; the rest is what is kept now, `images` and `bytes` in

@@ -6,8 +6,7 @@ import { requestOptions } from "./options.js";
 
 /** @import { OnReceived } from "./body.js" */
 /** @import { Limit } from "./limit.js" */
-/** @import { Options } from "./options.js" */
-/** @import { Priority } from "./queue.js" */
+/** @import { Options, Priority } from "./options.js" */
 /** @import { ImageRecord } from "./records.js" */
 
 /**

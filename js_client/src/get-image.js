@@ -9,11 +9,11 @@ import { checkedImageOptions } from "./options.js";
 import { parseRecord } from "./records.js";
 
 /** @import { ImageCache } from "./cache.js" */
-/** @import { Client } from "./client.js" */
 /** @import { Flight } from "./flights.js" */
 /** @import { Load, Plan } from "./load.js" */
 /** @import { Memory } from "./memory.js" */
-/** @import { Options } from "./options.js" */
+/** @import { ImageOptions, Options } from "./options.js" */
+/** @import { ImageRecord } from "./records.js" */
 /** @import { Tabs } from "./tabs.js" */
 
 /**
@@ -28,7 +28,11 @@ export function createGetImage({ options, cache, memory, tabs, load }) {
   const counts = { hits: 0, downloads: 0 };
   const flights = createFlights(fly);
 
-  /** @type {Client["getImage"]} */
+  /**
+   * @param {ImageRecord} record
+   * @param {ImageOptions} [imageOptions]
+   * @returns {Promise<Blob>}
+   */
   async function getImage(record, imageOptions = {}) {
     const { signal, context, refreshRecord, priority, onProgress } = checkedImageOptions(imageOptions);
     const parsed = parseRecord(record);

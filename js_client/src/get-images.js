@@ -2,13 +2,18 @@
 
 import { checkedImageOptions } from "./options.js";
 
-/** @import { Client, ImageResult } from "./client.js" */
+/** @import { ImageOptions } from "./options.js" */
+/** @import { ImageRecord } from "./records.js" */
 
-/**
- * @param {Client["getImage"]} getImage
- * @returns {Client["getImages"]}
- */
+/** @typedef {{record: ImageRecord, blob: Blob, error?: undefined} | {record: ImageRecord, blob?: undefined, error: Error}} ImageResult */
+
+/** @param {(record: ImageRecord, options: ImageOptions) => Promise<Blob>} getImage */
 export function createGetImages(getImage) {
+  /**
+   * @param {Iterable<ImageRecord>} records
+   * @param {ImageOptions} [imageOptions]
+   * @returns {AsyncGenerator<ImageResult, void, void>}
+   */
   return async function* getImages(records, imageOptions = {}) {
     const { signal } = checkedImageOptions(imageOptions);
     const controller = new AbortController();

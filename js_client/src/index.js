@@ -12,12 +12,12 @@ import { translateNpmNames } from "./npm-names.js";
  * @typedef {import("./records.js").ImageRecord} ImageRecord
  * @typedef {import("./wire.js").WirePayload} WirePayload
  * @typedef {import("./client.js").Client} Client
- * @typedef {import("./client.js").ImageResult} ImageResult
+ * @typedef {import("./get-images.js").ImageResult} ImageResult
  * @typedef {import("./client.js").Stats} Stats
  * @typedef {import("./options.js").ImageOptions} ImageOptions
  * @typedef {import("./options.js").OnProgress} OnProgress
  * @typedef {import("./npm-names.js").NpmConfig} NpmConfig
- * @typedef {import("./queue.js").Priority} Priority
+ * @typedef {import("./options.js").Priority} Priority
  * @typedef {import("./options.js").PixstoreConfig} PixstoreConfig
  * @typedef {import("./options.js").RefreshRecord} RefreshRecord
  * @typedef {import("./options.js").RefreshRecords} RefreshRecords

@@ -12,8 +12,7 @@ import { WireState } from "./states.js";
 /** @import { Flight } from "./flights.js" */
 /** @import { Limit } from "./limit.js" */
 /** @import { Offload } from "./offload.js" */
-/** @import { RefreshRecord } from "./options.js" */
-/** @import { Priority } from "./queue.js" */
+/** @import { Priority, RefreshRecord } from "./options.js" */
 /** @import { ImageRecord, ParsedRecord } from "./records.js" */
 /** @import { Reported } from "./reports.js" */
 /** @import { Tabs } from "./tabs.js" */

@@ -6,7 +6,6 @@ import { gather } from "./gather.js";
 
 /** @import { Check } from "./checks.js" */
 /** @import { CacheError } from "./errors.js" */
-/** @import { Priority } from "./queue.js" */
 /** @import { ImageRecord } from "./records.js" */
 
 /**
@@ -27,6 +26,8 @@ import { gather } from "./gather.js";
  * @template Value
  * @typedef {Value | (() => Value | Promise<Value>)} PerRequest
  */
+
+/** @typedef {"high" | "auto" | "low"} Priority */
 
 /** @typedef {(received: {id: string, loaded: number, total: number}) => void} OnProgress  in bytes of the response */
 

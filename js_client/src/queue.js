@@ -1,6 +1,6 @@
 import { unlessAborted } from "./abort.js";
 
-/** @typedef {"high" | "auto" | "low"} Priority */
+/** @import { Priority } from "./options.js" */
 
 const RANKS = ["high", "auto", "low"];
 

@@ -1,7 +1,6 @@
 /** Images that go: from memory, from the cache, from what is under way, and from the other tabs. */
 
 /** @import { ImageCache } from "./cache.js" */
-/** @import { Client } from "./client.js" */
 /** @import { Flights } from "./flights.js" */
 /** @import { Memory } from "./memory.js" */
 /** @import { Reported } from "./reports.js" */
@@ -16,7 +15,7 @@
  * @param {Reported} parts.reported
  */
 export function createRemoval({ cache, memory, flights, tabs, reported }) {
-  /** @type {Client["deleteCachedImage"]} */
+  /** @param {string} id */
   async function deleteCachedImage(id) {
     tabs.join();
     const wasInMemory = memory.has(id);
@@ -28,7 +27,6 @@ export function createRemoval({ cache, memory, flights, tabs, reported }) {
     return wasStored || wasInMemory;
   }
 
-  /** @type {Client["clear"]} */
   async function clear() {
     tabs.join();
     announce({ type: "cleared" });

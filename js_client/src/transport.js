@@ -11,7 +11,7 @@ import { WireState } from "./states.js";
 /** @import { OnReceived } from "./body.js" */
 /** @import { Endpoint, ImageFetcher } from "./fetcher.js" */
 /** @import { Limit } from "./limit.js" */
-/** @import { Priority } from "./queue.js" */
+/** @import { Priority } from "./options.js" */
 /** @import { ImageRecord, ParsedRecord } from "./records.js" */
 
 /**

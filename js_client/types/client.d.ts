@@ -1,16 +1,8 @@
 /** The client: from a record to a Blob, out of memory, out of the cache or over the network. */
 import type { ImageFetcher } from "./fetcher.js";
+import type { ImageResult } from "./get-images.js";
 import type { ImageOptions, PixstoreConfig } from "./options.js";
 import type { ImageRecord } from "./records.js";
-export type ImageResult = {
-    record: ImageRecord;
-    blob: Blob;
-    error?: undefined;
-} | {
-    record: ImageRecord;
-    blob?: undefined;
-    error: Error;
-};
 export type Stats = {
     images: number;
     bytes: number;
@@ -60,11 +52,11 @@ export type Client = {
 };
 /** @import { ImageCache } from "./cache.js" */
 /** @import { ImageFetcher } from "./fetcher.js" */
+/** @import { ImageResult } from "./get-images.js" */
 /** @import { Offload } from "./offload.js" */
 /** @import { ImageOptions, PixstoreConfig } from "./options.js" */
 /** @import { Tabs } from "./tabs.js" */
 /** @import { ImageRecord } from "./records.js" */
-/** @typedef {{record: ImageRecord, blob: Blob, error?: undefined} | {record: ImageRecord, blob?: undefined, error: Error}} ImageResult */
 /**
  * `hits` and `downloads` count what this client has answered; the rest is what is kept now, `images` and `bytes` in
  * IndexedDB.

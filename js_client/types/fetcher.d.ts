@@ -1,8 +1,7 @@
 /** One GET to the endpoint. */
 import type { OnReceived } from "./body.js";
 import type { Limit } from "./limit.js";
-import type { Options } from "./options.js";
-import type { Priority } from "./queue.js";
+import type { Options, Priority } from "./options.js";
 import type { ImageRecord } from "./records.js";
 export type ImageFetcher = (record: ImageRecord, context: any, request: {
     signal: AbortSignal;
@@ -15,8 +14,7 @@ export type Manner = {
 export type Endpoint = Pick<Options, "endpoint" | "headers" | "credentials">;
 /** @import { OnReceived } from "./body.js" */
 /** @import { Limit } from "./limit.js" */
-/** @import { Options } from "./options.js" */
-/** @import { Priority } from "./queue.js" */
+/** @import { Options, Priority } from "./options.js" */
 /** @import { ImageRecord } from "./records.js" */
 /**
  * Fetches one wire payload: given the record as getImage got it and getImage's `context`, it resolves to the whole

@@ -3,14 +3,15 @@ import type { ImageCache } from "./cache.js";
 import type { Flight } from "./flights.js";
 import type { Load, Plan } from "./load.js";
 import type { Memory } from "./memory.js";
-import type { Options } from "./options.js";
+import type { ImageOptions, Options } from "./options.js";
+import type { ImageRecord } from "./records.js";
 import type { Tabs } from "./tabs.js";
 /** @import { ImageCache } from "./cache.js" */
-/** @import { Client } from "./client.js" */
 /** @import { Flight } from "./flights.js" */
 /** @import { Load, Plan } from "./load.js" */
 /** @import { Memory } from "./memory.js" */
-/** @import { Options } from "./options.js" */
+/** @import { ImageOptions, Options } from "./options.js" */
+/** @import { ImageRecord } from "./records.js" */
 /** @import { Tabs } from "./tabs.js" */
 /**
  * @param {object} parts
@@ -27,7 +28,7 @@ export declare function createGetImage({ options, cache, memory, tabs, load }: {
     tabs: Tabs;
     load: Load;
 }): {
-    getImage: (record: import("./records.js").ImageRecord, options?: import("./options.js").ImageOptions) => Promise<Blob>;
+    getImage: (record: ImageRecord, imageOptions?: ImageOptions) => Promise<Blob>;
     flights: {
         of(plan: Plan): Flight<Plan>;
         board(flight: Flight<Plan>, signal: AbortSignal | undefined): Promise<Blob>;

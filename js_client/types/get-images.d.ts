@@ -1,8 +1,17 @@
 /** Many images, each handed out as soon as it is ready. */
-import type { Client } from "./client.js";
-/** @import { Client, ImageResult } from "./client.js" */
-/**
- * @param {Client["getImage"]} getImage
- * @returns {Client["getImages"]}
- */
-export declare function createGetImages(getImage: Client["getImage"]): Client["getImages"];
+import type { ImageOptions } from "./options.js";
+import type { ImageRecord } from "./records.js";
+export type ImageResult = {
+    record: ImageRecord;
+    blob: Blob;
+    error?: undefined;
+} | {
+    record: ImageRecord;
+    blob?: undefined;
+    error: Error;
+};
+/** @import { ImageOptions } from "./options.js" */
+/** @import { ImageRecord } from "./records.js" */
+/** @typedef {{record: ImageRecord, blob: Blob, error?: undefined} | {record: ImageRecord, blob?: undefined, error: Error}} ImageResult */
+/** @param {(record: ImageRecord, options: ImageOptions) => Promise<Blob>} getImage */
+export declare function createGetImages(getImage: (record: ImageRecord, options: ImageOptions) => Promise<Blob>): (records: Iterable<ImageRecord>, imageOptions?: ImageOptions) => AsyncGenerator<ImageResult, void, void>;

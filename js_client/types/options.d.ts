@@ -1,10 +1,10 @@
 /** Configuration: every option checked, defaults filled in. */
 import type { CacheError } from "./errors.js";
-import type { Priority } from "./queue.js";
 import type { ImageRecord } from "./records.js";
 export type RefreshRecord = (id: string, context: any) => ImageRecord | null | Promise<ImageRecord | null>;
 export type RefreshRecords = (ids: string[]) => Promise<Record<string, ImageRecord> | ImageRecord[]>;
 export type PerRequest<Value> = Value | (() => Value | Promise<Value>);
+export type Priority = "high" | "auto" | "low";
 export type OnProgress = (received: {
     id: string;
     loaded: number;

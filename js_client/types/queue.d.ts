@@ -1,4 +1,4 @@
-export type Priority = "high" | "auto" | "low";
+import type { Priority } from "./options.js";
 /**
  * Limits how many tasks run at once; the others wait, those of higher priority in front. A task whose signal is aborted
  * gives up its place, even if it goes on.

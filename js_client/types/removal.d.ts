@@ -5,7 +5,6 @@ import type { Memory } from "./memory.js";
 import type { Reported } from "./reports.js";
 import type { Notice, Tabs } from "./tabs.js";
 /** @import { ImageCache } from "./cache.js" */
-/** @import { Client } from "./client.js" */
 /** @import { Flights } from "./flights.js" */
 /** @import { Memory } from "./memory.js" */
 /** @import { Reported } from "./reports.js" */

@@ -2,7 +2,7 @@
 import type { OnReceived } from "./body.js";
 import type { Endpoint, ImageFetcher } from "./fetcher.js";
 import type { Limit } from "./limit.js";
-import type { Priority } from "./queue.js";
+import type { Priority } from "./options.js";
 import type { ImageRecord, ParsedRecord } from "./records.js";
 export type Download = {
     /**
@@ -28,7 +28,7 @@ export type Call = {
 /** @import { OnReceived } from "./body.js" */
 /** @import { Endpoint, ImageFetcher } from "./fetcher.js" */
 /** @import { Limit } from "./limit.js" */
-/** @import { Priority } from "./queue.js" */
+/** @import { Priority } from "./options.js" */
 /** @import { ImageRecord, ParsedRecord } from "./records.js" */
 /**
  * @typedef {object} Download
