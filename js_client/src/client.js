@@ -1,27 +1,27 @@
 /** The client: from a record to a Blob, out of memory, out of the cache or over the network. */
 
-import { createCache } from "./cache.js";
-import { callback } from "./checks.js";
-import { createDownload } from "./download.js";
+import { createCache } from "./cache/cache.js";
+import { callback } from "./options/checks.js";
+import { createDownload } from "./images/download.js";
 import { ConfigError } from "./errors.js";
-import { createGetImage } from "./get-image.js";
-import { createGetImages } from "./get-images.js";
-import { createLoad } from "./load.js";
-import { createMemory } from "./memory.js";
-import { createOffload } from "./offload.js";
-import { resolveOptions } from "./options.js";
-import { createRemoval } from "./removal.js";
-import { createReported } from "./reports.js";
-import { createTabs } from "./tabs.js";
-import { createTransport } from "./transport.js";
+import { createGetImage } from "./images/get-image.js";
+import { createGetImages } from "./images/get-images.js";
+import { createLoad } from "./images/load.js";
+import { createMemory } from "./images/memory.js";
+import { createOffload } from "./crypto/in-worker.js";
+import { resolveOptions } from "./options/options.js";
+import { createRemoval } from "./images/removal.js";
+import { createReported } from "./images/storage-failures.js";
+import { createTabs } from "./images/tabs.js";
+import { createTransport } from "./network/transport.js";
 
-/** @import { ImageCache } from "./cache.js" */
-/** @import { ImageFetcher } from "./fetcher.js" */
-/** @import { ImageResult } from "./get-images.js" */
-/** @import { Offload } from "./offload.js" */
-/** @import { ImageOptions, PixstoreConfig } from "./options.js" */
-/** @import { Tabs } from "./tabs.js" */
-/** @import { ImageRecord } from "./records.js" */
+/** @import { ImageCache } from "./cache/cache.js" */
+/** @import { ImageFetcher } from "./network/request.js" */
+/** @import { ImageResult } from "./images/get-images.js" */
+/** @import { Offload } from "./crypto/in-worker.js" */
+/** @import { ImageOptions, PixstoreConfig } from "./options/options.js" */
+/** @import { Tabs } from "./images/tabs.js" */
+/** @import { ImageRecord } from "./format/records.js" */
 
 /**
  * `hits` and `downloads` count what this client has answered; the rest is what is kept now, `images` and `bytes` in

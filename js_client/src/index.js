@@ -5,22 +5,22 @@
  */
 
 import { createClient } from "./client.js";
-import { translateNpmNames } from "./npm-names.js";
+import { translateNpmNames } from "./options/npm-names.js";
 
 /**
- * @typedef {import("./fetcher.js").ImageFetcher} ImageFetcher
- * @typedef {import("./records.js").ImageRecord} ImageRecord
- * @typedef {import("./wire.js").WirePayload} WirePayload
+ * @typedef {import("./network/request.js").ImageFetcher} ImageFetcher
+ * @typedef {import("./format/records.js").ImageRecord} ImageRecord
+ * @typedef {import("./format/wire.js").WirePayload} WirePayload
  * @typedef {import("./client.js").Client} Client
- * @typedef {import("./get-images.js").ImageResult} ImageResult
+ * @typedef {import("./images/get-images.js").ImageResult} ImageResult
  * @typedef {import("./client.js").Stats} Stats
- * @typedef {import("./options.js").ImageOptions} ImageOptions
- * @typedef {import("./options.js").OnProgress} OnProgress
- * @typedef {import("./npm-names.js").NpmConfig} NpmConfig
- * @typedef {import("./options.js").Priority} Priority
- * @typedef {import("./options.js").PixstoreConfig} PixstoreConfig
- * @typedef {import("./options.js").RefreshRecord} RefreshRecord
- * @typedef {import("./options.js").RefreshRecords} RefreshRecords
+ * @typedef {import("./options/options.js").ImageOptions} ImageOptions
+ * @typedef {import("./options/options.js").OnProgress} OnProgress
+ * @typedef {import("./options/npm-names.js").NpmConfig} NpmConfig
+ * @typedef {import("./options/options.js").Priority} Priority
+ * @typedef {import("./options/options.js").PixstoreConfig} PixstoreConfig
+ * @typedef {import("./options/options.js").RefreshRecord} RefreshRecord
+ * @typedef {import("./options/options.js").RefreshRecords} RefreshRecords
  */
 
 /** @type {Readonly<Client> | undefined} */
@@ -84,7 +84,7 @@ export const cachedImageExists = (id) => current().cachedImageExists(id);
 export const stats = () => current().stats();
 
 export { createClient };
-export { createFetcher } from "./fetcher.js";
+export { createFetcher } from "./network/request.js";
 export {
   CacheError,
   ConfigError,
@@ -98,4 +98,4 @@ export {
   WireError,
 } from "./errors.js";
 export { WireState } from "./states.js";
-export { decodePayload } from "./wire.js";
+export { decodePayload } from "./format/wire.js";

@@ -1,11 +1,11 @@
 /**
- * The worker of offload.js. An image that fails is left to the page, which finds out why.
+ * The worker of crypto/in-worker.js. An image that fails is left to the page, which finds out why.
  *
  * It makes the whole Blob, type and all: to slice it costs the page's main thread more than the rest of a hit.
  */
 
-import { mimeType } from "./formats.js";
-import { decryptGcm } from "./gcm.js";
+import { mimeType } from "./format/formats.js";
+import { decryptGcm } from "./crypto/gcm.js";
 
 onmessage = async ({ data: { number, sealed, key, iv } }) => {
   postMessage({ number, image: await imageIn(sealed, { key, iv }).catch(() => undefined) });
@@ -16,7 +16,7 @@ postMessage({ number: 0 });
 
 /**
  * @param {Blob} sealed
- * @param {import("./gcm.js").ImageKey} key
+ * @param {import("./crypto/gcm.js").ImageKey} key
  */
 async function imageIn(sealed, key) {
   const plaintext = await decryptGcm(key, await sealed.arrayBuffer());

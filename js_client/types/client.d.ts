@@ -1,8 +1,8 @@
 /** The client: from a record to a Blob, out of memory, out of the cache or over the network. */
-import type { ImageFetcher } from "./fetcher.js";
-import type { ImageResult } from "./get-images.js";
-import type { ImageOptions, PixstoreConfig } from "./options.js";
-import type { ImageRecord } from "./records.js";
+import type { ImageFetcher } from "./network/request.js";
+import type { ImageResult } from "./images/get-images.js";
+import type { ImageOptions, PixstoreConfig } from "./options/options.js";
+import type { ImageRecord } from "./format/records.js";
 export type Stats = {
     images: number;
     bytes: number;
@@ -50,13 +50,13 @@ export type Client = {
      */
     close: () => void;
 };
-/** @import { ImageCache } from "./cache.js" */
-/** @import { ImageFetcher } from "./fetcher.js" */
-/** @import { ImageResult } from "./get-images.js" */
-/** @import { Offload } from "./offload.js" */
-/** @import { ImageOptions, PixstoreConfig } from "./options.js" */
-/** @import { Tabs } from "./tabs.js" */
-/** @import { ImageRecord } from "./records.js" */
+/** @import { ImageCache } from "./cache/cache.js" */
+/** @import { ImageFetcher } from "./network/request.js" */
+/** @import { ImageResult } from "./images/get-images.js" */
+/** @import { Offload } from "./crypto/in-worker.js" */
+/** @import { ImageOptions, PixstoreConfig } from "./options/options.js" */
+/** @import { Tabs } from "./images/tabs.js" */
+/** @import { ImageRecord } from "./format/records.js" */
 /**
  * `hits` and `downloads` count what this client has answered; the rest is what is kept now, `images` and `bytes` in
  * IndexedDB.

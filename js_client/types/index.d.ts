@@ -4,19 +4,19 @@
  * The functions share one client, which `initPixstoreFrontend` replaces; `createClient` makes others.
  */
 import { createClient } from "./client.js";
-export type ImageFetcher = import("./fetcher.js").ImageFetcher;
-export type ImageRecord = import("./records.js").ImageRecord;
-export type WirePayload = import("./wire.js").WirePayload;
+export type ImageFetcher = import("./network/request.js").ImageFetcher;
+export type ImageRecord = import("./format/records.js").ImageRecord;
+export type WirePayload = import("./format/wire.js").WirePayload;
 export type Client = import("./client.js").Client;
-export type ImageResult = import("./get-images.js").ImageResult;
+export type ImageResult = import("./images/get-images.js").ImageResult;
 export type Stats = import("./client.js").Stats;
-export type ImageOptions = import("./options.js").ImageOptions;
-export type OnProgress = import("./options.js").OnProgress;
-export type NpmConfig = import("./npm-names.js").NpmConfig;
-export type Priority = import("./options.js").Priority;
-export type PixstoreConfig = import("./options.js").PixstoreConfig;
-export type RefreshRecord = import("./options.js").RefreshRecord;
-export type RefreshRecords = import("./options.js").RefreshRecords;
+export type ImageOptions = import("./options/options.js").ImageOptions;
+export type OnProgress = import("./options/options.js").OnProgress;
+export type NpmConfig = import("./options/npm-names.js").NpmConfig;
+export type Priority = import("./options/options.js").Priority;
+export type PixstoreConfig = import("./options/options.js").PixstoreConfig;
+export type RefreshRecord = import("./options/options.js").RefreshRecord;
+export type RefreshRecords = import("./options/options.js").RefreshRecords;
 /**
  * Configure the functions below, before their first call: what is under way ends. Without it they work with the defaults.
  *
@@ -62,7 +62,7 @@ export declare const cachedImageExists: Client["cachedImageExists"];
  */
 export declare const stats: Client["stats"];
 export { createClient };
-export { createFetcher } from "./fetcher.js";
+export { createFetcher } from "./network/request.js";
 export { CacheError, ConfigError, DecryptError, FetchError, NotFoundError, PixstoreError, RecordError, RefusedError, ServerError, WireError, } from "./errors.js";
 export { WireState } from "./states.js";
-export { decodePayload } from "./wire.js";
+export { decodePayload } from "./format/wire.js";

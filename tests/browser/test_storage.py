@@ -109,7 +109,7 @@ def test_where_site_data_is_blocked_pictures_are_shown(site: Site, engine: Engin
 
 
 OPEN_CACHE = """
-const { createCache } = await import("/src/cache.js");
+const { createCache } = await import("/src/cache/cache.js");
 const { risingTime } = await import("/src/clock.js");
 const cache = createCache({
   databaseName: "of-the-test", namespace: "me", cache: "encrypted", cacheLimit: 9, cacheBytes: 1e7, cleanupBatch: 0,

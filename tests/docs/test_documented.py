@@ -170,7 +170,7 @@ def _joined(text: ast.JoinedStr) -> str:
 
 def client_messages() -> list[str]:
     """Return every text in the browser client, values in it replaced by `…`."""
-    source = "\n".join(path.read_text() for path in (ROOT / "js_client" / "src").glob("*.js"))
+    source = "\n".join(path.read_text() for path in (ROOT / "js_client" / "src").rglob("*.js"))
     return [re.sub(r"\$\{[^}]*\}", "…", text) for text in re.findall(r'"[^"\n]+"|`[^`]+`', source)]
 
 
@@ -210,7 +210,7 @@ def test_every_secret_error_and_refusal_is_explained() -> None:
 def test_no_text_installs_from_a_registry_what_is_not_there() -> None:
     """Neither package is published: a command that names one would install whatever a stranger publishes as it."""
     sources = [*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.html"), *PACKAGE.rglob("*.js"), *(ROOT / ".ci").iterdir()]
-    sources += [*(ROOT / "js_client" / "src").glob("*.js"), ROOT / "js_client" / "package.json", *PAGES]
+    sources += [*(ROOT / "js_client" / "src").rglob("*.js"), ROOT / "js_client" / "package.json", *PAGES]
     installing = r"\bpipx? install ['\"]?pixstore|\b(npm|npx|yarn|pnpm|uv) [a-z ]*pixstore[-_]asgi|pixstore-asgi\["
     found = [(path.name, match[0]) for path in sources for match in re.finditer(installing, path.read_text())]
     assert len(sources) > 50
@@ -219,7 +219,7 @@ def test_no_text_installs_from_a_registry_what_is_not_there() -> None:
 
 def test_the_threat_model_names_what_exists() -> None:
     """Every name in SECURITY.md that is set as code stands in the package, its client, or a header of theirs."""
-    sources = [*PACKAGE.rglob("*.py"), *(ROOT / "js_client" / "src").glob("*.js")]
+    sources = [*PACKAGE.rglob("*.py"), *(ROOT / "js_client" / "src").rglob("*.js")]
     code = "\n".join(path.read_text() for path in sources)
     names = set(re.findall(r"`([^`]+)`", (ROOT / "SECURITY.md").read_text()))
     assert len(names) > 10

@@ -47,9 +47,9 @@ test("the whole client stays below 10.5 kB in brotli", (t) => {
 function filesOf(folder) {
   const directory = path.resolve(CLIENT, folder);
   return new Map(
-    readdirSync(directory).map((name) => [
-      name,
-      readFileSync(path.join(directory, name), "utf8"),
-    ]),
+    readdirSync(directory, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => path.join(entry.parentPath, entry.name))
+      .map((file) => [path.relative(directory, file), readFileSync(file, "utf8")]),
   );
 }

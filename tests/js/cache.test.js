@@ -5,7 +5,7 @@ import { beforeEach, test } from "node:test";
 
 import { IDBFactory, IDBObjectStore } from "fake-indexeddb";
 
-import { createCache } from "../../js_client/src/cache.js";
+import { createCache } from "../../js_client/src/cache/cache.js";
 import { risingTime } from "../../js_client/src/clock.js";
 import { CacheError } from "../../js_client/src/errors.js";
 import { setGlobal } from "./support/page.js";

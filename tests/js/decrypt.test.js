@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { decrypt, decryptBlob, imageIn, imageInBlob } from "../../js_client/src/decrypt.js";
+import { decrypt, decryptBlob, imageIn, imageInBlob } from "../../js_client/src/crypto/decrypt.js";
 import { DecryptError, PixstoreError } from "../../js_client/src/index.js";
 import { seal } from "./support/server.js";
 

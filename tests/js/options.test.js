@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { ConfigError, createClient, initPixstoreFrontend } from "../../js_client/src/index.js";
-import { translateNpmNames } from "../../js_client/src/npm-names.js";
-import { endpointBeside, resolveOptions } from "../../js_client/src/options.js";
+import { translateNpmNames } from "../../js_client/src/options/npm-names.js";
+import { endpointBeside, resolveOptions } from "../../js_client/src/options/options.js";
 
 const npm = (config) => resolveOptions(translateNpmNames(config));
 const endpoint = (config) => npm(config).endpoint;
@@ -38,7 +38,7 @@ test("an endpoint is a path or a URL, with or without a trailing slash", () => {
 
 test("the default endpoint is the mount that the client was loaded from", () => {
   assert.equal(endpointBeside("https://img.example.org/my/mount/-/client/options.js"), "https://img.example.org/my/mount");
-  assert.equal(endpointBeside("https://cdn.example.org/pixstore-asgi-client/src/options.js"), "/pixstore-image");
+  assert.equal(endpointBeside("https://cdn.example.org/pixstore-asgi-client/src/options/options.js"), "/pixstore-image");
   assert.equal(endpointBeside(undefined), "/pixstore-image", "a bundle that is no module");
 });
 

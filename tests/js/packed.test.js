@@ -13,7 +13,7 @@ import { publint } from "publint";
 import { formatMessage } from "publint/utils";
 
 const CLIENT = fileURLToPath(new URL("../../js_client/", import.meta.url));
-const SOURCES = readdirSync(path.join(CLIENT, "src"));
+const SOURCES = readdirSync(path.join(CLIENT, "src"), { recursive: true }).filter((name) => name.endsWith(".js"));
 
 let folder;
 let tarball;

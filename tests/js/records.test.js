@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { RecordError } from "../../js_client/src/index.js";
-import { parseRecord } from "../../js_client/src/records.js";
+import { parseRecord } from "../../js_client/src/format/records.js";
 import { recordOf, seal } from "./support/server.js";
 
 const GOOD = Object.freeze(recordOf("players:abc", { token: 5, ...seal(Buffer.from("image")) }));

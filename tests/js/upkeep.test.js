@@ -6,7 +6,7 @@ import { beforeEach, test } from "node:test";
 
 import { IDBDatabase, IDBFactory, IDBObjectStore } from "fake-indexeddb";
 
-import { createCache } from "../../js_client/src/cache.js";
+import { createCache } from "../../js_client/src/cache/cache.js";
 import { risingTime } from "../../js_client/src/clock.js";
 import { CacheError, createClient as createClientOf } from "../../js_client/src/index.js";
 import { channels, pageEvents, setGlobal, settle, textOf, unhandled, until } from "./support/page.js";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-import { decrypt, imageIn } from "../../js_client/src/decrypt.js";
+import { decrypt, imageIn } from "../../js_client/src/crypto/decrypt.js";
 import { DecryptError } from "../../js_client/src/index.js";
 import { fromHex, testEach, toHex, vectors } from "./support/vectors.js";
 import { openWrap } from "./support/wrap.js";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 
-import { createFetcher } from "../../js_client/src/fetcher.js";
+import { createFetcher } from "../../js_client/src/network/request.js";
 import { RecordError } from "../../js_client/src/index.js";
-import { parseRecord } from "../../js_client/src/records.js";
+import { parseRecord } from "../../js_client/src/format/records.js";
 import { stubFetch } from "./support/fetch.js";
 import { testEach, vectors } from "./support/vectors.js";
 

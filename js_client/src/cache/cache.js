@@ -1,0 +1,171 @@
+/** The image cache: one version per namespace and image id, the least recently used images evicted first. */
+
+import { createWriter } from "./write.js";
+import { risingTime } from "../clock.js";
+import { done } from "./indexeddb.js";
+import { sizeOfAll } from "./eviction.js";
+import { gather } from "../coalesce.js";
+import { createStores, keyOf } from "./object-stores.js";
+import { bury } from "./tombstones.js";
+
+/**
+ * What is known of one cached image.
+ *
+ * @typedef {object} Entry
+ * @property {string} namespace
+ * @property {string} id
+ * @property {number} token
+ * @property {string} kind  what the bytes are, "encrypted" or "decrypted": a page may change its mind
+ * @property {number} size  in bytes
+ * @property {number} lastUsed  epoch milliseconds
+ */
+
+/** @typedef {Uint8Array<ArrayBuffer> | Blob} Stored */
+
+/**
+ * Every promise rejects with CacheError where the storage fails.
+ *
+ * @typedef {object} ImageCache
+ * @property {(id: string, token: number) => Promise<Stored | undefined>} read  the bytes of exactly this version; the
+ *   calls of one tick are answered together
+ * @property {(id: string, token: number, bytes: Uint8Array<ArrayBuffer>, since: number) => Promise<void>} write  keep a version,
+ *   unless a newer one is there, it is above half of what the cache holds after an eviction, or the image was deleted at
+ *   or after `since`, by the rising clock
+ * @property {(id: string) => void} touch  note that the image was used just now
+ * @property {(id: string, token: number) => Promise<void>} drop  remove this version if it is still the cached one
+ * @property {(id: string) => Promise<boolean>} remove  remove the image; tells whether there was one
+ * @property {() => Promise<void>} clear  remove every image of the namespace
+ * @property {(id: string) => Promise<boolean>} has  tell whether a version that `read` could return is cached
+ * @property {() => Promise<{images: number, bytes: number}>} stats  of the namespace
+ * @property {() => void} forget  another tab has changed what is stored
+ * @property {() => Promise<number>} warmUp  open the database; resolves to the size of the largest image there, in bytes
+ * @property {() => void} close  end the connection to the storage
+ */
+
+/**
+ * Make a cache; the database is opened by its first use.
+ *
+ * @param {object} options
+ * @param {string} options.databaseName
+ * @param {string} options.namespace  keeps the images of one user apart from those of others
+ * @param {"encrypted" | "decrypted" | "memory" | "off"} options.cache  what is kept
+ * @param {number} options.cacheLimit  most images kept, of all namespaces together
+ * @param {number} options.cacheBytes  most bytes kept, of all namespaces together
+ * @param {number} options.cleanupBatch  images evicted beyond the excess; of the bytes, the same share
+ * @returns {ImageCache}
+ */
+export function createCache({ databaseName, namespace, cache: kind, ...limits }) {
+  if (kind === "memory" || kind === "off") return NO_CACHE;
+  const stores = createStores(databaseName);
+  const { touch, flush, write } = createWriter(stores, { namespace, ...limits });
+  const largest = ((1 - limits.cleanupBatch / limits.cacheLimit) * limits.cacheBytes) / 2;
+
+  /** @param {string} id */
+  const named = (id) => ({ namespace, id });
+
+  /**
+   * @param {any} entry  an Entry, or what is stored with the bytes, or undefined
+   * @param {number} token
+   */
+  const isVersion = (entry, token) => entry?.token === token && entry.kind === kind;
+
+  const read = gather((/** @type {{id: string, token: number}[]} */ versions) =>
+    stores.readBytes((bytes) =>
+      Promise.all(
+        versions.map(async ({ id, token }) => {
+          // Bytes that can't be read are a miss of this image alone.
+          const found = await done(bytes.get(keyOf(named(id)))).catch(() => undefined);
+          return isVersion(found, token) && found.size === sizeOf(found.image) ? found.image : undefined;
+        }),
+      ),
+    ),
+  );
+
+  /**
+   * Remove what has this key, or a longer one that begins with it; resolves to whether there was anything.
+   *
+   * @param {string[]} key
+   */
+  function removeAll(key) {
+    const tombstone = [risingTime(), ...key];
+    return stores.change(async (entries, bytes, deleted) => {
+      bury(deleted, tombstone);
+      // An array comes after every string.
+      const range = IDBKeyRange.bound(key, [...key, []]);
+      const count = await done(entries.count(range));
+      entries.delete(range);
+      bytes.delete(range);
+      stores.forget();
+      return count > 0;
+      // What is deleted must not come back after a power failure.
+    }, "strict");
+  }
+
+  return {
+    async read(id, token) {
+      const known = stores.known(named(id));
+      return known === undefined || isVersion(known, token) ? read({ id, token }) : undefined;
+    },
+
+    touch,
+
+    async write(id, token, view, since) {
+      const size = view.length;
+      // Or one image would push out most of the others, and itself.
+      if (size > largest) return;
+      await write({ entry: { namespace, id, token, kind, size, lastUsed: risingTime() }, view, since });
+    },
+
+    drop: (id, token) =>
+      stores.change(async (entries, bytes) => {
+        const entry = await done(entries.get(keyOf(named(id))));
+        if (entry?.token === token) stores.remove(entries, bytes, entry);
+      }),
+
+    remove: (id) => removeAll(keyOf(named(id))),
+
+    async clear() {
+      await removeAll([namespace]);
+    },
+
+    has: (id) => stores.read(async (entries) => (await done(entries.get(keyOf(named(id)))))?.kind === kind),
+
+    stats: () =>
+      stores.read(async (entries) => {
+        const own = (await stores.list(entries)).filter((entry) => entry.namespace === namespace);
+        return { images: own.length, bytes: sizeOfAll(own) };
+      }),
+
+    warmUp: () => stores.read(async (entries) => Math.max(0, ...(await stores.list(entries)).map(({ size }) => size))),
+
+    forget: stores.forget,
+
+    close() {
+      flush();
+      stores.close();
+    },
+  };
+}
+
+const nothing = async () => undefined;
+const no = async () => false;
+
+/** @type {ImageCache} */
+const NO_CACHE = {
+  read: nothing,
+  touch: nothing,
+  write: nothing,
+  drop: nothing,
+  remove: no,
+  clear: nothing,
+  has: no,
+  stats: async () => ({ images: 0, bytes: 0 }),
+  warmUp: async () => 0,
+  forget: nothing,
+  close: nothing,
+};
+
+/** @param {any} image */
+function sizeOf(image) {
+  return image instanceof Blob ? image.size : image instanceof Uint8Array ? image.length : undefined;
+}

@@ -1,0 +1,92 @@
+/** Puts images into the cache, makes room for them, and notes which were used. */
+
+import { TOO_LONG, done } from "./indexeddb.js";
+import { sizeOfAll, victims } from "./eviction.js";
+import { gather } from "../coalesce.js";
+import { keyOf, nameOf } from "./object-stores.js";
+import { buried } from "./tombstones.js";
+import { createToucher } from "./last-used.js";
+
+/** @import { Entry } from "./cache.js" */
+/** @import { Limits } from "./eviction.js" */
+/** @import { Stores } from "./object-stores.js" */
+
+/** @typedef {{entry: Entry, view: Uint8Array<ArrayBuffer>, since: number}} Writing */
+
+/** Measured: Blob values are faster from here on, and slower below. */
+const BLOB_BYTES = 500_000;
+
+/** In a private window WebKit stores no Blob: it fails, or waits without an end. */
+const isWebKit = () => globalThis.navigator?.vendor === "Apple Computer, Inc.";
+
+/**
+ * @param {Stores} stores
+ * @param {Limits & {namespace: string}} options
+ */
+export function createWriter(stores, { namespace, ...limits }) {
+  let storesBlobs = !isWebKit();
+
+  const { touch, flush, takeAll } = createToucher(() => {
+    // Nobody waits for it, and the next read or write tells what is wrong with the storage.
+    stores.mark(markUsed).catch(() => {});
+  });
+
+  /** @param {IDBObjectStore} entries */
+  async function markUsed(entries) {
+    const noting = [...takeAll()].map(async ([id, lastUsed]) => {
+      const entry = await done(entries.get(keyOf({ namespace, id })));
+      // An image that was deleted meanwhile stays deleted.
+      if (entry) entries.put({ ...entry, lastUsed });
+    });
+    await Promise.all(noting);
+  }
+
+  /**
+   * A copy: a stored view brings its whole buffer along, the response body, whose head may hold the image's key.
+   *
+   * @param {Uint8Array<ArrayBuffer>} view
+   */
+  const storable = (view) => (storesBlobs && isLarge(view) ? new Blob([view]) : view.slice());
+
+  /** @param {Writing[]} images */
+  const put = (images) =>
+    stores.change(async (entries, bytes, deleted) => {
+      const isBuried = await buried(deleted, namespace, images);
+      const list = await stores.learn(entries);
+      for (const { entry, view, since } of images) {
+        const isOutdated = Number(list.get(nameOf(entry))?.token) > entry.token;
+        if (!isOutdated && !isBuried(entry.id, since)) stores.put(entries, bytes, entry, storable(view));
+      }
+      if (list.size > limits.cacheLimit || sizeOfAll(list.values()) > limits.cacheBytes) {
+        await evict(entries, bytes, 0);
+      }
+      return [];
+    });
+
+  /**
+   * @param {IDBObjectStore} entries
+   * @param {IDBObjectStore} bytes
+   * @param {number} needed
+   */
+  async function evict(entries, bytes, needed) {
+    await markUsed(entries);
+    for (const entry of victims(await stores.list(entries), limits, needed)) stores.remove(entries, bytes, entry);
+  }
+
+  /** @param {Writing[]} images */
+  const write = (images) =>
+    put(images).catch(async (error) => {
+      if (error.cause?.name === "QuotaExceededError") {
+        const needed = sizeOfAll(images.map(({ entry }) => entry));
+        await stores.change((entries, bytes) => evict(entries, bytes, needed));
+      } else if (storesBlobs && error.cause !== TOO_LONG && images.some(({ view }) => isLarge(view))) {
+        storesBlobs = false;
+      } else throw error;
+      return put(images);
+    });
+
+  return { touch, flush, write: gather(write, true) };
+}
+
+/** @param {{length: number}} view */
+const isLarge = ({ length }) => length >= BLOB_BYTES;

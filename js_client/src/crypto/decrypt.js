@@ -1,0 +1,80 @@
+/** Image bytes: plaintext = one format byte ‖ the image. */
+
+import { DecryptError, PixstoreError } from "../errors.js";
+import { mimeType } from "../format/formats.js";
+import { decryptGcm } from "./gcm.js";
+
+/** @import { ImageKey } from "./gcm.js" */
+
+/**
+ * Decrypt one whole image.
+ *
+ * @param {ImageKey} meta
+ * @param {Uint8Array<ArrayBuffer>} sealed  ciphertext ‖ tag
+ * @returns {Promise<Uint8Array<ArrayBuffer>>}  the plaintext
+ * @throws {DecryptError} with reason tag
+ * @throws {PixstoreError} where the page has no WebCrypto
+ */
+export async function decrypt(meta, sealed) {
+  if (!globalThis.crypto?.subtle) {
+    throw new PixstoreError("this page has no WebCrypto: browsers offer it on HTTPS and on localhost only");
+  }
+  try {
+    return await decryptGcm(meta, sealed);
+  } catch (error) {
+    if (Object(error).name !== "OperationError") throw error;
+    throw new DecryptError("the image fails authentication: damaged, or encrypted under another key", {
+      reason: "tag",
+    });
+  }
+}
+
+/**
+ * The image in a plaintext.
+ *
+ * @param {Uint8Array<ArrayBuffer>} plaintext
+ * @returns {Blob}
+ * @throws {DecryptError} with reason format-byte or no-image
+ */
+export function imageIn(plaintext) {
+  const type = typeOf(plaintext[0]);
+  if (plaintext.length === 1) throw new DecryptError("the image has no bytes", { reason: "no-image" });
+  return new Blob([plaintext.subarray(1)], { type });
+}
+
+/**
+ * The image in a sealed Blob.
+ *
+ * @param {Blob} sealed  ciphertext ‖ tag
+ * @param {ImageKey} key
+ * @throws {DecryptError} also where the browser can't read the Blob any more
+ */
+export async function decryptBlob(sealed, key) {
+  return imageIn(await decrypt(key, await bytesOf(sealed)));
+}
+
+/**
+ * The image in a plaintext that lies in the browser's storage; no byte of it is read.
+ *
+ * @param {Blob} plaintext
+ * @throws {DecryptError} also where the browser can't read the Blob any more
+ */
+export async function imageInBlob(plaintext) {
+  const [formatByte] = await bytesOf(plaintext.slice(0, 1));
+  return plaintext.slice(1, plaintext.size, typeOf(formatByte));
+}
+
+/** @param {Blob} stored */
+async function bytesOf(stored) {
+  const buffer = await stored.arrayBuffer().catch((cause) => {
+    throw new DecryptError("the stored image can't be read", { reason: "tag", cause });
+  });
+  return new Uint8Array(buffer);
+}
+
+/** @param {number | undefined} formatByte */
+function typeOf(formatByte) {
+  const type = mimeType(formatByte);
+  if (type) return type;
+  throw new DecryptError("the image is of a format that this client doesn't know", { reason: "format-byte" });
+}

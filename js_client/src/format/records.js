@@ -1,0 +1,78 @@
+/** The image record: what an application's API hands to its page, so that the page may read one image. */
+
+import { decodeBase64 } from "./base64.js";
+import { RecordError } from "../errors.js";
+
+/**
+ * An image record as it arrives in JSON. Unknown further fields are ignored.
+ *
+ * @typedef {object} ImageRecord
+ * @property {string} id  `name` or `directory:name`
+ * @property {number} token  the version, 1 to 2**53 - 1
+ * @property {{key: string, iv: string, tag: string}} meta  padded standard base64 of 32, 12 and 16 bytes
+ * @property {string} statelessProof  opaque; sent along with the request
+ * @property {number | undefined} [proofExpiresAt]  epoch milliseconds
+ */
+
+/**
+ * What it takes to decrypt one version of an image: an AES-256 key of 32 bytes, a nonce of 12, a tag of 16.
+ *
+ * @typedef {{key: Uint8Array<ArrayBuffer>, iv: Uint8Array<ArrayBuffer>, tag: Uint8Array<ArrayBuffer>}} ImageMeta
+ */
+
+/** @typedef {ImageMeta & {id: string, token: number, proof: string, expiresAt: number}} ParsedRecord */
+
+const IMAGE_ID = /^[A-Za-z0-9_-]{1,64}(:[A-Za-z0-9_-]{1,128})?$/;
+const PROOF = /^[!-~]{1,512}$/;
+
+/**
+ * Check a record and decode its parts.
+ *
+ * @param {unknown} value
+ * @returns {ParsedRecord}
+ * @throws {RecordError} whose `reason` names the part that is wrong
+ */
+export function parseRecord(value) {
+  const { id, token, meta, statelessProof, proofExpiresAt } = Object(value);
+  if (Object(meta) !== meta) {
+    throw new RecordError("this is no image record: it has no meta", {
+      reason: "shape",
+    });
+  }
+  check(
+    typeof id === "string" && IMAGE_ID.test(id),
+    "id",
+    "`name` or `directory:name` of letters, digits, `_` and `-`",
+  );
+  check(Number.isSafeInteger(token) && token > 0, "token", "an integer from 1 to 2**53 - 1");
+  check(typeof statelessProof === "string" && PROOF.test(statelessProof), "proof", "1 to 512 printable characters");
+  return {
+    id,
+    token,
+    key: decoded(meta.key, "key", 32),
+    iv: decoded(meta.iv, "iv", 12),
+    tag: decoded(meta.tag, "tag", 16),
+    proof: statelessProof,
+    expiresAt: proofExpiresAt ?? Infinity,
+  };
+}
+
+/**
+ * @param {boolean} isRight
+ * @param {string} reason
+ * @param {string} wanted
+ */
+function check(isRight, reason, wanted) {
+  if (!isRight) throw new RecordError(`the record's ${reason} must be ${wanted}`, { reason });
+}
+
+/**
+ * @param {unknown} text
+ * @param {string} name
+ * @param {number} size
+ */
+function decoded(text, name, size) {
+  const bytes = decodeBase64(text, size);
+  check(Boolean(bytes), name, `the padded standard base64 of ${size} bytes`);
+  return /** @type {Uint8Array<ArrayBuffer>} */ (bytes);
+}

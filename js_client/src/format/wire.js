@@ -1,0 +1,107 @@
+/**
+ * The wire payload: one state byte, and for an image what it takes to read it.
+ *
+ *     Success   00 ‖ ciphertext
+ *     Updated   01 ‖ token u64 little-endian ‖ key 32 ‖ iv 12 ‖ tag 16 ‖ ciphertext
+ *     others    one byte
+ */
+
+import { WireError } from "../errors.js";
+import { WireState } from "../states.js";
+
+/**
+ * @typedef {{state: 0, ciphertext: Uint8Array<ArrayBuffer>}} SuccessPayload
+ */
+
+/**
+ * @typedef {object} UpdatedPayload
+ * @property {1} state
+ * @property {number} token  the version's token, 1 to 2**53 - 1
+ * @property {Uint8Array<ArrayBuffer>} key  32 bytes
+ * @property {Uint8Array<ArrayBuffer>} iv  12 bytes
+ * @property {Uint8Array<ArrayBuffer>} tag  16 bytes
+ * @property {Uint8Array<ArrayBuffer>} ciphertext
+ */
+
+/** @typedef {{state: 2 | 3 | 4 | 5 | 6}} RefusalPayload */
+
+/** @typedef {SuccessPayload | UpdatedPayload | RefusalPayload} WirePayload */
+
+const TOKEN_AT = 1;
+const KEY_AT = 9;
+const IV_AT = 41;
+const TAG_AT = 53;
+const UPDATED_HEAD_BYTES = 69;
+
+/**
+ * Decode one whole wire payload.
+ *
+ * Any bytes either decode or raise WireError, whose `reason` says how they fail. The parts are views of `bytes`, not
+ * copies. The ciphertext is not checked here: the tag does that.
+ *
+ * @param {Uint8Array} bytes  of a response, so never of shared memory
+ * @returns {WirePayload}
+ */
+export function decodePayload(bytes) {
+  const body = /** @type {Uint8Array<ArrayBuffer>} */ (bytes);
+  const state = body[0];
+  if (state === undefined) throw failure("the body is empty", "empty");
+  if (state === WireState.Success) return { state, ciphertext: ciphertextFrom(body, 1) };
+  if (state === WireState.Updated) return decodeUpdated(body);
+  if (!isRefusal(state)) {
+    throw failure(`${state} is no wire state: this is no image endpoint`, "unknown-state");
+  }
+  if (body.length > 1) {
+    throw failure("there are bytes behind a refusal", "trailing-bytes");
+  }
+  return { state };
+}
+
+/**
+ * @param {number} state  above 1
+ * @returns {state is RefusalPayload["state"]}
+ */
+const isRefusal = (state) => state <= WireState.InternalError;
+
+/**
+ * @param {Uint8Array<ArrayBuffer>} body
+ * @returns {UpdatedPayload}
+ */
+function decodeUpdated(body) {
+  if (body.length < UPDATED_HEAD_BYTES) {
+    throw failure("the payload ends before its image", "truncated");
+  }
+  return {
+    state: WireState.Updated,
+    token: tokenOf(body),
+    key: body.subarray(KEY_AT, IV_AT),
+    iv: body.subarray(IV_AT, TAG_AT),
+    tag: body.subarray(TAG_AT, UPDATED_HEAD_BYTES),
+    ciphertext: ciphertextFrom(body, UPDATED_HEAD_BYTES),
+  };
+}
+
+/** @param {Uint8Array} body */
+function tokenOf(body) {
+  const token = new DataView(body.buffer, body.byteOffset).getBigUint64(TOKEN_AT, true);
+  if (token < 1n || token > BigInt(Number.MAX_SAFE_INTEGER)) {
+    throw failure("a token is from 1 to 2**53 - 1", "token-range");
+  }
+  return Number(token);
+}
+
+/**
+ * @param {Uint8Array<ArrayBuffer>} body
+ * @param {number} start
+ */
+function ciphertextFrom(body, start) {
+  // An image's plaintext has at least its format byte, so its ciphertext is never empty.
+  if (body.length === start) throw failure("the payload ends before its image", "no-ciphertext");
+  return body.subarray(start);
+}
+
+/**
+ * @param {string} message
+ * @param {string} reason
+ */
+const failure = (message, reason) => new WireError(message, { reason });

@@ -1,0 +1,74 @@
+/** From a record to a verified image over the network, tried again where that may help. */
+
+import { sealed } from "../network/body.js";
+import { decrypt } from "../crypto/decrypt.js";
+import { WireError, mayPass, stateError } from "../errors.js";
+import { gather } from "../coalesce.js";
+import { WireState } from "../states.js";
+import { decodePayload } from "../format/wire.js";
+
+/** @import { ParsedRecord } from "../format/records.js" */
+/** @import { Body, Download } from "../network/transport.js" */
+
+/**
+ * One version of an image as it arrived: `sealed` is ciphertext ‖ tag, `plaintext` what it holds.
+ *
+ * @typedef {{token: number, sealed: Uint8Array<ArrayBuffer>, plaintext: Uint8Array<ArrayBuffer>}} Downloaded
+ */
+
+const FIRST_PAUSE_MS = 200;
+const FRAMES_MS = 20;
+
+/**
+ * @param {(download: Download) => Promise<Body>} transport
+ * @param {object} options
+ * @param {number} options.retries  after a first attempt that failed for the network or the server
+ * @param {number} options.timeoutMs  the longest pause that a server may ask for
+ * @returns {(download: Download) => Promise<Downloaded>}
+ */
+export function createDownload(transport, { retries, timeoutMs }) {
+  return async (download) => {
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        const body = await transport(download).finally(download.limit?.stop);
+        return await opened(body, download.parsed);
+      } catch (error) {
+        const { retryAfterMs = 0 } = Object(error);
+        if (attempt >= retries || download.signal.aborted || !mayPass(error) || retryAfterMs > timeoutMs) throw error;
+        await pause({ attempt, retryAfterMs });
+        download.signal.throwIfAborted();
+      }
+    }
+  };
+}
+
+/**
+ * @param {Body} body
+ * @param {ParsedRecord} parsed
+ * @returns {Promise<Downloaded>}
+ */
+async function opened(body, parsed) {
+  const payload = decodePayload(body);
+  if (payload.state !== WireState.Success && payload.state !== WireState.Updated) throw stateError(payload.state);
+  const version = { ...parsed, ...payload };
+  if (payload.state === WireState.Updated && payload.token === parsed.token) {
+    throw new WireError("a version is updated to itself", { reason: "token-range" });
+  }
+  const bytes = sealed(version.ciphertext, version.tag);
+  return { token: version.token, sealed: bytes, plaintext: await decrypt(version, bytes) };
+}
+
+/** @param {{attempt: number, retryAfterMs: number}[]} failures */
+async function rest(failures) {
+  const attempt = Math.max(...failures.map((failure) => failure.attempt));
+  const retryAfterMs = Math.max(...failures.map((failure) => failure.retryAfterMs));
+  const ms = retryAfterMs + FIRST_PAUSE_MS * 2 ** attempt * (0.5 + Math.random());
+  await new Promise((resolve) => setTimeout(resolve, ms));
+  return failures;
+}
+
+/**
+ * With jitter, so that the pages that failed together don't come back together; the images of a batch do, also where its
+ * frames are refused one after another.
+ */
+const pause = gather(rest, false, undefined, FRAMES_MS);

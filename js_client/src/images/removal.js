@@ -1,0 +1,63 @@
+/** Images that go: from memory, from the cache, from what is under way, and from the other tabs. */
+
+/** @import { ImageCache } from "../cache/cache.js" */
+/** @import { Flights } from "./in-flight.js" */
+/** @import { Memory } from "./memory.js" */
+/** @import { Reported } from "./storage-failures.js" */
+/** @import { Notice, Tabs } from "./tabs.js" */
+
+/**
+ * @param {object} parts
+ * @param {ImageCache} parts.cache
+ * @param {Memory} parts.memory
+ * @param {Flights<any>} parts.flights
+ * @param {Tabs} parts.tabs
+ * @param {Reported} parts.reported
+ */
+export function createRemoval({ cache, memory, flights, tabs, reported }) {
+  /** @param {string} id */
+  async function deleteCachedImage(id) {
+    tabs.join();
+    const wasInMemory = memory.has(id);
+    // At once, for the storage may fail or be slow, and again when nobody can read it from there any more.
+    announce({ type: "deleted", id });
+    // What is being stored at this moment is stored before the cache removes it, or not at all.
+    const wasStored = await reported(cache.remove(id), true);
+    announce({ type: "deleted", id });
+    return wasStored || wasInMemory;
+  }
+
+  async function clear() {
+    tabs.join();
+    announce({ type: "cleared" });
+    await reported(cache.clear(), true);
+    announce({ type: "emptied" });
+  }
+
+  /** @param {Notice} notice */
+  function announce(notice) {
+    tabs.tell(notice);
+    hear(notice);
+  }
+
+  /**
+   * Follow what a tab does, this one or another; what that one says in words that are not known may be anything.
+   *
+   * @param {Notice} notice
+   */
+  function hear({ type, id = "" }) {
+    cache.forget();
+    if (type === "deleted") {
+      memory.remove(id);
+      flights.voidAll(id);
+    } else if (type !== "stored") {
+      memory.clear();
+      if (type === "cleared") flights.abortAll(cleared());
+      else flights.voidAll();
+    }
+  }
+
+  return { deleteCachedImage, clear, hear };
+}
+
+const cleared = () => new DOMException("the cache was cleared", "AbortError");

@@ -1,0 +1,149 @@
+/** Response bodies, each in a buffer with room for the tag behind it, so that nothing is copied to be decrypted. */
+
+import { FetchError } from "../errors.js";
+import { WireState } from "../states.js";
+import { decodePayload } from "../format/wire.js";
+
+/** @typedef {(received: {loaded: number, total: number}) => void} OnReceived */
+
+const TAG_BYTES = 16;
+
+/** The longest body that is taken in; what decompresses to more than that would fill the memory. */
+const MOST_BYTES = 2 ** 29;
+
+/**
+ * A new body.
+ *
+ * @param {number} length
+ * @throws {FetchError} where there is no room for that much
+ */
+export function roomyBody(length) {
+  let cause;
+  try {
+    if (length <= MOST_BYTES) return new Uint8Array(new ArrayBuffer(length + TAG_BYTES), 0, length);
+  } catch (error) {
+    cause = error;
+  }
+  // With a status, for another attempt would end like this one.
+  throw new FetchError(`a response of ${length} bytes can't be taken in`, { cause, status: 200 });
+}
+
+/**
+ * A copy of a body that came without room.
+ *
+ * @param {Uint8Array[]} pieces
+ */
+export function withRoom(pieces) {
+  const body = roomyBody(pieces.reduce((length, piece) => length + piece.length, 0));
+  let loaded = 0;
+  for (const piece of pieces) {
+    body.set(piece, loaded);
+    loaded += piece.length;
+  }
+  return body;
+}
+
+/**
+ * Ciphertext ‖ tag, as WebCrypto takes it.
+ *
+ * @param {Uint8Array<ArrayBuffer>} ciphertext  a view of a body with room, to the body's end
+ * @param {Uint8Array} tag
+ */
+export function sealed(ciphertext, tag) {
+  const bytes = new Uint8Array(ciphertext.buffer, ciphertext.byteOffset, ciphertext.length + TAG_BYTES);
+  bytes.set(tag, ciphertext.length);
+  return bytes;
+}
+
+/**
+ * Read a whole response.
+ *
+ * @param {Response} response
+ * @param {OnReceived} [onProgress]
+ * @param {() => void} [onPiece]  told of each piece that comes
+ * @throws {FetchError} where it was cut short or is too long; WireError for what is no payload
+ */
+export async function readBody({ headers, type, body }, onProgress, onPiece) {
+  // A proxy that compresses gives the length of something else, which another origin does not tell.
+  const isPlain = type !== "cors" && (headers.get("content-encoding") ?? "identity") === "identity";
+  const length = Number(isPlain && headers.get("content-length"));
+  return readStream(body, onPiece, async ({ fill, next }) => {
+    const whole = length ? roomyBody(length) : await readPieces(next);
+    if (length) await fill(whole, onProgress);
+    else onProgress?.({ loaded: whole.length, total: whole.length });
+    return whole;
+  });
+}
+
+/** @param {Reading["next"]} next */
+async function readPieces(next) {
+  /** @type {Uint8Array[]} */
+  const pieces = [];
+  let length = 0;
+  for (let piece; length <= MOST_BYTES && (piece = await next());) {
+    // Something else than a payload need not be read to its end.
+    if (!length && Number(piece[0]) > WireState.Updated) decodePayload(piece);
+    pieces.push(piece);
+    length += piece.length;
+  }
+  return withRoom(pieces);
+}
+
+/**
+ * @typedef {object} Reading
+ * @property {() => Promise<Uint8Array | undefined>} next  the next piece
+ * @property {(target: Uint8Array, onProgress?: OnReceived) => Promise<void>} fill  a target with what comes next; throws
+ *   a FetchError where the stream ends before
+ */
+
+/**
+ * Read a stream by the piece; where that fails, the rest of it is not sent for nothing.
+ *
+ * @template Result
+ * @param {ReadableStream<Uint8Array> | null} stream
+ * @param {(() => void) | undefined} onPiece
+ * @param {(reading: Reading) => Promise<Result>} work
+ */
+export async function readStream(stream, onPiece, work) {
+  const reader = stream?.getReader();
+  /** @type {Uint8Array} */
+  let rest = new Uint8Array();
+
+  async function next() {
+    const read = await reader?.read().catch((cause) => {
+      throw cutShort(cause);
+    });
+    onPiece?.();
+    return read?.value;
+  }
+
+  /** @type {Reading["fill"]} */
+  async function fill(target, onProgress) {
+    for (let loaded = 0; loaded < target.length;) {
+      if (!rest.length) {
+        const piece = await next();
+        // Firefox ends a body that falls short of its length without an error.
+        if (!piece) throw cutShort();
+        rest = piece;
+      }
+      const piece = rest.subarray(0, target.length - loaded);
+      target.set(piece, loaded);
+      rest = rest.subarray(piece.length);
+      loaded += piece.length;
+      onProgress?.({ loaded, total: target.length });
+    }
+  }
+
+  try {
+    const result = await work({ fill, next });
+    // See the end, without waiting for it: without, Chromium shows each such request as cancelled, and with it fewer.
+    reader?.read().catch(() => {});
+    return result;
+  } catch (error) {
+    reader?.cancel().catch(() => {});
+    throw error;
+  }
+}
+
+/** @param {unknown} [cause] */
+const cutShort = (cause) => new FetchError("the response was cut short", { cause });

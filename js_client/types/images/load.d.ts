@@ -1,0 +1,60 @@
+/** The life of one image: out of the cache, else over the network, with a fresh record where its proof has expired. */
+import type { OnReceived } from "../network/body.js";
+import type { ImageCache } from "../cache/cache.js";
+import type { createDownload } from "./download.js";
+import type { Flight } from "./in-flight.js";
+import type { Limit } from "../network/time-limit.js";
+import type { Offload } from "../crypto/in-worker.js";
+import type { Priority, RefreshRecord } from "../options/options.js";
+import type { ImageRecord, ParsedRecord } from "../format/records.js";
+import type { Reported } from "./storage-failures.js";
+import type { Tabs } from "./tabs.js";
+export type Plan = {
+    id: string;
+    token: number;
+    /**
+     * the caller's own object: a fetcher may use fields of it that this client doesn't know
+     */
+    record: ImageRecord;
+    parsed: ParsedRecord;
+    context: unknown;
+    refreshRecord: RefreshRecord | undefined;
+    priority: Priority;
+    onProgress: OnReceived;
+    /**
+     * of the flight
+     */
+    limit?: Limit;
+    /**
+     * when it was asked for, by the rising clock
+     */
+    since: number;
+    /**
+     * for another tab's download
+     */
+    hasWaited?: boolean;
+};
+export type Loaded = {
+    image: Blob;
+    token: number;
+    isHit: boolean;
+};
+export type Load = (flight: Flight<Plan>, signal: AbortSignal) => Promise<Loaded>;
+/**
+ * @param {object} parts
+ * @param {"encrypted" | "decrypted" | "memory" | "off"} parts.kind  what the cache keeps
+ * @param {ImageCache} parts.cache
+ * @param {Tabs} parts.tabs
+ * @param {ReturnType<typeof createDownload>} parts.download
+ * @param {Offload} parts.offload
+ * @param {Reported} parts.reported
+ * @returns {Load}
+ */
+export declare function createLoad({ kind, cache, tabs, download, offload, reported }: {
+    kind: "encrypted" | "decrypted" | "memory" | "off";
+    cache: ImageCache;
+    tabs: Tabs;
+    download: ReturnType<typeof createDownload>;
+    offload: Offload;
+    reported: Reported;
+}): Load;

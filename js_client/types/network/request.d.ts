@@ -1,0 +1,60 @@
+/** One GET to the endpoint. */
+import type { OnReceived } from "./body.js";
+import type { Limit } from "./time-limit.js";
+import type { Options, Priority } from "../options/options.js";
+import type { ImageRecord } from "../format/records.js";
+export type ImageFetcher = (record: ImageRecord, context: any, request: {
+    signal: AbortSignal;
+}) => Promise<Uint8Array>;
+export type Manner = {
+    signal?: AbortSignal | undefined;
+    priority?: Priority | undefined;
+    onProgress?: OnReceived | undefined;
+};
+export type Endpoint = Pick<Options, "endpoint" | "headers" | "credentials">;
+/** @import { OnReceived } from "./body.js" */
+/** @import { Limit } from "./time-limit.js" */
+/** @import { Options, Priority } from "../options/options.js" */
+/** @import { ImageRecord } from "../format/records.js" */
+/**
+ * Fetches one wire payload: given the record as getImage got it and getImage's `context`, it resolves to the whole
+ * response body. `signal` is aborted where nobody waits any more, or the time is up.
+ *
+ * @typedef {(record: ImageRecord, context: any, request: {signal: AbortSignal}) => Promise<Uint8Array>} ImageFetcher
+ */
+/**
+ * @typedef {object} Manner
+ * @property {AbortSignal | undefined} [signal]
+ * @property {Priority | undefined} [priority]
+ * @property {OnReceived | undefined} [onProgress]
+ */
+/** @typedef {Pick<Options, "endpoint" | "headers" | "credentials">} Endpoint */
+/**
+ * Make the fetcher that is used where none is given.
+ *
+ * @param {string} endpoint  URL or path, without a trailing slash
+ * @returns {(record: ImageRecord, context?: any, request?: Manner) => Promise<Uint8Array<ArrayBuffer>>}  rejects with
+ *   FetchError, with RefusedError where the HTTP status is 401 or 403, or with WireError for what is no payload
+ */
+export declare const createFetcher: (endpoint: string) => (record: ImageRecord, context?: any, request?: Manner) => Promise<Uint8Array<ArrayBuffer>>;
+/**
+ * @param {Endpoint} options
+ * @param {{id: string, token: number, proof: string}} record
+ * @param {Manner & {limit?: Limit | undefined}} manner
+ */
+export declare function get(options: Endpoint, { id, token, proof }: {
+    id: string;
+    token: number;
+    proof: string;
+}, { signal, priority, onProgress, limit }: Manner & {
+    limit?: Limit | undefined;
+}): Promise<Uint8Array<ArrayBuffer>>;
+/**
+ * A request to the endpoint, answered with 2xx.
+ *
+ * @param {Endpoint} options
+ * @param {string} path  below it
+ * @param {RequestInit} init
+ * @throws {FetchError | RefusedError}
+ */
+export declare function ask(options: Endpoint, path: string, init: RequestInit): Promise<Response>;
