@@ -1,27 +1,27 @@
 /** The client: from a record to a Blob, out of memory, out of the cache or over the network. */
 
 import { createCache } from "./cache/cache.js";
-import { callback } from "./options/checks.js";
-import { createDownload } from "./images/download.js";
+import { createInWorker } from "./crypto/in-worker.js";
 import { ConfigError } from "./errors.js";
+import { createDownload } from "./images/download.js";
 import { createGetImage } from "./images/get-image.js";
 import { createGetImages } from "./images/get-images.js";
 import { createLoad } from "./images/load.js";
 import { createMemory } from "./images/memory.js";
-import { createOffload } from "./crypto/in-worker.js";
-import { resolveOptions } from "./options/options.js";
 import { createRemoval } from "./images/removal.js";
 import { createReported } from "./images/storage-failures.js";
 import { createTabs } from "./images/tabs.js";
 import { createTransport } from "./network/transport.js";
+import { callback } from "./options/checks.js";
+import { resolveOptions } from "./options/options.js";
 
 /** @import { ImageCache } from "./cache/cache.js" */
-/** @import { ImageFetcher } from "./network/request.js" */
-/** @import { ImageResult } from "./images/get-images.js" */
-/** @import { Offload } from "./crypto/in-worker.js" */
-/** @import { ImageOptions, PixstoreConfig } from "./options/options.js" */
-/** @import { Tabs } from "./images/tabs.js" */
+/** @import { InWorker } from "./crypto/in-worker.js" */
 /** @import { ImageRecord } from "./format/records.js" */
+/** @import { ImageResult } from "./images/get-images.js" */
+/** @import { Tabs } from "./images/tabs.js" */
+/** @import { ImageFetcher } from "./network/request.js" */
+/** @import { ImageOptions, PixstoreConfig } from "./options/options.js" */
 
 /**
  * `hits` and `downloads` count what this client has answered; the rest is what is kept now, `images` and `bytes` in
@@ -68,12 +68,12 @@ export function createClient(config = {}, fetcher) {
   const memory = createMemory(options.cache === "off" ? 0 : options.memoryBytes);
   const tabs = createTabs(options, (notice) => hear(notice));
   const download = createDownload(createTransport(options, fetcher), options);
-  const offload = createOffload(startWorker);
-  const load = createLoad({ kind: options.cache, cache, tabs, download, offload, reported });
+  const inWorker = createInWorker(startWorker);
+  const load = createLoad({ kind: options.cache, cache, tabs, download, inWorker, reported });
   const { getImage, flights, counts } = createGetImage({ options, cache, memory, tabs, load });
   const { deleteCachedImage, clear, hear } = createRemoval({ cache, memory, flights, tabs, reported });
 
-  if (globalThis.document) setTimeout(warmUp, 0, { cache, tabs, offload });
+  if (globalThis.document) setTimeout(warmUp, 0, { cache, tabs, inWorker });
   return Object.freeze({
     getImage,
     getImages: createGetImages(getImage),
@@ -84,7 +84,7 @@ export function createClient(config = {}, fetcher) {
       memory.clear();
       tabs.leave();
       cache.close();
-      offload.close();
+      inWorker.close();
     },
     cachedImageExists: async (/** @type {string} */ id) => memory.has(id) || Boolean(await reported(cache.has(id))),
     stats: async () => ({
@@ -101,11 +101,11 @@ const startWorker = () => new Worker(new URL("./pixstore-worker.js", import.meta
 /**
  * While the page asks for its first records, get ready for them.
  *
- * @param {{cache: ImageCache, tabs: Tabs, offload: Offload}} parts
+ * @param {{cache: ImageCache, tabs: Tabs, inWorker: InWorker}} parts
  */
-async function warmUp({ cache, tabs, offload }) {
+async function warmUp({ cache, tabs, inWorker }) {
   // First, or what they store meanwhile would not be known.
   tabs.join();
   // What is wrong with the storage is told to the first call.
-  offload.start(await cache.warmUp().catch(() => 0));
+  inWorker.start(await cache.warmUp().catch(() => 0));
 }

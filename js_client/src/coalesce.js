@@ -9,7 +9,7 @@
  * @param {number} [pauseMs]  calls that follow within it are answered together, too
  * @returns {(item: Item) => Promise<Result>}
  */
-export function gather(answer, isInTurn = false, most = 25, pauseMs = 0) {
+export function coalesce(answer, isInTurn = false, most = 25, pauseMs = 0) {
   /** @type {{item: Item, resolve: (result: any) => void, reject: (error: unknown) => void}[]} */
   const calls = [];
   /** @type {Promise<unknown>} */

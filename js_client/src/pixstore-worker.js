@@ -4,8 +4,8 @@
  * It makes the whole Blob, type and all: to slice it costs the page's main thread more than the rest of a hit.
  */
 
-import { mimeType } from "./format/formats.js";
 import { decryptGcm } from "./crypto/gcm.js";
+import { mimeType } from "./format/formats.js";
 
 onmessage = async ({ data: { number, sealed, key, iv } }) => {
   postMessage({ number, image: await imageIn(sealed, { key, iv }).catch(() => undefined) });

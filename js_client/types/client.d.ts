@@ -1,8 +1,8 @@
 /** The client: from a record to a Blob, out of memory, out of the cache or over the network. */
-import type { ImageFetcher } from "./network/request.js";
-import type { ImageResult } from "./images/get-images.js";
-import type { ImageOptions, PixstoreConfig } from "./options/options.js";
 import type { ImageRecord } from "./format/records.js";
+import type { ImageResult } from "./images/get-images.js";
+import type { ImageFetcher } from "./network/request.js";
+import type { ImageOptions, PixstoreConfig } from "./options/options.js";
 export type Stats = {
     images: number;
     bytes: number;
@@ -51,12 +51,12 @@ export type Client = {
     close: () => void;
 };
 /** @import { ImageCache } from "./cache/cache.js" */
-/** @import { ImageFetcher } from "./network/request.js" */
-/** @import { ImageResult } from "./images/get-images.js" */
-/** @import { Offload } from "./crypto/in-worker.js" */
-/** @import { ImageOptions, PixstoreConfig } from "./options/options.js" */
-/** @import { Tabs } from "./images/tabs.js" */
+/** @import { InWorker } from "./crypto/in-worker.js" */
 /** @import { ImageRecord } from "./format/records.js" */
+/** @import { ImageResult } from "./images/get-images.js" */
+/** @import { Tabs } from "./images/tabs.js" */
+/** @import { ImageFetcher } from "./network/request.js" */
+/** @import { ImageOptions, PixstoreConfig } from "./options/options.js" */
 /**
  * `hits` and `downloads` count what this client has answered; the rest is what is kept now, `images` and `bytes` in
  * IndexedDB.

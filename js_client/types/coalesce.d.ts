@@ -9,4 +9,4 @@
  * @param {number} [pauseMs]  calls that follow within it are answered together, too
  * @returns {(item: Item) => Promise<Result>}
  */
-export declare function gather<Item, Result>(answer: (items: Item[]) => Promise<(Result | Promise<Result>)[]>, isInTurn?: boolean, most?: number, pauseMs?: number): (item: Item) => Promise<Result>;
+export declare function coalesce<Item, Result>(answer: (items: Item[]) => Promise<(Result | Promise<Result>)[]>, isInTurn?: boolean, most?: number, pauseMs?: number): (item: Item) => Promise<Result>;

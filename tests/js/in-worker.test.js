@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
 
-import { createOffload } from "../../js_client/src/crypto/in-worker.js";
+import { createInWorker } from "../../js_client/src/crypto/in-worker.js";
 import { seal } from "./support/server.js";
 
 const SIZE = 1_000_000;
@@ -42,17 +42,17 @@ afterEach(() => delete globalThis.Worker);
 for (const first of [{}, "ready", undefined, { number: "0" }]) {
   test(`another script of the worker's name, which says ${JSON.stringify(first)}, gets no key and delays nothing`, async () => {
     stubWorker(first);
-    const offload = createOffload(startWorker);
-    for (let call = 0; call < 3; call += 1) assert.equal((await offload.decrypt(sealed, { key, iv })).size, SIZE);
+    const inWorker = createInWorker(startWorker);
+    for (let call = 0; call < 3; call += 1) assert.equal((await inWorker.decrypt(sealed, { key, iv })).size, SIZE);
     assert.deepEqual(workers.map(({ isEnded, posted }) => [isEnded, posted.length]), [[true, 0]]);
   });
 }
 
 test("a worker that is ready gets the next large image", async () => {
   stubWorker({ number: 0 });
-  const offload = createOffload(startWorker);
-  await offload.decrypt(sealed, { key, iv });
-  const answer = offload.decrypt(sealed, { key, iv });
+  const inWorker = createInWorker(startWorker);
+  await inWorker.decrypt(sealed, { key, iv });
+  const answer = inWorker.decrypt(sealed, { key, iv });
   const [worker] = workers;
   assert.equal(worker.posted.length, 1);
   const image = new Blob(["decrypted"]);
@@ -64,8 +64,8 @@ test("a worker that is ready gets the next large image", async () => {
 async function startReady(t) {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   stubWorker({ number: 0 });
-  const offload = createOffload(startWorker);
-  const decrypt = () => offload.decrypt(sealed, { key, iv });
+  const inWorker = createInWorker(startWorker);
+  const decrypt = () => inWorker.decrypt(sealed, { key, iv });
   await decrypt();
   const [worker] = workers;
   const answer = ({ number }, image) => worker.onmessage({ data: { number, image } });
@@ -118,8 +118,8 @@ test("a page that may start no worker tries to once, and decrypts all by itself"
     tries += 1;
     throw new DOMException("another origin", "SecurityError");
   };
-  const offload = createOffload(startWorker);
-  for (let call = 0; call < 3; call += 1) assert.equal((await offload.decrypt(sealed, { key, iv })).size, SIZE);
+  const inWorker = createInWorker(startWorker);
+  for (let call = 0; call < 3; call += 1) assert.equal((await inWorker.decrypt(sealed, { key, iv })).size, SIZE);
   assert.equal(tries, 1);
 });
 

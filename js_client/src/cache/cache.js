@@ -1,12 +1,12 @@
 /** The image cache: one version per namespace and image id, the least recently used images evicted first. */
 
-import { createWriter } from "./write.js";
 import { risingTime } from "../clock.js";
-import { done } from "./indexeddb.js";
+import { coalesce } from "../coalesce.js";
 import { sizeOfAll } from "./eviction.js";
-import { gather } from "../coalesce.js";
+import { done } from "./indexeddb.js";
 import { createStores, keyOf } from "./object-stores.js";
 import { bury } from "./tombstones.js";
+import { createWriter } from "./write.js";
 
 /**
  * What is known of one cached image.
@@ -69,7 +69,7 @@ export function createCache({ databaseName, namespace, cache: kind, ...limits })
    */
   const isVersion = (entry, token) => entry?.token === token && entry.kind === kind;
 
-  const read = gather((/** @type {{id: string, token: number}[]} */ versions) =>
+  const read = coalesce((/** @type {{id: string, token: number}[]} */ versions) =>
     stores.readBytes((bytes) =>
       Promise.all(
         versions.map(async ({ id, token }) => {

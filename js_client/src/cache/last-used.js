@@ -13,7 +13,7 @@ const ENDS = ["pagehide", "visibilitychange"];
 /**
  * @param {() => void} write  writes down what `takeAll` hands out
  */
-export function createToucher(write) {
+export function createLastUsed(write) {
   /** @type {Map<string, number>} */
   let used = new Map();
   /** @type {ReturnType<typeof setTimeout> | undefined} */

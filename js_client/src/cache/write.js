@@ -1,11 +1,11 @@
 /** Puts images into the cache, makes room for them, and notes which were used. */
 
-import { TOO_LONG, done } from "./indexeddb.js";
+import { coalesce } from "../coalesce.js";
 import { sizeOfAll, victims } from "./eviction.js";
-import { gather } from "../coalesce.js";
+import { TOO_LONG, done } from "./indexeddb.js";
+import { createLastUsed } from "./last-used.js";
 import { keyOf, nameOf } from "./object-stores.js";
 import { buried } from "./tombstones.js";
-import { createToucher } from "./last-used.js";
 
 /** @import { Entry } from "./cache.js" */
 /** @import { Limits } from "./eviction.js" */
@@ -26,7 +26,7 @@ const isWebKit = () => globalThis.navigator?.vendor === "Apple Computer, Inc.";
 export function createWriter(stores, { namespace, ...limits }) {
   let storesBlobs = !isWebKit();
 
-  const { touch, flush, takeAll } = createToucher(() => {
+  const { touch, flush, takeAll } = createLastUsed(() => {
     // Nobody waits for it, and the next read or write tells what is wrong with the storage.
     stores.mark(markUsed).catch(() => {});
   });
@@ -85,7 +85,7 @@ export function createWriter(stores, { namespace, ...limits }) {
       return put(images);
     });
 
-  return { touch, flush, write: gather(write, true) };
+  return { touch, flush, write: coalesce(write, true) };
 }
 
 /** @param {{length: number}} view */

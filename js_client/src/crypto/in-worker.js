@@ -13,10 +13,10 @@ const LEAST_BYTES = 1_000_000;
 
 const ANSWER_LIMIT_MS = 10_000;
 
-/** @typedef {ReturnType<typeof createOffload>} Offload */
+/** @typedef {ReturnType<typeof createInWorker>} InWorker */
 
 /** @param {() => Worker} startWorker */
-export function createOffload(startWorker) {
+export function createInWorker(startWorker) {
   /** @type {Map<number, (image?: Blob) => void>} */
   const waiting = new Map();
   /** @type {Worker | undefined} */
@@ -60,7 +60,7 @@ export function createOffload(startWorker) {
    * @param {ImageKey} key
    * @returns {Promise<Blob | undefined>}
    */
-  const inWorker = (sealed, { key, iv }) =>
+  const ask = (sealed, { key, iv }) =>
     new Promise((resolve) => {
       const number = (count += 1);
       const timer = setTimeout(giveUp, ANSWER_LIMIT_MS);
@@ -85,7 +85,7 @@ export function createOffload(startWorker) {
      * @returns {Promise<Blob>}
      */
     async decrypt(sealed, key) {
-      const image = isReady && sealed.size >= LEAST_BYTES && (await inWorker(sealed, key));
+      const image = isReady && sealed.size >= LEAST_BYTES && (await ask(sealed, key));
       return image || decryptBlob(sealed, key).finally(() => start(sealed.size));
     },
   };

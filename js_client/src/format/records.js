@@ -1,7 +1,7 @@
 /** The image record: what an application's API hands to its page, so that the page may read one image. */
 
-import { decodeBase64 } from "./base64.js";
 import { RecordError } from "../errors.js";
+import { decodeBase64 } from "./base64.js";
 
 /**
  * An image record as it arrives in JSON. Unknown further fields are ignored.

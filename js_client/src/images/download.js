@@ -1,11 +1,11 @@
 /** From a record to a verified image over the network, tried again where that may help. */
 
-import { sealed } from "../network/body.js";
+import { coalesce } from "../coalesce.js";
 import { decrypt } from "../crypto/decrypt.js";
 import { WireError, mayPass, stateError } from "../errors.js";
-import { gather } from "../coalesce.js";
-import { WireState } from "../states.js";
 import { decodePayload } from "../format/wire.js";
+import { sealed } from "../network/body.js";
+import { WireState } from "../states.js";
 
 /** @import { ParsedRecord } from "../format/records.js" */
 /** @import { Body, Download } from "../network/transport.js" */
@@ -71,4 +71,4 @@ async function rest(failures) {
  * With jitter, so that the pages that failed together don't come back together; the images of a batch do, also where its
  * frames are refused one after another.
  */
-const pause = gather(rest, false, undefined, FRAMES_MS);
+const pause = coalesce(rest, false, undefined, FRAMES_MS);

@@ -3,17 +3,17 @@
 import { unlessAborted } from "../abort.js";
 import { risingTime } from "../clock.js";
 import { ConfigError, FetchError, NotFoundError, ServerError } from "../errors.js";
-import { createFlights } from "./in-flight.js";
+import { parseRecord } from "../format/records.js";
 import { createLimit } from "../network/time-limit.js";
 import { checkedImageOptions } from "../options/options.js";
-import { parseRecord } from "../format/records.js";
+import { createFlights } from "./in-flight.js";
 
 /** @import { ImageCache } from "../cache/cache.js" */
+/** @import { ImageRecord } from "../format/records.js" */
+/** @import { ImageOptions, Options } from "../options/options.js" */
 /** @import { Flight } from "./in-flight.js" */
 /** @import { Load, Plan } from "./load.js" */
 /** @import { Memory } from "./memory.js" */
-/** @import { ImageOptions, Options } from "../options/options.js" */
-/** @import { ImageRecord } from "../format/records.js" */
 /** @import { Tabs } from "./tabs.js" */
 
 /**

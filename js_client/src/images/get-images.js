@@ -2,8 +2,8 @@
 
 import { checkedImageOptions } from "../options/options.js";
 
-/** @import { ImageOptions } from "../options/options.js" */
 /** @import { ImageRecord } from "../format/records.js" */
+/** @import { ImageOptions } from "../options/options.js" */
 
 /** @typedef {{record: ImageRecord, blob: Blob, error?: undefined} | {record: ImageRecord, blob?: undefined, error: Error}} ImageResult */
 

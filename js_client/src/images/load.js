@@ -6,14 +6,14 @@ import { DecryptError, RecordError, stateError } from "../errors.js";
 import { parseRecord } from "../format/records.js";
 import { WireState } from "../states.js";
 
-/** @import { OnReceived } from "../network/body.js" */
 /** @import { ImageCache } from "../cache/cache.js" */
+/** @import { InWorker } from "../crypto/in-worker.js" */
+/** @import { ImageRecord, ParsedRecord } from "../format/records.js" */
+/** @import { OnReceived } from "../network/body.js" */
+/** @import { Limit } from "../network/time-limit.js" */
+/** @import { Priority, RefreshRecord } from "../options/options.js" */
 /** @import { createDownload } from "./download.js" */
 /** @import { Flight } from "./in-flight.js" */
-/** @import { Limit } from "../network/time-limit.js" */
-/** @import { Offload } from "../crypto/in-worker.js" */
-/** @import { Priority, RefreshRecord } from "../options/options.js" */
-/** @import { ImageRecord, ParsedRecord } from "../format/records.js" */
 /** @import { Reported } from "./storage-failures.js" */
 /** @import { Tabs } from "./tabs.js" */
 
@@ -47,11 +47,11 @@ const ARRIVAL_MS = 1000;
  * @param {ImageCache} parts.cache
  * @param {Tabs} parts.tabs
  * @param {ReturnType<typeof createDownload>} parts.download
- * @param {Offload} parts.offload
+ * @param {InWorker} parts.inWorker
  * @param {Reported} parts.reported
  * @returns {Load}
  */
-export function createLoad({ kind, cache, tabs, download, offload, reported }) {
+export function createLoad({ kind, cache, tabs, download, inWorker, reported }) {
   /** @type {Load} */
   return async (flight, signal) => {
     const { id, refreshRecord, record, parsed } = flight;
@@ -151,6 +151,6 @@ export function createLoad({ kind, cache, tabs, download, offload, reported }) {
   async function imageOf(stored, parsed) {
     const isLarge = stored instanceof Blob;
     if (kind === "decrypted") return isLarge ? imageInBlob(stored) : imageIn(stored);
-    return isLarge ? offload.decrypt(stored, parsed) : imageIn(await decrypt(parsed, stored));
+    return isLarge ? inWorker.decrypt(stored, parsed) : imageIn(await decrypt(parsed, stored));
   }
 }

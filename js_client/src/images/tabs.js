@@ -5,7 +5,7 @@
  * proof or a byte of an image.
  */
 
-import { gather } from "../coalesce.js";
+import { coalesce } from "../coalesce.js";
 
 /**
  * What another tab says that it does, "deleted" and "cleared", or has done.
@@ -47,7 +47,7 @@ export function createTabs({ databaseName, namespace, cache }, onNotice) {
   /** @param {Version} version */
   const lockOf = ({ id, token }) => `${name} ${id} ${token}`;
 
-  const tryClaim = gather((/** @type {Version[]} */ versions) =>
+  const tryClaim = coalesce((/** @type {Version[]} */ versions) =>
     Promise.all(versions.map((version) => tryLock(/** @type {LockManager} */ (locks), lockOf(version)))),
   );
 

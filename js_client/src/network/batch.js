@@ -1,11 +1,11 @@
 /** Many images in one POST, which needs no preflight from another origin. */
 
-import { readStream, roomyBody } from "./body.js";
 import { FetchError, statusError } from "../errors.js";
+import { readStream, roomyBody } from "./body.js";
 import { ask } from "./request.js";
 
-/** @import { Endpoint } from "./request.js" */
 /** @import { Priority } from "../options/options.js" */
+/** @import { Endpoint } from "./request.js" */
 /** @import { Call } from "./transport.js" */
 
 const HEAD_BYTES = 7;

@@ -1,8 +1,8 @@
 /** Response bodies, each in a buffer with room for the tag behind it, so that nothing is copied to be decrypted. */
 
 import { FetchError } from "../errors.js";
-import { WireState } from "../states.js";
 import { decodePayload } from "../format/wire.js";
+import { WireState } from "../states.js";
 
 /** @typedef {(received: {loaded: number, total: number}) => void} OnReceived */
 

@@ -1,13 +1,13 @@
 /** One GET to the endpoint. */
 
-import { readBody } from "./body.js";
 import { FetchError, statusError } from "../errors.js";
 import { requestOptions } from "../options/options.js";
+import { readBody } from "./body.js";
 
+/** @import { ImageRecord } from "../format/records.js" */
+/** @import { Options, Priority } from "../options/options.js" */
 /** @import { OnReceived } from "./body.js" */
 /** @import { Limit } from "./time-limit.js" */
-/** @import { Options, Priority } from "../options/options.js" */
-/** @import { ImageRecord } from "../format/records.js" */
 
 /**
  * Fetches one wire payload: given the record as getImage got it and getImage's `context`, it resolves to the whole

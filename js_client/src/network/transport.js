@@ -1,18 +1,18 @@
 /** Brings wire payloads: those asked for in one tick in batches, others each by a request of its own. */
 
-import { withRoom } from "./body.js";
-import { postBatch, watch } from "./batch.js";
+import { coalesce } from "../coalesce.js";
 import { ConfigError, PixstoreError, mayPass } from "../errors.js";
-import { get } from "./request.js";
-import { gather } from "../coalesce.js";
-import { createQueue } from "./queue.js";
 import { WireState } from "../states.js";
+import { postBatch, watch } from "./batch.js";
+import { withRoom } from "./body.js";
+import { createQueue } from "./queue.js";
+import { get } from "./request.js";
 
+/** @import { ImageRecord, ParsedRecord } from "../format/records.js" */
+/** @import { Priority } from "../options/options.js" */
 /** @import { OnReceived } from "./body.js" */
 /** @import { Endpoint, ImageFetcher } from "./request.js" */
 /** @import { Limit } from "./time-limit.js" */
-/** @import { Priority } from "../options/options.js" */
-/** @import { ImageRecord, ParsedRecord } from "../format/records.js" */
 
 /**
  * @typedef {object} Download
@@ -112,7 +112,7 @@ export function createTransport(options, fetcher) {
     else sendTogether(calls);
   }
 
-  return gather(async (/** @type {Download[]} */ downloads) => {
+  return coalesce(async (/** @type {Download[]} */ downloads) => {
     /** @type {Call[]} */
     const calls = [];
     /** @param {Download} download */
@@ -135,7 +135,7 @@ async function byFetcher(fetcher, { record, context, signal }) {
 }
 
 /**
- * Calls of one priority and of distinct ids, together; `gather` hands out no more than a batch takes.
+ * Calls of one priority and of distinct ids, together; `coalesce` hands out no more than a batch takes.
  *
  * @param {Call[]} calls
  */

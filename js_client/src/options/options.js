@@ -1,12 +1,12 @@
 /** Configuration: every option checked, defaults filled in. */
 
-import { abortSignal, callback, checked, headers, integer, oneOf, orCallback, text } from "./checks.js";
+import { coalesce } from "../coalesce.js";
 import { ConfigError } from "../errors.js";
-import { gather } from "../coalesce.js";
+import { abortSignal, callback, checked, headers, integer, oneOf, orCallback, text } from "./checks.js";
 
-/** @import { Check } from "./checks.js" */
 /** @import { CacheError } from "../errors.js" */
 /** @import { ImageRecord } from "../format/records.js" */
+/** @import { Check } from "./checks.js" */
 
 /**
  * Asks your API for a fresh record of an image, null where there is no such image any more; `context` is that of getImage.
@@ -91,7 +91,7 @@ import { gather } from "../coalesce.js";
 const MIB = 2 ** 20;
 const MOST_RECORDS = 100;
 /** The frames of a batch that refuse a proof arrive one after another. */
-const GATHER_MS = 20;
+const COALESCE_MS = 20;
 
 /** @satisfies {Record<string, Check>} */
 const REQUEST = { headers, credentials: oneOf("omit", "same-origin", "include") };
@@ -137,7 +137,7 @@ export function resolveOptions(config) {
     cleanupBatch = Math.floor(cacheLimit / 20),
     endpoint = endpointBeside(import.meta.url),
     refreshRecords,
-    refreshRecord = refreshRecords && gathered(refreshRecords),
+    refreshRecord = refreshRecords && coalesced(refreshRecords),
     ...others
   } = given;
   if (Object.hasOwn(config, "namespace") && !given.namespace) {
@@ -182,8 +182,8 @@ const valueOf = (given) => (typeof given === "function" ? given() : given);
  * @param {RefreshRecords} refreshRecords
  * @returns {RefreshRecord}
  */
-const gathered = (refreshRecords) =>
-  gather(
+const coalesced = (refreshRecords) =>
+  coalesce(
     async (/** @type {string[]} */ ids) => {
       const found = await refreshRecords([...new Set(ids)]);
       if (Object(found) !== found) {
@@ -194,7 +194,7 @@ const gathered = (refreshRecords) =>
     },
     false,
     MOST_RECORDS,
-    GATHER_MS,
+    COALESCE_MS,
   );
 
 /**

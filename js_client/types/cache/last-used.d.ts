@@ -5,7 +5,7 @@
 /**
  * @param {() => void} write  writes down what `takeAll` hands out
  */
-export declare function createToucher(write: () => void): {
+export declare function createLastUsed(write: () => void): {
     flush: () => void;
     /** @param {string} id */
     touch(id: string): void;

@@ -4,10 +4,10 @@
  * A worker takes longer to start than an image takes to decrypt: no image waits for it.
  */
 import type { ImageKey } from "./gcm.js";
-export type Offload = ReturnType<typeof createOffload>;
-/** @typedef {ReturnType<typeof createOffload>} Offload */
+export type InWorker = ReturnType<typeof createInWorker>;
+/** @typedef {ReturnType<typeof createInWorker>} InWorker */
 /** @param {() => Worker} startWorker */
-export declare function createOffload(startWorker: () => Worker): {
+export declare function createInWorker(startWorker: () => Worker): {
     start: (size: number) => void;
     close: () => void;
     /**

@@ -1,17 +1,17 @@
 /** One image: out of memory, else by a flight that it shares with whoever else asks for it meanwhile. */
 import type { ImageCache } from "../cache/cache.js";
+import type { ImageRecord } from "../format/records.js";
+import type { ImageOptions, Options } from "../options/options.js";
 import type { Flight } from "./in-flight.js";
 import type { Load, Plan } from "./load.js";
 import type { Memory } from "./memory.js";
-import type { ImageOptions, Options } from "../options/options.js";
-import type { ImageRecord } from "../format/records.js";
 import type { Tabs } from "./tabs.js";
 /** @import { ImageCache } from "../cache/cache.js" */
+/** @import { ImageRecord } from "../format/records.js" */
+/** @import { ImageOptions, Options } from "../options/options.js" */
 /** @import { Flight } from "./in-flight.js" */
 /** @import { Load, Plan } from "./load.js" */
 /** @import { Memory } from "./memory.js" */
-/** @import { ImageOptions, Options } from "../options/options.js" */
-/** @import { ImageRecord } from "../format/records.js" */
 /** @import { Tabs } from "./tabs.js" */
 /**
  * @param {object} parts

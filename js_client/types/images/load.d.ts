@@ -1,12 +1,12 @@
 /** The life of one image: out of the cache, else over the network, with a fresh record where its proof has expired. */
-import type { OnReceived } from "../network/body.js";
 import type { ImageCache } from "../cache/cache.js";
+import type { InWorker } from "../crypto/in-worker.js";
+import type { ImageRecord, ParsedRecord } from "../format/records.js";
+import type { OnReceived } from "../network/body.js";
+import type { Limit } from "../network/time-limit.js";
+import type { Priority, RefreshRecord } from "../options/options.js";
 import type { createDownload } from "./download.js";
 import type { Flight } from "./in-flight.js";
-import type { Limit } from "../network/time-limit.js";
-import type { Offload } from "../crypto/in-worker.js";
-import type { Priority, RefreshRecord } from "../options/options.js";
-import type { ImageRecord, ParsedRecord } from "../format/records.js";
 import type { Reported } from "./storage-failures.js";
 import type { Tabs } from "./tabs.js";
 export type Plan = {
@@ -46,15 +46,15 @@ export type Load = (flight: Flight<Plan>, signal: AbortSignal) => Promise<Loaded
  * @param {ImageCache} parts.cache
  * @param {Tabs} parts.tabs
  * @param {ReturnType<typeof createDownload>} parts.download
- * @param {Offload} parts.offload
+ * @param {InWorker} parts.inWorker
  * @param {Reported} parts.reported
  * @returns {Load}
  */
-export declare function createLoad({ kind, cache, tabs, download, offload, reported }: {
+export declare function createLoad({ kind, cache, tabs, download, inWorker, reported }: {
     kind: "encrypted" | "decrypted" | "memory" | "off";
     cache: ImageCache;
     tabs: Tabs;
     download: ReturnType<typeof createDownload>;
-    offload: Offload;
+    inWorker: InWorker;
     reported: Reported;
 }): Load;

@@ -1,6 +1,6 @@
 /** Many images in one POST, which needs no preflight from another origin. */
-import type { Endpoint } from "./request.js";
 import type { Priority } from "../options/options.js";
+import type { Endpoint } from "./request.js";
 import type { Call } from "./transport.js";
 /**
  * Ask for images of distinct ids and answer each call as its frame arrives: index u8 ‖ HTTP status u16 ‖ length u32 ‖

@@ -1,8 +1,8 @@
 /** One GET to the endpoint. */
+import type { ImageRecord } from "../format/records.js";
+import type { Options, Priority } from "../options/options.js";
 import type { OnReceived } from "./body.js";
 import type { Limit } from "./time-limit.js";
-import type { Options, Priority } from "../options/options.js";
-import type { ImageRecord } from "../format/records.js";
 export type ImageFetcher = (record: ImageRecord, context: any, request: {
     signal: AbortSignal;
 }) => Promise<Uint8Array>;
@@ -12,10 +12,10 @@ export type Manner = {
     onProgress?: OnReceived | undefined;
 };
 export type Endpoint = Pick<Options, "endpoint" | "headers" | "credentials">;
+/** @import { ImageRecord } from "../format/records.js" */
+/** @import { Options, Priority } from "../options/options.js" */
 /** @import { OnReceived } from "./body.js" */
 /** @import { Limit } from "./time-limit.js" */
-/** @import { Options, Priority } from "../options/options.js" */
-/** @import { ImageRecord } from "../format/records.js" */
 /**
  * Fetches one wire payload: given the record as getImage got it and getImage's `context`, it resolves to the whole
  * response body. `signal` is aborted where nobody waits any more, or the time is up.

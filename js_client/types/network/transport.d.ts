@@ -1,9 +1,9 @@
 /** Brings wire payloads: those asked for in one tick in batches, others each by a request of its own. */
+import type { ImageRecord, ParsedRecord } from "../format/records.js";
+import type { Priority } from "../options/options.js";
 import type { OnReceived } from "./body.js";
 import type { Endpoint, ImageFetcher } from "./request.js";
 import type { Limit } from "./time-limit.js";
-import type { Priority } from "../options/options.js";
-import type { ImageRecord, ParsedRecord } from "../format/records.js";
 export type Download = {
     /**
      * for a fetcher
@@ -25,11 +25,11 @@ export type Call = {
     resolve: (body: Body | Promise<Body>) => void;
     reject: (reason: unknown) => void;
 };
+/** @import { ImageRecord, ParsedRecord } from "../format/records.js" */
+/** @import { Priority } from "../options/options.js" */
 /** @import { OnReceived } from "./body.js" */
 /** @import { Endpoint, ImageFetcher } from "./request.js" */
 /** @import { Limit } from "./time-limit.js" */
-/** @import { Priority } from "../options/options.js" */
-/** @import { ImageRecord, ParsedRecord } from "../format/records.js" */
 /**
  * @typedef {object} Download
  * @property {ImageRecord} record  for a fetcher
