@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { after, before, test } from "node:test";
@@ -12,8 +12,9 @@ import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/co
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
 
+import { files } from "./support/sources.js";
+
 const CLIENT = fileURLToPath(new URL("../../js_client/", import.meta.url));
-const SOURCES = readdirSync(path.join(CLIENT, "src"), { recursive: true }).filter((name) => name.endsWith(".js"));
 
 let folder;
 let tarball;
@@ -26,16 +27,16 @@ before(() => {
     cpSync(path.join(CLIENT, name), path.join(folder, name), { recursive: true });
   }
   symlinkSync(path.join(CLIENT, "node_modules"), path.join(folder, "node_modules"));
-  const [{ filename, files }] = JSON.parse(execFileSync("npm", ["pack", "--json", "--silent"], { cwd: folder }));
-  packedFiles = files.map((file) => file.path).sort();
+  const [{ filename, files: packed }] = JSON.parse(execFileSync("npm", ["pack", "--json", "--silent"], { cwd: folder }));
+  packedFiles = packed.map((file) => file.path).sort();
   tarball = readFileSync(path.join(folder, filename));
 });
 
 after(() => rmSync(folder, { recursive: true }));
 
 test("the package has its sources, their types, README and licence, and nothing else", () => {
-  const types = SOURCES.map((name) => `types/${name.replace(/js$/, "d.ts")}`);
-  const sources = SOURCES.map((name) => `src/${name}`);
+  const types = files.map((name) => `types/${name.replace(/js$/, "d.ts")}`);
+  const sources = files.map((name) => `src/${name}`);
   assert.deepEqual(packedFiles, ["LICENSE", "README.md", "package.json", ...sources, ...types].sort());
 });
 

@@ -1,0 +1,23 @@
+/** The client's source files, by their paths below its `src`, and what each of them imports. */
+
+import { readdirSync, readFileSync } from "node:fs";
+import { posix } from "node:path";
+
+export const SOURCES = new URL("../../../js_client/src/", import.meta.url);
+
+export const files = readdirSync(SOURCES, { recursive: true }).filter((name) => name.endsWith(".js")).sort();
+
+/** @param {string} file */
+export const textOf = (file) => readFileSync(new URL(file, SOURCES), "utf8");
+
+const IMPORT = /^(?:import|export) .*? from "([^"]+)";$/gms;
+const TYPE_IMPORT = /@import .*? from "([^"]+)"|import\("([^"]+)"\)/g;
+
+/** Paths as they are written. */
+export const importsOf = (file) => [...textOf(file).matchAll(IMPORT)].map(([, path]) => path);
+
+/** The same of types, which leave no trace in what runs. */
+export const typeImportsOf = (file) => [...textOf(file).matchAll(TYPE_IMPORT)].map(([, path, other]) => path ?? other);
+
+/** The file that `path` means in `file`. */
+export const resolve = (file, path) => posix.join(posix.dirname(file), path);
