@@ -6,6 +6,7 @@ import { ConfigError } from "./errors.js";
 import { createDownload } from "./images/download.js";
 import { createGetImage } from "./images/get-image.js";
 import { createGetImages } from "./images/get-images.js";
+import { createInFlight } from "./images/in-flight.js";
 import { createLoad } from "./images/load.js";
 import { createMemory } from "./images/memory.js";
 import { createRemoval } from "./images/removal.js";
@@ -70,8 +71,10 @@ export function createClient(config = {}, fetcher) {
   const download = createDownload(createTransport(options, fetcher), options);
   const inWorker = createInWorker(startWorker);
   const load = createLoad({ kind: options.cache, cache, tabs, download, inWorker, reported });
-  const { getImage, flights, counts } = createGetImage({ options, cache, memory, tabs, load });
-  const { deleteCachedImage, clear, hear } = createRemoval({ cache, memory, flights, tabs, reported });
+  const counts = { hits: 0, downloads: 0 };
+  const inFlight = createInFlight({ load, memory, counts, timeoutMs: options.timeoutMs });
+  const getImage = createGetImage({ options, cache, memory, tabs, inFlight, counts });
+  const { deleteCachedImage, clear, hear } = createRemoval({ cache, memory, inFlight, tabs, reported });
 
   if (globalThis.document) setTimeout(warmUp, 0, { cache, tabs, inWorker });
   return Object.freeze({
@@ -80,7 +83,7 @@ export function createClient(config = {}, fetcher) {
     deleteCachedImage,
     clear,
     close() {
-      flights.abortAll(new DOMException("the client is closed", "AbortError"), Infinity);
+      inFlight.abortAll(new DOMException("the client is closed", "AbortError"), Infinity);
       memory.clear();
       tabs.leave();
       cache.close();

@@ -30,7 +30,7 @@ export function createDownload(transport, { retries, timeoutMs }) {
   return async (download) => {
     for (let attempt = 0; ; attempt += 1) {
       try {
-        const body = await transport(download).finally(download.limit?.stop);
+        const body = await transport(download).finally(download.limit.stop);
         return await opened(body, download.parsed);
       } catch (error) {
         const { retryAfterMs = 0 } = Object(error);

@@ -1,113 +1,145 @@
-/** Images under way: the callers of one version share one flight, which ends early where all of them have gone. */
+/** Images under way: the callers of one version share one load, which ends early where all of them have gone. */
 
 import { unlessAborted } from "../abort.js";
 import { risingTime } from "../clock.js";
+import { ConfigError, FetchError, NotFoundError, ServerError } from "../errors.js";
+import { createTimeLimit } from "../network/time-limit.js";
+
+/** @import { TimeLimit } from "../network/time-limit.js" */
+/** @import { Load, Loaded, Plan } from "./load.js" */
+/** @import { Memory } from "./memory.js" */
 
 /**
- * `since`: when it was asked for, by the rising clock. `isVoid`: the image was deleted meanwhile; it is delivered, and not
- * kept. `stored` settles when it is kept.
+ * One load, and who waits for it. `isVoid`: the image was deleted meanwhile; it is delivered, and not kept.
  *
- * @template Plan
- * @typedef {Plan & {id: string, token: number, since: number, isVoid: boolean, waiting: number,
- *   controller: AbortController, image: Promise<Blob>, stored?: Promise<unknown>}} Flight
+ * @typedef {object} Flight
+ * @property {Plan} plan
+ * @property {boolean} isVoid
+ * @property {number} waiting  callers
+ * @property {AbortController} controller
+ * @property {TimeLimit} limit
+ * @property {Promise<Loaded>} loaded
  */
 
-/**
- * @template {{id: string, token: number, since: number}} Plan
- * @typedef {ReturnType<typeof createFlights<Plan>>} Flights
- */
+/** @typedef {ReturnType<typeof createInFlight>} InFlight */
 
 /**
- * Make an empty set of flights.
- *
- * @template {{id: string, token: number, since: number}} Plan
- * @param {(flight: Flight<Plan>, signal: AbortSignal) => Promise<Blob>} fly
+ * @param {object} parts
+ * @param {Load} parts.load
+ * @param {Memory} parts.memory  keeps what was loaded
+ * @param {{hits: number, downloads: number}} parts.counts
+ * @param {number} parts.timeoutMs  how long an image may show no sign of life
  */
-export function createFlights(fly) {
-  /** @type {Map<string, Flight<Plan>>}  those that are boarded */
-  const boarding = new Map();
-  /** @type {Set<Flight<Plan>>}  every one that is not over */
+export function createInFlight({ load, memory, counts, timeoutMs }) {
+  /** @type {Map<string, Flight>}  those that others may join */
+  const joinable = new Map();
+  /** @type {Set<Flight>}  every one that is not over */
   const underWay = new Set();
   let voidedAt = 0;
   let abortedAt = 0;
   /** @type {DOMException | undefined} */
   let abortion;
 
-  /** @param {Flight<Plan>} flight */
+  /** @param {Flight} flight */
   function shut(flight) {
-    const name = nameOf(flight);
-    if (boarding.get(name) === flight) boarding.delete(name);
+    const name = nameOf(flight.plan);
+    if (joinable.get(name) === flight) joinable.delete(name);
   }
 
-  /**
-   * @param {Plan} plan
-   * @returns {Flight<Plan>}
-   */
-  function start(plan) {
-    const controller = new AbortController();
-    // Whoever waited for another one which failed may have been asking since before a delete.
-    const isVoid = plan.since < voidedAt;
-    const flight = /** @type {Flight<Plan>} */ ({ ...plan, isVoid, waiting: 0, controller });
-    underWay.add(flight);
-    if (!isVoid) boarding.set(nameOf(flight), flight);
-    flight.image = unlessAborted(controller.signal, () => fly(flight, controller.signal)).catch((error) => {
+  /** @param {Flight} flight */
+  async function bring(flight) {
+    const { plan, limit } = flight;
+    const { signal } = flight.controller;
+    const mayKeep = () => !flight.isVoid;
+    try {
+      const loaded = await unlessAborted(signal, () => load(plan, { signal, limit, mayKeep }));
+      const { image, token, isHit, isOutdated } = loaded;
+      if (mayKeep() && !isOutdated) memory.put(plan.id, [plan.token, token], image);
+      counts[isHit ? "hits" : "downloads"] += 1;
+      return loaded;
+    } catch (error) {
       shut(flight);
       throw error;
-    });
+    } finally {
+      limit.stop();
+    }
+  }
+
+  /** @param {Plan} plan */
+  function start(plan) {
+    // Whoever waited for another one which failed may have been asking since before a delete.
+    const isVoid = plan.since < voidedAt;
+    const controller = new AbortController();
+    const limit = createTimeLimit(timeoutMs, controller);
+    const flight = /** @type {Flight} */ ({ plan, isVoid, waiting: 0, controller, limit });
+    underWay.add(flight);
+    if (!isVoid) joinable.set(nameOf(plan), flight);
+    flight.loaded = bring(flight);
     const over = () => {
       shut(flight);
       underWay.delete(flight);
     };
     // Until it is stored, those who come find it here.
-    flight.image.then(() => flight.stored).then(over, over);
+    flight.loaded.then(({ stored }) => stored).then(over, over);
     return flight;
   }
 
   /**
-   * Keep nothing of the flights of an image, or of all; a later call starts a new one.
+   * Keep nothing of the loads of an image, or of all; a later call starts a new one.
    *
    * @param {string} [id]
    */
   function voidAll(id) {
     voidedAt = risingTime();
     for (const flight of underWay) {
-      if (id && flight.id !== id) continue;
+      if (id && flight.plan.id !== id) continue;
       flight.isVoid = true;
       shut(flight);
     }
   }
 
+  /**
+   * Wait for a load.
+   *
+   * @param {Flight} flight
+   * @param {AbortSignal | undefined} signal
+   */
+  function waitFor(flight, signal) {
+    flight.waiting += 1;
+    // Whoever comes later has a limit of their own.
+    flight.limit.renew();
+    // Whoever can't leave keeps it under way.
+    if (!signal) return flight.loaded;
+    // Of a signal of its own, since Node.js warns of eleven who listen to one.
+    return unlessAborted(AbortSignal.any([signal]), () => flight.loaded).catch((error) => {
+      if (signal.aborted && !(flight.waiting -= 1)) {
+        shut(flight);
+        flight.isVoid = true;
+        flight.controller.abort(signal.reason);
+      }
+      throw error;
+    });
+  }
+
   return {
     /**
-     * The flight of this version, a new one where none is under way.
+     * The image of a plan, by the load of this version that is under way, else by a new one. Who fails with another's
+     * record or context tries again, in company where there is any, until it fails with its own.
      *
      * @param {Plan} plan
-     * @throws {DOMException} the reason, where all were aborted since it was asked for
+     * @param {AbortSignal | undefined} signal  leaves it
+     * @returns {Promise<Blob>}  rejects with the reason where all were aborted since it was asked for
      */
-    of(plan) {
-      if (plan.since < abortedAt) throw abortion;
-      return boarding.get(nameOf(plan)) ?? start(plan);
-    },
-
-    /**
-     * Wait for a flight.
-     *
-     * @param {Flight<Plan>} flight
-     * @param {AbortSignal | undefined} signal
-     */
-    board(flight, signal) {
-      flight.waiting += 1;
-      // Whoever can't leave keeps it under way.
-      if (!signal) return flight.image;
-      // Of a signal of its own, since Node.js warns of eleven who listen to one.
-      return unlessAborted(AbortSignal.any([signal]), () => flight.image).catch((error) => {
-        if (signal.aborted && !(flight.waiting -= 1)) {
-          shut(flight);
-          flight.isVoid = true;
-          flight.controller.abort(signal.reason);
+    async share(plan, signal) {
+      for (;;) {
+        if (plan.since < abortedAt) throw abortion;
+        const flight = joinable.get(nameOf(plan)) ?? start(plan);
+        try {
+          return (await waitFor(flight, signal)).image;
+        } catch (error) {
+          if (signal?.aborted || isSame(flight.plan, plan) || !mayDependOnRecord(error)) throw error;
         }
-        throw error;
-      });
+      }
     },
 
     voidAll,
@@ -128,3 +160,22 @@ export function createFlights(fly) {
 
 /** @param {{id: string, token: number}} version */
 const nameOf = ({ id, token }) => `${id} ${token}`;
+
+/**
+ * @param {Plan} one
+ * @param {Plan} other
+ */
+const isSame = (one, other) =>
+  one.parsed.proof === other.parsed.proof &&
+  String(one.parsed.key) === String(other.parsed.key) &&
+  Object.is(one.context, other.context);
+
+/**
+ * Whether a load with another record or context may do better: a proof has expired, a key is wrong, a fetcher was
+ * ended through its context.
+ *
+ * @param {any} error
+ */
+const mayDependOnRecord = (error) =>
+  ![ConfigError, FetchError, ServerError, NotFoundError].some((Kind) => error instanceof Kind) &&
+  error?.reason !== "authorize";

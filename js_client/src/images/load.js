@@ -10,15 +10,14 @@ import { WireState } from "../states.js";
 /** @import { InWorker } from "../crypto/in-worker.js" */
 /** @import { ImageRecord, ParsedRecord } from "../format/records.js" */
 /** @import { OnReceived } from "../network/body.js" */
-/** @import { Limit } from "../network/time-limit.js" */
+/** @import { TimeLimit } from "../network/time-limit.js" */
 /** @import { Priority, RefreshRecord } from "../options/options.js" */
 /** @import { createDownload } from "./download.js" */
-/** @import { Flight } from "./in-flight.js" */
 /** @import { Reported } from "./storage-failures.js" */
 /** @import { Tabs } from "./tabs.js" */
 
 /**
- * What a flight is to bring.
+ * What is to be loaded.
  *
  * @typedef {object} Plan
  * @property {string} id
@@ -29,14 +28,28 @@ import { WireState } from "../states.js";
  * @property {RefreshRecord | undefined} refreshRecord
  * @property {Priority} priority
  * @property {OnReceived} onProgress
- * @property {Limit} [limit]  of the flight
  * @property {number} since  when it was asked for, by the rising clock
- * @property {boolean} [hasWaited]  for another tab's download
  */
 
-/** @typedef {{image: Blob, token: number, isHit: boolean}} Loaded  `token` is that of the image */
+/**
+ * What bounds a load.
+ *
+ * @typedef {object} Bounds
+ * @property {AbortSignal} signal  ends it
+ * @property {TimeLimit} limit  runs where a sign of life is due
+ * @property {() => boolean} mayKeep  whether the image may still be stored
+ */
 
-/** @typedef {(flight: Flight<Plan>, signal: AbortSignal) => Promise<Loaded>} Load */
+/**
+ * An image. `token` is its own; `isOutdated`: an older version than that of the record, for showing only. `stored`
+ * settles when it is stored, where it is.
+ *
+ * @typedef {{image: Blob, token: number, isHit: boolean, isOutdated?: boolean, stored?: Promise<void> | undefined}} Loaded
+ */
+
+/** @typedef {(plan: Plan, bounds: Bounds) => Promise<Loaded>} Load */
+
+/** @typedef {Plan & Bounds & {hasWaited?: boolean}} Attempt  `hasWaited` for another tab's download */
 
 /** A proof that expires sooner may be refused when the request arrives. */
 const ARRIVAL_MS = 1000;
@@ -53,79 +66,72 @@ const ARRIVAL_MS = 1000;
  */
 export function createLoad({ kind, cache, tabs, download, inWorker, reported }) {
   /** @type {Load} */
-  return async (flight, signal) => {
-    const { id, refreshRecord, record, parsed } = flight;
+  return async (plan, bounds) => {
+    const { id, context, refreshRecord } = plan;
+    /** @type {Attempt} */
+    const attempt = { ...plan, ...bounds };
     try {
-      return await loadVersion(flight, signal, record, parsed, Boolean(refreshRecord));
+      return await loadVersion(attempt);
     } catch (error) {
       if (!refreshRecord || Object(error).state !== WireState.InvalidProof) throw error;
-      signal.throwIfAborted();
-      flight.limit?.start();
-      const fresh = await refreshRecord(id, flight.context);
-      if (fresh === null) throw stateError(WireState.NotFound);
-      const parsedFresh = parseRecord(fresh);
-      if (parsedFresh.id !== id) {
-        throw new RecordError("refreshRecord gave the record of another image", { reason: "id" });
-      }
-      return loadVersion(flight, signal, fresh, parsedFresh, false);
+      bounds.signal.throwIfAborted();
+      bounds.limit.start();
+      const record = await refreshRecord(id, context);
+      if (record === null) throw stateError(WireState.NotFound);
+      const parsed = parseRecord(record);
+      if (parsed.id !== id) throw new RecordError("refreshRecord gave the record of another image", { reason: "id" });
+      return loadVersion({ ...attempt, record, parsed, refreshRecord: undefined });
     }
   };
 
   /**
-   * @param {Flight<Plan>} flight
-   * @param {AbortSignal} signal
-   * @param {ImageRecord} record
-   * @param {ParsedRecord} parsed
-   * @param {boolean} refusesOld  whether a proof that is about to expire counts as refused
+   * @param {Attempt} attempt
    * @returns {Promise<Loaded>}
    */
-  async function loadVersion(flight, signal, record, parsed, refusesOld) {
-    const { token } = parsed;
-    flight.limit?.start();
-    const cached = await fromCache(parsed);
-    if (cached) return { image: cached, token, isHit: true };
-    if (refusesOld && parsed.expiresAt < Date.now() + ARRIVAL_MS) throw stateError(WireState.InvalidProof);
+  async function loadVersion(attempt) {
+    const { parsed, refreshRecord, signal, limit } = attempt;
+    limit.start();
+    const image = await fromCache(parsed);
+    if (image) return { image, token: parsed.token, isHit: true };
+    // Rather a fresh record at once, where it can be had.
+    if (refreshRecord && parsed.expiresAt < Date.now() + ARRIVAL_MS) throw stateError(WireState.InvalidProof);
     // Until its own request: whoever waits for others shows no sign of life.
-    flight.limit?.stop();
+    limit.stop();
     // Where the other tab has stored nothing, others would do no better.
-    const claim = flight.hasWaited ? undefined : tabs.claim(parsed, signal);
+    const claim = attempt.hasWaited ? undefined : tabs.claim(parsed, signal);
     // A tab that is alone need not wait for what it gets.
     if (claim && !tabs.isAlone() && !(await claim)) {
       // Another tab has stored it by now, even if its message is still on the way.
       cache.forget();
-      flight.hasWaited = true;
-      return loadVersion(flight, signal, record, parsed, refusesOld);
+      attempt.hasWaited = true;
+      return loadVersion(attempt);
     }
+    const loaded = fromNetwork(attempt);
     const release = () => void claim?.then((giveBack) => giveBack?.());
-    try {
-      const { context, priority, onProgress, limit } = flight;
-      // A fetcher may ignore its signal, and still the claim must end.
-      const found = await unlessAborted(signal, () =>
-        download({ record, parsed, context, priority, signal, limit, onProgress }),
-      );
-      const image = imageIn(found.plaintext);
-      // A replica that lags has sent it: shown, and not kept.
-      flight.isVoid ||= found.token < token;
-      // Stored only now that it is verified, and without making the caller wait.
-      flight.stored = store(flight, found.token, kind === "decrypted" ? found.plaintext : found.sealed).finally(
-        release,
-      );
-      return { image, token: found.token, isHit: false };
-    } catch (error) {
-      release();
-      throw error;
-    }
+    loaded.then(({ stored }) => stored).then(release, release);
+    return loaded;
   }
 
   /**
-   * @param {Flight<Plan>} flight
-   * @param {number} token
-   * @param {Uint8Array<ArrayBuffer>} bytes
+   * @param {Attempt} attempt
+   * @returns {Promise<Loaded>}
    */
-  async function store({ id, isVoid, since }, token, bytes) {
-    if (!isVoid) {
-      await reported(cache.write(id, token, bytes, since).then(() => tabs.tell({ type: "stored" })));
-    }
+  async function fromNetwork(attempt) {
+    const { id, parsed, signal } = attempt;
+    // A fetcher may ignore its signal, and still the claim must end.
+    const { token, sealed, plaintext } = await unlessAborted(signal, () => download(attempt));
+    const image = imageIn(plaintext);
+    // A replica that lags has sent it: shown, and not kept.
+    const isOutdated = token < parsed.token;
+    const bytes = kind === "decrypted" ? plaintext : sealed;
+    // Only now that it is verified, and without making the caller wait.
+    const stored = isOutdated || !attempt.mayKeep() ? undefined : store(id, token, bytes, attempt.since);
+    return { image, token, isHit: false, isOutdated, stored };
+  }
+
+  /** @type {ImageCache["write"]} */
+  async function store(...version) {
+    await reported(cache.write(...version).then(() => tabs.tell({ type: "stored" })));
   }
 
   /** @param {ParsedRecord} parsed */

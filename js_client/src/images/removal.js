@@ -1,7 +1,7 @@
 /** Images that go: from memory, from the cache, from what is under way, and from the other tabs. */
 
 /** @import { ImageCache } from "../cache/cache.js" */
-/** @import { Flights } from "./in-flight.js" */
+/** @import { InFlight } from "./in-flight.js" */
 /** @import { Memory } from "./memory.js" */
 /** @import { Reported } from "./storage-failures.js" */
 /** @import { Notice, Tabs } from "./tabs.js" */
@@ -10,11 +10,11 @@
  * @param {object} parts
  * @param {ImageCache} parts.cache
  * @param {Memory} parts.memory
- * @param {Flights<any>} parts.flights
+ * @param {InFlight} parts.inFlight
  * @param {Tabs} parts.tabs
  * @param {Reported} parts.reported
  */
-export function createRemoval({ cache, memory, flights, tabs, reported }) {
+export function createRemoval({ cache, memory, inFlight, tabs, reported }) {
   /** @param {string} id */
   async function deleteCachedImage(id) {
     tabs.join();
@@ -49,11 +49,11 @@ export function createRemoval({ cache, memory, flights, tabs, reported }) {
     cache.forget();
     if (type === "deleted") {
       memory.remove(id);
-      flights.voidAll(id);
+      inFlight.voidAll(id);
     } else if (type !== "stored") {
       memory.clear();
-      if (type === "cleared") flights.abortAll(cleared());
-      else flights.voidAll();
+      if (type === "cleared") inFlight.abortAll(cleared());
+      else inFlight.voidAll();
     }
   }
 

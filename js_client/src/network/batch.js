@@ -30,7 +30,7 @@ export async function postBatch(options, unanswered, priority, { signal, endIfUn
     signal,
     priority,
   });
-  const onPiece = () => unanswered.forEach(({ download }) => download.limit?.start());
+  const onPiece = () => unanswered.forEach(({ download }) => download.limit.start());
   await readStream(body, onPiece, async ({ fill }) => {
     while (unanswered.size) {
       endIfUnwanted();

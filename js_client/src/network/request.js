@@ -7,7 +7,7 @@ import { readBody } from "./body.js";
 /** @import { ImageRecord } from "../format/records.js" */
 /** @import { Options, Priority } from "../options/options.js" */
 /** @import { OnReceived } from "./body.js" */
-/** @import { Limit } from "./time-limit.js" */
+/** @import { TimeLimit } from "./time-limit.js" */
 
 /**
  * Fetches one wire payload: given the record as getImage got it and getImage's `context`, it resolves to the whole
@@ -38,7 +38,7 @@ export const createFetcher = (endpoint) => (record, _, request) =>
 /**
  * @param {Endpoint} options
  * @param {{id: string, token: number, proof: string}} record
- * @param {Manner & {limit?: Limit | undefined}} manner
+ * @param {Manner & {limit?: TimeLimit | undefined}} manner
  */
 export async function get(options, { id, token, proof }, { signal, priority, onProgress, limit }) {
   const headers = { "x-pixstore-proof": proof, "x-pixstore-token": String(token) };

@@ -2,7 +2,7 @@
 
 import { FetchError } from "../errors.js";
 
-/** @typedef {ReturnType<typeof createLimit>} Limit */
+/** @typedef {ReturnType<typeof createTimeLimit>} TimeLimit */
 
 /** A timer's longest time: beyond it, it would be up at once. */
 const MOST_MS = 2 ** 31 - 1;
@@ -11,9 +11,9 @@ const MOST_MS = 2 ** 31 - 1;
  * Make a limit; it does not run before it is started.
  *
  * @param {number} ms
+ * @param {AbortController} controller  aborted when the time is up
  */
-export function createLimit(ms) {
-  const controller = new AbortController();
+export function createTimeLimit(ms, controller) {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
   const up = () => controller.abort(new FetchError(`nothing of the image came within ${ms} ms`));
@@ -30,5 +30,5 @@ export function createLimit(ms) {
     timer = setTimeout(up, Math.min(ms, MOST_MS));
   }
 
-  return { signal: controller.signal, stop, start, renew: () => timer && start() };
+  return { stop, start, renew: () => timer && start() };
 }

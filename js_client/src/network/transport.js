@@ -12,7 +12,7 @@ import { get } from "./request.js";
 /** @import { Priority } from "../options/options.js" */
 /** @import { OnReceived } from "./body.js" */
 /** @import { Endpoint, ImageFetcher } from "./request.js" */
-/** @import { Limit } from "./time-limit.js" */
+/** @import { TimeLimit } from "./time-limit.js" */
 
 /**
  * @typedef {object} Download
@@ -21,7 +21,7 @@ import { get } from "./request.js";
  * @property {unknown} context
  * @property {Priority} priority
  * @property {AbortSignal} signal
- * @property {Limit | undefined} limit  runs from its request on
+ * @property {TimeLimit} limit  runs from its request on
  * @property {OnReceived} onProgress
  */
 
@@ -51,7 +51,7 @@ export function createTransport(options, fetcher) {
   /** @param {Download} download */
   const fetchAlone = (download) =>
     queue(download.priority, download.signal, () => {
-      download.limit?.start();
+      download.limit.start();
       return fetcher ? byFetcher(fetcher, download) : get(options, download.parsed, download);
     });
   if (fetcher) return fetchAlone;
@@ -75,7 +75,7 @@ export function createTransport(options, fetcher) {
     const error = await queue(priority, wanted.signal, () => {
       for (const call of unanswered) {
         if (call.download.signal.aborted) unanswered.delete(call);
-        else call.download.limit?.start();
+        else call.download.limit.start();
       }
       asked = unanswered.size;
       return postBatch(options, unanswered, priority, wanted);

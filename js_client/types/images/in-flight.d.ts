@@ -1,56 +1,59 @@
-/** Images under way: the callers of one version share one flight, which ends early where all of them have gone. */
-export type Flight<Plan> = Plan & {
-    id: string;
-    token: number;
-    since: number;
+/** Images under way: the callers of one version share one load, which ends early where all of them have gone. */
+import type { TimeLimit } from "../network/time-limit.js";
+import type { Load, Loaded, Plan } from "./load.js";
+import type { Memory } from "./memory.js";
+export type Flight = {
+    plan: Plan;
     isVoid: boolean;
+    /**
+     * callers
+     */
     waiting: number;
     controller: AbortController;
-    image: Promise<Blob>;
-    stored?: Promise<unknown>;
+    limit: TimeLimit;
+    loaded: Promise<Loaded>;
 };
-export type Flights<Plan extends {
-    id: string;
-    token: number;
-    since: number;
-}> = ReturnType<typeof createFlights<Plan>>;
+export type InFlight = ReturnType<typeof createInFlight>;
+/** @import { TimeLimit } from "../network/time-limit.js" */
+/** @import { Load, Loaded, Plan } from "./load.js" */
+/** @import { Memory } from "./memory.js" */
 /**
- * `since`: when it was asked for, by the rising clock. `isVoid`: the image was deleted meanwhile; it is delivered, and not
- * kept. `stored` settles when it is kept.
+ * One load, and who waits for it. `isVoid`: the image was deleted meanwhile; it is delivered, and not kept.
  *
- * @template Plan
- * @typedef {Plan & {id: string, token: number, since: number, isVoid: boolean, waiting: number,
- *   controller: AbortController, image: Promise<Blob>, stored?: Promise<unknown>}} Flight
+ * @typedef {object} Flight
+ * @property {Plan} plan
+ * @property {boolean} isVoid
+ * @property {number} waiting  callers
+ * @property {AbortController} controller
+ * @property {TimeLimit} limit
+ * @property {Promise<Loaded>} loaded
  */
+/** @typedef {ReturnType<typeof createInFlight>} InFlight */
 /**
- * @template {{id: string, token: number, since: number}} Plan
- * @typedef {ReturnType<typeof createFlights<Plan>>} Flights
+ * @param {object} parts
+ * @param {Load} parts.load
+ * @param {Memory} parts.memory  keeps what was loaded
+ * @param {{hits: number, downloads: number}} parts.counts
+ * @param {number} parts.timeoutMs  how long an image may show no sign of life
  */
-/**
- * Make an empty set of flights.
- *
- * @template {{id: string, token: number, since: number}} Plan
- * @param {(flight: Flight<Plan>, signal: AbortSignal) => Promise<Blob>} fly
- */
-export declare function createFlights<Plan extends {
-    id: string;
-    token: number;
-    since: number;
-}>(fly: (flight: Flight<Plan>, signal: AbortSignal) => Promise<Blob>): {
+export declare function createInFlight({ load, memory, counts, timeoutMs }: {
+    load: Load;
+    memory: Memory;
+    counts: {
+        hits: number;
+        downloads: number;
+    };
+    timeoutMs: number;
+}): {
     /**
-     * The flight of this version, a new one where none is under way.
+     * The image of a plan, by the load of this version that is under way, else by a new one. Who fails with another's
+     * record or context tries again, in company where there is any, until it fails with its own.
      *
      * @param {Plan} plan
-     * @throws {DOMException} the reason, where all were aborted since it was asked for
+     * @param {AbortSignal | undefined} signal  leaves it
+     * @returns {Promise<Blob>}  rejects with the reason where all were aborted since it was asked for
      */
-    of(plan: Plan): Flight<Plan>;
-    /**
-     * Wait for a flight.
-     *
-     * @param {Flight<Plan>} flight
-     * @param {AbortSignal | undefined} signal
-     */
-    board(flight: Flight<Plan>, signal: AbortSignal | undefined): Promise<Blob>;
+    share(plan: Plan, signal: AbortSignal | undefined): Promise<Blob>;
     voidAll: (id?: string) => void;
     /**
      * End all; those who wait are told the reason, and so are those who were asking before and come again.

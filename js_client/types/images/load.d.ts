@@ -3,10 +3,9 @@ import type { ImageCache } from "../cache/cache.js";
 import type { InWorker } from "../crypto/in-worker.js";
 import type { ImageRecord, ParsedRecord } from "../format/records.js";
 import type { OnReceived } from "../network/body.js";
-import type { Limit } from "../network/time-limit.js";
+import type { TimeLimit } from "../network/time-limit.js";
 import type { Priority, RefreshRecord } from "../options/options.js";
 import type { createDownload } from "./download.js";
-import type { Flight } from "./in-flight.js";
 import type { Reported } from "./storage-failures.js";
 import type { Tabs } from "./tabs.js";
 export type Plan = {
@@ -22,24 +21,35 @@ export type Plan = {
     priority: Priority;
     onProgress: OnReceived;
     /**
-     * of the flight
-     */
-    limit?: Limit;
-    /**
      * when it was asked for, by the rising clock
      */
     since: number;
+};
+export type Bounds = {
     /**
-     * for another tab's download
+     * ends it
      */
-    hasWaited?: boolean;
+    signal: AbortSignal;
+    /**
+     * runs where a sign of life is due
+     */
+    limit: TimeLimit;
+    /**
+     * whether the image may still be stored
+     */
+    mayKeep: () => boolean;
 };
 export type Loaded = {
     image: Blob;
     token: number;
     isHit: boolean;
+    isOutdated?: boolean;
+    stored?: Promise<void> | undefined;
 };
-export type Load = (flight: Flight<Plan>, signal: AbortSignal) => Promise<Loaded>;
+export type Load = (plan: Plan, bounds: Bounds) => Promise<Loaded>;
+export type Attempt = Plan & Bounds & {
+    hasWaited?: boolean;
+};
 /**
  * @param {object} parts
  * @param {"encrypted" | "decrypted" | "memory" | "off"} parts.kind  what the cache keeps

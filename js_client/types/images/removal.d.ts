@@ -1,11 +1,11 @@
 /** Images that go: from memory, from the cache, from what is under way, and from the other tabs. */
 import type { ImageCache } from "../cache/cache.js";
-import type { Flights } from "./in-flight.js";
+import type { InFlight } from "./in-flight.js";
 import type { Memory } from "./memory.js";
 import type { Reported } from "./storage-failures.js";
 import type { Notice, Tabs } from "./tabs.js";
 /** @import { ImageCache } from "../cache/cache.js" */
-/** @import { Flights } from "./in-flight.js" */
+/** @import { InFlight } from "./in-flight.js" */
 /** @import { Memory } from "./memory.js" */
 /** @import { Reported } from "./storage-failures.js" */
 /** @import { Notice, Tabs } from "./tabs.js" */
@@ -13,14 +13,14 @@ import type { Notice, Tabs } from "./tabs.js";
  * @param {object} parts
  * @param {ImageCache} parts.cache
  * @param {Memory} parts.memory
- * @param {Flights<any>} parts.flights
+ * @param {InFlight} parts.inFlight
  * @param {Tabs} parts.tabs
  * @param {Reported} parts.reported
  */
-export declare function createRemoval({ cache, memory, flights, tabs, reported }: {
+export declare function createRemoval({ cache, memory, inFlight, tabs, reported }: {
     cache: ImageCache;
     memory: Memory;
-    flights: Flights<any>;
+    inFlight: InFlight;
     tabs: Tabs;
     reported: Reported;
 }): {

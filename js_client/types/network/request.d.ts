@@ -2,7 +2,7 @@
 import type { ImageRecord } from "../format/records.js";
 import type { Options, Priority } from "../options/options.js";
 import type { OnReceived } from "./body.js";
-import type { Limit } from "./time-limit.js";
+import type { TimeLimit } from "./time-limit.js";
 export type ImageFetcher = (record: ImageRecord, context: any, request: {
     signal: AbortSignal;
 }) => Promise<Uint8Array>;
@@ -15,7 +15,7 @@ export type Endpoint = Pick<Options, "endpoint" | "headers" | "credentials">;
 /** @import { ImageRecord } from "../format/records.js" */
 /** @import { Options, Priority } from "../options/options.js" */
 /** @import { OnReceived } from "./body.js" */
-/** @import { Limit } from "./time-limit.js" */
+/** @import { TimeLimit } from "./time-limit.js" */
 /**
  * Fetches one wire payload: given the record as getImage got it and getImage's `context`, it resolves to the whole
  * response body. `signal` is aborted where nobody waits any more, or the time is up.
@@ -40,14 +40,14 @@ export declare const createFetcher: (endpoint: string) => (record: ImageRecord, 
 /**
  * @param {Endpoint} options
  * @param {{id: string, token: number, proof: string}} record
- * @param {Manner & {limit?: Limit | undefined}} manner
+ * @param {Manner & {limit?: TimeLimit | undefined}} manner
  */
 export declare function get(options: Endpoint, { id, token, proof }: {
     id: string;
     token: number;
     proof: string;
 }, { signal, priority, onProgress, limit }: Manner & {
-    limit?: Limit | undefined;
+    limit?: TimeLimit | undefined;
 }): Promise<Uint8Array<ArrayBuffer>>;
 /**
  * A request to the endpoint, answered with 2xx.

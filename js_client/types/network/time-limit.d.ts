@@ -1,12 +1,12 @@
 /** How long an image may show no sign of life. */
-export type Limit = ReturnType<typeof createLimit>;
+export type TimeLimit = ReturnType<typeof createTimeLimit>;
 /**
  * Make a limit; it does not run before it is started.
  *
  * @param {number} ms
+ * @param {AbortController} controller  aborted when the time is up
  */
-export declare function createLimit(ms: number): {
-    signal: AbortSignal;
+export declare function createTimeLimit(ms: number, controller: AbortController): {
     stop: () => void;
     start: () => void;
     renew: () => void | 0 | undefined;

@@ -3,7 +3,7 @@ import type { ImageRecord, ParsedRecord } from "../format/records.js";
 import type { Priority } from "../options/options.js";
 import type { OnReceived } from "./body.js";
 import type { Endpoint, ImageFetcher } from "./request.js";
-import type { Limit } from "./time-limit.js";
+import type { TimeLimit } from "./time-limit.js";
 export type Download = {
     /**
      * for a fetcher
@@ -16,7 +16,7 @@ export type Download = {
     /**
      * runs from its request on
      */
-    limit: Limit | undefined;
+    limit: TimeLimit;
     onProgress: OnReceived;
 };
 export type Body = Uint8Array<ArrayBuffer>;
@@ -29,7 +29,7 @@ export type Call = {
 /** @import { Priority } from "../options/options.js" */
 /** @import { OnReceived } from "./body.js" */
 /** @import { Endpoint, ImageFetcher } from "./request.js" */
-/** @import { Limit } from "./time-limit.js" */
+/** @import { TimeLimit } from "./time-limit.js" */
 /**
  * @typedef {object} Download
  * @property {ImageRecord} record  for a fetcher
@@ -37,7 +37,7 @@ export type Call = {
  * @property {unknown} context
  * @property {Priority} priority
  * @property {AbortSignal} signal
- * @property {Limit | undefined} limit  runs from its request on
+ * @property {TimeLimit} limit  runs from its request on
  * @property {OnReceived} onProgress
  */
 /** @typedef {Uint8Array<ArrayBuffer>} Body  with room behind it, see body.js */
