@@ -21,7 +21,7 @@ const { outputFiles } = await build({
   write: false,
 });
 for (const { path: file, text } of outputFiles) {
-  // Once more, by a minifier that looks harder: 6 % less.
-  const { code } = await minify(text, { module: true, ecma: 2020, compress: { passes: 3 } });
+  // Once more, by a minifier that looks harder, and a fifth time still finds something: 6 % less.
+  const { code } = await minify(text, { module: true, ecma: 2020, compress: { passes: 5 } });
   await writeFile(path.resolve(FOLDER, target, path.basename(file)), `${code}\n`);
 }
