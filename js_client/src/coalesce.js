@@ -4,12 +4,13 @@
  *
  * @template Item, Result
  * @param {(items: Item[]) => Promise<(Result | Promise<Result>)[]>} answer  results in the order of the items
- * @param {boolean} [isInTurn]  answers must not overlap
- * @param {number} [most]  items of one answer; by default as many as a batch takes
- * @param {number} [pauseMs]  calls that follow within it are answered together, too
+ * @param {number} most  items of one answer
+ * @param {object} [manner]
+ * @param {boolean} [manner.isInTurn]  answers must not overlap
+ * @param {number} [manner.pauseMs]  calls that follow within it are answered together, too
  * @returns {(item: Item) => Promise<Result>}
  */
-export function coalesce(answer, isInTurn = false, most = 25, pauseMs = 0) {
+export function coalesce(answer, most, { isInTurn = false, pauseMs = 0 } = {}) {
   /** @type {{item: Item, resolve: (result: any) => void, reject: (error: unknown) => void}[]} */
   const calls = [];
   /** @type {Promise<unknown>} */

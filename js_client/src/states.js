@@ -11,7 +11,7 @@ export const WireState = Object.freeze({
 
 /** @typedef {typeof WireState[keyof typeof WireState]} WireStateNumber */
 
-const NAMES = Object.freeze(Object.keys(WireState));
+const NAMES = Object.keys(WireState);
 
 /**
  * Name of a state as the protocol spells it, e.g. "InvalidProof"; undefined for a byte that is no state.

@@ -2,11 +2,15 @@
 
 import { risingTime } from "../clock.js";
 import { coalesce } from "../coalesce.js";
+import { BATCH_LIMIT } from "../format/batch.js";
+import { isStored } from "../options/options.js";
 import { sizeOfAll } from "./eviction.js";
 import { done } from "./indexeddb.js";
 import { createStores, keyOf } from "./object-stores.js";
 import { bury } from "./tombstones.js";
 import { createWriter } from "./write.js";
+
+/** @import { CacheKind } from "../options/options.js" */
 
 /**
  * What is known of one cached image.
@@ -48,14 +52,14 @@ import { createWriter } from "./write.js";
  * @param {object} options
  * @param {string} options.databaseName
  * @param {string} options.namespace  keeps the images of one user apart from those of others
- * @param {"encrypted" | "decrypted" | "memory" | "off"} options.cache  what is kept
+ * @param {CacheKind} options.cache  what is kept
  * @param {number} options.cacheLimit  most images kept, of all namespaces together
  * @param {number} options.cacheBytes  most bytes kept, of all namespaces together
  * @param {number} options.cleanupBatch  images evicted beyond the excess; of the bytes, the same share
  * @returns {ImageCache}
  */
 export function createCache({ databaseName, namespace, cache: kind, ...limits }) {
-  if (kind === "memory" || kind === "off") return NO_CACHE;
+  if (!isStored(kind)) return NO_CACHE;
   const stores = createStores(databaseName);
   const { touch, flush, write } = createWriter(stores, { namespace, ...limits });
   const largest = ((1 - limits.cleanupBatch / limits.cacheLimit) * limits.cacheBytes) / 2;
@@ -69,7 +73,8 @@ export function createCache({ databaseName, namespace, cache: kind, ...limits })
    */
   const isVersion = (entry, token) => entry?.token === token && entry.kind === kind;
 
-  const read = coalesce((/** @type {{id: string, token: number}[]} */ versions) =>
+  /** @param {{id: string, token: number}[]} versions */
+  const readAll = (versions) =>
     stores.readBytes((bytes) =>
       Promise.all(
         versions.map(async ({ id, token }) => {
@@ -78,8 +83,8 @@ export function createCache({ databaseName, namespace, cache: kind, ...limits })
           return isVersion(found, token) && found.size === sizeOf(found.image) ? found.image : undefined;
         }),
       ),
-    ),
-  );
+    );
+  const read = coalesce(readAll, BATCH_LIMIT);
 
   /**
    * Remove what has this key, or a longer one that begins with it; resolves to whether there was anything.

@@ -1,6 +1,7 @@
 /** Puts images into the cache, makes room for them, and notes which were used. */
 
 import { coalesce } from "../coalesce.js";
+import { BATCH_LIMIT } from "../format/batch.js";
 import { sizeOfAll, victims } from "./eviction.js";
 import { TOO_LONG, done } from "./indexeddb.js";
 import { createLastUsed } from "./last-used.js";
@@ -85,7 +86,7 @@ export function createWriter(stores, { namespace, ...limits }) {
       return put(images);
     });
 
-  return { touch, flush, write: coalesce(write, true) };
+  return { touch, flush, write: coalesce(write, BATCH_LIMIT, { isInTurn: true }) };
 }
 
 /** @param {{length: number}} view */

@@ -2,6 +2,7 @@
 
 import { RecordError } from "../errors.js";
 import { decodeBase64 } from "./base64.js";
+import { IV_BYTES, KEY_BYTES, TAG_BYTES } from "./sizes.js";
 
 /**
  * An image record as it arrives in JSON. Unknown further fields are ignored.
@@ -49,9 +50,9 @@ export function parseRecord(value) {
   return {
     id,
     token,
-    key: decoded(meta.key, "key", 32),
-    iv: decoded(meta.iv, "iv", 12),
-    tag: decoded(meta.tag, "tag", 16),
+    key: decoded(meta.key, "key", KEY_BYTES),
+    iv: decoded(meta.iv, "iv", IV_BYTES),
+    tag: decoded(meta.tag, "tag", TAG_BYTES),
     proof: statelessProof,
     expiresAt: proofExpiresAt ?? Infinity,
   };

@@ -8,6 +8,7 @@
 
 import { WireError } from "../errors.js";
 import { WireState } from "../states.js";
+import { IV_BYTES, KEY_BYTES, TAG_BYTES } from "./sizes.js";
 
 /**
  * @typedef {{state: 0, ciphertext: Uint8Array<ArrayBuffer>}} SuccessPayload
@@ -29,9 +30,9 @@ import { WireState } from "../states.js";
 
 const TOKEN_AT = 1;
 const KEY_AT = 9;
-const IV_AT = 41;
-const TAG_AT = 53;
-const UPDATED_HEAD_BYTES = 69;
+const IV_AT = KEY_AT + KEY_BYTES;
+const TAG_AT = IV_AT + IV_BYTES;
+const UPDATED_HEAD_BYTES = TAG_AT + TAG_BYTES;
 
 /**
  * Decode one whole wire payload.

@@ -3,6 +3,7 @@
 import { coalesce } from "../coalesce.js";
 import { decrypt } from "../crypto/decrypt.js";
 import { WireError, mayPass, stateError } from "../errors.js";
+import { BATCH_LIMIT, FRAMES_MS } from "../format/batch.js";
 import { decodePayload } from "../format/wire.js";
 import { sealed } from "../network/body.js";
 import { WireState } from "../states.js";
@@ -17,7 +18,6 @@ import { WireState } from "../states.js";
  */
 
 const FIRST_PAUSE_MS = 200;
-const FRAMES_MS = 20;
 
 /**
  * @param {(download: Download) => Promise<Body>} transport
@@ -71,4 +71,4 @@ async function rest(failures) {
  * With jitter, so that the pages that failed together don't come back together; the images of a batch do, also where its
  * frames are refused one after another.
  */
-const pause = coalesce(rest, false, undefined, FRAMES_MS);
+const pause = coalesce(rest, BATCH_LIMIT, { pauseMs: FRAMES_MS });

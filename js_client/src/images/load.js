@@ -11,7 +11,7 @@ import { WireState } from "../states.js";
 /** @import { ImageRecord, ParsedRecord } from "../format/records.js" */
 /** @import { OnReceived } from "../network/body.js" */
 /** @import { TimeLimit } from "../network/time-limit.js" */
-/** @import { Priority, RefreshRecord } from "../options/options.js" */
+/** @import { CacheKind, Priority, RefreshRecord } from "../options/options.js" */
 /** @import { createDownload } from "./download.js" */
 /** @import { Reported } from "./storage-failures.js" */
 /** @import { Tabs } from "./tabs.js" */
@@ -56,7 +56,7 @@ const ARRIVAL_MS = 1000;
 
 /**
  * @param {object} parts
- * @param {"encrypted" | "decrypted" | "memory" | "off"} parts.kind  what the cache keeps
+ * @param {CacheKind} parts.kind  what the cache keeps
  * @param {ImageCache} parts.cache
  * @param {Tabs} parts.tabs
  * @param {ReturnType<typeof createDownload>} parts.download

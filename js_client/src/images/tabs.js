@@ -6,6 +6,10 @@
  */
 
 import { coalesce } from "../coalesce.js";
+import { BATCH_LIMIT } from "../format/batch.js";
+import { isStored } from "../options/options.js";
+
+/** @import { CacheKind } from "../options/options.js" */
 
 /**
  * What another tab says that it does, "deleted" and "cleared", or has done.
@@ -29,13 +33,13 @@ const TOGETHER_MS = 5;
 /**
  * Nothing is opened before the first use.
  *
- * @param {{databaseName: string, namespace: string, cache: string}} options
+ * @param {{databaseName: string, namespace: string, cache: CacheKind}} options
  * @param {(notice: Notice) => void} onNotice  of a client with the same database and namespace
  */
 export function createTabs({ databaseName, namespace, cache }, onNotice) {
   const name = `pixstore-asgi ${databaseName} ${namespace}`;
   // Waiting for another tab's download is of use where it leaves the image in storage.
-  const locks = cache === "encrypted" || cache === "decrypted" ? globalThis.navigator?.locks : undefined;
+  const locks = isStored(cache) ? globalThis.navigator?.locks : undefined;
   /** @type {BroadcastChannel | undefined} */
   let channel;
   let hasLeft = false;
@@ -47,9 +51,10 @@ export function createTabs({ databaseName, namespace, cache }, onNotice) {
   /** @param {Version} version */
   const lockOf = ({ id, token }) => `${name} ${id} ${token}`;
 
-  const tryClaim = coalesce((/** @type {Version[]} */ versions) =>
-    Promise.all(versions.map((version) => tryLock(/** @type {LockManager} */ (locks), lockOf(version)))),
-  );
+  /** @param {Version[]} versions */
+  const tryClaims = (versions) =>
+    Promise.all(versions.map((version) => tryLock(/** @type {LockManager} */ (locks), lockOf(version))));
+  const tryClaim = coalesce(tryClaims, BATCH_LIMIT);
 
   /** @param {PageTransitionEvent} event */
   const onReturn = ({ persisted }) => {

@@ -1,12 +1,11 @@
 /** Response bodies, each in a buffer with room for the tag behind it, so that nothing is copied to be decrypted. */
 
 import { FetchError } from "../errors.js";
+import { TAG_BYTES } from "../format/sizes.js";
 import { decodePayload } from "../format/wire.js";
 import { WireState } from "../states.js";
 
 /** @typedef {(received: {loaded: number, total: number}) => void} OnReceived */
-
-const TAG_BYTES = 16;
 
 /** The longest body that is taken in; what decompresses to more than that would fill the memory. */
 const MOST_BYTES = 2 ** 29;

@@ -1,8 +1,7 @@
 import { unlessAborted } from "../abort.js";
+import { PRIORITIES } from "../options/options.js";
 
 /** @import { Priority } from "../options/options.js" */
-
-const RANKS = ["high", "auto", "low"];
 
 /**
  * Limits how many tasks run at once; the others wait, those of higher priority in front. A task whose signal is aborted
@@ -13,12 +12,14 @@ const RANKS = ["high", "auto", "low"];
  */
 export function createQueue(limit) {
   /** @type {Array<Array<() => void>>} */
-  const waiting = RANKS.map(() => []);
+  const waiting = PRIORITIES.map(() => []);
   let running = 0;
 
   return async (priority, signal, task) => {
     if (running >= limit) {
-      await new Promise((/** @type {(value?: unknown) => void} */ go) => waiting[RANKS.indexOf(priority)]?.push(go));
+      await new Promise((/** @type {(value?: unknown) => void} */ go) =>
+        waiting[PRIORITIES.indexOf(priority)]?.push(go),
+      );
     } else running += 1;
     try {
       return await unlessAborted(signal, task);

@@ -2,6 +2,7 @@
 
 import { coalesce } from "../coalesce.js";
 import { ConfigError, PixstoreError, mayPass } from "../errors.js";
+import { BATCH_LIMIT } from "../format/batch.js";
 import { WireState } from "../states.js";
 import { postBatch, watch } from "./batch.js";
 import { withRoom } from "./body.js";
@@ -120,7 +121,7 @@ export function createTransport(options, fetcher) {
     const bodies = downloads.map(answer);
     batchesOf(calls).forEach(send);
     return bodies;
-  });
+  }, BATCH_LIMIT);
 }
 
 /**
@@ -135,7 +136,7 @@ async function byFetcher(fetcher, { record, context, signal }) {
 }
 
 /**
- * Calls of one priority and of distinct ids, together; `coalesce` hands out no more than a batch takes.
+ * Calls of one priority and of distinct ids, together.
  *
  * @param {Call[]} calls
  */

@@ -1,6 +1,7 @@
 /** The option names of the npm package `pixstore`, so that a page can change its import only. */
 
 import { ConfigError } from "../errors.js";
+import { DEFAULT_ENDPOINT } from "./options.js";
 
 /** @import { PixstoreConfig } from "./options.js" */
 
@@ -57,7 +58,7 @@ export function translateNpmNames(config) {
  */
 function endpointOf(host, port, path) {
   if ((host ?? port ?? null) === null) return path;
-  const address = `${host}:${port ?? NPM_PORT}${path ?? "/pixstore-image"}`;
+  const address = `${host}:${port ?? NPM_PORT}${path ?? DEFAULT_ENDPOINT}`;
   // Without a scheme the browser takes the page's own: an HTTPS page is never sent to plain HTTP.
   if (host && /^[^\s/?#@\\]+:\d+\//.test(address)) return `//${address}`;
   throw new ConfigError(

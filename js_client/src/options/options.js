@@ -2,6 +2,7 @@
 
 import { coalesce } from "../coalesce.js";
 import { ConfigError } from "../errors.js";
+import { FRAMES_MS } from "../format/batch.js";
 import { abortSignal, callback, checked, headers, integer, oneOf, orCallback, text } from "./checks.js";
 
 /** @import { CacheError } from "../errors.js" */
@@ -27,7 +28,9 @@ import { abortSignal, callback, checked, headers, integer, oneOf, orCallback, te
  * @typedef {Value | (() => Value | Promise<Value>)} PerRequest
  */
 
-/** @typedef {"high" | "auto" | "low"} Priority */
+/** @typedef {typeof PRIORITIES[number]} Priority */
+
+/** @typedef {typeof CACHE_KINDS[number]} CacheKind */
 
 /** @typedef {(received: {id: string, loaded: number, total: number}) => void} OnProgress  in bytes of the response */
 
@@ -37,7 +40,7 @@ import { abortSignal, callback, checked, headers, integer, oneOf, orCallback, te
  * @typedef {object} PixstoreConfig
  * @property {string | undefined} [endpoint]  URL or path that image ids are appended to; default: where this client was
  *   loaded from a mounted PixstoreApp, that mount, else "/pixstore-image"
- * @property {"encrypted" | "decrypted" | "memory" | "off" | undefined} [cache]  what is kept; default "encrypted"
+ * @property {CacheKind | undefined} [cache]  what is kept; default "encrypted"
  * @property {string | undefined} [databaseName]  IndexedDB database; default "pixstore-asgi"
  * @property {string | undefined} [namespace]  whose images these are, such as a user's id: no other namespace sees
  *   them; default none
@@ -72,7 +75,7 @@ import { abortSignal, callback, checked, headers, integer, oneOf, orCallback, te
 /**
  * @typedef {object} Options
  * @property {string} endpoint  without a trailing slash
- * @property {"encrypted" | "decrypted" | "memory" | "off"} cache
+ * @property {CacheKind} cache
  * @property {string} databaseName
  * @property {string} namespace
  * @property {number} cacheLimit
@@ -90,15 +93,28 @@ import { abortSignal, callback, checked, headers, integer, oneOf, orCallback, te
 
 const MIB = 2 ** 20;
 const MOST_RECORDS = 100;
-/** The frames of a batch that refuse a proof arrive one after another. */
-const COALESCE_MS = 20;
+
+/** In the order in which they are served. */
+export const PRIORITIES = /** @type {const} */ (["high", "auto", "low"]);
+
+const CACHE_KINDS = /** @type {const} */ (["encrypted", "decrypted", "memory", "off"]);
+
+/**
+ * Whether images are kept in the browser's storage, where other tabs find them.
+ *
+ * @param {CacheKind} kind
+ */
+export const isStored = (kind) => kind === "encrypted" || kind === "decrypted";
+
+/** Where an application is mounted, unless it says otherwise; npm's is the same. */
+export const DEFAULT_ENDPOINT = "/pixstore-image";
 
 /** @satisfies {Record<string, Check>} */
 const REQUEST = { headers, credentials: oneOf("omit", "same-origin", "include") };
 
 const CONFIG = {
   endpoint: text,
-  cache: oneOf("encrypted", "decrypted", "memory", "off"),
+  cache: oneOf(...CACHE_KINDS),
   databaseName: text,
   namespace: text,
   cacheLimit: integer(1),
@@ -120,7 +136,7 @@ const IMAGE = {
   onProgress: callback,
   context: () => /** @type {const} */ (false),
   refreshRecord: callback,
-  priority: oneOf("high", "auto", "low"),
+  priority: oneOf(...PRIORITIES),
 };
 
 /**
@@ -192,9 +208,8 @@ const coalesced = (refreshRecords) =>
       const records = new Map(Object.values(found).map((record) => [record?.id, record]));
       return ids.map((id) => records.get(id) ?? null);
     },
-    false,
     MOST_RECORDS,
-    COALESCE_MS,
+    { pauseMs: FRAMES_MS },
   );
 
 /**
@@ -213,5 +228,5 @@ export const checkedImageOptions = (options) => checked(IMAGE, options);
  */
 export function endpointBeside(moduleUrl = "") {
   const end = moduleUrl.lastIndexOf("/-/client/");
-  return end < 0 ? "/pixstore-image" : moduleUrl.slice(0, end);
+  return end < 0 ? DEFAULT_ENDPOINT : moduleUrl.slice(0, end);
 }

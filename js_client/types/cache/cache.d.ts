@@ -1,4 +1,5 @@
 /** The image cache: one version per namespace and image id, the least recently used images evicted first. */
+import type { CacheKind } from "../options/options.js";
 export type Entry = {
     namespace: string;
     id: string;
@@ -69,6 +70,7 @@ export type ImageCache = {
      */
     close: () => void;
 };
+/** @import { CacheKind } from "../options/options.js" */
 /**
  * What is known of one cached image.
  *
@@ -106,7 +108,7 @@ export type ImageCache = {
  * @param {object} options
  * @param {string} options.databaseName
  * @param {string} options.namespace  keeps the images of one user apart from those of others
- * @param {"encrypted" | "decrypted" | "memory" | "off"} options.cache  what is kept
+ * @param {CacheKind} options.cache  what is kept
  * @param {number} options.cacheLimit  most images kept, of all namespaces together
  * @param {number} options.cacheBytes  most bytes kept, of all namespaces together
  * @param {number} options.cleanupBatch  images evicted beyond the excess; of the bytes, the same share
@@ -115,7 +117,7 @@ export type ImageCache = {
 export declare function createCache({ databaseName, namespace, cache: kind, ...limits }: {
     databaseName: string;
     namespace: string;
-    cache: "encrypted" | "decrypted" | "memory" | "off";
+    cache: CacheKind;
     cacheLimit: number;
     cacheBytes: number;
     cleanupBatch: number;

@@ -4,7 +4,7 @@ import type { InWorker } from "../crypto/in-worker.js";
 import type { ImageRecord, ParsedRecord } from "../format/records.js";
 import type { OnReceived } from "../network/body.js";
 import type { TimeLimit } from "../network/time-limit.js";
-import type { Priority, RefreshRecord } from "../options/options.js";
+import type { CacheKind, Priority, RefreshRecord } from "../options/options.js";
 import type { createDownload } from "./download.js";
 import type { Reported } from "./storage-failures.js";
 import type { Tabs } from "./tabs.js";
@@ -52,7 +52,7 @@ export type Attempt = Plan & Bounds & {
 };
 /**
  * @param {object} parts
- * @param {"encrypted" | "decrypted" | "memory" | "off"} parts.kind  what the cache keeps
+ * @param {CacheKind} parts.kind  what the cache keeps
  * @param {ImageCache} parts.cache
  * @param {Tabs} parts.tabs
  * @param {ReturnType<typeof createDownload>} parts.download
@@ -61,7 +61,7 @@ export type Attempt = Plan & Bounds & {
  * @returns {Load}
  */
 export declare function createLoad({ kind, cache, tabs, download, inWorker, reported }: {
-    kind: "encrypted" | "decrypted" | "memory" | "off";
+    kind: CacheKind;
     cache: ImageCache;
     tabs: Tabs;
     download: ReturnType<typeof createDownload>;

@@ -4,6 +4,7 @@
  * What they hear is a namespace, an id and a token, in messages and in the names of channel and locks; never a key, a
  * proof or a byte of an image.
  */
+import type { CacheKind } from "../options/options.js";
 export type Notice = {
     type: "stored" | "deleted" | "cleared" | "emptied";
     id?: string;
@@ -16,13 +17,13 @@ export type Tabs = ReturnType<typeof createTabs>;
 /**
  * Nothing is opened before the first use.
  *
- * @param {{databaseName: string, namespace: string, cache: string}} options
+ * @param {{databaseName: string, namespace: string, cache: CacheKind}} options
  * @param {(notice: Notice) => void} onNotice  of a client with the same database and namespace
  */
 export declare function createTabs({ databaseName, namespace, cache }: {
     databaseName: string;
     namespace: string;
-    cache: string;
+    cache: CacheKind;
 }, onNotice: (notice: Notice) => void): {
     /** Listen to the other tabs. */
     join(): void;

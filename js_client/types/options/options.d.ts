@@ -4,7 +4,8 @@ import type { ImageRecord } from "../format/records.js";
 export type RefreshRecord = (id: string, context: any) => ImageRecord | null | Promise<ImageRecord | null>;
 export type RefreshRecords = (ids: string[]) => Promise<Record<string, ImageRecord> | ImageRecord[]>;
 export type PerRequest<Value> = Value | (() => Value | Promise<Value>);
-export type Priority = "high" | "auto" | "low";
+export type Priority = typeof PRIORITIES[number];
+export type CacheKind = typeof CACHE_KINDS[number];
 export type OnProgress = (received: {
     id: string;
     loaded: number;
@@ -19,7 +20,7 @@ export type PixstoreConfig = {
     /**
      * what is kept; default "encrypted"
      */
-    cache?: "encrypted" | "decrypted" | "memory" | "off" | undefined;
+    cache?: CacheKind | undefined;
     /**
      * IndexedDB database; default "pixstore-asgi"
      */
@@ -108,7 +109,7 @@ export type Options = {
      * without a trailing slash
      */
     endpoint: string;
-    cache: "encrypted" | "decrypted" | "memory" | "off";
+    cache: CacheKind;
     databaseName: string;
     namespace: string;
     cacheLimit: number;
@@ -123,6 +124,17 @@ export type Options = {
     parallel: number;
     onCacheError: (error: CacheError) => void;
 };
+/** In the order in which they are served. */
+export declare const PRIORITIES: readonly ["high", "auto", "low"];
+declare const CACHE_KINDS: readonly ["encrypted", "decrypted", "memory", "off"];
+/**
+ * Whether images are kept in the browser's storage, where other tabs find them.
+ *
+ * @param {CacheKind} kind
+ */
+export declare const isStored: (kind: CacheKind) => kind is "decrypted" | "encrypted";
+/** Where an application is mounted, unless it says otherwise; npm's is the same. */
+export declare const DEFAULT_ENDPOINT = "/pixstore-image";
 /**
  * Check a configuration and fill in the defaults. An option that is undefined or null counts as not given.
  *
@@ -156,3 +168,4 @@ export declare const checkedImageOptions: (options: ImageOptions) => ImageOption
  * @param {string} [moduleUrl]  there is none in a bundle that is no module
  */
 export declare function endpointBeside(moduleUrl?: string): string;
+export {};
