@@ -8,8 +8,8 @@ import { IDBFactory, IDBObjectStore } from "fake-indexeddb";
 import { createCache } from "../../js_client/src/cache/cache.js";
 import { risingTime } from "../../js_client/src/clock.js";
 import { CacheError } from "../../js_client/src/errors.js";
-import { setGlobal } from "./support/page.js";
-import { done, dump, emptyStorage, noStorage, overwrite, patch, transactions } from "./support/storage.js";
+import { pageEvents, setGlobal } from "./support/page.js";
+import { done, dump, emptyStorage, fail, noStorage, overwrite, patch, transactions } from "./support/storage.js";
 
 const NAME = "images";
 const ID = "players:abc";
@@ -45,10 +45,6 @@ function watched(t, ...methods) {
   }
   return calls;
 }
-
-const fail = (name) => () => {
-  throw new DOMException("failed", name);
-};
 
 test("read returns the bytes of exactly this version", async () => {
   const cache = cacheOf();
@@ -418,9 +414,7 @@ test("use is written down every two seconds in one transaction, and what was del
 });
 
 test("use is written down when the page is hidden", async (t) => {
-  const page = new EventTarget();
-  globalThis.addEventListener = page.addEventListener.bind(page);
-  t.after(() => delete globalThis.addEventListener);
+  const page = pageEvents(t);
   const cache = cacheOf();
   await write(cache, ID);
   for (const type of ["pagehide", "visibilitychange"]) {

@@ -5,7 +5,7 @@ import { beforeEach, test } from "node:test";
 
 import { createInFlight } from "../../js_client/src/images/in-flight.js";
 import { createMemory } from "../../js_client/src/images/memory.js";
-import { settle } from "./support/page.js";
+import { gate, settle } from "./support/page.js";
 
 const image = new Blob(["image"]);
 
@@ -43,8 +43,7 @@ test("an image that is outdated is given to its callers and kept nowhere", async
 });
 
 test("who comes while an image is being stored shares its load, and who comes later starts another one", async () => {
-  let store;
-  const stored = new Promise((resolve) => (store = resolve));
+  const { open: store, passed: stored } = gate();
   const first = inFlight.share(planOf("a"));
   loads[0].resolve({ image, token: 1, isHit: false, stored });
   await first;

@@ -1,29 +1,15 @@
 /** The life of a record in the client: its proof expires, its caller leaves, its time is up; and images in memory. */
 
 import assert from "node:assert/strict";
-import { beforeEach, test } from "node:test";
+import { test } from "node:test";
 
 import { IDBObjectStore } from "fake-indexeddb";
 
-import {
-  createClient as createClientOf, FetchError, RecordError, RefusedError, WireState,
-} from "../../js_client/src/index.js";
-import { setGlobal, textOf, until } from "./support/page.js";
-import { createServer, recordOf, updatedPayload } from "./support/server.js";
-import { emptyStorage, noStorage, patch } from "./support/storage.js";
-
-const ID = "players:abc";
-
-let server;
-let tests = 0;
-beforeEach(() => {
-  emptyStorage();
-  tests += 1;
-  server = createServer();
-});
-
-// A name of its own for each test: the clients of one database hear each other, and one test's `clear` is none of the next.
-const createClient = (config, fetcher) => createClientOf({ databaseName: `test-${tests}`, ...config }, fetcher);
+import { FetchError, RecordError, RefusedError, WireState } from "../../js_client/src/index.js";
+import { gate, pageEvents, setGlobal, textOf, until } from "./support/page.js";
+import { recordOf, updatedPayload } from "./support/server.js";
+import { createClient, ID, memoryImages, server } from "./support/site.js";
+import { fail, noStorage, patch } from "./support/storage.js";
 
 /** A fetcher of the server that refuses every proof but one. */
 const onlyFor = (proof) => async (record, context) => {
@@ -66,7 +52,7 @@ test("a fresh record that is refused too is the end", async () => {
 test("a proof that is about to expire is not even sent, and where nothing refreshes it, it is", async () => {
   const record = { ...server.save(ID, "image"), proofExpiresAt: Date.now() + 100 };
   const fresh = { ...record, proofExpiresAt: Date.now() + 30_000 };
-  const client = createClient({ cache: "off" }, server.fetcher);
+  const client = createClient({ cache: "off" });
   await client.getImage(record, { refreshRecord: () => fresh });
   await new Promise(setImmediate);
   await client.getImage(record);
@@ -75,7 +61,7 @@ test("a proof that is about to expire is not even sent, and where nothing refres
 
 test("a clock that is wrong costs one refresh, and no image", async () => {
   const record = { ...server.save(ID, "image"), proofExpiresAt: 1 };
-  const client = createClient({ cache: "off" }, server.fetcher);
+  const client = createClient({ cache: "off" });
   assert.equal(await textOf(await client.getImage(record, { refreshRecord: () => ({ ...record }) })), "image");
   assert.equal(server.requests.length, 1);
 });
@@ -92,10 +78,7 @@ test("what refreshRecord throws reaches the caller, and another image's record i
 test("a signal ends its own call, and the request only where nobody else waits", async () => {
   const record = server.save(ID, "image");
   const signals = [];
-  let arrive;
-  const arrived = new Promise((resolve) => {
-    arrive = resolve;
-  });
+  const { open: arrive, passed: arrived } = gate();
   const { getImage } = createClient({}, async (own, context, { signal }) => {
     signals.push(signal);
     await arrived;
@@ -221,7 +204,7 @@ test("where the browser refuses locks, as in a sandboxed frame, the image still 
   stubLocks(t, async () => {
     throw new DOMException("no locks here", "SecurityError");
   });
-  const { getImage } = createClient({}, server.fetcher);
+  const { getImage } = createClient();
   assert.equal(await textOf(await getImage(server.save(ID, "image"))), "image");
 });
 
@@ -233,7 +216,7 @@ test("a caller who leaves while another tab downloads the image causes no reques
     return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
   });
   const controller = new AbortController();
-  const image = createClient({}, server.fetcher).getImage(server.save(ID, "image"), { signal: controller.signal });
+  const image = createClient().getImage(server.save(ID, "image"), { signal: controller.signal });
   await until(() => isWaiting);
   controller.abort();
   await assert.rejects(image, { name: "AbortError" });
@@ -244,7 +227,7 @@ test("a caller who leaves while another tab downloads the image causes no reques
 test("an older version than the record's is shown and not kept; one that updates to itself is refused", async () => {
   const newer = server.save(ID, "new", { token: 9 });
   server.save(ID, "old", { token: 7 });
-  const client = createClient({}, server.fetcher);
+  const client = createClient();
   for (let count = 0; count < 2; count += 1) assert.equal(await textOf(await client.getImage(newer)), "old");
   assert.equal(server.requests.length, 2);
   assert.equal(await client.cachedImageExists(ID), false);
@@ -260,7 +243,7 @@ test("an onProgress that throws is the page's error and breaks no image", async 
   };
   const body = await server.fetcher(server.save(ID, "image"));
   t.mock.method(globalThis, "fetch", async () => new Response(body, { headers: { "content-length": body.length } }));
-  const { getImage } = createClient({ endpoint: "https://img.example.org/i" });
+  const { getImage } = createClient({ endpoint: "https://img.example.org/i" }, null);
   assert.equal(await textOf(await getImage(recordOf(ID, server.version(ID)), { onProgress })), "image");
   // Others are fetch's own.
   const outcomes = await Promise.allSettled(tasks.map(async (task) => task()));
@@ -269,35 +252,29 @@ test("an onProgress that throws is the page's error and breaks no image", async 
 
 test("clear and delete reach the other tabs' memory also where the storage fails", async (t) => {
   const records = ["a", "b"].map((id) => server.save(id, id));
-  const [mine, other] = [createClient({}, server.fetcher), createClient({}, server.fetcher)];
+  const [mine, other] = [createClient(), createClient()];
   for (const record of records) await other.getImage(record);
   await mine.getImage(records[0]);
-  patch(t, IDBObjectStore.prototype, "delete", () => {
-    throw new DOMException("failed", "UnknownError");
-  });
+  patch(t, IDBObjectStore.prototype, "delete", fail("UnknownError"));
   await assert.rejects(mine.deleteCachedImage("a"), { name: "CacheError" });
-  await until(async () => (await other.stats()).memoryImages === 1);
+  await until(async () => (await memoryImages(other)) === 1);
   await assert.rejects(mine.clear(), { name: "CacheError" });
-  await until(async () => (await other.stats()).memoryImages === 0);
+  await until(async () => (await memoryImages(other)) === 0);
 });
 
 test("a page that the browser had put away comes back with nothing in memory", async (t) => {
-  const page = new EventTarget();
-  for (const name of ["addEventListener", "removeEventListener"]) {
-    globalThis[name] = page[name].bind(page);
-    t.after(() => delete globalThis[name]);
-  }
-  const client = createClient({}, server.fetcher);
+  const page = pageEvents(t);
+  const client = createClient();
   await client.getImage(server.save(ID, "image"));
   const cameBack = (persisted) => page.dispatchEvent(Object.assign(new Event("pageshow"), { persisted }));
   cameBack(false);
-  assert.equal((await client.stats()).memoryImages, 1);
+  assert.equal(await memoryImages(client), 1);
   cameBack(true);
-  assert.equal((await client.stats()).memoryImages, 0);
+  assert.equal(await memoryImages(client), 0);
 });
 
 test("a closed client refuses every call and has nothing in memory; what is cached, and other clients, stay", async () => {
-  const [closed, other] = [createClient({}, server.fetcher), createClient({}, server.fetcher)];
+  const [closed, other] = [createClient(), createClient()];
   const record = server.save(ID, "image");
   await closed.getImage(record);
   await until(() => other.cachedImageExists(ID));
@@ -340,7 +317,7 @@ test("getImages yields each image as it is ready, and a failure among them", asy
 
 test("a loop of getImages that is slow gets all that is ready meanwhile", async () => {
   const records = ["a", "b", "c"].map((id) => server.save(id, id));
-  const client = createClient({}, server.fetcher);
+  const client = createClient();
   for (const record of records) await client.getImage(record);
   const found = [];
   for await (const { record } of client.getImages(records)) {
@@ -352,7 +329,7 @@ test("a loop of getImages that is slow gets all that is ready meanwhile", async 
 
 test("getImages hands its context to the fetcher with every record", async () => {
   const records = ["a", "b"].map((id) => server.save(id, id));
-  for await (const { error } of createClient({}, server.fetcher).getImages(records, { context: "mine" })) {
+  for await (const { error } of createClient().getImages(records, { context: "mine" })) {
     assert.equal(error, undefined);
   }
   assert.deepEqual(server.requests.map(({ context }) => context), ["mine", "mine"]);
@@ -438,7 +415,7 @@ test("records that end in an error leave no download behind", async () => {
 
 test("what was shown last comes from memory, also where there is no storage, until memoryBytes are full", async () => {
   noStorage();
-  const client = createClient({ memoryBytes: 10 }, server.fetcher);
+  const client = createClient({ memoryBytes: 10 });
   const [first, ...others] = ["a", "b", "c", "d", "e", "f"].map((id) => server.save(id, "12"));
   assert.equal(await client.getImage(first), await client.getImage(first));
   for (const record of others) await client.getImage(record);
@@ -451,20 +428,20 @@ test("what was shown last comes from memory, also where there is no storage, unt
 test("an old record is not downloaded again for the newer image that it has brought", async () => {
   const stale = server.save(ID, "old", { token: 1 });
   const fresh = server.save(ID, "new", { token: 2 });
-  const client = createClient({}, server.fetcher);
+  const client = createClient();
   for (const record of [stale, stale, fresh, stale]) assert.equal(await textOf(await client.getImage(record)), "new");
   assert.equal(server.requests.length, 1);
 });
 
 test("cache: \"memory\" keeps images in memory alone", async () => {
-  const client = createClient({ cache: "memory" }, server.fetcher);
+  const client = createClient({ cache: "memory" });
   const record = server.save(ID, "image");
   assert.equal(await client.getImage(record), await client.getImage(record));
   assert.deepEqual(await indexedDB.databases(), []);
 });
 
 test("namespaces see nothing of each other, and clear empties its own alone", async () => {
-  const [ada, bob] = ["ada", "bob"].map((namespace) => createClient({ namespace }, server.fetcher));
+  const [ada, bob] = ["ada", "bob"].map((namespace) => createClient({ namespace }));
   const record = server.save(ID, "image");
   await ada.getImage(record);
   assert.equal(await bob.cachedImageExists(ID), false);

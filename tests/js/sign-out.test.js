@@ -1,38 +1,19 @@
 /** What must be gone after a delete and after sign-out: from memory, from what is under way, from the other tabs. */
 
 import assert from "node:assert/strict";
-import { beforeEach, test } from "node:test";
+import { test } from "node:test";
 
 import { IDBDatabase, IDBFactory } from "fake-indexeddb";
 
-import { createClient as createClientOf } from "../../js_client/src/index.js";
 import { gate, textOf, until } from "./support/page.js";
-import { createServer } from "./support/server.js";
-import { done, emptyStorage, patch } from "./support/storage.js";
-
-const ID = "players:abc";
-
-let server;
-let tests = 0;
-beforeEach(() => {
-  emptyStorage();
-  tests += 1;
-  server = createServer();
-});
-
-// A name of its own for each test, as the clients of one database hear each other. Two clients are two tabs.
-const createClient = (config, fetcher = server.fetcher) =>
-  createClientOf({ databaseName: `sign-out-${tests}`, ...config }, fetcher);
+import { createClient, ID, isStored, memoryImages, server } from "./support/site.js";
+import { done, patch } from "./support/storage.js";
 
 /** A fetcher that keeps the images of some ids back until `passed`. */
 const holding = (passed, ...ids) => async (record, context) => {
   if (ids.includes(record.id)) await passed;
   return server.fetcher(record, context);
 };
-
-const memoryImages = async (client) => (await client.stats()).memoryImages;
-
-const isStored = (client, count = 1) => until(async () => (await client.stats()).images === count);
 
 /** Keep back the storage of clients that have not opened it yet, until the function that this gives is called. */
 function holdStorage(t) {

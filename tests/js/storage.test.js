@@ -8,7 +8,7 @@ import { IDBDatabase, IDBFactory, IDBObjectStore } from "fake-indexeddb";
 import { CacheError, createClient } from "../../js_client/src/index.js";
 import { textOf } from "./support/page.js";
 import { createServer } from "./support/server.js";
-import { done, dump, emptyStorage, inspect, keyOf, noStorage, patch } from "./support/storage.js";
+import { done, dump, emptyStorage, fail, inspect, keyOf, noStorage, patch } from "./support/storage.js";
 
 const ID = "players:abc";
 
@@ -22,6 +22,16 @@ beforeEach(() => {
 
 const onCacheError = (error) => errors.push(error);
 const clientOf = (config = {}) => createClient({ onCacheError, memoryBytes: 0, ...config }, server.fetcher);
+
+/** A client that has an image in storage, and the image's record. */
+async function withImage() {
+  const record = server.save(ID, "image");
+  const client = clientOf();
+  await client.getImage(record);
+  // Behind what stores it.
+  await client.cachedImageExists(ID);
+  return { client, record };
+}
 
 const isCacheError = (reason) => (error) => error instanceof CacheError && error.reason === reason;
 
@@ -75,10 +85,7 @@ test("the entry and the bytes of an image are in stores of their own, in our own
 });
 
 test("a hit writes the small entry alone", async (t) => {
-  const record = server.save(ID, "image");
-  const client = clientOf();
-  await client.getImage(record);
-  await client.cachedImageExists(ID);
+  const { client, record } = await withImage();
   const written = [];
   patch(t, IDBObjectStore.prototype, "put", function put(original, ...args) {
     written.push(this.name);
@@ -170,9 +177,7 @@ test("an onCacheError that throws breaks no image", async (t) => {
 });
 
 test("storage that the browser forbids counts as none", async (t) => {
-  patch(t, IDBFactory.prototype, "open", () => {
-    throw new DOMException("denied", "SecurityError");
-  });
+  patch(t, IDBFactory.prototype, "open", fail("SecurityError"));
   const client = clientOf();
   assert.equal(await textOf(await client.getImage(server.save(ID, "image"))), "image");
   assert.equal(await client.deleteCachedImage(ID), false);
@@ -274,10 +279,7 @@ test("calls at once open a connection that was closed without a word once", asyn
 });
 
 test("another tab can delete the database while the client has it open, and caching goes on", async () => {
-  const record = server.save(ID, "image");
-  const client = clientOf();
-  await client.getImage(record);
-  await client.cachedImageExists(ID);
+  const { client, record } = await withImage();
   const request = indexedDB.deleteDatabase("pixstore-asgi");
   request.onblocked = () => assert.fail("blocked");
   await done(request);
@@ -288,10 +290,7 @@ test("another tab can delete the database while the client has it open, and cach
 });
 
 test("calls at once open a database that was deleted meanwhile once", async (t) => {
-  const record = server.save(ID, "image");
-  const client = clientOf();
-  await client.getImage(record);
-  await client.cachedImageExists(ID);
+  const { client, record } = await withImage();
   await done(indexedDB.deleteDatabase("pixstore-asgi"));
   const { open } = IDBFactory.prototype;
   const opened = t.mock.method(IDBFactory.prototype, "open", open);
@@ -382,11 +381,7 @@ test("a delete that the storage fails rejects: the image may still be there", as
   const client = clientOf();
   await client.getImage(server.save(ID, "image"));
   await client.cachedImageExists(ID);
-  for (const method of ["delete", "clear"]) {
-    patch(t, IDBObjectStore.prototype, method, () => {
-      throw new DOMException("disk", "UnknownError");
-    });
-  }
+  for (const method of ["delete", "clear"]) patch(t, IDBObjectStore.prototype, method, fail("UnknownError"));
   await assert.rejects(client.deleteCachedImage(ID), isCacheError("failed"));
   await assert.rejects(client.clear(), isCacheError("failed"));
   assert.equal(await client.cachedImageExists(ID), true);

@@ -2,34 +2,16 @@
 
 import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
-import { beforeEach, test } from "node:test";
+import { test } from "node:test";
 
 import { IDBDatabase, IDBFactory, IDBObjectStore } from "fake-indexeddb";
 
 import { createCache } from "../../js_client/src/cache/cache.js";
 import { risingTime } from "../../js_client/src/clock.js";
-import { CacheError, createClient as createClientOf } from "../../js_client/src/index.js";
+import { CacheError } from "../../js_client/src/index.js";
 import { channels, pageEvents, setGlobal, settle, textOf, unhandled, until } from "./support/page.js";
-import { createServer } from "./support/server.js";
-import { dump, emptyStorage, noStorage, patch, transactions } from "./support/storage.js";
-
-const ID = "players:abc";
-
-let server;
-let errors;
-let name;
-let tests = 0;
-beforeEach(() => {
-  emptyStorage();
-  server = createServer();
-  errors = [];
-  tests += 1;
-  // One of its own for each test, as the clients of one database hear each other.
-  name = `upkeep-${tests}`;
-});
-
-const createClient = (config) =>
-  createClientOf({ databaseName: name, onCacheError: (error) => errors.push(error), ...config }, server.fetcher);
+import { createClient, errors, ID, isStored, name, server } from "./support/site.js";
+import { dump, fail, noStorage, patch, transactions } from "./support/storage.js";
 
 const LIMITS = { cacheLimit: 100, cacheBytes: 1_000_000, cleanupBatch: 0 };
 
@@ -39,12 +21,6 @@ const createOwnCache = (limits) =>
 const write = (cache, id, token = 1) => cache.write(id, token, new Uint8Array(5), risingTime());
 
 const storedIds = async () => (await dump(name)).entries.map(([[, id]]) => id);
-
-const isStored = (client, count = 1) => until(async () => (await client.stats()).images === count);
-
-const fail = (kind) => () => {
-  throw new DOMException("failed", kind);
-};
 
 const isCacheError = (cause) => (error) => error instanceof CacheError && error.cause?.name === cause;
 

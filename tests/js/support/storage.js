@@ -69,6 +69,11 @@ export function patch(t, prototype, method, replacement) {
   });
 }
 
+/** What fails as IndexedDB does, with an error of this name. */
+export const fail = (name) => () => {
+  throw new DOMException("failed", name);
+};
+
 /** Note the transactions begun during a test: [{stores, mode, durability}, …]. */
 export function transactions(t) {
   const begun = [];
