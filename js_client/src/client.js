@@ -98,7 +98,7 @@ export function createClient(config = {}, fetcher) {
   });
 }
 
-/** From here, for bundlers follow this very expression, and in `dist` as in these sources the worker lies beside this file. */
+/** The worker lies beside this file, in these sources as in `dist`; bundlers follow this very expression to it. */
 const startWorker = () => new Worker(new URL("./pixstore-worker.js", import.meta.url), { type: "module" });
 
 /**

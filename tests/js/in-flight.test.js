@@ -24,7 +24,7 @@ beforeEach(() => {
 let now = 0;
 const planOf = (id, token = 1) => Object.freeze({ id, token, parsed: { proof: "proof", key: [] }, since: (now += 1) });
 
-test("a load hands its result back and changes no plan: the image is counted, kept and given to every caller", async () => {
+test("a load changes no plan and hands its result back, which is counted, kept and given to every caller", async () => {
   const plan = planOf("a");
   const images = [inFlight.share(plan), inFlight.share(planOf("a"))];
   assert.equal(loads.length, 1);

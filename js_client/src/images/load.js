@@ -41,10 +41,14 @@ import { WireState } from "../states.js";
  */
 
 /**
- * An image. `token` is its own; `isOutdated`: an older version than that of the record, for showing only. `stored`
- * settles when it is stored, where it is.
+ * What a load brings.
  *
- * @typedef {{image: Blob, token: number, isHit: boolean, isOutdated?: boolean, stored?: Promise<void> | undefined}} Loaded
+ * @typedef {object} Loaded
+ * @property {Blob} image
+ * @property {number} token  of the image, which may be newer than the record
+ * @property {boolean} isHit  it was cached
+ * @property {boolean} [isOutdated]  it is older than the record, for showing only
+ * @property {Promise<void> | undefined} [stored]  settles when it is stored, where it is
  */
 
 /** @typedef {(plan: Plan, bounds: Bounds) => Promise<Loaded>} Load */

@@ -41,9 +41,21 @@ export type Bounds = {
 };
 export type Loaded = {
     image: Blob;
+    /**
+     * of the image, which may be newer than the record
+     */
     token: number;
+    /**
+     * it was cached
+     */
     isHit: boolean;
+    /**
+     * it is older than the record, for showing only
+     */
     isOutdated?: boolean;
+    /**
+     * settles when it is stored, where it is
+     */
     stored?: Promise<void> | undefined;
 };
 export type Load = (plan: Plan, bounds: Bounds) => Promise<Loaded>;

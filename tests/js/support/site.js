@@ -1,7 +1,4 @@
-/**
- * What each test of a file that imports this begins with: an empty storage, a server, and clients of it, each of which is
- * a tab.
- */
+/** What each test of a file that imports this begins with: an empty storage, a server, and clients, which are tabs. */
 
 import { beforeEach } from "node:test";
 
@@ -16,7 +13,7 @@ export const ID = "players:abc";
 export let server;
 /** The storage failures that the clients were told of. */
 export let errors;
-/** The database, of a name of its own for each test: the clients of one hear each other, and no test is to hear another. */
+/** The database, one for each test: the clients of one hear each other, and no test is to hear another. */
 export let name;
 
 let tests = 0;
