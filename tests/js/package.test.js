@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { beforeEach, test } from "node:test";
 
 import * as pixstore from "../../js_client/src/index.js";
@@ -52,6 +53,17 @@ test("no file imports a package or names process, and the entries need every one
   visit("pixstore-worker.js");
   assert.deepEqual([...reached].sort(), files);
   for (const file of files) assert.doesNotMatch(textOf(file), /\bprocess\b/);
+});
+
+test("bundlers find the worker where README says that it is, and by the one expression that they look for", () => {
+  const readme = readFileSync(new URL("../README.md", SOURCES), "utf8");
+  const named = [...readme.matchAll(/pixstore-asgi-client\/src\/([^`"]+)/g)].map(([, file]) => file);
+  assert.deepEqual(new Set(named), new Set(["pixstore-worker.js"]));
+  assert.ok(files.includes("pixstore-worker.js"));
+  // Relative to its file, which in `dist` is index.js: so it must stand beside the worker.
+  const expression = 'new Worker(new URL("./pixstore-worker.js", import.meta.url), { type: "module" })';
+  const naming = files.filter((file) => textOf(file).includes(expression));
+  assert.deepEqual(naming, ["client.js"]);
 });
 
 test("the package's functions work before initPixstoreFrontend, with the defaults", async () => {
