@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -18,20 +17,14 @@ from pixstore_asgi.store.sqlite import SqliteStore
 from tests.support.asgi import Wire, client, scope_of
 from tests.support.batches import body_of, entry_of, frames_of, image_in
 from tests.support.requests import headers, save
-from tests.support.samples import SECRET, large_png, picture
+from tests.support.samples import large_png, picture
 from tests.support.servers import serving
 from tests.support.vectors import Vector, vectors
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> SqliteStore:
-    return SqliteStore(tmp_path / "pixstore.db")
-
-
-@pytest.fixture
-async def pix(store: SqliteStore) -> AsyncIterator[Pixstore]:
-    async with Pixstore(store, secret=SECRET, cache_bytes=0) as opened:
-        yield opened
+def cache_bytes() -> int:
+    return 0
 
 
 async def post(app: PixstoreApp, content: bytes, **others: str) -> httpx.Response:

@@ -1,10 +1,9 @@
 """A newcomer's first hour: README's FastAPI application and page, as it says to try them, in a real browser."""
 
+import os
 import re
 import shlex
-import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,8 +13,9 @@ import pytest
 
 from tests.browser.engines.page import Browser
 from tests.browser.support import open_page, wait_for
-from tests.docs.test_readme import FASTAPI, README, SNIPPETS
+from tests.docs.readme import FASTAPI, README, SNIPPETS
 from tests.support.samples import picture
+from tests.support.servers import uvicorn_of
 
 pytestmark = pytest.mark.browser
 (TRY_IT,) = re.findall(r"^To see it: .*?\n\n", README, re.MULTILINE | re.DOTALL)
@@ -31,22 +31,9 @@ def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     (tmp_path / "app.py").write_text("\n".join([SNIPPETS[FASTAPI], *lines]))
     (tmp_path / "static").mkdir()
     (tmp_path / "static" / "index.html").write_text(HTML)
-    (command,) = re.findall(r"`(uvicorn [^`]+)`", TRY_IT)
-    log_file = tmp_path / "uvicorn.log"
-    with log_file.open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", *shlex.split(command), "--port", "0"], stdout=log, stderr=log, cwd=tmp_path
-        )
-    try:
-        deadline = time.monotonic() + 60
-        while not (found := re.search(r"running on (http://\S+)", log_file.read_text())):
-            assert process.poll() is None, log_file.read_text()
-            assert time.monotonic() < deadline, log_file.read_text()
-            time.sleep(0.05)
-        yield found[1]
-    finally:
-        process.terminate()
-        process.wait(30)
+    (arguments,) = re.findall(r"`uvicorn ([^`]+)`", TRY_IT)
+    with uvicorn_of(Path(sys.executable), shlex.split(arguments), tmp_path, os.environ) as running:
+        yield running
 
 
 def test_a_newcomer_sees_a_picture(url: str, browser: Browser) -> None:

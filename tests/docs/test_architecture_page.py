@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.test_documented import rows
+from tests.docs.tables import rows
 from tests.support.paths import DOCS, PACKAGE, ROOT, TESTS
 
 PAGE = (DOCS / "architecture.md").read_text()

@@ -12,6 +12,7 @@ import pytest
 from pixstore_asgi import PayloadResponse, Pixstore, PixstoreApp, PixstoreMiddleware
 from pixstore_asgi.cli.commands import demo, serve
 from pixstore_asgi.store.sqlite import SqliteStore
+from tests.docs.tables import rows
 from tests.support.paths import DOCS, PACKAGE, ROOT
 
 README = (ROOT / "README.md").read_text()
@@ -31,12 +32,6 @@ class Option(NamedTuple):
     name: str
     unit: str
     default: str
-
-
-def rows(page: str, head: str) -> list[list[str]]:
-    """Return the cells of the table whose first line begins with `head`, without its two first lines."""
-    (table,) = re.findall(rf"^{re.escape(head)}.*\n\|[-|: ]+\n((?:\|.*\n)+)", page, re.MULTILINE)
-    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in table.splitlines()]
 
 
 def options(head: str) -> list[Option]:

@@ -9,13 +9,10 @@ from starlette.testclient import TestClient
 
 from pixstore_asgi import ImageRecord
 from tests.docs.conftest import RunSnippet
+from tests.docs.readme import FASTAPI, MOUNT, README, SNIPPETS
 from tests.support.paths import ROOT
 from tests.support.recipes import image_in, sent
 from tests.support.samples import picture
-
-README = (ROOT / "README.md").read_text()
-SNIPPETS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-MOUNT, FASTAPI = range(2)
 
 
 def test_every_snippet_has_a_test() -> None:

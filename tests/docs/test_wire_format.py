@@ -18,7 +18,7 @@ from pixstore_asgi.core.batch import MAX_BODY_BYTES, MAX_IMAGES
 from pixstore_asgi.core.formats.names import FORMAT_BYTES
 from pixstore_asgi.core.keyring import KeyRing
 from pixstore_asgi.core.proof import ProofTerms, ProofWindows, issue
-from tests.docs.test_documented import rows
+from tests.docs.tables import rows
 from tests.support.paths import DOCS, ROOT
 from tests.support.samples import SECRET, picture
 

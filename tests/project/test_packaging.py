@@ -6,12 +6,9 @@ import re
 import subprocess
 import sys
 import tarfile
-import time
 import tomllib
 import venv
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -24,6 +21,7 @@ from pixstore_asgi.core.cipher import unseal
 from tests.support.paths import ROOT
 from tests.support.recipes import FILES
 from tests.support.samples import picture
+from tests.support.servers import uvicorn_of
 from tests.support.tools import go_without
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -150,7 +148,10 @@ def test_the_sdist_works_far_from_the_checkout(built: Built, tmp_path: Path) -> 
 
 def assert_serves(environment: Path, folder: Path) -> None:
     (folder / "app.py").write_text(FILES["starlette_app.py"])
-    with serving(environment, folder) as url, httpx.Client(base_url=url, trust_env=False) as http:
+    with (
+        uvicorn_of(environment / "bin" / "python", ["app:app"], folder, _environ()) as url,
+        httpx.Client(base_url=url, trust_env=False) as http,
+    ):
         for built in (ROOT / "js_client" / "dist").glob("*.js"):
             served = http.get(f"/pixstore-image/-/client/{built.name}")
             assert served.content == built.read_bytes()
@@ -160,27 +161,3 @@ def assert_serves(environment: Path, folder: Path) -> None:
         body = http.get(f"/pixstore-image/{record.id}", headers=proven).content
         ciphertext = decode_payload(body).ciphertext
         assert unseal(key=record.key, iv=record.iv, tag=record.tag, ciphertext=ciphertext) == ("png", picture())
-
-
-@contextmanager
-def serving(environment: Path, folder: Path) -> Iterator[str]:
-    """Run app.py of a folder under the environment's own uvicorn until the block ends."""
-    log_file = folder / "uvicorn.log"
-    with log_file.open("wb") as log:
-        process = subprocess.Popen(
-            [str(environment / "bin" / "python"), "-m", "uvicorn", "app:app", "--port", "0"],
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            cwd=folder,
-            env={**_environ(), "PYTHONUNBUFFERED": "1"},
-        )
-    try:
-        deadline = time.monotonic() + 60
-        while not (found := re.search(r"running on (http://\S+)", log_file.read_text())):
-            assert process.poll() is None, log_file.read_text()
-            assert time.monotonic() < deadline, log_file.read_text()
-            time.sleep(0.05)
-        yield found[1]
-    finally:
-        process.terminate()
-        process.wait(30)

@@ -21,9 +21,8 @@ from pixstore_asgi.cli.commands import commands
 from pixstore_asgi.errors import StoreBusy
 from pixstore_asgi.store.sqlite import SqliteStore
 from pixstore_asgi.store.sqlite.backup import back_up, restore
-from tests.store.test_sqlite import query
 from tests.support.samples import SECRET, large_png, picture
-from tests.support.sqlite import reading
+from tests.support.sqlite import query, reading
 
 pytestmark = pytest.mark.slow
 

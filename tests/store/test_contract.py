@@ -10,13 +10,8 @@ from pixstore_asgi.store.contract_tests import SharedStoreContract, StoreContrac
 from pixstore_asgi.store.contract_tests.fixtures import StoreFixtures
 from pixstore_asgi.store.contract_tests.steps import read, save
 from pixstore_asgi.store.memory import MemoryStore
-from pixstore_asgi.store.sqlite import SqliteStore, leases, write_lock
-
-
-def disable_locks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make this machine one whose system has neither leases between processes nor flock, as Windows."""
-    monkeypatch.setattr(leases, "fcntl", None)
-    monkeypatch.setattr(write_lock, "fcntl", None)
+from pixstore_asgi.store.sqlite import SqliteStore
+from tests.support.sqlite import disable_locks
 
 
 class StampsThatHold(StoreFixtures):

@@ -21,9 +21,8 @@ from pixstore_asgi.core.keyring import KeyRing
 from pixstore_asgi.errors import IntegrityError
 from pixstore_asgi.store.sqlite import SqliteStore
 from pixstore_asgi.store.sqlite.write_lock import WriteLock
-from tests.store.test_migrations import make_version_1
 from tests.support.samples import SECRET, large_png, picture
-from tests.support.sqlite import idle, reading
+from tests.support.sqlite import idle, make_version_1, reading
 
 pytestmark = pytest.mark.slow
 

@@ -22,10 +22,9 @@ from pixstore_asgi.errors import IntegrityError, SecretError, StoreBusy
 from pixstore_asgi.store.contract import CHUNK_BYTES
 from pixstore_asgi.store.contract_tests.steps import VERSION, body_of, meta_of, read
 from pixstore_asgi.store.sqlite import SqliteStore
-from tests.store.test_sqlite import query
 from tests.support.payloads import served
 from tests.support.samples import SECRET, large_png, picture
-from tests.support.sqlite import idle, reading
+from tests.support.sqlite import idle, query, reading
 from tests.support.sqlite_faults import (
     DATABASE,
     LARGE,

@@ -15,9 +15,9 @@ import pytest
 
 from pixstore_asgi import Pixstore, StoreError, WireState
 from pixstore_asgi.store.sqlite import SqliteStore, schema
-from tests.store.test_sqlite import query
 from tests.support.payloads import served
 from tests.support.samples import SECRET
+from tests.support.sqlite import make_version_1, query
 from tests.support.sqlite_faults import DATABASE, OPERATIONS, Base, Plan, check_next, contents, injected, make_base
 
 pytestmark = pytest.mark.slow
@@ -165,13 +165,6 @@ async def test_a_database_made_meanwhile_is_no_other_programs(tmp_path: Path) ->
     with mock.patch.object(schema, "Writer", Overtaken):
         await store.open()
     await store.close()
-
-
-def make_version_1(path: Path) -> None:
-    """Make a database of this version one of version 1, as the first version of this package had it."""
-    with sqlite3.connect(path) as connection:
-        connection.executescript("ALTER TABLE image DROP COLUMN created_ms; PRAGMA user_version = 1")
-    connection.close()
 
 
 async def test_images_from_before_creation_was_kept_were_created_when_last_saved(base: Base, tmp_path: Path) -> None:

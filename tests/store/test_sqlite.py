@@ -25,21 +25,13 @@ from pixstore_asgi.store.sqlite import SqliteStore, blobs, commits, rows
 from pixstore_asgi.store.sqlite.leases import Leases
 from pixstore_asgi.store.sqlite.schema import APPLICATION_ID, MIGRATIONS, Writer, connect_writer
 from pixstore_asgi.store.sqlite.write_lock import WriteLock
-from tests.store.test_contract import disable_locks
 from tests.support.clock import FixedClock
-from tests.support.sqlite import idle
+from tests.support.sqlite import disable_locks, idle, query
 
 
 def writer_of(path: Path) -> Writer:
     lock = WriteLock(path.with_name(path.name + ".lock"), timeout_s=5)
     return connect_writer(str(path), lock, busy_timeout_s=5, durability="NORMAL")
-
-
-def query(path: Path, statement: str) -> list[tuple[object, ...]]:
-    with sqlite3.connect(path) as connection:
-        rows = connection.execute(statement).fetchall()
-    connection.close()
-    return rows
 
 
 async def test_files_are_private_from_the_start(tmp_path: Path) -> None:

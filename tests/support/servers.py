@@ -2,12 +2,13 @@
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,6 +88,30 @@ def running(
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+@contextlib.contextmanager
+def uvicorn_of(python: Path, arguments: Sequence[str], folder: Path, environment: Mapping[str, str]) -> Iterator[str]:
+    """Run uvicorn in a folder under some Python, on any free port, until the block ends; yield its URL."""
+    log_file = folder / "uvicorn.log"
+    with log_file.open("wb") as log:
+        process = subprocess.Popen(
+            [str(python), "-m", "uvicorn", *arguments, "--port", "0"],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=folder,
+            env={**environment, "PYTHONUNBUFFERED": "1"},
+        )
+    try:
+        deadline = time.monotonic() + 60
+        while not (found := re.search(r"running on (http://\S+)", log_file.read_text())):
+            assert process.poll() is None, log_file.read_text()
+            assert time.monotonic() < deadline, log_file.read_text()
+            time.sleep(0.05)
+        yield found[1]
+    finally:
+        process.terminate()
+        process.wait(30)
 
 
 def _wait_until_ready(server: Server) -> None:

@@ -1,4 +1,4 @@
-"""A SQLite store seen from beside it: by another connection, and until its writer rests."""
+"""A SQLite store seen from beside it, in older versions, and on machines without locks."""
 
 import asyncio
 import sqlite3
@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pixstore_asgi.store.sqlite import SqliteStore
+import pytest
+
+from pixstore_asgi.store.sqlite import SqliteStore, leases, write_lock
 
 
 @contextmanager
@@ -26,3 +28,23 @@ async def idle(store: SqliteStore) -> None:
     assert store._session is not None
     await asyncio.sleep(0)  # let what was just begun get into its queue
     await store._session.write(lambda db: None)
+
+
+def query(path: Path, statement: str) -> list[tuple[object, ...]]:
+    with sqlite3.connect(path) as connection:
+        rows = connection.execute(statement).fetchall()
+    connection.close()
+    return rows
+
+
+def make_version_1(path: Path) -> None:
+    """Make a database of this version one of version 1, as the first version of this package had it."""
+    with sqlite3.connect(path) as connection:
+        connection.executescript("ALTER TABLE image DROP COLUMN created_ms; PRAGMA user_version = 1")
+    connection.close()
+
+
+def disable_locks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make this machine one whose system has neither leases between processes nor flock, as Windows."""
+    monkeypatch.setattr(leases, "fcntl", None)
+    monkeypatch.setattr(write_lock, "fcntl", None)

@@ -16,9 +16,9 @@ from unittest import mock
 from pixstore_asgi import ImageRecord, Pixstore, StoreError, WireState
 from pixstore_asgi.store.contract import CHUNK_BYTES
 from pixstore_asgi.store.sqlite import SqliteStore, schema
-from tests.store.test_sqlite import query
 from tests.support.payloads import served
 from tests.support.samples import SECRET, large_png, picture
+from tests.support.sqlite import query
 
 SMALL, LARGE = picture(), large_png(5 * CHUNK_BYTES + 3)
 NEW_SMALL, NEW_LARGE = picture("jpeg"), large_png(9 * CHUNK_BYTES + 5)

@@ -17,8 +17,8 @@ from pixstore_asgi import Pixstore
 from pixstore_asgi.cli.commands import commands
 from tests.demo.process import run
 from tests.support.samples import OTHER_SECRET, SECRET, picture
+from tests.transfer.imports import take
 from tests.transfer.npm_files import NpmFiles
-from tests.transfer.test_npm_import import take
 
 pytestmark = pytest.mark.slow
 

@@ -19,8 +19,8 @@ from pixstore_asgi.transfer.npm_import import ALL_FORMATS
 from pixstore_asgi.transfer.npm_source import open_npm_source
 from pixstore_asgi.transfer.totals import quoted
 from tests.support.samples import SECRET, large_png, picture
+from tests.transfer.imports import MAX_BYTES, take
 from tests.transfer.npm_files import TOKEN, NpmFiles, drawn
-from tests.transfer.test_npm_import import MAX_BYTES, take
 
 Damage = Callable[[NpmFiles], Any]
 

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,20 +14,10 @@ from pixstore_asgi import Pixstore
 from pixstore_asgi.errors import InputError
 from pixstore_asgi.transfer.npm_import import NpmImport
 from pixstore_asgi.transfer.npm_source import open_npm_source
-from pixstore_asgi.transfer.totals import Outcome, Report
+from pixstore_asgi.transfer.totals import Outcome
 from tests.support.samples import picture
+from tests.transfer.imports import MAX_BYTES, take
 from tests.transfer.npm_files import TOKEN, NpmFiles
-
-MAX_BYTES = 1_000_000
-
-
-async def take(npm_files: NpmFiles, target: Pixstore | None, **options: Any) -> Report:
-    """Run one import and return its report."""
-    report = Report()
-    with open_npm_source(npm_files.database, npm_files.images) as source:
-        async for step in NpmImport(source, target, **{"max_image_bytes": MAX_BYTES, **options}).steps():
-            report.add(step)
-    return report
 
 
 @pytest.mark.parametrize(
