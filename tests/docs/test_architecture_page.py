@@ -1,15 +1,18 @@
 """architecture.md: its rooms are the folders that are there, its walks lead past files that are there."""
 
+import ast
 import re
 from pathlib import Path
 
 import pytest
 
 from tests.docs.tables import rows
+from tests.project.direction import DIRECTION
 from tests.support.paths import DOCS, PACKAGE, ROOT, TESTS
 
 PAGE = (DOCS / "architecture.md").read_text()
 CLIENT = ROOT / "js_client" / "src"
+CLIENT_TEST = (TESTS / "js" / "direction.test.js").read_text()
 WALKS = [heading for heading in re.findall(r"^## (.*)$", PAGE, re.MULTILINE) if heading.startswith("The walk of ")]
 
 
@@ -53,3 +56,18 @@ def test_the_files_of_a_walk_exist(heading: str) -> None:
 def test_three_walks_are_described() -> None:
     """A request, a save and a picture in the page are followed file by file."""
     assert WALKS == ["The walk of a GET", "The walk of a save", "The walk of a getImage"]
+
+
+@pytest.mark.parametrize(
+    ("heading", "table"),
+    [
+        ("The package", DIRECTION),
+        ("The browser client", ast.literal_eval(re.findall(r"const ROWS = (\[.*?\n\]);", CLIENT_TEST, re.DOTALL)[0])),
+    ],
+    ids=["package", "client"],
+)
+def test_the_directions_are_those_that_are_checked(heading: str, table: list[list[str]]) -> None:
+    """The page's line of arrows has the rooms that the tests of imports hold every file to, in their order."""
+    section = PAGE.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    (line,) = re.findall(r"\n\n((?: {4}.*\n)+)", section)
+    assert [sorted(rooms.replace(",", " ").split()) for rooms in line.split("→")] == [sorted(row) for row in table]

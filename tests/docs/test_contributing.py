@@ -31,7 +31,6 @@ def test_its_commands_and_files_exist() -> None:
 @pytest.mark.slow
 def test_a_store_of_ones_own_runs_the_contract(tmp_path: Path) -> None:
     """The page's test file, beside a package with a store, is collected by pytest and passes."""
-    pytest.importorskip("pixstore_asgi.store.contract_tests")
     (block,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     (tmp_path / "my_package.py").write_text(MY_PACKAGE)
     (tmp_path / "test_my_store.py").write_text(block)

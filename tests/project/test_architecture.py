@@ -8,23 +8,10 @@ from pathlib import Path
 import pytest
 
 import pixstore_asgi
+from tests.project.direction import DIRECTION
 
 PACKAGE = Path(pixstore_asgi.__file__).parent
 
-# Low to high: a room imports only from rows above its own. Rooms of one row do not know each other.
-DIRECTION = [
-    ["errors"],
-    ["core"],
-    ["store"],
-    ["keys", "saving", "serving"],
-    ["life"],
-    ["pixstore"],
-    ["asgi"],
-    ["__init__"],
-    ["integrations"],
-    ["transfer", "demo"],
-    ["cli"],
-]
 ROW_OF = {room: number for number, rooms in enumerate(DIRECTION) for room in rooms}
 MODULES = sorted(".".join(path.relative_to(PACKAGE).with_suffix("").parts) for path in PACKAGE.rglob("*.py"))
 FOLDERS = sorted({path.parent for path in PACKAGE.rglob("*.py")} - {PACKAGE})

@@ -1,0 +1,16 @@
+"""The direction of imports between the rooms of the package."""
+
+DIRECTION = [
+    ["errors"],
+    ["core"],
+    ["store"],
+    ["keys", "saving", "serving"],
+    ["life"],
+    ["pixstore"],
+    ["asgi"],
+    ["__init__"],
+    ["integrations"],
+    ["transfer", "demo"],
+    ["cli"],
+]
+"""Low to high: a room imports only from rows above its own. Rooms of one row do not know each other."""
