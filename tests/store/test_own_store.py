@@ -12,6 +12,8 @@ import pytest
 from pixstore_asgi.store import contract_tests
 from tests.support.paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 MY_PACKAGE = """
 from pixstore_asgi.store.memory import MemoryStore
 
