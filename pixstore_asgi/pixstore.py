@@ -18,7 +18,7 @@ from .core.record import ImageRecord
 from .core.request import ImageRequest
 from .errors import ConfigError, InputError
 from .life import Life
-from .saving.patience import DEFAULT_MAX_IMAGE_BYTES, UploadLimits
+from .saving.limits import DEFAULT_MAX_IMAGE_BYTES, UploadLimits
 from .saving.save import OnProgress, Saves, new_id
 from .saving.sealing import Encryption
 from .saving.source import ImageData, read_file

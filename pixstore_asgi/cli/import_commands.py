@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from ..pixstore import Pixstore
-from ..saving.patience import DEFAULT_MAX_IMAGE_BYTES
+from ..saving.limits import DEFAULT_MAX_IMAGE_BYTES
 from ..transfer.npm_import import ALL_FORMATS, NpmImport
 from ..transfer.npm_layout import EXTENSION
 from ..transfer.npm_source import open_npm_source

@@ -10,7 +10,7 @@ from ..core.keyring import KeyRing
 from ..errors import ImageNotFound, InputError, StoreConflict
 from ..store.clock import wall_clock_ms
 from ..store.contract import Expect, Expected, ImageStore
-from .patience import UploadLimits
+from .limits import UploadLimits
 from .sealing import Encryption, begin_sealing
 from .source import ImageData, read_pieces
 

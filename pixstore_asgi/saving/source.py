@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import anyio
 
 from ..errors import ImageTooLarge, InputError
-from .patience import Patience, UploadLimits, Watch
+from .limits import Patience, UploadLimits, Watch
 
 _READ_BYTES = 256 * 1024
 _SLICE_BYTES = 1024 * 1024  # of an image that comes as one: cancellation finds an end between two of them

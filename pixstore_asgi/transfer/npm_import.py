@@ -14,7 +14,7 @@ from ..core.images import Seal
 from ..core.record import ImageRecord
 from ..errors import InvalidImage, StoreConflict
 from ..pixstore import Pixstore
-from ..saving.patience import UploadLimits
+from ..saving.limits import UploadLimits
 from ..saving.save import check_token_time
 from ..saving.sealing import Encryption, begin_sealing
 from ..saving.source import read_pieces

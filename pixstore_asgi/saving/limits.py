@@ -1,4 +1,4 @@
-"""How long one upload may be waited for: limits, what is left of them, and one timer for its many waits."""
+"""What one upload may take: its limits, what is left of them, and one timer for its many waits."""
 
 import asyncio
 from dataclasses import dataclass
