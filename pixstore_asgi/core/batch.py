@@ -9,6 +9,7 @@ import json
 import struct
 from typing import Any
 
+from .ids import as_token
 from .request import ImageRequest
 
 MAX_BODY_BYTES = 16 * 1024
@@ -56,4 +57,4 @@ def _request(entry: Any) -> ImageRequest:
         raise TypeError
     if not isinstance(proof, str | None):
         raise TypeError
-    return ImageRequest(image_id, token, proof)
+    return ImageRequest(image_id, as_token(token), proof)

@@ -51,9 +51,9 @@ class Proofs:
         if not self.are_checked:
             return True
         image_id, token, sent = request
-        if self._bind_token and token is None:
+        if self._bind_token and not token:
             return False
-        bound = token if self._bind_token and token is not None else 0
+        bound = token if self._bind_token and token else 0
         try:
             proof.verify(ring, self.windows, terms, sent or "", image_id=image_id, token=bound, now_ms=self.clock_ms())
         except ProofError:

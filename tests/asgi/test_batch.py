@@ -17,7 +17,7 @@ from pixstore_asgi.store.sqlite import SqliteStore
 from tests.support.asgi import Wire, client, scope_of
 from tests.support.batches import body_of, entry_of, frames_of, image_in
 from tests.support.requests import headers, save
-from tests.support.samples import large_png, picture
+from tests.support.samples import SECRET, large_png, picture
 from tests.support.servers import serving
 from tests.support.vectors import Vector, vectors
 
@@ -417,6 +417,20 @@ async def test_an_error_in_authorize_many_is_one_of_every_image(
     assert [(status, body) for _, status, body in frames] == [(200, b"\x06")] * 2
     (failed,) = caplog.records
     assert all(record.id in failed.getMessage() for record in records)
+
+
+@pytest.mark.parametrize("token", [0, -1, 2**53, 2**64, 2**80])
+@pytest.mark.parametrize("is_forged", [False, True])
+async def test_a_token_that_is_none_opens_nothing(pix: Pixstore, token: int, is_forged: bool) -> None:
+    """A token out of range counts as none: no proof is good for it, and the other images of the batch come."""
+    record, good = await pix.save_image(picture()), await pix.save_image(picture())
+    async with Pixstore(pix._store, secret=SECRET, bind_token=False) as unbound:
+        lent = await unbound.get_image_record(record.id)
+        assert lent is not None
+        proof = lent.stateless_proof[:20] + "A" * 28 if is_forged else lent.stateless_proof
+        body = body_of(entry_of(record, token=token, proof=proof), entry_of(good))
+        frames = frames_of((await post(PixstoreApp(pix), body)).content)
+    assert [(status, content[0]) for _, status, content in frames] == [(200, 5), (200, 0)]
 
 
 async def test_authorize_many_passes_no_key_behind_a_proof_that_ended(pix: Pixstore) -> None:
