@@ -32,24 +32,19 @@ class Life:
 
     async def open(self) -> None:
         """Open the store; every `open` wants its `close`. Raises SecretError or StoreError."""
-        self._opens += 1
-        try:
+        async with self._lock():
             await self._start()
-        except BaseException:
-            self._opens = max(0, self._opens - 1)  # a close may have come in between
-            raise
+            self._opens += 1
 
     async def close(self) -> None:
         """Take one `open` back; the last one closes the store, and in this event loop only `open` opens it again."""
-        if self._opens > 1:
-            self._opens -= 1
-            return
-        self._opens = 0
         async with self._lock():
-            self._closed_on = running_loop()
-            self._ring = None
-            self._on_close()
-            await self._store.close()
+            self._opens = max(0, self._opens - 1)
+            if self._opens == 0:
+                self._closed_on = running_loop()
+                self._ring = None
+                self._on_close()
+                await self._store.close()
 
     async def opened(self) -> KeyRing:
         """Return the key ring of the open store; opens it on first use. Raises SecretError or StoreError."""
@@ -58,15 +53,15 @@ class Life:
             # another run, such as the next test with a TestClient of its own.
             if self._closed_on is running_loop():
                 raise StoreError("this Pixstore was closed: open it again first")
-            await self._start()
-        assert self._ring is not None
+            async with self._lock():
+                return await self._start()
         return self._ring
 
-    async def _start(self) -> None:
-        async with self._lock():
-            if self._ring is None:
-                self._ring = await self._open_store()
-                self._closed_on = None
+    async def _start(self) -> KeyRing:
+        if self._ring is None:
+            self._ring = await self._open_store()
+            self._closed_on = None
+        return self._ring
 
     async def _open_store(self) -> KeyRing:
         self._on_open()

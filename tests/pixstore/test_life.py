@@ -95,3 +95,21 @@ def test_trio_is_refused_clearly(tmp_path: Path) -> None:
     command = [sys.executable, "-c", textwrap.dedent(script), str(tmp_path / "pixstore.db")]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
     assert result.stdout.count("not under trio") == 2
+
+
+async def test_an_open_that_is_given_up_keeps_nothing_open(tmp_path: Path) -> None:
+    """Whatever is cancelled while it opens, once every open that ended has its close, the store is closed."""
+    pix = Pixstore(tmp_path / "pixstore.db", secret=SECRET)
+    for pauses in range(8):
+        await pix.open()
+        async with pix._life._lock():
+            late = asyncio.create_task(pix.open())
+            for _ in range(pauses):
+                await asyncio.sleep(0)
+            closing = asyncio.create_task(pix.close())
+            await asyncio.sleep(0)
+            late.cancel()
+        await asyncio.wait([late, closing])
+        if not late.cancelled():
+            await pix.close()
+        assert pix._life._ring is None
