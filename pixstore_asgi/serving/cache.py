@@ -7,8 +7,8 @@ the store has them.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Collection, Hashable, Iterator
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Collection, Hashable, Iterator
+from contextlib import aclosing, asynccontextmanager
 from typing import Self
 
 from ..core.images import StoredImage
@@ -74,7 +74,7 @@ class ImageCache:
         self._max_bytes = max_bytes
         self._entries: OrderedDict[str, CachedImage] = OrderedDict()
         # By event loop too: what a loop left unfinished must not stop the next one.
-        self._loading: dict[tuple[asyncio.AbstractEventLoop, str], asyncio.Event] = {}
+        self._under_way: dict[tuple[Hashable, ...], asyncio.Event] = {}
 
     async def get(self, image_id: str) -> StoredImage | None:
         """Return one image as it is now, or None."""
@@ -100,15 +100,22 @@ class ImageCache:
         """Return an image with its body as it is now: in memory, or as a stream where it is too large for that."""
         while self._max_bytes:
             stamp = await self._store.stamp()
-            cached = self._current(image_id, stamp) or await self._recheck(image_id, stamp)
+            cached = self._current(image_id, stamp)
+            if cached is None and self._has_nothing_to_load(image_id):
+                # Once for each stamp: where that changes all the time, nobody waits for another.
+                async with self._alone(image_id, stamp) as is_first:
+                    if not is_first:
+                        continue
+                    self._learn(image_id, await self._store.get(image_id), stamp)
+                cached = self._current(image_id, stamp)
             if cached and cached.pieces:
                 return cached
             if cached and not self._fits(cached.image):
                 break
-            loading = self._loading.get((running_loop(), image_id))
-            if loading is None:
-                return await self._load_alone(image_id, stamp)
-            await loading.wait()  # then look again: what was loaded may be older than this request
+            async with self._alone(image_id) as is_first:
+                if is_first:
+                    return await self._load(image_id, stamp)
+            # Then look again: what was loaded may be older than this request.
         return await self._store.open_stream(image_id)
 
     def forget(self, image_id: str) -> None:
@@ -128,24 +135,20 @@ class ImageCache:
         self._entries.move_to_end(image_id)
         return cached
 
-    async def _recheck(self, image_id: str, stamp: Hashable) -> CachedImage | None:
-        """Read the row of an image with nothing to load, and return what is known of it then."""
-        # Many do this at once where the stamp changes all the time, and none of them waits for another.
-        known = self._entries.get(image_id)
-        if known is None or (known.pieces is None and self._fits(known.image)):
-            return None
-        self._learn(image_id, await self._store.get(image_id), stamp)
-        return self._entries.get(image_id)
-
-    async def _load_alone(self, image_id: str, stamp: Hashable) -> CachedImage | ImageStream | None:
-        """Load an image while others that want it wait: many requests for a cold image read it once."""
-        key = running_loop(), image_id
-        loaded = self._loading[key] = asyncio.Event()
+    @asynccontextmanager
+    async def _alone(self, *what: Hashable) -> AsyncIterator[bool]:
+        """Enter at once as the first that does this, which is yielded, or wait until that one has ended."""
+        key = running_loop(), *what
+        if under_way := self._under_way.get(key):
+            await under_way.wait()
+            yield False
+            return
+        ended = self._under_way[key] = asyncio.Event()
         try:
-            return await self._load(image_id, stamp)
+            yield True
         finally:
-            del self._loading[key]
-            loaded.set()
+            del self._under_way[key]
+            ended.set()
 
     async def _load(self, image_id: str, stamp: Hashable) -> CachedImage | ImageStream | None:
         stream = await self._store.open_stream(image_id)
@@ -175,6 +178,11 @@ class ImageCache:
         self.forget(image_id)
         if image and self._make_room(None):
             self._entries[image_id] = CachedImage(self, image, stamp)
+
+    def _has_nothing_to_load(self, image_id: str) -> bool:
+        """Tell whether an image's body is in memory, or too large for that, if its row is still what is known of it."""
+        known = self._entries.get(image_id)
+        return known is not None and (known.pieces is not None or not self._fits(known.image))
 
     def _fits(self, image: StoredImage) -> bool:
         return (_ROW_BYTES + image.meta.size) * _LARGEST_SHARE <= self._max_bytes
