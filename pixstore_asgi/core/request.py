@@ -10,3 +10,6 @@ class ImageRequest(NamedTuple):
     image_id: str
     token: int | None
     proof: str | None
+
+    def __repr__(self) -> str:
+        return f"ImageRequest(image_id={self.image_id!r}, token={self.token})"

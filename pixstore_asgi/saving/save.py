@@ -65,7 +65,7 @@ class Saves:
 
         encryption: to the same bytes as there; raises IntegrityError where it is another image's.
         """
-        if not is_image_id(image_id) or as_token(token) != token:
+        if not is_image_id(image_id) or token is None or as_token(token) != token:
             raise InputError(f"{image_id!r:.80} with token {token!r:.40} can't be an image: see docs/wire-format.md")
         check_token_time(image_id, token)
         expect = Expect.ABSENT if if_token is None else await self._version_to_replace(image_id, if_token)

@@ -173,8 +173,10 @@ async def test_an_image_from_elsewhere_keeps_its_id_and_token(pix: Pixstore) -> 
     assert (await pix.import_image(record.id, picture("webp"), token=record.token + 1)).token == record.token + 1
 
 
-@pytest.mark.parametrize(("image_id", "token"), [("../x", 5), ("a:b:c", 5), ("a", 0), ("a", -1), ("a", 2**53)])
-async def test_an_import_that_cannot_be_is_refused(pix: Pixstore, image_id: str, token: int) -> None:
+@pytest.mark.parametrize(
+    ("image_id", "token"), [("../x", 5), ("a:b:c", 5), ("a", 0), ("a", -1), ("a", 2**53), ("a", None)]
+)
+async def test_an_import_that_cannot_be_is_refused(pix: Pixstore, image_id: str, token: Any) -> None:
     """An id or token that no image can have is an InputError."""
     with pytest.raises(InputError, match="can't be an image"):
         await pix.import_image(image_id, picture(), token=token)

@@ -109,3 +109,9 @@ async def test_an_error_is_logged_once(answered: Answered, caplog: pytest.LogCap
         assert await answered(answers_of(pix), request_of(record), rule) is WireState.INTERNAL_ERROR
     (line,) = [entry for entry in caplog.records if entry.levelno >= logging.ERROR]
     assert line.getMessage() == f"image {record.id!r} can't be served: the disk is gone"
+
+
+async def test_a_request_does_not_show_its_proof(pix: Pixstore) -> None:
+    """What a tracker shows of a request in a frame is its id and token."""
+    record = await pix.save_image(picture())
+    assert repr(request_of(record)) == f"ImageRequest(image_id={record.id!r}, token={record.token})"
