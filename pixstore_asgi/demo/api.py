@@ -70,7 +70,7 @@ class Api:
         return Response(status_code=204, headers=_NO_STORE)
 
     async def truncate(self, request: Request) -> Response:
-        self._faults.cut_next(request.query_params.getlist("id"))
+        self._faults.cut_next(self._gallery.known(request.query_params.getlist("id")))
         return Response(status_code=204, headers=_NO_STORE)
 
     async def restart(self, request: Request) -> Response:

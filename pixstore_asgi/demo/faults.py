@@ -27,14 +27,13 @@ class Faults:
         """Let the next body of each of these images end after half of its bytes."""
         self._cut.update(image_ids[: _MOST_CUT - len(self._cut)])
 
-    @property
-    def has_cuts(self) -> bool:
-        """Whether a body is to be cut."""
-        return bool(self._cut)
+    def is_cut(self, image_id: str) -> bool:
+        """Tell whether the next body of this image is to be cut."""
+        return image_id in self._cut
 
     def takes_cut(self, image_id: str) -> bool:
         """Tell whether this body of an image is the one to be cut; the next one is not."""
-        is_due = image_id in self._cut
+        is_due = self.is_cut(image_id)
         self._cut.discard(image_id)
         return is_due
 

@@ -65,9 +65,13 @@ class Gallery:
         shown = [{"id": image_id, "title": self._titles[image_id]} for image_id in self._newest_first]
         return {"pictures": shown, "toPaint": self._to_paint}
 
+    def known(self, image_ids: Sequence[str]) -> list[str]:
+        """Return those of some ids that are of pictures in this gallery, each once."""
+        return [image_id for image_id in dict.fromkeys(image_ids) if image_id in self._titles]
+
     async def entries(self, image_ids: Sequence[str]) -> list[Entry]:
         """Return those of some pictures that there are, each with a fresh record, by one query."""
-        wanted = [image_id for image_id in dict.fromkeys(image_ids) if image_id in self._titles]
+        wanted = self.known(image_ids)
         records = await self._pix.get_image_records(wanted)
         return [Entry(self._titles[image_id], records[image_id]) for image_id in wanted if image_id in records]
 
