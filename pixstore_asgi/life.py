@@ -27,24 +27,34 @@ class Life:
         self._on_close = on_close
         self._ring: KeyRing | None = None
         self._opens = 0
+        self._is_used = False  # opened on first use, until the last close
         self._closed_on: asyncio.AbstractEventLoop | None = None
         self._opening: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
 
     async def open(self) -> None:
         """Open the store; every `open` wants its `close`. Raises SecretError or StoreError."""
-        async with self._lock():
+        self._opens += 1
+        try:
             await self._start()
-            self._opens += 1
+        except BaseException:
+            self._opens = max(0, self._opens - 1)  # a close may have come in between
+            if self._ring is not None:
+                with anyio.CancelScope(shield=True):
+                    await self._close_unheld()
+            raise
 
     async def close(self) -> None:
         """Take one `open` back; the last one closes the store, and in this event loop only `open` opens it again."""
-        async with self._lock():
-            self._opens = max(0, self._opens - 1)
-            if self._opens == 0:
-                self._closed_on = running_loop()
-                self._ring = None
-                self._on_close()
-                await self._store.close()
+        self._opens = max(0, self._opens - 1)
+        if self._opens:
+            return
+        self._is_used = False
+        try:
+            await self._close_unheld()
+        except asyncio.CancelledError:  # perhaps while it waited for its turn
+            with anyio.CancelScope(shield=True):
+                await self._close_unheld()
+            raise
 
     async def opened(self) -> KeyRing:
         """Return the key ring of the open store; opens it on first use. Raises SecretError or StoreError."""
@@ -53,15 +63,24 @@ class Life:
             # another run, such as the next test with a TestClient of its own.
             if self._closed_on is running_loop():
                 raise StoreError("this Pixstore was closed: open it again first")
-            async with self._lock():
-                return await self._start()
+            self._is_used = True
+            return await self._start()
         return self._ring
 
     async def _start(self) -> KeyRing:
-        if self._ring is None:
-            self._ring = await self._open_store()
-            self._closed_on = None
-        return self._ring
+        async with self._lock():
+            if self._ring is None:
+                self._ring = await self._open_store()
+                self._closed_on = None
+            return self._ring
+
+    async def _close_unheld(self) -> None:
+        async with self._lock():
+            if self._opens == 0 and not self._is_used:
+                self._closed_on = running_loop()
+                self._ring = None
+                self._on_close()
+                await self._store.close()
 
     async def _open_store(self) -> KeyRing:
         self._on_open()

@@ -14,6 +14,7 @@ from pixstore_asgi import (
     StoreError,
     WireState,
 )
+from pixstore_asgi.store.memory import MemoryStore
 from tests.support.payloads import served
 from tests.support.samples import SECRET, picture
 
@@ -97,19 +98,50 @@ def test_trio_is_refused_clearly(tmp_path: Path) -> None:
     assert result.stdout.count("not under trio") == 2
 
 
-async def test_an_open_that_is_given_up_keeps_nothing_open(tmp_path: Path) -> None:
-    """Whatever is cancelled while it opens, once every open that ended has its close, the store is closed."""
-    pix = Pixstore(tmp_path / "pixstore.db", secret=SECRET)
-    for pauses in range(8):
-        await pix.open()
-        async with pix._life._lock():
-            late = asyncio.create_task(pix.open())
-            for _ in range(pauses):
-                await asyncio.sleep(0)
-            closing = asyncio.create_task(pix.close())
+class SlowStore(MemoryStore):
+    """A store that takes its time to open and to close."""
+
+    is_open = False
+
+    async def open(self) -> None:
+        await asyncio.sleep(0)
+        await super().open()
+        self.is_open = True
+
+    async def close(self) -> None:
+        await asyncio.sleep(0)
+        await super().close()
+        self.is_open = False
+
+
+@pytest.mark.parametrize("pauses", range(16))
+async def test_who_is_cancelled_leaves_nothing_open(pauses: int) -> None:
+    """Of two that use a Pixstore one is cancelled at any moment: when both have ended, the store is closed."""
+    store = SlowStore()
+    pix = Pixstore(store, secret=SECRET)
+
+    async def use() -> None:
+        async with pix:
             await asyncio.sleep(0)
-            late.cancel()
-        await asyncio.wait([late, closing])
-        if not late.cancelled():
-            await pix.close()
-        assert pix._life._ring is None
+
+    stays, leaves = asyncio.create_task(use()), asyncio.create_task(use())
+    for _ in range(pauses):
+        await asyncio.sleep(0)
+    leaves.cancel()
+    await asyncio.wait([stays, leaves])
+    assert not store.is_open
+
+
+async def test_an_open_given_up_takes_the_store_from_nobody(tmp_path: Path) -> None:
+    """Where the store was opened by its first use, an open that is cancelled leaves it open."""
+    pix = Pixstore(tmp_path / "pixstore.db", secret=SECRET)
+    record = await pix.save_image(picture())
+    async with pix._life._lock():
+        late = asyncio.create_task(pix.open())
+        await asyncio.sleep(0)
+        late.cancel()
+        await asyncio.sleep(0)
+    await asyncio.wait([late])
+    assert late.cancelled()
+    assert await pix.image_exists(record.id)
+    await pix.close()
