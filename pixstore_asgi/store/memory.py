@@ -47,15 +47,13 @@ class MemoryStore:
         return frozenset(missing)
 
     async def get(self, image_id: str) -> StoredImage | None:
-        version = self._versions.get(image_id)
-        return StoredImage(image_id, self._tokens[image_id], version.meta, version.created_ms) if version else None
+        return self._image(image_id)
 
     async def get_many(self, image_ids: Collection[str]) -> dict[str, StoredImage]:
-        found = {image_id: await self.get(image_id) for image_id in image_ids}
-        return {image_id: image for image_id, image in found.items() if image}
+        return {image_id: image for image_id in image_ids if (image := self._image(image_id))}
 
     async def open_stream(self, image_id: str) -> "_MemoryStream | None":
-        image = await self.get(image_id)
+        image = self._image(image_id)
         return _MemoryStream(image, self._versions[image_id].body) if image else None
 
     async def begin_write(self, image_id: str, version: bytes) -> "_MemoryWriter":
@@ -89,6 +87,10 @@ class MemoryStore:
         self._versions[image_id] = version = _Version(meta, body, old.created_ms if old else now_ms)
         self._changes += 1
         return StoredImage(image_id, token, version.meta, version.created_ms)
+
+    def _image(self, image_id: str) -> StoredImage | None:
+        version = self._versions.get(image_id)
+        return StoredImage(image_id, self._tokens[image_id], version.meta, version.created_ms) if version else None
 
     def _expected(self, image_id: str, expect: Expected) -> _Version | None:
         version = self._versions.get(image_id)

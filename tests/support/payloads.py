@@ -19,7 +19,7 @@ async def served(pix: Pixstore, record: Any) -> tuple[WireState, bytes]:
     """Return what a client with this record sees: the state and the decrypted image."""
     payload = await pix.open_payload(record.id, token=record.token, proof=record.stateless_proof)
     size, body = payload.size, await body_of(payload)
-    assert len(body) == size
+    assert len(body) == size, (payload, len(body), size)
     decoded = decode_payload(body)
     parts = (decoded.key or record.key, decoded.iv or record.iv, decoded.tag or record.tag)
     if decoded.state > WireState.UPDATED:
