@@ -8,6 +8,8 @@ from urllib.parse import unquote, urlsplit
 from ..errors import ConfigError
 from .contract import ImageStore
 
+_SQLITE_URL = "a sqlite URL is sqlite:///relative/path or sqlite:////absolute/path and nothing more"
+
 StoreTarget = str | os.PathLike[str] | ImageStore
 
 
@@ -36,6 +38,8 @@ def connect(target: StoreTarget) -> ImageStore:
 def scheme_of(target: str) -> str:
     """Return the scheme of a store's URL, "sqlite" for a path. Raises ConfigError for a scheme that no driver has."""
     if "://" not in target:
+        if target.lower().startswith("sqlite:"):
+            raise ConfigError(_SQLITE_URL)
         return "sqlite"
     known = " or ".join(driver.example for driver in DRIVERS.values())
     try:
@@ -59,7 +63,7 @@ def sqlite_path(target: str) -> str:
 def _path_of_url(url: str) -> str:
     parts = urlsplit(url)
     if parts.netloc or parts.query or parts.fragment:
-        raise ConfigError("a sqlite URL is sqlite:///relative/path or sqlite:////absolute/path and nothing more")
+        raise ConfigError(_SQLITE_URL)
     return unquote(parts.path.removeprefix("/"))
 
 

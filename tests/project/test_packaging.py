@@ -2,6 +2,7 @@
 
 import email
 import os
+import posixpath
 import re
 import subprocess
 import sys
@@ -85,10 +86,20 @@ def test_the_wheel_holds_the_package_and_nothing_else(built: Built) -> None:
     package = {name for name in names if not name.startswith(information)}
     assert package == tracked("pixstore_asgi/") | {
         name.replace("js_client/dist/", "pixstore_asgi/_client/") for name in tracked("js_client/dist/")
-    } | {f"pixstore_asgi/{name}" for name in tracked("docs/")}
+    } | {f"pixstore_asgi/{name}" for name in (*tracked("docs/"), "README.md", "SECURITY.md", "js_client/README.md")}
     assert {"pixstore_asgi/py.typed", "pixstore_asgi/_client/index.js", "pixstore_asgi/docs/deployment.md"} <= package
     assert {PurePosixPath(name).suffix for name in package} <= SHIPPED
     assert f"{information}/licenses/LICENSE" in names
+
+
+def test_links_of_the_documents_work_in_the_wheel(built: Built) -> None:
+    """What the pages in the wheel link to by a relative path is in it."""
+    with zipfile.ZipFile(built.wheel) as wheel:
+        names = set(wheel.namelist())
+        pages = {name: wheel.read(name).decode() for name in names if re.fullmatch(r"pixstore_asgi/docs/.*\.md", name)}
+    for name, page in pages.items():
+        for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", page):
+            assert posixpath.normpath(f"pixstore_asgi/docs/{link}") in names, f"{name}: {link}"
 
 
 def test_the_sdist_holds_what_is_tracked(built: Built) -> None:

@@ -50,7 +50,17 @@ def test_an_unknown_scheme_is_answered_with_the_known_ones(monkeypatch: pytest.M
     )
 
 
-NO_STORES = ["", ":memory:", "a\0b", "\ud800", "sqlite://", "sqlite:///", "sqlite://host/path", "sqlite:///a?mode=ro"]
+NO_STORES = [
+    "",
+    ":memory:",
+    "a\0b",
+    "\ud800",
+    "sqlite://",
+    "sqlite:///",
+    "sqlite://host/path",
+    "sqlite:///a?mode=ro",
+    "sqlite:a.db",
+]
 
 
 @pytest.mark.parametrize("target", [*NO_STORES, "://x", "http://[", b"pix.db", 7, None])

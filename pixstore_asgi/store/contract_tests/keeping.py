@@ -1,5 +1,7 @@
 """What a store keeps beside bodies: tokens that only rise, times of creation, stamps, key checks."""
 
+from pathlib import Path
+
 import pytest
 
 from ...core.ids import MAX_TOKEN
@@ -100,6 +102,10 @@ class KeepingContract(StoreFixtures):
         await store.close()
         await store.open()
         assert await store.get("a") == saved
+
+    async def test_a_store_tells_where_a_key_file_may_be(self, store: ImageStore) -> None:
+        """The place for a secret that is made together with the store is a Path, or None where there is none."""
+        assert store.key_file is None or isinstance(store.key_file, Path)
 
     async def test_a_store_tells_its_largest_body(self, store: ImageStore) -> None:
         """The longest body that a store takes is a number of bytes, or None where it sets no limit."""
