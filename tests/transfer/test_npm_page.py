@@ -33,8 +33,8 @@ def test_the_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_the_options_are_those_of_the_commands() -> None:
-    """Every option that the section names is one that a moving command takes."""
-    named = set(re.findall(r"--[a-z-]+", SECTION))
+    """Every option that the section names is one that a moving command takes; all of them are named."""
+    named = set(re.findall(r"--[a-z][a-z-]+", SECTION))
     taken = {
         name
         for group in ("import", "export")
@@ -42,5 +42,4 @@ def test_the_options_are_those_of_the_commands() -> None:
         for option in command.params
         for name in option.opts
     }
-    assert named <= taken
-    assert {"--dry-run", "--update", "--reseal", "--all-formats", "--directory"} <= named
+    assert named == taken
