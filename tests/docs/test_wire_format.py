@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from pixstore_asgi import ImageRecord, Pixstore, PixstoreApp, WireState
 from pixstore_asgi.core.batch import MAX_BODY_BYTES, MAX_IMAGES
-from pixstore_asgi.core.formats.names import FORMAT_BYTES
+from pixstore_asgi.core.formats.names import FORMAT_BYTES, MEDIA_TYPES
 from pixstore_asgi.core.keyring import KeyRing
 from pixstore_asgi.core.proof import ProofTerms, ProofWindows, issue
 from tests.docs.tables import rows
@@ -181,3 +181,14 @@ async def test_a_batch_is_as_the_page_says(pix: Pixstore) -> None:
         assert (rest[0], status, rest[7 : 7 + length]) == (index, alone.status_code, alone.content)
         rest = rest[7 + length :]
     assert rest == b""
+
+
+def test_the_browser_client_has_the_same_numbers() -> None:
+    """What both sides must have alike, and neither can import: the images of a batch, format bytes with their types."""
+    source = ROOT / "js_client" / "src" / "format"
+    (limit,) = re.findall(r"BATCH_LIMIT = (\d+);", (source / "batch.js").read_text())
+    types = re.findall(r'\[(\d), "(image/\w+)"\]', (source / "formats.js").read_text())
+    assert int(limit) == MAX_IMAGES
+    assert {int(byte): media_type for byte, media_type in types} == {
+        byte: MEDIA_TYPES[name] for name, byte in FORMAT_BYTES.items()
+    }
