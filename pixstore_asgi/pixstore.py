@@ -13,7 +13,7 @@ from .core.hidden import hide
 from .core.ids import as_token, is_image_id, range_of_directory
 from .core.images import ExportedImage, Image, ImageInfo, Seal
 from .core.keyring import KeyRing, Secret
-from .core.proof import DEFAULT_WINDOW_MS
+from .core.proof import DEFAULT_WINDOW_MS, ProofTerms, terms_of
 from .core.record import ImageRecord
 from .core.request import ImageRequest
 from .errors import ConfigError, InputError
@@ -26,7 +26,7 @@ from .serving.answer import Answers
 from .serving.cache import ImageCache
 from .serving.export import read_verified
 from .serving.payload import Payload
-from .serving.proofs import Proofs
+from .serving.proofs import EVERYBODY, Proofs
 from .store.clock import wall_clock_ms
 from .store.connect import StoreTarget, connect
 
@@ -196,20 +196,31 @@ class Pixstore:
         await self._life.opened()
         return is_image_id(image_id) and await self._images.get(image_id) is not None
 
-    async def get_image_record(self, image_id: str) -> ImageRecord | None:
-        """Return a fresh record of an image, or None. Its proof is good for one to two windows from now."""
+    async def get_image_record(self, image_id: str, *, audience: str | None = None) -> ImageRecord | None:
+        """Return a fresh record of an image, or None. Its proof is good for one to two windows from now.
+
+        audience: the session, user or tenant that the proof is made for, 1 to 65535 bytes of UTF-8; it is good only
+        for requests of the same one (PixstoreApp's `audience`). Raises InputError for one that can't be.
+        """
+        terms = _terms_for(audience)
         ring = await self._life.opened()
         image = await self._images.get(image_id) if is_image_id(image_id) else None
-        return self._proofs.record(ring, image) if image else None
+        return self._proofs.record(ring, image, terms) if image else None
 
-    async def get_image_records(self, image_ids: Iterable[str]) -> dict[str, ImageRecord]:
-        """Return fresh records of the images that exist among these ids, by id, in the order of the ids; one query."""
+    async def get_image_records(
+        self, image_ids: Iterable[str], *, audience: str | None = None
+    ) -> dict[str, ImageRecord]:
+        """Return fresh records of the images that exist among these ids, by id, in the order of the ids; one query.
+
+        audience: as `get_image_record`'s.
+        """
+        terms = _terms_for(audience)
         if isinstance(image_ids, str):
             raise InputError("image_ids is a list of ids, not one text; for one image there is get_image_record")
         ring = await self._life.opened()
         known = [image_id for image_id in image_ids if is_image_id(image_id)]
         images = await self._images.get_many(known)
-        return self._proofs.records(ring, [images[image_id] for image_id in known if image_id in images])
+        return self._proofs.records(ring, [images[image_id] for image_id in known if image_id in images], terms)
 
     async def read_image(self, image_id: str) -> Image | None:
         """Return an image decrypted and verified, or None. All of it is in memory.
@@ -243,21 +254,35 @@ class Pixstore:
         return [ImageInfo.of(image) for image in images]
 
     async def open_payload(
-        self, image_id: str | None, *, token: int | str | None = None, proof: str | None = None
+        self,
+        image_id: str | None,
+        *,
+        token: int | str | None = None,
+        proof: str | None = None,
+        audience: str | None = None,
     ) -> Payload:
         """Answer one image request, for an endpoint of the application's own: read the payload or close it.
 
-        token: the request's token, as an integer or as the header's text. proof: the record's statelessProof. Never
-        raises for what a client sent or for a failing store: the payload's state tells (docs/wire-format.md).
+        token: the request's token, as an integer or as the header's text. proof: the record's statelessProof. audience:
+        whom the request comes from; only a proof that was made for that audience is good, without it only one that was
+        made for none. Never raises for what a client sent or for a failing store: the payload's state tells
+        (docs/wire-format.md).
         """
         request = ImageRequest(image_id or "", as_token(token), proof)
-        payload = await self._answers.answer(request)
+        payload = await self._answers.answer(request, terms=EVERYBODY if audience is None else terms_of(audience))
         assert payload is not None  # no rule was given that forbids it
         return payload
 
     def _warn_of_unproven(self) -> None:
         if not self.checks_proofs:
             _log.warning("proof_window_ms=-1: open_payload serves images without checking proofs")
+
+
+def _terms_for(audience: str | None) -> ProofTerms:
+    terms = EVERYBODY if audience is None else terms_of(audience)
+    if terms is None:
+        raise InputError("audience must be a text of 1 to 65535 bytes; leave it out for a record that is bound to none")
+    return terms
 
 
 def answers_of(pixstore: Pixstore) -> Answers:

@@ -9,6 +9,8 @@ from starlette.types import Receive, Scope, Send
 from ..errors import ConfigError
 from ..pixstore import Pixstore, answers_of
 from ..serving.headers import payload_headers
+from ..serving.proofs import EVERYBODY
+from .audience import Audience, AudienceOf
 from .authorization import Authorization, Authorize, AuthorizeMany
 from .batch import Batch, is_batch
 from .client_files import ClientFiles
@@ -27,6 +29,7 @@ class AppOptions(TypedDict, total=False):
     allow_origins: Sequence[str] | None
     authorize: Authorize | None
     authorize_many: AuthorizeMany | None
+    audience: AudienceOf | None
     allow_unproven: bool
     send_timeout_s: float
     max_stream_s: float
@@ -42,6 +45,8 @@ class PixstoreApp:
         the request pass, anything else is 403.
     authorize_many: in its place, called with the scope and a list of ids, one call for a batch and a list of one for a
         single image; only ids in the list or set that it returns pass.
+    audience: called with the ASGI scope, plain or async; returns the session, user or tenant that the request comes
+        from, and only a proof that was made for that audience is good. Where it returns None or raises, none is.
     allow_unproven: must be True for a Pixstore with proof_window_ms=-1, which anybody may then read.
     send_timeout_s, max_stream_s: a client that takes longer for one piece, or for all, is cut off; in seconds.
 
@@ -55,6 +60,7 @@ class PixstoreApp:
         allow_origins: Sequence[str] | None = ("*",),
         authorize: Authorize | None = None,
         authorize_many: AuthorizeMany | None = None,
+        audience: AudienceOf | None = None,
         allow_unproven: bool = False,
         send_timeout_s: float = SEND_TIMEOUT_S,
         max_stream_s: float = MAX_STREAM_S,
@@ -66,12 +72,15 @@ class PixstoreApp:
                 "this Pixstore checks no proofs (proof_window_ms=-1): anybody could read every image whose id they "
                 "know; pass allow_unproven=True if that is meant"
             )
+        if audience is not None and not pixstore.checks_proofs:
+            raise ConfigError("audience binds nothing where this Pixstore checks no proofs (proof_window_ms=-1)")
         self._pixstore = pixstore
         self._answers = answers_of(pixstore)
         self._cross_origin = CrossOrigin(allow_origins)
         self._authorization = Authorization(authorize, authorize_many)
         self._delivery = Delivery(send_timeout_s, max_stream_s)
-        self._batch = Batch(self._answers, self._authorization, self._delivery, self._cross_origin)
+        self._audience = None if audience is None else Audience(audience)
+        self._batch = Batch(self._answers, self._authorization, self._audience, self._delivery, self._cross_origin)
         self._client_files = ClientFiles()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -101,7 +110,10 @@ class PixstoreApp:
 
     async def _serve_image(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
         payload = await self._answers.answer(
-            read_request(scope, path), rule=self._authorization.rule(scope), has_body=scope["method"] != "HEAD"
+            read_request(scope, path),
+            terms=EVERYBODY if self._audience is None else await self._audience.terms(scope),
+            rule=self._authorization.rule(scope),
+            has_body=scope["method"] != "HEAD",
         )
         cross_origin = self._cross_origin.headers(scope)
         if payload is None:

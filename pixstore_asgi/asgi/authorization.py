@@ -73,7 +73,7 @@ class Authorization:
         try:
             passing = await self._passing(scope, image_ids)
         except Exception as error:  # whatever the application's own function raises
-            _log.exception("authorize failed for image %s%s", ", ".join(map(repr, image_ids)), _remedy(error, scope))
+            _log.exception("authorize failed for image %s%s", ", ".join(map(repr, image_ids)), remedy(error, scope))
             return dict.fromkeys(image_ids, WireState.INTERNAL_ERROR)
         return {image_id: None if image_id in passing else "forbidden" for image_id in image_ids}
 
@@ -100,7 +100,8 @@ def _ids_in(answer: Any) -> frozenset[Any]:
     return frozenset(ids)
 
 
-def _remedy(error: Exception, scope: Scope) -> str:
+def remedy(error: Exception, scope: Scope) -> str:
+    """Return what to do where an application's function misses what a middleware sets, else an empty text."""
     for key in ("session", "user", "auth"):
         # scope["session"] raises a KeyError, Starlette's request.session an AssertionError.
         is_missed = error.args == (key,) if isinstance(error, KeyError) else f"request.{key}" in str(error.args)

@@ -5,10 +5,13 @@ from collections.abc import Sequence
 from starlette.types import Receive, Scope, Send
 
 from ..core.batch import MAX_BODY_BYTES, MAX_FRAME_BYTES, frame_head, parse_batch
+from ..core.proof import ProofTerms
 from ..core.request import ImageRequest
 from ..errors import WireState
 from ..serving.answer import Answers
 from ..serving.headers import PAYLOAD_HEADERS
+from ..serving.proofs import EVERYBODY
+from .audience import Audience
 from .authorization import Authorization
 from .cors import CrossOrigin
 from .delivery import Delivery, Frames
@@ -24,10 +27,16 @@ class Batch:
     """Serves the POST of a batch with the parts of one PixstoreApp."""
 
     def __init__(
-        self, answers: Answers, authorization: Authorization, delivery: Delivery, cross_origin: CrossOrigin
+        self,
+        answers: Answers,
+        authorization: Authorization,
+        audience: Audience | None,
+        delivery: Delivery,
+        cross_origin: CrossOrigin,
     ) -> None:
         self._answers = answers
         self._authorization = authorization
+        self._audience = audience
         self._delivery = delivery
         self._cross_origin = cross_origin
 
@@ -40,16 +49,18 @@ class Batch:
         if requests is None:
             await refuse(400, headers, send)
             return
+        terms = EVERYBODY if self._audience is None else await self._audience.terms(scope)
         # Now, all of them: a proof need not last until the images before its own are sent.
-        checked = [(request, await self._answers.check(request)) for request in requests]
-        await self._delivery.send_frames(self._frames(checked, scope), [*PAYLOAD_HEADERS, *headers], receive, send)
+        checked = [(request, await self._answers.check(request, terms)) for request in requests]
+        frames = self._frames(checked, terms, scope)
+        await self._delivery.send_frames(frames, [*PAYLOAD_HEADERS, *headers], receive, send)
 
-    async def _frames(self, checked: _Checked, scope: Scope) -> Frames:
+    async def _frames(self, checked: _Checked, terms: ProofTerms | None, scope: Scope) -> Frames:
         mount = without_last_slash(scope["path"]).removesuffix(_PATH)
         proven = [request.image_id for request, refusal in checked if refusal is None]
         rule = await self._authorization.batch_rule(scope, mount, proven)
         for index, (request, refusal) in enumerate(checked):
-            payload = await self._answers.answer_checked(request, refusal, rule=rule)
+            payload = await self._answers.answer_checked(request, refusal, terms=terms, rule=rule)
             if payload is None:
                 yield frame_head(index, 403, 0), None
             elif payload.size > MAX_FRAME_BYTES:

@@ -29,6 +29,7 @@ _BOUND = struct.Struct(">QH")
 _MAC_BYTES = 21
 _PROOF_BYTES = _HEAD.size + _MAC_BYTES
 _MAX_WINDOW = 2**48 - 1
+_MAX_AUDIENCE_BYTES = 2**16 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,17 @@ class ProofTerms:
     def audience_field(self) -> bytes:
         """The audience as it is signed: its length as u16, then its bytes."""
         return len(self.audience).to_bytes(2, "big") + self.audience
+
+
+def terms_of(audience: object) -> ProofTerms | None:
+    """Return the terms of proofs for one audience, 1 to 65535 bytes of UTF-8, or None for what is no audience."""
+    if not isinstance(audience, str):
+        return None
+    try:
+        heard = audience.encode()
+    except UnicodeEncodeError:
+        return None
+    return ProofTerms(audience=heard) if 0 < len(heard) <= _MAX_AUDIENCE_BYTES else None
 
 
 def issue(ring: KeyRing, windows: ProofWindows, terms: ProofTerms, *, image_id: str, token: int, now_ms: int) -> str:

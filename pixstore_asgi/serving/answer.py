@@ -26,6 +26,7 @@ Rule = Callable[[str], Awaitable[Refusal]]
 class Answers:
     """Answers the image requests of one Pixstore: id and proof first, then the application's rule, then the store.
 
+    terms: under which a request's proof must have been made; None where that can't be told, and no proof is good.
     opened: opens the store where it is not open yet and returns the key ring. Nothing here raises for what a client
     sent or for a store that fails: the payload's state tells, and the log has the reason.
     """
@@ -36,13 +37,18 @@ class Answers:
         self._proofs = proofs
 
     async def answer(
-        self, request: ImageRequest, *, terms: ProofTerms = EVERYBODY, rule: Rule | None = None, has_body: bool = True
+        self,
+        request: ImageRequest,
+        *,
+        terms: ProofTerms | None = EVERYBODY,
+        rule: Rule | None = None,
+        has_body: bool = True,
     ) -> Payload | None:
         """Return the payload of a request, None where the rule forbids it. has_body: False for a HEAD request."""
         refusal = await self.check(request, terms)
         return await self.answer_checked(request, refusal, terms=terms, rule=rule, has_body=has_body)
 
-    async def check(self, request: ImageRequest, terms: ProofTerms = EVERYBODY) -> WireState | None:
+    async def check(self, request: ImageRequest, terms: ProofTerms | None = EVERYBODY) -> WireState | None:
         """Return the state that refuses a request, None where its id and proof are good; no image is looked up."""
         if not request.image_id:
             return WireState.MISSING_ID
@@ -59,7 +65,7 @@ class Answers:
         request: ImageRequest,
         refusal: Refusal,
         *,
-        terms: ProofTerms = EVERYBODY,
+        terms: ProofTerms | None = EVERYBODY,
         rule: Rule | None = None,
         has_body: bool = True,
     ) -> Payload | None:

@@ -46,12 +46,12 @@ class Proofs:
         expires_at_ms = self.windows.expires_at_ms(now_ms) if self.are_checked else None
         return {image.id: self._record(ring, image, terms, now_ms, expires_at_ms) for image in images}
 
-    def is_proven(self, ring: KeyRing, request: ImageRequest, terms: ProofTerms) -> bool:
-        """Tell whether a request's proof is good now under these terms, or proofs are not checked."""
+    def is_proven(self, ring: KeyRing, request: ImageRequest, terms: ProofTerms | None) -> bool:
+        """Tell whether a request's proof is good now under these terms (None: none is), or proofs are not checked."""
         if not self.are_checked:
             return True
         image_id, token, sent = request
-        if self._bind_token and not token:
+        if terms is None or (self._bind_token and not token):
             return False
         bound = token if self._bind_token and token else 0
         try:

@@ -43,6 +43,8 @@ def test_every_block_has_a_test() -> None:
         "quart_pictures.py",
         "own_endpoint.py",
         "jwt_app.py",
+        "session_app.py",
+        "tenant_app.py",
         "owners_app.py",
         "owners_sweep.py",
         "owner-pictures.js",

@@ -2,8 +2,8 @@
 
 tests/js/interop/backend.mjs is the same around npm's pixstore.
 
-Argument: JSON {"database", "secrets", "page", "route", "window_ms", "own_endpoint"}; a null is our default. Prints
-{"app", "endpoint"}, two URLs, when it is ready.
+Argument: JSON {"database", "secrets", "page", "route", "window_ms", "own_endpoint", "by_cookie"}; a null is our
+default. Prints {"app", "endpoint"}, two URLs, when it is ready.
 """
 
 import asyncio
@@ -63,7 +63,7 @@ async def exists(request: Request) -> object:
 
 
 async def record(request: Request) -> object:
-    return await pix.get_image_record(request.query_params["id"])
+    return await pix.get_image_record(request.query_params["id"], audience=request.query_params.get("audience"))
 
 
 async def secret(request: Request) -> object:
@@ -109,6 +109,7 @@ app = PixstoreMiddleware(
     ),
     pix,
     route=ROUTE,
+    audience=(lambda scope: Request(scope).cookies.get("visitor")) if OPTIONS["by_cookie"] else None,
 )
 
 

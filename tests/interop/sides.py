@@ -23,12 +23,14 @@ WINDOW_MS = 20_000
 class Setup:
     """How an application is set up; a window or route of None leaves the package its default.
 
-    own_endpoint: images are served by the application, behind a header. secrets: oldest to newest; npm's takes none.
+    own_endpoint: images are served by the application, behind a header. by_cookie: our proofs are
+    bound to the visitor that a cookie names. secrets: oldest to newest; npm's takes none.
     """
 
     window_ms: int | None = WINDOW_MS
     route: str | None = None
     own_endpoint: bool = False
+    by_cookie: bool = False
     secrets: tuple[str, ...] = (SECRET,)
 
 

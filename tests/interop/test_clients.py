@@ -124,6 +124,28 @@ def test_refusals_are_told_apart(client: Client, sides: dict[str, Side]) -> None
     assert "NotFound" in answers[1]["error"]
 
 
+@pytest.mark.parametrize("name", ["npm", "ours"])
+def test_a_proof_is_bound_to_a_cookie(name: str, tabs: Tabs, sides: dict[str, Side]) -> None:
+    """On the same origin a front end sends its cookies, npm's unmodified too: a visitor's proof serves that visitor."""
+    with sides["ours"].start(Setup(by_cookie=True)) as peer:
+        saved = peer.save(IMAGES["png"])
+        record = ImageRecord.parse(peer.call("record", id=saved.id, audience="ada"))
+        url = urlsplit(peer.endpoint)
+        config = {
+            "defaultEndpointConnectHost": url.hostname,
+            "defaultEndpointConnectPort": url.port,
+            "defaultEndpointRoute": url.path,
+        }
+
+        def read_as(visitor: str) -> dict[str, str]:
+            script = f"document.cookie = 'visitor={visitor}'"
+            (answer,) = tabs.run("readAll", peer.app, client=name, config=config, records=[record], script=script)
+            return dict(answer)
+
+        assert read_as("ada") == shown("png")
+        assert "InvalidProof" in read_as("bob")["error"]
+
+
 def test_the_installed_package_is_the_published_one() -> None:
     """The peer is npm's pixstore in the version that the documentation names."""
     package = json.loads((NODE_FOLDER / "node_modules" / "pixstore" / "package.json").read_text())
