@@ -2,11 +2,13 @@
 
     01 ‖ key id 4 ‖ window u48 ‖ epoch u32 ‖ MAC 21        big-endian, 36 bytes, 48 characters of base64
 
-    MAC        HMAC-SHA256(proof key, those 15 bytes ‖ token u64 ‖ u16 length, id ‖ u16 length, audience), 21 bytes
+    MAC        21 bytes of HMAC-SHA256(proof key, those 15 bytes ‖ token u64 ‖ window length in milliseconds u64
+               ‖ u16 length, id ‖ u16 length, audience)
     proof key  HKDF-Expand(PRK, "pixstore_asgi/1 proof" ‖ window u48, 32)
     window     now in milliseconds // window length in milliseconds
 
-Token, epoch and audience come from the verifier's own side, never from the proof: there is nothing to downgrade.
+Token, window length, epoch and audience come from the verifier's own side, never from the proof: there is nothing to
+downgrade.
 """
 
 import hmac
@@ -25,10 +27,11 @@ LEEWAY_MS = 5_000
 
 _VERSION = 1
 _HEAD = struct.Struct(">B4s6sI")
-_BOUND = struct.Struct(">QH")
+_BOUND = struct.Struct(">QQH")
 _MAC_BYTES = 21
 _PROOF_BYTES = _HEAD.size + _MAC_BYTES
 _MAX_WINDOW = 2**48 - 1
+MAX_WINDOW_MS = 2**48 - 1
 _MAX_AUDIENCE_BYTES = 2**16 - 1
 
 
@@ -77,7 +80,7 @@ def issue(ring: KeyRing, windows: ProofWindows, terms: ProofTerms, *, image_id: 
     key = ring.signing
     window_bytes = min(window, _MAX_WINDOW).to_bytes(6, "big")
     head = _HEAD.pack(_VERSION, key.key_id, window_bytes, terms.epoch)
-    raw = head + _mac(key, window_bytes, head, terms, image_id, token)
+    raw = head + _mac(key, window_bytes, head, windows, terms, image_id, token)
     return encode_base64(raw)
 
 
@@ -103,7 +106,7 @@ def verify(
         raise ProofError("not-yet-valid")
     if epoch != terms.epoch:
         raise ProofError("epoch")
-    expected = _mac(key, window_bytes, raw[: _HEAD.size], terms, image_id, token)
+    expected = _mac(key, window_bytes, raw[: _HEAD.size], windows, terms, image_id, token)
     if not hmac.compare_digest(expected, raw[_HEAD.size :]):
         raise ProofError("mac")
     return window
@@ -117,9 +120,17 @@ def _decode(proof: str) -> bytes:
     return raw
 
 
-def _mac(key: RingKey, window_bytes: bytes, head: bytes, terms: ProofTerms, image_id: str, token: int) -> bytes:
+def _mac(
+    key: RingKey,
+    window_bytes: bytes,
+    head: bytes,
+    windows: ProofWindows,
+    terms: ProofTerms,
+    image_id: str,
+    token: int,
+) -> bytes:
     name = image_id.encode("ascii")
     # Every proof of one window shares its key: derived once, not once a request.
     mac = key.mac(b"proof" + window_bytes)
-    mac.update(head + _BOUND.pack(token, len(name)) + name + terms.audience_field)
+    mac.update(head + _BOUND.pack(token, windows.length_ms, len(name)) + name + terms.audience_field)
     return mac.finalize()[:_MAC_BYTES]

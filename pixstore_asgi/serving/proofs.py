@@ -27,7 +27,8 @@ class Proofs:
     """
 
     def __init__(self, *, window_ms: int, bind_token: bool, clock_ms: Clock) -> None:
-        if isinstance(window_ms, bool) or not isinstance(window_ms, int) or (window_ms < 1 and window_ms != UNPROVEN):
+        is_number = isinstance(window_ms, int) and not isinstance(window_ms, bool)
+        if not is_number or not (1 <= window_ms <= proof.MAX_WINDOW_MS or window_ms == UNPROVEN):
             raise ConfigError("proof_window_ms must be a positive number of milliseconds, or -1 for no checks")
         self.are_checked = window_ms != UNPROVEN
         self.clock_ms = clock_ms

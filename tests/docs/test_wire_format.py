@@ -146,7 +146,9 @@ def test_a_server_of_this_page_makes_the_same_proof(token: int) -> None:
 
     head = b"\x01" + expand(b"key id", 4) + window + bytes(4)
     name = image_id.encode()
-    message = head + token.to_bytes(8, "big") + len(name).to_bytes(2, "big") + name + bytes(2)
+    message = (
+        head + token.to_bytes(8, "big") + (20_000).to_bytes(8, "big") + len(name).to_bytes(2, "big") + name + bytes(2)
+    )
     proof = base64.b64encode(head + hmac.digest(expand(b"proof" + window, 32), message, hashlib.sha256)[:21]).decode()
     assert proof == issue(KeyRing(SECRET), ProofWindows(), ProofTerms(), image_id=image_id, token=token, now_ms=now_ms)
     *_, (start, length) = offsets("| offset | length | |")

@@ -105,6 +105,7 @@ async def test_records_are_fresh_and_read_in_one_query(pix: Pixstore) -> None:
     [
         {"proof_window_ms": 0},
         {"proof_window_ms": -2},
+        {"proof_window_ms": 2**48},
         {"proof_window_ms": 1.5},
         {"proof_window_ms": True},
         {"max_image_bytes": 0},

@@ -56,3 +56,15 @@ async def test_a_proof_is_another_for_every_image_and_version(pix: Pixstore) -> 
     records.append(await pix.update_image(records[0].id, picture()))
     for name in ("stateless_proof", "key", "iv", "tag"):
         assert len({getattr(record, name) for record in records}) == len(records)
+
+
+async def test_another_length_of_windows_revives_no_proof(tmp_path: Path) -> None:
+    """A proof made under windows of one length is good under no other, at whatever time."""
+    clock, path = FixedClock(), tmp_path / "pixstore.db"
+    async with Pixstore(path, secret=SECRET) as before, Pixstore(path, secret=SECRET, proof_window_ms=20_001) as after:
+        before._proofs.clock_ms = after._proofs.clock_ms = clock
+        record = await before.save_image(picture())
+        number = clock.now_ms // 20_000
+        for now_ms in (clock.now_ms, number * 20_001, (number + 1) * 20_001):
+            clock.now_ms = now_ms
+            assert (await served(after, record))[0] is WireState.INVALID_PROOF

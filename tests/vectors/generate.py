@@ -123,6 +123,7 @@ def proof_bytes(
     window: int = WINDOW,
     signed_window: int | None = None,
     epoch: int = 0,
+    window_ms: int = WINDOW_MS,
     image_id: str = IMAGE_ID,
     token: int = TOKEN,
     audience: str = "",
@@ -130,7 +131,7 @@ def proof_bytes(
     key_id = expand(secret, b"key id", 4)
     head = struct.pack(">B4s", version, key_id) + window.to_bytes(6, "big") + struct.pack(">I", epoch)
     name, heard = image_id.encode(), audience.encode()
-    parts = struct.pack(">QH", token, len(name)) + name + struct.pack(">H", len(heard)) + heard
+    parts = struct.pack(">QQH", token, window_ms, len(name)) + name + struct.pack(">H", len(heard)) + heard
     signed_by = window if signed_window is None else signed_window
     key = expand(secret, b"proof" + signed_by.to_bytes(6, "big"), 32)
     return head + hmac.digest(key, head + parts, "sha256")[:21]
@@ -197,6 +198,7 @@ def proof_vectors() -> list[Vector]:
         refused("bound-used-unbound", "the verifier says what is bound", good, "mac", token=0),
         refused("unbound-used-bound", "the verifier says what is bound", proof_text(token=0), "mac"),
         refused("other-audience", "bound to its audience", proof_text(audience="tenant-8"), "mac"),
+        refused("window-length", "bound to the length of its window", proof_text(window_ms=WINDOW_MS + 1), "mac"),
         refused("window-moved", "bound to its window", proof_text(signed_window=WINDOW - 9), "mac"),
         refused("lengths", "id and audience trade no bytes", proof_text(image_id=IMAGE_ID + "x"), "mac", audience="x"),
     ]

@@ -30,7 +30,7 @@ function boundFailure(raw, proofKey, { epoch, ...bound }) {
   return timingSafeEqual(expected, raw.subarray(HEAD_BYTES)) ? undefined : "mac";
 }
 
-function macOf(head, proofKey, { image_id: id, token, audience }) {
-  const message = [bigEndian(token, 8), prefixed(Buffer.from(id, "ascii")), prefixed(Buffer.from(audience, "utf8"))];
+function macOf(head, proofKey, { image_id: id, token, window_ms: length, audience }) {
+  const message = [bigEndian(token, 8), bigEndian(length, 8), prefixed(Buffer.from(id, "ascii")), prefixed(Buffer.from(audience, "utf8"))];
   return hmac(proofKey, head, ...message).subarray(0, 21);
 }
