@@ -78,11 +78,11 @@ class WireError(PixstoreError, ValueError):
 class ProofError(PixstoreError):
     """A proof is refused.
 
-    `reason` is one of not-canonical, version, unknown-key, expired, not-yet-valid, epoch, mac.
+    `reason` is one of not-canonical, version, unknown-key, expired, not-yet-valid, epoch, mac, token, audience.
     """
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(f"the proof is refused: {reason}")
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"the proof is refused: {reason}{detail and f', {detail}'}")
         self.reason = reason
 
 

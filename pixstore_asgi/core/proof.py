@@ -97,15 +97,15 @@ def verify(
         raise ProofError("version")
     key = ring.get(key_id)
     if key is None:
-        raise ProofError("unknown-key")
+        raise ProofError("unknown-key", f"it was signed under secret {key_id.hex()}")
     window = int.from_bytes(window_bytes, "big")
     length_ms = windows.length_ms
     if window < now_ms // length_ms - 1:
-        raise ProofError("expired")
+        raise ProofError("expired", f"{now_ms - (window + 2) * length_ms + 1} ms too late")
     if window > (now_ms + windows.leeway_ms) // length_ms:
-        raise ProofError("not-yet-valid")
+        raise ProofError("not-yet-valid", f"{window * length_ms - now_ms - windows.leeway_ms} ms too early")
     if epoch != terms.epoch:
-        raise ProofError("epoch")
+        raise ProofError("epoch", f"it is of epoch {epoch}, and {terms.epoch} is wanted")
     expected = _mac(key, window_bytes, raw[: _HEAD.size], windows, terms, image_id, token)
     if not hmac.compare_digest(expected, raw[_HEAD.size :]):
         raise ProofError("mac")

@@ -8,7 +8,7 @@ from ..core.ids import is_image_id
 from ..core.keyring import KeyRing
 from ..core.proof import ProofTerms
 from ..core.request import ImageRequest
-from ..errors import PixstoreError, WireState
+from ..errors import PixstoreError, ProofError, WireState
 from .cache import ImageCache
 from .load import load_outline, load_payload
 from .payload import Payload
@@ -51,14 +51,18 @@ class Answers:
     async def check(self, request: ImageRequest, terms: ProofTerms | None = EVERYBODY) -> WireState | None:
         """Return the state that refuses a request, None where its id and proof are good; no image is looked up."""
         if not request.image_id:
-            return WireState.MISSING_ID
+            return _refused(request, WireState.MISSING_ID, "it names no image")
         if self._proofs.are_checked and not request.proof:
-            return WireState.MISSING_PROOF
+            return _refused(request, WireState.MISSING_PROOF, "it has no proof")
         try:
-            is_proven = is_image_id(request.image_id) and self._proofs.is_proven(await self._opened(), request, terms)
+            if not is_image_id(request.image_id):
+                return _refused(request, WireState.INVALID_PROOF, "this is no image id")
+            self._proofs.check(await self._opened(), request, terms)
+        except ProofError as error:
+            return _refused(request, WireState.INVALID_PROOF, error)
         except PixstoreError as error:
             return _failed(request, error)
-        return None if is_proven else WireState.INVALID_PROOF
+        return None
 
     async def answer_checked(
         self,
@@ -72,8 +76,11 @@ class Answers:
         """Return what `answer` returns. refusal: what `check` returned for the request, perhaps some time ago."""
         if refusal is None and rule is not None:
             refusal = await rule(request.image_id)
+        if refusal == "forbidden":
+            _log.debug("a request for image %r is refused: the application's rule forbids it", request.image_id)
+            return None
         if refusal is not None:
-            return None if refusal == "forbidden" else Payload(refusal)
+            return Payload(refusal)
         payload = await self._load(request, has_body)
         # An Updated payload has a new key: only for what is still proven now.
         if payload.state is WireState.UPDATED and (late := await self.check(request, terms)):
@@ -94,3 +101,8 @@ class Answers:
 def _failed(request: ImageRequest, error: PixstoreError) -> WireState:
     _log.error("image %r can't be served: %s", request.image_id, error)
     return WireState.INTERNAL_ERROR
+
+
+def _refused(request: ImageRequest, state: WireState, reason: object) -> WireState:
+    _log.debug("a request for image %.200r is refused: %s", request.image_id, reason)
+    return state

@@ -47,19 +47,17 @@ class Proofs:
         expires_at_ms = self.windows.expires_at_ms(now_ms) if self.are_checked else None
         return {image.id: self._record(ring, image, terms, now_ms, expires_at_ms) for image in images}
 
-    def is_proven(self, ring: KeyRing, request: ImageRequest, terms: ProofTerms | None) -> bool:
-        """Tell whether a request's proof is good now under these terms (None: none is), or proofs are not checked."""
+    def check(self, ring: KeyRing, request: ImageRequest, terms: ProofTerms | None) -> None:
+        """Raise ProofError where a request's proof is checked, and not good now under these terms (None: none is)."""
         if not self.are_checked:
-            return True
+            return
         image_id, token, sent = request
-        if terms is None or (self._bind_token and not token):
-            return False
+        if terms is None:
+            raise ProofError("audience", "the request comes from none")
+        if self._bind_token and not token:
+            raise ProofError("token", "the request has none that can be")
         bound = token if self._bind_token and token else 0
-        try:
-            proof.verify(ring, self.windows, terms, sent or "", image_id=image_id, token=bound, now_ms=self.clock_ms())
-        except ProofError:
-            return False
-        return True
+        proof.verify(ring, self.windows, terms, sent or "", image_id=image_id, token=bound, now_ms=self.clock_ms())
 
     def _record(
         self, ring: KeyRing, image: StoredImage, terms: ProofTerms, now_ms: int, expires_at_ms: int | None

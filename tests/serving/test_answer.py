@@ -2,18 +2,20 @@
 
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import pytest
 
 from pixstore_asgi import ImageRecord, Pixstore, StoreError, WireState
-from pixstore_asgi.core.proof import ProofTerms
+from pixstore_asgi.core.keyring import KeyRing
+from pixstore_asgi.core.proof import ProofTerms, ProofWindows, issue
 from pixstore_asgi.core.request import ImageRequest
 from pixstore_asgi.pixstore import answers_of
 from pixstore_asgi.serving.answer import Answers, Refusal, Rule
 from pixstore_asgi.store.contract import ImageStream
 from pixstore_asgi.store.memory import MemoryStore
 from tests.support.clock import FixedClock
-from tests.support.samples import SECRET, picture
+from tests.support.samples import OTHER_SECRET, SECRET, picture
 
 
 class FailingStore(MemoryStore):
@@ -115,3 +117,54 @@ async def test_a_request_does_not_show_its_proof(pix: Pixstore) -> None:
     """What a tracker shows of a request in a frame is its id and token."""
     record = await pix.save_image(picture())
     assert repr(request_of(record)) == f"ImageRequest(image_id={record.id!r}, token={record.token})"
+
+
+NOW_MS = 1_795_559_350_000
+REFUSALS: dict[str, dict[str, Any]] = {
+    "it names no image": {"image_id": ""},
+    "it has no proof": {"proof": None},
+    "this is no image id": {"image_id": "../x"},
+    "the proof is refused: not-canonical": {"proof": "A" * 47},
+    "the proof is refused: version": {"proof": "A" * 48},
+    "the proof is refused: token, the request has none that can be": {"token": None},
+    "the proof is refused: mac": {"token": 7},
+    "the proof is refused: expired, 1 ms too late": {"now_ms": NOW_MS + 30_000},
+    "the proof is refused: not-yet-valid, 1 ms too early": {"now_ms": NOW_MS - 15_001},
+    "the proof is refused: epoch, it is of epoch 0, and 2 is wanted": {"terms": ProofTerms(epoch=2)},
+    "the proof is refused: audience, the request comes from none": {"terms": None},
+    "the application's rule forbids it": {"rule": "forbidden"},
+}
+
+
+@pytest.mark.parametrize("reason", REFUSALS)
+async def test_the_log_has_the_true_reason(pix: Pixstore, reason: str, caplog: pytest.LogCaptureFixture) -> None:
+    """One line at debug level for each refusal, with what the page is not told; the id in it, and no proof."""
+    pix._proofs.clock_ms = FixedClock(NOW_MS)
+    record = await pix.save_image(picture())
+    wanted = dict(REFUSALS[reason])
+
+    async def forbid(image_id: str) -> Refusal:
+        return "forbidden"
+
+    pix._proofs.clock_ms = FixedClock(wanted.pop("now_ms", NOW_MS))
+    terms = wanted.pop("terms", ProofTerms())
+    rule = forbid if wanted.pop("rule", None) else None
+    request = request_of(record)._replace(**wanted)
+    with caplog.at_level(logging.DEBUG, "pixstore_asgi"):
+        payload = await answers_of(pix).answer(request, terms=terms, rule=rule)
+    assert payload is None or payload.state in (3, 4, 5)
+    (line,) = caplog.records
+    assert (line.levelno, line.getMessage()) == (
+        logging.DEBUG,
+        f"a request for image {request.image_id!r} is refused: {reason}",
+    )
+
+
+async def test_the_log_names_the_secret_that_is_missing(pix: Pixstore, caplog: pytest.LogCaptureFixture) -> None:
+    """A proof of a secret that is not in the ring is refused with that secret's public id."""
+    record = await pix.save_image(picture())
+    foreign = KeyRing(OTHER_SECRET)
+    proof = issue(foreign, ProofWindows(), ProofTerms(), image_id=record.id, token=record.token, now_ms=0)
+    with caplog.at_level(logging.DEBUG, "pixstore_asgi"):
+        await answers_of(pix).answer(request_of(record)._replace(proof=proof))
+    assert f"unknown-key, it was signed under secret {foreign.signing.key_id.hex()}" in caplog.text
