@@ -2,15 +2,23 @@
 
 import inspect
 import subprocess
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from pixstore_asgi import Pixstore
+from tests.support.leaks import nothing_leaks
 from tests.support.paths import TESTS
 from tests.support.samples import SECRET
 from tests.support.tools import go_without, require
+
+
+@pytest.fixture(autouse=True)
+def no_leaks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No log line and no error of any test holds a key, a proof or a secret."""
+    with nothing_leaks(monkeypatch):
+        yield
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
