@@ -1,31 +1,46 @@
 """Life: when a Pixstore's store is open, however many open it, in whichever event loop."""
 
 import asyncio
+import logging
+import math
+import time
 from collections.abc import Callable
 
 import anyio
 
 from .core.keyring import KeyRing
-from .errors import StoreError
+from .errors import SecretError, StoreError
 from .keys.find import find_ring
+from .keys.source import SecretSource
 from .store.clock import running_loop
 from .store.contract import ImageStore
+
+_log = logging.getLogger("pixstore_asgi")
+
+_ASK_EVERY_S = 10  # anybody can send a proof that names an unknown secret
 
 
 class Life:
     """Opens a store with its key ring, and closes it: by count, by one caller at a time.
 
-    given: the key ring, or None where it is to be found. on_open, on_close: called before the store opens and closes.
+    given: the key ring, a source of secrets to ask for it, or None where it is to be found. on_open, on_close: called
+    before the store opens and closes.
     """
 
     def __init__(
-        self, store: ImageStore, given: KeyRing | None, *, on_open: Callable[[], None], on_close: Callable[[], None]
+        self,
+        store: ImageStore,
+        given: KeyRing | SecretSource | None,
+        *,
+        on_open: Callable[[], None],
+        on_close: Callable[[], None],
     ) -> None:
         self._store = store
         self._given = given
         self._on_open = on_open
         self._on_close = on_close
         self._ring: KeyRing | None = None
+        self._asked_s = -math.inf
         self._opens = 0
         self._is_used = False  # opened on first use, until the last close
         self._closed_on: asyncio.AbstractEventLoop | None = None
@@ -66,6 +81,27 @@ class Life:
             self._is_used = True
             return await self._start()
         return self._ring
+
+    async def reload(self) -> None:
+        """Ask the source of secrets again, if there is one. Raises SecretError; the key ring then stays as it was."""
+        await self.opened()
+        async with self._lock():
+            await self._ask_again()
+
+    async def renewed(self, stale: KeyRing) -> KeyRing | None:
+        """Return a key ring newer than `stale`, or None; the source is asked at most once in 10 s."""
+        async with self._lock():
+            if self._ring is stale and time.monotonic() - self._asked_s >= _ASK_EVERY_S:
+                try:
+                    await self._ask_again()
+                except SecretError as error:
+                    _log.error("the secrets stay as they were: %s", error)
+            return None if self._ring is stale else self._ring
+
+    async def _ask_again(self) -> None:
+        if callable(self._given):
+            self._asked_s = time.monotonic()
+            self._ring = await find_ring(self._store, self._given)
 
     async def _start(self) -> KeyRing:
         async with self._lock():

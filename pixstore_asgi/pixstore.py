@@ -5,11 +5,11 @@ import os
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from .core.cipher import MAX_CIPHERTEXT_BYTES
 from .core.formats.names import MEDIA_TYPES, check_formats
-from .core.hidden import hide
+from .core.hidden import Hidden, hide
 from .core.ids import as_token, is_image_id, range_of_directory
 from .core.images import ExportedImage, Image, ImageInfo, Seal
 from .core.keyring import KeyRing, Secret
@@ -17,6 +17,7 @@ from .core.proof import DEFAULT_WINDOW_MS, ProofTerms, terms_of
 from .core.record import ImageRecord
 from .core.request import ImageRequest
 from .errors import ConfigError, InputError
+from .keys.source import SecretSource
 from .life import Life
 from .saving.limits import DEFAULT_MAX_IMAGE_BYTES, UploadLimits
 from .saving.save import OnProgress, Saves, new_id
@@ -27,6 +28,7 @@ from .serving.cache import ImageCache
 from .serving.export import read_verified
 from .serving.payload import Payload
 from .serving.proofs import EVERYBODY, Proofs
+from .serving.rings import with_ring
 from .store.clock import wall_clock_ms
 from .store.connect import StoreTarget, connect
 
@@ -38,6 +40,8 @@ class Pixstore:
 
     store: a path, a URL (sqlite:///…) or an ImageStore.
     secret: at least 43 characters of text or 32 bytes, or a list of them, oldest to newest; all verify, the last signs.
+        Or an async function that returns such a list: asked once at open, again by `reload_secrets`, and at most once
+        in 10 s where a proof or a row names a secret that is not there.
         Default: the environment variable PIXSTORE_SECRET (several separated by white space), else a key file beside
         the SQLite database, made together with it.
     proof_window_ms: a proof lives one to two of these, in milliseconds; -1 turns checks off for `open_payload`.
@@ -57,7 +61,7 @@ class Pixstore:
         self,
         store: StoreTarget = "pixstore.db",
         *,
-        secret: Secret | Sequence[Secret] | None = None,
+        secret: Secret | Sequence[Secret] | SecretSource | None = None,
         proof_window_ms: int = DEFAULT_WINDOW_MS,
         bind_token: bool = True,
         image_formats: Sequence[str] = ("png", "webp", "jpg", "jpeg"),
@@ -66,9 +70,9 @@ class Pixstore:
         max_upload_s: float = 3600,
         cache_bytes: int = 64 * 1024 * 1024,
     ) -> None:
-        ring = None if secret is None else hide(secret)
+        hidden = hide(secret)
         del secret  # see hidden.py
-        given = None if ring is None else KeyRing(ring())
+        given = _given(hidden)
         self._store = connect(store)
         if cache_bytes < 0:
             raise ConfigError("cache_bytes must be a number of bytes, or 0 for no cache")
@@ -81,7 +85,7 @@ class Pixstore:
         self._life = Life(self._store, given, on_open=self._warn_of_unproven, on_close=self._images.clear)
         self._saves = Saves(self._store, self._formats, UploadLimits(max_image_bytes, upload_timeout_s, max_upload_s))
         self._proofs = Proofs(window_ms=proof_window_ms, bind_token=bind_token, clock_ms=wall_clock_ms)
-        self._answers = Answers(self._life.opened, self._images, self._proofs)
+        self._answers = Answers(self._life, self._images, self._proofs)
 
     @property
     def checks_proofs(self) -> bool:
@@ -117,6 +121,14 @@ class Pixstore:
         """Hold the store open for an application's life: `Starlette(lifespan=pix.lifespan)`."""
         async with self:
             yield
+
+    async def reload_secrets(self) -> None:
+        """Ask the function that `secret` is for the secrets again; without one nothing changes.
+
+        Raises SecretError, with its cause, where it fails or leaves out a secret that the store was written with; those
+        of before then stay in use.
+        """
+        await self._life.reload()
 
     # Writing
 
@@ -203,9 +215,9 @@ class Pixstore:
         for requests of the same one (PixstoreApp's `audience`). Raises InputError for one that can't be.
         """
         terms = _terms_for(audience)
-        ring = await self._life.opened()
+        await self._life.opened()
         image = await self._images.get(image_id) if is_image_id(image_id) else None
-        return self._proofs.record(ring, image, terms) if image else None
+        return await with_ring(self._life, lambda ring: self._proofs.record(ring, image, terms)) if image else None
 
     async def get_image_records(
         self, image_ids: Iterable[str], *, audience: str | None = None
@@ -217,10 +229,11 @@ class Pixstore:
         terms = _terms_for(audience)
         if isinstance(image_ids, str):
             raise InputError("image_ids is a list of ids, not one text; for one image there is get_image_record")
-        ring = await self._life.opened()
+        await self._life.opened()
         known = [image_id for image_id in image_ids if is_image_id(image_id)]
         images = await self._images.get_many(known)
-        return self._proofs.records(ring, [images[image_id] for image_id in known if image_id in images], terms)
+        found = [images[image_id] for image_id in known if image_id in images]
+        return await with_ring(self._life, lambda ring: self._proofs.records(ring, found, terms))
 
     async def read_image(self, image_id: str) -> Image | None:
         """Return an image decrypted and verified, or None. All of it is in memory.
@@ -235,8 +248,8 @@ class Pixstore:
 
         It carries the key, and all of it is in memory. Raises as `read_image`.
         """
-        ring = await self._life.opened()
-        return await read_verified(self._store, ring, image_id) if is_image_id(image_id) else None
+        await self._life.opened()
+        return await read_verified(self._store, self._life, image_id) if is_image_id(image_id) else None
 
     async def list_images(
         self, *, directory: str | None = None, after: str | None = None, limit: int = 100
@@ -276,6 +289,11 @@ class Pixstore:
     def _warn_of_unproven(self) -> None:
         if not self.checks_proofs:
             _log.warning("proof_window_ms=-1: open_payload serves images without checking proofs")
+
+
+def _given(secret: Hidden[Any]) -> KeyRing | SecretSource | None:
+    # In no local variable: see hidden.py.
+    return secret() if secret() is None or callable(secret()) else KeyRing(secret())
 
 
 def _terms_for(audience: str | None) -> ProofTerms:

@@ -9,16 +9,17 @@ from ..core.keyring import KEY_ID_BYTES, KeyRing
 from ..errors import SecretError
 from ..store.contract import ImageStore
 from .file import create_key_file, read_key_file
+from .source import SecretSource, ask
 
 ENVIRONMENT_VARIABLE = "PIXSTORE_SECRET"
 
 
-async def find_ring(store: ImageStore, given: KeyRing | None) -> KeyRing:
+async def find_ring(store: ImageStore, given: KeyRing | SecretSource | None) -> KeyRing:
     """Return the key ring for an open store: `given`, else that of PIXSTORE_SECRET, else that of the key file.
 
     Raises SecretError where there is no secret, or not all that the store was written with.
     """
-    ring = given or await _find_secret(store)
+    ring = await ask(given) if callable(given) else given or await _find_secret(store)
     missing = await store.claim_keys([key.check_value for key in ring])
     if missing:
         names = ", ".join(sorted(check[:KEY_ID_BYTES].hex() for check in missing))

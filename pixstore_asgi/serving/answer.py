@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable
 from typing import Literal
 
 from ..core.ids import is_image_id
-from ..core.keyring import KeyRing
 from ..core.proof import ProofTerms
 from ..core.request import ImageRequest
 from ..errors import PixstoreError, ProofError, WireState
@@ -13,6 +12,7 @@ from .cache import ImageCache
 from .load import load_outline, load_payload
 from .payload import Payload
 from .proofs import EVERYBODY, Proofs
+from .rings import Rings, with_ring
 
 _log = logging.getLogger("pixstore_asgi")
 
@@ -27,12 +27,12 @@ class Answers:
     """Answers the image requests of one Pixstore: id and proof first, then the application's rule, then the store.
 
     terms: under which a request's proof must have been made; None where that can't be told, and no proof is good.
-    opened: opens the store where it is not open yet and returns the key ring. Nothing here raises for what a client
+    rings: opens the store where it is not open yet, and has the key ring. Nothing here raises for what a client
     sent or for a store that fails: the payload's state tells, and the log has the reason.
     """
 
-    def __init__(self, opened: Callable[[], Awaitable[KeyRing]], images: ImageCache, proofs: Proofs) -> None:
-        self._opened = opened
+    def __init__(self, rings: Rings, images: ImageCache, proofs: Proofs) -> None:
+        self._rings = rings
         self._images = images
         self._proofs = proofs
 
@@ -57,7 +57,7 @@ class Answers:
         try:
             if not is_image_id(request.image_id):
                 return _refused(request, WireState.INVALID_PROOF, "this is no image id")
-            self._proofs.check(await self._opened(), request, terms)
+            await with_ring(self._rings, lambda ring: self._proofs.check(ring, request, terms))
         except ProofError as error:
             return _refused(request, WireState.INVALID_PROOF, error)
         except PixstoreError as error:
@@ -90,9 +90,8 @@ class Answers:
 
     async def _load(self, request: ImageRequest, has_body: bool) -> Payload:
         try:
-            ring = await self._opened()
             if has_body:
-                return await load_payload(self._images, ring, request.image_id, request.token)
+                return await load_payload(self._images, self._rings, request.image_id, request.token)
             return await load_outline(self._images, request.image_id, request.token)
         except PixstoreError as error:
             return Payload(_failed(request, error))

@@ -7,11 +7,11 @@ import anyio.to_thread
 from ..core.cipher import unseal, unwrap_key
 from ..core.hidden import hide
 from ..core.images import ExportedImage, Image, Seal
-from ..core.keyring import KeyRing
 from ..store.contract import ImageStore
+from .rings import Rings, with_ring
 
 
-async def read_verified(store: ImageStore, ring: KeyRing, image_id: str) -> ExportedImage | None:
+async def read_verified(store: ImageStore, rings: Rings, image_id: str) -> ExportedImage | None:
     """Return an image as it is encrypted and as it is decrypted, or None. All of it is in memory.
 
     Raises IntegrityError where what is stored was changed, StoreError where part of it is missing.
@@ -22,7 +22,7 @@ async def read_verified(store: ImageStore, ring: KeyRing, image_id: str) -> Expo
     async with aclosing(stream):
         ciphertext = b"".join([chunk async for chunk in stream])
     image, meta = stream.image, stream.image.meta
-    key = hide(unwrap_key(ring, image.id, meta))
+    key = hide(await with_ring(rings, lambda ring: unwrap_key(ring, image.id, meta)))
     name, data = await anyio.to_thread.run_sync(
         lambda: unseal(key=key(), iv=meta.iv, tag=meta.tag, ciphertext=ciphertext)
     )

@@ -2,17 +2,17 @@
 
 from ..core.cipher import unwrap_key
 from ..core.images import StoredImage
-from ..core.keyring import KeyRing
 from ..core.wire import UPDATED_HEAD_BYTES, encode_state, encode_updated_head
 from ..errors import WireState
 from ..store.contract import ImageStream
 from .cache import CachedImage, ImageCache
 from .payload import Payload
+from .rings import Rings, with_ring
 
 _HEAD_BYTES = {WireState.SUCCESS: 1, WireState.UPDATED: UPDATED_HEAD_BYTES}
 
 
-async def load_payload(images: ImageCache, ring: KeyRing, image_id: str, token: int | None) -> Payload:
+async def load_payload(images: ImageCache, rings: Rings, image_id: str, token: int | None) -> Payload:
     """Return the payload of an image for a client that holds its version `token`.
 
     A key is unwrapped for Updated only. Raises StoreError, or IntegrityError where the row was changed.
@@ -21,8 +21,8 @@ async def load_payload(images: ImageCache, ring: KeyRing, image_id: str, token: 
     if opened is None:
         return Payload(WireState.NOT_FOUND)
     if isinstance(opened, CachedImage):
-        return _from_memory(ring, opened, token)
-    return await _from_store(ring, opened, token)
+        return await _from_memory(rings, opened, token)
+    return await _from_store(rings, opened, token)
 
 
 async def load_outline(images: ImageCache, image_id: str, token: int | None) -> Payload:
@@ -31,19 +31,20 @@ async def load_outline(images: ImageCache, image_id: str, token: int | None) -> 
     return _payload(image, _state(image, token), b"") if image else Payload(WireState.NOT_FOUND, head=b"")
 
 
-def _from_memory(ring: KeyRing, cached: CachedImage, token: int | None) -> Payload:
+async def _from_memory(rings: Rings, cached: CachedImage, token: int | None) -> Payload:
     image, state = cached.image, _state(cached.image, token)
     if state is WireState.UPDATED:
-        return _payload(image, state, _updated_head(ring, image), cached.read(with_state=False))
+        head = await _updated_head(rings, image)
+        return _payload(image, state, head, cached.read(with_state=False))
     if cached.pieces and len(cached.pieces) == 1:
         return _payload(image, state, cached.pieces[0])
     return _payload(image, state, b"", cached.read(with_state=True))
 
 
-async def _from_store(ring: KeyRing, stream: ImageStream, token: int | None) -> Payload:
+async def _from_store(rings: Rings, stream: ImageStream, token: int | None) -> Payload:
     image, state = stream.image, _state(stream.image, token)
     try:
-        head = _updated_head(ring, image) if state is WireState.UPDATED else encode_state(state)
+        head = await _updated_head(rings, image) if state is WireState.UPDATED else encode_state(state)
     except BaseException:
         await stream.aclose()
         raise
@@ -60,6 +61,6 @@ def _payload(
     return Payload(state, head=head, size=_HEAD_BYTES[state] + image.meta.size, stream=stream, in_memory=in_memory)
 
 
-def _updated_head(ring: KeyRing, image: StoredImage) -> bytes:
-    key = unwrap_key(ring, image.id, image.meta)
+async def _updated_head(rings: Rings, image: StoredImage) -> bytes:
+    key = await with_ring(rings, lambda ring: unwrap_key(ring, image.id, image.meta))
     return encode_updated_head(image.token, key, image.meta.iv, image.meta.tag)

@@ -45,6 +45,7 @@ def test_every_block_has_a_test() -> None:
         "jwt_app.py",
         "session_app.py",
         "tenant_app.py",
+        "vault_app.py",
         "owners_app.py",
         "owners_sweep.py",
         "owner-pictures.js",

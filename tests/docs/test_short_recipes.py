@@ -1,16 +1,22 @@
 """recipes.md: its short applications, which need no server to be run."""
 
+import json
+import threading
 import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
 
 import jwt
 import pytest
 from starlette.testclient import TestClient
 
 from pixstore_asgi import ImageRecord
+from pixstore_asgi.errors import SecretError
 from tests.docs.conftest import RunSnippet
 from tests.support.batches import body_of, entry_of, frames_of
 from tests.support.recipes import FILES, image_in, sent
-from tests.support.samples import picture
+from tests.support.samples import OTHER_SECRET, SECRET, picture
 
 KEY = "a-key-for-the-tests-of-the-recipes-0123456789"
 
@@ -76,6 +82,62 @@ def test_proofs_for_one_tenant(run_snippet: RunSnippet, monkeypatch: pytest.Monk
             assert http.get(url, headers=sent(record, **other)).content == b"\x05"
         assert http.get(f"/api/pictures/{image_id}", headers=bearer("zoo")).status_code == 404
         assert http.get(f"/api/pictures/{image_id}").status_code == 401
+
+
+class Vault(BaseHTTPRequestHandler):
+    """What Vault's API documents of reading a secret of the KV engine, version 2."""
+
+    secrets: ClassVar[list[str]] = [SECRET]
+    reads = 0
+
+    def do_GET(self) -> None:
+        is_known = self.path == "/v1/secret/data/pixstore" and self.headers["x-vault-token"] == "a-token"
+        Vault.reads += is_known
+        found = {"data": {"data": {"secrets": " ".join(self.secrets)}, "metadata": {"version": 1}}}
+        body = json.dumps(found if is_known else {"errors": ["permission denied"]}).encode()
+        self.send_response(200 if is_known else 403)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def vault(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Vault]]:
+    monkeypatch.setattr(Vault, "secrets", [SECRET])
+    monkeypatch.setattr(Vault, "reads", 0)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Vault) as server:
+        monkeypatch.setenv("VAULT_ADDR", f"http://127.0.0.1:{server.server_port}")
+        monkeypatch.setenv("VAULT_TOKEN", "a-token")
+        threading.Thread(target=server.serve_forever).start()
+        yield Vault
+        server.shutdown()
+
+
+def test_secrets_from_vault(run_snippet: RunSnippet, vault: type[Vault]) -> None:
+    """Vault is asked at start, and once more when a worker with a newer secret has come; no restart between."""
+    with TestClient(run_snippet(FILES["vault_app.py"])["app"]) as http:
+        first = ImageRecord.parse(http.post("/api/pictures", content=picture()).json())
+        vault.secrets = [SECRET, OTHER_SECRET]
+        with TestClient(run_snippet(FILES["vault_app.py"])["app"]) as newer:
+            second = ImageRecord.parse(newer.post("/api/pictures", content=picture("webp")).json())
+        for record, image in ((first, picture()), (second, picture("webp"))):
+            assert image_in(record, http.get(f"/pixstore-image/{record.id}", headers=sent(record))) == image
+    assert vault.reads == 3
+
+
+def test_vault_that_refuses_keeps_the_application_from_starting(
+    run_snippet: RunSnippet, vault: type[Vault], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error says that the source failed, and has Vault's answer as its cause."""
+    monkeypatch.setenv("VAULT_TOKEN", "another")
+    with pytest.raises(SecretError, match="source of secrets failed") as caught:  # noqa: SIM117
+        with TestClient(run_snippet(FILES["vault_app.py"])["app"]):
+            pass
+    assert "403" in str(caught.value.__cause__)
+    assert vault.reads == 0
 
 
 def test_an_endpoint_of_ones_own(run_snippet: RunSnippet) -> None:

@@ -1,0 +1,33 @@
+"""The key ring as it is now, and a newer one where it lacks a key."""
+
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+from ..core.keyring import KeyRing
+from ..errors import IntegrityError, ProofError
+
+_T = TypeVar("_T")
+
+
+class Rings(Protocol):
+    """Where the key ring of an open store comes from."""
+
+    async def opened(self) -> KeyRing:
+        """Return the key ring of the open store; opens it on first use. Raises SecretError or StoreError."""
+        ...
+
+    async def renewed(self, stale: KeyRing) -> KeyRing | None:
+        """Return a key ring newer than `stale`, or None where there is none to be had now."""
+        ...
+
+
+async def with_ring(rings: Rings, work: Callable[[KeyRing], _T]) -> _T:
+    """Return what `work` returns for the key ring, or for a newer one where that lacks a key which is named."""
+    ring = await rings.opened()
+    try:
+        return work(ring)
+    except (ProofError, IntegrityError) as error:
+        newer = await rings.renewed(ring) if error.reason == "unknown-key" else None
+        if newer is None:
+            raise
+    return work(newer)

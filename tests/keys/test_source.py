@@ -1,0 +1,145 @@
+"""Secrets from elsewhere: the function is asked at open, and where a secret is missing, never per image."""
+
+import asyncio
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pixstore_asgi import Pixstore, PixstoreError, WireState
+from pixstore_asgi.errors import SecretError
+from pixstore_asgi.store.memory import MemoryStore
+from tests.support.payloads import served
+from tests.support.samples import OTHER_SECRET, SECRET, picture
+
+
+class Vault:
+    """Hands out the secrets that it holds, after a while; counts who asks, and fails where it holds an error."""
+
+    def __init__(self, *secrets: Any) -> None:
+        self.secrets: Any = list(secrets)
+        self.asked = 0
+
+    async def __call__(self) -> Any:
+        self.asked += 1
+        await asyncio.sleep(0)
+        if isinstance(self.secrets, Exception):
+            raise self.secrets
+        return self.secrets
+
+
+async def test_it_is_asked_once_at_open(tmp_path: Path) -> None:
+    """Saves, records and images ask for nothing more; the store is the one of these secrets."""
+    vault = Vault(OTHER_SECRET, SECRET)
+    async with Pixstore(tmp_path / "pixstore.db", secret=vault) as pix:
+        records = [await pix.save_image(picture()) for _ in range(3)]
+        for record in records:
+            assert await served(pix, record) == (WireState.SUCCESS, picture())
+    assert vault.asked == 1
+    async with Pixstore(tmp_path / "pixstore.db", secret=[OTHER_SECRET, SECRET]) as pix:
+        assert await served(pix, records[0]) == (WireState.SUCCESS, picture())
+
+
+async def test_a_rotation_needs_no_restart() -> None:
+    """A proof and a key of a secret that came meanwhile make all that meet it ask once, and all are answered."""
+    store, vault = MemoryStore(), Vault(SECRET)
+    async with Pixstore(store, secret=vault) as old:
+        before = await old.save_image(picture())
+        async with Pixstore(store, secret=[SECRET, OTHER_SECRET]) as new:
+            saved = await new.save_image(picture("webp"))
+            updated = await new.update_image(before.id, picture("jpeg"))
+            vault.secrets = [SECRET, OTHER_SECRET]
+            answers = await asyncio.gather(*(served(old, record) for _ in range(20) for record in (saved, updated)))
+            assert set(answers) == {(WireState.SUCCESS, picture("webp")), (WireState.SUCCESS, picture("jpeg"))}
+        assert vault.asked == 2
+
+
+@pytest.mark.parametrize("what", ["record", "records", "read", "updated"])
+async def test_a_row_of_a_new_secret_is_enough(what: str) -> None:
+    """Where a row names a secret that is not there, the function is asked, whatever the row is read for."""
+    store, vault = MemoryStore(), Vault(SECRET)
+    async with Pixstore(store, secret=vault) as old, Pixstore(store, secret=[SECRET, OTHER_SECRET]) as new:
+        before = await old.save_image(picture())
+        await new.update_image(before.id, picture("webp"))
+        vault.secrets = [SECRET, OTHER_SECRET]
+        if what == "record":
+            assert await old.get_image_record(before.id)
+        elif what == "records":
+            assert len(await old.get_image_records([before.id])) == 1
+        elif what == "read":
+            found = await old.read_image(before.id)
+            assert found is not None
+            assert found.data == picture("webp")
+        else:
+            assert await served(old, before) == (WireState.UPDATED, picture("webp"))
+        assert vault.asked == 2
+
+
+async def test_it_is_asked_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Proofs of unknown secrets, which anybody can send, ask at most once in 10 s."""
+    now_s = 1000.0
+    monkeypatch.setattr("pixstore_asgi.life.time.monotonic", lambda: now_s)
+    vault = Vault(SECRET)
+    async with Pixstore(MemoryStore(), secret=vault) as pix, Pixstore(MemoryStore(), secret=OTHER_SECRET) as foreign:
+        record = await foreign.save_image(picture())
+        for moment, asked in ((1000.0, 2), (1009.9, 2), (1010.0, 3), (1015.0, 3)):
+            now_s = moment
+            for _ in range(5):
+                assert (await served(pix, record))[0] is WireState.INVALID_PROOF
+            assert vault.asked == asked
+
+
+async def test_a_failing_source_takes_no_working_ring_away(caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever it raises or returns is a SecretError, or a line in the log; what worked goes on."""
+    vault = Vault(SECRET)
+    async with Pixstore(MemoryStore(), secret=vault) as pix:
+        record = await pix.save_image(picture())
+        for wrong in (OSError("the vault is sealed"), [], None, ["short"], [OTHER_SECRET], SecretError("of their own")):
+            vault.secrets = wrong
+            with pytest.raises(SecretError) as caught:
+                await pix.reload_secrets()
+            assert isinstance(wrong, list | None) or caught.value.__cause__ is wrong
+            assert await served(pix, record) == (WireState.SUCCESS, picture())
+        async with Pixstore(MemoryStore(), secret=OTHER_SECRET) as foreign:
+            stranger = await foreign.save_image(picture())
+        pix._life._asked_s = 0
+        vault.secrets = OSError("the vault is sealed")
+        with caplog.at_level(logging.ERROR):
+            assert (await served(pix, stranger))[0] is WireState.INVALID_PROOF
+        assert [line.getMessage() for line in caplog.records] == [
+            "the secrets stay as they were: the source of secrets failed: OSError"
+        ]
+        assert await served(pix, record) == (WireState.SUCCESS, picture())
+
+
+async def test_a_source_that_fails_at_open_is_a_secret_error() -> None:
+    """Nothing opens without secrets; once the source has them, it does."""
+    vault = Vault(SECRET)
+    pix = Pixstore(MemoryStore(), secret=vault)
+    vault.secrets = TimeoutError("no answer")
+    with pytest.raises(SecretError, match="the source of secrets failed: TimeoutError"):
+        await pix.open()
+    vault.secrets = SECRET
+    async with pix:
+        assert await pix.save_image(picture())
+
+
+async def test_fixed_secrets_are_asked_of_nobody() -> None:
+    """Without a function reload_secrets changes nothing, and a foreign proof is just that."""
+    async with Pixstore(MemoryStore(), secret=SECRET) as pix, Pixstore(MemoryStore(), secret=OTHER_SECRET) as foreign:
+        record, stranger = await pix.save_image(picture()), await foreign.save_image(picture())
+        await pix.reload_secrets()
+        assert (await served(pix, stranger))[0] is WireState.INVALID_PROOF
+        assert await served(pix, record) == (WireState.SUCCESS, picture())
+
+
+async def test_a_closed_pixstore_reloads_nothing() -> None:
+    """After the close there is no ring to replace."""
+    vault = Vault(SECRET)
+    pix = Pixstore(MemoryStore(), secret=vault)
+    await pix.open()
+    await pix.close()
+    with pytest.raises(PixstoreError, match="was closed"):
+        await pix.reload_secrets()
+    assert vault.asked == 1
