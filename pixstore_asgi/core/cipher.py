@@ -22,8 +22,8 @@ from cryptography.hazmat.primitives.ciphers.modes import GCM
 from ..errors import IntegrityError
 from .formats.names import format_name
 from .hidden import hide
-from .images import IV_BYTES, SHA256_BYTES, TAG_BYTES, VERSION_BYTES, ImageMeta
-from .keyring import DOMAIN, KEY_ID_BYTES, KeyRing
+from .images import IV_BYTES, KEY_ID_BYTES, SHA256_BYTES, TAG_BYTES, VERSION_BYTES, ImageMeta
+from .keyring import DOMAIN, KeyRing
 
 MAX_CIPHERTEXT_BYTES = 2**36 - 32
 """The longest text that GCM encrypts under one key and nonce (NIST SP 800-38D, 5.2.1.1)."""

@@ -15,6 +15,9 @@ VERSION_BYTES = 16
 SHA256_BYTES = 32
 """Length of a ciphertext's SHA-256."""
 
+KEY_ID_BYTES = 4
+"""Length of a secret's public id, which every key that it wrapped begins with, and its check value too."""
+
 
 @dataclass(frozen=True, slots=True)
 class ImageMeta:
@@ -63,6 +66,15 @@ class StoredImage:
     token: int
     meta: ImageMeta
     created_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class RewrappedKey:
+    """The key of one version of an image, wrapped anew: `wrapped_key` is to take the place of what it has."""
+
+    image_id: str
+    version: bytes
+    wrapped_key: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,9 +19,9 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from ..errors import SecretError
 from .hidden import hide
+from .images import KEY_ID_BYTES
 
 DOMAIN = b"pixstore_asgi/1"
-KEY_ID_BYTES = 4
 MIN_SECRET_BYTES = 32
 MIN_SECRET_CHARACTERS = 43  # 32 random bytes as unpadded base64url
 _REMEMBERED = 8

@@ -5,7 +5,8 @@ import os
 import anyio.to_thread
 
 from ..core.hidden import hide
-from ..core.keyring import KEY_ID_BYTES, KeyRing
+from ..core.images import KEY_ID_BYTES
+from ..core.keyring import KeyRing
 from ..errors import SecretError
 from ..store.contract import ImageStore
 from .file import create_key_file, read_key_file

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
-from ..core.images import ImageMeta, StoredImage
+from ..core.images import ImageMeta, RewrappedKey, StoredImage
 
 CHUNK_BYTES = 256 * 1024
 """Length of every piece that a stream yields, but for the last: bounded memory per reader at full speed."""
@@ -146,6 +146,28 @@ class ImageStore(Protocol):
 
         checks: one for each secret of the ring, at least one, oldest to newest. One step: of two processes that claim
         a new store with two secrets at once, one is told that the other's is missing.
+        """
+        ...
+
+    async def key_usage(self) -> dict[bytes, int]:
+        """Return how many images there are by the first KEY_ID_BYTES of their wrapped key, all as of one moment.
+
+        These 4 bytes are the public id of the secret that wrapped the key: all that a store knows of it. It may read
+        every row.
+        """
+        ...
+
+    async def replace_wrapped_keys(self, wrapped: Sequence[RewrappedKey]) -> int:
+        """Replace the wrapped keys of those versions that are still current, in one step; return how many were.
+
+        wrapped: at most one for an image. Tokens, versions, times and bodies stay. Nothing keeps the old wrapped keys.
+        """
+        ...
+
+    async def forget_key_check(self, check: bytes) -> bool:
+        """Remove a check value, in one step, and tell whether it was there.
+
+        Raises StoreConflict while the wrapped key of any image begins with the KEY_ID_BYTES that it begins with.
         """
         ...
 

@@ -1,14 +1,15 @@
 """MemoryStore: the reference implementation of ImageStore, for tests and for reading. It forgets all when it ends."""
 
+from collections import Counter
 from collections.abc import Collection, Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
-from ..core.images import ImageMeta, StoredImage
+from ..core.images import KEY_ID_BYTES, ImageMeta, RewrappedKey, StoredImage
 from ..errors import StoreError
 from .clock import Clock, wall_clock_ms
 from .contract import CHUNK_BYTES, Expect, Expected, ImageWriter
-from .rules import check_expected, check_meta, next_token
+from .rules import check_expected, check_meta, check_unneeded, next_token
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,19 @@ class MemoryStore:
         if not missing:
             self._key_checks.add(checks[-1])
         return frozenset(missing)
+
+    async def key_usage(self) -> dict[bytes, int]:
+        return Counter(version.meta.wrapped_key[:KEY_ID_BYTES] for version in self._versions.values())
+
+    async def replace_wrapped_keys(self, wrapped: Sequence[RewrappedKey]) -> int:
+        self._changes += 1
+        return sum(map(self._replace_wrapped_key, wrapped))
+
+    async def forget_key_check(self, check: bytes) -> bool:
+        check_unneeded(check, (await self.key_usage()).get(check[:KEY_ID_BYTES], 0))
+        is_known = check in self._key_checks
+        self._key_checks.discard(check)
+        return is_known
 
     async def get(self, image_id: str) -> StoredImage | None:
         return self._image(image_id)
@@ -87,6 +101,14 @@ class MemoryStore:
         self._versions[image_id] = version = _Version(meta, body, old.created_ms if old else now_ms)
         self._changes += 1
         return StoredImage(image_id, token, version.meta, version.created_ms)
+
+    def _replace_wrapped_key(self, wrapped: RewrappedKey) -> bool:
+        version = self._versions.get(wrapped.image_id)
+        if version is None or version.meta.version != wrapped.version:
+            return False
+        meta = replace(version.meta, wrapped_key=wrapped.wrapped_key)
+        self._versions[wrapped.image_id] = replace(version, meta=meta)
+        return True
 
     def _image(self, image_id: str) -> StoredImage | None:
         version = self._versions.get(image_id)

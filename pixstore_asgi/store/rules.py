@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..core.ids import MAX_TOKEN
-from ..core.images import IV_BYTES, SHA256_BYTES, TAG_BYTES, VERSION_BYTES, ImageMeta, StoredImage
+from ..core.images import IV_BYTES, KEY_ID_BYTES, SHA256_BYTES, TAG_BYTES, VERSION_BYTES, ImageMeta, StoredImage
 from ..errors import StoreConflict, StoreError
 from .contract import Expect, Expected
 
@@ -45,6 +45,12 @@ def check_meta(image_id: str, meta: ImageMeta, *, version: bytes, size: int) -> 
         raise StoreError(f"image {image_id} has another version in its meta than its write was begun with")
     if meta.size != size:
         raise StoreError(f"image {image_id} has {meta.size} bytes in its meta and {size} in its body")
+
+
+def check_unneeded(check: bytes, images: int) -> None:
+    """Raise StoreConflict where `images`, the number of those that need the secret of a check value, is not 0."""
+    if images:
+        raise StoreConflict(f"secret {check[:KEY_ID_BYTES].hex()} can't be forgotten: {images} images are under it")
 
 
 def image_of_row(row: Sequence[Any]) -> StoredImage:

@@ -16,9 +16,10 @@ import pytest
 
 from pixstore_asgi import Pixstore
 from pixstore_asgi.core.cipher import unwrap_key
-from pixstore_asgi.core.images import ImageMeta
+from pixstore_asgi.core.images import ImageMeta, RewrappedKey
 from pixstore_asgi.core.keyring import KeyRing
 from pixstore_asgi.errors import IntegrityError
+from pixstore_asgi.store.contract_tests.steps import save, wrapped_key_of
 from pixstore_asgi.store.sqlite import SqliteStore
 from pixstore_asgi.store.sqlite.write_lock import WriteLock
 from tests.support.samples import SECRET, large_png, picture
@@ -134,6 +135,21 @@ def test_no_key_of_a_dead_version_is_left_by_a_killed_process(tmp_path: Path) ->
     assert process.returncode == -signal.SIGKILL
     assert len(versions.dead) >= IMAGES // 2
     assert keys_left(tmp_path, versions)[0] == 0
+
+
+async def test_no_replaced_wrapping_of_a_key_is_left(tmp_path: Path) -> None:
+    """Once wrapped keys were replaced, no file holds what they were before, while the store is still open."""
+    store = SqliteStore(tmp_path / "pixstore.db")
+    await store.open()
+    saved = [await save(store, f"image-{number}") for number in range(IMAGES)]
+    old = [image.meta.wrapped_key for image in saved]
+    assert all(key in contents(tmp_path) for key in old)
+    new = [RewrappedKey(image.id, image.meta.version, wrapped_key_of()) for image in saved]
+    assert await store.replace_wrapped_keys(new) == IMAGES
+    data = contents(tmp_path)
+    assert not [key for key in old if key in data]
+    assert all(key.wrapped_key in data for key in new)
+    await store.close()
 
 
 @pytest.mark.parametrize("leaves_with", ["another process", "the same process"])

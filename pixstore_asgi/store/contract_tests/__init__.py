@@ -24,7 +24,8 @@ except ModuleNotFoundError as error:
     raise ModuleNotFoundError(f"{__name__} needs pytest: pip install pytest", name="pytest") from error
 
 # Before the suite is imported: a test that fails shows the values that it compared.
-pytest.register_assert_rewrite(*(f"{__name__}.{part}" for part in ("keeping", "reading", "sharing", "writing")))
+_PARTS = ("keeping", "reading", "sharing", "wrapping", "writing")
+pytest.register_assert_rewrite(*(f"{__name__}.{part}" for part in _PARTS))
 
 from .fixtures import SetClock  # noqa: E402
 from .suite import SharedStoreContract, StoreContract  # noqa: E402

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from ...core.images import RewrappedKey
 from ...errors import StoreConflict
 from ..contract import CHUNK_BYTES, Expect, ImageStore
 from .fixtures import SetClock, StoreFixtures
-from .steps import body_of, read, save
+from .steps import body_of, read, save, wrapped_key_of
 
 
 class SharingContract(StoreFixtures):
@@ -66,6 +67,32 @@ class SharingContract(StoreFixtures):
         await other.delete("a")
         await other.sweep()
         assert head + b"".join([chunk async for chunk in stream]) == body
+
+    async def test_a_key_that_another_store_replaced_is_there_at_once(
+        self, store: ImageStore, other: ImageStore
+    ) -> None:
+        """A wrapped key that one store replaced is the other's too, whose stamp changes, and a later one is refused."""
+        saved = await save(store, "a")
+        stamp = await other.stamp()
+        wrapped = [RewrappedKey("a", saved.meta.version, wrapped_key_of(key_id)) for key_id in (b"1st.", b"2nd.")]
+        assert await store.replace_wrapped_keys(wrapped[:1]) == 1
+        assert await other.stamp() != stamp
+        assert await other.key_usage() == {b"1st.": 1}
+        await save(other, "a", key_id=b"3rd.")
+        assert await store.replace_wrapped_keys(wrapped[1:]) == 0
+        assert await store.key_usage() == {b"3rd.": 1}
+
+    async def test_a_forgotten_secret_is_forgotten_for_all(self, store: ImageStore, other: ImageStore) -> None:
+        """A check value that one store forgot is unknown to the other, unless an image of the other's is under it."""
+        checks = [b"old.check", b"new.check"]
+        await store.claim_keys(checks[:1])
+        await other.claim_keys(checks)
+        await save(other, "a", key_id=b"old.")
+        with pytest.raises(StoreConflict):
+            await store.forget_key_check(checks[0])
+        await save(other, "a", key_id=b"new.")
+        assert await store.forget_key_check(checks[0]) is True
+        assert await other.key_checks() == {checks[1]}
 
     async def test_keys_are_claimed_for_all(self, store: ImageStore, other: ImageStore) -> None:
         """The secret that one store was first written with is the one that the other asks for."""

@@ -14,9 +14,17 @@ def body_of(size: int, seed: int = 0) -> bytes:
     return bytes((n * 7 + seed) % 251 for n in range(997)) * (size // 997) + bytes([seed % 256]) * (size % 997)
 
 
-def meta_of(size: int, version: bytes = VERSION) -> ImageMeta:
-    """Return the meta of a body of `size` bytes, random where a store must not look into it."""
-    return ImageMeta(version, 1, os.urandom(12), os.urandom(16), size, os.urandom(32), os.urandom(52))
+def meta_of(size: int, version: bytes = VERSION, key_id: bytes | None = None) -> ImageMeta:
+    """Return the meta of a body of `size` bytes, random where a store must not look into it.
+
+    key_id: the 4 bytes that its wrapped key begins with, where a test is about them.
+    """
+    return ImageMeta(version, 1, os.urandom(12), os.urandom(16), size, os.urandom(32), wrapped_key_of(key_id))
+
+
+def wrapped_key_of(key_id: bytes | None = None) -> bytes:
+    """Return 52 bytes that may be a wrapped key, random behind the id that they begin with."""
+    return (os.urandom(4) if key_id is None else key_id) + os.urandom(48)
 
 
 async def save(
@@ -26,13 +34,14 @@ async def save(
     *,
     expect: Expected = Expect.ANY,
     token: int | None = None,
+    key_id: bytes | None = None,
 ) -> StoredImage:
     """Write a body in pieces, as an upload brings it, and commit it under a new version."""
     version = os.urandom(16)
     async with await store.begin_write(image_id, version) as writer:
         for start in range(0, len(body), 100_000):
             await writer.write(body[start : start + 100_000])
-        return await writer.commit(meta_of(len(body), version), expect=expect, token=token)
+        return await writer.commit(meta_of(len(body), version, key_id), expect=expect, token=token)
 
 
 async def read(store: ImageStore, image_id: str) -> bytes | None:

@@ -3,10 +3,11 @@
 from .keeping import KeepingContract
 from .reading import ReadingContract
 from .sharing import SharingContract
+from .wrapping import WrappingContract
 from .writing import WritingContract
 
 
-class StoreContract(WritingContract, ReadingContract, KeepingContract):
+class StoreContract(WritingContract, ReadingContract, KeepingContract, WrappingContract):
     """What every ImageStore does."""
 
 

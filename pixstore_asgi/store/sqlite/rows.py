@@ -9,16 +9,17 @@ from collections.abc import Collection, Hashable, Sequence
 from dataclasses import astuple
 from typing import NamedTuple
 
-from ...core.images import StoredImage
+from ...core.images import KEY_ID_BYTES, RewrappedKey, StoredImage
 from ...errors import StoreError
 from ..contract import Expected
-from ..rules import check_expected, image_of_row
+from ..rules import check_expected, check_unneeded, image_of_row
 from .blobs import CHUNK_BITS, bury
 from .schema import Writer, write_transaction
 
 _META = "version, format, iv, tag, size, sha256, wrapped_key"
 _CREATED = "coalesce(created_ms, token)"  # tokens are times; before schema version 2 there was nothing else
 _IMAGE = f"image.id, token, {_META}, {_CREATED}"
+_KEY_ID = f"substr(wrapped_key, 1, {KEY_ID_BYTES})"
 _AFTER_ALL = "\x7f"  # above every id, which are ASCII
 _READ_MS = 3
 
@@ -83,6 +84,32 @@ def claim_keys(db: Writer, checks: Sequence[bytes]) -> frozenset[bytes]:
         if not missing:
             db.execute("INSERT OR IGNORE INTO key_check VALUES (?)", (checks[-1],))
     return missing
+
+
+def key_usage(db: sqlite3.Connection) -> dict[bytes, int]:
+    """Return how many images there are by the key id that their wrapped keys begin with."""
+    query = f"SELECT {_KEY_ID}, count(*) FROM image WHERE blob IS NOT NULL GROUP BY 1"
+    usage = dict(db.execute(query).fetchall())
+    if not all(isinstance(key_id, bytes) for key_id in usage):
+        raise StoreError("the database's wrapped keys are damaged: restore it from a backup")
+    return usage
+
+
+def replace_wrapped_keys(db: Writer, wrapped: Sequence[RewrappedKey]) -> int:
+    """Replace the wrapped keys of versions that are still current; return how many were."""
+    query = "UPDATE image SET wrapped_key = ? WHERE id = ? AND version = ? AND blob IS NOT NULL"
+    with write_transaction(db):
+        db.note_dead_keys(are_there=True)
+        return sum(db.execute(query, (key.wrapped_key, key.image_id, key.version)).rowcount for key in wrapped)
+
+
+def forget_key_check(db: Writer, check: bytes) -> bool:
+    """Remove a check value that no image needs, and tell whether it was there."""
+    query = f"SELECT count(*) FROM image WHERE blob IS NOT NULL AND {_KEY_ID} = ?"
+    with write_transaction(db):
+        (images,) = db.execute(query, (check[:KEY_ID_BYTES],)).fetchone()
+        check_unneeded(check, images)
+        return db.execute("DELETE FROM key_check WHERE value = ?", (check,)).rowcount > 0
 
 
 class State(NamedTuple):

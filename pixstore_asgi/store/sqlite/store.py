@@ -7,7 +7,7 @@ from collections.abc import Collection, Hashable, Sequence
 from pathlib import Path
 from typing import Literal
 
-from ...core.images import StoredImage
+from ...core.images import RewrappedKey, StoredImage
 from ...errors import ConfigError, StoreError
 from ..clock import Clock, running_loop, wall_clock_ms
 from ..contract import Expect, Expected
@@ -86,6 +86,15 @@ class SqliteStore:
 
     async def claim_keys(self, checks: Sequence[bytes]) -> frozenset[bytes]:
         return await self._opened().write(rows.claim_keys, checks)
+
+    async def key_usage(self) -> dict[bytes, int]:
+        return await self._opened().read(rows.key_usage)
+
+    async def replace_wrapped_keys(self, wrapped: Sequence[RewrappedKey]) -> int:
+        return await self._opened().write(rows.replace_wrapped_keys, wrapped)
+
+    async def forget_key_check(self, check: bytes) -> bool:
+        return await self._opened().write(rows.forget_key_check, check)
 
     async def get(self, image_id: str) -> StoredImage | None:
         return await self._opened().read(rows.get, image_id)
