@@ -1,0 +1,121 @@
+"""Rotation of secrets: what each one is needed for, keys wrapped anew under the newest one, a secret forgotten.
+
+Ciphertext, tokens and versions stay as they are: only the 52 bytes of a wrapped key change.
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+
+from ..core.cipher import unwrap_key, wrap_key
+from ..core.hidden import hide
+from ..core.images import KEY_ID_BYTES, RewrappedKey, StoredImage
+from ..core.keyring import KeyRing
+from ..errors import IntegrityError, SecretError, StoreConflict
+from ..store.contract import ImageStore
+
+OnRewrapped = Callable[[int, int], None]
+"""Called with the number of keys wrapped anew so far, and the number that there is to do."""
+
+_BATCH = 100
+_MOST_PASSES = 3  # where other processes save under an older secret all the time, no pass finds none
+
+
+@dataclass(frozen=True, slots=True)
+class KeyStatus:
+    """One secret and what it is needed for.
+
+    key_id: its public id, 8 hexadecimal digits. images: how many images have their key wrapped under it. signs:
+    whether it is the one that signs and wraps here. loaded: whether it is in the key ring.
+    """
+
+    key_id: str
+    images: int
+    signs: bool
+    loaded: bool
+
+
+async def key_status(store: ImageStore, ring: KeyRing) -> list[KeyStatus]:
+    """Return the state of each secret that an open store or the key ring knows: the ring's last, in its order."""
+    usage = await store.key_usage()
+    known = {check[:KEY_ID_BYTES] for check in await store.key_checks()}
+    listed = [key.key_id for key in ring]
+    key_ids = [*sorted((known | usage.keys()) - set(listed)), *listed]
+    signing = ring.signing.key_id
+    return [KeyStatus(each.hex(), usage.get(each, 0), each == signing, each in listed) for each in key_ids]
+
+
+async def rewrap_keys(store: ImageStore, ring: KeyRing, on_progress: OnRewrapped | None = None) -> int:
+    """Wrap the keys of all images under the ring's newest secret; return for how many that was done.
+
+    It may be interrupted and repeated at any moment, and goes on beside processes that serve and save. What those save
+    meanwhile under an older secret is taken in a further pass, of which there are few: `key_status` tells what is left.
+    Raises StoreError, and, when all others are done, the IntegrityError of the first key that does not unwrap.
+    """
+    done = 0
+    for _ in range(_MOST_PASSES):
+        failures: list[IntegrityError] = []
+        before, total = done, done + await _count_others(store, ring)
+        if total == done:
+            return done
+        async for count in _rewrap_all(store, ring, failures):
+            done += count
+            if on_progress:
+                on_progress(done, max(done, total))
+        if failures:
+            raise failures[0]
+        if done == before:  # the rest was deleted, or changed by others
+            break
+    return done
+
+
+async def retire_key(store: ImageStore, ring: KeyRing, key_id: str) -> None:
+    """Let an open store forget a secret, which it then opens without.
+
+    key_id: as `key_status` tells it. Raises SecretError where the secret signs here, where images need it, and where
+    the store does not know it.
+    """
+    if key_id == ring.signing.key_id.hex():
+        raise SecretError(f"secret {key_id} is the one that signs: list its successor after it, and rewrap the keys")
+    checks = {check[:KEY_ID_BYTES].hex(): check for check in await store.key_checks()}
+    if key_id not in checks:  # which is not quoted: it may be the secret itself
+        raise SecretError(f"the store knows no secret of this key id; it knows {', '.join(sorted(checks))}")
+    try:
+        await store.forget_key_check(checks[key_id])
+    except StoreConflict as conflict:
+        images = (await store.key_usage()).get(bytes.fromhex(key_id), 0)
+        raise SecretError(
+            f"secret {key_id} is still needed, by {images} image{'' if images == 1 else 's'}: rewrap the keys first"
+        ) from conflict
+
+
+async def _count_others(store: ImageStore, ring: KeyRing) -> int:
+    usage = await store.key_usage()
+    return sum(usage.values()) - usage.get(ring.signing.key_id, 0)
+
+
+async def _rewrap_all(store: ImageStore, ring: KeyRing, failures: list[IntegrityError]) -> AsyncIterator[int]:
+    """Go once through all images in the order of their ids; yield after each batch how many keys it replaced.
+
+    failures: gets the first of the errors of keys that do not unwrap.
+    """
+    after = None
+    while images := await store.list(after=after, limit=_BATCH):
+        after = images[-1].id
+        wrapped = _rewrapped(ring, images, failures)
+        if wrapped:
+            yield await store.replace_wrapped_keys(wrapped)
+
+
+def _rewrapped(ring: KeyRing, images: Sequence[StoredImage], failures: list[IntegrityError]) -> list[RewrappedKey]:
+    wrapped = []
+    for image in images:
+        if image.meta.wrapped_key.startswith(ring.signing.key_id):
+            continue
+        try:
+            key = hide(unwrap_key(ring, image.id, image.meta))
+        except IntegrityError as error:
+            failures[:] = failures or [error]
+            continue
+        meta = wrap_key(ring, key(), image.id, image.meta)
+        wrapped.append(RewrappedKey(image.id, meta.version, meta.wrapped_key))
+    return wrapped

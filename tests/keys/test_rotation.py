@@ -1,0 +1,206 @@
+"""Rotation that ends: what each secret is needed for, keys wrapped anew, a secret that is retired."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pixstore_asgi import Pixstore
+from pixstore_asgi.core.images import RewrappedKey
+from pixstore_asgi.core.keyring import KeyRing
+from pixstore_asgi.errors import IntegrityError, SecretError
+from pixstore_asgi.keys import rotation
+from pixstore_asgi.keys.rotation import KeyStatus
+from pixstore_asgi.store.contract import ImageStore
+from pixstore_asgi.store.memory import MemoryStore
+from pixstore_asgi.store.sqlite import SqliteStore
+from tests.support.samples import OTHER_SECRET, SECRET, picture
+
+OLD, NEW = "576e6f5c", "b0632a92"
+BOTH = KeyRing([SECRET, OTHER_SECRET])
+THIRD_SECRET = "a-third-secret-for-tests-0123456789-abcdefghijk"
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ImageStore]:
+    """An open store, of either kind."""
+    made = MemoryStore() if request.param == "memory" else SqliteStore(tmp_path / "pixstore.db")
+    await made.open()
+    yield made
+    await made.close()
+
+
+async def save(store: ImageStore, secrets: str | Sequence[str], count: int) -> dict[str, bytes]:
+    """Save so many images under the last of these secrets; return them by id."""
+    pix = Pixstore(store, secret=secrets)
+    images = [picture(seed=seed) for seed in range(count)]
+    return {(await pix.save_image(image)).id: image for image in images}
+
+
+async def read(store: ImageStore, secrets: str | Sequence[str], image_id: str) -> bytes | None:
+    """Return an image as a Pixstore with these secrets reads it."""
+    found = await Pixstore(store, secret=secrets).read_image(image_id)
+    return found.data if found else None
+
+
+async def test_the_state_of_every_secret_is_told(store: ImageStore) -> None:
+    """A secret of the store alone, of images alone and of the ring alone each has its line, the ring's in its order."""
+    await save(store, SECRET, 3)
+    await save(store, [SECRET, OTHER_SECRET], 2)
+    assert await rotation.key_status(store, KeyRing([SECRET, OTHER_SECRET, THIRD_SECRET])) == [
+        KeyStatus(OLD, images=3, signs=False, loaded=True),
+        KeyStatus(NEW, images=2, signs=False, loaded=True),
+        KeyStatus(KeyRing(THIRD_SECRET).signing.key_id.hex(), images=0, signs=True, loaded=True),
+    ]
+    assert await rotation.key_status(store, KeyRing(OTHER_SECRET)) == [
+        KeyStatus(OLD, images=3, signs=False, loaded=False),
+        KeyStatus(NEW, images=2, signs=True, loaded=True),
+    ]
+
+
+async def test_all_keys_are_wrapped_anew(store: ImageStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batch by batch every image comes under the newest secret, which alone then opens it, with its old token."""
+    monkeypatch.setattr(rotation, "_BATCH", 4)
+    images = await save(store, SECRET, 10) | await save(store, [SECRET, OTHER_SECRET], 3)
+    tokens = {image.id: image.token for image in await store.list()}
+    told: list[tuple[int, int]] = []
+    assert await rotation.rewrap_keys(store, BOTH, lambda *progress: told.append(progress)) == 10
+    assert told == sorted(told)
+    assert told[-1] == (10, 10)
+    assert len(told) >= 3
+    assert await store.key_usage() == {bytes.fromhex(NEW): 13}
+    await rotation.retire_key(store, BOTH, OLD)
+    assert {image.id: image.token for image in await store.list()} == tokens
+    assert {image_id: await read(store, OTHER_SECRET, image_id) for image_id in images} == images
+
+
+async def test_rewrapping_again_does_nothing(store: ImageStore) -> None:
+    """Where all is done nothing is written, and nobody is told of progress."""
+    await save(store, SECRET, 2)
+    assert await rotation.rewrap_keys(store, BOTH) == 2
+    stamp = await store.stamp()
+    assert await rotation.rewrap_keys(store, BOTH, lambda *progress: pytest.fail(str(progress))) == 0
+    assert await rotation.rewrap_keys(MemoryStore(), BOTH) == 0
+    assert await store.stamp() == stamp
+
+
+@pytest.mark.parametrize("ticks", range(0, 40, 4))
+async def test_an_interrupted_rewrapping_goes_on(
+    store: ImageStore, monkeypatch: pytest.MonkeyPatch, ticks: int
+) -> None:
+    """Cancelled at any moment it leaves every image readable, and the next one does the rest."""
+    monkeypatch.setattr(rotation, "_BATCH", 2)
+    images = await save(store, SECRET, 9)
+    task = asyncio.create_task(rotation.rewrap_keys(store, BOTH))
+    for _ in range(ticks):
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+    secrets = [SECRET, OTHER_SECRET]
+    assert {image_id: await read(store, secrets, image_id) for image_id in images} == images
+    await rotation.rewrap_keys(store, BOTH)
+    assert await store.key_usage() == {bytes.fromhex(NEW): 9}
+    assert {image_id: await read(store, secrets, image_id) for image_id in images} == images
+
+
+async def test_what_others_change_meanwhile_is_theirs(store: ImageStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Images updated, deleted and saved during a rewrapping, under either secret, are as their writers left them."""
+    monkeypatch.setattr(rotation, "_BATCH", 1)
+    images = await save(store, SECRET, 6)
+    ids = sorted(images)
+    behind, ahead = Pixstore(store, secret=[OTHER_SECRET, SECRET]), Pixstore(store, secret=[SECRET, OTHER_SECRET])
+    before_replacing = store.replace_wrapped_keys
+
+    async def change_first(wrapped: Sequence[RewrappedKey]) -> int:
+        """Change the very images whose keys are about to be replaced."""
+        monkeypatch.undo()
+        await behind.update_image(ids[0], picture(seed=50))
+        await ahead.update_image(ids[1], picture(seed=51))
+        await behind.delete_image(ids[2])
+        images.update({ids[0]: picture(seed=50), ids[1]: picture(seed=51)})
+        del images[ids[2]]
+        record = await behind.save_image(picture(seed=52))
+        images[record.id] = picture(seed=52)
+        return await before_replacing(wrapped)
+
+    monkeypatch.setattr(store, "replace_wrapped_keys", change_first)
+    await rotation.rewrap_keys(store, BOTH)
+    assert await store.key_usage() == {bytes.fromhex(NEW): len(images)}
+    await rotation.retire_key(store, BOTH, OLD)
+    assert {image_id: await read(store, OTHER_SECRET, image_id) for image_id in images} == images
+
+
+async def test_rewrapping_ends_though_others_save_under_an_old_secret(store: ImageStore) -> None:
+    """Where after every pass there is another image under the old secret it ends all the same, and that is told."""
+    await save(store, SECRET, 3)
+    behind = Pixstore(store, secret=[OTHER_SECRET, SECRET])
+    saving: list[asyncio.Task[object]] = []
+    replaced = store.replace_wrapped_keys
+
+    async def replace_and_save(wrapped: Sequence[RewrappedKey]) -> int:
+        count = await replaced(wrapped)
+        saving.append(asyncio.create_task(behind.save_image(picture())))
+        await asyncio.wait(saving)
+        return count
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store, "replace_wrapped_keys", replace_and_save)
+        await asyncio.wait_for(rotation.rewrap_keys(store, BOTH), 60)
+    old, new = await rotation.key_status(store, BOTH)
+    assert (old.key_id, new.key_id) == (OLD, NEW)
+    assert old.images > 0
+    assert old.images + new.images == 3 + len(saving)
+
+
+async def test_a_damaged_row_is_named_and_keeps_no_other_back(store: ImageStore) -> None:
+    """A key that does not unwrap is left, and its image named once all others are done."""
+    images = await save(store, SECRET, 5)
+    damaged = sorted(images)[1]
+    image = await store.get(damaged)
+    assert image is not None
+    changed = image.meta.wrapped_key[:-1] + bytes([image.meta.wrapped_key[-1] ^ 1])
+    assert await store.replace_wrapped_keys([RewrappedKey(damaged, image.meta.version, changed)]) == 1
+    with pytest.raises(IntegrityError, match=f"the stored row of image {damaged} was changed") as caught:
+        await rotation.rewrap_keys(store, BOTH)
+    assert caught.value.reason == "wrap"
+    assert await store.key_usage() == {bytes.fromhex(NEW): 4, bytes.fromhex(OLD): 1}
+    assert await store.get(damaged) == replace(image, meta=replace(image.meta, wrapped_key=changed))
+
+
+async def test_a_secret_is_retired_when_no_image_needs_it(store: ImageStore) -> None:
+    """While images are under it, it is refused with their number; afterwards the store opens without it."""
+    images = await save(store, SECRET, 2)
+    await Pixstore(store, secret=[SECRET, OTHER_SECRET]).open()
+    with pytest.raises(SecretError, match=rf"secret {OLD} is still needed, by 2 images: rewrap the keys first"):
+        await rotation.retire_key(store, BOTH, OLD)
+    with pytest.raises(SecretError, match=OLD):
+        await Pixstore(store, secret=OTHER_SECRET).open()
+    await store.open()  # the Pixstore that was refused has closed it
+    await store.delete(images.popitem()[0])
+    with pytest.raises(SecretError, match="by 1 image: "):
+        await rotation.retire_key(store, BOTH, OLD)
+    await rotation.rewrap_keys(store, BOTH)
+    await rotation.retire_key(store, BOTH, OLD)
+    ((image_id, image),) = images.items()
+    assert await read(store, OTHER_SECRET, image_id) == image
+    with pytest.raises(SecretError, match=f"written with secret {NEW}, and given is {OLD}"):
+        await Pixstore(store, secret=SECRET).open()
+
+
+@pytest.mark.parametrize("key_id", ["00000000", NEW.upper(), "", SECRET, KeyRing(THIRD_SECRET).signing.key_id.hex()])
+async def test_an_unknown_key_id_is_refused(store: ImageStore, key_id: str) -> None:
+    """What the store does not know is not retired; the known ids are named, and what was given is not."""
+    await save(store, SECRET, 1)
+    with pytest.raises(SecretError, match=f"it knows {OLD}$") as caught:
+        await rotation.retire_key(store, KeyRing([SECRET, THIRD_SECRET, OTHER_SECRET]), key_id)
+    assert not key_id or key_id not in str(caught.value)
+
+
+async def test_the_signing_secret_is_not_retired(store: ImageStore) -> None:
+    """The secret that signs is refused, though no image is under it."""
+    await Pixstore(store, secret=SECRET).open()
+    with pytest.raises(SecretError, match=f"secret {OLD} is the one that signs"):
+        await rotation.retire_key(store, KeyRing(SECRET), OLD)
+    assert len(await store.key_checks()) == 1
