@@ -17,6 +17,7 @@ from .core.proof import DEFAULT_WINDOW_MS, ProofTerms, terms_of
 from .core.record import ImageRecord
 from .core.request import ImageRequest
 from .errors import ConfigError, InputError
+from .keys import rotation
 from .keys.source import SecretSource
 from .life import Life
 from .saving.limits import DEFAULT_MAX_IMAGE_BYTES, UploadLimits
@@ -200,6 +201,32 @@ class Pixstore:
             return False
         self._images.forget(image_id)
         return await self._store.delete(image_id)
+
+    # Secrets
+
+    async def key_status(self) -> list[rotation.KeyStatus]:
+        """Return what each secret is needed for, of those that the store knows and those that are loaded here."""
+        ring = await self._life.opened()
+        return await rotation.key_status(self._store, ring)
+
+    async def rewrap_keys(self, on_progress: rotation.OnRewrapped | None = None) -> int:
+        """Wrap the keys of all images under the secret that signs, and return for how many that was done.
+
+        It may be interrupted and repeated, and goes on while processes serve and save. What they save meanwhile under
+        another secret may be left, as `key_status` then tells. on_progress: called with (done, total) after each batch.
+        Raises StoreError, and, when all others are done, IntegrityError for an image whose key does not unwrap.
+        """
+        ring = await self._life.opened()
+        return await rotation.rewrap_keys(self._store, ring, on_progress)
+
+    async def retire_key(self, key_id: str) -> None:
+        """Let the store forget a secret, so that it opens without; no process may still sign with it.
+
+        key_id: as in `key_status`. Raises SecretError for the secret that signs, one that images are under, and one
+        that the store does not know.
+        """
+        ring = await self._life.opened()
+        await rotation.retire_key(self._store, ring, key_id)
 
     # Reading
 

@@ -204,3 +204,51 @@ async def test_the_signing_secret_is_not_retired(store: ImageStore) -> None:
     with pytest.raises(SecretError, match=f"secret {OLD} is the one that signs"):
         await rotation.retire_key(store, KeyRing(SECRET), OLD)
     assert len(await store.key_checks()) == 1
+
+
+async def test_a_pixstore_rotates_its_secret_away(tmp_path: Path) -> None:
+    """Status, rewrap and retire of a Pixstore, opened by the first call: then the store opens with the new secret."""
+    path = tmp_path / "pixstore.db"
+    async with Pixstore(path, secret=SECRET) as pix:
+        record = await pix.save_image(picture())
+    pix = Pixstore(path, secret=[SECRET, OTHER_SECRET])
+    held = await pix.get_image_record(record.id)
+    assert [(each.key_id, each.images) for each in await pix.key_status()] == [(OLD, 1), (NEW, 0)]
+    told: list[tuple[int, int]] = []
+    assert await pix.rewrap_keys(on_progress=lambda done, total: told.append((done, total))) == 1
+    assert told == [(1, 1)]
+    await pix.retire_key(OLD)
+    assert [(each.key_id, each.images) for each in await pix.key_status()] == [(OLD, 0), (NEW, 1)]
+    again = await pix.get_image_record(record.id)
+    assert held is not None
+    assert again is not None
+    assert (again.token, again.key) == (held.token, held.key)
+    await pix.close()
+    async with Pixstore(path, secret=OTHER_SECRET) as pix:
+        assert [each.key_id for each in await pix.key_status()] == [NEW]
+        found = await pix.read_image(record.id)
+        assert found is not None
+        assert found.data == picture()
+
+
+async def test_an_image_in_memory_is_served_before_and_after(tmp_path: Path) -> None:
+    """A process that has an image in its cache hands out the same key and ciphertext once its key was wrapped anew."""
+    path = tmp_path / "pixstore.db"
+    async with Pixstore(path, secret=SECRET) as old:
+        record = await old.save_image(picture())
+    async with (
+        Pixstore(path, secret=[SECRET, OTHER_SECRET]) as serving,
+        Pixstore(path, secret=[SECRET, OTHER_SECRET]) as rewrapping,
+    ):
+
+        async def serve() -> tuple[bytes, bytes]:
+            fresh = await serving.get_image_record(record.id)
+            assert fresh is not None
+            payload = await serving.open_payload(record.id, token=record.token, proof=record.stateless_proof)
+            async with payload:
+                assert payload.state == 0
+                return fresh.key, b"".join([piece async for piece in payload])
+
+        before = await serve()
+        assert await rewrapping.rewrap_keys() == 1
+        assert await serve() == before
