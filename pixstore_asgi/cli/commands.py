@@ -20,6 +20,7 @@ from .errors import plain_errors
 from .export_commands import export_to
 from .extras import require
 from .import_commands import import_from
+from .keys_commands import keys
 from .server import exit_on_signals, listen, run_server, url_of
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
@@ -43,6 +44,7 @@ commands.add_command(backup)
 commands.add_command(restore)
 commands.add_command(import_from)
 commands.add_command(export_to)
+commands.add_command(keys)
 
 
 @commands.command()

@@ -1,0 +1,148 @@
+"""`pixstore-asgi keys`: the state of secrets, keys wrapped anew, a secret retired."""
+
+import asyncio
+import json
+import sys
+from dataclasses import asdict, dataclass
+
+import click
+
+from ..keys.rotation import KeyStatus
+from ..pixstore import Pixstore
+from .databases import Database, DatabaseType
+from .errors import plain_errors
+from .moves import images_of
+
+_DATABASE = click.option(
+    "--database",
+    type=DatabaseType(exists=True),
+    metavar="PATH",
+    required=True,
+    help="The application's Pixstore database, or its store's URL.",
+)
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.group()
+def keys() -> None:
+    """Bring the rotation of a secret to its end.
+
+    \b
+    1. Roll out PIXSTORE_SECRET="new old" everywhere, then PIXSTORE_SECRET="old new".
+    2. pixstore-asgi keys rewrap
+    3. pixstore-asgi keys retire with the old secret's key id, which `keys status` tells.
+    4. Roll out PIXSTORE_SECRET="new".
+
+    A key id is public: 8 hexadecimal digits that are made from the secret and tell nothing of it.
+    """
+
+
+@keys.command()
+@_DATABASE
+@_JSON
+def status(database: Database, as_json: bool) -> None:
+    """List secrets, by their key ids, with the number of images under each.
+
+    Those that the database knows, and those given by PIXSTORE_SECRET or the key file, oldest to newest.
+    """
+
+    async def steps() -> list[KeyStatus]:
+        async with Pixstore(database.store) as pix:
+            return await pix.key_status()
+
+    with plain_errors():
+        states = asyncio.run(steps())
+    if as_json:
+        click.echo(json.dumps([asdict(state) for state in states], indent=2))
+        return
+    click.echo("key id        images")
+    for state in states:
+        click.echo(f"{state.key_id}  {state.images:>10,}  {_role_of(state)}")
+
+
+@keys.command()
+@_DATABASE
+@_JSON
+def rewrap(database: Database, as_json: bool) -> None:
+    """Wrap the keys of all images under the newest secret.
+
+    The application goes on meanwhile; pictures in browsers' caches stay good. Stop it whenever you like and run it
+    again to go on. Where other processes still save under an older secret, what is left is told on stderr, and makes
+    the exit code 1.
+    """
+    work = _Rewrapping()
+    with plain_errors():
+        try:
+            left = asyncio.run(work.run(database))
+        except KeyboardInterrupt:
+            click.echo(f"Stopped after {images_of(work.done)}. The same command goes on from here.", err=True)
+            sys.exit(130)
+    _tell_rewrapped(work.done, left, as_json=as_json)
+
+
+@dataclass
+class _Rewrapping:
+    """One run of `rewrap`, with a bar where a terminal looks on."""
+
+    done: int = 0
+
+    async def run(self, database: Database) -> list[KeyStatus]:
+        """Rewrap, and return the secrets that still have images under them and do not sign."""
+        async with Pixstore(database.store) as pix:
+            total = sum(state.images for state in _older(await pix.key_status()))
+            is_watched = sys.stderr.isatty()
+            with click.progressbar(
+                length=total, label="Rewrapping", file=sys.stderr, show_pos=True, width=32, hidden=not is_watched
+            ) as bar:
+
+                def show(done: int, _total: int) -> None:
+                    bar.update(done - self.done)
+                    self.done = done
+
+                await pix.rewrap_keys(on_progress=show)
+            return [state for state in _older(await pix.key_status()) if state.images]
+
+
+def _older(states: list[KeyStatus]) -> list[KeyStatus]:
+    return [state for state in states if not state.signs]
+
+
+def _tell_rewrapped(rewrapped: int, left: list[KeyStatus], *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps({"rewrapped": rewrapped, "left": sum(state.images for state in left)}))
+    else:
+        click.echo(f"{images_of(rewrapped)} rewrapped")
+    for state in left:
+        click.echo(f"{images_of(state.images)} left under {state.key_id}, with which other processes save:", err=True)
+    if left:
+        click.echo("roll the secrets out to them in the order given here, and run the same command again", err=True)
+        sys.exit(1)
+
+
+@keys.command()
+@click.argument("key_id")
+@_DATABASE
+@_JSON
+def retire(key_id: str, database: Database, as_json: bool) -> None:
+    """Make the database open without a secret that no image needs.
+
+    KEY_ID: as `keys status` lists it. Make sure first that no process signs with it any more: an image that is saved
+    under it afterwards needs it still, and `keys status` shows it.
+    """
+
+    async def steps() -> None:
+        async with Pixstore(database.store) as pix:
+            await pix.retire_key(key_id)
+
+    with plain_errors():
+        asyncio.run(steps())
+    if as_json:
+        click.echo(json.dumps({"retired": key_id}))
+    else:
+        click.echo(f"{database} opens without secret {key_id} now: take it out of PIXSTORE_SECRET everywhere.")
+
+
+def _role_of(state: KeyStatus) -> str:
+    if state.signs:
+        return "signs"
+    return "loaded" if state.loaded else "not loaded"

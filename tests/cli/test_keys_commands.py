@@ -1,0 +1,183 @@
+"""`pixstore-asgi keys`: what it tells, what it does, and how it ends when it is stopped."""
+
+import asyncio
+import contextlib
+import json
+import os
+import pty
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from pixstore_asgi import Pixstore
+from pixstore_asgi.cli.commands import commands
+from pixstore_asgi.cli.keys_commands import keys
+from pixstore_asgi.keys import rotation
+from tests.docs.tables import rows
+from tests.support.paths import DOCS
+from tests.support.samples import OTHER_SECRET, SECRET, picture
+
+OLD, NEW = "576e6f5c", "b0632a92"
+BOTH = f"{SECRET} {OTHER_SECRET}"
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    """A database of 5 images under the old secret and 2 under the new one."""
+    path = tmp_path / "pixstore.db"
+    save(path, SECRET, 5)
+    save(path, [SECRET, OTHER_SECRET], 2)
+    return path
+
+
+def save(path: Path, secrets: str | Sequence[str], count: int) -> None:
+    async def save_all() -> None:
+        async with Pixstore(path, secret=secrets) as pix:
+            for seed in range(count):
+                await pix.save_image(picture(seed=seed))
+
+    asyncio.run(save_all())
+
+
+def run(*arguments: object, secret: str = BOTH) -> Result:
+    return CliRunner().invoke(commands, ["keys", *map(str, arguments)], env={"PIXSTORE_SECRET": secret})
+
+
+def run_for_json(*arguments: object, secret: str = BOTH) -> Any:
+    result = run(*arguments, "--json", secret=secret)
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+@pytest.mark.parametrize("command", keys.commands.values(), ids=lambda command: command.name)
+def test_help_and_options_are_complete(command: click.Command) -> None:
+    """Each command explains itself and its options, which are those that configuration.md lists."""
+    result = CliRunner().invoke(commands, ["keys", str(command.name), "--help"])
+    assert result.exit_code == 0
+    table = rows(
+        (DOCS / "configuration.md").read_text(), "| `pixstore-asgi keys status`, `keys rewrap`, `keys retire` |"
+    )
+    listed = {cells[0].strip("`") for cells in table}
+    for option in command.params:
+        assert isinstance(option, click.Argument) or (isinstance(option, click.Option) and option.help)
+        assert (option.human_readable_name if isinstance(option, click.Argument) else option.opts[0]) in listed
+
+
+def test_a_rotation_is_brought_to_its_end(database: Path) -> None:
+    """Status, rewrap, retire, each told in words; then the new secret alone opens the database."""
+    result = run("status", "--database", database)
+    assert result.output.splitlines() == [
+        "key id        images",
+        f"{OLD}           5  loaded",
+        f"{NEW}           2  signs",
+    ]
+    result = run("retire", OLD, "--database", database)
+    assert result.exit_code == 1
+    assert result.stderr == f"Error: secret {OLD} is still needed, by 5 images: rewrap the keys first\n"
+    result = run("rewrap", "--database", database)
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "5 images rewrapped\n", "")
+    result = run("retire", OLD, "--database", database)
+    assert result.exit_code == 0
+    assert result.output.startswith(f"{database} opens without secret {OLD} now: ")
+    result = run("status", "--database", database, secret=OTHER_SECRET)
+    assert result.output.splitlines()[1:] == [f"{NEW}           7  signs"]
+    assert run("status", "--database", database, secret=SECRET).exit_code == 1
+
+
+def test_json_tells_the_same(database: Path) -> None:
+    """With --json each command prints one JSON value on stdout."""
+    old, new = run_for_json("status", "--database", database)
+    assert old == {"key_id": OLD, "images": 5, "signs": False, "loaded": True}
+    assert new == {"key_id": NEW, "images": 2, "signs": True, "loaded": True}
+    assert run_for_json("rewrap", "--database", f"sqlite:///{database}") == {"rewrapped": 5, "left": 0}
+    assert run_for_json("rewrap", "--database", database) == {"rewrapped": 0, "left": 0}
+    assert run_for_json("retire", OLD, "--database", database) == {"retired": OLD}
+
+
+def test_what_is_left_is_told(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where images stay under an older secret their number is told on stderr, and the exit code is 1."""
+
+    async def rewrap_none(*_: object) -> int:
+        return 0
+
+    monkeypatch.setattr(rotation, "rewrap_keys", rewrap_none)
+    result = run("rewrap", "--database", database, "--json")
+    assert result.exit_code == 1
+    assert json.loads(result.stdout) == {"rewrapped": 0, "left": 5}
+    assert result.stderr.startswith(f"5 images left under {OLD}, with which other processes save:\n")
+
+
+def test_errors_are_one_line(database: Path) -> None:
+    """A wrong secret, a wrong key id and a missing database are one line on stderr each, without a traceback."""
+    for arguments, secret, text in [
+        (("rewrap", "--database", database), OTHER_SECRET, f"written with secret {OLD}"),
+        (("retire", "00000000", "--database", database), BOTH, f"it knows {OLD}, {NEW}"),
+    ]:
+        result = run(*arguments, secret=secret)
+        assert result.exit_code == 1
+        assert text in result.stderr
+        assert result.stderr.count("\n") == 1
+    assert run("status", "--database", database.with_name("typo.db")).exit_code == 2
+    assert not database.with_name("typo.db").exists()
+
+
+ONE_BY_ONE = "from pixstore_asgi.keys import rotation; from pixstore_asgi.cli import main; rotation._BATCH = 1; main()"
+
+
+def start_rewrapping(database: Path, stderr: int = subprocess.PIPE) -> subprocess.Popen[str]:
+    """Start `keys rewrap`, one image at a time, in a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", ONE_BY_ONE, "keys", "rewrap", "--database", str(database)],
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        text=True,
+        env={**os.environ, "PIXSTORE_SECRET": BOTH},
+    )
+
+
+@pytest.mark.slow
+def test_an_interruption_is_no_loss(database: Path) -> None:
+    """Ctrl-C ends it with exit code 130 and how to go on; what was done is done, and the next run does the rest."""
+    save(database, [OTHER_SECRET, SECRET], 300)
+    query = f"SELECT count(*) FROM image WHERE substr(wrapped_key, 1, 4) = x'{NEW}'"
+    process = start_rewrapping(database)
+    with process, contextlib.closing(sqlite3.connect(database)) as watching:
+        while watching.execute(query).fetchone()[0] < 10:
+            assert process.poll() is None
+            time.sleep(0.002)
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=30)
+    assert process.returncode == 130, errors
+    assert output == ""
+    told = re.fullmatch(r"Stopped after (\d+) images\. The same command goes on from here\.\n", errors)
+    assert told, errors
+    left = run_for_json("status", "--database", database)[0]["images"]
+    assert 0 < left <= 305 - int(told[1])
+    assert run_for_json("rewrap", "--database", database) == {"rewrapped": left, "left": 0}
+
+
+@pytest.mark.slow
+def test_a_terminal_sees_how_far_it_is(database: Path) -> None:
+    """Where stderr is a terminal a bar counts the images, those alone that are not under the newest secret."""
+    ours, theirs = pty.openpty()
+    with start_rewrapping(database, theirs) as process:
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # EIO, when the other side has closed
+            while piece := os.read(ours, 1024):
+                shown += piece
+        output, _ = process.communicate(timeout=30)
+    os.close(ours)
+    assert output == "5 images rewrapped\n"
+    assert b"Rewrapping" in shown
+    assert b"5/5" in shown
