@@ -16,7 +16,9 @@ from collections import Counter
 from collections.abc import Sequence
 from unittest import mock
 
+from pixstore_asgi.core.keyring import KeyRing
 from pixstore_asgi.errors import StoreError
+from pixstore_asgi.keys import rotation
 from pixstore_asgi.store.sqlite import SqliteStore, leases
 from tests.stress.bodies import Torn, body_of, read, save
 
@@ -130,12 +132,24 @@ async def save_timed(store: SqliteStore, stop: threading.Event, *, ids: Sequence
     tell(saves=saves, bytes=size, slowest_s=slowest_s)
 
 
+async def rewrap(store: SqliteStore, stop: threading.Event, *, secrets: Sequence[str]) -> None:
+    """Wrap all keys anew under the last secret, each in a transaction of its own, and tell of each."""
+
+    def show(done: int, _: int) -> None:
+        tell(done=done)
+        time.sleep(random.choice((0, 0.005)))
+
+    with mock.patch.object(rotation, "_BATCH", 1):
+        await rotation.rewrap_keys(store, KeyRing(secrets), show)
+
+
 ROLES = {
     "reader": read_all,
     "updater": update_and_sweep,
     "writer": write_and_tell,
     "sweeper": sweep_on,
     "saver": save_timed,
+    "rewrapper": rewrap,
 }
 
 

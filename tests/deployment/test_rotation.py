@@ -1,0 +1,210 @@
+"""configuration.md: the steps that replace a secret, run as they stand while two server processes are under load."""
+
+import asyncio
+import json
+import os
+import random
+import re
+import shlex
+import subprocess
+from collections import Counter
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+
+from pixstore_asgi import ImageRecord, Pixstore, decode_payload
+from pixstore_asgi.core.cipher import unseal
+from pixstore_asgi.core.keyring import KeyRing
+from pixstore_asgi.errors import SecretError
+from tests.demo.process import COMMAND
+from tests.support.paths import DOCS, ROOT
+from tests.support.samples import SECRET, large_png, picture
+from tests.support.servers import Server, running
+
+pytestmark = pytest.mark.servers
+
+SECTION = (DOCS / "configuration.md").read_text().split("\n## Secrets\n")[1].split("\n## ")[0]
+STEPS = re.findall(r"^\d\. (.*(?:\n   .*)*)", SECTION, re.MULTILINE)
+IMAGES = [picture(seed=seed) for seed in range(8)] + [large_png(300_000), large_png(900_000)]
+OLD_KEY_ID = KeyRing(SECRET).signing.key_id.hex()
+
+
+def commands_of(step: str) -> list[str]:
+    """Return the settings and commands in a step, as they stand there."""
+    return [code for code in re.findall(r"`([^`]+)`", step) if re.match(r"\w+=|pixstore-asgi ", code)]
+
+
+class Fleet:
+    """Two server processes on one database; one that is to be restarted gets no requests, and ends those it has."""
+
+    def __init__(self, stack: ExitStack, folder: Path) -> None:
+        self._stack = stack
+        self._folder = folder
+        self._busy: Counter[str] = Counter()
+        self._idle: dict[str, asyncio.Event] = {}
+        self._started = 0
+        self.servers: list[Server] = []
+
+    async def start(self, secrets: str) -> None:
+        """Start one more server."""
+        folder = self._folder / f"server-{self._started}"
+        folder.mkdir()
+        self._started += 1
+        environment = {"PIXSTORE_SECRET": secrets, "PIXSTORE_TEST_DB": str(self._folder / "pixstore.db")}
+        app = running("uvicorn", "tests.stress.server_app:app", folder, cwd=ROOT, environment=environment)
+        self.servers.append(await asyncio.to_thread(self._stack.enter_context, app))
+
+    async def roll_out(self, secrets: str) -> None:
+        """Restart one server after another with these secrets, at work for a moment between them."""
+        for server in list(self.servers):
+            self.servers.remove(server)
+            if self._busy[server.url]:
+                self._idle[server.url] = asyncio.Event()
+                await self._idle[server.url].wait()
+            assert await asyncio.to_thread(server.stop) in (0, -15), server.log
+            assert "Traceback" not in server.log
+            await self.start(secrets)
+            await asyncio.sleep(0.3)
+
+    async def send(self, http: httpx.AsyncClient, method: str, path: str, **options: object) -> httpx.Response:
+        """Send a request to either server."""
+        url = random.choice(self.servers).url
+        self._busy[url] += 1
+        try:
+            answer = await http.request(method, url + path, **options)  # type: ignore[arg-type]
+        finally:
+            self._busy[url] -= 1
+            if url in self._idle and not self._busy[url]:
+                self._idle[url].set()
+        assert answer.is_success, f"{method} {path}: {answer.status_code} of {url}"
+        return answer
+
+
+class Load:
+    """Saves, updates, looks up and fetches, until it is told to stop; the first failure ends it."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
+        self.images: dict[str, set[bytes]] = {}
+        self.requests: Counter[str] = Counter()
+        self.is_over = False
+
+    async def run(self) -> None:
+        async with httpx.AsyncClient(timeout=30) as http, asyncio.TaskGroup() as group:
+            for _ in range(4):
+                group.create_task(self._go_on(http))
+
+    async def _go_on(self, http: httpx.AsyncClient) -> None:
+        while not self.is_over:
+            match random.choice("sufffff") if self.images else "s":
+                case "s":
+                    await self._save(http)
+                case "u":
+                    await self._update(http)
+                case _:
+                    await self._fetch(http)
+            await asyncio.sleep(0.01)
+
+    async def _save(self, http: httpx.AsyncClient) -> None:
+        image = random.choice(IMAGES)
+        record = (await self._fleet.send(http, "POST", "/images", content=image)).json()
+        self.images[record["id"]] = {image}
+        self.requests["save"] += 1
+
+    async def _update(self, http: httpx.AsyncClient) -> None:
+        image_id, image = random.choice(list(self.images)), random.choice(IMAGES)
+        self.images[image_id].add(image)
+        await self._fleet.send(http, "PUT", f"/images/{image_id}", content=image)
+        self.requests["update"] += 1
+
+    async def _fetch(self, http: httpx.AsyncClient) -> None:
+        image_id = random.choice(list(self.images))
+        record = ImageRecord.parse((await self._fleet.send(http, "GET", f"/images/{image_id}")).json())
+        headers = {"x-pixstore-proof": record.stateless_proof, "x-pixstore-token": str(record.token)}
+        answer = await self._fleet.send(http, "GET", f"/pixstore-image/{image_id}", headers=headers)
+        payload = decode_payload(answer.content)
+        key, iv, tag = payload.key or record.key, payload.iv or record.iv, payload.tag or record.tag
+        assert unseal(key=key, iv=iv, tag=tag, ciphertext=payload.ciphertext)[1] in self.images[image_id]
+        self.requests["fetch"] += 2
+
+
+class Operator:
+    """Does what the steps say: sets variables, runs commands, restarts servers."""
+
+    def __init__(self, fleet: Fleet, folder: Path) -> None:
+        self._fleet = fleet
+        self._folder = folder
+        self.variables = {"old": SECRET}
+        self.done: list[str] = []
+
+    async def do(self, code: str) -> None:
+        name, is_setting, value = code.partition("=")
+        self.done.append(name if is_setting and name.isidentifier() else " ".join(code.split()[1:3]))
+        if code.startswith("pixstore-asgi "):
+            await self._run(code)
+        elif value.startswith("$("):
+            self.variables[name] = (await self._run(value[2:-1])).strip()
+        else:
+            self.variables[name] = re.sub(r"\$(\w+)", lambda found: self.variables[found[1]], value.strip('"'))
+            await self._fleet.roll_out(self.variables[name])
+
+    async def _run(self, command: str) -> str:
+        program, *arguments = shlex.split(command.replace("KEY_ID", OLD_KEY_ID))
+        assert program == "pixstore-asgi"
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)} | {
+            name: value for name, value in self.variables.items() if name == "PIXSTORE_SECRET"
+        }
+        ended = await asyncio.to_thread(
+            subprocess.run,
+            [*COMMAND, *arguments],
+            cwd=self._folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert ended.returncode == 0, f"{command}: {ended.stdout}{ended.stderr}"
+        return str(ended.stdout)
+
+
+async def rotate(folder: Path) -> tuple[Load, Operator]:
+    """Do the documented steps under load, and go on under it for a moment before, between and after them."""
+    with ExitStack() as stack:
+        fleet = Fleet(stack, folder)
+        for _ in range(2):
+            await fleet.start(SECRET)
+        load, operator = Load(fleet), Operator(fleet, folder)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(load.run())
+            await asyncio.sleep(0.5)
+            for step in STEPS:
+                for code in commands_of(step):
+                    await operator.do(code)
+            await asyncio.sleep(0.5)
+            load.is_over = True
+        for server in fleet.servers:
+            assert "Traceback" not in server.log
+    return load, operator
+
+
+async def test_a_secret_is_replaced_under_load(tmp_path: Path) -> None:
+    """By the documented steps no request of either process fails, and then the new secret alone opens all images."""
+    load, operator = await rotate(tmp_path)
+    settings = ["PIXSTORE_SECRET"] * 2
+    assert operator.done == ["new", *settings, "keys rewrap", "keys status", "keys retire", "PIXSTORE_SECRET"]
+    assert load.requests.total() > 100
+    assert min(load.requests[kind] for kind in ("save", "update", "fetch")) > 5
+    path, new = tmp_path / "pixstore.db", operator.variables["new"]
+    async with Pixstore(path, secret=new) as pix:
+        (state,) = await pix.key_status()
+        assert (state.images, state.signs) == (len(load.images), True)
+        for image_id, images in load.images.items():
+            found = await pix.read_image(image_id)
+            assert found is not None
+            assert found.data in images
+    with pytest.raises(SecretError, match=f"written with secret {state.key_id}, and given is {OLD_KEY_ID}"):
+        await Pixstore(path, secret=SECRET).open()
+    print(f"\n{json.dumps(load.requests)} requests, {len(load.images)} images")

@@ -1,0 +1,85 @@
+"""A rewrapping that is killed again and again: every image opens after each kill, and the next run goes on."""
+
+import random
+import sqlite3
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from pixstore_asgi import Pixstore
+from tests.stress.processes import Worker
+from tests.support.samples import OTHER_SECRET, SECRET, picture
+
+pytestmark = pytest.mark.slow
+
+IMAGES = 300
+BOTH = [SECRET, OTHER_SECRET]
+LENGTHS = [
+    pytest.param(5, id="short"),
+    pytest.param(60, id="soak", marks=[pytest.mark.soak, pytest.mark.timeout(900)]),
+]
+
+
+async def save_all(path: Path) -> dict[str, bytes]:
+    images = [picture(seed=number % 256, size=16) for number in range(IMAGES)]
+    async with Pixstore(path, secret=SECRET) as pix:
+        return {(await pix.save_image(image)).id: image for image in images}
+
+
+async def check_all(path: Path, secrets: str | Sequence[str], images: dict[str, bytes]) -> tuple[int, int]:
+    """Assert that every image opens; return how many are under the first and the last of two secrets, if two."""
+    async with Pixstore(path, secret=secrets, cache_bytes=0) as pix:
+        for image_id, image in images.items():
+            found = await pix.read_image(image_id)
+            assert found is not None
+            assert found.data == image
+        states = await pix.key_status()
+    return states[0].images, states[-1].images
+
+
+def kill_one(path: Path) -> None:
+    """Begin a rewrapping and kill it soon after its begin, or in the middle of its work."""
+    with Worker("rewrapper", path, secrets=BOTH) as worker:
+        worker.wait_for(random.choice(("opens", "done", "done", "done")))
+        time.sleep(random.uniform(0, 0.05))
+        worker.kill()
+
+
+@pytest.mark.parametrize("kills", LENGTHS)
+async def test_a_killed_rewrapping_costs_no_image(tmp_path: Path, kills: int) -> None:
+    """After each kill all images open, no key that was done is undone, and a last run does the rest."""
+    path = tmp_path / "pixstore.db"
+    images = await save_all(path)
+    done = 0
+    for _ in range(kills):
+        kill_one(path)
+        old, new = await check_all(path, BOTH, images)
+        assert old + new == IMAGES
+        assert new >= done
+        done = new
+        if done > IMAGES // 2:  # begin anew, or there would be nothing left to be killed at
+            async with Pixstore(path, secret=BOTH[::-1]) as pix:
+                await pix.rewrap_keys()
+            done = 0
+    with Worker("rewrapper", path, secrets=BOTH) as worker:
+        worker.wait(60)
+    assert await check_all(path, BOTH, images) == (0, IMAGES)
+    async with Pixstore(path, secret=BOTH) as pix:
+        old_status, _ = await pix.key_status()
+        await pix.retire_key(old_status.key_id)
+    assert await check_all(path, OTHER_SECRET, images) == (IMAGES, IMAGES)
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+async def test_two_rewrappings_at_once_are_one(tmp_path: Path) -> None:
+    """Two processes that rewrap the same database at once both end well, with every image under the new secret."""
+    path = tmp_path / "pixstore.db"
+    images = await save_all(path)
+    with Worker("rewrapper", path, secrets=BOTH) as one, Worker("rewrapper", path, secrets=BOTH) as other:
+        one.wait(60)
+        other.wait(60)
+    assert await check_all(path, BOTH, images) == (0, IMAGES)
