@@ -5,22 +5,23 @@ import os
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from .core.cipher import MAX_CIPHERTEXT_BYTES
 from .core.formats.names import MEDIA_TYPES, check_formats
-from .core.hidden import Hidden, hide
+from .core.hidden import hide
 from .core.ids import as_token, is_image_id, range_of_directory
 from .core.images import ExportedImage, Image, ImageInfo, Seal
-from .core.keyring import KeyRing, Secret
-from .core.proof import DEFAULT_WINDOW_MS, ProofTerms, terms_of
+from .core.keyring import Secret
+from .core.proof import DEFAULT_WINDOW_MS, terms_of
 from .core.record import ImageRecord
 from .core.request import ImageRequest
 from .errors import ConfigError, InputError
 from .keys import rotation
-from .keys.source import SecretSource
+from .keys.source import SecretSource, given_secrets
 from .life import Life
 from .saving.limits import DEFAULT_MAX_IMAGE_BYTES, UploadLimits
+from .saving.recall import revoke
 from .saving.save import OnProgress, Saves, new_id
 from .saving.sealing import Encryption
 from .saving.source import ImageData, read_file
@@ -28,7 +29,7 @@ from .serving.answer import Answers
 from .serving.cache import ImageCache
 from .serving.export import read_verified
 from .serving.payload import Payload
-from .serving.proofs import EVERYBODY, Proofs
+from .serving.proofs import EVERYBODY, Proofs, record_terms
 from .serving.rings import with_ring
 from .store.clock import wall_clock_ms
 from .store.connect import StoreTarget, connect
@@ -73,7 +74,7 @@ class Pixstore:
     ) -> None:
         hidden = hide(secret)
         del secret  # see hidden.py
-        given = _given(hidden)
+        given = given_secrets(hidden)
         self._store = connect(store)
         if cache_bytes < 0:
             raise ConfigError("cache_bytes must be a number of bytes, or 0 for no cache")
@@ -202,6 +203,27 @@ class Pixstore:
         self._images.forget(image_id)
         return await self._store.delete(image_id)
 
+    async def revoke(
+        self, image_id: str | None = None, *, directory: str | None = None, if_token: int | None = None
+    ) -> int:
+        """Make every proof that was issued before for an image, or all of a directory, InvalidProof from now on.
+
+        It holds in every process from the next request on; new records work at once. Return for how many images that
+        was done. if_token: only where the image has this token, else StoreConflict. Raises ImageNotFound, InputError.
+        """
+        await self._life.opened()
+        return await revoke(self._store, image_id, directory, if_token)
+
+    async def reseal_image(self, image_id: str, *, if_token: int | None = None) -> ImageRecord:
+        """Encrypt an image anew, under another key and with a higher token, for when its key is out; return its record.
+
+        All of it is in memory meanwhile. Raises ImageNotFound, StoreConflict where its token is not `if_token` or it
+        was updated meanwhile, and so has another key, and what `read_image` raises.
+        """
+        ring = await self._life.opened()
+        found = await self.export_image(image_id)
+        return self._proofs.record(ring, await self._saves.reseal(ring, image_id, found, if_token))
+
     # Secrets
 
     async def key_status(self) -> list[rotation.KeyStatus]:
@@ -241,7 +263,7 @@ class Pixstore:
         audience: the session, user or tenant that the proof is made for, 1 to 65535 bytes of UTF-8; it is good only
         for requests of the same one (PixstoreApp's `audience`). Raises InputError for one that can't be.
         """
-        terms = _terms_for(audience)
+        terms = record_terms(audience)
         await self._life.opened()
         image = await self._images.get(image_id) if is_image_id(image_id) else None
         return await with_ring(self._life, lambda ring: self._proofs.record(ring, image, terms)) if image else None
@@ -253,7 +275,7 @@ class Pixstore:
 
         audience: as `get_image_record`'s.
         """
-        terms = _terms_for(audience)
+        terms = record_terms(audience)
         if isinstance(image_ids, str):
             raise InputError("image_ids is a list of ids, not one text; for one image there is get_image_record")
         await self._life.opened()
@@ -316,18 +338,6 @@ class Pixstore:
     def _warn_of_unproven(self) -> None:
         if not self.checks_proofs:
             _log.warning("proof_window_ms=-1: open_payload serves images without checking proofs")
-
-
-def _given(secret: Hidden[Any]) -> KeyRing | SecretSource | None:
-    # In no local variable: see hidden.py.
-    return secret() if secret() is None or callable(secret()) else KeyRing(secret())
-
-
-def _terms_for(audience: str | None) -> ProofTerms:
-    terms = EVERYBODY if audience is None else terms_of(audience)
-    if terms is None:
-        raise InputError("audience must be a text of 1 to 65535 bytes; leave it out for a record that is bound to none")
-    return terms
 
 
 def answers_of(pixstore: Pixstore) -> Answers:

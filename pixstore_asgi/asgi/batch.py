@@ -7,8 +7,7 @@ from starlette.types import Receive, Scope, Send
 from ..core.batch import MAX_BODY_BYTES, MAX_FRAME_BYTES, frame_head, parse_batch
 from ..core.proof import ProofTerms
 from ..core.request import ImageRequest
-from ..errors import WireState
-from ..serving.answer import Answers
+from ..serving.answer import Answers, Checked
 from ..serving.headers import PAYLOAD_HEADERS
 from ..serving.proofs import EVERYBODY
 from .audience import Audience
@@ -19,8 +18,8 @@ from .http import refuse, without_last_slash
 
 _PATH = "/-/batch"
 
-_Checked = Sequence[tuple[ImageRequest, WireState | None]]
-"""The requests of a batch, each with the state that refuses it or None where its proof is good."""
+_Checked = Sequence[tuple[ImageRequest, Checked]]
+"""The requests of a batch, each with what is known of it before its image is looked up."""
 
 
 class Batch:
@@ -57,10 +56,10 @@ class Batch:
 
     async def _frames(self, checked: _Checked, terms: ProofTerms | None, scope: Scope) -> Frames:
         mount = without_last_slash(scope["path"]).removesuffix(_PATH)
-        proven = [request.image_id for request, refusal in checked if refusal is None]
+        proven = [request.image_id for request, known in checked if known.refusal is None]
         rule = await self._authorization.batch_rule(scope, mount, proven)
-        for index, (request, refusal) in enumerate(checked):
-            payload = await self._answers.answer_checked(request, refusal, terms=terms, rule=rule)
+        for index, (request, known) in enumerate(checked):
+            payload = await self._answers.answer_checked(request, known, terms=terms, rule=rule)
             if payload is None:
                 yield frame_head(index, 403, 0), None
             elif payload.size > MAX_FRAME_BYTES:

@@ -12,6 +12,9 @@ KEY_BYTES, IV_BYTES, TAG_BYTES = 32, 12, 16
 VERSION_BYTES = 16
 """Length of the random id that every saved version gets."""
 
+MAX_EPOCH = 2**32 - 1
+"""Largest epoch of an image's proofs, which have four bytes for it."""
+
 SHA256_BYTES = 32
 """Length of a ciphertext's SHA-256."""
 
@@ -59,13 +62,14 @@ class Seal:
 
 @dataclass(frozen=True, slots=True)
 class StoredImage:
-    """One image as a store knows it: id, current token (strictly rising per id), the current version's meta, and when
-    the image was first saved under this id, in epoch milliseconds."""
+    """One image as a store knows it: id, current token (strictly rising per id), the current version's meta, when the
+    image was first saved under this id, in epoch milliseconds, and the epoch of its proofs, which revoking raises."""
 
     id: str
     token: int
     meta: ImageMeta
     created_ms: int
+    epoch: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@
     proof key  HKDF-Expand(PRK, "pixstore_asgi/1 proof" ‖ window u48, 32)
     window     now in milliseconds // window length in milliseconds
 
-Token, window length, epoch and audience come from the verifier's own side, never from the proof: there is nothing to
-downgrade.
+Token, window length and audience come from the verifier's own side, never from the proof: there is nothing to
+downgrade. The epoch is the proof's own, under its MAC, and is compared with the image's once that was read.
 """
 
 import hmac
@@ -52,9 +52,8 @@ class ProofWindows:
 
 @dataclass(frozen=True)
 class ProofTerms:
-    """What one proof is bound to besides image, token and time. epoch: u32. audience: at most 65535 bytes."""
+    """What one proof is bound to besides image, token, epoch and time. audience: at most 65535 bytes."""
 
-    epoch: int = 0
     audience: bytes = b""
 
     @cached_property
@@ -74,20 +73,25 @@ def terms_of(audience: object) -> ProofTerms | None:
     return ProofTerms(audience=heard) if 0 < len(heard) <= _MAX_AUDIENCE_BYTES else None
 
 
-def issue(ring: KeyRing, windows: ProofWindows, terms: ProofTerms, *, image_id: str, token: int, now_ms: int) -> str:
-    """Return the 48-character proof for an image and token at `now_ms`; token is 0 where it is not bound."""
+def issue(
+    ring: KeyRing, windows: ProofWindows, terms: ProofTerms, *, image_id: str, token: int, now_ms: int, epoch: int = 0
+) -> str:
+    """Return the 48-character proof for an image and token at `now_ms`; token is 0 where it is not bound.
+
+    epoch: the image's, u32.
+    """
     window = now_ms // windows.length_ms
     key = ring.signing
     window_bytes = min(window, _MAX_WINDOW).to_bytes(6, "big")
-    head = _HEAD.pack(_VERSION, key.key_id, window_bytes, terms.epoch)
+    head = _HEAD.pack(_VERSION, key.key_id, window_bytes, epoch)
     raw = head + _mac(key, window_bytes, head, windows, terms, image_id, token)
     return encode_base64(raw)
 
 
 def verify(
     ring: KeyRing, windows: ProofWindows, terms: ProofTerms, proof: str, *, image_id: str, token: int, now_ms: int
-) -> int:
-    """Check a proof and return its window; token is 0 where it is not bound.
+) -> tuple[int, int]:
+    """Check a proof and return its window and its epoch; token is 0 where it is not bound.
 
     Accepts the windows from `now_ms // W - 1` to `(now_ms + leeway) // W`. Raises ProofError with its reason.
     """
@@ -104,12 +108,10 @@ def verify(
         raise ProofError("expired", f"{now_ms - (window + 2) * length_ms + 1} ms too late")
     if window > (now_ms + windows.leeway_ms) // length_ms:
         raise ProofError("not-yet-valid", f"{window * length_ms - now_ms - windows.leeway_ms} ms too early")
-    if epoch != terms.epoch:
-        raise ProofError("epoch", f"it is of epoch {epoch}, and {terms.epoch} is wanted")
     expected = _mac(key, window_bytes, raw[: _HEAD.size], windows, terms, image_id, token)
     if not hmac.compare_digest(expected, raw[_HEAD.size :]):
         raise ProofError("mac")
-    return window
+    return window, epoch
 
 
 def _decode(proof: str) -> bytes:

@@ -2,10 +2,12 @@
 
 import secrets
 from collections.abc import Callable
+from dataclasses import replace
 
 from ..core.cipher import wrap_key
+from ..core.formats.names import FORMAT_BYTES
 from ..core.ids import as_token, checked_directory, is_image_id
-from ..core.images import VERSION_BYTES, StoredImage
+from ..core.images import VERSION_BYTES, ExportedImage, StoredImage
 from ..core.keyring import KeyRing
 from ..errors import ImageNotFound, InputError, StoreConflict
 from ..store.clock import wall_clock_ms
@@ -48,7 +50,7 @@ class Saves:
         on_progress: OnProgress | None = None,
     ) -> StoredImage:
         """Save a new version of an image. Raises ImageNotFound, and StoreConflict where its token is not `if_token`."""
-        expect = await self._version_to_replace(image_id, if_token)
+        expect = await version_to_replace(self._store, image_id, if_token)
         return await self._write(ring, image_id, data, expect, on_progress=on_progress)
 
     async def take_over(
@@ -68,16 +70,22 @@ class Saves:
         if not is_image_id(image_id) or token is None or as_token(token) != token:
             raise InputError(f"{image_id!r:.80} with token {token!r:.40} can't be an image: see docs/wire-format.md")
         check_token_time(image_id, token)
-        expect = Expect.ABSENT if if_token is None else await self._version_to_replace(image_id, if_token)
+        expect = Expect.ABSENT if if_token is None else await version_to_replace(self._store, image_id, if_token)
         return await self._write(ring, image_id, data, expect, token=token, encryption=encryption)
 
-    async def _version_to_replace(self, image_id: str, if_token: int | None) -> Expected:
-        image = await self._store.get(image_id) if is_image_id(image_id) else None
-        if image is None:
-            raise _not_found(image_id)
-        if if_token not in (None, image.token):
-            raise StoreConflict(f"image {image_id} has token {image.token}, not {if_token}: it was updated meanwhile")
-        return Expect.PRESENT if if_token is None else image.meta.version
+    async def reseal(
+        self, ring: KeyRing, image_id: str, found: ExportedImage | None, if_token: int | None
+    ) -> StoredImage:
+        """Save an image that was read from the store again, as it was marked, under another key."""
+        if found is None:
+            raise not_found(image_id)
+        if if_token not in (None, found.token):
+            raise StoreConflict(f"image {image_id} has token {found.token}, not {if_token}: it was updated meanwhile")
+        expect = await version_to_replace(self._store, image_id, found.token)
+        # What is there is saved again, whatever is accepted from users now.
+        anything = Saves(self._store, frozenset(FORMAT_BYTES), UploadLimits(len(found.image.data)))
+        fresh = replace(Encryption.fresh(), format=found.image.format)
+        return await anything._write(ring, image_id, found.image.data, expect, encryption=fresh)
 
     async def _write(
         self,
@@ -103,8 +111,18 @@ class Saves:
                 return await writer.commit(meta, expect=expect, token=token)
             except StoreConflict:
                 if expect is Expect.PRESENT:
-                    raise _not_found(image_id) from None
+                    raise not_found(image_id) from None
                 raise
+
+
+async def version_to_replace(store: ImageStore, image_id: str, if_token: int | None) -> Expected:
+    """Return what a write to an image expects of it. Raises ImageNotFound, StoreConflict where it has another token."""
+    image = await store.get(image_id) if is_image_id(image_id) else None
+    if image is None:
+        raise not_found(image_id)
+    if if_token not in (None, image.token):
+        raise StoreConflict(f"image {image_id} has token {image.token}, not {if_token}: it was updated meanwhile")
+    return Expect.PRESENT if if_token is None else image.meta.version
 
 
 def new_id(directory: str | None) -> str:
@@ -123,5 +141,6 @@ def check_token_time(image_id: str, token: int) -> None:
         )
 
 
-def _not_found(image_id: str) -> ImageNotFound:
+def not_found(image_id: str) -> ImageNotFound:
+    """Return the error for an image that is not there."""
     return ImageNotFound(f"there is no image {image_id!r}: it was deleted, or never saved here")

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from ..core.ids import is_image_id
 from ..core.proof import ProofTerms
@@ -21,6 +21,17 @@ Refusal = WireState | Literal["forbidden"] | None
 
 Rule = Callable[[str], Awaitable[Refusal]]
 """The application's own rule as it is asked for one image of one request, by its id; it raises nothing."""
+
+
+class Checked(NamedTuple):
+    """What is known of a request before its image is looked up.
+
+    refusal: the state that refuses it, None where its id and proof are good. epoch: the proof's, None where none is
+    checked.
+    """
+
+    refusal: WireState | None
+    epoch: int | None = None
 
 
 class Answers:
@@ -45,35 +56,36 @@ class Answers:
         has_body: bool = True,
     ) -> Payload | None:
         """Return the payload of a request, None where the rule forbids it. has_body: False for a HEAD request."""
-        refusal = await self.check(request, terms)
-        return await self.answer_checked(request, refusal, terms=terms, rule=rule, has_body=has_body)
+        checked = await self.check(request, terms)
+        return await self.answer_checked(request, checked, terms=terms, rule=rule, has_body=has_body)
 
-    async def check(self, request: ImageRequest, terms: ProofTerms | None = EVERYBODY) -> WireState | None:
-        """Return the state that refuses a request, None where its id and proof are good; no image is looked up."""
+    async def check(self, request: ImageRequest, terms: ProofTerms | None = EVERYBODY) -> Checked:
+        """Check a request's id and proof; no image is looked up."""
         if not request.image_id:
-            return _refused(request, WireState.MISSING_ID, "it names no image")
+            return Checked(_refused(request, WireState.MISSING_ID, "it names no image"))
         if self._proofs.are_checked and not request.proof:
-            return _refused(request, WireState.MISSING_PROOF, "it has no proof")
+            return Checked(_refused(request, WireState.MISSING_PROOF, "it has no proof"))
         try:
             if not is_image_id(request.image_id):
-                return _refused(request, WireState.INVALID_PROOF, "this is no image id")
-            await with_ring(self._rings, lambda ring: self._proofs.check(ring, request, terms))
+                return Checked(_refused(request, WireState.INVALID_PROOF, "this is no image id"))
+            epoch = await with_ring(self._rings, lambda ring: self._proofs.check(ring, request, terms))
         except ProofError as error:
-            return _refused(request, WireState.INVALID_PROOF, error)
+            return Checked(_refused(request, WireState.INVALID_PROOF, error))
         except PixstoreError as error:
-            return _failed(request, error)
-        return None
+            return Checked(_failed(request, error))
+        return Checked(None, epoch)
 
     async def answer_checked(
         self,
         request: ImageRequest,
-        refusal: Refusal,
+        checked: Checked,
         *,
         terms: ProofTerms | None = EVERYBODY,
         rule: Rule | None = None,
         has_body: bool = True,
     ) -> Payload | None:
-        """Return what `answer` returns. refusal: what `check` returned for the request, perhaps some time ago."""
+        """Return what `answer` returns. checked: what `check` returned for the request, perhaps some time ago."""
+        refusal: Refusal = checked.refusal
         if refusal is None and rule is not None:
             refusal = await rule(request.image_id)
         if refusal == "forbidden":
@@ -81,18 +93,20 @@ class Answers:
             return None
         if refusal is not None:
             return Payload(refusal)
-        payload = await self._load(request, has_body)
+        payload = await self._load(request, checked.epoch, has_body)
         # An Updated payload has a new key: only for what is still proven now.
-        if payload.state is WireState.UPDATED and (late := await self.check(request, terms)):
+        if payload.state is WireState.UPDATED and (late := await self.check(request, terms)).refusal:
             await payload.aclose()
-            return Payload(late)
+            return Payload(late.refusal)
         return payload
 
-    async def _load(self, request: ImageRequest, has_body: bool) -> Payload:
+    async def _load(self, request: ImageRequest, epoch: int | None, has_body: bool) -> Payload:
         try:
             if has_body:
-                return await load_payload(self._images, self._rings, request.image_id, request.token)
-            return await load_outline(self._images, request.image_id, request.token)
+                return await load_payload(self._images, self._rings, request, epoch)
+            return await load_outline(self._images, request, epoch)
+        except ProofError as error:
+            return Payload(_refused(request, WireState.INVALID_PROOF, error))
         except PixstoreError as error:
             return Payload(_failed(request, error))
 

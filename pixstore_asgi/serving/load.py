@@ -2,8 +2,9 @@
 
 from ..core.cipher import unwrap_key
 from ..core.images import StoredImage
+from ..core.request import ImageRequest
 from ..core.wire import UPDATED_HEAD_BYTES, encode_state, encode_updated_head
-from ..errors import WireState
+from ..errors import ProofError, WireState
 from ..store.contract import ImageStream
 from .cache import CachedImage, ImageCache
 from .payload import Payload
@@ -12,27 +13,28 @@ from .rings import Rings, with_ring
 _HEAD_BYTES = {WireState.SUCCESS: 1, WireState.UPDATED: UPDATED_HEAD_BYTES}
 
 
-async def load_payload(images: ImageCache, rings: Rings, image_id: str, token: int | None) -> Payload:
-    """Return the payload of an image for a client that holds its version `token`.
+async def load_payload(images: ImageCache, rings: Rings, request: ImageRequest, epoch: int | None) -> Payload:
+    """Return the payload of the image that is asked for, for a client that holds the version of its token.
 
-    A key is unwrapped for Updated only. Raises StoreError, or IntegrityError where the row was changed.
+    epoch: of the request's proof, None where none was checked. A key is unwrapped for Updated only. Raises ProofError
+    where the proof's epoch is over, StoreError, or IntegrityError where the row was changed.
     """
-    opened = await images.open(image_id)
+    opened = await images.open(request.image_id)
     if opened is None:
         return Payload(WireState.NOT_FOUND)
     if isinstance(opened, CachedImage):
-        return await _from_memory(rings, opened, token)
-    return await _from_store(rings, opened, token)
+        return await _from_memory(rings, opened, request, epoch)
+    return await _from_store(rings, opened, request, epoch)
 
 
-async def load_outline(images: ImageCache, image_id: str, token: int | None) -> Payload:
+async def load_outline(images: ImageCache, request: ImageRequest, epoch: int | None) -> Payload:
     """Return the payload without its bytes, as a HEAD request wants it; state and size are the same."""
-    image = await images.get(image_id)
-    return _payload(image, _state(image, token), b"") if image else Payload(WireState.NOT_FOUND, head=b"")
+    image = await images.get(request.image_id)
+    return _payload(image, _state(image, request, epoch), b"") if image else Payload(WireState.NOT_FOUND, head=b"")
 
 
-async def _from_memory(rings: Rings, cached: CachedImage, token: int | None) -> Payload:
-    image, state = cached.image, _state(cached.image, token)
+async def _from_memory(rings: Rings, cached: CachedImage, request: ImageRequest, epoch: int | None) -> Payload:
+    image, state = cached.image, _state(cached.image, request, epoch)
     if state is WireState.UPDATED:
         head = await _updated_head(rings, image)
         return _payload(image, state, head, cached.read(with_state=False))
@@ -41,9 +43,10 @@ async def _from_memory(rings: Rings, cached: CachedImage, token: int | None) -> 
     return _payload(image, state, b"", cached.read(with_state=True))
 
 
-async def _from_store(rings: Rings, stream: ImageStream, token: int | None) -> Payload:
-    image, state = stream.image, _state(stream.image, token)
+async def _from_store(rings: Rings, stream: ImageStream, request: ImageRequest, epoch: int | None) -> Payload:
+    image = stream.image
     try:
+        state = _state(image, request, epoch)
         head = await _updated_head(rings, image) if state is WireState.UPDATED else encode_state(state)
     except BaseException:
         await stream.aclose()
@@ -51,8 +54,10 @@ async def _from_store(rings: Rings, stream: ImageStream, token: int | None) -> P
     return _payload(image, state, head, stream, in_memory=False)
 
 
-def _state(image: StoredImage, token: int | None) -> WireState:
-    return WireState.SUCCESS if token == image.token else WireState.UPDATED
+def _state(image: StoredImage, request: ImageRequest, epoch: int | None) -> WireState:
+    if epoch not in (None, image.epoch):
+        raise ProofError("epoch", f"it is of epoch {epoch}, and the image of {image.epoch}")
+    return WireState.SUCCESS if request.token == image.token else WireState.UPDATED
 
 
 def _payload(

@@ -9,14 +9,22 @@ from ..core.keyring import KeyRing
 from ..core.proof import ProofTerms, ProofWindows
 from ..core.record import ImageRecord
 from ..core.request import ImageRequest
-from ..errors import ConfigError, ProofError
+from ..errors import ConfigError, InputError, ProofError
 from ..store.clock import Clock
 
 UNPROVEN = -1
 """The value of `window_ms` that turns proof checks off; records then carry proofs of the default window."""
 
 EVERYBODY = ProofTerms()
-"""The terms of a record that any session may use, as of the first epoch."""
+"""The terms of a record that any session may use."""
+
+
+def record_terms(audience: str | None) -> ProofTerms:
+    """Return the terms of a record for an audience, or for everybody. Raises InputError for what is no audience."""
+    terms = EVERYBODY if audience is None else proof.terms_of(audience)
+    if terms is None:
+        raise InputError("audience must be a text of 1 to 65535 bytes; leave it out for a record that is bound to none")
+    return terms
 
 
 class Proofs:
@@ -47,28 +55,42 @@ class Proofs:
         expires_at_ms = self.windows.expires_at_ms(now_ms) if self.are_checked else None
         return {image.id: self._record(ring, image, terms, now_ms, expires_at_ms) for image in images}
 
-    def check(self, ring: KeyRing, request: ImageRequest, terms: ProofTerms | None) -> None:
-        """Raise ProofError where a request's proof is checked, and not good now under these terms (None: none is)."""
+    def check(self, ring: KeyRing, request: ImageRequest, terms: ProofTerms | None) -> int | None:
+        """Return the epoch of a request's proof, or None where proofs are not checked.
+
+        Raises ProofError where it is not good now under these terms; under None no proof is.
+        """
         if not self.are_checked:
-            return
+            return None
         image_id, token, sent = request
         if terms is None:
             raise ProofError("audience", "the request comes from none")
         if self._bind_token and not token:
             raise ProofError("token", "the request has none that can be")
         bound = token if self._bind_token and token else 0
-        proof.verify(ring, self.windows, terms, sent or "", image_id=image_id, token=bound, now_ms=self.clock_ms())
+        _, epoch = proof.verify(
+            ring, self.windows, terms, sent or "", image_id=image_id, token=bound, now_ms=self.clock_ms()
+        )
+        return epoch
 
     def _record(
         self, ring: KeyRing, image: StoredImage, terms: ProofTerms, now_ms: int, expires_at_ms: int | None
     ) -> ImageRecord:
-        bound = image.token if self._bind_token else 0
+        issued = proof.issue(
+            ring,
+            self.windows,
+            terms,
+            image_id=image.id,
+            token=image.token if self._bind_token else 0,
+            epoch=image.epoch,
+            now_ms=now_ms,
+        )
         return ImageRecord.create(
             id=image.id,
             token=image.token,
             key=unwrap_key(ring, image.id, image.meta),
             iv=image.meta.iv,
             tag=image.meta.tag,
-            proof=proof.issue(ring, self.windows, terms, image_id=image.id, token=bound, now_ms=now_ms),
+            proof=issued,
             proof_expires_at=expires_at_ms,
         )

@@ -200,6 +200,18 @@ class ImageStore(Protocol):
         """
         ...
 
+    async def raise_epoch(self, image_id: str, *, expect: Expected = Expect.ANY) -> bool:
+        """Add one to the epoch of an image's proofs and tell whether there is an image; version and token stay.
+
+        An image's first epoch is 0, and its id keeps the last one, also across delete. Raises StoreConflict where the
+        image is not as expected; it then stays as it was.
+        """
+        ...
+
+    async def raise_epochs(self, *, after: str | None = None, before: str | None = None) -> int:
+        """Add one to the epochs of all images that `list` has between these bounds, in one step; return of how many."""
+        ...
+
     async def list(
         self, *, after: str | None = None, before: str | None = None, limit: int = 100
     ) -> "list[StoredImage]":

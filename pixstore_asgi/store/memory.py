@@ -28,6 +28,7 @@ class MemoryStore:
     def __init__(self, *, clock_ms: Clock = wall_clock_ms) -> None:
         self._clock_ms = clock_ms
         self._tokens: dict[str, int] = {}
+        self._epochs: dict[str, int] = {}
         self._versions: dict[str, _Version] = {}
         self._key_checks: set[bytes] = set()
         self._changes = 0
@@ -81,10 +82,15 @@ class MemoryStore:
     async def list(
         self, *, after: str | None = None, before: str | None = None, limit: int = 100
     ) -> "list[StoredImage]":
-        ids = sorted(
-            image_id for image_id in self._versions if image_id > (after or "") and not (before and image_id >= before)
-        )
+        ids = sorted(image_id for image_id in self._versions if _is_between(image_id, after, before))
         return list((await self.get_many(ids[:limit])).values())
+
+    async def raise_epoch(self, image_id: str, *, expect: Expected = Expect.ANY) -> bool:
+        self._expected(image_id, expect)
+        return self._raise_epochs([image_id]) > 0
+
+    async def raise_epochs(self, *, after: str | None = None, before: str | None = None) -> int:
+        return self._raise_epochs([image_id for image_id in self._versions if _is_between(image_id, after, before)])
 
     async def stamp(self) -> Hashable:
         return self._changes
@@ -100,7 +106,7 @@ class MemoryStore:
         self._tokens[image_id] = token = next_token(image_id, now_ms, self._tokens.get(image_id), token)
         self._versions[image_id] = version = _Version(meta, body, old.created_ms if old else now_ms)
         self._changes += 1
-        return StoredImage(image_id, token, version.meta, version.created_ms)
+        return StoredImage(image_id, token, version.meta, version.created_ms, self._epochs.get(image_id, 0))
 
     def _replace_wrapped_key(self, wrapped: RewrappedKey) -> bool:
         version = self._versions.get(wrapped.image_id)
@@ -110,14 +116,28 @@ class MemoryStore:
         self._versions[wrapped.image_id] = replace(version, meta=meta)
         return True
 
+    def _raise_epochs(self, image_ids: Collection[str]) -> int:
+        raised = [image_id for image_id in image_ids if image_id in self._versions]
+        for image_id in raised:
+            self._epochs[image_id] = self._epochs.get(image_id, 0) + 1
+        self._changes += 1
+        return len(raised)
+
     def _image(self, image_id: str) -> StoredImage | None:
         version = self._versions.get(image_id)
-        return StoredImage(image_id, self._tokens[image_id], version.meta, version.created_ms) if version else None
+        if version is None:
+            return None
+        epoch = self._epochs.get(image_id, 0)
+        return StoredImage(image_id, self._tokens[image_id], version.meta, version.created_ms, epoch)
 
     def _expected(self, image_id: str, expect: Expected) -> _Version | None:
         version = self._versions.get(image_id)
         check_expected(image_id, version.meta.version if version else None, expect)
         return version
+
+
+def _is_between(image_id: str, after: str | None, before: str | None) -> bool:
+    return image_id > (after or "") and not (before and image_id >= before)
 
 
 class _MemoryStream:

@@ -4,11 +4,20 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..core.ids import MAX_TOKEN
-from ..core.images import IV_BYTES, KEY_ID_BYTES, SHA256_BYTES, TAG_BYTES, VERSION_BYTES, ImageMeta, StoredImage
+from ..core.images import (
+    IV_BYTES,
+    KEY_ID_BYTES,
+    MAX_EPOCH,
+    SHA256_BYTES,
+    TAG_BYTES,
+    VERSION_BYTES,
+    ImageMeta,
+    StoredImage,
+)
 from ..errors import StoreConflict, StoreError
 from .contract import Expect, Expected
 
-_ROW_TYPES = (str, int, bytes, int, bytes, bytes, int, bytes, bytes, int)  # see image_of_row
+_ROW_TYPES = (str, int, bytes, int, bytes, bytes, int, bytes, bytes, int, int)  # see image_of_row
 
 
 def check_expected(image_id: str, version: bytes | None, expect: Expected) -> None:
@@ -54,11 +63,11 @@ def check_unneeded(check: bytes, images: int) -> None:
 
 
 def image_of_row(row: Sequence[Any]) -> StoredImage:
-    """Return the image in a database's row: id, token, the fields of ImageMeta in their order, created_ms.
+    """Return the image in a database's row: id, token, the fields of ImageMeta in their order, created_ms, epoch.
 
     Raises StoreError for a row that no store can have written.
     """
-    image = StoredImage(row[0], row[1], ImageMeta(*row[2:-1]), row[-1])
+    image = StoredImage(row[0], row[1], ImageMeta(*row[2:-2]), row[-2], row[-1])
     # A schema's checks hold for what this package writes; a damaged or edited database keeps to none of them.
     if tuple(map(type, row)) != _ROW_TYPES or not _is_in_bounds(image):
         raise StoreError(f"the stored row of image {image.id!r} is damaged: restore the database from a backup")
@@ -73,4 +82,5 @@ def _is_in_bounds(image: StoredImage) -> bool:
         and 0 < meta.format < 256
         and meta.size > 0
         and 1 <= image.token <= MAX_TOKEN
+        and 0 <= image.epoch <= MAX_EPOCH
     )

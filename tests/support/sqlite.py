@@ -40,7 +40,9 @@ def query(path: Path, statement: str) -> list[tuple[object, ...]]:
 def make_version_1(path: Path) -> None:
     """Make a database of this version one of version 1, as the first version of this package had it."""
     with sqlite3.connect(path) as connection:
-        connection.executescript("ALTER TABLE image DROP COLUMN created_ms; PRAGMA user_version = 1")
+        connection.executescript(
+            "ALTER TABLE image DROP COLUMN epoch; ALTER TABLE image DROP COLUMN created_ms; PRAGMA user_version = 1"
+        )
     connection.close()
 
 

@@ -191,7 +191,7 @@ def proof_vectors() -> list[Vector]:
         refused("long-expired", "valid for two windows", proof_text(window=0), "expired"),
         refused("early", "at most 5 s ahead", good, "not-yet-valid", now_ms=window_start - LEEWAY_MS - 1),
         refused("far-future", "at most 5 s ahead", proof_text(window=2**48 - 1), "not-yet-valid"),
-        refused("other-epoch", "the verifier's epoch", proof_text(epoch=1), "epoch"),
+        refused("other-epoch", "the epoch is the image's", proof_text(epoch=1), "epoch"),
         refused("flipped-bit", "the MAC is right", base64.b64encode(flipped).decode(), "mac"),
         refused("other-id", "bound to its id", proof_text(image_id="players:other"), "mac"),
         refused("other-token", "bound to its token", proof_text(token=TOKEN + 1), "mac"),

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from dataclasses import replace
 
 import pytest
 
@@ -49,6 +50,49 @@ class WritingContract(StoreFixtures):
             await writer.write(b"more")
         with pytest.raises(StoreError):
             await writer.commit(meta_of(1))
+
+    async def test_an_epoch_rises(self, store: ImageStore) -> None:
+        """Each raising adds one and changes the stamp; nothing else of the image changes, and no image has none."""
+        saved, stamps = await save(store, "a", b"body"), [await store.stamp()]
+        assert saved.epoch == 0
+        for epoch in (1, 2, 3):
+            assert await store.raise_epoch("a") is True
+            assert await store.get("a") == replace(saved, epoch=epoch)
+            assert await store.get_many(["a"]) == {"a": replace(saved, epoch=epoch)}
+            stamps.append(await store.stamp())
+        assert len(set(stamps)) == len(stamps)
+        assert await store.raise_epoch("nobody") is False
+        assert await read(store, "a") == b"body"
+
+    async def test_an_epoch_stays_with_its_id(self, store: ImageStore) -> None:
+        """An update and a delete leave it, so what comes back under the id has it still."""
+        await save(store, "a")
+        await store.raise_epoch("a")
+        assert (await save(store, "a", b"second")).epoch == 1
+        await store.delete("a")
+        assert await store.raise_epoch("a") is False
+        assert (await save(store, "a", b"third")).epoch == 1
+
+    async def test_an_epoch_keeps_to_a_version(self, store: ImageStore) -> None:
+        """Where the image is not as expected, StoreConflict, and it stays as it was."""
+        first = await save(store, "a", b"first")
+        second = await save(store, "a", b"second")
+        with pytest.raises(StoreConflict):
+            await store.raise_epoch("a", expect=first.meta.version)
+        with pytest.raises(StoreConflict):
+            await store.raise_epoch("nobody", expect=Expect.PRESENT)
+        assert await store.get("a") == second
+        assert await store.raise_epoch("a", expect=second.meta.version) is True
+
+    async def test_epochs_of_a_range_rise_together(self, store: ImageStore) -> None:
+        """Of all images between two ids, and of no other."""
+        for image_id in ("a", "b:1", "b:2", "b:3", "c"):
+            await save(store, image_id)
+        await store.delete("b:3")
+        assert await store.raise_epochs(after="b:", before="b;") == 2
+        assert [(image.id, image.epoch) for image in await store.list()] == [("a", 0), ("b:1", 1), ("b:2", 1), ("c", 0)]
+        assert await store.raise_epochs() == 4
+        assert {image.epoch for image in await store.list()} == {1, 2}
 
     async def test_leaving_the_writer_aborts(self, store: ImageStore) -> None:
         """An error inside `async with` gives the write up."""

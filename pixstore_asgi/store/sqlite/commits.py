@@ -90,7 +90,7 @@ def _attempt(db: Writer, commit: Commit) -> StoredImage | PixstoreError:
     except PixstoreError as refusal:
         return refusal
     blob = add_blob(db, commit.chunks, commit.now_ms) if commit.blob is None else commit.blob
-    image = StoredImage(commit.image_id, token, commit.meta, old.created_ms or commit.now_ms)
+    image = StoredImage(commit.image_id, token, commit.meta, old.created_ms or commit.now_ms, old.epoch or 0)
     put_image(db, image, blob, is_new=old.token is None)
     if old.blob is not None:
         db.note_dead_keys(are_there=True)

@@ -18,7 +18,7 @@ from .schema import Writer, write_transaction
 
 _META = "version, format, iv, tag, size, sha256, wrapped_key"
 _CREATED = "coalesce(created_ms, token)"  # tokens are times; before schema version 2 there was nothing else
-_IMAGE = f"image.id, token, {_META}, {_CREATED}"
+_IMAGE = f"image.id, token, {_META}, {_CREATED}, epoch"
 _KEY_ID = f"substr(wrapped_key, 1, {KEY_ID_BYTES})"
 _AFTER_ALL = "\x7f"  # above every id, which are ASCII
 _READ_MS = 3
@@ -113,18 +113,19 @@ def forget_key_check(db: Writer, check: bytes) -> bool:
 
 
 class State(NamedTuple):
-    """What a write finds of an image: last token, current blob and version, creation; None for each there is not."""
+    """What a write finds of an image: last token, current blob and version, creation, epoch; None for what is not."""
 
     token: int | None = None
     blob: int | None = None
     version: bytes | None = None
     created_ms: int | None = None
+    epoch: int | None = None
 
 
 def find_state(db: sqlite3.Connection, image_id: str) -> State:
     """Return what there is of an image; a deleted one has its last token."""
     created = f"iif(blob IS NULL, NULL, {_CREATED})"
-    row = db.execute(f"SELECT token, blob, version, {created} FROM image WHERE id = ?", (image_id,)).fetchone()
+    row = db.execute(f"SELECT token, blob, version, {created}, epoch FROM image WHERE id = ?", (image_id,)).fetchone()
     return State(*row) if row else State()
 
 
@@ -152,6 +153,23 @@ def delete(db: Writer, image_id: str, expect: Expected, now_ms: int) -> bool:
         db.execute(f"UPDATE image SET {columns} WHERE id = ?", (image_id,))
         bury(db, state.blob, now_ms)
     return True
+
+
+def raise_epoch(db: Writer, image_id: str, expect: Expected) -> bool:
+    """Raise the epoch of an image's proofs, and tell whether there is one."""
+    with write_transaction(db):
+        check_expected(image_id, find_state(db, image_id).version, expect)
+        return _raise_epochs(db, "id = ?", image_id) > 0
+
+
+def raise_epochs(db: Writer, after: str | None, before: str | None) -> int:
+    """Raise the epochs of all images between two ids; return of how many."""
+    with write_transaction(db):
+        return _raise_epochs(db, "id > ? AND id < ?", after or "", before or _AFTER_ALL)
+
+
+def _raise_epochs(db: Writer, which: str, *ids: str) -> int:
+    return db.execute(f"UPDATE image SET epoch = epoch + 1 WHERE {which} AND blob IS NOT NULL", ids).rowcount
 
 
 def empty_log(db: Writer) -> None:

@@ -2,7 +2,7 @@
 
 blob   one immutable ciphertext; AUTOINCREMENT, for a reused id would hand a reader another image's chunks
 chunk  256 KiB of it, id = blob id << 16 | number, in a rowid table: read one by one
-image  the pointer to an image's current blob and that version's meta; a deleted image keeps id and token
+image  the pointer to an image's current blob and that version's meta; a deleted image keeps id, token and epoch
 """
 
 import logging
@@ -55,9 +55,10 @@ CREATE TABLE key_check (value BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
 """
 
 _VERSION_2 = "ALTER TABLE image ADD COLUMN created_ms INTEGER"
+_VERSION_3 = "ALTER TABLE image ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0 CHECK (epoch BETWEEN 0 AND 4294967295)"
 _KEYS_OVERWRITTEN = 2  # databases of earlier versions hold keys of deleted images in pages that were split
 
-MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2)
+MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3)
 """MIGRATIONS[n] brings a database of version n to n + 1; the version is `PRAGMA user_version`. A semicolon ends a
 statement, so there is none within one."""
 

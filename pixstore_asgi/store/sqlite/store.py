@@ -114,6 +114,12 @@ class SqliteStore:
         session = self._opened()
         return await session.write(self._delete, session, image_id, expect)
 
+    async def raise_epoch(self, image_id: str, *, expect: Expected = Expect.ANY) -> bool:
+        return await self._opened().write(rows.raise_epoch, image_id, expect)
+
+    async def raise_epochs(self, *, after: str | None = None, before: str | None = None) -> int:
+        return await self._opened().write(rows.raise_epochs, after, before)
+
     async def list(
         self, *, after: str | None = None, before: str | None = None, limit: int = 100
     ) -> "list[StoredImage]":

@@ -25,9 +25,9 @@ function windowFailure(window, { now_ms: now, window_ms: length, leeway_ms: leew
 }
 
 function boundFailure(raw, proofKey, { epoch, ...bound }) {
-  if (raw.readUInt32BE(EPOCH_AT) !== epoch) return "epoch";
   const expected = macOf(raw.subarray(0, HEAD_BYTES), proofKey, bound);
-  return timingSafeEqual(expected, raw.subarray(HEAD_BYTES)) ? undefined : "mac";
+  if (!timingSafeEqual(expected, raw.subarray(HEAD_BYTES))) return "mac";
+  return raw.readUInt32BE(EPOCH_AT) === epoch ? undefined : "epoch";
 }
 
 function macOf(head, proofKey, { image_id: id, token, window_ms: length, audience }) {
