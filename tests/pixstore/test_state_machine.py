@@ -27,6 +27,7 @@ from pixstore_asgi import ImageNotFound, ImageRecord, Payload, Pixstore, WireSta
 from pixstore_asgi.core import proof as proofs
 from pixstore_asgi.core.cipher import unseal
 from pixstore_asgi.core.keyring import KeyRing
+from pixstore_asgi.errors import SecretError
 from pixstore_asgi.store.contract import CHUNK_BYTES, ImageStore
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.store.sqlite import SqliteStore
@@ -41,6 +42,8 @@ SIZES = [300, CHUNK_BYTES - 1, CHUNK_BYTES + 1, 3 * CHUNK_BYTES, 5 * CHUNK_BYTES
 records = Bundle[ImageRecord]("records")
 streams = Bundle["OpenStream | None"]("streams")
 FOREIGN = KeyRing(OTHER_SECRET)
+SECRETS = [SECRET, "the-next-secret-for-tests-0123456789-abcdefghi"]
+KEY_IDS = [KeyRing(secret).signing.key_id for secret in SECRETS]
 
 
 @dataclass
@@ -74,13 +77,16 @@ class PixstoreMachine(RuleBasedStateMachine):
         self.images: dict[str, bytes] = {}
         self.tokens: dict[str, int] = {}
         self.streams: list[OpenStream] = []
-        self.pixstores = [self.make(), self.make()]
+        self.newest = [0, 0]
+        self.pixstores = [self.make(0), self.make(0)]
 
     def make_store(self) -> ImageStore:
         raise NotImplementedError
 
-    def make(self) -> Pixstore:
-        pix = Pixstore(self.make_store(), secret=SECRET, proof_window_ms=WINDOW_MS)
+    def make(self, newest: int) -> Pixstore:
+        """Open a Pixstore that knows both secrets and signs with this one."""
+        secrets = [SECRETS[1 - newest], SECRETS[newest]]
+        pix = Pixstore(self.make_store(), secret=secrets, proof_window_ms=WINDOW_MS)
         pix._proofs.clock_ms = self.clock
         self.run(pix.open())
         return pix
@@ -291,6 +297,59 @@ class PixstoreMachine(RuleBasedStateMachine):
             return
         self.run(self.pixstores[which].close())
         self.run(self.pixstores[which].open())
+
+    @rule(which=st.integers(0, 1), newest=st.integers(0, 1))
+    def roll_out(self, which: int, newest: int) -> None:
+        """Start one Pixstore anew, with the secrets in another order or the same."""
+        if any(stream.which == which for stream in self.streams):
+            return
+        self.run(self.pixstores[which].close())
+        self.newest[which] = newest
+        self.pixstores[which] = self.make(newest)
+
+    @rule(which=st.integers(0, 1))
+    def rewrap(self, which: int) -> None:
+        """Afterwards the key of every image is under the secret that signs."""
+        signing = KEY_IDS[self.newest[which]]
+        others = {key_id: images for key_id, images in self.usage().items() if key_id != signing}
+        assert self.run(self.pixstores[which].rewrap_keys()) == sum(others.values())
+        assert self.usage() == ({signing: len(self.images)} if self.images else {})
+
+    @rule(which=st.integers(0, 1), record=records, size=st.sampled_from(SIZES))
+    def rewrap_during_update(self, which: int, record: ImageRecord, size: int) -> None:
+        """A rewrapping leaves what the other Pixstore makes of an image meanwhile."""
+        if record.id not in self.images:
+            return
+        image = self.new_image(size)
+
+        async def do_both() -> ImageRecord:
+            updating = self.pixstores[1 - which].update_image(record.id, _in_pieces(image, 70_000))
+            updated, _ = await asyncio.gather(updating, self.pixstores[which].rewrap_keys())
+            return updated
+
+        self.learn(self.run(do_both()), image)
+
+    @rule(which=st.integers(0, 1), ticks=st.integers(0, 20))
+    def cancel_rewrap(self, which: int, ticks: int) -> None:
+        self._cancelled(self.pixstores[which].rewrap_keys(), ticks)
+        assert sum(self.usage().values()) == len(self.images)
+
+    @rule(which=st.integers(0, 1))
+    def retire(self, which: int) -> None:
+        """The secret that does not sign is forgotten if the store knows it and no image is under it."""
+        pix, key_id = self.pixstores[which], KEY_IDS[1 - self.newest[which]]
+        known = {check[: len(key_id)] for check in self.run(pix._store.key_checks())}
+        if key_id not in known or key_id in self.usage():
+            with pytest.raises(SecretError):
+                self.run(pix.retire_key(key_id.hex()))
+        else:
+            self.run(pix.retire_key(key_id.hex()))
+            known.remove(key_id)
+        assert {check[: len(key_id)] for check in self.run(pix._store.key_checks())} == known
+
+    def usage(self) -> dict[bytes, int]:
+        usage: dict[bytes, int] = self.run(self.pixstores[0]._store.key_usage())
+        return usage
 
     # Invariants
 
