@@ -126,8 +126,8 @@ def _tell_rewrapped(rewrapped: int, left: list[KeyStatus], *, as_json: bool) -> 
 def retire(key_id: str, database: Database, as_json: bool) -> None:
     """Make the database open without a secret that no image needs.
 
-    KEY_ID: as `keys status` lists it. Make sure first that no process signs with it any more: an image that is saved
-    under it afterwards needs it still, and `keys status` shows it.
+    KEY_ID: as `keys status` lists it. Make sure first that no process signs with it any more: what such a process
+    saves is refused from then on.
     """
 
     async def steps() -> None:

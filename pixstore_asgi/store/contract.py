@@ -83,8 +83,8 @@ class ImageWriter(Protocol):
         of the image, or the clock where there was none.
 
         Raises StoreConflict where the image is not as expected or `token` is not above the last one, StoreError where
-        `meta` is of another write, StoreBusy where others kept the store from writing for too long; the image then
-        stays as it was.
+        `meta` is of another write or its key was wrapped under a forgotten secret (`forget_key_check`), StoreBusy where
+        others kept the store from writing for too long; the image then stays as it was.
         """
         ...
 
@@ -161,13 +161,16 @@ class ImageStore(Protocol):
         """Replace the wrapped keys of those versions that are still current, in one step; return how many were.
 
         wrapped: at most one for an image. Tokens, versions, times and bodies stay. Nothing keeps the old wrapped keys.
+        Raises StoreError, and replaces none, where one is under a forgotten secret (`forget_key_check`).
         """
         ...
 
     async def forget_key_check(self, check: bytes) -> bool:
         """Remove a check value, in one step, and tell whether it was there.
 
-        Raises StoreConflict while the wrapped key of any image begins with the KEY_ID_BYTES that it begins with.
+        Raises StoreConflict while the wrapped key of any image begins with the KEY_ID_BYTES that it begins with. From
+        then on the store takes no such wrapped key, from processes that still have the secret: while it holds check
+        values, it takes those alone that begin as one of them does.
         """
         ...
 

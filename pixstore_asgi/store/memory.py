@@ -9,7 +9,7 @@ from ..core.images import KEY_ID_BYTES, ImageMeta, RewrappedKey, StoredImage
 from ..errors import StoreError
 from .clock import Clock, wall_clock_ms
 from .contract import CHUNK_BYTES, Expect, Expected, ImageWriter
-from .rules import check_expected, check_meta, check_unneeded, next_token
+from .rules import check_expected, check_known, check_meta, check_unneeded, next_token
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,8 @@ class MemoryStore:
         return Counter(version.meta.wrapped_key[:KEY_ID_BYTES] for version in self._versions.values())
 
     async def replace_wrapped_keys(self, wrapped: Sequence[RewrappedKey]) -> int:
+        for key in wrapped:
+            check_known(key.wrapped_key, self._key_checks)
         self._changes += 1
         return sum(map(self._replace_wrapped_key, wrapped))
 
@@ -102,6 +104,7 @@ class MemoryStore:
     def commit(self, image_id: str, meta: ImageMeta, body: bytes, expect: Expected, token: int | None) -> StoredImage:
         """Move the image's pointer to a new version."""
         old = self._expected(image_id, expect)
+        check_known(meta.wrapped_key, self._key_checks)
         now_ms = self._clock_ms()
         self._tokens[image_id] = token = next_token(image_id, now_ms, self._tokens.get(image_id), token)
         self._versions[image_id] = version = _Version(meta, body, old.created_ms if old else now_ms)

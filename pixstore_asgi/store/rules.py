@@ -1,6 +1,6 @@
 """The rules that all stores keep: what a write may expect, tokens, the length of a body, and what a row must be."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from ..core.ids import MAX_TOKEN
@@ -60,6 +60,16 @@ def check_unneeded(check: bytes, images: int) -> None:
     """Raise StoreConflict where `images`, the number of those that need the secret of a check value, is not 0."""
     if images:
         raise StoreConflict(f"secret {check[:KEY_ID_BYTES].hex()} can't be forgotten: {images} images are under it")
+
+
+def check_known(wrapped_key: bytes, checks: Collection[bytes]) -> None:
+    """Raise StoreError where a key was wrapped under a secret that is none of those with these check values, if any."""
+    key_id = wrapped_key[:KEY_ID_BYTES]
+    if checks and not any(check.startswith(key_id) for check in checks):
+        raise StoreError(
+            f"secret {key_id.hex()} was retired, and an image saved under it could not be read by others: "
+            "start this process with the secrets that are in use"
+        )
 
 
 def image_of_row(row: Sequence[Any]) -> StoredImage:

@@ -10,7 +10,7 @@ import pytest
 from pixstore_asgi import Pixstore
 from pixstore_asgi.core.images import RewrappedKey
 from pixstore_asgi.core.keyring import KeyRing
-from pixstore_asgi.errors import IntegrityError, SecretError
+from pixstore_asgi.errors import IntegrityError, SecretError, StoreError
 from pixstore_asgi.keys import rotation
 from pixstore_asgi.keys.rotation import KeyStatus
 from pixstore_asgi.store.contract import ImageStore
@@ -37,6 +37,11 @@ async def save(store: ImageStore, secrets: str | Sequence[str], count: int) -> d
     pix = Pixstore(store, secret=secrets)
     images = [picture(seed=seed) for seed in range(count)]
     return {(await pix.save_image(image)).id: image for image in images}
+
+
+async def claim_both(store: ImageStore) -> None:
+    """Record both secrets, as a process does that opens the store with them."""
+    await store.claim_keys([key.check_value for key in BOTH])
 
 
 async def read(store: ImageStore, secrets: str | Sequence[str], image_id: str) -> bytes | None:
@@ -79,6 +84,7 @@ async def test_all_keys_are_wrapped_anew(store: ImageStore, monkeypatch: pytest.
 async def test_rewrapping_again_does_nothing(store: ImageStore) -> None:
     """Where all is done nothing is written, and nobody is told of progress."""
     await save(store, SECRET, 2)
+    await claim_both(store)
     assert await rotation.rewrap_keys(store, BOTH) == 2
     stamp = await store.stamp()
     assert await rotation.rewrap_keys(store, BOTH, lambda *progress: pytest.fail(str(progress))) == 0
@@ -135,6 +141,7 @@ async def test_what_others_change_meanwhile_is_theirs(store: ImageStore, monkeyp
 async def test_rewrapping_ends_though_others_save_under_an_old_secret(store: ImageStore) -> None:
     """Where after every pass there is another image under the old secret it ends all the same, and that is told."""
     await save(store, SECRET, 3)
+    await claim_both(store)
     behind = Pixstore(store, secret=[OTHER_SECRET, SECRET])
     saving: list[asyncio.Task[object]] = []
     replaced = store.replace_wrapped_keys
@@ -157,6 +164,7 @@ async def test_rewrapping_ends_though_others_save_under_an_old_secret(store: Ima
 async def test_a_damaged_row_is_named_and_keeps_no_other_back(store: ImageStore) -> None:
     """A key that does not unwrap is left, and its image named once all others are done."""
     images = await save(store, SECRET, 5)
+    await claim_both(store)
     damaged = sorted(images)[1]
     image = await store.get(damaged)
     assert image is not None
@@ -187,6 +195,22 @@ async def test_a_secret_is_retired_when_no_image_needs_it(store: ImageStore) -> 
     assert await read(store, OTHER_SECRET, image_id) == image
     with pytest.raises(SecretError, match=f"written with secret {NEW}, and given is {OLD}"):
         await Pixstore(store, secret=SECRET).open()
+
+
+async def test_a_late_process_saves_nothing_under_a_retired_secret(store: ImageStore) -> None:
+    """Saves and updates of a process that still signs with the old secret fail from then on; it reads and deletes."""
+    late = Pixstore(store, secret=[OTHER_SECRET, SECRET])
+    record = await late.save_image(picture())
+    await Pixstore(store, secret=[SECRET, OTHER_SECRET]).open()
+    await rotation.rewrap_keys(store, BOTH)
+    await rotation.retire_key(store, BOTH, OLD)
+    for saving in (late.save_image(picture(seed=1)), late.update_image(record.id, picture(seed=1))):
+        with pytest.raises(StoreError, match=f"secret {OLD} was retired"):
+            await saving
+    assert await read(store, OTHER_SECRET, record.id) == picture()
+    assert await late.get_image_record(record.id) is not None
+    assert [image.id for image in await store.list()] == [record.id]
+    assert await late.delete_image(record.id)
 
 
 @pytest.mark.parametrize("key_id", ["00000000", NEW.upper(), "", SECRET, KeyRing(THIRD_SECRET).signing.key_id.hex()])

@@ -336,7 +336,9 @@ class PixstoreMachine(RuleBasedStateMachine):
 
     @rule(which=st.integers(0, 1))
     def retire(self, which: int) -> None:
-        """The secret that does not sign is forgotten if the store knows it and no image is under it."""
+        """The secret with which neither signs is forgotten if the store knows it and no image is under it."""
+        if self.newest[0] != self.newest[1]:
+            return
         pix, key_id = self.pixstores[which], KEY_IDS[1 - self.newest[which]]
         known = {check[: len(key_id)] for check in self.run(pix._store.key_checks())}
         if key_id not in known or key_id in self.usage():

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from pixstore_asgi import ImageRecord, Pixstore, PixstoreError, StoreError, WireState
+from pixstore_asgi.core.keyring import KeyRing
 from pixstore_asgi.errors import IntegrityError, SecretError, StoreBusy
 from pixstore_asgi.store.contract import CHUNK_BYTES
 from pixstore_asgi.store.contract_tests.steps import VERSION, body_of, meta_of, read
@@ -48,6 +49,7 @@ from tests.support.sqlite_faults import (
 pytestmark = pytest.mark.slow
 
 PAGE_BYTES = 16384
+KEY_ID = KeyRing(SECRET).signing.key_id
 TEXTS = {
     sqlite3.SQLITE_IOERR: "reading or writing it failed: check the disk",
     sqlite3.SQLITE_FULL: "the disk is full: make room",
@@ -209,9 +211,9 @@ async def test_a_commit_that_was_busy_can_be_repeated(base: Base, folder: Path) 
     async with await store.begin_write("a", VERSION) as writer:
         await writer.write(b"body")
         with locked(store.path), pytest.raises(StoreBusy):
-            await writer.commit(meta_of(4))
+            await writer.commit(meta_of(4, key_id=KEY_ID))
         with contextlib.suppress(StoreError):
-            await writer.commit(meta_of(4))
+            await writer.commit(meta_of(4, key_id=KEY_ID))
     try:
         assert await read(store, "a") in (b"body", None)
     finally:
@@ -230,7 +232,7 @@ async def test_a_write_that_was_busy_leaves_no_hole(base: Base, folder: Path) ->
                 await writer.write(second)
         with contextlib.suppress(StoreError):
             await writer.write(third)
-            await writer.commit(meta_of(len(body)))
+            await writer.commit(meta_of(len(body), key_id=KEY_ID))
     try:
         assert await read(store, "a") in (body, None)
     finally:
@@ -252,7 +254,7 @@ async def test_an_upload_that_fails_harms_no_other(base: Base, folder: Path) -> 
         await other.write(body)
         await failing.abort()
         try:
-            await other.commit(meta_of(len(body)))
+            await other.commit(meta_of(len(body), key_id=KEY_ID))
             assert await read(store, "b") == body
         finally:
             await other.abort()
@@ -269,9 +271,9 @@ async def test_what_could_not_be_rolled_back_is_never_committed(base: Base, fold
             await writer.write(b"body")
             await idle(store_of(pix))
             plan.is_armed, plan.is_lasting, plan.fails_rollback = True, True, True
-            plan.at = 6
+            plan.at = 7
             with pytest.raises(StoreError):
-                await writer.commit(meta_of(4))
+                await writer.commit(meta_of(4, key_id=KEY_ID))
             plan.is_armed = False
             assert plan.steps[0].startswith("BEGIN")
             assert plan.steps[-1] == "ROLLBACK"

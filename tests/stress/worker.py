@@ -19,6 +19,7 @@ from unittest import mock
 from pixstore_asgi.core.keyring import KeyRing
 from pixstore_asgi.errors import StoreError
 from pixstore_asgi.keys import rotation
+from pixstore_asgi.keys.find import find_ring
 from pixstore_asgi.store.sqlite import SqliteStore, leases
 from tests.stress.bodies import Torn, body_of, read, save
 
@@ -139,8 +140,9 @@ async def rewrap(store: SqliteStore, stop: threading.Event, *, secrets: Sequence
         tell(done=done)
         time.sleep(random.choice((0, 0.005)))
 
+    ring = await find_ring(store, KeyRing(secrets))
     with mock.patch.object(rotation, "_BATCH", 1):
-        await rotation.rewrap_keys(store, KeyRing(secrets), show)
+        await rotation.rewrap_keys(store, ring, show)
 
 
 ROLES = {

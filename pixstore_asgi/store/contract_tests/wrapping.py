@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from ...core.images import RewrappedKey, StoredImage
-from ...errors import StoreConflict
+from ...errors import StoreConflict, StoreError
 from ..contract import CHUNK_BYTES, ImageStore
 from .fixtures import SetClock, StoreFixtures
 from .steps import body_of, read, save, wrapped_key_of
@@ -88,6 +88,24 @@ class WrappingContract(StoreFixtures):
         assert await store.forget_key_check(_OLD_CHECK) is False
         assert await store.key_checks() == {_NEW_CHECK}
         assert await store.claim_keys([_NEW_CHECK]) == frozenset()
+
+    async def test_a_forgotten_secret_wraps_nothing_more(self, store: ImageStore) -> None:
+        """A version or a key that comes under a forgotten secret is refused, and changes nothing, until it is known."""
+        await store.claim_keys([_OLD_CHECK])
+        await store.claim_keys([_OLD_CHECK, _NEW_CHECK])
+        saved = await save(store, "a", b"body", key_id=_NEW)
+        await store.forget_key_check(_OLD_CHECK)
+        for image_id in "ab":
+            with pytest.raises(StoreError) as refusal:
+                await save(store, image_id, b"late", key_id=_OLD)
+            assert not isinstance(refusal.value, StoreConflict)
+        keys = [rewrapped(saved), RewrappedKey("a", saved.meta.version, wrapped_key_of(_OLD))]
+        with pytest.raises(StoreError):
+            await store.replace_wrapped_keys(keys)
+        assert (await store.list(), await read(store, "a")) == ([saved], b"body")
+        await store.claim_keys([_NEW_CHECK, _OLD_CHECK])
+        await save(store, "b", b"again", key_id=_OLD)
+        assert await store.key_usage() == {_OLD: 1, _NEW: 1}
 
     async def test_a_deleted_image_needs_no_secret(self, store: ImageStore) -> None:
         """The secret of an image that was deleted can be forgotten, and stays so once the store was opened again."""

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from ...core.images import KEY_ID_BYTES, RewrappedKey, StoredImage
 from ...errors import StoreError
 from ..contract import Expected
-from ..rules import check_expected, check_unneeded, image_of_row
+from ..rules import check_expected, check_known, check_unneeded, image_of_row
 from .blobs import CHUNK_BITS, bury
 from .schema import Writer, write_transaction
 
@@ -99,6 +99,9 @@ def replace_wrapped_keys(db: Writer, wrapped: Sequence[RewrappedKey]) -> int:
     """Replace the wrapped keys of versions that are still current; return how many were."""
     query = "UPDATE image SET wrapped_key = ? WHERE id = ? AND version = ? AND blob IS NOT NULL"
     with write_transaction(db):
+        checks = key_checks(db)
+        for key in wrapped:
+            check_known(key.wrapped_key, checks)
         db.note_dead_keys(are_there=True)
         return sum(db.execute(query, (key.wrapped_key, key.image_id, key.version)).rowcount for key in wrapped)
 
