@@ -1,10 +1,12 @@
 """Everything an application can do with a Pixstore, in any order, against a model of a few dictionaries."""
 
 import asyncio
+import base64
 import contextlib
 import gc
 import logging
 import tempfile
+from collections import Counter
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,6 +78,7 @@ class PixstoreMachine(RuleBasedStateMachine):
         self.made = 0
         self.images: dict[str, bytes] = {}
         self.tokens: dict[str, int] = {}
+        self.epochs: Counter[str] = Counter()
         self.streams: list[OpenStream] = []
         self.newest = [0, 0]
         self.pixstores = [self.make(0), self.make(0)]
@@ -219,6 +222,8 @@ class PixstoreMachine(RuleBasedStateMachine):
             assert state is WireState.INVALID_PROOF
         elif record.id not in self.images:
             assert state is WireState.NOT_FOUND
+        elif _epoch_of(record) != self.epochs[record.id]:
+            assert state is WireState.INVALID_PROOF
         else:
             assert prover is not None
             is_current = sent_token == self.tokens[record.id]
@@ -297,6 +302,27 @@ class PixstoreMachine(RuleBasedStateMachine):
             return
         self.run(self.pixstores[which].close())
         self.run(self.pixstores[which].open())
+
+    @rule(which=st.integers(0, 1), record=records)
+    def revoke(self, which: int, record: ImageRecord) -> None:
+        """Every proof of the image that there is so far is of an epoch that is over."""
+        if record.id not in self.images:
+            with pytest.raises(ImageNotFound):
+                self.run(self.pixstores[which].revoke(record.id))
+            return
+        assert self.run(self.pixstores[which].revoke(record.id)) == 1
+        self.epochs[record.id] += 1
+
+    @rule(target=records, which=st.integers(0, 1), record=records)
+    def reseal(self, which: int, record: ImageRecord) -> ImageRecord:
+        """The same picture comes under another key."""
+        if record.id not in self.images:
+            with pytest.raises(ImageNotFound):
+                self.run(self.pixstores[which].reseal_image(record.id))
+            return record
+        resealed = self.learn(self.run(self.pixstores[which].reseal_image(record.id)), self.images[record.id])
+        assert resealed.key != record.key
+        return resealed
 
     @rule(which=st.integers(0, 1), newest=st.integers(0, 1))
     def roll_out(self, which: int, newest: int) -> None:
@@ -498,6 +524,10 @@ async def _read_some(stream: OpenStream, pieces: int) -> None:
         if piece is None:
             return
         stream.read += piece
+
+
+def _epoch_of(record: ImageRecord) -> int:
+    return int.from_bytes(base64.b64decode(record.stateless_proof)[11:15], "big")
 
 
 def _decrypted(body: bytes, record: ImageRecord) -> bytes:
