@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Sequence
 from unittest import mock
 
+from pixstore_asgi import Pixstore
 from pixstore_asgi.core.keyring import KeyRing
 from pixstore_asgi.errors import StoreError
 from pixstore_asgi.keys import rotation
@@ -145,6 +146,19 @@ async def rewrap(store: SqliteStore, stop: threading.Event, *, secrets: Sequence
         await rotation.rewrap_keys(store, ring, show)
 
 
+async def recall(store: SqliteStore, stop: threading.Event, *, ids: Sequence[str], secret: str) -> None:
+    """Revoke images and give them other keys, one by one, and tell of each."""
+    async with Pixstore(store, secret=secret) as pix:
+        while not stop.is_set():
+            image_id = random.choice(ids)
+            await pix.revoke(image_id)
+            revoked = await store.get(image_id)
+            assert revoked is not None
+            tell(revoked=[image_id, revoked.epoch])
+            resealed = await pix.reseal_image(image_id)
+            tell(resealed=[image_id, resealed.token])
+
+
 ROLES = {
     "reader": read_all,
     "updater": update_and_sweep,
@@ -152,6 +166,7 @@ ROLES = {
     "sweeper": sweep_on,
     "saver": save_timed,
     "rewrapper": rewrap,
+    "recaller": recall,
 }
 
 
