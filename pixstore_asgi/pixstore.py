@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Self
 
-from .core.cipher import MAX_CIPHERTEXT_BYTES
 from .core.formats.names import MEDIA_TYPES, check_formats
 from .core.hidden import hide
 from .core.ids import as_token, is_image_id, range_of_directory
@@ -16,11 +15,11 @@ from .core.keyring import Secret
 from .core.proof import DEFAULT_WINDOW_MS, terms_of
 from .core.record import ImageRecord
 from .core.request import ImageRequest
-from .errors import ConfigError, InputError
+from .errors import InputError
 from .keys import rotation
 from .keys.source import SecretSource, given_secrets
 from .life import Life
-from .saving.limits import DEFAULT_MAX_IMAGE_BYTES, UploadLimits
+from .saving.limits import DEFAULT_MAX_IMAGE_BYTES, upload_limits
 from .saving.recall import revoke
 from .saving.save import OnProgress, Saves, new_id
 from .saving.sealing import Encryption
@@ -48,6 +47,8 @@ class Pixstore:
         the SQLite database, made together with it.
     proof_window_ms: a proof lives one to two of these, in milliseconds; -1 turns checks off for `open_payload`.
     bind_token: whether a proof is good for its record's version alone.
+    verify_old_secrets: whether a proof under an older secret of the list is good, as rolling deployments want it; False
+        once one has leaked. It unwraps keys all the same.
     image_formats: which of png, webp, jpg, jpeg, gif and avif are accepted.
     max_image_bytes: the longest image accepted.
     upload_timeout_s: how long an upload may bring nothing, or less than 1 KiB/s, in seconds. max_upload_s: how long it
@@ -66,6 +67,7 @@ class Pixstore:
         secret: Secret | Sequence[Secret] | SecretSource | None = None,
         proof_window_ms: int = DEFAULT_WINDOW_MS,
         bind_token: bool = True,
+        verify_old_secrets: bool = True,
         image_formats: Sequence[str] = ("png", "webp", "jpg", "jpeg"),
         max_image_bytes: int = DEFAULT_MAX_IMAGE_BYTES,
         upload_timeout_s: float = 60,
@@ -76,17 +78,17 @@ class Pixstore:
         del secret  # see hidden.py
         given = given_secrets(hidden)
         self._store = connect(store)
-        if cache_bytes < 0:
-            raise ConfigError("cache_bytes must be a number of bytes, or 0 for no cache")
-        # The ciphertext is longer than the image by its format byte.
-        largest = min(self._store.max_body_bytes or MAX_CIPHERTEXT_BYTES, MAX_CIPHERTEXT_BYTES) - 1
-        if not 1 <= max_image_bytes <= largest:
-            raise ConfigError(f"max_image_bytes must be from 1 to {largest}")
         self._formats = check_formats(image_formats)
         self._images = ImageCache(self._store, cache_bytes)
         self._life = Life(self._store, given, on_open=self._warn_of_unproven, on_close=self._images.clear)
-        self._saves = Saves(self._store, self._formats, UploadLimits(max_image_bytes, upload_timeout_s, max_upload_s))
-        self._proofs = Proofs(window_ms=proof_window_ms, bind_token=bind_token, clock_ms=wall_clock_ms)
+        limits = upload_limits(self._store, max_image_bytes, upload_timeout_s, max_upload_s)
+        self._saves = Saves(self._store, self._formats, limits)
+        self._proofs = Proofs(
+            window_ms=proof_window_ms,
+            bind_token=bind_token,
+            old_secrets=verify_old_secrets,
+            clock_ms=wall_clock_ms,
+        )
         self._answers = Answers(self._life, self._images, self._proofs)
 
     @property

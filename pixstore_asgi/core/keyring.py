@@ -10,6 +10,8 @@ as [old, new].
 
 import hmac
 from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
+from functools import cached_property
 from typing import Any
 
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
@@ -77,6 +79,13 @@ class KeyRing:
             del secrets, listed  # see hidden.py
             raise refusal
         self.signing = keys[-1]
+
+    @cached_property
+    def newest(self) -> "KeyRing":
+        """A ring of the signing key alone."""
+        ring = copy(self)
+        ring._keys = {self.signing.key_id: self.signing}
+        return ring
 
     def get(self, key_id: bytes) -> RingKey | None:
         """Return the key of this 4-byte id, or None."""

@@ -3,7 +3,9 @@
 import asyncio
 from dataclasses import dataclass
 
+from ..core.cipher import MAX_CIPHERTEXT_BYTES
 from ..errors import ConfigError, UploadTimeout
+from ..store.contract import ImageStore
 
 DEFAULT_MAX_IMAGE_BYTES = 32 * 1024 * 1024
 _MIN_BYTES_PER_S = 1024  # the slowest mobile lines bring several times as much
@@ -25,6 +27,15 @@ class UploadLimits:
     def __post_init__(self) -> None:
         if not (self.timeout_s > 0 and self.max_s > 0):
             raise ConfigError("upload_timeout_s and max_upload_s must be above 0 seconds")
+
+
+def upload_limits(store: ImageStore, max_bytes: int, timeout_s: float, max_s: float) -> UploadLimits:
+    """Return the limits of uploads to a store. Raises ConfigError for those that can't be kept."""
+    # The ciphertext is longer than the image by its format byte.
+    largest = min(store.max_body_bytes or MAX_CIPHERTEXT_BYTES, MAX_CIPHERTEXT_BYTES) - 1
+    if not 1 <= max_bytes <= largest:
+        raise ConfigError(f"max_image_bytes must be from 1 to {largest}")
+    return UploadLimits(max_bytes, timeout_s, max_s)
 
 
 class Patience:

@@ -13,7 +13,7 @@ from typing import Self
 
 from ..core.images import StoredImage
 from ..core.wire import encode_state
-from ..errors import WireState
+from ..errors import ConfigError, WireState
 from ..store.clock import running_loop
 from ..store.contract import ImageStore, ImageStream
 
@@ -65,10 +65,13 @@ class CachedImage:
 class ImageCache:
     """Reads a store through memory: at most `max_bytes` of it, the least recently used go first; 0 keeps nothing.
 
-    Bodies that are being read are counted to their end, so that slow readers can't make it grow.
+    Bodies that are being read are counted to their end, so that slow readers can't make it grow. Raises ConfigError for
+    less than 0.
     """
 
     def __init__(self, store: ImageStore, max_bytes: int) -> None:
+        if max_bytes < 0:
+            raise ConfigError("cache_bytes must be a number of bytes, or 0 for no cache")
         self.used = 0
         self._store = store
         self._max_bytes = max_bytes

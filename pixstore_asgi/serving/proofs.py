@@ -31,10 +31,11 @@ class Proofs:
     """What one Pixstore's proofs have in common.
 
     window_ms: length of a proof window in milliseconds, or -1. bind_token: whether a proof is good for its record's
-    token alone. clock_ms: returns epoch milliseconds. Raises ConfigError for a window that can't be.
+    token alone. old_secrets: whether proofs under all secrets of the ring are good, or under the newest alone.
+    clock_ms: returns epoch milliseconds. Raises ConfigError for a window that can't be.
     """
 
-    def __init__(self, *, window_ms: int, bind_token: bool, clock_ms: Clock) -> None:
+    def __init__(self, *, window_ms: int, bind_token: bool, old_secrets: bool, clock_ms: Clock) -> None:
         is_number = isinstance(window_ms, int) and not isinstance(window_ms, bool)
         if not is_number or not (1 <= window_ms <= proof.MAX_WINDOW_MS or window_ms == UNPROVEN):
             raise ConfigError("proof_window_ms must be a positive number of milliseconds, or -1 for no checks")
@@ -42,6 +43,7 @@ class Proofs:
         self.clock_ms = clock_ms
         self.windows = ProofWindows(window_ms) if self.are_checked else ProofWindows()
         self._bind_token = bind_token
+        self._old_secrets = old_secrets
 
     def record(self, ring: KeyRing, image: StoredImage, terms: ProofTerms = EVERYBODY) -> ImageRecord:
         """Return a record of an image with a proof as of now. Raises IntegrityError where its row was changed."""
@@ -68,8 +70,9 @@ class Proofs:
         if self._bind_token and not token:
             raise ProofError("token", "the request has none that can be")
         bound = token if self._bind_token and token else 0
+        verifying = ring if self._old_secrets else ring.newest
         _, epoch = proof.verify(
-            ring, self.windows, terms, sent or "", image_id=image_id, token=bound, now_ms=self.clock_ms()
+            verifying, self.windows, terms, sent or "", image_id=image_id, token=bound, now_ms=self.clock_ms()
         )
         return epoch
 

@@ -11,7 +11,7 @@ from pixstore_asgi import (
 from pixstore_asgi.store.memory import MemoryStore
 from tests.support.clock import FixedClock
 from tests.support.payloads import served
-from tests.support.samples import SECRET, picture
+from tests.support.samples import OTHER_SECRET, SECRET, picture
 
 
 async def test_proofs_live_one_to_two_windows(pix: Pixstore) -> None:
@@ -68,3 +68,19 @@ async def test_another_length_of_windows_revives_no_proof(tmp_path: Path) -> Non
         for now_ms in (clock.now_ms, number * 20_001, (number + 1) * 20_001):
             clock.now_ms = now_ms
             assert (await served(after, record))[0] is WireState.INVALID_PROOF
+
+
+async def test_an_old_secret_verifies_as_long_as_that_is_wanted() -> None:
+    """Proofs under every secret of the list are good, or with verify_old_secrets=False under the last alone."""
+    store = MemoryStore()
+    async with (
+        Pixstore(store, secret=SECRET) as old,
+        Pixstore(store, secret=[SECRET, OTHER_SECRET]) as rolling,
+        Pixstore(store, secret=[SECRET, OTHER_SECRET], verify_old_secrets=False) as strict,
+    ):
+        record = await old.save_image(picture())
+        assert (await served(rolling, record))[0] is WireState.SUCCESS
+        assert (await served(strict, record))[0] is WireState.INVALID_PROOF
+        for issuer in (rolling, strict):
+            fresh = await issuer.get_image_record(record.id)
+            assert await served(strict, fresh) == (WireState.SUCCESS, picture())  # the old secret unwraps all the same
