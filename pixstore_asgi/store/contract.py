@@ -142,10 +142,11 @@ class ImageStore(Protocol):
         ...
 
     async def claim_keys(self, checks: Sequence[bytes]) -> frozenset[bytes]:
-        """Return the stored check values missing from `checks`; where none is, record the last of `checks`.
+        """Return the stored check values missing from `checks` that count; where none is, record the last of `checks`.
 
-        checks: one for each secret of the ring, at least one, oldest to newest. One step: of two processes that claim
-        a new store with two secrets at once, one is told that the other's is missing.
+        Those of secrets that images are under count; in a store without images all do. checks: one for each secret of
+        the ring, at least one, oldest to newest. One step: of two processes that claim a new store with two secrets at
+        once, one is told that the other's is missing. Where a check value is missing it may read every row.
         """
         ...
 

@@ -9,7 +9,7 @@ from ..core.images import KEY_ID_BYTES, ImageMeta, RewrappedKey, StoredImage
 from ..errors import StoreError
 from .clock import Clock, wall_clock_ms
 from .contract import CHUNK_BYTES, Expect, Expected, ImageWriter
-from .rules import check_expected, check_known, check_meta, check_unneeded, next_token
+from .rules import check_expected, check_known, check_meta, check_unneeded, needed, next_token
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +43,10 @@ class MemoryStore:
         return frozenset(self._key_checks)
 
     async def claim_keys(self, checks: Sequence[bytes]) -> frozenset[bytes]:
-        missing = self._key_checks - set(checks)
+        missing = needed(self._key_checks - set(checks), await self.key_usage())
         if not missing:
             self._key_checks.add(checks[-1])
-        return frozenset(missing)
+        return missing
 
     async def key_usage(self) -> dict[bytes, int]:
         return Counter(version.meta.wrapped_key[:KEY_ID_BYTES] for version in self._versions.values())

@@ -1,6 +1,6 @@
 """The rules that all stores keep: what a write may expect, tokens, the length of a body, and what a row must be."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from ..core.ids import MAX_TOKEN
@@ -60,6 +60,12 @@ def check_unneeded(check: bytes, images: int) -> None:
     """Raise StoreConflict where `images`, the number of those that need the secret of a check value, is not 0."""
     if images:
         raise StoreConflict(f"secret {check[:KEY_ID_BYTES].hex()} can't be forgotten: {images} images are under it")
+
+
+def needed(checks: Collection[bytes], usage: Mapping[bytes, int]) -> frozenset[bytes]:
+    """Return those of some check values whose secrets images are under, by how many there are under each; of a store
+    without images all."""
+    return frozenset(check for check in checks if not usage or check[:KEY_ID_BYTES] in usage)
 
 
 def check_known(wrapped_key: bytes, checks: Collection[bytes]) -> None:

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from pixstore_asgi import Pixstore
+from pixstore_asgi import Pixstore, WireState
 from pixstore_asgi.core.keyring import KeyRing
 from pixstore_asgi.errors import PixstoreError, SecretError
 from pixstore_asgi.keys.file import create_key_file, read_key_file
 from pixstore_asgi.store.memory import MemoryStore
+from tests.support.payloads import served
 from tests.support.samples import OTHER_SECRET, SECRET, picture
 
 
@@ -254,3 +255,30 @@ def test_processes_share_one_key_file(tmp_path: Path) -> None:
 def test_a_secret_error_is_a_pixstore_error() -> None:
     """One except clause catches all of this package's errors."""
     assert issubclass(SecretError, PixstoreError)
+
+
+async def test_a_secret_that_nothing_is_under_locks_nobody_out(tmp_path: Path) -> None:
+    """Opening once with a mistaken newest secret, saving nothing, keeps nobody out who has the right one."""
+    path = tmp_path / "pixstore.db"
+    async with Pixstore(path, secret=SECRET) as pix:
+        record = await pix.save_image(picture())
+    async with Pixstore(path, secret=[SECRET, OTHER_SECRET]):
+        pass
+    async with Pixstore(path, secret=SECRET) as pix:
+        assert await served(pix, record) == (WireState.SUCCESS, picture())
+
+
+async def test_a_leaked_secret_is_thrown_out(tmp_path: Path) -> None:
+    """Once no key is wrapped under it the store opens without it, and a proof that it signs opens nothing there."""
+    path = tmp_path / "pixstore.db"
+    async with Pixstore(path, secret=SECRET) as before:
+        leaked = await before.save_image(picture())
+    async with Pixstore(path, secret=[SECRET, OTHER_SECRET], verify_old_secrets=False) as pix:
+        assert (await served(pix, leaked))[0] is WireState.INVALID_PROOF
+        assert await pix.rewrap_keys() == 1
+    async with Pixstore(path, secret=OTHER_SECRET) as after:
+        assert (await served(after, leaked))[0] is WireState.INVALID_PROOF
+        fresh = await after.get_image_record(leaked.id)
+        assert await served(after, fresh) == (WireState.SUCCESS, picture())
+    with pytest.raises(SecretError, match="written with secret"):
+        await Pixstore(path, secret=SECRET).open()

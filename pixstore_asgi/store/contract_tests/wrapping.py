@@ -89,6 +89,19 @@ class WrappingContract(StoreFixtures):
         assert await store.key_checks() == {_NEW_CHECK}
         assert await store.claim_keys([_NEW_CHECK]) == frozenset()
 
+    async def test_only_secrets_that_images_are_under_count(self, store: ImageStore) -> None:
+        """Without images every check value counts; with some, those of the secrets that they are under."""
+        await store.claim_keys([_OLD_CHECK])
+        await store.claim_keys([_OLD_CHECK, _NEW_CHECK])
+        assert await store.claim_keys([_NEW_CHECK]) == {_OLD_CHECK}
+        saved = await save(store, "a", key_id=_OLD)
+        assert await store.claim_keys([_NEW_CHECK]) == {_OLD_CHECK}
+        assert await store.claim_keys([_OLD_CHECK]) == frozenset()
+        await store.replace_wrapped_keys([rewrapped(saved)])
+        assert await store.claim_keys([_NEW_CHECK]) == frozenset()
+        assert await store.claim_keys([_OLD_CHECK]) == {_NEW_CHECK}
+        assert await store.key_checks() == {_OLD_CHECK, _NEW_CHECK}
+
     async def test_a_forgotten_secret_wraps_nothing_more(self, store: ImageStore) -> None:
         """A version or a key that comes under a forgotten secret is refused, and changes nothing, until it is known."""
         await store.claim_keys([_OLD_CHECK])

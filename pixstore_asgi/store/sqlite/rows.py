@@ -12,7 +12,7 @@ from typing import NamedTuple
 from ...core.images import KEY_ID_BYTES, RewrappedKey, StoredImage
 from ...errors import StoreError
 from ..contract import Expected
-from ..rules import check_expected, check_known, check_unneeded, image_of_row
+from ..rules import check_expected, check_known, check_unneeded, image_of_row, needed
 from .blobs import CHUNK_BITS, bury
 from .schema import Writer, write_transaction
 
@@ -76,14 +76,19 @@ def key_checks(db: sqlite3.Connection) -> frozenset[bytes]:
 
 
 def claim_keys(db: Writer, checks: Sequence[bytes]) -> frozenset[bytes]:
-    """Return the stored key-check values missing from `checks`; where none is, record the last."""
+    """Return the stored key-check values missing from `checks` that count; where none is, record the last."""
     if checks[-1] in (stored := key_checks(db)):  # nothing to record, so no write lock is needed
-        return stored - set(checks)
+        return _missing(db, stored - set(checks))
     with write_transaction(db):
-        missing = key_checks(db) - set(checks)
+        missing = _missing(db, key_checks(db) - set(checks))
         if not missing:
             db.execute("INSERT OR IGNORE INTO key_check VALUES (?)", (checks[-1],))
     return missing
+
+
+def _missing(db: sqlite3.Connection, checks: frozenset[bytes]) -> frozenset[bytes]:
+    # Counting reads every row: only where one is missing.
+    return needed(checks, key_usage(db)) if checks else checks
 
 
 def key_usage(db: sqlite3.Connection) -> dict[bytes, int]:
