@@ -5,6 +5,7 @@ import logging
 import math
 import time
 from collections.abc import Callable
+from typing import Literal
 
 import anyio
 
@@ -16,6 +17,9 @@ from .store.clock import running_loop
 from .store.contract import ImageStore
 
 _log = logging.getLogger("pixstore_asgi")
+
+NamedBy = Literal["proof", "row"]
+"""What has named a secret that is not there."""
 
 _ASK_EVERY_S = 10  # anybody can send a proof that names an unknown secret
 
@@ -40,7 +44,8 @@ class Life:
         self._on_open = on_open
         self._on_close = on_close
         self._ring: KeyRing | None = None
-        self._asked_s = -math.inf
+        self._asked_s = {"proof": -math.inf, "row": -math.inf}
+        self._failed: tuple[float, SecretError] | None = None
         self._opens = 0
         self._is_used = False  # opened on first use, until the last close
         self._closed_on: asyncio.AbstractEventLoop | None = None
@@ -78,6 +83,7 @@ class Life:
             # another run, such as the next test with a TestClient of its own.
             if self._closed_on is running_loop():
                 raise StoreError("this Pixstore was closed: open it again first")
+            self._raise_again()
             self._is_used = True
             return await self._start()
         return self._ring
@@ -88,25 +94,35 @@ class Life:
         async with self._lock():
             await self._ask_again()
 
-    async def renewed(self, stale: KeyRing) -> KeyRing | None:
-        """Return a key ring newer than `stale`, or None; the source is asked at most once in 10 s."""
+    async def renewed(self, stale: KeyRing, by: NamedBy) -> KeyRing | None:
+        """Return a key ring newer than `stale`, or None; the source is asked once in 10 s by proofs, and by rows."""
         async with self._lock():
-            if self._ring is stale and time.monotonic() - self._asked_s >= _ASK_EVERY_S:
+            if self._ring is stale and time.monotonic() - self._asked_s[by] >= _ASK_EVERY_S:
                 try:
                     await self._ask_again()
                 except SecretError as error:
                     _log.error("the secrets stay as they were: %s", error)
+                finally:
+                    self._asked_s[by] = time.monotonic()
             return None if self._ring is stale else self._ring
 
     async def _ask_again(self) -> None:
-        if callable(self._given):
-            self._asked_s = time.monotonic()
+        if callable(self._given) and self._ring is not None:
             self._ring = await find_ring(self._store, self._given)
+
+    def _raise_again(self) -> None:
+        # Where each request would open the store, each would ask a source that just failed.
+        if self._failed and time.monotonic() - self._failed[0] < _ASK_EVERY_S:
+            raise SecretError(str(self._failed[1])) from self._failed[1]
 
     async def _start(self) -> KeyRing:
         async with self._lock():
             if self._ring is None:
-                self._ring = await self._open_store()
+                try:
+                    self._ring = await self._open_store()
+                except SecretError as error:
+                    self._failed = (time.monotonic(), error) if callable(self._given) else None
+                    raise
                 self._closed_on = None
             return self._ring
 

@@ -82,7 +82,7 @@ class Pixstore:
         self._images = ImageCache(self._store, cache_bytes)
         self._life = Life(self._store, given, on_open=self._warn_of_unproven, on_close=self._images.clear)
         limits = upload_limits(self._store, max_image_bytes, upload_timeout_s, max_upload_s)
-        self._saves = Saves(self._store, self._formats, limits)
+        self._saves = Saves(self._store, self._life.opened, self._formats, limits)
         self._proofs = Proofs(
             window_ms=proof_window_ms,
             bind_token=bind_token,
@@ -146,9 +146,8 @@ class Pixstore:
         bytes taken so far, after each piece. Raises InvalidImage (ImageTooLarge, UploadTimeout), InputError or
         StoreError; then nothing is stored. Cancelled in its last moment, the image may be stored all the same.
         """
-        image_id = new_id(directory)
-        ring = await self._life.opened()
-        return self._proofs.record(ring, await self._saves.create(ring, image_id, data, on_progress=on_progress))
+        image = await self._saves.create(new_id(directory), data, on_progress=on_progress)
+        return self._proofs.record(await self._life.opened(), image)
 
     async def save_image_from_file(
         self, path: str | os.PathLike[str], *, directory: str | None = None, on_progress: OnProgress | None = None
@@ -169,9 +168,8 @@ class Pixstore:
         """
         encryption = Encryption.of(seal) if seal else None
         del seal  # see hidden.py
-        ring = await self._life.opened()
-        image = await self._saves.take_over(ring, image_id, data, token=token, encryption=encryption, if_token=if_token)
-        return self._proofs.record(ring, image)
+        image = await self._saves.take_over(image_id, data, token=token, encryption=encryption, if_token=if_token)
+        return self._proofs.record(await self._life.opened(), image)
 
     async def update_image(
         self, image_id: str, data: ImageData, *, if_token: int | None = None, on_progress: OnProgress | None = None
@@ -182,9 +180,8 @@ class Pixstore:
         if_token: replace only the version of this token. on_progress: as `save_image`'s. Raises ImageNotFound,
         StoreConflict where the image has another token, and what `save_image` raises; then the image stays as it was.
         """
-        ring = await self._life.opened()
-        image = await self._saves.update(ring, image_id, data, if_token=if_token, on_progress=on_progress)
-        return self._proofs.record(ring, image)
+        image = await self._saves.update(image_id, data, if_token=if_token, on_progress=on_progress)
+        return self._proofs.record(await self._life.opened(), image)
 
     async def update_image_from_file(
         self,
@@ -222,9 +219,8 @@ class Pixstore:
         All of it is in memory meanwhile. Raises ImageNotFound, StoreConflict where its token is not `if_token` or it
         was updated meanwhile, and so has another key, and what `read_image` raises.
         """
-        ring = await self._life.opened()
-        found = await self.export_image(image_id)
-        return self._proofs.record(ring, await self._saves.reseal(ring, image_id, found, if_token))
+        image = await self._saves.reseal(image_id, await self.export_image(image_id), if_token)
+        return self._proofs.record(await self._life.opened(), image)
 
     # Secrets
 
@@ -249,8 +245,10 @@ class Pixstore:
         key_id: as in `key_status`. Raises SecretError for the secret that signs, one that images are under, and one
         that the store does not know.
         """
+        named = hide(key_id)
+        del key_id  # it may be the secret itself: see hidden.py
         ring = await self._life.opened()
-        await rotation.retire_key(self._store, ring, key_id)
+        await rotation.retire_key(self._store, ring, named)
 
     # Reading
 

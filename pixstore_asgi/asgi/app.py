@@ -109,9 +109,10 @@ class PixstoreApp:
             await refuse(404, self._cross_origin.headers(scope), send)
 
     async def _serve_image(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+        request = read_request(scope, path)
         payload = await self._answers.answer(
-            read_request(scope, path),
-            terms=EVERYBODY if self._audience is None else await self._audience.terms(scope),
+            request,
+            terms=await self._audience.terms(scope) if self._audience and request.proof else EVERYBODY,
             rule=self._authorization.rule(scope),
             has_body=scope["method"] != "HEAD",
         )

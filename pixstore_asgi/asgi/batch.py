@@ -48,7 +48,8 @@ class Batch:
         if requests is None:
             await refuse(400, headers, send)
             return
-        terms = EVERYBODY if self._audience is None else await self._audience.terms(scope)
+        has_proofs = any(request.proof for request in requests)
+        terms = await self._audience.terms(scope) if self._audience and has_proofs else EVERYBODY
         # Now, all of them: a proof need not last until the images before its own are sent.
         checked = [(request, await self._answers.check(request, terms)) for request in requests]
         frames = self._frames(checked, terms, scope)

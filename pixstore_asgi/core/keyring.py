@@ -68,11 +68,12 @@ class KeyRing:
     """
 
     def __init__(self, secrets: Secret | Sequence[Secret]) -> None:
+        self._keys: dict[bytes, RingKey] = {}  # before anything is raised: for a repr
         is_list = isinstance(secrets, Iterable) and not isinstance(secrets, str | bytes | bytearray)
         listed: list[Any] = list(secrets) if is_list else [secrets]
         refusal = _refusal(listed)
         keys = [] if refusal else [RingKey(_as_bytes(secret)) for secret in listed]
-        self._keys = {key.key_id: key for key in keys}  # before anything is raised: for a repr
+        self._keys = {key.key_id: key for key in keys}
         if len(self._keys) != len(keys):
             refusal = SecretError("a secret is listed twice")
         if refusal:

@@ -13,7 +13,7 @@ downgrade. The epoch is the proof's own, under its MAC, and is compared with the
 
 import hmac
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from ..errors import ProofError
@@ -54,7 +54,7 @@ class ProofWindows:
 class ProofTerms:
     """What one proof is bound to besides image, token, epoch and time. audience: at most 65535 bytes."""
 
-    audience: bytes = b""
+    audience: bytes = field(default=b"", repr=False)
 
     @cached_property
     def audience_field(self) -> bytes:

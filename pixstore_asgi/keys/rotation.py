@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
 from ..core.cipher import unwrap_key, wrap_key
-from ..core.hidden import hide
+from ..core.hidden import Hidden, hide
 from ..core.images import KEY_ID_BYTES, RewrappedKey, StoredImage
 from ..core.keyring import KeyRing
 from ..errors import IntegrityError, SecretError, StoreConflict
@@ -68,16 +68,17 @@ async def rewrap_keys(store: ImageStore, ring: KeyRing, on_progress: OnRewrapped
     return done
 
 
-async def retire_key(store: ImageStore, ring: KeyRing, key_id: str) -> None:
+async def retire_key(store: ImageStore, ring: KeyRing, named: Hidden[str]) -> None:
     """Let an open store forget a secret, which it then opens without.
 
-    key_id: as `key_status` tells it. Raises SecretError where the secret signs here, where images need it, and where
-    the store does not know it.
+    named: its key id as `key_status` tells it. Raises SecretError where the secret signs here, where images need it,
+    and where the store does not know it.
     """
+    checks = {check[:KEY_ID_BYTES].hex(): check for check in await store.key_checks()}
+    key_id = next((each for each in (*checks, ring.signing.key_id.hex()) if each == named()), None)
     if key_id == ring.signing.key_id.hex():
         raise SecretError(f"secret {key_id} is the one that signs: list its successor after it, and rewrap the keys")
-    checks = {check[:KEY_ID_BYTES].hex(): check for check in await store.key_checks()}
-    if key_id not in checks:  # which is not quoted: it may be the secret itself
+    if key_id is None:  # which is not quoted: it may be the secret itself
         raise SecretError(f"the store knows no secret of this key id; it knows {', '.join(sorted(checks))}")
     try:
         await store.forget_key_check(checks[key_id])

@@ -1,7 +1,7 @@
 """Saves: new images and new versions written to the store, or not at all."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from ..core.cipher import wrap_key
@@ -16,6 +16,9 @@ from .limits import UploadLimits
 from .sealing import Encryption, begin_sealing
 from .source import ImageData, read_pieces
 
+Opened = Callable[[], Awaitable[KeyRing]]
+"""Opens the store where it is not open yet, and returns the key ring as it is then."""
+
 OnProgress = Callable[[int], None]
 """Called with the number of an image's bytes taken so far."""
 
@@ -25,24 +28,24 @@ _MAX_AHEAD_MS = 24 * 60 * 60 * 1000  # of the clock: more than clocks and time z
 class Saves:
     """Writes the images of one Pixstore. formats: the names of the formats accepted. limits: of each upload.
 
+    opened: opens the store where it is not open yet, and returns the key ring as it is then.
+
     Every method returns the image as it is stored then, and raises InvalidImage (ImageTooLarge, UploadTimeout),
     InputError or StoreError; then nothing has changed.
     """
 
-    def __init__(self, store: ImageStore, formats: frozenset[str], limits: UploadLimits) -> None:
+    def __init__(self, store: ImageStore, opened: Opened, formats: frozenset[str], limits: UploadLimits) -> None:
         self._store = store
+        self._opened = opened
         self._formats = formats
         self._limits = limits
 
-    async def create(
-        self, ring: KeyRing, image_id: str, data: ImageData, *, on_progress: OnProgress | None = None
-    ) -> StoredImage:
+    async def create(self, image_id: str, data: ImageData, *, on_progress: OnProgress | None = None) -> StoredImage:
         """Save an image under an id that has none. Raises StoreConflict where it has."""
-        return await self._write(ring, image_id, data, Expect.ABSENT, on_progress=on_progress)
+        return await self._write(image_id, data, Expect.ABSENT, on_progress=on_progress)
 
     async def update(
         self,
-        ring: KeyRing,
         image_id: str,
         data: ImageData,
         *,
@@ -50,12 +53,12 @@ class Saves:
         on_progress: OnProgress | None = None,
     ) -> StoredImage:
         """Save a new version of an image. Raises ImageNotFound, and StoreConflict where its token is not `if_token`."""
+        await self._opened()
         expect = await version_to_replace(self._store, image_id, if_token)
-        return await self._write(ring, image_id, data, expect, on_progress=on_progress)
+        return await self._write(image_id, data, expect, on_progress=on_progress)
 
     async def take_over(
         self,
-        ring: KeyRing,
         image_id: str,
         data: ImageData,
         *,
@@ -70,12 +73,11 @@ class Saves:
         if not is_image_id(image_id) or token is None or as_token(token) != token:
             raise InputError(f"{image_id!r:.80} with token {token!r:.40} can't be an image: see docs/wire-format.md")
         check_token_time(image_id, token)
+        await self._opened()
         expect = Expect.ABSENT if if_token is None else await version_to_replace(self._store, image_id, if_token)
-        return await self._write(ring, image_id, data, expect, token=token, encryption=encryption)
+        return await self._write(image_id, data, expect, token=token, encryption=encryption)
 
-    async def reseal(
-        self, ring: KeyRing, image_id: str, found: ExportedImage | None, if_token: int | None
-    ) -> StoredImage:
+    async def reseal(self, image_id: str, found: ExportedImage | None, if_token: int | None) -> StoredImage:
         """Save an image that was read from the store again, as it was marked, under another key."""
         if found is None:
             raise not_found(image_id)
@@ -83,13 +85,12 @@ class Saves:
             raise StoreConflict(f"image {image_id} has token {found.token}, not {if_token}: it was updated meanwhile")
         expect = await version_to_replace(self._store, image_id, found.token)
         # What is there is saved again, whatever is accepted from users now.
-        anything = Saves(self._store, frozenset(FORMAT_BYTES), UploadLimits(len(found.image.data)))
+        anything = Saves(self._store, self._opened, frozenset(FORMAT_BYTES), UploadLimits(len(found.image.data)))
         fresh = replace(Encryption.fresh(), format=found.image.format)
-        return await anything._write(ring, image_id, found.image.data, expect, encryption=fresh)
+        return await anything._write(image_id, found.image.data, expect, encryption=fresh)
 
     async def _write(
         self,
-        ring: KeyRing,
         image_id: str,
         data: ImageData,
         expect: Expected,
@@ -98,6 +99,7 @@ class Saves:
         encryption: Encryption | None = None,
         on_progress: OnProgress | None = None,
     ) -> StoredImage:
+        await self._opened()
         encryption = encryption or Encryption.fresh()
         sealing = await begin_sealing(read_pieces(data, self._limits), self._formats, encryption)
         version = secrets.token_bytes(VERSION_BYTES)
@@ -106,6 +108,8 @@ class Saves:
                 await writer.write(ciphertext)
                 if on_progress:
                     on_progress(sealing.taken)
+            # Now: in the course of a long upload the secrets may have been reloaded, and the old one retired.
+            ring = await self._opened()
             meta = wrap_key(ring, encryption.key(), image_id, sealing.meta(version))
             try:
                 return await writer.commit(meta, expect=expect, token=token)

@@ -1,7 +1,7 @@
 """The key ring as it is now, and a newer one where it lacks a key."""
 
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar
 
 from ..core.keyring import KeyRing
 from ..errors import IntegrityError, ProofError
@@ -16,8 +16,11 @@ class Rings(Protocol):
         """Return the key ring of the open store; opens it on first use. Raises SecretError or StoreError."""
         ...
 
-    async def renewed(self, stale: KeyRing) -> KeyRing | None:
-        """Return a key ring newer than `stale`, or None where there is none to be had now."""
+    async def renewed(self, stale: KeyRing, by: Literal["proof", "row"]) -> KeyRing | None:
+        """Return a key ring newer than `stale`, or None where there is none to be had now.
+
+        by: what has named a secret that is not in it: a proof, which anybody can send, or a row.
+        """
         ...
 
 
@@ -27,7 +30,8 @@ async def with_ring(rings: Rings, work: Callable[[KeyRing], _T]) -> _T:
     try:
         return work(ring)
     except (ProofError, IntegrityError) as error:
-        newer = await rings.renewed(ring) if error.reason == "unknown-key" else None
+        by: Literal["proof", "row"] = "proof" if isinstance(error, ProofError) else "row"
+        newer = await rings.renewed(ring, by) if error.reason == "unknown-key" else None
         if newer is None:
             raise
     return work(newer)

@@ -81,12 +81,15 @@ async def test_an_error_in_audience_is_an_invalid_proof(pix: Pixstore, caplog: p
     assert record.stateless_proof not in caplog.text
 
 
-async def test_a_request_without_a_proof_asks_for_one(pix: Pixstore) -> None:
-    """Whoever is nobody and has no proof gets what everybody without one gets."""
+async def test_a_request_without_a_proof_asks_nobody(pix: Pixstore) -> None:
+    """Whoever has no proof gets what everybody without one gets, and the application is not asked who that is."""
     record = await pix.save_image(picture())
-    async with client(PixstoreApp(pix, audience=lambda scope: None)) as http:
+    app = PixstoreApp(pix, audience=lambda scope: pytest.fail("asked"))
+    async with client(app) as http:
         assert (await http.get(f"/{record.id}")).content == b"\x04"
         assert (await http.get("/")).status_code == 400
+        batch = await http.post("/-/batch", content=body_of(entry_of(record, proof=None)))
+        assert [body for _, _, body in frames_of(batch.content)] == [b"\x04"]
 
 
 @pytest.mark.parametrize(

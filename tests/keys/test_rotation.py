@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pixstore_asgi import Pixstore
+from pixstore_asgi.core.hidden import hide
 from pixstore_asgi.core.images import RewrappedKey
 from pixstore_asgi.core.keyring import KeyRing
 from pixstore_asgi.errors import IntegrityError, SecretError, StoreError
@@ -76,7 +77,7 @@ async def test_all_keys_are_wrapped_anew(store: ImageStore, monkeypatch: pytest.
     assert told[-1] == (10, 10)
     assert len(told) >= 3
     assert await store.key_usage() == {bytes.fromhex(NEW): 13}
-    await rotation.retire_key(store, BOTH, OLD)
+    await rotation.retire_key(store, BOTH, hide(OLD))
     assert {image.id: image.token for image in await store.list()} == tokens
     assert {image_id: await read(store, OTHER_SECRET, image_id) for image_id in images} == images
 
@@ -134,7 +135,7 @@ async def test_what_others_change_meanwhile_is_theirs(store: ImageStore, monkeyp
     monkeypatch.setattr(store, "replace_wrapped_keys", change_first)
     await rotation.rewrap_keys(store, BOTH)
     assert await store.key_usage() == {bytes.fromhex(NEW): len(images)}
-    await rotation.retire_key(store, BOTH, OLD)
+    await rotation.retire_key(store, BOTH, hide(OLD))
     assert {image_id: await read(store, OTHER_SECRET, image_id) for image_id in images} == images
 
 
@@ -182,15 +183,15 @@ async def test_a_secret_is_retired_when_no_image_needs_it(store: ImageStore) -> 
     images = await save(store, SECRET, 2)
     await Pixstore(store, secret=[SECRET, OTHER_SECRET]).open()
     with pytest.raises(SecretError, match=rf"secret {OLD} is still needed, by 2 images: rewrap the keys first"):
-        await rotation.retire_key(store, BOTH, OLD)
+        await rotation.retire_key(store, BOTH, hide(OLD))
     with pytest.raises(SecretError, match=OLD):
         await Pixstore(store, secret=OTHER_SECRET).open()
     await store.open()  # the Pixstore that was refused has closed it
     await store.delete(images.popitem()[0])
     with pytest.raises(SecretError, match="by 1 image: "):
-        await rotation.retire_key(store, BOTH, OLD)
+        await rotation.retire_key(store, BOTH, hide(OLD))
     await rotation.rewrap_keys(store, BOTH)
-    await rotation.retire_key(store, BOTH, OLD)
+    await rotation.retire_key(store, BOTH, hide(OLD))
     ((image_id, image),) = images.items()
     assert await read(store, OTHER_SECRET, image_id) == image
     with pytest.raises(SecretError, match=f"written with secret {NEW}, and given is {OLD}"):
@@ -203,7 +204,7 @@ async def test_a_late_process_saves_nothing_under_a_retired_secret(store: ImageS
     record = await late.save_image(picture())
     await Pixstore(store, secret=[SECRET, OTHER_SECRET]).open()
     await rotation.rewrap_keys(store, BOTH)
-    await rotation.retire_key(store, BOTH, OLD)
+    await rotation.retire_key(store, BOTH, hide(OLD))
     for saving in (late.save_image(picture(seed=1)), late.update_image(record.id, picture(seed=1))):
         with pytest.raises(StoreError, match=f"secret {OLD} was retired"):
             await saving
@@ -218,7 +219,7 @@ async def test_an_unknown_key_id_is_refused(store: ImageStore, key_id: str) -> N
     """What the store does not know is not retired; the known ids are named, and what was given is not."""
     await save(store, SECRET, 1)
     with pytest.raises(SecretError, match=f"it knows {OLD}$") as caught:
-        await rotation.retire_key(store, KeyRing([SECRET, THIRD_SECRET, OTHER_SECRET]), key_id)
+        await rotation.retire_key(store, KeyRing([SECRET, THIRD_SECRET, OTHER_SECRET]), hide(key_id))
     assert not key_id or key_id not in str(caught.value)
 
 
@@ -226,7 +227,7 @@ async def test_the_signing_secret_is_not_retired(store: ImageStore) -> None:
     """The secret that signs is refused, though no image is under it."""
     await Pixstore(store, secret=SECRET).open()
     with pytest.raises(SecretError, match=f"secret {OLD} is the one that signs"):
-        await rotation.retire_key(store, KeyRing(SECRET), OLD)
+        await rotation.retire_key(store, KeyRing(SECRET), hide(OLD))
     assert len(await store.key_checks()) == 1
 
 

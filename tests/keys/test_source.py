@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,12 @@ from pixstore_asgi.errors import SecretError
 from pixstore_asgi.store.memory import MemoryStore
 from tests.support.payloads import served
 from tests.support.samples import OTHER_SECRET, SECRET, picture
+
+WRONG: list[Any] = [
+    OSError("the vault is sealed"),
+    SecretError("of their own"),
+    *([], None, ["short"], [OTHER_SECRET], {SECRET}, {}, 7),
+]
 
 
 class Vault:
@@ -95,15 +103,14 @@ async def test_a_failing_source_takes_no_working_ring_away(caplog: pytest.LogCap
     vault = Vault(SECRET)
     async with Pixstore(MemoryStore(), secret=vault) as pix:
         record = await pix.save_image(picture())
-        for wrong in (OSError("the vault is sealed"), [], None, ["short"], [OTHER_SECRET], SecretError("of their own")):
+        for wrong in WRONG:
             vault.secrets = wrong
             with pytest.raises(SecretError) as caught:
                 await pix.reload_secrets()
-            assert isinstance(wrong, list | None) or caught.value.__cause__ is wrong
+            assert not isinstance(wrong, Exception) or caught.value.__cause__ is wrong
             assert await served(pix, record) == (WireState.SUCCESS, picture())
         async with Pixstore(MemoryStore(), secret=OTHER_SECRET) as foreign:
             stranger = await foreign.save_image(picture())
-        pix._life._asked_s = 0
         vault.secrets = OSError("the vault is sealed")
         with caplog.at_level(logging.ERROR):
             assert (await served(pix, stranger))[0] is WireState.INVALID_PROOF
@@ -143,3 +150,79 @@ async def test_a_closed_pixstore_reloads_nothing() -> None:
     with pytest.raises(PixstoreError, match="was closed"):
         await pix.reload_secrets()
     assert vault.asked == 1
+
+
+async def test_a_slow_source_is_asked_once_by_all_that_wait() -> None:
+    """Many proofs of an unknown secret at once, while the source fails slowly, are one question."""
+    vault = Vault(SECRET)
+    async with Pixstore(MemoryStore(), secret=vault) as pix, Pixstore(MemoryStore(), secret=OTHER_SECRET) as foreign:
+        record = await foreign.save_image(picture())
+        vault.secrets = OSError("no answer")
+        answers = await asyncio.gather(*(served(pix, record) for _ in range(20)))
+        assert {state for state, _ in answers} == {WireState.INVALID_PROOF}
+    assert vault.asked == 2
+
+
+async def test_a_source_that_never_answers_holds_nobody_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is given up in time: the open fails, and a Pixstore that is open closes."""
+    monkeypatch.setattr("pixstore_asgi.keys.source._LONGEST_S", 0.05)
+
+    async def never() -> Any:
+        await asyncio.Event().wait()
+
+    with pytest.raises(SecretError, match="source of secrets failed: TimeoutError"):
+        await Pixstore(MemoryStore(), secret=never).open()
+
+
+async def test_a_source_that_failed_is_not_asked_by_every_request() -> None:
+    """Where requests open the store, as under a bare mount, a failure stands for a while; an open asks at once."""
+    vault = Vault(SECRET)
+    vault.secrets = OSError("no answer")
+    pix = Pixstore(MemoryStore(), secret=vault)
+    for _ in range(10):
+        with pytest.raises(SecretError, match="source of secrets failed: OSError"):
+            await pix.image_exists("a")
+    assert vault.asked == 1
+    vault.secrets = SECRET
+    async with pix:
+        assert not await pix.image_exists("a")
+
+
+async def test_strangers_do_not_delay_rows() -> None:
+    """A proof that anybody sent does not use up the question that a row has."""
+    store, vault = MemoryStore(), Vault(SECRET)
+    async with Pixstore(store, secret=vault) as old, Pixstore(store, secret=[SECRET, OTHER_SECRET]) as new:
+        stranger = await new.save_image(picture())
+        assert (await served(old, stranger))[0] is WireState.INVALID_PROOF
+        vault.secrets = [SECRET, OTHER_SECRET]
+        assert await old.get_image_record(stranger.id)
+
+
+async def test_an_upload_takes_the_secrets_of_its_end(tmp_path: Path) -> None:
+    """What was begun before a rotation and ends after it is wrapped under the secret that signs then."""
+    vault = Vault(OTHER_SECRET, SECRET)
+    async with Pixstore(tmp_path / "pixstore.db", secret=vault) as pix:
+        image = picture()
+
+        async def upload() -> AsyncIterator[bytes]:
+            yield image[:50]
+            vault.secrets = [SECRET, OTHER_SECRET]
+            await pix.reload_secrets()
+            await pix.rewrap_keys()
+            yield image[50:]
+
+        record = await pix.save_image(upload())
+        assert await served(pix, record) == (WireState.SUCCESS, image)
+    async with Pixstore(tmp_path / "pixstore.db", secret=OTHER_SECRET) as after:
+        fresh = await after.get_image_record(record.id)
+        assert await served(after, fresh) == (WireState.SUCCESS, image)
+
+
+def test_what_a_source_was_made_with_does_not_show() -> None:
+    """A token that is bound into the function is in no repr of ours."""
+
+    async def fetch(token: str) -> str:
+        return SECRET
+
+    pix = Pixstore(MemoryStore(), secret=partial(fetch, "a-token-of-the-vault"))
+    assert "a-token-of-the-vault" not in repr(vars(pix)) + repr(vars(pix._life))
