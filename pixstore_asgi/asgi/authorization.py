@@ -104,7 +104,8 @@ def remedy(error: Exception, scope: Scope) -> str:
     """Return what to do where an application's function misses what a middleware sets, else an empty text."""
     for key in ("session", "user", "auth"):
         # scope["session"] raises a KeyError, Starlette's request.session an AssertionError.
-        is_missed = error.args == (key,) if isinstance(error, KeyError) else f"request.{key}" in str(error.args)
+        texts = [text for text in error.args if isinstance(text, str)]
+        is_missed = texts == [key] if isinstance(error, KeyError) else any(f"request.{key}" in text for text in texts)
         if is_missed and key not in scope:
             return (
                 f': no middleware has set scope["{key}"]; add the one that sets it after PixstoreMiddleware, or around '

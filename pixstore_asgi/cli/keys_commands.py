@@ -119,7 +119,7 @@ def _tell_rewrapped(rewrapped: int, left: list[KeyStatus], *, as_json: bool) -> 
         sys.exit(1)
 
 
-@keys.command()
+@keys.command(context_settings={"ignore_unknown_options": True})  # click would print a secret that begins with --
 @click.argument("key_id")
 @_DATABASE
 @_JSON

@@ -81,6 +81,19 @@ async def test_an_error_in_audience_is_an_invalid_proof(pix: Pixstore, caplog: p
     assert record.stateless_proof not in caplog.text
 
 
+async def test_an_error_without_a_text_is_an_invalid_proof(pix: Pixstore) -> None:
+    """An exception whose values can't be shown keeps nobody from an answer."""
+
+    class Odd:
+        def __repr__(self) -> str:
+            raise ZeroDivisionError
+
+    def audience(scope: Any) -> str:
+        raise ValueError(Odd())
+
+    assert await states(PixstoreApp(pix, audience=audience), await pix.save_image(picture()), None) == (5, 5)
+
+
 async def test_a_request_without_a_proof_asks_nobody(pix: Pixstore) -> None:
     """Whoever has no proof gets what everybody without one gets, and the application is not asked who that is."""
     record = await pix.save_image(picture())

@@ -131,6 +131,14 @@ def test_errors_are_one_line(database: Path) -> None:
     assert not database.with_name("typo.db").exists()
 
 
+def test_a_secret_in_place_of_its_key_id_is_not_quoted(database: Path) -> None:
+    """Whatever it begins with, it is on no terminal and in no log afterwards."""
+    for secret in (SECRET, f"--{SECRET}", f"-{SECRET}"):
+        result = run("retire", secret, "--database", database)
+        assert result.output
+        assert SECRET not in result.output
+
+
 ONE_BY_ONE = "from pixstore_asgi.keys import rotation; from pixstore_asgi.cli import main; rotation._BATCH = 1; main()"
 
 
