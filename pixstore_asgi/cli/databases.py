@@ -69,3 +69,13 @@ class DatabaseFileType(click.ParamType):  # type: ignore[type-arg]
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """Complete the names of files."""
         return self._database.shell_complete(ctx, param, incomplete)
+
+
+existing_database = click.option(
+    "--database",
+    type=DatabaseType(exists=True),
+    metavar="PATH",
+    required=True,
+    help="The application's Pixstore database, or its store's URL.",
+)
+"""Puts `--database` on a command: one that is there already."""

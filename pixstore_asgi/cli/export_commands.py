@@ -9,17 +9,10 @@ from ..transfer.files_export import export_files
 from ..transfer.folder import Folder
 from ..transfer.listing import list_ids
 from ..transfer.npm_export import DATABASE_NAME, IMAGES_NAME, export_npm, open_npm_target
-from .databases import Database, DatabaseType
+from .databases import Database, existing_database
 from .errors import plain_errors
 from .moves import Move
 
-_DATABASE = click.option(
-    "--database",
-    type=DatabaseType(exists=True),
-    metavar="PATH",
-    required=True,
-    help="The application's Pixstore database, or its store's URL.",
-)
 _TO = click.option(
     "--to",
     "folder",
@@ -37,7 +30,7 @@ def export_to() -> None:
 
 
 @export_to.command()
-@_DATABASE
+@existing_database
 @_TO
 @_DIRECTORY
 @click.option("--all-formats", is_flag=True, help="Also gif and avif, which its imageFormats must then list.")
@@ -68,7 +61,7 @@ def npm(database: Database, folder: Path, directory: str | None, all_formats: bo
 
 
 @export_to.command()
-@_DATABASE
+@existing_database
 @_TO
 @_DIRECTORY
 def images(database: Database, folder: Path, directory: str | None) -> None:

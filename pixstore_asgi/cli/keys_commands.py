@@ -9,17 +9,10 @@ import click
 
 from ..keys.rotation import KeyStatus
 from ..pixstore import Pixstore
-from .databases import Database, DatabaseType
+from .databases import Database, existing_database
 from .errors import plain_errors
 from .moves import images_of
 
-_DATABASE = click.option(
-    "--database",
-    type=DatabaseType(exists=True),
-    metavar="PATH",
-    required=True,
-    help="The application's Pixstore database, or its store's URL.",
-)
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -38,7 +31,7 @@ def keys() -> None:
 
 
 @keys.command()
-@_DATABASE
+@existing_database
 @_JSON
 def status(database: Database, as_json: bool) -> None:
     """List secrets, by their key ids, with the number of images under each.
@@ -61,7 +54,7 @@ def status(database: Database, as_json: bool) -> None:
 
 
 @keys.command()
-@_DATABASE
+@existing_database
 @_JSON
 def rewrap(database: Database, as_json: bool) -> None:
     """Wrap the keys of all images under the newest secret.
@@ -121,7 +114,7 @@ def _tell_rewrapped(rewrapped: int, left: list[KeyStatus], *, as_json: bool) -> 
 
 @keys.command(context_settings={"ignore_unknown_options": True})  # click would print a secret that begins with --
 @click.argument("key_id")
-@_DATABASE
+@existing_database
 @_JSON
 def retire(key_id: str, database: Database, as_json: bool) -> None:
     """Make the database open without a secret that no image needs.
