@@ -129,8 +129,8 @@ class Pixstore:
     async def reload_secrets(self) -> None:
         """Ask the function that `secret` is for the secrets again; without one nothing changes.
 
-        Raises SecretError, with its cause, where it fails or leaves out a secret that the store was written with; those
-        of before then stay in use.
+        Raises SecretError, with its cause, where it fails or leaves out a secret that images are under; those of before
+        then stay in use.
         """
         await self._life.reload()
 

@@ -18,7 +18,7 @@ ENVIRONMENT_VARIABLE = "PIXSTORE_SECRET"
 async def find_ring(store: ImageStore, given: KeyRing | SecretSource | None) -> KeyRing:
     """Return the key ring for an open store: `given`, else that of PIXSTORE_SECRET, else that of the key file.
 
-    Raises SecretError where there is no secret, or not all that the store was written with.
+    Raises SecretError where there is no secret, or not all that its images are under.
     """
     ring = await ask(given) if callable(given) else given or await _find_secret(store)
     missing = await store.claim_keys([key.check_value for key in ring])
