@@ -5,7 +5,6 @@ import logging
 import math
 import time
 from collections.abc import Callable
-from typing import Literal
 
 import anyio
 
@@ -13,13 +12,11 @@ from .core.keyring import KeyRing
 from .errors import SecretError, StoreError
 from .keys.find import find_ring
 from .keys.source import SecretSource
+from .serving.rings import NamedBy
 from .store.clock import running_loop
 from .store.contract import ImageStore
 
 _log = logging.getLogger("pixstore_asgi")
-
-NamedBy = Literal["proof", "row"]
-"""What has named a secret that is not there."""
 
 _ASK_EVERY_S = 10  # anybody can send a proof that names an unknown secret
 

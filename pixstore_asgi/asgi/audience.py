@@ -1,6 +1,5 @@
 """Audience: for whom a request's proof must have been made, which the application tells by the request's scope."""
 
-import inspect
 import logging
 from collections.abc import Awaitable, Callable
 
@@ -8,7 +7,7 @@ from starlette.types import Scope
 
 from ..core.proof import ProofTerms, terms_of
 from ..errors import ConfigError
-from .authorization import remedy
+from .authorization import awaited, remedy
 
 _log = logging.getLogger("pixstore_asgi")
 
@@ -27,8 +26,7 @@ class Audience:
     async def terms(self, scope: Scope) -> ProofTerms | None:
         """Return the terms under which a request's proof must have been made, or None: then no proof is good."""
         try:
-            audience = self._audience_of(scope)
-            return terms_of(await audience if inspect.isawaitable(audience) else audience)
+            return terms_of(await awaited(self._audience_of(scope)))
         except Exception as error:  # whatever the application's own function raises
             _log.exception("audience failed%s", remedy(error, scope))
             return None

@@ -82,12 +82,13 @@ class Authorization:
             return ()
         if self._authorize_many is not None:
             # A list of the rule's own: what it does to it changes nothing here.
-            return _ids_in(await _awaited(self._authorize_many(scope, list(image_ids))))
+            return _ids_in(await awaited(self._authorize_many(scope, list(image_ids))))
         rule = self._authorize
-        return [name for name in image_ids if rule is not None and await _awaited(rule(scope, name)) is True]
+        return [name for name in image_ids if rule is not None and await awaited(rule(scope, name)) is True]
 
 
-async def _awaited(answer: Any) -> Any:
+async def awaited(answer: Any) -> Any:
+    """Return what an application's function has answered, plain or async."""
     return await answer if inspect.isawaitable(answer) else answer
 
 

@@ -42,6 +42,7 @@ class Saves:
 
     async def create(self, image_id: str, data: ImageData, *, on_progress: OnProgress | None = None) -> StoredImage:
         """Save an image under an id that has none. Raises StoreConflict where it has."""
+        await self._opened()
         return await self._write(image_id, data, Expect.ABSENT, on_progress=on_progress)
 
     async def update(
@@ -99,7 +100,6 @@ class Saves:
         encryption: Encryption | None = None,
         on_progress: OnProgress | None = None,
     ) -> StoredImage:
-        await self._opened()
         encryption = encryption or Encryption.fresh()
         sealing = await begin_sealing(read_pieces(data, self._limits), self._formats, encryption)
         version = secrets.token_bytes(VERSION_BYTES)

@@ -89,7 +89,7 @@ class Answers:
         if refusal is None and rule is not None:
             refusal = await rule(request.image_id)
         if refusal == "forbidden":
-            _log.debug("a request for image %r is refused: the application's rule forbids it", request.image_id)
+            _log_refusal(request, "the application's rule forbids it")
             return None
         if refusal is not None:
             return Payload(refusal)
@@ -117,5 +117,9 @@ def _failed(request: ImageRequest, error: PixstoreError) -> WireState:
 
 
 def _refused(request: ImageRequest, state: WireState, reason: object) -> WireState:
-    _log.debug("a request for image %.200r is refused: %s", request.image_id, reason)
+    _log_refusal(request, reason)
     return state
+
+
+def _log_refusal(request: ImageRequest, reason: object) -> None:
+    _log.debug("a request for image %.200r is refused: %s", request.image_id, reason)

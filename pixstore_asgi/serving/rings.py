@@ -8,6 +8,9 @@ from ..errors import IntegrityError, ProofError
 
 _T = TypeVar("_T")
 
+NamedBy = Literal["proof", "row"]
+"""What has named a secret that is not in the key ring: a proof, which anybody can send, or a row."""
+
 
 class Rings(Protocol):
     """Where the key ring of an open store comes from."""
@@ -16,11 +19,8 @@ class Rings(Protocol):
         """Return the key ring of the open store; opens it on first use. Raises SecretError or StoreError."""
         ...
 
-    async def renewed(self, stale: KeyRing, by: Literal["proof", "row"]) -> KeyRing | None:
-        """Return a key ring newer than `stale`, or None where there is none to be had now.
-
-        by: what has named a secret that is not in it: a proof, which anybody can send, or a row.
-        """
+    async def renewed(self, stale: KeyRing, by: NamedBy) -> KeyRing | None:
+        """Return a key ring newer than `stale`, which lacks a secret that was named, or None where there is none."""
         ...
 
 
@@ -30,7 +30,7 @@ async def with_ring(rings: Rings, work: Callable[[KeyRing], _T]) -> _T:
     try:
         return work(ring)
     except (ProofError, IntegrityError) as error:
-        by: Literal["proof", "row"] = "proof" if isinstance(error, ProofError) else "row"
+        by: NamedBy = "proof" if isinstance(error, ProofError) else "row"
         newer = await rings.renewed(ring, by) if error.reason == "unknown-key" else None
         if newer is None:
             raise
