@@ -10,6 +10,7 @@ from pixstore_asgi import Pixstore
 from pixstore_asgi.core.cipher import wrap_key
 from pixstore_asgi.core.images import VERSION_BYTES, StoredImage
 from pixstore_asgi.core.keyring import KeyRing
+from pixstore_asgi.keys.find import find_ring
 from pixstore_asgi.store.sqlite import SqliteStore
 
 from .pictures import png
@@ -38,7 +39,8 @@ async def make(path: Path, count: int) -> BigDatabase:
         stream = await store.open_stream(first.id)
         assert stream is not None
         (chunk,) = [piece async for piece in stream]
-    copies = _put_copies(path, KeyRing(secret), first.key, stream.image, chunk, count - 1)
+        ring = await find_ring(store, KeyRing(secret))
+    copies = _put_copies(path, ring, first.key, stream.image, chunk, count - 1)
     return BigDatabase(path, secret, [first.id, *copies])
 
 

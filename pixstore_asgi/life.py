@@ -10,7 +10,7 @@ import anyio
 
 from .core.keyring import KeyRing
 from .errors import SecretError, StoreError
-from .keys.find import find_ring
+from .keys.find import claim, find_ring
 from .keys.source import SecretSource
 from .serving.rings import NamedBy
 from .store.clock import running_loop
@@ -41,6 +41,7 @@ class Life:
         self._on_open = on_open
         self._on_close = on_close
         self._ring: KeyRing | None = None
+        self._claimed: KeyRing | None = None
         self._asked_s = {"proof": -math.inf, "row": -math.inf}
         self._failed: tuple[float, SecretError] | None = None
         self._opens = 0
@@ -85,26 +86,34 @@ class Life:
             return await self._start()
         return self._ring
 
+    async def signing(self) -> KeyRing:
+        """Return what `opened` does, once the store knows the secret that signs. Raises SecretError or StoreError."""
+        ring = await self.opened()
+        if self._claimed is not ring:
+            await claim(self._store, ring)
+            self._claimed = ring
+        return ring
+
     async def reload(self) -> None:
-        """Ask the source of secrets again, if there is one. Raises SecretError; the key ring then stays as it was."""
+        """Find the key ring again. Raises SecretError; it then stays as it was."""
         await self.opened()
         async with self._lock():
             await self._ask_again()
 
     async def renewed(self, stale: KeyRing, by: NamedBy) -> KeyRing | None:
-        """Return a key ring newer than `stale`, or None; the source is asked once in 10 s by proofs, and by rows."""
+        """Return a key ring newer than `stale`, or None; it is looked for once in 10 s by proofs, and by rows."""
         async with self._lock():
             if self._ring is stale and time.monotonic() - self._asked_s[by] >= _ASK_EVERY_S:
                 try:
                     await self._ask_again()
-                except SecretError as error:
+                except (SecretError, StoreError) as error:
                     _log.error("the secrets stay as they were: %s", error)
                 finally:
                     self._asked_s[by] = time.monotonic()
             return None if self._ring is stale else self._ring
 
     async def _ask_again(self) -> None:
-        if callable(self._given) and self._ring is not None:
+        if self._ring is not None:
             self._ring = await find_ring(self._store, self._given)
 
     def _raise_again(self) -> None:

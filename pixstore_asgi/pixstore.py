@@ -82,7 +82,7 @@ class Pixstore:
         self._images = ImageCache(self._store, cache_bytes)
         self._life = Life(self._store, given, on_open=self._warn_of_unproven, on_close=self._images.clear)
         limits = upload_limits(self._store, max_image_bytes, upload_timeout_s, max_upload_s)
-        self._saves = Saves(self._store, self._life.opened, self._formats, limits)
+        self._saves = Saves(self._store, self._life.signing, self._formats, limits)
         self._proofs = Proofs(
             window_ms=proof_window_ms,
             bind_token=bind_token,
@@ -127,10 +127,10 @@ class Pixstore:
             yield
 
     async def reload_secrets(self) -> None:
-        """Ask the function that `secret` is for the secrets again; without one nothing changes.
+        """Ask the function that `secret` is for the secrets again, or read PIXSTORE_SECRET or the key file again.
 
-        Raises SecretError, with its cause, where it fails or leaves out a secret that images are under; those of before
-        then stay in use.
+        Raises SecretError, with its cause, where that fails or leaves out a secret that images are under; those of
+        before then stay in use.
         """
         await self._life.reload()
 

@@ -3,16 +3,22 @@
 import asyncio
 import json
 import sys
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import asdict, dataclass
+from functools import partial
+from typing import TypeVar
 
 import click
 
-from ..keys.rotation import KeyStatus
+from ..keys import separation
+from ..keys.rotation import KeyStatus, OnRewrapped
 from ..pixstore import Pixstore
+from ..store.connect import connect
 from .databases import Database, existing_database
 from .errors import plain_errors
 from .moves import images_of
 
+_T = TypeVar("_T")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -64,40 +70,44 @@ def rewrap(database: Database, as_json: bool) -> None:
     the exit code 1.
     """
     work = _Rewrapping()
-    with plain_errors():
-        try:
-            left = asyncio.run(work.run(database))
-        except KeyboardInterrupt:
-            click.echo(f"Stopped after {images_of(work.done)}. The same command goes on from here.", err=True)
-            sys.exit(130)
+
+    async def steps() -> list[KeyStatus]:
+        async with Pixstore(database.store) as pix:
+            await work.run(pix.rewrap_keys)
+            return [state for state in await pix.key_status() if state.images and not state.signs]
+
+    left = work.ended(steps())
     _tell_rewrapped(work.done, left, as_json=as_json)
 
 
 @dataclass
 class _Rewrapping:
-    """One run of `rewrap`, with a bar where a terminal looks on."""
+    """One run that wraps keys anew, with a bar where a terminal looks on."""
 
     done: int = 0
 
-    async def run(self, database: Database) -> list[KeyStatus]:
-        """Rewrap, and return the secrets that still have images under them and do not sign."""
-        async with Pixstore(database.store) as pix:
-            total = sum(state.images for state in _older(await pix.key_status()))
-            is_watched = sys.stderr.isatty()
-            with click.progressbar(
-                length=total, label="Rewrapping", file=sys.stderr, show_pos=True, width=32, hidden=not is_watched
-            ) as bar:
+    async def run(self, rewrap: Callable[[OnRewrapped], Awaitable[int]]) -> None:
+        """Rewrap, and keep count."""
+        is_watched = sys.stderr.isatty()
+        with click.progressbar(
+            length=0, label="Rewrapping", file=sys.stderr, show_pos=True, width=32, hidden=not is_watched
+        ) as bar:
 
-                def show(done: int, _total: int) -> None:
-                    bar.update(done - self.done)
-                    self.done = done
+            def show(done: int, total: int) -> None:
+                bar.length = total
+                bar.update(done - self.done)
+                self.done = done
 
-                await pix.rewrap_keys(on_progress=show)
-            return [state for state in _older(await pix.key_status()) if state.images]
+            self.done = await rewrap(show)
 
-
-def _older(states: list[KeyStatus]) -> list[KeyStatus]:
-    return [state for state in states if not state.signs]
+    def ended(self, steps: Coroutine[None, None, _T]) -> _T:
+        """Return what the steps of the whole command return; where they are interrupted, tell how far they came."""
+        with plain_errors():
+            try:
+                return asyncio.run(steps)
+            except KeyboardInterrupt:
+                click.echo(f"Stopped after {images_of(self.done)}. The same command goes on from here.", err=True)
+                sys.exit(130)
 
 
 def _tell_rewrapped(rewrapped: int, left: list[KeyStatus], *, as_json: bool) -> None:
@@ -110,6 +120,33 @@ def _tell_rewrapped(rewrapped: int, left: list[KeyStatus], *, as_json: bool) -> 
     if left:
         click.echo("roll the secrets out to them in the order given here, and run the same command again", err=True)
         sys.exit(1)
+
+
+@keys.command()
+@existing_database
+@_JSON
+def separate(database: Database, as_json: bool) -> None:
+    """Make a copy of a database a database of its own.
+
+    It gets a new id, which keys and proofs are bound to: records from here are good for no other database then, and
+    rows of others do not open here. Run it on the copy, before an application opens that. The secret stays: give the
+    copy another one too where the people or machines that have it are not those of the original.
+    """
+    work = _Rewrapping()
+
+    async def steps() -> None:
+        store = connect(database.store)
+        await store.open()
+        try:
+            await work.run(partial(separation.separate, store))
+        finally:
+            await store.close()
+
+    work.ended(steps())
+    if as_json:
+        click.echo(json.dumps({"rewrapped": work.done}))
+    else:
+        click.echo(f"{database} has an id of its own now; {images_of(work.done)} rewrapped for it")
 
 
 @keys.command(context_settings={"ignore_unknown_options": True})  # click would print a secret that begins with --

@@ -22,6 +22,10 @@ KEY_ID_BYTES = 4
 """Length of a secret's public id, which every key that it wrapped begins with, and its check value too."""
 
 
+DATABASE_ID_BYTES = 16
+"""Length of a database's random id."""
+
+
 @dataclass(frozen=True, slots=True)
 class ImageMeta:
     """What a store keeps beside one version's ciphertext; opaque to the store.

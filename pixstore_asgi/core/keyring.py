@@ -1,17 +1,17 @@
-"""The key ring: secrets, oldest to newest, and the keys derived from them.
+"""The key ring: secrets, oldest to newest, and the keys derived from them for one database.
 
     PRK      HKDF-Extract(SHA-256, salt "pixstore_asgi/1", secret)                    RFC 5869, section 2.2
-    key id   HKDF-Expand(PRK, "pixstore_asgi/1 key id", 4)                            RFC 5869, section 2.3
-    others   HKDF-Expand(PRK, "pixstore_asgi/1 " ‖ purpose, length)
+    key id   HKDF-Expand(PRK, "pixstore_asgi/1 key id" ‖ database id 16, 4)           RFC 5869, section 2.3
+    others   HKDF-Expand(PRK, "pixstore_asgi/1 " ‖ purpose ‖ database id 16, length)
 
 All secrets verify and unwrap; the last one signs and wraps. A new secret is rolled out as [new, old] everywhere, then
-as [old, new].
+as [old, new]. Keys of ids that the database had before unwrap, and nothing else; before it had any, the id was empty.
 """
 
 import hmac
-from collections.abc import Iterable, Iterator, Sequence
-from copy import copy
+from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
@@ -20,32 +20,42 @@ from cryptography.hazmat.primitives.hmac import HMAC
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from ..errors import SecretError
-from .hidden import hide
+from .hidden import Hidden, hide
 from .images import KEY_ID_BYTES
 
 DOMAIN = b"pixstore_asgi/1"
 MIN_SECRET_BYTES = 32
 MIN_SECRET_CHARACTERS = 43  # 32 random bytes as unpadded base64url
 _REMEMBERED = 8
+_CHECK_BYTES = 16
 
 Secret = str | bytes
 
 
 class RingKey:
-    """One secret's derived keys. Holds no secret in its repr."""
+    """One secret's keys for one database. Holds no secret in its repr.
 
-    __slots__ = ("_macs", "_prk", "check_value", "key_id", "wrapper")
+    prk: 32 bytes, hidden. database_id: 16 bytes, or none. check_value: what tells a store that it knows this secret,
+    and of which database; 16 bytes and the database's id.
+    """
 
-    def __init__(self, secret: bytes) -> None:
-        self._prk = hide(hmac.digest(DOMAIN, secret, "sha256"))
+    __slots__ = ("_database_id", "_macs", "_prk", "check_value", "key_id", "wrapper")
+
+    def __init__(self, prk: Hidden[bytes], database_id: bytes = b"") -> None:
+        self._prk = prk
+        self._database_id = database_id
         self._macs: dict[bytes, HMAC] = {}
         self.key_id = self.expand(b"key id", KEY_ID_BYTES)
         self.wrapper = AESSIV(self.expand(b"wrap", 64))
-        self.check_value = self.key_id + self.expand(b"key check", 12)
+        self.check_value = self.key_id + self.expand(b"key check", _CHECK_BYTES - KEY_ID_BYTES) + database_id
+
+    def bound_to(self, database_id: bytes) -> "RingKey":
+        """Return the same secret's keys for a database."""
+        return RingKey(self._prk, database_id)
 
     def expand(self, purpose: bytes, length: int) -> bytes:
         """Derive `length` bytes for one purpose (HKDF-Expand, RFC 5869)."""
-        return HKDFExpand(SHA256(), length, DOMAIN + b" " + purpose).derive(self._prk())
+        return HKDFExpand(SHA256(), length, DOMAIN + b" " + purpose + self._database_id).derive(self._prk())
 
     def mac(self, purpose: bytes) -> HMAC:
         """Begin an HMAC-SHA256 under a key derived for one purpose; the last few are remembered, keyed and unused."""
@@ -64,39 +74,58 @@ class KeyRing:
     """The keys of one or more secrets, oldest to newest.
 
     Each secret is at least 32 bytes, or at least 43 characters of text without white space, used undecoded as UTF-8.
-    Raises SecretError for a secret that is too short, has white space in it or is listed twice.
+    Raises SecretError for a secret that is too short, has white space in it or is listed twice. It is of no database
+    before `bound_to`. verifying: the keys that verify proofs, by their 4-byte ids. signing: the one of them that signs
+    and wraps.
     """
 
     def __init__(self, secrets: Secret | Sequence[Secret]) -> None:
-        self._keys: dict[bytes, RingKey] = {}  # before anything is raised: for a repr
-        is_list = isinstance(secrets, Iterable) and not isinstance(secrets, str | bytes | bytearray)
-        listed: list[Any] = list(secrets) if is_list else [secrets]
+        self.verifying: dict[bytes, RingKey] = {}  # before anything is raised: for a repr
+        listed: list[Any] = list(secrets) if isinstance(secrets, list | tuple) else [secrets]
         refusal = _refusal(listed)
-        keys = [] if refusal else [RingKey(_as_bytes(secret)) for secret in listed]
-        self._keys = {key.key_id: key for key in keys}
-        if len(self._keys) != len(keys):
+        keys = [] if refusal else [RingKey(hide(_extract(secret))) for secret in listed]
+        if len({key.key_id for key in keys}) != len(keys):
             refusal = SecretError("a secret is listed twice")
         if refusal:
             del secrets, listed  # see hidden.py
             raise refusal
-        self.signing = keys[-1]
+        self._take(keys)
+
+    def bound_to(self, database_id: bytes, *, former: Collection[bytes] = ()) -> "KeyRing":
+        """Return the ring of these secrets for the database of this id, 16 bytes, which had the `former` ids before."""
+        keys = self.verifying.values()
+        return self._of([key.bound_to(database_id) for key in keys], [key.bound_to(i) for i in former for key in keys])
 
     @cached_property
     def newest(self) -> "KeyRing":
         """A ring of the signing key alone."""
-        ring = copy(self)
-        ring._keys = {self.signing.key_id: self.signing}
-        return ring
+        return self._of([self.signing])
 
     def get(self, key_id: bytes) -> RingKey | None:
-        """Return the key of this 4-byte id, or None."""
-        return self._keys.get(key_id)
+        """Return the key of this 4-byte id that unwraps, or None."""
+        return self.verifying.get(key_id) or self._former.get(key_id)
+
+    @classmethod
+    def _of(cls, keys: Sequence[RingKey], former: Sequence[RingKey] = ()) -> "KeyRing":
+        ring = cls.__new__(cls)
+        ring._take(keys, former)
+        return ring
+
+    def _take(self, keys: Sequence[RingKey], former: Sequence[RingKey] = ()) -> None:
+        self.verifying = {key.key_id: key for key in keys}
+        self.signing = keys[-1]
+        self._former = {key.key_id: key for key in former}
 
     def __iter__(self) -> Iterator[RingKey]:
-        return iter(self._keys.values())
+        return chain(self._former.values(), self.verifying.values())
 
     def __repr__(self) -> str:
-        return f"KeyRing({', '.join(key.key_id.hex() for key in self)})"
+        return f"KeyRing({', '.join(key.key_id.hex() for key in self.verifying.values())})"
+
+
+def database_of(check_value: bytes) -> bytes:
+    """Return the id of the database that a check value is of; it is empty where that had none."""
+    return check_value[_CHECK_BYTES:]
 
 
 def _refusal(listed: Sequence[object]) -> SecretError | None:
@@ -125,5 +154,6 @@ def _refusal_of_one(secret: object) -> SecretError | None:
     return None
 
 
-def _as_bytes(secret: Secret) -> bytes:
-    return secret.encode("utf-8", "surrogatepass") if isinstance(secret, str) else bytes(secret)
+def _extract(secret: Secret) -> bytes:
+    as_bytes = secret.encode("utf-8", "surrogatepass") if isinstance(secret, str) else bytes(secret)
+    return hmac.digest(DOMAIN, as_bytes, "sha256")

@@ -4,7 +4,7 @@
 
     MAC        21 bytes of HMAC-SHA256(proof key, those 15 bytes ‖ token u64 ‖ window length in milliseconds u64
                ‖ u16 length, id ‖ u16 length, audience)
-    proof key  HKDF-Expand(PRK, "pixstore_asgi/1 proof" ‖ window u48, 32)
+    proof key  HKDF-Expand(PRK, "pixstore_asgi/1 proof" ‖ window u48 ‖ database id 16, 32)
     window     now in milliseconds // window length in milliseconds
 
 Token, window length and audience come from the verifier's own side, never from the proof: there is nothing to
@@ -99,7 +99,7 @@ def verify(
     version, key_id, window_bytes, epoch = _HEAD.unpack_from(raw)
     if version != _VERSION:
         raise ProofError("version")
-    key = ring.get(key_id)
+    key = ring.verifying.get(key_id)
     if key is None:
         raise ProofError("unknown-key", f"it was signed under secret {key_id.hex()}")
     window = int.from_bytes(window_bytes, "big")

@@ -1,12 +1,13 @@
 """Where a store's key ring comes from, and the check that it is the one the store was written with."""
 
 import os
+from collections.abc import Collection
 
 import anyio.to_thread
 
 from ..core.hidden import hide
 from ..core.images import KEY_ID_BYTES
-from ..core.keyring import KeyRing
+from ..core.keyring import KeyRing, database_of
 from ..errors import SecretError
 from ..store.contract import ImageStore
 from .file import create_key_file, read_key_file
@@ -20,16 +21,34 @@ async def find_ring(store: ImageStore, given: KeyRing | SecretSource | None) -> 
 
     Raises SecretError where there is no secret, or not all that its images are under.
     """
-    ring = await ask(given) if callable(given) else given or await _find_secret(store)
-    missing = await store.claim_keys([key.check_value for key in ring])
-    if missing:
-        names = ", ".join(sorted(check[:KEY_ID_BYTES].hex() for check in missing))
-        given_names = ", ".join(key.key_id.hex() for key in ring)
-        raise SecretError(
-            f"the store was written with secret {names}, and given is {given_names} (these are public key ids): "
-            "bring the right secret, or list the old one before the new one"
-        )
+    found = await ask(given) if callable(given) else given or await _find_secret(store)
+    current, checks = await store.database_id(), await store.key_checks()
+    ring = found.bound_to(current, former={database_of(check) for check in checks} - {current})
+    missing = checks - {key.check_value for key in ring}
+    if missing:  # counting reads every row
+        usage = await store.key_usage()
+        _refuse({check for check in missing if check[:KEY_ID_BYTES] in usage}, ring)
     return ring
+
+
+async def claim(store: ImageStore, ring: KeyRing) -> None:
+    """Let an open store know the secret that signs, before the first key is wrapped under it.
+
+    Raises SecretError where others write to it with secrets that are not in the ring.
+    """
+    missing = await store.claim_keys([key.check_value for key in ring])
+    _refuse(missing, ring)
+
+
+def _refuse(missing: Collection[bytes], ring: KeyRing) -> None:
+    if not missing:
+        return
+    names = ", ".join(sorted(check[:KEY_ID_BYTES].hex() for check in missing))
+    given_names = ", ".join(key.key_id.hex() for key in ring.verifying.values())
+    raise SecretError(
+        f"the store was written with secret {names}, and given is {given_names} (these are public key ids): bring the "
+        "right secret, or list the old one before the new one; one that no image is under can be retired"
+    )
 
 
 async def _find_secret(store: ImageStore) -> KeyRing:

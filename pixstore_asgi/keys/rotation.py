@@ -12,6 +12,7 @@ from ..core.images import KEY_ID_BYTES, RewrappedKey, StoredImage
 from ..core.keyring import KeyRing
 from ..errors import IntegrityError, SecretError, StoreConflict
 from ..store.contract import ImageStore
+from .find import claim
 
 OnRewrapped = Callable[[int, int], None]
 """Called with the number of keys wrapped anew so far, and the number that there is to do."""
@@ -35,13 +36,18 @@ class KeyStatus:
 
 
 async def key_status(store: ImageStore, ring: KeyRing) -> list[KeyStatus]:
-    """Return the state of each secret that an open store or the key ring knows: the ring's last, in its order."""
+    """Return the state of each secret that an open store or the key ring knows: the ring's last, in its order.
+
+    A secret that keys were wrapped under for a former id of the database is listed for that too, by another key id.
+    """
     usage = await store.key_usage()
     known = {check[:KEY_ID_BYTES] for check in await store.key_checks()}
-    listed = [key.key_id for key in ring]
-    key_ids = [*sorted((known | usage.keys()) - set(listed)), *listed]
+    key_ids = [*sorted((known | usage.keys()) - ring.verifying.keys()), *ring.verifying]
     signing = ring.signing.key_id
-    return [KeyStatus(each.hex(), usage.get(each, 0), each == signing, each in listed) for each in key_ids]
+    return [
+        KeyStatus(each.hex(), usage.get(each, 0), signs=each == signing, loaded=ring.get(each) is not None)
+        for each in key_ids
+    ]
 
 
 async def rewrap_keys(store: ImageStore, ring: KeyRing, on_progress: OnRewrapped | None = None) -> int:
@@ -49,7 +55,8 @@ async def rewrap_keys(store: ImageStore, ring: KeyRing, on_progress: OnRewrapped
 
     It may be interrupted and repeated at any moment, and goes on beside processes that serve and save. What those save
     meanwhile under an older secret is taken in a further pass, of which there are few: `key_status` tells what is left.
-    Raises StoreError, and, when all others are done, the IntegrityError of the first key that does not unwrap.
+    Raises SecretError, StoreError, and, when all others are done, the IntegrityError of the first key that does not
+    unwrap.
     """
     done = 0
     for _ in range(_MOST_PASSES):
@@ -57,6 +64,7 @@ async def rewrap_keys(store: ImageStore, ring: KeyRing, on_progress: OnRewrapped
         before, total = done, done + await _count_others(store, ring)
         if total == done:
             return done
+        await claim(store, ring)
         async for count in _rewrap_all(store, ring, failures):
             done += count
             if on_progress:

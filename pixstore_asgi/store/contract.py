@@ -137,6 +137,17 @@ class ImageStore(Protocol):
         """Give up connections and files; harmless when repeated. `open` makes the store ready again."""
         ...
 
+    async def database_id(self) -> bytes:
+        """Return this store's own id: DATABASE_ID_BYTES random bytes, drawn when it was made.
+
+        All processes that have the same images see the same one, and so do copies of them.
+        """
+        ...
+
+    async def replace_database_id(self, database_id: bytes) -> None:
+        """Give this store another id, in one step: for a copy that is to be a store of its own."""
+        ...
+
     async def key_checks(self) -> frozenset[bytes]:
         """Return the check values of all secrets that this store was written with; empty for a new store."""
         ...

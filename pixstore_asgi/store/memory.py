@@ -1,11 +1,12 @@
 """MemoryStore: the reference implementation of ImageStore, for tests and for reading. It forgets all when it ends."""
 
+import secrets
 from collections import Counter
 from collections.abc import Collection, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
-from ..core.images import KEY_ID_BYTES, ImageMeta, RewrappedKey, StoredImage
+from ..core.images import DATABASE_ID_BYTES, KEY_ID_BYTES, ImageMeta, RewrappedKey, StoredImage
 from ..errors import StoreError
 from .clock import Clock, wall_clock_ms
 from .contract import CHUNK_BYTES, Expect, Expected, ImageWriter
@@ -30,6 +31,7 @@ class MemoryStore:
         self._tokens: dict[str, int] = {}
         self._epochs: dict[str, int] = {}
         self._versions: dict[str, _Version] = {}
+        self._database_id = secrets.token_bytes(DATABASE_ID_BYTES)
         self._key_checks: set[bytes] = set()
         self._changes = 0
 
@@ -38,6 +40,12 @@ class MemoryStore:
 
     async def close(self) -> None:
         """Nothing to give up; what was saved stays."""
+
+    async def database_id(self) -> bytes:
+        return self._database_id
+
+    async def replace_database_id(self, database_id: bytes) -> None:
+        self._database_id = database_id
 
     async def key_checks(self) -> frozenset[bytes]:
         return frozenset(self._key_checks)

@@ -25,16 +25,16 @@ from pixstore_asgi.cli.keys_commands import keys
 from pixstore_asgi.keys import rotation
 from tests.docs.tables import rows
 from tests.support.paths import DOCS
+from tests.support.rings import NEW, OLD, make_database
 from tests.support.samples import OTHER_SECRET, SECRET, picture
 
-OLD, NEW = "576e6f5c", "b0632a92"
 BOTH = f"{SECRET} {OTHER_SECRET}"
 
 
 @pytest.fixture
 def database(tmp_path: Path) -> Path:
     """A database of 5 images under the old secret and 2 under the new one."""
-    path = tmp_path / "pixstore.db"
+    path = asyncio.run(make_database(tmp_path / "pixstore.db"))
     save(path, SECRET, 5)
     save(path, [SECRET, OTHER_SECRET], 2)
     return path
@@ -64,9 +64,8 @@ def test_help_and_options_are_complete(command: click.Command) -> None:
     """Each command explains itself and its options, which are those that configuration.md lists."""
     result = CliRunner().invoke(commands, ["keys", str(command.name), "--help"])
     assert result.exit_code == 0
-    table = rows(
-        (DOCS / "configuration.md").read_text(), "| `pixstore-asgi keys status`, `keys rewrap`, `keys retire` |"
-    )
+    head = "| `pixstore-asgi keys status`, `keys rewrap`, `keys retire`, `keys separate` |"
+    table = rows((DOCS / "configuration.md").read_text(), head)
     listed = {cells[0].strip("`") for cells in table}
     for option in command.params:
         assert isinstance(option, click.Argument) or (isinstance(option, click.Option) and option.help)
@@ -115,6 +114,22 @@ def test_what_is_left_is_told(database: Path, monkeypatch: pytest.MonkeyPatch) -
     assert result.exit_code == 1
     assert json.loads(result.stdout) == {"rewrapped": 0, "left": 5}
     assert result.stderr.startswith(f"5 images left under {OLD}, with which other processes save:\n")
+
+
+def test_a_copy_is_separated(database: Path) -> None:
+    """By the two commands of the deployment page a copy comes under an id of its own, with all its images."""
+    section = (DOCS / "deployment.md").read_text().split("\n## A copy for staging\n")[1].split("\n## ")[0]
+    copy = database.with_name("staging.db")
+    for line in re.findall(r"^pixstore-asgi (.*)$", section, re.MULTILINE):
+        here = line.replace("/var/lib/pictures", str(copy.parent)).replace("/srv/staging/pixstore.db", str(copy))
+        result = CliRunner().invoke(commands, here.split(), env={"PIXSTORE_SECRET": BOTH})
+        assert result.exit_code == 0, result.output
+    assert result.output == f"{copy} has an id of its own now; 7 images rewrapped for it\n"
+    (original,) = [state for state in run_for_json("status", "--database", database) if state["signs"]]
+    (state, own) = run_for_json("status", "--database", copy)
+    assert (state["images"], own["images"], own["signs"]) == (0, 7, True)
+    assert own["key_id"] != original["key_id"] == NEW
+    assert run_for_json("separate", "--database", copy, secret=OTHER_SECRET) == {"rewrapped": 7}
 
 
 def test_errors_are_one_line(database: Path) -> None:

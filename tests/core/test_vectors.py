@@ -59,10 +59,15 @@ def test_wire_vectors_refuse(vector: Vector) -> None:
     assert caught.value.reason == vector["failure"]
 
 
+def ring_of(vector: Vector) -> KeyRing:
+    former = [bytes.fromhex(each) for each in vector.get("former", [])]
+    return KeyRing(vector["secrets"]).bound_to(bytes.fromhex(vector["database"]), former=former)
+
+
 def proof_arguments(vector: Vector) -> tuple[KeyRing, ProofWindows, ProofTerms, dict[str, Any]]:
     windows = ProofWindows(vector["window_ms"], vector["leeway_ms"])
     terms = ProofTerms(vector["audience"].encode())
-    return KeyRing(vector["secrets"]), windows, terms, {name: vector[name] for name in ("image_id", "token", "now_ms")}
+    return ring_of(vector), windows, terms, {name: vector[name] for name in ("image_id", "token", "now_ms")}
 
 
 @pytest.mark.parametrize("vector", vectors("proof.json", "vectors", failing=False))
@@ -121,7 +126,7 @@ def test_wrap_vectors(vector: Vector) -> None:
         "wrapped_key": bytes.fromhex(vector["wrapped"]),
     }
     meta = ImageMeta(**{field.name: values[field.name] for field in fields(ImageMeta)})
-    ring = KeyRing(vector["secrets"])
+    ring = ring_of(vector)
     if "result" in vector:
         assert unwrap_key(ring, vector["image_id"], meta).hex() == vector["result"]["key"]
         return
@@ -154,7 +159,9 @@ def test_record_vectors_refuse(vector: Vector) -> None:
 async def test_request_vectors(vector: Vector) -> None:
     """A request, as it stands on the wire, gets its status and state from a server with an empty store."""
     server = json.loads((VECTORS / "record.json").read_text())["server"]
-    pix = Pixstore(MemoryStore(), secret=server["secrets"], proof_window_ms=server["window_ms"])
+    store = MemoryStore()
+    await store.replace_database_id(bytes.fromhex(server["database"]))
+    pix = Pixstore(store, secret=server["secrets"], proof_window_ms=server["window_ms"])
     pix._proofs.clock_ms = FixedClock(server["now_ms"])
     headers = vector["headers"].items() if isinstance(vector["headers"], dict) else vector["headers"]
     path, _, query = vector["path"].partition("?")

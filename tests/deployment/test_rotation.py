@@ -16,10 +16,10 @@ import pytest
 
 from pixstore_asgi import ImageRecord, Pixstore, decode_payload
 from pixstore_asgi.core.cipher import unseal
-from pixstore_asgi.core.keyring import KeyRing
 from pixstore_asgi.errors import SecretError
 from tests.demo.process import COMMAND
 from tests.support.paths import DOCS, ROOT
+from tests.support.rings import OLD, make_database
 from tests.support.samples import SECRET, large_png, picture
 from tests.support.servers import Server, running
 
@@ -28,7 +28,10 @@ pytestmark = pytest.mark.servers
 SECTION = (DOCS / "configuration.md").read_text().split("\n## Secrets\n")[1].split("\n## ")[0]
 STEPS = re.findall(r"^\d\. (.*(?:\n   .*)*)", SECTION, re.MULTILINE)
 IMAGES = [picture(seed=seed) for seed in range(8)] + [large_png(300_000), large_png(900_000)]
-OLD_KEY_ID = KeyRing(SECRET).signing.key_id.hex()
+LENGTHS = [
+    pytest.param(4, 0.3, id="short"),
+    pytest.param(32, 6, id="soak", marks=[pytest.mark.soak, pytest.mark.timeout(600)]),
+]
 
 
 def commands_of(step: str) -> list[str]:
@@ -83,17 +86,18 @@ class Fleet:
 
 
 class Load:
-    """Saves, updates, looks up and fetches, until it is told to stop; the first failure ends it."""
+    """Saves, updates, looks up and fetches by so many clients, until it is told to stop; the first failure ends it."""
 
-    def __init__(self, fleet: Fleet) -> None:
+    def __init__(self, fleet: Fleet, clients: int) -> None:
         self._fleet = fleet
+        self._clients = clients
         self.images: dict[str, set[bytes]] = {}
         self.requests: Counter[str] = Counter()
         self.is_over = False
 
     async def run(self) -> None:
         async with httpx.AsyncClient(timeout=30) as http, asyncio.TaskGroup() as group:
-            for _ in range(4):
+            for _ in range(self._clients):
                 group.create_task(self._go_on(http))
 
     async def _go_on(self, http: httpx.AsyncClient) -> None:
@@ -151,7 +155,7 @@ class Operator:
             await self._fleet.roll_out(self.variables[name])
 
     async def _run(self, command: str) -> str:
-        program, *arguments = shlex.split(command.replace("KEY_ID", OLD_KEY_ID))
+        program, *arguments = shlex.split(command.replace("KEY_ID", OLD))
         assert program == "pixstore-asgi"
         environment = {**os.environ, "PYTHONPATH": str(ROOT)} | {
             name: value for name, value in self.variables.items() if name == "PIXSTORE_SECRET"
@@ -170,29 +174,31 @@ class Operator:
         return str(ended.stdout)
 
 
-async def rotate(folder: Path) -> tuple[Load, Operator]:
+async def rotate(folder: Path, clients: int, pause_s: float) -> tuple[Load, Operator]:
     """Do the documented steps under load, and go on under it for a moment before, between and after them."""
+    await make_database(folder / "pixstore.db")
     with ExitStack() as stack:
         fleet = Fleet(stack, folder)
         for _ in range(2):
             await fleet.start(SECRET)
-        load, operator = Load(fleet), Operator(fleet, folder)
+        load, operator = Load(fleet, clients), Operator(fleet, folder)
         async with asyncio.TaskGroup() as group:
             group.create_task(load.run())
-            await asyncio.sleep(0.5)
             for step in STEPS:
+                await asyncio.sleep(pause_s)
                 for code in commands_of(step):
                     await operator.do(code)
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(pause_s)
             load.is_over = True
         for server in fleet.servers:
             assert "Traceback" not in server.log
     return load, operator
 
 
-async def test_a_secret_is_replaced_under_load(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("clients", "pause_s"), LENGTHS)
+async def test_a_secret_is_replaced_under_load(tmp_path: Path, clients: int, pause_s: float) -> None:
     """By the documented steps no request of either process fails, and then the new secret alone opens all images."""
-    load, operator = await rotate(tmp_path)
+    load, operator = await rotate(tmp_path, clients, pause_s)
     settings = ["PIXSTORE_SECRET"] * 2
     assert operator.done == ["new", *settings, "keys rewrap", "keys status", "keys retire", "PIXSTORE_SECRET"]
     assert load.requests.total() > 100
@@ -205,6 +211,6 @@ async def test_a_secret_is_replaced_under_load(tmp_path: Path) -> None:
             found = await pix.read_image(image_id)
             assert found is not None
             assert found.data in images
-    with pytest.raises(SecretError, match=f"written with secret {state.key_id}, and given is {OLD_KEY_ID}"):
+    with pytest.raises(SecretError, match=f"written with secret {state.key_id}, and given is {OLD}"):
         await Pixstore(path, secret=SECRET).open()
     print(f"\n{json.dumps(load.requests)} requests, {len(load.images)} images")

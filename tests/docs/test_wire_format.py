@@ -137,12 +137,12 @@ def fields(body: bytes, head: str) -> Iterator[Any]:
 @pytest.mark.parametrize("token", [0, 1795559342725])
 def test_a_server_of_this_page_makes_the_same_proof(token: int) -> None:
     """HKDF and HMAC as the page has them, from the standard library alone, give this package's proof."""
-    now_ms, image_id = 1_795_559_350_000, "players:a_b-c"
+    now_ms, image_id, database = 1_795_559_350_000, "players:a_b-c", bytes(range(16))
     window = (now_ms // 20_000).to_bytes(6, "big")
 
     def expand(purpose: bytes, length: int) -> bytes:
         prk = hmac.digest(b"pixstore_asgi/1", SECRET.encode(), "sha256")
-        return hmac.digest(prk, b"pixstore_asgi/1 " + purpose + b"\x01", hashlib.sha256)[:length]
+        return hmac.digest(prk, b"pixstore_asgi/1 " + purpose + database + b"\x01", hashlib.sha256)[:length]
 
     head = b"\x01" + expand(b"key id", 4) + window + bytes(4)
     name = image_id.encode()
@@ -150,7 +150,8 @@ def test_a_server_of_this_page_makes_the_same_proof(token: int) -> None:
         head + token.to_bytes(8, "big") + (20_000).to_bytes(8, "big") + len(name).to_bytes(2, "big") + name + bytes(2)
     )
     proof = base64.b64encode(head + hmac.digest(expand(b"proof" + window, 32), message, hashlib.sha256)[:21]).decode()
-    assert proof == issue(KeyRing(SECRET), ProofWindows(), ProofTerms(), image_id=image_id, token=token, now_ms=now_ms)
+    ring = KeyRing(SECRET).bound_to(database)
+    assert proof == issue(ring, ProofWindows(), ProofTerms(), image_id=image_id, token=token, now_ms=now_ms)
     *_, (start, length) = offsets("| offset | length | |")
     assert (start + length, len(head), len(proof)) == (36, start, 48)
 

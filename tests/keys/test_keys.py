@@ -1,11 +1,13 @@
 """Key ring, key file and key-check value."""
 
+import asyncio
 import hmac
 import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +17,7 @@ from pixstore_asgi.errors import PixstoreError, SecretError
 from pixstore_asgi.keys.file import create_key_file, read_key_file
 from pixstore_asgi.store.memory import MemoryStore
 from tests.support.payloads import served
+from tests.support.rings import DATABASE_ID, NEW, OLD, make_database
 from tests.support.samples import OTHER_SECRET, SECRET, picture
 
 
@@ -23,12 +26,28 @@ def no_secret_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PIXSTORE_SECRET", raising=False)
 
 
+@pytest.fixture
+def store() -> MemoryStore:
+    return MemoryStore()
+
+
 @pytest.mark.parametrize(
     "secret",
-    ["", "short", "x" * 42, b"", b"x" * 31, [], ["y" * 43, "short"], "x" * 40 + " \n" + "x" * 10, ["y" * 43] * 2],
+    [
+        "",
+        "short",
+        "x" * 42,
+        b"",
+        b"x" * 31,
+        [],
+        ["y" * 43, "short"],
+        "x" * 40 + " \n" + "x" * 10,
+        ["y" * 43] * 2,
+        {"y" * 43},
+    ],
 )
-def test_bad_secrets_are_refused(secret: str | bytes | list[str | bytes]) -> None:
-    """A secret that is missing, too short, holds white space or is listed twice is refused with advice, unquoted."""
+def test_bad_secrets_are_refused(secret: Any) -> None:
+    """One that is missing, too short, holds white space, is listed twice or has no order is refused, unquoted."""
     with pytest.raises(SecretError) as caught:
         KeyRing(secret)
     text = str(caught.value)
@@ -64,12 +83,25 @@ def test_keys_of_windows_are_remembered_and_few() -> None:
 
 
 def test_key_ids_are_public_and_stable() -> None:
-    """The key id is a literal of its secret, and a ring's repr shows ids alone."""
-    ring = KeyRing([SECRET, OTHER_SECRET])
-    assert [key.key_id.hex() for key in ring] == ["576e6f5c", "b0632a92"]
-    assert repr(ring) == "KeyRing(576e6f5c, b0632a92)"
-    assert repr(ring.signing) == "RingKey(b0632a92)"
-    assert ring.signing.check_value[:4].hex() == "b0632a92"
+    """The key id is a literal of its secret and its database, and a ring's repr shows ids alone."""
+    unbound = KeyRing([SECRET, OTHER_SECRET])
+    assert [key.key_id.hex() for key in unbound] == ["576e6f5c", "b0632a92"]
+    ring = unbound.bound_to(DATABASE_ID, former=[b""])
+    assert [key.key_id.hex() for key in ring] == ["576e6f5c", "b0632a92", OLD, NEW]
+    assert (OLD, NEW) == ("0a7eb8ce", "c99c6af6")
+    assert repr(ring) == f"KeyRing({OLD}, {NEW})"
+    assert repr(ring.signing) == f"RingKey({NEW})"
+    assert [(key.check_value[:4].hex(), key.check_value[16:]) for key in ring.newest] == [(NEW, DATABASE_ID)]
+
+
+def test_keys_of_former_ids_unwrap_alone() -> None:
+    """A ring has the keys of ids that its database had before, and neither signs nor verifies with them."""
+    ring = KeyRing([SECRET, OTHER_SECRET]).bound_to(DATABASE_ID, former=[b"former"])
+    of_former = [key.key_id for key in KeyRing([SECRET, OTHER_SECRET]).bound_to(b"former")]
+    assert all(ring.get(key_id) for key_id in of_former)
+    assert not ring.verifying.keys() & of_former
+    assert list(ring.verifying.values())[-1] is ring.signing is ring.newest.signing
+    assert [key.key_id.hex() for key in ring.newest] == [NEW]
 
 
 async def test_a_key_file_is_made_with_its_database(tmp_path: Path) -> None:
@@ -186,19 +218,19 @@ async def test_an_empty_variable_is_a_mistake(tmp_path: Path, monkeypatch: pytes
 
 
 async def test_a_wrong_secret_does_not_open_and_is_named(tmp_path: Path) -> None:
-    """Another secret is refused by its public key ids, and writes nothing."""
-    path = tmp_path / "pixstore.db"
-    async with Pixstore(path, secret=SECRET):
-        pass
-    with pytest.raises(SecretError, match="secret 576e6f5c, and given is b0632a92"):
+    """Where images are under another secret, one is refused by their public key ids, and nothing is written."""
+    path = await make_database(tmp_path / "pixstore.db")
+    async with Pixstore(path, secret=SECRET) as pix:
+        await pix.save_image(picture())
+    with pytest.raises(SecretError, match=f"secret {OLD}, and given is {NEW}"):
         await Pixstore(path, secret=OTHER_SECRET).open()
-    async with Pixstore(path, secret=SECRET):
-        pass
+    async with Pixstore(path, secret=SECRET) as pix:
+        assert [state.key_id for state in await pix.key_status()] == [OLD]
 
 
 async def test_a_new_secret_rolls_out(tmp_path: Path) -> None:
     """[new, old] then [old, new]: images and proofs of either replica work at every step; afterwards both count."""
-    path = tmp_path / "pixstore.db"
+    path = await make_database(tmp_path / "pixstore.db")
     replicas = [Pixstore(path, secret=SECRET), Pixstore(path, secret=SECRET)]
     steps = [[SECRET], [OTHER_SECRET, SECRET], [SECRET, OTHER_SECRET]]
     ids = []
@@ -216,18 +248,25 @@ async def test_a_new_secret_rolls_out(tmp_path: Path) -> None:
             assert set(await reader.get_image_records(ids)) == set(ids)
         for pix in replicas:
             await pix.close()
-    with pytest.raises(SecretError, match="b0632a92"):
+    with pytest.raises(SecretError, match=f"written with secret {NEW}"):
         await Pixstore(path, secret=SECRET).open()
 
 
-async def test_two_workers_with_different_secrets_never_both_open(tmp_path: Path) -> None:
-    """The first to open a new database decides its secret; the other is refused."""
+async def test_two_workers_with_different_secrets_never_both_save(tmp_path: Path) -> None:
+    """The first to save in a new database decides its secret; the other is refused when it saves, and at its next
+    start."""
     path = tmp_path / "pixstore.db"
-    first, second = Pixstore(path, secret=SECRET), Pixstore(path, secret=OTHER_SECRET)
-    await first.open()
+    async with Pixstore(path, secret=SECRET) as first, Pixstore(path, secret=OTHER_SECRET) as second:
+        outcomes = await asyncio.gather(*(pix.save_image(picture()) for pix in (first, second)), return_exceptions=True)
+        (refusal,) = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+        assert isinstance(refusal, SecretError)
+        winner, loser = (first, second) if refusal is outcomes[1] else (second, first)
+        await winner.save_image(picture())
+        with pytest.raises(SecretError, match="was written with secret"):
+            await loser.save_image(picture())
+        assert len(await first.list_images()) == 2
     with pytest.raises(SecretError):
-        await second.open()
-    await first.close()
+        await Pixstore(path, secret=OTHER_SECRET if winner is first else SECRET).open()
 
 
 async def test_a_store_without_a_place_for_a_key_file_wants_a_secret() -> None:
@@ -266,6 +305,32 @@ async def test_a_secret_that_nothing_is_under_locks_nobody_out(tmp_path: Path) -
         pass
     async with Pixstore(path, secret=SECRET) as pix:
         assert await served(pix, record) == (WireState.SUCCESS, picture())
+
+
+async def test_a_secret_is_known_from_its_first_wrap_on(store: MemoryStore) -> None:
+    """Opening, reading and looking at the state record no secret; saving does, once, and rewrapping where it wraps."""
+    old, both = Pixstore(store, secret=SECRET), Pixstore(store, secret=[SECRET, OTHER_SECRET])
+    record = await old.save_image(picture())
+    known = await store.key_checks()
+    assert len(known) == 1
+    assert await both.read_image(record.id) is not None
+    assert len(await both.key_status()) == 2
+    assert await store.key_checks() == known
+    await both.rewrap_keys()
+    assert len(await store.key_checks()) == 2
+
+
+async def test_without_images_no_secret_is_asked_for(store: MemoryStore) -> None:
+    """A store whose images are all gone opens with another secret, which can save there once the old one is retired."""
+    old = Pixstore(store, secret=SECRET)
+    record = await old.save_image(picture())
+    await old.delete_image(record.id)
+    new = Pixstore(store, secret=OTHER_SECRET)
+    with pytest.raises(SecretError, match="one that no image is under can be retired"):
+        await new.save_image(picture())
+    assert await new.list_images() == []
+    await new.retire_key((await old.key_status())[0].key_id)
+    assert await new.save_image(picture())
 
 
 async def test_a_leaked_secret_is_thrown_out(tmp_path: Path) -> None:

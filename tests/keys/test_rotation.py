@@ -10,17 +10,16 @@ import pytest
 from pixstore_asgi import Pixstore
 from pixstore_asgi.core.hidden import hide
 from pixstore_asgi.core.images import RewrappedKey
-from pixstore_asgi.core.keyring import KeyRing
 from pixstore_asgi.errors import IntegrityError, SecretError, StoreError
 from pixstore_asgi.keys import rotation
 from pixstore_asgi.keys.rotation import KeyStatus
 from pixstore_asgi.store.contract import ImageStore
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.store.sqlite import SqliteStore
+from tests.support.rings import NEW, OLD, give_known_id, key_id_of, make_database, ring_of
 from tests.support.samples import OTHER_SECRET, SECRET, picture
 
-OLD, NEW = "576e6f5c", "b0632a92"
-BOTH = KeyRing([SECRET, OTHER_SECRET])
+BOTH = ring_of(SECRET, OTHER_SECRET)
 THIRD_SECRET = "a-third-secret-for-tests-0123456789-abcdefghijk"
 
 
@@ -28,7 +27,7 @@ THIRD_SECRET = "a-third-secret-for-tests-0123456789-abcdefghijk"
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ImageStore]:
     """An open store, of either kind."""
     made = MemoryStore() if request.param == "memory" else SqliteStore(tmp_path / "pixstore.db")
-    await made.open()
+    await give_known_id(made)
     yield made
     await made.close()
 
@@ -41,7 +40,7 @@ async def save(store: ImageStore, secrets: str | Sequence[str], count: int) -> d
 
 
 async def claim_both(store: ImageStore) -> None:
-    """Record both secrets, as a process does that opens the store with them."""
+    """Record both secrets, as a process does that saves with them."""
     await store.claim_keys([key.check_value for key in BOTH])
 
 
@@ -55,12 +54,12 @@ async def test_the_state_of_every_secret_is_told(store: ImageStore) -> None:
     """A secret of the store alone, of images alone and of the ring alone each has its line, the ring's in its order."""
     await save(store, SECRET, 3)
     await save(store, [SECRET, OTHER_SECRET], 2)
-    assert await rotation.key_status(store, KeyRing([SECRET, OTHER_SECRET, THIRD_SECRET])) == [
+    assert await rotation.key_status(store, ring_of(SECRET, OTHER_SECRET, THIRD_SECRET)) == [
         KeyStatus(OLD, images=3, signs=False, loaded=True),
         KeyStatus(NEW, images=2, signs=False, loaded=True),
-        KeyStatus(KeyRing(THIRD_SECRET).signing.key_id.hex(), images=0, signs=True, loaded=True),
+        KeyStatus(key_id_of(THIRD_SECRET), images=0, signs=True, loaded=True),
     ]
-    assert await rotation.key_status(store, KeyRing(OTHER_SECRET)) == [
+    assert await rotation.key_status(store, ring_of(OTHER_SECRET)) == [
         KeyStatus(OLD, images=3, signs=False, loaded=False),
         KeyStatus(NEW, images=2, signs=True, loaded=True),
     ]
@@ -181,7 +180,7 @@ async def test_a_damaged_row_is_named_and_keeps_no_other_back(store: ImageStore)
 async def test_a_secret_is_retired_when_no_image_needs_it(store: ImageStore) -> None:
     """While images are under it, it is refused with their number; afterwards the store opens without it."""
     images = await save(store, SECRET, 2)
-    await Pixstore(store, secret=[SECRET, OTHER_SECRET]).open()
+    await claim_both(store)
     with pytest.raises(SecretError, match=rf"secret {OLD} is still needed, by 2 images: rewrap the keys first"):
         await rotation.retire_key(store, BOTH, hide(OLD))
     with pytest.raises(SecretError, match=OLD):
@@ -202,7 +201,6 @@ async def test_a_late_process_saves_nothing_under_a_retired_secret(store: ImageS
     """Saves and updates of a process that still signs with the old secret fail from then on; it reads and deletes."""
     late = Pixstore(store, secret=[OTHER_SECRET, SECRET])
     record = await late.save_image(picture())
-    await Pixstore(store, secret=[SECRET, OTHER_SECRET]).open()
     await rotation.rewrap_keys(store, BOTH)
     await rotation.retire_key(store, BOTH, hide(OLD))
     for saving in (late.save_image(picture(seed=1)), late.update_image(record.id, picture(seed=1))):
@@ -214,26 +212,26 @@ async def test_a_late_process_saves_nothing_under_a_retired_secret(store: ImageS
     assert await late.delete_image(record.id)
 
 
-@pytest.mark.parametrize("key_id", ["00000000", NEW.upper(), "", SECRET, KeyRing(THIRD_SECRET).signing.key_id.hex()])
+@pytest.mark.parametrize("key_id", ["00000000", NEW.upper(), "", SECRET, key_id_of(THIRD_SECRET)])
 async def test_an_unknown_key_id_is_refused(store: ImageStore, key_id: str) -> None:
     """What the store does not know is not retired; the known ids are named, and what was given is not."""
     await save(store, SECRET, 1)
     with pytest.raises(SecretError, match=f"it knows {OLD}$") as caught:
-        await rotation.retire_key(store, KeyRing([SECRET, THIRD_SECRET, OTHER_SECRET]), hide(key_id))
+        await rotation.retire_key(store, ring_of(SECRET, THIRD_SECRET, OTHER_SECRET), hide(key_id))
     assert not key_id or key_id not in str(caught.value)
 
 
 async def test_the_signing_secret_is_not_retired(store: ImageStore) -> None:
     """The secret that signs is refused, though no image is under it."""
-    await Pixstore(store, secret=SECRET).open()
+    await store.claim_keys([BOTH.verifying[bytes.fromhex(OLD)].check_value])
     with pytest.raises(SecretError, match=f"secret {OLD} is the one that signs"):
-        await rotation.retire_key(store, KeyRing(SECRET), hide(OLD))
+        await rotation.retire_key(store, ring_of(SECRET), hide(OLD))
     assert len(await store.key_checks()) == 1
 
 
 async def test_a_pixstore_rotates_its_secret_away(tmp_path: Path) -> None:
     """Status, rewrap and retire of a Pixstore, opened by the first call: then the store opens with the new secret."""
-    path = tmp_path / "pixstore.db"
+    path = await make_database(tmp_path / "pixstore.db")
     async with Pixstore(path, secret=SECRET) as pix:
         record = await pix.save_image(picture())
     pix = Pixstore(path, secret=[SECRET, OTHER_SECRET])

@@ -45,7 +45,6 @@ records = Bundle[ImageRecord]("records")
 streams = Bundle["OpenStream | None"]("streams")
 FOREIGN = KeyRing(OTHER_SECRET)
 SECRETS = [SECRET, "the-next-secret-for-tests-0123456789-abcdefghi"]
-KEY_IDS = [KeyRing(secret).signing.key_id for secret in SECRETS]
 
 
 @dataclass
@@ -81,10 +80,19 @@ class PixstoreMachine(RuleBasedStateMachine):
         self.epochs: Counter[str] = Counter()
         self.streams: list[OpenStream] = []
         self.newest = [0, 0]
+        self.key_ids = self.run(self.find_key_ids())
         self.pixstores = [self.make(0), self.make(0)]
 
     def make_store(self) -> ImageStore:
         raise NotImplementedError
+
+    async def find_key_ids(self) -> list[bytes]:
+        """Return the key ids that both secrets have in the store."""
+        store = self.make_store()
+        await store.open()
+        ring = KeyRing(SECRETS).bound_to(await store.database_id())
+        await store.close()
+        return list(ring.verifying)
 
     def make(self, newest: int) -> Pixstore:
         """Open a Pixstore that knows both secrets and signs with this one."""
@@ -336,7 +344,7 @@ class PixstoreMachine(RuleBasedStateMachine):
     @rule(which=st.integers(0, 1))
     def rewrap(self, which: int) -> None:
         """Afterwards the key of every image is under the secret that signs."""
-        signing = KEY_IDS[self.newest[which]]
+        signing = self.key_ids[self.newest[which]]
         others = {key_id: images for key_id, images in self.usage().items() if key_id != signing}
         assert self.run(self.pixstores[which].rewrap_keys()) == sum(others.values())
         assert self.usage() == ({signing: len(self.images)} if self.images else {})
@@ -365,7 +373,7 @@ class PixstoreMachine(RuleBasedStateMachine):
         """The secret with which neither signs is forgotten if the store knows it and no image is under it."""
         if self.newest[0] != self.newest[1]:
             return
-        pix, key_id = self.pixstores[which], KEY_IDS[1 - self.newest[which]]
+        pix, key_id = self.pixstores[which], self.key_ids[1 - self.newest[which]]
         known = {check[: len(key_id)] for check in self.run(pix._store.key_checks())}
         if key_id not in known or key_id in self.usage():
             with pytest.raises(SecretError):

@@ -22,13 +22,14 @@ from pixstore_asgi.errors import IntegrityError
 from pixstore_asgi.store.contract_tests.steps import save, wrapped_key_of
 from pixstore_asgi.store.sqlite import SqliteStore
 from pixstore_asgi.store.sqlite.write_lock import WriteLock
+from tests.support.rings import DATABASE_ID, make_database
 from tests.support.samples import SECRET, large_png, picture
 from tests.support.sqlite import idle, make_version_1, reading
 
 pytestmark = pytest.mark.slow
 
 IMAGES = 400
-RING = KeyRing(SECRET)
+RING = KeyRing(SECRET).bound_to(DATABASE_ID, former=[b""])
 
 
 class Versions:
@@ -52,16 +53,18 @@ async def test_the_keys_that_an_older_version_left_are_taken_out(tmp_path: Path)
     versions = Versions()
     async for image_id, meta in churn(path, 0):
         versions.put(image_id, meta)
-    make_version_1(path)
+    make_version_1(path, SECRET)
     with sqlite3.connect(path) as connection:  # in the free end of a page, as a split leaves them
         connection.execute("PRAGMA secure_delete = OFF")
         connection.execute("CREATE TABLE left (key BLOB)")
         connection.executemany("INSERT INTO left VALUES (?)", [(meta.wrapped_key,) for _, meta in versions.dead])
         connection.execute("DROP TABLE left")
     connection.close()
-    assert keys_left(tmp_path, versions) == (IMAGES, len(versions.live))
-    async with Pixstore(path, secret=SECRET):
+    assert keys_left(tmp_path, versions)[0] == IMAGES
+    store = SqliteStore(path)
+    async with Pixstore(store, secret=SECRET):
         assert keys_left(tmp_path, versions)[0] == 0
+        versions.live = {image.id: image.meta for image in await store.list(limit=1000)}
     assert keys_left(tmp_path, versions) == (0, len(versions.live))
 
 
@@ -92,7 +95,7 @@ async def churn(path: Path, seed: int) -> AsyncIterator[tuple[str, ImageMeta | N
     """Save, update and delete images in random order, and yield each change once it is acknowledged."""
     chance = random.Random(seed)
     bodies = [picture("png", size) for size in (1, 16, 64)] + [large_png(300_000)]
-    store = SqliteStore(path)
+    store = SqliteStore(await make_database(path))
     async with Pixstore(store, secret=SECRET, cache_bytes=0) as pix:
         ids: list[str] = []
         for _ in range(IMAGES):

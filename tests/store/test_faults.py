@@ -18,12 +18,12 @@ from pathlib import Path
 import pytest
 
 from pixstore_asgi import ImageRecord, Pixstore, PixstoreError, StoreError, WireState
-from pixstore_asgi.core.keyring import KeyRing
 from pixstore_asgi.errors import IntegrityError, SecretError, StoreBusy
 from pixstore_asgi.store.contract import CHUNK_BYTES
 from pixstore_asgi.store.contract_tests.steps import VERSION, body_of, meta_of, read
 from pixstore_asgi.store.sqlite import SqliteStore
 from tests.support.payloads import served
+from tests.support.rings import ring_of
 from tests.support.samples import SECRET, large_png, picture
 from tests.support.sqlite import idle, query, reading
 from tests.support.sqlite_faults import (
@@ -49,7 +49,7 @@ from tests.support.sqlite_faults import (
 pytestmark = pytest.mark.slow
 
 PAGE_BYTES = 16384
-KEY_ID = KeyRing(SECRET).signing.key_id
+KEY_ID = ring_of(SECRET).signing.key_id
 TEXTS = {
     sqlite3.SQLITE_IOERR: "reading or writing it failed: check the disk",
     sqlite3.SQLITE_FULL: "the disk is full: make room",

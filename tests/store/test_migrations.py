@@ -1,19 +1,22 @@
 """Opening databases of every schema version, in many processes at once, interrupted and failing."""
 
 import asyncio
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from unittest import mock
 
 import pytest
 
 from pixstore_asgi import Pixstore, StoreError, WireState
+from pixstore_asgi.core.keyring import KeyRing
+from pixstore_asgi.errors import IntegrityError
 from pixstore_asgi.store.sqlite import SqliteStore, schema
 from tests.support.payloads import served
 from tests.support.samples import SECRET
@@ -170,7 +173,7 @@ async def test_a_database_made_meanwhile_is_no_other_programs(tmp_path: Path) ->
 async def test_images_from_before_creation_was_kept_were_created_when_last_saved(base: Base, tmp_path: Path) -> None:
     """A database of version 1 is migrated: its images' creation is their token's time."""
     path = base.copy(tmp_path)
-    make_version_1(path)
+    make_version_1(path, SECRET)
     async with Pixstore(path, secret=SECRET) as pix:
         before = {info.id: info.created for info in await pix.list_images()}
         assert before == {info.id: info.token for info in await pix.list_images()}
@@ -178,6 +181,34 @@ async def test_images_from_before_creation_was_kept_were_created_when_last_saved
         saved = await pix.save_image(base.images[base.small])
         assert {info.id: info.created for info in await pix.list_images()} == {**before, saved.id: saved.token}
     assert query(path, "PRAGMA user_version") == [(OURS,)]
+
+
+async def test_keys_from_before_ids_are_bound_by_a_rewrapping(base: Base, tmp_path: Path) -> None:
+    """Copies of a database of version 1 get an id each; its keys open in both until they are wrapped anew there."""
+    old = base.copy(tmp_path)
+    make_version_1(old, SECRET)
+    one, other = tmp_path / "one.db", tmp_path / "other.db"
+    unbound = KeyRing(SECRET).signing.key_id.hex()
+    for path in (one, other):
+        await asyncio.to_thread(shutil.copyfile, old, path)
+        async with Pixstore(path, secret=SECRET) as pix:
+            assert [(state.key_id == unbound, state.images) for state in await pix.key_status()] == [
+                (True, len(base.images)),
+                (False, 0),
+            ]
+            assert await pix.rewrap_keys() == len(base.images)
+            await pix.retire_key(unbound)
+        async with Pixstore(path, secret=SECRET) as pix:
+            for image_id, image in base.images.items():
+                assert await served(pix, await pix.get_image_record(image_id)) == (WireState.SUCCESS, image)
+    rows = query(old, f"SELECT wrapped_key FROM image WHERE id = '{base.small}'")
+    assert query(one, "SELECT * FROM database_id") != query(other, "SELECT * FROM database_id")
+    with closing(sqlite3.connect(one)) as edited:
+        edited.execute("UPDATE image SET wrapped_key = ? WHERE id = ?", (*rows[0], base.small))
+        edited.commit()
+    async with Pixstore(one, secret=SECRET) as pix:
+        with pytest.raises(IntegrityError, match=f"was saved under secret {unbound}"):
+            await pix.read_image(base.small)
 
 
 async def test_an_older_version_refuses_a_migrated_database(base: Base, tmp_path: Path) -> None:

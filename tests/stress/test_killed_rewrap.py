@@ -15,16 +15,15 @@ from tests.support.samples import OTHER_SECRET, SECRET, picture
 
 pytestmark = pytest.mark.slow
 
-IMAGES = 300
 BOTH = [SECRET, OTHER_SECRET]
 LENGTHS = [
-    pytest.param(5, id="short"),
-    pytest.param(60, id="soak", marks=[pytest.mark.soak, pytest.mark.timeout(900)]),
+    pytest.param(300, 5, id="short"),
+    pytest.param(2000, 20, id="soak", marks=[pytest.mark.soak, pytest.mark.timeout(900)]),
 ]
 
 
-async def save_all(path: Path) -> dict[str, bytes]:
-    images = [picture(seed=number % 256, size=16) for number in range(IMAGES)]
+async def save_all(path: Path, count: int) -> dict[str, bytes]:
+    images = [picture(seed=number % 256, size=16) for number in range(count)]
     async with Pixstore(path, secret=SECRET) as pix:
         return {(await pix.save_image(image)).id: image for image in images}
 
@@ -48,29 +47,29 @@ def kill_one(path: Path) -> None:
         worker.kill()
 
 
-@pytest.mark.parametrize("kills", LENGTHS)
-async def test_a_killed_rewrapping_costs_no_image(tmp_path: Path, kills: int) -> None:
+@pytest.mark.parametrize(("count", "kills"), LENGTHS)
+async def test_a_killed_rewrapping_costs_no_image(tmp_path: Path, count: int, kills: int) -> None:
     """After each kill all images open, no key that was done is undone, and a last run does the rest."""
     path = tmp_path / "pixstore.db"
-    images = await save_all(path)
+    images = await save_all(path, count)
     done = 0
     for _ in range(kills):
         kill_one(path)
         old, new = await check_all(path, BOTH, images)
-        assert old + new == IMAGES
+        assert old + new == count
         assert new >= done
         done = new
-        if done > IMAGES // 2:  # begin anew, or there would be nothing left to be killed at
+        if done > count // 2:  # begin anew, or there would be nothing left to be killed at
             async with Pixstore(path, secret=BOTH[::-1]) as pix:
                 await pix.rewrap_keys()
             done = 0
     with Worker("rewrapper", path, secrets=BOTH) as worker:
         worker.wait(60)
-    assert await check_all(path, BOTH, images) == (0, IMAGES)
+    assert await check_all(path, BOTH, images) == (0, count)
     async with Pixstore(path, secret=BOTH) as pix:
         old_status, _ = await pix.key_status()
         await pix.retire_key(old_status.key_id)
-    assert await check_all(path, OTHER_SECRET, images) == (IMAGES, IMAGES)
+    assert await check_all(path, OTHER_SECRET, images) == (count, count)
     with closing(sqlite3.connect(path)) as db:
         assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
@@ -78,8 +77,8 @@ async def test_a_killed_rewrapping_costs_no_image(tmp_path: Path, kills: int) ->
 async def test_two_rewrappings_at_once_are_one(tmp_path: Path) -> None:
     """Two processes that rewrap the same database at once both end well, with every image under the new secret."""
     path = tmp_path / "pixstore.db"
-    images = await save_all(path)
+    images = await save_all(path, 300)
     with Worker("rewrapper", path, secrets=BOTH) as one, Worker("rewrapper", path, secrets=BOTH) as other:
         one.wait(60)
         other.wait(60)
-    assert await check_all(path, BOTH, images) == (0, IMAGES)
+    assert await check_all(path, BOTH, images) == (0, 300)

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pixstore_asgi.store.sqlite import SqliteStore, leases, write_lock
+from pixstore_asgi.core.cipher import unwrap_key, wrap_key
+from pixstore_asgi.core.keyring import KeyRing
+from pixstore_asgi.store.sqlite import SqliteStore, leases, rows, write_lock
 
 
 @contextmanager
@@ -37,11 +39,20 @@ def query(path: Path, statement: str) -> list[tuple[object, ...]]:
     return rows
 
 
-def make_version_1(path: Path) -> None:
-    """Make a database of this version one of version 1, as the first version of this package had it."""
+def make_version_1(path: Path, secret: str) -> None:
+    """Make a database of this version one of version 1, as the first version of this package had it: its keys, under
+    this secret, are bound to no id."""
+    unbound = KeyRing(secret)
     with sqlite3.connect(path) as connection:
+        ring = unbound.bound_to(rows.database_id(connection))
+        for image in rows.list_images(connection, None, None, 10_000):
+            meta = wrap_key(unbound, unwrap_key(ring, image.id, image.meta), image.id, image.meta)
+            connection.execute("UPDATE image SET wrapped_key = ? WHERE id = ?", (meta.wrapped_key, image.id))
+        connection.execute("UPDATE key_check SET value = ?", (unbound.signing.check_value,))
+        connection.commit()
         connection.executescript(
-            "ALTER TABLE image DROP COLUMN epoch; ALTER TABLE image DROP COLUMN created_ms; PRAGMA user_version = 1"
+            "ALTER TABLE image DROP COLUMN epoch; ALTER TABLE image DROP COLUMN created_ms; DROP TABLE database_id;"
+            "PRAGMA user_version = 1"
         )
     connection.close()
 

@@ -17,6 +17,7 @@ from pixstore_asgi import ImageRecord, Pixstore, StoreError, WireState
 from pixstore_asgi.store.contract import CHUNK_BYTES
 from pixstore_asgi.store.sqlite import SqliteStore, schema
 from tests.support.payloads import served
+from tests.support.rings import make_database
 from tests.support.samples import SECRET, large_png, picture
 from tests.support.sqlite import query
 
@@ -167,7 +168,7 @@ class Base:
 
 async def make_base(folder: Path) -> Base:
     """Make the database that faults are tried on."""
-    async with Pixstore(folder / DATABASE, secret=SECRET) as pix:
+    async with Pixstore(await make_database(folder / DATABASE), secret=SECRET) as pix:
         base = Base(folder, (await pix.save_image(SMALL)).id, (await pix.save_image(LARGE)).id)
     with sqlite3.connect(folder / DATABASE) as edited:
         edited.executescript(

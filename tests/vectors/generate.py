@@ -43,6 +43,7 @@ def fixed(name: str, length: int) -> bytes:
 
 
 KEY, IV, VERSION = fixed("key", 32), fixed("iv", 12), fixed("version", 16)
+DATABASE, OTHER_DATABASE = fixed("database", 16), fixed("other database", 16)
 IMAGE = fixed("image", 100)
 
 
@@ -50,8 +51,8 @@ def prk(secret: str) -> bytes:
     return hmac.digest(DOMAIN, secret.encode(), "sha256")
 
 
-def expand(secret: str, purpose: bytes, length: int) -> bytes:
-    info, block, output = DOMAIN + b" " + purpose, b"", b""
+def expand(secret: str, purpose: bytes, length: int, database: bytes = DATABASE) -> bytes:
+    info, block, output = DOMAIN + b" " + purpose + database, b"", b""
     while len(output) < length:
         block = hmac.digest(prk(secret), block + info + bytes((len(output) // 32 + 1,)), "sha256")
         output += block
@@ -127,13 +128,15 @@ def proof_bytes(
     image_id: str = IMAGE_ID,
     token: int = TOKEN,
     audience: str = "",
+    database: bytes = DATABASE,
+    named: bytes = DATABASE,
 ) -> bytes:
-    key_id = expand(secret, b"key id", 4)
+    key_id = expand(secret, b"key id", 4, named)
     head = struct.pack(">B4s", version, key_id) + window.to_bytes(6, "big") + struct.pack(">I", epoch)
     name, heard = image_id.encode(), audience.encode()
     parts = struct.pack(">QQH", token, window_ms, len(name)) + name + struct.pack(">H", len(heard)) + heard
     signed_by = window if signed_window is None else signed_window
-    key = expand(secret, b"proof" + signed_by.to_bytes(6, "big"), 32)
+    key = expand(secret, b"proof" + signed_by.to_bytes(6, "big"), 32, database)
     return head + hmac.digest(key, head + parts, "sha256")[:21]
 
 
@@ -144,6 +147,7 @@ def proof_text(**parts: Any) -> str:
 def proof_vector(name: str, rule: str, proof: str, outcome: Vector, **changes: Any) -> Vector:
     terms = {
         "secrets": [OLD_SECRET, NEW_SECRET],
+        "database": DATABASE.hex(),
         "window_ms": WINDOW_MS,
         "leeway_ms": LEEWAY_MS,
         "image_id": IMAGE_ID,
@@ -168,6 +172,8 @@ def proof_vectors() -> list[Vector]:
     flipped[-1] ^= 1
     with_plus = next(p for p in (proof_text(token=TOKEN + n) for n in range(1000)) if "+" in p and "/" in p)
     window_start = WINDOW * WINDOW_MS
+    of_other = proof_text(database=OTHER_DATABASE, named=OTHER_DATABASE)
+    moved = {"database": OTHER_DATABASE.hex(), "former": [DATABASE.hex()]}
     return [
         accepted("current-window", "a proof of the current window is valid", good),
         accepted("last-moment", "valid to the end of the next window", good, now_ms=window_start + 2 * WINDOW_MS - 1),
@@ -187,6 +193,8 @@ def proof_vectors() -> list[Vector]:
         refused("not-ascii", "standard base64", "é" + good[1:], "not-canonical"),
         refused("version-2", "the version is 1", proof_text(version=2), "version"),
         refused("other-secret", "the secret is in the ring", proof_text(secret=OTHER_SECRET), "unknown-key"),
+        refused("other-database", "made for its database", of_other, "unknown-key"),
+        refused("former-database", "a database's former id signs nothing", good, "unknown-key", **moved),
         refused("expired", "valid for two windows", good, "expired", now_ms=window_start + 2 * WINDOW_MS),
         refused("long-expired", "valid for two windows", proof_text(window=0), "expired"),
         refused("early", "at most 5 s ahead", good, "not-yet-valid", now_ms=window_start - LEEWAY_MS - 1),
@@ -200,6 +208,7 @@ def proof_vectors() -> list[Vector]:
         refused("other-audience", "bound to its audience", proof_text(audience="tenant-8"), "mac"),
         refused("window-length", "bound to the length of its window", proof_text(window_ms=WINDOW_MS + 1), "mac"),
         refused("window-moved", "bound to its window", proof_text(signed_window=WINDOW - 9), "mac"),
+        refused("database-renamed", "bound to its database", proof_text(database=OTHER_DATABASE), "mac"),
         refused("lengths", "id and audience trade no bytes", proof_text(image_id=IMAGE_ID + "x"), "mac", audience="x"),
     ]
 
@@ -247,7 +256,14 @@ def sealed_vectors() -> list[Vector]:
     ]
 
 
-def wrap(fields: Vector, *, secret: str = NEW_SECRET, purpose: bytes = DOMAIN + b" image key") -> bytes:
+def wrap(
+    fields: Vector,
+    *,
+    secret: str = NEW_SECRET,
+    purpose: bytes = DOMAIN + b" image key",
+    database: bytes = DATABASE,
+    named: bytes = DATABASE,
+) -> bytes:
     parts = (
         purpose,
         fields["image_id"].encode(),
@@ -259,12 +275,15 @@ def wrap(fields: Vector, *, secret: str = NEW_SECRET, purpose: bytes = DOMAIN + 
         bytes.fromhex(fields["sha256"]),
     )
     aad = b"".join(struct.pack(">H", len(part)) + part for part in parts)
-    return expand(secret, b"key id", 4) + AESSIV(expand(secret, b"wrap", 64)).encrypt(KEY, [aad])
+    wrapper = AESSIV(expand(secret, b"wrap", 64, database))
+    return expand(secret, b"key id", 4, named) + wrapper.encrypt(KEY, [aad])
 
 
 def wrap_vectors() -> list[Vector]:
     ciphertext, tag = sealed(b"\x01" + IMAGE)
     row: Vector = {
+        "database": DATABASE.hex(),
+        "former": [],
         "image_id": IMAGE_ID,
         "version": VERSION.hex(),
         "format": 1,
@@ -290,10 +309,16 @@ def wrap_vectors() -> list[Vector]:
         ("sha256", {"sha256": hashlib.sha256(b"other").hexdigest()}),
     ]
     unknown = {"failure": "unknown-key"}
+    of_other = wrap(row, database=OTHER_DATABASE, named=OTHER_DATABASE)
+    unbound = wrap(row, database=b"", named=b"")
     return [
         vector("newest-secret", "the last secret wraps", good, unwraps),
         vector("old-secret", "every secret of the ring unwraps", wrap(row, secret=OLD_SECRET), unwraps),
         vector("other-secret", "the secret is in the ring", wrap(row, secret=OTHER_SECRET), unknown),
+        vector("other-database", "made for its database", of_other, unknown),
+        vector("database-renamed", "bound to its database", wrap(row, database=OTHER_DATABASE), refused),
+        vector("former-database", "a former id unwraps", of_other, unwraps, former=[OTHER_DATABASE.hex()]),
+        vector("unbound", "a database had no id at first", unbound, unwraps, former=[""]),
         vector("empty", "a wrapped key has 52 bytes", b"", unknown),
         *(vector(f"other-{name}", f"{name} is bound", good, refused, **change) for name, change in changes),
         vector("flipped", "every byte is authenticated", good[:-1] + bytes((good[-1] ^ 1,)), refused),
@@ -510,7 +535,12 @@ def batch_frame_vectors() -> list[Vector]:
 
 
 def all_files() -> dict[str, Any]:
-    requests = {"secrets": [OLD_SECRET, NEW_SECRET], "now_ms": NOW_MS, "window_ms": WINDOW_MS}
+    requests = {
+        "secrets": [OLD_SECRET, NEW_SECRET],
+        "database": DATABASE.hex(),
+        "now_ms": NOW_MS,
+        "window_ms": WINDOW_MS,
+    }
     return {
         "wire.json": {"vectors": wire_vectors()},
         "proof.json": {"vectors": proof_vectors()},

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from ...core.ids import MAX_TOKEN
+from ...core.images import DATABASE_ID_BYTES
 from ...errors import StoreConflict, StoreError
 from ..contract import ImageStore
 from .fixtures import SetClock, StoreFixtures
@@ -93,6 +94,21 @@ class KeepingContract(StoreFixtures):
         assert await store.claim_keys([old, new]) == frozenset()
         assert await store.claim_keys([old]) == {new}
         assert await store.key_checks() == {old, new}
+
+    async def test_a_store_keeps_its_id(self, store: ImageStore) -> None:
+        """It has an id from its first open on, which stays across writes and opens until it is replaced."""
+        first = await store.database_id()
+        assert len(first) == DATABASE_ID_BYTES
+        await save(store, "a")
+        await store.close()
+        await store.open()
+        assert await store.database_id() == first
+        other = bytes(range(DATABASE_ID_BYTES))
+        await store.replace_database_id(other)
+        await store.close()
+        await store.open()
+        assert await store.database_id() == other
+        assert await read(store, "a") is not None
 
     async def test_opening_and_closing_repeat(self, store: ImageStore) -> None:
         """Opening twice is opening once; after a close it opens again with all that was saved."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ...core.images import RewrappedKey
+from ...core.images import DATABASE_ID_BYTES, RewrappedKey
 from ...errors import StoreConflict
 from ..contract import CHUNK_BYTES, Expect, ImageStore
 from .fixtures import SetClock, StoreFixtures
@@ -93,6 +93,12 @@ class SharingContract(StoreFixtures):
         await save(other, "a", key_id=b"new.")
         assert await store.forget_key_check(checks[0]) is True
         assert await other.key_checks() == {checks[1]}
+
+    async def test_two_stores_of_the_same_images_have_one_id(self, store: ImageStore, other: ImageStore) -> None:
+        """What is one database to two stores has one id, and a new one for both at once."""
+        assert await store.database_id() == await other.database_id()
+        await store.replace_database_id(bytes(range(DATABASE_ID_BYTES)))
+        assert await other.database_id() == bytes(range(DATABASE_ID_BYTES))
 
     async def test_keys_are_claimed_for_all(self, store: ImageStore, other: ImageStore) -> None:
         """The secret that one store was first written with is the one that the other asks for."""

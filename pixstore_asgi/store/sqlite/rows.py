@@ -9,7 +9,7 @@ from collections.abc import Collection, Hashable, Sequence
 from dataclasses import astuple
 from typing import NamedTuple
 
-from ...core.images import KEY_ID_BYTES, RewrappedKey, StoredImage
+from ...core.images import DATABASE_ID_BYTES, KEY_ID_BYTES, RewrappedKey, StoredImage
 from ...errors import StoreError
 from ..contract import Expected
 from ..rules import check_expected, check_known, check_unneeded, image_of_row, needed
@@ -65,6 +65,20 @@ def stamp(db: sqlite3.Connection) -> Hashable:
         if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
             raise
         return object()
+
+
+def database_id(db: sqlite3.Connection) -> bytes:
+    """Return the database's own id."""
+    ids = [row[0] for row in db.execute("SELECT value FROM database_id").fetchall()]
+    if len(ids) != 1 or not isinstance(ids[0], bytes) or len(ids[0]) != DATABASE_ID_BYTES:
+        raise StoreError("the database's id is damaged: restore it from a backup")
+    return ids[0]
+
+
+def replace_database_id(db: Writer, database_id: bytes) -> None:
+    """Give the database another id."""
+    with write_transaction(db):
+        db.execute("UPDATE database_id SET value = ?", (database_id,))
 
 
 def key_checks(db: sqlite3.Connection) -> frozenset[bytes]:

@@ -56,9 +56,13 @@ CREATE TABLE key_check (value BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
 
 _VERSION_2 = "ALTER TABLE image ADD COLUMN created_ms INTEGER"
 _VERSION_3 = "ALTER TABLE image ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0 CHECK (epoch BETWEEN 0 AND 4294967295)"
+_VERSION_4 = """
+CREATE TABLE database_id (value BLOB NOT NULL CHECK (length(value) = 16)) STRICT;
+INSERT INTO database_id VALUES (randomblob(16))
+"""
 _KEYS_OVERWRITTEN = 2  # databases of earlier versions hold keys of deleted images in pages that were split
 
-MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3)
+MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
 """MIGRATIONS[n] brings a database of version n to n + 1; the version is `PRAGMA user_version`. A semicolon ends a
 statement, so there is none within one."""
 

@@ -81,6 +81,12 @@ class SqliteStore:
             self._session = None
             await session.close()
 
+    async def database_id(self) -> bytes:
+        return await self._opened().read(rows.database_id)
+
+    async def replace_database_id(self, database_id: bytes) -> None:
+        await self._opened().write(rows.replace_database_id, database_id)
+
     async def key_checks(self) -> frozenset[bytes]:
         return await self._opened().read(rows.key_checks)
 

@@ -15,10 +15,11 @@ function expand(prk, info, length) {
   return Buffer.concat(blocks).subarray(0, length);
 }
 
-/** The keys of one secret. */
-export function ringKey(secret) {
+/** The keys of one secret for one database, whose id is hexadecimal. */
+export function ringKey(secret, database) {
   const prk = hmac(DOMAIN, Buffer.from(secret, "utf8"));
-  const derive = (purpose, length) => expand(prk, Buffer.concat([Buffer.from(`${DOMAIN} `), purpose]), length);
+  const [domain, bound] = [Buffer.from(`${DOMAIN} `), Buffer.from(database, "hex")];
+  const derive = (purpose, length) => expand(prk, Buffer.concat([domain, purpose, bound]), length);
   return {
     keyId: derive(Buffer.from("key id"), 4),
     wrapKey: derive(Buffer.from("wrap"), 64),
@@ -26,8 +27,11 @@ export function ringKey(secret) {
   };
 }
 
-/** The key of this id among some secrets, or undefined. */
-export const findKey = (secrets, keyId) => secrets.map(ringKey).find((key) => key.keyId.equals(keyId));
+/** The key of this id among those of some secrets for some databases, or undefined. */
+export const findKey = (secrets, databases, keyId) =>
+  databases
+    .flatMap((database) => secrets.map((secret) => ringKey(secret, database)))
+    .find((key) => key.keyId.equals(keyId));
 
 /** A non-negative integer in `size` bytes. */
 export const bigEndian = (value, size) => Buffer.from(BigInt(value).toString(16).padStart(size * 2, "0"), "hex");

@@ -12,7 +12,7 @@ export function verifyProof(vector) {
   if (!/^[A-Za-z0-9+/]{48}$/.test(vector.proof)) return { failure: "not-canonical" };
   const raw = Buffer.from(vector.proof, "base64");
   if (raw[0] !== 1) return { failure: "version" };
-  const key = findKey(vector.secrets, raw.subarray(1, 5));
+  const key = findKey(vector.secrets, [vector.database], raw.subarray(1, 5));
   if (!key) return { failure: "unknown-key" };
   const window = raw.readUIntBE(5, 6);
   const failure = windowFailure(window, vector) ?? boundFailure(raw, key.proofKey(window), vector);

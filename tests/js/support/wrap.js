@@ -9,7 +9,7 @@ const KEY_ID_BYTES = 4;
 /** Open one vector's wrapped key: {key} in hex, or {failure}. */
 export function openWrap(vector) {
   const wrapped = Buffer.from(vector.wrapped, "hex");
-  const ringKey = findKey(vector.secrets, wrapped.subarray(0, KEY_ID_BYTES));
+  const ringKey = findKey(vector.secrets, [vector.database, ...vector.former], wrapped.subarray(0, KEY_ID_BYTES));
   if (!ringKey) return { failure: "unknown-key" };
   const key = sivOpen(ringKey.wrapKey, wrapped.subarray(KEY_ID_BYTES), binding(vector));
   return key ? { key: key.toString("hex") } : { failure: "wrap" };
