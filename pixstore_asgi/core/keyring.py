@@ -24,6 +24,9 @@ from .hidden import Hidden, hide
 from .images import KEY_ID_BYTES
 
 DOMAIN = b"pixstore_asgi/1"
+UNBOUND = b""
+"""The id of a database that has none."""
+
 MIN_SECRET_BYTES = 32
 MIN_SECRET_CHARACTERS = 43  # 32 random bytes as unpadded base64url
 _REMEMBERED = 8
@@ -35,13 +38,13 @@ Secret = str | bytes
 class RingKey:
     """One secret's keys for one database. Holds no secret in its repr.
 
-    prk: 32 bytes, hidden. database_id: 16 bytes, or none. check_value: what tells a store that it knows this secret,
+    prk: 32 bytes, hidden. database_id: 16 bytes, or UNBOUND. check_value: what tells a store that it knows this secret,
     and of which database; 16 bytes and the database's id.
     """
 
     __slots__ = ("_database_id", "_macs", "_prk", "check_value", "key_id", "wrapper")
 
-    def __init__(self, prk: Hidden[bytes], database_id: bytes = b"") -> None:
+    def __init__(self, prk: Hidden[bytes], database_id: bytes = UNBOUND) -> None:
         self._prk = prk
         self._database_id = database_id
         self._macs: dict[bytes, HMAC] = {}
@@ -124,7 +127,7 @@ class KeyRing:
 
 
 def database_of(check_value: bytes) -> bytes:
-    """Return the id of the database that a check value is of; it is empty where that had none."""
+    """Return the id of the database that a check value is of, or UNBOUND."""
     return check_value[_CHECK_BYTES:]
 
 

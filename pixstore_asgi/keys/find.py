@@ -7,7 +7,7 @@ import anyio.to_thread
 
 from ..core.hidden import hide
 from ..core.images import KEY_ID_BYTES
-from ..core.keyring import KeyRing, database_of
+from ..core.keyring import UNBOUND, KeyRing, database_of
 from ..errors import SecretError
 from ..store.contract import ImageStore
 from .file import create_key_file, read_key_file
@@ -16,18 +16,25 @@ from .source import SecretSource, ask
 ENVIRONMENT_VARIABLE = "PIXSTORE_SECRET"
 
 
-async def find_ring(store: ImageStore, given: KeyRing | SecretSource | None) -> KeyRing:
+async def find_ring(store: ImageStore, given: KeyRing | SecretSource | None, *, takes_former: bool = False) -> KeyRing:
     """Return the key ring for an open store: `given`, else that of PIXSTORE_SECRET, else that of the key file.
 
+    takes_former: whether keys that are bound to former ids of the store unwrap, or only those that are bound to none.
     Raises SecretError where there is no secret, or not all that its images are under.
     """
     found = await ask(given) if callable(given) else given or await _find_secret(store)
     current, checks = await store.database_id(), await store.key_checks()
-    ring = found.bound_to(current, former={database_of(check) for check in checks} - {current})
+    former = {database_of(check) for check in checks} - {current}
+    ring = found.bound_to(current, former=former if takes_former else former & {UNBOUND})
     missing = checks - {key.check_value for key in ring}
     if missing:  # counting reads every row
         usage = await store.key_usage()
-        _refuse({check for check in missing if check[:KEY_ID_BYTES] in usage}, ring)
+        needed = {check for check in missing if check[:KEY_ID_BYTES] in usage}
+        if not takes_former and any(database_of(check) not in (current, UNBOUND) for check in needed):
+            raise SecretError(
+                "not all images are under this database's own id: run `pixstore-asgi keys separate` again"
+            )
+        _refuse(needed, ring)
     return ring
 
 

@@ -13,12 +13,13 @@ from .rotation import OnRewrapped, rewrap_keys
 async def separate(store: ImageStore, on_progress: OnRewrapped | None = None) -> int:
     """Give an open store a new id, and wrap its keys for that; return for how many images that was done.
 
-    Then what it signs is good for no other store, and rows of others do not open here. It may be interrupted, which
-    leaves rows of its former id good until it is run again. Raises SecretError, and what `rewrap_keys` raises.
+    Then what it signs is good for no other store, and rows of others do not open here. Where it is interrupted the
+    store opens no more until it was run again: only here are rows of former ids good, or whoever writes to a store
+    could have rows of another one taken for such. Raises SecretError, and what `rewrap_keys` raises.
     """
-    await find_ring(store, None)  # where the secret is missing, nothing has changed
+    await find_ring(store, None, takes_former=True)  # where the secret is missing, nothing has changed
     await store.replace_database_id(secrets.token_bytes(DATABASE_ID_BYTES))
-    ring = await find_ring(store, None)
+    ring = await find_ring(store, None, takes_former=True)
     rewrapped = await rewrap_keys(store, ring, on_progress)
     await _forget_others(store, ring)
     return rewrapped
