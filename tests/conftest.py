@@ -2,23 +2,47 @@
 
 import inspect
 import subprocess
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
 
 from pixstore_asgi import Pixstore
-from tests.support.leaks import nothing_leaks
+from tests.support.child_output import ChildOutput, child_output
+from tests.support.leaks import Said, listening
 from tests.support.paths import TESTS
 from tests.support.samples import SECRET
 from tests.support.tools import go_without, require
 
+_SAID = pytest.StashKey[Said]()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def printed_by_children() -> Iterator[ChildOutput]:
+    """What the processes print that tests, and fixtures that several of them share, have started."""
+    with child_output() as printed:
+        yield printed
+
 
 @pytest.fixture(autouse=True)
-def no_leaks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No log line and no error of any test holds a key, a proof or a secret."""
-    with nothing_leaks(monkeypatch):
+def no_leaks(request: pytest.FixtureRequest, printed_by_children: ChildOutput) -> Iterator[None]:
+    """Nothing that a test logs, raises or prints holds a key, a proof or a secret."""
+    said = request.node.stash[_SAID] = Said()
+    with listening(said):
         yield
+    said.texts += printed_by_children.take()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail a test that has said what must not be said: its last report has all that pytest captured."""
+    report = yield
+    if report.when == "teardown" and _SAID in item.stash:
+        said = item.stash[_SAID]
+        said.texts += [text for _, text in report.sections]
+        if leak := said.leak():
+            report.outcome, report.longrepr = "failed", f"a key, a proof or a secret stands in this:\n{leak}"
+    return report
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -171,8 +171,7 @@ def test_demo_ends_cleanly_and_leaves_nothing(tmp_path: Path, number: signal.Sig
         assert [path.name[:14] for path in tmp_path.iterdir()] == ["pixstore-demo-"]
         server.process.send_signal(number)
         assert server.process.wait(30) == 0
-        assert server.process.stderr is not None
-        assert server.process.stderr.read() == ""
+        assert server.errors == ""
     assert list(tmp_path.iterdir()) == []
 
 

@@ -4,9 +4,12 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 
@@ -17,9 +20,15 @@ COMMAND = (sys.executable, "-W", "error", "-c", "from pixstore_asgi.cli import m
 class Server:
     """A server that answers at `url`; whoever runs it may stop it and look at what it said."""
 
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[bytes]
     greeting: str
     url: str
+    _stderr: Path
+
+    @property
+    def errors(self) -> str:
+        """What it printed to stderr so far."""
+        return self._stderr.read_text()
 
 
 def run(*arguments: str, secret: str | None = None) -> subprocess.CompletedProcess[str]:
@@ -32,22 +41,19 @@ def run(*arguments: str, secret: str | None = None) -> subprocess.CompletedProce
 @contextmanager
 def running(*arguments: str, secret: str | None = None, extra: Mapping[str, str] | None = None) -> Iterator[Server]:
     """Run a server until the end of the block, or until the block stops it."""
-    process = subprocess.Popen(
-        [*COMMAND, *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**_environment(secret), **(extra or {})},
-    )
-    with process:
-        try:
-            assert process.stdout is not None
-            greeting = process.stdout.readline()
-            found = re.search(r"http://\S+", greeting)
-            assert found, f"no URL in {greeting!r}: {process.communicate(timeout=10)[1]}"
-            yield Server(process, greeting, found[0])
-        finally:
-            process.terminate()
+    with tempfile.TemporaryDirectory() as folder:
+        stdout, stderr = Path(folder, "stdout"), Path(folder, "stderr")
+        with stdout.open("wb") as output, stderr.open("wb") as errors:
+            environment = {**_environment(secret), **(extra or {})}
+            process = subprocess.Popen([*COMMAND, *arguments], stdout=output, stderr=errors, env=environment)
+        with process:
+            try:
+                greeting = _first_line(stdout, process)
+                found = re.search(r"http://\S+", greeting)
+                assert found, f"no URL in {greeting!r}: {stderr.read_text()}"
+                yield Server(process, greeting, found[0], stderr)
+            finally:
+                process.terminate()
 
 
 @contextmanager
@@ -57,6 +63,14 @@ def signed_in(server: Server) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=server.url, headers={"origin": origin}, trust_env=False, timeout=60) as client:
         client.post("api/session").raise_for_status()
         yield client
+
+
+def _first_line(file: Path, process: subprocess.Popen[bytes]) -> str:
+    deadline = time.monotonic() + 60
+    while "\n" not in (text := file.read_text()) and process.poll() is None:
+        assert time.monotonic() < deadline, "it says nothing"
+        time.sleep(0.01)
+    return "".join(text.splitlines(keepends=True)[:1])
 
 
 def _environment(secret: str | None) -> dict[str, str]:

@@ -1,6 +1,5 @@
 """What an error tracker records of an error that leaves the package, the locals of its frames, has no key or secret."""
 
-import base64
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -14,6 +13,7 @@ from pixstore_asgi import ConfigError, Pixstore, PixstoreError, StoreError
 from pixstore_asgi.core.images import Seal
 from pixstore_asgi.errors import IntegrityError, InvalidImage, SecretError, StoreConflict
 from pixstore_asgi.store.memory import MemoryStore
+from tests.support.leaks import spellings
 from tests.support.samples import SECRET, large_png, picture
 
 SHORT = "a-password-of-a-few-characters"
@@ -60,12 +60,6 @@ def locals_of(error: BaseException) -> Iterator[tuple[str, str]]:
                 for name, value in frame.f_locals.items():
                     for text in recorded(value):
                         yield f"{Path(frame.f_code.co_filename).name}: {frame.f_code.co_name}: {name}", text
-
-
-def spellings(hidden: bytes) -> set[str]:
-    plain = {repr(hidden)[2:-1], hidden.hex()}
-    encoded = {encode(hidden).decode().rstrip("=") for encode in (base64.b64encode, base64.urlsafe_b64encode)}
-    return plain | encoded
 
 
 def leaks(error: BaseException, *hidden: str | bytes) -> set[str]:
