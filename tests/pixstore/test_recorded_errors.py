@@ -14,7 +14,7 @@ from pixstore_asgi.core.images import Seal
 from pixstore_asgi.errors import IntegrityError, InvalidImage, SecretError, StoreConflict
 from pixstore_asgi.store.memory import MemoryStore
 from tests.support.leaks import spellings
-from tests.support.samples import SECRET, large_png, picture
+from tests.support.samples import OTHER_SECRET, SECRET, large_png, picture
 
 SHORT = "a-password-of-a-few-characters"
 SPLIT = "a-secret-with-white-space 0123456789-abcdefghijklmnop"
@@ -225,3 +225,18 @@ async def test_another_secret() -> None:
     with pytest.raises(SecretError) as caught:
         await Pixstore(store, secret=SPLIT.replace(" ", "-")).open()
     assert leaks(caught.value, SECRET, SPLIT.replace(" ", "-")) == set()
+
+
+@pytest.mark.parametrize("given", [OTHER_SECRET, OTHER_SECRET.encode(), SECRET], ids=["text", "bytes", "the own one"])
+async def test_a_secret_in_place_of_its_key_id(pix: Pixstore, given: Any) -> None:
+    """A secret that `retire_key` is given by mistake is in no frame, nor the one that the store is open with."""
+    with pytest.raises(SecretError, match="no secret of this key id") as caught:
+        await pix.retire_key(given)
+    assert leaks(caught.value, OTHER_SECRET, SECRET) == set()
+
+
+async def test_a_secret_in_place_of_its_key_id_where_nothing_opens(tmp_path: Path) -> None:
+    """Where the store can't even be opened, the secret that was given by mistake is in no frame either."""
+    with pytest.raises(StoreError) as caught:
+        await Pixstore(tmp_path / "nowhere" / "pixstore.db", secret=SECRET).retire_key(OTHER_SECRET)
+    assert leaks(caught.value, OTHER_SECRET, SECRET) == set()
