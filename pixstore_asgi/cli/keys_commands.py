@@ -85,6 +85,7 @@ class _Rewrapping:
     """One run that wraps keys anew, with a bar where a terminal looks on."""
 
     done: int = 0
+    is_stopped: bool = False
 
     async def run(self, rewrap: Callable[[OnRewrapped], Awaitable[int]]) -> None:
         """Rewrap, and keep count."""
@@ -97,8 +98,17 @@ class _Rewrapping:
                 bar.length = total
                 bar.update(done - self.done)
                 self.done = done
+                if self.is_stopped:
+                    raise asyncio.CancelledError
 
-            self.done = await rewrap(show)
+            rewrapping = asyncio.ensure_future(rewrap(show))
+            try:
+                self.done = await asyncio.shield(rewrapping)
+            except asyncio.CancelledError:
+                # A thread writes the batch under way all the same: wait for its end, to count it.
+                self.is_stopped = True
+                await rewrapping
+                raise
 
     def ended(self, steps: Coroutine[None, None, _T]) -> _T:
         """Return what the steps of the whole command return; where they are interrupted, tell how far they came."""
