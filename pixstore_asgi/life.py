@@ -10,7 +10,7 @@ import anyio
 
 from .core.keyring import KeyRing
 from .errors import SecretError, StoreError
-from .keys.find import claim, find_ring
+from .keys.find import find_ring
 from .keys.source import SecretSource
 from .serving.rings import NamedBy
 from .store.clock import running_loop
@@ -41,7 +41,6 @@ class Life:
         self._on_open = on_open
         self._on_close = on_close
         self._ring: KeyRing | None = None
-        self._claimed: KeyRing | None = None
         self._asked_s = {"proof": -math.inf, "row": -math.inf}
         self._failed: tuple[float, SecretError] | None = None
         self._opens = 0
@@ -86,14 +85,6 @@ class Life:
             return await self._start()
         return self._ring
 
-    async def signing(self) -> KeyRing:
-        """Return what `opened` does, once the store knows the secret that signs. Raises SecretError or StoreError."""
-        ring = await self.opened()
-        if self._claimed is not ring:
-            await claim(self._store, ring)
-            self._claimed = ring
-        return ring
-
     async def reload(self) -> None:
         """Find the key ring again. Raises SecretError; it then stays as it was."""
         await self.opened()
@@ -117,7 +108,7 @@ class Life:
             self._ring = await find_ring(self._store, self._given)
 
     def _raise_again(self) -> None:
-        # Where each request would open the store, each would ask a source that just failed.
+        # Where each request would open the store, each would ask a source that just failed, or look at every row.
         if self._failed and time.monotonic() - self._failed[0] < _ASK_EVERY_S:
             raise SecretError(str(self._failed[1])) from self._failed[1]
 
@@ -127,7 +118,7 @@ class Life:
                 try:
                     self._ring = await self._open_store()
                 except SecretError as error:
-                    self._failed = (time.monotonic(), error) if callable(self._given) else None
+                    self._failed = (time.monotonic(), error)
                     raise
                 self._closed_on = None
             return self._ring

@@ -46,7 +46,7 @@ class Pixstore:
         Default: the environment variable PIXSTORE_SECRET (several separated by white space), else a key file beside
         the SQLite database, made together with it.
     proof_window_ms: a proof lives one to two of these, in milliseconds; -1 turns checks off for `open_payload`.
-    bind_token: whether a proof is good for its record's version alone.
+    bind_token: whether a proof is good with its record's token alone.
     verify_old_secrets: whether a proof under an older secret of the list is good, as rolling deployments want it; False
         once one has leaked. It unwraps keys all the same.
     image_formats: which of png, webp, jpg, jpeg, gif and avif are accepted.
@@ -82,7 +82,7 @@ class Pixstore:
         self._images = ImageCache(self._store, cache_bytes)
         self._life = Life(self._store, given, on_open=self._warn_of_unproven, on_close=self._images.clear)
         limits = upload_limits(self._store, max_image_bytes, upload_timeout_s, max_upload_s)
-        self._saves = Saves(self._store, self._life.signing, self._formats, limits)
+        self._saves = Saves(self._store, self._life.opened, self._formats, limits)
         self._proofs = Proofs(
             window_ms=proof_window_ms,
             bind_token=bind_token,
@@ -216,8 +216,9 @@ class Pixstore:
     async def reseal_image(self, image_id: str, *, if_token: int | None = None) -> ImageRecord:
         """Encrypt an image anew, under another key and with a higher token, for when its key is out; return its record.
 
-        All of it is in memory meanwhile. Raises ImageNotFound, StoreConflict where its token is not `if_token` or it
-        was updated meanwhile, and so has another key, and what `read_image` raises.
+        Revoke it first: until a proof ends, who has it fetches the new version with its key. All of it is in memory
+        meanwhile. Raises ImageNotFound, StoreConflict where its token is not `if_token` or it was updated meanwhile,
+        and so has another key, and what `read_image` raises.
         """
         image = await self._saves.reseal(image_id, await self.export_image(image_id), if_token)
         return self._proofs.record(await self._life.opened(), image)

@@ -5,7 +5,6 @@ import json
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import asdict, dataclass
-from functools import partial
 from typing import TypeVar
 
 import click
@@ -30,9 +29,10 @@ def keys() -> None:
     1. Roll out PIXSTORE_SECRET="new old" everywhere, then PIXSTORE_SECRET="old new".
     2. pixstore-asgi keys rewrap
     3. pixstore-asgi keys retire with the old secret's key id, which `keys status` tells.
-    4. Roll out PIXSTORE_SECRET="new".
+    4. Roll out PIXSTORE_SECRET="new", once all that the old one has signed is over: after 40 s, twice proof_window_ms.
 
-    A key id is public: 8 hexadecimal digits that are made from the secret and tell nothing of it.
+    A key id is public: 8 hexadecimal digits that are made from the secret and the database's id, and tell nothing of
+    the secret.
     """
 
 
@@ -63,7 +63,7 @@ def status(database: Database, as_json: bool) -> None:
 @existing_database
 @_JSON
 def rewrap(database: Database, as_json: bool) -> None:
-    """Wrap the keys of all images under the newest secret.
+    """Wrap the keys of all images under the newest secret, the last one in PIXSTORE_SECRET.
 
     The application goes on meanwhile; pictures in browsers' caches stay good. Stop it whenever you like and run it
     again to go on. Where other processes still save under an older secret, what is left is told on stderr, and makes
@@ -138,37 +138,41 @@ def _tell_rewrapped(rewrapped: int, left: list[KeyStatus], *, as_json: bool) -> 
 def separate(database: Database, as_json: bool) -> None:
     """Make a copy of a database a database of its own.
 
-    It gets a new id, which keys and proofs are bound to: records from here are good for no other database then, and
-    rows of others do not open here. Run it on the copy, before an application opens that. The secret stays: give the
-    copy another one too where the people or machines that have it are not those of the original.
+    It gets a new id, which keys and proofs are bound to, in one step: records from here are good for no other database
+    then, and rows of others do not open here. Run it on the copy, before an application opens that. The secret stays:
+    give the copy another one too where the people or machines that have it are not those of the original.
     """
-    work = _Rewrapping()
 
-    async def steps() -> None:
+    async def steps() -> int:
         store = connect(database.store)
         await store.open()
         try:
-            await work.run(partial(separation.separate, store))
+            return await separation.separate(store)
         finally:
             await store.close()
 
-    work.ended(steps())
+    with plain_errors():
+        images = asyncio.run(steps())
     if as_json:
-        click.echo(json.dumps({"rewrapped": work.done}))
+        click.echo(json.dumps({"separated": images}))
     else:
-        click.echo(f"{database} has an id of its own now; {images_of(work.done)} rewrapped for it")
+        click.echo(f"{database} has an id of its own now, with {images_of(images)}; its secrets have other key ids.")
 
 
 @keys.command(context_settings={"ignore_unknown_options": True})  # click would print a secret that begins with --
-@click.argument("key_id")
+@click.argument("key_ids", metavar="KEY_ID", nargs=-1)  # click would print whatever comes behind the first one too
 @existing_database
 @_JSON
-def retire(key_id: str, database: Database, as_json: bool) -> None:
+def retire(key_ids: tuple[str, ...], database: Database, as_json: bool) -> None:
     """Make the database open without a secret that no image needs.
 
     KEY_ID: as `keys status` lists it. Make sure first that no process signs with it any more: what such a process
     saves is refused from then on.
     """
+
+    if len(key_ids) != 1:
+        raise click.UsageError("give one KEY_ID, as `pixstore-asgi keys status` lists it")
+    (key_id,) = key_ids
 
     async def steps() -> None:
         async with Pixstore(database.store) as pix:
@@ -179,10 +183,15 @@ def retire(key_id: str, database: Database, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"retired": key_id}))
     else:
-        click.echo(f"{database} opens without secret {key_id} now: take it out of PIXSTORE_SECRET everywhere.")
+        click.echo(
+            f"{database} opens without secret {key_id} now: take it out of PIXSTORE_SECRET everywhere, but no sooner "
+            "than 40 s (twice proof_window_ms) after the last process has signed with it."
+        )
 
 
 def _role_of(state: KeyStatus) -> str:
+    if state.retired:
+        return "retired"
     if state.signs:
         return "signs"
     return "loaded" if state.loaded else "not loaded"

@@ -23,7 +23,17 @@ KEY_ID_BYTES = 4
 
 
 DATABASE_ID_BYTES = 16
-"""Length of a database's random id."""
+"""Length of a database's id: 15 random bytes behind one that tells whether it is older than ids."""
+
+
+def database_id_of(random: bytes) -> bytes:
+    """Return the id of a database that is made now, of 15 random bytes."""
+    return b"\x01" + random
+
+
+def is_older_than_ids(database_id: bytes) -> bool:
+    """Tell whether a database has images from before it had its id, whose keys are bound to none."""
+    return database_id.startswith(b"\0")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,11 @@
     others   HKDF-Expand(PRK, "pixstore_asgi/1 " ‖ purpose ‖ database id 16, length)
 
 All secrets verify and unwrap; the last one signs and wraps. A new secret is rolled out as [new, old] everywhere, then
-as [old, new]. Keys of ids that the database had before unwrap, and nothing else; before it had any, the id was empty.
+as [old, new].
 """
 
 import hmac
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from itertools import chain
 from typing import Any
@@ -21,16 +21,12 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from ..errors import SecretError
 from .hidden import Hidden, hide
-from .images import KEY_ID_BYTES
+from .images import KEY_ID_BYTES, is_older_than_ids
 
 DOMAIN = b"pixstore_asgi/1"
-UNBOUND = b""
-"""The id of a database that has none."""
-
 MIN_SECRET_BYTES = 32
 MIN_SECRET_CHARACTERS = 43  # 32 random bytes as unpadded base64url
 _REMEMBERED = 8
-_CHECK_BYTES = 16
 
 Secret = str | bytes
 
@@ -38,19 +34,19 @@ Secret = str | bytes
 class RingKey:
     """One secret's keys for one database. Holds no secret in its repr.
 
-    prk: 32 bytes, hidden. database_id: 16 bytes, or UNBOUND. check_value: what tells a store that it knows this secret,
-    and of which database; 16 bytes and the database's id.
+    prk: 32 bytes, hidden. database_id: 16 bytes, or none. check_value: by which a store knows the secret; the key id,
+    12 bytes, and the database's id.
     """
 
     __slots__ = ("_database_id", "_macs", "_prk", "check_value", "key_id", "wrapper")
 
-    def __init__(self, prk: Hidden[bytes], database_id: bytes = UNBOUND) -> None:
+    def __init__(self, prk: Hidden[bytes], database_id: bytes = b"") -> None:
         self._prk = prk
         self._database_id = database_id
         self._macs: dict[bytes, HMAC] = {}
         self.key_id = self.expand(b"key id", KEY_ID_BYTES)
         self.wrapper = AESSIV(self.expand(b"wrap", 64))
-        self.check_value = self.key_id + self.expand(b"key check", _CHECK_BYTES - KEY_ID_BYTES) + database_id
+        self.check_value = self.key_id + self.expand(b"key check", 12) + database_id
 
     def bound_to(self, database_id: bytes) -> "RingKey":
         """Return the same secret's keys for a database."""
@@ -88,16 +84,20 @@ class KeyRing:
         refusal = _refusal(listed)
         keys = [] if refusal else [RingKey(hide(_extract(secret))) for secret in listed]
         if len({key.key_id for key in keys}) != len(keys):
-            refusal = SecretError("a secret is listed twice")
+            refusal = SecretError("a secret is listed twice: list each once, oldest first")
         if refusal:
             del secrets, listed  # see hidden.py
             raise refusal
         self._take(keys)
 
-    def bound_to(self, database_id: bytes, *, former: Collection[bytes] = ()) -> "KeyRing":
-        """Return the ring of these secrets for the database of this id, 16 bytes, which had the `former` ids before."""
+    def bound_to(self, database_id: bytes) -> "KeyRing":
+        """Return the ring of these secrets for the database of this id, 16 bytes.
+
+        Where the database is older than ids, keys that are bound to none unwrap there too.
+        """
         keys = self.verifying.values()
-        return self._of([key.bound_to(database_id) for key in keys], [key.bound_to(i) for i in former for key in keys])
+        unbound = [key.bound_to(b"") for key in keys] if is_older_than_ids(database_id) else []
+        return self._of([key.bound_to(database_id) for key in keys], unbound)
 
     @cached_property
     def newest(self) -> "KeyRing":
@@ -106,29 +106,26 @@ class KeyRing:
 
     def get(self, key_id: bytes) -> RingKey | None:
         """Return the key of this 4-byte id that unwraps, or None."""
-        return self.verifying.get(key_id) or self._former.get(key_id)
+        return self.verifying.get(key_id) or self._unbound.get(key_id)
+
+    @cached_property
+    def check_values(self) -> tuple[bytes, ...]:
+        """The check values of all keys that unwrap, that of the signing one last."""
+        return tuple(key.check_value for key in chain(self._unbound.values(), self.verifying.values()))
 
     @classmethod
-    def _of(cls, keys: Sequence[RingKey], former: Sequence[RingKey] = ()) -> "KeyRing":
+    def _of(cls, keys: Sequence[RingKey], unbound: Sequence[RingKey] = ()) -> "KeyRing":
         ring = cls.__new__(cls)
-        ring._take(keys, former)
+        ring._take(keys, unbound)
         return ring
 
-    def _take(self, keys: Sequence[RingKey], former: Sequence[RingKey] = ()) -> None:
+    def _take(self, keys: Sequence[RingKey], unbound: Sequence[RingKey] = ()) -> None:
         self.verifying = {key.key_id: key for key in keys}
         self.signing = keys[-1]
-        self._former = {key.key_id: key for key in former}
-
-    def __iter__(self) -> Iterator[RingKey]:
-        return chain(self._former.values(), self.verifying.values())
+        self._unbound = {key.key_id: key for key in unbound}
 
     def __repr__(self) -> str:
         return f"KeyRing({', '.join(key.key_id.hex() for key in self.verifying.values())})"
-
-
-def database_of(check_value: bytes) -> bytes:
-    """Return the id of the database that a check value is of, or UNBOUND."""
-    return check_value[_CHECK_BYTES:]
 
 
 def _refusal(listed: Sequence[object]) -> SecretError | None:

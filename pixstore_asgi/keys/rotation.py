@@ -12,7 +12,6 @@ from ..core.images import KEY_ID_BYTES, RewrappedKey, StoredImage
 from ..core.keyring import KeyRing
 from ..errors import IntegrityError, SecretError, StoreConflict
 from ..store.contract import ImageStore
-from .find import claim
 
 OnRewrapped = Callable[[int, int], None]
 """Called with the number of keys wrapped anew so far, and the number that there is to do."""
@@ -26,26 +25,28 @@ class KeyStatus:
     """One secret and what it is needed for.
 
     key_id: its public id, 8 hexadecimal digits. images: how many images have their key wrapped under it. signs:
-    whether it is the one that signs and wraps here. loaded: whether it is in the key ring.
+    whether it is the one that signs and wraps here. loaded: whether it is in the key ring. retired: whether nothing is
+    saved under it any more.
     """
 
     key_id: str
     images: int
     signs: bool
     loaded: bool
+    retired: bool = False
 
 
 async def key_status(store: ImageStore, ring: KeyRing) -> list[KeyStatus]:
     """Return the state of each secret that an open store or the key ring knows: the ring's last, in its order.
 
-    A secret that keys were wrapped under for a former id of the database is listed for that too, by another key id.
+    In a database that is older than ids, a secret whose keys are bound to none is listed for these too, by another id.
     """
     usage = await store.key_usage()
-    known = {check[:KEY_ID_BYTES] for check in await store.key_checks()}
+    known, retired = ({check[:KEY_ID_BYTES] for check in checks} for checks in await store.key_checks())
     key_ids = [*sorted((known | usage.keys()) - ring.verifying.keys()), *ring.verifying]
     signing = ring.signing.key_id
     return [
-        KeyStatus(each.hex(), usage.get(each, 0), signs=each == signing, loaded=ring.get(each) is not None)
+        KeyStatus(each.hex(), usage.get(each, 0), each == signing, ring.get(each) is not None, each in retired)
         for each in key_ids
     ]
 
@@ -64,7 +65,6 @@ async def rewrap_keys(store: ImageStore, ring: KeyRing, on_progress: OnRewrapped
         before, total = done, done + await _count_others(store, ring)
         if total == done:
             return done
-        await claim(store, ring)
         async for count in _rewrap_all(store, ring, failures):
             done += count
             if on_progress:
@@ -82,14 +82,19 @@ async def retire_key(store: ImageStore, ring: KeyRing, named: Hidden[str]) -> No
     named: its key id as `key_status` tells it. Raises SecretError where the secret signs here, where images need it,
     and where the store does not know it.
     """
-    checks = {check[:KEY_ID_BYTES].hex(): check for check in await store.key_checks()}
+    in_use, retired = await store.key_checks()
+    checks = {check[:KEY_ID_BYTES].hex(): check for check in in_use}
     key_id = next((each for each in (*checks, ring.signing.key_id.hex()) if each == named()), None)
     if key_id == ring.signing.key_id.hex():
         raise SecretError(f"secret {key_id} is the one that signs: list its successor after it, and rewrap the keys")
     if key_id is None:  # which is not quoted: it may be the secret itself
-        raise SecretError(f"the store knows no secret of this key id; it knows {', '.join(sorted(checks))}")
+        was_retired = any(check[:KEY_ID_BYTES].hex() == named() for check in retired)
+        known = ", ".join(sorted(checks)) or "none"
+        if was_retired:
+            raise SecretError(f"this secret was retired already; the store knows {known}")
+        raise SecretError(f"the store knows no secret of this key id; it knows {known}")
     try:
-        await store.forget_key_check(checks[key_id])
+        await store.retire_key_check(checks[key_id])
     except StoreConflict as conflict:
         images = (await store.key_usage()).get(bytes.fromhex(key_id), 0)
         raise SecretError(
@@ -112,7 +117,7 @@ async def _rewrap_all(store: ImageStore, ring: KeyRing, failures: list[Integrity
         after = images[-1].id
         wrapped = _rewrapped(ring, images, failures)
         if wrapped:
-            yield await store.replace_wrapped_keys(wrapped)
+            yield await store.replace_wrapped_keys(wrapped, checks=ring.check_values)
 
 
 def _rewrapped(ring: KeyRing, images: Sequence[StoredImage], failures: list[IntegrityError]) -> list[RewrappedKey]:

@@ -16,8 +16,8 @@ from .limits import UploadLimits
 from .sealing import Encryption, begin_sealing
 from .source import ImageData, read_pieces
 
-Signing = Callable[[], Awaitable[KeyRing]]
-"""Opens the store where it is not open yet, and returns the key ring as it is then, to wrap keys with."""
+Opened = Callable[[], Awaitable[KeyRing]]
+"""Opens the store where it is not open yet, and returns the key ring as it is then."""
 
 OnProgress = Callable[[int], None]
 """Called with the number of an image's bytes taken so far."""
@@ -28,21 +28,21 @@ _MAX_AHEAD_MS = 24 * 60 * 60 * 1000  # of the clock: more than clocks and time z
 class Saves:
     """Writes the images of one Pixstore. formats: the names of the formats accepted. limits: of each upload.
 
-    signing: opens the store where it is not open yet, and returns the key ring as it is then.
+    opened: opens the store where it is not open yet, and returns the key ring as it is then.
 
     Every method returns the image as it is stored then, and raises InvalidImage (ImageTooLarge, UploadTimeout),
     InputError or StoreError; then nothing has changed.
     """
 
-    def __init__(self, store: ImageStore, signing: Signing, formats: frozenset[str], limits: UploadLimits) -> None:
+    def __init__(self, store: ImageStore, opened: Opened, formats: frozenset[str], limits: UploadLimits) -> None:
         self._store = store
-        self._signing = signing
+        self._opened = opened
         self._formats = formats
         self._limits = limits
 
     async def create(self, image_id: str, data: ImageData, *, on_progress: OnProgress | None = None) -> StoredImage:
         """Save an image under an id that has none. Raises StoreConflict where it has."""
-        await self._signing()
+        await self._opened()
         return await self._write(image_id, data, Expect.ABSENT, on_progress=on_progress)
 
     async def update(
@@ -54,7 +54,7 @@ class Saves:
         on_progress: OnProgress | None = None,
     ) -> StoredImage:
         """Save a new version of an image. Raises ImageNotFound, and StoreConflict where its token is not `if_token`."""
-        await self._signing()
+        await self._opened()
         expect = await version_to_replace(self._store, image_id, if_token)
         return await self._write(image_id, data, expect, on_progress=on_progress)
 
@@ -74,7 +74,7 @@ class Saves:
         if not is_image_id(image_id) or token is None or as_token(token) != token:
             raise InputError(f"{image_id!r:.80} with token {token!r:.40} can't be an image: see docs/wire-format.md")
         check_token_time(image_id, token)
-        await self._signing()
+        await self._opened()
         expect = Expect.ABSENT if if_token is None else await version_to_replace(self._store, image_id, if_token)
         return await self._write(image_id, data, expect, token=token, encryption=encryption)
 
@@ -86,7 +86,7 @@ class Saves:
             raise StoreConflict(f"image {image_id} has token {found.token}, not {if_token}: it was updated meanwhile")
         expect = await version_to_replace(self._store, image_id, found.token)
         # What is there is saved again, whatever is accepted from users now.
-        anything = Saves(self._store, self._signing, frozenset(FORMAT_BYTES), UploadLimits(len(found.image.data)))
+        anything = Saves(self._store, self._opened, frozenset(FORMAT_BYTES), UploadLimits(len(found.image.data)))
         fresh = replace(Encryption.fresh(), format=found.image.format)
         return await anything._write(image_id, found.image.data, expect, encryption=fresh)
 
@@ -109,10 +109,10 @@ class Saves:
                 if on_progress:
                     on_progress(sealing.taken)
             # Now: in the course of a long upload the secrets may have been reloaded, and the old one retired.
-            ring = await self._signing()
+            ring = await self._opened()
             meta = wrap_key(ring, encryption.key(), image_id, sealing.meta(version))
             try:
-                return await writer.commit(meta, expect=expect, token=token)
+                return await writer.commit(meta, checks=ring.check_values, expect=expect, token=token)
             except StoreConflict:
                 if expect is Expect.PRESENT:
                     raise not_found(image_id) from None

@@ -79,21 +79,15 @@ class Proofs:
     def _record(
         self, ring: KeyRing, image: StoredImage, terms: ProofTerms, now_ms: int, expires_at_ms: int | None
     ) -> ImageRecord:
-        issued = proof.issue(
-            ring,
-            self.windows,
-            terms,
-            image_id=image.id,
-            token=image.token if self._bind_token else 0,
-            epoch=image.epoch,
-            now_ms=now_ms,
-        )
+        token = image.token if self._bind_token else 0
         return ImageRecord.create(
             id=image.id,
             token=image.token,
-            key=unwrap_key(ring, image.id, image.meta),
+            key=unwrap_key(ring, image.id, image.meta),  # first: no good proof lies in a frame that raises
             iv=image.meta.iv,
             tag=image.meta.tag,
-            proof=issued,
+            proof=proof.issue(
+                ring, self.windows, terms, image_id=image.id, token=token, epoch=image.epoch, now_ms=now_ms
+            ),
             proof_expires_at=expires_at_ms,
         )

@@ -8,11 +8,11 @@ The checks that all stores make alike are in `rules`, the tests that any store m
 reference implementation is MemoryStore.
 """
 
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from enum import Enum
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import NamedTuple, Protocol, Self
 
 from ..core.images import ImageMeta, RewrappedKey, StoredImage
 
@@ -30,6 +30,13 @@ class Expect(Enum):
 
 Expected = Expect | bytes
 """An Expect, or the `version` (16 bytes) that must be the current one."""
+
+
+class KeyChecks(NamedTuple):
+    """The check values of the secrets that a store knows: of those that keys were wrapped under, and retired ones."""
+
+    in_use: frozenset[bytes]
+    retired: frozenset[bytes]
 
 
 class ImageStream(Protocol):
@@ -74,17 +81,26 @@ class ImageWriter(Protocol):
         """
         ...
 
-    async def commit(self, meta: ImageMeta, *, expect: Expected = Expect.ANY, token: int | None = None) -> StoredImage:
+    async def commit(
+        self,
+        meta: ImageMeta,
+        *,
+        checks: Sequence[bytes] = (),
+        expect: Expected = Expect.ANY,
+        token: int | None = None,
+    ) -> StoredImage:
         """Make this version the image's current one, in one step, and return the image.
 
-        meta: of what was written; `version` and `size` are compared. expect: the state in which the image must be at
-        that moment. token: the new token, 1 to 2**53 - 1, for an image that has one from elsewhere; without it the new
-        one is max(clock in epoch ms, last token + 1), where the last is also a deleted image's. `created_ms` is that
-        of the image, or the clock where there was none.
+        meta: of what was written; `version` and `size` are compared. checks: the key ring's check values, the last one
+        that of the secret which has wrapped the key, which ends with the store's id; it is known from this step on
+        (`key_checks`). expect: the state in
+        which the image must be at that moment. token: the new token, 1 to 2**53 - 1, for an image that has one from
+        elsewhere; without it the new one is max(clock in epoch ms, last token + 1), where the last is also a deleted
+        image's. `created_ms` is that of the image, or the clock where there was none.
 
         Raises StoreConflict where the image is not as expected or `token` is not above the last one, StoreError where
-        `meta` is of another write or its key was wrapped under a forgotten secret (`forget_key_check`), StoreBusy where
-        others kept the store from writing for too long; the image then stays as it was.
+        `meta` is of another write, SecretError where `rules.admit` refuses the checks, StoreBusy where others kept the
+        store from writing for too long; the image then stays as it was.
         """
         ...
 
@@ -144,21 +160,16 @@ class ImageStore(Protocol):
         """
         ...
 
-    async def replace_database_id(self, database_id: bytes) -> None:
-        """Give this store another id, in one step: for a copy that is to be a store of its own."""
-        ...
+    async def separate(self, database_id: bytes, check: bytes, rewrap: Callable[[StoredImage], bytes]) -> int:
+        """Give this store another id, another wrapped key for each image, and one check value alone, all in one step.
 
-    async def key_checks(self) -> frozenset[bytes]:
-        """Return the check values of all secrets that this store was written with; empty for a new store."""
-        ...
-
-    async def claim_keys(self, checks: Sequence[bytes]) -> frozenset[bytes]:
-        """Return the stored check values missing from `checks` that count; where none is, record the last of `checks`.
-
-        Those of secrets that images are under count; in a store without images all do. checks: one for each secret of
-        the ring, at least one, oldest to newest. One step: of two processes that claim a new store with two secrets at
-        once, one is told that the other's is missing. Where a check value is missing it may read every row.
+        rewrap: returns an image's new wrapped key, on whichever thread; what it raises gets out, and nothing has
+        changed. Return how many images there are. Raises StoreBusy where others have the store open, if it can tell.
         """
+        ...
+
+    async def key_checks(self) -> KeyChecks:
+        """Return the check values of the secrets that keys were wrapped under here; none of a new store."""
         ...
 
     async def key_usage(self) -> dict[bytes, int]:
@@ -169,20 +180,19 @@ class ImageStore(Protocol):
         """
         ...
 
-    async def replace_wrapped_keys(self, wrapped: Sequence[RewrappedKey]) -> int:
+    async def replace_wrapped_keys(self, wrapped: Sequence[RewrappedKey], *, checks: Sequence[bytes] = ()) -> int:
         """Replace the wrapped keys of those versions that are still current, in one step; return how many were.
 
-        wrapped: at most one for an image. Tokens, versions, times and bodies stay. Nothing keeps the old wrapped keys.
-        Raises StoreError, and replaces none, where one is under a forgotten secret (`forget_key_check`).
+        wrapped: at most one for an image. checks: as `commit` takes them. Tokens, versions, times and bodies stay.
+        Nothing keeps the old wrapped keys. Raises SecretError where `rules.admit` refuses the checks.
         """
         ...
 
-    async def forget_key_check(self, check: bytes) -> bool:
-        """Remove a check value, in one step, and tell whether it was there.
+    async def retire_key_check(self, check: bytes) -> None:
+        """Let a secret wrap nothing here any more, known or not, in one step.
 
-        Raises StoreConflict while the wrapped key of any image begins with the KEY_ID_BYTES that it begins with. From
-        then on the store takes no such wrapped key, from processes that still have the secret: while it holds check
-        values, it takes those alone that begin as one of them does.
+        Raises StoreConflict while the wrapped key of any image begins with the KEY_ID_BYTES that its check value begins
+        with.
         """
         ...
 

@@ -2,15 +2,15 @@
 
 import secrets
 from collections import Counter
-from collections.abc import Collection, Hashable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
-from ..core.images import DATABASE_ID_BYTES, KEY_ID_BYTES, ImageMeta, RewrappedKey, StoredImage
+from ..core.images import KEY_ID_BYTES, ImageMeta, RewrappedKey, StoredImage, database_id_of
 from ..errors import StoreError
 from .clock import Clock, wall_clock_ms
-from .contract import CHUNK_BYTES, Expect, Expected, ImageWriter
-from .rules import check_expected, check_known, check_meta, check_unneeded, needed, next_token
+from .contract import CHUNK_BYTES, Expect, Expected, ImageWriter, KeyChecks
+from .rules import admit, check_expected, check_meta, check_unneeded, next_token
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,8 @@ class MemoryStore:
         self._tokens: dict[str, int] = {}
         self._epochs: dict[str, int] = {}
         self._versions: dict[str, _Version] = {}
-        self._database_id = secrets.token_bytes(DATABASE_ID_BYTES)
-        self._key_checks: set[bytes] = set()
+        self._database_id = database_id_of(secrets.token_bytes(15))
+        self._key_checks = KeyChecks(frozenset(), frozenset())
         self._changes = 0
 
     async def open(self) -> None:
@@ -44,32 +44,27 @@ class MemoryStore:
     async def database_id(self) -> bytes:
         return self._database_id
 
-    async def replace_database_id(self, database_id: bytes) -> None:
-        self._database_id = database_id
+    async def separate(self, database_id: bytes, check: bytes, rewrap: Callable[[StoredImage], bytes]) -> int:
+        images = await self.list(limit=len(self._versions) + 1)
+        wrapped = [RewrappedKey(image.id, image.meta.version, rewrap(image)) for image in images]
+        self._database_id, self._key_checks = database_id, KeyChecks(frozenset([check]), frozenset())
+        return await self.replace_wrapped_keys(wrapped)
 
-    async def key_checks(self) -> frozenset[bytes]:
-        return frozenset(self._key_checks)
-
-    async def claim_keys(self, checks: Sequence[bytes]) -> frozenset[bytes]:
-        missing = needed(self._key_checks - set(checks), await self.key_usage())
-        if not missing:
-            self._key_checks.add(checks[-1])
-        return missing
+    async def key_checks(self) -> KeyChecks:
+        return self._key_checks
 
     async def key_usage(self) -> dict[bytes, int]:
         return Counter(version.meta.wrapped_key[:KEY_ID_BYTES] for version in self._versions.values())
 
-    async def replace_wrapped_keys(self, wrapped: Sequence[RewrappedKey]) -> int:
-        for key in wrapped:
-            check_known(key.wrapped_key, self._key_checks)
+    async def replace_wrapped_keys(self, wrapped: Sequence[RewrappedKey], *, checks: Sequence[bytes] = ()) -> int:
+        self._admit(checks)
         self._changes += 1
         return sum(map(self._replace_wrapped_key, wrapped))
 
-    async def forget_key_check(self, check: bytes) -> bool:
-        check_unneeded(check, (await self.key_usage()).get(check[:KEY_ID_BYTES], 0))
-        is_known = check in self._key_checks
-        self._key_checks.discard(check)
-        return is_known
+    async def retire_key_check(self, check: bytes) -> None:
+        check_unneeded(check, self._images_under(check))
+        in_use, retired = self._key_checks
+        self._key_checks = KeyChecks(in_use - {check}, retired | {check})
 
     async def get(self, image_id: str) -> StoredImage | None:
         return self._image(image_id)
@@ -109,15 +104,27 @@ class MemoryStore:
         """Nothing to remove: Python's garbage collector frees a body after its last reader."""
         return 0
 
-    def commit(self, image_id: str, meta: ImageMeta, body: bytes, expect: Expected, token: int | None) -> StoredImage:
+    def commit(
+        self, image_id: str, meta: ImageMeta, body: bytes, checks: Sequence[bytes], expect: Expected, token: int | None
+    ) -> StoredImage:
         """Move the image's pointer to a new version."""
         old = self._expected(image_id, expect)
-        check_known(meta.wrapped_key, self._key_checks)
         now_ms = self._clock_ms()
-        self._tokens[image_id] = token = next_token(image_id, now_ms, self._tokens.get(image_id), token)
+        token = next_token(image_id, now_ms, self._tokens.get(image_id), token)
+        self._admit(checks)
+        self._tokens[image_id] = token
         self._versions[image_id] = version = _Version(meta, body, old.created_ms if old else now_ms)
         self._changes += 1
         return StoredImage(image_id, token, version.meta, version.created_ms, self._epochs.get(image_id, 0))
+
+    def _admit(self, checks: Sequence[bytes]) -> None:
+        if checks:
+            unneeded = admit(checks, self._key_checks, self._database_id, lambda check: self._images_under(check) > 0)
+            self._key_checks = self._key_checks._replace(in_use=self._key_checks.in_use - unneeded | {checks[-1]})
+
+    def _images_under(self, check: bytes) -> int:
+        key_id = check[:KEY_ID_BYTES]
+        return sum(version.meta.wrapped_key.startswith(key_id) for version in self._versions.values())
 
     def _replace_wrapped_key(self, wrapped: RewrappedKey) -> bool:
         version = self._versions.get(wrapped.image_id)
@@ -178,11 +185,18 @@ class _MemoryWriter(ImageWriter):
     async def write(self, piece: bytes) -> None:
         self._open_body().extend(piece)
 
-    async def commit(self, meta: ImageMeta, *, expect: Expected = Expect.ANY, token: int | None = None) -> StoredImage:
+    async def commit(
+        self,
+        meta: ImageMeta,
+        *,
+        checks: Sequence[bytes] = (),
+        expect: Expected = Expect.ANY,
+        token: int | None = None,
+    ) -> StoredImage:
         body = bytes(self._open_body())
         self._body = None
         check_meta(self._image_id, meta, version=self._version, size=len(body))
-        return self._store.commit(self._image_id, meta, body, expect, token)
+        return self._store.commit(self._image_id, meta, body, checks, expect, token)
 
     async def abort(self) -> None:
         self._body = None

@@ -1,6 +1,6 @@
 """The rules that all stores keep: what a write may expect, tokens, the length of a body, and what a row must be."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ..core.ids import MAX_TOKEN
@@ -14,8 +14,8 @@ from ..core.images import (
     ImageMeta,
     StoredImage,
 )
-from ..errors import StoreConflict, StoreError
-from .contract import Expect, Expected
+from ..errors import SecretError, StoreConflict, StoreError
+from .contract import Expect, Expected, KeyChecks
 
 _ROW_TYPES = (str, int, bytes, int, bytes, bytes, int, bytes, bytes, int, int)  # see image_of_row
 
@@ -59,22 +59,38 @@ def check_meta(image_id: str, meta: ImageMeta, *, version: bytes, size: int) -> 
 def check_unneeded(check: bytes, images: int) -> None:
     """Raise StoreConflict where `images`, the number of those that need the secret of a check value, is not 0."""
     if images:
-        raise StoreConflict(f"secret {check[:KEY_ID_BYTES].hex()} can't be forgotten: {images} images are under it")
+        raise StoreConflict(f"secret {check[:KEY_ID_BYTES].hex()} can't be retired: {images} images are under it")
 
 
-def needed(checks: Collection[bytes], usage: Mapping[bytes, int]) -> frozenset[bytes]:
-    """Return those of some check values whose secrets images are under, by how many there are under each; of a store
-    without images all."""
-    return frozenset(check for check in checks if not usage or check[:KEY_ID_BYTES] in usage)
+def admit(
+    checks: Sequence[bytes], known: KeyChecks, database_id: bytes, is_needed: Callable[[bytes], bool]
+) -> frozenset[bytes]:
+    """Decide whether a key may be wrapped under the last secret of a key ring, by the check values of all of it.
+
+    known, database_id: the store's. is_needed: tells whether images are under the secret of a check value. Return those
+    that are known and nobody needs any more: they are to be forgotten in the same step, so that of processes with
+    different secrets one alone can save. Raises SecretError where the ring is of another id, where the secret was
+    retired, or where images are under one that is not in the ring.
+    """
+    if not checks[-1].endswith(database_id):
+        raise SecretError("the store was given another id after this process had opened it: start the process again")
+    if checks[-1] in known.retired:
+        raise SecretError(
+            f"secret {checks[-1][:KEY_ID_BYTES].hex()} was retired, and nothing is saved under it any more: start this "
+            "process with the secrets that are in use"
+        )
+    absent = known.in_use - set(checks)
+    check_ring(filter(is_needed, absent), checks)
+    return absent
 
 
-def check_known(wrapped_key: bytes, checks: Collection[bytes]) -> None:
-    """Raise StoreError where a key was wrapped under a secret that is none of those with these check values, if any."""
-    key_id = wrapped_key[:KEY_ID_BYTES]
-    if checks and not any(check.startswith(key_id) for check in checks):
-        raise StoreError(
-            f"secret {key_id.hex()} was retired, and an image saved under it could not be read by others: "
-            "start this process with the secrets that are in use"
+def check_ring(needed: Iterable[bytes], checks: Iterable[bytes]) -> None:
+    """Raise SecretError where the check values of secrets that images are under are not all those of a key ring."""
+    missing, given = (", ".join(sorted(check[:KEY_ID_BYTES].hex() for check in each)) for each in (needed, checks))
+    if missing:
+        raise SecretError(
+            f"the store was written with secret {missing}, and given is {given} (these are public key ids): "
+            "bring the right secret, or list the old one before the new one"
         )
 
 

@@ -60,8 +60,7 @@ def test_wire_vectors_refuse(vector: Vector) -> None:
 
 
 def ring_of(vector: Vector) -> KeyRing:
-    former = [bytes.fromhex(each) for each in vector.get("former", [])]
-    return KeyRing(vector["secrets"]).bound_to(bytes.fromhex(vector["database"]), former=former)
+    return KeyRing(vector["secrets"]).bound_to(bytes.fromhex(vector["database"]))
 
 
 def proof_arguments(vector: Vector) -> tuple[KeyRing, ProofWindows, ProofTerms, dict[str, Any]]:
@@ -160,7 +159,7 @@ async def test_request_vectors(vector: Vector) -> None:
     """A request, as it stands on the wire, gets its status and state from a server with an empty store."""
     server = json.loads((VECTORS / "record.json").read_text())["server"]
     store = MemoryStore()
-    await store.replace_database_id(bytes.fromhex(server["database"]))
+    await store.separate(bytes.fromhex(server["database"]), b"check", lambda image: image.meta.wrapped_key)
     pix = Pixstore(store, secret=server["secrets"], proof_window_ms=server["window_ms"])
     pix._proofs.clock_ms = FixedClock(server["now_ms"])
     headers = vector["headers"].items() if isinstance(vector["headers"], dict) else vector["headers"]

@@ -10,7 +10,7 @@ import pytest
 from pixstore_asgi import Pixstore
 from pixstore_asgi.core.hidden import hide
 from pixstore_asgi.core.images import RewrappedKey
-from pixstore_asgi.errors import IntegrityError, SecretError, StoreError
+from pixstore_asgi.errors import IntegrityError, SecretError
 from pixstore_asgi.keys import rotation
 from pixstore_asgi.keys.rotation import KeyStatus
 from pixstore_asgi.store.contract import ImageStore
@@ -37,11 +37,6 @@ async def save(store: ImageStore, secrets: str | Sequence[str], count: int) -> d
     pix = Pixstore(store, secret=secrets)
     images = [picture(seed=seed) for seed in range(count)]
     return {(await pix.save_image(image)).id: image for image in images}
-
-
-async def claim_both(store: ImageStore) -> None:
-    """Record both secrets, as a process does that saves with them."""
-    await store.claim_keys([key.check_value for key in BOTH])
 
 
 async def read(store: ImageStore, secrets: str | Sequence[str], image_id: str) -> bytes | None:
@@ -84,7 +79,6 @@ async def test_all_keys_are_wrapped_anew(store: ImageStore, monkeypatch: pytest.
 async def test_rewrapping_again_does_nothing(store: ImageStore) -> None:
     """Where all is done nothing is written, and nobody is told of progress."""
     await save(store, SECRET, 2)
-    await claim_both(store)
     assert await rotation.rewrap_keys(store, BOTH) == 2
     stamp = await store.stamp()
     assert await rotation.rewrap_keys(store, BOTH, lambda *progress: pytest.fail(str(progress))) == 0
@@ -119,7 +113,7 @@ async def test_what_others_change_meanwhile_is_theirs(store: ImageStore, monkeyp
     behind, ahead = Pixstore(store, secret=[OTHER_SECRET, SECRET]), Pixstore(store, secret=[SECRET, OTHER_SECRET])
     before_replacing = store.replace_wrapped_keys
 
-    async def change_first(wrapped: Sequence[RewrappedKey]) -> int:
+    async def change_first(wrapped: Sequence[RewrappedKey], *, checks: Sequence[bytes]) -> int:
         """Change the very images whose keys are about to be replaced."""
         monkeypatch.undo()
         await behind.update_image(ids[0], picture(seed=50))
@@ -129,7 +123,7 @@ async def test_what_others_change_meanwhile_is_theirs(store: ImageStore, monkeyp
         del images[ids[2]]
         record = await behind.save_image(picture(seed=52))
         images[record.id] = picture(seed=52)
-        return await before_replacing(wrapped)
+        return await before_replacing(wrapped, checks=checks)
 
     monkeypatch.setattr(store, "replace_wrapped_keys", change_first)
     await rotation.rewrap_keys(store, BOTH)
@@ -141,13 +135,12 @@ async def test_what_others_change_meanwhile_is_theirs(store: ImageStore, monkeyp
 async def test_rewrapping_ends_though_others_save_under_an_old_secret(store: ImageStore) -> None:
     """Where after every pass there is another image under the old secret it ends all the same, and that is told."""
     await save(store, SECRET, 3)
-    await claim_both(store)
     behind = Pixstore(store, secret=[OTHER_SECRET, SECRET])
     saving: list[asyncio.Task[object]] = []
     replaced = store.replace_wrapped_keys
 
-    async def replace_and_save(wrapped: Sequence[RewrappedKey]) -> int:
-        count = await replaced(wrapped)
+    async def replace_and_save(wrapped: Sequence[RewrappedKey], *, checks: Sequence[bytes]) -> int:
+        count = await replaced(wrapped, checks=checks)
         saving.append(asyncio.create_task(behind.save_image(picture())))
         await asyncio.wait(saving)
         return count
@@ -164,7 +157,6 @@ async def test_rewrapping_ends_though_others_save_under_an_old_secret(store: Ima
 async def test_a_damaged_row_is_named_and_keeps_no_other_back(store: ImageStore) -> None:
     """A key that does not unwrap is left, and its image named once all others are done."""
     images = await save(store, SECRET, 5)
-    await claim_both(store)
     damaged = sorted(images)[1]
     image = await store.get(damaged)
     assert image is not None
@@ -180,7 +172,6 @@ async def test_a_damaged_row_is_named_and_keeps_no_other_back(store: ImageStore)
 async def test_a_secret_is_retired_when_no_image_needs_it(store: ImageStore) -> None:
     """While images are under it, it is refused with their number; afterwards the store opens without it."""
     images = await save(store, SECRET, 2)
-    await claim_both(store)
     with pytest.raises(SecretError, match=rf"secret {OLD} is still needed, by 2 images: rewrap the keys first"):
         await rotation.retire_key(store, BOTH, hide(OLD))
     with pytest.raises(SecretError, match=OLD):
@@ -204,7 +195,7 @@ async def test_a_late_process_saves_nothing_under_a_retired_secret(store: ImageS
     await rotation.rewrap_keys(store, BOTH)
     await rotation.retire_key(store, BOTH, hide(OLD))
     for saving in (late.save_image(picture(seed=1)), late.update_image(record.id, picture(seed=1))):
-        with pytest.raises(StoreError, match=f"secret {OLD} was retired"):
+        with pytest.raises(SecretError, match=f"secret {OLD} was retired"):
             await saving
     assert await read(store, OTHER_SECRET, record.id) == picture()
     assert await late.get_image_record(record.id) is not None
@@ -216,17 +207,29 @@ async def test_a_late_process_saves_nothing_under_a_retired_secret(store: ImageS
 async def test_an_unknown_key_id_is_refused(store: ImageStore, key_id: str) -> None:
     """What the store does not know is not retired; the known ids are named, and what was given is not."""
     await save(store, SECRET, 1)
-    with pytest.raises(SecretError, match=f"it knows {OLD}$") as caught:
+    with pytest.raises(SecretError, match=f"knows no secret of this key id; it knows {OLD}$") as caught:
         await rotation.retire_key(store, ring_of(SECRET, THIRD_SECRET, OTHER_SECRET), hide(key_id))
     assert not key_id or key_id not in str(caught.value)
 
 
+async def test_a_secret_is_retired_once(store: ImageStore) -> None:
+    """Retired again it is told to be so, and its state is told where it is loaded still."""
+    await save(store, SECRET, 1)
+    await rotation.rewrap_keys(store, BOTH)
+    await rotation.retire_key(store, BOTH, hide(OLD))
+    with pytest.raises(SecretError, match=f"this secret was retired already; the store knows {NEW}$"):
+        await rotation.retire_key(store, BOTH, hide(OLD))
+    assert await rotation.key_status(store, BOTH) == [
+        KeyStatus(OLD, images=0, signs=False, loaded=True, retired=True),
+        KeyStatus(NEW, images=1, signs=True, loaded=True),
+    ]
+
+
 async def test_the_signing_secret_is_not_retired(store: ImageStore) -> None:
     """The secret that signs is refused, though no image is under it."""
-    await store.claim_keys([BOTH.verifying[bytes.fromhex(OLD)].check_value])
     with pytest.raises(SecretError, match=f"secret {OLD} is the one that signs"):
         await rotation.retire_key(store, ring_of(SECRET), hide(OLD))
-    assert len(await store.key_checks()) == 1
+    assert not (await store.key_checks()).retired
 
 
 async def test_a_pixstore_rotates_its_secret_away(tmp_path: Path) -> None:

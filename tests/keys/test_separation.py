@@ -3,16 +3,16 @@
 import asyncio
 import shutil
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import pytest
 
 from pixstore_asgi import Pixstore, WireState
+from pixstore_asgi.core.images import RewrappedKey
 from pixstore_asgi.core.keyring import KeyRing
-from pixstore_asgi.errors import IntegrityError, SecretError
-from pixstore_asgi.keys import rotation
+from pixstore_asgi.errors import IntegrityError, SecretError, StoreBusy
 from pixstore_asgi.keys.separation import separate
 from pixstore_asgi.store.contract import ImageStore
 from pixstore_asgi.store.memory import MemoryStore
@@ -108,84 +108,64 @@ async def test_a_separate_copy_trades_no_rows(tmp_path: Path) -> None:
             await asyncio.to_thread(other.write_bytes, kept)
 
 
-async def check_all(store: ImageStore, images: dict[str, bytes]) -> None:
-    reading = Pixstore(store)
-    for image_id, image in images.items():
-        found = await reading.read_image(image_id)
-        assert found is not None
-        assert found.data == image
-
-
-@pytest.mark.parametrize("ticks", range(0, 60, 4))
-async def test_an_interrupted_separation_goes_on(monkeypatch: pytest.MonkeyPatch, ticks: int) -> None:
-    """Cancelled at any moment it leaves a store that opens whole, or asks for it to be run again, which ends it."""
-    monkeypatch.setattr(rotation, "_BATCH", 2)
-    store = MemoryStore()
-    pix = Pixstore(store)
-    images = {(await pix.save_image(image)).id: image for image in (picture(seed=seed) for seed in range(7))}
-    before = await store.database_id()
-    task = asyncio.create_task(separate(store))
-    for _ in range(ticks):
-        await asyncio.sleep(0)
-    task.cancel()
-    await asyncio.wait([task])
-    own = KeyRing(SECRET).bound_to(await store.database_id()).signing.key_id
-    if (await store.key_usage()).keys() == {own}:
-        await check_all(store, images)
-    else:
-        with pytest.raises(SecretError, match="run `pixstore-asgi keys separate` again"):
-            await check_all(store, images)
-    await separate(store)
-    await check_all(store, images)
-    assert await store.database_id() != before
-    assert (len(await store.key_checks()), list((await store.key_usage()).values())) == (1, [7])
-
-
-async def test_a_wrong_secret_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the secret that images are under, the copy keeps its id."""
+@pytest.mark.parametrize("ticks", range(0, 24, 2))
+async def test_an_interrupted_separation_is_whole_or_none(tmp_path: Path, ticks: int) -> None:
+    """Cancelled at any moment it leaves a store of either id, from which every image opens."""
     path = tmp_path / "pixstore.db"
-    await save(path, 1)
+    images = await save(path, 7)
     async with opened(path) as store:
-        before = await store.database_id()
+        before, task = await store.database_id(), asyncio.create_task(separate(store))
+        for _ in range(ticks):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+        await store.sweep()  # behind what was under way
+        own = KeyRing(SECRET).bound_to(after := await store.database_id()).signing
+        assert await store.key_usage() == {own.key_id: 7}
+        assert await store.key_checks() == (frozenset([own.check_value]), frozenset())
+    assert before == after or ticks
+    assert await read_all(path, images) == images
+
+
+async def test_what_keeps_a_copy_from_separation_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the secret that images are under, with a damaged row, or open elsewhere, it keeps its id and keys."""
+    path = tmp_path / "pixstore.db"
+    images = await save(path, 2)
+    async with opened(path) as store:
+        before = (await store.database_id(), await store.key_checks(), await store.list())
+        async with Pixstore(path):
+            with pytest.raises(StoreBusy, match="is open in other processes: stop them first"):
+                await separate(store)
         monkeypatch.setenv("PIXSTORE_SECRET", OTHER_SECRET)
         with pytest.raises(SecretError, match="was written with secret"):
             await separate(store)
-        assert await store.database_id() == before
-
-
-async def test_a_process_that_saves_meanwhile_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Images that another process saves under the former id until the end keep it from ending, and stay readable."""
-    store = MemoryStore()
-    behind = Pixstore(store)
-    record = await behind.save_image(picture())
-    saving: list[asyncio.Task[object]] = []
-    replaced: Callable[..., Awaitable[int]] = store.replace_wrapped_keys
-
-    async def replace_and_save(wrapped: object) -> int:
-        count = await replaced(wrapped)
-        saving.append(asyncio.create_task(behind.save_image(picture())))
-        await asyncio.wait(saving)
-        return count
-
-    monkeypatch.setattr(store, "replace_wrapped_keys", replace_and_save)
-    with pytest.raises(SecretError, match="stop them, and do it again"):
-        await separate(store)
-    monkeypatch.undo()
-    monkeypatch.setenv("PIXSTORE_SECRET", SECRET)
-    await separate(store)
-    assert await Pixstore(store).read_image(record.id) is not None
-    assert list((await store.key_usage()).values()) == [1 + len(saving)]
-
-
-async def test_a_process_that_is_open_follows(tmp_path: Path) -> None:
-    """One that has the copy open serves its images on, under the new id, and none that comes under the former one."""
-    path = tmp_path / "pixstore.db"
-    images = await save(path, 2)
-    async with Pixstore(path) as serving:
-        before = await serving.get_image_record(next(iter(images)))
-        async with opened(path) as store:
+        monkeypatch.setenv("PIXSTORE_SECRET", SECRET)
+        assert (await store.database_id(), await store.key_checks(), await store.list()) == before
+        damaged, wrapped_key = before[2][-1], bytes(52)
+        await store.replace_wrapped_keys([RewrappedKey(damaged.id, damaged.meta.version, wrapped_key)])
+        with pytest.raises(IntegrityError, match=damaged.id):
             await separate(store)
-        records = await serving.get_image_records(images)
-        for image_id, record in records.items():
-            assert await served(serving, record) == (WireState.SUCCESS, images[image_id])
-        assert (await served(serving, before))[0] is WireState.INVALID_PROOF
+        await store.replace_wrapped_keys([RewrappedKey(damaged.id, damaged.meta.version, damaged.meta.wrapped_key)])
+        assert (await store.database_id(), await store.key_checks(), await store.list()) == before
+        async with Pixstore(path):  # others may open it again
+            pass
+    assert await read_all(path, images) == images
+
+
+@pytest.mark.parametrize("count", [0, 1])
+async def test_a_process_that_was_open_saves_nothing(count: int) -> None:
+    """Where a store can't tell that others have it open, they save nothing from then on, and follow within a moment."""
+    store = MemoryStore()
+    behind, image = Pixstore(store), picture()
+    records = [await behind.save_image(image) for _ in range(count)]
+    before = await behind._life.opened()
+    await separate(store)
+    with pytest.raises(SecretError, match="was given another id after this process had opened it"):
+        await behind.save_image(image)
+    for record in records:
+        fresh = await behind.get_image_record(record.id)
+        assert await served(behind, fresh) == (WireState.SUCCESS, image)
+        assert (await served(behind, record))[0] is WireState.INVALID_PROOF
+    assert count == 0 or await behind._life.opened() is not before

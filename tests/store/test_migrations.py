@@ -16,7 +16,8 @@ import pytest
 
 from pixstore_asgi import Pixstore, StoreError, WireState
 from pixstore_asgi.core.keyring import KeyRing
-from pixstore_asgi.errors import IntegrityError
+from pixstore_asgi.errors import SecretError
+from pixstore_asgi.keys.separation import separate
 from pixstore_asgi.store.sqlite import SqliteStore, schema
 from tests.support.payloads import served
 from tests.support.samples import SECRET
@@ -34,6 +35,7 @@ CREATE INDEX image_label ON image (label)
 """
 PROCESSES = 10
 OURS = len(schema.MIGRATIONS)
+KEY_ID_UNBOUND = KeyRing(SECRET).signing.key_id.hex()
 
 OPENER = """
     import asyncio, sys
@@ -183,32 +185,39 @@ async def test_images_from_before_creation_was_kept_were_created_when_last_saved
     assert query(path, "PRAGMA user_version") == [(OURS,)]
 
 
-async def test_keys_from_before_ids_are_bound_by_a_rewrapping(base: Base, tmp_path: Path) -> None:
-    """Copies of a database of version 1 get an id each; its keys open in both until they are wrapped anew there."""
-    old = base.copy(tmp_path)
+async def test_keys_from_before_ids_are_bound_by_a_separation(
+    base: Base, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Copies of a database of version 1 get an id each; its keys open in both, and in neither once it is separated."""
+    monkeypatch.setenv("PIXSTORE_SECRET", SECRET)
+    old, one, other = base.copy(tmp_path), tmp_path / "one.db", tmp_path / "other.db"
     make_version_1(old, SECRET)
-    one, other = tmp_path / "one.db", tmp_path / "other.db"
-    unbound = KeyRing(SECRET).signing.key_id.hex()
     for path in (one, other):
         await asyncio.to_thread(shutil.copyfile, old, path)
-        async with Pixstore(path, secret=SECRET) as pix:
-            assert [(state.key_id == unbound, state.images) for state in await pix.key_status()] == [
-                (True, len(base.images)),
-                (False, 0),
-            ]
-            assert await pix.rewrap_keys() == len(base.images)
-            await pix.retire_key(unbound)
-        async with Pixstore(path, secret=SECRET) as pix:
-            for image_id, image in base.images.items():
-                assert await served(pix, await pix.get_image_record(image_id)) == (WireState.SUCCESS, image)
-    rows = query(old, f"SELECT wrapped_key FROM image WHERE id = '{base.small}'")
+        async with Pixstore(path) as pix:
+            unbound, own = await pix.key_status()
+            assert (unbound.key_id, unbound.images, own.images) == (KEY_ID_UNBOUND, len(base.images), 0)
+            await check_images(pix, base)
     assert query(one, "SELECT * FROM database_id") != query(other, "SELECT * FROM database_id")
+    store = SqliteStore(one)
+    await store.open()
+    assert await separate(store) == len(base.images)
+    await store.close()
+    async with Pixstore(one) as pix:
+        assert [state.images for state in await pix.key_status()] == [len(base.images)]
+        await check_images(pix, base)
     with closing(sqlite3.connect(one)) as edited:
-        edited.execute("UPDATE image SET wrapped_key = ? WHERE id = ?", (*rows[0], base.small))
+        edited.execute("ATTACH ? AS old", (str(old),))
+        edited.execute("UPDATE image SET wrapped_key = (SELECT wrapped_key FROM old.image WHERE id = image.id)")
+        edited.execute("INSERT INTO key_check SELECT value, 0 FROM old.key_check")
         edited.commit()
-    async with Pixstore(one, secret=SECRET) as pix:
-        with pytest.raises(IntegrityError, match=f"was saved under secret {unbound}"):
-            await pix.read_image(base.small)
+    with pytest.raises(SecretError, match=f"written with secret {KEY_ID_UNBOUND}"):
+        await Pixstore(one).open()
+
+
+async def check_images(pix: Pixstore, base: Base) -> None:
+    for image_id, image in base.images.items():
+        assert await served(pix, await pix.get_image_record(image_id)) == (WireState.SUCCESS, image)
 
 
 async def test_an_older_version_refuses_a_migrated_database(base: Base, tmp_path: Path) -> None:

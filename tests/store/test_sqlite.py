@@ -69,27 +69,6 @@ async def test_many_stores_open_one_new_file_at_once(tmp_path: Path) -> None:
         await store.close()
 
 
-async def test_one_secret_is_claimed_by_two_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A key check that another process records just after it was found missing is no error."""
-    path = tmp_path / "images.db"
-    store = SqliteStore(path)
-    await store.open()
-    first, second = writer_of(path), writer_of(path)
-    read_checks = rows.key_checks
-
-    def overtaken(db: Writer) -> frozenset[bytes]:
-        found = read_checks(db)
-        monkeypatch.undo()
-        assert rows.claim_keys(second, [b"check"]) == frozenset()
-        return found
-
-    monkeypatch.setattr(rows, "key_checks", overtaken)
-    assert rows.claim_keys(first, [b"check"]) == frozenset()
-    for connection in (first, second):
-        connection.close()
-    await store.close()
-
-
 @pytest.mark.parametrize(("durability", "synchronous"), [("NORMAL", 1), ("FULL", 2)])
 async def test_durability_is_sqlites_synchronous(
     tmp_path: Path, durability: Literal["NORMAL", "FULL"], synchronous: int

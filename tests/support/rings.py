@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
+from pixstore_asgi.core.images import StoredImage
 from pixstore_asgi.core.keyring import KeyRing
 from pixstore_asgi.store.contract import ImageStore
 from pixstore_asgi.store.sqlite import SqliteStore
 from tests.support.samples import OTHER_SECRET, SECRET
 
-DATABASE_ID = bytes(range(16))
+DATABASE_ID = bytes(range(1, 17))
 
 
 def ring_of(*secrets: str) -> KeyRing:
@@ -26,7 +27,11 @@ OLD, NEW = key_id_of(SECRET), key_id_of(OTHER_SECRET)
 async def give_known_id(store: ImageStore) -> None:
     """Open a store and give it the known id."""
     await store.open()
-    await store.replace_database_id(DATABASE_ID)
+    await store.separate(DATABASE_ID, ring_of(SECRET).signing.check_value, _keep)
+
+
+def _keep(image: StoredImage) -> bytes:
+    return image.meta.wrapped_key
 
 
 async def make_database(path: Path) -> Path:

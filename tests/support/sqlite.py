@@ -51,8 +51,8 @@ def make_version_1(path: Path, secret: str) -> None:
         connection.execute("UPDATE key_check SET value = ?", (unbound.signing.check_value,))
         connection.commit()
         connection.executescript(
-            "ALTER TABLE image DROP COLUMN epoch; ALTER TABLE image DROP COLUMN created_ms; DROP TABLE database_id;"
-            "PRAGMA user_version = 1"
+            "ALTER TABLE image DROP COLUMN epoch; ALTER TABLE image DROP COLUMN created_ms;"
+            "ALTER TABLE key_check DROP COLUMN retired; DROP TABLE database_id; PRAGMA user_version = 1"
         )
     connection.close()
 

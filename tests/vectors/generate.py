@@ -43,7 +43,8 @@ def fixed(name: str, length: int) -> bytes:
 
 
 KEY, IV, VERSION = fixed("key", 32), fixed("iv", 12), fixed("version", 16)
-DATABASE, OTHER_DATABASE = fixed("database", 16), fixed("other database", 16)
+DATABASE, OTHER_DATABASE = b"\x01" + fixed("database", 15), b"\x01" + fixed("other database", 15)
+OLD_DATABASE = b"\0" + fixed("old database", 15)
 IMAGE = fixed("image", 100)
 
 
@@ -173,7 +174,7 @@ def proof_vectors() -> list[Vector]:
     with_plus = next(p for p in (proof_text(token=TOKEN + n) for n in range(1000)) if "+" in p and "/" in p)
     window_start = WINDOW * WINDOW_MS
     of_other = proof_text(database=OTHER_DATABASE, named=OTHER_DATABASE)
-    moved = {"database": OTHER_DATABASE.hex(), "former": [DATABASE.hex()]}
+    unbound, older = proof_text(database=b"", named=b""), {"database": OLD_DATABASE.hex()}
     return [
         accepted("current-window", "a proof of the current window is valid", good),
         accepted("last-moment", "valid to the end of the next window", good, now_ms=window_start + 2 * WINDOW_MS - 1),
@@ -194,7 +195,7 @@ def proof_vectors() -> list[Vector]:
         refused("version-2", "the version is 1", proof_text(version=2), "version"),
         refused("other-secret", "the secret is in the ring", proof_text(secret=OTHER_SECRET), "unknown-key"),
         refused("other-database", "made for its database", of_other, "unknown-key"),
-        refused("former-database", "a database's former id signs nothing", good, "unknown-key", **moved),
+        refused("no-database", "what is bound to no database signs nothing", unbound, "unknown-key", **older),
         refused("expired", "valid for two windows", good, "expired", now_ms=window_start + 2 * WINDOW_MS),
         refused("long-expired", "valid for two windows", proof_text(window=0), "expired"),
         refused("early", "at most 5 s ahead", good, "not-yet-valid", now_ms=window_start - LEEWAY_MS - 1),
@@ -283,7 +284,6 @@ def wrap_vectors() -> list[Vector]:
     ciphertext, tag = sealed(b"\x01" + IMAGE)
     row: Vector = {
         "database": DATABASE.hex(),
-        "former": [],
         "image_id": IMAGE_ID,
         "version": VERSION.hex(),
         "format": 1,
@@ -317,8 +317,8 @@ def wrap_vectors() -> list[Vector]:
         vector("other-secret", "the secret is in the ring", wrap(row, secret=OTHER_SECRET), unknown),
         vector("other-database", "made for its database", of_other, unknown),
         vector("database-renamed", "bound to its database", wrap(row, database=OTHER_DATABASE), refused),
-        vector("former-database", "a former id unwraps", of_other, unwraps, former=[OTHER_DATABASE.hex()]),
-        vector("unbound", "a database had no id at first", unbound, unwraps, former=[""]),
+        vector("unbound", "a database without a zero is no older than ids", unbound, unknown),
+        vector("older", "one with a zero is", unbound, unwraps, database=OLD_DATABASE.hex()),
         vector("empty", "a wrapped key has 52 bytes", b"", unknown),
         *(vector(f"other-{name}", f"{name} is bound", good, refused, **change) for name, change in changes),
         vector("flipped", "every byte is authenticated", good[:-1] + bytes((good[-1] ^ 1,)), refused),

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from ...core.images import DATABASE_ID_BYTES, RewrappedKey
-from ...errors import StoreConflict
-from ..contract import CHUNK_BYTES, Expect, ImageStore
+from ...core.images import RewrappedKey
+from ...errors import SecretError, StoreConflict
+from ..contract import CHUNK_BYTES, Expect, ImageStore, KeyChecks
 from .fixtures import SetClock, StoreFixtures
-from .steps import body_of, read, save, wrapped_key_of
+from .steps import body_of, checks_of, read, save, wrapped_key_of
 
 
 class SharingContract(StoreFixtures):
@@ -82,32 +82,28 @@ class SharingContract(StoreFixtures):
         assert await store.replace_wrapped_keys(wrapped[1:]) == 0
         assert await store.key_usage() == {b"3rd.": 1}
 
-    async def test_a_forgotten_secret_is_forgotten_for_all(self, store: ImageStore, other: ImageStore) -> None:
-        """A check value that one store forgot is unknown to the other, unless an image of the other's is under it."""
-        checks = [b"old.check", b"new.check"]
-        await store.claim_keys(checks[:1])
-        await other.claim_keys(checks)
-        await save(other, "a", key_id=b"old.")
+    async def test_a_retired_secret_is_retired_for_all(self, store: ImageStore, other: ImageStore) -> None:
+        """What one store retires wraps nothing in the other, unless an image of the other's is under it."""
+        both = await checks_of(store, b"old.", b"new.")
+        old = both[:1]
+        await save(other, "a", key_id=b"old.", checks=old)
         with pytest.raises(StoreConflict):
-            await store.forget_key_check(checks[0])
-        await save(other, "a", key_id=b"new.")
-        assert await store.forget_key_check(checks[0]) is True
-        assert await other.key_checks() == {checks[1]}
+            await store.retire_key_check(old[0])
+        await save(other, "a", key_id=b"new.", checks=both)
+        await store.retire_key_check(old[0])
+        assert await other.key_checks() == KeyChecks(frozenset(both[1:]), frozenset(old))
+        with pytest.raises(SecretError, match="was retired"):
+            await save(other, "b", key_id=b"old.", checks=both[::-1])
 
     async def test_two_stores_of_the_same_images_have_one_id(self, store: ImageStore, other: ImageStore) -> None:
-        """What is one database to two stores has one id, and a new one for both at once."""
+        """What is one database to two stores has one id."""
         assert await store.database_id() == await other.database_id()
-        await store.replace_database_id(bytes(range(DATABASE_ID_BYTES)))
-        assert await other.database_id() == bytes(range(DATABASE_ID_BYTES))
 
-    async def test_keys_are_claimed_for_all(self, store: ImageStore, other: ImageStore) -> None:
-        """The secret that one store was first written with is the one that the other asks for."""
-        assert await store.claim_keys([b"check"]) == frozenset()
-        assert await other.key_checks() == {b"check"}
-        assert await other.claim_keys([b"wrong"]) == {b"check"}
-
-    async def test_one_of_two_first_secrets_is_refused(self, store: ImageStore, other: ImageStore) -> None:
-        """Of two stores that claim the same images at once with two secrets, one is told of the other's."""
-        missing = await asyncio.gather(store.claim_keys([b"one"]), other.claim_keys([b"two"]))
-        assert sorted(missing) in ([frozenset(), {b"one"}], [frozenset(), {b"two"}])
-        assert len(await store.key_checks()) == 1
+    async def test_of_two_first_secrets_one_saves(self, store: ImageStore, other: ImageStore) -> None:
+        """Of two stores that save into the same images at once with two secrets, one alone succeeds, then and later."""
+        rings = {store: await checks_of(store, b"one."), other: await checks_of(other, b"two.")}
+        for image_id in "ab":
+            saving = [save(each, image_id, key_id=checks[0][:4], checks=checks) for each, checks in rings.items()]
+            outcomes = await asyncio.gather(*saving, return_exceptions=True)
+            assert [type(outcome) for outcome in outcomes].count(SecretError) == 1
+        assert len(await store.key_usage()) == len((await store.key_checks()).in_use) == 1

@@ -1,6 +1,7 @@
 """What the contract's tests are made of: a body, its meta, one save, one read."""
 
 import os
+from collections.abc import Sequence
 
 from ...core.images import ImageMeta, StoredImage
 from ..contract import Expect, Expected, ImageStore
@@ -27,6 +28,12 @@ def wrapped_key_of(key_id: bytes | None = None) -> bytes:
     return (os.urandom(4) if key_id is None else key_id) + os.urandom(48)
 
 
+async def checks_of(store: ImageStore, *key_ids: bytes) -> list[bytes]:
+    """Return the check values of a ring of secrets with these key ids, as a store takes them."""
+    database_id = await store.database_id()
+    return [key_id + b"check-value." + database_id for key_id in key_ids]
+
+
 async def save(
     store: ImageStore,
     image_id: str,
@@ -35,13 +42,15 @@ async def save(
     expect: Expected = Expect.ANY,
     token: int | None = None,
     key_id: bytes | None = None,
+    checks: Sequence[bytes] = (),
 ) -> StoredImage:
     """Write a body in pieces, as an upload brings it, and commit it under a new version."""
     version = os.urandom(16)
     async with await store.begin_write(image_id, version) as writer:
         for start in range(0, len(body), 100_000):
             await writer.write(body[start : start + 100_000])
-        return await writer.commit(meta_of(len(body), version, key_id), expect=expect, token=token)
+        meta = meta_of(len(body), version, key_id)
+        return await writer.commit(meta, checks=checks, expect=expect, token=token)
 
 
 async def read(store: ImageStore, image_id: str) -> bytes | None:

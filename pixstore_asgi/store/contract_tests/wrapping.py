@@ -5,13 +5,13 @@ from dataclasses import replace
 import pytest
 
 from ...core.images import RewrappedKey, StoredImage
-from ...errors import StoreConflict, StoreError
-from ..contract import CHUNK_BYTES, ImageStore
+from ...errors import IntegrityError, SecretError, StoreConflict
+from ..contract import CHUNK_BYTES, Expect, ImageStore, KeyChecks
 from .fixtures import SetClock, StoreFixtures
-from .steps import body_of, read, save, wrapped_key_of
+from .steps import body_of, checks_of, read, save, wrapped_key_of
 
 _OLD, _NEW = b"old.", b"new."
-_OLD_CHECK, _NEW_CHECK = _OLD + b"check-value.", _NEW + b"check-value."
+NONE: frozenset[bytes] = frozenset()
 
 
 def rewrapped(image: StoredImage) -> RewrappedKey:
@@ -75,57 +75,83 @@ class WrappingContract(StoreFixtures):
         assert (await save(store, "a", b"next", expect=saved.meta.version)).token > saved.token
         assert await read(store, "a") == b"next"
 
-    async def test_a_check_value_is_forgotten_when_no_image_needs_it(self, store: ImageStore) -> None:
-        """While an image is under its secret a check value stays; afterwards it goes, once, and no other with it."""
-        await store.claim_keys([_OLD_CHECK])
-        await store.claim_keys([_OLD_CHECK, _NEW_CHECK])
-        saved = await save(store, "a", key_id=_OLD)
+    async def test_a_secret_is_known_from_its_first_key_on(self, store: ImageStore) -> None:
+        """The last check value of a write that succeeds is known, and of a write that is refused none."""
+        both = old, new = await checks_of(store, _OLD, _NEW)
+        assert await store.key_checks() == KeyChecks(NONE, NONE)
+        saved = await save(store, "a", key_id=_OLD, checks=[old])
         with pytest.raises(StoreConflict):
-            await store.forget_key_check(_OLD_CHECK)
-        assert await store.key_checks() == {_OLD_CHECK, _NEW_CHECK}
-        await store.replace_wrapped_keys([rewrapped(saved)])
-        assert await store.forget_key_check(_OLD_CHECK) is True
-        assert await store.forget_key_check(_OLD_CHECK) is False
-        assert await store.key_checks() == {_NEW_CHECK}
-        assert await store.claim_keys([_NEW_CHECK]) == frozenset()
+            await save(store, "a", key_id=_NEW, checks=both, expect=Expect.ABSENT)
+        assert await store.key_checks() == KeyChecks(frozenset({old}), NONE)
+        await store.replace_wrapped_keys([rewrapped(saved)], checks=both)
+        assert await store.key_checks() == KeyChecks(frozenset({old, new}), NONE)
 
-    async def test_only_secrets_that_images_are_under_count(self, store: ImageStore) -> None:
-        """Without images every check value counts; with some, those of the secrets that they are under."""
-        await store.claim_keys([_OLD_CHECK])
-        await store.claim_keys([_OLD_CHECK, _NEW_CHECK])
-        assert await store.claim_keys([_NEW_CHECK]) == {_OLD_CHECK}
-        saved = await save(store, "a", key_id=_OLD)
-        assert await store.claim_keys([_NEW_CHECK]) == {_OLD_CHECK}
-        assert await store.claim_keys([_OLD_CHECK]) == frozenset()
-        await store.replace_wrapped_keys([rewrapped(saved)])
-        assert await store.claim_keys([_NEW_CHECK]) == frozenset()
-        assert await store.claim_keys([_OLD_CHECK]) == {_NEW_CHECK}
-        assert await store.key_checks() == {_OLD_CHECK, _NEW_CHECK}
-
-    async def test_a_forgotten_secret_wraps_nothing_more(self, store: ImageStore) -> None:
-        """A version or a key that comes under a forgotten secret is refused, and changes nothing, until it is known."""
-        await store.claim_keys([_OLD_CHECK])
-        await store.claim_keys([_OLD_CHECK, _NEW_CHECK])
-        saved = await save(store, "a", b"body", key_id=_NEW)
-        await store.forget_key_check(_OLD_CHECK)
+    async def test_a_ring_without_a_secret_that_images_are_under_wraps_nothing(self, store: ImageStore) -> None:
+        """Versions and keys are refused while images are under a secret that is missing, and change nothing."""
+        old, new = await checks_of(store, _OLD, _NEW)
+        saved = await save(store, "a", b"body", key_id=_OLD, checks=[old])
         for image_id in "ab":
-            with pytest.raises(StoreError) as refusal:
-                await save(store, image_id, b"late", key_id=_OLD)
-            assert not isinstance(refusal.value, StoreConflict)
-        keys = [rewrapped(saved), RewrappedKey("a", saved.meta.version, wrapped_key_of(_OLD))]
-        with pytest.raises(StoreError):
-            await store.replace_wrapped_keys(keys)
+            with pytest.raises(SecretError, match=f"secret {_OLD.hex()}, and given is {_NEW.hex()}"):
+                await save(store, image_id, key_id=_NEW, checks=[new])
+        with pytest.raises(SecretError):
+            await store.replace_wrapped_keys([rewrapped(saved)], checks=[new])
         assert (await store.list(), await read(store, "a")) == ([saved], b"body")
-        await store.claim_keys([_NEW_CHECK, _OLD_CHECK])
-        await save(store, "b", b"again", key_id=_OLD)
-        assert await store.key_usage() == {_OLD: 1, _NEW: 1}
+        assert await store.key_checks() == KeyChecks(frozenset({old}), NONE)
 
-    async def test_a_deleted_image_needs_no_secret(self, store: ImageStore) -> None:
-        """The secret of an image that was deleted can be forgotten, and stays so once the store was opened again."""
-        await store.claim_keys([_OLD_CHECK])
-        await save(store, "a", key_id=_OLD)
+    async def test_a_secret_that_nothing_is_under_keeps_nobody_out(self, store: ImageStore) -> None:
+        """It is forgotten by the first write without it, and so may no longer come between two others."""
+        old, new = await checks_of(store, _OLD, _NEW)
+        await save(store, "a", key_id=_OLD, checks=[old])
         await store.delete("a")
-        assert await store.forget_key_check(_OLD_CHECK) is True
+        await save(store, "a", key_id=_NEW, checks=[new])
+        assert await store.key_checks() == KeyChecks(frozenset({new}), NONE)
+        with pytest.raises(SecretError):
+            await save(store, "b", key_id=_OLD, checks=[old])
+
+    async def test_a_retired_secret_wraps_nothing_more(self, store: ImageStore) -> None:
+        """While an image is under it a secret stays; retired, it is refused in every ring, and no other is."""
+        both = old, new = await checks_of(store, _OLD, _NEW)
+        saved = await save(store, "a", key_id=_OLD, checks=[old])
+        with pytest.raises(StoreConflict):
+            await store.retire_key_check(old)
+        await store.replace_wrapped_keys([rewrapped(saved)], checks=both)
+        for _ in range(2):
+            await store.retire_key_check(old)
+            assert await store.key_checks() == KeyChecks(frozenset({new}), frozenset({old}))
         await store.close()
         await store.open()
-        assert await store.key_checks() == frozenset()
+        for checks in ([old], both[::-1]):
+            with pytest.raises(SecretError, match=f"secret {_OLD.hex()} was retired"):
+                await save(store, "b", key_id=_OLD, checks=checks)
+        await save(store, "b", key_id=_NEW, checks=both)
+        assert await store.key_usage() == {_NEW: 2}
+
+    async def test_a_deleted_image_needs_no_secret(self, store: ImageStore) -> None:
+        """The secret of an image that was deleted can be retired."""
+        (old,) = await checks_of(store, _OLD)
+        await save(store, "a", key_id=_OLD, checks=[old])
+        await store.delete("a")
+        await store.retire_key_check(old)
+        assert await store.key_checks() == KeyChecks(NONE, frozenset({old}))
+
+    async def test_a_separation_is_one_step(self, store: ImageStore) -> None:
+        """It replaces id, wrapped keys and check values, all or none; tokens, versions, times and bodies stay."""
+        old, new = await checks_of(store, _OLD, _NEW)
+        images = [await save(store, image_id, b"body", key_id=_OLD, checks=[old]) for image_id in "abc"]
+        before, new_id = await store.database_id(), bytes(range(1, 17))
+
+        def fail(image: StoredImage) -> bytes:
+            if image.id == "c":
+                raise IntegrityError("damaged", "wrap")
+            return wrapped_key_of(_NEW)
+
+        with pytest.raises(IntegrityError):
+            await store.separate(new_id, new, fail)
+        assert (await store.list(), await store.database_id()) == (images, before)
+        assert await store.key_checks() == KeyChecks(frozenset({old}), NONE)
+        assert await store.separate(new_id, new, lambda _: _NEW + bytes(48)) == 3
+        metas = [replace(image.meta, wrapped_key=_NEW + bytes(48)) for image in images]
+        assert await store.list() == [replace(image, meta=meta) for image, meta in zip(images, metas, strict=True)]
+        assert await read(store, "b") == b"body"
+        assert await store.key_checks() == KeyChecks(frozenset({new}), NONE)
+        assert await store.database_id() == new_id

@@ -1,6 +1,6 @@
 """Group commit: versions whose commits wait for the writer at the same time become current in one transaction."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
@@ -8,9 +8,9 @@ from queue import Empty, SimpleQueue
 from ...core.images import ImageMeta, StoredImage
 from ...errors import PixstoreError, StoreError
 from ..contract import Expected
-from ..rules import check_expected, check_known, next_token
+from ..rules import check_expected, next_token
 from .blobs import add_blob, bury, finish_blob
-from .rows import find_state, key_checks, put_image
+from .rows import admit_checks, find_state, put_image
 from .schema import Writer, write_transaction
 
 _MOST_TOGETHER = 64
@@ -25,6 +25,7 @@ class Commit:
 
     image_id: str
     meta: ImageMeta
+    checks: Sequence[bytes]
     expect: Expected
     token: int | None
     blob: int | None
@@ -71,8 +72,7 @@ class Commits:
         commits' error."""
         try:
             with write_transaction(db):
-                checks = key_checks(db)
-                outcomes = [_attempt(db, commit, checks) for commit in commits]
+                outcomes = [_attempt(db, commit) for commit in commits]
         except BaseException as error:
             for commit in commits:
                 commit.outcome = copy(error)  # each its own: a traceback shows the values of those that raised it
@@ -81,12 +81,12 @@ class Commits:
                 commit.outcome = outcome
 
 
-def _attempt(db: Writer, commit: Commit, checks: Collection[bytes]) -> StoredImage | PixstoreError:
+def _attempt(db: Writer, commit: Commit) -> StoredImage | PixstoreError:
     old = find_state(db, commit.image_id)
     try:
         check_expected(commit.image_id, old.version, commit.expect)
-        check_known(commit.meta.wrapped_key, checks)
         token = next_token(commit.image_id, commit.now_ms, old.token, commit.token)
+        admit_checks(db, commit.checks)
         if commit.blob is not None:
             finish_blob(db, commit.blob, commit.first, commit.chunks, commit.now_ms)
     except PixstoreError as refusal:

@@ -75,6 +75,24 @@ class Leases:
             if self._claiming:
                 self._claiming.unlock(blob)
 
+    def begin_alone(self) -> bool:
+        """Keep others from opening the database and return True; False where others have it open."""
+        with self._mutex:
+            if not self._holding or not self._claiming:
+                return True
+            self._holding.unlock(IN_USE)
+            is_alone = self._claiming.exclude(IN_USE)
+            if not is_alone:
+                self._holding.share(IN_USE)
+            return is_alone
+
+    def end_alone(self) -> None:
+        """Let others open the database again."""
+        with self._mutex:
+            if self._holding and self._claiming:
+                self._claiming.unlock(IN_USE)
+                self._holding.share(IN_USE)
+
     def __len__(self) -> int:
         return len(self._counts.keys() - {IN_USE})
 

@@ -5,14 +5,14 @@ Each runs whole on its connection's thread, so that no cancellation can leave a 
 
 import json
 import sqlite3
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import astuple
 from typing import NamedTuple
 
 from ...core.images import DATABASE_ID_BYTES, KEY_ID_BYTES, RewrappedKey, StoredImage
 from ...errors import StoreError
-from ..contract import Expected
-from ..rules import check_expected, check_known, check_unneeded, image_of_row, needed
+from ..contract import Expected, KeyChecks
+from ..rules import admit, check_expected, check_unneeded, image_of_row
 from .blobs import CHUNK_BITS, bury
 from .schema import Writer, write_transaction
 
@@ -22,6 +22,7 @@ _IMAGE = f"image.id, token, {_META}, {_CREATED}, epoch"
 _KEY_ID = f"substr(wrapped_key, 1, {KEY_ID_BYTES})"
 _AFTER_ALL = "\x7f"  # above every id, which are ASCII
 _READ_MS = 3
+_BATCH = 1000
 
 
 def get(db: sqlite3.Connection, image_id: str) -> StoredImage | None:
@@ -75,34 +76,54 @@ def database_id(db: sqlite3.Connection) -> bytes:
     return ids[0]
 
 
-def replace_database_id(db: Writer, database_id: bytes) -> None:
-    """Give the database another id."""
+def separate(db: Writer, database_id: bytes, check: bytes, rewrap: Callable[[StoredImage], bytes]) -> int:
+    """Give the database another id, new wrapped keys for it, and one check value; return how many images there are."""
+    count, after = 0, None
     with write_transaction(db):
+        db.note_dead_keys(are_there=True)
+        while images := list_images(db, after, None, _BATCH):
+            count, after = count + len(images), images[-1].id
+            db.executemany("UPDATE image SET wrapped_key = ? WHERE id = ?", [(rewrap(i), i.id) for i in images])
         db.execute("UPDATE database_id SET value = ?", (database_id,))
+        db.execute("DELETE FROM key_check")
+        _put_check(db, check, retired=False)
+    return count
 
 
-def key_checks(db: sqlite3.Connection) -> frozenset[bytes]:
-    """Return all key-check values."""
-    values = [row[0] for row in db.execute("SELECT value FROM key_check").fetchall()]
-    if not all(isinstance(value, bytes) for value in values):
+def key_checks(db: sqlite3.Connection) -> KeyChecks:
+    """Return all check values."""
+    rows = db.execute("SELECT value, retired FROM key_check").fetchall()
+    if not all(isinstance(value, bytes) for value, _ in rows):
         raise StoreError("the database's key checks are damaged: restore it from a backup")
-    return frozenset(values)
+    in_use, retired = ({value for value, is_retired in rows if is_retired == which} for which in (0, 1))
+    return KeyChecks(frozenset(in_use), frozenset(retired))
 
 
-def claim_keys(db: Writer, checks: Sequence[bytes]) -> frozenset[bytes]:
-    """Return the stored key-check values missing from `checks` that count; where none is, record the last."""
-    if checks[-1] in (stored := key_checks(db)):  # nothing to record, so no write lock is needed
-        return _missing(db, stored - set(checks))
+def admit_checks(db: Writer, checks: Sequence[bytes]) -> None:
+    """Within a transaction that wraps keys under the last secret of a ring, let its check value be known."""
+    if checks:
+        known = key_checks(db)
+        unneeded = admit(checks, known, database_id(db), lambda check: _images_under(db, check) > 0)
+        db.executemany("DELETE FROM key_check WHERE value = ?", [(check,) for check in unneeded])
+        if checks[-1] not in known.in_use:
+            _put_check(db, checks[-1], retired=False)
+
+
+def retire_key_check(db: Writer, check: bytes) -> None:
+    """Mark the secret of a check value as retired."""
     with write_transaction(db):
-        missing = _missing(db, key_checks(db) - set(checks))
-        if not missing:
-            db.execute("INSERT OR IGNORE INTO key_check VALUES (?)", (checks[-1],))
-    return missing
+        check_unneeded(check, _images_under(db, check))
+        _put_check(db, check, retired=True)
 
 
-def _missing(db: sqlite3.Connection, checks: frozenset[bytes]) -> frozenset[bytes]:
-    # Counting reads every row: only where one is missing.
-    return needed(checks, key_usage(db)) if checks else checks
+def _put_check(db: Writer, check: bytes, *, retired: bool) -> None:
+    db.execute("INSERT OR REPLACE INTO key_check VALUES (?, ?)", (check, retired))
+
+
+def _images_under(db: sqlite3.Connection, check: bytes) -> int:
+    query = f"SELECT count(*) FROM image WHERE blob IS NOT NULL AND {_KEY_ID} = ?"
+    (images,) = db.execute(query, (check[:KEY_ID_BYTES],)).fetchone()
+    return int(images)
 
 
 def key_usage(db: sqlite3.Connection) -> dict[bytes, int]:
@@ -114,24 +135,13 @@ def key_usage(db: sqlite3.Connection) -> dict[bytes, int]:
     return usage
 
 
-def replace_wrapped_keys(db: Writer, wrapped: Sequence[RewrappedKey]) -> int:
+def replace_wrapped_keys(db: Writer, wrapped: Sequence[RewrappedKey], checks: Sequence[bytes]) -> int:
     """Replace the wrapped keys of versions that are still current; return how many were."""
     query = "UPDATE image SET wrapped_key = ? WHERE id = ? AND version = ? AND blob IS NOT NULL"
     with write_transaction(db):
-        checks = key_checks(db)
-        for key in wrapped:
-            check_known(key.wrapped_key, checks)
+        admit_checks(db, checks)
         db.note_dead_keys(are_there=True)
         return sum(db.execute(query, (key.wrapped_key, key.image_id, key.version)).rowcount for key in wrapped)
-
-
-def forget_key_check(db: Writer, check: bytes) -> bool:
-    """Remove a check value that no image needs, and tell whether it was there."""
-    query = f"SELECT count(*) FROM image WHERE blob IS NOT NULL AND {_KEY_ID} = ?"
-    with write_transaction(db):
-        (images,) = db.execute(query, (check[:KEY_ID_BYTES],)).fetchone()
-        check_unneeded(check, images)
-        return db.execute("DELETE FROM key_check WHERE value = ?", (check,)).rowcount > 0
 
 
 class State(NamedTuple):

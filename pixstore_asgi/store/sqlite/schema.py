@@ -56,9 +56,12 @@ CREATE TABLE key_check (value BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
 
 _VERSION_2 = "ALTER TABLE image ADD COLUMN created_ms INTEGER"
 _VERSION_3 = "ALTER TABLE image ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0 CHECK (epoch BETWEEN 0 AND 4294967295)"
+# See core.images.is_older_than_ids.
 _VERSION_4 = """
 CREATE TABLE database_id (value BLOB NOT NULL CHECK (length(value) = 16)) STRICT;
-INSERT INTO database_id VALUES (randomblob(16))
+INSERT INTO database_id
+    SELECT CAST(iif(EXISTS (SELECT 1 FROM key_check), x'00', x'01') || randomblob(15) AS BLOB);
+ALTER TABLE key_check ADD COLUMN retired INTEGER NOT NULL DEFAULT 0 CHECK (retired IN (0, 1))
 """
 _KEYS_OVERWRITTEN = 2  # databases of earlier versions hold keys of deleted images in pages that were split
 

@@ -3,14 +3,14 @@
 import logging
 import os
 import sqlite3
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from pathlib import Path
 from typing import Literal
 
 from ...core.images import RewrappedKey, StoredImage
-from ...errors import ConfigError, StoreError
+from ...errors import ConfigError, StoreBusy, StoreError
 from ..clock import Clock, running_loop, wall_clock_ms
-from ..contract import Expect, Expected
+from ..contract import Expect, Expected, KeyChecks
 from . import blobs, rows
 from .schema import Writer
 from .session import Session
@@ -84,23 +84,21 @@ class SqliteStore:
     async def database_id(self) -> bytes:
         return await self._opened().read(rows.database_id)
 
-    async def replace_database_id(self, database_id: bytes) -> None:
-        await self._opened().write(rows.replace_database_id, database_id)
+    async def separate(self, database_id: bytes, check: bytes, rewrap: Callable[[StoredImage], bytes]) -> int:
+        session = self._opened()
+        return await session.write(self._separate, session, database_id, check, rewrap)
 
-    async def key_checks(self) -> frozenset[bytes]:
+    async def key_checks(self) -> KeyChecks:
         return await self._opened().read(rows.key_checks)
-
-    async def claim_keys(self, checks: Sequence[bytes]) -> frozenset[bytes]:
-        return await self._opened().write(rows.claim_keys, checks)
 
     async def key_usage(self) -> dict[bytes, int]:
         return await self._opened().read(rows.key_usage)
 
-    async def replace_wrapped_keys(self, wrapped: Sequence[RewrappedKey]) -> int:
-        return await self._opened().write(rows.replace_wrapped_keys, wrapped)
+    async def replace_wrapped_keys(self, wrapped: Sequence[RewrappedKey], *, checks: Sequence[bytes] = ()) -> int:
+        return await self._opened().write(rows.replace_wrapped_keys, wrapped, checks)
 
-    async def forget_key_check(self, check: bytes) -> bool:
-        return await self._opened().write(rows.forget_key_check, check)
+    async def retire_key_check(self, check: bytes) -> None:
+        await self._opened().write(rows.retire_key_check, check)
 
     async def get(self, image_id: str) -> StoredImage | None:
         return await self._opened().read(rows.get, image_id)
@@ -155,6 +153,16 @@ class SqliteStore:
         deleted = rows.delete(db, image_id, expect, self._clock_ms())
         self._sweep_some(db, session)  # in the same turn, so that nothing is written any more once the caller is told
         return deleted
+
+    def _separate(
+        self, db: Writer, session: Session, database_id: bytes, check: bytes, rewrap: Callable[[StoredImage], bytes]
+    ) -> int:
+        if not session.leases.begin_alone():
+            raise StoreBusy(f"{self.path} is open in other processes: stop them first")
+        try:
+            return rows.separate(db, database_id, check, rewrap)
+        finally:
+            session.leases.end_alone()
 
     def _sweep_some(self, db: Writer, session: Session) -> None:
         """Sweep a little on the occasion of a write, which must not fail for it."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Self
 
@@ -120,14 +120,21 @@ class SqliteWriter(ImageWriter):
         if len(self._buffer) > _STAGED_BYTES:
             await self._stage()
 
-    async def commit(self, meta: ImageMeta, *, expect: Expected = Expect.ANY, token: int | None = None) -> StoredImage:
+    async def commit(
+        self,
+        meta: ImageMeta,
+        *,
+        checks: Sequence[bytes] = (),
+        expect: Expected = Expect.ANY,
+        token: int | None = None,
+    ) -> StoredImage:
         self._check_open()
         async with self._aborting():
             check_meta(self._image_id, meta, version=self._version, size=self._size)
             await self._end_stage()
             chunks = self._take(len(self._buffer))
             position = (self._blob, self._staged_chunks)
-            commit = Commit(self._image_id, meta, expect, token, *position, chunks, self._clock_ms())
+            commit = Commit(self._image_id, meta, checks, expect, token, *position, chunks, self._clock_ms())
             image = await self._session.commit(commit)
         self._has_ended = True
         self._free()
