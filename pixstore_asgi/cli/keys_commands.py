@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import asdict, dataclass
@@ -105,7 +106,9 @@ class _Rewrapping:
             try:
                 self.done = await asyncio.shield(rewrapping)
             except asyncio.CancelledError:
-                # A thread writes the batch under way all the same: wait for its end, to count it.
+                # A thread writes the batch under way all the same: wait for its end, to count it. Pressed again, Ctrl-C
+                # would end that wait, and pressed a third time the closing of the store, for ever.
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
                 self.is_stopped = True
                 await rewrapping
                 raise

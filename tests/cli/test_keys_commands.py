@@ -5,13 +5,9 @@ import contextlib
 import json
 import os
 import pty
-import random
 import re
-import signal
-import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -159,13 +155,47 @@ def test_a_secret_in_place_of_its_key_id_is_not_quoted(database: Path) -> None:
         assert SECRET not in result.output
 
 
-ONE_BY_ONE = "from pixstore_asgi.keys import rotation; from pixstore_asgi.cli import main; rotation._BATCH = 1; main()"
+ONE_BY_ONE = """
+from pixstore_asgi.cli import main
+from pixstore_asgi.keys import rotation
+rotation._BATCH = 1
+"""
+INTERRUPTED = (
+    ONE_BY_ONE
+    + """
+import os, signal, sys, time
+from pixstore_asgi.store.sqlite import rows
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background shell ignores it
+replace, batch, moment = rows.replace_wrapped_keys, int(sys.argv.pop(1)), sys.argv.pop(1)
+
+def interrupt():
+    for _ in range(2):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.1)  # the event loop hears of it while this thread has not answered
+
+def replace_and_interrupt(*arguments):
+    global batch
+    batch -= 1
+    if batch == 0 and moment == "before":
+        interrupt()
+    replaced = replace(*arguments)
+    if batch == 0 and moment == "after":
+        interrupt()
+    return replaced
+
+rows.replace_wrapped_keys = replace_and_interrupt
+"""
+)
 
 
-def start_rewrapping(database: Path, stderr: int = subprocess.PIPE) -> subprocess.Popen[str]:
+def start_rewrapping(
+    database: Path, code: str = ONE_BY_ONE, words: Sequence[object] = (), stderr: int = subprocess.PIPE
+) -> subprocess.Popen[str]:
     """Start `keys rewrap`, one image at a time, in a process of its own."""
+    arguments = [*map(str, words), "keys", "rewrap", "--database", str(database)]
     return subprocess.Popen(
-        [sys.executable, "-W", "error", "-c", ONE_BY_ONE, "keys", "rewrap", "--database", str(database)],
+        [sys.executable, "-W", "error", "-c", f"{code}\nmain()", *arguments],
         stdout=subprocess.PIPE,
         stderr=stderr,
         text=True,
@@ -174,34 +204,27 @@ def start_rewrapping(database: Path, stderr: int = subprocess.PIPE) -> subproces
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("attempt", range(3))
-def test_an_interruption_is_no_loss(database: Path, attempt: int) -> None:
-    """Ctrl-C at any moment ends it with exit code 130, what is done and how to go on; the next run does the rest."""
-    save(database, [OTHER_SECRET, SECRET], 300)
-    query = f"SELECT count(*) FROM image WHERE substr(wrapped_key, 1, 4) = x'{NEW}'"
-    earliest = random.randint(3, 60)
-    process = start_rewrapping(database)
-    with process, contextlib.closing(sqlite3.connect(database)) as watching:
-        while watching.execute(query).fetchone()[0] < earliest:
-            assert process.poll() is None
-            time.sleep(0.002)
-        time.sleep(random.random() / 100)
-        process.send_signal(signal.SIGINT)
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("batch", [1, 2, 4])
+def test_an_interruption_is_no_loss(database: Path, batch: int, moment: str) -> None:
+    """Ctrl-C while a batch is written, which it is all the same, ends with exit code 130 and the number that is done.
+
+    That holds for who presses it twice, too. The next run does the rest.
+    """
+    with start_rewrapping(database, INTERRUPTED, [batch, moment]) as process:
         output, errors = process.communicate(timeout=30)
-    assert process.returncode == 130, errors
-    assert output == ""
-    told = re.fullmatch(r"Stopped after (\d+) images\. The same command goes on from here\.\n", errors)
-    assert told, errors
-    left = run_for_json("status", "--database", database)[0]["images"]
-    assert left == 305 - int(told[1]) > 0
-    assert run_for_json("rewrap", "--database", database) == {"rewrapped": left, "left": 0}
+    assert (process.returncode, output) == (130, ""), errors
+    done = f"{batch} image{'' if batch == 1 else 's'}"
+    assert errors == f"Stopped after {done}. The same command goes on from here.\n"
+    assert run_for_json("status", "--database", database)[0]["images"] == 5 - batch
+    assert run_for_json("rewrap", "--database", database) == {"rewrapped": 5 - batch, "left": 0}
 
 
 @pytest.mark.slow
 def test_a_terminal_sees_how_far_it_is(database: Path) -> None:
     """Where stderr is a terminal a bar counts the images, those alone that are not under the newest secret."""
     ours, theirs = pty.openpty()
-    with start_rewrapping(database, theirs) as process:
+    with start_rewrapping(database, stderr=theirs) as process:
         os.close(theirs)
         shown = b""
         with contextlib.suppress(OSError):  # EIO, when the other side has closed
