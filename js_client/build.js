@@ -1,8 +1,12 @@
-/** Builds what a mounted application serves: `npm run build`, and into another folder `npm run build -- FOLDER`. */
+/**
+ * Builds what a mounted application serves: `npm run build`, and into another folder `npm run build -- FOLDER`. Beside
+ * each file stands what browsers take in its place, `.br` and `.gz`, so that no server compresses at run time.
+ */
 
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { brotliCompressSync, gzipSync } from "node:zlib";
 
 import { build } from "esbuild";
 import { minify } from "terser";
@@ -23,5 +27,9 @@ const { outputFiles } = await build({
 for (const { path: file, text } of outputFiles) {
   // Once more, by a minifier that looks harder, and a fifth time still finds something: 6 % less.
   const { code } = await minify(text, { module: true, ecma: 2020, compress: { passes: 5 } });
-  await writeFile(path.resolve(FOLDER, target, path.basename(file)), `${code}\n`);
+  const built = path.resolve(FOLDER, target, path.basename(file));
+  const bytes = Buffer.from(`${code}\n`);
+  await writeFile(built, bytes);
+  await writeFile(`${built}.br`, brotliCompressSync(bytes)); // node's default is the highest quality
+  await writeFile(`${built}.gz`, gzipSync(bytes, { level: 9 })); // without a time or a name in its head
 }

@@ -1,42 +1,61 @@
 """ClientFiles: serves the browser client, which is inside an installed package, or beside it in a source checkout."""
 
-import re
+import hashlib
 from pathlib import Path
+from typing import NamedTuple
 
 from starlette.exceptions import HTTPException
-from starlette.staticfiles import StaticFiles
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from ..errors import ConfigError
 from ..serving.headers import RawHeaders
+from .accept_encoding import IDENTITY, best_coding
+from .http import header_values, send_empty
 
-_FILE = re.compile(r"/[a-z0-9-]+\.js", re.ASCII)
+_CODINGS = {"br": ".br", "gzip": ".gz", IDENTITY: ""}
+"""What the build writes, the shortest first: names of content codings, and what they add to a file's name."""
+
 _HEADERS: RawHeaders = [
     (b"access-control-allow-origin", b"*"),  # modules are always fetched with CORS, and the client is no secret
     (b"cache-control", b"no-cache"),
     (b"cross-origin-resource-policy", b"cross-origin"),
+    (b"vary", b"Accept-Encoding"),
     (b"x-content-type-options", b"nosniff"),
 ]
+
+
+class _Representation(NamedTuple):
+    """A file in one content coding. etag: of these very bytes, so each coding has its own (RFC 9110, 8.8.3.3)."""
+
+    body: bytes
+    etag: bytes
+    headers: RawHeaders
 
 
 class ClientFiles:
     """An ASGI app over the folder of the browser client: `/index.js`, one ES module, and its worker.
 
-    Raises ConfigError where the files are missing; called, Starlette's HTTPException for what is none of them.
+    The files are read once, so pages get the client of the version that runs, also while another is being installed.
+    Raises ConfigError where they are missing; called, Starlette's HTTPException, 404 for what is none of them, and 406
+    for who takes them in none of the codings that there are.
     """
 
     def __init__(self) -> None:
-        self._files = StaticFiles(directory=client_directory())
+        self._files = {f"/{file.name}": _representations(file) for file in client_directory().glob("*.js")}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_public(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message = {**message, "headers": [*message["headers"], *_HEADERS]}
-            await send(message)
-
-        if _FILE.fullmatch(scope["path"]) is None:
+        representations = self._files.get(scope["path"])
+        if representations is None:
             raise HTTPException(404)
-        await self._files(scope, receive, send_public)
+        coding = best_coding(_field(scope, b"accept-encoding"), list(representations))
+        if coding is None:
+            raise HTTPException(406)
+        body, etag, headers = representations[coding]
+        if _has(scope, etag):
+            await send_empty(304, [(b"etag", etag), *_HEADERS], send)
+            return
+        await send({"type": "http.response.start", "status": 200, "headers": [*headers]})
+        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
 
 def client_directory() -> Path:
@@ -46,3 +65,33 @@ def client_directory() -> Path:
         if (directory / "index.js").is_file():
             return directory
     raise ConfigError("the browser client's files are missing from the installation: install pixstore-asgi again")
+
+
+def _representations(file: Path) -> dict[str, _Representation]:
+    """Read a file in every coding that is there, by the coding's name."""
+    files = {coding: file.with_name(file.name + ending) for coding, ending in _CODINGS.items()}
+    return {coding: _representation(coding, path.read_bytes()) for coding, path in files.items() if path.is_file()}
+
+
+def _representation(coding: str, body: bytes) -> _Representation:
+    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'.encode()
+    headers = [
+        (b"content-type", b"text/javascript; charset=utf-8"),
+        (b"content-length", str(len(body)).encode()),
+        (b"etag", etag),
+        *_HEADERS,
+    ]
+    if coding != IDENTITY:
+        headers.append((b"content-encoding", coding.encode()))
+    return _Representation(body, etag, headers)
+
+
+def _has(scope: Scope, etag: bytes) -> bool:
+    """Tell whether the client has this representation: If-None-Match, by weak comparison (RFC 9110, 13.1.2)."""
+    tags = (tag.strip(" \t").removeprefix("W/") for tag in _field(scope, b"if-none-match").split(","))
+    return any(tag in ("*", etag.decode()) for tag in tags)
+
+
+def _field(scope: Scope, name: bytes) -> str:
+    """Return the value of a header that holds a list, sent in one line or several."""
+    return b",".join(header_values(scope, name)).decode("latin-1")

@@ -91,6 +91,18 @@ def test_images_pass(deployed: Deployment) -> None:
     assert not any((deployed.nginx.folder / "cache").iterdir())
 
 
+def test_the_browser_client_comes_compressed(deployed: Deployment) -> None:
+    """The client passes nginx in the coding that the application chose, at its length, and by its ETag once."""
+    with deployed.nginx.client(http2=True) as http:
+        for coding, ending in (("br", ".br"), ("gzip", ".gz"), ("identity", "")):
+            sent = {"accept-encoding": coding}
+            with http.stream("GET", "/pixstore-image/-/client/index.js", headers=sent) as response:
+                assert b"".join(response.iter_raw()) == (ROOT / "js_client/dist" / f"index.js{ending}").read_bytes()
+            assert response.headers.get("content-encoding", "identity") == coding
+            known = {**sent, "if-none-match": response.headers["etag"]}
+            assert http.get("/pixstore-image/-/client/index.js", headers=known).status_code == 304
+
+
 def test_plain_http_goes_to_https(deployed: Deployment) -> None:
     """A request without TLS reaches no application and is sent to HTTPS."""
     response = httpx.get(f"http://127.0.0.1:{deployed.nginx.http_port}/pixstore-image/a%3Ab?c", trust_env=False)

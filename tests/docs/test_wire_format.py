@@ -91,6 +91,7 @@ async def test_the_checks_come_in_the_listed_order(pix: Pixstore) -> None:
             (await http.post("/"), 405, b""),
             (await http.options("/"), 204, b""),
             (await http.get("/-/nothing", headers=bad), 404, b""),
+            (await http.get("/-/client/index.js", headers={"accept-encoding": "*;q=0"}), 406, b""),
             (await http.get("/"), 400, b"\x03"),
             (await http.get("/a:b:c"), 200, b"\x04"),
             (await http.get("/a:b:c", headers=bad), 200, b"\x05"),

@@ -26,7 +26,7 @@ from tests.support.servers import uvicorn_of
 from tests.support.tools import go_without
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-SHIPPED = {".py", ".typed", ".md", ".js", ".css", ".html", ".svg", ".webp", ".png", ".jpg"}
+SHIPPED = {".py", ".typed", ".md", ".js", ".br", ".gz", ".css", ".html", ".svg", ".webp", ".png", ".jpg"}
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
@@ -87,7 +87,8 @@ def test_the_wheel_holds_the_package_and_nothing_else(built: Built) -> None:
     assert package == tracked("pixstore_asgi/") | {
         name.replace("js_client/dist/", "pixstore_asgi/_client/") for name in tracked("js_client/dist/")
     } | {f"pixstore_asgi/{name}" for name in (*tracked("docs/"), "README.md", "SECURITY.md", "js_client/README.md")}
-    assert {"pixstore_asgi/py.typed", "pixstore_asgi/_client/index.js", "pixstore_asgi/docs/deployment.md"} <= package
+    client = {f"pixstore_asgi/_client/{name}" for name in ("index.js", "index.js.br", "index.js.gz")}
+    assert {"pixstore_asgi/py.typed", "pixstore_asgi/docs/deployment.md"} | client <= package
     assert {PurePosixPath(name).suffix for name in package} <= SHIPPED
     assert f"{information}/licenses/LICENSE" in names
 
@@ -107,7 +108,7 @@ def test_the_sdist_holds_what_is_tracked(built: Built) -> None:
     with tarfile.open(built.sdist) as sdist:
         names = {name.partition("/")[2] for name in sdist.getnames()}
     assert {"LICENSE", "README.md", "SECURITY.md", "CHANGELOG.md", "pyproject.toml"} <= names
-    assert {"js_client/src/index.js", "js_client/dist/index.js"} <= names
+    assert {"js_client/src/index.js", *(f"js_client/dist/index.js{coded}" for coded in ("", ".br", ".gz"))} <= names
     assert {"tests/vectors/wire.json", "pixstore_asgi/py.typed", "docs/deployment.md"} <= names
     assert names - {"PKG-INFO"} <= tracked("")
     assert not [name for name in names if re.search(r"node_modules|\.db|\.key$|\.pem$|\.venv", name)]
@@ -164,9 +165,11 @@ def assert_serves(environment: Path, folder: Path) -> None:
         httpx.Client(base_url=url, trust_env=False) as http,
     ):
         for built in (ROOT / "js_client" / "dist").glob("*.js"):
-            served = http.get(f"/pixstore-image/-/client/{built.name}")
-            assert served.content == built.read_bytes()
-            assert "javascript" in served.headers["content-type"]
+            for coding, ending in (("identity", ""), ("gzip", ".gz"), ("br", ".br")):
+                url_path = f"/pixstore-image/-/client/{built.name}"
+                with http.stream("GET", url_path, headers={"accept-encoding": coding}) as served:
+                    assert b"".join(served.iter_raw()) == built.with_name(built.name + ending).read_bytes()
+                assert "javascript" in served.headers["content-type"]
         record = ImageRecord.parse(http.post("/api/pictures", content=picture()).json())
         proven = {"x-pixstore-proof": record.stateless_proof, "x-pixstore-token": str(record.token)}
         body = http.get(f"/pixstore-image/{record.id}", headers=proven).content

@@ -1,0 +1,154 @@
+"""The browser client's files: which content coding a client gets, and what it is told of it."""
+
+import gzip
+import shutil
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.routing import Mount
+
+from pixstore_asgi import Pixstore, PixstoreApp
+from pixstore_asgi.asgi import client_files
+from pixstore_asgi.store.memory import MemoryStore
+from tests.support.asgi import client
+from tests.support.paths import ROOT
+from tests.support.samples import SECRET
+
+DIST = ROOT / "js_client" / "dist"
+ENDINGS = {"br": ".br", "gzip": ".gz", "identity": ""}
+
+
+class Sent(NamedTuple):
+    """A response, its body as it went over the wire."""
+
+    status: int
+    headers: httpx.Headers
+    body: bytes
+
+
+@pytest.fixture
+def app() -> PixstoreApp:
+    return PixstoreApp(Pixstore(MemoryStore(), secret=SECRET))
+
+
+async def ask(app: Any, *fields: tuple[str, str], path: str = "/-/client/index.js", method: str = "GET") -> Sent:
+    async with client(app) as http:
+        del http.headers["accept-encoding"]
+        async with http.stream(method, path, headers=list(fields)) as response:
+            return Sent(response.status_code, response.headers, b"".join([part async for part in response.aiter_raw()]))
+
+
+def accepting(value: str) -> tuple[str, str]:
+    return ("accept-encoding", value)
+
+
+@pytest.mark.parametrize("coding", ENDINGS)
+@pytest.mark.parametrize("name", ["index.js", "pixstore-worker.js"])
+async def test_each_coding_is_the_file_that_was_built(app: PixstoreApp, name: str, coding: str) -> None:
+    """Whoever takes one coding gets the build's bytes in it, with their length, as JavaScript; HEAD tells the same."""
+    built = DIST.joinpath(name + ENDINGS[coding]).read_bytes()
+    got = await ask(app, accepting(coding), path=f"/-/client/{name}")
+    assert (got.status, got.body) == (200, built)
+    assert got.headers.get("content-encoding", "identity") == coding
+    assert got.headers["content-length"] == str(len(built))
+    assert got.headers["content-type"] == "text/javascript; charset=utf-8"
+    assert got.headers["vary"] == "Accept-Encoding"
+    assert got.headers["cache-control"] == "no-cache"
+    head = await ask(app, accepting(coding), path=f"/-/client/{name}", method="HEAD")
+    assert head == (200, got.headers, b"")
+
+
+async def test_several_lines_of_the_header_are_one_list(app: PixstoreApp) -> None:
+    """A client may spread its codings over lines; one that sends none gets the plain file."""
+    spread = await ask(app, accepting("gzip"), accepting("br"))
+    assert spread.headers["content-encoding"] == "br"
+    silent = await ask(app)
+    assert (silent.body, "content-encoding" in silent.headers) == (DIST.joinpath("index.js").read_bytes(), False)
+
+
+async def test_a_client_that_takes_no_coding_is_told(app: PixstoreApp) -> None:
+    """406, which no cache keeps, for who refuses even the plain file; a missing file is 404 for them too."""
+    refused = await ask(app, accepting("identity;q=0, deflate"))
+    assert (refused.status, refused.headers["cache-control"], refused.body) == (406, "no-store", b"")
+    assert (await ask(app, accepting("*;q=0"), path="/-/client/nothing.js")).status == 404
+
+
+async def test_every_coding_has_an_etag_of_its_own(app: PixstoreApp) -> None:
+    """304 for who has these very bytes, whole and without a body for who has those of another coding."""
+    etags = {coding: (await ask(app, accepting(coding))).headers["etag"] for coding in ENDINGS}
+    assert len(set(etags.values())) == len(ENDINGS)
+    for coding in ENDINGS:
+        for known, etag in etags.items():
+            again = await ask(app, accepting(coding), ("if-none-match", etag))
+            assert (again.status, bool(again.body)) == ((304, False) if known == coding else (200, True))
+            assert (again.headers["etag"], again.headers["vary"]) == (etags[coding], "Accept-Encoding")
+            assert again.headers["cache-control"] == "no-cache"
+
+
+@pytest.mark.parametrize(
+    ("if_none_match", "status"),
+    [
+        (["ETAG"], 304),
+        (["W/ETAG"], 304),
+        (['"other",ETAG'], 304),
+        (['"other" , W/ETAG ,"more"'], 304),
+        (['"other"', "ETAG"], 304),
+        (["*"], 304),
+        (['"other"'], 200),
+        ([""], 200),
+        (["w/ETAG"], 200),
+    ],
+)
+async def test_if_none_match_is_a_list(app: PixstoreApp, if_none_match: list[str], status: int) -> None:
+    """A proxy that has made an ETag weak, a list, and several lines of it: what names the file finds it."""
+    etag = (await ask(app)).headers["etag"]
+    fields = [("if-none-match", value.replace("ETAG", etag)) for value in if_none_match]
+    assert (await ask(app, *fields)).status == status
+    assert (await ask(app, *fields, method="HEAD")).status == status
+
+
+async def test_the_etag_is_of_the_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two machines that installed the same have the same ETag, and a changed file of the same size and time another."""
+    etags = []
+    for folder, text in (("a", b"one"), ("b", b"one"), ("c", b"two")):
+        directory = tmp_path / folder
+        directory.mkdir()
+        directory.joinpath("index.js").write_bytes(text)
+        monkeypatch.setattr(client_files, "client_directory", lambda directory=directory: directory)
+        etags.append((await ask(PixstoreApp(Pixstore(MemoryStore(), secret=SECRET)))).headers["etag"])
+    assert etags[0] == etags[1] != etags[2]
+
+
+@pytest.mark.parametrize(("missing", "coding"), [([".br"], "gzip"), ([".gz"], "br"), ([".br", ".gz"], None)])
+async def test_what_was_not_compressed_comes_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: list[str], coding: str | None
+) -> None:
+    """Where the build left a coding out, the next best is served, in the end the plain file."""
+    directory = shutil.copytree(DIST, tmp_path / "client")
+    for ending in missing:
+        directory.joinpath(f"index.js{ending}").unlink()
+    monkeypatch.setattr(client_files, "client_directory", lambda: directory)
+    got = await ask(PixstoreApp(Pixstore(MemoryStore(), secret=SECRET)), accepting("gzip, br"))
+    assert (got.status, got.headers.get("content-encoding")) == (200, coding)
+    assert got.body == directory.joinpath("index.js" + ENDINGS[coding or "identity"]).read_bytes()
+
+
+@pytest.mark.parametrize("value", ["gzip", "gzip, br"])
+async def test_a_hosts_compressing_middleware_compresses_nothing_twice(app: PixstoreApp, value: str) -> None:
+    """Behind GZipMiddleware the client has one coding, the length of its body, and one Vary."""
+    host = Starlette(routes=[Mount("/images", app)], middleware=[Middleware(GZipMiddleware, minimum_size=1)])
+    got = await ask(host, accepting(value), path="/images/-/client/index.js")
+    alone = await ask(app, accepting(value))
+    assert (got.headers.get_list("content-encoding"), got.body) == (
+        alone.headers.get_list("content-encoding"),
+        alone.body,
+    )
+    assert got.headers.get_list("content-length") == [str(len(got.body))]
+    assert got.headers.get_list("vary") == ["Accept-Encoding"]
+    if value == "gzip":
+        assert gzip.decompress(got.body) == DIST.joinpath("index.js").read_bytes()
