@@ -1,13 +1,13 @@
-"""ImageCache: images read of a store, kept in memory and used only while the store's stamp says they are current.
+"""ImageCache: images read of a store, kept in memory and used only while the store's stamps say they are current.
 
-A stamp is taken before a row is read; what was read is current as long as the stamp is. When it has changed, the row is
-read again, and the body stays where the version does: a version's ciphertext never changes. Keys are kept wrapped, as
-the store has them.
+An image's stamp is taken before its row is read; what was read is current as long as the stamp is. When it has changed,
+the row is read again, and the body stays where the version does: a version's ciphertext never changes. Keys are kept
+wrapped, as the store has them.
 """
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Collection, Hashable, Iterator
+from collections.abc import AsyncIterator, Hashable, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from typing import Self
 
@@ -81,28 +81,28 @@ class ImageCache:
 
     async def get(self, image_id: str) -> StoredImage | None:
         """Return one image as it is now, or None."""
-        stamp = await self._store.stamp() if self._max_bytes else None
+        (stamp,) = self._store.stamps((image_id,)) if self._max_bytes else (None,)
         if cached := self._current(image_id, stamp):
             return cached.image
         image = await self._store.get(image_id)
         self._learn(image_id, image, stamp)
         return image
 
-    async def get_many(self, image_ids: Collection[str]) -> dict[str, StoredImage]:
+    async def get_many(self, image_ids: Sequence[str]) -> dict[str, StoredImage]:
         """Return the images that exist among these ids, by id, all as of one moment."""
-        stamp = await self._store.stamp() if self._max_bytes else None
-        cached = [self._current(image_id, stamp) for image_id in image_ids]
+        stamps = self._store.stamps(image_ids) if self._max_bytes else [None] * len(image_ids)
+        cached = list(map(self._current, image_ids, stamps))
         if all(cached):
             return {entry.image.id: entry.image for entry in cached if entry}
         images = await self._store.get_many(image_ids)
-        for image_id in image_ids:
+        for image_id, stamp in zip(image_ids, stamps, strict=True):
             self._learn(image_id, images.get(image_id), stamp)
         return images
 
     async def open(self, image_id: str) -> CachedImage | ImageStream | None:
         """Return an image with its body as it is now: in memory, or as a stream where it is too large for that."""
         while self._max_bytes:
-            stamp = await self._store.stamp()
+            (stamp,) = self._store.stamps((image_id,))
             cached = self._current(image_id, stamp)
             if cached is None and self._has_nothing_to_load(image_id):
                 # Once for each stamp: where that changes all the time, nobody waits for another.

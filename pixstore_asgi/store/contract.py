@@ -246,13 +246,16 @@ class ImageStore(Protocol):
         """
         ...
 
-    async def stamp(self) -> Hashable:
-        """Return a value that is equal to an earlier one of this store only where nothing was written in between.
+    def stamps(self, image_ids: Sequence[str]) -> Sequence[Hashable]:
+        """Return a value for each of these ids, in their order, that is equal to an earlier one of the same id only
+        where nothing of that image was written in between.
 
-        Whoever takes a stamp, then reads, and gets an equal stamp later holds what is current. So a value never comes
-        back: not after further writes of any process, not after the store was closed and opened. A store that can't
-        tell whether anything was written returns a new object each time; every read then asks it anew. Taken for every
-        request: it must be cheap.
+        Whoever takes a stamp, then reads the image, and gets an equal stamp later holds what is current. So a value
+        never comes back: not after further writes of any process, not after the store was closed and opened. It may
+        change with writes to other images. A store that can't tell, or would have to wait to do so, returns a new
+        object each time; every read then asks it anew. Taken for every request: it must be cheap.
+
+        image_ids: any number of them, and the same one more than once.
         """
         ...
 

@@ -97,8 +97,8 @@ class MemoryStore:
     async def raise_epochs(self, *, after: str | None = None, before: str | None = None) -> int:
         return self._raise_epochs([image_id for image_id in self._versions if _is_between(image_id, after, before)])
 
-    async def stamp(self) -> Hashable:
-        return self._changes
+    def stamps(self, image_ids: Sequence[str]) -> Sequence[Hashable]:
+        return [self._changes] * len(image_ids)
 
     async def sweep(self, *, limit: int = 100) -> int:
         """Nothing to remove: Python's garbage collector frees a body after its last reader."""

@@ -4,7 +4,7 @@ import asyncio
 import gc
 import sqlite3
 from collections import Counter
-from collections.abc import AsyncIterator, Hashable
+from collections.abc import AsyncIterator, Hashable, Sequence
 from pathlib import Path
 
 import pytest
@@ -30,9 +30,9 @@ class CountingStore(MemoryStore):
         self.gate = asyncio.Event()
         self.gate.set()
 
-    async def stamp(self) -> Hashable:
-        self.calls["stamp"] += 1
-        return await super().stamp()
+    def stamps(self, image_ids: Sequence[str]) -> Sequence[Hashable]:
+        self.calls["stamps"] += 1
+        return super().stamps(image_ids)
 
     async def get(self, image_id: str) -> StoredImage | None:
         self.calls["get"] += 1
@@ -77,7 +77,7 @@ async def test_a_hot_image_costs_the_store_a_stamp(pix: Pixstore, store: Countin
         assert await served(pix, record) == (WireState.SUCCESS, large_png(size))
         assert await pix.get_image_record(record.id) is not None
         assert await pix.get_image_records([record.id])
-    assert store.calls == {"stamp": 9}
+    assert store.calls == {"stamps": 9}
 
 
 async def test_an_outdated_client_gets_a_hot_image_with_its_key(pix: Pixstore) -> None:
@@ -98,7 +98,7 @@ async def test_another_images_update_costs_a_row(pix: Pixstore, store: CountingS
     store.calls.clear()
     assert await served(pix, record) == (WireState.SUCCESS, picture())
     assert await served(pix, record) == (WireState.SUCCESS, picture())
-    assert store.calls == {"stamp": 2, "get": 1}
+    assert store.calls == {"stamps": 2, "get": 1}
 
 
 async def test_a_store_without_a_cache_is_asked_every_time(store: CountingStore) -> None:
@@ -108,7 +108,7 @@ async def test_a_store_without_a_cache_is_asked_every_time(store: CountingStore)
         store.calls.clear()
         for _ in range(2):
             assert await served(pix, record) == (WireState.SUCCESS, picture())
-        assert (store.calls["stamp"], store.calls["open_stream"], used(pix)) == (0, 2, 0)
+        assert (store.calls["stamps"], store.calls["open_stream"], used(pix)) == (0, 2, 0)
 
 
 def test_a_negative_size_is_refused() -> None:
@@ -182,8 +182,8 @@ class RestlessStore(MemoryStore):
         super().__init__()
         self.readers = self.most_readers = 0
 
-    async def stamp(self) -> Hashable:
-        return object()
+    def stamps(self, image_ids: Sequence[str]) -> Sequence[Hashable]:
+        return [object() for _ in image_ids]
 
     async def get(self, image_id: str) -> StoredImage | None:
         self.readers += 1
@@ -391,11 +391,16 @@ async def test_a_stamp_of_a_busy_database_is_a_change(tmp_path: Path, monkeypatc
     try:
         session = store._session
         assert session is not None
+        looks = session._data_version
+        assert looks is not None
         with monkeypatch.context() as patched:
-            patched.setattr(session, "_stamps", failing)
-            assert await store.stamp() != await store.stamp()
+            patched.setattr(looks, "_connection", failing)
+            patched.setattr(looks, "_every_s", 0)
+            assert store.stamps(["a"]) != store.stamps(["a"])
             failing.code = sqlite3.SQLITE_IOERR
-            with pytest.raises(StoreError, match="check the disk"):
-                await store.stamp()
+            for _ in range(2):
+                with pytest.raises(StoreError, match="check the disk"):
+                    store.stamps(["a"])
+        assert store.stamps(["a"]) == store.stamps(["a"])
     finally:
         await store.close()

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -30,9 +30,8 @@ class SlowStore(MemoryStore):
         for _ in range(self._chance.randrange(5)):
             await asyncio.sleep(0)
 
-    async def stamp(self) -> Hashable:
-        await self.pause()
-        return await super().stamp() if self._repeats_stamps else object()
+    def stamps(self, image_ids: Sequence[str]) -> Sequence[Hashable]:
+        return super().stamps(image_ids) if self._repeats_stamps else [object() for _ in image_ids]
 
     async def get(self, image_id: str) -> StoredImage | None:
         await self.pause()

@@ -23,13 +23,13 @@ class MyStore(MemoryStore):
         super().__init__(clock_ms=clock_ms)
 """
 CANNOT_TELL = """
-    async def stamp(self):
-        return object()
+    def stamps(self, image_ids):
+        return [object() for _ in image_ids]
 """
 MISTAKES = {
     "test_a_stamp_never_comes_back": """
-    async def stamp(self):
-        return 7
+    def stamps(self, image_ids):
+        return [7] * len(image_ids)
 """,
     "test_expectations_of_a_write": """
     def _expected(self, image_id, expect):

@@ -9,7 +9,7 @@ from ...core.images import DATABASE_ID_BYTES, is_older_than_ids
 from ...errors import StoreConflict, StoreError
 from ..contract import ImageStore
 from .fixtures import SetClock, StoreFixtures
-from .steps import read, save
+from .steps import read, save, stamp_of
 
 
 class KeepingContract(StoreFixtures):
@@ -71,17 +71,23 @@ class KeepingContract(StoreFixtures):
 
     async def test_a_stamp_never_comes_back(self, store: ImageStore) -> None:
         """Each committed save, update and delete gives a stamp that never was, also once the store was opened again."""
-        stamps = [await store.stamp()]
+        stamps = [stamp_of(store, "a")]
         for _ in range(5):
             await save(store, "a")
-            stamps.append(await store.stamp())
+            stamps.append(stamp_of(store, "a"))
             await save(store, "a")
-            stamps.append(await store.stamp())
+            stamps.append(stamp_of(store, "a"))
             await store.delete("a")
-            stamps.append(await store.stamp())
+            stamps.append(stamp_of(store, "a"))
             await store.close()
             await store.open()
         assert len(set(stamps)) == len(stamps)
+
+    async def test_each_id_has_its_stamp(self, store: ImageStore) -> None:
+        """There are as many stamps as ids, of unknown ones too; none of nothing."""
+        await save(store, "a")
+        assert len(store.stamps(["nobody", "a", "nobody", "a"])) == 4
+        assert len(store.stamps([])) == 0
 
     async def test_a_store_keeps_its_id(self, store: ImageStore) -> None:
         """It has an id from its first open on, and after a separation another one, across writes and opens."""

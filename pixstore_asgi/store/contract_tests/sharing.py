@@ -11,7 +11,7 @@ from ...core.images import RewrappedKey
 from ...errors import SecretError, StoreConflict
 from ..contract import CHUNK_BYTES, Expect, ImageStore, KeyChecks
 from .fixtures import SetClock, StoreFixtures
-from .steps import body_of, checks_of, read, save, wrapped_key_of
+from .steps import body_of, checks_of, read, save, stamp_of, wrapped_key_of
 
 
 class SharingContract(StoreFixtures):
@@ -26,13 +26,13 @@ class SharingContract(StoreFixtures):
 
     async def test_what_another_store_wrote_is_there_at_once(self, store: ImageStore, other: ImageStore) -> None:
         """A save, an update and a delete show in the other store as soon as they are done, and change its stamp."""
-        stamps = [await other.stamp()]
+        stamps = [stamp_of(other, "a")]
         for body in (b"first", body_of(3 * CHUNK_BYTES)):
             saved = await save(store, "a", body)
-            stamps.append(await other.stamp())
+            stamps.append(stamp_of(other, "a"))
             assert (await other.get("a"), await read(other, "a")) == (saved, body)
         await store.delete("a")
-        stamps.append(await other.stamp())
+        stamps.append(stamp_of(other, "a"))
         assert await other.get("a") is None
         assert len(set(stamps)) == len(stamps)
 
@@ -73,14 +73,29 @@ class SharingContract(StoreFixtures):
     ) -> None:
         """A wrapped key that one store replaced is the other's too, whose stamp changes, and a later one is refused."""
         saved = await save(store, "a")
-        stamp = await other.stamp()
+        stamp = stamp_of(other, "a")
         wrapped = [RewrappedKey("a", saved.meta.version, wrapped_key_of(key_id)) for key_id in (b"1st.", b"2nd.")]
         assert await store.replace_wrapped_keys(wrapped[:1]) == 1
-        assert await other.stamp() != stamp
+        assert stamp_of(other, "a") != stamp
         assert await other.key_usage() == {b"1st.": 1}
         await save(other, "a", key_id=b"3rd.")
         assert await store.replace_wrapped_keys(wrapped[1:]) == 0
         assert await store.key_usage() == {b"3rd.": 1}
+
+    async def test_an_epoch_that_another_store_raised_is_there_at_once(
+        self, store: ImageStore, other: ImageStore
+    ) -> None:
+        """An epoch that one store raised, of an image or of all, is the other's too, whose stamp changes."""
+        await save(store, "a")
+        stamps = [stamp_of(other, "a")]
+        assert await store.raise_epoch("a") is True
+        stamps.append(stamp_of(other, "a"))
+        assert await store.raise_epochs() == 1
+        stamps.append(stamp_of(other, "a"))
+        assert len(set(stamps)) == len(stamps)
+        raised = await other.get("a")
+        assert raised is not None
+        assert raised.epoch == 2
 
     async def test_a_retired_secret_is_retired_for_all(self, store: ImageStore, other: ImageStore) -> None:
         """What one store retires wraps nothing in the other, unless an image of the other's is under it."""

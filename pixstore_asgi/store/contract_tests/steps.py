@@ -1,7 +1,7 @@
 """What the contract's tests are made of: a body, its meta, one save, one read."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 from ...core.images import ImageMeta, StoredImage
 from ..contract import Expect, Expected, ImageStore
@@ -57,3 +57,9 @@ async def read(store: ImageStore, image_id: str) -> bytes | None:
     """Return an image's whole body, or None."""
     stream = await store.open_stream(image_id)
     return None if stream is None else b"".join([chunk async for chunk in stream])
+
+
+def stamp_of(store: ImageStore, image_id: str) -> Hashable:
+    """Return one image's stamp."""
+    (stamp,) = store.stamps([image_id])
+    return stamp

@@ -10,7 +10,7 @@ from ...core.images import ImageMeta
 from ...errors import StoreConflict, StoreError
 from ..contract import CHUNK_BYTES, Expect, ImageStore
 from .fixtures import StoreFixtures
-from .steps import VERSION, body_of, meta_of, read, save
+from .steps import VERSION, body_of, meta_of, read, save, stamp_of
 
 _SIZES = [1, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, 5 * CHUNK_BYTES + 7]
 
@@ -53,13 +53,13 @@ class WritingContract(StoreFixtures):
 
     async def test_an_epoch_rises(self, store: ImageStore) -> None:
         """Each raising adds one and changes the stamp; nothing else of the image changes, and no image has none."""
-        saved, stamps = await save(store, "a", b"body"), [await store.stamp()]
+        saved, stamps = await save(store, "a", b"body"), [stamp_of(store, "a")]
         assert saved.epoch == 0
         for epoch in (1, 2, 3):
             assert await store.raise_epoch("a") is True
             assert await store.get("a") == replace(saved, epoch=epoch)
             assert await store.get_many(["a"]) == {"a": replace(saved, epoch=epoch)}
-            stamps.append(await store.stamp())
+            stamps.append(stamp_of(store, "a"))
         assert len(set(stamps)) == len(stamps)
         assert await store.raise_epoch("nobody") is False
         assert await read(store, "a") == b"body"
@@ -85,11 +85,13 @@ class WritingContract(StoreFixtures):
         assert await store.raise_epoch("a", expect=second.meta.version) is True
 
     async def test_epochs_of_a_range_rise_together(self, store: ImageStore) -> None:
-        """Of all images between two ids, and of no other."""
+        """Of all images between two ids, whose stamps change, and of no other."""
         for image_id in ("a", "b:1", "b:2", "b:3", "c"):
             await save(store, image_id)
         await store.delete("b:3")
+        stamps = store.stamps(["b:1", "b:2"])
         assert await store.raise_epochs(after="b:", before="b;") == 2
+        assert not set(stamps) & set(store.stamps(["b:1", "b:2"]))
         assert [(image.id, image.epoch) for image in await store.list()] == [("a", 0), ("b:1", 1), ("b:2", 1), ("c", 0)]
         assert await store.raise_epochs() == 4
         assert {image.epoch for image in await store.list()} == {1, 2}

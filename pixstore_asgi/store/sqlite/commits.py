@@ -71,7 +71,7 @@ class Commits:
         """Make versions current in one transaction: one that is refused has written nothing, any other error is all
         commits' error."""
         try:
-            with write_transaction(db):
+            with write_transaction(db, [commit.image_id for commit in commits]):
                 outcomes = [_attempt(db, commit) for commit in commits]
         except BaseException as error:
             for commit in commits:

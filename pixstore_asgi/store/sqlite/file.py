@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from ...errors import StoreError
 
-_NOTE = struct.Struct("<QQQ??")
+_NOTE = struct.Struct("<QQQ??38x")
 _CHECKPOINT_NS = 2_000_000_000  # it follows the last write to the log, and ends within this
 
 
@@ -60,11 +60,12 @@ class Note(NamedTuple):
 
     @classmethod
     def unpack(cls, data: bytes) -> "Note | None":
-        """Return the note in what `pack` returned, or None for anything else."""
-        return cls(*_NOTE.unpack(data)) if len(data) == _NOTE.size else None
+        """Return the note in what `pack` returned, or None for anything else, such as zeros."""
+        note = cls(*_NOTE.unpack(data)) if len(data) == _NOTE.size else None
+        return note if note and note.inode else None
 
     def pack(self) -> bytes:
-        """Return the note as bytes, always as many."""
+        """Return the note as 64 bytes."""
         return _NOTE.pack(*self)
 
     def is_outdated(self, path: Path, now: Mark) -> bool:

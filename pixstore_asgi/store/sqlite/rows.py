@@ -5,7 +5,7 @@ Each runs whole on its connection's thread, so that no cancellation can leave a 
 
 import json
 import sqlite3
-from collections.abc import Callable, Collection, Hashable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import astuple
 from typing import NamedTuple
 
@@ -55,19 +55,6 @@ def open_blob(db: sqlite3.Connection, image_id: str) -> tuple[StoredImage, int, 
     return (image_of_row(row[:-2]), row[-2], row[-1]) if row else None
 
 
-def stamp(db: sqlite3.Connection) -> Hashable:
-    """Return a value that changes with every commit of another connection (PRAGMA data_version).
-
-    A database that is just busy counts as changed.
-    """
-    try:
-        return int(db.execute("PRAGMA data_version").fetchone()[0])
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
-            raise
-        return object()
-
-
 def database_id(db: sqlite3.Connection) -> bytes:
     """Return the database's own id."""
     ids = [row[0] for row in db.execute("SELECT value FROM database_id").fetchall()]
@@ -79,7 +66,7 @@ def database_id(db: sqlite3.Connection) -> bytes:
 def separate(db: Writer, database_id: bytes, check: bytes, rewrap: Callable[[StoredImage], bytes]) -> int:
     """Give the database another id, new wrapped keys for it, and one check value; return how many images there are."""
     count, after = 0, None
-    with write_transaction(db):
+    with write_transaction(db, None):
         db.note_dead_keys(are_there=True)
         while images := list_images(db, after, None, _BATCH):
             count, after = count + len(images), images[-1].id
@@ -138,7 +125,7 @@ def key_usage(db: sqlite3.Connection) -> dict[bytes, int]:
 def replace_wrapped_keys(db: Writer, wrapped: Sequence[RewrappedKey], checks: Sequence[bytes]) -> int:
     """Replace the wrapped keys of versions that are still current; return how many were."""
     query = "UPDATE image SET wrapped_key = ? WHERE id = ? AND version = ? AND blob IS NOT NULL"
-    with write_transaction(db):
+    with write_transaction(db, [key.image_id for key in wrapped]):
         admit_checks(db, checks)
         db.note_dead_keys(are_there=True)
         return sum(db.execute(query, (key.wrapped_key, key.image_id, key.version)).rowcount for key in wrapped)
@@ -175,7 +162,7 @@ def put_image(db: sqlite3.Connection, image: StoredImage, blob: int, *, is_new: 
 
 def delete(db: Writer, image_id: str, expect: Expected, now_ms: int) -> bool:
     """Turn an image into a tombstone of its id and token, and mark its blob dead."""
-    with write_transaction(db):
+    with write_transaction(db, [image_id]):
         state = find_state(db, image_id)
         check_expected(image_id, state.version, expect)
         if state.blob is None:
@@ -189,14 +176,14 @@ def delete(db: Writer, image_id: str, expect: Expected, now_ms: int) -> bool:
 
 def raise_epoch(db: Writer, image_id: str, expect: Expected) -> bool:
     """Raise the epoch of an image's proofs, and tell whether there is one."""
-    with write_transaction(db):
+    with write_transaction(db, [image_id]):
         check_expected(image_id, find_state(db, image_id).version, expect)
         return _raise_epochs(db, "id = ?", image_id) > 0
 
 
 def raise_epochs(db: Writer, after: str | None, before: str | None) -> int:
     """Raise the epochs of all images between two ids; return of how many."""
-    with write_transaction(db):
+    with write_transaction(db, None):
         return _raise_epochs(db, "id > ? AND id < ?", after or "", before or _AFTER_ALL)
 
 

@@ -8,7 +8,7 @@ image  the pointer to an image's current blob and that version's meta; a deleted
 import logging
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, contextmanager
 from enum import IntEnum
 from pathlib import Path
@@ -224,20 +224,24 @@ def _rewrite(connection: Writer, path: Path) -> None:
 
 
 @contextmanager
-def write_transaction(connection: Writer) -> Iterator[None]:
-    """Run a block as one write transaction, committed at its end or rolled back with its error."""
+def write_transaction(connection: Writer, changed: Collection[str] | None = ()) -> Iterator[None]:
+    """Run a block as one write transaction, committed at its end or rolled back with its error.
+
+    changed: ids of all images whose rows it may change; None stands for any.
+    """
     with connection.exclusive():
         _roll_back(connection)  # what an earlier rollback failed to undo must not be committed with this
-        with _transaction(connection):
+        with _transaction(connection, changed):
             yield
 
 
 @contextmanager
-def _transaction(connection: Writer) -> Iterator[None]:
+def _transaction(connection: Writer, changed: Collection[str] | None = ()) -> Iterator[None]:
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
-        connection.execute("COMMIT")
+        with connection.write_lock.changing(changed):
+            connection.execute("COMMIT")
     except BaseException:
         _roll_back(connection)
         raise

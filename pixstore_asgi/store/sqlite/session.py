@@ -4,7 +4,8 @@ import asyncio
 import logging
 import os
 import sqlite3
-from collections.abc import Callable, Hashable
+import time
+from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Concatenate
@@ -15,7 +16,8 @@ from ...core.images import StoredImage
 from ...errors import StoreBusy, StoreError
 from . import rows
 from .commits import Commit, Commits
-from .connection import Connection, P, R, translate, translated
+from .connection import Connection, P, R, translated
+from .data_version import DataVersion
 from .file import Mark, check_in_place
 from .leases import IN_USE, Leases
 from .schema import connect_reader, connect_writer, prepare
@@ -23,6 +25,7 @@ from .write_lock import WriteLock
 
 _log = logging.getLogger("pixstore_asgi")
 _READERS = 2
+_FOREIGN_S = 1.0  # how long a commit by another program than this package may go unseen
 
 
 class Session:
@@ -34,8 +37,7 @@ class Session:
         self._write_lock = write_lock
         self._file: Mark | None = None
         self._connections: list[Connection] = []
-        self._stamps: sqlite3.Connection | None = None
-        self._opening = object()
+        self._data_version: DataVersion | None = None
         self._commits = Commits()
         self._pid = os.getpid()
         self._closing: asyncio.Future[None] | None = None
@@ -59,8 +61,10 @@ class Session:
             session = cls(path, WriteLock(side_file, timeout_s=busy_timeout_s), Leases(side_file))
             try:
                 session._open_for_use()
+                session._write_lock.map_counters()
                 session._file = prepare(path, session._write_lock, busy_timeout_s=busy_timeout_s)
-                session._stamps = connect_reader(os.fspath(path), busy_timeout_s=0)
+                every_s = _FOREIGN_S if session._write_lock.counters else 0
+                session._data_version = DataVersion(path, session._file, every_s=every_s)
             except BaseException:
                 session._release()
                 raise
@@ -90,17 +94,15 @@ class Session:
         check_in_place(self.path, self._file)
         return function(db, *args, **kwargs)
 
-    def stamp(self) -> Hashable:
-        """Return a value that changes with every commit, and is another one in every session; on the caller's thread,
-        for it waits for nothing."""
+    def stamps(self, image_ids: Sequence[str]) -> list[Hashable]:
+        """Return the images' stamps, which are others in every session; on the caller's thread, for it waits for
+        nothing."""
         self._checked()
-        assert self._stamps is not None
-        try:
-            # SQLite counts from the same number in every connection.
-            return self._opening, rows.stamp(self._stamps)
-        except sqlite3.Error as error:
-            check_in_place(self.path, self._file)
-            raise translate(self.path, error) from error
+        assert self._data_version is not None
+        if time.monotonic() >= self._data_version.due:
+            self._data_version.look()
+        counters, era = self._write_lock.counters, self._data_version.era
+        return counters.stamps(image_ids, era) if counters else [era] * len(image_ids)
 
     async def write(self, function: Callable[Concatenate[Any, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a function on the writer; where versions have died of it, their keys leave SQLite's log too."""
@@ -138,8 +140,8 @@ class Session:
 
     async def _close(self, connections: list[Connection]) -> None:
         try:
-            if self._stamps is not None and not self.is_inherited:
-                self._stamps.close()  # before the writer: the last one to close brings the log into the database
+            if self._data_version is not None and not self.is_inherited:
+                self._data_version.close()  # before the writer: the last one to close brings the log into the database
             for connection in [] if self.is_inherited else connections:
                 await connection.close()
         finally:
@@ -151,8 +153,8 @@ class Session:
         return self._pid != os.getpid()
 
     def _release(self) -> None:
-        if self._stamps is not None and not self.is_inherited:
-            self._stamps.close()
+        if self._data_version is not None and not self.is_inherited:
+            self._data_version.close()
         self.leases.close()
         self._write_lock.close()
 

@@ -129,8 +129,8 @@ class SqliteStore:
     ) -> "list[StoredImage]":
         return await self._opened().read(rows.list_images, after, before, limit)
 
-    async def stamp(self) -> Hashable:
-        return self._opened().stamp()
+    def stamps(self, image_ids: Sequence[str]) -> Sequence[Hashable]:
+        return self._opened().stamps(image_ids)
 
     async def sweep(self, *, limit: int = 100) -> int:
         session = self._opened()

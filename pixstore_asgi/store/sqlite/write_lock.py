@@ -1,17 +1,18 @@
 """The write lock: one writer at a time among all processes of this machine, around transactions and checkpoints.
 
 SQLite's own busy handler lets writers starve and the write-ahead log grow; one flock(2) on a side file does neither,
-and no commit can happen during a checkpoint.
+and no commit can happen during a checkpoint. The file also has a note for the next holder, and the change counters.
 """
 
 import os
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 from ...errors import StoreBusy
+from .change_counters import ChangeCounters
 from .descriptor import Descriptor
 
 if sys.platform == "win32":
@@ -24,17 +25,16 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.0005, 0.01
 
 
 class WriteLock:
-    """The write lock of one open store, for its writer's thread."""
+    """The write lock of one open store, for its writer's thread.
+
+    counters: the change counters in its file, once they are mapped, or None.
+    """
 
     def __init__(self, path: Path, *, timeout_s: float) -> None:
+        self.counters: ChangeCounters | None = None
         self._file = Descriptor.of(path) if fcntl else None
         self._path = path
         self._timeout_s = timeout_s
-
-    @property
-    def is_shared(self) -> bool:
-        """Whether other processes see it."""
-        return self._file is not None
 
     @property
     def note(self) -> bytes:
@@ -51,13 +51,26 @@ class WriteLock:
         """Hold the lock for a block. Raises StoreBusy where others hold it for `timeout_s` seconds."""
         self._acquire()
         try:
+            if self.counters:
+                self.counters.heal()
             yield
         finally:
             if self._file:
                 fcntl.flock(self._file.number, fcntl.LOCK_UN)
 
+    def map_counters(self) -> None:
+        """Let holders of the lock count changes from now on, where the system has means for that. Raises OSError."""
+        if self._file:  # or others could write to the counters at the same time
+            self.counters = ChangeCounters.open(self._path)
+
+    def changing(self, image_ids: Collection[str] | None) -> AbstractContextManager[None]:
+        """Let no row of these images count as current during a block; see ChangeCounters. The lock must be held."""
+        return self.counters.changing(image_ids) if self.counters else nullcontext()
+
     def close(self) -> None:
-        """Give the descriptor back; harmless when repeated."""
+        """Give descriptor and counters back; harmless when repeated."""
+        if self.counters:
+            self.counters.close()
         if self._file:
             self._file.close()
 
