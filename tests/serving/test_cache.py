@@ -17,6 +17,7 @@ from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.store.sqlite import SqliteStore
 from tests.support.payloads import body_of, served
 from tests.support.samples import SECRET, large_png, picture
+from tests.support.sqlite import looks_of
 
 MIB = 1024 * 1024
 
@@ -389,10 +390,7 @@ async def test_a_stamp_of_a_busy_database_is_a_change(tmp_path: Path, monkeypatc
 
     failing = Failing()
     try:
-        session = store._session
-        assert session is not None
-        looks = session._data_version
-        assert looks is not None
+        looks = looks_of(store)
         with monkeypatch.context() as patched:
             patched.setattr(looks, "_connection", failing)
             patched.setattr(looks, "_every_s", 0)

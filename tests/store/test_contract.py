@@ -11,6 +11,7 @@ from pixstore_asgi.store.contract_tests.fixtures import StoreFixtures
 from pixstore_asgi.store.contract_tests.steps import read, save, stamp_of
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.store.sqlite import SqliteStore
+from pixstore_asgi.store.sqlite.change_counters import ChangeCounters
 from tests.support.sqlite import disable_locks
 
 
@@ -27,6 +28,14 @@ class StampsThatHold(StoreFixtures):
         await store.list()
         assert stamp_of(store, "a") == stamp
 
+    async def test_each_stamp_is_its_ids(self, store: ImageStore) -> None:
+        """Several stamps come in the order of their ids, each the one that the id gets alone."""
+        for image_id in "abc":
+            await save(store, image_id)
+        await store.raise_epoch("b")
+        ids = ["c", "b", "b", "a", "nobody"]
+        assert list(store.stamps(ids)) == [stamp_of(store, image_id) for image_id in ids]
+
 
 class TestMemoryStore(StoreContract, StampsThatHold):
     """MemoryStore keeps the contract."""
@@ -40,6 +49,14 @@ class TestSqliteStore(SharedStoreContract, StampsThatHold):
 
     def make_store(self, folder: Path, clock: Clock) -> ImageStore:
         return SqliteStore(folder / "images.db", clock_ms=clock)
+
+
+class TestSqliteStoreWithoutCounters(TestSqliteStore):
+    """SqliteStore keeps the contract on a file system that has no shared memory for change counters."""
+
+    @pytest.fixture(autouse=True)
+    def without_counters(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(ChangeCounters, "open", lambda path: None)
 
 
 class TestSqliteStoreWithoutLocks(TestSqliteStore):

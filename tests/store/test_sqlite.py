@@ -26,7 +26,7 @@ from pixstore_asgi.store.sqlite.leases import Leases
 from pixstore_asgi.store.sqlite.schema import APPLICATION_ID, MIGRATIONS, Writer, connect_writer
 from pixstore_asgi.store.sqlite.write_lock import WriteLock
 from tests.support.clock import FixedClock
-from tests.support.sqlite import disable_locks, idle, query
+from tests.support.sqlite import disable_locks, idle, look_no_more, query
 
 
 def writer_of(path: Path) -> Writer:
@@ -93,6 +93,7 @@ async def test_the_stamp_misses_no_commit_of_another_process(tmp_path: Path) -> 
     store, other = SqliteStore(tmp_path / "images.db"), SqliteStore(tmp_path / "images.db")
     await store.open()
     await other.open()
+    look_no_more(store)
     stamp = stamp_of(store, "a")
     for _ in range(200):
         saved = await save(other, "a")

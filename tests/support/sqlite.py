@@ -1,6 +1,7 @@
 """A SQLite store seen from beside it, in older versions, and on machines without locks."""
 
 import asyncio
+import math
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,9 @@ import pytest
 
 from pixstore_asgi.core.cipher import unwrap_key, wrap_key
 from pixstore_asgi.core.keyring import KeyRing
+from pixstore_asgi.store.contract import ImageStore
 from pixstore_asgi.store.sqlite import SqliteStore, leases, rows, write_lock
+from pixstore_asgi.store.sqlite.data_version import DataVersion
 
 
 @contextmanager
@@ -30,6 +33,20 @@ async def idle(store: SqliteStore) -> None:
     assert store._session is not None
     await asyncio.sleep(0)  # let what was just begun get into its queue
     await store._session.write(lambda db: None)
+
+
+def looks_of(store: ImageStore) -> DataVersion:
+    """Return what an open store looks for other programs' commits with."""
+    assert isinstance(store, SqliteStore)
+    assert store._session is not None
+    assert store._session._data_version is not None
+    return store._session._data_version
+
+
+def look_no_more(store: ImageStore) -> None:
+    """Let an open store go by its counters alone: it looks for other programs' commits now, and never again."""
+    looks_of(store).look()
+    looks_of(store).due = math.inf
 
 
 def query(path: Path, statement: str) -> list[tuple[object, ...]]:
