@@ -22,16 +22,14 @@ from pixstore_asgi.errors import StoreError
 from pixstore_asgi.keys import rotation
 from pixstore_asgi.keys.find import find_ring
 from pixstore_asgi.store.sqlite import SqliteStore, leases
+from tests.stress import freshness
 from tests.stress.bodies import Torn, body_of, read, save
+from tests.stress.telling import tell
 
 _PAUSES_S = (0, 0, 0.001, 0.01)
 _SEVERAL_CHUNKS = (300_000, 524_288, 800_000, 1_200_000, 1_700_000)
 _ANY = (500, 30_000, 262_144, 700_000, 1_200_000, 3_000_000)
 _PICTURES = (30_000, 80_000, 200_000, 500_000, 1_000_000, 2_000_000, 4_000_000)
-
-
-def tell(**facts: object) -> None:
-    os.write(1, (json.dumps(facts) + "\n").encode())
 
 
 async def read_all(store: SqliteStore, stop: threading.Event, *, ids: Sequence[str], bodies: int = 0) -> None:
@@ -167,6 +165,8 @@ ROLES = {
     "saver": save_timed,
     "rewrapper": rewrap,
     "recaller": recall,
+    "changer": freshness.change_all,
+    "watcher": freshness.watch_all,
 }
 
 

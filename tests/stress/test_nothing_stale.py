@@ -1,0 +1,71 @@
+"""Images changed in every way, by processes that are killed: no other process ever answers with what is over."""
+
+import asyncio
+import random
+import time
+from collections import Counter
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from pixstore_asgi.store.sqlite import SqliteStore
+from tests.stress.bodies import body_of, save
+from tests.stress.processes import Worker
+
+pytestmark = pytest.mark.slow
+
+IDS = [f"image-{number}" for number in range(30)]
+
+
+async def save_all(path: Path) -> None:
+    store = SqliteStore(path)
+    await store.open()
+    for image_id in IDS:
+        await save(store, image_id, body_of(image_id, "first", 500))
+    await store.close()
+
+
+def watch(folder: Path, seconds: float, *, counts: bool) -> Counter[str]:
+    """Let two processes change images and two ask for them, kill one that writes again and again, and sum it up."""
+    path, board = folder / "images.db", str(folder / "board")
+    asyncio.run(save_all(path))
+    found: Counter[str] = Counter()
+    with ExitStack() as stack:
+
+        def start() -> Worker:
+            worker = stack.enter_context(Worker("changer", path, ids=IDS, board=board, counts=counts))
+            worker.wait_for("ready")
+            return worker
+
+        watchers = [stack.enter_context(Worker("watcher", path, ids=IDS, board=board)) for _ in range(2)]
+        changers = [start(), start()]
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            time.sleep(random.uniform(0.05, 0.5))
+            slot = random.randrange(len(changers))
+            changers[slot].kill()
+            changers[slot] = start()
+            found["kills"] += 1
+        for worker in (*changers, *watchers):
+            found.update(worker.stop())
+    print(f"\n{dict(found)}")
+    return found
+
+
+@pytest.mark.parametrize(
+    "seconds",
+    [pytest.param(5, id="short"), pytest.param(60, id="soak", marks=[pytest.mark.soak, pytest.mark.timeout(300)])],
+)
+def test_no_answer_is_older_than_what_was_acknowledged(tmp_path: Path, seconds: float) -> None:
+    """While writers are killed at random moments, no answer is stale, and most come out of memory."""
+    found = watch(tmp_path, seconds, counts=True)
+    assert found["stale"] == 0
+    assert found["hot"] > found["answers"] / 2 > 1000
+    assert found["kills"]
+    assert found["changes"]
+
+
+def test_writers_that_do_not_count_are_noticed_by_this_test(tmp_path: Path) -> None:
+    """The same with writers that move no counters finds stale answers, or it would prove nothing."""
+    assert watch(tmp_path, 2, counts=False)["stale"] > 0
