@@ -23,6 +23,7 @@ from pixstore_asgi.store.contract_tests.steps import VERSION, body_of, save, sta
 from pixstore_asgi.store.sqlite import SqliteStore
 from pixstore_asgi.store.sqlite.backup import back_up, restore
 from pixstore_asgi.store.sqlite.change_counters import ChangeCounters
+from pixstore_asgi.store.sqlite.file import Note
 from pixstore_asgi.store.sqlite.leases import Leases
 from pixstore_asgi.store.sqlite.write_lock import WriteLock
 from tests.support.payloads import served
@@ -180,6 +181,14 @@ def test_the_counters_have_their_room_on_the_disk(tmp_path: Path) -> None:
     status = path.stat()
     assert status.st_blocks * 512 >= status.st_size == 8192
     assert path.read_bytes() == b"a note".ljust(8192, b"\0")
+
+
+def test_a_file_without_a_note_has_none() -> None:
+    """The zeros in front of new counters are no note, which would have the database checked whole; a real one is."""
+    assert Note.unpack(bytes(64)) is Note.unpack(b"") is None
+    note = Note(7, 16384, 1_795_559_350_000_000_000, is_written=False, log_has_dead_keys=True)
+    assert len(note.pack()) == 64
+    assert Note.unpack(note.pack()) == note
 
 
 async def test_the_locks_file_keeps_its_length(store: SqliteStore) -> None:

@@ -3,7 +3,8 @@
 They are a sequence lock with one writer: whoever holds the write lock makes the counters of the images that it changes
 odd directly before its COMMIT, and even after it. A reader takes an even value before it reads a row. As long as the
 counter has that value, no commit of the image has become visible since, and the row is current. An odd value stands for
-nothing: a commit is under way, or its writer has died in it, and the next holder of the write lock makes it even.
+nothing: a commit is under way, or its writer has died in it, and the next holder of the write lock makes it even. The
+locks and barriers that SQLite takes for each commit and each read keep these steps in their order.
 
 The counters are the second half of the write lock's file, mapped through a descriptor of their own: a mapping keeps its
 open file description, and any lock on it, for as long as it lasts.
@@ -23,6 +24,7 @@ from .descriptor import Descriptor
 
 _COUNTERS = 512
 _LAST = _COUNTERS - 1
+_ALL = range(_COUNTERS)
 _COUNTER_BYTES = 8
 _BEGIN = 4096  # in the file
 _END = _BEGIN + _COUNTERS * _COUNTER_BYTES
@@ -36,7 +38,7 @@ class ChangeCounters:
 
     def __init__(self, memory: mmap.mmap) -> None:
         self._memory = memory
-        # Native and aligned, so each is read and written in one step.
+        # Native and aligned: each is read, and written, in one step.
         self._values = memoryview(memory)[_BEGIN:_END].cast("Q")
 
     @classmethod
@@ -70,9 +72,8 @@ class ChangeCounters:
     @contextmanager
     def changing(self, image_ids: Collection[str] | None) -> Iterator[None]:
         """Let no row of these images count as current during a block, nor any read before it; None stands for all."""
-        values, slots = self._values, set(range(_COUNTERS))
-        if image_ids is not None:
-            slots = {crc32(image_id.encode()) & _LAST for image_id in image_ids}
+        values = self._values
+        slots = _ALL if image_ids is None else {crc32(image_id.encode()) & _LAST for image_id in image_ids}
         for slot in slots:
             values[slot] |= 1
         try:
