@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 
@@ -13,6 +14,7 @@ from pixstore_asgi.core.cipher import unwrap_key, wrap_key
 from pixstore_asgi.core.keyring import KeyRing
 from pixstore_asgi.store.contract import ImageStore
 from pixstore_asgi.store.sqlite import SqliteStore, leases, rows, write_lock
+from pixstore_asgi.store.sqlite.change_counters import ChangeCounters
 from pixstore_asgi.store.sqlite.data_version import DataVersion
 
 
@@ -47,6 +49,27 @@ def look_no_more(store: ImageStore) -> None:
     """Let an open store go by its counters alone: it looks for other programs' commits now, and never again."""
     looks_of(store).look()
     looks_of(store).due = math.inf
+
+
+async def open_without_looks(path: Path) -> SqliteStore:
+    """Open a store that goes by its counters alone."""
+    store = SqliteStore(path)
+    await store.open()
+    look_no_more(store)
+    return store
+
+
+def open_counters(path: Path) -> ChangeCounters:
+    """Map the change counters in a write lock's file."""
+    counters = ChangeCounters.open(path)
+    assert counters is not None
+    return counters
+
+
+def leave_odd(counters: ChangeCounters, *image_ids: str) -> None:
+    """Leave the counters of images as a writer does that dies at its COMMIT."""
+    for image_id in image_ids:
+        counters._values[crc32(image_id.encode()) % 512] |= 1
 
 
 def query(path: Path, statement: str) -> list[tuple[object, ...]]:
