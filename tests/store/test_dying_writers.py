@@ -91,11 +91,12 @@ async def test_a_writer_that_dies_leaves_nothing_stale(
     store: SqliteStore, image_id: str, step: str, is_committed: bool
 ) -> None:
     """Killed before or between its changes of counters or at its COMMIT: every answer is what the database has, at once
-    and after the next write, which makes all counters good again."""
-    images = ImageCache(store, 1024 * 1024)
+    and after the next write, which makes all counters good again, also where nobody had asked in between."""
+    images, asleep = ImageCache(store, 1024 * 1024), ImageCache(store, 1024 * 1024)
     for name in IDS:
         await save(store, name)
         await current(images, store, name)
+        await current(asleep, store, name)
     result = await asyncio.to_thread(run, DIE, store.path, step, image_id)
     assert (result.returncode, result.stderr) == (-9, "")
     for name in IDS:
@@ -105,7 +106,7 @@ async def test_a_writer_that_dies_leaves_nothing_stale(
     await store.raise_epoch("d")
     for name in IDS:
         epoch = (name == "d") + int(is_committed and image_id in ("", name))
-        assert (await current(images, store, name)).epoch == epoch
+        assert (await current(images, store, name)).epoch == (await current(asleep, store, name)).epoch == epoch
         assert stamp_of(store, name) == stamp_of(store, name)
 
 
