@@ -46,6 +46,33 @@ def test_bytes_behind_a_picture_are_harmless(kind: str) -> None:
     assert inspect(picture(kind) + b"trailing bytes") == kind
 
 
+@pytest.mark.parametrize("trailing", [0, 1, 65_534, 65_535, 65_536, 65_537, 300_000])
+@pytest.mark.parametrize("piece_bytes", [1000, 65_537, 1 << 20])
+def test_the_end_of_a_jpeg_is_found_wherever_it_is(trailing: int, piece_bytes: int) -> None:
+    """However much follows its last marker, and where it is cut, a JPEG is complete with it and truncated without."""
+    image = picture("jpeg")
+    assert inspect(image + bytes(trailing), piece_bytes) == "jpeg"
+    for cut in (image[:-1], image[:-2]):
+        with pytest.raises(InvalidImage, match="truncated"):
+            inspect(cut + bytes(trailing), piece_bytes)
+
+
+@given(st.lists(st.integers(1, 700), max_size=40))
+def test_a_marker_that_is_cut_in_two_is_found(lengths: list[int]) -> None:
+    """A JPEG passes in pieces of any lengths, and fails in the same ones without its last marker."""
+    image = picture("jpeg")
+    for data, passes in ((image, True), (image[:-2], False)):
+        reader = sniff(data[:SNIFF_BYTES], ALL)
+        bounds = [0, *(bound for bound in itertools.accumulate(lengths) if bound < len(data)), len(data)]
+        for start, end in itertools.pairwise(bounds):
+            reader.feed(data[start:end])
+        if passes:
+            reader.finish()
+        else:
+            with pytest.raises(InvalidImage, match="truncated"):
+                reader.finish()
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_truncated_pictures_are_refused(kind: str) -> None:
     """A picture cut off anywhere is refused, however it arrives."""

@@ -1,7 +1,7 @@
 """The container of AVIF, and what else has that container."""
 
 from ...errors import InvalidImage
-from .reader import ANY, Reader, require
+from .reader import Reader, require
 
 
 def matches(head: bytes) -> bool:
@@ -26,7 +26,7 @@ def read() -> Reader:
         missing.discard(kind)
         if length == 0:  # this box lasts to the end of the file
             require(not missing, "AVIF without its data")
-            yield ANY
+            yield -1
         elif length > head_length:
             yield head_length - length
 

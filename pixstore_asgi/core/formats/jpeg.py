@@ -1,6 +1,8 @@
 """The container of JPEG."""
 
-from .reader import ANY, Reader, require
+from .reader import Reader, require
+
+_END_OF_IMAGE = b"\xff\xd9"
 
 
 def matches(head: bytes) -> bool:
@@ -29,6 +31,4 @@ def read() -> Reader:
         if marker == 0xDA:
             require(has_frame, "JPEG scan without a frame")
             break
-    last = b""
-    while b"\xff\xd9" not in (data := last + (yield ANY)):
-        last = data[-1:]
+    yield _END_OF_IMAGE

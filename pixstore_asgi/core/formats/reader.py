@@ -7,12 +7,12 @@ from ...errors import InvalidImage
 _FREE_STEPS = 100_000
 _BYTES_PER_STEP = 64  # GIF, the most finely divided format, takes two steps for 256 bytes
 
-Reader = Generator[int, bytes, None]
-"""Reads one container. It asks for its input by what it yields: n > 0 for exactly n bytes, n < 0 to skip -n bytes, ANY
-for all that is there. It returns once the image is complete (bytes behind an image are common and harmless) and raises
-InvalidImage."""
+_TAIL_BYTES = 64 * 1024
 
-ANY = 0
+Reader = Generator[int | bytes, bytes, None]
+"""Reads one container. It asks for its input by what it yields: n > 0 for exactly n bytes, n < 0 to skip -n bytes, or a
+marker of two bytes that the image ends with, wherever it is. It returns once the image is complete (bytes behind an
+image are common and harmless) and raises InvalidImage."""
 
 
 class ImageReader:
@@ -28,28 +28,45 @@ class ImageReader:
         self._seen = 0
         self._steps = 0
 
-    def feed(self, piece: bytes | memoryview) -> None:
+    def feed(self, piece: bytes) -> None:
         """Look at the next bytes; raises InvalidImage as soon as they can't belong to an image of this format."""
         self._seen += len(piece)
-        data = self._held + bytes(piece) if self._held else piece
         start = 0
-        while not self._complete and start < len(data):
-            used = len(data) - start if self._wanted == ANY else min(abs(self._wanted), len(data) - start)
+        while not self._complete and start < len(piece):
+            if isinstance(self._wanted, bytes):
+                self._look_for(self._wanted, piece, start)
+                return
             if self._wanted < 0:
-                self._wanted += used
-                if self._wanted == 0:
-                    self._advance(b"")
-            elif used < self._wanted:
-                break
+                start += self._skip(min(-self._wanted, len(piece) - start))
             else:
-                self._advance(bytes(data[start : start + used]))
-            start += used
-        self._held = b"" if self._complete else bytes(data[start:])
+                start += self._take(self._wanted, piece[start : start + self._wanted - len(self._held)])
 
     def finish(self) -> None:
         """End the image; raises InvalidImage where it is not complete."""
         if not self._complete:
             raise InvalidImage(f"the {self._label} image is truncated: it ends before its last part")
+
+    def _skip(self, length: int) -> int:
+        assert isinstance(self._wanted, int)
+        self._wanted += length
+        if self._wanted == 0:
+            self._advance(b"")
+        return length
+
+    def _take(self, wanted: int, part: bytes) -> int:
+        self._held += part
+        if len(self._held) == wanted:
+            held, self._held = self._held, b""
+            self._advance(held)
+        return len(part)
+
+    def _look_for(self, marker: bytes, piece: bytes, start: int) -> None:
+        # Where an image comes as one piece its end is near that of the piece: nearly all of it is never looked at.
+        tail = max(start, len(piece) - _TAIL_BYTES)
+        is_found = piece.find(marker, tail) >= 0 or piece.find(marker, start, tail + 1) >= 0
+        if is_found or self._held + piece[start : start + 1] == marker:
+            self._advance(b"")
+        self._held = piece[-1:]
 
     def _advance(self, data: bytes) -> None:
         # A file made of countless tiny parts is no picture but an attempt to keep the processor busy.
