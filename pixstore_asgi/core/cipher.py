@@ -3,13 +3,13 @@
     plaintext    one format byte ‖ the image's bytes
     ciphertext   AES-256-GCM, no additional data, a fresh key and nonce for every version     NIST SP 800-38D
     wrapped key  key id 4 ‖ AES-256-SIV(wrap key, key 32, AAD)                                 RFC 5297
-    AAD          u16 length ‖ bytes, of each: purpose, id, version, format, iv, tag, size u64, SHA-256
+    AAD          u16 length ‖ bytes, of each: purpose, id, version, format, iv, tag, size u64
 
 The ciphertext carries no additional data because browsers of the wire protocol decrypt without any; id and version are
-bound in the key wrap instead. SIV needs no nonce that could repeat.
+bound in the key wrap instead. SIV needs no nonce that could repeat. Versions that were saved with a SHA-256 of their
+ciphertext have it at the end of the AAD; the tag tells all that it told.
 """
 
-import hashlib
 import struct
 from dataclasses import replace
 
@@ -30,37 +30,41 @@ MAX_CIPHERTEXT_BYTES = 2**36 - 32
 
 _PURPOSE = DOMAIN + b" image key"
 _PURPOSE_FIELD = len(_PURPOSE).to_bytes(2, "big") + _PURPOSE
-_FIELDS = struct.Struct(">H16sHBH12sH16sHQH32s")  # each with its length before it
+_FIELDS = struct.Struct(">H16sHBH12sH16sHQ")  # each with its length before it
+_BLOCK_BYTES = 16
 
 
 class Sealer:
     """Encrypts one image piece by piece: the format byte goes first, then `update` for each piece, then `finish`.
 
-    key is 32 bytes, iv 12; both must be fresh random bytes for every image. After `finish`, `tag` (16 bytes), `size`
-    and `sha256` (of the ciphertext) are set.
+    key is 32 bytes, iv 12; both must be fresh random bytes for every image. size: the ciphertext's, so far. After
+    `finish`, `tag` (16 bytes) is set.
     """
 
     def __init__(self, *, key: bytes, iv: bytes, format_byte: int) -> None:
         self._encryptor = Cipher(AES256(key), GCM(iv)).encryptor()
-        self._hash = hashlib.sha256()
         self._sealed_head = self._encryptor.update(bytes((format_byte,)))
-        self.size = 0
+        self._buffer = bytearray()
+        self.size = len(self._sealed_head)
         self.tag = b""
-        self.sha256 = b""
 
-    def update(self, piece: bytes | memoryview) -> bytes:
-        """Return the ciphertext of the next piece; the first one is longer by the format byte."""
-        ciphertext = self._sealed_head + self._encryptor.update(piece)
-        self._sealed_head = b""
-        self._hash.update(ciphertext)
-        self.size += len(ciphertext)
-        return ciphertext
+    def update(self, piece: bytes | memoryview) -> memoryview:
+        """Return the ciphertext of the next piece, until the next call; the first one is longer by the format byte."""
+        head, self._sealed_head = self._sealed_head, b""
+        start, end = len(head), len(head) + len(piece)
+        if len(self._buffer) < end + _BLOCK_BYTES:
+            # One buffer for all pieces: most of the time that fresh memory costs is the system's, page by page.
+            self._buffer = bytearray(end + _BLOCK_BYTES)
+        sealed = memoryview(self._buffer)
+        sealed[:start] = head
+        self._encryptor.update_into(piece, sealed[start:])
+        self.size += len(piece)
+        return sealed[:end]
 
     def finish(self) -> None:
         """End the image: no piece can follow."""
         self._encryptor.finalize()
         self.tag = self._encryptor.tag
-        self.sha256 = self._hash.digest()
 
 
 def unseal(*, key: bytes, iv: bytes, tag: bytes, ciphertext: bytes) -> tuple[str, bytes]:
@@ -85,7 +89,7 @@ def unseal(*, key: bytes, iv: bytes, tag: bytes, ciphertext: bytes) -> tuple[str
 def wrap_key(ring: KeyRing, key: bytes, image_id: str, meta: ImageMeta) -> ImageMeta:
     """Return `meta` with its `wrapped_key`: the 32-byte image key under the ring's newest secret, 52 bytes.
 
-    The wrapping binds id, version, format, iv, tag, size and hash: copied onto another row it does not unwrap.
+    The wrapping binds id, version, format, iv, tag and size: copied onto another row it does not unwrap.
     """
     signing = ring.signing
     sealed = signing.wrapper.encrypt(key, [_binding(image_id, meta)])
@@ -112,7 +116,7 @@ def unwrap_key(ring: KeyRing, image_id: str, meta: ImageMeta) -> bytes:
 def _binding(image_id: str, meta: ImageMeta) -> bytes:
     name = image_id.encode("ascii")
     fields = _FIELDS.pack(
-        *(VERSION_BYTES, meta.version, 1, meta.format, IV_BYTES, meta.iv, TAG_BYTES, meta.tag),
-        *(8, meta.size, SHA256_BYTES, meta.sha256),
+        *(VERSION_BYTES, meta.version, 1, meta.format, IV_BYTES, meta.iv, TAG_BYTES, meta.tag, 8, meta.size)
     )
-    return _PURPOSE_FIELD + len(name).to_bytes(2, "big") + name + fields
+    sha256 = b"" if meta.sha256 is None else SHA256_BYTES.to_bytes(2, "big") + meta.sha256
+    return _PURPOSE_FIELD + len(name).to_bytes(2, "big") + name + fields + sha256

@@ -41,7 +41,8 @@ class ImageMeta:
     """What a store keeps beside one version's ciphertext; opaque to the store.
 
     version: 16 random bytes, new for every save and update. format: the format byte. iv: 12 bytes. tag: 16 bytes.
-    size: length of the ciphertext in bytes. sha256: its SHA-256. wrapped_key: 52 bytes, see cipher.wrap_key.
+    size: length of the ciphertext in bytes. sha256: its SHA-256 where an earlier version of this package saved it, else
+    None. wrapped_key: 52 bytes, see cipher.wrap_key.
     """
 
     version: bytes
@@ -49,7 +50,7 @@ class ImageMeta:
     iv: bytes
     tag: bytes
     size: int
-    sha256: bytes
+    sha256: bytes | None
     wrapped_key: bytes
 
     def __repr__(self) -> str:

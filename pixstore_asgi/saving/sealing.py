@@ -1,8 +1,9 @@
 """From the pieces of an image to its ciphertext: sniffed, followed and encrypted in one pass."""
 
+import asyncio
 import hmac
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Self
 
@@ -14,8 +15,7 @@ from ..core.formats.sniff import SNIFF_BYTES, sniff
 from ..core.hidden import Hidden, hide
 from ..core.images import IV_BYTES, KEY_BYTES, ImageMeta, Seal
 from ..errors import IntegrityError
-
-_INLINE_BYTES = 256 * 1024  # more than this is sealed in a worker thread: the event loop goes on
+from ..store.contract import CHUNK_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +76,12 @@ class Sealing:
             iv=self._iv,
             tag=self._sealer.tag,
             size=self._sealer.size,
-            sha256=self._sealer.sha256,
+            sha256=None,
             wrapped_key=b"",
         )
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        """Yield the ciphertext.
+    async def __aiter__(self) -> AsyncIterator[memoryview | bytes]:
+        """Yield the ciphertext, each piece good until the next one.
 
         Raises InvalidImage for a damaged container, IntegrityError where the tag given is not that of the image, and
         what the pieces raise.
@@ -92,28 +92,40 @@ class Sealing:
             return
         # Another image under the same key and nonce would give both away: none of it may get out of here, to disk
         # neither.
-        held = [ciphertext async for ciphertext in self._sealed()]
+        held = [bytes(ciphertext) async for ciphertext in self._sealed()]
         if not hmac.compare_digest(self.tag, self._given_tag):
             raise IntegrityError("the seal is not that of this image", "tag")
-        for ciphertext in held:
-            yield ciphertext
+        for piece in held:
+            yield piece
 
-    async def _sealed(self) -> AsyncIterator[bytes]:
-        head, self._head = self._head, b""
-        yield await self._seal(head)
-        async for piece in self._pieces:
-            yield await self._seal(piece)
+    async def _sealed(self) -> AsyncIterator[memoryview]:
+        async for piece in self._all_pieces():
+            if len(piece) <= CHUNK_BYTES:
+                self._reader.feed(piece)
+                yield self._sealer.update(piece)
+                continue
+            await anyio.to_thread.run_sync(self._reader.feed, piece)
+            for part in _in_chunks(piece, self._sealer.size):
+                yield self._sealer.update(part)
+                await asyncio.sleep(0)  # the event loop goes on
         self._reader.finish()
         self._sealer.finish()
 
-    async def _seal(self, piece: bytes) -> bytes:
-        if len(piece) > _INLINE_BYTES:
-            return await anyio.to_thread.run_sync(self._read_and_seal, piece)
-        return self._read_and_seal(piece)
+    async def _all_pieces(self) -> AsyncIterator[bytes]:
+        head, self._head = self._head, b""
+        yield head
+        async for piece in self._pieces:
+            yield piece
 
-    def _read_and_seal(self, piece: bytes) -> bytes:
-        self._reader.feed(piece)
-        return self._sealer.update(piece)
+
+def _in_chunks(piece: bytes, sealed: int) -> Iterator[memoryview]:
+    """Cut a piece where its ciphertext, of which there are `sealed` bytes before it, comes to the end of a chunk."""
+    view = memoryview(piece)
+    while view:
+        room = CHUNK_BYTES - sealed % CHUNK_BYTES
+        yield view[:room]
+        sealed += len(view[:room])
+        view = view[room:]
 
 
 async def begin_sealing(pieces: AsyncIterator[bytes], allowed: frozenset[str], encryption: Encryption) -> Sealing:

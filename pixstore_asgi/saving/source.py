@@ -13,7 +13,6 @@ from ..errors import ImageTooLarge, InputError
 from .limits import Patience, UploadLimits, Watch
 
 _READ_BYTES = 256 * 1024
-_SLICE_BYTES = 1024 * 1024  # of an image that comes as one: cancellation finds an end between two of them
 
 
 class AsyncReader(Protocol):
@@ -81,7 +80,7 @@ def _pieces(data: ImageData, limits: UploadLimits) -> AsyncIterator[bytes]:
         size = data.nbytes if isinstance(data, memoryview) else len(data)
         if size > limits.max_bytes:
             raise _too_large(limits.max_bytes)
-        return _slices(bytes(data))
+        return _one(bytes(data))
     if isinstance(data, AsyncIterator):
         return _in_time(data, limits)
     if hasattr(data, "read"):
@@ -92,9 +91,8 @@ def _pieces(data: ImageData, limits: UploadLimits) -> AsyncIterator[bytes]:
     )
 
 
-async def _slices(data: bytes) -> AsyncIterator[bytes]:
-    for start in range(0, len(data), _SLICE_BYTES):
-        yield data[start : start + _SLICE_BYTES]
+async def _one(data: bytes) -> AsyncIterator[bytes]:
+    yield data
 
 
 async def _read_all(reader: Any) -> AsyncIterator[bytes]:

@@ -73,8 +73,8 @@ class ImageWriter(Protocol):
     ended: `write` and `commit` raise StoreError.
     """
 
-    async def write(self, piece: bytes) -> None:
-        """Append ciphertext, a piece of any length.
+    async def write(self, piece: bytes | memoryview) -> None:
+        """Append ciphertext, a piece of any length, whose memory is the caller's again once this returns.
 
         It may be held back and stored while the next one comes in, so a later `write`, or `commit`, may raise the
         StoreError that it met.

@@ -182,7 +182,7 @@ class _MemoryWriter(ImageWriter):
         self._version = version
         self._body: bytearray | None = bytearray()
 
-    async def write(self, piece: bytes) -> None:
+    async def write(self, piece: bytes | memoryview) -> None:
         self._open_body().extend(piece)
 
     async def commit(

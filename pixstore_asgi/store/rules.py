@@ -17,7 +17,8 @@ from ..core.images import (
 from ..errors import SecretError, StoreConflict, StoreError
 from .contract import Expect, Expected, KeyChecks
 
-_ROW_TYPES = (str, int, bytes, int, bytes, bytes, int, bytes, bytes, int, int)  # see image_of_row
+_ROW_TYPES = (str, int, bytes, int, bytes, bytes, int, type(None), bytes, int, int)  # see image_of_row
+_EARLIER_ROW_TYPES = (*_ROW_TYPES[:7], bytes, *_ROW_TYPES[8:])  # with a SHA-256
 
 
 def check_expected(image_id: str, version: bytes | None, expect: Expected) -> None:
@@ -101,16 +102,17 @@ def image_of_row(row: Sequence[Any]) -> StoredImage:
     """
     image = StoredImage(row[0], row[1], ImageMeta(*row[2:-2]), row[-2], row[-1])
     # A schema's checks hold for what this package writes; a damaged or edited database keeps to none of them.
-    if tuple(map(type, row)) != _ROW_TYPES or not _is_in_bounds(image):
+    if tuple(map(type, row)) not in (_ROW_TYPES, _EARLIER_ROW_TYPES) or not _is_in_bounds(image):
         raise StoreError(f"the stored row of image {image.id!r} is damaged: restore the database from a backup")
     return image
 
 
 def _is_in_bounds(image: StoredImage) -> bool:
     meta = image.meta
-    lengths = (len(meta.version), len(meta.iv), len(meta.tag), len(meta.sha256))
+    lengths = (len(meta.version), len(meta.iv), len(meta.tag))
     return (
-        lengths == (VERSION_BYTES, IV_BYTES, TAG_BYTES, SHA256_BYTES)
+        lengths == (VERSION_BYTES, IV_BYTES, TAG_BYTES)
+        and (meta.sha256 is None or len(meta.sha256) == SHA256_BYTES)
         and 0 < meta.format < 256
         and meta.size > 0
         and 1 <= image.token <= MAX_TOKEN

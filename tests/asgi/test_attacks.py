@@ -78,7 +78,7 @@ async def test_another_image_under_a_used_seal_is_in_no_file(tmp_path: Path) -> 
     assert sealed is not None
     async with Pixstore(tmp_path / "images.db", secret=SECRET) as pix:
         sealer = Sealer(key=sealed.seal.key, iv=sealed.seal.iv, format_byte=1)
-        ciphertext = sealer.update(large_png(3_000_001))
+        ciphertext = bytes(sealer.update(large_png(3_000_001)))
         with pytest.raises(IntegrityError, match="seal"):
             await pix.import_image("other", large_png(3_000_001), token=1, seal=sealed.seal)
         files = b"".join(file.read_bytes() for file in tmp_path.iterdir())

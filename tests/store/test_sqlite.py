@@ -376,9 +376,8 @@ async def test_an_upload_that_stood_still_is_told_so(tmp_path: Path, monkeypatch
         await idle(store)
         clock.now_ms += 700_000
         assert await other.sweep() == 1
-        await writer.write(body_of(8 * CHUNK_BYTES))
         with pytest.raises(StoreError, match="stood still"):
-            await writer.commit(meta_of(16 * CHUNK_BYTES))
+            await writer.write(body_of(8 * CHUNK_BYTES))
     await store.close()
     await other.close()
 

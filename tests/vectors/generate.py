@@ -273,7 +273,7 @@ def wrap(
         bytes.fromhex(fields["iv"]),
         bytes.fromhex(fields["tag"]),
         fields["size"].to_bytes(8, "big"),
-        bytes.fromhex(fields["sha256"]),
+        *([bytes.fromhex(fields["sha256"])] if fields["sha256"] else []),
     )
     aad = b"".join(struct.pack(">H", len(part)) + part for part in parts)
     wrapper = AESSIV(expand(secret, b"wrap", 64, database))
@@ -290,8 +290,9 @@ def wrap_vectors() -> list[Vector]:
         "iv": IV.hex(),
         "tag": tag.hex(),
         "size": len(ciphertext),
-        "sha256": hashlib.sha256(ciphertext).hexdigest(),
+        "sha256": None,
     }
+    earlier = {**row, "sha256": hashlib.sha256(ciphertext).hexdigest()}
     good = wrap(row)
 
     def vector(name: str, rule: str, wrapped: bytes, outcome: Vector, **changes: Any) -> Vector:
@@ -306,7 +307,7 @@ def wrap_vectors() -> list[Vector]:
         ("iv", {"iv": fixed("other iv", 12).hex()}),
         ("tag", {"tag": fixed("other tag", 16).hex()}),
         ("size", {"size": row["size"] + 1}),
-        ("sha256", {"sha256": hashlib.sha256(b"other").hexdigest()}),
+        ("sha256", {"sha256": hashlib.sha256(ciphertext).hexdigest()}),
     ]
     unknown = {"failure": "unknown-key"}
     of_other = wrap(row, database=OTHER_DATABASE, named=OTHER_DATABASE)
@@ -314,6 +315,8 @@ def wrap_vectors() -> list[Vector]:
     return [
         vector("newest-secret", "the last secret wraps", good, unwraps),
         vector("old-secret", "every secret of the ring unwraps", wrap(row, secret=OLD_SECRET), unwraps),
+        vector("earlier", "earlier versions have a hash", wrap(earlier), unwraps, **earlier),
+        vector("earlier-without", "the hash of an earlier version is bound", wrap(earlier), refused),
         vector("other-secret", "the secret is in the ring", wrap(row, secret=OTHER_SECRET), unknown),
         vector("other-database", "made for its database", of_other, unknown),
         vector("database-renamed", "bound to its database", wrap(row, database=OTHER_DATABASE), refused),

@@ -20,7 +20,7 @@ def meta_of(size: int, version: bytes = VERSION, key_id: bytes | None = None) ->
 
     key_id: the 4 bytes that its wrapped key begins with, where a test is about them.
     """
-    return ImageMeta(version, 1, os.urandom(12), os.urandom(16), size, os.urandom(32), wrapped_key_of(key_id))
+    return ImageMeta(version, 1, os.urandom(12), os.urandom(16), size, None, wrapped_key_of(key_id))
 
 
 def wrapped_key_of(key_id: bytes | None = None) -> bytes:
@@ -44,11 +44,14 @@ async def save(
     key_id: bytes | None = None,
     checks: Sequence[bytes] = (),
 ) -> StoredImage:
-    """Write a body in pieces, as an upload brings it, and commit it under a new version."""
-    version = os.urandom(16)
+    """Write a body in pieces, each from the same memory, as sealing brings it, and commit it under a new version."""
+    version, memory = os.urandom(16), bytearray(100_000)
     async with await store.begin_write(image_id, version) as writer:
-        for start in range(0, len(body), 100_000):
-            await writer.write(body[start : start + 100_000])
+        for start in range(0, len(body), len(memory)):
+            piece = body[start : start + len(memory)]
+            memory[: len(piece)] = piece
+            await writer.write(memoryview(memory)[: len(piece)])
+            memory[:] = bytes(len(memory))
         meta = meta_of(len(body), version, key_id)
         return await writer.commit(meta, checks=checks, expect=expect, token=token)
 

@@ -33,7 +33,7 @@ def is_live(db: sqlite3.Connection, blob: int) -> bool:
     return db.execute("SELECT 1 FROM blob WHERE id = ? AND state = 1", (blob,)).fetchone() is not None
 
 
-def add_blob(db: Writer, chunks: Sequence[bytes], now_ms: int) -> int:
+def add_blob(db: Writer, chunks: Sequence[bytes | bytearray], now_ms: int) -> int:
     """Write a whole body as a live blob and return its id."""
     blob = _new_blob(db, BlobState.LIVE, now_ms)
     _insert_chunks(db, blob, 0, chunks)
@@ -41,7 +41,12 @@ def add_blob(db: Writer, chunks: Sequence[bytes], now_ms: int) -> int:
 
 
 def stage(
-    db: Writer, blob: int | None, first: int, chunks: Sequence[bytes], now_ms: int, own: Callable[[int], None]
+    db: Writer,
+    blob: int | None,
+    first: int,
+    chunks: Sequence[bytes | bytearray],
+    now_ms: int,
+    own: Callable[[int], None],
 ) -> None:
     """Write chunks of a pending blob; where `blob` is None, make it and hand its id to `own` before others see it."""
     with write_transaction(db):
@@ -54,7 +59,7 @@ def stage(
         _insert_chunks(db, blob, first, chunks)
 
 
-def finish_blob(db: Writer, blob: int, first: int, chunks: Sequence[bytes], now_ms: int) -> None:
+def finish_blob(db: Writer, blob: int, first: int, chunks: Sequence[bytes | bytearray], now_ms: int) -> None:
     """Write the last chunks of a pending blob and make it live. Raises StoreError, with nothing written."""
     _check_room(first + len(chunks))
     _move_pending(db, blob, BlobState.LIVE, now_ms)
@@ -144,7 +149,7 @@ def _check_room(chunks: int) -> None:
         raise StoreError("an image has at most 65536 chunks of 256 KiB")
 
 
-def _insert_chunks(db: Writer, blob: int, first: int, chunks: Sequence[bytes]) -> None:
+def _insert_chunks(db: Writer, blob: int, first: int, chunks: Sequence[bytes | bytearray]) -> None:
     start = (blob << CHUNK_BITS) + first
     db.executemany("INSERT INTO chunk VALUES (?, ?)", [(start + n, data) for n, data in enumerate(chunks)])
 

@@ -30,7 +30,7 @@ class Commit:
     token: int | None
     blob: int | None
     first: int
-    chunks: Sequence[bytes] = field(repr=False)
+    chunks: Sequence[bytes | bytearray] = field(repr=False)
     now_ms: int
     is_withdrawn: bool = False
     outcome: StoredImage | BaseException | None = None

@@ -63,9 +63,10 @@ INSERT INTO database_id
     SELECT CAST(iif(EXISTS (SELECT 1 FROM key_check), x'00', x'01') || randomblob(15) AS BLOB);
 ALTER TABLE key_check ADD COLUMN retired INTEGER NOT NULL DEFAULT 0 CHECK (retired IN (0, 1))
 """
+_VERSION_5 = "-- images without a SHA-256, whose rows earlier versions of this package take for damaged"
 _KEYS_OVERWRITTEN = 2  # databases of earlier versions hold keys of deleted images in pages that were split
 
-MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
+MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5)
 """MIGRATIONS[n] brings a database of version n to n + 1; the version is `PRAGMA user_version`. A semicolon ends a
 statement, so there is none within one."""
 

@@ -20,7 +20,7 @@ from .schema import Writer
 from .session import Session
 
 _log = logging.getLogger("pixstore_asgi")
-_STAGED_BYTES = 4 * CHUNK_BYTES
+_STAGED_CHUNKS = 4
 _MAX_TRIES = 100
 
 
@@ -109,16 +109,19 @@ class SqliteWriter(ImageWriter):
         self._blob: int | None = None
         self._staged_chunks = 0
         self._staging: asyncio.Future[None] | None = None
-        self._buffer = bytearray()
+        self._chunks: list[bytes | bytearray] = []
+        self._rest = bytearray()
         self._size = 0
         self._has_ended = False
 
-    async def write(self, piece: bytes) -> None:
+    async def write(self, piece: bytes | memoryview) -> None:
         self._check_open()
         self._size += len(piece)
-        self._buffer += piece
-        if len(self._buffer) > _STAGED_BYTES:
-            await self._stage()
+        left = memoryview(piece)
+        while left:
+            if len(self._chunks) == _STAGED_CHUNKS:
+                await self._stage()
+            left = self._keep(left)
 
     async def commit(
         self,
@@ -132,7 +135,7 @@ class SqliteWriter(ImageWriter):
         async with self._aborting():
             check_meta(self._image_id, meta, version=self._version, size=self._size)
             await self._end_stage()
-            chunks = self._take(len(self._buffer))
+            chunks = [*self._take(), *filter(None, [self._rest])]
             position = (self._blob, self._staged_chunks)
             commit = Commit(self._image_id, meta, checks, expect, token, *position, chunks, self._clock_ms())
             image = await self._session.commit(commit)
@@ -144,14 +147,14 @@ class SqliteWriter(ImageWriter):
         if self._has_ended:
             return
         self._has_ended = True
-        self._buffer.clear()
-        if self._size > _STAGED_BYTES:
+        self._take()
+        if self._size > _STAGED_CHUNKS * CHUNK_BYTES:
             with anyio.CancelScope(shield=True):
                 await self._drop()
 
     async def _stage(self) -> None:
         await self._end_stage()  # one at a time: what waits for the writer is bounded
-        chunks = self._take(len(self._buffer) // CHUNK_BYTES * CHUNK_BYTES)
+        chunks = self._take()
         self._staging = asyncio.ensure_future(self._session.write(self._stage_in_turn, self._staged_chunks, chunks))
         self._staged_chunks += len(chunks)
 
@@ -162,7 +165,7 @@ class SqliteWriter(ImageWriter):
             async with self._aborting():
                 await staging
 
-    def _stage_in_turn(self, db: Writer, first: int, chunks: list[bytes]) -> None:
+    def _stage_in_turn(self, db: Writer, first: int, chunks: list[bytes | bytearray]) -> None:
         is_new = self._blob is None
         try:
             blobs.stage(db, self._blob, first, chunks, self._clock_ms(), self._own)
@@ -204,10 +207,20 @@ class SqliteWriter(ImageWriter):
         if blob is not None:
             self._session.leases.release(blob)
 
-    def _take(self, length: int) -> list[bytes]:
-        with memoryview(self._buffer) as view:
-            chunks = [bytes(view[i : min(i + CHUNK_BYTES, length)]) for i in range(0, length, CHUNK_BYTES)]
-        del self._buffer[:length]
+    def _keep(self, piece: memoryview) -> memoryview:
+        """Copy as much as goes into one chunk; return what is left of the piece."""
+        room = CHUNK_BYTES - len(self._rest)
+        if not self._rest and len(piece) >= CHUNK_BYTES:
+            self._chunks.append(bytes(piece[:room]))
+        else:
+            self._rest += piece[:room]
+            if len(self._rest) == CHUNK_BYTES:
+                self._chunks.append(self._rest)
+                self._rest = bytearray()
+        return piece[room:]
+
+    def _take(self) -> list[bytes | bytearray]:
+        chunks, self._chunks = self._chunks, []
         return chunks
 
     def _check_open(self) -> None:

@@ -27,7 +27,7 @@ function binding({ image_id: id, version, format, iv, tag, size, sha256 }) {
     fromHex(iv),
     fromHex(tag),
     bigEndian(size, 8),
-    fromHex(sha256),
+    ...(sha256 ? [fromHex(sha256)] : []),
   ];
   return Buffer.concat(fields.map(prefixed));
 }
