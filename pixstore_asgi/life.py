@@ -73,6 +73,11 @@ class Life:
                 await self._close_unheld()
             raise
 
+    @property
+    def at_hand(self) -> KeyRing | None:
+        """The key ring where the store is open already."""
+        return self._ring
+
     async def opened(self) -> KeyRing:
         """Return the key ring of the open store; opens it on first use. Raises SecretError or StoreError."""
         if self._ring is None:

@@ -88,6 +88,14 @@ class ImageCache:
         self._learn(image_id, image, stamp)
         return image
 
+    def at_hand(self, image_id: str) -> CachedImage | None:
+        """Return an image as it is now where it is in memory with its body."""
+        if image_id not in self._entries:
+            return None
+        (stamp,) = self._store.stamps((image_id,))
+        cached = self._current(image_id, stamp)
+        return cached if cached and cached.pieces else None
+
     async def get_many(self, image_ids: Sequence[str]) -> dict[str, StoredImage]:
         """Return the images that exist among these ids, by id, all as of one moment."""
         stamps = self._store.stamps(image_ids) if self._max_bytes else [None] * len(image_ids)

@@ -27,6 +27,15 @@ async def load_payload(images: ImageCache, rings: Rings, request: ImageRequest, 
     return await _from_store(rings, opened, request, epoch)
 
 
+def payload_at_hand(images: ImageCache, request: ImageRequest, epoch: int | None) -> Payload | None:
+    """Return the Success payload of an image that is in memory as one piece, or None: `load_payload` then decides."""
+    cached = images.at_hand(request.image_id)
+    if cached is None or cached.pieces is None or len(cached.pieces) != 1:
+        return None
+    state = _state(cached.image, request, epoch)
+    return _payload(cached.image, state, cached.pieces[0]) if state is WireState.SUCCESS else None
+
+
 async def load_outline(images: ImageCache, request: ImageRequest, epoch: int | None) -> Payload:
     """Return the payload without its bytes, as a HEAD request wants it; state and size are the same."""
     image = await images.get(request.image_id)

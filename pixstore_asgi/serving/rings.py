@@ -15,6 +15,11 @@ NamedBy = Literal["proof", "row"]
 class Rings(Protocol):
     """Where the key ring of an open store comes from."""
 
+    @property
+    def at_hand(self) -> KeyRing | None:
+        """The key ring where the store is open already."""
+        ...
+
     async def opened(self) -> KeyRing:
         """Return the key ring of the open store; opens it on first use. Raises SecretError or StoreError."""
         ...
