@@ -19,6 +19,9 @@ from ..core.images import ImageMeta, RewrappedKey, StoredImage
 CHUNK_BYTES = 256 * 1024
 """Length of every piece that a stream yields, but for the last: bounded memory per reader at full speed."""
 
+WHOLE_BYTES = 4 * CHUNK_BYTES
+"""Length up to which a body is read whole before any of it is sent: one trip to a store that can do that."""
+
 
 class Expect(Enum):
     """What a write expects of the image it changes."""

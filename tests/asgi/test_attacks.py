@@ -94,7 +94,7 @@ async def test_one_database_under_two_names_is_one(tmp_path: Path) -> None:
     assert named.key_file == linked.key_file
     await linked.open()
     await named.open()
-    body = body_of(4 * CHUNK_BYTES)
+    body = body_of(5 * CHUNK_BYTES)
     await save(named, "a", body)
     stream = await linked.open_stream("a")
     await save(named, "a", b"new")
@@ -269,7 +269,7 @@ async def test_a_pointer_that_no_lock_fits_is_a_store_error(tmp_path: Path) -> N
     """A row edited to point to an impossible body raises a StoreError, nothing foreign."""
     store = SqliteStore(tmp_path / "images.db")
     await store.open()
-    await save(store, "a", body_of(4 * CHUNK_BYTES))
+    await save(store, "a", body_of(5 * CHUNK_BYTES))
     assert store._session is not None
     await store._session.write(lambda db: db.execute("UPDATE image SET blob = -5"))
     with pytest.raises(StoreError):
@@ -302,7 +302,7 @@ def test_a_forked_child_takes_no_lease_from_its_parent(tmp_path: Path) -> None:
             store, other = SqliteStore(path), SqliteStore(path)
             await store.open()
             await other.open()
-            body = body_of(1_000_000)
+            body = body_of(2_000_000)
             await save(store, "a", body)
             stream = await store.open_stream("a")
             child = os.fork()

@@ -56,7 +56,7 @@ def test_any_body_is_parsed_or_refused(body: bytes | str) -> None:
 
 async def test_each_image_is_answered_as_by_its_own_get(pix: Pixstore) -> None:
     """Success, Updated and every refusal: a frame's status and body are those of a GET, in the order of the request."""
-    plain, old, large = [await pix.save_image(large_png(size)) for size in (300, 400, 3 * CHUNK_BYTES)]
+    plain, old, large = [await pix.save_image(large_png(size)) for size in (300, 400, 5 * CHUNK_BYTES)]
     new = await pix.update_image(old.id, picture("webp"))
     gone = await pix.save_image(picture())
     await pix.delete_image(gone.id)
@@ -74,7 +74,7 @@ async def test_each_image_is_answered_as_by_its_own_get(pix: Pixstore) -> None:
     assert [image_in(frames[number][2], asked[number]) for number in (0, 1, 4)] == [
         large_png(300),
         picture("webp"),
-        large_png(3 * CHUNK_BYTES),
+        large_png(5 * CHUNK_BYTES),
     ]
     states = [WireState(frame[2][0]).label for frame in frames]
     assert states == [
@@ -226,7 +226,7 @@ SCOPE: dict[str, Any] = {"type": "http", "method": "POST", "path": "/-/batch", "
 
 async def test_a_batch_holds_one_chunk_and_stops_with_its_client(pix: Pixstore, store: SqliteStore) -> None:
     """While a client takes nothing no further image is opened; when it is cut off nothing is in use."""
-    body = body_of(*[entry_of(await pix.save_image(large_png(3 * CHUNK_BYTES + n))) for n in range(4)])
+    body = body_of(*[entry_of(await pix.save_image(large_png(5 * CHUNK_BYTES + n))) for n in range(4)])
     wire = Wire(stall_after=3)
     await asyncio.wait_for(PixstoreApp(pix, send_timeout_s=0.1)(SCOPE, await received(body), wire.send), 10)
     assert len(wire.sent) == 4
@@ -236,15 +236,24 @@ async def test_a_batch_holds_one_chunk_and_stops_with_its_client(pix: Pixstore, 
 
 async def test_a_lost_chunk_cuts_the_batch_short(pix: Pixstore) -> None:
     """Where an image breaks off its frame stays short and the response has no end, so that the client knows."""
-    good, bad, after = [await pix.save_image(large_png(2 * CHUNK_BYTES + n)) for n in range(3)]
+    good, bad, after = [await pix.save_image(large_png(5 * CHUNK_BYTES + n)) for n in range(3)]
     session = pix._store._session  # type: ignore[attr-defined]
     await session.write(lambda db: db.execute("DELETE FROM chunk WHERE id = (2 << 16) + 1").close())
     wire = Wire()
     await PixstoreApp(pix)(SCOPE, await received(body_of(*map(entry_of, (good, bad, after)))), wire.send)
     assert not wire.is_complete
-    first = 7 + 2 + 2 * CHUNK_BYTES
+    first = 7 + 2 + 5 * CHUNK_BYTES
     assert frames_of(wire.body[:first])[0][1] == 200
     assert len(wire.body) == first + 7 + 1 + CHUNK_BYTES
+
+
+async def test_a_small_image_that_lost_a_chunk_fails_alone(pix: Pixstore) -> None:
+    """An image of up to 1 MiB with a missing part is a frame of InternalError, and the next one comes."""
+    bad, after = await pix.save_image(large_png(2 * CHUNK_BYTES)), await pix.save_image(picture())
+    session = pix._store._session  # type: ignore[attr-defined]
+    await session.write(lambda db: db.execute("DELETE FROM chunk WHERE id = (1 << 16) + 1").close())
+    frames = frames_of((await post(PixstoreApp(pix), body_of(entry_of(bad), entry_of(after)))).content)
+    assert [(status, body[0]) for _, status, body in frames] == [(200, WireState.INTERNAL_ERROR), (200, 0)]
 
 
 @pytest.mark.parametrize("pieces", [[b"{" * 9000, b"{" * 9000, b""], [b""]])
@@ -265,7 +274,7 @@ async def test_a_body_without_end_is_not_kept(pix: Pixstore, pieces: list[bytes]
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_a_receive_that_replays_the_body(pix: Pixstore, method: str) -> None:
     """A host whose `receive` gives the same body whenever it is asked stops neither the response nor the event loop."""
-    record = await pix.save_image(large_png(3 * CHUNK_BYTES))
+    record = await pix.save_image(large_png(5 * CHUNK_BYTES))
     scope, wire, asked = SCOPE if method == "POST" else scope_of(record), Wire(), 0
 
     async def receive() -> dict[str, Any]:
@@ -315,7 +324,7 @@ async def test_proofs_are_checked_when_the_batch_arrives(pix: Pixstore, is_updat
 
 async def test_a_batch_has_one_time_limit(pix: Pixstore) -> None:
     """max_stream_s is for the whole batch: a client that takes longer is cut off between or within images."""
-    body = body_of(*[entry_of(await pix.save_image(large_png(2 * CHUNK_BYTES + n))) for n in range(4)])
+    body = body_of(*[entry_of(await pix.save_image(large_png(5 * CHUNK_BYTES + n))) for n in range(4)])
     wire = Wire()
 
     async def slow(message: Any) -> None:

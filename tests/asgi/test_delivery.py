@@ -68,8 +68,10 @@ async def test_a_large_image_is_sent_chunk_by_chunk(pix: Pixstore, store: Sqlite
 
 
 @from_store
-async def test_backpressure_holds_one_chunk(pix: Pixstore, monkeypatch: pytest.MonkeyPatch, store: SqliteStore) -> None:
-    """While a client takes nothing, no further chunk is read: at most the one that waits to be sent."""
+async def test_backpressure_holds_two_chunks(
+    pix: Pixstore, monkeypatch: pytest.MonkeyPatch, store: SqliteStore
+) -> None:
+    """While a client takes nothing, one chunk waits to be sent and the next one is read, and no further."""
     record = await pix.save_image(large_png(20 * CHUNK_BYTES))
     reads = 0
     read_chunk = blobs.read_chunk
@@ -84,9 +86,11 @@ async def test_backpressure_holds_one_chunk(pix: Pixstore, monkeypatch: pytest.M
     task = asyncio.create_task(PixstoreApp(pix)(scope_of(record), wire.receive, wire.send))
     await wire.has_stalled.wait()
     await asyncio.sleep(0.05)
-    assert (len(wire.sent), reads) == (4, 2)
+    assert (len(wire.sent), reads) == (4, 3)
     task.cancel()
     await asyncio.wait([task])
+    await asyncio.sleep(0.05)
+    assert reads == 3
     assert not store.in_use
 
 

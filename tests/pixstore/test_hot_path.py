@@ -12,7 +12,7 @@ from zlib import crc32
 import pytest
 
 from pixstore_asgi import ImageRecord, Pixstore, PixstoreApp
-from pixstore_asgi.store.contract import CHUNK_BYTES
+from pixstore_asgi.store.contract import CHUNK_BYTES, WHOLE_BYTES
 from pixstore_asgi.store.sqlite.connection import Connection
 from tests.support.asgi import scope_of
 from tests.support.samples import SECRET, large_png, picture
@@ -92,16 +92,38 @@ async def test_another_images_write_costs_a_hot_request_no_trip(pix: Pixstore, t
     assert trips == []
 
 
-async def test_a_cold_request_takes_a_trip_for_each_chunk(pix: Pixstore, trips: list[str]) -> None:
+@pytest.fixture
+async def statements(pix: Pixstore) -> list[str]:
+    """The statements that the reading connections run, in their order."""
+    run: list[str] = []
+    session = pix._store._session  # type: ignore[attr-defined]
+    for connection in session._connections[1:]:
+        connection._conn.set_trace_callback(run.append)
+    return run
+
+
+@pytest.mark.parametrize("size", [300, SMALL, WHOLE_BYTES - 1])
+async def test_a_cold_request_is_one_trip_and_one_statement(
+    pix: Pixstore, trips: list[str], statements: list[str], size: int
+) -> None:
+    """An image of up to 1 MiB that is not in memory comes with its row: one trip, one statement, no lease."""
+    app, record = PixstoreApp(pix), await pix.save_image(large_png(size))
+    trips.clear()
+    statements.clear()
+    assert await request(app, record) == size + 2
+    assert (trips, len(statements)) == (["open_blob"], 1)
+
+
+async def test_a_large_cold_request_takes_a_trip_for_each_chunk(
+    pix: Pixstore, trips: list[str], statements: list[str]
+) -> None:
     """The first chunk comes with the image's row, the recheck under the lease is one more trip, then chunk by chunk."""
-    app = PixstoreApp(pix)
-    small, large = await pix.save_image(large_png(SMALL)), await pix.save_image(large_png(3 * CHUNK_BYTES - 1))
+    app, record = PixstoreApp(pix), await pix.save_image(large_png(5 * CHUNK_BYTES - 1))
     trips.clear()
-    await request(app, small)
-    assert trips == ["open_blob"]
-    trips.clear()
-    await request(app, large)
-    assert trips == ["open_blob", "is_live", "read_chunk", "read_chunk"]
+    statements.clear()
+    assert await request(app, record) == 5 * CHUNK_BYTES + 1
+    assert trips == ["open_blob", "is_live", *["read_chunk"] * 4]
+    assert len(statements) == 6
 
 
 async def test_a_refused_request_takes_no_trip(pix: Pixstore, trips: list[str]) -> None:

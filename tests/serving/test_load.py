@@ -53,7 +53,7 @@ async def test_a_payload_gives_its_stream_back(tmp_path: Path) -> None:
     """A payload frees its blob at its end, on aclose, on leaving its context, and on an error; else it warns."""
     store = SqliteStore(tmp_path / "pixstore.db")
     async with Pixstore(store, secret=SECRET, cache_bytes=0) as pix:
-        record = await pix.save_image(large_png(3 * CHUNK_BYTES))
+        record = await pix.save_image(large_png(5 * CHUNK_BYTES))
 
         async def opened() -> Payload:
             return await pix.open_payload(record.id, token=record.token, proof=record.stateless_proof)
@@ -67,7 +67,7 @@ async def test_a_payload_gives_its_stream_back(tmp_path: Path) -> None:
         async with await opened():
             assert store.in_use
         assert not store.in_use
-        with pytest.warns(ResourceWarning, match=r"Payload\(Success, size=786434\) was neither read"):
+        with pytest.warns(ResourceWarning, match=r"Payload\(Success, size=1310722\) was neither read"):
             await opened()
         assert not store.in_use
 
@@ -77,7 +77,7 @@ async def test_a_payload_frees_its_blob_when_reading_fails(tmp_path: Path) -> No
     path = tmp_path / "pixstore.db"
     store = SqliteStore(path)
     async with Pixstore(store, secret=SECRET, cache_bytes=0) as pix:
-        record = await pix.save_image(large_png(3 * CHUNK_BYTES))
+        record = await pix.save_image(large_png(5 * CHUNK_BYTES))
         with sqlite3.connect(path) as edited:
             edited.execute("DELETE FROM chunk WHERE id & 65535 = 2")
         edited.close()

@@ -25,13 +25,13 @@ async def pix(store: SqliteStore) -> AsyncIterator[Pixstore]:
 
 
 async def opened(pix: Pixstore) -> Payload:
-    record = await pix.save_image(large_png(3 * CHUNK_BYTES))
+    record = await pix.save_image(large_png(5 * CHUNK_BYTES))
     return await pix.open_payload(record.id, token=record.token, proof=record.stateless_proof)
 
 
 async def test_headers_are_those_of_the_app(pix: Pixstore) -> None:
     """A payload's headers are what PixstoreApp sends, the cross-origin ones aside, and its length is exact."""
-    record = await pix.save_image(large_png(3 * CHUNK_BYTES))
+    record = await pix.save_image(large_png(5 * CHUNK_BYTES))
     proof = {"x-pixstore-token": str(record.token), "x-pixstore-proof": record.stateless_proof}
     transport = httpx.ASGITransport(PixstoreApp(pix, allow_origins=None))
     async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as http:
@@ -44,10 +44,10 @@ async def test_headers_are_those_of_the_app(pix: Pixstore) -> None:
             "x-content-type-options": "nosniff",
             "content-encoding": "identity",
             "cross-origin-resource-policy": "same-origin",
-            "content-length": "786434",
+            "content-length": "1310722",
             "x-pixstore-state": "Success",
         }
-        assert len(b"".join([piece async for piece in payload])) == 786434
+        assert len(b"".join([piece async for piece in payload])) == 1310722
 
 
 @pytest.mark.parametrize("state", list(WireState))

@@ -282,7 +282,7 @@ async def test_a_blob_in_use_is_not_swept(tmp_path: Path, monkeypatch: pytest.Mo
     clock = FixedClock()
     store = SqliteStore(tmp_path / "images.db", clock_ms=clock)
     await store.open()
-    body = body_of(4 * CHUNK_BYTES)
+    body = body_of(5 * CHUNK_BYTES)
     await save(store, "a", body)
     stream, again = await store.open_stream("a"), await store.open_stream("a")
     assert stream is not None
@@ -301,7 +301,7 @@ async def test_other_processes_leases_hold(tmp_path: Path) -> None:
     store, other = SqliteStore(tmp_path / "images.db"), SqliteStore(tmp_path / "images.db")
     await store.open()
     await other.open()
-    body = body_of(4 * CHUNK_BYTES)
+    body = body_of(5 * CHUNK_BYTES)
     await save(store, "a", body)
     reading = await other.open_stream("a")
     uploading = await other.begin_write("b", VERSION)
@@ -328,12 +328,12 @@ async def test_a_stream_starts_over_when_its_blob_was_swept_before_its_lease(
     store, other = SqliteStore(tmp_path / "images.db"), SqliteStore(tmp_path / "images.db")
     await store.open()
     await other.open()
-    await save(store, "a", body_of(4 * CHUNK_BYTES, 1))
+    await save(store, "a", body_of(5 * CHUNK_BYTES, 1))
     acquire = Leases.acquire
     overtaken: list[int] = []
 
     async def overtake() -> None:
-        await save(other, "a", body_of(4 * CHUNK_BYTES, 2))
+        await save(other, "a", body_of(5 * CHUNK_BYTES, 2))
         await other.sweep()
 
     def late(leases: Leases, blob: int) -> bool:
@@ -344,7 +344,7 @@ async def test_a_stream_starts_over_when_its_blob_was_swept_before_its_lease(
         return acquire(leases, blob)
 
     monkeypatch.setattr(Leases, "acquire", late)
-    assert await read(store, "a") == body_of(4 * CHUNK_BYTES, 2)
+    assert await read(store, "a") == body_of(5 * CHUNK_BYTES, 2)
     assert overtaken == [1]
     assert store.in_use == 0
     await store.close()
@@ -356,7 +356,7 @@ async def test_a_pointer_to_nowhere_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "images.db"
     store = SqliteStore(path)
     await store.open()
-    await save(store, "a", body_of(4 * CHUNK_BYTES))
+    await save(store, "a", body_of(5 * CHUNK_BYTES))
     query(path, "DELETE FROM blob")
     with pytest.raises(StoreError, match="not there"):
         await store.open_stream("a")
@@ -436,12 +436,24 @@ async def test_blob_ids_are_never_used_again(tmp_path: Path) -> None:
     await store.close()
 
 
+@pytest.mark.parametrize("number", [0, 1, 3])
+async def test_a_small_body_with_a_missing_chunk_is_not_opened(tmp_path: Path, number: int) -> None:
+    """Where any part of a body of up to 1 MiB is gone, opening it raises: none of it is read."""
+    store = SqliteStore(tmp_path / "images.db")
+    await store.open()
+    await save(store, "a", body_of(4 * CHUNK_BYTES))
+    query(store.path, f"DELETE FROM chunk WHERE id & 65535 = {number}")
+    with pytest.raises(StoreError, match="missing from the store: restore it from a backup"):
+        await store.open_stream("a")
+    await store.close()
+
+
 async def test_a_missing_chunk_ends_the_stream_with_an_error(tmp_path: Path) -> None:
     """Where part of a body is gone, reading raises after the last good chunk; nothing is padded."""
     path = tmp_path / "images.db"
     store = SqliteStore(path)
     await store.open()
-    await save(store, "a", body_of(3 * CHUNK_BYTES))
+    await save(store, "a", body_of(5 * CHUNK_BYTES))
     query(path, "DELETE FROM chunk WHERE id & 65535 = 1")
     stream = await store.open_stream("a")
     assert stream is not None

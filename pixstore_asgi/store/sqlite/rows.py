@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from ...core.images import DATABASE_ID_BYTES, KEY_ID_BYTES, RewrappedKey, StoredImage
 from ...errors import StoreError
-from ..contract import Expected, KeyChecks
+from ..contract import CHUNK_BYTES, WHOLE_BYTES, Expected, KeyChecks
 from ..rules import admit, check_expected, check_unneeded, image_of_row
 from .blobs import CHUNK_BITS, bury
 from .schema import Writer, write_transaction
@@ -23,6 +23,12 @@ _KEY_ID = f"substr(wrapped_key, 1, {KEY_ID_BYTES})"
 _AFTER_ALL = "\x7f"  # above every id, which are ASCII
 _READ_MS = 3
 _BATCH = 1000
+_LAST_READ = f"iif(size <= {WHOLE_BYTES}, (size - 1) / {CHUNK_BYTES}, 0)"
+_OPEN_BLOB = (
+    f"SELECT {_IMAGE}, blob, data FROM image LEFT JOIN chunk"
+    f" ON chunk.id BETWEEN blob << {CHUNK_BITS} AND (blob << {CHUNK_BITS}) + {_LAST_READ}"
+    " WHERE image.id = ? AND blob IS NOT NULL ORDER BY chunk.id"
+)
 
 
 def get(db: sqlite3.Connection, image_id: str) -> StoredImage | None:
@@ -43,16 +49,18 @@ def list_images(db: sqlite3.Connection, after: str | None, before: str | None, l
     return [image_of_row(row) for row in db.execute(query, (after or "", before or _AFTER_ALL, limit)).fetchall()]
 
 
-def open_blob(db: sqlite3.Connection, image_id: str) -> tuple[StoredImage, int, bytes | None] | None:
-    """Return an image, its blob's id and its first chunk in one query."""
-    row = db.execute(
-        f"SELECT {_IMAGE}, blob, data FROM image LEFT JOIN chunk ON chunk.id = blob << {CHUNK_BITS}"
-        " WHERE image.id = ? AND blob IS NOT NULL",
-        (image_id,),
-    ).fetchone()
-    if row and not isinstance(row[-2], int):
+def open_blob(db: sqlite3.Connection, image_id: str) -> tuple[StoredImage, int, list[bytes]] | None:
+    """Return an image, its blob's id and its first chunk, or all of its chunks where they are WHOLE_BYTES at most.
+
+    One statement, so all as of one moment: no sweep comes between row and chunks.
+    """
+    found = db.execute(_OPEN_BLOB, (image_id,)).fetchall()
+    if not found:
+        return None
+    row, blob = found[0][:-2], found[0][-2]
+    if not isinstance(blob, int):
         raise StoreError(f"the stored row of image {image_id!r} is damaged: restore the database from a backup")
-    return (image_of_row(row[:-2]), row[-2], row[-1]) if row else None
+    return image_of_row(row), blob, [data for *_, data in found]
 
 
 def database_id(db: sqlite3.Connection) -> bytes:

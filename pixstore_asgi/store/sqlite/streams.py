@@ -1,4 +1,4 @@
-"""Reading and writing one blob of the SQLite store, chunk by chunk, under a lease."""
+"""Reading and writing one blob of the SQLite store: whole where it is small, else chunk by chunk, under a lease."""
 
 import asyncio
 import logging
@@ -11,7 +11,7 @@ import anyio
 from ...core.images import ImageMeta, StoredImage
 from ...errors import StoreError
 from ..clock import Clock
-from ..contract import CHUNK_BYTES, Expect, Expected, ImageWriter
+from ..contract import CHUNK_BYTES, WHOLE_BYTES, Expect, Expected, ImageWriter
 from ..rules import check_meta
 from . import blobs, rows
 from .commits import Commit
@@ -25,18 +25,20 @@ _MAX_TRIES = 100
 
 
 async def open_stream(session: Session, image_id: str) -> "SqliteStream | None":
-    """Open the current version of an image, or None. Takes a lease where there is more than the first chunk to read."""
+    """Open the current version of an image, or None. Takes a lease where not all of it came with its row."""
     for _ in range(_MAX_TRIES):
         opened = await session.read(rows.open_blob, image_id)
         if opened is None:
             return None
-        image, blob, first = opened
-        if image.meta.size <= CHUNK_BYTES:
-            return SqliteStream(session, image, None, first)
+        image, blob, chunks = opened
+        if image.meta.size <= WHOLE_BYTES:
+            if len(chunks) * CHUNK_BYTES < image.meta.size:  # no sweep can have taken one: see rows.open_blob
+                raise _missing(image_id, "restore it from a backup")
+            return SqliteStream(session, image, None, chunks)
         with translated(session.path):
             is_leased = session.leases.acquire(blob)
         if is_leased:
-            stream = SqliteStream(session, image, blob, first)
+            stream = SqliteStream(session, image, blob, chunks)
             try:
                 # Before the lease was there, the image could be updated and this blob swept: then start over.
                 if await session.read(blobs.is_live, blob):
@@ -49,15 +51,20 @@ async def open_stream(session: Session, image_id: str) -> "SqliteStream | None":
 
 
 class SqliteStream:
-    """One version being read; `blob` is leased and freed by this stream, or None where the first chunk is all."""
+    """One version being read, whose first chunks are in memory.
 
-    def __init__(self, session: Session, image: StoredImage, blob: int | None, first: bytes | None) -> None:
+    `blob` is leased and freed by this stream, or None where these chunks are all. Of the others each is read while the
+    one before it is used, so that a reader who stops holds two.
+    """
+
+    def __init__(self, session: Session, image: StoredImage, blob: int | None, chunks: list[bytes]) -> None:
         self.image = image
         self._session = session
         self._blob = blob
-        self._next = first
+        self._chunks = chunks
         self._number = 0
         self._left = image.meta.size
+        self._ahead: asyncio.Task[bytes | StoreError | None] | None = None
 
     def __aiter__(self) -> Self:
         return self
@@ -66,35 +73,55 @@ class SqliteStream:
         if self._left == 0:
             await self.aclose()
             raise StopAsyncIteration
-        chunk = self._next if self._number == 0 else await self._read()
+        # Shielded, so that who was cancelled here may go on.
+        chunk = self._take() if self._ahead is None else await asyncio.shield(self._ahead)
         if not isinstance(chunk, bytes) or len(chunk) != min(CHUNK_BYTES, self._left):
             await self.aclose()
-            raise StoreError(f"part of image {self.image.id} is missing from the store: {self._reason()}")
-        self._next = None
+            if isinstance(chunk, StoreError):
+                raise chunk
+            raise _missing(self.image.id, self._reason())
         self._number += 1
         self._left -= len(chunk)
+        self._read_ahead()
         return chunk
 
     async def aclose(self) -> None:
+        if self._ahead is not None:
+            self._ahead.cancel()
         self._free()
+
+    def _take(self) -> bytes | None:
+        return self._chunks.pop(0) if self._chunks else None
+
+    def _read_ahead(self) -> None:
+        self._ahead = None
+        if self._left and self._blob is not None and not self._chunks:
+            self._ahead = asyncio.create_task(_outcome(self._session, self._blob, self._number))
 
     def _reason(self) -> str:
         if self._session.leases.are_shared:
             return "restore it from a backup"
         return "it was read for longer than sweep_grace_s, or restore it from a backup"
 
-    async def _read(self) -> bytes | None:
-        if self._blob is None:
-            return None
-        return await self._session.read(blobs.read_chunk, self._blob, self._number)
-
     def _free(self) -> None:
-        self._left, self._next = 0, None
+        self._left, self._chunks, self._ahead = 0, [], None
         blob, self._blob = self._blob, None
         if blob is not None:
             self._session.leases.release(blob)
 
     __del__ = _free  # a stream that was dropped unread must not keep its blob for ever
+
+
+def _missing(image_id: str, reason: str) -> StoreError:
+    return StoreError(f"part of image {image_id} is missing from the store: {reason}")
+
+
+async def _outcome(session: Session, blob: int, number: int) -> bytes | StoreError | None:
+    """Return a chunk that may never be asked for, and so what kept it from being read too."""
+    try:
+        return await session.read(blobs.read_chunk, blob, number)
+    except StoreError as error:
+        return error
 
 
 class SqliteWriter(ImageWriter):

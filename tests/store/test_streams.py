@@ -1,0 +1,115 @@
+"""Bodies read out of SQLite chunk by chunk: the next one is read ahead, however the reading ends."""
+
+import asyncio
+import gc
+import sqlite3
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from pixstore_asgi.errors import StoreError
+from pixstore_asgi.store.contract import CHUNK_BYTES
+from pixstore_asgi.store.contract_tests.steps import body_of, read, save
+from pixstore_asgi.store.sqlite import SqliteStore, blobs
+
+
+class Reads:
+    """Counts the chunks that are read on their own; `gate`, once cleared, keeps the reader's thread waiting."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.count = 0
+        self.gate = threading.Event()
+        self.gate.set()
+        self.read_chunk = blobs.read_chunk
+        monkeypatch.setattr(blobs, "read_chunk", self)
+
+    def __call__(self, db: sqlite3.Connection, blob: int, number: int) -> bytes | None:
+        self.count += 1
+        self.gate.wait(10)
+        return self.read_chunk(db, blob, number)
+
+
+@pytest.fixture
+async def opened(tmp_path: Path) -> AsyncIterator[SqliteStore]:
+    """An open store with an image `a` of six chunks."""
+    store = SqliteStore(tmp_path / "images.db")
+    await store.open()
+    await save(store, "a", body_of(6 * CHUNK_BYTES))
+    yield store
+    await store.close()
+
+
+async def test_one_chunk_is_read_ahead(opened: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a reader uses a chunk the next one is read, and no further; a stream that is closed reads no more."""
+    reads = Reads(monkeypatch)
+    stream = await opened.open_stream("a")
+    assert stream is not None
+    for number in range(1, 4):
+        await anext(stream)
+        await asyncio.sleep(0.05)
+        assert reads.count == number
+    await stream.aclose()
+    assert opened.in_use == 0
+    await asyncio.sleep(0.05)
+    assert reads.count == 3
+    reads.count = 0
+    assert await read(opened, "a") == body_of(6 * CHUNK_BYTES)
+    assert reads.count == 5
+
+
+async def test_a_stream_closed_while_it_reads_ahead_frees_its_body(
+    opened: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Closing a stream does not wait for what is just read for it, and no task is left."""
+    reads = Reads(monkeypatch)
+    stream = await opened.open_stream("a")
+    assert stream is not None
+    reads.gate.clear()
+    await anext(stream)
+    await stream.aclose()
+    assert opened.in_use == 0
+    await asyncio.sleep(0)
+    assert not [task for task in asyncio.all_tasks() if "_outcome" in repr(task)]
+    assert [chunk async for chunk in stream] == []
+    reads.gate.set()
+
+
+async def test_who_was_cancelled_while_it_read_may_go_on(opened: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader whose wait for a chunk was cancelled loses none of the body."""
+    reads = Reads(monkeypatch)
+    stream = await opened.open_stream("a")
+    assert stream is not None
+    body = await anext(stream)
+    reads.gate.clear()
+    body += await anext(stream)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(anext(stream), 0.05)
+    reads.gate.set()
+    assert body + b"".join([chunk async for chunk in stream]) == body_of(6 * CHUNK_BYTES)
+
+
+async def test_a_chunk_that_fails_ahead_fails_in_its_turn(
+    opened: SqliteStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What keeps a chunk from being read ahead is raised when that chunk is asked for, and else nowhere."""
+
+    def fail(db: sqlite3.Connection, blob: int, number: int) -> bytes | None:
+        raise sqlite3.OperationalError("injected")
+
+    monkeypatch.setattr(blobs, "read_chunk", fail)
+    for is_asked_for in (True, False):
+        stream = await opened.open_stream("a")
+        assert stream is not None
+        assert len(await anext(stream)) == CHUNK_BYTES
+        await asyncio.sleep(0.05)
+        if is_asked_for:
+            with pytest.raises(StoreError, match="injected"):
+                await anext(stream)
+        await stream.aclose()
+        assert opened.in_use == 0
+        del stream
+    gc.collect()
+    await asyncio.sleep(0)
+    assert "never retrieved" not in caplog.text
