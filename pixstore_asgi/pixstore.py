@@ -53,8 +53,9 @@ class Pixstore:
     max_image_bytes: the longest image accepted.
     upload_timeout_s: how long an upload may bring nothing, or less than 1 KiB/s, in seconds. max_upload_s: how long it
         may be waited for in all. For images that come in pieces, not as bytes.
-    cache_bytes: how much ciphertext is kept in memory; it is served only while it is the store's current version, of
-        which another program's writes to a SQLite database tell within a second. 0 keeps none.
+    cache_bytes: how much ciphertext is kept in memory, of images that are asked for again before as much of others was
+        read; it is served only while it is the store's current version, of which another program's writes to a SQLite
+        database tell within a second. 0 keeps none.
 
     The constructor does no I/O: the store opens with `open`, `async with`, `lifespan` or on first use. Raises
     ConfigError for an option that can't work; every method raises PixstoreErrors only.

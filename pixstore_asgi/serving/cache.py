@@ -1,8 +1,9 @@
 """ImageCache: images read of a store, kept in memory and used only while the store's stamps say they are current.
 
 An image's stamp is taken before its row is read; what was read is current as long as the stamp is. When it has changed,
-the row is read again, and the body stays where the version does: a version's ciphertext never changes. Keys are kept
-wrapped, as the store has them.
+the row is read again, and the body stays where the version does: a version's ciphertext never changes. A body is kept
+from its second reading on, where that comes while a cache of this size would still have it; the first one costs what it
+costs without a cache. Keys are kept wrapped, as the store has them.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from ..core.wire import encode_state
 from ..errors import ConfigError, WireState
 from ..store.clock import running_loop
 from ..store.contract import ImageStore, ImageStream
+from .reach import Reach
 
 _ROW_BYTES = 1024  # what an entry takes beside its body, roughly
 _CHUNKS_A_PIECE = 4  # every send costs a server some work, and what a slow reader leaves of a piece is copied by some
@@ -75,6 +77,7 @@ class ImageCache:
         self.used = 0
         self._store = store
         self._max_bytes = max_bytes
+        self._reach = Reach(max_bytes)
         self._entries: OrderedDict[str, CachedImage] = OrderedDict()
         # By event loop too: what a loop left unfinished must not stop the next one.
         self._under_way: dict[tuple[Hashable, ...], asyncio.Event] = {}
@@ -108,11 +111,15 @@ class ImageCache:
         return images
 
     async def open(self, image_id: str) -> CachedImage | ImageStream | None:
-        """Return an image with its body as it is now: in memory, or as a stream where it is too large for that."""
+        """Return an image with its body as it is now: in memory, or as a stream of the store where it is not kept."""
         while self._max_bytes:
+            known = self._entries.get(image_id)
+            is_kept = known is not None and known.pieces is not None
+            if not is_kept and not (self._may_fit(known) and self._reach.ask(image_id)):
+                break
             (stamp,) = self._store.stamps((image_id,))
             cached = self._current(image_id, stamp)
-            if cached is None and self._has_nothing_to_load(image_id):
+            if cached is None and is_kept:
                 # Once for each stamp: where that changes all the time, nobody waits for another.
                 async with self._alone(image_id, stamp) as is_first:
                     if not is_first:
@@ -121,13 +128,11 @@ class ImageCache:
                 cached = self._current(image_id, stamp)
             if cached and cached.pieces:
                 return cached
-            if cached and not self._fits(cached.image):
-                break
             async with self._alone(image_id) as is_first:
                 if is_first:
                     return await self._load(image_id, stamp)
             # Then look again: what was loaded may be older than this request.
-        return await self._store.open_stream(image_id)
+        return await self._read(image_id)
 
     def forget(self, image_id: str) -> None:
         """Drop what is known of an image."""
@@ -136,6 +141,7 @@ class ImageCache:
 
     def clear(self) -> None:
         """Drop everything."""
+        self._reach.clear()
         while self._entries:
             self.forget(next(iter(self._entries)))
 
@@ -162,9 +168,8 @@ class ImageCache:
             ended.set()
 
     async def _load(self, image_id: str, stamp: Hashable) -> CachedImage | ImageStream | None:
-        stream = await self._store.open_stream(image_id)
+        stream = await self._read(image_id)
         if stream is None or not self._make_room(stream.image):
-            self._learn(image_id, stream.image if stream else None, stamp)
             return stream
         # It counts from now on, or many at once would pass the limit.
         cached = CachedImage(self, stream.image, stamp, with_body=True)
@@ -190,10 +195,18 @@ class ImageCache:
         if image and self._make_room(None):
             self._entries[image_id] = CachedImage(self, image, stamp)
 
-    def _has_nothing_to_load(self, image_id: str) -> bool:
-        """Tell whether an image's body is in memory, or too large for that, if its row is still what is known of it."""
-        known = self._entries.get(image_id)
-        return known is not None and (known.pieces is not None or not self._fits(known.image))
+    async def _read(self, image_id: str) -> ImageStream | None:
+        """Open an image in the store, whose body then counts as read."""
+        stream = await self._store.open_stream(image_id)
+        if stream and self._max_bytes:
+            if self._fits(stream.image):
+                self._reach.read(stream.image.meta.size)
+            elif image_id not in self._entries:
+                self._learn(image_id, stream.image, object())  # never current: it tells that the image does not fit
+        return stream
+
+    def _may_fit(self, known: CachedImage | None) -> bool:
+        return known is None or self._fits(known.image)
 
     def _fits(self, image: StoredImage) -> bool:
         return (_ROW_BYTES + image.meta.size) * _LARGEST_SHARE <= self._max_bytes

@@ -67,7 +67,8 @@ async def request(app: PixstoreApp, record: ImageRecord) -> int:
 async def test_a_hot_request_takes_no_trip(pix: Pixstore, trips: list[str], size: int) -> None:
     """An image that is in memory, and its record, are served without the database's threads."""
     app, record = PixstoreApp(pix), await pix.save_image(large_png(size))
-    assert await request(app, record) == size + 2
+    for _ in range(2):
+        assert await request(app, record) == size + 2
     trips.clear()
     assert await request(app, record) == size + 2
     assert await pix.get_image_record(record.id)
@@ -81,7 +82,7 @@ async def test_another_images_write_costs_a_hot_request_no_trip(pix: Pixstore, t
     other = await pix.save_image(picture())
     while crc32(other.id.encode()) % 512 == crc32(record.id.encode()) % 512:
         other = await pix.save_image(picture())
-    length = await request(app, record)
+    length = max([await request(app, record) for _ in range(2)])
     look_no_more(pix._store)
     await pix.update_image(other.id, picture("webp"))
     await pix.revoke(other.id)
@@ -108,10 +109,11 @@ async def test_a_cold_request_is_one_trip_and_one_statement(
 ) -> None:
     """An image of up to 1 MiB that is not in memory comes with its row: one trip, one statement, no lease."""
     app, record = PixstoreApp(pix), await pix.save_image(large_png(size))
-    trips.clear()
-    statements.clear()
-    assert await request(app, record) == size + 2
-    assert (trips, len(statements)) == (["open_blob"], 1)
+    for _ in range(2):  # the second time it is kept
+        trips.clear()
+        statements.clear()
+        assert await request(app, record) == size + 2
+        assert (trips, len(statements)) == (["open_blob"], 1)
 
 
 async def test_a_large_cold_request_takes_a_trip_for_each_chunk(
