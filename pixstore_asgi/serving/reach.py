@@ -1,5 +1,7 @@
 """Reach: which images were asked for so lately that keeping them in memory would have paid."""
 
+from collections import OrderedDict
+
 _LEAST_BYTES = 4096  # what one image counts at least, so that the memory of them is small beside what it is about
 
 
@@ -13,7 +15,8 @@ class Reach:
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._read_bytes = 0
-        self._asked: dict[str, int] = {}  # from the least to the most lately asked for, each with what was read by then
+        # From the least to the most lately asked for, each with what was read by then.
+        self._asked: OrderedDict[str, int] = OrderedDict()
 
     def ask(self, image_id: str) -> bool:
         """Tell whether an image was asked for within reach, and remember that it is asked for now."""
