@@ -2,7 +2,11 @@
 
 import asyncio
 import gc
+import platform
 import sqlite3
+import subprocess
+import sys
+import textwrap
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -113,3 +117,33 @@ async def test_a_chunk_that_fails_ahead_fails_in_its_turn(
     gc.collect()
     await asyncio.sleep(0)
     assert "never retrieved" not in caplog.text
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="is about glibc's malloc")
+def test_chunks_are_read_into_memory_that_was_used_before(tmp_path: Path) -> None:
+    """Sixteen readers of bodies of several chunks take hardly a page fault for each, once they have their memory."""
+    script = """
+        import asyncio, resource, sys
+        from pixstore_asgi.store.sqlite import SqliteStore
+        from pixstore_asgi.store.contract_tests.steps import body_of, read, save
+
+        async def read_all(store, times):
+            for _ in range(times):
+                await read(store, "a")
+
+        async def main(path):
+            store, faults = SqliteStore(path), []
+            await store.open()
+            await save(store, "a", body_of(700_000))
+            for times in (20, 40):
+                before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+                await asyncio.gather(*(read_all(store, times) for _ in range(16)))
+                faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+            print(faults[1] / (16 * 40))
+            await store.close()
+
+        asyncio.run(main(sys.argv[1]))
+    """
+    command = [sys.executable, "-c", textwrap.dedent(script), str(tmp_path / "images.db")]
+    result = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert float(result.stdout) < 8

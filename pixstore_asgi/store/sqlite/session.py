@@ -16,7 +16,7 @@ from ...core.images import StoredImage
 from ...errors import StoreBusy, StoreError
 from . import rows
 from .commits import Commit, Commits
-from .connection import Connection, P, R, translated
+from .connection import Connection, P, R, keep_freed_memory, translated
 from .data_version import DataVersion
 from .file import Mark, check_in_place
 from .leases import IN_USE, Leases
@@ -45,6 +45,7 @@ class Session:
     @classmethod
     async def open(cls, path: Path, *, busy_timeout_s: float, durability: str) -> "Session":
         """Create or migrate the database and connect to it."""
+        keep_freed_memory()
         session = await anyio.to_thread.run_sync(cls._prepare, path, busy_timeout_s)
         try:
             await session._connect(busy_timeout_s, durability)
