@@ -56,11 +56,13 @@ async def _from_store(rings: Rings, stream: ImageStream, request: ImageRequest, 
     image = stream.image
     try:
         state = _state(image, request, epoch)
+        is_whole = image.meta.size <= WHOLE_BYTES
+        chunks = [chunk async for chunk in stream] if is_whole else []  # before there is a key: see hidden.py
         head = await _updated_head(rings, image) if state is WireState.UPDATED else encode_state(state)
-        if image.meta.size > WHOLE_BYTES:
-            return _payload(image, state, head, stream, in_memory=False)
-        # A copy costs less than sending it piece by piece, within a time limit and with an eye on the client.
-        return _payload(image, state, b"".join([head, *[chunk async for chunk in stream]]))
+        if is_whole:
+            # A copy costs less than sending it piece by piece, within a time limit and with an eye on the client.
+            return _payload(image, state, b"".join([head, *chunks]))
+        return _payload(image, state, head, stream, in_memory=False)
     except BaseException:
         await stream.aclose()
         raise

@@ -11,7 +11,9 @@ import pytest
 
 from pixstore_asgi import ConfigError, Pixstore, PixstoreError, StoreError
 from pixstore_asgi.core.images import Seal
+from pixstore_asgi.core.request import ImageRequest
 from pixstore_asgi.errors import IntegrityError, InvalidImage, SecretError, StoreConflict
+from pixstore_asgi.serving.load import load_payload
 from pixstore_asgi.store.memory import MemoryStore
 from tests.support.leaks import spellings
 from tests.support.samples import OTHER_SECRET, SECRET, large_png, picture
@@ -168,7 +170,7 @@ async def test_a_damaged_image(pix: Pixstore, tmp_path: Path, statement: str, ki
 
 async def test_an_updated_payload_that_breaks_off(pix: Pixstore, tmp_path: Path) -> None:
     """A payload that brings a key and whose body is lost has no key in its error."""
-    record = await pix.save_image(large_png(600_000))
+    record = await pix.save_image(large_png(1_600_000))
     payload = await pix.open_payload(record.id, token=record.token, proof=record.stateless_proof)
     await payload.aclose()
     async with Pixstore(tmp_path / "pixstore.db", secret=SECRET, bind_token=False, cache_bytes=0) as other:
@@ -178,6 +180,15 @@ async def test_an_updated_payload_that_breaks_off(pix: Pixstore, tmp_path: Path)
         payload = await other.open_payload(record.id, proof=fresh.stateless_proof)
         with pytest.raises(StoreError) as caught:
             await anext(payload)
+    assert leaks(caught.value, record.key) == set()
+
+
+async def test_a_small_body_that_breaks_off_before_its_key(pix: Pixstore, tmp_path: Path) -> None:
+    """What keeps a body from being read whole has no key in its error, though its answer would have brought one."""
+    record = await pix.save_image(large_png(600_000))
+    damage(tmp_path / "pixstore.db", "UPDATE chunk SET data = x'00' WHERE id & 65535 = 1")
+    with pytest.raises(StoreError, match="missing") as caught:
+        await load_payload(pix._images, pix._life, ImageRequest(record.id, None, None), None)
     assert leaks(caught.value, record.key) == set()
 
 
