@@ -14,6 +14,7 @@ import pytest
 from pixstore_asgi import ImageRecord, Pixstore, PixstoreApp
 from pixstore_asgi.store.contract import CHUNK_BYTES, WHOLE_BYTES
 from pixstore_asgi.store.sqlite.connection import Connection
+from pixstore_asgi.store.sqlite.pace import Pace
 from tests.support.asgi import scope_of
 from tests.support.samples import SECRET, large_png, picture
 from tests.support.sqlite import look_no_more
@@ -98,9 +99,17 @@ async def statements(pix: Pixstore) -> list[str]:
     """The statements that the reading connections run, in their order."""
     run: list[str] = []
     session = pix._store._session  # type: ignore[attr-defined]
-    for connection in session._connections[1:]:
-        connection._conn.set_trace_callback(run.append)
+    for connection in (session._near, *(reader._conn for reader in session._connections[1:])):
+        connection.set_trace_callback(run.append)
     return run
+
+
+@pytest.fixture(params=[True, False], ids=["quick-disk", "slow-disk"])
+def is_quick(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Whether reads find everything in the system's memory, or have to wait for the disk."""
+    is_quick: bool = request.param
+    monkeypatch.setattr(Pace, "is_quick", lambda self: is_quick)
+    return is_quick
 
 
 @pytest.mark.parametrize("size", [300, SMALL, WHOLE_BYTES - 1])
@@ -137,13 +146,22 @@ async def test_a_refused_request_takes_no_trip(pix: Pixstore, trips: list[str]) 
     assert trips == []
 
 
-async def test_records_are_one_trip(pix: Pixstore, trips: list[str]) -> None:
-    """A hundred records are one query, and none once they are known."""
+async def test_records_are_one_statement(
+    pix: Pixstore, trips: list[str], statements: list[str], is_quick: bool
+) -> None:
+    """A hundred records are one query, on a thread where the disk is slow, and none once they are known."""
     ids = [(await pix.save_image(picture())).id for _ in range(100)]
     trips.clear()
-    assert len(await pix.get_image_records(ids)) == 100
-    assert trips == ["get_many"]
-    assert len(await pix.get_image_records(ids)) == 100
+    statements.clear()
+    for _ in range(2):
+        assert len(await pix.get_image_records(ids)) == 100
+        assert (trips, len(statements)) == ([] if is_quick else ["get_many"], 1)
+
+
+async def test_many_records_go_to_a_thread(pix: Pixstore, trips: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than a hundred records hold the event loop up for too long, however quick the disk is."""
+    monkeypatch.setattr(Pace, "is_quick", lambda self: True)
+    await pix.get_image_records(["unknown"] * 101)
     assert trips == ["get_many"]
 
 

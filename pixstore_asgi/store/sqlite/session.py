@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
@@ -20,6 +21,7 @@ from .connection import Connection, P, R, keep_freed_memory, translated
 from .data_version import DataVersion
 from .file import Mark, check_in_place
 from .leases import IN_USE, Leases
+from .pace import Pace
 from .schema import connect_reader, connect_writer, prepare
 from .write_lock import WriteLock
 
@@ -38,6 +40,9 @@ class Session:
         self._file: Mark | None = None
         self._connections: list[Connection] = []
         self._data_version: DataVersion | None = None
+        self._near: sqlite3.Connection | None = None
+        self._near_mutex = threading.Lock()
+        self._pace = Pace()
         self._commits = Commits()
         self._pid = os.getpid()
         self._closing: asyncio.Future[None] | None = None
@@ -66,6 +71,7 @@ class Session:
                 session._file = prepare(path, session._write_lock, busy_timeout_s=busy_timeout_s)
                 every_s = _FOREIGN_S if session._write_lock.counters else 0
                 session._data_version = DataVersion(path, session._file, every_s=every_s)
+                session._near = connect_reader(os.fspath(path), busy_timeout_s=0)
             except BaseException:
                 session._release()
                 raise
@@ -90,6 +96,22 @@ class Session:
         _, *readers = self._checked()
         reader = min(readers, key=lambda reader: reader.queued)
         return await reader.run(self._read, function, *args, **kwargs)
+
+    async def read_soon(self, function: Callable[Concatenate[Any, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run a function that reads some rows: on the caller's own thread, unless reads have to wait for the disk."""
+        self._checked()
+        # Event loops of two threads may be here at once, and a connection's prepared statements are for one.
+        if self._pace.is_quick() and self._near_mutex.acquire(blocking=False):
+            before = self._pace.waits()
+            try:
+                return self._read(self._near, function, *args, **kwargs)
+            except (sqlite3.Error, OSError) as error:
+                # A reader's thread may wait for what is busy; any other error it meets as well, and translates it.
+                _log.debug("a read of %s is tried again: %s", self.path, error)
+            finally:
+                self._pace.has_read(before)
+                self._near_mutex.release()
+        return await self.read(function, *args, **kwargs)
 
     def _read(self, db: Any, function: Callable[Concatenate[Any, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         check_in_place(self.path, self._file)
@@ -141,8 +163,8 @@ class Session:
 
     async def _close(self, connections: list[Connection]) -> None:
         try:
-            if self._data_version is not None and not self.is_inherited:
-                self._data_version.close()  # before the writer: the last one to close brings the log into the database
+            if not self.is_inherited:
+                self._close_own()  # before the writer: the last one to close brings the log into the database
             for connection in [] if self.is_inherited else connections:
                 await connection.close()
         finally:
@@ -153,9 +175,14 @@ class Session:
         """Whether this is a forked child's copy, which must not touch the parent's connections."""
         return self._pid != os.getpid()
 
+    def _close_own(self) -> None:
+        for connection in (self._data_version, self._near):
+            if connection is not None:
+                connection.close()
+
     def _release(self) -> None:
-        if self._data_version is not None and not self.is_inherited:
-            self._data_version.close()
+        if not self.is_inherited:
+            self._close_own()
         self.leases.close()
         self._write_lock.close()
 

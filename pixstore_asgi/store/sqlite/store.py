@@ -18,6 +18,7 @@ from .streams import SqliteStream, SqliteWriter, open_stream
 
 _log = logging.getLogger("pixstore_asgi")
 _SWEPT_PER_WRITE = 4
+_FEW_IMAGES = 100
 _KEPT_PAGES = 4096  # of 16 KiB: free space that writes may take up again
 _EVER_MS = 2**62
 
@@ -102,10 +103,12 @@ class SqliteStore:
         await self._opened().write(rows.retire_key_check, check)
 
     async def get(self, image_id: str) -> StoredImage | None:
-        return await self._opened().read(rows.get, image_id)
+        return await self._opened().read_soon(rows.get, image_id)
 
     async def get_many(self, image_ids: Collection[str]) -> dict[str, StoredImage]:
-        return await self._opened().read(rows.get_many, image_ids)
+        session = self._opened()
+        read = session.read_soon if len(image_ids) <= _FEW_IMAGES else session.read
+        return await read(rows.get_many, image_ids)
 
     async def open_stream(self, image_id: str) -> SqliteStream | None:
         return await open_stream(self._opened(), image_id)

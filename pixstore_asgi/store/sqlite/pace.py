@@ -1,0 +1,49 @@
+"""Pace: whether reads are quick enough for the event loop's own thread, which must not wait for the disk."""
+
+import sys
+from time import monotonic as _now_s
+from typing import NamedTuple
+
+if sys.platform == "linux":
+    import resource
+else:
+    resource = None
+
+_SLOW_S = 0.003
+_PAUSES_PER_WAIT = 100  # so that the thread waits for a hundredth of the time at most, however slow the disk
+
+
+class Waits(NamedTuple):
+    """What a thread has waited for so far, and the time in seconds."""
+
+    blocks: int
+    switches: int
+    now_s: float
+
+
+class Pace:
+    """Watches reads on one thread: after one that waited for the disk there are none for a hundred times as long.
+
+    What the system has in memory is read in less time than a hand-over to another thread takes. What it has not is
+    found out by a read that waits: the kernel counts the blocks that a thread had read (getrusage(2), ru_inblock). Some
+    file systems do not say so: a read that was slow because its thread gave up the processor counts too.
+    """
+
+    def __init__(self) -> None:
+        self._next_s = 0.0
+
+    def is_quick(self) -> bool:
+        """Tell whether reads may be tried on this thread; never where the system does not count what it waits for."""
+        return resource is not None and _now_s() >= self._next_s
+
+    def waits(self) -> Waits:
+        """Return what this thread has waited for so far."""
+        usage = resource.getrusage(resource.RUSAGE_THREAD)
+        return Waits(usage.ru_inblock, usage.ru_nvcsw, _now_s())
+
+    def has_read(self, before: Waits) -> None:
+        """Note that a read is done that began with these waits."""
+        now = self.waits()
+        took_s = now.now_s - before.now_s
+        if now.blocks > before.blocks or (took_s > _SLOW_S and now.switches > before.switches):
+            self._next_s = now.now_s + _PAUSES_PER_WAIT * took_s

@@ -1,0 +1,129 @@
+"""Reads on the event loop's own thread: only while they do not wait for the disk, and one at a time."""
+
+import sqlite3
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from pixstore_asgi.store.contract_tests.steps import save
+from pixstore_asgi.store.sqlite import SqliteStore, rows
+from pixstore_asgi.store.sqlite.connection import Connection
+from pixstore_asgi.store.sqlite.pace import Pace, Waits
+from pixstore_asgi.store.sqlite.session import Session
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere all reads go to threads")
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
+    store = SqliteStore(tmp_path / "images.db")
+    await store.open()
+    await save(store, "a", b"body")
+    yield store
+    await store.close()
+
+
+def session_of(store: SqliteStore) -> Session:
+    assert store._session is not None
+    return store._session
+
+
+@pytest.fixture
+def trips(monkeypatch: pytest.MonkeyPatch) -> list[Connection]:
+    """The connections whose threads were gone to."""
+    gone: list[Connection] = []
+    run = Connection.run
+
+    async def counted(self: Connection, *args: object) -> object:
+        gone.append(self)
+        return await run(self, *args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Connection, "run", counted)
+    return gone
+
+
+class Watched:
+    """A pace whose reads last and wait as told."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = Waits(blocks=0, switches=0, now_s=1000.0)
+        self.pace = Pace()
+        monkeypatch.setattr(self.pace, "waits", lambda: self.now)
+        monkeypatch.setattr("pixstore_asgi.store.sqlite.pace._now_s", lambda: self.now.now_s)
+
+    def read(self, seconds: float, *, blocks: int = 0, switches: int = 0) -> bool:
+        """Do a read and tell whether another one may follow."""
+        before = self.now
+        self.now = Waits(before.blocks + blocks, before.switches + switches, before.now_s + seconds)
+        self.pace.has_read(before)
+        return self.pace.is_quick()
+
+    def may_read_after(self, seconds: float) -> bool:
+        self.now = self.now._replace(now_s=self.now.now_s + seconds)
+        return self.pace.is_quick()
+
+
+def test_a_read_that_waits_for_the_disk_is_the_last_for_a_hundred_times_as_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """So that the event loop waits for at most a hundredth of the time."""
+    watched = Watched(monkeypatch)
+    assert watched.read(0.0001) is True
+    for seconds in (0.0002, 0.03):
+        assert watched.read(seconds, blocks=64, switches=1) is False
+        assert watched.may_read_after(99 * seconds) is False
+        assert watched.may_read_after(1.01 * seconds) is True
+
+
+def test_a_slow_read_counts_where_its_thread_gave_up_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a file system that counts no blocks; what was only slow, or waited for a moment, does not count."""
+    watched = Watched(monkeypatch)
+    assert watched.read(0.02) is True
+    assert watched.read(0.001, switches=1) is True
+    assert watched.read(0.004, switches=1) is False
+
+
+async def test_a_read_that_waited_sends_the_next_ones_to_threads(
+    store: SqliteStore, trips: list[Connection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store watches what it reads on the caller's thread."""
+    pace = session_of(store)._pace
+    monkeypatch.setattr(pace, "_next_s", 0.0)
+    before = pace.waits()
+    monkeypatch.setattr(pace, "waits", iter([before, before._replace(blocks=before.blocks + 1, now_s=2**40)]).__next__)
+    assert await store.get("a") is not None
+    assert trips == []
+    assert await store.get("a") is not None
+    assert len(trips) == 1
+
+
+async def test_what_fails_on_the_callers_thread_goes_to_another(
+    store: SqliteStore, trips: list[Connection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database that is just busy is waited for on a reader's thread."""
+    monkeypatch.setattr(Pace, "is_quick", lambda self: True)
+    session = session_of(store)
+    near, get = session._near, rows.get
+
+    def busy(db: sqlite3.Connection, image_id: str) -> object:
+        if db is near:
+            raise sqlite3.OperationalError("database is locked")
+        return get(db, image_id)
+
+    monkeypatch.setattr(rows, "get", busy)
+    assert await store.get("a") is not None
+    assert len(trips) == 1
+
+
+async def test_a_connection_in_use_is_left_alone(
+    store: SqliteStore, trips: list[Connection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While another thread's event loop reads on its own thread, this one's reads go to the database's."""
+    monkeypatch.setattr(Pace, "is_quick", lambda self: True)
+    with session_of(store)._near_mutex:
+        assert await store.get("a") is not None
+    assert len(trips) == 1
+    assert await store.get("a") is not None
+    assert len(trips) == 1
