@@ -48,15 +48,30 @@ class Answers:
         self._proofs = proofs
 
     def answer_at_once(self, request: ImageRequest) -> Payload | None:
-        """Return what `answer` does where nothing has to be waited for: for a proof that is good for everybody and an
-        image that is in memory as one piece, under its current token. None for all else, refusals too."""
+        """Return what `answer` does where nothing has to be waited for, and None for all else, refusals too.
+
+        That is for a proof that is good for everybody, and an image that is in memory as one piece, under its current
+        token.
+        """
+        # The proof first: how long it takes must not tell whether an image is in memory.
+        checked = self.check_at_once(request)
+        return self.checked_at_once(request, checked) if checked else None
+
+    def check_at_once(self, request: ImageRequest, terms: ProofTerms | None = EVERYBODY) -> Checked | None:
+        """Return what `check` does where the store is open and the proof is good; None for all else."""
         ring = self._rings.at_hand
-        if ring is None or not request.image_id.isascii():
+        if ring is None or not self._proofs.are_checked or not request.image_id.isascii():
             return None
         try:
-            # First: how long it takes must not tell whether an image is in memory.
-            epoch = self._proofs.check(ring, request, EVERYBODY)
-            return payload_at_hand(self._images, request, epoch)
+            return Checked(None, self._proofs.check(ring, request, terms))
+        except ProofError:
+            return None
+
+    def checked_at_once(self, request: ImageRequest, checked: Checked) -> Payload | None:
+        """Return what `answer_checked` does without a rule, where it is an image that is in memory as one piece, under
+        its current token; None for all else."""
+        try:
+            return None if checked.refusal else payload_at_hand(self._images, request, checked.epoch)
         except PixstoreError:
             return None
 

@@ -16,6 +16,7 @@ from pixstore_asgi.errors import StoreError
 from pixstore_asgi.serving.answer import Answers
 from pixstore_asgi.store.contract import CHUNK_BYTES
 from tests.support.asgi import Wire, scope_of
+from tests.support.batches import body_of, entry_of, frames_of
 from tests.support.clock import FixedClock
 from tests.support.samples import HOSTILE_IDS, OTHER_SECRET, SECRET, large_png, picture
 from tests.support.sqlite import look_no_more
@@ -199,6 +200,54 @@ def test_an_applications_own_rule_is_always_asked(runner: asyncio.Runner, site: 
     with counted() as answers:
         runner.run(messages_of(PixstoreApp(site.pix, **OPTIONS[options]), scope_of(site.records["small"])))
     assert answers == []
+
+
+BATCHES = st.lists(
+    st.sampled_from([*SIZES, "updated", "revoked", "deleted", "unread", "foreign"]), min_size=1, unique=True
+)
+
+
+async def frames_sent(app: PixstoreApp, records: list[ImageRecord]) -> list[bytes]:
+    """Return the pieces of the response to a batch of these records; of an id, the first one."""
+    entries = {record.id: entry_of(record) for record in reversed(records)}
+    wire, body = Wire(), body_of(*entries.values())
+
+    async def receive() -> dict[str, Any]:
+        nonlocal body
+        if not body:
+            return await wire.receive()
+        message, body = {"type": "http.request", "body": body, "more_body": False}, b""
+        return message
+
+    scope = {"type": "http", "method": "POST", "path": "/-/batch", "root_path": "", "headers": []}
+    await app(scope, receive, wire.send)
+    return [message["body"] for message in wire.sent[1:]]
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(names=BATCHES, options=st.just("plain") | st.sampled_from(list(OPTIONS)))
+def test_a_batch_is_the_same_both_ways(runner: asyncio.Runner, site: Site, names: list[str], options: str) -> None:
+    """Whichever images a batch asks for, what is joined for fewer sends is what would be sent frame by frame."""
+    app, records = PixstoreApp(site.pix, **OPTIONS[options]), [site.records[name] for name in names]
+    joined = runner.run(frames_sent(app, records))
+    with mock.patch.object(Answers, "checked_at_once", return_value=None):
+        assert b"".join(runner.run(frames_sent(app, records))) == b"".join(joined)
+
+
+def test_small_images_in_memory_share_sends(runner: asyncio.Runner, site: Site) -> None:
+    """Thumbnails come as pieces of some of them, each below 128 KiB, and the response is those and its end."""
+
+    async def save_all() -> list[ImageRecord]:
+        records = [await site.pix.save_image(large_png(10_000)) for _ in range(25)]
+        for _ in range(2):
+            await frames_sent(PixstoreApp(site.pix), records)
+        return records
+
+    records = runner.run(save_all())
+    sent = runner.run(frames_sent(PixstoreApp(site.pix), records))
+    assert len(frames_of(b"".join(sent))) == 25
+    assert len(sent) == 4
+    assert max(map(len, sent)) < 128 * 1024
 
 
 def test_a_failing_store_is_told_on_the_long_way(
