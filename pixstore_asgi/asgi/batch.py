@@ -75,6 +75,8 @@ class Batch:
             if joined:
                 yield bytes(joined), None
                 joined.clear()
+                # Sending may have taken its time: look again.
+                payload = self._answers.checked_at_once(request, known) if payload else None
             payload = payload or await self._answers.answer_checked(request, known, terms=terms, rule=rule)
             if payload is None:
                 yield frame_head(index, 403, 0), None

@@ -21,6 +21,8 @@ class Reach:
     def ask(self, image_id: str) -> bool:
         """Tell whether an image was asked for within reach, and remember that it is asked for now."""
         last = self._asked.pop(image_id, None)
+        while len(self._asked) * _LEAST_BYTES > self._max_bytes:  # ids that are unknown, or too large to be kept
+            self._asked.popitem(last=False)
         self._asked[image_id] = self._read_bytes
         return last is not None and self._read_bytes - last <= self._max_bytes
 

@@ -1,7 +1,7 @@
 """The common request is answered at once: with the very messages that any other way sends, for every request."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from unittest import mock
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pixstore_asgi import ImageRecord, Payload, Pixstore, PixstoreApp
+from pixstore_asgi import ImageRecord, Payload, Pixstore, PixstoreApp, WireState
 from pixstore_asgi.asgi.app import AppOptions
 from pixstore_asgi.errors import StoreError
 from pixstore_asgi.serving.answer import Answers
@@ -207,8 +207,13 @@ BATCHES = st.lists(
 )
 
 
-async def frames_sent(app: PixstoreApp, records: list[ImageRecord]) -> list[bytes]:
-    """Return the pieces of the response to a batch of these records; of an id, the first one."""
+async def frames_sent(
+    app: PixstoreApp, records: list[ImageRecord], before: Callable[[bytes], Awaitable[None]] | None = None
+) -> list[bytes]:
+    """Return the pieces of the response to a batch of these records, the last one first; of an id, the first one.
+
+    before: awaited while the client takes the first piece.
+    """
     entries = {record.id: entry_of(record) for record in reversed(records)}
     wire, body = Wire(), body_of(*entries.values())
 
@@ -219,8 +224,13 @@ async def frames_sent(app: PixstoreApp, records: list[ImageRecord]) -> list[byte
         message, body = {"type": "http.request", "body": body, "more_body": False}, b""
         return message
 
+    async def send(message: Any) -> None:
+        if before and len(wire.sent) == 1:
+            await before(message["body"])
+        await wire.send(message)
+
     scope = {"type": "http", "method": "POST", "path": "/-/batch", "root_path": "", "headers": []}
-    await app(scope, receive, wire.send)
+    await app(scope, receive, send)
     return [message["body"] for message in wire.sent[1:]]
 
 
@@ -248,6 +258,36 @@ def test_small_images_in_memory_share_sends(runner: asyncio.Runner, site: Site) 
     assert len(frames_of(b"".join(sent))) == 25
     assert len(sent) == 4
     assert max(map(len, sent)) < 128 * 1024
+
+
+@pytest.mark.parametrize(
+    ("change", "state"),
+    [
+        (lambda pix, image_id: pix.revoke(image_id), WireState.INVALID_PROOF),
+        (lambda pix, image_id: pix.delete_image(image_id), WireState.NOT_FOUND),
+        (lambda pix, image_id: pix.update_image(image_id, picture()), WireState.UPDATED),
+    ],
+    ids=["revoked", "deleted", "updated"],
+)
+def test_what_waits_behind_a_slow_send_is_looked_up_after_it(
+    runner: asyncio.Runner, site: Site, change: Callable[[Pixstore, str], Awaitable[object]], state: WireState
+) -> None:
+    """An image whose frame waits until the client takes those before it is sent as it is then."""
+    app = PixstoreApp(site.pix)
+
+    async def ask_and_change() -> bytes:
+        records = [await site.pix.save_image(large_png(100_000)) for _ in range(2)]
+        for _ in range(2):
+            await frames_sent(app, records)
+
+        async def before_first(piece: bytes) -> None:
+            if piece:
+                await change(site.pix, records[0].id)
+
+        return b"".join(await frames_sent(app, records, before_first))
+
+    frames = frames_of(runner.run(ask_and_change()))
+    assert [body[0] for _, _, body in frames] == [WireState.SUCCESS, state]
 
 
 def test_a_failing_store_is_told_on_the_long_way(

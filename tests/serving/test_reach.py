@@ -26,6 +26,19 @@ def test_what_is_out_of_reach_is_forgotten() -> None:
     assert reach.ask("image-1") is False
 
 
+def test_ids_of_which_nothing_is_read_are_few_too() -> None:
+    """However many unknown ids are asked for, those remembered are bounded, and the last one is among them."""
+    reach = Reach(400_000)
+    for number in range(10_000):
+        reach.ask(f"unknown-{number}")
+    assert len(reach._asked) <= 400_000 / 4096 + 1
+    assert reach.ask("unknown-9999") is True
+    tiny = Reach(1)
+    for number in range(10):
+        tiny.ask(f"unknown-{number}")
+    assert len(tiny._asked) == 1
+
+
 def test_a_cleared_reach_remembers_nothing() -> None:
     """After `clear` every request is the first one."""
     reach = Reach(100_000)

@@ -105,6 +105,19 @@ def test_healing_makes_even_what_is_odd_and_no_more(tmp_path: Path) -> None:
     counters.close()
 
 
+@pytest.mark.parametrize("value", [2**64 - 2, 2**64 - 1])
+def test_a_counter_at_its_end_begins_anew(tmp_path: Path, value: int) -> None:
+    """A damaged file with the largest numbers in it keeps nobody from writing."""
+    counters = open_counters(tmp_path / "lock")
+    for slot in range(512):
+        counters._values[slot] = value
+    counters.heal()
+    with counters.changing(None):
+        pass
+    assert not any(counter & 1 for counter in counters._values)
+    assert set(counters._values) <= {0, 2}
+
+
 def test_a_counter_passes_every_byte(tmp_path: Path) -> None:
     """Low bytes that run over carry on: no value comes back, and healing finds an odd one in any state."""
     counters, seen = open_counters(tmp_path / "lock"), set()

@@ -122,7 +122,7 @@ async def test_a_connection_in_use_is_left_alone(
 ) -> None:
     """While another thread's event loop reads on its own thread, this one's reads go to the database's."""
     monkeypatch.setattr(Pace, "is_quick", lambda self: True)
-    with session_of(store)._near_mutex:
+    with session_of(store)._mutex:
         assert await store.get("a") is not None
     assert len(trips) == 1
     assert await store.get("a") is not None

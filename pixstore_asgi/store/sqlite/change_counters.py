@@ -26,6 +26,7 @@ _COUNTERS = 512
 _LAST = _COUNTERS - 1
 _ALL = range(_COUNTERS)
 _COUNTER_BYTES = 8
+_LARGEST = 2**64 - 1  # nobody counts to it, but a damaged file may hold it
 _BEGIN = 4096  # in the file
 _END = _BEGIN + _COUNTERS * _COUNTER_BYTES
 _LOW_BYTE = 0 if sys.byteorder == "little" else _COUNTER_BYTES - 1
@@ -80,14 +81,14 @@ class ChangeCounters:
             yield
         finally:
             for slot in slots:
-                values[slot] += 1
+                values[slot] = values[slot] + 1 & _LARGEST
 
     def heal(self) -> None:
         """Make even what a writer that died has left odd."""
         low_bytes = self._memory[_BEGIN + _LOW_BYTE : _END : _COUNTER_BYTES]
         if low_bytes.translate(None, _EVEN_BYTES):  # a loop over all takes as long as a small write
             for slot, low_byte in enumerate(low_bytes):
-                self._values[slot] += low_byte & 1
+                self._values[slot] = self._values[slot] + (low_byte & 1) & _LARGEST
 
     def close(self) -> None:
         """Give the memory back; harmless when repeated."""

@@ -7,6 +7,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Hashable, Sequence
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any, Concatenate
@@ -41,7 +42,8 @@ class Session:
         self._connections: list[Connection] = []
         self._data_version: DataVersion | None = None
         self._near: sqlite3.Connection | None = None
-        self._near_mutex = threading.Lock()
+        # Of what is used on the caller's own thread: event loops of several may be here at once, and one may close it.
+        self._mutex = threading.Lock()
         self._pace = Pace()
         self._commits = Commits()
         self._pid = os.getpid()
@@ -100,8 +102,7 @@ class Session:
     async def read_soon(self, function: Callable[Concatenate[Any, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a function that reads some rows: on the caller's own thread, unless reads have to wait for the disk."""
         self._checked()
-        # Event loops of two threads may be here at once, and a connection's prepared statements are for one.
-        if self._pace.is_quick() and self._near_mutex.acquire(blocking=False):
+        if self._pace.is_quick() and self._mutex.acquire(blocking=False):
             before = self._pace.waits()
             try:
                 return self._read(self._near, function, *args, **kwargs)
@@ -110,7 +111,7 @@ class Session:
                 _log.debug("a read of %s is tried again: %s", self.path, error)
             finally:
                 self._pace.has_read(before)
-                self._near_mutex.release()
+                self._mutex.release()
         return await self.read(function, *args, **kwargs)
 
     def _read(self, db: Any, function: Callable[Concatenate[Any, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -120,12 +121,14 @@ class Session:
     def stamps(self, image_ids: Sequence[str]) -> list[Hashable]:
         """Return the images' stamps, which are others in every session; on the caller's thread, for it waits for
         nothing."""
-        self._checked()
-        assert self._data_version is not None
-        if time.monotonic() >= self._data_version.due:
-            self._data_version.look()
-        counters, era = self._write_lock.counters, self._data_version.era
-        return counters.stamps(image_ids, era) if counters else [era] * len(image_ids)
+        self._checked()  # first: a forked child may have inherited the mutex held
+        with self._mutex:
+            self._checked()
+            assert self._data_version is not None
+            if time.monotonic() >= self._data_version.due:
+                self._data_version.look()
+            counters, era = self._write_lock.counters, self._data_version.era
+            return counters.stamps(image_ids, era) if counters else [era] * len(image_ids)
 
     async def write(self, function: Callable[Concatenate[Any, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a function on the writer; where versions have died of it, their keys leave SQLite's log too."""
@@ -176,15 +179,17 @@ class Session:
         return self._pid != os.getpid()
 
     def _close_own(self) -> None:
-        for connection in (self._data_version, self._near):
-            if connection is not None:
-                connection.close()
+        with self._mutex:
+            for connection in (self._data_version, self._near):
+                if connection is not None:
+                    connection.close()
 
     def _release(self) -> None:
         if not self.is_inherited:
             self._close_own()
+        with nullcontext() if self.is_inherited else self._mutex:
+            self._write_lock.close()
         self.leases.close()
-        self._write_lock.close()
 
     __del__ = _release  # a bare mount never closes its store
 
