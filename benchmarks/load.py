@@ -40,11 +40,12 @@ class Answer:
 class Load:
     """What wrk saw. Answers that were under way at the end count by the share of them that came.
 
-    wrong: answers that were no image: by status, and by the bytes that lack from the sum.
+    answers: how many so came. wrong: answers that were no image: by status, and by the bytes that lack from the sum.
     """
 
     requests_per_s: float
     requests: int
+    answers: float
     wrong: int
     errors: int
     p50_ms: float
@@ -91,9 +92,11 @@ def measure_load(request: Request, answer: Answer, *, connections: int, seconds:
     counts = _wrk(request, connections, seconds, core, [])
     lacking = counts["requests"] * answer.raw_bytes - counts["bytes"]
     short = max(math.ceil(lacking / len(answer.body)), 0)
+    answers = counts["bytes"] / answer.raw_bytes
     return Load(
-        requests_per_s=counts["bytes"] / answer.raw_bytes / counts["seconds"],
+        requests_per_s=answers / counts["seconds"],
         requests=counts["requests"],
+        answers=answers,
         wrong=max(counts["refused"], short),
         errors=counts["socket_errors"] + counts["timeouts"],
         p50_ms=counts["p50_ms"],

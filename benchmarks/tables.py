@@ -59,7 +59,8 @@ def servers_tables(found: Findings) -> str:
     ]
     figures = [_server_figures(found, contestant, size, count) for size, count in loads for contestant in contestants]
     head = ["image, connections", "contestant", *(f"against {rival.partition('/')[0]}" for rival in _RIVALS)]
-    names = ["image, connections", "contestant", "requests/s", "MB/s", "p50 ms", "p99 ms", "wrong", "errors"]
+    names = ["image, connections", "contestant", "requests/s", "CPU µs", "MB/s", "p50 ms", "p99 ms"]
+    names += ["wrong", "errors"]
     return f"{table(head, ratios)}\n\n{table(names, figures)}"
 
 
@@ -134,6 +135,7 @@ def _server_figures(found: Findings, contestant: str, size: int, count: int) -> 
         _load_label(size, count),
         contestant,
         _figure(per_s),
+        _figure(median(found, own, "cpu_us")),
         _figure(None if per_s is None else per_s * size / 1e6),
         _figure(median(found, own, "p50_ms")),
         _figure(median(found, own, "p99_ms")),

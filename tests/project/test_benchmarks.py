@@ -19,6 +19,7 @@ from benchmarks.big_database import IMAGE_BYTES, make
 from benchmarks.browser import eviction
 from benchmarks.browser.cases import all_cases
 from benchmarks.browser.part import case_names
+from benchmarks.cpu import cpu_seconds
 from benchmarks.environment import missing_programs
 from benchmarks.load import Request, WrongAnswerError, ask_once, check_load, measure_load
 from benchmarks.own_images import OwnImages, check_payload
@@ -84,7 +85,8 @@ def test_every_part_runs(part: str, tmp_path: Path) -> None:
     for row in found["rows"]:
         assert not row.get("wrong"), row
         assert not row.get("errors"), row
-        assert all(row[name] > 0 for name in ("requests_per_s", "saves_per_s", "seconds") if name in row), row
+        measured = ("requests_per_s", "cpu_us", "saves_per_s", "seconds")
+        assert all(row[name] > 0 for name in measured if name in row), row
     assert results["environment"]["versions"]["pixstore-asgi"] != "missing"
     text = (tmp_path / "results.md").read_text()
     assert text.index("| target | wanted | measured |") < text.index("\n## ")
@@ -216,6 +218,20 @@ def test_a_payload_is_checked_by_decrypting_it(tmp_path: Path) -> None:
                 check_payload(wrong, record, png(1000))
 
 
+def test_processor_time_counts_threads_and_children() -> None:
+    """What a thread, and a process below the one asked for, have computed is in its processor time."""
+    compute = "import time\nwhile time.thread_time() < 0.3: pass\nprint(flush=True)"
+    thread = f"import threading; t = threading.Thread(target=exec, args=({compute!r}, {{}})); t.start(); t.join()"
+    start = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {thread + '; input()'!r}])"
+    with subprocess.Popen([sys.executable, "-c", start], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as above:
+        assert above.stdin is not None
+        assert above.stdout is not None
+        above.stdout.readline()
+        used_s = cpu_seconds(above.pid)
+        above.stdin.write(b"\n")
+    assert used_s >= 0.3
+
+
 @pytest.mark.parametrize("size", [100, 1000, 30_000])
 def test_pictures_have_their_size(size: int) -> None:
     """The measured images are whole PNGs of exactly the size asked for."""
@@ -320,7 +336,8 @@ def test_tables_show_a_contestant_without_valid_rounds() -> None:
         requests_per_s=[9.0, 9.0],
         p50_ms=1.0,
         p99_ms=1.0,
+        cpu_us=1.0,
         wrong=[2, 3],
         errors=0,
     )
-    assert "| 30 KB, 16 | pixstore/uvicorn | - | - | - | - | 5 | 0 |" in servers_tables(Findings(rows=wrong))
+    assert "| 30 KB, 16 | pixstore/uvicorn | - | - | - | - | - | 5 | 0 |" in servers_tables(Findings(rows=wrong))
