@@ -136,4 +136,4 @@ def _browser_chart(found: Findings) -> str:
 
 def _bar(name: str, value: float | None, unit: str = "") -> Bar:
     text = "no valid figure" if value is None else f"{value:,.0f}{unit}" if value >= 100 else f"{value:.3g}{unit}"
-    return Bar(name, value or 0.0, text, is_ours=name.startswith(("pixstore", "uncached", "alone")))
+    return Bar(name, value or 0.0, text, is_ours=name.startswith(("pixstore", "middleware", "uncached", "alone")))

@@ -22,7 +22,7 @@ from .processes import free_port, running
 from .routes import FILES_ROUTE
 
 ASGI_APPS = {
-    "uvicorn": ("pixstore", "uncached", "alone", "static", "floor"),
+    "uvicorn": ("pixstore", "middleware", "uncached", "alone", "static", "floor"),
     "granian": ("pixstore", "static", "floor"),
 }
 GRACE_S = "2"  # uvicorn else waits for clients that never leave
@@ -63,7 +63,7 @@ def asgi(
     }
 
     def ask(size: int) -> Request:
-        if app in ("pixstore", "uncached"):
+        if app in ("pixstore", "middleware", "uncached"):
             return image_request(port, images.record(size))
         if app == "alone":
             request = image_request(port, images.record(size))

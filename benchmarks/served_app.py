@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from pixstore_asgi import Pixstore, PixstoreApp
+from pixstore_asgi import Pixstore, PixstoreApp, PixstoreMiddleware
 
 from .routes import FILES_ROUTE, IMAGES_ROUTE
 
@@ -17,6 +17,8 @@ _files = Path(os.environ["PIXSTORE_BENCH_FILES"])
 _pix = Pixstore(os.environ["PIXSTORE_BENCH_DATABASE"])
 
 pixstore = Starlette(routes=[Mount(IMAGES_ROUTE, PixstoreApp(_pix))], lifespan=_pix.lifespan)
+
+middleware = PixstoreMiddleware(Starlette(), _pix, route=IMAGES_ROUTE)
 
 _uncached = Pixstore(os.environ["PIXSTORE_BENCH_DATABASE"], cache_bytes=0)
 

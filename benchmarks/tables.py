@@ -8,7 +8,7 @@ from .ratios import Ratio, Selection, distinct, median, ratio, select
 from .targets import Target
 
 _NOTHING = "-"
-_OURS = ("pixstore/", "uncached/", "alone/")
+_OURS = ("pixstore/", "middleware/", "uncached/", "alone/")
 _RIVALS = ("floor/{server}", "static/{server}", "npm/node", "nginx/nginx")
 _REFERENCES = {"proof": "hmac.digest", "get_image_record": "npm getImageRecord"}
 
