@@ -35,7 +35,6 @@ _PACKAGES = {
     "chromium": "chromium",
     "nginx": "nginx",
     "node": "nodejs",
-    "openssl": "openssl",
     "taskset": "util-linux",
     "wrk": "wrk",
 }
@@ -43,7 +42,6 @@ _VERSION_OPTIONS = {
     "chromium": ("--version",),
     "nginx": ("-v",),
     "node": ("--version",),
-    "openssl": ("version",),
     "wrk": ("-v",),
 }
 

@@ -1,7 +1,6 @@
 """The part `in-process`: pieces of the library without a socket, each beside what bounds or rivals it."""
 
 import contextlib
-import re
 import subprocess
 import sys
 import tempfile
@@ -26,7 +25,7 @@ def measure(plan: Plan) -> Findings:
     found = Findings()
     with tempfile.TemporaryDirectory(prefix="pixstore-bench-") as name, contextlib.ExitStack() as stack:
         folder = Path(name)
-        rivals = {**_openssl(plan, found), **stack.enter_context(_npm_records(plan, folder, found))}
+        rivals = stack.enter_context(_npm_records(plan, folder, found))
         groups = ["proof", "wire", "keywrap", "records", *(f"seal-{size}" for size in plan.sealed_sizes)]
         groups += [f"{kind}-{size}" for size in plan.image_sizes for kind in ("store", "request")]
         progress = Progress("in-process", plan.rounds * len(groups))
@@ -51,29 +50,6 @@ def _time_group(plan: Plan, output: Path, group: str) -> dict[str, float]:
     if done.returncode:
         raise RuntimeError(f"the cases of {group} failed:\n{done.stderr[-3000:]}")
     return {case.get_name(): float(case.median()) for case in pyperf.BenchmarkSuite.load(str(output))}
-
-
-def _openssl(plan: Plan, found: Findings) -> dict[str, tuple[str, Rival]]:
-    missing = missing_programs("openssl")
-    found.missing += missing
-    if missing:
-        return {}
-
-    def rival(size: int) -> Rival:
-        # -elapsed: by the clock, as all else is measured; its default is processor time, which other load leaves alone.
-        options = ["-elapsed", "-mr", "-evp", "aes-256-gcm", "-bytes", str(size), "-seconds", str(plan.rival_s)]
-        command = ["openssl", "speed", *options]
-
-        def seconds() -> float:
-            done = subprocess.run(command, capture_output=True, text=True, check=True)
-            speed = re.search(r"^\+F:\d+:[^:]+:([\d.]+)$", done.stdout, re.MULTILINE)
-            if speed is None:
-                raise RuntimeError(f"openssl speed printed no figure: {done.stdout!r}")
-            return size / float(speed[1])
-
-        return seconds
-
-    return {f"seal-{size}": (f"openssl aes-256-gcm, {size}", rival(size)) for size in plan.sealed_sizes}
 
 
 @contextlib.contextmanager

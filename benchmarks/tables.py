@@ -164,7 +164,7 @@ def _at(what: str, images: int) -> Selection:
 
 def _reference_of(case: str) -> str | None:
     if case.startswith("seal "):
-        return f"openssl aes-256-gcm, {case.rpartition(', ')[2]}"
+        return f"AES-256-GCM, {case.rpartition(', ')[2]}"
     return next((reference for start, reference in _REFERENCES.items() if case.startswith(start)), None)
 
 
