@@ -24,6 +24,7 @@ _DISTRIBUTIONS = (
     "cryptography",
     "granian",
     "httptools",
+    "pillow",
     "pixstore-asgi",
     "playwright",
     "pyperf",

@@ -1,9 +1,18 @@
 """The images that are measured: valid, of an exact size, and as hard to compress as real ones."""
 
+import io
+import math
 import random
 import struct
 import zlib
+from collections.abc import Iterator
 from functools import cache
+
+from PIL import Image
+
+_SAMPLE_SIDE = 128  # pixels
+_JFIF_BYTES = 20  # SOI and APP0, which must come first
+_COMMENT_BYTES = 2 + 65_535  # the longest, its marker included
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -15,6 +24,34 @@ def png(size: int) -> bytes:
     tail = _chunk(b"IDAT", zlib.compress(b"\0\x80")) + _chunk(b"IEND", b"")
     filler = random.Random(size).randbytes(size - len(head) - len(tail) - 12)
     return head + _chunk(b"fiLl", filler) + tail
+
+
+@cache
+def jpeg(size: int) -> bytes:
+    """Return a JPEG of exactly `size` bytes (at least 30,000): grey noise in one scan, and comments for what lacks."""
+    per_pixel = len(_grey_noise(_SAMPLE_SIDE)) / _SAMPLE_SIDE**2
+    side = math.isqrt(int(size * 0.95 / per_pixel))
+    whole = _grey_noise(side)
+    comments = b"".join(_comments(size - len(whole)))
+    return whole[:_JFIF_BYTES] + comments + whole[_JFIF_BYTES:]
+
+
+PICTURES = {"png": png, "jpeg": jpeg}
+
+
+def _grey_noise(side: int) -> bytes:
+    output = io.BytesIO()
+    noise = random.Random(side).randbytes(side * side)
+    Image.frombytes("L", (side, side), noise).save(output, "jpeg", quality=90)
+    return output.getvalue()
+
+
+def _comments(size: int) -> Iterator[bytes]:
+    """Yield comment segments that have `size` bytes together."""
+    count = math.ceil(size / _COMMENT_BYTES)
+    for number in range(count):
+        length = size // count + (number < size % count)
+        yield struct.pack(">2sH", b"\xff\xfe", length - 2) + bytes(length - 4)
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:

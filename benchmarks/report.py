@@ -1,5 +1,6 @@
 """Writes a run to a folder: results.json with every measurement, results.md with the tables, and charts as SVG."""
 
+import itertools
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
@@ -98,13 +99,13 @@ def _servers_chart(found: Findings) -> str:
 
 def _saves_chart(found: Findings) -> str:
     panels = []
-    for size in distinct(found, "size"):
-        for count in distinct(found, "concurrent"):
-            bars = [
-                _bar(name, median(found, {"contestant": name, "size": size, "concurrent": count}, "saves_per_s"))
-                for name in distinct(found, "contestant")
-            ]
-            panels.append(Panel(f"{size_label(size)}, {count} at once", bars))
+    for size, kind, count in itertools.product(*(distinct(found, name) for name in ("size", "format", "concurrent"))):
+        case: dict[str, str | int] = {"size": size, "format": kind, "concurrent": count}
+        bars = [
+            _bar(name, median(found, {**case, "contestant": name}, "saves_per_s"))
+            for name in distinct(found, "contestant")
+        ]
+        panels.append(Panel(f"{size_label(size)} {kind}, {count} at once", bars))
     return bar_chart("Saves/s (pixstore: fsync at checkpoints; FULL and npm: fsync per save)", panels)
 
 

@@ -1,6 +1,7 @@
 """The part `saves`: images saved a second, by one caller and by 16 at once, beside npm's saveImage."""
 
 import asyncio
+import itertools
 import os
 import secrets
 import tempfile
@@ -18,7 +19,7 @@ from .environment import missing_programs
 from .load import ask_once
 from .npm_peer import npm_peer
 from .own_images import check_payload
-from .pictures import png
+from .pictures import PICTURES
 from .plan import Findings, Plan, size_label
 from .progress import Progress
 
@@ -32,8 +33,8 @@ class Saved(NamedTuple):
     durability: str
 
 
-Saver = Callable[[Path, int, int, float], Saved]
-"""Saves images into a folder: (folder, size in bytes, how many at once, for how many seconds)."""
+Saver = Callable[[Path, bytes, int, float], Saved]
+"""Saves one image again and again into a folder: (folder, image, how many at once, for how many seconds)."""
 
 
 def measure(plan: Plan) -> Findings:
@@ -42,40 +43,40 @@ def measure(plan: Plan) -> Findings:
     savers: dict[str, Saver] = {"pixstore": _save_durably("NORMAL"), "pixstore FULL": _save_durably("FULL")}
     if not found.missing:
         savers["npm"] = _save_with_npm
-    cases = [(size, at_once) for size in plan.image_sizes for at_once in plan.concurrent_saves]
+    cases = list(itertools.product(plan.image_sizes, PICTURES, plan.concurrent_saves))
     progress = Progress("saves", plan.rounds * len(cases) * len(savers))
     for number in range(plan.rounds):
-        for size, at_once in cases:
+        for size, kind, at_once in cases:
             for name in list(savers)[:: -1 if number % 2 else 1]:
                 os.sync()
                 with tempfile.TemporaryDirectory(prefix="pixstore-bench-") as folder:
-                    saved = savers[name](Path(folder), size, at_once, plan.saves_s)
+                    saved = savers[name](Path(folder), PICTURES[kind](size), at_once, plan.saves_s)
                 found.rows.append(
                     {
                         "contestant": name,
                         "round": number,
                         "size": size,
+                        "format": kind,
                         "concurrent": at_once,
                         "saves_per_s": round(saved.per_s, 2),
                         "durability": saved.durability,
                     }
                 )
-                progress.step(f"{name}, {size_label(size)}, {at_once} at once: {saved.per_s:,.1f} saves/s")
+                progress.step(f"{name}, {size_label(size)} {kind}, {at_once} at once: {saved.per_s:,.1f} saves/s")
     return found
 
 
 def _save_durably(durability: Durability) -> Saver:
-    def save(folder: Path, size: int, at_once: int, seconds: float) -> Saved:
+    def save(folder: Path, image: bytes, at_once: int, seconds: float) -> Saved:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            per_s = runner.run(_saves_per_s(folder, durability, size, at_once, seconds))
+            per_s = runner.run(_saves_per_s(folder, durability, image, at_once, seconds))
         synced = "no fsync per save" if durability == "NORMAL" else "fsync of the log per save"
         return Saved(per_s, f"WAL, synchronous={durability}: {synced}")
 
     return save
 
 
-async def _saves_per_s(folder: Path, durability: Durability, size: int, at_once: int, seconds: float) -> float:
-    image = png(size)
+async def _saves_per_s(folder: Path, durability: Durability, image: bytes, at_once: int, seconds: float) -> float:
     store = SqliteStore(folder / "pixstore.db", durability=durability)
     async with Pixstore(store, secret=secrets.token_bytes(32)) as pix:
         await _save_for(pix, image, at_once, _WARM_S)
@@ -106,14 +107,14 @@ async def _save_for(pix: Pixstore, image: bytes, at_once: int, seconds: float) -
     return saved
 
 
-def _save_with_npm(folder: Path, size: int, at_once: int, seconds: float) -> Saved:
-    picture = folder / "picture.png"
-    picture.write_bytes(png(size))
+def _save_with_npm(folder: Path, image: bytes, at_once: int, seconds: float) -> Saved:
+    picture = folder / "picture"
+    picture.write_bytes(image)
     with npm_peer(folder, None) as peer:
         peer.call("saves", path=str(picture), seconds=_WARM_S, concurrent=at_once)
         result = peer.call("saves", path=str(picture), seconds=seconds, concurrent=at_once)
         record = ImageRecord.parse(result["last"])
-        check_payload(ask_once(peer.request(record)).body, record, png(size))
+        check_payload(ask_once(peer.request(record)).body, record, image)
         found = peer.call("durability")
     synchronous = {0: "OFF", 1: "NORMAL", 2: "FULL", 3: "EXTRA"}[found["synchronous"]]
     durability = f"{found['journal_mode']}, synchronous={synchronous}: fsync of the row per save, none of the file"

@@ -1,5 +1,6 @@
 """The tables of a run in Markdown, ratios before absolute figures."""
 
+import itertools
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -66,15 +67,14 @@ def servers_tables(found: Findings) -> str:
 
 def saves_table(found: Findings) -> str:
     """Return saves a second, against npm, with what each keeps through a power failure."""
+    cases = itertools.product(*(distinct(found, column) for column in ("size", "format", "concurrent", "contestant")))
     rows = []
-    for size in distinct(found, "size"):
-        for count in distinct(found, "concurrent"):
-            for name in distinct(found, "contestant"):
-                own: dict[str, str | int] = {"size": size, "concurrent": count, "contestant": name}
-                against = ratio(found, own, {**own, "contestant": "npm"}, "saves_per_s")
-                durability = select(found, own)[0]["durability"]
-                label = f"{size_label(size)}, {count} at once"
-                rows.append((label, name, _times(against), _figure(median(found, own, "saves_per_s")), durability))
+    for size, kind, count, name in cases:
+        own: dict[str, str | int] = {"size": size, "format": kind, "concurrent": count, "contestant": name}
+        against = ratio(found, own, {**own, "contestant": "npm"}, "saves_per_s")
+        durability = select(found, own)[0]["durability"]
+        label = f"{size_label(size)} {kind}, {count} at once"
+        rows.append((label, name, _times(against), _figure(median(found, own, "saves_per_s")), durability))
     return table(["image", "contestant", "against npm", "saves/s", "durability"], rows)
 
 

@@ -1,6 +1,7 @@
 """The benchmarks: every part runs and finds something right, and what is no answer is never counted as one."""
 
 import contextlib
+import io
 import json
 import os
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from benchmarks.big_database import IMAGE_BYTES, make
 from benchmarks.browser import eviction
@@ -23,7 +25,7 @@ from benchmarks.cpu import cpu_seconds
 from benchmarks.environment import missing_programs
 from benchmarks.load import Request, WrongAnswerError, ask_once, check_load, measure_load
 from benchmarks.own_images import OwnImages, check_payload
-from benchmarks.pictures import png
+from benchmarks.pictures import PICTURES, jpeg, png
 from benchmarks.plan import FULL, PARTS, QUICK, Findings
 from benchmarks.processes import free_port, running
 from benchmarks.ratios import Ratio, median, ratio
@@ -90,6 +92,7 @@ def test_every_part_runs(part: str, tmp_path: Path) -> None:
         assert not row.get("errors"), row
         measured = ("requests_per_s", "cpu_us", "saves_per_s", "seconds")
         assert all(row[name] > 0 for name in measured if name in row), row
+    assert part != "saves" or {row["format"] for row in found["rows"]} == {"png", "jpeg"}
     assert results["environment"]["versions"]["pixstore-asgi"] != "missing"
     text = (tmp_path / "results.md").read_text()
     assert text.index("| target | wanted | measured |") < text.index("\n## ")
@@ -235,14 +238,26 @@ def test_processor_time_counts_threads_and_children() -> None:
     assert used_s >= 0.3
 
 
-@pytest.mark.parametrize("size", [100, 1000, 30_000])
-def test_pictures_have_their_size(size: int) -> None:
-    """The measured images are whole PNGs of exactly the size asked for."""
-    picture = png(size)
+@pytest.mark.parametrize(
+    ("kind", "size"),
+    [("png", 100), ("png", 1000), ("png", 30_000), ("jpeg", 30_000), ("jpeg", 370_000), ("jpeg", 3_800_000)],
+)
+def test_pictures_have_their_size(kind: str, size: int) -> None:
+    """The measured images are whole ones of their format that decode, of exactly the size asked for."""
+    picture = PICTURES[kind](size)
     assert len(picture) == size
-    reader = sniff(picture[:12], frozenset({"png"}))
+    reader = sniff(picture[:12], frozenset({kind}))
     reader.feed(picture)
     reader.finish()
+    with Image.open(io.BytesIO(picture), formats=[kind]) as decoded:
+        decoded.load()
+
+
+def test_most_of_a_jpeg_is_its_scan() -> None:
+    """A measured JPEG is what a camera's is: few comments, and 0xFF within its scan every few hundred bytes."""
+    picture = jpeg(3_800_000)
+    assert picture.index(b"\xff\xda") < 500_000
+    assert picture.count(b"\xff\x00") > 5_000
 
 
 async def test_a_big_database_is_the_packages_own(tmp_path: Path) -> None:
@@ -324,12 +339,21 @@ def test_targets_read_what_was_measured() -> None:
             *rows(label="a hit of 5 MB", contestant="pixstore", bytes_written=[1500]),
         ]
     )
-    parts = {"servers": servers, "in-process": pieces, "browser": browser}
+    saves = Findings(
+        rows=[
+            *rows(size=30_000, format="png", concurrent=1, contestant=["pixstore"], saves_per_s=[70.0]),
+            *rows(size=30_000, format="jpeg", concurrent=1, contestant=["pixstore"], saves_per_s=[60.0]),
+            *rows(size=30_000, format=["png", "jpeg"], concurrent=1, contestant="npm", saves_per_s=10.0, round=0),
+        ]
+    )
+    parts = {"servers": servers, "saves": saves, "in-process": pieces, "browser": browser}
     measured = {t.name: t for t in targets(parts) if t.measured}
     found = {name: (round(t.measured.value, 3), t.verdict) for name, t in measured.items() if t.measured}
     assert list(found.values()) == [
         (3.15, "pass"),
         (3.4, "miss"),
+        (7.0, "pass"),
+        (6.0, "miss"),
         (3.0, "miss"),
         (0.5, "miss"),
         (0.5, "pass"),
