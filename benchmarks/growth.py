@@ -20,7 +20,7 @@ from .pictures import png
 from .plan import KB, Findings, Plan, size_label
 from .progress import Progress
 from .rivals import asgi
-from .runs import run_load
+from .runs import HOT, Case, run_load
 
 _WARM_SAMPLES = 20
 _WORKERS = (1, 2)
@@ -130,7 +130,7 @@ def _measure_workers(plan: Plan, folder: Path, found: Findings, progress: Progre
         for number in range(plan.rounds):
             for workers in _WORKERS[:: -1 if number % 2 else 1]:
                 with asgi("uvicorn", "pixstore", images, files, None, workers=workers) as contestant:
-                    load = run_load(contestant, plan, size, _WORKER_CONNECTIONS, None).load
+                    load = run_load(contestant, plan, Case(HOT, size, _WORKER_CONNECTIONS), None).load
                 found.rows.append(
                     {
                         "what": "workers",

@@ -4,7 +4,8 @@ import json
 import math
 import socket
 import subprocess
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,19 @@ class WrongAnswerError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A GET request that a contestant answers with an image."""
+    """A request that a contestant answers with an image, or images: a GET, or a POST where it has a body."""
 
     port: int
     path: str
     headers: Mapping[str, str]
+    body: bytes | None = None
+
+    def raw(self) -> bytes:
+        """Return it as it is sent."""
+        method, length = ("GET", {}) if self.body is None else ("POST", {"Content-Length": str(len(self.body))})
+        headers = {"Host": f"127.0.0.1:{self.port}", **self.headers, **length}
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        return f"{method} {self.path} HTTP/1.1\r\n{lines}\r\n".encode() + (self.body or b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +68,7 @@ def open_connection(request: Request, *, buffer_bytes: int | None = None) -> soc
     if buffer_bytes is not None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer_bytes)
     connection.connect(("127.0.0.1", request.port))
-    lines = "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
-    connection.sendall(f"GET {request.path} HTTP/1.1\r\nHost: 127.0.0.1:{request.port}\r\n{lines}\r\n".encode())
+    connection.sendall(request.raw())
     return connection
 
 
@@ -79,17 +87,24 @@ def ask_once(request: Request) -> Answer:
     return Answer(int(lines[0].split()[1]), sum(map(len, lines)) + len(body), body)
 
 
-def check_load(request: Request, answer: Answer, *, connections: int, seconds: int, core: int | None) -> None:
-    """Ask for a while, looking at every answer. Raises WrongAnswerError for one that is unlike `answer`."""
+def check_load(
+    requests: Sequence[Request], answer: Answer, *, connections: int, seconds: int, core: int | None
+) -> None:
+    """Make the requests in turn for a while, looking at every answer.
+
+    Raises WrongAnswerError for one whose status, length or first byte are not those of `answer`.
+    """
     expected = [str(len(answer.body)), str(answer.body[0])]
-    counts = _wrk(request, connections, seconds, core, expected)
+    counts = _wrk(requests, connections, seconds, core, expected)
     if counts["wrong"] or counts["refused"]:
-        raise WrongAnswerError(f"{counts['wrong']} of {counts['requests']} answers to {request.path} were no image")
+        raise WrongAnswerError(f"{counts['wrong']} of {counts['requests']} answers to {requests[0].path} were no image")
 
 
-def measure_load(request: Request, answer: Answer, *, connections: int, seconds: int, core: int | None) -> Load:
-    """Ask for a while and return how it went; `answer` is what every answer should be."""
-    counts = _wrk(request, connections, seconds, core, [])
+def measure_load(
+    requests: Sequence[Request], answer: Answer, *, connections: int, seconds: int, core: int | None
+) -> Load:
+    """Make the requests in turn for a while and return how it went; every answer should be as long as `answer`."""
+    counts = _wrk(requests, connections, seconds, core, [])
     lacking = counts["requests"] * answer.raw_bytes - counts["bytes"]
     short = max(math.ceil(lacking / len(answer.body)), 0)
     answers = counts["bytes"] / answer.raw_bytes
@@ -104,11 +119,20 @@ def measure_load(request: Request, answer: Answer, *, connections: int, seconds:
     )
 
 
-def _wrk(request: Request, connections: int, seconds: int, core: int | None, arguments: list[str]) -> dict[str, Any]:
-    headers = [part for name, value in request.headers.items() for part in ("-H", f"{name}: {value}")]
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "60s", "-s", str(_SCRIPT), *headers]
-    url = f"http://127.0.0.1:{request.port}{request.path}"
-    done = subprocess.run(pinned([*command, url, "--", *arguments], core), capture_output=True, text=True, check=False)
+def _wrk(
+    requests: Sequence[Request], connections: int, seconds: int, core: int | None, expected: list[str]
+) -> dict[str, Any]:
+    first = requests[0]
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "60s", "-s", str(_SCRIPT)]
+    command += [part for name, value in first.headers.items() for part in ("-H", f"{name}: {value}")]
+    command += [f"http://127.0.0.1:{first.port}{first.path}", "--"]
+    with tempfile.NamedTemporaryFile(prefix="pixstore-bench-") as listed:
+        listed.write(b"\0".join(request.raw() for request in requests))
+        listed.flush()
+        # One GET is wrk's own request, which it sends faster than what a script gives it.
+        is_own = len(requests) == 1 and first.body is None
+        command += ["" if is_own else listed.name, *expected]
+        done = subprocess.run(pinned(command, core), capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"wrk failed: {done.stderr or done.stdout}")
     counts: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])

@@ -53,11 +53,12 @@ def _row(contestant: Contestant, plan: Plan, idle: int, most: int) -> dict[str, 
 def _peak_with_readers(contestant: Contestant, plan: Plan) -> tuple[int, int]:
     """Return a server's resident bytes at rest, after one whole read, and the most while all readers hold on."""
     size = plan.read_image_bytes
-    answer = ask_once(contestant.ask(size))
+    (request,) = contestant.ask(size)
+    answer = ask_once(request)
     contestant.check(size, answer.body)
     idle = _memory_of(contestant.pid, "VmRSS")
     Path(f"/proc/{contestant.pid}/clear_refs").write_text("5")  # the peak starts anew from here
-    request = contestant.ask(size)
+    (request,) = contestant.ask(size)
     with contextlib.ExitStack() as stack:
         readers = [
             stack.enter_context(open_connection(request, buffer_bytes=_TAKEN_AT_ONCE)) for _ in range(plan.readers)

@@ -53,6 +53,18 @@ class OwnImages:
         assert record is not None
         return record
 
+    def save_copies(self, size: int, count: int) -> list[str]:
+        """Save so many images of one size and return their ids."""
+
+        async def save() -> list[str]:
+            return [(await self.pix.save_image(png(size), directory="bench")).id for _ in range(count)]
+
+        return self.run(save())
+
+    def records(self, ids: list[str]) -> list[ImageRecord]:
+        """Return fresh records of saved copies, in this order."""
+        return list(self.run(self.pix.get_image_records(ids)).values())
+
     def payload(self, size: int) -> bytes:
         """Return the wire payload of the image of this size for a client that has the current token."""
         return self.run(self._payload(self.record(size)))

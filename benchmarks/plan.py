@@ -15,6 +15,9 @@ class Plan:
     rounds: int = 5
     image_sizes: tuple[int, ...] = (30 * KB, 370 * KB, 3_800 * KB, 20 * MB)
     connections: tuple[int, ...] = (1, 16, 64)
+    gallery_sizes: tuple[int, ...] = (30 * KB, 370 * KB, 3_800 * KB)
+    gallery_images: int = 2_000
+    gallery_bytes: int = 740 * MB
     asgi_servers: tuple[str, ...] = ("uvicorn", "granian")
     load_s: int = 2
     warm_s: int = 1
@@ -39,6 +42,10 @@ class Plan:
     browser_evicted_size: int = 500 * KB
     browser_case: str | None = None
 
+    def gallery_count(self, size: int) -> int:
+        """Return how many images of a size a gallery has: fewer large ones, for the disk's sake."""
+        return min(self.gallery_images, self.gallery_bytes // size)
+
     def browser_reads(self, size: int) -> int:
         """Return how many images of a size are read one after another."""
         return max(min(self.browser_read_bytes // size, 10), 1)
@@ -50,6 +57,8 @@ QUICK = Plan(
     rounds=1,
     image_sizes=(30 * KB,),
     connections=(16,),
+    gallery_sizes=(30 * KB,),
+    gallery_images=80,
     asgi_servers=("uvicorn",),
     load_s=1,
     warm_s=0,

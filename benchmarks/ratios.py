@@ -31,6 +31,11 @@ def select(found: Findings | None, selection: Selection) -> list[dict[str, Any]]
     ]
 
 
+def only(found: Findings, column: str, value: str | int) -> Findings:
+    """Return the rows with this column value, those that do not count among them."""
+    return Findings([row for row in found.rows if row.get(column) == value])
+
+
 def median(found: Findings | None, selection: Selection, column: str) -> float | None:
     """Return the median of a column over the rounds, or None where nothing was measured."""
     values = [float(row[column]) for row in select(found, selection)]

@@ -10,7 +10,8 @@ from typing import Any
 from .browser.table import browser_table
 from .charts import Bar, Panel, bar_chart
 from .plan import Findings, Plan, size_label
-from .ratios import distinct, median
+from .ratios import distinct, median, only
+from .runs import HOT
 from .tables import growth_tables, in_process_table, memory_table, saves_table, servers_tables, targets_table
 from .targets import targets
 
@@ -84,7 +85,8 @@ def _charts(parts: Mapping[str, Findings]) -> Iterator[tuple[str, str]]:
             yield f"{name}.svg", makers[name](found)
 
 
-def _servers_chart(found: Findings) -> str:
+def _servers_chart(every: Findings) -> str:
+    found = only(every, "load", HOT)
     counts = distinct(found, "connections")
     connections = _CHART_CONNECTIONS if _CHART_CONNECTIONS in counts else counts[0]
     panels = []

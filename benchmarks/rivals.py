@@ -31,10 +31,13 @@ IDLE_S = "75"  # as nginx; after 5 s uvicorn else ends connections that are stil
 
 @dataclass(frozen=True, slots=True)
 class Contestant:
-    """A running server. `ask` gives a fresh request for the image of a size, `check` raises ValueError on its body."""
+    """A running server.
+
+    `ask` gives fresh requests for images of a size; `check` raises ValueError for a wrong body of the first of them.
+    """
 
     name: str
-    ask: Callable[[int], Request]
+    ask: Callable[[int], list[Request]]
     check: Callable[[int, bytes], None]
     pid: int
 
@@ -51,28 +54,34 @@ def asgi_command(server: str, app: str, port: int, *, workers: int = 1) -> list[
 
 
 @contextlib.contextmanager
+def asgi_server(
+    server: str, app: str, images: OwnImages, core: int | None, *, workers: int = 1, **environment: str
+) -> Iterator[tuple[int, int]]:
+    """Run one of served_app's applications under an ASGI server; yield its port and process id."""
+    port = free_port()
+    environment |= {"PIXSTORE_BENCH_DATABASE": str(images.database), "PIXSTORE_SECRET": images.secret}
+    command = asgi_command(server, app, port, workers=workers)
+    folder = images.database.parent
+    with running(command, port=port, core=core, folder=folder, environment=environment) as process:
+        yield port, process.pid
+
+
+@contextlib.contextmanager
 def asgi(
     server: str, app: str, images: OwnImages, files: Path, core: int | None, *, workers: int = 1
 ) -> Iterator[Contestant]:
-    """Run one of served_app's applications under an ASGI server."""
-    port = free_port()
-    environment = {
-        "PIXSTORE_BENCH_DATABASE": str(images.database),
-        "PIXSTORE_BENCH_FILES": str(files),
-        "PIXSTORE_SECRET": images.secret,
-    }
+    """Run one of served_app's applications under an ASGI server, to be asked for one image of each size."""
+    with asgi_server(server, app, images, core, workers=workers, PIXSTORE_BENCH_FILES=str(files)) as (port, pid):
 
-    def ask(size: int) -> Request:
-        if app in ("pixstore", "middleware", "uncached"):
-            return image_request(port, images.record(size))
-        if app == "alone":
-            request = image_request(port, images.record(size))
-            return Request(port, "/" + request.path.rpartition("/")[2], request.headers)
-        return Request(port, f"{FILES_ROUTE}/{size}.bin", {})
+        def ask(size: int) -> list[Request]:
+            if app in ("pixstore", "middleware", "uncached"):
+                return [image_request(port, images.record(size))]
+            if app == "alone":
+                request = image_request(port, images.record(size))
+                return [Request(port, "/" + request.path.rpartition("/")[2], request.headers)]
+            return [Request(port, f"{FILES_ROUTE}/{size}.bin", {})]
 
-    command = asgi_command(server, app, port, workers=workers)
-    with running(command, port=port, core=core, folder=files.parent, environment=environment) as process:
-        yield Contestant(f"{app}/{server}", ask, _file_check(files), process.pid)
+        yield Contestant(f"{app}/{server}", ask, _file_check(files), pid)
 
 
 @contextlib.contextmanager
@@ -89,7 +98,7 @@ def npm(folder: Path, core: int | None, sizes: tuple[int, ...]) -> Iterator[Cont
         def check(size: int, body: bytes) -> None:
             check_payload(body, peer.record(ids[size]), png(size))
 
-        yield Contestant("npm/node", lambda size: peer.request(peer.record(ids[size])), check, peer.process.pid)
+        yield Contestant("npm/node", lambda size: [peer.request(peer.record(ids[size]))], check, peer.process.pid)
 
 
 @contextlib.contextmanager
@@ -101,11 +110,11 @@ def nginx(folder: Path, files: Path, core: int | None) -> Iterator[Contestant]:
     configuration.write_text(_nginx_configuration(folder, files, port, secret))
     command = [program("nginx") or "nginx", "-p", str(folder), "-e", "error.log", "-c", str(configuration)]
 
-    def ask(size: int) -> Request:
+    def ask(size: int) -> list[Request]:
         path, expires = f"{FILES_ROUTE}/{size}.bin", int(time.time()) + 40
         digest = hashlib.md5(f"{expires}{path} {secret}".encode(), usedforsecurity=False).digest()
         link = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
-        return Request(port, f"{path}?md5={link}&expires={expires}", {})
+        return [Request(port, f"{path}?md5={link}&expires={expires}", {})]
 
     with running(command, port=port, core=core, folder=folder) as process:
         yield Contestant("nginx/nginx", ask, _file_check(files), process.pid)

@@ -1,5 +1,6 @@
-"""One load on one contestant: its answers checked first, warmed up, then measured, with what the server computed."""
+"""Loads on contestants: their answers checked first, warmed up, then measured, with what the server computed."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from .cpu import cpu_seconds
@@ -8,8 +9,22 @@ from .load import Answer, Load, Request, WrongAnswerError, ask_once, check_load,
 from .plan import Plan, size_label
 from .rivals import Contestant
 
+HOT, GALLERY, PAGE = "hot", "gallery", "page"
+"""The loads: one image again and again, many in turn, a page of thumbnails."""
+
 _WARM_REQUESTS = 20
 _LONGER = 4  # times, where not every connection got an answer; a proof outlives that
+
+Row = dict[str, float | int | str]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What contestants are asked for: a load with images of a size in bytes, over so many connections."""
+
+    load: str
+    size: int
+    connections: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,25 +35,56 @@ class Run:
     cpu_us: float
 
 
-def run_load(contestant: Contestant, plan: Plan, size: int, connections: int, core: int | None) -> Run:
+def run_in_turn(contestants: Sequence[Contestant], plan: Plan, case: Case, number: int) -> Iterator[Row]:
+    """Run a case on one contestant after the other and yield what is kept of each run; `number` is the round's.
+
+    Every other round goes backwards, so that a drift of the machine favours nobody.
+    """
+    for contestant in contestants[:: -1 if number % 2 else 1]:
+        run = run_load(contestant, plan, case, _load_core())
+        yield {
+            "contestant": contestant.name,
+            "load": case.load,
+            "round": number,
+            "size": case.size,
+            "connections": case.connections,
+            "requests_per_s": round(run.load.requests_per_s, 2),
+            "requests": run.load.requests,
+            "wrong": run.load.wrong,
+            "errors": run.load.errors,
+            "p50_ms": run.load.p50_ms,
+            "p99_ms": run.load.p99_ms,
+            "cpu_us": round(run.cpu_us, 2),
+        }
+
+
+def row_label(row: Row) -> str:
+    """Tell in a line what a run found."""
+    wrong = f", {row['wrong']} wrong" if row["wrong"] else ""
+    size = size_label(int(row["size"]))
+    return f"{row['contestant']}, {size}, {row['connections']} connections: {row['requests_per_s']:,} requests/s{wrong}"
+
+
+def run_load(contestant: Contestant, plan: Plan, case: Case, core: int | None) -> Run:
     """Check one whole answer, warm up looking at every answer, then measure, from this core or from any.
 
     It measures again, for longer, where large images leave most connections without one whole answer.
     Raises WrongAnswerError where a contestant serves no images.
     """
-    request = contestant.ask(size)
-    answer = _checked_answer(contestant, size, request)
+    size, connections = case.size, case.connections
+    requests = contestant.ask(size)
+    answer = _checked_answer(contestant, size, requests[0])
     if plan.warm_s:
-        check_load(request, answer, connections=connections, seconds=plan.warm_s, core=core)
+        check_load(requests, answer, connections=connections, seconds=plan.warm_s, core=core)
     else:
         for _ in range(_WARM_REQUESTS):
-            _checked_answer(contestant, size, request)
+            _checked_answer(contestant, size, requests[0])
     for seconds in (plan.load_s, plan.load_s * _LONGER):
         fresh = contestant.ask(size)
         used_before = cpu_seconds(contestant.pid)
         load = measure_load(fresh, answer, connections=connections, seconds=seconds, core=core)
         used = cpu_seconds(contestant.pid) - used_before
-        _checked_answer(contestant, size, fresh)  # the proof was good to the end
+        _checked_answer(contestant, size, fresh[0])  # the proof was good to the end
         if load.requests >= connections:
             break
     return Run(load, used / load.answers * 1e6 if load.answers else 0.0)
@@ -49,8 +95,7 @@ def server_core() -> int | None:
     return chosen[0] if (chosen := cores()) else None
 
 
-def load_core() -> int | None:
-    """Return the core that load comes from."""
+def _load_core() -> int | None:
     return chosen[1] if (chosen := cores()) else None
 
 

@@ -1,4 +1,8 @@
-"""The ASGI applications that the servers run; what they serve comes from PIXSTORE_BENCH_DATABASE and …_FILES."""
+"""The ASGI applications that the servers run.
+
+What they serve comes from PIXSTORE_BENCH_DATABASE and, where it is set, PIXSTORE_BENCH_FILES. Pixstore's memory is
+PIXSTORE_BENCH_CACHE_BYTES, or its default.
+"""
 
 import os
 from collections.abc import Awaitable, Callable
@@ -13,14 +17,17 @@ from pixstore_asgi import Pixstore, PixstoreApp, PixstoreMiddleware
 
 from .routes import FILES_ROUTE, IMAGES_ROUTE
 
-_files = Path(os.environ["PIXSTORE_BENCH_FILES"])
-_pix = Pixstore(os.environ["PIXSTORE_BENCH_DATABASE"])
+_database = os.environ["PIXSTORE_BENCH_DATABASE"]
+_files = os.environ.get("PIXSTORE_BENCH_FILES")
+_cache_bytes = os.environ.get("PIXSTORE_BENCH_CACHE_BYTES")
+
+_pix = Pixstore(_database, cache_bytes=int(_cache_bytes)) if _cache_bytes else Pixstore(_database)
 
 pixstore = Starlette(routes=[Mount(IMAGES_ROUTE, PixstoreApp(_pix))], lifespan=_pix.lifespan)
 
 middleware = PixstoreMiddleware(Starlette(), _pix, route=IMAGES_ROUTE)
 
-_uncached = Pixstore(os.environ["PIXSTORE_BENCH_DATABASE"], cache_bytes=0)
+_uncached = Pixstore(_database, cache_bytes=0)
 
 uncached = Starlette(routes=[Mount(IMAGES_ROUTE, PixstoreApp(_uncached))], lifespan=_uncached.lifespan)
 
@@ -28,7 +35,7 @@ alone = PixstoreApp(_pix)
 
 static = Starlette(routes=[Mount(FILES_ROUTE, StaticFiles(directory=_files))])
 
-_bodies = {f"{FILES_ROUTE}/{path.name}": path.read_bytes() for path in _files.iterdir()}
+_bodies = {f"{FILES_ROUTE}/{path.name}": path.read_bytes() for path in Path(_files).iterdir()} if _files else {}
 
 
 async def floor(

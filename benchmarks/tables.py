@@ -1,16 +1,18 @@
 """The tables of a run in Markdown, ratios before absolute figures."""
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from .plan import Findings, size_label
-from .ratios import Ratio, Selection, distinct, median, ratio, select
+from .ratios import Ratio, Selection, distinct, median, only, ratio, select
+from .runs import GALLERY, HOT
 from .targets import Target
 
 _NOTHING = "-"
 _OURS = ("pixstore/", "middleware/", "uncached/", "alone/")
 _RIVALS = ("floor/{server}", "static/{server}", "npm/node", "nginx/nginx")
+_SERVER_FIGURES = ("requests/s", "CPU µs", "MB/s", "p50 ms", "p99 ms", "wrong", "errors")
 _REFERENCES = {"proof": "hmac.digest", "get_image_record": "npm getImageRecord"}
 
 
@@ -49,20 +51,36 @@ def in_process_table(found: Findings) -> str:
 
 
 def servers_tables(found: Findings) -> str:
-    """Return what each way to run pixstore_asgi does against the others, then all figures."""
-    contestants = distinct(found, "contestant")
-    loads = [(size, count) for size in distinct(found, "size") for count in distinct(found, "connections")]
+    """Return what each way to run pixstore_asgi does against the others, then all figures; then the gallery."""
+    hot = only(found, "load", HOT)
+    contestants = distinct(hot, "contestant")
+    loads = [(size, count) for size in distinct(hot, "size") for count in distinct(hot, "connections")]
     ratios = [
-        (_load_label(size, count), name, *(_against(found, name, rival, size, count) for rival in _RIVALS))
+        (_load_label(size, count), name, *(_against(hot, name, rival, size, count) for rival in _RIVALS))
         for size, count in loads
         for name in contestants
         if name.startswith(_OURS)
     ]
-    figures = [_server_figures(found, contestant, size, count) for size, count in loads for contestant in contestants]
+    figures = [
+        (_load_label(size, count), name, *_server_figures(hot, _load(name, size, count)))
+        for size, count in loads
+        for name in contestants
+    ]
     head = ["image, connections", "contestant", *(f"against {rival.partition('/')[0]}" for rival in _RIVALS)]
-    names = ["image, connections", "contestant", "requests/s", "CPU µs", "MB/s", "p50 ms", "p99 ms"]
-    names += ["wrong", "errors"]
-    return f"{table(head, ratios)}\n\n{table(names, figures)}"
+    tables = [table(head, ratios), table(["image, connections", "contestant", *_SERVER_FIGURES], figures)]
+    return "\n\n".join([*tables, *_gallery_table(only(found, "load", GALLERY))])
+
+
+def _gallery_table(found: Findings) -> Iterator[str]:
+    rows = []
+    for size, name in itertools.product(distinct(found, "size"), distinct(found, "contestant")):
+        own: dict[str, str | int] = {"size": size, "contestant": name}
+        against = ratio(found, own, {**own, "contestant": "npm/node"}, "requests_per_s")
+        (count,) = distinct(only(found, "size", size), "images")
+        rows.append((f"{count:,} of {size_label(size)}", name, _times(against), *_server_figures(found, own)))
+    if rows:
+        yield "The gallery: images in turn, eight times what Pixstore's memory holds."
+        yield table(["images", "contestant", "against npm", *_SERVER_FIGURES], rows)
 
 
 def saves_table(found: Findings) -> str:
@@ -127,16 +145,14 @@ def _workers_line(found: Findings) -> str:
     return f"uvicorn by number of workers, load on the same cores: {figures}; ratio {_times(times)}."
 
 
-def _server_figures(found: Findings, contestant: str, size: int, count: int) -> tuple[str, ...]:
-    own = _load(contestant, size, count)
+def _server_figures(found: Findings, own: Selection) -> tuple[str, ...]:
+    """Return what stands below _SERVER_FIGURES."""
     per_s = median(found, own, "requests_per_s")
     every = [row for row in found.rows if all(row[name] == value for name, value in own.items())]
     return (
-        _load_label(size, count),
-        contestant,
         _figure(per_s),
         _figure(median(found, own, "cpu_us")),
-        _figure(None if per_s is None else per_s * size / 1e6),
+        _figure(None if per_s is None else per_s * int(own["size"]) / 1e6),
         _figure(median(found, own, "p50_ms")),
         _figure(median(found, own, "p99_ms")),
         str(sum(int(row["wrong"]) for row in every)),

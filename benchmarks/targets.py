@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from .pictures import PICTURES
-from .plan import KB, MB, Findings, size_label
+from .plan import FULL, KB, MB, Findings, size_label
 from .ratios import Ratio, Selection, median, ratio, select
+from .runs import GALLERY, HOT
 
 Parts = Mapping[str, Findings]
 
@@ -37,7 +38,15 @@ class Target:
 
 def targets(parts: Parts) -> list[Target]:
     """Return every target with what was measured for it."""
-    groups: tuple[Callable[[Parts], Iterator[Target]], ...] = (_gets, _saves, _pieces, _growth, _memory, _browser)
+    groups: tuple[Callable[[Parts], Iterator[Target]], ...] = (
+        _gets,
+        _gallery,
+        _saves,
+        _pieces,
+        _growth,
+        _memory,
+        _browser,
+    )
     return [target for group in groups for target in group(parts)]
 
 
@@ -61,10 +70,19 @@ def _gets(parts: Parts) -> Iterator[Target]:
     for (own, rival), sizes in bounds.items():
         for size, bound in sizes.items():
             load = f"GET of {size_label(size)}, {_CONNECTIONS} connections, uvicorn, {ours[own]}"
-            shared: dict[str, str | int] = {"size": size, "connections": _CONNECTIONS}
+            shared: dict[str, str | int] = {"load": HOT, "size": size, "connections": _CONNECTIONS}
             over, under = {**shared, "contestant": own}, {**shared, "contestant": rival}
             measured = ratio(parts.get("servers"), over, under, "requests_per_s")
             yield Target(f"{load}: requests/s against {words[rival]}", "at least", bound, "x", measured)
+
+
+def _gallery(parts: Parts) -> Iterator[Target]:
+    for size, bound in {30 * KB: 1.6, 370 * KB: 1.7, 3_800 * KB: 1.8}.items():
+        shared: dict[str, str | int] = {"load": GALLERY, "size": size}
+        over, under = {**shared, "contestant": "pixstore/uvicorn"}, {**shared, "contestant": "npm/node"}
+        name = f"GETs in turn of {FULL.gallery_count(size):,} images of {size_label(size)}, uvicorn, mounted"
+        measured = ratio(parts.get("servers"), over, under, "requests_per_s")
+        yield Target(f"{name}: requests/s against npm's endpoint", "at least", bound, "x", measured)
 
 
 def _saves(parts: Parts) -> Iterator[Target]:

@@ -1,5 +1,6 @@
--- Prints wrk's counts as one line of JSON. With the arguments `size` and `first byte`, every response is looked at:
--- those of another status, length or first byte are counted as wrong.
+-- Prints wrk's counts as one line of JSON. Its arguments: a file of whole requests to make in turn, NUL between them, or
+-- an empty one for wrk's own request; and, if every response is to be looked at, `size` and `first byte`: then those of
+-- another status, length or first byte are counted as wrong.
 local thread
 
 function setup(started)
@@ -8,13 +9,27 @@ end
 
 function init(args)
   wrong = 0
-  local size, first = tonumber(args[1]), tonumber(args[2])
+  local size, first = tonumber(args[2]), tonumber(args[3])
+  if args[1] ~= "" then
+    list_requests(args[1])
+  end
   if size then
     response = function(status, headers, body)
       if status ~= 200 or #body ~= size or string.byte(body) ~= first then
         wrong = wrong + 1
       end
     end
+  end
+end
+
+function list_requests(path)
+  local listed, last = {}, 0
+  for whole in io.open(path, "rb"):read("*a"):gmatch("%Z+") do
+    listed[#listed + 1] = whole
+  end
+  request = function()
+    last = last % #listed + 1
+    return listed[last]
   end
 end
 

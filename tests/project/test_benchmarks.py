@@ -92,6 +92,7 @@ def test_every_part_runs(part: str, tmp_path: Path) -> None:
         assert not row.get("errors"), row
         measured = ("requests_per_s", "cpu_us", "saves_per_s", "seconds")
         assert all(row[name] > 0 for name in measured if name in row), row
+    assert part != "servers" or {row["load"] for row in found["rows"]} == {"hot", "gallery"}
     assert part != "saves" or {row["format"] for row in found["rows"]} == {"png", "jpeg"}
     assert results["environment"]["versions"]["pixstore-asgi"] != "missing"
     text = (tmp_path / "results.md").read_text()
@@ -142,8 +143,10 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
 
 
 @contextlib.contextmanager
-def serving(bodies: list[tuple[int, bytes]]) -> Iterator[Request]:
-    """Answer requests with these statuses and bodies in turn."""
+def serving(
+    bodies: list[tuple[int, bytes]], seen: list[tuple[str, str | None, bytes]] | None = None
+) -> Iterator[Request]:
+    """Answer requests with these statuses and bodies in turn; put path, proof and body of each into `seen`."""
     count = 0
 
     class Handler(BaseHTTPRequestHandler):
@@ -151,12 +154,18 @@ def serving(bodies: list[tuple[int, bytes]]) -> Iterator[Request]:
 
         def do_GET(self) -> None:
             nonlocal count
+            asked = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+            if seen is not None:
+                seen.append((self.path, self.headers.get("x-pixstore-proof"), asked))
             status, body = bodies[count % len(bodies)]
             count += 1
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
+
+        def do_POST(self) -> None:
+            self.do_GET()
 
         def log_message(self, format: str, *args: Any) -> None:
             pass
@@ -187,7 +196,24 @@ def test_the_warm_up_notices_every_wrong_answer(wrong: tuple[int, bytes]) -> Non
     with serving([(200, IMAGE)] * 2 + [wrong]) as request:
         answer = ask_once(request)
         with pytest.raises(WrongAnswerError):
-            check_load(request, answer, connections=2, seconds=1, core=None)
+            check_load([request], answer, connections=2, seconds=1, core=None)
+
+
+def test_requests_are_made_in_turn() -> None:
+    """Several requests are made one after the other, each whole, and again from the first: GETs and POSTs."""
+    need("wrk")
+    seen: list[tuple[str, str | None, bytes]] = []
+    with serving([(200, IMAGE)], seen) as request:
+        port = request.port
+        gets = [Request(port, f"/{number}", {"x-pixstore-proof": f"proof-{number}"}) for number in range(3)]
+        asked = [*gets, Request(port, "/batch", {"content-type": "text/plain"}, b'{"images": []}')]
+        answer = ask_once(asked[-1])
+        load = measure_load(asked, answer, connections=1, seconds=1, core=None)
+    expected = [("/batch", None, b'{"images": []}'), *((f"/{n}", f"proof-{n}", b"") for n in range(3))]
+    assert seen[0] == expected[0]
+    first = expected.index(seen[1])  # wrk takes one before it begins, and throws it away
+    assert seen[1:9] == (expected * 3)[first : first + 8]
+    assert (load.wrong, load.errors) == (0, 0)
 
 
 def test_refusals_are_not_counted_as_images() -> None:
@@ -195,7 +221,7 @@ def test_refusals_are_not_counted_as_images() -> None:
     need("wrk")
     with serving([(200, IMAGE), (200, b"\5")]) as request:
         answer = ask_once(request)
-        load = measure_load(request, answer, connections=2, seconds=1, core=None)
+        load = measure_load([request], answer, connections=2, seconds=1, core=None)
     assert load.requests > 20
     assert load.wrong >= load.requests * 0.4
 
@@ -206,8 +232,8 @@ def test_right_answers_are_all_counted() -> None:
     with serving([(200, IMAGE)]) as request:
         answer = ask_once(request)
         assert answer.body == IMAGE
-        check_load(request, answer, connections=2, seconds=1, core=None)
-        load = measure_load(request, answer, connections=2, seconds=1, core=None)
+        check_load([request], answer, connections=2, seconds=1, core=None)
+        load = measure_load([request], answer, connections=2, seconds=1, core=None)
     assert (load.wrong, load.errors) == (0, 0)
     assert load.requests <= load.requests_per_s * 2
 
@@ -317,11 +343,18 @@ def test_targets_have_a_sense(sense: Any, value: float, verdict: str) -> None:
 
 def test_targets_read_what_was_measured() -> None:
     """The targets find their rows: more requests and less time are both better."""
+    loads = {
+        ("hot", "pixstore/uvicorn"): [300.0, 330.0],
+        ("hot", "middleware/uvicorn"): [340.0, 340.0],
+        ("hot", "npm/node"): [100.0, 100.0],
+        ("gallery", "pixstore/uvicorn"): [150.0, 150.0],
+        ("gallery", "npm/node"): [90.0, 100.0],
+    }
     servers = Findings(
-        rows=[
-            *rows(contestant="pixstore/uvicorn", size=30_000, connections=16, requests_per_s=[300.0, 330.0]),
-            *rows(contestant="middleware/uvicorn", size=30_000, connections=16, requests_per_s=[340.0, 340.0]),
-            *rows(contestant="npm/node", size=30_000, connections=16, requests_per_s=[100.0, 100.0]),
+        [
+            row
+            for (load, contestant), rates in loads.items()
+            for row in rows(load=load, contestant=contestant, size=30_000, connections=16, requests_per_s=rates)
         ]
     )
     pieces = Findings(
@@ -352,6 +385,7 @@ def test_targets_read_what_was_measured() -> None:
     assert list(found.values()) == [
         (3.15, "pass"),
         (3.4, "miss"),
+        (1.583, "miss"),
         (7.0, "pass"),
         (6.0, "miss"),
         (3.0, "miss"),
@@ -365,6 +399,7 @@ def test_targets_read_what_was_measured() -> None:
 def test_tables_show_a_contestant_without_valid_rounds() -> None:
     """A contestant whose answers were wrong stays in the table, without a rate and with their number."""
     wrong = rows(
+        load="hot",
         contestant="pixstore/uvicorn",
         size=30_000,
         connections=16,

@@ -1,0 +1,73 @@
+"""The load `gallery` of the part `servers`: many more images than Pixstore's memory holds, asked for in turn."""
+
+import random
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from pixstore_asgi import ImageRecord
+
+from .environment import missing_programs
+from .load import Request
+from .npm_peer import image_request, npm_peer
+from .own_images import OwnImages, check_payload
+from .pictures import png
+from .plan import Findings, Plan
+from .progress import Progress
+from .rivals import Contestant, asgi_server
+from .runs import GALLERY, Case, row_label, run_in_turn, server_core
+
+CONNECTIONS = 16
+_MEMORY_SHARE = 8  # how many times Pixstore's memory the images are
+
+Records = Callable[[list[str]], list[ImageRecord]]
+
+
+def measure(plan: Plan, found: Findings) -> None:
+    """Let pixstore_asgi and npm serve a gallery of each size, side by side."""
+    progress = Progress("servers, gallery", plan.rounds * len(plan.gallery_sizes) * 2)
+    for size in plan.gallery_sizes:
+        with tempfile.TemporaryDirectory(prefix="pixstore-bench-") as name, ExitStack() as stack:
+            contestants = [stack.enter_context(_pixstore(plan, Path(name), size))]
+            if not missing_programs("node", "npm pixstore"):
+                contestants.append(stack.enter_context(_npm(plan, Path(name), size)))
+            for number in range(plan.rounds):
+                for row in run_in_turn(contestants, plan, Case(GALLERY, size, CONNECTIONS), number):
+                    found.rows.append({**row, "images": plan.gallery_count(size)})
+                    progress.step(row_label(row))
+
+
+@contextmanager
+def _pixstore(plan: Plan, folder: Path, size: int) -> Iterator[Contestant]:
+    with OwnImages(folder / "pixstore.db") as images:
+        ids = images.save_copies(size, plan.gallery_count(size))
+        cache_bytes = str(size * len(ids) // _MEMORY_SHARE)
+        core = server_core()
+        with asgi_server("uvicorn", "pixstore", images, core, PIXSTORE_BENCH_CACHE_BYTES=cache_bytes) as (port, pid):
+            yield _contestant("pixstore/uvicorn", images.records, ids, port, pid)
+
+
+@contextmanager
+def _npm(plan: Plan, folder: Path, size: int) -> Iterator[Contestant]:
+    picture = folder / "picture"
+    picture.write_bytes(png(size))
+    with npm_peer(folder, server_core()) as peer:
+        ids = [peer.call("save", path=str(picture))["id"] for _ in range(plan.gallery_count(size))]
+
+        def records(ids: list[str]) -> list[ImageRecord]:
+            return [peer.record(image_id) for image_id in ids]
+
+        yield _contestant("npm/node", records, ids, peer.port, peer.process.pid)
+
+
+def _contestant(name: str, records: Records, ids: Sequence[str], port: int, pid: int) -> Contestant:
+    def ask(size: int) -> list[Request]:
+        others = random.sample(ids[1:], len(ids) - 1)
+        return [image_request(port, record) for record in records([ids[0], *others])]
+
+    def check(size: int, body: bytes) -> None:
+        (record,) = records([ids[0]])
+        check_payload(body, record, png(size))
+
+    return Contestant(name, ask, check, pid)
