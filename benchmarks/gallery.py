@@ -45,7 +45,7 @@ def _pixstore(plan: Plan, folder: Path, size: int) -> Iterator[Contestant]:
         cache_bytes = str(size * len(ids) // _MEMORY_SHARE)
         core = server_core()
         with asgi_server("uvicorn", "pixstore", images, core, PIXSTORE_BENCH_CACHE_BYTES=cache_bytes) as (port, pid):
-            yield _contestant("pixstore/uvicorn", images.records, ids, port, pid)
+            yield contestant("pixstore/uvicorn", images.records, ids, port, pid)
 
 
 @contextmanager
@@ -58,10 +58,12 @@ def _npm(plan: Plan, folder: Path, size: int) -> Iterator[Contestant]:
         def records(ids: list[str]) -> list[ImageRecord]:
             return [peer.record(image_id) for image_id in ids]
 
-        yield _contestant("npm/node", records, ids, peer.port, peer.process.pid)
+        yield contestant("npm/node", records, ids, peer.port, peer.process.pid)
 
 
-def _contestant(name: str, records: Records, ids: Sequence[str], port: int, pid: int) -> Contestant:
+def contestant(name: str, records: Records, ids: Sequence[str], port: int, pid: int) -> Contestant:
+    """Return a server that is asked for all of these images, the first one first, which is the one that is checked."""
+
     def ask(size: int) -> list[Request]:
         others = random.sample(ids[1:], len(ids) - 1)
         return [image_request(port, record) for record in records([ids[0], *others])]

@@ -2,13 +2,14 @@
 
 import json
 import math
+import re
 import socket
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from .environment import pinned
 
@@ -73,18 +74,36 @@ def open_connection(request: Request, *, buffer_bytes: int | None = None) -> soc
 
 
 def ask_once(request: Request) -> Answer:
-    """Return the whole answer to one request. Raises WrongAnswerError where it has no Content-Length or ends early."""
+    """Return the whole answer to one request. Raises WrongAnswerError where its length is not told or it ends early."""
     with open_connection(request) as connection, connection.makefile("rb") as stream:
         lines = [stream.readline()]
         while lines[-1] not in (b"\r\n", b""):
             lines.append(stream.readline())
-        lengths = [line.partition(b":")[2] for line in lines if line.lower().startswith(b"content-length:")]
-        if len(lengths) != 1:
-            raise WrongAnswerError(f"{request.path} was answered without a Content-Length: {lines[0]!r}")
-        body = stream.read(int(lengths[0]))
-    if len(body) != int(lengths[0]):
+        head = b"".join(lines)
+        if length := re.search(rb"\r\ncontent-length: *(\d+)\r\n", head, re.IGNORECASE):
+            body = stream.read(int(length[1]))
+            is_whole, raw_bytes = len(body) == int(length[1]), len(body)
+        elif re.search(rb"\r\ntransfer-encoding: *chunked\r\n", head, re.IGNORECASE):
+            is_whole, body, raw_bytes = _read_chunks(stream)
+        else:
+            raise WrongAnswerError(f"{request.path} was answered without a length: {lines[0]!r}")
+    if not is_whole:
         raise WrongAnswerError(f"the answer to {request.path} ended early")
-    return Answer(int(lines[0].split()[1]), sum(map(len, lines)) + len(body), body)
+    return Answer(int(lines[0].split()[1]), len(head) + raw_bytes, body)
+
+
+def _read_chunks(stream: IO[bytes]) -> tuple[bool, bytes, int]:
+    """Return whether a chunked body came whole, the body, and its length with what is around the chunks."""
+    body = bytearray()
+    raw_bytes = 0
+    while line := stream.readline():
+        size = int(line, 16)
+        chunk = stream.read(size + 2)
+        raw_bytes += len(line) + len(chunk)
+        body += chunk[:size]
+        if size == 0 or len(chunk) != size + 2:
+            return chunk == b"\r\n", bytes(body), raw_bytes
+    return False, bytes(body), raw_bytes
 
 
 def check_load(

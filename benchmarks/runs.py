@@ -81,6 +81,7 @@ def run_load(contestant: Contestant, plan: Plan, case: Case, core: int | None) -
             _checked_answer(contestant, size, requests[0])
     for seconds in (plan.load_s, plan.load_s * _LONGER):
         fresh = contestant.ask(size)
+        answer = _checked_answer(contestant, size, fresh[0])  # in as many chunks as it has once all is in memory
         used_before = cpu_seconds(contestant.pid)
         load = measure_load(fresh, answer, connections=connections, seconds=seconds, core=core)
         used = cpu_seconds(contestant.pid) - used_before

@@ -4,9 +4,10 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from .page import IMAGES
 from .plan import Findings, size_label
 from .ratios import Ratio, Selection, distinct, median, only, ratio, select
-from .runs import GALLERY, HOT
+from .runs import GALLERY, HOT, PAGE
 from .targets import Target
 
 _NOTHING = "-"
@@ -51,7 +52,7 @@ def in_process_table(found: Findings) -> str:
 
 
 def servers_tables(found: Findings) -> str:
-    """Return what each way to run pixstore_asgi does against the others, then all figures; then the gallery."""
+    """Return what each way to run pixstore_asgi does against the others, then all figures; then gallery and page."""
     hot = only(found, "load", HOT)
     contestants = distinct(hot, "contestant")
     loads = [(size, count) for size in distinct(hot, "size") for count in distinct(hot, "connections")]
@@ -68,7 +69,8 @@ def servers_tables(found: Findings) -> str:
     ]
     head = ["image, connections", "contestant", *(f"against {rival.partition('/')[0]}" for rival in _RIVALS)]
     tables = [table(head, ratios), table(["image, connections", "contestant", *_SERVER_FIGURES], figures)]
-    return "\n\n".join([*tables, *_gallery_table(only(found, "load", GALLERY))])
+    more = [*_gallery_table(only(found, "load", GALLERY)), *_page_table(only(found, "load", PAGE))]
+    return "\n\n".join(tables + more)
 
 
 def _gallery_table(found: Findings) -> Iterator[str]:
@@ -81,6 +83,19 @@ def _gallery_table(found: Findings) -> Iterator[str]:
     if rows:
         yield "The gallery: images in turn, eight times what Pixstore's memory holds."
         yield table(["images", "contestant", "against npm", *_SERVER_FIGURES], rows)
+
+
+def _page_table(found: Findings) -> Iterator[str]:
+    rows = []
+    for count in distinct(found, "images"):
+        own = {"images": count}
+        pages_per_s = median(found, own, "pages_per_s")
+        against = _times(ratio(found, own, {"images": 1}, "page_us"))
+        rows.append((f"{count} a request", against, _figure(median(found, own, "page_us")), _figure(pages_per_s)))
+    if rows:
+        (size,) = distinct(found, "size")
+        yield f"The page: {IMAGES} thumbnails of {size_label(size)}, by batches and by single GETs."
+        yield table(["images", "CPU against single GETs", "CPU µs a page", "pages/s"], rows)
 
 
 def saves_table(found: Findings) -> str:

@@ -7,7 +7,7 @@ from typing import Literal
 from .pictures import PICTURES
 from .plan import FULL, KB, MB, Findings, size_label
 from .ratios import Ratio, Selection, median, ratio, select
-from .runs import GALLERY, HOT
+from .runs import GALLERY, HOT, PAGE
 
 Parts = Mapping[str, Findings]
 
@@ -41,6 +41,7 @@ def targets(parts: Parts) -> list[Target]:
     groups: tuple[Callable[[Parts], Iterator[Target]], ...] = (
         _gets,
         _gallery,
+        _page,
         _saves,
         _pieces,
         _growth,
@@ -83,6 +84,12 @@ def _gallery(parts: Parts) -> Iterator[Target]:
         name = f"GETs in turn of {FULL.gallery_count(size):,} images of {size_label(size)}, uvicorn, mounted"
         measured = ratio(parts.get("servers"), over, under, "requests_per_s")
         yield Target(f"{name}: requests/s against npm's endpoint", "at least", bound, "x", measured)
+
+
+def _page(parts: Parts) -> Iterator[Target]:
+    over, under = ({"load": PAGE, "contestant": name} for name in ("batches/uvicorn", "singles/uvicorn"))
+    name = "a page of 100 thumbnails of 8 KB in 4 batches, uvicorn, mounted: the server's CPU against 100 GETs"
+    yield Target(name, "at most", 0.4, "x", ratio(parts.get("servers"), over, under, "page_us"))
 
 
 def _saves(parts: Parts) -> Iterator[Target]:

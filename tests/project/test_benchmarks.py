@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -13,10 +14,12 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from PIL import Image
 
+from benchmarks import gallery, page
 from benchmarks.big_database import IMAGE_BYTES, make
 from benchmarks.browser import eviction
 from benchmarks.browser.cases import all_cases
@@ -31,7 +34,8 @@ from benchmarks.processes import free_port, running
 from benchmarks.ratios import Ratio, median, ratio
 from benchmarks.tables import servers_tables, targets_table
 from benchmarks.targets import Target, targets
-from pixstore_asgi import Pixstore, WireState
+from pixstore_asgi import ImageRecord, Pixstore, WireState
+from pixstore_asgi.core.batch import frame_head
 from pixstore_asgi.core.formats.sniff import sniff
 from pixstore_asgi.errors import IntegrityError
 from tests.support.tools import go_without
@@ -92,7 +96,7 @@ def test_every_part_runs(part: str, tmp_path: Path) -> None:
         assert not row.get("errors"), row
         measured = ("requests_per_s", "cpu_us", "saves_per_s", "seconds")
         assert all(row[name] > 0 for name in measured if name in row), row
-    assert part != "servers" or {row["load"] for row in found["rows"]} == {"hot", "gallery"}
+    assert part != "servers" or {row["load"] for row in found["rows"]} == {"hot", "gallery", "page"}
     assert part != "saves" or {row["format"] for row in found["rows"]} == {"png", "jpeg"}
     assert results["environment"]["versions"]["pixstore-asgi"] != "missing"
     text = (tmp_path / "results.md").read_text()
@@ -216,6 +220,51 @@ def test_requests_are_made_in_turn() -> None:
     assert (load.wrong, load.errors) == (0, 0)
 
 
+@contextlib.contextmanager
+def sending(raw: bytes) -> Iterator[Request]:
+    """Answer one request with these very bytes, and end the connection."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def answer() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(raw)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        yield Request(listening.getsockname()[1], "/image", {})
+        thread.join()
+
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def test_an_answer_in_chunks_is_read_whole() -> None:
+    """A chunked body is put together, and its chunks' heads count among the bytes that were sent."""
+    raw = CHUNKED + b"3\r\nabc\r\n10\r\n0123456789abcdef\r\n0\r\n\r\n"
+    with sending(raw) as request:
+        answer = ask_once(request)
+    assert (answer.status, answer.body, answer.raw_bytes) == (200, b"abc0123456789abcdef", len(raw))
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        CHUNKED + b"3\r\nabc\r\n10\r\n0123",
+        CHUNKED + b"3\r\nabc\r\n",
+        CHUNKED + b"3\r\nabc\r\n0\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nabc",
+        b"HTTP/1.1 200 OK\r\n\r\nabc",
+    ],
+    ids=["within a chunk", "between chunks", "before the last line", "short", "no length"],
+)
+def test_an_answer_that_ends_early_is_wrong(raw: bytes) -> None:
+    """An answer that lacks its end, or could lack it unseen, is refused."""
+    with sending(raw) as request, pytest.raises(WrongAnswerError, match=r"ended early|without a length"):
+        ask_once(request)
+
+
 def test_refusals_are_not_counted_as_images() -> None:
     """Where half of the answers are one-byte refusals with status 200, the load says that answers were wrong."""
     need("wrk")
@@ -248,6 +297,47 @@ def test_a_payload_is_checked_by_decrypting_it(tmp_path: Path) -> None:
         for wrong in (bytes((WireState.INVALID_PROOF,)), images.payload(2000), changed):
             with pytest.raises((ValueError, IntegrityError), match=r"wire state|authentication"):
                 check_payload(wrong, record, png(1000))
+
+
+def test_a_gallery_is_asked_for_whole_and_shuffled(tmp_path: Path) -> None:
+    """Each image is asked for once, with a proof of its own, in another order each time; the first one is checked."""
+    with OwnImages(tmp_path / "pixstore.db") as images:
+        ids = images.save_copies(1000, 30)
+        asked = gallery.contestant("ours", images.records, ids, 1, 1)
+        first, second = asked.ask(1000), asked.ask(1000)
+        payloads = [payload_of(images, record) for record in images.records(ids[:2])]
+        asked.check(1000, payloads[0])
+        with pytest.raises((ValueError, IntegrityError)):
+            asked.check(1000, payloads[1])
+    assert [request.path for request in first] != [request.path for request in second]
+    for requests in (first, second):
+        assert {unquote(request.path.rpartition("/")[2]) for request in requests} == set(ids)
+        assert len({request.headers["x-pixstore-proof"] for request in requests}) == len(requests) == 30
+        assert unquote(requests[0].path).endswith(ids[0])
+
+
+def payload_of(images: OwnImages, record: ImageRecord) -> bytes:
+    async def payload() -> bytes:
+        opened = await images.pix.open_payload(record.id, token=record.token, proof=record.stateless_proof)
+        return b"".join([piece async for piece in opened])
+
+    return images.run(payload())
+
+
+def test_a_batch_is_checked_frame_by_frame(tmp_path: Path) -> None:
+    """A batch is right with all its images in their order; a refusal, an exchange, a lack and an excess are seen."""
+    with OwnImages(tmp_path / "pixstore.db") as images:
+        records = images.records(images.save_copies(page.SIZE, 3))
+        payloads = [payload_of(images, record) for record in records]
+    frames = [frame_head(number, 200, len(payload)) + payload for number, payload in enumerate(payloads)]
+    page.check_images(b"".join(frames), records)
+    refused = frame_head(2, 403, 0)
+    exchanged = frame_head(2, 200, len(payloads[0])) + payloads[0]
+    for wrong in ([*frames[:2], refused], [*frames[:2], exchanged], frames[::-1], [*frames, b"\0"]):
+        with pytest.raises((ValueError, IntegrityError)):
+            page.check_images(b"".join(wrong), records)
+    with pytest.raises(ValueError, match="ends before frame 2"):
+        page.check_images(b"".join(frames[:2]), records)
 
 
 def test_processor_time_counts_threads_and_children() -> None:
@@ -357,6 +447,8 @@ def test_targets_read_what_was_measured() -> None:
             for row in rows(load=load, contestant=contestant, size=30_000, connections=16, requests_per_s=rates)
         ]
     )
+    for contestant, used in {"batches/uvicorn": [410.0, 410.0], "singles/uvicorn": [1000.0, 1000.0]}.items():
+        servers.rows += rows(load="page", contestant=contestant, page_us=used)
     pieces = Findings(
         rows=[
             *rows(case="proof verify", seconds=[3e-6]),
@@ -386,6 +478,7 @@ def test_targets_read_what_was_measured() -> None:
         (3.15, "pass"),
         (3.4, "miss"),
         (1.583, "miss"),
+        (0.41, "miss"),
         (7.0, "pass"),
         (6.0, "miss"),
         (3.0, "miss"),
