@@ -27,13 +27,27 @@ RequestOf = Callable[[int, Sequence[ImageRecord]], Request]
 """Returns the request for images: (port, their records)."""
 
 
+def _single(port: int, records: Sequence[ImageRecord]) -> Request:
+    return image_request(port, records[0])
+
+
+def _batch(port: int, records: Sequence[ImageRecord]) -> Request:
+    images = [{"id": record.id, "token": record.token, "proof": record.stateless_proof} for record in records]
+    body = json.dumps({"images": images}, separators=(",", ":")).encode()
+    return Request(port, f"{IMAGES_ROUTE}/-/batch", {"content-type": "text/plain"}, body)
+
+
+_WAYS: dict[str, tuple[int, RequestOf]] = {"batches/uvicorn": (MAX_IMAGES, _batch), "singles/uvicorn": (1, _single)}
+"""How many images a request asks for, and how."""
+
+
 def measure(plan: Plan, found: Findings) -> None:
     """Ask one server for the same page in both ways, side by side."""
-    progress = Progress("servers, page", plan.rounds * 2)
-    with tempfile.TemporaryDirectory(prefix="pixstore-bench-") as name, _contestants(Path(name)) as by_images:
+    progress = Progress("servers, page", plan.rounds * len(_WAYS))
+    with tempfile.TemporaryDirectory(prefix="pixstore-bench-") as name, _contestants(Path(name)) as contestants:
         for number in range(plan.rounds):
-            for row in run_in_turn([*by_images], plan, Case(PAGE, SIZE, _CONNECTIONS), number):
-                (images,) = (count for way, count in by_images.items() if way.name == row["contestant"])
+            for row in run_in_turn(contestants, plan, Case(PAGE, SIZE, _CONNECTIONS), number):
+                images, _ = _WAYS[str(row["contestant"])]
                 requests = IMAGES // images
                 page_us = round(float(row["cpu_us"]) * requests, 1)
                 pages_per_s = round(float(row["requests_per_s"]) / requests, 2)
@@ -42,13 +56,15 @@ def measure(plan: Plan, found: Findings) -> None:
 
 
 @contextmanager
-def _contestants(folder: Path) -> Iterator[dict[Contestant, int]]:
-    """Run the server; yield the ways to ask it, each with the images that one request of it asks for."""
+def _contestants(folder: Path) -> Iterator[list[Contestant]]:
+    """Run one server and yield it once for each way to ask it."""
     with OwnImages(folder / "pixstore.db") as images:
         ids = images.save_copies(SIZE, IMAGES)
         with asgi_server("uvicorn", "pixstore", images, server_core()) as (port, pid):
 
-            def way(name: str, count: int, request_of: RequestOf) -> Contestant:
+            def contestant(name: str) -> Contestant:
+                count, request_of = _WAYS[name]
+
                 def ask(_size: int) -> list[Request]:
                     records = images.records(ids)
                     return [request_of(port, records[start : start + count]) for start in range(0, IMAGES, count)]
@@ -58,16 +74,7 @@ def _contestants(folder: Path) -> Iterator[dict[Contestant, int]]:
 
                 return Contestant(name, ask, check, pid)
 
-            yield {
-                way("batches/uvicorn", MAX_IMAGES, _batch): MAX_IMAGES,
-                way("singles/uvicorn", 1, lambda port, records: image_request(port, records[0])): 1,
-            }
-
-
-def _batch(port: int, records: Sequence[ImageRecord]) -> Request:
-    images = [{"id": record.id, "token": record.token, "proof": record.stateless_proof} for record in records]
-    body = json.dumps({"images": images}, separators=(",", ":")).encode()
-    return Request(port, f"{IMAGES_ROUTE}/-/batch", {"content-type": "text/plain"}, body)
+            yield [contestant(name) for name in _WAYS]
 
 
 def check_images(body: bytes, records: Sequence[ImageRecord]) -> None:
