@@ -242,7 +242,7 @@ class Pixstore:
         return await rotation.rewrap_keys(self._store, ring, on_progress)
 
     async def retire_key(self, key_id: str) -> None:
-        """Let the store forget a secret, so that it opens without; processes that still sign with it can save no more.
+        """Retire a secret, so that the store opens without; processes that still sign with it can save no more.
 
         key_id: as in `key_status`. Raises SecretError for the secret that signs, one that images are under, and one
         that the store does not know.

@@ -27,7 +27,7 @@ DATABASE_ID_BYTES = 16
 
 
 def database_id_of(random: bytes) -> bytes:
-    """Return the id of a database that is made now, of 15 random bytes."""
+    """Return the id of a database that is made now, of DATABASE_ID_BYTES - 1 random bytes."""
     return b"\x01" + random
 
 

@@ -1,4 +1,4 @@
-"""Rotation of secrets: what each one is needed for, keys wrapped anew under the newest one, a secret forgotten.
+"""Rotation of secrets: what each one is needed for, keys wrapped anew under the newest one, a secret retired.
 
 Ciphertext, tokens and versions stay as they are: only the 52 bytes of a wrapped key change.
 """
@@ -77,7 +77,7 @@ async def rewrap_keys(store: ImageStore, ring: KeyRing, on_progress: OnRewrapped
 
 
 async def retire_key(store: ImageStore, ring: KeyRing, named: Hidden[str]) -> None:
-    """Let an open store forget a secret, which it then opens without.
+    """Retire a secret of an open store, which then opens without it, and takes nothing more that is wrapped under it.
 
     named: its key id as `key_status` tells it. Raises SecretError where the secret signs here, where images need it,
     and where the store does not know it.

@@ -3,7 +3,7 @@
 import secrets
 
 from ..core.cipher import unwrap_key, wrap_key
-from ..core.images import StoredImage, database_id_of
+from ..core.images import DATABASE_ID_BYTES, StoredImage, database_id_of
 from ..store.contract import ImageStore
 from .find import find_ring
 
@@ -14,7 +14,8 @@ async def separate(store: ImageStore) -> int:
     Then what it signs is good for no other store, and rows of others do not open here. Raises SecretError, StoreBusy
     where others have it open, and IntegrityError for an image whose key does not unwrap; then nothing has changed.
     """
-    ring, database_id = await find_ring(store, None), database_id_of(secrets.token_bytes(15))
+    ring = await find_ring(store, None)
+    database_id = database_id_of(secrets.token_bytes(DATABASE_ID_BYTES - 1))
     own = ring.bound_to(database_id)
 
     def rewrap(image: StoredImage) -> bytes:

@@ -157,7 +157,7 @@ class ImageStore(Protocol):
         ...
 
     async def database_id(self) -> bytes:
-        """Return this store's own id: DATABASE_ID_BYTES random bytes, drawn when it was made.
+        """Return this store's own id, which `core.images.database_id_of` made of random bytes when it was made.
 
         All processes that have the same images see the same one, and so do copies of them.
         """

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
-from ..core.images import KEY_ID_BYTES, ImageMeta, RewrappedKey, StoredImage, database_id_of
+from ..core.images import DATABASE_ID_BYTES, KEY_ID_BYTES, ImageMeta, RewrappedKey, StoredImage, database_id_of
 from ..errors import StoreError
 from .clock import Clock, wall_clock_ms
 from .contract import CHUNK_BYTES, Expect, Expected, ImageWriter, KeyChecks
@@ -31,7 +31,7 @@ class MemoryStore:
         self._tokens: dict[str, int] = {}
         self._epochs: dict[str, int] = {}
         self._versions: dict[str, _Version] = {}
-        self._database_id = database_id_of(secrets.token_bytes(15))
+        self._database_id = database_id_of(secrets.token_bytes(DATABASE_ID_BYTES - 1))
         self._key_checks = KeyChecks(frozenset(), frozenset())
         self._changes = 0
 
