@@ -18,7 +18,7 @@ class AsgiCall:
             "method": "GET",
             "scheme": "http",
             "path": f"/{record.id}",
-            "raw_path": f"/{record.id.replace(':', '%3A')}".encode(),
+            "raw_path": f"/{record.id}".encode(),
             "query_string": b"",
             "root_path": "",
             "headers": [

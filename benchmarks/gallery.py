@@ -10,8 +10,8 @@ from pixstore_asgi import ImageRecord
 
 from .environment import missing_programs
 from .load import Request
-from .npm_peer import image_request, npm_peer
-from .own_images import OwnImages, check_payload
+from .npm_peer import npm_peer
+from .own_images import OwnImages, check_payload, image_request
 from .pictures import png
 from .plan import Findings, Plan
 from .progress import Progress
@@ -45,7 +45,11 @@ def _pixstore(plan: Plan, folder: Path, size: int) -> Iterator[Contestant]:
         cache_bytes = str(size * len(ids) // _MEMORY_SHARE)
         core = server_core()
         with asgi_server("uvicorn", "pixstore", images, core, PIXSTORE_BENCH_CACHE_BYTES=cache_bytes) as (port, pid):
-            yield contestant("pixstore/uvicorn", images.records, ids, port, pid)
+
+            def request(record: ImageRecord) -> Request:
+                return image_request(port, record)
+
+            yield contestant("pixstore/uvicorn", images.records, ids, request, pid)
 
 
 @contextmanager
@@ -58,15 +62,17 @@ def _npm(plan: Plan, folder: Path, size: int) -> Iterator[Contestant]:
         def records(ids: list[str]) -> list[ImageRecord]:
             return [peer.record(image_id) for image_id in ids]
 
-        yield contestant("npm/node", records, ids, peer.port, peer.process.pid)
+        yield contestant("npm/node", records, ids, peer.request, peer.process.pid)
 
 
-def contestant(name: str, records: Records, ids: Sequence[str], port: int, pid: int) -> Contestant:
+def contestant(
+    name: str, records: Records, ids: Sequence[str], request: Callable[[ImageRecord], Request], pid: int
+) -> Contestant:
     """Return a server that is asked for all of these images, the first one first, which is the one that is checked."""
 
     def ask(size: int) -> list[Request]:
         others = random.sample(ids[1:], len(ids) - 1)
-        return [image_request(port, record) for record in records([ids[0], *others])]
+        return [request(record) for record in records([ids[0], *others])]
 
     def check(size: int, body: bytes) -> None:
         (record,) = records([ids[0]])

@@ -12,8 +12,8 @@ from pixstore_asgi import ImageRecord
 
 from .environment import NPM_FOLDER
 from .load import Request
+from .own_images import image_request
 from .processes import free_port, running
-from .routes import IMAGES_ROUTE
 
 _SCRIPT = Path(__file__).with_name("npm_peer.mjs")
 
@@ -42,14 +42,9 @@ class NpmPeer:
         return ImageRecord.parse(self.call("record", id=image_id))
 
     def request(self, record: ImageRecord) -> Request:
-        """Return the request that a page would make for this record."""
-        return image_request(self.port, record)
-
-
-def image_request(port: int, record: ImageRecord) -> Request:
-    """Return the request that a page makes for a record."""
-    headers = {"x-pixstore-proof": record.stateless_proof, "x-pixstore-token": str(record.token)}
-    return Request(port, f"{IMAGES_ROUTE}/{record.id.replace(':', '%3A')}", headers)
+        """Return the request that npm's client makes for a record, which escapes the colon of an id."""
+        own = image_request(self.port, record)
+        return Request(own.port, own.path.replace(":", "%3A"), own.headers)
 
 
 @contextlib.contextmanager

@@ -13,7 +13,9 @@ import uvloop
 from pixstore_asgi import ImageRecord, Pixstore
 from pixstore_asgi.core.cipher import unseal
 
+from .load import Request
 from .pictures import png
+from .routes import IMAGES_ROUTE
 
 T = TypeVar("T")
 
@@ -72,6 +74,12 @@ class OwnImages:
     async def _payload(self, record: ImageRecord) -> bytes:
         payload = await self.pix.open_payload(record.id, token=record.token, proof=record.stateless_proof)
         return b"".join([piece async for piece in payload])
+
+
+def image_request(port: int, record: ImageRecord) -> Request:
+    """Return the request that the browser client makes for a record."""
+    headers = {"x-pixstore-proof": record.stateless_proof, "x-pixstore-token": str(record.token)}
+    return Request(port, f"{IMAGES_ROUTE}/{record.id}", headers)
 
 
 @contextlib.contextmanager

@@ -10,8 +10,7 @@ from pixstore_asgi import ImageRecord
 from pixstore_asgi.core.batch import FRAME_HEAD_BYTES, MAX_IMAGES, parse_frame_head
 
 from .load import Request
-from .npm_peer import image_request
-from .own_images import OwnImages, check_payload
+from .own_images import OwnImages, check_payload, image_request
 from .pictures import png
 from .plan import KB, Findings, Plan
 from .progress import Progress

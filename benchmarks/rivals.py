@@ -15,8 +15,8 @@ from pixstore_asgi import ImageRecord
 
 from .environment import program
 from .load import Request
-from .npm_peer import image_request, npm_peer
-from .own_images import OwnImages, check_payload
+from .npm_peer import npm_peer
+from .own_images import OwnImages, check_payload, image_request
 from .pictures import png
 from .processes import free_port, running
 from .routes import FILES_ROUTE

@@ -46,7 +46,7 @@ const isFetchError = (status) => (error) => error instanceof FetchError && error
 test("the request is a GET of the encoded id with proof and token in headers, past the HTTP cache", async () => {
   const respond = () => new Response(Uint8Array.of(2));
   const [call] = await stubFetch(respond, () => createFetcher("/pixstore-image")(RECORD));
-  assert.equal(call.url, "/pixstore-image/players%3Aabc");
+  assert.equal(call.url, "/pixstore-image/players:abc");
   assert.deepEqual(call.init, {
     headers: { "x-pixstore-proof": "a-proof", "x-pixstore-token": "5" },
     cache: "no-store",
@@ -59,7 +59,7 @@ test("the request is a GET of the encoded id with proof and token in headers, pa
 
 test("the whole body comes back as bytes", async (t) => {
   const body = await fetchFrom(t, (request, response) => response.end(`${request.method} ${request.url}`));
-  assert.equal(Buffer.from(body).toString(), "GET /pixstore-image/players%3Aabc");
+  assert.equal(Buffer.from(body).toString(), "GET /pixstore-image/players:abc");
 });
 
 test("an HTTP status other than 2xx is a FetchError with that status; 401 and 403 are a refusal", async (t) => {

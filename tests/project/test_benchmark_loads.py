@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from benchmarks import gallery, page
 from benchmarks.cpu import cpu_seconds
 from benchmarks.environment import missing_programs
 from benchmarks.load import Request, WrongAnswerError, ask_once, check_load, measure_load
-from benchmarks.own_images import OwnImages
+from benchmarks.own_images import OwnImages, image_request
 from benchmarks.processes import free_port, running
 from pixstore_asgi import ImageRecord
 from pixstore_asgi.core.batch import frame_head
@@ -191,7 +192,7 @@ def test_a_gallery_is_asked_for_whole_and_shuffled(tmp_path: Path) -> None:
     """Each image is asked for once, with a proof of its own, in another order each time; the first one is checked."""
     with OwnImages(tmp_path / "pixstore.db") as images:
         ids = images.save_copies(1000, 30)
-        asked = gallery.contestant("ours", images.records, ids, 1, 1)
+        asked = gallery.contestant("ours", images.records, ids, partial(image_request, 1), 1)
         first, second = asked.ask(1000), asked.ask(1000)
         payloads = [payload_of(images, record) for record in images.records(ids[:2])]
         asked.check(1000, payloads[0])

@@ -398,11 +398,11 @@ def record_vectors() -> list[Vector]:
 def client_request_vectors() -> list[Vector]:
     plain = "kth1m9c4n8l2a7vz"
     proofs = {IMAGE_ID: proof_text(), plain: proof_text(image_id=plain)}
-    paths = {IMAGE_ID: "/pixstore-image/players%3Akth1m9c4n8l2a7vz", plain: f"/pixstore-image/{plain}"}
+    paths = {IMAGE_ID: "/pixstore-image/players:kth1m9c4n8l2a7vz", plain: f"/pixstore-image/{plain}"}
     return [
         {
             "name": "colon" if ":" in image_id else "plain-id",
-            "rule": "the id is percent-encoded, proof and token are headers",
+            "rule": "the id is the last part of the path, proof and token are headers",
             "record": record(id=image_id, statelessProof=proofs[image_id]),
             "endpoint": "/pixstore-image",
             "path": path,

@@ -42,7 +42,7 @@ export const createFetcher = (endpoint) => (record, _, request) =>
  */
 export async function get(options, { id, token, proof }, { signal, priority, onProgress, limit }) {
   const headers = { "x-pixstore-proof": proof, "x-pixstore-token": String(token) };
-  const response = await ask(options, encodeURIComponent(id), {
+  const response = await ask(options, encodeURIComponent(id).replace("%3A", ":"), {
     headers,
     signal: signal ?? null,
     priority: priority ?? "auto",
