@@ -22,10 +22,10 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES256
 from cryptography.hazmat.primitives.ciphers.modes import GCM
 
 from pixstore_asgi import Pixstore, PixstoreApp, decode_payload
-from pixstore_asgi.core import proof as proofs
 from pixstore_asgi.core.cipher import Sealer, unwrap_key, wrap_key
 from pixstore_asgi.core.images import ImageMeta
 from pixstore_asgi.core.keyring import KeyRing
+from pixstore_asgi.core.proof import ProofKeys, ProofTerms, ProofWindows
 from pixstore_asgi.core.wire import encode_state, encode_updated_head
 from pixstore_asgi.store.contract import CHUNK_BYTES
 from pixstore_asgi.store.sqlite import SqliteStore
@@ -67,10 +67,9 @@ def _pass_group_on(command: list[str], arguments: Namespace) -> None:
 
 
 def _time_proofs(runner: Any) -> None:
-    ring, terms = KeyRing(secrets.token_bytes(32)), proofs.ProofTerms()
-    windows = proofs.ProofWindows()
-    issue = partial(proofs.issue, ring, windows, terms, image_id=_IMAGE_ID, token=_TOKEN, now_ms=_NOW_MS)
-    verify = partial(proofs.verify, ring, windows, terms, issue(), image_id=_IMAGE_ID, token=_TOKEN, now_ms=_NOW_MS)
+    keys, terms = ProofKeys(KeyRing(secrets.token_bytes(32)), ProofWindows()), ProofTerms()
+    issue = partial(keys.issue, terms, image_id=_IMAGE_ID, token=_TOKEN, now_ms=_NOW_MS)
+    verify = partial(keys.verify, terms, issue(), image_id=_IMAGE_ID, token=_TOKEN, now_ms=_NOW_MS)
     # As long as what a proof's MAC is over: head 15, token 8, id with its length, audience's length.
     message = bytes(15 + 8 + 2 + len(_IMAGE_ID) + 2)
     runner.bench_func("hmac.digest", hmac.digest, secrets.token_bytes(32), message, "sha256")

@@ -13,11 +13,15 @@ downgrade. The epoch is the proof's own, under its MAC, and is compared with the
 
 import hmac
 import struct
+from binascii import a2b_base64
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
+
+from cryptography.hazmat.primitives.hmac import HMAC
 
 from ..errors import ProofError
-from .base64 import decode_base64, encode_base64
+from .base64 import encode_base64
 from .keyring import KeyRing, RingKey
 
 PROOF_CHARACTERS = 48
@@ -33,6 +37,7 @@ _PROOF_BYTES = _HEAD.size + _MAC_BYTES
 _MAX_WINDOW = 2**48 - 1
 MAX_WINDOW_MS = 2**48 - 1
 _MAX_AUDIENCE_BYTES = 2**16 - 1
+_REMEMBERED_HEADS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +52,11 @@ class ProofWindows:
 
     def expires_at_ms(self, now_ms: int) -> int:
         """Return the epoch millisecond at which a proof issued at `now_ms` is no longer accepted."""
-        return (now_ms // self.length_ms + 2) * self.length_ms
+        return self.limits_ms(now_ms // self.length_ms)[1]
+
+    def limits_ms(self, window: int) -> tuple[int, int]:
+        """Return from and until when a window's proofs are accepted, in epoch milliseconds."""
+        return window * self.length_ms - self.leeway_ms, (window + 2) * self.length_ms
 
 
 @dataclass(frozen=True)
@@ -73,68 +82,101 @@ def terms_of(audience: object) -> ProofTerms | None:
     return ProofTerms(audience=heard) if 0 < len(heard) <= _MAX_AUDIENCE_BYTES else None
 
 
-def issue(
-    ring: KeyRing, windows: ProofWindows, terms: ProofTerms, *, image_id: str, token: int, now_ms: int, epoch: int = 0
-) -> str:
-    """Return the 48-character proof for an image and token at `now_ms`; token is 0 where it is not bound.
+class _Head(NamedTuple):
+    """What a proof begins with. It is good from `from_ms` to before `until_ms`; `mac` has taken it in."""
 
-    epoch: the image's, u32.
+    window: int
+    epoch: int
+    from_ms: int
+    until_ms: int
+    mac: HMAC
+
+
+class ProofKeys:
+    """Issues proofs under the newest key of a ring, and verifies them under all of its keys.
+
+    It remembers the heads of good proofs: nearly all proofs of one window have the same.
     """
-    window = now_ms // windows.length_ms
-    key = ring.signing
-    window_bytes = min(window, _MAX_WINDOW).to_bytes(6, "big")
-    head = _HEAD.pack(_VERSION, key.key_id, window_bytes, epoch)
-    raw = head + _mac(key, window_bytes, head, windows, terms, image_id, token)
-    return encode_base64(raw)
 
+    def __init__(self, ring: KeyRing, windows: ProofWindows) -> None:
+        self.ring = ring
+        self._windows = windows
+        self._heads: dict[bytes, _Head] = {}
 
-def verify(
-    ring: KeyRing, windows: ProofWindows, terms: ProofTerms, proof: str, *, image_id: str, token: int, now_ms: int
-) -> tuple[int, int]:
-    """Check a proof and return its window and its epoch; token is 0 where it is not bound.
+    def issue(self, terms: ProofTerms, *, image_id: str, token: int, now_ms: int, epoch: int = 0) -> str:
+        """Return the 48-character proof for an image and token at `now_ms`; token is 0 where it is not bound.
 
-    Accepts the windows from `now_ms // W - 1` to `(now_ms + leeway) // W`. Raises ProofError with its reason.
-    """
-    raw = _decode(proof)
-    version, key_id, window_bytes, epoch = _HEAD.unpack_from(raw)
-    if version != _VERSION:
-        raise ProofError("version")
-    key = ring.verifying.get(key_id)
-    if key is None:
-        raise ProofError("unknown-key", f"it was signed under secret {key_id.hex()}")
-    window = int.from_bytes(window_bytes, "big")
-    length_ms = windows.length_ms
-    if window < now_ms // length_ms - 1:
-        raise ProofError("expired", f"{now_ms - (window + 2) * length_ms + 1} ms too late")
-    if window > (now_ms + windows.leeway_ms) // length_ms:
-        raise ProofError("not-yet-valid", f"{window * length_ms - now_ms - windows.leeway_ms} ms too early")
-    # The right MAC in no local variable: see hidden.py.
-    if not hmac.compare_digest(
-        _mac(key, window_bytes, raw[: _HEAD.size], windows, terms, image_id, token), raw[_HEAD.size :]
-    ):
-        raise ProofError("mac")
-    return window, epoch
+        epoch: the image's, u32.
+        """
+        key, window = self.ring.signing, min(now_ms // self._windows.length_ms, _MAX_WINDOW)
+        raw = _HEAD.pack(_VERSION, key.key_id, window.to_bytes(6, "big"), epoch)
+        head = self._heads.get(raw)
+        if head is None:
+            head = self._begin(key, raw)
+            self._remember(raw, head)
+        mac = head.mac.copy()
+        mac.update(_bound(self._windows, terms, image_id, token))
+        return encode_base64(raw + mac.finalize()[:_MAC_BYTES])
+
+    def verify(self, terms: ProofTerms, proof: str, *, image_id: str, token: int, now_ms: int) -> tuple[int, int]:
+        """Check a proof and return its window and its epoch; token is 0 where it is not bound.
+
+        Accepts the windows from `now_ms // W - 1` to `(now_ms + leeway) // W`. Raises ProofError with its reason.
+        """
+        raw = _decode(proof)
+        head = self._heads.get(raw[: _HEAD.size])
+        is_known = head is not None
+        if head is None or not head.from_ms <= now_ms < head.until_ms:
+            head = self._check_head(raw[: _HEAD.size], now_ms)
+        mac = head.mac.copy()
+        mac.update(_bound(self._windows, terms, image_id, token))
+        # The right MAC in no local variable: see hidden.py.
+        if not hmac.compare_digest(mac.finalize()[:_MAC_BYTES], raw[_HEAD.size :]):
+            raise ProofError("mac")
+        if not is_known:  # only now: anybody can send any number of heads
+            self._remember(raw[: _HEAD.size], head)
+        return head.window, head.epoch
+
+    def _check_head(self, raw: bytes, now_ms: int) -> _Head:
+        version, key_id, window_bytes, _ = _HEAD.unpack(raw)
+        if version != _VERSION:
+            raise ProofError("version")
+        key = self.ring.verifying.get(key_id)
+        if key is None:
+            raise ProofError("unknown-key", f"it was signed under secret {key_id.hex()}")
+        from_ms, until_ms = self._windows.limits_ms(int.from_bytes(window_bytes, "big"))
+        if now_ms >= until_ms:
+            raise ProofError("expired", f"{now_ms - until_ms + 1} ms too late")
+        if now_ms < from_ms:
+            raise ProofError("not-yet-valid", f"{from_ms - now_ms} ms too early")
+        return self._begin(key, raw)
+
+    def _begin(self, key: RingKey, raw: bytes) -> _Head:
+        _, _, window_bytes, epoch = _HEAD.unpack(raw)
+        window = int.from_bytes(window_bytes, "big")
+        mac = key.mac(b"proof" + window_bytes)
+        mac.update(raw)
+        return _Head(window, epoch, *self._windows.limits_ms(window), mac)
+
+    def _remember(self, raw: bytes, head: _Head) -> None:
+        if len(self._heads) >= _REMEMBERED_HEADS:
+            self._heads.clear()
+        self._heads[raw] = head
 
 
 def _decode(proof: str) -> bytes:
     # 48 characters of 36 bytes leave no padding and no spare bits, so a proof has exactly one spelling.
-    raw = decode_base64(proof) if isinstance(proof, str) and len(proof) == PROOF_CHARACTERS else None
-    if raw is None or len(raw) != _PROOF_BYTES:
-        raise ProofError("not-canonical")
-    return raw
+    if isinstance(proof, str) and len(proof) == PROOF_CHARACTERS:
+        try:
+            raw = a2b_base64(proof, strict_mode=True)
+        except ValueError:
+            raw = b""
+        if len(raw) == _PROOF_BYTES:
+            return raw
+    raise ProofError("not-canonical")
 
 
-def _mac(
-    key: RingKey,
-    window_bytes: bytes,
-    head: bytes,
-    windows: ProofWindows,
-    terms: ProofTerms,
-    image_id: str,
-    token: int,
-) -> bytes:
+def _bound(windows: ProofWindows, terms: ProofTerms, image_id: str, token: int) -> bytes:
+    """Return what a proof is bound to and does not hold itself."""
     name = image_id.encode("ascii")
-    # Every proof of one window shares its key: derived once, not once a request.
-    mac = key.mac(b"proof" + window_bytes)
-    mac.update(head + _BOUND.pack(token, windows.length_ms, len(name)) + name + terms.audience_field)
-    return mac.finalize()[:_MAC_BYTES]
+    return _BOUND.pack(token, windows.length_ms, len(name)) + name + terms.audience_field

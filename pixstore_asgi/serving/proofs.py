@@ -6,7 +6,7 @@ from ..core import proof
 from ..core.cipher import unwrap_key
 from ..core.images import StoredImage
 from ..core.keyring import KeyRing
-from ..core.proof import ProofTerms, ProofWindows
+from ..core.proof import ProofKeys, ProofTerms, ProofWindows
 from ..core.record import ImageRecord
 from ..core.request import ImageRequest
 from ..errors import ConfigError, InputError, ProofError
@@ -44,6 +44,7 @@ class Proofs:
         self.windows = ProofWindows(window_ms) if self.are_checked else ProofWindows()
         self._bind_token = bind_token
         self._old_secrets = old_secrets
+        self._keys: ProofKeys | None = None
 
     def record(self, ring: KeyRing, image: StoredImage, terms: ProofTerms = EVERYBODY) -> ImageRecord:
         """Return a record of an image with a proof as of now. Raises IntegrityError where its row was changed."""
@@ -70,11 +71,15 @@ class Proofs:
         if self._bind_token and not token:
             raise ProofError("token", "the request has none that can be")
         bound = token if self._bind_token and token else 0
-        verifying = ring if self._old_secrets else ring.newest
-        _, epoch = proof.verify(
-            verifying, self.windows, terms, sent or "", image_id=image_id, token=bound, now_ms=self.clock_ms()
-        )
+        keys, now_ms = self._keys_of(ring), self.clock_ms()
+        _, epoch = keys.verify(terms, sent or "", image_id=image_id, token=bound, now_ms=now_ms)
         return epoch
+
+    def _keys_of(self, ring: KeyRing) -> ProofKeys:
+        wanted = ring if self._old_secrets else ring.newest
+        if self._keys is None or self._keys.ring is not wanted:
+            self._keys = ProofKeys(wanted, self.windows)
+        return self._keys
 
     def _record(
         self, ring: KeyRing, image: StoredImage, terms: ProofTerms, now_ms: int, expires_at_ms: int | None
@@ -86,8 +91,6 @@ class Proofs:
             key=unwrap_key(ring, image.id, image.meta),  # first: no good proof lies in a frame that raises
             iv=image.meta.iv,
             tag=image.meta.tag,
-            proof=proof.issue(
-                ring, self.windows, terms, image_id=image.id, token=token, epoch=image.epoch, now_ms=now_ms
-            ),
+            proof=self._keys_of(ring).issue(terms, image_id=image.id, token=token, epoch=image.epoch, now_ms=now_ms),
             proof_expires_at=expires_at_ms,
         )

@@ -15,7 +15,7 @@ from pixstore_asgi.core.cipher import Sealer, unseal, unwrap_key
 from pixstore_asgi.core.formats.names import MEDIA_TYPES
 from pixstore_asgi.core.images import ImageMeta
 from pixstore_asgi.core.keyring import KeyRing
-from pixstore_asgi.core.proof import ProofTerms, ProofWindows, issue, verify
+from pixstore_asgi.core.proof import ProofKeys, ProofTerms, ProofWindows
 from pixstore_asgi.core.wire import encode_state, encode_updated_head
 from pixstore_asgi.errors import IntegrityError, ProofError, RecordError
 from pixstore_asgi.store.memory import MemoryStore
@@ -63,34 +63,36 @@ def ring_of(vector: Vector) -> KeyRing:
     return KeyRing(vector["secrets"]).bound_to(bytes.fromhex(vector["database"]))
 
 
-def proof_arguments(vector: Vector) -> tuple[KeyRing, ProofWindows, ProofTerms, dict[str, Any]]:
+def proof_arguments(vector: Vector) -> tuple[ProofKeys, ProofTerms, dict[str, Any]]:
     windows = ProofWindows(vector["window_ms"], vector["leeway_ms"])
     terms = ProofTerms(vector["audience"].encode())
-    return ring_of(vector), windows, terms, {name: vector[name] for name in ("image_id", "token", "now_ms")}
+    return ProofKeys(ring_of(vector), windows), terms, {name: vector[name] for name in ("image_id", "token", "now_ms")}
 
 
 @pytest.mark.parametrize("vector", vectors("proof.json", "vectors", failing=False))
 def test_proof_vectors_verify(vector: Vector) -> None:
     """A valid proof verifies, names its window, and is what issuing it gives."""
-    ring, windows, terms, arguments = proof_arguments(vector)
-    window, epoch = verify(ring, windows, terms, vector["proof"], **arguments)
+    keys, terms, arguments = proof_arguments(vector)
+    window, epoch = keys.verify(terms, vector["proof"], **arguments)
+    windows = ProofWindows(vector["window_ms"], vector["leeway_ms"])
     issued_ms = window * windows.length_ms
     assert (window, epoch) == (vector["result"]["window"], vector["epoch"])
     assert windows.expires_at_ms(issued_ms) == vector["result"]["expires_at_ms"]
     if vector["name"] != "old-secret":
-        assert issue(ring, windows, terms, **{**arguments, "now_ms": issued_ms, "epoch": epoch}) == vector["proof"]
+        issued = keys.issue(terms, **{**arguments, "now_ms": issued_ms, "epoch": epoch})
+        assert issued == vector["proof"]
 
 
 @pytest.mark.parametrize("vector", vectors("proof.json", "vectors", failing=True))
 def test_proof_vectors_refuse(vector: Vector) -> None:
     """A proof that breaks one rule is refused for that rule."""
-    ring, windows, terms, arguments = proof_arguments(vector)
+    keys, terms, arguments = proof_arguments(vector)
     if vector["failure"] == "epoch":  # it is the image's that it is compared with, once that was read
-        _, epoch = verify(ring, windows, terms, vector["proof"], **arguments)
+        _, epoch = keys.verify(terms, vector["proof"], **arguments)
         assert epoch != vector["epoch"]
         return
     with pytest.raises(ProofError) as caught:
-        verify(ring, windows, terms, vector["proof"], **arguments)
+        keys.verify(terms, vector["proof"], **arguments)
     assert caught.value.reason == vector["failure"]
 
 

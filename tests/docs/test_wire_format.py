@@ -17,7 +17,7 @@ from pixstore_asgi import ImageRecord, Pixstore, PixstoreApp, WireState
 from pixstore_asgi.core.batch import MAX_BODY_BYTES, MAX_IMAGES
 from pixstore_asgi.core.formats.names import FORMAT_BYTES, MEDIA_TYPES
 from pixstore_asgi.core.keyring import KeyRing
-from pixstore_asgi.core.proof import ProofTerms, ProofWindows, issue
+from pixstore_asgi.core.proof import ProofKeys, ProofTerms, ProofWindows
 from tests.docs.tables import rows
 from tests.support.paths import DOCS, ROOT
 from tests.support.samples import SECRET, picture
@@ -152,7 +152,7 @@ def test_a_server_of_this_page_makes_the_same_proof(token: int) -> None:
     )
     proof = base64.b64encode(head + hmac.digest(expand(b"proof" + window, 32), message, hashlib.sha256)[:21]).decode()
     ring = KeyRing(SECRET).bound_to(database)
-    assert proof == issue(ring, ProofWindows(), ProofTerms(), image_id=image_id, token=token, now_ms=now_ms)
+    assert proof == ProofKeys(ring, ProofWindows()).issue(ProofTerms(), image_id=image_id, token=token, now_ms=now_ms)
     *_, (start, length) = offsets("| offset | length | |")
     assert (start + length, len(head), len(proof)) == (36, start, 48)
 

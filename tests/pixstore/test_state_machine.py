@@ -194,8 +194,8 @@ class PixstoreMachine(RuleBasedStateMachine):
     def request(self, which: int, record: ImageRecord, other: ImageRecord, token: str, proof: str) -> None:
         """A request opens the image of the id and token that its proof was issued for, and else nothing."""
         windows, now_ms = self.pixstores[which]._proofs.windows, self.clock.now_ms
-        foreign = proofs.issue(
-            FOREIGN, windows, proofs.ProofTerms(), image_id=record.id, token=record.token, now_ms=now_ms
+        foreign = proofs.ProofKeys(FOREIGN, windows).issue(
+            proofs.ProofTerms(), image_id=record.id, token=record.token, now_ms=now_ms
         )
         changed = record.stateless_proof[:-1] + ("A" if record.stateless_proof[-1] != "A" else "B")
         sent_token = {"own": record.token, "other": other.token, "next": record.token + 1, "none": None, "text": "1x"}[

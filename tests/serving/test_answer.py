@@ -1,14 +1,15 @@
 """Answers: one request decided on, whether it came alone or in a batch, under the terms it came with."""
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
 
 from pixstore_asgi import ImageRecord, Pixstore, StoreError, WireState
+from pixstore_asgi.core.images import StoredImage
 from pixstore_asgi.core.keyring import KeyRing
-from pixstore_asgi.core.proof import ProofTerms, ProofWindows, issue
+from pixstore_asgi.core.proof import ProofKeys, ProofTerms, ProofWindows
 from pixstore_asgi.core.request import ImageRequest
 from pixstore_asgi.pixstore import answers_of
 from pixstore_asgi.serving.answer import Answers, Refusal, Rule
@@ -20,6 +21,9 @@ from tests.support.samples import OTHER_SECRET, SECRET, picture
 
 class FailingStore(MemoryStore):
     """A store that fails whoever opens an image."""
+
+    def read_at_once(self, image_id: str) -> tuple[StoredImage, Sequence[bytes]] | None:
+        raise StoreError("the disk is gone")
 
     async def open_stream(self, image_id: str) -> ImageStream | None:  # type: ignore[override]
         raise StoreError("the disk is gone")
@@ -166,7 +170,8 @@ async def test_the_log_names_the_secret_that_is_missing(pix: Pixstore, caplog: p
     """A proof of a secret that is not in the ring is refused with that secret's public id."""
     record = await pix.save_image(picture())
     foreign = KeyRing(OTHER_SECRET)
-    proof = issue(foreign, ProofWindows(), ProofTerms(), image_id=record.id, token=record.token, now_ms=0)
+    keys = ProofKeys(foreign, ProofWindows())
+    proof = keys.issue(ProofTerms(), image_id=record.id, token=record.token, now_ms=0)
     with caplog.at_level(logging.DEBUG, "pixstore_asgi"):
         await answers_of(pix).answer(request_of(record)._replace(proof=proof))
     assert f"unknown-key, it was signed under secret {foreign.signing.key_id.hex()}" in caplog.text
