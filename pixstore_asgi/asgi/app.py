@@ -14,6 +14,7 @@ from .audience import Audience, AudienceOf
 from .authorization import Authorization, Authorize, AuthorizeMany
 from .batch import Batch, is_batch
 from .client_files import ClientFiles
+from .common import CommonRequests
 from .cors import CrossOrigin
 from .delivery import MAX_STREAM_S, SEND_TIMEOUT_S, Delivery
 from .http import read_request, refuse, route_path, send_empty, without_last_slash
@@ -80,19 +81,21 @@ class PixstoreApp:
         self._authorization = Authorization(authorize, authorize_many)
         self._delivery = Delivery(send_timeout_s, max_stream_s)
         self._audience = None if audience is None else Audience(audience)
+        is_for_all = audience is None and authorize is None and authorize_many is None
+        self._common = CommonRequests(self._answers if is_for_all else None, self._delivery, self._cross_origin)
         self._batch = Batch(self._answers, self._authorization, self._audience, self._delivery, self._cross_origin)
         self._client_files = ClientFiles()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
+        if scope["type"] == "http":
+            path = route_path(scope)
+            await (self._common.response(path, scope, send) or self._serve(path, scope, receive, send))
+        elif scope["type"] == "lifespan":
             await run_lifespan(self._pixstore, scope, receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1000, "reason": "images are served over HTTP"})
-        elif scope["type"] == "http":
-            await self._serve(scope, receive, send)
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = route_path(scope)
+    async def _serve(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
         methods = ("POST", "OPTIONS") if is_batch(path) else ("GET", "HEAD", "OPTIONS")
         if scope["method"] not in methods:
             allow = (b"allow", ", ".join(methods).encode())
@@ -109,16 +112,13 @@ class PixstoreApp:
             await refuse(404, self._cross_origin.headers(scope), send)
 
     async def _serve_image(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
-        request, rule = read_request(scope, path), self._authorization.rule(scope)
-        is_common = scope["method"] == "GET" and self._audience is None and rule is None
-        payload = self._answers.answer_at_once(request) if is_common else None
-        if payload is None:
-            payload = await self._answers.answer(
-                request,
-                terms=await self._audience.terms(scope) if self._audience and request.proof else EVERYBODY,
-                rule=rule,
-                has_body=scope["method"] != "HEAD",
-            )
+        request = read_request(scope, path)
+        payload = await self._answers.answer(
+            request,
+            terms=await self._audience.terms(scope) if self._audience and request.proof else EVERYBODY,
+            rule=self._authorization.rule(scope),
+            has_body=scope["method"] != "HEAD",
+        )
         cross_origin = self._cross_origin.headers(scope)
         if payload is None:
             await refuse(403, cross_origin, send)
@@ -131,3 +131,8 @@ class PixstoreApp:
             await self._client_files({**scope, "path": path, "root_path": ""}, receive, send)
         except HTTPException as error:
             await refuse(error.status_code, self._cross_origin.headers(scope), send)
+
+
+def common_requests_of(app: PixstoreApp) -> CommonRequests:
+    """Return what answers the common requests of an application, for the middleware around it."""
+    return app._common

@@ -19,7 +19,7 @@ from .http import refuse, without_last_slash
 _PATH = "/-/batch"
 
 _JOINED_BYTES = 128 * 1024
-"""How much of small images is sent as one piece: a thumbnail costs a server less than a send of its own."""
+"""What images that are at hand are gathered up to: a thumbnail costs a server less than a send of its own."""
 
 _Checked = Sequence[tuple[ImageRequest, Checked]]
 """The requests of a batch, each with what is known of it before its image is looked up."""
@@ -68,16 +68,17 @@ class Batch:
         rule = await self._authorization.batch_rule(scope, mount, proven)
         joined = bytearray()
         for index, (request, known) in enumerate(checked):
-            payload = self._answers.checked_at_once(request, known) if rule is None else None
-            if payload and payload.whole and len(joined) + payload.size < _JOINED_BYTES:
-                joined += frame_head(index, payload.status, payload.size) + payload.whole
+            if len(joined) >= _JOINED_BYTES:
+                yield bytes(joined), None
+                joined.clear()
+            whole = self._answers.checked_at_once(request, known) if rule is None else None
+            if whole is not None:
+                joined += frame_head(index, 200, len(whole)) + whole
                 continue
             if joined:
                 yield bytes(joined), None
                 joined.clear()
-                # Sending may have taken its time: look again.
-                payload = self._answers.checked_at_once(request, known) if payload else None
-            payload = payload or await self._answers.answer_checked(request, known, terms=terms, rule=rule)
+            payload = await self._answers.answer_checked(request, known, terms=terms, rule=rule)
             if payload is None:
                 yield frame_head(index, 403, 0), None
             elif payload.size > MAX_FRAME_BYTES:

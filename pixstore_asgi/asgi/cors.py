@@ -31,7 +31,7 @@ class CrossOrigin:
         if self._origins is None:
             return []
         if b"*" in self._origins:
-            return [(b"access-control-allow-origin", b"*"), (b"access-control-expose-headers", b"x-pixstore-state")]
+            return [(b"access-control-allow-origin", b"*")]
         vary = (b"vary", b"Origin")
         origin = single_value(header_values(scope, b"origin"), repeated="")
         if origin is None or origin.encode("latin-1") not in self._origins:
@@ -40,7 +40,6 @@ class CrossOrigin:
             vary,
             (b"access-control-allow-origin", origin.encode("latin-1")),
             (b"access-control-allow-credentials", b"true"),
-            (b"access-control-expose-headers", b"x-pixstore-state"),
         ]
 
     def admits(self, scope: Scope) -> bool:

@@ -1,7 +1,7 @@
 """Delivery: sends payloads to a client as ASGI messages, one piece per send, and ends: complete, or cut short."""
 
 import logging
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Iterable
 from contextlib import aclosing
 
 import anyio
@@ -37,10 +37,10 @@ class Delivery:
     async def __call__(
         self, payload: Payload, status: int, headers: RawHeaders, scope: Scope, receive: Receive, send: Send
     ) -> None:
-        start: Message = {"type": "http.response.start", "status": status, "headers": headers}
         if payload.whole is not None:
-            await self._send(send, start, _body(payload.whole, is_last=True))
+            await self.send_whole(payload.whole, status, headers, send)
             return
+        start = _start(status, headers)
         async with payload:
             first = hide(b"" if scope["method"] == "HEAD" else await self._next_piece(payload))
             # Servers wait for a slow client in the start already, where requests are pipelined.
@@ -52,6 +52,10 @@ class Delivery:
                     await self._send_rest(payload, payload.size - len(first()), receive, send)
             if limit.cancelled_caught:
                 _log.info("an image was cut off: not sent within max_stream_s, %s s", self._max_stream_s)
+
+    def send_whole(self, whole: bytes, status: int, headers: RawHeaders, send: Send) -> Awaitable[bool]:
+        """Send a response with its whole body; False where the client is gone or takes nothing."""
+        return self._send(send, _start(status, headers), _body(whole, is_last=True))
 
     async def read_body(self, receive: Receive, most: int) -> bytes:
         """Return a request's body as far as it comes within send_timeout_s, and little more than `most` bytes of it."""
@@ -65,7 +69,7 @@ class Delivery:
 
     async def send_frames(self, frames: Frames, headers: RawHeaders, receive: Receive, send: Send) -> None:
         """Send frames one after another; where one can't be sent whole, the response ends there, cut short."""
-        start: Message = {"type": "http.response.start", "status": 200, "headers": headers}
+        start = _start(200, headers)
         async with aclosing(frames), anyio.create_task_group() as tasks:
             tasks.start_soon(_cancel_on_disconnect, receive, tasks.cancel_scope)
             with anyio.move_on_after(self._max_stream_s) as limit:
@@ -127,6 +131,10 @@ class Delivery:
 async def _send_all(send: Send, messages: Iterable[Message]) -> None:
     for message in messages:
         await send(message)
+
+
+def _start(status: int, headers: RawHeaders) -> Message:
+    return {"type": "http.response.start", "status": status, "headers": headers}
 
 
 def _body(piece: bytes, *, is_last: bool) -> Message:

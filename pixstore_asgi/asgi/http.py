@@ -8,6 +8,8 @@ from ..core.ids import parse_token
 from ..core.request import ImageRequest
 from ..serving.headers import RawHeaders
 
+_REPEATED = "repeated"  # neither a token nor a proof
+
 
 def route_path(scope: Scope) -> str:
     """Return the decoded path below the mount: with its leading slash, or empty at the mount itself.
@@ -31,21 +33,20 @@ def without_last_slash(path: str) -> str:
 
 def read_request(scope: Scope, path: str) -> ImageRequest:
     """Read image id, token and proof from the path below the mount and the headers."""
-    tokens: list[bytes] = []
-    proofs: list[bytes] = []
+    token: str | None = None
+    proof: str | None = None
     for name, value in scope["headers"]:
         if name == b"x-pixstore-token":
-            tokens.append(value)
+            token = _REPEATED if token is not None else value.decode("latin-1")
         elif name == b"x-pixstore-proof":
-            proofs.append(value)
-    token = parse_token(tokens[0].decode("latin-1")) if len(tokens) == 1 else None
-    return ImageRequest(without_last_slash(path).removeprefix("/"), token, single_value(proofs, repeated="repeated"))
+            proof = _REPEATED if proof is not None else value.decode("latin-1")
+    return ImageRequest(path.removeprefix("/").removesuffix("/"), parse_token(token or ""), proof)
 
 
 def scope_of_get(scope: Scope, mount: str, image_id: str) -> Scope:
     """Return the scope that a GET of one image would have come with. mount: the path of the mount itself."""
     path = f"{mount}/{image_id}"
-    return {**scope, "method": "GET", "path": path, "raw_path": quote(path).encode("ascii")}
+    return {**scope, "method": "GET", "path": path, "raw_path": quote(path, safe="/:").encode("ascii")}
 
 
 def header_values(scope: Scope, name: bytes) -> list[bytes]:

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Literal, NamedTuple
 
 from ..core.ids import is_image_id
+from ..core.keyring import KeyRing
 from ..core.proof import ProofTerms
 from ..core.request import ImageRequest
 from ..errors import PixstoreError, ProofError, WireState
@@ -47,33 +48,42 @@ class Answers:
         self._images = images
         self._proofs = proofs
 
-    def answer_at_once(self, request: ImageRequest) -> Payload | None:
-        """Return what `answer` does where nothing has to be waited for, and None for all else, refusals too.
+    def answer_at_once(self, request: ImageRequest) -> bytes | None:
+        """Return the whole Success payload of a request where nothing has to be waited for, and None for all else.
 
-        That is for a proof that is good for everybody, and an image that is in memory as one piece, under its current
-        token.
+        That is for a proof that is good for everybody, and an image that is at hand as one piece, under its current
+        token. Whatever this returns None for, refusals too, `answer` decides.
         """
-        # The proof first: how long it takes must not tell whether an image is in memory.
-        checked = self.check_at_once(request)
-        return self.checked_at_once(request, checked) if checked else None
+        ring = self._ring_at_once(request)
+        if ring is None:
+            return None
+        try:
+            # The proof first: how long it takes must not tell whether an image is in memory.
+            epoch = self._proofs.check(ring, request, EVERYBODY)
+            return payload_at_hand(self._images, request, epoch)
+        except PixstoreError:
+            return None
 
     def check_at_once(self, request: ImageRequest, terms: ProofTerms | None = EVERYBODY) -> Checked | None:
         """Return what `check` does where the store is open and the proof is good; None for all else."""
-        ring = self._rings.at_hand
-        if ring is None or not self._proofs.are_checked or not request.image_id.isascii():
+        ring = self._ring_at_once(request)
+        if ring is None:
             return None
         try:
             return Checked(None, self._proofs.check(ring, request, terms))
         except ProofError:
             return None
 
-    def checked_at_once(self, request: ImageRequest, checked: Checked) -> Payload | None:
-        """Return what `answer_checked` does without a rule, where it is an image that is in memory as one piece, under
-        its current token; None for all else."""
+    def checked_at_once(self, request: ImageRequest, checked: Checked) -> bytes | None:
+        """Return the whole Success payload that `answer_checked` has without a rule, where the image is at hand as one
+        piece, under its current token; None for all else."""
         try:
             return None if checked.refusal else payload_at_hand(self._images, request, checked.epoch)
         except PixstoreError:
             return None
+
+    def _ring_at_once(self, request: ImageRequest) -> KeyRing | None:
+        return self._rings.at_hand if self._proofs.are_checked and request.image_id.isascii() else None
 
     async def answer(
         self,

@@ -16,9 +16,10 @@ from ..core.images import StoredImage
 from ..core.wire import encode_state
 from ..errors import ConfigError, WireState
 from ..store.clock import running_loop
-from ..store.contract import ImageStore, ImageStream
+from ..store.contract import WHOLE_BYTES, ImageStore, ImageStream
 from .reach import Reach
 
+_SUCCESS = encode_state(WireState.SUCCESS)
 _ROW_BYTES = 1024  # what an entry takes beside its body, roughly
 _CHUNKS_A_PIECE = 4  # every send costs a server some work, and what a slow reader leaves of a piece is copied by some
 _LARGEST_SHARE = 4  # a body above a fourth of the cache would push out too many others
@@ -91,13 +92,20 @@ class ImageCache:
         self._learn(image_id, image, stamp)
         return image
 
-    def at_hand(self, image_id: str) -> CachedImage | None:
-        """Return an image as it is now where it is in memory with its body."""
-        if image_id not in self._entries:
+    def at_hand(self, image_id: str) -> tuple[StoredImage, bytes] | None:
+        """Return an image as it is now with its Success payload as one piece, where memory or the store has that at
+        once."""
+        known = self._entries.get(image_id)
+        if known is None or known.pieces is None:
+            is_longer = known is not None and known.image.meta.size > WHOLE_BYTES
+            return None if is_longer else self._read_at_once(image_id)
+        if len(known.pieces) != 1:
             return None
         (stamp,) = self._store.stamps((image_id,))
-        cached = self._current(image_id, stamp)
-        return cached if cached and cached.pieces else None
+        if known.stamp != stamp:
+            return None
+        self._entries.move_to_end(image_id)
+        return known.image, known.pieces[0]
 
     async def get_many(self, image_ids: Sequence[str]) -> dict[str, StoredImage]:
         """Return the images that exist among these ids, by id, all as of one moment."""
@@ -115,7 +123,7 @@ class ImageCache:
         while self._max_bytes:
             known = self._entries.get(image_id)
             is_kept = known is not None and known.pieces is not None
-            if not is_kept and not (self._may_fit(known) and self._reach.ask(image_id)):
+            if not is_kept and not (self._may_fit(known) and self._is_asked_again(image_id)):
                 break
             (stamp,) = self._store.stamps((image_id,))
             cached = self._current(image_id, stamp)
@@ -179,10 +187,28 @@ class ImageCache:
         except BaseException:
             cached.drop()
             raise
-        cached.pieces = _pieces([encode_state(WireState.SUCCESS) + chunks[0], *chunks[1:]])
-        self.forget(image_id)
-        self._entries[image_id] = cached
+        self._keep(cached, _pieces([_SUCCESS + chunks[0], *chunks[1:]]))
         return cached
+
+    def _read_at_once(self, image_id: str) -> tuple[StoredImage, bytes] | None:
+        was_asked = image_id in self._reach
+        (stamp,) = self._store.stamps((image_id,)) if was_asked else (None,)
+        found = self._store.read_at_once(image_id)
+        if found is None:
+            return None
+        image, chunks = found
+        whole = b"".join([_SUCCESS, *chunks])
+        if self._fits(image):
+            self._reach.ask(image_id)
+            self._reach.read(image.meta.size)
+            if was_asked and self._make_room(image):
+                self._keep(CachedImage(self, image, stamp, with_body=True), (whole,))
+        return image, whole
+
+    def _keep(self, cached: CachedImage, pieces: tuple[bytes, ...]) -> None:
+        cached.pieces = pieces
+        self.forget(cached.image.id)
+        self._entries[cached.image.id] = cached
 
     def _learn(self, image_id: str, image: StoredImage | None, stamp: Hashable) -> None:
         """Keep what was read of an image's row under a stamp; its body stays where the version is the same."""
@@ -204,6 +230,11 @@ class ImageCache:
             elif image_id not in self._entries:
                 self._learn(image_id, stream.image, object())  # never current: it tells that the image does not fit
         return stream
+
+    def _is_asked_again(self, image_id: str) -> bool:
+        was_asked = image_id in self._reach
+        self._reach.ask(image_id)
+        return was_asked
 
     def _may_fit(self, known: CachedImage | None) -> bool:
         return known is None or self._fits(known.image)

@@ -19,6 +19,9 @@ async def load_payload(images: ImageCache, rings: Rings, request: ImageRequest, 
     epoch: of the request's proof, None where none was checked. A key is unwrapped for Updated only. Raises ProofError
     where the proof's epoch is over, StoreError, or IntegrityError where the row was changed.
     """
+    whole = payload_at_hand(images, request, epoch)
+    if whole is not None:
+        return Payload(WireState.SUCCESS, head=whole, size=len(whole))
     opened = await images.open(request.image_id)
     if opened is None:
         return Payload(WireState.NOT_FOUND)
@@ -27,13 +30,13 @@ async def load_payload(images: ImageCache, rings: Rings, request: ImageRequest, 
     return await _from_store(rings, opened, request, epoch)
 
 
-def payload_at_hand(images: ImageCache, request: ImageRequest, epoch: int | None) -> Payload | None:
-    """Return the Success payload of an image that is in memory as one piece, or None: `load_payload` then decides."""
-    cached = images.at_hand(request.image_id)
-    if cached is None or cached.pieces is None or len(cached.pieces) != 1:
+def payload_at_hand(images: ImageCache, request: ImageRequest, epoch: int | None) -> bytes | None:
+    """Return the Success payload of an image that is at hand as one piece, or None: `load_payload` then decides."""
+    found = images.at_hand(request.image_id)
+    if found is None:
         return None
-    state = _state(cached.image, request, epoch)
-    return _payload(cached.image, state, cached.pieces[0]) if state is WireState.SUCCESS else None
+    image, whole = found
+    return whole if _state(image, request, epoch) is WireState.SUCCESS else None
 
 
 async def load_outline(images: ImageCache, request: ImageRequest, epoch: int | None) -> Payload:

@@ -1,37 +1,36 @@
 """Reach: which images were asked for so lately that keeping them in memory would have paid."""
 
-from collections import OrderedDict
-
-_LEAST_BYTES = 4096  # what one image counts at least, so that the memory of them is small beside what it is about
+_LEAST_BYTES = 4096  # what a request counts at least, so that the memory of ids is small beside what they are about
 
 
 class Reach:
-    """Remembers which images were asked for while the last `max_bytes` of bodies were read.
+    """Remembers which images were asked for while the last bodies were read, of half to all of `max_bytes`.
 
-    A cache of as many bytes would still hold an image that is asked for again within reach, and would have lost any
-    other: keeping that one in memory pays for nobody.
+    A cache of as many bytes would still hold an image that is asked for again within reach, and would have lost most
+    others: keeping those in memory pays for nobody.
     """
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._read_bytes = 0
-        # From the least to the most lately asked for, each with what was read by then.
-        self._asked: OrderedDict[str, int] = OrderedDict()
+        # Two generations, each of half of the bytes: a set costs a request less than an order of all ids.
+        self._lately: set[str] = set()
+        self._before: set[str] = set()
 
-    def ask(self, image_id: str) -> bool:
-        """Tell whether an image was asked for within reach, and remember that it is asked for now."""
-        last = self._asked.pop(image_id, None)
-        while len(self._asked) * _LEAST_BYTES > self._max_bytes:  # ids that are unknown, or too large to be kept
-            self._asked.popitem(last=False)
-        self._asked[image_id] = self._read_bytes
-        return last is not None and self._read_bytes - last <= self._max_bytes
+    def __contains__(self, image_id: str) -> bool:
+        return image_id in self._lately or image_id in self._before
+
+    def ask(self, image_id: str) -> None:
+        """Remember that an image is asked for."""
+        self._lately.add(image_id)
+        self.read(_LEAST_BYTES)  # ids that are unknown, or whose bodies are too large to be kept, count too
 
     def read(self, size: int) -> None:
-        """Count a body of `size` bytes that was read; what is out of reach by it is forgotten."""
-        self._read_bytes += max(size, _LEAST_BYTES)
-        while self._asked and self._read_bytes - self._asked[oldest := next(iter(self._asked))] > self._max_bytes:
-            del self._asked[oldest]
+        """Count a body of `size` bytes that was read."""
+        self._read_bytes += size
+        if self._read_bytes * 2 > self._max_bytes:
+            self._before, self._lately, self._read_bytes = self._lately, set(), 0
 
     def clear(self) -> None:
         """Forget all of them."""
-        self._asked.clear()
+        self._lately, self._before, self._read_bytes = set(), set(), 0

@@ -214,6 +214,15 @@ class ImageStore(Protocol):
         """Open the current version for reading, or return None where there is no image."""
         ...
 
+    def read_at_once(self, image_id: str) -> tuple[StoredImage, Sequence[bytes]] | None:
+        """Return the current version with its whole body, in pieces, where that takes no waiting; else None.
+
+        None too where there is no image, or its body is longer than WHOLE_BYTES: `open_stream` then tells. Called on
+        the event loop's own thread for every request of an image that is not in memory: a store that reads over a
+        network returns None.
+        """
+        ...
+
     async def begin_write(self, image_id: str, version: bytes) -> ImageWriter:
         """Begin a new version of an image that may or may not exist; any number of writes to it go on at once.
 

@@ -9,7 +9,7 @@ from typing import Self
 from ..core.images import DATABASE_ID_BYTES, KEY_ID_BYTES, ImageMeta, RewrappedKey, StoredImage, database_id_of
 from ..errors import StoreError
 from .clock import Clock, wall_clock_ms
-from .contract import CHUNK_BYTES, Expect, Expected, ImageWriter, KeyChecks
+from .contract import CHUNK_BYTES, WHOLE_BYTES, Expect, Expected, ImageWriter, KeyChecks
 from .rules import admit, check_expected, check_meta, check_unneeded, next_token
 
 
@@ -75,6 +75,11 @@ class MemoryStore:
     async def open_stream(self, image_id: str) -> "_MemoryStream | None":
         image = self._image(image_id)
         return _MemoryStream(image, self._versions[image_id].body) if image else None
+
+    def read_at_once(self, image_id: str) -> tuple[StoredImage, Sequence[bytes]] | None:
+        image = self._image(image_id)
+        is_whole = image is not None and image.meta.size <= WHOLE_BYTES
+        return (image, [self._versions[image_id].body]) if image and is_whole else None
 
     async def begin_write(self, image_id: str, version: bytes) -> "_MemoryWriter":
         return _MemoryWriter(self, image_id, version)

@@ -55,7 +55,8 @@ async def _rewrap(store: SqliteStore, saved: StoredImage) -> int:
     return await store.replace_wrapped_keys([RewrappedKey("a", saved.meta.version, wrapped_key_of())])
 
 
-READS = ["open", "close", "database_id", "key_checks", "key_usage", "get", "get_many", "open_stream", "list", "stamps"]
+READS = ["open", "close", "database_id", "key_checks", "key_usage", "get", "get_many", "list", "stamps"]
+READS += ["open_stream", "read_at_once"]
 WRITES: dict[str, tuple[Write, set[str]]] = {
     "begin_write, new": (lambda store, saved: save(store, "d"), {"d"}),
     "begin_write, again": (lambda store, saved: save(store, "a", b"new"), {"a"}),

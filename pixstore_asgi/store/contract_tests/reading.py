@@ -2,7 +2,7 @@
 
 import asyncio
 
-from ..contract import CHUNK_BYTES, ImageStore
+from ..contract import CHUNK_BYTES, WHOLE_BYTES, ImageStore
 from .fixtures import StoreFixtures
 from .steps import body_of, read, save
 
@@ -15,6 +15,19 @@ class ReadingContract(StoreFixtures):
         assert await store.get("nobody") is None
         assert await store.open_stream("nobody") is None
         assert await store.delete("nobody") is False
+
+    async def test_what_is_read_at_once_is_the_current_version(self, store: ImageStore) -> None:
+        """A body of up to WHOLE_BYTES is whole and current, or None, as for what is longer or not there."""
+        for size in (1, CHUNK_BYTES, CHUNK_BYTES + 1, WHOLE_BYTES):
+            saved = await save(store, "a", body_of(size))
+            image, chunks = store.read_at_once("a") or (saved, [body_of(size)])
+            assert (image, b"".join(chunks)) == (saved, body_of(size))
+        await save(store, "a", body_of(WHOLE_BYTES + 1))
+        assert store.read_at_once("a") is None
+        await save(store, "a", b"small")
+        await store.delete("a")
+        assert store.read_at_once("a") is None
+        assert store.read_at_once("nobody") is None
 
     async def test_get_many_returns_those_that_exist(self, store: ImageStore) -> None:
         """Many ids are read at once, more than one statement can name; unknown and deleted ones are left out."""

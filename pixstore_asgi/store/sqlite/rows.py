@@ -23,11 +23,11 @@ _KEY_ID = f"substr(wrapped_key, 1, {KEY_ID_BYTES})"
 _AFTER_ALL = "\x7f"  # above every id, which are ASCII
 _READ_MS = 3
 _BATCH = 1000
-_LAST_READ = f"iif(size <= {WHOLE_BYTES}, (size - 1) / {CHUNK_BYTES}, 0)"
-_OPEN_BLOB = (
-    f"SELECT {_IMAGE}, blob, data FROM image LEFT JOIN chunk"
-    f" ON chunk.id BETWEEN blob << {CHUNK_BITS} AND (blob << {CHUNK_BITS}) + {_LAST_READ}"
+_OPEN_BLOB, _WHOLE_IMAGE = (
+    f"SELECT {_IMAGE}, blob, data FROM image LEFT JOIN chunk ON chunk.id BETWEEN blob << {CHUNK_BITS}"
+    f" AND (blob << {CHUNK_BITS}) + iif(size <= {WHOLE_BYTES}, (size - 1) / {CHUNK_BYTES}, {last_of_larger})"
     " WHERE image.id = ? AND blob IS NOT NULL ORDER BY chunk.id"
+    for last_of_larger in (0, -1)
 )
 
 
@@ -61,6 +61,16 @@ def open_blob(db: sqlite3.Connection, image_id: str) -> tuple[StoredImage, int, 
     if not isinstance(blob, int):
         raise StoreError(f"the stored row of image {image_id!r} is damaged: restore the database from a backup")
     return image_of_row(row), blob, [data for *_, data in found]
+
+
+def whole_image(db: sqlite3.Connection, image_id: str) -> tuple[StoredImage, list[bytes]] | None:
+    """Return an image with all its chunks, or None where there is none, or it is longer than WHOLE_BYTES."""
+    found = db.execute(_WHOLE_IMAGE, (image_id,)).fetchall()
+    if not found:
+        return None
+    image, chunks = image_of_row(found[0][:-2]), [data for *_, data in found]
+    is_whole = len(chunks) * CHUNK_BYTES >= image.meta.size and chunks[0] is not None
+    return (image, chunks) if is_whole else None
 
 
 def database_id(db: sqlite3.Connection) -> bytes:

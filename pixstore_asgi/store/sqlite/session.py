@@ -30,6 +30,18 @@ _log = logging.getLogger("pixstore_asgi")
 _READERS = 2
 _FOREIGN_S = 1.0  # how long a commit by another program than this package may go unseen
 
+_process = object()
+"""Stands for this process. It is looked at for every request: to ask the system for the process id costs more."""
+
+
+def _stand_for_child() -> None:
+    global _process
+    _process = object()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_stand_for_child)
+
 
 class Session:
     """A database that is open in this process, until `close`. asyncio only; not to be taken through a fork."""
@@ -46,7 +58,7 @@ class Session:
         self._mutex = threading.Lock()
         self._pace = Pace()
         self._commits = Commits()
-        self._pid = os.getpid()
+        self._process = _process
         self._closing: asyncio.Future[None] | None = None
 
     @classmethod
@@ -99,20 +111,24 @@ class Session:
         reader = min(readers, key=lambda reader: reader.queued)
         return await reader.run(self._read, function, *args, **kwargs)
 
-    async def read_soon(self, function: Callable[Concatenate[Any, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run a function that reads some rows: on the caller's own thread, unless reads have to wait for the disk."""
+    def read_at_once(
+        self, function: Callable[Concatenate[Any, P], R | None], *args: P.args, **kwargs: P.kwargs
+    ) -> R | None:
+        """Run a function that reads a little on the caller's own thread; None where reads have to wait for the disk."""
         self._checked()
-        if self._pace.is_quick() and self._mutex.acquire(blocking=False):
-            before = self._pace.waits()
-            try:
-                return self._read(self._near, function, *args, **kwargs)
-            except (sqlite3.Error, OSError) as error:
-                # A reader's thread may wait for what is busy; any other error it meets as well, and translates it.
-                _log.debug("a read of %s is tried again: %s", self.path, error)
-            finally:
-                self._pace.has_read(before)
-                self._mutex.release()
-        return await self.read(function, *args, **kwargs)
+        if not self._pace.is_quick() or not self._mutex.acquire(blocking=False):
+            return None
+        before = self._pace.waits()
+        try:
+            self._look()
+            return function(self._near, *args, **kwargs)
+        except (sqlite3.Error, OSError) as error:
+            # A reader's thread may wait for what is busy; any other error it meets as well, and translates it.
+            _log.debug("a read of %s is tried again: %s", self.path, error)
+            return None
+        finally:
+            self._pace.has_read(before)
+            self._mutex.release()
 
     def _read(self, db: Any, function: Callable[Concatenate[Any, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         check_in_place(self.path, self._file)
@@ -123,12 +139,17 @@ class Session:
         nothing."""
         self._checked()  # first: a forked child may have inherited the mutex held
         with self._mutex:
-            self._checked()
-            assert self._data_version is not None
-            if time.monotonic() >= self._data_version.due:
-                self._data_version.look()
-            counters, era = self._write_lock.counters, self._data_version.era
+            era = self._look().era
+            counters = self._write_lock.counters
             return counters.stamps(image_ids, era) if counters else [era] * len(image_ids)
+
+    def _look(self) -> DataVersion:
+        """Look for what another program has done to the file, where it is time to."""
+        self._check_open()
+        assert self._data_version is not None
+        if time.monotonic() >= self._data_version.due:
+            self._data_version.look()
+        return self._data_version
 
     async def write(self, function: Callable[Concatenate[Any, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a function on the writer; where versions have died of it, their keys leave SQLite's log too."""
@@ -176,7 +197,7 @@ class Session:
     @property
     def is_inherited(self) -> bool:
         """Whether this is a forked child's copy, which must not touch the parent's connections."""
-        return self._pid != os.getpid()
+        return self._process is not _process
 
     def _close_own(self) -> None:
         with self._mutex:
@@ -193,10 +214,13 @@ class Session:
 
     __del__ = _release  # a bare mount never closes its store
 
-    def _checked(self) -> list[Connection]:
+    def _check_open(self) -> None:
         if not self._connections:
             raise StoreError("the store is closed: open it first")
-        if self._pid != os.getpid():
+
+    def _checked(self) -> list[Connection]:
+        self._check_open()
+        if self._process is not _process:
             raise StoreError("the store was opened before a fork: open it in each worker process, not before")
         return self._connections
 

@@ -103,15 +103,20 @@ class SqliteStore:
         await self._opened().write(rows.retire_key_check, check)
 
     async def get(self, image_id: str) -> StoredImage | None:
-        return await self._opened().read_soon(rows.get, image_id)
+        session = self._opened()
+        image = session.read_at_once(rows.get, image_id)
+        return await session.read(rows.get, image_id) if image is None else image
 
     async def get_many(self, image_ids: Collection[str]) -> dict[str, StoredImage]:
         session = self._opened()
-        read = session.read_soon if len(image_ids) <= _FEW_IMAGES else session.read
-        return await read(rows.get_many, image_ids)
+        images = session.read_at_once(rows.get_many, image_ids) if len(image_ids) <= _FEW_IMAGES else None
+        return await session.read(rows.get_many, image_ids) if images is None else images
 
     async def open_stream(self, image_id: str) -> SqliteStream | None:
         return await open_stream(self._opened(), image_id)
+
+    def read_at_once(self, image_id: str) -> tuple[StoredImage, Sequence[bytes]] | None:
+        return self._opened().read_at_once(rows.whole_image, image_id)
 
     async def begin_write(self, image_id: str, version: bytes) -> SqliteWriter:
         session = self._opened()
