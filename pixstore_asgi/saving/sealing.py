@@ -33,7 +33,8 @@ class Encryption:
     @classmethod
     def fresh(cls) -> Self:
         """Return a random key and nonce, as every new version gets."""
-        return cls(hide(secrets.token_bytes(KEY_BYTES)), secrets.token_bytes(IV_BYTES))
+        random = secrets.token_bytes(KEY_BYTES + IV_BYTES)
+        return cls(hide(random[:KEY_BYTES]), random[KEY_BYTES:])
 
     @classmethod
     def of(cls, seal: Seal) -> Self:

@@ -60,7 +60,7 @@ def save(http: httpx.Client, image: bytes) -> ImageRecord:
 
 def request_of(record: ImageRecord) -> dict[str, Any]:
     return {
-        "url": f"/pixstore-image/{quote(record.id, safe='')}",
+        "url": f"/pixstore-image/{record.id}",
         "headers": {
             "x-pixstore-proof": record.stateless_proof,
             "x-pixstore-token": str(record.token),
@@ -253,7 +253,7 @@ _NETWORK = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThr
 
 def _has_begun(server: Server, record: ImageRecord) -> bool:
     """Tell whether a request for an image has reached the application, which logs it as it begins to answer."""
-    return request_of(record)["url"] in server.log
+    return quote(record.id, safe="") in server.log  # uvicorn escapes what it logs
 
 
 def test_logs_tell_the_state_and_no_secret(deployed: Deployment) -> None:
@@ -262,8 +262,8 @@ def test_logs_tell_the_state_and_no_secret(deployed: Deployment) -> None:
     with nginx.client() as http:
         record = save(http, picture("webp"))
         http.get(**request_of(record))
-    until(lambda: quote(record.id, safe="") in nginx.accesses, nginx.accesses)
-    line = next(line for line in nginx.accesses.splitlines() if quote(record.id, safe="") in line)
+    until(lambda: record.id in nginx.accesses, nginx.accesses)
+    line = next(line for line in nginx.accesses.splitlines() if record.id in line)
     assert line.endswith("state=Success")
     for log in (nginx.accesses, nginx.errors, uvicorn.log):
         for secret in (record.stateless_proof, record["meta"]["key"], SECRET):

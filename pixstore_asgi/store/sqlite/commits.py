@@ -1,6 +1,6 @@
 """Group commit: versions whose commits wait for the writer at the same time become current in one transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
@@ -72,7 +72,7 @@ class Commits:
         commits' error."""
         try:
             with write_transaction(db, [commit.image_id for commit in commits]):
-                outcomes = [_attempt(db, commit) for commit in commits]
+                outcomes = list(_attempt_all(db, commits))
         except BaseException as error:
             for commit in commits:
                 commit.outcome = copy(error)  # each its own: a traceback shows the values of those that raised it
@@ -81,12 +81,23 @@ class Commits:
                 commit.outcome = outcome
 
 
-def _attempt(db: Writer, commit: Commit) -> StoredImage | PixstoreError:
+def _attempt_all(db: Writer, commits: Sequence[Commit]) -> Iterator[StoredImage | PixstoreError]:
+    admitted: Sequence[bytes] = ()
+    for commit in commits:
+        outcome = _attempt(db, commit, is_admitted=commit.checks == admitted)
+        if isinstance(outcome, StoredImage):
+            admitted = commit.checks
+        yield outcome
+
+
+def _attempt(db: Writer, commit: Commit, *, is_admitted: bool) -> StoredImage | PixstoreError:
+    """Make a version current. is_admitted: whether the version before it in this transaction has the same checks."""
     old = find_state(db, commit.image_id)
     try:
         check_expected(commit.image_id, old.version, commit.expect)
         token = next_token(commit.image_id, commit.now_ms, old.token, commit.token)
-        admit_checks(db, commit.checks)
+        if not is_admitted:
+            admit_checks(db, commit.checks)
         if commit.blob is not None:
             finish_blob(db, commit.blob, commit.first, commit.chunks, commit.now_ms)
     except PixstoreError as refusal:

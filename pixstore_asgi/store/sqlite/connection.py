@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import errno
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
@@ -42,8 +42,11 @@ class Connection(aiosqlite.Connection):
         with translated(path):
             return await cls(path, connector)  # type: ignore[return-value]
 
-    async def run(self, function: Callable[Concatenate[Any, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run `function` with the sqlite3 connection and these arguments on the connection's thread."""
+    def run(
+        self, function: Callable[Concatenate[Any, P], R], *args: P.args, **kwargs: P.kwargs
+    ) -> Coroutine[Any, Any, R]:
+        """Run `function` with the sqlite3 connection and these arguments on the connection's thread, after all that was
+        given to it before. Await its result."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[R] = loop.create_future()
 
@@ -60,9 +63,12 @@ class Connection(aiosqlite.Connection):
                 loop.call_soon_threadsafe(settle)
 
         self.queued += 1
+        self._tx.put_nowait((None, work))
+        return self._result(future)
+
+    async def _result(self, future: "asyncio.Future[R]") -> R:
         try:
             with translated(self._path):
-                self._tx.put_nowait((None, work))
                 return await future
         finally:
             self.queued -= 1

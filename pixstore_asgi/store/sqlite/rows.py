@@ -6,8 +6,8 @@ Each runs whole on its connection's thread, so that no cancellation can leave a 
 import json
 import sqlite3
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import astuple
-from typing import NamedTuple
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 from ...core.images import DATABASE_ID_BYTES, KEY_ID_BYTES, RewrappedKey, StoredImage
 from ...errors import StoreError
@@ -17,17 +17,21 @@ from .blobs import CHUNK_BITS, bury
 from .schema import Writer, write_transaction
 
 _META = "version, format, iv, tag, size, sha256, wrapped_key"
+_values_of_meta = attrgetter(*_META.split(", "))
 _CREATED = "coalesce(created_ms, token)"  # tokens are times; before schema version 2 there was nothing else
 _IMAGE = f"image.id, token, {_META}, {_CREATED}, epoch"
 _KEY_ID = f"substr(wrapped_key, 1, {KEY_ID_BYTES})"
 _AFTER_ALL = "\x7f"  # above every id, which are ASCII
 _READ_MS = 3
 _BATCH = 1000
-_OPEN_BLOB, _WHOLE_IMAGE = (
+_COLUMNS = ("id", "token", "blob", *_META.split(", "), "created_ms")
+_INSERT = f"INSERT INTO image ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
+_CHANGES = ", ".join(f"{column} = excluded.{column}" for column in _COLUMNS[1:])
+_INSERT_OR_UPDATE = f"{_INSERT} ON CONFLICT (id) DO UPDATE SET {_CHANGES}"
+_IMAGE_AND_CHUNKS = (
     f"SELECT {_IMAGE}, blob, data FROM image LEFT JOIN chunk ON chunk.id BETWEEN blob << {CHUNK_BITS}"
-    f" AND (blob << {CHUNK_BITS}) + iif(size <= {WHOLE_BYTES}, (size - 1) / {CHUNK_BYTES}, {last_of_larger})"
+    f" AND (blob << {CHUNK_BITS}) + iif(size <= {WHOLE_BYTES}, (size - 1) / {CHUNK_BYTES}, ? - 1)"
     " WHERE image.id = ? AND blob IS NOT NULL ORDER BY chunk.id"
-    for last_of_larger in (0, -1)
 )
 
 
@@ -54,7 +58,7 @@ def open_blob(db: sqlite3.Connection, image_id: str) -> tuple[StoredImage, int, 
 
     One statement, so all as of one moment: no sweep comes between row and chunks.
     """
-    found = db.execute(_OPEN_BLOB, (image_id,)).fetchall()
+    found = _read(db, image_id, chunks_of_larger=1)
     if not found:
         return None
     row, blob = found[0][:-2], found[0][-2]
@@ -65,12 +69,16 @@ def open_blob(db: sqlite3.Connection, image_id: str) -> tuple[StoredImage, int, 
 
 def whole_image(db: sqlite3.Connection, image_id: str) -> tuple[StoredImage, list[bytes]] | None:
     """Return an image with all its chunks, or None where there is none, or it is longer than WHOLE_BYTES."""
-    found = db.execute(_WHOLE_IMAGE, (image_id,)).fetchall()
+    found = _read(db, image_id, chunks_of_larger=0)
     if not found:
         return None
     image, chunks = image_of_row(found[0][:-2]), [data for *_, data in found]
     is_whole = len(chunks) * CHUNK_BYTES >= image.meta.size and chunks[0] is not None
     return (image, chunks) if is_whole else None
+
+
+def _read(db: sqlite3.Connection, image_id: str, *, chunks_of_larger: int) -> list[Any]:
+    return db.execute(_IMAGE_AND_CHUNKS, (chunks_of_larger, image_id)).fetchall()
 
 
 def database_id(db: sqlite3.Connection) -> bytes:
@@ -168,14 +176,8 @@ def find_state(db: sqlite3.Connection, image_id: str) -> State:
 
 def put_image(db: sqlite3.Connection, image: StoredImage, blob: int, *, is_new: bool) -> None:
     """Point an image to a blob."""
-    names = ("id", "token", "blob", *_META.split(", "), "created_ms")
-    insert = f"INSERT INTO image ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
-    values = (image.id, image.token, blob, *astuple(image.meta), image.created_ms)
-    if is_new:
-        db.execute(insert, values)
-    else:
-        changes = ", ".join(f"{name} = excluded.{name}" for name in names[1:])
-        db.execute(f"{insert} ON CONFLICT (id) DO UPDATE SET {changes}", values)
+    values = (image.id, image.token, blob, *_values_of_meta(image.meta), image.created_ms)
+    db.execute(_INSERT if is_new else _INSERT_OR_UPDATE, values)
 
 
 def delete(db: Writer, image_id: str, expect: Expected, now_ms: int) -> bool:

@@ -120,8 +120,7 @@ class SqliteStore:
 
     async def begin_write(self, image_id: str, version: bytes) -> SqliteWriter:
         session = self._opened()
-        session.write_soon(self._sweep_some, session)
-        return SqliteWriter(session, image_id, version, self._clock_ms)
+        return SqliteWriter(session, image_id, version, self._clock_ms, self._sweep_some)
 
     async def delete(self, image_id: str, *, expect: Expected = Expect.ANY) -> bool:
         session = self._opened()
