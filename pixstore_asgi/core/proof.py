@@ -124,17 +124,18 @@ class ProofKeys:
         Accepts the windows from `now_ms // W - 1` to `(now_ms + leeway) // W`. Raises ProofError with its reason.
         """
         raw = _decode(proof)
-        head = self._heads.get(raw[: _HEAD.size])
+        begin = raw[: _HEAD.size]
+        head = self._heads.get(begin)
         is_known = head is not None
         if head is None or not head.from_ms <= now_ms < head.until_ms:
-            head = self._check_head(raw[: _HEAD.size], now_ms)
+            head = self._check_head(begin, now_ms)
         mac = head.mac.copy()
         mac.update(_bound(self._windows, terms, image_id, token))
         # The right MAC in no local variable: see hidden.py.
         if not hmac.compare_digest(mac.finalize()[:_MAC_BYTES], raw[_HEAD.size :]):
             raise ProofError("mac")
         if not is_known:  # only now: anybody can send any number of heads
-            self._remember(raw[: _HEAD.size], head)
+            self._remember(begin, head)
         return head.window, head.epoch
 
     def _check_head(self, raw: bytes, now_ms: int) -> _Head:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from pixstore_asgi.store.contract_tests.steps import save
+from pixstore_asgi.errors import StoreError
+from pixstore_asgi.store.contract import CHUNK_BYTES
+from pixstore_asgi.store.contract_tests.steps import body_of, read, save
 from pixstore_asgi.store.sqlite import SqliteStore, rows
 from pixstore_asgi.store.sqlite.connection import Connection
 from pixstore_asgi.store.sqlite.pace import Pace, Waits
@@ -127,3 +129,35 @@ async def test_a_connection_in_use_is_left_alone(
     assert len(trips) == 1
     assert await store.get("a") is not None
     assert len(trips) == 1
+
+
+@pytest.mark.parametrize("change", ["DELETE FROM chunk WHERE id & 65535 = 1", "UPDATE chunk SET data = x'00'"])
+async def test_a_body_that_is_not_whole_is_not_read_at_once(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    """Where chunks are missing or of another length there is nothing at once, and whoever opens it learns why."""
+    monkeypatch.setattr(Pace, "is_quick", lambda self: True)
+    body = body_of(2 * CHUNK_BYTES)
+    saved = await save(store, "a", body)
+    assert store.read_at_once("a") == (saved, [body[:CHUNK_BYTES], body[CHUNK_BYTES:]])
+    with sqlite3.connect(store.path) as edited:
+        edited.execute(change)
+    edited.close()
+    assert store.read_at_once("a") is None
+    with pytest.raises(StoreError, match="missing"):
+        await read(store, "a")
+
+
+async def test_a_file_that_was_moved_is_noticed_by_reads_at_once(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file is looked at once a second: after that nothing is read of one that is not in its place."""
+    monkeypatch.setattr(Pace, "is_quick", lambda self: True)
+    data_version = session_of(store)._data_version
+    assert data_version is not None
+    moved = Path(store.path).rename(Path(store.path).with_name("moved.db"))
+    monkeypatch.setattr(data_version, "due", 0.0)
+    with pytest.raises(StoreError, match="was moved"):
+        store.read_at_once("a")
+    moved.rename(store.path)
+    assert store.read_at_once("a") is not None

@@ -68,13 +68,12 @@ def open_blob(db: sqlite3.Connection, image_id: str) -> tuple[StoredImage, int, 
 
 
 def whole_image(db: sqlite3.Connection, image_id: str) -> tuple[StoredImage, list[bytes]] | None:
-    """Return an image with all its chunks, or None where there is none, or it is longer than WHOLE_BYTES."""
+    """Return an image with all its chunks; None where there is none, or it is longer than WHOLE_BYTES or damaged."""
     found = _read(db, image_id, chunks_of_larger=0)
     if not found:
         return None
-    image, chunks = image_of_row(found[0][:-2]), [data for *_, data in found]
-    is_whole = len(chunks) * CHUNK_BYTES >= image.meta.size and chunks[0] is not None
-    return (image, chunks) if is_whole else None
+    image, chunks = image_of_row(found[0][:-2]), [data for *_, data in found if data]
+    return (image, chunks) if sum(map(len, chunks)) == image.meta.size else None
 
 
 def _read(db: sqlite3.Connection, image_id: str, *, chunks_of_larger: int) -> list[Any]:

@@ -40,7 +40,7 @@ class SqliteStore:
     readers never wait. What a SqliteStore has written, stamps tell in every process at once; what another program has
     written to the database, within a second. Beside it lie SQLite's own files and `<path>.lock`, which must not be
     deleted or shortened while in use. That another program moves, replaces or changes the file is noticed before the
-    next write, and where images are served from memory within a second. asyncio only; open it after a fork, not before.
+    next write, and within a second where images are only read. asyncio only; open it after a fork, not before.
     """
 
     max_body_bytes = blobs.MAX_BODY_BYTES

@@ -1,0 +1,69 @@
+"""The heads of proofs that ProofKeys remembers: whatever it has seen, it decides as one that has seen nothing."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pixstore_asgi.core.keyring import KeyRing
+from pixstore_asgi.core.proof import ProofKeys, ProofTerms, ProofWindows
+from pixstore_asgi.errors import ProofError
+from tests.support.samples import OTHER_SECRET, SECRET
+
+WINDOWS = ProofWindows(10_000)
+RING = KeyRing([SECRET, OTHER_SECRET])
+ISSUERS = [RING, KeyRing(SECRET), RING.bound_to(bytes(range(16)))]
+BOUND: dict[str, Any] = {"image_id": "a", "token": 1}
+CHANGES: list[dict[str, Any]] = [{}, {}, {}, {"image_id": "b"}, {"token": 2}]
+
+
+def verified(keys: ProofKeys, audience: bytes, proof: str, **bound: Any) -> tuple[int, int] | str:
+    try:
+        return keys.verify(ProofTerms(audience), proof, **bound)
+    except ProofError as error:
+        return str(error)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(ISSUERS),
+            st.integers(0, 2),
+            st.integers(100_000, 130_000),
+            st.integers(100_000, 130_000),
+            st.sampled_from([b"", b"", b"ada"]),
+            st.sampled_from(CHANGES),
+            st.sampled_from([0, 0, 5, 20]),
+        ),
+        max_size=20,
+    )
+)
+def test_what_is_remembered_changes_no_answer(
+    steps: list[tuple[KeyRing, int, int, int, bytes, dict[str, Any], int]],
+) -> None:
+    """Proofs of any ring, epoch, window and audience, whole or with a bit turned, at times that go back too."""
+    keys = ProofKeys(RING, WINDOWS)
+    for ring, epoch, issued_ms, now_ms, audience, change, turned in steps:
+        issued = {**BOUND, "epoch": epoch, "now_ms": issued_ms}
+        proof = ProofKeys(ring, WINDOWS).issue(ProofTerms(), **issued)
+        assert ring is not RING or keys.issue(ProofTerms(), **issued) == proof
+        if turned:
+            proof = proof[:turned] + ("A" if proof[turned] != "A" else "B") + proof[turned + 1 :]
+        asked = {**BOUND, **change, "now_ms": now_ms}
+        fresh = ProofKeys(RING, WINDOWS)
+        assert verified(keys, audience, proof, **asked) == verified(fresh, audience, proof, **asked)
+
+
+def test_only_good_proofs_are_remembered_and_not_many() -> None:
+    """Proofs that are refused leave nothing behind; of good ones a bounded number of heads is kept."""
+    keys, issuer, terms = ProofKeys(RING, WINDOWS), ProofKeys(RING, WINDOWS), ProofTerms()
+    proofs = [issuer.issue(terms, **BOUND, now_ms=100_000, epoch=epoch) for epoch in range(500)]
+    for proof in proofs:
+        with pytest.raises(ProofError):
+            keys.verify(terms, proof, image_id="b", token=1, now_ms=100_000)
+    assert len(keys._heads) == 0
+    for epoch, proof in enumerate(proofs):
+        assert keys.verify(terms, proof, **BOUND, now_ms=100_000) == (10, epoch)
+    assert 0 < len(keys._heads) <= 64
+    assert 0 < len(issuer._heads) <= 64
