@@ -14,17 +14,17 @@ class Plan:
     name: str = "full"
     rounds: int = 5
     image_sizes: tuple[int, ...] = (30 * KB, 370 * KB, 3_800 * KB, 20 * MB)
-    connections: tuple[int, ...] = (1, 16, 64)
+    connections: tuple[int, ...] = (16, 64)
     gallery_sizes: tuple[int, ...] = (30 * KB, 370 * KB, 3_800 * KB)
     gallery_images: int = 2_000
     gallery_bytes: int = 740 * MB
     asgi_servers: tuple[str, ...] = ("uvicorn", "granian")
-    load_s: int = 2
+    load_s: int = 1
     warm_s: int = 1
     sealed_sizes: tuple[int, ...] = (1 * KB, 50 * KB, 500 * KB, 5 * MB)
     timer_options: tuple[str, ...] = ("--processes=1", "--values=5", "--warmups=1", "--min-time=0.1")
     rival_s: int = 1
-    saves_s: float = 3.0
+    saves_s: float = 2.0
     concurrent_saves: tuple[int, ...] = (1, 16)
     stored_images: tuple[int, ...] = (1_000, 100_000, 1_000_000)
     growth_samples: int = 300

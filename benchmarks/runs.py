@@ -9,8 +9,8 @@ from .load import Answer, Load, Request, WrongAnswerError, ask_once, check_load,
 from .plan import Plan, size_label
 from .rivals import Contestant
 
-HOT, GALLERY, PAGE = "hot", "gallery", "page"
-"""The loads: one image again and again, many in turn, a page of thumbnails."""
+HOT, GALLERY, PAGE, WRITES = "hot", "gallery", "page", "writes"
+"""The loads: one image again and again, many in turn, a page of thumbnails, one image beside writes of others."""
 
 _WARM_REQUESTS = 20
 _LONGER = 4  # times, where not every connection got an answer; a proof outlives that

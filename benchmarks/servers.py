@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
-from . import gallery, page
+from . import gallery, page, writes
 from .environment import missing_programs
 from .own_images import saved_images
 from .plan import Findings, Plan
@@ -23,6 +23,7 @@ def measure(plan: Plan) -> Findings:
     _measure_hot(plan, found)
     gallery.measure(plan, found)
     page.measure(plan, found)
+    writes.measure(plan, found)
     return found
 
 

@@ -7,8 +7,9 @@ from typing import Any
 from .page import IMAGES
 from .plan import Findings, size_label
 from .ratios import Ratio, Selection, distinct, median, only, ratio, select
-from .runs import GALLERY, HOT, PAGE
+from .runs import GALLERY, HOT, PAGE, WRITES
 from .targets import Target
+from .writes import AT_REST, WRITES_PER_S
 
 _NOTHING = "-"
 _OURS = ("pixstore/", "middleware/", "uncached/", "alone/")
@@ -52,7 +53,7 @@ def in_process_table(found: Findings) -> str:
 
 
 def servers_tables(found: Findings) -> str:
-    """Return what each way to run pixstore_asgi does against the others, then all figures; then gallery and page."""
+    """Return what each way to run pixstore_asgi does against the others, all figures, then the other loads."""
     hot = only(found, "load", HOT)
     contestants = distinct(hot, "contestant")
     loads = [(size, count) for size in distinct(hot, "size") for count in distinct(hot, "connections")]
@@ -69,7 +70,11 @@ def servers_tables(found: Findings) -> str:
     ]
     head = ["image, connections", "contestant", *(f"against {rival.partition('/')[0]}" for rival in _RIVALS)]
     tables = [table(head, ratios), table(["image, connections", "contestant", *_SERVER_FIGURES], figures)]
-    more = [*_gallery_table(only(found, "load", GALLERY)), *_page_table(only(found, "load", PAGE))]
+    more = [
+        *_gallery_table(only(found, "load", GALLERY)),
+        *_page_table(only(found, "load", PAGE)),
+        *_writes_table(only(found, "load", WRITES)),
+    ]
     return "\n\n".join(tables + more)
 
 
@@ -96,6 +101,17 @@ def _page_table(found: Findings) -> Iterator[str]:
         (size,) = distinct(found, "size")
         yield f"The page: {IMAGES} thumbnails of {size_label(size)}, by batches and by single GETs."
         yield table(["images", "CPU against single GETs", "CPU µs a page", "pages/s"], rows)
+
+
+def _writes_table(found: Findings) -> Iterator[str]:
+    rows = []
+    for name in distinct(found, "contestant"):
+        (size,) = distinct(found, "size")
+        against = ratio(found, {"contestant": name}, {"contestant": AT_REST}, "requests_per_s")
+        rows.append((name, _times(against), *_server_figures(found, {"contestant": name, "size": size})))
+    if rows:
+        yield f"The writes: an image in memory, at rest and while others are written {WRITES_PER_S} times a second."
+        yield table(["contestant", "against at rest", *_SERVER_FIGURES], rows)
 
 
 def saves_table(found: Findings) -> str:

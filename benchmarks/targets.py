@@ -7,7 +7,8 @@ from typing import Literal
 from .pictures import PICTURES
 from .plan import FULL, KB, MB, Findings, size_label
 from .ratios import Ratio, Selection, median, ratio, select
-from .runs import GALLERY, HOT, PAGE
+from .runs import GALLERY, HOT, PAGE, WRITES
+from .writes import AT_REST, WRITES_PER_S, WRITTEN
 
 Parts = Mapping[str, Findings]
 
@@ -42,6 +43,7 @@ def targets(parts: Parts) -> list[Target]:
         _gets,
         _gallery,
         _page,
+        _writes,
         _saves,
         _pieces,
         _growth,
@@ -90,6 +92,13 @@ def _page(parts: Parts) -> Iterator[Target]:
     over, under = ({"load": PAGE, "contestant": name} for name in ("batches/uvicorn", "singles/uvicorn"))
     name = "a page of 100 thumbnails of 8 KB in 4 batches, uvicorn, mounted: the server's CPU against 100 GETs"
     yield Target(name, "at most", 0.4, "x", ratio(parts.get("servers"), over, under, "page_us"))
+
+
+def _writes(parts: Parts) -> Iterator[Target]:
+    over, under = ({"load": WRITES, "contestant": name} for name in (WRITTEN, AT_REST))
+    name = f"GET of 30 KB, uvicorn, mounted, beside {WRITES_PER_S} writes of other images a second: requests/s"
+    measured = ratio(parts.get("servers"), over, under, "requests_per_s")
+    yield Target(f"{name} against those at rest", "at least", 0.9, "x", measured)
 
 
 def _saves(parts: Parts) -> Iterator[Target]:

@@ -15,13 +15,13 @@ from urllib.parse import unquote
 
 import pytest
 
-from benchmarks import gallery, page
+from benchmarks import gallery, page, writes
 from benchmarks.cpu import cpu_seconds
 from benchmarks.environment import missing_programs
 from benchmarks.load import Request, WrongAnswerError, ask_once, check_load, measure_load
 from benchmarks.own_images import OwnImages, image_request
 from benchmarks.processes import free_port, running
-from pixstore_asgi import ImageRecord
+from pixstore_asgi import ImageNotFound, ImageRecord
 from pixstore_asgi.core.batch import frame_head
 from pixstore_asgi.errors import IntegrityError
 from tests.support.tools import go_without
@@ -211,6 +211,21 @@ def payload_of(images: OwnImages, record: ImageRecord) -> bytes:
         return b"".join([piece async for piece in opened])
 
     return images.run(payload())
+
+
+def test_others_are_written_while_an_image_is_asked_for(tmp_path: Path) -> None:
+    """Within the block each image is updated in its turn, by no more than 20 a second; a writer that fails is told."""
+    with OwnImages(tmp_path / "pixstore.db") as images:
+        ids = images.save_copies(1000, 30)
+        before = {record.id: record.token for record in images.records(ids)}
+        with writes.writing(images, ids):
+            time.sleep(0.5)
+        after = {record.id: record.token for record in images.records(ids)}
+        written = [image_id for image_id in ids if after[image_id] != before[image_id]]
+        assert written == ids[: len(written)]
+        assert 2 <= len(written) <= 12
+        with pytest.raises(ImageNotFound), writes.writing(images, ["nobody"]):
+            time.sleep(0.1)
 
 
 def test_a_batch_is_checked_frame_by_frame(tmp_path: Path) -> None:

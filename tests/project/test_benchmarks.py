@@ -84,7 +84,7 @@ def test_every_part_runs(part: str, tmp_path: Path) -> None:
         assert not row.get("errors"), row
         measured = ("requests_per_s", "cpu_us", "saves_per_s", "seconds")
         assert all(row[name] > 0 for name in measured if name in row), row
-    assert part != "servers" or {row["load"] for row in found["rows"]} == {"hot", "gallery", "page"}
+    assert part != "servers" or {row["load"] for row in found["rows"]} == {"hot", "gallery", "page", "writes"}
     assert part != "saves" or {row["format"] for row in found["rows"]} == {"png", "jpeg"}
     assert results["environment"]["versions"]["pixstore-asgi"] != "missing"
     text = (tmp_path / "results.md").read_text()
