@@ -13,6 +13,7 @@ from ..errors import ImageTooLarge, InputError
 from .limits import Patience, UploadLimits, Watch
 
 _READ_BYTES = 256 * 1024
+_JOINED_BYTES = 64 * 1024  # to check, encrypt and keep a small piece costs more than to join it with the next
 
 
 class AsyncReader(Protocol):
@@ -28,17 +29,26 @@ _END = object()
 
 
 async def read_pieces(data: ImageData, limits: UploadLimits) -> AsyncIterator[bytes]:
-    """Yield an image piece by piece, whatever it comes as.
+    """Yield an image piece by piece, whatever it comes as; where it goes on in many small ones, these are joined.
 
     Raises ImageTooLarge, UploadTimeout, InputError for what is no image data, and whatever the application's own
     iterator raises.
     """
-    left = limits.max_bytes
+    taken, joined = 0, bytearray()
     async for piece in _pieces(data, limits):
-        left -= len(piece)
-        if left < 0:
+        taken += len(piece)
+        if taken > limits.max_bytes:
             raise _too_large(limits.max_bytes)
-        yield piece
+        # The first ones as they come: what is no image is found out there.
+        if taken <= _JOINED_BYTES or (len(piece) >= _JOINED_BYTES and not joined):
+            yield piece
+            continue
+        joined += piece
+        if len(joined) >= _JOINED_BYTES:
+            yield bytes(joined)
+            joined.clear()
+    if joined:
+        yield bytes(joined)
 
 
 async def read_file(path: str | os.PathLike[str]) -> AsyncIterator[bytes]:

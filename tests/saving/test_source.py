@@ -8,11 +8,10 @@ import anyio
 import pytest
 from starlette.datastructures import UploadFile
 
-from pixstore_asgi import (
-    Pixstore,
-    WireState,
-)
+from pixstore_asgi import ImageTooLarge, Pixstore, WireState
 from pixstore_asgi.errors import InputError
+from pixstore_asgi.saving.limits import UploadLimits
+from pixstore_asgi.saving.source import read_pieces
 from tests.support.payloads import served
 from tests.support.samples import large_png, picture
 
@@ -81,3 +80,20 @@ async def test_an_upload_tells_its_progress(pix: Pixstore) -> None:
     heard.clear()
     await pix.update_image(record.id, pieces(), on_progress=heard.append)
     assert heard[-1] == len(image)
+
+
+@pytest.mark.parametrize("size", [1, 1000, 8192, 65_535, 65_536, 300_000])
+async def test_small_pieces_are_joined(size: int) -> None:
+    """What comes behind the first 64 KiB is passed on in pieces of at least that, but for the last; all bytes do."""
+    image = bytes(range(256)) * 1000
+
+    async def cut() -> AsyncIterator[bytes]:
+        for start in range(0, len(image), size):
+            yield image[start : start + size]
+
+    pieces = [piece async for piece in read_pieces(cut(), UploadLimits(len(image)))]
+    assert b"".join(pieces) == image
+    behind_first = pieces[64 * 1024 // size :]
+    assert all(len(piece) >= 64 * 1024 for piece in behind_first[:-1])
+    with pytest.raises(ImageTooLarge):
+        [piece async for piece in read_pieces(cut(), UploadLimits(len(image) - 1))]
