@@ -645,3 +645,16 @@ async def test_a_commit_that_a_closing_store_refuses_does_not_happen(tmp_path: P
     await store.open()
     assert [image.id for image in await store.list()] == ["early"]
     await store.close()
+
+
+async def test_what_comes_behind_a_close_is_refused(tmp_path: Path) -> None:
+    """A connection that another thread has closed lets nobody wait for what it runs no more."""
+    store = SqliteStore(tmp_path / "images.db")
+    await store.open()
+    assert store._session is not None
+    writer, reader, *_ = store._session._connections
+    await store.close()
+    with pytest.raises(StoreError, match="closed"):
+        await asyncio.wait_for(reader.run(lambda db: db.execute("SELECT 1").fetchone()), 5)
+    writer.post(lambda db: None)
+    await reader.close()

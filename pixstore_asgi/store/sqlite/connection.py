@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import errno
 import sqlite3
+import threading
 from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
 from pathlib import Path
@@ -35,6 +36,8 @@ class Connection(aiosqlite.Connection):
         self._path = path
         self._thread.daemon = True
         self.queued = 0
+        self._mutex = threading.Lock()
+        self._is_closed = False
 
     @classmethod
     async def connect(cls, path: Path, connector: Callable[[], sqlite3.Connection]) -> Self:
@@ -46,7 +49,7 @@ class Connection(aiosqlite.Connection):
         self, function: Callable[Concatenate[Any, P], R], *args: P.args, **kwargs: P.kwargs
     ) -> Coroutine[Any, Any, R]:
         """Run `function` with the sqlite3 connection and these arguments on the connection's thread, after all that was
-        given to it before. Await its result."""
+        given to it before. Await its result. Raises StoreError where the connection is closed."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[R] = loop.create_future()
 
@@ -62,8 +65,8 @@ class Connection(aiosqlite.Connection):
             with contextlib.suppress(RuntimeError):  # the event loop has ended: nobody waits any more
                 loop.call_soon_threadsafe(settle)
 
+        self._queue(work)
         self.queued += 1
-        self._tx.put_nowait((None, work))
         return self._result(future)
 
     async def _result(self, future: "asyncio.Future[R]") -> R:
@@ -79,7 +82,21 @@ class Connection(aiosqlite.Connection):
         def work() -> None:
             function(self._conn, *args, **kwargs)
 
-        self._tx.put_nowait((None, work))
+        with contextlib.suppress(StoreError):  # closed: whoever opens it next does such work
+            self._queue(work)
+
+    async def close(self) -> None:
+        """Close the connection after all that was given to it before."""
+        with self._mutex:
+            self._is_closed = True
+        await super().close()
+
+    def _queue(self, work: Callable[[], None]) -> None:
+        # Behind the close nothing runs any more: an event loop of another thread would wait for it for ever.
+        with self._mutex:
+            if self._is_closed:
+                raise StoreError("the store is closed: open it first")
+            self._tx.put_nowait((None, work))
 
     def __del__(self) -> None:
         # aiosqlite's own would answer to an event loop that may have ended, and a bare mount never closes its store.
