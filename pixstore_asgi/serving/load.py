@@ -19,9 +19,8 @@ async def load_payload(images: ImageCache, rings: Rings, request: ImageRequest, 
     epoch: of the request's proof, None where none was checked. A key is unwrapped for Updated only. Raises ProofError
     where the proof's epoch is over, StoreError, or IntegrityError where the row was changed.
     """
-    whole = payload_at_hand(images, request, epoch)
-    if whole is not None:
-        return Payload(WireState.SUCCESS, head=whole, size=len(whole))
+    if found := images.at_hand(request.image_id):
+        return await _from_whole(rings, *found, request, epoch)
     opened = await images.open(request.image_id)
     if opened is None:
         return Payload(WireState.NOT_FOUND)
@@ -45,13 +44,23 @@ async def load_outline(images: ImageCache, request: ImageRequest, epoch: int | N
     return _payload(image, _state(image, request, epoch), b"") if image else Payload(WireState.NOT_FOUND, head=b"")
 
 
+async def _from_whole(
+    rings: Rings, image: StoredImage, whole: bytes, request: ImageRequest, epoch: int | None
+) -> Payload:
+    state = _state(image, request, epoch)
+    if state is WireState.UPDATED:
+        return _payload(image, state, await _updated_head(rings, image) + whole[1:])
+    return _payload(image, state, whole)
+
+
 async def _from_memory(rings: Rings, cached: CachedImage, request: ImageRequest, epoch: int | None) -> Payload:
-    image, state = cached.image, _state(cached.image, request, epoch)
+    image = cached.image
+    if cached.pieces and len(cached.pieces) == 1:
+        return await _from_whole(rings, image, cached.pieces[0], request, epoch)
+    state = _state(image, request, epoch)
     if state is WireState.UPDATED:
         head = await _updated_head(rings, image)
         return _payload(image, state, head, cached.read(with_state=False))
-    if cached.pieces and len(cached.pieces) == 1:
-        return _payload(image, state, cached.pieces[0])
     return _payload(image, state, b"", cached.read(with_state=True))
 
 
