@@ -9,6 +9,7 @@ import itertools
 import json
 import os
 import random
+import sqlite3
 import sys
 import threading
 import time
@@ -73,10 +74,12 @@ async def update_and_sweep(store: SqliteStore, stop: threading.Event, *, ids: Se
             tell(fault=repr(error))
             continue
         counts["updates"] += 1
-        counts["swept"] += await store.sweep()
+        await store.sweep()
         if number == len(ids):
             tell(saved=len(ids))
-    tell(**counts)
+    with contextlib.closing(sqlite3.connect(store.path)) as db:
+        (left,) = db.execute("SELECT count(*) FROM blob").fetchone()
+    tell(**counts, swept=counts["updates"] - left)  # by these sweeps, or by those that follow every save
 
 
 async def write_and_tell(store: SqliteStore, stop: threading.Event, *, name: str, ids: Sequence[str]) -> None:
