@@ -17,10 +17,9 @@ from .client_files import ClientFiles
 from .common import CommonRequests
 from .cors import CrossOrigin
 from .delivery import MAX_STREAM_S, SEND_TIMEOUT_S, Delivery
-from .http import read_request, refuse, route_path, send_empty, without_last_slash
+from .http import RESERVED, read_request, refuse, route_path, send_empty, without_last_slash
 from .lifespan import run_lifespan
 
-_RESERVED = "/-/"
 _CLIENT = "/-/client"
 
 
@@ -102,7 +101,7 @@ class PixstoreApp:
             await refuse(405, [allow, *self._cross_origin.headers(scope)], send)
         elif scope["method"] == "OPTIONS":
             await send_empty(204, self._cross_origin.preflight_headers(scope), send)
-        elif not path.startswith(_RESERVED):
+        elif not path.startswith(RESERVED):
             await self._serve_image(path, scope, receive, send)
         elif is_batch(path):
             await self._batch(scope, receive, send)

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
 
 import anyio
-from anyio.lowlevel import checkpoint_if_cancelled
+from anyio.lowlevel import checkpoint
 from starlette.types import Scope
 
 from ..errors import ConfigError, WireState
@@ -65,7 +65,7 @@ class Authorization:
         async def ask(image_id: str) -> Refusal:
             with anyio.CancelScope(shield=True):
                 answers = await self._ask(scope_of_get(scope, mount, image_id), [image_id])
-            await checkpoint_if_cancelled()  # nothing else may pause until the next image's rule is asked
+            await checkpoint()  # nothing else may pause until the next image's rule is asked
             return answers[image_id]
 
         return ask

@@ -8,7 +8,7 @@ from ..core.batch import MAX_BODY_BYTES, MAX_FRAME_BYTES, frame_head, parse_batc
 from ..core.proof import ProofTerms
 from ..core.request import ImageRequest
 from ..serving.answer import Answers, Checked
-from ..serving.headers import PAYLOAD_HEADERS
+from ..serving.headers import PAYLOAD_HEADERS, payload_status
 from ..serving.proofs import EVERYBODY
 from .audience import Audience
 from .authorization import Authorization
@@ -71,9 +71,9 @@ class Batch:
             if len(joined) >= _JOINED_BYTES:
                 yield bytes(joined), None
                 joined.clear()
-            whole = self._answers.checked_at_once(request, known) if rule is None else None
+            whole = self._answers.checked_at_once(request, known, terms) if rule is None else None
             if whole is not None:
-                joined += frame_head(index, 200, len(whole)) + whole
+                joined += frame_head(index, payload_status(whole.state), len(whole.body)) + whole.body
                 continue
             if joined:
                 yield bytes(joined), None

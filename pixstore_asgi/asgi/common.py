@@ -8,12 +8,11 @@ from collections.abc import Awaitable
 
 from starlette.types import Scope, Send
 
-from ..errors import WireState
 from ..serving.answer import Answers
 from ..serving.headers import payload_headers, payload_status
 from .cors import CrossOrigin
 from .delivery import Delivery
-from .http import read_request
+from .http import RESERVED, read_request
 
 
 class CommonRequests:
@@ -29,10 +28,11 @@ class CommonRequests:
 
         path: the decoded path below the mount.
         """
-        if self._answers is None or scope["method"] != "GET":
+        if self._answers is None or scope["method"] != "GET" or path.startswith(RESERVED):
             return None
-        whole = self._answers.answer_at_once(read_request(scope, path))
-        if whole is None:
+        payload = self._answers.answer_at_once(read_request(scope, path))
+        if payload is None:
             return None
-        headers = [*payload_headers(WireState.SUCCESS, len(whole)), *self._cross_origin.headers(scope)]
-        return self._delivery.send_whole(whole, payload_status(WireState.SUCCESS), headers, send)
+        state, body = payload
+        headers = [*payload_headers(state, len(body)), *self._cross_origin.headers(scope)]
+        return self._delivery.send_whole(body, payload_status(state), headers, send)

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Awaitable, Iterable
 from contextlib import aclosing
 
 import anyio
+from anyio.lowlevel import checkpoint
 from starlette.types import Message, Receive, Scope, Send
 
 from ..core.hidden import hide
@@ -76,6 +77,7 @@ class Delivery:
                 is_going = await self._send(send, start)
                 while is_going and (frame := await anext(frames, None)):
                     is_going = await self._send_frame(*frame, send)
+                    await checkpoint()  # neither reading nor sending may have paused: others go on, a leave is noticed
                 if is_going:
                     await self._send(send, _body(b"", is_last=True))
             tasks.cancel_scope.cancel()

@@ -8,6 +8,9 @@ from ..core.ids import parse_token
 from ..core.request import ImageRequest
 from ..serving.headers import RawHeaders
 
+RESERVED = "/-/"
+"""What paths below the mount begin with that are no image's."""
+
 _REPEATED = "repeated"  # neither a token nor a proof
 
 

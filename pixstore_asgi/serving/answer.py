@@ -8,9 +8,10 @@ from ..core.ids import is_image_id
 from ..core.keyring import KeyRing
 from ..core.proof import ProofTerms
 from ..core.request import ImageRequest
+from ..core.wire import encode_state
 from ..errors import PixstoreError, ProofError, WireState
 from .cache import ImageCache
-from .load import load_outline, load_payload, payload_at_hand
+from .load import WholePayload, load_outline, load_payload, payload_at_hand
 from .payload import Payload
 from .proofs import EVERYBODY, Proofs
 from .rings import Rings, with_ring
@@ -48,11 +49,10 @@ class Answers:
         self._images = images
         self._proofs = proofs
 
-    def answer_at_once(self, request: ImageRequest) -> bytes | None:
-        """Return the whole Success payload of a request where nothing has to be waited for, and None for all else.
+    def answer_at_once(self, request: ImageRequest) -> WholePayload | None:
+        """Return what `answer` does where nothing has to be waited for; None for all else.
 
-        That is for a proof that is good for everybody, and an image that is at hand as one piece, under its current
-        token. Whatever this returns None for, refusals too, `answer` decides.
+        That is for a proof that is good for everybody, and an image that is at hand as one piece.
         """
         ring = self._ring_at_once(request)
         if ring is None:
@@ -60,9 +60,9 @@ class Answers:
         try:
             # The proof first: how long it takes must not tell whether an image is in memory.
             epoch = self._proofs.check(ring, request, EVERYBODY)
-            return payload_at_hand(self._images, request, epoch)
-        except PixstoreError:
+        except ProofError:
             return None
+        return self._at_hand(ring, request, epoch)
 
     def check_at_once(self, request: ImageRequest, terms: ProofTerms | None = EVERYBODY) -> Checked | None:
         """Return what `check` does where the store is open and the proof is good; None for all else."""
@@ -74,16 +74,29 @@ class Answers:
         except ProofError:
             return None
 
-    def checked_at_once(self, request: ImageRequest, checked: Checked) -> bytes | None:
-        """Return the whole Success payload that `answer_checked` has without a rule, where the image is at hand as one
-        piece, under its current token; None for all else."""
-        try:
-            return None if checked.refusal else payload_at_hand(self._images, request, checked.epoch)
-        except PixstoreError:
+    def checked_at_once(
+        self, request: ImageRequest, checked: Checked, terms: ProofTerms | None = EVERYBODY
+    ) -> WholePayload | None:
+        """Return what `answer_checked` does without a rule, where the image is at hand as one piece; None for all
+        else."""
+        ring = self._rings.at_hand
+        if ring is None or checked.refusal:
             return None
+        payload = self._at_hand(ring, request, checked.epoch)
+        is_late = payload and payload.state is WireState.UPDATED and not self.check_at_once(request, terms)
+        return None if is_late else payload
 
     def _ring_at_once(self, request: ImageRequest) -> KeyRing | None:
-        return self._rings.at_hand if self._proofs.are_checked and request.image_id.isascii() else None
+        return self._rings.at_hand if self._proofs.are_checked and is_image_id(request.image_id) else None
+
+    def _at_hand(self, ring: KeyRing, request: ImageRequest, epoch: int | None) -> WholePayload | None:
+        try:
+            return payload_at_hand(self._images, ring, request, epoch)
+        except ProofError as error:
+            state = _refused(request, WireState.INVALID_PROOF, error)
+            return WholePayload(state, encode_state(state))
+        except PixstoreError:
+            return None
 
     async def answer(
         self,

@@ -1,7 +1,10 @@
 """From an image in memory or in the store to its payload."""
 
+from typing import NamedTuple
+
 from ..core.cipher import unwrap_key
 from ..core.images import StoredImage
+from ..core.keyring import KeyRing
 from ..core.request import ImageRequest
 from ..core.wire import UPDATED_HEAD_BYTES, encode_state, encode_updated_head
 from ..errors import ProofError, WireState
@@ -29,13 +32,24 @@ async def load_payload(images: ImageCache, rings: Rings, request: ImageRequest, 
     return await _from_store(rings, opened, request, epoch)
 
 
-def payload_at_hand(images: ImageCache, request: ImageRequest, epoch: int | None) -> bytes | None:
-    """Return the Success payload of an image that is at hand as one piece, or None: `load_payload` then decides."""
+class WholePayload(NamedTuple):
+    """A payload that is one piece in memory."""
+
+    state: WireState
+    body: bytes
+
+
+def payload_at_hand(images: ImageCache, ring: KeyRing, request: ImageRequest, epoch: int | None) -> WholePayload | None:
+    """Return what `load_payload` does where the image is at hand as one piece; None where only that can tell.
+
+    Raises what it raises.
+    """
     found = images.at_hand(request.image_id)
     if found is None:
         return None
-    image, whole = found
-    return whole if _state(image, request, epoch) is WireState.SUCCESS else None
+    image, body = found
+    state = _state(image, request, epoch)
+    return WholePayload(state, _updated_head(ring, image) + body[1:] if state is WireState.UPDATED else body)
 
 
 async def load_outline(images: ImageCache, request: ImageRequest, epoch: int | None) -> Payload:
@@ -45,12 +59,12 @@ async def load_outline(images: ImageCache, request: ImageRequest, epoch: int | N
 
 
 async def _from_whole(
-    rings: Rings, image: StoredImage, whole: bytes, request: ImageRequest, epoch: int | None
+    rings: Rings, image: StoredImage, body: bytes, request: ImageRequest, epoch: int | None
 ) -> Payload:
     state = _state(image, request, epoch)
     if state is WireState.UPDATED:
-        return _payload(image, state, await _updated_head(rings, image) + whole[1:])
-    return _payload(image, state, whole)
+        return _payload(image, state, await _found_head(rings, image) + body[1:])
+    return _payload(image, state, body)
 
 
 async def _from_memory(rings: Rings, cached: CachedImage, request: ImageRequest, epoch: int | None) -> Payload:
@@ -59,7 +73,7 @@ async def _from_memory(rings: Rings, cached: CachedImage, request: ImageRequest,
         return await _from_whole(rings, image, cached.pieces[0], request, epoch)
     state = _state(image, request, epoch)
     if state is WireState.UPDATED:
-        head = await _updated_head(rings, image)
+        head = await _found_head(rings, image)
         return _payload(image, state, head, cached.read(with_state=False))
     return _payload(image, state, b"", cached.read(with_state=True))
 
@@ -70,7 +84,7 @@ async def _from_store(rings: Rings, stream: ImageStream, request: ImageRequest, 
         state = _state(image, request, epoch)
         is_whole = image.meta.size <= WHOLE_BYTES
         chunks = [chunk async for chunk in stream] if is_whole else []  # before there is a key: see hidden.py
-        head = await _updated_head(rings, image) if state is WireState.UPDATED else encode_state(state)
+        head = await _found_head(rings, image) if state is WireState.UPDATED else encode_state(state)
         if is_whole:
             # A copy costs less than sending it piece by piece, within a time limit and with an eye on the client.
             return _payload(image, state, b"".join([head, *chunks]))
@@ -92,6 +106,10 @@ def _payload(
     return Payload(state, head=head, size=_HEAD_BYTES[state] + image.meta.size, stream=stream, in_memory=in_memory)
 
 
-async def _updated_head(rings: Rings, image: StoredImage) -> bytes:
-    key = await with_ring(rings, lambda ring: unwrap_key(ring, image.id, image.meta))
-    return encode_updated_head(image.token, key, image.meta.iv, image.meta.tag)
+async def _found_head(rings: Rings, image: StoredImage) -> bytes:
+    return await with_ring(rings, lambda ring: _updated_head(ring, image))
+
+
+def _updated_head(ring: KeyRing, image: StoredImage) -> bytes:
+    meta = image.meta
+    return encode_updated_head(image.token, unwrap_key(ring, image.id, meta), meta.iv, meta.tag)

@@ -197,6 +197,25 @@ async def test_a_client_that_leaves_breaks_off_no_authorize(pix: Pixstore, store
     assert store.in_use == 0
 
 
+async def test_a_client_that_leaves_ends_a_batch_that_never_waits(pix: Pixstore) -> None:
+    """Where every image is at hand and no send pauses, the end of the client is noticed between pieces all the same."""
+    records = [await pix.save_image(large_png(150_000)) for _ in range(10)]
+    wire = Wire()
+
+    async def leave_after_two(message: Any) -> None:
+        wire.sent.append(message)
+        if len(wire.sent) == 3:  # the start and two pieces
+            wire.gone.set()
+
+    messages = [{"type": "http.request", "body": body_of(*map(entry_of, records))}]
+
+    async def receive() -> Any:
+        return messages.pop() if messages else await wire.receive()
+
+    await PixstoreApp(pix)(SCOPE, receive, leave_after_two)
+    assert 3 <= len(wire.sent) <= 5
+
+
 async def test_an_image_too_long_for_a_frame_is_refused_alone(pix: Pixstore, store: SqliteStore) -> None:
     """An image of 4 GiB is a frame of status 413 without a body, frees its stream, and the next one comes."""
     long, small = await pix.save_image(large_png(2 * CHUNK_BYTES)), await pix.save_image(picture())

@@ -14,6 +14,7 @@ from pixstore_asgi import ImageRecord, Pixstore, PixstoreApp, WireState
 from pixstore_asgi.asgi.app import AppOptions
 from pixstore_asgi.errors import StoreError
 from pixstore_asgi.serving.answer import Answers
+from pixstore_asgi.serving.load import WholePayload
 from pixstore_asgi.store.contract import CHUNK_BYTES
 from pixstore_asgi.store.sqlite.pace import Pace
 from tests.support.asgi import Wire, scope_of
@@ -101,12 +102,12 @@ def the_long_way() -> Iterator[None]:
 
 
 @contextmanager
-def counted() -> Iterator[list[bytes | None]]:
+def counted() -> Iterator[list[WholePayload | None]]:
     """Yield a list that gets what each request was answered at once with, or None."""
-    answers: list[bytes | None] = []
+    answers: list[WholePayload | None] = []
     at_once = Answers.answer_at_once
 
-    def count(self: Answers, *arguments: Any) -> bytes | None:
+    def count(self: Answers, *arguments: Any) -> WholePayload | None:
         answers.append(at_once(self, *arguments))
         return answers[-1]
 
@@ -199,9 +200,28 @@ def test_an_image_that_is_not_in_memory_is_where_the_disk_is_quick(
     assert len(messages[-1]["body"]) == SIZES["small"] + 2
 
 
-@pytest.mark.parametrize("name", ["two pieces", "updated", "revoked", "deleted", "audience", "foreign"])
+@pytest.mark.parametrize(("name", "state"), [("updated", WireState.UPDATED), ("revoked", WireState.INVALID_PROOF)])
+def test_what_was_changed_or_called_back_is_answered_at_once(
+    runner: asyncio.Runner, site: Site, name: str, state: WireState
+) -> None:
+    """A proof that was good once finds the image as it is now, and is told so, with one reading."""
+    with counted() as answers:
+        runner.run(messages_of(PixstoreApp(site.pix), scope_of(site.records[name])))
+    assert [answer and answer.state for answer in answers] == [state]
+
+
+def test_a_path_that_is_no_id_is_no_error(runner: asyncio.Runner, site: Site) -> None:
+    """However long a path is, and whatever proof comes with it, it is refused; what is reserved is no image's."""
+    app, record = PixstoreApp(site.pix), site.records["small"]
+    for path, wanted in (("/" + "a" * 70_000, b"\x05"), ("/-/" + "a" * 70_000, b"")):
+        assert runner.run(messages_of(app, scope_of(record, path=path)))[-1].get("body", b"") == wanted
+    with mock.patch.object(Answers, "answer_at_once", return_value=WholePayload(WireState.SUCCESS, b"\0-")):
+        assert runner.run(messages_of(app, scope_of(record, path="/-/")))[0]["status"] == 404
+
+
+@pytest.mark.parametrize("name", ["two pieces", "deleted", "audience", "foreign"])
 def test_nothing_else_is(runner: asyncio.Runner, site: Site, name: str) -> None:
-    """What is large, changed, called back, gone or somebody else's is decided on the long way."""
+    """What is large, gone or somebody else's is decided on the long way."""
     with counted() as answers:
         runner.run(messages_of(PixstoreApp(site.pix), scope_of(site.records[name])))
     assert answers == [None]

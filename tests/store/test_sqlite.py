@@ -596,7 +596,7 @@ async def test_a_group_that_fails_stores_none_of_it(tmp_path: Path, monkeypatch:
             patched.setattr(commits, "put_image", failing)
             session = store._session
             assert session is not None
-            session._connections[0].post(lambda db: time.sleep(0.05))  # so that all four wait
+            session.write_soon(lambda db: time.sleep(0.05))  # so that all four wait
             outcomes = await asyncio.gather(*(save(store, name) for name in "abcd"), return_exceptions=True)
         assert all(isinstance(outcome, StoreError) and "disk is full" in str(outcome) for outcome in outcomes)
         causes = [outcome.__cause__ for outcome in outcomes if isinstance(outcome, StoreError)]
@@ -614,7 +614,7 @@ async def test_a_commit_cancelled_before_its_turn_does_not_happen(tmp_path: Path
     try:
         session = store._session
         assert session is not None
-        session._connections[0].post(lambda db: time.sleep(0.05))
+        session.write_soon(lambda db: time.sleep(0.05))
         tasks = [asyncio.create_task(save(store, name)) for name in "abc"]
         await asyncio.sleep(0.01)
         tasks[0].cancel()
@@ -632,7 +632,7 @@ async def test_a_commit_that_a_closing_store_refuses_does_not_happen(tmp_path: P
     assert session is not None
     late = await store.begin_write("late", VERSION)
     await late.write(b"body")
-    session._connections[0].post(lambda db: goes_on.wait(10))
+    session.write_soon(lambda db: goes_on.wait(10))
     early = asyncio.create_task(save(store, "early", b"body"))
     await asyncio.sleep(0.05)
     closing = asyncio.create_task(session.close())
@@ -658,3 +658,14 @@ async def test_what_comes_behind_a_close_is_refused(tmp_path: Path) -> None:
         await asyncio.wait_for(reader.run(lambda db: db.execute("SELECT 1").fetchone()), 5)
     writer.post(lambda db: None)
     await reader.close()
+
+
+async def test_uploads_that_break_off_leave_little_behind(tmp_path: Path) -> None:
+    """Every write sweeps what earlier ones have left, though none of them ever commits."""
+    store = SqliteStore(tmp_path / "images.db")
+    await store.open()
+    for number in range(20):
+        async with await store.begin_write(f"image-{number}", VERSION) as given_up:
+            await given_up.write(body_of(9 * CHUNK_BYTES))
+    assert query(store.path, "SELECT count(*) <= 2 FROM blob") == [(1,)]
+    await store.close()

@@ -5,7 +5,7 @@ import contextlib
 import errno
 import sqlite3
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
@@ -45,11 +45,11 @@ class Connection(aiosqlite.Connection):
         with translated(path):
             return await cls(path, connector)  # type: ignore[return-value]
 
-    def run(
-        self, function: Callable[Concatenate[Any, P], R], *args: P.args, **kwargs: P.kwargs
-    ) -> Coroutine[Any, Any, R]:
-        """Run `function` with the sqlite3 connection and these arguments on the connection's thread, after all that was
-        given to it before. Await its result. Raises StoreError where the connection is closed."""
+    async def run(self, function: Callable[Concatenate[Any, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run `function` with the sqlite3 connection and these arguments on the connection's thread.
+
+        Raises StoreError where the connection is closed.
+        """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[R] = loop.create_future()
 
@@ -67,9 +67,6 @@ class Connection(aiosqlite.Connection):
 
         self._queue(work)
         self.queued += 1
-        return self._result(future)
-
-    async def _result(self, future: "asyncio.Future[R]") -> R:
         try:
             with translated(self._path):
                 return await future

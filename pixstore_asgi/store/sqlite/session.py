@@ -43,9 +43,6 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_stand_for_child)
 
 
-Sweep = Callable[[Any, "Session"], object]
-
-
 class Session:
     """A database that is open in this process, until `close`. asyncio only; not to be taken through a fork."""
 
@@ -167,17 +164,19 @@ class Session:
             _log.info("the log of %s was not emptied: %s", self.path, error)
         return result
 
-    async def commit(self, commit: Commit, sweep: Sweep) -> StoredImage:
-        """Run a commit on the writer, together with others that wait there, then a sweep for which nobody waits."""
+    async def commit(self, commit: Commit) -> StoredImage:
+        """Run a commit on the writer, together with others that wait there."""
         writer = self._checked()[0]  # first, or one that is refused could still be run along with another
         self._commits.put(commit)
-        committed = writer.run(self._write, self._commits.run, commit)
-        writer.post(sweep, self)  # while its thread is awake
         try:
-            return await committed
+            return await writer.run(self._write, self._commits.run, commit)
         except asyncio.CancelledError:
             commit.is_withdrawn = True
             raise
+
+    def write_soon(self, function: Callable[Concatenate[Any, P], object], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Run a function on the writer after what waits there; nobody hears of its end."""
+        self._checked()[0].post(function, *args, **kwargs)
 
     async def close(self) -> None:
         """Close the connections, the writer last, and give locks and leases back; harmless when repeated."""

@@ -120,7 +120,8 @@ class SqliteStore:
 
     async def begin_write(self, image_id: str, version: bytes) -> SqliteWriter:
         session = self._opened()
-        return SqliteWriter(session, image_id, version, self._clock_ms, self._sweep_some)
+        session.write_soon(self._sweep_some, session)
+        return SqliteWriter(session, image_id, version, self._clock_ms)
 
     async def delete(self, image_id: str, *, expect: Expected = Expect.ANY) -> bool:
         session = self._opened()

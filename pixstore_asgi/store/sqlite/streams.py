@@ -17,7 +17,7 @@ from . import blobs, rows
 from .commits import Commit
 from .connection import translated
 from .schema import Writer
-from .session import Session, Sweep
+from .session import Session
 
 _log = logging.getLogger("pixstore_asgi")
 _STAGED_CHUNKS = 4
@@ -128,12 +128,11 @@ class SqliteWriter(ImageWriter):
     """One version being written. Holds back up to 1 MiB, then stages it under a pending, leased blob while the next
     MiB comes in: no lock is held while a client uploads."""
 
-    def __init__(self, session: Session, image_id: str, version: bytes, clock_ms: Clock, sweep: Sweep) -> None:
+    def __init__(self, session: Session, image_id: str, version: bytes, clock_ms: Clock) -> None:
         self._session = session
         self._image_id = image_id
         self._version = version
         self._clock_ms = clock_ms
-        self._sweep = sweep
         self._blob: int | None = None
         self._staged_chunks = 0
         self._staging: asyncio.Future[None] | None = None
@@ -166,7 +165,7 @@ class SqliteWriter(ImageWriter):
             chunks = [*self._take(), *filter(None, [self._rest])]
             position = (self._blob, self._staged_chunks)
             commit = Commit(self._image_id, meta, checks, expect, token, *position, chunks, self._clock_ms())
-            image = await self._session.commit(commit, self._sweep)
+            image = await self._session.commit(commit)
         self._has_ended = True
         self._free()
         return image
