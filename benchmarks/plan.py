@@ -14,7 +14,7 @@ class Plan:
     name: str = "full"
     rounds: int = 5
     image_sizes: tuple[int, ...] = (30 * KB, 370 * KB, 3_800 * KB, 20 * MB)
-    connections: tuple[int, ...] = (16, 64)
+    connections: tuple[int, ...] = (16,)
     gallery_sizes: tuple[int, ...] = (30 * KB, 370 * KB, 3_800 * KB)
     gallery_images: int = 2_000
     gallery_bytes: int = 740 * MB
