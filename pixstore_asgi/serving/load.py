@@ -45,11 +45,7 @@ def payload_at_hand(images: ImageCache, ring: KeyRing, request: ImageRequest, ep
     Raises what it raises.
     """
     found = images.at_hand(request.image_id)
-    if found is None:
-        return None
-    image, body = found
-    state = _state(image, request, epoch)
-    return WholePayload(state, _updated_head(ring, image) + body[1:] if state is WireState.UPDATED else body)
+    return _whole(ring, *found, request, epoch) if found else None
 
 
 async def load_outline(images: ImageCache, request: ImageRequest, epoch: int | None) -> Payload:
@@ -61,10 +57,14 @@ async def load_outline(images: ImageCache, request: ImageRequest, epoch: int | N
 async def _from_whole(
     rings: Rings, image: StoredImage, body: bytes, request: ImageRequest, epoch: int | None
 ) -> Payload:
+    state, whole = await with_ring(rings, lambda ring: _whole(ring, image, body, request, epoch))
+    return _payload(image, state, whole)
+
+
+def _whole(ring: KeyRing, image: StoredImage, body: bytes, request: ImageRequest, epoch: int | None) -> WholePayload:
+    """Return the payload of an image whose Success payload is `body`."""
     state = _state(image, request, epoch)
-    if state is WireState.UPDATED:
-        return _payload(image, state, await _found_head(rings, image) + body[1:])
-    return _payload(image, state, body)
+    return WholePayload(state, _updated_head(ring, image) + body[1:] if state is WireState.UPDATED else body)
 
 
 async def _from_memory(rings: Rings, cached: CachedImage, request: ImageRequest, epoch: int | None) -> Payload:
