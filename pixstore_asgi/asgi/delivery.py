@@ -43,14 +43,13 @@ class Delivery:
             return
         start = _start(status, headers)
         async with payload:
-            first = hide(b"" if scope["method"] == "HEAD" else await self._next_piece(payload))
-            # Servers wait for a slow client in the start already, where requests are pipelined.
-            if scope["method"] == "HEAD" or len(first()) == payload.size:
-                await self._send(send, start, _body(first(), is_last=True))
+            if scope["method"] == "HEAD":
+                await self._send(send, start, _body(b"", is_last=True))
                 return
             with anyio.move_on_after(self._max_stream_s) as limit:
-                if await self._send(send, start, _body(first(), is_last=False)):
-                    await self._send_rest(payload, payload.size - len(first()), receive, send)
+                left = await self._send_first(payload, start, send)
+                if left:
+                    await self._send_rest(payload, left, receive, send)
             if limit.cancelled_caught:
                 _log.info("an image was cut off: not sent within max_stream_s, %s s", self._max_stream_s)
 
@@ -94,6 +93,14 @@ class Delivery:
                     return False
                 head, left = b"", left - len(piece)
             return left == 0
+
+    async def _send_first(self, payload: Payload, start: Message, send: Send) -> int:
+        """Send a response's start and first piece; return how many bytes are to follow, 0 where nobody takes them."""
+        first = hide(await self._next_piece(payload))
+        left = payload.size - len(first())
+        # Together: servers wait for a slow client in the start already, where requests are pipelined.
+        is_sent = await self._send(send, start, _body(first(), is_last=left == 0))
+        return left if is_sent else 0
 
     async def _send_rest(self, payload: Payload, left: int, receive: Receive, send: Send) -> None:
         if payload.in_memory:

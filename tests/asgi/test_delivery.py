@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import sqlite3
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -92,6 +93,20 @@ async def test_backpressure_holds_two_chunks(
     await asyncio.sleep(0.05)
     assert reads == 3
     assert not store.in_use
+
+
+@from_store
+async def test_what_was_sent_is_let_go(pix: Pixstore) -> None:
+    """While a client takes nothing more, nobody but the server holds what it was given before."""
+    record = await pix.save_image(large_png(20 * CHUNK_BYTES))
+    wire = Wire(stall_after=3)
+    task = asyncio.create_task(PixstoreApp(pix)(scope_of(record), wire.receive, wire.send))
+    await wire.has_stalled.wait()
+    alone = {"body": bytes(CHUNK_BYTES)}
+    held = [sys.getrefcount(message["body"]) for message in [alone, *wire.sent[1:3]]]
+    assert held[1:] == [held[0]] * 2
+    task.cancel()
+    await asyncio.wait([task])
 
 
 @from_store
