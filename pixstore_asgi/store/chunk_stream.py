@@ -1,0 +1,86 @@
+"""ChunkStream: one version read out of a store chunk by chunk, the next chunk while the one before it is used."""
+
+import asyncio
+from abc import ABC, abstractmethod
+from typing import Self
+
+from ..core.images import StoredImage
+from ..errors import StoreError
+from .contract import CHUNK_BYTES
+
+
+class ChunkStream(ABC):
+    """One version being read, whose first chunks are in memory. A store says how it reads the others.
+
+    Each of those is read while the one before it is used, so that a reader who stops holds two.
+    """
+
+    def __init__(self, image: StoredImage, chunks: list[bytes]) -> None:
+        self.image = image
+        self._chunks = chunks
+        self._number = 0
+        self._left = image.meta.size
+        self._ahead: asyncio.Task[bytes | StoreError | None] | None = None
+
+    @abstractmethod
+    async def _read_chunk(self, number: int) -> bytes | None:
+        """Return a chunk, or None where it is missing."""
+
+    @abstractmethod
+    def _reason(self) -> str:
+        """Say why a chunk may be missing, and what to do."""
+
+    @abstractmethod
+    def _release(self) -> None:
+        """Give up what kept the version readable; harmless when repeated."""
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._left == 0:
+            await self.aclose()
+            raise StopAsyncIteration
+        # Shielded, so that who was cancelled here may go on.
+        chunk = self._take() if self._ahead is None else await asyncio.shield(self._ahead)
+        if not isinstance(chunk, bytes) or len(chunk) != min(CHUNK_BYTES, self._left):
+            await self.aclose()
+            if isinstance(chunk, StoreError):
+                raise chunk
+            raise missing_part(self.image.id, self._reason())
+        self._number += 1
+        self._left -= len(chunk)
+        self._read_ahead()
+        return chunk
+
+    async def aclose(self) -> None:
+        if self._ahead is not None:
+            self._ahead.cancel()
+        self._free()
+
+    def _take(self) -> bytes | None:
+        return self._chunks.pop(0) if self._chunks else None
+
+    def _read_ahead(self) -> None:
+        self._ahead = None
+        if self._left and not self._chunks:
+            self._ahead = asyncio.create_task(self._outcome(self._number))
+
+    async def _outcome(self, number: int) -> bytes | StoreError | None:
+        """Return a chunk that may never be asked for, and so what kept it from being read too."""
+        try:
+            return await self._read_chunk(number)
+        except StoreError as error:
+            return error
+
+    def _free(self) -> None:
+        self._left, self._chunks, self._ahead = 0, [], None
+        self._release()
+
+    def __del__(self) -> None:
+        self._free()  # a stream that was dropped unread must not keep its body for ever
+
+
+def missing_part(image_id: str, reason: str) -> StoreError:
+    """Return the error for a body that is not all there."""
+    return StoreError(f"part of image {image_id} is missing from the store: {reason}")

@@ -1,0 +1,141 @@
+"""StagedWriter: one version written into a store in chunks, each MiB while the next one comes in."""
+
+import asyncio
+import logging
+from abc import abstractmethod
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import anyio
+
+from ..core.images import ImageMeta, StoredImage
+from ..errors import StoreError
+from .contract import CHUNK_BYTES, Expect, Expected, ImageWriter
+from .rules import check_meta
+
+_log = logging.getLogger("pixstore_asgi")
+_STAGED_CHUNKS = 4
+
+Chunks = Sequence[bytes | bytearray]
+
+
+class StagedWriter(ImageWriter):
+    """One version being written. Holds back up to 1 MiB, then stages it where nobody sees it while the next MiB comes
+    in: no lock is held while a client uploads. A store says how it stages, commits and drops."""
+
+    def __init__(self, image_id: str, version: bytes) -> None:
+        self._image_id = image_id
+        self._version = version
+        self._staged_chunks = 0
+        self._staging: asyncio.Future[None] | None = None
+        self._chunks: list[bytes | bytearray] = []
+        self._rest = bytearray()
+        self._size = 0
+        self._has_ended = False
+
+    @abstractmethod
+    async def _stage(self, first: int, chunks: Chunks) -> None:
+        """Write chunks, of which `first` is the number of the first one; one call at a time, in order."""
+
+    @abstractmethod
+    async def _commit(
+        self, meta: ImageMeta, checks: Sequence[bytes], expect: Expected, token: int | None, chunks: Chunks
+    ) -> StoredImage:
+        """Write the last chunks, behind those that were staged, and make the version current, in one step."""
+
+    @abstractmethod
+    async def _drop(self) -> None:
+        """Mark what was staged as given up. Raises StoreError where that can't be: a sweep finds it later."""
+
+    @abstractmethod
+    def _release(self) -> None:
+        """Give up what told that the version is being written; harmless when repeated."""
+
+    async def write(self, piece: bytes | memoryview) -> None:
+        self._check_open()
+        self._size += len(piece)
+        left = memoryview(piece)
+        while left:
+            if len(self._chunks) == _STAGED_CHUNKS:
+                await self._stage_soon()
+            left = self._keep(left)
+
+    async def commit(
+        self,
+        meta: ImageMeta,
+        *,
+        checks: Sequence[bytes] = (),
+        expect: Expected = Expect.ANY,
+        token: int | None = None,
+    ) -> StoredImage:
+        self._check_open()
+        async with self._aborting():
+            check_meta(self._image_id, meta, version=self._version, size=self._size)
+            await self._end_stage()
+            chunks = [*self._take(), *filter(None, [self._rest])]
+            image = await self._commit(meta, checks, expect, token, chunks)
+        self._has_ended = True
+        self._release()
+        return image
+
+    async def abort(self) -> None:
+        if self._has_ended:
+            return
+        self._has_ended = True
+        self._take()
+        if self._size > _STAGED_CHUNKS * CHUNK_BYTES:
+            with anyio.CancelScope(shield=True):
+                await self._drop_staged()
+
+    async def _stage_soon(self) -> None:
+        await self._end_stage()  # one at a time: what waits for the store is bounded
+        chunks = self._take()
+        self._staging = asyncio.ensure_future(self._stage(self._staged_chunks, chunks))
+        self._staged_chunks += len(chunks)
+
+    async def _end_stage(self) -> None:
+        """Wait for what is being staged. Raises what kept it from being written."""
+        staging, self._staging = self._staging, None
+        if staging is not None:
+            async with self._aborting():
+                await staging
+
+    @asynccontextmanager
+    async def _aborting(self) -> AsyncIterator[None]:
+        try:
+            yield
+        except BaseException:
+            # The chunks that were under way are gone from the buffer: going on would leave a hole.
+            await self.abort()
+            raise
+
+    async def _drop_staged(self) -> None:
+        # After a stage that may be under way: only then is it known where it went.
+        try:
+            if self._staging is not None:
+                await asyncio.gather(self._staging, return_exceptions=True)
+            await self._drop()
+        except StoreError as error:  # must not hide why the write was given up; a later sweep finds the body
+            _log.info("an upload given up was not marked dead: %s", error)
+        finally:
+            self._release()
+
+    def _keep(self, piece: memoryview) -> memoryview:
+        """Copy as much as goes into one chunk; return what is left of the piece."""
+        room = CHUNK_BYTES - len(self._rest)
+        if not self._rest and len(piece) >= CHUNK_BYTES:
+            self._chunks.append(bytes(piece[:room]))
+        else:
+            self._rest += piece[:room]
+            if len(self._rest) == CHUNK_BYTES:
+                self._chunks.append(self._rest)
+                self._rest = bytearray()
+        return piece[room:]
+
+    def _take(self) -> list[bytes | bytearray]:
+        chunks, self._chunks = self._chunks, []
+        return chunks
+
+    def _check_open(self) -> None:
+        if self._has_ended:
+            raise StoreError("this write has ended: begin a new one")
