@@ -11,6 +11,7 @@ from pixstore_asgi import Pixstore
 from tests.support.child_output import ChildOutput, child_output
 from tests.support.leaks import Said, listening
 from tests.support.paths import TESTS
+from tests.support.postgres import Cluster, running_cluster
 from tests.support.samples import SECRET
 from tests.support.tools import go_without, require
 
@@ -75,6 +76,13 @@ async def pix(tmp_path: Path) -> AsyncIterator[Pixstore]:
     """An open Pixstore on a SQLite file of its own."""
     async with Pixstore(tmp_path / "pixstore.db", secret=SECRET) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Cluster]:
+    """A PostgreSQL of this run's own. Tests keep to a schema or a database of theirs."""
+    with running_cluster() as cluster:
+        yield cluster
 
 
 @pytest.fixture(scope="session")

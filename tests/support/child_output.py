@@ -39,6 +39,11 @@ class ChildOutput:
         paths = [Path(name) for name in names if isinstance(name, str)]
         self._followed += [(process, path.open("rb")) for path in paths if path.is_file()]
 
+    def close(self) -> None:
+        """Follow nothing any more."""
+        for _, file in self._followed:
+            file.close()
+
     def ended(self, process: subprocess.Popen[Any], output: str | bytes | None, errors: str | bytes | None) -> None:
         """Take what a process has written to pipes."""
         self._texts.append(_text(errors))
@@ -67,6 +72,7 @@ def child_output() -> Iterator[ChildOutput]:
         patched.setattr(subprocess.Popen, "__init__", noted_start)
         patched.setattr(subprocess.Popen, "communicate", noted_communicate)
         yield collected
+    collected.close()
 
 
 def _is_command_line(arguments: Any) -> bool:

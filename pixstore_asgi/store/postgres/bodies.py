@@ -1,0 +1,65 @@
+"""The PostgreSQL store's bodies, chunk by chunk, from their writing to their sweep."""
+
+from collections.abc import Sequence
+
+from ...errors import StoreError
+from .schema import BodyState
+from .session import Session
+
+Chunks = Sequence[bytes | bytearray]
+
+
+async def read_chunk(db: Session, body: int, number: int) -> bytes | None:
+    """Return one chunk, or None where it is missing."""
+    row = await db.one("SELECT data FROM {chunk} WHERE body = $1 AND number = $2", body, number)
+    return row[0] if row else None
+
+
+async def add_body(db: Session, chunks: Chunks, state: BodyState) -> int:
+    """Write a body's first chunks, or all of them, and return its id."""
+    row = await db.one("INSERT INTO {body} (state) VALUES ($1) RETURNING id", state)
+    assert row is not None
+    await _insert_chunks(db, row[0], 0, chunks)
+    return int(row[0])
+
+
+async def add_chunks(db: Session, body: int, first: int, chunks: Chunks, state: BodyState) -> None:
+    """Write further chunks of a pending body, which may be the last. Raises StoreError where it was swept."""
+    moved = await db.run(
+        "UPDATE {body} SET state = $2, changed_at = clock_timestamp() WHERE id = $1 AND state = $3",
+        body,
+        state,
+        BodyState.PENDING,
+    )
+    if not moved:
+        raise StoreError("an upload stood still for longer than sweep_grace_s and was swept: send it again")
+    await _insert_chunks(db, body, first, chunks)
+
+
+async def bury(db: Session, body: int) -> None:
+    """Mark a body dead: no image points to it any more, or it was given up."""
+    await db.run("UPDATE {body} SET state = $2, changed_at = clock_timestamp() WHERE id = $1", body, BodyState.DEAD)
+
+
+async def sweep(db: Session, grace_s: float, limit: int) -> int:
+    """Remove up to `limit` bodies that have been dead, or stood still, for `grace_s`; return how many.
+
+    One process does so at a time; for the others there is nothing to do.
+    """
+    if not await db.try_lock("sweep"):
+        return 0
+    found = await db.all(
+        "SELECT id FROM {body} WHERE state <> 1 AND changed_at < clock_timestamp() - make_interval(secs => $1)"
+        " ORDER BY changed_at LIMIT $2 FOR UPDATE SKIP LOCKED",
+        grace_s,
+        limit,
+    )
+    ids = [body for (body,) in found]
+    await db.run("DELETE FROM {chunk} WHERE body = ANY($1::bigint[])", ids)
+    await db.run("DELETE FROM {body} WHERE id = ANY($1::bigint[])", ids)
+    return len(ids)
+
+
+async def _insert_chunks(db: Session, body: int, first: int, chunks: Chunks) -> None:
+    rows = [(body, number, chunk) for number, chunk in enumerate(chunks, first)]
+    await db.each("INSERT INTO {chunk} (body, number, data) VALUES ($1, $2, $3)", rows)

@@ -1,0 +1,68 @@
+"""HostTransaction: the store within a transaction of the application's own, which alone commits or rolls back."""
+
+from typing import Any
+
+import asyncpg
+
+from ...core.images import StoredImage
+from ...errors import InputError
+from ..clock import Clock
+from ..contract import Expect, Expected
+from . import rows
+from .database import Database, Operation, R
+from .errors import translated
+from .key_checks import AdmissionNeeded
+from .session import Names, Session
+from .streams import PostgresWriter
+
+
+class HostTransaction:
+    """What of a store writes an image, and reads the row that it replaces, on a connection of the application's.
+
+    A body of more than 1 MiB is staged over the store's own connections while it comes in; where the transaction is
+    rolled back it stays unseen and is swept. Each write is a savepoint: one that is refused leaves the transaction as
+    it was. Other writes to the same image wait until the transaction ends.
+    """
+
+    def __init__(self, database: Database, names: Names, connection: Any, clock_ms: Clock) -> None:
+        if not isinstance(connection, asyncpg.Connection | asyncpg.pool.PoolConnectionProxy):
+            raise InputError(f"connection must be one of asyncpg's, not {type(connection).__name__}")
+        if not connection.is_in_transaction():
+            raise InputError(
+                "the connection is in no transaction: save within `async with connection.transaction()`"
+            )
+        self._database = database
+        self._connection = connection
+        self._names = names
+        self._clock_ms = clock_ms
+
+    async def get(self, image_id: str) -> StoredImage | None:
+        """Return one image as the transaction sees it, or None."""
+        return (await self._run(rows.get_many, [image_id])).get(image_id)
+
+    async def begin_write(self, image_id: str, version: bytes) -> PostgresWriter:
+        """Begin a new version of an image."""
+        return PostgresWriter(self._database, image_id, version, self._clock_ms, self._commit)
+
+    async def delete(self, image_id: str, *, expect: Expected = Expect.ANY) -> bool:
+        """Delete an image and tell whether there was one."""
+        return await self._run(rows.delete, image_id, expect)
+
+    async def _commit(self, new: rows.Commit) -> StoredImage:
+        try:
+            return await self._run(rows.commit, new, may_admit=False)
+        except AdmissionNeeded:
+            return await self._run(rows.commit, new, may_admit=True)
+
+    async def _run(self, operation: "Operation[..., R]", *args: Any, **kwargs: Any) -> R:
+        with translated():
+            async with self._connection.transaction():
+                session = Session(self._connection, self._names)
+                await _check_isolation(session)
+                return await operation(session, *args, **kwargs)
+
+
+async def _check_isolation(session: Session) -> None:
+    row = await session.one("SELECT current_setting('transaction_isolation')")
+    if row != ("read committed",):
+        raise InputError("the transaction must be READ COMMITTED: at other levels it can't see what others committed")

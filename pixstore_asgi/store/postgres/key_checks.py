@@ -1,0 +1,121 @@
+"""The check values of secrets in a PostgreSQL store, and the wrapped keys that depend on them.
+
+Whoever wraps keys holds the lock of the key checks shared, whoever changes them alone: so no image comes under a secret
+that is retired meanwhile, and of two processes with different first secrets one alone saves.
+"""
+
+from collections.abc import Callable, Sequence
+
+from ...core.images import KEY_ID_BYTES, RewrappedKey, StoredImage
+from ...errors import StoreError
+from ..contract import KeyChecks
+from ..rules import admit, check_unneeded, image_of_row
+from .session import Session
+
+_KEY_ID = f"substr(wrapped_key, 1, {KEY_ID_BYTES})"
+_BATCH = 1000
+
+
+class AdmissionNeeded(Exception):
+    """The key checks have to be changed, which takes their lock alone: once more, with that."""
+
+
+async def lock_keys(db: Session, *, to_change: bool) -> None:
+    """Keep the key checks as they are to the transaction's end, or let nobody else use them."""
+    await db.lock("keys", shared=not to_change)
+
+
+async def database_id(db: Session) -> bytes:
+    """Return the database's own id."""
+    row = await db.one("SELECT database_id FROM {store}")
+    if row is None:
+        raise StoreError("the database's id is missing: restore it from a backup")
+    return bytes(row[0])
+
+
+async def key_checks(db: Session) -> KeyChecks:
+    """Return all check values."""
+    rows = await db.all("SELECT value, retired FROM {key_check}")
+    in_use, retired = (frozenset(value for value, is_retired in rows if is_retired is which) for which in (False, True))
+    return KeyChecks(in_use, retired)
+
+
+async def key_usage(db: Session) -> dict[bytes, int]:
+    """Return how many images there are by the key id that their wrapped keys begin with."""
+    return dict(await db.all(f"SELECT {_KEY_ID}, count(*) FROM {{image}} WHERE body IS NOT NULL GROUP BY 1"))
+
+
+async def admit_checks(db: Session, checks: Sequence[bytes], *, may_admit: bool) -> None:
+    """Within a transaction that wraps keys under the last secret of a ring, let its check value be known.
+
+    Under `lock_keys`. Raises AdmissionNeeded where they would change and that lock is shared.
+    """
+    if not checks:
+        return
+    known = await key_checks(db)
+    absent = known.in_use - set(checks)
+    needed = {check for check in absent if await _images_under(db, check)}
+    unneeded = admit(checks, known, await database_id(db), needed.__contains__)
+    if not unneeded and checks[-1] in known.in_use:
+        return
+    if not may_admit:
+        raise AdmissionNeeded
+    await db.run("DELETE FROM {key_check} WHERE value = ANY($1::bytea[])", list(unneeded))
+    await _put_check(db, checks[-1], retired=False)
+
+
+async def retire_key_check(db: Session, check: bytes) -> None:
+    """Mark the secret of a check value as retired."""
+    await lock_keys(db, to_change=True)
+    check_unneeded(check, await _images_under(db, check))
+    await _put_check(db, check, retired=True)
+
+
+async def replace_wrapped_keys(
+    db: Session, wrapped: Sequence[RewrappedKey], checks: Sequence[bytes], *, may_admit: bool
+) -> int:
+    """Replace the wrapped keys of versions that are still current; return how many were."""
+    await lock_keys(db, to_change=may_admit)
+    await admit_checks(db, checks, may_admit=may_admit)
+    in_order = sorted(wrapped, key=lambda key: key.image_id)  # of two that do so at once none waits for the other
+    return await _replace(db, [(key.image_id, key.version, key.wrapped_key) for key in in_order])
+
+
+async def separate(
+    db: Session, database_id: bytes, check: bytes, rewrap: Callable[[StoredImage], bytes], columns: str
+) -> int:
+    """Give the database another id, new wrapped keys for it, and one check value; return how many images there are.
+
+    columns: of a whole image, as `image_of_row` takes them.
+    """
+    await lock_keys(db, to_change=True)
+    count, after = 0, ""
+    query = f"SELECT {columns} FROM {{image}} WHERE id > $1 AND body IS NOT NULL ORDER BY id LIMIT {_BATCH} FOR UPDATE"
+    while images := [image_of_row(row) for row in await db.all(query, after)]:
+        count, after = count + len(images), images[-1].id
+        await _replace(db, [(image.id, image.meta.version, rewrap(image)) for image in images])
+    await db.run("UPDATE {store} SET database_id = $1", database_id)
+    await db.run("DELETE FROM {key_check}")
+    await _put_check(db, check, retired=False)
+    return count
+
+
+async def _replace(db: Session, keys: Sequence[tuple[str, bytes, bytes]]) -> int:
+    query = (
+        "UPDATE {image} SET wrapped_key = new.wrapped_key"
+        " FROM unnest($1::text[], $2::bytea[], $3::bytea[]) AS new (id, version, wrapped_key)"
+        " WHERE image.id = new.id AND image.version = new.version AND body IS NOT NULL"
+    )
+    ids, versions, wrapped_keys = (list(column) for column in zip(*keys, strict=True)) if keys else ([], [], [])
+    return await db.run(query, ids, versions, wrapped_keys)
+
+
+async def _put_check(db: Session, check: bytes, *, retired: bool) -> None:
+    query = "INSERT INTO {key_check} VALUES ($1, $2) ON CONFLICT (value) DO UPDATE SET retired = excluded.retired"
+    await db.run(query, check, retired)
+
+
+async def _images_under(db: Session, check: bytes) -> int:
+    query = f"SELECT count(*) FROM {{image}} WHERE body IS NOT NULL AND {_KEY_ID} = $1"
+    row = await db.one(query, check[:KEY_ID_BYTES])
+    return int(row[0]) if row else 0

@@ -1,0 +1,99 @@
+"""The PostgreSQL store's tables, and their migrations, which any number of processes may begin at once.
+
+A body is its chunks of 256 KiB under the id of a row in {body}; {image} points to the current one. What is replaced,
+deleted or given up is marked and swept after a time by the database's clock. A deleted image's row stays, with its last
+token and epoch. Texts of ids are compared by code point.
+"""
+
+import secrets
+from enum import IntEnum
+
+from ...core.images import DATABASE_ID_BYTES, database_id_of
+from ...errors import StoreError
+from .session import Session
+
+
+class BodyState(IntEnum):
+    """What a row of {body} says of its chunks."""
+
+    PENDING = 0
+    LIVE = 1
+    DEAD = 2
+
+
+_VERSION_1 = """
+CREATE TABLE {store} (
+    is_one boolean PRIMARY KEY DEFAULT true CHECK (is_one),
+    schema_version integer NOT NULL,
+    database_id bytea NOT NULL CHECK (length(database_id) = 16)
+);
+CREATE TABLE {body} (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    state smallint NOT NULL CHECK (state BETWEEN 0 AND 2),
+    changed_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX body_to_sweep ON {body} (changed_at) WHERE state <> 1;
+CREATE TABLE {chunk} (
+    body bigint NOT NULL,
+    number integer NOT NULL,
+    data bytea NOT NULL,
+    PRIMARY KEY (body, number)
+);
+ALTER TABLE {chunk} ALTER COLUMN data SET STORAGE EXTERNAL;
+CREATE TABLE {image} (
+    id text COLLATE "C" PRIMARY KEY,
+    token bigint NOT NULL CHECK (token BETWEEN 1 AND 9007199254740991),
+    body bigint,
+    version bytea CHECK (length(version) = 16),
+    format smallint CHECK (format BETWEEN 1 AND 255),
+    iv bytea CHECK (length(iv) = 12),
+    tag bytea CHECK (length(tag) = 16),
+    size bigint CHECK (size > 0),
+    sha256 bytea CHECK (length(sha256) = 32),
+    wrapped_key bytea CHECK (length(wrapped_key) > 0),
+    created_ms bigint,
+    epoch bigint NOT NULL DEFAULT 0 CHECK (epoch BETWEEN 0 AND 4294967295)
+);
+CREATE TABLE {key_check} (value bytea PRIMARY KEY, retired boolean NOT NULL);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_VERSION_1,)
+"""MIGRATIONS[n] brings a schema of version n to n + 1."""
+
+
+async def prepare(session: Session) -> None:
+    """Create or migrate the tables where that is not done yet. Raises StoreError for those of a newer version."""
+    if await _version(session) != len(MIGRATIONS):
+        async with session.connection.transaction(isolation="read_committed"):
+            await session.lock("schema")
+            await _migrate(session, await _version(session))
+
+
+async def _version(session: Session) -> int:
+    """Return the schema's version, 0 where there are no tables."""
+    if await session.one("SELECT 1 WHERE to_regclass('{store}') IS NULL"):
+        return 0
+    row = await session.one("SELECT schema_version FROM {store}")
+    if row is None:
+        raise StoreError(f"the tables in schema {session.names.schema} are damaged: restore them from a backup")
+    version = int(row[0])
+    if version > len(MIGRATIONS):
+        raise StoreError(
+            f"the tables in schema {session.names.schema} are of version {version}, and this pixstore_asgi knows "
+            f"{len(MIGRATIONS)}: install a newer one"
+        )
+    return version
+
+
+async def _migrate(session: Session, version: int) -> None:
+    if version == len(MIGRATIONS):  # another process was faster
+        return
+    if version == 0 and await session.one("SELECT 1 WHERE to_regnamespace('{schema}') IS NULL"):
+        await session.run("CREATE SCHEMA {schema}")
+    for statements in MIGRATIONS[version:]:
+        await session.run(statements)
+    if version == 0:
+        database_id = database_id_of(secrets.token_bytes(DATABASE_ID_BYTES - 1))
+        await session.run("INSERT INTO {store} VALUES (true, $1, $2)", len(MIGRATIONS), database_id)
+    else:
+        await session.run("UPDATE {store} SET schema_version = $1", len(MIGRATIONS))

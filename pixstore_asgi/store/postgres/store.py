@@ -1,0 +1,195 @@
+"""PostgresStore: images in a PostgreSQL database, through asyncpg."""
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Callable, Collection, Hashable, Sequence
+from functools import partial
+from typing import Any
+
+from ...core.images import RewrappedKey, StoredImage
+from ...errors import StoreError
+from ..clock import Clock, running_loop, wall_clock_ms
+from ..contract import Expect, Expected, KeyChecks
+from . import bodies, key_checks, rows
+from .database import Database, Operation, Pool, R
+from .errors import ConnectionLost
+from .gathering import GatheredReads
+from .host_transaction import HostTransaction
+from .key_checks import AdmissionNeeded
+from .session import Names
+from .streams import PostgresStream, PostgresWriter, open_stream
+
+_log = logging.getLogger("pixstore_asgi")
+_SWEPT_EVERY_S = 10.0
+
+
+class PostgresStore:
+    """Keeps images in the PostgreSQL database that a URL or an asyncpg pool names, in tables in `schema`.
+
+    source: postgresql://user@host:port/database, with what asyncpg takes behind it (sslmode and the like); PGPASSWORD,
+        ~/.pgpass and the other ways of libpq work. Or a pool of the application's, which stays the application's to
+        close; behind a pooler in transaction mode make it with statement_cache_size=0.
+    schema: made where it is missing, which takes the privilege CREATE on the database.
+    pool_size: the most connections of a pool made for a URL.
+    busy_timeout_s: how long a server that went away, a connection or another write is waited for before StoreBusy.
+    sweep_grace_s: how long a replaced, deleted or abandoned body is kept, by the database's clock, in seconds; longer
+        than any stream may last, and than an upload may stand still.
+    clock_ms: returns epoch milliseconds.
+
+    Any number of processes on any number of hosts may use the tables, at once. asyncio only; open it after a fork.
+    """
+
+    key_file = None
+    max_body_bytes: int | None = None
+
+    def __init__(
+        self,
+        source: "str | Pool[Any]",
+        *,
+        schema: str = "pixstore",
+        pool_size: int = 10,
+        busy_timeout_s: float = 5.0,
+        sweep_grace_s: float = 600.0,
+        clock_ms: Clock = wall_clock_ms,
+    ) -> None:
+        self._source = source
+        self._made_in = os.getpid()
+        self._names = Names(schema)
+        self._pool_size = pool_size
+        self._busy_timeout_s = busy_timeout_s
+        self._sweep_grace_s = sweep_grace_s
+        self._clock_ms = clock_ms
+        self._database: Database | None = None
+        self._reads = GatheredReads(self.get_many)
+        self._swept_s = 0.0
+        self._sweeping: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        running_loop()
+        if self._database is not None:
+            return
+        if isinstance(self._source, str):
+            opening = Database.connect(self._source, self._names, most=self._pool_size, patience_s=self._busy_timeout_s)
+        else:
+            if self._made_in != os.getpid() and self._source.get_size():
+                raise StoreError("the pool of connections was opened before a fork: open one in each process")
+            opening = Database.borrow(self._source, self._names, patience_s=self._busy_timeout_s)
+        self._database = await opening
+        self._swept_s = time.monotonic()
+
+    async def close(self) -> None:
+        database = self._database
+        if database is None:
+            return
+        try:
+            if database.process == os.getpid():
+                await self.sweep()
+        except StoreError as error:  # nothing is lost by it: another process sweeps, or the next write
+            _log.info("the store was closed without a sweep: %s", error)
+        finally:
+            self._database = None
+            await database.close()
+
+    async def database_id(self) -> bytes:
+        return await self._opened().read(key_checks.database_id)
+
+    async def separate(self, database_id: bytes, check: bytes, rewrap: Callable[[StoredImage], bytes]) -> int:
+        return await self._opened().write(key_checks.separate, database_id, check, rewrap, rows.IMAGE)
+
+    async def key_checks(self) -> KeyChecks:
+        return await self._opened().read(key_checks.key_checks)
+
+    async def key_usage(self) -> dict[bytes, int]:
+        return await self._opened().read(key_checks.key_usage)
+
+    async def replace_wrapped_keys(self, wrapped: Sequence[RewrappedKey], *, checks: Sequence[bytes] = ()) -> int:
+        return await self._write_with_keys(key_checks.replace_wrapped_keys, wrapped, checks)
+
+    async def retire_key_check(self, check: bytes) -> None:
+        await self._opened().write(key_checks.retire_key_check, check)
+
+    async def get(self, image_id: str) -> StoredImage | None:
+        return await self._reads.get(image_id)
+
+    async def get_many(self, image_ids: Collection[str]) -> dict[str, StoredImage]:
+        return await self._opened().read(rows.get_many, image_ids)
+
+    async def open_stream(self, image_id: str) -> PostgresStream | None:
+        return await open_stream(self._opened(), image_id)
+
+    def read_at_once(self, image_id: str) -> None:
+        """Nothing is at hand: every read is a trip to the server."""
+
+    async def begin_write(self, image_id: str, version: bytes) -> PostgresWriter:
+        self._sweep_soon()
+        return PostgresWriter(self._opened(), image_id, version, self._clock_ms, self._commit)
+
+    async def delete(self, image_id: str, *, expect: Expected = Expect.ANY) -> bool:
+        self._sweep_soon()
+        return await self._opened().write(rows.delete, image_id, expect)
+
+    async def raise_epoch(self, image_id: str, *, expect: Expected = Expect.ANY) -> bool:
+        return await self._opened().write(rows.raise_epoch, image_id, expect)
+
+    async def raise_epochs(self, *, after: str | None = None, before: str | None = None) -> int:
+        return await self._opened().write(rows.raise_epochs, after, before)
+
+    async def list(
+        self, *, after: str | None = None, before: str | None = None, limit: int = 100
+    ) -> "list[StoredImage]":
+        return await self._opened().read(rows.list_images, after, before, limit)
+
+    def stamps(self, image_ids: Sequence[str]) -> Sequence[Hashable]:
+        return [object() for _ in image_ids]  # every request asks the database: see gathering.py
+
+    async def sweep(self, *, limit: int = 100) -> int:
+        return await self._opened().write(bodies.sweep, self._sweep_grace_s, limit)
+
+    def within(self, connection: Any) -> HostTransaction:
+        """Return this store as it is within the transaction of an asyncpg connection of the application's.
+
+        What is written there happens with that transaction or not at all. Raises InputError where the connection is
+        none of asyncpg's or has begun no transaction.
+        """
+        return HostTransaction(self._opened(), self._names, connection, self._clock_ms)
+
+    async def _commit(self, new: rows.Commit) -> StoredImage:
+        try:
+            return await self._write_with_keys(rows.commit, new)
+        except ConnectionLost:
+            image = await self._opened().write(rows.find_committed, new)
+            if image is None:
+                raise
+            return image
+
+    async def _write_with_keys(self, operation: Operation[..., R], *args: Any) -> R:
+        """Run an operation that wraps keys; most find their secret known, and then run beside each other."""
+        write = partial(self._opened().write, operation, *args)
+        try:
+            return await write(may_admit=False)
+        except AdmissionNeeded:
+            return await write(may_admit=True)
+
+    def _sweep_soon(self) -> None:
+        """Sweep a little now and then, on the occasion of a write, which must not wait or fail for it."""
+        if time.monotonic() - self._swept_s >= _SWEPT_EVERY_S and self._sweeping is None:
+            self._swept_s = time.monotonic()
+            self._sweeping = asyncio.create_task(self._sweep_quietly())
+
+    async def _sweep_quietly(self) -> None:
+        try:
+            await self.sweep()
+        except StoreError as error:
+            _log.info("the store was not swept: %s", error)
+        finally:
+            self._sweeping = None
+
+    def _opened(self) -> Database:
+        database = self._database
+        if database is None:
+            raise StoreError("the store is closed: open it first")
+        if database.process != os.getpid():
+            raise StoreError("the store was opened before a fork: open it in each process")
+        return database

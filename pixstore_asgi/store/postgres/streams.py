@@ -1,0 +1,75 @@
+"""Reading and writing one body of the PostgreSQL store: whole where it is small, else chunk by chunk.
+
+A connection is held for one chunk only, so that slow readers and uploads hold none.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from ...core.images import ImageMeta, StoredImage
+from ..chunk_stream import ChunkStream
+from ..contract import Expected
+from ..staged_writer import Chunks, StagedWriter
+from . import bodies, rows
+from .database import Database
+from .schema import BodyState
+
+CommitWith = Callable[[rows.Commit], Awaitable[StoredImage]]
+"""Makes a version current, in a transaction of its own or in one of the application's."""
+
+
+class PostgresStream(ChunkStream):
+    """One version being read; its body stays until `sweep_grace_s` after another one took its place."""
+
+    def __init__(self, database: Database, image: StoredImage, body: int, chunks: list[bytes]) -> None:
+        super().__init__(image, chunks)
+        self._database = database
+        self._body = body
+
+    async def _read_chunk(self, number: int) -> bytes | None:
+        return await self._database.read(bodies.read_chunk, self._body, number)
+
+    def _reason(self) -> str:
+        return "it was read for longer than sweep_grace_s, or restore it from a backup"
+
+    def _release(self) -> None:
+        """Nothing to give up: time alone keeps the body."""
+
+
+class PostgresWriter(StagedWriter):
+    """One version being written. What is staged lies under a pending body."""
+
+    def __init__(
+        self, database: Database, image_id: str, version: bytes, now_ms: Callable[[], int], commit: CommitWith
+    ) -> None:
+        super().__init__(image_id, version)
+        self._database = database
+        self._now_ms = now_ms
+        self._commit_with = commit
+        self._body: int | None = None
+
+    async def _stage(self, first: int, chunks: Chunks) -> None:
+        if self._body is None:
+            self._body = await self._database.write(bodies.add_body, chunks, BodyState.PENDING)
+        else:
+            await self._database.write(bodies.add_chunks, self._body, first, chunks, BodyState.PENDING)
+
+    async def _commit(
+        self, meta: ImageMeta, checks: Sequence[bytes], expect: Expected, token: int | None, chunks: Chunks
+    ) -> StoredImage:
+        position = (self._body, self._staged_chunks)
+        return await self._commit_with(
+            rows.Commit(self._image_id, meta, checks, expect, token, *position, chunks, self._now_ms())
+        )
+
+    async def _drop(self) -> None:
+        if self._body is not None:
+            await self._database.write(bodies.bury, self._body)
+
+    def _release(self) -> None:
+        """Nothing to give up: time alone keeps what is pending."""
+
+
+async def open_stream(database: Database, image_id: str) -> PostgresStream | None:
+    """Open the current version of an image, or None."""
+    opened = await database.read(rows.open_body, image_id)
+    return PostgresStream(database, *opened) if opened else None
