@@ -32,6 +32,7 @@ from .serving.proofs import EVERYBODY, Proofs, record_terms
 from .serving.rings import with_ring
 from .store.clock import wall_clock_ms
 from .store.connect import StoreTarget, connect
+from .store.transactions import within
 
 _log = logging.getLogger("pixstore_asgi")
 
@@ -39,7 +40,7 @@ _log = logging.getLogger("pixstore_asgi")
 class Pixstore:
     """Encrypted images in one store, and the records and proofs that let a page read them.
 
-    store: a path, a URL (sqlite:///…) or an ImageStore.
+    store: a path, a URL (sqlite:///…, postgresql://…) or an ImageStore.
     secret: at least 43 characters of text or 32 bytes, or a list of them, oldest to newest; all verify, the last signs.
         Or an async function that returns such a list: asked once at open, again by `reload_secrets`, and at most once
         in 10 s where a proof or a row names a secret that is not there.
@@ -138,16 +139,24 @@ class Pixstore:
     # Writing
 
     async def save_image(
-        self, data: ImageData, *, directory: str | None = None, on_progress: OnProgress | None = None
+        self,
+        data: ImageData,
+        *,
+        directory: str | None = None,
+        on_progress: OnProgress | None = None,
+        connection: object = None,
     ) -> ImageRecord:
         """Encrypt and store a new image and return its record.
 
         data: bytes, an async iterator of bytes, or anything with an async `read(n)`. directory: 1 to 64 of
         `[A-Za-z0-9_-]`, becomes the part of the id before the colon. on_progress: called with the number of the image's
-        bytes taken so far, after each piece. Raises InvalidImage (ImageTooLarge, UploadTimeout), InputError or
-        StoreError; then nothing is stored. Cancelled in its last moment, the image may be stored all the same.
+        bytes taken so far, after each piece. connection: an asyncpg connection to the store's PostgreSQL, within whose
+        transaction the image is stored: with the application's own rows, or not at all. Raises InvalidImage
+        (ImageTooLarge, UploadTimeout), InputError or StoreError; then nothing is stored. Cancelled in its last moment,
+        the image may be stored all the same.
         """
-        image = await self._saves.create(new_id(directory), data, on_progress=on_progress)
+        saves = await self._saves_within(connection)
+        image = await saves.create(new_id(directory), data, on_progress=on_progress)
         return self._proofs.record(await self._life.opened(), image)
 
     async def save_image_from_file(
@@ -173,15 +182,23 @@ class Pixstore:
         return self._proofs.record(await self._life.opened(), image)
 
     async def update_image(
-        self, image_id: str, data: ImageData, *, if_token: int | None = None, on_progress: OnProgress | None = None
+        self,
+        image_id: str,
+        data: ImageData,
+        *,
+        if_token: int | None = None,
+        on_progress: OnProgress | None = None,
+        connection: object = None,
     ) -> ImageRecord:
         """Replace an image and return its new record, with a higher token and a new key.
 
         Readers see the old or the new version, never a mixture; when several update at once, the last one stays.
-        if_token: replace only the version of this token. on_progress: as `save_image`'s. Raises ImageNotFound,
-        StoreConflict where the image has another token, and what `save_image` raises; then the image stays as it was.
+        if_token: replace only the version of this token. on_progress, connection: as `save_image`'s. Raises
+        ImageNotFound, StoreConflict where the image has another token, and what `save_image` raises; then the image
+        stays as it was.
         """
-        image = await self._saves.update(image_id, data, if_token=if_token, on_progress=on_progress)
+        saves = await self._saves_within(connection)
+        image = await saves.update(image_id, data, if_token=if_token, on_progress=on_progress)
         return self._proofs.record(await self._life.opened(), image)
 
     async def update_image_from_file(
@@ -195,13 +212,17 @@ class Pixstore:
         """Replace an image by the one in a file; as `update_image`."""
         return await self.update_image(image_id, read_file(path), if_token=if_token, on_progress=on_progress)
 
-    async def delete_image(self, image_id: str) -> bool:
-        """Delete an image and tell whether there was one. Its key is overwritten; its id keeps its last token."""
+    async def delete_image(self, image_id: str, *, connection: object = None) -> bool:
+        """Delete an image and tell whether there was one. Its key is overwritten; its id keeps its last token.
+
+        connection: as `save_image`'s.
+        """
         await self._life.opened()
         if not is_image_id(image_id):
             return False
         self._images.forget(image_id)
-        return await self._store.delete(image_id)
+        store = self._store if connection is None else within(self._store, connection)
+        return await store.delete(image_id)
 
     async def revoke(
         self, image_id: str | None = None, *, directory: str | None = None, if_token: int | None = None
@@ -336,6 +357,12 @@ class Pixstore:
         payload = await self._answers.answer(request, terms=EVERYBODY if audience is None else terms_of(audience))
         assert payload is not None  # no rule was given that forbids it
         return payload
+
+    async def _saves_within(self, connection: object) -> Saves:
+        if connection is None:
+            return self._saves
+        await self._life.opened()
+        return self._saves.within(within(self._store, connection))
 
     def _warn_of_unproven(self) -> None:
         if not self.checks_proofs:

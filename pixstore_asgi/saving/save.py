@@ -11,7 +11,8 @@ from ..core.images import VERSION_BYTES, ExportedImage, StoredImage
 from ..core.keyring import KeyRing
 from ..errors import ImageNotFound, InputError, StoreConflict
 from ..store.clock import wall_clock_ms
-from ..store.contract import Expect, Expected, ImageStore
+from ..store.contract import Expect, Expected
+from ..store.transactions import ImageWrites
 from .limits import UploadLimits
 from .sealing import Encryption, begin_sealing
 from .source import ImageData, read_pieces
@@ -34,11 +35,15 @@ class Saves:
     InputError or StoreError; then nothing has changed.
     """
 
-    def __init__(self, store: ImageStore, opened: Opened, formats: frozenset[str], limits: UploadLimits) -> None:
+    def __init__(self, store: ImageWrites, opened: Opened, formats: frozenset[str], limits: UploadLimits) -> None:
         self._store = store
         self._opened = opened
         self._formats = formats
         self._limits = limits
+
+    def within(self, store: ImageWrites) -> "Saves":
+        """Return what writes to this in place of the store: to its transaction that the application shares."""
+        return Saves(store, self._opened, self._formats, self._limits)
 
     async def create(self, image_id: str, data: ImageData, *, on_progress: OnProgress | None = None) -> StoredImage:
         """Save an image under an id that has none. Raises StoreConflict where it has."""
@@ -119,7 +124,7 @@ class Saves:
                 raise
 
 
-async def version_to_replace(store: ImageStore, image_id: str, if_token: int | None) -> Expected:
+async def version_to_replace(store: ImageWrites, image_id: str, if_token: int | None) -> Expected:
     """Return what a write to an image expects of it. Raises ImageNotFound, StoreConflict where it has another token."""
     image = await store.get(image_id) if is_image_id(image_id) else None
     if image is None:

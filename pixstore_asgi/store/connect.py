@@ -2,8 +2,9 @@
 
 import os
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 from ..errors import ConfigError
 from .contract import ImageStore
@@ -21,7 +22,8 @@ class Driver(NamedTuple):
 
 
 def connect(target: StoreTarget) -> ImageStore:
-    """Return the store for a file path, a URL (sqlite:///relative.db, sqlite:////absolute.db) or a store itself.
+    """Return the store for a file path, a URL (sqlite:///relative.db, sqlite:////absolute.db, postgresql://user@host/db)
+    or a store itself.
 
     Does no I/O. Raises ConfigError for anything else.
     """
@@ -41,7 +43,7 @@ def scheme_of(target: str) -> str:
         if target.lower().startswith("sqlite:"):
             raise ConfigError(_SQLITE_URL)
         return "sqlite"
-    known = " or ".join(driver.example for driver in DRIVERS.values())
+    known = " or ".join(dict.fromkeys(driver.example for driver in DRIVERS.values()))
     try:
         scheme = urlsplit(target).scheme
     except ValueError:
@@ -82,5 +84,21 @@ def _connect_sqlite(target: str) -> ImageStore:
     return SqliteStore(path)
 
 
-DRIVERS = {"sqlite": Driver("sqlite:///path/to/pixstore.db", _connect_sqlite)}
+def _connect_postgres(target: str) -> ImageStore:
+    if not find_spec("asyncpg"):
+        raise ConfigError("a store in PostgreSQL needs asyncpg: install pixstore-asgi with the extra postgres")
+    from .postgres.store import DEFAULT_SCHEMA, PostgresStore
+
+    parts = urlsplit(target)
+    options = dict(parse_qsl(parts.query))
+    schema = options.pop("schema", DEFAULT_SCHEMA)  # the server knows no such option
+    return PostgresStore(parts._replace(query=urlencode(options)).geturl(), schema=schema)
+
+
+_POSTGRES = Driver("postgresql://user@host/database", _connect_postgres)
+DRIVERS = {
+    "sqlite": Driver("sqlite:///path/to/pixstore.db", _connect_sqlite),
+    "postgresql": _POSTGRES,
+    "postgres": _POSTGRES,
+}
 """The drivers by the scheme of their URLs."""

@@ -28,9 +28,7 @@ class HostTransaction:
         if not isinstance(connection, asyncpg.Connection | asyncpg.pool.PoolConnectionProxy):
             raise InputError(f"connection must be one of asyncpg's, not {type(connection).__name__}")
         if not connection.is_in_transaction():
-            raise InputError(
-                "the connection is in no transaction: save within `async with connection.transaction()`"
-            )
+            raise InputError("the connection is in no transaction: save within `async with connection.transaction()`")
         self._database = database
         self._connection = connection
         self._names = names

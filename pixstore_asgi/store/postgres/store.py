@@ -22,6 +22,7 @@ from .session import Names
 from .streams import PostgresStream, PostgresWriter, open_stream
 
 _log = logging.getLogger("pixstore_asgi")
+DEFAULT_SCHEMA = "pixstore"
 _SWEPT_EVERY_S = 10.0
 
 
@@ -48,7 +49,7 @@ class PostgresStore:
         self,
         source: "str | Pool[Any]",
         *,
-        schema: str = "pixstore",
+        schema: str = DEFAULT_SCHEMA,
         pool_size: int = 10,
         busy_timeout_s: float = 5.0,
         sweep_grace_s: float = 600.0,

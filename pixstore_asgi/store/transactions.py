@@ -1,0 +1,33 @@
+"""Writing within a transaction of the application's own, where a store can do that."""
+
+from typing import Any, Protocol, runtime_checkable
+
+from ..core.images import StoredImage
+from ..errors import InputError
+from .contract import Expect, Expected, ImageStore, ImageWriter
+
+
+class ImageWrites(Protocol):
+    """What writes an image, and reads the row that it replaces: a store, or what stands for it in a transaction."""
+
+    async def get(self, image_id: str) -> StoredImage | None: ...
+
+    async def begin_write(self, image_id: str, version: bytes) -> ImageWriter: ...
+
+    async def delete(self, image_id: str, *, expect: Expected = Expect.ANY) -> bool: ...
+
+
+@runtime_checkable
+class Transactional(Protocol):
+    """A store that can write within a transaction of the application's."""
+
+    def within(self, connection: Any) -> ImageWrites:
+        """Return what writes on this connection. Raises InputError where it is none, or in no transaction."""
+        ...
+
+
+def within(store: ImageStore, connection: object) -> ImageWrites:
+    """Return an open store as it is within a connection's transaction. Raises InputError where it can't write there."""
+    if not isinstance(store, Transactional):
+        raise InputError("connection is for a store in PostgreSQL, whose transactions the application shares")
+    return store.within(connection)
