@@ -1,7 +1,6 @@
 """A real PostgreSQL for tests: a throw-away cluster on a free port of 127.0.0.1, ended with the tests."""
 
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -17,6 +16,9 @@ from tests.support.tools import go_without
 
 USER = "pixstore"
 PASSWORD = "not-a-secret-of-anybodys"
+OWNER = "postgres" if os.geteuid() == 0 else None
+"""Whom PostgreSQL and pgbouncer run as: they refuse to be root."""
+
 _PACKAGE = "postgresql"
 
 
@@ -35,9 +37,9 @@ class Cluster:
     def start(self) -> None:
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                [self.binaries / "postgres", "-D", self.folder / "data"], stdout=log, stderr=log, **_owner()
+                [self.binaries / "postgres", "-D", self.folder / "data"], stdout=log, stderr=log, user=OWNER
             )
-        ready = [self.binaries / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)]
+        ready = [str(self.binaries / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
         deadline = time.monotonic() + 30
         while subprocess.run(ready, check=False).returncode:
             if time.monotonic() > deadline or self.process.poll() is not None:
@@ -58,7 +60,7 @@ class Cluster:
 
     def run(self, statement: str, database: str = "postgres") -> str:
         """Run a statement and return what psql prints of its rows."""
-        command = [self.binaries / "psql", self.url(database), "-v", "ON_ERROR_STOP=1", "-qAtc", statement]
+        command = [str(self.binaries / "psql"), self.url(database), "-v", "ON_ERROR_STOP=1", "-qAtc", statement]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
@@ -78,17 +80,22 @@ def running_cluster() -> Iterator[Cluster]:
 def _make(cluster: Cluster) -> None:
     password = cluster.folder / "password"
     password.write_text(PASSWORD)
-    if owner := _owner():
+    if OWNER:
         for path in (cluster.folder, password):
-            shutil.chown(path, owner["user"])
+            shutil.chown(path, OWNER)
+    options = ["-A", "scram-sha-256", "--no-sync", "--no-instructions", "--locale=C", "--encoding=UTF8"]
     subprocess.run(
-        [cluster.binaries / "initdb", "-D", cluster.folder / "data", "-U", USER, "--pwfile", password]
-        + ["-A", "scram-sha-256", "--no-sync", "--no-instructions", "--locale=C", "--encoding=UTF8"],
+        [cluster.binaries / "initdb", "-D", cluster.folder / "data", "-U", USER, "--pwfile", password, *options],
         check=True,
         stdout=subprocess.DEVNULL,
-        **_owner(),
+        user=OWNER,
     )
-    settings = {"port": cluster.port, "listen_addresses": "'127.0.0.1'", "unix_socket_directories": "''", "fsync": "off"}
+    settings = {
+        "port": cluster.port,
+        "listen_addresses": "'127.0.0.1'",
+        "unix_socket_directories": "''",
+        "fsync": "off",
+    }
     with (cluster.folder / "data" / "postgresql.conf").open("a") as conf:
         conf.writelines(f"{name} = {value}\n" for name, value in settings.items())
 
@@ -100,8 +107,3 @@ def _binaries() -> Path:
     if not found and not on_path:
         go_without(f"initdb is missing: install the package {_PACKAGE}")
     return (found[-1] if found else Path(str(on_path))).parent
-
-
-def _owner() -> dict[str, str]:
-    """Return whom PostgreSQL runs as: it refuses to be root."""
-    return {"user": "postgres"} if os.geteuid() == 0 else {}

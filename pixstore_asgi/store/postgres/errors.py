@@ -14,6 +14,7 @@ AWAY = (
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
+    asyncpg.InternalClientError,  # the server's last words, where nothing was asked
 )
 """What is raised where the server is not there, or went away: it may be back soon."""
 
@@ -43,7 +44,7 @@ def translated() -> Iterator[None]:
         yield
     except PixstoreError:
         raise
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, ValueError) as error:
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, *AWAY, ValueError) as error:
         raise translate(error) from None  # what they say of a row or a URL may hold what must not be seen
 
 
@@ -62,6 +63,8 @@ def translate(error: Exception) -> StoreError:
     for kind, advice in _ADVICE:
         if isinstance(error, kind):
             return StoreError(f"PostgreSQL can't be used: {advice}")
+    if isinstance(error, asyncpg.InterfaceError):  # of the client itself: it has seen no row
+        return StoreError(f"PostgreSQL can't be used: {error}")
     return StoreError(f"PostgreSQL can't be used ({type(error).__name__}): see its log")
 
 

@@ -71,7 +71,8 @@ async def prepare(session: Session) -> None:
 
 async def _version(session: Session) -> int:
     """Return the schema's version, 0 where there are no tables."""
-    if await session.one("SELECT 1 WHERE to_regclass('{store}') IS NULL"):
+    # Tables, not functions that look names up: those may answer from before the lock was waited for.
+    if not await session.one("SELECT 1 FROM pg_tables WHERE schemaname = '{schema}' AND tablename = 'store'"):
         return 0
     row = await session.one("SELECT schema_version FROM {store}")
     if row is None:
@@ -88,7 +89,7 @@ async def _version(session: Session) -> int:
 async def _migrate(session: Session, version: int) -> None:
     if version == len(MIGRATIONS):  # another process was faster
         return
-    if version == 0 and await session.one("SELECT 1 WHERE to_regnamespace('{schema}') IS NULL"):
+    if version == 0 and not await session.one("SELECT 1 FROM pg_namespace WHERE nspname = '{schema}'"):
         await session.run("CREATE SCHEMA {schema}")
     for statements in MIGRATIONS[version:]:
         await session.run(statements)

@@ -1,0 +1,417 @@
+"""PostgresStore beyond the contract: opening, pools, poolers, forks, sweeps, and servers that go away."""
+
+import asyncio
+import multiprocessing
+import os
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+import pytest
+
+from pixstore_asgi import ConfigError, Pixstore
+from pixstore_asgi.errors import SecretError, StoreBusy, StoreError
+from pixstore_asgi.store.connect import connect
+from pixstore_asgi.store.contract import CHUNK_BYTES
+from pixstore_asgi.store.contract_tests.steps import body_of, read, save
+from pixstore_asgi.store.postgres import PostgresStore
+from pixstore_asgi.store.postgres.errors import translate
+from pixstore_asgi.store.postgres.session import Session
+from tests.support.pgbouncer import pooled
+from tests.support.postgres import Cluster, running_cluster
+from tests.support.samples import SECRET, picture
+from tests.support.servers import free_port
+
+OTHER_SECRET = bytes(range(32, 64))
+
+
+@pytest.fixture
+def schema(request: pytest.FixtureRequest) -> str:
+    return f"t_{os.getpid()}_{abs(hash(request.node.nodeid))}"
+
+
+@asynccontextmanager
+async def opened(source: Any, schema: str, **options: Any) -> AsyncIterator[PostgresStore]:
+    store = PostgresStore(source, schema=schema, **options)
+    await store.open()
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+@pytest.fixture
+async def store(postgres: Cluster, schema: str) -> AsyncIterator[PostgresStore]:
+    async with opened(postgres.url(), schema) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def own_cluster() -> Iterator[Cluster]:
+    """A cluster that tests stop and start."""
+    with running_cluster() as cluster:
+        yield cluster
+
+
+def connections(cluster: Cluster) -> int:
+    """Return how many clients a cluster has beside the one that asks."""
+    query = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+    return int(cluster.run(query))
+
+
+# Opening
+
+
+async def test_a_wrong_password_is_told(postgres: Cluster, schema: str) -> None:
+    """A wrong password is one sentence that names neither it nor the URL."""
+    with pytest.raises(StoreError, match="refused the user or the password") as caught:
+        await Pixstore(postgres.url(password="hunter2"), secret=SECRET).open()
+    assert "hunter2" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+async def test_a_server_that_is_not_there_is_told() -> None:
+    """Where nobody listens, opening fails in the time that a busy store is waited for."""
+    pix = Pixstore(f"postgresql://nobody@127.0.0.1:{free_port()}/none", secret=SECRET)
+    with pytest.raises(StoreBusy, match="PostgreSQL is not there"):
+        await asyncio.wait_for(pix.open(), 10)
+
+
+async def test_a_server_that_says_nothing_is_told() -> None:
+    """Where somebody listens and says nothing, opening fails in the time that a busy store is waited for."""
+    callers: list[asyncio.StreamWriter] = []
+    silent = await asyncio.start_server(lambda reader, writer: callers.append(writer), "127.0.0.1", 0)
+    async with silent:
+        port = silent.sockets[0].getsockname()[1]
+        with pytest.raises(StoreBusy, match="took too long"):
+            await PostgresStore(f"postgresql://nobody@127.0.0.1:{port}/none", busy_timeout_s=0.2).open()
+        for caller in callers:
+            caller.close()
+
+
+async def test_a_database_that_is_not_there_is_told(postgres: Cluster) -> None:
+    """A database that nobody made is named as what is missing."""
+    with pytest.raises(StoreError, match="there is no such database"):
+        await PostgresStore(postgres.url("nowhere")).open()
+
+
+async def test_tables_of_a_newer_version_are_told(postgres: Cluster, schema: str) -> None:
+    """Tables that a newer version of this package has made are left alone."""
+    async with opened(postgres.url(), schema):
+        postgres.run(f"UPDATE {schema}.store SET schema_version = 99")
+    with pytest.raises(StoreError, match="are of version 99, and this pixstore_asgi knows 1"):
+        await PostgresStore(postgres.url(), schema=schema).open()
+
+
+async def test_a_secret_of_another_database_is_told(postgres: Cluster, schema: str) -> None:
+    """With a secret that its images are not under, a database refuses to open."""
+    url = f"{postgres.url()}?schema={schema}"
+    async with Pixstore(url, secret=SECRET) as pix:
+        await pix.save_image(picture())
+    with pytest.raises(SecretError, match="was written with secret"):
+        await Pixstore(url, secret=OTHER_SECRET).open()
+
+
+def test_a_missing_extra_names_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without asyncpg a PostgreSQL URL is refused where it is given."""
+    monkeypatch.setattr("pixstore_asgi.store.connect.find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match="with the extra postgres"):
+        Pixstore("postgresql://user:hunter2@host/database", secret=SECRET)
+
+
+@pytest.mark.parametrize("url", ["postgresql://u@127.0.0.1:port/x", "postgresql://u@127.0.0.1/x?sslmode=maybe"])
+async def test_a_url_that_cannot_be_read_is_told(url: str) -> None:
+    """What asyncpg can't make out of a URL is a StoreError that does not repeat it."""
+    with pytest.raises((StoreError, ConfigError)) as caught:
+        await connect(url).open()
+    assert "127.0.0.1" not in str(caught.value)
+
+
+@pytest.mark.parametrize("schema", ["", "Upper", "a.b", 'a"b', "1a", "x" * 64])
+def test_a_schema_that_needs_quoting_is_refused(schema: str) -> None:
+    """Only names that need no quotes are taken, so that a schema is never more than a name."""
+    with pytest.raises(ConfigError, match="schema must be"):
+        PostgresStore("postgresql://u@h/d", schema=schema)
+
+
+def _open_once(url: str, schema: str) -> None:
+    async def run() -> None:
+        async with opened(url, schema) as store:
+            await save(store, f"image-{os.getpid()}")
+
+    asyncio.run(run())
+
+
+@pytest.mark.slow
+def test_ten_processes_open_at_once(postgres: Cluster, schema: str) -> None:
+    """Ten processes that open a new schema at once all find it made, once."""
+    spawn = multiprocessing.get_context("spawn")
+    processes = [spawn.Process(target=_open_once, args=(postgres.url(), schema)) for _ in range(10)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+    assert [process.exitcode for process in processes] == [0] * 10
+    assert postgres.run(f"SELECT count(*) FROM {schema}.image") == "10"
+
+
+# Pools
+
+
+async def test_a_pool_of_the_applications_stays_open(postgres: Cluster, schema: str) -> None:
+    """A store over the application's pool uses that one, and leaves it open."""
+    async with asyncpg.create_pool(postgres.url(), min_size=1, max_size=2) as pool:
+        async with opened(pool, schema) as store:
+            saved = await save(store, "a")
+            assert await store.get("a") == saved
+        assert await pool.fetchval(f"SELECT count(*) FROM {schema}.image") == 1
+
+
+async def test_a_pool_from_before_a_fork_is_refused(
+    postgres: Cluster, schema: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pool that had connections in the parent process, and a store that was open there, say so in the child."""
+    async with asyncpg.create_pool(postgres.url(), min_size=1) as pool:
+        store, unopened = (PostgresStore(pool, schema=schema) for _ in range(2))
+        await store.open()
+        with monkeypatch.context() as child:
+            child.setattr(os, "getpid", lambda: -1)
+            with pytest.raises(StoreError, match="was opened before a fork"):
+                await store.list()
+            with pytest.raises(StoreError, match="was opened before a fork"):
+                await unopened.open()
+        await store.close()
+
+
+async def test_slow_readers_hold_no_connection(postgres: Cluster, schema: str) -> None:
+    """Of more readers than connections, each gets its next chunk: a connection is held for one chunk only."""
+    async with opened(postgres.url(), schema, pool_size=2) as store:
+        body = body_of(6 * CHUNK_BYTES)
+        await save(store, "a", body)
+        streams = [await store.open_stream("a") for _ in range(8)]
+        bodies = [b""] * len(streams)
+        for _ in range(6):
+            for number, stream in enumerate(streams):
+                assert stream
+                bodies[number] += await anext(stream)
+        assert bodies == [body] * len(streams)
+
+
+async def test_a_pool_in_use_is_waited_for_and_then_busy(postgres: Cluster, schema: str) -> None:
+    """Where all connections stay in use, a call ends with StoreBusy, and the next one works once one is free."""
+    async with (
+        asyncpg.create_pool(postgres.url(), min_size=1, max_size=1) as pool,
+        opened(pool, schema, busy_timeout_s=0.3) as store,
+    ):
+        async with pool.acquire():
+            with pytest.raises(StoreBusy, match="all connections of the pool are in use"):
+                await store.list()
+            with pytest.raises(StoreBusy, match="all connections of the pool are in use"):
+                await save(store, "a")
+        assert await store.list() == []
+
+
+async def test_cancelled_calls_leave_whole_connections(postgres: Cluster, schema: str) -> None:
+    """However calls are cancelled, the connections that they used work for the next one."""
+    async with opened(postgres.url(), schema, pool_size=2) as store:
+        await save(store, "a", body_of(3 * CHUNK_BYTES))
+        for number in range(60):
+            tasks = [asyncio.ensure_future(call) for call in (read(store, "a"), save(store, "a"), store.list())]
+            await asyncio.sleep(number * 0.0002)
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+        saved = await save(store, "a")
+        assert await store.list() == [saved]
+
+
+async def test_reads_are_gathered(store: PostgresStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many ask for rows at once, two queries answer them: the first one's, and one for all the others."""
+    for image_id in "abc":
+        await save(store, image_id)
+    queries = 0
+    has_asked = asyncio.Event()
+    ask = Session.all
+
+    async def counted(self: Session, statement: str, *args: object) -> list[tuple[Any, ...]]:
+        nonlocal queries
+        queries += 1
+        has_asked.set()
+        return await ask(self, statement, *args)
+
+    monkeypatch.setattr(Session, "all", counted)
+    first = asyncio.create_task(store.get("a"))
+    await has_asked.wait()
+    images = await asyncio.gather(first, *(store.get(image_id) for image_id in "abcx" * 64))
+    assert [image and image.id for image in images] == ["a", *["a", "b", "c", None] * 64]
+    assert queries == 2
+
+
+async def test_a_gathered_read_that_fails_fails_for_all(store: PostgresStore, postgres: Cluster, schema: str) -> None:
+    """Where the one query fails, everybody who waits for it is told, and the next one works."""
+    saved = await save(store, "a")
+    postgres.run(f"ALTER TABLE {schema}.image RENAME TO gone")
+    outcomes = await asyncio.gather(*(store.get("a") for _ in range(5)), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [StoreError] * 5
+    postgres.run(f"ALTER TABLE {schema}.gone RENAME TO image")
+    assert await store.get("a") == saved
+
+
+# Behind a pooler
+
+
+async def test_a_pooler_in_transaction_mode_is_noticed(postgres: Cluster, schema: str) -> None:
+    """Behind pgbouncer, whose transactions run in any of its connections, all works by URL and by pool."""
+    body = body_of(5 * CHUNK_BYTES)
+    with pooled(postgres) as url:
+        async with asyncpg.create_pool(url, min_size=0, statement_cache_size=0) as pool:
+            for source in (url, pool):
+                async with opened(source, schema) as store:
+                    await asyncio.gather(*(save(store, f"image-{number}", body) for number in range(8)))
+                    bodies = await asyncio.gather(*(read(store, f"image-{number}") for number in range(8)))
+                    assert bodies == [body] * 8
+                    assert len(await store.list()) == 8
+
+
+async def test_a_pool_that_is_not_open_is_told(postgres: Cluster, schema: str) -> None:
+    """A pool that the application has not opened is refused in asyncpg's words."""
+    with pytest.raises(StoreError, match="pool is not initialized"):
+        await PostgresStore(asyncpg.create_pool(postgres.url(), min_size=0), schema=schema).open()
+
+
+# Sweeps
+
+
+async def test_a_sweep_takes_what_is_old_enough(postgres: Cluster, schema: str) -> None:
+    """What was replaced, deleted or given up is removed after the grace period by the database's clock, not before."""
+    async with opened(postgres.url(), schema) as store:
+        for _ in range(2):
+            await save(store, "a", body_of(2 * CHUNK_BYTES))
+        await save(store, "b")
+        await store.delete("b")
+        writer = await store.begin_write("c", os.urandom(16))
+        await writer.write(body_of(5 * CHUNK_BYTES))
+        await writer.abort()
+        assert await store.sweep() == 0
+        postgres.run(f"UPDATE {schema}.body SET changed_at = changed_at - interval '601 s'")
+        assert await store.sweep(limit=2) == 2
+        assert await store.sweep() == 1
+        assert postgres.run(f"SELECT count(*) FROM {schema}.body") == "1"
+        assert postgres.run(f"SELECT count(DISTINCT body) FROM {schema}.chunk") == "1"
+
+
+async def test_one_process_sweeps_at_a_time(postgres: Cluster, schema: str) -> None:
+    """While one sweeps, there is nothing to do for another one, which does not wait."""
+    async with opened(postgres.url(), schema, sweep_grace_s=0) as store, opened(postgres.url(), schema) as other:
+        for _ in range(2):
+            await save(store, "a")
+        connection = await asyncpg.connect(postgres.url())
+        async with connection.transaction():
+            assert await Session(connection, other._names).try_lock("sweep")
+            assert await store.sweep() == 0
+        assert await store.sweep() == 1
+        await connection.close()
+
+
+async def test_an_upload_that_was_swept_fails(postgres: Cluster, schema: str) -> None:
+    """An upload that stood still for longer than the grace period is told so, and leaves the image as it was."""
+    async with opened(postgres.url(), schema, sweep_grace_s=0) as store:
+        async with await store.begin_write("a", os.urandom(16)) as writer:
+            await writer.write(body_of(9 * CHUNK_BYTES))
+            await writer._end_stage()
+            assert await store.sweep() == 1
+            with pytest.raises(StoreError, match="stood still for longer than sweep_grace_s"):
+                await writer.write(body_of(9 * CHUNK_BYTES))
+        assert await store.get("a") is None
+
+
+async def test_sweeps_ride_on_writes(postgres: Cluster, schema: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A write now and then sweeps what others left, without waiting for it."""
+    monkeypatch.setattr("pixstore_asgi.store.postgres.store._SWEPT_EVERY_S", 0.0)
+    async with opened(postgres.url(), schema, sweep_grace_s=0) as store:
+        for _ in range(3):
+            await save(store, "a")
+        while postgres.run(f"SELECT count(*) FROM {schema}.body WHERE state = 2") != "0":
+            await save(store, "b")
+            await asyncio.sleep(0.01)
+
+
+# A server that goes away
+
+
+async def test_a_restart_between_calls_is_not_noticed(own_cluster: Cluster, schema: str) -> None:
+    """After the server was restarted, reads and writes work at once, over new connections."""
+    async with opened(own_cluster.url(), schema) as store:
+        saved = await save(store, "a")
+        own_cluster.stop()
+        own_cluster.start()
+        assert await store.get("a") == saved
+        own_cluster.stop(signal.SIGQUIT)
+        own_cluster.start()
+        later = await save(store, "a")
+        assert later.token > saved.token
+
+
+async def test_a_stream_outlives_a_restart(own_cluster: Cluster, schema: str) -> None:
+    """A body that is being read goes on where it was when the server is back in time."""
+    body = body_of(20 * CHUNK_BYTES)
+    async with opened(own_cluster.url(), schema, busy_timeout_s=30) as store:
+        await save(store, "a", body)
+        stream = await store.open_stream("a")
+        assert stream is not None
+        head = await anext(stream)
+        own_cluster.stop(signal.SIGQUIT)
+        rest = asyncio.ensure_future(anext(stream))
+        await asyncio.sleep(0.3)
+        own_cluster.start()
+        assert head + await rest + b"".join([chunk async for chunk in stream]) == body
+
+
+async def test_a_server_that_stays_away_is_busy(own_cluster: Cluster, schema: str) -> None:
+    """While the server is away every call ends with StoreBusy, and works again when it is back."""
+    async with opened(own_cluster.url(), schema, busy_timeout_s=0.3) as store:
+        saved = await save(store, "a")
+        own_cluster.stop()
+        try:
+            for call in (store.get("a"), store.open_stream("a"), save(store, "a"), store.delete("a"), store.sweep()):
+                with pytest.raises(StoreBusy):
+                    await call
+        finally:
+            own_cluster.start()
+        assert await store.get("a") == saved
+
+
+async def test_a_lost_answer_of_a_commit_is_looked_up(
+    postgres: Cluster, schema: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a connection is lost in the moment of a commit, the save tells what has really happened."""
+    async with opened(postgres.url(), schema) as store:
+        commit = asyncpg.transaction.Transaction.commit
+        has_happened = True
+
+        async def lost(self: Any) -> None:
+            monkeypatch.setattr(asyncpg.transaction.Transaction, "commit", commit)
+            if has_happened:
+                await commit(self)
+            self._connection.terminate()
+            raise asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation")
+
+        monkeypatch.setattr(asyncpg.transaction.Transaction, "commit", lost)
+        saved = await save(store, "a", b"first")
+        assert (await store.get("a"), await read(store, "a")) == (saved, b"first")
+        has_happened = False
+        monkeypatch.setattr(asyncpg.transaction.Transaction, "commit", lost)
+        with pytest.raises(StoreBusy):
+            await save(store, "a", b"second")
+        assert (await store.get("a"), await read(store, "a")) == (saved, b"first")
+
+
+def test_errors_of_any_kind_are_ours() -> None:
+    """Whatever asyncpg raises is a StoreError whose text repeats nothing of a row."""
+    error = asyncpg.UniqueViolationError("duplicate key")
+    error.detail = "Key (id)=(some-image) already exists."
+    translated = translate(error)
+    assert type(translated) is StoreError
+    assert "some-image" not in str(translated)
