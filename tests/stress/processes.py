@@ -16,11 +16,11 @@ _PATIENCE_S = 60
 class Worker:
     """A running process; `reports` is what it told so far. It ends with the block at the latest."""
 
-    def __init__(self, role: str, path: Path, **options: object) -> None:
+    def __init__(self, role: str, target: Path | str, **options: object) -> None:
         self.role = role
         self.reports: list[dict[str, Any]] = []
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.stress.worker", role, str(path), json.dumps(options)],
+            [sys.executable, "-m", "tests.stress.worker", role, str(target), json.dumps(options)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=ROOT,

@@ -2,46 +2,36 @@
 
 import asyncio
 import random
-import sqlite3
 import time
 from collections import defaultdict
-from contextlib import ExitStack, closing
-from pathlib import Path
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
-from pixstore_asgi.store.sqlite import SqliteStore
 from tests.stress.bodies import read
 from tests.stress.processes import Worker
+from tests.stress.stores import left_in, store_of
 
 pytestmark = pytest.mark.slow
 
 IDS = [f"image-{number}" for number in range(20)]
 ROLES = ("writer", "writer", "reader", "reader", "sweeper")
-NOTHING_IS_LEFT = {
-    "chunks of no blob": "SELECT count(*) FROM chunk WHERE id >> 16 NOT IN (SELECT id FROM blob)",
-    "blobs dead or pending": "SELECT count(*) FROM blob WHERE state <> 1",
-    "blobs not of exactly one image": "SELECT count(*) FROM blob"
-    " WHERE (SELECT count(*) FROM image WHERE image.blob = blob.id) <> 1",
-    "images of no live blob": "SELECT count(*) FROM image"
-    " WHERE blob IS NOT NULL AND blob NOT IN (SELECT id FROM blob WHERE state = 1)",
-}
 
 
-def start(role: str, number: int, path: Path) -> Worker:
+def start(role: str, number: int, target: str) -> Worker:
     options: dict[str, dict[str, object]] = {
         "writer": {"name": f"w{number}", "ids": IDS},
         "reader": {"ids": IDS},
         "sweeper": {},
     }
-    return Worker(role, path, **options[role])
+    return Worker(role, target, **options[role])
 
 
-def kill_at_random(path: Path, kills: int) -> list[Worker]:
+def kill_at_random(target: str, kills: int) -> list[Worker]:
     """Keep five processes at work and kill so many, in the end all at once; return all that ever ran."""
     with ExitStack() as stack:
-        started = [stack.enter_context(start(role, number, path)) for number, role in enumerate(ROLES)]
+        started = [stack.enter_context(start(role, number, target)) for number, role in enumerate(ROLES)]
         at_work = list(started)
         at_work[0].wait_for("saved")
         for number in range(kills - len(ROLES)):
@@ -49,7 +39,7 @@ def kill_at_random(path: Path, kills: int) -> list[Worker]:
             at_work[slot].wait_for("opens")
             time.sleep(random.uniform(0, 0.3))
             at_work[slot].kill()
-            at_work[slot] = stack.enter_context(start(ROLES[slot], len(ROLES) + number, path))
+            at_work[slot] = stack.enter_context(start(ROLES[slot], len(ROLES) + number, target))
             started.append(at_work[slot])
         for worker in at_work:
             worker.wait_for("opens")
@@ -86,9 +76,9 @@ class History:
             assert label in saved or token not in saved.values(), f"{image_id} is {label}, with a token used before"
 
 
-async def check_images(path: Path, history: History) -> int:
+async def check_images(target: str, history: History) -> int:
     """Read every image that was ever written, sweep once, and return how many blobs that removed."""
-    store = SqliteStore(path)
+    store = store_of(target, sweeps_all=True)
     await store.open()
     try:
         for image_id in history.begun:
@@ -107,20 +97,16 @@ async def check_images(path: Path, history: History) -> int:
     "kills",
     [pytest.param(12, id="short"), pytest.param(220, id="soak", marks=[pytest.mark.soak, pytest.mark.timeout(1800)])],
 )
-def test_a_killed_process_loses_and_leaves_nothing(tmp_path: Path, kills: int) -> None:
+def test_a_killed_process_loses_and_leaves_nothing(target: str, kills: int) -> None:
     """Every acknowledged image is there and whole, readers saw whole bodies only, and one sweep removes all remains."""
-    path = tmp_path / "images.db"
-    workers = kill_at_random(path, kills)
+    workers = kill_at_random(target, kills)
     assert [fault for worker in workers for fault in worker.told("fault")] == []
     history = History([report for worker in workers for report in worker.reports])
-    swept = asyncio.run(check_images(path, history))
-    with closing(sqlite3.connect(path)) as db:
-        assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        assert db.execute("PRAGMA foreign_key_check").fetchall() == []
-        left = {what: db.execute(query).fetchone()[0] for what, query in NOTHING_IS_LEFT.items()}
-    assert left == dict.fromkeys(NOTHING_IS_LEFT, 0)
+    swept = asyncio.run(check_images(target, history))
+    left = asyncio.run(left_in(target))
+    assert left == dict.fromkeys(left, 0)
     acknowledged = sum(len(saved) for saved in history.saved.values())
     assert acknowledged > kills
     print(
-        f"\n{kills} kills, {acknowledged} acknowledged saves, {len(history.deleted)} deletes, {swept} blobs left over"
+        f"\n{kills} kills, {acknowledged} acknowledged saves, {len(history.deleted)} deletes, {swept} bodies left over"
     )

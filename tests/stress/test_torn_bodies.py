@@ -1,5 +1,6 @@
-"""Two processes read while a third replaces and sweeps what they read."""
+"""Two processes read while two others replace and sweep what they read."""
 
+import asyncio
 import sqlite3
 from collections import Counter
 from contextlib import ExitStack, closing
@@ -10,6 +11,7 @@ import pytest
 from pixstore_asgi.store.sqlite import SqliteStore
 from tests.stress.bodies import Torn, body_of, read, save
 from tests.stress.processes import Worker
+from tests.stress.stores import bodies_of
 
 pytestmark = pytest.mark.slow
 
@@ -20,26 +22,31 @@ BODIES = [
 ]
 
 
-def read_under_updates(path: Path, bodies: int, *, without_leases: bool) -> Counter[str]:
+def read_under_updates(target: str, bodies: int, *, without_leases: bool) -> Counter[str]:
     """Read so many bodies in two processes and return how that went, and how much was replaced and swept meanwhile."""
     with ExitStack() as stack:
-        updater = stack.enter_context(Worker("updater", path, ids=IDS, without_leases=without_leases))
-        updater.wait_for("saved")
+        updaters = [
+            stack.enter_context(Worker("updater", target, ids=IDS, without_leases=without_leases)) for _ in range(2)
+        ]
+        updaters[0].wait_for("saved")
         readers = [
-            stack.enter_context(Worker("reader", path, ids=IDS, bodies=bodies // 2, without_leases=without_leases))
+            stack.enter_context(Worker("reader", target, ids=IDS, bodies=bodies // 2, without_leases=without_leases))
             for _ in range(2)
         ]
         total = sum((Counter(reader.wait(1500)) for reader in readers), Counter())
-        total.update(updater.stop())
-        faults = [fault for worker in (updater, *readers) for fault in worker.told("fault")]
+        for updater in updaters:
+            total.update(updater.stop())
+        # By the updaters' sweeps, or by those that follow every save.
+        total["swept"] = total["updates"] - asyncio.run(bodies_of(target))
+        faults = [fault for worker in (*updaters, *readers) for fault in worker.told("fault")]
     print(f"\nwithout_leases={without_leases}: {dict(total)}", *faults[:3], sep="\n")
     return total
 
 
 @pytest.mark.parametrize("bodies", BODIES)
-def test_no_body_is_torn(tmp_path: Path, bodies: int) -> None:
+def test_no_body_is_torn(target: str, bodies: int) -> None:
     """Every body is whole and of one version, also those that are replaced and swept while they are read."""
-    total = read_under_updates(tmp_path / "images.db", bodies, without_leases=False)
+    total = read_under_updates(target, bodies, without_leases=False)
     assert (total["Torn"], total["StoreError"], total["in_use"]) == (0, 0, 0)
     assert total["bodies"] == bodies
     assert total["replaced"] > bodies // 100
@@ -47,9 +54,9 @@ def test_no_body_is_torn(tmp_path: Path, bodies: int) -> None:
 
 
 @pytest.mark.parametrize("bodies", BODIES)
-def test_bodies_are_torn_without_leases_and_grace(tmp_path: Path, bodies: int) -> None:
+def test_bodies_are_torn_without_leases_and_grace(target: str, bodies: int) -> None:
     """Where readers hold no leases and sweeps keep no grace period, the same scenario cuts bodies short."""
-    total = read_under_updates(tmp_path / "images.db", bodies, without_leases=True)
+    total = read_under_updates(target, bodies, without_leases=True)
     assert total["bodies"] < bodies - bodies // 100
 
 

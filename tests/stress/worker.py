@@ -1,4 +1,4 @@
-"""What runs in a process of its own: `python -m tests.stress.worker ROLE DATABASE OPTIONS`, until stdin ends.
+"""What runs in a process of its own: `python -m tests.stress.worker ROLE STORE OPTIONS`, until stdin ends.
 
 It tells what it does by lines of JSON on stdout, one system call each: what was told is not lost when it is killed.
 """
@@ -9,7 +9,6 @@ import itertools
 import json
 import os
 import random
-import sqlite3
 import sys
 import threading
 import time
@@ -22,9 +21,11 @@ from pixstore_asgi.core.keyring import KeyRing
 from pixstore_asgi.errors import StoreError
 from pixstore_asgi.keys import rotation
 from pixstore_asgi.keys.find import find_ring
-from pixstore_asgi.store.sqlite import SqliteStore, leases
+from pixstore_asgi.store.contract import ImageStore
+from pixstore_asgi.store.sqlite import leases
 from tests.stress import freshness
 from tests.stress.bodies import Torn, body_of, read, save
+from tests.stress.stores import store_of
 from tests.stress.telling import tell
 
 _PAUSES_S = (0, 0, 0.001, 0.01)
@@ -33,7 +34,7 @@ _ANY = (500, 30_000, 262_144, 700_000, 1_200_000, 3_000_000)
 _PICTURES = (30_000, 80_000, 200_000, 500_000, 1_000_000, 2_000_000, 4_000_000)
 
 
-async def read_all(store: SqliteStore, stop: threading.Event, *, ids: Sequence[str], bodies: int = 0) -> None:
+async def read_all(store: ImageStore, stop: threading.Event, *, ids: Sequence[str], bodies: int = 0) -> None:
     """Read random images, eight at a time, until so many bodies are read or until told to stop."""
     counts: Counter[str] = Counter(bodies=0, replaced=0, Torn=0, StoreError=0)
     turns = itertools.count() if bodies == 0 else iter(range(bodies))
@@ -56,10 +57,10 @@ async def read_all(store: SqliteStore, stop: threading.Event, *, ids: Sequence[s
             counts["replaced"] += await store.get(image_id) != found[0]
 
     await asyncio.gather(*(read_on() for _ in range(8)))
-    tell(**counts, in_use=store.in_use)
+    tell(**counts, in_use=getattr(store, "in_use", 0))
 
 
-async def update_and_sweep(store: SqliteStore, stop: threading.Event, *, ids: Sequence[str]) -> None:
+async def update_and_sweep(store: ImageStore, stop: threading.Event, *, ids: Sequence[str]) -> None:
     """Save every image, tell so, then replace random ones and sweep after each."""
     counts: Counter[str] = Counter()
     for number in itertools.count():
@@ -77,12 +78,10 @@ async def update_and_sweep(store: SqliteStore, stop: threading.Event, *, ids: Se
         await store.sweep()
         if number == len(ids):
             tell(saved=len(ids))
-    with contextlib.closing(sqlite3.connect(store.path)) as db:
-        (left,) = db.execute("SELECT count(*) FROM blob").fetchone()
-    tell(**counts, swept=counts["updates"] - left)  # by these sweeps, or by those that follow every save
+    tell(**counts)
 
 
-async def write_and_tell(store: SqliteStore, stop: threading.Event, *, name: str, ids: Sequence[str]) -> None:
+async def write_and_tell(store: ImageStore, stop: threading.Event, *, name: str, ids: Sequence[str]) -> None:
     """Write in every way, two at a time, and tell before each commit and after it; labels begin with `name`."""
     numbers = itertools.count()
 
@@ -105,13 +104,13 @@ async def write_and_tell(store: SqliteStore, stop: threading.Event, *, name: str
                     await store.delete(image_id)
                     tell(deleted=image_id)
                 case _:
-                    async with await store.begin_write("given-up", bytes(16)) as writer:
+                    async with await store.begin_write("given-up", os.urandom(16)) as writer:
                         await writer.write(bytes(1_500_000))
 
     await asyncio.gather(write_on(), write_on())
 
 
-async def sweep_on(store: SqliteStore, stop: threading.Event) -> None:
+async def sweep_on(store: ImageStore, stop: threading.Event) -> None:
     """Sweep again and again; sometimes close the store and open it, as a process that starts anew."""
     while not stop.is_set():
         await store.sweep(limit=random.choice((1, 4, 100)))
@@ -121,7 +120,7 @@ async def sweep_on(store: SqliteStore, stop: threading.Event) -> None:
         await asyncio.sleep(random.uniform(0, 0.01))
 
 
-async def save_timed(store: SqliteStore, stop: threading.Event, *, ids: Sequence[str]) -> None:
+async def save_timed(store: ImageStore, stop: threading.Event, *, ids: Sequence[str]) -> None:
     """Save pictures of mixed sizes and measure each save, from its begin to the end of its commit."""
     saves, size, slowest_s = 0, 0, 0.0
     while not stop.is_set():
@@ -135,7 +134,7 @@ async def save_timed(store: SqliteStore, stop: threading.Event, *, ids: Sequence
     tell(saves=saves, bytes=size, slowest_s=slowest_s)
 
 
-async def rewrap(store: SqliteStore, stop: threading.Event, *, secrets: Sequence[str]) -> None:
+async def rewrap(store: ImageStore, stop: threading.Event, *, secrets: Sequence[str]) -> None:
     """Wrap all keys anew under the last secret, each in a transaction of its own, and tell of each."""
 
     def show(done: int, _: int) -> None:
@@ -147,7 +146,7 @@ async def rewrap(store: SqliteStore, stop: threading.Event, *, secrets: Sequence
         await rotation.rewrap_keys(store, ring, show)
 
 
-async def recall(store: SqliteStore, stop: threading.Event, *, ids: Sequence[str], secret: str) -> None:
+async def recall(store: ImageStore, stop: threading.Event, *, ids: Sequence[str], secret: str) -> None:
     """Revoke images and give them other keys, one by one, and tell of each."""
     async with Pixstore(store, secret=secret) as pix:
         while not stop.is_set():
@@ -185,10 +184,10 @@ def stop_at_end_of_input() -> threading.Event:
     return stop
 
 
-async def run(role: str, path: str, *, without_leases: bool = False, **options: object) -> None:
+async def run(role: str, target: str, *, without_leases: bool = False, **options: object) -> None:
     stop = stop_at_end_of_input()
     with mock.patch.object(leases, "fcntl", None) if without_leases else contextlib.nullcontext():
-        store = SqliteStore(path, busy_timeout_s=30, sweep_grace_s=0)
+        store = store_of(target, sweeps_all=without_leases)
         tell(opens=True)
         await store.open()
         tell(ready=True)

@@ -1,0 +1,68 @@
+"""The stores under stress, as processes are told of them: a path of SQLite's, or a PostgreSQL URL with a schema."""
+
+import contextlib
+import sqlite3
+from urllib.parse import parse_qs, urlsplit
+
+import asyncpg
+
+from pixstore_asgi.store.contract import ImageStore
+from pixstore_asgi.store.postgres import PostgresStore
+from pixstore_asgi.store.sqlite import SqliteStore
+
+GRACE_S = 1.0
+"""How long a body stays where no lease keeps it: longer than any of these readers takes."""
+
+_LEFT_IN_SQLITE = {
+    "rows damaged": "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check <> 'ok'",
+    "rows that refer to none": "SELECT count(*) FROM pragma_foreign_key_check",
+    "chunks of no body": "SELECT count(*) FROM chunk WHERE id >> 16 NOT IN (SELECT id FROM blob)",
+    "bodies dead or pending": "SELECT count(*) FROM blob WHERE state <> 1",
+    "bodies not of exactly one image": "SELECT count(*) FROM blob"
+    " WHERE (SELECT count(*) FROM image WHERE image.blob = blob.id) <> 1",
+    "images of no live body": "SELECT count(*) FROM image"
+    " WHERE blob IS NOT NULL AND blob NOT IN (SELECT id FROM blob WHERE state = 1)",
+}
+_LEFT_IN_POSTGRES = {
+    "chunks of no body": "SELECT count(*) FROM {0}.chunk WHERE body NOT IN (SELECT id FROM {0}.body)",
+    "bodies dead or pending": "SELECT count(*) FROM {0}.body WHERE state <> 1",
+    "bodies not of exactly one image": "SELECT count(*) FROM {0}.body AS body"
+    " WHERE (SELECT count(*) FROM {0}.image AS image WHERE image.body = body.id) <> 1",
+    "images of no live body": "SELECT count(*) FROM {0}.image"
+    " WHERE body IS NOT NULL AND body NOT IN (SELECT id FROM {0}.body WHERE state = 1)",
+}
+
+
+def store_of(target: str, *, sweeps_all: bool = False) -> ImageStore:
+    """Return the store that is told of, closed. sweeps_all: keep no grace period, as where nobody reads any more."""
+    grace_s = 0 if sweeps_all else GRACE_S
+    if not target.startswith("postgresql://"):
+        return SqliteStore(target, busy_timeout_s=30, sweep_grace_s=0)
+    url, schema = _parted(target)
+    return PostgresStore(url, schema=schema, pool_size=4, busy_timeout_s=30, sweep_grace_s=grace_s)
+
+
+async def bodies_of(target: str) -> int:
+    """Return how many bodies a store has, those that are dead or pending with them."""
+    return (await _counts(target, {"": "SELECT count(*) FROM blob"}, {"": "SELECT count(*) FROM {0}.body"}))[""]
+
+
+async def left_in(target: str) -> dict[str, int]:
+    """Return how much of what no image needs there is in a store, by what it is."""
+    return await _counts(target, _LEFT_IN_SQLITE, _LEFT_IN_POSTGRES)
+
+
+async def _counts(target: str, in_sqlite: dict[str, str], in_postgres: dict[str, str]) -> dict[str, int]:
+    if target.startswith("postgresql://"):
+        url, schema = _parted(target)
+        connection = await asyncpg.connect(url)
+        try:
+            return {what: await connection.fetchval(query.format(schema)) for what, query in in_postgres.items()}
+        finally:
+            await connection.close()
+    with contextlib.closing(sqlite3.connect(target)) as db:
+        return {what: db.execute(query).fetchone()[0] for what, query in in_sqlite.items()}
+
+
+def _parted(target: str) -> tuple[str, str]:
+    return target.partition("?")[0], parse_qs(urlsplit(target).query)["schema"][0]
