@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -32,6 +32,7 @@ from pixstore_asgi.core.keyring import KeyRing
 from pixstore_asgi.errors import SecretError
 from pixstore_asgi.store.contract import CHUNK_BYTES, ImageStore
 from pixstore_asgi.store.memory import MemoryStore
+from pixstore_asgi.store.postgres import PostgresStore
 from pixstore_asgi.store.sqlite import SqliteStore
 from tests.support.clock import FixedClock
 from tests.support.samples import OTHER_SECRET, SECRET, large_png
@@ -514,6 +515,24 @@ class SqliteMachine(PixstoreMachine):
         check_file(Path(self.folder.name) / "pixstore.db")
 
 
+class PostgresMachine(PixstoreMachine):
+    """Two Pixstores on one schema of a PostgreSQL, each with a store of its own."""
+
+    url: ClassVar[str]
+
+    def make_store(self) -> ImageStore:
+        schema = "machine_" + Path(self.folder.name).name.lower()
+        return PostgresStore(self.url, schema=schema, clock_ms=self.clock)
+
+
+@pytest.fixture(params=[MemoryMachine, SqliteMachine, PostgresMachine])
+def machine(request: pytest.FixtureRequest) -> type[PixstoreMachine]:
+    if request.param is PostgresMachine:
+        PostgresMachine.url = request.getfixturevalue("postgres").url()
+    kind: type[PixstoreMachine] = request.param
+    return kind
+
+
 def _in_pieces(image: bytes, piece: int) -> bytes | AsyncIterator[bytes]:
     """Return an image as bytes, or as an upload in pieces of this length."""
 
@@ -543,9 +562,6 @@ def _decrypted(body: bytes, record: ImageRecord) -> bytes:
     return unseal(key=key, iv=iv, tag=tag, ciphertext=decoded.ciphertext)[1]
 
 
-MACHINES = [MemoryMachine, SqliteMachine]
-
-
 @pytest.fixture(autouse=True)
 def log_level() -> Iterator[None]:
     """Log nothing: the captured log would keep errors, and with their tracebacks what they hold."""
@@ -569,7 +585,6 @@ def limits(examples: int, steps: int) -> settings:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("machine", MACHINES)
 def test_any_order_of_calls_keeps_to_the_model(machine: type[PixstoreMachine]) -> None:
     """Reads equal a simple model, tokens rise, open streams end with their own version, and no lease is left."""
     run_state_machine_as_test(machine, settings=limits(20, 25))
@@ -577,7 +592,6 @@ def test_any_order_of_calls_keeps_to_the_model(machine: type[PixstoreMachine]) -
 
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("machine", MACHINES)
 def test_any_long_order_of_calls_keeps_to_the_model(machine: type[PixstoreMachine]) -> None:
     """The same for many and longer runs."""
     run_state_machine_as_test(machine, settings=limits(400, 60))
