@@ -11,6 +11,7 @@ import pytest
 
 from pixstore_asgi import PayloadResponse, Pixstore, PixstoreApp, PixstoreMiddleware
 from pixstore_asgi.cli.commands import demo, serve
+from pixstore_asgi.store.postgres import PostgresStore
 from pixstore_asgi.store.sqlite import SqliteStore
 from tests.docs.tables import rows
 from tests.support.paths import DOCS, PACKAGE, ROOT
@@ -56,8 +57,9 @@ def expected(function: Any, *positional: str) -> dict[str, Any]:
         ),
         ("| `PayloadResponse` |", expected(PayloadResponse, "payload")),
         ("| `pixstore_asgi.store.sqlite.SqliteStore` |", expected(SqliteStore, "path")),
+        ("| `pixstore_asgi.store.postgres.PostgresStore` |", expected(PostgresStore, "source")),
     ],
-    ids=["Pixstore", "PixstoreApp", "PayloadResponse", "SqliteStore"],
+    ids=["Pixstore", "PixstoreApp", "PayloadResponse", "SqliteStore", "PostgresStore"],
 )
 def test_the_option_tables_are_the_signatures(head: str, defaults: dict[str, Any]) -> None:
     """Every option is listed with its default and, where its name tells one, its unit; and no other."""

@@ -113,7 +113,7 @@ async def test_records_are_fresh_and_read_in_one_query(pix: Pixstore) -> None:
         {"image_formats": ("bmp",)},
         {"store": ""},
         {"store": ":memory:"},
-        {"store": "postgresql://user:hunter2@host/db"},
+        {"store": "mysql://user:hunter2@host/db"},
         {"store": "sqlite://host/path"},
         {"store": 7},
     ],

@@ -44,9 +44,10 @@ def test_an_unknown_scheme_is_answered_with_the_known_ones(monkeypatch: pytest.M
     """The error names the scheme and an example of each that is known, and nothing else of the URL."""
     monkeypatch.setitem(DRIVERS, "mem", Driver("mem://name", lambda url: MemoryStore()))
     with pytest.raises(ConfigError) as caught:
-        connect("postgresql://user:hunter2@host/db")
+        connect("mysql://user:hunter2@host/db")
     assert str(caught.value) == (
-        "a store can't be at postgresql://…; known is sqlite:///path/to/pixstore.db or mem://name"
+        "a store can't be at mysql://…; known is sqlite:///path/to/pixstore.db or postgresql://user@host/database"
+        " or mem://name"
     )
 
 

@@ -1,0 +1,45 @@
+"""The recipe with SQLAlchemy's transaction in recipes.md, on a real PostgreSQL."""
+
+import re
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from pixstore_asgi.errors import InvalidImage
+from tests.docs.conftest import RunSnippet
+from tests.support.paths import DOCS
+from tests.support.postgres import Cluster
+from tests.support.samples import SECRET, picture
+
+RECIPE = (
+    (DOCS / "recipes.md").read_text().partition("## A picture in SQLAlchemy's transaction")[2].partition("\n## ")[0]
+)
+
+
+@pytest.fixture
+async def names(
+    run_snippet: RunSnippet, postgres: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[dict[str, Any]]:
+    """What the recipe defines, with its database there and its table made."""
+    (snippet,) = re.findall(r"```python\n(.*?)```", RECIPE, re.DOTALL)
+    url = postgres.create("recipe").replace("postgresql:", "postgresql+asyncpg:")
+    monkeypatch.setenv("PIXSTORE_SECRET", SECRET)
+    defined = run_snippet(snippet.replace("postgresql+asyncpg://app@127.0.0.1/app", url))
+    async with defined["engine"].begin() as connection:
+        await connection.run_sync(defined["Base"].metadata.create_all)
+    async with defined["pix"]:
+        yield defined
+    await defined["engine"].dispose()
+    postgres.run("DROP DATABASE recipe WITH (FORCE)")
+
+
+async def test_a_post_and_its_picture_come_together(names: dict[str, Any], postgres: Cluster) -> None:
+    """A post is there with its picture, or neither is."""
+    post, record = await names["add_post"]("hello", picture())
+    with pytest.raises(InvalidImage):
+        await names["add_post"]("never", b"no image")
+    assert postgres.run("SELECT text, picture FROM post", "recipe") == f"hello|{record.id}"
+    read = await names["pix"].read_image(post.picture)
+    assert read is not None
+    assert read.data == picture()
