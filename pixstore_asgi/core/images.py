@@ -88,6 +88,23 @@ class StoredImage:
 
 
 @dataclass(frozen=True, slots=True)
+class Past:
+    """What an image brings from the store that it is copied from: `created_ms` and `epoch`, as StoredImage has them."""
+
+    created_ms: int
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """What a store keeps of a deleted image: id, last token, and the last epoch of its proofs."""
+
+    id: str
+    token: int
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
 class RewrappedKey:
     """The key of one version of an image, wrapped anew: `wrapped_key` is to take the place of what it has."""
 

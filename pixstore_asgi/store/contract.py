@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Protocol, Self
 
-from ..core.images import ImageMeta, RewrappedKey, StoredImage
+from ..core.images import ImageMeta, Past, RewrappedKey, StoredImage, Tombstone
 
 CHUNK_BYTES = 256 * 1024
 """Length of every piece that a stream yields, but for the last: bounded memory per reader at full speed."""
@@ -91,6 +91,7 @@ class ImageWriter(Protocol):
         checks: Sequence[bytes] = (),
         expect: Expected = Expect.ANY,
         token: int | None = None,
+        past: Past | None = None,
     ) -> StoredImage:
         """Make this version the image's current one, in one step, and return the image.
 
@@ -99,7 +100,8 @@ class ImageWriter(Protocol):
         (`key_checks`). expect: the state in
         which the image must be at that moment. token: the new token, 1 to 2**53 - 1, for an image that has one from
         elsewhere; without it the new one is max(clock in epoch ms, last token + 1), where the last is also a deleted
-        image's. `created_ms` is that of the image, or the clock where there was none.
+        image's. past: of an image that is copied from another store, whose `created_ms` it then has, and the higher of
+        that epoch and its id's own; without it `created_ms` is that of the image, or the clock where there was none.
 
         Raises StoreConflict where the image is not as expected or `token` is not above the last one, StoreError where
         `meta` is of another write, SecretError where `rules.admit` refuses the checks, StoreBusy where others kept the
@@ -226,7 +228,9 @@ class ImageStore(Protocol):
     async def begin_write(self, image_id: str, version: bytes) -> ImageWriter:
         """Begin a new version of an image that may or may not exist; any number of writes to it go on at once.
 
-        version: 16 random bytes, drawn for this write alone: a name for the body wherever it is put.
+        version: 16 random bytes, drawn for this write alone, or those of a version that is copied from another store:
+        a copy that was cut off, or runs twice at once, begins the same version again. Whatever becomes of the one
+        write, the body of the other stays.
         """
         ...
 
@@ -255,6 +259,19 @@ class ImageStore(Protocol):
         """Return up to `limit` (at least 1) images in the order of their ids, by code point.
 
         after, before: texts, ids or not, that all of them are above and below; None or "" sets no bound.
+        """
+        ...
+
+    async def list_tombstones(
+        self, *, after: str | None = None, before: str | None = None, limit: int = 100
+    ) -> Sequence[Tombstone]:
+        """Return up to `limit` (at least 1) deleted images, in the order and between the bounds that `list` has."""
+        ...
+
+    async def put_tombstones(self, tombstones: Sequence[Tombstone]) -> None:
+        """Let ids that have no image keep at least these last tokens and epochs, in one step; others stay as they are.
+
+        tombstones: at most one for an id.
         """
         ...
 

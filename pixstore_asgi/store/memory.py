@@ -6,11 +6,20 @@ from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
-from ..core.images import DATABASE_ID_BYTES, KEY_ID_BYTES, ImageMeta, RewrappedKey, StoredImage, database_id_of
+from ..core.images import (
+    DATABASE_ID_BYTES,
+    KEY_ID_BYTES,
+    ImageMeta,
+    Past,
+    RewrappedKey,
+    StoredImage,
+    Tombstone,
+    database_id_of,
+)
 from ..errors import StoreError
 from .clock import Clock, wall_clock_ms
 from .contract import CHUNK_BYTES, WHOLE_BYTES, Expect, Expected, ImageWriter, KeyChecks
-from .rules import admit, check_expected, check_meta, check_unneeded, next_token
+from .rules import admit, check_expected, check_meta, check_unneeded, next_past, next_token
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +111,20 @@ class MemoryStore:
     async def raise_epochs(self, *, after: str | None = None, before: str | None = None) -> int:
         return self._raise_epochs([image_id for image_id in self._versions if _is_between(image_id, after, before)])
 
+    async def list_tombstones(
+        self, *, after: str | None = None, before: str | None = None, limit: int = 100
+    ) -> Sequence[Tombstone]:
+        ids = sorted(self._tokens.keys() - self._versions.keys())
+        deleted = [image_id for image_id in ids if _is_between(image_id, after, before)]
+        return [Tombstone(image_id, self._tokens[image_id], self._epoch(image_id)) for image_id in deleted[:limit]]
+
+    async def put_tombstones(self, tombstones: Sequence[Tombstone]) -> None:
+        for each in tombstones:
+            if each.id not in self._versions:
+                self._tokens[each.id] = max(each.token, self._tokens.get(each.id, 0))
+                self._epochs[each.id] = max(each.epoch, self._epoch(each.id))
+        self._changes += 1
+
     def stamps(self, image_ids: Sequence[str]) -> Sequence[Hashable]:
         return [self._changes] * len(image_ids)
 
@@ -110,17 +133,25 @@ class MemoryStore:
         return 0
 
     def commit(
-        self, image_id: str, meta: ImageMeta, body: bytes, checks: Sequence[bytes], expect: Expected, token: int | None
+        self,
+        image_id: str,
+        meta: ImageMeta,
+        body: bytes,
+        checks: Sequence[bytes],
+        expect: Expected,
+        token: int | None,
+        past: Past | None,
     ) -> StoredImage:
         """Move the image's pointer to a new version."""
         old = self._expected(image_id, expect)
         now_ms = self._clock_ms()
         token = next_token(image_id, now_ms, self._tokens.get(image_id), token)
         self._admit(checks)
-        self._tokens[image_id] = token
-        self._versions[image_id] = version = _Version(meta, body, old.created_ms if old else now_ms)
+        past = next_past(now_ms, old.created_ms if old else None, self._epochs.get(image_id), past)
+        self._tokens[image_id], self._epochs[image_id] = token, past.epoch
+        self._versions[image_id] = _Version(meta, body, past.created_ms)
         self._changes += 1
-        return StoredImage(image_id, token, version.meta, version.created_ms, self._epochs.get(image_id, 0))
+        return StoredImage(image_id, token, meta, past.created_ms, past.epoch)
 
     def _admit(self, checks: Sequence[bytes]) -> None:
         if checks:
@@ -142,7 +173,7 @@ class MemoryStore:
     def _raise_epochs(self, image_ids: Collection[str]) -> int:
         raised = [image_id for image_id in image_ids if image_id in self._versions]
         for image_id in raised:
-            self._epochs[image_id] = self._epochs.get(image_id, 0) + 1
+            self._epochs[image_id] = self._epoch(image_id) + 1
         self._changes += 1
         return len(raised)
 
@@ -150,8 +181,10 @@ class MemoryStore:
         version = self._versions.get(image_id)
         if version is None:
             return None
-        epoch = self._epochs.get(image_id, 0)
-        return StoredImage(image_id, self._tokens[image_id], version.meta, version.created_ms, epoch)
+        return StoredImage(image_id, self._tokens[image_id], version.meta, version.created_ms, self._epoch(image_id))
+
+    def _epoch(self, image_id: str) -> int:
+        return self._epochs.get(image_id, 0)
 
     def _expected(self, image_id: str, expect: Expected) -> _Version | None:
         version = self._versions.get(image_id)
@@ -197,11 +230,12 @@ class _MemoryWriter(ImageWriter):
         checks: Sequence[bytes] = (),
         expect: Expected = Expect.ANY,
         token: int | None = None,
+        past: Past | None = None,
     ) -> StoredImage:
         body = bytes(self._open_body())
         self._body = None
         check_meta(self._image_id, meta, version=self._version, size=len(body))
-        return self._store.commit(self._image_id, meta, body, checks, expect, token)
+        return self._store.commit(self._image_id, meta, body, checks, expect, token, past)
 
     async def abort(self) -> None:
         self._body = None

@@ -12,6 +12,7 @@ from ..core.images import (
     TAG_BYTES,
     VERSION_BYTES,
     ImageMeta,
+    Past,
     StoredImage,
 )
 from ..errors import SecretError, StoreConflict, StoreError
@@ -47,6 +48,17 @@ def next_token(image_id: str, now_ms: int, last: int | None, given: int | None) 
     if token > MAX_TOKEN:
         raise StoreError("the image's token would pass 2**53 - 1: set the system clock right")
     return token
+
+
+def next_past(now_ms: int, created_ms: int | None, epoch: int | None, given: Past | None) -> Past:
+    """Return when an image that gets a new version was first saved, and its epoch.
+
+    created_ms, epoch: what the store has of it, or None. given: what the image brings from another store: its epoch is
+    taken where it is the higher one, for what was revoked here stays so.
+    """
+    if given is not None:
+        return Past(given.created_ms, max(given.epoch, epoch or 0))
+    return Past(now_ms if created_ms is None else created_ms, epoch or 0)
 
 
 def check_meta(image_id: str, meta: ImageMeta, *, version: bytes, size: int) -> None:

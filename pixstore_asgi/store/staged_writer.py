@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import anyio
 
-from ..core.images import ImageMeta, StoredImage
+from ..core.images import ImageMeta, Past, StoredImage
 from ..errors import StoreError
 from .contract import CHUNK_BYTES, Expect, Expected, ImageWriter
 from .rules import check_meta
@@ -39,7 +39,13 @@ class StagedWriter(ImageWriter):
 
     @abstractmethod
     async def _commit(
-        self, meta: ImageMeta, checks: Sequence[bytes], expect: Expected, token: int | None, chunks: Chunks
+        self,
+        meta: ImageMeta,
+        checks: Sequence[bytes],
+        expect: Expected,
+        token: int | None,
+        past: Past | None,
+        chunks: Chunks,
     ) -> StoredImage:
         """Write the last chunks, behind those that were staged, and make the version current, in one step."""
 
@@ -67,13 +73,14 @@ class StagedWriter(ImageWriter):
         checks: Sequence[bytes] = (),
         expect: Expected = Expect.ANY,
         token: int | None = None,
+        past: Past | None = None,
     ) -> StoredImage:
         self._check_open()
         async with self._aborting():
             check_meta(self._image_id, meta, version=self._version, size=self._size)
             await self._end_stage()
             chunks = [*self._take(), *filter(None, [self._rest])]
-            image = await self._commit(meta, checks, expect, token, chunks)
+            image = await self._commit(meta, checks, expect, token, past, chunks)
         self._has_ended = True
         self._release()
         return image

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from pixstore_asgi import Pixstore, StoreError, WireState
-from pixstore_asgi.core.images import RewrappedKey, StoredImage
+from pixstore_asgi.core.images import Past, RewrappedKey, StoredImage, Tombstone
 from pixstore_asgi.errors import StoreConflict
 from pixstore_asgi.store.contract import CHUNK_BYTES, Expect, ImageStore
 from pixstore_asgi.store.contract_tests.steps import VERSION, body_of, save, stamp_of, wrapped_key_of
@@ -56,13 +56,15 @@ async def _rewrap(store: SqliteStore, saved: StoredImage) -> int:
 
 
 READS = ["open", "close", "database_id", "key_checks", "key_usage", "get", "get_many", "list", "stamps"]
-READS += ["open_stream", "read_at_once"]
+READS += ["open_stream", "read_at_once", "list_tombstones"]
 WRITES: dict[str, tuple[Write, set[str]]] = {
     "begin_write, new": (lambda store, saved: save(store, "d"), {"d"}),
     "begin_write, again": (lambda store, saved: save(store, "a", b"new"), {"a"}),
     "begin_write, large": (lambda store, saved: save(store, "a", body_of(9 * CHUNK_BYTES)), {"a"}),
     "begin_write, token": (lambda store, saved: save(store, "a", token=saved.token + 5), {"a"}),
     "begin_write, expect": (lambda store, saved: save(store, "a", expect=saved.meta.version), {"a"}),
+    "begin_write, past": (lambda store, saved: save(store, "a", past=Past(1, 2)), {"a"}),
+    "put_tombstones": (lambda store, saved: store.put_tombstones([Tombstone("d", 5, 0)]), {"d"}),
     "delete": (lambda store, saved: store.delete("a"), {"a"}),
     "replace_wrapped_keys": (_rewrap, {"a"}),
     "raise_epoch": (lambda store, saved: store.raise_epoch("a"), {"a"}),

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Hashable, Sequence
 
-from ...core.images import ImageMeta, StoredImage
+from ...core.images import ImageMeta, Past, StoredImage
 from ..contract import Expect, Expected, ImageStore
 
 VERSION = b"version-of-bytes"
@@ -41,6 +41,7 @@ async def save(
     *,
     expect: Expected = Expect.ANY,
     token: int | None = None,
+    past: Past | None = None,
     key_id: bytes | None = None,
     checks: Sequence[bytes] = (),
 ) -> StoredImage:
@@ -53,7 +54,7 @@ async def save(
             await writer.write(memoryview(memory)[: len(piece)])
             memory[:] = bytes(len(memory))
         meta = meta_of(len(body), version, key_id)
-        return await writer.commit(meta, checks=checks, expect=expect, token=token)
+        return await writer.commit(meta, checks=checks, expect=expect, token=token, past=past)
 
 
 async def read(store: ImageStore, image_id: str) -> bytes | None:

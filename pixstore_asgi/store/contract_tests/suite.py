@@ -1,5 +1,6 @@
 """The suites: the parts of the contract, put together."""
 
+from .copying import CopyingContract
 from .keeping import KeepingContract
 from .reading import ReadingContract
 from .sharing import SharingContract
@@ -7,7 +8,7 @@ from .wrapping import WrappingContract
 from .writing import WritingContract
 
 
-class StoreContract(WritingContract, ReadingContract, KeepingContract, WrappingContract):
+class StoreContract(WritingContract, ReadingContract, KeepingContract, WrappingContract, CopyingContract):
     """What every ImageStore does."""
 
 

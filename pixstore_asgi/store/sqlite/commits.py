@@ -5,10 +5,10 @@ from copy import copy
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 
-from ...core.images import ImageMeta, StoredImage
+from ...core.images import ImageMeta, Past, StoredImage
 from ...errors import PixstoreError, StoreError
 from ..contract import Expected
-from ..rules import check_expected, next_token
+from ..rules import check_expected, next_past, next_token
 from .blobs import add_blob, bury, finish_blob
 from .rows import admit_checks, find_state, put_image
 from .schema import Writer, write_transaction
@@ -28,6 +28,7 @@ class Commit:
     checks: Sequence[bytes]
     expect: Expected
     token: int | None
+    past: Past | None
     blob: int | None
     first: int
     chunks: Sequence[bytes | bytearray] = field(repr=False)
@@ -103,7 +104,8 @@ def _attempt(db: Writer, commit: Commit, *, is_admitted: bool) -> StoredImage | 
     except PixstoreError as refusal:
         return refusal
     blob = add_blob(db, commit.chunks, commit.now_ms) if commit.blob is None else commit.blob
-    image = StoredImage(commit.image_id, token, commit.meta, old.created_ms or commit.now_ms, old.epoch or 0)
+    past = next_past(commit.now_ms, old.created_ms, old.epoch, commit.past)
+    image = StoredImage(commit.image_id, token, commit.meta, past.created_ms, past.epoch)
     put_image(db, image, blob, is_new=old.token is None)
     if old.blob is not None:
         db.note_dead_keys(are_there=True)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Sequence
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from ...core.images import DATABASE_ID_BYTES, KEY_ID_BYTES, RewrappedKey, StoredImage
+from ...core.images import DATABASE_ID_BYTES, KEY_ID_BYTES, RewrappedKey, StoredImage, Tombstone
 from ...errors import StoreError
 from ..contract import CHUNK_BYTES, WHOLE_BYTES, Expected, KeyChecks
 from ..rules import admit, check_expected, check_unneeded, image_of_row
@@ -24,10 +24,15 @@ _KEY_ID = f"substr(wrapped_key, 1, {KEY_ID_BYTES})"
 _AFTER_ALL = "\x7f"  # above every id, which are ASCII
 _READ_MS = 3
 _BATCH = 1000
-_COLUMNS = ("id", "token", "blob", *_META.split(", "), "created_ms")
+_COLUMNS = ("id", "token", "blob", *_META.split(", "), "created_ms", "epoch")
 _INSERT = f"INSERT INTO image ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
 _CHANGES = ", ".join(f"{column} = excluded.{column}" for column in _COLUMNS[1:])
 _INSERT_OR_UPDATE = f"{_INSERT} ON CONFLICT (id) DO UPDATE SET {_CHANGES}"
+_PUT_TOMBSTONE = (
+    "INSERT INTO image (id, token, epoch) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE"
+    " SET token = max(token, excluded.token), epoch = max(epoch, excluded.epoch)"
+    " WHERE blob IS NULL AND (excluded.token > token OR excluded.epoch > epoch)"
+)
 _IMAGE_AND_CHUNKS = (
     f"SELECT {_IMAGE}, blob, data FROM image LEFT JOIN chunk ON chunk.id BETWEEN blob << {CHUNK_BITS}"
     f" AND (blob << {CHUNK_BITS}) + iif(size <= {WHOLE_BYTES}, (size - 1) / {CHUNK_BYTES}, ? - 1)"
@@ -51,6 +56,18 @@ def list_images(db: sqlite3.Connection, after: str | None, before: str | None, l
     """Return images in the order of their ids."""
     query = f"SELECT {_IMAGE} FROM image WHERE id > ? AND id < ? AND blob IS NOT NULL ORDER BY id LIMIT ?"
     return [image_of_row(row) for row in db.execute(query, (after or "", before or _AFTER_ALL, limit)).fetchall()]
+
+
+def list_tombstones(db: sqlite3.Connection, after: str | None, before: str | None, limit: int) -> list[Tombstone]:
+    """Return deleted images in the order of their ids."""
+    query = "SELECT id, token, epoch FROM image WHERE id > ? AND id < ? AND blob IS NULL ORDER BY id LIMIT ?"
+    return [Tombstone(*row) for row in db.execute(query, (after or "", before or _AFTER_ALL, limit)).fetchall()]
+
+
+def put_tombstones(db: Writer, tombstones: Sequence[Tombstone]) -> None:
+    """Let ids without an image keep at least these last tokens and epochs."""
+    with write_transaction(db, [each.id for each in tombstones]):
+        db.executemany(_PUT_TOMBSTONE, [(each.id, each.token, each.epoch) for each in tombstones])
 
 
 def open_blob(db: sqlite3.Connection, image_id: str) -> tuple[StoredImage, int, list[bytes]] | None:
@@ -175,7 +192,7 @@ def find_state(db: sqlite3.Connection, image_id: str) -> State:
 
 def put_image(db: sqlite3.Connection, image: StoredImage, blob: int, *, is_new: bool) -> None:
     """Point an image to a blob."""
-    values = (image.id, image.token, blob, *_values_of_meta(image.meta), image.created_ms)
+    values = (image.id, image.token, blob, *_values_of_meta(image.meta), image.created_ms, image.epoch)
     db.execute(_INSERT if is_new else _INSERT_OR_UPDATE, values)
 
 

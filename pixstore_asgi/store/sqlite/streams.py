@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ...core.images import ImageMeta, StoredImage
+from ...core.images import ImageMeta, Past, StoredImage
 from ...errors import StoreError
 from ..chunk_stream import ChunkStream, missing_part
 from ..clock import Clock
@@ -79,10 +79,16 @@ class SqliteWriter(StagedWriter):
         await self._session.write(self._stage_in_turn, first, chunks)
 
     async def _commit(
-        self, meta: ImageMeta, checks: Sequence[bytes], expect: Expected, token: int | None, chunks: Chunks
+        self,
+        meta: ImageMeta,
+        checks: Sequence[bytes],
+        expect: Expected,
+        token: int | None,
+        past: Past | None,
+        chunks: Chunks,
     ) -> StoredImage:
         position = (self._blob, self._staged_chunks)
-        commit = Commit(self._image_id, meta, checks, expect, token, *position, chunks, self._clock_ms())
+        commit = Commit(self._image_id, meta, checks, expect, token, past, *position, chunks, self._clock_ms())
         return await self._session.commit(commit)
 
     async def _drop(self) -> None:

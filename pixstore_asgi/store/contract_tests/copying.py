@@ -1,0 +1,114 @@
+"""What a copy of a store needs: images with the past they had elsewhere, and what is left of deleted ones."""
+
+from dataclasses import replace
+
+import pytest
+
+from ...core.images import Past, Tombstone
+from ...errors import StoreConflict
+from ..contract import CHUNK_BYTES, Expect, ImageStore
+from .fixtures import SetClock, StoreFixtures
+from .steps import VERSION, body_of, meta_of, read, save, stamp_of
+
+_LARGE = body_of(6 * CHUNK_BYTES)
+
+
+class CopyingContract(StoreFixtures):
+    """Images that bring their past, tombstones, and the same version begun more than once."""
+
+    async def test_an_image_brings_its_past(self, store: ImageStore, clock: SetClock) -> None:
+        """It has the creation and epoch that were given, in every way to read it, and keeps them across an update."""
+        saved = await save(store, "a", b"body", token=7, past=Past(5, 3))
+        assert (saved.token, saved.created_ms, saved.epoch) == (7, 5, 3)
+        stream = await store.open_stream("a")
+        assert stream is not None
+        assert stream.image == await store.get("a") == (await store.list())[0] == saved
+        await stream.aclose()
+        updated = await save(store, "a", b"newer")
+        assert (updated.created_ms, updated.epoch) == (5, 3)
+        assert await store.raise_epoch("a") is True
+        raised = await store.get("a")
+        assert raised == replace(updated, epoch=4)
+
+    async def test_a_past_never_lowers_an_epoch(self, store: ImageStore) -> None:
+        """An id's own epoch stays where it is the higher one, also that of a deleted image: what was revoked stays."""
+        await save(store, "a")
+        await store.raise_epoch("a")
+        await store.raise_epoch("a")
+        assert (await save(store, "a", past=Past(1, 1))).epoch == 2
+        await store.delete("a")
+        again = await save(store, "a", past=Past(9, 0))
+        assert (again.created_ms, again.epoch) == (9, 2)
+
+    async def test_a_refused_past_changes_nothing(self, store: ImageStore) -> None:
+        """Where the image is not as expected, creation and epoch stay as they were."""
+        saved = await save(store, "a")
+        with pytest.raises(StoreConflict):
+            await save(store, "a", expect=Expect.ABSENT, past=Past(1, 9))
+        assert await store.get("a") == saved
+
+    async def test_deleted_images_are_listed(self, store: ImageStore) -> None:
+        """Each id without an image is listed with its last token and epoch, between bounds and in pages, in order."""
+        tokens = {image_id: (await save(store, image_id)).token for image_id in ("c", "a", "b:1", "B", "kept", "again")}
+        await store.raise_epoch("a")
+        for image_id in ("c", "a", "b:1", "B", "again"):
+            await store.delete(image_id)
+        await save(store, "again")
+        left = [Tombstone(image_id, tokens[image_id], int(image_id == "a")) for image_id in ("B", "a", "b:1", "c")]
+        assert await store.list_tombstones() == left
+        assert await store.list_tombstones(after="", before="") == left
+        assert await store.list_tombstones(after="B", limit=2) == left[1:3]
+        assert await store.list_tombstones(after="a", before="c") == left[2:3]
+        assert [image.id for image in await store.list()] == ["again", "kept"]
+
+    async def test_an_id_gets_a_tombstone(self, store: ImageStore) -> None:
+        """An id that never was has it as if its image was deleted here: tokens and epochs go on from there."""
+        tombstones = [Tombstone("a", 2**50, 4), Tombstone("b", 3, 0)]
+        await store.put_tombstones(tombstones)
+        assert await store.list_tombstones() == tombstones
+        assert (await store.list(), await store.get("a")) == ([], None)
+        with pytest.raises(StoreConflict):
+            await save(store, "a", token=2**50)
+        saved = await save(store, "a")
+        assert (saved.token, saved.epoch) == (2**50 + 1, 4)
+        await store.put_tombstones([])
+
+    async def test_a_tombstone_lowers_nothing(self, store: ImageStore) -> None:
+        """Of a deleted image the higher token and the higher epoch stay; an image is left as it is."""
+        saved = await save(store, "a", token=100)
+        await store.raise_epoch("a")
+        await store.put_tombstones([Tombstone("a", 900, 9)])
+        assert await store.get("a") == replace(saved, epoch=1)
+        await store.delete("a")
+        await store.put_tombstones([Tombstone("a", 99, 5)])
+        await store.put_tombstones([Tombstone("a", 101, 2)])
+        assert await store.list_tombstones() == [Tombstone("a", 101, 5)]
+
+    async def test_a_tombstone_changes_the_stamp(self, store: ImageStore) -> None:
+        """Whoever took a stamp of the id before learns that something was written."""
+        stamp = stamp_of(store, "a")
+        await store.put_tombstones([Tombstone("a", 5, 0)])
+        assert stamp_of(store, "a") != stamp
+
+    @pytest.mark.parametrize("first", [0, 1])
+    async def test_one_version_is_written_twice_at_once(self, store: ImageStore, first: int) -> None:
+        """Of two writes of the same version one becomes current, and the other one's end leaves it its body."""
+        writers = [await store.begin_write("a", VERSION) for _ in range(2)]
+        for writer in writers:
+            await writer.write(_LARGE)
+        saved = await writers[first].commit(meta_of(len(_LARGE)), expect=Expect.ABSENT)
+        with pytest.raises(StoreConflict):
+            await writers[1 - first].commit(meta_of(len(_LARGE)), expect=Expect.ABSENT)
+        await store.sweep(limit=1000)
+        assert (await store.get("a"), await read(store, "a")) == (saved, _LARGE)
+
+    async def test_a_version_given_up_is_written_again(self, store: ImageStore) -> None:
+        """A version whose first write was given up becomes current by a later one, and no sweep takes its body."""
+        async with await store.begin_write("a", VERSION) as writer:
+            await writer.write(_LARGE)
+        async with await store.begin_write("a", VERSION) as writer:
+            await writer.write(_LARGE)
+            await store.sweep()
+            await writer.commit(meta_of(len(_LARGE)))
+        await store.sweep(limit=1000)
+        assert await read(store, "a") == _LARGE
