@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import NamedTuple
 
-from ...core.images import ImageMeta, StoredImage
+from ...core.images import ImageMeta, Past, StoredImage, Tombstone
 from ..contract import CHUNK_BYTES, WHOLE_BYTES, Expected
-from ..rules import check_expected, image_of_row, next_token
+from ..rules import check_expected, image_of_row, next_past, next_token
 from .bodies import Chunks, add_body, add_chunks, bury
 from .key_checks import admit_checks, lock_keys
 from .schema import BodyState
@@ -17,14 +17,19 @@ _META = "version, format, iv, tag, size, sha256, wrapped_key"
 IMAGE = f"image.id, token, {_META}, created_ms, epoch"
 """The columns of a whole image, as `image_of_row` takes them."""
 
-_COLUMNS = ("id", "token", "body", *_META.split(", "), "created_ms")
+_COLUMNS = ("id", "token", "body", *_META.split(", "), "created_ms", "epoch")
 _values_of_meta = attrgetter(*_META.split(", "))
 _CHANGES = ", ".join(f"{column} = excluded.{column}" for column in _COLUMNS[1:])
 _PUT = (
     f"INSERT INTO {{image}} ({', '.join(_COLUMNS)}) VALUES ({', '.join(f'${n + 1}' for n in range(len(_COLUMNS)))})"
     f" ON CONFLICT (id) DO UPDATE SET {_CHANGES}"
 )
-_CLEAR = f"UPDATE {{image}} SET {', '.join(f'{column} = NULL' for column in _COLUMNS[2:])} WHERE id = $1"
+_CLEAR = f"UPDATE {{image}} SET {', '.join(f'{column} = NULL' for column in _COLUMNS[2:-1])} WHERE id = $1"
+_PUT_TOMBSTONE = (
+    "INSERT INTO {image} AS image (id, token, epoch) VALUES ($1, $2, $3) ON CONFLICT (id) DO UPDATE"
+    " SET token = greatest(image.token, excluded.token), epoch = greatest(image.epoch, excluded.epoch)"
+    " WHERE image.body IS NULL"
+)
 _FIRST, _LAST = "\x01", "\x7f"  # below and above all characters of ids
 
 
@@ -69,6 +74,7 @@ class Commit:
     checks: Sequence[bytes]
     expect: Expected
     token: int | None
+    past: Past | None
     body: int | None
     first: int
     chunks: Chunks = field(repr=False)
@@ -87,8 +93,9 @@ async def commit(db: Session, new: Commit, *, may_admit: bool) -> StoredImage:
     else:
         body = new.body
         await add_chunks(db, body, new.first, new.chunks, BodyState.LIVE)
-    image = StoredImage(new.image_id, token, new.meta, old.created_ms or new.now_ms, old.epoch or 0)
-    await db.run(_PUT, image.id, token, body, *_values_of_meta(new.meta), image.created_ms)
+    past = next_past(new.now_ms, old.created_ms, old.epoch, new.past)
+    image = StoredImage(new.image_id, token, new.meta, past.created_ms, past.epoch)
+    await db.run(_PUT, image.id, token, body, *_values_of_meta(new.meta), image.created_ms, image.epoch)
     if old.body is not None:
         await bury(db, old.body)
     return image
@@ -123,6 +130,18 @@ async def raise_epochs(db: Session, after: str | None, before: str | None) -> in
     """Raise the epochs of all images between two ids; return of how many."""
     query = "UPDATE {image} SET epoch = epoch + 1 WHERE id > $1 AND id < $2 AND body IS NOT NULL"
     return await db.run(query, *_bounds(after, before))
+
+
+async def list_tombstones(db: Session, after: str | None, before: str | None, limit: int) -> list[Tombstone]:
+    """Return deleted images in the order of their ids."""
+    query = "SELECT id, token, epoch FROM {image} WHERE id > $1 AND id < $2 AND body IS NULL ORDER BY id LIMIT $3"
+    return [Tombstone(*row) for row in await db.all(query, *_bounds(after, before), limit)]
+
+
+async def put_tombstones(db: Session, tombstones: Sequence[Tombstone]) -> None:
+    """Let ids without an image keep at least these last tokens and epochs."""
+    await lock_keys(db, to_change=True)  # no image is saved meanwhile, or its epoch could be the one of before
+    await db.each(_PUT_TOMBSTONE, [(each.id, each.token, each.epoch) for each in tombstones])
 
 
 class _State(NamedTuple):

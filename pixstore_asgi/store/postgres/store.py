@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Hashable, Sequence
 from functools import partial
 from typing import Any
 
-from ...core.images import RewrappedKey, StoredImage
+from ...core.images import RewrappedKey, StoredImage, Tombstone
 from ...errors import StoreError
 from ..clock import Clock, running_loop, wall_clock_ms
 from ..contract import Expect, Expected, KeyChecks
@@ -141,6 +141,14 @@ class PostgresStore:
         self, *, after: str | None = None, before: str | None = None, limit: int = 100
     ) -> "list[StoredImage]":
         return await self._opened().read(rows.list_images, after, before, limit)
+
+    async def list_tombstones(
+        self, *, after: str | None = None, before: str | None = None, limit: int = 100
+    ) -> Sequence[Tombstone]:
+        return await self._opened().read(rows.list_tombstones, after, before, limit)
+
+    async def put_tombstones(self, tombstones: Sequence[Tombstone]) -> None:
+        await self._opened().write(rows.put_tombstones, tombstones)
 
     def stamps(self, image_ids: Sequence[str]) -> Sequence[Hashable]:
         return [object() for _ in image_ids]  # every request asks the database: see gathering.py

@@ -5,7 +5,7 @@ A connection is held for one chunk only, so that slow readers and uploads hold n
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from ...core.images import ImageMeta, StoredImage
+from ...core.images import ImageMeta, Past, StoredImage
 from ..chunk_stream import ChunkStream
 from ..contract import Expected
 from ..staged_writer import Chunks, StagedWriter
@@ -54,11 +54,17 @@ class PostgresWriter(StagedWriter):
             await self._database.write(bodies.add_chunks, self._body, first, chunks, BodyState.PENDING)
 
     async def _commit(
-        self, meta: ImageMeta, checks: Sequence[bytes], expect: Expected, token: int | None, chunks: Chunks
+        self,
+        meta: ImageMeta,
+        checks: Sequence[bytes],
+        expect: Expected,
+        token: int | None,
+        past: Past | None,
+        chunks: Chunks,
     ) -> StoredImage:
         position = (self._body, self._staged_chunks)
         return await self._commit_with(
-            rows.Commit(self._image_id, meta, checks, expect, token, *position, chunks, self._now_ms())
+            rows.Commit(self._image_id, meta, checks, expect, token, past, *position, chunks, self._now_ms())
         )
 
     async def _drop(self) -> None:
