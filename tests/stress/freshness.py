@@ -1,6 +1,7 @@
 """Two roles of tests.stress.worker: one that changes images in every way, and one that asks for them through memory."""
 
 import asyncio
+import contextlib
 import os
 import random
 import threading
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from pixstore_asgi.core.images import StoredImage
 from pixstore_asgi.serving.cache import CachedImage, ImageCache
+from pixstore_asgi.store.contract import ImageStore
 from pixstore_asgi.store.sqlite import SqliteStore
 from tests.stress.acknowledged import Acknowledged
 from tests.stress.bodies import body_of, save
@@ -21,11 +23,11 @@ _SIZES = (500, 30_000, 300_000)
 
 
 async def change_all(
-    store: SqliteStore, stop: threading.Event, *, ids: Sequence[str], board: str, counts: bool = True
+    store: ImageStore, stop: threading.Event, *, ids: Sequence[str], board: str, counts: bool = True
 ) -> None:
     """Update, revoke and delete images, two at a time, and note what is acknowledged on the board.
 
-    counts: False for a writer that moves no change counter.
+    counts: False for a writer to SQLite that moves no change counter.
     """
     acknowledged, done = Acknowledged(Path(board), len(ids)), Counter[str]()
 
@@ -36,12 +38,12 @@ async def change_all(
             done["changes"] += 1
             await asyncio.sleep(random.choice((0, 0.002, 0.02)))
 
-    with _counting(store, counts):
+    with contextlib.nullcontext() if counts else _not_counting(store):
         await asyncio.gather(change_on(), change_on())
     tell(**done)
 
 
-async def _change(kind: str, store: SqliteStore, acknowledged: Acknowledged, number: int, image_id: str) -> None:
+async def _change(kind: str, store: ImageStore, acknowledged: Acknowledged, number: int, image_id: str) -> None:
     state = acknowledged.state(number)
     match kind:
         case "update":
@@ -59,18 +61,19 @@ async def _change(kind: str, store: SqliteStore, acknowledged: Acknowledged, num
 
 
 @contextmanager
-def _counting(store: SqliteStore, counts: bool) -> Iterator[None]:
-    """Let a store write as one that does not count, where `counts` is False."""
+def _not_counting(store: ImageStore) -> Iterator[None]:
+    """Let a SQLite store write as one that does not count."""
+    assert isinstance(store, SqliteStore)
     assert store._session is not None
     lock = store._session._write_lock
-    mapped, lock.counters = lock.counters, lock.counters if counts else None
+    mapped, lock.counters = lock.counters, None
     try:
         yield
     finally:
         lock.counters = mapped
 
 
-async def watch_all(store: SqliteStore, stop: threading.Event, *, ids: Sequence[str], board: str) -> None:
+async def watch_all(store: ImageStore, stop: threading.Event, *, ids: Sequence[str], board: str) -> None:
     """Ask for images through a cache, and count answers that are older than what was acknowledged before."""
     acknowledged, images = Acknowledged(Path(board), len(ids)), ImageCache(store, 64 * 1024 * 1024)
     counts = Counter(answers=0, hot=0, stale=0)

@@ -9,36 +9,35 @@ from pathlib import Path
 
 import pytest
 
-from pixstore_asgi.store.sqlite import SqliteStore
 from tests.stress.bodies import body_of, save
 from tests.stress.processes import Worker
+from tests.stress.stores import store_of
 
 pytestmark = pytest.mark.slow
 
 IDS = [f"image-{number}" for number in range(30)]
 
 
-async def save_all(path: Path) -> None:
-    store = SqliteStore(path)
+async def save_all(target: str) -> None:
+    store = store_of(target)
     await store.open()
     for image_id in IDS:
         await save(store, image_id, body_of(image_id, "first", 500))
     await store.close()
 
 
-def watch(folder: Path, seconds: float, *, counts: bool) -> Counter[str]:
+def watch(target: str, board: Path, seconds: float, *, counts: bool) -> Counter[str]:
     """Let two processes change images and two ask for them, kill one that writes again and again, and sum it up."""
-    path, board = folder / "images.db", str(folder / "board")
-    asyncio.run(save_all(path))
+    asyncio.run(save_all(target))
     found: Counter[str] = Counter()
     with ExitStack() as stack:
 
         def start() -> Worker:
-            worker = stack.enter_context(Worker("changer", path, ids=IDS, board=board, counts=counts))
+            worker = stack.enter_context(Worker("changer", target, ids=IDS, board=str(board), counts=counts))
             worker.wait_for("ready")
             return worker
 
-        watchers = [stack.enter_context(Worker("watcher", path, ids=IDS, board=board)) for _ in range(2)]
+        watchers = [stack.enter_context(Worker("watcher", target, ids=IDS, board=str(board))) for _ in range(2)]
         changers = [start(), start()]
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
@@ -57,15 +56,16 @@ def watch(folder: Path, seconds: float, *, counts: bool) -> Counter[str]:
     "seconds",
     [pytest.param(5, id="short"), pytest.param(60, id="soak", marks=[pytest.mark.soak, pytest.mark.timeout(300)])],
 )
-def test_no_answer_is_older_than_what_was_acknowledged(tmp_path: Path, seconds: float) -> None:
-    """While writers are killed at random moments, no answer is stale, and most come out of memory."""
-    found = watch(tmp_path, seconds, counts=True)
+def test_no_answer_is_older_than_what_was_acknowledged(target: str, tmp_path: Path, seconds: float) -> None:
+    """While writers are killed at random moments, no answer is stale; of SQLite's most come out of memory."""
+    found = watch(target, tmp_path / "board", seconds, counts=True)
     assert found["stale"] == 0
-    assert found["hot"] > found["answers"] / 2 > 1000
+    assert found["answers"] > 2000
+    assert "://" in target or found["hot"] > found["answers"] / 2
     assert found["kills"]
     assert found["changes"]
 
 
 def test_writers_that_do_not_count_are_noticed_by_this_test(tmp_path: Path) -> None:
     """The same with writers that move no counters finds stale answers, or it would prove nothing."""
-    assert watch(tmp_path, 2, counts=False)["stale"] > 0
+    assert watch(str(tmp_path / "images.db"), tmp_path / "board", 2, counts=False)["stale"] > 0
