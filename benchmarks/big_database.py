@@ -57,7 +57,8 @@ def _put_copies(path: Path, ring: KeyRing, key: bytes, image: StoredImage, chunk
             wrapped = wrap_key(ring, key, image_id, replace(image.meta, version=secrets.token_bytes(VERSION_BYTES)))
             rows.append((image_id, image.token, blob, *astuple(wrapped)))
         db.execute("BEGIN IMMEDIATE")
-        db.executemany("INSERT INTO blob VALUES (?, 1, ?)", [(blob, image.token) for blob in blobs])
+        values = [(blob, image.token) for blob in blobs]
+        db.executemany("INSERT INTO blob (id, state, changed_ms) VALUES (?, 1, ?)", values)
         db.executemany("INSERT INTO chunk VALUES (?, ?)", [(blob << _CHUNK_BITS, chunk) for blob in blobs])
         db.executemany(f"INSERT INTO image ({_IMAGE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
         db.execute("COMMIT")

@@ -41,6 +41,7 @@ class Pixstore:
     """Encrypted images in one store, and the records and proofs that let a page read them.
 
     store: a path, a URL (sqlite:///…, postgresql://…) or an ImageStore.
+    blobs: s3://bucket/prefix, where new ciphertext is kept in place of the database.
     secret: at least 43 characters of text or 32 bytes, or a list of them, oldest to newest; all verify, the last signs.
         Or an async function that returns such a list: asked once at open, again by `reload_secrets`, and at most once
         in 10 s where a proof or a row names a secret that is not there.
@@ -66,6 +67,7 @@ class Pixstore:
         self,
         store: StoreTarget = "pixstore.db",
         *,
+        blobs: str | None = None,
         secret: Secret | Sequence[Secret] | SecretSource | None = None,
         proof_window_ms: int = DEFAULT_WINDOW_MS,
         bind_token: bool = True,
@@ -79,7 +81,7 @@ class Pixstore:
         hidden = hide(secret)
         del secret  # see hidden.py
         given = given_secrets(hidden)
-        self._store = connect(store)
+        self._store = connect(store, blobs)
         self._formats = check_formats(image_formats)
         self._images = ImageCache(self._store, cache_bytes)
         self._life = Life(self._store, given, on_open=self._warn_of_unproven, on_close=self._images.clear)

@@ -12,6 +12,7 @@ from tests.support.child_output import ChildOutput, child_output
 from tests.support.leaks import Said, listening
 from tests.support.paths import TESTS
 from tests.support.postgres import Cluster, running_cluster
+from tests.support.s3 import S3Server, running_s3
 from tests.support.samples import SECRET
 from tests.support.tools import go_without, require
 
@@ -83,6 +84,21 @@ def postgres() -> Iterator[Cluster]:
     """A PostgreSQL of this run's own. Tests keep to a schema or a database of theirs."""
     with running_cluster() as cluster:
         yield cluster
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    """An S3 server of this run's own. Tests keep to a prefix of theirs."""
+    with running_s3() as server:
+        yield server
+
+
+@pytest.fixture
+def s3(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
+    """The S3 server, with its credentials in the environment."""
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    return s3_server
 
 
 @pytest.fixture(scope="session")

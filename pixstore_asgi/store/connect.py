@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 from ..errors import ConfigError
 from .contract import ImageStore
+from .elsewhere import Bodies
 
 _SQLITE_URL = "a sqlite URL is sqlite:///relative/path or sqlite:////absolute/path and nothing more"
 
@@ -18,23 +19,26 @@ class Driver(NamedTuple):
     """One kind of store. example: a URL of its scheme. connect: makes the store for such a URL, without I/O."""
 
     example: str
-    connect: Callable[[str], ImageStore]
+    connect: Callable[[str, Bodies | None], ImageStore]
 
 
-def connect(target: StoreTarget) -> ImageStore:
+def connect(target: StoreTarget, blobs: str | None = None) -> ImageStore:
     """Return the store for a file path, a URL (sqlite:///relative.db, sqlite:////absolute.db, postgresql://user@host/db)
     or a store itself.
 
-    Does no I/O. Raises ConfigError for anything else.
+    blobs: s3://bucket/prefix, where bodies are kept in place of the database. Does no I/O. Raises ConfigError for
+    anything else.
     """
     if not isinstance(target, str | os.PathLike):
         if not hasattr(target, "open_stream"):
             raise ConfigError("store must be a path, a URL or an ImageStore")
+        if blobs is not None:
+            raise ConfigError("blobs goes with a path or URL: give a store that you make its bodies=S3Bucket(…)")
         return target
     text = os.fspath(target)
     if isinstance(text, bytes):
         raise ConfigError("store must be a path of text, a URL or an ImageStore")
-    return DRIVERS[scheme_of(text)].connect(text)
+    return DRIVERS[scheme_of(text)].connect(text, None if blobs is None else _bodies_at(blobs))
 
 
 def scheme_of(target: str) -> str:
@@ -77,14 +81,14 @@ def _is_encodable(path: str) -> bool:
     return True
 
 
-def _connect_sqlite(target: str) -> ImageStore:
+def _connect_sqlite(target: str, bodies: Bodies | None) -> ImageStore:
     path = sqlite_path(target)
     from .sqlite.store import SqliteStore
 
-    return SqliteStore(path)
+    return SqliteStore(path, bodies=bodies)
 
 
-def _connect_postgres(target: str) -> ImageStore:
+def _connect_postgres(target: str, bodies: Bodies | None) -> ImageStore:
     if not find_spec("asyncpg"):
         raise ConfigError("a store in PostgreSQL needs asyncpg: install pixstore-asgi with the extra postgres")
     from .postgres.store import DEFAULT_SCHEMA, PostgresStore
@@ -92,7 +96,15 @@ def _connect_postgres(target: str) -> ImageStore:
     parts = urlsplit(target)
     options = dict(parse_qsl(parts.query))
     schema = options.pop("schema", DEFAULT_SCHEMA)  # the server knows no such option
-    return PostgresStore(parts._replace(query=urlencode(options)).geturl(), schema=schema)
+    return PostgresStore(parts._replace(query=urlencode(options)).geturl(), schema=schema, bodies=bodies)
+
+
+def _bodies_at(url: str) -> Bodies:
+    if not find_spec("obstore"):
+        raise ConfigError("blobs in S3 need obstore: install pixstore-asgi with the extra s3")
+    from .s3 import S3Bucket
+
+    return S3Bucket(url)
 
 
 _POSTGRES = Driver("postgresql://user@host/database", _connect_postgres)

@@ -31,7 +31,7 @@ def test_a_url_is_handed_to_the_driver_of_its_scheme(monkeypatch: pytest.MonkeyP
     """The table's driver gets the URL as it was written, and returns the store."""
     asked: list[str] = []
 
-    def make(url: str) -> MemoryStore:
+    def make(url: str, bodies: object) -> MemoryStore:
         asked.append(url)
         return MemoryStore()
 
@@ -42,7 +42,7 @@ def test_a_url_is_handed_to_the_driver_of_its_scheme(monkeypatch: pytest.MonkeyP
 
 def test_an_unknown_scheme_is_answered_with_the_known_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     """The error names the scheme and an example of each that is known, and nothing else of the URL."""
-    monkeypatch.setitem(DRIVERS, "mem", Driver("mem://name", lambda url: MemoryStore()))
+    monkeypatch.setitem(DRIVERS, "mem", Driver("mem://name", lambda url, bodies: MemoryStore()))
     with pytest.raises(ConfigError) as caught:
         connect("mysql://user:hunter2@host/db")
     assert str(caught.value) == (

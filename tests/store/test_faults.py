@@ -726,7 +726,7 @@ def loosen(path: Path) -> None:
     with sqlite3.connect(path) as edited:
         edited.execute("PRAGMA writable_schema = ON")
         for words, others in ((") STRICT, WITHOUT", ") WITHOUT"), (") STRICT", ")"), (" NOT NULL", "")):
-            edited.execute("UPDATE sqlite_schema SET sql = replace(sql, ?, ?)", (words, others))
+            edited.execute("UPDATE sqlite_schema SET sql = replace(sql, ?, ?) WHERE type = 'table'", (words, others))
     edited.close()
 
 

@@ -329,7 +329,7 @@ async def test_an_upload_that_was_swept_fails(postgres: Cluster, schema: str) ->
 
 async def test_sweeps_ride_on_writes(postgres: Cluster, schema: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A write now and then sweeps what others left, without waiting for it."""
-    monkeypatch.setattr("pixstore_asgi.store.postgres.store._SWEPT_EVERY_S", 0.0)
+    monkeypatch.setattr("pixstore_asgi.store.occasional_sweep._EVERY_S", 0.0)
     async with opened(postgres.url(), schema, sweep_grace_s=0) as store:
         for _ in range(3):
             await save(store, "a")

@@ -172,7 +172,7 @@ async def make_base(folder: Path) -> Base:
         base = Base(folder, (await pix.save_image(SMALL)).id, (await pix.save_image(LARGE)).id)
     with sqlite3.connect(folder / DATABASE) as edited:
         edited.executescript(
-            "INSERT INTO blob VALUES (11, 2, 1), (12, 2, 2);"
+            "INSERT INTO blob (id, state, changed_ms) VALUES (11, 2, 1), (12, 2, 2);"
             "INSERT INTO chunk VALUES (11 << 16, zeroblob(999)), (12 << 16, zeroblob(9)), (12 << 16 | 1, zeroblob(9));"
         )
     edited.close()

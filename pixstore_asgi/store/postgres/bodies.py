@@ -50,7 +50,7 @@ async def sweep(db: Session, grace_s: float, limit: int) -> int:
         return 0
     found = await db.all(
         "SELECT id FROM {body} WHERE state <> 1 AND changed_at < clock_timestamp() - make_interval(secs => $1)"
-        " ORDER BY changed_at LIMIT $2 FOR UPDATE SKIP LOCKED",
+        " AND object IS NULL ORDER BY changed_at LIMIT $2 FOR UPDATE SKIP LOCKED",
         grace_s,
         limit,
     )

@@ -7,13 +7,14 @@ import asyncpg
 from ...core.images import StoredImage
 from ...errors import InputError
 from ..clock import Clock
-from ..contract import Expect, Expected
+from ..contract import Expect, Expected, ImageWriter
+from ..elsewhere import Bodies
 from . import rows
 from .database import Database, Operation, R
 from .errors import translated
 from .key_checks import AdmissionNeeded
 from .session import Names, Session
-from .streams import PostgresWriter
+from .streams import begin_write
 
 
 class HostTransaction:
@@ -24,7 +25,9 @@ class HostTransaction:
     it was. Other writes to the same image wait until the transaction ends.
     """
 
-    def __init__(self, database: Database, names: Names, connection: Any, clock_ms: Clock) -> None:
+    def __init__(
+        self, database: Database, names: Names, connection: Any, clock_ms: Clock, bodies: Bodies | None
+    ) -> None:
         if not isinstance(connection, asyncpg.Connection | asyncpg.pool.PoolConnectionProxy):
             raise InputError(f"connection must be one of asyncpg's, not {type(connection).__name__}")
         if not connection.is_in_transaction():
@@ -33,14 +36,15 @@ class HostTransaction:
         self._connection = connection
         self._names = names
         self._clock_ms = clock_ms
+        self._bodies = bodies
 
     async def get(self, image_id: str) -> StoredImage | None:
         """Return one image as the transaction sees it, or None."""
         return (await self._run(rows.get_many, [image_id])).get(image_id)
 
-    async def begin_write(self, image_id: str, version: bytes) -> PostgresWriter:
+    async def begin_write(self, image_id: str, version: bytes) -> ImageWriter:
         """Begin a new version of an image."""
-        return PostgresWriter(self._database, image_id, version, self._clock_ms, self._commit)
+        return await begin_write(self._database, image_id, version, self._clock_ms, self._commit, self._bodies)
 
     async def delete(self, image_id: str, *, expect: Expected = Expect.ANY) -> bool:
         """Delete an image and tell whether there was one."""

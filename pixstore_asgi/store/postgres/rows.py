@@ -7,8 +7,10 @@ from typing import NamedTuple
 
 from ...core.images import ImageMeta, Past, StoredImage, Tombstone
 from ..contract import CHUNK_BYTES, WHOLE_BYTES, Expected
+from ..elsewhere import BodyElsewhere
 from ..rules import check_expected, image_of_row, next_past, next_token
 from .bodies import Chunks, add_body, add_chunks, bury
+from .elsewhere import has_object
 from .key_checks import admit_checks, lock_keys
 from .schema import BodyState
 from .session import Session
@@ -49,7 +51,7 @@ async def list_images(db: Session, after: str | None, before: str | None, limit:
 async def open_body(db: Session, image_id: str) -> tuple[StoredImage, int, list[bytes]] | None:
     """Return an image, its body's id and its first chunk, or all of its chunks where they are WHOLE_BYTES at most.
 
-    One statement, so all as of one moment.
+    One statement, so all as of one moment. Raises BodyElsewhere.
     """
     query = (
         f"SELECT {IMAGE}, image.body, data FROM {{image}} LEFT JOIN {{chunk}} ON chunk.body = image.body"
@@ -59,7 +61,10 @@ async def open_body(db: Session, image_id: str) -> tuple[StoredImage, int, list[
     rows = await db.all(query, image_id)
     if not rows:
         return None
-    return image_of_row(rows[0][:-2]), int(rows[0][-2]), [data for *_, data in rows if data is not None]
+    image, body, chunks = image_of_row(rows[0][:-2]), int(rows[0][-2]), [data for *_, data in rows if data]
+    if not chunks and await has_object(db, body):
+        raise BodyElsewhere(image)
+    return image, body, chunks
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,8 +1,8 @@
 """The PostgreSQL store's tables, and their migrations, which any number of processes may begin at once.
 
-A body is its chunks of 256 KiB under the id of a row in {body}; {image} points to the current one. What is replaced,
-deleted or given up is marked and swept after a time by the database's clock. A deleted image's row stays, with its last
-token and epoch. Texts of ids are compared by code point.
+A body is its chunks of 256 KiB under the id of a row in {body}, or an object elsewhere that this row names; {image}
+points to the current one. What is replaced, deleted or given up is marked and swept after a time by the database's
+clock. A deleted image's row stays, with its last token and epoch. Texts of ids are compared by code point.
 """
 
 import secrets
@@ -30,9 +30,12 @@ CREATE TABLE {store} (
 CREATE TABLE {body} (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     state smallint NOT NULL CHECK (state BETWEEN 0 AND 2),
-    changed_at timestamptz NOT NULL DEFAULT clock_timestamp()
+    changed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    object bytea CHECK (length(object) = 16),
+    removing boolean NOT NULL DEFAULT false
 );
 CREATE INDEX body_to_sweep ON {body} (changed_at) WHERE state <> 1;
+CREATE INDEX body_by_object ON {body} (object) WHERE object IS NOT NULL;
 CREATE TABLE {chunk} (
     body bigint NOT NULL,
     number integer NOT NULL,

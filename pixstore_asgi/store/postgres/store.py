@@ -1,9 +1,7 @@
 """PostgresStore: images in a PostgreSQL database, through asyncpg."""
 
-import asyncio
 import logging
 import os
-import time
 from collections.abc import Callable, Collection, Hashable, Sequence
 from functools import partial
 from typing import Any
@@ -11,19 +9,20 @@ from typing import Any
 from ...core.images import RewrappedKey, StoredImage, Tombstone
 from ...errors import StoreError
 from ..clock import Clock, running_loop, wall_clock_ms
-from ..contract import Expect, Expected, KeyChecks
-from . import bodies, key_checks, rows
+from ..contract import Expect, Expected, ImageStream, ImageWriter, KeyChecks
+from ..elsewhere import Bodies, BodyElsewhere, Claimed, sweep_bodies
+from ..occasional_sweep import OccasionalSweep
+from . import bodies, elsewhere, key_checks, rows
 from .database import Database, Operation, Pool, R
 from .errors import ConnectionLost
 from .gathering import GatheredReads
 from .host_transaction import HostTransaction
 from .key_checks import AdmissionNeeded
 from .session import Names
-from .streams import PostgresStream, PostgresWriter, open_stream
+from .streams import begin_write, open_stream
 
 _log = logging.getLogger("pixstore_asgi")
 DEFAULT_SCHEMA = "pixstore"
-_SWEPT_EVERY_S = 10.0
 
 
 class PostgresStore:
@@ -37,6 +36,7 @@ class PostgresStore:
     busy_timeout_s: how long a server that went away, a connection or another write is waited for before StoreBusy.
     sweep_grace_s: how long a replaced, deleted or abandoned body is kept, by the database's clock, in seconds; longer
         than any stream may last, and than an upload may stand still.
+    bodies: where new bodies are kept in place of the database, as in an S3Bucket; those of before stay where they are.
     clock_ms: returns epoch milliseconds.
 
     Any number of processes on any number of hosts may use the tables, at once. asyncio only; open it after a fork.
@@ -53,6 +53,7 @@ class PostgresStore:
         pool_size: int = 10,
         busy_timeout_s: float = 5.0,
         sweep_grace_s: float = 600.0,
+        bodies: Bodies | None = None,
         clock_ms: Clock = wall_clock_ms,
     ) -> None:
         self._source = source
@@ -61,16 +62,18 @@ class PostgresStore:
         self._pool_size = pool_size
         self._busy_timeout_s = busy_timeout_s
         self._sweep_grace_s = sweep_grace_s
+        self._bodies = bodies
         self._clock_ms = clock_ms
         self._database: Database | None = None
         self._reads = GatheredReads(self.get_many)
-        self._swept_s = 0.0
-        self._sweeping: asyncio.Task[None] | None = None
+        self._occasional_sweep = OccasionalSweep(self.sweep)
 
     async def open(self) -> None:
         running_loop()
         if self._database is not None:
             return
+        if self._bodies:
+            await self._bodies.open()
         if isinstance(self._source, str):
             opening = Database.connect(self._source, self._names, most=self._pool_size, patience_s=self._busy_timeout_s)
         else:
@@ -78,12 +81,12 @@ class PostgresStore:
                 raise StoreError("the pool of connections was opened before a fork: open one in each process")
             opening = Database.borrow(self._source, self._names, patience_s=self._busy_timeout_s)
         self._database = await opening
-        self._swept_s = time.monotonic()
 
     async def close(self) -> None:
         database = self._database
         if database is None:
             return
+        await self._occasional_sweep.ended()
         try:
             if database.process == os.getpid():
                 await self.sweep()
@@ -92,6 +95,8 @@ class PostgresStore:
         finally:
             self._database = None
             await database.close()
+            if self._bodies:
+                await self._bodies.close()
 
     async def database_id(self) -> bytes:
         return await self._opened().read(key_checks.database_id)
@@ -117,18 +122,23 @@ class PostgresStore:
     async def get_many(self, image_ids: Collection[str]) -> dict[str, StoredImage]:
         return await self._opened().read(rows.get_many, image_ids)
 
-    async def open_stream(self, image_id: str) -> PostgresStream | None:
-        return await open_stream(self._opened(), image_id)
+    async def open_stream(self, image_id: str) -> ImageStream | None:
+        try:
+            return await open_stream(self._opened(), image_id)
+        except BodyElsewhere as found:
+            if self._bodies is None:
+                raise
+            return self._bodies.stream(found.image, found.image.meta.version.hex())
 
     def read_at_once(self, image_id: str) -> None:
         """Nothing is at hand: every read is a trip to the server."""
 
-    async def begin_write(self, image_id: str, version: bytes) -> PostgresWriter:
-        self._sweep_soon()
-        return PostgresWriter(self._opened(), image_id, version, self._clock_ms, self._commit)
+    async def begin_write(self, image_id: str, version: bytes) -> ImageWriter:
+        self._occasional_sweep.soon()
+        return await begin_write(self._opened(), image_id, version, self._clock_ms, self._commit, self._bodies)
 
     async def delete(self, image_id: str, *, expect: Expected = Expect.ANY) -> bool:
-        self._sweep_soon()
+        self._occasional_sweep.soon()
         return await self._opened().write(rows.delete, image_id, expect)
 
     async def raise_epoch(self, image_id: str, *, expect: Expected = Expect.ANY) -> bool:
@@ -154,7 +164,18 @@ class PostgresStore:
         return [object() for _ in image_ids]  # every request asks the database: see gathering.py
 
     async def sweep(self, *, limit: int = 100) -> int:
-        return await self._opened().write(bodies.sweep, self._sweep_grace_s, limit)
+        removed = await self._opened().write(bodies.sweep, self._sweep_grace_s, limit)
+        if self._bodies and removed < limit:
+            removed += await sweep_bodies(self, self._bodies, limit - removed)
+        return removed
+
+    async def claim_bodies(self, limit: int) -> Sequence[Claimed]:
+        """Claim bodies elsewhere that are to be removed."""
+        return await self._opened().write(elsewhere.claim, self._sweep_grace_s, limit)
+
+    async def forget_bodies(self, claimed: Sequence[Claimed]) -> None:
+        """Forget bodies elsewhere that were removed."""
+        await self._opened().write(elsewhere.forget, claimed)
 
     def within(self, connection: Any) -> HostTransaction:
         """Return this store as it is within the transaction of an asyncpg connection of the application's.
@@ -162,7 +183,7 @@ class PostgresStore:
         What is written there happens with that transaction or not at all. Raises InputError where the connection is
         none of asyncpg's or has begun no transaction.
         """
-        return HostTransaction(self._opened(), self._names, connection, self._clock_ms)
+        return HostTransaction(self._opened(), self._names, connection, self._clock_ms, self._bodies)
 
     async def _commit(self, new: rows.Commit) -> StoredImage:
         try:
@@ -180,20 +201,6 @@ class PostgresStore:
             return await write(may_admit=False)
         except AdmissionNeeded:
             return await write(may_admit=True)
-
-    def _sweep_soon(self) -> None:
-        """Sweep a little now and then, on the occasion of a write, which must not wait or fail for it."""
-        if time.monotonic() - self._swept_s >= _SWEPT_EVERY_S and self._sweeping is None:
-            self._swept_s = time.monotonic()
-            self._sweeping = asyncio.create_task(self._sweep_quietly())
-
-    async def _sweep_quietly(self) -> None:
-        try:
-            await self.sweep()
-        except StoreError as error:
-            _log.info("the store was not swept: %s", error)
-        finally:
-            self._sweeping = None
 
     def _opened(self) -> Database:
         database = self._database

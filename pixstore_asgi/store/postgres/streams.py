@@ -7,9 +7,10 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from ...core.images import ImageMeta, Past, StoredImage
 from ..chunk_stream import ChunkStream
-from ..contract import Expected
+from ..contract import Expected, ImageWriter
+from ..elsewhere import Bodies, ElsewhereWriter
 from ..staged_writer import Chunks, StagedWriter
-from . import bodies, rows
+from . import bodies, elsewhere, rows
 from .database import Database
 from .schema import BodyState
 
@@ -33,6 +34,32 @@ class PostgresStream(ChunkStream):
 
     def _release(self) -> None:
         """Nothing to give up: time alone keeps the body."""
+
+
+class PostgresPending:
+    """The row of a body that is on its way elsewhere."""
+
+    def __init__(
+        self, database: Database, image_id: str, body: int, now_ms: Callable[[], int], commit: CommitWith
+    ) -> None:
+        self._database = database
+        self._image_id = image_id
+        self._body = body
+        self._now_ms = now_ms
+        self._commit_with = commit
+
+    async def touch(self) -> None:
+        await self._database.write(elsewhere.touch, self._body)
+
+    async def commit(
+        self, meta: ImageMeta, checks: Sequence[bytes], expect: Expected, token: int | None, past: Past | None
+    ) -> StoredImage:
+        return await self._commit_with(
+            rows.Commit(self._image_id, meta, checks, expect, token, past, self._body, 0, [], self._now_ms())
+        )
+
+    async def drop(self) -> None:
+        await self._database.write(bodies.bury, self._body)
 
 
 class PostgresWriter(StagedWriter):
@@ -73,6 +100,21 @@ class PostgresWriter(StagedWriter):
 
     def _release(self) -> None:
         """Nothing to give up: time alone keeps what is pending."""
+
+
+async def begin_write(
+    database: Database,
+    image_id: str,
+    version: bytes,
+    now_ms: Callable[[], int],
+    commit: CommitWith,
+    elsewhere_in: Bodies | None,
+) -> ImageWriter:
+    """Begin a version whose body lies in the database, or elsewhere."""
+    if elsewhere_in is None:
+        return PostgresWriter(database, image_id, version, now_ms, commit)
+    row = PostgresPending(database, image_id, await database.write(elsewhere.begin, version), now_ms, commit)
+    return ElsewhereWriter(image_id, version, row, elsewhere_in.upload(version.hex()))
 
 
 async def open_stream(database: Database, image_id: str) -> PostgresStream | None:

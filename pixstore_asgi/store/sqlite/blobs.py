@@ -82,7 +82,7 @@ def drop_pending(db: Writer, blob: int, now_ms: int) -> None:
 
 def sweep(db: Writer, leases: Leases, before_ms: int, limit: int) -> int:
     """Remove up to `limit` blobs that are not live since `before_ms` and nobody uses, in small steps."""
-    query = "SELECT id FROM blob WHERE state <> 1 AND changed_ms < ? ORDER BY changed_ms LIMIT ?"
+    query = "SELECT id FROM blob WHERE state <> 1 AND changed_ms < ? AND object IS NULL ORDER BY changed_ms LIMIT ?"
     removed = 0
     for (blob,) in db.execute(query, (before_ms, limit + _SWEPT_MORE)).fetchall():
         if removed < limit and leases.claim(blob):

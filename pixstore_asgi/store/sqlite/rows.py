@@ -12,8 +12,10 @@ from typing import Any, NamedTuple
 from ...core.images import DATABASE_ID_BYTES, KEY_ID_BYTES, RewrappedKey, StoredImage, Tombstone
 from ...errors import StoreError
 from ..contract import CHUNK_BYTES, WHOLE_BYTES, Expected, KeyChecks
+from ..elsewhere import BodyElsewhere
 from ..rules import admit, check_expected, check_unneeded, image_of_row
 from .blobs import CHUNK_BITS, bury
+from .elsewhere import has_object
 from .schema import Writer, write_transaction
 
 _META = "version, format, iv, tag, size, sha256, wrapped_key"
@@ -73,7 +75,7 @@ def put_tombstones(db: Writer, tombstones: Sequence[Tombstone]) -> None:
 def open_blob(db: sqlite3.Connection, image_id: str) -> tuple[StoredImage, int, list[bytes]] | None:
     """Return an image, its blob's id and its first chunk, or all of its chunks where they are WHOLE_BYTES at most.
 
-    One statement, so all as of one moment: no sweep comes between row and chunks.
+    One statement, so all as of one moment: no sweep comes between row and chunks. Raises BodyElsewhere.
     """
     found = _read(db, image_id, chunks_of_larger=1)
     if not found:
@@ -81,7 +83,10 @@ def open_blob(db: sqlite3.Connection, image_id: str) -> tuple[StoredImage, int, 
     row, blob = found[0][:-2], found[0][-2]
     if not isinstance(blob, int):
         raise StoreError(f"the stored row of image {image_id!r} is damaged: restore the database from a backup")
-    return image_of_row(row), blob, [data for *_, data in found]
+    image, chunks = image_of_row(row), [data for *_, data in found if data]
+    if not chunks and has_object(db, blob):
+        raise BodyElsewhere(image)
+    return image, blob, chunks
 
 
 def whole_image(db: sqlite3.Connection, image_id: str) -> tuple[StoredImage, list[bytes]] | None:

@@ -1,6 +1,7 @@
 """The SQLite store's schema: version, migrations, and the pragmas of a connection.
 
-blob   one immutable ciphertext; AUTOINCREMENT, for a reused id would hand a reader another image's chunks
+blob   one immutable ciphertext, here or, where it names an object, elsewhere; AUTOINCREMENT, for a reused id would hand
+       a reader another image's chunks
 chunk  256 KiB of it, id = blob id << 16 | number, in a rowid table: read one by one
 image  the pointer to an image's current blob and that version's meta; a deleted image keeps id, token and epoch
 """
@@ -66,7 +67,14 @@ ALTER TABLE key_check ADD COLUMN retired INTEGER NOT NULL DEFAULT 0 CHECK (retir
 _VERSION_5 = "-- images without a SHA-256, whose rows earlier versions of this package take for damaged"
 _KEYS_OVERWRITTEN = 2  # databases of earlier versions hold keys of deleted images in pages that were split
 
-MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5)
+# Bodies that lie elsewhere; see elsewhere.py.
+_VERSION_6 = """
+ALTER TABLE blob ADD COLUMN object BLOB CHECK (length(object) = 16);
+ALTER TABLE blob ADD COLUMN removing INTEGER NOT NULL DEFAULT 0 CHECK (removing IN (0, 1));
+CREATE INDEX blob_by_object ON blob (object) WHERE object IS NOT NULL
+"""
+
+MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5, _VERSION_6)
 """MIGRATIONS[n] brings a database of version n to n + 1; the version is `PRAGMA user_version`. A semicolon ends a
 statement, so there is none within one."""
 

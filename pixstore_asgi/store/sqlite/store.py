@@ -10,11 +10,13 @@ from typing import Literal
 from ...core.images import RewrappedKey, StoredImage, Tombstone
 from ...errors import ConfigError, StoreBusy, StoreError
 from ..clock import Clock, running_loop, wall_clock_ms
-from ..contract import Expect, Expected, KeyChecks
-from . import blobs, rows
+from ..contract import Expect, Expected, ImageStream, ImageWriter, KeyChecks
+from ..elsewhere import Bodies, BodyElsewhere, Claimed, ElsewhereWriter, sweep_bodies
+from ..occasional_sweep import OccasionalSweep
+from . import blobs, elsewhere, rows
 from .schema import Writer
 from .session import Session
-from .streams import SqliteStream, SqliteWriter, open_stream
+from .streams import SqlitePending, SqliteWriter, open_stream
 
 _log = logging.getLogger("pixstore_asgi")
 _SWEPT_PER_WRITE = 4
@@ -31,9 +33,10 @@ class SqliteStore:
     durability: what a power failure may take. "NORMAL": the last writes, never one that was there before, and the
         database stays sound; a crash of the process takes nothing. "FULL": nothing that was acknowledged.
     busy_timeout_s: how long a write waits for other processes' writes before StoreBusy, in seconds.
-    sweep_grace_s: where the system has no leases between processes (other than 64-bit Linux), how long a replaced,
-        deleted or abandoned blob is kept for other processes, in seconds; longer than any stream may last, and than
-        an upload may stand still.
+    sweep_grace_s: where the system has no leases between processes (other than 64-bit Linux), and of all bodies that
+        lie elsewhere, how long a replaced, deleted or abandoned one is kept for other processes, in seconds; longer
+        than any stream may last, and than an upload may stand still.
+    bodies: where new bodies are kept in place of the database, as in an S3Bucket; those of before stay where they are.
     clock_ms: returns epoch milliseconds.
 
     Any number of processes of one machine may use the file, which must be on a local disk: one writes at a time,
@@ -52,6 +55,7 @@ class SqliteStore:
         durability: Durability = "NORMAL",
         busy_timeout_s: float = 5.0,
         sweep_grace_s: float = 600.0,
+        bodies: Bodies | None = None,
         clock_ms: Clock = wall_clock_ms,
     ) -> None:
         if durability not in ("NORMAL", "FULL"):
@@ -60,12 +64,16 @@ class SqliteStore:
         self._durability = durability
         self._busy_timeout_s = busy_timeout_s
         self._sweep_grace_ms = int(sweep_grace_s * 1000)
+        self._bodies = bodies
         self._clock_ms = clock_ms
+        self._occasional_sweep = OccasionalSweep(self.sweep)
         self._session: Session | None = None
 
     async def open(self) -> None:
         running_loop()
         if self._session is None:
+            if self._bodies:
+                await self._bodies.open()
             self._session = await Session.open(
                 self._real_path(), busy_timeout_s=self._busy_timeout_s, durability=self._durability
             )
@@ -74,6 +82,7 @@ class SqliteStore:
         session = self._session
         if session is None:
             return
+        await self._occasional_sweep.ended()
         try:
             if not session.is_inherited:
                 await self.sweep()
@@ -82,6 +91,8 @@ class SqliteStore:
         finally:
             self._session = None
             await session.close()
+            if self._bodies:
+                await self._bodies.close()
 
     async def database_id(self) -> bytes:
         return await self._opened().read(rows.database_id)
@@ -112,15 +123,25 @@ class SqliteStore:
         images = session.read_at_once(rows.get_many, image_ids) if len(image_ids) <= _FEW_IMAGES else None
         return await session.read(rows.get_many, image_ids) if images is None else images
 
-    async def open_stream(self, image_id: str) -> SqliteStream | None:
-        return await open_stream(self._opened(), image_id)
+    async def open_stream(self, image_id: str) -> ImageStream | None:
+        try:
+            return await open_stream(self._opened(), image_id)
+        except BodyElsewhere as found:
+            if self._bodies is None:
+                raise
+            return self._bodies.stream(found.image, found.image.meta.version.hex())
 
     def read_at_once(self, image_id: str) -> tuple[StoredImage, Sequence[bytes]] | None:
         return self._opened().read_at_once(rows.whole_image, image_id)
 
-    async def begin_write(self, image_id: str, version: bytes) -> SqliteWriter:
+    async def begin_write(self, image_id: str, version: bytes) -> ImageWriter:
         session = self._opened()
         session.write_soon(self._sweep_some, session)
+        if self._bodies:
+            self._occasional_sweep.soon()
+            blob = await session.write(elsewhere.begin, version, self._clock_ms())
+            pending = SqlitePending(session, image_id, blob, self._clock_ms)
+            return ElsewhereWriter(image_id, version, pending, self._bodies.upload(version.hex()))
         return SqliteWriter(session, image_id, version, self._clock_ms)
 
     async def delete(self, image_id: str, *, expect: Expected = Expect.ANY) -> bool:
@@ -154,7 +175,18 @@ class SqliteStore:
         removed = await session.write(blobs.sweep, session.leases, self._before_ms(session), limit)
         while await session.write(blobs.give_space_back, 0):
             pass
+        if self._bodies and removed < limit:
+            removed += await sweep_bodies(self, self._bodies, limit - removed)
         return removed
+
+    async def claim_bodies(self, limit: int) -> Sequence[Claimed]:
+        """Claim bodies elsewhere that are to be removed."""
+        now_ms = self._clock_ms()
+        return await self._opened().write(elsewhere.claim, now_ms - self._sweep_grace_ms, now_ms, limit)
+
+    async def forget_bodies(self, claimed: Sequence[Claimed]) -> None:
+        """Forget bodies elsewhere that were removed."""
+        await self._opened().write(elsewhere.forget, claimed)
 
     @property
     def key_file(self) -> Path:

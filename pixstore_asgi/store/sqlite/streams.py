@@ -8,7 +8,7 @@ from ..chunk_stream import ChunkStream, missing_part
 from ..clock import Clock
 from ..contract import CHUNK_BYTES, WHOLE_BYTES, Expected
 from ..staged_writer import Chunks, StagedWriter
-from . import blobs, rows
+from . import blobs, elsewhere, rows
 from .commits import Commit
 from .connection import translated
 from .schema import Writer
@@ -64,6 +64,30 @@ class SqliteStream(ChunkStream):
         blob, self._blob = self._blob, None
         if blob is not None:
             self._session.leases.release(blob)
+
+
+class SqlitePending:
+    """A pending blob whose body is on its way elsewhere."""
+
+    def __init__(self, session: Session, image_id: str, blob: int, clock_ms: Clock) -> None:
+        self._session = session
+        self._image_id = image_id
+        self._blob = blob
+        self._clock_ms = clock_ms
+
+    async def touch(self) -> None:
+        await self._session.write(elsewhere.touch, self._blob, self._clock_ms())
+
+    async def commit(
+        self, meta: ImageMeta, checks: Sequence[bytes], expect: Expected, token: int | None, past: Past | None
+    ) -> StoredImage:
+        now_ms = self._clock_ms()
+        return await self._session.commit(
+            Commit(self._image_id, meta, checks, expect, token, past, self._blob, 0, [], now_ms)
+        )
+
+    async def drop(self) -> None:
+        await self._session.write(blobs.drop_pending, self._blob, self._clock_ms())
 
 
 class SqliteWriter(StagedWriter):

@@ -1,0 +1,182 @@
+"""Bodies that lie elsewhere than their rows, such as in a bucket: pending row, body, then the pointer in one step.
+
+A body is named by its version's 16 random bytes, in hexadecimal, and never overwritten with other bytes. Where a copy
+of a store was cut off, the same version may be written again: its rows are told apart, its bytes are the same.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import anyio
+
+from ..core.images import ImageMeta, Past, StoredImage
+from ..errors import StoreError
+from .contract import Expect, Expected, ImageStream, ImageWriter
+from .rules import check_meta
+
+_log = logging.getLogger("pixstore_asgi")
+_TOUCHED_EVERY_S = 30.0
+
+
+class BodyElsewhere(StoreError):
+    """The body of `image` lies elsewhere than in the store that was asked for it."""
+
+    def __init__(self, image: StoredImage) -> None:
+        super().__init__(f"the body of image {image.id} lies in a bucket: open the store with blobs=… as it was saved")
+        self.image = image
+
+
+class Upload(Protocol):
+    """One body on its way, of which nobody sees anything before `finish`."""
+
+    async def write(self, piece: bytes | memoryview) -> None:
+        """Append bytes, whose memory is the caller's again once this returns. Raises StoreError."""
+        ...
+
+    async def finish(self) -> None:
+        """Make the body readable, whole. Raises StoreError; it may then be there or not."""
+        ...
+
+    async def abort(self) -> None:
+        """Drop what was sent. Raises nothing."""
+        ...
+
+
+class Bodies(Protocol):
+    """A place for bodies, by name. Only StoreError gets out, with StoreBusy for what may be tried again."""
+
+    async def open(self) -> None:
+        """Make it ready; harmless when repeated. Raises StoreError where it can't be used."""
+        ...
+
+    async def close(self) -> None:
+        """Give it up; harmless when repeated."""
+        ...
+
+    def upload(self, name: str) -> Upload:
+        """Begin a body."""
+        ...
+
+    def stream(self, image: StoredImage, name: str) -> ImageStream:
+        """Return the body of an image, open for reading."""
+        ...
+
+    async def remove(self, names: Sequence[str]) -> None:
+        """Remove bodies; one that is not there is none the less removed."""
+        ...
+
+
+class PendingBody(Protocol):
+    """The row of a body that is on its way; a sweep takes it for given up once it was not touched for long."""
+
+    async def touch(self) -> None:
+        """Tell that the body is still on its way. Raises StoreError where it was swept."""
+        ...
+
+    async def commit(
+        self, meta: ImageMeta, checks: Sequence[bytes], expect: Expected, token: int | None, past: Past | None
+    ) -> StoredImage:
+        """Make the version current, in one step; as ImageWriter.commit."""
+        ...
+
+    async def drop(self) -> None:
+        """Mark the body as given up. Raises StoreError where that can't be: a sweep finds it later."""
+        ...
+
+
+class Claimed(NamedTuple):
+    """A body that a sweep has for itself: no write of the same version begins until its row is forgotten."""
+
+    row: int
+    name: str
+
+
+class RowsOfBodies(Protocol):
+    """What a store does for bodies that lie elsewhere."""
+
+    async def claim_bodies(self, limit: int) -> Sequence[Claimed]:
+        """Claim bodies that are dead or given up, and whose name no other row has, for long enough."""
+        ...
+
+    async def forget_bodies(self, claimed: Sequence[Claimed]) -> None:
+        """Forget the rows of bodies that were removed."""
+        ...
+
+
+class ElsewhereWriter(ImageWriter):
+    """One version being written, its body elsewhere and its row in a store."""
+
+    def __init__(self, image_id: str, version: bytes, row: PendingBody, upload: Upload) -> None:
+        self._image_id = image_id
+        self._version = version
+        self._row = row
+        self._upload = upload
+        self._size = 0
+        self._touched_s = time.monotonic()
+        self._has_ended = False
+
+    async def write(self, piece: bytes | memoryview) -> None:
+        self._check_open()
+        try:
+            if time.monotonic() - self._touched_s > _TOUCHED_EVERY_S:
+                self._touched_s = time.monotonic()
+                await self._row.touch()
+            self._size += len(piece)
+            await self._upload.write(piece)
+        except BaseException:
+            await self.abort()  # what was under way is gone: going on would leave a hole
+            raise
+
+    async def commit(
+        self,
+        meta: ImageMeta,
+        *,
+        checks: Sequence[bytes] = (),
+        expect: Expected = Expect.ANY,
+        token: int | None = None,
+        past: Past | None = None,
+    ) -> StoredImage:
+        self._check_open()
+        try:
+            check_meta(self._image_id, meta, version=self._version, size=self._size)
+            await self._upload.finish()
+            image = await self._row.commit(meta, checks, expect, token, past)
+        except BaseException:
+            await self.abort()
+            raise
+        self._has_ended = True
+        return image
+
+    async def abort(self) -> None:
+        if self._has_ended:
+            return
+        self._has_ended = True
+        with anyio.CancelScope(shield=True):
+            await self._upload.abort()
+            try:
+                await self._row.drop()
+            except StoreError as error:  # must not hide why the write was given up; a later sweep finds the body
+                _log.info("an upload given up was not marked dead: %s", error)
+
+    def _check_open(self) -> None:
+        if self._has_ended:
+            raise StoreError("this write has ended: begin a new one")
+
+
+async def sweep_bodies(rows: RowsOfBodies, bodies: Bodies, limit: int) -> int:
+    """Remove up to `limit` bodies that no image has any more; return how many.
+
+    Shielded: who is cancelled between the two steps would leave what was removed to be claimed again.
+    """
+    claimed = await rows.claim_bodies(limit)
+    if claimed:
+        await asyncio.shield(_remove(rows, bodies, claimed))
+    return len(claimed)
+
+
+async def _remove(rows: RowsOfBodies, bodies: Bodies, claimed: Sequence[Claimed]) -> None:
+    await bodies.remove([body.name for body in claimed])
+    await rows.forget_bodies(claimed)

@@ -1,0 +1,63 @@
+"""The PostgreSQL store's rows of bodies that lie elsewhere.
+
+Each is a row in {body} with the name of its object and no chunks. `removing` keeps a claimed one from everybody else.
+"""
+
+from collections.abc import Sequence
+
+from ...errors import StoreBusy, StoreError
+from ..elsewhere import Claimed
+from .schema import BodyState
+from .session import Session
+
+
+async def has_object(db: Session, body: int) -> bool:
+    """Tell whether a body lies elsewhere."""
+    return await db.one("SELECT 1 FROM {body} WHERE id = $1 AND object IS NOT NULL", body) is not None
+
+
+async def begin(db: Session, version: bytes) -> int:
+    """Make the row of a pending body that will lie elsewhere, and return its id."""
+    await db.lock("objects", shared=True)  # or a sweep that has just found the name unused would take it away
+    if await db.one("SELECT 1 FROM {body} WHERE object = $1 AND removing", version):
+        raise StoreBusy("an earlier write of this version is being removed: try again")
+    row = await db.one("INSERT INTO {body} (state, object) VALUES ($1, $2) RETURNING id", BodyState.PENDING, version)
+    assert row is not None
+    return int(row[0])
+
+
+async def touch(db: Session, body: int) -> None:
+    """Tell that a pending body is still on its way."""
+    query = "UPDATE {body} SET changed_at = clock_timestamp() WHERE id = $1 AND state = $2"
+    if not await db.run(query, body, BodyState.PENDING):
+        raise StoreError("an upload stood still for longer than sweep_grace_s and was swept: send it again")
+
+
+async def claim(db: Session, grace_s: float, limit: int) -> list[Claimed]:
+    """Claim bodies that are dead or pending for `grace_s`; one whose name another row has is just forgotten."""
+    if not await db.try_lock("sweep"):
+        return []
+    await db.lock("objects")
+    dead = await db.all(
+        "SELECT id, object FROM {body} WHERE state <> 1 AND object IS NOT NULL"
+        " AND changed_at < clock_timestamp() - make_interval(secs => $1) ORDER BY changed_at LIMIT $2",
+        grace_s,
+        limit,
+    )
+    claimed = []
+    for body, name in dead:
+        if await db.one("SELECT 1 FROM {body} WHERE object = $1 AND id <> $2", name, body):
+            await db.run("DELETE FROM {body} WHERE id = $1", body)
+        else:
+            claimed.append(Claimed(body, name.hex()))
+    await db.run(  # again after the grace period, if this process dies
+        "UPDATE {body} SET state = $2, changed_at = clock_timestamp(), removing = true WHERE id = ANY($1::bigint[])",
+        [body.row for body in claimed],
+        BodyState.DEAD,
+    )
+    return claimed
+
+
+async def forget(db: Session, claimed: Sequence[Claimed]) -> None:
+    """Forget bodies that were removed."""
+    await db.run("DELETE FROM {body} WHERE id = ANY($1::bigint[])", [body.row for body in claimed])

@@ -1,0 +1,5 @@
+"""Bodies in a bucket of S3 or a server that speaks its protocol."""
+
+from .bucket import S3Bucket
+
+__all__ = ["S3Bucket"]

@@ -1,0 +1,86 @@
+"""One body out of a bucket: in chunks of the contract's length, gone on with where a connection breaks."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Self
+
+from ...core.images import StoredImage
+from ...errors import StoreBusy, StoreError
+from ..contract import CHUNK_BYTES
+from .errors import translated
+
+if TYPE_CHECKING:
+    from .bucket import S3Bucket
+
+_MOST_BREAKS = 3  # in a row, with nothing read in between
+
+
+class S3Stream:
+    """One version being read. The object stays until `sweep_grace_s` after another version took its place."""
+
+    def __init__(self, bucket: "S3Bucket", image: StoredImage, name: str) -> None:
+        self.image = image
+        self._bucket = bucket
+        self._name = name
+        self._left = image.meta.size
+        self._read = bytearray()
+        self._source: AsyncIterator[object] | None = None
+        self._breaks = 0
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._left == 0:
+            await self.aclose()
+            raise StopAsyncIteration
+        wanted = min(CHUNK_BYTES, self._left)
+        try:
+            while len(self._read) < wanted:
+                await self._read_on()
+        except BaseException:
+            self._source = None  # who was cancelled may go on, with another request
+            raise
+        chunk, self._read = bytes(self._read[:wanted]), self._read[wanted:]
+        self._left -= wanted
+        return chunk
+
+    async def aclose(self) -> None:
+        self._left, self._read, self._source = 0, bytearray(), None
+
+    async def _read_on(self) -> None:
+        try:
+            piece = await self._next_piece()
+        except StoreBusy:
+            self._source = None
+            self._breaks += 1
+            if self._breaks == _MOST_BREAKS:
+                raise
+            return
+        self._breaks = 0
+        self._read += piece
+        if len(self._read) > self._left:
+            raise self._damaged()
+
+    async def _next_piece(self) -> memoryview:
+        """Return the next bytes. Raises StoreBusy where the connection broke, and with the body's last byte missing."""
+        if self._source is None:
+            self._source = await self._asked()
+        try:
+            with translated():
+                async with asyncio.timeout(self._bucket.patience_s):
+                    return memoryview(await anext(self._source))  # type: ignore[arg-type]
+        except TimeoutError:
+            raise StoreBusy("the bucket took too long to answer: try again") from None
+        except StopAsyncIteration:
+            raise StoreBusy("the bucket's answer was cut short: try again") from None
+
+    async def _asked(self) -> AsyncIterator[object]:
+        start = self.image.meta.size - self._left + len(self._read)
+        answer = await self._bucket.get(self._name, start)
+        if answer.meta["size"] != self.image.meta.size:
+            raise self._damaged()
+        return aiter(answer.stream(min_chunk_size=CHUNK_BYTES))
+
+    def _damaged(self) -> StoreError:
+        return StoreError(f"the object of image {self.image.id} has another length than it: restore it from a backup")
