@@ -33,7 +33,7 @@ Spell = Callable[[Path], str]
 def elsewhere(monkeypatch: pytest.MonkeyPatch) -> MemoryStore:
     """The store at ELSEWHERE, which has no file."""
     store = MemoryStore()
-    monkeypatch.setitem(DRIVERS, "elsewhere", Driver("elsewhere://host/name", lambda url: store))
+    monkeypatch.setitem(DRIVERS, "elsewhere", Driver("elsewhere://host/name", lambda url, bodies: store))
     return store
 
 

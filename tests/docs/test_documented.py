@@ -12,6 +12,7 @@ import pytest
 from pixstore_asgi import PayloadResponse, Pixstore, PixstoreApp, PixstoreMiddleware
 from pixstore_asgi.cli.commands import demo, serve
 from pixstore_asgi.store.postgres import PostgresStore
+from pixstore_asgi.store.s3 import S3Bucket
 from pixstore_asgi.store.sqlite import SqliteStore
 from tests.docs.tables import rows
 from tests.support.paths import DOCS, PACKAGE, ROOT
@@ -58,8 +59,9 @@ def expected(function: Any, *positional: str) -> dict[str, Any]:
         ("| `PayloadResponse` |", expected(PayloadResponse, "payload")),
         ("| `pixstore_asgi.store.sqlite.SqliteStore` |", expected(SqliteStore, "path")),
         ("| `pixstore_asgi.store.postgres.PostgresStore` |", expected(PostgresStore, "source")),
+        ("| `pixstore_asgi.store.s3.S3Bucket` |", expected(S3Bucket, "url")),
     ],
-    ids=["Pixstore", "PixstoreApp", "PayloadResponse", "SqliteStore", "PostgresStore"],
+    ids=["Pixstore", "PixstoreApp", "PayloadResponse", "SqliteStore", "PostgresStore", "S3Bucket"],
 )
 def test_the_option_tables_are_the_signatures(head: str, defaults: dict[str, Any]) -> None:
     """Every option is listed with its default and, where its name tells one, its unit; and no other."""
@@ -99,7 +101,7 @@ def test_every_environment_variable_is_listed() -> None:
     """The table of environment variables is what the package reads."""
     source = "\n".join(path.read_text() for path in PACKAGE.rglob("*.py"))
     listed = {name.strip("`") for name, *_ in rows(CONFIGURATION, "| environment variable |")}
-    assert listed == set(re.findall(r"\bPIXSTORE_[A-Z_]+\b", source))
+    assert listed == set(re.findall(r"\b(?:PIXSTORE_[A-Z_]+|AWS_PROFILE)\b", source))
     assert source.count("os.environ") == len(listed)
 
 

@@ -19,6 +19,7 @@ from pixstore_asgi.store.contract_tests.steps import body_of, read, save
 from pixstore_asgi.store.postgres import PostgresStore
 from pixstore_asgi.store.postgres.errors import translate
 from pixstore_asgi.store.postgres.session import Session
+from pixstore_asgi.store.staged_writer import StagedWriter
 from tests.support.pgbouncer import pooled
 from tests.support.postgres import Cluster, running_cluster
 from tests.support.samples import SECRET, picture
@@ -320,6 +321,7 @@ async def test_an_upload_that_was_swept_fails(postgres: Cluster, schema: str) ->
     async with opened(postgres.url(), schema, sweep_grace_s=0) as store:
         async with await store.begin_write("a", os.urandom(16)) as writer:
             await writer.write(body_of(9 * CHUNK_BYTES))
+            assert isinstance(writer, StagedWriter)
             await writer._end_stage()
             assert await store.sweep() == 1
             with pytest.raises(StoreError, match="stood still for longer than sweep_grace_s"):

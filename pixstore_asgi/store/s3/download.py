@@ -1,16 +1,12 @@
 """One body out of a bucket: in chunks of the contract's length, gone on with where a connection breaks."""
 
-import asyncio
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from ...core.images import StoredImage
 from ...errors import StoreBusy, StoreError
 from ..contract import CHUNK_BYTES
-from .errors import translated
-
-if TYPE_CHECKING:
-    from .bucket import S3Bucket
+from .objects import Objects
 
 _MOST_BREAKS = 3  # in a row, with nothing read in between
 
@@ -18,9 +14,9 @@ _MOST_BREAKS = 3  # in a row, with nothing read in between
 class S3Stream:
     """One version being read. The object stays until `sweep_grace_s` after another version took its place."""
 
-    def __init__(self, bucket: "S3Bucket", image: StoredImage, name: str) -> None:
+    def __init__(self, objects: Objects, image: StoredImage, name: str) -> None:
         self.image = image
-        self._bucket = bucket
+        self._objects = objects
         self._name = name
         self._left = image.meta.size
         self._read = bytearray()
@@ -66,18 +62,15 @@ class S3Stream:
         """Return the next bytes. Raises StoreBusy where the connection broke, and with the body's last byte missing."""
         if self._source is None:
             self._source = await self._asked()
-        try:
-            with translated():
-                async with asyncio.timeout(self._bucket.patience_s):
-                    return memoryview(await anext(self._source))  # type: ignore[arg-type]
-        except TimeoutError:
-            raise StoreBusy("the bucket took too long to answer: try again") from None
-        except StopAsyncIteration:
-            raise StoreBusy("the bucket's answer was cut short: try again") from None
+        async with self._objects.patiently():
+            piece = await anext(self._source, None)
+        if piece is None:
+            raise StoreBusy("the bucket's answer was cut short: try again")
+        return memoryview(piece)  # type: ignore[arg-type]
 
     async def _asked(self) -> AsyncIterator[object]:
         start = self.image.meta.size - self._left + len(self._read)
-        answer = await self._bucket.get(self._name, start)
+        answer = await self._objects.get(self._name, start)
         if answer.meta["size"] != self.image.meta.size:
             raise self._damaged()
         return aiter(answer.stream(min_chunk_size=CHUNK_BYTES))

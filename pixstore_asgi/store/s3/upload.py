@@ -3,12 +3,9 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING
 
 from ...errors import StoreError
-
-if TYPE_CHECKING:
-    from .bucket import S3Bucket
+from .objects import Objects
 
 _log = logging.getLogger("pixstore_asgi")
 _PART_BYTES = 5 * 1024 * 1024  # the least that S3 takes for a part
@@ -21,8 +18,8 @@ class _GivenUpError(Exception):
 class S3Upload:
     """One body. Holds back what makes no part yet, and one part while the one before it is sent."""
 
-    def __init__(self, bucket: "S3Bucket", name: str) -> None:
-        self._bucket = bucket
+    def __init__(self, objects: Objects, name: str) -> None:
+        self._objects = objects
         self._name = name
         self._part = bytearray()
         self._parts: asyncio.Queue[bytearray | _GivenUpError | None] = asyncio.Queue(1)
@@ -36,7 +33,7 @@ class S3Upload:
 
     async def finish(self) -> None:
         if self._sending is None:
-            await asyncio.shield(self._bucket.put(self._name, self._part))
+            await asyncio.shield(self._objects.put(self._name, self._part))
             return
         if self._part:
             await self._send(self._part)
@@ -57,7 +54,7 @@ class S3Upload:
     async def _send(self, part: "bytearray | _GivenUpError | None") -> None:
         """Hand on a part, the end (None), or that there is none. Raises what has ended the sending."""
         if self._sending is None:
-            self._sending = asyncio.create_task(self._bucket.put_parts(self._name, self._taken()))
+            self._sending = asyncio.create_task(self._objects.put_parts(self._name, self._taken()))
         handing = asyncio.ensure_future(self._parts.put(part))
         await asyncio.wait({handing, self._sending}, return_when=asyncio.FIRST_COMPLETED)
         if not handing.done():

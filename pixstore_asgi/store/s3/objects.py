@@ -1,0 +1,89 @@
+"""Objects: requests to a prefix of a bucket through obstore, tried again within bounds, silence noticed."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import obstore
+from obstore.store import S3Store
+
+from ...errors import ConfigError, StoreBusy
+from .errors import translated
+
+if TYPE_CHECKING:
+    from obstore import GetResult
+
+_REMOVED_AT_ONCE = 1000  # as many as S3 takes in one request
+_MOST_RETRIES = 10
+
+
+class Objects:
+    """The objects below a prefix. Its methods raise StoreError, with StoreBusy for what may be tried again.
+
+    patience_s: how long a request is tried again, or a silent server waited for, in seconds.
+    """
+
+    def __init__(self, bucket: str, prefix: str, options: dict[str, str], patience_s: float) -> None:
+        self._options = {**options, "bucket": bucket, "prefix": prefix}
+        self._patience_s = patience_s
+        with translated():
+            # A slow reader takes a whole answer's time; that a server says nothing is noticed by who reads.
+            self._store = self._connect("1 hour")
+            self._parts = self._connect("60 seconds")
+
+    async def get(self, name: str, start: int = 0) -> "GetResult":
+        """Return an object's answer, whose body begins at a byte. Raises NoSuchObject."""
+        async with self.patiently():
+            return await obstore.get_async(self._store, name, options={"range": {"offset": start}} if start else None)
+
+    async def put(self, name: str, body: bytes | bytearray) -> None:
+        """Write a whole object."""
+        async with self.patiently():
+            await obstore.put_async(self._store, name, body, use_multipart=False)
+
+    async def put_parts(self, name: str, parts: AsyncIterator[bytearray]) -> None:
+        """Write an object in parts while they come; an error of theirs aborts it."""
+        with translated():
+            await obstore.put_async(self._parts, name, parts, max_concurrency=1)
+
+    async def remove(self, names: Sequence[str]) -> None:
+        """Remove objects; one that is not there is none the less removed."""
+        for start in range(0, len(names), _REMOVED_AT_ONCE):
+            async with self.patiently():
+                await obstore.delete_async(self._store, list(names[start : start + _REMOVED_AT_ONCE]))
+
+    @asynccontextmanager
+    async def patiently(self) -> AsyncIterator[None]:
+        """Wait for an answer for so long, and have obstore's errors in our words."""
+        try:
+            with translated():
+                async with asyncio.timeout(self._patience_s):
+                    yield
+        except TimeoutError:
+            raise StoreBusy("the bucket took too long to answer: try again") from None
+
+    def _connect(self, timeout: str) -> S3Store:
+        tried_for = timedelta(seconds=self._patience_s * 0.8)  # within the time that an answer is waited for
+        options: dict[str, Any] = {**self._options}
+        if "AWS_PROFILE" in os.environ:
+            options["credential_provider"] = _of_profile()
+        return S3Store(
+            client_options={
+                "allow_http": self._options.get("endpoint", "").startswith("http://"),
+                "connect_timeout": tried_for,
+                "timeout": timeout,
+            },
+            retry_config={"max_retries": _MOST_RETRIES, "retry_timeout": tried_for},
+            **options,
+        )
+
+
+def _of_profile() -> Any:
+    try:
+        from obstore.auth.boto3 import Boto3CredentialProvider
+    except ModuleNotFoundError:
+        raise ConfigError("AWS_PROFILE needs boto3: install it, or set AWS_ACCESS_KEY_ID in its place") from None
+    return Boto3CredentialProvider()
