@@ -33,11 +33,11 @@ class S3Upload:
 
     async def finish(self) -> None:
         if self._sending is None:
-            await asyncio.shield(self._objects.put(self._name, self._part))
-            return
-        if self._part:
-            await self._send(self._part)
-        await self._send(None)
+            self._sending = asyncio.create_task(self._objects.put(self._name, self._part))
+        else:
+            if self._part:
+                await self._send(self._part)
+            await self._send(None)
         await asyncio.shield(self._sending)
 
     async def abort(self) -> None:

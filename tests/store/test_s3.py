@@ -1,0 +1,401 @@
+"""Bodies in S3 beyond the contract: opening, bad networks, uploads that break off, sweeps, and what stays unseen."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import textwrap
+import tracemalloc
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import obstore
+import pytest
+
+from pixstore_asgi import ConfigError, Pixstore
+from pixstore_asgi.errors import StoreBusy, StoreError
+from pixstore_asgi.store.contract import CHUNK_BYTES, ImageWriter
+from pixstore_asgi.store.contract_tests.steps import body_of, meta_of, read, save
+from pixstore_asgi.store.s3 import S3Bucket
+from pixstore_asgi.store.sqlite import SqliteStore
+from tests.support.bad_network import BadNetwork, bad_network
+from tests.support.s3 import SECRET_KEY, S3Server
+from tests.support.samples import SECRET, large_png, picture
+from tests.support.servers import free_port
+from tests.support.sqlite import query
+
+pytestmark = pytest.mark.slow
+
+LARGE = body_of(23 * CHUNK_BYTES + 7)  # more than one part
+
+
+@pytest.fixture
+def prefix(tmp_path: Path) -> str:
+    return f"test-{abs(hash(tmp_path))}"
+
+
+@pytest.fixture
+async def network(s3: S3Server) -> AsyncIterator[BadNetwork]:
+    async with bad_network(s3.port) as made:
+        yield made
+
+
+@pytest.fixture
+async def store(tmp_path: Path, s3: S3Server, prefix: str, network: BadNetwork) -> AsyncIterator[SqliteStore]:
+    """A store whose bucket is behind a network that a test may make bad."""
+    bucket = S3Bucket(s3.url(prefix, port=network.port), busy_timeout_s=1.5)
+    made = SqliteStore(tmp_path / "images.db", bodies=bucket, sweep_grace_s=0)
+    await made.open()
+    yield made
+    network.statuses.clear()
+    network.says_more.set()
+    network.is_gone = False
+    await made.close()
+
+
+async def beyond_the_grace_period() -> None:
+    """Let the clock's next millisecond come: the grace period of these stores is 0."""
+    await asyncio.sleep(0.002)
+
+
+# Opening
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "bucket", "s3://", "https://bucket/x", "s3://key:hunter2@bucket/x", "s3://bucket/x?keys=hunter2", "s3://b?=x"],
+)
+def test_what_is_no_bucket_is_refused(url: str) -> None:
+    """What is no s3:// URL, brings a password, or has an unknown option is a ConfigError that repeats nothing of it."""
+    with pytest.raises(ConfigError, match="blobs is s3://bucket/prefix") as caught:
+        Pixstore("pixstore.db", blobs=url)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_store_of_ones_own_takes_bodies_itself(tmp_path: Path) -> None:
+    """With a store that is made already, blobs= is refused with what to do."""
+    with pytest.raises(ConfigError, match="give a store that you make its bodies="):
+        Pixstore(SqliteStore(tmp_path / "images.db"), blobs="s3://bucket/prefix")
+
+
+def test_a_missing_extra_names_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without obstore a bucket is refused where it is given."""
+    monkeypatch.setattr("pixstore_asgi.store.connect.find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match="with the extra s3"):
+        Pixstore("pixstore.db", blobs="s3://bucket/prefix")
+
+
+async def test_a_bucket_that_is_not_there_is_told(tmp_path: Path, s3: S3Server) -> None:
+    """A missing bucket is one sentence, and the store stays closed."""
+    pix = Pixstore(tmp_path / "images.db", blobs=s3.url("x", bucket="nowhere"), secret=SECRET)
+    with pytest.raises(StoreError, match="there is no such bucket"):
+        await pix.open()
+
+
+async def test_wrong_credentials_are_told(tmp_path: Path, s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrong key is one sentence that holds no key."""
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hunter2")
+    pix = Pixstore(tmp_path / "images.db", blobs=s3.url("x"), secret=SECRET)
+    with pytest.raises(StoreError, match="refused the credentials") as caught:
+        await pix.open()
+    assert caught.value.__cause__ is None
+    assert not any(word in str(caught.value) for word in ("hunter2", SECRET_KEY))
+
+
+async def test_a_server_that_is_not_there_is_told(tmp_path: Path, s3: S3Server) -> None:
+    """Where nobody listens, opening fails within ten seconds."""
+    pix = Pixstore(tmp_path / "images.db", blobs=s3.url("x", port=free_port()), secret=SECRET)
+    with pytest.raises(StoreBusy, match="can't be reached"):
+        await asyncio.wait_for(pix.open(), 11)
+
+
+async def test_a_server_that_says_nothing_is_told(s3: S3Server, network: BadNetwork) -> None:
+    """Where somebody listens and says nothing, opening ends in time."""
+    network.says_more.clear()
+    with pytest.raises(StoreBusy, match="the bucket"):
+        await S3Bucket(s3.url("x", port=network.port), busy_timeout_s=0.3).open()
+
+
+async def test_a_store_without_its_bucket_says_so(tmp_path: Path, s3: S3Server, prefix: str) -> None:
+    """Opened without blobs=, a store lists its images and says of their bodies where they are."""
+    database = tmp_path / "images.db"
+    async with Pixstore(database, blobs=s3.url(prefix), secret=SECRET) as pix:
+        record = await pix.save_image(picture())
+    async with Pixstore(database, secret=SECRET) as pix:
+        assert [image.id for image in await pix.list_images()] == [record.id]
+        with pytest.raises(StoreError, match="lies in a bucket"):
+            await pix.read_image(record.id)
+
+
+async def test_bodies_of_before_stay_readable(tmp_path: Path, s3: S3Server, prefix: str) -> None:
+    """A database that gets a bucket reads its old images from itself and keeps new versions in the bucket."""
+    database = tmp_path / "images.db"
+    async with Pixstore(database, secret=SECRET) as pix:
+        old, older = [await pix.save_image(large_png(size)) for size in (2_000_000, 2_000_001)]
+    async with Pixstore(database, blobs=s3.url(prefix), secret=SECRET) as pix:
+        await pix.update_image(older.id, picture())
+        found = [await pix.read_image(record.id) for record in (old, older)]
+    assert [image and image.data for image in found] == [large_png(2_000_000), picture()]
+    assert len(s3.names(prefix)) == 1
+
+
+# Bad networks
+
+
+@pytest.mark.parametrize("body", [b"small", LARGE], ids=["small", "large"])
+async def test_busy_answers_are_tried_again(store: SqliteStore, network: BadNetwork, body: bytes) -> None:
+    """SlowDown and server errors in passing are not noticed, in writes and in reads."""
+    network.statuses = [503, 500]
+    network.drop()
+    saved = await save(store, "a", body)
+    network.statuses = [503, 500]
+    network.drop()
+    assert (await store.get("a"), await read(store, "a")) == (saved, body)
+
+
+@pytest.mark.parametrize("body", [b"small", LARGE], ids=["small", "large"])
+async def test_a_bucket_that_stays_away_is_busy(store: SqliteStore, network: BadNetwork, body: bytes) -> None:
+    """While the bucket is gone, saves and reads are StoreBusy and change nothing; when it is back they work."""
+    saved = await save(store, "a", b"first")
+    network.is_gone = True
+    network.drop()
+    with pytest.raises(StoreBusy):
+        await save(store, "a", body)
+    with pytest.raises(StoreBusy):
+        await read(store, "a")
+    network.is_gone = False
+    assert (await store.get("a"), await read(store, "a")) == (saved, b"first")
+    await save(store, "a", body)
+    assert await read(store, "a") == body
+
+
+async def test_a_bucket_that_is_gone_for_a_while_is_waited_for(s3: S3Server, prefix: str, tmp_path: Path) -> None:
+    """A save and a read that meet a short outage go on once it has passed."""
+    async with bad_network(s3.port) as network:
+        bucket = S3Bucket(s3.url(prefix, port=network.port), busy_timeout_s=10)
+        store = SqliteStore(tmp_path / "images.db", bodies=bucket)
+        await store.open()
+        network.is_gone = True
+        network.drop()
+        saving = asyncio.ensure_future(save(store, "a", b"body"))
+        await asyncio.sleep(1)
+        network.is_gone = False
+        await saving
+        assert await read(store, "a") == b"body"
+        await store.close()
+
+
+async def test_a_body_that_is_cut_short_is_gone_on_with(store: SqliteStore, network: BadNetwork) -> None:
+    """Where connections break in the middle of a body, reading goes on at that byte."""
+    await save(store, "a", LARGE)
+    before = network.connections
+    network.cut_after = 2_000_000
+    network.drop()
+    assert await read(store, "a") == LARGE
+    assert network.connections - before > 2
+
+
+async def test_a_body_that_breaks_again_and_again_fails(store: SqliteStore, network: BadNetwork) -> None:
+    """Where no connection brings a further byte, reading ends with an error, and nothing is padded."""
+    await save(store, "a", LARGE)
+    network.cut_after = 10  # not even the answer's head
+    network.drop()
+    stream = await store.open_stream("a")
+    assert stream is not None
+    with pytest.raises(StoreBusy):
+        await anext(stream)
+
+
+async def test_a_trickling_body_is_read(store: SqliteStore, network: BadNetwork) -> None:
+    """A slow bucket is waited for as long as it brings something."""
+    await save(store, "a", body_of(3 * CHUNK_BYTES))
+    network.trickle_s = 0.05
+    assert await read(store, "a") == body_of(3 * CHUNK_BYTES)
+
+
+async def test_a_reader_that_is_cancelled_goes_on(store: SqliteStore, network: BadNetwork) -> None:
+    """A reader who is cancelled at a chunk gets the same one when it asks again."""
+    await save(store, "a", LARGE)
+    stream = await store.open_stream("a")
+    assert stream is not None
+    body = await anext(stream)
+    network.says_more.clear()
+    while len(body) < len(LARGE):
+        try:
+            body += await asyncio.wait_for(anext(stream), 0.1)
+        except TimeoutError:
+            break
+    network.says_more.set()
+    assert body + b"".join([chunk async for chunk in stream]) == LARGE
+
+
+@pytest.mark.parametrize("change", [lambda body: body[:-1], lambda body: body + b"x", lambda body: b""])
+async def test_an_object_of_another_length_is_refused(
+    store: SqliteStore, s3: S3Server, prefix: str, change: object
+) -> None:
+    """An object that something else has written over is a StoreError."""
+    body = body_of(2 * CHUNK_BYTES)
+    saved = await save(store, "a", body)
+    assert callable(change)
+    assert store._bodies is not None
+    await store._bodies._objects.put(saved.meta.version.hex(), change(body))  # type: ignore[attr-defined]
+    with pytest.raises(StoreError, match="another length"):
+        await read(store, "a")
+
+
+async def test_an_object_that_is_gone_is_told(store: SqliteStore) -> None:
+    """A body that somebody removed from the bucket is a StoreError that may not be tried again."""
+    saved = await save(store, "a")
+    assert store._bodies is not None
+    await store._bodies.remove([saved.meta.version.hex()])
+    with pytest.raises(StoreError, match="missing from the bucket") as caught:
+        await read(store, "a")
+    assert not isinstance(caught.value, StoreBusy)
+
+
+# Uploads that break off, and sweeps
+
+
+@pytest.mark.parametrize("size", [CHUNK_BYTES, len(LARGE)], ids=["small", "large"])
+async def test_an_upload_given_up_leaves_nothing(store: SqliteStore, s3: S3Server, prefix: str, size: int) -> None:
+    """What was given up, refused or cancelled is no object, and a sweep forgets its row."""
+    refused = await store.begin_write("a", os.urandom(16))
+    await refused.write(LARGE[:size])
+    with pytest.raises(StoreError):
+        await refused.commit(meta_of(size + 1))
+    writer = await store.begin_write("a", os.urandom(16))
+    await writer.write(LARGE[:size])
+    await writer.abort()
+    writing = asyncio.ensure_future(save(store, "b", LARGE[:size]))
+    await asyncio.sleep(0.002)
+    writing.cancel()
+    await asyncio.wait([writing])
+    await beyond_the_grace_period()
+    await store.sweep()
+    assert s3.names(prefix) == {image.meta.version.hex() for image in await store.list()}
+    assert query(store.path, "SELECT count(*) FROM blob WHERE state <> 1") == [(0,)]
+
+
+async def _write_on(writer: ImageWriter) -> None:
+    while True:
+        await writer.write(LARGE)
+
+
+async def test_a_failing_upload_leaves_nothing(
+    store: SqliteStore, network: BadNetwork, s3: S3Server, prefix: str
+) -> None:
+    """An upload that the bucket refuses in its middle is StoreBusy, and no object."""
+    writer = await store.begin_write("a", os.urandom(16))
+    await writer.write(LARGE)
+    network.is_gone = True
+    network.drop()
+    with pytest.raises(StoreBusy):
+        await asyncio.wait_for(_write_on(writer), 60)
+    network.is_gone = False
+    await beyond_the_grace_period()
+    await store.sweep()
+    assert (s3.names(prefix), await store.get("a")) == (set(), None)
+
+
+async def test_a_sweep_removes_what_was_replaced(store: SqliteStore, s3: S3Server, prefix: str) -> None:
+    """Objects of replaced and deleted versions go, those of current ones stay, a limit is kept."""
+    for _ in range(3):
+        kept = await save(store, "a", LARGE)
+    await save(store, "b")
+    await store.delete("b")
+    await beyond_the_grace_period()
+    assert await store.sweep(limit=2) == 2
+    assert await store.sweep() == 1
+    assert s3.names(prefix) == {kept.meta.version.hex()}
+
+
+async def test_a_sweep_that_dies_is_done_again(store: SqliteStore, s3: S3Server, prefix: str) -> None:
+    """Bodies that a sweep claimed and did not come to remove are claimed again, and not written meanwhile."""
+    first = await save(store, "a")
+    await store.delete("a")
+    await beyond_the_grace_period()
+    (claimed,) = await store.claim_bodies(10)
+    assert claimed.name == first.meta.version.hex()
+    with pytest.raises(StoreBusy, match="being removed"):
+        await store.begin_write("a", first.meta.version)
+    await beyond_the_grace_period()
+    assert await store.sweep() == 1
+    assert s3.names(prefix) == set()
+
+
+async def test_a_bucket_that_refuses_to_remove_is_swept_later(
+    store: SqliteStore, network: BadNetwork, s3: S3Server, prefix: str
+) -> None:
+    """What could not be removed stays known, and goes with a later sweep."""
+    await save(store, "a")
+    await store.delete("a")
+    await beyond_the_grace_period()
+    network.is_gone = True
+    network.drop()
+    with pytest.raises(StoreBusy):
+        await store.sweep()
+    network.is_gone = False
+    await beyond_the_grace_period()
+    assert await store.sweep() == 1
+    assert s3.names(prefix) == set()
+
+
+KILLED = """
+    import asyncio, os, sys
+    from pixstore_asgi.store.s3 import S3Bucket
+    from pixstore_asgi.store.sqlite import SqliteStore
+    from pixstore_asgi.store.contract_tests.steps import body_of
+
+    async def main(path, url):
+        store = SqliteStore(path, bodies=S3Bucket(url))
+        await store.open()
+        writer = await store.begin_write("a", os.urandom(16))
+        for _ in range(40):
+            await writer.write(body_of(1 << 20))
+        print("written", flush=True)
+        await asyncio.sleep(60)
+
+    asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+async def test_a_killed_upload_is_swept(tmp_path: Path, s3: S3Server, prefix: str) -> None:
+    """A process killed in the middle of an upload leaves no object and a row that a sweep takes."""
+    path = tmp_path / "images.db"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", textwrap.dedent(KILLED), path, s3.url(prefix), stdout=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    assert await process.stdout.readline() == b"written\n"
+    process.kill()
+    await process.wait()
+    store = SqliteStore(path, bodies=S3Bucket(s3.url(prefix)), sweep_grace_s=0)
+    await store.open()
+    assert await store.sweep() == 1
+    assert (s3.names(prefix), query(path, "SELECT count(*) FROM blob")) == (set(), [(0,)])
+    await store.close()
+
+
+async def test_memory_is_bounded_both_ways(store: SqliteStore) -> None:
+    """Neither an upload nor a download of 64 MiB is held in memory as a whole."""
+    size, piece = 64 << 20, body_of(CHUNK_BYTES)
+    tracemalloc.start()
+    version = os.urandom(16)
+    async with await store.begin_write("a", version) as writer:
+        for _ in range(size // len(piece)):
+            await writer.write(piece)
+        await writer.commit(meta_of(size, version))
+    stream = await store.open_stream("a")
+    assert stream is not None
+    assert sum([len(chunk) async for chunk in stream]) == size
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 24 << 20
+
+
+async def test_nothing_of_a_bucket_is_in_a_repr(s3: S3Server) -> None:
+    """Neither credentials nor endpoint show where an object is printed."""
+    bucket = S3Bucket(s3.url("x"))
+    await bucket.open()
+    assert not any(word in repr((bucket, bucket._objects)) for word in (SECRET_KEY, "127.0.0.1"))
+    assert obstore.__version__
