@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 from .. import Pixstore, PixstoreMiddleware
 from ..core.proof import DEFAULT_WINDOW_MS
 from .backup_commands import backup, restore
+from .copy_commands import copy
 from .databases import Database, DatabaseType
 from .documents import documents_folder
 from .errors import plain_errors
@@ -42,6 +43,7 @@ def commands() -> None:
 
 commands.add_command(backup)
 commands.add_command(restore)
+commands.add_command(copy)
 commands.add_command(import_from)
 commands.add_command(export_to)
 commands.add_command(keys)

@@ -23,11 +23,12 @@ _WIDEST = 44  # of the ids that the column of reasons keeps clear of
 class Move:
     """One move on the command line.
 
-    doing: what it does, as the bar's label. done: what was done, as it stands behind "3 images".
+    doing: what it does, as the bar's label. done, deleted: what was done, as it stands behind "3 images".
     """
 
     doing: str
     done: str
+    deleted: str = "deleted"
     report: Report = field(default_factory=Report)
 
     def run(self, steps: Coroutine[Any, Any, None]) -> None:
@@ -39,11 +40,16 @@ class Move:
             click.echo("Stopped. The same command goes on from here.", err=True)
             sys.exit(130)
         except PixstoreError as error:
-            if not self.report.moved:
+            if not self.has_changed:
                 raise
             self._show()
             raise click.ClickException(f"{error}\nThe same command goes on from here.") from error
         self._show()
+
+    @property
+    def has_changed(self) -> bool:
+        """Whether anything was moved or deleted so far."""
+        return self.report.moved + self.report.deleted > 0
 
     def end(self) -> None:
         """Exit with code 1 where an image was left alone."""
@@ -62,11 +68,13 @@ class Move:
 
     def _show(self) -> None:
         report = self.report
-        if report.moved:
+        if self.has_changed:
             os.sync()  # once for all: what is said to be moved outlasts a power failure, and its source may go
         click.echo(f"{images_of(report.moved)} {self.done}")
         if report.present:
             click.echo(f"{images_of(report.present)} skipped, there already")
+        if report.deleted:
+            click.echo(f"{images_of(report.deleted)} {self.deleted}")
         if report.left:
             click.echo(f"{images_of(len(report.left))} left alone:")
         names = [quoted(step.image_id) for step in report.left]

@@ -32,6 +32,7 @@ _PURPOSE = DOMAIN + b" image key"
 _PURPOSE_FIELD = len(_PURPOSE).to_bytes(2, "big") + _PURPOSE
 _FIELDS = struct.Struct(">H16sHBH12sH16sHQ")  # each with its length before it
 _BLOCK_BYTES = 16
+_NOT_AUTHENTIC = "the image fails authentication: damaged, or another key's"
 
 
 class Sealer:
@@ -77,13 +78,37 @@ def unseal(*, key: bytes, iv: bytes, tag: bytes, ciphertext: bytes) -> tuple[str
     try:
         plaintext = hide(cipher.decrypt(iv, ciphertext + tag, None))
     except InvalidTag:
-        raise IntegrityError("the image fails authentication: damaged, or another key's", "tag") from None
+        raise IntegrityError(_NOT_AUTHENTIC, "tag") from None
     name = format_name(plaintext()[0]) if plaintext() else None
     if name is None:
         raise IntegrityError("the image starts with an unknown format byte", "format-byte")
     if len(plaintext()) == 1:
         raise IntegrityError("the image has no bytes", "no-image")
     return name, plaintext()[1:]
+
+
+class TagCheck:
+    """Tells whether ciphertext is the one of a key, nonce and tag, piece by piece: `update` for each, then `finish`.
+
+    key is 32 bytes, iv 12, tag 16. What it decrypts is kept nowhere.
+    """
+
+    def __init__(self, *, key: bytes, iv: bytes, tag: bytes) -> None:
+        self._decryptor = Cipher(AES256(key), GCM(iv, tag)).decryptor()
+        self._buffer = bytearray()
+
+    def update(self, piece: bytes) -> None:
+        """Take the next piece."""
+        if len(self._buffer) < len(piece) + _BLOCK_BYTES:
+            self._buffer = bytearray(len(piece) + _BLOCK_BYTES)
+        self._decryptor.update_into(piece, self._buffer)
+
+    def finish(self) -> None:
+        """End the image. Raises IntegrityError (tag) where any byte of it is another one."""
+        try:
+            self._decryptor.finalize()
+        except InvalidTag:
+            raise IntegrityError(_NOT_AUTHENTIC, "tag") from None
 
 
 def wrap_key(ring: KeyRing, key: bytes, image_id: str, meta: ImageMeta) -> ImageMeta:

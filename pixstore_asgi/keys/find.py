@@ -4,7 +4,7 @@ import os
 
 import anyio.to_thread
 
-from ..core.hidden import hide
+from ..core.hidden import Hidden, hide
 from ..core.images import KEY_ID_BYTES
 from ..core.keyring import KeyRing
 from ..errors import SecretError
@@ -30,10 +30,27 @@ async def find_ring(store: ImageStore, given: KeyRing | SecretSource | None) -> 
     return ring
 
 
-async def _find_secret(store: ImageStore) -> KeyRing:
+async def find_ring_at_hand(store: ImageStore) -> KeyRing | None:
+    """Return the key ring for an open store, or None where neither PIXSTORE_SECRET nor a key file is there.
+
+    No key file is made. Raises SecretError where what is there is not what its images are under.
+    """
+    has_file = store.key_file is not None and store.key_file.exists()
+    return await find_ring(store, None) if has_file or is_in_environment() else None
+
+
+def is_in_environment() -> bool:
+    """Tell whether PIXSTORE_SECRET is set, so that no key file is looked for."""
+    return _listed_in_environment() is not None
+
+
+def _listed_in_environment() -> Hidden[list[str]] | None:
     found = os.environ.get(ENVIRONMENT_VARIABLE)
-    listed = None if found is None else hide(found.split())
-    del found
+    return None if found is None else hide(found.split())
+
+
+async def _find_secret(store: ImageStore) -> KeyRing:
+    listed = _listed_in_environment()
     if listed is not None:
         if not listed():
             raise SecretError(f"{ENVIRONMENT_VARIABLE} is set but empty: unset it to use the key file, or set a secret")

@@ -16,6 +16,7 @@ class Outcome(Enum):
 
     MOVED = "moved"
     PRESENT = "there already"
+    DELETED = "deleted"
     LEFT = "left alone"
 
 
@@ -34,6 +35,7 @@ class Report:
 
     moved: int = 0
     present: int = 0
+    deleted: int = 0
     left: list[Step] = field(default_factory=list)
 
     def add(self, step: Step) -> None:
@@ -42,6 +44,8 @@ class Report:
             self.moved += 1
         elif step.outcome is Outcome.PRESENT:
             self.present += 1
+        elif step.outcome is Outcome.DELETED:
+            self.deleted += 1
         else:
             self.left.append(step)
 

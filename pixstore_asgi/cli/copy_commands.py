@@ -1,0 +1,115 @@
+"""`pixstore-asgi copy`: one store's images to another store."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import click
+
+from ..errors import SecretError
+from ..keys.file import read_key_file
+from ..keys.find import find_ring_at_hand, is_in_environment
+from ..store.connect import connect
+from ..store.contract import ImageStore
+from ..transfer.store_copy import copy_store
+from .databases import Database, DatabaseType
+from .errors import plain_errors
+from .moves import Move
+
+_UNCHECKED = "No secret was at hand, so the images were copied without being decrypted to check them."
+_ONE_MORE = "Once the source takes no more writes, the same command copies what it has taken since: the last pass."
+
+
+@click.command()
+@click.option(
+    "--from",
+    "source",
+    type=DatabaseType(exists=True),
+    metavar="URL",
+    required=True,
+    help="The store to copy, in use or not: a SQLite file, or a store's URL. It stays as it is.",
+)
+@click.option(
+    "--to",
+    "target",
+    type=DatabaseType(),
+    metavar="URL",
+    required=True,
+    help="A new store, made where there is none, or an earlier copy to go on with.",
+)
+@click.option("--dry-run", is_flag=True, help="Read and check everything, write nothing.")
+def copy(source: Database, target: Database, dry_run: bool) -> None:
+    """Copy all images of one store into another one.
+
+    Ids, tokens, keys, ciphertext and the database's id stay the same, so the ids in your tables, the pictures in
+    browsers' caches and the records that are out stay good. What was deleted or revoked stays so.
+
+    The application goes on with the source meanwhile. Run it again to go on after an interruption, and to follow the
+    source: what is there already is skipped, what was deleted since is deleted. Then stop the application, run it a
+    last time, which is short, and start the application with the new store. Nothing else may write to that before.
+
+    No secret is needed. Where one is at hand, PIXSTORE_SECRET or the key file beside the source, each image is
+    decrypted to check it. What can't be copied is listed at the end with the reason, and makes the exit code 1.
+    """
+    if _is_same(source, target):
+        raise click.UsageError("--to names the store that --from names: choose another one")
+    done = f"would be copied to {target}; nothing was written" if dry_run else f"copied to {target}"
+    deleted = "would be deleted there" if dry_run else "deleted there, as in the source"
+    move = Move("Checking" if dry_run else "Copying", done, deleted)
+    notes: list[str] = []
+
+    async def steps() -> None:
+        async with _opened(source) as opened, AsyncExitStack() as stack:
+            ring = await find_ring_at_hand(opened)
+            is_new = target.file is not None and not target.file.exists()
+            into = None if dry_run and is_new else await stack.enter_async_context(_opened(target))
+            total = sum((await opened.key_usage()).values())
+            await move.follow(copy_store(opened, into, ring=ring, dry_run=dry_run), total)
+            notes.extend([] if ring else [_UNCHECKED])
+            if into is not None and not dry_run:
+                notes.append(_what_opens(opened.key_file, into.key_file))
+
+    with plain_errors():
+        move.run(steps())
+    if move.has_changed and not dry_run:
+        notes.append(_ONE_MORE)
+    for note in notes:
+        click.echo(note)
+    move.end()
+
+
+def _is_same(source: Database, target: Database) -> bool:
+    if source.file is None or target.file is None:
+        return source.store == target.store
+    return target.file.exists() and target.file.samefile(source.file)
+
+
+@asynccontextmanager
+async def _opened(database: Database) -> AsyncIterator[ImageStore]:
+    store = connect(database.store)
+    await store.open()
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def _what_opens(source_file: Path | None, target_file: Path | None) -> str:
+    """Return which secret the target opens with, by where it is, and what has to be done for that."""
+    if is_in_environment() or source_file is None or not source_file.exists():
+        return "It opens with the source's secret."
+    if target_file is None:
+        return f"It opens with the secret in {source_file}: set PIXSTORE_SECRET to what that file holds."
+    if _hold_the_same(source_file, target_file):
+        return f"It opens with the secret in {target_file}."
+    return (
+        f"It opens with the secret in {source_file}: copy that file to {target_file}, or set PIXSTORE_SECRET to what "
+        "it holds."
+    )
+
+
+def _hold_the_same(one: Path, other: Path) -> bool:
+    try:
+        return other.exists() and read_key_file(one) == read_key_file(other)
+    except SecretError:
+        return False

@@ -1,0 +1,94 @@
+"""One image of a store brought to another one as it is: body, row, or what of the row has changed."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from ..core.cipher import TagCheck, unwrap_key
+from ..core.images import Past, RewrappedKey, StoredImage
+from ..core.keyring import KeyRing
+from ..errors import ImageTooLarge, InvalidImage, StoreConflict, StoreError
+from ..store.contract import Expect, ImageStore, ImageStream
+from .totals import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class ImageCopy:
+    """Brings images from one open store to another, or, where it `is_dry`, does all but write.
+
+    ring: the source's, by which each image is checked; None copies them unchecked.
+    """
+
+    source: ImageStore
+    target: ImageStore | None
+    ring: KeyRing | None
+    is_dry: bool
+
+    async def bring(self, image: StoredImage, there: StoredImage | None) -> Outcome | None:
+        """Bring one image up to date; return what became of it, None where it was deleted meanwhile.
+
+        there: what the target has of it. Raises one of totals.REFUSALS where the image is to be left alone, StoreError
+        where either side fails.
+        """
+        if there is None or there.token < image.token:
+            return await self._bring_version(image.id, there)
+        if there.meta.version != image.meta.version:
+            raise StoreConflict("the target has another version of it, which is no older: something else writes there")
+        if there.meta == image.meta and there.epoch >= image.epoch:
+            return Outcome.PRESENT
+        return await self._bring_row(image, there)
+
+    async def _bring_version(self, image_id: str, there: StoredImage | None) -> Outcome | None:
+        stream = await self.source.open_stream(image_id)
+        if stream is None:
+            return None
+        try:
+            self._check_size(stream.image.meta.size)
+            if self.target is None or self.is_dry:
+                async for _ in self._checked(stream):
+                    pass
+            else:
+                await self._write(self.target, stream, there.meta.version if there else Expect.ABSENT)
+        finally:
+            await stream.aclose()
+        return Outcome.MOVED
+
+    async def _write(self, target: ImageStore, stream: ImageStream, expect: Expect | bytes) -> None:
+        image = stream.image
+        async with await target.begin_write(image.id, image.meta.version) as writer:
+            async for chunk in self._checked(stream):
+                await writer.write(chunk)
+            past = Past(image.created_ms, image.epoch)
+            await writer.commit(image.meta, expect=expect, token=image.token, past=past)
+
+    async def _bring_row(self, image: StoredImage, there: StoredImage) -> Outcome:
+        if self.ring:
+            unwrap_key(self.ring, image.id, image.meta)
+        if self.target is not None and not self.is_dry:
+            version = image.meta.version
+            await self.target.replace_wrapped_keys([RewrappedKey(image.id, version, image.meta.wrapped_key)])
+            for _ in range(there.epoch, image.epoch):
+                await self.target.raise_epoch(image.id, expect=version)
+        return Outcome.MOVED
+
+    async def _checked(self, stream: ImageStream) -> AsyncIterator[bytes]:
+        """Yield the chunks of a version. Raises, at its end, IntegrityError where they are not what was encrypted."""
+        check = self._begin_check(stream.image)
+        try:
+            async for chunk in stream:
+                if check:
+                    check.update(chunk)
+                yield chunk
+        except StoreError as error:  # a part of it is missing: that is no reason to leave all others behind
+            raise InvalidImage(str(error)) from error
+        if check:
+            check.finish()
+
+    def _begin_check(self, image: StoredImage) -> TagCheck | None:
+        if self.ring is None:
+            return None
+        return TagCheck(key=unwrap_key(self.ring, image.id, image.meta), iv=image.meta.iv, tag=image.meta.tag)
+
+    def _check_size(self, size: int) -> None:
+        most = self.target.max_body_bytes if self.target else None
+        if most is not None and size > most:
+            raise ImageTooLarge(f"it has {size} bytes, and the target takes {most} at most")

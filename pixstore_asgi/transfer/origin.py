@@ -1,0 +1,63 @@
+"""Whose images a store has: a copy is of the same origin, its database's id, and knows the same secrets."""
+
+from collections.abc import Collection
+
+from ..core.images import KEY_ID_BYTES, StoredImage
+from ..errors import InputError, SecretError
+from ..store.contract import ImageStore
+
+
+async def check_origin(source: ImageStore, target: ImageStore) -> None:
+    """Raise InputError where an open store can't be copied into another: it is the same, or has images of its own."""
+    if source is target or (source.key_file is not None and source.key_file == target.key_file):
+        raise InputError("the source can't be copied onto itself: name another target")
+    if await source.database_id() != await target.database_id() and not await _is_new(target):
+        raise InputError("the target has images of another origin: name a new one, or an earlier copy of this source")
+
+
+async def take_origin(source: ImageStore, target: ImageStore) -> None:
+    """Give a new target the source's id, which keys and proofs are bound to, and one of its secrets' check values.
+
+    Raises StoreBusy where others have the target open, InputError where nothing was saved in the source yet.
+    """
+    database_id = await source.database_id()
+    if await target.database_id() == database_id:
+        return
+    in_use = (await source.key_checks()).in_use
+    if not in_use:
+        raise InputError("nothing was saved in the source yet, so there is nothing to copy")
+    # One that is bound to no id is put in by this step alone: see share_secrets.
+    first = min(in_use, key=lambda check: check.endswith(database_id))
+    await target.separate(database_id, first, _keep)
+
+
+async def share_secrets(source: ImageStore, target: ImageStore) -> None:
+    """Let the target know the check values of all secrets that the source's images may be under. Raises SecretError."""
+    database_id = await source.database_id()
+    here, there = await source.key_checks(), await target.key_checks()
+    for check in here.in_use - there.in_use:
+        if not check.endswith(database_id):
+            raise SecretError(
+                "the source has keys from before it had an id, under several secrets: run `pixstore-asgi keys rewrap` "
+                "on it first"
+            )
+        known = (here.in_use | there.in_use) - {check}
+        await target.replace_wrapped_keys([], checks=[*known, check])
+
+
+async def retire_secrets(retired: Collection[bytes], target: ImageStore) -> None:
+    """Retire these check values in the target, but those that images are under which could not be brought."""
+    needed = await target.key_usage()
+    known = (await target.key_checks()).retired
+    for check in retired:
+        if check not in known and check[:KEY_ID_BYTES] not in needed:
+            await target.retire_key_check(check)
+
+
+async def _is_new(store: ImageStore) -> bool:
+    was_written = any(await store.key_checks()) or await store.list(limit=1) or await store.list_tombstones(limit=1)
+    return not was_written
+
+
+def _keep(image: StoredImage) -> bytes:
+    return image.meta.wrapped_key

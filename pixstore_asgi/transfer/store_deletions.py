@@ -1,0 +1,55 @@
+"""What was deleted in a copy's source: deleted in its target too, where the last tokens of deleted ids are kept."""
+
+from collections.abc import AsyncIterator
+
+from ..core.images import StoredImage
+from ..errors import StoreConflict
+from ..store.contract import ImageStore
+from .listing import pages_of
+from .totals import Outcome, Step
+
+_BELOW_ALL = " "  # no character of an id is below it
+
+
+async def delete_what_is_gone(source: ImageStore, target: ImageStore, *, is_dry: bool) -> AsyncIterator[Step]:
+    """Delete in the target what was deleted in the source, and yield a step for each.
+
+    What the source never had is left alone: it was saved in the target, which is in use by then. is_dry: do all but
+    delete.
+    """
+    after = None
+    async for page in pages_of(target.list):
+        known = await source.get_many([image.id for image in page])
+        missing = {image.id: image for image in page if image.id not in known}
+        if missing:
+            tokens = await _tokens_of_deleted(source, missing, after=after, last=page[-1].id)
+            for image in missing.values():
+                if image.token <= tokens.get(image.id, 0):
+                    yield await _delete(target, image, is_dry=is_dry)
+                elif await source.get(image.id) is None:  # and was not saved again meanwhile
+                    yield Step(image.id, Outcome.LEFT, "the source never had it: something else writes to the target")
+        after = page[-1].id
+
+
+async def put_all_tombstones(source: ImageStore, target: ImageStore) -> None:
+    """Let the target keep the last tokens and epochs of the source's deleted ids."""
+    async for page in pages_of(source.list_tombstones):
+        await target.put_tombstones(page)
+
+
+async def _delete(target: ImageStore, image: StoredImage, *, is_dry: bool) -> Step:
+    try:
+        if not is_dry:
+            await target.delete(image.id, expect=image.meta.version)
+    except StoreConflict as error:
+        return Step(image.id, Outcome.LEFT, str(error))
+    return Step(image.id, Outcome.DELETED)
+
+
+async def _tokens_of_deleted(
+    source: ImageStore, missing: dict[str, StoredImage], *, after: str | None, last: str
+) -> dict[str, int]:
+    found: dict[str, int] = {}
+    async for page in pages_of(source.list_tombstones, after=after, before=last + _BELOW_ALL):
+        found |= {each.id: each.token for each in page if each.id in missing}
+    return found
