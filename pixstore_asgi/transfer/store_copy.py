@@ -5,6 +5,7 @@ database's id and what it knows of secrets. So browsers' caches, records and pro
 What is there already is told by its row: each further pass copies what is new or changed.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 from ..core.images import StoredImage
@@ -15,6 +16,8 @@ from .listing import pages_of
 from .origin import check_origin, retire_secrets, share_secrets, take_origin
 from .store_deletions import delete_what_is_gone, put_all_tombstones
 from .totals import REFUSALS, Outcome, Step
+
+_AT_ONCE = 8  # for stores that answer over a network; each holds a few MiB
 
 
 async def copy_store(
@@ -52,9 +55,14 @@ async def copy_store(
 async def _images(copy: ImageCopy) -> AsyncIterator[Step]:
     async for page in pages_of(copy.source.list):
         there = await _those_there(copy.target, page)
-        for image in page:
-            if step := await _step(copy, image, there.get(image.id)):
-                yield step
+        for start in range(0, len(page), _AT_ONCE):
+            group = page[start : start + _AT_ONCE]
+            steps = (_step(copy, image, there.get(image.id)) for image in group)
+            for step in await asyncio.gather(*steps, return_exceptions=True):
+                if isinstance(step, BaseException):
+                    raise step
+                if step:
+                    yield step
 
 
 async def _those_there(target: ImageStore | None, page: Sequence[StoredImage]) -> dict[str, StoredImage]:
