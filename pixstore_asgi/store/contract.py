@@ -188,8 +188,8 @@ class ImageStore(Protocol):
     async def replace_wrapped_keys(self, wrapped: Sequence[RewrappedKey], *, checks: Sequence[bytes] = ()) -> int:
         """Replace the wrapped keys of those versions that are still current, in one step; return how many were.
 
-        wrapped: at most one for an image. checks: as `commit` takes them. Tokens, versions, times and bodies stay.
-        Nothing keeps the old wrapped keys. Raises SecretError where `rules.admit` refuses the checks.
+        wrapped: at most one for an image, maybe none at all. checks: as `commit` takes them. Tokens, versions, times
+        and bodies stay. Nothing keeps the old wrapped keys. Raises SecretError where `rules.admit` refuses the checks.
         """
         ...
 

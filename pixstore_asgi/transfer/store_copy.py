@@ -6,7 +6,7 @@ What is there already is told by its row: each further pass copies what is new o
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
 from ..core.images import StoredImage
 from ..core.keyring import KeyRing
@@ -22,7 +22,7 @@ _AT_ONCE = 8  # for stores that answer over a network; each holds a few MiB
 
 async def copy_store(
     source: ImageStore, target: ImageStore | None, *, ring: KeyRing | None = None, dry_run: bool = False
-) -> AsyncIterator[Step]:
+) -> AsyncGenerator[Step, None]:
     """Copy an open store into another in one pass, a step for each image that is there or was deleted since.
 
     target: open, and new or an earlier copy of this source; None for one that does not exist yet (dry_run). ring: the

@@ -23,6 +23,7 @@ from pixstore_asgi.keys import rotation
 from pixstore_asgi.keys.find import find_ring
 from pixstore_asgi.store.contract import ImageStore
 from pixstore_asgi.store.sqlite import leases
+from pixstore_asgi.transfer.store_copy import copy_store
 from tests.stress import freshness
 from tests.stress.bodies import Torn, body_of, read, save
 from tests.stress.stores import store_of
@@ -159,6 +160,17 @@ async def recall(store: ImageStore, stop: threading.Event, *, ids: Sequence[str]
             tell(resealed=[image_id, resealed.token])
 
 
+async def copy_on(store: ImageStore, stop: threading.Event, *, into: str) -> None:
+    """Copy the store into another one, pass after pass, and tell of each step and each pass."""
+    target = store_of(into)
+    await target.open()
+    while not stop.is_set():
+        async for step in copy_store(store, target):
+            tell(step=[step.image_id, step.outcome.value, step.reason])
+        tell(passed=True)
+    await target.close()
+
+
 ROLES = {
     "reader": read_all,
     "updater": update_and_sweep,
@@ -167,6 +179,7 @@ ROLES = {
     "saver": save_timed,
     "rewrapper": rewrap,
     "recaller": recall,
+    "copier": copy_on,
     "changer": freshness.change_all,
     "watcher": freshness.watch_all,
 }

@@ -6,9 +6,9 @@ import pytest
 
 from ...core.images import Past, Tombstone
 from ...errors import StoreConflict
-from ..contract import CHUNK_BYTES, Expect, ImageStore
+from ..contract import CHUNK_BYTES, Expect, ImageStore, KeyChecks
 from .fixtures import SetClock, StoreFixtures
-from .steps import VERSION, body_of, meta_of, read, save, stamp_of
+from .steps import VERSION, body_of, checks_of, meta_of, read, save, stamp_of
 
 _LARGE = body_of(6 * CHUNK_BYTES)
 
@@ -89,6 +89,13 @@ class CopyingContract(StoreFixtures):
         stamp = stamp_of(store, "a")
         await store.put_tombstones([Tombstone("a", 5, 0)])
         assert stamp_of(store, "a") != stamp
+
+    async def test_secrets_are_known_before_their_images_are_there(self, store: ImageStore) -> None:
+        """Check values come in without a key too, each by a step in which it is the last of those that are known."""
+        old, new = await checks_of(store, b"old.", b"new.")
+        assert await store.replace_wrapped_keys([], checks=[old]) == 0
+        assert await store.replace_wrapped_keys([], checks=[old, new]) == 0
+        assert await store.key_checks() == KeyChecks(frozenset({old, new}), frozenset())
 
     @pytest.mark.parametrize("first", [0, 1])
     async def test_one_version_is_written_twice_at_once(self, store: ImageStore, first: int) -> None:

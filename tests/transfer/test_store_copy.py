@@ -1,0 +1,368 @@
+"""Copies of a store in another one: what is kept, what further passes do, what is refused."""
+
+import tracemalloc
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+from pathlib import Path
+
+import pytest
+
+from pixstore_asgi import Pixstore
+from pixstore_asgi.core.images import RewrappedKey
+from pixstore_asgi.core.keyring import KeyRing
+from pixstore_asgi.errors import InputError, SecretError, StoreBusy, StoreConflict, WireState
+from pixstore_asgi.keys.find import find_ring
+from pixstore_asgi.store.contract import CHUNK_BYTES, ImageStore
+from pixstore_asgi.store.contract_tests.steps import body_of, checks_of, read, save
+from pixstore_asgi.store.memory import MemoryStore
+from pixstore_asgi.store.sqlite import SqliteStore
+from pixstore_asgi.transfer.store_copy import copy_store
+from pixstore_asgi.transfer.totals import Outcome
+from tests.support.samples import OTHER_SECRET, SECRET, large_png, picture
+from tests.support.sqlite import query
+from tests.transfer.copies import content_of, copy, counts
+
+IDS = [f"a:{number:02}" for number in range(30)]
+
+
+def store_of(kind: str, path: Path) -> ImageStore:
+    return MemoryStore() if kind == "memory" else SqliteStore(path)
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def source(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ImageStore]:
+    """An open store of either kind."""
+    made = store_of(request.param, tmp_path / "source.db")
+    await made.open()
+    yield made
+    await made.close()
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def target(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ImageStore]:
+    """Another one, for the copy."""
+    made = store_of(request.param, tmp_path / "target.db")
+    await made.open()
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def pix(source: ImageStore) -> AsyncIterator[Pixstore]:
+    """The application that has the source, with 30 images of which each has the token 1000 and more."""
+    async with Pixstore(source, secret=SECRET) as opened:
+        for number, image_id in enumerate(IDS):
+            await opened.import_image(image_id, picture(seed=number), token=1000 + number)
+        yield opened
+
+
+async def test_everything_is_kept(source: ImageStore, target: ImageStore) -> None:
+    """Ids, tokens, rows, bodies, creation, epochs, deleted ids, the database's id: both stores have the same."""
+    old, new = await checks_of(source, b"old.", b"new.")
+    for number, size in enumerate((1, CHUNK_BYTES, 9 * CHUNK_BYTES + 5)):
+        await save(source, f"a:{number}", body_of(size, number), token=7 + number, key_id=b"old.", checks=[old])
+    for image_id in ("b", "gone"):
+        await save(source, image_id, key_id=b"new.", checks=[old, new])
+    for image_id in ("a:1", "a:1", "gone"):
+        await source.raise_epoch(image_id)
+    await source.delete("gone")
+    await save(source, "gone", key_id=b"new.", checks=[old, new])
+    await source.delete("gone")
+    assert counts(await copy(source, target)) == (4, 0, 0, 0)
+    assert await content_of(target) == await content_of(source)
+    assert (await content_of(target)).tombstones[0].epoch == 1
+    assert counts(await copy(source, target)) == (0, 4, 0, 0)
+    assert await content_of(target) == await content_of(source)
+
+
+async def test_a_further_pass_brings_what_is_new_or_changed(
+    source: ImageStore, target: ImageStore, pix: Pixstore
+) -> None:
+    """A new image, a new version, other keys, raised epochs and deletions are in the target after the next pass."""
+    assert counts(await copy(source, target)) == (30, 0, 0, 0)
+    await pix.save_image(picture(seed=77), directory="a")
+    await pix.update_image(IDS[1], picture(seed=78))
+    await pix.update_image(IDS[1], picture(seed=79))
+    for image_id in (IDS[2], IDS[2], IDS[2], IDS[1]):
+        await pix.revoke(image_id)
+    await pix.delete_image(IDS[3])
+    await pix.delete_image(IDS[4])
+    await pix.import_image(IDS[4], picture(seed=4), token=5000)
+    await pix.reseal_image(IDS[5])
+    assert counts(await copy(source, target)) == (5, 25, 1, 0)
+    assert await content_of(target) == await content_of(source)
+
+
+async def test_rotated_keys_come_with_the_next_pass(source: ImageStore, target: ImageStore, pix: Pixstore) -> None:
+    """Keys wrapped anew replace those in the target, the new secret is known there and the old one retired."""
+    await copy(source, target)
+    rotating = Pixstore(source, secret=[SECRET, OTHER_SECRET])
+    await rotating.rewrap_keys()
+    (old, _) = await rotating.key_status()
+    await rotating.retire_key(old.key_id)
+    ring = await find_ring(source, KeyRing(OTHER_SECRET))
+    assert counts(await copy(source, target, ring=ring)) == (30, 0, 0, 0)
+    assert await content_of(target) == await content_of(source)
+    assert [len(checks) for checks in await target.key_checks()] == [1, 1]
+
+
+async def test_a_secret_that_the_source_forgot_is_in_nobodys_way(
+    source: ImageStore, target: ImageStore, pix: Pixstore
+) -> None:
+    """Where the source has no image under a secret any more and forgot it, the next pass goes on all the same."""
+    await copy(source, target)
+    await Pixstore(source, secret=[SECRET, OTHER_SECRET]).rewrap_keys()
+    await Pixstore(source, secret=OTHER_SECRET).save_image(picture())
+    assert len((await source.key_checks()).in_use) == 1
+    assert counts(await copy(source, target)) == (31, 0, 0, 0)
+    assert (await content_of(target)).images == (await content_of(source)).images
+    async with Pixstore(target, secret=OTHER_SECRET) as moved:
+        await moved.save_image(picture())
+        assert len((await target.key_checks()).in_use) == 1
+
+
+async def test_records_from_before_hold_after(source: ImageStore, target: ImageStore, pix: Pixstore) -> None:
+    """A proof of the source is good at the target, and one that was revoked in between is not."""
+    good, revoked = await pix.get_image_record(IDS[0]), await pix.get_image_record(IDS[1])
+    assert good is not None
+    assert revoked is not None
+    await copy(source, target)
+    await pix.revoke(IDS[1])
+    await copy(source, target)
+    async with Pixstore(target, secret=SECRET) as moved:
+        states = [
+            (await moved.open_payload(each.id, token=each.token, proof=each.stateless_proof)).state
+            for each in (good, revoked)
+        ]
+        assert states == [WireState.SUCCESS, WireState.INVALID_PROOF]
+        image = await moved.read_image(IDS[1])
+        assert image is not None
+        assert image.data == picture(seed=1)
+
+
+async def test_a_deleted_id_goes_on_from_its_last_token(source: ImageStore, target: ImageStore, pix: Pixstore) -> None:
+    """An image deleted before the first pass can't come back in the target at a token that it had before."""
+    await pix.revoke(IDS[0])
+    await pix.delete_image(IDS[0])
+    await copy(source, target)
+    async with Pixstore(target, secret=SECRET) as moved:
+        with pytest.raises(StoreConflict):
+            await moved.import_image(IDS[0], picture(), token=1000)
+        await moved.import_image(IDS[0], picture(), token=1001)
+    await target.open()
+    again = await target.get(IDS[0])
+    assert again is not None
+    assert again.epoch == 1
+
+
+async def test_what_the_source_takes_meanwhile_is_whole(source: ImageStore, target: ImageStore, pix: Pixstore) -> None:
+    """An image that is updated or deleted while a pass runs comes with its new version, or not at all."""
+    async with aclosing(copy_store(source, target)) as steps:
+        await anext(steps)
+        await pix.update_image(IDS[28], picture(seed=88))
+        await pix.delete_image(IDS[29])
+        await pix.delete_image(IDS[0])
+        taken = [step async for step in steps]
+    assert [step.image_id for step in taken if step.outcome is Outcome.DELETED] == [IDS[0]]
+    assert IDS[29] not in {step.image_id for step in taken}
+    assert await content_of(target) == await content_of(source)
+
+
+@pytest.mark.parametrize("steps", [0, 1, 9, 29])
+async def test_a_pass_that_was_cut_off_goes_on(
+    source: ImageStore, target: ImageStore, pix: Pixstore, steps: int
+) -> None:
+    """What is there already is skipped, the rest is copied."""
+    async with aclosing(copy_store(source, target)) as cut:
+        for _ in range(steps):
+            await anext(cut)
+    there = len(await target.list())
+    assert there >= steps
+    assert counts(await copy(source, target)) == (30 - there, there, 0, 0)
+    assert await content_of(target) == await content_of(source)
+
+
+async def test_a_damaged_image_is_left_alone(source: ImageStore, target: ImageStore, pix: Pixstore) -> None:
+    """With a secret at hand each image is decrypted: one that fails is listed, and all others are copied."""
+    ring = await find_ring(source, KeyRing(SECRET))
+    image = await source.get(IDS[7])
+    assert image is not None
+    async with await source.begin_write(IDS[7], image.meta.version) as writer:
+        await writer.write(bytes(image.meta.size))
+        await writer.commit(image.meta)
+    await source.replace_wrapped_keys([RewrappedKey(IDS[8], await _version(source, IDS[8]), bytes(52))])
+    report = await copy(source, target, ring=ring)
+    assert counts(report) == (28, 0, 0, 2)
+    assert [step.image_id for step in report.left] == IDS[7:9]
+    assert "fails authentication" in report.left[0].reason
+    assert await target.get(IDS[7]) is None
+    assert counts(await copy(source, target)) == (2, 28, 0, 0)
+
+
+async def _version(store: ImageStore, image_id: str) -> bytes:
+    image = await store.get(image_id)
+    assert image is not None
+    return image.meta.version
+
+
+async def test_a_changed_row_replaces_nothing(source: ImageStore, target: ImageStore, pix: Pixstore) -> None:
+    """With a secret at hand a wrapped key that does not unwrap leaves the good one in the target."""
+    await copy(source, target)
+    before = await content_of(target)
+    await source.replace_wrapped_keys([RewrappedKey(IDS[8], await _version(source, IDS[8]), bytes(52))])
+    report = await copy(source, target, ring=await find_ring(source, KeyRing(SECRET)))
+    assert counts(report) == (0, 29, 0, 1)
+    assert await content_of(target) == before
+
+
+async def test_a_body_that_misses_a_part_is_left_alone(tmp_path: Path) -> None:
+    """Without a secret too, half an image is never copied, and keeps no other one from it."""
+    source, target = SqliteStore(tmp_path / "source.db"), MemoryStore()
+    await source.open()
+    checks = await checks_of(source, b"key.")
+    for image_id in ("a", "b", "c"):
+        await save(source, image_id, body_of(9 * CHUNK_BYTES), key_id=b"key.", checks=checks)
+    query(source.path, "DELETE FROM chunk WHERE id = (SELECT blob << 16 | 5 FROM image WHERE id = 'b')")
+    report = await copy(source, target)
+    assert (counts(report), [step.image_id for step in report.left]) == ((2, 0, 0, 1), ["b"])
+    assert "missing" in report.left[0].reason
+    assert await target.get("b") is None
+    await source.close()
+
+
+async def test_a_body_that_the_target_does_not_take_is_left_alone(source: ImageStore) -> None:
+    """An image that is longer than the target's limit is listed with both numbers."""
+    target = MemoryStore()
+    target.max_body_bytes = 10
+    checks = await checks_of(source, b"key.")
+    for size in (10, 11):
+        await save(source, f"a{size}", body_of(size), key_id=b"key.", checks=checks)
+    for is_dry in (True, False):
+        report = await copy(source, target, dry_run=is_dry)
+        assert (counts(report), report.left[0].image_id) == ((1, 0, 0, 1), "a11")
+        assert "11 bytes, and the target takes 10" in report.left[0].reason
+
+
+async def test_a_target_in_use_loses_nothing(source: ImageStore, target: ImageStore, pix: Pixstore) -> None:
+    """What was saved, updated or deleted in the target by others is left alone, and listed."""
+    await copy(source, target)
+    moved = Pixstore(target, secret=SECRET)
+    await moved.update_image(IDS[0], picture(seed=90))
+    await moved.delete_image(IDS[1])
+    await moved.import_image("own", picture(seed=91), token=5)
+    before = await content_of(target)
+    report = await copy(source, target)
+    assert counts(report) == (0, 28, 0, 3)
+    assert {step.image_id for step in report.left} == {IDS[0], IDS[1], "own"}
+    assert await content_of(target) == before
+
+
+async def _save_one(store: ImageStore) -> None:
+    await save(store, "other", key_id=b"key.", checks=await checks_of(store, b"key."))
+
+
+async def _save_and_delete_one(store: ImageStore) -> None:
+    await save(store, "other")
+    await store.delete("other")
+
+
+@pytest.mark.parametrize("write", [_save_one, _save_and_delete_one])
+@pytest.mark.parametrize("is_dry", [True, False])
+async def test_a_target_of_another_origin_is_refused(
+    source: ImageStore, target: ImageStore, pix: Pixstore, write: Callable[[ImageStore], Awaitable[None]], is_dry: bool
+) -> None:
+    """A store that has, or had, images of its own is no target, and stays as it was."""
+    await write(target)
+    before = await content_of(target)
+    with pytest.raises(InputError, match="of another origin"):
+        await copy(source, target, dry_run=is_dry)
+    assert await content_of(target) == before
+
+
+async def test_a_store_is_not_copied_onto_itself(source: ImageStore, pix: Pixstore, tmp_path: Path) -> None:
+    """Neither as the same object nor by another name of the same file."""
+    with pytest.raises(InputError, match="onto itself"):
+        await copy(source, source)
+    if isinstance(source, SqliteStore):
+        (tmp_path / "link.db").symlink_to(source.path)
+        again = SqliteStore(tmp_path / "link.db")
+        await again.open()
+        with pytest.raises(InputError, match="onto itself"):
+            await copy(source, again)
+        await again.close()
+
+
+async def test_a_source_without_images_is_refused(source: ImageStore, target: ImageStore) -> None:
+    """Nothing is copied out of a store that nothing was saved in, and the target stays a new one."""
+    before = await content_of(target)
+    with pytest.raises(InputError, match="nothing was saved in the source yet"):
+        await copy(source, target)
+    assert await content_of(target) == before
+
+
+async def test_a_target_that_others_have_open_is_refused(tmp_path: Path) -> None:
+    """A new SQLite target gets its id while nobody else has it open, or an application would go on with the old one."""
+    source = MemoryStore()
+    await _save_one(source)
+    target, other = (SqliteStore(tmp_path / "target.db") for _ in range(2))
+    await target.open()
+    await other.open()
+    with pytest.raises(StoreBusy, match="stop them first"):
+        await copy(source, target)
+    await other.close()
+    assert counts(await copy(source, target)) == (1, 0, 0, 0)
+    await target.close()
+
+
+async def test_a_dry_run_writes_nothing(source: ImageStore, target: ImageStore, pix: Pixstore) -> None:
+    """It tells what a run would do, of a target that is none yet, a new one, and an earlier copy."""
+    new = await content_of(target)
+    assert counts(await copy(source, None, dry_run=True)) == (30, 0, 0, 0)
+    assert counts(await copy(source, target, dry_run=True)) == (30, 0, 0, 0)
+    assert await content_of(target) == new
+    await copy(source, target)
+    before = await content_of(target)
+    await pix.update_image(IDS[0], picture(seed=80))
+    await pix.revoke(IDS[1])
+    await pix.delete_image(IDS[2])
+    assert counts(await copy(source, target, dry_run=True)) == (2, 27, 1, 0)
+    assert await content_of(target) == before
+
+
+@pytest.mark.parametrize("unbound", [1, 2])
+async def test_keys_from_before_the_database_had_an_id(target: ImageStore, unbound: int) -> None:
+    """A database older than ids is copied while its early keys are under one secret; several are to be rewrapped."""
+    source = MemoryStore()
+    await source.separate(bytes(16), b"old1check-value.", lambda image: image.meta.wrapped_key)
+    for number in range(1, unbound + 1):
+        await save(source, f"a{number}", key_id=b"old%d" % number)
+    olds = [b"old%dcheck-value." % number for number in range(1, unbound + 1)]
+    new = await checks_of(source, b"new.")
+    source._key_checks = source._key_checks._replace(in_use=frozenset(olds))
+    await save(source, "b", key_id=b"new.", checks=[*olds, *new])
+    if unbound == 1:
+        await copy(source, target)
+        assert await content_of(target) == await content_of(source)
+    else:
+        with pytest.raises(SecretError, match="keys rewrap"):
+            await copy(source, target)
+
+
+@pytest.mark.slow
+async def test_memory_is_bounded(tmp_path: Path) -> None:
+    """Large images are copied and checked chunk by chunk: far less memory than one of them is used."""
+    source, target = SqliteStore(tmp_path / "source.db"), SqliteStore(tmp_path / "target.db")
+    image = large_png(96 * 2**20)
+    async with Pixstore(source, secret=SECRET, max_image_bytes=len(image)) as pix:
+        await pix.import_image("large", image, token=1)
+        await target.open()
+        ring = await find_ring(source, KeyRing(SECRET))
+        tracemalloc.start()
+        try:
+            assert counts(await copy(source, target, ring=ring)) == (1, 0, 0, 0)
+            _, most = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert most < 16 * 2**20
+        assert await read(target, "large") == await read(source, "large")
+        await target.close()
