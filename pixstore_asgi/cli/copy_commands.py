@@ -39,7 +39,7 @@ _ONE_MORE = "Once the source takes no more writes, the same command copies what 
 )
 @click.option("--dry-run", is_flag=True, help="Read and check everything, write nothing.")
 def copy(source: Database, target: Database, dry_run: bool) -> None:
-    """Copy all images of one store into another one.
+    """Copy one store's images into another.
 
     Ids, tokens, keys, ciphertext and the database's id stay the same, so the ids in your tables, the pictures in
     browsers' caches and the records that are out stay good. What was deleted or revoked stays so.

@@ -178,6 +178,7 @@ def client_messages() -> list[str]:
     [
         ("Starting", python_messages()),
         ("Saving and updating", python_messages()),
+        ("Copying to another store", python_messages()),
         ("Serving: in the server's log", python_messages()),
         ("In the page", client_messages()),
     ],

@@ -1,0 +1,234 @@
+"""`pixstore-asgi copy`, run as users run it: what it says, its exit codes, what a kill leaves."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from pixstore_asgi import Pixstore
+from pixstore_asgi.cli.commands import commands
+from pixstore_asgi.cli.copy_commands import copy
+from pixstore_asgi.store.sqlite import SqliteStore
+from tests.demo.process import run as run_process
+from tests.docs.tables import rows
+from tests.support.paths import DOCS
+from tests.support.samples import OTHER_SECRET, SECRET, picture
+from tests.transfer.copies import Content, content_of
+
+COUNT = 30
+LAST_PASS = "Once the source takes no more writes, the same command copies what it has taken since: the last pass."
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """A database of 30 images."""
+    return make(tmp_path / "source.db", SECRET)
+
+
+def make(path: Path, secret: str | None) -> Path:
+    async def save_all() -> None:
+        async with Pixstore(path, secret=secret) as pix:
+            for seed in range(COUNT):
+                await pix.save_image(picture(seed=seed), directory="players")
+
+    asyncio.run(save_all())
+    return path
+
+
+def content(path: Path) -> Content:
+    async def read() -> Content:
+        store = SqliteStore(path)
+        await store.open()
+        try:
+            return await content_of(store)
+        finally:
+            await store.close()
+
+    return asyncio.run(read())
+
+
+def run(source: object, target: object, *more: str, secret: str | None = SECRET) -> Result:
+    arguments = ["copy", "--from", str(source), "--to", str(target), *more]
+    return CliRunner().invoke(commands, arguments, env={"PIXSTORE_SECRET": secret})
+
+
+def test_help_and_options_are_complete() -> None:
+    """Every option explains itself and is listed in configuration.md; the help says how the last pass is made."""
+    for option in copy.params:
+        assert isinstance(option, click.Option)
+        assert option.help
+    listed = [
+        cells[0].strip("`") for cells in rows((DOCS / "configuration.md").read_text(), "| `pixstore-asgi copy` |")
+    ]
+    assert listed == [option.opts[0] for option in copy.params]
+    assert "run it a last time" in " ".join(CliRunner().invoke(commands, ["copy", "--help"]).output.split())
+
+
+@pytest.mark.slow
+def test_all_goes_well(source: Path, tmp_path: Path) -> None:
+    """A pass says what it did, that one more is to come, and which secret opens the target; so does the next one."""
+    target = tmp_path / "target.db"
+    first = run_process("copy", "--from", str(source), "--to", f"sqlite:///{target}", secret=SECRET)
+    assert (first.returncode, first.stderr) == (0, "")
+    assert first.stdout.splitlines() == [
+        f"{COUNT} images copied to {target}",
+        "It opens with the source's secret.",
+        LAST_PASS,
+    ]
+    assert content(target) == content(source)
+    second = run(source, target)
+    assert (second.exit_code, second.stderr) == (0, "")
+    assert second.stdout.splitlines() == [
+        f"0 images copied to {target}",
+        f"{COUNT} images skipped, there already",
+        "It opens with the source's secret.",
+    ]
+
+
+def test_a_deletion_is_told(source: Path, tmp_path: Path) -> None:
+    """What was deleted since the earlier pass is counted, and as what would be deleted in a dry run."""
+    run(source, tmp_path / "target.db")
+    gone = content(source).images[0].id
+
+    async def delete() -> None:
+        async with Pixstore(source, secret=SECRET) as pix:
+            await pix.delete_image(gone)
+
+    asyncio.run(delete())
+    dry = run(source, tmp_path / "target.db", "--dry-run")
+    assert "1 image would be deleted there" in dry.stdout.splitlines()
+    done = run(source, tmp_path / "target.db")
+    assert (done.exit_code, "1 image deleted there, as in the source" in done.stdout.splitlines()) == (0, True)
+    assert content(tmp_path / "target.db") == content(source)
+
+
+def test_dry_run_makes_nothing(source: Path, tmp_path: Path) -> None:
+    """--dry-run says what would be done, and leaves neither database nor lock."""
+    before = sorted(os.listdir(tmp_path))
+    result = run(source, tmp_path / "target.db", "--dry-run")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout == f"{COUNT} images would be copied to {tmp_path / 'target.db'}; nothing was written\n"
+    assert sorted(os.listdir(tmp_path)) == before
+
+
+def test_the_wrong_secret_writes_nothing(source: Path, tmp_path: Path) -> None:
+    """With another secret than the source's there is one line, and no target is made."""
+    before = sorted(os.listdir(tmp_path))
+    result = run(source, tmp_path / "target.db", secret=OTHER_SECRET)
+    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (1, "", 1)
+    assert "the store was written with secret" in result.stderr
+    assert sorted(os.listdir(tmp_path)) == before
+
+
+def test_without_a_secret_images_are_copied_unchecked(source: Path, tmp_path: Path) -> None:
+    """No secret is needed; that nothing was decrypted is said."""
+    result = run(source, tmp_path / "target.db", secret=None)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "No secret was at hand, so the images were copied without being decrypted to check them." in result.stdout
+    assert content(tmp_path / "target.db") == content(source)
+    assert not (tmp_path / "target.db.key").exists()
+
+
+def test_the_key_file_is_for_the_user_to_copy(tmp_path: Path) -> None:
+    """A key file is neither copied nor shown; what is to be done with it is said, until it is done."""
+    source, target = make(tmp_path / "source.db", None), tmp_path / "target.db"
+    held, wanted = tmp_path / "source.db.key", tmp_path / "target.db.key"
+    advice = f"It opens with the secret in {held}: copy that file to {wanted}, or set PIXSTORE_SECRET to what it holds."
+    first = run(source, target, secret=None)
+    assert (first.exit_code, first.stdout.splitlines()[1]) == (0, advice)
+    assert not wanted.exists()
+    wanted.write_text(f"{OTHER_SECRET}\n")
+    wanted.chmod(0o600)
+    assert advice in run(source, target, secret=None).stdout
+    wanted.write_bytes(held.read_bytes())
+    second = run(source, target, secret=None)
+    assert second.stdout.splitlines()[-1] == f"It opens with the secret in {wanted}."
+    assert held.read_text().strip() not in first.output + second.output
+
+    async def read() -> None:
+        async with Pixstore(target) as pix:
+            assert len(await pix.list_images()) == COUNT
+
+    asyncio.run(read())
+
+
+def test_a_store_is_not_copied_onto_itself(source: Path, tmp_path: Path) -> None:
+    """The same file by its path, a URL or a link is a wrong use, and stays as it is."""
+    before = content(source)
+    (tmp_path / "link.db").symlink_to(source)
+    for target in (source, f"sqlite:///{source}", tmp_path / "link.db"):
+        result = run(source, target)
+        assert (result.exit_code, "--to names the store that --from names" in result.stderr) == (2, True)
+    assert content(source) == before
+
+
+def test_a_target_of_another_origin_is_one_line(source: Path, tmp_path: Path) -> None:
+    """A database with images of its own is refused, and stays as it is."""
+    other = make(tmp_path / "other.db", SECRET)
+    before = content(other)
+    result = run(source, other)
+    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (1, "", 1)
+    assert "the target has images of another origin" in result.stderr
+    assert content(other) == before
+
+
+def test_a_source_that_is_none_makes_nothing(tmp_path: Path) -> None:
+    """A database that is not there is a wrong use, and no file is made."""
+    result = run(tmp_path / "none.db", tmp_path / "target.db")
+    assert (result.exit_code, os.listdir(tmp_path)) == (2, [])
+
+
+def test_what_is_left_alone_is_listed(source: Path, tmp_path: Path) -> None:
+    """Each image left alone has a line with its id and the reason; the exit code is 1."""
+    target = tmp_path / "target.db"
+    run(source, target)
+
+    async def save() -> str:
+        async with Pixstore(target, secret=SECRET) as pix:
+            return (await pix.save_image(picture())).id
+
+    own = asyncio.run(save())
+    result = run(source, target)
+    assert (result.exit_code, result.stderr) == (1, "")
+    assert f"  '{own}'  the source never had it: something else writes to the target" in result.stdout.splitlines()
+
+
+DIES_AFTER_SEVEN = """
+import os, signal
+from pixstore_asgi.transfer.totals import Report
+add = Report.add
+def dying(self, step):
+    add(self, step)
+    if self.moved == 7:
+        os.kill(os.getpid(), signal.SIGKILL)
+Report.add = dying
+from pixstore_asgi.cli import main; main()
+"""
+
+
+@pytest.mark.slow
+def test_a_copy_that_was_killed_goes_on(source: Path, tmp_path: Path) -> None:
+    """After kill -9 in the middle a second run copies the rest, and the target has what the source has."""
+    target = tmp_path / "target.db"
+    killed = subprocess.run(
+        [sys.executable, "-c", DIES_AFTER_SEVEN, "copy", "--from", str(source), "--to", str(target)],
+        env={**os.environ, "PIXSTORE_SECRET": SECRET},
+        check=False,
+        timeout=60,
+    )
+    assert killed.returncode == -signal.SIGKILL
+    there = len(content(target).images)
+    assert 7 <= there < COUNT
+    result = run_process("copy", "--from", str(source), "--to", str(target), secret=SECRET)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.splitlines()[:2] == [
+        f"{COUNT - there} images copied to {target}",
+        f"{there} images skipped, there already",
+    ]
+    assert content(target) == content(source)
