@@ -1,25 +1,26 @@
 """Copies of a store in another one: what is kept, what further passes do, what is refused."""
 
 import tracemalloc
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from pathlib import Path
 
 import pytest
 
 from pixstore_asgi import Pixstore
-from pixstore_asgi.core.images import RewrappedKey
+from pixstore_asgi.core.images import RewrappedKey, Tombstone
 from pixstore_asgi.core.keyring import KeyRing
 from pixstore_asgi.errors import InputError, SecretError, StoreBusy, StoreConflict, WireState
 from pixstore_asgi.keys.find import find_ring
-from pixstore_asgi.store.contract import CHUNK_BYTES, ImageStore
+from pixstore_asgi.store.contract import CHUNK_BYTES, ImageStore, KeyChecks
 from pixstore_asgi.store.contract_tests.steps import body_of, checks_of, read, save
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.store.sqlite import SqliteStore
+from pixstore_asgi.transfer.origin import take_origin
 from pixstore_asgi.transfer.store_copy import copy_store
 from pixstore_asgi.transfer.totals import Outcome
 from tests.support.samples import OTHER_SECRET, SECRET, large_png, picture
-from tests.support.sqlite import query
+from tests.support.sqlite import make_version_1, query
 from tests.transfer.copies import content_of, copy, counts
 
 IDS = [f"a:{number:02}" for number in range(30)]
@@ -104,6 +105,16 @@ async def test_rotated_keys_come_with_the_next_pass(source: ImageStore, target: 
     assert counts(await copy(source, target, ring=ring)) == (30, 0, 0, 0)
     assert await content_of(target) == await content_of(source)
     assert [len(checks) for checks in await target.key_checks()] == [1, 1]
+    assert counts(await copy(source, MemoryStore(), ring=ring)) == (30, 0, 0, 0)
+
+
+async def test_retired_secrets_are_retired_in_a_new_target(source: ImageStore, target: ImageStore) -> None:
+    """A target that never had an image under a retired secret refuses it all the same."""
+    old, new = await checks_of(source, b"old.", b"new.")
+    await save(source, "a", key_id=b"new.", checks=[new])
+    await source.retire_key_check(old)
+    await copy(source, target)
+    assert await target.key_checks() == await source.key_checks() == KeyChecks(frozenset({new}), frozenset({old}))
 
 
 async def test_a_secret_that_the_source_forgot_is_in_nobodys_way(
@@ -180,6 +191,37 @@ async def test_a_pass_that_was_cut_off_goes_on(
     assert there >= steps
     assert counts(await copy(source, target)) == (30 - there, there, 0, 0)
     assert await content_of(target) == await content_of(source)
+
+
+async def test_a_copy_that_came_no_further_than_the_id_goes_on(source: ImageStore, target: ImageStore) -> None:
+    """Cut off once the target has the source's id and one secret, the next pass brings the other secrets too."""
+    one, two = await checks_of(source, b"one.", b"two.")
+    await save(source, "a", key_id=b"one.", checks=[one])
+    await save(source, "b", key_id=b"two.", checks=[one, two])
+    await take_origin(source, target)
+    assert counts(await copy(source, target)) == (2, 0, 0, 0)
+    assert await content_of(target) == await content_of(source)
+
+
+class _SavesAgain(MemoryStore):
+    """Has an image saved again just before it is asked for deleted ones."""
+
+    async def list_tombstones(
+        self, *, after: str | None = None, before: str | None = None, limit: int = 100
+    ) -> Sequence[Tombstone]:
+        await save(self, "a")
+        return await super().list_tombstones(after=after, before=before, limit=limit)
+
+
+async def test_an_image_saved_again_meanwhile_is_no_strangers(target: ImageStore) -> None:
+    """Deleted and saved again while a pass looks for it, an image is left to the next pass, and not listed."""
+    source = _SavesAgain()
+    await _save_one(source)
+    await save(source, "a")
+    await copy(source, target)
+    await source.delete("a")
+    assert counts(await copy(source, target)) == (0, 1, 0, 0)
+    assert counts(await copy(source, target)) == (1, 1, 0, 0)
 
 
 async def test_a_damaged_image_is_left_alone(source: ImageStore, target: ImageStore, pix: Pixstore) -> None:
@@ -346,6 +388,23 @@ async def test_keys_from_before_the_database_had_an_id(target: ImageStore, unbou
     else:
         with pytest.raises(SecretError, match="keys rewrap"):
             await copy(source, target)
+
+
+async def test_a_database_of_the_first_version_is_copied(tmp_path: Path, target: ImageStore) -> None:
+    """Its keys, which are bound to no id, open in the target as they do in the source."""
+    async with Pixstore(tmp_path / "source.db", secret=SECRET) as pix:
+        record = await pix.save_image(picture())
+    make_version_1(tmp_path / "source.db", SECRET)
+    source = SqliteStore(tmp_path / "source.db")
+    await source.open()
+    ring = await find_ring(source, KeyRing(SECRET))
+    assert counts(await copy(source, target, ring=ring)) == (1, 0, 0, 0)
+    await source.close()
+    async with Pixstore(target, secret=SECRET) as moved:
+        image = await moved.read_image(record.id)
+        assert image is not None
+        assert image.data == picture()
+        await moved.save_image(picture(seed=1))
 
 
 @pytest.mark.slow
