@@ -12,8 +12,8 @@ from pixstore_asgi.core.images import RewrappedKey, Tombstone
 from pixstore_asgi.core.keyring import KeyRing
 from pixstore_asgi.errors import InputError, SecretError, StoreBusy, StoreConflict, WireState
 from pixstore_asgi.keys.find import find_ring
-from pixstore_asgi.store.contract import CHUNK_BYTES, ImageStore, KeyChecks
-from pixstore_asgi.store.contract_tests.steps import body_of, checks_of, read, save
+from pixstore_asgi.store.contract import CHUNK_BYTES, ImageStore, ImageWriter, KeyChecks
+from pixstore_asgi.store.contract_tests.steps import body_of, checks_of, meta_of, read, save
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.store.sqlite import SqliteStore
 from pixstore_asgi.transfer.origin import take_origin
@@ -86,11 +86,11 @@ async def test_a_further_pass_brings_what_is_new_or_changed(
     await pix.update_image(IDS[1], picture(seed=79))
     for image_id in (IDS[2], IDS[2], IDS[2], IDS[1]):
         await pix.revoke(image_id)
-    await pix.delete_image(IDS[3])
-    await pix.delete_image(IDS[4])
+    for image_id in (IDS[0], IDS[3], IDS[4], IDS[29]):
+        await pix.delete_image(image_id)
     await pix.import_image(IDS[4], picture(seed=4), token=5000)
     await pix.reseal_image(IDS[5])
-    assert counts(await copy(source, target)) == (5, 25, 1, 0)
+    assert counts(await copy(source, target)) == (5, 23, 3, 0)
     assert await content_of(target) == await content_of(source)
 
 
@@ -193,6 +193,36 @@ async def test_a_pass_that_was_cut_off_goes_on(
     assert await content_of(target) == await content_of(source)
 
 
+async def test_secrets_are_known_before_and_after_the_images(source: ImageStore, target: ImageStore) -> None:
+    """A pass that is cut off has brought all secrets that were in use, and one that ends those of meanwhile too."""
+    one, two, three = await checks_of(source, b"one.", b"two.", b"3rd.")
+    await save(source, "a", key_id=b"one.", checks=[one])
+    await save(source, "b", key_id=b"two.", checks=[one, two])
+    async with aclosing(copy_store(source, target)) as cut:
+        await anext(cut)
+    assert (await target.key_checks()).in_use == {one, two}
+    async with aclosing(copy_store(source, target)) as steps:
+        await anext(steps)
+        await save(source, "c", key_id=b"3rd.", checks=[one, two, three])
+        assert [step.image_id async for step in steps] == ["b", "c"]
+    assert (await target.key_checks()).in_use == {one, two, three}
+
+
+async def test_a_secret_that_the_targets_own_images_need_stays(source: ImageStore, target: ImageStore) -> None:
+    """Retired in the source, it is not retired in a target where an image that is left alone is under it."""
+    old, new = await checks_of(source, b"old.", b"new.")
+    await save(source, "a", key_id=b"old.", checks=[old])
+    await copy(source, target)
+    await save(target, "own", key_id=b"old.", checks=[old])
+    await save(source, "a", key_id=b"new.", checks=[old, new])
+    await source.retire_key_check(old)
+    assert counts(await copy(source, target)) == (1, 0, 0, 1)
+    assert await target.key_checks() == KeyChecks(frozenset({old, new}), frozenset())
+    await target.delete("own")
+    assert counts(await copy(source, target)) == (0, 1, 0, 0)
+    assert await target.key_checks() == await source.key_checks()
+
+
 async def test_a_copy_that_came_no_further_than_the_id_goes_on(source: ImageStore, target: ImageStore) -> None:
     """Cut off once the target has the source's id and one secret, the next pass brings the other secrets too."""
     one, two = await checks_of(source, b"one.", b"two.")
@@ -222,6 +252,24 @@ async def test_an_image_saved_again_meanwhile_is_no_strangers(target: ImageStore
     await source.delete("a")
     assert counts(await copy(source, target)) == (0, 1, 0, 0)
     assert counts(await copy(source, target)) == (1, 1, 0, 0)
+
+
+class _IsWrittenMeanwhile(MemoryStore):
+    """Takes an image of another's just before it takes one of a copy."""
+
+    async def begin_write(self, image_id: str, version: bytes) -> ImageWriter:  # type: ignore[override]
+        async with await super().begin_write(image_id, bytes(16)) as writer:
+            await writer.write(b"own")
+            await writer.commit(meta_of(3, bytes(16)), token=1)
+        return await super().begin_write(image_id, version)
+
+
+async def test_what_others_save_in_the_target_meanwhile_stays(source: ImageStore) -> None:
+    """An image that comes into the target by another writer while it is copied is left alone, and listed."""
+    target = _IsWrittenMeanwhile()
+    await _save_one(source)
+    assert counts(await copy(source, target)) == (0, 0, 0, 1)
+    assert await read(target, "other") == b"own"
 
 
 async def test_a_damaged_image_is_left_alone(source: ImageStore, target: ImageStore, pix: Pixstore) -> None:
