@@ -18,6 +18,7 @@ from pixstore_asgi.store.sqlite import SqliteStore
 from tests.demo.process import run as run_process
 from tests.docs.tables import rows
 from tests.support.paths import DOCS
+from tests.support.postgres import PASSWORD, Cluster
 from tests.support.samples import OTHER_SECRET, SECRET, picture
 from tests.transfer.copies import Content, content_of
 
@@ -156,6 +157,22 @@ def test_the_key_file_is_for_the_user_to_copy(tmp_path: Path) -> None:
             assert len(await pix.list_images()) == COUNT
 
     asyncio.run(read())
+
+
+def test_a_copy_goes_into_postgresql(tmp_path: Path, postgres: Cluster) -> None:
+    """A store's URL is named without its password; a secret that lay in a key file is for the environment there."""
+    source, url = make(tmp_path / "source.db", None), f"{postgres.url()}?schema=copy_{abs(hash(tmp_path))}"
+    result = run(source, url, secret=None)
+    assert (result.exit_code, result.stderr) == (0, "")
+    copied, secret, last_pass = result.stdout.splitlines()
+    assert copied.startswith(f"{COUNT} images copied to postgresql://")
+    assert secret == f"It opens with the secret in {source}.key: set PIXSTORE_SECRET to what that file holds."
+    assert (last_pass, PASSWORD in result.output) == (LAST_PASS, False)
+    again = run(url, url, secret=None)
+    assert (again.exit_code, "--to names the store that --from names" in again.stderr) == (2, True)
+    back = run(url, tmp_path / "back.db", secret=(tmp_path / "source.db.key").read_text().strip())
+    assert (back.exit_code, back.stdout.splitlines()[0]) == (0, f"{COUNT} images copied to {tmp_path / 'back.db'}")
+    assert content(tmp_path / "back.db") == content(source)
 
 
 def test_a_store_is_not_copied_onto_itself(source: Path, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from pixstore_asgi.keys.find import find_ring
 from pixstore_asgi.store.contract import CHUNK_BYTES, ImageStore, ImageWriter, KeyChecks
 from pixstore_asgi.store.contract_tests.steps import body_of, checks_of, meta_of, read, save
 from pixstore_asgi.store.memory import MemoryStore
+from pixstore_asgi.store.postgres import PostgresStore
 from pixstore_asgi.store.sqlite import SqliteStore
 from pixstore_asgi.transfer.origin import take_origin
 from pixstore_asgi.transfer.store_copy import copy_store
@@ -26,23 +27,23 @@ from tests.transfer.copies import content_of, copy, counts
 IDS = [f"a:{number:02}" for number in range(30)]
 
 
-def store_of(kind: str, path: Path) -> ImageStore:
-    return MemoryStore() if kind == "memory" else SqliteStore(path)
-
-
 @pytest.fixture(params=["memory", "sqlite"])
 async def source(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ImageStore]:
     """An open store of either kind."""
-    made = store_of(request.param, tmp_path / "source.db")
+    made = MemoryStore() if request.param == "memory" else SqliteStore(tmp_path / "source.db")
     await made.open()
     yield made
     await made.close()
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
 async def target(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ImageStore]:
     """Another one, for the copy."""
-    made = store_of(request.param, tmp_path / "target.db")
+    made: ImageStore
+    if request.param == "postgres":
+        made = PostgresStore(request.getfixturevalue("postgres").url(), schema=f"copy_{abs(hash(tmp_path))}")
+    else:
+        made = MemoryStore() if request.param == "memory" else SqliteStore(tmp_path / "target.db")
     await made.open()
     yield made
     await made.close()
