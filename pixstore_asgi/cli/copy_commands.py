@@ -37,8 +37,12 @@ _ONE_MORE = "Once the source takes no more writes, the same command copies what 
     required=True,
     help="A new store, made where there is none, or an earlier copy to go on with.",
 )
+@click.option(
+    "--from-blobs", metavar="URL", help="Where the source has its bodies, if in a bucket: s3://bucket/prefix."
+)
+@click.option("--to-blobs", metavar="URL", help="Where the target is to have its bodies, if in a bucket.")
 @click.option("--dry-run", is_flag=True, help="Read and check everything, write nothing.")
-def copy(source: Database, target: Database, dry_run: bool) -> None:
+def copy(source: Database, target: Database, from_blobs: str | None, to_blobs: str | None, dry_run: bool) -> None:
     """Copy one store's images into another.
 
     Ids, tokens, keys, ciphertext and the database's id stay the same, so the ids in your tables, the pictures in
@@ -53,16 +57,18 @@ def copy(source: Database, target: Database, dry_run: bool) -> None:
     """
     if _is_same(source, target):
         raise click.UsageError("--to names the store that --from names: choose another one")
+    if to_blobs is not None and to_blobs == from_blobs:  # what one store sweeps would be the other's
+        raise click.UsageError("--to-blobs names the place that --from-blobs names: give another prefix")
     done = f"would be copied to {target}; nothing was written" if dry_run else f"copied to {target}"
     deleted = "would be deleted there" if dry_run else "deleted there, as in the source"
     move = Move("Checking" if dry_run else "Copying", done, deleted)
     notes: list[str] = []
 
     async def steps() -> None:
-        async with _opened(source) as opened, AsyncExitStack() as stack:
+        async with _opened(source, from_blobs) as opened, AsyncExitStack() as stack:
             ring = await find_ring_at_hand(opened)
             is_new = target.file is not None and not target.file.exists()
-            into = None if dry_run and is_new else await stack.enter_async_context(_opened(target))
+            into = None if dry_run and is_new else await stack.enter_async_context(_opened(target, to_blobs))
             total = sum((await opened.key_usage()).values())
             await move.follow(copy_store(opened, into, ring=ring, dry_run=dry_run), total)
             notes.extend([] if ring else [_UNCHECKED])
@@ -85,8 +91,8 @@ def _is_same(source: Database, target: Database) -> bool:
 
 
 @asynccontextmanager
-async def _opened(database: Database) -> AsyncIterator[ImageStore]:
-    store = connect(database.store)
+async def _opened(database: Database, blobs: str | None) -> AsyncIterator[ImageStore]:
+    store = connect(database.store, blobs)
     await store.open()
     try:
         yield store

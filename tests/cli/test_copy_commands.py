@@ -19,7 +19,9 @@ from tests.demo.process import run as run_process
 from tests.docs.tables import rows
 from tests.support.paths import DOCS
 from tests.support.postgres import PASSWORD, Cluster
+from tests.support.s3 import S3Server
 from tests.support.samples import OTHER_SECRET, SECRET, picture
+from tests.support.sqlite import query
 from tests.transfer.copies import Content, content_of
 
 COUNT = 30
@@ -172,6 +174,20 @@ def test_a_copy_goes_into_postgresql(tmp_path: Path, postgres: Cluster) -> None:
     assert (again.exit_code, "--to names the store that --from names" in again.stderr) == (2, True)
     back = run(url, tmp_path / "back.db", secret=(tmp_path / "source.db.key").read_text().strip())
     assert (back.exit_code, back.stdout.splitlines()[0]) == (0, f"{COUNT} images copied to {tmp_path / 'back.db'}")
+    assert content(tmp_path / "back.db") == content(source)
+
+
+@pytest.mark.slow
+def test_bodies_go_into_a_bucket_and_back(source: Path, tmp_path: Path, s3: S3Server) -> None:
+    """With --to-blobs the target has its bodies in a bucket, from where --from-blobs takes them."""
+    bucket = s3.url(f"copy-{abs(hash(tmp_path))}")
+    there = run(source, tmp_path / "there.db", "--to-blobs", bucket)
+    assert (there.exit_code, there.stderr) == (0, "")
+    assert query(tmp_path / "there.db", "SELECT count(*) FROM chunk") == [(0,)]
+    shared = run(tmp_path / "there.db", tmp_path / "back.db", "--from-blobs", bucket, "--to-blobs", bucket)
+    assert (shared.exit_code, "give another prefix" in shared.stderr) == (2, True)
+    back = run(tmp_path / "there.db", tmp_path / "back.db", "--from-blobs", bucket)
+    assert (back.exit_code, back.stderr) == (0, "")
     assert content(tmp_path / "back.db") == content(source)
 
 
