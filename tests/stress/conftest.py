@@ -5,10 +5,12 @@ from pathlib import Path
 import pytest
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=["sqlite", "postgres", "sqlite-s3", "postgres-s3"])
 def target(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty store, as tests.stress.stores is told of it."""
-    if request.param == "sqlite":
-        return str(tmp_path / "images.db")
-    url = request.getfixturevalue("postgres").url()
-    return f"{url}?schema=stress_{abs(hash(tmp_path))}"
+    name = f"stress-{abs(hash(tmp_path))}"
+    rows, _, bodies = request.param.partition("-")
+    place = str(tmp_path / "images.db")
+    if rows == "postgres":
+        place = f"{request.getfixturevalue('postgres').url()}?schema={name.replace('-', '_')}"
+    return f"{place} {request.getfixturevalue('s3').url(name)}" if bodies else place

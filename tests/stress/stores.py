@@ -1,13 +1,16 @@
-"""The stores under stress, as processes are told of them: a path of SQLite's, or a PostgreSQL URL with a schema."""
+"""The stores under stress, as processes are told of them: a path of SQLite's, or a PostgreSQL URL with a schema; and,
+behind a space, where the bodies are, if not with the rows."""
 
 import contextlib
 import sqlite3
 from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
+import obstore
 
 from pixstore_asgi.store.contract import ImageStore
 from pixstore_asgi.store.postgres import PostgresStore
+from pixstore_asgi.store.s3 import S3Bucket
 from pixstore_asgi.store.sqlite import SqliteStore
 
 GRACE_S = 1.0
@@ -35,21 +38,39 @@ _LEFT_IN_POSTGRES = {
 
 def store_of(target: str, *, sweeps_all: bool = False) -> ImageStore:
     """Return the store that is told of, closed. sweeps_all: keep no grace period, as where nobody reads any more."""
+    rows, _, blobs = target.partition(" ")
+    bodies = S3Bucket(blobs, busy_timeout_s=30) if blobs else None
     grace_s = 0 if sweeps_all else GRACE_S
-    if not target.startswith("postgresql://"):
-        return SqliteStore(target, busy_timeout_s=30, sweep_grace_s=0)
-    url, schema = _parted(target)
-    return PostgresStore(url, schema=schema, pool_size=4, busy_timeout_s=30, sweep_grace_s=grace_s)
+    if not rows.startswith("postgresql://"):
+        return SqliteStore(rows, busy_timeout_s=30, sweep_grace_s=grace_s if blobs else 0, bodies=bodies)
+    url, schema = _parted(rows)
+    return PostgresStore(url, schema=schema, pool_size=4, busy_timeout_s=30, sweep_grace_s=grace_s, bodies=bodies)
 
 
 async def bodies_of(target: str) -> int:
     """Return how many bodies a store has, those that are dead or pending with them."""
-    return (await _counts(target, {"": "SELECT count(*) FROM blob"}, {"": "SELECT count(*) FROM {0}.body"}))[""]
+    rows = target.partition(" ")[0]
+    return (await _counts(rows, {"": "SELECT count(*) FROM blob"}, {"": "SELECT count(*) FROM {0}.body"}))[""]
 
 
 async def left_in(target: str) -> dict[str, int]:
     """Return how much of what no image needs there is in a store, by what it is."""
-    return await _counts(target, _LEFT_IN_SQLITE, _LEFT_IN_POSTGRES)
+    rows, _, blobs = target.partition(" ")
+    counts = await _counts(rows, _LEFT_IN_SQLITE, _LEFT_IN_POSTGRES)
+    if blobs:
+        store = store_of(target)
+        await store.open()
+        needed = {image.meta.version.hex() for image in await store.list(limit=1_000_000)}
+        await store.close()
+        counts["objects of no image"] = len(await _objects(blobs) ^ needed)
+    return counts
+
+
+async def _objects(blobs: str) -> set[str]:
+    bucket = S3Bucket(blobs)
+    await bucket.open()
+    assert bucket._objects is not None
+    return {item["path"] for item in await obstore.list(bucket._objects._store).collect_async()}
 
 
 async def _counts(target: str, in_sqlite: dict[str, str], in_postgres: dict[str, str]) -> dict[str, int]:
