@@ -43,6 +43,7 @@ class Life:
         self._ring: KeyRing | None = None
         self._asked_s = {"proof": -math.inf, "row": -math.inf}
         self._failed: tuple[float, SecretError] | None = None
+        self._unneeded: frozenset[bytes] = frozenset()  # secrets that the store knows, and no image is under
         self._opens = 0
         self._is_used = False  # opened on first use, until the last close
         self._closed_on: asyncio.AbstractEventLoop | None = None
@@ -108,6 +109,24 @@ class Life:
                     self._asked_s[by] = time.monotonic()
             return None if self._ring is stale else self._ring
 
+    async def check(self) -> None:
+        """Ask the store, by one small query, whether it answers and knows of no secret that the key ring lacks.
+
+        One that it lacks is looked for, and whether images are under it, at most once in 10 s. Opens the store on first
+        use. Raises SecretError or StoreError.
+        """
+        ring = await self.opened()
+        absent = (await self._store.key_checks()).in_use - set(ring.check_values)
+        if absent <= self._unneeded:
+            return
+        self._raise_again()
+        try:
+            await self.reload()
+        except SecretError as error:
+            self._failed = (time.monotonic(), error)
+            raise
+        self._unneeded = absent
+
     async def _ask_again(self) -> None:
         if self._ring is not None:
             self._ring = await find_ring(self._store, self._given)
@@ -125,7 +144,7 @@ class Life:
                 except SecretError as error:
                     self._failed = (time.monotonic(), error)
                     raise
-                self._closed_on = None
+                self._closed_on = self._failed = None
             return self._ring
 
     async def _close_unheld(self) -> None:

@@ -16,6 +16,8 @@ from .core.proof import DEFAULT_WINDOW_MS, terms_of
 from .core.record import ImageRecord
 from .core.request import ImageRequest
 from .errors import InputError
+from .health.drain import Drain
+from .health.readiness import Readiness
 from .keys import rotation
 from .keys.source import SecretSource, given_secrets
 from .life import Life
@@ -58,6 +60,8 @@ class Pixstore:
     cache_bytes: how much ciphertext is kept in memory, of images that are asked for again before as much of others was
         read; it is served only while it is the store's current version, of which another program's writes to a SQLite
         database tell within a second. 0 keeps none.
+    drain_s: how long after SIGTERM all is still served while `/-/ready` is 503, before the server gets the signal, in
+        seconds; under uvicorn, and for one Pixstore of a process.
 
     The constructor does no I/O: the store opens with `open`, `async with`, `lifespan` or on first use. Raises
     ConfigError for an option that can't work; every method raises PixstoreErrors only.
@@ -77,6 +81,7 @@ class Pixstore:
         upload_timeout_s: float = 60,
         max_upload_s: float = 3600,
         cache_bytes: int = 64 * 1024 * 1024,
+        drain_s: float = 0,
     ) -> None:
         hidden = hide(secret)
         del secret  # see hidden.py
@@ -84,7 +89,9 @@ class Pixstore:
         self._store = connect(store, blobs)
         self._formats = check_formats(image_formats)
         self._images = ImageCache(self._store, cache_bytes)
-        self._life = Life(self._store, given, on_open=self._warn_of_unproven, on_close=self._images.clear)
+        self._drain = Drain(drain_s)
+        self._life = Life(self._store, given, on_open=self._before_open, on_close=self._before_close)
+        self._readiness = Readiness(self._life.check, self._drain)
         limits = upload_limits(self._store, max_image_bytes, upload_timeout_s, max_upload_s)
         self._saves = Saves(self._store, self._life.opened, self._formats, limits)
         self._proofs = Proofs(
@@ -366,11 +373,21 @@ class Pixstore:
         await self._life.opened()
         return self._saves.within(within(self._store, connection))
 
-    def _warn_of_unproven(self) -> None:
+    def _before_open(self) -> None:
+        self._drain.begin()
         if not self.checks_proofs:
             _log.warning("proof_window_ms=-1: open_payload serves images without checking proofs")
+
+    def _before_close(self) -> None:
+        self._drain.end()
+        self._images.clear()
 
 
 def answers_of(pixstore: Pixstore) -> Answers:
     """Return what answers the image requests of a Pixstore, for the ASGI applications of this package."""
     return pixstore._answers
+
+
+def readiness_of(pixstore: Pixstore) -> Readiness:
+    """Return what tells whether a Pixstore can serve, for the ASGI applications of this package."""
+    return pixstore._readiness

@@ -7,7 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
 from ..errors import ConfigError
-from ..pixstore import Pixstore, answers_of
+from ..pixstore import Pixstore, answers_of, readiness_of
 from ..serving.headers import payload_headers
 from ..serving.proofs import EVERYBODY
 from .audience import Audience, AudienceOf
@@ -17,6 +17,7 @@ from .client_files import ClientFiles
 from .common import CommonRequests
 from .cors import CrossOrigin
 from .delivery import MAX_STREAM_S, SEND_TIMEOUT_S, Delivery
+from .health import HEALTH, serve_health
 from .http import RESERVED, read_request, refuse, route_path, send_empty, without_last_slash
 from .lifespan import run_lifespan
 
@@ -38,7 +39,8 @@ class AppOptions(TypedDict, total=False):
 class PixstoreApp:
     """Serves the images of one Pixstore; mount it anywhere, as often as you like.
 
-    GET and HEAD of `/{image id}` answer with a wire payload, `/-/client/` serves the browser client.
+    GET and HEAD of `/{image id}` answer with a wire payload, `/-/client/` serves the browser client, `/-/live` and
+    `/-/ready` tell a load balancer how it is.
 
     allow_origins: ("*",), a list of exact origins (their pages may send credentials), or None: CORS is the host's.
     authorize: called with the ASGI scope and the image id after the proof was checked, plain or async; only True lets
@@ -107,6 +109,8 @@ class PixstoreApp:
             await self._batch(scope, receive, send)
         elif path.startswith(_CLIENT + "/"):
             await self._serve_client(without_last_slash(path).removeprefix(_CLIENT), scope, receive, send)
+        elif without_last_slash(path) in HEALTH:
+            await serve_health(without_last_slash(path), readiness_of(self._pixstore), scope, send)
         else:
             await refuse(404, self._cross_origin.headers(scope), send)
 

@@ -4,7 +4,7 @@ DIRECTION = [
     ["errors"],
     ["core"],
     ["store"],
-    ["keys", "saving", "serving"],
+    ["keys", "saving", "serving", "health"],
     ["life"],
     ["pixstore"],
     ["asgi"],

@@ -1,0 +1,64 @@
+"""Drain: between SIGTERM and the server's end, a time in which load balancers find somebody else."""
+
+import asyncio
+import logging
+import signal
+import threading
+from types import FrameType
+from typing import Any
+
+from ..errors import ConfigError
+from ..store.clock import running_loop
+
+_log = logging.getLogger("pixstore_asgi")
+
+
+class Drain:
+    """Takes SIGTERM in front of the server's own handler, and hands it on `seconds` later; a second one at once.
+
+    A server that has the signal takes no more connections, so what a load balancer still sends would be refused. With 0
+    seconds nothing is taken. Raises ConfigError for a time that can't be.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        if not 0 <= seconds < float("inf"):
+            raise ConfigError(f"drain_s must be a number of seconds, 0 for none, not {seconds!r}")
+        self._seconds = seconds
+        self._theirs: Any = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.is_draining = False
+
+    def begin(self) -> None:
+        """Take SIGTERM from now on, in the running event loop; harmless when repeated."""
+        if not self._seconds or self._loop is not None:
+            return
+        if threading.current_thread() is not threading.main_thread():
+            _log.warning("drain_s has no effect: this event loop is not in the main thread, which alone gets signals")
+            return
+        self._loop = running_loop()
+        self._theirs = signal.signal(signal.SIGTERM, self._on_signal)
+
+    def end(self) -> None:
+        """Give the signal back to whom it was taken from, unless somebody has taken it from us since."""
+        if self._loop is not None and signal.getsignal(signal.SIGTERM) == self._on_signal:
+            signal.signal(signal.SIGTERM, self._theirs)
+        self._loop = self._theirs = None
+        self.is_draining = False
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        loop = self._loop
+        if self.is_draining or loop is None or loop.is_closed():
+            self._hand_on()
+            return
+        self.is_draining = True
+        # The handler runs between any two steps of the loop, which may be asleep: this wakes it.
+        loop.call_soon_threadsafe(self._wait, loop)
+
+    def _wait(self, loop: asyncio.AbstractEventLoop) -> None:
+        _log.info("SIGTERM: /-/ready is 503 from now on, and the server stops in %s s", self._seconds)
+        loop.call_later(self._seconds, self._hand_on)
+
+    def _hand_on(self) -> None:
+        if signal.getsignal(signal.SIGTERM) == self._on_signal:  # not after a second SIGTERM, or the end
+            signal.signal(signal.SIGTERM, self._theirs)
+            signal.raise_signal(signal.SIGTERM)

@@ -1,0 +1,75 @@
+"""Readiness: what keeps a process from serving, which the store is asked for once a second however often we are."""
+
+import asyncio
+import logging
+import math
+from collections.abc import Awaitable, Callable
+from typing import Literal
+
+from ..errors import SecretError
+from ..store.clock import running_loop
+from .drain import Drain
+
+_log = logging.getLogger("pixstore_asgi")
+
+Obstacle = Literal["draining", "secret", "store"]
+"""Why a process should be sent no requests; what is behind it is in the log alone."""
+
+_ASK_EVERY_S = 1
+_ANSWER_WITHIN_S = 2
+
+
+class Readiness:
+    """Tells whether one Pixstore can serve.
+
+    check: asks its store, which it opens on first use; raises SecretError for a secret that is missing, and whatever a
+    store raises.
+    """
+
+    def __init__(self, check: Callable[[], Awaitable[None]], drain: Drain) -> None:
+        self._check = check
+        self._drain = drain
+        self._asked: asyncio.Task[Obstacle | None] | None = None
+        self._asked_s = -math.inf
+        self._logged: Obstacle | None = None
+
+    async def obstacle(self) -> Obstacle | None:
+        """Return what is in the way, or None. Takes 2 s at most."""
+        if self._drain.is_draining:
+            return "draining"
+        asked = self._question()
+        await asyncio.wait({asked}, timeout=_ANSWER_WITHIN_S)
+        if asked.done():
+            return asked.result()
+        return self._logged_once("store", f"the store gave no answer within {_ANSWER_WITHIN_S} s")
+
+    def _question(self) -> "asyncio.Task[Obstacle | None]":
+        """Return the question that all who ask now wait for: one that began within a second, or has no answer yet.
+
+        It is a task, for it goes on where they leave or lose patience: a large database may take its time to open.
+        """
+        loop = running_loop()
+        asked = self._asked
+        is_over = asked is not None and asked.done() and loop.time() - self._asked_s >= _ASK_EVERY_S
+        if asked is None or is_over or asked.get_loop() is not loop:
+            self._asked_s = loop.time()
+            asked = self._asked = loop.create_task(self._ask())
+        return asked
+
+    async def _ask(self) -> Obstacle | None:
+        try:
+            await self._check()
+        except SecretError as error:
+            return self._logged_once("secret", error)
+        except Exception as error:  # a store of somebody else's may raise anything
+            return self._logged_once("store", error)
+        return self._logged_once(None, "")
+
+    def _logged_once(self, obstacle: Obstacle | None, why: object) -> Obstacle | None:
+        """Return the obstacle; where it is another one than before, the log gets to know why."""
+        if obstacle is not None and obstacle != self._logged:
+            _log.error("not ready: %s", why)
+        elif obstacle is None and self._logged is not None:
+            _log.info("ready again")
+        self._logged = obstacle
+        return obstacle
