@@ -8,7 +8,6 @@ from types import FrameType
 from typing import Any
 
 from ..errors import ConfigError
-from ..store.clock import running_loop
 
 _log = logging.getLogger("pixstore_asgi")
 
@@ -26,6 +25,7 @@ class Drain:
         self._seconds = seconds
         self._theirs: Any = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self.is_draining = False
 
     def begin(self) -> None:
@@ -35,14 +35,16 @@ class Drain:
         if threading.current_thread() is not threading.main_thread():
             _log.warning("drain_s has no effect: this event loop is not in the main thread, which alone gets signals")
             return
-        self._loop = running_loop()
+        self._loop = asyncio.get_running_loop()
         self._theirs = signal.signal(signal.SIGTERM, self._on_signal)
 
     def end(self) -> None:
         """Give the signal back to whom it was taken from, unless somebody has taken it from us since."""
         if self._loop is not None and signal.getsignal(signal.SIGTERM) == self._on_signal:
             signal.signal(signal.SIGTERM, self._theirs)
-        self._loop = self._theirs = None
+        if self._timer is not None:
+            self._timer.cancel()
+        self._loop = self._theirs = self._timer = None
         self.is_draining = False
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
@@ -52,11 +54,12 @@ class Drain:
             return
         self.is_draining = True
         # The handler runs between any two steps of the loop, which may be asleep: this wakes it.
-        loop.call_soon_threadsafe(self._wait, loop)
+        loop.call_soon_threadsafe(self._wait)
 
-    def _wait(self, loop: asyncio.AbstractEventLoop) -> None:
-        _log.info("SIGTERM: /-/ready is 503 from now on, and the server stops in %s s", self._seconds)
-        loop.call_later(self._seconds, self._hand_on)
+    def _wait(self) -> None:
+        if self.is_draining and self._loop is not None:  # not where the end came first
+            _log.info("SIGTERM: /-/ready is 503 from now on, and the server stops in %s s", self._seconds)
+            self._timer = self._loop.call_later(self._seconds, self._hand_on)
 
     def _hand_on(self) -> None:
         if signal.getsignal(signal.SIGTERM) == self._on_signal:  # not after a second SIGTERM, or the end

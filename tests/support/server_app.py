@@ -43,6 +43,7 @@ routes = [Route("/save", save, methods=["POST"]), Route("/counts", counts)]
 bare_mount = Starlette(routes=[*routes, Mount("/pixstore-image", PixstoreApp(pix))])
 
 wrapped = PixstoreMiddleware(Starlette(routes=routes), pix)
+drained = PixstoreMiddleware(Starlette(routes=routes), Pixstore(store, secret=SECRET, drain_s=3))
 
 # Every body is read from the store, under a lease.
 uncached = Pixstore(store, secret=SECRET, cache_bytes=0)

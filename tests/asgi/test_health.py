@@ -1,0 +1,174 @@
+"""What a load balancer asks: /-/live and /-/ready."""
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pixstore_asgi import Pixstore, PixstoreApp, PixstoreMiddleware, StoreError
+from pixstore_asgi.store.contract import KeyChecks
+from pixstore_asgi.store.memory import MemoryStore
+from tests.support.asgi import client
+from tests.support.samples import OTHER_SECRET, SECRET, picture
+
+NEW_SECRET = "a-newer-secret-for-tests-0123456789-abcdefghijk"
+
+
+class AskedStore(MemoryStore):
+    """A memory store that counts what readiness asks it, and can fail or fall silent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = 0
+        self.was_asked = asyncio.Event()
+        self.is_away = False
+        self.answers = asyncio.Event()
+        self.answers.set()
+
+    async def key_checks(self) -> KeyChecks:
+        self.asked += 1
+        self.was_asked.set()
+        await self.answers.wait()
+        if self.is_away:
+            raise StoreError("postgresql://user@secret-host/secret-database is away")
+        return await super().key_checks()
+
+
+async def ready(pix: Pixstore) -> tuple[int, Any]:
+    async with client(PixstoreApp(pix)) as http:
+        response = await http.get("/-/ready")
+    assert response.headers["cache-control"] == "no-store"
+    return response.status_code, response.json()
+
+
+@pytest.mark.parametrize(("path", "answer"), [("/-/live", {"live": True}), ("/-/ready", {"ready": True})])
+async def test_a_process_that_can_serve_says_so(pix: Pixstore, path: str, answer: dict[str, bool]) -> None:
+    """200 with JSON that no cache keeps, for GET and HEAD, mounted or below the middleware's route, without a proof."""
+    wrapped = PixstoreMiddleware(PixstoreApp(pix), pix, authorize=lambda scope, image_id: False)
+    for app, mount in ((PixstoreApp(pix), ""), (wrapped, "/pixstore-image")):
+        async with client(app) as http:
+            get, head = await http.get(mount + path), await http.head(mount + path)
+            assert (await http.post(mount + path)).status_code == 405
+        assert (get.status_code, get.json()) == (200, answer)
+        assert dict(get.headers) == {
+            "content-type": "application/json",
+            "content-length": str(len(get.content)),
+            "cache-control": "no-store",
+        }
+        assert (head.status_code, head.headers, head.content) == (200, get.headers, b"")
+
+
+async def test_ready_opens_the_store(tmp_path: Path) -> None:
+    """A mount without a lifespan becomes ready by being asked, as it would by an image request; live opens nothing."""
+    pix = Pixstore(tmp_path / "pixstore.db", secret=SECRET)
+    async with client(PixstoreApp(pix)) as http:
+        assert (await http.get("/-/live")).status_code == 200
+        assert not (tmp_path / "pixstore.db").exists()
+        assert (await http.get("/-/ready")).status_code == 200
+    assert (tmp_path / "pixstore.db").exists()
+    await pix.close()
+
+
+async def test_a_store_that_cannot_open_is_not_ready(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """503 with a reason that names no path; the log names it; the process is live all the same."""
+    pix = Pixstore(tmp_path / "nowhere" / "pixstore.db", secret=SECRET)
+    assert await ready(pix) == (503, {"ready": False, "reason": "store"})
+    assert "nowhere" in caplog.text
+    async with client(PixstoreApp(pix)) as http:
+        assert (await http.get("/-/live")).status_code == 200
+
+
+async def test_a_missing_secret_is_not_ready(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Where images are under a secret that is not there, from the start or since another process saved."""
+    async with Pixstore(tmp_path / "pixstore.db", secret=SECRET) as pix:
+        await pix.save_image(picture())
+        async with Pixstore(tmp_path / "pixstore.db", secret=[SECRET, NEW_SECRET]) as other:
+            await other.save_image(picture())
+        assert await ready(pix) == (503, {"ready": False, "reason": "secret"})
+    assert "was written with secret" in caplog.text
+    assert await ready(Pixstore(tmp_path / "pixstore.db", secret=OTHER_SECRET)) == (
+        503,
+        {"ready": False, "reason": "secret"},
+    )
+
+
+async def test_a_new_secret_is_found_when_it_is_needed() -> None:
+    """Where the secrets come from a function, readiness asks it for the one that another process began to use."""
+    store, secrets = MemoryStore(), [SECRET]
+
+    async def ask() -> list[str]:
+        return secrets
+
+    async with Pixstore(store, secret=ask) as pix, Pixstore(store, secret=[SECRET, NEW_SECRET]) as other:
+        record = await other.save_image(picture())
+        secrets = [SECRET, NEW_SECRET]
+        assert await ready(pix) == (200, {"ready": True})
+        assert await pix.read_image(record.id)
+
+
+async def test_a_secret_that_nothing_needs_may_be_missing(tmp_path: Path) -> None:
+    """A secret that the store knows, and no image is under any more, keeps nobody from serving."""
+    async with Pixstore(tmp_path / "pixstore.db", secret=OTHER_SECRET) as old:
+        await old.delete_image((await old.save_image(picture())).id)
+    async with Pixstore(tmp_path / "pixstore.db", secret=SECRET) as pix:
+        assert await ready(pix) == (200, {"ready": True})
+
+
+async def test_many_who_ask_are_one_question() -> None:
+    """However many ask at once, and soon after, the store is asked once, though the first of them has left."""
+    store = AskedStore()
+    async with Pixstore(store, secret=SECRET) as pix:
+        store.asked = 0
+        store.was_asked.clear()
+        store.answers.clear()
+        leaves = asyncio.create_task(ready(pix))
+        others = [asyncio.create_task(ready(pix)) for _ in range(50)]
+        await store.was_asked.wait()
+        leaves.cancel()
+        store.answers.set()
+        assert await asyncio.gather(*others) == [(200, {"ready": True})] * 50
+        assert store.asked == 1
+
+
+@pytest.mark.slow
+async def test_a_store_that_is_away_comes_back(caplog: pytest.LogCaptureFixture) -> None:
+    """Away or silent is 503 within a bound of time, told in the log once; what is told is asked anew a second later."""
+    store = AskedStore()
+    async with Pixstore(store, secret=SECRET) as pix:
+        store.is_away = True
+        for _ in range(2):
+            assert await ready(pix) == (503, {"ready": False, "reason": "store"})
+            await asyncio.sleep(1)
+        assert caplog.text.count("secret-host") == 1
+        store.is_away = False
+        assert await ready(pix) == (200, {"ready": True})
+        await asyncio.sleep(1)
+        store.answers.clear()
+        assert await ready(pix) == (503, {"ready": False, "reason": "store"})
+        assert "no answer within 2 s" in caplog.text
+        store.answers.set()
+        await asyncio.sleep(1)
+        assert await ready(pix) == (200, {"ready": True})
+
+
+async def test_a_process_that_drains_is_not_ready() -> None:
+    """From SIGTERM on readiness is off, while images are served; the signal reaches the server's handler later."""
+    handed_on = asyncio.Event()
+    before = signal.signal(signal.SIGTERM, lambda *_: handed_on.set())
+    try:
+        store = AskedStore()
+        async with Pixstore(store, secret=SECRET, drain_s=0.2) as pix:
+            record = await pix.save_image(picture())
+            os.kill(os.getpid(), signal.SIGTERM)
+            asked = store.asked
+            assert await ready(pix) == (503, {"ready": False, "reason": "draining"})
+            assert store.asked == asked
+            assert not handed_on.is_set()
+            assert await pix.read_image(record.id)
+            await handed_on.wait()
+            assert await ready(pix) == (503, {"ready": False, "reason": "draining"})
+    finally:
+        signal.signal(signal.SIGTERM, before)

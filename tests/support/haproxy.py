@@ -1,0 +1,63 @@
+"""Runs HAProxy with the configuration in deployment.md, word for word but for addresses and what a test adds."""
+
+import contextlib
+import re
+import subprocess
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from tests.support.nginx import PAGE
+from tests.support.servers import Server, free_port
+from tests.support.service import until
+
+(CONFIGURATION,) = re.findall(r"```haproxy\n(.*?)```", PAGE, re.DOTALL)
+
+
+@dataclass
+class Balancer:
+    """A running HAProxy; `log` is what it printed so far."""
+
+    url: str
+    log_file: Path
+
+    @property
+    def log(self) -> str:
+        return self.log_file.read_text()
+
+
+@contextlib.contextmanager
+def balancing(program: str, folder: Path, servers: Sequence[Server]) -> Iterator[Balancer]:
+    """Run HAProxy before two servers until the block ends.
+
+    It sends no request twice, so that one which meets a server that has stopped fails.
+    """
+    port = free_port()
+    text = CONFIGURATION.replace("mode http\n", "mode http\n    retries 0\n")
+    addresses = [("bind :80\n", f"bind 127.0.0.1:{port}\n")]
+    addresses += [(f"10.0.0.{n}:8000", server.url.removeprefix("http://")) for n, server in enumerate(servers, 1)]
+    for address, instead in addresses:
+        assert text.count(address) == 1, address
+        text = text.replace(address, instead)
+    (folder / "haproxy.cfg").write_text(text)
+    log_file = folder / "haproxy.log"
+    with log_file.open("wb") as log:
+        process = subprocess.Popen(
+            [program, "-db", "-f", str(folder / "haproxy.cfg")], stdout=log, stderr=subprocess.STDOUT
+        )
+    balancer = Balancer(f"http://127.0.0.1:{port}", log_file)
+    try:
+        until(lambda: _answers(balancer), balancer)
+        yield balancer
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def _answers(balancer: Balancer) -> bool:
+    try:
+        return httpx.get(f"{balancer.url}/pixstore-image/-/ready", trust_env=False).status_code == 200
+    except httpx.TransportError:
+        return False
