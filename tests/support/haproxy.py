@@ -36,7 +36,7 @@ def balancing(program: str, folder: Path, servers: Sequence[Server]) -> Iterator
     """
     port = free_port()
     text = CONFIGURATION.replace("mode http\n", "mode http\n    retries 0\n")
-    addresses = [("bind :80\n", f"bind 127.0.0.1:{port}\n")]
+    addresses = [("bind :80 ", f"bind 127.0.0.1:{port} ")]
     addresses += [(f"10.0.0.{n}:8000", server.url.removeprefix("http://")) for n, server in enumerate(servers, 1)]
     for address, instead in addresses:
         assert text.count(address) == 1, address
