@@ -301,9 +301,10 @@ async def test_a_backup_opens_with_the_secret(deployed: Deployment, tmp_path: Pa
 
 
 def test_the_units_limits_leave_room() -> None:
-    """systemd waits longer than uvicorn does, and signals the main process alone, which ends its workers in order."""
+    """systemd waits longer than drain and uvicorn together, and signals the main process alone: it ends its workers."""
     service = unit()["Service"]
     arguments = shlex.split(service["ExecStart"])
     grace = int(arguments[arguments.index("--timeout-graceful-shutdown") + 1])
-    assert int(service["TimeoutStopSec"]) > grace
+    drain = max(map(int, re.findall(r"drain_s=(\d+)", PAGE)))
+    assert int(service["TimeoutStopSec"]) > drain + grace
     assert service["KillMode"] == "mixed"
