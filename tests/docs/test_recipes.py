@@ -58,7 +58,7 @@ def test_every_block_has_a_test() -> None:
         "mysite/urls.py",
         "mysite/settings.py",
     }
-    assert len(OTHER_BLOCKS) == 2
+    assert len(OTHER_BLOCKS) == 3
 
 
 def in_use(server: Server) -> int:

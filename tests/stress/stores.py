@@ -13,8 +13,8 @@ from pixstore_asgi.store.postgres import PostgresStore
 from pixstore_asgi.store.s3 import S3Bucket
 from pixstore_asgi.store.sqlite import SqliteStore
 
-GRACE_S = 1.0
-"""How long a body stays where no lease keeps it: longer than any of these readers takes."""
+GRACE_S, GRACE_IN_A_BUCKET_S = 1.0, 4.0
+"""How long a body stays where no lease keeps it: longer than any of these readers and uploads takes."""
 
 _LEFT_IN_SQLITE = {
     "rows damaged": "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check <> 'ok'",
@@ -40,7 +40,7 @@ def store_of(target: str, *, sweeps_all: bool = False) -> ImageStore:
     """Return the store that is told of, closed. sweeps_all: keep no grace period, as where nobody reads any more."""
     rows, _, blobs = target.partition(" ")
     bodies = S3Bucket(blobs, busy_timeout_s=30) if blobs else None
-    grace_s = 0 if sweeps_all else GRACE_S
+    grace_s = 0 if sweeps_all else GRACE_IN_A_BUCKET_S if blobs else GRACE_S
     if not rows.startswith("postgresql://"):
         return SqliteStore(rows, busy_timeout_s=30, sweep_grace_s=grace_s if blobs else 0, bodies=bodies)
     url, schema = _parted(rows)

@@ -50,7 +50,8 @@ def test_no_body_is_torn(target: str, bodies: int) -> None:
     assert (total["Torn"], total["StoreError"], total["in_use"]) == (0, 0, 0)
     assert total["bodies"] == bodies
     assert total["replaced"] > bodies // 100
-    assert total["swept"] > total["updates"] // 10
+    if bodies > 1000 or " s3:" not in target:  # a short run ends within a bucket's grace period
+        assert total["swept"] > total["updates"] // 10
 
 
 @pytest.mark.parametrize("target", ["sqlite", "postgres"], indirect=True)
