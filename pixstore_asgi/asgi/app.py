@@ -13,6 +13,7 @@ from ..serving.proofs import EVERYBODY
 from .audience import Audience, AudienceOf
 from .authorization import Authorization, Authorize, AuthorizeMany
 from .batch import Batch, is_batch
+from .blobs import Blobs, is_blob
 from .client_files import ClientFiles
 from .common import CommonRequests
 from .cors import CrossOrigin
@@ -32,6 +33,7 @@ class AppOptions(TypedDict, total=False):
     authorize_many: AuthorizeMany | None
     audience: AudienceOf | None
     allow_unproven: bool
+    public_ciphertext: bool
     send_timeout_s: float
     max_stream_s: float
 
@@ -40,7 +42,7 @@ class PixstoreApp:
     """Serves the images of one Pixstore; mount it anywhere, as often as you like.
 
     GET and HEAD of `/{image id}` answer with a wire payload, `/-/client/` serves the browser client, `/-/live` and
-    `/-/ready` tell a load balancer how it is.
+    `/-/ready` tell a load balancer how it is, and `/-/blob/`, where it is wanted, serves bare ciphertext.
 
     allow_origins: ("*",), a list of exact origins (their pages may send credentials), or None: CORS is the host's.
     authorize: called with the ASGI scope and the image id after the proof was checked, plain or async; only True lets
@@ -50,6 +52,8 @@ class PixstoreApp:
     audience: called with the ASGI scope, plain or async; returns the session, user or tenant that the request comes
         from, and only a proof that was made for that audience is good. Where it returns None or raises, none is.
     allow_unproven: must be True for a Pixstore with proof_window_ms=-1, which anybody may then read.
+    public_ciphertext: serve the ciphertext of a version without a proof to whoever knows the version's id, for CDNs
+        and other caches; see Pixstore's `ciphertext_url`. Not beside a rule or an audience.
     send_timeout_s, max_stream_s: a client that takes longer for one piece, or for all, is cut off; in seconds.
 
     Raises ConfigError for an option that can't work.
@@ -64,27 +68,26 @@ class PixstoreApp:
         authorize_many: AuthorizeMany | None = None,
         audience: AudienceOf | None = None,
         allow_unproven: bool = False,
+        public_ciphertext: bool = False,
         send_timeout_s: float = SEND_TIMEOUT_S,
         max_stream_s: float = MAX_STREAM_S,
     ) -> None:
-        if not isinstance(pixstore, Pixstore):
-            raise ConfigError(f"pixstore must be a Pixstore, not {type(pixstore).__name__}")
-        if not pixstore.checks_proofs and not allow_unproven:
+        _check(pixstore, audience, allow_unproven=allow_unproven)
+        is_for_all = audience is None and authorize is None and authorize_many is None
+        if public_ciphertext and not is_for_all:
             raise ConfigError(
-                "this Pixstore checks no proofs (proof_window_ms=-1): anybody could read every image whose id they "
-                "know; pass allow_unproven=True if that is meant"
+                "public_ciphertext serves every version without asking authorize, authorize_many or audience: "
+                "leave the option out, or the rule"
             )
-        if audience is not None and not pixstore.checks_proofs:
-            raise ConfigError("audience binds nothing where this Pixstore checks no proofs (proof_window_ms=-1)")
         self._pixstore = pixstore
         self._answers = answers_of(pixstore)
         self._cross_origin = CrossOrigin(allow_origins)
         self._authorization = Authorization(authorize, authorize_many)
         self._delivery = Delivery(send_timeout_s, max_stream_s)
         self._audience = None if audience is None else Audience(audience)
-        is_for_all = audience is None and authorize is None and authorize_many is None
         self._common = CommonRequests(self._answers if is_for_all else None, self._delivery, self._cross_origin)
         self._batch = Batch(self._answers, self._authorization, self._audience, self._delivery, self._cross_origin)
+        self._blobs = Blobs(self._answers, self._delivery, self._cross_origin) if public_ciphertext else None
         self._client_files = ClientFiles()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -107,6 +110,8 @@ class PixstoreApp:
             await self._serve_image(path, scope, receive, send)
         elif is_batch(path):
             await self._batch(scope, receive, send)
+        elif self._blobs and is_blob(path):
+            await self._blobs(path, scope, receive, send)
         elif path.startswith(_CLIENT + "/"):
             await self._serve_client(without_last_slash(path).removeprefix(_CLIENT), scope, receive, send)
         elif without_last_slash(path) in HEALTH:
@@ -134,6 +139,18 @@ class PixstoreApp:
             await self._client_files({**scope, "path": path, "root_path": ""}, receive, send)
         except HTTPException as error:
             await refuse(error.status_code, self._cross_origin.headers(scope), send)
+
+
+def _check(pixstore: Pixstore, audience: AudienceOf | None, *, allow_unproven: bool) -> None:
+    if not isinstance(pixstore, Pixstore):
+        raise ConfigError(f"pixstore must be a Pixstore, not {type(pixstore).__name__}")
+    if not pixstore.checks_proofs and not allow_unproven:
+        raise ConfigError(
+            "this Pixstore checks no proofs (proof_window_ms=-1): anybody could read every image whose id they "
+            "know; pass allow_unproven=True if that is meant"
+        )
+    if audience is not None and not pixstore.checks_proofs:
+        raise ConfigError("audience binds nothing where this Pixstore checks no proofs (proof_window_ms=-1)")
 
 
 def common_requests_of(app: PixstoreApp) -> CommonRequests:

@@ -10,6 +10,7 @@ from ..core.proof import ProofTerms
 from ..core.request import ImageRequest
 from ..core.wire import encode_state
 from ..errors import PixstoreError, ProofError, WireState
+from .blob import Blob, open_blob
 from .cache import ImageCache
 from .load import WholePayload, load_outline, load_payload, payload_at_hand
 from .payload import Payload
@@ -40,8 +41,8 @@ class Answers:
     """Answers the image requests of one Pixstore: id and proof first, then the application's rule, then the store.
 
     terms: under which a request's proof must have been made; None where that can't be told, and no proof is good.
-    rings: opens the store where it is not open yet, and has the key ring. Nothing here raises for what a client
-    sent or for a store that fails: the payload's state tells, and the log has the reason.
+    rings: opens the store where it is not open yet, and has the key ring. No payload raises for what a client
+    sent or for a store that fails: its state tells, and the log has the reason.
     """
 
     def __init__(self, rings: Rings, images: ImageCache, proofs: Proofs) -> None:
@@ -150,6 +151,14 @@ class Answers:
             await payload.aclose()
             return Payload(late.refusal)
         return payload
+
+    async def open_blob(self, image_id: str, version: bytes) -> Blob | None:
+        """Return the ciphertext of an image's current version, None where that is another one; no proof is asked for.
+
+        Raises SecretError or StoreError.
+        """
+        await self._rings.opened()
+        return await open_blob(self._images, image_id, version)
 
     async def _load(self, request: ImageRequest, epoch: int | None, has_body: bool) -> Payload:
         try:

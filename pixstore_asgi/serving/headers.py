@@ -15,6 +15,16 @@ PAYLOAD_HEADERS: RawHeaders = [
 ]
 """What every response with ciphertext has; a batch has these alone, for its images are opened while it is sent."""
 
+BLOB_HEADERS: RawHeaders = [
+    (b"content-type", b"application/octet-stream"),
+    (b"cache-control", b"public, max-age=31536000, immutable"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-encoding", b"identity"),
+    (b"cross-origin-resource-policy", b"cross-origin"),
+    (b"accept-ranges", b"bytes"),
+]
+"""What every response with the bare ciphertext of a version has: its bytes never change."""
+
 _STATE_HEADERS = {state: (b"x-pixstore-state", state.label.encode()) for state in WireState}
 
 

@@ -1,0 +1,97 @@
+"""Blobs: an ASGI app that gives bare ciphertext to whoever knows its version, for caches and CDNs in front."""
+
+import logging
+import re
+
+from starlette.types import Receive, Scope, Send
+
+from ..core.ids import is_image_id
+from ..errors import PixstoreError
+from ..serving.answer import Answers
+from ..serving.blob import Blob
+from ..serving.headers import BLOB_HEADERS, RawHeaders
+from .byte_range import byte_range
+from .cors import CrossOrigin
+from .delivery import Delivery
+from .http import header_values, refuse, send_empty, single_value, without_last_slash
+
+_log = logging.getLogger("pixstore_asgi")
+
+_PATH = "/-/blob/"
+_VERSION = re.compile(r"[0-9a-f]{32}", re.ASCII)
+_QUERY = re.compile(r"id=(?P<id>[^&]*)")
+
+
+class Blobs:
+    """Serves GET and HEAD of `/-/blob/{version}?id={image id}` with the parts of one PixstoreApp."""
+
+    def __init__(self, answers: Answers, delivery: Delivery, cross_origin: CrossOrigin) -> None:
+        self._answers = answers
+        self._delivery = delivery
+        self._cross_origin = cross_origin
+
+    async def __call__(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+        public = self._cross_origin.public_headers
+        version = without_last_slash(path).removeprefix(_PATH)
+        image_id = _image_id(scope)
+        try:
+            is_asked = image_id is not None and _VERSION.fullmatch(version)
+            blob = await self._answers.open_blob(image_id or "", bytes.fromhex(version)) if is_asked else None
+        except PixstoreError as error:
+            _log.error("the ciphertext of image %r can't be served: %s", image_id, error)
+            await refuse(503, public, send)
+            return
+        if blob is None:
+            await refuse(404, public, send)
+            return
+        headers = [*BLOB_HEADERS, (b"etag", f'"{version}"'.encode()), *public]
+        try:
+            await self._send(blob, headers, scope, receive, send)
+        finally:
+            await blob.aclose()
+
+    async def _send(self, blob: Blob, headers: RawHeaders, scope: Scope, receive: Receive, send: Send) -> None:
+        etag = dict(headers)[b"etag"].decode()
+        if _is_known(scope, etag):
+            await send_empty(304, headers, send)
+            return
+        wanted = _wanted(scope, etag, blob.size)
+        if wanted is not None and not wanted:
+            unmet = (b"content-range", f"bytes */{blob.size}".encode())
+            await refuse(416, [unmet, *self._cross_origin.public_headers], send)
+            return
+        part = range(blob.size) if wanted is None else wanted
+        headers = [*headers, (b"content-length", str(len(part)).encode())]
+        if wanted is not None:
+            headers.append((b"content-range", f"bytes {part.start}-{part.stop - 1}/{blob.size}".encode()))
+        if scope["method"] == "HEAD":
+            await send_empty(200, headers, send)
+            return
+        payload = await blob.part(part.start, len(part))
+        await self._delivery(payload, 200 if wanted is None else 206, headers, scope, receive, send)
+
+
+def is_blob(path: str) -> bool:
+    """Tell whether the path below the mount is that of a blob."""
+    return path.startswith(_PATH)
+
+
+def _image_id(scope: Scope) -> str | None:
+    query = scope.get("query_string", b"").decode("latin-1").replace("%3A", ":").replace("%3a", ":")
+    found = _QUERY.fullmatch(query)
+    return found["id"] if found and is_image_id(found["id"]) else None
+
+
+def _is_known(scope: Scope, etag: str) -> bool:
+    """Tell whether the client has these bytes already (If-None-Match)."""
+    known = b",".join(header_values(scope, b"if-none-match")).decode("latin-1")
+    return any(name.strip(" \t").removeprefix("W/") in (etag, "*") for name in known.split(","))
+
+
+def _wanted(scope: Scope, etag: str, size: int) -> range | None:
+    """Return the positions that a GET asks for, None where it asks for all."""
+    asked = single_value(header_values(scope, b"range"), repeated="")
+    condition = single_value(header_values(scope, b"if-range"), repeated="")
+    if scope["method"] != "GET" or asked is None or condition not in (None, etag):
+        return None
+    return byte_range(asked, size)

@@ -1,0 +1,176 @@
+"""Ciphertext for caches: who gets it, with which headers, whole and in ranges."""
+
+from typing import Any
+
+import pytest
+
+from pixstore_asgi import ConfigError, ImageRecord, Pixstore, PixstoreApp, PixstoreMiddleware
+from pixstore_asgi.core.cipher import unseal
+from pixstore_asgi.errors import StoreError
+from pixstore_asgi.store.contract import CHUNK_BYTES
+from pixstore_asgi.store.memory import MemoryStore
+from pixstore_asgi.store.sqlite import SqliteStore
+from tests.support.asgi import client
+from tests.support.samples import SECRET, large_png, picture
+
+
+async def blob_path(store: SqliteStore, record: ImageRecord) -> str:
+    image = await store.get(record.id)
+    assert image is not None
+    return f"/-/blob/{image.meta.version.hex()}?id={record.id}"
+
+
+def opened(record: ImageRecord, body: bytes) -> bytes:
+    return unseal(key=record.key, iv=record.iv, tag=record.tag, ciphertext=body)[1]
+
+
+async def test_a_version_has_its_headers(pix: Pixstore, store: SqliteStore) -> None:
+    """The bare ciphertext comes without a proof, for every cache and page, and opens with the record's key."""
+    record = await pix.save_image(picture(), directory="players")
+    path = await blob_path(store, record)
+    async with client(PixstoreApp(pix, public_ciphertext=True)) as http:
+        response = await http.get(path)
+        head = await http.head(path)
+        encoded = await http.get(path.replace(":", "%3A"))
+    assert (response.status_code, opened(record, response.content)) == (200, picture())
+    assert dict(response.headers) == {
+        "content-type": "application/octet-stream",
+        "cache-control": "public, max-age=31536000, immutable",
+        "x-content-type-options": "nosniff",
+        "content-encoding": "identity",
+        "cross-origin-resource-policy": "cross-origin",
+        "accept-ranges": "bytes",
+        "etag": f'"{path[8:40]}"',
+        "access-control-allow-origin": "*",
+        "content-length": str(1 + len(picture())),
+    }
+    assert (head.status_code, head.headers, head.content) == (200, response.headers, b"")
+    assert encoded.content == response.content
+
+
+async def test_without_the_option_there_is_none(pix: Pixstore, store: SqliteStore) -> None:
+    """An application that was not told to serves no ciphertext without a proof, nor does a middleware."""
+    record = await pix.save_image(picture())
+    path = await blob_path(store, record)
+    async with client(PixstoreApp(pix)) as http:
+        assert (await http.get(path)).status_code == 404
+    app = PixstoreApp(pix)
+    async with client(PixstoreMiddleware(app, pix)) as http:
+        assert (await http.get(f"/pixstore-image{path}")).status_code == 404
+    async with client(PixstoreMiddleware(app, pix, public_ciphertext=True)) as http:
+        assert (await http.get(f"/pixstore-image{path}")).status_code == 200
+
+
+async def test_another_version_is_not_found(pix: Pixstore, store: SqliteStore) -> None:
+    """A version that was replaced, resealed or deleted, one that never was, what is none: 404 that no cache keeps."""
+    record = await pix.save_image(picture())
+    other = await pix.save_image(picture("jpeg"))
+    paths = [await blob_path(store, record)]
+    await pix.update_image(record.id, picture("webp"))
+    paths.append(await blob_path(store, record))
+    await pix.reseal_image(record.id)
+    paths.append(await blob_path(store, record))
+    await pix.delete_image(record.id)
+    version = (await blob_path(store, other))[8:40]
+    paths += [f"/-/blob/{version}?id={name}" for name in (record.id, "", "%FF", "..", "a/b", "a:", "é", "a" * 9999)]
+    paths += [f"/-/blob/{version}", f"/-/blob/?id={other.id}", f"/-/blob/{version.upper()}x?id={other.id}"]
+    paths += [f"/-/blob/{'0' * 32}?id={other.id}", f"/-/blob/{version}?id={other.id}&id={other.id}"]
+    async with client(PixstoreApp(pix, public_ciphertext=True)) as http:
+        for path in paths:
+            response = await http.get(path)
+            assert (response.status_code, response.headers["cache-control"]) == (404, "no-store"), path
+        assert (await http.get(f"/-/blob/{version}?id={other.id}")).status_code == 200
+
+
+@pytest.mark.parametrize("cache_bytes", [0, 64 * 1024 * 1024])
+@pytest.mark.parametrize("size", [1000, 3 * CHUNK_BYTES, 6 * CHUNK_BYTES + 5])
+async def test_ranges(pix: Pixstore, store: SqliteStore, size: int) -> None:
+    """A range is the stretch of the whole that it names, out of memory, of a row or of a stream of chunks."""
+    record = await pix.save_image(large_png(size))
+    path = await blob_path(store, record)
+    asked = ["0-0", "0-", "-1", f"-{10 * size}", "7-99", f"{size // 2}-", f"{size}-{size}", f"5-{10**18}"]
+    async with client(PixstoreApp(pix, public_ciphertext=True)) as http:
+        whole = (await http.get(path)).content
+        assert opened(record, whole) == large_png(size)
+        for text in asked:
+            response = await http.get(path, headers={"range": f"bytes={text}"})
+            span = response.headers["content-range"].removeprefix("bytes ").removesuffix(f"/{size + 1}").split("-")
+            first, last = map(int, span)
+            assert (response.status_code, response.content) == (206, whole[first : last + 1]), text
+            assert response.headers["content-length"] == str(last + 1 - first)
+            start, _, end = text.partition("-")
+            assert first == (int(start) if start else max(size + 1 - int(end), 0))
+            assert last == (min(int(end), size) if start and end else size)
+
+
+async def test_ranges_that_are_not_served(pix: Pixstore, store: SqliteStore) -> None:
+    """Behind the end is 416 with the length; what is malformed, many, conditional or a HEAD's is the whole."""
+    record = await pix.save_image(picture())
+    path = await blob_path(store, record)
+    size = 1 + len(picture())
+    async with client(PixstoreApp(pix, public_ciphertext=True)) as http:
+        for text in (f"{size}-", f"{10**18}-", "-0"):
+            response = await http.get(path, headers={"range": f"bytes={text}"})
+            assert (response.status_code, response.content) == (416, b"")
+            assert response.headers["content-range"] == f"bytes */{size}"
+            assert response.headers["cache-control"] == "no-store"
+        for text in ("bytes=5-4", "bytes=-", "bytes=0-1,3-4", "bytes=a-b", "items=0-1", "bytes 0-1", "bytes=٣-٤", ""):
+            response = await http.get(path, headers=[(b"range", text.encode())])
+            assert (response.status_code, len(response.content)) == (200, size), text
+        etag = response.headers["etag"]
+        for condition, status in ((etag, 206), ('"other"', 200), (f"W/{etag}", 200)):
+            sent = {"range": "bytes=0-1", "if-range": condition}
+            assert (await http.get(path, headers=sent)).status_code == status
+        assert (await http.head(path, headers={"range": "bytes=0-1"})).headers["content-length"] == str(size)
+
+
+async def test_known_bytes_are_not_sent_again(pix: Pixstore, store: SqliteStore) -> None:
+    """304 for whoever names the version's ETag, alone, among others or as weak, before any range is looked at."""
+    path = await blob_path(store, await pix.save_image(picture()))
+    async with client(PixstoreApp(pix, public_ciphertext=True)) as http:
+        etag = (await http.get(path)).headers["etag"]
+        for known in (etag, f'"a", {etag}', f"W/{etag}", "*"):
+            response = await http.get(path, headers={"if-none-match": known, "range": "bytes=0-1"})
+            assert (response.status_code, response.content, response.headers["etag"]) == (304, b"", etag)
+        assert (await http.get(path, headers={"if-none-match": '"a"'})).status_code == 200
+
+
+async def test_origins_share_one_copy(pix: Pixstore, store: SqliteStore) -> None:
+    """The same headers for every origin, whichever are listed, and none where the host has CORS of its own."""
+    path = await blob_path(store, await pix.save_image(picture()))
+    for origins, header in ((["https://a.example"], "*"), (None, None)):
+        app = PixstoreApp(pix, public_ciphertext=True, allow_origins=origins)
+        async with client(app) as http:
+            response = await http.get(path, headers={"origin": "https://b.example"})
+        assert response.headers.get("access-control-allow-origin") == header
+        assert "vary" not in response.headers
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"authorize": lambda scope, image_id: True},
+        {"authorize_many": lambda scope, image_ids: image_ids},
+        {"audience": lambda scope: "everybody"},
+    ],
+    ids=lambda rule: next(iter(rule)),
+)
+def test_a_rule_is_never_passed_by(rule: dict[str, Any]) -> None:
+    """An application with a rule of its own refuses the option, which would serve images past it."""
+    pix = Pixstore(MemoryStore(), secret=SECRET)
+    with pytest.raises(ConfigError, match="public_ciphertext serves every version without asking"):
+        PixstoreApp(pix, public_ciphertext=True, **rule)
+
+
+async def test_a_failing_store_is_kept_by_no_cache(caplog: pytest.LogCaptureFixture) -> None:
+    """503 with no-store and a line in the log where the store fails."""
+
+    class FailingStore(MemoryStore):
+        async def open_stream(self, image_id: str) -> Any:
+            raise StoreError("the disk is away")
+
+    app = PixstoreApp(Pixstore(FailingStore(), secret=SECRET), public_ciphertext=True)
+    async with client(app) as http:
+        response = await http.get(f"/-/blob/{'0' * 32}?id=a")
+    assert (response.status_code, response.headers["cache-control"]) == (503, "no-store")
+    assert "the ciphertext of image 'a' can't be served: the disk is away" in caplog.text
