@@ -28,6 +28,7 @@ from .saving.sealing import Encryption
 from .saving.source import ImageData, read_file
 from .serving.answer import Answers
 from .serving.cache import ImageCache
+from .serving.ciphertext_urls import CiphertextUrl, CiphertextUrls
 from .serving.export import read_verified
 from .serving.payload import Payload
 from .serving.proofs import EVERYBODY, Proofs, record_terms
@@ -62,6 +63,8 @@ class Pixstore:
         database tell within a second. 0 keeps none.
     drain_s: how long after SIGTERM all is still served while `/-/ready` is 503, before the server gets the signal, in
         seconds; under uvicorn, and for one Pixstore of a process.
+    ciphertext_url: where pages find ciphertext besides, such as a CDN: the URL of a PixstoreApp's mount that has
+        public_ciphertext=True, or a function from the id of a version, 32 hex digits, to a URL or None.
 
     The constructor does no I/O: the store opens with `open`, `async with`, `lifespan` or on first use. Raises
     ConfigError for an option that can't work; every method raises PixstoreErrors only.
@@ -82,6 +85,7 @@ class Pixstore:
         max_upload_s: float = 3600,
         cache_bytes: int = 64 * 1024 * 1024,
         drain_s: float = 0,
+        ciphertext_url: CiphertextUrl | None = None,
     ) -> None:
         hidden = hide(secret)
         del secret  # see hidden.py
@@ -99,6 +103,7 @@ class Pixstore:
             bind_token=bind_token,
             old_secrets=verify_old_secrets,
             clock_ms=wall_clock_ms,
+            urls=CiphertextUrls(ciphertext_url),
         )
         self._answers = Answers(self._life, self._images, self._proofs)
 

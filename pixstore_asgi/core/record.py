@@ -25,8 +25,9 @@ class ImageRecord(_Hidden):
     """What an application's API hands to its own page, so that the page may read one image.
 
     A dict, so that every JSON encoder takes it: `id`, `token` (integer), `meta` with `key` (32 bytes), `iv` (12) and
-    `tag` (16) as padded standard base64, `statelessProof`, and `proofExpiresAt` (epoch milliseconds) where the proof
-    expires. It carries the image's key: send it with `Cache-Control: no-store`. Its repr hides key and proof.
+    `tag` (16) as padded standard base64, `statelessProof`, `proofExpiresAt` (epoch milliseconds) where the proof
+    expires, and `ciphertextUrl` where the ciphertext is elsewhere too, such as at a CDN. It carries the image's key:
+    send it with `Cache-Control: no-store`. Its repr hides key and proof.
     Format: docs/wire-format.md, "Image record".
     """
 
@@ -34,13 +35,24 @@ class ImageRecord(_Hidden):
 
     @classmethod
     def create(
-        cls, *, id: str, token: int, key: bytes, iv: bytes, tag: bytes, proof: str, proof_expires_at: int | None
+        cls,
+        *,
+        id: str,
+        token: int,
+        key: bytes,
+        iv: bytes,
+        tag: bytes,
+        proof: str,
+        proof_expires_at: int | None,
+        ciphertext_url: str | None = None,
     ) -> Self:
         """Build a record from raw values; bytes are encoded, `proof_expires_at` is in epoch milliseconds."""
         meta = _Hidden(key=encode_base64(key), iv=encode_base64(iv), tag=encode_base64(tag))
         record = cls(id=id, token=token, meta=meta, statelessProof=proof)
         if proof_expires_at is not None:
             record["proofExpiresAt"] = proof_expires_at
+        if ciphertext_url is not None:
+            record["ciphertextUrl"] = ciphertext_url
         return record
 
     @classmethod
@@ -63,6 +75,9 @@ class ImageRecord(_Hidden):
         expires_at = fields.get("proofExpiresAt")
         if isinstance(expires_at, int):
             record["proofExpiresAt"] = expires_at
+        url = fields.get("ciphertextUrl")
+        if isinstance(url, str):
+            record["ciphertextUrl"] = url
         return record
 
     @property
@@ -99,6 +114,12 @@ class ImageRecord(_Hidden):
     def proof_expires_at(self) -> int | None:
         """When the proof ends, in epoch milliseconds; None where proofs are not checked."""
         value: int | None = self.get("proofExpiresAt")
+        return value
+
+    @property
+    def ciphertext_url(self) -> str | None:
+        """Where the version's bare ciphertext is besides, such as at a CDN; None where it is nowhere else."""
+        value: str | None = self.get("ciphertextUrl")
         return value
 
     def copy(self) -> Self:
@@ -144,6 +165,7 @@ RECORD_JSON_SCHEMA: dict[str, Any] = {
         },
         "statelessProof": {"type": "string"},
         "proofExpiresAt": {"type": "integer", "description": "epoch milliseconds"},
+        "ciphertextUrl": {"type": "string", "format": "uri-reference"},
     },
 }
 """JSON Schema of an image record, as FastAPI shows it in OpenAPI."""

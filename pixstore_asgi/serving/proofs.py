@@ -11,6 +11,7 @@ from ..core.record import ImageRecord
 from ..core.request import ImageRequest
 from ..errors import ConfigError, InputError, ProofError
 from ..store.clock import Clock
+from .ciphertext_urls import CiphertextUrls
 
 UNPROVEN = -1
 """The value of `window_ms` that turns proof checks off; records then carry proofs of the default window."""
@@ -32,10 +33,12 @@ class Proofs:
 
     window_ms: length of a proof window in milliseconds, or -1. bind_token: whether a proof is good for its record's
     token alone. old_secrets: whether proofs under all secrets of the ring are good, or under the newest alone.
-    clock_ms: returns epoch milliseconds. Raises ConfigError for a window that can't be.
+    clock_ms: returns epoch milliseconds. urls: of what the records open. Raises ConfigError for a window that can't be.
     """
 
-    def __init__(self, *, window_ms: int, bind_token: bool, old_secrets: bool, clock_ms: Clock) -> None:
+    def __init__(
+        self, *, window_ms: int, bind_token: bool, old_secrets: bool, clock_ms: Clock, urls: CiphertextUrls
+    ) -> None:
         is_number = isinstance(window_ms, int) and not isinstance(window_ms, bool)
         if not is_number or not (1 <= window_ms <= proof.MAX_WINDOW_MS or window_ms == UNPROVEN):
             raise ConfigError("proof_window_ms must be a positive number of milliseconds, or -1 for no checks")
@@ -44,6 +47,7 @@ class Proofs:
         self.windows = ProofWindows(window_ms) if self.are_checked else ProofWindows()
         self._bind_token = bind_token
         self._old_secrets = old_secrets
+        self._urls = urls
         self._keys: ProofKeys | None = None
 
     def record(self, ring: KeyRing, image: StoredImage, terms: ProofTerms = EVERYBODY) -> ImageRecord:
@@ -93,4 +97,5 @@ class Proofs:
             tag=image.meta.tag,
             proof=self._keys_of(ring).issue(terms, image_id=image.id, token=token, epoch=image.epoch, now_ms=now_ms),
             proof_expires_at=expires_at_ms,
+            ciphertext_url=self._urls.url_of(image),
         )
