@@ -12,6 +12,7 @@ import { createMemory } from "./images/memory.js";
 import { createRemoval } from "./images/removal.js";
 import { createReported } from "./images/storage-failures.js";
 import { createTabs } from "./images/tabs.js";
+import { createCopies } from "./network/copies.js";
 import { createTransport } from "./network/transport.js";
 import { callback } from "./options/checks.js";
 import { resolveOptions } from "./options/options.js";
@@ -68,7 +69,7 @@ export function createClient(config = {}, fetcher) {
   const cache = createCache(options);
   const memory = createMemory(options.cache === "off" ? 0 : options.memoryBytes);
   const tabs = createTabs(options, (notice) => hear(notice));
-  const download = createDownload(createTransport(options, fetcher), options);
+  const download = createDownload(createTransport(options, fetcher), createCopies(options), options);
   const inWorker = createInWorker(startWorker);
   const load = createLoad({ kind: options.cache, cache, tabs, download, inWorker, reported });
   const counts = { hits: 0, downloads: 0 };

@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
 
 const CLIENT = fileURLToPath(new URL("../../js_client/", import.meta.url));
-const SIZE_LIMIT = 10_500;
+const SIZE_LIMIT = 10_800;
 // What zlib and brotli make of the same text differs between their versions, what comes out of it does not.
 const DECODERS = { ".br": brotliDecompressSync, ".gz": gunzipSync };
 
@@ -48,7 +48,7 @@ test("js_client/types is what `npm run build:types` makes of the sources: a fold
   assert.deepEqual(filesOf("types"), filesOf(folder));
 });
 
-test("the whole client stays below 10.5 kB in brotli", (t) => {
+test("the whole client stays below 10.8 kB in brotli", (t) => {
   const names = [...filesOf("dist").keys()].filter((name) => name.endsWith(".br"));
   const bytes = names.reduce((sum, name) => sum + bytesOf(name).length, 0);
   t.diagnostic(`${bytes} bytes`);

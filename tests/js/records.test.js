@@ -33,11 +33,19 @@ for (const [reason, values] of Object.entries(cases)) {
 
 test("a good record gives its parts as bytes, and unknown fields are ignored", () => {
   const parsed = parseRecord({ ...GOOD, proofExpiresAt: 1, other: {} });
-  assert.deepEqual(Object.keys(parsed), ["id", "token", "key", "iv", "tag", "proof", "expiresAt"]);
+  assert.deepEqual(Object.keys(parsed), ["id", "token", "key", "iv", "tag", "proof", "expiresAt", "copy"]);
   assert.deepEqual([parsed.id, parsed.token, parsed.proof], ["players:abc", 5, "proof"]);
   assert.deepEqual([parsed.expiresAt, parseRecord(GOOD).expiresAt], [1, Infinity]);
   assert.deepEqual([parsed.key.length, parsed.iv.length, parsed.tag.length], [32, 12, 16]);
   assert.equal(Buffer.from(parsed.key).toString("base64"), GOOD.meta.key);
+});
+
+test("the URL of a copy is http or https, and anything else is none", () => {
+  const copyOf = (ciphertextUrl) => parseRecord({ ...GOOD, ciphertextUrl }).copy;
+  assert.equal(copyOf("https://cdn.example/a?id=b:c"), "https://cdn.example/a?id=b:c");
+  assert.equal(copyOf("HTTP://cdn.example"), "http://cdn.example/");
+  const others = ["data:,a", "blob:https://a/b", "java\nscript:a", "ftp://a/b", "https://", "/relative", "", null, 7, {}];
+  assert.deepEqual(others.map(copyOf), others.map(() => ""));
 });
 
 test("no error of a record shows its key or its proof", () => {

@@ -13,6 +13,7 @@ import { IV_BYTES, KEY_BYTES, TAG_BYTES } from "./sizes.js";
  * @property {{key: string, iv: string, tag: string}} meta  padded standard base64 of 32, 12 and 16 bytes
  * @property {string} statelessProof  opaque; sent along with the request
  * @property {number | undefined} [proofExpiresAt]  epoch milliseconds
+ * @property {string | undefined} [ciphertextUrl]  where a copy of the ciphertext is, absolute or relative to the page
  */
 
 /**
@@ -21,7 +22,10 @@ import { IV_BYTES, KEY_BYTES, TAG_BYTES } from "./sizes.js";
  * @typedef {{key: Uint8Array<ArrayBuffer>, iv: Uint8Array<ArrayBuffer>, tag: Uint8Array<ArrayBuffer>}} ImageMeta
  */
 
-/** @typedef {ImageMeta & {id: string, token: number, proof: string, expiresAt: number}} ParsedRecord */
+/**
+ * @typedef {ImageMeta & {id: string, token: number, proof: string, expiresAt: number, copy: string}} ParsedRecord  `copy`
+ *   is an absolute URL, or empty
+ */
 
 const IMAGE_ID = /^[A-Za-z0-9_-]{1,64}(:[A-Za-z0-9_-]{1,128})?$/;
 const PROOF = /^[!-~]{1,512}$/;
@@ -34,7 +38,7 @@ const PROOF = /^[!-~]{1,512}$/;
  * @throws {RecordError} whose `reason` names the part that is wrong
  */
 export function parseRecord(value) {
-  const { id, token, meta, statelessProof, proofExpiresAt } = Object(value);
+  const { id, token, meta, statelessProof, proofExpiresAt, ciphertextUrl } = Object(value);
   if (Object(meta) !== meta) {
     throw new RecordError("this is no image record: it has no meta", {
       reason: "shape",
@@ -55,7 +59,23 @@ export function parseRecord(value) {
     tag: decoded(meta.tag, "tag", TAG_BYTES),
     proof: statelessProof,
     expiresAt: proofExpiresAt ?? Infinity,
+    copy: webUrl(ciphertextUrl),
   };
+}
+
+/**
+ * A URL that is only http or https, made absolute; empty for anything else.
+ *
+ * @param {any} url
+ */
+function webUrl(url) {
+  try {
+    const { href, protocol } = new URL(url, globalThis.document?.baseURI ?? globalThis.location?.href);
+    if (url && /^https?:$/.test(protocol)) return href;
+  } catch {
+    // What is no URL is no copy.
+  }
+  return "";
 }
 
 /**

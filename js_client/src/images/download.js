@@ -1,4 +1,4 @@
-/** From a record to a verified image over the network, tried again where that may help. */
+/** From a record to a verified image over the network: of a copy, else of the endpoint, tried again where that may help. */
 
 import { coalesce } from "../coalesce.js";
 import { decrypt } from "../crypto/decrypt.js";
@@ -8,7 +8,7 @@ import { decodePayload } from "../format/wire.js";
 import { sealed } from "../network/body.js";
 import { WireState } from "../states.js";
 
-/** @import { ParsedRecord } from "../format/records.js" */
+/** @import { ImageMeta, ParsedRecord } from "../format/records.js" */
 /** @import { Body, Download } from "../network/transport.js" */
 
 /**
@@ -21,13 +21,16 @@ const FIRST_PAUSE_MS = 200;
 
 /**
  * @param {(download: Download) => Promise<Body>} transport
+ * @param {(download: Download) => Promise<Body | undefined>} copies
  * @param {object} options
  * @param {number} options.retries  after a first attempt that failed for the network or the server
  * @param {number} options.timeoutMs  the longest pause that a server may ask for
  * @returns {(download: Download) => Promise<Downloaded>}
  */
-export function createDownload(transport, { retries, timeoutMs }) {
+export function createDownload(transport, copies, { retries, timeoutMs }) {
   return async (download) => {
+    const copied = download.parsed.copy && (await fromCopy(copies, download));
+    if (copied) return copied;
     for (let attempt = 0; ; attempt += 1) {
       try {
         const body = await transport(download).finally(download.limit.stop);
@@ -43,6 +46,22 @@ export function createDownload(transport, { retries, timeoutMs }) {
 }
 
 /**
+ * The version of the record, or undefined: then it is for the endpoint to say what is wrong.
+ *
+ * @param {(download: Download) => Promise<Body | undefined>} copies
+ * @param {Download} download
+ */
+async function fromCopy(copies, download) {
+  try {
+    const body = await copies(download);
+    return body && (await verified(download.parsed, body));
+  } catch {
+    download.signal.throwIfAborted();
+    return undefined;
+  }
+}
+
+/**
  * @param {Body} body
  * @param {ParsedRecord} parsed
  * @returns {Promise<Downloaded>}
@@ -50,11 +69,19 @@ export function createDownload(transport, { retries, timeoutMs }) {
 async function opened(body, parsed) {
   const payload = decodePayload(body);
   if (payload.state !== WireState.Success && payload.state !== WireState.Updated) throw stateError(payload.state);
-  const version = { ...parsed, ...payload };
   if (payload.state === WireState.Updated && payload.token === parsed.token) {
     throw new WireError("a version is updated to itself", { reason: "token-range" });
   }
-  const bytes = sealed(version.ciphertext, version.tag);
+  return verified({ ...parsed, ...payload }, payload.ciphertext);
+}
+
+/**
+ * @param {ImageMeta & {token: number}} version
+ * @param {Uint8Array<ArrayBuffer>} ciphertext
+ * @returns {Promise<Downloaded>}
+ */
+async function verified(version, ciphertext) {
+  const bytes = sealed(ciphertext, version.tag);
   return { token: version.token, sealed: bytes, plaintext: await decrypt(version, bytes) };
 }
 

@@ -97,8 +97,9 @@ export function createLoad({ kind, cache, tabs, download, inWorker, reported }) 
     limit.start();
     const image = await fromCache(parsed);
     if (image) return { image, token: parsed.token, isHit: true };
-    // Rather a fresh record at once, where it can be had.
-    if (refreshRecord && parsed.expiresAt < Date.now() + ARRIVAL_MS) throw stateError(WireState.InvalidProof);
+    // Rather a fresh record at once, where it can be had and a proof is wanted.
+    const mayBeHad = parsed.copy || parsed.expiresAt >= Date.now() + ARRIVAL_MS;
+    if (refreshRecord && !mayBeHad) throw stateError(WireState.InvalidProof);
     // Until its own request: whoever waits for others shows no sign of life.
     limit.stop();
     // Where the other tab has stored nothing, others would do no better.

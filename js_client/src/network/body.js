@@ -60,28 +60,32 @@ export function sealed(ciphertext, tag) {
  * @param {Response} response
  * @param {OnReceived} [onProgress]
  * @param {() => void} [onPiece]  told of each piece that comes
+ * @param {boolean} [isBare]  it is ciphertext without a state in front
  * @throws {FetchError} where it was cut short or is too long; WireError for what is no payload
  */
-export async function readBody({ headers, type, body }, onProgress, onPiece) {
+export async function readBody({ headers, type, body }, onProgress, onPiece, isBare) {
   // A proxy that compresses gives the length of something else, which another origin does not tell.
   const isPlain = type !== "cors" && (headers.get("content-encoding") ?? "identity") === "identity";
   const length = Number(isPlain && headers.get("content-length"));
   return readStream(body, onPiece, async ({ fill, next }) => {
-    const whole = length ? roomyBody(length) : await readPieces(next);
+    const whole = length ? roomyBody(length) : await readPieces(next, isBare);
     if (length) await fill(whole, onProgress);
     else onProgress?.({ loaded: whole.length, total: whole.length });
     return whole;
   });
 }
 
-/** @param {Reading["next"]} next */
-async function readPieces(next) {
+/**
+ * @param {Reading["next"]} next
+ * @param {boolean | undefined} isBare
+ */
+async function readPieces(next, isBare) {
   /** @type {Uint8Array[]} */
   const pieces = [];
   let length = 0;
   for (let piece; length <= MOST_BYTES && (piece = await next());) {
     // Something else than a payload need not be read to its end.
-    if (!length && Number(piece[0]) > WireState.Updated) decodePayload(piece);
+    if (!isBare && !length && Number(piece[0]) > WireState.Updated) decodePayload(piece);
     pieces.push(piece);
     length += piece.length;
   }

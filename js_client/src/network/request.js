@@ -71,6 +71,16 @@ export async function ask(options, path, init) {
   }).catch((cause) => {
     throw new FetchError("the image endpoint can't be reached", { cause });
   });
+  return accepted(response);
+}
+
+/**
+ * A response, where its status is 2xx.
+ *
+ * @param {Response} response
+ * @throws {FetchError | RefusedError}
+ */
+export function accepted(response) {
   if (response.ok) return response;
   response.body?.cancel().catch(() => {});
   throw statusError(response.status, response.headers.get("retry-after"));

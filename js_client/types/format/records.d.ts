@@ -24,6 +24,10 @@ export type ImageRecord = {
      * epoch milliseconds
      */
     proofExpiresAt?: number | undefined;
+    /**
+     * where a copy of the ciphertext is, absolute or relative to the page
+     */
+    ciphertextUrl?: string | undefined;
 };
 export type ImageMeta = {
     key: Uint8Array<ArrayBuffer>;
@@ -35,6 +39,7 @@ export type ParsedRecord = ImageMeta & {
     token: number;
     proof: string;
     expiresAt: number;
+    copy: string;
 };
 /**
  * Check a record and decode its parts.

@@ -29,9 +29,10 @@ export declare function sealed(ciphertext: Uint8Array<ArrayBuffer>, tag: Uint8Ar
  * @param {Response} response
  * @param {OnReceived} [onProgress]
  * @param {() => void} [onPiece]  told of each piece that comes
+ * @param {boolean} [isBare]  it is ciphertext without a state in front
  * @throws {FetchError} where it was cut short or is too long; WireError for what is no payload
  */
-export declare function readBody({ headers, type, body }: Response, onProgress?: OnReceived, onPiece?: () => void): Promise<Uint8Array<ArrayBuffer>>;
+export declare function readBody({ headers, type, body }: Response, onProgress?: OnReceived, onPiece?: () => void, isBare?: boolean): Promise<Uint8Array<ArrayBuffer>>;
 export type Reading = {
     /**
      * the next piece

@@ -58,3 +58,10 @@ export declare function get(options: Endpoint, { id, token, proof }: {
  * @throws {FetchError | RefusedError}
  */
 export declare function ask(options: Endpoint, path: string, init: RequestInit): Promise<Response>;
+/**
+ * A response, where its status is 2xx.
+ *
+ * @param {Response} response
+ * @throws {FetchError | RefusedError}
+ */
+export declare function accepted(response: Response): Response;

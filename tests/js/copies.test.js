@@ -1,0 +1,124 @@
+/** Ciphertext from where a record says that a copy is: what is asked, what is taken, and that no failure of it shows. */
+
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer as createHttpServer } from "node:http";
+import { beforeEach, test } from "node:test";
+
+import { createClient, NotFoundError } from "../../js_client/src/index.js";
+import { textOf, until } from "./support/page.js";
+import { createServer, successPayload } from "./support/server.js";
+import { emptyStorage } from "./support/storage.js";
+
+beforeEach(emptyStorage);
+
+/** A stub of the application and, on a port of its own, what `respond` makes of a request for a copy. */
+async function start(t, respond = (response, ciphertext) => response.end(ciphertext)) {
+  const images = createServer();
+  const asked = [];
+  const copies = createHttpServer((request, response) => {
+    asked.push(request);
+    const version = images.version(request.url.slice(1));
+    respond(response, successPayload(version).subarray(1), request);
+  }).listen(0, "127.0.0.1");
+  await once(copies, "listening");
+  const stop = () => (copies.closeAllConnections(), copies.close());
+  t.after(stop);
+  const url = `http://127.0.0.1:${copies.address().port}`;
+  const save = (id) => ({ ...images.save(id, `of ${id}`), ciphertextUrl: `${url}/${id}` });
+  return { images, asked, save, stop, client: createClient({ retries: 0, timeoutMs: 300 }, images.fetcher) };
+}
+
+test("a copy is asked without proof, token or cookie, and the application not at all", async (t) => {
+  const { images, asked, save, client } = await start(t);
+  const record = save("a");
+  const heard = [];
+  const image = await client.getImage(record, { onProgress: ({ loaded, total }) => heard.push([loaded, total]) });
+  assert.equal(await textOf(image), "of a");
+  assert.deepEqual([asked.length, images.requests.length], [1, 0]);
+  const sent = Object.keys(asked[0].headers);
+  assert.deepEqual(sent.filter((name) => /pixstore|cookie|authorization/.test(name)), []);
+  assert.equal(heard.at(-1)[0], heard.at(-1)[1]);
+  await until(() => client.cachedImageExists("a"));
+});
+
+test("a copy that was shown is cached as ever: nobody is asked again", async (t) => {
+  const { images, asked, save, client } = await start(t);
+  const record = save("a");
+  await client.getImage(record);
+  await until(async () => (await client.stats()).images === 1);
+  const other = createClient({ memoryBytes: 0 }, images.fetcher);
+  assert.equal(await textOf(await other.getImage(record)), "of a");
+  assert.deepEqual([asked.length, images.requests.length], [1, 0]);
+});
+
+const FAILURES = {
+  "another status": (response) => response.writeHead(404).end(),
+  "a failing server": (response) => response.writeHead(503).end(),
+  "garbage": (response) => response.end("<html>not here</html>"),
+  "changed bytes": (response, ciphertext) => response.end(ciphertext.map((byte) => byte ^ 1)),
+  "nothing": (response) => response.end(),
+  "less than was said": (response, ciphertext) => {
+    response.writeHead(200, { "content-length": ciphertext.length + 9 });
+    response.write(ciphertext);
+    setTimeout(() => response.destroy(), 20);
+  },
+  "no answer": () => {},
+  "an answer that stands still": (response, ciphertext) => response.write(ciphertext),
+  "a closed connection": (response) => response.destroy(),
+  "a redirect without end": (response, _, request) => response.writeHead(302, { location: request.url }).end(),
+};
+
+for (const [what, respond] of Object.entries(FAILURES)) {
+  test(`the application is asked, quietly, where the copy is ${what}`, async (t) => {
+    const { images, asked, save, client } = await start(t, respond);
+    assert.equal(await textOf(await client.getImage(save("a"))), "of a");
+    assert.equal(images.requests.length, 1);
+    assert.ok(asked.length > 0);
+  });
+}
+
+test("where there is no server for copies, or a URL that is none, the application is asked", async (t) => {
+  const { images, asked, save, stop } = await start(t);
+  stop();
+  const record = save("a");
+  const urls = [record.ciphertextUrl, undefined, "data:,a", "http://"];
+  for (const ciphertextUrl of urls) {
+    const { getImage } = createClient({ cache: "off" }, images.fetcher);
+    assert.equal(await textOf(await getImage({ ...record, ciphertextUrl })), "of a");
+  }
+  assert.deepEqual([asked.length, images.requests.length], [0, 4]);
+});
+
+test("after a copy that did not answer others are left alone for half a minute; a refusal is no reason to", async (t) => {
+  let answer = (response) => response.destroy();
+  const { images, asked, save, client } = await start(t, (...request) => answer(...request));
+  const [first, second, third, fourth] = ["a", "b", "c", "d"].map(save);
+  await client.getImage(first);
+  const before = asked.length;
+  answer = (response) => response.writeHead(404).end();
+  await client.getImage(second);
+  assert.equal(asked.length, before);
+  t.mock.timers.enable({ apis: ["Date"], now: Date.now() + 30_001 });
+  await client.getImage(third);
+  answer = (response, ciphertext) => response.end(ciphertext);
+  await client.getImage(fourth);
+  assert.deepEqual([asked.length - before, images.requests.length], [2, 3]);
+});
+
+test("what the application then says is what the caller gets", async (t) => {
+  const { save } = await start(t, (response) => response.writeHead(404).end());
+  const client = createClient({ retries: 0 }, createServer().fetcher);
+  await assert.rejects(client.getImage(save("a")), NotFoundError);
+});
+
+test("who leaves while a copy is on its way ends it, and the application is not asked instead", async (t) => {
+  const { images, asked, save, client } = await start(t, (response, ciphertext) => response.write(ciphertext));
+  const controller = new AbortController();
+  const image = client.getImage(save("a"), { signal: controller.signal });
+  await until(() => asked.length === 1);
+  controller.abort();
+  await assert.rejects(image, { name: "AbortError" });
+  await until(() => asked[0].socket.destroyed);
+  assert.equal(images.requests.length, 0);
+});
