@@ -1,5 +1,6 @@
 """Ciphertext for caches: who gets it, with which headers, whole and in ranges."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from pixstore_asgi.errors import StoreError
 from pixstore_asgi.store.contract import CHUNK_BYTES
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.store.sqlite import SqliteStore
-from tests.support.asgi import client
+from tests.support.asgi import Wire, client, scope_of
 from tests.support.samples import SECRET, large_png, picture
 
 
@@ -174,3 +175,39 @@ async def test_a_failing_store_is_kept_by_no_cache(caplog: pytest.LogCaptureFixt
         response = await http.get(f"/-/blob/{'0' * 32}?id=a")
     assert (response.status_code, response.headers["cache-control"]) == (503, "no-store")
     assert "the ciphertext of image 'a' can't be served: the disk is away" in caplog.text
+
+
+@pytest.mark.parametrize("cache_bytes", [0])
+@pytest.mark.parametrize("asked", [[], [(b"range", b"bytes=300000-")]], ids=["whole", "range"])
+async def test_slow_and_lost_clients_hold_nothing(pix: Pixstore, store: SqliteStore, asked: Any) -> None:
+    """A client that leaves, or takes nothing for send_timeout_s, ends its stream of the store, whole or in part."""
+    record = await pix.save_image(large_png(20 * CHUNK_BYTES))
+    path, _, query = (await blob_path(store, record)).partition("?")
+    scope = scope_of(record, path=path, query_string=query.encode(), headers=asked)
+    leaving, stalling = Wire(stall_after=3), Wire(stall_after=1)
+    task = asyncio.create_task(PixstoreApp(pix, public_ciphertext=True)(scope, leaving.receive, leaving.send))
+    await leaving.has_stalled.wait()
+    assert store.in_use
+    leaving.gone.set()
+    await asyncio.wait_for(task, 5)
+    assert not store.in_use
+    app = PixstoreApp(pix, public_ciphertext=True, send_timeout_s=0.05)
+    await asyncio.wait_for(app(scope, stalling.receive, stalling.send), 5)
+    assert not store.in_use
+    assert [wire.is_complete for wire in (leaving, stalling)] == [False, False]
+
+
+@pytest.mark.parametrize("cache_bytes", [0])
+async def test_what_needs_no_body_holds_nothing(pix: Pixstore, store: SqliteStore) -> None:
+    """HEAD, 304, 416 and 404 give the store's stream back unread."""
+    record = await pix.save_image(large_png(9 * CHUNK_BYTES))
+    path = await blob_path(store, record)
+    async with client(PixstoreApp(pix, public_ciphertext=True)) as http:
+        for method, url, sent, status in (
+            ("HEAD", path, {}, 200),
+            ("GET", path, {"if-none-match": "*"}, 304),
+            ("GET", path, {"range": "bytes=99999999-"}, 416),
+            ("GET", f"/-/blob/{'0' * 32}?id={record.id}", {}, 404),
+        ):
+            assert (await http.request(method, url, headers=sent)).status_code == status
+            assert not store.in_use

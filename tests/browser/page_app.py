@@ -1,7 +1,7 @@
 """The application behind the browser tests: a page that imports the client, and an API for its pictures.
 
 PIXSTORE_TEST_DB is the database, PIXSTORE_TEST_ORIGINS the other origins that may read images, PIXSTORE_TEST_WINDOW_MS
-the proof window.
+the proof window, PIXSTORE_TEST_CIPHERTEXT_URL where else ciphertext is.
 """
 
 import asyncio
@@ -26,8 +26,13 @@ pix = Pixstore(
     os.environ["PIXSTORE_TEST_DB"],
     secret=SECRET,
     proof_window_ms=int(os.environ.get("PIXSTORE_TEST_WINDOW_MS", "20000")),
+    ciphertext_url=os.environ.get("PIXSTORE_TEST_CIPHERTEXT_URL"),
 )
-images = PixstoreApp(pix, allow_origins=os.environ.get("PIXSTORE_TEST_ORIGINS", "").split())
+images = PixstoreApp(
+    pix,
+    allow_origins=os.environ.get("PIXSTORE_TEST_ORIGINS", "").split(),
+    public_ciphertext="PIXSTORE_TEST_CIPHERTEXT_URL" in os.environ,
+)
 
 
 async def save(request: Request) -> Response:

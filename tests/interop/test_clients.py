@@ -105,6 +105,13 @@ def test_own_endpoint_is_read_by_a_custom_fetcher(client: Client, sides: dict[st
     assert refused == {"error": "status 403"}
 
 
+def test_a_url_of_ciphertext_changes_nothing(client: Client, sides: dict[str, Side]) -> None:
+    """A record that names a CDN is read by npm's client as any other, and by ours where nobody is there."""
+    peer = sides[OTHER[client.name]].shared
+    records = [ImageRecord({**peer.save(image), "ciphertextUrl": "http://127.0.0.1:9/x"}) for image in IMAGES.values()]
+    assert client.read_by_default(peer, records) == [*map(shown, IMAGES)]
+
+
 def test_an_old_record_brings_the_new_version(client: Client, sides: dict[str, Side]) -> None:
     """A record from before an update reads the new version, and the fresh record reads it from the cache."""
     peer = sides[OTHER[client.name]].shared
