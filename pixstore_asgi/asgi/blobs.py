@@ -2,6 +2,7 @@
 
 import logging
 import re
+from contextlib import aclosing
 
 from starlette.types import Receive, Scope, Send
 
@@ -37,18 +38,15 @@ class Blobs:
         try:
             is_asked = image_id is not None and _VERSION.fullmatch(version)
             blob = await self._answers.open_blob(image_id or "", bytes.fromhex(version)) if is_asked else None
-        except PixstoreError as error:
+            if blob is None:
+                await refuse(404, public, send)
+                return
+            headers = [*BLOB_HEADERS, (b"etag", f'"{version}"'.encode()), *public]
+            async with aclosing(blob):
+                await self._send(blob, headers, scope, receive, send)
+        except PixstoreError as error:  # before anything was sent: what fails later ends the body
             _log.error("the ciphertext of image %r can't be served: %s", image_id, error)
             await refuse(503, public, send)
-            return
-        if blob is None:
-            await refuse(404, public, send)
-            return
-        headers = [*BLOB_HEADERS, (b"etag", f'"{version}"'.encode()), *public]
-        try:
-            await self._send(blob, headers, scope, receive, send)
-        finally:
-            await blob.aclose()
 
     async def _send(self, blob: Blob, headers: RawHeaders, scope: Scope, receive: Receive, send: Send) -> None:
         etag = dict(headers)[b"etag"].decode()

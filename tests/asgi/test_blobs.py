@@ -1,6 +1,7 @@
 """Ciphertext for caches: who gets it, with which headers, whole and in ranges."""
 
 import asyncio
+import sqlite3
 from typing import Any
 
 import pytest
@@ -211,3 +212,25 @@ async def test_what_needs_no_body_holds_nothing(pix: Pixstore, store: SqliteStor
         ):
             assert (await http.request(method, url, headers=sent)).status_code == status
             assert not store.in_use
+
+
+@pytest.mark.parametrize("cache_bytes", [0])
+async def test_a_lost_chunk_is_no_ciphertext(
+    pix: Pixstore, store: SqliteStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where a chunk is missing a short range over it is 503, which no cache keeps, and a long body ends before it."""
+    record = await pix.save_image(large_png(9 * CHUNK_BYTES))
+    path = await blob_path(store, record)
+    with sqlite3.connect(store.path) as edited:
+        edited.execute("DELETE FROM chunk WHERE id & 65535 = 2")
+    edited.close()
+    app = PixstoreApp(pix, public_ciphertext=True)
+    async with client(app) as http:
+        response = await http.get(path, headers={"range": f"bytes={2 * CHUNK_BYTES}-{3 * CHUNK_BYTES}"})
+    assert (response.status_code, response.headers["cache-control"]) == (503, "no-store")
+    wire = Wire()
+    below, _, query = path.partition("?")
+    await app(scope_of(record, path=below, query_string=query.encode(), headers=[]), wire.receive, wire.send)
+    assert (wire.is_complete, len(wire.body)) == (False, 2 * CHUNK_BYTES)
+    assert caplog.text.count("restore it from a backup") == 2
+    assert not store.in_use
