@@ -103,7 +103,7 @@ class Pixstore:
             bind_token=bind_token,
             old_secrets=verify_old_secrets,
             clock_ms=wall_clock_ms,
-            urls=CiphertextUrls(ciphertext_url),
+            urls=None if ciphertext_url is None else CiphertextUrls(ciphertext_url),
         )
         self._answers = Answers(self._life, self._images, self._proofs)
 

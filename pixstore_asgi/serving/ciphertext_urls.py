@@ -19,9 +19,9 @@ none."""
 class CiphertextUrls:
     """Gives the URLs of one Pixstore. Raises ConfigError for what is neither a base nor a function."""
 
-    def __init__(self, ciphertext_url: CiphertextUrl | None) -> None:
+    def __init__(self, ciphertext_url: CiphertextUrl) -> None:
         is_base = isinstance(ciphertext_url, str) and _BASE.fullmatch(ciphertext_url)
-        if ciphertext_url is not None and not is_base and not callable(ciphertext_url):
+        if not is_base and not callable(ciphertext_url):
             raise ConfigError(
                 "ciphertext_url must be the URL or path of a mounted PixstoreApp without query, such as "
                 '"https://cdn.example/pixstore-image", or a function from a version\'s id to a URL'
@@ -30,10 +30,7 @@ class CiphertextUrls:
 
     def url_of(self, image: StoredImage) -> str | None:
         """Return the URL of an image's current version, None where there is none."""
-        given = self._ciphertext_url
-        if given is None:
-            return None
-        version = image.meta.version.hex()
+        given, version = self._ciphertext_url, image.meta.version.hex()
         if isinstance(given, str):
             return f"{given.rstrip('/')}/-/blob/{version}?id={image.id}"
         try:

@@ -33,11 +33,11 @@ class Proofs:
 
     window_ms: length of a proof window in milliseconds, or -1. bind_token: whether a proof is good for its record's
     token alone. old_secrets: whether proofs under all secrets of the ring are good, or under the newest alone.
-    clock_ms: returns epoch milliseconds. urls: of what the records open. Raises ConfigError for a window that can't be.
+    clock_ms: returns epoch milliseconds. urls: of ciphertext, if any. Raises ConfigError for a window that can't be.
     """
 
     def __init__(
-        self, *, window_ms: int, bind_token: bool, old_secrets: bool, clock_ms: Clock, urls: CiphertextUrls
+        self, *, window_ms: int, bind_token: bool, old_secrets: bool, clock_ms: Clock, urls: CiphertextUrls | None
     ) -> None:
         is_number = isinstance(window_ms, int) and not isinstance(window_ms, bool)
         if not is_number or not (1 <= window_ms <= proof.MAX_WINDOW_MS or window_ms == UNPROVEN):
@@ -97,5 +97,5 @@ class Proofs:
             tag=image.meta.tag,
             proof=self._keys_of(ring).issue(terms, image_id=image.id, token=token, epoch=image.epoch, now_ms=now_ms),
             proof_expires_at=expires_at_ms,
-            ciphertext_url=self._urls.url_of(image),
+            ciphertext_url=self._urls.url_of(image) if self._urls else None,
         )
