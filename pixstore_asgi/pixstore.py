@@ -33,7 +33,6 @@ from .serving.export import read_verified
 from .serving.payload import Payload
 from .serving.proofs import EVERYBODY, Proofs, record_terms
 from .serving.rings import with_ring
-from .store.clock import wall_clock_ms
 from .store.connect import StoreTarget, connect
 from .store.transactions import within
 
@@ -102,7 +101,6 @@ class Pixstore:
             window_ms=proof_window_ms,
             bind_token=bind_token,
             old_secrets=verify_old_secrets,
-            clock_ms=wall_clock_ms,
             urls=None if ciphertext_url is None else CiphertextUrls(ciphertext_url),
         )
         self._answers = Answers(self._life, self._images, self._proofs)

@@ -10,7 +10,7 @@ from ..core.proof import ProofKeys, ProofTerms, ProofWindows
 from ..core.record import ImageRecord
 from ..core.request import ImageRequest
 from ..errors import ConfigError, InputError, ProofError
-from ..store.clock import Clock
+from ..store.clock import Clock, wall_clock_ms
 from .ciphertext_urls import CiphertextUrls
 
 UNPROVEN = -1
@@ -33,17 +33,15 @@ class Proofs:
 
     window_ms: length of a proof window in milliseconds, or -1. bind_token: whether a proof is good for its record's
     token alone. old_secrets: whether proofs under all secrets of the ring are good, or under the newest alone.
-    clock_ms: returns epoch milliseconds. urls: of ciphertext, if any. Raises ConfigError for a window that can't be.
+    urls: of ciphertext, if any. `clock_ms` is the system's clock, and a test's to replace. Raises ConfigError for a window that can't be.
     """
 
-    def __init__(
-        self, *, window_ms: int, bind_token: bool, old_secrets: bool, clock_ms: Clock, urls: CiphertextUrls | None
-    ) -> None:
+    def __init__(self, *, window_ms: int, bind_token: bool, old_secrets: bool, urls: CiphertextUrls | None) -> None:
         is_number = isinstance(window_ms, int) and not isinstance(window_ms, bool)
         if not is_number or not (1 <= window_ms <= proof.MAX_WINDOW_MS or window_ms == UNPROVEN):
             raise ConfigError("proof_window_ms must be a positive number of milliseconds, or -1 for no checks")
         self.are_checked = window_ms != UNPROVEN
-        self.clock_ms = clock_ms
+        self.clock_ms: Clock = wall_clock_ms
         self.windows = ProofWindows(window_ms) if self.are_checked else ProofWindows()
         self._bind_token = bind_token
         self._old_secrets = old_secrets
