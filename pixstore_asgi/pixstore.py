@@ -88,12 +88,11 @@ class Pixstore:
     ) -> None:
         hidden = hide(secret)
         del secret  # see hidden.py
-        given = given_secrets(hidden)
         self._store = connect(store, blobs)
         self._formats = check_formats(image_formats)
         self._images = ImageCache(self._store, cache_bytes)
         self._drain = Drain(drain_s)
-        self._life = Life(self._store, given, on_open=self._before_open, on_close=self._before_close)
+        self._life = Life(self._store, given_secrets(hidden), on_open=self._before_open, on_close=self._before_close)
         self._readiness = Readiness(self._life.check, self._drain)
         limits = upload_limits(self._store, max_image_bytes, upload_timeout_s, max_upload_s)
         self._saves = Saves(self._store, self._life.opened, self._formats, limits)

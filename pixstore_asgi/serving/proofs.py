@@ -32,8 +32,8 @@ class Proofs:
     """What one Pixstore's proofs have in common.
 
     window_ms: length of a proof window in milliseconds, or -1. bind_token: whether a proof is good for its record's
-    token alone. old_secrets: whether proofs under all secrets of the ring are good, or under the newest alone.
-    urls: of ciphertext, if any. `clock_ms` is the system's clock, and a test's to replace. Raises ConfigError for a window that can't be.
+    token alone. old_secrets: whether proofs under all secrets of the ring are good, or under the newest alone. urls: of
+    ciphertext, if any. `clock_ms` is a test's to replace. Raises ConfigError for a window that can't be.
     """
 
     def __init__(self, *, window_ms: int, bind_token: bool, old_secrets: bool, urls: CiphertextUrls | None) -> None:
