@@ -15,7 +15,7 @@ from .. import Pixstore, PixstoreMiddleware
 from ..core.proof import DEFAULT_WINDOW_MS
 from .backup_commands import backup, restore
 from .copy_commands import copy
-from .databases import Database, DatabaseType
+from .databases import Database, DatabaseType, blobs
 from .documents import documents_folder
 from .errors import plain_errors
 from .export_commands import export_to
@@ -71,6 +71,7 @@ def secret() -> None:
     required=True,
     help="The application's SQLite database, or its store's URL.",
 )
+@blobs
 @click.option("--create", is_flag=True, help="Make the database if there is none yet.")
 @click.option("--host", metavar="HOST", default="127.0.0.1", help="Address to listen on.  [default: 127.0.0.1]")
 @click.option("--port", type=_PORT, metavar="PORT", default=8000, help="0 takes any free one.  [default: 8000]")
@@ -92,6 +93,7 @@ def secret() -> None:
 @click.option("--bind-token/--no-bind-token", default=True, help="As the application's bind_token.  [default: bound]")
 def serve(
     database: Database,
+    blobs: str | None,
     create: bool,
     host: str,
     port: int,
@@ -111,7 +113,7 @@ def serve(
             "check the path, or pass --create to begin with an empty one"
         )
     with plain_errors(), exit_on_signals():
-        pix = Pixstore(database.store, proof_window_ms=proof_window_ms, bind_token=bind_token)
+        pix = Pixstore(database.store, blobs=blobs, proof_window_ms=proof_window_ms, bind_token=bind_token)
         app = PixstoreMiddleware(Starlette(), pix, allow_origins=origins)
         with listen(host, port) as listener:
             greeting = f"Serving the images of {database} on {url_of(listener)}pixstore-image  (Ctrl-C stops it)"

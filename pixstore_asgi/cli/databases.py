@@ -79,3 +79,6 @@ existing_database = click.option(
     help="The application's Pixstore database, or its store's URL.",
 )
 """Puts `--database` on a command: one that is there already."""
+
+blobs = click.option("--blobs", metavar="URL", help="As the application's blobs, if its bodies are in a bucket.")
+"""Puts `--blobs` on a command."""

@@ -9,7 +9,7 @@ from ..transfer.files_export import export_files
 from ..transfer.folder import Folder
 from ..transfer.listing import list_ids
 from ..transfer.npm_export import DATABASE_NAME, IMAGES_NAME, export_npm, open_npm_target
-from .databases import Database, existing_database
+from .databases import Database, blobs, existing_database
 from .errors import plain_errors
 from .moves import Move
 
@@ -31,10 +31,11 @@ def export_to() -> None:
 
 @export_to.command()
 @existing_database
+@blobs
 @_TO
 @_DIRECTORY
 @click.option("--all-formats", is_flag=True, help="Also gif and avif, which its imageFormats must then list.")
-def npm(database: Database, folder: Path, directory: str | None, all_formats: bool) -> None:
+def npm(database: Database, blobs: str | None, folder: Path, directory: str | None, all_formats: bool) -> None:
     """Write a store that the npm package pixstore 3.2.1 serves.
 
     Ids, tokens, keys and ciphertext stay the same, so pictures in browsers' caches stay good.
@@ -48,7 +49,7 @@ def npm(database: Database, folder: Path, directory: str | None, all_formats: bo
     move = Move("Writing", f"written to {folder}")
 
     async def steps() -> None:
-        async with Pixstore(database.store) as pix:
+        async with Pixstore(database.store, blobs=blobs) as pix:
             ids = await list_ids(pix, directory)
             with open_npm_target(folder) as target:
                 await move.follow(export_npm(pix, ids, target, all_formats=all_formats), len(ids))
@@ -62,9 +63,10 @@ def npm(database: Database, folder: Path, directory: str | None, all_formats: bo
 
 @export_to.command()
 @existing_database
+@blobs
 @_TO
 @_DIRECTORY
-def images(database: Database, folder: Path, directory: str | None) -> None:
+def images(database: Database, blobs: str | None, folder: Path, directory: str | None) -> None:
     """Write images as plain files: name.png, or directory/name.png.
 
     THE FILES ARE IN CLEAR: whoever can read the folder can see the pictures. The folder and its files are made for you
@@ -76,7 +78,7 @@ def images(database: Database, folder: Path, directory: str | None) -> None:
     move = Move("Writing", f"written to {folder}, in clear")
 
     async def steps() -> None:
-        async with Pixstore(database.store) as pix:
+        async with Pixstore(database.store, blobs=blobs) as pix:
             ids = await list_ids(pix, directory)
             with Folder(folder, create=True) as target:
                 await move.follow(export_files(pix, ids, target), len(ids))

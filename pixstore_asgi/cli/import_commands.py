@@ -10,7 +10,7 @@ from ..saving.limits import DEFAULT_MAX_IMAGE_BYTES
 from ..transfer.npm_import import ALL_FORMATS, NpmImport
 from ..transfer.npm_layout import EXTENSION
 from ..transfer.npm_source import open_npm_source
-from .databases import Database, DatabaseType
+from .databases import Database, DatabaseType, blobs
 from .errors import plain_errors
 from .moves import SOURCE, Move
 
@@ -36,6 +36,7 @@ def import_from() -> None:
     required=True,
     help="The application's Pixstore database, or its store's URL; made where there is none.",
 )
+@blobs
 @click.option("--dry-run", is_flag=True, help="Read and check everything, write nothing.")
 @click.option("--update", is_flag=True, help="Replace what was taken over before where there is a newer version now.")
 @click.option(
@@ -56,6 +57,7 @@ def npm(
     database: Path,
     images: Path,
     into: Database,
+    blobs: str | None,
     dry_run: bool,
     update: bool,
     reseal: bool,
@@ -86,7 +88,9 @@ def npm(
             async with AsyncExitStack() as stack:
                 target = None
                 if not (dry_run and is_new):
-                    target = Pixstore(into.store, image_formats=ALL_FORMATS, max_image_bytes=max_image_bytes)
+                    target = Pixstore(
+                        into.store, blobs=blobs, image_formats=ALL_FORMATS, max_image_bytes=max_image_bytes
+                    )
                     await stack.enter_async_context(target)
                 run = NpmImport(source, target, max_image_bytes, updates=update, reseals=reseal, dry_run=dry_run)
                 await move.follow(run.steps(), source.count())

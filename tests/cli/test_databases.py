@@ -15,6 +15,7 @@ from pixstore_asgi.cli import commands as cli
 from pixstore_asgi.cli.databases import DatabaseFileType, DatabaseType
 from pixstore_asgi.store.connect import DRIVERS, Driver, StoreTarget
 from pixstore_asgi.store.memory import MemoryStore
+from tests.support.s3 import S3Server
 from tests.support.samples import SECRET, picture
 from tests.transfer.npm_files import NpmFiles
 
@@ -206,3 +207,18 @@ def test_a_url_of_no_store_is_refused(arguments: list[str], url: str, complaint:
     assert result.exit_code == 2
     assert f"Error: Invalid value for '{arguments[-1]}': {complaint}" in result.output
     assert "hunter2" not in result.output
+
+
+@pytest.mark.slow
+def test_bodies_in_a_bucket_are_moved_in_and_out(tmp_path: Path, s3: S3Server) -> None:
+    """With --blobs, what is taken over is kept in the bucket, and written out of it as files."""
+    npm, database = NpmFiles(tmp_path / "npm"), tmp_path / "pixstore.db"
+    npm.add("cats:1")
+    bodies = ("--blobs", s3.url(f"cli-{abs(hash(tmp_path))}"))
+    source = ("--database", npm.database, "--images", npm.images)
+    taken = run("import", "npm", *source, "--into", database, *bodies)
+    assert taken.exit_code == 0, taken.output
+    assert "lies in a bucket" in run("export", "images", "--database", database, "--to", tmp_path / "without").output
+    written = run("export", "images", "--database", database, *bodies, "--to", tmp_path / "files")
+    assert written.exit_code == 0, written.output
+    assert [path.name for path in (tmp_path / "files" / "cats").iterdir()] == ["1.png"]
