@@ -33,7 +33,7 @@ async def _image_upload(request: Request) -> AsyncIterator[bytes]:
         raise HTTPException(
             _UNSUPPORTED_MEDIA_TYPE,
             "send the image itself as the request's body, not a multipart form, which would be written to disk in "
-            'clear: fetch(url, {method: "POST", body: input.files[0]})',
+            f'clear: fetch(url, {{method: "{request.method}", body: input.files[0]}})',
         )
     return request.stream()
 
