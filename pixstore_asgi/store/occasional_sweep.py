@@ -27,7 +27,7 @@ class OccasionalSweep:
 
     async def ended(self) -> None:
         """Wait for what is under way."""
-        if self._task is not None:
+        if self._task is not None and self._task.get_loop() is asyncio.get_running_loop():  # not the one before a fork
             await asyncio.wait([self._task])
 
     async def _run(self) -> None:

@@ -186,6 +186,22 @@ async def test_a_pool_from_before_a_fork_is_refused(
         await store.close()
 
 
+async def test_a_close_after_a_fork_leaves_the_parents_connections(
+    postgres: Cluster, schema: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A child that closes the store that it inherited sends nothing over its parent's connections."""
+    store = PostgresStore(postgres.url(), schema=schema)
+    await store.open()
+    await store.list()
+    database, before = store._database, connections(postgres)
+    assert database is not None
+    with monkeypatch.context() as child:
+        child.setattr(os, "getpid", lambda: -1)
+        await store.close()
+    assert connections(postgres) == before
+    await database.close()
+
+
 async def test_slow_readers_hold_no_connection(postgres: Cluster, schema: str) -> None:
     """Of more readers than connections, each gets its next chunk: a connection is held for one chunk only."""
     async with opened(postgres.url(), schema, pool_size=2) as store:

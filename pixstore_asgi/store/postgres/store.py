@@ -86,10 +86,12 @@ class PostgresStore:
         database = self._database
         if database is None:
             return
+        if database.process != os.getpid():
+            self._database = None  # the connections are the parent's
+            return
         await self._occasional_sweep.ended()
         try:
-            if database.process == os.getpid():
-                await self.sweep()
+            await self.sweep()
         except StoreError as error:  # nothing is lost by it: another process sweeps, or the next write
             _log.info("the store was closed without a sweep: %s", error)
         finally:
@@ -108,7 +110,7 @@ class PostgresStore:
         return await self._opened().read(key_checks.key_checks)
 
     async def key_usage(self) -> dict[bytes, int]:
-        return await self._opened().read(key_checks.key_usage)
+        return await self._opened().write(key_checks.key_usage)  # it reads all rows, however long that takes
 
     async def replace_wrapped_keys(self, wrapped: Sequence[RewrappedKey], *, checks: Sequence[bytes] = ()) -> int:
         return await self._write_with_keys(key_checks.replace_wrapped_keys, wrapped, checks)
