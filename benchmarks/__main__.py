@@ -12,6 +12,7 @@ from .browser import part as browser
 from .environment import describe
 from .plan import FULL, PARTS, QUICK, Findings, Plan
 from .report import write
+from .stores import part as stores
 from .tables import targets_table
 from .targets import targets
 
@@ -23,6 +24,7 @@ _MEASURE: dict[str, Callable[[Plan], Findings]] = {
     "saves": saves.measure,
     "growth": growth.measure,
     "memory": memory.measure,
+    "stores": stores.measure,
     "browser": browser.measure,
 }
 

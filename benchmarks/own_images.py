@@ -21,12 +21,17 @@ T = TypeVar("T")
 
 
 class OwnImages:
-    """A Pixstore that this process holds open beside the servers that share its database and secret."""
+    """A Pixstore that this process holds open beside the servers that share its database, bucket and secret.
 
-    def __init__(self, database: Path) -> None:
+    database: a path or URL. blobs: where bodies are, if not there. folder: for what servers print; else the database's.
+    """
+
+    def __init__(self, database: Path | str, blobs: str | None = None, *, folder: Path | None = None) -> None:
         self.database = database
+        self.blobs = blobs
+        self.folder = folder or Path(database).parent
         self.secret = secrets.token_urlsafe(32)
-        self.pix = Pixstore(database, secret=self.secret)
+        self.pix = Pixstore(database, blobs=blobs, secret=self.secret)
         self._runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
         self._ids: dict[int, str] = {}
 

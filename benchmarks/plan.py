@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 KB, MB = 1_000, 1_000_000
 
-PARTS = ("in-process", "servers", "saves", "growth", "memory", "browser")
+PARTS = ("in-process", "servers", "saves", "growth", "memory", "stores", "browser")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,13 @@ class Plan:
     readers: int = 64
     read_image_bytes: int = 20 * MB
     read_s: float = 10.0
+    stores_rounds: int = 3
+    stores_sizes: tuple[int, ...] = (30 * KB, 370 * KB, 3_800 * KB)
+    stores_first_bytes: int = 20
+    stores_saves_s: float = 0.5
+    stores_rows: int = 1_000_000
+    stores_readers: int = 32
+    stores_read_s: float = 4.0
     browser_sizes: tuple[int, ...] = (50 * KB, 500 * KB, 5 * MB)
     browser_read_bytes: int = 15 * MB
     browser_reloads: int = 3
@@ -71,6 +78,13 @@ QUICK = Plan(
     readers=8,
     read_image_bytes=4 * MB,
     read_s=1.0,
+    stores_rounds=1,
+    stores_sizes=(30 * KB,),
+    stores_first_bytes=3,
+    stores_saves_s=0.2,
+    stores_rows=2_000,
+    stores_readers=4,
+    stores_read_s=0.5,
     browser_sizes=(50 * KB,),
     browser_read_bytes=100 * KB,
     browser_reloads=1,

@@ -12,6 +12,8 @@ from .charts import Bar, Panel, bar_chart
 from .plan import Findings, Plan, size_label
 from .ratios import distinct, median, only
 from .runs import HOT
+from .stores.gets import CACHED, CONNECTIONS, UNCACHED
+from .stores.table import stores_tables
 from .tables import growth_tables, in_process_table, memory_table, saves_table, servers_tables, targets_table
 from .targets import targets
 
@@ -23,6 +25,7 @@ _SECTIONS: dict[str, tuple[str, str, Callable[[Findings], str]]] = {
     "saves": ("Saves", "saves.svg", saves_table),
     "growth": ("Growth", "growth.svg", growth_tables),
     "memory": ("Memory", "memory.svg", memory_table),
+    "stores": ("Stores", "stores.svg", stores_tables),
     "browser": ("Browser", "browser.svg", browser_table),
 }
 
@@ -78,6 +81,7 @@ def _charts(parts: Mapping[str, Findings]) -> Iterator[tuple[str, str]]:
         "saves": _saves_chart,
         "growth": _growth_chart,
         "memory": _memory_chart,
+        "stores": _stores_chart,
         "browser": _browser_chart,
     }
     for name, found in parts.items():
@@ -126,6 +130,18 @@ def _memory_chart(found: Findings) -> str:
     bars = [_bar(str(row["contestant"]), float(row["above_idle_mib"]), " MiB") for row in found.rows]
     readers = found.rows[0]["readers"]
     return bar_chart("Memory above idle", [Panel(f"{readers} slow readers", bars)])
+
+
+def _stores_chart(found: Findings) -> str:
+    panels = []
+    for load, size in itertools.product((CACHED, UNCACHED), distinct(only(found, "load", UNCACHED), "size")):
+        case: dict[str, str | int] = {"load": load, "size": size, "connections": CONNECTIONS}
+        bars = [
+            _bar(name, median(found, {**case, "contestant": name}, "cpu_us"), " µs")
+            for name in distinct(found, "contestant")
+        ]
+        panels.append(Panel(f"{size_label(size)}, {load}", bars))
+    return bar_chart("The application's CPU for one GET, one worker", panels)
 
 
 def _browser_chart(found: Findings) -> str:

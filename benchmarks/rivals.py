@@ -34,12 +34,14 @@ class Contestant:
     """A running server.
 
     `ask` gives fresh requests for images of a size; `check` raises ValueError for a wrong body of the first of them.
+    `database_pid` is of a database server whose processor time is told beside that of `pid`.
     """
 
     name: str
     ask: Callable[[int], list[Request]]
     check: Callable[[int, bytes], None]
     pid: int
+    database_pid: int | None = None
 
 
 def asgi_command(server: str, app: str, port: int, *, workers: int = 1) -> list[str]:
@@ -60,10 +62,23 @@ def asgi_server(
     """Run one of served_app's applications under an ASGI server; yield its port and process id."""
     port = free_port()
     environment |= {"PIXSTORE_BENCH_DATABASE": str(images.database), "PIXSTORE_SECRET": images.secret}
+    if images.blobs:
+        environment["PIXSTORE_BENCH_BLOBS"] = images.blobs
     command = asgi_command(server, app, port, workers=workers)
-    folder = images.database.parent
-    with running(command, port=port, core=core, folder=folder, environment=environment) as process:
+    with running(command, port=port, core=core, folder=images.folder, environment=environment) as process:
         yield port, process.pid
+
+
+def own_contestant(name: str, images: OwnImages, port: int, pid: int, *, database_pid: int | None = None) -> Contestant:
+    """Return a server that is asked for the one image of each size."""
+
+    def ask(size: int) -> list[Request]:
+        return [image_request(port, images.record(size))]
+
+    def check(size: int, body: bytes) -> None:
+        check_payload(body, images.record(size), png(size))
+
+    return Contestant(name, ask, check, pid, database_pid)
 
 
 @contextlib.contextmanager

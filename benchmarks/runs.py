@@ -29,10 +29,14 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A measured load, and the processor time that the server took for one answer of it, in µs."""
+    """A measured load, and the processor time that the server took for one answer of it, in µs.
+
+    database_us: that of the database server, where the contestant has one.
+    """
 
     load: Load
     cpu_us: float
+    database_us: float | None = None
 
 
 def run_in_turn(contestants: Sequence[Contestant], plan: Plan, case: Case, number: int) -> Iterator[Row]:
@@ -41,7 +45,8 @@ def run_in_turn(contestants: Sequence[Contestant], plan: Plan, case: Case, numbe
     Every other round goes backwards, so that a drift of the machine favours nobody.
     """
     for contestant in contestants[:: -1 if number % 2 else 1]:
-        run = run_load(contestant, plan, case, _load_core())
+        run = run_load(contestant, plan, case, load_core())
+        beside = {} if run.database_us is None else {"database_us": round(run.database_us, 2)}
         yield {
             "contestant": contestant.name,
             "load": case.load,
@@ -55,6 +60,7 @@ def run_in_turn(contestants: Sequence[Contestant], plan: Plan, case: Case, numbe
             "p50_ms": run.load.p50_ms,
             "p99_ms": run.load.p99_ms,
             "cpu_us": round(run.cpu_us, 2),
+            **beside,
         }
 
 
@@ -82,13 +88,14 @@ def run_load(contestant: Contestant, plan: Plan, case: Case, core: int | None) -
     for seconds in (plan.load_s, plan.load_s * _LONGER):
         fresh = contestant.ask(size)
         answer = _checked_answer(contestant, size, fresh[0])  # in as many chunks as it has once all is in memory
-        used_before = cpu_seconds(contestant.pid)
+        pids = [contestant.pid] if contestant.database_pid is None else [contestant.pid, contestant.database_pid]
+        used_before = [cpu_seconds(pid) for pid in pids]
         load = measure_load(fresh, answer, connections=connections, seconds=seconds, core=core)
-        used = cpu_seconds(contestant.pid) - used_before
+        used = [cpu_seconds(pid) - before for pid, before in zip(pids, used_before, strict=True)]
         _checked_answer(contestant, size, fresh[0])  # the proof was good to the end
         if load.requests >= connections:
             break
-    return Run(load, used / load.answers * 1e6 if load.answers else 0.0)
+    return Run(load, *(seconds / load.answers * 1e6 if load.answers else 0.0 for seconds in used))
 
 
 def server_core() -> int | None:
@@ -96,7 +103,8 @@ def server_core() -> int | None:
     return chosen[0] if (chosen := cores()) else None
 
 
-def _load_core() -> int | None:
+def load_core() -> int | None:
+    """Return the core that load comes from."""
     return chosen[1] if (chosen := cores()) else None
 
 

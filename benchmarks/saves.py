@@ -79,9 +79,9 @@ def _save_durably(durability: Durability) -> Saver:
 async def _saves_per_s(folder: Path, durability: Durability, image: bytes, at_once: int, seconds: float) -> float:
     store = SqliteStore(folder / "pixstore.db", durability=durability)
     async with Pixstore(store, secret=secrets.token_bytes(32)) as pix:
-        await _save_for(pix, image, at_once, _WARM_S)
+        await save_for(pix, image, at_once, _WARM_S)
         started = time.perf_counter()
-        saved = await _save_for(pix, image, at_once, seconds)
+        saved = await save_for(pix, image, at_once, seconds)
         per_s = len(saved) / (time.perf_counter() - started)
         record = await pix.get_image_record(saved[-1])
         assert record is not None
@@ -90,7 +90,7 @@ async def _saves_per_s(folder: Path, durability: Durability, image: bytes, at_on
     return per_s
 
 
-async def _save_for(pix: Pixstore, image: bytes, at_once: int, seconds: float) -> list[str]:
+async def save_for(pix: Pixstore, image: bytes, at_once: int, seconds: float) -> list[str]:
     """Save without a pause from so many tasks until the time is over; return the ids."""
     deadline = time.perf_counter() + seconds
     saved: list[str] = []

@@ -1,7 +1,7 @@
 """The ASGI applications that the servers run.
 
-What they serve comes from PIXSTORE_BENCH_DATABASE and, where it is set, PIXSTORE_BENCH_FILES. Pixstore's memory is
-PIXSTORE_BENCH_CACHE_BYTES, or its default.
+What they serve comes from PIXSTORE_BENCH_DATABASE, a path or URL, and, where they are set, PIXSTORE_BENCH_BLOBS and
+PIXSTORE_BENCH_FILES. Pixstore's memory is PIXSTORE_BENCH_CACHE_BYTES, or its default.
 """
 
 import os
@@ -18,16 +18,21 @@ from pixstore_asgi import Pixstore, PixstoreApp, PixstoreMiddleware
 from .routes import FILES_ROUTE, IMAGES_ROUTE
 
 _database = os.environ["PIXSTORE_BENCH_DATABASE"]
+_blobs = os.environ.get("PIXSTORE_BENCH_BLOBS")
 _files = os.environ.get("PIXSTORE_BENCH_FILES")
 _cache_bytes = os.environ.get("PIXSTORE_BENCH_CACHE_BYTES")
 
-_pix = Pixstore(_database, cache_bytes=int(_cache_bytes)) if _cache_bytes else Pixstore(_database)
+_pix = (
+    Pixstore(_database, blobs=_blobs, cache_bytes=int(_cache_bytes))
+    if _cache_bytes
+    else Pixstore(_database, blobs=_blobs)
+)
 
 pixstore = Starlette(routes=[Mount(IMAGES_ROUTE, PixstoreApp(_pix))], lifespan=_pix.lifespan)
 
 middleware = PixstoreMiddleware(Starlette(), _pix, route=IMAGES_ROUTE)
 
-_uncached = Pixstore(_database, cache_bytes=0)
+_uncached = Pixstore(_database, blobs=_blobs, cache_bytes=0)
 
 uncached = Starlette(routes=[Mount(IMAGES_ROUTE, PixstoreApp(_uncached))], lifespan=_uncached.lifespan)
 

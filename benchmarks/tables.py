@@ -1,27 +1,20 @@
 """The tables of a run in Markdown, ratios before absolute figures."""
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
+from .markdown import NOTHING, duration, figure, table, times
 from .page import IMAGES
 from .plan import Findings, size_label
-from .ratios import Ratio, Selection, distinct, median, only, ratio, select
+from .ratios import Selection, distinct, median, only, ratio, select
 from .runs import GALLERY, HOT, PAGE, WRITES
 from .targets import Target
 from .writes import AT_REST, WRITES_PER_S
 
-_NOTHING = "-"
 _OURS = ("pixstore/", "middleware/", "uncached/", "alone/")
 _RIVALS = ("floor/{server}", "static/{server}", "npm/node", "nginx/nginx")
 _SERVER_FIGURES = ("requests/s", "CPU µs", "MB/s", "p50 ms", "p99 ms", "wrong", "errors")
 _REFERENCES = {"proof": "hmac.digest", "get_image_record": "npm getImageRecord"}
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a Markdown table; all columns but the first are aligned to the right."""
-    lines = ["| " + " | ".join(head) + " |", "|---|" + "--:|" * (len(head) - 1)]
-    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
 
 
 def targets_table(found: Sequence[Target]) -> str:
@@ -32,8 +25,8 @@ def targets_table(found: Sequence[Target]) -> str:
             (
                 target.name,
                 f"{target.sense} {target.bound:.3g}{target.unit}",
-                f"{target.measured.value:.3g}{target.unit}" if target.measured else _NOTHING,
-                str(target.measured.pairs) if target.measured else _NOTHING,
+                f"{target.measured.value:.3g}{target.unit}" if target.measured else NOTHING,
+                str(target.measured.pairs) if target.measured else NOTHING,
                 f"**{target.verdict}**" if target.verdict == "miss" else target.verdict,
             )
             for target in found
@@ -47,8 +40,8 @@ def in_process_table(found: Findings) -> str:
     for case in distinct(found, "case"):
         seconds = median(found, {"case": case}, "seconds")
         reference = _reference_of(case)
-        times = ratio(found, {"case": case}, {"case": reference}, "seconds") if reference else None
-        rows.append((case, f"{times.value:.3g}x the time of {reference}" if times else "", _duration(seconds)))
+        against = ratio(found, {"case": case}, {"case": reference}, "seconds") if reference else None
+        rows.append((case, f"{against.value:.3g}x the time of {reference}" if against else "", duration(seconds)))
     return table(["case", "ratio", "time"], rows)
 
 
@@ -84,7 +77,7 @@ def _gallery_table(found: Findings) -> Iterator[str]:
         own: dict[str, str | int] = {"size": size, "contestant": name}
         against = ratio(found, own, {**own, "contestant": "npm/node"}, "requests_per_s")
         (count,) = distinct(only(found, "size", size), "images")
-        rows.append((f"{count:,} of {size_label(size)}", name, _times(against), *_server_figures(found, own)))
+        rows.append((f"{count:,} of {size_label(size)}", name, times(against), *_server_figures(found, own)))
     if rows:
         yield "The gallery: images in turn, eight times what Pixstore's memory holds."
         yield table(["images", "contestant", "against npm", *_SERVER_FIGURES], rows)
@@ -95,8 +88,8 @@ def _page_table(found: Findings) -> Iterator[str]:
     for count in distinct(found, "images"):
         own = {"images": count}
         pages_per_s = median(found, own, "pages_per_s")
-        against = _times(ratio(found, own, {"images": 1}, "page_us"))
-        rows.append((f"{count} a request", against, _figure(median(found, own, "page_us")), _figure(pages_per_s)))
+        against = times(ratio(found, own, {"images": 1}, "page_us"))
+        rows.append((f"{count} a request", against, figure(median(found, own, "page_us")), figure(pages_per_s)))
     if rows:
         (size,) = distinct(found, "size")
         yield f"The page: {IMAGES} thumbnails of {size_label(size)}, by batches and by single GETs."
@@ -108,7 +101,7 @@ def _writes_table(found: Findings) -> Iterator[str]:
     for name in distinct(found, "contestant"):
         (size,) = distinct(found, "size")
         against = ratio(found, {"contestant": name}, {"contestant": AT_REST}, "requests_per_s")
-        rows.append((name, _times(against), *_server_figures(found, {"contestant": name, "size": size})))
+        rows.append((name, times(against), *_server_figures(found, {"contestant": name, "size": size})))
     if rows:
         yield f"The writes: an image in memory, at rest and while others are written {WRITES_PER_S} times a second."
         yield table(["contestant", "against at rest", *_SERVER_FIGURES], rows)
@@ -123,7 +116,7 @@ def saves_table(found: Findings) -> str:
         against = ratio(found, own, {**own, "contestant": "npm"}, "saves_per_s")
         durability = select(found, own)[0]["durability"]
         label = f"{size_label(size)} {kind}, {count} at once"
-        rows.append((label, name, _times(against), _figure(median(found, own, "saves_per_s")), durability))
+        rows.append((label, name, times(against), figure(median(found, own, "saves_per_s")), durability))
     return table(["image", "contestant", "against npm", "saves/s", "durability"], rows)
 
 
@@ -133,12 +126,12 @@ def growth_tables(found: Findings) -> str:
     operations = [
         (
             what,
-            _times(ratio(found, _at(what, counts[-1]), _at(what, counts[0]), "seconds")),
-            *(_duration(median(found, _at(what, count), "seconds")) for count in counts),
+            times(ratio(found, _at(what, counts[-1]), _at(what, counts[0]), "seconds")),
+            *(duration(median(found, _at(what, count), "seconds")) for count in counts),
         )
         for what in ("GET", "record", "save", "open")
     ]
-    files = ("file, bytes per image", "", *(_figure(median(found, _at("file", n), "bytes_per_image")) for n in counts))
+    files = ("file, bytes per image", "", *(figure(median(found, _at("file", n), "bytes_per_image")) for n in counts))
     growing = table(["", "last / first", *(f"{count:,} images" for count in counts)], [*operations, files])
     (log,) = select(found, {"what": "log"})
     log_line = (
@@ -169,11 +162,11 @@ def _workers_line(found: Findings) -> str:
     counts = sorted(distinct(found, "workers"))
     if not counts:
         return ""
-    times = ratio(found, {"workers": counts[-1]}, {"workers": counts[0]}, "requests_per_s")
+    change = ratio(found, {"workers": counts[-1]}, {"workers": counts[0]}, "requests_per_s")
     figures = ", ".join(
-        f"{count}: {_figure(median(found, {'workers': count}, 'requests_per_s'))} requests/s" for count in counts
+        f"{count}: {figure(median(found, {'workers': count}, 'requests_per_s'))} requests/s" for count in counts
     )
-    return f"uvicorn by number of workers, load on the same cores: {figures}; ratio {_times(times)}."
+    return f"uvicorn by number of workers, load on the same cores: {figures}; ratio {times(change)}."
 
 
 def _server_figures(found: Findings, own: Selection) -> tuple[str, ...]:
@@ -181,11 +174,11 @@ def _server_figures(found: Findings, own: Selection) -> tuple[str, ...]:
     per_s = median(found, own, "requests_per_s")
     every = [row for row in found.rows if all(row[name] == value for name, value in own.items())]
     return (
-        _figure(per_s),
-        _figure(median(found, own, "cpu_us")),
-        _figure(None if per_s is None else per_s * int(own["size"]) / 1e6),
-        _figure(median(found, own, "p50_ms")),
-        _figure(median(found, own, "p99_ms")),
+        figure(per_s),
+        figure(median(found, own, "cpu_us")),
+        figure(None if per_s is None else per_s * int(own["size"]) / 1e6),
+        figure(median(found, own, "p50_ms")),
+        figure(median(found, own, "p99_ms")),
         str(sum(int(row["wrong"]) for row in every)),
         str(sum(int(row["errors"]) for row in every)),
     )
@@ -194,7 +187,7 @@ def _server_figures(found: Findings, own: Selection) -> tuple[str, ...]:
 def _against(found: Findings, name: str, rival: str, size: int, count: int) -> str:
     server = name.rpartition("/")[2]
     over, under = _load(name, size, count), _load(rival.format(server=server), size, count)
-    return _times(ratio(found, over, under, "requests_per_s"))
+    return times(ratio(found, over, under, "requests_per_s"))
 
 
 def _load_label(size: int, connections: int) -> str:
@@ -213,19 +206,3 @@ def _reference_of(case: str) -> str | None:
     if case.startswith("seal "):
         return f"AES-256-GCM, {case.rpartition(', ')[2]}"
     return next((reference for start, reference in _REFERENCES.items() if case.startswith(start)), None)
-
-
-def _times(found: Ratio | None) -> str:
-    return f"{found.value:.2f}x" if found else _NOTHING
-
-
-def _duration(seconds: float | None) -> str:
-    if seconds is None:
-        return _NOTHING
-    return f"{seconds * 1e3:.3g} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.3g} µs"
-
-
-def _figure(value: Any) -> str:
-    if value is None:
-        return _NOTHING
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

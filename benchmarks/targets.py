@@ -8,6 +8,9 @@ from .pictures import PICTURES
 from .plan import FULL, KB, MB, Findings, size_label
 from .ratios import Ratio, Selection, median, ratio, select
 from .runs import GALLERY, HOT, PAGE, WRITES
+from .stores import gets as stores
+from .stores.part import MEMORY
+from .stores.places import POSTGRES, SQLITE
 from .writes import AT_REST, WRITES_PER_S, WRITTEN
 
 Parts = Mapping[str, Findings]
@@ -48,6 +51,7 @@ def targets(parts: Parts) -> list[Target]:
         _pieces,
         _growth,
         _memory,
+        _stores,
         _browser,
     )
     return [target for group in groups for target in group(parts)]
@@ -139,6 +143,19 @@ def _memory(parts: Parts) -> Iterator[Target]:
     used = median(parts.get("memory"), row, "above_idle_mib")
     name = f"{_SLOW_READERS} slow readers of 20 MB: memory above idle"
     yield Target(name, "below", 64.0, " MiB", None if used is None else Ratio(used, 1))
+
+
+def _stores(parts: Parts) -> Iterator[Target]:
+    found = parts.get("stores")
+    shared: Selection = {"load": stores.CACHED, "size": stores.SMALL, "connections": stores.MANY_CONNECTIONS}
+    over, under = ({**shared, "contestant": name} for name in (POSTGRES, SQLITE))
+    name = f"GET of {size_label(stores.SMALL)} in memory, {stores.MANY_CONNECTIONS} connections, PostgreSQL"
+    cpu = ratio(found, over, under, "cpu_us")
+    yield Target(f"{name}: the application's CPU against SQLite", "at most", 2.0, "x", cpu)
+    row: Selection = {"load": MEMORY, "contestant": POSTGRES, "readers": FULL.stores_readers, "size": 20 * MB}
+    used = median(found, row, "above_idle_mib")
+    name = f"{FULL.stores_readers} slow readers of 20 MB, uncached, PostgreSQL: memory above idle"
+    yield Target(name, "at most", 32.0, " MiB", None if used is None else Ratio(used, 1))
 
 
 def _browser(parts: Parts) -> Iterator[Target]:

@@ -12,12 +12,11 @@ from pathlib import Path
 
 from pixstore_asgi import Pixstore
 
-from .load import Request
-from .own_images import OwnImages, check_payload, image_request
+from .own_images import OwnImages
 from .pictures import png
 from .plan import KB, Findings, Plan
 from .progress import Progress
-from .rivals import Contestant, asgi_server
+from .rivals import asgi_server, own_contestant
 from .runs import WRITES, Case, row_label, run_in_turn, server_core
 
 SIZE = 30 * KB
@@ -37,20 +36,10 @@ def measure(plan: Plan, found: Findings) -> None:
             for number in range(plan.rounds):
                 for way in (AT_REST, WRITTEN)[:: -1 if number % 2 else 1]:
                     with writing(images, others) if way == WRITTEN else nullcontext():
-                        contestants = [_contestant(way, images, port, pid)]
+                        contestants = [own_contestant(way, images, port, pid)]
                         (row,) = run_in_turn(contestants, plan, Case(WRITES, SIZE, _CONNECTIONS), number)
                     found.rows.append(row)
                     progress.step(row_label(row))
-
-
-def _contestant(name: str, images: OwnImages, port: int, pid: int) -> Contestant:
-    def ask(size: int) -> list[Request]:
-        return [image_request(port, images.record(size))]
-
-    def check(size: int, body: bytes) -> None:
-        check_payload(body, images.record(size), png(size))
-
-    return Contestant(name, ask, check, pid)
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """The table of the browser benchmarks in Markdown."""
 
+from benchmarks.markdown import table
 from benchmarks.plan import Findings
 from benchmarks.ratios import Ratio, distinct, median, ratio
-from benchmarks.tables import table
 
 from .cases import FLOOR, NPM, OURS
 

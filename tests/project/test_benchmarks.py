@@ -36,6 +36,7 @@ TOOLS = {
     "saves": ["node", "npm pixstore"],
     "growth": ["wrk"],
     "memory": ["node", "npm pixstore"],
+    "stores": ["wrk", "postgres", "weed"],
     "browser": ["chromium", "node", "npm front end"],
 }
 # What tells the rows of a part apart, and all that must be among them.
@@ -48,8 +49,10 @@ FOUND = {
     "saves": ("contestant", {"pixstore", "pixstore FULL", "npm"}),
     "growth": ("what", {"file", "open", "GET", "record", "save", "log", "workers"}),
     "memory": ("contestant", {"pixstore/uvicorn", "floor/uvicorn", "npm/node"}),
+    "stores": ("contestant", {"SQLite", "PostgreSQL", "SQLite + S3", "PostgreSQL + S3"}),
     "browser": ("case", set(case_names(QUICK))),
 }
+STORES_LOADS = {"cached", "uncached", "first byte", "queries", "records", "saves", "workers", "memory", "rows"}
 
 
 def need(*names: str) -> None:
@@ -86,6 +89,7 @@ def test_every_part_runs(part: str, tmp_path: Path) -> None:
         assert all(row[name] > 0 for name in measured if name in row), row
     assert part != "servers" or {row["load"] for row in found["rows"]} == {"hot", "gallery", "page", "writes"}
     assert part != "saves" or {row["format"] for row in found["rows"]} == {"png", "jpeg"}
+    assert part != "stores" or {row["load"] for row in found["rows"]} == STORES_LOADS
     assert results["environment"]["versions"]["pixstore-asgi"] != "missing"
     text = (tmp_path / "results.md").read_text()
     assert text.index("| target | wanted | measured |") < text.index("\n## ")

@@ -1,0 +1,52 @@
+"""What saves and records cost where the image is, called in this process."""
+
+import time
+from collections.abc import Iterator, Sequence
+
+from ..pictures import png
+from ..plan import KB, Plan
+from ..runs import Row
+from ..saves import save_for
+from .places import Place
+
+SAVES, RECORDS = "saves", "records"
+AT_ONCE = (1, 16)
+RECORDS_AT_ONCE = 100
+_RECORDS_S = 0.3
+
+
+def saves(places: Sequence[Place], plan: Plan, number: int) -> Iterator[Row]:
+    """Save images of each size, alone and 16 at once, at one place after the other."""
+    for size in plan.stores_sizes:
+        for at_once in AT_ONCE:
+            for place in places[:: -1 if number % 2 else 1]:
+                images = place.images
+                started, used = time.perf_counter(), time.process_time()
+                saved = images.run(save_for(images.pix, png(size), at_once, plan.stores_saves_s))
+                used, took = time.process_time() - used, time.perf_counter() - started
+                yield {
+                    "contestant": place.name,
+                    "load": SAVES,
+                    "round": number,
+                    "size": size,
+                    "concurrent": at_once,
+                    "saves_per_s": round(len(saved) / took, 2),
+                    "cpu_us": round(used / len(saved) * 1e6, 1),
+                }
+
+
+def records(places: Sequence[Place], ids: dict[str, list[str]], number: int) -> Iterator[Row]:
+    """Ask for the records of the same images again and again, all of them by one call; the time is of one record."""
+    for place in places[:: -1 if number % 2 else 1]:
+        count, started, used = 0, time.perf_counter(), time.process_time()
+        while time.perf_counter() - started < _RECORDS_S:
+            count += len(place.images.records(ids[place.name]))
+        used, took = time.process_time() - used, time.perf_counter() - started
+        yield {
+            "contestant": place.name,
+            "load": RECORDS,
+            "round": number,
+            "size": KB,
+            "seconds": took / count,
+            "cpu_us": round(used / count * 1e6, 2),
+        }

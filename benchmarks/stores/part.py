@@ -1,0 +1,76 @@
+"""The part `stores`: every place for images in turn, in rounds."""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from ..environment import missing_programs
+from ..memory import MIB, peak_with_readers
+from ..plan import KB, Findings, Plan, size_label
+from ..progress import Progress
+from ..runs import Row
+from . import calls, gets, rows
+from .places import POSTGRES, Place, places
+
+MEMORY = "memory"
+
+
+def measure(plan: Plan) -> Findings:
+    """Measure the places that can be had here, and name what is missing for others."""
+    found = Findings(missing=missing_programs("wrk", "postgres", "weed"))
+    if missing_programs("wrk"):
+        return found
+    brief = replace(plan, warm_s=0, readers=plan.stores_readers, read_s=plan.stores_read_s)
+    with tempfile.TemporaryDirectory(prefix="pixstore-bench-") as name, places(Path(name)) as compared:
+        for place in compared:
+            place.images.save({*plan.stores_sizes, gets.SMALL, plan.read_image_bytes})
+        progress = Progress("stores", 0)
+        for row in _rows(compared, brief):
+            found.rows.append(row)
+            progress.say(_label(row))
+    return found
+
+
+def _rows(compared: Sequence[Place], plan: Plan) -> Iterator[Row]:
+    for place in compared:
+        yield _memory(place, plan)
+    ids = {place.name: place.images.save_copies(KB, calls.RECORDS_AT_ONCE) for place in compared}
+    with ExitStack() as stack:
+        contestants = {
+            load: [stack.enter_context(gets.served(place, load, gets.serving_core())) for place in compared]
+            for load in (gets.CACHED, gets.UNCACHED)
+        }
+        for number in range(plan.stores_rounds):
+            yield from gets.first_bytes(contestants[gets.UNCACHED], plan, number)
+            yield from gets.gets(contestants, plan, number)
+            for place, contestant in zip(compared, contestants[gets.CACHED], strict=True):
+                if place.name == POSTGRES:
+                    yield from gets.queries(place, contestant, plan, number)
+            yield from calls.records(compared, ids, number)
+            yield from calls.saves(compared, plan, number)
+    for number in range(plan.stores_rounds):
+        yield from gets.workers([place for place in compared if place.images.blobs is None], plan, number)
+    for place in compared:
+        if place.cluster and place.images.blobs:
+            yield rows.row_bytes(place, plan)
+
+
+def _memory(place: Place, plan: Plan) -> Row:
+    with gets.served(place, gets.UNCACHED, None) as contestant:
+        idle, most = peak_with_readers(contestant, plan)
+    return {
+        "contestant": place.name,
+        "load": MEMORY,
+        "readers": plan.readers,
+        "size": plan.read_image_bytes,
+        "idle_mib": round(idle / MIB, 1),
+        "above_idle_mib": round((most - idle) / MIB, 1),
+    }
+
+
+def _label(row: Row) -> str:
+    size = [size_label(int(row["size"]))] if "size" in row else []
+    told = [f"{name} {value}" for name, value in row.items() if name not in ("contestant", "load", "size", "round")]
+    return ", ".join([f"{row['contestant']}, {row['load']}", *size, *told])

@@ -1,0 +1,39 @@
+"""What very many rows take in PostgreSQL: copies of one, put in by plain SQL, under ids and versions of their own."""
+
+from ..plan import Plan
+from ..runs import Row
+from .places import Place
+
+ROWS = "rows"
+_TABLES = ("image", "body")
+
+
+def row_bytes(place: Place, plan: Plan) -> Row:
+    """Fill a place's tables, whose bodies are in a bucket, and return the bytes of rows and indexes for each image."""
+    assert place.cluster is not None
+    schema = f"{place.name.lower().replace(' + ', '_')}"
+    place.cluster.run(_FILL.format(schema=schema, count=plan.stores_rows))
+    for table in _TABLES:
+        place.cluster.run(f"VACUUM ANALYZE {schema}.{table}")
+    found: Row = {"contestant": place.name, "load": ROWS, "rows": plan.stores_rows}
+    for table in _TABLES:
+        count = int(place.cluster.run(f"SELECT count(*) FROM {schema}.{table}"))
+        for what, function in {"table": "pg_table_size", "indexes": "pg_indexes_size"}.items():
+            size = int(place.cluster.run(f"SELECT {function}('{schema}.{table}')"))
+            found[f"{table}_{what}_bytes"] = round(size / count, 1)
+    return found
+
+
+_FILL = """
+WITH made AS MATERIALIZED (
+    SELECT substr(encode(sha256(number::text::bytea), 'base64'), 1, 22) AS name,
+        substr(sha256(number::text::bytea), 1, 16) AS version
+    FROM generate_series(1, {count}) AS number
+), body AS (
+    INSERT INTO {schema}.body (state, object) SELECT 1, version FROM made RETURNING id, object
+), first AS (SELECT * FROM {schema}.image WHERE body IS NOT NULL LIMIT 1)
+INSERT INTO {schema}.image
+    SELECT 'bench:' || made.name, token, body.id, made.version, format, iv, tag, size, sha256, wrapped_key, created_ms,
+        epoch
+    FROM made JOIN body ON body.object = made.version, first
+"""
