@@ -11,7 +11,7 @@ from . import growth, in_process, memory, saves, servers
 from .browser import part as browser
 from .environment import describe
 from .plan import FULL, PARTS, QUICK, Findings, Plan
-from .report import write
+from .report import read, write
 from .stores import part as stores
 from .tables import targets_table
 from .targets import targets
@@ -35,13 +35,14 @@ def main() -> None:
     plan = replace(QUICK if arguments.quick else FULL, browser_case=arguments.case)
     folder = arguments.out or (_RESULTS / "quick" if arguments.quick else _RESULTS)
     environment = describe()
-    parts: dict[str, Findings] = {}
+    parts: dict[str, Findings] = read(folder, plan) if arguments.only else {}
     started = time.monotonic()
     for part in [arguments.only] if arguments.only else PARTS:
         parts[part] = _MEASURE[part](plan)
+        parts[part].environment = environment
         for reason in parts[part].missing:
             print(f"[{part}] not measured: {reason}", file=sys.stderr)
-        write(folder, plan, environment, parts)
+        write(folder, plan, environment, {name: parts[name] for name in PARTS if name in parts})
     print(targets_table(targets(parts)))
     print(f"\nResults are in {folder}, after {time.monotonic() - started:.0f} s.")
 

@@ -1,6 +1,7 @@
 """What a run measures and for how long: the full plan and the quick one, which only shows that everything works."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 KB, MB = 1_000, 1_000_000
 
@@ -98,10 +99,14 @@ QUICK = Plan(
 
 @dataclass(slots=True)
 class Findings:
-    """What one part found: flat rows, one a measurement, and the names of what could not be measured, with reasons."""
+    """What one part found: flat rows, one a measurement, and the names of what could not be measured, with reasons.
+
+    environment: what `environment.describe` told when it was measured.
+    """
 
     rows: list[dict[str, float | int | str]] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+    environment: dict[str, Any] = field(default_factory=dict)
 
 
 def size_label(size: int) -> str:

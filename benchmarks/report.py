@@ -46,6 +46,17 @@ def write(folder: Path, plan: Plan, environment: Mapping[str, Any], parts: Mappi
     (folder / "results.md").write_text(_markdown(plan, environment, parts))
 
 
+def read(folder: Path, plan: Plan) -> dict[str, Findings]:
+    """Return the parts that an earlier run by the same plan has left in a folder."""
+    results = folder / "results.json"
+    earlier = json.loads(results.read_text()) if results.exists() else {}
+    if earlier.get("plan", {}).get("name") != plan.name:
+        return {}
+    return {
+        name: Findings(**{"environment": earlier["environment"], **part}) for name, part in earlier["parts"].items()
+    }
+
+
 def _markdown(plan: Plan, environment: Mapping[str, Any], parts: Mapping[str, Findings]) -> str:
     blocks = ["# Results", _summary(plan, environment), targets_table(targets(parts))]
     missing = sorted({reason for found in parts.values() for reason in found.missing})
@@ -56,6 +67,7 @@ def _markdown(plan: Plan, environment: Mapping[str, Any], parts: Mapping[str, Fi
         if found.rows:
             blocks.append(f"## {title}")
             blocks += [f"![{title}]({chart})"] if chart else []
+            blocks += [_measured_elsewhere(found, environment)] if found.environment != environment else []
             blocks.append(section(found))
     blocks += ["## Machine and versions", _environment_list(environment)]
     return "\n\n".join(blocks) + "\n"
@@ -67,6 +79,13 @@ def _summary(plan: Plan, environment: Mapping[str, Any]) -> str:
         f"Ratios are medians of {plan.rounds} pairs measured side by side; how, is in `benchmarks/README.md`."
     )
     return text + (" **A quick run shows that all works; its figures mean nothing.**" if plan.name == "quick" else "")
+
+
+def _measured_elsewhere(found: Findings, environment: Mapping[str, Any]) -> str:
+    differing = {name: value for name, value in found.environment.items() if environment[name] != value}
+    changed = differing.pop("versions", {})
+    differing |= {name: version for name, version in changed.items() if environment["versions"].get(name) != version}
+    return "Measured in another run: " + ", ".join(f"{name} {value}" for name, value in differing.items()) + "."
 
 
 def _environment_list(environment: Mapping[str, Any]) -> str:

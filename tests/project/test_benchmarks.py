@@ -21,6 +21,7 @@ from benchmarks.own_images import OwnImages, check_payload
 from benchmarks.pictures import PICTURES, jpeg, png
 from benchmarks.plan import FULL, PARTS, QUICK, Findings
 from benchmarks.ratios import Ratio, median, ratio
+from benchmarks.report import read, write
 from benchmarks.tables import servers_tables, targets_table
 from benchmarks.targets import Target, targets
 from pixstore_asgi import Pixstore, WireState
@@ -287,3 +288,18 @@ def test_tables_show_a_contestant_without_valid_rounds() -> None:
         errors=0,
     )
     assert "| 30 KB, 16 | pixstore/uvicorn | - | - | - | - | - | 5 | 0 |" in servers_tables(Findings(rows=wrong))
+
+
+def test_a_part_measured_alone_replaces_itself_alone(tmp_path: Path) -> None:
+    """A run of one part keeps what others have found by the same plan, and says that it is of another run."""
+    before, now = ({"commit": name, "cpu": "any", "cores": 2, "versions": {"wrk": name}} for name in ("old", "new"))
+    pieces = Findings(rows(case=["proof issue"], seconds=[1e-6]), environment=before)
+    write(tmp_path, FULL, before, {"in-process": pieces})
+    assert read(tmp_path, QUICK) == {}
+    kept = read(tmp_path, FULL)
+    assert kept == {"in-process": pieces}
+    write(tmp_path, FULL, now, {**kept, "memory": Findings(environment=now)})
+    assert set(read(tmp_path, FULL)) == {"in-process", "memory"}
+    text = (tmp_path / "results.md").read_text()
+    assert "Measured in another run: commit old, wrk old." in text
+    assert "| proof issue |" in text
