@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 
+from ..cpu import cpu_seconds
 from ..pictures import png
 from ..plan import KB, Plan
 from ..runs import Row
@@ -20,19 +21,38 @@ def saves(places: Sequence[Place], plan: Plan, number: int) -> Iterator[Row]:
     for size in plan.stores_sizes:
         for at_once in AT_ONCE:
             for place in places[:: -1 if number % 2 else 1]:
-                images = place.images
-                started, used = time.perf_counter(), time.process_time()
-                saved = images.run(save_for(images.pix, png(size), at_once, plan.stores_saves_s))
-                used, took = time.process_time() - used, time.perf_counter() - started
                 yield {
                     "contestant": place.name,
                     "load": SAVES,
                     "round": number,
                     "size": size,
                     "concurrent": at_once,
-                    "saves_per_s": round(len(saved) / took, 2),
-                    "cpu_us": round(used / len(saved) * 1e6, 1),
+                    **_saved(place, size, at_once, plan.stores_saves_s),
                 }
+
+
+def _saved(place: Place, size: int, at_once: int, seconds: float) -> Row:
+    """Return how many images were saved a second, and what one took of processors and of PostgreSQL's log."""
+    database_before, log_before = _database_s(place), _log_bytes(place)
+    started, used = time.perf_counter(), time.process_time()
+    saved = place.images.run(save_for(place.images.pix, png(size), at_once, seconds))
+    used, took = time.process_time() - used, time.perf_counter() - started
+    found: Row = {
+        "saves_per_s": round(len(saved) / took, 2),
+        "cpu_us": round(used / len(saved) * 1e6, 1),
+    }
+    if place.cluster:
+        found["database_us"] = round((_database_s(place) - database_before) / len(saved) * 1e6, 1)
+        found["log_bytes"] = round((_log_bytes(place) - log_before) / len(saved))
+    return found
+
+
+def _database_s(place: Place) -> float:
+    return 0.0 if place.database_pid is None else cpu_seconds(place.database_pid)
+
+
+def _log_bytes(place: Place) -> int:
+    return int(place.cluster.run("SELECT pg_current_wal_insert_lsn() - '0/0'")) if place.cluster else 0
 
 
 def records(places: Sequence[Place], ids: dict[str, list[str]], number: int) -> Iterator[Row]:

@@ -82,7 +82,7 @@ def queries(place: Place, contestant: Contestant, plan: Plan, number: int) -> It
 
 def _row_queries(place: Place) -> int:
     assert place.cluster is not None
-    return int(place.cluster.run(_ROW_QUERIES.format(schema=place.name.lower())))
+    return int(place.cluster.run(_ROW_QUERIES.format(schema=place.schema)))
 
 
 def workers(places: Sequence[Place], plan: Plan, number: int) -> Iterator[Row]:

@@ -53,8 +53,8 @@ def _rows(compared: Sequence[Place], plan: Plan) -> Iterator[Row]:
     for number in range(plan.stores_rounds):
         yield from gets.workers([place for place in compared if place.images.blobs is None], plan, number)
     for place in compared:
-        if place.cluster and place.images.blobs:
-            yield rows.row_bytes(place, plan)
+        if place.cluster:
+            yield rows.row_bytes(place, plan) if place.images.blobs else rows.body_bytes(place)
 
 
 def _memory(place: Place, plan: Plan) -> Row:

@@ -18,9 +18,10 @@ _SETTINGS = {"fsync": "on", "shared_preload_libraries": "'pg_stat_statements'"}
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where images are kept; `images` are those there. The process id is of its database server, if it has one."""
+    """Where images are kept; `schema` has its tables and `cluster` runs them, where that is PostgreSQL."""
 
     name: str
+    schema: str
     images: OwnImages
     cluster: Cluster | None
 
@@ -46,9 +47,9 @@ def places(folder: Path) -> Iterator[list[Place]]:
         found = []
         for suffix, bucket in buckets.items():
             for name, (database, cluster_of_it) in databases.items():
-                own = f"{name}{'_s3' if suffix else ''}".lower()
+                own = f"{name}{suffix}".lower().replace(" + ", "_")
                 images = OwnImages(database.format(own), bucket and bucket.format(own), folder=folder)
-                found.append(Place(name + suffix, stack.enter_context(images), cluster_of_it))
+                found.append(Place(name + suffix, own, stack.enter_context(images), cluster_of_it))
         yield found
 
 

@@ -4,14 +4,14 @@ from ..plan import Plan
 from ..runs import Row
 from .places import Place
 
-ROWS = "rows"
+ROWS, BODIES = "rows", "bodies"
 _TABLES = ("image", "body")
 
 
 def row_bytes(place: Place, plan: Plan) -> Row:
     """Fill a place's tables, whose bodies are in a bucket, and return the bytes of rows and indexes for each image."""
     assert place.cluster is not None
-    schema = f"{place.name.lower().replace(' + ', '_')}"
+    schema = place.schema
     place.cluster.run(_FILL.format(schema=schema, count=plan.stores_rows))
     for table in _TABLES:
         place.cluster.run(f"VACUUM ANALYZE {schema}.{table}")
@@ -22,6 +22,15 @@ def row_bytes(place: Place, plan: Plan) -> Row:
             size = int(place.cluster.run(f"SELECT {function}('{schema}.{table}')"))
             found[f"{table}_{what}_bytes"] = round(size / count, 1)
     return found
+
+
+def body_bytes(place: Place) -> Row:
+    """Return what the bodies of a place that has them in its database take there, for each byte of theirs."""
+    assert place.cluster is not None
+    taken = f"SELECT pg_total_relation_size('{place.schema}.chunk')"
+    stored = f"SELECT sum(octet_length(data)) FROM {place.schema}.chunk"
+    share = int(place.cluster.run(taken)) / int(place.cluster.run(stored))
+    return {"contestant": place.name, "load": BODIES, "bytes_per_byte": round(share, 4)}
 
 
 _FILL = """

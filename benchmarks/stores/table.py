@@ -9,7 +9,7 @@ from ..ratios import Selection, distinct, median, only, ratio, select
 from . import calls, gets
 from .part import MEMORY
 from .places import SQLITE
-from .rows import ROWS
+from .rows import BODIES, ROWS
 
 _FIGURES = ("requests/s", "CPU µs", "database's CPU µs", "p50 ms", "p99 ms", "wrong", "errors")
 
@@ -40,12 +40,17 @@ def _gets(found: Findings) -> str:
 
 
 def _figures(found: Findings, own: Selection) -> Iterator[str]:
-    for column in ("requests_per_s", "cpu_us", "database_us", "p50_ms", "p99_ms"):
-        has_column = any(column in row for row in select(found, own))
-        yield figure(median(found, own, column) if has_column else None)
+    yield from _medians(found, own, ("requests_per_s", "cpu_us", "database_us", "p50_ms", "p99_ms"))
     every = [row for row in found.rows if all(row.get(name) == value for name, value in own.items())]
     for column in ("wrong", "errors"):
         yield str(sum(int(row[column]) for row in every))
+
+
+def _medians(found: Findings, own: Selection, columns: Sequence[str]) -> Iterator[str]:
+    """Yield the medians of columns, of which some places have none."""
+    for column in columns:
+        has_column = any(column in row for row in select(found, own))
+        yield figure(median(found, own, column) if has_column else None)
 
 
 def _first_bytes(found: Findings) -> str:
@@ -62,9 +67,10 @@ def _saves(found: Findings) -> str:
     for load, size, count, name in _distinct(found, (calls.SAVES,), "size", "concurrent"):
         own: dict[str, Any] = {"load": load, "size": size, "concurrent": count, "contestant": name}
         against = ratio(found, own, {**own, "contestant": SQLITE}, "saves_per_s")
-        figures = (figure(median(found, own, column)) for column in ("saves_per_s", "cpu_us"))
-        rows.append((f"{size_label(size)}, {count} at once", name, times(against), *figures))
-    return _table(["image", "place", "against SQLite", "saves/s", "CPU µs"], rows)
+        columns = ("saves_per_s", "cpu_us", "database_us", "log_bytes")
+        rows.append((f"{size_label(size)}, {count} at once", name, times(against), *_medians(found, own, columns)))
+    head = ["image", "place", "against SQLite", "saves/s", "CPU µs", "database's CPU µs", "bytes of PostgreSQL's log"]
+    return _table(head, rows)
 
 
 def _records(found: Findings) -> str:
@@ -112,7 +118,9 @@ def _rows(found: Findings) -> str:
         (f"{row['rows']:,}", *(figure(float(row[column])) for column in columns))
         for row in only(found, "load", ROWS).rows
     ]
-    return _table(["rows", "image", "its index", "body", "its indexes"], rows)
+    text = _table(["rows", "image", "its index", "body", "its indexes"], rows)
+    shares = [row["bytes_per_byte"] for row in only(found, "load", BODIES).rows]
+    return text and f"{text}\n\nBodies in PostgreSQL take {shares[0]} bytes there for each of theirs."
 
 
 def _distinct(found: Findings, loads: tuple[str, ...], *columns: str) -> Iterator[tuple[Any, ...]]:

@@ -53,7 +53,18 @@ FOUND = {
     "stores": ("contestant", {"SQLite", "PostgreSQL", "SQLite + S3", "PostgreSQL + S3"}),
     "browser": ("case", set(case_names(QUICK))),
 }
-STORES_LOADS = {"cached", "uncached", "first byte", "queries", "records", "saves", "workers", "memory", "rows"}
+STORES_LOADS = {
+    "cached",
+    "uncached",
+    "first byte",
+    "queries",
+    "records",
+    "saves",
+    "workers",
+    "memory",
+    "rows",
+    "bodies",
+}
 
 
 def need(*names: str) -> None:
