@@ -94,8 +94,8 @@ class Nginx:
 
 
 @contextlib.contextmanager
-def running_nginx(program: str, folder: Path, upstream_port: int, site: str = SITE) -> Iterator[Nginx]:
-    """Run nginx in front of an application on `upstream_port` until the block ends.
+def running_nginx(program: str, folder: Path, upstream: int | str, site: str = SITE) -> Iterator[Nginx]:
+    """Run nginx in front of an application on a port, or of an upstream that the site names, until the block ends.
 
     Whatever nginx wants to spool fails: where its folders for that were, there are files.
     """
@@ -103,7 +103,7 @@ def running_nginx(program: str, folder: Path, upstream_port: int, site: str = SI
     http_port, https_port = free_port(), free_port()
     _make_certificate(folder)
     (folder / "spool").mkdir()
-    (folder / "pictures.conf").write_text(adapted(site, folder, http_port, https_port, upstream_port))
+    (folder / "pictures.conf").write_text(adapted(site, folder, http_port, https_port, upstream))
     user = f"user {getpass.getuser()};" if os.geteuid() == 0 else ""
     (folder / "nginx.conf").write_text(_AROUND.format(folder=folder, user=user))
     command = [program, "-p", str(folder), "-e", str(folder / "error.log"), "-c", str(folder / "nginx.conf")]
@@ -123,15 +123,16 @@ def running_nginx(program: str, folder: Path, upstream_port: int, site: str = SI
         process.wait(20)
 
 
-def adapted(site: str, folder: Path, http_port: int, https_port: int, upstream_port: int) -> str:
+def adapted(site: str, folder: Path, http_port: int, https_port: int, upstream: int | str) -> str:
     """Return the page's configuration with this test's ports and paths."""
+    behind = upstream if isinstance(upstream, str) else f"127.0.0.1:{upstream}"
     for text, instead in {
         "listen 80;": f"listen 127.0.0.1:{http_port};",
         "listen 443 ssl": f"listen 127.0.0.1:{https_port} ssl",
         "/etc/ssl/pictures.example/fullchain.pem": f"{folder}/fullchain.pem",
         "/etc/ssl/pictures.example/privkey.pem": f"{folder}/privkey.pem",
         "/var/log/nginx/pictures.log": f"{folder}/pictures.log",
-        "http://127.0.0.1:8000;": f"http://127.0.0.1:{upstream_port};",
+        "http://127.0.0.1:8000;": f"http://{behind};",
     }.items():
         assert site.count(text) == 1, text
         site = site.replace(text, instead)

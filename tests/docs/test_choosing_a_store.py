@@ -1,0 +1,130 @@
+"""choosing-a-store.md: its application under each of its command lines, on a real PostgreSQL and a real bucket."""
+
+import contextlib
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from pixstore_asgi import ImageRecord, Pixstore
+from tests.support.nginx import SITE, running_nginx
+from tests.support.paths import DOCS, ROOT
+from tests.support.postgres import Cluster, running_cluster
+from tests.support.recipes import image_in, sent
+from tests.support.s3 import S3Server
+from tests.support.samples import SECRET, picture
+from tests.support.servers import Server, running
+from tests.support.tools import require
+
+pytestmark = pytest.mark.servers
+
+PAGE = (DOCS / "choosing-a-store.md").read_text()
+(APPLICATION,) = re.findall(r"```python\n# app.py\n(.*?)```", PAGE, re.DOTALL)
+COMMANDS = dict(re.findall(r"### ([^\n]+)\n(?:(?!###).)*?```sh\n(?:export [^\n]+\n)?([^\n]+)\n```", PAGE, re.DOTALL))
+(UPSTREAM,) = re.findall(r"```nginx\n(.*?)```", PAGE, re.DOTALL)
+
+
+@pytest.fixture
+def database(postgres: Cluster) -> Iterator[str]:
+    """The URL of an empty database."""
+    yield postgres.create("choosing")
+    postgres.run("DROP DATABASE choosing WITH (FORCE)")
+
+
+def setting(command: str, database: str, bucket: str) -> dict[str, str]:
+    """Return the environment that a command line sets, with this test's servers in place of the page's."""
+    found = {name: value.strip("'") for name, value in re.findall(r"\b([A-Z]+)=(\S+)", command)}
+    servers = {"postgresql://app@db.example/app": database, "s3://pictures/app?endpoint=https://s3.example": bucket}
+    return {name: servers.get(value, value) for name, value in found.items()}
+
+
+@contextlib.contextmanager
+def host(folder: Path, environment: dict[str, str]) -> Iterator[Server]:
+    """Run the page's application with two workers, as one host would."""
+    folder.mkdir()
+    (folder / "app.py").write_text(APPLICATION)
+    variables = {**environment, "PIXSTORE_SECRET": SECRET, "PYTHONPATH": f"{folder}:{ROOT}"}
+    with running("uvicorn", "app:app", folder, cwd=folder, environment=variables, workers=2) as served:
+        yield served
+
+
+def saved(http: httpx.Client, image: bytes) -> ImageRecord:
+    return ImageRecord.parse(http.post("/api/pictures", content=image).raise_for_status().json())
+
+
+def shown(http: httpx.Client, record: ImageRecord) -> bytes:
+    return image_in(record, http.get(f"/pixstore-image/{record.id}", headers=sent(record)))
+
+
+@pytest.mark.parametrize("step", ["SQLite", "SQLite and a bucket", "PostgreSQL", "PostgreSQL and a bucket"])
+def test_each_step_saves_and_serves(step: str, tmp_path: Path, database: str, s3: S3Server, postgres: Cluster) -> None:
+    """What the application saves it serves, and row and body are where the command line says."""
+    prefix = step.replace(" ", "-")
+    environment = setting(COMMANDS[step], database, s3.url(prefix))
+    assert set(environment) == ({"STORE", "BLOBS"} if "bucket" in step else {"STORE"})
+    with host(tmp_path / "host", environment) as server, httpx.Client(base_url=server.url) as http:
+        record = saved(http, picture())
+        assert shown(http, record) == picture()
+    assert len(s3.names(prefix)) == ("bucket" in step)
+    if "PostgreSQL" in step:
+        assert postgres.run("SELECT id FROM pixstore.image", "choosing") == record.id
+        assert not (tmp_path / "host" / "pixstore.db").exists()
+
+
+def test_several_hosts_serve_what_one_has_saved(tmp_path: Path, database: str, s3: S3Server) -> None:
+    """Behind the page's balancer each host serves all images, also when the other one is gone."""
+    nginx_path = require("nginx", "nginx-light (Debian)", ROOT / ".venv" / "nginx" / "usr" / "sbin")
+    environment = setting(COMMANDS["PostgreSQL and a bucket"], database, s3.url("hosts"))
+    with contextlib.ExitStack() as stack:
+        hosts = [stack.enter_context(host(tmp_path / name, environment)) for name in ("one", "two")]
+        upstream = UPSTREAM
+        for address, server in zip(("10.0.0.11:8000", "10.0.0.12:8000"), hosts, strict=True):
+            upstream = upstream.replace(address, server.url.removeprefix("http://"))
+        site = upstream + SITE
+        nginx = stack.enter_context(running_nginx(nginx_path, tmp_path / "nginx", "pictures", site))
+        http = stack.enter_context(nginx.client())
+        record = saved(http, picture())
+        for server in hosts:
+            with httpx.Client(base_url=server.url) as directly:
+                assert shown(directly, record) == picture()
+        hosts[0].stop()
+        assert [shown(http, record) for _ in range(6)] == [picture()] * 6
+        assert shown(http, saved(http, picture(seed=1))) == picture(seed=1)
+
+
+def dumped_and_restored(postgres: Cluster, database: str) -> str:
+    """Dump a database as the page has it, put that into an empty one, and return its URL."""
+    (options,) = re.findall(r"`pg_dump (--\S+)`", PAGE)
+    dumped = subprocess.run([postgres.binaries / "pg_dump", options, database], capture_output=True, check=True).stdout
+    restored = postgres.create("restored")
+    subprocess.run([postgres.binaries / "psql", "-q", restored], input=dumped, capture_output=True, check=True)
+    return restored
+
+
+async def test_a_dump_of_the_schema_is_a_backup(postgres: Cluster, database: str) -> None:
+    """What the page's pg_dump wrote, put into an empty database, opens with the same secret and has every image."""
+    async with Pixstore(database, secret=SECRET) as pix:
+        record = await pix.save_image(picture())
+    restored = dumped_and_restored(postgres, database)
+    async with Pixstore(restored, secret=SECRET) as pix:
+        read = await pix.read_image(record.id)
+    postgres.run("DROP DATABASE restored WITH (FORCE)")
+    assert read is not None
+    assert read.data == picture()
+
+
+def test_while_postgresql_is_down_images_are_refused(tmp_path: Path) -> None:
+    """A GET is then InternalError, also of what is in memory, and an image again once the database is back."""
+    with running_cluster() as cluster:
+        environment = setting(COMMANDS["PostgreSQL"], cluster.url(), "")
+        with host(tmp_path / "host", environment) as server, httpx.Client(base_url=server.url, timeout=30) as http:
+            record = saved(http, picture())
+            assert [shown(http, record) for _ in range(4)] == [picture()] * 4
+            cluster.stop()
+            answer = http.get(f"/pixstore-image/{record.id}", headers=sent(record))
+            assert answer.headers["x-pixstore-state"] == "InternalError"
+            cluster.start()
+            assert shown(http, record) == picture()
