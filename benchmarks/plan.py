@@ -36,10 +36,10 @@ class Plan:
     stores_rounds: int = 3
     stores_sizes: tuple[int, ...] = (30 * KB, 370 * KB, 3_800 * KB)
     stores_first_bytes: int = 20
-    stores_saves_s: float = 0.5
+    stores_saves_s: float = 0.3
     stores_rows: int = 1_000_000
     stores_readers: int = 32
-    stores_read_s: float = 4.0
+    stores_read_s: float = 3.0
     browser_sizes: tuple[int, ...] = (50 * KB, 500 * KB, 5 * MB)
     browser_read_bytes: int = 15 * MB
     browser_reloads: int = 3
