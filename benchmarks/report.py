@@ -68,6 +68,7 @@ def _markdown(plan: Plan, environment: Mapping[str, Any], parts: Mapping[str, Fi
             blocks.append(f"## {title}")
             blocks += [f"![{title}]({chart})"] if chart else []
             blocks += [_measured_elsewhere(found, environment)] if found.environment != environment else []
+            blocks += _busy_machine(found)
             blocks.append(section(found))
     blocks += ["## Machine and versions", _environment_list(environment)]
     return "\n\n".join(blocks) + "\n"
@@ -86,6 +87,15 @@ def _measured_elsewhere(found: Findings, environment: Mapping[str, Any]) -> str:
     changed = differing.pop("versions", {})
     differing |= {name: version for name, version in changed.items() if environment["versions"].get(name) != version}
     return "Measured in another run: " + ", ".join(f"{name} {value}" for name, value in differing.items()) + "."
+
+
+def _busy_machine(found: Findings) -> list[str]:
+    load, cores = (found.environment.get(name, 0) for name in ("load average at start", "cores"))
+    if load <= cores:
+        return []
+    return [
+        f"Other work had the machine too (load average {load} at the start): go by ratios and CPU, not by requests/s."
+    ]
 
 
 def _environment_list(environment: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from ..load import Request, ask_once, measure_load, open_connection
 from ..plan import KB, Plan
 from ..rivals import Contestant, asgi_server, own_contestant
-from ..runs import Case, Row, load_core, run_in_turn, run_load, server_core
+from ..runs import Case, Row, load_core, run_in_turn, run_load
 from .places import Place
 
 CACHED, UNCACHED, FIRST_BYTE, WORKERS, QUERIES = "cached", "uncached", "first byte", "workers", "queries"
@@ -102,8 +102,3 @@ def workers(places: Sequence[Place], plan: Plan, number: int) -> Iterator[Row]:
                 "wrong": run.load.wrong,
                 "errors": run.load.errors,
             }
-
-
-def serving_core() -> int | None:
-    """Return the core that all these servers share, one being asked at a time."""
-    return server_core()

@@ -10,7 +10,7 @@ from ..environment import missing_programs
 from ..memory import MIB, peak_with_readers
 from ..plan import KB, Findings, Plan, size_label
 from ..progress import Progress
-from ..runs import Row
+from ..runs import Row, server_core
 from . import calls, gets, rows
 from .places import POSTGRES, Place, places
 
@@ -39,7 +39,7 @@ def _rows(compared: Sequence[Place], plan: Plan) -> Iterator[Row]:
     ids = {place.name: place.images.save_copies(KB, calls.RECORDS_AT_ONCE) for place in compared}
     with ExitStack() as stack:
         contestants = {
-            load: [stack.enter_context(gets.served(place, load, gets.serving_core())) for place in compared]
+            load: [stack.enter_context(gets.served(place, load, server_core())) for place in compared]
             for load in (gets.CACHED, gets.UNCACHED)
         }
         for number in range(plan.stores_rounds):
