@@ -12,9 +12,12 @@ _EVERY_S = 10.0
 
 
 class OccasionalSweep:
-    """Runs a store's sweep in a task of its own, at most once in 10 s and one at a time."""
+    """Runs a store's sweep in a task of its own until it finds nothing, begun at most once in 10 s.
 
-    def __init__(self, sweep: Callable[[], Awaitable[object]]) -> None:
+    sweep: removes some of what is past its time, and returns how much.
+    """
+
+    def __init__(self, sweep: Callable[[], Awaitable[int]]) -> None:
         self._sweep = sweep
         self._begun_s = time.monotonic()
         self._task: asyncio.Task[None] | None = None
@@ -32,7 +35,8 @@ class OccasionalSweep:
 
     async def _run(self) -> None:
         try:
-            await self._sweep()
+            while await self._sweep():
+                pass  # until nothing is left, or writes could leave more behind than is swept
         except StoreError as error:
             _log.info("the store was not swept: %s", error)
         finally:
