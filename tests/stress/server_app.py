@@ -1,4 +1,6 @@
-"""The application that several server workers run on one database, PIXSTORE_TEST_DB; each answer names its process."""
+"""The application that several server workers run on one database, PIXSTORE_TEST_DB, with its bodies in
+PIXSTORE_TEST_BLOBS, if that is given; each answer names its process and the address that it came to.
+"""
 
 import os
 
@@ -10,8 +12,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pixstore_asgi import Pixstore, PixstoreApp
 
-# No secret: the workers make a key file together, at the same moment.
-pix = Pixstore(os.environ["PIXSTORE_TEST_DB"])
+# No secret: on SQLite the workers make a key file together, at the same moment.
+pix = Pixstore(
+    os.environ["PIXSTORE_TEST_DB"],
+    blobs=os.environ.get("PIXSTORE_TEST_BLOBS"),
+    drain_s=float(os.environ.get("PIXSTORE_TEST_DRAIN_S", "0")),
+)
 
 
 async def save(request: Request) -> JSONResponse:
@@ -30,9 +36,11 @@ def naming_the_process(inner: ASGIApp) -> ASGIApp:
     name = str(os.getpid()).encode()
 
     async def named(scope: Scope, receive: Receive, send: Send) -> None:
+        host = str((scope.get("server") or [""])[0]).encode()
+
         async def send_named(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], (b"x-process", name)]
+                message["headers"] = [*message["headers"], (b"x-process", name), (b"x-host", host)]
             await send(message)
 
         await inner(scope, receive, send_named)

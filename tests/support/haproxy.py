@@ -30,12 +30,14 @@ class Balancer:
 
 @contextlib.contextmanager
 def balancing(program: str, folder: Path, servers: Sequence[Server]) -> Iterator[Balancer]:
-    """Run HAProxy before two servers until the block ends.
+    """Run HAProxy before two or three servers until the block ends.
 
     It sends no request twice, so that one which meets a server that has stopped fails.
     """
     port = free_port()
     text = CONFIGURATION.replace("mode http\n", "mode http\n    retries 0\n")
+    if len(servers) > 2:
+        text += "    server three 10.0.0.3:8000\n"
     addresses = [("bind :80 ", f"bind 127.0.0.1:{port} ")]
     addresses += [(f"10.0.0.{n}:8000", server.url.removeprefix("http://")) for n, server in enumerate(servers, 1)]
     for address, instead in addresses:

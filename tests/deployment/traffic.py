@@ -1,0 +1,166 @@
+"""Traffic on several hosts: clients that save, update and read, through a balancer and at single hosts.
+
+Each picture says in a chunk of its own which version of which image it is, so that every answer can be checked.
+"""
+
+import random
+import struct
+import threading
+import zlib
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from pixstore_asgi import ImageRecord, PixstoreError, decode_payload
+from pixstore_asgi.core.cipher import unseal
+from tests.support.hosts import Host
+from tests.support.requests import headers
+from tests.support.samples import large_png
+
+_SIZES = (2_000, 100_000, 1_200_000)
+_WRITERS = _READERS = 3
+
+
+@dataclass
+class Written:
+    """An image that one writer writes. acknowledged, sent: numbers of its versions."""
+
+    name: str
+    id: str = ""
+    acknowledged: int = 0
+    sent: int = 0
+
+
+class Wrong(Exception):
+    """An answer was not what the request must get."""
+
+
+def labelled(name: str, version: int) -> bytes:
+    """Return a PNG that tells its image and version, of a size that the version chooses."""
+    plain = large_png(_SIZES[version % len(_SIZES)])
+    data = b"laBl" + f"{name} {version} ".encode()
+    end = plain.rindex(b"IEND") - 4
+    return plain[:end] + struct.pack(">I", len(data) - 4) + data + struct.pack(">I", zlib.crc32(data)) + plain[end:]
+
+
+def version_of(image: bytes, name: str) -> int:
+    """Return which version of an image this is. Raises Wrong for bytes that are no version of it, whole."""
+    found, version = image.rpartition(b"laBl")[2].split(b" ", 2)[:2]
+    if found != name.encode() or image != labelled(name, int(version)):
+        raise Wrong(f"{len(image)} bytes are no version of {name}")
+    return int(version)
+
+
+class Traffic:
+    """Runs until the block ends.
+
+    serving: the hosts that may be asked directly, their URLs by their addresses. done: how often each kind of request
+    went well. failed, stale: what did not. processes: which answered, by their host.
+    """
+
+    def __init__(self, balancer: str, hosts: Sequence[Host]) -> None:
+        self._balancer = balancer
+        self._ends = threading.Event()
+        roles = [self._write] * _WRITERS + [self._read] * _READERS
+        self._threads = [threading.Thread(target=self._run, args=(n, role)) for n, role in enumerate(roles)]
+        self.serving = {host.address: host.url for host in hosts}
+        self.written: list[Written] = []
+        self.done: Counter[str] = Counter()
+        self.failed: list[str] = []
+        self.stale: list[str] = []
+        self.processes: defaultdict[str, set[str]] = defaultdict(set)
+
+    def __enter__(self) -> "Traffic":
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ends.set()
+        for thread in self._threads:
+            thread.join()
+
+    def check_all(self) -> None:
+        """Read every image once more, through the balancer. Raises Wrong where not its last version is there."""
+        with _client() as http:
+            for image in self.written:
+                record, _ = self._record(http, "GET", f"{self._balancer}/images/{image.id}")
+                if self._version(http, self._balancer, record, image) != image.acknowledged:
+                    raise Wrong(f"version {image.acknowledged} of {image.name} was acknowledged and is lost")
+
+    def _run(self, number: int, act: Callable[[httpx.Client, str], None]) -> None:
+        with _client() as http:
+            while not self._ends.is_set():
+                try:
+                    act(http, f"writer-{number}")
+                except (httpx.HTTPError, PixstoreError, Wrong) as error:
+                    self.failed.append(f"{act.__name__}: {type(error).__name__}: {error}")
+
+    def _write(self, http: httpx.Client, writer: str) -> None:
+        """Save or update an image of this writer's; at once another host must have it."""
+        mine = [image for image in self.written if image.name.startswith(writer)]
+        if len(mine) < 3 or random.random() < 0.3:
+            image = Written(f"{writer}-{len(mine)}", sent=1)
+            record, host = self._record(http, "POST", f"{self._balancer}/images", labelled(image.name, 1))
+            image.id = record.id
+            self.written.append(image)
+            self.done["saves"] += 1
+        else:
+            image = random.choice(mine)
+            image.sent += 1
+            content = labelled(image.name, image.sent)
+            record, host = self._record(http, "PUT", f"{self._balancer}/images/{image.id}", content)
+            self.done["updates"] += 1
+        image.acknowledged = image.sent
+        self._look_elsewhere(http, record, image, host)
+
+    def _look_elsewhere(self, http: httpx.Client, record: ImageRecord, image: Written, host: str) -> None:
+        """Ask a host other than the one that has acknowledged, for a record and with the proof of that one."""
+        other = random.choice([url for address, url in self.serving.items() if address != host])
+        fresh, _ = self._record(http, "GET", f"{other}/images/{image.id}")
+        version = self._version(http, other, record, image)
+        if fresh.token != record.token or version != image.acknowledged:
+            self.stale.append(f"version {image.acknowledged} of {image.name}, from {host}, was not yet at {other}")
+        self.done["looks elsewhere"] += 1
+
+    def _read(self, http: httpx.Client, _: str) -> None:
+        """Get a record from one host and the image through the balancer, no older than what was acknowledged before."""
+        if not self.written:
+            self._ends.wait(0.01)
+            return
+        image = random.choice(self.written)
+        least = image.acknowledged
+        record, host = self._record(http, "GET", f"{random.choice(list(self.serving.values()))}/images/{image.id}")
+        version = self._version(http, self._balancer, record, image)
+        if not least <= version <= image.sent:
+            self.stale.append(f"version {version} of {image.name} after {least} was acknowledged, record from {host}")
+        self.done["reads"] += 1
+
+    def _record(
+        self, http: httpx.Client, method: str, url: str, content: bytes | None = None
+    ) -> tuple[ImageRecord, str]:
+        """Return a record and the host that answered."""
+        answer = self._answer(http, method, url, content=content)
+        return ImageRecord.parse(answer.json()), answer.headers["x-host"]
+
+    def _version(self, http: httpx.Client, at: str, record: ImageRecord, image: Written) -> int:
+        """Fetch an image with a record and return its version, checked byte by byte."""
+        url = f"{at}/pixstore-image/{record.id.replace(':', '%3A')}"
+        payload = decode_payload(self._answer(http, "GET", url, headers=headers(record)).content)
+        key, iv, tag = payload.key or record.key, payload.iv or record.iv, payload.tag or record.tag
+        return version_of(unseal(key=key, iv=iv, tag=tag, ciphertext=payload.ciphertext)[1], image.name)
+
+    def _answer(self, http: httpx.Client, method: str, url: str, **request: Any) -> httpx.Response:
+        answer = http.request(method, url, **request)
+        if not answer.is_success:
+            raise Wrong(f"{method} {url} was answered with {answer.status_code}")
+        self.processes[answer.headers["x-host"]].add(answer.headers["x-process"])
+        return answer
+
+
+def _client() -> httpx.Client:
+    """Return a client that sends nothing twice."""
+    return httpx.Client(timeout=60, trust_env=False)

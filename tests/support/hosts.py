@@ -1,0 +1,83 @@
+"""Application hosts as several machines would be: each a uvicorn with two workers on a loopback address of its own."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import httpx
+
+from tests.support.paths import ROOT
+from tests.support.servers import Server
+from tests.support.service import until
+
+STOPPED = (0, -signal.SIGTERM, 128 + signal.SIGTERM)
+_APP = "tests.stress.server_app:app"
+_READY = "/pixstore-image/-/ready"
+
+
+class Host(Server):
+    """One host; `stop` and `start` may come in turn, and it keeps its address and port."""
+
+    def __init__(self, address: str, folder: Path, environment: Mapping[str, str]) -> None:
+        self.address = address
+        self.url = f"http://{address}:{_free_port(address)}"
+        self.log_file = folder / f"{address}.log"
+        self._environment = {**os.environ, "PYTHONUNBUFFERED": "1", **environment}
+        self.start()
+
+    def start(self) -> None:
+        """Start the host, for the first time or once it has stopped."""
+        where = ["--host", self.address, "--port", self.url.rpartition(":")[2], "--workers", "2"]
+        patience = ["--timeout-keep-alive", "30", "--timeout-graceful-shutdown", "10"]
+        # A worker that a busy machine keeps waiting must not be taken for a dead one.
+        patience += ["--timeout-worker-healthcheck", "60"]
+        with self.log_file.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "uvicorn", _APP, *where, *patience],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=self._environment,
+                cwd=ROOT,
+                start_new_session=True,
+            )
+
+    @property
+    def readiness(self) -> dict[str, object]:
+        """What the host tells a load balancer; nothing where it does not answer."""
+        try:
+            answer: dict[str, object] = httpx.get(self.url + _READY, timeout=10, trust_env=False).json()
+        except httpx.TransportError:
+            return {}
+        return answer
+
+    def wait_until_ready(self) -> None:
+        until(lambda: self.readiness == {"ready": True}, self)
+
+
+@contextlib.contextmanager
+def running_hosts(folder: Path, environment: Mapping[str, str], *, number: int = 3) -> Iterator[list[Host]]:
+    """Run hosts on 127.0.0.2 and the addresses after it until the block ends, on one database."""
+    hosts: list[Host] = []
+    try:
+        hosts.extend(Host(f"127.0.0.{2 + n}", folder, environment) for n in range(number))
+        for host in hosts:
+            host.wait_until_ready()
+        yield hosts
+    finally:
+        for host in hosts:
+            # With the workers, which outlive a server that is killed.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(host.process.pid, signal.SIGKILL)
+            host.process.wait()
+
+
+def _free_port(address: str) -> int:
+    with socket.socket() as chosen:
+        chosen.bind((address, 0))
+        port: int = chosen.getsockname()[1]
+        return port
