@@ -1,7 +1,8 @@
 """The application behind the browser tests: a page that imports the client, and an API for its pictures.
 
-PIXSTORE_TEST_DB is the database, PIXSTORE_TEST_ORIGINS the other origins that may read images, PIXSTORE_TEST_WINDOW_MS
-the proof window, PIXSTORE_TEST_CIPHERTEXT_URL where else ciphertext is.
+PIXSTORE_TEST_DB is the database, PIXSTORE_TEST_BLOBS where its bodies are if not there, PIXSTORE_TEST_ORIGINS the other
+origins that may read images, PIXSTORE_TEST_WINDOW_MS the proof window, PIXSTORE_TEST_CIPHERTEXT_URL where else
+ciphertext is.
 """
 
 import asyncio
@@ -24,6 +25,7 @@ NO_STORE = {"cache-control": "no-store"}
 
 pix = Pixstore(
     os.environ["PIXSTORE_TEST_DB"],
+    blobs=os.environ.get("PIXSTORE_TEST_BLOBS"),
     secret=SECRET,
     proof_window_ms=int(os.environ.get("PIXSTORE_TEST_WINDOW_MS", "20000")),
     ciphertext_url=os.environ.get("PIXSTORE_TEST_CIPHERTEXT_URL"),

@@ -2,8 +2,8 @@
 
 tests/js/interop/backend.mjs is the same around npm's pixstore.
 
-Argument: JSON {"database", "secrets", "page", "route", "window_ms", "own_endpoint", "by_cookie"}; a null is our
-default. Prints {"app", "endpoint"}, two URLs, when it is ready.
+Argument: JSON {"database", "blobs", "secrets", "page", "route", "window_ms", "own_endpoint", "by_cookie"}; a null is
+our default. Prints {"app", "endpoint"}, two URLs, when it is ready.
 """
 
 import asyncio
@@ -22,6 +22,8 @@ from starlette.staticfiles import StaticFiles
 
 from pixstore_asgi import PayloadResponse, Pixstore, PixstoreError, PixstoreMiddleware
 from pixstore_asgi.store.clock import wall_clock_ms
+from pixstore_asgi.store.postgres import PostgresStore
+from pixstore_asgi.store.s3 import S3Bucket
 from pixstore_asgi.store.sqlite import SqliteStore
 
 NO_STORE = {"cache-control": "no-store"}
@@ -39,8 +41,9 @@ class Clock:
 
 
 clock = Clock()
+kind = PostgresStore if OPTIONS["database"].startswith("postgresql://") else SqliteStore
 pix = Pixstore(
-    SqliteStore(OPTIONS["database"], clock_ms=clock),
+    kind(OPTIONS["database"], bodies=S3Bucket(OPTIONS["blobs"]) if OPTIONS["blobs"] else None, clock_ms=clock),
     secret=OPTIONS["secrets"],
     **({} if OPTIONS["window_ms"] is None else {"proof_window_ms": OPTIONS["window_ms"]}),
 )

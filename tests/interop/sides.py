@@ -24,7 +24,8 @@ class Setup:
     """How an application is set up; a window or route of None leaves the package its default.
 
     own_endpoint: images are served by the application, behind a header. by_cookie: our proofs are
-    bound to the visitor that a cookie names. secrets: oldest to newest; npm's takes none.
+    bound to the visitor that a cookie names. secrets: oldest to newest; npm's takes none. database, blobs: where
+    ours keeps its images, if not in its folder.
     """
 
     window_ms: int | None = WINDOW_MS
@@ -32,6 +33,8 @@ class Setup:
     own_endpoint: bool = False
     by_cookie: bool = False
     secrets: tuple[str, ...] = (SECRET,)
+    database: str | None = None
+    blobs: str | None = None
 
 
 USUAL = Setup()
@@ -103,7 +106,7 @@ class Side:
         if self.name == "npm":
             given = {"config": _npm_config(setup), "page": str(self._page)}
             return ["node", str(NODE_FOLDER / "interop" / "backend.mjs"), json.dumps(given)]
-        ours = {**vars(setup), "database": str(folder / "pixstore.db"), "page": str(self._page)}
+        ours = {**vars(setup), "database": setup.database or str(folder / "pixstore.db"), "page": str(self._page)}
         return [sys.executable, "-m", "tests.interop.our_app", json.dumps(ours)]
 
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -13,7 +14,9 @@ from pixstore_asgi import ImageRecord
 from tests.interop.peers import Peer
 from tests.interop.sides import NODE_FOLDER, Setup, Side
 from tests.interop.tabs import Tabs
+from tests.support.s3 import S3Server
 from tests.support.samples import large_png, picture
+from tests.support.stores import STORES, new_place
 
 pytestmark = [pytest.mark.servers, pytest.mark.browser]
 
@@ -129,6 +132,23 @@ def test_refusals_are_told_apart(client: Client, sides: dict[str, Side]) -> None
     answers = client.read_by_default(peer, [forged, records[1]])
     assert "InvalidProof" in answers[0]["error"]
     assert "NotFound" in answers[1]["error"]
+
+
+@pytest.mark.parametrize("store", STORES)
+@pytest.mark.parametrize("client", ["npm-node", "npm-chromium"], indirect=True)
+def test_npm_reads_whatever_store_ours_has(
+    client: Client, store: str, sides: dict[str, Side], s3: S3Server, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """From PostgreSQL, a bucket or both npm's front end reads every format, new versions and refusals."""
+    place = new_place(store, tmp_path, request)
+    with sides["ours"].start(Setup(database=place.database, blobs=place.blobs)) as peer:
+        records = [peer.save(image, directory="players") for image in IMAGES.values()]
+        assert client.read_by_default(peer, [*records, records[0]]) == [*map(shown, IMAGES), shown("png")]
+        fresh = peer.update(records[0].id, IMAGES["large png"])
+        peer.call("delete", id=records[1].id)
+        *updated, deleted = client.read_by_default(peer, [records[0], fresh, records[1]])
+    assert updated == [shown("large png")] * 2
+    assert "NotFound" in deleted["error"]
 
 
 @pytest.mark.parametrize("name", ["npm", "ours"])

@@ -1,0 +1,39 @@
+"""The stores beside SQLite alone, as an application is told of them."""
+
+import itertools
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.support.postgres import Cluster
+    from tests.support.s3 import S3Server
+
+STORES = ("postgres", "sqlite+s3", "postgres+s3")
+_numbers = itertools.count(1)
+
+
+class Place(NamedTuple):
+    """Where images are kept. database: a path or URL. blobs: the URL of the bodies, if they are not with the rows.
+
+    environment: what clients of the bucket read.
+    """
+
+    database: str
+    blobs: str | None
+    environment: Mapping[str, str]
+
+
+def new_place(store: str, folder: Path, request: pytest.FixtureRequest) -> Place:
+    """Return an empty place of one of STORES; the servers that it needs are started."""
+    name, database = f"place_{os.getpid()}_{next(_numbers)}", str(folder / "pixstore.db")
+    if "postgres" in store:
+        cluster: Cluster = request.getfixturevalue("postgres")
+        database = cluster.create(name)
+    if "s3" not in store:
+        return Place(database, None, {})
+    s3: S3Server = request.getfixturevalue("s3_server")
+    return Place(database, s3.url(name), s3.environment)
