@@ -11,6 +11,7 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pixstore_asgi import Pixstore, PixstoreApp
+from pixstore_asgi.integrations.starlette import add_error_handlers
 
 # No secret: on SQLite the workers make a key file together, at the same moment.
 pix = Pixstore(
@@ -21,11 +22,11 @@ pix = Pixstore(
 
 
 async def save(request: Request) -> JSONResponse:
-    return JSONResponse(await pix.save_image(await request.body(), directory="test"), 201)
+    return JSONResponse(await pix.save_image(request.stream(), directory="test"), 201)
 
 
 async def update(request: Request) -> JSONResponse:
-    return JSONResponse(await pix.update_image(request.path_params["id"], await request.body()))
+    return JSONResponse(await pix.update_image(request.path_params["id"], request.stream()))
 
 
 async def fresh_record(request: Request) -> JSONResponse:
@@ -54,4 +55,6 @@ routes = [
     Route("/images/{id}", fresh_record, methods=["GET"]),
     Mount("/pixstore-image", PixstoreApp(pix)),
 ]
-app = naming_the_process(Starlette(routes=routes, lifespan=pix.lifespan))
+application = Starlette(routes=routes, lifespan=pix.lifespan)
+add_error_handlers(application)
+app = naming_the_process(application)
