@@ -9,7 +9,7 @@ import click
 from ..errors import SecretError
 from ..keys.file import read_key_file
 from ..keys.find import find_ring_at_hand, is_in_environment
-from ..store.connect import connect
+from ..store.connect import bucket_place, connect
 from ..store.contract import ImageStore
 from ..transfer.store_copy import copy_store
 from .databases import Database, DatabaseType
@@ -57,7 +57,8 @@ def copy(source: Database, target: Database, from_blobs: str | None, to_blobs: s
     """
     if _is_same(source, target):
         raise click.UsageError("--to names the store that --from names: choose another one")
-    if to_blobs is not None and to_blobs == from_blobs:  # what one store sweeps would be the other's
+    # What one store sweeps would be the other's.
+    if to_blobs and from_blobs and bucket_place(to_blobs) == bucket_place(from_blobs):
         raise click.UsageError("--to-blobs names the place that --from-blobs names: give another prefix")
     done = f"would be copied to {target}; nothing was written" if dry_run else f"copied to {target}"
     deleted = "would be deleted there" if dry_run else "deleted there, as in the source"

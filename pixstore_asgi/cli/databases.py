@@ -24,7 +24,9 @@ class Database:
         if self.file is not None:
             return os.fspath(self.file)
         parts = urlsplit(str(self.store))
-        # The rest of the URL may hold a password.
+        # The rest of the URL may hold a password, and so may all of it where a password has a slash in it.
+        if "@" in f"{parts.path}{parts.query}{parts.fragment}":
+            return f"{parts.scheme}://…"
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 

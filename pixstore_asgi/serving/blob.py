@@ -15,6 +15,10 @@ async def open_blob(images: ImageCache, image_id: str, version: bytes) -> "Blob 
 
     Raises StoreError.
     """
+    # The row alone: nobody without the version's id can have a body read, or kept in memory.
+    row = await images.get(image_id)
+    if row is None or not _is_current(row, version):
+        return None
     if found := images.at_hand(image_id):
         image, body = found
         return Blob(image, whole=body[1:]) if _is_current(image, version) else None

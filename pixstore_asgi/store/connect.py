@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 from importlib.util import find_spec
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 from ..errors import ConfigError
@@ -11,6 +11,9 @@ from .contract import ImageStore
 from .elsewhere import Bodies
 
 _SQLITE_URL = "a sqlite URL is sqlite:///relative/path or sqlite:////absolute/path and nothing more"
+
+if TYPE_CHECKING:
+    from .s3 import S3Bucket
 
 StoreTarget = str | os.PathLike[str] | ImageStore
 
@@ -99,12 +102,17 @@ def _connect_postgres(target: str, bodies: Bodies | None) -> ImageStore:
     return PostgresStore(parts._replace(query=urlencode(options)).geturl(), schema=schema, bodies=bodies)
 
 
-def _bodies_at(url: str) -> Bodies:
+def _bodies_at(url: str) -> "S3Bucket":
     if not find_spec("obstore"):
         raise ConfigError("blobs in S3 need obstore: install pixstore-asgi with the extra s3")
     from .s3 import S3Bucket
 
     return S3Bucket(url)
+
+
+def bucket_place(blobs: str) -> object:
+    """Return what is equal for URLs of one prefix of one bucket, however they are spelt. Raises ConfigError."""
+    return _bodies_at(blobs).place
 
 
 _POSTGRES = Driver("postgresql://user@host/database", _connect_postgres)

@@ -121,9 +121,7 @@ class ElsewhereWriter(ImageWriter):
     async def write(self, piece: bytes | memoryview) -> None:
         self._check_open()
         try:
-            if time.monotonic() - self._touched_s > _TOUCHED_EVERY_S:
-                self._touched_s = time.monotonic()
-                await self._row.touch()
+            await self._touch()
             self._size += len(piece)
             await self._upload.write(piece)
         except BaseException:
@@ -142,6 +140,7 @@ class ElsewhereWriter(ImageWriter):
         self._check_open()
         try:
             check_meta(self._image_id, meta, version=self._version, size=self._size)
+            await self._touch()  # before the body is there: one whose row was swept would stay for ever
             await self._upload.finish()
             image = await self._row.commit(meta, checks, expect, token, past)
         except BaseException:
@@ -160,6 +159,11 @@ class ElsewhereWriter(ImageWriter):
                 await self._row.drop()
             except StoreError as error:  # must not hide why the write was given up; a later sweep finds the body
                 _log.info("an upload given up was not marked dead: %s", error)
+
+    async def _touch(self) -> None:
+        if time.monotonic() - self._touched_s > _TOUCHED_EVERY_S:
+            self._touched_s = time.monotonic()
+            await self._row.touch()
 
     def _check_open(self) -> None:
         if self._has_ended:

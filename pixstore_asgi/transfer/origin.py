@@ -28,7 +28,7 @@ async def take_origin(source: ImageStore, target: ImageStore) -> None:
         raise InputError("nothing was saved in the source yet, so there is nothing to copy")
     # One that is bound to no id is put in by this step alone: see share_secrets.
     first = min(in_use, key=lambda check: check.endswith(database_id))
-    await target.separate(database_id, first, _keep)
+    await target.separate(database_id, first, _refuse)
 
 
 async def share_secrets(source: ImageStore, target: ImageStore) -> None:
@@ -59,5 +59,6 @@ async def _is_new(store: ImageStore) -> bool:
     return not was_written
 
 
-def _keep(image: StoredImage) -> bytes:
-    return image.meta.wrapped_key
+def _refuse(image: StoredImage) -> bytes:
+    """Stop a separation that meets an image: the target was new when it was looked at, and is another copy's by now."""
+    raise InputError(f"another copy fills this target at this moment, with {image.id} already: name a new one")

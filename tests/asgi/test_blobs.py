@@ -63,6 +63,18 @@ async def test_without_the_option_there_is_none(pix: Pixstore, store: SqliteStor
         assert (await http.get(f"/pixstore-image{path}")).status_code == 200
 
 
+async def test_only_who_knows_the_version_has_a_body_read(
+    pix: Pixstore, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For a version that is none, or not the current one, the row is looked at and no more."""
+    record = await pix.save_image(picture())
+    for read in ("read_at_once", "open_stream"):
+        monkeypatch.setattr(store, read, None)
+    async with client(PixstoreApp(pix, public_ciphertext=True)) as http:
+        for _ in range(3):
+            assert (await http.get(f"/-/blob/{'0' * 32}?id={record.id}")).status_code == 404
+
+
 async def test_another_version_is_not_found(pix: Pixstore, store: SqliteStore) -> None:
     """A version that was replaced, resealed or deleted, one that never was, what is none: 404 that no cache keeps."""
     record = await pix.save_image(picture())
@@ -168,7 +180,7 @@ async def test_a_failing_store_is_kept_by_no_cache(caplog: pytest.LogCaptureFixt
     """503 with no-store and a line in the log where the store fails."""
 
     class FailingStore(MemoryStore):
-        async def open_stream(self, image_id: str) -> Any:
+        async def get(self, image_id: str) -> Any:
             raise StoreError("the disk is away")
 
     app = PixstoreApp(Pixstore(FailingStore(), secret=SECRET), public_ciphertext=True)

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from pixstore_asgi import Pixstore
 from pixstore_asgi.cli import commands as cli
-from pixstore_asgi.cli.databases import DatabaseFileType, DatabaseType
+from pixstore_asgi.cli.databases import Database, DatabaseFileType, DatabaseType
 from pixstore_asgi.store.connect import DRIVERS, Driver, StoreTarget
 from pixstore_asgi.store.memory import MemoryStore
 from tests.support.s3 import S3Server
@@ -222,3 +222,17 @@ def test_bodies_in_a_bucket_are_moved_in_and_out(tmp_path: Path, s3: S3Server) -
     written = run("export", "images", "--database", database, *bodies, "--to", tmp_path / "files")
     assert written.exit_code == 0, written.output
     assert [path.name for path in (tmp_path / "files" / "cats").iterdir()] == ["1.png"]
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://user:hunter2@host:5432/images", "postgresql://host:5432/images"),
+        ("postgresql://user:pa/hunter2@host/images", "postgresql://…"),
+        ("postgresql://user:pa?hunter2@host/images", "postgresql://…"),
+        ("postgresql://user:pa#hunter2@host/images", "postgresql://…"),
+    ],
+)
+def test_no_part_of_a_password_is_shown(url: str, shown: str) -> None:
+    """Where a password has in it what parts URLs, nothing behind the scheme is printed."""
+    assert str(Database(url, None)) == shown

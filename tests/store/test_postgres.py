@@ -15,11 +15,12 @@ from pixstore_asgi import ConfigError, Pixstore
 from pixstore_asgi.errors import SecretError, StoreBusy, StoreError
 from pixstore_asgi.store.connect import connect
 from pixstore_asgi.store.contract import CHUNK_BYTES
-from pixstore_asgi.store.contract_tests.steps import body_of, read, save
-from pixstore_asgi.store.postgres import PostgresStore
+from pixstore_asgi.store.contract_tests.steps import body_of, meta_of, read, save
+from pixstore_asgi.store.postgres import PostgresStore, elsewhere
 from pixstore_asgi.store.postgres.errors import translate
 from pixstore_asgi.store.postgres.session import Session
 from pixstore_asgi.store.staged_writer import StagedWriter
+from tests.support.bad_network import bad_network
 from tests.support.pgbouncer import pooled
 from tests.support.postgres import Cluster, running_cluster
 from tests.support.samples import SECRET, picture
@@ -343,6 +344,48 @@ async def test_an_upload_that_was_swept_fails(postgres: Cluster, schema: str) ->
             with pytest.raises(StoreError, match="stood still for longer than sweep_grace_s"):
                 await writer.write(body_of(9 * CHUNK_BYTES))
         assert await store.get("a") is None
+
+
+async def test_a_write_given_up_keeps_what_its_commit_made_current(postgres: Cluster, schema: str) -> None:
+    """Where nobody waits for a commit any more, and it happens all the same, its body is not taken for given up."""
+    async with opened(postgres.url(), schema, sweep_grace_s=0) as store:
+        body, version = body_of(6 * CHUNK_BYTES), os.urandom(16)
+        writer = await store.begin_write("a", version)
+        await writer.write(body)
+        await writer.commit(meta_of(len(body), version))
+        assert isinstance(writer, StagedWriter)
+        await writer._drop()
+        await store.sweep()
+        assert await read(store, "a") == body
+
+
+async def test_a_sweep_lets_a_body_be_whose_commit_has_begun(postgres: Cluster, schema: str) -> None:
+    """A body elsewhere that a transaction has just made current is not claimed, be that committed or not."""
+    async with opened(postgres.url(), schema, sweep_grace_s=0) as store:
+        database = store._opened()
+        row = await database.write(elsewhere.begin, os.urandom(16))
+        connection = await asyncpg.connect(postgres.url())
+        async with connection.transaction():
+            await connection.execute(f"UPDATE {schema}.body SET state = 1 WHERE id = $1", row)
+            assert await store.claim_bodies(10) == []
+        assert await store.claim_bodies(10) == []
+        await connection.close()
+        assert postgres.run(f"SELECT state, removing FROM {schema}.body") == "1|f"
+
+
+async def test_a_connection_that_falls_silent_is_given_up(postgres: Cluster, schema: str) -> None:
+    """What meets a connection that says nothing any more ends in time, and what comes after it works."""
+    async with (
+        bad_network(postgres.port) as network,
+        opened(postgres.url(port=network.port), schema, busy_timeout_s=0.3) as store,
+    ):
+        saved = await save(store, "a")
+        network.says_more.clear()
+        for call in (store.get("a"), store.list(), store.delete("a"), save(store, "a")):
+            with pytest.raises(StoreBusy):
+                await asyncio.wait_for(call, 10)
+        network.says_more.set()
+        assert (await store.get("a"), await store.list()) == (saved, [saved])
 
 
 async def test_sweeps_ride_on_writes(postgres: Cluster, schema: str, monkeypatch: pytest.MonkeyPatch) -> None:

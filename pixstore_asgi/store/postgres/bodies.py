@@ -37,8 +37,14 @@ async def add_chunks(db: Session, body: int, first: int, chunks: Chunks, state: 
 
 
 async def bury(db: Session, body: int) -> None:
-    """Mark a body dead: no image points to it any more, or it was given up."""
+    """Mark a body dead: no image points to it any more."""
     await db.run("UPDATE {body} SET state = $2, changed_at = clock_timestamp() WHERE id = $1", body, BodyState.DEAD)
+
+
+async def drop_pending(db: Session, body: int) -> None:
+    """Mark a body dead whose write was given up, unless its commit, which nobody waits for any more, came first."""
+    query = "UPDATE {body} SET state = $2, changed_at = clock_timestamp() WHERE id = $1 AND state = $3"
+    await db.run(query, body, BodyState.DEAD, BodyState.PENDING)
 
 
 async def sweep(db: Session, grace_s: float, limit: int) -> int:

@@ -1,6 +1,7 @@
 """Database: the pool of connections of an open PostgreSQL store, and operations that run to their end."""
 
 import asyncio
+import contextlib
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -9,7 +10,8 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 import anyio
 import asyncpg
 
-from .errors import is_away, translated
+from ...core.hidden import hide
+from .errors import ConnectionLost, is_away, translated
 from .schema import prepare
 from .session import Names, Session
 
@@ -21,6 +23,7 @@ Operation = Callable[Concatenate[Session, P], Awaitable[R]]
 
 _PAUSE_S, _LONGEST_PAUSE_S = 0.05, 1.0
 _CACHED_STATEMENTS = 100
+_WRITES_PATIENTLY = 3  # times: a write may wait for a lock first
 
 
 class Database:
@@ -41,9 +44,13 @@ class Database:
     @classmethod
     async def connect(cls, url: str, names: Names, *, most: int, patience_s: float) -> Self:
         """Make the tables ready and a pool of up to `most` connections. Raises StoreError."""
+        address = hide(url)  # it may hold a password: see hidden.py
+        # Of several hosts the one that takes writes, unless the URL says otherwise: a standby's answers may be over.
+        wanted: dict[str, Any] = {} if "target_session_attrs" in url else {"target_session_attrs": "primary"}
+        del url
         with translated():
             async with asyncio.timeout(patience_s):
-                first = await asyncpg.connect(url, statement_cache_size=0)
+                first = await asyncpg.connect(address(), statement_cache_size=0, **wanted)
                 try:
                     # Behind a pooler the next transaction may run in another process, which knows no such statements.
                     is_direct = await first.fetchval("SELECT pg_backend_pid()") == first.get_server_pid()
@@ -51,7 +58,8 @@ class Database:
                 finally:
                     first.terminate()
             pool = await asyncpg.create_pool(
-                url,
+                address(),
+                **wanted,
                 min_size=0,
                 max_size=most,
                 statement_cache_size=_CACHED_STATEMENTS if is_direct else 0,
@@ -81,45 +89,67 @@ class Database:
         """Run what only reads; once more on another connection where the server went away, for a while."""
 
         async def once() -> R:
-            async with asyncio.timeout(self._patience_s), self._pool.acquire() as connection:
+            async with self._connection(self._patience_s) as connection:
                 return await operation(Session(connection, self._names), *args, **kwargs)
 
         return await self._to_its_end(self._while_away(once))
 
     async def write(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run an operation in one transaction. Raises ConnectionLost where it is not known whether it has happened."""
+        return await self._to_its_end(self._transact(_WRITES_PATIENTLY * self._patience_s, operation, *args, **kwargs))
 
-        async def whole() -> R:
-            async with self._transaction() as session:
-                return await operation(session, *args, **kwargs)
+    async def write_all(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run an operation on all rows in one transaction, however long that takes; else as `write`."""
+        return await self._to_its_end(self._transact(None, operation, *args, **kwargs))
 
-        return await self._to_its_end(whole())
-
-    @asynccontextmanager
-    async def _transaction(self) -> AsyncIterator[Session]:
+    async def _transact(
+        self, limit_s: float | None, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs
+    ) -> R:
         connection, transaction = await self._while_away(self._begun)
         try:
-            with translated():
-                try:
-                    yield Session(connection, self._names)
-                except BaseException:
-                    if not connection.is_closed():
-                        await transaction.rollback()
-                    raise
-                await transaction.commit()
+            async with asyncio.timeout(limit_s):
+                with translated():
+                    try:
+                        result = await operation(Session(connection, self._names), *args, **kwargs)
+                    except Exception as error:
+                        if isinstance(error, asyncpg.ReadOnlySQLTransactionError):  # it has become a standby
+                            _give_up(connection)
+                        if not connection.is_closed():
+                            await transaction.rollback()
+                        raise
+                    await transaction.commit()
+                    return result
+        except TimeoutError:
+            _give_up(connection)
+            raise ConnectionLost("PostgreSQL took too long to answer: try again") from None
         finally:
             await self._pool.release(connection)
 
     async def _begun(self) -> tuple[Any, Any]:
         connection = await self._pool.acquire(timeout=self._patience_s)
         try:
-            transaction = connection.transaction(isolation="read_committed")
-            await transaction.start()
-            await connection.execute(f"SET LOCAL lock_timeout = {int(self._patience_s * 1000)}")
+            async with asyncio.timeout(self._patience_s):
+                transaction = connection.transaction(isolation="read_committed")
+                await transaction.start()
+                await connection.execute(f"SET LOCAL lock_timeout = {int(self._patience_s * 1000)}")
         except BaseException:
+            _give_up(connection)
             await self._pool.release(connection)
             raise
         return connection, transaction
+
+    @asynccontextmanager
+    async def _connection(self, limit_s: float) -> AsyncIterator[Any]:
+        """Take a connection for so long; one that stays silent is given up, for its release would wait for it."""
+        connection = await self._pool.acquire(timeout=self._patience_s)
+        try:
+            async with asyncio.timeout(limit_s):
+                yield connection
+        except TimeoutError:
+            _give_up(connection)
+            raise
+        finally:
+            await self._pool.release(connection)
 
     async def _while_away(self, attempt: Callable[[], Awaitable[R]]) -> R:
         """Attempt what may be done again, as long as the server is away and patience lasts."""
@@ -145,6 +175,12 @@ class Database:
         self._running.discard(task)
         if not task.cancelled():
             task.exception()  # whoever waited was told, or has left
+
+
+def _give_up(connection: Any) -> None:
+    """End a connection at once; its release would wait for an answer that may never come."""
+    with contextlib.suppress(asyncpg.InterfaceError):  # it has ended by itself
+        connection.terminate()
 
 
 async def _leave_as_it_is(connection: "asyncpg.Connection[Any]") -> None:

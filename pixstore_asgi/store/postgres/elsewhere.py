@@ -38,9 +38,11 @@ async def claim(db: Session, grace_s: float, limit: int) -> list[Claimed]:
     if not await db.try_lock("sweep"):
         return []
     await db.lock("objects")
+    # Locked: one whose commit has begun is let be, and no other one's can begin.
     dead = await db.all(
         "SELECT id, object FROM {body} WHERE state <> 1 AND object IS NOT NULL"
-        " AND changed_at < clock_timestamp() - make_interval(secs => $1) ORDER BY changed_at LIMIT $2",
+        " AND changed_at < clock_timestamp() - make_interval(secs => $1)"
+        " ORDER BY changed_at LIMIT $2 FOR UPDATE SKIP LOCKED",
         grace_s,
         limit,
     )

@@ -104,19 +104,19 @@ class PostgresStore:
         return await self._opened().read(key_checks.database_id)
 
     async def separate(self, database_id: bytes, check: bytes, rewrap: Callable[[StoredImage], bytes]) -> int:
-        return await self._opened().write(key_checks.separate, database_id, check, rewrap, rows.IMAGE)
+        return await self._opened().write_all(key_checks.separate, database_id, check, rewrap, rows.IMAGE)
 
     async def key_checks(self) -> KeyChecks:
         return await self._opened().read(key_checks.key_checks)
 
     async def key_usage(self) -> dict[bytes, int]:
-        return await self._opened().write(key_checks.key_usage)  # it reads all rows, however long that takes
+        return await self._opened().write_all(key_checks.key_usage)
 
     async def replace_wrapped_keys(self, wrapped: Sequence[RewrappedKey], *, checks: Sequence[bytes] = ()) -> int:
         return await self._write_with_keys(key_checks.replace_wrapped_keys, wrapped, checks)
 
     async def retire_key_check(self, check: bytes) -> None:
-        await self._opened().write(key_checks.retire_key_check, check)
+        await self._opened().write_all(key_checks.retire_key_check, check)
 
     async def get(self, image_id: str) -> StoredImage | None:
         return await self._reads.get(image_id)
@@ -147,7 +147,7 @@ class PostgresStore:
         return await self._opened().write(rows.raise_epoch, image_id, expect)
 
     async def raise_epochs(self, *, after: str | None = None, before: str | None = None) -> int:
-        return await self._opened().write(rows.raise_epochs, after, before)
+        return await self._opened().write_all(rows.raise_epochs, after, before)
 
     async def list(
         self, *, after: str | None = None, before: str | None = None, limit: int = 100

@@ -59,7 +59,7 @@ class PostgresPending:
         )
 
     async def drop(self) -> None:
-        await self._database.write(bodies.bury, self._body)
+        await self._database.write(bodies.drop_pending, self._body)
 
 
 class PostgresWriter(StagedWriter):
@@ -96,7 +96,7 @@ class PostgresWriter(StagedWriter):
 
     async def _drop(self) -> None:
         if self._body is not None:
-            await self._database.write(bodies.bury, self._body)
+            await self._database.write(bodies.drop_pending, self._body)
 
     def _release(self) -> None:
         """Nothing to give up: time alone keeps what is pending."""

@@ -30,6 +30,12 @@ class S3Bucket:
         self._busy_timeout_s = busy_timeout_s
         self._objects: Objects | None = None
 
+    @property
+    def place(self) -> tuple[str, str, str | None]:
+        """Bucket, prefix and endpoint: what two URLs of one place have alike."""
+        bucket, prefix, options = self._place
+        return bucket, prefix, options.get("endpoint")
+
     async def open(self) -> None:
         if self._objects is None:
             objects = Objects(*self._place, self._busy_timeout_s)

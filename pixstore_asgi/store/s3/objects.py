@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _REMOVED_AT_ONCE = 1000  # as many as S3 takes in one request
 _MOST_RETRIES = 10
+_PATIENCE_FOR_A_PART = 3  # times: 5 MiB go out meanwhile
 
 
 class Objects:
@@ -31,8 +32,8 @@ class Objects:
         self._patience_s = patience_s
         with translated():
             # A slow reader takes a whole answer's time; that a server says nothing is noticed by who reads.
-            self._store = self._connect("1 hour")
-            self._parts = self._connect("60 seconds")
+            self._store = self._connect(timedelta(hours=1))
+            self._parts = self._connect(timedelta(seconds=_PATIENCE_FOR_A_PART * patience_s))
 
     async def get(self, name: str, start: int = 0) -> "GetResult":
         """Return an object's answer, whose body begins at a byte. Raises NoSuchObject."""
@@ -65,7 +66,7 @@ class Objects:
         except TimeoutError:
             raise StoreBusy("the bucket took too long to answer: try again") from None
 
-    def _connect(self, timeout: str) -> S3Store:
+    def _connect(self, timeout: timedelta) -> S3Store:
         tried_for = timedelta(seconds=self._patience_s * 0.8)  # within the time that an answer is waited for
         options: dict[str, Any] = {**self._options}
         if "AWS_PROFILE" in os.environ:
