@@ -33,8 +33,10 @@ from pixstore_asgi.errors import SecretError
 from pixstore_asgi.store.contract import CHUNK_BYTES, ImageStore
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.store.postgres import PostgresStore
+from pixstore_asgi.store.s3 import S3Bucket
 from pixstore_asgi.store.sqlite import SqliteStore
 from tests.support.clock import FixedClock
+from tests.support.s3 import S3Server
 from tests.support.samples import OTHER_SECRET, SECRET, large_png
 from tests.support.sqlite_faults import check_file
 
@@ -525,11 +527,24 @@ class PostgresMachine(PixstoreMachine):
         return PostgresStore(self.url, schema=schema, clock_ms=self.clock)
 
 
-@pytest.fixture(params=[MemoryMachine, SqliteMachine, PostgresMachine])
+class BucketMachine(PostgresMachine):
+    """Two Pixstores on one schema of a PostgreSQL and one prefix of a bucket."""
+
+    s3: ClassVar[S3Server]
+
+    def make_store(self) -> ImageStore:
+        name = Path(self.folder.name).name.lower()
+        bodies = S3Bucket(self.s3.url(name))
+        return PostgresStore(self.url, schema=f"machine_{name}", bodies=bodies, clock_ms=self.clock)
+
+
+@pytest.fixture(params=[MemoryMachine, SqliteMachine, PostgresMachine, BucketMachine])
 def machine(request: pytest.FixtureRequest) -> type[PixstoreMachine]:
-    if request.param is PostgresMachine:
-        PostgresMachine.url = request.getfixturevalue("postgres").url()
     kind: type[PixstoreMachine] = request.param
+    if issubclass(kind, PostgresMachine):
+        kind.url = request.getfixturevalue("postgres").url()
+    if issubclass(kind, BucketMachine):
+        kind.s3 = request.getfixturevalue("s3")
     return kind
 
 
