@@ -202,9 +202,10 @@ def test_an_image_that_is_not_in_memory_is_where_the_disk_is_quick(
 
 @pytest.mark.parametrize(("name", "state"), [("updated", WireState.UPDATED), ("revoked", WireState.INVALID_PROOF)])
 def test_what_was_changed_or_called_back_is_answered_at_once(
-    runner: asyncio.Runner, site: Site, name: str, state: WireState
+    runner: asyncio.Runner, site: Site, name: str, state: WireState, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A proof that was good once finds the image as it is now, and is told so, with one reading."""
+    monkeypatch.setattr(Pace, "is_quick", lambda self: True)
     with counted() as answers:
         runner.run(messages_of(PixstoreApp(site.pix), scope_of(site.records[name])))
     assert [answer and answer.state for answer in answers] == [state]

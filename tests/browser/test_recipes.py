@@ -20,7 +20,7 @@ pytestmark = pytest.mark.browser
 
 JWT_KEY = "a-key-for-the-tests-of-the-jwt-recipe-0123456789"
 SENDS_JWT = OTHER_BLOCKS[0]
-SOCKET_FETCHER = 'import { createSocketFetcher } from "/page/socket-fetcher.js";' + OTHER_BLOCKS[1]
+SOCKET_FETCHER = 'import { createSocketFetcher } from "/page/socket-fetcher.js";' + OTHER_BLOCKS[2]
 PAGE = """<!doctype html>
 <title>Pictures</title>
 <script type="module">

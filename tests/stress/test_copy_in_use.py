@@ -63,6 +63,12 @@ async def compare(*targets: str) -> None:
     assert contents[0] == contents[1]
 
 
+def arguments(option: str, target: str) -> list[str]:
+    """Return the command's options for one end of a copy."""
+    place, _, blobs = target.partition(" ")
+    return [option, place, *([f"{option}-blobs", blobs] if blobs else [])]
+
+
 def copy_and_kill(source: str, target: str) -> list[list[str]]:
     """Copy in a process of its own, kill it in the middle, and return the steps that it told of."""
     with Worker("copier", source, into=target) as copier:
@@ -87,7 +93,7 @@ def test_a_copy_follows_its_source_through_kills(ends: tuple[str, str]) -> None:
         copier.wait_for("passed")
         for worker in (copier, *writers):
             worker.stop()
-    last = run("copy", "--from", source, "--to", target)
+    last = run("copy", *arguments("--from", source), *arguments("--to", target))
     assert (last.returncode, last.stderr) == (0, "")
     asyncio.run(compare(source, target))
     assert asyncio.run(read_all(target, sweeps_all=True)) > STILL

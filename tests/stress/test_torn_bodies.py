@@ -54,7 +54,7 @@ def test_no_body_is_torn(target: str, bodies: int) -> None:
         assert total["swept"] > total["updates"] // 10
 
 
-@pytest.mark.parametrize("target", ["sqlite", "postgres"], indirect=True)
+@pytest.mark.parametrize("target", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("bodies", BODIES)
 def test_bodies_are_torn_without_leases_and_grace(target: str, bodies: int) -> None:
     """Where readers hold no leases and sweeps keep no grace period, the same scenario cuts bodies short."""
