@@ -1,4 +1,4 @@
-"""Application hosts as several machines would be: each a uvicorn with two workers on a loopback address of its own."""
+"""Application hosts as several machines would be: each a uvicorn with its workers on a loopback address of its own."""
 
 import contextlib
 import os
@@ -23,16 +23,17 @@ _READY = "/pixstore-image/-/ready"
 class Host(Server):
     """One host; `stop` and `start` may come in turn, and it keeps its address and port."""
 
-    def __init__(self, address: str, folder: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, address: str, folder: Path, environment: Mapping[str, str], workers: int) -> None:
         self.address = address
         self.url = f"http://{address}:{_free_port(address)}"
         self.log_file = folder / f"{address}.log"
+        self._workers = workers
         self._environment = {**os.environ, "PYTHONUNBUFFERED": "1", **environment}
         self.start()
 
     def start(self) -> None:
         """Start the host, for the first time or once it has stopped."""
-        where = ["--host", self.address, "--port", self.url.rpartition(":")[2], "--workers", "2"]
+        where = ["--host", self.address, "--port", self.url.rpartition(":")[2], "--workers", str(self._workers)]
         patience = ["--timeout-keep-alive", "30", "--timeout-graceful-shutdown", "10"]
         # A worker that a busy machine keeps waiting must not be taken for a dead one.
         patience += ["--timeout-worker-healthcheck", "60"]
@@ -60,11 +61,13 @@ class Host(Server):
 
 
 @contextlib.contextmanager
-def running_hosts(folder: Path, environment: Mapping[str, str], *, number: int = 3) -> Iterator[list[Host]]:
+def running_hosts(
+    folder: Path, environment: Mapping[str, str], *, number: int = 3, workers: int = 2
+) -> Iterator[list[Host]]:
     """Run hosts on 127.0.0.2 and the addresses after it until the block ends, on one database."""
     hosts: list[Host] = []
     try:
-        hosts.extend(Host(f"127.0.0.{2 + n}", folder, environment) for n in range(number))
+        hosts.extend(Host(f"127.0.0.{2 + n}", folder, environment, workers) for n in range(number))
         for host in hosts:
             host.wait_until_ready()
         yield hosts
