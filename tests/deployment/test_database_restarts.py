@@ -122,7 +122,7 @@ def test_a_stream_without_its_database_ends_as_cut(database: Cluster, host: Host
 
 
 def test_an_upload_goes_on_after_a_restart(database: Cluster, host: Host) -> None:
-    """An upload in whose middle the database restarts is stored whole, or a 503 where it was being written just then."""
+    """An upload in whose middle the database restarts is stored whole, or a 503 if it was being written just then."""
 
     def upload() -> Iterator[bytes]:
         yield LARGE[: len(LARGE) // 2]
