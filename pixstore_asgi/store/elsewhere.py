@@ -7,7 +7,7 @@ of a store was cut off, the same version may be written again: its rows are told
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import NamedTuple, Protocol
 
 import anyio
@@ -168,6 +168,16 @@ class ElsewhereWriter(ImageWriter):
     def _check_open(self) -> None:
         if self._has_ended:
             raise StoreError("this write has ended: begin a new one")
+
+
+async def here_or_elsewhere(opening: Awaitable[ImageStream | None], bodies: Bodies | None) -> ImageStream | None:
+    """Return what a store opens, or, where the body lies elsewhere, the stream from there. Raises BodyElsewhere."""
+    try:
+        return await opening
+    except BodyElsewhere as found:
+        if bodies is None:
+            raise
+        return bodies.stream(found.image, found.image.meta.version.hex())
 
 
 async def sweep_bodies(rows: RowsOfBodies, bodies: Bodies, limit: int) -> int:

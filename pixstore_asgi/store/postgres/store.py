@@ -10,7 +10,7 @@ from ...core.images import RewrappedKey, StoredImage, Tombstone
 from ...errors import StoreError
 from ..clock import Clock, running_loop, wall_clock_ms
 from ..contract import Expect, Expected, ImageStream, ImageWriter, KeyChecks
-from ..elsewhere import Bodies, BodyElsewhere, Claimed, sweep_bodies
+from ..elsewhere import Bodies, Claimed, here_or_elsewhere, sweep_bodies
 from ..occasional_sweep import OccasionalSweep
 from . import bodies, elsewhere, key_checks, rows
 from .database import Database, Operation, Pool, R
@@ -125,12 +125,7 @@ class PostgresStore:
         return await self._opened().read(rows.get_many, image_ids)
 
     async def open_stream(self, image_id: str) -> ImageStream | None:
-        try:
-            return await open_stream(self._opened(), image_id)
-        except BodyElsewhere as found:
-            if self._bodies is None:
-                raise
-            return self._bodies.stream(found.image, found.image.meta.version.hex())
+        return await here_or_elsewhere(open_stream(self._opened(), image_id), self._bodies)
 
     def read_at_once(self, image_id: str) -> None:
         """Nothing is at hand: every read is a trip to the server."""

@@ -11,7 +11,7 @@ from ...core.images import RewrappedKey, StoredImage, Tombstone
 from ...errors import ConfigError, StoreBusy, StoreError
 from ..clock import Clock, running_loop, wall_clock_ms
 from ..contract import Expect, Expected, ImageStream, ImageWriter, KeyChecks
-from ..elsewhere import Bodies, BodyElsewhere, Claimed, ElsewhereWriter, sweep_bodies
+from ..elsewhere import Bodies, Claimed, ElsewhereWriter, here_or_elsewhere, sweep_bodies
 from ..occasional_sweep import OccasionalSweep
 from . import blobs, elsewhere, rows
 from .schema import Writer
@@ -124,12 +124,7 @@ class SqliteStore:
         return await session.read(rows.get_many, image_ids) if images is None else images
 
     async def open_stream(self, image_id: str) -> ImageStream | None:
-        try:
-            return await open_stream(self._opened(), image_id)
-        except BodyElsewhere as found:
-            if self._bodies is None:
-                raise
-            return self._bodies.stream(found.image, found.image.meta.version.hex())
+        return await here_or_elsewhere(open_stream(self._opened(), image_id), self._bodies)
 
     def read_at_once(self, image_id: str) -> tuple[StoredImage, Sequence[bytes]] | None:
         return self._opened().read_at_once(rows.whole_image, image_id)
