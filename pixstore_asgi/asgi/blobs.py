@@ -65,7 +65,7 @@ class Blobs:
         if scope["method"] == "HEAD":
             await send_empty(200, headers, send)
             return
-        payload = await blob.part(part.start, len(part))
+        payload = await self._delivery.read_within(blob.part(part.start, len(part)))
         await self._delivery(payload, 200 if wanted is None else 206, headers, scope, receive, send)
 
 

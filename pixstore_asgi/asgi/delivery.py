@@ -9,7 +9,7 @@ from anyio.lowlevel import checkpoint
 from starlette.types import Message, Receive, Scope, Send
 
 from ..core.hidden import hide
-from ..errors import ConfigError, StoreError
+from ..errors import ConfigError, StoreBusy, StoreError
 from ..serving.headers import RawHeaders
 from ..serving.payload import Payload
 from .deadline import ends_within
@@ -56,6 +56,12 @@ class Delivery:
     def send_whole(self, whole: bytes, status: int, headers: RawHeaders, send: Send) -> Awaitable[bool]:
         """Send a response with its whole body; False where the client is gone or takes nothing."""
         return self._send(send, _start(status, headers), _body(whole, is_last=True))
+
+    async def read_within(self, reading: Awaitable[Payload]) -> Payload:
+        """Return what has to be read before any of it is sent. Raises StoreBusy where that takes max_stream_s."""
+        with anyio.move_on_after(self._max_stream_s):
+            return await reading
+        raise StoreBusy(f"not read within max_stream_s, {self._max_stream_s} s: try again, or raise it")
 
     async def read_body(self, receive: Receive, most: int) -> bytes:
         """Return a request's body as far as it comes within send_timeout_s, and little more than `most` bytes of it."""

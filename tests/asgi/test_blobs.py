@@ -12,6 +12,7 @@ from pixstore_asgi.errors import StoreError
 from pixstore_asgi.store.contract import CHUNK_BYTES
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.store.sqlite import SqliteStore
+from pixstore_asgi.store.sqlite.streams import SqliteStream
 from tests.support.asgi import Wire, client, scope_of
 from tests.support.samples import SECRET, large_png, picture
 
@@ -208,6 +209,34 @@ async def test_slow_and_lost_clients_hold_nothing(pix: Pixstore, store: SqliteSt
     await asyncio.wait_for(app(scope, stalling.receive, stalling.send), 5)
     assert not store.in_use
     assert [wire.is_complete for wire in (leaving, stalling)] == [False, False]
+
+
+@pytest.mark.parametrize("cache_bytes", [0])
+async def test_what_is_skipped_counts_into_the_time(
+    pix: Pixstore, store: SqliteStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A range that is not reached within max_stream_s ends there: a short one in a 503, which no cache keeps."""
+    read_chunk = SqliteStream._read_chunk
+
+    async def read_slowly(stream: SqliteStream, number: int) -> bytes | None:
+        await asyncio.sleep(0.02)
+        return await read_chunk(stream, number)
+
+    monkeypatch.setattr(SqliteStream, "_read_chunk", read_slowly)
+    record = await pix.save_image(large_png(20 * CHUNK_BYTES))
+    path = await blob_path(store, record)
+    app = PixstoreApp(pix, public_ciphertext=True, max_stream_s=0.1)
+    async with client(app) as http:
+        response = await http.get(path, headers={"range": "bytes=-5"})
+    assert (response.status_code, response.headers["cache-control"]) == (503, "no-store")
+    assert "not read within max_stream_s, 0.1 s" in caplog.text
+    assert not store.in_use
+    below, _, query = path.partition("?")
+    asked = [(b"range", f"bytes={15 * CHUNK_BYTES}-".encode())]
+    wire = Wire()
+    await app(scope_of(record, path=below, query_string=query.encode(), headers=asked), wire.receive, wire.send)
+    assert not wire.body
+    assert not store.in_use
 
 
 @pytest.mark.parametrize("cache_bytes", [0])
