@@ -13,15 +13,16 @@ import obstore
 import pytest
 
 from pixstore_asgi import ConfigError, Pixstore
-from pixstore_asgi.errors import StoreBusy, StoreError
-from pixstore_asgi.store.contract import CHUNK_BYTES, ImageWriter
+from pixstore_asgi.errors import StoreBusy, StoreConflict, StoreError
+from pixstore_asgi.store.contract import CHUNK_BYTES, Expect, ImageWriter
 from pixstore_asgi.store.contract_tests.steps import body_of, meta_of, read, save
-from pixstore_asgi.store.s3 import S3Bucket
+from pixstore_asgi.store.s3 import S3Bucket, Uploads
 from pixstore_asgi.store.sqlite import SqliteStore
 from tests.support.bad_network import BadNetwork, bad_network
 from tests.support.s3 import SECRET_KEY, S3Server
 from tests.support.samples import SECRET, large_png, picture
 from tests.support.servers import free_port
+from tests.support.service import until
 from tests.support.sqlite import query
 
 pytestmark = pytest.mark.slow
@@ -51,6 +52,11 @@ async def store(tmp_path: Path, s3: S3Server, prefix: str, network: BadNetwork) 
     network.says_more.set()
     network.is_gone = False
     await made.close()
+
+
+def bucket_of(store: SqliteStore) -> S3Bucket:
+    assert isinstance(store._bodies, S3Bucket)
+    return store._bodies
 
 
 async def beyond_the_grace_period() -> None:
@@ -237,8 +243,7 @@ async def test_an_object_of_another_length_is_refused(
     body = body_of(2 * CHUNK_BYTES)
     saved = await save(store, "a", body)
     assert callable(change)
-    assert store._bodies is not None
-    await store._bodies._objects.put(saved.meta.version.hex(), change(body))  # type: ignore[attr-defined]
+    await bucket_of(store)._opened().put(saved.meta.version.hex(), change(body))
     with pytest.raises(StoreError, match="another length"):
         await read(store, "a")
 
@@ -246,8 +251,7 @@ async def test_an_object_of_another_length_is_refused(
 async def test_an_object_that_is_gone_is_told(store: SqliteStore) -> None:
     """A body that somebody removed from the bucket is a StoreError that may not be tried again."""
     saved = await save(store, "a")
-    assert store._bodies is not None
-    await store._bodies.remove([saved.meta.version.hex()])
+    await bucket_of(store).remove([saved.meta.version.hex()])
     with pytest.raises(StoreError, match="missing from the bucket") as caught:
         await read(store, "a")
     assert not isinstance(caught.value, StoreBusy)
@@ -297,6 +301,57 @@ async def test_a_failing_upload_leaves_nothing(
     assert (s3.names(prefix), await store.get("a")) == (set(), None)
 
 
+@pytest.mark.parametrize("body", [b"small", LARGE], ids=["small", "large"])
+async def test_uploads_are_counted(store: SqliteStore, s3: S3Server, body: bytes) -> None:
+    """Uploads count as begun, then as finished or aborted, of which nothing is left; a conflict comes after the end."""
+    bucket, unfinished = bucket_of(store), s3.unfinished()
+    assert bucket.uploads == Uploads(begun=0, finished=0, aborted=0, not_aborted=0)
+    await save(store, "a", body)
+    assert bucket.uploads == Uploads(begun=1, finished=1, aborted=0, not_aborted=0)
+    async with await store.begin_write("a", os.urandom(16)) as writer:
+        await writer.write(body)
+        assert bucket.uploads == Uploads(begun=2, finished=1, aborted=0, not_aborted=0)
+    assert bucket.uploads == Uploads(begun=2, finished=1, aborted=1, not_aborted=0)
+    with pytest.raises(StoreConflict):
+        await save(store, "a", body, expect=Expect.ABSENT)
+    assert bucket.uploads == Uploads(begun=3, finished=2, aborted=1, not_aborted=0)
+    assert s3.unfinished() == unfinished
+
+
+async def test_an_upload_that_ends_while_it_is_cancelled_is_finished(
+    store: SqliteStore, network: BadNetwork, s3: S3Server, prefix: str
+) -> None:
+    """Who is cancelled when all was sent, and waits for the answer alone, leaves an upload that counts as finished."""
+    network.says_more.clear()
+    saving = asyncio.ensure_future(save(store, "a"))
+    await asyncio.to_thread(until, lambda: s3.names(prefix), "the body did not arrive")
+    saving.cancel()
+    network.says_more.set()
+    await asyncio.wait([saving])
+    assert saving.cancelled()
+    assert bucket_of(store).uploads == Uploads(begun=1, finished=1, aborted=0, not_aborted=0)
+
+
+async def test_an_upload_that_may_be_left_is_counted(
+    store: SqliteStore, network: BadNetwork, s3: S3Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Parts that the bucket could not be told to drop are not aborted; a short body, which has none, is."""
+    bucket, unfinished = bucket_of(store), s3.unfinished()
+    writer = await store.begin_write("a", os.urandom(16))
+    await writer.write(LARGE)
+    await asyncio.to_thread(until, lambda: s3.unfinished() != unfinished, "no upload in parts was begun")
+    network.is_gone = True
+    network.drop()
+    with pytest.raises(StoreBusy):
+        await asyncio.wait_for(_write_on(writer), 60)
+    assert bucket.uploads == Uploads(begun=1, finished=0, aborted=0, not_aborted=1)
+    assert len(s3.unfinished() - unfinished) == 1
+    with pytest.raises(StoreBusy):
+        await save(store, "a", b"small")
+    assert bucket.uploads == Uploads(begun=2, finished=0, aborted=1, not_aborted=1)
+    assert caplog.text.count("parts of an upload may be left in the bucket") == 1
+
+
 async def test_a_sweep_removes_what_was_replaced(store: SqliteStore, s3: S3Server, prefix: str) -> None:
     """Objects of replaced and deleted versions go, those of current ones stay, a limit is kept."""
     for _ in range(3):
@@ -342,7 +397,7 @@ async def test_a_bucket_that_refuses_to_remove_is_swept_later(
 
 KILLED = """
     import asyncio, os, sys
-    from pixstore_asgi.store.s3 import S3Bucket
+    from pixstore_asgi.store.s3 import S3Bucket, Uploads
     from pixstore_asgi.store.sqlite import SqliteStore
     from pixstore_asgi.store.contract_tests.steps import body_of
 

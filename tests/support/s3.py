@@ -37,6 +37,10 @@ class S3Server:
         """Return the URL of a prefix of the bucket, through a proxy's port where one is given."""
         return f"s3://{bucket}/{prefix}?endpoint=http://127.0.0.1:{port or self.port}"
 
+    def unfinished(self) -> set[str]:
+        """Return the ids of uploads in parts, of all prefixes, that were neither completed nor aborted."""
+        return self.names(".uploads")
+
     def names(self, prefix: str) -> set[str]:
         """Return the names of the objects below a prefix."""
         listed = httpx.get(

@@ -1,5 +1,6 @@
 """S3Bucket: a prefix of a bucket as a place for bodies."""
 
+from collections import Counter
 from collections.abc import Sequence
 from urllib.parse import parse_qsl, urlsplit
 
@@ -8,7 +9,7 @@ from ...errors import ConfigError, StoreError
 from .download import S3Stream
 from .errors import NoSuchObject
 from .objects import Objects
-from .upload import S3Upload
+from .upload import S3Upload, Uploads
 
 _URL = "blobs is s3://bucket/prefix, and behind ? endpoint=URL or region=name"
 _PROBE = "is-this-bucket-there"
@@ -29,12 +30,18 @@ class S3Bucket:
         self._place = _parsed(url)
         self._busy_timeout_s = busy_timeout_s
         self._objects: Objects | None = None
+        self._counts: Counter[str] = Counter()
 
     @property
     def place(self) -> tuple[str, str, str | None]:
         """Bucket, prefix and endpoint: what two URLs of one place have alike."""
         bucket, prefix, options = self._place
         return bucket, prefix, options.get("endpoint")
+
+    @property
+    def uploads(self) -> Uploads:
+        """How many uploads of this process there were so far."""
+        return Uploads(**self._counts)
 
     async def open(self) -> None:
         if self._objects is None:
@@ -48,7 +55,7 @@ class S3Bucket:
         self._objects = None
 
     def upload(self, name: str) -> S3Upload:
-        return S3Upload(self._opened(), name)
+        return S3Upload(self._opened(), name, self._counts)
 
     def stream(self, image: StoredImage, name: str) -> S3Stream:
         return S3Stream(self._opened(), image, name)

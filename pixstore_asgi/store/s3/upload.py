@@ -2,7 +2,10 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import NamedTuple
 
 from ...errors import StoreError
 from .objects import Objects
@@ -11,16 +14,34 @@ _log = logging.getLogger("pixstore_asgi")
 _PART_BYTES = 5 * 1024 * 1024  # the least that S3 takes for a part
 
 
+class Uploads(NamedTuple):
+    """How many uploads were begun, and how they ended; the rest is under way.
+
+    finished: the object is there; where its image was refused then, a sweep removes it. aborted: the bucket has no part
+    of it. not_aborted: ended without the bucket's word for that, so that parts may be left.
+    """
+
+    begun: int = 0
+    finished: int = 0
+    aborted: int = 0
+    not_aborted: int = 0
+
+
 class _GivenUpError(Exception):
     """Tells obstore, out of the parts that it asks for, to abort an upload: being cancelled it would leave them."""
 
 
 class S3Upload:
-    """One body. Holds back what makes no part yet, and one part while the one before it is sent."""
+    """One body. Holds back what makes no part yet, and one part while the one before it is sent.
 
-    def __init__(self, objects: Objects, name: str) -> None:
+    counts: by the fields of Uploads, where it is counted.
+    """
+
+    def __init__(self, objects: Objects, name: str, counts: Counter[str]) -> None:
         self._objects = objects
         self._name = name
+        self._counts = counts
+        self._counts["begun"] += 1
         self._part = bytearray()
         self._parts: asyncio.Queue[bytearray | _GivenUpError | None] = asyncio.Queue(1)
         self._sending: asyncio.Task[None] | None = None
@@ -33,7 +54,7 @@ class S3Upload:
 
     async def finish(self) -> None:
         if self._sending is None:
-            self._sending = asyncio.create_task(self._objects.put(self._name, self._part))
+            self._sending = asyncio.create_task(self._send_whole(self._part))
         else:
             if self._part:
                 await self._send(self._part)
@@ -43,23 +64,43 @@ class S3Upload:
     async def abort(self) -> None:
         self._part = bytearray()
         if self._sending is None:
+            self._counts["aborted"] += 1
             return
-        try:
+        with suppress(_GivenUpError, StoreError):  # which is counted, and logged where something may be left
             await self._send(_GivenUpError())
             await self._sending
-        except (_GivenUpError, StoreError) as error:
-            if not isinstance(error, _GivenUpError):
-                _log.warning("parts of an upload may be left in the bucket, for its lifecycle rule: %s", error)
 
     async def _send(self, part: "bytearray | _GivenUpError | None") -> None:
         """Hand on a part, the end (None), or that there is none. Raises what has ended the sending."""
         if self._sending is None:
-            self._sending = asyncio.create_task(self._objects.put_parts(self._name, self._taken()))
+            self._sending = asyncio.create_task(self._send_parts())
         handing = asyncio.ensure_future(self._parts.put(part))
         await asyncio.wait({handing, self._sending}, return_when=asyncio.FIRST_COMPLETED)
         if not handing.done():
             handing.cancel()
             await self._sending
+
+    async def _send_whole(self, body: bytearray) -> None:
+        outcome = "aborted"
+        try:
+            await self._objects.put(self._name, body)
+            outcome = "finished"
+        finally:
+            self._counts[outcome] += 1
+
+    async def _send_parts(self) -> None:
+        outcome = "not_aborted"
+        try:
+            await self._objects.put_parts(self._name, self._taken())
+            outcome = "finished"
+        except _GivenUpError:
+            outcome = "aborted"
+            raise
+        except StoreError as error:
+            _log.warning("parts of an upload may be left in the bucket, for its lifecycle rule: %s", error)
+            raise
+        finally:
+            self._counts[outcome] += 1
 
     async def _taken(self) -> AsyncIterator[bytearray]:
         while (part := await self._parts.get()) is not None:
