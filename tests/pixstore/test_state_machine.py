@@ -43,6 +43,7 @@ from tests.support.sqlite_faults import check_file
 pytestmark = pytest.mark.slow
 
 WINDOW_MS = 20_000
+LONG_S = 10_000_000  # more than the clock is moved by in one run
 SIZES = [300, CHUNK_BYTES - 1, CHUNK_BYTES + 1, 3 * CHUNK_BYTES, 5 * CHUNK_BYTES + 3]
 records = Bundle[ImageRecord]("records")
 streams = Bundle["OpenStream | None"]("streams")
@@ -527,18 +528,49 @@ class PostgresMachine(PixstoreMachine):
         return PostgresStore(self.url, schema=schema, clock_ms=self.clock)
 
 
-class BucketMachine(PostgresMachine):
-    """Two Pixstores on one schema of a PostgreSQL and one prefix of a bucket."""
+class BucketMachine(PixstoreMachine):
+    """Two Pixstores with their bodies below one prefix of a bucket; a subclass says where their rows are."""
 
     s3: ClassVar[S3Server]
 
-    def make_store(self) -> ImageStore:
-        name = Path(self.folder.name).name.lower()
-        bodies = S3Bucket(self.s3.url(name))
-        return PostgresStore(self.url, schema=f"machine_{name}", bodies=bodies, clock_ms=self.clock)
+    def make_store(self, sweep_grace_s: float = LONG_S) -> ImageStore:
+        raise NotImplementedError
+
+    @property
+    def prefix(self) -> str:
+        return Path(self.folder.name).name.lower()
+
+    def make_bucket(self) -> S3Bucket:
+        return S3Bucket(self.s3.url(self.prefix))
+
+    def check_closed(self) -> None:
+        """Check that a sweep long after leaves the objects of the images that there are, and no others."""
+        store = self.make_store(sweep_grace_s=-LONG_S)
+        self.run(store.open())
+        while self.run(store.sweep()):
+            pass
+        assert self.s3.names(self.prefix) == {image.meta.version.hex() for image in self.run(store.list(limit=1000))}
+        self.run(store.close())
+        super().check_closed()
 
 
-@pytest.fixture(params=[MemoryMachine, SqliteMachine, PostgresMachine, BucketMachine])
+class SqliteBucketMachine(BucketMachine, SqliteMachine):
+    """Two Pixstores on one SQLite file and one prefix of a bucket."""
+
+    def make_store(self, sweep_grace_s: float = LONG_S) -> ImageStore:
+        path = Path(self.folder.name) / "pixstore.db"
+        return SqliteStore(path, bodies=self.make_bucket(), sweep_grace_s=sweep_grace_s, clock_ms=self.clock)
+
+
+class PostgresBucketMachine(BucketMachine, PostgresMachine):
+    """Two Pixstores on one schema of a PostgreSQL and one prefix of a bucket."""
+
+    def make_store(self, sweep_grace_s: float = LONG_S) -> ImageStore:
+        schema, bucket = f"machine_{self.prefix}", self.make_bucket()
+        return PostgresStore(self.url, schema=schema, bodies=bucket, sweep_grace_s=sweep_grace_s, clock_ms=self.clock)
+
+
+@pytest.fixture(params=[MemoryMachine, SqliteMachine, PostgresMachine, SqliteBucketMachine, PostgresBucketMachine])
 def machine(request: pytest.FixtureRequest) -> type[PixstoreMachine]:
     kind: type[PixstoreMachine] = request.param
     if issubclass(kind, PostgresMachine):
