@@ -8,7 +8,6 @@ from urllib.parse import parse_qs, urlsplit
 import asyncpg
 import obstore
 
-from pixstore_asgi.store.contract import ImageStore
 from pixstore_asgi.store.postgres import PostgresStore
 from pixstore_asgi.store.s3 import S3Bucket
 from pixstore_asgi.store.sqlite import SqliteStore
@@ -36,11 +35,18 @@ _LEFT_IN_POSTGRES = {
 }
 
 
-def store_of(target: str, *, sweeps_all: bool = False) -> ImageStore:
-    """Return the store that is told of, closed. sweeps_all: keep no grace period, as where nobody reads any more."""
+def store_of(
+    target: str, *, sweeps_all: bool = False, grace_s: float | None = None, bodies: S3Bucket | None = None
+) -> SqliteStore | PostgresStore:
+    """Return the store that is told of, closed.
+
+    sweeps_all: keep no grace period, as where nobody reads any more. grace_s, bodies: in place of what is usual here.
+    """
     rows, _, blobs = target.partition(" ")
-    bodies = S3Bucket(blobs, busy_timeout_s=30) if blobs else None
-    grace_s = 0 if sweeps_all else GRACE_IN_A_BUCKET_S if blobs else GRACE_S
+    if grace_s is None:
+        grace_s = 0 if sweeps_all else GRACE_IN_A_BUCKET_S if blobs else GRACE_S
+    if bodies is None and blobs:
+        bodies = S3Bucket(blobs, busy_timeout_s=30)
     if not rows.startswith("postgresql://"):
         return SqliteStore(rows, busy_timeout_s=30, sweep_grace_s=grace_s if blobs else 0, bodies=bodies)
     url, schema = _parted(rows)
