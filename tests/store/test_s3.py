@@ -12,13 +12,15 @@ from pathlib import Path
 import obstore
 import pytest
 
-from pixstore_asgi import ConfigError, Pixstore
+from pixstore_asgi import ConfigError, Pixstore, PixstoreApp
 from pixstore_asgi.errors import StoreBusy, StoreConflict, StoreError
 from pixstore_asgi.store.contract import CHUNK_BYTES, Expect, ImageWriter
 from pixstore_asgi.store.contract_tests.steps import body_of, meta_of, read, save
 from pixstore_asgi.store.s3 import S3Bucket, Uploads
 from pixstore_asgi.store.sqlite import SqliteStore
+from tests.support.asgi import client
 from tests.support.bad_network import BadNetwork, bad_network
+from tests.support.requests import headers
 from tests.support.s3 import SECRET_KEY, S3Server
 from tests.support.samples import SECRET, large_png, picture
 from tests.support.servers import free_port
@@ -173,6 +175,29 @@ async def test_a_bucket_that_stays_away_is_busy(store: SqliteStore, network: Bad
     assert (await store.get("a"), await read(store, "a")) == (saved, b"first")
     await save(store, "a", body)
     assert await read(store, "a") == body
+
+
+async def test_a_process_that_loses_its_bucket_stays_ready(
+    store: SqliteStore, network: BadNetwork, s3: S3Server, prefix: str
+) -> None:
+    """It serves what is in memory, which nobody would if all were taken for broken; a new one is not ready yet."""
+    async with Pixstore(store, secret=SECRET) as pix, client(PixstoreApp(pix)) as http:
+        record = await pix.save_image(picture())
+        for _ in range(2):  # kept once it is asked for again
+            await http.get(f"/{record.id}", headers=headers(record))
+        network.is_gone = True
+        network.drop()
+        assert (await http.get("/-/ready")).json() == {"ready": True}
+        image = await http.get(f"/{record.id}", headers=headers(record))
+        assert image.headers["x-pixstore-state"] == "Success"
+    bucket = S3Bucket(s3.url(prefix, port=network.port), busy_timeout_s=0.3)
+    starting = Pixstore(SqliteStore(store.path, bodies=bucket), secret=SECRET)
+    async with client(PixstoreApp(starting)) as http:
+        assert (await http.get("/-/ready")).json() == {"ready": False, "reason": "store"}
+        network.is_gone = False
+        await asyncio.sleep(1)
+        assert (await http.get("/-/ready")).json() == {"ready": True}
+    await starting.close()
 
 
 async def test_a_bucket_that_is_gone_for_a_while_is_waited_for(s3: S3Server, prefix: str, tmp_path: Path) -> None:
