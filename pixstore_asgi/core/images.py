@@ -115,7 +115,7 @@ class RewrappedKey:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A decrypted image: its bytes and its format's name, such as "png"."""
+    """A decrypted image: its bytes, padding included, and its format's name, such as "png"."""
 
     data: bytes = field(repr=False)
     format: str
@@ -142,7 +142,7 @@ class ExportedImage:
 
 @dataclass(frozen=True, slots=True)
 class ImageInfo:
-    """What a list of images tells of each: id, current token, format's name, and length of the image in bytes.
+    """What a list of images tells of each: id, current token, format's name, and length in bytes, padding included.
 
     created: when it was first saved under this id, in epoch milliseconds; updates leave it. Of images from before the
     store kept it: when they were last saved.

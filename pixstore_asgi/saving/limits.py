@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass
 
 from ..core.cipher import MAX_CIPHERTEXT_BYTES
+from ..core.padding import longest_within
 from ..errors import ConfigError, UploadTimeout
 from ..store.contract import ImageStore
 
@@ -29,10 +30,16 @@ class UploadLimits:
             raise ConfigError("upload_timeout_s and max_upload_s must be above 0 seconds")
 
 
-def upload_limits(store: ImageStore, max_bytes: int, timeout_s: float, max_s: float) -> UploadLimits:
-    """Return the limits of uploads to a store. Raises ConfigError for those that can't be kept."""
+def upload_limits(
+    store: ImageStore, max_bytes: int, timeout_s: float, max_s: float, *, pad: bool = False
+) -> UploadLimits:
+    """Return the limits of uploads to a store. pad: whether padding, which is not counted, must find room there too.
+
+    Raises ConfigError for those that can't be kept.
+    """
+    longest = min(store.max_body_bytes or MAX_CIPHERTEXT_BYTES, MAX_CIPHERTEXT_BYTES)
     # The ciphertext is longer than the image by its format byte.
-    largest = min(store.max_body_bytes or MAX_CIPHERTEXT_BYTES, MAX_CIPHERTEXT_BYTES) - 1
+    largest = (longest_within(longest) if pad else longest) - 1
     if not 1 <= max_bytes <= largest:
         raise ConfigError(f"max_image_bytes must be from 1 to {largest}")
     return UploadLimits(max_bytes, timeout_s, max_s)

@@ -29,21 +29,31 @@ _MAX_AHEAD_MS = 24 * 60 * 60 * 1000  # of the clock: more than clocks and time z
 class Saves:
     """Writes the images of one Pixstore. formats: the names of the formats accepted. limits: of each upload.
 
-    opened: opens the store where it is not open yet, and returns the key ring as it is then.
+    opened: opens the store where it is not open yet, and returns the key ring as it is then. pad: whether images that
+    bring no seal are padded, see core/padding.py.
 
     Every method returns the image as it is stored then, and raises InvalidImage (ImageTooLarge, UploadTimeout),
     InputError or StoreError; then nothing has changed.
     """
 
-    def __init__(self, store: ImageWrites, opened: Opened, formats: frozenset[str], limits: UploadLimits) -> None:
+    def __init__(
+        self,
+        store: ImageWrites,
+        opened: Opened,
+        formats: frozenset[str],
+        limits: UploadLimits,
+        *,
+        pad: bool = False,
+    ) -> None:
         self._store = store
         self._opened = opened
         self._formats = formats
         self._limits = limits
+        self._pad = pad
 
     def within(self, store: ImageWrites) -> "Saves":
         """Return what writes to this in place of the store: to its transaction that the application shares."""
-        return Saves(store, self._opened, self._formats, self._limits)
+        return Saves(store, self._opened, self._formats, self._limits, pad=self._pad)
 
     async def create(self, image_id: str, data: ImageData, *, on_progress: OnProgress | None = None) -> StoredImage:
         """Save an image under an id that has none. Raises StoreConflict where it has."""
@@ -84,7 +94,10 @@ class Saves:
         return await self._write(image_id, data, expect, token=token, encryption=encryption)
 
     async def reseal(self, image_id: str, found: ExportedImage | None, if_token: int | None) -> StoredImage:
-        """Save an image that was read from the store again, as it was marked, under another key."""
+        """Save an image that was read from the store again, as it was marked, under another key.
+
+        Its bytes stay what they are, but for the padding of one that has none yet.
+        """
         if found is None:
             raise not_found(image_id)
         if if_token not in (None, found.token):
@@ -92,7 +105,7 @@ class Saves:
         expect = await version_to_replace(self._store, image_id, found.token)
         # What is there is saved again, whatever is accepted from users now.
         anything = Saves(self._store, self._opened, frozenset(FORMAT_BYTES), UploadLimits(len(found.image.data)))
-        fresh = replace(Encryption.fresh(), format=found.image.format)
+        fresh = replace(Encryption.fresh(pad=self._pad), format=found.image.format)
         return await anything._write(image_id, found.image.data, expect, encryption=fresh)
 
     async def _write(
@@ -105,7 +118,7 @@ class Saves:
         encryption: Encryption | None = None,
         on_progress: OnProgress | None = None,
     ) -> StoredImage:
-        encryption = encryption or Encryption.fresh()
+        encryption = encryption or Encryption.fresh(pad=self._pad)
         sealing = await begin_sealing(read_pieces(data, self._limits), self._formats, encryption)
         version = secrets.token_bytes(VERSION_BYTES)
         async with await self._store.begin_write(image_id, version) as writer:

@@ -1,4 +1,4 @@
-"""From the pieces of an image to its ciphertext: sniffed, followed and encrypted in one pass."""
+"""From the pieces of an image to its ciphertext: sniffed, followed, padded and encrypted in one pass."""
 
 import asyncio
 import hmac
@@ -14,6 +14,7 @@ from ..core.formats.names import FORMAT_BYTES, agreed_format
 from ..core.formats.sniff import SNIFF_BYTES, sniff
 from ..core.hidden import Hidden, hide
 from ..core.images import IV_BYTES, KEY_BYTES, ImageMeta, Seal
+from ..core.padding import padding
 from ..errors import IntegrityError
 from ..store.contract import CHUNK_BYTES
 
@@ -23,22 +24,24 @@ class Encryption:
     """What one image is encrypted with.
 
     key: 32 bytes, hidden. iv: 12 bytes. format and tag: where it was encrypted elsewhere and must come out the same.
+    pad: whether its ciphertext gets the length of a bucket.
     """
 
     key: Hidden[bytes]
     iv: bytes
     format: str | None = None
     tag: bytes | None = None
+    pad: bool = False
 
     @classmethod
-    def fresh(cls) -> Self:
+    def fresh(cls, *, pad: bool = False) -> Self:
         """Return a random key and nonce, as every new version gets."""
         random = secrets.token_bytes(KEY_BYTES + IV_BYTES)
-        return cls(hide(random[:KEY_BYTES]), random[KEY_BYTES:])
+        return cls(hide(random[:KEY_BYTES]), random[KEY_BYTES:], pad=pad)
 
     @classmethod
     def of(cls, seal: Seal) -> Self:
-        """Return what gives the ciphertext of this seal again."""
+        """Return what gives the ciphertext of this seal again, which is not padded anew."""
         return cls(hide(seal.key), seal.iv, seal.format, seal.tag)
 
 
@@ -55,14 +58,15 @@ class Sealing:
         self._head = head
         self._pieces = pieces
         self._reader = sniff(head[:SNIFF_BYTES], allowed)
-        self._iv, self._given_tag = encryption.iv, encryption.tag
+        self._iv, self._given_tag, self._pad = encryption.iv, encryption.tag, encryption.pad
+        self._padding_bytes = 0
         self._format_byte = FORMAT_BYTES[agreed_format(self._reader.name, encryption.format)]
         self._sealer = Sealer(key=encryption.key(), iv=encryption.iv, format_byte=self._format_byte)
 
     @property
     def taken(self) -> int:
-        """How many of the image's bytes were encrypted so far."""
-        return max(self._sealer.size - 1, 0)
+        """How many of the image's bytes were encrypted so far, its padding not counted."""
+        return max(self._sealer.size - 1 - self._padding_bytes, 0)
 
     @property
     def tag(self) -> bytes:
@@ -110,6 +114,12 @@ class Sealing:
                 yield self._sealer.update(part)
                 await asyncio.sleep(0)  # the event loop goes on
         self._reader.finish()
+        # Only now: zeros could pass for the last bytes of an image that was cut off.
+        behind = padding(self._reader.name, self._sealer.size) if self._pad else b""
+        for part in _in_chunks(behind, self._sealer.size):
+            self._padding_bytes += len(part)
+            yield self._sealer.update(part)
+            await asyncio.sleep(0)
         self._sealer.finish()
 
     async def _all_pieces(self) -> AsyncIterator[bytes]:

@@ -41,6 +41,15 @@ def picture(kind: str = "png", size: int = 48, seed: int = 0) -> bytes:
 
 
 @cache
+def animation(kind: str) -> bytes:
+    """Return a real animation of this format, of three frames."""
+    first, *others = (Image.open(io.BytesIO(picture("png", seed=seed))) for seed in range(3))
+    output = io.BytesIO()
+    first.save(output, kind, save_all=True, append_images=others, duration=100)
+    return output.getvalue()
+
+
+@cache
 def large_png(size: int) -> bytes:
     """Return a valid PNG of exactly `size` bytes (at least 200): a private chunk makes up the length."""
     small = picture("png", 1)
