@@ -18,6 +18,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pixstore_asgi import Pixstore, PixstoreApp
+from pixstore_asgi.core.formats.names import FORMAT_BYTES
 from tests.support.paths import ROOT
 from tests.support.samples import SECRET
 
@@ -27,6 +28,7 @@ pix = Pixstore(
     os.environ["PIXSTORE_TEST_DB"],
     blobs=os.environ.get("PIXSTORE_TEST_BLOBS"),
     secret=SECRET,
+    image_formats=list(FORMAT_BYTES),
     proof_window_ms=int(os.environ.get("PIXSTORE_TEST_WINDOW_MS", "20000")),
     ciphertext_url=os.environ.get("PIXSTORE_TEST_CIPHERTEXT_URL"),
 )

@@ -128,6 +128,10 @@ class Tab:
     def show(self, record: ImageRecord) -> Shown:
         return Shown(**self.page.evaluate("record => show(record)", record))
 
+    def pixels(self, record: ImageRecord) -> Shown:
+        """Show a record and return what `show` does, the digest being that of the decoded pixels."""
+        return Shown(**self.page.evaluate("record => pixels(record)", record))
+
     def show_fresh(self, image_id: str) -> Shown:
         return self.show(self.record(image_id))
 

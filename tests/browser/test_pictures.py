@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from pixstore_asgi import ImageRecord
+from pixstore_asgi.core.padding import padding
 from tests.browser.engines.page import Browser, Engine, lacks
 from tests.browser.support import Site, Tab, noise, open_tab, running_site, shown
+from tests.support.samples import ALL_KINDS, picture
 
 pytestmark = pytest.mark.browser
 
@@ -21,6 +23,17 @@ def test_picture_is_shown(site: Site, tab: Tab, kind: str) -> None:
     saved = site.save(image)
     assert tab.show_fresh(saved.id) == shown(kind, image)
     assert site.requests(saved.id) == 1
+
+
+@pytest.mark.parametrize("name", ALL_KINDS)
+def test_padding_changes_no_pixel(site: Site, tab: Tab, name: str) -> None:
+    """An image with its padding, or with that of one of 16 MiB, is decoded to the pixels that it has without."""
+    image, kind = ALL_KINDS[name], name.split()[-1]
+    expected = tab.pixels(site.save(image))
+    assert (expected.type, expected.width) == (f"image/{kind}", 48)
+    assert expected != tab.pixels(site.save(picture(kind, seed=5)))
+    for size in (1 + len(image), 2**24 + 1):
+        assert tab.pixels(site.save(image + padding(kind, size))) == expected
 
 
 def test_picture_in_a_worker(site: Site, tab: Tab) -> None:

@@ -21,6 +21,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from pixstore_asgi import PayloadResponse, Pixstore, PixstoreError, PixstoreMiddleware
+from pixstore_asgi.core.formats.names import FORMAT_BYTES
 from pixstore_asgi.store.clock import wall_clock_ms
 from pixstore_asgi.store.postgres import PostgresStore
 from pixstore_asgi.store.s3 import S3Bucket
@@ -45,6 +46,7 @@ kind = PostgresStore if OPTIONS["database"].startswith("postgresql://") else Sql
 pix = Pixstore(
     kind(OPTIONS["database"], bodies=S3Bucket(OPTIONS["blobs"]) if OPTIONS["blobs"] else None, clock_ms=clock),
     secret=OPTIONS["secrets"],
+    image_formats=list(FORMAT_BYTES),
     **({} if OPTIONS["window_ms"] is None else {"proof_window_ms": OPTIONS["window_ms"]}),
 )
 

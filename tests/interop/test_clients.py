@@ -11,11 +11,13 @@ from urllib.parse import urlsplit
 import pytest
 
 from pixstore_asgi import ImageRecord
+from pixstore_asgi.core.formats.names import FORMAT_BYTES
+from pixstore_asgi.core.padding import padding
 from tests.interop.peers import Peer
 from tests.interop.sides import NODE_FOLDER, Setup, Side
 from tests.interop.tabs import Tabs
 from tests.support.s3 import S3Server
-from tests.support.samples import large_png, picture
+from tests.support.samples import ALL_KINDS, large_png, picture
 from tests.support.stores import STORES, new_place
 
 pytestmark = [pytest.mark.servers, pytest.mark.browser]
@@ -132,6 +134,29 @@ def test_refusals_are_told_apart(client: Client, sides: dict[str, Side]) -> None
     answers = client.read_by_default(peer, [forged, records[1]])
     assert "InvalidProof" in answers[0]["error"]
     assert "NotFound" in answers[1]["error"]
+
+
+@pytest.mark.parametrize("name", ["npm", "ours"])
+def test_padding_changes_no_pixel(name: str, tabs: Tabs, sides: dict[str, Side]) -> None:
+    """In Chromium either front end, npm's unmodified, shows every frame of a padded image as without its padding."""
+    peer = sides["ours"].shared
+    url = urlsplit(peer.endpoint)
+    config: dict[str, Any] = {
+        "defaultEndpointConnectHost": url.hostname,
+        "defaultEndpointConnectPort": url.port,
+        "defaultEndpointRoute": url.path,
+    }
+    if name == "npm":  # whose own list has neither GIF nor AVIF
+        config["imageFormats"] = list(FORMAT_BYTES)
+    kinds = [kind.split()[-1] for kind in ALL_KINDS]
+    padded = [image + padding(kind, 1 + len(image)) for kind, image in zip(kinds, ALL_KINDS.values(), strict=True)]
+    bare, behind = (
+        tabs.run("readFrames", peer.app, client=name, config=config, records=[peer.save(image) for image in images])
+        for images in (ALL_KINDS.values(), padded)
+    )
+    assert behind == bare
+    assert [image["type"] for image in bare] == [f"image/{kind}" for kind in kinds]
+    assert [len(image["frames"]) for image in bare] == [3 if "animated" in kind else 1 for kind in ALL_KINDS]
 
 
 @pytest.mark.parametrize("store", STORES)

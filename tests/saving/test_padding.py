@@ -19,15 +19,10 @@ from pixstore_asgi.saving.sealing import Encryption
 from pixstore_asgi.store.contract import ImageStore
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.store.sqlite import SqliteStore
-from tests.support.samples import SECRET, animation, large_png, picture
+from tests.support.samples import ALL_KINDS, SECRET, large_png, picture
 
 MAX_BYTES = 2_000_000
-ANIMATED = ["png", "webp", "gif", "avif"]
-IMAGES = {
-    **{kind: picture(kind) for kind in ("png", "webp", "jpeg", "gif", "avif")},
-    **{f"animated {kind}": animation(kind) for kind in ANIMATED},
-    "large png": large_png(1_500_000),
-}
+IMAGES = {**ALL_KINDS, "large png": large_png(1_500_000)}
 
 
 class Padded:

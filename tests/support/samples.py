@@ -40,7 +40,6 @@ def picture(kind: str = "png", size: int = 48, seed: int = 0) -> bytes:
     return output.getvalue()
 
 
-@cache
 def animation(kind: str) -> bytes:
     """Return a real animation of this format, of three frames."""
     first, *others = (Image.open(io.BytesIO(picture("png", seed=seed))) for seed in range(3))
@@ -58,3 +57,10 @@ def large_png(size: int) -> bytes:
     data = b"fiLl" + filler[: size - len(small) - 12]
     chunk = struct.pack(">I", len(data) - 4) + data + struct.pack(">I", zlib.crc32(data))
     return small[:end] + chunk + small[end:]
+
+
+ALL_KINDS = {
+    **{kind: picture(kind) for kind in ("png", "webp", "jpeg", "gif", "avif")},
+    **{f"animated {kind}": animation(kind) for kind in ("png", "webp", "gif", "avif")},
+}
+"""A real image of every format, and an animation where there are such; the last word of each name is the format's."""

@@ -27,11 +27,22 @@ async function show(record) {
   return { type: blob.type, width: picture.naturalWidth, sha256: await sha256(blob) };
 }
 
+/** Show a record; gives its type and, as a digest, the pixels that it has on a canvas. */
+async function pixels(record) {
+  const { type } = await show(record);
+  const { naturalWidth: width, naturalHeight: height } = picture;
+  const canvas = new OffscreenCanvas(width, height).getContext("2d");
+  canvas.drawImage(picture, 0, 0);
+  return { type, width, sha256: await hexDigest(canvas.getImageData(0, 0, width, height).data) };
+}
+
 /** Not by decode(): in Firefox it may end while the picture before it is still there. */
 const load = (image, src) => new Promise((onload, onerror) => Object.assign(image, { onload, onerror, src }));
 
-async function sha256(blob) {
-  const digest = await crypto.subtle.digest("SHA-256", await blob.arrayBuffer());
+const sha256 = async (blob) => hexDigest(await blob.arrayBuffer());
+
+async function hexDigest(data) {
+  const digest = await crypto.subtle.digest("SHA-256", data);
   return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
@@ -45,4 +56,4 @@ async function failure(record) {
   throw new Error("the picture was shown");
 }
 
-Object.assign(globalThis, { cachedImageExists, cacheErrors, deleteCachedImage, failure, fetchRecord, show });
+Object.assign(globalThis, { cachedImageExists, cacheErrors, deleteCachedImage, failure, fetchRecord, pixels, show });

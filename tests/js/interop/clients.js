@@ -36,10 +36,11 @@ export async function readAll({ client, config, endpoint, headers, records }) {
   return results;
 }
 
-async function describe(blob) {
-  const digest = await crypto.subtle.digest("SHA-256", await blob.arrayBuffer());
-  const hex = Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0"));
-  return { type: blob.type, sha256: hex.join("") };
+export async function hexDigest(data) {
+  const digest = await crypto.subtle.digest("SHA-256", data);
+  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
+
+const describe = async (blob) => ({ type: blob.type, sha256: await hexDigest(await blob.arrayBuffer()) });
 
 const failure = (error) => ({ error: error.message });

@@ -1,6 +1,6 @@
 /** Offers both clients to the tests, and what they do with them: every probe looks at one client on a fresh page. */
 
-import { clients, fetcherOf, readAll } from "./clients.js";
+import { clients, fetcherOf, hexDigest, readAll } from "./clients.js";
 import { defectProbes } from "./defects.js";
 
 const CACHED_WITHIN_MS = 5000;
@@ -163,8 +163,31 @@ const importPlain = ({ client }) =>
     (error) => `${error.name}: ${error.message}`,
   );
 
+/** Read images; each gives its type and the pixels of its frames, as digests. */
+async function readFrames({ client, config, records }) {
+  const { getImage, initPixstoreFrontend } = clients[client];
+  initPixstoreFrontend(config);
+  const results = [];
+  for (const record of records) results.push(await framesOf(await getImage(record)));
+  return results;
+}
+
+async function framesOf(blob) {
+  const decoder = new ImageDecoder({ data: await blob.arrayBuffer(), type: blob.type });
+  await Promise.all([decoder.completed, decoder.tracks.ready]);
+  const frames = [];
+  for (let frameIndex = 0; frameIndex < decoder.tracks.selectedTrack.frameCount; frameIndex += 1) {
+    const { image } = await decoder.decode({ frameIndex });
+    const { displayWidth: width, displayHeight: height } = image;
+    const canvas = new OffscreenCanvas(width, height).getContext("2d");
+    canvas.drawImage(image, 0, 0);
+    frames.push(await hexDigest(canvas.getImageData(0, 0, width, height).data));
+  }
+  return { type: blob.type, frames };
+}
+
 const probes = {
   truncated, cacheLimit, tenCalls, deletedMeanwhile, evictsAfterFailure, recoversFromClearing, withoutIndexedDB, hit,
-  decodeCut, importPlain, readAll, ...defectProbes,
+  decodeCut, importPlain, readAll, readFrames, ...defectProbes,
 };
 globalThis.probe = (name, wanted) => probes[name](wanted);
