@@ -41,9 +41,10 @@ import { resolveOptions } from "./options/options.js";
  * @property {(records: Iterable<ImageRecord>, options?: ImageOptions) => AsyncGenerator<ImageResult, void, void>}
  *   getImages  The images of many records, each as soon as it is ready; one that fails comes as an error and harms no
  *   other. To leave the loop ends what is under way; an aborted `signal` ends both, and the loop throws its reason.
- * @property {(id: string) => Promise<boolean>} deleteCachedImage  Remove an image from memory and cache and tell whether
- *   there was one, also in other tabs. A download under way is still delivered, and not kept. Rejects with CacheError
- *   where the storage fails, since the image may still be there.
+ * @property {(id: string) => Promise<boolean>} deleteCachedImage  Remove an image and its variants, or the one variant
+ *   that the id is of, from memory and cache, also in other tabs, and tell whether there was one of them. A download under
+ *   way is still delivered, and not kept. Rejects with CacheError where the storage fails, since images may still be
+ *   there.
  * @property {() => Promise<void>} clear  Remove every image of this namespace, as at sign-out, also in other tabs. What
  *   is under way ends with an AbortError. Rejects with CacheError where the storage fails, since images may still be
  *   there.
@@ -85,7 +86,7 @@ export function createClient(config = {}, fetcher) {
     clear,
     close() {
       inFlight.abortAll(new DOMException("the client is closed", "AbortError"), Infinity);
-      memory.clear();
+      memory.remove();
       tabs.leave();
       cache.close();
       inWorker.close();

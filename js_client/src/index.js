@@ -56,7 +56,7 @@ export const getImage = (record, options) => current().getImage(record, options)
 export const getImages = (records, options) => current().getImages(records, options);
 
 /**
- * Remove an image from memory and cache, also in other tabs, and tell whether there was one.
+ * Remove an image and its variants from memory and cache, also in other tabs, and tell whether there was one of them.
  *
  * @type {Client["deleteCachedImage"]}
  */

@@ -38,7 +38,7 @@ export declare const getImage: Client["getImage"];
  */
 export declare const getImages: Client["getImages"];
 /**
- * Remove an image from memory and cache, also in other tabs, and tell whether there was one.
+ * Remove an image and its variants from memory and cache, also in other tabs, and tell whether there was one of them.
  *
  * @type {Client["deleteCachedImage"]}
  */

@@ -191,8 +191,8 @@ def test_the_browser_client_has_the_same_numbers() -> None:
     """What both sides must have alike, and neither can import: the images of a batch, format bytes with their types."""
     source = ROOT / "js_client" / "src" / "format"
     (limit,) = re.findall(r"BATCH_LIMIT = (\d+);", (source / "batch.js").read_text())
-    types = re.findall(r'\[(\d), "(image/\w+)"\]', (source / "formats.js").read_text())
+    (subtypes,) = re.findall(r"SUBTYPES = \[undefined, (.+)\];", (source / "formats.js").read_text())
     assert int(limit) == MAX_IMAGES
-    assert {int(byte): media_type for byte, media_type in types} == {
+    assert {byte: f"image/{subtype}" for byte, subtype in enumerate(json.loads(f"[{subtypes}]"), 1)} == {
         byte: MEDIA_TYPES[name] for name, byte in FORMAT_BYTES.items()
     }

@@ -447,9 +447,22 @@ test("a delete of one image, or in one namespace, refuses no other", async () =>
   const cache = cacheOf();
   const since = risingTime();
   await cache.remove("other");
+  await cache.remove(`${ID}~thumb`);
   await cacheOf({ namespace: "other" }).clear();
-  await Promise.all([write(cache, ID, { since }), write(cache, "other")]);
-  assert.deepEqual(await idsIn(), [ID, "other"].sort());
+  const late = [ID, `${ID}~thumb2`, "others~thumb"].map((id) => write(cache, id, { since }));
+  await Promise.all([...late, write(cache, "other")]);
+  assert.deepEqual(await idsIn(), [ID, `${ID}~thumb2`, "other", "others~thumb"].sort());
+});
+
+test("a delete of an image refuses its variants whose downloads began before it, and leaves no byte of those there", async () => {
+  const cache = cacheOf();
+  const since = risingTime();
+  for (const id of [ID, `${ID}~thumb`, `${ID}-`, `${ID}-~thumb`]) await write(cache, id);
+  assert.equal(await cache.remove(ID), true);
+  await Promise.all([ID, `${ID}~thumb`, `${ID}~0`].map((id) => write(cache, id, { since })));
+  for (const store of ["entries", "bytes"]) assert.deepEqual(await idsIn(store), [`${ID}-`, `${ID}-~thumb`]);
+  await write(cache, `${ID}~thumb`);
+  assert.equal(await cache.has(`${ID}~thumb`), true);
 });
 
 test("tombstones go after ten minutes, and those of a clock that was ahead refuse nothing", async () => {

@@ -9,10 +9,11 @@ const GOOD = Object.freeze(recordOf("players:abc", { token: 5, ...seal(Buffer.fr
 const withMeta = (change) => ({ ...GOOD, meta: { ...GOOD.meta, ...change } });
 
 const BAD_IDS = ["", "a/b", "../a", "a:b:c", ":a", "a:", "a b", "ä", "a\n", 7, undefined];
+const BAD_VARIANTS = ["~", "~b~c", "~B", "~b:c", "~ä", "~b\n", "~b c", `~${"b".repeat(33)}`].map((end) => `a${end}`);
 
 const cases = {
   shape: [null, undefined, 1, "record", [GOOD], {}, { ...GOOD, meta: null }, { ...GOOD, meta: 1 }],
-  id: [...BAD_IDS, "a".repeat(65), `a:${"b".repeat(129)}`].map((id) => ({ ...GOOD, id })),
+  id: [...BAD_IDS, ...BAD_VARIANTS, "~b", "a:~b", "a".repeat(65), `a:${"b".repeat(129)}`].map((id) => ({ ...GOOD, id })),
   token: [0, -1, 1.5, 2 ** 53, NaN, "5", true, null, undefined].map((token) => ({ ...GOOD, token })),
   key: [undefined, "", 7, "A".repeat(43), `${"A".repeat(42)}==`, "A".repeat(44), `${"_".repeat(43)}=`].map((key) =>
     withMeta({ key }),
@@ -38,6 +39,12 @@ test("a good record gives its parts as bytes, and unknown fields are ignored", (
   assert.deepEqual([parsed.expiresAt, parseRecord(GOOD).expiresAt], [1, Infinity]);
   assert.deepEqual([parsed.key.length, parsed.iv.length, parsed.tag.length], [32, 12, 16]);
   assert.equal(Buffer.from(parsed.key).toString("base64"), GOOD.meta.key);
+});
+
+test("an id may be that of a variant, and the fields that tell of the picture are left to the page", () => {
+  const about = { width: 3, height: 2, placeholder: "1QcSHQRnh493V4dIh4eXh1h4kJUI", variants: { b: { ...GOOD } } };
+  const ids = ["a~b", "a:b~c", `${"a".repeat(64)}:${"b".repeat(128)}~${"c".repeat(32)}`, "A_-9:Z_-0~az_-09", "a~-"];
+  for (const id of ids) assert.deepEqual(parseRecord({ ...GOOD, ...about, id }), { ...parseRecord(GOOD), id });
 });
 
 test("the URL of a copy is http or https, and anything else is none", () => {

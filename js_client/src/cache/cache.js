@@ -37,7 +37,7 @@ import { createWriter } from "./write.js";
  *   or after `since`, by the rising clock
  * @property {(id: string) => void} touch  note that the image was used just now
  * @property {(id: string, token: number) => Promise<void>} drop  remove this version if it is still the cached one
- * @property {(id: string) => Promise<boolean>} remove  remove the image; tells whether there was one
+ * @property {(id: string) => Promise<boolean>} remove  remove the image and its variants; tells whether there was one
  * @property {() => Promise<void>} clear  remove every image of the namespace
  * @property {(id: string) => Promise<boolean>} has  tell whether a version that `read` could return is cached
  * @property {() => Promise<{images: number, bytes: number}>} stats  of the namespace
@@ -87,19 +87,24 @@ export function createCache({ databaseName, namespace, cache: kind, ...limits })
   const read = coalesce(readAll, BATCH_LIMIT);
 
   /**
-   * Remove what has this key, or a longer one that begins with it; resolves to whether there was anything.
+   * Remove what has this key, or a longer one that begins with it, or is in one of the ranges, each from a key to a key;
+   * resolves to whether there was anything.
    *
    * @param {string[]} key
+   * @param {string[][][]} ranges
    */
-  function removeAll(key) {
+  function removeAll(key, ...ranges) {
     const tombstone = [risingTime(), ...key];
     return stores.change(async (entries, bytes, deleted) => {
       bury(deleted, tombstone);
+      let count = 0;
       // An array comes after every string.
-      const range = IDBKeyRange.bound(key, [...key, []]);
-      const count = await done(entries.count(range));
-      entries.delete(range);
-      bytes.delete(range);
+      for (const [first, last] of [[key, [...key, []]], ...ranges]) {
+        const range = IDBKeyRange.bound(first, last);
+        count += await done(entries.count(range));
+        entries.delete(range);
+        bytes.delete(range);
+      }
       stores.forget();
       return count > 0;
       // What is deleted must not come back after a power failure.
@@ -127,7 +132,8 @@ export function createCache({ databaseName, namespace, cache: kind, ...limits })
         if (entry?.token === token) stores.remove(entries, bytes, entry);
       }),
 
-    remove: (id) => removeAll(keyOf(named(id))),
+    // A `~` comes after whatever a variant's name may have.
+    remove: (id) => removeAll(keyOf(named(id)), [named(`${id}~`), named(`${id}~~`)].map(keyOf)),
 
     async clear() {
       await removeAll([namespace]);

@@ -1,9 +1,11 @@
 /**
  * What was deleted, by whichever tab, so that a download under way does not bring it back:
- * keys [time, namespace, id], or [time, namespace] where all images of a namespace were deleted.
+ * keys [time, namespace, id], for the variants of the image too, or [time, namespace] where all images of a namespace
+ * were deleted.
  */
 
 import { risingTime } from "../clock.js";
+import { isOf } from "../format/ids.js";
 import { done } from "./indexeddb.js";
 
 /** A download that takes longer may bring a deleted image back. */
@@ -33,5 +35,5 @@ export async function buried(tombstones, namespace, images) {
   // No further: a clock that was ahead has left tombstones in the future.
   const range = IDBKeyRange.bound([earliest], [risingTime() + LIFE_MS]);
   const keys = /** @type {any[][]} */ (await done(tombstones.getAllKeys(range)));
-  return (id, since) => keys.some(([at, space, name = id]) => at >= since && space === namespace && name === id);
+  return (id, since) => keys.some(([at, space, name]) => at >= since && space === namespace && isOf(id, name));
 }

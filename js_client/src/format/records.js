@@ -2,18 +2,23 @@
 
 import { RecordError } from "../errors.js";
 import { decodeBase64 } from "./base64.js";
+import { isImageId } from "./ids.js";
 import { IV_BYTES, KEY_BYTES, TAG_BYTES } from "./sizes.js";
 
 /**
  * An image record as it arrives in JSON. Unknown further fields are ignored.
  *
  * @typedef {object} ImageRecord
- * @property {string} id  `name` or `directory:name`
+ * @property {string} id  `name` or `directory:name`, of a variant with `~` and the variant's name behind it
  * @property {number} token  the version, 1 to 2**53 - 1
  * @property {{key: string, iv: string, tag: string}} meta  padded standard base64 of 32, 12 and 16 bytes
  * @property {string} statelessProof  opaque; sent along with the request
  * @property {number | undefined} [proofExpiresAt]  epoch milliseconds
  * @property {string | undefined} [ciphertextUrl]  where a copy of the ciphertext is, absolute or relative to the page
+ * @property {number | undefined} [width]  of the picture, in pixels
+ * @property {number | undefined} [height]
+ * @property {string | undefined} [placeholder]  padded standard base64 of a ThumbHash, for what to show meanwhile
+ * @property {Record<string, ImageRecord> | undefined} [variants]  by their names: each is an image of its own
  */
 
 /**
@@ -26,9 +31,6 @@ import { IV_BYTES, KEY_BYTES, TAG_BYTES } from "./sizes.js";
  * @typedef {ImageMeta & {id: string, token: number, proof: string, expiresAt: number, copy: string}} ParsedRecord  `copy`
  *   is an absolute URL, or empty
  */
-
-const IMAGE_ID = /^[A-Za-z0-9_-]{1,64}(:[A-Za-z0-9_-]{1,128})?$/;
-const PROOF = /^[!-~]{1,512}$/;
 
 /**
  * Check a record and decode its parts.
@@ -44,13 +46,13 @@ export function parseRecord(value) {
       reason: "shape",
     });
   }
-  check(
-    typeof id === "string" && IMAGE_ID.test(id),
-    "id",
-    "`name` or `directory:name` of letters, digits, `_` and `-`",
-  );
+  check(isImageId(id), "id", "`[directory:]name[~variant]`");
   check(Number.isSafeInteger(token) && token > 0, "token", "an integer from 1 to 2**53 - 1");
-  check(typeof statelessProof === "string" && PROOF.test(statelessProof), "proof", "1 to 512 printable characters");
+  check(
+    typeof statelessProof === "string" && /^[!-~]{1,512}$/.test(statelessProof),
+    "proof",
+    "1 to 512 printable characters",
+  );
   return {
     id,
     token,

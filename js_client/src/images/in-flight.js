@@ -3,6 +3,7 @@
 import { unlessAborted } from "../abort.js";
 import { risingTime } from "../clock.js";
 import { ConfigError, FetchError, NotFoundError, ServerError } from "../errors.js";
+import { isOf } from "../format/ids.js";
 import { createTimeLimit } from "../network/time-limit.js";
 
 /** @import { TimeLimit } from "../network/time-limit.js" */
@@ -85,14 +86,14 @@ export function createInFlight({ load, memory, counts, timeoutMs }) {
   }
 
   /**
-   * Keep nothing of the loads of an image, or of all; a later call starts a new one.
+   * Keep nothing of the loads of an image and its variants, or of all; a later call starts a new one.
    *
    * @param {string} [id]
    */
   function voidAll(id) {
     voidedAt = risingTime();
     for (const flight of underWay) {
-      if (id && flight.plan.id !== id) continue;
+      if (!isOf(flight.plan.id, id)) continue;
       flight.isVoid = true;
       shut(flight);
     }

@@ -1,3 +1,5 @@
+import { isOf } from "../format/ids.js";
+
 /** @typedef {ReturnType<typeof createMemory>} Memory */
 
 /**
@@ -14,7 +16,7 @@ export function createMemory(limit) {
   /** @param {string} id */
   function remove(id) {
     bytes -= entries.get(id)?.image.size ?? 0;
-    return entries.delete(id);
+    entries.delete(id);
   }
 
   return {
@@ -50,15 +52,19 @@ export function createMemory(limit) {
       }
     },
 
-    remove,
+    /**
+     * Remove an image and its variants, or all images, and tell whether there was one of them.
+     *
+     * @param {string} [original]
+     */
+    remove(original) {
+      const ids = [...entries.keys()].filter((id) => isOf(id, original));
+      ids.forEach(remove);
+      return ids.length > 0;
+    },
 
     /** @param {string} id */
     has: (id) => entries.has(id),
-
-    clear() {
-      entries.clear();
-      bytes = 0;
-    },
 
     stats: () => ({ memoryImages: entries.size, memoryBytes: bytes }),
   };

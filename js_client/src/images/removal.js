@@ -18,7 +18,7 @@ export function createRemoval({ cache, memory, inFlight, tabs, reported }) {
   /** @param {string} id */
   async function deleteCachedImage(id) {
     tabs.join();
-    const wasInMemory = memory.has(id);
+    const wasInMemory = memory.remove(id);
     // At once, for the storage may fail or be slow, and again when nobody can read it from there any more.
     announce({ type: "deleted", id });
     // What is being stored at this moment is stored before the cache removes it, or not at all.
@@ -45,13 +45,13 @@ export function createRemoval({ cache, memory, inFlight, tabs, reported }) {
    *
    * @param {Notice} notice
    */
-  function hear({ type, id = "" }) {
+  function hear({ type, id }) {
     cache.forget();
     if (type === "deleted") {
       memory.remove(id);
       inFlight.voidAll(id);
     } else if (type !== "stored") {
-      memory.clear();
+      memory.remove();
       if (type === "cleared") inFlight.abortAll(cleared());
       else inFlight.voidAll();
     }

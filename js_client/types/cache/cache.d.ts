@@ -39,7 +39,7 @@ export type ImageCache = {
      */
     drop: (id: string, token: number) => Promise<void>;
     /**
-     * remove the image; tells whether there was one
+     * remove the image and its variants; tells whether there was one
      */
     remove: (id: string) => Promise<boolean>;
     /**
@@ -94,7 +94,7 @@ export type ImageCache = {
  *   or after `since`, by the rising clock
  * @property {(id: string) => void} touch  note that the image was used just now
  * @property {(id: string, token: number) => Promise<void>} drop  remove this version if it is still the cached one
- * @property {(id: string) => Promise<boolean>} remove  remove the image; tells whether there was one
+ * @property {(id: string) => Promise<boolean>} remove  remove the image and its variants; tells whether there was one
  * @property {() => Promise<void>} clear  remove every image of the namespace
  * @property {(id: string) => Promise<boolean>} has  tell whether a version that `read` could return is cached
  * @property {() => Promise<{images: number, bytes: number}>} stats  of the namespace

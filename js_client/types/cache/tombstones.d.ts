@@ -1,6 +1,7 @@
 /**
  * What was deleted, by whichever tab, so that a download under way does not bring it back:
- * keys [time, namespace, id], or [time, namespace] where all images of a namespace were deleted.
+ * keys [time, namespace, id], for the variants of the image too, or [time, namespace] where all images of a namespace
+ * were deleted.
  */
 /**
  * Put up a tombstone, and clear old ones away.

@@ -4,4 +4,4 @@
  * @param {number | undefined} formatByte
  * @returns {string | undefined}
  */
-export declare const mimeType: (formatByte: number | undefined) => string | undefined;
+export declare const mimeType: (formatByte?: number | undefined) => string | undefined;

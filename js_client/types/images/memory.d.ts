@@ -1,5 +1,5 @@
-/** @typedef {ReturnType<typeof createMemory>} Memory */
 export type Memory = ReturnType<typeof createMemory>;
+/** @typedef {ReturnType<typeof createMemory>} Memory */
 /**
  * The images that were shown last, in memory: one version of each, the least recently used one first. None takes more
  * than a fourth of it.
@@ -18,10 +18,14 @@ export declare function createMemory(limit: number): {
      * @param {Blob} image
      */
     put(id: string, tokens: number[], image: Blob): void;
-    remove: (id: string) => boolean;
+    /**
+     * Remove an image and its variants, or all images, and tell whether there was one of them.
+     *
+     * @param {string} [original]
+     */
+    remove(original?: string): boolean;
     /** @param {string} id */
     has: (id: string) => boolean;
-    clear(): void;
     stats: () => {
         memoryImages: number;
         memoryBytes: number;

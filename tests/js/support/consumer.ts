@@ -24,6 +24,9 @@ for await (const { record, blob, error } of getImages(records, options)) {
   if (error) explain(error);
   else console.log(record.id, blob.size, URL.createObjectURL(blob));
 }
+const thumb: ImageRecord = records[0]?.variants?.["thumb"] ?? records[0]!;
+const [width, placeholder]: [number, string] = [thumb.width ?? 0, thumb.placeholder ?? ""];
+console.log(await client.getImage(thumb), width, placeholder);
 // @ts-expect-error: no such option
 await client.getImage(records[0]!, { progress: onProgress });
 

@@ -1,0 +1,10 @@
+/** Image ids: `name` or `directory:name`, and for a variant of that image `~variant` behind it. */
+/** @param {unknown} value */
+export declare const isImageId: (value: unknown) => boolean;
+/**
+ * Whether an id is this one, or that of a variant of it; where there is none, all are.
+ *
+ * @param {string} id
+ * @param {string} [original]
+ */
+export declare const isOf: (id: string, original?: string) => boolean;
