@@ -12,10 +12,7 @@ def matches(head: bytes) -> bool:
 def read() -> Reader:
     """AVIF, 9.1 over ISO/IEC 14496-12, 4.2: a file type box that names avif, then boxes up to metadata and data."""
     head = yield 8
-    length = int.from_bytes(head[:4])
-    require(16 <= length <= 1024 and length % 4 == 0, "AVIF file type")
-    brands = yield length - 8
-    require_avif({brands[i : i + 4] for i in (0, *range(8, len(brands), 4))})
+    require_avif(brands_in((yield file_type_length(head) - 8)))
     missing = {b"meta", b"mdat"}
     while missing:
         head = yield 8
@@ -29,6 +26,18 @@ def read() -> Reader:
             yield -1
         elif length > head_length:
             yield head_length - length
+
+
+def file_type_length(head: bytes) -> int:
+    """Return the length in bytes of the file type box that begins with these 8. Raises InvalidImage for no such box."""
+    length = int.from_bytes(head[:4])
+    require(16 <= length <= 1024 and length % 4 == 0, "AVIF file type")
+    return length
+
+
+def brands_in(content: bytes) -> set[bytes]:
+    """Return what a file type box with this content names (ISO/IEC 14496-12, 4.3)."""
+    return {content[i : i + 4] for i in (0, *range(8, len(content), 4))}
 
 
 def require_avif(brands: set[bytes]) -> None:

@@ -44,7 +44,7 @@ class ImageReader:
     def finish(self) -> None:
         """End the image; raises InvalidImage where it is not complete."""
         if not self._complete:
-            raise InvalidImage(f"the {self._label} image is truncated: it ends before its last part")
+            raise truncated(self._label)
 
     def _skip(self, length: int) -> int:
         assert isinstance(self._wanted, int)
@@ -69,9 +69,8 @@ class ImageReader:
         self._held = piece[-1:]
 
     def _advance(self, data: bytes) -> None:
-        # A file made of countless tiny parts is no picture but an attempt to keep the processor busy.
         self._steps += 1
-        require(self._steps < _FREE_STEPS + self._seen // _BYTES_PER_STEP, "too many tiny parts")
+        require_few_steps(self._steps, self._seen)
         try:
             self._wanted = self._reader.send(data)
         except StopIteration:
@@ -82,3 +81,14 @@ def require(condition: bool, what: str) -> None:
     """Raise InvalidImage, which says that this part of the container is damaged, unless `condition` holds."""
     if not condition:
         raise InvalidImage(f"the image is damaged, or something else behind an image's first bytes: {what}")
+
+
+def require_few_steps(steps: int, seen: int) -> None:
+    """Raise InvalidImage for a container of which more parts were looked at than are in a picture of `seen` bytes."""
+    # A file made of countless tiny parts is no picture but an attempt to keep the processor busy.
+    require(steps < _FREE_STEPS + seen // _BYTES_PER_STEP, "too many tiny parts")
+
+
+def truncated(label: str) -> InvalidImage:
+    """Return the error for an image of which the end is missing."""
+    return InvalidImage(f"the {label} image is truncated: it ends before its last part")

@@ -1,0 +1,54 @@
+"""What stays of a GIF."""
+
+from ..formats.reader import require
+from .parts import Keep, Part, Put, Read, Rule, Take
+
+_IMAGE, _EXTENSION, _TRAILER = b",", b"!", b";"
+_GRAPHIC_CONTROL, _APPLICATION = b"\xf9", b"\xff"
+
+# How often an animation runs, under its two names, and the colour profile.
+_APPLICATIONS = {b"NETSCAPE2.0", b"ANIMEXTS1.0", b"ICCRGBG1012"}
+
+
+def strip() -> Rule:
+    """GIF89a, 15 to 27: screen descriptor, then images and what controls them, up to the trailer."""
+    head = yield Read(13)
+    yield _colour_table(head[10])
+    while (kind := (yield Take(1))) != _TRAILER:
+        require(kind in (_IMAGE, _EXTENSION), "GIF block")
+        if kind == _IMAGE:
+            yield Put(kind)
+            yield _colour_table((yield Read(9))[8])
+            yield Keep(1)
+            yield from _blocks(Read)
+        else:
+            yield from _extension((yield Take(1)))
+    yield Put(_TRAILER)
+
+
+def _extension(label: bytes) -> Rule:
+    if label == _GRAPHIC_CONTROL:
+        yield Put(_EXTENSION + label)
+        yield from _blocks(Read)
+    elif label == _APPLICATION:
+        # An application's name is the first block (26.c).
+        size = yield Take(1)
+        name = yield Take(size[0])
+        if name in _APPLICATIONS:
+            yield Put(_EXTENSION + label + size + name)
+            yield from _blocks(Read)
+        elif name:
+            yield from _blocks(Take)
+    else:
+        yield from _blocks(Take)
+
+
+def _blocks(part: type[Read | Take]) -> Rule:
+    """Data sub-blocks (15 and 16) up to the empty one. One step takes a block and the length of the next one."""
+    size = (yield part(1))[0]
+    while size:
+        size = (yield part(size + 1))[-1]
+
+
+def _colour_table(flags: int) -> Part:
+    return Keep(3 << ((flags & 7) + 1) if flags & 0x80 else 0)

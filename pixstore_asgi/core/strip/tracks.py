@@ -1,0 +1,101 @@
+"""The `moov` box of an AVIF sequence: its tracks of pictures, and where in the file their frames lie."""
+
+from bisect import bisect_right
+from collections.abc import Iterator
+
+from ..formats.reader import require
+from .boxes import MAX_PARTS, Box, Fields, Known, blank, boxes, find, free, prune
+from .ranges import Stretch
+
+_SAMPLES = (b"stsd", b"stts", b"ctts", b"cslg", b"stsc", b"stsz", b"stco", b"co64", b"stss", b"sdtp", b"sbgp", b"sgpd")
+_MEDIA: Known = {
+    **dict.fromkeys((b"mdhd", b"hdlr")),
+    b"minf": {**dict.fromkeys((b"vmhd", b"nmhd", b"dinf")), b"stbl": dict.fromkeys(_SAMPLES)},
+}
+_MOOV: Known = {
+    **dict.fromkeys((b"mvhd",)),
+    b"trak": {**dict.fromkeys((b"tkhd", b"tref", b"edts")), b"mdia": _MEDIA},
+}
+_HANDLERS = {b"pict", b"vide", b"auxv"}  # pictures, video, transparency
+
+
+def strip_moov(moov: bytearray) -> list[Stretch]:
+    """Take out of a `moov` box (its content) its times, and whatever else is not about frames.
+
+    Every length and offset stays. Return where in the file the frames lie.
+    Raises InvalidImage.
+    """
+    prune(moov, 0, len(moov), _MOOV)
+    kept: list[Stretch] = []
+    for box in boxes(moov, 0, len(moov)):
+        if box.kind == b"mvhd":
+            _blank_times(moov, box)
+        elif box.kind == b"trak" and _handler(moov, box) not in _HANDLERS:
+            free(moov, box)
+        elif box.kind == b"trak":
+            for path in ((b"tkhd",), (b"mdia", b"mdhd")):
+                _blank_times(moov, _inner(moov, box, *path))
+            kept += _frames(moov, _inner(moov, box, b"mdia", b"minf", b"stbl"))
+            require(len(kept) <= MAX_PARTS, "AVIF frames in too many pieces")
+    return kept
+
+
+def _inner(moov: bytearray, box: Box, *path: bytes) -> Box:
+    found = find(moov, box, *path)
+    require(found is not None, "AVIF track")
+    assert found is not None
+    return found
+
+
+def _handler(moov: bytearray, track: Box) -> bytes:
+    """ISO/IEC 14496-12, 8.4.3: what kind of media a track is of."""
+    fields = Fields(moov, _inner(moov, track, b"mdia", b"hdlr"))
+    fields.skip(8)
+    return fields.number(4).to_bytes(4)
+
+
+def _blank_times(moov: bytearray, box: Box) -> None:
+    """ISO/IEC 14496-12, 8.2.2, 8.3.2 and 8.4.2: the times of creation and modification, first of all."""
+    fields = Fields(moov, box)
+    size = 16 if fields.version() == 1 else 8
+    start = fields.skip(size)
+    blank(moov, start, start + size)
+
+
+def _frames(moov: bytearray, table: Box) -> Iterator[Stretch]:
+    """ISO/IEC 14496-12, 8.7.3 to 8.7.5: the chunks that a track's frames lie in, one behind another."""
+    size, sizes = _sizes(moov, _inner(moov, table, b"stsz"))
+    firsts, counts = _runs(moov, _inner(moov, table, b"stsc"))
+    frame = 0
+    for number, start in enumerate(_chunks(moov, table), 1):
+        run = bisect_right(firsts, number) - 1
+        require(run >= 0, "AVIF frames")
+        count = counts[run]
+        yield start, start + (size * count if size else sum(sizes[frame : frame + count]))
+        frame += count
+
+
+def _sizes(moov: bytearray, box: Box) -> tuple[int, tuple[int, ...]]:
+    """Return the size of every frame, or 0 and the sizes one by one."""
+    fields = Fields(moov, box)
+    fields.version()
+    size, count = fields.number(4), fields.number(4)
+    return size, () if size else fields.numbers(4, count)
+
+
+def _runs(moov: bytearray, box: Box) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return from which chunk on there are how many frames in each."""
+    fields = Fields(moov, box)
+    fields.version()
+    entries = fields.numbers(4, 3 * fields.number(4))
+    return entries[::3], entries[1::3]
+
+
+def _chunks(moov: bytearray, table: Box) -> tuple[int, ...]:
+    """Return where in the file each chunk begins."""
+    wide = find(moov, table, b"co64")
+    fields = Fields(moov, wide or _inner(moov, table, b"stco"))
+    fields.version()
+    count = fields.number(4)
+    require(count <= MAX_PARTS, "AVIF frames in too many pieces")
+    return fields.numbers(8 if wide else 4, count)

@@ -1,0 +1,45 @@
+"""From the pieces of an image to those of the same picture without its metadata."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+
+from ..core.formats.sniff import SNIFF_BYTES
+from ..core.strip.find import find_stripper
+from ..store.contract import CHUNK_BYTES
+
+
+async def stripped(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Yield an image without its metadata, as fast as its pieces come; one of no known format as it is.
+
+    Of the pieces all are taken, also those behind the image's end. Raises InvalidImage for a damaged container, and what
+    the pieces raise.
+    """
+    head = b""
+    async for piece in pieces:
+        head += piece
+        if len(head) >= SNIFF_BYTES:
+            break
+    stripper = find_stripper(head[:SNIFF_BYTES])
+    async for piece in _with_head(head, pieces):
+        if stripper is None:
+            yield piece
+            continue
+        for part in _parts(piece):
+            if kept := stripper.feed(part):
+                yield kept
+            if len(part) < len(piece):
+                await asyncio.sleep(0)  # the event loop goes on
+    if stripper is not None:
+        stripper.finish()
+
+
+async def _with_head(head: bytes, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield head
+    async for piece in pieces:
+        yield piece
+
+
+def _parts(piece: bytes) -> Iterator[memoryview]:
+    view = memoryview(piece)
+    for start in range(0, len(view), CHUNK_BYTES):
+        yield view[start : start + CHUNK_BYTES]
