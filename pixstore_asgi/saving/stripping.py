@@ -5,14 +5,15 @@ from collections.abc import AsyncIterator, Iterator
 
 from ..core.formats.sniff import SNIFF_BYTES
 from ..core.strip.find import find_stripper
-from ..store.contract import CHUNK_BYTES
+
+_PART_BYTES = 64 * 1024  # between two of them the event loop goes on
 
 
 async def stripped(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     """Yield an image without its metadata, as fast as its pieces come; one of no known format as it is.
 
-    Of the pieces all are taken, also those behind the image's end. Raises InvalidImage for a damaged container, and what
-    the pieces raise.
+    Of the pieces all are taken, also those behind the image's end. Raises InvalidImage for a damaged container, and
+    what the pieces raise.
     """
     head = b""
     async for piece in pieces:
@@ -28,7 +29,7 @@ async def stripped(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
             if kept := stripper.feed(part):
                 yield kept
             if len(part) < len(piece):
-                await asyncio.sleep(0)  # the event loop goes on
+                await asyncio.sleep(0)
     if stripper is not None:
         stripper.finish()
 
@@ -41,5 +42,5 @@ async def _with_head(head: bytes, pieces: AsyncIterator[bytes]) -> AsyncIterator
 
 def _parts(piece: bytes) -> Iterator[memoryview]:
     view = memoryview(piece)
-    for start in range(0, len(view), CHUNK_BYTES):
-        yield view[start : start + CHUNK_BYTES]
+    for start in range(0, len(view), _PART_BYTES):
+        yield view[start : start + _PART_BYTES]

@@ -6,7 +6,7 @@ from typing import NamedTuple, TypeAlias, Union
 
 from ..formats.reader import require
 
-MAX_PARTS = 16_384
+MAX_PARTS = 8192
 """How many boxes, items or pieces of items one list may have; pictures have dozens."""
 
 Known: TypeAlias = dict[bytes, Union["Known", None]]

@@ -46,8 +46,8 @@ class _Reference(NamedTuple):
 def strip_meta(meta: bytearray, position: int) -> list[Stretch]:
     """Take out of a `meta` box (its content, which lies at this offset in the file) whatever is not the picture.
 
-    Every length and offset stays. Return where in the file the picture's items lie: of its data, all else can go. Raises
-    InvalidImage.
+    Every length and offset stays. Return where in the file the picture's items lie: of its data, all else can go.
+    Raises InvalidImage.
     """
     prune(meta, 4, len(meta), _META)
     box = Box(b"meta", 0, 4, len(meta))
@@ -109,10 +109,13 @@ def _references(meta: bytearray, box: Box | None) -> list[_Reference]:
     fields = Fields(meta, box)
     size = 2 if fields.version() == 0 else 4
     found = []
+    parts = 0
     for entry in boxes(meta, fields.at, box.end):
         reference = Fields(meta, entry)
-        source = reference.number(size)
-        found.append(_Reference(entry.kind, source, frozenset(reference.numbers(size, reference.number(2)))))
+        source, count = reference.number(size), reference.number(2)
+        parts += 1 + count
+        require(parts <= MAX_PARTS, "AVIF items of too many references")
+        found.append(_Reference(entry.kind, source, frozenset(reference.numbers(size, count))))
     return found
 
 

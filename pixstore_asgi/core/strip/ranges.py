@@ -28,7 +28,7 @@ class Ranges:
         return self._ends[-1] if self._ends else 0
 
     def cut(self, start: int, end: int) -> Iterator[tuple[int, bool]]:
-        """Cut what lies between two offsets: yield the length of each part, and whether it is in one of these ranges."""
+        """Cut what lies between two offsets: yield the length of each part, and whether it is within these."""
         index = bisect_right(self._ends, start)
         while start < end:
             inner = min(self._starts[index], end) if index < len(self._starts) else end

@@ -7,8 +7,8 @@ from .parts import Kept, Rule
 class Stripper:
     """Takes the metadata out of one image. `name` is its format, e.g. "jpeg".
 
-    It holds back the bytes that its rule has not yet decided on, at most 2 MiB: an Exif block up to its first MiB, a
-    segment of a JPEG up to 64 KiB, the `meta` and `moov` boxes of an AVIF up to 1 MiB each, one at a time.
+    It holds back what its rule has to see as a whole, at most 1 MiB: a segment of a JPEG (64 KiB), the Exif block of a
+    PNG or WebP up to its first MiB, the `meta` or `moov` box of an AVIF.
     """
 
     def __init__(self, label: str, rule: Rule) -> None:

@@ -16,6 +16,7 @@ _MOOV: Known = {
     **dict.fromkeys((b"mvhd",)),
     b"trak": {**dict.fromkeys((b"tkhd", b"tref", b"edts")), b"mdia": _MEDIA},
 }
+_MAX_TRACKS = 32  # one or two of pictures, as many of transparency, and what a video may have beside
 _HANDLERS = {b"pict", b"vide", b"auxv"}  # pictures, video, transparency
 
 
@@ -25,6 +26,8 @@ def strip_moov(moov: bytearray) -> list[Stretch]:
     Every length and offset stays. Return where in the file the frames lie.
     Raises InvalidImage.
     """
+    tracks = sum(box.kind == b"trak" for box in boxes(moov, 0, len(moov)))
+    require(tracks <= _MAX_TRACKS, "AVIF sequence of too many tracks")
     prune(moov, 0, len(moov), _MOOV)
     kept: list[Stretch] = []
     for box in boxes(moov, 0, len(moov)):
@@ -37,6 +40,7 @@ def strip_moov(moov: bytearray) -> list[Stretch]:
                 _blank_times(moov, _inner(moov, box, *path))
             kept += _frames(moov, _inner(moov, box, b"mdia", b"minf", b"stbl"))
             require(len(kept) <= MAX_PARTS, "AVIF frames in too many pieces")
+    require(len(kept) > 0, "AVIF sequence without frames")
     return kept
 
 

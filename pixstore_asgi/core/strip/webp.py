@@ -66,8 +66,8 @@ def _exif(head: bytes) -> Rule:
     if size < ORIENTATION_BYTES and value == UPRIGHT:
         yield Put(_UNUSED + head[4:] + bytes(len(exif)))
         return
-    # VP8X has announced an EXIF chunk, so it stays one, and says "upright" where it said nothing. One that is up to four
-    # bytes too short has had an entry without the offset of a next directory: so does what takes its place.
+    # VP8X has announced an EXIF chunk, so it stays one, and says "upright" where it said nothing. One that is up to
+    # four bytes too short had its entry without the offset of a next directory: so has what takes its place.
     yield Put(head + orientation_only(value)[:size].ljust(len(exif), b"\0"))
     yield Blank(size - len(exif))
 

@@ -1,0 +1,73 @@
+"""Orientations are found in Exif as browsers find them, and written so that readers agree."""
+
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import ExifTags, Image
+
+from pixstore_asgi.core.strip.exif import ORIENTATION_BYTES, orientation, orientation_only
+from tests.support.metadata import exif
+
+
+def block(order: str, *entries: tuple[int, int, int, int], start: int = 8) -> bytes:
+    """Return a TIFF of one directory with these entries (tag, type, count, value)."""
+    mark = b"II*\0" if order == "<" else b"MM\0*"
+    directory = struct.pack(f"{order}H", len(entries))
+    for tag, kind, count, value in entries:
+        directory += struct.pack(
+            f"{order}HHI" + ("HH" if kind == 3 else "I"), tag, kind, count, value, *[0] * (kind == 3)
+        )
+    return mark + struct.pack(f"{order}I", start) + bytes(max(start - 8, 0)) + directory + bytes(4)
+
+
+@pytest.mark.parametrize("value", range(1, 9))
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("mark", [b"", b"Exif\0\0"])
+def test_every_orientation_is_found(value: int, order: str, mark: bytes) -> None:
+    """In both byte orders, behind other entries, wherever the directory begins, marked or bare."""
+    entries = [(0x010F, 4, 1, 77), (0x0112, 3, 1, value), (0x0131, 4, 1, 99)]
+    assert orientation(mark + block(order, *entries)) == value
+    assert orientation(mark + block(order, *entries, start=1000)) == value
+
+
+@pytest.mark.parametrize("value", range(1, 9))
+def test_what_is_written_is_read(value: int) -> None:
+    """The block that is written has this one entry, for Pillow and for the function here."""
+    written = orientation_only(value)
+    assert len(written) == ORIENTATION_BYTES
+    assert orientation(written) == value
+    tags = Image.Exif()
+    tags.load(b"Exif\0\0" + written)
+    assert dict(tags) == {ExifTags.Base.Orientation: value}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"Exif\0\0",
+        b"MM\0*",
+        b"MM\0*\0\0\0\x08",
+        b"MM\0+" + block(">", (0x0112, 3, 1, 6))[4:],
+        block(">", (0x0112, 3, 1, 0)),
+        block(">", (0x0112, 3, 1, 9)),
+        block(">", (0x0112, 3, 2, 6)),
+        block("<", (0x0112, 4, 1, 6)),
+        block(">", (0x010F, 3, 1, 6)),
+        block(">", (0x0112, 3, 1, 6))[:21],
+        block(">", (0x0112, 3, 1, 6))[:4] + bytes(4) + block(">", (0x0112, 3, 1, 6))[8:],
+        block(">", (0x0112, 3, 1, 9), (0x0112, 3, 1, 6)),
+    ],
+)
+def test_what_is_no_orientation_is_upright(data: bytes) -> None:
+    """Where the block is damaged, or the entry has another type, count or value than the standard's, there is none."""
+    assert orientation(data) == 1
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_read(data: bytes) -> None:
+    """Whatever the bytes, there is an orientation from 1 to 8."""
+    for start in (b"", b"II*\0", b"MM\0*\0\0\0\x08", exif()[:60]):
+        assert 1 <= orientation(start + data) <= 8

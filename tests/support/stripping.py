@@ -1,0 +1,59 @@
+"""Pictures with their metadata taken out, and what Pillow sees of them."""
+
+import io
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from PIL import ExifTags, Image
+
+from pixstore_asgi.core.formats.names import FORMAT_BYTES, check_formats
+from pixstore_asgi.core.formats.sniff import SNIFF_BYTES, sniff
+from pixstore_asgi.core.strip.find import find_stripper
+
+
+class Seen(NamedTuple):
+    """What a viewer shows: frames (mode, size, pixels, how long), and what they are shown by."""
+
+    frames: list[tuple[str, tuple[int, int], bytes, object]]
+    orientation: int
+    profile: bytes | None
+    loop: object
+    density: object
+
+
+def strip(pieces: bytes | Iterable[bytes]) -> bytes:
+    """Return what stays of an image, which comes whole or in pieces, the first one of at least SNIFF_BYTES or whole."""
+    parts = [pieces] if isinstance(pieces, bytes) else list(pieces)
+    stripper = find_stripper(b"".join(parts[:SNIFF_BYTES])[:SNIFF_BYTES])
+    assert stripper is not None
+    kept = b"".join([stripper.feed(part) for part in parts])
+    stripper.finish()
+    return kept
+
+
+def in_pieces(data: bytes, length: int) -> list[bytes]:
+    """Cut an image into pieces of one length."""
+    return [data[start : start + length] for start in range(0, len(data), length)]
+
+
+def follow(data: bytes) -> None:
+    """Read an image's container as a save does. Raises InvalidImage."""
+    reader = sniff(data[:SNIFF_BYTES], check_formats(list(FORMAT_BYTES)))
+    reader.feed(data)
+    reader.finish()
+
+
+def seen(data: bytes) -> Seen:
+    """Decode an image with Pillow."""
+    with Image.open(io.BytesIO(data)) as image:
+        frames = []
+        for number in range(getattr(image, "n_frames", 1)):
+            image.seek(number)
+            frames.append((image.mode, image.size, image.tobytes(), image.info.get("duration")))
+        return Seen(
+            frames,
+            image.getexif().get(ExifTags.Base.Orientation, 1),
+            image.info.get("icc_profile"),
+            image.info.get("loop"),
+            image.info.get("jfif_density") if image.format == "JPEG" else image.info.get("dpi"),
+        )
