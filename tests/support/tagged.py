@@ -95,7 +95,7 @@ def _pngs() -> dict[str, bytes]:
         "png late exif": with_chunks(encoded("png", [image], **options), chunk(b"eXIf", exif(3))),
         "png palette": with_chunks(encoded("png", [palette], transparency=3, **options)),
         "png alpha": with_chunks(encoded("png", [_transparent(image)], **options)),
-        "png 16 bit": with_chunks(encoded("png", [image.convert("I;16")])),
+        "png 16 bit": with_chunks(encoded("png", [image.convert("L").convert("I;16")])),
         "png animated": with_chunks(encoded("png", frames(), loop=3, exif=exif())),
     }
 

@@ -19,22 +19,23 @@ def strip() -> Rule:
     position = file_type_length(head)
     brands = brands_in((yield Read(position - 8)))
     require_avif(brands)
+    awaited = {b"meta", b"moov"} if b"avis" in brands else {b"meta"}
     told: list[Stretch] = []
     picture = Ranges()
-    seen: set[bytes] = set()
-    while b"mdat" not in seen or position < picture.end:
+    has_data = False
+    while not has_data or position < picture.end:
         head, kind, length = yield from _box_head()
         start = position + len(head)
-        # A second one is against the standard, and one behind the data can't be followed any more: those are freed.
-        is_telling = kind in (b"meta", b"moov") and not seen & {kind, b"mdat"}
-        seen.add(kind)
-        if is_telling:
-            told += yield from _picture_told(kind, head, length, start)
+        if kind in awaited:  # only the first of each: a second one is against the standard
+            awaited.discard(kind)
+            told += yield from _places(kind, head, length, start)
             picture = Ranges(told)
             position += length
             continue
-        _require_order(seen, brands)
-        require(length > 0 or b"mdat" in seen, "AVIF without its data")
+        if kind == b"mdat":
+            _require_told(awaited)
+            has_data = True
+        require(length > 0 or has_data, "AVIF without its data")
         position = position + length if length else max(start, picture.end)  # without a length: to the file's end
         yield Put(head if kind == b"mdat" else head[:4] + b"free" + head[8:])
         for part, stays in picture.cut(start, position):
@@ -53,8 +54,8 @@ def _box_head() -> Generator[Part, bytes, tuple[bytes, bytes, int]]:
     return head, kind, length
 
 
-def _picture_told(kind: bytes, head: bytes, length: int, start: int) -> Generator[Part, bytes, list[Stretch]]:
-    """Strip a box that tells where the picture lies: its items, or its frames. Return these places."""
+def _places(kind: bytes, head: bytes, length: int, start: int) -> Generator[Part, bytes, list[Stretch]]:
+    """Strip a box that tells of the picture's items, or of its frames, and return where in the file they lie."""
     require(length > 0, "AVIF without its data")
     if length - len(head) > _MAX_HELD_BYTES:
         raise InvalidImage(f"the {kind.decode()} box of this AVIF image is longer than {_MAX_HELD_BYTES} bytes")
@@ -64,10 +65,8 @@ def _picture_told(kind: bytes, head: bytes, length: int, start: int) -> Generato
     return stretches
 
 
-def _require_order(seen: set[bytes], brands: set[bytes]) -> None:
-    """Raise InvalidImage where data comes before what tells which of it is the picture."""
-    awaited = {b"meta", b"moov"} if b"avis" in brands else {b"meta"}
-    if b"mdat" in seen and not awaited <= seen:
+def _require_told(awaited: set[bytes]) -> None:
+    if awaited:
         raise InvalidImage(
             "this AVIF image has its pixels in front of its metadata, which can't be taken out while it arrives: "
             "save it anew in an image program"

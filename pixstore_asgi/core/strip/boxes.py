@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from struct import unpack_from
 from typing import NamedTuple, TypeAlias, Union
 
+from ...errors import InvalidImage
 from ..formats.reader import require
 
 MAX_PARTS = 8192
@@ -46,6 +47,14 @@ def find(data: bytes | bytearray, box: Box, *path: bytes) -> Box | None:
             return None
         box = found
     return box
+
+
+def needed(data: bytes | bytearray, box: Box, *path: bytes) -> Box:
+    """Return the box that this path leads to. Raises InvalidImage where there is none."""
+    found = find(data, box, *path)
+    if found is None:
+        raise InvalidImage(f"the AVIF image is damaged: it has no {path[-1].decode()} box where one must be")
+    return found
 
 
 def prune(data: bytearray, start: int, end: int, known: Known) -> None:

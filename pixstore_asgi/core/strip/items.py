@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ...errors import InvalidImage
 from ..formats.reader import require
-from .boxes import MAX_PARTS, Box, Fields, Known, blank, boxes, find, free, prune
+from .boxes import MAX_PARTS, Box, Fields, Known, blank, boxes, find, free, needed, prune
 from .ranges import Ranges, Stretch
 
 # ISO/IEC 23008-12, 6.5, and AVIF, 2.2: properties that say how pixels are decoded, coloured, laid out or turned. Others
@@ -51,29 +50,22 @@ def strip_meta(meta: bytearray, position: int) -> list[Stretch]:
     """
     prune(meta, 4, len(meta), _META)
     box = Box(b"meta", 0, 4, len(meta))
-    items = _items(meta, _inner(meta, box, b"iinf"))
+    items = _items(meta, needed(meta, box, b"iinf"))
     pictures = {number for number, item in items.items() if item.kind in _PICTURES}
     pictures -= _thumbnails(pictures, _references(meta, find(meta, box, b"iref")))
-    require(_primary(meta, _inner(meta, box, b"pitm")) in pictures, "AVIF primary item")
+    require(_primary(meta, needed(meta, box, b"pitm")) in pictures, "AVIF primary item")
     for number, item in items.items():
         if number not in pictures:
             meta[item.kind_at : item.kind_at + 4] = b"free"
             blank(meta, item.kind_at + 4, item.end)
     idat = find(meta, box, b"idat") or Box(b"idat", 0, 0, 0)
-    kept = list(_stretches(meta, _inner(meta, box, b"iloc"), pictures, (0, position + idat.body)))
+    kept = list(_stretches(meta, needed(meta, box, b"iloc"), pictures, (0, position + idat.body)))
     at = idat.body
     for length, stays in Ranges(kept).cut(position + idat.body, position + idat.end):
         if not stays:
             blank(meta, at, at + length)
         at += length
     return kept
-
-
-def _inner(meta: bytearray, box: Box, kind: bytes) -> Box:
-    found = find(meta, box, kind)
-    if found is None:
-        raise InvalidImage(f"the AVIF image is damaged: its metadata has no {kind.decode()} box")
-    return found
 
 
 def _primary(meta: bytearray, box: Box) -> int:

@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 
 from ..formats.reader import require
-from .boxes import MAX_PARTS, Box, Fields, Known, blank, boxes, find, free, prune
+from .boxes import MAX_PARTS, Box, Fields, Known, blank, boxes, find, free, needed, prune
 from .ranges import Stretch
 
 _SAMPLES = (b"stsd", b"stts", b"ctts", b"cslg", b"stsc", b"stsz", b"stco", b"co64", b"stss", b"sdtp", b"sbgp", b"sgpd")
@@ -23,8 +23,7 @@ _HANDLERS = {b"pict", b"vide", b"auxv"}  # pictures, video, transparency
 def strip_moov(moov: bytearray) -> list[Stretch]:
     """Take out of a `moov` box (its content) its times, and whatever else is not about frames.
 
-    Every length and offset stays. Return where in the file the frames lie.
-    Raises InvalidImage.
+    Every length and offset stays. Return where in the file the frames lie. Raises InvalidImage.
     """
     tracks = sum(box.kind == b"trak" for box in boxes(moov, 0, len(moov)))
     require(tracks <= _MAX_TRACKS, "AVIF sequence of too many tracks")
@@ -37,23 +36,16 @@ def strip_moov(moov: bytearray) -> list[Stretch]:
             free(moov, box)
         elif box.kind == b"trak":
             for path in ((b"tkhd",), (b"mdia", b"mdhd")):
-                _blank_times(moov, _inner(moov, box, *path))
-            kept += _frames(moov, _inner(moov, box, b"mdia", b"minf", b"stbl"))
+                _blank_times(moov, needed(moov, box, *path))
+            kept += _frames(moov, needed(moov, box, b"mdia", b"minf", b"stbl"))
             require(len(kept) <= MAX_PARTS, "AVIF frames in too many pieces")
     require(len(kept) > 0, "AVIF sequence without frames")
     return kept
 
 
-def _inner(moov: bytearray, box: Box, *path: bytes) -> Box:
-    found = find(moov, box, *path)
-    require(found is not None, "AVIF track")
-    assert found is not None
-    return found
-
-
 def _handler(moov: bytearray, track: Box) -> bytes:
     """ISO/IEC 14496-12, 8.4.3: what kind of media a track is of."""
-    fields = Fields(moov, _inner(moov, track, b"mdia", b"hdlr"))
+    fields = Fields(moov, needed(moov, track, b"mdia", b"hdlr"))
     fields.skip(8)
     return fields.number(4).to_bytes(4)
 
@@ -68,8 +60,8 @@ def _blank_times(moov: bytearray, box: Box) -> None:
 
 def _frames(moov: bytearray, table: Box) -> Iterator[Stretch]:
     """ISO/IEC 14496-12, 8.7.3 to 8.7.5: the chunks that a track's frames lie in, one behind another."""
-    size, sizes = _sizes(moov, _inner(moov, table, b"stsz"))
-    firsts, counts = _runs(moov, _inner(moov, table, b"stsc"))
+    size, sizes = _sizes(moov, needed(moov, table, b"stsz"))
+    firsts, counts = _runs(moov, needed(moov, table, b"stsc"))
     frame = 0
     for number, start in enumerate(_chunks(moov, table), 1):
         run = bisect_right(firsts, number) - 1
@@ -98,7 +90,7 @@ def _runs(moov: bytearray, box: Box) -> tuple[tuple[int, ...], tuple[int, ...]]:
 def _chunks(moov: bytearray, table: Box) -> tuple[int, ...]:
     """Return where in the file each chunk begins."""
     wide = find(moov, table, b"co64")
-    fields = Fields(moov, wide or _inner(moov, table, b"stco"))
+    fields = Fields(moov, wide or needed(moov, table, b"stco"))
     fields.version()
     count = fields.number(4)
     require(count <= MAX_PARTS, "AVIF frames in too many pieces")
