@@ -214,6 +214,14 @@ def test_an_avif_that_does_not_say_where_its_picture_is_is_refused(data: bytes) 
         strip(data)
 
 
+def test_the_last_box_within_another_may_have_no_length() -> None:
+    """It lasts to the end of what it is in, and is stripped as with its length."""
+    at = AVIF.index(b"idat") - 4
+    kept = strip(AVIF)
+    assert WORD in AVIF[at:]
+    assert strip(AVIF[:at] + bytes(4) + AVIF[at + 4 :]) == kept[:at] + bytes(4) + kept[at + 4 :]
+
+
 def test_a_picture_turned_by_its_own_property_stays_turned() -> None:
     """The rotation that encoders write for an Exif orientation stays when the Exif goes."""
     data = encoded("avif", frames(1), exif=exif(6))
