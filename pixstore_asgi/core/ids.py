@@ -7,8 +7,12 @@ from ..errors import InputError
 MAX_TOKEN = 2**53 - 1
 """Largest token: the largest integer that JavaScript holds exactly."""
 
+VARIANT_MARK = "~"
+"""Stands in the id of a variant between its original's id, in which it can't be, and its name."""
+
 IMAGE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}(:[A-Za-z0-9_-]{1,128})?", re.ASCII)
 _DIRECTORY = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
+_VARIANT_NAME = re.compile(r"[a-z0-9_-]{1,32}", re.ASCII)
 _TOKEN = re.compile(r"[1-9][0-9]{0,15}", re.ASCII)
 
 
@@ -20,6 +24,31 @@ def is_image_id(value: object) -> bool:
     if not isinstance(value, str):
         raise InputError(f"an image id is a str, not {type(value).__name__}")
     return IMAGE_ID.fullmatch(value) is not None
+
+
+def variant_id(original: str, name: object) -> str:
+    """Return the id of an original's variant. Raises InputError for a name that is not 1 to 32 of `[a-z0-9_-]`."""
+    if not isinstance(name, str) or _VARIANT_NAME.fullmatch(name) is None:
+        raise InputError(
+            f"a variant's name must be 1 to 32 lower-case ASCII letters, digits, `_` or `-`, not {name!r:.80}"
+        )
+    return f"{original}{VARIANT_MARK}{name}"
+
+
+def is_variant_id(value: str) -> bool:
+    """Tell whether `value` is the id of a variant: an image id, VARIANT_MARK and a variant's name."""
+    original, _, name = value.partition(VARIANT_MARK)
+    return IMAGE_ID.fullmatch(original) is not None and _VARIANT_NAME.fullmatch(name) is not None
+
+
+def original_of(image_id: str) -> str:
+    """Return the id of a variant's original, and that of an original itself."""
+    return image_id.partition(VARIANT_MARK)[0]
+
+
+def range_of_variants(original: str) -> tuple[str, str]:
+    """Return what the ids of all variants of an original are above and below."""
+    return f"{original}{VARIANT_MARK}", f"{original}\x7f"  # which follows the mark
 
 
 def checked_directory(value: object) -> str:
