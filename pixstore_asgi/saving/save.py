@@ -11,7 +11,7 @@ from ..core.images import VERSION_BYTES, ExportedImage, StoredImage
 from ..core.keyring import KeyRing
 from ..errors import ImageNotFound, InputError, StoreConflict
 from ..store.clock import wall_clock_ms
-from ..store.contract import Expect, Expected
+from ..store.contract import CommitTerms, Expect, Expected
 from ..store.transactions import ImageWrites
 from .limits import UploadLimits
 from .sealing import Encryption, begin_sealing
@@ -130,7 +130,7 @@ class Saves:
             ring = await self._opened()
             meta = wrap_key(ring, encryption.key(), image_id, sealing.meta(version))
             try:
-                return await writer.commit(meta, checks=ring.check_values, expect=expect, token=token)
+                return await writer.commit(meta, CommitTerms(ring.check_values, expect, token))
             except StoreConflict:
                 if expect is Expect.PRESENT:
                     raise not_found(image_id) from None

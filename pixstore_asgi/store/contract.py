@@ -9,6 +9,7 @@ reference implementation is MemoryStore.
 """
 
 from collections.abc import Callable, Collection, Hashable, Sequence
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from types import TracebackType
@@ -33,6 +34,28 @@ class Expect(Enum):
 
 Expected = Expect | bytes
 """An Expect, or the `version` (16 bytes) that must be the current one."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommitTerms:
+    """What a commit keeps to, beside the meta of what was written.
+
+    checks: the key ring's check values, the last one that of the secret which has wrapped the key, which ends with the
+    store's id; it is known from this step on (`key_checks`). expect: the state in which the image must be at that
+    moment. token: the new token, 1 to 2**53 - 1, for an image that has one from elsewhere; without it the new one is
+    max(clock in epoch ms, last token + 1), where the last is also a deleted image's. past: of an image that is copied
+    from another store, whose `created_ms` it then has, and the higher of that epoch and its id's own; without it
+    `created_ms` is that of the image, or the clock where there was none.
+    """
+
+    checks: Sequence[bytes] = ()
+    expect: Expected = Expect.ANY
+    token: int | None = None
+    past: Past | None = None
+
+
+NO_TERMS = CommitTerms()
+"""The terms of a commit that any state suits, and whose secret nobody has to know."""
 
 
 class KeyChecks(NamedTuple):
@@ -84,28 +107,13 @@ class ImageWriter(Protocol):
         """
         ...
 
-    async def commit(
-        self,
-        meta: ImageMeta,
-        *,
-        checks: Sequence[bytes] = (),
-        expect: Expected = Expect.ANY,
-        token: int | None = None,
-        past: Past | None = None,
-    ) -> StoredImage:
+    async def commit(self, meta: ImageMeta, terms: CommitTerms = NO_TERMS) -> StoredImage:
         """Make this version the image's current one, in one step, and return the image.
 
-        meta: of what was written; `version` and `size` are compared. checks: the key ring's check values, the last one
-        that of the secret which has wrapped the key, which ends with the store's id; it is known from this step on
-        (`key_checks`). expect: the state in
-        which the image must be at that moment. token: the new token, 1 to 2**53 - 1, for an image that has one from
-        elsewhere; without it the new one is max(clock in epoch ms, last token + 1), where the last is also a deleted
-        image's. past: of an image that is copied from another store, whose `created_ms` it then has, and the higher of
-        that epoch and its id's own; without it `created_ms` is that of the image, or the clock where there was none.
-
-        Raises StoreConflict where the image is not as expected or `token` is not above the last one, StoreError where
-        `meta` is of another write, SecretError where `rules.admit` refuses the checks, StoreBusy where others kept the
-        store from writing for too long; the image then stays as it was.
+        meta: of what was written; `version` and `size` are compared. Raises StoreConflict where the image is not as
+        expected or the token of `terms` is not above the last one, StoreError where `meta` is of another write,
+        SecretError where `rules.admit` refuses the checks, StoreBusy where others kept the store from writing for too
+        long; the image then stays as it was.
         """
         ...
 
@@ -188,7 +196,7 @@ class ImageStore(Protocol):
     async def replace_wrapped_keys(self, wrapped: Sequence[RewrappedKey], *, checks: Sequence[bytes] = ()) -> int:
         """Replace the wrapped keys of those versions that are still current, in one step; return how many were.
 
-        wrapped: at most one for an image, maybe none at all. checks: as `commit` takes them. Tokens, versions, times
+        wrapped: at most one for an image, maybe none at all. checks: as CommitTerms has them. Tokens, versions, times
         and bodies stay. Nothing keeps the old wrapped keys. Raises SecretError where `rules.admit` refuses the checks.
         """
         ...

@@ -12,9 +12,9 @@ from typing import NamedTuple, Protocol
 
 import anyio
 
-from ..core.images import ImageMeta, Past, StoredImage
+from ..core.images import ImageMeta, StoredImage
 from ..errors import StoreError
-from .contract import Expect, Expected, ImageStream, ImageWriter
+from .contract import NO_TERMS, CommitTerms, ImageStream, ImageWriter
 from .rules import check_meta
 
 _log = logging.getLogger("pixstore_asgi")
@@ -76,9 +76,7 @@ class PendingBody(Protocol):
         """Tell that the body is still on its way. Raises StoreError where it was swept."""
         ...
 
-    async def commit(
-        self, meta: ImageMeta, checks: Sequence[bytes], expect: Expected, token: int | None, past: Past | None
-    ) -> StoredImage:
+    async def commit(self, meta: ImageMeta, terms: CommitTerms) -> StoredImage:
         """Make the version current, in one step; as ImageWriter.commit."""
         ...
 
@@ -128,21 +126,13 @@ class ElsewhereWriter(ImageWriter):
             await self.abort()  # what was under way is gone: going on would leave a hole
             raise
 
-    async def commit(
-        self,
-        meta: ImageMeta,
-        *,
-        checks: Sequence[bytes] = (),
-        expect: Expected = Expect.ANY,
-        token: int | None = None,
-        past: Past | None = None,
-    ) -> StoredImage:
+    async def commit(self, meta: ImageMeta, terms: CommitTerms = NO_TERMS) -> StoredImage:
         self._check_open()
         try:
             check_meta(self._image_id, meta, version=self._version, size=self._size)
             await self._touch()  # before the body is there: one whose row was swept would stay for ever
             await self._upload.finish()
-            image = await self._row.commit(meta, checks, expect, token, past)
+            image = await self._row.commit(meta, terms)
         except BaseException:
             await self.abort()
             raise

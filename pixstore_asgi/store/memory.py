@@ -10,7 +10,6 @@ from ..core.images import (
     DATABASE_ID_BYTES,
     KEY_ID_BYTES,
     ImageMeta,
-    Past,
     RewrappedKey,
     StoredImage,
     Tombstone,
@@ -18,7 +17,7 @@ from ..core.images import (
 )
 from ..errors import StoreError
 from .clock import Clock, wall_clock_ms
-from .contract import CHUNK_BYTES, WHOLE_BYTES, Expect, Expected, ImageWriter, KeyChecks
+from .contract import CHUNK_BYTES, NO_TERMS, WHOLE_BYTES, CommitTerms, Expect, Expected, ImageWriter, KeyChecks
 from .rules import admit, check_expected, check_meta, check_unneeded, next_past, next_token
 
 
@@ -132,22 +131,13 @@ class MemoryStore:
         """Nothing to remove: Python's garbage collector frees a body after its last reader."""
         return 0
 
-    def commit(
-        self,
-        image_id: str,
-        meta: ImageMeta,
-        body: bytes,
-        checks: Sequence[bytes],
-        expect: Expected,
-        token: int | None,
-        past: Past | None,
-    ) -> StoredImage:
+    def commit(self, image_id: str, meta: ImageMeta, body: bytes, terms: CommitTerms) -> StoredImage:
         """Move the image's pointer to a new version."""
-        old = self._expected(image_id, expect)
+        old = self._expected(image_id, terms.expect)
         now_ms = self._clock_ms()
-        token = next_token(image_id, now_ms, self._tokens.get(image_id), token)
-        self._admit(checks)
-        past = next_past(now_ms, old.created_ms if old else None, self._epochs.get(image_id), past)
+        token = next_token(image_id, now_ms, self._tokens.get(image_id), terms.token)
+        self._admit(terms.checks)
+        past = next_past(now_ms, old.created_ms if old else None, self._epochs.get(image_id), terms.past)
         self._tokens[image_id], self._epochs[image_id] = token, past.epoch
         self._versions[image_id] = _Version(meta, body, past.created_ms)
         self._changes += 1
@@ -223,19 +213,11 @@ class _MemoryWriter(ImageWriter):
     async def write(self, piece: bytes | memoryview) -> None:
         self._open_body().extend(piece)
 
-    async def commit(
-        self,
-        meta: ImageMeta,
-        *,
-        checks: Sequence[bytes] = (),
-        expect: Expected = Expect.ANY,
-        token: int | None = None,
-        past: Past | None = None,
-    ) -> StoredImage:
+    async def commit(self, meta: ImageMeta, terms: CommitTerms = NO_TERMS) -> StoredImage:
         body = bytes(self._open_body())
         self._body = None
         check_meta(self._image_id, meta, version=self._version, size=len(body))
-        return self._store.commit(self._image_id, meta, body, checks, expect, token, past)
+        return self._store.commit(self._image_id, meta, body, terms)
 
     async def abort(self) -> None:
         self._body = None

@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager
 
 import anyio
 
-from ..core.images import ImageMeta, Past, StoredImage
+from ..core.images import ImageMeta, StoredImage
 from ..errors import StoreError
-from .contract import CHUNK_BYTES, Expect, Expected, ImageWriter
+from .contract import CHUNK_BYTES, NO_TERMS, CommitTerms, ImageWriter
 from .rules import check_meta
 
 _log = logging.getLogger("pixstore_asgi")
@@ -38,15 +38,7 @@ class StagedWriter(ImageWriter):
         """Write chunks, of which `first` is the number of the first one; one call at a time, in order."""
 
     @abstractmethod
-    async def _commit(
-        self,
-        meta: ImageMeta,
-        checks: Sequence[bytes],
-        expect: Expected,
-        token: int | None,
-        past: Past | None,
-        chunks: Chunks,
-    ) -> StoredImage:
+    async def _commit(self, meta: ImageMeta, terms: CommitTerms, chunks: Chunks) -> StoredImage:
         """Write the last chunks, behind those that were staged, and make the version current, in one step."""
 
     @abstractmethod
@@ -66,21 +58,13 @@ class StagedWriter(ImageWriter):
                 await self._stage_soon()
             left = self._keep(left)
 
-    async def commit(
-        self,
-        meta: ImageMeta,
-        *,
-        checks: Sequence[bytes] = (),
-        expect: Expected = Expect.ANY,
-        token: int | None = None,
-        past: Past | None = None,
-    ) -> StoredImage:
+    async def commit(self, meta: ImageMeta, terms: CommitTerms = NO_TERMS) -> StoredImage:
         self._check_open()
         async with self._aborting():
             check_meta(self._image_id, meta, version=self._version, size=self._size)
             await self._end_stage()
             chunks = [*self._take(), *filter(None, [self._rest])]
-            image = await self._commit(meta, checks, expect, token, past, chunks)
+            image = await self._commit(meta, terms, chunks)
         self._has_ended = True
         self._release()
         return image

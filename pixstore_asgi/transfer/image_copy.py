@@ -7,7 +7,7 @@ from ..core.cipher import TagCheck, unwrap_key
 from ..core.images import Past, RewrappedKey, StoredImage
 from ..core.keyring import KeyRing
 from ..errors import ImageTooLarge, InvalidImage, StoreConflict, StoreError
-from ..store.contract import Expect, ImageStore, ImageStream
+from ..store.contract import CommitTerms, Expect, ImageStore, ImageStream
 from .totals import Outcome
 
 
@@ -58,7 +58,7 @@ class ImageCopy:
             async for chunk in self._checked(stream):
                 await writer.write(chunk)
             past = Past(image.created_ms, image.epoch)
-            await writer.commit(image.meta, expect=expect, token=image.token, past=past)
+            await writer.commit(image.meta, CommitTerms((), expect, image.token, past))
 
     async def _bring_row(self, image: StoredImage, there: StoredImage) -> Outcome:
         if self.ring:

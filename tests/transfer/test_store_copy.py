@@ -12,7 +12,7 @@ from pixstore_asgi.core.images import RewrappedKey, Tombstone
 from pixstore_asgi.core.keyring import KeyRing
 from pixstore_asgi.errors import InputError, SecretError, StoreBusy, StoreConflict, WireState
 from pixstore_asgi.keys.find import find_ring
-from pixstore_asgi.store.contract import CHUNK_BYTES, ImageStore, ImageWriter, KeyChecks
+from pixstore_asgi.store.contract import CHUNK_BYTES, CommitTerms, ImageStore, ImageWriter, KeyChecks
 from pixstore_asgi.store.contract_tests.steps import body_of, checks_of, meta_of, read, save
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.store.postgres import PostgresStore
@@ -261,7 +261,7 @@ class _IsWrittenMeanwhile(MemoryStore):
     async def begin_write(self, image_id: str, version: bytes) -> ImageWriter:  # type: ignore[override]
         async with await super().begin_write(image_id, bytes(16)) as writer:
             await writer.write(b"own")
-            await writer.commit(meta_of(3, bytes(16)), token=1)
+            await writer.commit(meta_of(3, bytes(16)), CommitTerms(token=1))
         return await super().begin_write(image_id, version)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from ...core.images import Past, Tombstone
 from ...errors import StoreConflict
-from ..contract import CHUNK_BYTES, Expect, ImageStore, KeyChecks
+from ..contract import CHUNK_BYTES, CommitTerms, Expect, ImageStore, KeyChecks
 from .fixtures import SetClock, StoreFixtures
 from .steps import VERSION, body_of, checks_of, meta_of, read, save, stamp_of
 
@@ -103,9 +103,9 @@ class CopyingContract(StoreFixtures):
         writers = [await store.begin_write("a", VERSION) for _ in range(2)]
         for writer in writers:
             await writer.write(_LARGE)
-        saved = await writers[first].commit(meta_of(len(_LARGE)), expect=Expect.ABSENT)
+        saved = await writers[first].commit(meta_of(len(_LARGE)), CommitTerms(expect=Expect.ABSENT))
         with pytest.raises(StoreConflict):
-            await writers[1 - first].commit(meta_of(len(_LARGE)), expect=Expect.ABSENT)
+            await writers[1 - first].commit(meta_of(len(_LARGE)), CommitTerms(expect=Expect.ABSENT))
         await store.sweep(limit=1000)
         assert (await store.get("a"), await read(store, "a")) == (saved, _LARGE)
 

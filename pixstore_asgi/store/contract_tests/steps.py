@@ -4,7 +4,7 @@ import os
 from collections.abc import Hashable, Sequence
 
 from ...core.images import ImageMeta, Past, StoredImage
-from ..contract import Expect, Expected, ImageStore
+from ..contract import CommitTerms, Expect, Expected, ImageStore
 
 VERSION = b"version-of-bytes"
 """The version of a write that a test begins by itself."""
@@ -54,7 +54,7 @@ async def save(
             await writer.write(memoryview(memory)[: len(piece)])
             memory[:] = bytes(len(memory))
         meta = meta_of(len(body), version, key_id)
-        return await writer.commit(meta, checks=checks, expect=expect, token=token, past=past)
+        return await writer.commit(meta, CommitTerms(checks, expect, token, past))
 
 
 async def read(store: ImageStore, image_id: str) -> bytes | None:

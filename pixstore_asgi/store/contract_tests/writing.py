@@ -8,7 +8,7 @@ import pytest
 
 from ...core.images import ImageMeta
 from ...errors import StoreConflict, StoreError
-from ..contract import CHUNK_BYTES, Expect, ImageStore
+from ..contract import CHUNK_BYTES, CommitTerms, Expect, ImageStore
 from .fixtures import StoreFixtures
 from .steps import VERSION, body_of, meta_of, read, save, stamp_of
 
@@ -200,7 +200,7 @@ class WritingContract(StoreFixtures):
         async with await store.begin_write("a", VERSION) as writer:
             await writer.write(b"12345")
             with pytest.raises(StoreConflict):
-                await writer.commit(meta_of(5), expect=Expect.ABSENT)
+                await writer.commit(meta_of(5), CommitTerms(expect=Expect.ABSENT))
             with pytest.raises(StoreError):
                 await writer.commit(meta_of(5))
         assert await read(store, "a") == b"old"

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import NamedTuple
 
-from ...core.images import ImageMeta, Past, StoredImage, Tombstone
-from ..contract import CHUNK_BYTES, WHOLE_BYTES, Expected
+from ...core.images import ImageMeta, StoredImage, Tombstone
+from ..contract import CHUNK_BYTES, WHOLE_BYTES, CommitTerms, Expected
 from ..elsewhere import BodyElsewhere
 from ..rules import check_expected, image_of_row, next_past, next_token
 from .bodies import Chunks, add_body, add_chunks, bury
@@ -76,10 +76,7 @@ class Commit:
 
     image_id: str
     meta: ImageMeta
-    checks: Sequence[bytes]
-    expect: Expected
-    token: int | None
-    past: Past | None
+    terms: CommitTerms
     body: int | None
     first: int
     chunks: Chunks = field(repr=False)
@@ -90,15 +87,15 @@ async def commit(db: Session, new: Commit, *, may_admit: bool) -> StoredImage:
     """Make a version its image's current one. Raises AdmissionNeeded where that takes `may_admit`."""
     await lock_keys(db, to_change=may_admit)
     old = await _lock_image(db, new.image_id)
-    check_expected(new.image_id, old.version, new.expect)
-    token = next_token(new.image_id, new.now_ms, old.token, new.token)
-    await admit_checks(db, new.checks, may_admit=may_admit)
+    check_expected(new.image_id, old.version, new.terms.expect)
+    token = next_token(new.image_id, new.now_ms, old.token, new.terms.token)
+    await admit_checks(db, new.terms.checks, may_admit=may_admit)
     if new.body is None:
         body = await add_body(db, new.chunks, BodyState.LIVE)
     else:
         body = new.body
         await add_chunks(db, body, new.first, new.chunks, BodyState.LIVE)
-    past = next_past(new.now_ms, old.created_ms, old.epoch, new.past)
+    past = next_past(new.now_ms, old.created_ms, old.epoch, new.terms.past)
     image = StoredImage(new.image_id, token, new.meta, past.created_ms, past.epoch)
     await db.run(_PUT, image.id, token, body, *_values_of_meta(new.meta), image.created_ms, image.epoch)
     if old.body is not None:

@@ -3,11 +3,11 @@
 A connection is held for one chunk only, so that slow readers and uploads hold none.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 
-from ...core.images import ImageMeta, Past, StoredImage
+from ...core.images import ImageMeta, StoredImage
 from ..chunk_stream import ChunkStream
-from ..contract import Expected, ImageWriter
+from ..contract import CommitTerms, ImageWriter
 from ..elsewhere import Bodies, ElsewhereWriter
 from ..staged_writer import Chunks, StagedWriter
 from . import bodies, elsewhere, rows
@@ -51,12 +51,8 @@ class PostgresPending:
     async def touch(self) -> None:
         await self._database.write(elsewhere.touch, self._body)
 
-    async def commit(
-        self, meta: ImageMeta, checks: Sequence[bytes], expect: Expected, token: int | None, past: Past | None
-    ) -> StoredImage:
-        return await self._commit_with(
-            rows.Commit(self._image_id, meta, checks, expect, token, past, self._body, 0, [], self._now_ms())
-        )
+    async def commit(self, meta: ImageMeta, terms: CommitTerms) -> StoredImage:
+        return await self._commit_with(rows.Commit(self._image_id, meta, terms, self._body, 0, [], self._now_ms()))
 
     async def drop(self) -> None:
         await self._database.write(bodies.drop_pending, self._body)
@@ -80,19 +76,9 @@ class PostgresWriter(StagedWriter):
         else:
             await self._database.write(bodies.add_chunks, self._body, first, chunks, BodyState.PENDING)
 
-    async def _commit(
-        self,
-        meta: ImageMeta,
-        checks: Sequence[bytes],
-        expect: Expected,
-        token: int | None,
-        past: Past | None,
-        chunks: Chunks,
-    ) -> StoredImage:
+    async def _commit(self, meta: ImageMeta, terms: CommitTerms, chunks: Chunks) -> StoredImage:
         position = (self._body, self._staged_chunks)
-        return await self._commit_with(
-            rows.Commit(self._image_id, meta, checks, expect, token, past, *position, chunks, self._now_ms())
-        )
+        return await self._commit_with(rows.Commit(self._image_id, meta, terms, *position, chunks, self._now_ms()))
 
     async def _drop(self) -> None:
         if self._body is not None:

@@ -5,9 +5,9 @@ from copy import copy
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 
-from ...core.images import ImageMeta, Past, StoredImage
+from ...core.images import ImageMeta, StoredImage
 from ...errors import PixstoreError, StoreError
-from ..contract import Expected
+from ..contract import CommitTerms
 from ..rules import check_expected, next_past, next_token
 from .blobs import add_blob, bury, finish_blob
 from .rows import admit_checks, find_state, put_image
@@ -25,10 +25,7 @@ class Commit:
 
     image_id: str
     meta: ImageMeta
-    checks: Sequence[bytes]
-    expect: Expected
-    token: int | None
-    past: Past | None
+    terms: CommitTerms
     blob: int | None
     first: int
     chunks: Sequence[bytes | bytearray] = field(repr=False)
@@ -85,9 +82,9 @@ class Commits:
 def _attempt_all(db: Writer, commits: Sequence[Commit]) -> Iterator[StoredImage | PixstoreError]:
     admitted: Sequence[bytes] = ()
     for commit in commits:
-        outcome = _attempt(db, commit, is_admitted=commit.checks == admitted)
+        outcome = _attempt(db, commit, is_admitted=commit.terms.checks == admitted)
         if isinstance(outcome, StoredImage):
-            admitted = commit.checks
+            admitted = commit.terms.checks
         yield outcome
 
 
@@ -95,16 +92,16 @@ def _attempt(db: Writer, commit: Commit, *, is_admitted: bool) -> StoredImage | 
     """Make a version current. is_admitted: whether the version before it in this transaction has the same checks."""
     old = find_state(db, commit.image_id)
     try:
-        check_expected(commit.image_id, old.version, commit.expect)
-        token = next_token(commit.image_id, commit.now_ms, old.token, commit.token)
+        check_expected(commit.image_id, old.version, commit.terms.expect)
+        token = next_token(commit.image_id, commit.now_ms, old.token, commit.terms.token)
         if not is_admitted:
-            admit_checks(db, commit.checks)
+            admit_checks(db, commit.terms.checks)
         if commit.blob is not None:
             finish_blob(db, commit.blob, commit.first, commit.chunks, commit.now_ms)
     except PixstoreError as refusal:
         return refusal
     blob = add_blob(db, commit.chunks, commit.now_ms) if commit.blob is None else commit.blob
-    past = next_past(commit.now_ms, old.created_ms, old.epoch, commit.past)
+    past = next_past(commit.now_ms, old.created_ms, old.epoch, commit.terms.past)
     image = StoredImage(commit.image_id, token, commit.meta, past.created_ms, past.epoch)
     put_image(db, image, blob, is_new=old.token is None)
     if old.blob is not None:

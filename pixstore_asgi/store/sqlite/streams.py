@@ -1,12 +1,10 @@
 """Reading and writing one blob of the SQLite store: whole where it is small, else chunk by chunk, under a lease."""
 
-from collections.abc import Sequence
-
-from ...core.images import ImageMeta, Past, StoredImage
+from ...core.images import ImageMeta, StoredImage
 from ...errors import StoreError
 from ..chunk_stream import ChunkStream, missing_part
 from ..clock import Clock
-from ..contract import CHUNK_BYTES, WHOLE_BYTES, Expected
+from ..contract import CHUNK_BYTES, WHOLE_BYTES, CommitTerms
 from ..staged_writer import Chunks, StagedWriter
 from . import blobs, elsewhere, rows
 from .commits import Commit
@@ -78,13 +76,9 @@ class SqlitePending:
     async def touch(self) -> None:
         await self._session.write(elsewhere.touch, self._blob, self._clock_ms())
 
-    async def commit(
-        self, meta: ImageMeta, checks: Sequence[bytes], expect: Expected, token: int | None, past: Past | None
-    ) -> StoredImage:
+    async def commit(self, meta: ImageMeta, terms: CommitTerms) -> StoredImage:
         now_ms = self._clock_ms()
-        return await self._session.commit(
-            Commit(self._image_id, meta, checks, expect, token, past, self._blob, 0, [], now_ms)
-        )
+        return await self._session.commit(Commit(self._image_id, meta, terms, self._blob, 0, [], now_ms))
 
     async def drop(self) -> None:
         await self._session.write(blobs.drop_pending, self._blob, self._clock_ms())
@@ -102,17 +96,9 @@ class SqliteWriter(StagedWriter):
     async def _stage(self, first: int, chunks: Chunks) -> None:
         await self._session.write(self._stage_in_turn, first, chunks)
 
-    async def _commit(
-        self,
-        meta: ImageMeta,
-        checks: Sequence[bytes],
-        expect: Expected,
-        token: int | None,
-        past: Past | None,
-        chunks: Chunks,
-    ) -> StoredImage:
+    async def _commit(self, meta: ImageMeta, terms: CommitTerms, chunks: Chunks) -> StoredImage:
         position = (self._blob, self._staged_chunks)
-        commit = Commit(self._image_id, meta, checks, expect, token, past, *position, chunks, self._clock_ms())
+        commit = Commit(self._image_id, meta, terms, *position, chunks, self._clock_ms())
         return await self._session.commit(commit)
 
     async def _drop(self) -> None:
