@@ -346,7 +346,7 @@ class Pixstore:
             raise InputError(f"limit must be at least 1, not {limit}")
         start, end = range_of_directory(directory)
         await self._life.opened()
-        images = await self._store.list(after=max(start, after or ""), before=end, limit=limit)
+        images = await self._store.list(after=max(start, after or ""), before=end, limit=limit, originals_only=True)
         return [ImageInfo.of(image) for image in images]
 
     async def open_payload(

@@ -106,11 +106,15 @@ class Tombstone:
 
 @dataclass(frozen=True, slots=True)
 class RewrappedKey:
-    """The key of one version of an image, wrapped anew: `wrapped_key` is to take the place of what it has."""
+    """The key of one version of an image, wrapped anew: `wrapped_key` is to take the place of what it has.
+
+    epoch: the least that the image's has to be from then on, for a row that is copied from another store.
+    """
 
     image_id: str
     version: bytes
     wrapped_key: bytes = field(repr=False)
+    epoch: int = 0
 
 
 @dataclass(frozen=True, slots=True)

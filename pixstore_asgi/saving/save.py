@@ -130,11 +130,12 @@ class Saves:
             ring = await self._opened()
             meta = wrap_key(ring, encryption.key(), image_id, sealing.meta(version))
             try:
-                return await writer.commit(meta, CommitTerms(ring.check_values, expect, token))
+                image, *_ = await writer.commit(meta, CommitTerms(ring.check_values, expect, token))
             except StoreConflict:
                 if expect is Expect.PRESENT:
                     raise not_found(image_id) from None
                 raise
+        return image
 
 
 async def version_to_replace(store: ImageWrites, image_id: str, if_token: int | None) -> Expected:

@@ -4,6 +4,10 @@ A store sees opaque bytes: it neither encrypts nor checks proofs. Each save writ
 image's pointer to it in one step, so a reader gets one version or another, never a mixture. Tokens rise strictly per
 id, also across delete: a deleted id keeps its last token.
 
+An image may have variants: images of their own, under ids of `core.ids.variant_id`. It is their original, and with them
+a group, whose writes are one step: a commit of the original brings its variants or ends them, a delete is of all of
+them, and so is a raised epoch. A variant may also be written, deleted and revoked alone.
+
 The checks that all stores make alike are in `rules`, the tests that any store must pass in `contract_tests`. The small
 reference implementation is MemoryStore.
 """
@@ -42,10 +46,12 @@ class CommitTerms:
 
     checks: the key ring's check values, the last one that of the secret which has wrapped the key, which ends with the
     store's id; it is known from this step on (`key_checks`). expect: the state in which the image must be at that
-    moment. token: the new token, 1 to 2**53 - 1, for an image that has one from elsewhere; without it the new one is
-    max(clock in epoch ms, last token + 1), where the last is also a deleted image's. past: of an image that is copied
+    moment; where a variant is written alone, its original. token: the new token, 1 to 2**53 - 1, for an image that has
+    one from elsewhere; without it the new one is max(clock in epoch ms, last token + 1), where the last is the highest
+    in the group, or of a variant that is written alone its own, deleted images' too. past: of an image that is copied
     from another store, whose `created_ms` it then has, and the higher of that epoch and its id's own; without it
-    `created_ms` is that of the image, or the clock where there was none.
+    `created_ms` is that of the image, or the clock where there was none, and a variant that is written alone has both
+    from its original.
     """
 
     checks: Sequence[bytes] = ()
@@ -107,13 +113,25 @@ class ImageWriter(Protocol):
         """
         ...
 
-    async def commit(self, meta: ImageMeta, terms: CommitTerms = NO_TERMS) -> StoredImage:
-        """Make this version the image's current one, in one step, and return the image.
+    async def commit(
+        self,
+        meta: ImageMeta,
+        terms: CommitTerms = NO_TERMS,
+        *,
+        variants: "Sequence[tuple[ImageWriter, ImageMeta]] | None" = (),
+    ) -> Sequence[StoredImage]:
+        """Make this version the image's current one, in one step; return the image and, behind it, its `variants`.
 
-        meta: of what was written; `version` and `size` are compared. Raises StoreConflict where the image is not as
-        expected or the token of `terms` is not above the last one, StoreError where `meta` is of another write,
-        SecretError where `rules.admit` refuses the checks, StoreBusy where others kept the store from writing for too
-        long; the image then stays as it was.
+        meta: of what was written; `version` and `size` are compared. variants: writers that were begun on the same
+        store for variants of this image, and their metas: their versions become current in the same step, with the
+        image's token, `created_ms` and epoch, but that a variant's token is above its own last one and its epoch never
+        falls. Variants that are there and not among them are deleted in that step; None lets them stay, as of an image
+        that is copied, whose variants are copied one by one.
+
+        Raises StoreConflict where the image is not as expected or the token of `terms` is not above its last one,
+        StoreError where a meta is of another write or a writer not of a variant of it here, SecretError where
+        `rules.admit` refuses the checks, StoreBusy where others kept the store from writing for too long; the group
+        then stays as it was. All these writes have ended then, whatever came of them.
         """
         ...
 
@@ -131,7 +149,7 @@ class ImageWriter(Protocol):
 
 
 class ImageStore(Protocol):
-    """Keeps encrypted images by id, which is text that `is_image_id` accepts: ASCII, at most 193 characters.
+    """Keeps encrypted images by id, which is text that `is_image_id` or `is_variant_id` accepts: at most 226 of ASCII.
 
     Errors: only StoreError gets out, with StoreConflict for an image that is not as expected and StoreBusy for what
     may be tried again; other exceptions are translated. No text holds a key or a password.
@@ -197,7 +215,8 @@ class ImageStore(Protocol):
         """Replace the wrapped keys of those versions that are still current, in one step; return how many were.
 
         wrapped: at most one for an image, maybe none at all. checks: as CommitTerms has them. Tokens, versions, times
-        and bodies stay. Nothing keeps the old wrapped keys. Raises SecretError where `rules.admit` refuses the checks.
+        and bodies stay, and epochs but where one is to rise with its key. Nothing keeps the old wrapped keys. Raises
+        SecretError where `rules.admit` refuses the checks.
         """
         ...
 
@@ -245,15 +264,16 @@ class ImageStore(Protocol):
     async def delete(self, image_id: str, *, expect: Expected = Expect.ANY) -> bool:
         """Delete an image and tell whether there was one; nothing keeps its wrapped key, and its id keeps its token.
 
-        Raises StoreConflict where the image is not as expected; it then stays as it was.
+        With an original its variants are deleted in the same step, also where they are without it. Raises
+        StoreConflict where the image is not as expected; all then stays as it was.
         """
         ...
 
     async def raise_epoch(self, image_id: str, *, expect: Expected = Expect.ANY) -> bool:
         """Add one to the epoch of an image's proofs and tell whether there is an image; version and token stay.
 
-        An image's first epoch is 0, and its id keeps the last one, also across delete. Raises StoreConflict where the
-        image is not as expected; it then stays as it was.
+        With an original's those of its variants rise in the same step. The first epoch is 0, and an id keeps its last
+        one, also across delete. Raises StoreConflict where the image is not as expected; all then stays as it was.
         """
         ...
 
@@ -262,11 +282,12 @@ class ImageStore(Protocol):
         ...
 
     async def list(
-        self, *, after: str | None = None, before: str | None = None, limit: int = 100
+        self, *, after: str | None = None, before: str | None = None, limit: int = 100, originals_only: bool = False
     ) -> "list[StoredImage]":
         """Return up to `limit` (at least 1) images in the order of their ids, by code point.
 
         after, before: texts, ids or not, that all of them are above and below; None or "" sets no bound.
+        originals_only: leave variants out.
         """
         ...
 
@@ -285,7 +306,7 @@ class ImageStore(Protocol):
 
     def stamps(self, image_ids: Sequence[str]) -> Sequence[Hashable]:
         """Return a value for each of these ids, in their order, that is equal to an earlier one of the same id only
-        where nothing of that image was written in between.
+        where nothing of that image's group was written in between.
 
         Whoever takes a stamp, then reads the image, and gets an equal stamp later holds what is current. So a value
         never comes back: not after further writes of any process, not after the store was closed and opened. It may

@@ -14,7 +14,10 @@ import anyio
 
 from ..core.images import ImageMeta, StoredImage
 from ..errors import StoreError
-from .contract import NO_TERMS, CommitTerms, ImageStream, ImageWriter
+from .clock import Clock
+from .contract import ImageStream
+from .group_writer import CommitWith, GroupWriter
+from .groups import NewVersion
 from .rules import check_meta
 
 _log = logging.getLogger("pixstore_asgi")
@@ -72,12 +75,13 @@ class Bodies(Protocol):
 class PendingBody(Protocol):
     """The row of a body that is on its way; a sweep takes it for given up once it was not touched for long."""
 
-    async def touch(self) -> None:
-        """Tell that the body is still on its way. Raises StoreError where it was swept."""
+    @property
+    def body(self) -> int:
+        """What the store calls it."""
         ...
 
-    async def commit(self, meta: ImageMeta, terms: CommitTerms) -> StoredImage:
-        """Make the version current, in one step; as ImageWriter.commit."""
+    async def touch(self) -> None:
+        """Tell that the body is still on its way. Raises StoreError where it was swept."""
         ...
 
     async def drop(self) -> None:
@@ -104,17 +108,16 @@ class RowsOfBodies(Protocol):
         ...
 
 
-class ElsewhereWriter(ImageWriter):
+class ElsewhereWriter(GroupWriter):
     """One version being written, its body elsewhere and its row in a store."""
 
-    def __init__(self, image_id: str, version: bytes, row: PendingBody, upload: Upload) -> None:
-        self._image_id = image_id
-        self._version = version
+    def __init__(
+        self, image_id: str, version: bytes, clock_ms: Clock, commit: CommitWith, row: PendingBody, upload: Upload
+    ) -> None:
+        super().__init__(image_id, version, clock_ms, commit)
         self._row = row
         self._upload = upload
-        self._size = 0
         self._touched_s = time.monotonic()
-        self._has_ended = False
 
     async def write(self, piece: bytes | memoryview) -> None:
         self._check_open()
@@ -125,19 +128,6 @@ class ElsewhereWriter(ImageWriter):
         except BaseException:
             await self.abort()  # what was under way is gone: going on would leave a hole
             raise
-
-    async def commit(self, meta: ImageMeta, terms: CommitTerms = NO_TERMS) -> StoredImage:
-        self._check_open()
-        try:
-            check_meta(self._image_id, meta, version=self._version, size=self._size)
-            await self._touch()  # before the body is there: one whose row was swept would stay for ever
-            await self._upload.finish()
-            image = await self._row.commit(meta, terms)
-        except BaseException:
-            await self.abort()
-            raise
-        self._has_ended = True
-        return image
 
     async def abort(self) -> None:
         if self._has_ended:
@@ -150,14 +140,20 @@ class ElsewhereWriter(ImageWriter):
             except StoreError as error:  # must not hide why the write was given up; a later sweep finds the body
                 _log.info("an upload given up was not marked dead: %s", error)
 
+    async def _finish(self, meta: ImageMeta) -> NewVersion:
+        self._check_open()
+        check_meta(self._image_id, meta, version=self._version, size=self._size)
+        await self._touch()  # before the body is there: one whose row was swept would stay for ever
+        await self._upload.finish()
+        return NewVersion(self._image_id, meta, self._row.body)
+
+    def _release(self) -> None:
+        """Nothing to give up: time alone keeps what is pending."""
+
     async def _touch(self) -> None:
         if time.monotonic() - self._touched_s > _TOUCHED_EVERY_S:
             self._touched_s = time.monotonic()
             await self._row.touch()
-
-    def _check_open(self) -> None:
-        if self._has_ended:
-            raise StoreError("this write has ended: begin a new one")
 
 
 async def here_or_elsewhere(opening: Awaitable[ImageStream | None], bodies: Bodies | None) -> ImageStream | None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
+from ..core.ids import original_of
 from ..core.images import (
     DATABASE_ID_BYTES,
     KEY_ID_BYTES,
@@ -15,10 +16,11 @@ from ..core.images import (
     Tombstone,
     database_id_of,
 )
-from ..errors import StoreError
 from .clock import Clock, wall_clock_ms
-from .contract import CHUNK_BYTES, NO_TERMS, WHOLE_BYTES, CommitTerms, Expect, Expected, ImageWriter, KeyChecks
-from .rules import admit, check_expected, check_meta, check_unneeded, next_past, next_token
+from .contract import CHUNK_BYTES, WHOLE_BYTES, Expect, Expected, KeyChecks
+from .group_writer import CommitWith, GroupWriter
+from .groups import NO_ROW, GroupCommit, NewVersion, Row, reached
+from .rules import admit, check_expected, check_meta, check_unneeded
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,7 @@ class MemoryStore:
         self._clock_ms = clock_ms
         self._tokens: dict[str, int] = {}
         self._epochs: dict[str, int] = {}
+        self._groups: dict[str, set[str]] = {}
         self._versions: dict[str, _Version] = {}
         self._database_id = database_id_of(secrets.token_bytes(DATABASE_ID_BYTES - 1))
         self._key_checks = KeyChecks(frozenset(), frozenset())
@@ -90,22 +93,24 @@ class MemoryStore:
         return (image, [self._versions[image_id].body]) if image and is_whole else None
 
     async def begin_write(self, image_id: str, version: bytes) -> "_MemoryWriter":
-        return _MemoryWriter(self, image_id, version)
+        return _MemoryWriter(image_id, version, self._clock_ms, self._commit)
 
     async def delete(self, image_id: str, *, expect: Expected = Expect.ANY) -> bool:
-        self._expected(image_id, expect)
-        self._changes += 1
-        return self._versions.pop(image_id, None) is not None
+        ids = self._reached(image_id, expect)
+        self._delete(ids)
+        return image_id in ids
 
     async def list(
-        self, *, after: str | None = None, before: str | None = None, limit: int = 100
+        self, *, after: str | None = None, before: str | None = None, limit: int = 100, originals_only: bool = False
     ) -> "list[StoredImage]":
         ids = sorted(image_id for image_id in self._versions if _is_between(image_id, after, before))
-        return list((await self.get_many(ids[:limit])).values())
+        listed = [image_id for image_id in ids if not originals_only or original_of(image_id) == image_id]
+        return list((await self.get_many(listed[:limit])).values())
 
     async def raise_epoch(self, image_id: str, *, expect: Expected = Expect.ANY) -> bool:
-        self._expected(image_id, expect)
-        return self._raise_epochs([image_id]) > 0
+        ids = self._reached(image_id, expect)
+        self._raise_epochs(ids)
+        return image_id in ids
 
     async def raise_epochs(self, *, after: str | None = None, before: str | None = None) -> int:
         return self._raise_epochs([image_id for image_id in self._versions if _is_between(image_id, after, before)])
@@ -120,8 +125,8 @@ class MemoryStore:
     async def put_tombstones(self, tombstones: Sequence[Tombstone]) -> None:
         for each in tombstones:
             if each.id not in self._versions:
-                self._tokens[each.id] = max(each.token, self._tokens.get(each.id, 0))
-                self._epochs[each.id] = max(each.epoch, self._epoch(each.id))
+                token = max(each.token, self._tokens.get(each.id, 0))
+                self._note(each.id, token, max(each.epoch, self._epoch(each.id)))
         self._changes += 1
 
     def stamps(self, image_ids: Sequence[str]) -> Sequence[Hashable]:
@@ -131,17 +136,25 @@ class MemoryStore:
         """Nothing to remove: Python's garbage collector frees a body after its last reader."""
         return 0
 
-    def commit(self, image_id: str, meta: ImageMeta, body: bytes, terms: CommitTerms) -> StoredImage:
-        """Move the image's pointer to a new version."""
-        old = self._expected(image_id, terms.expect)
-        now_ms = self._clock_ms()
-        token = next_token(image_id, now_ms, self._tokens.get(image_id), terms.token)
-        self._admit(terms.checks)
-        past = next_past(now_ms, old.created_ms if old else None, self._epochs.get(image_id), terms.past)
-        self._tokens[image_id], self._epochs[image_id] = token, past.epoch
-        self._versions[image_id] = _Version(meta, body, past.created_ms)
+    async def _commit(self, new: GroupCommit) -> Sequence[StoredImage]:
+        """Move pointers of one group to new versions."""
+        rows = self._rows_of_group(new.original_id)
+        images = new.images(rows)
+        self._admit(new.terms.checks)
+        self._delete(new.left_out(rows))
+        for image, version in zip(images, new.versions, strict=True):
+            self._note(image.id, image.token, image.epoch)
+            self._versions[image.id] = _Version(image.meta, b"".join(version.chunks), image.created_ms)
+        return images
+
+    def _delete(self, image_ids: Collection[str]) -> None:
+        for image_id in image_ids:
+            del self._versions[image_id]
         self._changes += 1
-        return StoredImage(image_id, token, meta, past.created_ms, past.epoch)
+
+    def _note(self, image_id: str, token: int, epoch: int) -> None:
+        self._tokens[image_id], self._epochs[image_id] = token, epoch
+        self._groups.setdefault(original_of(image_id), set()).add(image_id)
 
     def _admit(self, checks: Sequence[bytes]) -> None:
         if checks:
@@ -158,14 +171,14 @@ class MemoryStore:
             return False
         meta = replace(version.meta, wrapped_key=wrapped.wrapped_key)
         self._versions[wrapped.image_id] = replace(version, meta=meta)
+        self._epochs[wrapped.image_id] = max(self._epoch(wrapped.image_id), wrapped.epoch)
         return True
 
     def _raise_epochs(self, image_ids: Collection[str]) -> int:
-        raised = [image_id for image_id in image_ids if image_id in self._versions]
-        for image_id in raised:
+        for image_id in image_ids:
             self._epochs[image_id] = self._epoch(image_id) + 1
         self._changes += 1
-        return len(raised)
+        return len(image_ids)
 
     def _image(self, image_id: str) -> StoredImage | None:
         version = self._versions.get(image_id)
@@ -176,10 +189,20 @@ class MemoryStore:
     def _epoch(self, image_id: str) -> int:
         return self._epochs.get(image_id, 0)
 
-    def _expected(self, image_id: str, expect: Expected) -> _Version | None:
-        version = self._versions.get(image_id)
-        check_expected(image_id, version.meta.version if version else None, expect)
-        return version
+    def _rows_of_group(self, original: str) -> dict[str, Row]:
+        return {image_id: self._row(image_id) for image_id in self._groups.get(original, ())}
+
+    def _row(self, image_id: str) -> Row:
+        token, epoch, version = self._tokens[image_id], self._epoch(image_id), self._versions.get(image_id)
+        if version is None:
+            return Row(token, epoch=epoch)
+        return Row(token, None, version.meta.version, version.created_ms, epoch)
+
+    def _reached(self, image_id: str, expect: Expected) -> Sequence[str]:
+        """Return what a deletion or revocation is of. Raises StoreConflict where the image is not as expected."""
+        rows = self._rows_of_group(original_of(image_id))
+        check_expected(image_id, rows.get(image_id, NO_ROW).version, expect)
+        return reached(image_id, rows)
 
 
 def _is_between(image_id: str, after: str | None, before: str | None) -> bool:
@@ -203,26 +226,23 @@ class _MemoryStream:
         self._chunks = iter(())
 
 
-class _MemoryWriter(ImageWriter):
-    def __init__(self, store: MemoryStore, image_id: str, version: bytes) -> None:
-        self._store = store
-        self._image_id = image_id
-        self._version = version
-        self._body: bytearray | None = bytearray()
+class _MemoryWriter(GroupWriter):
+    def __init__(self, image_id: str, version: bytes, clock_ms: Clock, commit: CommitWith) -> None:
+        super().__init__(image_id, version, clock_ms, commit)
+        self._body = bytearray()
 
     async def write(self, piece: bytes | memoryview) -> None:
-        self._open_body().extend(piece)
-
-    async def commit(self, meta: ImageMeta, terms: CommitTerms = NO_TERMS) -> StoredImage:
-        body = bytes(self._open_body())
-        self._body = None
-        check_meta(self._image_id, meta, version=self._version, size=len(body))
-        return self._store.commit(self._image_id, meta, body, terms)
+        self._check_open()
+        self._body.extend(piece)
 
     async def abort(self) -> None:
-        self._body = None
+        self._has_ended = True
+        self._release()
 
-    def _open_body(self) -> bytearray:
-        if self._body is None:
-            raise StoreError("this write has ended: begin a new one")
-        return self._body
+    async def _finish(self, meta: ImageMeta) -> NewVersion:
+        self._check_open()
+        check_meta(self._image_id, meta, version=self._version, size=len(self._body))
+        return NewVersion(self._image_id, meta, chunks=[self._body])
+
+    def _release(self) -> None:
+        self._body = bytearray()

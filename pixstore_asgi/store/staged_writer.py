@@ -3,51 +3,42 @@
 import asyncio
 import logging
 from abc import abstractmethod
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import anyio
 
-from ..core.images import ImageMeta, StoredImage
+from ..core.images import ImageMeta
 from ..errors import StoreError
-from .contract import CHUNK_BYTES, NO_TERMS, CommitTerms, ImageWriter
+from .clock import Clock
+from .contract import CHUNK_BYTES
+from .group_writer import CommitWith, GroupWriter
+from .groups import Chunks, NewVersion
 from .rules import check_meta
 
 _log = logging.getLogger("pixstore_asgi")
 _STAGED_CHUNKS = 4
 
-Chunks = Sequence[bytes | bytearray]
 
-
-class StagedWriter(ImageWriter):
+class StagedWriter(GroupWriter):
     """One version being written. Holds back up to 1 MiB, then stages it where nobody sees it while the next MiB comes
     in: no lock is held while a client uploads. A store says how it stages, commits and drops."""
 
-    def __init__(self, image_id: str, version: bytes) -> None:
-        self._image_id = image_id
-        self._version = version
+    def __init__(self, image_id: str, version: bytes, clock_ms: Clock, commit: CommitWith) -> None:
+        super().__init__(image_id, version, clock_ms, commit)
+        self._body: int | None = None  # the row that it is staged under
         self._staged_chunks = 0
         self._staging: asyncio.Future[None] | None = None
         self._chunks: list[bytes | bytearray] = []
         self._rest = bytearray()
-        self._size = 0
-        self._has_ended = False
 
     @abstractmethod
     async def _stage(self, first: int, chunks: Chunks) -> None:
         """Write chunks, of which `first` is the number of the first one; one call at a time, in order."""
 
     @abstractmethod
-    async def _commit(self, meta: ImageMeta, terms: CommitTerms, chunks: Chunks) -> StoredImage:
-        """Write the last chunks, behind those that were staged, and make the version current, in one step."""
-
-    @abstractmethod
     async def _drop(self) -> None:
         """Mark what was staged as given up. Raises StoreError where that can't be: a sweep finds it later."""
-
-    @abstractmethod
-    def _release(self) -> None:
-        """Give up what told that the version is being written; harmless when repeated."""
 
     async def write(self, piece: bytes | memoryview) -> None:
         self._check_open()
@@ -58,17 +49,6 @@ class StagedWriter(ImageWriter):
                 await self._stage_soon()
             left = self._keep(left)
 
-    async def commit(self, meta: ImageMeta, terms: CommitTerms = NO_TERMS) -> StoredImage:
-        self._check_open()
-        async with self._aborting():
-            check_meta(self._image_id, meta, version=self._version, size=self._size)
-            await self._end_stage()
-            chunks = [*self._take(), *filter(None, [self._rest])]
-            image = await self._commit(meta, terms, chunks)
-        self._has_ended = True
-        self._release()
-        return image
-
     async def abort(self) -> None:
         if self._has_ended:
             return
@@ -77,6 +57,13 @@ class StagedWriter(ImageWriter):
         if self._size > _STAGED_CHUNKS * CHUNK_BYTES:
             with anyio.CancelScope(shield=True):
                 await self._drop_staged()
+
+    async def _finish(self, meta: ImageMeta) -> NewVersion:
+        self._check_open()
+        check_meta(self._image_id, meta, version=self._version, size=self._size)
+        await self._end_stage()
+        chunks = [*self._take(), *filter(None, [self._rest])]
+        return NewVersion(self._image_id, meta, self._body, self._staged_chunks, chunks)
 
     async def _stage_soon(self) -> None:
         await self._end_stage()  # one at a time: what waits for the store is bounded
@@ -126,7 +113,3 @@ class StagedWriter(ImageWriter):
     def _take(self) -> list[bytes | bytearray]:
         chunks, self._chunks = self._chunks, []
         return chunks
-
-    def _check_open(self) -> None:
-        if self._has_ended:
-            raise StoreError("this write has ended: begin a new one")

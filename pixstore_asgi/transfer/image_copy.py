@@ -4,10 +4,11 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from ..core.cipher import TagCheck, unwrap_key
+from ..core.ids import is_variant_id
 from ..core.images import Past, RewrappedKey, StoredImage
 from ..core.keyring import KeyRing
 from ..errors import ImageTooLarge, InvalidImage, StoreConflict, StoreError
-from ..store.contract import CommitTerms, Expect, ImageStore, ImageStream
+from ..store.contract import CommitTerms, Expect, Expected, ImageStore, ImageStream
 from .totals import Outcome
 
 
@@ -35,7 +36,7 @@ class ImageCopy:
             raise StoreConflict("the target has another version of it, which is no older: something else writes there")
         if there.meta == image.meta and there.epoch >= image.epoch:
             return Outcome.PRESENT
-        return await self._bring_row(image, there)
+        return await self._bring_row(image)
 
     async def _bring_version(self, image_id: str, there: StoredImage | None) -> Outcome | None:
         stream = await self.source.open_stream(image_id)
@@ -47,27 +48,27 @@ class ImageCopy:
                 async for _ in self._checked(stream):
                     pass
             else:
-                await self._write(self.target, stream, there.meta.version if there else Expect.ABSENT)
+                await self._write(self.target, stream, _expected(image_id, there))
         finally:
             await stream.aclose()
         return Outcome.MOVED
 
-    async def _write(self, target: ImageStore, stream: ImageStream, expect: Expect | bytes) -> None:
+    async def _write(self, target: ImageStore, stream: ImageStream, expect: Expected) -> None:
         image = stream.image
         async with await target.begin_write(image.id, image.meta.version) as writer:
             async for chunk in self._checked(stream):
                 await writer.write(chunk)
-            past = Past(image.created_ms, image.epoch)
-            await writer.commit(image.meta, CommitTerms((), expect, image.token, past))
+            terms = CommitTerms((), expect, image.token, Past(image.created_ms, image.epoch))
+            await writer.commit(image.meta, terms, variants=None)
 
-    async def _bring_row(self, image: StoredImage, there: StoredImage) -> Outcome:
+    async def _bring_row(self, image: StoredImage) -> Outcome:
         if self.ring:
             unwrap_key(self.ring, image.id, image.meta)
         if self.target is not None and not self.is_dry:
-            version = image.meta.version
-            await self.target.replace_wrapped_keys([RewrappedKey(image.id, version, image.meta.wrapped_key)])
-            for _ in range(there.epoch, image.epoch):
-                await self.target.raise_epoch(image.id, expect=version)
+            meta = image.meta
+            await self.target.replace_wrapped_keys(
+                [RewrappedKey(image.id, meta.version, meta.wrapped_key, image.epoch)]
+            )
         return Outcome.MOVED
 
     async def _checked(self, stream: ImageStream) -> AsyncIterator[bytes]:
@@ -92,3 +93,10 @@ class ImageCopy:
         most = self.target.max_body_bytes if self.target else None
         if most is not None and size > most:
             raise ImageTooLarge(f"it has {size} bytes, and the target takes {most} at most")
+
+
+def _expected(image_id: str, there: StoredImage | None) -> Expected:
+    """Return what a commit in the target expects: what is there, or, of a variant, any original or none at all."""
+    if is_variant_id(image_id):
+        return Expect.ANY
+    return there.meta.version if there else Expect.ABSENT

@@ -42,7 +42,8 @@ async def _delete(target: ImageStore, image: StoredImage, *, is_dry: bool) -> St
         if not is_dry:
             await target.delete(image.id, expect=image.meta.version)
     except StoreConflict as error:
-        return Step(image.id, Outcome.LEFT, str(error))
+        if await target.get(image.id) is not None:  # else it was deleted with its original
+            return Step(image.id, Outcome.LEFT, str(error))
     return Step(image.id, Outcome.DELETED)
 
 

@@ -32,7 +32,8 @@ async def save(store: ImageStore, image_id: str, body: bytes) -> StoredImage:
         noise = os.urandom(80)
         hash_value = body[:_HASH_BYTES]
         meta = ImageMeta(version, 1, noise[:12], noise[12:28], len(body), hash_value, noise[28:])
-        return await writer.commit(meta)
+        (image,) = await writer.commit(meta)
+    return image
 
 
 async def read(store: ImageStore, image_id: str, *, pause_s: float = 0) -> tuple[StoredImage, str] | None:

@@ -103,7 +103,7 @@ class CopyingContract(StoreFixtures):
         writers = [await store.begin_write("a", VERSION) for _ in range(2)]
         for writer in writers:
             await writer.write(_LARGE)
-        saved = await writers[first].commit(meta_of(len(_LARGE)), CommitTerms(expect=Expect.ABSENT))
+        (saved,) = await writers[first].commit(meta_of(len(_LARGE)), CommitTerms(expect=Expect.ABSENT))
         with pytest.raises(StoreConflict):
             await writers[1 - first].commit(meta_of(len(_LARGE)), CommitTerms(expect=Expect.ABSENT))
         await store.sweep(limit=1000)

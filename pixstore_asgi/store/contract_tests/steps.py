@@ -54,7 +54,8 @@ async def save(
             await writer.write(memoryview(memory)[: len(piece)])
             memory[:] = bytes(len(memory))
         meta = meta_of(len(body), version, key_id)
-        return await writer.commit(meta, CommitTerms(checks, expect, token, past))
+        (image,) = await writer.commit(meta, CommitTerms(checks, expect, token, past))
+    return image
 
 
 async def read(store: ImageStore, image_id: str) -> bytes | None:

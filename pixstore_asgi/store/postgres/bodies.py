@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 
 from ...errors import StoreError
+from ..groups import Chunks
 from .schema import BodyState
 from .session import Session
-
-Chunks = Sequence[bytes | bytearray]
 
 
 async def read_chunk(db: Session, body: int, number: int) -> bytes | None:
@@ -36,9 +35,10 @@ async def add_chunks(db: Session, body: int, first: int, chunks: Chunks, state: 
     await _insert_chunks(db, body, first, chunks)
 
 
-async def bury(db: Session, body: int) -> None:
-    """Mark a body dead: no image points to it any more."""
-    await db.run("UPDATE {body} SET state = $2, changed_at = clock_timestamp() WHERE id = $1", body, BodyState.DEAD)
+async def bury(db: Session, bodies: Sequence[int]) -> None:
+    """Mark bodies dead: no image points to them any more."""
+    query = "UPDATE {body} SET state = $2, changed_at = clock_timestamp() WHERE id = ANY($1::bigint[])"
+    await db.run(query, bodies, BodyState.DEAD)
 
 
 async def drop_pending(db: Session, body: int) -> None:

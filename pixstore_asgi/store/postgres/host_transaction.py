@@ -1,5 +1,6 @@
 """HostTransaction: the store within a transaction of the application's own, which alone commits or rolls back."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import asyncpg
@@ -9,6 +10,7 @@ from ...errors import InputError
 from ..clock import Clock
 from ..contract import Expect, Expected, ImageWriter
 from ..elsewhere import Bodies
+from ..groups import GroupCommit
 from . import rows
 from .database import Database, Operation, R
 from .errors import translated
@@ -50,7 +52,7 @@ class HostTransaction:
         """Delete an image and tell whether there was one."""
         return await self._run(rows.delete, image_id, expect)
 
-    async def _commit(self, new: rows.Commit) -> StoredImage:
+    async def _commit(self, new: GroupCommit) -> Sequence[StoredImage]:
         try:
             return await self._run(rows.commit, new, may_admit=False)
         except AdmissionNeeded:

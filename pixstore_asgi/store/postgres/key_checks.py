@@ -77,8 +77,8 @@ async def replace_wrapped_keys(
     """Replace the wrapped keys of versions that are still current; return how many were."""
     await lock_keys(db, to_change=may_admit)
     await admit_checks(db, checks, may_admit=may_admit)
-    in_order = sorted(wrapped, key=lambda key: key.image_id)  # of two that do so at once none waits for the other
-    return await _replace(db, [(key.image_id, key.version, key.wrapped_key) for key in in_order])
+    await db.lock_rows("id = ANY($1::text[])", [key.image_id for key in wrapped])
+    return await _replace(db, [(key.image_id, key.version, key.wrapped_key, key.epoch) for key in wrapped])
 
 
 async def separate(
@@ -93,21 +93,21 @@ async def separate(
     query = f"SELECT {columns} FROM {{image}} WHERE id > $1 AND body IS NOT NULL ORDER BY id LIMIT {_BATCH} FOR UPDATE"
     while images := [image_of_row(row) for row in await db.all(query, after)]:
         count, after = count + len(images), images[-1].id
-        await _replace(db, [(image.id, image.meta.version, rewrap(image)) for image in images])
+        await _replace(db, [(image.id, image.meta.version, rewrap(image), 0) for image in images])
     await db.run("UPDATE {store} SET database_id = $1", database_id)
     await db.run("DELETE FROM {key_check}")
     await _put_check(db, check, retired=False)
     return count
 
 
-async def _replace(db: Session, keys: Sequence[tuple[str, bytes, bytes]]) -> int:
+async def _replace(db: Session, keys: Sequence[tuple[str, bytes, bytes, int]]) -> int:
     query = (
-        "UPDATE {image} SET wrapped_key = new.wrapped_key"
-        " FROM unnest($1::text[], $2::bytea[], $3::bytea[]) AS new (id, version, wrapped_key)"
+        "UPDATE {image} SET wrapped_key = new.wrapped_key, epoch = greatest(image.epoch, new.epoch)"
+        " FROM unnest($1::text[], $2::bytea[], $3::bytea[], $4::bigint[]) AS new (id, version, wrapped_key, epoch)"
         " WHERE image.id = new.id AND image.version = new.version AND body IS NOT NULL"
     )
-    ids, versions, wrapped_keys = (list(column) for column in zip(*keys, strict=True)) if keys else ([], [], [])
-    return await db.run(query, ids, versions, wrapped_keys)
+    columns = map(list, zip(*keys, strict=True)) if keys else ([], [], [], [])
+    return await db.run(query, *columns)
 
 
 async def _put_check(db: Session, check: bytes, *, retired: bool) -> None:

@@ -1,15 +1,15 @@
 """The PostgreSQL store's rows of images: reading them, and the writes that change one or many."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
 from operator import attrgetter
-from typing import NamedTuple
 
-from ...core.images import ImageMeta, StoredImage, Tombstone
-from ..contract import CHUNK_BYTES, WHOLE_BYTES, CommitTerms, Expected
+from ...core.ids import VARIANT_MARK, original_of, range_of_variants
+from ...core.images import StoredImage, Tombstone
+from ..contract import CHUNK_BYTES, WHOLE_BYTES, Expected
 from ..elsewhere import BodyElsewhere
-from ..rules import check_expected, image_of_row, next_past, next_token
-from .bodies import Chunks, add_body, add_chunks, bury
+from ..groups import NO_ROW, GroupCommit, NewVersion, Row, bodies_of, reached
+from ..rules import check_expected, image_of_row
+from .bodies import add_body, add_chunks, bury
 from .elsewhere import has_object
 from .key_checks import admit_checks, lock_keys
 from .schema import BodyState
@@ -26,12 +26,17 @@ _PUT = (
     f"INSERT INTO {{image}} ({', '.join(_COLUMNS)}) VALUES ({', '.join(f'${n + 1}' for n in range(len(_COLUMNS)))})"
     f" ON CONFLICT (id) DO UPDATE SET {_CHANGES}"
 )
-_CLEAR = f"UPDATE {{image}} SET {', '.join(f'{column} = NULL' for column in _COLUMNS[2:-1])} WHERE id = $1"
+_CLEAR = f"UPDATE {{image}} SET {', '.join(f'{column} = NULL' for column in _COLUMNS[2:-1])} WHERE id = ANY($1::text[])"
+_GROUP = (
+    "SELECT id, token, body, version, created_ms, epoch FROM {image}"
+    " WHERE id = $1 OR (id > $2 AND id < $3) ORDER BY id FOR UPDATE"
+)
 _PUT_TOMBSTONE = (
     "INSERT INTO {image} AS image (id, token, epoch) VALUES ($1, $2, $3) ON CONFLICT (id) DO UPDATE"
     " SET token = greatest(image.token, excluded.token), epoch = greatest(image.epoch, excluded.epoch)"
     " WHERE image.body IS NULL"
 )
+_IS_ORIGINAL = f" AND position('{VARIANT_MARK}' IN id) = 0"
 _FIRST, _LAST = "\x01", "\x7f"  # below and above all characters of ids
 
 
@@ -42,9 +47,12 @@ async def get_many(db: Session, image_ids: Collection[str]) -> dict[str, StoredI
     return {row[0]: image_of_row(row) for row in rows}
 
 
-async def list_images(db: Session, after: str | None, before: str | None, limit: int) -> list[StoredImage]:
+async def list_images(
+    db: Session, after: str | None, before: str | None, limit: int, *, originals_only: bool
+) -> list[StoredImage]:
     """Return images in the order of their ids."""
-    query = f"SELECT {IMAGE} FROM {{image}} WHERE id > $1 AND id < $2 AND body IS NOT NULL ORDER BY id LIMIT $3"
+    which = f"body IS NOT NULL{_IS_ORIGINAL if originals_only else ''}"
+    query = f"SELECT {IMAGE} FROM {{image}} WHERE id > $1 AND id < $2 AND {which} ORDER BY id LIMIT $3"
     return [image_of_row(row) for row in await db.all(query, *_bounds(after, before), limit)]
 
 
@@ -67,71 +75,69 @@ async def open_body(db: Session, image_id: str) -> tuple[StoredImage, int, list[
     return image, body, chunks
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Commit:
-    """One version that is to become its image's current one.
-
-    body: its pending body, of which `first` chunks are written, or None where all of it is in `chunks`.
-    """
-
-    image_id: str
-    meta: ImageMeta
-    terms: CommitTerms
-    body: int | None
-    first: int
-    chunks: Chunks = field(repr=False)
-    now_ms: int
-
-
-async def commit(db: Session, new: Commit, *, may_admit: bool) -> StoredImage:
-    """Make a version its image's current one. Raises AdmissionNeeded where that takes `may_admit`."""
+async def commit(db: Session, new: GroupCommit, *, may_admit: bool) -> Sequence[StoredImage]:
+    """Make versions of one group current. Raises AdmissionNeeded where that takes `may_admit`."""
     await lock_keys(db, to_change=may_admit)
-    old = await _lock_image(db, new.image_id)
-    check_expected(new.image_id, old.version, new.terms.expect)
-    token = next_token(new.image_id, new.now_ms, old.token, new.terms.token)
+    rows = await _lock_group(db, new.original_id)
+    images = new.images(rows)
     await admit_checks(db, new.terms.checks, may_admit=may_admit)
-    if new.body is None:
-        body = await add_body(db, new.chunks, BodyState.LIVE)
-    else:
-        body = new.body
-        await add_chunks(db, body, new.first, new.chunks, BodyState.LIVE)
-    past = next_past(new.now_ms, old.created_ms, old.epoch, new.terms.past)
-    image = StoredImage(new.image_id, token, new.meta, past.created_ms, past.epoch)
-    await db.run(_PUT, image.id, token, body, *_values_of_meta(new.meta), image.created_ms, image.epoch)
-    if old.body is not None:
-        await bury(db, old.body)
-    return image
+    for version, image in zip(new.versions, images, strict=True):
+        body = await _bring_to_life(db, version)
+        await db.run(_PUT, image.id, image.token, body, *_values_of_meta(image.meta), image.created_ms, image.epoch)
+    left_out = new.left_out(rows)
+    if left_out:
+        await db.run(_CLEAR, left_out)
+    dead = bodies_of([*left_out, *(image.id for image in images)], rows)
+    if dead:
+        await bury(db, dead)
+    return images
 
 
-async def find_committed(db: Session, new: Commit) -> StoredImage | None:
-    """Return the image where a commit whose answer was lost has happened and is still the current version."""
-    await _lock_image(db, new.image_id)  # it may be under way to this moment
-    image = (await get_many(db, [new.image_id])).get(new.image_id)
-    return image if image and image.meta.version == new.meta.version else None
+async def _bring_to_life(db: Session, version: NewVersion) -> int:
+    """Write what is left of a version's body, and return its id."""
+    if version.body is None:
+        return await add_body(db, version.chunks, BodyState.LIVE)
+    await add_chunks(db, version.body, version.first, version.chunks, BodyState.LIVE)
+    return version.body
+
+
+async def find_committed(db: Session, new: GroupCommit) -> Sequence[StoredImage] | None:
+    """Return the images where a commit whose answer was lost has happened and its versions are still current."""
+    await _lock_group(db, new.original_id)  # it may be under way to this moment
+    images = await get_many(db, [version.image_id for version in new.versions])
+    found = [
+        image
+        for each in new.versions
+        if (image := images.get(each.image_id)) and image.meta.version == each.meta.version
+    ]
+    return found if len(found) == len(new.versions) else None
 
 
 async def delete(db: Session, image_id: str, expect: Expected) -> bool:
-    """Leave of an image its id, token and epoch, and mark its body dead."""
-    old = await _lock_image(db, image_id)
-    check_expected(image_id, old.version, expect)
-    if old.body is None:
-        return False
-    await db.run(_CLEAR, image_id)
-    await bury(db, old.body)
-    return True
+    """Leave of an image and an original's variants ids, tokens and epochs; tell whether there was such an image."""
+    rows = await _lock_group(db, original_of(image_id))
+    check_expected(image_id, rows.get(image_id, NO_ROW).version, expect)
+    deleted = reached(image_id, rows)
+    if deleted:
+        await db.run(_CLEAR, deleted)
+        await bury(db, bodies_of(deleted, rows))
+    return image_id in deleted
 
 
 async def raise_epoch(db: Session, image_id: str, expect: Expected) -> bool:
-    """Raise the epoch of an image's proofs, and tell whether there is one."""
-    old = await _lock_image(db, image_id)
-    check_expected(image_id, old.version, expect)
-    return await db.run("UPDATE {image} SET epoch = epoch + 1 WHERE id = $1 AND body IS NOT NULL", image_id) > 0
+    """Raise the epochs of an image and of an original's variants, and tell whether there is such an image."""
+    rows = await _lock_group(db, original_of(image_id))
+    check_expected(image_id, rows.get(image_id, NO_ROW).version, expect)
+    raised = reached(image_id, rows)
+    await db.run("UPDATE {image} SET epoch = epoch + 1 WHERE id = ANY($1::text[])", raised)
+    return image_id in raised
 
 
 async def raise_epochs(db: Session, after: str | None, before: str | None) -> int:
     """Raise the epochs of all images between two ids; return of how many."""
-    query = "UPDATE {image} SET epoch = epoch + 1 WHERE id > $1 AND id < $2 AND body IS NOT NULL"
-    return await db.run(query, *_bounds(after, before))
+    which, bounds = "id > $1 AND id < $2 AND body IS NOT NULL", _bounds(after, before)
+    await db.lock_rows(which, *bounds)
+    return await db.run(f"UPDATE {{image}} SET epoch = epoch + 1 WHERE {which}", *bounds)
 
 
 async def list_tombstones(db: Session, after: str | None, before: str | None, limit: int) -> list[Tombstone]:
@@ -143,22 +149,16 @@ async def list_tombstones(db: Session, after: str | None, before: str | None, li
 async def put_tombstones(db: Session, tombstones: Sequence[Tombstone]) -> None:
     """Let ids without an image keep at least these last tokens and epochs."""
     await lock_keys(db, to_change=True)  # no image is saved meanwhile, or its epoch could be the one of before
-    await db.each(_PUT_TOMBSTONE, [(each.id, each.token, each.epoch) for each in tombstones])
+    in_order = sorted(tombstones, key=attrgetter("id"))  # as rows are locked: see Session.lock_rows
+    await db.each(_PUT_TOMBSTONE, [(each.id, each.token, each.epoch) for each in in_order])
 
 
-class _State(NamedTuple):
-    token: int | None = None
-    body: int | None = None
-    version: bytes | None = None
-    created_ms: int | None = None
-    epoch: int | None = None
-
-
-async def _lock_image(db: Session, image_id: str) -> _State:
-    """Let nobody else write an image, be it there or not, to the transaction's end; return what there is of it."""
-    await db.lock(f"image {image_id}")
-    row = await db.one("SELECT token, body, version, created_ms, epoch FROM {image} WHERE id = $1 FOR UPDATE", image_id)
-    return _State(*row) if row else _State()
+async def _lock_group(db: Session, original: str) -> dict[str, Row]:
+    """Let nobody else write an original or its variants, be they there or not, to the transaction's end; return what
+    there is of them."""
+    await db.lock(f"image {original}")
+    found = await db.all(_GROUP, original, *range_of_variants(original))
+    return {image_id: Row(*row) for image_id, *row in found}
 
 
 def _bounds(after: str | None, before: str | None) -> tuple[str, str]:

@@ -60,7 +60,10 @@ CREATE TABLE {image} (
 CREATE TABLE {key_check} (value bytea PRIMARY KEY, retired boolean NOT NULL);
 """
 
-MIGRATIONS: tuple[str, ...] = (_VERSION_1,)
+# Nothing to change: images with variants, which earlier versions of this package would leave behind.
+_VERSION_2 = "SELECT"
+
+MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2)
 """MIGRATIONS[n] brings a schema of version n to n + 1."""
 
 

@@ -70,6 +70,12 @@ class Session:
         name = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"
         await self.connection.execute(f"SELECT {name}({self.names.lock_key(what)})")
 
+    async def lock_rows(self, which: str, *args: object) -> None:
+        """Hold rows of images to the transaction's end, taken by id: whoever holds some waits for none below them."""
+        await self.one(
+            f"SELECT count(*) FROM (SELECT FROM {{image}} WHERE {which} ORDER BY id FOR UPDATE) AS held", *args
+        )
+
     async def try_lock(self, what: str) -> bool:
         """Take an advisory lock to the transaction's end, or tell that somebody else has it."""
         row = await self.one(f"SELECT pg_try_advisory_xact_lock({self.names.lock_key(what)})")

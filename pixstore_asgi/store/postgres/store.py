@@ -11,6 +11,7 @@ from ...errors import StoreError
 from ..clock import Clock, running_loop, wall_clock_ms
 from ..contract import Expect, Expected, ImageStream, ImageWriter, KeyChecks
 from ..elsewhere import Bodies, Claimed, here_or_elsewhere, sweep_bodies
+from ..groups import GroupCommit
 from ..occasional_sweep import OccasionalSweep
 from . import bodies, elsewhere, key_checks, rows
 from .database import Database, Operation, Pool, R
@@ -145,9 +146,9 @@ class PostgresStore:
         return await self._opened().write_all(rows.raise_epochs, after, before)
 
     async def list(
-        self, *, after: str | None = None, before: str | None = None, limit: int = 100
+        self, *, after: str | None = None, before: str | None = None, limit: int = 100, originals_only: bool = False
     ) -> "list[StoredImage]":
-        return await self._opened().read(rows.list_images, after, before, limit)
+        return await self._opened().read(rows.list_images, after, before, limit, originals_only=originals_only)
 
     async def list_tombstones(
         self, *, after: str | None = None, before: str | None = None, limit: int = 100
@@ -182,14 +183,14 @@ class PostgresStore:
         """
         return HostTransaction(self._opened(), self._names, connection, self._clock_ms, self._bodies)
 
-    async def _commit(self, new: rows.Commit) -> StoredImage:
+    async def _commit(self, new: GroupCommit) -> Sequence[StoredImage]:
         try:
             return await self._write_with_keys(rows.commit, new)
         except ConnectionLost:
-            image = await self._opened().write(rows.find_committed, new)
-            if image is None:
+            images = await self._opened().write(rows.find_committed, new)
+            if images is None:
                 raise
-            return image
+            return images
 
     async def _write_with_keys(self, operation: Operation[..., R], *args: Any) -> R:
         """Run an operation that wraps keys; most find their secret known, and then run beside each other."""

@@ -3,19 +3,17 @@
 A connection is held for one chunk only, so that slow readers and uploads hold none.
 """
 
-from collections.abc import Awaitable, Callable
-
-from ...core.images import ImageMeta, StoredImage
+from ...core.images import StoredImage
 from ..chunk_stream import ChunkStream
-from ..contract import CommitTerms, ImageWriter
+from ..clock import Clock
+from ..contract import ImageWriter
 from ..elsewhere import Bodies, ElsewhereWriter
-from ..staged_writer import Chunks, StagedWriter
+from ..group_writer import CommitWith
+from ..groups import Chunks
+from ..staged_writer import StagedWriter
 from . import bodies, elsewhere, rows
 from .database import Database
 from .schema import BodyState
-
-CommitWith = Callable[[rows.Commit], Awaitable[StoredImage]]
-"""Makes a version current, in a transaction of its own or in one of the application's."""
 
 
 class PostgresStream(ChunkStream):
@@ -39,46 +37,29 @@ class PostgresStream(ChunkStream):
 class PostgresPending:
     """The row of a body that is on its way elsewhere."""
 
-    def __init__(
-        self, database: Database, image_id: str, body: int, now_ms: Callable[[], int], commit: CommitWith
-    ) -> None:
+    def __init__(self, database: Database, body: int) -> None:
+        self.body = body
         self._database = database
-        self._image_id = image_id
-        self._body = body
-        self._now_ms = now_ms
-        self._commit_with = commit
 
     async def touch(self) -> None:
-        await self._database.write(elsewhere.touch, self._body)
-
-    async def commit(self, meta: ImageMeta, terms: CommitTerms) -> StoredImage:
-        return await self._commit_with(rows.Commit(self._image_id, meta, terms, self._body, 0, [], self._now_ms()))
+        await self._database.write(elsewhere.touch, self.body)
 
     async def drop(self) -> None:
-        await self._database.write(bodies.drop_pending, self._body)
+        await self._database.write(bodies.drop_pending, self.body)
 
 
 class PostgresWriter(StagedWriter):
     """One version being written. What is staged lies under a pending body."""
 
-    def __init__(
-        self, database: Database, image_id: str, version: bytes, now_ms: Callable[[], int], commit: CommitWith
-    ) -> None:
-        super().__init__(image_id, version)
+    def __init__(self, database: Database, image_id: str, version: bytes, clock_ms: Clock, commit: CommitWith) -> None:
+        super().__init__(image_id, version, clock_ms, commit)
         self._database = database
-        self._now_ms = now_ms
-        self._commit_with = commit
-        self._body: int | None = None
 
     async def _stage(self, first: int, chunks: Chunks) -> None:
         if self._body is None:
             self._body = await self._database.write(bodies.add_body, chunks, BodyState.PENDING)
         else:
             await self._database.write(bodies.add_chunks, self._body, first, chunks, BodyState.PENDING)
-
-    async def _commit(self, meta: ImageMeta, terms: CommitTerms, chunks: Chunks) -> StoredImage:
-        position = (self._body, self._staged_chunks)
-        return await self._commit_with(rows.Commit(self._image_id, meta, terms, *position, chunks, self._now_ms()))
 
     async def _drop(self) -> None:
         if self._body is not None:
@@ -92,15 +73,15 @@ async def begin_write(
     database: Database,
     image_id: str,
     version: bytes,
-    now_ms: Callable[[], int],
+    clock_ms: Clock,
     commit: CommitWith,
     elsewhere_in: Bodies | None,
 ) -> ImageWriter:
     """Begin a version whose body lies in the database, or elsewhere."""
     if elsewhere_in is None:
-        return PostgresWriter(database, image_id, version, now_ms, commit)
-    row = PostgresPending(database, image_id, await database.write(elsewhere.begin, version), now_ms, commit)
-    return ElsewhereWriter(image_id, version, row, elsewhere_in.upload(version.hex()))
+        return PostgresWriter(database, image_id, version, clock_ms, commit)
+    row = PostgresPending(database, await database.write(elsewhere.begin, version))
+    return ElsewhereWriter(image_id, version, clock_ms, commit, row, elsewhere_in.upload(version.hex()))
 
 
 async def open_stream(database: Database, image_id: str) -> PostgresStream | None:

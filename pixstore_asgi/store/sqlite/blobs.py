@@ -66,9 +66,10 @@ def finish_blob(db: Writer, blob: int, first: int, chunks: Sequence[bytes | byte
     _insert_chunks(db, blob, first, chunks)
 
 
-def bury(db: sqlite3.Connection, blob: int | None, now_ms: int) -> None:
-    """Mark a blob dead: no image points to it any more."""
-    db.execute("UPDATE blob SET state = ?, changed_ms = ? WHERE id = ?", (BlobState.DEAD, now_ms, blob))
+def bury(db: sqlite3.Connection, blobs: Sequence[int], now_ms: int) -> None:
+    """Mark blobs dead: no image points to them any more."""
+    for blob in blobs:
+        db.execute("UPDATE blob SET state = ?, changed_ms = ? WHERE id = ?", (BlobState.DEAD, now_ms, blob))
 
 
 def drop_pending(db: Writer, blob: int, now_ms: int) -> None:

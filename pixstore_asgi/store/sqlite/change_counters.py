@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from zlib import crc32
 
+from ...core.ids import original_of
 from .descriptor import Descriptor
 
 _COUNTERS = 512
@@ -66,7 +67,7 @@ class ChangeCounters:
         image has become visible in between."""
         stamps: list[Hashable] = []
         for image_id in image_ids:  # here, not in a function for one: this runs for every request
-            value = self._values[crc32(image_id.encode()) & _LAST]
+            value = self._values[_slot_of(image_id)]
             stamps.append(object() if value & 1 else (era, value))
         return stamps
 
@@ -74,7 +75,7 @@ class ChangeCounters:
     def changing(self, image_ids: Collection[str] | None) -> Iterator[None]:
         """Let no row of these images count as current during a block, nor any read before it; None stands for all."""
         values = self._values
-        slots = _ALL if image_ids is None else {crc32(image_id.encode()) & _LAST for image_id in image_ids}
+        slots = _ALL if image_ids is None else {_slot_of(image_id) for image_id in image_ids}
         for slot in slots:
             values[slot] |= 1
         try:
@@ -94,3 +95,7 @@ class ChangeCounters:
         """Give the memory back; harmless when repeated."""
         self._values.release()
         self._memory.close()
+
+
+def _slot_of(image_id: str) -> int:
+    return crc32(original_of(image_id).encode()) & _LAST

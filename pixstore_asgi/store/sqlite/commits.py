@@ -1,43 +1,36 @@
 """Group commit: versions whose commits wait for the writer at the same time become current in one transaction."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
-from ...core.images import ImageMeta, StoredImage
+from ...core.images import StoredImage
 from ...errors import PixstoreError, StoreError
-from ..contract import CommitTerms
-from ..rules import check_expected, next_past, next_token
+from ..groups import NO_ROW, GroupCommit, bodies_of
 from .blobs import add_blob, bury, finish_blob
-from .rows import admit_checks, find_state, put_image
-from .schema import Writer, write_transaction
+from .rows import admit_checks, clear, find_group, put_image
+from .schema import Writer, savepoint, write_transaction
 
 _MOST_TOGETHER = 64
 
 
 @dataclass(slots=True, eq=False)
 class Commit:
-    """One version that is to become its image's current one.
+    """An image, with variants or without, that waits to become current, and what came of it."""
 
-    blob: its pending blob, of which `first` chunks are written, or None where all of it is in `chunks`.
-    """
-
-    image_id: str
-    meta: ImageMeta
-    terms: CommitTerms
-    blob: int | None
-    first: int
-    chunks: Sequence[bytes | bytearray] = field(repr=False)
-    now_ms: int
+    new: GroupCommit
     is_withdrawn: bool = False
-    outcome: StoredImage | BaseException | None = None
+    outcome: Sequence[StoredImage] | BaseException | None = None
 
-    def result(self) -> StoredImage:
-        """Return the image, or raise what kept it from becoming current."""
-        if isinstance(self.outcome, StoredImage):
-            return self.outcome
-        raise self.outcome or StoreError("the commit was withdrawn: save the image again")
+    def result(self) -> Sequence[StoredImage]:
+        """Return the images, or raise what kept them from becoming current."""
+        if isinstance(self.outcome, BaseException):
+            raise self.outcome
+        if self.outcome is None:
+            raise StoreError("the commit was withdrawn: save the image again")
+        return self.outcome
 
 
 class Commits:
@@ -50,7 +43,7 @@ class Commits:
         """Let a commit wait; `run` it then."""
         self._waiting.put(commit)
 
-    def run(self, db: Writer, commit: Commit) -> StoredImage:
+    def run(self, db: Writer, commit: Commit) -> Sequence[StoredImage]:
         """Return the outcome of a commit that was put; all that wait by now are done together."""
         while commit.outcome is None and not commit.is_withdrawn:
             self._run_together(db, self._take())
@@ -69,7 +62,7 @@ class Commits:
         """Make versions current in one transaction: one that is refused has written nothing, any other error is all
         commits' error."""
         try:
-            with write_transaction(db, [commit.image_id for commit in commits]):
+            with write_transaction(db, [commit.new.original_id for commit in commits]):
                 outcomes = list(_attempt_all(db, commits))
         except BaseException as error:
             for commit in commits:
@@ -79,32 +72,41 @@ class Commits:
                 commit.outcome = outcome
 
 
-def _attempt_all(db: Writer, commits: Sequence[Commit]) -> Iterator[StoredImage | PixstoreError]:
+def _attempt_all(db: Writer, commits: Sequence[Commit]) -> Iterator[Sequence[StoredImage] | PixstoreError]:
     admitted: Sequence[bytes] = ()
     for commit in commits:
-        outcome = _attempt(db, commit, is_admitted=commit.terms.checks == admitted)
-        if isinstance(outcome, StoredImage):
-            admitted = commit.terms.checks
+        outcome = _attempt(db, commit.new, is_admitted=commit.new.terms.checks == admitted)
+        if not isinstance(outcome, PixstoreError):
+            admitted = commit.new.terms.checks
         yield outcome
 
 
-def _attempt(db: Writer, commit: Commit, *, is_admitted: bool) -> StoredImage | PixstoreError:
-    """Make a version current. is_admitted: whether the version before it in this transaction has the same checks."""
-    old = find_state(db, commit.image_id)
+def _attempt(db: Writer, new: GroupCommit, *, is_admitted: bool) -> Sequence[StoredImage] | PixstoreError:
+    """Make versions current. is_admitted: whether those before them in this transaction have the same checks."""
     try:
-        check_expected(commit.image_id, old.version, commit.terms.expect)
-        token = next_token(commit.image_id, commit.now_ms, old.token, commit.terms.token)
-        if not is_admitted:
-            admit_checks(db, commit.terms.checks)
-        if commit.blob is not None:
-            finish_blob(db, commit.blob, commit.first, commit.chunks, commit.now_ms)
+        # A single one is refused before anything is written.
+        with savepoint(db) if len(new.versions) > 1 else nullcontext():
+            return _make_current(db, new, is_admitted=is_admitted)
     except PixstoreError as refusal:
         return refusal
-    blob = add_blob(db, commit.chunks, commit.now_ms) if commit.blob is None else commit.blob
-    past = next_past(commit.now_ms, old.created_ms, old.epoch, commit.terms.past)
-    image = StoredImage(commit.image_id, token, commit.meta, past.created_ms, past.epoch)
-    put_image(db, image, blob, is_new=old.token is None)
-    if old.blob is not None:
+
+
+def _make_current(db: Writer, new: GroupCommit, *, is_admitted: bool) -> Sequence[StoredImage]:
+    rows = find_group(db, new.original_id)
+    images = new.images(rows)
+    if not is_admitted:
+        admit_checks(db, new.terms.checks)
+    for version, image in zip(new.versions, images, strict=True):
+        blob = version.body
+        if blob is None:
+            blob = add_blob(db, version.chunks, new.now_ms)
+        else:
+            finish_blob(db, blob, version.first, version.chunks, new.now_ms)
+        put_image(db, image, blob, is_new=rows.get(image.id, NO_ROW).token is None)
+    left_out = new.left_out(rows)
+    clear(db, left_out)
+    dead = bodies_of([*left_out, *(image.id for image in images)], rows)
+    if dead:
         db.note_dead_keys(are_there=True)
-        bury(db, old.blob, commit.now_ms)
-    return image
+        bury(db, dead, new.now_ms)
+    return images

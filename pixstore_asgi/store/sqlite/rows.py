@@ -7,12 +7,14 @@ import json
 import sqlite3
 from collections.abc import Callable, Collection, Sequence
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any
 
+from ...core.ids import VARIANT_MARK, original_of, range_of_variants
 from ...core.images import DATABASE_ID_BYTES, KEY_ID_BYTES, RewrappedKey, StoredImage, Tombstone
 from ...errors import StoreError
 from ..contract import CHUNK_BYTES, WHOLE_BYTES, Expected, KeyChecks
 from ..elsewhere import BodyElsewhere
+from ..groups import NO_ROW, Row, bodies_of, reached
 from ..rules import admit, check_expected, check_unneeded, image_of_row
 from .blobs import CHUNK_BITS, bury
 from .elsewhere import has_object
@@ -23,6 +25,7 @@ _values_of_meta = attrgetter(*_META.split(", "))
 _CREATED = "coalesce(created_ms, token)"  # tokens are times; before schema version 2 there was nothing else
 _IMAGE = f"image.id, token, {_META}, {_CREATED}, epoch"
 _KEY_ID = f"substr(wrapped_key, 1, {KEY_ID_BYTES})"
+_IS_ORIGINAL = f" AND instr(id, '{VARIANT_MARK}') = 0"
 _AFTER_ALL = "\x7f"  # above every id, which are ASCII
 _READ_MS = 3
 _BATCH = 1000
@@ -35,6 +38,14 @@ _PUT_TOMBSTONE = (
     " SET token = max(token, excluded.token), epoch = max(epoch, excluded.epoch)"
     " WHERE blob IS NULL AND (excluded.token > token OR excluded.epoch > epoch)"
 )
+_CLEAR = (
+    f"UPDATE image SET {', '.join(f'{name} = NULL' for name in ('blob', *_META.split(', '), 'created_ms'))}"
+    " WHERE id = ?"
+)
+_ROW = (
+    f"SELECT id, token, blob, iif(blob IS NULL, NULL, version), iif(blob IS NULL, NULL, {_CREATED}), epoch FROM image"
+)
+_GROUP = f"{_ROW} WHERE id = ? UNION ALL {_ROW} WHERE id > ? AND id < ?"
 _IMAGE_AND_CHUNKS = (
     f"SELECT {_IMAGE}, blob, data FROM image LEFT JOIN chunk ON chunk.id BETWEEN blob << {CHUNK_BITS}"
     f" AND (blob << {CHUNK_BITS}) + iif(size <= {WHOLE_BYTES}, (size - 1) / {CHUNK_BYTES}, ? - 1)"
@@ -54,9 +65,12 @@ def get_many(db: sqlite3.Connection, image_ids: Collection[str]) -> dict[str, St
     return {row[0]: image_of_row(row) for row in db.execute(query, (json.dumps(list(image_ids)),)).fetchall()}
 
 
-def list_images(db: sqlite3.Connection, after: str | None, before: str | None, limit: int) -> list[StoredImage]:
+def list_images(
+    db: sqlite3.Connection, after: str | None, before: str | None, limit: int, *, originals_only: bool = False
+) -> list[StoredImage]:
     """Return images in the order of their ids."""
-    query = f"SELECT {_IMAGE} FROM image WHERE id > ? AND id < ? AND blob IS NOT NULL ORDER BY id LIMIT ?"
+    which = f"blob IS NOT NULL{_IS_ORIGINAL if originals_only else ''}"
+    query = f"SELECT {_IMAGE} FROM image WHERE id > ? AND id < ? AND {which} ORDER BY id LIMIT ?"
     return [image_of_row(row) for row in db.execute(query, (after or "", before or _AFTER_ALL, limit)).fetchall()]
 
 
@@ -171,28 +185,18 @@ def key_usage(db: sqlite3.Connection) -> dict[bytes, int]:
 
 def replace_wrapped_keys(db: Writer, wrapped: Sequence[RewrappedKey], checks: Sequence[bytes]) -> int:
     """Replace the wrapped keys of versions that are still current; return how many were."""
-    query = "UPDATE image SET wrapped_key = ? WHERE id = ? AND version = ? AND blob IS NOT NULL"
+    query = "UPDATE image SET wrapped_key = ?, epoch = max(epoch, ?) WHERE id = ? AND version = ? AND blob IS NOT NULL"
     with write_transaction(db, [key.image_id for key in wrapped]):
         admit_checks(db, checks)
         db.note_dead_keys(are_there=True)
-        return sum(db.execute(query, (key.wrapped_key, key.image_id, key.version)).rowcount for key in wrapped)
+        values = ((key.wrapped_key, key.epoch, key.image_id, key.version) for key in wrapped)
+        return sum(db.execute(query, each).rowcount for each in values)
 
 
-class State(NamedTuple):
-    """What a write finds of an image: last token, current blob and version, creation, epoch; None for what is not."""
-
-    token: int | None = None
-    blob: int | None = None
-    version: bytes | None = None
-    created_ms: int | None = None
-    epoch: int | None = None
-
-
-def find_state(db: sqlite3.Connection, image_id: str) -> State:
-    """Return what there is of an image; a deleted one has its last token."""
-    created = f"iif(blob IS NULL, NULL, {_CREATED})"
-    row = db.execute(f"SELECT token, blob, version, {created}, epoch FROM image WHERE id = ?", (image_id,)).fetchone()
-    return State(*row) if row else State()
+def find_group(db: sqlite3.Connection, original: str) -> dict[str, Row]:
+    """Return what there is of an original and its variants, by id; of deleted ones their last tokens and epochs."""
+    found = db.execute(_GROUP, (original, *range_of_variants(original))).fetchall()
+    return {image_id: Row(*row) for image_id, *row in found}
 
 
 def put_image(db: sqlite3.Connection, image: StoredImage, blob: int, *, is_new: bool) -> None:
@@ -201,35 +205,41 @@ def put_image(db: sqlite3.Connection, image: StoredImage, blob: int, *, is_new: 
     db.execute(_INSERT if is_new else _INSERT_OR_UPDATE, values)
 
 
+def clear(db: Writer, image_ids: Sequence[str]) -> None:
+    """Turn images into tombstones of their ids, tokens and epochs."""
+    for image_id in image_ids:
+        db.execute(_CLEAR, (image_id,))
+
+
 def delete(db: Writer, image_id: str, expect: Expected, now_ms: int) -> bool:
-    """Turn an image into a tombstone of its id and token, and mark its blob dead."""
+    """Turn an image, and the variants of an original, into tombstones, mark their blobs dead; tell whether it was."""
     with write_transaction(db, [image_id]):
-        state = find_state(db, image_id)
-        check_expected(image_id, state.version, expect)
-        if state.blob is None:
-            return False
-        db.note_dead_keys(are_there=True)
-        columns = ", ".join(f"{name} = NULL" for name in ("blob", *_META.split(", "), "created_ms"))
-        db.execute(f"UPDATE image SET {columns} WHERE id = ?", (image_id,))
-        bury(db, state.blob, now_ms)
-    return True
+        rows = find_group(db, original_of(image_id))
+        check_expected(image_id, rows.get(image_id, NO_ROW).version, expect)
+        deleted = reached(image_id, rows)
+        if deleted:
+            db.note_dead_keys(are_there=True)
+        clear(db, deleted)
+        bury(db, bodies_of(deleted, rows), now_ms)
+    return image_id in deleted
 
 
 def raise_epoch(db: Writer, image_id: str, expect: Expected) -> bool:
-    """Raise the epoch of an image's proofs, and tell whether there is one."""
+    """Raise the epochs of an image and the variants of an original, and tell whether there is such an image."""
     with write_transaction(db, [image_id]):
-        check_expected(image_id, find_state(db, image_id).version, expect)
-        return _raise_epochs(db, "id = ?", image_id) > 0
+        rows = find_group(db, original_of(image_id))
+        check_expected(image_id, rows.get(image_id, NO_ROW).version, expect)
+        raised = reached(image_id, rows)
+        for each in raised:
+            db.execute("UPDATE image SET epoch = epoch + 1 WHERE id = ?", (each,))
+    return image_id in raised
 
 
 def raise_epochs(db: Writer, after: str | None, before: str | None) -> int:
     """Raise the epochs of all images between two ids; return of how many."""
+    query = "UPDATE image SET epoch = epoch + 1 WHERE id > ? AND id < ? AND blob IS NOT NULL"
     with write_transaction(db, None):
-        return _raise_epochs(db, "id > ? AND id < ?", after or "", before or _AFTER_ALL)
-
-
-def _raise_epochs(db: Writer, which: str, *ids: str) -> int:
-    return db.execute(f"UPDATE image SET epoch = epoch + 1 WHERE {which} AND blob IS NOT NULL", ids).rowcount
+        return db.execute(query, (after or "", before or _AFTER_ALL)).rowcount
 
 
 def empty_log(db: Writer) -> None:

@@ -14,7 +14,7 @@ from contextlib import closing, contextmanager
 from enum import IntEnum
 from pathlib import Path
 
-from ...errors import StoreError
+from ...errors import PixstoreError, StoreError
 from .file import Mark, Note, check_in_place, check_sound
 from .write_lock import WriteLock
 
@@ -74,7 +74,9 @@ ALTER TABLE blob ADD COLUMN removing INTEGER NOT NULL DEFAULT 0 CHECK (removing 
 CREATE INDEX blob_by_object ON blob (object) WHERE object IS NOT NULL
 """
 
-MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5, _VERSION_6)
+_VERSION_7 = "-- images with variants, which earlier versions of this package would leave behind"
+
+MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5, _VERSION_6, _VERSION_7)
 """MIGRATIONS[n] brings a database of version n to n + 1; the version is `PRAGMA user_version`. A semicolon ends a
 statement, so there is none within one."""
 
@@ -254,6 +256,19 @@ def _transaction(connection: Writer, changed: Collection[str] | None = ()) -> It
     except BaseException:
         _roll_back(connection)
         raise
+
+
+@contextmanager
+def savepoint(connection: Writer) -> Iterator[None]:
+    """Within a transaction, undo what a block has written that ends with a refusal; any other error undoes all."""
+    connection.execute("SAVEPOINT attempt")
+    try:
+        yield
+    except PixstoreError:
+        connection.execute("ROLLBACK TO attempt")
+        connection.execute("RELEASE attempt")
+        raise
+    connection.execute("RELEASE attempt")
 
 
 def _roll_back(connection: Writer) -> None:

@@ -16,6 +16,7 @@ import anyio.to_thread
 
 from ...core.images import StoredImage
 from ...errors import StoreBusy, StoreError
+from ..groups import GroupCommit
 from . import rows
 from .commits import Commit, Commits
 from .connection import Connection, P, R, keep_freed_memory, translated
@@ -164,9 +165,10 @@ class Session:
             _log.info("the log of %s was not emptied: %s", self.path, error)
         return result
 
-    async def commit(self, commit: Commit) -> StoredImage:
-        """Run a commit on the writer, together with others that wait there."""
+    async def commit(self, new: GroupCommit) -> Sequence[StoredImage]:
+        """Make versions current on the writer, together with others that wait there."""
         writer = self._checked()[0]  # first, or one that is refused could still be run along with another
+        commit = Commit(new)
         self._commits.put(commit)
         try:
             return await writer.run(self._write, self._commits.run, commit)

@@ -11,12 +11,12 @@ from ...core.images import RewrappedKey, StoredImage, Tombstone
 from ...errors import ConfigError, StoreBusy, StoreError
 from ..clock import Clock, running_loop, wall_clock_ms
 from ..contract import Expect, Expected, ImageStream, ImageWriter, KeyChecks
-from ..elsewhere import Bodies, Claimed, ElsewhereWriter, here_or_elsewhere, sweep_bodies
+from ..elsewhere import Bodies, Claimed, here_or_elsewhere, sweep_bodies
 from ..occasional_sweep import OccasionalSweep
 from . import blobs, elsewhere, rows
 from .schema import Writer
 from .session import Session
-from .streams import SqlitePending, SqliteWriter, open_stream
+from .streams import begin_write, open_stream
 
 _log = logging.getLogger("pixstore_asgi")
 _SWEPT_PER_WRITE = 4
@@ -134,10 +134,7 @@ class SqliteStore:
         session.write_soon(self._sweep_some, session)
         if self._bodies:
             self._occasional_sweep.soon()
-            blob = await session.write(elsewhere.begin, version, self._clock_ms())
-            pending = SqlitePending(session, image_id, blob, self._clock_ms)
-            return ElsewhereWriter(image_id, version, pending, self._bodies.upload(version.hex()))
-        return SqliteWriter(session, image_id, version, self._clock_ms)
+        return await begin_write(session, image_id, version, self._clock_ms, self._bodies)
 
     async def delete(self, image_id: str, *, expect: Expected = Expect.ANY) -> bool:
         session = self._opened()
@@ -150,9 +147,9 @@ class SqliteStore:
         return await self._opened().write(rows.raise_epochs, after, before)
 
     async def list(
-        self, *, after: str | None = None, before: str | None = None, limit: int = 100
+        self, *, after: str | None = None, before: str | None = None, limit: int = 100, originals_only: bool = False
     ) -> "list[StoredImage]":
-        return await self._opened().read(rows.list_images, after, before, limit)
+        return await self._opened().read(rows.list_images, after, before, limit, originals_only=originals_only)
 
     async def list_tombstones(
         self, *, after: str | None = None, before: str | None = None, limit: int = 100

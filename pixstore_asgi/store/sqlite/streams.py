@@ -1,13 +1,14 @@
 """Reading and writing one blob of the SQLite store: whole where it is small, else chunk by chunk, under a lease."""
 
-from ...core.images import ImageMeta, StoredImage
+from ...core.images import StoredImage
 from ...errors import StoreError
 from ..chunk_stream import ChunkStream, missing_part
 from ..clock import Clock
-from ..contract import CHUNK_BYTES, WHOLE_BYTES, CommitTerms
-from ..staged_writer import Chunks, StagedWriter
+from ..contract import CHUNK_BYTES, WHOLE_BYTES, ImageWriter
+from ..elsewhere import Bodies, ElsewhereWriter
+from ..groups import Chunks
+from ..staged_writer import StagedWriter
 from . import blobs, elsewhere, rows
-from .commits import Commit
 from .connection import translated
 from .schema import Writer
 from .session import Session
@@ -67,53 +68,41 @@ class SqliteStream(ChunkStream):
 class SqlitePending:
     """A pending blob whose body is on its way elsewhere."""
 
-    def __init__(self, session: Session, image_id: str, blob: int, clock_ms: Clock) -> None:
+    def __init__(self, session: Session, blob: int, clock_ms: Clock) -> None:
+        self.body = blob
         self._session = session
-        self._image_id = image_id
-        self._blob = blob
         self._clock_ms = clock_ms
 
     async def touch(self) -> None:
-        await self._session.write(elsewhere.touch, self._blob, self._clock_ms())
-
-    async def commit(self, meta: ImageMeta, terms: CommitTerms) -> StoredImage:
-        now_ms = self._clock_ms()
-        return await self._session.commit(Commit(self._image_id, meta, terms, self._blob, 0, [], now_ms))
+        await self._session.write(elsewhere.touch, self.body, self._clock_ms())
 
     async def drop(self) -> None:
-        await self._session.write(blobs.drop_pending, self._blob, self._clock_ms())
+        await self._session.write(blobs.drop_pending, self.body, self._clock_ms())
 
 
 class SqliteWriter(StagedWriter):
     """One version being written. What is staged lies under a pending, leased blob."""
 
     def __init__(self, session: Session, image_id: str, version: bytes, clock_ms: Clock) -> None:
-        super().__init__(image_id, version)
+        super().__init__(image_id, version, clock_ms, session.commit)
         self._session = session
-        self._clock_ms = clock_ms
-        self._blob: int | None = None
 
     async def _stage(self, first: int, chunks: Chunks) -> None:
         await self._session.write(self._stage_in_turn, first, chunks)
-
-    async def _commit(self, meta: ImageMeta, terms: CommitTerms, chunks: Chunks) -> StoredImage:
-        position = (self._blob, self._staged_chunks)
-        commit = Commit(self._image_id, meta, terms, *position, chunks, self._clock_ms())
-        return await self._session.commit(commit)
 
     async def _drop(self) -> None:
         # In the writer's turn: a stage may be under way there, and only then is its blob known.
         await self._session.write(self._mark_dead)
 
     def _release(self) -> None:
-        blob, self._blob = self._blob, None
+        blob, self._body = self._body, None
         if blob is not None:
             self._session.leases.release(blob)
 
     def _stage_in_turn(self, db: Writer, first: int, chunks: Chunks) -> None:
-        is_new = self._blob is None
+        is_new = self._body is None
         try:
-            blobs.stage(db, self._blob, first, chunks, self._clock_ms(), self._own)
+            blobs.stage(db, self._body, first, chunks, self._clock_ms(), self._own)
         except BaseException:
             if is_new:
                 self._release()  # what was rolled back gives its id to the next upload
@@ -121,8 +110,19 @@ class SqliteWriter(StagedWriter):
 
     def _own(self, blob: int) -> None:
         self._session.leases.acquire(blob)
-        self._blob = blob
+        self._body = blob
 
     def _mark_dead(self, db: Writer) -> None:
-        if self._blob is not None:
-            blobs.drop_pending(db, self._blob, self._clock_ms())
+        if self._body is not None:
+            blobs.drop_pending(db, self._body, self._clock_ms())
+
+
+async def begin_write(
+    session: Session, image_id: str, version: bytes, clock_ms: Clock, elsewhere_in: Bodies | None
+) -> ImageWriter:
+    """Begin a version whose body lies in the database, or elsewhere."""
+    if elsewhere_in is None:
+        return SqliteWriter(session, image_id, version, clock_ms)
+    pending = SqlitePending(session, await session.write(elsewhere.begin, version, clock_ms()), clock_ms)
+    upload = elsewhere_in.upload(version.hex())
+    return ElsewhereWriter(image_id, version, clock_ms, session.commit, pending, upload)

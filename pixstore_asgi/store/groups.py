@@ -1,0 +1,102 @@
+"""Groups: an original and its variants. What one commit makes current of a group, by the rows that it finds there.
+
+These are decisions that all stores make alike, as those in `rules`; a store says how it reads rows and writes them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from ..core.ids import original_of
+from ..core.images import ImageMeta, StoredImage
+from .contract import CommitTerms
+from .rules import check_expected, next_past, next_token
+
+Chunks = Sequence[bytes | bytearray]
+
+
+class Row(NamedTuple):
+    """What a write finds of an image: last token, row of its body, version, creation, epoch; None for what is not."""
+
+    token: int | None = None
+    body: int | None = None
+    version: bytes | None = None
+    created_ms: int | None = None
+    epoch: int | None = None
+
+
+NO_ROW = Row()
+"""What there is of an image that never was."""
+
+Rows = Mapping[str, Row]
+"""All rows of a group by id, those of deleted images too."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewVersion:
+    """One version that is written and waits to become current.
+
+    body: the row of its pending body, of which `first` chunks are written, or None where all of it is in `chunks`.
+    """
+
+    image_id: str
+    meta: ImageMeta
+    body: int | None = None
+    first: int = 0
+    chunks: Chunks = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GroupCommit:
+    """Versions that are to become current in one step: an image's, and behind it those of variants of it.
+
+    terms: those of the first one. keeps_others: whether variants that are there and not among these stay.
+    """
+
+    versions: Sequence[NewVersion]
+    terms: CommitTerms
+    keeps_others: bool
+    now_ms: int
+
+    @property
+    def original_id(self) -> str:
+        """The id of the original, whose group this is."""
+        return original_of(self.versions[0].image_id)
+
+    def images(self, rows: Rows) -> list[StoredImage]:
+        """Return what the versions are stored as, by all rows of their group. Raises StoreConflict or StoreError."""
+        first, terms = self.versions[0].image_id, self.terms
+        own, original = rows.get(first, NO_ROW), rows.get(self.original_id, NO_ROW)
+        check_expected(self.original_id, original.version, terms.expect)
+        is_alone = terms.token is not None or first != self.original_id
+        last = own.token if is_alone else max((row.token or 0 for row in rows.values()), default=None)
+        token = next_token(first, self.now_ms, last, terms.token)
+        epoch = own.epoch if terms.past else max(own.epoch or 0, original.epoch or 0)
+        past = next_past(self.now_ms, original.created_ms, epoch, terms.past)
+
+        def stored(new: NewVersion) -> StoredImage:
+            row = rows.get(new.image_id, NO_ROW)
+            epoch = max(past.epoch, row.epoch or 0)  # what was revoked stays so
+            return StoredImage(
+                new.image_id, next_token(new.image_id, token, row.token, None), new.meta, past.created_ms, epoch
+            )
+
+        return [stored(new) for new in self.versions]
+
+    def left_out(self, rows: Rows) -> list[str]:
+        """Return the ids of the variants that are there and that this step deletes."""
+        if self.keeps_others:
+            return []
+        new = {version.image_id for version in self.versions}
+        return [image_id for image_id in reached(self.versions[0].image_id, rows) if image_id not in new]
+
+
+def reached(image_id: str, rows: Rows) -> list[str]:
+    """Return the ids of the images that one's deletion or revocation is of: all of an original's group, or itself."""
+    return [each for each, row in rows.items() if row.version is not None and image_id in (each, original_of(each))]
+
+
+def bodies_of(image_ids: Sequence[str], rows: Rows) -> list[int]:
+    """Return the bodies that some images have until now."""
+    bodies = (rows.get(image_id, NO_ROW).body for image_id in image_ids)
+    return [body for body in bodies if body is not None]
