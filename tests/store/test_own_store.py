@@ -15,6 +15,8 @@ from tests.support.paths import ROOT
 pytestmark = pytest.mark.slow
 
 MY_PACKAGE = """
+from dataclasses import replace
+from pixstore_asgi.store.contract import Expect
 from pixstore_asgi.store.memory import MemoryStore
 
 
@@ -32,8 +34,12 @@ MISTAKES = {
         return [7] * len(image_ids)
 """,
     "test_expectations_of_a_write": """
-    def _expected(self, image_id, expect):
-        return self._versions.get(image_id)
+    async def _commit(self, new):
+        return await super()._commit(replace(new, terms=replace(new.terms, expect=Expect.ANY)))
+""",
+    "test_variants_that_are_left_out_are_deleted": """
+    async def _commit(self, new):
+        return await super()._commit(replace(new, keeps_others=True))
 """,
     "test_list_pages_in_the_order_of_ids": """
     async def list(self, *, after=None, before=None, limit=100):
@@ -43,6 +49,7 @@ MISTAKES = {
 SHOWN = {
     "test_a_stamp_never_comes_back": "assert 1 == 16",
     "test_expectations_of_a_write": "Failed: DID NOT RAISE",
+    "test_variants_that_are_left_out_are_deleted": "assert {'a': b'again",
     "test_list_pages_in_the_order_of_ids": "assert ['a:1', 'a:2', 'b', 'c'] == ['a:1', 'a:2']",
 }
 

@@ -103,7 +103,7 @@ async def test_tables_of_a_newer_version_are_told(postgres: Cluster, schema: str
     """Tables that a newer version of this package has made are left alone."""
     async with opened(postgres.url(), schema):
         postgres.run(f"UPDATE {schema}.store SET schema_version = 99")
-    with pytest.raises(StoreError, match="are of version 99, and this pixstore_asgi knows 1"):
+    with pytest.raises(StoreError, match="are of version 99, and this pixstore_asgi knows 2"):
         await PostgresStore(postgres.url(), schema=schema).open()
 
 

@@ -24,7 +24,7 @@ except ModuleNotFoundError as error:
     raise ModuleNotFoundError(f"{__name__} needs pytest: pip install pytest", name="pytest") from error
 
 # Before the suite is imported: a test that fails shows the values that it compared.
-_PARTS = ("copying", "keeping", "reading", "sharing", "wrapping", "writing")
+_PARTS = ("copying", "grouping", "keeping", "reading", "sharing", "variants", "wrapping", "writing")
 pytest.register_assert_rewrite(*(f"{__name__}.{part}" for part in _PARTS))
 
 from .fixtures import SetClock  # noqa: E402

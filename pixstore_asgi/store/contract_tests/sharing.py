@@ -11,7 +11,8 @@ from ...core.images import RewrappedKey
 from ...errors import SecretError, StoreConflict
 from ..contract import CHUNK_BYTES, Expect, ImageStore, KeyChecks
 from .fixtures import SetClock, StoreFixtures
-from .steps import body_of, checks_of, read, save, stamp_of, wrapped_key_of
+from .grouping import CARD, GROUP, THUMB, bodies_of
+from .steps import body_of, checks_of, read, save, save_group, stamp_of, wrapped_key_of
 
 
 class SharingContract(StoreFixtures):
@@ -109,6 +110,42 @@ class SharingContract(StoreFixtures):
         assert await other.key_checks() == KeyChecks(frozenset(both[1:]), frozenset(old))
         with pytest.raises(SecretError, match="was retired"):
             await save(other, "b", key_id=b"old.", checks=both[::-1])
+
+    async def test_a_group_that_another_store_wrote_is_there_at_once(
+        self, store: ImageStore, other: ImageStore
+    ) -> None:
+        """All of a group shows in the other store, whose stamps of each member change with every write to any."""
+        stamps = [tuple(other.stamps(list(GROUP)))]
+        for write in (save_group(store, GROUP), save(store, THUMB, b"again"), store.raise_epoch(CARD)):
+            await write
+            stamps.append(tuple(other.stamps(list(GROUP))))
+        assert await bodies_of(other) == {**GROUP, THUMB: b"again"}
+        await store.delete("a")
+        stamps.append(tuple(other.stamps(list(GROUP))))
+        assert await other.get_many(list(GROUP)) == {}
+        assert all(len(set(each)) == len(each) for each in zip(*stamps, strict=True))
+
+    async def test_groups_of_two_stores_do_not_mix(self, store: ImageStore, other: ImageStore) -> None:
+        """While both save groups, revoke and wrap keys anew, each look finds one group, and nothing is refused."""
+        await save_group(store, dict.fromkeys(GROUP, b"first"))
+
+        async def save_on(which: ImageStore, size: int) -> None:
+            for number in range(6):
+                body = bytes(size + 2 * number)
+                await save_group(which, dict.fromkeys(GROUP, body))
+                await which.raise_epochs()
+                images = await which.list()
+                wrapped = [RewrappedKey(image.id, image.meta.version, wrapped_key_of()) for image in reversed(images)]
+                await which.replace_wrapped_keys(wrapped)
+
+        saving = [asyncio.create_task(save_on(*each)) for each in ((store, 1000), (other, 2001))]
+        while not all(task.done() for task in saving):
+            images = (await store.get_many(list(GROUP))).values()
+            assert len(images) == len(GROUP)
+            assert len({(image.token, image.epoch, image.meta.size) for image in images}) == 1
+            await asyncio.sleep(0.001)
+        await asyncio.gather(*saving)
+        assert {image.epoch for image in await other.list()} == {12}
 
     async def test_two_stores_of_the_same_images_have_one_id(self, store: ImageStore, other: ImageStore) -> None:
         """What is one database to two stores has one id."""

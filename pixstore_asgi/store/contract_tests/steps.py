@@ -1,10 +1,10 @@
 """What the contract's tests are made of: a body, its meta, one save, one read."""
 
 import os
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
 from ...core.images import ImageMeta, Past, StoredImage
-from ..contract import CommitTerms, Expect, Expected, ImageStore
+from ..contract import NO_TERMS, CommitTerms, Expect, Expected, ImageStore, ImageWriter
 
 VERSION = b"version-of-bytes"
 """The version of a write that a test begins by itself."""
@@ -46,16 +46,37 @@ async def save(
     checks: Sequence[bytes] = (),
 ) -> StoredImage:
     """Write a body in pieces, each from the same memory, as sealing brings it, and commit it under a new version."""
+    writer, meta = await written(store, image_id, body, key_id=key_id)
+    (image,) = await writer.commit(meta, CommitTerms(checks, expect, token, past))
+    return image
+
+
+async def save_group(
+    store: ImageStore, bodies: Mapping[str, bytes], terms: CommitTerms = NO_TERMS, *, key_id: bytes | None = None
+) -> Sequence[StoredImage]:
+    """Write bodies by their ids, the original's first, and commit all of them as one group."""
+    (writer, meta), *variants = [
+        await written(store, image_id, body, key_id=key_id) for image_id, body in bodies.items()
+    ]
+    return await writer.commit(meta, terms, variants=variants)
+
+
+async def written(
+    store: ImageStore, image_id: str, body: bytes, *, key_id: bytes | None = None
+) -> tuple[ImageWriter, ImageMeta]:
+    """Return a writer that a body was written to, and the meta that it may be committed with."""
     version, memory = os.urandom(16), bytearray(100_000)
-    async with await store.begin_write(image_id, version) as writer:
+    writer = await store.begin_write(image_id, version)
+    try:
         for start in range(0, len(body), len(memory)):
             piece = body[start : start + len(memory)]
             memory[: len(piece)] = piece
             await writer.write(memoryview(memory)[: len(piece)])
             memory[:] = bytes(len(memory))
-        meta = meta_of(len(body), version, key_id)
-        (image,) = await writer.commit(meta, CommitTerms(checks, expect, token, past))
-    return image
+    except BaseException:
+        await writer.abort()
+        raise
+    return writer, meta_of(len(body), version, key_id)
 
 
 async def read(store: ImageStore, image_id: str) -> bytes | None:

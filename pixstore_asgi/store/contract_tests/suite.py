@@ -1,14 +1,24 @@
 """The suites: the parts of the contract, put together."""
 
 from .copying import CopyingContract
+from .grouping import GroupingContract
 from .keeping import KeepingContract
 from .reading import ReadingContract
 from .sharing import SharingContract
+from .variants import VariantsContract
 from .wrapping import WrappingContract
 from .writing import WritingContract
 
 
-class StoreContract(WritingContract, ReadingContract, KeepingContract, WrappingContract, CopyingContract):
+class StoreContract(
+    WritingContract,
+    ReadingContract,
+    KeepingContract,
+    WrappingContract,
+    CopyingContract,
+    GroupingContract,
+    VariantsContract,
+):
     """What every ImageStore does."""
 
 

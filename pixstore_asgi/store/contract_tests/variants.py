@@ -1,0 +1,194 @@
+"""Variants: written alone to an original that is there, deleted and revoked with it, listed or left out."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from ...core.ids import variant_id
+from ...core.images import Past, RewrappedKey, StoredImage, Tombstone
+from ...errors import StoreConflict
+from ..contract import CHUNK_BYTES, Expect, ImageStore
+from .fixtures import SetClock, StoreFixtures
+from .grouping import CARD, GROUP, LARGE, NEWER, THUMB, WRITES, bodies_of, sizes_in, sizes_of
+from .steps import VERSION, body_of, save, save_group, stamp_of, wrapped_key_of
+
+
+class VariantsContract(StoreFixtures):
+    """A variant alone, and what reaches all of a group."""
+
+    async def test_a_variant_is_written_alone(self, store: ImageStore, clock: SetClock) -> None:
+        """It has the original's creation and epoch and a token of its own that rises; all others stay."""
+        original, card, thumb = await save_group(store, GROUP)
+        await store.raise_epoch("a")
+        clock.now_ms += 1000
+        saved = await save(store, THUMB, b"again", expect=Expect.PRESENT)
+        assert (saved.token, saved.created_ms, saved.epoch) == (clock.now_ms, original.created_ms, 1)
+        assert saved.token > thumb.token
+        clock.now_ms -= 5000
+        assert (await save(store, THUMB, b"again", expect=Expect.PRESENT)).token == saved.token + 1
+        for token in (saved.token + 1, 1):
+            with pytest.raises(StoreConflict):
+                await save(store, THUMB, token=token)
+        others = await store.get_many(["a", CARD])
+        assert others == {"a": replace(original, epoch=1), CARD: replace(card, epoch=1)}
+        assert await bodies_of(store) == {**GROUP, THUMB: b"again"}
+
+    async def test_a_variant_of_an_old_version_is_refused(self, store: ImageStore) -> None:
+        """What it expects is its original's state, so one that was made of a version that is over never comes."""
+        first = await save(store, "a")
+        saved = await save(store, THUMB, b"thumb", expect=first.meta.version)
+        with pytest.raises(StoreConflict):
+            await save(store, THUMB, expect=saved.meta.version)
+        second = await save_group(store, {"a": b"newer", THUMB: b"newer"})
+        with pytest.raises(StoreConflict):
+            await save(store, THUMB, body_of(6 * CHUNK_BYTES), expect=first.meta.version)
+        assert await bodies_of(store) == {"a": b"newer", THUMB: b"newer"}
+        await save(store, CARD, expect=second[0].meta.version)
+
+    async def test_a_variant_wants_its_original(self, store: ImageStore) -> None:
+        """Without one it is refused, before the first save as after a delete, but where any state will do."""
+        for _ in range(2):
+            with pytest.raises(StoreConflict):
+                await save(store, THUMB, expect=Expect.PRESENT)
+            await save_group(store, GROUP)
+            await store.delete("a")
+        assert await store.list() == []
+        assert (await save(store, THUMB)).id == THUMB
+        assert await store.delete("a") is False
+        assert await store.list() == []
+
+    async def test_a_copied_variant_brings_its_past(self, store: ImageStore) -> None:
+        """With an original or without one it has the token, creation and epoch that it is given."""
+        copied = await save(store, THUMB, token=7, past=Past(5, 3))
+        assert (copied.token, copied.created_ms, copied.epoch) == (7, 5, 3)
+        await save(store, "a", token=1000)
+        await store.raise_epoch("a")
+        copied = await save(store, CARD, token=9, past=Past(6, 0))
+        assert (copied.token, copied.created_ms, copied.epoch) == (9, 6, 0)
+        again = await save(store, THUMB, token=8, past=Past(5, 1))
+        assert again.epoch == 3
+
+    async def test_a_variant_has_no_variants(self, store: ImageStore) -> None:
+        """A variant that is written alone ends no other, whichever it is."""
+        await save_group(store, GROUP)
+        for image_id in (THUMB, CARD):
+            await save(store, image_id, b"again")
+        assert await bodies_of(store) == {"a": b"original", CARD: b"again", THUMB: b"again"}
+
+    async def test_a_group_is_deleted_whole(self, store: ImageStore) -> None:
+        """With the original all of them go, in one step; their ids keep token and epoch, nothing their keys."""
+        saved = await save_group(store, GROUP)
+        await store.raise_epoch(THUMB)
+        with pytest.raises(StoreConflict):
+            await store.delete("a", expect=VERSION)
+        assert len(await store.list()) == 3
+        assert await store.delete("a", expect=saved[0].meta.version) is True
+        assert (await store.list(), await store.key_usage()) == ([], {})
+        left = [Tombstone(image.id, image.token, int(image.id == THUMB)) for image in saved]
+        assert await store.list_tombstones() == left
+        assert await store.delete("a") is False
+
+    async def test_a_variant_is_deleted_alone(self, store: ImageStore) -> None:
+        """The others stay; what is expected is the variant's own state."""
+        original, card, thumb = await save_group(store, GROUP)
+        with pytest.raises(StoreConflict):
+            await store.delete(THUMB, expect=original.meta.version)
+        assert await store.delete(THUMB, expect=thumb.meta.version) is True
+        assert await store.delete(THUMB) is False
+        assert await store.list() == [original, card]
+
+    @pytest.mark.parametrize("ticks", range(6))
+    async def test_a_delete_of_a_group_cancelled_at_any_moment_is_whole(self, store: ImageStore, ticks: int) -> None:
+        """A delete that is cancelled has ended all of them or none."""
+        await save_group(store, GROUP)
+        task = asyncio.ensure_future(store.delete("a"))
+        for _ in range(ticks):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+        assert await sizes_in(store) in (sizes_of(GROUP), {})
+        await save_group(store, NEWER)
+        assert await bodies_of(store) == NEWER
+
+    async def test_a_group_is_revoked_whole(self, store: ImageStore) -> None:
+        """With the original's epoch those of its variants rise; a variant's rises alone, and all those in a range."""
+        saved = await save_group(store, GROUP)
+        await save(store, "b")
+        with pytest.raises(StoreConflict):
+            await store.raise_epoch("a", expect=VERSION)
+        assert await store.raise_epoch("a", expect=saved[0].meta.version) is True
+        assert await store.raise_epoch(CARD, expect=saved[1].meta.version) is True
+        epochs = [image.epoch for image in await store.list()]
+        assert epochs == [1, 2, 1, 0]
+        assert await store.raise_epochs(after="", before="b") == 3
+        assert [image.epoch for image in await store.list()] == [2, 3, 2, 0]
+        await store.delete(CARD)
+        assert await store.raise_epoch("a") is True
+        assert (await store.list_tombstones())[0].epoch == 3
+        assert await store.raise_epoch(CARD) is False
+
+    async def test_a_variant_that_was_revoked_with_its_original_comes_back_revoked(self, store: ImageStore) -> None:
+        """Deleted before its original was revoked and saved again after it, it has the original's epoch."""
+        await save_group(store, GROUP)
+        await store.delete(THUMB)
+        await store.raise_epoch("a")
+        assert (await save(store, THUMB, expect=Expect.PRESENT)).epoch == 1
+
+    async def test_a_row_takes_key_and_epoch_for_itself(self, store: ImageStore) -> None:
+        """Where a copy brings an original's row, its variants' epochs stay; no epoch falls by it."""
+        saved = await save_group(store, GROUP)
+        versions = {image.id: image.meta.version for image in saved}
+        wrapped = [RewrappedKey("a", versions["a"], wrapped_key_of(b"new."), 4), RewrappedKey(THUMB, VERSION, b"", 9)]
+        assert await store.replace_wrapped_keys(wrapped) == 1
+        assert [image.epoch for image in await store.list()] == [4, 0, 0]
+        assert await store.replace_wrapped_keys([RewrappedKey("a", versions["a"], wrapped_key_of(), 3)]) == 1
+        assert [image.epoch for image in await store.list()] == [4, 0, 0]
+
+    @pytest.mark.parametrize("write", WRITES)
+    async def test_every_write_changes_the_stamps_of_the_group(self, store: ImageStore, write: str) -> None:
+        """Whoever holds any of them learns that something of its group was written."""
+        await save_group(store, GROUP)
+        stamps = {image_id: stamp_of(store, image_id) for image_id in GROUP}
+        await WRITES[write](store)
+        assert [image_id for image_id, stamp in stamps.items() if stamp_of(store, image_id) == stamp] == []
+
+    async def test_a_list_may_leave_variants_out(self, store: ImageStore) -> None:
+        """Asked for originals alone it has these, in full pages and between bounds; else it has all."""
+        for original in ("a", "b:1", "b:2", "c"):
+            await save_group(store, {original: b"x", **{variant_id(original, str(n)): b"y" for n in range(4)}})
+        await save(store, variant_id("d", "alone"))
+        assert len(await store.list()) == 21
+
+        async def listed(after: str | None = None, before: str | None = None, limit: int = 100) -> list[str]:
+            images = await store.list(after=after, before=before, limit=limit, originals_only=True)
+            return [image.id for image in images]
+
+        assert await listed() == ["a", "b:1", "b:2", "c"]
+        assert await listed(limit=3) == ["a", "b:1", "b:2"]
+        assert await listed(after="b:1", limit=1) == ["b:2"]
+        assert await listed(after="b:", before="b;") == ["b:1", "b:2"]
+
+    async def test_a_separation_takes_variants_along(self, store: ImageStore) -> None:
+        """Whatever is done to all keys is done to those of variants."""
+        await save_group(store, GROUP)
+        seen: list[str] = []
+
+        def rewrap(image: StoredImage) -> bytes:
+            seen.append(image.id)
+            return wrapped_key_of(b"new.")
+
+        assert await store.separate(bytes(range(1, 17)), b"check", rewrap) == 3
+        assert sorted(seen) == sorted(GROUP)
+        assert await store.key_usage() == {b"new.": 3}
+
+    async def test_a_stream_of_a_variant_outlives_its_group(self, store: ImageStore) -> None:
+        """A variant that is being read while its group is replaced, deleted and swept is read to its end."""
+        await save_group(store, LARGE)
+        stream = await store.open_stream(THUMB)
+        assert stream is not None
+        head = await anext(stream)
+        await save_group(store, GROUP)
+        await store.delete("a")
+        await store.sweep(limit=1000)
+        assert head + b"".join([chunk async for chunk in stream]) == LARGE[THUMB]
