@@ -3,6 +3,8 @@
 import asyncio
 import hashlib
 import os
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 
 from pixstore_asgi.core.images import ImageMeta, StoredImage
 from pixstore_asgi.store.contract import CHUNK_BYTES, ImageStore
@@ -25,15 +27,25 @@ def body_of(image_id: str, label: str, size: int) -> bytes:
 
 async def save(store: ImageStore, image_id: str, body: bytes) -> StoredImage:
     """Write a body in pieces, as an upload does, and commit it with its hash in its meta."""
-    version = os.urandom(16)
-    async with await store.begin_write(image_id, version) as writer:
-        for start in range(0, len(body), CHUNK_BYTES):
-            await writer.write(body[start : start + CHUNK_BYTES])
-        noise = os.urandom(80)
-        hash_value = body[:_HASH_BYTES]
-        meta = ImageMeta(version, 1, noise[:12], noise[12:28], len(body), hash_value, noise[28:])
-        (image,) = await writer.commit(meta)
+    (image,) = await save_group(store, {image_id: body})
     return image
+
+
+async def save_group(store: ImageStore, bodies: Mapping[str, bytes]) -> Sequence[StoredImage]:
+    """Write bodies by their ids, the original's first, and commit all in one step."""
+    async with AsyncExitStack() as unless_committed:
+        written = []
+        for image_id, body in bodies.items():
+            version = os.urandom(16)
+            writer = await unless_committed.enter_async_context(await store.begin_write(image_id, version))
+            for start in range(0, len(body), CHUNK_BYTES):
+                await writer.write(body[start : start + CHUNK_BYTES])
+            noise = os.urandom(80)
+            hash_value = body[:_HASH_BYTES]
+            meta = ImageMeta(version, 1, noise[:12], noise[12:28], len(body), hash_value, noise[28:])
+            written.append((writer, meta))
+        (first, meta), *variants = written
+        return await first.commit(meta, variants=variants)
 
 
 async def read(store: ImageStore, image_id: str, *, pause_s: float = 0) -> tuple[StoredImage, str] | None:

@@ -24,7 +24,7 @@ from pixstore_asgi.keys.find import find_ring
 from pixstore_asgi.store.contract import ImageStore
 from pixstore_asgi.store.sqlite import leases
 from pixstore_asgi.transfer.store_copy import copy_store
-from tests.stress import freshness
+from tests.stress import freshness, groups
 from tests.stress.bodies import Torn, body_of, read, save
 from tests.stress.stores import store_of
 from tests.stress.telling import tell
@@ -175,6 +175,7 @@ ROLES = {
     "reader": read_all,
     "updater": update_and_sweep,
     "writer": write_and_tell,
+    "grouper": groups.save_and_tell,
     "sweeper": sweep_on,
     "saver": save_timed,
     "rewrapper": rewrap,
