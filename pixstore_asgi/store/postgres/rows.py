@@ -26,7 +26,7 @@ _PUT = (
     f"INSERT INTO {{image}} ({', '.join(_COLUMNS)}) VALUES ({', '.join(f'${n + 1}' for n in range(len(_COLUMNS)))})"
     f" ON CONFLICT (id) DO UPDATE SET {_CHANGES}"
 )
-_CLEAR = f"UPDATE {{image}} SET {', '.join(f'{column} = NULL' for column in _COLUMNS[2:-1])} WHERE id = ANY($1::text[])"
+_CLEAR = f"UPDATE {{image}} SET {', '.join(f'{column} = NULL' for column in _COLUMNS[2:-1])} WHERE id = $1"
 _GROUP = (
     "SELECT id, token, body, version, created_ms, epoch FROM {image}"
     " WHERE id = $1 OR (id > $2 AND id < $3) ORDER BY id FOR UPDATE"
@@ -85,11 +85,8 @@ async def commit(db: Session, new: GroupCommit, *, may_admit: bool) -> Sequence[
         body = await _bring_to_life(db, version)
         await db.run(_PUT, image.id, image.token, body, *_values_of_meta(image.meta), image.created_ms, image.epoch)
     left_out = new.left_out(rows)
-    if left_out:
-        await db.run(_CLEAR, left_out)
-    dead = bodies_of([*left_out, *(image.id for image in images)], rows)
-    if dead:
-        await bury(db, dead)
+    await _clear(db, left_out)
+    await bury(db, bodies_of([*left_out, *(image.id for image in images)], rows))
     return images
 
 
@@ -118,10 +115,13 @@ async def delete(db: Session, image_id: str, expect: Expected) -> bool:
     rows = await _lock_group(db, original_of(image_id))
     check_expected(image_id, rows.get(image_id, NO_ROW).version, expect)
     deleted = reached(image_id, rows)
-    if deleted:
-        await db.run(_CLEAR, deleted)
-        await bury(db, bodies_of(deleted, rows))
+    await _clear(db, deleted)
+    await bury(db, bodies_of(deleted, rows))
     return image_id in deleted
+
+
+async def _clear(db: Session, image_ids: Sequence[str]) -> None:
+    await db.each(_CLEAR, [(image_id,) for image_id in image_ids])
 
 
 async def raise_epoch(db: Session, image_id: str, expect: Expected) -> bool:
@@ -129,7 +129,7 @@ async def raise_epoch(db: Session, image_id: str, expect: Expected) -> bool:
     rows = await _lock_group(db, original_of(image_id))
     check_expected(image_id, rows.get(image_id, NO_ROW).version, expect)
     raised = reached(image_id, rows)
-    await db.run("UPDATE {image} SET epoch = epoch + 1 WHERE id = ANY($1::text[])", raised)
+    await db.each("UPDATE {image} SET epoch = epoch + 1 WHERE id = $1", [(each,) for each in raised])
     return image_id in raised
 
 

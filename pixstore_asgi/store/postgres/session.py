@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ...errors import ConfigError
@@ -61,9 +61,10 @@ class Session:
         written = status.rpartition(" ")[2]
         return int(written) if written.isdigit() else 0
 
-    async def each(self, statement: str, rows: Iterable[tuple[object, ...]]) -> None:
-        """Run a statement for each of these rows."""
-        await self.connection.executemany(self.names.fill(statement), rows)
+    async def each(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+        """Run a statement for each of these rows, in one trip; of none it is none."""
+        if rows:
+            await self.connection.executemany(self.names.fill(statement), rows)
 
     async def lock(self, what: str, *, shared: bool = False) -> None:
         """Hold an advisory lock to the transaction's end; what is read behind it is no older than it."""
