@@ -83,7 +83,10 @@ def test_a_copy_follows_its_source_through_kills(ends: tuple[str, str]) -> None:
     source, target = ends
     asyncio.run(begin(source))
     with ExitStack() as stack:
-        writers = [stack.enter_context(Worker("writer", source, name=f"w{n}", ids=IDS)) for n in range(2)]
+        writers = [
+            stack.enter_context(Worker("writer", source, name="w", ids=IDS)),
+            stack.enter_context(Worker("grouper", source, name="g", ids=[f"group-{n}" for n in range(6)])),
+        ]
         writers[0].wait_for("saved")
         steps, found = [], []
         for _ in range(KILLS):
