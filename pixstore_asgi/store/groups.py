@@ -16,7 +16,8 @@ Chunks = Sequence[bytes | bytearray]
 
 
 class Row(NamedTuple):
-    """What a write finds of an image: last token, row of its body, version, creation, epoch; None for what is not."""
+    """What a write finds of an image: last token, what the store calls its body, version, creation, epoch; None for
+    what is not there."""
 
     token: int | None = None
     body: int | None = None
@@ -68,18 +69,17 @@ class GroupCommit:
         first, terms = self.versions[0].image_id, self.terms
         own, original = rows.get(first, NO_ROW), rows.get(self.original_id, NO_ROW)
         check_expected(self.original_id, original.version, terms.expect)
-        is_alone = terms.token is not None or first != self.original_id
-        last = own.token if is_alone else max((row.token or 0 for row in rows.values()), default=None)
+        is_groups = terms.token is None and first == self.original_id
+        last = max((row.token or 0 for row in rows.values()), default=None) if is_groups else own.token
         token = next_token(first, self.now_ms, last, terms.token)
         epoch = own.epoch if terms.past else max(own.epoch or 0, original.epoch or 0)
         past = next_past(self.now_ms, original.created_ms, epoch, terms.past)
 
         def stored(new: NewVersion) -> StoredImage:
             row = rows.get(new.image_id, NO_ROW)
+            rising = next_token(new.image_id, token, row.token, None)
             epoch = max(past.epoch, row.epoch or 0)  # what was revoked stays so
-            return StoredImage(
-                new.image_id, next_token(new.image_id, token, row.token, None), new.meta, past.created_ms, epoch
-            )
+            return StoredImage(new.image_id, rising, new.meta, past.created_ms, epoch)
 
         return [stored(new) for new in self.versions]
 
@@ -93,7 +93,7 @@ class GroupCommit:
 
 def reached(image_id: str, rows: Rows) -> list[str]:
     """Return the ids of the images that one's deletion or revocation is of: all of an original's group, or itself."""
-    return [each for each, row in rows.items() if row.version is not None and image_id in (each, original_of(each))]
+    return [each for each, row in rows.items() if row.body is not None and image_id in (each, original_of(each))]
 
 
 def bodies_of(image_ids: Sequence[str], rows: Rows) -> list[int]:

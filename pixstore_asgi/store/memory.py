@@ -22,6 +22,8 @@ from .group_writer import CommitWith, GroupWriter
 from .groups import NO_ROW, GroupCommit, NewVersion, Row, reached
 from .rules import admit, check_expected, check_meta, check_unneeded
 
+_BODY = 0  # a body has no row of its own here
+
 
 @dataclass(frozen=True, slots=True)
 class _Version:
@@ -196,7 +198,7 @@ class MemoryStore:
         token, epoch, version = self._tokens[image_id], self._epoch(image_id), self._versions.get(image_id)
         if version is None:
             return Row(token, epoch=epoch)
-        return Row(token, None, version.meta.version, version.created_ms, epoch)
+        return Row(token, _BODY, version.meta.version, version.created_ms, epoch)
 
     def _reached(self, image_id: str, expect: Expected) -> Sequence[str]:
         """Return what a deletion or revocation is of. Raises StoreConflict where the image is not as expected."""

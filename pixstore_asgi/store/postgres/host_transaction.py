@@ -24,7 +24,7 @@ class HostTransaction:
 
     A body of more than 1 MiB is staged over the store's own connections while it comes in; where the transaction is
     rolled back it stays unseen and is swept. Each write is a savepoint: one that is refused leaves the transaction as
-    it was. Other writes to the same image wait until the transaction ends.
+    it was. Other writes to the same image, or a variant of it, wait until the transaction ends.
     """
 
     def __init__(

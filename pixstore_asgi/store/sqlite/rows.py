@@ -42,9 +42,7 @@ _CLEAR = (
     f"UPDATE image SET {', '.join(f'{name} = NULL' for name in ('blob', *_META.split(', '), 'created_ms'))}"
     " WHERE id = ?"
 )
-_ROW = (
-    f"SELECT id, token, blob, iif(blob IS NULL, NULL, version), iif(blob IS NULL, NULL, {_CREATED}), epoch FROM image"
-)
+_ROW = f"SELECT id, token, blob, version, iif(blob IS NULL, NULL, {_CREATED}), epoch FROM image"
 _GROUP = f"{_ROW} WHERE id = ? UNION ALL {_ROW} WHERE id > ? AND id < ?"
 _IMAGE_AND_CHUNKS = (
     f"SELECT {_IMAGE}, blob, data FROM image LEFT JOIN chunk ON chunk.id BETWEEN blob << {CHUNK_BITS}"
