@@ -4,7 +4,8 @@ They are a sequence lock with one writer: whoever holds the write lock makes the
 odd directly before its COMMIT, and even after it. A reader takes an even value before it reads a row. As long as the
 counter has that value, no commit of the image has become visible since, and the row is current. An odd value stands for
 nothing: a commit is under way, or its writer has died in it, and the next holder of the write lock makes it even. The
-locks and barriers that SQLite takes for each commit and each read keep these steps in their order.
+locks and barriers that SQLite takes for each commit and each read keep these steps in their order. An image and its
+variants have one counter, for most writes are of all of them.
 
 The counters are the second half of the write lock's file, mapped through a descriptor of their own: a mapping keeps its
 open file description, and any lock on it, for as long as it lasts.
@@ -20,7 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from zlib import crc32
 
-from ...core.ids import original_of
+from ...core.ids import VARIANT_MARK, original_of
 from .descriptor import Descriptor
 
 _COUNTERS = 512
@@ -66,8 +67,8 @@ class ChangeCounters:
         """Return for each image a value that is equal to an earlier one, of the same era, only where no commit of that
         image has become visible in between."""
         stamps: list[Hashable] = []
-        for image_id in image_ids:  # here, not in a function for one: this runs for every request
-            value = self._values[_slot_of(image_id)]
+        for image_id in image_ids:  # here, not in functions for one, as is original_of: this runs for every request
+            value = self._values[crc32(image_id.partition(VARIANT_MARK)[0].encode()) & _LAST]
             stamps.append(object() if value & 1 else (era, value))
         return stamps
 
@@ -75,7 +76,7 @@ class ChangeCounters:
     def changing(self, image_ids: Collection[str] | None) -> Iterator[None]:
         """Let no row of these images count as current during a block, nor any read before it; None stands for all."""
         values = self._values
-        slots = _ALL if image_ids is None else {_slot_of(image_id) for image_id in image_ids}
+        slots = _ALL if image_ids is None else {crc32(original_of(image_id).encode()) & _LAST for image_id in image_ids}
         for slot in slots:
             values[slot] |= 1
         try:
@@ -95,7 +96,3 @@ class ChangeCounters:
         """Give the memory back; harmless when repeated."""
         self._values.release()
         self._memory.close()
-
-
-def _slot_of(image_id: str) -> int:
-    return crc32(original_of(image_id).encode()) & _LAST
