@@ -3,7 +3,7 @@
 DIRECTION = [
     ["errors"],
     ["core"],
-    ["store"],
+    ["store", "decoding"],
     ["keys", "saving", "serving", "health"],
     ["life"],
     ["pixstore"],

@@ -1,0 +1,68 @@
+"""The life of a process that decodes one picture: it reads it from its link, answers there, and is no more."""
+
+import os
+import socket
+import sys
+from typing import NoReturn
+
+from .confinement import Confinement, use_spare_memory
+from .messages import MAX_REPLY_BYTES, REQUEST, write_refusal, write_reply
+from .pictures import Refused, decode
+from .refusals import Refusal
+from .task import Task
+
+LINK_FD = 0
+_STDERR_FD = 2
+
+
+def live(task: Task, confinement: Confinement) -> NoReturn:
+    """Decode the picture that comes over the descriptor LINK_FD, and end."""
+    status = 1
+    try:
+        confinement.apply()
+        os.close(_STDERR_FD)  # what a decoder would print may be bytes of the picture
+        link = socket.socket(fileno=LINK_FD)
+        link.sendall(answer(link, task))
+        status = 0
+    except ConnectionError:
+        status = 0  # nobody waits for it any more
+    except Exception as error:
+        sys.stderr.write(f"pixstore-asgi: a process to decode in could not be set up: {error}\n")
+        sys.stderr.flush()
+    finally:
+        os._exit(status)
+
+
+def answer(link: socket.socket, task: Task) -> bytes:
+    """Return the reply for the picture that comes over the link. Raises ConnectionError where it does not come."""
+    try:
+        size, name = REQUEST.unpack(_received(link, REQUEST.size))
+        data = _received(link, size)
+        return _reply(data, name.rstrip(b"\0").decode(), task)
+    except MemoryError:
+        pass
+    use_spare_memory()
+    return write_refusal(Refusal.MEMORY)
+
+
+def _reply(data: bytearray, name: str, task: Task) -> bytes:
+    try:
+        reply = write_reply(decode(data, name, task))
+    except Refused as refused:
+        return write_refusal(refused.refusal)
+    except (MemoryError, ConnectionError):
+        raise
+    except Exception:  # what a decoder raises for damaged bytes may be anything
+        return write_refusal(Refusal.DAMAGED)
+    return reply if len(reply) <= MAX_REPLY_BYTES else write_refusal(Refusal.REPLY)
+
+
+def _received(link: socket.socket, size: int) -> bytearray:
+    data = bytearray(size)
+    view = memoryview(data)
+    while view:
+        count = link.recv_into(view)
+        if not count:
+            raise ConnectionError("the application has gone")
+        view = view[count:]
+    return data

@@ -1,0 +1,62 @@
+"""Takes from the running process, for good, what it does not need to decode one picture."""
+
+import ctypes
+import os
+import resource
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from .task import Limits
+
+# linux/prctl.h
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
+
+_SPARE_BYTES = 16 * 1024 * 1024  # to say that memory was not enough
+
+
+class Confinement:
+    """The limits of children. Made before the first one, whose parent is the process that makes it."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._parent = os.getpid()
+        self._prctl: Any = None
+        self._own_bytes = 0
+        if sys.platform == "linux":
+            self._prctl = ctypes.CDLL(None, use_errno=True).prctl
+            pages = int(Path("/proc/self/statm").read_text().split()[0])
+            self._own_bytes = pages * resource.getpagesize()
+
+    def apply(self) -> None:
+        """Limit the running process: its memory and time, and no file, socket, process or thread more."""
+        limits = self._limits
+        if self._prctl:
+            self._prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+            self._prctl(_PR_SET_DUMPABLE, 0)  # no other process of this user reads its memory
+            self._prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+            if os.getppid() != self._parent:  # it died before it could be noticed
+                os._exit(1)
+            most = self._own_bytes + limits.max_memory_bytes
+            _limit(resource.RLIMIT_AS, most, most + _SPARE_BYTES)
+        for which in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE, resource.RLIMIT_NPROC, resource.RLIMIT_NOFILE):
+            _limit(which, 0, 0)  # what is open stays open
+        # At the first the kernel sends SIGXCPU, at the second SIGKILL.
+        _limit(resource.RLIMIT_CPU, limits.max_cpu_s, limits.max_cpu_s + 1)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_REAL, limits.max_wall_s)
+
+
+def use_spare_memory() -> None:
+    """Let the running process have what was kept back for saying that memory was not enough."""
+    if sys.platform == "linux":
+        _, most = resource.getrlimit(resource.RLIMIT_AS)
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
+
+
+def _limit(which: int, soft: int, hard: int) -> None:
+    _, most = resource.getrlimit(which)
+    if most != resource.RLIM_INFINITY:
+        hard = min(hard, most)
+    resource.setrlimit(which, (min(soft, hard), hard))

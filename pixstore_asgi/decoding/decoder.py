@@ -1,0 +1,113 @@
+"""Decoder: pictures in, what is known of them out; each is decoded in a process of its own."""
+
+import asyncio
+import os
+import sys
+import weakref
+from collections.abc import Iterable, Sequence
+from importlib.util import find_spec
+
+import anyio
+
+from ..errors import ConfigError, InvalidImage
+from .crew import Crew
+from .refusals import Refusal
+from .task import (
+    DEFAULT_MAX_CPU_S,
+    DEFAULT_MAX_FRAMES,
+    DEFAULT_MAX_MEMORY_BYTES,
+    DEFAULT_MAX_PIXELS,
+    DEFAULT_MAX_WALL_S,
+    Limits,
+    Task,
+)
+from .variants import Decoded, Variant
+
+_CODECS = ("jpg", "zlib", "webp", "avif", "littlecms2")
+
+
+class Decoder:
+    """Decodes pictures within limits, and makes variants and placeholders of them.
+
+    variants: what to make of each. placeholder: whether its ThumbHash too. processes: how many pictures are decoded at
+    once, by default one for each core; the others wait in their order. max_…: as in Limits. Starts nothing before its
+    first use. Raises ConfigError for options that can't be, and where the extra `images` is not installed.
+    """
+
+    def __init__(
+        self,
+        variants: Iterable[Variant] = (),
+        *,
+        placeholder: bool = False,
+        processes: int | None = None,
+        max_pixels: int = DEFAULT_MAX_PIXELS,
+        max_frames: int = DEFAULT_MAX_FRAMES,
+        max_cpu_s: int = DEFAULT_MAX_CPU_S,
+        max_wall_s: float = DEFAULT_MAX_WALL_S,
+        max_memory_bytes: int = DEFAULT_MAX_MEMORY_BYTES,
+    ) -> None:
+        _require_pillow()
+        self._limits = Limits(max_pixels, max_frames, max_cpu_s, max_wall_s, max_memory_bytes)
+        self._task = Task(tuple(variants), placeholder, self._limits)
+        self._processes = _cores() if processes is None else processes
+        if self._processes < 1:
+            raise ConfigError("processes must be at least 1")
+        self._crews: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Crew] = weakref.WeakKeyDictionary()
+        _decoders.add(self)
+
+    async def decode(self, pieces: Sequence[bytes], format: str) -> Decoded:
+        """Decode a picture, every frame of it, and return what is known of it and made of it.
+
+        pieces: its bytes, one piece after another. format: by its name, such as "jpeg"; no other is tried. Raises
+        InvalidImage where it does not decode or takes more than the limits allow, and StoreBusy where the machine can't
+        start a process to decode it: nothing was done, and it can be tried again.
+        """
+        outcome = await self._crew().decode(pieces, format)
+        if isinstance(outcome, Refusal):
+            raise InvalidImage(outcome.text(format, self._limits))
+        return outcome
+
+    async def close(self) -> None:
+        """End this event loop's processes, once they have decoded what they have; the next `decode` starts new ones."""
+        crew = self._crews.pop(asyncio.get_running_loop(), None)
+        if crew is not None:
+            with anyio.CancelScope(shield=True):
+                await crew.close()
+
+    def _crew(self) -> Crew:
+        loop = asyncio.get_running_loop()
+        if loop not in self._crews:
+            self._crews[loop] = Crew(self._task, self._processes)
+        return self._crews[loop]
+
+    def _forget(self) -> None:
+        for crew in self._crews.values():
+            crew.abandon()
+        self._crews.clear()
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _require_pillow() -> None:
+    if sys.platform == "win32":
+        raise ConfigError("images are decoded in forked processes, which Windows does not have")
+    if not find_spec("PIL"):
+        raise ConfigError('to decode images needs Pillow: pip install "pixstore-asgi[images]"')
+    from PIL import features
+
+    if missing := [codec for codec in _CODECS if not features.check(codec)]:
+        raise ConfigError(f"this Pillow was built without {', '.join(missing)}: pip install --force-reinstall pillow")
+    if not sys.executable:
+        raise ConfigError("the processes that decode images are started by sys.executable, which is empty here")
+
+
+def _forget_all() -> None:
+    for decoder in list(_decoders):
+        decoder._forget()
+
+
+_decoders: "weakref.WeakSet[Decoder]" = weakref.WeakSet()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_all)

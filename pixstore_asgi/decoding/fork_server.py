@@ -1,0 +1,136 @@
+"""The helper process: it has the decoder loaded, and forks a process for every picture that the application sends.
+
+It ends with the application: when the other end of its control socket is closed, by whatever cause. It takes no signal
+that a terminal or a service manager sends to all processes, since the application may need it until its own end.
+"""
+
+import contextlib
+import gc
+import io
+import os
+import select
+import signal
+import socket
+from typing import NoReturn
+
+from PIL import Image
+
+from . import child
+from .confinement import Confinement
+from .messages import End
+from .pictures import configure, decode
+from .task import Task
+
+CONTROL_FD = 0
+_FIRST_OTHER_FD = 3  # behind standard input, output and error
+_OUT_OF_TIME = frozenset({signal.SIGXCPU, signal.SIGALRM})
+
+
+def main(task_json: str) -> None:
+    """Serve until the application is gone."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    task = Task.from_json(task_json)
+    configure(task.limits)
+    _load_decoders(task)
+    gc.disable()
+    gc.freeze()  # collecting would copy memory that all children share
+    with socket.socket(fileno=CONTROL_FD) as control:
+        ForkServer(control, task).serve()
+
+
+def _load_decoders(task: Task) -> None:
+    """Decode and encode a tiny picture of each format: what is loaded when it is first needed is loaded now."""
+    for name in ("jpeg", "png", "gif", "webp", "avif"):
+        output = io.BytesIO()
+        Image.new("RGB", (8, 8)).save(output, name)
+        decode(output.getvalue(), name, task)
+
+
+class ForkServer:
+    """Forks a child for all that comes over the control socket: its link, and a socket to say there how it ended.
+
+    When the application closes the latter before, nobody waits for the child any more, and it is killed.
+    """
+
+    def __init__(self, control: socket.socket, task: Task) -> None:
+        self._control = control
+        self._task = task
+        self._confinement = Confinement(task.limits)
+        self._poll = select.poll()
+        self._ends: dict[int, socket.socket] = {}  # by children's process ids
+        self._woken, self._waker = socket.socketpair()
+
+    def serve(self) -> None:
+        """Serve until the control socket is closed; then kill all children."""
+        self._woken.setblocking(False)
+        self._waker.setblocking(False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(self._waker.fileno(), warn_on_full_buffer=False)
+        self._poll.register(self._control, select.POLLIN)
+        self._poll.register(self._woken, select.POLLIN)
+        is_open = True
+        while is_open:
+            ready = [descriptor for descriptor, _ in self._poll.poll()]
+            self._kill_unwanted(ready)
+            if self._woken.fileno() in ready:
+                self._reap()
+            if self._control.fileno() in ready:
+                is_open = self._take()
+        for pid in self._ends:
+            os.kill(pid, signal.SIGKILL)
+
+    def _take(self) -> bool:
+        """Fork a child for what has come; return False where nothing will come any more."""
+        message, descriptors, _, _ = socket.recv_fds(self._control, 1, 2)
+        if not message:
+            return False
+        link, end = (socket.socket(fileno=descriptor) for descriptor in descriptors)
+        with link:
+            try:
+                pid = os.fork()
+            except OSError:
+                _tell(end, End.NOT_STARTED)
+                return True
+            if pid == 0:
+                self._become_child(link)
+        self._ends[pid] = end
+        self._poll.register(end, 0)  # it is told of where the other side is closed
+        return True
+
+    def _become_child(self, link: socket.socket) -> NoReturn:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        os.dup2(link.fileno(), child.LINK_FD)
+        os.closerange(_FIRST_OTHER_FD, os.sysconf("SC_OPEN_MAX"))
+        child.live(self._task, self._confinement)
+
+    def _kill_unwanted(self, ready: list[int]) -> None:
+        for pid, end in self._ends.items():
+            if end.fileno() in ready:
+                self._poll.unregister(end)  # until the child is reaped
+                os.kill(pid, signal.SIGKILL)
+
+    def _reap(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while self._woken.recv(4096):
+                pass
+        while self._ends:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                return
+            end = self._ends.pop(pid)
+            with contextlib.suppress(KeyError):
+                self._poll.unregister(end)
+            _tell(end, _end_of(status))
+
+
+def _tell(end: socket.socket, how: End) -> None:
+    with end, contextlib.suppress(ConnectionError):  # perhaps nobody waits for it
+        end.send(bytes([how]))
+
+
+def _end_of(status: int) -> End:
+    if os.WIFEXITED(status):
+        return End.CRASHED if os.WEXITSTATUS(status) else End.WELL
+    return End.OUT_OF_TIME if os.WTERMSIG(status) in _OUT_OF_TIME else End.CRASHED

@@ -1,0 +1,107 @@
+"""The application's side of one helper process: started, given links, and ended."""
+
+import contextlib
+import json
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import anyio.to_thread
+
+from .task import Task
+
+# The helper has the package without its front: what faces hostile bytes needs neither Starlette nor the cipher.
+_BOOT = """
+import json, sys, types
+sys.path[:] = json.loads(sys.argv[1])
+package = types.ModuleType("pixstore_asgi")
+package.__path__ = [sys.argv[2]]
+sys.modules["pixstore_asgi"] = package
+from pixstore_asgi.decoding.fork_server import main
+main(sys.argv[3])
+"""
+_PATIENCE_S = 5
+
+
+class Lost(Exception):
+    """The helper is gone, or does not listen; whatever it was doing was not done."""
+
+
+class Child(NamedTuple):
+    """The sockets of one child: the link to itself, and one over which the fork server says how it has ended."""
+
+    link: socket.socket
+    end: socket.socket
+
+    def close(self) -> None:
+        """Close both; the fork server then kills the child, if it still runs."""
+        self.link.close()
+        self.end.close()
+
+
+class Helper:
+    """A running helper process. Raises OSError where the machine can't start one.
+
+    Its environment is empty, and of what this process has open it gets standard error alone, for what it can't do
+    without: a message where it can't start.
+    """
+
+    def __init__(self, task: Task) -> None:
+        own, other = socket.socketpair()
+        with other:
+            own.setblocking(False)
+            self._control = own
+            try:
+                self._process = subprocess.Popen(  # noqa: S603
+                    [sys.executable, "-I", "-c", _BOOT, json.dumps(_import_path()), _package_folder(), task.to_json()],
+                    stdin=other.fileno(),
+                    stdout=subprocess.DEVNULL,
+                    env={},
+                    cwd="/",
+                )
+            except BaseException:
+                own.close()
+                raise
+
+    def new_child(self) -> "Child":
+        """Return a new child, which waits for a picture. Raises Lost."""
+        link, childs_link = socket.socketpair()
+        end, servers_end = socket.socketpair()
+        child = Child(link, end)
+        with childs_link, servers_end:
+            link.setblocking(False)
+            end.setblocking(False)
+            try:
+                socket.send_fds(self._control, [b"\0"], [childs_link.fileno(), servers_end.fileno()])
+            except OSError as error:
+                child.close()
+                raise Lost from error
+        return child
+
+    async def close(self) -> None:
+        """End the helper and all its children."""
+        self._control.close()
+        await anyio.to_thread.run_sync(self._wait)
+
+    def abandon(self) -> None:
+        """In a fork of the process that started the helper: have nothing to do with it any more."""
+        self._control.close()
+        self._process.returncode = 0  # it is nobody that can be waited for here
+
+    def _wait(self) -> None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(_PATIENCE_S)
+            return
+        self._process.kill()
+        self._process.wait()
+
+
+def _import_path() -> list[str]:
+    """Return where this process finds modules, the folder that it happens to be in left out."""
+    return [place for place in sys.path if place]
+
+
+def _package_folder() -> str:
+    return str(Path(__file__).parents[1])

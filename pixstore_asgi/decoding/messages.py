@@ -1,0 +1,98 @@
+"""What goes over the sockets of one picture: its bytes, the reply, and from the fork server how that ended.
+
+A child that hostile bytes have taken over can say anything: it is believed only what an honest one could say too.
+"""
+
+import json
+import struct
+from enum import IntEnum
+from typing import Any
+
+from .refusals import Refusal
+from .task import Task
+from .variants import Decoded, EncodedVariant, Variant
+
+REQUEST = struct.Struct(">Q8s")
+"""What a picture begins with: its length in bytes, and the name of its format, padded with zeros."""
+
+MAX_REPLY_BYTES = 64 * 1024 * 1024
+
+_HEAD_SIZE = struct.Struct(">I")
+_MAX_HASH_BYTES = 25
+
+
+class End(IntEnum):
+    """How a child ended: one byte, which the fork server says and not the child."""
+
+    WELL = 0
+    OUT_OF_TIME = 1
+    CRASHED = 2
+    NOT_STARTED = 3
+
+
+def write_refusal(refusal: Refusal) -> bytes:
+    """Return the reply for a picture that is refused."""
+    return _framed({"refusal": refusal})
+
+
+def write_reply(decoded: Decoded) -> bytes:
+    """Return the reply for a picture that decodes."""
+    variants = [
+        {"name": name, "format": each.format, "width": each.width, "height": each.height, "bytes": len(each.data)}
+        for name, each in decoded.variants.items()
+    ]
+    hash_bytes = None if decoded.placeholder is None else len(decoded.placeholder)
+    head = {"width": decoded.width, "height": decoded.height, "placeholder": hash_bytes, "variants": variants}
+    return _framed(head) + b"".join([decoded.placeholder or b"", *(each.data for each in decoded.variants.values())])
+
+
+def read_reply(reply: memoryview, task: Task) -> Decoded | Refusal:
+    """Return what a child says of a picture. Raises ValueError where no child would say that of this task."""
+    try:
+        (head_bytes,) = _HEAD_SIZE.unpack_from(reply)
+        head = json.loads(bytes(reply[_HEAD_SIZE.size : _HEAD_SIZE.size + head_bytes]))
+        body = reply[_HEAD_SIZE.size + head_bytes :]
+        return Refusal(head["refusal"]) if "refusal" in head else _decoded(head, body, task)
+    except (struct.error, KeyError, TypeError, RecursionError) as error:
+        raise ValueError(f"a reply of another shape: {type(error).__name__}") from None
+
+
+def _framed(head: dict[str, Any]) -> bytes:
+    text = json.dumps(head).encode()
+    return _HEAD_SIZE.pack(len(text)) + text
+
+
+def _decoded(head: dict[str, Any], body: memoryview, task: Task) -> Decoded:
+    width, height = _count(head["width"]), _count(head["height"])
+    _require(width * height <= task.limits.max_pixels, "pixels")
+    placeholder = None
+    if task.placeholder:
+        placeholder = bytes(body[: _count(head["placeholder"])])
+        _require(len(placeholder) <= _MAX_HASH_BYTES, "placeholder")
+        body = body[len(placeholder) :]
+    variants = {}
+    for variant, said in zip(task.variants, head["variants"], strict=True):
+        length = _count(said["bytes"])
+        variants[variant.name] = _encoded(variant, said, bytes(body[:length]), (width, height))
+        body = body[length:]
+    _require(not body, "length")
+    return Decoded(width, height, placeholder, variants)
+
+
+def _encoded(variant: Variant, said: dict[str, Any], data: bytes, original: tuple[int, int]) -> EncodedVariant:
+    formats = ("jpeg", "webp") if variant.format is None else (variant.format,)
+    size = (said["width"], said["height"])
+    _require(said["name"] == variant.name and said["format"] in formats, "variant")
+    _require(size == variant.size_of(*original) and len(data) == said["bytes"], "variant's size")
+    return EncodedVariant(data, str(said["format"]), *size)
+
+
+def _count(value: object) -> int:
+    _require(isinstance(value, int) and value > 0, "number")
+    assert isinstance(value, int)
+    return value
+
+
+def _require(condition: bool, what: str) -> None:
+    if not condition:
+        raise ValueError(f"a reply with another {what} than can be")

@@ -1,0 +1,193 @@
+"""Decodes one picture with Pillow, all of it, and makes what is asked for. Runs where hostile bytes may run wild."""
+
+import io
+import itertools
+import warnings
+from collections.abc import Callable
+
+from PIL import AvifImagePlugin, ExifTags, Image, ImageFile
+
+from .colour import srgb
+from .refusals import Refusal
+from .task import Limits, Task
+from .thumbhash import LARGEST_SIDE, thumbhash
+from .variants import Decoded, EncodedVariant, Variant
+
+_PILLOW_NAMES = {"jpg": "JPEG", "jpeg": "JPEG", "png": "PNG", "webp": "WEBP", "gif": "GIF", "avif": "AVIF"}
+_ANIMATED = frozenset({"png", "webp", "gif", "avif"})
+_REDUCING_GAP = 2.0  # first to a size of at least twice what is wanted, by a mean: Pillow's own choice for thumbnails
+_QUALITY, _AVIF_QUALITY = 80, 60
+_HASH_BOX = Variant("placeholder", LARGEST_SIDE, LARGEST_SIDE)
+_WHITE = (255, 255, 255)
+
+# EXIF 2.32, 4.6.4, tag 0x0112: how to turn what is stored into what is displayed.
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_LYING = 5  # from here on width and height are exchanged
+
+Encode = Callable[[Image.Image, int | None], bytes]
+
+
+class Refused(Exception):
+    """The picture is refused; `refusal` says why."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal)
+        self.refusal = refusal
+
+
+def configure(limits: Limits) -> None:
+    """Set up Pillow, for this whole process: strict, within the limits, on one thread."""
+    ImageFile.LOAD_TRUNCATED_IMAGES = False
+    # Pillow warns above its limit and refuses above twice that.
+    Image.MAX_IMAGE_PIXELS = max(1, (limits.max_pixels + 1) // 2)
+    warnings.simplefilter("ignore")
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+
+
+def decode(data: bytes | bytearray, name: str, task: Task) -> Decoded:
+    """Decode a picture of the format of this name, each frame of it, and make placeholder and variants of its first.
+
+    Raises Refused, MemoryError, and whatever Pillow raises for damaged bytes.
+    """
+    try:
+        if name == "png":
+            with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+                image.verify()  # the CRC of each chunk, which decoding does not look at
+        with Image.open(io.BytesIO(data), formats=[_PILLOW_NAMES[name]]) as image:
+            return _decode(image, name, task)
+    except Image.DecompressionBombError:
+        raise Refused(Refusal.PIXELS) from None
+
+
+def _decode(image: ImageFile.ImageFile, name: str, task: Task) -> Decoded:
+    _check_limits(image, task.limits)
+    turn = _orientation(image)
+    stored = image.size
+    size = stored[::-1] if turn >= _LYING else stored
+    sizes = [variant.size_of(*size) for variant in task.variants]
+    if task.placeholder:
+        sizes.append(_HASH_BOX.size_of(*size))
+    largest = max(sizes, default=(1, 1))
+    # A JPEG is read to its last bit at any scale; at a smaller one its pixels are made by a smaller transform.
+    image.draft(None, _scaled(largest[::-1] if turn >= _LYING else largest, stored))
+    image.load()
+    shrunk = _shrunk(image, largest, turn) if sizes else None
+    if name in _ANIMATED:
+        _check_frames(image, task.limits)
+    if shrunk is None:
+        return Decoded(*size)
+    return _made(shrunk, "jpeg" if _PILLOW_NAMES[name] == "JPEG" else "webp", size, task)
+
+
+def _made(shrunk: Image.Image, usual: str, size: tuple[int, int], task: Task) -> Decoded:
+    variants = {}
+    for variant in task.variants:
+        kind = variant.format or usual
+        fitted = _resized(shrunk, variant.size_of(*size))
+        variants[variant.name] = EncodedVariant(_ENCODE[kind](fitted, variant.quality), kind, *fitted.size)
+    placeholder = None
+    if task.placeholder:
+        tiny = _resized(shrunk, _HASH_BOX.size_of(*size)).convert("RGBA")
+        placeholder = thumbhash(*tiny.size, tiny.tobytes())
+    return Decoded(*size, placeholder, variants)
+
+
+def _check_limits(image: ImageFile.ImageFile, limits: Limits) -> None:
+    if image.width * image.height > limits.max_pixels:
+        raise Refused(Refusal.PIXELS)
+    # A GIF does not say how many it has.
+    if image.format != "GIF" and getattr(image, "n_frames", 1) > limits.max_frames:
+        raise Refused(Refusal.FRAMES)
+
+
+def _check_frames(image: ImageFile.ImageFile, limits: Limits) -> None:
+    """Decode every frame behind the first."""
+    for number in itertools.count(1):
+        try:
+            image.seek(number)
+        except EOFError:
+            return
+        if number >= limits.max_frames:
+            raise Refused(Refusal.FRAMES)
+        image.load()
+
+
+def _orientation(image: ImageFile.ImageFile) -> int:
+    """Return how the picture is turned, 1 to 8. What browsers ignore is ignored: damaged EXIF, and XMP."""
+    exif = Image.Exif()
+    try:
+        exif.load(image.info.get("exif", b""))
+        value = exif.get(ExifTags.Base.Orientation, 1)
+    except Exception:
+        return 1
+    return value if value in _TURNS else 1
+
+
+def _scaled(wanted: tuple[int, int], stored: tuple[int, int]) -> tuple[int, int]:
+    """Return the least size that a JPEG may be decoded at."""
+    return min(stored[0], round(wanted[0] * _REDUCING_GAP)), min(stored[1], round(wanted[1] * _REDUCING_GAP))
+
+
+def _shrunk(image: Image.Image, largest: tuple[int, int], turn: int) -> Image.Image:
+    """Return the picture at the largest size that is wanted: turned as displayed, in sRGB, without metadata."""
+    icc_profile = image.info.get("icc_profile")
+    plain = _resized(_plain(image), largest[::-1] if turn >= _LYING else largest)
+    if turn in _TURNS:
+        plain = plain.transpose(_TURNS[turn])
+    plain = srgb(plain, icc_profile)
+    plain.info = {}
+    return plain
+
+
+def _plain(image: Image.Image) -> Image.Image:
+    """Return the picture in a mode that can be resized: L, RGB, RGBA or CMYK, of 8 bits."""
+    if image.mode.startswith("I;16"):
+        return image.point(lambda value: value / 256).convert("L")
+    if image.has_transparency_data:
+        return image.convert("RGBA")
+    if image.mode in {"L", "RGB", "CMYK"}:
+        return image
+    return image.convert("L" if image.mode == "1" else "RGB")
+
+
+def _resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    if image.size == size:
+        return image.copy()
+    return image.resize(size, Image.Resampling.LANCZOS, reducing_gap=_REDUCING_GAP)
+
+
+def _saved(image: Image.Image, format: str, **options: object) -> bytes:
+    output = io.BytesIO()
+    image.save(output, format, **options)
+    return output.getvalue()
+
+
+def _jpeg(image: Image.Image, quality: int | None) -> bytes:
+    if image.mode == "RGBA":
+        ground = Image.new("RGB", image.size, _WHITE)
+        ground.paste(image, mask=image)
+        image = ground
+    return _saved(image, "JPEG", quality=quality or _QUALITY, optimize=True)
+
+
+def _webp(image: Image.Image, quality: int | None) -> bytes:
+    return _saved(image, "WEBP", quality=quality or _QUALITY)
+
+
+def _png(image: Image.Image, _: int | None) -> bytes:
+    return _saved(image, "PNG")
+
+
+def _avif(image: Image.Image, quality: int | None) -> bytes:
+    return _saved(image, "AVIF", quality=quality or _AVIF_QUALITY)
+
+
+_ENCODE: dict[str, Encode] = {"jpeg": _jpeg, "webp": _webp, "png": _png, "avif": _avif}
