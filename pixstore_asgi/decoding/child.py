@@ -1,5 +1,6 @@
 """The life of a process that decodes one picture: it reads it from its link, answers there, and is no more."""
 
+import io
 import os
 import socket
 import sys
@@ -36,18 +37,17 @@ def live(task: Task, confinement: Confinement) -> NoReturn:
 def answer(link: socket.socket, task: Task) -> bytes:
     """Return the reply for the picture that comes over the link. Raises ConnectionError where it does not come."""
     try:
-        size, name = REQUEST.unpack(_received(link, REQUEST.size))
-        data = _received(link, size)
-        return _reply(data, name.rstrip(b"\0").decode(), task)
+        size, name = REQUEST.unpack(_received(link, REQUEST.size).getvalue())
+        return _reply(_received(link, size), name.rstrip(b"\0").decode(), task)
     except MemoryError:
         pass
     use_spare_memory()
     return write_refusal(Refusal.MEMORY)
 
 
-def _reply(data: bytearray, name: str, task: Task) -> bytes:
+def _reply(file: io.BytesIO, name: str, task: Task) -> bytes:
     try:
-        reply = write_reply(decode(data, name, task))
+        reply = write_reply(decode(file, name, task))
     except Refused as refused:
         return write_refusal(refused.refusal)
     except (MemoryError, ConnectionError):
@@ -57,12 +57,13 @@ def _reply(data: bytearray, name: str, task: Task) -> bytes:
     return reply if len(reply) <= MAX_REPLY_BYTES else write_refusal(Refusal.REPLY)
 
 
-def _received(link: socket.socket, size: int) -> bytearray:
-    data = bytearray(size)
-    view = memoryview(data)
-    while view:
-        count = link.recv_into(view)
-        if not count:
-            raise ConnectionError("the application has gone")
-        view = view[count:]
-    return data
+def _received(link: socket.socket, size: int) -> io.BytesIO:
+    file = io.BytesIO(bytes(size))
+    with file.getbuffer() as view:
+        taken = 0
+        while taken < size:
+            count = link.recv_into(view[taken:])
+            if not count:
+                raise ConnectionError("the application has gone")
+            taken += count
+    return file

@@ -44,7 +44,8 @@ def _load_decoders(task: Task) -> None:
     for name in ("jpeg", "png", "gif", "webp", "avif"):
         output = io.BytesIO()
         Image.new("RGB", (8, 8)).save(output, name)
-        decode(output.getvalue(), name, task)
+        output.seek(0)
+        decode(output, name, task)
 
 
 class ForkServer:
@@ -63,22 +64,29 @@ class ForkServer:
 
     def serve(self) -> None:
         """Serve until the control socket is closed; then kill all children."""
+        with self._woken, self._waker:
+            self._listen()
+            while self._attend():
+                pass
+            signal.set_wakeup_fd(-1)
+        for pid in self._ends:
+            os.kill(pid, signal.SIGKILL)
+
+    def _listen(self) -> None:
         self._woken.setblocking(False)
         self._waker.setblocking(False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(self._waker.fileno(), warn_on_full_buffer=False)
         self._poll.register(self._control, select.POLLIN)
         self._poll.register(self._woken, select.POLLIN)
-        is_open = True
-        while is_open:
-            ready = [descriptor for descriptor, _ in self._poll.poll()]
-            self._kill_unwanted(ready)
-            if self._woken.fileno() in ready:
-                self._reap()
-            if self._control.fileno() in ready:
-                is_open = self._take()
-        for pid in self._ends:
-            os.kill(pid, signal.SIGKILL)
+
+    def _attend(self) -> bool:
+        """Wait for something to do, and do it; return False where the application has gone."""
+        ready = [descriptor for descriptor, _ in self._poll.poll()]
+        self._kill_unwanted(ready)
+        if self._woken.fileno() in ready:
+            self._reap()
+        return self._control.fileno() not in ready or self._take()
 
     def _take(self) -> bool:
         """Fork a child for what has come; return False where nothing will come any more."""

@@ -55,7 +55,7 @@ class Helper:
             self._control = own
             try:
                 self._process = subprocess.Popen(  # noqa: S603
-                    [sys.executable, "-I", "-c", _BOOT, json.dumps(_import_path()), _package_folder(), task.to_json()],
+                    [sys.executable, "-IB", "-c", _BOOT, json.dumps(_import_path()), _package_folder(), task.to_json()],
                     stdin=other.fileno(),
                     stdout=subprocess.DEVNULL,
                     env={},

@@ -81,15 +81,15 @@ def _decoded(head: dict[str, Any], body: memoryview, task: Task) -> Decoded:
 
 def _encoded(variant: Variant, said: dict[str, Any], data: bytes, original: tuple[int, int]) -> EncodedVariant:
     formats = ("jpeg", "webp") if variant.format is None else (variant.format,)
-    size = (said["width"], said["height"])
+    size = (_count(said["width"]), _count(said["height"]))
     _require(said["name"] == variant.name and said["format"] in formats, "variant")
-    _require(size == variant.size_of(*original) and len(data) == said["bytes"], "variant's size")
+    _require(size == variant.size_of(*original) and len(data) == said["bytes"], "variant of a size")
     return EncodedVariant(data, str(said["format"]), *size)
 
 
 def _count(value: object) -> int:
-    _require(isinstance(value, int) and value > 0, "number")
-    assert isinstance(value, int)
+    if type(value) is not int or value < 1:
+        raise ValueError("a reply with another number than can be")
     return value
 
 

@@ -10,14 +10,14 @@ from PIL import AvifImagePlugin, ExifTags, Image, ImageFile
 from .colour import srgb
 from .refusals import Refusal
 from .task import Limits, Task
-from .thumbhash import LARGEST_SIDE, thumbhash
+from .thumbhash import thumbhash
 from .variants import Decoded, EncodedVariant, Variant
 
 _PILLOW_NAMES = {"jpg": "JPEG", "jpeg": "JPEG", "png": "PNG", "webp": "WEBP", "gif": "GIF", "avif": "AVIF"}
 _ANIMATED = frozenset({"png", "webp", "gif", "avif"})
 _REDUCING_GAP = 2.0  # first to a size of at least twice what is wanted, by a mean: Pillow's own choice for thumbnails
 _QUALITY, _AVIF_QUALITY = 80, 60
-_HASH_BOX = Variant("placeholder", LARGEST_SIDE, LARGEST_SIDE)
+_HASH_BOX = Variant("placeholder", 32, 32)  # what more would add, a hash of seven waves does not show
 _WHITE = (255, 255, 255)
 
 # EXIF 2.32, 4.6.4, tag 0x0112: how to turn what is stored into what is displayed.
@@ -52,16 +52,17 @@ def configure(limits: Limits) -> None:
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 
 
-def decode(data: bytes | bytearray, name: str, task: Task) -> Decoded:
+def decode(file: io.BytesIO, name: str, task: Task) -> Decoded:
     """Decode a picture of the format of this name, each frame of it, and make placeholder and variants of its first.
 
     Raises Refused, MemoryError, and whatever Pillow raises for damaged bytes.
     """
     try:
         if name == "png":
-            with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+            with Image.open(file, formats=["PNG"]) as image:
                 image.verify()  # the CRC of each chunk, which decoding does not look at
-        with Image.open(io.BytesIO(data), formats=[_PILLOW_NAMES[name]]) as image:
+            file.seek(0)
+        with Image.open(file, formats=[_PILLOW_NAMES[name]]) as image:
             return _decode(image, name, task)
     except Image.DecompressionBombError:
         raise Refused(Refusal.PIXELS) from None
@@ -149,12 +150,13 @@ def _shrunk(image: Image.Image, largest: tuple[int, int], turn: int) -> Image.Im
 
 def _plain(image: Image.Image) -> Image.Image:
     """Return the picture in a mode that can be resized: L, RGB, RGBA or CMYK, of 8 bits."""
+    is_ready = image.mode == "RGBA" or (image.mode in {"L", "RGB", "CMYK"} and not image.has_transparency_data)
+    if is_ready:
+        return image
     if image.mode.startswith("I;16"):
         return image.point(lambda value: value / 256).convert("L")
     if image.has_transparency_data:
         return image.convert("RGBA")
-    if image.mode in {"L", "RGB", "CMYK"}:
-        return image
     return image.convert("L" if image.mode == "1" else "RGB")
 
 

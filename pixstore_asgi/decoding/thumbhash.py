@@ -8,9 +8,6 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-LARGEST_SIDE = 100
-"""The widest and highest picture that is hashed, in pixels."""
-
 _TRIANGLE_SIDE = 3
 
 

@@ -1,0 +1,116 @@
+"""Pictures that the tests of decoding make."""
+
+import io
+import random
+import socket
+import struct
+import threading
+import zlib
+from functools import cache
+from typing import Any
+
+from PIL import Image
+
+from pixstore_asgi.decoding.child import answer
+from pixstore_asgi.decoding.messages import REQUEST, read_reply
+from pixstore_asgi.decoding.refusals import Refusal
+from pixstore_asgi.decoding.task import Limits, Task
+from pixstore_asgi.decoding.variants import Decoded, Variant
+
+FORMATS = ("jpeg", "png", "webp", "gif", "avif")
+COLOURS = ((220, 30, 30), (30, 200, 40), (40, 40, 230), (240, 220, 40))
+"""Of the quarters of `quarters`: top left, top right, bottom left, bottom right."""
+
+
+def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
+    output = io.BytesIO()
+    image.save(output, kind, **options)
+    return output.getvalue()
+
+
+def opened(data: bytes) -> Image.Image:
+    image = Image.open(io.BytesIO(data))
+    image.load()
+    return image
+
+
+def task(*variants: Variant, placeholder: bool = False, **limits: Any) -> Task:
+    return Task(variants, placeholder, Limits(**limits))
+
+
+def said(data: bytes, kind: str, what: Task) -> Decoded | Refusal:
+    """Return what a child says of a picture, though it is asked in this process."""
+    application, link = socket.socketpair()
+    with application, link:
+        sender = threading.Thread(
+            target=application.sendall, args=[REQUEST.pack(len(data), kind.encode()) + data], daemon=True
+        )
+        sender.start()
+        reply = answer(link, what)
+        sender.join()
+    return read_reply(memoryview(reply), what)
+
+
+def quarters(width: int = 60, height: int = 40, mode: str = "RGB") -> Image.Image:
+    """Return a picture of four colours, one a quarter, so that it shows how it is turned."""
+    image = Image.new("RGB", (width, height))
+    for number, colour in enumerate(COLOURS):
+        left, top = number % 2 * (width // 2), number // 2 * (height // 2)
+        image.paste(colour, (left, top, left + width // 2, top + height // 2))
+    return image.convert(mode)
+
+
+def corners(image: Image.Image) -> list[tuple[int, ...]]:
+    """Return the colours amid the quarters of a picture, in the order of COLOURS."""
+    rgb = image.convert("RGB")
+    places = [(x, y) for y in (rgb.height // 4, rgb.height * 3 // 4) for x in (rgb.width // 4, rgb.width * 3 // 4)]
+    pixels = [rgb.getpixel(place) for place in places]
+    return [pixel for pixel in pixels if isinstance(pixel, tuple)]
+
+
+def near(one: list[tuple[int, ...]], other: list[tuple[int, ...]], most: int = 24) -> bool:
+    pairs = zip(one, other, strict=True)
+    return all(abs(a - b) <= most for first, second in pairs for a, b in zip(first, second, strict=True))
+
+
+@cache
+def photo(width: int, height: int, kind: str = "jpeg", seed: int = 0) -> bytes:
+    """Return a picture with detail of every size, as hard to decode and about as long as a photo."""
+    source = random.Random(seed)
+    whole = Image.new("L", (width, height), 128)
+    side = 4
+    while side < max(width, height):
+        noise = Image.frombytes("L", (side, side), source.randbytes(side * side))
+        whole = Image.blend(whole, noise.resize((width, height), Image.Resampling.BICUBIC), 0.3)
+        side *= 4
+    bands = [whole, whole.transpose(Image.Transpose.FLIP_LEFT_RIGHT), whole.transpose(Image.Transpose.FLIP_TOP_BOTTOM)]
+    return encoded(Image.merge("RGB", bands), kind, **({"compress_level": 1} if kind == "png" else {}))
+
+
+@cache
+def zeros_png(width: int, height: int) -> bytes:
+    """Return a black PNG of one bit a pixel, of any size: a thousandth of what it decodes to, or less."""
+    packer = zlib.compressobj()
+    row = bytes(1 + (width + 7) // 8)
+    pixels = b"".join([packer.compress(row) for _ in range(height)]) + packer.flush()
+    head = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def with_chunk(png: bytes, kind: bytes, data: bytes) -> bytes:
+    """Return a PNG with one more chunk, behind its header."""
+    return png[:33] + chunk(kind, data) + png[33:]
+
+
+@cache
+def long_gif(side: int, frames: int) -> bytes:
+    """Return a GIF of so many frames, all of noise: a few bytes each, or thousands, as `side` is."""
+    noise = Image.frombytes("P", (side, side), random.Random(side).randbytes(side * side))
+    noise.putpalette([value for value in range(256) for _ in range(3)])
+    single = encoded(noise, "gif")
+    head, frame = single[: 13 + 768], single[13 + 768 : -1]
+    return head + frame * frames + b";"
