@@ -20,6 +20,18 @@ def helpers(pid: int | None = None) -> list[int]:
     return [child for child in children(pid or os.getpid()) if b"pixstore_asgi.decoding" in _command(child)]
 
 
+def confined_children(pid: int | None = None) -> list[int]:
+    """Return the children of the only helper of a process, once there is one and all are confined."""
+    found: list[int] = []
+
+    def are_confined() -> bool:
+        found[:] = [child for helper in helpers(pid) for child in children(helper)]
+        return bool(found) and all(map(_is_confined, found))
+
+    wait_until(are_confined)
+    return found
+
+
 def descendants(pid: int | None = None) -> list[int]:
     """Return the helpers and all their children."""
     return [each for helper in helpers(pid) for each in (helper, *children(helper))]
@@ -54,3 +66,10 @@ def _command(pid: int) -> bytes:
         return Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return b""
+
+
+def _is_confined(pid: int) -> bool:
+    try:
+        return "Max open files            0" in Path(f"/proc/{pid}/limits").read_text()
+    except OSError:
+        return False

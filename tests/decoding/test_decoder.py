@@ -17,7 +17,7 @@ from pixstore_asgi.decoding.messages import End
 from pixstore_asgi.errors import ConfigError, InvalidImage, StoreBusy
 from tests.decoding.conftest import MakeDecoder
 from tests.decoding.made import FORMATS, encoded, photo, quarters, task
-from tests.decoding.processes import children, descendants, helpers, is_alive, wait_until
+from tests.decoding.processes import children, confined_children, descendants, helpers, is_alive, wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are looked at in /proc")
 
@@ -46,14 +46,8 @@ class Interrupted(Sequence[bytes]):
         yield self._halves[1]
 
 
-def _children_of_helper() -> list[int]:
-    (server,) = helpers()
-    wait_until(lambda: bool(children(server)))
-    return children(server)
-
-
 def _signal_child(number: signal.Signals) -> None:
-    for pid in _children_of_helper():
+    for pid in confined_children():
         os.kill(pid, number)
 
 
@@ -166,7 +160,7 @@ async def test_children_of_a_killed_helper_end(make_decoder: MakeDecoder) -> Non
     orphans: list[int] = []
 
     def kill_helper() -> None:
-        orphans.extend(_children_of_helper())
+        orphans.extend(confined_children())
         os.kill(orphans[0], signal.SIGSTOP)
         os.kill(helpers()[0], signal.SIGKILL)
 
@@ -220,7 +214,7 @@ async def test_no_more_are_decoded_at_once_than_there_are_places(make_decoder: M
 
     async def one(number: int) -> None:
         def note() -> None:
-            seen.append(len(_children_of_helper()))
+            seen.append(len(confined_children()))
             order.append(number)
 
         await decoder.decode(Interrupted(note), "jpeg")
