@@ -112,5 +112,6 @@ def long_gif(side: int, frames: int) -> bytes:
     noise = Image.frombytes("P", (side, side), random.Random(side).randbytes(side * side))
     noise.putpalette([value for value in range(256) for _ in range(3)])
     single = encoded(noise, "gif")
-    head, frame = single[: 13 + 768], single[13 + 768 : -1]
+    begin = 13 + 3 * 2 ** (1 + single[10] % 8)  # behind the palette
+    head, frame = single[:begin], single[begin:-1]
     return head + frame * frames + b";"

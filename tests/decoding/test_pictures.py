@@ -50,7 +50,7 @@ def test_each_format_is_decoded(kind: str) -> None:
     assert (outcome.width, outcome.height) == (60, 40)
     made = outcome.variants["small"]
     assert (made.format, made.width, made.height) == ("jpeg" if kind == "jpeg" else "webp", 30, 20)
-    assert near(corners(opened(made.data)), list(COLOURS))
+    assert near(corners(opened(made.data)), [*COLOURS])
     assert outcome.placeholder
     assert len(outcome.placeholder) <= 25
 
@@ -90,7 +90,7 @@ def test_a_picture_is_turned_as_it_is_displayed(kind: str, orientation: int) -> 
     assert (outcome.width, outcome.height) == (60, 40)
     made = opened(outcome.variants["small"].data)
     assert made.size == (30, 20)
-    assert near(corners(made), list(COLOURS))
+    assert near(corners(made), [*COLOURS])
     assert not made.getexif()
 
 
@@ -106,7 +106,7 @@ def _stored(orientation: int) -> Image.Image:
 @pytest.mark.parametrize("exif", [b"Exif\0\0nothing", b"Exif\0\0II*\0\xff\xff\xff\x7f", b"Exif\0\0"])
 def test_damaged_exif_turns_nothing(exif: bytes) -> None:
     """EXIF that can't be read is ignored, as browsers ignore it."""
-    assert near(corners(small(encoded(quarters(), "jpeg", exif=exif), "jpeg")), list(COLOURS))
+    assert near(corners(small(encoded(quarters(), "jpeg", exif=exif), "jpeg")), [*COLOURS])
 
 
 @pytest.mark.parametrize("value", [0, 9, 65_535])
@@ -114,7 +114,7 @@ def test_an_orientation_that_there_is_not_turns_nothing(value: int) -> None:
     """Only 1 to 8 say how a picture is turned."""
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = value
-    assert near(corners(small(encoded(quarters(), "jpeg", exif=exif), "jpeg")), list(COLOURS))
+    assert near(corners(small(encoded(quarters(), "jpeg", exif=exif), "jpeg")), [*COLOURS])
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
@@ -123,7 +123,7 @@ def test_a_png_of_each_mode_is_decoded(mode: str) -> None:
     if mode == "I;16":
         stored = Image.frombytes("I;16", (2, 1), (0x4000).to_bytes(2, "little") + (0xC000).to_bytes(2, "little"))
         stored = stored.resize((60, 40), Image.Resampling.NEAREST)
-        seen = [(0x40,) * 3, (0xC0,) * 3] * 2
+        seen: list[tuple[int, ...]] = [(0x40,) * 3, (0xC0,) * 3] * 2
     else:
         stored = quarters().quantize(4) if mode == "P" else quarters(mode=mode)
         seen = corners(stored)
@@ -135,7 +135,7 @@ def test_cmyk_is_converted() -> None:
     """A JPEG of printing colours, with a profile of them or none, has variants in RGB."""
     made = small(encoded(quarters(mode="CMYK"), "jpeg"), "jpeg")
     assert made.mode == "RGB"
-    assert near(corners(made), list(COLOURS), 40)
+    assert near(corners(made), [*COLOURS], 40)
 
 
 @pytest.mark.parametrize("kind", ["png", "webp", "gif", "avif"])
@@ -206,7 +206,7 @@ def test_all_variants_and_the_hash_show_the_same() -> None:
     assert list(outcome.variants) == [variant.name for variant in wanted]
     for name, made in outcome.variants.items():
         assert name.startswith(f"v{made.width}-{made.format}")
-        assert near(corners(opened(made.data)), list(COLOURS))
+        assert near(corners(opened(made.data)), [*COLOURS])
 
 
 def test_quality_is_what_was_asked_for() -> None:
@@ -240,7 +240,7 @@ def test_transparency_outlives_another_colour_space() -> None:
 @pytest.mark.parametrize("profile", [b"no profile", b"\0" * 128, bytes(range(256)) * 4])
 def test_a_damaged_profile_is_ignored(profile: bytes) -> None:
     """Colours are then taken for sRGB, as browsers take them."""
-    assert near(corners(small(encoded(quarters(), "jpeg", icc_profile=profile), "jpeg")), list(COLOURS))
+    assert near(corners(small(encoded(quarters(), "jpeg", icc_profile=profile), "jpeg")), [*COLOURS])
 
 
 def _swapping_profile() -> bytes:

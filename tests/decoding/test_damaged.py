@@ -1,0 +1,64 @@
+"""Damage at random: whatever is done to a picture, it is decoded or it is an InvalidImage."""
+
+import random
+import sys
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pixstore_asgi.decoding import Decoded, Decoder, Variant
+from pixstore_asgi.decoding.refusals import Refusal
+from pixstore_asgi.errors import InvalidImage
+from tests.decoding.conftest import MakeDecoder
+from tests.decoding.made import FORMATS, encoded, photo, quarters, said, task
+from tests.decoding.processes import helpers
+
+pytestmark = pytest.mark.slow
+
+WHOLE = {kind: photo(160, 120, kind) for kind in FORMATS}
+ANIMATED = {
+    kind: encoded(quarters(), kind, save_all=True, append_images=[quarters().rotate(90), quarters().rotate(45)])
+    for kind in ("png", "webp", "gif", "avif")
+}
+PICTURES = [*WHOLE.items(), *ANIMATED.items()]
+EDITS = st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(1, 255)), min_size=1, max_size=8)
+
+
+def damaged(data: bytes, edits: list[tuple[float, int]], cut: float) -> bytes:
+    flipped = bytearray(data)
+    for place, bits in edits:
+        flipped[int(place * len(data))] ^= bits
+    return bytes(flipped[: int(len(data) * cut)])
+
+
+@given(st.sampled_from(PICTURES), EDITS, st.just(1.0) | st.floats(0, 1))
+@settings(deadline=None, max_examples=400)
+@pytest.mark.filterwarnings("ignore")
+def test_damage_is_found_or_harmless(picture: tuple[str, bytes], edits: list[tuple[float, int]], cut: float) -> None:
+    """Flipped and cut, it decodes or is refused, and what comes out is of the size that it says."""
+    kind, data = picture
+    outcome = said(damaged(data, edits, cut), kind, task(Variant("v", 30), placeholder=True, max_pixels=1_000_000))
+    assert isinstance(outcome, Decoded | Refusal)
+    if isinstance(outcome, Decoded):
+        made = outcome.variants["v"]
+        assert (made.width, made.height) == Variant("v", 30).size_of(outcome.width, outcome.height)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork")
+async def test_damage_raises_nothing_but_invalid_image(make_decoder: MakeDecoder) -> None:
+    """Through the processes too, 300 damaged pictures raise InvalidImage and nothing else, of one helper all along."""
+    decoder: Decoder = make_decoder([Variant("v", 30)], placeholder=True, max_pixels=1_000_000)
+    source = random.Random(7)
+    before: list[int] = []
+    refused = 0
+    for _ in range(300):
+        kind, data = source.choice(PICTURES)
+        edits = [(source.random(), source.randrange(1, 256)) for _ in range(source.randrange(1, 6))]
+        try:
+            await decoder.decode([damaged(data, edits, source.choice([1, source.random()]))], kind)
+        except InvalidImage:
+            refused += 1
+        before = before or helpers()
+    assert helpers() == before
+    assert 150 < refused < 300

@@ -1,0 +1,92 @@
+"""Bombs: each limit refuses its own, and the next picture is decoded."""
+
+import sys
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from pixstore_asgi.decoding import Decoded, Variant
+from pixstore_asgi.errors import InvalidImage
+from tests.decoding.conftest import MakeDecoder
+from tests.decoding.made import chunk, encoded, long_gif, photo, quarters, zeros_png
+from tests.decoding.processes import children, helpers, status, wait_until
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="no other system keeps to the limit of memory"),
+]
+
+PICTURE = encoded(quarters(), "png")
+
+
+def claimed_png(width: int, height: int) -> bytes:
+    """Return a PNG whose header claims a size that its pixels do not have."""
+    small = zeros_png(64, 64)
+    head = width.to_bytes(4, "big") + height.to_bytes(4, "big") + small[24:29]
+    return small[:8] + chunk(b"IHDR", head) + small[33:]
+
+
+def claimed_avif(width: int, height: int) -> bytes:
+    """Return an AVIF whose `ispe` property claims a size that its pixels do not have."""
+    data = encoded(quarters(), "avif")
+    at = data.index(b"ispe") + 8
+    return data[:at] + width.to_bytes(4, "big") + height.to_bytes(4, "big") + data[at + 8 :]
+
+
+def claimed_webp(width: int, height: int) -> bytes:
+    """Return a WebP whose canvas is larger than its only frame."""
+    frames = [quarters(), quarters().rotate(90)]
+    data = encoded(frames[0], "webp", save_all=True, append_images=frames[1:])
+    at = data.index(b"VP8X") + 12
+    return data[:at] + (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little") + data[at + 6 :]
+
+
+@pytest.mark.parametrize(
+    ("kind", "bomb", "limits", "says"),
+    [
+        ("png", claimed_png(50_000, 50_000), {}, "max_pixels, 100000000"),
+        ("png", zeros_png(50_000, 50_000), {}, "max_pixels"),
+        ("png", zeros_png(20_000, 5_001), {}, "max_pixels"),
+        ("jpeg", encoded(Image.new("L", (12_000, 9_000)), "jpeg"), {}, "max_pixels"),
+        ("avif", claimed_avif(30_000, 30_000), {}, "max_pixels|does not decode"),
+        ("webp", claimed_webp(16_383, 16_383), {}, "max_pixels|does not decode"),
+        ("gif", long_gif(1, 200_000), {}, "max_frames, 1000"),
+        ("gif", long_gif(16, 30), {"max_frames": 29}, "max_frames, 29"),
+        ("gif", long_gif(1000, 500), {"max_cpu_s": 1}, "max_cpu_s, 1 s"),
+        ("gif", long_gif(1000, 500), {"max_wall_s": 0.5}, "max_wall_s, 0.5 s"),
+        ("png", zeros_png(10_000, 9_000), {"max_memory_bytes": 40_000_000}, "max_memory_bytes, 40000000"),
+        ("png", photo(2400, 1800, "png"), {"max_memory_bytes": 1_000_000}, "max_memory_bytes, 1000000"),
+    ],
+    ids=lambda value: value if isinstance(value, str) and len(value) < 40 else "",
+)
+async def test_a_bomb_is_an_invalid_image(
+    make_decoder: MakeDecoder, kind: str, bomb: bytes, limits: dict[str, Any], says: str
+) -> None:
+    """It is refused, by the limit that it is over; the process that met it is gone, and the next picture decoded."""
+    decoder = make_decoder([Variant("v", 100)], placeholder=True, **limits)
+    with pytest.raises(InvalidImage, match=says):
+        await decoder.decode([bomb], kind)
+    if "max_memory_bytes" not in limits:
+        assert (await decoder.decode([PICTURE], "png")).width == 60
+    (helper,) = helpers()
+    wait_until(lambda: not children(helper))
+    assert status(helper, "VmHWM") < 150 * 1024
+
+
+async def test_pictures_up_to_the_limits_are_decoded(make_decoder: MakeDecoder) -> None:
+    """48 and 100 megapixels, and 300 frames, are within the defaults."""
+    decoder = make_decoder([Variant("v", 320)], placeholder=True)
+    assert (await decoder.decode([encoded(Image.new("RGB", (8064, 6048)), "jpeg")], "jpeg")).width == 8064
+    assert (await decoder.decode([encoded(Image.new("RGB", (10_000, 10_000)), "png")], "png")).width == 10_000
+    assert (await decoder.decode([long_gif(100, 300)], "gif")).width == 100
+
+
+async def test_a_picture_has_only_so_much_memory(make_decoder: MakeDecoder) -> None:
+    """What a check needs is allowed where less than a variant needs is."""
+    checks = make_decoder(max_memory_bytes=60 * 1024 * 1024)
+    assert await checks.decode([zeros_png(10_000, 4_000)], "png") == Decoded(10_000, 4_000)
+    with pytest.raises(InvalidImage, match="max_memory_bytes"):
+        await make_decoder([Variant("v", 9_000)], max_memory_bytes=60 * 1024 * 1024).decode(
+            [zeros_png(10_000, 4_000)], "png"
+        )
