@@ -36,6 +36,20 @@ def jpeg(size: int) -> bytes:
     return whole[:_JFIF_BYTES] + comments + whole[_JFIF_BYTES:]
 
 
+def photo(width: int, height: int, seed: int = 0) -> Image.Image:
+    """Return a picture with detail of every size, about as hard to decode and as long when encoded as a photo."""
+    source = random.Random(seed)
+    bands = [Image.new("L", (width, height), 128) for _ in range(3)]
+    side = 4
+    while side < max(width, height):
+        noise = [Image.frombytes("L", (side, side), source.randbytes(side * side)) for _ in bands]
+        resized = [each.resize((width, height), Image.Resampling.BICUBIC) for each in noise]
+        bands = [Image.blend(band, each, 0.25) for band, each in zip(bands, resized, strict=True)]
+        side *= 4
+    grey = bands[0]
+    return Image.merge("RGB", [grey, *(Image.blend(grey, band, 0.3) for band in bands[1:])])
+
+
 PICTURES = {"png": png, "jpeg": jpeg}
 
 

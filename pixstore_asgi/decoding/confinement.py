@@ -13,6 +13,7 @@ from .task import Limits
 # linux/prctl.h
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
 
+_LESS_URGENT = 10  # than event loops, which would wait for a processor as often as there are children; see nice(2)
 _SPARE_BYTES = 16 * 1024 * 1024  # to say that memory was not enough
 
 
@@ -32,6 +33,7 @@ class Confinement:
     def apply(self) -> None:
         """Limit the running process: its memory and time, and no file, socket, process or thread more."""
         limits = self._limits
+        os.nice(_LESS_URGENT)
         if self._prctl:
             self._prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
             self._prctl(_PR_SET_DUMPABLE, 0)  # no other process of this user reads its memory

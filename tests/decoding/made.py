@@ -11,6 +11,7 @@ from typing import Any
 
 from PIL import Image
 
+from benchmarks import pictures
 from pixstore_asgi.decoding.child import answer
 from pixstore_asgi.decoding.messages import REQUEST, read_reply
 from pixstore_asgi.decoding.refusals import Refusal
@@ -75,16 +76,9 @@ def near(one: list[tuple[int, ...]], other: list[tuple[int, ...]], most: int = 2
 
 @cache
 def photo(width: int, height: int, kind: str = "jpeg", seed: int = 0) -> bytes:
-    """Return a picture with detail of every size, as hard to decode and about as long as a photo."""
-    source = random.Random(seed)
-    whole = Image.new("L", (width, height), 128)
-    side = 4
-    while side < max(width, height):
-        noise = Image.frombytes("L", (side, side), source.randbytes(side * side))
-        whole = Image.blend(whole, noise.resize((width, height), Image.Resampling.BICUBIC), 0.3)
-        side *= 4
-    bands = [whole, whole.transpose(Image.Transpose.FLIP_LEFT_RIGHT), whole.transpose(Image.Transpose.FLIP_TOP_BOTTOM)]
-    return encoded(Image.merge("RGB", bands), kind, **({"compress_level": 1} if kind == "png" else {}))
+    """Return a picture as hard to decode and about as long as a photo."""
+    options = {"compress_level": 1} if kind == "png" else {}
+    return encoded(pictures.photo(width, height, seed), kind, **options)
 
 
 @cache

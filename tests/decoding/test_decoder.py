@@ -228,9 +228,9 @@ async def test_a_child_that_does_not_end_is_given_up(
     make_decoder: MakeDecoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One that its own clock does not end, because it is stopped or was taken over, is killed by the application."""
-    monkeypatch.setattr(crew, "_GRACE_S", 0.1)
-    decoder = make_decoder(max_wall_s=1)
+    decoder = make_decoder(max_wall_s=3)
     await decoder.decode([PICTURE], "jpeg")
+    monkeypatch.setattr(crew, "_GRACE_S", 0.1)
     with pytest.raises(InvalidImage, match="max_wall_s"):
         await decoder.decode(Interrupted(lambda: _signal_child(signal.SIGSTOP)), "jpeg")
     (server,) = helpers()
