@@ -2,7 +2,7 @@
 
 Each picture is decoded in a forked process with the package's limits of time and memory: three sizes are made of it
 within 1600, 960 and 320 pixels, JPEG of a JPEG and WebP of others. Of files that are damaged or made to harm it says
-how many were refused, whether any crashed the process or ran out of its time, and the most CPU and memory that one took.
+how many were refused, whether any crashed or ran out of its time, and the most CPU and memory that one took.
 """
 
 import io

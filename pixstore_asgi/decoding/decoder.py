@@ -94,7 +94,7 @@ def _require_pillow() -> None:
     if sys.platform == "win32":
         raise ConfigError("images are decoded in forked processes, which Windows does not have")
     if not find_spec("PIL"):
-        raise ConfigError('to decode images needs Pillow: pip install "pixstore-asgi[images]"')
+        raise ConfigError("decoding images needs Pillow: install pixstore-asgi with the extra images")
     from PIL import features
 
     if missing := [codec for codec in _CODECS if not features.check(codec)]:
