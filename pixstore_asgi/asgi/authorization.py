@@ -9,6 +9,7 @@ import anyio
 from anyio.lowlevel import checkpoint
 from starlette.types import Scope
 
+from ..core.ids import original_of
 from ..errors import ConfigError, WireState
 from ..serving.answer import Refusal, Rule
 from .http import scope_of_get
@@ -71,13 +72,14 @@ class Authorization:
         return ask
 
     async def _ask(self, scope: Scope, image_ids: Collection[str]) -> dict[str, Refusal]:
-        """Return for each image why it is refused, or None where the rule lets it pass."""
+        """Return for each image why it is refused, or None where the rule lets it pass; for a variant, its original."""
+        originals = list(dict.fromkeys(map(original_of, image_ids)))
         try:
-            passing = await self._passing(scope, image_ids)
+            passing = await self._passing(scope, originals)
         except Exception as error:  # whatever the application's own function raises
-            _log.exception("authorize failed for image %s%s", ", ".join(map(repr, image_ids)), remedy(error, scope))
+            _log.exception("authorize failed for image %s%s", ", ".join(map(repr, originals)), remedy(error, scope))
             return dict.fromkeys(image_ids, WireState.INTERNAL_ERROR)
-        return {image_id: None if image_id in passing else "forbidden" for image_id in image_ids}
+        return {image_id: None if original_of(image_id) in passing else "forbidden" for image_id in image_ids}
 
     async def _passing(self, scope: Scope, image_ids: Collection[str]) -> Collection[str]:
         if not image_ids:

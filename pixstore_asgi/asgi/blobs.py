@@ -3,10 +3,11 @@
 import logging
 import re
 from contextlib import aclosing
+from urllib.parse import unquote
 
 from starlette.types import Receive, Scope, Send
 
-from ..core.ids import is_image_id
+from ..core.ids import is_served_id
 from ..errors import PixstoreError
 from ..serving.answer import Answers
 from ..serving.blob import Blob
@@ -75,9 +76,8 @@ def is_blob(path: str) -> bool:
 
 
 def _image_id(scope: Scope) -> str | None:
-    query = scope.get("query_string", b"").decode("latin-1").replace("%3A", ":").replace("%3a", ":")
-    found = _QUERY.fullmatch(query)
-    return found["id"] if found and is_image_id(found["id"]) else None
+    found = _QUERY.fullmatch(unquote(scope.get("query_string", b"").decode("latin-1")))
+    return found["id"] if found and is_served_id(found["id"]) else None
 
 
 def _is_known(scope: Scope, etag: str) -> bool:

@@ -2,7 +2,8 @@
 
     plaintext    one format byte ‖ the image's bytes
     ciphertext   AES-256-GCM, no additional data, a fresh key and nonce for every version     NIST SP 800-38D
-    wrapped key  key id 4 ‖ AES-256-SIV(wrap key, key 32, AAD)                                 RFC 5297
+    wrapped key  key id 4 ‖ AES-256-SIV(wrap key, key 32 ‖ details, AAD)                       RFC 5297
+    details      nothing, or width u32 ‖ height u32 ‖ ThumbHash
     AAD          u16 length ‖ bytes, of each: purpose, id, version, format, iv, tag, size u64
 
 The ciphertext carries no additional data because browsers of the wire protocol decrypt without any; id and version are
@@ -22,7 +23,17 @@ from cryptography.hazmat.primitives.ciphers.modes import GCM
 from ..errors import IntegrityError
 from .formats.names import format_name
 from .hidden import hide
-from .images import IV_BYTES, KEY_ID_BYTES, SHA256_BYTES, TAG_BYTES, VERSION_BYTES, ImageMeta
+from .images import (
+    IV_BYTES,
+    KEY_BYTES,
+    KEY_ID_BYTES,
+    SHA256_BYTES,
+    TAG_BYTES,
+    VERSION_BYTES,
+    Details,
+    ImageMeta,
+    Unwrapped,
+)
 from .keyring import DOMAIN, KeyRing
 
 MAX_CIPHERTEXT_BYTES = 2**36 - 32
@@ -31,6 +42,7 @@ MAX_CIPHERTEXT_BYTES = 2**36 - 32
 _PURPOSE = DOMAIN + b" image key"
 _PURPOSE_FIELD = len(_PURPOSE).to_bytes(2, "big") + _PURPOSE
 _FIELDS = struct.Struct(">H16sHBH12sH16sHQ")  # each with its length before it
+_SIZE_FIELDS = struct.Struct(">II")
 _BLOCK_BYTES = 16
 _NOT_AUTHENTIC = "the image fails authentication: damaged, or another key's"
 
@@ -111,18 +123,24 @@ class TagCheck:
             raise IntegrityError(_NOT_AUTHENTIC, "tag") from None
 
 
-def wrap_key(ring: KeyRing, key: bytes, image_id: str, meta: ImageMeta) -> ImageMeta:
-    """Return `meta` with its `wrapped_key`: the 32-byte image key under the ring's newest secret, 52 bytes.
+def wrap_key(ring: KeyRing, key: bytes, image_id: str, meta: ImageMeta, details: Details | None = None) -> ImageMeta:
+    """Return `meta` with its `wrapped_key`: the 32-byte image key and the details under the ring's newest secret.
 
-    The wrapping binds id, version, format, iv, tag and size: copied onto another row it does not unwrap.
+    It has 52 bytes, and 8 more with those of a ThumbHash where there are details. The wrapping binds id, version,
+    format, iv, tag and size: copied onto another row it does not unwrap.
     """
     signing = ring.signing
-    sealed = signing.wrapper.encrypt(key, [_binding(image_id, meta)])
+    sealed = signing.wrapper.encrypt(key + _encode_details(details), [_binding(image_id, meta)])
     return replace(meta, wrapped_key=signing.key_id + sealed)
 
 
 def unwrap_key(ring: KeyRing, image_id: str, meta: ImageMeta) -> bytes:
-    """Return the 32-byte image key of a stored version.
+    """Return the 32-byte image key of a stored version; raises as `unwrap`."""
+    return unwrap(ring, image_id, meta).key
+
+
+def unwrap(ring: KeyRing, image_id: str, meta: ImageMeta) -> Unwrapped:
+    """Return the key of a stored version, and its details where it has any.
 
     Raises IntegrityError: unknown-key where no secret of the ring wrapped it, wrap where the row was changed.
     """
@@ -133,9 +151,26 @@ def unwrap_key(ring: KeyRing, image_id: str, meta: ImageMeta) -> bytes:
             f"image {image_id} was saved under secret {key_id.hex()}, which is not in the key ring", "unknown-key"
         )
     try:
-        return ring_key.wrapper.decrypt(meta.wrapped_key[KEY_ID_BYTES:], [_binding(image_id, meta)])
+        unwrapped = ring_key.wrapper.decrypt(meta.wrapped_key[KEY_ID_BYTES:], [_binding(image_id, meta)])
     except (InvalidTag, ValueError, struct.error):
         raise IntegrityError(f"the stored row of image {image_id} was changed outside this package", "wrap") from None
+    return Unwrapped(unwrapped) if len(unwrapped) == KEY_BYTES else _unwrapped_with_details(unwrapped)
+
+
+def rewrap_key(old: KeyRing, new: KeyRing, image_id: str, meta: ImageMeta) -> ImageMeta:
+    """Return `meta` with what it has wrapped under the newest secret of another ring; raises as `unwrap`."""
+    unwrapped = hide(unwrap(old, image_id, meta))
+    return wrap_key(new, unwrapped().key, image_id, meta, unwrapped().details)
+
+
+def _encode_details(details: Details | None) -> bytes:
+    return _SIZE_FIELDS.pack(details.width, details.height) + details.placeholder if details else b""
+
+
+def _unwrapped_with_details(unwrapped: bytes) -> Unwrapped:
+    # Authentic, so it is as it was wrapped.
+    width, height = _SIZE_FIELDS.unpack_from(unwrapped, KEY_BYTES)
+    return Unwrapped(unwrapped[:KEY_BYTES], Details(width, height, unwrapped[KEY_BYTES + _SIZE_FIELDS.size :]))
 
 
 def _binding(image_id: str, meta: ImageMeta) -> bytes:

@@ -11,6 +11,7 @@ VARIANT_MARK = "~"
 """Stands in the id of a variant between its original's id, in which it can't be, and its name."""
 
 IMAGE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}(:[A-Za-z0-9_-]{1,128})?", re.ASCII)
+SERVED_ID = re.compile(rf"{IMAGE_ID.pattern}({VARIANT_MARK}[a-z0-9_-]{{1,32}})?", re.ASCII)
 _DIRECTORY = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _VARIANT_NAME = re.compile(r"[a-z0-9_-]{1,32}", re.ASCII)
 _TOKEN = re.compile(r"[1-9][0-9]{0,15}", re.ASCII)
@@ -24,6 +25,13 @@ def is_image_id(value: object) -> bool:
     if not isinstance(value, str):
         raise InputError(f"an image id is a str, not {type(value).__name__}")
     return IMAGE_ID.fullmatch(value) is not None
+
+
+def is_served_id(value: object) -> bool:
+    """Tell whether `value` is the id of an image or of a variant. Raises InputError for anything but a str."""
+    if not isinstance(value, str):
+        raise InputError(f"an image id is a str, not {type(value).__name__}")
+    return SERVED_ID.fullmatch(value) is not None
 
 
 def variant_id(original: str, name: object) -> str:
@@ -44,6 +52,11 @@ def is_variant_id(value: str) -> bool:
 def original_of(image_id: str) -> str:
     """Return the id of a variant's original, and that of an original itself."""
     return image_id.partition(VARIANT_MARK)[0]
+
+
+def variant_name(image_id: str) -> str:
+    """Return a variant's name, and an empty text for an original."""
+    return image_id.partition(VARIANT_MARK)[2]
 
 
 def range_of_variants(original: str) -> tuple[str, str]:

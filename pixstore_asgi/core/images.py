@@ -1,7 +1,7 @@
 """An image as the package knows it: what a store keeps of it, its seal, its decrypted bytes, its line in a list."""
 
 from dataclasses import dataclass, field
-from typing import Self
+from typing import NamedTuple, Self
 
 from ..errors import InputError
 from .formats.names import MEDIA_TYPES, format_name
@@ -37,12 +37,34 @@ def is_older_than_ids(database_id: bytes) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class Details:
+    """What was seen of a picture when it was decoded, kept sealed with its key.
+
+    width, height: as it is displayed, in pixels. placeholder: its ThumbHash, or nothing.
+    """
+
+    width: int
+    height: int
+    placeholder: bytes = field(default=b"", repr=False)
+
+
+class Unwrapped(NamedTuple):
+    """What a wrapped key holds: the image key, 32 bytes, and what was seen of the picture when it was decoded."""
+
+    key: bytes
+    details: Details | None = None
+
+    def __repr__(self) -> str:
+        return "Unwrapped()"
+
+
+@dataclass(frozen=True, slots=True)
 class ImageMeta:
     """What a store keeps beside one version's ciphertext; opaque to the store.
 
     version: 16 random bytes, new for every save and update. format: the format byte. iv: 12 bytes. tag: 16 bytes.
     size: length of the ciphertext in bytes. sha256: its SHA-256 where an earlier version of this package saved it, else
-    None. wrapped_key: 52 bytes, see cipher.wrap_key.
+    None. wrapped_key: 52 bytes, or more where the image has details: see cipher.wrap_key.
     """
 
     version: bytes
@@ -135,6 +157,7 @@ class ExportedImage:
     """One version of an image with all that another store needs to serve the very same.
 
     seal and ciphertext: as it is encrypted, with its key. image: as it is decrypted, with what it was marked as.
+    details: what was seen of it when it was decoded, if it was.
     """
 
     id: str
@@ -142,6 +165,7 @@ class ExportedImage:
     seal: Seal
     ciphertext: bytes = field(repr=False)
     image: Image
+    details: Details | None = None
 
 
 @dataclass(frozen=True, slots=True)

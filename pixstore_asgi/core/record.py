@@ -6,10 +6,17 @@ from typing import Any, Self
 
 from ..errors import RecordError
 from .base64 import decode_base64, encode_base64
-from .ids import IMAGE_ID, MAX_TOKEN
-from .images import IV_BYTES, KEY_BYTES, TAG_BYTES
+from .ids import MAX_TOKEN, SERVED_ID
+from .images import IV_BYTES, KEY_BYTES, TAG_BYTES, Unwrapped
 
 _PROOF = re.compile(r"[!-~]{1,512}", re.ASCII)
+_OPTIONAL_FIELDS: dict[str, type] = {
+    "proofExpiresAt": int,
+    "ciphertextUrl": str,
+    "width": int,
+    "height": int,
+    "placeholder": str,
+}
 
 
 class _Hidden(dict[str, Any]):
@@ -26,8 +33,10 @@ class ImageRecord(_Hidden):
 
     A dict, so that every JSON encoder takes it: `id`, `token` (integer), `meta` with `key` (32 bytes), `iv` (12) and
     `tag` (16) as padded standard base64, `statelessProof`, `proofExpiresAt` (epoch milliseconds) where the proof
-    expires, and `ciphertextUrl` where the ciphertext is elsewhere too, such as at a CDN. It carries the image's key:
-    send it with `Cache-Control: no-store`. Its repr hides key and proof.
+    expires, and `ciphertextUrl` where the ciphertext is elsewhere too, such as at a CDN. Of an image that was decoded
+    when it was saved: `width` and `height` as it is displayed, in pixels, `placeholder` (a ThumbHash in base64) and
+    `variants`, full records by name, where the application wants these. It carries the image's key: send it with
+    `Cache-Control: no-store`. Its repr hides key and proof.
     Format: docs/wire-format.md, "Image record".
     """
 
@@ -39,7 +48,7 @@ class ImageRecord(_Hidden):
         *,
         id: str,
         token: int,
-        key: bytes,
+        unwrapped: Unwrapped,
         iv: bytes,
         tag: bytes,
         proof: str,
@@ -47,12 +56,16 @@ class ImageRecord(_Hidden):
         ciphertext_url: str | None = None,
     ) -> Self:
         """Build a record from raw values; bytes are encoded, `proof_expires_at` is in epoch milliseconds."""
-        meta = _Hidden(key=encode_base64(key), iv=encode_base64(iv), tag=encode_base64(tag))
+        meta = _Hidden(key=encode_base64(unwrapped.key), iv=encode_base64(iv), tag=encode_base64(tag))
         record = cls(id=id, token=token, meta=meta, statelessProof=proof)
         if proof_expires_at is not None:
             record["proofExpiresAt"] = proof_expires_at
         if ciphertext_url is not None:
             record["ciphertextUrl"] = ciphertext_url
+        if details := unwrapped.details:
+            record.update(width=details.width, height=details.height)
+            if details.placeholder:
+                record["placeholder"] = encode_base64(details.placeholder)
         return record
 
     @classmethod
@@ -66,19 +79,23 @@ class ImageRecord(_Hidden):
         record = cls.create(
             id=_checked_id(fields.get("id")),
             token=_checked_token(fields.get("token")),
-            key=_decode(meta, "key", KEY_BYTES),
+            unwrapped=Unwrapped(_decode(meta, "key", KEY_BYTES)),
             iv=_decode(meta, "iv", IV_BYTES),
             tag=_decode(meta, "tag", TAG_BYTES),
             proof=_checked_proof(fields.get("statelessProof")),
             proof_expires_at=None,
         )
-        expires_at = fields.get("proofExpiresAt")
-        if isinstance(expires_at, int):
-            record["proofExpiresAt"] = expires_at
-        url = fields.get("ciphertextUrl")
-        if isinstance(url, str):
-            record["ciphertextUrl"] = url
+        for name, kind in _OPTIONAL_FIELDS.items():
+            if isinstance(fields.get(name), kind):
+                record[name] = fields[name]
+        if "variants" in fields:
+            variants = _mapping(fields["variants"], "its variants")
+            record["variants"] = _Hidden({name: cls.parse(_without_variants(each)) for name, each in variants.items()})
         return record
+
+    def add_variant(self, name: str, record: Self) -> None:
+        """Add the record of a variant."""
+        self.setdefault("variants", _Hidden())[name] = record
 
     @property
     def id(self) -> str:
@@ -122,6 +139,30 @@ class ImageRecord(_Hidden):
         value: str | None = self.get("ciphertextUrl")
         return value
 
+    @property
+    def width(self) -> int | None:
+        """The image's width as it is displayed, in pixels; None where it was not decoded when it was saved."""
+        value: int | None = self.get("width")
+        return value
+
+    @property
+    def height(self) -> int | None:
+        """The image's height as it is displayed, in pixels; None where it was not decoded when it was saved."""
+        value: int | None = self.get("height")
+        return value
+
+    @property
+    def placeholder(self) -> bytes | None:
+        """The image's ThumbHash, at most 25 bytes; None where none was made."""
+        text = self.get("placeholder")
+        return decode_base64(text) if isinstance(text, str) else None
+
+    @property
+    def variants(self) -> Mapping[str, Self]:
+        """The records of the image's variants, by name."""
+        value: Mapping[str, Self] = self.get("variants", {})
+        return value
+
     def copy(self) -> Self:
         """Return a copy that hides as much in its repr."""
         return type(self)(self)
@@ -152,7 +193,7 @@ RECORD_JSON_SCHEMA: dict[str, Any] = {
     "type": "object",
     "required": ["id", "token", "meta", "statelessProof"],
     "properties": {
-        "id": {"type": "string", "pattern": f"^{IMAGE_ID.pattern}$"},
+        "id": {"type": "string", "pattern": f"^{SERVED_ID.pattern}$"},
         "token": {"type": "integer", "minimum": 1, "maximum": MAX_TOKEN},
         "meta": {
             "type": "object",
@@ -166,6 +207,10 @@ RECORD_JSON_SCHEMA: dict[str, Any] = {
         "statelessProof": {"type": "string"},
         "proofExpiresAt": {"type": "integer", "description": "epoch milliseconds"},
         "ciphertextUrl": {"type": "string", "format": "uri-reference"},
+        "width": {"type": "integer", "minimum": 1, "description": "pixels, as displayed"},
+        "height": {"type": "integer", "minimum": 1, "description": "pixels, as displayed"},
+        "placeholder": {"type": "string", "contentEncoding": "base64", "description": "ThumbHash"},
+        "variants": {"type": "object", "additionalProperties": {"type": "object"}, "description": "records, by name"},
     },
 }
 """JSON Schema of an image record, as FastAPI shows it in OpenAPI."""
@@ -185,8 +230,13 @@ def _mapping(value: object, what: str) -> Mapping[str, Any]:
     return value
 
 
+def _without_variants(value: object) -> Mapping[str, Any]:
+    fields = _mapping(value, "a variant's record")
+    return {name: field for name, field in fields.items() if name != "variants"}
+
+
 def _checked_id(value: object) -> str:
-    if not isinstance(value, str) or IMAGE_ID.fullmatch(value) is None:
+    if not isinstance(value, str) or SERVED_ID.fullmatch(value) is None:
         raise RecordError("id must be `name` or `directory:name` of letters, digits, `_` and `-`", "id")
     return value
 

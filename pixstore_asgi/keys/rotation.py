@@ -1,13 +1,13 @@
 """Rotation of secrets: what each one is needed for, keys wrapped anew under the newest one, a secret retired.
 
-Ciphertext, tokens and versions stay as they are: only the 52 bytes of a wrapped key change.
+Ciphertext, tokens and versions stay as they are: only the bytes of a wrapped key change.
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
-from ..core.cipher import unwrap_key, wrap_key
-from ..core.hidden import Hidden, hide
+from ..core.cipher import rewrap_key
+from ..core.hidden import Hidden
 from ..core.images import KEY_ID_BYTES, RewrappedKey, StoredImage
 from ..core.keyring import KeyRing
 from ..errors import IntegrityError, SecretError, StoreConflict
@@ -126,10 +126,9 @@ def _rewrapped(ring: KeyRing, images: Sequence[StoredImage], failures: list[Inte
         if image.meta.wrapped_key.startswith(ring.signing.key_id):
             continue
         try:
-            key = hide(unwrap_key(ring, image.id, image.meta))
+            meta = rewrap_key(ring, ring, image.id, image.meta)
         except IntegrityError as error:
             failures[:] = failures or [error]
             continue
-        meta = wrap_key(ring, key(), image.id, image.meta)
         wrapped.append(RewrappedKey(image.id, meta.version, meta.wrapped_key))
     return wrapped

@@ -2,7 +2,7 @@
 
 import secrets
 
-from ..core.cipher import unwrap_key, wrap_key
+from ..core.cipher import rewrap_key
 from ..core.images import DATABASE_ID_BYTES, StoredImage, database_id_of
 from ..store.contract import ImageStore
 from .find import find_ring
@@ -19,6 +19,6 @@ async def separate(store: ImageStore) -> int:
     own = ring.bound_to(database_id)
 
     def rewrap(image: StoredImage) -> bytes:
-        return wrap_key(own, unwrap_key(ring, image.id, image.meta), image.id, image.meta).wrapped_key
+        return rewrap_key(ring, own, image.id, image.meta).wrapped_key
 
     return await store.separate(database_id, own.signing.check_value, rewrap)

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Literal, NamedTuple
 
-from ..core.ids import is_image_id
+from ..core.ids import is_served_id
 from ..core.keyring import KeyRing
 from ..core.proof import ProofTerms
 from ..core.request import ImageRequest
@@ -88,7 +88,7 @@ class Answers:
         return None if is_late else payload
 
     def _ring_at_once(self, request: ImageRequest) -> KeyRing | None:
-        return self._rings.at_hand if self._proofs.are_checked and is_image_id(request.image_id) else None
+        return self._rings.at_hand if self._proofs.are_checked and is_served_id(request.image_id) else None
 
     def _at_hand(self, ring: KeyRing, request: ImageRequest, epoch: int | None) -> WholePayload | None:
         try:
@@ -118,7 +118,7 @@ class Answers:
         if self._proofs.are_checked and not request.proof:
             return Checked(_refused(request, WireState.MISSING_PROOF, "it has no proof"))
         try:
-            if not is_image_id(request.image_id):
+            if not is_served_id(request.image_id):
                 return Checked(_refused(request, WireState.INVALID_PROOF, "this is no image id"))
             epoch = await with_ring(self._rings, lambda ring: self._proofs.check(ring, request, terms))
         except ProofError as error:

@@ -4,7 +4,7 @@ from contextlib import aclosing
 
 import anyio.to_thread
 
-from ..core.cipher import unseal, unwrap_key
+from ..core.cipher import unseal, unwrap
 from ..core.hidden import hide
 from ..core.images import ExportedImage, Image, Seal
 from ..store.contract import ImageStore
@@ -22,8 +22,9 @@ async def read_verified(store: ImageStore, rings: Rings, image_id: str) -> Expor
     async with aclosing(stream):
         ciphertext = b"".join([chunk async for chunk in stream])
     image, meta = stream.image, stream.image.meta
-    key = hide(await with_ring(rings, lambda ring: unwrap_key(ring, image.id, meta)))
+    unwrapped = hide(await with_ring(rings, lambda ring: unwrap(ring, image.id, meta)))
     name, data = await anyio.to_thread.run_sync(
-        lambda: unseal(key=key(), iv=meta.iv, tag=meta.tag, ciphertext=ciphertext)
+        lambda: unseal(key=unwrapped().key, iv=meta.iv, tag=meta.tag, ciphertext=ciphertext)
     )
-    return ExportedImage(image.id, image.token, Seal(key(), meta.iv, meta.tag, name), ciphertext, Image(data, name))
+    seal = Seal(unwrapped().key, meta.iv, meta.tag, name)
+    return ExportedImage(image.id, image.token, seal, ciphertext, Image(data, name), unwrapped().details)

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 
 from ..core import proof
-from ..core.cipher import unwrap_key
+from ..core.cipher import unwrap
+from ..core.ids import VARIANT_MARK, original_of, variant_name
 from ..core.images import StoredImage
 from ..core.keyring import KeyRing
 from ..core.proof import ProofKeys, ProofTerms, ProofWindows
@@ -55,10 +56,17 @@ class Proofs:
     def records(
         self, ring: KeyRing, images: Iterable[StoredImage], terms: ProofTerms = EVERYBODY
     ) -> dict[str, ImageRecord]:
-        """Return records of images by id, all as of one moment."""
+        """Return records of images by id, all as of one moment; those of variants stand in their originals'."""
         now_ms = self.clock_ms()
         expires_at_ms = self.windows.expires_at_ms(now_ms) if self.are_checked else None
-        return {image.id: self._record(ring, image, terms, now_ms, expires_at_ms) for image in images}
+        records: dict[str, ImageRecord] = {}
+        for image in images:
+            record = self._record(ring, image, terms, now_ms, expires_at_ms)
+            if VARIANT_MARK in image.id:
+                records[original_of(image.id)].add_variant(variant_name(image.id), record)
+            else:
+                records[image.id] = record
+        return records
 
     def check(self, ring: KeyRing, request: ImageRequest, terms: ProofTerms | None) -> int | None:
         """Return the epoch of a request's proof, or None where proofs are not checked.
@@ -90,7 +98,7 @@ class Proofs:
         return ImageRecord.create(
             id=image.id,
             token=image.token,
-            key=unwrap_key(ring, image.id, image.meta),  # first: no good proof lies in a frame that raises
+            unwrapped=unwrap(ring, image.id, image.meta),  # first: no good proof lies in a frame that raises
             iv=image.meta.iv,
             tag=image.meta.tag,
             proof=self._keys_of(ring).issue(terms, image_id=image.id, token=token, epoch=image.epoch, now_ms=now_ms),

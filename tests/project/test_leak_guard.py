@@ -19,13 +19,16 @@ from click.testing import CliRunner
 
 from pixstore_asgi import ImageRecord, PixstoreError
 from pixstore_asgi.cli.commands import commands
+from pixstore_asgi.core.images import Unwrapped
 from tests.demo import process
 from tests.support import servers
 from tests.support.samples import OTHER_SECRET, SECRET
 
 KEY = bytes(range(200, 232))
 PROOF = base64.b64encode(bytes(range(220, 256))).decode()
-FIELDS = dict(id="a", token=1, iv=bytes(12), tag=bytes(16), key=KEY, proof=PROOF, proof_expires_at=None)
+FIELDS = dict(
+    id="a", token=1, iv=bytes(12), tag=bytes(16), unwrapped=Unwrapped(KEY), proof=PROOF, proof_expires_at=None
+)
 SPELLINGS = [
     SECRET, OTHER_SECRET, PROOF, base64.urlsafe_b64encode(bytes(range(220, 256))).decode(),
     KEY.hex(), KEY.hex().upper(), repr(KEY), base64.b64encode(KEY).decode(), base64.urlsafe_b64encode(KEY).decode(),

@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from pixstore_asgi import ImageRecord, PixstoreError
+from pixstore_asgi.core.images import Unwrapped
 from tests.support.samples import OTHER_SECRET, SECRET
 
 _SHORTEST_PROOF = 16
@@ -80,9 +81,9 @@ def _note_records(patched: pytest.MonkeyPatch, said: Said) -> None:
     create = ImageRecord.create.__func__  # type: ignore[attr-defined]
 
     @wraps(create)
-    def noted(cls: type[ImageRecord], /, *, key: bytes, proof: str, **rest: Any) -> ImageRecord:
-        said.hide(key, proof)
-        record: ImageRecord = create(cls, key=key, proof=proof, **rest)
+    def noted(cls: type[ImageRecord], /, *, unwrapped: Unwrapped, proof: str, **rest: Any) -> ImageRecord:
+        said.hide(unwrapped.key, proof)
+        record: ImageRecord = create(cls, unwrapped=unwrapped, proof=proof, **rest)
         return record
 
     patched.setattr(ImageRecord, "create", classmethod(noted))
