@@ -5,6 +5,7 @@ from .asgi.middleware import PixstoreMiddleware
 from .asgi.response import PayloadResponse
 from .core.record import ImageRecord
 from .core.wire import decode_payload
+from .decoding.variants import Variant
 from .errors import (
     ConfigError,
     ImageNotFound,
@@ -35,6 +36,7 @@ __all__ = [
     "PixstoreMiddleware",
     "StoreConflict",
     "StoreError",
+    "Variant",
     "WireError",
     "WireState",
     "decode_payload",

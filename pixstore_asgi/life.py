@@ -4,7 +4,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import anyio
 
@@ -34,7 +34,7 @@ class Life:
         given: KeyRing | SecretSource | None,
         *,
         on_open: Callable[[], None],
-        on_close: Callable[[], None],
+        on_close: Callable[[], Awaitable[None]],
     ) -> None:
         self._store = store
         self._given = given
@@ -152,7 +152,7 @@ class Life:
             if self._opens == 0 and not self._is_used:
                 self._closed_on = running_loop()
                 self._ring = None
-                self._on_close()
+                await self._on_close()
                 await self._store.close()
 
     async def _open_store(self) -> KeyRing:

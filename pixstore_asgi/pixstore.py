@@ -5,16 +5,17 @@ import os
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 from .core.formats.names import MEDIA_TYPES, check_formats
 from .core.hidden import hide
-from .core.ids import as_token, is_image_id, range_of_directory
+from .core.ids import as_token, is_image_id, range_of_directory, range_of_variants, variant_id
 from .core.images import ExportedImage, Image, ImageInfo, Seal
 from .core.keyring import Secret
 from .core.proof import DEFAULT_WINDOW_MS, terms_of
 from .core.record import ImageRecord
 from .core.request import ImageRequest
+from .decoding.variants import Variant
 from .errors import InputError
 from .health.drain import Drain
 from .health.readiness import Readiness
@@ -23,9 +24,11 @@ from .keys.source import SecretSource, given_secrets
 from .life import Life
 from .saving.limits import DEFAULT_MAX_IMAGE_BYTES, upload_limits
 from .saving.recall import revoke
-from .saving.save import OnProgress, Saves, new_id
+from .saving.save import Saves, new_id, not_found
 from .saving.sealing import Encryption
 from .saving.source import ImageData, read_file
+from .saving.treatment import treatment_of
+from .saving.written import OnProgress
 from .serving.answer import Answers
 from .serving.cache import ImageCache
 from .serving.ciphertext_urls import CiphertextUrl, CiphertextUrls
@@ -37,6 +40,7 @@ from .store.connect import StoreTarget, connect
 from .store.transactions import within
 
 _log = logging.getLogger("pixstore_asgi")
+_MOST_VARIANTS = 1000  # of one image
 
 
 class Pixstore:
@@ -55,6 +59,12 @@ class Pixstore:
         once one has leaked. It unwraps keys all the same.
     image_formats: which of png, webp, jpg, jpeg, gif and avif are accepted.
     max_image_bytes: the longest image accepted.
+    strip_metadata: whether EXIF but for the orientation, GPS, XMP, IPTC, comments, embedded thumbnails and what follows
+        a picture's end are removed from what is saved; pixels and colours stay as they are.
+    check_pixels: whether every picture must decode, in a process of its own within limits. variants: smaller copies to
+        make of each, which are saved with it, and whose records its own carries. placeholder: whether its records carry
+        a ThumbHash. These take the extra `images`, and hold a picture in memory while it is saved.
+    pad_to: "bucket" for ciphertext whose length does not tell which picture it is: it is rounded up, by at most 12 %.
     upload_timeout_s: how long an upload may bring nothing, or less than 1 KiB/s, in seconds. max_upload_s: how long it
         may be waited for in all. For images that come in pieces, not as bytes.
     cache_bytes: how much ciphertext is kept in memory, of images that are asked for again before as much of others was
@@ -80,6 +90,11 @@ class Pixstore:
         verify_old_secrets: bool = True,
         image_formats: Sequence[str] = ("png", "webp", "jpg", "jpeg"),
         max_image_bytes: int = DEFAULT_MAX_IMAGE_BYTES,
+        strip_metadata: bool = False,
+        check_pixels: bool = False,
+        variants: Sequence[Variant] = (),
+        placeholder: bool = False,
+        pad_to: Literal["bucket"] | None = None,
         upload_timeout_s: float = 60,
         max_upload_s: float = 3600,
         cache_bytes: int = 64 * 1024 * 1024,
@@ -94,8 +109,17 @@ class Pixstore:
         self._drain = Drain(drain_s)
         self._life = Life(self._store, given_secrets(hidden), on_open=self._before_open, on_close=self._before_close)
         self._readiness = Readiness(self._life.check, self._drain)
-        limits = upload_limits(self._store, max_image_bytes, upload_timeout_s, max_upload_s)
-        self._saves = Saves(self._store, self._life.opened, self._formats, limits)
+        treatment = treatment_of(
+            strip_metadata=strip_metadata,
+            check_pixels=check_pixels,
+            variants=variants,
+            placeholder=placeholder,
+            pad_to=pad_to,
+        )
+        self._variants = [variant.name for variant in variants]
+        self._decoder = treatment.decoder
+        limits = upload_limits(self._store, max_image_bytes, upload_timeout_s, max_upload_s, pad=treatment.pads)
+        self._saves = Saves(self._store, self._life.opened, self._formats, limits, treatment)
         self._proofs = Proofs(
             window_ms=proof_window_ms,
             bind_token=bind_token,
@@ -154,27 +178,35 @@ class Pixstore:
         data: ImageData,
         *,
         directory: str | None = None,
+        strip_metadata: bool | None = None,
         on_progress: OnProgress | None = None,
         connection: object = None,
     ) -> ImageRecord:
         """Encrypt and store a new image and return its record.
 
         data: bytes, an async iterator of bytes, or anything with an async `read(n)`. directory: 1 to 64 of
-        `[A-Za-z0-9_-]`, becomes the part of the id before the colon. on_progress: called with the number of the image's
-        bytes taken so far, after each piece. connection: an asyncpg connection to the store's PostgreSQL, within whose
-        transaction the image is stored: with the application's own rows, or not at all. Raises InvalidImage
-        (ImageTooLarge, UploadTimeout), InputError or StoreError; then nothing is stored. Cancelled in its last moment,
-        the image may be stored all the same.
+        `[A-Za-z0-9_-]`, becomes the part of the id before the colon. strip_metadata: in place of the option of that
+        name. on_progress: called with the number of the image's bytes taken so far, after each piece. connection: an
+        asyncpg connection to the store's PostgreSQL, within whose transaction the image is stored: with the
+        application's own rows, or not at all. Raises InvalidImage (ImageTooLarge, UploadTimeout), InputError or
+        StoreError; then nothing is stored. Cancelled in its last moment, the image may be stored all the same.
         """
         saves = await self._saves_within(connection)
-        image = await saves.create(new_id(directory), data, on_progress=on_progress)
-        return self._proofs.record(await self._life.opened(), image)
+        saved = await saves.told(strips=strip_metadata).create(new_id(directory), data, on_progress=on_progress)
+        return self._proofs.record(await self._life.opened(), saved)
 
     async def save_image_from_file(
-        self, path: str | os.PathLike[str], *, directory: str | None = None, on_progress: OnProgress | None = None
+        self,
+        path: str | os.PathLike[str],
+        *,
+        directory: str | None = None,
+        strip_metadata: bool | None = None,
+        on_progress: OnProgress | None = None,
     ) -> ImageRecord:
         """Store the image in a file; as `save_image`. Raises InputError where the file can't be read."""
-        return await self.save_image(read_file(path), directory=directory, on_progress=on_progress)
+        return await self.save_image(
+            read_file(path), directory=directory, strip_metadata=strip_metadata, on_progress=on_progress
+        )
 
     async def import_image(
         self, image_id: str, data: ImageData, *, token: int, seal: Seal | None = None, if_token: int | None = None
@@ -189,8 +221,8 @@ class Pixstore:
         """
         encryption = Encryption.of(seal) if seal else None
         del seal  # see hidden.py
-        image = await self._saves.take_over(image_id, data, token=token, encryption=encryption, if_token=if_token)
-        return self._proofs.record(await self._life.opened(), image)
+        saved = await self._saves.take_over(image_id, data, token=token, encryption=encryption, if_token=if_token)
+        return self._proofs.record(await self._life.opened(), saved)
 
     async def update_image(
         self,
@@ -198,19 +230,21 @@ class Pixstore:
         data: ImageData,
         *,
         if_token: int | None = None,
+        strip_metadata: bool | None = None,
         on_progress: OnProgress | None = None,
         connection: object = None,
     ) -> ImageRecord:
         """Replace an image and return its new record, with a higher token and a new key.
 
-        Readers see the old or the new version, never a mixture; when several update at once, the last one stays.
-        if_token: replace only the version of this token. on_progress, connection: as `save_image`'s. Raises
-        ImageNotFound, StoreConflict where the image has another token, and what `save_image` raises; then the image
-        stays as it was.
+        Readers see the old or the new version, with its variants, never a mixture; when several update at once, the
+        last one stays. if_token: replace only the version of this token. strip_metadata, on_progress, connection: as
+        `save_image`'s. Raises ImageNotFound, StoreConflict where the image has another token, and what `save_image`
+        raises; then the image stays as it was.
         """
         saves = await self._saves_within(connection)
-        image = await saves.update(image_id, data, if_token=if_token, on_progress=on_progress)
-        return self._proofs.record(await self._life.opened(), image)
+        told = saves.told(strips=strip_metadata)
+        saved = await told.update(image_id, data, if_token=if_token, on_progress=on_progress)
+        return self._proofs.record(await self._life.opened(), saved)
 
     async def update_image_from_file(
         self,
@@ -218,15 +252,18 @@ class Pixstore:
         path: str | os.PathLike[str],
         *,
         if_token: int | None = None,
+        strip_metadata: bool | None = None,
         on_progress: OnProgress | None = None,
     ) -> ImageRecord:
         """Replace an image by the one in a file; as `update_image`."""
-        return await self.update_image(image_id, read_file(path), if_token=if_token, on_progress=on_progress)
+        return await self.update_image(
+            image_id, read_file(path), if_token=if_token, strip_metadata=strip_metadata, on_progress=on_progress
+        )
 
     async def delete_image(self, image_id: str, *, connection: object = None) -> bool:
-        """Delete an image and tell whether there was one. Its key is overwritten; its id keeps its last token.
+        """Delete an image with its variants, and tell whether there was one.
 
-        connection: as `save_image`'s.
+        Their keys are overwritten, and their ids keep their last tokens. connection: as `save_image`'s.
         """
         await self._life.opened()
         if not is_image_id(image_id):
@@ -253,8 +290,11 @@ class Pixstore:
         meanwhile. Raises ImageNotFound, StoreConflict where its token is not `if_token` or it was updated meanwhile,
         and so has another key, and what `read_image` raises.
         """
-        image = await self._saves.reseal(image_id, await self.export_image(image_id), if_token)
-        return self._proofs.record(await self._life.opened(), image)
+        found = await self.export_image(image_id)
+        if found is None:
+            raise not_found(image_id)
+        saved = await self._saves.reseal([found, *await self.export_variants(image_id)], if_token)
+        return self._proofs.record(await self._life.opened(), saved)
 
     # Secrets
 
@@ -299,8 +339,12 @@ class Pixstore:
         """
         terms = record_terms(audience)
         await self._life.opened()
-        image = await self._images.get(image_id) if is_image_id(image_id) else None
-        return await with_ring(self._life, lambda ring: self._proofs.record(ring, image, terms)) if image else None
+        if not is_image_id(image_id):
+            return None
+        if self._variants:
+            return (await self.get_image_records([image_id], audience=audience)).get(image_id)
+        image = await self._images.get(image_id)
+        return await with_ring(self._life, lambda ring: self._proofs.record(ring, [image], terms)) if image else None
 
     async def get_image_records(
         self, image_ids: Iterable[str], *, audience: str | None = None
@@ -314,8 +358,9 @@ class Pixstore:
             raise InputError("image_ids is a list of ids, not one text; for one image there is get_image_record")
         await self._life.opened()
         known = [image_id for image_id in image_ids if is_image_id(image_id)]
-        images = await self._images.get_many(known)
-        found = [images[image_id] for image_id in known if image_id in images]
+        wanted = [*known, *(variant_id(image_id, name) for image_id in known for name in self._variants)]
+        images = await self._images.get_many(wanted)
+        found = [images[image_id] for image_id in wanted if image_id in images]
         return await with_ring(self._life, lambda ring: self._proofs.records(ring, found, terms))
 
     async def read_image(self, image_id: str) -> Image | None:
@@ -333,6 +378,16 @@ class Pixstore:
         """
         await self._life.opened()
         return await read_verified(self._store, self._life, image_id) if is_image_id(image_id) else None
+
+    async def export_variants(self, image_id: str) -> list[ExportedImage]:
+        """Return the variants of an image, verified, as `export_image` returns the image itself."""
+        await self._life.opened()
+        if not is_image_id(image_id):
+            return []
+        after, before = range_of_variants(image_id)
+        variants = await self._store.list(after=after, before=before, limit=_MOST_VARIANTS)
+        exported = [await read_verified(self._store, self._life, variant.id) for variant in variants]
+        return [variant for variant in exported if variant]
 
     async def list_images(
         self, *, directory: str | None = None, after: str | None = None, limit: int = 100
@@ -380,9 +435,11 @@ class Pixstore:
         if not self.checks_proofs:
             _log.warning("proof_window_ms=-1: open_payload serves images without checking proofs")
 
-    def _before_close(self) -> None:
+    async def _before_close(self) -> None:
         self._drain.end()
         self._images.clear()
+        if self._decoder:
+            await self._decoder.close()
 
 
 def answers_of(pixstore: Pixstore) -> Answers:

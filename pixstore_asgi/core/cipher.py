@@ -164,13 +164,13 @@ def rewrap_key(old: KeyRing, new: KeyRing, image_id: str, meta: ImageMeta) -> Im
 
 
 def _encode_details(details: Details | None) -> bytes:
-    return _SIZE_FIELDS.pack(details.width, details.height) + details.placeholder if details else b""
+    return _SIZE_FIELDS.pack(details.width, details.height) + (details.placeholder or b"") if details else b""
 
 
 def _unwrapped_with_details(unwrapped: bytes) -> Unwrapped:
     # Authentic, so it is as it was wrapped.
     width, height = _SIZE_FIELDS.unpack_from(unwrapped, KEY_BYTES)
-    return Unwrapped(unwrapped[:KEY_BYTES], Details(width, height, unwrapped[KEY_BYTES + _SIZE_FIELDS.size :]))
+    return Unwrapped(unwrapped[:KEY_BYTES], Details(width, height, unwrapped[KEY_BYTES + _SIZE_FIELDS.size :] or None))
 
 
 def _binding(image_id: str, meta: ImageMeta) -> bytes:

@@ -40,12 +40,12 @@ def is_older_than_ids(database_id: bytes) -> bool:
 class Details:
     """What was seen of a picture when it was decoded, kept sealed with its key.
 
-    width, height: as it is displayed, in pixels. placeholder: its ThumbHash, or nothing.
+    width, height: as it is displayed, in pixels. placeholder: its ThumbHash, up to 25 bytes, if one was made.
     """
 
     width: int
     height: int
-    placeholder: bytes = field(default=b"", repr=False)
+    placeholder: bytes | None = field(default=None, repr=False)
 
 
 class Unwrapped(NamedTuple):

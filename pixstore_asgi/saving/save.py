@@ -1,39 +1,37 @@
 """Saves: new images and new versions written to the store, or not at all."""
 
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import replace
 
-from ..core.cipher import wrap_key
-from ..core.formats.names import FORMAT_BYTES
-from ..core.ids import as_token, checked_directory, is_image_id
-from ..core.images import VERSION_BYTES, ExportedImage, StoredImage
+from ..core.ids import as_token, checked_directory, is_image_id, variant_id
+from ..core.images import Details, ExportedImage, StoredImage
 from ..core.keyring import KeyRing
 from ..errors import ImageNotFound, InputError, StoreConflict
 from ..store.clock import wall_clock_ms
 from ..store.contract import CommitTerms, Expect, Expected
 from ..store.transactions import ImageWrites
 from .limits import UploadLimits
-from .sealing import Encryption, begin_sealing
+from .sealing import Encryption
 from .source import ImageData, read_pieces
+from .treatment import NO_TREATMENT, Treatment
+from .written import OnProgress, Written, commit_together, write_bytes, write_version
 
 Opened = Callable[[], Awaitable[KeyRing]]
 """Opens the store where it is not open yet, and returns the key ring as it is then."""
-
-OnProgress = Callable[[int], None]
-"""Called with the number of an image's bytes taken so far."""
 
 _MAX_AHEAD_MS = 24 * 60 * 60 * 1000  # of the clock: more than clocks and time zones differ by mistake
 
 
 class Saves:
-    """Writes the images of one Pixstore. formats: the names of the formats accepted. limits: of each upload.
+    """Writes the images of one Pixstore. formats: the names of the formats accepted. limits: of each upload. treatment:
+    what is done to each image.
 
-    opened: opens the store where it is not open yet, and returns the key ring as it is then. pad: whether images that
-    bring no seal are padded, see core/padding.py.
+    opened: opens the store where it is not open yet, and returns the key ring as it is then.
 
-    Every method returns the image as it is stored then, and raises InvalidImage (ImageTooLarge, UploadTimeout),
-    InputError or StoreError; then nothing has changed.
+    Every method returns the image as it is stored then, with its variants behind it, and raises InvalidImage
+    (ImageTooLarge, UploadTimeout), InputError or StoreError; then nothing has changed.
     """
 
     def __init__(
@@ -42,23 +40,29 @@ class Saves:
         opened: Opened,
         formats: frozenset[str],
         limits: UploadLimits,
-        *,
-        pad: bool = False,
+        treatment: Treatment = NO_TREATMENT,
     ) -> None:
         self._store = store
         self._opened = opened
         self._formats = formats
         self._limits = limits
-        self._pad = pad
+        self._treatment = treatment
 
     def within(self, store: ImageWrites) -> "Saves":
         """Return what writes to this in place of the store: to its transaction that the application shares."""
-        return Saves(store, self._opened, self._formats, self._limits, pad=self._pad)
+        return Saves(store, self._opened, self._formats, self._limits, self._treatment)
 
-    async def create(self, image_id: str, data: ImageData, *, on_progress: OnProgress | None = None) -> StoredImage:
+    def told(self, *, strips: bool | None) -> "Saves":
+        """Return what writes an image of which one call tells whether its metadata is removed, if it does."""
+        treatment = self._treatment.told(strips=strips)
+        return Saves(self._store, self._opened, self._formats, self._limits, treatment)
+
+    async def create(
+        self, image_id: str, data: ImageData, *, on_progress: OnProgress | None = None
+    ) -> Sequence[StoredImage]:
         """Save an image under an id that has none. Raises StoreConflict where it has."""
         await self._opened()
-        return await self._write(image_id, data, Expect.ABSENT, on_progress=on_progress)
+        return await self._write(image_id, data, CommitTerms(expect=Expect.ABSENT), on_progress=on_progress)
 
     async def update(
         self,
@@ -67,11 +71,11 @@ class Saves:
         *,
         if_token: int | None = None,
         on_progress: OnProgress | None = None,
-    ) -> StoredImage:
+    ) -> Sequence[StoredImage]:
         """Save a new version of an image. Raises ImageNotFound, and StoreConflict where its token is not `if_token`."""
         await self._opened()
         expect = await version_to_replace(self._store, image_id, if_token)
-        return await self._write(image_id, data, expect, on_progress=on_progress)
+        return await self._write(image_id, data, CommitTerms(expect=expect), on_progress=on_progress)
 
     async def take_over(
         self,
@@ -81,7 +85,7 @@ class Saves:
         token: int,
         encryption: Encryption | None,
         if_token: int | None,
-    ) -> StoredImage:
+    ) -> Sequence[StoredImage]:
         """Save an image that has its id and token from elsewhere; if_token: over the version of this token.
 
         encryption: to the same bytes as there; raises IntegrityError where it is another image's.
@@ -91,51 +95,63 @@ class Saves:
         check_token_time(image_id, token)
         await self._opened()
         expect = Expect.ABSENT if if_token is None else await version_to_replace(self._store, image_id, if_token)
-        return await self._write(image_id, data, expect, token=token, encryption=encryption)
+        return await self._write(image_id, data, CommitTerms(expect=expect, token=token), encryption=encryption)
 
-    async def reseal(self, image_id: str, found: ExportedImage | None, if_token: int | None) -> StoredImage:
-        """Save an image that was read from the store again, as it was marked, under another key.
+    async def reseal(self, found: Sequence[ExportedImage], if_token: int | None) -> Sequence[StoredImage]:
+        """Save an image that was read from the store, and its variants, under other keys, as they were marked.
 
-        Its bytes stay what they are, but for the padding of one that has none yet.
+        Their bytes stay what they are, but for the padding of those that have none yet.
         """
-        if found is None:
-            raise not_found(image_id)
-        if if_token not in (None, found.token):
-            raise StoreConflict(f"image {image_id} has token {found.token}, not {if_token}: it was updated meanwhile")
-        expect = await version_to_replace(self._store, image_id, found.token)
-        # What is there is saved again, whatever is accepted from users now.
-        anything = Saves(self._store, self._opened, frozenset(FORMAT_BYTES), UploadLimits(len(found.image.data)))
-        fresh = replace(Encryption.fresh(pad=self._pad), format=found.image.format)
-        return await anything._write(image_id, found.image.data, expect, encryption=fresh)
+        original = found[0]
+        if if_token not in (None, original.token):
+            raise StoreConflict(
+                f"image {original.id} has token {original.token}, not {if_token}: it was updated meanwhile"
+            )
+        expect = await version_to_replace(self._store, original.id, original.token)
+        async with AsyncExitStack() as unless_committed:
+            written = []
+            for each in found:
+                fresh = replace(Encryption.fresh(pad=self._treatment.pads), format=each.image.format)
+                new = await write_bytes(unless_committed, self._store, each.id, each.image.data, fresh, each.details)
+                written.append(new)
+            return await self._commit(written, CommitTerms(expect=expect))
 
     async def _write(
         self,
         image_id: str,
         data: ImageData,
-        expect: Expected,
+        terms: CommitTerms,
         *,
-        token: int | None = None,
         encryption: Encryption | None = None,
         on_progress: OnProgress | None = None,
-    ) -> StoredImage:
-        encryption = encryption or Encryption.fresh(pad=self._pad)
-        sealing = await begin_sealing(read_pieces(data, self._limits), self._formats, encryption)
-        version = secrets.token_bytes(VERSION_BYTES)
-        async with await self._store.begin_write(image_id, version) as writer:
-            async for ciphertext in sealing:
-                await writer.write(ciphertext)
-                if on_progress:
-                    on_progress(sealing.taken)
-            # Now: in the course of a long upload the secrets may have been reloaded, and the old one retired.
-            ring = await self._opened()
-            meta = wrap_key(ring, encryption.key(), image_id, sealing.meta(version))
-            try:
-                image, *_ = await writer.commit(meta, CommitTerms(ring.check_values, expect, token))
-            except StoreConflict:
-                if expect is Expect.PRESENT:
-                    raise not_found(image_id) from None
-                raise
-        return image
+    ) -> Sequence[StoredImage]:
+        treatment = self._treatment.keeping_bytes() if encryption else self._treatment
+        encryption = encryption or Encryption.fresh(pad=treatment.pads)
+        pieces = treatment.begin(read_pieces(data, self._limits))
+        async with AsyncExitStack() as unless_committed:
+            original = await write_version(
+                unless_committed, self._store, image_id, aiter(pieces), encryption, self._formats, on_progress
+            )
+            decoded = await pieces.decoded(original.format)
+            if decoded is None:
+                return await self._commit([original], terms)
+            written = [replace(original, details=Details(decoded.width, decoded.height, decoded.placeholder))]
+            for name, variant in decoded.variants.items():
+                of_variant, details = variant_id(image_id, name), Details(variant.width, variant.height)
+                fresh = Encryption.fresh(pad=treatment.pads)
+                new = await write_bytes(unless_committed, self._store, of_variant, variant.data, fresh, details)
+                written.append(new)
+            return await self._commit(written, terms)
+
+    async def _commit(self, written: Sequence[Written], terms: CommitTerms) -> Sequence[StoredImage]:
+        # Now: in the course of a long upload the secrets may have been reloaded, and the old one retired.
+        ring = await self._opened()
+        try:
+            return await commit_together(ring, written, replace(terms, checks=ring.check_values))
+        except StoreConflict:
+            if terms.expect is Expect.PRESENT:
+                raise not_found(written[0].image_id) from None
+            raise
 
 
 async def version_to_replace(store: ImageWrites, image_id: str, if_token: int | None) -> Expected:

@@ -64,6 +64,11 @@ class Sealing:
         self._sealer = Sealer(key=encryption.key(), iv=encryption.iv, format_byte=self._format_byte)
 
     @property
+    def format(self) -> str:
+        """The name of the format that the image's bytes are of."""
+        return self._reader.name
+
+    @property
     def taken(self) -> int:
         """How many of the image's bytes were encrypted so far, its padding not counted."""
         return max(self._sealer.size - 1 - self._padding_bytes, 0)

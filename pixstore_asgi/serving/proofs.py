@@ -1,6 +1,6 @@
 """Proofs of one Pixstore: put into the records that it hands out, and checked in the requests that come back."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from ..core import proof
 from ..core.cipher import unwrap
@@ -49,23 +49,29 @@ class Proofs:
         self._urls = urls
         self._keys: ProofKeys | None = None
 
-    def record(self, ring: KeyRing, image: StoredImage, terms: ProofTerms = EVERYBODY) -> ImageRecord:
-        """Return a record of an image with a proof as of now. Raises IntegrityError where its row was changed."""
-        return self.records(ring, [image], terms)[image.id]
+    def record(self, ring: KeyRing, images: Sequence[StoredImage], terms: ProofTerms = EVERYBODY) -> ImageRecord:
+        """Return a record of an image, behind which stand its variants, with proofs as of now.
+
+        Raises IntegrityError where a row was changed.
+        """
+        return self.records(ring, images, terms)[images[0].id]
 
     def records(
         self, ring: KeyRing, images: Iterable[StoredImage], terms: ProofTerms = EVERYBODY
     ) -> dict[str, ImageRecord]:
-        """Return records of images by id, all as of one moment; those of variants stand in their originals'."""
+        """Return records of images by id, all as of one moment.
+
+        Those of variants go into their originals', which come before them.
+        """
         now_ms = self.clock_ms()
         expires_at_ms = self.windows.expires_at_ms(now_ms) if self.are_checked else None
         records: dict[str, ImageRecord] = {}
         for image in images:
             record = self._record(ring, image, terms, now_ms, expires_at_ms)
-            if VARIANT_MARK in image.id:
-                records[original_of(image.id)].add_variant(variant_name(image.id), record)
-            else:
+            if VARIANT_MARK not in image.id:
                 records[image.id] = record
+            elif original := records.get(original_of(image.id)):
+                original.add_variant(variant_name(image.id), record)
         return records
 
     def check(self, ring: KeyRing, request: ImageRequest, terms: ProofTerms | None) -> int | None:

@@ -16,6 +16,7 @@ from pixstore_asgi.errors import ImageTooLarge
 from pixstore_asgi.saving.limits import UploadLimits, upload_limits
 from pixstore_asgi.saving.save import Saves
 from pixstore_asgi.saving.sealing import Encryption
+from pixstore_asgi.saving.treatment import Treatment
 from pixstore_asgi.store.contract import ImageStore
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.store.sqlite import SqliteStore
@@ -30,7 +31,9 @@ class Padded:
 
     def __init__(self, pix: Pixstore, store: MemoryStore, max_bytes: int = MAX_BYTES) -> None:
         self.pix = pix
-        self.saves = Saves(store, pix._life.opened, frozenset(FORMAT_BYTES), UploadLimits(max_bytes), pad=True)
+        self.saves = Saves(
+            store, pix._life.opened, frozenset(FORMAT_BYTES), UploadLimits(max_bytes), Treatment(pads=True)
+        )
 
     async def exported(self, image_id: str) -> ExportedImage:
         found = await self.pix.export_image(image_id)
@@ -92,7 +95,7 @@ async def test_an_image_that_is_sealed_again_is_not_padded_twice(padded: Padded,
     """Under its new key a padded image has the same bytes, and so has its update by what was read."""
     await padded.saves.create("image", IMAGES[kind])
     before = await padded.exported("image")
-    await padded.saves.reseal("image", before, None)
+    await padded.saves.reseal([before], None)
     resealed = await padded.exported("image")
     assert resealed.seal.key != before.seal.key
     await padded.saves.update("image", before.image.data)
@@ -104,7 +107,7 @@ async def test_an_image_from_before_is_padded_when_it_is_sealed_again(padded: Pa
     record = await padded.pix.save_image(picture("webp"))
     before = await padded.exported(record.id)
     assert before.image.data == picture("webp")
-    await padded.saves.reseal(record.id, before, None)
+    await padded.saves.reseal([before], None)
     after = (await padded.exported(record.id)).image
     assert after.data == picture("webp") + padding("webp", len(before.ciphertext)) != picture("webp")
 

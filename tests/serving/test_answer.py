@@ -97,7 +97,7 @@ async def test_terms_come_with_the_request(pix: Pixstore, sent: ProofTerms, want
     saved = await pix.save_image(picture())
     image = await pix._store.get(saved.id)
     assert image is not None
-    record = pix._proofs.record(await pix._life.opened(), image, sent)
+    record = pix._proofs.record(await pix._life.opened(), [image], sent)
     payload = await answers_of(pix).answer(request_of(record), terms=wanted)
     assert payload is not None
     assert payload.state is (WireState.SUCCESS if sent == wanted else WireState.INVALID_PROOF)

@@ -1,0 +1,75 @@
+"""What is done to images on their way in, beside encryption: metadata stripped, pixels decoded, sizes made."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Self
+
+from ..decoding.decoder import Decoder
+from ..decoding.variants import Decoded, Variant
+from ..errors import ConfigError
+from .stripping import stripped
+
+
+@dataclass(frozen=True, slots=True)
+class Treatment:
+    """What is done to each image.
+
+    strips: whether metadata is removed. pads: whether ciphertext gets the length of a bucket, see core/padding.py.
+    decoder: by which pictures are decoded, and their variants made; None where none is.
+    """
+
+    strips: bool = False
+    pads: bool = False
+    decoder: Decoder | None = None
+
+    def told(self, *, strips: bool | None) -> Self:
+        """Return what is done to an image of which one call tells whether its metadata is removed, if it does."""
+        return self if strips is None else replace(self, strips=strips)
+
+    def keeping_bytes(self) -> Self:
+        """Return what is done to an image whose bytes stay as they are."""
+        return replace(self, strips=False, pads=False)
+
+    def begin(self, pieces: AsyncIterator[bytes]) -> "Treated":
+        """Return an image, on its way, as it is to be encrypted."""
+        return Treated(stripped(pieces) if self.strips else pieces, self.decoder)
+
+
+NO_TREATMENT = Treatment()
+"""Nothing is done to images but to encrypt them."""
+
+
+def treatment_of(
+    *, strip_metadata: bool, check_pixels: bool, variants: Sequence[Variant], placeholder: bool, pad_to: str | None
+) -> Treatment:
+    """Return the treatment that the options of a Pixstore tell. Raises ConfigError for those that can't be."""
+    if pad_to not in ("bucket", None):
+        raise ConfigError('pad_to is "bucket", or None for ciphertext as long as its image')
+    is_decoded = check_pixels or variants or placeholder
+    decoder = Decoder(variants, placeholder=placeholder) if is_decoded else None
+    return Treatment(strips=strip_metadata, pads=pad_to is not None, decoder=decoder)
+
+
+class Treated:
+    """One image's pieces, to be iterated once; then `decoded`."""
+
+    def __init__(self, pieces: AsyncIterator[bytes], decoder: Decoder | None) -> None:
+        self._pieces = pieces
+        self._decoder = decoder
+        self._held: list[bytes] = []
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for piece in self._pieces:
+            if self._decoder:
+                self._held.append(piece)
+            yield piece
+
+    async def decoded(self, format_name: str) -> Decoded | None:
+        """Return what was seen of the whole picture, and its variants; None where nothing is decoded.
+
+        Raises InvalidImage for what does not decode within the limits.
+        """
+        if self._decoder is None:
+            return None
+        held, self._held = self._held, []
+        return await self._decoder.decode(held, format_name)

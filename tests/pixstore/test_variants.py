@@ -1,0 +1,254 @@
+"""Variants, placeholders and checked pixels: what one save makes of a picture, and what becomes of all of it."""
+
+import io
+import struct
+import zlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from pixstore_asgi import (
+    ConfigError,
+    ImageNotFound,
+    ImageRecord,
+    InvalidImage,
+    Pixstore,
+    PixstoreApp,
+    Variant,
+    WireState,
+)
+from pixstore_asgi.core.padding import bucket_bytes
+from pixstore_asgi.store.memory import MemoryStore
+from pixstore_asgi.store.sqlite import SqliteStore
+from tests.support.asgi import client
+from tests.support.batches import body_of, entry_of, frames_of
+from tests.support.payloads import served
+from tests.support.requests import headers
+from tests.support.samples import SECRET, picture
+
+pytestmark = pytest.mark.slow
+
+VARIANTS = (Variant("thumb", width=16), Variant("card", width=32, format="webp"))
+
+HUGE = struct.pack(">II", 60_000, 60_000) + picture("png")[24:29]
+BROKEN = {
+    "a wrong checksum": picture("png")[:-20] + bytes(4) + picture("png")[-16:],
+    "too many pixels": picture("png")[:16] + HUGE + zlib.crc32(b"IHDR" + HUGE).to_bytes(4) + picture("png")[33:],
+}
+
+
+@pytest.fixture
+async def gallery(tmp_path: Path) -> AsyncIterator[Pixstore]:
+    """A Pixstore that makes two variants and a placeholder of every picture."""
+    store = SqliteStore(tmp_path / "images.db")
+    async with Pixstore(store, secret=SECRET, variants=VARIANTS, placeholder=True) as pix:
+        yield pix
+
+
+async def size_of(pix: Pixstore, record: ImageRecord) -> tuple[int, int]:
+    state, data = await served(pix, record)
+    assert state is WireState.SUCCESS
+    return Image.open(io.BytesIO(data)).size
+
+
+async def test_a_save_makes_all_variants(gallery: Pixstore) -> None:
+    """The record of a save has width, height, a placeholder, and a record of every variant, which is served."""
+    record = await gallery.save_image(picture("jpeg", 48))
+    assert (record.width, record.height) == (48, 48)
+    assert record.placeholder
+    assert list(record.variants) == ["thumb", "card"]
+    thumb, card = record.variants["thumb"], record.variants["card"]
+    assert (thumb.id, card.id) == (f"{record.id}~thumb", f"{record.id}~card")
+    assert await size_of(gallery, thumb) == (thumb.width, thumb.height) == (16, 16)
+    assert await size_of(gallery, card) == (card.width, card.height) == (32, 32)
+    assert len({record.key, thumb.key, card.key}) == 3
+    assert await served(gallery, record) == (WireState.SUCCESS, picture("jpeg", 48))
+
+
+async def test_records_carry_variants_by_one_query(gallery: Pixstore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Records of many images have those of all their variants, and cost the store one question."""
+    saved = [await gallery.save_image(picture("jpeg", 48, seed)) for seed in range(3)]
+    asked = []
+    get_many = gallery._store.get_many
+
+    async def counted(image_ids: Any) -> Any:
+        asked.append(image_ids)
+        return await get_many(image_ids)
+
+    monkeypatch.setattr(gallery._store, "get_many", counted)
+    records = await gallery.get_image_records([record.id for record in saved])
+    assert len(asked) == 1
+    for record in saved:
+        again = records[record.id]
+        assert again["meta"] == record["meta"]
+        assert {name: each["meta"] for name, each in again.variants.items()} == {
+            name: each["meta"] for name, each in record.variants.items()
+        }
+        assert (again.width, again.height, again.placeholder) == (48, 48, record.placeholder)
+    one = await gallery.get_image_record(saved[0].id, audience="ada")
+    assert one is not None
+    assert one.variants.keys() == {"thumb", "card"}
+
+
+async def test_what_was_seen_of_a_picture_is_sealed(gallery: Pixstore, tmp_path: Path) -> None:
+    """Neither the placeholder nor width and height stand in the database in clear."""
+    record = await gallery.save_image(picture("jpeg", 48))
+    assert record.placeholder
+    await gallery.close()
+    files = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert record.id.encode() in files
+    assert record.placeholder not in files
+    assert (48).to_bytes(4) * 2 not in files
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+async def test_what_does_not_decode_is_not_stored(gallery: Pixstore, kind: str) -> None:
+    """A picture whose container is whole and whose pixels are not is InvalidImage; nothing of it is kept."""
+    with pytest.raises(InvalidImage):
+        await gallery.save_image(BROKEN[kind])
+    assert await gallery.list_images() == []
+    record = await gallery.save_image(picture("jpeg", 48))
+    with pytest.raises(InvalidImage):
+        await gallery.update_image(record.id, BROKEN[kind])
+    assert (await served(gallery, record))[0] is WireState.SUCCESS
+
+
+async def test_an_update_replaces_all_variants(gallery: Pixstore) -> None:
+    """After an update every variant is of the new picture; old records of variants lead to the new ones."""
+    record = await gallery.save_image(picture("jpeg", 48))
+    updated = await gallery.update_image(record.id, picture("jpeg", 40))
+    assert (updated.width, updated.variants["thumb"].width) == (40, 16)
+    assert updated.variants["thumb"].token > record.variants["thumb"].token
+    for name in ("thumb", "card"):
+        assert (await served(gallery, record.variants[name]))[0] is WireState.UPDATED
+        assert (await served(gallery, updated.variants[name]))[0] is WireState.SUCCESS
+
+
+async def test_an_update_without_variants_leaves_none(gallery: Pixstore, tmp_path: Path) -> None:
+    """Where an update makes no variants those of the picture before are gone: a record never mixes two pictures."""
+    record = await gallery.save_image(picture("jpeg", 48))
+    async with Pixstore(tmp_path / "images.db", secret=SECRET) as other:
+        updated = await other.update_image(record.id, picture("jpeg", 40))
+    assert (updated.variants, updated.width) == ({}, None)
+    found = await gallery.get_image_record(record.id)
+    assert found is not None
+    assert "variants" not in found
+    assert (await served(gallery, record.variants["thumb"]))[0] is WireState.NOT_FOUND
+
+
+async def test_a_delete_takes_all_variants(gallery: Pixstore) -> None:
+    """A deleted image leaves none of its variants."""
+    record = await gallery.save_image(picture("jpeg", 48))
+    assert await gallery.delete_image(record.id)
+    for each in (record, *record.variants.values()):
+        assert (await served(gallery, each))[0] is WireState.NOT_FOUND
+
+
+async def test_revoke_and_reseal_reach_all_variants(gallery: Pixstore) -> None:
+    """Revoking ends the proofs of variants too; resealing gives them other keys and keeps what was seen."""
+    record = await gallery.save_image(picture("jpeg", 48))
+    assert await gallery.revoke(record.id) == 1
+    for each in (record, *record.variants.values()):
+        assert (await served(gallery, each))[0] is WireState.INVALID_PROOF
+    resealed = await gallery.reseal_image(record.id)
+    assert resealed.variants.keys() == record.variants.keys()
+    assert (resealed.width, resealed.placeholder) == (record.width, record.placeholder)
+    for name, each in resealed.variants.items():
+        assert each.key != record.variants[name].key
+        assert await size_of(gallery, each) == (each.width, each.height)
+
+
+async def test_variants_are_no_images_of_the_application(gallery: Pixstore) -> None:
+    """They stand in no list, and no call takes their ids: they come and go with their original."""
+    record = await gallery.save_image(picture("jpeg", 48), directory="ada")
+    thumb = record.variants["thumb"].id
+    assert [image.id for image in await gallery.list_images()] == [record.id]
+    assert [image.id for image in await gallery.list_images(directory="ada")] == [record.id]
+    assert await gallery.get_image_record(thumb) is None
+    assert await gallery.get_image_records([thumb]) == {}
+    assert not await gallery.image_exists(thumb)
+    assert not await gallery.delete_image(thumb)
+    assert await gallery.read_image(thumb) is None
+    for call in (gallery.update_image(thumb, picture()), gallery.reseal_image(thumb), gallery.revoke(thumb)):
+        with pytest.raises(ImageNotFound):
+            await call
+
+
+async def test_a_rule_is_asked_for_the_original(gallery: Pixstore) -> None:
+    """`authorize` and `authorize_many` know the application's ids alone: for a variant they get its original's."""
+    record = await gallery.save_image(picture("jpeg", 48))
+    thumb, asked = record.variants["thumb"], list[Any]()
+
+    def authorize(scope: Any, image_id: str) -> bool:
+        asked.append(image_id)
+        return True
+
+    def authorize_many(scope: Any, image_ids: list[str]) -> list[str]:
+        asked.append(image_ids)
+        return image_ids
+
+    async with client(PixstoreApp(gallery, authorize=authorize)) as http:
+        assert (await http.get(f"/{thumb.id}", headers=headers(thumb))).content[0] == WireState.SUCCESS
+    async with client(PixstoreApp(gallery, authorize_many=authorize_many)) as http:
+        assert (await http.get(f"/{thumb.id}", headers=headers(thumb))).content[0] == WireState.SUCCESS
+        batch = body_of(*map(entry_of, (record, thumb, record.variants["card"])))
+        response = await http.post("/-/batch", content=batch, headers={"content-type": "text/plain"})
+    answers = frames_of(response.content)
+    assert sorted((index, body[0]) for index, _, body in answers) == [(index, WireState.SUCCESS) for index in range(3)]
+    assert asked == [record.id, [record.id], [record.id]]
+
+
+async def test_ids_of_variants_come_encoded_too(gallery: Pixstore) -> None:
+    """The mark in a variant's id may come as %7E, in the image's path and in that of public ciphertext."""
+    record = (await gallery.save_image(picture("jpeg", 48))).variants["thumb"]
+    image = await gallery._store.get(record.id)
+    assert image is not None
+    encoded, version = record.id.replace("~", "%7E"), image.meta.version.hex()
+    async with client(PixstoreApp(gallery, public_ciphertext=True)) as http:
+        assert (await http.get(f"/{encoded}", headers=headers(record))).content[0] == WireState.SUCCESS
+        for image_id in (encoded, record.id):
+            assert (await http.get(f"/-/blob/{version}?id={image_id}")).status_code == 200
+
+
+async def test_every_length_is_padded(tmp_path: Path) -> None:
+    """With pad_to="bucket" the ciphertexts of original and variants are as long as a bucket, and decode as before."""
+    store = MemoryStore()
+    async with Pixstore(store, secret=SECRET, variants=VARIANTS, pad_to="bucket") as pix:
+        record = await pix.save_image(picture("jpeg", 48))
+        for image in await store.list():
+            assert bucket_bytes(image.meta.size) == image.meta.size
+        assert await size_of(pix, record.variants["thumb"]) == (16, 16)
+        assert await size_of(pix, record) == (48, 48)
+
+
+async def test_records_go_through_their_schema(gallery: Pixstore) -> None:
+    """A record that is parsed again has what it had, variants among it."""
+    record = await gallery.save_image(picture("jpeg", 48))
+    assert ImageRecord.parse(record) == record
+    assert str(record.key) not in repr(record.variants)
+
+
+async def test_pixels_are_checked_alone() -> None:
+    """check_pixels refuses what does not decode, and lets records carry width and height."""
+    async with Pixstore(MemoryStore(), secret=SECRET, check_pixels=True) as pix:
+        record = await pix.save_image(picture("webp", 48))
+        assert (record.width, record.height, record.placeholder, record.variants) == (48, 48, None, {})
+        with pytest.raises(InvalidImage):
+            await pix.save_image(BROKEN["a wrong checksum"])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"variants": [Variant("a", width=1), Variant("a", width=2)]}, "a name of its own"),
+        ({"variants": ["thumb"]}, r"Variant\(…\)"),
+        ({"pad_to": "buckets"}, 'pad_to is "bucket"'),
+    ],
+)
+def test_options_that_can_not_be_are_refused(options: Any, message: str) -> None:
+    """A mistake in the options is told when the Pixstore is made."""
+    with pytest.raises(ConfigError, match=message):
+        Pixstore("unopened.db", **options)
