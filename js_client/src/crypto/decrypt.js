@@ -23,7 +23,7 @@ export async function decrypt(meta, sealed) {
     return await decryptGcm(meta, sealed);
   } catch (error) {
     if (Object(error).name !== "OperationError") throw error;
-    throw new DecryptError("the image fails authentication: damaged, or encrypted under another key", {
+    throw new DecryptError("the image fails authentication: damaged, or of another key", {
       reason: "tag",
     });
   }
@@ -76,5 +76,5 @@ async function bytesOf(stored) {
 function typeOf(formatByte) {
   const type = mimeType(formatByte);
   if (type) return type;
-  throw new DecryptError("the image is of a format that this client doesn't know", { reason: "format-byte" });
+  throw new DecryptError("the image has an unknown format", { reason: "format-byte" });
 }

@@ -86,7 +86,7 @@ function decodeUpdated(body) {
 function tokenOf(body) {
   const token = new DataView(body.buffer, body.byteOffset).getBigUint64(TOKEN_AT, true);
   if (token < 1n || token > BigInt(Number.MAX_SAFE_INTEGER)) {
-    throw failure("a token is from 1 to 2**53 - 1", "token-range");
+    throw failure("the token must be an integer from 1 to 2**53 - 1", "token-range");
   }
   return Number(token);
 }

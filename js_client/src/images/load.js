@@ -80,7 +80,10 @@ export function createLoad({ kind, cache, tabs, download, inWorker, reported }) 
       if (!refreshRecord || Object(error).state !== WireState.InvalidProof) throw error;
       bounds.signal.throwIfAborted();
       bounds.limit.start();
-      const record = await refreshRecord(id, context);
+      // Applications know their images by the originals' ids alone.
+      const [original, variant] = /** @type {[string, string?]} */ (id.split("~"));
+      const fresh = await refreshRecord(original, context);
+      const record = variant ? (fresh?.variants?.[variant] ?? null) : fresh;
       if (record === null) throw stateError(WireState.NotFound);
       const parsed = parseRecord(record);
       if (parsed.id !== id) throw new RecordError("refreshRecord gave the record of another image", { reason: "id" });

@@ -160,7 +160,7 @@ export function resolveOptions(config) {
     throw new ConfigError("namespace has no value: everybody's images would be in one");
   }
   if (cleanupBatch >= cacheLimit) throw new ConfigError("cleanupBatch must be below cacheLimit");
-  if (/[?#]/.test(endpoint)) throw new ConfigError("endpoint can't hold a query or a fragment: image ids are appended");
+  if (/[?#]/.test(endpoint)) throw new ConfigError("endpoint can't have a query or fragment");
   return Object.freeze({
     __proto__: null,
     cache: "encrypted",
@@ -203,7 +203,7 @@ const coalesced = (refreshRecords) =>
     async (/** @type {string[]} */ ids) => {
       const found = await refreshRecords([...new Set(ids)]);
       if (Object(found) !== found) {
-        throw new ConfigError("refreshRecords must resolve to records by id, or a list of them");
+        throw new ConfigError("refreshRecords must resolve to a list of records");
       }
       const records = new Map(Object.values(found).map((record) => [record?.id, record]));
       return ids.map((id) => records.get(id) ?? null);
