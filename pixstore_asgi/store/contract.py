@@ -48,7 +48,8 @@ class CommitTerms:
     store's id; it is known from this step on (`key_checks`). expect: the state in which the image must be at that
     moment; where a variant is written alone, its original. token: the new token, 1 to 2**53 - 1, for an image that has
     one from elsewhere; without it the new one is max(clock in epoch ms, last token + 1), where the last is the highest
-    in the group, or of a variant that is written alone its own, deleted images' too. past: of an image that is copied
+    in the group, or of a variant that is written alone its own, deleted images' too; a variant's is never below its
+    original's. past: of an image that is copied
     from another store, whose `created_ms` it then has, and the higher of that epoch and its id's own; without it
     `created_ms` is that of the image, or the clock where there was none, and a variant that is written alone has both
     from its original.

@@ -69,9 +69,7 @@ class GroupCommit:
         first, terms = self.versions[0].image_id, self.terms
         own, original = rows.get(first, NO_ROW), rows.get(self.original_id, NO_ROW)
         check_expected(self.original_id, original.version, terms.expect)
-        is_groups = terms.token is None and first == self.original_id
-        last = max((row.token or 0 for row in rows.values()), default=None) if is_groups else own.token
-        token = next_token(first, self.now_ms, last, terms.token)
+        token = next_token(first, self.now_ms, self._last_token(rows), terms.token)
         epoch = own.epoch if terms.past else max(own.epoch or 0, original.epoch or 0)
         past = next_past(self.now_ms, original.created_ms, epoch, terms.past)
 
@@ -82,6 +80,17 @@ class GroupCommit:
             return StoredImage(new.image_id, rising, new.meta, past.created_ms, epoch)
 
         return [stored(new) for new in self.versions]
+
+    def _last_token(self, rows: Rows) -> int | None:
+        """Return what the token of the first version must be above."""
+        first = self.versions[0].image_id
+        own = rows.get(first, NO_ROW).token
+        if self.terms.token is not None:
+            return own
+        if first != self.original_id:
+            of_original = rows.get(self.original_id, NO_ROW).token or 1
+            return max(own or 0, of_original - 1)  # a token below its original's tells a variant of an earlier version
+        return max((row.token or 0 for row in rows.values()), default=None)
 
     def left_out(self, rows: Rows) -> list[str]:
         """Return the ids of the variants that are there and that this step deletes."""
