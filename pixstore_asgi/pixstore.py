@@ -9,7 +9,7 @@ from typing import Literal, Self
 
 from .core.formats.names import MEDIA_TYPES, check_formats
 from .core.hidden import hide
-from .core.ids import as_token, is_image_id, range_of_directory, range_of_variants, variant_id
+from .core.ids import as_token, is_image_id, is_served_id, range_of_directory, range_of_variants, variant_id
 from .core.images import ExportedImage, Image, ImageInfo, Seal
 from .core.keyring import Secret
 from .core.proof import DEFAULT_WINDOW_MS, terms_of
@@ -214,10 +214,10 @@ class Pixstore:
         """Store an image that has its id and token from elsewhere, and return its record.
 
         seal: how this very image was encrypted there; it is then encrypted to the same bytes, so that what browsers
-        hold of it stays good, and held in memory until that is sure. if_token: replace the version of this token.
-        Raises InputError for an id or token that can't be, or a token more than a day ahead of the clock,
-        StoreConflict where there is such an image already (or not the one to replace) or a deleted one had that token
-        or a higher one, IntegrityError where the seal is another image's, and what `save_image` raises.
+        hold of it stays good, and held in memory until that is sure. if_token: replace the version of this token; a
+        variant, `id~name`, takes that of its original, which must be there. Raises InputError for an id or token that
+        can't be, or a token a day ahead of the clock, StoreConflict where there is such an image (or not the one to
+        replace) or a deleted one had as high a token, IntegrityError where the seal is another's; as `save_image`.
         """
         encryption = Encryption.of(seal) if seal else None
         del seal  # see hidden.py
@@ -368,16 +368,16 @@ class Pixstore:
 
         Raises IntegrityError where what is stored was changed, StoreError where part of it is missing.
         """
-        found = await self.export_image(image_id)
+        found = await self.export_image(image_id) if is_image_id(image_id) else None
         return found.image if found else None
 
     async def export_image(self, image_id: str) -> ExportedImage | None:
-        """Return an image, verified, with its token, seal and ciphertext, or None: what `import_image` takes elsewhere.
+        """Return an image, or a variant `id~name`, with token, seal and ciphertext for `import_image`, or None.
 
-        It carries the key, and all of it is in memory. Raises as `read_image`.
+        It is verified, it carries the key, and all of it is in memory. Raises as `read_image`.
         """
         await self._life.opened()
-        return await read_verified(self._store, self._life, image_id) if is_image_id(image_id) else None
+        return await read_verified(self._store, self._life, image_id) if is_served_id(image_id) else None
 
     async def export_variants(self, image_id: str) -> list[ExportedImage]:
         """Return the variants of an image, verified, as `export_image` returns the image itself."""
@@ -390,18 +390,19 @@ class Pixstore:
         return [variant for variant in exported if variant]
 
     async def list_images(
-        self, *, directory: str | None = None, after: str | None = None, limit: int = 100
+        self, *, directory: str | None = None, after: str | None = None, limit: int = 100, variants: bool = False
     ) -> list[ImageInfo]:
         """Return up to `limit` images in the order of their ids, those after the id `after`.
 
-        directory: only ids that begin with it and a colon. What it returns holds no key and no proof. Raises InputError
-        for a limit below 1 or a directory that can't be.
+        directory: only ids that begin with it and a colon. variants: list these too, as `id~name`. What it returns
+        holds no key and no proof. Raises InputError for a limit below 1 or a directory that can't be.
         """
         if limit < 1:
             raise InputError(f"limit must be at least 1, not {limit}")
         start, end = range_of_directory(directory)
         await self._life.opened()
-        images = await self._store.list(after=max(start, after or ""), before=end, limit=limit, originals_only=True)
+        after = max(start, after or "")
+        images = await self._store.list(after=after, before=end, limit=limit, originals_only=not variants)
         return [ImageInfo.of(image) for image in images]
 
     async def open_payload(

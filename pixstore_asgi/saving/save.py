@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
-from ..core.ids import as_token, checked_directory, is_image_id, variant_id
+from ..core.ids import as_token, checked_directory, is_image_id, is_served_id, is_variant_id, original_of, variant_id
 from ..core.images import Details, ExportedImage, StoredImage
 from ..core.keyring import KeyRing
 from ..errors import ImageNotFound, InputError, StoreConflict
@@ -88,13 +88,16 @@ class Saves:
     ) -> Sequence[StoredImage]:
         """Save an image that has its id and token from elsewhere; if_token: over the version of this token.
 
-        encryption: to the same bytes as there; raises IntegrityError where it is another image's.
+        Of a variant, if_token is its original's, which has to be there. encryption: to the same bytes as there; raises
+        IntegrityError where it is another image's.
         """
-        if not is_image_id(image_id) or token is None or as_token(token) != token:
+        if not is_served_id(image_id) or token is None or as_token(token) != token:
             raise InputError(f"{image_id!r:.80} with token {token!r:.40} can't be an image: see docs/wire-format.md")
         check_token_time(image_id, token)
         await self._opened()
-        expect = Expect.ABSENT if if_token is None else await version_to_replace(self._store, image_id, if_token)
+        expect: Expected = Expect.ABSENT
+        if if_token is not None or is_variant_id(image_id):
+            expect = await version_to_replace(self._store, original_of(image_id), if_token)
         return await self._write(image_id, data, CommitTerms(expect=expect, token=token), encryption=encryption)
 
     async def reseal(self, found: Sequence[ExportedImage], if_token: int | None) -> Sequence[StoredImage]:
@@ -136,7 +139,8 @@ class Saves:
             if decoded is None:
                 return await self._commit([original], terms)
             written = [replace(original, details=Details(decoded.width, decoded.height, decoded.placeholder))]
-            for name, variant in decoded.variants.items():
+            variants = {} if is_variant_id(image_id) else decoded.variants
+            for name, variant in variants.items():
                 of_variant, details = variant_id(image_id, name), Details(variant.width, variant.height)
                 fresh = Encryption.fresh(pad=treatment.pads)
                 new = await write_bytes(unless_committed, self._store, of_variant, variant.data, fresh, details)
@@ -149,7 +153,7 @@ class Saves:
         try:
             return await commit_together(ring, written, replace(terms, checks=ring.check_values))
         except StoreConflict:
-            if terms.expect is Expect.PRESENT:
+            if terms.expect is Expect.PRESENT and terms.token is None:
                 raise not_found(written[0].image_id) from None
             raise
 

@@ -50,11 +50,11 @@ class Proofs:
         self._keys: ProofKeys | None = None
 
     def record(self, ring: KeyRing, images: Sequence[StoredImage], terms: ProofTerms = EVERYBODY) -> ImageRecord:
-        """Return a record of an image, behind which stand its variants, with proofs as of now.
+        """Return a record of an image, behind which stand its variants, or of a variant alone, with proofs as of now.
 
         Raises IntegrityError where a row was changed.
         """
-        return self.records(ring, images, terms)[images[0].id]
+        return self._records(ring, images, terms, first=images[0].id)[images[0].id]
 
     def records(
         self, ring: KeyRing, images: Iterable[StoredImage], terms: ProofTerms = EVERYBODY
@@ -63,12 +63,18 @@ class Proofs:
 
         Those of variants go into their originals', which come before them.
         """
+        return self._records(ring, images, terms)
+
+    def _records(
+        self, ring: KeyRing, images: Iterable[StoredImage], terms: ProofTerms, *, first: str | None = None
+    ) -> dict[str, ImageRecord]:
+        """Return records of images. first: the id of one that has a record of its own, a variant or not."""
         now_ms = self.clock_ms()
         expires_at_ms = self.windows.expires_at_ms(now_ms) if self.are_checked else None
         records: dict[str, ImageRecord] = {}
         for image in images:
             record = self._record(ring, image, terms, now_ms, expires_at_ms)
-            if VARIANT_MARK not in image.id:
+            if VARIANT_MARK not in image.id or image.id == first:
                 records[image.id] = record
             elif original := records.get(original_of(image.id)):
                 original.add_variant(variant_name(image.id), record)

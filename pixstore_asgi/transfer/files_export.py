@@ -1,4 +1,7 @@
-"""From our store to plain image files, decrypted, one for each image: `name.png` or `directory/name.png`."""
+"""From our store to plain image files, decrypted, one for each image: `name.png` or `directory/name.png`.
+
+A variant lies beside its original, as `name~thumb.webp`.
+"""
 
 from collections.abc import AsyncIterator, Iterable
 
@@ -18,14 +21,14 @@ async def export_files(pix: Pixstore, image_ids: Iterable[str], folder: Folder) 
 
 
 async def _write(pix: Pixstore, image_id: str, folder: Folder) -> Outcome:
-    image = await pix.read_image(image_id)
-    if image is None:
+    found = await pix.export_image(image_id)
+    if found is None:
         raise ImageNotFound("it was deleted meanwhile")
-    is_written = folder.place(_file_of(image_id, image.format), image.data)
+    is_written = folder.place(_file_of(image_id, found.image.format), found.image.data)
     return Outcome.MOVED if is_written else Outcome.PRESENT
 
 
 def _file_of(image_id: str, format_name: str) -> FilePath:
-    # An id's own characters are safe in a file's name: it has neither dots nor slashes.
+    # An id's own characters are safe in a file's name: it has neither dots nor slashes, and no `~` at its beginning.
     *folder, name = image_id.split(":")
     return (*folder, f"{name}.{'jpg' if format_name == 'jpeg' else format_name}")

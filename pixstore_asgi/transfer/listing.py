@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import TypeVar
 
+from ..core.ids import original_of
 from ..core.images import StoredImage, Tombstone
 from ..pixstore import Pixstore
 
@@ -10,12 +11,17 @@ _PAGE = 1000
 _T = TypeVar("_T", StoredImage, Tombstone)
 
 
-async def list_ids(pix: Pixstore, directory: str | None = None) -> list[str]:
-    """Return the ids of all images, or of one directory's, in order. Raises InputError or StoreError."""
+async def list_ids(pix: Pixstore, directory: str | None = None, *, originals_only: bool = False) -> list[str]:
+    """Return the ids of all images, or of one directory's, each with those of its variants behind it.
+
+    originals_only: leave variants out. Raises InputError or StoreError.
+    """
     ids: list[str] = []
-    while page := await pix.list_images(directory=directory, after=ids[-1] if ids else None, limit=_PAGE):
+    after, variants = None, not originals_only
+    while page := await pix.list_images(directory=directory, after=after, limit=_PAGE, variants=variants):
         ids += [info.id for info in page]
-    return ids
+        after = ids[-1]
+    return sorted(ids, key=lambda image_id: (original_of(image_id), image_id))
 
 
 async def pages_of(

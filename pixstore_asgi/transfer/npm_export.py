@@ -9,8 +9,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from ..core.base64 import encode_base64
+from ..core.ids import is_variant_id, original_of
 from ..core.images import ExportedImage, Seal
-from ..errors import ImageNotFound, InputError, InvalidImage, PixstoreError, StoreError
+from ..errors import ImageNotFound, InputError, InvalidImage, PixstoreError, StoreConflict, StoreError
 from ..pixstore import Pixstore
 from .folder import Folder
 from .npm_layout import KNOWN_FORMATS, TABLE, file_of
@@ -47,6 +48,11 @@ class NpmTarget:
                 self.commit()
         return is_written or not known
 
+    def token_of(self, image_id: str) -> object:
+        """Return the token that an image has here, or None where it is not here."""
+        known = self._run("SELECT token FROM image_records WHERE id = ?", image_id)
+        return known[0][0] if known else None
+
     def commit(self) -> None:
         """Make the rows written so far last."""
         with _writing(self._path):
@@ -80,12 +86,16 @@ async def export_npm(
 ) -> AsyncIterator[Step]:
     """Write images into an npm store, a step for each id.
 
+    A variant goes behind its original, as an image of its own; that package tells nobody that they belong together.
     all_formats: also gif and avif, which npm's pixstore serves only where its option imageFormats lists them. Raises
     StoreError where either side fails.
     """
     for image_id in image_ids:
         try:
-            is_new = target.add(await _exported(pix, image_id, all_formats))
+            image = await _exported(pix, image_id, all_formats)
+            if is_variant_id(image_id):
+                await _check_original(pix, original_of(image_id), target)
+            is_new = target.add(image)
             yield Step(image_id, Outcome.MOVED if is_new else Outcome.PRESENT)
         except REFUSALS as error:
             yield Step(image_id, Outcome.LEFT, str(error))
@@ -98,6 +108,13 @@ async def _exported(pix: Pixstore, image_id: str, all_formats: bool) -> Exported
     if image.seal.format not in KNOWN_FORMATS and not all_formats:
         raise InvalidImage(f"npm's pixstore does not know {image.seal.format}: --all-formats writes it all the same")
     return image
+
+
+async def _check_original(pix: Pixstore, image_id: str, target: NpmTarget) -> None:
+    # Asked after the variant was read: it is of the version that has this token, or the token is another one by now.
+    original = await pix.get_image_record(image_id)
+    if original is None or original.token != target.token_of(image_id):
+        raise StoreConflict("its original was left alone, or was updated meanwhile")
 
 
 def _meta(seal: Seal) -> str:

@@ -2,15 +2,18 @@
 
 Browsers of the npm package hold ciphertext by id and token, and take key, nonce and tag from each fresh record. What
 they hold stays good only where the ciphertext stays the same to the byte: so the very seal of each image is kept.
+
+An image under the id of a variant is taken back as one, with the version of its original that it was made of alone.
 """
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..core.cipher import unseal
 from ..core.formats.names import FORMAT_BYTES, MEDIA_TYPES
 from ..core.formats.sniff import SNIFF_BYTES, sniff
-from ..core.images import Seal
+from ..core.ids import VARIANT_MARK, is_variant_id, original_of
+from ..core.images import ExportedImage, Seal
 from ..core.record import ImageRecord
 from ..errors import InvalidImage, StoreConflict
 from ..pixstore import Pixstore
@@ -42,11 +45,17 @@ class NpmImport:
     updates: bool = False
     reseals: bool = False
     dry_run: bool = False
+    _tokens: dict[str, int] = field(default_factory=dict, init=False, repr=False)  # of the originals that were taken
 
     async def steps(self) -> AsyncIterator[Step]:
-        """Yield a step for each row. Raises InputError where the source fails, StoreError where the target does."""
-        for row in self.source.rows():
-            yield await self._step(row)
+        """Yield a step for each row, those of variants behind all others.
+
+        Raises InputError where the source fails, StoreError where the target does.
+        """
+        for are_variants in (False, True):
+            for row in self.source.rows():
+                if (VARIANT_MARK in row.id_text) == are_variants:
+                    yield await self._step(row)
 
     async def _step(self, row: NpmRow) -> Step:
         try:
@@ -55,22 +64,48 @@ class NpmImport:
             return Step(row.id_text, Outcome.LEFT, str(error))
 
     async def _take(self, record: ImageRecord) -> Outcome:
-        there = await self.target.get_image_record(record.id) if self.target else None
-        if there and (there.token, there["meta"]) == (record.token, record["meta"]):
-            return Outcome.PRESENT
+        of_token = self._token_of_original(record)
+        there = await self._there(record.id)
+        if there and there.token == record.token and _is_sealed_alike(there, record):
+            return self._taken(record.id, there.token, Outcome.PRESENT)
         image, seal = self._opened(record)
         token = record.token if seal else record.token + 1
         if there and there.token == token and not seal and await self._is_there(record.id, image):
-            return Outcome.PRESENT
+            return self._taken(record.id, there.token, Outcome.PRESENT)
         if there and not (self.updates and there.token < token):
             raise StoreConflict(_conflict(token, there.token))
         check_token_time(record.id, token)
         if self.dry_run or not self.target:
             await self._check(image, seal)
         else:
-            if_token = there.token if there else None
+            if_token = of_token or (there.token if there else None)
             await self.target.import_image(record.id, image, token=token, seal=seal, if_token=if_token)
-        return Outcome.MOVED
+        return self._taken(record.id, token, Outcome.MOVED)
+
+    def _taken(self, image_id: str, token: int, outcome: Outcome) -> Outcome:
+        if not is_variant_id(image_id):
+            self._tokens[image_id] = token
+        return outcome
+
+    def _token_of_original(self, record: ImageRecord) -> int | None:
+        """Return the token that a variant's original has in the target; None for an original.
+
+        Raises StoreConflict for a variant of another version. That package updates and deletes originals alone.
+        """
+        if not is_variant_id(record.id):
+            return None
+        token = self._tokens.get(original_of(record.id))
+        if token is None:
+            raise StoreConflict("its original was not taken over")
+        if record.token < token:
+            raise StoreConflict("its original was updated later: `pixstore-asgi variants` makes it anew")
+        return token
+
+    async def _there(self, image_id: str) -> ImageRecord | ExportedImage | None:
+        if self.target is None:
+            return None
+        is_variant = is_variant_id(image_id)
+        return await (self.target.export_image(image_id) if is_variant else self.target.get_image_record(image_id))
 
     def _opened(self, record: ImageRecord) -> tuple[bytes, Seal | None]:
         """Return an image decrypted and verified, and its seal, or None where it needs a new one."""
@@ -88,8 +123,8 @@ class NpmImport:
         return image, None
 
     async def _is_there(self, image_id: str, image: bytes) -> bool:
-        found = await self.target.read_image(image_id) if self.target else None
-        return found is not None and found.data == image
+        found = await self.target.export_image(image_id) if self.target else None
+        return found is not None and found.image.data == image
 
     async def _check(self, image: bytes, seal: Seal | None) -> None:
         """Raise what storing this image would raise."""
@@ -97,6 +132,11 @@ class NpmImport:
         pieces = read_pieces(image, UploadLimits(self.max_image_bytes))
         async for _ in await begin_sealing(pieces, frozenset(ALL_FORMATS), encryption):
             pass
+
+
+def _is_sealed_alike(there: ImageRecord | ExportedImage, record: ImageRecord) -> bool:
+    seal = there.seal if isinstance(there, ExportedImage) else there
+    return (seal.key, seal.iv, seal.tag) == (record.key, record.iv, record.tag)
 
 
 def _conflict(token: int, there: int) -> str:
