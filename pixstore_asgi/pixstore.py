@@ -22,6 +22,7 @@ from .health.readiness import Readiness
 from .keys import rotation
 from .keys.source import SecretSource, given_secrets
 from .life import Life
+from .saving.backfill import Backfill
 from .saving.limits import DEFAULT_MAX_IMAGE_BYTES, upload_limits
 from .saving.recall import revoke
 from .saving.save import Saves, new_id, not_found
@@ -120,6 +121,7 @@ class Pixstore:
         self._decoder = treatment.decoder
         limits = upload_limits(self._store, max_image_bytes, upload_timeout_s, max_upload_s, pad=treatment.pads)
         self._saves = Saves(self._store, self._life.opened, self._formats, limits, treatment)
+        self._backfill = Backfill(self._store, self._life.opened, self.export_image, treatment)
         self._proofs = Proofs(
             window_ms=proof_window_ms,
             bind_token=bind_token,
@@ -446,6 +448,11 @@ class Pixstore:
 def answers_of(pixstore: Pixstore) -> Answers:
     """Return what answers the image requests of a Pixstore, for the ASGI applications of this package."""
     return pixstore._answers
+
+
+def backfill_of(pixstore: Pixstore) -> Backfill:
+    """Return what gives a Pixstore's images the variants that they lack, for the moves of this package."""
+    return pixstore._backfill
 
 
 def readiness_of(pixstore: Pixstore) -> Readiness:

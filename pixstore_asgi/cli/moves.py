@@ -23,12 +23,14 @@ _WIDEST = 44  # of the ids that the column of reasons keeps clear of
 class Move:
     """One move on the command line.
 
-    doing: what it does, as the bar's label. done, deleted: what was done, as it stands behind "3 images".
+    doing: what it does, as the bar's label. done, deleted, present: what was done, or why not, as it stands behind
+    "3 images".
     """
 
     doing: str
     done: str
     deleted: str = "deleted"
+    present: str = "skipped, there already"
     report: Report = field(default_factory=Report)
 
     def run(self, steps: Coroutine[Any, Any, None]) -> None:
@@ -72,7 +74,7 @@ class Move:
             os.sync()  # once for all: what is said to be moved outlasts a power failure, and its source may go
         click.echo(f"{images_of(report.moved)} {self.done}")
         if report.present:
-            click.echo(f"{images_of(report.present)} skipped, there already")
+            click.echo(f"{images_of(report.present)} {self.present}")
         if report.deleted:
             click.echo(f"{images_of(report.deleted)} {self.deleted}")
         if report.left:

@@ -163,6 +163,12 @@ def rewrap_key(old: KeyRing, new: KeyRing, image_id: str, meta: ImageMeta) -> Im
     return wrap_key(new, unwrapped().key, image_id, meta, unwrapped().details)
 
 
+def add_details(ring: KeyRing, image_id: str, meta: ImageMeta, details: Details) -> ImageMeta:
+    """Return `meta` with these details in what it has wrapped, under the newest secret; raises as `unwrap`."""
+    unwrapped = hide(unwrap(ring, image_id, meta))
+    return wrap_key(ring, unwrapped().key, image_id, meta, details)
+
+
 def _encode_details(details: Details | None) -> bytes:
     return _SIZE_FIELDS.pack(details.width, details.height) + (details.placeholder or b"") if details else b""
 

@@ -31,7 +31,8 @@ class Decoder:
 
     variants: what to make of each. placeholder: whether its ThumbHash too. processes: how many pictures are decoded at
     once, by default one for each core; the others wait in their order. max_…: as in Limits. Starts nothing before its
-    first use. Raises ConfigError for options that can't be, and where the extra `images` is not installed.
+    first use. task: what it does with each picture. Raises ConfigError for options that can't be, and where the extra
+    `images` is not installed.
     """
 
     def __init__(
@@ -48,9 +49,9 @@ class Decoder:
     ) -> None:
         _require_pillow()
         self._limits = Limits(max_pixels, max_frames, max_cpu_s, max_wall_s, max_memory_bytes)
-        self._task = Task(tuple(variants), placeholder, self._limits)
-        self._processes = _cores() if processes is None else processes
-        if self._processes < 1:
+        self.task = Task(tuple(variants), placeholder, self._limits)
+        self.processes = _cores() if processes is None else processes
+        if self.processes < 1:
             raise ConfigError("processes must be at least 1")
         self._crews: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Crew] = weakref.WeakKeyDictionary()
         _decoders.add(self)
@@ -77,7 +78,7 @@ class Decoder:
     def _crew(self) -> Crew:
         loop = asyncio.get_running_loop()
         if loop not in self._crews:
-            self._crews[loop] = Crew(self._task, self._processes)
+            self._crews[loop] = Crew(self.task, self.processes)
         return self._crews[loop]
 
     def _forget(self) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from pixstore_asgi import PayloadResponse, Pixstore, PixstoreApp, PixstoreMiddleware
 from pixstore_asgi.cli.commands import demo, serve
+from pixstore_asgi.cli.variants_command import variants
 from pixstore_asgi.store.postgres import PostgresStore
 from pixstore_asgi.store.s3 import S3Bucket
 from pixstore_asgi.store.sqlite import SqliteStore
@@ -82,7 +83,7 @@ def test_the_middleware_takes_the_options_of_the_app() -> None:
     PixstoreMiddleware(PixstoreApp(pix, **app_options), pix, **app_options)
 
 
-@pytest.mark.parametrize("command", [serve, demo], ids=["serve", "demo"])
+@pytest.mark.parametrize("command", [serve, demo, variants], ids=["serve", "demo", "variants"])
 def test_the_commands_options_are_listed(command: click.Command) -> None:
     """Every option of the command line is listed, with its default where that is a plain value."""
     table = rows(CONFIGURATION, f"| `pixstore-asgi {command.name}` |")
@@ -179,6 +180,7 @@ def client_messages() -> list[str]:
         ("Starting", python_messages()),
         ("Saving and updating", python_messages()),
         ("Copying to another store", python_messages()),
+        ("Making variants, and moving them", python_messages()),
         ("Serving: in the server's log", python_messages()),
         ("In the page", client_messages()),
     ],

@@ -1,0 +1,88 @@
+"""`pixstore-asgi variants`: smaller copies of images that are there already."""
+
+from typing import Any
+
+import click
+
+from ..decoding.variants import Variant
+from ..errors import ConfigError
+from ..pixstore import Pixstore
+from ..transfer.listing import list_ids
+from ..transfer.variants import make_variants
+from .databases import Database, blobs, existing_database
+from .errors import plain_errors
+from .moves import Move
+
+_NUMBERS = ("width", "height", "quality")
+
+
+class VariantType(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click alone
+    """A variant as text, `NAME:width=320,format=webp`, as a Variant."""
+
+    name = "variant"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Variant:
+        """Return the Variant of an option's text. One that can't be ends in a usage error."""
+        name, _, text = value.partition(":")
+        options: dict[str, Any] = {}
+        for item in text.split(","):
+            key, _, given = item.partition("=")
+            if key not in (*_NUMBERS, "format") or key in options or (key in _NUMBERS and not given.isdecimal()):
+                self.fail(f"{value!r} is no variant such as thumb:width=320,height=320,format=webp,quality=80", param)
+            options[key] = int(given) if key in _NUMBERS else given
+        try:
+            return Variant(name, **options)
+        except ConfigError as error:
+            self.fail(str(error), param, ctx)
+
+
+@click.command()
+@existing_database
+@blobs
+@click.option(
+    "--variant",
+    "wanted",
+    type=VariantType(),
+    metavar="NAME:SIZES",
+    multiple=True,
+    help="As one of the application's variants, such as thumb:width=320 or card:width=960,height=960,format=webp,"
+    "quality=80; repeatable.",
+)
+@click.option("--placeholder", is_flag=True, help="As the application's placeholder.")
+@click.option("--pad-to", type=click.Choice(["bucket"]), help="As the application's pad_to.")
+@click.option("--directory", metavar="NAME", help="Only the images of this directory.  [default: all]")
+@click.option("--again", is_flag=True, help="Replace these variants where they are there already.")
+@click.option("--dry-run", is_flag=True, help="Read and decode everything, write nothing.")
+def variants(
+    database: Database,
+    blobs: str | None,
+    wanted: tuple[Variant, ...],
+    placeholder: bool,
+    pad_to: Any,
+    directory: str | None,
+    again: bool,
+    dry_run: bool,
+) -> None:
+    """Make variants of images saved before.
+
+    Every image gets what it lacks of the variants listed here, of width and height, and of a placeholder. What it is,
+    its token and its key stay, and so do variants that are there. Start the application with the same variants first,
+    so that new images have them: it goes on meanwhile, and its records have them at once.
+
+    Run it again to go on after an interruption: what is there already is skipped. What does not decode is listed at the
+    end with the reason, and makes the exit code 1.
+    """
+    if len({variant.name for variant in wanted}) < len(wanted):
+        raise click.UsageError("--variant names the same variant twice: give each a name of its own")
+    done = f"would be completed in {database}; nothing was written" if dry_run else f"completed in {database}"
+    move = Move("Checking" if dry_run else "Making variants", done, present="skipped, complete already")
+
+    async def steps() -> None:
+        options: dict[str, Any] = {"variants": wanted, "placeholder": placeholder, "pad_to": pad_to}
+        async with Pixstore(database.store, blobs=blobs, check_pixels=True, **options) as pix:
+            ids = await list_ids(pix, directory, originals_only=True)
+            await move.follow(make_variants(pix, ids, again=again, dry_run=dry_run), len(ids))
+
+    with plain_errors():
+        move.run(steps())
+        move.end()

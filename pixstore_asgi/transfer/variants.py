@@ -1,0 +1,73 @@
+"""Variants, widths, heights and placeholders for images that were saved without them, while they are served."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from dataclasses import dataclass
+
+from ..errors import ImageNotFound, StoreConflict
+from ..pixstore import Pixstore, backfill_of
+from ..saving.backfill import Backfill
+from .totals import REFUSALS, Outcome, Step
+
+_ATTEMPTS = 3
+
+
+async def make_variants(
+    pix: Pixstore, image_ids: Iterable[str], *, again: bool = False, dry_run: bool = False
+) -> AsyncGenerator[Step, None]:
+    """Make what originals lack of a Pixstore's variants, widths, heights and placeholders, a step for each.
+
+    image_ids: those of originals. again: make all variants anew. dry_run: do all but write. As many are under way at
+    once as the Pixstore decodes. Raises ConfigError where it decodes none, StoreError where the store fails.
+    """
+    completion = _Completion(backfill_of(pix), again, dry_run)
+    most = completion.backfill.decoder.processes
+    running: set[asyncio.Task[Step | None]] = set()
+    try:
+        for image_id in image_ids:
+            async for step in _ended(running, most):
+                yield step
+            running.add(asyncio.create_task(completion.step(image_id)))
+        async for step in _ended(running, 1):
+            yield step
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+async def _ended(running: set[asyncio.Task[Step | None]], most: int) -> AsyncIterator[Step]:
+    """Wait until fewer than `most` are under way, and yield the steps of those that have ended."""
+    while len(running) >= most:
+        await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+        for task in [each for each in running if each.done()]:
+            running.remove(task)
+            if step := task.result():
+                yield step
+
+
+@dataclass(frozen=True, slots=True)
+class _Completion:
+    """One run."""
+
+    backfill: Backfill
+    again: bool
+    is_dry: bool
+
+    async def step(self, image_id: str) -> Step | None:
+        """Complete one image; None where it was deleted meanwhile."""
+        try:
+            is_new = await self._complete(image_id)
+        except ImageNotFound:
+            return None
+        except REFUSALS as error:
+            return Step(image_id, Outcome.LEFT, str(error))
+        return Step(image_id, Outcome.MOVED if is_new else Outcome.PRESENT)
+
+    async def _complete(self, image_id: str) -> bool:
+        for _ in range(_ATTEMPTS):
+            try:
+                return await self.backfill.complete(image_id, again=self.again, is_dry=self.is_dry)
+            except StoreConflict:  # it was updated meanwhile: its new version may have them already
+                continue
+        raise StoreConflict("it is updated all the time: run the same command again")
