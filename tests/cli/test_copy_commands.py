@@ -6,12 +6,13 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
 from click.testing import CliRunner, Result
 
-from pixstore_asgi import Pixstore
+from pixstore_asgi import Pixstore, Variant
 from pixstore_asgi.cli.commands import commands
 from pixstore_asgi.cli.copy_commands import copy
 from pixstore_asgi.store.sqlite import SqliteStore
@@ -189,6 +190,36 @@ def test_bodies_go_into_a_bucket_and_back(source: Path, tmp_path: Path, s3: S3Se
     back = run(tmp_path / "there.db", tmp_path / "back.db", "--from-blobs", bucket)
     assert (back.exit_code, back.stderr) == (0, "")
     assert content(tmp_path / "back.db") == content(source)
+
+
+@pytest.mark.slow
+def test_variants_go_along(tmp_path: Path, postgres: Cluster, s3: S3Server) -> None:
+    """Variants, widths and placeholders go to another kind of store and back, with the records that carry them."""
+    first, last = tmp_path / "source.db", tmp_path / "back.db"
+    url, bucket = f"{postgres.url()}?schema=group_{abs(hash(tmp_path))}", s3.url(f"group-{abs(hash(tmp_path))}")
+    options: dict[str, Any] = {"secret": SECRET, "variants": [Variant("thumb", width=16)], "placeholder": True}
+
+    async def save_all() -> list[str]:
+        async with Pixstore(first, **options) as pix:
+            return [(await pix.save_image(picture("jpeg", seed=seed))).id for seed in range(3)]
+
+    async def read_all(database: str | Path, blobs: str | None = None) -> list[object]:
+        async with Pixstore(database, blobs=blobs, **options) as pix:
+            records = (await pix.get_image_records(ids)).values()
+            everything = [each for record in records for each in (record, *record.variants.values())]
+            seen = [(each.id, each.token, each["meta"], each.width, each.placeholder) for each in everything]
+            return [*seen, *[await pix.export_image(each.id) for each in everything]]
+
+    ids = asyncio.run(save_all())
+    wanted = asyncio.run(read_all(first))
+    assert len(wanted) == 12
+    there = run(first, url, "--to-blobs", bucket)
+    assert (there.exit_code, there.stdout.startswith("6 images copied to ")) == (0, True)
+    assert asyncio.run(read_all(url, bucket)) == wanted
+    back = run(url, last, "--from-blobs", bucket)
+    assert (back.exit_code, back.stdout.splitlines()[0]) == (0, f"6 images copied to {last}")
+    assert asyncio.run(read_all(last)) == wanted
+    assert content(last) == content(first)
 
 
 def test_a_store_is_not_copied_onto_itself(source: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pixstore_asgi import Pixstore
+from pixstore_asgi import Pixstore, Variant
 from tests.demo.process import run, running
 from tests.support.samples import SECRET, picture
 from tests.transfer.npm_package import Backend, backend, page
@@ -15,6 +15,8 @@ from tests.transfer.npm_package import Backend, backend, page
 pytestmark = pytest.mark.servers
 
 KINDS = ("png", "webp", "jpeg")
+PLACES = (None, "players")
+VARIANTS = (Variant("thumb", width=16), Variant("card", width=32, format="webp"))
 
 
 def paths(folder: Path) -> tuple[Path, Path]:
@@ -100,6 +102,36 @@ async def test_round_trip(tmp_path: Path, npm_node_path: str) -> None:
     kept = [*(picture(kind) for kind in ("png", "png", "webp", "webp", "jpeg")), picture("jpeg", seed=5)]
     assert [answer["image"] for answer in answers] == [*kept, picture("jpeg", seed=9)]
     assert updated["token"] > mine.token
+
+
+async def test_variants_go_there_and_back(tmp_path: Path, npm_node_path: str) -> None:
+    """npm's back end serves variants as images of their own, which its front end shows; brought back they are variants
+    again, those of what it updated excepted, and `variants` completes all of them."""
+    ours, back, again = tmp_path / "ours.db", tmp_path / "back", tmp_path / "again.db"
+    async with Pixstore(ours, secret=SECRET, variants=VARIANTS) as pix:
+        saved = [await pix.save_image(picture("jpeg", seed=seed), directory=place) for seed, place in enumerate(PLACES)]
+        ids = [each for record in saved for each in (record.id, *(variant.id for variant in record.variants.values()))]
+        exported = [await pix.export_image(image_id) for image_id in ids]
+    result = run("export", "npm", "--database", str(ours), "--to", str(back), secret=SECRET)
+    assert (result.returncode, result.stdout.splitlines()[0]) == (0, f"6 images written to {back}")
+    database, images = back / ".pixstore.sqlite", back / "pixstore-images"
+    with backend(npm_node_path, database, images) as npm:
+        answers = page(npm_node_path, [(npm.url, npm.record(image_id)) for image_id in ids])
+        npm.update(saved[1].id, picture("webp"))
+    assert [answer["image"] for answer in answers] == [each.image.data for each in exported if each]
+    assert [answer["type"] for answer in answers] == ["image/jpeg", "image/jpeg", "image/webp"] * 2
+    taken = ("--database", str(database), "--images", str(images), "--into", str(again))
+    result = run("import", "npm", *taken, secret=SECRET)
+    assert (result.returncode, result.stdout.splitlines()[0]) == (1, f"4 images taken over into {again}")
+    assert result.stdout.count("its original was updated later") == 2
+    wanted = ("--variant", "thumb:width=16", "--variant", "card:width=32,format=webp")
+    result = run("variants", "--database", str(again), *wanted, secret=SECRET)
+    assert (result.returncode, result.stdout) == (0, f"2 images completed in {again}\n")
+    async with Pixstore(again, secret=SECRET, variants=VARIANTS) as pix:
+        first, second = (await pix.get_image_records([each.id for each in saved])).values()
+        assert [await pix.export_image(image_id) for image_id in ids[:3]] == exported[:3]
+    assert [each.width for each in first.variants.values()] == [each.width for each in second.variants.values()]
+    assert list(second.variants) == ["thumb", "card"]
 
 
 async def test_a_running_back_end_is_only_read(tmp_path: Path, npm_node_path: str) -> None:
