@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
-from ..errors import SecretError
+from ..errors import InputError, SecretError
 from ..keys.file import read_key_file
 from ..keys.find import find_ring_at_hand, is_in_environment
-from ..store.connect import bucket_place, connect
+from ..store.connect import bucket_at, connect
 from ..store.contract import ImageStore
+from ..store.inspection import Inspectable
 from ..transfer.store_copy import copy_store
 from .databases import Database, DatabaseType
 from .errors import plain_errors
@@ -58,7 +59,7 @@ def copy(source: Database, target: Database, from_blobs: str | None, to_blobs: s
     if _is_same(source, target):
         raise click.UsageError("--to names the store that --from names: choose another one")
     # What one store sweeps would be the other's.
-    if to_blobs and from_blobs and bucket_place(to_blobs) == bucket_place(from_blobs):
+    if to_blobs and from_blobs and bucket_at(to_blobs).place == bucket_at(from_blobs).place:
         raise click.UsageError("--to-blobs names the place that --from-blobs names: give another prefix")
     done = f"would be copied to {target}; nothing was written" if dry_run else f"copied to {target}"
     deleted = "would be deleted there" if dry_run else "deleted there, as in the source"
@@ -68,8 +69,10 @@ def copy(source: Database, target: Database, from_blobs: str | None, to_blobs: s
     async def steps() -> None:
         async with _opened(source, from_blobs) as opened, AsyncExitStack() as stack:
             ring = await find_ring_at_hand(opened)
-            is_new = target.file is not None and not target.file.exists()
-            into = None if dry_run and is_new else await stack.enter_async_context(_opened(target, to_blobs))
+            is_made = await _is_made(target)
+            if to_blobs:
+                await _check_prefix(to_blobs, target if is_made else None)
+            into = None if dry_run and not is_made else await stack.enter_async_context(_opened(target, to_blobs))
             total = sum((await opened.key_usage()).values())
             await move.follow(copy_store(opened, into, ring=ring, dry_run=dry_run), total)
             notes.extend([] if ring else [_UNCHECKED])
@@ -99,6 +102,32 @@ async def _opened(database: Database, blobs: str | None) -> AsyncIterator[ImageS
         yield store
     finally:
         await store.close()
+
+
+async def _is_made(database: Database) -> bool:
+    """Tell whether there is such a store already; one that can't tell that is made by being opened."""
+    store = connect(database.store)
+    return await store.is_made() if isinstance(store, Inspectable) else True
+
+
+async def _check_prefix(blobs: str, target: Database | None) -> None:
+    """Raise InputError for a prefix in use by others: of one version, two copies would have but one object.
+
+    target: the store that is to have it, or None where it is not made yet.
+    """
+    bucket = bucket_at(blobs)
+    await bucket.open()
+    try:
+        is_empty = await bucket.is_empty()
+    finally:
+        await bucket.close()
+    if is_empty:
+        return
+    if target is not None:
+        async with _opened(target, None) as store:
+            if isinstance(store, Inspectable) and await store.has_bodies_elsewhere():
+                return
+    raise InputError("the prefix of --to-blobs has objects already, and none of them is the target's: give another one")
 
 
 def _what_opens(source_file: Path | None, target_file: Path | None) -> str:

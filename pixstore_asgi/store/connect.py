@@ -41,7 +41,7 @@ def connect(target: StoreTarget, blobs: str | None = None) -> ImageStore:
     text = os.fspath(target)
     if isinstance(text, bytes):
         raise ConfigError("store must be a path of text, a URL or an ImageStore")
-    return DRIVERS[scheme_of(text)].connect(text, None if blobs is None else _bodies_at(blobs))
+    return DRIVERS[scheme_of(text)].connect(text, None if blobs is None else bucket_at(blobs))
 
 
 def scheme_of(target: str) -> str:
@@ -102,17 +102,13 @@ def _connect_postgres(target: str, bodies: Bodies | None) -> ImageStore:
     return PostgresStore(parts._replace(query=urlencode(options)).geturl(), schema=schema, bodies=bodies)
 
 
-def _bodies_at(url: str) -> "S3Bucket":
+def bucket_at(url: str) -> "S3Bucket":
+    """Return the bucket that a URL names, without I/O. Raises ConfigError."""
     if not find_spec("obstore"):
         raise ConfigError("blobs in S3 need obstore: install pixstore-asgi with the extra s3")
     from .s3 import S3Bucket
 
     return S3Bucket(url)
-
-
-def bucket_place(blobs: str) -> object:
-    """Return what is equal for URLs of one prefix of one bucket, however they are spelt. Raises ConfigError."""
-    return _bodies_at(blobs).place
 
 
 _POSTGRES = Driver("postgresql://user@host/database", _connect_postgres)

@@ -222,6 +222,23 @@ def test_variants_go_along(tmp_path: Path, postgres: Cluster, s3: S3Server) -> N
     assert content(last) == content(first)
 
 
+@pytest.mark.slow
+def test_a_prefix_is_no_second_stores(source: Path, tmp_path: Path, s3: S3Server) -> None:
+    """Where a prefix has objects that are not the target's it is refused, and no target is made; its own are."""
+    bucket = s3.url(f"copy-{abs(hash(tmp_path))}")
+    assert run(source, tmp_path / "one.db", "--to-blobs", bucket).exit_code == 0
+    before = sorted(os.listdir(tmp_path))
+    for dry_run in ([], ["--dry-run"]):
+        result = run(source, tmp_path / "two.db", "--to-blobs", bucket, *dry_run)
+        assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (1, "", 1)
+        assert "the prefix of --to-blobs has objects already, and none of them is the target's" in result.stderr
+        assert sorted(os.listdir(tmp_path)) == before
+    run(source, tmp_path / "two.db")
+    assert "of --to-blobs has objects already" in run(source, tmp_path / "two.db", "--to-blobs", bucket).stderr
+    again = run(source, tmp_path / "one.db", "--to-blobs", bucket)
+    assert (again.exit_code, again.stderr) == (0, "")
+
+
 def test_a_store_is_not_copied_onto_itself(source: Path, tmp_path: Path) -> None:
     """The same file by its path, a URL or a link is a wrong use, and stays as it is."""
     before = content(source)

@@ -10,7 +10,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 import anyio
 import asyncpg
 
-from ...core.hidden import hide
+from ...core.hidden import Hidden, hide
 from .errors import ConnectionLost, is_away, translated
 from .schema import prepare
 from .session import Names, Session
@@ -45,21 +45,12 @@ class Database:
     async def connect(cls, url: str, names: Names, *, most: int, patience_s: float) -> Self:
         """Make the tables ready and a pool of up to `most` connections. Raises StoreError."""
         address = hide(url)  # it may hold a password: see hidden.py
-        # Of several hosts the one that takes writes, unless the URL says otherwise: a standby's answers may be over.
-        wanted: dict[str, Any] = {} if "target_session_attrs" in url else {"target_session_attrs": "primary"}
         del url
+        is_direct = await _once(address, names, _prepare, patience_s)
         with translated():
-            async with asyncio.timeout(patience_s):
-                first = await asyncpg.connect(address(), statement_cache_size=0, **wanted)
-                try:
-                    # Behind a pooler the next transaction may run in another process, which knows no such statements.
-                    is_direct = await first.fetchval("SELECT pg_backend_pid()") == first.get_server_pid()
-                    await prepare(Session(first, names))
-                finally:
-                    first.terminate()
             pool = await asyncpg.create_pool(
                 address(),
-                **wanted,
+                **_wanted(address),
                 min_size=0,
                 max_size=most,
                 statement_cache_size=_CACHED_STATEMENTS if is_direct else 0,
@@ -74,6 +65,17 @@ class Database:
         database = cls(pool, names, patience_s, is_ours=False)
         await database.read(prepare)
         return database
+
+    @classmethod
+    async def ask_once(
+        cls, source: "str | Pool[Any]", names: Names, question: Operation[[], R], patience_s: float
+    ) -> R:
+        """Run what only reads, and finds no tables perhaps, without making any. Raises StoreError."""
+        if not isinstance(source, str):
+            return await cls(source, names, patience_s, is_ours=False).read(question)
+        address = hide(source)
+        del source
+        return await _once(address, names, question, patience_s)
 
     async def close(self) -> None:
         """Let what runs come to its end, and close the pool if it is ours."""
@@ -175,6 +177,30 @@ class Database:
         self._running.discard(task)
         if not task.cancelled():
             task.exception()  # whoever waited was told, or has left
+
+
+async def _once(address: Hidden[str], names: Names, operation: Operation[[], R], patience_s: float) -> R:
+    """Run an operation over a connection of its own."""
+    with translated():
+        async with asyncio.timeout(patience_s):
+            connection = await asyncpg.connect(address(), statement_cache_size=0, **_wanted(address))
+            try:
+                return await operation(Session(connection, names))
+            finally:
+                connection.terminate()
+
+
+def _wanted(address: Hidden[str]) -> dict[str, Any]:
+    # Of several hosts the one that takes writes, unless the URL says otherwise: a standby's answers may be over.
+    return {} if "target_session_attrs" in address() else {"target_session_attrs": "primary"}
+
+
+async def _prepare(session: Session) -> bool:
+    """Make the tables ready, and tell whether the server is reached directly."""
+    # Behind a pooler the next transaction may run in another process, which knows no such statements.
+    is_direct = await session.one("SELECT pg_backend_pid()") == (session.connection.get_server_pid(),)
+    await prepare(session)
+    return is_direct
 
 
 def _give_up(connection: Any) -> None:

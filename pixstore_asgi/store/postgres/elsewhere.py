@@ -16,6 +16,11 @@ async def has_object(db: Session, body: int) -> bool:
     return await db.one("SELECT 1 FROM {body} WHERE id = $1 AND object IS NOT NULL", body) is not None
 
 
+async def has_objects(db: Session) -> bool:
+    """Tell whether any body lies elsewhere."""
+    return await db.one("SELECT 1 FROM {body} WHERE object IS NOT NULL LIMIT 1") is not None
+
+
 async def begin(db: Session, version: bytes) -> int:
     """Make the row of a pending body that will lie elsewhere, and return its id."""
     await db.lock("objects", shared=True)  # or a sweep that has just found the name unused would take it away

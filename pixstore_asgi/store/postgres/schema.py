@@ -75,6 +75,22 @@ async def prepare(session: Session) -> None:
             await _migrate(session, await _version(session))
 
 
+async def is_made(session: Session) -> bool:
+    """Tell whether there are tables already."""
+    return await _version(session) > 0
+
+
+async def place(session: Session) -> tuple[object, ...]:
+    """Return what no other tables have, in this database or another one, of this server or a copy of it."""
+    query = (
+        "SELECT pg_postmaster_start_time(), oid, '{store}'::regclass::oid"
+        " FROM pg_database WHERE datname = current_database()"
+    )
+    found = await session.one(query)
+    assert found is not None
+    return found
+
+
 async def _version(session: Session) -> int:
     """Return the schema's version, 0 where there are no tables."""
     # Tables, not functions that look names up: those may answer from before the lock was waited for.

@@ -14,6 +14,7 @@ from ..elsewhere import Bodies, Claimed, here_or_elsewhere, sweep_bodies
 from ..groups import GroupCommit
 from ..occasional_sweep import OccasionalSweep
 from . import bodies, elsewhere, key_checks, rows
+from . import schema as tables
 from .database import Database, Operation, Pool, R
 from .errors import ConnectionLost
 from .gathering import GatheredReads
@@ -174,6 +175,19 @@ class PostgresStore:
     async def forget_bodies(self, claimed: Sequence[Claimed]) -> None:
         """Forget bodies elsewhere that were removed."""
         await self._opened().write(elsewhere.forget, claimed)
+
+    @property
+    def bodies(self) -> Bodies | None:
+        return self._bodies
+
+    async def is_made(self) -> bool:
+        return await Database.ask_once(self._source, self._names, tables.is_made, self._busy_timeout_s)
+
+    async def place(self) -> Hashable:
+        return await self._opened().read(tables.place)
+
+    async def has_bodies_elsewhere(self) -> bool:
+        return await self._opened().read(elsewhere.has_objects)
 
     def within(self, connection: Any) -> HostTransaction:
         """Return this store as it is within the transaction of an asyncpg connection of the application's.

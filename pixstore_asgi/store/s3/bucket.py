@@ -51,6 +51,10 @@ class S3Bucket:
             except NoSuchObject:
                 self._objects = objects  # the bucket is there and answers
 
+    async def is_empty(self) -> bool:
+        """Tell whether nothing at all lies below the prefix."""
+        return not await self._opened().has_any()
+
     async def close(self) -> None:
         self._objects = None
 

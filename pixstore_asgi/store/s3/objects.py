@@ -50,6 +50,13 @@ class Objects:
         with translated():
             await obstore.put_async(self._parts, name, parts, max_concurrency=1)
 
+    async def has_any(self) -> bool:
+        """Tell whether there is any object."""
+        async with self.patiently():
+            async for objects in obstore.list(self._store, chunk_size=1):
+                return bool(objects)
+            return False
+
     async def remove(self, names: Sequence[str]) -> None:
         """Remove objects; one that is not there is none the less removed."""
         for start in range(0, len(names), _REMOVED_AT_ONCE):

@@ -16,6 +16,11 @@ def has_object(db: sqlite3.Connection, blob: int) -> bool:
     return db.execute("SELECT 1 FROM blob WHERE id = ? AND object IS NOT NULL", (blob,)).fetchone() is not None
 
 
+def has_objects(db: sqlite3.Connection) -> bool:
+    """Tell whether any blob's body lies elsewhere."""
+    return db.execute("SELECT 1 FROM blob WHERE object IS NOT NULL LIMIT 1").fetchone() is not None
+
+
 def begin(db: Writer, version: bytes, now_ms: int) -> int:
     """Make a pending blob whose body will lie elsewhere, and return its id."""
     with write_transaction(db):

@@ -181,6 +181,19 @@ class SqliteStore:
         await self._opened().write(elsewhere.forget, claimed)
 
     @property
+    def bodies(self) -> Bodies | None:
+        return self._bodies
+
+    async def is_made(self) -> bool:
+        return self.path.exists()
+
+    async def place(self) -> Hashable:
+        return self._real_path()
+
+    async def has_bodies_elsewhere(self) -> bool:
+        return await self._opened().read(elsewhere.has_objects)
+
+    @property
     def key_file(self) -> Path:
         path = self._real_path()
         return path.with_name(path.name + ".key")
