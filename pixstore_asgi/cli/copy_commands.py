@@ -67,6 +67,8 @@ def copy(source: Database, target: Database, from_blobs: str | None, to_blobs: s
     notes: list[str] = []
 
     async def steps() -> None:
+        if not await _is_made(source):
+            raise InputError(f"there is no store at {source}: look at the database and the schema that it names")
         async with _opened(source, from_blobs) as opened, AsyncExitStack() as stack:
             ring = await find_ring_at_hand(opened)
             is_made = await _is_made(target)

@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import click
 from click.shell_completion import CompletionItem
@@ -27,7 +27,9 @@ class Database:
         # The rest of the URL may hold a password, and so may all of it where a password has a slash in it.
         if "@" in f"{parts.path}{parts.query}{parts.fragment}":
             return f"{parts.scheme}://…"
-        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+        schema = dict(parse_qsl(parts.query)).get("schema")
+        behind = f"?schema={schema}" if schema else ""
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}{behind}"
 
 
 class DatabaseType(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click alone

@@ -5,11 +5,12 @@ from collections.abc import Collection
 from ..core.images import KEY_ID_BYTES, StoredImage
 from ..errors import InputError, SecretError
 from ..store.contract import ImageStore
+from ..store.inspection import Inspectable
 
 
 async def check_origin(source: ImageStore, target: ImageStore) -> None:
     """Raise InputError where an open store can't be copied into another: it is the same, or has images of its own."""
-    if source is target or (source.key_file is not None and source.key_file == target.key_file):
+    if source is target or await _place_of(source) == await _place_of(target):
         raise InputError("the source can't be copied onto itself: name another target")
     if await source.database_id() != await target.database_id() and not await _is_new(target):
         raise InputError("the target has images of another origin: name a new one, or an earlier copy of this source")
@@ -52,6 +53,10 @@ async def retire_secrets(retired: Collection[bytes], target: ImageStore) -> None
     for check in retired:
         if check not in known and check[:KEY_ID_BYTES] not in needed:
             await target.retire_key_check(check)
+
+
+async def _place_of(store: ImageStore) -> object:
+    return await store.place() if isinstance(store, Inspectable) else store
 
 
 async def _is_new(store: ImageStore) -> bool:

@@ -178,6 +178,35 @@ def test_a_copy_goes_into_postgresql(tmp_path: Path, postgres: Cluster) -> None:
     assert content(tmp_path / "back.db") == content(source)
 
 
+def schemas(cluster: Cluster) -> set[str]:
+    return set(cluster.run("SELECT nspname FROM pg_namespace").split())
+
+
+def test_nothing_is_made_in_postgresql_unasked(source: Path, tmp_path: Path, postgres: Cluster) -> None:
+    """Neither a dry run nor a source that is misspelt makes tables, and the latter is named as it was written."""
+    before = schemas(postgres)
+    dry = run(source, f"{postgres.url()}?schema=dry_{abs(hash(tmp_path))}", "--dry-run")
+    assert (dry.exit_code, dry.stderr) == (0, "")
+    assert dry.stdout.startswith(f"{COUNT} images would be copied to postgresql://")
+    missing = run(f"{postgres.url()}?schema=missing", tmp_path / "target.db")
+    assert (missing.exit_code, missing.stdout) == (1, "")
+    assert f"there is no store at postgresql://127.0.0.1:{postgres.port}/postgres?schema=missing" in missing.stderr
+    assert (schemas(postgres), (tmp_path / "target.db").exists()) == (before, False)
+
+
+def test_one_database_by_two_names_is_noticed(source: Path, tmp_path: Path, postgres: Cluster) -> None:
+    """A database by another spelling of its URL is no target of its own copy; another schema of it is one."""
+    url = f"{postgres.url()}?schema=spelt_{abs(hash(tmp_path))}"
+    assert run(source, url).exit_code == 0
+    for again in (f"{url}&application_name=other", url.replace("127.0.0.1", "localhost"), url.replace("ql:", ":")):
+        result = run(url, again)
+        assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (1, "", 1), again
+        assert "the source can't be copied onto itself" in result.stderr
+    other = run(url, url.replace("spelt", "another"))
+    copied = other.stdout.splitlines()[0]
+    assert (other.exit_code, copied.endswith(f"?schema=another_{abs(hash(tmp_path))}")) == (0, True)
+
+
 @pytest.mark.slow
 def test_bodies_go_into_a_bucket_and_back(source: Path, tmp_path: Path, s3: S3Server) -> None:
     """With --to-blobs the target has its bodies in a bucket, from where --from-blobs takes them."""

@@ -228,6 +228,8 @@ def test_bodies_in_a_bucket_are_moved_in_and_out(tmp_path: Path, s3: S3Server) -
     ("url", "shown"),
     [
         ("postgresql://user:hunter2@host:5432/images", "postgresql://host:5432/images"),
+        ("postgresql://user@host/images?password=hunter2&schema=pix2", "postgresql://host/images?schema=pix2"),
+        ("postgresql://user@host/images?schema=pa@hunter2", "postgresql://…"),
         ("postgresql://user:pa/hunter2@host/images", "postgresql://…"),
         ("postgresql://user:pa?hunter2@host/images", "postgresql://…"),
         ("postgresql://user:pa#hunter2@host/images", "postgresql://…"),
