@@ -110,6 +110,21 @@ async def test_wrong_credentials_are_told(tmp_path: Path, s3: S3Server, monkeypa
     assert not any(word in str(caught.value) for word in ("hunter2", SECRET_KEY))
 
 
+OPENED_AND_LEFT = """
+    import asyncio, sys
+    from pixstore_asgi.store.s3 import S3Bucket
+    asyncio.run(S3Bucket(sys.argv[1]).open())
+"""
+
+
+async def test_a_process_that_ends_at_once_ends_well(s3: S3Server, prefix: str) -> None:
+    """However soon after an answer a process ends, its exit code is its own: one in five was killed by SIGABRT."""
+    command = (sys.executable, "-c", textwrap.dedent(OPENED_AND_LEFT), s3.url(prefix))
+    for _ in range(6):
+        processes = [await asyncio.create_subprocess_exec(*command) for _ in range(4)]
+        assert [await process.wait() for process in processes] == [0] * 4
+
+
 async def test_a_server_that_is_not_there_is_told(tmp_path: Path, s3: S3Server) -> None:
     """Where nobody listens, opening fails within ten seconds."""
     pix = Pixstore(tmp_path / "images.db", blobs=s3.url("x", port=free_port()), secret=SECRET)

@@ -1,7 +1,10 @@
 """Objects: requests to a prefix of a bucket through obstore, tried again within bounds, silence noticed."""
 
 import asyncio
+import atexit
+import functools
 import os
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 _REMOVED_AT_ONCE = 1000  # as many as S3 takes in one request
 _MOST_RETRIES = 10
 _PATIENCE_FOR_A_PART = 3  # times: 5 MiB go out meanwhile
+_LAST_WORDS_S = 0.2
 
 
 class Objects:
@@ -30,6 +34,7 @@ class Objects:
     def __init__(self, bucket: str, prefix: str, options: dict[str, str], patience_s: float) -> None:
         self._options = {**options, "bucket": bucket, "prefix": prefix}
         self._patience_s = patience_s
+        _wait_at_exit()
         with translated():
             # A slow reader takes a whole answer's time; that a server says nothing is noticed by who reads.
             self._store = self._connect(timedelta(hours=1))
@@ -87,6 +92,15 @@ class Objects:
             retry_config={"max_retries": _MOST_RETRIES, "retry_timeout": tried_for},
             **options,
         )
+
+
+@functools.cache
+def _wait_at_exit() -> None:
+    """Give obstore's threads the time to end their last answers before the interpreter does.
+
+    One that asks for Python's lock only then aborts the process (SIGABRT), and nothing tells when it is done.
+    """
+    atexit.register(time.sleep, _LAST_WORDS_S)
 
 
 def _of_profile() -> Any:
