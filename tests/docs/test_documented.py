@@ -102,7 +102,7 @@ def test_every_environment_variable_is_listed() -> None:
     """The table of environment variables is what the package reads."""
     source = "\n".join(path.read_text() for path in PACKAGE.rglob("*.py"))
     listed = {name.strip("`") for name, *_ in rows(CONFIGURATION, "| environment variable |")}
-    assert listed == set(re.findall(r"\b(?:PIXSTORE_[A-Z_]+|AWS_PROFILE)\b", source))
+    assert listed == set(re.findall(r"\b(?:PIXSTORE_[A-Z_]+|AWS_PROFILE|AWS_ENDPOINT_URL\w*)\b", source))
     assert source.count("os.environ") == len(listed)
 
 

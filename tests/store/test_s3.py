@@ -80,6 +80,46 @@ def test_what_is_no_bucket_is_refused(url: str) -> None:
     assert "hunter2" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("url", "complaint"),
+    [
+        ("", "blobs is empty"),
+        ("s3://b/x?endpont=http://127.0.0.1:1", "there is no option endpont"),
+        ("s3://b/x?hunter2.hunter2=x", "no such option"),
+        ("s3://b/x?region=a&region=b", "an option stands there twice"),
+        ("s3://key:hunter2@b/x", "credentials stand in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
+        ("s3://b/../x", "no part of the prefix may be empty, . or .."),
+        ("s3://b/x//y", "no part of the prefix may be empty, . or .."),
+        ("s3://b/x?endpoint=127.0.0.1:8333", "must begin with http:// or https://"),
+        ("s3://b/x?endpoint=http://", "must begin with http:// or https://"),
+        ("s3://b/x?endpoint=http://key:hunter2@127.0.0.1", "and hold no credentials"),
+    ],
+)
+def test_what_is_wrong_with_a_buckets_url_is_told(url: str, complaint: str) -> None:
+    """The error names the option, the prefix or the endpoint, and no part that may be a credential."""
+    with pytest.raises(ConfigError) as caught:
+        Pixstore("pixstore.db", blobs=url)
+    assert complaint in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("variable", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"])
+async def test_the_environment_names_the_endpoint(s3: S3Server, monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    """Where the URL names no endpoint, the environment's is used and checked, plain HTTP too, and never overrules the URL's."""
+    monkeypatch.setenv(variable, "127.0.0.1:1")
+    with pytest.raises(ConfigError, match="must begin with http"):
+        S3Bucket("s3://pictures/x")
+    if variable == "AWS_ENDPOINT_URL":
+        await S3Bucket(s3.url("x")).open()
+    else:
+        with pytest.raises(ConfigError, match="name different endpoints"):
+            S3Bucket(s3.url("x"))
+    monkeypatch.setenv(variable, f"http://127.0.0.1:{s3.port}")
+    bucket = S3Bucket("s3://pictures/x")
+    await bucket.open()
+    assert bucket.place == S3Bucket(s3.url("x")).place
+
+
 def test_a_store_of_ones_own_takes_bodies_itself(tmp_path: Path) -> None:
     """With a store that is made already, blobs= is refused with what to do."""
     with pytest.raises(ConfigError, match="give a store that you make its bodies="):
@@ -100,11 +140,22 @@ async def test_a_bucket_that_is_not_there_is_told(tmp_path: Path, s3: S3Server) 
         await pix.open()
 
 
-async def test_wrong_credentials_are_told(tmp_path: Path, s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A wrong key is one sentence that holds no key."""
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hunter2")
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        ("AWS_SECRET_ACCESS_KEY", "hunter2", "refused the credentials .*: AWS_SECRET_ACCESS_KEY is not the one"),
+        ("AWS_ACCESS_KEY_ID", "hunter2", "refused the credentials .*: it knows no such AWS_ACCESS_KEY_ID"),
+        ("AWS_SECRET_ACCESS_KEY", None, "are missing: set AWS_SECRET_ACCESS_KEY too"),
+        ("AWS_ACCESS_KEY_ID", None, "are missing: set AWS_ACCESS_KEY_ID too"),
+    ],
+)
+async def test_wrong_credentials_are_told(
+    tmp_path: Path, s3: S3Server, monkeypatch: pytest.MonkeyPatch, variable: str, value: str | None, message: str
+) -> None:
+    """A wrong or missing key is one sentence that names its variable and holds no key."""
+    monkeypatch.delenv(variable) if value is None else monkeypatch.setenv(variable, value)
     pix = Pixstore(tmp_path / "images.db", blobs=s3.url("x"), secret=SECRET)
-    with pytest.raises(StoreError, match="refused the credentials") as caught:
+    with pytest.raises(StoreError, match=message) as caught:
         await pix.open()
     assert caught.value.__cause__ is None
     assert not any(word in str(caught.value) for word in ("hunter2", SECRET_KEY))
@@ -126,9 +177,10 @@ async def test_a_process_that_ends_at_once_ends_well(s3: S3Server, prefix: str) 
 
 
 async def test_a_server_that_is_not_there_is_told(tmp_path: Path, s3: S3Server) -> None:
-    """Where nobody listens, opening fails within ten seconds."""
-    pix = Pixstore(tmp_path / "images.db", blobs=s3.url("x", port=free_port()), secret=SECRET)
-    with pytest.raises(StoreBusy, match="can't be reached"):
+    """Where nobody listens, opening fails within ten seconds, and says where that is."""
+    port = free_port()
+    pix = Pixstore(tmp_path / "images.db", blobs=s3.url("x", port=port), secret=SECRET)
+    with pytest.raises(StoreBusy, match=f"can't be reached at http://127.0.0.1:{port}"):
         await asyncio.wait_for(pix.open(), 11)
 
 

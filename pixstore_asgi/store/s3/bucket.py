@@ -2,32 +2,31 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from urllib.parse import parse_qsl, urlsplit
 
 from ...core.images import StoredImage
-from ...errors import ConfigError, StoreError
+from ...errors import StoreError
 from .download import S3Stream
 from .errors import NoSuchObject
 from .objects import Objects
+from .place import Place
 from .upload import S3Upload, Uploads
 
-_URL = "blobs is s3://bucket/prefix, and behind ? endpoint=URL or region=name"
 _PROBE = "is-this-bucket-there"
 
 
 class S3Bucket:
     """Keeps bodies as objects below a prefix of a bucket, each under the hexadecimal name of its version.
 
-    url: s3://bucket/prefix, and behind it `?endpoint=` for a server that is not Amazon's and `?region=`. Credentials
-        come from where that ecosystem has them: AWS_* in the environment, a web identity, the role of a container or
-        machine; and a profile (AWS_PROFILE) where boto3 is installed.
+    url: s3://bucket/prefix, and behind it `?endpoint=` for a server that is not Amazon's, unless AWS_ENDPOINT_URL names
+        it, and `?region=`. Credentials come from where that ecosystem has them: AWS_* in the environment, a web
+        identity, the role of a container or machine; and a profile (AWS_PROFILE) where boto3 is installed.
     busy_timeout_s: how long a request is tried again, or a silent server waited for, before StoreBusy, in seconds.
 
     Raises ConfigError for a URL that can't be. Open it after a fork: the connections' threads do not outlive one.
     """
 
     def __init__(self, url: str, *, busy_timeout_s: float = 10.0) -> None:
-        self._place = _parsed(url)
+        self._place = Place.of(url)
         self._busy_timeout_s = busy_timeout_s
         self._objects: Objects | None = None
         self._counts: Counter[str] = Counter()
@@ -35,8 +34,8 @@ class S3Bucket:
     @property
     def place(self) -> tuple[str, str, str | None]:
         """Bucket, prefix and endpoint: what two URLs of one place have alike."""
-        bucket, prefix, options = self._place
-        return bucket, prefix, options.get("endpoint")
+        bucket, prefix, endpoint, _ = self._place
+        return bucket, prefix, endpoint
 
     @property
     def uploads(self) -> Uploads:
@@ -45,7 +44,7 @@ class S3Bucket:
 
     async def open(self) -> None:
         if self._objects is None:
-            objects = Objects(*self._place, self._busy_timeout_s)
+            objects = Objects(self._place, self._busy_timeout_s)
             try:
                 await objects.get(_PROBE)
             except NoSuchObject:
@@ -71,15 +70,3 @@ class S3Bucket:
         if self._objects is None:
             raise StoreError("the store is closed: open it first")
         return self._objects
-
-
-def _parsed(url: str) -> tuple[str, str, dict[str, str]]:
-    """Return bucket, prefix and options of a URL. Raises ConfigError."""
-    try:
-        parts = urlsplit(url)
-        options = dict(parse_qsl(parts.query, strict_parsing=bool(parts.query)))
-    except ValueError:
-        raise ConfigError(_URL) from None
-    if parts.scheme != "s3" or not parts.netloc or "@" in parts.netloc or options.keys() - {"endpoint", "region"}:
-        raise ConfigError(_URL)
-    return parts.netloc, parts.path.strip("/"), options

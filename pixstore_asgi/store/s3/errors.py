@@ -8,7 +8,12 @@ from obstore.exceptions import BaseError, NotFoundError, PermissionDeniedError, 
 
 from ...errors import PixstoreError, StoreBusy, StoreError
 
-REFUSED = "the bucket refused the credentials or what they may do: see AWS_ACCESS_KEY_ID and the bucket's policy"
+_REFUSALS = {
+    "SignatureDoesNotMatch": "AWS_SECRET_ACCESS_KEY is not the one of AWS_ACCESS_KEY_ID",
+    "InvalidAccessKeyId": "it knows no such AWS_ACCESS_KEY_ID",
+    "ExpiredToken": "AWS_SESSION_TOKEN has expired",
+}
+_NONE = "no credentials for the bucket: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a role"
 
 
 class NoSuchObject(StoreError):
@@ -33,10 +38,19 @@ def _translate(error: Exception) -> StoreError:
         return StoreError("there is no such bucket: make it first, or name another one")
     if isinstance(error, NotFoundError | FileNotFoundError):
         return NoSuchObject("an object is missing from the bucket: restore it from a backup")
+    if missing := re.search(r"Missing(AccessKeyId|SecretAccessKey)\b", text):
+        name = "AWS_ACCESS_KEY_ID" if missing[1] == "AccessKeyId" else "AWS_SECRET_ACCESS_KEY"
+        return StoreError(f"half of the credentials for the bucket are missing: set {name} too")
+    if "://169.254.169.254/" in text:  # a machine of Amazon's is asked for its role where nothing else is set
+        return StoreError(_NONE)
     if isinstance(error, PermissionDeniedError | UnauthenticatedError) or (status and status[1] in ("401", "403")):
-        return StoreError(REFUSED)
+        code = re.search(r"<Code>(\w+)</Code>", text)
+        reason = _REFUSALS.get(code[1] if code else "", "see AWS_ACCESS_KEY_ID and the bucket's policy")
+        return StoreError(f"the bucket refused the credentials or what they may do: {reason}")
     if status and status[1].startswith("4") and status[1] not in ("408", "429"):
         return StoreError(f"the bucket refused a request with status {status[1]}: look at region and endpoint")
     if "credential" in text.lower():
-        return StoreError("no credentials for the bucket: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a role")
-    return StoreBusy("the bucket can't be reached, or asks for patience: try again")
+        return StoreError(_NONE)
+    asked = re.search(r"performing \w+ (https?://[^/\s]+)", text)
+    at = f" at {asked[1]}" if asked else ""
+    return StoreBusy(f"the bucket can't be reached{at}, or asks for patience: try again")

@@ -15,6 +15,7 @@ from obstore.store import S3Store
 
 from ...errors import ConfigError, StoreBusy
 from .errors import translated
+from .place import Place
 
 if TYPE_CHECKING:
     from obstore import GetResult
@@ -31,8 +32,8 @@ class Objects:
     patience_s: how long a request is tried again, or a silent server waited for, in seconds.
     """
 
-    def __init__(self, bucket: str, prefix: str, options: dict[str, str], patience_s: float) -> None:
-        self._options = {**options, "bucket": bucket, "prefix": prefix}
+    def __init__(self, place: Place, patience_s: float) -> None:
+        self._options = {name: value for name, value in place._asdict().items() if value is not None}
         self._patience_s = patience_s
         _wait_at_exit()
         with translated():
