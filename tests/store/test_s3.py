@@ -105,7 +105,7 @@ def test_what_is_wrong_with_a_buckets_url_is_told(url: str, complaint: str) -> N
 
 @pytest.mark.parametrize("variable", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"])
 async def test_the_environment_names_the_endpoint(s3: S3Server, monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
-    """Where the URL names no endpoint, the environment's is used and checked, plain HTTP too, and never overrules the URL's."""
+    """Where the URL names no endpoint, the environment's is used and checked, and never overrules the URL."""
     monkeypatch.setenv(variable, "127.0.0.1:1")
     with pytest.raises(ConfigError, match="must begin with http"):
         S3Bucket("s3://pictures/x")
@@ -344,7 +344,7 @@ async def test_an_object_that_is_gone_is_told(store: SqliteStore) -> None:
     """A body that somebody removed from the bucket is a StoreError that may not be tried again."""
     saved = await save(store, "a")
     await bucket_of(store).remove([saved.meta.version.hex()])
-    with pytest.raises(StoreError, match="missing from the bucket") as caught:
+    with pytest.raises(StoreError, match="the object of image a is missing from the bucket") as caught:
         await read(store, "a")
     assert not isinstance(caught.value, StoreBusy)
 

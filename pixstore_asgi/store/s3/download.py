@@ -6,6 +6,7 @@ from typing import Self
 from ...core.images import StoredImage
 from ...errors import StoreBusy, StoreError
 from ..contract import CHUNK_BYTES
+from .errors import NoSuchObject
 from .objects import Objects
 
 _MOST_BREAKS = 3  # in a row, with nothing read in between
@@ -70,7 +71,13 @@ class S3Stream:
 
     async def _asked(self) -> AsyncIterator[object]:
         start = self.image.meta.size - self._left + len(self._read)
-        answer = await self._objects.get(self._name, start)
+        try:
+            answer = await self._objects.get(self._name, start)
+        except NoSuchObject:
+            raise NoSuchObject(
+                f"the object of image {self.image.id} is missing from the bucket: look whether blobs= names the bucket "
+                "and prefix that it was saved with, or restore it from a backup"
+            ) from None
         if answer.meta["size"] != self.image.meta.size:
             raise self._damaged()
         return aiter(answer.stream(min_chunk_size=CHUNK_BYTES))

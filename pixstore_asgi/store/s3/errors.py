@@ -37,7 +37,7 @@ def _translate(error: Exception) -> StoreError:
     if "<Code>NoSuchBucket</Code>" in text:
         return StoreError("there is no such bucket: make it first, or name another one")
     if isinstance(error, NotFoundError | FileNotFoundError):
-        return NoSuchObject("an object is missing from the bucket: restore it from a backup")
+        return NoSuchObject("there is no such object in the bucket")
     if missing := re.search(r"Missing(AccessKeyId|SecretAccessKey)\b", text):
         name = "AWS_ACCESS_KEY_ID" if missing[1] == "AccessKeyId" else "AWS_SECRET_ACCESS_KEY"
         return StoreError(f"half of the credentials for the bucket are missing: set {name} too")
