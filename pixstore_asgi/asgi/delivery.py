@@ -9,6 +9,7 @@ from anyio.lowlevel import checkpoint
 from starlette.types import Message, Receive, Scope, Send
 
 from ..core.hidden import hide
+from ..core.options import check_numbers
 from ..errors import ConfigError, StoreBusy, StoreError
 from ..serving.headers import RawHeaders
 from ..serving.payload import Payload
@@ -30,6 +31,7 @@ class Delivery:
     """
 
     def __init__(self, send_timeout_s: float, max_stream_s: float) -> None:
+        check_numbers(send_timeout_s=send_timeout_s, max_stream_s=max_stream_s)
         if send_timeout_s <= 0 or max_stream_s <= 0:
             raise ConfigError("send_timeout_s and max_stream_s must be above 0 seconds")
         self._max_stream_s = max_stream_s

@@ -7,6 +7,7 @@ import threading
 from types import FrameType
 from typing import Any
 
+from ..core.options import check_numbers
 from ..errors import ConfigError
 
 _log = logging.getLogger("pixstore_asgi")
@@ -20,6 +21,7 @@ class Drain:
     """
 
     def __init__(self, seconds: float) -> None:
+        check_numbers(drain_s=seconds)
         if not 0 <= seconds < float("inf"):
             raise ConfigError(f"drain_s must be a number of seconds, 0 for none, not {seconds!r}")
         self._seconds = seconds

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass
 
 from ..core.cipher import MAX_CIPHERTEXT_BYTES
+from ..core.options import check_numbers
 from ..core.padding import longest_within
 from ..errors import ConfigError, UploadTimeout
 from ..store.contract import ImageStore
@@ -37,6 +38,7 @@ def upload_limits(
 
     Raises ConfigError for those that can't be kept.
     """
+    check_numbers(max_image_bytes=max_bytes, upload_timeout_s=timeout_s, max_upload_s=max_s)
     longest = min(store.max_body_bytes or MAX_CIPHERTEXT_BYTES, MAX_CIPHERTEXT_BYTES)
     # The ciphertext is longer than the image by its format byte.
     largest = (longest_within(longest) if pad else longest) - 1

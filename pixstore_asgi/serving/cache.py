@@ -13,6 +13,7 @@ from contextlib import aclosing, asynccontextmanager
 from typing import Self
 
 from ..core.images import StoredImage
+from ..core.options import check_numbers
 from ..core.wire import encode_state
 from ..errors import ConfigError, WireState
 from ..store.clock import running_loop
@@ -73,6 +74,7 @@ class ImageCache:
     """
 
     def __init__(self, store: ImageStore, max_bytes: int) -> None:
+        check_numbers(cache_bytes=max_bytes)
         if max_bytes < 0:
             raise ConfigError("cache_bytes must be a number of bytes, or 0 for no cache")
         self.used = 0

@@ -1,6 +1,9 @@
 """Pixstore: saving, updating, deleting, handing out records, and answering requests."""
 
+import inspect
 import logging
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +12,15 @@ import pytest
 from pixstore_asgi import (
     ConfigError,
     Pixstore,
+    PixstoreApp,
     WireState,
 )
 from pixstore_asgi.errors import InputError
 from pixstore_asgi.store.contract import CHUNK_BYTES
 from pixstore_asgi.store.memory import MemoryStore
+from pixstore_asgi.store.postgres import PostgresStore
+from pixstore_asgi.store.s3 import S3Bucket
+from pixstore_asgi.store.sqlite import SqliteStore
 from tests.support.payloads import served
 from tests.support.samples import HOSTILE_IDS, SECRET, large_png, picture
 
@@ -123,6 +130,29 @@ def test_bad_options_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ConfigError) as caught:
         Pixstore(**options)
     assert "hunter2" not in str(caught.value)
+
+
+def number_options(function: Callable[..., object]) -> list[tuple[Callable[..., object], str]]:
+    """Return a function with each of its options whose default is a number."""
+    defaults = {name: each.default for name, each in inspect.signature(function).parameters.items()}
+    return [(function, name) for name, default in defaults.items() if type(default) in (int, float)]
+
+
+@pytest.mark.parametrize(
+    ("make", "option"),
+    [
+        *number_options(Pixstore),
+        *number_options(partial(PixstoreApp, Pixstore("unopened.db"))),
+        *number_options(partial(SqliteStore, "unopened.db")),
+        *number_options(partial(PostgresStore, "postgresql://user@host/database")),
+        *number_options(partial(S3Bucket, "s3://bucket/prefix")),
+    ],
+)
+@pytest.mark.parametrize("value", ["10", None, True])
+def test_what_is_no_number_is_refused(make: Callable[..., object], option: str, value: object) -> None:
+    """An option that is a number is refused at once where it is a text, nothing or a truth value, by its name."""
+    with pytest.raises(ConfigError, match=option):
+        make(**{option: value})
 
 
 @pytest.mark.parametrize(("max_body_bytes", "largest"), [(1001, 1000), (None, 68_719_476_703), (2**40, 68_719_476_703)])

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from ...core.images import RewrappedKey, StoredImage, Tombstone
+from ...core.options import check_numbers
 from ...errors import StoreError
 from ..clock import Clock, running_loop, wall_clock_ms
 from ..contract import Expect, Expected, ImageStream, ImageWriter, KeyChecks
@@ -58,6 +59,7 @@ class PostgresStore:
         bodies: Bodies | None = None,
         clock_ms: Clock = wall_clock_ms,
     ) -> None:
+        check_numbers(pool_size=pool_size, busy_timeout_s=busy_timeout_s, sweep_grace_s=sweep_grace_s)
         self._source = source
         self._made_in = os.getpid()
         self._names = Names(schema)

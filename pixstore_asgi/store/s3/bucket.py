@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from ...core.images import StoredImage
+from ...core.options import check_numbers
 from ...errors import StoreError
 from .download import S3Stream
 from .errors import NoSuchObject
@@ -26,6 +27,7 @@ class S3Bucket:
     """
 
     def __init__(self, url: str, *, busy_timeout_s: float = 10.0) -> None:
+        check_numbers(busy_timeout_s=busy_timeout_s)
         self._place = Place.of(url)
         self._busy_timeout_s = busy_timeout_s
         self._objects: Objects | None = None

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from ...core.images import RewrappedKey, StoredImage, Tombstone
+from ...core.options import check_numbers
 from ...errors import ConfigError, StoreBusy, StoreError
 from ..clock import Clock, running_loop, wall_clock_ms
 from ..contract import Expect, Expected, ImageStream, ImageWriter, KeyChecks
@@ -60,6 +61,7 @@ class SqliteStore:
     ) -> None:
         if durability not in ("NORMAL", "FULL"):
             raise ConfigError(f'durability must be "NORMAL" or "FULL", not {durability!r}')
+        check_numbers(busy_timeout_s=busy_timeout_s, sweep_grace_s=sweep_grace_s)
         self.path = Path(path).absolute()
         self._durability = durability
         self._busy_timeout_s = busy_timeout_s
