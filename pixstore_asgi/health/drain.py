@@ -60,7 +60,7 @@ class Drain:
 
     def _wait(self) -> None:
         if self.is_draining and self._loop is not None:  # not where the end came first
-            _log.info("SIGTERM: /-/ready is 503 from now on, and the server stops in %s s", self._seconds)
+            _log.warning("SIGTERM: /-/ready is 503 from now on, and the server stops in %s s", self._seconds)
             self._timer = self._loop.call_later(self._seconds, self._hand_on)
 
     def _hand_on(self) -> None:

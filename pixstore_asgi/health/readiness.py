@@ -32,6 +32,7 @@ class Readiness:
         self._asked: asyncio.Task[Obstacle | None] | None = None
         self._asked_s = -math.inf
         self._logged: Obstacle | None = None
+        self._is_why_open = False  # a silent store was logged, and what kept it silent is not known yet
 
     async def obstacle(self) -> Obstacle | None:
         """Return what is in the way, or None. Takes 2 s at most."""
@@ -41,7 +42,10 @@ class Readiness:
         await asyncio.wait({asked}, timeout=_ANSWER_WITHIN_S)
         if asked.done():
             return asked.result()
-        return self._logged_once("store", f"the store gave no answer within {_ANSWER_WITHIN_S} s")
+        if self._logged != "store":
+            _log.error("not ready: the store gave no answer within %s s", _ANSWER_WITHIN_S)
+            self._logged, self._is_why_open = "store", True
+        return "store"
 
     def _question(self) -> "asyncio.Task[Obstacle | None]":
         """Return the question that all who ask now wait for: one that began within a second, or has no answer yet.
@@ -67,9 +71,9 @@ class Readiness:
 
     def _logged_once(self, obstacle: Obstacle | None, why: object) -> Obstacle | None:
         """Return the obstacle; where it is another one than before, the log gets to know why."""
-        if obstacle is not None and obstacle != self._logged:
+        if obstacle is not None and (obstacle != self._logged or self._is_why_open):
             _log.error("not ready: %s", why)
         elif obstacle is None and self._logged is not None:
-            _log.info("ready again")
-        self._logged = obstacle
+            _log.warning("ready again")
+        self._logged, self._is_why_open = obstacle, False
         return obstacle

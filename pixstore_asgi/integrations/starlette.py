@@ -1,5 +1,10 @@
 """For Starlette and FastAPI: answers to the errors that a client can cause."""
 
+import logging
+import math
+import time
+from functools import partial
+
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
@@ -18,7 +23,9 @@ STATUS: dict[type[Exception], int] = {
 }
 """HTTP status of each error that a client can cause."""
 
+_log = logging.getLogger("pixstore_asgi")
 _RETRY_AFTER_S = 1
+_TOLD_EVERY_S = 5
 
 
 def add_error_handlers(app: Starlette) -> None:
@@ -26,19 +33,34 @@ def add_error_handlers(app: Starlette) -> None:
 
     InvalidImage 400, ImageTooLarge 413, UploadTimeout 408, ImageNotFound 404, StoreBusy 503 with Retry-After,
     StoreConflict 409, or 412 where the request has an If-Match header. Every other error stays a 500: the server's own
-    trouble, or a wrong call.
+    trouble, or a wrong call. Why the store was busy is a warning in the log, at most once in 5 s.
     """
+    answer = partial(_answer, _Trouble())
     for kind in STATUS:
-        app.add_exception_handler(kind, _answer)
+        app.add_exception_handler(kind, answer)
 
 
-async def _answer(request: Request, error: Exception) -> Response:
+class _Trouble:
+    """Tells the log why a store is busy, not for each of the requests that meet it."""
+
+    def __init__(self) -> None:
+        self._told_s = -math.inf
+
+    def tell(self, error: StoreBusy) -> None:
+        """Log the reason, unless one was logged just now."""
+        if time.monotonic() - self._told_s >= _TOLD_EVERY_S:
+            self._told_s = time.monotonic()
+            _log.warning("answered 503, once or more: %s", error)
+
+
+async def _answer(trouble: _Trouble, request: Request, error: Exception) -> Response:
     status = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
     if status == 409 and "if-match" in request.headers:
         status = 412
     headers = {"cache-control": "no-store"}
     if isinstance(error, StoreBusy):
         # Its text names the database's path.
+        trouble.tell(error)
         headers["retry-after"] = str(_RETRY_AFTER_S)
         return JSONResponse({"detail": "the store is busy: try again"}, status, headers)
     return JSONResponse({"detail": str(error)}, status, headers)

@@ -154,6 +154,26 @@ async def test_a_store_that_is_away_comes_back(caplog: pytest.LogCaptureFixture)
         assert await ready(pix) == (200, {"ready": True})
 
 
+@pytest.mark.slow
+async def test_why_a_store_was_silent_is_told_once_it_is_known(caplog: pytest.LogCaptureFixture) -> None:
+    """A store that is silent at first and then fails, as one that waits for its database, is told both, once each."""
+    store = AskedStore()
+    async with Pixstore(store, secret=SECRET) as pix:
+        store.answers.clear()
+        for _ in range(2):
+            assert await ready(pix) == (503, {"ready": False, "reason": "store"})
+        assert "secret-host" not in caplog.text
+        store.is_away = True
+        store.answers.set()
+        for _ in range(3):
+            assert await ready(pix) == (503, {"ready": False, "reason": "store"})
+            await asyncio.sleep(1)
+        assert (caplog.text.count("no answer within 2 s"), caplog.text.count("secret-host")) == (1, 1)
+        store.is_away = False
+        assert await ready(pix) == (200, {"ready": True})
+        assert [record.levelname for record in caplog.records if record.message == "ready again"] == ["WARNING"]
+
+
 async def test_a_process_that_drains_is_not_ready() -> None:
     """From SIGTERM on readiness is off, while images are served; the signal reaches the server's handler later."""
     handed_on = asyncio.Event()

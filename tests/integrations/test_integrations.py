@@ -176,8 +176,11 @@ def test_openapi_names_the_record(app: FastAPI) -> None:
 
 
 @pytest.mark.parametrize("make", [Starlette, FastAPI])
-def test_error_handlers_serve_both_frameworks(make: Any) -> None:
-    """One line in Starlette or FastAPI answers the errors that clients cause; all others stay a 500."""
+def test_error_handlers_serve_both_frameworks(make: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """One line in Starlette or FastAPI answers the errors that clients cause; all others stay a 500.
+
+    Why a store is busy is in the log, once for requests that come together.
+    """
     errors: dict[str, PixstoreError] = {
         "400": InvalidImage("no image"),
         "413": ImageTooLarge("too long"),
@@ -201,6 +204,9 @@ def test_error_handlers_serve_both_frameworks(make: Any) -> None:
         assert "/srv" not in answer.text
     assert http.get("/404").json() == {"detail": "no such image"}
     assert http.get("/503").headers["retry-after"] == "1"
+    assert [record.message for record in caplog.records if record.levelname == "WARNING"] == [
+        "answered 503, once or more: the database /srv/secret.db is locked"
+    ]
 
 
 def test_a_sent_proof_shows_no_proof() -> None:
