@@ -15,6 +15,7 @@ from .keys.source import SecretSource
 from .serving.rings import NamedBy
 from .store.clock import running_loop
 from .store.contract import ImageStore
+from .store.inspection import Inspectable
 
 _log = logging.getLogger("pixstore_asgi")
 
@@ -159,6 +160,7 @@ class Life:
         self._on_open()
         await self._store.open()
         try:
+            await _warn_of_bodies_elsewhere(self._store)
             return await find_ring(self._store, self._given)
         except BaseException:
             with anyio.CancelScope(shield=True):
@@ -171,3 +173,9 @@ class Life:
         if self._opening is None or self._opening[0] is not loop:
             self._opening = loop, asyncio.Lock()
         return self._opening[1]
+
+
+async def _warn_of_bodies_elsewhere(store: ImageStore) -> None:
+    """Say at the start what else each image would say: a setting of the deployment was forgotten."""
+    if isinstance(store, Inspectable) and store.bodies is None and await store.has_bodies_elsewhere():
+        _log.warning("bodies of this store lie in a bucket, and no blobs= is given: the images there can't be read")

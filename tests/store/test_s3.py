@@ -20,6 +20,7 @@ from pixstore_asgi.store.s3 import S3Bucket, Uploads
 from pixstore_asgi.store.sqlite import SqliteStore
 from tests.support.asgi import client
 from tests.support.bad_network import BadNetwork, bad_network
+from tests.support.postgres import Cluster
 from tests.support.requests import headers
 from tests.support.s3 import SECRET_KEY, S3Server
 from tests.support.samples import SECRET, large_png, picture
@@ -191,12 +192,19 @@ async def test_a_server_that_says_nothing_is_told(s3: S3Server, network: BadNetw
         await S3Bucket(s3.url("x", port=network.port), busy_timeout_s=0.3).open()
 
 
-async def test_a_store_without_its_bucket_says_so(tmp_path: Path, s3: S3Server, prefix: str) -> None:
-    """Opened without blobs=, a store lists its images and says of their bodies where they are."""
-    database = tmp_path / "images.db"
-    async with Pixstore(database, blobs=s3.url(prefix), secret=SECRET) as pix:
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+async def test_a_store_without_its_bucket_says_so(
+    tmp_path: Path, s3: S3Server, prefix: str, postgres: Cluster, caplog: pytest.LogCaptureFixture, kind: str
+) -> None:
+    """Opened without blobs=, a store warns, lists its images and says of their bodies where they are."""
+    schema = prefix.replace("-", "_")
+    database = tmp_path / "images.db" if kind == "sqlite" else f"{postgres.url()}?schema={schema}"
+    async with Pixstore(database, secret=SECRET), Pixstore(database, blobs=s3.url(prefix), secret=SECRET) as pix:
         record = await pix.save_image(picture())
+    async with Pixstore(database, blobs=s3.url(prefix), secret=SECRET):
+        assert "lie in a bucket" not in caplog.text
     async with Pixstore(database, secret=SECRET) as pix:
+        assert caplog.text.count("bodies of this store lie in a bucket, and no blobs= is given") == 1
         assert [image.id for image in await pix.list_images()] == [record.id]
         with pytest.raises(StoreError, match="lies in a bucket"):
             await pix.read_image(record.id)
