@@ -53,7 +53,10 @@ async def _find_secret(store: ImageStore) -> KeyRing:
     listed = _listed_in_environment()
     if listed is not None:
         if not listed():
-            raise SecretError(f"{ENVIRONMENT_VARIABLE} is set but empty: unset it to use the key file, or set a secret")
+            other = "" if store.key_file is None else "unset it to use the key file, or "
+            raise SecretError(
+                f"{ENVIRONMENT_VARIABLE} is set but empty: {other}set a secret as `pixstore-asgi secret` prints"
+            )
         return KeyRing(listed())
     if store.key_file is None:
         raise SecretError(f"pass secret=… or set {ENVIRONMENT_VARIABLE}; `pixstore-asgi secret` prints one")

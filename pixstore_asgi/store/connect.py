@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from ..errors import ConfigError
 from .contract import ImageStore
@@ -93,19 +93,19 @@ def _connect_sqlite(target: str, bodies: Bodies | None) -> ImageStore:
 
 def _connect_postgres(target: str, bodies: Bodies | None) -> ImageStore:
     if not find_spec("asyncpg"):
-        raise ConfigError("a store in PostgreSQL needs asyncpg: install pixstore-asgi with the extra postgres")
+        raise ConfigError("a store in PostgreSQL needs asyncpg: pip install '.[postgres]' in the checkout")
+    from .postgres.address import check_url, without_schema
     from .postgres.store import DEFAULT_SCHEMA, PostgresStore
 
-    parts = urlsplit(target)
-    options = dict(parse_qsl(parts.query))
-    schema = options.pop("schema", DEFAULT_SCHEMA)  # the server knows no such option
-    return PostgresStore(parts._replace(query=urlencode(options)).geturl(), schema=schema, bodies=bodies)
+    check_url(target)
+    url, schema = without_schema(target)
+    return PostgresStore(url, schema=DEFAULT_SCHEMA if schema is None else schema, bodies=bodies)
 
 
 def bucket_at(url: str) -> "S3Bucket":
     """Return the bucket that a URL names, without I/O. Raises ConfigError."""
     if not find_spec("obstore"):
-        raise ConfigError("blobs in S3 need obstore: install pixstore-asgi with the extra s3")
+        raise ConfigError("blobs in S3 need obstore: pip install '.[s3]' in the checkout")
     from .s3 import S3Bucket
 
     return S3Bucket(url)

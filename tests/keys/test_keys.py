@@ -213,8 +213,11 @@ async def test_the_environment_comes_before_the_key_file(tmp_path: Path, monkeyp
 async def test_an_empty_variable_is_a_mistake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     """PIXSTORE_SECRET set to nothing, a variable that was not filled in, does not silently make a key file."""
     monkeypatch.setenv("PIXSTORE_SECRET", value)
-    with pytest.raises(SecretError, match="set but empty"):
+    with pytest.raises(SecretError, match="set but empty: unset it to use the key file"):
         await Pixstore(tmp_path / "pixstore.db").open()
+    with pytest.raises(SecretError, match="set but empty: set a secret") as caught:  # where no key file could be used
+        await Pixstore(MemoryStore()).open()
+    assert "key file" not in str(caught.value)
     assert not (tmp_path / "pixstore.db.key").exists()
 
 

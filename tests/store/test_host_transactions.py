@@ -131,7 +131,7 @@ async def test_another_writer_of_the_image_waits(url: str, connection: Connectio
 
 async def test_what_is_no_transaction_is_refused(pix: Pixstore, connection: Connection) -> None:
     """A connection outside a transaction, at another level, or of another kind is refused before anything is read."""
-    with pytest.raises(InputError, match="in no transaction"):
+    with pytest.raises(InputError, match=r"in no transaction: .* SQLAlchemy begins with its first statement, or flush"):
         await pix.save_image(picture(), connection=connection)
     with pytest.raises(InputError, match="one of asyncpg's, not str"):
         await pix.delete_image("a", connection="postgresql://")
@@ -162,3 +162,13 @@ async def test_sqlalchemys_transaction_is_shared(pix: Pixstore, url: str, connec
     await engine.dispose()
     assert [await pix.image_exists(image_id) for image_id in ids] == [False, True]
     assert await posts(connection) == ids[1:]
+
+
+async def test_a_connection_to_another_database_is_told(pix: Pixstore, postgres: Cluster) -> None:
+    """A connection to a database that has no such store is a wrong call, and its transaction goes on."""
+    connection = await asyncpg.connect(postgres.url("template1"))
+    async with connection.transaction():
+        with pytest.raises(InputError, match="the connection is to another database than the store"):
+            await pix.save_image(picture(), connection=connection)
+        assert await connection.fetchval("SELECT 1") == 1
+    await connection.close()

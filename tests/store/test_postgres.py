@@ -22,7 +22,7 @@ from pixstore_asgi.store.postgres.session import Session
 from pixstore_asgi.store.staged_writer import StagedWriter
 from tests.support.bad_network import bad_network
 from tests.support.pgbouncer import pooled
-from tests.support.postgres import Cluster, running_cluster
+from tests.support.postgres import PASSWORD, Cluster, running_cluster
 from tests.support.samples import SECRET, picture
 from tests.support.servers import free_port
 
@@ -75,10 +75,12 @@ async def test_a_wrong_password_is_told(postgres: Cluster, schema: str) -> None:
 
 
 async def test_a_server_that_is_not_there_is_told() -> None:
-    """Where nobody listens, opening fails in the time that a busy store is waited for."""
-    pix = Pixstore(f"postgresql://nobody@127.0.0.1:{free_port()}/none", secret=SECRET)
-    with pytest.raises(StoreBusy, match="PostgreSQL is not there"):
+    """Where nobody listens, opening fails in the time that a busy store is waited for, and says where that is."""
+    port = free_port()
+    pix = Pixstore(f"postgresql://nobody:hunter2@127.0.0.1:{port}/none", secret=SECRET)
+    with pytest.raises(StoreBusy, match=f"PostgreSQL is not there at 127.0.0.1:{port}, or") as caught:
         await asyncio.wait_for(pix.open(), 10)
+    assert "hunter2" not in str(caught.value)
 
 
 async def test_a_server_that_says_nothing_is_told() -> None:
@@ -119,16 +121,85 @@ async def test_a_secret_of_another_database_is_told(postgres: Cluster, schema: s
 def test_a_missing_extra_names_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without asyncpg a PostgreSQL URL is refused where it is given."""
     monkeypatch.setattr("pixstore_asgi.store.connect.find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match="with the extra postgres"):
+    with pytest.raises(ConfigError, match=r"pip install '\.\[postgres\]'"):
         Pixstore("postgresql://user:hunter2@host/database", secret=SECRET)
 
 
-@pytest.mark.parametrize("url", ["postgresql://u@127.0.0.1:port/x", "postgresql://u@127.0.0.1/x?sslmode=maybe"])
-async def test_a_url_that_cannot_be_read_is_told(url: str) -> None:
-    """What asyncpg can't make out of a URL is a StoreError that does not repeat it."""
-    with pytest.raises((StoreError, ConfigError)) as caught:
-        await connect(url).open()
-    assert "127.0.0.1" not in str(caught.value)
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "u:hunter2@127.0.0.1:port/x",
+        "u:hunter2@127.0.0.1:99999/x",
+        "u:hunter2@[::1/x",
+        "u:hun#ter2@127.0.0.1/x",
+        "u:12#hunter2@127.0.0.1/x",
+        "u:12/hunter2@127.0.0.1/x",
+        "u:hun?ter2@127.0.0.1/x",
+        "u:hun@ter2@127.0.0.1/x",
+    ],
+)
+def test_a_url_that_a_password_has_torn_is_refused(rest: str) -> None:
+    """What can't be read as it was meant is a ConfigError that says what to do and repeats nothing of it."""
+    with pytest.raises(ConfigError) as caught:
+        connect(f"postgresql://{rest}")
+    assert not any(word in str(caught.value) for word in ("hun", "ter2", "127.0.0.1"))
+    if "[" not in rest:
+        assert "percent-encoded, as @ by %40" in str(caught.value)
+        with pytest.raises(ConfigError, match="percent-encoded"):
+            PostgresStore(f"postgresql://{rest}")
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "u:p%40%23@h/d",
+        "h,[::1]:5433,127.0.0.1:5432/d",
+        "/d?host=/run/postgresql",
+        "%2Frun%2Fpostgresql/d",
+        "u@h?user=a@b",
+    ],
+)
+def test_any_url_of_libpq_is_taken(rest: str) -> None:
+    """Escaped passwords, several hosts, IPv6 and sockets are as asyncpg has them."""
+    assert isinstance(connect(f"postgresql://{rest}"), PostgresStore)
+
+
+def test_an_option_that_stands_twice_is_refused() -> None:
+    """Of two schemas none is preferred in silence."""
+    with pytest.raises(ConfigError, match="schema stands twice in the URL"):
+        connect("postgresql://u:hunter2@h/d?schema=a&schema=b")
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("sslmode=requre", "`sslmode` parameter must be one of"),
+        ("sslmode=require", "it speaks no TLS, which sslmode in the URL asks for"),
+        ("shema=hunter2", "it knows no option shema, which stands in the URL"),
+        ("pool_size=3", "it knows no option pool_size, which stands in the URL"),
+    ],
+)
+async def test_an_option_that_does_not_work_is_named(postgres: Cluster, option: str, message: str) -> None:
+    """An option of the URL that asyncpg or the server refuses is named, and no value of it."""
+    with pytest.raises(StoreError, match=message) as caught:
+        await connect(f"{postgres.url()}?{option}").open()
+    assert not any(word in str(caught.value) for word in ("hunter2", PASSWORD))
+
+
+async def test_a_root_certificate_that_is_missing_is_told(postgres: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With verify-full and no certificate where asyncpg looks for one, the option that names one is told."""
+    monkeypatch.setenv("HOME", "/nowhere")
+    with pytest.raises(StoreError, match="none is found: name its file by sslrootcert"):
+        await connect(f"{postgres.url()}?sslmode=verify-full").open()
+
+
+async def test_a_user_who_may_make_nothing_is_told(postgres: Cluster, schema: str) -> None:
+    """Who may not make the schema is told which privilege that takes."""
+    postgres.run(f"CREATE ROLE {schema} LOGIN PASSWORD '{PASSWORD}'")
+    url = postgres.url().replace("pixstore:", f"{schema}:")
+    with pytest.raises(StoreError, match="GRANT CREATE ON DATABASE"):
+        await PostgresStore(url, schema=schema).open()
+    postgres.run(f"DROP ROLE {schema}")
 
 
 @pytest.mark.parametrize("schema", ["", "Upper", "a.b", 'a"b', "1a", "x" * 64])

@@ -130,7 +130,7 @@ def test_a_store_of_ones_own_takes_bodies_itself(tmp_path: Path) -> None:
 def test_a_missing_extra_names_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without obstore a bucket is refused where it is given."""
     monkeypatch.setattr("pixstore_asgi.store.connect.find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match="with the extra s3"):
+    with pytest.raises(ConfigError, match=r"pip install '\.\[s3\]'"):
         Pixstore("pixstore.db", blobs="s3://bucket/prefix")
 
 

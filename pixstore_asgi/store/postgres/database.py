@@ -11,7 +11,7 @@ import anyio
 import asyncpg
 
 from ...core.hidden import Hidden, hide
-from .errors import ConnectionLost, is_away, translated
+from .errors import ConnectionLost, is_away, translated, translated_for
 from .schema import prepare
 from .session import Names, Session
 
@@ -181,7 +181,7 @@ class Database:
 
 async def _once(address: Hidden[str], names: Names, operation: Operation[[], R], patience_s: float) -> R:
     """Run an operation over a connection of its own."""
-    with translated():
+    with translated_for(address):
         async with asyncio.timeout(patience_s):
             connection = await asyncpg.connect(address(), statement_cache_size=0, **_wanted(address))
             try:

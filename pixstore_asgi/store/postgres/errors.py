@@ -1,12 +1,15 @@
 """PostgreSQL's and asyncpg's errors in our words."""
 
+import re
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import asyncpg
 
+from ...core.hidden import Hidden
 from ...errors import PixstoreError, StoreBusy, StoreError
+from .address import hosts_of
 
 AWAY = (
     OSError,
@@ -24,13 +27,19 @@ _ADVICE: list[tuple[type[BaseException], str]] = [
     (asyncpg.InvalidPasswordError, "it refused the user or the password: set them right in the URL"),
     (asyncpg.InvalidAuthorizationSpecificationError, "it refused the user: see its pg_hba.conf"),
     (asyncpg.InvalidCatalogNameError, "there is no such database: create it first, or name another one"),
-    (asyncpg.InsufficientPrivilegeError, "the user lacks a privilege: grant it the schema and its tables"),
+    (
+        asyncpg.InsufficientPrivilegeError,
+        "the user lacks a privilege: grant it the schema and its tables, or, where they are"
+        " to be made, CREATE on the database (GRANT CREATE ON DATABASE … TO …)",
+    ),
     (asyncpg.ReadOnlySQLTransactionError, "it only reads, as a standby does: name the primary"),
     (asyncpg.DiskFullError, "its disk is full: make room and try again"),
     (asyncpg.UndefinedTableError, "tables are missing: restore them from a backup, or open the store again"),
-    (asyncpg.ClientConfigurationError, "the URL can't be read: it is postgresql://user@host:port/database"),
     (asyncpg.TargetServerAttributeNotMatched, "no host of the URL is of the kind that it asks for"),
 ]
+
+
+_UNKNOWN_OPTION = re.compile(r'(?:unrecognized configuration parameter|unsupported startup parameter:?) "?([\w.]+)')
 
 
 class ConnectionLost(StoreBusy):
@@ -48,24 +57,55 @@ def translated() -> Iterator[None]:
         raise translate(error) from None  # what they say of a row or a URL may hold what must not be seen
 
 
+@contextmanager
+def translated_for(address: Hidden[str]) -> Iterator[None]:
+    """Do the same for the first connection to an address, of whose host and files more can be said."""
+    try:
+        with translated():
+            yield
+    except ConnectionLost:
+        hosts = hosts_of(address())
+        raise ConnectionLost(_away(f" at {hosts}" if hosts else "")) from None
+
+
+def _away(at: str) -> str:
+    return f"PostgreSQL is not there{at}, or the connection to it was lost: try again"
+
+
 def translate(error: Exception) -> StoreError:
     """Return an error of asyncpg's in our words."""
     if isinstance(error, TimeoutError):
         return StoreBusy("PostgreSQL took too long to answer, or all connections of the pool are in use: try again")
     if isinstance(error, ssl.SSLError):
         return StoreError("no secure connection to PostgreSQL can be made: see sslmode and sslrootcert of the URL")
+    if wrong := _wrong_option(error):
+        return StoreError(f"PostgreSQL can't be used: {wrong}")
     if isinstance(error, _FULL):
         return StoreBusy("PostgreSQL has no connection left: let pools be smaller, or raise its max_connections")
     if isinstance(error, _IN_THE_WAY):
         return StoreBusy("another write to PostgreSQL was in the way: try again")
     if is_away(error):
-        return ConnectionLost("PostgreSQL is not there, or the connection to it was lost: try again")
+        return ConnectionLost(_away(""))
     for kind, advice in _ADVICE:
         if isinstance(error, kind):
             return StoreError(f"PostgreSQL can't be used: {advice}")
     if isinstance(error, asyncpg.InterfaceError):  # of the client itself: it has seen no row
         return StoreError(f"PostgreSQL can't be used: {error}")
     return StoreError(f"PostgreSQL can't be used ({type(error).__name__}): see its log")
+
+
+def _wrong_option(error: Exception) -> str | None:
+    """Return which option of the URL an error is about, and what it takes, or None."""
+    text = str(error)
+    if isinstance(error, ConnectionError) and "rejected SSL" in text:
+        return "it speaks no TLS, which sslmode in the URL asks for"
+    if option := _UNKNOWN_OPTION.match(text):
+        return f"it knows no option {option[1]}, which stands in the URL"
+    if isinstance(error, asyncpg.ClientConfigurationError):
+        if text.startswith("root certificate file"):
+            return "sslmode in the URL wants a root certificate, and none is found: name its file by sslrootcert"
+        return text.partition("\n")[0]
+    return None
 
 
 def is_away(error: BaseException) -> bool:

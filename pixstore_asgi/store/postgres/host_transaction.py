@@ -33,7 +33,10 @@ class HostTransaction:
         if not isinstance(connection, asyncpg.Connection | asyncpg.pool.PoolConnectionProxy):
             raise InputError(f"connection must be one of asyncpg's, not {type(connection).__name__}")
         if not connection.is_in_transaction():
-            raise InputError("the connection is in no transaction: save within `async with connection.transaction()`")
+            raise InputError(
+                "the connection is in no transaction: save within `async with connection.transaction()`; that of "
+                "SQLAlchemy begins with its first statement, or flush()"
+            )
         self._database = database
         self._connection = connection
         self._names = names
@@ -60,10 +63,15 @@ class HostTransaction:
 
     async def _run(self, operation: "Operation[..., R]", *args: Any, **kwargs: Any) -> R:
         with translated():
-            async with self._connection.transaction():
-                session = Session(self._connection, self._names)
-                await _check_isolation(session)
-                return await operation(session, *args, **kwargs)
+            try:
+                async with self._connection.transaction():
+                    session = Session(self._connection, self._names)
+                    await _check_isolation(session)
+                    return await operation(session, *args, **kwargs)
+            except asyncpg.UndefinedTableError:
+                raise InputError(
+                    "the connection is to another database than the store, or its tables are gone"
+                ) from None
 
 
 async def _check_isolation(session: Session) -> None:

@@ -16,6 +16,7 @@ from ..groups import GroupCommit
 from ..occasional_sweep import OccasionalSweep
 from . import bodies, elsewhere, key_checks, rows
 from . import schema as tables
+from .address import check_url
 from .database import Database, Operation, Pool, R
 from .errors import ConnectionLost
 from .gathering import GatheredReads
@@ -60,6 +61,8 @@ class PostgresStore:
         clock_ms: Clock = wall_clock_ms,
     ) -> None:
         check_numbers(pool_size=pool_size, busy_timeout_s=busy_timeout_s, sweep_grace_s=sweep_grace_s)
+        if isinstance(source, str):
+            check_url(source)
         self._source = source
         self._made_in = os.getpid()
         self._names = Names(schema)

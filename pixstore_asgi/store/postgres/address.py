@@ -1,0 +1,47 @@
+"""The URL of a PostgreSQL: whether it can be read as it was meant, and what of it may be shown."""
+
+import re
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from ...errors import ConfigError
+
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.%]*\]|[^:\[\]]*)(:(\d{1,5}))?")
+_HIGHEST_PORT = 65535
+_UNREADABLE = (
+    "the URL of PostgreSQL can't be read: it is postgresql://user:password@host:port/database, where of user and "
+    "password all but letters, digits and -._~ is percent-encoded, as @ by %40 and # by %23"
+)
+
+
+def without_schema(url: str) -> tuple[str, str | None]:
+    """Return a URL without the option `schema`, which the server knows nothing of, and that option's value.
+
+    Raises ConfigError for an option that stands there twice.
+    """
+    parts = urlsplit(url)
+    options = parse_qsl(parts.query)
+    names = [name for name, _ in options]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ConfigError(f"{twice if twice.isidentifier() else 'an option'} stands twice in the URL of PostgreSQL")
+    schema = dict(options).get("schema")
+    return parts._replace(query=urlencode([each for each in options if each[0] != "schema"])).geturl(), schema
+
+
+def check_url(url: str) -> None:
+    """Raise ConfigError, which repeats nothing of it, for a URL that a password in it has torn, or of no port."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise ConfigError(_UNREADABLE) from None
+    is_torn = parts.fragment or "@" in parts.path or parts.netloc.count("@") > 1
+    hosts = [_HOST.fullmatch(host) for host in parts.netloc.rpartition("@")[2].split(",")]
+    if is_torn or not all(host and int(host[3] or 0) <= _HIGHEST_PORT for host in hosts):
+        raise ConfigError(_UNREADABLE)
+
+
+def hosts_of(url: str) -> str | None:
+    """Return hosts and ports of a URL that was checked, as they stand there, or None."""
+    parts = urlsplit(url)
+    # With a ? in it, a password would be cut there: what is before may be the begin of it.
+    return None if "@" in parts.query else parts.netloc.rpartition("@")[2] or None
