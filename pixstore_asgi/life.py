@@ -15,7 +15,7 @@ from .keys.source import SecretSource
 from .serving.rings import NamedBy
 from .store.clock import running_loop
 from .store.contract import ImageStore
-from .store.inspection import Inspectable
+from .store.inspection import lacks_its_bucket
 
 _log = logging.getLogger("pixstore_asgi")
 
@@ -177,5 +177,5 @@ class Life:
 
 async def _warn_of_bodies_elsewhere(store: ImageStore) -> None:
     """Say at the start what else each image would say: a setting of the deployment was forgotten."""
-    if isinstance(store, Inspectable) and store.bodies is None and await store.has_bodies_elsewhere():
+    if await lacks_its_bucket(store):
         _log.warning("bodies of this store lie in a bucket, and no blobs= is given: the images there can't be read")

@@ -11,13 +11,17 @@ from ..keys.file import read_key_file
 from ..keys.find import find_ring_at_hand, is_in_environment
 from ..store.connect import bucket_at, connect
 from ..store.contract import ImageStore
-from ..store.inspection import Inspectable
+from ..store.inspection import Inspectable, lacks_its_bucket
 from ..transfer.store_copy import copy_store
 from .databases import Database, DatabaseType
 from .errors import plain_errors
 from .moves import Move
 
 _UNCHECKED = "No secret was at hand, so the images were copied without being decrypted to check them."
+_UNREAD = "No image at all could be read: is --from-blobs the bucket and prefix that the source has its bodies in?"
+_BODIES_HERE = (
+    "The target has bodies in a bucket, and --to-blobs was not given: those of the images above lie in its database."
+)
 _ONE_MORE = "Once the source takes no more writes, the same command copies what it has taken since: the last pass."
 
 
@@ -56,11 +60,8 @@ def copy(source: Database, target: Database, from_blobs: str | None, to_blobs: s
     No secret is needed. Where one is at hand, PIXSTORE_SECRET or the key file beside the source, each image is
     decrypted to check it. What can't be copied is listed at the end with the reason, and makes the exit code 1.
     """
-    if _is_same(source, target):
-        raise click.UsageError("--to names the store that --from names: choose another one")
-    # What one store sweeps would be the other's.
-    if to_blobs and from_blobs and bucket_at(to_blobs).place == bucket_at(from_blobs).place:
-        raise click.UsageError("--to-blobs names the place that --from-blobs names: give another prefix")
+    with plain_errors():
+        _check_places(source, target, from_blobs, to_blobs)
     done = f"would be copied to {target}; nothing was written" if dry_run else f"copied to {target}"
     deleted = "would be deleted there" if dry_run else "deleted there, as in the source"
     move = Move("Checking" if dry_run else "Copying", done, deleted)
@@ -78,6 +79,8 @@ def copy(source: Database, target: Database, from_blobs: str | None, to_blobs: s
             total = sum((await opened.key_usage()).values())
             await move.follow(copy_store(opened, into, ring=ring, dry_run=dry_run), total)
             notes.extend([] if ring else [_UNCHECKED])
+            notes.extend([_UNREAD] if from_blobs and move.has_read_nothing else [])
+            notes.extend([_BODIES_HERE] if move.report.moved and await lacks_its_bucket(into) else [])
             if into is not None and not dry_run:
                 notes.append(_what_opens(opened.key_file, into.key_file))
 
@@ -88,6 +91,14 @@ def copy(source: Database, target: Database, from_blobs: str | None, to_blobs: s
     for note in notes:
         click.echo(note)
     move.end()
+
+
+def _check_places(source: Database, target: Database, from_blobs: str | None, to_blobs: str | None) -> None:
+    if _is_same(source, target):
+        raise click.UsageError("--to names the store that --from names: choose another one")
+    places = [bucket_at(blobs).place for blobs in (from_blobs, to_blobs) if blobs is not None]
+    if len(set(places)) < len(places):  # what one store sweeps would be the other's
+        raise click.UsageError("--to-blobs names the place that --from-blobs names: give another prefix")
 
 
 def _is_same(source: Database, target: Database) -> bool:

@@ -53,6 +53,11 @@ class Move:
         """Whether anything was moved or deleted so far."""
         return self.report.moved + self.report.deleted > 0
 
+    @property
+    def has_read_nothing(self) -> bool:
+        """Whether images were left alone, and there was nothing else."""
+        return bool(self.report.left) and self.report.moved + self.report.present == 0
+
     def end(self) -> None:
         """Exit with code 1 where an image was left alone."""
         if self.report.left:

@@ -26,3 +26,8 @@ class Inspectable(Protocol):
     async def has_bodies_elsewhere(self) -> bool:
         """Tell whether any body, current or not yet swept, lies elsewhere than in the database."""
         ...
+
+
+async def lacks_its_bucket(store: object) -> bool:
+    """Tell whether an open store has bodies elsewhere, and was not given where."""
+    return isinstance(store, Inspectable) and store.bodies is None and await store.has_bodies_elsewhere()

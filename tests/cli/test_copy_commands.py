@@ -45,6 +45,11 @@ def make(path: Path, secret: str | None) -> Path:
     return path
 
 
+async def save_one(path: Path) -> str:
+    async with Pixstore(path, secret=SECRET) as pix:
+        return (await pix.save_image(picture())).id
+
+
 def content(path: Path) -> Content:
     async def read() -> Content:
         store = SqliteStore(path)
@@ -216,6 +221,14 @@ def test_bodies_go_into_a_bucket_and_back(source: Path, tmp_path: Path, s3: S3Se
     assert query(tmp_path / "there.db", "SELECT count(*) FROM chunk") == [(0,)]
     shared = run(tmp_path / "there.db", tmp_path / "back.db", "--from-blobs", bucket, "--to-blobs", bucket)
     assert (shared.exit_code, "give another prefix" in shared.stderr) == (2, True)
+    elsewhere = run(tmp_path / "there.db", tmp_path / "none.db", "--from-blobs", f"{bucket}".replace("?", "-not?"))
+    assert (elsewhere.exit_code, elsewhere.stdout.splitlines()[0]) == (1, f"0 images copied to {tmp_path / 'none.db'}")
+    assert "missing from the bucket" in elsewhere.stdout
+    assert "No image at all could be read: is --from-blobs" in elsewhere.stdout
+    asyncio.run(save_one(source))
+    without = run(source, tmp_path / "there.db")
+    assert (without.exit_code, "and --to-blobs was not given" in without.stdout) == (0, True)
+    assert "--to-blobs was not given" not in run(source, tmp_path / "there.db").stdout
     back = run(tmp_path / "there.db", tmp_path / "back.db", "--from-blobs", bucket)
     assert (back.exit_code, back.stderr) == (0, "")
     assert content(tmp_path / "back.db") == content(source)
@@ -268,6 +281,14 @@ def test_a_prefix_is_no_second_stores(source: Path, tmp_path: Path, s3: S3Server
     assert (again.exit_code, again.stderr) == (0, "")
 
 
+@pytest.mark.parametrize("option", ["--from-blobs", "--to-blobs"])
+def test_a_bucket_that_cannot_be_is_one_line(source: Path, tmp_path: Path, option: str) -> None:
+    """What is no bucket's URL is refused in one line before anything is done."""
+    result = run(source, tmp_path / "target.db", option, "s3://pictures/x?endpoint=127.0.0.1:1")
+    assert (result.exit_code, result.stderr.count("\n"), (tmp_path / "target.db").exists()) == (1, 1, False)
+    assert "must begin with http://" in result.stderr
+
+
 def test_a_store_is_not_copied_onto_itself(source: Path, tmp_path: Path) -> None:
     """The same file by its path, a URL or a link is a wrong use, and stays as it is."""
     before = content(source)
@@ -298,12 +319,7 @@ def test_what_is_left_alone_is_listed(source: Path, tmp_path: Path) -> None:
     """Each image left alone has a line with its id and the reason; the exit code is 1."""
     target = tmp_path / "target.db"
     run(source, target)
-
-    async def save() -> str:
-        async with Pixstore(target, secret=SECRET) as pix:
-            return (await pix.save_image(picture())).id
-
-    own = asyncio.run(save())
+    own = asyncio.run(save_one(target))
     result = run(source, target)
     assert (result.exit_code, result.stderr) == (1, "")
     assert f"  '{own}'  the source never had it: something else writes to the target" in result.stdout.splitlines()
