@@ -1,15 +1,19 @@
 """choosing-a-store.md: its application under each of its command lines, on a real PostgreSQL and a real bucket."""
 
+import asyncio
 import contextlib
 import re
+import shlex
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
+from click.testing import CliRunner
 
 from pixstore_asgi import ImageRecord, Pixstore
+from pixstore_asgi.cli.commands import commands
 from tests.support.nginx import SITE, running_nginx
 from tests.support.paths import DOCS, ROOT
 from tests.support.postgres import Cluster, running_cluster
@@ -72,6 +76,31 @@ def test_each_step_saves_and_serves(step: str, tmp_path: Path, database: str, s3
     if "PostgreSQL" in step:
         assert postgres.run("SELECT id FROM pixstore.image", "choosing") == record.id
         assert not (tmp_path / "host" / "pixstore.db").exists()
+
+
+def test_old_bodies_come_into_a_bucket(database: str, s3: S3Server) -> None:
+    """The page's copy into another schema has the images that the first one had, and their bodies in the bucket."""
+    (command,) = re.findall(r"```sh\npixstore-asgi (copy [^\n]+)\n```", PAGE)
+    bucket = s3.url("old-bodies")
+    here = command.replace("postgresql://app@db.example/app", database).replace(
+        "s3://pictures/pix2?endpoint=https://s3.example", bucket
+    )
+    record = asyncio.run(_saved_in(database))
+    done = CliRunner().invoke(commands, shlex.split(here), env={"PIXSTORE_SECRET": SECRET})
+    assert (done.exit_code, done.stdout.splitlines()[0].startswith("1 image copied")) == (0, True)
+    assert len(s3.names("old-bodies")) == 1
+    assert asyncio.run(_read_in(f"{database}?schema=pix2", bucket, record.id)) == picture()
+
+
+async def _saved_in(database: str) -> ImageRecord:
+    async with Pixstore(database, secret=SECRET) as pix:
+        return await pix.save_image(picture())
+
+
+async def _read_in(database: str, bucket: str, image_id: str) -> bytes | None:
+    async with Pixstore(database, blobs=bucket, secret=SECRET) as pix:
+        image = await pix.read_image(image_id)
+    return image.data if image else None
 
 
 def test_several_hosts_serve_what_one_has_saved(tmp_path: Path, database: str, s3: S3Server) -> None:

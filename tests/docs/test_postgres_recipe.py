@@ -21,16 +21,13 @@ RECIPE = (
 async def names(
     run_snippet: RunSnippet, postgres: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[dict[str, Any]]:
-    """What the recipe defines, with its database there and its table made."""
+    """What the recipe defines, with its database there and its lifespan begun."""
     (snippet,) = re.findall(r"```python\n(.*?)```", RECIPE, re.DOTALL)
     url = postgres.create("recipe").replace("postgresql:", "postgresql+asyncpg:")
     monkeypatch.setenv("PIXSTORE_SECRET", SECRET)
     defined = run_snippet(snippet.replace("postgresql+asyncpg://app@127.0.0.1/app", url))
-    async with defined["engine"].begin() as connection:
-        await connection.run_sync(defined["Base"].metadata.create_all)
-    async with defined["pix"]:
+    async with defined["lifespan"](None):
         yield defined
-    await defined["engine"].dispose()
     postgres.run("DROP DATABASE recipe WITH (FORCE)")
 
 
