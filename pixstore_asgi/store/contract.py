@@ -279,7 +279,10 @@ class ImageStore(Protocol):
         ...
 
     async def raise_epochs(self, *, after: str | None = None, before: str | None = None) -> int:
-        """Add one to the epochs of all images that `list` has between these bounds, in one step; return of how many."""
+        """Add one to the epochs of all images that `list` has between these bounds, in one step.
+
+        Return of how many originals.
+        """
         ...
 
     async def list(

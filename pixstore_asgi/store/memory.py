@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
-from ..core.ids import original_of
+from ..core.ids import VARIANT_MARK, original_of
 from ..core.images import (
     DATABASE_ID_BYTES,
     KEY_ID_BYTES,
@@ -115,7 +115,9 @@ class MemoryStore:
         return image_id in ids
 
     async def raise_epochs(self, *, after: str | None = None, before: str | None = None) -> int:
-        return self._raise_epochs([image_id for image_id in self._versions if _is_between(image_id, after, before)])
+        ids = [image_id for image_id in self._versions if _is_between(image_id, after, before)]
+        self._raise_epochs(ids)
+        return sum(VARIANT_MARK not in image_id for image_id in ids)
 
     async def list_tombstones(
         self, *, after: str | None = None, before: str | None = None, limit: int = 100
@@ -176,11 +178,10 @@ class MemoryStore:
         self._epochs[wrapped.image_id] = max(self._epoch(wrapped.image_id), wrapped.epoch)
         return True
 
-    def _raise_epochs(self, image_ids: Collection[str]) -> int:
+    def _raise_epochs(self, image_ids: Collection[str]) -> None:
         for image_id in image_ids:
             self._epochs[image_id] = self._epoch(image_id) + 1
         self._changes += 1
-        return len(image_ids)
 
     def _image(self, image_id: str) -> StoredImage | None:
         version = self._versions.get(image_id)

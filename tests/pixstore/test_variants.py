@@ -161,6 +161,13 @@ async def test_revoke_and_reseal_reach_all_variants(gallery: Pixstore) -> None:
         assert await size_of(gallery, each) == (each.width, each.height)
 
 
+async def test_a_directory_is_revoked_by_images(gallery: Pixstore) -> None:
+    """Revoking a directory tells of how many images it was, whatever variants these have."""
+    for seed in range(2):
+        await gallery.save_image(picture("jpeg", 48, seed), directory="ada")
+    assert await gallery.revoke(directory="ada") == 2
+
+
 async def test_variants_are_no_images_of_the_application(gallery: Pixstore) -> None:
     """They stand in no list, and no call takes their ids: they come and go with their original."""
     record = await gallery.save_image(picture("jpeg", 48), directory="ada")

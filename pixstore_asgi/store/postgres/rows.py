@@ -134,10 +134,13 @@ async def raise_epoch(db: Session, image_id: str, expect: Expected) -> bool:
 
 
 async def raise_epochs(db: Session, after: str | None, before: str | None) -> int:
-    """Raise the epochs of all images between two ids; return of how many."""
+    """Raise the epochs of all images between two ids; return of how many originals."""
     which, bounds = "id > $1 AND id < $2 AND body IS NOT NULL", _bounds(after, before)
     await db.lock_rows(which, *bounds)
-    return await db.run(f"UPDATE {{image}} SET epoch = epoch + 1 WHERE {which}", *bounds)
+    raised = f"WITH raised AS (UPDATE {{image}} SET epoch = epoch + 1 WHERE {which} RETURNING id)"
+    row = await db.one(f"{raised} SELECT count(*) FROM raised WHERE true{_IS_ORIGINAL}", *bounds)
+    assert row is not None
+    return int(row[0])
 
 
 async def list_tombstones(db: Session, after: str | None, before: str | None, limit: int) -> list[Tombstone]:

@@ -234,10 +234,12 @@ def raise_epoch(db: Writer, image_id: str, expect: Expected) -> bool:
 
 
 def raise_epochs(db: Writer, after: str | None, before: str | None) -> int:
-    """Raise the epochs of all images between two ids; return of how many."""
-    query = "UPDATE image SET epoch = epoch + 1 WHERE id > ? AND id < ? AND blob IS NOT NULL"
+    """Raise the epochs of all images between two ids; return of how many originals."""
+    which, bounds = "id > ? AND id < ? AND blob IS NOT NULL", (after or "", before or _AFTER_ALL)
     with write_transaction(db, None):
-        return db.execute(query, (after or "", before or _AFTER_ALL)).rowcount
+        db.execute(f"UPDATE image SET epoch = epoch + 1 WHERE {which}", bounds)
+        (originals,) = db.execute(f"SELECT count(*) FROM image WHERE {which}{_IS_ORIGINAL}", bounds).fetchone()
+    return int(originals)
 
 
 def empty_log(db: Writer) -> None:
