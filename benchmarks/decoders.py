@@ -137,6 +137,7 @@ def _photos() -> Iterator[tuple[str, str, bytes]]:
 def _damaged() -> Iterator[tuple[str, list[tuple[str, bytes]]]]:
     source = random.Random(1)
     frames = [photo(200, 150, seed) for seed in range(3)]
+    yield "all whole", [(kind, _encoded(frames[0], kind)) for kind in _VIPS_LOADERS]
     for kind in _VIPS_LOADERS:
         whole = _encoded(frames[0], kind)
         yield f"{kind}, cut", [(kind, _cut(whole, source.uniform(0.05, 0.95))) for _ in range(_DAMAGED)]
