@@ -99,7 +99,10 @@ class StoreError(PixstoreError):
 
 
 class StoreBusy(StoreError):
-    """Another process held the store's write lock for too long; the operation did nothing and can be repeated."""
+    """What the operation needs is held by others or away: the store, its bucket, or a process to decode in.
+
+    It did nothing and can be repeated.
+    """
 
 
 class StoreConflict(StoreError):
