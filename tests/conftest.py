@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from pixstore_asgi import Pixstore
 from tests.support.child_output import ChildOutput, child_output
@@ -17,6 +18,9 @@ from tests.support.samples import SECRET
 from tests.support.tools import go_without, require
 
 _SAID = pytest.StashKey[Said]()
+
+settings.register_profile("untimed", deadline=None)  # how long a test takes is the machine's
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session", autouse=True)

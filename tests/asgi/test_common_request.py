@@ -134,7 +134,7 @@ HEADERS = st.lists(
 PATHS = st.sampled_from(["/{id}", "/{id}/", "/{id}//", "{id}", "/mount/{id}", "/mount/{id}/", "/", ""])
 
 
-@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     name=st.sampled_from([*SIZES, "updated", "revoked", "deleted", "unread", "audience", "foreign"]),
     image_id=st.none()
@@ -268,7 +268,7 @@ async def frames_sent(
     return [message["body"] for message in wire.sent[1:]]
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(names=BATCHES, options=st.just("plain") | st.sampled_from(list(OPTIONS)))
 def test_a_batch_is_the_same_both_ways(runner: asyncio.Runner, site: Site, names: list[str], options: str) -> None:
     """Whichever images a batch asks for, what is joined for fewer sends is what would be sent frame by frame."""

@@ -33,7 +33,7 @@ def damaged(data: bytes, edits: list[tuple[float, int]], cut: float) -> bytes:
 
 
 @given(st.sampled_from(PICTURES), EDITS, st.just(1.0) | st.floats(0, 1))
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 @pytest.mark.filterwarnings("ignore")
 def test_damage_is_found_or_harmless(picture: tuple[str, bytes], edits: list[tuple[float, int]], cut: float) -> None:
     """Flipped and cut, it decodes or is refused, and what comes out is of the size that it says."""

@@ -625,7 +625,6 @@ def limits(examples: int, steps: int) -> settings:
         phases=[Phase.generate],
         max_examples=examples,
         stateful_step_count=steps,
-        deadline=None,
         database=None,
         suppress_health_check=list(HealthCheck),
     )

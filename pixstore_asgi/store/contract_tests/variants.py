@@ -69,6 +69,13 @@ class VariantsContract(StoreFixtures):
         again = await save(store, THUMB, token=8, past=Past(5, 1))
         assert again.epoch == 3
 
+    async def test_a_late_variant_looks_no_older_than_its_original(self, store: ImageStore, clock: SetClock) -> None:
+        """A variant that is written alone where the clock is behind has no lower token than its original."""
+        original = await save(store, "a", token=1000)
+        clock.now_ms = 7
+        assert (await save(store, THUMB)).token == original.token
+        assert (await save(store, THUMB)).token > original.token
+
     async def test_a_variant_has_no_variants(self, store: ImageStore) -> None:
         """A variant that is written alone ends no other, whichever it is."""
         await save_group(store, GROUP)
