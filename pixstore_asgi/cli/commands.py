@@ -145,10 +145,10 @@ def demo(port: int, database: Database | None, pictures: int, opens: bool) -> No
     at the end.
     """
     require("demo", "PIL")
-    from ..demo.app import create_app
+    from ..demo.app import create_app, create_pixstore
 
     with plain_errors(), exit_on_signals(), listen("127.0.0.1", port) as listener, _place_of(database) as place:
-        app = create_app(Pixstore(place), pictures=pictures)
+        app = create_app(create_pixstore(place), pictures=pictures)
         url = url_of(listener)
 
         def greet() -> None:

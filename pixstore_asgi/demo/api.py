@@ -13,6 +13,7 @@ MOST_RECORDS = 100
 """Most records in one answer: keys leave the server for what a page shows, not for all there is."""
 
 _NO_STORE = {"Cache-Control": "no-store"}
+_SWITCH = {"true": True, "false": False}
 
 
 class SessionApi:
@@ -59,8 +60,11 @@ class Api:
         return JSONResponse({"pictures": [entry.as_json() for entry in entries]}, headers=_NO_STORE)
 
     async def upload(self, request: Request) -> Response:
-        # The body goes straight into the cipher; an UploadFile would lie on the disk in clear.
-        return _with_record(await self._gallery.add(request.stream()), status=201)
+        strips = _SWITCH.get(request.query_params.get("strip_metadata", "true"))
+        if strips is None:
+            return JSONResponse({"detail": "strip_metadata is true or false"}, 400, headers=_NO_STORE)
+        # The body stays in memory, whatever is made of it; an UploadFile would lie on the disk in clear.
+        return _with_record(await self._gallery.add(request.stream(), strip_metadata=strips), status=201)
 
     async def update(self, request: Request) -> Response:
         return _with_record(await self._gallery.replace(_image_id(request)))

@@ -1,5 +1,6 @@
 """The demo as one Starlette application: the page, its JSON API, and the images that only this page can read."""
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,8 +13,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route, Router
 from starlette.staticfiles import StaticFiles
 
-from .. import Pixstore, PixstoreApp, PixstoreError
+from .. import Pixstore, PixstoreApp, PixstoreError, Variant
 from ..integrations.starlette import add_error_handlers
+from ..store.connect import StoreTarget
 from .api import Api, SessionApi
 from .background import Background
 from .cut import CutBodies
@@ -25,7 +27,20 @@ from .sessions import Sessions, SignedInOnly
 PICTURES = 100
 """How many pictures a new gallery has."""
 
+THUMBNAIL = Variant("thumb", width=480, height=480)
+"""What the gallery shows of each picture, on screens of twice the density too."""
+
 _STATIC = Path(__file__).parent / "static"
+
+
+def create_pixstore(target: StoreTarget) -> Pixstore:
+    """Return the Pixstore of a demo: pictures without metadata, each with a thumbnail and a blurred placeholder.
+
+    Raises ConfigError where the extra `demo` is not installed.
+    """
+    if os.name == "nt":  # which can't decode pictures, see decoding/decoder.py: the page shows the originals
+        return Pixstore(target, strip_metadata=True)
+    return Pixstore(target, strip_metadata=True, variants=(THUMBNAIL,), placeholder=True)
 
 
 def create_app(pix: Pixstore, *, pictures: int = PICTURES, outage_s: float = OUTAGE_S) -> Starlette:

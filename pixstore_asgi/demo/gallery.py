@@ -1,14 +1,18 @@
 """What a real application keeps in its own database: which pictures there are, and what they are called."""
 
-from asyncio import Lock
+from asyncio import Lock, create_task, gather
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from itertools import islice
+from typing import Self
 
 import anyio.to_thread
 
 from .. import ImageNotFound, ImageRecord, Pixstore
+from ..core.ids import original_of
 from ..core.images import ImageInfo
+from ..saving.source import ImageData
 from . import pictures
 
 _DIRECTORY = "demo"
@@ -17,14 +21,41 @@ _TITLE_FROM_EARLIER_RUN = "Picture of an earlier run"
 
 
 @dataclass(frozen=True, slots=True)
+class Card:
+    """What the application itself keeps of a picture: what it is called, and how much room it takes.
+
+    bytes: how long the original is as it is stored. width, height: in pixels; None of a picture from before sizes were
+    kept.
+    """
+
+    title: str
+    bytes: int
+    width: int | None
+    height: int | None
+
+    @classmethod
+    def of(cls, title: str, size: int, record: ImageRecord | None) -> Self:
+        return cls(title, size, record.width if record else None, record.height if record else None)
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One picture as the page gets it; it carries a record: send it with `Cache-Control: no-store`."""
 
-    title: str
+    card: Card
     record: ImageRecord
 
     def as_json(self) -> dict[str, object]:
-        return {"title": self.title, "record": self.record}
+        return {"title": self.card.title, "bytes": self.card.bytes, "record": self.record}
+
+
+class _Length:
+    """How long an image is as it is stored; told by its save's `on_progress`."""
+
+    bytes = 0
+
+    def __call__(self, taken: int) -> None:
+        self.bytes = taken
 
 
 class Gallery:
@@ -35,7 +66,7 @@ class Gallery:
 
     def __init__(self, pix: Pixstore, size: int) -> None:
         self._pix = pix
-        self._titles: dict[str, str] = {}
+        self._cards: dict[str, Card] = {}
         self._newest_first: deque[str] = deque()
         self._to_paint = size
         self._painted = 0
@@ -44,11 +75,10 @@ class Gallery:
     async def begin(self) -> None:
         """Take up the pictures of an earlier run, else paint and save the first few."""
         await self._take_up()
-        if self._titles:
+        if self._cards:
             self._to_paint = 0
         else:
-            for picture in (await anyio.to_thread.run_sync(pictures.seeds))[: self._to_paint]:
-                await self._save_painted(picture)
+            await self._paint_the_first()
 
     async def paint_the_rest(self, store_in_use: Lock) -> None:
         """Paint and save what a new gallery lacks, one picture after the other.
@@ -61,63 +91,87 @@ class Gallery:
                 await self._save_painted(picture)
 
     def listing(self) -> dict[str, object]:
-        """Return id and title of every picture, the newest first, and how many are still to be painted; no record."""
-        shown = [{"id": image_id, "title": self._titles[image_id]} for image_id in self._newest_first]
+        """Return the card of every picture, the newest first, and how many are still to be painted; no record."""
+        shown = [{"id": image_id, **asdict(self._cards[image_id])} for image_id in self._newest_first]
         return {"pictures": shown, "toPaint": self._to_paint}
 
     def known(self, image_ids: Sequence[str]) -> list[str]:
-        """Return those of some ids that are of pictures in this gallery, each once."""
-        return [image_id for image_id in dict.fromkeys(image_ids) if image_id in self._titles]
+        """Return those of some ids that are of pictures in this gallery, or of their variants, each once."""
+        return [image_id for image_id in dict.fromkeys(image_ids) if original_of(image_id) in self._cards]
 
     async def entries(self, image_ids: Sequence[str]) -> list[Entry]:
         """Return those of some pictures that there are, each with a fresh record, by one query."""
         wanted = self.known(image_ids)
         records = await self._pix.get_image_records(wanted)
-        return [Entry(self._titles[image_id], records[image_id]) for image_id in wanted if image_id in records]
+        return [Entry(self._cards[image_id], records[image_id]) for image_id in wanted if image_id in records]
 
-    async def add(self, data: AsyncIterator[bytes]) -> Entry:
+    async def add(self, data: AsyncIterator[bytes], *, strip_metadata: bool) -> Entry:
         """Save an upload while it arrives. Raises InvalidImage or ImageTooLarge."""
-        record = await self._pix.save_image(data, directory=_DIRECTORY)
+        record, length = await self._save(data, strip_metadata=strip_metadata)
         self._uploaded += 1
         title = _TITLE_OF_UPLOAD if self._uploaded == 1 else f"{_TITLE_OF_UPLOAD} {self._uploaded}"
-        self._titles[record.id] = title
+        entry = self._note(title, length, record)
         self._newest_first.appendleft(record.id)
-        return Entry(title, record)
+        return entry
 
     async def replace(self, image_id: str) -> Entry:
         """Replace a picture by a new one of ours. Raises ImageNotFound."""
         self._check(image_id)
-        picture = await self._paint_another()
-        record = await self._pix.update_image(image_id, picture.data)
-        self._titles[image_id] = picture.title
-        return Entry(picture.title, record)
+        picture, length = await self._paint_another(), _Length()
+        record = await self._pix.update_image(image_id, picture.data, on_progress=length)
+        return self._note(picture.title, length, record)
 
     async def remove(self, image_id: str) -> None:
         """Delete a picture. Raises ImageNotFound."""
         self._check(image_id)
         await self._pix.delete_image(image_id)
-        if self._titles.pop(image_id, None) is not None:
+        if self._cards.pop(image_id, None) is not None:
             self._newest_first.remove(image_id)
+
+    async def _paint_the_first(self) -> None:
+        """Save each while the next one is painted: the page is waited for."""
+        seeds, titles, saves = islice(pictures.seeds(), self._to_paint), [], []
+        while picture := await anyio.to_thread.run_sync(next, seeds, None):
+            titles.append(picture.title)
+            saves.append(create_task(self._save(picture.data)))
+        for title, (record, length) in zip(titles, await gather(*saves), strict=True):
+            self._note_painted(title, length, record)
 
     async def _paint_another(self) -> pictures.Picture:
         number, self._painted = self._painted, self._painted + 1
         return await anyio.to_thread.run_sync(pictures.another, number)
 
     async def _save_painted(self, picture: pictures.Picture) -> None:
-        record = await self._pix.save_image(picture.data, directory=_DIRECTORY)
-        self._titles[record.id] = picture.title
+        record, length = await self._save(picture.data)
+        self._note_painted(picture.title, length, record)
+
+    def _note_painted(self, title: str, length: _Length, record: ImageRecord) -> None:
+        self._note(title, length, record)
         self._newest_first.append(record.id)
         self._to_paint -= 1
+
+    async def _save(self, data: ImageData, *, strip_metadata: bool | None = None) -> tuple[ImageRecord, _Length]:
+        length = _Length()
+        record = await self._pix.save_image(
+            data, directory=_DIRECTORY, strip_metadata=strip_metadata, on_progress=length
+        )
+        return record, length
+
+    def _note(self, title: str, length: _Length, record: ImageRecord) -> Entry:
+        card = self._cards[record.id] = Card.of(title, length.bytes, record)
+        return Entry(card, record)
 
     async def _take_up(self) -> None:
         found = list[ImageInfo]()
         while page := await self._pix.list_images(directory=_DIRECTORY, after=found[-1].id if found else None):
             found += page
+        records = await self._pix.get_image_records([image.id for image in found])
         found.sort(key=lambda image: image.token, reverse=True)
         for number, image in enumerate(found, start=1):
-            self._titles[image.id] = f"{_TITLE_FROM_EARLIER_RUN}, {number}"
+            title = f"{_TITLE_FROM_EARLIER_RUN}, {number}"
+            self._cards[image.id] = Card.of(title, image.size, records.get(image.id))
             self._newest_first.append(image.id)
 
     def _check(self, image_id: str) -> None:
-        if image_id not in self._titles:
+        if image_id not in self._cards:
             raise ImageNotFound(f"there is no picture {image_id} in this gallery (any more)")

@@ -3,6 +3,7 @@
 import colorsys
 import io
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from . import scenes
@@ -97,9 +98,9 @@ _MOTIFS = (
 )
 
 
-def seeds() -> list[Picture]:
+def seeds() -> Iterator[Picture]:
     """Paint the pictures that a new gallery starts with: one of every scene, PNG, WebP and JPEG among them."""
-    return [motif.paint(mood=0, seed=3) for motif in _MOTIFS]
+    return (motif.paint(mood=0, seed=3) for motif in _MOTIFS)
 
 
 def another(n: int) -> Picture:

@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 from pixstore_asgi import Pixstore
 from pixstore_asgi.cli import commands as cli
 from pixstore_asgi.cli.databases import Database, DatabaseFileType, DatabaseType
+from pixstore_asgi.demo import app as demo_app
 from pixstore_asgi.store.connect import DRIVERS, Driver, StoreTarget
 from pixstore_asgi.store.memory import MemoryStore
 from tests.support.s3 import S3Server
@@ -94,7 +95,7 @@ def test_demo_takes_both(tmp_path: Path, served: list[Any], monkeypatch: pytest.
         targets.append(target)
         return Pixstore(target)
 
-    monkeypatch.setattr(cli, "Pixstore", noted)
+    monkeypatch.setattr(demo_app, "create_pixstore", noted)
     result = run("demo", "--database", spell(tmp_path / "pixstore.db"), "--port", 0)
     assert result.exit_code == 0, result.output
     assert targets == [tmp_path / "pixstore.db"]

@@ -18,13 +18,13 @@ from tests.support.samples import SECRET
 
 @pytest.fixture(scope="session")
 def seeds() -> list[pictures.Picture]:
-    return pictures.seeds()
+    return list(pictures.seeds())
 
 
 @pytest.fixture
 def painted_once(monkeypatch: pytest.MonkeyPatch, seeds: list[pictures.Picture]) -> None:
     """Every test has a gallery of its own, and painting takes most of a second."""
-    monkeypatch.setattr(pictures, "seeds", lambda: seeds)
+    monkeypatch.setattr(pictures, "seeds", lambda: iter(seeds))
 
 
 @pytest.fixture

@@ -38,6 +38,7 @@ def test_axe_finds_nothing_in_any_state(themed: BrowserContext, lasting_server: 
     page.route(IMAGES, lambda route: route.fulfill(status=404))
     page.get_by_role("button", name="Fetch again").click()
     expect(page.get_by_role("dialog").get_by_text("there is no image endpoint")).to_be_visible()
+    expect(page.get_by_role("dialog")).to_have_attribute("aria-busy", "false")
     assert violations(page) == []
     page.keyboard.press("Escape")
     expect(tile(page, 0)).to_contain_text("FetchError")
@@ -68,13 +69,14 @@ def test_the_page_works_by_keyboard_alone(browser: Browser, lasting_server: Serv
         expect_pictures(page, 6)
         page.reload()
         expect_pictures(page, 6)
-        reached = [_tab(page) for _ in range(6)]
+        reached = [_tab(page) for _ in range(7)]
         assert [name for name, _ in reached] == [
             "Skip the pictures",
             "Second tab",
             "Behind the scenes",
             "Sign out",
             "Add pictures",
+            "Remove metadata",
             "Paper mountains",
         ]
         assert all(outline for _, outline in reached)

@@ -31,11 +31,11 @@ pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("painted_once")]
 
 
 async def test_list_names_all_pictures_and_holds_no_record(client: httpx.AsyncClient) -> None:
-    """The list holds id and title of the pictures that were painted at startup, and nothing that opens one."""
+    """The list says of the first pictures what they are called and how large they are, and nothing that opens one."""
     answer = (await client.get(PICTURES)).json()
     assert answer["toPaint"] == 0
     assert len({picture["title"] for picture in answer["pictures"]}) == 6
-    assert all(picture.keys() == {"id", "title"} for picture in answer["pictures"])
+    assert all(picture.keys() == {"id", "title", "bytes", "width", "height"} for picture in answer["pictures"])
 
 
 async def test_records_come_together_by_one_query(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,6 +163,18 @@ async def raw_upload(app: Starlette, receive: Receive) -> int:
     return int(sent[0]["status"])
 
 
+async def test_metadata_is_kept_where_the_guest_says_so(client: httpx.AsyncClient) -> None:
+    """An upload loses what is no part of its picture, unless strip_metadata is false; any other word is a 400."""
+    data = large_png(LIMIT)
+    lengths = {}
+    for value in ("true", "false"):
+        answer = await client.post(PICTURES, params={"strip_metadata": value}, content=data)
+        lengths[value] = answer.json()["bytes"]
+    assert lengths == {"true": len(picture("png", 1)), "false": LIMIT}
+    assert (await client.post(PICTURES, params={"strip_metadata": "perhaps"}, content=data)).status_code == 400
+    assert (await client.post(PICTURES, content=data)).json()["bytes"] == lengths["true"]
+
+
 async def test_upload_is_read_piece_by_piece() -> None:
     """An endless body is refused as soon as it passes the limit: no one gathers an upload before it is checked."""
     pieces = 0
@@ -196,7 +208,9 @@ async def test_uploaded_bytes_are_nowhere_on_disk(tmp_path: Path) -> None:
     """No file of the database's folder holds any part of an uploaded picture in clear."""
     data = large_png(200_000)
     async with demo_client(Pixstore(tmp_path / "pixstore.db", secret=SECRET)) as client:
-        assert (await client.post(PICTURES, content=data)).status_code == 201
+        answer = await client.post(PICTURES, params={"strip_metadata": "false"}, content=data)
+        assert answer.status_code == 201
+        assert answer.json()["bytes"] == len(data)
         files = [path.read_bytes() for path in tmp_path.iterdir()]
     assert sum(map(len, files)) > len(data)
     assert not any(data[start : start + 32] in content for content in files for start in (0, 1000, 100_000))

@@ -4,9 +4,11 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Locator, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
 
+from tests.browser.support import noise
 from tests.demo.browsing import (
+    IMAGES,
     cached,
     expect_picture,
     expect_pictures,
@@ -22,16 +24,49 @@ from tests.demo.browsing import (
     tiles,
     title,
 )
+from tests.demo.photos import photo
 from tests.demo.process import Server, running
-from tests.support.samples import large_png
 
 pytestmark = pytest.mark.browser
 
 KEPT_SIX = re.compile(r"^6 pictures, [\d.]+ kB$")
+MEAN_COLOUR = """(picture) => {
+  const canvas = new OffscreenCanvas(1, 1).getContext("2d");
+  canvas.imageSmoothingQuality = "high";
+  let source = picture;
+  for (let side = 64; side > 1; side /= 2) {
+    const half = new OffscreenCanvas(side, side);
+    half.getContext("2d").drawImage(source, 0, 0, side, side);
+    source = half;
+  }
+  canvas.drawImage(source, 0, 0, 1, 1);
+  return [...canvas.getImageData(0, 0, 1, 1).data];
+}"""
+ROWS_ARE_FULL = """() => {
+  const list = document.querySelector("#gallery");
+  const rows = new Map();
+  for (const tile of list.children) {
+    const { top, right } = tile.getBoundingClientRect();
+    rows.set(top, [...(rows.get(top) ?? []), { right, height: tile.querySelector(".frame").offsetHeight }]);
+  }
+  const full = [...rows.values()].slice(0, -1);
+  const edge = list.getBoundingClientRect().right;
+  return full.length > 0 && full.every((row) => {
+    return Math.abs(row.at(-1).right - edge) < 1 && row.every(({ height }) => height === row[0].height);
+  });
+}"""
 PART_OF_THE_WAY = """(bar) => {
   const share = new DOMMatrix(bar.style.transform).a;
   return share > 0 && share < 1;
 }"""
+
+
+@pytest.fixture
+def large(tmp_path: Path) -> Path:
+    """A picture of 600 pixels, and more than a megabyte."""
+    path = tmp_path / "large.png"
+    path.write_bytes(noise("png", seed=1, size=600))
+    return path
 
 
 def fact(dialog: Locator, name: str) -> Locator:
@@ -72,6 +107,53 @@ def test_pictures_are_loaded_as_they_come_into_view(context: BrowserContext) -> 
         expect(tile(page, 15).locator("img")).to_be_hidden()
         tile(page, 15).scroll_into_view_if_needed()
         expect_picture(tile(page, 15))
+
+
+def test_a_blur_stands_where_the_picture_will_be(context: BrowserContext, server: Server) -> None:
+    """Until its ciphertext comes a tile shows the record's ThumbHash, in its colours; then nothing moves."""
+    held: list[Route] = []
+    context.route(IMAGES, lambda route: held.append(route))
+    page = sign_in(context, server)
+    expect(tiles(page)).to_have_count(6)
+    blurred = [tile(page, place).locator("canvas") for place in range(6)]
+    for canvas in blurred:
+        expect(canvas).to_be_visible()
+    expect(tile(page, 0).locator("img")).to_be_hidden()
+    colours = [canvas.evaluate(MEAN_COLOUR) for canvas in blurred]
+    boxes = [tile(page, place).bounding_box() for place in range(6)]
+    expect(blurred[0]).to_have_js_property("width", 32)
+    expect(blurred[0]).to_have_js_property("height", 21)
+    for route in held:
+        route.continue_()
+    expect_pictures(page, 6)
+    assert [tile(page, place).bounding_box() for place in range(6)] == boxes
+    for place, colour in enumerate(colours):
+        assert tile(page, place).locator("img").evaluate(MEAN_COLOUR) == pytest.approx(colour, abs=16)
+        expect(blurred[place]).to_be_hidden()
+
+
+def test_rows_fill_the_page(page: Page, tmp_path: Path) -> None:
+    """Pictures of any shape stand in rows of one height each, as wide as the gallery, also after it was resized."""
+    for number, size in enumerate(((200, 600), (600, 200), (400, 300))):
+        (tmp_path / f"{number}.jpg").write_bytes(photo(size))
+    page.get_by_label("Add pictures").set_input_files(sorted(tmp_path.iterdir()))
+    expect_pictures(page, 9)
+    for width in (1280, 700, 360):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.wait_for_function(ROWS_ARE_FULL)
+
+
+def test_the_panel_tells_what_thumbnails_save(page: Page) -> None:
+    """It holds bytes and time of what is shown against those of the originals, and forgets them at sign-out."""
+    expect(kept(page, "Thumbnails shown")).to_have_text(KEPT_SIX)
+    expect(kept(page, "Their originals")).to_have_text(re.compile(r"^[\d.]+ kB$"))
+    expect(kept(page, "At 10 Mbit/s these take")).to_have_text(re.compile(r"^\d+ ms in place of \d+ ms$"))
+    expect(page.get_by_text(re.compile(r"^[89]\d % less to send, decrypt and keep\.$"))).to_be_visible()
+    expect_picture(open_first(page))
+    expect(kept(page, "Thumbnails shown")).to_have_text(KEPT_SIX)
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.locator("[data-saving=originals]")).to_have_text("0 bytes")
 
 
 def test_pictures_come_from_the_cache_the_second_time(context: BrowserContext, page: Page) -> None:
@@ -115,47 +197,52 @@ def test_without_storage_the_pictures_are_shown_all_the_same(context: BrowserCon
     expect(kept(page, "Memory, decrypted")).to_have_text(KEPT_SIX)
 
 
-def test_a_tile_shows_how_much_has_come(page: Page, tmp_path: Path) -> None:
-    """While a picture is on its way a bar in its tile grows, which is gone when the picture is there."""
-    (tmp_path / "large.png").write_bytes(large_png(1_000_000))
+def test_the_dialog_shows_how_much_has_come(page: Page, large: Path) -> None:
+    """The thumbnail stands for an original on its way, above a bar that grows and goes when the original is there."""
+    page.get_by_label("Add pictures").set_input_files(large)
+    expect_pictures(page, 7)
     network = page.context.new_cdp_session(page)
     slow = {"offline": False, "latency": 0, "downloadThroughput": 400_000, "uploadThroughput": -1}
     network.send("Network.emulateNetworkConditions", slow)
-    page.get_by_label("Add pictures").set_input_files(tmp_path / "large.png")
-    bar = tiles(page).filter(has_text="Your picture").locator(".progress")
+    dialog = open_first(page)
+    bar = dialog.locator(".progress")
     page.wait_for_function(PART_OF_THE_WAY, arg=bar.element_handle())
     expect(bar).to_be_visible()
     expect(bar).to_have_attribute("aria-hidden", "true")
-    expect_picture(tile(page, 0))
+    expect(dialog.get_by_role("img")).to_have_js_property("naturalWidth", 480)
+    expect(dialog.get_by_role("img")).to_have_js_property("naturalWidth", 600)
     expect(bar).to_be_hidden()
 
 
-def test_large_pictures_are_decrypted_in_a_worker(page: Page, tmp_path: Path) -> None:
+def test_large_pictures_are_decrypted_in_a_worker(page: Page, large: Path) -> None:
     """The page's policy lets the client start its worker, which is told to nobody as a violation."""
-    (tmp_path / "large.png").write_bytes(large_png(1_000_000))
-    page.get_by_label("Add pictures").set_input_files(tmp_path / "large.png")
-    expect(kept(page, "IndexedDB, as ciphertext")).to_contain_text("7 pictures")
+    page.get_by_label("Add pictures").set_input_files(large)
+    expect_pictures(page, 7)
+    open_first(page)
+    expect(kept(page, "IndexedDB, as ciphertext")).to_contain_text("8 pictures")
     with page.expect_worker() as started:
         page.reload()
+        expect_pictures(page, 7)
+        dialog = open_first(page)
     assert started.value.url.endswith("/images/-/client/pixstore-worker.js")
-    expect_pictures(page, 7)
+    expect_picture(dialog)
     assert len(page.workers) == 1
 
 
-def test_an_action_of_the_dialog_goes_first(context: BrowserContext, page: Page) -> None:
-    """A picture that is fetched for the dialog is asked for at high priority."""
+def test_the_original_goes_first(page: Page) -> None:
+    """What is fetched for the dialog is asked for at high priority."""
     priorities = page.evaluate_handle(
         """() => {
           const priorities = [];
           const original = globalThis.fetch;
           globalThis.fetch = (url, init) => {
-            if (String(url).includes("/images/demo")) priorities.push(init.priority);
+            if (String(url).includes("/images/")) priorities.push(init.priority);
             return original(url, init);
           };
           return priorities;
         }"""
     )
-    open_first(page).get_by_role("button", name="Fetch again").click()
+    expect_picture(open_first(page))
     expect(status(page)).to_contain_text("fetched")
     assert priorities.json_value() == ["high"]
 
@@ -195,9 +282,9 @@ def test_the_countdown_runs_out(page: Page) -> None:
 
 
 def test_shown_again_and_fetched_again(page: Page) -> None:
-    """Show again takes the picture from memory, Fetch again over the network; a screen reader hears which."""
+    """Show again takes the original from memory, Fetch again over the network; a screen reader hears which."""
     dialog = open_first(page)
-    expect(fact(dialog, "Request for")).to_have_text("6 pictures")
+    expect(fact(dialog, "Request for")).to_have_text("1 picture")
     dialog.get_by_role("button", name="Show again").click()
     expect(fact(dialog, "Cache")).to_have_text("hit, memory")
     expect(fact(dialog, "Request for")).to_have_text("nothing")
@@ -213,11 +300,13 @@ def test_update_brings_the_new_picture_to_a_page_with_an_old_record(page: Page) 
     """The page's record of before leads to the new version with its key, in an Updated payload, which is cached."""
     before = title(page, 0)
     dialog = open_first(page)
+    expect_picture(dialog)
+    expect(fact(dialog, "Token")).to_have_text(re.compile(r"^\d+$"))
     token = fact(dialog, "Token").inner_text()
     dialog.get_by_role("button", name="Update").click()
     expect(journal(page).filter(has_text="Wire state Updated")).to_have_count(1)
     dialog = page.get_by_role("dialog")
-    expect(dialog.get_by_role("heading")).not_to_have_text(before)
+    expect(dialog.get_by_role("heading", level=2)).not_to_have_text(before)
     expect_picture(dialog)
     dialog.get_by_role("button", name="Show again").click()
     expect(fact(dialog, "Cache")).to_have_text("hit, memory")

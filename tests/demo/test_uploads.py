@@ -1,14 +1,51 @@
-"""Uploads in a real browser."""
+"""Uploads in a real browser: their progress, what is refused, and what becomes of metadata."""
 
+import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-from tests.demo.browsing import expect_picture, status, tile, tiles
+from tests.demo.browsing import expect_picture, sign_in, status, tile, tiles, title
+from tests.demo.photos import half_png, photo
+from tests.demo.process import Server
 from tests.support.samples import large_png, picture
 
 pytestmark = pytest.mark.browser
+
+
+NOTE_STATES = """() => {
+  window.states = [];
+  const note = () => {
+    const text = document.querySelector("#uploads .state")?.textContent;
+    if (text && text !== states.at(-1)) states.push(text);
+  };
+  new MutationObserver(note).observe(document.querySelector("#uploads"), {
+    subtree: true, childList: true, characterData: true,
+  });
+}"""
+SURVIVE = """async (files) => {
+  const { factsIn } = await import("/metadata.js");
+  let seed = 1;
+  const random = (n) => (seed = (seed * 48271) % 2147483647) % n;
+  for (const bytes of files) {
+    for (let round = 0; round < 2000; round += 1) {
+      const damaged = Uint8Array.from(bytes.slice(0, round % 2 ? random(bytes.length) : bytes.length));
+      for (let n = 0; n < 6 && damaged.length; n += 1) damaged[random(Math.min(damaged.length, 400))] = random(256);
+      await factsIn(new Blob([damaged]));
+    }
+  }
+}"""
+
+
+def upload_row(page: Page, name: str) -> Locator:
+    return page.get_by_role("list", name="Uploads").get_by_role("listitem").filter(has_text=name)
+
+
+def metadata(page: Page, name: str) -> Locator:
+    """What the dialog says of one kind of metadata."""
+    facts = page.get_by_role("dialog").get_by_role("region", name="Metadata")
+    return facts.locator("dl > div", has=page.get_by_text(name, exact=True)).get_by_role("definition")
 
 
 def test_several_files_at_once_and_one_is_no_picture(page: Page, tmp_path: Path) -> None:
@@ -45,7 +82,7 @@ def test_an_upload_shows_its_progress_and_can_be_cancelled(page: Page, tmp_path:
     expect(page.get_by_label("Add pictures")).to_be_focused()
     network.send("Network.emulateNetworkConditions", {**slow, "uploadThroughput": -1})
     expect(tiles(page)).to_have_count(7)
-    expect(status(page)).to_have_text("slow.png is encrypted and stored.")
+    expect(status(page)).to_contain_text("slow.png is encrypted and stored.")
 
 
 def test_files_can_be_dropped_anywhere(page: Page) -> None:
@@ -66,3 +103,71 @@ def test_files_can_be_dropped_anywhere(page: Page) -> None:
     expect(page.locator("html")).not_to_have_class("is-over")
     expect(tiles(page)).to_have_count(8)
     expect_picture(tile(page, 0))
+
+
+def test_a_photo_of_12_megapixels_tells_how_far_it_is(page: Page, tmp_path: Path) -> None:
+    """Its line counts the bytes that are sent, says that it is being resized, and then that it is done."""
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(photo((4000, 3000)))
+    page.evaluate(NOTE_STATES)
+    network = page.context.new_cdp_session(page)
+    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": path.stat().st_size}
+    network.send("Network.emulateNetworkConditions", slow)
+    page.get_by_label("Add pictures").set_input_files(path)
+    expect(tiles(page)).to_have_count(7)
+    expect(upload_row(page, "photo.jpg")).to_contain_text("Done.")
+    states = "|".join(page.evaluate("states"))
+    size = r"[\d.]+ (bytes|[kM]B)"
+    assert re.fullmatch(rf"0 of {size} sent\|({size} of {size} sent\|)+Sent; being resized …\|Done\. .*", states)
+    expect_picture(tile(page, 0))
+    expect(tile(page, 0).locator("img")).to_have_js_property("naturalWidth", 480)
+
+
+def test_a_picture_that_does_not_decode_is_refused_in_words(page: Page, tmp_path: Path) -> None:
+    """A file whose container is whole and whose pixels are not says so in the list, and nothing is added."""
+    (tmp_path / "half.png").write_bytes(half_png())
+    page.get_by_label("Add pictures").set_input_files(tmp_path / "half.png")
+    expect(upload_row(page, "half.png")).to_contain_text("The png image does not decode: it is damaged.")
+    expect(status(page)).to_have_text("half.png: The png image does not decode: it is damaged.")
+    expect(tiles(page)).to_have_count(6)
+
+
+def test_what_was_removed_is_shown(page: Page, tmp_path: Path) -> None:
+    """The line and the tile name it; the dialog lists its values, and that the stored picture has them no more."""
+    (tmp_path / "photo.jpg").write_bytes(photo((600, 400)))
+    page.get_by_label("Add pictures").set_input_files(tmp_path / "photo.jpg")
+    expect(upload_row(page, "photo.jpg")).to_contain_text("Removed: GPS position, camera, date taken")
+    expect(upload_row(page, "photo.jpg")).to_contain_text(re.compile(r"more, 9\.\d kB"))
+    expect(tile(page, 0)).to_contain_text("GPS removed")
+    tile(page, 0).click()
+    expect(metadata(page, "GPS position")).to_have_text("48.20820° N, 16.37190° E removed")
+    expect(metadata(page, "Camera")).to_have_text("Fairphone FP5 removed")
+    expect(metadata(page, "Date taken")).to_have_text("2026-06-14 12:03:11 removed")
+    expect(page.get_by_role("dialog").get_by_text("read just now, it is not")).to_be_visible()
+    page.get_by_role("button", name="Update").click()
+    expect(page.get_by_role("dialog").get_by_text("None: read out of the decrypted picture")).to_be_visible()
+    expect(tile(page, 0)).not_to_contain_text("GPS")
+
+
+def test_metadata_can_be_kept(page: Page, tmp_path: Path) -> None:
+    """With the switch off, by keyboard, an upload keeps what it had, and the dialog reads it out of what is stored."""
+    (tmp_path / "photo.jpg").write_bytes(photo((600, 400), orientation=6))
+    page.get_by_role("switch", name="Remove metadata").press("Space")
+    page.get_by_label("Add pictures").set_input_files(tmp_path / "photo.jpg")
+    expect(upload_row(page, "photo.jpg")).to_contain_text("Kept: GPS position, camera, date taken")
+    expect(tile(page, 0)).to_contain_text("GPS kept")
+    page.reload()
+    expect_picture(tile(page, 0))
+    assert "GPS" not in tile(page, 0).inner_text()
+    tile(page, 0).click()
+    expect(metadata(page, "GPS position")).to_have_text("48.20820° N, 16.37190° E ")
+    expect(metadata(page, "Orientation")).to_have_text("by 90° ")
+    expect(page.get_by_role("dialog").get_by_text("Anyone who gets this picture can read this")).to_be_visible()
+
+
+def test_the_reader_of_metadata_survives_damage(context: BrowserContext, lasting_server: Server) -> None:
+    """Whatever a file's bytes are, reading its metadata ends, and raises nothing."""
+    page = sign_in(context, lasting_server)
+    files = [list(photo((40, 30), kind=kind)) for kind in ("jpeg", "png", "webp")]
+    page.evaluate(SURVIVE, files)
+    assert title(page, 0)

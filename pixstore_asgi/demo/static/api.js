@@ -2,10 +2,19 @@
 
 /** @import { ImageRecord } from "/images/-/client/index.js" */
 
+/** @typedef {ImageRecord & {proofExpiresAt: number}} PictureRecord */
+
 /**
- * A picture with its record; `receivedAt` is when the record arrived, in epoch milliseconds.
+ * A picture with its record; `bytes` is the length of the original, `receivedAt` when the record arrived, in epoch
+ * milliseconds.
  *
- * @typedef {{title: string, record: ImageRecord & {proofExpiresAt: number}, receivedAt: number}} Entry
+ * @typedef {{title: string, bytes: number, record: PictureRecord, receivedAt: number}} Entry
+ */
+
+/**
+ * What is known of a picture without its record: what it is called, and how much room it takes.
+ *
+ * @typedef {{id: string, title: string, bytes: number, width: number | null, height: number | null}} Card
  */
 
 /** The session has ended, here or in another tab. */
@@ -24,7 +33,7 @@ export const signIn = async () => (await call("POST", "/api/session")).answer.gu
 
 export const signOut = () => call("DELETE", "/api/session");
 
-/** @returns {Promise<{pictures: {id: string, title: string}[], toPaint: number}>} the newest first, without records */
+/** @returns {Promise<{pictures: Card[], toPaint: number}>} the newest first, without records */
 export const list = async () => (await call("GET", PICTURES)).answer;
 
 /**
@@ -54,16 +63,17 @@ export const restart = () => call("POST", "/api/faults/restart");
  *
  * @param {File} file
  * @param {object} options
- * @param {(share: number) => void} options.onProgress  0 to 1
+ * @param {boolean} options.strips  whether the server removes its metadata
+ * @param {(sent: number) => void} options.onProgress  told how many bytes are sent
  * @param {AbortSignal} options.signal
  * @returns {Promise<Entry>}
  */
-export function upload(file, { onProgress, signal }) {
+export function upload(file, { strips, onProgress, signal }) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
-    request.open("POST", PICTURES);
+    request.open("POST", `${PICTURES}?strip_metadata=${strips}`);
     request.responseType = "json";
-    request.upload.onprogress = ({ loaded, total }) => onProgress(total ? loaded / total : 1);
+    request.upload.onprogress = ({ loaded }) => onProgress(loaded);
     request.onload = () => {
       if (request.status === 201) resolve(received(request.response));
       else reject(errorOf(request.status, request.response ?? {}));

@@ -2,6 +2,7 @@
 
 import * as api from "./api.js";
 import { counted, ms } from "./format.js";
+import { recordOf, withRecord } from "./sizes.js";
 
 /** @import { Gallery } from "./gallery.js" */
 /** @import { Session, Tile } from "./tile.js" */
@@ -20,7 +21,7 @@ const FAULTS = {
 
   /** @type {Fault} */
   async truncate(tiles, entries) {
-    await api.truncateNext(tiles.map(({ id }) => id));
+    await api.truncateNext(entries.map((entry) => recordOf(entry, "thumbnail").id));
     await Promise.all(tiles.map((tile, place) => tile.show({ entry: entries[place] })));
   },
 
@@ -48,13 +49,14 @@ export async function breakOnPurpose(fault, gallery, { client, records }) {
 }
 
 /**
- * The entry with its proof moved back in time: bytes 5 to 10 of a proof are the number of its time window.
+ * The entry with the thumbnail's proof moved back in time: bytes 5 to 10 of a proof are the number of its time window.
  *
  * @param {api.Entry} entry
  */
 function withOldProof(entry) {
-  const bytes = Uint8Array.from(atob(entry.record.statelessProof), (character) => character.charCodeAt(0));
+  const { statelessProof } = recordOf(entry, "thumbnail");
+  const bytes = Uint8Array.from(atob(statelessProof), (character) => character.charCodeAt(0));
   const view = new DataView(bytes.buffer);
   view.setUint32(7, view.getUint32(7) - WINDOWS_BACK);
-  return { ...entry, record: { ...entry.record, statelessProof: btoa(String.fromCharCode(...bytes)) } };
+  return withRecord(entry, "thumbnail", { statelessProof: btoa(String.fromCharCode(...bytes)) });
 }

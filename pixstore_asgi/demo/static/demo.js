@@ -84,7 +84,7 @@ part("#sign-out").addEventListener("click", signOut);
 toggle.addEventListener("click", () => showPanel(panel.hidden));
 part(".skip").addEventListener("click", () => showPanel(true));
 for (const button of panel.querySelectorAll("[data-fault]")) button.addEventListener("click", () => breakOnPurpose(button));
-acceptFiles(part("#file"), (files) => visit?.upload(files));
+acceptFiles(part("#file"), (files) => visit?.upload(files, part("#strip").checked));
 listen((news, id) => {
   if (news !== "signed-out") visit?.follow(news, id);
   else leave("You were signed out in another tab. Nothing of the session is left here either.");

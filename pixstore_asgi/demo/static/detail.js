@@ -1,27 +1,38 @@
-/** The dialog that shows one picture large, with the life of its last request and what can be done to it. */
+/** The dialog that shows one original, with the life of its last request, its metadata and what can be done to it. */
 
-import { countdown, runOut } from "./countdown.js";
+import { compared } from "./comparison.js";
+import { countdown } from "./countdown.js";
 import { factsOf } from "./facts.js";
+import { bytes, pixels } from "./format.js";
+import { factsIn } from "./metadata.js";
+import { PictureView } from "./picture-view.js";
+import { recordOf } from "./sizes.js";
+import { fromTemplate } from "./template.js";
 
+/** @import { Compared } from "./comparison.js" */
 /** @import { Measurement } from "./measured.js" */
 /** @import { Tile } from "./tile.js" */
 
 export class Detail {
   #dialog;
+  #view;
   #act;
   /** @type {Tile | undefined} */
   #tile;
+  /** @type {Blob | undefined} whose metadata is shown */
+  #read;
   #ticking = 0;
   #onChange = () => this.#render();
   #onGone = () => this.close();
 
   /**
    * @param {HTMLDialogElement} dialog
-   * @param {(action: string, tile: Tile) => Promise<void>} act  does what a button says
+   * @param {(action: string, tile: Tile, view: PictureView) => Promise<void>} act  does what a button says
    * @param {AbortSignal} signal  ends with the session
    */
   constructor(dialog, act, signal) {
     this.#dialog = dialog;
+    this.#view = new PictureView(dialog);
     this.#act = act;
     dialog.addEventListener("close", () => this.#leave(), { signal });
     dialog.addEventListener("click", ({ target }) => this.#onClick(target), { signal });
@@ -32,9 +43,13 @@ export class Detail {
     this.#tile = tile;
     tile.addEventListener("change", this.#onChange);
     tile.addEventListener("gone", this.#onGone);
+    this.#part("#metadata-summary").textContent = "Read out of the original as soon as that is here.";
     this.#ticking = setInterval(() => this.#tick(), 500);
+    if (tile.entry) this.#view.blur(tile.entry.record);
+    if (tile.url) this.#view.preview(tile.url);
     this.#render();
     this.#dialog.showModal();
+    this.#act("open", tile, this.#view);
   }
 
   close() {
@@ -45,10 +60,11 @@ export class Detail {
   /** @param {Element} target */
   async #onClick(target) {
     const action = target.closest("button")?.dataset.action;
-    if (target === this.#dialog || action === "close") this.close(); // the dialog itself: its backdrop
+    if (target === this.#dialog || action === "close")
+      this.close(); // the dialog itself: its backdrop
     else if (action && this.#dialog.ariaBusy !== "true") {
       this.#dialog.ariaBusy = "true";
-      await this.#act(action, this.#tile);
+      await this.#act(action, this.#tile, this.#view);
       this.#dialog.ariaBusy = "false";
     }
   }
@@ -57,30 +73,47 @@ export class Detail {
     clearInterval(this.#ticking);
     this.#tile?.removeEventListener("change", this.#onChange);
     this.#tile?.removeEventListener("gone", this.#onGone);
+    this.#tile?.close();
     this.#tile = undefined;
-    this.#part(".large").removeAttribute("src");
-    this.#part("#detail-title").textContent = "";
+    this.#read = undefined;
+    this.#view.clear();
+    this.#view.title = "";
+    this.#part("#countdown").textContent = "";
+    this.#part("#metadata").replaceChildren();
+    this.#part("#metadata-summary").textContent = "";
     for (const fact of this.#dialog.querySelectorAll("[data-fact]")) fact.textContent = "";
   }
 
   #render() {
-    const { title, url, trouble, measurement, entry, id } = this.#tile;
-    this.#part("#detail-title").textContent = title;
-    this.#part(".large").hidden = trouble !== "" || !url;
-    this.#part(".large").src = url;
-    this.#part(".large").alt = title;
-    this.#part(".large-trouble").textContent = trouble;
+    const { title, measurement, entry, id } = this.#tile;
+    this.#view.title = title;
+    this.#part(".picture").alt = title;
     this.#fact("Id", id);
     if (!measurement) return;
     this.#fact("Token", tokenText(measurement));
     this.#fact("Request for", "nothing");
     for (const [name, text] of Object.entries(factsOf(measurement))) this.#fact(name, text);
-    runOut(this.#part(".life"), entry);
+    const { width, height } = recordOf(entry, "thumbnail");
+    this.#fact("Original", `${pixels(entry.record.width, entry.record.height)}, ${bytes(entry.bytes)}`);
+    this.#fact("Thumbnail", pixels(width, height));
     this.#tick();
+    if (measurement.blob) this.#readMetadata(measurement.blob);
+  }
+
+  /** @param {Blob} blob  the original as it is stored, decrypted */
+  async #readMetadata(blob) {
+    if (blob === this.#read) return;
+    this.#read = blob;
+    const after = await factsIn(blob);
+    if (this.#read !== blob) return;
+    const { uploaded } = this.#tile;
+    const facts = compared(uploaded?.facts ?? [], after);
+    this.#part("#metadata").replaceChildren(...facts.map((fact) => metadataRow(fact, Boolean(uploaded))));
+    this.#part("#metadata-summary").textContent = metadataText(facts, uploaded?.removedBytes ?? 0);
   }
 
   #tick() {
-    if (this.#tile?.entry) this.#part("#countdown").textContent = countdown(this.#tile.entry);
+    if (this.#tile?.measurement) this.#part("#countdown").textContent = countdown(this.#tile.entry);
   }
 
   /**
@@ -101,4 +134,29 @@ export class Detail {
 function tokenText({ entry, answers }) {
   const { token } = entry.record;
   return answers.at(-1)?.wire === "Updated" ? `${token}, answered with a newer one` : String(token);
+}
+
+/**
+ * @param {Compared} fact
+ * @param {boolean} isUploaded
+ */
+function metadataRow({ name, value, isKept }, isUploaded) {
+  const row = fromTemplate("#metadata-fact");
+  row.dataset.fate = isKept ? "kept" : "removed";
+  row.querySelector("dt").textContent = name;
+  row.querySelector(".value").textContent = value;
+  row.querySelector(".fate").textContent = isKept ? (isUploaded ? "kept" : "") : "removed";
+  return row;
+}
+
+/**
+ * @param {Compared[]} facts
+ * @param {number} removedBytes
+ */
+function metadataText(facts, removedBytes) {
+  const kept = facts.filter(({ isKept, name }) => isKept && name !== "Orientation").length;
+  if (facts.length === 0) return "None: read out of the decrypted picture just now.";
+  if (kept > 0) return "Anyone who gets this picture can read this:";
+  const size = removedBytes > 0 ? `, ${bytes(removedBytes)}` : "";
+  return `In the file that was dropped${size}; in the decrypted picture, read just now, it is not.`;
 }

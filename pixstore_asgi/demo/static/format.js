@@ -1,7 +1,12 @@
 /** Figures as the page writes them. */
 
 const count = new Intl.NumberFormat("en");
-const clock = new Intl.DateTimeFormat("en", { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+const clock = new Intl.DateTimeFormat("en", {
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  hourCycle: "h23",
+});
 
 /** @param {number} n */
 export function bytes(n) {
@@ -30,3 +35,7 @@ export const errorName = (error) => (error.state === undefined ? error.name : St
 
 /** @param {Error} error  without the state's name in front */
 export const errorText = (error) => sentence(error.message.replace(`${errorName(error)}: `, ""));
+
+/** @type {(width: number | undefined, height: number | undefined) => string} */
+export const pixels = (width, height) =>
+  width && height ? `${count.format(width)} × ${count.format(height)}` : "unknown";

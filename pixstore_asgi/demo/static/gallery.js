@@ -4,13 +4,16 @@ import * as api from "./api.js";
 import { counted } from "./format.js";
 import { persist } from "./persist.js";
 import { GoneError } from "./records.js";
+import { sizesInRows } from "./rows.js";
 import { Tile } from "./tile.js";
 
-/** @import { Entry } from "./api.js" */
+/** @import { Card, Entry } from "./api.js" */
 /** @import { Session } from "./tile.js" */
 
 const GATHER_MS = 60; // what scrolls into view within that time shares a query and a request
 const POLL_MS = 700; // while the server paints
+const HIGHEST_ROW = 176; // pixels
+const ROWS_HIGH = 2.9; // and in narrow pages no more than a part of the width, so that two pictures are in a row
 
 export class Gallery {
   #section;
@@ -27,6 +30,8 @@ export class Gallery {
   #wanted = new Set();
   #observer = new IntersectionObserver((seen) => this.#onSeen(seen), { rootMargin: "120px" });
   #gathering = 0;
+  #laidOutWidth = 0;
+  #resizes = new ResizeObserver(() => this.#onResize());
   #toPaint = 0;
 
   /**
@@ -43,6 +48,7 @@ export class Gallery {
     this.#signal = session.signal;
     this.#onFailure = onFailure;
     this.#onOpen = onOpen;
+    this.#resizes.observe(this.#list);
   }
 
   /** List the pictures, and those that the server is still painting as they come. */
@@ -51,7 +57,8 @@ export class Gallery {
       const { pictures, toPaint } = await persist(api.list, this.#signal);
       this.#signal.throwIfAborted();
       this.#toPaint = toPaint;
-      for (const picture of pictures) if (!this.#tiles.has(picture.id)) this.#list.append(this.#create(picture).element);
+      for (const card of pictures) if (!this.#tiles.has(card.id)) this.#list.append(this.#create(card).element);
+      this.#layOut();
       this.#showCount();
       if (toPaint > 0) await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     } while (this.#toPaint > 0 && !this.#signal.aborted);
@@ -83,9 +90,11 @@ export class Gallery {
    */
   async add(entry) {
     if (this.#tiles.has(entry.record.id)) return;
-    const tile = this.#create({ id: entry.record.id, title: entry.title });
+    const { id, width, height } = entry.record;
+    const tile = this.#create({ id, title: entry.title, width, height });
     this.#observer.unobserve(tile.element);
     this.#list.prepend(tile.element);
+    this.#layOut();
     this.#showCount();
     await this.#loud(() => tile.show({ entry }));
   }
@@ -97,12 +106,13 @@ export class Gallery {
    */
   refresh(id) {
     const tile = this.#tiles.get(id);
-    return this.#loud(async () => (tile ? tile.show() : this.add(await this.#session.records.fresh(id))));
+    return this.#loud(async () => (tile ? tile.refresh() : this.add(await this.#session.records.fresh(id))));
   }
 
   /** Take every picture off the page. */
   close() {
     this.#observer.disconnect();
+    this.#resizes.disconnect();
     for (const tile of this.#tiles.values()) tile.dismiss();
     this.#tiles.clear();
     this.#tileOf.clear();
@@ -110,11 +120,12 @@ export class Gallery {
     this.#section.querySelector("#count").textContent = "";
   }
 
-  /** @param {{id: string, title: string}} picture */
-  #create(picture) {
-    const tile = new Tile(picture, this.#session);
+  /** @param {Pick<Card, "id" | "title" | "width" | "height">} card */
+  #create(card) {
+    const tile = new Tile(card, this.#session);
     tile.button.addEventListener("click", () => this.#onOpen(tile));
     tile.addEventListener("gone", () => this.#drop(tile));
+    tile.addEventListener("reshape", () => this.#layOut());
     this.#tiles.set(tile.id, tile);
     this.#tileOf.set(tile.element, tile);
     this.#observer.observe(tile.element);
@@ -126,7 +137,24 @@ export class Gallery {
     this.#tiles.delete(tile.id);
     this.#tileOf.delete(tile.element);
     this.#wanted.delete(tile);
+    this.#layOut();
     this.#showCount();
+  }
+
+  #onResize() {
+    // In the next frame, for it changes the height of what was observed.
+    if (this.#list.clientWidth !== this.#laidOutWidth) requestAnimationFrame(() => this.#layOut());
+  }
+
+  /** Make every tile as wide as its place in its row. */
+  #layOut() {
+    const tiles = [...this.#list.children].map((element) => this.#tileOf.get(element));
+    const width = this.#list.clientWidth;
+    const gap = parseFloat(getComputedStyle(this.#list).columnGap);
+    const ratios = tiles.map(({ ratio }) => ratio);
+    const sizes = sizesInRows(ratios, width, gap, Math.min(HIGHEST_ROW, width / ROWS_HIGH));
+    tiles.forEach((tile, place) => tile.takeRoom(sizes[place]));
+    this.#laidOutWidth = width;
   }
 
   /** @param {IntersectionObserverEntry[]} seen */

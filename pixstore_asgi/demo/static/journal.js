@@ -22,11 +22,11 @@ export class Journal {
   /**
    * Note one look for a picture.
    *
-   * @param {string} title
    * @param {Measurement} measurement
    */
-  picture(title, measurement) {
-    const { hit, error } = measurement;
+  picture(measurement) {
+    const { hit, error, size, entry } = measurement;
+    const title = size === "original" ? `${entry.title}, original` : entry.title;
     if (error) this.#totals.failed += 1;
     this.#totals.bytes += receivedBytes(measurement);
     this.#add(title, error ? "failed" : hit ? "hit" : "fetched", factsOf(measurement), explanation(measurement));

@@ -2,10 +2,12 @@
 
 import { RefusedError } from "/images/-/client/index.js";
 import { SignedOutError } from "./api.js";
+import { recordOf } from "./sizes.js";
 import { tap } from "./tap.js";
 
 /** @import { Client, ImageOptions } from "/images/-/client/index.js" */
 /** @import { Entry } from "./api.js" */
+/** @import { Size } from "./sizes.js" */
 /** @import { Answer } from "./tap.js" */
 
 /**
@@ -14,6 +16,7 @@ import { tap } from "./tap.js";
  * longer it was good for.
  *
  * @typedef {object} Measurement
+ * @property {Size} size
  * @property {"memory" | "IndexedDB" | undefined} hit  where the picture was, undefined for a miss
  * @property {Entry} entry
  * @property {boolean} isRefreshed
@@ -34,18 +37,20 @@ const given = new WeakSet();
  *
  * @param {Client} client
  * @param {Entry} entry
+ * @param {Size} size  of the picture
  * @param {ImageOptions & {signal: AbortSignal, onAway: () => void}} options  `onAway` is told of each answer which the
  *   server was not there to give
  * @returns {Promise<Measurement>}
  */
-export async function getMeasured(client, entry, { onAway, ...options }) {
+export async function getMeasured(client, entry, size, { onAway, ...options }) {
   /** @type {Asked} */
   const context = {};
+  const record = recordOf(entry, size);
   const over = new AbortController();
-  const answers = overhear(entry.record.id, onAway, over.signal);
+  const answers = overhear(record.id, onAway, over.signal);
   const proof = proofOf(entry);
   const startedAt = performance.now();
-  const outcome = await client.getImage(entry.record, { ...options, context }).then(
+  const outcome = await client.getImage(record, { ...options, context }).then(
     (blob) => ({ blob, error: undefined, hit: answers.length > 0 ? undefined : placeOf(blob) }),
     (error) => ({ blob: undefined, error: isSignedOut(error) ? signedOut(error) : error, hit: undefined }),
   );
@@ -55,7 +60,7 @@ export async function getMeasured(client, entry, { onAway, ...options }) {
   const { fresh } = context;
   return {
     ...outcome,
-    ...{ answers, entry: fresh ?? entry, isRefreshed: Boolean(fresh), ms: performance.now() - startedAt },
+    ...{ size, answers, entry: fresh ?? entry, isRefreshed: Boolean(fresh), ms: performance.now() - startedAt },
     proof: fresh ? proofOf(fresh) : proof,
   };
 }

@@ -1,53 +1,62 @@
-/** One picture in the gallery, and what is known of how it got there. */
+/** One picture: its thumbnail in the gallery and, while it is open, its original in the dialog. */
 
-import { DecryptError, FetchError, NotFoundError } from "/images/-/client/index.js";
 import * as api from "./api.js";
-import { receivedBytes } from "./facts.js";
-import { bytes, errorName, errorText } from "./format.js";
-import { getMeasured } from "./measured.js";
-import { GoneError } from "./records.js";
-import { TileView } from "./tile-view.js";
+import { Look } from "./look.js";
+import { PictureView } from "./picture-view.js";
+import { fromTemplate } from "./template.js";
 
 /** @import { Client } from "/images/-/client/index.js" */
-/** @import { Entry } from "./api.js" */
+/** @import { Card, Entry } from "./api.js" */
 /** @import { Journal } from "./journal.js" */
-/** @import { Measurement } from "./measured.js" */
+/** @import { Manner } from "./look.js" */
 /** @import { Records } from "./records.js" */
+/** @import { Savings } from "./savings.js" */
+/** @import { Size } from "./sizes.js" */
+/** @import { Uploaded } from "./uploads.js" */
 
 /**
- * What a signed-in page works with; `signal` ends with the session.
+ * What a signed-in page works with; `uploaded` is what it knows of files that were dropped on it, by picture, and
+ * `signal` ends with the session.
  *
- * @typedef {{client: Client, records: Records, journal: Journal, signal: AbortSignal}} Session
+ * @typedef {object} Session
+ * @property {Client} client
+ * @property {Records} records
+ * @property {Journal} journal
+ * @property {Savings} savings
+ * @property {Map<string, Uploaded>} uploaded
+ * @property {AbortSignal} signal
  */
 
-/** @typedef {{entry?: Entry, priority?: "high" | "auto"}} Manner  without an entry, a fresh one is asked for */
-
-const MORE_TRIES = 2; // of a picture whose body was damaged: the client leaves it to the page to ask again
+const USUAL_RATIO = 1.5;
+const FLATTEST = 2.4;
+const STEEPEST = 0.6; // what is beyond is cropped in the gallery
 
 export class Tile extends EventTarget {
   #session;
   #view;
   #id;
   #title;
-  /** @type {Entry | undefined} */
-  #entry;
-  /** @type {Measurement | undefined} */
-  #measurement;
-  /** Of the latest look: the one before is over then, and shows nothing any more. */
-  #look = new AbortController();
+  #ratio = 0;
+  #thumbnail;
+  /** @type {Look | undefined} */
+  #original;
 
   /**
-   * It fires "change" whenever something of it has changed, and "gone" when its picture is no more.
+   * It fires "change" whenever something of it has changed, "reshape" when it takes another room, and "gone" when its
+   * picture is no more.
    *
-   * @param {{id: string, title: string}} picture
+   * @param {Pick<Card, "id" | "title" | "width" | "height">} card
    * @param {Session} session
    */
-  constructor({ id, title }, session) {
+  constructor({ id, title, width, height }, session) {
     super();
     this.#id = id;
     this.#title = title;
     this.#session = session;
-    this.#view = new TileView(title, () => this.#showTrouble(new Error("the browser can't draw it")));
+    this.#view = new PictureView(fromTemplate("#tile"));
+    this.#view.title = title;
+    this.#reserve(width, height);
+    this.#thumbnail = this.#look("thumbnail", this.#view);
   }
 
   get id() {
@@ -58,12 +67,18 @@ export class Tile extends EventTarget {
     return this.#title;
   }
 
-  get entry() {
-    return this.#entry;
+  /** Of width to height, as the gallery shows it. */
+  get ratio() {
+    return this.#ratio;
   }
 
+  get entry() {
+    return this.#original?.entry ?? this.#thumbnail.entry;
+  }
+
+  /** The original's while it is open. */
   get measurement() {
-    return this.#measurement;
+    return this.#original?.measurement;
   }
 
   get element() {
@@ -82,35 +97,66 @@ export class Tile extends EventTarget {
     return this.#view.trouble;
   }
 
+  get isOpen() {
+    return this.#original !== undefined;
+  }
+
+  /** What is known of the file that this version of the picture was uploaded as. */
+  get uploaded() {
+    const uploaded = this.#session.uploaded.get(this.#id);
+    return uploaded?.token === this.entry?.record.token ? uploaded : undefined;
+  }
+
   /** What became of the last look, for screen readers. */
   get outcome() {
     if (!this.element.isConnected) return "deleted";
-    return this.trouble || this.#view.source.replace(/^(?=\d)/, "fetched, ");
+    return (this.#original ?? this.#thumbnail).outcome;
+  }
+
+  /** @param {{width: number, height: number}} room  in its row, in pixels */
+  takeRoom(room) {
+    this.#view.takeRoom(room);
   }
 
   /**
-   * Show the picture, out of the client's cache if it is there.
+   * Show the thumbnail, out of the client's cache if it is there.
    *
    * @param {Manner} [manner]
    */
-  async show({ entry, priority = "auto" } = {}) {
-    this.#look.abort();
-    this.#look = new AbortController();
-    const signal = AbortSignal.any([this.#session.signal, this.#look.signal]);
-    this.#view.wait();
-    try {
-      const known = entry ?? (await this.#session.records.fresh(this.#id));
-      signal.throwIfAborted();
-      await this.#showWhole(known, priority, signal);
-    } catch (error) {
-      if (!signal.aborted) await this.#giveUp(error);
-    }
+  show(manner) {
+    return this.#thumbnail.show(manner);
   }
 
-  /** Show the picture over the network, whatever is cached. */
+  /**
+   * Show the original in another place, and there until then the thumbnail.
+   *
+   * @param {PictureView} view
+   */
+  open(view) {
+    this.#original = this.#look("original", view);
+    return this.#original.show({ entry: this.#thumbnail.entry, priority: "high" });
+  }
+
+  close() {
+    this.#original?.end();
+    this.#original = undefined;
+  }
+
+  /** Show the original again, and a thumbnail that has failed. */
+  async showAgain() {
+    await this.#original?.show({ priority: "high" });
+    if (this.trouble) await this.show();
+  }
+
+  /** Show it over the network, whatever is cached. */
   async showFetched() {
     await this.#session.client.deleteCachedImage(this.#id);
-    await this.show({ priority: "high" });
+    await this.refresh();
+  }
+
+  /** Show both sizes by a fresh record. */
+  async refresh() {
+    await Promise.all([this.#original?.show({ priority: "high" }), this.show()]);
   }
 
   /**
@@ -120,12 +166,14 @@ export class Tile extends EventTarget {
    */
   async update(onStored) {
     const { client, records, journal } = this.#session;
-    const entry = await records.fresh(this.#id);
-    const { title } = await api.update(this.#id);
+    const before = await records.fresh(this.#id);
+    const after = await api.update(this.#id);
     onStored();
-    journal.change(title, "Updated by this tab, which now asks with the record it had before.");
+    journal.change(after.title, "Updated by this tab, which now asks with the record it had before.");
+    this.#session.uploaded.delete(this.#id);
     await client.deleteCachedImage(this.#id);
-    await this.show({ entry: { ...entry, title }, priority: "high" });
+    await this.#original?.show({ entry: { ...before, title: after.title, bytes: after.bytes }, priority: "high" });
+    await this.show({ entry: after });
   }
 
   /** @param {() => void} onGone */
@@ -145,66 +193,40 @@ export class Tile extends EventTarget {
 
   /** Take the picture off the page. */
   dismiss() {
-    this.#look.abort();
-    this.#view.remove();
+    this.close();
+    this.#thumbnail.end();
+    this.#view.clear();
+    this.element.remove();
   }
 
   /**
-   * @param {Entry} entry
-   * @param {"high" | "auto"} priority
-   * @param {AbortSignal} signal
+   * @param {Size} size
+   * @param {PictureView} view
    */
-  async #showWhole(entry, priority, signal) {
-    let known = entry;
-    for (let triesLeft = MORE_TRIES; ; triesLeft -= 1) {
-      const measurement = await getMeasured(this.#session.client, known, {
-        priority,
-        signal,
-        onProgress: ({ loaded, total }) => signal.aborted || this.#view.progress(loaded / total),
-        onAway: () => signal.aborted || this.#showTrying("Server away"),
-      });
-      this.#note(measurement);
-      if (measurement.blob) return this.#showPicture(measurement);
-      if (!(measurement.error instanceof DecryptError) || triesLeft === 0) throw measurement.error;
-      this.#showTrying(errorName(measurement.error));
-      known = measurement.entry;
-    }
+  #look(size, view) {
+    return new Look(this.#id, size, view, this.#session, {
+      onEntry: (entry) => this.#take(entry),
+      onChange: () => this.dispatchEvent(new Event("change")),
+      onGone: () => this.forget(),
+    });
   }
 
-  /** @param {Measurement} measurement */
-  #note(measurement) {
-    this.#measurement = measurement;
-    this.#entry = measurement.entry;
-    this.#title = measurement.entry.title;
-    this.#session.journal.picture(this.#title, measurement);
-    this.#view.runOut(this.#entry);
+  /** @param {Entry} entry */
+  #take({ title, record }) {
+    this.#title = title;
+    this.#view.title = title;
+    this.#view.badge = this.uploaded?.badge ?? "";
+    this.#reserve(record.width, record.height);
   }
 
-  /** @param {Measurement} measurement */
-  #showPicture(measurement) {
-    const { blob, hit } = measurement;
-    if (hit) this.#view.showPicture(blob, this.#title, "hit", hit === "memory" ? "from memory" : "from cache");
-    else this.#view.showPicture(blob, this.#title, "fetched", bytes(receivedBytes(measurement)));
-    this.dispatchEvent(new Event("change"));
-  }
-
-  /** @param {string} name  of what went wrong */
-  #showTrying(name) {
-    this.#view.showTrouble(name, "Trying again.", "waiting");
-    this.dispatchEvent(new Event("change"));
-  }
-
-  /** @param {Error} error */
-  #showTrouble(error) {
-    const isAway = error instanceof api.AwayError || (error instanceof FetchError && !(error.status < 500));
-    this.#view.showTrouble(isAway ? "Server away" : errorName(error), errorText(error), "failed");
-    this.dispatchEvent(new Event("change"));
-  }
-
-  /** @param {Error} error */
-  async #giveUp(error) {
-    if (error instanceof api.SignedOutError) throw error;
-    if (error instanceof GoneError || error instanceof NotFoundError) await this.forget();
-    else this.#showTrouble(error);
+  /**
+   * @param {number | null} [width]
+   * @param {number | null} [height]
+   */
+  #reserve(width, height) {
+    const ratio = Math.min(Math.max(width && height ? width / height : USUAL_RATIO, STEEPEST), FLATTEST);
+    if (ratio === this.#ratio) return;
+    this.#ratio = ratio;
+    this.dispatchEvent(new Event("reshape"));
   }
 }

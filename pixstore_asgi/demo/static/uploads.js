@@ -1,11 +1,21 @@
 /** The uploads under way: each has a bar of its own, and can be cancelled. */
 
 import * as api from "./api.js";
+import { badge, summary } from "./comparison.js";
 import { bytes, errorText, sentence } from "./format.js";
 import { say } from "./messages.js";
+import { factsIn } from "./metadata.js";
 import { fromTemplate } from "./template.js";
 
 /** @import { Entry } from "./api.js" */
+/** @import { Fact } from "./exif.js" */
+
+/**
+ * What the page knows of a file that became a version of a picture, the one of `token`: its metadata, whether that was to
+ * be removed, and how much shorter the picture is for it.
+ *
+ * @typedef {{token: number, facts: Fact[], strips: boolean, removedBytes: number, badge: string}} Uploaded
+ */
 
 const DONE_VISIBLE_MS = 4000;
 
@@ -17,7 +27,7 @@ export class Uploads {
   /**
    * @param {HTMLElement} list
    * @param {AbortSignal} signal  ends them all
-   * @param {(entry: Entry) => void} onDone
+   * @param {(entry: Entry, uploaded: Uploaded) => void} onDone
    */
   constructor(list, signal, onDone) {
     this.#list = list;
@@ -25,22 +35,30 @@ export class Uploads {
     this.#onDone = onDone;
   }
 
-  /** @param {File[]} files */
-  start(files) {
-    return Promise.all(files.map((file) => this.#upload(file)));
+  /**
+   * @param {File[]} files
+   * @param {boolean} strips  whether their metadata is to be removed
+   */
+  start(files, strips) {
+    return Promise.all(files.map((file) => this.#upload(file, strips)));
   }
 
-  /** @param {File} file */
-  async #upload(file) {
+  /**
+   * @param {File} file
+   * @param {boolean} strips
+   */
+  async #upload(file, strips) {
     const row = new Row(file);
     this.#list.append(row.element);
     try {
       const signal = AbortSignal.any([this.#signal, row.signal]);
-      const entry = await api.upload(file, { onProgress: (share) => row.progress(share), signal });
+      const entry = await api.upload(file, { strips, onProgress: (sent) => row.progress(sent), signal });
+      const facts = await factsIn(file);
       signal.throwIfAborted();
-      row.finish("Encrypted and stored");
-      say(`${file.name} is encrypted and stored.`);
-      this.#onDone(entry);
+      const uploaded = { facts, strips, removedBytes: file.size - entry.bytes };
+      row.finish(summary(uploaded), facts.length > 0);
+      say(`${file.name} is encrypted and stored. ${summary(uploaded)}.`);
+      this.#onDone(entry, { ...uploaded, token: entry.record.token, badge: badge(uploaded) });
     } catch (error) {
       if (error.name === "AbortError") row.remove();
       else row.refuse(errorText(error));
@@ -51,14 +69,16 @@ export class Uploads {
 /** One line of the list. */
 class Row {
   #name;
+  #size;
   #cancel = new AbortController();
 
   /** @param {File} file */
   constructor(file) {
     this.#name = file.name;
+    this.#size = file.size;
     this.element = fromTemplate("#upload");
     this.#part(".name").textContent = file.name;
-    this.#part(".state").textContent = bytes(file.size);
+    this.#part(".state").textContent = `0 of ${bytes(file.size)} sent`;
     this.#part("progress").ariaLabel = `Upload of ${file.name}`;
     this.#part("button").ariaLabel = `Cancel the upload of ${file.name}`;
     this.#part("button").addEventListener("click", () => {
@@ -71,17 +91,23 @@ class Row {
     return this.#cancel.signal;
   }
 
-  /** @param {number} share */
-  progress(share) {
-    this.#part("progress").value = share;
-    this.#part(".state").textContent = share < 1 ? `${Math.floor(share * 100)} %` : "Encrypting";
+  /** @param {number} sent  in bytes */
+  progress(sent) {
+    const isSent = sent >= this.#size;
+    this.#part("progress").value = this.#size > 0 ? sent / this.#size : 1;
+    this.#part(".state").textContent = isSent ? "Sent; being resized …" : `${bytes(sent)} of ${bytes(this.#size)} sent`;
+    this.element.dataset.outcome = isSent ? "resizing" : "sending";
   }
 
-  /** @param {string} text */
-  finish(text) {
+  /**
+   * @param {string} text
+   * @param {boolean} stays
+   */
+  finish(text, stays) {
     this.element.dataset.outcome = "done";
     this.#part("progress").value = 1;
-    this.#part(".state").textContent = text;
+    this.#part(".state").textContent = `Done. ${text}`;
+    if (stays) return this.#offerDismissal();
     this.#part("button").hidden = true;
     setTimeout(() => this.remove(), DONE_VISIBLE_MS);
   }
@@ -91,8 +117,7 @@ class Row {
     this.element.dataset.outcome = "refused";
     this.#part("progress").hidden = true;
     this.#part(".state").textContent = text;
-    this.#part("button").textContent = "Dismiss";
-    this.#part("button").ariaLabel = `Dismiss the message on ${this.#name}`;
+    this.#offerDismissal();
     say(`${this.#name}: ${sentence(text).replace(/\.+$/, ".")}`);
   }
 
@@ -100,6 +125,11 @@ class Row {
     const hadFocus = this.element.contains(document.activeElement);
     this.element.remove();
     if (hadFocus) document.querySelector("#file").focus();
+  }
+
+  #offerDismissal() {
+    this.#part("button").textContent = "Dismiss";
+    this.#part("button").ariaLabel = `Dismiss the message on ${this.#name}`;
   }
 
   /** @param {string} selector */

@@ -9,11 +9,13 @@ import { Kept } from "./kept.js";
 import { fail, say } from "./messages.js";
 import { tellOthers } from "./other-tabs.js";
 import { Records } from "./records.js";
+import { Savings } from "./savings.js";
 import { createSessionClient } from "./session-client.js";
 import { tap } from "./tap.js";
 import { Uploads } from "./uploads.js";
 
 /** @import { News } from "./other-tabs.js" */
+/** @import { PictureView } from "./picture-view.js" */
 /** @import { Session, Tile } from "./tile.js" */
 
 export class Visit {
@@ -34,12 +36,13 @@ export class Visit {
     const { signal } = this.#ending;
     this.#onSignedOut = onSignedOut;
     this.#session = begin(section.querySelector("#panel"), guest, signal);
-    this.#detail = new Detail(section.querySelector("#detail"), (name, tile) => this.#act(name, tile), signal);
+    this.#detail = new Detail(section.querySelector("#detail"), (...action) => this.#act(...action), signal);
     this.#gallery = new Gallery(section, this.#session, {
       onFailure: (error) => this.#fail(error),
       onOpen: (tile) => this.#detail.open(tile),
     });
-    this.#uploads = new Uploads(section.querySelector("#uploads"), signal, (entry) => {
+    this.#uploads = new Uploads(section.querySelector("#uploads"), signal, (entry, uploaded) => {
+      this.#session.uploaded.set(entry.record.id, uploaded);
       this.#session.journal.change(entry.title, "Uploaded by this tab.");
       this.#gallery.add(entry);
       tellOthers("added", entry.record.id);
@@ -50,9 +53,12 @@ export class Visit {
     return this.#gallery.start().catch((error) => this.#fail(error));
   }
 
-  /** @param {File[]} files */
-  upload(files) {
-    this.#uploads.start(files);
+  /**
+   * @param {File[]} files
+   * @param {boolean} strips  whether their metadata is to be removed
+   */
+  upload(files, strips) {
+    this.#uploads.start(files, strips);
   }
 
   /** @param {"expire" | "truncate" | "restart"} fault */
@@ -88,13 +94,18 @@ export class Visit {
     this.#ending.abort();
     this.#gallery.close();
     this.#session.journal.empty();
+    this.#session.savings.empty();
+    this.#session.uploaded.clear();
     document.querySelectorAll("#uploads > *, #toasts > *").forEach((element) => element.remove());
     await this.#session.client.clear();
   }
 
   #actions = {
+    /** @type {(tile: Tile, view: PictureView) => Promise<void>} */
+    open: (tile, view) => tile.open(view),
+
     /** @param {Tile} tile */
-    show: (tile) => tile.show({ priority: "high" }),
+    show: (tile) => tile.showAgain(),
 
     /** @param {Tile} tile */
     fetch: (tile) => tile.showFetched(),
@@ -113,13 +124,14 @@ export class Visit {
   /**
    * Run an action of the dialog, and say what became of it.
    *
-   * @param {"show" | "fetch" | "update" | "remove"} name
+   * @param {"open" | "show" | "fetch" | "update" | "remove"} name
    * @param {Tile} tile
+   * @param {PictureView} view  of the dialog
    */
-  async #act(name, tile) {
+  async #act(name, tile, view) {
     try {
-      await this.#actions[name](tile);
-      say(`${tile.title}: ${tile.outcome}.`);
+      await this.#actions[name](tile, view);
+      if (name !== "open" || tile.isOpen) say(`${tile.title}: ${tile.outcome}.`);
     } catch (error) {
       this.#fail(error);
     }
@@ -141,10 +153,11 @@ export class Visit {
  */
 function begin(panel, guest, signal) {
   const journal = new Journal(panel);
+  const savings = new Savings(panel);
   const kept = new Kept(panel, signal);
   const records = new Records(signal, (count, bytes, ms) => journal.records(count, bytes, ms));
   const client = createSessionClient({ guest, records, onCacheError: (error) => kept.complain(error) });
   kept.follow(client);
   tap.addEventListener("request", () => journal.request(), { signal });
-  return { client, records, journal, signal };
+  return { client, records, journal, savings, uploaded: new Map(), signal };
 }
