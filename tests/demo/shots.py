@@ -9,7 +9,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from benchmarks.browser.chromium import CHROMIUM_ARGUMENTS
-from tests.demo.browsing import browsing, expect_picture, kept, sign_in, tile
+from tests.demo.browsing import browsing, expect_picture, journal, kept, sign_in, tile
 from tests.demo.process import Server, running
 
 FOLDER = Path(__file__).parent / "screenshots"
@@ -29,7 +29,6 @@ def take(browser: Browser, server: Server, folder: Path, pictures: int) -> None:
             page = sign_in(context, server)
             expect(page.get_by_text(f"{pictures} pictures", exact=True)).to_be_visible(timeout=_PAINTING_MS)
             expect(kept(page, "IndexedDB, as ciphertext")).to_contain_text(_SCREENFUL)
-            page.reload()
             for place in range(9):
                 expect_picture(tile(page, place))
             _make_history(page)
@@ -41,7 +40,8 @@ def _make_history(page: Page) -> None:
     """Let the panel tell of an update, of a hit, and of a refusal and its recovery."""
     tile(page, 10).click()
     page.get_by_role("button", name="Update").click()
-    expect(page.get_by_role("status")).to_contain_text("fetched")
+    expect(journal(page).filter(has_text="Wire state Updated")).to_have_count(1)
+    expect(page.get_by_role("dialog")).to_have_attribute("aria-busy", "false")
     page.get_by_role("button", name="Show again").click()
     expect(page.get_by_role("status")).to_contain_text("from memory")
     page.keyboard.press("Escape")
