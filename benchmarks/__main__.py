@@ -10,6 +10,7 @@ from pathlib import Path
 from . import growth, in_process, memory, saves, servers
 from .browser import part as browser
 from .environment import describe
+from .photos import part as pictures
 from .plan import FULL, PARTS, QUICK, Findings, Plan
 from .report import read, write
 from .stores import part as stores
@@ -25,6 +26,7 @@ _MEASURE: dict[str, Callable[[Plan], Findings]] = {
     "growth": growth.measure,
     "memory": memory.measure,
     "stores": stores.measure,
+    "pictures": pictures.measure,
     "browser": browser.measure,
 }
 

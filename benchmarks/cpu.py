@@ -5,16 +5,21 @@ import os
 from pathlib import Path
 
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
-_UTIME, _STIME = 11, 12  # fields of /proc/PID/stat, counted behind the command's name
+_TIMES = slice(11, 15)  # utime, stime, cutime, cstime of /proc/PID/stat, counted behind the command's name
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return user and system time of a process, all its threads, and all processes below it that run."""
+    """Return user and system time of a process, all its threads, and all below it, those that have ended too."""
+    below = 0.0
+    for child in children(pid):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended: its parent has its time
+            below += cpu_seconds(child)
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[_UTIME]) + int(fields[_STIME])) / _TICKS_PER_S + sum(map(cpu_seconds, _children(pid)))
+    return sum(map(int, fields[_TIMES])) / _TICKS_PER_S + below
 
 
-def _children(pid: int) -> list[int]:
+def children(pid: int) -> list[int]:
+    """Return the processes that a process has started and that have not ended."""
     found: list[int] = []
     for started_by_thread in Path(f"/proc/{pid}/task").glob("*/children"):
         with contextlib.suppress(FileNotFoundError):  # the thread has ended

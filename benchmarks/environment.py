@@ -76,6 +76,9 @@ def missing_programs(*names: str) -> list[str]:
         elif name == "npm front end":
             if not all((NPM_FOLDER / package).exists() for package in ("pixstore", "esbuild")):
                 reasons.append("npm pixstore, or esbuild to bundle its front end, is missing: run `sh .ci/bench`")
+        elif name == "npm thumbhash":
+            if not (NPM_FOLDER / "thumbhash").exists():
+                reasons.append("npm thumbhash, which decodes placeholders in the page, is missing: run `sh .ci/bench`")
         elif program(name) is None:
             reasons.append(f"{name} is missing: install the package {_PACKAGES[name]}")
     return reasons

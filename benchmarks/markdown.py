@@ -19,9 +19,11 @@ def times(found: Ratio | None) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """Return a time in µs or ms."""
+    """Return a time in µs, ms or s."""
     if seconds is None:
         return NOTHING
+    if seconds >= 1:
+        return f"{seconds:.3g} s"
     return f"{seconds * 1e3:.3g} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.3g} µs"
 
 

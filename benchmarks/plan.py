@@ -5,7 +5,7 @@ from typing import Any
 
 KB, MB = 1_000, 1_000_000
 
-PARTS = ("in-process", "servers", "saves", "growth", "memory", "stores", "browser")
+PARTS = ("in-process", "servers", "saves", "growth", "memory", "stores", "pictures", "browser")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,13 @@ class Plan:
     stores_rows: int = 1_000_000
     stores_readers: int = 32
     stores_read_s: float = 3.0
+    photo_size: tuple[int, int] = (4_000, 3_000)  # pixels
+    photos_rounds: int = 3
+    photos_at_once: tuple[int, ...] = (1, 4, 16)
+    photos_saved: int = 8
+    photos_timed_s: float = 0.3
+    photos_padded: int = 10_000
+    photos_page: int = 100
     browser_sizes: tuple[int, ...] = (50 * KB, 500 * KB, 5 * MB)
     browser_read_bytes: int = 15 * MB
     browser_reloads: int = 3
@@ -86,6 +93,13 @@ QUICK = Plan(
     stores_rows=2_000,
     stores_readers=4,
     stores_read_s=0.5,
+    photo_size=(1_600, 1_200),
+    photos_rounds=1,
+    photos_at_once=(2,),
+    photos_saved=2,
+    photos_timed_s=0.02,
+    photos_padded=500,
+    photos_page=8,
     browser_sizes=(50 * KB,),
     browser_read_bytes=100 * KB,
     browser_reloads=1,

@@ -9,6 +9,7 @@ from typing import Any
 
 from .browser.table import browser_table
 from .charts import Bar, Panel, bar_chart
+from .photos.table import pictures_tables, saves_panels
 from .plan import Findings, Plan, size_label
 from .ratios import distinct, median, only
 from .runs import HOT
@@ -26,6 +27,7 @@ _SECTIONS: dict[str, tuple[str, str, Callable[[Findings], str]]] = {
     "growth": ("Growth", "growth.svg", growth_tables),
     "memory": ("Memory", "memory.svg", memory_table),
     "stores": ("Stores", "stores.svg", stores_tables),
+    "pictures": ("Pictures", "pictures.svg", pictures_tables),
     "browser": ("Browser", "browser.svg", browser_table),
 }
 
@@ -109,6 +111,7 @@ def _charts(parts: Mapping[str, Findings]) -> Iterator[tuple[str, str]]:
         "growth": _growth_chart,
         "memory": _memory_chart,
         "stores": _stores_chart,
+        "pictures": _pictures_chart,
         "browser": _browser_chart,
     }
     for name, found in parts.items():
@@ -169,6 +172,10 @@ def _stores_chart(found: Findings) -> str:
         ]
         panels.append(Panel(f"{size_label(size)}, {load}", bars))
     return bar_chart("The application's CPU for one GET, one worker", panels)
+
+
+def _pictures_chart(found: Findings) -> str:
+    return bar_chart("CPU of all processes to save a photo and three smaller copies", saves_panels(found))
 
 
 def _browser_chart(found: Findings) -> str:

@@ -44,9 +44,11 @@ class Contestant:
     database_pid: int | None = None
 
 
-def asgi_command(server: str, app: str, port: int, *, workers: int = 1) -> list[str]:
-    """Return the command that serves an application of served_app, on uvloop and a parser in C or Rust."""
-    target, address = f"benchmarks.served_app:{app}", ["--host", "127.0.0.1", "--port", str(port)]
+def asgi_command(
+    server: str, app: str, port: int, *, workers: int = 1, module: str = "benchmarks.served_app"
+) -> list[str]:
+    """Return the command that serves an application of a module, on uvloop and a parser in C or Rust."""
+    target, address = f"{module}:{app}", ["--host", "127.0.0.1", "--port", str(port)]
     options = {
         "uvicorn": ["--http", "httptools", "--timeout-graceful-shutdown", GRACE_S, "--timeout-keep-alive", IDLE_S],
         "granian": ["--interface", "asgi"],

@@ -18,6 +18,8 @@ from benchmarks.browser.cases import all_cases
 from benchmarks.browser.part import case_names
 from benchmarks.environment import missing_programs
 from benchmarks.own_images import OwnImages, check_payload
+from benchmarks.photos.treatments import SPREADS
+from benchmarks.photos.ways import WAYS
 from benchmarks.pictures import PICTURES, jpeg, png
 from benchmarks.plan import FULL, PARTS, QUICK, Findings
 from benchmarks.ratios import Ratio, median, ratio
@@ -39,8 +41,11 @@ TOOLS = {
     "growth": ["wrk"],
     "memory": ["node", "npm pixstore"],
     "stores": ["wrk", "postgres", "weed"],
+    "pictures": ["chromium", "npm thumbhash"],
     "browser": ["chromium", "node", "npm front end"],
 }
+# The ways to show a page of pictures, and the requests that the quick plan's takes.
+PAGES = {"thumbs, batches": 1, "thumbs, singles": 8, "originals, batches": 1, "originals, singles": 8}
 # What tells the rows of a part apart, and all that must be among them.
 FOUND = {
     "in-process": ("case", {"hmac.digest", "proof verify", "npm getImageRecord", "AES-256-GCM, 500000"}),
@@ -52,6 +57,7 @@ FOUND = {
     "growth": ("what", {"file", "open", "GET", "record", "save", "log", "workers"}),
     "memory": ("contestant", {"pixstore/uvicorn", "floor/uvicorn", "npm/node"}),
     "stores": ("contestant", {"SQLite", "PostgreSQL", "SQLite + S3", "PostgreSQL + S3"}),
+    "pictures": ("contestant", {*WAYS, *PAGES, "strip", "seal", "seal, padded", *SPREADS}),
     "browser": ("case", set(case_names(QUICK))),
 }
 STORES_LOADS = {
@@ -98,11 +104,15 @@ def test_every_part_runs(part: str, tmp_path: Path) -> None:
     for row in found["rows"]:
         assert not row.get("wrong"), row
         assert not row.get("errors"), row
-        measured = ("requests_per_s", "cpu_us", "saves_per_s", "seconds")
+        measured = ("requests_per_s", "cpu_us", "cpu_s", "saves_per_s", "seconds")
         assert all(row[name] > 0 for name in measured if name in row), row
     assert part != "servers" or {row["load"] for row in found["rows"]} == {"hot", "gallery", "page", "writes"}
     assert part != "saves" or {row["format"] for row in found["rows"]} == {"png", "jpeg"}
     assert part != "stores" or {row["load"] for row in found["rows"]} == STORES_LOADS
+    assert (
+        part != "pictures"
+        or {row["contestant"]: row["requests"] for row in found["rows"] if "requests" in row} == PAGES
+    )
     assert results["environment"]["versions"]["pixstore-asgi"] != "missing"
     text = (tmp_path / "results.md").read_text()
     assert text.index("| target | wanted | measured |") < text.index("\n## ")

@@ -1,0 +1,116 @@
+"""A page of photos in Chromium: thumbnails and originals, by batches and one by one, over a fast and a slow line."""
+
+import asyncio
+import json
+import secrets
+import shutil
+import tempfile
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import product
+from pathlib import Path
+
+from playwright.sync_api import Page, Playwright, sync_playwright
+
+from pixstore_asgi import Pixstore
+
+from ..browser.chromium import open_chromium
+from ..plan import Plan
+from ..processes import free_port, running
+from ..rivals import asgi_command
+from ..runs import Row
+from .photo import photo
+from .ways import THUMB
+
+PAGE = "page"
+THUMBS, ORIGINALS = "thumbs", "originals"
+BATCHES, SINGLES = "batches", "singles"
+FAST, SLOW = "fast", "slow"
+MOMENTS = ("placeholder_s", "first_s", "seconds")
+"""What is timed: the first placeholder, the first picture, and all of them."""
+
+SLOW_MBIT, SLOW_MS = 50, 50
+"""What the slow line brings in a second, in Mbit, and by how many ms it delays each answer."""
+
+_SAVED_AT_ONCE = 4
+
+
+def pages(plan: Plan) -> Iterator[Row]:
+    """Show the page in every way in each round, each time in a browser that has nothing of it."""
+    with tempfile.TemporaryDirectory(prefix="pixstore-bench-") as name:
+        folder, secret = Path(name), secrets.token_urlsafe(32)
+        asyncio.run(_save(folder / "pixstore.db", secret, plan))
+        with _site(folder, secret) as url, sync_playwright() as playwright:
+            for number in range(plan.photos_rounds):
+                cases = list(_cases(number))
+                for line, what, way in cases[:: -1 if number % 2 else 1]:
+                    found = _shown(playwright, folder / "profile", url, line, what, way)
+                    yield {
+                        "contestant": f"{what}, {way}",
+                        "load": PAGE,
+                        "round": number,
+                        "line": line,
+                        "images": plan.photos_page,
+                        **found,
+                    }
+
+
+def _cases(number: int) -> Iterator[tuple[str, str, str]]:
+    """Yield the line, what is shown, and how it is asked for."""
+    for line, what, way in product((FAST, SLOW), (THUMBS, ORIGINALS), (BATCHES, SINGLES)):
+        # It takes a minute, which differs little.
+        if (line, what) != (SLOW, ORIGINALS) or (way == BATCHES and number == 0):
+            yield line, what, way
+
+
+async def _save(database: Path, secret: str, plan: Plan) -> None:
+    data, left = photo(plan.photo_size), iter(range(plan.photos_page))
+    async with Pixstore(database, secret=secret, variants=[THUMB], placeholder=True) as pix:
+
+        async def save_on() -> None:
+            for _ in left:
+                await pix.save_image(data)
+
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(_SAVED_AT_ONCE):
+                tasks.create_task(save_on())
+
+
+@contextmanager
+def _site(folder: Path, secret: str) -> Iterator[str]:
+    port = free_port()
+    command = asgi_command("uvicorn", "app", port, module="benchmarks.photos.page_app")
+    variables = {"PIXSTORE_BENCH_DATABASE": str(folder / "pixstore.db"), "PIXSTORE_SECRET": secret}
+    with running(command, port=port, core=None, folder=folder, environment=variables):
+        yield f"http://127.0.0.1:{port}"
+
+
+def _shown(playwright: Playwright, profile: Path, url: str, line: str, what: str, way: str) -> Row:
+    """Show the page once, and return when what of it was painted, and the bytes and requests that this took."""
+    with open_chromium(playwright, profile) as tab:
+        tab.open(url, way)
+        _asked(url)
+        if line == SLOW:
+            _slow_down(tab.page)
+        found: Row = tab.measure("show", kind=what, way=way)
+    shutil.rmtree(profile)
+    return {**found, "requests": _asked(url)}
+
+
+def _asked(url: str) -> int:
+    """Return how many requests for images there were since the last question."""
+    with urllib.request.urlopen(f"{url}/requests") as answer:  # noqa: S310
+        count: int = json.load(answer)
+    return count
+
+
+def _slow_down(page: Page) -> None:
+    """Let the page's requests have the slow line from now on."""
+    devtools = page.context.new_cdp_session(page)
+    bytes_per_s = SLOW_MBIT * 1_000_000 / 8
+    devtools.send("Network.enable")
+    devtools.send(
+        "Network.emulateNetworkConditions",
+        {"offline": False, "latency": SLOW_MS, "downloadThroughput": bytes_per_s, "uploadThroughput": bytes_per_s},
+    )
