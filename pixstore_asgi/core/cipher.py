@@ -174,7 +174,8 @@ def _encode_details(details: Details | None) -> bytes:
 
 
 def _unwrapped_with_details(unwrapped: bytes) -> Unwrapped:
-    # Authentic, so it is as it was wrapped.
+    if len(unwrapped) < KEY_BYTES + _SIZE_FIELDS.size:
+        raise IntegrityError("a wrapped key is of no length that this package writes", "wrap")
     width, height = _SIZE_FIELDS.unpack_from(unwrapped, KEY_BYTES)
     return Unwrapped(unwrapped[:KEY_BYTES], Details(width, height, unwrapped[KEY_BYTES + _SIZE_FIELDS.size :] or None))
 

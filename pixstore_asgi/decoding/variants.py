@@ -31,9 +31,12 @@ class Variant:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
             raise ConfigError("a variant's name is 1 to 32 of the characters a-z, 0-9, _ and -")
-        sides = [side for side in (self.width, self.height) if side is not None]
-        if not sides or not all(_is_int(side) and 1 <= side <= LARGEST_SIDE for side in sides):
-            raise ConfigError(f"the variant {self.name} needs a width or a height, of 1 to {LARGEST_SIDE} pixels")
+        sides = {"width": self.width, "height": self.height}
+        if not any(side is not None for side in sides.values()):
+            raise ConfigError(f"the variant {self.name} needs a width or a height")
+        for which, side in sides.items():
+            if side is not None and not (_is_int(side) and 1 <= side <= LARGEST_SIDE):
+                raise ConfigError(f"the variant {self.name} needs a {which} of 1 to {LARGEST_SIDE}, not {side!r:.40}")
         if self.format is not None and self.format not in VARIANT_FORMATS:
             raise ConfigError(f"the variant {self.name} can be of the format {', '.join(VARIANT_FORMATS)} or None")
         if self.quality is not None and not (_is_int(self.quality) and self.quality in _QUALITIES):

@@ -96,8 +96,10 @@ class Saves:
         check_token_time(image_id, token)
         await self._opened()
         expect: Expected = Expect.ABSENT
-        if if_token is not None or is_variant_id(image_id):
-            expect = await version_to_replace(self._store, original_of(image_id), if_token)
+        if is_variant_id(image_id):
+            expect = (await _current(self._store, original_of(image_id), if_token)).meta.version
+        elif if_token is not None:
+            expect = await version_to_replace(self._store, image_id, if_token)
         return await self._write(image_id, data, CommitTerms(expect=expect, token=token), encryption=encryption)
 
     async def reseal(self, found: Sequence[ExportedImage], if_token: int | None) -> Sequence[StoredImage]:
@@ -160,12 +162,17 @@ class Saves:
 
 async def version_to_replace(store: ImageWrites, image_id: str, if_token: int | None) -> Expected:
     """Return what a write to an image expects of it. Raises ImageNotFound, StoreConflict where it has another token."""
+    image = await _current(store, image_id, if_token)
+    return Expect.PRESENT if if_token is None else image.meta.version
+
+
+async def _current(store: ImageWrites, image_id: str, if_token: int | None) -> StoredImage:
     image = await store.get(image_id) if is_image_id(image_id) else None
     if image is None:
         raise not_found(image_id)
     if if_token not in (None, image.token):
         raise StoreConflict(f"image {image_id} has token {image.token}, not {if_token}: it was updated meanwhile")
-    return Expect.PRESENT if if_token is None else image.meta.version
+    return image
 
 
 def new_id(directory: str | None) -> str:
@@ -186,4 +193,6 @@ def check_token_time(image_id: str, token: int) -> None:
 
 def not_found(image_id: str) -> ImageNotFound:
     """Return the error for an image that is not there."""
+    if is_variant_id(image_id):
+        return ImageNotFound(f"{image_id} is a variant, which comes and goes with image {original_of(image_id)}")
     return ImageNotFound(f"there is no image {image_id!r}: it was deleted, or never saved here")

@@ -32,7 +32,7 @@ class Treatment:
 
     def begin(self, pieces: AsyncIterator[bytes]) -> "Treated":
         """Return an image, on its way, as it is to be encrypted."""
-        return Treated(stripped(pieces) if self.strips else pieces, self.decoder)
+        return Treated(pieces, strips=self.strips, decoder=self.decoder)
 
 
 NO_TREATMENT = Treatment()
@@ -45,6 +45,8 @@ def treatment_of(
     """Return the treatment that the options of a Pixstore tell. Raises ConfigError for those that can't be."""
     if pad_to not in ("bucket", None):
         raise ConfigError('pad_to is "bucket", or None for ciphertext as long as its image')
+    if not isinstance(variants, Sequence):
+        raise ConfigError("variants is a list or tuple of Variant(…), also where there is one")
     is_decoded = check_pixels or variants or placeholder
     decoder = Decoder(variants, placeholder=placeholder) if is_decoded else None
     return Treatment(strips=strip_metadata, pads=pad_to is not None, decoder=decoder)
@@ -53,15 +55,19 @@ def treatment_of(
 class Treated:
     """One image's pieces, to be iterated once; then `decoded`."""
 
-    def __init__(self, pieces: AsyncIterator[bytes], decoder: Decoder | None) -> None:
-        self._pieces = pieces
+    def __init__(self, pieces: AsyncIterator[bytes], *, strips: bool, decoder: Decoder | None) -> None:
+        # What is decoded is what came: of a damaged picture stripping might leave one that decodes.
+        came = pieces if decoder is None else self._holding(pieces)
+        self._pieces = stripped(came) if strips else came
         self._decoder = decoder
         self._held: list[bytes] = []
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for piece in self._pieces:
-            if self._decoder:
-                self._held.append(piece)
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._pieces
+
+    async def _holding(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        async for piece in pieces:
+            self._held.append(piece)
             yield piece
 
     async def decoded(self, format_name: str) -> Decoded | None:

@@ -1,5 +1,6 @@
 """Proofs of one Pixstore: put into the records that it hands out, and checked in the requests that come back."""
 
+import logging
 from collections.abc import Iterable, Sequence
 
 from ..core import proof
@@ -10,9 +11,11 @@ from ..core.keyring import KeyRing
 from ..core.proof import ProofKeys, ProofTerms, ProofWindows
 from ..core.record import ImageRecord
 from ..core.request import ImageRequest
-from ..errors import ConfigError, InputError, ProofError
+from ..errors import ConfigError, InputError, IntegrityError, ProofError
 from ..store.clock import Clock, wall_clock_ms
 from .ciphertext_urls import CiphertextUrls
+
+_log = logging.getLogger("pixstore_asgi")
 
 UNPROVEN = -1
 """The value of `window_ms` that turns proof checks off; records then carry proofs of the default window."""
@@ -73,10 +76,16 @@ class Proofs:
         expires_at_ms = self.windows.expires_at_ms(now_ms) if self.are_checked else None
         records: dict[str, ImageRecord] = {}
         for image in images:
-            record = self._record(ring, image, terms, now_ms, expires_at_ms)
             if VARIANT_MARK not in image.id or image.id == first:
-                records[image.id] = record
+                records[image.id] = self._record(ring, image, terms, now_ms, expires_at_ms)
             elif original := records.get(original_of(image.id)):
+                try:
+                    record = self._record(ring, image, terms, now_ms, expires_at_ms)
+                except IntegrityError as error:
+                    if error.reason == "unknown-key":  # a newer key ring may have it
+                        raise
+                    _log.error("a record lacks a variant: %s", error)
+                    continue
                 original.add_variant(variant_name(image.id), record)
         return records
 

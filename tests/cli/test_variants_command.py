@@ -191,7 +191,9 @@ def test_what_is_not_all_there_is_listed(tmp_path: Path, s3: S3Server) -> None:
     result = run(database, "--blobs", blobs, *WANTED)
     assert (result.exit_code, result.stderr) == (1, "")
     assert result.output.splitlines()[:2] == [f"2 images completed in {database}", "1 image left alone:"]
-    assert result.output.splitlines()[2].startswith(f"  '{ids[0]}'  the object of image {ids[0]} is missing from the bucket: ")
+    assert result.output.splitlines()[2].startswith(
+        f"  '{ids[0]}'  the object of image {ids[0]} is missing from the bucket: "
+    )
 
 
 @pytest.mark.slow

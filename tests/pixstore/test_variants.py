@@ -20,6 +20,7 @@ from pixstore_asgi import (
     Variant,
     WireState,
 )
+from pixstore_asgi.core.images import RewrappedKey
 from pixstore_asgi.core.padding import bucket_bytes
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.store.sqlite import SqliteStore
@@ -116,6 +117,31 @@ async def test_what_does_not_decode_is_not_stored(gallery: Pixstore, kind: str) 
     assert (await served(gallery, record))[0] is WireState.SUCCESS
 
 
+async def test_what_came_is_decoded_and_not_what_stripping_leaves() -> None:
+    """A picture that is damaged where stripping takes something out is refused all the same."""
+    text = b"tEXt" + b"Comment\0here"
+    damaged = len(text[4:]).to_bytes(4) + text + bytes(4)
+    data = picture("png")[:33] + damaged + picture("png")[33:]
+    async with Pixstore(MemoryStore(), secret=SECRET, strip_metadata=True) as pix:
+        record = await pix.save_image(data)
+        assert await served(pix, record) == (WireState.SUCCESS, picture("png"))
+    async with Pixstore(MemoryStore(), secret=SECRET, strip_metadata=True, check_pixels=True) as pix:
+        with pytest.raises(InvalidImage):
+            await pix.save_image(data)
+
+
+async def test_a_damaged_variant_is_left_out(gallery: Pixstore, caplog: pytest.LogCaptureFixture) -> None:
+    """Where the row of a variant was changed the record of its image goes without it, and the log tells."""
+    record = await gallery.save_image(picture("jpeg", 48))
+    (thumb,) = (await gallery._store.get_many([record.variants["thumb"].id])).values()
+    changed = thumb.meta.wrapped_key[:-1] + bytes([thumb.meta.wrapped_key[-1] ^ 1])
+    await gallery._store.replace_wrapped_keys([RewrappedKey(thumb.id, thumb.meta.version, changed)])
+    found = await gallery.get_image_record(record.id)
+    assert found is not None
+    assert list(found.variants) == ["card"]
+    assert f"a record lacks a variant: the stored row of image {thumb.id} was changed" in caplog.text
+
+
 async def test_an_update_replaces_all_variants(gallery: Pixstore) -> None:
     """After an update every variant is of the new picture; old records of variants lead to the new ones."""
     record = await gallery.save_image(picture("jpeg", 48))
@@ -180,7 +206,7 @@ async def test_variants_are_no_images_of_the_application(gallery: Pixstore) -> N
     assert not await gallery.delete_image(thumb)
     assert await gallery.read_image(thumb) is None
     for call in (gallery.update_image(thumb, picture()), gallery.reseal_image(thumb), gallery.revoke(thumb)):
-        with pytest.raises(ImageNotFound):
+        with pytest.raises(ImageNotFound, match="is a variant"):
             await call
 
 
@@ -252,6 +278,8 @@ async def test_pixels_are_checked_alone() -> None:
     [
         ({"variants": [Variant("a", width=1), Variant("a", width=2)]}, "a name of its own"),
         ({"variants": ["thumb"]}, r"Variant\(…\)"),
+        ({"variants": Variant("thumb", width=1)}, "is a list or tuple"),
+        ({"variants": None}, "is a list or tuple"),
         ({"pad_to": "buckets"}, 'pad_to is "bucket"'),
     ],
 )
