@@ -19,7 +19,10 @@ from tests.decoding.conftest import MakeDecoder
 from tests.decoding.made import FORMATS, encoded, photo, quarters, task
 from tests.decoding.processes import children, confined_children, descendants, helpers, is_alive, wait_until
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are looked at in /proc")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="processes are looked at in /proc"),
+]
 
 PICTURE = encoded(quarters(), "jpeg")
 

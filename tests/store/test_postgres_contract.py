@@ -11,6 +11,8 @@ from pixstore_asgi.store.contract_tests import SharedStoreContract
 from pixstore_asgi.store.postgres import PostgresStore
 from tests.support.postgres import Cluster
 
+pytestmark = pytest.mark.slow
+
 
 class TestPostgresStore(SharedStoreContract):
     """PostgresStore keeps the contract, also between processes."""

@@ -21,6 +21,8 @@ from pixstore_asgi.transfer.image_copy import ImageCopy
 from pixstore_asgi.transfer.store_copy import copy_store
 from tests.transfer.copies import content_of, copy, counts
 
+pytestmark = pytest.mark.slow
+
 ORIGINALS = ("a", "a:b", "aa", "b")
 
 
