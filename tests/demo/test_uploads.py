@@ -24,6 +24,13 @@ NOTE_STATES = """() => {
     subtree: true, childList: true, characterData: true,
   });
 }"""
+WORDS_ARE_WHOLE = """(badge) => {
+  const frame = badge.closest(".frame").getBoundingClientRect();
+  const words = document.createRange();
+  words.selectNodeContents(badge);
+  const lines = [...words.getClientRects()];
+  return lines.length <= 2 && lines.every(({ left, right }) => left >= frame.left && right <= frame.right);
+}"""
 SURVIVE = """async (files) => {
   const { factsIn } = await import("/metadata.js");
   let seed = 1;
@@ -147,6 +154,18 @@ def test_what_was_removed_is_shown(page: Page, tmp_path: Path) -> None:
     page.get_by_role("button", name="Update").click()
     expect(page.get_by_role("dialog").get_by_text("None: read out of the decrypted picture")).to_be_visible()
     expect(tile(page, 0)).not_to_contain_text("GPS")
+
+
+def test_a_narrow_picture_tells_it_too(page: Page, tmp_path: Path) -> None:
+    """The two words stand in the frame of a tall picture, a word a line at most, on a phone and on a desk."""
+    (tmp_path / "tall.jpg").write_bytes(photo((600, 1300)))
+    for count, width in ((7, 360), (8, 1280)):
+        page.set_viewport_size({"width": width, "height": 740})
+        page.get_by_label("Add pictures").set_input_files(tmp_path / "tall.jpg")
+        expect(tiles(page)).to_have_count(count)
+        badge = tile(page, 0).get_by_text("GPS removed")
+        expect(badge).to_be_visible()
+        page.wait_for_function(WORDS_ARE_WHOLE, arg=badge.element_handle())
 
 
 def test_metadata_can_be_kept(page: Page, tmp_path: Path) -> None:
