@@ -139,6 +139,26 @@ def test_a_picture_that_does_not_decode_is_refused_in_words(page: Page, tmp_path
     expect(tiles(page)).to_have_count(6)
 
 
+def test_the_panel_does_not_cover_an_upload(page: Page, tmp_path: Path) -> None:
+    """Where it lies over the pictures, an upload closes it, its line is seen, and no focus is lost; else it stays."""
+    (tmp_path / "photo.jpg").write_bytes(photo((600, 400)))
+    toggle = page.get_by_role("button", name="Behind the scenes")
+    panel = page.get_by_role("complementary", name="Behind the scenes")
+    panel.get_by_text("How to read them").focus()
+    page.get_by_label("Add pictures").set_input_files(tmp_path / "photo.jpg")
+    expect(upload_row(page, "photo.jpg")).to_contain_text("Done.")
+    expect(panel).to_be_visible()
+    page.get_by_role("button", name="Dismiss the message on photo.jpg").click()
+    page.set_viewport_size({"width": 360, "height": 740})
+    panel.get_by_text("How to read them").focus()
+    page.get_by_label("Add pictures").set_input_files(tmp_path / "photo.jpg")
+    expect(upload_row(page, "photo.jpg")).to_contain_text("Done.")
+    expect(upload_row(page, "photo.jpg")).to_be_in_viewport(ratio=1)
+    expect(panel).to_be_hidden()
+    expect(toggle).to_have_attribute("aria-expanded", "false")
+    expect(toggle).to_be_focused()
+
+
 def test_what_was_removed_is_shown(page: Page, tmp_path: Path) -> None:
     """The line and the tile name it; the dialog lists its values, and that the stored picture has them no more."""
     (tmp_path / "photo.jpg").write_bytes(photo((600, 400)))

@@ -10,6 +10,7 @@ import { Visit } from "./visit.js";
 const part = (selector) => document.querySelector(selector);
 const panel = part("#panel");
 const toggle = part("#panel-toggle");
+const narrow = matchMedia("(max-width: 68rem)"); // where panel.css lays the panel over the pictures
 
 /** @type {Visit | undefined} */
 let visit;
@@ -64,8 +65,16 @@ function signOut() {
 
 /** @param {boolean} isOpen */
 function showPanel(isOpen) {
+  if (!isOpen && panel.contains(document.activeElement)) toggle.focus();
   panel.hidden = !isOpen;
   toggle.ariaExpanded = String(isOpen);
+}
+
+/** @param {File[]} files */
+function upload(files) {
+  if (!visit || files.length === 0) return;
+  if (narrow.matches) showPanel(false); // it would cover what becomes of them
+  visit.upload(files, part("#strip").checked);
 }
 
 /** @param {HTMLButtonElement} button */
@@ -84,13 +93,13 @@ part("#sign-out").addEventListener("click", signOut);
 toggle.addEventListener("click", () => showPanel(panel.hidden));
 part(".skip").addEventListener("click", () => showPanel(true));
 for (const button of panel.querySelectorAll("[data-fault]")) button.addEventListener("click", () => breakOnPurpose(button));
-acceptFiles(part("#file"), (files) => visit?.upload(files, part("#strip").checked));
+acceptFiles(part("#file"), upload);
 listen((news, id) => {
   if (news !== "signed-out") visit?.follow(news, id);
   else leave("You were signed out in another tab. Nothing of the session is left here either.");
 });
 
-showPanel(matchMedia("(min-width: 68rem)").matches);
+showPanel(!narrow.matches);
 try {
   const guest = await api.signedInGuest();
   if (guest) enter(guest);
