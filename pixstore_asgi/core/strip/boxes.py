@@ -1,70 +1,96 @@
 """Boxes of ISO/IEC 14496-12, in bytes that are there as a whole."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
+from dataclasses import dataclass, field
 from struct import unpack_from
-from typing import NamedTuple, TypeAlias, Union
+from typing import TypeAlias, Union
 
 from ...errors import InvalidImage
 from ..formats.reader import require
 
 MAX_PARTS = 8192
-"""How many boxes, items or pieces of items one list may have; pictures have dozens."""
+"""How many boxes one `meta` or `moov` may have in all, and how many pieces its items; pictures have dozens."""
 
 Known: TypeAlias = dict[bytes, Union["Known", None]]
 """Names of boxes that stay within another: as they are (None), or with what is known of their own boxes."""
 
 
-class Box(NamedTuple):
-    """One box: its name, and the offsets of its first byte, its content, and its end."""
+@dataclass(frozen=True, slots=True)
+class Box:
+    """One box: its name, the offsets of its first byte, its content and its end, and what stays of those in it."""
 
     kind: bytes
     start: int
     body: int
     end: int
+    inner: dict[bytes, list["Box"]] = field(default_factory=dict)
 
 
-def boxes(data: bytes | bytearray, start: int, end: int) -> Iterator[Box]:
-    """Yield the boxes (4.2) that lie one behind another between two offsets. Raises InvalidImage where they don't."""
-    parts = 0
-    while start < end:
-        parts += 1
-        require(parts <= MAX_PARTS and end - start >= 8, "AVIF box")
-        length, body = int.from_bytes(data[start : start + 4]), start + 8
-        if length == 1:
-            length, body = int.from_bytes(data[body : body + 8]), body + 8
-        elif length == 0:
-            length = end - start
-        require(body <= start + length <= end, "AVIF box")
-        yield Box(bytes(data[start + 4 : start + 8]), start, body, start + length)
-        start += length
+class Boxes:
+    """The boxes of one `meta` or `moov`. All that are looked at count, so that none of it is looked at for long."""
+
+    def __init__(self, data: bytearray) -> None:
+        self._data = data
+        self._left = MAX_PARTS
+
+    def walk(self, start: int, end: int) -> Iterator[Box]:
+        """Yield the boxes (4.2) that lie one behind another between two offsets.
+
+        Raises InvalidImage where they don't, or are too many.
+        """
+        data = self._data
+        while start < end:
+            self._left -= 1
+            require(self._left >= 0 and end - start >= 8, "AVIF box")
+            length, body = int.from_bytes(data[start : start + 4]), start + 8
+            if length == 1:
+                length, body = int.from_bytes(data[body : body + 8]), body + 8
+            elif length == 0:
+                length = end - start
+            require(body <= start + length <= end, "AVIF box")
+            yield Box(bytes(data[start + 4 : start + 8]), start, body, start + length)
+            start += length
+
+    def prune(self, box: Box, known: Known, repeated: Set[bytes]) -> None:
+        """Free the boxes in a box that are not known, and those within them; `inner` is what stays.
+
+        Raises InvalidImage for a second box of one name that is not among the repeated ones: readers differ on which
+        of the two counts.
+        """
+        for each in self.walk(box.body, box.end):
+            if each.kind not in known:
+                free(self._data, each)
+                continue
+            same = box.inner.setdefault(each.kind, [])
+            require(not same or each.kind in repeated, "AVIF box that is there twice")
+            same.append(each)
+            if within := known[each.kind]:
+                self.prune(each, within, repeated)
 
 
-def find(data: bytes | bytearray, box: Box, *path: bytes) -> Box | None:
-    """Return the box that this path leads to, through boxes that hold nothing but boxes; the first one of each name."""
+def find(box: Box, *path: bytes) -> Box | None:
+    """Return the box that this path leads to, the first one of each name, among those that stay."""
     for kind in path:
-        found = next((inner for inner in boxes(data, box.body, box.end) if inner.kind == kind), None)
-        if found is None:
+        found = box.inner.get(kind)
+        if not found:
             return None
-        box = found
+        box = found[0]
     return box
 
 
-def needed(data: bytes | bytearray, box: Box, *path: bytes) -> Box:
+def needed(box: Box, *path: bytes) -> Box:
     """Return the box that this path leads to. Raises InvalidImage where there is none."""
-    found = find(data, box, *path)
+    found = find(box, *path)
     if found is None:
         raise InvalidImage(f"the AVIF image is damaged: it has no {path[-1].decode()} box where one must be")
     return found
 
 
-def prune(data: bytearray, start: int, end: int, known: Known) -> None:
-    """Free the boxes between two offsets that are not known, and those within them."""
-    for box in boxes(data, start, end):
-        inner = known.get(box.kind)
-        if box.kind not in known:
-            free(data, box)
-        elif inner:
-            prune(data, box.body, box.end, inner)
+def blank_handler(data: bytearray, box: Box) -> None:
+    """ISO/IEC 14496-12, 8.4.3: of a handler stays its type, and goes its name."""
+    require(box.end - box.body >= 12, "AVIF box")
+    blank(data, box.body + 4, box.body + 8)
+    blank(data, box.body + 12, box.end)
 
 
 def free(data: bytearray, box: Box) -> None:

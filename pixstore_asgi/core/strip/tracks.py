@@ -4,18 +4,20 @@ from bisect import bisect_right
 from collections.abc import Iterator
 
 from ..formats.reader import require
-from .boxes import MAX_PARTS, Box, Fields, Known, blank, boxes, find, free, needed, prune
+from .boxes import MAX_PARTS, Box, Boxes, Fields, Known, blank, blank_handler, find, free, needed
 from .ranges import Stretch
+from .samples import strip_references, strip_samples
 
 _SAMPLES = (b"stsd", b"stts", b"ctts", b"cslg", b"stsc", b"stsz", b"stco", b"co64", b"stss", b"sdtp", b"sbgp", b"sgpd")
 _MEDIA: Known = {
     **dict.fromkeys((b"mdhd", b"hdlr")),
-    b"minf": {**dict.fromkeys((b"vmhd", b"nmhd", b"dinf")), b"stbl": dict.fromkeys(_SAMPLES)},
+    b"minf": {**dict.fromkeys((b"vmhd", b"nmhd")), b"dinf": {b"dref": None}, b"stbl": dict.fromkeys(_SAMPLES)},
 }
 _MOOV: Known = {
     **dict.fromkeys((b"mvhd",)),
     b"trak": {**dict.fromkeys((b"tkhd", b"tref", b"edts")), b"mdia": _MEDIA},
 }
+_REPEATED = {b"trak", b"sbgp", b"sgpd"}
 _MAX_TRACKS = 32  # one or two of pictures, as many of transparency, and what a video may have beside
 _HANDLERS = {b"pict", b"vide", b"auxv"}  # pictures, video, transparency
 
@@ -25,27 +27,39 @@ def strip_moov(moov: bytearray) -> list[Stretch]:
 
     Every length and offset stays. Return where in the file the frames lie. Raises InvalidImage.
     """
-    tracks = sum(box.kind == b"trak" for box in boxes(moov, 0, len(moov)))
-    require(tracks <= _MAX_TRACKS, "AVIF sequence of too many tracks")
-    prune(moov, 0, len(moov), _MOOV)
+    boxes = Boxes(moov)
+    whole = Box(b"moov", 0, 0, len(moov))
+    boxes.prune(whole, _MOOV, _REPEATED)
+    tracks = whole.inner.get(b"trak", [])
+    require(len(tracks) <= _MAX_TRACKS, "AVIF sequence of too many tracks")
+    for box in whole.inner.get(b"mvhd", []):
+        _blank_times(moov, box)
     kept: list[Stretch] = []
-    for box in boxes(moov, 0, len(moov)):
-        if box.kind == b"mvhd":
-            _blank_times(moov, box)
-        elif box.kind == b"trak" and _handler(moov, box) not in _HANDLERS:
-            free(moov, box)
-        elif box.kind == b"trak":
-            for path in ((b"tkhd",), (b"mdia", b"mdhd")):
-                _blank_times(moov, needed(moov, box, *path))
-            kept += _frames(moov, needed(moov, box, b"mdia", b"minf", b"stbl"))
-            require(len(kept) <= MAX_PARTS, "AVIF frames in too many pieces")
+    for track in tracks:
+        if _handler(moov, track) not in _HANDLERS:
+            free(moov, track)
+            continue
+        _strip_track(moov, boxes, track)
+        kept += _frames(moov, needed(track, b"mdia", b"minf", b"stbl"))
+        require(len(kept) <= MAX_PARTS, "AVIF frames in too many pieces")
     require(len(kept) > 0, "AVIF sequence without frames")
     return kept
 
 
+def _strip_track(moov: bytearray, boxes: Boxes, track: Box) -> None:
+    """Take out of a track its times and names, and what of its files and sample entries is no part of the frames."""
+    for path in ((b"tkhd",), (b"mdia", b"mdhd")):
+        _blank_times(moov, needed(track, *path))
+    blank_handler(moov, needed(track, b"mdia", b"hdlr"))
+    if references := find(track, b"mdia", b"minf", b"dinf", b"dref"):
+        strip_references(moov, boxes, references)
+    if entries := find(track, b"mdia", b"minf", b"stbl", b"stsd"):
+        strip_samples(moov, boxes, entries)
+
+
 def _handler(moov: bytearray, track: Box) -> bytes:
     """ISO/IEC 14496-12, 8.4.3: what kind of media a track is of."""
-    fields = Fields(moov, needed(moov, track, b"mdia", b"hdlr"))
+    fields = Fields(moov, needed(track, b"mdia", b"hdlr"))
     fields.skip(8)
     return fields.number(4).to_bytes(4)
 
@@ -60,8 +74,8 @@ def _blank_times(moov: bytearray, box: Box) -> None:
 
 def _frames(moov: bytearray, table: Box) -> Iterator[Stretch]:
     """ISO/IEC 14496-12, 8.7.3 to 8.7.5: the chunks that a track's frames lie in, one behind another."""
-    size, sizes = _sizes(moov, needed(moov, table, b"stsz"))
-    firsts, counts = _runs(moov, needed(moov, table, b"stsc"))
+    size, sizes = _sizes(moov, needed(table, b"stsz"))
+    firsts, counts = _runs(moov, needed(table, b"stsc"))
     frame = 0
     for number, start in enumerate(_chunks(moov, table), 1):
         run = bisect_right(firsts, number) - 1
@@ -89,8 +103,8 @@ def _runs(moov: bytearray, box: Box) -> tuple[tuple[int, ...], tuple[int, ...]]:
 
 def _chunks(moov: bytearray, table: Box) -> tuple[int, ...]:
     """Return where in the file each chunk begins."""
-    wide = find(moov, table, b"co64")
-    fields = Fields(moov, wide or needed(moov, table, b"stco"))
+    wide = find(table, b"co64")
+    fields = Fields(moov, wide or needed(table, b"stco"))
     fields.version()
     count = fields.number(4)
     require(count <= MAX_PARTS, "AVIF frames in too many pieces")
