@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from ..core.formats.sniff import SNIFF_BYTES
 from ..core.strip.find import find_stripper
 
-_PART_BYTES = 64 * 1024  # between two of them the event loop goes on
+_PART_BYTES = 8 * 1024  # between two of them the event loop goes on, also where an image is all tiny parts
 
 
 async def stripped(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -102,3 +102,21 @@ async def test_the_event_loop_goes_on_over_a_large_image() -> None:
     assert await stripped_from([large + AFTER_THE_END]) == large
     task.cancel()
     assert turns > 50
+
+
+async def test_the_event_loop_goes_on_over_tiny_parts() -> None:
+    """Of one piece full of the smallest parts no more than 8 KiB are looked at in one turn."""
+    gif = picture("gif")
+    piece = gif[:-1] + b"!\xfe\0" * 20_000 + gif[-1:]
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(other())
+    assert await stripped_from([piece]) == gif
+    task.cancel()
+    assert turns >= len(piece) // (8 * 1024)
