@@ -11,19 +11,27 @@ _START, _END, _SCAN = 0xD8, 0xD9, 0xDA
 _APP1, _EXIF = 0xE1, b"Exif\0"  # a sixth byte is padding
 _ALONE = {0x01, *range(0xD0, 0xD8)}  # without a segment: TEM, RSTn
 
-# T.81, table B.1: frames, tables, scans, and what belongs to them.
-_PICTURE = {*range(0xC0, 0xC8), *range(0xC9, 0xD0), *range(0xDA, 0xE0)}
+_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+_LINES, _INTERVAL = 0xDC, 0xDD  # DNL, DRI
+
+# T.81, table B.1: frames, tables, scans, and what belongs to them. Of hierarchical pictures, which browsers don't show,
+# their own segments (DHP, EXP) go.
+_PICTURE = _FRAMES | {0xC4, 0xCC, _SCAN, 0xDB, _LINES, _INTERVAL}
+
+# B.2.1: what may stand behind a scan, and behind one that nothing is left for.
+_REMARKS = {0xFE, *range(0xE0, 0xF0)}
+_AFTER_SCAN = _REMARKS | {0xC4, 0xCC, 0xDB, _LINES, _INTERVAL, _SCAN}
+_AFTER_LAST = _REMARKS | {_LINES}
 
 # Within a scan FF is data where 00 or a restart marker follows (B.1.1.5), and a fill byte before another FF.
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 
-class _ToMarker(Part):
-    """Bytes up to the next marker, whose second byte is the answer: a scan's data, which stays, or stray bytes."""
+class _ScanData(Part):
+    """A scan's data, which stays, and the marker behind it, whose second byte is the answer."""
 
-    def __init__(self, *, stays: bool) -> None:
+    def __init__(self) -> None:
         super().__init__(1)
-        self._stays = stays
         self._is_cut = False  # the last piece ended with an FF, of which it isn't known what it is
         self._marker = b""
 
@@ -37,39 +45,59 @@ class _ToMarker(Part):
         if self._is_cut and _MARKER.match(b"\xff" + view[:1]):
             return self._found(bytes(view[:1]), view[1:])
         if self._is_cut:
-            self._use(memoryview(b"\xff"), kept)
+            kept.append(b"\xff")
         if found := _MARKER.search(view):
-            self._use(view[: found.start()], kept)
+            kept.append(view[: found.start()])
             return self._found(found[0][1:], view[found.end() :])
         self._is_cut = view[-1] == 0xFF
-        self._use(view[: len(view) - self._is_cut], kept)
+        kept.append(view[: len(view) - self._is_cut])
         return view[len(view) :]
 
     def _found(self, marker: bytes, rest: memoryview) -> memoryview:
         self._marker, self.left = marker, 0
         return rest
 
-    def _use(self, own: memoryview, kept: Kept) -> None:
-        if self._stays:
-            kept.append(own)
+
+class _Progress:
+    """What of a picture has come: its frame, and the components that its scans had."""
+
+    def __init__(self) -> None:
+        self.wanted = set(_APPLICATIONS)
+        self.has_scan = False
+        self._frame = 0
+        self._components = 0
+        self._scanned = 0
+
+    def add_frame(self, marker: int, components: int) -> None:
+        require(self._frame == 0, "JPEG frame")  # a second one is only in hierarchical pictures
+        self._frame, self._components = marker, components
+
+    def add_scan(self, components: int) -> None:
+        self.has_scan = True
+        self._scanned += components
+        self.wanted.clear()  # whatever application segments say, they say it before the first scan
+
+    def require_may_follow(self, marker: int) -> None:
+        """Raise InvalidImage for a marker that can't stand here: behind a scan it's damaged data more likely."""
+        if not self.has_scan:
+            require(marker not in (0x00, _START), "JPEG marker")
+            return
+        is_progressive = self._frame & 3 == 2
+        is_last = not is_progressive and self._scanned >= self._components  # else each is in one scan alone (B.2.3)
+        require(marker in (_AFTER_LAST if is_last else _AFTER_SCAN), "JPEG scan")
 
 
 def strip() -> Rule:
     """JPEG (ITU-T T.81), B.1 and B.2: marker segments and scans up to EOI. Of Exif stays an orientation."""
     yield Read(2)
-    wanted = set(_APPLICATIONS)
-    has_scan = False
+    progress = _Progress()
     marker = yield from _next_marker()
     while marker != _END:
-        require(marker not in (0x00, _START), "JPEG marker")
+        progress.require_may_follow(marker)
         if marker not in _ALONE:
-            yield from _segment(marker, wanted)
-        if marker == _SCAN:
-            has_scan = True
-            wanted.clear()  # whatever application segments say, they say it before the first scan
-        # Between later segments there may be anything: decoders are patient there.
-        marker = (yield _ToMarker(stays=marker == _SCAN))[0] if has_scan else (yield from _next_marker())
-    require(has_scan, "JPEG without a scan")
+            yield from _segment(marker, progress)
+        marker = (yield _ScanData())[0] if marker == _SCAN else (yield from _next_marker())
+    require(progress.has_scan, "JPEG without a scan")
     yield Put(bytes((0xFF, _END)))
 
 
@@ -81,21 +109,40 @@ def _next_marker() -> Generator[Part, bytes, int]:
     return marker[0]
 
 
-def _segment(marker: int, wanted: set[int]) -> Rule:
+def _segment(marker: int, progress: _Progress) -> Rule:
     head = yield Take(2)
     length = int.from_bytes(head) - 2
     require(length >= 0, "JPEG segment length")
     if marker in _PICTURE:
         yield Put(bytes((0xFF, marker)) + head)
-        yield Keep(length)
-    elif marker in wanted:
+        yield from _picture(marker, length, progress)
+    elif marker in progress.wanted:
         content = yield Take(length)
         if marker == _APP1 and content.startswith(_EXIF):
-            wanted.discard(_APP1)  # of several the first one counts
+            progress.wanted.discard(_APP1)  # of several the first one counts
         if stays := _APPLICATIONS[marker](content):
             yield Put(bytes((0xFF, marker)) + (len(stays) + 2).to_bytes(2) + stays)
     else:
         yield Drop(length)
+
+
+def _picture(marker: int, length: int, progress: _Progress) -> Rule:
+    """B.2.2 to B.2.5: a segment that stays, and is as long as it says of itself."""
+    if marker in _FRAMES:
+        require(length >= 6, "JPEG frame")
+        components = (yield Read(6))[5]
+        require(length == 6 + 3 * components, "JPEG frame")
+        progress.add_frame(marker, components)
+        length -= 6
+    elif marker == _SCAN:
+        require(length >= 1, "JPEG scan")
+        components = (yield Read(1))[0]
+        require(length == 4 + 2 * components, "JPEG scan")
+        progress.add_scan(components)
+        length -= 1
+    else:
+        require(marker not in (_LINES, _INTERVAL) or length == 2, "JPEG segment length")
+    yield Keep(length)
 
 
 def _jfif(content: bytes) -> bytes:
