@@ -6,8 +6,13 @@ from .parts import Keep, Part, Put, Read, Rule, Take
 _IMAGE, _EXTENSION, _TRAILER = b",", b"!", b";"
 _GRAPHIC_CONTROL, _APPLICATION = b"\xf9", b"\xff"
 
-# How often an animation runs, under its two names, and the colour profile.
-_APPLICATIONS = {b"NETSCAPE2.0", b"ANIMEXTS1.0", b"ICCRGBG1012"}
+_PROFILE = b"ICCRGBG1012"
+
+# How often an animation runs, under its two names: in a block that begins with 1 and is of three bytes.
+_LOOPS = {b"NETSCAPE2.0", b"ANIMEXTS1.0"}
+_LOOP, _LOOP_BYTES = b"\1", 3
+
+_CONTROL_BYTES = 4  # 23: transparency, and how long an image is shown
 
 
 def strip() -> Rule:
@@ -28,19 +33,33 @@ def strip() -> Rule:
 
 def _extension(label: bytes) -> Rule:
     if label == _GRAPHIC_CONTROL:
-        yield Put(_EXTENSION + label)
-        yield from _blocks(Read)
+        yield from _first_block(_EXTENSION + label, b"", _CONTROL_BYTES)
     elif label == _APPLICATION:
         # An application's name is the first block (26.c).
         size = yield Take(1)
         name = yield Take(size[0])
-        if name in _APPLICATIONS:
-            yield Put(_EXTENSION + label + size + name)
+        named = _EXTENSION + label + size + name
+        if name in _LOOPS:
+            yield from _first_block(named, _LOOP, _LOOP_BYTES)
+        elif name == _PROFILE:
+            yield Put(named)
             yield from _blocks(Read)
         elif name:
             yield from _blocks(Take)
     else:
         yield from _blocks(Take)
+
+
+def _first_block(head: bytes, start: bytes, length: int) -> Rule:
+    """Keep of an extension its head, and `length` bytes of the first of its blocks that has them and starts so."""
+    is_open = True
+    size = (yield Take(1))[0]
+    while size:
+        block = yield Take(size + 1)
+        if is_open and size >= length and block.startswith(start):
+            is_open = False
+            yield Put(head + bytes([length]) + block[:length] + b"\0")
+        size = block[-1]
 
 
 def _blocks(part: type[Read | Take]) -> Rule:

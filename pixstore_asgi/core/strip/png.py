@@ -6,23 +6,39 @@ from ..formats.reader import require
 from .exif import MAX_EXIF_BYTES, UPRIGHT, orientation, orientation_only
 from .parts import Drop, Keep, Put, Read, Rule, Take
 
-# PNG (W3C, third edition), 11: what decides on pixels and colours, on frames, and on the size they are shown in.
-_PICTURE = {b"IHDR", b"PLTE", b"IDAT", b"tRNS", b"acTL", b"fcTL", b"fdAT", b"pHYs"}
-_COLOURS = {b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP", b"mDCV", b"cLLI", b"sBIT", b"bKGD", b"hIST", b"sPLT"}
+_ANY = range(2**31)
+
+# PNG (W3C, third edition), 11: what decides on pixels and colours, on frames, and on the size they are shown in, and
+# which lengths each can have. Suggested palettes (sPLT) are for screens of few colours, and have names.
+_NEEDED = {b"IHDR": range(13, 14), b"PLTE": range(3, 769), b"acTL": range(8, 9)}
+_ONCE = {
+    b"tRNS": range(1, 257),
+    b"pHYs": range(9, 10),
+    b"gAMA": range(4, 5),
+    b"cHRM": range(32, 33),
+    b"sRGB": range(1, 2),
+    b"iCCP": _ANY,
+    b"cICP": range(4, 5),
+    b"mDCV": range(24, 25),
+    b"cLLI": range(8, 9),
+    b"sBIT": range(1, 5),
+    b"bKGD": range(1, 7),
+    b"hIST": range(2, 513),
+}
+_FRAMES = {b"fcTL": range(26, 27), b"fdAT": _ANY}
 
 
 def strip() -> Rule:
     """PNG (W3C), 5.3 and 11: signature, chunks up to IEND. Of eXIf stays an orientation."""
     yield Read(8)
-    has_exif = False
+    seen: set[bytes] = set()
     while True:
         head = yield Take(8)
         length, kind = int.from_bytes(head[:4]), head[4:]
         require(length < 2**31 and kind.isalpha(), "PNG chunk")
-        if kind == b"eXIf" and not has_exif:  # a second one is an error, and ignored
-            has_exif = True
+        if kind == b"eXIf" and kind not in seen:  # a second one is an error, and ignored
             yield from _exif(length)
-        elif kind in _PICTURE or kind in _COLOURS:
+        elif _stays(kind, length, seen):
             yield Put(head)
             yield Keep(length + 4)
         else:
@@ -30,6 +46,17 @@ def strip() -> Rule:
         if kind == b"IEND":
             yield Put(_chunk(b"IEND", b""))
             return
+        seen.add(kind)
+
+
+def _stays(kind: bytes, length: int, seen: set[bytes]) -> bool:
+    """Tell whether a chunk stays. Raises InvalidImage where one that a picture needs is not as it must be."""
+    if kind in _NEEDED:
+        require(length in _NEEDED[kind] and kind not in seen, "PNG chunk")
+        return True
+    if kind in _FRAMES:  # without acTL they are pictures that nobody shows
+        return length in _FRAMES[kind] and b"acTL" in seen
+    return kind == b"IDAT" or (kind in _ONCE and length in _ONCE[kind] and kind not in seen)
 
 
 def _exif(length: int) -> Rule:

@@ -5,8 +5,12 @@ from ..formats.reader import require
 from .exif import MAX_EXIF_BYTES, ORIENTATION_BYTES, UPRIGHT, orientation, orientation_only
 from .parts import Blank, Keep, Put, Read, Rule, Take
 
-_PICTURE = {b"VP8 ", b"VP8L", b"ALPH"}
-_TOP = _PICTURE | {b"ICCP", b"ANIM"}
+_ANY = 2**32
+
+# What stays, and how many bytes of it: behind them there may be more in the same chunk, which readers pass over.
+_PICTURE = {b"VP8 ": _ANY, b"VP8L": _ANY, b"ALPH": _ANY}
+_TOP = {**_PICTURE, b"VP8X": 10, b"ICCP": _ANY, b"ANIM": 6}
+_SAME = {b"VP8L": b"VP8 "}  # one picture, coded in one of two ways
 _UNUSED = b"JUNK"  # RIFF's own name for a chunk that is only there for its length
 _XMP_FLAG = 0x04
 
@@ -15,25 +19,20 @@ def strip() -> Rule:
     """WebP (RFC 9649), 2.3 to 2.7: a RIFF of one size. Of EXIF stays an orientation."""
     head = yield Read(12)
     left = int.from_bytes(head[4:8], "little") - 4
-    has_exif = False
+    seen: set[bytes] = set()
     while left >= 8:
         head = yield Take(8)
         kind, size = head[:4], _padded(head)
         left -= 8 + size
         require(left >= 0, "WebP chunk")
-        if kind == b"VP8X":
-            require(size > 0, "WebP chunk")
-            yield Put(head)
-            yield Put(bytes([(yield Take(1))[0] & ~_XMP_FLAG]))
-            yield Keep(size - 1)
-        elif kind == b"ANMF":
+        if kind == b"ANMF":
             yield Put(head)
             yield from _frame(size)
-        elif kind == b"EXIF" and not has_exif:  # of several the first one counts (2.7.1.5)
-            has_exif = True
+        elif kind == b"EXIF" and kind not in seen:
+            seen.add(kind)
             yield from _exif(head)
         else:
-            yield from _chunk(head, _TOP)
+            yield from _chunk(head, _TOP, seen)
     require(left == 0, "WebP size")
 
 
@@ -42,21 +41,32 @@ def _frame(left: int) -> Rule:
     require(left >= 16, "WebP frame")
     yield Keep(16)
     left -= 16
+    seen: set[bytes] = set()
     while left >= 8:
         head = yield Take(8)
         left -= 8 + _padded(head)
         require(left >= 0, "WebP frame")
-        yield from _chunk(head, _PICTURE)
+        yield from _chunk(head, _PICTURE, seen)
     require(left == 0, "WebP frame")
 
 
-def _chunk(head: bytes, known: set[bytes]) -> Rule:
-    if head[:4] in known:
-        yield Put(head)
-        yield Keep(_padded(head))
-    else:
+def _chunk(head: bytes, known: dict[bytes, int], seen: set[bytes]) -> Rule:
+    kind, size = head[:4], _padded(head)
+    only = _SAME.get(kind, kind)
+    if kind not in known or only in seen:  # of several the first one counts (2.7)
         yield Put(_UNUSED + head[4:])
-        yield Blank(_padded(head))
+        yield Blank(size)
+        return
+    seen.add(only)
+    yield Put(head)
+    kept = min(size, known[kind])
+    if kind == b"VP8X":
+        require(size >= known[kind], "WebP chunk")
+        yield Put(bytes([(yield Take(1))[0] & ~_XMP_FLAG]))
+        yield Keep(kept - 1)
+    else:
+        yield Keep(kept)
+    yield Blank(size - kept)
 
 
 def _exif(head: bytes) -> Rule:
