@@ -1,6 +1,8 @@
 """The page's part of docs/recipes.md, in a page that shows pictures with it."""
 
 import contextlib
+import io
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,12 +10,15 @@ from pathlib import Path
 import httpx
 import jwt
 import pytest
+from anyio.from_thread import start_blocking_portal
+from PIL import Image
 
-from pixstore_asgi import ImageRecord
+from pixstore_asgi import ImageRecord, Pixstore
 from tests.browser.engines.page import Browser, Page
 from tests.browser.support import open_page, wait_for
+from tests.support.paths import PACKAGE
 from tests.support.recipes import OTHER_BLOCKS, recipe, save, write_files
-from tests.support.samples import large_png, picture
+from tests.support.samples import SECRET, large_png, picture
 from tests.support.servers import Server
 
 pytestmark = pytest.mark.browser
@@ -41,6 +46,12 @@ PAGE = """<!doctype html>
   globalThis.showAll = (records) => Promise.all(records.map(show));
 </script>
 """
+IS_CACHED = "async (id) => (await import('/pixstore-image/-/client/index.js')).cachedImageExists(id)"
+OPACITY = """() => {
+  const canvas = new OffscreenCanvas(1, 1).getContext("2d");
+  canvas.drawImage(document.querySelector("dialog img"), 0, 0, 1, 1);
+  return canvas.getImageData(0, 0, 1, 1).data[3];
+}"""
 LOSING = """let lost = 0;
 globalThis.WebSocket = class extends WebSocket {{
   send(data) {{
@@ -103,3 +114,89 @@ def test_the_socket_fetcher_connects_again(browser: Browser, tmp_path: Path) -> 
         with open_recipe(browser, server, SOCKET_FETCHER, loses=1) as page:
             assert show(page, *records) == ["shown 48", "shown 48", "shown 48"]
         assert server.log.count("WebSocket /pictures") == 2
+
+
+def transparent() -> bytes:
+    output = io.BytesIO()
+    Image.new("RGBA", (640, 480), (200, 0, 0, 90)).save(output, "png")
+    return output.getvalue()
+
+
+def revoke(folder: Path, image_id: str) -> None:
+    """Let every proof of an image end, from this process beside the running application."""
+
+    async def revoke_it() -> None:
+        async with Pixstore(folder / "pixstore.db", secret=SECRET) as pix:
+            await pix.revoke(image_id)
+
+    with start_blocking_portal() as portal:
+        portal.call(revoke_it)
+
+
+@contextlib.contextmanager
+def open_gallery(browser: Browser, folder: Path, *images: bytes) -> Iterator[tuple[Page, str]]:
+    """Open the gallery's own page with these pictures, and wait until each has its thumbnail; with the site's URL."""
+    write_files(folder)
+    shutil.copy(PACKAGE / "demo" / "static" / "thumbhash.js", folder / "static")
+    with recipe(folder, "gallery_app") as server:
+        for image in images:
+            httpx.post(f"{server.url}/api/pictures", content=image).raise_for_status()
+        with open_page(browser) as page:
+            page.goto(f"{server.url}/")
+            wait_for(page, f"document.querySelectorAll('main img').length === {len(images)}")
+            yield page, server.url
+
+
+def test_the_gallery_shows_thumbnails_then_the_original(browser: Browser, tmp_path: Path) -> None:
+    """Thumbnails are there without their blurs; a click brings the original, though its proof is good no more."""
+    with open_gallery(browser, tmp_path, picture("webp", 900), transparent()) as (page, url):
+        widths = page.evaluate("[...document.querySelectorAll('main img')].map((each) => each.naturalWidth)")
+        assert widths == [320, 320]
+        assert page.evaluate("document.querySelectorAll('canvas').length") == 0
+        opacities = {900: 255, 640: 90}
+        for record in httpx.get(f"{url}/api/pictures").json():
+            revoke(tmp_path, record["id"])
+        for number, record in enumerate(httpx.get(f"{url}/api/pictures").json()):
+            page.evaluate(f"document.querySelectorAll('main button')[{number}].click()")
+            wait_for(page, f"document.querySelector('dialog img')?.naturalWidth === {record['width']}")
+            assert page.evaluate("document.querySelectorAll('canvas').length") == 0
+            assert page.evaluate(OPACITY) == opacities[record["width"]]
+            page.evaluate("document.querySelector('dialog').close()")
+            wait_for(page, "!document.querySelector('dialog')")
+
+
+def test_the_gallery_deletes_a_picture(browser: Browser, tmp_path: Path) -> None:
+    """A deleted picture leaves page, server and the browser's cache, its thumbnail too; the other one stays."""
+    with open_gallery(browser, tmp_path, picture("webp", 900), transparent()) as (page, url):
+        gone, kept = (record["id"] for record in httpx.get(f"{url}/api/pictures").json())
+        page.evaluate("document.querySelector('main button').click()")
+        wait_for(page, "document.querySelector('dialog img') !== null")
+        cached = (gone, f"{gone}~thumb", f"{kept}~thumb")
+        deadline = time.monotonic() + 20
+        while not all(page.evaluate(IS_CACHED, image_id) for image_id in cached):
+            assert time.monotonic() < deadline
+        page.evaluate("document.querySelector('dialog button').click()")
+        wait_for(page, "!document.querySelector('dialog')")
+        assert page.evaluate("document.querySelectorAll('main button').length") == 1
+        assert [page.evaluate(IS_CACHED, image_id) for image_id in cached] == [False, False, True]
+        assert [record["id"] for record in httpx.get(f"{url}/api/pictures").json()] == [kept]
+
+
+def test_the_gallery_adds_a_picture(browser: Browser, tmp_path: Path) -> None:
+    """A chosen file is uploaded and shown as its thumbnail."""
+    with open_gallery(browser, tmp_path) as (page, url):
+        page.evaluate(
+            """async () => {
+              const canvas = Object.assign(document.createElement("canvas"), { width: 500, height: 250 });
+              canvas.getContext("2d");
+              const blob = await new Promise((resolve) => canvas.toBlob(resolve));
+              const files = new DataTransfer();
+              files.items.add(new File([blob], "picture.png"));
+              const input = document.querySelector("input");
+              input.files = files.files;
+              input.dispatchEvent(new Event("change"));
+            }"""
+        )
+        wait_for(page, "document.querySelector('main img')?.naturalWidth === 320")
+        (record,) = httpx.get(f"{url}/api/pictures").json()
+        assert (record["width"], record["height"]) == (500, 250)

@@ -5,14 +5,18 @@ import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import ClassVar
 
 import jwt
 import pytest
 from starlette.testclient import TestClient
 
-from pixstore_asgi import ImageRecord
-from pixstore_asgi.errors import SecretError
+from pixstore_asgi import ImageRecord, Pixstore, Variant
+from pixstore_asgi.errors import SecretError, StoreConflict
+from pixstore_asgi.store.connect import StoreTarget
+from pixstore_asgi.store.memory import MemoryStore
+from pixstore_asgi.transfer.variants import make_variants
 from tests.docs.conftest import RunSnippet
 from tests.support.batches import body_of, entry_of, frames_of
 from tests.support.recipes import FILES, image_in, sent
@@ -150,3 +154,52 @@ def test_an_endpoint_of_ones_own(run_snippet: RunSnippet) -> None:
         url = f"/my-images/{record.id}"
         assert image_in(record, http.get(url, headers=sent(record, authorization="Bearer letmein"))) == picture()
         assert http.get(url, headers=sent(record, authorization="x")).status_code == 403
+
+
+def test_gallery(run_snippet: RunSnippet) -> None:
+    """The list has every picture with its thumbnail and placeholder; a deleted one is in no list and has no record."""
+    Path("static").mkdir()
+    with TestClient(run_snippet(FILES["gallery_app.py"])["app"]) as http:
+        saved = [http.post("/api/pictures", content=picture(size=400, seed=seed)).json()["id"] for seed in range(3)]
+        listed = http.get("/api/pictures")
+        assert listed.headers["cache-control"] == "no-store"
+        records = [ImageRecord.parse(record) for record in listed.json()]
+        assert [record.id for record in records] == sorted(saved)
+        for record in records:
+            thumb = record.variants["thumb"]
+            assert (record.width, thumb.width, bool(record["placeholder"])) == (400, 320, True)
+            assert image_in(thumb, http.get(f"/pixstore-image/{thumb.id}", headers=sent(thumb)))
+        assert http.delete(f"/api/pictures/{records[0].id}").status_code == 204
+        assert http.get(f"/api/pictures/{records[0].id}").status_code == 404
+        behind = http.get("/api/pictures", params={"after": records[1].id}).json()
+        assert [record["id"] for record in behind] == [records[2].id]
+
+
+async def test_taking_a_picture_over(run_snippet: RunSnippet, tmp_path: Path) -> None:
+    """The same ciphertexts are under the other secret; sizes and placeholder come back; a maker of variants refuses."""
+    take_picture = run_snippet(FILES["take_picture.py"])["take_picture"]
+    target = tmp_path / "target.db"
+
+    def making(store: StoreTarget, secret: str) -> Pixstore:
+        return Pixstore(store, secret=secret, variants=(Variant("thumb", width=16),), placeholder=True)
+
+    async with making(MemoryStore(), SECRET) as source:
+        record = await source.save_image(picture())
+        async with Pixstore(target, secret=OTHER_SECRET) as without_variants:
+            assert await take_picture(record.id, source, without_variants)
+            assert not await take_picture("nobody", source, without_variants)
+        async with making(target, OTHER_SECRET) as application:
+            for image_id in (record.id, record.variants["thumb"].id):
+                before, after = await source.export_image(image_id), await application.export_image(image_id)
+                assert before
+                assert after
+                assert (before.ciphertext, before.token) == (after.ciphertext, after.token)
+            async for _ in make_variants(application, [record.id]):
+                pass
+            taken = await application.get_image_record(record.id)
+            assert taken
+            assert (taken.width, taken["placeholder"]) == (record.width, record["placeholder"])
+            assert taken.variants["thumb"].width == 16
+        async with making(MemoryStore(), OTHER_SECRET) as maker:
+            with pytest.raises(StoreConflict):
+                await take_picture(record.id, source, maker)

@@ -17,8 +17,8 @@ from tests.support.samples import SECRET
 from tests.support.servers import Server, running
 
 PAGE = (DOCS / "recipes.md").read_text()
-FILE = re.compile(r"(?:#|//) (appended to )?([\w./-]+\.(?:py|js))\n")
-BLOCKS = re.findall(r"```(?:python|js)\n(.*?)```", PAGE, re.DOTALL)
+FILE = re.compile(r"(?:#|//|<!--) (appended to )?([\w./-]+\.(?:py|js|html))(?: -->)?\n")
+BLOCKS = re.findall(r"```(?:python|js|html)\n(.*?)```", PAGE, re.DOTALL)
 FILES = {found[2]: block for block in BLOCKS if (found := FILE.match(block))}
 OTHER_BLOCKS = [block.strip() for block in BLOCKS if not FILE.match(block)]
 
@@ -31,6 +31,7 @@ def write_files(folder: Path, *, django: bool = False) -> Path:
         path = folder / name
         if name.startswith("mysite/") == django:
             before = path.read_text() if "appended to" in text.splitlines()[0] else ""
+            path.parent.mkdir(exist_ok=True)
             path.write_text(before + text)
     return folder
 
