@@ -16,27 +16,61 @@ from .variants import Decoded
 _READ_BYTES = 256 * 1024
 _GRACE_S = 10  # the child ends itself in time; this is for one that does not, and for a helper that starts
 _ATTEMPTS = 2
+_MAX_WAIT_S = 60
+_MAX_WAITING_BYTES = 256 * 1024 * 1024
+_FULL = "too many pictures wait to be decoded: try again"
+
+
+class Killed(Exception):
+    """The child was ended from outside, as where the system has no memory left: that tells nothing of the picture."""
 
 
 class Crew:
-    """One event loop's helper and the pictures that it decodes."""
+    """One event loop's helper and the pictures that it decodes.
+
+    Those that wait for a place do so for a minute at most, and 256 MiB of them at once.
+    """
 
     def __init__(self, task: Task, processes: int) -> None:
         self._task = task
         self._processes = processes
         self._places = asyncio.Semaphore(processes)
+        self._waiting_bytes = 0
         self._helper: Helper | None = None
         self._children: set[Child] = set()
 
     async def decode(self, pieces: Sequence[bytes], format: str) -> Decoded | Refusal:
-        async with self._places:
-            for _ in range(_ATTEMPTS):
-                helper = self._running()
-                try:
-                    return await self._attempt(helper, pieces, format)
-                except Lost:
-                    await self._give_up(helper)
-        raise StoreBusy("the process that decodes images ends by itself: its standard error says why; try again")
+        size = sum(map(len, pieces))
+        await self._take_place(size)
+        try:
+            return await self._decode(REQUEST.pack(size, format.encode()), pieces)
+        finally:
+            self._places.release()
+
+    async def _take_place(self, size: int) -> None:
+        if self._places.locked() and self._waiting_bytes + size > _MAX_WAITING_BYTES:
+            raise StoreBusy(_FULL)
+        self._waiting_bytes += size
+        try:
+            async with asyncio.timeout(_MAX_WAIT_S):
+                await self._places.acquire()
+        except TimeoutError:
+            raise StoreBusy(_FULL) from None
+        finally:
+            self._waiting_bytes -= size
+
+    async def _decode(self, request: bytes, pieces: Sequence[bytes]) -> Decoded | Refusal:
+        trouble = ""
+        for _ in range(_ATTEMPTS):
+            helper = self._running()
+            try:
+                return await self._attempt(helper, request, pieces)
+            except Lost:
+                trouble = "the process that decodes images ends by itself: its standard error says why; try again"
+                await self._give_up(helper)
+            except Killed:
+                trouble = "the process that decoded the image was killed, perhaps for want of memory: try again"
+        raise StoreBusy(trouble)
 
     async def close(self) -> None:
         for _ in range(self._processes):  # whoever decodes comes to the end of it
@@ -58,7 +92,7 @@ class Crew:
             try:
                 self._helper = Helper(self._task)
             except OSError as error:
-                raise StoreBusy(f"no process can be started to decode the image: {error.strerror}; try again") from None
+                raise _not_started(error) from None
         return self._helper
 
     async def _give_up(self, helper: Helper) -> None:
@@ -67,14 +101,18 @@ class Crew:
             with anyio.CancelScope(shield=True):
                 await helper.close()
 
-    async def _attempt(self, helper: Helper, pieces: Sequence[bytes], format: str) -> Decoded | Refusal:
-        child = helper.new_child()
+    async def _attempt(self, helper: Helper, request: bytes, pieces: Sequence[bytes]) -> Decoded | Refusal:
+        try:
+            child = helper.new_child()
+        except OSError as error:
+            raise _not_started(error) from None
         self._children.add(child)
         try:
             async with asyncio.timeout(self._task.limits.max_wall_s + _GRACE_S):
-                reply, end = await _exchange(child, pieces, format)
-        except TimeoutError:
-            return Refusal.TIME
+                reply, end = await _exchange(child, request, pieces)
+        except TimeoutError:  # the child would have ended itself: it, or the helper, does nothing any more
+            await self._give_up(helper)
+            raise StoreBusy("the process that decodes images does not answer: try again") from None
         finally:
             self._children.discard(child)
             child.close()
@@ -85,19 +123,25 @@ class Crew:
             raise StoreBusy("no process can be started to decode the image: too many, or no memory; try again")
         if end == End.OUT_OF_TIME:
             return Refusal.TIME
+        if end == End.KILLED:
+            raise Killed
         try:
             return read_reply(memoryview(reply), self._task) if end == End.WELL else Refusal.CRASH
         except ValueError:
             return Refusal.CRASH
 
 
-async def _exchange(child: Child, pieces: Sequence[bytes], format: str) -> tuple[bytearray, End]:
+def _not_started(error: OSError) -> StoreBusy:
+    return StoreBusy(f"no process can be started to decode the image: {error.strerror}; try again")
+
+
+async def _exchange(child: Child, request: bytes, pieces: Sequence[bytes]) -> tuple[bytearray, End]:
     """Send a picture and return the reply, as far as there is one. Raises Lost."""
     loop = asyncio.get_running_loop()
     reply = bytearray()
     # The child may end at any time: how it did is what counts.
     with contextlib.suppress(ConnectionError):
-        await loop.sock_sendall(child.link, REQUEST.pack(sum(map(len, pieces)), format.encode()))
+        await loop.sock_sendall(child.link, request)
         for piece in pieces:
             await loop.sock_sendall(child.link, piece)
     with contextlib.suppress(ConnectionError):

@@ -17,6 +17,7 @@ from .task import (
     DEFAULT_MAX_FRAMES,
     DEFAULT_MAX_MEMORY_BYTES,
     DEFAULT_MAX_PIXELS,
+    DEFAULT_MAX_TOTAL_PIXELS,
     DEFAULT_MAX_WALL_S,
     Limits,
     Task,
@@ -42,13 +43,14 @@ class Decoder:
         placeholder: bool = False,
         processes: int | None = None,
         max_pixels: int = DEFAULT_MAX_PIXELS,
+        max_total_pixels: int = DEFAULT_MAX_TOTAL_PIXELS,
         max_frames: int = DEFAULT_MAX_FRAMES,
         max_cpu_s: int = DEFAULT_MAX_CPU_S,
         max_wall_s: float = DEFAULT_MAX_WALL_S,
         max_memory_bytes: int = DEFAULT_MAX_MEMORY_BYTES,
     ) -> None:
         _require_pillow()
-        self._limits = Limits(max_pixels, max_frames, max_cpu_s, max_wall_s, max_memory_bytes)
+        self._limits = Limits(max_pixels, max_total_pixels, max_frames, max_cpu_s, max_wall_s, max_memory_bytes)
         self.task = Task(tuple(variants), placeholder, self._limits)
         self.processes = _cores() if processes is None else processes
         if self.processes < 1:

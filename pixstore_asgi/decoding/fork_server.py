@@ -141,4 +141,7 @@ def _tell(end: socket.socket, how: End) -> None:
 def _end_of(status: int) -> End:
     if os.WIFEXITED(status):
         return End.CRASHED if os.WEXITSTATUS(status) else End.WELL
-    return End.OUT_OF_TIME if os.WTERMSIG(status) in _OUT_OF_TIME else End.CRASHED
+    number = os.WTERMSIG(status)
+    if number == signal.SIGKILL:  # a decoder that fails gets another signal; this one is the system's, or an operator's
+        return End.KILLED
+    return End.OUT_OF_TIME if number in _OUT_OF_TIME else End.CRASHED

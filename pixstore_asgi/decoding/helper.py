@@ -66,19 +66,20 @@ class Helper:
                 raise
 
     def new_child(self) -> "Child":
-        """Return a new child, which waits for a picture. Raises Lost."""
-        link, childs_link = socket.socketpair()
-        end, servers_end = socket.socketpair()
-        child = Child(link, end)
-        with childs_link, servers_end:
-            link.setblocking(False)
-            end.setblocking(False)
+        """Return a new child, which waits for a picture. Raises Lost, and OSError where there is no descriptor free."""
+        with contextlib.ExitStack() as on_error, contextlib.ExitStack() as given:
+            own, others = [], []
+            for _ in Child._fields:
+                one, other = socket.socketpair()
+                own.append(on_error.enter_context(one))
+                others.append(given.enter_context(other))
+                one.setblocking(False)
             try:
-                socket.send_fds(self._control, [b"\0"], [childs_link.fileno(), servers_end.fileno()])
+                socket.send_fds(self._control, [b"\0"], [other.fileno() for other in others])
             except OSError as error:
-                child.close()
                 raise Lost from error
-        return child
+            on_error.pop_all()
+        return Child(*own)
 
     async def close(self) -> None:
         """End the helper and all its children."""

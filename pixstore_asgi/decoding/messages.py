@@ -18,6 +18,7 @@ REQUEST = struct.Struct(">Q8s")
 MAX_REPLY_BYTES = 64 * 1024 * 1024
 
 _HEAD_SIZE = struct.Struct(">I")
+_MAX_HEAD_BYTES = 128 * 1024  # room for 1,000 variants; JSON of megabytes would hold up the event loop
 _MAX_HASH_BYTES = 25
 
 
@@ -28,6 +29,7 @@ class End(IntEnum):
     OUT_OF_TIME = 1
     CRASHED = 2
     NOT_STARTED = 3
+    KILLED = 4
 
 
 def write_refusal(refusal: Refusal) -> bytes:
@@ -50,6 +52,7 @@ def read_reply(reply: memoryview, task: Task) -> Decoded | Refusal:
     """Return what a child says of a picture. Raises ValueError where no child would say that of this task."""
     try:
         (head_bytes,) = _HEAD_SIZE.unpack_from(reply)
+        _require(head_bytes <= _MAX_HEAD_BYTES, "head")
         head = json.loads(bytes(reply[_HEAD_SIZE.size : _HEAD_SIZE.size + head_bytes]))
         body = reply[_HEAD_SIZE.size + head_bytes :]
         return Refusal(head["refusal"]) if "refusal" in head else _decoded(head, body, task)

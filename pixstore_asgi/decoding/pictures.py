@@ -15,6 +15,7 @@ from .variants import Decoded, EncodedVariant, Variant
 
 _PILLOW_NAMES = {"jpg": "JPEG", "jpeg": "JPEG", "png": "PNG", "webp": "WEBP", "gif": "GIF", "avif": "AVIF"}
 _ANIMATED = frozenset({"png", "webp", "gif", "avif"})
+_COUNTED = _ANIMATED - {"gif"}  # these say how many frames they have
 _REDUCING_GAP = 2.0  # first to a size of at least twice what is wanted, by a mean: Pillow's own choice for thumbnails
 _QUALITY, _AVIF_QUALITY = 80, 60
 _HASH_BOX = Variant("placeholder", 32, 32)  # what more would add, a hash of seven waves does not show
@@ -69,7 +70,7 @@ def decode(file: io.BytesIO, name: str, task: Task) -> Decoded:
 
 
 def _decode(image: ImageFile.ImageFile, name: str, task: Task) -> Decoded:
-    _check_limits(image, task.limits)
+    _check_limits(image, name, task.limits)
     turn = _orientation(image)
     stored = image.size
     size = stored[::-1] if turn >= _LYING else stored
@@ -101,16 +102,20 @@ def _made(shrunk: Image.Image, usual: str, size: tuple[int, int], task: Task) ->
     return Decoded(*size, placeholder, variants)
 
 
-def _check_limits(image: ImageFile.ImageFile, limits: Limits) -> None:
-    if image.width * image.height > limits.max_pixels:
+def _check_limits(image: ImageFile.ImageFile, name: str, limits: Limits) -> None:
+    pixels = image.width * image.height
+    if pixels > limits.max_pixels:
         raise Refused(Refusal.PIXELS)
-    # A GIF does not say how many it has.
-    if image.format != "GIF" and getattr(image, "n_frames", 1) > limits.max_frames:
+    frames = getattr(image, "n_frames", 1) if name in _COUNTED else 1
+    if frames > limits.max_frames:
         raise Refused(Refusal.FRAMES)
+    if frames * pixels > limits.max_total_pixels:
+        raise Refused(Refusal.TOTAL_PIXELS)
 
 
 def _check_frames(image: ImageFile.ImageFile, limits: Limits) -> None:
     """Decode every frame behind the first."""
+    pixels = image.width * image.height
     for number in itertools.count(1):
         try:
             image.seek(number)
@@ -118,6 +123,9 @@ def _check_frames(image: ImageFile.ImageFile, limits: Limits) -> None:
             return
         if number >= limits.max_frames:
             raise Refused(Refusal.FRAMES)
+        pixels += image.width * image.height  # a frame of a GIF may enlarge it
+        if pixels > limits.max_total_pixels:
+            raise Refused(Refusal.TOTAL_PIXELS)
         image.load()
 
 

@@ -4,12 +4,17 @@ from enum import StrEnum
 
 from .task import Limits
 
+_MEGA = 1_000_000
+_GIB = 1024 * 1024 * 1024
+_WRITTEN = {"jpg": "JPEG", "jpeg": "JPEG", "png": "PNG", "webp": "WebP", "gif": "GIF", "avif": "AVIF"}
+
 
 class Refusal(StrEnum):
     """Why a picture is refused."""
 
     DAMAGED = "damaged"
     PIXELS = "pixels"
+    TOTAL_PIXELS = "total-pixels"
     FRAMES = "frames"
     MEMORY = "memory"
     TIME = "time"
@@ -17,19 +22,23 @@ class Refusal(StrEnum):
     CRASH = "crash"
 
     def text(self, format: str, limits: Limits) -> str:
-        """Return what is wrong with the picture of this format, and what can be done."""
+        """Return what is wrong with the picture of this format, and what can be done by whoever sent it."""
         match self:
             case Refusal.DAMAGED:
-                return f"the {format} image does not decode: it is damaged"
+                return f"the {_WRITTEN.get(format, format)} image does not decode: it is damaged"
             case Refusal.PIXELS:
-                return f"the image has more than max_pixels, {limits.max_pixels}: scale it down"
+                return f"the image has more than {limits.max_pixels / _MEGA:,g} megapixels: scale it down"
+            case Refusal.TOTAL_PIXELS:
+                most = limits.max_total_pixels / _MEGA
+                return f"the image's frames have more than {most:,g} megapixels together: shorten it or scale it down"
             case Refusal.FRAMES:
-                return f"the image has more frames than max_frames, {limits.max_frames}: shorten it"
+                return f"the image has more than {limits.max_frames:,} frames: shorten it"
             case Refusal.MEMORY:
-                return f"the image takes more memory to decode than max_memory_bytes, {limits.max_memory_bytes}"
+                most = limits.max_memory_bytes / _GIB
+                return f"the image takes more memory to decode than {most:.3g} GiB: scale it down"
             case Refusal.TIME:
-                longest = f"max_cpu_s, {limits.max_cpu_s} s, or max_wall_s, {limits.max_wall_s} s"
-                return f"the image takes longer to decode than {longest}"
+                longest = f"{limits.max_cpu_s} s of processor time or {limits.max_wall_s} s in all"
+                return f"the image takes longer to decode than {longest}: scale it down"
             case Refusal.REPLY:
                 return "the variants of the image are too large: give them smaller boxes"
             case Refusal.CRASH:

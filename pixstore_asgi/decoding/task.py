@@ -8,6 +8,7 @@ from ..errors import ConfigError
 from .variants import Variant
 
 DEFAULT_MAX_PIXELS = 100_000_000
+DEFAULT_MAX_TOTAL_PIXELS = 1_000_000_000  # 1,000 frames of 1280 by 720 have 921,600,000
 DEFAULT_MAX_FRAMES = 1_000
 DEFAULT_MAX_CPU_S = 20
 DEFAULT_MAX_WALL_S = 60
@@ -18,12 +19,14 @@ DEFAULT_MAX_MEMORY_BYTES = 1024 * 1024 * 1024
 class Limits:
     """What one picture may take. Raises ConfigError for what can't be.
 
-    max_pixels: width times height of one frame. max_frames: of an animation. max_cpu_s: processor time, in whole
-    seconds. max_wall_s: seconds from its first byte to its answer. max_memory_bytes: of one process, beyond what it has
-    before it sees the picture; Linux alone keeps to it.
+    max_pixels: width times height of one frame. max_total_pixels: of all frames of an animation together, each as large
+    as its canvas, since that is what each costs however little it changes. max_frames: of an animation. max_cpu_s:
+    processor time, in whole seconds. max_wall_s: seconds from its first byte to its answer. max_memory_bytes: of one
+    process, beyond what it has before it sees the picture; Linux alone keeps to it.
     """
 
     max_pixels: int = DEFAULT_MAX_PIXELS
+    max_total_pixels: int = DEFAULT_MAX_TOTAL_PIXELS
     max_frames: int = DEFAULT_MAX_FRAMES
     max_cpu_s: int = DEFAULT_MAX_CPU_S
     max_wall_s: float = DEFAULT_MAX_WALL_S

@@ -165,7 +165,7 @@ def test_what_does_not_decode_is_listed(database: Path) -> None:
     assert result.output.splitlines() == [
         f"{COUNT} images completed in {database}",
         "1 image left alone:",
-        f"  '{bad}'  the png image does not decode: it is damaged",
+        f"  '{bad}'  the PNG image does not decode: it is damaged",
     ]
     assert sum(len(record.variants) for record in records_of(database).values()) == 2 * COUNT
 

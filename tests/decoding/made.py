@@ -109,3 +109,10 @@ def long_gif(side: int, frames: int) -> bytes:
     begin = 13 + 3 * 2 ** (1 + single[10] % 8)  # behind the palette
     head, frame = single[:begin], single[begin:-1]
     return head + frame * frames + b";"
+
+
+def still_gif(width: int, height: int, frames: int) -> bytes:
+    """Return a GIF whose frames change one pixel each: some 22 bytes, and as much to decode as the whole canvas."""
+    frame = b"!\xf9\4\x08\0\0\0\0" + b",\0\0\0\0\1\0\1\0\0" + b"\x02\x02\x4c\x01\x00"
+    head = b"GIF89a" + struct.pack("<HH", width, height) + b"\x80\0\0" + b"\0\0\0\xff\xff\xff"
+    return head + frame * frames + b";"

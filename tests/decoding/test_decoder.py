@@ -14,7 +14,7 @@ import pytest
 from pixstore_asgi.decoding import Decoded, Decoder, Variant, crew, helper
 from pixstore_asgi.decoding.fork_server import ForkServer
 from pixstore_asgi.decoding.messages import End
-from pixstore_asgi.errors import ConfigError, InvalidImage, StoreBusy
+from pixstore_asgi.errors import ConfigError, InvalidImage
 from tests.decoding.conftest import MakeDecoder
 from tests.decoding.made import FORMATS, encoded, photo, quarters, task
 from tests.decoding.processes import children, confined_children, descendants, helpers, is_alive, wait_until
@@ -28,10 +28,14 @@ PICTURE = encoded(quarters(), "jpeg")
 
 
 class Interrupted(Sequence[bytes]):
-    """A picture that calls something, once, after its first half was sent: the child then waits for the second."""
+    """A picture that calls something after its first half was sent: the child then waits for the second.
 
-    def __init__(self, between: Callable[[], object], data: bytes = PICTURE) -> None:
+    times: at how many attempts, from the first on.
+    """
+
+    def __init__(self, between: Callable[[], object], data: bytes = PICTURE, *, times: int = 1) -> None:
         self._between = between
+        self._sendings = range(2, 2 + times)  # at the first reading its length is taken
         self._halves = data[: len(data) // 2], data[len(data) // 2 :]
         self._readings = 0
 
@@ -44,12 +48,12 @@ class Interrupted(Sequence[bytes]):
     def __iter__(self) -> Iterator[bytes]:
         self._readings += 1
         yield self._halves[0]
-        if self._readings == 2:  # at the first its length is taken
+        if self._readings in self._sendings:
             self._between()
         yield self._halves[1]
 
 
-def _signal_child(number: signal.Signals) -> None:
+def signal_child(number: signal.Signals) -> None:
     for pid in confined_children():
         os.kill(pid, number)
 
@@ -74,7 +78,7 @@ async def test_a_check_alone_tells_the_size(make_decoder: MakeDecoder) -> None:
 async def test_what_does_not_decode_is_no_image(make_decoder: MakeDecoder, pieces: list[bytes]) -> None:
     """Nothing, something else and half a picture raise InvalidImage, and the next one is decoded."""
     decoder = make_decoder()
-    with pytest.raises(InvalidImage, match="the jpeg image does not decode"):
+    with pytest.raises(InvalidImage, match="the JPEG image does not decode"):
         await decoder.decode(pieces, "jpeg")
     with pytest.raises(InvalidImage, match="does not decode"):
         await decoder.decode([PICTURE], "an-unknown-format")
@@ -124,14 +128,14 @@ def test_each_event_loop_has_its_own() -> None:
     wait_until(lambda: not descendants())
 
 
-@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGKILL, signal.SIGABRT, signal.SIGBUS])
+@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS])
 async def test_a_crash_is_an_invalid_image(make_decoder: MakeDecoder, number: signal.Signals) -> None:
     """A child that a signal ends has had a bad picture; the next one is decoded, by the same helper."""
     decoder = make_decoder()
     await decoder.decode([PICTURE], "jpeg")
     before = helpers()
     with pytest.raises(InvalidImage, match="crashed"):
-        await decoder.decode(Interrupted(lambda: _signal_child(number)), "jpeg")
+        await decoder.decode(Interrupted(lambda: signal_child(number)), "jpeg")
     assert await decoder.decode([PICTURE], "jpeg") == Decoded(60, 40)
     assert helpers() == before
 
@@ -179,7 +183,7 @@ async def test_a_cancelled_caller_leaves_no_child(make_decoder: MakeDecoder) -> 
         stopped = asyncio.Event()
 
         def stop(stopped: asyncio.Event = stopped) -> None:
-            _signal_child(signal.SIGSTOP)
+            signal_child(signal.SIGSTOP)
             stopped.set()
 
         caller = asyncio.create_task(decoder.decode(Interrupted(stop), "jpeg"))
@@ -227,35 +231,6 @@ async def test_no_more_are_decoded_at_once_than_there_are_places(make_decoder: M
     assert order == list(range(12))
 
 
-async def test_a_child_that_does_not_end_is_given_up(
-    make_decoder: MakeDecoder, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """One that its own clock does not end, because it is stopped or was taken over, is killed by the application."""
-    decoder = make_decoder(max_wall_s=3)
-    await decoder.decode([PICTURE], "jpeg")
-    monkeypatch.setattr(crew, "_GRACE_S", 0.1)
-    with pytest.raises(InvalidImage, match="max_wall_s"):
-        await decoder.decode(Interrupted(lambda: _signal_child(signal.SIGSTOP)), "jpeg")
-    (server,) = helpers()
-    wait_until(lambda: not children(server))
-
-
-async def test_a_machine_that_starts_nothing_is_busy(
-    make_decoder: MakeDecoder, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Where no helper can be started, or each ends at once, StoreBusy says that it can be tried again."""
-    decoder = make_decoder()
-    with monkeypatch.context() as patched:
-        patched.setattr(sys, "executable", "/nonexistent")
-        with pytest.raises(StoreBusy, match="No such file"):
-            await decoder.decode([PICTURE], "jpeg")
-    with monkeypatch.context() as patched:
-        patched.setattr(helper, "_BOOT", "raise SystemExit")
-        with pytest.raises(StoreBusy, match="ends by itself"):
-            await decoder.decode([PICTURE], "jpeg")
-    assert await decoder.decode([PICTURE], "jpeg") == Decoded(60, 40)
-
-
 def test_a_helper_that_can_fork_nothing_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the system gives no process, the fork server goes on, and the application knows of it."""
 
@@ -277,19 +252,6 @@ def test_a_helper_that_can_fork_nothing_says_so(monkeypatch: pytest.MonkeyPatch)
             signal.signal(signal.SIGCHLD, handler)
         assert end.recv(10) == bytes([End.NOT_STARTED])
         assert end.recv(10) == link.recv(10) == b""
-
-
-async def test_no_process_for_a_child_is_busy(make_decoder: MakeDecoder, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a helper without processes says is StoreBusy for the caller."""
-    boot = helper._BOOT.replace(
-        "main(", "import errno, os\ndef fork(): raise OSError(errno.EAGAIN, '')\nos.fork = fork\nmain("
-    )
-    monkeypatch.setattr(helper, "_BOOT", boot)
-    decoder = make_decoder()
-    for _ in range(2):
-        with pytest.raises(StoreBusy, match="try again"):
-            await decoder.decode([PICTURE], "jpeg")
-    assert len(helpers()) == 1
 
 
 async def test_a_child_that_says_too_much_is_not_listened_to(

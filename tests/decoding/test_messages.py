@@ -86,6 +86,45 @@ def test_a_reply_of_another_length_is_a_value_error(body: bytes) -> None:
         read_reply(reply(honest_head(), body), TASK)
 
 
+def test_a_head_that_is_too_long_is_a_value_error() -> None:
+    """A head longer than any child writes is not parsed, which would hold up the event loop."""
+    padded = [b'{"refusal": "crash"' + b" " * (128 * 1024 - 20 + more) + b"}" for more in (0, 1)]
+    fits, longer = (memoryview(struct.pack(">I", len(text)) + text) for text in padded)
+    assert read_reply(fits, TASK) is Refusal.CRASH
+    with pytest.raises(ValueError, match="head"):
+        read_reply(longer, TASK)
+
+
+def test_a_thousand_variants_fit_in_a_head() -> None:
+    """No reply is too long because many variants, of long names and large sizes, are asked for."""
+    many = task(*(Variant(f"{number:032}", 16_383, format="avif") for number in range(1000)))
+    variants = {each.name: EncodedVariant(b"data", "avif", 16_383, 5_000) for each in many.variants}
+    honest = Decoded(16_383, 5_000, None, variants)
+    assert read_reply(memoryview(write_reply(honest)), many) == honest
+
+
+@pytest.mark.parametrize(
+    ("refusal", "text"),
+    [
+        (Refusal.DAMAGED, "the WebP image does not decode: it is damaged"),
+        (Refusal.PIXELS, "the image has more than 100 megapixels: scale it down"),
+        (
+            Refusal.TOTAL_PIXELS,
+            "the image's frames have more than 1,000 megapixels together: shorten it or scale it down",
+        ),
+        (Refusal.FRAMES, "the image has more than 1,000 frames: shorten it"),
+        (Refusal.MEMORY, "the image takes more memory to decode than 1 GiB: scale it down"),
+        (
+            Refusal.TIME,
+            "the image takes longer to decode than 20 s of processor time or 60 s in all: scale it down",
+        ),
+    ],
+)
+def test_who_sends_a_picture_is_told_what_to_do(refusal: Refusal, text: str) -> None:
+    """Limits are told in units that people know, formats as they are written, and no option of ours is named."""
+    assert refusal.text("webp", Limits()) == text
+
+
 def test_json_that_is_nested_deeply_is_a_value_error() -> None:
     """A head that no parser can hold is not believed."""
     text = b"[" * 100_000

@@ -2,6 +2,7 @@
 
 import io
 import random
+import struct
 import zlib
 
 import pytest
@@ -23,6 +24,7 @@ from tests.decoding.made import (
     photo,
     quarters,
     said,
+    still_gif,
     task,
     with_chunk,
     zeros_png,
@@ -266,6 +268,17 @@ def test_frames_are_counted(kind: str) -> None:
     data = encoded(frames[0], kind, save_all=True, append_images=frames[1:], duration=100)
     assert decoded(data, kind, task(max_frames=4)) == Decoded(60, 40)
     assert said(data, kind, task(max_frames=3)) is Refusal.FRAMES
+    assert decoded(data, kind, task(max_total_pixels=4 * 2400)) == Decoded(60, 40)
+    assert said(data, kind, task(max_total_pixels=4 * 2400 - 1)) is Refusal.TOTAL_PIXELS
+
+
+def test_frames_are_as_large_as_their_canvas() -> None:
+    """A frame that changes one pixel counts in full, and what the header says is refused before a frame is decoded."""
+    most = task(max_total_pixels=100 * 100 * 10)
+    assert decoded(still_gif(100, 100, 10), "gif", most).width == 100
+    assert said(still_gif(100, 100, 11), "gif", most) is Refusal.TOTAL_PIXELS
+    claims_more = with_chunk(encoded(quarters(), "png"), b"acTL", struct.pack(">II", 42, 0))
+    assert said(claims_more, "png", most) is Refusal.TOTAL_PIXELS
 
 
 def test_every_frame_is_decoded() -> None:

@@ -58,7 +58,7 @@ async def test_a_picture_that_does_not_decode_is_400_in_words(sized: httpx.Async
     """A PNG whose container is whole and whose pixels end too early is refused with the reason, and not listed."""
     answer = await sized.post(PICTURES, content=half_png())
     assert answer.status_code == 400
-    assert answer.json()["detail"] == "the png image does not decode: it is damaged"
+    assert answer.json()["detail"] == "the PNG image does not decode: it is damaged"
     assert len(await listed_ids(sized)) == 6
 
 

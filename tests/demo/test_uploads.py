@@ -134,8 +134,8 @@ def test_a_picture_that_does_not_decode_is_refused_in_words(page: Page, tmp_path
     """A file whose container is whole and whose pixels are not says so in the list, and nothing is added."""
     (tmp_path / "half.png").write_bytes(half_png())
     page.get_by_label("Add pictures").set_input_files(tmp_path / "half.png")
-    expect(upload_row(page, "half.png")).to_contain_text("The png image does not decode: it is damaged.")
-    expect(status(page)).to_have_text("half.png: The png image does not decode: it is damaged.")
+    expect(upload_row(page, "half.png")).to_contain_text("The PNG image does not decode: it is damaged.")
+    expect(status(page)).to_have_text("half.png: The PNG image does not decode: it is damaged.")
     expect(tiles(page)).to_have_count(6)
 
 

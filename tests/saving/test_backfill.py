@@ -200,7 +200,7 @@ async def test_what_does_not_decode_is_left_alone(store: MemoryStore, plain: Pix
     good = [(await plain.save_image(picture("jpeg", seed=seed))).id for seed in range(3)]
     cut = picture("png")[:-20] + bytes(4) + picture("png")[-16:]
     bad = (await plain.save_image(cut)).id
-    reason = "the png image does not decode: it is damaged"
+    reason = "the PNG image does not decode: it is damaged"
     assert await ended(full, bad, *good) == [("LEFT", reason), *[("MOVED", "")] * 3]
     assert [name for name in await stored(store) if name.startswith(f"{bad}~")] == []
     await plain.import_image(f"{good[0]}~new", cut, token=1)

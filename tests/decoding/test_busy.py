@@ -1,0 +1,183 @@
+"""What is no fault of the picture: too many of them, and a machine or a helper that does not do its part."""
+
+import asyncio
+import errno
+import os
+import resource
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+
+import pytest
+
+from pixstore_asgi.decoding import Decoded, Decoder, crew, helper
+from pixstore_asgi.errors import StoreBusy
+from tests.decoding.conftest import MakeDecoder
+from tests.decoding.made import encoded, quarters
+from tests.decoding.processes import confined_children, helpers, is_alive, wait_until
+from tests.decoding.test_decoder import Interrupted, signal_child
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are looked at in /proc")
+
+PICTURE = encoded(quarters(), "jpeg")
+TOO_MANY = "too many pictures wait to be decoded: try again"
+
+
+async def hold_a_place(decoder: Decoder) -> "asyncio.Task[Decoded]":
+    """Return a call that has its place, with a child that does nothing, until it is cancelled."""
+    await decoder.decode([PICTURE], "jpeg")
+    stopped = asyncio.Event()
+
+    def stop() -> None:
+        signal_child(signal.SIGSTOP)
+        stopped.set()
+
+    holder = asyncio.create_task(decoder.decode(Interrupted(stop), "jpeg"))
+    await stopped.wait()
+    return holder
+
+
+@contextmanager
+def descriptors(free: int) -> Iterator[None]:
+    """Leave this process just so many descriptors."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    highest = max(map(int, os.listdir("/proc/self/fd")))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 1 + free, limits[1]))
+    held: list[int] = []
+    try:
+        with suppress(OSError):
+            while True:
+                held.append(os.open("/dev/null", os.O_RDONLY))
+        for _ in range(free):
+            os.close(held.pop())
+        yield
+    finally:
+        for descriptor in held:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+async def test_waiting_for_a_place_ends(make_decoder: MakeDecoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has waited for as long as anybody may is told to try again; the places stay as many as they were."""
+    decoder = make_decoder(processes=1)
+    holder = await hold_a_place(decoder)
+    with monkeypatch.context() as patched:
+        patched.setattr(crew, "_MAX_WAIT_S", 0.05)
+        three = (decoder.decode([PICTURE], "jpeg") for _ in range(3))
+        outcomes = await asyncio.wait_for(asyncio.gather(*three, return_exceptions=True), 10)
+    assert [(type(each), str(each)) for each in outcomes] == [(StoreBusy, TOO_MANY)] * 3
+    holder.cancel()
+    assert await decoder.decode([PICTURE], "jpeg") == Decoded(60, 40)
+
+
+async def test_only_so_many_bytes_wait(make_decoder: MakeDecoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A picture beyond them is refused at once; those that wait have their turn, and then there is room again."""
+    decoder = make_decoder(processes=1)
+    monkeypatch.setattr(crew, "_MAX_WAITING_BYTES", 2 * len(PICTURE))
+    for _ in range(2):
+        holder = await hold_a_place(decoder)
+        waiting = [asyncio.create_task(decoder.decode([PICTURE], "jpeg")) for _ in range(2)]
+        await asyncio.sleep(0)
+        with pytest.raises(StoreBusy, match=TOO_MANY):
+            await asyncio.wait_for(decoder.decode([b"1"], "jpeg"), 10)
+        holder.cancel()
+        assert await asyncio.gather(*waiting) == [Decoded(60, 40)] * 2
+    large = PICTURE + bytes(2 * len(PICTURE))
+    assert await decoder.decode([large], "jpeg") == Decoded(60, 40)  # it need not wait
+
+
+@pytest.mark.parametrize("has_helper", [True, False])
+async def test_without_descriptors_it_is_busy(make_decoder: MakeDecoder, has_helper: bool) -> None:
+    """With too few of them StoreBusy is raised, none is lost, and the helper stays."""
+    decoder = make_decoder()
+    if has_helper:
+        await decoder.decode([PICTURE], "jpeg")
+    before = helpers()
+    opened = len(os.listdir("/proc/self/fd"))
+    for free in range(4 if has_helper else 2):
+        with descriptors(free), pytest.raises(StoreBusy, match=f"{os.strerror(errno.EMFILE)}; try again"):
+            await decoder.decode([PICTURE], "jpeg")
+        assert len(os.listdir("/proc/self/fd")) == opened
+    assert helpers() == before
+    assert await decoder.decode([PICTURE], "jpeg") == Decoded(60, 40)
+
+
+async def test_a_killed_child_is_not_the_picture_s_fault(make_decoder: MakeDecoder) -> None:
+    """After a child that the system ends, as for want of memory, there is one more; then StoreBusy."""
+    decoder = make_decoder()
+    await decoder.decode([PICTURE], "jpeg")
+    before = helpers()
+    kill = partial(signal_child, signal.SIGKILL)
+    assert await decoder.decode(Interrupted(kill), "jpeg") == Decoded(60, 40)
+    with pytest.raises(StoreBusy, match="was killed, perhaps for want of memory: try again"):
+        await decoder.decode(Interrupted(kill, times=2), "jpeg")
+    assert await decoder.decode([PICTURE], "jpeg") == Decoded(60, 40)
+    assert helpers() == before
+
+
+@pytest.mark.slow
+async def test_a_child_that_does_not_end_is_given_up(
+    make_decoder: MakeDecoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that its own clock does not end, because it is stopped or was taken over, ends with its helper."""
+    decoder = make_decoder(max_wall_s=3)
+    await decoder.decode([PICTURE], "jpeg")
+    monkeypatch.setattr(crew, "_GRACE_S", 0.1)
+    stopped: list[int] = []
+
+    def stop() -> None:
+        stopped.extend([*confined_children(), *helpers()])
+        signal_child(signal.SIGSTOP)
+
+    with pytest.raises(StoreBusy, match="does not answer: try again"):
+        await decoder.decode(Interrupted(stop), "jpeg")
+    wait_until(lambda: not any(map(is_alive, stopped)))
+    assert await decoder.decode([PICTURE], "jpeg") == Decoded(60, 40)
+
+
+@pytest.mark.slow
+async def test_a_helper_that_does_nothing_is_given_up(
+    make_decoder: MakeDecoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A helper that is stopped costs an attempt those that have a place; the next picture is decoded by another."""
+    decoder = make_decoder(processes=2, max_wall_s=3)
+    await decoder.decode([PICTURE], "jpeg")
+    (stopped,) = helpers()
+    monkeypatch.setattr(crew, "_GRACE_S", 0.1)
+    monkeypatch.setattr(helper, "_PATIENCE_S", 0.1)
+    os.kill(stopped, signal.SIGSTOP)
+    three = (decoder.decode([PICTURE], "jpeg") for _ in range(3))
+    outcomes = await asyncio.gather(*three, return_exceptions=True)
+    assert [type(each) for each in outcomes] == [StoreBusy, StoreBusy, Decoded]
+    assert not is_alive(stopped)
+
+
+async def test_a_machine_that_starts_nothing_is_busy(
+    make_decoder: MakeDecoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no helper can be started, or each ends at once, StoreBusy says that it can be tried again."""
+    decoder = make_decoder()
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "executable", "/nonexistent")
+        with pytest.raises(StoreBusy, match="No such file"):
+            await decoder.decode([PICTURE], "jpeg")
+    with monkeypatch.context() as patched:
+        patched.setattr(helper, "_BOOT", "raise SystemExit")
+        with pytest.raises(StoreBusy, match="ends by itself"):
+            await decoder.decode([PICTURE], "jpeg")
+    assert await decoder.decode([PICTURE], "jpeg") == Decoded(60, 40)
+
+
+async def test_no_process_for_a_child_is_busy(make_decoder: MakeDecoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a helper without processes says is StoreBusy for the caller."""
+    boot = helper._BOOT.replace(
+        "main(", "import errno, os\ndef fork(): raise OSError(errno.EAGAIN, '')\nos.fork = fork\nmain("
+    )
+    monkeypatch.setattr(helper, "_BOOT", boot)
+    decoder = make_decoder()
+    for _ in range(2):
+        with pytest.raises(StoreBusy, match="try again"):
+            await decoder.decode([PICTURE], "jpeg")
+    assert len(helpers()) == 1
