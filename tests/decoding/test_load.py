@@ -11,7 +11,7 @@ from PIL import Image
 from pixstore_asgi.decoding import Decoded, Decoder, Variant
 from pixstore_asgi.errors import InvalidImage
 from tests.decoding.conftest import MakeDecoder
-from tests.decoding.made import FORMATS, encoded, long_gif, opened, photo, quarters, zeros_png
+from tests.decoding.made import FORMATS, encoded, long_gif, opened, photo, quarters, still_gif, zeros_png
 from tests.decoding.processes import children, descendants, helpers, status
 from tests.decoding.stall import Stall
 
@@ -23,7 +23,7 @@ BOMBS = [
     ("png", zeros_png(50_000, 50_000)),
     ("png", zeros_png(10_000, 9_900)),
     ("gif", long_gif(1, 100_000)),
-    ("gif", long_gif(600, 1000)),
+    ("gif", still_gif(3000, 3000, 111)),
     ("jpeg", encoded(Image.new("L", (15_000, 9_000)), "jpeg")),
 ]
 
