@@ -31,8 +31,16 @@ def application(tmp_path: Path, *under: str) -> Iterator["subprocess.Popen[str]"
     picture = tmp_path / "picture"
     picture.write_bytes(photo(1200, 900))
     command = [*under, sys.executable, "-B", "-m", "tests.decoding.application", str(picture), "jpeg"]
+    # Measuring coverage would write files of its own.
+    unmeasured = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
     with subprocess.Popen(
-        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        cwd=ROOT,
+        env=unmeasured,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     ) as process:
         try:
             assert process.stdout is not None
