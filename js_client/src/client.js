@@ -4,15 +4,18 @@ import { createCache } from "./cache/cache.js";
 import { createInWorker } from "./crypto/in-worker.js";
 import { ConfigError } from "./errors.js";
 import { createDownload } from "./images/download.js";
+import { freshRecord } from "./images/fresh-record.js";
 import { createGetImage } from "./images/get-image.js";
 import { createGetImages } from "./images/get-images.js";
 import { createInFlight } from "./images/in-flight.js";
 import { createLoad } from "./images/load.js";
 import { createMemory } from "./images/memory.js";
+import { createObjectUrls } from "./images/object-urls.js";
 import { createRemoval } from "./images/removal.js";
 import { createReported } from "./images/storage-failures.js";
 import { createTabs } from "./images/tabs.js";
 import { createCopies } from "./network/copies.js";
+import { createRefresh } from "./network/fresh-records.js";
 import { createTransport } from "./network/transport.js";
 import { callback } from "./options/checks.js";
 import { resolveOptions } from "./options/options.js";
@@ -21,6 +24,8 @@ import { resolveOptions } from "./options/options.js";
 /** @import { InWorker } from "./crypto/in-worker.js" */
 /** @import { ImageRecord } from "./format/records.js" */
 /** @import { ImageResult } from "./images/get-images.js" */
+/** @import { ObjectUrl } from "./images/object-urls.js" */
+/** @import { Removed } from "./images/removal.js" */
 /** @import { Tabs } from "./images/tabs.js" */
 /** @import { ImageFetcher } from "./network/request.js" */
 /** @import { ImageOptions, PixstoreConfig } from "./options/options.js" */
@@ -41,6 +46,14 @@ import { resolveOptions } from "./options/options.js";
  * @property {(records: Iterable<ImageRecord>, options?: ImageOptions) => AsyncGenerator<ImageResult, void, void>}
  *   getImages  The images of many records, each as soon as it is ready; one that fails comes as an error and harms no
  *   other. To leave the loop ends what is under way; an aborted `signal` ends both, and the loop throws its reason.
+ * @property {(record: ImageRecord, options?: ImageOptions) => Promise<ObjectUrl>} objectUrl  The image of a record as a
+ *   `blob:` URL, shared by all who show it and revoked when the last of them has released it. Rejects as getImage.
+ * @property {(record: ImageRecord) => ObjectUrl | undefined} peek  The same at once, where the image is in memory.
+ * @property {(id: string, context?: unknown) => Promise<ImageRecord>} getRecord  A fresh record of an image or of a
+ *   variant, from where the configuration says. Rejects with NotFoundError where there is none, with ConfigError where
+ *   the configuration says nothing, RecordError, FetchError, RefusedError, or what a function of your own throws.
+ * @property {(listener: (removed: Removed) => void) => () => void} onRemoved  Be told when images must go from the page:
+ *   an image was deleted, everything cleared, or memory emptied, in whichever tab. Returns what ends it.
  * @property {(id: string) => Promise<boolean>} deleteCachedImage  Remove an image and its variants, or the one variant
  *   that the id is of, from memory and cache, also in other tabs, and tell whether there was one of them. A download under
  *   way is still delivered, and not kept. Rejects with CacheError where the storage fails, since images may still be
@@ -65,6 +78,7 @@ import { resolveOptions } from "./options/options.js";
  */
 export function createClient(config = {}, fetcher) {
   const options = resolveOptions(config);
+  const refreshRecord = createRefresh(options);
   if (fetcher && callback(fetcher)) throw new ConfigError("the fetcher must be a function");
   const reported = createReported(options.onCacheError);
   const cache = createCache(options);
@@ -75,18 +89,19 @@ export function createClient(config = {}, fetcher) {
   const load = createLoad({ kind: options.cache, cache, tabs, download, inWorker, reported });
   const counts = { hits: 0, downloads: 0 };
   const inFlight = createInFlight({ load, memory, counts, timeoutMs: options.timeoutMs });
-  const getImage = createGetImage({ options, cache, memory, tabs, inFlight, counts });
-  const { deleteCachedImage, clear, hear } = createRemoval({ cache, memory, inFlight, tabs, reported });
+  const getImage = createGetImage({ refreshRecord, cache, memory, tabs, inFlight, counts });
+  const { hear, ...removal } = createRemoval({ cache, memory, inFlight, tabs, reported });
 
   if (globalThis.document) setTimeout(warmUp, 0, { cache, tabs, inWorker });
   return Object.freeze({
     getImage,
     getImages: createGetImages(getImage),
-    deleteCachedImage,
-    clear,
+    getRecord: (/** @type {string} */ id, /** @type {unknown} */ context) => freshRecord(refreshRecord, id, context),
+    ...createObjectUrls({ getImage, memory }),
+    ...removal,
     close() {
       inFlight.abortAll(new DOMException("the client is closed", "AbortError"), Infinity);
-      memory.remove();
+      hear({ type: "emptied" });
       tabs.leave();
       cache.close();
       inWorker.close();

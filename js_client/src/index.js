@@ -14,6 +14,8 @@ import { translateNpmNames } from "./options/npm-names.js";
  * @typedef {import("./client.js").Client} Client
  * @typedef {import("./images/get-images.js").ImageResult} ImageResult
  * @typedef {import("./client.js").Stats} Stats
+ * @typedef {import("./images/object-urls.js").ObjectUrl} ObjectUrl
+ * @typedef {import("./images/removal.js").Removed} Removed
  * @typedef {import("./options/options.js").ImageOptions} ImageOptions
  * @typedef {import("./options/options.js").OnProgress} OnProgress
  * @typedef {import("./options/npm-names.js").NpmConfig} NpmConfig
@@ -54,6 +56,34 @@ export const getImage = (record, options) => current().getImage(record, options)
  * @type {Client["getImages"]}
  */
 export const getImages = (records, options) => current().getImages(records, options);
+
+/**
+ * The image of a record as a `blob:` URL, to be released when it is no longer shown.
+ *
+ * @type {Client["objectUrl"]}
+ */
+export const objectUrl = (record, options) => current().objectUrl(record, options);
+
+/**
+ * The same at once, where the image is in memory.
+ *
+ * @type {Client["peek"]}
+ */
+export const peek = (record) => current().peek(record);
+
+/**
+ * A fresh record of an image or of a variant.
+ *
+ * @type {Client["getRecord"]}
+ */
+export const getRecord = (id, context) => current().getRecord(id, context);
+
+/**
+ * Be told when images must go from the page.
+ *
+ * @type {Client["onRemoved"]}
+ */
+export const onRemoved = (listener) => current().onRemoved(listener);
 
 /**
  * Remove an image and its variants from memory and cache, also in other tabs, and tell whether there was one of them.

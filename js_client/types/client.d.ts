@@ -1,6 +1,8 @@
 /** The client: from a record to a Blob, out of memory, out of the cache or over the network. */
 import type { ImageRecord } from "./format/records.js";
 import type { ImageResult } from "./images/get-images.js";
+import type { ObjectUrl } from "./images/object-urls.js";
+import type { Removed } from "./images/removal.js";
 import type { ImageFetcher } from "./network/request.js";
 import type { ImageOptions, PixstoreConfig } from "./options/options.js";
 export type Stats = {
@@ -24,6 +26,26 @@ export type Client = {
      * other. To leave the loop ends what is under way; an aborted `signal` ends both, and the loop throws its reason.
      */
     getImages: (records: Iterable<ImageRecord>, options?: ImageOptions) => AsyncGenerator<ImageResult, void, void>;
+    /**
+     * The image of a record as a
+     * `blob:` URL, shared by all who show it and revoked when the last of them has released it. Rejects as getImage.
+     */
+    objectUrl: (record: ImageRecord, options?: ImageOptions) => Promise<ObjectUrl>;
+    /**
+     * The same at once, where the image is in memory.
+     */
+    peek: (record: ImageRecord) => ObjectUrl | undefined;
+    /**
+     * A fresh record of an image or of a
+     * variant, from where the configuration says. Rejects with NotFoundError where there is none, with ConfigError where
+     * the configuration says nothing, RecordError, FetchError, RefusedError, or what a function of your own throws.
+     */
+    getRecord: (id: string, context?: unknown) => Promise<ImageRecord>;
+    /**
+     * Be told when images must go from the page:
+     * an image was deleted, everything cleared, or memory emptied, in whichever tab. Returns what ends it.
+     */
+    onRemoved: (listener: (removed: Removed) => void) => () => void;
     /**
      * Remove an image and its variants, or the one variant
      * that the id is of, from memory and cache, also in other tabs, and tell whether there was one of them. A download under
@@ -55,6 +77,8 @@ export type Client = {
 /** @import { InWorker } from "./crypto/in-worker.js" */
 /** @import { ImageRecord } from "./format/records.js" */
 /** @import { ImageResult } from "./images/get-images.js" */
+/** @import { ObjectUrl } from "./images/object-urls.js" */
+/** @import { Removed } from "./images/removal.js" */
 /** @import { Tabs } from "./images/tabs.js" */
 /** @import { ImageFetcher } from "./network/request.js" */
 /** @import { ImageOptions, PixstoreConfig } from "./options/options.js" */
@@ -73,6 +97,14 @@ export type Client = {
  * @property {(records: Iterable<ImageRecord>, options?: ImageOptions) => AsyncGenerator<ImageResult, void, void>}
  *   getImages  The images of many records, each as soon as it is ready; one that fails comes as an error and harms no
  *   other. To leave the loop ends what is under way; an aborted `signal` ends both, and the loop throws its reason.
+ * @property {(record: ImageRecord, options?: ImageOptions) => Promise<ObjectUrl>} objectUrl  The image of a record as a
+ *   `blob:` URL, shared by all who show it and revoked when the last of them has released it. Rejects as getImage.
+ * @property {(record: ImageRecord) => ObjectUrl | undefined} peek  The same at once, where the image is in memory.
+ * @property {(id: string, context?: unknown) => Promise<ImageRecord>} getRecord  A fresh record of an image or of a
+ *   variant, from where the configuration says. Rejects with NotFoundError where there is none, with ConfigError where
+ *   the configuration says nothing, RecordError, FetchError, RefusedError, or what a function of your own throws.
+ * @property {(listener: (removed: Removed) => void) => () => void} onRemoved  Be told when images must go from the page:
+ *   an image was deleted, everything cleared, or memory emptied, in whichever tab. Returns what ends it.
  * @property {(id: string) => Promise<boolean>} deleteCachedImage  Remove an image and its variants, or the one variant
  *   that the id is of, from memory and cache, also in other tabs, and tell whether there was one of them. A download under
  *   way is still delivered, and not kept. Rejects with CacheError where the storage fails, since images may still be

@@ -10,6 +10,8 @@ export type WirePayload = import("./format/wire.js").WirePayload;
 export type Client = import("./client.js").Client;
 export type ImageResult = import("./images/get-images.js").ImageResult;
 export type Stats = import("./client.js").Stats;
+export type ObjectUrl = import("./images/object-urls.js").ObjectUrl;
+export type Removed = import("./images/removal.js").Removed;
 export type ImageOptions = import("./options/options.js").ImageOptions;
 export type OnProgress = import("./options/options.js").OnProgress;
 export type NpmConfig = import("./options/npm-names.js").NpmConfig;
@@ -37,6 +39,30 @@ export declare const getImage: Client["getImage"];
  * @type {Client["getImages"]}
  */
 export declare const getImages: Client["getImages"];
+/**
+ * The image of a record as a `blob:` URL, to be released when it is no longer shown.
+ *
+ * @type {Client["objectUrl"]}
+ */
+export declare const objectUrl: Client["objectUrl"];
+/**
+ * The same at once, where the image is in memory.
+ *
+ * @type {Client["peek"]}
+ */
+export declare const peek: Client["peek"];
+/**
+ * A fresh record of an image or of a variant.
+ *
+ * @type {Client["getRecord"]}
+ */
+export declare const getRecord: Client["getRecord"];
+/**
+ * Be told when images must go from the page.
+ *
+ * @type {Client["onRemoved"]}
+ */
+export declare const onRemoved: Client["onRemoved"];
 /**
  * Remove an image and its variants from memory and cache, also in other tabs, and tell whether there was one of them.
  *

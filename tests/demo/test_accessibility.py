@@ -37,7 +37,7 @@ def test_axe_finds_nothing_in_any_state(themed: BrowserContext, lasting_server: 
     assert violations(page) == []
     page.route(IMAGES, lambda route: route.fulfill(status=404))
     page.get_by_role("button", name="Fetch again").click()
-    expect(page.get_by_role("dialog").get_by_text("there is no image endpoint")).to_be_visible()
+    expect(page.get_by_role("dialog").get_by_text("there is no such endpoint")).to_be_visible()
     expect(page.get_by_role("dialog")).to_have_attribute("aria-busy", "false")
     assert violations(page) == []
     page.keyboard.press("Escape")

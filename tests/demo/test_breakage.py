@@ -97,7 +97,7 @@ def test_a_failure_that_lasts_is_shown_and_can_be_tried_again(page: Page) -> Non
     tile(page, 0).click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("button", name="Fetch again").click()
-    expect(dialog.get_by_text("there is no image endpoint")).to_be_visible()
+    expect(dialog.get_by_text("there is no such endpoint")).to_be_visible()
     expect(dialog.get_by_role("img")).to_be_hidden()
     page.unroute(IMAGES)
     dialog.get_by_role("button", name="Show again").click()

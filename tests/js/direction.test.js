@@ -15,6 +15,7 @@ const ROWS = [
   ["images"],
   ["client"],
   ["index", "pixstore-worker"],
+  ["view"],
 ];
 const rowOf = new Map(ROWS.flatMap((rooms, row) => rooms.map((room) => [room, row])));
 

@@ -14,7 +14,6 @@ const refuses = (config, text) =>
 test("the defaults are the protocol's route and an encrypted cache of 1000 images in a database of our own", () => {
   const { onCacheError, ...options } = resolveOptions({});
   assert.deepEqual(options, {
-    refreshRecord: undefined,
     endpoint: "/pixstore-image",
     cache: "encrypted",
     databaseName: "pixstore-asgi",

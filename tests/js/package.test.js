@@ -11,13 +11,19 @@ import { createServer, successPayload } from "./support/server.js";
 import { files, importsOf, resolve, SOURCES, textOf } from "./support/sources.js";
 import { emptyStorage } from "./support/storage.js";
 
+const { exports } = JSON.parse(readFileSync(new URL("../package.json", SOURCES), "utf8"));
+
+/** What pages import, and what the client starts. */
+const ENTRIES = [...Object.values(exports).map((entry) => entry.default.replace("./src/", "")), "pixstore-worker.js"];
+
 beforeEach(emptyStorage);
 
 test("the public names are npm's, and those of this client", () => {
   assert.deepEqual(Object.keys(pixstore), [
     "CacheError", "ConfigError", "DecryptError", "FetchError", "NotFoundError", "PixstoreError", "RecordError",
     "RefusedError", "ServerError", "WireError", "WireState", "cachedImageExists", "clear", "createClient",
-    "createFetcher", "decodePayload", "deleteCachedImage", "getImage", "getImages", "initPixstoreFrontend", "stats",
+    "createFetcher", "decodePayload", "deleteCachedImage", "getImage", "getImages", "getRecord", "initPixstoreFrontend",
+    "objectUrl", "onRemoved", "peek", "stats",
   ]);
 });
 
@@ -49,8 +55,7 @@ test("no file imports a package or names process, and the entries need every one
       visit(resolve(file, path));
     }
   };
-  visit("index.js");
-  visit("pixstore-worker.js");
+  for (const file of ENTRIES) visit(file);
   assert.deepEqual([...reached].sort(), files);
   for (const file of files) assert.doesNotMatch(textOf(file), /\bprocess\b/);
 });

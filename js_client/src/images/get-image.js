@@ -6,21 +6,21 @@ import { checkedImageOptions } from "../options/options.js";
 
 /** @import { ImageCache } from "../cache/cache.js" */
 /** @import { ImageRecord } from "../format/records.js" */
-/** @import { ImageOptions, Options } from "../options/options.js" */
+/** @import { ImageOptions, RefreshRecord } from "../options/options.js" */
 /** @import { InFlight } from "./in-flight.js" */
 /** @import { Memory } from "./memory.js" */
 /** @import { Tabs } from "./tabs.js" */
 
 /**
  * @param {object} parts
- * @param {Readonly<Options>} parts.options
+ * @param {RefreshRecord | undefined} parts.refreshRecord  of the client
  * @param {ImageCache} parts.cache
  * @param {Memory} parts.memory
  * @param {Tabs} parts.tabs
  * @param {InFlight} parts.inFlight
  * @param {{hits: number, downloads: number}} parts.counts
  */
-export function createGetImage({ options, cache, memory, tabs, inFlight, counts }) {
+export function createGetImage({ refreshRecord: ownRefresh, cache, memory, tabs, inFlight, counts }) {
   /**
    * @param {ImageRecord} record
    * @param {ImageOptions} [imageOptions]
@@ -41,7 +41,7 @@ export function createGetImage({ options, cache, memory, tabs, inFlight, counts 
     return inFlight.share(
       {
         ...{ id, token, record, parsed, context },
-        refreshRecord: refreshRecord ?? options.refreshRecord,
+        refreshRecord: refreshRecord ?? ownRefresh,
         priority: priority ?? "auto",
         // In a task of its own, so that a callback that throws is the page's error and breaks no image.
         onProgress: (received) => onProgress && queueMicrotask(() => onProgress({ id, ...received })),

@@ -2,9 +2,10 @@
 
 import { unlessAborted } from "../abort.js";
 import { decrypt, imageIn, imageInBlob } from "../crypto/decrypt.js";
-import { DecryptError, RecordError, stateError } from "../errors.js";
+import { DecryptError, stateError } from "../errors.js";
 import { parseRecord } from "../format/records.js";
 import { WireState } from "../states.js";
+import { freshRecord } from "./fresh-record.js";
 
 /** @import { ImageCache } from "../cache/cache.js" */
 /** @import { InWorker } from "../crypto/in-worker.js" */
@@ -80,14 +81,8 @@ export function createLoad({ kind, cache, tabs, download, inWorker, reported }) 
       if (!refreshRecord || Object(error).state !== WireState.InvalidProof) throw error;
       bounds.signal.throwIfAborted();
       bounds.limit.start();
-      // Applications know their images by the originals' ids alone.
-      const [original, variant] = /** @type {[string, string?]} */ (id.split("~"));
-      const fresh = await refreshRecord(original, context);
-      const record = variant ? (fresh?.variants?.[variant] ?? null) : fresh;
-      if (record === null) throw stateError(WireState.NotFound);
-      const parsed = parseRecord(record);
-      if (parsed.id !== id) throw new RecordError("refreshRecord gave the record of another image", { reason: "id" });
-      return loadVersion({ ...attempt, record, parsed, refreshRecord: undefined });
+      const record = await freshRecord(refreshRecord, id, context);
+      return loadVersion({ ...attempt, record, parsed: parseRecord(record), refreshRecord: undefined });
     }
   };
 

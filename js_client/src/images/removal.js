@@ -6,6 +6,8 @@
 /** @import { Reported } from "./storage-failures.js" */
 /** @import { Notice, Tabs } from "./tabs.js" */
 
+/** @typedef {{type: "deleted", id: string} | {type: "cleared" | "emptied"}} Removed  memory was emptied where a page comes back from sleep, or its client is replaced */
+
 /**
  * @param {object} parts
  * @param {ImageCache} parts.cache
@@ -15,6 +17,9 @@
  * @param {Reported} parts.reported
  */
 export function createRemoval({ cache, memory, inFlight, tabs, reported }) {
+  /** @type {Set<(removed: Removed) => void>} */
+  const listeners = new Set();
+
   /** @param {string} id */
   async function deleteCachedImage(id) {
     tabs.join();
@@ -47,17 +52,25 @@ export function createRemoval({ cache, memory, inFlight, tabs, reported }) {
    */
   function hear({ type, id }) {
     cache.forget();
+    if (type === "stored") return;
     if (type === "deleted") {
       memory.remove(id);
       inFlight.voidAll(id);
-    } else if (type !== "stored") {
+    } else {
       memory.remove();
       if (type === "cleared") inFlight.abortAll(cleared());
       else inFlight.voidAll();
     }
+    for (const tell of [...listeners]) tell(/** @type {Removed} */ ({ type, id }));
   }
 
-  return { deleteCachedImage, clear, hear };
+  /** @param {(removed: Removed) => void} listener */
+  function onRemoved(listener) {
+    listeners.add(listener);
+    return () => void listeners.delete(listener);
+  }
+
+  return { deleteCachedImage, clear, onRemoved, hear };
 }
 
 const cleared = () => new DOMException("the cache was cleared", "AbortError");

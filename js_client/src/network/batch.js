@@ -23,7 +23,7 @@ const HEAD_BYTES = 7;
 export async function postBatch(options, unanswered, priority, { signal, endIfUnwanted }) {
   const calls = [...unanswered];
   const images = calls.map(({ download: { parsed } }) => ({ id: parsed.id, token: parsed.token, proof: parsed.proof }));
-  const { body } = await ask(options, "-/batch", {
+  const { body } = await ask(options, `${options.endpoint}/-/batch`, {
     method: "POST",
     // A string is sent as text/plain.
     body: JSON.stringify({ images }),

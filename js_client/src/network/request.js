@@ -42,7 +42,7 @@ export const createFetcher = (endpoint) => (record, _, request) =>
  */
 export async function get(options, { id, token, proof }, { signal, priority, onProgress, limit }) {
   const headers = { "x-pixstore-proof": proof, "x-pixstore-token": String(token) };
-  const response = await ask(options, encodeURIComponent(id).replace("%3A", ":"), {
+  const response = await ask(options, `${options.endpoint}/${encodeURIComponent(id).replace("%3A", ":")}`, {
     headers,
     signal: signal ?? null,
     priority: priority ?? "auto",
@@ -51,16 +51,16 @@ export async function get(options, { id, token, proof }, { signal, priority, onP
 }
 
 /**
- * A request to the endpoint, answered with 2xx.
+ * A request to the application, answered with 2xx.
  *
- * @param {Endpoint} options
- * @param {string} path  below it
+ * @param {Omit<Endpoint, "endpoint">} options
+ * @param {string} url
  * @param {RequestInit} init
  * @throws {FetchError | RefusedError}
  */
-export async function ask(options, path, init) {
+export async function ask(options, url, init) {
   const { headers, credentials = "same-origin" } = await requestOptions(options);
-  const response = await fetch(`${options.endpoint}/${path}`, {
+  const response = await fetch(url, {
     ...init,
     headers: Object.fromEntries([...new Headers(headers), ...new Headers(init.headers)]),
     credentials,
@@ -69,7 +69,7 @@ export async function ask(options, path, init) {
     // A redirect would carry the proof on to wherever it points.
     redirect: "manual",
   }).catch((cause) => {
-    throw new FetchError("the image endpoint can't be reached", { cause });
+    throw new FetchError("the application can't be reached", { cause });
   });
   return accepted(response);
 }

@@ -1,8 +1,6 @@
 /** Configuration: every option checked, defaults filled in. */
 
-import { coalesce } from "../coalesce.js";
 import { ConfigError } from "../errors.js";
-import { FRAMES_MS } from "../format/batch.js";
 import { abortSignal, callback, checked, headers, integer, oneOf, orCallback, text } from "./checks.js";
 
 /** @import { CacheError } from "../errors.js" */
@@ -52,6 +50,7 @@ import { abortSignal, callback, checked, headers, integer, oneOf, orCallback, te
  * @property {RefreshRecord | undefined} [refreshRecord]  called once where a proof has expired; default none
  * @property {RefreshRecords | undefined} [refreshRecords]  instead, for all images whose proofs have expired at about
  *   the same time
+ * @property {string | undefined} [recordsUrl]  instead, where a RecordsApp is mounted, or what answers as it does
  * @property {PerRequest<HeadersInit | undefined> | undefined} [headers]  sent along with each request; default none
  * @property {PerRequest<RequestCredentials | undefined> | undefined} [credentials]  default "same-origin"
  * @property {number | undefined} [timeoutMs]  how long a request may bring nothing; default 60 000
@@ -83,6 +82,8 @@ import { abortSignal, callback, checked, headers, integer, oneOf, orCallback, te
  * @property {number} memoryBytes
  * @property {number} cleanupBatch
  * @property {RefreshRecord} [refreshRecord]
+ * @property {RefreshRecords} [refreshRecords]
+ * @property {string} [recordsUrl]
  * @property {PerRequest<HeadersInit | undefined>} [headers]
  * @property {PerRequest<RequestCredentials | undefined>} [credentials]
  * @property {number} timeoutMs
@@ -92,7 +93,6 @@ import { abortSignal, callback, checked, headers, integer, oneOf, orCallback, te
  */
 
 const MIB = 2 ** 20;
-const MOST_RECORDS = 100;
 
 /** In the order in which they are served. */
 export const PRIORITIES = /** @type {const} */ (["high", "auto", "low"]);
@@ -123,6 +123,7 @@ const CONFIG = {
   cleanupBatch: integer(0),
   refreshRecord: callback,
   refreshRecords: callback,
+  recordsUrl: text,
   headers: orCallback(REQUEST.headers),
   credentials: orCallback(REQUEST.credentials),
   timeoutMs: integer(1),
@@ -152,8 +153,6 @@ export function resolveOptions(config) {
     cacheLimit = 1000,
     cleanupBatch = Math.floor(cacheLimit / 20),
     endpoint = endpointBeside(import.meta.url),
-    refreshRecords,
-    refreshRecord = refreshRecords && coalesced(refreshRecords),
     ...others
   } = given;
   if (Object.hasOwn(config, "namespace") && !given.namespace) {
@@ -173,7 +172,6 @@ export function resolveOptions(config) {
     parallel: 6,
     onCacheError: () => {},
     ...others,
-    refreshRecord,
     cacheLimit,
     cleanupBatch,
     endpoint: endpoint.replace(/\/+$/, ""),
@@ -193,24 +191,6 @@ export async function requestOptions({ headers, credentials }) {
 
 /** @param {unknown} given */
 const valueOf = (given) => (typeof given === "function" ? given() : given);
-
-/**
- * @param {RefreshRecords} refreshRecords
- * @returns {RefreshRecord}
- */
-const coalesced = (refreshRecords) =>
-  coalesce(
-    async (/** @type {string[]} */ ids) => {
-      const found = await refreshRecords([...new Set(ids)]);
-      if (Object(found) !== found) {
-        throw new ConfigError("refreshRecords must resolve to a list of records");
-      }
-      const records = new Map(Object.values(found).map((record) => [record?.id, record]));
-      return ids.map((id) => records.get(id) ?? null);
-    },
-    MOST_RECORDS,
-    { pauseMs: FRAMES_MS },
-  );
 
 /**
  * Check what `getImage` was given beside the record.

@@ -1,27 +1,27 @@
 /** One image: out of memory, else by a load that it shares with whoever else asks for it meanwhile. */
 import type { ImageCache } from "../cache/cache.js";
 import type { ImageRecord } from "../format/records.js";
-import type { ImageOptions, Options } from "../options/options.js";
+import type { ImageOptions, RefreshRecord } from "../options/options.js";
 import type { InFlight } from "./in-flight.js";
 import type { Memory } from "./memory.js";
 import type { Tabs } from "./tabs.js";
 /** @import { ImageCache } from "../cache/cache.js" */
 /** @import { ImageRecord } from "../format/records.js" */
-/** @import { ImageOptions, Options } from "../options/options.js" */
+/** @import { ImageOptions, RefreshRecord } from "../options/options.js" */
 /** @import { InFlight } from "./in-flight.js" */
 /** @import { Memory } from "./memory.js" */
 /** @import { Tabs } from "./tabs.js" */
 /**
  * @param {object} parts
- * @param {Readonly<Options>} parts.options
+ * @param {RefreshRecord | undefined} parts.refreshRecord  of the client
  * @param {ImageCache} parts.cache
  * @param {Memory} parts.memory
  * @param {Tabs} parts.tabs
  * @param {InFlight} parts.inFlight
  * @param {{hits: number, downloads: number}} parts.counts
  */
-export declare function createGetImage({ options, cache, memory, tabs, inFlight, counts }: {
-    options: Readonly<Options>;
+export declare function createGetImage({ refreshRecord: ownRefresh, cache, memory, tabs, inFlight, counts }: {
+    refreshRecord: RefreshRecord | undefined;
     cache: ImageCache;
     memory: Memory;
     tabs: Tabs;

@@ -4,11 +4,18 @@ import type { InFlight } from "./in-flight.js";
 import type { Memory } from "./memory.js";
 import type { Reported } from "./storage-failures.js";
 import type { Notice, Tabs } from "./tabs.js";
+export type Removed = {
+    type: "deleted";
+    id: string;
+} | {
+    type: "cleared" | "emptied";
+};
 /** @import { ImageCache } from "../cache/cache.js" */
 /** @import { InFlight } from "./in-flight.js" */
 /** @import { Memory } from "./memory.js" */
 /** @import { Reported } from "./storage-failures.js" */
 /** @import { Notice, Tabs } from "./tabs.js" */
+/** @typedef {{type: "deleted", id: string} | {type: "cleared" | "emptied"}} Removed  memory was emptied where a page comes back from sleep, or its client is replaced */
 /**
  * @param {object} parts
  * @param {ImageCache} parts.cache
@@ -26,5 +33,6 @@ export declare function createRemoval({ cache, memory, inFlight, tabs, reported 
 }): {
     deleteCachedImage: (id: string) => Promise<boolean>;
     clear: () => Promise<void>;
+    onRemoved: (listener: (removed: Removed) => void) => () => undefined;
     hear: ({ type, id }: Notice) => void;
 };

@@ -50,14 +50,14 @@ export declare function get(options: Endpoint, { id, token, proof }: {
     limit?: TimeLimit | undefined;
 }): Promise<Uint8Array<ArrayBuffer>>;
 /**
- * A request to the endpoint, answered with 2xx.
+ * A request to the application, answered with 2xx.
  *
- * @param {Endpoint} options
- * @param {string} path  below it
+ * @param {Omit<Endpoint, "endpoint">} options
+ * @param {string} url
  * @param {RequestInit} init
  * @throws {FetchError | RefusedError}
  */
-export declare function ask(options: Endpoint, path: string, init: RequestInit): Promise<Response>;
+export declare function ask(options: Omit<Endpoint, "endpoint">, url: string, init: RequestInit): Promise<Response>;
 /**
  * A response, where its status is 2xx.
  *

@@ -57,6 +57,10 @@ export type PixstoreConfig = {
      */
     refreshRecords?: RefreshRecords | undefined;
     /**
+     * instead, where a RecordsApp is mounted, or what answers as it does
+     */
+    recordsUrl?: string | undefined;
+    /**
      * sent along with each request; default none
      */
     headers?: PerRequest<HeadersInit | undefined> | undefined;
@@ -117,6 +121,8 @@ export type Options = {
     memoryBytes: number;
     cleanupBatch: number;
     refreshRecord?: RefreshRecord;
+    refreshRecords?: RefreshRecords;
+    recordsUrl?: string;
     headers?: PerRequest<HeadersInit | undefined>;
     credentials?: PerRequest<RequestCredentials | undefined>;
     timeoutMs: number;

@@ -1,0 +1,50 @@
+/** Where fresh records come from: a function of the application, or its `recordsUrl`. */
+
+import { coalesce } from "../coalesce.js";
+import { ConfigError } from "../errors.js";
+import { FRAMES_MS } from "../format/batch.js";
+import { ask } from "./request.js";
+
+/** @import { Options, RefreshRecord, RefreshRecords } from "../options/options.js" */
+
+const MOST_RECORDS = 100;
+
+/**
+ * @param {Pick<Options, "refreshRecord" | "refreshRecords" | "recordsUrl" | "headers" | "credentials">} options
+ * @returns {RefreshRecord | undefined}  nothing where the application has told of none
+ */
+export function createRefresh(options) {
+  const { refreshRecord, refreshRecords = options.recordsUrl ? fromUrl(options) : undefined } = options;
+  return refreshRecord ?? (refreshRecords && gathered(refreshRecords));
+}
+
+/**
+ * What a mounted RecordsApp answers.
+ *
+ * @param {Pick<Options, "recordsUrl" | "headers" | "credentials">} options
+ * @returns {RefreshRecords}
+ */
+const fromUrl = (options) => async (ids) => {
+  const query = new URLSearchParams(ids.map((id) => ["id", id]));
+  return (await ask(options, `${options.recordsUrl}?${query}`, {})).json();
+};
+
+/**
+ * The records of a moment, by one question.
+ *
+ * @param {RefreshRecords} refreshRecords
+ * @returns {RefreshRecord}
+ */
+const gathered = (refreshRecords) =>
+  coalesce(
+    async (/** @type {string[]} */ ids) => {
+      const found = await refreshRecords([...new Set(ids)]);
+      if (Object(found) !== found) {
+        throw new ConfigError("refreshRecords must resolve to a list of records");
+      }
+      const records = new Map(Object.values(found).map((record) => [record?.id, record]));
+      return ids.map((id) => records.get(id) ?? null);
+    },
+    MOST_RECORDS,
+    { pauseMs: FRAMES_MS },
+  );

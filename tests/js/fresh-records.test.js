@@ -1,0 +1,86 @@
+/** Records that the client asks for itself, at `recordsUrl` or by a function of the application. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { ConfigError, FetchError, NotFoundError, RecordError, RefusedError } from "../../js_client/src/index.js";
+import { setGlobal, textOf } from "./support/page.js";
+import { createClient, ID, server } from "./support/site.js";
+
+const OTHER = "players:def";
+
+/** Answer requests for records, and return the URLs and options that were asked for. */
+function answerRecords(t, records, status = 200) {
+  const asked = [];
+  setGlobal(t, "fetch", async (url, init) => {
+    asked.push({ url, ...init });
+    return Response.json(records, { status });
+  });
+  return asked;
+}
+
+test("recordsUrl is asked once for the records of a moment, as a page of this origin, and none is kept", async (t) => {
+  const records = { [ID]: server.save(ID, "one"), [OTHER]: server.save(OTHER, "other") };
+  const asked = answerRecords(t, records);
+  const client = createClient({ recordsUrl: "/api/records" });
+  const found = await Promise.all([ID, OTHER, ID].map((id) => client.getRecord(id)));
+  assert.deepEqual(found, [records[ID], records[OTHER], records[ID]]);
+  const [{ url, credentials, cache, redirect }, ...others] = asked;
+  assert.equal(url, "/api/records?id=players%3Aabc&id=players%3Adef");
+  assert.deepEqual([credentials, cache, redirect], ["same-origin", "no-store", "manual"]);
+  assert.deepEqual(others, []);
+});
+
+test("the headers of the configuration go to recordsUrl, too", async (t) => {
+  const asked = answerRecords(t, { [ID]: server.save(ID, "one") });
+  // A client without a fetcher of its own: headers are for requests.
+  const client = createClient({ recordsUrl: "/records", headers: { authorization: "Bearer x" } }, null);
+  await client.getRecord(ID);
+  assert.equal(asked[0].headers.authorization, "Bearer x");
+});
+
+test("an expired proof is renewed by recordsUrl", async (t) => {
+  const fresh = server.save(ID, "picture");
+  const asked = answerRecords(t, { [ID]: fresh });
+  const client = createClient({ recordsUrl: "/records" });
+  assert.equal(await textOf(await client.getImage({ ...fresh, proofExpiresAt: 1 })), "picture");
+  assert.equal(asked.length, 1);
+});
+
+test("a variant's record is that of its name in the image's", async () => {
+  const thumb = server.save(`${ID}~thumb`, "thumb");
+  const asked = [];
+  const refreshRecord = (id, context) => {
+    asked.push([id, context]);
+    return { ...server.save(ID, "whole"), variants: { thumb } };
+  };
+  const client = createClient({ refreshRecord });
+  assert.equal(await client.getRecord(`${ID}~thumb`, "page"), thumb);
+  await assert.rejects(client.getRecord(`${ID}~card`), NotFoundError);
+  assert.deepEqual(asked[0], [ID, "page"]);
+});
+
+test("an image whose record doesn't come is not found", async (t) => {
+  answerRecords(t, {});
+  await assert.rejects(createClient({ recordsUrl: "/records" }).getRecord(ID), NotFoundError);
+});
+
+test("an application that refuses, fails or redirects is told as such", async (t) => {
+  const client = createClient({ recordsUrl: "/records" });
+  answerRecords(t, {}, 403);
+  await assert.rejects(client.getRecord(ID), (error) => error instanceof RefusedError && error.reason === "authorize");
+  answerRecords(t, {}, 500);
+  await assert.rejects(client.getRecord(ID), (error) => error instanceof FetchError && error.status === 500);
+});
+
+test("what is no list of records, or the record of another image, is refused", async (t) => {
+  const client = createClient({ recordsUrl: "/records" });
+  answerRecords(t, "records");
+  await assert.rejects(client.getRecord(ID), ConfigError);
+  const other = createClient({ refreshRecord: () => server.save(OTHER, "other") });
+  await assert.rejects(other.getRecord(ID), RecordError);
+});
+
+test("without a word of where records are there is a clear error", async () => {
+  await assert.rejects(createClient().getRecord(ID), { name: "ConfigError", message: /recordsUrl/ });
+});

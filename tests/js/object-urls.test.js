@@ -1,0 +1,116 @@
+/** Object URLs: one of each image, as long as somebody shows it, at once where the image is in memory. */
+
+import assert from "node:assert/strict";
+import { beforeEach, test } from "node:test";
+
+import { RecordError } from "../../js_client/src/index.js";
+import { createClient, ID, server } from "./support/site.js";
+
+/** The URLs that are there. */
+let urls;
+
+beforeEach((t) => {
+  urls = new Set();
+  const { createObjectURL, revokeObjectURL } = URL;
+  t.mock.method(URL, "createObjectURL", (image) => {
+    const url = createObjectURL.call(URL, image);
+    urls.add(url);
+    return url;
+  });
+  t.mock.method(URL, "revokeObjectURL", (url) => {
+    assert.ok(urls.delete(url), "revoked once");
+    revokeObjectURL.call(URL, url);
+  });
+});
+
+const textBehind = async (url) => (await fetch(url)).text();
+
+test("an object URL leads to the image until it is released", async () => {
+  const client = createClient();
+  const { url, release } = await client.objectUrl(server.save(ID, "picture"));
+  assert.equal(await textBehind(url), "picture");
+  release();
+  assert.equal(urls.size, 0);
+});
+
+test("all who show an image share its URL, which goes with the last of them", async () => {
+  const client = createClient();
+  const record = server.save(ID, "a picture");
+  const first = await client.objectUrl(record);
+  const second = await client.objectUrl(record);
+  const third = client.peek(record);
+  assert.equal(first.url, second.url);
+  assert.equal(first.url, third.url);
+  first.release();
+  third.release();
+  assert.equal(urls.size, 1);
+  second.release();
+  assert.equal(urls.size, 0);
+});
+
+test("who releases twice takes it from nobody else", async () => {
+  const client = createClient();
+  const record = server.save(ID, "a picture");
+  const [first, second] = [await client.objectUrl(record), await client.objectUrl(record)];
+  first.release();
+  first.release();
+  assert.equal(urls.size, 1);
+  second.release();
+});
+
+test("once released, an image that is in memory has a URL again at once", async () => {
+  const client = createClient();
+  const record = server.save(ID, "picture");
+  (await client.objectUrl(record)).release();
+  const { url, release } = client.peek(record);
+  assert.equal(await textBehind(url), "picture");
+  release();
+});
+
+test("there is nothing at once where the image isn't in memory, or another version is", async () => {
+  const client = createClient();
+  const before = server.save(ID, "a picture");
+  assert.equal(client.peek(before), undefined);
+  await client.getImage(before);
+  assert.equal(client.peek(server.save(ID, "another", { token: 2 })), undefined);
+  await client.clear();
+  assert.equal(client.peek(before), undefined);
+});
+
+test("what is no record is refused at once, too", async () => {
+  const client = createClient();
+  assert.throws(() => client.peek({ id: ID }), RecordError);
+  await assert.rejects(client.objectUrl({ id: ID }), RecordError);
+});
+
+test("a call that was left makes no URL", async () => {
+  const client = createClient();
+  await assert.rejects(client.objectUrl(server.save(ID, "a picture"), { signal: AbortSignal.abort() }), { name: "AbortError" });
+  assert.equal(urls.size, 0);
+});
+
+test("listeners are told that an image was deleted and that all were cleared, by whichever tab, until they end it", async () => {
+  const [mine, other] = [createClient(), createClient()];
+  const told = [];
+  const end = mine.onRemoved(({ type, id }) => told.push(id ? `${type} ${id}` : type));
+  await mine.getImage(server.save(ID, "a picture"));
+  await mine.deleteCachedImage(ID);
+  // Before its storage has it removed, and after.
+  assert.deepEqual(told.splice(0), [`deleted ${ID}`, `deleted ${ID}`]);
+  await mine.clear();
+  assert.deepEqual(told.splice(0), ["cleared", "emptied"]);
+  await other.clear();
+  while (told.length < 2) await new Promise((go) => setTimeout(go));
+  assert.deepEqual(told.splice(0), ["cleared", "emptied"]);
+  end();
+  await mine.clear();
+  assert.deepEqual(told, []);
+});
+
+test("who shows images of a client that is replaced is told to show them anew", () => {
+  const client = createClient();
+  const told = [];
+  client.onRemoved(({ type }) => told.push(type));
+  client.close();
+  assert.deepEqual(told, ["emptied"]);
+});

@@ -1,0 +1,253 @@
+/** A view: one place on a page, what it shows, and what it gives back. */
+
+import assert from "node:assert/strict";
+import { beforeEach, test } from "node:test";
+
+import { sizeFor } from "../../js_client/src/view/variants.js";
+import { createView } from "../../js_client/src/view/view.js";
+import { gate, setGlobal, until } from "./support/page.js";
+import { successPayload } from "./support/server.js";
+import { createClient, ID, server } from "./support/site.js";
+
+const OTHER = "players:def";
+
+/** The URLs that are there, and what each decodes to. */
+let urls;
+let canDraw;
+let opened;
+
+beforeEach((t) => {
+  [urls, opened, canDraw] = [new Map(), [], () => true];
+  t.mock.method(URL, "createObjectURL", (image) => {
+    const url = `blob:${opened.length}`;
+    urls.set(url, image);
+    opened.push(url);
+    return url;
+  });
+  t.mock.method(URL, "revokeObjectURL", (url) => urls.delete(url));
+  setGlobal(t, "Image", class {
+    async decode() {
+      if (!urls.has(this.src) || !canDraw()) throw new DOMException("undecodable", "EncodingError");
+    }
+  });
+});
+
+/** A view of a client, with every state it has had. */
+function watched(client = createClient()) {
+  const states = [];
+  const view = createView(client, (state) => states.push(state));
+  const has = (status) => until(() => states.at(-1)?.status === status);
+  return { client, view, states, has, statuses: () => states.splice(0).map(({ status }) => status) };
+}
+
+const textIn = (url) => urls.get(url).text();
+
+test("an image is loading, then shown by its URL, which is revoked when the view hides it", async () => {
+  const { view, states, has, statuses } = watched();
+  const record = server.save(ID, "picture");
+  view.show(record);
+  await has("shown");
+  const { url, record: shown } = states.at(-1);
+  assert.equal(await textIn(url), "picture");
+  assert.equal(shown, record);
+  assert.deepEqual(statuses(), ["loading", "loading", "shown"]);
+  view.hide();
+  assert.deepEqual(states, [{ status: "idle" }]);
+  assert.equal(urls.size, 0);
+});
+
+test("an image in memory is shown before `show` returns", async () => {
+  const { client, view, statuses } = watched();
+  const record = server.save(ID, "picture");
+  await client.getImage(record);
+  view.show(record);
+  assert.deepEqual(statuses(), ["loading", "shown"]);
+});
+
+test("the same version again changes nothing, with a fresher record neither", async () => {
+  const { view, has, statuses } = watched();
+  const record = server.save(ID, "picture");
+  view.show(record);
+  view.show({ ...record });
+  await has("shown");
+  statuses();
+  view.show({ ...record, statelessProof: "fresh" });
+  assert.deepEqual(statuses(), []);
+  assert.equal(server.requests.length, 1);
+});
+
+test("a new version takes the place of the one before only when it can be painted", async () => {
+  const { view, states, has } = watched();
+  view.show(server.save(ID, "before"));
+  await has("shown");
+  const { url } = states.splice(0).at(-1);
+  view.show(server.save(ID, "after", { token: 2 }));
+  await has("shown");
+  for (const { url: meanwhile } of states.slice(0, -1)) assert.equal(meanwhile, url);
+  assert.equal(await textIn(states.at(-1).url), "after");
+  assert.equal(urls.size, 1);
+});
+
+test("another image does not stay while the new one loads", async () => {
+  const { view, states, has } = watched();
+  view.show(server.save(ID, "one"));
+  await has("shown");
+  states.length = 0;
+  view.show(server.save(OTHER, "other"));
+  assert.ok(states.every(({ url }) => url === undefined));
+  assert.equal(urls.size, 0);
+  await has("shown");
+  assert.equal(await textIn(states.at(-1).url), "other");
+});
+
+test("an image that comes when another is wanted is not shown", async () => {
+  const { open, passed } = gate();
+  const slow = createClient({}, async (record) => {
+    if (record.id === ID) await passed;
+    return successPayload(server.version(record.id));
+  });
+  const { view, states, has } = watched(slow);
+  view.show(server.save(ID, "slow"));
+  view.show(server.save(OTHER, "quick"));
+  await has("shown");
+  open();
+  await new Promise((go) => setTimeout(go, 20));
+  assert.equal(await textIn(states.at(-1).url), "quick");
+  assert.equal(urls.size, 1);
+});
+
+test("a view that hides in mid-load ends the load and makes no URL", async () => {
+  const signals = [];
+  const client = createClient({}, (record, context, { signal }) => {
+    signals.push(signal);
+    return new Promise(() => {});
+  });
+  const { view, states } = watched(client);
+  view.show(server.save(ID, "picture"));
+  await until(() => signals.length);
+  view.hide();
+  await until(() => signals[0].aborted);
+  assert.equal(states.at(-1).status, "idle");
+  assert.deepEqual(opened, []);
+});
+
+test("what fails says why, holds no URL, and can be tried again", async () => {
+  const { view, states, has, statuses } = watched();
+  const record = server.save(ID, "picture");
+  view.show({ ...record, token: 0 });
+  await has("error");
+  assert.equal(states.at(-1).error.name, "RecordError");
+  assert.equal(states.at(-1).url, undefined);
+  canDraw = () => false;
+  view.show(record);
+  await has("error");
+  assert.match(states.at(-1).error.message, /can't draw/);
+  assert.equal(urls.size, 0);
+  canDraw = () => true;
+  statuses();
+  view.retry();
+  await has("shown");
+  assert.equal(urls.size, 1);
+});
+
+test("an id is enough where the client can get records, and a retry gets a new one", async () => {
+  const contexts = [];
+  let isThere = true;
+  const refreshRecord = (id, context) => {
+    contexts.push(context);
+    return isThere ? server.save(id, "picture") : null;
+  };
+  const { view, states, has } = watched(createClient({ refreshRecord }));
+  view.show(ID, { image: { context: "page" } });
+  await has("shown");
+  isThere = false;
+  view.retry();
+  await has("error");
+  assert.equal(states.at(-1).error.name, "NotFoundError");
+  assert.deepEqual(contexts, ["page", "page"]);
+});
+
+test("another size of the same image takes the place of the one before, without a question for the record", async () => {
+  const variants = { thumb: server.save(`${ID}~thumb`, "small") };
+  let questions = 0;
+  const refreshRecord = () => {
+    questions += 1;
+    return { ...server.save(ID, "large"), variants };
+  };
+  const { view, states, has } = watched(createClient({ refreshRecord }));
+  view.show(ID, { choose: (record) => record.variants.thumb });
+  await has("shown");
+  assert.equal(await textIn(states.at(-1).url), "small");
+  const { url } = states.splice(0).at(-1);
+  view.show(ID);
+  assert.equal(states[0].url, url);
+  await has("shown");
+  assert.equal(await textIn(states.at(-1).url), "large");
+  assert.deepEqual([questions, urls.size], [1, 1]);
+});
+
+test("after `clear`, as at a sign-out in another tab, no picture stays", async () => {
+  const [mine, other] = [createClient(), createClient()];
+  const { view, states, has } = watched(mine);
+  view.show(server.save(ID, "picture"));
+  await has("shown");
+  await other.clear();
+  await has("idle");
+  assert.equal(urls.size, 0);
+  assert.equal(states.at(-1).url, undefined);
+});
+
+test("a deleted image is asked for again, and gone; other images stay", async () => {
+  const { client, view, has, statuses } = watched();
+  view.show(server.save(ID, "picture"));
+  await has("shown");
+  statuses();
+  await client.deleteCachedImage(OTHER);
+  assert.deepEqual(statuses(), []);
+  // The server has it no more.
+  Object.defineProperty(server, "version", { value: () => undefined });
+  await client.deleteCachedImage(ID);
+  await has("shown");
+  assert.equal(server.requests.length, 2);
+});
+
+test("a view of a client that was closed shows nothing", async () => {
+  const { client, view, has } = watched();
+  view.show(server.save(ID, "picture"));
+  await has("shown");
+  client.close();
+  await has("idle");
+  assert.equal(urls.size, 0);
+});
+
+test("ten thousand times shown and hidden leaves no URL and no listener", async () => {
+  const client = createClient();
+  const listeners = new Set();
+  const onRemoved = (listener) => {
+    const end = client.onRemoved(listener);
+    listeners.add(end);
+    return () => {
+      listeners.delete(end);
+      end();
+    };
+  };
+  const record = server.save(ID, "picture");
+  await client.getImage(record);
+  const view = createView({ ...client, onRemoved }, () => {});
+  for (let turn = 0; turn < 10_000; turn += 1) {
+    view.show(turn % 2 ? record : { ...record, token: 2 });
+    view.hide();
+  }
+  await new Promise((go) => setTimeout(go, 20));
+  assert.deepEqual([listeners.size, urls.size], [0, 0]);
+});
+
+test("the size that is shown is the smallest that fills its place, or the largest", () => {
+  const [thumb, card] = [{ id: `${ID}~thumb`, width: 320 }, { id: `${ID}~card`, width: 960 }];
+  const record = { id: ID, width: 4000, variants: { card, thumb } };
+  assert.deepEqual([0, 320, 321, 961, 5000].map((width) => sizeFor(record, width)), [thumb, thumb, card, record, record]);
+  assert.equal(sizeFor({ id: ID }, 100).id, ID);
+  assert.equal(sizeFor({ id: ID, variants: { thumb } }, 500).id, ID);
+  // A size that is no smaller than the original is one in a format that may be shorter.
+  assert.equal(sizeFor({ id: ID, width: 320, variants: { thumb } }, 900).id, ID);
+});
