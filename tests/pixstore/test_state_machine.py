@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, Verbosity, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
@@ -620,9 +620,11 @@ def log_level() -> Iterator[None]:
 
 
 def limits(examples: int, steps: int) -> settings:
-    # Threads take their time: neither it nor their order can be repeated exactly, so a failure is not made smaller.
+    # Threads take their time: neither it nor their order can be repeated exactly, so a failure is not made smaller, and
+    # is told when it happens, for what is repeated may not fail.
     return settings(
         phases=[Phase.generate],
+        verbosity=Verbosity.verbose,
         max_examples=examples,
         stateful_step_count=steps,
         database=None,

@@ -17,6 +17,7 @@ PICTURE = usual_items()[0]
 PLAIN = avif_file([PICTURE], version=1)
 SEQUENCE = tagged_pictures()["avif animated"]
 FREE = box(b"free")
+LINEAR_S = 1  # of the processor's time; to look at each pair of so many parts takes several times as long
 
 
 def with_boxes(data: bytes, *added: bytes) -> bytes:
@@ -170,7 +171,7 @@ def test_too_many_boxes_in_all_are_refused_at_once(data: bytes) -> None:
     start = time.process_time()
     with pytest.raises(InvalidImage, match="AVIF box"):
         strip(data)
-    assert time.process_time() - start < 0.15
+    assert time.process_time() - start < LINEAR_S
 
 
 def test_many_alternatives_take_no_time() -> None:
@@ -178,4 +179,4 @@ def test_many_alternatives_take_no_time() -> None:
     group = full(b"altr", 0, struct.pack(">II", 9, MAX_PARTS), struct.pack(f">{MAX_PARTS}I", *range(1, MAX_PARTS + 1)))
     start = time.process_time()
     strip(with_boxes(PLAIN, box(b"grpl", group)))
-    assert time.process_time() - start < 0.15
+    assert time.process_time() - start < LINEAR_S
