@@ -2,7 +2,8 @@
 
 tests/js/interop/backend.mjs is the same around npm's pixstore.
 
-Argument: JSON {"database", "blobs", "secrets", "page", "route", "window_ms", "own_endpoint", "by_cookie"}; a null is
+Argument: JSON {"database", "blobs", "secrets", "page", "route", "window_ms", "own_endpoint", "by_cookie",
+"thumb_width"}; a null is
 our default. Prints {"app", "endpoint"}, two URLs, when it is ready.
 """
 
@@ -20,7 +21,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from pixstore_asgi import PayloadResponse, Pixstore, PixstoreError, PixstoreMiddleware
+from pixstore_asgi import PayloadResponse, Pixstore, PixstoreError, PixstoreMiddleware, Variant
 from pixstore_asgi.core.formats.names import FORMAT_BYTES
 from pixstore_asgi.store.clock import wall_clock_ms
 from pixstore_asgi.store.postgres import PostgresStore
@@ -47,6 +48,7 @@ pix = Pixstore(
     kind(OPTIONS["database"], bodies=S3Bucket(OPTIONS["blobs"]) if OPTIONS["blobs"] else None, clock_ms=clock),
     secret=OPTIONS["secrets"],
     image_formats=list(FORMAT_BYTES),
+    variants=[Variant("thumb", width=OPTIONS["thumb_width"])] if OPTIONS["thumb_width"] else (),
     **({} if OPTIONS["window_ms"] is None else {"proof_window_ms": OPTIONS["window_ms"]}),
 )
 

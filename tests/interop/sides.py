@@ -25,7 +25,7 @@ class Setup:
 
     own_endpoint: images are served by the application, behind a header. by_cookie: our proofs are
     bound to the visitor that a cookie names. secrets: oldest to newest; npm's takes none. database, blobs: where
-    ours keeps its images, if not in its folder.
+    ours keeps its images, if not in its folder. thumb_width: ours makes a thumbnail of each, so wide.
     """
 
     window_ms: int | None = WINDOW_MS
@@ -35,6 +35,7 @@ class Setup:
     secrets: tuple[str, ...] = (SECRET,)
     database: str | None = None
     blobs: str | None = None
+    thumb_width: int | None = None
 
 
 USUAL = Setup()

@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from pixstore_asgi import ImageRecord
+from pixstore_asgi import ImageRecord, decode_payload
+from pixstore_asgi.core.cipher import unseal
 from pixstore_asgi.core.formats.names import FORMAT_BYTES
 from pixstore_asgi.core.padding import padding
 from tests.interop.peers import Peer
@@ -157,6 +158,22 @@ def test_padding_changes_no_pixel(name: str, tabs: Tabs, sides: dict[str, Side])
     assert behind == bare
     assert [image["type"] for image in bare] == [f"image/{kind}" for kind in kinds]
     assert [len(image["frames"]) for image in bare] == [3 if "animated" in kind else 1 for kind in ALL_KINDS]
+
+
+@pytest.mark.parametrize("client", ["npm-node", "npm-chromium"], indirect=True)
+def test_npm_reads_a_variant(client: Client, sides: dict[str, Side]) -> None:
+    """A variant's record, with its `~` in the id, is to npm's front end a record as any other."""
+    with sides["ours"].start(Setup(thumb_width=24)) as peer:
+        thumb = peer.record(peer.save(IMAGES["jpeg"]).id).variants["thumb"]
+        _, image = unseal(
+            key=thumb.key,
+            iv=thumb.iv,
+            tag=thumb.tag,
+            ciphertext=decode_payload(peer.get(thumb)[2]).ciphertext,
+        )
+        answers = client.read_by_default(peer, [thumb, thumb])
+    assert answers == [{"type": "image/jpeg", "sha256": hashlib.sha256(image).hexdigest()}] * 2
+    assert image != IMAGES["jpeg"]
 
 
 @pytest.mark.parametrize("store", STORES)
