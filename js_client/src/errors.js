@@ -174,7 +174,7 @@ export function stateError(state) {
 /** @type {Record<number, string>} */
 const STATUS_ADVICE = {
   0: "the endpoint redirects, which is not followed; check `endpoint`",
-  404: "there is no such endpoint; check `endpoint`, or `recordsUrl`",
+  404: "there is no such endpoint; check `endpoint` or `recordsUrl`",
 };
 
 /**

@@ -17,6 +17,9 @@ import { buried } from "./tombstones.js";
 /** Measured: Blob values are faster from here on, and slower below. */
 const BLOB_BYTES = 500_000;
 
+/** Where a page has many megabytes of Blobs Chromium breaks some: what comes in a burst is stored as it is. */
+const BURST_BYTES = 30_000_000;
+
 /** In a private window WebKit stores no Blob: it fails, or waits without an end. */
 const isWebKit = () => globalThis.navigator?.vendor === "Apple Computer, Inc.";
 
@@ -46,17 +49,19 @@ export function createWriter(stores, { namespace, ...limits }) {
    * A copy: a stored view brings its whole buffer along, the response body, whose head may hold the image's key.
    *
    * @param {Uint8Array<ArrayBuffer>} view
+   * @param {boolean} isBurst
    */
-  const storable = (view) => (storesBlobs && isLarge(view) ? new Blob([view]) : view.slice());
+  const storable = (view, isBurst) => (storesBlobs && !isBurst && isLarge(view) ? new Blob([view]) : view.slice());
 
   /** @param {Writing[]} images */
   const put = (images) =>
     stores.change(async (entries, bytes, deleted) => {
       const isBuried = await buried(deleted, namespace, images);
       const list = await stores.learn(entries);
+      const isBurst = sizeOfAll(images.map(({ entry }) => entry)) > BURST_BYTES;
       for (const { entry, view, since } of images) {
         const isOutdated = Number(list.get(nameOf(entry))?.token) > entry.token;
-        if (!isOutdated && !isBuried(entry.id, since)) stores.put(entries, bytes, entry, storable(view));
+        if (!isOutdated && !isBuried(entry.id, since)) stores.put(entries, bytes, entry, storable(view, isBurst));
       }
       if (list.size > limits.cacheLimit || sizeOfAll(list.values()) > limits.cacheBytes) {
         await evict(entries, bytes, 0);

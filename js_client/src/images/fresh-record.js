@@ -16,13 +16,13 @@ import { WireState } from "../states.js";
  * @throws {NotFoundError | RecordError | ConfigError} and what `refreshRecord` throws
  */
 export async function freshRecord(refreshRecord, id, context) {
-  if (!refreshRecord) throw new ConfigError("records are asked for at `recordsUrl`: give that option");
+  if (!refreshRecord) throw new ConfigError("to get a record, give `recordsUrl`");
   const [original, variant] = /** @type {[string, string?]} */ (id.split("~"));
   const fresh = await refreshRecord(original, context);
   const record = variant ? (fresh?.variants?.[variant] ?? null) : fresh;
   if (record === null) throw stateError(WireState.NotFound);
   if (Object(record).id !== id) {
-    throw new RecordError("this is the record of another image, or none", { reason: "id" });
+    throw new RecordError("this is another image's record", { reason: "id" });
   }
   return record;
 }

@@ -40,7 +40,7 @@ const gathered = (refreshRecords) =>
     async (/** @type {string[]} */ ids) => {
       const found = await refreshRecords([...new Set(ids)]);
       if (Object(found) !== found) {
-        throw new ConfigError("refreshRecords must resolve to a list of records");
+        throw new ConfigError("refreshRecords must resolve to records");
       }
       const records = new Map(Object.values(found).map((record) => [record?.id, record]));
       return ids.map((id) => records.get(id) ?? null);

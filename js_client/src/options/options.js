@@ -170,7 +170,7 @@ export function resolveOptions(config) {
     timeoutMs: 60_000,
     retries: 3,
     parallel: 6,
-    onCacheError: () => {},
+    onCacheError() {},
     ...others,
     cacheLimit,
     cleanupBatch,
