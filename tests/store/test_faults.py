@@ -169,7 +169,7 @@ def fault_cases() -> Iterator[object]:
     for name in OPERATIONS:
         for mode in MODES:
             is_sampled = name != "read" and (mode != "before" or name in ("save-small", "update-large"))
-            yield pytest.param(name, mode, 3 if is_sampled else 1, id=f"{name}-{mode}")
+            yield pytest.param(name, mode, 5 if is_sampled else 1, id=f"{name}-{mode}")
             if is_sampled:
                 yield pytest.param(name, mode, 1, marks=pytest.mark.soak, id=f"{name}-{mode}-all")
 
