@@ -158,7 +158,7 @@ async def fail_at_each(
         plan = Plan(at=step, code=code, is_after=mode == "after", is_lasting=mode == "lasting")
         goes_on = await fail_at(operation, base, folder / str(step), plan)
         step += every
-    assert step > 3
+    assert step > 1 + every  # at least one struck
 
 
 MODES = ["before", "after", "lasting"]
