@@ -1,15 +1,43 @@
-"""performance.md: its snippet, run."""
+"""performance.md: its snippet, run, and its figures of pictures, which the benchmarks found."""
 
+import json
 import re
 
+import pytest
 from starlette.testclient import TestClient
 
+from benchmarks.photos.treatments import SPREADS
+from benchmarks.photos.ways import ALONE, BY_HAND, OURS
+from benchmarks.plan import Findings
+from benchmarks.ratios import median
 from tests.docs.conftest import RunSnippet
-from tests.support.paths import DOCS
+from tests.docs.tables import rows
+from tests.support.paths import DOCS, ROOT
 from tests.support.recipes import image_in, sent
 from tests.support.samples import picture
 
 PAGE = (DOCS / "performance.md").read_text()
+RESULTS = ROOT / "benchmarks/results/results.json"
+AT_ONCE: dict[str, str | int] = {"load": "saves", "concurrent": 16}
+# Of each row: the cases whose figures it has, in order, their column, and what one of its units is there.
+PICTURES: dict[str, tuple[list[dict[str, str | int]], list[str], float]] = {
+    "CPU to save a photo": ([AT_ONCE | {"contestant": name} for name in (ALONE, OURS, BY_HAND)], ["cpu_s"], 1e-3),
+    "memory of all processes, 16 such saves at once": (
+        [AT_ONCE | {"contestant": name} for name in (OURS, BY_HAND)],
+        ["peak_mib"],
+        1,
+    ),
+    "a page of 100 thumbnails, 320 pixels wide": (
+        [{"load": "page", "contestant": f"{what}, batches"} for what in ("thumbs", "originals")],
+        ["image_bytes"],
+        1e6,
+    ),
+    "padding, in the mean and at most": (
+        [{"load": "lengths", "contestant": name} for name in SPREADS if "pages" not in name],
+        ["mean", "largest"],
+        1e-2,
+    ),
+}
 
 
 def test_the_outermost_middleware_serves_images(run_snippet: RunSnippet) -> None:
@@ -21,3 +49,14 @@ def test_the_outermost_middleware_serves_images(run_snippet: RunSnippet) -> None
         record = http.portal.call(names["pix"].save_image, picture())
         assert image_in(record, http.get(f"/pixstore-image/{record.id}", headers=sent(record))) == picture()
         assert http.get("/elsewhere").status_code == 404
+
+
+@pytest.mark.parametrize("row", PICTURES)
+def test_its_figures_of_pictures_were_measured(row: str) -> None:
+    """CPU, memory, bytes and padding are about the medians of the results."""
+    found = Findings(json.loads(RESULTS.read_text())["parts"]["pictures"]["rows"])
+    cells = dict(rows(PAGE, "| pictures | measured there |"))
+    cases, columns, unit = PICTURES[row]
+    figures = [float(figure) for figure in re.findall(r"([\d.]+) (?:ms|MiB|MB|%)", cells[row])]
+    measured = [median(found, case, column) for case in cases for column in columns]
+    assert figures == pytest.approx([value and value / unit for value in measured], rel=0.25)
