@@ -2,6 +2,7 @@
 
 from .asgi.app import PixstoreApp
 from .asgi.middleware import PixstoreMiddleware
+from .asgi.records import RecordsApp
 from .asgi.response import PayloadResponse
 from .core.record import ImageRecord
 from .core.wire import decode_payload
@@ -34,6 +35,7 @@ __all__ = [
     "PixstoreApp",
     "PixstoreError",
     "PixstoreMiddleware",
+    "RecordsApp",
     "StoreConflict",
     "StoreError",
     "Variant",

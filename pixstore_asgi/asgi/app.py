@@ -72,7 +72,7 @@ class PixstoreApp:
         send_timeout_s: float = SEND_TIMEOUT_S,
         max_stream_s: float = MAX_STREAM_S,
     ) -> None:
-        _check(pixstore, audience, allow_unproven=allow_unproven)
+        _check(pixstore, allow_unproven=allow_unproven)
         is_for_all = audience is None and authorize is None and authorize_many is None
         if public_ciphertext and not is_for_all:
             raise ConfigError(
@@ -84,7 +84,7 @@ class PixstoreApp:
         self._cross_origin = CrossOrigin(allow_origins)
         self._authorization = Authorization(authorize, authorize_many)
         self._delivery = Delivery(send_timeout_s, max_stream_s)
-        self._audience = None if audience is None else Audience(audience)
+        self._audience = None if audience is None else Audience(audience, pixstore)
         self._common = CommonRequests(self._answers if is_for_all else None, self._delivery, self._cross_origin)
         self._batch = Batch(self._answers, self._authorization, self._audience, self._delivery, self._cross_origin)
         self._blobs = Blobs(self._answers, self._delivery, self._cross_origin) if public_ciphertext else None
@@ -141,7 +141,7 @@ class PixstoreApp:
             await refuse(error.status_code, self._cross_origin.headers(scope), send)
 
 
-def _check(pixstore: Pixstore, audience: AudienceOf | None, *, allow_unproven: bool) -> None:
+def _check(pixstore: Pixstore, *, allow_unproven: bool) -> None:
     if not isinstance(pixstore, Pixstore):
         raise ConfigError(f"pixstore must be a Pixstore, not {type(pixstore).__name__}")
     if not pixstore.checks_proofs and not allow_unproven:
@@ -149,8 +149,6 @@ def _check(pixstore: Pixstore, audience: AudienceOf | None, *, allow_unproven: b
             "this Pixstore checks no proofs (proof_window_ms=-1): anybody could read every image whose id they "
             "know; pass allow_unproven=True if that is meant"
         )
-    if audience is not None and not pixstore.checks_proofs:
-        raise ConfigError("audience binds nothing where this Pixstore checks no proofs (proof_window_ms=-1)")
 
 
 def common_requests_of(app: PixstoreApp) -> CommonRequests:

@@ -21,7 +21,7 @@ AuthorizeMany = Callable[[Scope, list[str]], Collection[str] | Awaitable[Collect
 
 
 class Authorization:
-    """Asks the rule of one PixstoreApp, if there is one. Raises ConfigError for one that can't be asked."""
+    """Asks the rule of one application, if there is one. Raises ConfigError for one that can't be asked."""
 
     def __init__(self, authorize: Authorize | None, authorize_many: AuthorizeMany | None) -> None:
         if authorize is not None and authorize_many is not None:
@@ -70,6 +70,13 @@ class Authorization:
             return answers[image_id]
 
         return ask
+
+    async def admitted(self, scope: Scope, image_ids: Collection[str]) -> list[str] | None:
+        """Return those of the ids that the rule lets pass, none where there is no rule, or None where it failed."""
+        answers = await self._ask(scope, image_ids)
+        if WireState.INTERNAL_ERROR in answers.values():
+            return None
+        return [image_id for image_id, refusal in answers.items() if refusal is None]
 
     async def _ask(self, scope: Scope, image_ids: Collection[str]) -> dict[str, Refusal]:
         """Return for each image why it is refused, or None where the rule lets it pass; for a variant, its original."""

@@ -1,10 +1,9 @@
 """/-/live and /-/ready: whether the process answers, and whether a load balancer should send it requests."""
 
-import json
-
 from starlette.types import Scope, Send
 
 from ..health.readiness import Readiness
+from .http import send_json
 
 _LIVE, _READY = "/-/live", "/-/ready"
 HEALTH = frozenset({_LIVE, _READY})
@@ -14,11 +13,4 @@ async def serve_health(path: str, readiness: Readiness, scope: Scope, send: Send
     """Answer GET or HEAD of one of HEALTH, which wants no proof: 200, or 503 with one word that tells why."""
     obstacle = await readiness.obstacle() if path == _READY else None
     answer = {path.removeprefix("/-/"): obstacle is None} | ({"reason": obstacle} if obstacle else {})
-    body = json.dumps(answer).encode()
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(body)).encode()),
-        (b"cache-control", b"no-store"),
-    ]
-    await send({"type": "http.response.start", "status": 503 if obstacle else 200, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+    await send_json(503 if obstacle else 200, answer, [], scope, send)

@@ -1,5 +1,6 @@
-"""Requests and empty responses of ASGI as plain values."""
+"""Requests and small responses of ASGI as plain values."""
 
+import json
 from urllib.parse import quote
 
 from starlette.types import Scope, Send
@@ -73,3 +74,16 @@ async def send_empty(status: int, headers: RawHeaders, send: Send) -> None:
 async def refuse(status: int, headers: RawHeaders, send: Send) -> None:
     """Send an error without a body. headers: further ones."""
     await send_empty(status, [(b"content-length", b"0"), (b"cache-control", b"no-store"), *headers], send)
+
+
+async def send_json(status: int, value: object, headers: RawHeaders, scope: Scope, send: Send) -> None:
+    """Answer GET or HEAD with JSON that nobody keeps. headers: further ones."""
+    body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    start = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+        *headers,
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": start})
+    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})

@@ -9,14 +9,23 @@ from starlette.responses import Response
 
 from ..errors import ImageTooLarge, InvalidImage, UploadTimeout
 from ..pixstore import Pixstore
-from .starlette import STATUS, add_error_handlers
+from .starlette import STATUS, add_error_handlers, records_response
 
 try:
     from fastapi import Depends, Header, HTTPException
 except ImportError as error:
     raise ImportError("pixstore_asgi.integrations.fastapi needs FastAPI: pip install fastapi") from error
 
-__all__ = ["ImageUpload", "ProofHeaders", "SentProof", "add_error_handlers", "no_store", "payload_docs", "upload_docs"]
+__all__ = [
+    "ImageUpload",
+    "ProofHeaders",
+    "SentProof",
+    "add_error_handlers",
+    "no_store",
+    "payload_docs",
+    "records_response",
+    "upload_docs",
+]
 
 _UNSUPPORTED_MEDIA_TYPE = 415
 _ERRORS = {

@@ -1,8 +1,9 @@
-"""For Starlette and FastAPI: answers to the errors that a client can cause."""
+"""For Starlette and FastAPI: answers to the errors that a client can cause, and a list page's records."""
 
 import logging
 import math
 import time
+from collections.abc import Iterable
 from functools import partial
 
 from starlette.applications import Starlette
@@ -10,6 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from ..errors import ImageNotFound, ImageTooLarge, InvalidImage, StoreBusy, StoreConflict, UploadTimeout
+from ..pixstore import Pixstore
 
 STATUS: dict[type[Exception], int] = {
     InvalidImage: 400,
@@ -38,6 +40,18 @@ def add_error_handlers(app: Starlette) -> None:
     answer = partial(_answer, _Trouble())
     for kind in STATUS:
         app.add_exception_handler(kind, answer)
+
+
+async def records_response(
+    pixstore: Pixstore, image_ids: Iterable[str], *, audience: str | None = None
+) -> JSONResponse:
+    """Return the response to a list page: fresh records by id, in the order of the ids, which nobody keeps.
+
+    Whether the page may show these images is for the endpoint to decide, before. Ids without an image are left out.
+    audience: as `get_image_record`'s. Raises as `get_image_records`.
+    """
+    records = await pixstore.get_image_records(image_ids, audience=audience)
+    return JSONResponse(records, headers={"cache-control": "no-store"})
 
 
 class _Trouble:

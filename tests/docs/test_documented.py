@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import click
 import pytest
 
-from pixstore_asgi import PayloadResponse, Pixstore, PixstoreApp, PixstoreMiddleware
+from pixstore_asgi import PayloadResponse, Pixstore, PixstoreApp, PixstoreMiddleware, RecordsApp
 from pixstore_asgi.cli.commands import demo, serve
 from pixstore_asgi.cli.variants_command import variants
 from pixstore_asgi.store.postgres import PostgresStore
@@ -57,12 +57,13 @@ def expected(function: Any, *positional: str) -> dict[str, Any]:
             "| `PixstoreApp`, `PixstoreMiddleware` |",
             expected(PixstoreMiddleware, "app", "pixstore") | expected(PixstoreApp, "pixstore"),
         ),
+        ("| `RecordsApp` |", expected(RecordsApp, "pixstore")),
         ("| `PayloadResponse` |", expected(PayloadResponse, "payload")),
         ("| `pixstore_asgi.store.sqlite.SqliteStore` |", expected(SqliteStore, "path")),
         ("| `pixstore_asgi.store.postgres.PostgresStore` |", expected(PostgresStore, "source")),
         ("| `pixstore_asgi.store.s3.S3Bucket` |", expected(S3Bucket, "url")),
     ],
-    ids=["Pixstore", "PixstoreApp", "PayloadResponse", "SqliteStore", "PostgresStore", "S3Bucket"],
+    ids=["Pixstore", "PixstoreApp", "RecordsApp", "PayloadResponse", "SqliteStore", "PostgresStore", "S3Bucket"],
 )
 def test_the_option_tables_are_the_signatures(head: str, defaults: dict[str, Any]) -> None:
     """Every option is listed with its default and, where its name tells one, its unit; and no other."""

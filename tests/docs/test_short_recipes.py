@@ -69,6 +69,27 @@ def test_proofs_for_one_session(run_snippet: RunSnippet, monkeypatch: pytest.Mon
             assert [body[0] for _, _, body in frames_of(batch.content)] == [state]
 
 
+def test_records_for_a_page_that_knows_ids(run_snippet: RunSnippet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Visitors get the records of their own pictures, by id or as an album, and see those alone."""
+    monkeypatch.setenv("SESSION_KEY", KEY)
+    app = run_snippet(FILES["records_app.py"])["app"]
+    with TestClient(app, "https://testserver") as ada, TestClient(app, "https://testserver") as bob:
+        ids = {}
+        for visitor, name in ((ada, "ada"), (bob, "bob")):
+            assert visitor.post(f"/api/session/{name}").status_code == 204
+            ids[name] = visitor.post("/api/pictures", content=picture()).json()
+        wanted = {"id": [*ids.values(), "ada:none"]}
+        for visitor, name in ((ada, "ada"), (bob, "bob")):
+            for answer in (visitor.get("/api/records", params=wanted), visitor.get("/api/album")):
+                assert answer.headers["cache-control"] == "no-store"
+                assert list(answer.json()) == [ids[name]]
+            record = ImageRecord.parse(answer.json()[ids[name]])
+            for other, status in ((ada, 200 if name == "ada" else 403), (bob, 200 if name == "bob" else 403)):
+                assert other.get(f"/pixstore-image/{record.id}", headers=sent(record)).status_code == status
+        with TestClient(app, "https://testserver") as nobody:
+            assert nobody.get("/api/records", params=wanted).json() == {}
+
+
 def test_proofs_for_one_tenant(run_snippet: RunSnippet, monkeypatch: pytest.MonkeyPatch) -> None:
     """A record serves the tenant that the JWT names; a JWT that is no good has no good proof."""
     monkeypatch.setenv("JWT_KEY", KEY)

@@ -24,6 +24,7 @@ from pixstore_asgi import (
     Pixstore,
     PixstoreError,
     StoreError,
+    WireState,
 )
 from pixstore_asgi.errors import InputError, StoreBusy, StoreConflict, UploadTimeout
 from pixstore_asgi.integrations.fastapi import (
@@ -33,8 +34,11 @@ from pixstore_asgi.integrations.fastapi import (
     add_error_handlers,
     no_store,
     payload_docs,
+    records_response,
     upload_docs,
 )
+from pixstore_asgi.store.memory import MemoryStore
+from tests.support.asgi import client
 from tests.support.samples import SECRET, large_png, picture
 
 MAX_BYTES = 4_000_000
@@ -229,3 +233,23 @@ import pixstore_asgi.integrations.fastapi
     assert ran.stderr.splitlines()[-1] == (
         "ImportError: pixstore_asgi.integrations.fastapi needs FastAPI: pip install fastapi"
     )
+
+
+async def test_a_list_pages_records_are_kept_by_nobody() -> None:
+    """The records of the images that are there come by id, in the order of the ids, with no-store, for one audience."""
+    async with Pixstore(MemoryStore(), secret=SECRET) as pix:
+        ids = [(await pix.save_image(picture(seed=seed))).id for seed in range(3)]
+
+        async def pictures(request: Request) -> JSONResponse:
+            return await records_response(pix, [*ids, "none"], audience=request.query_params.get("audience"))
+
+        app = Starlette(routes=[Route("/pictures", pictures)])
+        async with client(app) as http:
+            got = await http.get("/pictures")
+            bound = (await http.get("/pictures", params={"audience": "ada"})).json()[ids[0]]
+        assert (got.status_code, got.headers["cache-control"], list(got.json())) == (200, "no-store", ids)
+        assert ImageRecord.parse(got.json()[ids[0]]).id == ids[0]
+        token, proof = bound["token"], bound["statelessProof"]
+        for audience, state in (("ada", WireState.SUCCESS), (None, WireState.INVALID_PROOF)):
+            async with await pix.open_payload(ids[0], token=token, proof=proof, audience=audience) as payload:
+                assert payload.state is state

@@ -7,7 +7,8 @@ import pytest
 PUBLIC = {
     "pixstore_asgi": (
         "ConfigError ImageNotFound ImageRecord ImageTooLarge InvalidImage Payload PayloadResponse Pixstore PixstoreApp "
-        "PixstoreError PixstoreMiddleware StoreConflict StoreError WireError WireState __version__ decode_payload"
+        "PixstoreError PixstoreMiddleware RecordsApp StoreConflict StoreError WireError WireState "
+        "__version__ decode_payload"
     ),
     "pixstore_asgi.errors": (
         "ConfigError ImageNotFound ImageTooLarge InputError IntegrityError InvalidImage PixstoreError ProofError "
@@ -17,9 +18,9 @@ PUBLIC = {
     "pixstore_asgi.store.contract_tests": "SharedStoreContract StoreContract",
     "pixstore_asgi.store.sqlite": "Durability SqliteStore",
     "pixstore_asgi.store.memory": "MemoryStore",
-    "pixstore_asgi.integrations.starlette": "add_error_handlers",
+    "pixstore_asgi.integrations.starlette": "add_error_handlers records_response",
     "pixstore_asgi.integrations.fastapi": (
-        "ImageUpload ProofHeaders SentProof add_error_handlers no_store payload_docs upload_docs"
+        "ImageUpload ProofHeaders SentProof add_error_handlers no_store payload_docs records_response upload_docs"
     ),
     "pixstore_asgi.cli": "main",
 }

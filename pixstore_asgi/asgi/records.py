@@ -1,0 +1,107 @@
+"""RecordsApp: fresh records for pages that know the ids of their images."""
+
+import logging
+from collections.abc import Mapping
+
+from starlette.datastructures import QueryParams
+from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
+
+from ..core.ids import is_image_id
+from ..core.record import ImageRecord
+from ..errors import ConfigError, PixstoreError, StoreBusy
+from ..pixstore import Pixstore
+from ..serving.headers import RawHeaders
+from .audience import Audience, AudienceOf
+from .authorization import Authorization, Authorize, AuthorizeMany
+from .http import refuse, send_json
+from .lifespan import run_lifespan
+
+MOST_RECORDS = 100
+"""Most records in one answer: keys leave the server for what a page shows, not for all there is."""
+
+_log = logging.getLogger("pixstore_asgi")
+_HEADERS: RawHeaders = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+]
+
+
+class RecordsApp:
+    """Answers GET of `?id=…&id=…` with the records of up to 100 images by id, as `get_image_records` gives them.
+
+    It answers at every path that leads to it. The browser client asks it by its option `recordsUrl`, the worker behind
+    plain `<img>` too. An id that the rule refuses is absent, as one that has no image: nobody learns which there are.
+
+    authorize, authorize_many: as PixstoreApp's, and the same decision, here with the scope of the request for records;
+        one of them is needed, for a record holds a key.
+    audience: as PixstoreApp's; the records are good for that audience alone, and where it returns None or raises,
+        nobody gets any.
+
+    Raises ConfigError for an option that can't work.
+    """
+
+    def __init__(
+        self,
+        pixstore: Pixstore,
+        authorize: Authorize | None = None,
+        *,
+        authorize_many: AuthorizeMany | None = None,
+        audience: AudienceOf | None = None,
+    ) -> None:
+        if not isinstance(pixstore, Pixstore):
+            raise ConfigError(f"pixstore must be a Pixstore, not {type(pixstore).__name__}")
+        if authorize is None and authorize_many is None:
+            raise ConfigError("RecordsApp hands out keys: give it authorize or authorize_many, the images' own rule")
+        self._pixstore = pixstore
+        self._authorization = Authorization(authorize, authorize_many)
+        self._audience = None if audience is None else Audience(audience, pixstore)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self._serve(scope, send)
+        elif scope["type"] == "lifespan":
+            await run_lifespan(self._pixstore, scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1000, "reason": "records are served over HTTP"})
+
+    async def _serve(self, scope: Scope, send: Send) -> None:
+        if scope["method"] not in ("GET", "HEAD"):
+            await refuse(405, [(b"allow", b"GET, HEAD")], send)
+            return
+        status, headers = 200, _HEADERS
+        answer: Mapping[str, object]
+        try:
+            answer = await self._records(scope)
+        except HTTPException as error:
+            status, answer = error.status_code, {"detail": error.detail}
+        except StoreBusy as error:
+            _log.warning("records can't be given: %s", error)
+            status, answer = 503, {"detail": "the store is busy: try again"}
+            headers = [*_HEADERS, (b"retry-after", b"1")]
+        except PixstoreError as error:
+            _log.error("records can't be given: %s", error)
+            status, answer = 500, {"detail": "the server failed; its log has the reason"}
+        await send_json(status, answer, headers, scope, send)
+
+    async def _records(self, scope: Scope) -> Mapping[str, ImageRecord]:
+        image_ids = _ids_in(scope)
+        audience = await self._audience.name(scope) if self._audience else None
+        if self._audience and audience is None:
+            raise HTTPException(403, "the request comes from no session that records could be for: sign in first")
+        admitted = await self._authorization.admitted(scope, image_ids)
+        if admitted is None:
+            raise HTTPException(500, "the application's rule failed; the server's log has the reason")
+        return await self._pixstore.get_image_records(admitted, audience=audience) if admitted else {}
+
+
+def _ids_in(scope: Scope) -> list[str]:
+    """Return the ids that a request asks for, each once. Raises HTTPException, 400, for what can't be asked for."""
+    asked = QueryParams(scope["query_string"]).getlist("id")
+    if not asked:
+        raise HTTPException(400, "no image is named: ask with ?id=…&id=…")
+    if len(asked) > MOST_RECORDS:
+        raise HTTPException(400, f"ask for the records of at most {MOST_RECORDS} images at once")
+    if not all(map(is_image_id, asked)):
+        raise HTTPException(400, "one of these is no image id; a variant's record is in that of its original")
+    return list(dict.fromkeys(asked))
