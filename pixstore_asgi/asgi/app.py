@@ -90,6 +90,14 @@ class PixstoreApp:
         self._blobs = Blobs(self._answers, self._delivery, self._cross_origin) if public_ciphertext else None
         self._client_files = ClientFiles()
 
+    def client_path(self, name: str = "index.js") -> str:
+        """Return the path below the mount of one of the browser client's files, which browsers keep until it changes.
+
+        For templates and import maps: `f"/pixstore-image{images.client_path()}"`. Raises InputError for a name that no
+        file has.
+        """
+        return _CLIENT + self._client_files.versioned_path(name)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             path = route_path(scope)

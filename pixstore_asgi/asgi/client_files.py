@@ -1,13 +1,15 @@
 """ClientFiles: serves the browser client, which is inside an installed package, or beside it in a source checkout."""
 
 import hashlib
+import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
-from ..errors import ConfigError
+from ..errors import ConfigError, InputError
 from ..serving.headers import RawHeaders
 from .accept_encoding import IDENTITY, best_coding
 from .http import header_values, send_empty
@@ -15,9 +17,13 @@ from .http import header_values, send_empty
 _CODINGS = {"br": ".br", "gzip": ".gz", IDENTITY: ""}
 """What the build writes, the shortest first: names of content codings, and what they add to a file's name."""
 
+_VERSION = re.compile(r"/([0-9a-f]{16})(?=/)", re.ASCII)
+"""The folder in front of a file's name that names a version of the client."""
+
+_REVALIDATED = (b"cache-control", b"no-cache")
+_IMMUTABLE = (b"cache-control", b"public, max-age=31536000, immutable")
 _HEADERS: RawHeaders = [
     (b"access-control-allow-origin", b"*"),  # modules are always fetched with CORS, and the client is no secret
-    (b"cache-control", b"no-cache"),
     (b"cross-origin-resource-policy", b"cross-origin"),
     (b"vary", b"Accept-Encoding"),
     (b"x-content-type-options", b"nosniff"),
@@ -33,7 +39,11 @@ class _Representation(NamedTuple):
 
 
 class ClientFiles:
-    """An ASGI app over the folder of the browser client: `/index.js`, one ES module, and its worker.
+    """An ASGI app over the folder of the browser client: `/index.js`, one ES module, and what lies beside it.
+
+    Browsers ask for these again at each visit, and keep those of `/{version}/index.js`, where a file's relative imports
+    lead to others of the same version. Another host's version gets the files of this one, to be asked for again: while
+    a deployment rolls, pages of either go on.
 
     The files are read once, so pages get the client of the version that runs, also while another is being installed.
     Raises ConfigError where they are missing; called, Starlette's HTTPException, 404 for what is none of them, and 406
@@ -41,20 +51,32 @@ class ClientFiles:
     """
 
     def __init__(self) -> None:
-        self._files = {f"/{file.name}": _representations(file) for file in client_directory().glob("*.js")}
+        files = sorted(client_directory().glob("*.js"))
+        self._files = {f"/{file.name}": _representations(file) for file in files}
+        self._version = _version(files)
+
+    def versioned_path(self, name: str) -> str:
+        """Return the path of a file of this version. Raises InputError for a name that none has."""
+        if f"/{name}" not in self._files:
+            names = ", ".join(name.removeprefix("/") for name in self._files)
+            raise InputError(f"the browser client has no file {name!r:.80}; there are {names}")
+        return f"/{self._version}/{name}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        representations = self._files.get(scope["path"])
+        path: str = scope["path"]
+        version = _VERSION.match(path)
+        representations = self._files.get(path[version.end() :] if version else path)
         if representations is None:
             raise HTTPException(404)
         coding = best_coding(_field(scope, b"accept-encoding"), list(representations))
         if coding is None:
             raise HTTPException(406)
         body, etag, headers = representations[coding]
+        caching = _IMMUTABLE if version and version[1] == self._version else _REVALIDATED
         if _has(scope, etag):
-            await send_empty(304, [(b"etag", etag), *_HEADERS], send)
+            await send_empty(304, [(b"etag", etag), caching, *_HEADERS], send)
             return
-        await send({"type": "http.response.start", "status": 200, "headers": [*headers]})
+        await send({"type": "http.response.start", "status": 200, "headers": [*headers, caching]})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
 
@@ -65,6 +87,15 @@ def client_directory() -> Path:
         if (directory / "index.js").is_file():
             return directory
     raise ConfigError("the browser client's files are missing from the installation: install pixstore-asgi again")
+
+
+def _version(files: Iterable[Path]) -> str:
+    """Return 16 hex digits that tell these files from those of every other version."""
+    digest = hashlib.sha256()
+    for file in files:
+        content = file.read_bytes()
+        digest.update(f"{file.name} {len(content)}\n".encode() + content)
+    return digest.hexdigest()[:16]
 
 
 def _representations(file: Path) -> dict[str, _Representation]:

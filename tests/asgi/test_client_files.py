@@ -1,6 +1,7 @@
 """The browser client's files: which content coding a client gets, and what it is told of it."""
 
 import gzip
+import re
 import shutil
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +15,7 @@ from starlette.routing import Mount
 
 from pixstore_asgi import Pixstore, PixstoreApp
 from pixstore_asgi.asgi import client_files
+from pixstore_asgi.errors import InputError
 from pixstore_asgi.store.memory import MemoryStore
 from tests.support.asgi import client
 from tests.support.paths import ROOT
@@ -152,3 +154,76 @@ async def test_a_hosts_compressing_middleware_compresses_nothing_twice(app: Pixs
     assert got.headers.get_list("vary") == ["Accept-Encoding"]
     if value == "gzip":
         assert gzip.decompress(got.body) == DIST.joinpath("index.js").read_bytes()
+
+
+@pytest.mark.parametrize("coding", ENDINGS)
+@pytest.mark.parametrize("name", ["index.js", "pixstore-worker.js", "view.js"])
+async def test_a_version_is_kept_for_a_year(app: PixstoreApp, name: str, coding: str) -> None:
+    """Below its version each file is what it is at its stable path, and is never asked for again."""
+    path = app.client_path(name)
+    assert re.fullmatch(rf"/-/client/[0-9a-f]{{16}}/{re.escape(name)}", path)
+    stable = await ask(app, accepting(coding), path=f"/-/client/{name}")
+    kept = await ask(app, accepting(coding), path=path)
+    assert (kept.status, kept.body) == (200, stable.body)
+    assert kept.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert {**kept.headers, "cache-control": "no-cache"} == dict(stable.headers)
+    head = await ask(app, accepting(coding), path=path, method="HEAD")
+    assert head == (200, kept.headers, b"")
+    unchanged = await ask(app, accepting(coding), ("if-none-match", kept.headers["etag"]), path=path)
+    assert (unchanged.status, unchanged.headers["cache-control"]) == (304, kept.headers["cache-control"])
+
+
+async def test_another_hosts_version_gets_this_ones_files(app: PixstoreApp) -> None:
+    """While a deployment rolls, a page of another version gets files that work, and asks for them again next time."""
+    got = await ask(app, path="/-/client/0123456789abcdef/index.js")
+    assert (got.status, got.headers["cache-control"]) == (200, "no-cache")
+    assert got.body == DIST.joinpath("index.js").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "folder",
+    ["", "0123456789abcde", "0123456789abcdef0", "0123456789ABCDEF", "0123456789abcdeg", "VERSION/VERSION", ".."],
+)
+async def test_what_is_no_version_is_no_folder(app: PixstoreApp, folder: str) -> None:
+    """Any other folder is 404, and so is a version alone."""
+    version = app.client_path().split("/")[3]
+    path = f"/-/client/{folder.replace('VERSION', version)}/index.js"
+    assert (await ask(app, path=path)).status == 404
+    for name in (version, f"{version}/", f"{version}/nothing.js", f"{version}/index.js.br"):
+        assert (await ask(app, path=f"/-/client/{name}")).status == 404
+
+
+async def test_the_version_is_of_all_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Installations of the same files have one version; a change of any file or name, by one byte, makes another."""
+    versions = []
+    for folder, files in enumerate(
+        [
+            {"index.js": b"one", "view.js": b"two"},
+            {"view.js": b"two", "index.js": b"one"},
+            {"index.js": b"one", "view.js": b"twO"},
+            {"index.js": b"one", "views.js": b"two"},
+            {"index.js": b"on", "view.js": b"etwo"},
+        ]
+    ):
+        directory = tmp_path / str(folder)
+        directory.mkdir()
+        for name, text in files.items():
+            directory.joinpath(name).write_bytes(text)
+        monkeypatch.setattr(client_files, "client_directory", lambda directory=directory: directory)
+        versions.append(PixstoreApp(Pixstore(MemoryStore(), secret=SECRET)).client_path())
+    assert versions[0] == versions[1]
+    assert len(set(versions)) == 4
+
+
+def test_a_name_that_no_file_has_is_told(app: PixstoreApp) -> None:
+    """A template that names no file fails where it is made, not in the visitor's browser."""
+    with pytest.raises(InputError, match=r"no file 'indx.js'; there are index.js, pixstore-worker.js"):
+        app.client_path("indx.js")
+
+
+async def test_below_a_mount_the_path_is_relative_to_it(app: PixstoreApp) -> None:
+    """The mount's own path goes before it, by hand or by the host's url_for."""
+    host = Starlette(routes=[Mount("/images", app, name="images")])
+    path = f"/images{app.client_path()}"
+    assert host.url_path_for("images", path=app.client_path()) == path
+    assert (await ask(host, path=path)).headers["cache-control"].endswith("immutable")
