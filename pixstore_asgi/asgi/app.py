@@ -20,6 +20,7 @@ from .cors import CrossOrigin
 from .delivery import MAX_STREAM_S, SEND_TIMEOUT_S, Delivery
 from .health import HEALTH, serve_health
 from .http import RESERVED, read_request, refuse, route_path, send_empty, without_last_slash
+from .image_urls import IMAGE_URLS, refuse_without_worker
 from .lifespan import run_lifespan
 
 _CLIENT = "/-/client"
@@ -34,6 +35,7 @@ class AppOptions(TypedDict, total=False):
     audience: AudienceOf | None
     allow_unproven: bool
     public_ciphertext: bool
+    service_worker_scope: str | None
     send_timeout_s: float
     max_stream_s: float
 
@@ -54,6 +56,8 @@ class PixstoreApp:
     allow_unproven: must be True for a Pixstore with proof_window_ms=-1, which anybody may then read.
     public_ciphertext: serve the ciphertext of a version without a proof to whoever knows the version's id, for CDNs
         and other caches; see Pixstore's `ciphertext_url`. Not beside a rule or an audience.
+    service_worker_scope: the path below which pages may show images by plain `<img src="…/-/image/ID">`, such as "/":
+        only then the service worker that answers these is served, see `registerImageWorker` of the client.
     send_timeout_s, max_stream_s: a client that takes longer for one piece, or for all, is cut off; in seconds.
 
     Raises ConfigError for an option that can't work.
@@ -69,6 +73,7 @@ class PixstoreApp:
         audience: AudienceOf | None = None,
         allow_unproven: bool = False,
         public_ciphertext: bool = False,
+        service_worker_scope: str | None = None,
         send_timeout_s: float = SEND_TIMEOUT_S,
         max_stream_s: float = MAX_STREAM_S,
     ) -> None:
@@ -88,7 +93,8 @@ class PixstoreApp:
         self._common = CommonRequests(self._answers if is_for_all else None, self._delivery, self._cross_origin)
         self._batch = Batch(self._answers, self._authorization, self._audience, self._delivery, self._cross_origin)
         self._blobs = Blobs(self._answers, self._delivery, self._cross_origin) if public_ciphertext else None
-        self._client_files = ClientFiles()
+        self._client_files = ClientFiles(service_worker_scope)
+        self._has_image_urls = service_worker_scope is not None
 
     def client_path(self, name: str = "index.js") -> str:
         """Return the path below the mount of one of the browser client's files, which browsers keep until it changes.
@@ -122,6 +128,8 @@ class PixstoreApp:
             await self._blobs(path, scope, receive, send)
         elif path.startswith(_CLIENT + "/"):
             await self._serve_client(without_last_slash(path).removeprefix(_CLIENT), scope, receive, send)
+        elif self._has_image_urls and path.startswith(IMAGE_URLS):
+            await refuse_without_worker(scope, send)
         elif without_last_slash(path) in HEALTH:
             await serve_health(without_last_slash(path), readiness_of(self._pixstore), scope, send)
         else:

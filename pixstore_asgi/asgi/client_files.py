@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +20,8 @@ _CODINGS = {"br": ".br", "gzip": ".gz", IDENTITY: ""}
 _VERSION = re.compile(r"/([0-9a-f]{16})(?=/)", re.ASCII)
 """The folder in front of a file's name that names a version of the client."""
 
+_SERVICE_WORKER = "service-worker.js"
+_SCOPE = re.compile(r"/[!-~]*", re.ASCII)
 _REVALIDATED = (b"cache-control", b"no-cache")
 _IMMUTABLE = (b"cache-control", b"public, max-age=31536000, immutable")
 _HEADERS: RawHeaders = [
@@ -31,11 +33,19 @@ _HEADERS: RawHeaders = [
 
 
 class _Representation(NamedTuple):
-    """A file in one content coding. etag: of these very bytes, so each coding has its own (RFC 9110, 8.8.3.3)."""
+    """A file in one content coding. etag: of these very bytes, so each coding has its own (RFC 9110, 8.8.3.3).
+
+    content: the headers that tell of the body. headers: those that 304 has, too.
+    """
 
     body: bytes
-    etag: bytes
+    etag: str
+    content: RawHeaders
     headers: RawHeaders
+
+
+_Representations = Mapping[str, _Representation]
+"""Those of one file, by the names of the codings."""
 
 
 class ClientFiles:
@@ -45,39 +55,46 @@ class ClientFiles:
     lead to others of the same version. Another host's version gets the files of this one, to be asked for again: while
     a deployment rolls, pages of either go on.
 
+    service_worker_scope: the path whose pages the service worker may control, or None, and there is none. It is at its
+        stable path alone, since browsers ask there for a newer one.
+
     The files are read once, so pages get the client of the version that runs, also while another is being installed.
-    Raises ConfigError where they are missing; called, Starlette's HTTPException, 404 for what is none of them, and 406
-    for who takes them in none of the codings that there are.
+    Raises ConfigError where they are missing, or for a scope that can't be; called, Starlette's HTTPException, 404 for
+    what is none of them, and 406 for who takes them in none of the codings that there are.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, service_worker_scope: str | None = None) -> None:
         files = sorted(client_directory().glob("*.js"))
-        self._files = {f"/{file.name}": _representations(file) for file in files}
         self._version = _version(files)
+        self._versioned = {f"/{file.name}": _representations(file) for file in files if file.name != _SERVICE_WORKER}
+        self._stable = dict(self._versioned)
+        if service_worker_scope is not None:
+            worker = client_directory() / _SERVICE_WORKER
+            self._stable[f"/{worker.name}"] = _representations(worker, _allowing(service_worker_scope))
 
     def versioned_path(self, name: str) -> str:
         """Return the path of a file of this version. Raises InputError for a name that none has."""
-        if f"/{name}" not in self._files:
-            names = ", ".join(name.removeprefix("/") for name in self._files)
+        if f"/{name}" not in self._versioned:
+            names = ", ".join(name.removeprefix("/") for name in self._versioned)
             raise InputError(f"the browser client has no file {name!r:.80}; there are {names}")
         return f"/{self._version}/{name}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope["path"]
         version = _VERSION.match(path)
-        representations = self._files.get(path[version.end() :] if version else path)
+        representations = self._versioned.get(path[version.end() :]) if version else self._stable.get(path)
         if representations is None:
             raise HTTPException(404)
         coding = best_coding(_field(scope, b"accept-encoding"), list(representations))
         if coding is None:
             raise HTTPException(406)
-        body, etag, headers = representations[coding]
-        caching = _IMMUTABLE if version and version[1] == self._version else _REVALIDATED
-        if _has(scope, etag):
-            await send_empty(304, [(b"etag", etag), caching, *_HEADERS], send)
+        found = representations[coding]
+        headers = [*found.headers, _IMMUTABLE if version and version[1] == self._version else _REVALIDATED]
+        if _has(scope, found.etag):
+            await send_empty(304, headers, send)
             return
-        await send({"type": "http.response.start", "status": 200, "headers": [*headers, caching]})
-        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+        await send({"type": "http.response.start", "status": 200, "headers": [*found.content, *headers]})
+        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else found.body})
 
 
 def client_directory() -> Path:
@@ -98,29 +115,36 @@ def _version(files: Iterable[Path]) -> str:
     return digest.hexdigest()[:16]
 
 
-def _representations(file: Path) -> dict[str, _Representation]:
-    """Read a file in every coding that is there, by the coding's name."""
+def _representations(file: Path, headers: RawHeaders = _HEADERS) -> _Representations:
+    """Read a file in every coding that is there."""
     files = {coding: file.with_name(file.name + ending) for coding, ending in _CODINGS.items()}
-    return {coding: _representation(coding, path.read_bytes()) for coding, path in files.items() if path.is_file()}
+    return {
+        coding: _representation(coding, path.read_bytes(), headers) for coding, path in files.items() if path.is_file()
+    }
 
 
-def _representation(coding: str, body: bytes) -> _Representation:
-    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'.encode()
-    headers = [
+def _representation(coding: str, body: bytes, headers: RawHeaders) -> _Representation:
+    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    content = [
         (b"content-type", b"text/javascript; charset=utf-8"),
         (b"content-length", str(len(body)).encode()),
-        (b"etag", etag),
-        *_HEADERS,
     ]
     if coding != IDENTITY:
-        headers.append((b"content-encoding", coding.encode()))
-    return _Representation(body, etag, headers)
+        content.append((b"content-encoding", coding.encode()))
+    return _Representation(body, etag, content, [(b"etag", etag.encode()), *headers])
 
 
-def _has(scope: Scope, etag: bytes) -> bool:
+def _allowing(scope: str) -> RawHeaders:
+    """Return the headers of a service worker that may control pages that are not below it."""
+    if not isinstance(scope, str) or _SCOPE.fullmatch(scope) is None:
+        raise ConfigError(f'service_worker_scope must be a path as it stands in a URL, such as "/", not {scope!r:.80}')
+    return [*_HEADERS, (b"service-worker-allowed", scope.encode("ascii"))]
+
+
+def _has(scope: Scope, etag: str) -> bool:
     """Tell whether the client has this representation: If-None-Match, by weak comparison (RFC 9110, 13.1.2)."""
     tags = (tag.strip(" \t").removeprefix("W/") for tag in _field(scope, b"if-none-match").split(","))
-    return any(tag in ("*", etag.decode()) for tag in tags)
+    return any(tag in ("*", etag) for tag in tags)
 
 
 def _field(scope: Scope, name: bytes) -> str:

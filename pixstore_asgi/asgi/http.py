@@ -78,12 +78,17 @@ async def refuse(status: int, headers: RawHeaders, send: Send) -> None:
 
 async def send_json(status: int, value: object, headers: RawHeaders, scope: Scope, send: Send) -> None:
     """Answer GET or HEAD with JSON that nobody keeps. headers: further ones."""
-    body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-    start = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(body)).encode()),
-        (b"cache-control", b"no-store"),
-        *headers,
-    ]
+    body = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    await _send(status, body, [(b"content-type", b"application/json"), *headers], scope, send)
+
+
+async def send_text(status: int, text: str, headers: RawHeaders, scope: Scope, send: Send) -> None:
+    """Answer GET or HEAD with a text that nobody keeps. headers: further ones."""
+    await _send(status, text, [(b"content-type", b"text/plain; charset=utf-8"), *headers], scope, send)
+
+
+async def _send(status: int, text: str, headers: RawHeaders, scope: Scope, send: Send) -> None:
+    body = text.encode()
+    start = [(b"content-length", str(len(body)).encode()), (b"cache-control", b"no-store"), *headers]
     await send({"type": "http.response.start", "status": status, "headers": start})
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})

@@ -15,7 +15,7 @@ const ROWS = [
   ["images"],
   ["client"],
   ["index", "pixstore-worker"],
-  ["view"],
+  ["view", "service-worker", "image-worker"],
 ];
 const rowOf = new Map(ROWS.flatMap((rooms, row) => rooms.map((room) => [room, row])));
 

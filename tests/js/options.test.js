@@ -3,7 +3,8 @@ import { test } from "node:test";
 
 import { ConfigError, createClient, initPixstoreFrontend } from "../../js_client/src/index.js";
 import { translateNpmNames } from "../../js_client/src/options/npm-names.js";
-import { endpointBeside, resolveOptions } from "../../js_client/src/options/options.js";
+import { endpointBeside } from "../../js_client/src/options/endpoint.js";
+import { resolveOptions } from "../../js_client/src/options/options.js";
 
 const npm = (config) => resolveOptions(translateNpmNames(config));
 const endpoint = (config) => npm(config).endpoint;

@@ -13,8 +13,10 @@ import { emptyStorage } from "./support/storage.js";
 
 const { exports } = JSON.parse(readFileSync(new URL("../package.json", SOURCES), "utf8"));
 
-/** What pages import, and what the client starts. */
-const ENTRIES = [...Object.values(exports).map((entry) => entry.default.replace("./src/", "")), "pixstore-worker.js"];
+/** What pages import, and the workers. */
+const ENTRIES = [
+  ...Object.values(exports).map((entry) => entry.default.replace("./src/", "")), "pixstore-worker.js", "service-worker/index.js",
+];
 
 beforeEach(emptyStorage);
 

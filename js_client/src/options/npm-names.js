@@ -1,7 +1,7 @@
 /** The option names of the npm package `pixstore`, so that a page can change its import only. */
 
 import { ConfigError } from "../errors.js";
-import { DEFAULT_ENDPOINT } from "./options.js";
+import { DEFAULT_ENDPOINT } from "./endpoint.js";
 
 /** @import { PixstoreConfig } from "./options.js" */
 

@@ -2,6 +2,7 @@
 
 import { ConfigError } from "../errors.js";
 import { abortSignal, callback, checked, headers, integer, oneOf, orCallback, text } from "./checks.js";
+import { endpointBeside } from "./endpoint.js";
 
 /** @import { CacheError } from "../errors.js" */
 /** @import { ImageRecord } from "../format/records.js" */
@@ -106,9 +107,6 @@ const CACHE_KINDS = /** @type {const} */ (["encrypted", "decrypted", "memory", "
  */
 export const isStored = (kind) => kind === "encrypted" || kind === "decrypted";
 
-/** Where an application is mounted, unless it says otherwise; npm's is the same. */
-export const DEFAULT_ENDPOINT = "/pixstore-image";
-
 /** @satisfies {Record<string, Check>} */
 const REQUEST = { headers, credentials: oneOf("omit", "same-origin", "include") };
 
@@ -200,13 +198,3 @@ const valueOf = (given) => (typeof given === "function" ? given() : given);
  * @throws {ConfigError}
  */
 export const checkedImageOptions = (options) => checked(IMAGE, options);
-
-/**
- * The images are served beside the client: a module at `https://host/my/mount/-/client/index.js` belongs to `/my/mount`.
- *
- * @param {string} [moduleUrl]  there is none in a bundle that is no module
- */
-export function endpointBeside(moduleUrl = "") {
-  const end = moduleUrl.lastIndexOf("/-/client/");
-  return end < 0 ? DEFAULT_ENDPOINT : moduleUrl.slice(0, end);
-}

@@ -1,0 +1,69 @@
+/** For pages: the service worker that lets plain `<img src="/pixstore-image/-/image/ID">` show encrypted images. */
+
+import { endpointBeside } from "../options/endpoint.js";
+import { showAgain } from "./show-again.js";
+
+/** @import { CacheKind } from "../options/options.js" */
+
+/**
+ * @typedef {object} ImageWorkerOptions
+ * @property {string} recordsUrl  where a RecordsApp is, or what answers as it does, on the page's own origin
+ * @property {string | undefined} [endpoint]  as the client's
+ * @property {string | undefined} [scope]  the path that the pages are below, as the mount's `service_worker_scope`;
+ *   default "/"
+ * @property {string | undefined} [namespace]  this and what follows as the page's client has it, so that they share
+ * @property {string | undefined} [databaseName]
+ * @property {CacheKind | undefined} [cache]
+ * @property {((error: unknown) => void) | undefined} [onError]  told why there is no worker, where the browser has any
+ */
+
+/** A page that waits shows nothing. */
+const LIMIT_MS = 5000;
+
+/**
+ * Register the worker, and tell whether image URLs work in this page from now on. They do not where the browser has no
+ * service workers, refuses this one or takes too long, or where the pages have a worker of another kind, which is left
+ * alone: then show images by the element or by getImage.
+ *
+ * @param {ImageWorkerOptions} options
+ * @returns {Promise<boolean>}
+ */
+export async function registerImageWorker({ endpoint, scope = "/", onError, ...settings }) {
+  try {
+    const { serviceWorker } = navigator;
+    if (!serviceWorker) return false;
+    const mount = new URL(endpoint ?? endpointBeside(import.meta.url), document.baseURI).href.replace(/\/+$/, "");
+    const script = new URL(`${mount}/-/client/service-worker.js`);
+    for (const [name, value] of Object.entries(settings)) if (value !== undefined) script.searchParams.set(name, value);
+    const { controller } = serviceWorker;
+    await Promise.race([
+      takeOver(serviceWorker, script, new URL(scope, document.baseURI).href),
+      new Promise((_, reject) => setTimeout(reject, LIMIT_MS, new Error("no service worker in time"))),
+    ]);
+    if (!controller) showAgain(`${mount}/-/image/`);
+    return true;
+  } catch (error) {
+    onError?.(error);
+    return false;
+  }
+}
+
+/**
+ * Have the worker control this page; resolves once it does, or never.
+ *
+ * @param {ServiceWorkerContainer} container
+ * @param {URL} script
+ * @param {string} scope
+ */
+async function takeOver(container, script, scope) {
+  const { scope: taken, active } = (await container.getRegistration(scope)) ?? {};
+  const isOther = taken === scope && active && new URL(active.scriptURL).pathname !== script.pathname;
+  if (isOther || !location.href.startsWith(scope)) throw new Error("not of this scope, or of another service worker");
+  const registration = await container.register(script, { scope });
+  while (container.controller?.scriptURL !== script.href) {
+    const changed = new Promise((resolve) => container.addEventListener("controllerchange", resolve, { once: true }));
+    // After a reload with the shift key it is active, and controls nothing.
+    registration.active?.postMessage("claim");
+    await changed;
+  }
+}
