@@ -11,6 +11,6 @@ DIRECTION = [
     ["__init__"],
     ["integrations"],
     ["transfer", "demo"],
-    ["cli"],
+    ["cli", "testing"],
 ]
 """Low to high: a room imports only from rows above its own. Rooms of one row do not know each other."""

@@ -23,6 +23,8 @@ PUBLIC = {
         "ImageUpload ProofHeaders SentProof add_error_handlers no_store payload_docs records_response upload_docs"
     ),
     "pixstore_asgi.cli": "main",
+    "pixstore_asgi.testing": "SAMPLES SECRET FixedClock MemoryPixstore NoImage image_in proof_headers",
+    "pixstore_asgi.testing.fixtures": "pixstore pixstore_clock pixstore_options",
 }
 
 

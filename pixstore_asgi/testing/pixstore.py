@@ -1,0 +1,37 @@
+"""A Pixstore that leaves nothing behind."""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any, TypeVar
+
+from ..pixstore import Pixstore
+from ..store.memory import MemoryStore
+from .clock import FixedClock
+
+SECRET = "a-secret-that-everybody-knows-for-tests-alone"  # noqa: S105
+
+Result = TypeVar("Result")
+
+
+class MemoryPixstore(Pixstore):
+    """A Pixstore in memory, with a secret that is the same in every run, and a clock that stands.
+
+    clock: whose time makes tokens and proofs; it is kept as `clock`. options: those of Pixstore but for `store` and
+    `blobs`. It may be used from one event loop after another: what it keeps is the same.
+    """
+
+    def __init__(self, *, clock: FixedClock | None = None, **options: Any) -> None:
+        self.clock = FixedClock() if clock is None else clock
+        super().__init__(MemoryStore(clock_ms=self.clock), **{"secret": SECRET, **options})
+        self._proofs.clock_ms = self.clock
+
+    def run(self, call: Awaitable[Result]) -> Result:
+        """Return what a call of this Pixstore gives, in a test that is not async: `pix.run(pix.save_image(data))`."""
+        return asyncio.run(self._ended(call))
+
+    async def _ended(self, call: Awaitable[Result]) -> Result:
+        try:
+            return await call
+        finally:
+            if self._decoder:  # its processes belong to this event loop
+                await self._decoder.close()

@@ -1,0 +1,54 @@
+"""A small picture in each format, as it is in a file: 16 pixels wide, 12 high."""
+
+from base64 import b64decode
+from collections.abc import Mapping
+from types import MappingProxyType
+
+_PNG = (
+    "iVBORw0KGgoAAAANSUhEUgAAABAAAAAMCAIAAADkharWAAAAiUlEQVR42mOUsznBw/CDeMTCwMFAEmBi4GDAimpmbMEqjsWGKR1LIIyCCXsYGBhW"
+    "VJjgs2FBxxw0/REdZwjYgAVw4LBhTcUUrOp9Kq7A1aBoCJmRg1XDlhk6VHISAwdDwooUNMUrVpgQ8HTOhhgehh8dAWsmbHDhYfjBw/EDWRank1p2"
+    "+KAphQAAuQMver/SPnwAAAAASUVORK5CYII="
+)
+
+_WEBP = (
+    "UklGRnoAAABXRUJQVlA4IG4AAABQAgCdASoQAAwAAsBMJbACdDiAN4rIgohH8AAA/uQK+q8Pv8No7POgrhXjS6Ry0MV2JXIdERG7pY53Kfur5ihd"
+    "Yc9kaQ6FnH1f35nP67bBj+eDCHq1FLn31O+OtD28h5zytc3j+dQP1CkfO6GAAA=="
+)
+
+_JPEG = (
+    "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAA0JCgsKCA0LCgsODg0PEyAVExISEyccHhcgLikxMC4pLSwzOko+MzZGNywtQFdBRkxOUlNSMj5aYVpQ"
+    "YEpRUk//2wBDAQ4ODhMREyYVFSZPNS01T09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT0//wAARCAAMABAD"
+    "ASIAAhEBAxEB/8QAFgABAQEAAAAAAAAAAAAAAAAABAMF/8QAIRAAAgEEAgIDAAAAAAAAAAAAAQIDAAQFERJBcfAiMbH/xAAVAQEBAAAAAAAAAAAA"
+    "AAAAAAACA//EAB4RAAAFBQEAAAAAAAAAAAAAAAADBRIiAQIRFDFR/9oADAMBAAIRAxEAPwCGCxCX1yySsVjReR4kbPj39rSymHhs5Ee3J4OT8WO+"
+    "PjvXvdGspHt5BJCxRta2KfJNJdOGmbevodCpqFx+w50ccDTj409H/9k="
+)
+
+_GIF = (
+    "R0lGODdhEAAMAIMAAPrcPNKIULSQZLeBYn6QiEeJrSSIxMZoWMZQWJpVdbRAZHhAjDRsuTlYtkhErCRExCwAAAAAEAAMAAAIcwAfPHBA0MGCgwsS"
+    "KFiIAIHABgURJlSooOHDiAsAJNjI0OGDBhAdABg5UmFDhyAhklyZ4IBLBjBBriTZ8iVMBjNXujxg4GaBnAAGDHBpoGeBnzmFDghQ9OjRmQKEBmBq"
+    "wGkBAgQAYBXAdWpTp1jDchUwNSAAOw=="
+)
+
+_AVIF = (
+    "AAAAIGZ0eXBhdmlmAAAAAGF2aWZtaWYxbWlhZk1BMUIAAADrbWV0YQAAAAAAAAAhaGRscgAAAAAAAAAAcGljdAAAAAAAAAAAAAAAAAAAAAAOcGl0"
+    "bQAAAAAAAQAAAB5pbG9jAAAAAEQAAAEAAQAAAAEAAAETAAAAcQAAAChpaW5mAAAAAAABAAAAGmluZmUCAAAAAAEAAGF2MDFDb2xvcgAAAABqaXBy"
+    "cAAAAEtpcGNvAAAAFGlzcGUAAAAAAAAAEAAAAAwAAAAQcGl4aQAAAAADCAgIAAAADGF2MUOBAAwAAAAAE2NvbHJuY2x4AAEADQAGgAAAABdpcG1h"
+    "AAAAAAAAAAEAAQQBAoMEAAAAeW1kYXQSAAoJGAz+2iAhoNCAMmIZR4eGIYeeeeaFQQDQxRpyflXDP6sYkXBg+H4EflIGOmN0eB+svMdxvF6wOTQi"
+    "JNifVZncoUXqRZ1EvxLU/5Ax4kqlCYnW+/d3BlTbxj/XpcN0508rpynsDQtdZ/Jp0stEoA=="
+)
+
+SAMPLES: Mapping[str, bytes] = MappingProxyType(
+    {
+        name: b64decode(text)
+        for name, text in {
+            "png": _PNG,
+            "webp": _WEBP,
+            "jpg": _JPEG,
+            "jpeg": _JPEG,
+            "gif": _GIF,
+            "avif": _AVIF,
+        }.items()
+    }
+)
+"""The bytes of the picture, per format name; jpg and jpeg are the same. A Pixstore takes gif and avif where its
+`image_formats` list them."""

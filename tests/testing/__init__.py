@@ -1,0 +1,1 @@
+"""Tests of what applications are tested with."""
