@@ -4,6 +4,7 @@ import {
   createClient, createFetcher, decodePayload, DecryptError, FetchError, getImages, NotFoundError, RefusedError, WireState,
   type Client, type ImageFetcher, type ImageOptions, type ImageRecord, type OnProgress, type Priority,
 } from "pixstore-asgi-client";
+import { createTestClient, samplePng, type Failure } from "pixstore-asgi-client/testing";
 
 const wrapped = createFetcher("/images");
 const fetcher: ImageFetcher = async (record, context, { signal }) => {
@@ -38,3 +39,14 @@ function explain(error: Error) {
   if (error instanceof NotFoundError) return error.state === 99;
   return error instanceof FetchError && error.status === 503;
 }
+
+// Tests of a page.
+const testClient = createTestClient({ delayMs: 5, refreshes: undefined });
+const shown: ImageRecord = testClient.addImage("players:ada", samplePng(), { variants: { thumb: { width: 8 } } });
+const asClient: Client = testClient;
+testClient.fail(shown.id, "offline", 1);
+testClient.fail(shown.id, new FetchError("no answer", { status: 504 }));
+// @ts-expect-error: nothing fails like this
+testClient.fail(shown.id, "broken");
+const failure: Failure = "damaged";
+console.log(asClient.peek(shown)?.url, testClient.count("peek", shown.id), testClient.state().shown.length, failure);

@@ -1,0 +1,159 @@
+/** The images that a test client has in place of a server's: their versions, their records, their proofs. */
+
+import { ConfigError, stateError } from "../errors.js";
+import { isOf } from "../format/ids.js";
+import { parseRecord } from "../format/records.js";
+import { WireState } from "../states.js";
+import { formatByteOf, samplePng, SIZE } from "./picture.js";
+
+/** @import { ImageRecord, ParsedRecord } from "../format/records.js" */
+
+/**
+ * What a record tells of a picture.
+ *
+ * @typedef {object} Size
+ * @property {Uint8Array | undefined} [bytes]  of the image; default a small PNG
+ * @property {number | undefined} [width]  in pixels; default that PNG's, where the image is that
+ * @property {number | undefined} [height]
+ * @property {string | undefined} [placeholder]  a ThumbHash in base64
+ */
+
+/** @typedef {Omit<Size, "bytes"> & {variants?: Record<string, Size> | undefined}} Details */
+
+/** @typedef {{token: number, bytes: Uint8Array, described: Omit<Size, "bytes">}} Version */
+
+/** @typedef {ReturnType<typeof createImages>} Images */
+
+/** Nobody decrypts with these. */
+const META = { key: zeros(32), iv: zeros(12), tag: zeros(16) };
+
+/** @param {number} proofMs  how long a proof lives */
+export function createImages(proofMs) {
+  /** @type {Map<string, Version>}  by id, of variants too */
+  const versions = new Map();
+  /** @type {Map<string, string[]>}  the names of an image's variants */
+  const names = new Map();
+  /** @type {Map<string, number>}  of the last version, also of what was removed */
+  const tokens = new Map();
+  /** @type {Map<string, number>}  the first proof of an image that is good */
+  const firstGood = new Map();
+  let proofs = 0;
+
+  /** @param {string} id */
+  function remove(id) {
+    for (const each of [...versions.keys()].filter((known) => isOf(known, id))) versions.delete(each);
+    names.delete(id);
+  }
+
+  /**
+   * @param {string} id
+   * @param {Uint8Array | undefined} bytes
+   * @param {Details} details
+   */
+  function put(id, bytes, { variants = {}, ...size }) {
+    remove(id);
+    const token = (tokens.get(id) ?? 0) + 1;
+    tokens.set(id, token);
+    versions.set(id, versionOf({ bytes, ...size }, token));
+    names.set(id, Object.keys(variants));
+    for (const [name, variant] of Object.entries(variants)) versions.set(`${id}~${name}`, versionOf(variant, token));
+  }
+
+  /**
+   * @param {string} id
+   * @returns {ImageRecord | null}
+   */
+  function record(id) {
+    const version = versions.get(id);
+    if (!version) return null;
+    const variants = (names.get(id) ?? []).map((name) => [name, /** @type {ImageRecord} */ (record(`${id}~${name}`))]);
+    proofs += 1;
+    return {
+      id,
+      token: version.token,
+      ...version.described,
+      meta: META,
+      statelessProof: `test-proof-${proofs}`,
+      proofExpiresAt: Date.now() + proofMs,
+      ...(variants.length ? { variants: Object.fromEntries(variants) } : {}),
+    };
+  }
+
+  /** @param {string} id */
+  function known(id) {
+    const version = versions.get(id);
+    if (!version) throw new ConfigError(`there is no image ${id}: add it first`);
+    return version;
+  }
+
+  return {
+    record,
+    remove,
+    known,
+
+    /**
+     * @param {string} id
+     * @param {Uint8Array | undefined} bytes
+     * @param {Details} details
+     */
+    add(id, bytes, details) {
+      parseRecord({ id, token: 1, meta: META, statelessProof: "test-proof" });
+      put(id, bytes, details);
+    },
+
+    /**
+     * What is not given stays as it was.
+     *
+     * @param {string} id
+     * @param {Uint8Array | undefined} bytes
+     * @param {Details} details
+     */
+    update(id, bytes, details) {
+      const before = known(id);
+      const variants = (names.get(id) ?? []).map((name) => [name, sizeOf(known(`${id}~${name}`))]);
+      const given = { ...before.described, variants: Object.fromEntries(variants), ...details };
+      put(id, bytes ?? before.bytes, given);
+    },
+
+    /**
+     * End the proofs of an image and its variants, or all, that are out.
+     *
+     * @param {string} [id]
+     */
+    expire(id) {
+      for (const each of versions.keys()) if (isOf(each, id)) firstGood.set(each, proofs + 1);
+    },
+
+    /**
+     * What a server answers to a record: the current version, as the format byte and the image.
+     *
+     * @param {ParsedRecord} asked
+     */
+    answer({ id, proof, expiresAt }) {
+      const number = Number(/^test-proof-(\d+)$/.exec(proof)?.[1] ?? 0);
+      if (number < (firstGood.get(id) ?? 1) || Date.now() >= expiresAt) throw stateError(WireState.InvalidProof);
+      const version = versions.get(id);
+      if (!version) throw stateError(WireState.NotFound);
+      const { token, bytes } = version;
+      return { token, plaintext: Uint8Array.of(formatByteOf(bytes), ...bytes) };
+    },
+  };
+}
+
+/**
+ * @param {Size} size
+ * @param {number} token
+ * @returns {Version}
+ */
+function versionOf({ bytes, ...described }, token) {
+  if (bytes) return { token, bytes, described };
+  return { token, bytes: samplePng(), described: { ...SIZE, ...described } };
+}
+
+/** @param {Version} version */
+const sizeOf = ({ bytes, described }) => ({ bytes, ...described });
+
+/** @param {number} size */
+function zeros(size) {
+  return btoa("\0".repeat(size));
+}
