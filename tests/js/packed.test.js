@@ -69,7 +69,9 @@ test("publint has nothing to say", async () => {
 test("the types resolve wherever the package does", async () => {
   const { types, problems } = await checkPackage(createPackageFromTarballData(new Uint8Array(tarball)));
   assert.equal(types.kind, "included");
-  // From a CommonJS file an ES module is imported by import(), as Node does it.
-  const wrong = problems.filter(({ kind }) => kind !== "CJSResolvesToESM");
+  // From a CommonJS file an ES module is imported by import(), as Node does it. The oldest of TypeScript's resolutions,
+  // which TypeScript 7 has no more, knows no `exports`, and so the first entry alone.
+  const isOld = ({ kind, resolutionKind, entrypoint }) => kind === "NoResolution" && resolutionKind === "node10" && entrypoint !== ".";
+  const wrong = problems.filter((problem) => problem.kind !== "CJSResolvesToESM" && !isOld(problem));
   assert.deepEqual(wrong, []);
 });
