@@ -386,6 +386,15 @@ test("a page without a renderer is given what it lacks, and all of it is taken b
   assert.deepEqual([Object.keys(page), "decode" in image, "createObjectURL" in page.URL], [["URL", "HTMLImageElement", "DOMException"], false, false]);
 });
 
+test("an observer that never calls back gives its place, as that of happy-dom does, and gets it back", () => {
+  const Idle = class {};
+  const page = { URL, IntersectionObserver: Idle, happyDOM: {} };
+  const takeBack = fillInBrowser(page);
+  assert.notEqual(page.IntersectionObserver, Idle);
+  takeBack();
+  assert.equal(page.IntersectionObserver, Idle);
+});
+
 test("what a page has is left alone", () => {
   const { createObjectURL } = URL;
   fillInBrowser()();

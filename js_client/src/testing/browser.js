@@ -2,7 +2,7 @@
 
 /**
  * Give a page without a renderer object URLs, images that decode and an IntersectionObserver for which everything is on
- * the screen. What is there already stays as it is, so in a browser this does nothing.
+ * the screen. What works there already stays as it is, so in a browser this does nothing.
  *
  * @param {any} [page]  its global object
  * @returns {() => void}  takes it back
@@ -14,7 +14,8 @@ export function fillInBrowser(page = globalThis) {
     fill(page.URL, "createObjectURL", () => newUrl(urls)),
     fill(page.URL, "revokeObjectURL", (/** @type {string} */ url) => void urls.delete(url)),
     fill(page.HTMLImageElement?.prototype, "decode", decodeOf(page, urls)),
-    fill(page, "IntersectionObserver", AllOnScreen),
+    // That of happy-dom is there, and never calls back.
+    fill(page, "IntersectionObserver", AllOnScreen, Boolean(page.happyDOM)),
   ];
   return () => filled.forEach((takeBack) => takeBack());
 }
@@ -45,11 +46,13 @@ const decodeOf = (page, urls) =>
  * @param {any} owner  nothing is filled in where there is none
  * @param {string} name
  * @param {unknown} value
+ * @param {boolean} [isIdle]  what is there does nothing
  */
-function fill(owner, name, value) {
-  if (!owner || name in owner) return () => {};
+function fill(owner, name, value, isIdle = false) {
+  if (!owner || (name in owner && !isIdle)) return () => {};
+  const before = Object.getOwnPropertyDescriptor(owner, name);
   Object.defineProperty(owner, name, { value, configurable: true, writable: true });
-  return () => delete owner[name];
+  return () => (before ? Object.defineProperty(owner, name, before) : delete owner[name]);
 }
 
 class AllOnScreen {
