@@ -67,12 +67,12 @@ def _record(response: httpx.Response) -> ImageRecord:
 
 
 @contextlib.contextmanager
-def running_site(folder: Path, **environment: str) -> Iterator[Site]:
-    """Run page_app under uvicorn, on a port that the system chooses, until the block ends."""
+def running_site(folder: Path, *, app: str = "page_app", **environment: str) -> Iterator[Site]:
+    """Run page_app or another one under uvicorn, on a port that the system chooses, until the block ends."""
     log_file = folder / "uvicorn.log"
     with log_file.open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "uvicorn", "tests.browser.page_app:app", "--host", "127.0.0.1", "--port", "0"],
+            [sys.executable, "-m", "uvicorn", f"tests.browser.{app}:app", "--host", "127.0.0.1", "--port", "0"],
             stdout=log,
             stderr=subprocess.STDOUT,
             env={**os.environ, "PIXSTORE_TEST_DB": str(folder / "pixstore.db"), "PYTHONUNBUFFERED": "1", **environment},

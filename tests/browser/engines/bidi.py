@@ -8,7 +8,13 @@ from typing import Any
 from websockets.sync.client import ClientConnection
 
 ANSWER_WITHIN_S = 60
-REFUSALS = ("Cross-Origin Request Blocked", "Content-Security-Policy")
+REFUSALS = (
+    "Cross-Origin Request Blocked",
+    "Content-Security-Policy",
+    "The resource at",  # … was blocked due to its Cross-Origin-Resource-Policy
+    "Failed to get service worker registration(s): Storage access is restricted",
+    "Failed to load \u2018\u2019. A ServiceWorker intercepted",  # what was embedded, and refused
+)
 """How the browser tells of what it refused a page: no error that the page could have caught."""
 
 
