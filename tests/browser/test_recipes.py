@@ -14,7 +14,7 @@ from anyio.from_thread import start_blocking_portal
 from PIL import Image
 
 from pixstore_asgi import ImageRecord, Pixstore
-from tests.browser.engines.page import Browser, Page
+from tests.browser.engines.page import Browser, Engine, Page, lacks
 from tests.browser.support import open_page, wait_for
 from tests.support.paths import PACKAGE
 from tests.support.recipes import OTHER_BLOCKS, recipe, save, write_files
@@ -200,3 +200,47 @@ def test_the_gallery_adds_a_picture(browser: Browser, tmp_path: Path) -> None:
         wait_for(page, "document.querySelector('main img')?.naturalWidth === 320")
         (record,) = httpx.get(f"{url}/api/pictures").json()
         assert (record["width"], record["height"]) == (500, 250)
+
+
+PLAIN = """<!doctype html>
+<title>Pictures by their addresses</title>
+<script type="module">
+  import { show, signOut } from "/page/plain-pictures.js";
+
+  const showNew = (id) =>
+    new Promise((resolve, reject) => {
+      const picture = document.body.appendChild(new Image());
+      picture.onload = () => resolve(picture.src);
+      picture.onerror = () => resolve("error");
+      show(picture, id).catch(({ name }) => resolve(name));
+    });
+  Object.assign(globalThis, { showNew, signOut });
+</script>
+"""
+SAVE = """async (bytes) => {
+  await fetch("/api/session/ada", { method: "POST" });
+  const saved = await fetch("/api/pictures", { method: "POST", body: new Uint8Array(bytes) });
+  return saved.ok ? saved.json() : null;
+}"""
+NO_WORKERS = "Object.defineProperty(Navigator.prototype, 'serviceWorker', { value: undefined });"
+
+
+@pytest.mark.parametrize("first_script", ["", NO_WORKERS], ids=["worker", "none"])
+def test_a_page_that_knows_ids_shows_pictures(
+    engine: Engine, browser: Browser, tmp_path: Path, first_script: str
+) -> None:
+    """By their addresses where there is a worker, else by the client; not those of others, and none after sign-out."""
+    with recipe(write_files(tmp_path), "records_app", SESSION_KEY=JWT_KEY) as server:
+        (tmp_path / "plain.html").write_text(PLAIN)
+        foreign = save(tmp_path, picture())
+        with open_page(browser, first_script=first_script) as page:
+            page.goto(f"{server.url}/page/plain.html")
+            wait_for(page, "typeof showNew === 'function'")
+            saved, other = (page.evaluate(SAVE, list(picture(kind))) for kind in ("webp", "jpeg"))
+            if saved is None:
+                lacks(engine.name, "it takes no secure cookie over plain HTTP, not even from 127.0.0.1")
+            begins = "blob:" if first_script else f"{server.url}/pixstore-image/-/image/ada%3A"
+            assert page.evaluate("id => showNew(id)", saved).startswith(begins)
+            assert page.evaluate("id => showNew(id)", foreign.id) in ("error", "NotFoundError")
+            page.evaluate("signOut()")
+            assert page.evaluate("id => showNew(id)", other) in ("error", "NotFoundError")
