@@ -2,7 +2,7 @@
 
 PIXSTORE_TEST_DB is the database, PIXSTORE_TEST_BLOBS where its bodies are if not there, PIXSTORE_TEST_ORIGINS the other
 origins that may read images, PIXSTORE_TEST_WINDOW_MS the proof window, PIXSTORE_TEST_CIPHERTEXT_URL where else
-ciphertext is.
+ciphertext is, PIXSTORE_TEST_VARIANTS the variants that pictures have beside a placeholder, as `name=width,name=width`.
 """
 
 import asyncio
@@ -17,12 +17,13 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pixstore_asgi import Pixstore, PixstoreApp
+from pixstore_asgi import Pixstore, PixstoreApp, Variant
 from pixstore_asgi.core.formats.names import FORMAT_BYTES
 from tests.support.paths import ROOT
 from tests.support.samples import SECRET
 
 NO_STORE = {"cache-control": "no-store"}
+VARIANTS = [each.split("=") for each in os.environ.get("PIXSTORE_TEST_VARIANTS", "").split(",") if each]
 
 pix = Pixstore(
     os.environ["PIXSTORE_TEST_DB"],
@@ -31,6 +32,8 @@ pix = Pixstore(
     image_formats=list(FORMAT_BYTES),
     proof_window_ms=int(os.environ.get("PIXSTORE_TEST_WINDOW_MS", "20000")),
     ciphertext_url=os.environ.get("PIXSTORE_TEST_CIPHERTEXT_URL"),
+    variants=[Variant(name, width=int(width)) for name, width in VARIANTS],
+    placeholder=bool(VARIANTS),
 )
 images = PixstoreApp(
     pix,
@@ -50,6 +53,10 @@ async def one_picture(request: Request) -> Response:
     if request.method == "DELETE":
         return Response(status_code=204 if await pix.delete_image(image_id) else 404)
     return JSONResponse(await pix.get_image_record(image_id), headers=NO_STORE)
+
+
+async def records(request: Request) -> Response:
+    return JSONResponse(await pix.get_image_records(request.query_params.getlist("id")), headers=NO_STORE)
 
 
 async def storable(request: Request) -> Response:
@@ -120,6 +127,7 @@ app = Starlette(
         Route("/release", held.release, methods=["POST"]),
         Route("/pictures", save, methods=["POST"]),
         Route("/pictures/{id}", one_picture, methods=["GET", "PUT", "DELETE"]),
+        Route("/records", records),
         Route("/storable", storable),
         Mount("/images", Told(images)),
         Mount("/held", held),

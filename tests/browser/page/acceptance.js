@@ -1,0 +1,76 @@
+/** What the acceptance list asks of a page, whatever shows the pictures there: see tests/browser/acceptance.py. */
+
+const plain = (text) => (/^\d+$/.test(text) ? Number(text) : text);
+
+const picture = (key) => document.getElementById(key);
+const imageOf = (key) => picture(key)?.querySelector("img");
+
+/**
+ * Offer a page to the tests.
+ *
+ * @param {object} stage  what shows the pictures: `render`, `state`, `error` and `retry`
+ * @param {object} client  the module `index.js` that it shows them with
+ */
+export function offer(stage, client) {
+  const config = Object.entries(Object.fromEntries(new URLSearchParams(location.search)));
+  client.initPixstoreFrontend({
+    endpoint: "/images",
+    recordsUrl: "/records",
+    ...Object.fromEntries(config.map(([name, text]) => [name, plain(text)])),
+  });
+  Object.assign(globalThis, { client, stage, look, fetchRecord, watchForFlash, frames });
+}
+
+async function fetchRecord(id) {
+  const response = await fetch(`/pictures/${encodeURIComponent(id)}`);
+  return response.json();
+}
+
+/**
+ * What is to be seen of a picture: its colour in the middle, unless it is empty, its size as it is decoded, its box, and
+ * whether a placeholder stands there.
+ */
+function look(key) {
+  const image = imageOf(key);
+  if (!image) return null;
+  const { x, y, width, height } = image.getBoundingClientRect();
+  return {
+    colour: colourOf(image),
+    naturalWidth: image.naturalWidth,
+    box: [x + scrollX, y + scrollY, width, height].map(Math.round),
+    alt: image.alt,
+    hasPlaceholder: Boolean(picture(key).querySelector("canvas, [data-placeholder]")),
+    text: picture(key).innerText.trim(),
+  };
+}
+
+const canvas = Object.assign(document.createElement("canvas"), { width: 1, height: 1 });
+const context = canvas.getContext("2d", { willReadFrequently: true });
+
+/** Red, green, blue and alpha, or null where nothing is drawn. */
+function colourOf(image) {
+  if (!image.src || !image.complete || !image.naturalWidth) return null;
+  context.clearRect(0, 0, 1, 1);
+  context.drawImage(image, 0, 0, 1, 1);
+  return [...context.getImageData(0, 0, 1, 1).data];
+}
+
+/** Look at a picture in each frame until the returned function is called, which tells the colours that there were. */
+function watchForFlash(key) {
+  const seen = new Set();
+  let isWatching = true;
+  const watch = () => {
+    seen.add(JSON.stringify(colourOf(imageOf(key))));
+    if (isWatching) requestAnimationFrame(watch);
+  };
+  watch();
+  globalThis.flashes = () => {
+    isWatching = false;
+    return [...seen].map((colour) => JSON.parse(colour));
+  };
+}
+
+/** Let so many frames pass. */
+async function frames(count) {
+  for (let frame = 0; frame < count; frame += 1) await new Promise(requestAnimationFrame);
+}
