@@ -167,6 +167,21 @@ test("an id is enough where the client can get records, and a retry gets a new o
   assert.deepEqual(contexts, ["page", "page"]);
 });
 
+test("the record that an id leads to is told before its image has come", async () => {
+  const { open, passed } = gate();
+  const refreshRecord = (id) => server.save(id, "picture");
+  const slow = createClient({ refreshRecord }, async ({ id }) => {
+    await passed;
+    return successPayload(server.version(id));
+  });
+  const { view, states, has } = watched(slow);
+  view.show(ID);
+  await until(() => states.at(-1).record);
+  assert.deepEqual([states.at(-1).status, states.at(-1).record.id, states.at(-1).url], ["loading", ID, undefined]);
+  open();
+  await has("shown");
+});
+
 test("another size of the same image takes the place of the one before, without a question for the record", async () => {
   const variants = { thumb: server.save(`${ID}~thumb`, "small") };
   let questions = 0;

@@ -1,7 +1,7 @@
 /** Which elements are on the screen, or near it: one observer for all that have the same margin. */
 
-/** @type {Map<string, IntersectionObserver>} */
-const observers = new Map();
+/** @type {Record<string, IntersectionObserver>}  by margin */
+const observers = {};
 /** @type {WeakMap<Element, (isNear: boolean) => void>} */
 const listeners = new WeakMap();
 
@@ -19,8 +19,7 @@ const tell = (entries) => {
  * @returns {() => void}  ends it
  */
 export function watchNearness(element, margin, listener) {
-  let observer = observers.get(margin);
-  if (!observer) observers.set(margin, (observer = new IntersectionObserver(tell, { rootMargin: margin })));
+  const observer = (observers[margin] ??= new IntersectionObserver(tell, { rootMargin: margin }));
   listeners.set(element, listener);
   observer.observe(element);
   return () => {

@@ -29,10 +29,11 @@ import { PixstoreError } from "../index.js";
  */
 
 /**
- * What is to be shown. `record` is the source, or, once it has come, that of an id.
+ * What is to be shown. `record` is the one that was given, or, once it has come, that of an id.
  *
  * @typedef {object} Wanted
- * @property {Source} source
+ * @property {string} id
+ * @property {ImageRecord | undefined} given
  * @property {ImageRecord | undefined} record
  * @property {(record: ImageRecord) => ImageRecord} choose
  * @property {ViewOptions["image"]} image
@@ -56,44 +57,42 @@ export function createView(client, onChange) {
   /** @type {ObjectUrl | undefined} */
   let held;
   let loading = new AbortController();
-  let stopListening = () => {};
 
   /**
-   * @param {ViewState} next
-   * @param {ObjectUrl} [objectUrl]  that the state has
+   * @param {ViewState} next  without a URL
+   * @param {ObjectUrl} [objectUrl]  whose URL it has
    */
   function change(next, objectUrl) {
     const before = held;
     held = objectUrl;
-    state = next;
+    state = objectUrl ? { ...next, url: objectUrl.url } : next;
     onChange(state);
     if (before !== objectUrl) before?.release();
   }
 
-  function leave() {
-    loading.abort();
-    loading = new AbortController();
-    stopListening();
-  }
-
   /** @param {Wanted} asked */
   async function load(asked) {
-    leave();
-    wanted = asked;
+    loading.abort();
+    loading = new AbortController();
     const { signal } = loading;
-    stopListening = client.onRemoved(onRemoved);
+    wanted = asked;
+    signal.addEventListener("abort", client.onRemoved(onRemoved));
     try {
       let record = asked.record && asked.choose(asked.record);
       const inMemory = record && client.peek(record);
-      if (inMemory) return change({ status: "shown", url: inMemory.url, record }, inMemory);
-      change({ status: "loading", url: state.url, record: record ?? state.record }, held);
+      if (inMemory) return change({ status: "shown", record }, inMemory);
+      change({ status: "loading", record: record ?? state.record }, held);
       if (!record) {
-        asked.record = await client.getRecord(String(asked.source), asked.image?.context);
+        asked.record = await client.getRecord(asked.id, asked.image?.context);
         signal.throwIfAborted();
         record = asked.choose(asked.record);
+        change({ status: "loading", record }, held);
       }
       const objectUrl = await client.objectUrl(record, { ...asked.image, signal });
-      if (await canShow(objectUrl, signal)) change({ status: "shown", url: objectUrl.url, record }, objectUrl);
+      const cause = await drawingError(objectUrl.url);
+      if (!cause && !signal.aborted) return change({ status: "shown", record }, objectUrl);
+      objectUrl.release();
+      throw undrawable(cause);
     } catch (error) {
       if (signal.aborted) return;
       // Nobody else ends a load but a client that was cleared or closed.
@@ -104,12 +103,12 @@ export function createView(client, onChange) {
 
   /** Get all anew, the record of an id too. */
   function reload() {
-    if (wanted) load({ ...wanted, record: recordIn(wanted.source) });
+    if (wanted) load({ ...wanted, record: wanted.given });
   }
 
   /** @param {Removed} removed */
   function onRemoved(removed) {
-    if (!wanted || (removed.type === "deleted" && !isOf(idOf(wanted.source), removed.id))) return;
+    if (!wanted || (removed.type === "deleted" && !isOf(wanted.id, removed.id))) return;
     if (removed.type === "cleared") return hide();
     change({ status: "loading", record: state.record });
     reload();
@@ -117,7 +116,7 @@ export function createView(client, onChange) {
 
   /** Show nothing, and end what is under way. */
   function hide() {
-    leave();
+    loading.abort();
     wanted = undefined;
     change(IDLE);
   }
@@ -130,13 +129,14 @@ export function createView(client, onChange) {
      * @param {ViewOptions} [options]
      */
     show(source, { choose = (record) => record, image } = {}) {
-      const isSame = wanted && idOf(wanted.source) === idOf(source);
-      const record = recordIn(source) ?? (isSame ? wanted?.record : undefined);
-      const next = { source, record, choose, image };
-      if (isSame && wanted && versionOf(wanted) === versionOf(next)) Object.assign(wanted, next);
+      const given = typeof source === "string" ? undefined : source;
+      const id = given?.id ?? String(source);
+      const before = wanted?.id === id ? wanted : undefined;
+      const next = { id, given, record: given ?? before?.record, choose, image };
+      if (before && versionOf(before) === versionOf(next)) Object.assign(before, next);
       else {
         // Another version of an image takes the place of the one before, another image doesn't.
-        if (!isSame) change({ status: "loading" });
+        if (!before) change({ status: "loading" });
         load(next);
       }
     },
@@ -148,35 +148,22 @@ export function createView(client, onChange) {
   };
 }
 
-/** @param {Source} source */
-const recordIn = (source) => (typeof source === "string" ? undefined : source);
-
-/** @param {Source} source */
-const idOf = (source) => recordIn(source)?.id ?? String(source);
-
 /** @param {Wanted} wanted */
-function versionOf({ source, record, choose }) {
-  const { id = source, token } = record ? choose(record) : {};
+function versionOf({ record, choose }) {
+  const { id, token } = record ? choose(record) : {};
   return `${id} ${token}`;
 }
 
 /**
- * Whether an image can be painted at once, and is still wanted.
+ * Why an image can't be painted; where it can, that is possible at once.
  *
- * @param {ObjectUrl} objectUrl  released where not
- * @param {AbortSignal} signal
- * @throws {PixstoreError} where the browser can't draw it
+ * @param {string} url
+ * @returns {Promise<unknown>}
  */
-async function canShow({ url, release }, signal) {
-  const image = new Image();
-  image.src = url;
-  try {
-    await image.decode();
-    signal.throwIfAborted();
-    return true;
-  } catch (cause) {
-    release();
-    if (signal.aborted) return false;
-    throw new PixstoreError("the browser can't draw this image", { cause });
-  }
-}
+const drawingError = (url) =>
+  Object.assign(new Image(), { src: url })
+    .decode()
+    .catch((error) => error);
+
+/** @param {unknown} [cause] */
+export const undrawable = (cause) => new PixstoreError("the browser can't draw this image", { cause });
