@@ -16,7 +16,7 @@ const ROWS = [
   ["client"],
   ["index", "pixstore-worker"],
   ["view", "service-worker", "image-worker"],
-  ["testing"],
+  ["element", "testing"],
 ];
 const rowOf = new Map(ROWS.flatMap((rooms, row) => rooms.map((room) => [room, row])));
 

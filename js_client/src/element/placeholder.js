@@ -1,0 +1,24 @@
+/** What stands upon the picture until it is there: its ThumbHash on a canvas, which takes no address and so no policy. */
+
+import { rgbaOf } from "../view/thumbhash.js";
+
+const SIDE = 16; // pixels, which the page stretches
+const FADE_MS = 200;
+
+/** @param {string} placeholder  of a record */
+export function paintedOf(placeholder) {
+  const canvas = document.createElement("canvas");
+  canvas.width = canvas.height = SIDE;
+  canvas.getContext("2d")?.putImageData(new ImageData(rgbaOf(placeholder, SIDE, SIDE), SIDE), 0, 0);
+  return canvas;
+}
+
+/**
+ * Let it go. Transparent pictures would let it shine through, so it is above and fades, not the picture.
+ *
+ * @param {HTMLCanvasElement} canvas
+ */
+export function fade(canvas) {
+  const duration = matchMedia("(prefers-reduced-motion)").matches ? 0 : FADE_MS;
+  canvas.animate({ opacity: 0 }, duration).onfinish = () => canvas.remove();
+}
