@@ -31,6 +31,7 @@ const { outputFiles } = await build({
     { in: "src/pixstore-worker.js", out: "pixstore-worker" },
     { in: "src/view/index.js", out: "view" },
     { in: "src/image-worker/index.js", out: "image-worker" },
+    { in: "src/element/index.js", out: "element" },
   ],
   plugins: [coreBeside],
   bundle: true,
