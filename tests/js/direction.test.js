@@ -16,7 +16,7 @@ const ROWS = [
   ["client"],
   ["index", "pixstore-worker"],
   ["view", "service-worker", "image-worker"],
-  ["element", "testing"],
+  ["element", "testing", "react", "svelte", "vue"],
 ];
 const rowOf = new Map(ROWS.flatMap((rooms, row) => rooms.map((room) => [room, row])));
 

@@ -5,19 +5,27 @@ import { posix } from "node:path";
 
 export const SOURCES = new URL("../../../js_client/src/", import.meta.url);
 
-export const files = readdirSync(SOURCES, { recursive: true }).filter((name) => name.endsWith(".js")).sort();
+export const files = readdirSync(SOURCES, { recursive: true }).filter((name) => /\.(js|svelte)$/.test(name)).sort();
 
 /** @param {string} file */
 export const textOf = (file) => readFileSync(new URL(file, SOURCES), "utf8");
 
-const IMPORT = /^(?:import|export) .*? from "([^"]+)";$/gms;
+const IMPORT = /^ *(?:import|export) .*? from "([^"]+)";$/gms;
 const TYPE_IMPORT = /@import .*? from "([^"]+)"|import\("([^"]+)"\)/g;
 
-/** Paths as they are written. */
-export const importsOf = (file) => [...textOf(file).matchAll(IMPORT)].map(([, path]) => path);
+/** A framework, in the room that is named after it. */
+const isOwnFramework = (file, path) =>
+  ["react", "svelte", "vue"].some((name) => file.startsWith(`${name}/`) && `${path}/`.startsWith(`${name}/`));
+
+/** Paths as they are written, but for a framework in its own room. */
+export const importsOf = (file) =>
+  [...textOf(file).matchAll(IMPORT)].map(([, path]) => path).filter((path) => !isOwnFramework(file, path));
 
 /** The same of types, which leave no trace in what runs. */
-export const typeImportsOf = (file) => [...textOf(file).matchAll(TYPE_IMPORT)].map(([, path, other]) => path ?? other);
+export const typeImportsOf = (file) =>
+  [...textOf(file).matchAll(TYPE_IMPORT)]
+    .map(([, path, other]) => path ?? other)
+    .filter((path) => !isOwnFramework(file, path));
 
 /** The file that `path` means in `file`. */
 export const resolve = (file, path) => posix.join(posix.dirname(file), path);

@@ -1,0 +1,58 @@
+/** An action that shows an image in an `<img>`. */
+
+import { blurOf, sizeOf } from "../view/frame.js";
+import { PAGE_CLIENT } from "../view/page-client.js";
+import { createPlace, stateOf } from "../view/place.js";
+
+/** @import { Action } from "svelte/action" */
+/** @import { ImageRecord } from "../format/records.js" */
+/** @import { PlaceOptions } from "../view/place.js" */
+/** @import { ViewClient, ViewState } from "../view/index.js" */
+
+/**
+ * One of `record` and `id`. `width` is that of the element, unless told. `placeholder` is what a record has of that name,
+ * `loading` is "lazy" unless "eager", and `client` stays that of the beginning.
+ *
+ * @typedef {PlaceOptions & {
+ *   record?: ImageRecord | null | undefined,
+ *   id?: string | null | undefined,
+ *   placeholder?: string | undefined,
+ *   loading?: "lazy" | "eager" | null | undefined,
+ *   client?: ViewClient | undefined,
+ * }} PixImageParameters
+ */
+
+/**
+ * Show the image of a record, or of an id, in this element.
+ *
+ * @type {Action<HTMLImageElement, PixImageParameters>}
+ */
+export function pixImage(node, parameters) {
+  /** @type {ViewState} */
+  let shown = { status: "idle" };
+  /** @type {string | undefined} */
+  let blur;
+  const { client = PAGE_CLIENT } = parameters;
+  const place = createPlace(client, paint);
+
+  /** @param {ViewState} next */
+  function paint(next) {
+    shown = next;
+    const src = shown.url ?? blur;
+    if (!src) node.removeAttribute("src");
+    else if (node.src !== src) node.src = src;
+    node.dataset["status"] = shown.status;
+  }
+
+  /** @param {PixImageParameters} parameters */
+  function update({ record, id, width = node.getAttribute("width") ?? undefined, placeholder, loading, ...image }) {
+    delete image.client;
+    const source = record ?? id;
+    blur = blurOf(placeholder ?? record?.placeholder, sizeOf(record));
+    place.update(source, { width, ...image }, loading !== "eager" && node);
+    paint(stateOf(shown, source));
+  }
+
+  update(parameters);
+  return { update, destroy: () => place.update() };
+}

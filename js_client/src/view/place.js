@@ -1,0 +1,133 @@
+/** One place of a framework's page, mostly an `<img>`: what is to be shown there, and when. */
+
+import { watchNearness } from "./nearness.js";
+import { sizeFor } from "./variants.js";
+import { createView, IDLE } from "./view.js";
+
+/** @import { ImageRecord } from "../format/records.js" */
+/** @import { Source, ViewClient, ViewOptions, ViewState } from "./view.js" */
+
+const MARGIN = "300px"; // how far from the screen pictures are got
+
+/** @typedef {Source | null | undefined} Wanted */
+
+/** @typedef {ViewState & {id?: string | undefined}} PlaceState  `id` is that of the source */
+
+/**
+ * What `getImage` takes, but a signal, and `width`: how wide the picture is on the page, in CSS pixels, for the smallest of
+ * its sizes that fills this.
+ *
+ * @typedef {NonNullable<ViewOptions["image"]> & {width?: number | string | undefined}} PlaceOptions
+ */
+
+/** @typedef {ReturnType<typeof createPlace>} Place */
+
+/**
+ * @param {ViewClient} client
+ * @param {(state: PlaceState) => void} onChange  called with each new state; before `update` returns, where the image is in
+ *   memory
+ */
+export function createPlace(client, onChange) {
+  /** @type {Wanted} */
+  let source;
+  /** @type {{choose: (record: ImageRecord) => ImageRecord, image: ViewOptions["image"]}} */
+  let options = { choose: (record) => record, image: undefined };
+  /** @type {string | undefined} */
+  let id;
+  let key = "";
+  /** @type {Element | undefined} */
+  let watched;
+  let stopWatching = () => {};
+  /** @type {boolean | undefined} */
+  let isNear = true; // undefined where nobody knows yet
+  let isOpen = false;
+
+  const view = createView(client, (state) => {
+    // What was cleared stays away until there is a fresher record.
+    if (state === IDLE && isOpen) source = undefined;
+    onChange({ ...(state === IDLE && source ? LOADING : state), id });
+  });
+
+  function look() {
+    const wasOpen = isOpen;
+    isOpen = Boolean(source) && (isNear ?? isInMemory());
+    if (source && isOpen) view.show(source, options);
+    else if (wasOpen) view.hide();
+  }
+
+  /** Whether it can be shown, or fails, at once. */
+  function isInMemory() {
+    if (typeof source === "string") return false;
+    try {
+      const found = client.peek(options.choose(/** @type {ImageRecord} */ (source)));
+      found?.release();
+      return Boolean(found);
+    } catch {
+      return true;
+    }
+  }
+
+  /** @param {Element | undefined} element */
+  function watch(element) {
+    stopWatching();
+    watched = element;
+    // Another element, as where an error's message has stood meanwhile, is where the one before was.
+    isNear = !element || isOpen || undefined;
+    stopWatching = element
+      ? watchNearness(element, MARGIN, (is) => {
+          isNear = is;
+          look();
+        })
+      : () => {};
+  }
+
+  /**
+   * Tell what is to be shown, as often as you like; nothing, to leave.
+   *
+   * @param {Wanted} [nextSource]
+   * @param {PlaceOptions} [nextOptions]
+   * @param {Element | false | null | undefined} [element]  to show it only while this is near the screen, and at once where
+   *   it is in memory
+   */
+  function update(nextSource, nextOptions = {}, element) {
+    const nextKey = `${keyOf(nextSource, nextOptions)} ${Object(nextSource).statelessProof}`;
+    const nextWatched = element || undefined;
+    if (nextKey === key && nextWatched === watched) return;
+    if (nextKey !== key) {
+      const { width, ...image } = nextOptions;
+      [key, source, id] = [nextKey, nextSource, idOf(nextSource)];
+      // A new function each time, since the view compares what it chooses with what the one before did.
+      options = { choose: (record) => (width ? sizeFor(record, Number(width) * devicePixelRatio) : record), image };
+    }
+    if (nextWatched !== watched) watch(nextWatched);
+    look();
+  }
+
+  return { update, retry: view.retry };
+}
+
+/** @type {PlaceState} */
+const LOADING = { status: "loading" };
+
+/**
+ * What a place shows of a source: never the picture of another one, which may still be there.
+ *
+ * @param {PlaceState} state
+ * @param {Wanted} source
+ * @returns {ViewState}
+ */
+export function stateOf(state, source) {
+  if (!source) return IDLE;
+  return state.id === idOf(source) ? state : LOADING;
+}
+
+/**
+ * Which version and size of an image is wanted.
+ *
+ * @param {Wanted} source
+ * @param {PlaceOptions} options
+ */
+export const keyOf = (source, { width }) => `${idOf(source)} ${Object(source).token} ${width}`;
+
+/** @param {Wanted} source */
+const idOf = (source) => (typeof source === "string" ? source : source?.id);

@@ -1,0 +1,50 @@
+/** A component that shows an image in an `<img>`. */
+
+import { computed, defineComponent, h, shallowRef } from "vue";
+
+import { blurOf, sizeOf } from "../view/frame.js";
+import { useImage } from "./use-image.js";
+
+/** @import { ImageRecord } from "../format/records.js" */
+
+/**
+ * One of `record` and `id`. `width` chooses the size of the picture that is got, `placeholder` is what a record has of that
+ * name, `loading` is "lazy" unless "eager". All else goes to the `<img>`; its `load` is told of the picture alone.
+ *
+ * @typedef {object} PixImageProps
+ * @property {string} alt
+ * @property {ImageRecord | null | undefined} [record]
+ * @property {string | null | undefined} [id]
+ * @property {number | string | undefined} [width]
+ * @property {number | string | undefined} [height]
+ * @property {string | undefined} [placeholder]
+ * @property {"lazy" | "eager" | undefined} [loading]
+ */
+
+export const PixImage = defineComponent(
+  (/** @type {PixImageProps} */ props, { attrs }) => {
+    const image = shallowRef();
+    const size = computed(() => sizeOf(props.record, props.width, props.height));
+    const blur = computed(() => blurOf(props.placeholder ?? props.record?.placeholder, size.value));
+    const { url, status } = useImage(
+      () => props.record ?? props.id,
+      () => ({ width: size.value.width, lazy: props.loading === "eager" ? null : image.value }),
+    );
+    return () =>
+      h("img", {
+        decoding: "sync", // it was decoded before
+        ...attrs,
+        ...size.value,
+        alt: props.alt,
+        ref: image,
+        src: url.value ?? blur.value,
+        onLoad: url.value && attrs["onLoad"],
+        "data-status": status.value,
+      });
+  },
+  {
+    name: "PixImage",
+    props: ["alt", "height", "id", "loading", "placeholder", "record", "width"],
+    inheritAttrs: false,
+  },
+);

@@ -1,0 +1,93 @@
+/** What a page's bundler makes of code that imports the client's package and a framework. */
+
+import { readFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+
+import { build } from "esbuild";
+import { compile, compileModule } from "svelte/compiler";
+
+const CLIENT = fileURLToPath(new URL("../../../js_client/", import.meta.url));
+const HERE = fileURLToPath(new URL("..", import.meta.url));
+const NAME = "pixstore-asgi-client";
+const { exports } = JSON.parse(readFileSync(path.join(CLIENT, "package.json"), "utf8"));
+
+/**
+ * The package by its own name, and frameworks as these tests have them installed.
+ *
+ * @param {boolean} isReact18
+ */
+const packages = (isReact18) => ({
+  name: "packages",
+  setup({ onResolve, resolve }) {
+    onResolve({ filter: new RegExp(`^${NAME}(/|$)`) }, ({ path: name }) => ({
+      path: path.join(CLIENT, exports[`.${name.slice(NAME.length)}`].default),
+    }));
+    onResolve({ filter: /^[@a-z]/ }, ({ path: name, kind, resolveDir, importer, pluginData }) => {
+      if (pluginData === "resolved") return undefined;
+      const isReact = /^react(-dom)?(\/|$)/.test(name) && isReact18;
+      const renamed = isReact ? name.replace(/^react(-dom)?/, "$&-18") : name;
+      const isOurs = importer.startsWith(CLIENT) || isReact || !importer.includes("node_modules");
+      return resolve(renamed, { kind, resolveDir: isOurs ? HERE : resolveDir, importer, pluginData: "resolved" });
+    });
+  },
+});
+
+/** @param {"client" | "server"} generate */
+const svelte = (generate) => ({
+  name: "svelte",
+  setup({ onLoad }) {
+    const options = (/** @type {string} */ file) => ({ filename: file, generate, dev: false });
+    onLoad({ filter: /\.svelte$/ }, ({ path: file }) => ({
+      contents: compile(readFileSync(file, "utf8"), options(file)).js.code,
+    }));
+    onLoad({ filter: /\.svelte\.js$/ }, ({ path: file }) => ({
+      contents: compileModule(readFileSync(file, "utf8"), options(file)).js.code,
+    }));
+  },
+});
+
+/**
+ * @param {string} entry  a file
+ * @param {{outfile: string, server?: boolean, react18?: boolean, production?: boolean}} options
+ */
+export async function bundle(entry, { outfile, server = false, react18 = false, production = false }) {
+  const mode = production ? "production" : "development";
+  await build({
+    entryPoints: [entry],
+    outfile,
+    bundle: true,
+    format: "esm",
+    jsx: "automatic",
+    logLevel: "error",
+    conditions: ["svelte", mode, ...(server ? ["node"] : ["browser"])],
+    platform: server ? "node" : "browser",
+    define: {
+      "process.env.NODE_ENV": JSON.stringify(mode),
+      __VUE_OPTIONS_API__: "false",
+      __VUE_PROD_DEVTOOLS__: "false",
+      __VUE_PROD_HYDRATION_MISMATCH_DETAILS__: "true",
+    },
+    banner: server ? { js: 'import { createRequire } from "node:module"; const require = createRequire("/");' } : {},
+    plugins: [packages(react18), svelte(server ? "server" : "client")],
+  });
+}
+
+/**
+ * The exports of a file of this folder, bundled.
+ *
+ * @param {string} name
+ * @param {{server?: boolean, react18?: boolean}} [options]
+ */
+export async function bundled(name, options = {}) {
+  const folder = await mkdtemp(path.join(tmpdir(), "pixstore-bundled-"));
+  try {
+    const outfile = path.join(folder, "bundle.mjs");
+    await bundle(fileURLToPath(new URL(name, import.meta.url)), { outfile, ...options });
+    return await import(pathToFileURL(outfile).href);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}

@@ -1,0 +1,233 @@
+/** What an image of each framework must do, whichever it is. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { gate, setGlobal, until } from "../page.js";
+import { successPayload } from "../server.js";
+import { counting, drawing, opened, paintsOf, textAt, urls, watched } from "../shown.js";
+import { createClient, ID, server } from "../site.js";
+
+const OTHER = "players:def";
+const PLACEHOLDER = "1QcSHQRnh493V4dIh4eXh1h4kJUI";
+
+/** @typedef {{image: () => HTMLImageElement, update: (props: any) => Promise<void>, unmount: () => Promise<void>}} Mounted */
+
+/**
+ * @param {string} name  of the framework
+ * @param {(client: any, props: any) => Promise<Mounted>} mount
+ */
+export function testPlaces(name, mount) {
+  const src = (mounted) => mounted.image().getAttribute("src");
+  const status = (mounted) => mounted.image().dataset.status;
+  const has = (mounted, wanted) => until(() => status(mounted) === wanted);
+  const eager = (props) => ({ alt: "", loading: "eager", ...props });
+
+  test(`${name}: an image is loading, then shown by its URL, which is revoked with its component`, async () => {
+    const client = counting(createClient());
+    const mounted = await mount(client, eager({ record: server.save(ID, "picture"), alt: "Ada" }));
+    assert.equal(status(mounted), "loading");
+    assert.equal(src(mounted), null);
+    await has(mounted, "shown");
+    assert.equal(await textAt(src(mounted)), "picture");
+    assert.equal(mounted.image().alt, "Ada");
+    await mounted.unmount();
+    assert.deepEqual([urls.size, client.listeners.size], [0, 0]);
+  });
+
+  test(`${name}: an image in memory has its src before the first paint, a lazy one too`, async () => {
+    const client = createClient();
+    const record = { ...server.save(ID, "picture"), placeholder: PLACEHOLDER };
+    await client.getImage(record);
+    for (const loading of ["eager", "lazy"]) {
+      const mounted = await mount(client, { alt: "", record, loading });
+      assert.equal(status(mounted), "shown");
+      assert.equal(await textAt(src(mounted)), "picture");
+      await mounted.unmount();
+    }
+    assert.equal(urls.size, 0);
+  });
+
+  test(`${name}: until then the placeholder is there, in the record's size, and of each the page can set its own`, async () => {
+    const record = { ...server.save(ID, "picture"), width: 640, height: 480, placeholder: PLACEHOLDER };
+    const mounted = await mount(createClient(), { alt: "", record });
+    assert.match(src(mounted), /^data:image\/png;base64,/);
+    assert.deepEqual(sizeOf(mounted), ["640", "480"]);
+    await mounted.update({ alt: "", record, width: 320, placeholder: "" });
+    assert.deepEqual([src(mounted), ...sizeOf(mounted)], [null, "320", "240"]);
+    await mounted.update({ alt: "", record, width: undefined, height: 48 });
+    assert.deepEqual(sizeOf(mounted), ["64", "48"]);
+    await mounted.unmount();
+  });
+
+  test(`${name}: a new version takes the place of the one before without a moment of anything else`, async () => {
+    const client = createClient();
+    const mounted = await mount(client, eager({ record: server.save(ID, "before") }));
+    await has(mounted, "shown");
+    const before = src(mounted);
+    const paints = paintsOf(mounted.image);
+    await mounted.update(eager({ record: server.save(ID, "after", { token: 2 }) }));
+    await until(() => src(mounted) !== before);
+    assert.deepEqual(paints(), [before, src(mounted)]);
+    assert.equal(await textAt(src(mounted)), "after");
+    assert.equal(urls.size, 1);
+    await mounted.unmount();
+  });
+
+  test(`${name}: another image's picture is never there, neither while the new one loads nor when it comes late`, async () => {
+    const { open, passed } = gate();
+    const client = createClient({}, async (record) => {
+      if (record.id === ID) await passed;
+      return successPayload(server.version(record.id));
+    });
+    const [slow, quick] = [server.save(ID, "slow"), server.save(OTHER, "quick")];
+    const mounted = await mount(client, eager({ record: quick }));
+    await has(mounted, "shown");
+    await mounted.update(eager({ record: slow }));
+    assert.deepEqual([src(mounted), status(mounted), urls.size], [null, "loading", 0]);
+    await mounted.update(eager({ record: quick }));
+    await has(mounted, "shown");
+    const paints = paintsOf(mounted.image);
+    open();
+    await new Promise((go) => setTimeout(go, 20));
+    assert.equal(paints().length, 1);
+    assert.equal(await textAt(src(mounted)), "quick");
+    await mounted.unmount();
+    assert.equal(urls.size, 0);
+  });
+
+  test(`${name}: fifty changes in a row end with the last one's picture, and one URL`, async () => {
+    const client = counting(createClient());
+    const records = [0, 1, 2, 3, 4].map((number) => server.save(`players:${number}`, `picture ${number}`));
+    const mounted = await mount(client, eager({ record: records[0] }));
+    for (let turn = 1; turn < 50; turn += 1) await mounted.update(eager({ record: records[turn % 5] }));
+    await has(mounted, "shown");
+    assert.equal(await textAt(src(mounted)), "picture 4");
+    assert.deepEqual([urls.size, client.listeners.size], [1, 1]);
+    await mounted.unmount();
+    assert.deepEqual([urls.size, client.listeners.size], [0, 0]);
+  });
+
+  test(`${name}: the same version again, with a fresher record, asks for nothing and changes nothing`, async () => {
+    const mounted = await mount(createClient(), eager({ record: server.save(ID, "picture") }));
+    await has(mounted, "shown");
+    const before = src(mounted);
+    await mounted.update(eager({ record: { ...server.save(ID, "picture"), statelessProof: "fresh" } }));
+    assert.equal(src(mounted), before);
+    assert.deepEqual([server.requests.length, opened.length], [1, 1]);
+    await mounted.unmount();
+  });
+
+  test(`${name}: a component that goes in mid-load ends the load and makes no URL`, async () => {
+    const signals = [];
+    const client = createClient({}, (record, context, { signal }) => {
+      signals.push(signal);
+      return new Promise(() => {});
+    });
+    const mounted = await mount(counting(client), eager({ record: server.save(ID, "picture") }));
+    await until(() => signals.length);
+    await mounted.unmount();
+    await until(() => signals.every(({ aborted }) => aborted));
+    assert.deepEqual(opened, []);
+  });
+
+  test(`${name}: what fails has no picture, until there is a record that works`, async () => {
+    const mounted = await mount(createClient(), eager({ record: { ...server.save(ID, "picture"), token: 0 } }));
+    await has(mounted, "error");
+    assert.equal(src(mounted), null);
+    drawing.works = false;
+    await mounted.update(eager({ record: server.save(OTHER, "picture") }));
+    await has(mounted, "error");
+    assert.equal(urls.size, 0);
+    drawing.works = true;
+    await mounted.update(eager({ record: server.save(ID, "picture") }));
+    await has(mounted, "shown");
+    await mounted.unmount();
+  });
+
+  test(`${name}: the smallest size is got that fills the width in device pixels`, async (t) => {
+    setGlobal(t, "devicePixelRatio", 2);
+    const variants = { thumb: { ...server.save(`${ID}~thumb`, "small"), width: 320, height: 240 } };
+    const record = { ...server.save(ID, "large"), width: 640, height: 480, variants };
+    const mounted = await mount(createClient(), eager({ record, width: 160 }));
+    await has(mounted, "shown");
+    assert.equal(await textAt(src(mounted)), "small");
+    await mounted.update(eager({ record, width: 161 }));
+    await until(async () => (await textAt(src(mounted))) === "large");
+    assert.equal(urls.size, 1);
+    await mounted.unmount();
+  });
+
+  test(`${name}: a lazy image is asked for near the screen, and goes when it is far away again`, async () => {
+    const client = counting(createClient());
+    const mounted = await mount(client, { alt: "", record: { ...server.save(ID, "picture"), placeholder: PLACEHOLDER } });
+    const tell = watched.get(mounted.image());
+    tell(false);
+    await new Promise((go) => setTimeout(go, 10));
+    assert.deepEqual([status(mounted), server.requests.length], ["loading", 0]);
+    tell(true);
+    await has(mounted, "shown");
+    tell(false);
+    await has(mounted, "loading");
+    assert.match(src(mounted), /^data:/);
+    assert.deepEqual([urls.size, client.listeners.size], [0, 0]);
+    tell(true);
+    await has(mounted, "shown");
+    assert.equal(server.requests.length, 1);
+    await mounted.unmount();
+    assert.deepEqual([urls.size, client.listeners.size, watched.size], [0, 0, 0]);
+  });
+
+  test(`${name}: an id is enough where the client gets records, and a new version of it comes by itself`, async () => {
+    let text = "before";
+    const client = createClient({ refreshRecord: (id) => server.save(id, text, { token: text.length }) });
+    const mounted = await mount(client, eager({ id: ID }));
+    await has(mounted, "shown");
+    assert.equal(await textAt(src(mounted)), "before");
+    text = "afterwards";
+    await client.deleteCachedImage(ID);
+    await until(async () => (await textAt(src(mounted))) === "afterwards");
+    await mounted.unmount();
+    assert.equal(urls.size, 0);
+  });
+
+  test(`${name}: after a sign-out nothing is there, whatever renders, until there is a fresh record`, async () => {
+    const [client, otherTab] = [createClient(), createClient()];
+    const record = server.save(ID, "picture");
+    const mounted = await mount(client, eager({ record }));
+    await has(mounted, "shown");
+    await otherTab.clear();
+    await has(mounted, "idle");
+    await mounted.update(eager({ record: { ...record }, alt: "again" }));
+    assert.deepEqual([src(mounted), status(mounted), urls.size], [null, "idle", 0]);
+    await mounted.update(eager({ record: { ...record, statelessProof: "fresh" } }));
+    await has(mounted, "shown");
+    await mounted.unmount();
+  });
+
+  test(`${name}: as long as no record is known nothing is there`, async () => {
+    const mounted = await mount(createClient(), eager({ record: undefined }));
+    assert.deepEqual([src(mounted), status(mounted)], [null, "idle"]);
+    await mounted.update(eager({ record: server.save(ID, "picture") }));
+    await has(mounted, "shown");
+    await mounted.update(eager({ record: null }));
+    assert.deepEqual([src(mounted), status(mounted), urls.size], [null, "idle", 0]);
+    await mounted.unmount();
+  });
+
+  test(`${name}: five hundred mounted and unmounted leave no URL, no listener and nothing watched`, async () => {
+    const client = counting(createClient());
+    const record = server.save(ID, "picture");
+    await client.getImage(record);
+    for (let turn = 0; turn < 500; turn += 1) {
+      const mounted = await mount(client, { alt: "", record: turn % 2 ? record : { ...record, token: 2 } });
+      if (turn % 3) watched.get(mounted.image())(true);
+      await mounted.unmount();
+    }
+    await new Promise((go) => setTimeout(go, 20));
+    assert.deepEqual([urls.size, client.listeners.size, watched.size], [0, 0, 0]);
+  });
+}
+
+/** @param {Mounted} mounted */
+const sizeOf = (mounted) => [mounted.image().getAttribute("width"), mounted.image().getAttribute("height")];
