@@ -9,9 +9,11 @@ import { sharedImage } from "./shared-image.js";
 /** @import { PlaceOptions } from "../view/place.js" */
 /** @import { Source, ViewState } from "../view/index.js" */
 
+const FAILED_MS = 500; // React renders anew what has failed, before it gives it to the boundary
+
 /**
  * The image of a record, or of an id, once it can be shown, so with its `url`; without one after a sign-out. What fails is
- * thrown, and tried again by the next rendering.
+ * thrown, and tried again by a rendering half a second later.
  *
  * @param {Source} source
  * @param {PlaceOptions} [options]
@@ -25,7 +27,7 @@ export function useSuspenseImage(source, options = {}) {
   const image = sharedImage(useContext(ClientContext), source, options);
   const state = useSyncExternalStore(image.subscribe, image.read, image.read);
   if (state.status === "error") {
-    image.endIn(0);
+    image.endIn(FAILED_MS);
     throw state.error;
   }
   return state;

@@ -1,28 +1,28 @@
 /** React and its test library beside the client's entry, in one bundle. */
 
+import { render } from "@testing-library/react";
 import { PixImage, PixstoreProvider } from "pixstore-asgi-client/react";
 import { createElement, StrictMode } from "react";
-import { act, render } from "@testing-library/react";
 
 export * as React from "react";
 export { hydrateRoot } from "react-dom/client";
-export { act, cleanup, render, renderHook } from "@testing-library/react";
+export { act, cleanup, fireEvent, render, renderHook } from "@testing-library/react";
+export { initPixstoreFrontend } from "pixstore-asgi-client";
 export * from "pixstore-asgi-client/react";
 
-/**
- * An image on a page, strictly.
- *
- * @param {any} client
- * @param {any} props
- */
+/** What stands around a component: React's strict mode, and a client. */
+export const around = (client) =>
+  function Around({ children }) {
+    return createElement(StrictMode, null, createElement(PixstoreProvider, { client }, children));
+  };
+
+/** An image on a page. */
 export async function mount(client, props) {
-  const tree = (/** @type {any} */ { key, ...others }) =>
-    createElement(StrictMode, null, createElement(PixstoreProvider, { client }, createElement(PixImage, { key, ...others })));
-  const { container, rerender, unmount } = render(tree(props));
+  const imageOf = ({ key, ...others }) => createElement(PixImage, { key, ...others });
+  const { container, rerender, unmount } = render(imageOf(props), { wrapper: around(client) });
   return {
     image: () => container.querySelector("img"),
-    update: async (/** @type {any} */ next) => rerender(tree(next)),
-    act: (/** @type {() => void} */ go) => act(go),
+    update: async (next) => rerender(imageOf(next)),
     unmount: async () => unmount(),
   };
 }
