@@ -6,7 +6,8 @@ import { afterEach, test } from "node:test";
 import { WireState } from "../../js_client/src/states.js";
 import "./support/dom.js";
 import { bundled } from "./support/bundle.js";
-import { testPlaces } from "./support/frameworks/places.js";
+import { ON_A_SERVER } from "./support/frameworks/on-a-server.js";
+import { testHydration, testPlaces } from "./support/frameworks/places.js";
 import { gate, until } from "./support/page.js";
 import { successPayload } from "./support/server.js";
 import { counting, drawing, textAt, urls, watched } from "./support/shown.js";
@@ -23,6 +24,7 @@ for (const react18 of [false, true]) {
   afterEach(cleanup);
 
   testPlaces(`React ${React.version}`, mount);
+  testHydration(`React ${React.version}`, ON_A_SERVER[react18 ? "React 18" : "React"], bundle.hydrate);
 
   named("a hook gives the URL, and what fails with a way to try again that stays the same", async () => {
     const record = server.save(ID, "picture");

@@ -2,8 +2,10 @@
 
 import "./support/dom.js";
 import { bundled } from "./support/bundle.js";
-import { testPlaces } from "./support/frameworks/places.js";
+import { ON_A_SERVER } from "./support/frameworks/on-a-server.js";
+import { testHydration, testPlaces } from "./support/frameworks/places.js";
 
-const { mount, Vue } = await bundled("frameworks/vue.js");
+const { hydrate, mount, Vue } = await bundled("frameworks/vue.js");
 
 testPlaces(`Vue ${Vue.version}`, mount);
+testHydration(`Vue ${Vue.version}`, ON_A_SERVER.Vue, hydrate);

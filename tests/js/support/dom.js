@@ -11,3 +11,16 @@ for (const name of Object.getOwnPropertyNames(page)) {
   if (name in globalThis && !OWN.includes(name)) continue;
   Object.defineProperty(globalThis, name, { value: page[name], configurable: true, writable: true });
 }
+
+/** Do something as on a server, where there is no page. */
+export async function withoutPage(run) {
+  const { document, window } = globalThis;
+  delete globalThis.document;
+  delete globalThis.window;
+  try {
+    return await run();
+  } finally {
+    Object.defineProperty(globalThis, "document", { value: document, configurable: true, writable: true });
+    Object.defineProperty(globalThis, "window", { value: window, configurable: true, writable: true });
+  }
+}

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { withoutPage } from "../dom.js";
 import { gate, setGlobal, until } from "../page.js";
 import { successPayload } from "../server.js";
 import { counting, drawing, opened, paintsOf, textAt, urls, watched } from "../shown.js";
@@ -226,6 +227,33 @@ export function testPlaces(name, mount) {
     }
     await new Promise((go) => setTimeout(go, 20));
     assert.deepEqual([urls.size, client.listeners.size, watched.size], [0, 0, 0]);
+  });
+}
+
+/**
+ * @param {string} name  of the framework
+ * @param {() => Promise<(props: any) => string | Promise<string>>} onAServer  gives what renders an image there
+ * @param {(page: Element, client: any, props: any) => Promise<() => unknown>} hydrate  gives what ends it
+ */
+export function testHydration(name, onAServer, hydrate) {
+  test(`${name}: what a server has rendered goes on in the page without a word, as the same element`, async (t) => {
+    const words = ["error", "warn"].map((level) => t.mock.method(console, level));
+    const record = { ...server.save(ID, "picture"), width: 640, height: 480, placeholder: PLACEHOLDER };
+    const html = await withoutPage(async () => (await onAServer())({ record, alt: "Ada" }));
+    const page = document.body.appendChild(document.createElement("main"));
+    page.innerHTML = html;
+    const image = page.querySelector("img");
+    // It is in memory, so that a picture would be there too early if at all.
+    const client = createClient();
+    await client.getImage(record);
+    const end = await hydrate(page, client, { record, alt: "Ada" });
+    await until(() => image.dataset.status === "shown");
+    assert.equal(page.querySelector("img"), image);
+    assert.equal(await textAt(image.getAttribute("src")), "picture");
+    await end();
+    assert.equal(urls.size, 0);
+    page.remove();
+    assert.deepEqual(words.flatMap(({ mock }) => mock.calls.map((call) => call.arguments)), []);
   });
 }
 

@@ -3,9 +3,9 @@
 import { render } from "@testing-library/react";
 import { PixImage, PixstoreProvider } from "pixstore-asgi-client/react";
 import { createElement, StrictMode } from "react";
+import { hydrateRoot } from "react-dom/client";
 
 export * as React from "react";
-export { hydrateRoot } from "react-dom/client";
 export { act, cleanup, fireEvent, render, renderHook } from "@testing-library/react";
 export { initPixstoreFrontend } from "pixstore-asgi-client";
 export * from "pixstore-asgi-client/react";
@@ -25,4 +25,10 @@ export async function mount(client, props) {
     update: async (next) => rerender(imageOf(next)),
     unmount: async () => unmount(),
   };
+}
+
+/** Take over what a server has rendered. */
+export async function hydrate(page, client, props) {
+  const root = hydrateRoot(page, createElement(around(client), null, createElement(PixImage, props)));
+  return () => root.unmount();
 }
