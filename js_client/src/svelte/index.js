@@ -7,11 +7,12 @@ export { pixImage } from "./pix-image.js";
 
 /**
  * One of `record` and `id`. `width` chooses the size of the picture that is got, `placeholder` is what a record has of that
- * name, `loading` is "lazy" unless "eager". All else goes to the `<img>`; its `onload` is told of the picture alone.
+ * name, `loading` is "lazy" unless "eager". The snippet `failed` stands there instead where the image fails, and is given the
+ * error and what tries again. All else goes to the `<img>`; its `onload` is told of the picture alone.
  *
  * @typedef {Omit<import("svelte/elements").HTMLImgAttributes, "alt" | "id" | "placeholder" | "sizes" | "src" | "srcset"> &
  *   {alt: string, placeholder?: string | undefined, record?: import("../format/records.js").ImageRecord | null | undefined,
- *   id?: string | null | undefined}} PixImageProps
+ *   id?: string | null | undefined, failed?: import("svelte").Snippet<[error: any, retry: () => void]> | undefined}} PixImageProps
  */
 
 /**

@@ -9,7 +9,8 @@ import { useImage } from "./use-image.js";
 
 /**
  * One of `record` and `id`. `width` chooses the size of the picture that is got, `placeholder` is what a record has of that
- * name, `loading` is "lazy" unless "eager". All else goes to the `<img>`; its `load` is told of the picture alone.
+ * name, `loading` is "lazy" unless "eager". The slot `error`, which has `error` and `retry`, stands there instead where the
+ * image fails. All else goes to the `<img>`; its `load` is told of the picture alone.
  *
  * @typedef {object} PixImageProps
  * @property {string} alt
@@ -22,15 +23,16 @@ import { useImage } from "./use-image.js";
  */
 
 export const PixImage = defineComponent(
-  (/** @type {PixImageProps} */ props, { attrs }) => {
+  (/** @type {PixImageProps} */ props, { attrs, slots }) => {
     const image = shallowRef();
     const size = computed(() => sizeOf(props.record, props.width, props.height));
     const blur = computed(() => blurOf(props.placeholder ?? props.record?.placeholder, size.value));
-    const { url, status } = useImage(
+    const { url, status, error, retry } = useImage(
       () => props.record ?? props.id,
       () => ({ width: size.value.width, lazy: props.loading === "eager" ? null : image.value }),
     );
     return () =>
+      (status.value === "error" && slots["error"]?.({ error: error.value, retry })) ||
       h("img", {
         decoding: "sync", // it was decoded before
         ...attrs,
