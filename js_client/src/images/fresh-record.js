@@ -16,7 +16,7 @@ import { WireState } from "../states.js";
  * @throws {NotFoundError | RecordError | ConfigError} and what `refreshRecord` throws
  */
 export async function freshRecord(refreshRecord, id, context) {
-  if (!refreshRecord) throw new ConfigError("to get a record, give `recordsUrl`");
+  if (!refreshRecord) throw new ConfigError("this needs `recordsUrl`");
   const [original, variant] = /** @type {[string, string?]} */ (id.split("~"));
   const fresh = await refreshRecord(original, context);
   const record = variant ? (fresh?.variants?.[variant] ?? null) : fresh;

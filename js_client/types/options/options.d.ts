@@ -139,8 +139,6 @@ declare const CACHE_KINDS: readonly ["encrypted", "decrypted", "memory", "off"];
  * @param {CacheKind} kind
  */
 export declare const isStored: (kind: CacheKind) => kind is "decrypted" | "encrypted";
-/** Where an application is mounted, unless it says otherwise; npm's is the same. */
-export declare const DEFAULT_ENDPOINT = "/pixstore-image";
 /**
  * Check a configuration and fill in the defaults. An option that is undefined or null counts as not given.
  *
@@ -168,10 +166,4 @@ export declare function requestOptions({ headers, credentials }: Pick<Options, "
  * @throws {ConfigError}
  */
 export declare const checkedImageOptions: (options: ImageOptions) => ImageOptions;
-/**
- * The images are served beside the client: a module at `https://host/my/mount/-/client/index.js` belongs to `/my/mount`.
- *
- * @param {string} [moduleUrl]  there is none in a bundle that is no module
- */
-export declare function endpointBeside(moduleUrl?: string): string;
 export {};

@@ -1,4 +1,5 @@
 /** One place on a page that shows an image: what the element and the frameworks have in common. */
+import { PixstoreError } from "../index.js";
 import type { Client } from "../client.js";
 import type { ImageRecord } from "../format/records.js";
 import type { ImageOptions } from "../options/options.js";
@@ -28,7 +29,8 @@ export type ViewOptions = {
     image?: Omit<ImageOptions, "signal"> | undefined;
 };
 export type Wanted = {
-    source: Source;
+    id: string;
+    given: ImageRecord | undefined;
     record: ImageRecord | undefined;
     choose: (record: ImageRecord) => ImageRecord;
     image: ViewOptions["image"];
@@ -55,10 +57,11 @@ export type View = ReturnType<typeof createView>;
  * @property {Omit<ImageOptions, "signal"> | undefined} [image]  what `getImage` takes
  */
 /**
- * What is to be shown. `record` is the source, or, once it has come, that of an id.
+ * What is to be shown. `record` is the one that was given, or, once it has come, that of an id.
  *
  * @typedef {object} Wanted
- * @property {Source} source
+ * @property {string} id
+ * @property {ImageRecord | undefined} given
  * @property {ImageRecord | undefined} record
  * @property {(record: ImageRecord) => ImageRecord} choose
  * @property {ViewOptions["image"]} image
@@ -83,3 +86,5 @@ export declare function createView(client: ViewClient, onChange: (state: ViewSta
     /** Try again what has failed, with the latest record. */
     retry: () => void;
 };
+/** @param {unknown} [cause] */
+export declare const undrawable: (cause?: unknown) => PixstoreError<string>;

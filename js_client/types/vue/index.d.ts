@@ -1,0 +1,10 @@
+/** Vue 3: a composable and a component. */
+export { CLIENT } from "./client.js";
+export { PixImage } from "./pix-image.js";
+export { useImage } from "./use-image.js";
+export type PixImageProps = import("./pix-image.js").PixImageProps;
+export type UseImageOptions = import("./use-image.js").UseImageOptions;
+/**
+ * @typedef {import("./pix-image.js").PixImageProps} PixImageProps
+ * @typedef {import("./use-image.js").UseImageOptions} UseImageOptions
+ */
