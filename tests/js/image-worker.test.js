@@ -153,7 +153,7 @@ test("another worker for the same pages is left alone", async (t) => {
   const errors = [];
   assert.equal(await registerImageWorker({ ...OPTIONS, onError: (error) => errors.push(error.message) }), false);
   assert.deepEqual(container.registered, []);
-  assert.deepEqual(errors, ["not of this scope, or of another service worker"]);
+  assert.deepEqual(errors, ["of another scope or another service worker"]);
   container.taken = { scope: `${ORIGIN}/`, active: { scriptURL: `${SCRIPT}&namespace=before` } };
   assert.equal(await registerImageWorker(OPTIONS), true);
   container.taken = { scope: `${ORIGIN}/page/below/`, active };

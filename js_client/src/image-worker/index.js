@@ -32,7 +32,7 @@ export async function registerImageWorker({ endpoint, scope = "/", onError, ...s
   try {
     const { serviceWorker } = navigator;
     if (!serviceWorker) return false;
-    const mount = new URL(endpoint ?? endpointBeside(import.meta.url), document.baseURI).href.replace(/\/+$/, "");
+    const mount = new URL(endpoint ?? endpointBeside(import.meta.url), document.baseURI).href.replace(/\/$/, "");
     const script = new URL(`${mount}/-/client/service-worker.js`);
     for (const [name, value] of Object.entries(settings)) if (value !== undefined) script.searchParams.set(name, value);
     const { controller } = serviceWorker;
@@ -58,7 +58,7 @@ export async function registerImageWorker({ endpoint, scope = "/", onError, ...s
 async function takeOver(container, script, scope) {
   const { scope: taken, active } = (await container.getRegistration(scope)) ?? {};
   const isOther = taken === scope && active && new URL(active.scriptURL).pathname !== script.pathname;
-  if (isOther || !location.href.startsWith(scope)) throw new Error("not of this scope, or of another service worker");
+  if (isOther || !location.href.startsWith(scope)) throw new Error("of another scope or another service worker");
   const registration = await container.register(script, { scope });
   while (container.controller?.scriptURL !== script.href) {
     const changed = new Promise((resolve) => container.addEventListener("controllerchange", resolve, { once: true }));
