@@ -2,14 +2,16 @@
 
 import { readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { brotliCompressSync } from "node:zlib";
 
 import { build } from "esbuild";
 import { compile, compileModule } from "svelte/compiler";
 
-const CLIENT = fileURLToPath(new URL("../../../js_client/", import.meta.url));
+export const CLIENT = fileURLToPath(new URL("../../../js_client/", import.meta.url));
 const HERE = fileURLToPath(new URL("..", import.meta.url));
 const NAME = "pixstore-asgi-client";
 const { exports } = JSON.parse(readFileSync(path.join(CLIENT, "package.json"), "utf8"));
@@ -90,4 +92,33 @@ export async function bundled(name, options = {}) {
   } finally {
     await rm(folder, { recursive: true });
   }
+}
+
+/**
+ * How many bytes of brotli an entry has, without its framework and the client, and perhaps without the view.
+ *
+ * @param {string} name
+ * @param {boolean} withView
+ */
+export async function bundleSize(name, withView) {
+  const apart = {
+    name: "apart",
+    setup({ onResolve }) {
+      onResolve({ filter: /.*/ }, ({ path: file, importer, resolveDir }) => {
+        if (!importer) return undefined;
+        if (!file.startsWith(".")) return { path: file, external: true };
+        const source = path.relative(path.join(CLIENT, "src"), path.resolve(resolveDir, file));
+        if (source === "index.js") return { path: "./index.js", external: true };
+        return source.startsWith("view/") && !withView ? { path: "./view.js", external: true } : undefined;
+      });
+    },
+  };
+  const { outputFiles } = await build({
+    entryPoints: [path.join(CLIENT, "src", name, "index.js")],
+    ...{ bundle: true, format: "esm", target: "es2022", minify: true, write: false, logLevel: "error" },
+    plugins: [apart, svelte("client")],
+  });
+  const { minify } = createRequire(path.join(CLIENT, "build.js"))("terser");
+  const options = { module: true, ecma: 2020, compress: { passes: 5, unsafe_arrows: true } };
+  return brotliCompressSync(Buffer.from((await minify(outputFiles[0].text, options)).code)).length;
 }

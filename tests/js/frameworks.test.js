@@ -1,0 +1,49 @@
+/** The entries for frameworks: how small they are, README's examples, and a newcomer's types. */
+
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+
+import { bundleSize, CLIENT } from "./support/bundle.js";
+
+const README = readFileSync(path.join(CLIENT, "README.md"), "utf8");
+const example = (head) => new RegExp(`\`\`\`\\w+\\n${head}\\n(.*?)\`\`\``, "s").exec(README)[1];
+
+for (const name of ["react", "vue", "svelte"]) {
+  test(`what ${name} adds to the client and its view is at most 1 kB of brotli`, async (t) => {
+    const [own, withView] = [await bundleSize(name, false), await bundleSize(name, true)];
+    t.diagnostic(`${name}: ${own} bytes, ${withView} with the view`);
+    assert.ok(own <= 1000, `${own} bytes`);
+    assert.ok(withView <= 3100, `${withView} bytes with the view`);
+  });
+}
+
+test("a newcomer's component in React and TypeScript, as README has it, is less than ten lines and strictly typed", (t) => {
+  const code = example("// React");
+  assert.ok(code.trim().split("\n").length < 10);
+  const folder = mkdtempSync(path.join(fileURLToPath(new URL(".", import.meta.url)), "newcomer-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const consumer = path.join(folder, "player.tsx");
+  const paths = {
+    "pixstore-asgi-client": [path.join(folder, "types/index.d.ts")],
+    "pixstore-asgi-client/react": [path.join(folder, "types/react/index.d.ts")],
+  };
+  const tsc = path.join(CLIENT, "node_modules", ".bin", "tsc");
+  const compilerOptions = {
+    ...{ noEmit: true, strict: true, exactOptionalPropertyTypes: true, jsx: "react-jsx", paths, types: [] },
+    ...{ target: "es2022", module: "esnext", moduleResolution: "bundler", lib: ["es2022", "dom"] },
+  };
+  writeFileSync(path.join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["player.tsx"] }));
+  const check = (text) => {
+    writeFileSync(consumer, text);
+    execFileSync(tsc, ["-p", folder], { encoding: "utf8" });
+  };
+  // The types as they come with the package.
+  execFileSync("npm", ["run", "--silent", "build:types", "--", "--outDir", path.join(folder, "types")], { cwd: CLIENT });
+  check(code);
+  assert.throws(() => check(code.replace('alt="Ada"', "")), "a picture has a text");
+  assert.throws(() => check(code.replace("record={record}", "record={7}")), "and a record");
+});
