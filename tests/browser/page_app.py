@@ -2,7 +2,8 @@
 
 PIXSTORE_TEST_DB is the database, PIXSTORE_TEST_BLOBS where its bodies are if not there, PIXSTORE_TEST_ORIGINS the other
 origins that may read images, PIXSTORE_TEST_WINDOW_MS the proof window, PIXSTORE_TEST_CIPHERTEXT_URL where else
-ciphertext is, PIXSTORE_TEST_VARIANTS the variants that pictures have beside a placeholder, as `name=width,name=width`.
+ciphertext is, PIXSTORE_TEST_VARIANTS the variants that pictures have beside a placeholder, as `name=width,name=width`,
+PIXSTORE_TEST_BUILT a folder of pages that a bundler has made.
 """
 
 import asyncio
@@ -133,6 +134,7 @@ app = Starlette(
         Mount("/held", held),
         Mount("/cut", Damaged(images, cut)),
         Mount("/flipped", Damaged(images, flip)),
+        Mount("/built", StaticFiles(directory=os.environ.get("PIXSTORE_TEST_BUILT"), check_dir=False)),
         Mount("/src", StaticFiles(directory=ROOT / "js_client" / "src")),
         Mount("/", StaticFiles(directory=Path(__file__).parent / "page", html=True)),
     ],

@@ -10,6 +10,7 @@ import { brotliCompressSync } from "node:zlib";
 
 import { build } from "esbuild";
 import { compile, compileModule } from "svelte/compiler";
+import { compileScript, parse } from "vue/compiler-sfc";
 
 export const CLIENT = fileURLToPath(new URL("../../../js_client/", import.meta.url));
 const HERE = fileURLToPath(new URL("..", import.meta.url));
@@ -27,6 +28,8 @@ const packages = (isReact18) => ({
     onResolve({ filter: new RegExp(`^${NAME}(/|$)`) }, ({ path: name }) => ({
       path: path.join(CLIENT, exports[`.${name.slice(NAME.length)}`].default),
     }));
+    // What the site of a page serves beside it.
+    onResolve({ filter: /^\/\w+\.js$/ }, ({ path: name }) => ({ path: name, external: true }));
     onResolve({ filter: /^[@a-z]/ }, ({ path: name, kind, resolveDir, importer, pluginData }) => {
       if (pluginData === "resolved") return undefined;
       const isReact = /^react(-dom)?(\/|$)/.test(name) && isReact18;
@@ -36,6 +39,16 @@ const packages = (isReact18) => ({
     });
   },
 });
+
+const vue = {
+  name: "vue",
+  setup({ onLoad }) {
+    onLoad({ filter: /\.vue$/ }, ({ path: file }) => {
+      const { descriptor } = parse(readFileSync(file, "utf8"), { filename: file });
+      return { contents: compileScript(descriptor, { id: "example", inlineTemplate: true }).content };
+    });
+  },
+};
 
 /** @param {"client" | "server"} generate */
 const svelte = (generate) => ({
@@ -73,7 +86,7 @@ export async function bundle(entry, { outfile, server = false, react18 = false, 
       __VUE_PROD_HYDRATION_MISMATCH_DETAILS__: "true",
     },
     banner: server ? { js: 'import { createRequire } from "node:module"; const require = createRequire("/");' } : {},
-    plugins: [packages(react18), svelte(server ? "server" : "client")],
+    plugins: [packages(react18), svelte(server ? "server" : "client"), vue],
   });
 }
 

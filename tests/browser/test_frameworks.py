@@ -1,0 +1,35 @@
+"""The components for React, Vue and Svelte in real pages, which a bundler has made of the package."""
+
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from tests.browser.acceptance import SCENARIOS, Scenario, Stage, acceptance_site, name_of
+from tests.browser.engines import ENGINES
+from tests.browser.engines.page import Browser, Engine
+from tests.browser.support import Site
+from tests.support.paths import ROOT
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module", params=[name for name in ENGINES if name != "webkit"])
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    with ENGINES[request.param]() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    built = tmp_path_factory.mktemp("built")
+    subprocess.run(["node", ROOT / "tests" / "js" / "support" / "build-pages.js", built], check=True)
+    with acceptance_site(tmp_path_factory.mktemp("site"), PIXSTORE_TEST_BUILT=str(built)) as running:
+        yield running
+
+
+@pytest.mark.parametrize("framework", ["react", "vue", "svelte"])
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=name_of)
+def test_acceptance(browser: Browser, site: Site, framework: str, scenario: Scenario) -> None:
+    """Each framework's component passes each scenario of the acceptance list."""
+    scenario(Stage(browser, site, f"built/{framework}.html"))
