@@ -40,7 +40,7 @@ for (const react18 of [false, true]) {
     retry();
     await until(() => result.current.status === "shown");
     assert.equal(await textAt(result.current.url), "picture");
-    assert.equal(result.current.record, record);
+    assert.deepEqual(result.current.record, record);
   });
 
   named("while another image is rendered, a hook has no URL of the one before, not even in the first rendering", async () => {

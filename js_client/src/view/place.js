@@ -95,7 +95,9 @@ export function createPlace(client, onChange) {
     if (nextKey === key && nextWatched === watched) return;
     if (nextKey !== key) {
       const { width, ...image } = nextOptions;
-      [key, source, id] = [nextKey, nextSource, idOf(nextSource)];
+      // A copy, since a framework's reactive record may change in its place, and is another version then.
+      source = Object(nextSource) === nextSource ? { .../** @type {ImageRecord} */ (nextSource) } : nextSource;
+      [key, id] = [nextKey, idOf(nextSource)];
       // A new function each time, since the view compares what it chooses with what the one before did.
       options = { choose: (record) => (width ? sizeFor(record, Number(width) * devicePixelRatio) : record), image };
     }
