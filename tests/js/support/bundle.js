@@ -40,12 +40,25 @@ const packages = (isReact18) => ({
   },
 });
 
-const vue = {
-  name: "vue",
-  setup({ onLoad }) {
-    onLoad({ filter: /\.vue$/ }, ({ path: file }) => {
-      const { descriptor } = parse(readFileSync(file, "utf8"), { filename: file });
-      return { contents: compileScript(descriptor, { id: "example", inlineTemplate: true }).content };
+/** A single-file component as a module. */
+function fromVue(text) {
+  const { descriptor } = parse(text, { filename: "Example.vue" });
+  return compileScript(descriptor, { id: "example", inlineTemplate: true }).content;
+}
+
+/** Code out of a document: `docs/page.md?// name.jsx` is the block that begins with this line. */
+const documents = {
+  name: "documents",
+  setup({ onLoad, onResolve }) {
+    onResolve({ filter: /\.md\?/ }, ({ path: name }) => ({ path: name, namespace: "document" }));
+    onLoad({ filter: /.*/, namespace: "document" }, ({ path: name }) => {
+      const [file, head] = name.split("?");
+      const code = readFileSync(path.join(CLIENT, "..", file), "utf8").split("```").find((block) => block.split("\n")[1] === head);
+      const text = code.slice(code.indexOf("\n", 1) + 1);
+      const resolveDir = HERE;
+      if (head.includes("<!-- Vue")) return { contents: fromVue(text), resolveDir };
+      if (head.includes("<!-- Svelte")) return { contents: compile(text, { filename: "Example.svelte" }).js.code, resolveDir };
+      return { contents: text, loader: "tsx", resolveDir };
     });
   },
 };
@@ -86,7 +99,7 @@ export async function bundle(entry, { outfile, server = false, react18 = false, 
       __VUE_PROD_HYDRATION_MISMATCH_DETAILS__: "true",
     },
     banner: server ? { js: 'import { createRequire } from "node:module"; const require = createRequire("/");' } : {},
-    plugins: [packages(react18), svelte(server ? "server" : "client"), vue],
+    plugins: [packages(react18), svelte(server ? "server" : "client"), documents],
   });
 }
 

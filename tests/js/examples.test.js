@@ -1,0 +1,60 @@
+/** What README and docs/frameworks.md show, as it stands there. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import "./support/dom.js";
+import { WireState } from "../../js_client/src/states.js";
+import { bundled } from "./support/bundle.js";
+import { setGlobal, until } from "./support/page.js";
+import { successPayload } from "./support/server.js";
+import { textAt, urls, watched } from "./support/shown.js";
+import { ID, name, server } from "./support/site.js";
+
+const { initPixstoreFrontend, PLAYERS } = await bundled("frameworks/examples.js");
+const { cleanup, fireEvent, initPixstoreFrontend: initForRecipes, RECIPES } = await bundled("frameworks/queries.js");
+
+/** Let the page come to each image. */
+const scrollToAll = () => [...watched.values()].forEach((tell) => tell(true));
+
+for (const [framework, render] of Object.entries(PLAYERS)) {
+  test(`README's example for ${framework} shows a picture, once its button has tried again`, async () => {
+    let isThere = false;
+    initPixstoreFrontend({ databaseName: name }, () => (isThere ? successPayload(server.version(ID)) : Uint8Array.of(WireState.NotFound)));
+    const page = render(server.save(ID, "picture"));
+    await until(() => watched.size);
+    assert.deepEqual([page.querySelector("img").alt, page.querySelector("img").getAttribute("width")], ["Ada", "320"]);
+    scrollToAll();
+    await until(() => page.querySelector("button"));
+    assert.equal(page.querySelector("button").textContent, "Again");
+    isThere = true;
+    page.querySelector("button").click();
+    await until(() => page.querySelector("img")?.dataset.status === "shown");
+    assert.equal(await textAt(page.querySelector("img").getAttribute("src")), "picture");
+  });
+}
+
+for (const [library, render] of Object.entries(RECIPES)) {
+  test(`with ${library} pictures are listed, replaced, deleted, and gone after a sign-out`, async (t) => {
+    const texts = (page) => Promise.all([...page.querySelectorAll("img")].map((image) => textAt(image.getAttribute("src"))));
+    const show = (page, wanted) => until(async () => (scrollToAll(), (await texts(page)).join() === wanted));
+    const records = ["one", "two"].map((text) => server.save(`players:${text}`, text));
+    const asked = [];
+    setGlobal(t, "fetch", async (url, { method = "GET" } = {}) => {
+      asked.push(`${method} ${url}`);
+      return method === "GET" ? Response.json(asked.length > 2 ? [] : records) : new Response(null, { status: 204 });
+    });
+    initForRecipes({ databaseName: name }, server.fetcher);
+    const { page, replacePicture, signOut, end } = render();
+    await show(page, "one,two");
+    await replacePicture(server.save("players:two", "another", { token: 2 }));
+    await show(page, "one,another");
+    fireEvent.click(page.querySelector("button"));
+    await show(page, "another");
+    assert.deepEqual(asked, ["GET /api/pictures", "DELETE /api/pictures/players:one"]);
+    await signOut();
+    await until(() => urls.size === 0);
+    cleanup();
+    end();
+  });
+}
