@@ -41,7 +41,7 @@ class WebDriverSession:
         self._window = self._first_window
 
     def new_window(self) -> str:
-        window: str = self.call(self._first_window, "/window/new", type="tab")["handle"]
+        window: str = self.call(self._first_window, "/window/new", type="window")["handle"]
         return window
 
     def call(self, window: str, command: str, **parameters: object) -> Any:
