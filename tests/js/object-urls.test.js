@@ -4,23 +4,14 @@ import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
 import { RecordError } from "../../js_client/src/index.js";
+import { openUrls } from "./support/page.js";
 import { createClient, ID, server } from "./support/site.js";
 
 /** The URLs that are there. */
 let urls;
 
 beforeEach((t) => {
-  urls = new Set();
-  const { createObjectURL, revokeObjectURL } = URL;
-  t.mock.method(URL, "createObjectURL", (image) => {
-    const url = createObjectURL.call(URL, image);
-    urls.add(url);
-    return url;
-  });
-  t.mock.method(URL, "revokeObjectURL", (url) => {
-    assert.ok(urls.delete(url), "revoked once");
-    revokeObjectURL.call(URL, url);
-  });
+  urls = openUrls(t);
 });
 
 const textBehind = async (url) => (await fetch(url)).text();

@@ -7,7 +7,7 @@ import { ConfigError, createClient, FetchError, NotFoundError, RecordError, Refu
 import { createTestClient, fillInBrowser, samplePng } from "../../js_client/src/testing/index.js";
 import { formatByteOf } from "../../js_client/src/testing/picture.js";
 import { createView } from "../../js_client/src/view/index.js";
-import { setGlobal, until } from "./support/page.js";
+import { setGlobal, until, openUrls } from "./support/page.js";
 import { SITES } from "./support/sites.js";
 import { emptyStorage } from "./support/storage.js";
 
@@ -188,22 +188,6 @@ const SAME = {
     assert.equal(urls.size, 0);
   },
 };
-
-/** The object URLs that are there. */
-function openUrls(t) {
-  const urls = new Set();
-  const { createObjectURL, revokeObjectURL } = URL;
-  t.mock.method(URL, "createObjectURL", (image) => {
-    const url = createObjectURL.call(URL, image);
-    urls.add(url);
-    return url;
-  });
-  t.mock.method(URL, "revokeObjectURL", (url) => {
-    urls.delete(url);
-    revokeObjectURL.call(URL, url);
-  });
-  return urls;
-}
 
 for (const [name, createSite] of Object.entries(SITES)) {
   for (const [sentence, check] of Object.entries(SAME)) {

@@ -69,3 +69,19 @@ export function unhandled(t) {
 export async function settle() {
   for (let turn = 0; turn < 20; turn += 1) await new Promise(setImmediate);
 }
+
+/** The object URLs that are there during a test; each is revoked once at most. */
+export function openUrls(t) {
+  const urls = new Set();
+  const { createObjectURL, revokeObjectURL } = URL;
+  t.mock.method(URL, "createObjectURL", (image) => {
+    const url = createObjectURL.call(URL, image);
+    urls.add(url);
+    return url;
+  });
+  t.mock.method(URL, "revokeObjectURL", (url) => {
+    if (!urls.delete(url)) throw new Error("revoked twice");
+    revokeObjectURL.call(URL, url);
+  });
+  return urls;
+}
