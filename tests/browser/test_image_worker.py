@@ -133,7 +133,8 @@ def test_a_reload_past_the_worker_ends_in_pictures(engine: Engine, page: Page, s
     if not isinstance(page, ChromiumPage):
         lacks(engine.name, "its driver has no such reload")
     session = page._page.context.new_cdp_session(page._page)
-    session.send("Page.reload", {"ignoreCache": True})
+    with page._page.expect_navigation():
+        session.send("Page.reload", {"ignoreCache": True})
     wait_for(page, "typeof globalThis.register === 'function' && !isControlled()")
     assert page.evaluate("register()") is True
     wait_for(page, "document.querySelector('#first').naturalWidth === 48")

@@ -527,6 +527,15 @@ class PostgresMachine(PixstoreMachine):
         schema = "machine_" + Path(self.folder.name).name.lower()
         return PostgresStore(self.url, schema=schema, clock_ms=self.clock)
 
+    def _flush(self) -> None:
+        """Each operation has a connection of its own, and a sweep waits for none of them: so wait for all."""
+        for pix in self.pixstores:
+            store = pix._store
+            assert isinstance(store, PostgresStore)
+            assert store._database is not None
+            while running := store._database._running:
+                self.run(asyncio.wait(set(running)))
+
 
 class BucketMachine(PixstoreMachine):
     """Two Pixstores with their bodies below one prefix of a bucket; a subclass says where their rows are."""
