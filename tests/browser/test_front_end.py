@@ -23,7 +23,7 @@ pytestmark = pytest.mark.browser
 
 PAGE = (DOCS / "front-end.md").read_text()
 FILES = dict(re.findall(r"```\w+\n(?://|<!--) ([\w.-]+)(?: -->)?\n(.*?)```", PAGE, re.DOTALL))
-BUNDLED = ("react.jsx", "vue.js", "svelte.js")
+BUNDLED = ("react.tsx", "vue.js", "svelte.js")
 BUNDLING = """
 const [bundle, entry, outfile] = process.argv.slice(1);
 await (await import(bundle)).bundle(entry, { outfile, production: true });

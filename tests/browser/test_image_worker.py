@@ -20,6 +20,10 @@ LOOK = """(url) => new Promise((resolve) => {
     image.onerror = () => resolve("error");
     image.src = url;
 })"""
+WIDTH_BY_RECORD = """async (id) => {
+    const records = await (await fetch(`/records?id=${id}`)).json();
+    return (await createImageBitmap(await client.getImage(records[id]))).width;
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -329,6 +333,15 @@ def test_where_no_site_may_store_it_is_false(
     with engine.launch(profile, stores_nothing=True) as browser, open_page(browser) as page:
         go(page, f"{site.url}/plain.html")
         assert page.evaluate("register()") is not True
+
+
+def test_a_private_window_shows_pictures_or_says_at_once(engine: Engine, site: Site) -> None:
+    """In a private window addresses work, or the page is told that they don't and shows the image by its record."""
+    saved = site.save(noise("png", seed=24))
+    with engine.launch(is_private=True) as private, visit(private, site) as page:
+        if page.evaluate("register()") is True:
+            assert show(page, saved.id) == 48
+        assert page.evaluate(WIDTH_BY_RECORD, saved.id) == 48
 
 
 def test_a_sandboxed_frame_has_none(page: Page) -> None:

@@ -69,13 +69,24 @@ def running(
     server: str, app: str, folder: Path, *, cwd: Path, environment: Mapping[str, str], workers: int = 1
 ) -> Iterator[Server]:
     """Run any application, `module:name`, until the block ends; its log goes to `folder`."""
-    port, log_file = free_port(), folder / f"{server}.log"
+    port = free_port()
+    arguments = [sys.executable, *command(server, app, port), "--workers", str(workers)]
+    environment = {"PYTHONUNBUFFERED": "1", **environment}
+    with running_command(arguments, port, folder / f"{server}.log", cwd=cwd, environment=environment) as served:
+        yield served
+
+
+@contextlib.contextmanager
+def running_command(
+    arguments: Sequence[str], port: int, log_file: Path, *, cwd: Path, environment: Mapping[str, str]
+) -> Iterator[Server]:
+    """Run a command that serves at a port of 127.0.0.1 until the block ends."""
     with log_file.open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, *command(server, app, port), "--workers", str(workers)],
+            arguments,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
+            env={**os.environ, **environment},
             cwd=cwd,
             start_new_session=True,
         )

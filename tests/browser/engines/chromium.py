@@ -58,18 +58,25 @@ class Chromium:
 
     @contextlib.contextmanager
     def launch(
-        self, profile: Path | None = None, *, stores_nothing: bool = False, knows_insecure_host: bool = False
+        self,
+        profile: Path | None = None,
+        *,
+        stores_nothing: bool = False,
+        knows_insecure_host: bool = False,
+        is_private: bool = False,
     ) -> Iterator[ChromiumBrowser]:
         if stores_nothing:
             assert profile is not None
             block_site_data(profile)
-        context = self._driver.chromium.launch_persistent_context(
-            profile or "",
-            executable_path=self._path,
-            args=KNOWING_THE_INSECURE_HOST if knows_insecure_host else CHROMIUM_ARGUMENTS,
-        )
-        with context:
-            yield ChromiumBrowser(context)
+        arguments = KNOWING_THE_INSECURE_HOST if knows_insecure_host else CHROMIUM_ARGUMENTS
+        how: Any = {"executable_path": self._path, "args": arguments}
+        chromium = self._driver.chromium
+        if is_private:
+            with chromium.launch(**how) as browser, browser.new_context() as context:
+                yield ChromiumBrowser(context)
+        else:
+            with chromium.launch_persistent_context(profile or "", **how) as context:
+                yield ChromiumBrowser(context)
 
 
 def block_site_data(profile: Path) -> None:

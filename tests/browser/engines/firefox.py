@@ -48,6 +48,7 @@ SETTINGS: dict[str, object] = {
     # A tab in the background keeps its timers' pace.
     "dom.min_background_timeout_value": 4,
 }
+IS_PRIVATE = {"browser.privatebrowsing.autostart": True}
 STORES_NOTHING = {"network.cookie.cookieBehavior": 2}
 KNOWS_INSECURE_HOST = {"network.dns.localDomains": INSECURE_HOST}
 
@@ -99,10 +100,16 @@ class Firefox:
 
     @contextlib.contextmanager
     def launch(
-        self, profile: Path | None = None, *, stores_nothing: bool = False, knows_insecure_host: bool = False
+        self,
+        profile: Path | None = None,
+        *,
+        stores_nothing: bool = False,
+        knows_insecure_host: bool = False,
+        is_private: bool = False,
     ) -> Iterator[FirefoxBrowser]:
         settings = {
             **SETTINGS,
+            **(IS_PRIVATE if is_private else {}),
             **(STORES_NOTHING if stores_nothing else {}),
             **(KNOWS_INSECURE_HOST if knows_insecure_host else {}),
         }

@@ -46,12 +46,18 @@ class Engine(Protocol):
     name: str
 
     def launch(
-        self, profile: Path | None = None, *, stores_nothing: bool = False, knows_insecure_host: bool = False
+        self,
+        profile: Path | None = None,
+        *,
+        stores_nothing: bool = False,
+        knows_insecure_host: bool = False,
+        is_private: bool = False,
     ) -> AbstractContextManager[Browser]:
         """Run a browser until the block ends.
 
         profile: an existing folder for what it keeps, which outlives it; without, it keeps its things somewhere.
-        stores_nothing: it is set to let no site store anything. knows_insecure_host: see INSECURE_HOST.
+        stores_nothing: it is set to let no site store anything. knows_insecure_host: see INSECURE_HOST. is_private: its
+        windows are private ones, without a profile.
         """
 
 

@@ -119,8 +119,14 @@ class WebKit:
 
     @contextlib.contextmanager
     def launch(
-        self, profile: Path | None = None, *, stores_nothing: bool = False, knows_insecure_host: bool = False
+        self,
+        profile: Path | None = None,
+        *,
+        stores_nothing: bool = False,
+        knows_insecure_host: bool = False,
+        is_private: bool = False,
     ) -> Iterator[WebKitBrowser]:
+        # Whether asked or not its windows are private, as WebDriver's always are.
         if profile is not None or stores_nothing:
             lacks("webkit", "MiniBrowser has neither profile nor settings under WebDriver")
         if knows_insecure_host:

@@ -1,0 +1,120 @@
+"""Applications as a framework's own tools make them, with the client's package as a registry would serve it."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.browser.engines import ENGINES
+from tests.browser.engines.page import Browser, Engine
+from tests.browser.support import open_page, wait_for
+from tests.browser.test_front_end import FILES, WIDTHS
+from tests.support.paths import DOCS, ROOT
+from tests.support.recipes import recipe, write_files
+from tests.support.samples import picture
+from tests.support.servers import Server, free_port, running_command
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+APPS = Path(__file__).parent / "apps"
+NEXT_FILES = dict(re.findall(r"```jsx?\n// (\S+)\n(.*?)```", (DOCS / "frameworks.md").read_text(), re.DOTALL))
+BACKEND = """
+from gallery_app import app, pix
+from pixstore_asgi import RecordsApp
+from starlette.routing import Route
+
+app.router.routes.insert(0, Route("/records", RecordsApp(pix, lambda scope, image_id: True)))
+"""
+
+Tool = Callable[..., list[str]]
+Make = Callable[[str], Path]
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    """One is enough: what differs between engines is tested with less to build."""
+    with ENGINES["chromium"]() as opened:
+        yield opened
+
+
+@pytest.fixture
+def tool(node_path: str, npm_packages: Path) -> Tool:
+    """The command that runs a script of a package."""
+    return lambda script, *arguments: [node_path, str(npm_packages / script), *arguments]
+
+
+@pytest.fixture
+def make(tmp_path: Path, npm_packages: Path) -> Make:
+    """Makes the folder of an application, with the client installed in it and all other packages beside it."""
+
+    def make_it(name: str) -> Path:
+        folder = shutil.copytree(APPS / name, tmp_path / name)
+        packed = ["npm", "pack", "--silent", "--ignore-scripts", "--pack-destination", str(tmp_path)]
+        subprocess.run(packed, cwd=ROOT / "js_client", check=True, capture_output=True)
+        (tarball,) = tmp_path.glob("*.tgz")
+        shutil.unpack_archive(tarball, folder / "node_modules")
+        (folder / "node_modules" / "package").rename(folder / "node_modules" / "pixstore-asgi-client")
+        (tmp_path / "node_modules").symlink_to(npm_packages)
+        return folder
+
+    return make_it
+
+
+def run(command: list[str], folder: Path) -> None:
+    """Run a command in a folder; what it finds wrong fails the test."""
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def save_pictures(server: Server) -> list[str]:
+    """Save two pictures and return all that is secret in their records, those of the variants too."""
+    for kind, size in (("webp", 900), ("jpeg", 640)):
+        httpx.post(f"{server.url}/api/pictures", content=picture(kind, size)).raise_for_status()
+    listed = httpx.get(f"{server.url}/api/pictures").raise_for_status().text
+    return re.findall(r'"(?:key|iv|tag|statelessProof)": ?"([^"]+)"', listed)
+
+
+def test_a_vite_app_in_strict_typescript(browser: Browser, tmp_path: Path, make: Make, tool: Tool) -> None:
+    """The page's ten lines for React pass the compiler and ESLint as Vite's template has them, and show pictures."""
+    folder = make("vite")
+    (folder / "src").mkdir()
+    (folder / "src" / "main.tsx").write_text(FILES["react.tsx"])
+    run(tool("typescript/bin/tsc", "-p", "."), folder)
+    run(tool("eslint/bin/eslint.js", "--max-warnings", "0", "."), folder)
+    run(tool("vite/bin/vite.js", "build", "--outDir", str(tmp_path / "built")), folder)
+    write_files(tmp_path)
+    with recipe(tmp_path, "gallery_app") as server, open_page(browser) as page:
+        save_pictures(server)
+        page.goto(f"{server.url}/page/built/index.html")
+        wait_for(page, f"JSON.stringify({WIDTHS}) === '[320,320]'")
+
+
+def test_next_sends_placeholders_and_no_key(
+    browser: Browser, tmp_path: Path, make: Make, tool: Tool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Next's HTML has each picture's place and blur and nothing secret; the browser shows the pictures."""
+    monkeypatch.setenv("NEXT_TELEMETRY_DISABLED", "1")
+    folder = make("next")
+    for name in ("app/page.jsx", "app/pictures.jsx"):
+        (folder / name).write_text(NEXT_FILES[name])
+    (folder / "documented.config.mjs").write_text(NEXT_FILES["next.config.mjs"])
+    write_files(tmp_path)
+    (tmp_path / "backend.py").write_text(BACKEND)
+    with recipe(tmp_path, "backend") as backend:
+        secrets = save_pictures(backend)
+        monkeypatch.setenv("BACKEND", backend.url)
+        run(tool("next/dist/bin/next", "build"), folder)
+        port = free_port()
+        start = tool("next/dist/bin/next", "start", "-H", "127.0.0.1", "-p", str(port))
+        with running_command(start, port, tmp_path / "next.log", cwd=folder, environment={}) as served:
+            html = httpx.get(served.url).raise_for_status().text
+            assert len(re.findall(r'<img [^>]*src="data:image/png[^>]*>', html)) == 2
+            assert len(secrets) == 2 * 2 * 4
+            assert [secret for secret in secrets if secret in html] == []
+            with open_page(browser) as page:
+                page.goto(served.url)
+                wait_for(page, f"JSON.stringify({WIDTHS}) === '[320,320]'")
