@@ -25,14 +25,18 @@ class Site:
     far_url: str
 
 
+def bundle_npm(file: Path) -> None:
+    """Bundle npm's front end into a file, whose folder is made where there is none."""
+    environment = {**os.environ, "PIXSTORE_NPM_MODULES": str(NPM_FOLDER)}
+    command = ["node", str(_BUNDLER), str(file)]
+    subprocess.run(command, check=True, capture_output=True, timeout=60, env=environment)
+
+
 @contextlib.contextmanager
 def running_site(folder: Path) -> Iterator[Site]:
     """Run the site under uvicorn until the block ends; its data goes to `folder`."""
     bundle = folder / "bundle"
-    bundle.mkdir()
-    environment = {**os.environ, "PIXSTORE_NPM_MODULES": str(NPM_FOLDER)}
-    command = ["node", str(_BUNDLER), str(bundle / "npm.js")]
-    subprocess.run(command, check=True, capture_output=True, timeout=60, env=environment)
+    bundle_npm(bundle / "npm.js")
     port = free_port()
     options = ["--host", "127.0.0.1", "--port", str(port), "--loop", "uvloop", "--http", "httptools", "--no-access-log"]
     waits = ["--log-level", "warning", "--timeout-graceful-shutdown", GRACE_S, "--timeout-keep-alive", IDLE_S]

@@ -1,6 +1,5 @@
 """A page of photos in Chromium: thumbnails and originals, by batches and one by one, over a fast and a slow line."""
 
-import asyncio
 import json
 import secrets
 import shutil
@@ -13,14 +12,13 @@ from pathlib import Path
 
 from playwright.sync_api import Page, Playwright, sync_playwright
 
-from pixstore_asgi import Pixstore
-
 from ..browser.chromium import open_chromium
 from ..plan import Plan
 from ..processes import free_port, running
 from ..rivals import asgi_command
 from ..runs import Row
 from .photo import photo
+from .saved import save_photos
 from .ways import THUMB
 
 PAGE = "page"
@@ -33,14 +31,12 @@ MOMENTS = ("placeholder_s", "first_s", "seconds")
 SLOW_MBIT, SLOW_MS = 50, 50
 """What the slow line brings in a second, in Mbit, and by how many ms it delays each answer."""
 
-_SAVED_AT_ONCE = 4
-
 
 def pages(plan: Plan) -> Iterator[Row]:
     """Show the page in every way in each round, each time in a browser that has nothing of it."""
     with tempfile.TemporaryDirectory(prefix="pixstore-bench-") as name:
         folder, secret = Path(name), secrets.token_urlsafe(32)
-        asyncio.run(_save(folder / "pixstore.db", secret, plan))
+        save_photos(folder / "pixstore.db", secret, photo(plan.photo_size), plan.photos_page, THUMB)
         with _site(folder, secret) as url, sync_playwright() as playwright:
             for number in range(plan.photos_rounds):
                 cases = list(_cases(number))
@@ -62,19 +58,6 @@ def _cases(number: int) -> Iterator[tuple[str, str, str]]:
         # It takes a minute, which differs little.
         if (line, what) != (SLOW, ORIGINALS) or (way == BATCHES and number == 0):
             yield line, what, way
-
-
-async def _save(database: Path, secret: str, plan: Plan) -> None:
-    data, left = photo(plan.photo_size), iter(range(plan.photos_page))
-    async with Pixstore(database, secret=secret, variants=[THUMB], placeholder=True) as pix:
-
-        async def save_on() -> None:
-            for _ in left:
-                await pix.save_image(data)
-
-        async with asyncio.TaskGroup() as tasks:
-            for _ in range(_SAVED_AT_ONCE):
-                tasks.create_task(save_on())
 
 
 @contextmanager
