@@ -13,6 +13,7 @@ from .environment import describe
 from .photos import part as pictures
 from .plan import FULL, PARTS, QUICK, Findings, Plan
 from .report import read, write
+from .scroll import part as scroll
 from .stores import part as stores
 from .tables import targets_table
 from .targets import targets
@@ -28,6 +29,7 @@ _MEASURE: dict[str, Callable[[Plan], Findings]] = {
     "stores": stores.measure,
     "pictures": pictures.measure,
     "browser": browser.measure,
+    "scroll": scroll.measure,
 }
 
 

@@ -35,6 +35,16 @@ _DISTRIBUTIONS = (
     "uvicorn",
     "uvloop",
 )
+# Below NPM_FOLDER, and what to say where one is not there.
+_NPM_PACKAGES = {
+    "npm pixstore": (
+        ("better-sqlite3/build/Release/better_sqlite3.node",),
+        "npm pixstore is missing, or its better-sqlite3 is not compiled",
+    ),
+    "npm front end": (("pixstore", "esbuild"), "npm pixstore, or esbuild to bundle its front end, is missing"),
+    "npm react": (("react-dom", "svelte", "vue"), "npm react, or what the tests bundle beside it, is missing"),
+    "npm thumbhash": (("thumbhash",), "npm thumbhash, which decodes placeholders in the page, is missing"),
+}
 _PACKAGES = {
     "chromium": "chromium",
     "nginx": "nginx",
@@ -70,15 +80,10 @@ def missing_programs(*names: str) -> list[str]:
     """Return a reason for each of these that is not installed: nginx, npm pixstore, postgres, weed, …"""
     reasons = []
     for name in names:
-        if name == "npm pixstore":
-            if not (NPM_FOLDER / "better-sqlite3/build/Release/better_sqlite3.node").exists():
-                reasons.append("npm pixstore is missing, or its better-sqlite3 is not compiled: run `sh .ci/bench`")
-        elif name == "npm front end":
-            if not all((NPM_FOLDER / package).exists() for package in ("pixstore", "esbuild")):
-                reasons.append("npm pixstore, or esbuild to bundle its front end, is missing: run `sh .ci/bench`")
-        elif name == "npm thumbhash":
-            if not (NPM_FOLDER / "thumbhash").exists():
-                reasons.append("npm thumbhash, which decodes placeholders in the page, is missing: run `sh .ci/bench`")
+        if name in _NPM_PACKAGES:
+            paths, reason = _NPM_PACKAGES[name]
+            if not all((NPM_FOLDER / path).exists() for path in paths):
+                reasons.append(f"{reason}: run `sh .ci/bench`")
         elif program(name) is None:
             reasons.append(f"{name} is missing: install the package {_PACKAGES[name]}")
     return reasons

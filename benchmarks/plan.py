@@ -5,7 +5,7 @@ from typing import Any
 
 KB, MB = 1_000, 1_000_000
 
-PARTS = ("in-process", "servers", "saves", "growth", "memory", "stores", "pictures", "browser")
+PARTS = ("in-process", "servers", "saves", "growth", "memory", "stores", "pictures", "browser", "scroll")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,8 @@ class Plan:
     browser_cached: int = 1_000
     browser_evicted_size: int = 500 * KB
     browser_case: str | None = None
+    scroll_images: int = 1_000
+    scroll_pixels_per_frame: int = 30
 
     def gallery_count(self, size: int) -> int:
         """Return how many images of a size a gallery has: fewer large ones, for the disk's sake."""
@@ -108,6 +110,8 @@ QUICK = Plan(
     browser_wait_ms=10,
     browser_cached=55,
     browser_evicted_size=5 * KB,
+    scroll_images=60,
+    scroll_pixels_per_frame=10,
 )
 
 

@@ -13,6 +13,7 @@ from .photos.table import pictures_tables, saves_panels
 from .plan import Findings, Plan, size_label
 from .ratios import distinct, median, only
 from .runs import HOT
+from .scroll.table import scroll_panels, scroll_tables
 from .stores.gets import CACHED, CONNECTIONS, UNCACHED
 from .stores.table import stores_tables
 from .tables import growth_tables, in_process_table, memory_table, saves_table, servers_tables, targets_table
@@ -29,6 +30,7 @@ _SECTIONS: dict[str, tuple[str, str, Callable[[Findings], str]]] = {
     "stores": ("Stores", "stores.svg", stores_tables),
     "pictures": ("Pictures", "pictures.svg", pictures_tables),
     "browser": ("Browser", "browser.svg", browser_table),
+    "scroll": ("Scroll", "scroll.svg", scroll_tables),
 }
 
 
@@ -113,6 +115,7 @@ def _charts(parts: Mapping[str, Findings]) -> Iterator[tuple[str, str]]:
         "stores": _stores_chart,
         "pictures": _pictures_chart,
         "browser": _browser_chart,
+        "scroll": _scroll_chart,
     }
     for name, found in parts.items():
         if found.rows and name in makers:
@@ -185,6 +188,10 @@ def _browser_chart(found: Findings) -> str:
         bars = [_bar(name, median(found, {"label": label, "contestant": name}, "ms"), " ms") for name in names]
         panels += [Panel(label, bars)] if bars else []
     return bar_chart("Time in Chromium", panels)
+
+
+def _scroll_chart(found: Findings) -> str:
+    return bar_chart("A long page of thumbnails, scrolled through in Chromium", scroll_panels(found))
 
 
 def _bar(name: str, value: float | None, unit: str = "") -> Bar:

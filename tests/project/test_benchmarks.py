@@ -24,6 +24,8 @@ from benchmarks.pictures import PICTURES, jpeg, png
 from benchmarks.plan import FULL, PARTS, QUICK, Findings
 from benchmarks.ratios import Ratio, median, ratio
 from benchmarks.report import read, write
+from benchmarks.scroll.ways import AGAIN, ELEMENT, EMPTY, IN_CLEAR, NPM, REACT
+from benchmarks.scroll.ways import WAYS as SCROLL_WAYS
 from benchmarks.stores.table import stores_tables
 from benchmarks.tables import servers_tables, targets_table
 from benchmarks.targets import Target, targets
@@ -43,6 +45,7 @@ TOOLS = {
     "stores": ["wrk", "postgres", "weed"],
     "pictures": ["chromium", "npm thumbhash"],
     "browser": ["chromium", "node", "npm front end"],
+    "scroll": ["chromium", "node", "npm front end", "npm react"],
 }
 # The ways to show a page of pictures, and the requests that the quick plan's takes.
 PAGES = {"thumbs, batches": 1, "thumbs, singles": 8, "originals, batches": 1, "originals, singles": 8}
@@ -59,6 +62,7 @@ FOUND = {
     "stores": ("contestant", {"SQLite", "PostgreSQL", "SQLite + S3", "PostgreSQL + S3"}),
     "pictures": ("contestant", {*WAYS, *PAGES, "strip", "seal", "seal, padded", *SPREADS}),
     "browser": ("case", set(case_names(QUICK))),
+    "scroll": ("contestant", {name for way in SCROLL_WAYS for name in way.visits}),
 }
 STORES_LOADS = {
     "cached",
@@ -90,6 +94,18 @@ def run_quickly(part: str, folder: Path, *more: str, **variables: str) -> dict[s
     return results
 
 
+def scrolled_as_said(rows: list[dict[str, Any]]) -> bool:
+    """Tell whether every page was seen to its end, and whether requests were batched, single, or none at all."""
+    requests = {row["contestant"]: row["requests"] for row in rows}
+    count = QUICK.scroll_images
+    return (
+        {row.get("seen", count) for row in rows} == {count}
+        and requests[EMPTY] == requests[AGAIN] == 0
+        and requests[IN_CLEAR] == requests[NPM] == count
+        and all(0 < requests[name] < count for name in (ELEMENT, REACT))
+    )
+
+
 @pytest.mark.servers
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("part", PARTS)
@@ -113,6 +129,7 @@ def test_every_part_runs(part: str, tmp_path: Path) -> None:
         part != "pictures"
         or {row["contestant"]: row["requests"] for row in found["rows"] if "requests" in row} == PAGES
     )
+    assert part != "scroll" or scrolled_as_said(found["rows"])
     assert results["environment"]["versions"]["pixstore-asgi"] != "missing"
     text = (tmp_path / "results.md").read_text()
     assert text.index("| target | wanted | measured |") < text.index("\n## ")

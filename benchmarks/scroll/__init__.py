@@ -1,0 +1,1 @@
+"""The part `scroll`: a long page of thumbnails, scrolled through in Chromium."""

@@ -1,0 +1,47 @@
+/** Fills the page in the way that its address names, and scrolls through it for whoever drives the browser. */
+
+import { HEIGHT, layOut, onScreen, WIDTH } from "./grid.js";
+import { summaryOf, watchLongTasks } from "./frames.js";
+import { scrollThrough } from "./scroll.js";
+import { watchTiles } from "./tiles.js";
+
+const GIVE_UP_MS = 60_000;
+const REST_MS = 1_000; // for what is stored and let go of behind the pictures
+
+const longTasks = watchLongTasks();
+const way = new URLSearchParams(location.search).get("contestant");
+const filling = fill(way === "react" ? "/bundle/react.js" : `./ways/${way}.js`);
+globalThis.measure = async (name, wanted) => ({ ready, scroll })[name](await filling, wanted);
+
+async function fill(script) {
+  const records = await (await fetch("/records")).json();
+  const main = document.querySelector("main");
+  layOut(main, records.length);
+  const { show } = await import(script);
+  await show(main, records, { width: WIDTH, height: HEIGHT });
+  const { width } = records[0].variants.thumb;
+  const isShown = (tile) => isLoaded(tile.matches("img") ? tile : tile.querySelector("img"), width);
+  return { tiles: [...main.children], isShown };
+}
+
+/** Whether the picture itself is there to be painted: what stands in its place meanwhile has another width. */
+const isLoaded = ({ complete, naturalWidth }, width) => complete && naturalWidth === width;
+
+/** Wait until every picture on the screen is shown, and the page is at rest. */
+async function ready({ tiles, isShown }) {
+  const endsAt = performance.now() + GIVE_UP_MS;
+  while (!onScreen(tiles, scrollY).every(isShown)) {
+    if (performance.now() > endsAt) throw new Error("a picture on the screen is not shown");
+    await pause(20);
+  }
+  await pause(REST_MS);
+}
+
+async function scroll({ tiles, isShown }, { pixelsPerFrame }) {
+  const opening_task_ms = longTasks.take().longest_task_ms;
+  const seen = watchTiles(isShown);
+  const times = await scrollThrough(pixelsPerFrame, (y, now) => seen.look(onScreen(tiles, y), now));
+  return { opening_task_ms, ...summaryOf(times), ...longTasks.take(), ...seen.stop() };
+}
+
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));

@@ -1,0 +1,3 @@
+/** No pictures. */
+
+export const show = () => {};

@@ -1,0 +1,97 @@
+"""The tables of the part `scroll`, and what its chart shows."""
+
+from ..charts import Bar, Panel
+from ..markdown import NOTHING, duration, figure, table, times
+from ..plan import Findings, size_label
+from ..ratios import distinct, median, ratio
+from .ways import EMPTY, NPM, OURS
+
+_SMOOTHNESS_HEAD = (
+    "page",
+    "main thread's CPU against npm",
+    "main thread, CPU",
+    "renderer, CPU",
+    "frames/s",
+    "late frames",
+    "above 50 ms",
+    "longest wait for a frame",
+    "long tasks",
+    "longest task",
+    "longest before, opening the page",
+)
+_PICTURES_HEAD = (
+    "page",
+    "pictures there",
+    "without picture, mean",
+    "went by unseen",
+    "requests",
+    "bytes",
+    "renderers at start, MiB",
+    "above it at the peak",
+    "above it at the end",
+    "JavaScript's heap at the end",
+)
+
+
+def scroll_tables(found: Findings) -> str:
+    """Return a table on how smooth each page was, and one on its pictures, what they took, and memory."""
+    (images,) = distinct(found, "images")
+    names = distinct(found, "contestant")
+    return "\n\n".join(
+        [
+            f"A page of {images:,} thumbnails in Chromium, scrolled through from top to end.",
+            table(_SMOOTHNESS_HEAD, [(name, *_smoothness(found, name)) for name in names]),
+            table(_PICTURES_HEAD, [(name, *_pictures(found, name)) for name in names if name != EMPTY]),
+        ]
+    )
+
+
+def scroll_panels(found: Findings) -> list[Panel]:
+    """Return what the chart shows: the main thread's time, late frames, and the renderer's memory."""
+    units = {
+        "main_thread_s": ("CPU of the main thread", 1.0, " s"),
+        "late": ("Late frames", 100.0, " %"),
+        "peak_above_mib": ("The renderer's memory at its peak, above that at the start", 1.0, " MiB"),
+    }
+    return [
+        Panel(title, [_bar(found, name, column, scale, unit) for name in distinct(found, "contestant")])
+        for column, (title, scale, unit) in units.items()
+    ]
+
+
+def _bar(found: Findings, name: str, column: str, scale: float, unit: str) -> Bar:
+    value = (median(found, {"contestant": name}, column) or 0.0) * scale
+    return Bar(name, value, figure(value) + unit, is_ours=name in OURS)
+
+
+def _smoothness(found: Findings, name: str) -> tuple[str, ...]:
+    own = {"contestant": name}
+    return (
+        times(ratio(found, own, {"contestant": NPM}, "main_thread_s")),
+        *(duration(median(found, own, column)) for column in ("main_thread_s", "renderer_s")),
+        figure(median(found, own, "frames_per_s")),
+        *(_share(median(found, own, column)) for column in ("late", "held_up")),
+        _ms(median(found, own, "longest_wait_ms")),
+        figure(median(found, own, "long_tasks")),
+        *(_ms(median(found, own, column)) for column in ("longest_task_ms", "opening_task_ms")),
+    )
+
+
+def _pictures(found: Findings, name: str) -> tuple[str, ...]:
+    own = {"contestant": name}
+    size = median(found, own, "bytes")
+    return (
+        _share(median(found, own, "shown")),
+        _ms(median(found, own, "wait_ms")),
+        *(figure(median(found, own, column)) for column in ("unseen", "requests")),
+        NOTHING if size is None else size_label(round(size)),
+        *(figure(median(found, own, f"{what}_mib")) for what in ("start", "peak_above", "end_above", "heap_above")),
+    )
+
+
+def _share(value: float | None) -> str:
+    return NOTHING if value is None else f"{value:.1%}"
+
+
+def _ms(value: float | None) -> str:
+    return NOTHING if value is None else f"{value:.0f} ms"
