@@ -2,7 +2,6 @@
 
 import contextlib
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +14,7 @@ from tests.browser.acceptance import SCENARIOS, name_of
 from tests.browser.engines.page import Browser, Page
 from tests.browser.support import open_page, wait_for
 from tests.docs.tables import rows
-from tests.support.paths import DOCS, PACKAGE, TESTS
+from tests.support.paths import DOCS, TESTS
 from tests.support.recipes import recipe, save, write_files
 from tests.support.samples import picture
 
@@ -133,7 +132,6 @@ def test_each_entry_shows_the_pictures_of_an_application(
 ) -> None:
     """In ten lines all pictures of the gallery are shown, by the smallest size that fills their places."""
     write_files(tmp_path)
-    shutil.copy(PACKAGE / "demo" / "static" / "thumbhash.js", tmp_path / "static")
     for file, text in FILES.items():
         (tmp_path / file).write_text(text)
     page_file = name
