@@ -27,8 +27,8 @@ from .sessions import Sessions, SignedInOnly
 PICTURES = 100
 """How many pictures a new gallery has."""
 
-THUMBNAIL = Variant("thumb", width=480, height=480)
-"""What the gallery shows of each picture, on screens of twice the density too."""
+THUMBNAIL = Variant("thumb", width=640, height=640)
+"""What the gallery shows of each picture, on screens of twice the density too: its rows are up to 176 pixels high."""
 
 _STATIC = Path(__file__).parent / "static"
 

@@ -66,8 +66,13 @@ def tiles(page: Page) -> Locator:
 
 
 def tile(page: Page, place: int) -> Locator:
-    """The button of one picture in the gallery."""
-    return tiles(page).nth(place).get_by_role("button")
+    """One picture in the gallery."""
+    return tiles(page).nth(place)
+
+
+def opener(page: Page, place: int) -> Locator:
+    """The button that opens it; the other one in its place, where there is one, tries again."""
+    return tile(page, place).get_by_role("button").first
 
 
 def title(page: Page, place: int) -> str:
@@ -75,9 +80,11 @@ def title(page: Page, place: int) -> str:
     return tile(page, place).locator(".title").inner_text()
 
 
-def expect_picture(tile: Locator) -> None:
-    """Wait until a tile shows a picture that the browser could decode."""
-    image = tile.locator("img")
+def expect_picture(place: Locator) -> None:
+    """Wait until a tile or the dialog shows a picture that the browser could decode, and no blur upon it."""
+    image = place.locator(".picture img")
+    expect(place.locator(".picture")).to_have_js_property("state", "shown")
+    expect(place.locator(".picture canvas")).to_have_count(0)
     expect(image).to_be_visible()
     expect(image).to_have_attribute("src", re.compile("^blob:"))
     expect(image).not_to_have_js_property("naturalWidth", 0)

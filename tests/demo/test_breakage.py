@@ -13,6 +13,7 @@ from tests.demo.browsing import (
     journal,
     kept,
     noted_requests,
+    opener,
     record_queries,
     status,
     tile,
@@ -20,6 +21,12 @@ from tests.demo.browsing import (
 from tests.demo.process import Server
 
 pytestmark = pytest.mark.browser
+
+IS_WHOLE = """(button) => {
+  const frame = button.closest(".frame").getBoundingClientRect();
+  const { top, bottom, left, right } = button.getBoundingClientRect();
+  return top >= frame.top && bottom <= frame.bottom && left >= frame.left && right <= frame.right;
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -103,3 +110,25 @@ def test_a_failure_that_lasts_is_shown_and_can_be_tried_again(page: Page) -> Non
     dialog.get_by_role("button", name="Show again").click()
     expect(dialog.get_by_role("img")).to_be_visible()
     expect_pictures(page, 6)
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_failure_in_the_gallery_is_tried_again_in_its_place(page: Page, width: int) -> None:
+    """A picture that has failed has a button in its frame, by which it comes back; the focus stays at the picture."""
+    page.set_viewport_size({"width": width, "height": 900})
+    page.route(IMAGES, lambda route: route.fulfill(status=404))
+    tile(page, 0).click()
+    page.get_by_role("dialog").get_by_role("button", name="Fetch again").click()
+    expect(page.get_by_role("dialog").get_by_text("there is no such endpoint")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(tile(page, 0)).to_contain_text("FetchError")
+    page.unroute(IMAGES)
+    retry = tile(page, 0).get_by_role("button", name="Try again")
+    assert page.evaluate(IS_WHOLE, retry.element_handle())
+    page.keyboard.press("Tab")
+    expect(retry).to_be_focused()
+    page.keyboard.press("Enter")
+    expect_pictures(page, 6)
+    expect(retry).to_be_hidden()
+    expect(opener(page, 0)).to_be_focused()
+    expect(page.get_by_role("dialog")).to_be_hidden()

@@ -127,7 +127,7 @@ def test_a_photo_of_12_megapixels_tells_how_far_it_is(page: Page, tmp_path: Path
     size = r"[\d.]+ (bytes|[kM]B)"
     assert re.fullmatch(rf"0 of {size} sent\|({size} of {size} sent\|)+Sent; being resized …\|Done\. .*", states)
     expect_picture(tile(page, 0))
-    expect(tile(page, 0).locator("img")).to_have_js_property("naturalWidth", 480)
+    expect(tile(page, 0).locator("img")).to_have_js_property("naturalWidth", 640)
 
 
 def test_a_picture_that_does_not_decode_is_refused_in_words(page: Page, tmp_path: Path) -> None:

@@ -2,34 +2,27 @@
 
 import * as api from "./api.js";
 import { counted, ms } from "./format.js";
-import { recordOf, withRecord } from "./sizes.js";
+import { thumbnailOf } from "./sizes.js";
 
+/** @import { ImageRecord } from "/images/-/client/index.js" */
+/** @import { Entry } from "./api.js" */
 /** @import { Gallery } from "./gallery.js" */
-/** @import { Session, Tile } from "./tile.js" */
+/** @import { Session } from "./tile.js" */
 
 const MOST_BROKEN = 3;
 const WINDOWS_BACK = 1000;
 
-/** @typedef {(tiles: Tile[], entries: api.Entry[]) => Promise<void>} Fault  with a fresh record for each */
-
-/** What each button does to the first pictures on the screen; all of them are asked for again, past the cache. */
+/** What each button does about the first pictures on the screen, before they are asked for again, past the cache. */
 const FAULTS = {
-  /** @type {Fault} */
-  async expire(tiles, entries) {
-    await Promise.all(tiles.map((tile, place) => tile.show({ entry: withOldProof(entries[place]) })));
+  /** @param {Entry[]} entries */
+  async expire(entries) {
+    for (const entry of entries) entry.record = withOldProof(entry.record);
   },
 
-  /** @type {Fault} */
-  async truncate(tiles, entries) {
-    await api.truncateNext(entries.map((entry) => recordOf(entry, "thumbnail").id));
-    await Promise.all(tiles.map((tile, place) => tile.show({ entry: entries[place] })));
-  },
+  /** @param {Entry[]} entries */
+  truncate: (entries) => api.truncateNext(entries.map((entry) => thumbnailOf(entry).id)),
 
-  /** @type {Fault} */
-  async restart(tiles, entries) {
-    await api.restart();
-    await Promise.all(tiles.map((tile, place) => tile.show({ entry: entries[place] })));
-  },
+  restart: () => api.restart(),
 };
 
 /**
@@ -42,21 +35,29 @@ export async function breakOnPurpose(fault, gallery, { client, records }) {
   const tiles = gallery.onScreen(MOST_BROKEN);
   if (tiles.length === 0) return "There is no picture on the screen to try this with.";
   const startedAt = performance.now();
-  await Promise.all(tiles.map(({ id }) => client.deleteCachedImage(id)));
-  await FAULTS[fault](tiles, await Promise.all(tiles.map(({ id }) => records.fresh(id))));
+  const entries = await Promise.all(tiles.map(({ id }) => records.fresh(id)));
+  await FAULTS[fault](entries);
+  await Promise.all(tiles.map((tile) => tile.empty()));
+  // A storage that fails is told of in the panel.
+  await Promise.allSettled(tiles.map(({ id }) => client.deleteCachedImage(id)));
+  await Promise.all(tiles.map((tile, place) => tile.show(entries[place])));
   const back = tiles.filter(({ trouble }) => !trouble).length;
   return `${back} of ${counted(tiles.length, "picture")} back after ${ms(performance.now() - startedAt)}.`;
 }
 
 /**
- * The entry with the thumbnail's proof moved back in time: bytes 5 to 10 of a proof are the number of its time window.
+ * The record with all its proofs moved back in time: bytes 5 to 10 of a proof are the number of its time window.
  *
- * @param {api.Entry} entry
+ * @param {ImageRecord} record
+ * @returns {ImageRecord}
  */
-function withOldProof(entry) {
-  const { statelessProof } = recordOf(entry, "thumbnail");
+function withOldProof({ statelessProof, variants = {}, ...record }) {
   const bytes = Uint8Array.from(atob(statelessProof), (character) => character.charCodeAt(0));
   const view = new DataView(bytes.buffer);
   view.setUint32(7, view.getUint32(7) - WINDOWS_BACK);
-  return withRecord(entry, "thumbnail", { statelessProof: btoa(String.fromCharCode(...bytes)) });
+  return {
+    ...record,
+    statelessProof: btoa(String.fromCharCode(...bytes)),
+    variants: Object.fromEntries(Object.entries(variants).map(([name, variant]) => [name, withOldProof(variant)])),
+  };
 }

@@ -1,6 +1,7 @@
 /** The page: signed out it is a welcome, signed in a visit to the gallery. */
 
 import "./trusted-types.js";
+import "/images/-/client/element.js";
 import * as api from "./api.js";
 import { acceptFiles } from "./drop.js";
 import { fail, say } from "./messages.js";

@@ -6,20 +6,22 @@ import { factsOf } from "./facts.js";
 import { bytes, pixels } from "./format.js";
 import { factsIn } from "./metadata.js";
 import { PictureView } from "./picture-view.js";
-import { recordOf } from "./sizes.js";
+import { originalOf, thumbnailOf } from "./sizes.js";
 import { fromTemplate } from "./template.js";
 
+/** @import { PictureRecord } from "./api.js" */
 /** @import { Compared } from "./comparison.js" */
 /** @import { Measurement } from "./measured.js" */
-/** @import { Tile } from "./tile.js" */
+/** @import { Session, Tile } from "./tile.js" */
 
 export class Detail {
   #dialog;
+  #session;
   #view;
   #act;
   /** @type {Tile | undefined} */
   #tile;
-  /** @type {Blob | undefined} whose metadata is shown */
+  /** @type {Measurement | undefined} of the picture whose metadata is shown */
   #read;
   #ticking = 0;
   #onChange = () => this.#render();
@@ -28,12 +30,15 @@ export class Detail {
   /**
    * @param {HTMLDialogElement} dialog
    * @param {(action: string, tile: Tile, view: PictureView) => Promise<void>} act  does what a button says
-   * @param {AbortSignal} signal  ends with the session
+   * @param {Session} session
    */
-  constructor(dialog, act, signal) {
+  constructor(dialog, act, session) {
+    const { signal } = session;
     this.#dialog = dialog;
-    this.#view = new PictureView(dialog);
+    this.#session = session;
+    this.#view = new PictureView(dialog, session, originalOf);
     this.#act = act;
+    this.#part(".preview").client = session.client;
     dialog.addEventListener("close", () => this.#leave(), { signal });
     dialog.addEventListener("click", ({ target }) => this.#onClick(target), { signal });
   }
@@ -45,8 +50,7 @@ export class Detail {
     tile.addEventListener("gone", this.#onGone);
     this.#part("#metadata-summary").textContent = "Read out of the original as soon as that is here.";
     this.#ticking = setInterval(() => this.#tick(), 500);
-    if (tile.entry) this.#view.blur(tile.entry.record);
-    if (tile.url) this.#view.preview(tile.url);
+    this.#part(".preview").record = tile.entry && thumbnailOf(tile.entry);
     this.#render();
     this.#dialog.showModal();
     this.#act("open", tile, this.#view);
@@ -76,8 +80,7 @@ export class Detail {
     this.#tile?.close();
     this.#tile = undefined;
     this.#read = undefined;
-    this.#view.clear();
-    this.#view.title = "";
+    this.#part(".title").textContent = "";
     this.#part("#countdown").textContent = "";
     this.#part("#metadata").replaceChildren();
     this.#part("#metadata-summary").textContent = "";
@@ -86,26 +89,32 @@ export class Detail {
 
   #render() {
     const { title, measurement, entry, id } = this.#tile;
-    this.#view.title = title;
+    this.#part(".title").textContent = title;
     this.#part(".picture").alt = title;
+    if (entry) this.#shape(entry.record);
     this.#fact("Id", id);
     if (!measurement) return;
     this.#fact("Token", tokenText(measurement));
     this.#fact("Request for", "nothing");
     for (const [name, text] of Object.entries(factsOf(measurement))) this.#fact(name, text);
-    const { width, height } = recordOf(entry, "thumbnail");
+    const { width, height } = thumbnailOf(entry);
     this.#fact("Original", `${pixels(entry.record.width, entry.record.height)}, ${bytes(entry.bytes)}`);
     this.#fact("Thumbnail", pixels(width, height));
     this.#tick();
-    if (measurement.blob) this.#readMetadata(measurement.blob);
+    if (!measurement.error) this.#readMetadata(measurement);
   }
 
-  /** @param {Blob} blob  the original as it is stored, decrypted */
-  async #readMetadata(blob) {
-    if (blob === this.#read) return;
-    this.#read = blob;
-    const after = await factsIn(blob);
-    if (this.#read !== blob) return;
+  /** @param {PictureRecord} record  which may not know how large its picture is */
+  #shape({ width = 3, height = 2 }) {
+    this.#part(".stage").style.setProperty("--ratio", String(width / height));
+  }
+
+  /** @param {Measurement} measurement  of the original as it is stored, decrypted */
+  async #readMetadata(measurement) {
+    if (measurement === this.#read) return;
+    this.#read = measurement;
+    const after = await factsIn(measurement.blob ?? (await this.#session.client.getImage(measurement.record)));
+    if (this.#read !== measurement) return;
     const { uploaded } = this.#tile;
     const facts = compared(uploaded?.facts ?? [], after);
     this.#part("#metadata").replaceChildren(...facts.map((fact) => metadataRow(fact, Boolean(uploaded))));

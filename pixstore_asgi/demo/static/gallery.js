@@ -1,4 +1,4 @@
-/** The pictures on the page: each is loaded when it comes into view, a screenful by one request. */
+/** The pictures on the page, in rows: each is loaded when it comes into view, a screenful by one request. */
 
 import * as api from "./api.js";
 import { counted } from "./format.js";
@@ -10,7 +10,6 @@ import { Tile } from "./tile.js";
 /** @import { Card, Entry } from "./api.js" */
 /** @import { Session } from "./tile.js" */
 
-const GATHER_MS = 60; // what scrolls into view within that time shares a query and a request
 const POLL_MS = 700; // while the server paints
 const HIGHEST_ROW = 176; // pixels
 const ROWS_HIGH = 2.9; // and in narrow pages no more than a part of the width, so that two pictures are in a row
@@ -26,10 +25,6 @@ export class Gallery {
   #tiles = new Map();
   /** @type {Map<Element, Tile>} */
   #tileOf = new Map();
-  /** @type {Set<Tile>} */
-  #wanted = new Set();
-  #observer = new IntersectionObserver((seen) => this.#onSeen(seen), { rootMargin: "120px" });
-  #gathering = 0;
   #laidOutWidth = 0;
   #resizes = new ResizeObserver(() => this.#onResize());
   #toPaint = 0;
@@ -57,7 +52,11 @@ export class Gallery {
       const { pictures, toPaint } = await persist(api.list, this.#signal);
       this.#signal.throwIfAborted();
       this.#toPaint = toPaint;
-      for (const card of pictures) if (!this.#tiles.has(card.id)) this.#list.append(this.#create(card).element);
+      for (const card of pictures.filter(({ id }) => !this.#tiles.has(id))) {
+        const tile = this.#create(card);
+        this.#list.append(tile.element);
+        tile.show();
+      }
       this.#layOut();
       this.#showCount();
       if (toPaint > 0) await new Promise((resolve) => setTimeout(resolve, POLL_MS));
@@ -88,15 +87,14 @@ export class Gallery {
    *
    * @param {Entry} entry
    */
-  async add(entry) {
+  add(entry) {
     if (this.#tiles.has(entry.record.id)) return;
     const { id, width, height } = entry.record;
     const tile = this.#create({ id, title: entry.title, width, height });
-    this.#observer.unobserve(tile.element);
     this.#list.prepend(tile.element);
     this.#layOut();
     this.#showCount();
-    await this.#loud(() => tile.show({ entry }));
+    tile.show(entry);
   }
 
   /**
@@ -104,31 +102,34 @@ export class Gallery {
    *
    * @param {string} id
    */
-  refresh(id) {
+  async refresh(id) {
     const tile = this.#tiles.get(id);
-    return this.#loud(async () => (tile ? tile.refresh() : this.add(await this.#session.records.fresh(id))));
+    try {
+      if (tile) await tile.refresh();
+      else this.add(await this.#session.records.fresh(id));
+    } catch (error) {
+      // Another tab may have deleted what it had just added.
+      if (!this.#signal.aborted && !(error instanceof GoneError)) this.#onFailure(error);
+    }
   }
 
   /** Take every picture off the page. */
   close() {
-    this.#observer.disconnect();
     this.#resizes.disconnect();
     for (const tile of this.#tiles.values()) tile.dismiss();
     this.#tiles.clear();
     this.#tileOf.clear();
-    this.#wanted.clear();
     this.#section.querySelector("#count").textContent = "";
   }
 
   /** @param {Pick<Card, "id" | "title" | "width" | "height">} card */
   #create(card) {
     const tile = new Tile(card, this.#session);
-    tile.button.addEventListener("click", () => this.#onOpen(tile));
+    tile.element.querySelector(".open").addEventListener("click", () => this.#onOpen(tile));
     tile.addEventListener("gone", () => this.#drop(tile));
     tile.addEventListener("reshape", () => this.#layOut());
     this.#tiles.set(tile.id, tile);
     this.#tileOf.set(tile.element, tile);
-    this.#observer.observe(tile.element);
     return tile;
   }
 
@@ -136,7 +137,6 @@ export class Gallery {
   #drop(tile) {
     this.#tiles.delete(tile.id);
     this.#tileOf.delete(tile.element);
-    this.#wanted.delete(tile);
     this.#layOut();
     this.#showCount();
   }
@@ -155,40 +155,6 @@ export class Gallery {
     const sizes = sizesInRows(ratios, width, gap, Math.min(HIGHEST_ROW, width / ROWS_HIGH));
     tiles.forEach((tile, place) => tile.takeRoom(sizes[place]));
     this.#laidOutWidth = width;
-  }
-
-  /** @param {IntersectionObserverEntry[]} seen */
-  #onSeen(seen) {
-    for (const { isIntersecting, target } of seen) {
-      const tile = this.#tileOf.get(target);
-      if (!tile) continue;
-      // What was only scrolled past is not fetched.
-      if (!isIntersecting) this.#wanted.delete(tile);
-      else if (!tile.entry) this.#wanted.add(tile);
-    }
-    if (this.#wanted.size > 0) this.#gathering ||= setTimeout(() => this.#load(), GATHER_MS);
-  }
-
-  #load() {
-    const tiles = [...this.#wanted];
-    this.#gathering = 0;
-    this.#wanted.clear();
-    for (const { element } of tiles) this.#observer.unobserve(element);
-    return this.#loud(() => Promise.all(tiles.map((tile) => tile.show())));
-  }
-
-  /**
-   * Do something that nobody waits for.
-   *
-   * @param {() => Promise<unknown>} work
-   */
-  async #loud(work) {
-    try {
-      await work();
-    } catch (error) {
-      // Another tab may have deleted what it had just added.
-      if (!this.#signal.aborted && !(error instanceof GoneError)) this.#onFailure(error);
-    }
   }
 
   #showCount() {

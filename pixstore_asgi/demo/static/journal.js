@@ -2,6 +2,7 @@
 
 import { explanation, factsOf, receivedBytes } from "./facts.js";
 import { bytes, counted, ms, time } from "./format.js";
+import { isOfOriginal } from "./measured.js";
 import { fromTemplate } from "./template.js";
 
 /** @import { Measurement } from "./measured.js" */
@@ -25,8 +26,8 @@ export class Journal {
    * @param {Measurement} measurement
    */
   picture(measurement) {
-    const { hit, error, size, entry } = measurement;
-    const title = size === "original" ? `${entry.title}, original` : entry.title;
+    const { hit, error, entry } = measurement;
+    const title = isOfOriginal(measurement) ? `${entry.title}, original` : entry.title;
     if (error) this.#totals.failed += 1;
     this.#totals.bytes += receivedBytes(measurement);
     this.#add(title, error ? "failed" : hit ? "hit" : "fetched", factsOf(measurement), explanation(measurement));

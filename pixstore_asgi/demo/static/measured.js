@@ -1,24 +1,24 @@
-/** getImage with a look at what it does: where the picture came from, what was asked and answered, how long it took. */
+/** The client of one <pix-image>, with an eye on each look: where the picture was, what was asked, how long it took. */
 
 import { RefusedError } from "/images/-/client/index.js";
 import { SignedOutError } from "./api.js";
-import { recordOf } from "./sizes.js";
 import { tap } from "./tap.js";
 
-/** @import { Client, ImageOptions } from "/images/-/client/index.js" */
+/** @import { ImageRecord, ImageOptions } from "/images/-/client/index.js" */
 /** @import { Entry } from "./api.js" */
-/** @import { Size } from "./sizes.js" */
 /** @import { Answer } from "./tap.js" */
+/** @import { Session } from "./tile.js" */
 
 /**
- * What one getImage did. `entry` is the fresh one where the client asked for one; `answers` are those of its requests,
- * the first one first; `ms` is the whole time, decryption included; `proof` is how old the record was and how much
- * longer it was good for.
+ * What one look for a picture did. `record` is that of the size which was shown, `entry` is the fresh one where the client
+ * asked for one; `hit` tells where the picture was, undefined for a miss; `answers` are those of its requests, the first one
+ * first; `ms` is the whole time, decryption included; `proof` is how old the record was and how much longer it was good for.
+ * What was in memory comes without its `blob`.
  *
  * @typedef {object} Measurement
- * @property {Size} size
- * @property {"memory" | "IndexedDB" | undefined} hit  where the picture was, undefined for a miss
+ * @property {ImageRecord} record
  * @property {Entry} entry
+ * @property {"memory" | "IndexedDB" | undefined} hit
  * @property {boolean} isRefreshed
  * @property {Answer[]} answers
  * @property {number} ms
@@ -29,40 +29,91 @@ import { tap } from "./tap.js";
 
 /** @typedef {{fresh?: Entry}} Asked  the context of a getImage, in which its refreshRecord leaves what it got */
 
-/** @type {WeakSet<Blob>} from memory the client gives the very Blob that it gave before */
-const given = new WeakSet();
+/**
+ * Who is told. `onEntry` gets the record of an id, `onMeasured` each look that is over, failed ones too and aborted ones
+ * not, `onProgress` the share that has come, 0 to 1; `onAway` is called at each answer which the server was not there to
+ * give.
+ *
+ * @typedef {object} Listener
+ * @property {() => Entry} getEntry  of the record that is shown
+ * @property {(entry: Entry) => void} onEntry
+ * @property {(measurement: Measurement) => void} onMeasured
+ * @property {(share: number) => void} onProgress
+ * @property {() => void} onAway
+ */
 
 /**
- * Get a picture and tell how it was got. A failure is an answer too, an aborted signal is none.
- *
- * @param {Client} client
- * @param {Entry} entry
- * @param {Size} size  of the picture
- * @param {ImageOptions & {signal: AbortSignal, onAway: () => void}} options  `onAway` is told of each answer which the
- *   server was not there to give
- * @returns {Promise<Measurement>}
+ * @param {Session} session
+ * @param {Listener} listener
  */
-export async function getMeasured(client, entry, size, { onAway, ...options }) {
-  /** @type {Asked} */
-  const context = {};
-  const record = recordOf(entry, size);
-  const over = new AbortController();
-  const answers = overhear(record.id, onAway, over.signal);
-  const proof = proofOf(entry);
+export function createMeasuredClient({ client, records }, { getEntry, onEntry, onMeasured, onProgress, onAway }) {
+  /** @param {string} id */
+  async function getRecord(id) {
+    const entry = await records.fresh(id);
+    onEntry(entry);
+    return entry.record;
+  }
+
+  /** @param {ImageRecord} record */
+  function peek(record) {
+    const finish = begin(record, getEntry());
+    const picture = client.peek(record);
+    if (picture) onMeasured(finish({ hit: "memory" }));
+    return picture;
+  }
+
+  /**
+   * @param {ImageRecord} record
+   * @param {ImageOptions} options
+   */
+  async function objectUrl(record, options) {
+    const kept = peek(record);
+    if (kept) return kept;
+    const finish = begin(record, getEntry());
+    /** @type {Asked} */
+    const context = {};
+    const { signal } = options;
+    const over = new AbortController();
+    const answers = overhear(record.id, () => signal.aborted || onAway(), over.signal);
+    const outcome = await client
+      .getImage(record, {
+        ...options,
+        context,
+        onProgress: ({ loaded, total }) => signal.aborted || onProgress(loaded / total),
+      })
+      .then(
+        (blob) => ({ blob, hit: answers.length > 0 ? undefined : "IndexedDB" }),
+        (error) => ({ error: isSignedOut(error) ? signedOut(error) : error }),
+      );
+    over.abort();
+    signal.throwIfAborted();
+    onMeasured(finish({ ...outcome, answers, fresh: context.fresh }));
+    if (outcome.error) throw outcome.error;
+    return urlOf(outcome.blob);
+  }
+
+  return { getRecord, peek, objectUrl, onRemoved: client.onRemoved };
+}
+
+/**
+ * @param {ImageRecord} record
+ * @param {Entry} entry
+ * @returns {(outcome: Partial<Measurement> & Asked) => Measurement}
+ */
+function begin(record, entry) {
   const startedAt = performance.now();
-  const outcome = await client.getImage(record, { ...options, context }).then(
-    (blob) => ({ blob, error: undefined, hit: answers.length > 0 ? undefined : placeOf(blob) }),
-    (error) => ({ blob: undefined, error: isSignedOut(error) ? signedOut(error) : error, hit: undefined }),
-  );
-  over.abort();
-  options.signal.throwIfAborted();
-  if (outcome.blob) given.add(outcome.blob);
-  const { fresh } = context;
-  return {
-    ...outcome,
-    ...{ size, answers, entry: fresh ?? entry, isRefreshed: Boolean(fresh), ms: performance.now() - startedAt },
+  const proof = proofOf(entry);
+  return ({ fresh, answers = [], hit, blob, error }) => ({
+    ...{ record, hit, answers, blob, error, entry: fresh ?? entry, isRefreshed: Boolean(fresh) },
+    ms: performance.now() - startedAt,
     proof: fresh ? proofOf(fresh) : proof,
-  };
+  });
+}
+
+/** @param {Blob} blob */
+function urlOf(blob) {
+  const url = URL.createObjectURL(blob);
+  return { url, release: () => URL.revokeObjectURL(url) };
 }
 
 /**
@@ -85,8 +136,8 @@ function overhear(id, onAway, signal) {
 /** @param {Answer} answer */
 export const isAway = ({ status }) => status === 0 || status >= 500;
 
-/** @param {Blob} blob */
-const placeOf = (blob) => (given.has(blob) ? "memory" : "IndexedDB");
+/** @param {Measurement} measurement */
+export const isOfOriginal = ({ record, entry }) => record.id === entry.record.id;
 
 /** @param {Entry} entry */
 const proofOf = ({ record, receivedAt }) => ({

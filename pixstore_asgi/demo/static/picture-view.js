@@ -1,151 +1,188 @@
-/** A place for a picture, as it is drawn: blurred, then the picture, or else what is wrong with it. */
+/** A place for a picture: its <pix-image>, and around it what is known of how the picture got there. */
 
+import { DecryptError, FetchError, NotFoundError } from "/images/-/client/index.js";
+import { AwayError, SignedOutError } from "./api.js";
 import { runOut } from "./countdown.js";
-import { pictureOf } from "./thumbhash.js";
+import { receivedBytes } from "./facts.js";
+import { bytes, errorName, errorText } from "./format.js";
+import { createMeasuredClient } from "./measured.js";
+import { GoneError } from "./records.js";
 
+/** @import { ImageRecord } from "/images/-/client/index.js" */
 /** @import { Entry } from "./api.js" */
+/** @import { Measurement } from "./measured.js" */
+/** @import { Session } from "./tile.js" */
 
-const FADED_MS = 400;
+/**
+ * `onEntry` is told of each record that is shown, `onChange` is called when something else has changed, `onGone` when the
+ * picture is no more.
+ *
+ * @typedef {{onEntry: (entry: Entry) => void, onChange: () => void, onGone: () => void}} Listener
+ */
+
+const MORE_TRIES = 2; // of a picture whose body was damaged: the client leaves it to the page to ask again
 
 export class PictureView {
-  #url = "";
-  #placeholder = "";
+  /** @type {Listener} of the picture that is shown */
+  listener;
+  #element;
+  #session;
+  #recordOf;
+  #picture;
+  /** @type {Entry | undefined} */
+  #entry;
+  /** @type {Measurement | undefined} */
+  #measurement;
+  #triesLeft = MORE_TRIES;
+  #settle = () => {};
 
-  /** Called where the browser can't draw what it was given. */
-  onBadPicture = () => {};
-
-  /** @param {HTMLElement} element */
-  constructor(element) {
-    this.element = element;
-    const picture = this.#part(".picture");
-    picture.addEventListener("error", () => this.onBadPicture());
-    picture.addEventListener("load", () => this.#unblur());
+  /**
+   * @param {HTMLElement} element
+   * @param {Session} session
+   * @param {(entry: Entry) => ImageRecord} recordOf  what of a picture is shown here
+   */
+  constructor(element, session, recordOf) {
+    this.#element = element;
+    this.#session = session;
+    this.#recordOf = recordOf;
+    this.#picture = this.#part("pix-image.picture");
+    this.#picture.client = createMeasuredClient(session, {
+      getEntry: () => this.#entry,
+      onEntry: (entry) => this.#take(entry),
+      onMeasured: (measurement) => this.#note(measurement),
+      onProgress: (share) => this.#progress(share),
+      onAway: () => this.#showTrying("Server away"),
+    });
+    this.#picture.addEventListener("state", () => this.#onState());
+    this.#picture.addEventListener("error", ({ error }) => this.#onError(error));
+    this.#picture.addEventListener("click", ({ target }) => this.#keepFocus(target));
   }
 
-  get button() {
-    return this.#part("button");
+  get entry() {
+    return this.#entry;
   }
 
-  get url() {
-    return this.#url;
-  }
-
-  get source() {
-    return this.#part(".source").textContent;
+  get measurement() {
+    return this.#measurement;
   }
 
   get trouble() {
-    return this.#part(".trouble").hidden ? "" : this.#part(".trouble-text").textContent;
+    return this.#picture.state === "error" ? this.#part(".trouble-text").textContent : "";
   }
 
-  /** @param {string} title */
-  set title(title) {
-    this.#part(".title").textContent = title;
-  }
-
-  /** @param {string} text  what became of its metadata, in two words */
-  set badge(text) {
-    this.#part(".badge").textContent = text;
-  }
-
-  /** @param {{width: number, height: number}} room  in pixels, as the picture has it in its row */
-  takeRoom({ width, height }) {
-    this.element.style.setProperty("width", `${width}px`);
-    this.element.style.setProperty("--height", `${height}px`);
+  /** What became of it, for screen readers. */
+  get outcome() {
+    return this.trouble || this.#part(".source").textContent.replace(/^(?=\d)/, "fetched, ") || "on its way";
   }
 
   /**
-   * Show what a record knows of its picture, until that is there.
+   * Show a picture, as soon as this is in view, out of the client's cache if it is there. Without an entry its record is
+   * asked for then.
    *
-   * @param {{placeholder?: string, width?: number, height?: number}} record
+   * @param {string} id
+   * @param {Entry} [entry]
+   * @returns {Promise<void>}  resolves once it is there or has failed, or something else is to be shown
    */
-  blur({ placeholder = "", width = 1, height = 1 }) {
-    const blurred = this.#part(".blurred");
-    if (placeholder === this.#placeholder || !this.#part(".picture").hidden) return;
-    this.#placeholder = placeholder;
-    blurred.hidden = !placeholder;
-    if (!placeholder) return;
-    const image = pictureOf(placeholder, width / height);
-    Object.assign(blurred, { width: image.width, height: image.height });
-    blurred.getContext("2d").putImageData(image, 0, 0);
+  show(id, entry) {
+    this.#settle();
+    this.#triesLeft = MORE_TRIES;
+    if (entry) this.#take(entry);
+    if (entry) this.#picture.record = this.#recordOf(entry);
+    else this.#picture.srcId = id;
+    return new Promise((resolve) => {
+      this.#settle = resolve;
+    });
   }
 
-  /** @param {string} url  of a smaller picture, of someone else, to be shown until this one is there */
-  preview(url) {
-    this.#draw(url);
+  /**
+   * Ask for a picture anew, though it is shown.
+   *
+   * @param {string} id
+   * @param {Entry} entry
+   */
+  async showAgain(id, entry) {
+    await this.empty();
+    await this.show(id, entry);
   }
 
-  /** @param {string} [source]  what is waited for */
-  wait(source) {
-    this.element.dataset.source = "waiting";
-    if (source) this.#part(".source").textContent = source;
-    this.#part(".progress").style.transform = "scaleX(0)";
+  /** Leave nothing of the picture: elements hear of it all together, before this resolves. */
+  async empty() {
+    this.#settle();
+    for (const picture of this.#element.querySelectorAll("pix-image"))
+      Object.assign(picture, { record: undefined, srcId: "" });
+    for (const part of [".trying", ".source"]) this.#part(part).textContent = "";
+    this.#entry = undefined;
+    this.#measurement = undefined;
   }
 
-  /** @param {number} share  of the answer that has come, 0 to 1 */
-  progress(share) {
-    this.element.dataset.source = "waiting";
+  /** @param {Entry} entry */
+  #take(entry) {
+    this.#entry = entry;
+    runOut(this.#part(".life"), entry);
+    this.listener.onEntry(entry);
+  }
+
+  /** @param {Measurement} measurement */
+  #note(measurement) {
+    this.#measurement = measurement;
+    this.#session.journal.picture(measurement);
+    this.#session.savings.note(measurement);
+    this.#take(measurement.entry);
+    // What was asked for by its id would be so again each time that it comes back into view.
+    this.#picture.record ??= this.#recordOf(measurement.entry);
+    this.listener.onChange();
+  }
+
+  #onState() {
+    const { state } = this.#picture;
+    if (state === "shown") this.#showSource(this.#measurement);
+    else if (state !== "error") this.#progress(0);
+  }
+
+  /** @param {Error} error */
+  #onError(error) {
+    if (error instanceof SignedOutError) this.#session.onSignedOut();
+    else if (error instanceof GoneError || error instanceof NotFoundError) this.listener.onGone();
+    else if (error instanceof DecryptError && this.#triesLeft > 0) this.#tryAgain(error);
+    else this.#showTrouble(error);
+  }
+
+  /** @param {Element} target */
+  #keepFocus(target) {
+    // The button that tries again goes with its message.
+    if (target.closest("[data-retry]")) this.#part("button:not([data-retry])").focus();
+  }
+
+  /** @param {Error} error */
+  #tryAgain(error) {
+    this.#triesLeft -= 1;
+    this.#showTrying(errorName(error));
+    this.#picture.retry();
+  }
+
+  /** @param {number} share  of the answer that has come */
+  #progress(share) {
+    this.#element.dataset.source = "waiting";
     this.#part(".progress").style.transform = `scaleX(${share})`;
   }
 
-  /** @param {Entry} entry  whose proof's time is shown from now on */
-  runOut(entry) {
-    runOut(this.#part(".life"), entry);
+  /** @param {string} name  of what went wrong */
+  #showTrying(name) {
+    this.#part(".trying").textContent = `${name}. Trying again.`;
   }
 
-  /**
-   * @param {Blob} blob
-   * @param {"hit" | "fetched"} outcome
-   * @param {string} source
-   */
-  showPicture(blob, outcome, source) {
-    const before = this.#url;
-    this.#url = URL.createObjectURL(blob);
-    this.#draw(this.#url);
-    URL.revokeObjectURL(before);
-    this.#end(outcome, source);
+  /** @param {Measurement} measurement */
+  #showSource({ hit, ...measurement }) {
+    if (hit) this.#end("hit", hit === "memory" ? "from memory" : "from cache");
+    else this.#end("fetched", bytes(receivedBytes(measurement)));
   }
 
-  /**
-   * @param {string} name
-   * @param {string} text
-   * @param {"failed" | "waiting"} source
-   */
-  showTrouble(name, text, source) {
-    this.#part(".picture").hidden = true;
-    this.#part(".blurred").hidden = true;
-    this.#part(".trouble-state").textContent = name;
-    this.#part(".trouble-text").textContent = text;
-    this.#part(".trouble").hidden = false;
-    this.#end("failed", source);
-  }
-
-  /** Leave nothing of the picture. */
-  clear() {
-    URL.revokeObjectURL(this.#url);
-    this.#url = "";
-    this.#placeholder = "";
-    this.#part(".picture").hidden = true;
-    this.#part(".picture").removeAttribute("src");
-    this.#part(".blurred").hidden = true;
-    this.#part(".blurred").width = 0;
-    this.#part(".trouble").hidden = true;
-    this.#end("waiting", "");
-  }
-
-  /** @param {string} url */
-  #draw(url) {
-    const picture = this.#part(".picture");
-    picture.src = url;
-    picture.hidden = false;
-    this.#part(".trouble").hidden = true;
-  }
-
-  /** Once the picture has faded in: where it is transparent, nothing shines through. */
-  #unblur() {
-    setTimeout(() => {
-      if (!this.#part(".picture").hidden) this.#part(".blurred").hidden = true;
-    }, FADED_MS);
+  /** @param {Error} error */
+  #showTrouble(error) {
+    const isAway = error instanceof AwayError || (error instanceof FetchError && !(error.status < 500));
+    this.#part(".trouble-state").textContent = isAway ? "Server away" : errorName(error);
+    this.#part(".trouble-text").textContent = errorText(error);
+    this.#end("failed", "failed");
   }
 
   /**
@@ -153,12 +190,15 @@ export class PictureView {
    * @param {string} source
    */
   #end(outcome, source) {
-    this.element.dataset.source = outcome;
+    this.#element.dataset.source = outcome;
     this.#part(".source").textContent = source;
+    this.#part(".trying").textContent = "";
+    this.listener.onChange();
+    this.#settle();
   }
 
   /** @param {string} selector */
   #part(selector) {
-    return this.element.querySelector(selector);
+    return this.#element.querySelector(selector);
   }
 }

@@ -1,6 +1,7 @@
 /** What thumbnails save: the bytes of those that were shown beside those of their originals. */
 
 import { bytes, counted, ms } from "./format.js";
+import { isOfOriginal } from "./measured.js";
 
 /** @import { Measurement } from "./measured.js" */
 
@@ -17,8 +18,9 @@ export class Savings {
   }
 
   /** @param {Measurement} measurement */
-  note({ size, blob, entry }) {
-    if (!blob || size !== "thumbnail") return;
+  note({ blob, ...measurement }) {
+    if (!blob || isOfOriginal(measurement)) return;
+    const { entry } = measurement;
     this.#shown.set(entry.record.id, { thumbnail: blob.size, original: entry.bytes });
     this.#show();
   }

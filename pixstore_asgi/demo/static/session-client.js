@@ -20,8 +20,9 @@ export const createSessionClient = ({ guest, records, onCacheError }) =>
     cacheLimit: 500,
     retries: RETRIES,
     onCacheError,
-    async refreshRecord(id, /** @type {Asked} */ asked) {
-      asked.fresh = await records.fresh(id);
-      return asked.fresh.record;
+    async refreshRecord(id, /** @type {Asked | undefined} */ asked) {
+      const entry = await records.fresh(id);
+      if (asked) asked.fresh = entry;
+      return entry.record;
     },
   });

@@ -1,22 +1,20 @@
 /** One picture: its thumbnail in the gallery and, while it is open, its original in the dialog. */
 
 import * as api from "./api.js";
-import { Look } from "./look.js";
+import { fail } from "./messages.js";
 import { PictureView } from "./picture-view.js";
 import { fromTemplate } from "./template.js";
 
 /** @import { Client } from "/images/-/client/index.js" */
 /** @import { Card, Entry } from "./api.js" */
 /** @import { Journal } from "./journal.js" */
-/** @import { Manner } from "./look.js" */
 /** @import { Records } from "./records.js" */
 /** @import { Savings } from "./savings.js" */
-/** @import { Size } from "./sizes.js" */
 /** @import { Uploaded } from "./uploads.js" */
 
 /**
- * What a signed-in page works with; `uploaded` is what it knows of files that were dropped on it, by picture, and
- * `signal` ends with the session.
+ * What a signed-in page works with; `uploaded` is what it knows of files that were dropped on it, by picture, `signal` ends
+ * with the session, and `onSignedOut` is called where that turns out to have ended.
  *
  * @typedef {object} Session
  * @property {Client} client
@@ -25,6 +23,7 @@ import { fromTemplate } from "./template.js";
  * @property {Savings} savings
  * @property {Map<string, Uploaded>} uploaded
  * @property {AbortSignal} signal
+ * @property {() => void} onSignedOut
  */
 
 const USUAL_RATIO = 1.5;
@@ -34,12 +33,13 @@ const STEEPEST = 0.6; // what is beyond is cropped in the gallery
 export class Tile extends EventTarget {
   #session;
   #view;
-  #id;
-  #title;
-  #ratio = 0;
-  #thumbnail;
-  /** @type {Look | undefined} */
+  /** @type {PictureView | undefined} */
   #original;
+  #listener = {
+    onEntry: (entry) => this.#take(entry),
+    onChange: () => this.dispatchEvent(new Event("change")),
+    onGone: () => this.forget().catch(fail),
+  };
 
   /**
    * It fires "change" whenever something of it has changed, "reshape" when it takes another room, and "gone" when its
@@ -50,47 +50,21 @@ export class Tile extends EventTarget {
    */
   constructor({ id, title, width, height }, session) {
     super();
-    this.#id = id;
-    this.#title = title;
+    this.id = id;
+    this.element = fromTemplate("#tile");
     this.#session = session;
-    this.#view = new PictureView(fromTemplate("#tile"));
-    this.#view.title = title;
-    this.#reserve(width, height);
-    this.#thumbnail = this.#look("thumbnail", this.#view);
-  }
-
-  get id() {
-    return this.#id;
-  }
-
-  get title() {
-    return this.#title;
-  }
-
-  /** Of width to height, as the gallery shows it. */
-  get ratio() {
-    return this.#ratio;
+    this.#view = new PictureView(this.element, session, ({ record }) => record);
+    this.#view.listener = this.#listener;
+    this.#describe(title, width, height);
   }
 
   get entry() {
-    return this.#original?.entry ?? this.#thumbnail.entry;
+    return this.#original?.entry ?? this.#view.entry;
   }
 
   /** The original's while it is open. */
   get measurement() {
     return this.#original?.measurement;
-  }
-
-  get element() {
-    return this.#view.element;
-  }
-
-  get button() {
-    return this.#view.button;
-  }
-
-  get url() {
-    return this.#view.url;
   }
 
   get trouble() {
@@ -103,60 +77,68 @@ export class Tile extends EventTarget {
 
   /** What is known of the file that this version of the picture was uploaded as. */
   get uploaded() {
-    const uploaded = this.#session.uploaded.get(this.#id);
+    const uploaded = this.#session.uploaded.get(this.id);
     return uploaded?.token === this.entry?.record.token ? uploaded : undefined;
   }
 
   /** What became of the last look, for screen readers. */
   get outcome() {
     if (!this.element.isConnected) return "deleted";
-    return (this.#original ?? this.#thumbnail).outcome;
+    return (this.#original ?? this.#view).outcome;
   }
 
   /** @param {{width: number, height: number}} room  in its row, in pixels */
-  takeRoom(room) {
-    this.#view.takeRoom(room);
+  takeRoom({ width, height }) {
+    this.element.style.setProperty("width", `${width}px`);
+    this.element.style.setProperty("--height", `${height}px`);
   }
 
   /**
-   * Show the thumbnail, out of the client's cache if it is there.
+   * Show the thumbnail, as soon as it is in view.
    *
-   * @param {Manner} [manner]
+   * @param {Entry} [entry]  or else a fresh one is asked for then
    */
-  show(manner) {
-    return this.#thumbnail.show(manner);
+  show(entry) {
+    return this.#view.show(this.id, entry);
   }
 
   /**
-   * Show the original in another place, and there until then the thumbnail.
+   * Show the original in another place.
    *
    * @param {PictureView} view
    */
   open(view) {
-    this.#original = this.#look("original", view);
-    return this.#original.show({ entry: this.#thumbnail.entry, priority: "high" });
+    this.#original = view;
+    view.listener = this.#listener;
+    return view.show(this.id, this.#view.entry);
   }
 
   close() {
-    this.#original?.end();
+    this.#original?.empty();
     this.#original = undefined;
   }
 
-  /** Show the original again, and a thumbnail that has failed. */
+  /** Take off what is shown, of both sizes. */
+  async empty() {
+    await Promise.all([this.#view.empty(), this.#original?.empty()]);
+  }
+
+  /** Show the original again, and a thumbnail that has failed, by a fresh record. */
   async showAgain() {
-    await this.#original?.show({ priority: "high" });
-    if (this.trouble) await this.show();
+    const entry = await this.#session.records.fresh(this.id);
+    await Promise.all([this.#original?.showAgain(this.id, entry), this.trouble && this.show(entry)]);
   }
 
   /** Show it over the network, whatever is cached. */
   async showFetched() {
-    await this.#session.client.deleteCachedImage(this.#id);
-    await this.refresh();
+    await this.#renew(await this.#session.records.fresh(this.id));
   }
 
-  /** Show both sizes by a fresh record. */
+  /** Show by a fresh record what another tab has changed. */
   async refresh() {
-    await Promise.all([this.#original?.show({ priority: "high" }), this.show()]);
+    const entry = await this.#session.records.fresh(this.id);
+    this.#original?.show(this.id, entry);
+    this.show(entry);
   }
 
   /**
@@ -165,22 +147,19 @@ export class Tile extends EventTarget {
    * @param {() => void} onStored
    */
   async update(onStored) {
-    const { client, records, journal } = this.#session;
-    const before = await records.fresh(this.#id);
-    const after = await api.update(this.#id);
+    const before = await this.#session.records.fresh(this.id);
+    const after = await api.update(this.id);
     onStored();
-    journal.change(after.title, "Updated by this tab, which now asks with the record it had before.");
-    this.#session.uploaded.delete(this.#id);
-    await client.deleteCachedImage(this.#id);
-    await this.#original?.show({ entry: { ...before, title: after.title, bytes: after.bytes }, priority: "high" });
-    await this.show({ entry: after });
+    this.#session.journal.change(after.title, "Updated by this tab, which now asks with the record it had before.");
+    this.#session.uploaded.delete(this.id);
+    await this.#renew(after, { ...before, title: after.title, bytes: after.bytes });
   }
 
   /** @param {() => void} onGone */
   async remove(onGone) {
-    await api.remove(this.#id);
+    await api.remove(this.id);
     onGone();
-    this.#session.journal.change(this.#title, "Deleted by this tab.");
+    this.#session.journal.change(this.title, "Deleted by this tab.");
     await this.forget();
   }
 
@@ -188,45 +167,49 @@ export class Tile extends EventTarget {
   async forget() {
     this.dismiss();
     this.dispatchEvent(new Event("gone"));
-    await this.#session.client.deleteCachedImage(this.#id);
+    await this.#session.client.deleteCachedImage(this.id);
   }
 
   /** Take the picture off the page. */
   dismiss() {
     this.close();
-    this.#thumbnail.end();
-    this.#view.clear();
+    this.#view.empty();
     this.element.remove();
   }
 
   /**
-   * @param {Size} size
-   * @param {PictureView} view
+   * Show both sizes, and none of them as it is cached.
+   *
+   * @param {Entry} entry
+   * @param {Entry} [entryOfOriginal]
    */
-  #look(size, view) {
-    return new Look(this.#id, size, view, this.#session, {
-      onEntry: (entry) => this.#take(entry),
-      onChange: () => this.dispatchEvent(new Event("change")),
-      onGone: () => this.forget(),
-    });
+  async #renew(entry, entryOfOriginal = entry) {
+    // Before the copies go, for what is shown is asked for again at the first word of that.
+    await this.empty();
+    try {
+      await this.#session.client.deleteCachedImage(this.id);
+    } finally {
+      await Promise.all([this.#original?.show(this.id, entryOfOriginal), this.show(entry)]);
+    }
   }
 
   /** @param {Entry} entry */
   #take({ title, record }) {
-    this.#title = title;
-    this.#view.title = title;
-    this.#view.badge = this.uploaded?.badge ?? "";
-    this.#reserve(record.width, record.height);
+    const { ratio } = this;
+    this.#describe(title, record.width, record.height);
+    if (ratio !== this.ratio) this.dispatchEvent(new Event("reshape"));
   }
 
   /**
+   * @param {string} title
    * @param {number | null} [width]
    * @param {number | null} [height]
    */
-  #reserve(width, height) {
-    const ratio = Math.min(Math.max(width && height ? width / height : USUAL_RATIO, STEEPEST), FLATTEST);
-    if (ratio === this.#ratio) return;
-    this.#ratio = ratio;
-    this.dispatchEvent(new Event("reshape"));
+  #describe(title, width, height) {
+    this.title = title;
+    /** Of width to height, as the gallery shows it. */
+    this.ratio = Math.min(Math.max(width && height ? width / height : USUAL_RATIO, STEEPEST), FLATTEST);
+    this.element.querySelector(".title").textContent = title;
+    this.element.querySelector(".badge").textContent = this.uploaded?.badge ?? "";
   }
 }

@@ -8,7 +8,7 @@ import { Journal } from "./journal.js";
 import { Kept } from "./kept.js";
 import { fail, say } from "./messages.js";
 import { tellOthers } from "./other-tabs.js";
-import { Records } from "./records.js";
+import { GoneError, Records } from "./records.js";
 import { Savings } from "./savings.js";
 import { createSessionClient } from "./session-client.js";
 import { tap } from "./tap.js";
@@ -35,8 +35,9 @@ export class Visit {
   constructor(section, guest, onSignedOut) {
     const { signal } = this.#ending;
     this.#onSignedOut = onSignedOut;
-    this.#session = begin(section.querySelector("#panel"), guest, signal);
-    this.#detail = new Detail(section.querySelector("#detail"), (...action) => this.#act(...action), signal);
+    const onEnded = () => this.#fail(new api.SignedOutError());
+    this.#session = begin(section.querySelector("#panel"), guest, signal, onEnded);
+    this.#detail = new Detail(section.querySelector("#detail"), (...action) => this.#act(...action), this.#session);
     this.#gallery = new Gallery(section, this.#session, {
       onFailure: (error) => this.#fail(error),
       onOpen: (tile) => this.#detail.open(tile),
@@ -133,7 +134,8 @@ export class Visit {
       await this.#actions[name](tile, view);
       if (name !== "open" || tile.isOpen) say(`${tile.title}: ${tile.outcome}.`);
     } catch (error) {
-      this.#fail(error);
+      if (error instanceof GoneError) await tile.forget();
+      else this.#fail(error);
     }
   }
 
@@ -149,9 +151,10 @@ export class Visit {
  * @param {HTMLElement} panel
  * @param {string} guest
  * @param {AbortSignal} signal
+ * @param {() => void} onSignedOut
  * @returns {Session}
  */
-function begin(panel, guest, signal) {
+function begin(panel, guest, signal, onSignedOut) {
   const journal = new Journal(panel);
   const savings = new Savings(panel);
   const kept = new Kept(panel, signal);
@@ -159,5 +162,5 @@ function begin(panel, guest, signal) {
   const client = createSessionClient({ guest, records, onCacheError: (error) => kept.complain(error) });
   kept.follow(client);
   tap.addEventListener("request", () => journal.request(), { signal });
-  return { client, records, journal, savings, uploaded: new Map(), signal };
+  return { client, records, journal, savings, uploaded: new Map(), signal, onSignedOut };
 }
