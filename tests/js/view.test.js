@@ -52,7 +52,8 @@ test("an image is loading, then shown by its URL, which is revoked when the view
   assert.equal(shown, record);
   assert.deepEqual(statuses(), ["loading", "loading", "shown"]);
   view.hide();
-  assert.deepEqual(states, [{ status: "idle" }]);
+  const { status, url: gone } = states.at(-1);
+  assert.deepEqual([states.length, status, gone], [1, "idle", undefined]);
   assert.equal(urls.size, 0);
 });
 
@@ -148,6 +149,59 @@ test("what fails says why, holds no URL, and can be tried again", async () => {
   view.retry();
   await has("shown");
   assert.equal(urls.size, 1);
+});
+
+test("what can't be drawn is an error again when it is tried again, though it is in memory by then", async () => {
+  const { view, has, statuses } = watched();
+  canDraw = () => false;
+  view.show(server.save(ID, "no picture"));
+  await has("error");
+  statuses();
+  view.retry();
+  await has("error");
+  assert.deepEqual(statuses(), ["loading", "error"]);
+  assert.deepEqual([server.requests.length, urls.size], [1, 0]);
+});
+
+test("what can't be drawn and is in memory becomes an error, whoever has put it there", async () => {
+  const { client, view, states, has } = watched();
+  const record = server.save(ID, "no picture");
+  await client.getImage(record);
+  canDraw = () => false;
+  view.show(record);
+  await has("error");
+  assert.match(states.at(-1).error.message, /can't draw/);
+  assert.equal(urls.size, 0);
+});
+
+test("what has failed stays so until there is a fresher record", async () => {
+  let isThere = false;
+  const { view, has, statuses } = watched(createClient({}, async () => (isThere ? successPayload(server.version(ID)) : Uint8Array.of(2))));
+  const record = server.save(ID, "picture");
+  view.show(record);
+  await has("error");
+  isThere = true;
+  statuses();
+  view.show({ ...record });
+  assert.deepEqual(statuses(), []);
+  view.show({ ...record, statelessProof: "fresh" });
+  await has("shown");
+});
+
+test("what was cleared stays away, in whatever size and wherever the page goes, until there is a fresher record", async () => {
+  const { client, view, has, statuses } = watched();
+  const record = server.save(ID, "picture");
+  view.show(record);
+  await has("shown");
+  await client.clear();
+  statuses();
+  view.show({ ...record }, { choose: (image) => ({ ...image, token: 2 }) });
+  view.hide();
+  view.retry();
+  view.show(record);
+  assert.deepEqual(statuses(), []);
+  view.show({ ...record, statelessProof: "fresh" });
+  await has("shown");
 });
 
 test("an id is enough where the client can get records, and a retry gets a new one", async () => {

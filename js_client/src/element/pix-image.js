@@ -1,7 +1,7 @@
 /** The element `<pix-image>`, as pages see it: its attributes, properties and events. */
 
 import * as pageClient from "../index.js";
-import { createPlace } from "./place.js";
+import { createPicture } from "./picture.js";
 
 /** @import { ImageRecord } from "../format/records.js" */
 /** @import { Priority } from "../options/options.js" */
@@ -38,14 +38,16 @@ export class PixImage extends Base {
   #client = pageClient;
   /** @type {any}  why there is no picture, in the state `error` */
   error;
-  #settle = createPlace(this);
+  #settle = createPicture(this);
 
   constructor() {
     super();
     // What was set before the element was defined lies upon its accessors.
-    const early = /** @type {any} */ ({ ...this });
-    for (const name in early) delete (/** @type {any} */ (this)[name]);
-    Object.assign(this, early);
+    const element = /** @type {any} */ (this);
+    for (const [name, value] of Object.entries(element)) {
+      delete element[name];
+      element[name] = value;
+    }
     this.addEventListener("click", ({ target }) => {
       if (/** @type {Element} */ (target).closest("[data-retry]")) this.retry();
     });
@@ -95,7 +97,7 @@ export class PixImage extends Base {
    * @param {string | null} value
    */
   attributeChangedCallback(name, _before, value) {
-    if (name === "record") this.record = JSON.parse(/** @type {string} */ (value));
+    if (name === "record") this.#record = JSON.parse(/** @type {string} */ (value));
     this.#settle();
   }
 }

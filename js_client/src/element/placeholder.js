@@ -3,7 +3,6 @@
 import { rgbaOf } from "../view/thumbhash.js";
 
 const SIDE = 16; // pixels, which the page stretches
-const FADE_MS = 200;
 
 /** @param {string} placeholder  of a record */
 export function paintedOf(placeholder) {
@@ -11,14 +10,4 @@ export function paintedOf(placeholder) {
   canvas.width = canvas.height = SIDE;
   canvas.getContext("2d")?.putImageData(new ImageData(rgbaOf(placeholder, SIDE, SIDE), SIDE), 0, 0);
   return canvas;
-}
-
-/**
- * Let it go. Transparent pictures would let it shine through, so it is above and fades, not the picture.
- *
- * @param {HTMLCanvasElement} canvas
- */
-export function fade(canvas) {
-  const duration = matchMedia("(prefers-reduced-motion)").matches ? 0 : FADE_MS;
-  canvas.animate({ opacity: 0 }, duration).onfinish = () => canvas.remove();
 }

@@ -42,17 +42,12 @@ export function createPlace(client, onChange) {
   let isNear = true; // undefined where nobody knows yet
   let isOpen = false;
 
-  const view = createView(client, (state) => {
-    // What was cleared stays away until there is a fresher record.
-    if (state === IDLE && isOpen) source = undefined;
-    onChange({ ...(state === IDLE && source ? LOADING : state), id });
-  });
+  const view = createView(client, (state) => onChange({ ...(isOpen || !source ? state : LOADING), id }));
 
   function look() {
-    const wasOpen = isOpen;
     isOpen = Boolean(source) && (isNear ?? isInMemory());
     if (source && isOpen) view.show(source, options);
-    else if (wasOpen) view.hide();
+    else view.hide();
   }
 
   /** Whether it can be shown, or fails, at once. */
@@ -98,7 +93,6 @@ export function createPlace(client, onChange) {
       // A copy, since a framework's reactive record may change in its place, and is another version then.
       source = Object(nextSource) === nextSource ? { .../** @type {ImageRecord} */ (nextSource) } : nextSource;
       [key, id] = [nextKey, idOf(nextSource)];
-      // A new function each time, since the view compares what it chooses with what the one before did.
       options = { choose: (record) => (width ? sizeFor(record, Number(width) * devicePixelRatio) : record), image };
     }
     if (nextWatched !== watched) watch(nextWatched);

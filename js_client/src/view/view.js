@@ -36,6 +36,7 @@ import { PixstoreError } from "../index.js";
  * @property {ImageRecord | undefined} given
  * @property {ImageRecord | undefined} record
  * @property {(record: ImageRecord) => ImageRecord} choose
+ * @property {ImageRecord | undefined} [chosen]
  * @property {ViewOptions["image"]} image
  */
 
@@ -59,89 +60,105 @@ export function createView(client, onChange) {
   let loading = new AbortController();
 
   /**
-   * @param {ViewState} next  without a URL
-   * @param {ObjectUrl} [objectUrl]  whose URL it has
+   * @param {ViewState["status"]} status
+   * @param {ImageRecord} [record]
+   * @param {ObjectUrl} [objectUrl]
+   * @param {any} [error]
    */
-  function change(next, objectUrl) {
+  function change(status, record, objectUrl, error) {
     const before = held;
     held = objectUrl;
-    state = objectUrl ? { ...next, url: objectUrl.url } : next;
-    onChange(state);
+    onChange((state = { status, record, url: objectUrl?.url, error }));
     if (before !== objectUrl) before?.release();
   }
 
   /** @param {Wanted} asked */
   async function load(asked) {
     loading.abort();
-    loading = new AbortController();
-    const { signal } = loading;
+    const { signal } = (loading = new AbortController());
     wanted = asked;
     signal.addEventListener("abort", client.onRemoved(onRemoved));
     try {
-      let record = asked.record && asked.choose(asked.record);
-      const inMemory = record && client.peek(record);
-      if (inMemory) return change({ status: "shown", record }, inMemory);
-      change({ status: "loading", record: record ?? state.record }, held);
+      const record = (asked.chosen = chosenOf(asked));
+      // What couldn't be drawn may be in memory.
+      const inMemory = record && state.status !== "error" && client.peek(record);
+      if (inMemory) change("shown", record, inMemory);
+      else change("loading", record ?? state.record, held);
       if (!record) {
-        asked.record = await client.getRecord(asked.id, asked.image?.context);
-        signal.throwIfAborted();
-        record = asked.choose(asked.record);
-        change({ status: "loading", record }, held);
+        const found = await client.getRecord(asked.id, asked.image?.context);
+        if (!signal.aborted) load({ ...asked, record: found });
+        return;
       }
-      const objectUrl = await client.objectUrl(record, { ...asked.image, signal });
+      const objectUrl = inMemory || (await client.objectUrl(record, { ...asked.image, signal }));
       const cause = await drawingError(objectUrl.url);
-      if (!cause && !signal.aborted) return change({ status: "shown", record }, objectUrl);
-      objectUrl.release();
-      throw undrawable(cause);
+      if (objectUrl !== held) {
+        if (!cause && !signal.aborted) return change("shown", record, objectUrl);
+        objectUrl.release();
+      }
+      if (cause) throw new PixstoreError("the browser can't draw this image", { cause });
     } catch (error) {
-      if (signal.aborted) return;
-      // Nobody else ends a load but a client that was cleared or closed.
-      if (Object(error).name === "AbortError") hide();
-      else change({ status: "error", error, record: state.record });
+      if (!signal.aborted) fail(error);
     }
+  }
+
+  /** @param {any} error */
+  function fail(error) {
+    // Nobody else ends a load but a client that was cleared or closed.
+    if (Object(error).name === "AbortError") end();
+    else change("error", state.record, undefined, error);
   }
 
   /** Get all anew, the record of an id too. */
   function reload() {
-    if (wanted) load({ ...wanted, record: wanted.given });
+    if (wanted && state.status !== "idle") load({ ...wanted, record: wanted.given });
   }
 
   /** @param {Removed} removed */
   function onRemoved(removed) {
-    if (!wanted || (removed.type === "deleted" && !isOf(wanted.id, removed.id))) return;
-    if (removed.type === "cleared") return hide();
-    change({ status: "loading", record: state.record });
+    if (removed.type === "cleared") return end();
+    if (!wanted || !isOf(wanted.id, /** @type {{id?: string}} */ (removed).id)) return;
+    change("loading", state.record);
     reload();
   }
 
-  /** Show nothing, and end what is under way. */
-  function hide() {
+  /** End all, and know what it was: that stays away. */
+  function end() {
     loading.abort();
-    wanted = undefined;
-    change(IDLE);
+    change("idle");
   }
 
   return {
     /**
-     * Show an image, unless this version and size of it is shown or on its way.
+     * Show an image, unless this version and size of it is shown or on its way, has failed, or was cleared as at a
+     * sign-out.
      *
      * @param {Source} source
      * @param {ViewOptions} [options]
      */
     show(source, { choose = (record) => record, image } = {}) {
-      const given = typeof source === "string" ? undefined : source;
-      const id = given?.id ?? String(source);
+      const given = Object(source) === source ? /** @type {ImageRecord} */ (source) : undefined;
+      const id = given ? given.id : /** @type {string} */ (source);
       const before = wanted?.id === id ? wanted : undefined;
       const next = { id, given, record: given ?? before?.record, choose, image };
-      if (before && versionOf(before) === versionOf(next)) Object.assign(before, next);
+      const isSame =
+        before &&
+        (/idle|error/.test(state.status)
+          ? JSON.stringify(before.given) === JSON.stringify(given)
+          : versionOf(before.chosen) === versionOf(chosenOf(next)));
+      if (isSame) Object.assign(before, next);
       else {
         // Another version of an image takes the place of the one before, another image doesn't.
-        if (!before) change({ status: "loading" });
+        if (!before) change("loading");
         load(next);
       }
     },
 
-    hide,
+    /** Show nothing, and end what is under way. */
+    hide() {
+      if (state.status === "idle") return;
+      wanted = undefined;
+      end();
+    },
 
     /** Try again what has failed, with the latest record. */
     retry: reload,
@@ -149,10 +166,10 @@ export function createView(client, onChange) {
 }
 
 /** @param {Wanted} wanted */
-function versionOf({ record, choose }) {
-  const { id, token } = record ? choose(record) : {};
-  return `${id} ${token}`;
-}
+const chosenOf = ({ record, choose }) => record && choose(record);
+
+/** @param {ImageRecord} [record] */
+const versionOf = (record) => `${record?.id} ${record?.token}`;
 
 /**
  * Why an image can't be painted; where it can, that is possible at once.
@@ -164,6 +181,3 @@ const drawingError = (url) =>
   Object.assign(new Image(), { src: url })
     .decode()
     .catch((error) => error);
-
-/** @param {unknown} [cause] */
-export const undrawable = (cause) => new PixstoreError("the browser can't draw this image", { cause });

@@ -1,0 +1,171 @@
+/** What stands in an element: an `<img>` with the picture, and before that a placeholder upon it. */
+
+import { watchNearness } from "../view/nearness.js";
+import { sizeFor } from "../view/variants.js";
+import { createView, IDLE } from "../view/view.js";
+import { paintedOf } from "./placeholder.js";
+import { adoptStylesheet } from "./stylesheet.js";
+
+/** @import { ImageRecord } from "../format/records.js" */
+/** @import { View, ViewClient, ViewState } from "../view/view.js" */
+/** @import { PixImage } from "./pix-image.js" */
+
+/** While an element grows, no size is got that it has outgrown a moment later. */
+const GROWN_MS = 150;
+
+/**
+ * @param {PixImage} host
+ * @returns {(isRetry?: boolean) => void}  to be called when something is said of the element, or it was moved; or to try
+ *   again what has failed
+ */
+export function createPicture(host) {
+  let img = new Image();
+  /** Whether the author gave the `<img>` a size, which is not to be touched. */
+  let isSized = false;
+  /** @type {HTMLCanvasElement | undefined} */
+  let canvas;
+  /** @type {ViewClient | undefined} */
+  let client;
+  /** @type {View | undefined} */
+  let view;
+  /** @type {ImageRecord | undefined}  that which was given, or what an id has led to */
+  let known;
+  let isNear = false;
+  let isSettling = false;
+  /** @type {string | undefined}  by which nearness is watched */
+  let margin;
+  /** @type {(() => void) | undefined} */
+  let unwatch;
+  /** The widest that this picture has been, in CSS pixels. */
+  let widest = 0;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let growing;
+  const sizes = new ResizeObserver(() => {
+    clearTimeout(growing);
+    growing = setTimeout(show, GROWN_MS);
+  });
+
+  function settle() {
+    isSettling = false;
+    if (!host.isConnected) return leave();
+    adopt(host.querySelector(":scope>img:last-of-type"));
+    if (client !== host.client) {
+      leave();
+      view = createView((client = host.client), change);
+      change(IDLE);
+    }
+    adoptStylesheet(host);
+    img.alt = host.alt;
+    layOut(host.record);
+    sizes.observe(host);
+    if (margin !== host.margin) {
+      unwatch?.();
+      unwatch = watchNearness(host, (margin = host.margin), (now) => {
+        isNear = now;
+        show();
+      });
+    }
+    show();
+  }
+
+  /** @param {HTMLImageElement | null} image  the last that is there: the author's, where there are two */
+  function adopt(image) {
+    if (image === img) return;
+    leave();
+    img.remove();
+    img = image ?? img;
+    host.alt ||= img.alt;
+    isSized = img.hasAttribute("width");
+    // A copy of an element that was loading has a copy of its canvas, which is empty.
+    host.querySelector(":scope>canvas")?.remove();
+    host.prepend(img);
+  }
+
+  /**
+   * Take the room that the picture will have, as soon as that is known.
+   *
+   * @param {ImageRecord} [record]
+   */
+  function layOut(record) {
+    known = record ?? known;
+    if (isSized) return;
+    const { width = 0, height = 0 } = known ?? {};
+    const w = host.width || (host.height * width) / height || width;
+    const h = host.height || (host.width * height) / width || height;
+    if (w) img.width = w;
+    if (h) img.height = h;
+  }
+
+  function leave() {
+    unwatch?.();
+    clearTimeout(growing);
+    margin = undefined;
+    sizes.disconnect();
+    isNear = false;
+    widest = 0;
+    view?.hide();
+  }
+
+  function show() {
+    const source = host.record ?? host.srcId;
+    if (!source || !(isNear || host.loading === "eager")) return view?.hide();
+    view?.show(source, {
+      image: { priority: host.fetchPriority },
+      choose: (record) => sizeFor(record, measure(record)),
+    });
+  }
+
+  /** @param {ImageRecord} record  which an id may have led to just now */
+  function measure(record) {
+    layOut(record);
+    return (widest = Math.max(widest, (img.clientWidth || host.width) * devicePixelRatio));
+  }
+
+  /** @param {ViewState} next */
+  function change({ status, url, record, error }) {
+    if (!url) {
+      img.removeAttribute("src");
+      canvas?.remove();
+      // What is in memory comes before a placeholder would be seen.
+      const placeholder = status === "loading" && record && known?.placeholder;
+      if (placeholder) img.after((canvas = paintedOf(placeholder)));
+    }
+    // It is shown once the `<img>` has it.
+    if (status === "shown") img.src = /** @type {string} */ (url);
+    else enter(status, error);
+  }
+
+  /**
+   * @param {ViewState["status"]} state
+   * @param {any} [error]
+   */
+  function enter(state, error) {
+    if (state === host.dataset.state && error === host.error) return;
+    host.dataset.state = state;
+    host.error = error;
+    const texts = /** @type {NodeListOf<HTMLElement>} */ (host.querySelectorAll("[slot=error]"));
+    texts.forEach((text) => (text.hidden = state !== "error"));
+    host.dispatchEvent(new Event("state"));
+    // They don't bubble, as those of an `<img>` don't.
+    if (state === "error") host.dispatchEvent(new ErrorEvent(state, { error }));
+  }
+
+  /** All that one task says and moves is taken together. */
+  function say() {
+    if (!isSettling) queueMicrotask(settle);
+    isSettling = true;
+  }
+
+  // An image's events don't bubble, but pass on their way down.
+  host.addEventListener(
+    "load",
+    ({ target }) => {
+      if (target !== img || !img.src) return;
+      canvas?.remove();
+      enter("shown");
+      host.dispatchEvent(new Event("load"));
+    },
+    true,
+  );
+  return (isRetry) => (isRetry ? view?.retry() : say());
+}
