@@ -23,7 +23,7 @@ let packedFiles;
 before(() => {
   // In a copy, since packing writes the types beside the sources.
   folder = mkdtempSync(path.join(os.tmpdir(), "pixstore-pack-"));
-  for (const name of ["package.json", "tsconfig.json", "README.md", "LICENSE", "src"]) {
+  for (const name of ["package.json", "tsconfig.json", "README.md", "LICENSE", "custom-elements.json", "element.d.ts", "src"]) {
     cpSync(path.join(CLIENT, name), path.join(folder, name), { recursive: true });
   }
   symlinkSync(path.join(CLIENT, "node_modules"), path.join(folder, "node_modules"));
@@ -34,11 +34,11 @@ before(() => {
 
 after(() => rmSync(folder, { recursive: true }));
 
-test("the package has its sources, their types, README and licence, and nothing else", () => {
+test("the package has its sources, their types, what is said of its element, README and licence, and nothing else", () => {
   const typed = files.filter((name) => name.endsWith(".js"));
   const types = typed.map((name) => `types/${name.replace(/js$/, "d.ts")}`);
   const sources = files.map((name) => `src/${name}`);
-  assert.deepEqual(packedFiles, ["LICENSE", "README.md", "package.json", ...sources, ...types].sort());
+  assert.deepEqual(packedFiles, ["LICENSE", "README.md", "custom-elements.json", "element.d.ts", "package.json", ...sources, ...types].sort());
 });
 
 test("the licence is the project's, and README links to nothing outside of the package", () => {

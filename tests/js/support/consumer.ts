@@ -4,6 +4,7 @@ import {
   createClient, createFetcher, decodePayload, DecryptError, FetchError, getImages, NotFoundError, RefusedError, WireState,
   type Client, type ImageFetcher, type ImageOptions, type ImageRecord, type OnProgress, type Priority,
 } from "pixstore-asgi-client";
+import { PixImage } from "pixstore-asgi-client/element";
 import { createTestClient, samplePng, type Failure } from "pixstore-asgi-client/testing";
 
 const wrapped = createFetcher("/images");
@@ -50,3 +51,17 @@ testClient.fail(shown.id, new FetchError("no answer", { status: 504 }));
 testClient.fail(shown.id, "broken");
 const failure: Failure = "damaged";
 console.log(asClient.peek(shown)?.url, testClient.count("peek", shown.id), testClient.state().shown.length, failure);
+
+// The element.
+const made: PixImage = document.createElement("pix-image");
+const found: PixImage | null = document.querySelector("pix-image");
+made.record = shown;
+made.client = asClient;
+made.width = 320;
+made.loading = "eager";
+made.fetchPriority = priority;
+made.addEventListener("error", ({ error }) => console.log(error, found?.state === "error", found instanceof PixImage));
+// @ts-expect-error: no such way to load
+made.loading = "soon";
+// @ts-expect-error: the state is what the element is at
+made.state = "shown";
