@@ -4,13 +4,15 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { test } from "node:test";
 
-const CLIENT = new URL("../../js_client/src/index.js", import.meta.url).href;
+import { SOURCES } from "./support/sources.js";
+
+const ENTRIES = ["index.js", "element/index.js", "view/index.js", "image-worker/index.js"];
 const NAMES = [
   "Blob", "BroadcastChannel", "Worker", "caches", "crypto", "document", "fetch", "indexedDB", "localStorage", "location",
   "navigator", "process", "queueMicrotask", "self", "setInterval", "setTimeout", "window",
 ];
 
-test("importing touches nothing that a browser has, adds no global, and leaves nothing running", () => {
+for (const entry of ENTRIES) test(`importing ${entry} touches nothing that a browser has, adds no global, and leaves nothing running`, () => {
   const script = `
     const { getActiveResourcesInfo, stdout } = process;
     const running = () => getActiveResourcesInfo().filter((name) => /Timeout|Immediate|Port|Worker|Socket/.test(name));
@@ -19,7 +21,7 @@ test("importing touches nothing that a browser has, adds no global, and leaves n
       Object.defineProperty(globalThis, name, { get: () => void touched.push(name), set: () => touched.push(name) });
     }
     const globals = Reflect.ownKeys(globalThis).length;
-    await import(${JSON.stringify(CLIENT)});
+    await import(${JSON.stringify(new URL(entry, SOURCES).href)});
     const added = Reflect.ownKeys(globalThis).length - globals;
     stdout.write(JSON.stringify({ touched, added, running: running() }));
   `;
