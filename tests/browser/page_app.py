@@ -8,12 +8,12 @@ PIXSTORE_TEST_BUILT a folder of pages that a bundler has made.
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -63,6 +63,41 @@ async def records(request: Request) -> Response:
 async def storable(request: Request) -> Response:
     """Send a body back as something that the HTTP cache may keep."""
     return Response(bytes.fromhex(request.query_params["hex"]), headers={"cache-control": "max-age=600"})
+
+
+class Streamed:
+    """A page with an element, of which the `<img>` comes once the page has seen the element without it."""
+
+    HEAD = """<!doctype html>
+        <meta charset="utf-8" />
+        <title>An image out of a stream</title>
+        <script type="module" async>
+          import { initPixstoreFrontend } from "/images/-/client/index.js";
+          import "/images/-/client/element.js";
+
+          initPixstoreFrontend({ recordsUrl: "/records" });
+          while (!document.querySelector("pix-image > img")) await new Promise((wait) => setTimeout(wait, 5));
+          globalThis.seen = document.querySelector("pix-image").outerHTML;
+          await fetch("/streamed/rest", { method: "POST" });
+        </script>
+        <pix-image src-id="{id}">"""
+    REST = '<img id="author" alt="A red one" width="100" /></pix-image>'
+
+    def __init__(self) -> None:
+        self._wanted = asyncio.Event()
+
+    async def page(self, request: Request) -> Response:
+        return StreamingResponse(self._parts(request.path_params["id"]), media_type="text/html")
+
+    async def _parts(self, image_id: str) -> AsyncIterator[str]:
+        yield self.HEAD.replace("{id}", image_id).ljust(65536)  # more than browsers wait for
+        await self._wanted.wait()
+        self._wanted.clear()
+        yield self.REST
+
+    async def rest(self, request: Request) -> Response:
+        self._wanted.set()
+        return Response(status_code=204)
 
 
 class Told:
@@ -123,6 +158,7 @@ def flip(body: bytes) -> bytes:
 
 
 held = Held(images)
+streamed = Streamed()
 app = Starlette(
     routes=[
         Route("/release", held.release, methods=["POST"]),
@@ -130,6 +166,8 @@ app = Starlette(
         Route("/pictures/{id}", one_picture, methods=["GET", "PUT", "DELETE"]),
         Route("/records", records),
         Route("/storable", storable),
+        Route("/streamed/rest", streamed.rest, methods=["POST"]),
+        Route("/streamed/{id}", streamed.page),
         Mount("/images", Told(images)),
         Mount("/held", held),
         Mount("/cut", Damaged(images, cut)),

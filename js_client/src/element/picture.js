@@ -167,5 +167,7 @@ export function createPicture(host) {
     },
     true,
   );
+  // The author's `<img>` may come later, as out of a stream.
+  new MutationObserver(say).observe(host, { childList: true });
   return (isRetry) => (isRetry ? view?.retry() : say());
 }

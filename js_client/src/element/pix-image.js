@@ -97,8 +97,21 @@ export class PixImage extends Base {
    * @param {string | null} value
    */
   attributeChangedCallback(name, _before, value) {
-    if (name === "record") this.#record = JSON.parse(/** @type {string} */ (value));
+    if (name === "record") this.#record = recordIn(value || "null");
     this.#settle();
+  }
+}
+
+/**
+ * What is no JSON is no record either, and becomes the error of one.
+ *
+ * @param {string} text
+ */
+function recordIn(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return {};
   }
 }
 
