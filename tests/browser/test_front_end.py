@@ -14,7 +14,7 @@ from tests.browser.acceptance import SCENARIOS, name_of
 from tests.browser.engines.page import Browser, Page
 from tests.browser.support import open_page, wait_for
 from tests.docs.tables import rows
-from tests.support.paths import DOCS, TESTS
+from tests.support.paths import DOCS, ROOT, TESTS
 from tests.support.recipes import recipe, save, write_files
 from tests.support.samples import picture
 
@@ -22,6 +22,8 @@ pytestmark = pytest.mark.browser
 
 PAGE = (DOCS / "front-end.md").read_text()
 FILES = dict(re.findall(r"```\w+\n(?://|<!--) ([\w.-]+)(?: -->)?\n(.*?)```", PAGE, re.DOTALL))
+CLIENT_README = (ROOT / "js_client" / "README.md").read_text()
+(PLAYER,) = re.findall(r"```html\n<!-- player.html -->\n(.*?)```", CLIENT_README, re.DOTALL)
 BUNDLED = ("react.tsx", "vue.js", "svelte.js")
 BUNDLING = """
 const [bundle, entry, outfile] = process.argv.slice(1);
@@ -146,3 +148,18 @@ def test_each_entry_shows_the_pictures_of_an_application(
             httpx.post(f"{server.url}/api/pictures", content=picture(kind, size)).raise_for_status()
         page.goto(f"{server.url}/page/{page_file}")
         wait_for(page, f"JSON.stringify({WIDTHS}) === '[320,320]'")
+
+
+def test_the_elements_example_in_the_clients_readme(browser: Browser, tmp_path: Path) -> None:
+    """It shows the picture in the size for its width, and nothing of what it has for a failure."""
+    write_files(tmp_path)
+    (tmp_path / "player.html").write_text(PLAYER)
+    with recipe(tmp_path, "gallery_app") as server, open_page(browser) as page:
+        httpx.post(f"{server.url}/api/pictures", content=picture("webp", 900)).raise_for_status()
+        page.goto(f"{server.url}/page/player.html")
+        wait_for(page, "document.querySelector('pix-image').state === 'shown'")
+        assert page.evaluate("document.querySelector('pix-image').innerText.trim()") == ""
+        assert page.evaluate("(({ alt, width }) => [alt, width])(document.querySelector('pix-image > img'))") == [
+            "Ada",
+            320,
+        ]

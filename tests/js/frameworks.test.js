@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -20,6 +20,18 @@ for (const name of ["react", "vue", "svelte"]) {
     assert.ok(withView <= 3100, `${withView} bytes with the view`);
   });
 }
+
+test("README's table of sizes is what is built, rounded up to a tenth of a kilobyte", async () => {
+  const [, table] = README.split("| file of a mount | entry of the package | kB of brotli |\n");
+  const rows = table.split("\n\n")[0].split("\n").slice(1).map((row) => row.split("|").slice(1, 4));
+  const built = readdirSync(path.join(CLIENT, "dist")).filter((name) => name.endsWith(".js"));
+  assert.deepEqual(rows.map(([file]) => /`(.*?)`/.exec(file)?.[1]).filter(Boolean).sort(), built.sort());
+  for (const [file, entry, told] of rows) {
+    const name = /`(.*?)`/.exec(file)?.[1];
+    const size = name ? statSync(path.join(CLIENT, "dist", `${name}.br`)).size : await bundleSize(/\/(\w+)`/.exec(entry)[1], true);
+    assert.equal(Number(told), Math.ceil(size / 100) / 10, `${name ?? entry}: ${size} bytes`);
+  }
+});
 
 test("a newcomer's component in React and TypeScript, as README has it, is less than ten lines and strictly typed", (t) => {
   const code = example("// React");
