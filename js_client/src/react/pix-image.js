@@ -2,7 +2,7 @@
 
 import { createElement, forwardRef, useImperativeHandle, useMemo, useRef } from "react";
 
-import { blurOf, sizeOf } from "../view/frame.js";
+import { blurOf, sizeOf, srcOf } from "../view/frame.js";
 import { useImage } from "./use-image.js";
 
 /** @import { ForwardRefExoticComponent, ImgHTMLAttributes, ReactNode, RefAttributes } from "react" */
@@ -40,8 +40,8 @@ export const PixImage = forwardRef(function PixImage(
     decoding: "sync", // it was decoded before
     ...rest,
     ...size,
+    src: srcOf(state, blur),
     ref: image,
-    src: state.url ?? blur,
     onLoad: state.url && onLoad,
     "data-status": state.status,
   });

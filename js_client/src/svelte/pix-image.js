@@ -1,6 +1,6 @@
 /** An action that shows an image in an `<img>`. */
 
-import { blurOf, sizeOf } from "../view/frame.js";
+import { blurOf, sizeOf, srcOf } from "../view/frame.js";
 import { PAGE_CLIENT } from "../view/page-client.js";
 import { createPlace, stateOf } from "../view/place.js";
 
@@ -38,7 +38,7 @@ export function pixImage(node, parameters) {
   /** @param {ViewState} next */
   function paint(next) {
     shown = next;
-    const src = shown.url ?? blur;
+    const src = srcOf(shown, blur);
     if (!src) node.removeAttribute("src");
     else if (node.src !== src) node.src = src;
     node.dataset["status"] = shown.status;

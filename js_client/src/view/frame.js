@@ -3,6 +3,7 @@
 import { placeholderUrl } from "./placeholder.js";
 
 /** @import { ImageRecord } from "../format/records.js" */
+/** @import { ViewState } from "./view.js" */
 
 /** @typedef {number | string | undefined} Length  in CSS pixels, as in an attribute of HTML */
 
@@ -30,3 +31,11 @@ export function sizeOf(record, width, height) {
  */
 export const blurOf = (placeholder, { width, height }) =>
   placeholderUrl({ placeholder, width: Number(width) || undefined, height: Number(height) || undefined });
+
+/**
+ * What an `<img>` shows: the picture, until it is there its blur, and after a sign-out neither.
+ *
+ * @param {ViewState} state
+ * @param {string | undefined} blur
+ */
+export const srcOf = ({ status, url }, blur) => (status === "idle" ? undefined : (url ?? blur));

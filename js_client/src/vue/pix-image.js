@@ -2,7 +2,7 @@
 
 import { computed, defineComponent, h, shallowRef } from "vue";
 
-import { blurOf, sizeOf } from "../view/frame.js";
+import { blurOf, sizeOf, srcOf } from "../view/frame.js";
 import { useImage } from "./use-image.js";
 
 /** @import { ImageRecord } from "../format/records.js" */
@@ -39,7 +39,7 @@ export const PixImage = defineComponent(
         ...size.value,
         alt: props.alt,
         ref: image,
-        src: url.value ?? blur.value,
+        src: srcOf({ status: status.value, url: url.value }, blur.value),
         onLoad: url.value && attrs["onLoad"],
         "data-status": status.value,
       });

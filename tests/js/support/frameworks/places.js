@@ -194,7 +194,7 @@ export function testPlaces(name, mount) {
 
   test(`${name}: after a sign-out nothing is there, whatever renders, until there is a fresh record`, async () => {
     const [client, otherTab] = [createClient(), createClient()];
-    const record = server.save(ID, "picture");
+    const record = { ...server.save(ID, "picture"), width: 640, height: 480, placeholder: PLACEHOLDER };
     const mounted = await mount(client, eager({ record }));
     await has(mounted, "shown");
     await otherTab.clear();
