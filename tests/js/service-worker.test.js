@@ -5,6 +5,7 @@ import { beforeEach, test } from "node:test";
 
 import { FetchError, NotFoundError, RefusedError } from "../../js_client/src/index.js";
 import { createAnswer } from "../../js_client/src/service-worker/answer.js";
+import { recordsFrom } from "../../js_client/src/service-worker/records.js";
 import { settingsIn } from "../../js_client/src/service-worker/settings.js";
 import { setGlobal, until } from "./support/page.js";
 import { createServer, successPayload } from "./support/server.js";
@@ -205,9 +206,10 @@ function site(t) {
   const server = createServer();
   const record = server.save(ID, "picture");
   const asked = [];
-  setGlobal(t, "fetch", async (url, { credentials }) => {
+  setGlobal(t, "fetch", async (url, { credentials, signal }) => {
     const { origin, pathname, search } = new URL(url);
     assert.deepEqual([origin, credentials], [ORIGIN, "same-origin"]);
+    assert.ok(signal, "a request that nothing could end");
     asked.push(pathname + search);
     return pathname === "/api/records" ? Response.json({ [ID]: record }) : new Response(successPayload(server.version(ID)));
   });
@@ -249,6 +251,18 @@ test("a worker that was killed goes on without state: the image is stored, the r
   await until(async () => (await dump()).entries.length === 1);
   assert.equal(await (await (await start(t)).show()).text(), "picture");
   assert.deepEqual(asked, ["/api/records?id=players%3Aabc", "/mount/players:abc", "/api/records?id=players%3Aabc"]);
+});
+
+test("a request for records that is not answered in time ends, and so does the image's", async (t) => {
+  setGlobal(t, "fetch", (url, { signal }) => new Promise((_, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason));
+  }));
+  const client = { ...clientOf(), getRecord: async (id) => (await recordsFrom("/records", 5)([id]))[id] };
+  // The time limit alone keeps no program alive.
+  const running = setInterval(() => {}, 1000);
+  const response = await createAnswer(client, IMAGES)(request());
+  clearInterval(running);
+  assert.deepEqual(await refusalOf(response), [502, "FetchError: the application can't be reached"]);
 });
 
 test("requests for anything else are none of the worker's", async (t) => {

@@ -6,6 +6,7 @@
 
 import { createClient } from "../client.js";
 import { createAnswer } from "./answer.js";
+import { recordsFrom } from "./records.js";
 import { settingsIn } from "./settings.js";
 
 /**
@@ -20,7 +21,8 @@ import { settingsIn } from "./settings.js";
 const worker = /** @type {WorkerScope} */ (/** @type {unknown} */ (globalThis));
 const settings = settingsIn(location.href);
 const images = `${settings.endpoint}/-/image/`;
-const answer = createAnswer(createClient(settings), images);
+const client = createClient({ ...settings, refreshRecords: recordsFrom(settings.recordsUrl) });
+const answer = createAnswer(client, images);
 
 worker.addEventListener("install", (event) => {
   event.waitUntil(worker.skipWaiting());

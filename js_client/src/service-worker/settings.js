@@ -10,7 +10,7 @@ const NAMES = ["recordsUrl", "namespace", "databaseName", "cache"];
 
 /**
  * @param {string} href  of the worker
- * @returns {PixstoreConfig & {endpoint: string}}
+ * @returns {PixstoreConfig & {endpoint: string, recordsUrl: string}}
  * @throws {ConfigError} where the records would come from elsewhere: whoever could name that would choose the pictures
  */
 export function settingsIn(href) {
