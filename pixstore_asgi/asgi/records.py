@@ -32,6 +32,7 @@ class RecordsApp:
 
     It answers at every path that leads to it. The browser client asks it by its option `recordsUrl`, the worker behind
     plain `<img>` too. An id that the rule refuses is absent, as one that has no image: nobody learns which there are.
+    What is no image id is absent too, where there is one beside it.
 
     authorize, authorize_many: as PixstoreApp's, and the same decision, here with the scope of the request for records;
         one of them is needed, for a record holds a key.
@@ -96,12 +97,13 @@ class RecordsApp:
 
 
 def _ids_in(scope: Scope) -> list[str]:
-    """Return the ids that a request asks for, each once. Raises HTTPException, 400, for what can't be asked for."""
+    """Return the image ids that a request asks for, each once. Raises HTTPException, 400, for what can't be asked."""
     asked = QueryParams(scope["query_string"]).getlist("id")
     if not asked:
         raise HTTPException(400, "no image is named: ask with ?id=…&id=…")
     if len(asked) > MOST_RECORDS:
         raise HTTPException(400, f"ask for the records of at most {MOST_RECORDS} images at once")
-    if not all(map(is_image_id, asked)):
-        raise HTTPException(400, "one of these is no image id; a variant's record is in that of its original")
-    return list(dict.fromkeys(asked))
+    image_ids = list(dict.fromkeys(filter(is_image_id, asked)))
+    if not image_ids:
+        raise HTTPException(400, "none of these is an image id; a variant's record is in that of its original")
+    return image_ids
