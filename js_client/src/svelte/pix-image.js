@@ -32,12 +32,15 @@ export function pixImage(node, parameters) {
   let shown = { status: "idle" };
   /** @type {string | undefined} */
   let blur;
+  let isGone = false;
   const { client = PAGE_CLIENT } = parameters;
   const place = createPlace(client, paint);
 
   /** @param {ViewState} next */
   function paint(next) {
     shown = next;
+    // Chromium never lets go of an `<img>` whose `src` is removed outside the page.
+    if (isGone) return;
     const src = srcOf(shown, blur);
     if (!src) node.removeAttribute("src");
     else if (node.src !== src) node.src = src;
@@ -54,5 +57,11 @@ export function pixImage(node, parameters) {
   }
 
   update(parameters);
-  return { update, destroy: () => place.update() };
+  return {
+    update,
+    destroy() {
+      isGone = true;
+      place.update();
+    },
+  };
 }
