@@ -15,11 +15,11 @@ the `stage` has these functions, each of which may be async:
 - `error(key)` is the name of the error, or null.
 - `retry(key)` tries again what has failed.
 
-What stands in a picture's place before it is there is a `<canvas>`, or has `data-placeholder`. A page that has another
-way to say one of these things adapts it. A test module has a fixture `site` over `acceptance_site`, and a test for each
-scenario:
+What stands in a picture's place before it is there is a `<canvas>`, has `data-placeholder`, or is an `<img>` with a
+`data:` URL. A page that has another way to say one of these things adapts it. The list itself is in scenarios.py. A
+test module has a fixture `site` over `acceptance_site`, and a test for each scenario:
 
-    @pytest.mark.parametrize("scenario", SCENARIOS, ids=name_of)
+    @each_scenario
     def test_acceptance(browser: Browser, site: Site, scenario: Scenario) -> None:
         scenario(Stage(browser, site, "element.html"))
 """
@@ -36,16 +36,13 @@ from urllib.parse import urlencode
 from PIL import Image
 
 from pixstore_asgi import ImageRecord
+from tests.browser.engines.chromium import ChromiumPage
 from tests.browser.engines.page import Browser, Page
-from tests.browser.support import Site, open_page, running_site, wait_for
+from tests.browser.support import Line, Site, line_to, open_page, running_site, wait_for, wait_until
 
 VARIANTS = "small=80,middle=160"
 WIDTH, HEIGHT = 320, 240
 RED, GREEN, BLUE = (200, 30, 30), (30, 200, 30), (30, 30, 200)
-CYCLES, CYCLES_AT_ONCE = 10_000, 250
-MANY = 1000
-SLACK_BYTES = 2_000_000
-"""What an engine may keep for itself after ten thousand pictures: 200 bytes of each."""
 
 Colour: TypeAlias = tuple[int, int, int]
 Scenario: TypeAlias = Callable[["Stage"], None]
@@ -77,6 +74,15 @@ class Look(NamedTuple):
     text: str
 
 
+class Remains(NamedTuple):
+    """What a page holds: listeners on what outlives a picture, and in Chromium what no collection of garbage takes."""
+
+    object_urls: int
+    listeners: int
+    heap_bytes: int
+    nodes: int
+
+
 class Visit:
     """One tab with the page under test."""
 
@@ -106,11 +112,10 @@ class Visit:
     def state(self, key: str) -> str:
         return str(self.page.evaluate("async (key) => stage.state(key)", key))
 
-    def error(self, key: str) -> str | None:
+    def error(self, key: str) -> str:
         """Return the name of a picture's error, once it has one."""
-        self.wait(key, "error")
-        name: str | None = self.page.evaluate("async (key) => stage.error(key)", key)
-        return name
+        name = "async (key) => await stage.state(key) === 'error' && stage.error(key)"
+        return str(wait_until(lambda: self.page.evaluate(name, key), f"that {key} failed"))
 
     def look(self, key: str) -> Look:
         seen = self.page.evaluate("key => look(key)", key)
@@ -123,6 +128,14 @@ class Visit:
 
     def frames(self, count: int) -> None:
         self.page.evaluate("count => frames(count)", count)
+
+    def reload(self) -> None:
+        self.page.reload()
+        wait_for(self.page, "typeof stage === 'object'")
+
+    def remains(self) -> Remains:
+        heap_bytes, nodes = self.page.held() if isinstance(self.page, ChromiumPage) else (0, 0)
+        return Remains(self.object_urls, int(self.page.evaluate("listeners()")), heap_bytes, nodes)
 
     @property
     def object_urls(self) -> int:
@@ -155,6 +168,12 @@ class Stage:
             visit.open(**config)
             yield visit
 
+    @contextlib.contextmanager
+    def on_a_line(self) -> Iterator[tuple["Stage", Line]]:
+        """Give the same stage behind a line that can be cut; its pages are of another origin."""
+        with line_to(self.site) as (site, line):
+            yield Stage(self.browser, site, self._page_name), line
+
 
 def name_of(scenario: Scenario) -> str:
     return scenario.__name__.replace("_", " ")
@@ -166,31 +185,3 @@ def _colour(rgba: Sequence[int] | None) -> Colour | None:
         return None
     near = [each for each in (RED, GREEN, BLUE) if all(abs(a - b) < 24 for a, b in zip(each, rgba, strict=False))]
     return near[0] if near else (rgba[0], rgba[1], rgba[2])
-
-
-def first_load(stage: Stage) -> None:
-    """A picture is shown of its record, and of its id alone, with its alternative text; nothing else stands there."""
-    saved = stage.site.save(plain(RED))
-    with stage.visit() as visit:
-        visit.show({"key": "a", "record": saved, "alt": "A red one"}, {"key": "b", "id": saved.id})
-        for key, alt in (("a", "A red one"), ("b", "")):
-            seen = visit.look(key)
-            assert (seen.colour, seen.alt, seen.box[2:]) == (RED, alt, (WIDTH, HEIGHT))
-        wait_for(visit.page, "!look('a').hasPlaceholder && !look('b').hasPlaceholder")
-        # Both show one image, by one URL.
-        assert visit.object_urls == 1
-
-
-def reload(stage: Stage) -> None:
-    """After a reload a picture comes out of the cache: its payload is not fetched again."""
-    saved = stage.site.save(plain(RED, 1))
-    with stage.visit() as visit:
-        visit.show({"key": "a", "record": saved})
-        wait_for(visit.page, "(async () => (await client.stats()).images > 0)()")
-        visit.page.reload()
-        wait_for(visit.page, "typeof stage === 'object'")
-        visit.show({"key": "a", "record": visit.record(saved.id)})
-        assert (visit.look("a").colour, visit.downloads) == (RED, 0)
-
-
-SCENARIOS: list[Scenario] = [first_load, reload]

@@ -7,7 +7,9 @@ PIXSTORE_TEST_BUILT a folder of pages that a bundler has made.
 """
 
 import asyncio
+import math
 import os
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pixstore_asgi import Pixstore, PixstoreApp, Variant
 from pixstore_asgi.core.formats.names import FORMAT_BYTES
+from pixstore_asgi.store.clock import wall_clock_ms
 from tests.support.paths import ROOT
 from tests.support.samples import SECRET
 
@@ -58,6 +61,21 @@ async def one_picture(request: Request) -> Response:
 
 async def records(request: Request) -> Response:
     return JSONResponse(await pix.get_image_records(request.query_params.getlist("id")), headers=NO_STORE)
+
+
+async def many(request: Request) -> Response:
+    """Save an image under many ids, without what the others have beside them."""
+    image = await request.body()
+    async with Pixstore(os.environ["PIXSTORE_TEST_DB"], secret=SECRET) as plain:
+        saved = [await plain.save_image(image, directory="many") for _ in range(int(request.query_params["count"]))]
+    return JSONResponse([record.id for record in saved])
+
+
+async def expired(request: Request) -> Response:
+    """Give a record as it was an hour ago."""
+    async with Pixstore(os.environ["PIXSTORE_TEST_DB"], secret=SECRET) as earlier:
+        earlier._proofs.clock_ms = lambda: wall_clock_ms() - 3_600_000
+        return JSONResponse(await earlier.get_image_record(request.path_params["id"]), headers=NO_STORE)
 
 
 async def storable(request: Request) -> Response:
@@ -117,23 +135,28 @@ class Told:
 
 
 class Damaged:
-    """Serves the images, each body damaged on its way; the headers stay as they were."""
+    """Serves the images, each body damaged on its way; the headers stay as they were. times: only the first ones."""
 
-    def __init__(self, app: ASGIApp, damage: Callable[[bytes], bytes]) -> None:
+    def __init__(self, app: ASGIApp, damage: Callable[[bytes], bytes], times: float = math.inf) -> None:
         self._app = app
         self._damage = damage
+        self._times = times
+        self._served: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._served[scope["path"]] += 1
+        is_damaged = self._served[scope["path"]] <= self._times
+
         async def send_damaged(message: Message) -> None:
             if message["type"] == "http.response.body":
                 message = {**message, "body": self._damage(message["body"])}
             await send(message)
 
-        await self._app(scope, receive, send_damaged)
+        await self._app(scope, receive, send_damaged if is_damaged else send)
 
 
 class Held:
-    """Serves the images, none before `release` is called."""
+    """Serves the images, none before `release` is called; prints each one's path when it waits and when it has gone."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -145,8 +168,27 @@ class Held:
         return Response(status_code=204)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._released.wait()
-        await self._app(scope, receive, send)
+        body = [await receive()]
+        while body[-1].get("more_body"):
+            body.append(await receive())
+        print(f"{scope['path']}: waits")
+        leaving, release = asyncio.ensure_future(receive()), asyncio.ensure_future(self._released.wait())
+        await asyncio.wait({leaving, release}, return_when=asyncio.FIRST_COMPLETED)
+        leaving.cancel()
+        if release.done():
+            await self._app(scope, _again(body, receive), send)
+        else:
+            release.cancel()
+            print(f"{scope['path']}: left")
+
+
+def _again(messages: list[Message], receive: Receive) -> Receive:
+    """Return what receives first what was received already."""
+
+    async def receive_again() -> Message:
+        return messages.pop(0) if messages else await receive()
+
+    return receive_again
 
 
 def cut(body: bytes) -> bytes:
@@ -164,6 +206,8 @@ app = Starlette(
         Route("/release", held.release, methods=["POST"]),
         Route("/pictures", save, methods=["POST"]),
         Route("/pictures/{id}", one_picture, methods=["GET", "PUT", "DELETE"]),
+        Route("/many", many, methods=["POST"]),
+        Route("/expired/{id}", expired),
         Route("/records", records),
         Route("/storable", storable),
         Route("/streamed/rest", streamed.rest, methods=["POST"]),
@@ -172,6 +216,7 @@ app = Starlette(
         Mount("/held", held),
         Mount("/cut", Damaged(images, cut)),
         Mount("/flipped", Damaged(images, flip)),
+        Mount("/flipped-twice", Damaged(images, flip, times=2)),
         Mount("/built", StaticFiles(directory=os.environ.get("PIXSTORE_TEST_BUILT"), check_dir=False)),
         Mount("/src", StaticFiles(directory=ROOT / "js_client" / "src")),
         Mount("/", StaticFiles(directory=Path(__file__).parent / "page", html=True)),

@@ -9,19 +9,24 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import cache, cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
-from urllib.parse import quote, urlencode
+from typing import Any, NamedTuple, TypeVar
+from urllib.parse import quote, urlencode, urlsplit
 
 import httpx
+from anyio.from_thread import start_blocking_portal
 from PIL import Image
 
 from pixstore_asgi import ImageRecord
 from tests.browser.engines.page import Browser, Page
+from tests.support.bad_network import bad_network
 from tests.support.paths import ROOT
 from tests.support.servers import Server
+
+T = TypeVar("T")
 
 
 @cache
@@ -49,9 +54,27 @@ class Site(Server):
         headers = {"x-pixstore-proof": record.stateless_proof, "x-pixstore-token": str(record.token)}
         return httpx.get(f"{self.url}/images/{quote(record.id, safe='')}", headers=headers).raise_for_status().content
 
+    @cached_property
+    def thousand(self) -> list[str]:
+        """The ids of a thousand small images, which have no variants."""
+        response = httpx.post(f"{self.url}/many", content=noise("png", 0, size=8), params={"count": 1000}, timeout=60)
+        return list(response.raise_for_status().json())
+
+    def expired(self, image_id: str) -> ImageRecord:
+        """Return the record of an image as it was an hour ago."""
+        return _record(httpx.get(f"{self.url}/expired/{image_id}"))
+
     def release(self) -> None:
         """Let what is asked for below /held be answered."""
         httpx.post(f"{self.url}/release").raise_for_status()
+
+    def held(self, image_id: str) -> int:
+        """Count the requests of an image's payload below /held so far."""
+        return self.log.count(f"/held/{image_id}: waits")
+
+    def left(self, image_id: str) -> int:
+        """Count those of them that the browser has ended."""
+        return self.log.count(f"/held/{image_id}: left")
 
     def requests(self, image_id: str, method: str = "GET", route: str = "/images") -> int:
         """Count the requests of an image's payload so far."""
@@ -95,6 +118,28 @@ def _url_in_log(site: Site) -> str:
             raise RuntimeError(f"the server did not start:\n{site.log}")
         time.sleep(0.05)
     return found[1]
+
+
+class Line(NamedTuple):
+    """A way to the site, which can be cut, also for connections that there are, and mended."""
+
+    cut: Callable[[], None]
+    mend: Callable[[], None]
+
+
+@contextlib.contextmanager
+def line_to(site: Site) -> Iterator[tuple[Site, Line]]:
+    """Give a site by another way, and so of another origin."""
+    port = urlsplit(site.url).port
+    assert port is not None
+    with start_blocking_portal() as portal, portal.wrap_async_context_manager(bad_network(port)) as network:
+
+        def switch(is_gone: bool) -> None:
+            network.is_gone = is_gone
+            network.drop()
+
+        there = replace(site, url=f"http://127.0.0.1:{network.port}")
+        yield there, Line(lambda: portal.call(switch, True), lambda: portal.call(switch, False))
 
 
 class Shown(NamedTuple):
@@ -179,9 +224,15 @@ def open_tab(browser: Browser, site: Site, *, first_script: str = "", **config: 
         yield tab
 
 
-def wait_for(page: Page, condition: str, limit_s: float = 30) -> None:
+def wait_for(page: Page, condition: str) -> None:
     """Wait until an expression is true in a page."""
-    deadline = time.monotonic() + limit_s
-    while not page.evaluate(condition):
-        assert time.monotonic() < deadline, f"it never came true in the page: {condition}"
+    wait_until(lambda: page.evaluate(condition), f"in the page: {condition}")
+
+
+def wait_until(condition: Callable[[], T], name: str) -> T:
+    """Wait until a condition is true, and return what it gives then."""
+    deadline = time.monotonic() + 30
+    while not (met := condition()):
+        assert time.monotonic() < deadline, f"it never came true {name}"
         time.sleep(0.02)
+    return met

@@ -16,16 +16,15 @@ from tests.browser.acceptance import (
     GREEN,
     HEIGHT,
     RED,
-    SCENARIOS,
     WIDTH,
     Scenario,
     Stage,
     Visit,
     acceptance_site,
-    name_of,
     plain,
 )
 from tests.browser.engines.page import Browser
+from tests.browser.scenarios import each_scenario
 from tests.browser.support import Site, open_page, wait_for
 from tests.support.paths import ROOT
 
@@ -40,7 +39,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield running
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=name_of)
+@each_scenario
 def test_acceptance(browser: Browser, site: Site, scenario: Scenario) -> None:
     """The element passes each scenario of the acceptance list."""
     scenario(Stage(browser, site, PAGE))

@@ -1,6 +1,7 @@
 /** What the acceptance list asks of a page, whatever shows the pictures there: see tests/browser/acceptance.py. */
 
-const plain = (text) => (/^\d+$/.test(text) ? Number(text) : text);
+/** Nothing at all is an option that is not given. */
+const plain = (text) => (/^\d+$/.test(text) ? Number(text) : text || null);
 
 const picture = (key) => document.getElementById(key);
 const imageOf = (key) => picture(key)?.querySelector("img");
@@ -18,7 +19,7 @@ export function offer(stage, client) {
     recordsUrl: "/records",
     ...Object.fromEntries(config.map(([name, text]) => [name, plain(text)])),
   });
-  Object.assign(globalThis, { client, stage, look, fetchRecord, watchForFlash, frames });
+  Object.assign(globalThis, { client, stage, look, fetchRecord, watchForFlash, frames, near, cycle, listeners });
 }
 
 async function fetchRecord(id) {
@@ -39,7 +40,7 @@ function look(key) {
     naturalWidth: image.naturalWidth,
     box: [x + scrollX, y + scrollY, width, height].map(Math.round),
     alt: image.alt,
-    hasPlaceholder: Boolean(picture(key).querySelector("canvas, [data-placeholder]")),
+    hasPlaceholder: Boolean(picture(key).querySelector('canvas, [data-placeholder], img[src^="data:"]')),
     text: picture(key).innerText.trim(),
   };
 }
@@ -74,3 +75,28 @@ function watchForFlash(key) {
 async function frames(count) {
   for (let frame = 0; frame < count; frame += 1) await new Promise(requestAnimationFrame);
 }
+
+/** The keys of the pictures that are at most so many pixels away from the screen. */
+function near(pixels) {
+  const isNear = ({ top, bottom }) => bottom >= -pixels && top <= innerHeight + pixels;
+  const places = [...document.querySelector("main").children];
+  return places.filter((place) => isNear(place.getBoundingClientRect())).map(({ id }) => id);
+}
+
+/** Mount and unmount pictures of two images, 250 at once: some that wait for the screen, some at once, some in mid-load. */
+async function cycle(count, [one, other]) {
+  for (let turn = 0; turn < count / 250; turn += 1) {
+    const pictures = Array.from({ length: 250 }, (_, number) => {
+      const record = number % 2 ? { ...one } : { ...other, token: other.token + turn + 1 };
+      // To paint ten thousand of them takes a minute.
+      if (number % 5) delete record.placeholder;
+      return { key: `cycle-${turn}-${number}`, record, eager: number % 3 > 0 };
+    });
+    await stage.render(pictures);
+    await stage.render([]);
+  }
+}
+
+/** How many listeners there are on window and document. */
+const listeners = () =>
+  counted.listeners.flatMap((types) => [...types.values()]).reduce((sum, { size }) => sum + size, 0);

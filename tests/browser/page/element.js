@@ -6,6 +6,7 @@ import "/images/-/client/element.js";
 import { offer } from "./acceptance.js";
 
 const pictures = document.querySelector("main");
+const versionOf = (record) => [record?.id, record?.token, record?.statelessProof].join();
 const elementOf = (key) => document.querySelector(`#${key} > pix-image`);
 
 /** Each picture has its element as long as its key is there. */
@@ -33,7 +34,8 @@ function created({ key, fallback }) {
 }
 
 function say(element, { record, id, alt, width, height, eager }) {
-  if (record?.token !== element.record?.token || record?.id !== element.record?.id) element.record = record;
+  // Each rendering has an object of its own.
+  if (versionOf(record) !== versionOf(element.record)) element.record = record;
   const attributes = { "src-id": id, alt, width, height, loading: eager ? "eager" : undefined };
   for (const [name, value] of Object.entries(attributes)) {
     if (value === undefined) element.removeAttribute(name);

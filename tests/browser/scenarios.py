@@ -1,0 +1,268 @@
+"""The acceptance list, one scenario for each row of the table in docs/front-end.md; acceptance.py has what they use."""
+
+import pytest
+
+from pixstore_asgi import ImageRecord
+from tests.browser.acceptance import BLUE, GREEN, HEIGHT, RED, WIDTH, Scenario, Stage, Visit, name_of, plain
+from tests.browser.support import wait_for, wait_until
+
+NEAR_PX = 400
+"""Pictures are got within 300 px of the screen; those that reach a little into that lie nearer than this."""
+WARM_UP, CYCLES = 2000, 10_000
+SLACK_BYTES, SLACK_NODES = 400_000, 80
+"""What an engine may keep for itself of the cycles after its warm-up: 50 bytes of each, and a node of a hundred."""
+
+
+def first_load(stage: Stage) -> None:
+    """A placeholder, then the picture, of a record and of an id alone; both share one URL and one download."""
+    saved = stage.site.save(plain(RED))
+    with stage.visit(endpoint="/held") as visit:
+        visit.render({"key": "a", "record": saved, "alt": "A red one"}, {"key": "b", "id": saved.id})
+        wait_for(visit.page, "look('a').hasPlaceholder")
+        wait_until(lambda: stage.site.held(saved.id) == 1, "that the server was asked")
+        assert visit.state("a") == "loading"
+        stage.site.release()
+        for key, alt in (("a", "A red one"), ("b", "")):
+            visit.wait(key, "shown")
+            seen = visit.look(key)
+            assert (seen.colour, seen.alt, seen.box[2:]) == (RED, alt, (WIDTH, HEIGHT))
+        wait_for(visit.page, "!look('a').hasPlaceholder && !look('b').hasPlaceholder")
+        assert (visit.object_urls, visit.downloads) == (1, 1)
+
+
+def reload(stage: Stage) -> None:
+    """After a reload a picture comes out of the cache: its payload is not fetched again."""
+    saved = stage.site.save(plain(RED, 1))
+    with stage.visit() as visit:
+        visit.show({"key": "a", "record": saved})
+        until_stored(visit, saved)
+        visit.reload()
+        visit.show({"key": "a", "record": visit.record(saved.id)})
+        assert (visit.look("a").colour, visit.downloads) == (RED, 0)
+
+
+def scroll_of_1000_images(stage: Stage) -> None:
+    """Only pictures near the screen are got and held, wherever that is, and those that were seen are there at once."""
+    pictures = [
+        {"key": f"p{number}", "id": image_id, "width": 160, "height": 120}
+        for number, image_id in enumerate(stage.site.thousand)
+    ]
+    with stage.visit() as visit:
+        visit.render(*pictures)
+        seen = sum(scroll_to(visit, tenth / 10) for tenth in range(11))
+        assert visit.state("p999") == "shown"
+        assert visit.look("p999").colour is not None
+        assert visit.look("p0").colour is None
+        downloads = visit.downloads
+        assert downloads <= seen < 500
+        scroll_to(visit, 0)
+        assert visit.look("p0").colour is not None
+        assert visit.downloads == downloads
+
+
+def record_change(stage: Stage) -> None:
+    """No frame is between two versions of an image; another image's picture is gone at once. One URL is left."""
+    saved, other = stage.site.save(plain(RED, 2)), stage.site.save(plain(BLUE, 2))
+    with stage.visit() as visit:
+        visit.show({"key": "a", "record": saved})
+        visit.page.evaluate("watchForFlash('a')")
+        visit.render({"key": "a", "record": stage.site.update(saved.id, plain(GREEN, 2))})
+        wait_for(visit.page, "look('a').colour[1] > 150")
+        seen = visit.page.evaluate("flashes()")
+        assert len(seen) == 2
+        assert all(colour and colour[3] == 255 for colour in seen)
+        assert visit.object_urls == 1
+        visit.render({"key": "a", "record": other})
+        visit.page.evaluate("watchForFlash('a')")
+        wait_for(visit.page, "look('a').colour?.[2] > 150")
+        visit.wait("a", "shown")
+        # The blur of the other one may be there before it, in about its colour.
+        assert all(colour is None or colour[1] < 100 for colour in visit.page.evaluate("flashes()"))
+        assert visit.object_urls == 1
+
+
+def update_elsewhere(stage: Stage) -> None:
+    """An old record shows the new version, unless the old one is cached; a fresh record does always."""
+    old = stage.site.save(plain(RED, 3))
+    stage.site.update(old.id, plain(GREEN, 3))
+    with stage.visit() as visit:
+        visit.show({"key": "a", "record": old})
+        assert (visit.look("a").colour, stage.site.states(old.id)) == (GREEN, ["Updated"])
+        current = visit.record(old.id)
+        stage.site.update(old.id, plain(BLUE, 3))
+        visit.show({"key": "b", "record": current})
+        assert (visit.look("b").colour, visit.downloads) == (GREEN, 1)
+        visit.show({"key": "c", "id": old.id})
+        assert (visit.look("c").colour, visit.downloads) == (BLUE, 2)
+        for record in (old, current):
+            visit.render()
+            visit.show({"key": "d", "record": record})
+            assert visit.look("d").colour == BLUE
+
+
+def delete(stage: Stage) -> None:
+    """Once an image is deleted, and one tab says so, its picture is in no tab, and no other has gone."""
+    saved = {key: stage.site.save(plain(RED, number)) for number, key in enumerate("abc", 4)}
+    pictures = [{"key": key, "record": record} for key, record in saved.items()]
+    with stage.visit() as visit, stage.visit() as other:
+        for each in (visit, other):
+            each.show(*pictures)
+        for key, teller in (("a", visit), ("b", other)):
+            stage.site.delete(saved[key].id)
+            teller.page.evaluate("id => client.deleteCachedImage(id)", saved[key].id)
+            for each in (visit, other):
+                assert each.error(key) == "NotFoundError"
+                assert each.page.evaluate("key => look(key)?.colour ?? null", key) is None
+        for each in (visit, other):
+            assert (each.look("c").colour, each.object_urls) == (RED, 1)
+
+
+def sign_out(stage: Stage) -> None:
+    """After `clear()` in either tab no tab shows a picture, of the same record neither; a fresh one is shown."""
+    saved = stage.site.save(plain(RED, 7))
+    with stage.visit() as visit, stage.visit() as other:
+        for one_that_clears in (visit, other):
+            picture = {"key": "a", "record": visit.record(saved.id)}
+            for each in (visit, other):
+                each.show(picture)
+            one_that_clears.page.evaluate("client.clear()")
+            for each in (visit, other):
+                each.wait("a", "idle")
+                each.render({**picture, "alt": "again"})
+                assert (each.state("a"), each.look("a").colour, each.object_urls) == ("idle", None, 0)
+                assert each.page.evaluate("id => client.cachedImageExists(id)", saved.id) is False
+            for each in (visit, other):
+                each.render()
+
+
+def offline_reload(stage: Stage) -> None:
+    """Without a network an open page goes on showing; a new one shows nothing of what is cached, until it is back."""
+    saved, unseen = stage.site.save(plain(RED, 8)), stage.site.save(plain(BLUE, 8))
+    picture, elsewhere = {"key": "a", "record": saved}, {"key": "b", "record": saved}
+    with stage.on_a_line() as (stage_there, line), stage_there.visit(retries="0") as visit:
+        visit.show(picture)
+        until_stored(visit, saved)
+        line.cut()
+        visit.render(picture, elsewhere, {"key": "c", "record": unseen, "eager": True})
+        assert visit.error("c") == "FetchError"
+        visit.wait("b", "shown")
+        assert (visit.look("a").colour, visit.look("b").colour) == (RED, RED)
+        line.mend()
+        visit.reload()
+        line.cut()
+        visit.render({"key": "a", "id": saved.id, "eager": True})
+        assert visit.error("a") == "FetchError"
+        assert visit.page.evaluate("id => client.cachedImageExists(id)", saved.id) is True
+        assert visit.object_urls_ever == 0
+        line.mend()
+        visit.page.evaluate("stage.retry('a')")
+        visit.wait("a", "shown")
+        assert (visit.look("a").colour, visit.downloads) == (RED, 0)
+
+
+def expired_record(stage: Stage) -> None:
+    """The client gets a fresh record where it can, at once or when it is refused; else there is an error."""
+    known, late, lost = (stage.site.save(plain(colour, 9)) for colour in (RED, GREEN, BLUE))
+    with stage.visit() as visit:
+        visit.show({"key": "a", "record": stage.site.expired(known.id)})
+        assert (visit.look("a").colour, stage.site.states(known.id)) == (RED, ["Success"])
+        # In a page whose clock is an hour late.
+        expires_at = stage.site.expired(late.id)["proofExpiresAt"] + 3_600_000
+        visit.show({"key": "b", "record": {**stage.site.expired(late.id), "proofExpiresAt": expires_at}})
+        assert (visit.look("b").colour, stage.site.states(late.id)) == (GREEN, ["InvalidProof", "Success"])
+    with stage.visit(recordsUrl="") as visit:
+        visit.render({"key": "a", "record": stage.site.expired(lost.id), "eager": True})
+        assert visit.error("a") == "RefusedError"
+        assert visit.object_urls_ever == 0
+        visit.show({"key": "a", "record": visit.record(lost.id), "eager": True})
+        assert visit.look("a").colour == BLUE
+
+
+def broken_body(stage: Stage) -> None:
+    """A body that is broken on its way is an error and no picture; each retry asks anew, and shows a whole one."""
+    saved = stage.site.save(plain(RED, 10))
+    with stage.visit(endpoint="/flipped-twice") as visit:
+        visit.render({"key": "a", "record": saved, "fallback": "not there", "eager": True})
+        for requests in (1, 2):
+            assert visit.error("a") == "DecryptError"
+            assert visit.page.evaluate("document.getElementById('a').innerText.trim()").startswith("not there")
+            assert stage.site.requests(saved.id, route="/flipped-twice") == requests
+            assert visit.object_urls_ever == 0
+            visit.page.evaluate("document.querySelector('[data-retry]').click()")
+        visit.wait("a", "shown")
+        assert "not there" not in visit.look("a").text
+        assert visit.look("a").colour == RED
+
+
+def unmount_in_mid_load(stage: Stage) -> None:
+    """The request ends, and no URL is made; the same picture elsewhere is asked for anew, and shown."""
+    saved = stage.site.save(plain(RED, 11))
+    with stage.visit(endpoint="/held") as visit:
+        visit.render({"key": "a", "record": saved, "eager": True})
+        wait_until(lambda: stage.site.held(saved.id) == 1, "that the server was asked")
+        visit.render()
+        wait_until(lambda: stage.site.left(saved.id) == 1, "that the request was ended")
+        assert visit.object_urls_ever == 0
+        visit.render({"key": "b", "record": saved, "eager": True})
+        wait_until(lambda: stage.site.held(saved.id) == 2, "that the server was asked again")
+        stage.site.release()
+        visit.wait("b", "shown")
+        assert (visit.look("b").colour, stage.site.left(saved.id)) == (RED, 1)
+
+
+def mount_and_unmount_10000_times(stage: Stage) -> None:
+    """Mounted and unmounted, at once and in mid-load, pictures leave no object URL, listener, node or memory."""
+    saved = [stage.site.save(plain(colour, 12)) for colour in (RED, GREEN)]
+    with stage.visit(cache="memory") as visit:
+        visit.show({"key": "a", "record": saved[0]})
+        cycle(visit, WARM_UP, saved)
+        before = visit.remains()
+        cycle(visit, CYCLES - WARM_UP, saved)
+        after = visit.remains()
+        grown = f"from {before} to {after}"
+        assert (after.object_urls, after.listeners) == (0, before.listeners), grown
+        assert after.nodes < before.nodes + SLACK_NODES, grown
+        assert after.heap_bytes < before.heap_bytes + SLACK_BYTES, grown
+
+
+SCENARIOS: list[Scenario] = [
+    first_load,
+    reload,
+    scroll_of_1000_images,
+    record_change,
+    update_elsewhere,
+    delete,
+    sign_out,
+    offline_reload,
+    expired_record,
+    broken_body,
+    unmount_in_mid_load,
+    mount_and_unmount_10000_times,
+]
+
+SLOW = {scroll_of_1000_images, mount_and_unmount_10000_times}
+
+each_scenario = pytest.mark.parametrize(
+    "scenario",
+    [pytest.param(each, id=name_of(each), marks=[pytest.mark.slow] if each in SLOW else []) for each in SCENARIOS],
+)
+
+
+def until_stored(visit: Visit, record: ImageRecord) -> None:
+    """Wait until the cache has an image, which is shown before."""
+    wait_for(visit.page, "(async () => (await client.stats()).images > 0)()")
+    assert visit.page.evaluate("id => client.cachedImageExists(id)", record.id) is True
+
+
+def scroll_to(visit: Visit, part: float) -> int:
+    """Scroll, wait until what is seen there is shown and what is far away let go, and count what is near."""
+    visit.page.evaluate("part => scrollTo(0, part * (document.documentElement.scrollHeight - innerHeight))", part)
+    wait_for(visit.page, "Promise.all(near(0).map(stage.state)).then((all) => all.every((it) => it === 'shown'))")
+    wait_for(visit.page, f"counted.objectUrls.size <= near({NEAR_PX}).length")
+    return int(visit.page.evaluate(f"near({NEAR_PX}).length"))
+
+
+def cycle(visit: Visit, count: int, saved: list[ImageRecord]) -> None:
+    visit.page.evaluate("([count, saved]) => cycle(count, saved)", [count, saved])
+    visit.frames(10)
+    wait_for(visit.page, "counted.objectUrls.size === 0")
