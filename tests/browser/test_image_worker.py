@@ -10,7 +10,7 @@ import pytest
 from pixstore_asgi import ImageRecord
 from tests.browser.engines.chromium import ChromiumPage
 from tests.browser.engines.page import Browser, Engine, Page, lacks
-from tests.browser.support import Site, noise, open_page, running_site, wait_for
+from tests.browser.support import Site, line_to, noise, open_page, running_site, wait_for
 
 pytestmark = pytest.mark.browser
 
@@ -99,6 +99,17 @@ def test_images_of_a_moment_share_a_request_for_records(page: Page, site: Site) 
     assert asked.count('"POST /images/-/batch ') <= 3
 
 
+def test_lazy_images_are_asked_for_near_the_screen(page: Page, site: Site) -> None:
+    """Of a long page only the images that the browser is about to show are downloaded, wherever it is scrolled to."""
+    saved = [site.save(noise("png", seed=seed)) for seed in range(30, 60)]
+    assert page.evaluate("register()") is True
+    page.evaluate("ids => showLazily(ids)", [each.id for each in saved])
+    wait_for(page, "document.images[0].naturalWidth === 48")
+    page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+    wait_for(page, "document.images[29].naturalWidth === 48")
+    assert page.evaluate("document.images[15].naturalWidth") == 0
+
+
 def test_styles_and_cors_images_have_them_too(page: Page, site: Site) -> None:
     """A CSS background, and an image whose pixels a script may read."""
     first, second = (site.save(noise("png", seed=seed)) for seed in (2, 3))
@@ -183,13 +194,14 @@ def test_another_configuration_takes_over(page: Page, site: Site) -> None:
 
 
 def test_clearing_in_another_tab_empties_the_worker(browser: Browser, page: Page, site: Site) -> None:
-    """After `clear` in any tab the worker has the image neither in memory nor stored."""
+    """After `clear` in any tab the worker has the image neither in memory nor stored; what is painted stays."""
     saved = site.save(noise("png", seed=12))
     assert page.evaluate("register()") is True
     assert show(page, saved.id) == 48
     wait_for(page, f"client.cachedImageExists('{saved.id}')")
     with visit(browser, site) as other:
         other.evaluate("client.clear().then(() => null)")
+    assert page.evaluate("document.images[0].naturalWidth") == 48
     assert page.evaluate("id => client.cachedImageExists(id)", saved.id) is False
     assert show(page, f"{saved.id}?again") == 48
     assert site.requests(saved.id) == 2
@@ -205,6 +217,21 @@ def test_without_a_session_nothing_is_shown(page: Page, site: Site) -> None:
     assert '"GET /records?id=test%3A' in site.log
     page.evaluate("post('/session').then(() => null)")
     assert show(page, f"{saved.id}?later") == 48
+
+
+def test_without_a_network_nothing_is_shown_anew(browser: Browser, page: Page, site: Site) -> None:
+    """What is cached is an error while no record can be had; what is painted stays, and later it is shown again."""
+    saved = site.save(noise("png", seed=23))
+    with line_to(site) as (there, line), visit(browser, there) as elsewhere:
+        assert elsewhere.evaluate("register()") is True
+        assert show(elsewhere, saved.id) == 48
+        wait_for(elsewhere, f"client.cachedImageExists('{saved.id}')")
+        line.cut()
+        assert show(elsewhere, f"{saved.id}?again") == "error"
+        assert elsewhere.evaluate("document.images[0].naturalWidth") == 48
+        line.mend()
+        assert show(elsewhere, f"{saved.id}?later") == 48
+        assert site.requests(saved.id) == 1
 
 
 def test_what_the_rule_refuses_is_not_shown(page: Page, site: Site) -> None:

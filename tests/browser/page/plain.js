@@ -24,6 +24,13 @@ const show = (id, changes = {}) =>
     image.src = addressOf(id);
   });
 
+/** Show images below one another, each as high as half a screen, and leave it to the browser when. */
+function showLazily(ids) {
+  const list = ids.map((id) => Object.assign(new Image(), { loading: "lazy", width: 48, height: 400, src: addressOf(id) }));
+  list.forEach((image) => Object.assign(image.style, { display: "block" }));
+  document.body.append(...list);
+}
+
 /** Show an image as a background; gives when the browser has it. */
 async function background(id) {
   const place = document.body.appendChild(document.createElement("div"));
@@ -74,5 +81,6 @@ const isControlled = () => Boolean(serviceWorker?.controller);
 const post = (path) => fetch(path, { method: "POST" });
 
 Object.assign(globalThis, {
-  answer, background, client, embed, isControlled, post, register, registerInFrame, show, unregisterAll, updateWorker,
+  answer, background, client, embed, isControlled, post, register, registerInFrame, show, showLazily, unregisterAll,
+  updateWorker,
 });
