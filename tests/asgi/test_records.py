@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Mount, Route
+from starlette.types import Scope
 
 from pixstore_asgi import ConfigError, ImageRecord, Pixstore, PixstoreApp, RecordsApp, StoreError, Variant
 from pixstore_asgi.errors import StoreBusy
@@ -143,8 +144,13 @@ async def test_what_cannot_be_asked_is_told(pix: Pixstore, image_ids: list[str],
 async def test_what_is_no_id_takes_nobody_elses_record(pix: Pixstore, hostile: str) -> None:
     """A malformed id among others is absent from the answer, and neither rule nor store is asked for it."""
     ids = await saved(pix, 2)
-    asked: list[str] = []
-    async with client(RecordsApp(pix, lambda scope, image_id: asked.append(image_id) is None)) as http:
+    asked = []
+
+    def rule(scope: Scope, image_id: str) -> bool:
+        asked.append(image_id)
+        return True
+
+    async with client(RecordsApp(pix, rule)) as http:
         got = await http.get("/", params=query(ids[0], hostile, ids[1]))
     assert (got.status_code, list(got.json()), asked) == (200, ids, ids)
 

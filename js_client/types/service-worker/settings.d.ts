@@ -2,9 +2,10 @@
 import type { PixstoreConfig } from "../options/options.js";
 /**
  * @param {string} href  of the worker
- * @returns {PixstoreConfig & {endpoint: string}}
+ * @returns {PixstoreConfig & {endpoint: string, recordsUrl: string}}
  * @throws {ConfigError} where the records would come from elsewhere: whoever could name that would choose the pictures
  */
 export declare function settingsIn(href: string): PixstoreConfig & {
     endpoint: string;
+    recordsUrl: string;
 };

@@ -1,5 +1,4 @@
 /** One place on a page that shows an image: what the element and the frameworks have in common. */
-import { PixstoreError } from "../index.js";
 import type { Client } from "../client.js";
 import type { ImageRecord } from "../format/records.js";
 import type { ImageOptions } from "../options/options.js";
@@ -33,6 +32,7 @@ export type Wanted = {
     given: ImageRecord | undefined;
     record: ImageRecord | undefined;
     choose: (record: ImageRecord) => ImageRecord;
+    chosen?: ImageRecord | undefined;
     image: ViewOptions["image"];
 };
 export type View = ReturnType<typeof createView>;
@@ -64,6 +64,7 @@ export type View = ReturnType<typeof createView>;
  * @property {ImageRecord | undefined} given
  * @property {ImageRecord | undefined} record
  * @property {(record: ImageRecord) => ImageRecord} choose
+ * @property {ImageRecord | undefined} [chosen]
  * @property {ViewOptions["image"]} image
  */
 /** @typedef {ReturnType<typeof createView>} View */
@@ -76,15 +77,15 @@ export declare const IDLE: ViewState;
  */
 export declare function createView(client: ViewClient, onChange: (state: ViewState) => void): {
     /**
-     * Show an image, unless this version and size of it is shown or on its way.
+     * Show an image, unless this version and size of it is shown or on its way, has failed, or was cleared as at a
+     * sign-out.
      *
      * @param {Source} source
      * @param {ViewOptions} [options]
      */
     show(source: Source, { choose, image }?: ViewOptions): void;
-    hide: () => void;
+    /** Show nothing, and end what is under way. */
+    hide(): void;
     /** Try again what has failed, with the latest record. */
     retry: () => void;
 };
-/** @param {unknown} [cause] */
-export declare const undrawable: (cause?: unknown) => PixstoreError<string>;
