@@ -7,17 +7,21 @@ import { inflateSync } from "node:zlib";
 import { thumbHashToRGBA } from "thumbhash";
 
 import { placeholderUrl } from "../../js_client/src/view/placeholder.js";
-import { pixelsOf } from "../../js_client/src/view/thumbhash.js";
+import { pixelsOf, rgbaOf } from "../../js_client/src/view/thumbhash.js";
 
 const LANDSCAPE = "1QcSHQRnh493V4dIh4eXh1h4kJUI";
 const bytesOf = (base64) => Uint8Array.from(Buffer.from(base64, "base64"));
 
 test("a placeholder's pixels are those that the format's author decodes", () => {
   const author = thumbHashToRGBA(bytesOf(LANDSCAPE));
-  const { width, height, rgba } = pixelsOf(LANDSCAPE, author.w / author.h);
-  assert.deepEqual([width, height], [author.w, author.h]);
+  const rgba = rgbaOf(LANDSCAPE, author.w, author.h);
   const differences = author.rgba.map((value, index) => Math.abs(value - rgba[index]));
   assert.ok(Math.max(...differences) <= 2, `${Math.max(...differences)}`);
+});
+
+test("a placeholder has the picture's proportions, and few pixels, which browsers make more of", () => {
+  const sizeAt = (ratio) => (({ width, height }) => [width, height])(pixelsOf(LANDSCAPE, ratio));
+  assert.deepEqual([1.6, 1, 0.5, 100].map(sizeAt), [[16, 10], [16, 16], [8, 16], [16, 1]]);
 });
 
 test("a placeholder's URL is a PNG of these pixels", () => {

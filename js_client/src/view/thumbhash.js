@@ -3,7 +3,7 @@
  * terms of a cosine transform for the luminance, two differences of colours, and alpha.
  */
 
-const LONGEST = 32; // pixels of what is painted, which the browser scales up
+const LONGEST = 16; // pixels of what is painted, which the browser scales up; no side has more than 7 terms
 
 /** @typedef {(x: number, y: number) => number} Channel  up to 255, at a place in the picture, both 0 to 1 */
 
