@@ -180,7 +180,7 @@ def test_an_image_that_a_script_brings_later(browser: Browser, site: Site) -> No
 
 
 def test_what_fails_shows_its_text_and_a_button(browser: Browser, site: Site) -> None:
-    """The slot `error` is there only where the picture fails; its button tries again, and each turn is told once."""
+    """The slot `error` is there only where the picture fails; its button tries again, each turn is told once."""
     saved = site.save(plain(RED, 23))
     with visit(browser, site) as opened:
         opened.page.evaluate("void (breaks = true)")
@@ -193,6 +193,8 @@ def test_what_fails_shows_its_text_and_a_button(browser: Browser, site: Site) ->
         opened.page.evaluate("document.querySelector('[data-retry]').click()")
         opened.wait("a", "shown")
         assert (opened.look("a").colour, opened.look("a").text) == (RED, "")
+        element(opened, "element.retry()")
+        opened.frames(5)
         failing = ["loading", "error", "error event"]
         assert element(opened, "element.events") == ["idle", *failing, *failing, "loading", "shown", "load event"]
 
