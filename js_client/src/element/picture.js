@@ -1,6 +1,5 @@
 /** What stands in an element: an `<img>` with the picture, and before that a placeholder upon it. */
 
-import { watchNearness } from "../view/nearness.js";
 import { sizeFor } from "../view/variants.js";
 import { createView, IDLE } from "../view/view.js";
 import { paintedOf } from "./placeholder.js";
@@ -34,8 +33,8 @@ export function createPicture(host) {
   let isSettling = false;
   /** @type {string | undefined}  by which nearness is watched */
   let margin;
-  /** @type {(() => void) | undefined} */
-  let unwatch;
+  /** @type {IntersectionObserver | undefined}  of its own, which is shorter than to share one */
+  let screen;
   /** The widest that this picture has been, in CSS pixels. */
   let widest = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -59,11 +58,16 @@ export function createPicture(host) {
     layOut(host.record);
     sizes.observe(host);
     if (margin !== host.margin) {
-      unwatch?.();
-      unwatch = watchNearness(host, (margin = host.margin), (now) => {
-        isNear = now;
-        show();
-      });
+      screen?.disconnect();
+      screen = new IntersectionObserver(
+        (entries) => {
+          isNear = /** @type {any} */ (entries.at(-1)).isIntersecting;
+          // All of it, for what was seen before the element was left may be told after that.
+          settle();
+        },
+        { rootMargin: (margin = host.margin) },
+      );
+      screen.observe(host);
     }
     show();
   }
@@ -97,7 +101,7 @@ export function createPicture(host) {
   }
 
   function leave() {
-    unwatch?.();
+    screen?.disconnect();
     clearTimeout(growing);
     margin = undefined;
     sizes.disconnect();
