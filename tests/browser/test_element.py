@@ -23,7 +23,8 @@ from tests.browser.acceptance import (
     acceptance_site,
     plain,
 )
-from tests.browser.engines.page import Browser
+from tests.browser.engines.chromium import ChromiumPage
+from tests.browser.engines.page import Browser, lacks
 from tests.browser.scenarios import each_scenario
 from tests.browser.support import Site, open_page, wait_for
 from tests.support.paths import ROOT
@@ -318,6 +319,23 @@ def test_what_is_scrolled_far_away_is_let_go_of(browser: Browser, site: Site) ->
         opened.page.evaluate(far, True)
         opened.wait("a", "idle")
         assert (opened.look("a").colour, opened.object_urls, opened.downloads) == (None, 0, 1)
+
+
+def test_pictures_that_come_near_together_are_measured_together(browser: Browser, site: Site) -> None:
+    """A screen full of pictures begins to load, each behind its blur, without a layout of the page for each of them."""
+    saved = site.save(plain(RED, 44))
+    with visit(browser, site, endpoint="/held") as opened:
+        if not isinstance(opened.page, ChromiumPage):
+            lacks("this engine", "its driver counts no layouts")
+        keys = [f"p{number}" for number in range(40)]
+        with opened.page.counting_layouts() as layouts:
+            opened.render(*({"key": key, "record": saved, "width": 20} for key in keys))
+            for key in keys:
+                opened.wait(key, "loading")
+            opened.frames(2)
+            assert layouts() < 10
+        assert all(opened.look(key).has_placeholder for key in keys)
+        opened.site.release()
 
 
 def _release(opened: Visit, keys: str) -> None:

@@ -39,7 +39,9 @@ export function createPicture(host) {
   let widest = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let growing;
+  // It tells before the screen's observer does, and so no layout is forced for each of the pictures that come near.
   const sizes = new ResizeObserver(() => {
+    widest = Math.max(widest, img.clientWidth);
     clearTimeout(growing);
     growing = setTimeout(show, GROWN_MS);
   });
@@ -56,7 +58,7 @@ export function createPicture(host) {
     adoptStylesheet(host);
     img.alt = host.alt;
     layOut(host.record);
-    sizes.observe(host);
+    sizes.observe(img);
     if (margin !== host.margin) {
       screen?.disconnect();
       screen = new IntersectionObserver(
@@ -122,7 +124,7 @@ export function createPicture(host) {
   /** @param {ImageRecord} record  which an id may have led to just now */
   function measure(record) {
     layOut(record);
-    return (widest = Math.max(widest, (img.clientWidth || host.width) * devicePixelRatio));
+    return devicePixelRatio * (widest || img.clientWidth || host.width);
   }
 
   /** @param {ViewState} next */

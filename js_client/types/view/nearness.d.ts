@@ -1,8 +1,8 @@
-/** Which elements are on the screen, or near it. */
+/** Which elements are on the screen, or near it: one observer for all that have the same margin. */
 /**
  * Be told whether an element is near the screen, soon and whenever that changes.
  *
- * @param {Element} element
+ * @param {Element} element  which nobody else asks about meanwhile
  * @param {string} margin  how far away is near, e.g. "200px"
  * @param {(isNear: boolean) => void} listener
  * @returns {() => void}  ends it

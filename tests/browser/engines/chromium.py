@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,20 @@ class ChromiumPage:
 
     def close(self) -> None:
         self._page.close()
+
+    @contextlib.contextmanager
+    def counting_layouts(self) -> Iterator[Callable[[], int]]:
+        """Count how often the page is laid out from here on."""
+        session = self._page.context.new_cdp_session(self._page)
+        session.send("Performance.enable")
+
+        def count() -> int:
+            metrics = session.send("Performance.getMetrics")["metrics"]
+            return int(next(metric["value"] for metric in metrics if metric["name"] == "LayoutCount"))
+
+        before = count()
+        yield lambda: count() - before
+        session.detach()
 
     def held(self) -> tuple[int, int]:
         """Return how many bytes of script objects, and how many nodes, no collection of garbage takes."""
