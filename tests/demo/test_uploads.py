@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-from tests.demo.browsing import expect_picture, sign_in, status, tile, tiles, title
+from tests.demo.browsing import expect_picture, expect_pictures, journal, sign_in, status, tile, tiles, title
 from tests.demo.photos import half_png, photo
 from tests.demo.process import Server
 from tests.support.samples import large_png, picture
@@ -90,6 +90,20 @@ def test_an_upload_shows_its_progress_and_can_be_cancelled(page: Page, tmp_path:
     network.send("Network.emulateNetworkConditions", {**slow, "uploadThroughput": -1})
     expect(tiles(page)).to_have_count(7)
     expect(status(page)).to_contain_text("slow.png is encrypted and stored.")
+
+
+def test_a_picture_smaller_than_its_place_is_shown_as_it_is(page: Page) -> None:
+    """The gallery shows the original, the dialog has it from memory, and what is broken on purpose is that."""
+    page.get_by_label("Add pictures").set_input_files(
+        {"name": "small.png", "mimeType": "image/png", "buffer": picture("png")}
+    )
+    expect_pictures(page, 7)
+    tile(page, 0).click()
+    expect(status(page)).to_have_text("Your picture: from memory.")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Truncated body").click()
+    expect(page.get_by_role("complementary").get_by_text("3 of 3 pictures back")).to_be_visible()
+    expect(journal(page).filter(has_text="The body is damaged")).to_have_count(3)
 
 
 def test_files_can_be_dropped_anywhere(page: Page) -> None:

@@ -7,7 +7,7 @@ import { thumbnailOf } from "./sizes.js";
 /** @import { ImageRecord } from "/images/-/client/index.js" */
 /** @import { Entry } from "./api.js" */
 /** @import { Gallery } from "./gallery.js" */
-/** @import { Session } from "./tile.js" */
+/** @import { Session, Tile } from "./tile.js" */
 
 const MOST_BROKEN = 3;
 const WINDOWS_BACK = 1000;
@@ -19,8 +19,12 @@ const FAULTS = {
     for (const entry of entries) entry.record = withOldProof(entry.record);
   },
 
-  /** @param {Entry[]} entries */
-  truncate: (entries) => api.truncateNext(entries.map((entry) => thumbnailOf(entry).id)),
+  /**
+   * @param {Entry[]} entries
+   * @param {Tile[]} tiles
+   */
+  truncate: (entries, tiles) =>
+    api.truncateNext(tiles.map(({ shown }, place) => (shown ?? thumbnailOf(entries[place])).id)),
 
   restart: () => api.restart(),
 };
@@ -36,7 +40,7 @@ export async function breakOnPurpose(fault, gallery, { client, records }) {
   if (tiles.length === 0) return "There is no picture on the screen to try this with.";
   const startedAt = performance.now();
   const entries = await Promise.all(tiles.map(({ id }) => records.fresh(id)));
-  await FAULTS[fault](entries);
+  await FAULTS[fault](entries, tiles);
   await Promise.all(tiles.map((tile) => tile.empty()));
   // A storage that fails is told of in the panel.
   await Promise.allSettled(tiles.map(({ id }) => client.deleteCachedImage(id)));

@@ -50,7 +50,7 @@ export class Detail {
     tile.addEventListener("gone", this.#onGone);
     this.#part("#metadata-summary").textContent = "Read out of the original as soon as that is here.";
     this.#ticking = setInterval(() => this.#tick(), 500);
-    this.#part(".preview").record = tile.entry && thumbnailOf(tile.entry);
+    this.#part(".preview").record = tile.shown;
     this.#render();
     this.#dialog.showModal();
     this.#act("open", tile, this.#view);

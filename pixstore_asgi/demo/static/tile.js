@@ -71,6 +71,11 @@ export class Tile extends EventTarget {
     return this.#view.trouble;
   }
 
+  /** The record of the size that stands in the gallery, once it does: of a small picture that is the original. */
+  get shown() {
+    return this.trouble ? undefined : this.#view.measurement?.record;
+  }
+
   get isOpen() {
     return this.#original !== undefined;
   }
@@ -126,7 +131,8 @@ export class Tile extends EventTarget {
   /** Show the original again, and a thumbnail that has failed, by a fresh record. */
   async showAgain() {
     const entry = await this.#session.records.fresh(this.id);
-    await Promise.all([this.#original?.showAgain(this.id, entry), this.trouble && this.show(entry)]);
+    const views = this.trouble ? [this.#original, this.#view] : [this.#original];
+    await Promise.all(views.map((view) => view?.showAgain(this.id, entry)));
   }
 
   /** Show it over the network, whatever is cached. */
