@@ -1,5 +1,6 @@
 """What the project wants of itself, as bounds on ratios, and how far a run met them."""
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -8,6 +9,7 @@ from .pictures import PICTURES
 from .plan import FULL, KB, MB, Findings, size_label
 from .ratios import Ratio, Selection, median, ratio, select
 from .runs import GALLERY, HOT, PAGE, WRITES
+from .scroll import ways as scroll
 from .stores import gets as stores
 from .stores.part import MEMORY
 from .stores.places import POSTGRES, SQLITE
@@ -53,6 +55,7 @@ def targets(parts: Parts) -> list[Target]:
         _memory,
         _stores,
         _browser,
+        _scroll,
     )
     return [target for group in groups for target in group(parts)]
 
@@ -198,6 +201,26 @@ def _browser_counts(found: Findings | None) -> Iterator[Target]:
     yield target("a hit of 5 MB", "written", "below", 1, " KB", "bytes_written", KB)
     yield target(evicted, "longest stall of the page", "below", 20, " ms", "stall_ms")
     yield target(evicted, "image bytes read", "at most", 0, " B", "bytes_read")
+
+
+def _scroll(parts: Parts) -> Iterator[Target]:
+    found = parts.get("scroll")
+    bounds = {
+        "opening_task_ms": ("longest task while the page is opened", 50.0, " ms"),
+        "longest_task_ms": ("longest task while it is scrolled", 50.0, " ms"),
+        "kept_above_mib": (
+            "renderer's memory at the end, without decoded pictures, above that at the start",
+            64.0,
+            " MiB",
+        ),
+        "heap_above_mib": ("JavaScript's heap at the end, above that at the start", 4.0, " MiB"),
+    }
+    for page, (column, (what, bound, unit)) in itertools.product(scroll.OURS, bounds.items()):
+        own: Selection = {"contestant": page}
+        value = median(found, own, column)
+        measured = None if value is None else Ratio(value, len(select(found, own)))
+        name = f"scroll of {FULL.scroll_images:,} thumbnails, {page}: {what}"
+        yield Target(name, "at most", bound, unit, measured)
 
 
 def _case(name: str) -> Selection:

@@ -29,6 +29,7 @@ _PICTURES_HEAD = (
     "renderers at start, MiB",
     "above it at the peak",
     "above it at the end",
+    "without decoded pictures",
     "JavaScript's heap at the end",
 )
 
@@ -85,7 +86,10 @@ def _pictures(found: Findings, name: str) -> tuple[str, ...]:
         _ms(median(found, own, "wait_ms")),
         *(figure(median(found, own, column)) for column in ("unseen", "requests")),
         NOTHING if size is None else size_label(round(size)),
-        *(figure(median(found, own, f"{what}_mib")) for what in ("start", "peak_above", "end_above", "heap_above")),
+        *(
+            figure(median(found, own, f"{what}_mib"))
+            for what in ("start", "peak_above", "end_above", "kept_above", "heap_above")
+        ),
     )
 
 

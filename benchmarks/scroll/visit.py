@@ -33,6 +33,9 @@ def visit(playwright: Playwright, profile: Path, url: str, script: str, pixels_p
         tab.measure("ready")
         after = _metrics_at_rest(devtools)
         end = resident.renderer_bytes("VmRSS")
+        devtools.send("Memory.simulatePressureNotification", {"level": "critical"})
+        tab.measure("ready")
+        kept = resident.renderer_bytes("VmRSS")
     return {
         **found,
         "main_thread_s": round(used[_THREAD] - before[_THREAD], 3),
@@ -40,6 +43,7 @@ def visit(playwright: Playwright, profile: Path, url: str, script: str, pixels_p
         "start_mib": _mib(start),
         "peak_above_mib": _mib(peak - start),
         "end_above_mib": _mib(end - start),
+        "kept_above_mib": _mib(kept - start),
         "heap_above_mib": _mib(after[_HEAP] - before[_HEAP]),
         **_traffic(url),
     }

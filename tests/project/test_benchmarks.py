@@ -226,6 +226,14 @@ def test_every_target_of_the_browser_is_measured_by_a_case() -> None:
     assert all(any(name.startswith(f"browser, {label}: ") for label in labels) for name in names)
 
 
+def test_the_targets_of_a_scroll_are_for_our_pages_alone() -> None:
+    """Each page of ours has the same four bounds, and what is measured of another counts for none of them."""
+    measured = {"opening_task_ms": 51.0, "longest_task_ms": 0.0, "kept_above_mib": 60.0, "heap_above_mib": 5.0}
+    found = Findings([{"contestant": name, "round": 0, **measured} for name in (ELEMENT, IN_CLEAR)])
+    verdicts = [target.verdict for target in targets({"scroll": found}) if target.name.startswith("scroll of 1,000 ")]
+    assert verdicts == ["miss", "pass", "pass", "miss", *["not measured"] * 8]
+
+
 def test_ratios_are_medians_of_pairs() -> None:
     """A ratio pairs by round, and leaves out rounds in which either had wrong answers or errors."""
     ours = rows(who="ours", rate=[10.0, 90.0, 40.0, 7.0], wrong=[0, 0, 0, 3])
