@@ -118,7 +118,7 @@ class Visit:
         return str(wait_until(lambda: self.page.evaluate(name, key), f"that {key} failed"))
 
     def look(self, key: str) -> Look:
-        seen = self.page.evaluate("key => look(key)", key)
+        seen = self.page.evaluate("key => painted(key).then(() => look(key))", key)
         colour = _colour(seen["colour"])
         return Look(colour, seen["naturalWidth"], tuple(seen["box"]), seen["alt"], seen["hasPlaceholder"], seen["text"])
 

@@ -19,7 +19,7 @@ export function offer(stage, client) {
     recordsUrl: "/records",
     ...Object.fromEntries(config.map(([name, text]) => [name, plain(text)])),
   });
-  Object.assign(globalThis, { client, stage, look, fetchRecord, watchForFlash, frames, near, cycle, listeners });
+  Object.assign(globalThis, { client, stage, look, painted, fetchRecord, watchForFlash, frames, near, cycle, listeners });
 }
 
 async function fetchRecord(id) {
@@ -43,6 +43,12 @@ function look(key) {
     hasPlaceholder: Boolean(picture(key).querySelector('canvas, [data-placeholder], img[src^="data:"]')),
     text: picture(key).innerText.trim(),
   };
+}
+
+/** Resolves once a picture that is shown out of memory, and so before it is decoded, can be looked at. */
+async function painted(key) {
+  const image = imageOf(key);
+  if (image?.src.startsWith("blob:")) await image.decode();
 }
 
 const canvas = Object.assign(document.createElement("canvas"), { width: 1, height: 1 });
