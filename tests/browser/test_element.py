@@ -3,7 +3,6 @@
 import contextlib
 import json
 import re
-import time
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
@@ -25,6 +24,7 @@ from tests.browser.acceptance import (
 )
 from tests.browser.engines.chromium import ChromiumPage
 from tests.browser.engines.page import Browser, lacks
+from tests.browser.engines.webkit import WebKitPage
 from tests.browser.scenarios import each_scenario
 from tests.browser.support import Site, open_page, wait_for
 from tests.support.paths import ROOT
@@ -145,6 +145,8 @@ def test_an_image_that_the_parser_brings_later(browser: Browser, site: Site) -> 
     """An author's `<img>` that comes out of a stream once the element is there takes the place of the element's own."""
     saved = site.save(plain(RED, 21))
     with open_page(browser) as page:
+        if isinstance(page, WebKitPage):
+            lacks("webkit", "its driver holds back a page of which half has come")
         page.goto(f"{site.url}/")
         page.evaluate(
             """(src) => {
@@ -153,11 +155,7 @@ def test_an_image_that_the_parser_brings_later(browser: Browser, site: Site) -> 
             f"/streamed/{quote(saved.id, safe='')}",
         )
         state = "frame.contentDocument?.querySelector('pix-image')?.dataset.state"
-        for _ in range(30):
-            time.sleep(1)  # WebKit goes on with half a page only while it is asked nothing
-            if page.evaluate(state) == "shown":
-                break
-        assert page.evaluate(state) == "shown"
+        wait_for(page, f"{state} === 'shown'")
         assert "author" not in page.evaluate("frame.contentWindow.seen")
         images = "[...frame.contentDocument.querySelectorAll('img')].map((each) => [each.id, each.alt, each.width])"
         assert page.evaluate(images) == [["author", "A red one", 100]]

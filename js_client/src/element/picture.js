@@ -114,11 +114,12 @@ export function createPicture(host) {
 
   function show() {
     const source = host.record ?? host.srcId;
-    if (!source || !(isNear || host.loading === "eager")) return view?.hide();
-    view?.show(source, {
-      image: { priority: host.fetchPriority },
-      choose: (record) => sizeFor(record, measure(record)),
-    });
+    if (source && (isNear || host.loading === "eager")) {
+      view?.show(source, {
+        image: { priority: host.fetchPriority },
+        choose: (record) => sizeFor(record, measure(record)),
+      });
+    } else view?.hide();
   }
 
   /** @param {ImageRecord} record  which an id may have led to just now */
@@ -130,7 +131,8 @@ export function createPicture(host) {
   /** @param {ViewState} next */
   function change({ status, url, record, error }) {
     if (!url) {
-      img.removeAttribute("src");
+      // Out of the page it would be kept by Chromium as long as that lives.
+      if (host.isConnected) img.removeAttribute("src");
       canvas?.remove();
       // What is in memory comes before a placeholder would be seen.
       const placeholder = status === "loading" && record && known?.placeholder;
