@@ -42,6 +42,13 @@ def add_error_handlers(app: Starlette) -> None:
         app.add_exception_handler(kind, answer)
 
 
+_OF_RECORDS = {
+    "cache-control": "no-store",
+    "cross-origin-resource-policy": "same-origin",
+    "x-content-type-options": "nosniff",
+}
+
+
 async def records_response(
     pixstore: Pixstore, image_ids: Iterable[str], *, audience: str | None = None
 ) -> JSONResponse:
@@ -51,7 +58,7 @@ async def records_response(
     audience: as `get_image_record`'s. Raises as `get_image_records`.
     """
     records = await pixstore.get_image_records(image_ids, audience=audience)
-    return JSONResponse(records, headers={"cache-control": "no-store"})
+    return JSONResponse(records, headers=_OF_RECORDS)
 
 
 class _Trouble:

@@ -236,7 +236,10 @@ import pixstore_asgi.integrations.fastapi
 
 
 async def test_a_list_pages_records_are_kept_by_nobody() -> None:
-    """The records of the images that are there come by id, in the order of the ids, with no-store, for one audience."""
+    """The records of the images that are there come by id, in the order of the ids, with no-store, for one audience.
+
+    No page of another origin can embed them.
+    """
     async with Pixstore(MemoryStore(), secret=SECRET) as pix:
         ids = [(await pix.save_image(picture(seed=seed))).id for seed in range(3)]
 
@@ -248,6 +251,8 @@ async def test_a_list_pages_records_are_kept_by_nobody() -> None:
             got = await http.get("/pictures")
             bound = (await http.get("/pictures", params={"audience": "ada"})).json()[ids[0]]
         assert (got.status_code, got.headers["cache-control"], list(got.json())) == (200, "no-store", ids)
+        embedding = ("x-content-type-options", "cross-origin-resource-policy")
+        assert [got.headers[name] for name in embedding] == ["nosniff", "same-origin"]
         assert ImageRecord.parse(got.json()[ids[0]]).id == ids[0]
         token, proof = bound["token"], bound["statelessProof"]
         for audience, state in (("ada", WireState.SUCCESS), (None, WireState.INVALID_PROOF)):

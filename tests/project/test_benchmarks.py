@@ -106,9 +106,15 @@ def scrolled_as_said(rows: list[dict[str, Any]]) -> bool:
     )
 
 
+LONG_PARTS = {"stores", "pictures", "scroll"}
+"""Each takes most of a minute: they run with the other long tests."""
+
+
 @pytest.mark.servers
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize(
+    "part", [pytest.param(name, marks=pytest.mark.soak) if name in LONG_PARTS else name for name in PARTS]
+)
 def test_every_part_runs(part: str, tmp_path: Path) -> None:
     """A quick run of a part measures every contestant, meets no wrong answer, and writes table, JSON and chart."""
     need(*TOOLS[part])

@@ -547,14 +547,14 @@ async def damage_pages(base: Base, folder: Path, seeds: range) -> None:
 
 async def test_damaged_pages_are_never_served(base: Base, folder: Path) -> None:
     """Whatever page is lost or changed, an image is whole or refused by an error of ours."""
-    await damage_pages(base, folder, range(24))
+    await damage_pages(base, folder, range(8))
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(900)
 async def test_many_damaged_pages_are_never_served(base: Base, folder: Path) -> None:
     """The same for many pages."""
-    await damage_pages(base, folder, range(24, 3000))
+    await damage_pages(base, folder, range(8, 3000))
 
 
 async def test_a_cut_off_database_is_refused_or_whole(base: Base, folder: Path) -> None:

@@ -19,7 +19,7 @@ from tests.transfer.copies import content_of
 
 pytestmark = pytest.mark.slow
 
-KILLS, STILL = 3, 60
+KILLS, STILL = 3, 24
 
 
 @pytest.fixture(params=["to", "from"])

@@ -29,6 +29,8 @@ export class PictureView {
   #session;
   #recordOf;
   #picture;
+  /** @type {string | undefined}  of the picture that is shown */
+  #id;
   /** @type {Entry | undefined} */
   #entry;
   /** @type {Measurement | undefined} */
@@ -85,6 +87,7 @@ export class PictureView {
    */
   show(id, entry) {
     this.#settle();
+    this.#id = id;
     this.#triesLeft = MORE_TRIES;
     if (entry) this.#take(entry);
     if (entry) this.#picture.record = this.#recordOf(entry);
@@ -111,12 +114,15 @@ export class PictureView {
     for (const picture of this.#element.querySelectorAll("pix-image"))
       Object.assign(picture, { record: undefined, srcId: "" });
     for (const part of [".trying", ".source"]) this.#part(part).textContent = "";
+    this.#id = undefined;
     this.#entry = undefined;
     this.#measurement = undefined;
   }
 
   /** @param {Entry} entry */
   #take(entry) {
+    // A record may come when something else is to be shown.
+    if (this.#id !== entry.record.id) return;
     this.#entry = entry;
     runOut(this.#part(".life"), entry);
     this.listener.onEntry(entry);
