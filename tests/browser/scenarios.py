@@ -68,7 +68,7 @@ def record_change(stage: Stage) -> None:
         visit.page.evaluate("watchForFlash('a')")
         visit.render({"key": "a", "record": stage.site.update(saved.id, plain(GREEN, 2))})
         wait_for(visit.page, "look('a').colour[1] > 150")
-        visit.frames(1)
+        visit.frames(2)
         seen = visit.page.evaluate("flashes()")
         assert len(seen) == 2
         assert all(colour and colour[3] == 255 for colour in seen)

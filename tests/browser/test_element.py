@@ -12,7 +12,6 @@ import pytest
 from pixstore_asgi import ImageRecord
 from tests.browser.acceptance import (
     BLUE,
-    GREEN,
     HEIGHT,
     RED,
     WIDTH,
@@ -248,26 +247,6 @@ def test_the_size_that_fills_a_fine_screen(browser: Browser, site: Site) -> None
         put(opened, record=site.save(plain(RED, 28)), width=80)
         opened.wait("a", "shown")
         assert (opened.look("a").width, opened.look("a").box[2]) == (160, 80)
-
-
-def test_a_new_version_comes_without_a_flash(browser: Browser, site: Site) -> None:
-    """In no frame is there anything but the version before and the new one, and the URL of the one before goes."""
-    saved = site.save(plain(RED, 29))
-    with visit(browser, site) as opened:
-        put(opened, record=saved)
-        opened.wait("a", "shown")
-        wait_for(opened.page, "look('a').colour")
-        opened.page.evaluate("watchForFlash('a')")
-        opened.page.evaluate(
-            "record => void (document.querySelector('pix-image').record = record)",
-            site.update(saved.id, plain(GREEN, 29)),
-        )
-        wait_for(opened.page, "look('a').colour?.[1] > 150")
-        opened.frames(2)
-        seen = opened.page.evaluate("flashes()")
-        assert len(seen) == 2
-        assert all(colour and colour[3] == 255 for colour in seen)
-        assert opened.object_urls == 1
 
 
 def test_nothing_moves(browser: Browser, site: Site) -> None:
