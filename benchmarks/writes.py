@@ -44,7 +44,7 @@ def measure(plan: Plan, found: Findings) -> None:
 
 @contextmanager
 def writing(images: OwnImages, ids: Sequence[str]) -> Iterator[None]:
-    """Update these images in turn, WRITES_PER_S times a second, for as long as the block lasts."""
+    """Update these images in turn, one at least, WRITES_PER_S times a second for as long as the block lasts."""
     stop = threading.Event()
     with ThreadPoolExecutor(1) as threads:
         under_way = threads.submit(lambda: asyncio.run(_write(images, ids, stop)))
@@ -59,8 +59,8 @@ async def _write(images: OwnImages, ids: Sequence[str], stop: threading.Event) -
     async with Pixstore(images.database, secret=images.secret) as pix:
         due_s = time.monotonic()
         for image_id in itertools.cycle(ids):
+            await pix.update_image(image_id, png(SIZE))
             if stop.is_set():
                 return
-            await pix.update_image(image_id, png(SIZE))
             due_s += 1 / WRITES_PER_S
             await asyncio.sleep(max(due_s - time.monotonic(), 0))

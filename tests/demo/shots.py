@@ -27,7 +27,7 @@ def take(browser: Browser, server: Server, folder: Path, pictures: int) -> None:
     for scheme in SCHEMES:
         with browsing(browser, color_scheme=scheme, viewport=SIZE, reduced_motion="reduce") as context:
             page = sign_in(context, server)
-            expect(page.get_by_text(f"{pictures} pictures", exact=True)).to_be_visible(timeout=_PAINTING_MS)
+            expect(page.locator("#count")).to_have_text(f"{pictures} pictures", timeout=_PAINTING_MS)
             expect(kept(page, "IndexedDB, as ciphertext")).to_contain_text(_SCREENFUL)
             for place in range(9):
                 expect_picture(tile(page, place))

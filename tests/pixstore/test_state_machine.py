@@ -84,6 +84,7 @@ class PixstoreMachine(RuleBasedStateMachine):
         self.streams: list[OpenStream] = []
         self.newest = [0, 0]
         self.secrets = [SECRET, "the-next-secret-for-tests-0123456789-abcdefghi"]
+        self.known = [list(self.secrets), list(self.secrets)]
         self.pixstores = [self.make(0), self.make(0)]
 
     def make_store(self) -> ImageStore:
@@ -329,11 +330,13 @@ class PixstoreMachine(RuleBasedStateMachine):
 
     @rule(which=st.integers(0, 1), newest=st.integers(0, 1))
     def roll_out(self, which: int, newest: int) -> None:
-        """Start one Pixstore anew, with the secrets in another order or the same."""
+        """Start one Pixstore anew, to sign with a secret that the other one knows too: its own or another."""
         if any(stream.which == which for stream in self.streams):
             return
+        if self.secrets[newest] not in self.known[1 - which]:
+            newest = self.newest[which]
         self.run(self.pixstores[which].close())
-        self.newest[which] = newest
+        self.newest[which], self.known[which] = newest, list(self.secrets)
         self.pixstores[which] = self.make(newest)
 
     @rule(which=st.integers(0, 1))
