@@ -119,7 +119,7 @@ def delete(stage: Stage) -> None:
 
 
 def sign_out(stage: Stage) -> None:
-    """After `clear()` in either tab no tab shows a picture, of the same record neither; a fresh one is shown."""
+    """After `clear()` in either tab no tab shows a picture, of the same record neither, nor one that was far away."""
     saved = stage.site.save(plain(RED, 7))
     with stage.visit() as visit, stage.visit() as other:
         for one_that_clears in (visit, other):
@@ -134,6 +134,15 @@ def sign_out(stage: Stage) -> None:
                 assert each.page.evaluate("id => client.cachedImageExists(id)", saved.id) is False
             for each in (visit, other):
                 each.render()
+    with stage.visit() as visit:
+        tall = {"key": "tall", "record": saved, "width": 20, "height": 9000}
+        visit.show(tall)
+        visit.render(tall, {"key": "far", "record": saved})
+        visit.page.evaluate("client.clear()")
+        visit.wait("tall", "idle")
+        visit.page.evaluate("document.getElementById('far').scrollIntoView()")
+        visit.frames(20)
+        assert (visit.state("far"), visit.look("far").colour, visit.object_urls) == ("idle", None, 0)
 
 
 def offline_reload(stage: Stage) -> None:

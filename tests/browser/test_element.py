@@ -381,30 +381,26 @@ def test_an_id_and_how_it_is_asked_for(browser: Browser, site: Site) -> None:
 
 
 def test_after_a_sign_out(browser: Browser, site: Site) -> None:
-    """What was cleared stays away, by its record as by its id, until there is a fresher record."""
+    """An element has forgotten id, record and key, near or far away, and shows nothing until it is told anew."""
     saved = site.save(plain(RED, 35))
     with visit(browser, site) as opened:
         put(opened, "a", saved)
         put(opened, "b", src_id=saved.id)
+        put(opened, "c", style="margin-top: 9000px")
+        element(opened, f"element.setAttribute('record', {json.dumps(json.dumps(saved))})", "c")
         for key in "ab":
             opened.wait(key, "shown")
         opened.page.evaluate("client.clear()")
-        for key in "ab":
+        for key in "abc":
             opened.wait(key, "idle")
-            element(opened, "(element.width = 300)", key)
-            element(opened, "element.retry()", key)
-        element(opened, "(element.record = { ...element.record }) && null")
-        opened.frames(20)
-        assert [(opened.state(key), opened.look(key).colour) for key in "ab"] == [("idle", None)] * 2
+            assert element(opened, "element.record ?? null", key) is None
+            assert not re.search(f"record=|{saved.id}", element(opened, "element.outerHTML", key))
+            element(opened, "(element.alt = 'again', element.retry(), element.scrollIntoView())", key)
+            opened.frames(20)
+            assert (opened.state(key), opened.look(key).colour) == ("idle", None)
         assert opened.object_urls == 0
-        opened.page.evaluate(
-            """async (id) => {
-              const record = await fetchRecord(id);
-              document.querySelector("pix-image").record = { ...record, proofExpiresAt: record.proofExpiresAt + 1 };
-            }""",
-            saved.id,
-        )
-        opened.wait("a", "shown")
+        element(opened, f"(element.srcId = '{saved.id}')", "c")
+        opened.wait("c", "shown")
 
 
 def test_a_copy(browser: Browser, site: Site) -> None:

@@ -170,7 +170,7 @@ const SAME = {
   "a view shows its images, and lets go of them": async ({ client, add, update, fail, urls, t }) => {
     setGlobal(t, "Image", class { async decode() {} });
     const states = [];
-    const view = createView(client, ({ status }) => states.push(status));
+    const view = createView(client, ({ status }) => states.push(status), () => {});
     const has = (status) => until(() => states.at(-1) === status);
     view.show(add(ID, samplePng()));
     await has("shown");

@@ -32,10 +32,10 @@ beforeEach((t) => {
   });
 });
 
-/** A view of a client, with every state it has had. */
+/** A view of a client, with every state it has had; that all was cleared stands among them. */
 function watched(client = createClient()) {
   const states = [];
-  const view = createView(client, (state) => states.push(state));
+  const view = createView(client, (state) => states.push(state), () => states.push({ status: "cleared" }));
   const has = (status) => until(() => states.at(-1)?.status === status);
   return { client, view, states, has, statuses: () => states.splice(0).map(({ status }) => status) };
 }
@@ -188,20 +188,24 @@ test("what has failed stays so until there is a fresher record", async () => {
   await has("shown");
 });
 
-test("what was cleared stays away, in whatever size and wherever the page goes, until there is a fresher record", async () => {
-  const { client, view, has, statuses } = watched();
+test("where all is cleared a view is told so, whether it has shown anything or not, and shows nothing", async () => {
+  const client = createClient();
+  const [shown, loading, hidden, unused, ended] = Array.from({ length: 5 }, () => watched(client));
   const record = server.save(ID, "picture");
-  view.show(record);
-  await has("shown");
+  for (const { view, has } of [shown, hidden, ended]) {
+    view.show(record);
+    await has("shown");
+  }
+  hidden.view.hide();
+  ended.view.end();
+  loading.view.show(server.save(OTHER, "picture"));
+  const all = [shown, loading, hidden, unused, ended];
+  all.forEach(({ statuses }) => statuses());
   await client.clear();
-  statuses();
-  view.show({ ...record }, { choose: (image) => ({ ...image, token: 2 }) });
-  view.hide();
-  view.retry();
-  view.show(record);
-  assert.deepEqual(statuses(), []);
-  view.show({ ...record, statelessProof: "fresh" });
-  await has("shown");
+  all.forEach(({ view }) => view.retry());
+  const told = all.map(({ statuses }) => statuses());
+  assert.deepEqual(told, [["idle", "cleared"], ["idle", "cleared"], ["cleared"], ["cleared"], []]);
+  assert.equal(urls.size, 0);
 });
 
 test("an id is enough where the client can get records, and a retry gets a new one", async () => {
@@ -261,9 +265,9 @@ test("after `clear`, as at a sign-out in another tab, no picture stays", async (
   view.show(server.save(ID, "picture"));
   await has("shown");
   await other.clear();
-  await has("idle");
+  await has("cleared");
   assert.equal(urls.size, 0);
-  assert.equal(states.at(-1).url, undefined);
+  assert.equal(states.at(-2).url, undefined);
 });
 
 test("a deleted image is asked for again, and gone; other images stay", async () => {
@@ -289,7 +293,7 @@ test("a view of a client that was closed shows nothing", async () => {
   assert.equal(urls.size, 0);
 });
 
-test("ten thousand times shown and hidden leaves no URL and no listener", async () => {
+test("ten thousand times shown and ended leaves no URL and no listener", async () => {
   const client = createClient();
   const listeners = new Set();
   const onRemoved = (listener) => {
@@ -302,10 +306,10 @@ test("ten thousand times shown and hidden leaves no URL and no listener", async 
   };
   const record = server.save(ID, "picture");
   await client.getImage(record);
-  const view = createView({ ...client, onRemoved }, () => {});
   for (let turn = 0; turn < 10_000; turn += 1) {
+    const view = createView({ ...client, onRemoved }, () => {}, () => {});
     view.show(turn % 2 ? record : { ...record, token: 2 });
-    view.hide();
+    view.end();
   }
   await new Promise((go) => setTimeout(go, 20));
   assert.deepEqual([listeners.size, urls.size], [0, 0]);

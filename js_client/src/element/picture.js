@@ -52,7 +52,12 @@ export function createPicture(host) {
     adopt(host.querySelector(":scope>img:last-of-type"));
     if (client !== host.client) {
       leave();
-      view = createView((client = host.client), change);
+      view = createView((client = host.client), change, () => {
+        // Its key is not to stay on the page either.
+        host.removeAttribute("src-id");
+        host.removeAttribute("record");
+        host.record = known = undefined;
+      });
       change(IDLE);
     }
     adoptStylesheet(host);
@@ -109,7 +114,8 @@ export function createPicture(host) {
     sizes.disconnect();
     isNear = false;
     widest = 0;
-    view?.hide();
+    view?.end();
+    client = undefined;
   }
 
   function show() {

@@ -5,7 +5,7 @@ import { sizeFor } from "./variants.js";
 import { createView, IDLE } from "./view.js";
 
 /** @import { ImageRecord } from "../format/records.js" */
-/** @import { Source, ViewClient, ViewOptions, ViewState } from "./view.js" */
+/** @import { Source, View, ViewClient, ViewOptions, ViewState } from "./view.js" */
 
 const MARGIN = "300px"; // how far from the screen pictures are got
 
@@ -41,13 +41,22 @@ export function createPlace(client, onChange) {
   /** @type {boolean | undefined} */
   let isNear = true; // undefined where nobody knows yet
   let isOpen = false;
+  /** @type {View | undefined}  as long as there is a source */
+  let view;
 
-  const view = createView(client, (state) => onChange({ ...(isOpen || !source ? state : LOADING), id }));
+  /** @param {ViewState} state */
+  const change = (state) => onChange({ ...(isOpen || !source ? state : LOADING), id });
 
   function look() {
     isOpen = Boolean(source) && (isNear ?? isInMemory());
-    if (source && isOpen) view.show(source, options);
-    else view.hide();
+    if (source && isOpen) view?.show(source, options);
+    else view?.hide();
+  }
+
+  /** What was cleared stays away, told again. */
+  function forget() {
+    source = undefined;
+    change(IDLE);
   }
 
   /** Whether it can be shown, or fails, at once. */
@@ -94,12 +103,14 @@ export function createPlace(client, onChange) {
       source = Object(nextSource) === nextSource ? { .../** @type {ImageRecord} */ (nextSource) } : nextSource;
       [key, id] = [nextKey, idOf(nextSource)];
       options = { choose: (record) => (width ? sizeFor(record, Number(width) * devicePixelRatio) : record), image };
+      if (!source) view?.end();
+      view = source ? (view ?? createView(client, change, forget)) : undefined;
     }
     if (nextWatched !== watched) watch(nextWatched);
     look();
   }
 
-  return { update, retry: view.retry };
+  return { update, retry: () => view?.retry() };
 }
 
 /** @type {PlaceState} */

@@ -43,14 +43,16 @@ import { PixstoreError } from "../index.js";
 /** @typedef {ReturnType<typeof createView>} View */
 
 /** @type {ViewState} */
-export const IDLE = Object.freeze({ status: "idle" });
+export const IDLE = { status: "idle" };
 
 /**
  * @param {ViewClient} client
  * @param {(state: ViewState) => void} onChange  called with each new state; before `show` returns, where the image is in
  *   memory
+ * @param {() => void} onCleared  called where all is cleared, as at a sign-out: forget what was to be shown, and its key,
+ *   whether it was shown or not
  */
-export function createView(client, onChange) {
+export function createView(client, onChange, onCleared) {
   /** @type {ViewState} */
   let state = IDLE;
   /** @type {Wanted | undefined} */
@@ -58,6 +60,7 @@ export function createView(client, onChange) {
   /** @type {ObjectUrl | undefined} */
   let held;
   let loading = new AbortController();
+  const stopListening = client.onRemoved(onRemoved);
 
   /**
    * @param {ViewState["status"]} status
@@ -77,7 +80,6 @@ export function createView(client, onChange) {
     loading.abort();
     const { signal } = (loading = new AbortController());
     wanted = asked;
-    signal.addEventListener("abort", client.onRemoved(onRemoved));
     try {
       const record = (asked.chosen = chosenOf(asked));
       // What couldn't be drawn may be in memory.
@@ -103,34 +105,38 @@ export function createView(client, onChange) {
 
   /** @param {any} error */
   function fail(error) {
-    // Nobody else ends a load but a client that was cleared or closed.
-    if (Object(error).name === "AbortError") end();
+    // Nobody else ends a load but a client that was closed.
+    if (Object(error).name === "AbortError") hide();
     else change("error", state.record, undefined, error);
   }
 
   /** Get all anew, the record of an id too. */
   function reload() {
-    if (wanted && state.status !== "idle") load({ ...wanted, record: wanted.given });
+    if (wanted) load({ ...wanted, record: wanted.given });
   }
 
   /** @param {Removed} removed */
   function onRemoved(removed) {
-    if (removed.type === "cleared") return end();
-    if (!wanted || !isOf(wanted.id, /** @type {{id?: string}} */ (removed).id)) return;
-    change("loading", state.record);
-    reload();
+    if (removed.type === "cleared") {
+      hide();
+      onCleared();
+    } else if (wanted && isOf(wanted.id, /** @type {{id?: string}} */ (removed).id)) {
+      change("loading", state.record);
+      reload();
+    }
   }
 
-  /** End all, and know what it was: that stays away. */
-  function end() {
+  /** Show nothing, and end what is under way. */
+  function hide() {
+    if (!wanted) return;
+    wanted = undefined;
     loading.abort();
     change("idle");
   }
 
   return {
     /**
-     * Show an image, unless this version and size of it is shown or on its way, has failed, or was cleared as at a
-     * sign-out.
+     * Show an image, unless this version and size of it is shown or on its way, or has failed.
      *
      * @param {Source} source
      * @param {ViewOptions} [options]
@@ -142,7 +148,7 @@ export function createView(client, onChange) {
       const next = { id, given, record: given ?? before?.record, choose, image };
       const isSame =
         before &&
-        (/idle|error/.test(state.status)
+        (state.status === "error"
           ? JSON.stringify(before.given) === JSON.stringify(given)
           : versionOf(before.chosen) === versionOf(chosenOf(next)));
       if (isSame) Object.assign(before, next);
@@ -153,11 +159,12 @@ export function createView(client, onChange) {
       }
     },
 
-    /** Show nothing, and end what is under way. */
-    hide() {
-      if (state.status === "idle") return;
-      wanted = undefined;
-      end();
+    hide,
+
+    /** Show nothing ever again. */
+    end() {
+      hide();
+      stopListening();
     },
 
     /** Try again what has failed, with the latest record. */

@@ -24,7 +24,7 @@ export type Place = ReturnType<typeof createPlace>;
  */
 export declare function createPlace(client: ViewClient, onChange: (state: PlaceState) => void): {
     update: (nextSource?: Wanted, nextOptions?: PlaceOptions, element?: Element | false | null | undefined) => void;
-    retry: () => void;
+    retry: () => void | undefined;
 };
 /**
  * What a place shows of a source: never the picture of another one, which may still be there.

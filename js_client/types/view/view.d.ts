@@ -74,18 +74,20 @@ export declare const IDLE: ViewState;
  * @param {ViewClient} client
  * @param {(state: ViewState) => void} onChange  called with each new state; before `show` returns, where the image is in
  *   memory
+ * @param {() => void} onCleared  called where all is cleared, as at a sign-out: forget what was to be shown, and its key,
+ *   whether it was shown or not
  */
-export declare function createView(client: ViewClient, onChange: (state: ViewState) => void): {
+export declare function createView(client: ViewClient, onChange: (state: ViewState) => void, onCleared: () => void): {
     /**
-     * Show an image, unless this version and size of it is shown or on its way, has failed, or was cleared as at a
-     * sign-out.
+     * Show an image, unless this version and size of it is shown or on its way, or has failed.
      *
      * @param {Source} source
      * @param {ViewOptions} [options]
      */
     show(source: Source, { choose, image }?: ViewOptions): void;
-    /** Show nothing, and end what is under way. */
-    hide(): void;
+    hide: () => void;
+    /** Show nothing ever again. */
+    end(): void;
     /** Try again what has failed, with the latest record. */
     retry: () => void;
 };

@@ -21,5 +21,5 @@ export declare function useImage(source: MaybeRefOrGetter<Wanted>, options?: May
     url: import("vue").ComputedRef<string | undefined>;
     record: import("vue").ComputedRef<import("../format/records.js").ImageRecord | undefined>;
     error: import("vue").ComputedRef<any>;
-    retry: () => void;
+    retry: () => void | undefined;
 };

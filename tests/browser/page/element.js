@@ -7,6 +7,7 @@ import { offer } from "./acceptance.js";
 
 const pictures = document.querySelector("main");
 const versionOf = (record) => [record?.id, record?.token, record?.statelessProof].join();
+const told = new WeakMap();
 const elementOf = (key) => document.querySelector(`#${key} > pix-image`);
 
 /** Each picture has its element as long as its key is there. */
@@ -34,9 +35,11 @@ function created({ key, fallback }) {
 }
 
 function say(element, { record, id, alt, width, height, eager }) {
-  // Each rendering has an object of its own.
-  if (versionOf(record) !== versionOf(element.record)) element.record = record;
-  const attributes = { "src-id": id, alt, width, height, loading: eager ? "eager" : undefined };
+  // Each rendering has objects of its own, and, as a framework does, says only what is new.
+  const version = `${versionOf(record)} ${id}`;
+  if (version !== told.get(element)) Object.assign(element, { record, srcId: id ?? "" });
+  told.set(element, version);
+  const attributes = { alt, width, height, loading: eager ? "eager" : undefined };
   for (const [name, value] of Object.entries(attributes)) {
     if (value === undefined) element.removeAttribute(name);
     else if (element.getAttribute(name) !== String(value)) element.setAttribute(name, value);

@@ -171,12 +171,29 @@ export function testPlaces(name, mount) {
     tell(false);
     await has(mounted, "loading");
     assert.match(src(mounted), /^data:/);
-    assert.deepEqual([urls.size, client.listeners.size], [0, 0]);
+    assert.equal(urls.size, 0);
     tell(true);
     await has(mounted, "shown");
     assert.equal(server.requests.length, 1);
     await mounted.unmount();
     assert.deepEqual([urls.size, client.listeners.size, watched.size], [0, 0, 0]);
+  });
+
+  test(`${name}: what was far away when all was cleared stays away, too, until there is another record`, async () => {
+    const client = createClient();
+    const record = { ...server.save(ID, "picture"), placeholder: PLACEHOLDER };
+    const mounted = await mount(client, { alt: "", record });
+    const tell = watched.get(mounted.image());
+    tell(false);
+    await has(mounted, "loading");
+    await client.clear();
+    await has(mounted, "idle");
+    tell(true);
+    await mounted.update({ alt: "again", record });
+    await new Promise((go) => setTimeout(go, 10));
+    assert.deepEqual([status(mounted), src(mounted), server.requests.length], ["idle", null, 0]);
+    await mounted.update({ alt: "", record: { ...record, statelessProof: "fresh" } });
+    await has(mounted, "shown");
   });
 
   test(`${name}: an id is enough where the client gets records, and a new version of it comes by itself`, async () => {
