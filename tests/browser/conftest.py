@@ -12,6 +12,16 @@ from tests.browser.engines.page import Browser, Engine
 from tests.browser.support import Site, Tab, open_tab, running_site
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep tests to Chromium, unless they are marked `all_engines` or --soak is given."""
+    for item in items:
+        if isinstance(item, pytest.Function) and hasattr(item, "callspec"):
+            engine = item.callspec.params.get("engine")
+            if engine not in (None, "chromium") and not item.get_closest_marker("all_engines"):
+                item.add_marker(pytest.mark.soak)
+
+
 @pytest.fixture(scope="module", params=ENGINES)
 def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     with ENGINES[request.param]() as opened:

@@ -28,7 +28,7 @@ from tests.browser.scenarios import each_scenario
 from tests.browser.support import Site, open_page, wait_for
 from tests.support.paths import ROOT
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.all_engines]
 
 PAGE = "element.html"
 

@@ -77,6 +77,7 @@ def faults(site: Site, **params: str) -> None:
     httpx.post(f"{site.url}/faults", params=params).raise_for_status()
 
 
+@pytest.mark.all_engines
 def test_at_the_first_visit_images_have_addresses(page: Page, site: Site) -> None:
     """Once the worker is registered, an address shows its image, by a record each time and one download in all."""
     saved = site.save(noise("png", seed=1))
@@ -128,6 +129,7 @@ def test_an_image_in_the_html_of_the_first_visit_is_shown(page: Page, site: Site
     wait_for(page, "document.querySelector('#first').naturalWidth === 48")
 
 
+@pytest.mark.all_engines
 def test_after_a_reload_images_are_shown_at_once(page: Page, site: Site) -> None:
     """The worker has the page from its first request on, and the ciphertext is in the browser's cache."""
     saved = site.save(noise("png", seed=5))
@@ -155,6 +157,7 @@ def test_a_reload_past_the_worker_ends_in_pictures(engine: Engine, page: Page, s
     wait_for(page, "document.querySelector('#first').naturalWidth === 48")
 
 
+@pytest.mark.all_engines
 def test_a_killed_worker_starts_again(engine: Engine, page: Page, site: Site) -> None:
     """A worker that the browser has ended goes on with the next image, by a new record and what is cached."""
     cached, other = (site.save(noise("png", seed=seed)) for seed in (7, 8))
@@ -193,6 +196,7 @@ def test_another_configuration_takes_over(page: Page, site: Site) -> None:
     assert site.requests(saved.id) == 2
 
 
+@pytest.mark.all_engines
 def test_clearing_in_another_tab_empties_the_worker(browser: Browser, page: Page, site: Site) -> None:
     """After `clear` in any tab the worker has the image neither in memory nor stored; what is painted stays."""
     saved = site.save(noise("png", seed=12))
@@ -243,6 +247,7 @@ def test_what_the_rule_refuses_is_not_shown(page: Page, site: Site) -> None:
     assert site.requests(foreign.id) == 0
 
 
+@pytest.mark.all_engines
 def test_updates_and_deletions_elsewhere_are_seen(page: Page, site: Site) -> None:
     """The next time an address is asked for it is the new version, or an error where there is none any more."""
     saved = site.save(noise("png", seed=15))
@@ -362,6 +367,7 @@ def test_where_no_site_may_store_it_is_false(
         assert page.evaluate("register()") is not True
 
 
+@pytest.mark.all_engines
 def test_a_private_window_shows_pictures_or_says_at_once(engine: Engine, site: Site) -> None:
     """In a private window addresses work, or the page is told that they don't and shows the image by its record."""
     saved = site.save(noise("png", seed=24))

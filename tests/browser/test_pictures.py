@@ -11,7 +11,7 @@ from tests.browser.engines.page import Browser, Engine, lacks
 from tests.browser.support import Site, Tab, noise, open_tab, running_site, shown
 from tests.support.samples import ALL_KINDS, picture
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.all_engines]
 
 both_caches = pytest.mark.parametrize("cache", ["encrypted", "decrypted"])
 

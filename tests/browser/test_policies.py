@@ -7,7 +7,7 @@ import pytest
 from tests.browser.engines.page import INSECURE_HOST, Engine
 from tests.browser.support import Site, Tab, noise, open_page, shown
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.all_engines]
 
 
 def test_without_webcrypto_there_is_a_named_error(site: Site, engine: Engine) -> None:

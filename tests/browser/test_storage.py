@@ -8,7 +8,7 @@ import pytest
 from tests.browser.engines.page import Browser, Engine
 from tests.browser.support import Shown, Site, Tab, noise, open_tab, shown
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.all_engines]
 
 
 def test_second_tab_shows_from_the_cache(site: Site, tab: Tab, browser: Browser) -> None:

@@ -15,7 +15,7 @@ SHOWN = """async () => {
   const view = createView(testClient, ({ status, url, error }) => {
     if (url) picture.src = url;
     globalThis.status = error ? `${status}: ${error.message}` : status;
-  });
+  }, () => {});
   globalThis.view = view;
   view.show(testClient.addImage("players:ada"));
   return URL.createObjectURL === createObjectURL;
@@ -26,7 +26,7 @@ def test_its_picture_is_drawn(tab: Tab) -> None:
     """The default picture is one to the browser, which lacks nothing that would be filled in."""
     assert tab.page.evaluate(SHOWN) is True
     wait_for(tab.page, "status === 'shown' && picture.naturalWidth === 16 && picture.naturalHeight === 12")
-    tab.page.evaluate("view.hide()")
+    tab.page.evaluate("view.end()")
     assert tab.page.evaluate("testClient.state()") == {"loading": [], "shown": [], "listeners": 0}
 
 

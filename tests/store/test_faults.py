@@ -168,7 +168,7 @@ def fault_cases() -> Iterator[object]:
     """Yield operation, mode and the distance between steps; the short variant tries samples of all that write."""
     for name in OPERATIONS:
         for mode in MODES:
-            every = 1 if name == "read" else 7 if mode == "before" else 17
+            every = 1 if name == "read" else 11 if mode == "before" else 23
             yield pytest.param(name, mode, every, id=f"{name}-{mode}")
             if every > 1:
                 yield pytest.param(name, mode, 1, marks=pytest.mark.soak, id=f"{name}-{mode}-all")
@@ -315,7 +315,7 @@ async def die_at(name: str, base: Base, folder: Path, every: int) -> None:
 @pytest.mark.parametrize("name", OPERATIONS)
 async def test_a_process_that_dies_harms_nothing(base: Base, folder: Path, name: str) -> None:
     """A process killed before some of its statements leaves the old or the new images, and a database that works."""
-    await die_at(name, base, folder, 11)
+    await die_at(name, base, folder, 17)
 
 
 @pytest.mark.soak

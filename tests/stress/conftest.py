@@ -5,7 +5,11 @@ from pathlib import Path
 import pytest
 
 
-@pytest.fixture(params=["sqlite", "postgres", "sqlite-s3", "postgres-s3"])
+# Those that are long are made of the parts of the other two.
+LONG = [pytest.param(name, marks=pytest.mark.soak) for name in ("postgres", "sqlite-s3")]
+
+
+@pytest.fixture(params=["sqlite", "postgres-s3", *LONG])
 def target(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty store, as tests.stress.stores is told of it."""
     name = f"stress-{abs(hash(tmp_path))}"
