@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-
 # Those that are long are made of the parts of the other two.
 LONG = [pytest.param(name, marks=pytest.mark.soak) for name in ("postgres", "sqlite-s3")]
 
