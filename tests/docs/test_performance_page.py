@@ -10,6 +10,7 @@ from benchmarks.photos.treatments import SPREADS
 from benchmarks.photos.ways import ALONE, BY_HAND, OURS
 from benchmarks.plan import Findings
 from benchmarks.ratios import median
+from benchmarks.scroll.ways import AGAIN, ELEMENT, IN_CLEAR, NPM, REACT
 from tests.docs.conftest import RunSnippet
 from tests.docs.tables import rows
 from tests.support.paths import DOCS, ROOT
@@ -39,6 +40,23 @@ PICTURES: dict[str, tuple[list[dict[str, str | int]], list[str], float]] = {
     ),
 }
 
+# Of each page: its contestant.
+SCROLL = {
+    "`pix-image`": ELEMENT,
+    "`pix-image`, again": AGAIN,
+    "React": REACT,
+    "`img`": IN_CLEAR,
+    "`npm`": NPM,
+}
+SCROLL_COLUMNS = (
+    "main_thread_s",
+    "opening_task_ms",
+    "longest_task_ms",
+    "requests",
+    "kept_above_mib",
+    "heap_above_mib",
+)
+
 
 def test_the_outermost_middleware_serves_images(run_snippet: RunSnippet) -> None:
     """Around the whole application the middleware serves an image, and passes on what is none."""
@@ -60,3 +78,13 @@ def test_its_figures_of_pictures_were_measured(row: str) -> None:
     figures = [float(figure) for figure in re.findall(r"([\d.]+) (?:ms|MiB|MB|%)", cells[row])]
     measured = [median(found, case, column) for case in cases for column in columns]
     assert figures == pytest.approx([value and value / unit for value in measured], rel=0.25)
+
+
+@pytest.mark.parametrize("row", SCROLL)
+def test_its_figures_of_scrolling_were_measured(row: str) -> None:
+    """Processor time, tasks, requests and memory are about the medians; a task below 50 ms is none to the browser."""
+    found = Findings(json.loads(RESULTS.read_text())["parts"]["scroll"]["rows"])
+    (cells,) = [cells[1:] for cells in rows(PAGE, "| scroll |") if cells[0] == row]
+    figures = [0.0 if cell == "below 50 ms" else float(cell.split()[0].replace(",", "")) for cell in cells]
+    measured = [median(found, {"contestant": SCROLL[row]}, column) for column in SCROLL_COLUMNS]
+    assert figures == pytest.approx(measured, rel=0.1, abs=0.2)
