@@ -23,6 +23,7 @@ from .extras import require
 from .import_commands import import_from
 from .keys_commands import keys
 from .server import exit_on_signals, listen, run_server, url_of
+from .upkeep_commands import gc, stats, verify
 from .variants_command import variants
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
@@ -49,6 +50,9 @@ commands.add_command(import_from)
 commands.add_command(export_to)
 commands.add_command(variants)
 commands.add_command(keys)
+commands.add_command(verify)
+commands.add_command(gc)
+commands.add_command(stats)
 
 
 @commands.command()

@@ -1,7 +1,6 @@
 """`pixstore-asgi copy`: one store's images to another store."""
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import click
@@ -9,13 +8,13 @@ import click
 from ..errors import InputError, SecretError
 from ..keys.file import read_key_file
 from ..keys.find import find_ring_at_hand, is_in_environment
-from ..store.connect import bucket_at, connect
-from ..store.contract import ImageStore
+from ..store.connect import bucket_at
 from ..store.inspection import Inspectable, lacks_its_bucket
 from ..transfer.store_copy import copy_store
 from .databases import Database, DatabaseType
 from .errors import plain_errors
 from .moves import Move
+from .stores import check_made, is_made, opened
 
 _UNCHECKED = "No secret was at hand, so the images were copied without being decrypted to check them."
 _UNREAD = "No image at all could be read: is --from-blobs the bucket and prefix that the source has its bodies in?"
@@ -68,21 +67,20 @@ def copy(source: Database, target: Database, from_blobs: str | None, to_blobs: s
     notes: list[str] = []
 
     async def steps() -> None:
-        if not await _is_made(source):
-            raise InputError(f"there is no store at {source}: look at the database and the schema that it names")
-        async with _opened(source, from_blobs) as opened, AsyncExitStack() as stack:
-            ring = await find_ring_at_hand(opened)
-            is_made = await _is_made(target)
+        await check_made(source)
+        async with opened(source, from_blobs) as store, AsyncExitStack() as stack:
+            ring = await find_ring_at_hand(store)
+            is_there = await is_made(target)
             if to_blobs:
-                await _check_prefix(to_blobs, target if is_made else None)
-            into = None if dry_run and not is_made else await stack.enter_async_context(_opened(target, to_blobs))
-            total = sum((await opened.key_usage()).values())
-            await move.follow(copy_store(opened, into, ring=ring, dry_run=dry_run), total)
+                await _check_prefix(to_blobs, target if is_there else None)
+            into = None if dry_run and not is_there else await stack.enter_async_context(opened(target, to_blobs))
+            total = sum((await store.key_usage()).values())
+            await move.follow(copy_store(store, into, ring=ring, dry_run=dry_run), total)
             notes.extend([] if ring else [_UNCHECKED])
             notes.extend([_UNREAD] if from_blobs and move.has_read_nothing else [])
             notes.extend([_BODIES_HERE] if move.report.moved and await lacks_its_bucket(into) else [])
             if into is not None and not dry_run:
-                notes.append(_what_opens(opened.key_file, into.key_file))
+                notes.append(_what_opens(store.key_file, into.key_file))
 
     with plain_errors():
         move.run(steps())
@@ -107,22 +105,6 @@ def _is_same(source: Database, target: Database) -> bool:
     return target.file.exists() and target.file.samefile(source.file)
 
 
-@asynccontextmanager
-async def _opened(database: Database, blobs: str | None) -> AsyncIterator[ImageStore]:
-    store = connect(database.store, blobs)
-    await store.open()
-    try:
-        yield store
-    finally:
-        await store.close()
-
-
-async def _is_made(database: Database) -> bool:
-    """Tell whether there is such a store already; one that can't tell that is made by being opened."""
-    store = connect(database.store)
-    return await store.is_made() if isinstance(store, Inspectable) else True
-
-
 async def _check_prefix(blobs: str, target: Database | None) -> None:
     """Raise InputError for a prefix in use by others: of one version, two copies would have but one object.
 
@@ -137,7 +119,7 @@ async def _check_prefix(blobs: str, target: Database | None) -> None:
     if is_empty:
         return
     if target is not None:
-        async with _opened(target, None) as store:
+        async with opened(target, None) as store:
             if isinstance(store, Inspectable) and await store.has_bodies_elsewhere():
                 return
     raise InputError("the prefix of --to-blobs has objects already, and none of them is the target's: give another one")

@@ -7,7 +7,7 @@ of a store was cut off, the same version may be written again: its rows are told
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from typing import NamedTuple, Protocol
 
 import anyio
@@ -69,6 +69,10 @@ class Bodies(Protocol):
 
     async def remove(self, names: Sequence[str]) -> None:
         """Remove bodies; one that is not there is none the less removed."""
+        ...
+
+    def names(self) -> AsyncIterator[Sequence[str]]:
+        """Yield the names of all that lies there, many at a time."""
         ...
 
 

@@ -1,9 +1,27 @@
-"""What a store in a database tells of itself beyond the contract: whether it is made, which it is, where bodies lie."""
+"""What a store in a database tells of itself beyond the contract: which it is, where bodies lie, what is wrong."""
 
-from collections.abc import Hashable
-from typing import Protocol, runtime_checkable
+from collections.abc import AsyncIterator, Hashable, Sequence
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from .elsewhere import Bodies
+
+
+class Fault(NamedTuple):
+    """Something that is not as it should be. what: such as "image players:abc" or "body 12". reason: in words."""
+
+    what: str
+    reason: str
+
+
+class Unused(NamedTuple):
+    """What is replaced, deleted or not yet committed: bodies, and bytes of them that lie in the database.
+
+    free_bytes: room in the database's file that is free already, where the store can tell.
+    """
+
+    bodies: int
+    bytes: int
+    free_bytes: int
 
 
 @runtime_checkable
@@ -25,6 +43,22 @@ class Inspectable(Protocol):
 
     async def has_bodies_elsewhere(self) -> bool:
         """Tell whether any body, current or not yet swept, lies elsewhere than in the database."""
+        ...
+
+    async def ids(self, *, after: str, limit: int) -> Sequence[str]:
+        """Return up to `limit` ids of images above `after`, in their order, also of those whose rows are damaged."""
+        ...
+
+    def faults(self) -> AsyncIterator[Fault]:
+        """Yield what is wrong with rows, and bodies in the database that belong to nothing, without reading bodies."""
+        ...
+
+    async def unknown_bodies(self, versions: Sequence[bytes]) -> Sequence[bytes]:
+        """Return those of these versions, the names of bodies elsewhere, that no row has."""
+        ...
+
+    async def unused(self) -> Unused:
+        """Count what a sweep takes away, now or later."""
         ...
 
 

@@ -11,8 +11,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from ..core.images import StoredImage
 from ..core.keyring import KeyRing
 from ..store.contract import ImageStore
+from ..store.pages import pages_of
 from .image_copy import ImageCopy
-from .listing import pages_of
 from .origin import check_origin, retire_secrets, share_secrets, take_origin
 from .store_deletions import delete_what_is_gone, put_all_tombstones
 from .totals import REFUSALS, Outcome, Step

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from ..core.images import StoredImage
 from ..errors import StoreConflict
 from ..store.contract import ImageStore
-from .listing import pages_of
+from ..store.pages import pages_of
 from .totals import Outcome, Step
 
 _BELOW_ALL = " "  # no character of an id is below it

@@ -10,7 +10,7 @@ DIRECTION = [
     ["asgi"],
     ["__init__"],
     ["integrations"],
-    ["transfer", "demo"],
+    ["transfer", "demo", "upkeep"],
     ["cli", "testing"],
 ]
 """Low to high: a room imports only from rows above its own. Rooms of one row do not know each other."""

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Callable, Collection, Hashable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Hashable, Sequence
 from functools import partial
 from typing import Any
 
@@ -13,8 +13,9 @@ from ..clock import Clock, running_loop, wall_clock_ms
 from ..contract import Expect, Expected, ImageStream, ImageWriter, KeyChecks
 from ..elsewhere import Bodies, Claimed, here_or_elsewhere, sweep_bodies
 from ..groups import GroupCommit
+from ..inspection import Fault, Unused
 from ..occasional_sweep import OccasionalSweep
-from . import bodies, elsewhere, key_checks, rows
+from . import bodies, elsewhere, inspect, key_checks, rows
 from . import schema as tables
 from .address import check_url
 from .database import Database, Operation, Pool, R
@@ -193,6 +194,20 @@ class PostgresStore:
 
     async def has_bodies_elsewhere(self) -> bool:
         return await self._opened().read(elsewhere.has_objects)
+
+    async def ids(self, *, after: str, limit: int) -> Sequence[str]:
+        return await self._opened().read(inspect.ids, after, limit)
+
+    async def faults(self) -> AsyncIterator[Fault]:
+        for query, reason in inspect.LOOKS:
+            for fault in await self._opened().write_all(inspect.faults, query, reason):
+                yield fault
+
+    async def unknown_bodies(self, versions: Sequence[bytes]) -> Sequence[bytes]:
+        return await self._opened().read(inspect.unknown_bodies, versions)
+
+    async def unused(self) -> Unused:
+        return await self._opened().write_all(inspect.unused)
 
     def within(self, connection: Any) -> HostTransaction:
         """Return this store as it is within the transaction of an asyncpg connection of the application's.

@@ -1,7 +1,7 @@
 """S3Bucket: a prefix of a bucket as a place for bodies."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
 from ...core.images import StoredImage
 from ...core.options import check_numbers
@@ -67,6 +67,9 @@ class S3Bucket:
 
     async def remove(self, names: Sequence[str]) -> None:
         await self._opened().remove(names)
+
+    def names(self) -> AsyncIterator[Sequence[str]]:
+        return self._opened().names()
 
     def _opened(self) -> Objects:
         if self._objects is None:

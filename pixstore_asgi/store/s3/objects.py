@@ -20,6 +20,7 @@ from .place import Place
 if TYPE_CHECKING:
     from obstore import GetResult
 
+_LISTED_AT_ONCE = 1000
 _REMOVED_AT_ONCE = 1000  # as many as S3 takes in one request
 _MOST_RETRIES = 10
 _PATIENCE_FOR_A_PART = 3  # times: 5 MiB go out meanwhile
@@ -62,6 +63,12 @@ class Objects:
             async for objects in obstore.list(self._store, chunk_size=1):
                 return bool(objects)
             return False
+
+    async def names(self) -> AsyncIterator[Sequence[str]]:
+        """Yield the names of all objects, many at a time."""
+        with translated():
+            async for objects in obstore.list(self._store, chunk_size=_LISTED_AT_ONCE):
+                yield [each["path"] for each in objects]
 
     async def remove(self, names: Sequence[str]) -> None:
         """Remove objects; one that is not there is none the less removed."""

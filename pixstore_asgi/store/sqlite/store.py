@@ -3,7 +3,7 @@
 import logging
 import os
 import sqlite3
-from collections.abc import Callable, Collection, Hashable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Hashable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -13,8 +13,9 @@ from ...errors import ConfigError, StoreBusy, StoreError
 from ..clock import Clock, running_loop, wall_clock_ms
 from ..contract import Expect, Expected, ImageStream, ImageWriter, KeyChecks
 from ..elsewhere import Bodies, Claimed, here_or_elsewhere, sweep_bodies
+from ..inspection import Fault, Unused
 from ..occasional_sweep import OccasionalSweep
-from . import blobs, elsewhere, rows
+from . import blobs, elsewhere, inspect, rows
 from .schema import Writer
 from .session import Session
 from .streams import begin_write, open_stream
@@ -194,6 +195,20 @@ class SqliteStore:
 
     async def has_bodies_elsewhere(self) -> bool:
         return await self._opened().read(elsewhere.has_objects)
+
+    async def ids(self, *, after: str, limit: int) -> Sequence[str]:
+        return await self._opened().read(inspect.ids, after, limit)
+
+    async def faults(self) -> AsyncIterator[Fault]:
+        for look in inspect.LOOKS:
+            for fault in await self._opened().read(look):
+                yield fault
+
+    async def unknown_bodies(self, versions: Sequence[bytes]) -> Sequence[bytes]:
+        return await self._opened().read(inspect.unknown_bodies, versions)
+
+    async def unused(self) -> Unused:
+        return await self._opened().read(inspect.unused)
 
     @property
     def key_file(self) -> Path:

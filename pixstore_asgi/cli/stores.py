@@ -1,0 +1,43 @@
+"""Opening the store that an option names."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from ..errors import InputError
+from ..store.connect import connect
+from ..store.contract import ImageStore
+from ..store.inspection import Inspectable, lacks_its_bucket
+from .databases import Database
+
+
+@asynccontextmanager
+async def opened(database: Database, blobs: str | None) -> AsyncIterator[ImageStore]:
+    """Open a store, made where there is none, until the block ends."""
+    store = connect(database.store, blobs)
+    await store.open()
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+@asynccontextmanager
+async def opened_as_made(database: Database, blobs: str | None) -> AsyncIterator[ImageStore]:
+    """Open a store that there is already, with its bucket. Raises InputError where there is none, or no `blobs`."""
+    await check_made(database)
+    async with opened(database, blobs) as store:
+        if await lacks_its_bucket(store):
+            raise InputError("this store has bodies in a bucket: pass --blobs, as the application's blobs")
+        yield store
+
+
+async def check_made(database: Database) -> None:
+    """Raise InputError where there is no such store."""
+    if not await is_made(database):
+        raise InputError(f"there is no store at {database}: look at the database and the schema that it names")
+
+
+async def is_made(database: Database) -> bool:
+    """Tell whether there is such a store already; one that can't tell that is made by being opened."""
+    store = connect(database.store)
+    return await store.is_made() if isinstance(store, Inspectable) else True

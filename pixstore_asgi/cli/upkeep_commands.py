@@ -1,0 +1,179 @@
+"""`pixstore-asgi verify`, `gc` and `stats`."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Coroutine
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from ..errors import SecretError, StoreError
+from ..keys.find import find_ring_at_hand
+from ..store.contract import ImageStore
+from ..store.inspection import Fault
+from ..transfer.totals import printable
+from ..upkeep.stats import Amount, Stats, stats_of
+from ..upkeep.verify import verify_images, verify_rest
+from .databases import Database, blobs, existing_database
+from .errors import plain_errors
+from .moves import images_of
+from .stores import check_made, opened, opened_as_made
+
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_SWEPT_AT_ONCE = 1000
+_UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
+
+
+@click.command()
+@existing_database
+@blobs
+@_JSON
+def verify(database: Database, blobs: str | None, as_json: bool) -> None:
+    """Read every image and name what is damaged.
+
+    Of each image its length, its wrapped key and its tag are checked, so every byte of it; then the database's tables,
+    and the objects of a bucket. The application may go on meanwhile. What is wrong is listed with what it is of, and
+    makes the exit code 1. Takes the secret: PIXSTORE_SECRET, or the key file beside the database.
+    """
+    faults: list[Fault] = []
+    read = 0
+
+    async def steps() -> None:
+        nonlocal read
+        async with opened_as_made(database, blobs) as store:
+            ring = await find_ring_at_hand(store)
+            if ring is None:
+                raise SecretError("set PIXSTORE_SECRET to the secret of this store: without it no image can be checked")
+            with _bar("Reading", await _count(store)) as bar:
+                async for fault in verify_images(store, ring):
+                    read += 1
+                    faults.extend([fault] if fault else [])
+                    bar.update(1)
+            faults.extend([fault async for fault in verify_rest(store)])
+
+    is_whole = False
+    try:
+        is_whole = _run(steps())
+    finally:  # what was found before an error, too
+        if as_json:
+            listed = [fault._asdict() for fault in faults]
+            click.echo(json.dumps({"images": read, "complete": is_whole, "faults": listed}, indent=2))
+        elif read or is_whole:
+            _show_faults(faults, read, is_whole=is_whole)
+    if not is_whole:
+        click.echo("Stopped before the end: what follows was not read.", err=True)
+        sys.exit(130)
+    sys.exit(1 if faults else 0)
+
+
+@click.command()
+@existing_database
+@blobs
+def gc(database: Database, blobs: str | None) -> None:
+    """Take away bodies that no image needs.
+
+    The application does so by itself, a little with each write: this is for a store that is seldom written to. What is
+    being read stays, and in PostgreSQL and in a bucket what was replaced in the last ten minutes.
+    """
+    removed = 0
+
+    async def steps() -> None:
+        nonlocal removed
+        async with opened_as_made(database, blobs) as store:
+            while some := await store.sweep(limit=_SWEPT_AT_ONCE):
+                removed += some
+
+    is_whole = _run(steps())
+    click.echo(f"{_bodies_of(removed)} removed")
+    if not is_whole:
+        click.echo("Stopped. The same command goes on from here.", err=True)
+        sys.exit(130)
+
+
+@click.command()
+@existing_database
+@_JSON
+def stats(database: Database, as_json: bool) -> None:
+    """Tell how many images and bytes there are.
+
+    By directory, by the key id of the secret that their keys are under, and what a sweep would take away.
+    """
+
+    async def steps() -> Stats:
+        await check_made(database)
+        async with opened(database, None) as store:
+            return await stats_of(store)
+
+    with plain_errors():
+        found = asyncio.run(steps())
+    if as_json:
+        unused = found.unused._asdict() if found.unused else None
+        click.echo(json.dumps({**asdict(found), "unused": unused}, indent=2))
+        return
+    _show_stats(found)
+
+
+async def _count(store: ImageStore) -> int:
+    """Return how many images a bar is to count to, 0 where rows are damaged."""
+    try:
+        return sum((await store.key_usage()).values())
+    except StoreError:
+        return 0
+
+
+def _run(steps: Coroutine[Any, Any, None]) -> bool:
+    """Run to the end, or tell that Ctrl-C came before."""
+    try:
+        with plain_errors():
+            asyncio.run(steps)
+    except KeyboardInterrupt:
+        return False
+    return True
+
+
+def _bar(label: str, length: int) -> Any:
+    return click.progressbar(
+        length=length, label=label, file=sys.stderr, show_pos=True, width=32, hidden=not sys.stderr.isatty()
+    )
+
+
+def _show_faults(faults: list[Fault], read: int, *, is_whole: bool) -> None:
+    click.echo(f"{images_of(read)} read")
+    if not faults:
+        click.echo("all is well" if is_whole else "no fault so far")
+        return
+    click.echo(f"{len(faults):,} fault{'' if len(faults) == 1 else 's'}:")
+    for fault in faults:
+        click.echo(f"  {printable(fault.what)}: {printable(fault.reason)}")
+
+
+def _show_stats(stats: Stats) -> None:
+    click.echo(f"{_text_of(stats.all)}; {stats.deleted:,} deleted")
+    for name, amount in sorted(stats.directories.items()):
+        click.echo(f"  {printable(name) + ':' if name else 'no directory':<24} {_text_of(amount)}")
+    for key_id, images in stats.keys.items():
+        click.echo(f"  {'secret ' + key_id:<24} {images:,} keys")
+    if stats.unused:
+        bodies, size, free = stats.unused
+        click.echo(
+            f"  {'to be swept':<24} {_bodies_of(bodies)}, {_size_of(size)} here; {_size_of(free)} free in the file"
+        )
+
+
+def _bodies_of(count: int) -> str:
+    return f"{count:,} {'body' if count == 1 else 'bodies'}"
+
+
+def _text_of(amount: Amount) -> str:
+    variants = f" and {amount.variants:,} variants" if amount.variants else ""
+    return f"{images_of(amount.images)}{variants}, {_size_of(amount.bytes)}"
+
+
+def _size_of(size: int) -> str:
+    """Return "512 bytes", "1.5 MiB"."""
+    amount, unit = float(size), 0
+    while amount >= 1024 and unit < len(_UNITS) - 1:
+        amount, unit = amount / 1024, unit + 1
+    return f"{amount:,.1f} {_UNITS[unit]}" if unit else f"{size} bytes"

@@ -1,0 +1,60 @@
+"""What is wrong, or unused, in a PostgreSQL store, without reading a body.
+
+Each question is one statement, so its answer is of one moment, whatever others write meanwhile. Damage to pages is the
+server's to notice, by its checksums and by pg_amcheck.
+"""
+
+from collections.abc import Sequence
+
+from ..inspection import Fault, Unused
+from .session import Session
+
+LOOKS = (
+    (
+        "SELECT 'image ' || image.id FROM {image} LEFT JOIN {body} ON body.id = image.body"
+        " WHERE image.body IS NOT NULL AND state IS DISTINCT FROM 1",
+        "its row points to a body that is not there",
+    ),
+    (
+        "SELECT 'image ' || id FROM {image} WHERE size <"
+        " (SELECT sum(length(data)) FROM {chunk} WHERE chunk.body = image.body)",
+        "its body is longer than its row says",
+    ),
+    (
+        "SELECT 'body ' || id FROM {body} WHERE state = 1"
+        " AND id NOT IN (SELECT image.body FROM {image} WHERE image.body IS NOT NULL)",
+        "no image points to it",
+    ),
+    (
+        "SELECT DISTINCT 'body ' || body FROM {chunk} WHERE NOT EXISTS (SELECT FROM {body} WHERE body.id = chunk.body)",
+        "there are parts of it, and no row",
+    ),
+)
+"""All that is looked at: what each statement finds, and what that means."""
+
+
+async def ids(db: Session, after: str, limit: int) -> list[str]:
+    """Return ids of images in their order, whatever else is in their rows."""
+    query = "SELECT id FROM {image} WHERE id > $1 AND body IS NOT NULL ORDER BY id LIMIT $2"
+    return [image_id for (image_id,) in await db.all(query, after, limit)]
+
+
+async def faults(db: Session, query: str, reason: str) -> list[Fault]:
+    """Return what one look finds."""
+    return [Fault(what, reason) for (what,) in await db.all(query)]
+
+
+async def unknown_bodies(db: Session, versions: Sequence[bytes]) -> list[bytes]:
+    """Return those of these objects' names that no row has."""
+    query = "SELECT name FROM unnest($1::bytea[]) AS name WHERE NOT EXISTS (SELECT FROM {body} WHERE object = name)"
+    return [name for (name,) in await db.all(query, list(versions))]
+
+
+async def unused(db: Session) -> Unused:
+    """Count bodies that are not current, and their bytes here."""
+    found = await db.one(
+        "SELECT count(DISTINCT body.id), coalesce(sum(length(data)), 0)"
+        " FROM {body} LEFT JOIN {chunk} ON chunk.body = body.id WHERE state <> 1"
+    )
+    assert found is not None
+    return Unused(int(found[0]), int(found[1]), 0)

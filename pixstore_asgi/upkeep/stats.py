@@ -1,0 +1,57 @@
+"""How much there is in a store, by directory and by the secret that keys are under."""
+
+from dataclasses import dataclass, field
+
+from ..core.ids import is_variant_id
+from ..core.images import KEY_ID_BYTES, StoredImage
+from ..store.contract import ImageStore
+from ..store.inspection import Inspectable, Unused
+from ..store.pages import pages_of
+
+
+@dataclass(slots=True)
+class Amount:
+    """So many images, originals and variants, and the bytes of their ciphertexts."""
+
+    images: int = 0
+    variants: int = 0
+    bytes: int = 0
+
+    def add(self, image: StoredImage) -> None:
+        """Count one image."""
+        is_variant = is_variant_id(image.id)
+        self.variants += is_variant
+        self.images += not is_variant
+        self.bytes += image.meta.size
+
+
+@dataclass(slots=True)
+class Stats:
+    """What is in a store.
+
+    directories: by the part of an id before the colon, "" where there is none. keys: how many images and variants have
+    their key under a secret, by its public id in hexadecimal. deleted: how many ids keep a last token and no image.
+    unused: what a sweep takes away, or None of a store that can't tell.
+    """
+
+    all: Amount = field(default_factory=Amount)
+    directories: dict[str, Amount] = field(default_factory=dict)
+    keys: dict[str, int] = field(default_factory=dict)
+    deleted: int = 0
+    unused: Unused | None = None
+
+
+async def stats_of(store: ImageStore) -> Stats:
+    """Count what is in an open store, reading all rows, and no body. Raises StoreError."""
+    stats = Stats()
+    async for page in pages_of(store.list):
+        for image in page:
+            directory, colon, _ = image.id.partition(":")
+            stats.all.add(image)
+            stats.directories.setdefault(directory if colon else "", Amount()).add(image)
+            key_id = image.meta.wrapped_key[:KEY_ID_BYTES].hex()
+            stats.keys[key_id] = stats.keys.get(key_id, 0) + 1
+    async for tombstones in pages_of(store.list_tombstones):
+        stats.deleted += len(tombstones)
+    stats.unused = await store.unused() if isinstance(store, Inspectable) else None
+    return stats

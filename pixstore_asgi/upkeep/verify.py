@@ -1,0 +1,97 @@
+"""Reading all of a store: every image as a reader would, down to its tag, and what belongs to no image."""
+
+import re
+from collections.abc import AsyncIterator
+
+from ..core.cipher import TagCheck, unwrap_key
+from ..core.images import VERSION_BYTES
+from ..core.keyring import KeyRing
+from ..errors import IntegrityError, StoreBusy, StoreError
+from ..store.contract import ImageStore
+from ..store.elsewhere import Bodies
+from ..store.inspection import Fault, Inspectable
+
+_PAGE = 1000
+_OBJECT = re.compile(rf"[0-9a-f]{{{2 * VERSION_BYTES}}}")
+
+
+async def verify_images(store: ImageStore, ring: KeyRing) -> AsyncIterator[Fault | None]:
+    """Read each image of an open store as it is now: yield what is wrong with it, or None where it is whole.
+
+    ring: of the store. Length, key wrap and tag are checked: every byte of the ciphertext and of what the row says of
+    it. Images that are deleted meanwhile count as whole. Raises StoreBusy where the store is away.
+    """
+    async for image_id in _ids(store):
+        yield await _fault_of(store, ring, image_id)
+
+
+async def verify_rest(store: ImageStore) -> AsyncIterator[Fault]:
+    """Yield what else is wrong with an open store: damaged pages, lost or stray bodies, objects that nothing knows.
+
+    Of a store that can't be inspected, nothing. Raises StoreBusy where it is away.
+    """
+    if not isinstance(store, Inspectable):
+        return
+    try:
+        async for fault in store.faults():
+            yield fault
+    except StoreBusy:
+        raise
+    except StoreError as error:
+        yield Fault("the database", str(error))
+    if store.bodies:
+        async for fault in _stray_objects(store, store.bodies):
+            yield fault
+
+
+async def _ids(store: ImageStore) -> AsyncIterator[str]:
+    after = ""
+    while page := await _page_of_ids(store, after):
+        for image_id in page:
+            yield image_id
+        after = page[-1]
+
+
+async def _page_of_ids(store: ImageStore, after: str) -> list[str]:
+    # Of a row that is damaged the id alone may be readable.
+    if isinstance(store, Inspectable):
+        return list(await store.ids(after=after, limit=_PAGE))
+    return [image.id for image in await store.list(after=after, limit=_PAGE)]
+
+
+async def _fault_of(store: ImageStore, ring: KeyRing, image_id: str) -> Fault | None:
+    try:
+        await _read(store, ring, image_id)
+    except StoreBusy:
+        raise
+    except (IntegrityError, StoreError) as error:
+        return Fault(f"image {image_id}", str(error))
+    return None
+
+
+async def _read(store: ImageStore, ring: KeyRing, image_id: str) -> None:
+    stream = await store.open_stream(image_id)
+    if stream is None:
+        return
+    try:
+        meta = stream.image.meta
+        check = TagCheck(key=unwrap_key(ring, image_id, meta), iv=meta.iv, tag=meta.tag)
+        async for chunk in stream:
+            check.update(chunk)
+        check.finish()
+    finally:
+        await stream.aclose()
+
+
+async def _stray_objects(store: Inspectable, bodies: Bodies) -> AsyncIterator[Fault]:
+    stray: set[str] = set()
+    async for names in bodies.names():
+        named = {bytes.fromhex(name) for name in names if _OBJECT.fullmatch(name)}
+        unknown = await store.unknown_bodies(list(named))
+        stray.update(version.hex() for version in unknown)
+        stray.update(name for name in names if not _OBJECT.fullmatch(name))
+    if not stray:
+        return
+    async for names in bodies.names():  # a sweep may have removed object and row between the two questions
+        for name in stray.intersection(names):
+            yield Fault(f"object {name}", "no row of the database has it")

@@ -1,0 +1,75 @@
+"""upkeep.md: each command of the page prints what stands there."""
+
+import asyncio
+import os
+import re
+import shlex
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from pixstore_asgi import Pixstore
+from pixstore_asgi.cli.commands import commands
+from tests.support.paths import DOCS
+from tests.support.samples import SECRET, large_png
+
+PAGE = (DOCS / "upkeep.md").read_text()
+EXAMPLES = re.findall(r"^\$ pixstore-asgi (.+)\n((?:(?!```|\$ ).*\n)*)", PAGE, re.MULTILINE)
+DIRECTORIES = {"players": 12, "teams": 3}
+KEY_ID = re.compile(r"secret [0-9a-f]{8}")
+
+
+async def fill(path: Path) -> None:
+    """Save what the page's store has: pictures of two directories, some of them updated and deleted."""
+    async with Pixstore(path, secret=SECRET) as pix:
+        for directory, images in DIRECTORIES.items():
+            for number in range(images):
+                await pix.import_image(f"{directory}:{number:04}", large_png(100_000 + number), token=1)
+        await pix.import_image("logo", large_png(2_000_000), token=1)
+        await pix.delete_image("teams:0002")
+    change(path, "INSERT INTO blob (id, state, changed_ms) VALUES (100, 2, 0)")
+    change(path, "INSERT INTO chunk VALUES (?, ?)", 100 << 16, bytes(150_000))
+
+
+def change(path: Path, statement: str, *values: object) -> None:
+    """Change a database as a disk would, or a process that was killed: the time of the last change stays."""
+    before = os.stat(path)
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute(statement, values)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def damage(path: Path) -> None:
+    """Change one bit of a picture, and leave a body behind."""
+    with closing(sqlite3.connect(path)) as db:
+        query = "SELECT chunk.id, data FROM image JOIN chunk ON chunk.id = blob << 16 WHERE image.id = 'players:0007'"
+        chunk, data = db.execute(query).fetchone()
+    change(path, "UPDATE chunk SET data = ? WHERE id = ?", data[:500] + bytes([data[500] ^ 1]) + data[501:], chunk)
+    change(path, "INSERT INTO blob (id, state, changed_ms) VALUES (101, 1, 0)")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("pixstore.db", "damaged.db"):
+        asyncio.run(fill(tmp_path / name))
+    damage(tmp_path / "damaged.db")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PIXSTORE_SECRET", SECRET)
+    return tmp_path
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(("command", "output"), EXAMPLES, ids=[command for command, _ in EXAMPLES])
+def test_examples_print_what_they_say(command: str, output: str) -> None:
+    """Each command of the page, on such a store, prints its lines; key ids are others each time."""
+    result = CliRunner().invoke(commands, shlex.split(command))
+    assert KEY_ID.sub("secret 0a1b2c3d", result.output) == output
+    assert result.exit_code == (1 if "damaged" in command else 0)
+
+
+def test_every_command_has_an_example() -> None:
+    """The page shows verify, stats and gc."""
+    assert {command.split()[0] for command, _ in EXAMPLES} == {"verify", "stats", "gc"}

@@ -1,0 +1,289 @@
+"""What `verify` finds: a damaged byte in any column, chunk or object, and what belongs to nothing."""
+
+import asyncio
+import json
+import os
+import re
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import anyio
+import httpx
+import pytest
+from click.testing import CliRunner, Result
+
+from pixstore_asgi import Pixstore
+from pixstore_asgi.cli.commands import commands
+from pixstore_asgi.core.keyring import KeyRing
+from pixstore_asgi.errors import StoreBusy
+from pixstore_asgi.store.connect import connect
+from pixstore_asgi.store.inspection import Fault
+from pixstore_asgi.store.memory import MemoryStore
+from pixstore_asgi.upkeep.verify import verify_images, verify_rest
+from tests.support.postgres import Cluster
+from tests.support.s3 import BUCKET, S3Server
+from tests.support.samples import OTHER_SECRET, SECRET, large_png, picture
+from tests.support.stores import STORES, Place, new_place
+
+IMAGES = {"players:small": picture(), "players:large": large_png(1_500_000), "plain": large_png(300_000)}
+CHANGED = {False: ("changed_ms", "changed_ms"), True: ("changed_ms) VALUES (1, 0)", "changed_at) VALUES (1, now())")}
+"""When a body was changed, in the words of SQLite's table and PostgreSQL's."""
+LONG_AGO = {False: "changed_ms = 0", True: "changed_at = now() - interval '1 day'"}
+
+
+@pytest.fixture(params=["sqlite", *STORES])
+def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """A place of each kind, with three images."""
+    made = new_place(request.param, tmp_path, request)
+    for name, value in {**made.environment, "PIXSTORE_SECRET": SECRET}.items():
+        monkeypatch.setenv(name, value)
+    asyncio.run(save_images(made))
+    return made
+
+
+async def save_images(place: Place) -> None:
+    async with Pixstore(place.database, blobs=place.blobs) as pix:
+        for name, image in IMAGES.items():
+            await pix.import_image(name, image, token=1)
+
+
+def verify(place: Place, *options: str, secret: str | None = SECRET) -> Result:
+    blobs = ["--blobs", place.blobs] if place.blobs else []
+    arguments = ["verify", "--database", place.database, *blobs, *options]
+    return CliRunner().invoke(commands, arguments, env={"PIXSTORE_SECRET": secret})
+
+
+def faults(place: Place) -> dict[str, str]:
+    """Return what verify finds, and why."""
+    result = verify(place, "--json")
+    found = json.loads(result.stdout)
+    assert (found["images"], found["complete"]) == (len(IMAGES), True)
+    assert result.exit_code == (1 if found["faults"] else 0)
+    return {fault["what"]: fault["reason"] for fault in found["faults"]}
+
+
+class Tables:
+    """What stands in a store's tables, read and changed behind its back. Statements are SQLite's."""
+
+    def __init__(self, place: Place, cluster: Cluster | None) -> None:
+        self._place = place
+        self._cluster = cluster
+
+    @property
+    def is_postgres(self) -> bool:
+        return self._cluster is not None
+
+    def run(self, statement: str) -> str:
+        """Run a statement and return the first column of its rows, a line each."""
+        if self._cluster is None:
+            before = os.stat(self._place.database)
+            with closing(sqlite3.connect(self._place.database)) as db, db:
+                found = "\n".join(str(row[0]) for row in db.execute(statement).fetchall())
+            # As a disk damages it: a file that another program wrote to is checked when it is opened, and refused.
+            os.utime(self._place.database, ns=(before.st_atime_ns, before.st_mtime_ns))
+            return found
+        statement = re.sub(r"hex\((\w+)\)", r"encode(\1, 'hex')", statement.replace("blob", "body"))
+        statement = re.sub(r"x'(\w*)'", r"'\\x\1'", statement)
+        statement = re.sub(r"id = (\d+) << 16", r"body = \1 AND number = 0", statement)
+        statement = re.sub(r"(FROM|INTO|UPDATE) (\w+)", r"\1 pixstore.\2", statement)
+        return self._cluster.run(statement, urlsplit(self._place.database).path[1:])
+
+    def flip(self, column: str, table: str = "image", where: str = "id = 'plain'") -> None:
+        """Change one bit of a value."""
+        if self.is_postgres:
+            self.run(f"UPDATE {table} SET {column} = set_byte({column}, 3, get_byte({column}, 3) # 1) WHERE {where}")
+            return
+        value = bytearray.fromhex(self.run(f"SELECT hex({column}) FROM {table} WHERE {where}"))
+        value[3] ^= 1
+        self.run(f"UPDATE {table} SET {column} = x'{value.hex()}' WHERE {where}")
+
+
+@pytest.fixture
+def tables(place: Place, request: pytest.FixtureRequest) -> Tables:
+    return Tables(place, request.getfixturevalue("postgres") if "://" in place.database else None)
+
+
+def test_a_store_that_is_well(place: Place) -> None:
+    """All images are read, and there is nothing to say."""
+    result = verify(place)
+    assert (result.exit_code, result.output) == (0, "3 images read\nall is well\n")
+
+
+@pytest.mark.parametrize("column", ["version", "iv", "tag", "wrapped_key"])
+def test_a_changed_byte_of_a_row(place: Place, tables: Tables, column: str) -> None:
+    """Whatever is changed of what a row says of its image is found, and the image named."""
+    tables.flip(column)
+    assert list(faults(place)) == ["image plain"]
+
+
+@pytest.mark.parametrize("change", ["format = 3 - format", "size = size - 1", "size = size + 1"])
+def test_a_changed_number_of_a_row(place: Place, tables: Tables, change: str) -> None:
+    """The same of its format and its length."""
+    tables.run(f"UPDATE image SET {change} WHERE id = 'plain'")
+    assert "image plain" in faults(place)
+
+
+def test_a_row_that_is_no_row(place: Place, tables: Tables) -> None:
+    """An image of which only the id can be read is named, and the others are read all the same."""
+    tables.run("UPDATE image SET created_ms = NULL, tag = NULL, wrapped_key = NULL WHERE id = 'plain'")
+    assert list(faults(place)) == ["image plain"]
+
+
+def test_a_row_of_another_image(place: Place, tables: Tables) -> None:
+    """The row and body of one image under another one's id are no image."""
+    tables.run("UPDATE image SET id = 'other' WHERE id = 'plain'")
+    assert list(faults(place)) == ["image other"]
+
+
+@pytest.mark.parametrize("image_id", IMAGES)
+def test_a_changed_byte_of_a_body(place: Place, tables: Tables, s3_server: S3Server, image_id: str) -> None:
+    """One bit of any body, in the database or in a bucket, is found."""
+    where = f"id = '{image_id}'"
+    if place.blobs:
+        name = tables.run(f"SELECT hex(version) FROM image WHERE {where}").lower()
+        url = object_url(s3_server, place, name)
+        body = bytearray(httpx.get(url).content)
+        body[len(body) // 2] ^= 1
+        httpx.put(url, content=bytes(body)).raise_for_status()
+    else:
+        blob = tables.run(f"SELECT blob FROM image WHERE {where}")
+        tables.flip("data", "chunk", f"id = {blob} << 16")
+    assert list(faults(place)) == [f"image {image_id}"]
+
+
+def test_what_is_lost_or_of_nobody(place: Place, tables: Tables, s3_server: S3Server) -> None:
+    """A body that is not there, marked as dead or of no image, and an object that no row has, are named."""
+    blobs = {name: tables.run(f"SELECT blob FROM image WHERE id = '{name}'") for name in IMAGES}
+    tables.run(f"UPDATE blob SET state = 2 WHERE id = {blobs['plain']}")
+    tables.run("INSERT INTO blob (state, changed_ms) VALUES (1, 0)".replace(*CHANGED[tables.is_postgres]))
+    stray = tables.run("SELECT max(id) FROM blob")
+    expected = {"image plain": "its row points to a body that is not there", f"body {stray}": "no image points to it"}
+    if place.blobs:
+        for name in ("00" * 16, "a-note.txt"):
+            httpx.put(object_url(s3_server, place, name), content=b"stray").raise_for_status()
+            expected[f"object {name}"] = "no row of the database has it"
+        small = tables.run("SELECT hex(version) FROM image WHERE id = 'players:small'").lower()
+        httpx.delete(object_url(s3_server, place, small)).raise_for_status()
+        expected["image players:small"] = "its body is missing in the bucket"
+    else:
+        tables.run(f"DELETE FROM chunk WHERE id = {blobs['players:large']} << 16")
+        expected["image players:large"] = "a part of its body is missing"
+    found = faults(place)
+    assert found.keys() == expected.keys()
+    for what, reason in expected.items():
+        assert reason in found[what] or what.startswith("image"), found[what]
+
+
+def object_url(s3: S3Server, place: Place, name: str) -> str:
+    assert place.blobs is not None
+    return f"http://127.0.0.1:{s3.filer_port}/buckets/{BUCKET}{urlsplit(place.blobs).path}/{name}"
+
+
+async def test_a_store_that_tells_nothing_of_itself() -> None:
+    """Of a store without tables the images are read, and their faults told."""
+    store = MemoryStore()
+    async with Pixstore(store, secret=SECRET) as pix:
+        record = await pix.save_image(picture())
+        ring = KeyRing(SECRET).bound_to(await store.database_id())
+        assert [fault async for fault in verify_images(store, ring)] == [None]
+        other = KeyRing(OTHER_SECRET).bound_to(await store.database_id())
+        (fault,) = [fault async for fault in verify_images(store, other)]
+        assert fault is not None
+        assert fault.what == f"image {record.id}"
+        assert [fault async for fault in verify_rest(store)] == []
+
+
+def test_the_secret_is_needed(place: Place) -> None:
+    """Without the secret nothing is read, and with another one it is said which is needed."""
+    other = verify(place, secret=OTHER_SECRET)
+    assert (other.exit_code, other.stdout) == (1, "")
+    assert "was written with secret" in other.stderr
+    none = verify(place, secret=None)
+    assert (none.exit_code, none.stdout) == (1, "")
+    assert "set PIXSTORE_SECRET to the secret of this store" in none.stderr
+
+
+def test_what_was_found_before_an_error_is_told(place: Place, tables: Tables, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the store goes away in the middle, what was found so far is printed, and not that all is well."""
+    tables.flip("tag")
+
+    async def go_away(store: object) -> AsyncIterator[Fault]:
+        raise StoreBusy("the store is away: try again")
+        yield
+
+    monkeypatch.setattr("pixstore_asgi.cli.upkeep_commands.verify_rest", go_away)
+    result = verify(place)
+    assert result.exit_code == 1
+    assert result.stdout.startswith("3 images read\n1 fault:\n  image plain: ")
+    assert "the store is away" in result.stderr
+    assert json.loads(verify(place, "--json").stdout)["complete"] is False
+
+
+def test_a_store_that_is_none_is_not_made(place: Place) -> None:
+    """A URL with another schema, a path without a file: nothing is made there, and it is said."""
+    other = f"{place.database}?schema=other" if "://" in place.database else f"{place.database}.other"
+    for command in ("verify", "stats", "gc"):
+        result = CliRunner().invoke(commands, [command, "--database", other])
+        assert result.exit_code in (1, 2)
+        assert "there is no store at" in result.output or "does not exist" in result.output
+
+
+@pytest.mark.parametrize("command", ["verify", "gc"])
+def test_the_bucket_is_needed(place: Place, command: str) -> None:
+    """Where bodies are in a bucket it must be named, or all of them would be lost ones."""
+    result = CliRunner().invoke(commands, [command, "--database", place.database])
+    assert ("pass --blobs" in result.output) == bool(place.blobs)
+
+
+def test_stats_and_gc(place: Place, tables: Tables) -> None:
+    """Images, variants and bytes by directory, deleted ids, and what is to be swept; which gc takes away."""
+
+    def stats() -> Any:
+        return json.loads(CliRunner().invoke(commands, ["stats", "--database", place.database, "--json"]).stdout)
+
+    async def change() -> None:
+        async with Pixstore(place.database, blobs=place.blobs) as pix:
+            await pix.delete_image("plain")
+
+    found = stats()
+    assert found["all"] == {"images": 3, "variants": 0, "bytes": sum(len(image) + 1 for image in IMAGES.values())}
+    assert {name: amount["images"] for name, amount in found["directories"].items()} == {"": 1, "players": 2}
+    assert list(found["keys"].values()) == [3]
+    assert (found["deleted"], found["unused"]["bodies"]) == (0, 0)
+    asyncio.run(change())
+    found = stats()
+    assert (found["all"]["images"], found["deleted"]) == (2, 1)
+    tables.run(f"UPDATE blob SET {LONG_AGO[tables.is_postgres]} WHERE state = 2")
+    blobs = ["--blobs", place.blobs] if place.blobs else []
+    result = CliRunner().invoke(commands, ["gc", "--database", place.database, *blobs])
+    assert result.exit_code == 0, result.output
+    assert (
+        result.output
+        == f"{found['unused']['bodies']} {'body' if found['unused']['bodies'] == 1 else 'bodies'} removed\n"
+    )
+    assert stats()["unused"]["bodies"] == 0
+
+
+async def test_others_may_write_meanwhile(place: Place) -> None:
+    """Images that are replaced and deleted while all is read are no faults."""
+    async with Pixstore(place.database, blobs=place.blobs) as pix:
+        store = connect(place.database, place.blobs)
+        await store.open()
+        ring = KeyRing(SECRET).bound_to(await store.database_id())
+
+        async def write() -> None:
+            for number in range(10):
+                await pix.update_image("plain", large_png(300_000 + number))
+                await pix.update_image("players:large", large_png(1_500_000 + number))
+            await pix.delete_image("players:small")
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(write)
+            for _ in range(5):
+                assert {fault async for fault in verify_images(store, ring)} == {None}
+                assert [fault async for fault in verify_rest(store)] == []
+        await store.close()
