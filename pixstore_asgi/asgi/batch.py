@@ -15,6 +15,7 @@ from .authorization import Authorization
 from .cors import CrossOrigin
 from .delivery import Delivery, Frames
 from .http import refuse, without_last_slash
+from .served import Meter, Served, Told, untold
 
 _PATH = "/-/batch"
 
@@ -33,16 +34,22 @@ class Batch:
         answers: Answers,
         authorization: Authorization,
         audience: Audience | None,
+        served: Served | None,
         delivery: Delivery,
         cross_origin: CrossOrigin,
     ) -> None:
         self._answers = answers
         self._authorization = authorization
         self._audience = audience
+        self._served = served
         self._delivery = delivery
         self._cross_origin = cross_origin
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        told: Told = untold
+        if self._served:
+            send = meter = Meter(send)
+            told = self._served.in_batch(scope, meter)
         headers = self._cross_origin.headers(scope)
         if not self._cross_origin.admits(scope):
             await refuse(403, headers, send)
@@ -59,19 +66,20 @@ class Batch:
             (request, answers.check_at_once(request, terms) or await answers.check(request, terms))
             for request in requests
         ]
-        frames = self._frames(checked, terms, scope)
+        frames = self._frames(checked, terms, scope, told)
         await self._delivery.send_frames(frames, [*PAYLOAD_HEADERS, *headers], receive, send)
 
-    async def _frames(self, checked: _Checked, terms: ProofTerms | None, scope: Scope) -> Frames:
+    async def _frames(self, checked: _Checked, terms: ProofTerms | None, scope: Scope, told: Told) -> Frames:
         mount = without_last_slash(scope["path"]).removesuffix(_PATH)
         proven = [request.image_id for request, known in checked if known.refusal is None]
         rule = await self._authorization.batch_rule(scope, mount, proven)
+        may_join = rule is None and self._served is None
         joined = bytearray()
         for index, (request, known) in enumerate(checked):
             if len(joined) >= _JOINED_BYTES:
                 yield bytes(joined), None
                 joined.clear()
-            whole = self._answers.checked_at_once(request, known, terms) if rule is None else None
+            whole = self._answers.checked_at_once(request, known, terms) if may_join else None
             if whole is not None:
                 joined += frame_head(index, payload_status(whole.state), len(whole.body)) + whole.body
                 continue
@@ -79,13 +87,14 @@ class Batch:
                 yield bytes(joined), None
                 joined.clear()
             payload = await self._answers.answer_checked(request, known, terms=terms, rule=rule)
-            if payload is None:
-                yield frame_head(index, 403, 0), None
-            elif payload.size > MAX_FRAME_BYTES:
-                await payload.aclose()
-                yield frame_head(index, 413, 0), None
-            else:
-                yield frame_head(index, payload.status, payload.size), payload
+            with told(request.image_id, payload.state if payload else None):
+                if payload is None:
+                    yield frame_head(index, 403, 0), None
+                elif payload.size > MAX_FRAME_BYTES:
+                    await payload.aclose()
+                    yield frame_head(index, 413, 0), None
+                else:
+                    yield frame_head(index, payload.status, payload.size), payload
         if joined:
             yield bytes(joined), None
 

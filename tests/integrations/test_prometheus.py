@@ -1,0 +1,70 @@
+"""Metrics for Prometheus: what is served, by wire state, in one process and over workers."""
+
+import re
+from pathlib import Path
+
+import httpx
+import pytest
+from prometheus_client import CollectorRegistry
+
+from pixstore_asgi import ImageRecord, Pixstore, PixstoreApp
+from pixstore_asgi.integrations.prometheus import PrometheusMetrics
+from tests.support.asgi import client
+from tests.support.paths import DOCS, ROOT
+from tests.support.requests import headers
+from tests.support.samples import SECRET, picture
+from tests.support.servers import running
+
+(APPLICATION,) = re.findall(r"```python\n# app.py\n(.*?)```", (DOCS / "upkeep.md").read_text(), re.DOTALL)
+
+
+async def test_answers_are_counted_by_state(pix: Pixstore) -> None:
+    """Each answer is one of its state's histogram, with its bytes; refusals and the application's own among them."""
+    registry = CollectorRegistry()
+    record, forbidden = await pix.save_image(picture()), await pix.save_image(picture())
+    app = PixstoreApp(
+        pix, on_served=PrometheusMetrics(registry), authorize=lambda scope, image_id: image_id == record.id
+    )
+    async with client(app) as http:
+        lengths = [len((await http.get(f"/{record.id}", headers=headers(record))).content) for _ in range(2)]
+        await http.get(f"/{record.id}")
+        await http.get(f"/{forbidden.id}", headers=headers(forbidden))
+
+    def value(name: str, state: str) -> float | None:
+        return registry.get_sample_value(f"pixstore_{name}", {"state": state})
+
+    assert value("answer_seconds_count", "Success") == 2
+    assert value("sent_bytes_total", "Success") == sum(lengths)
+    assert [value("answer_seconds_count", state) for state in ("MissingProof", "Forbidden", "Updated")] == [1, 1, 0]
+
+
+def test_no_label_holds_an_id() -> None:
+    """All labels are there from the beginning, and they are the states."""
+    registry = CollectorRegistry()
+    PrometheusMetrics(registry)
+    labels = {sample.labels["state"] for metric in registry.collect() for sample in metric.samples}
+    assert labels == {
+        *("Success", "Updated", "NotFound", "MissingID", "MissingProof", "InvalidProof", "InternalError", "Forbidden")
+    }
+
+
+@pytest.mark.servers
+def test_workers_are_added_up(tmp_path: Path) -> None:
+    """The application of the page, with two workers, tells of all that both have answered."""
+    (tmp_path / "app.py").write_text(APPLICATION)
+    (tmp_path / "metrics").mkdir()
+    variables = {
+        "PIXSTORE_SECRET": SECRET,
+        "PYTHONPATH": f"{tmp_path}:{ROOT}",
+        "PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "metrics"),
+    }
+    with (
+        running("uvicorn", "app:app", tmp_path, cwd=tmp_path, environment=variables, workers=2) as served,
+        httpx.Client(base_url=served.url, follow_redirects=True) as http,
+    ):
+        saved = ImageRecord.parse(http.post("/api/pictures", content=picture()).raise_for_status().json())
+        for _ in range(20):
+            # A connection of its own, so that both workers get some.
+            httpx.get(f"{served.url}/pixstore-image/{saved.id}", headers=headers(saved)).raise_for_status()
+        text = http.get("/metrics").text
+    assert 'pixstore_answer_seconds_count{state="Success"} 20.0' in text
