@@ -165,6 +165,13 @@ class Pixstore:
         async with self:
             yield
 
+    async def ping(self) -> None:
+        """Ask the store, by one small query, whether it answers and no secret is missing, as `/-/ready` does.
+
+        Raises SecretError or StoreError. It waits for a store that is silent: give it a time limit.
+        """
+        await self._life.check()
+
     async def reload_secrets(self) -> None:
         """Ask the function that `secret` is for the secrets again, or read PIXSTORE_SECRET or the key file again.
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pixstore_asgi import Pixstore, PixstoreApp, PixstoreMiddleware, StoreError
+from pixstore_asgi.errors import SecretError
 from pixstore_asgi.store.contract import KeyChecks
 from pixstore_asgi.store.memory import MemoryStore
 from tests.support.asgi import client
@@ -115,6 +116,20 @@ async def test_a_secret_that_nothing_needs_may_be_missing(tmp_path: Path) -> Non
         await old.delete_image((await old.save_image(picture())).id)
     async with Pixstore(tmp_path / "pixstore.db", secret=SECRET) as pix:
         assert await ready(pix) == (200, {"ready": True})
+
+
+async def test_ping_tells_what_is_in_the_way() -> None:
+    """Nothing where the store answers, and else the very error, which `/-/ready` keeps to itself."""
+    store = AskedStore()
+    async with Pixstore(store, secret=SECRET) as pix:
+        await pix.ping()
+        store.is_away = True
+        with pytest.raises(StoreError, match="is away"):
+            await pix.ping()
+        store.is_away = False
+        await pix.save_image(picture())
+    with pytest.raises(SecretError, match="was written with secret"):
+        await Pixstore(store, secret=OTHER_SECRET).ping()
 
 
 async def test_many_who_ask_are_one_question() -> None:
