@@ -21,6 +21,7 @@ from pixstore_asgi.cli.commands import commands
 from pixstore_asgi.errors import StoreBusy
 from pixstore_asgi.store.sqlite import SqliteStore
 from pixstore_asgi.store.sqlite.backup import back_up, restore
+from tests.support.s3 import S3Server
 from tests.support.samples import SECRET, large_png, picture
 from tests.support.sqlite import query, reading
 
@@ -382,3 +383,26 @@ async def test_a_long_read_holds_up_no_writer(tmp_path: Path) -> None:
             await asyncio.gather(*(pix.update_image(image_id, picture()) for image_id in ids[20:]))
             await asyncio.gather(*(pix.save_image(picture()) for _ in range(20)))
         assert len(await pix.list_images()) == IMAGES
+
+
+@pytest.mark.servers
+def test_bodies_in_a_bucket_are_no_lack(tmp_path: Path, s3: S3Server) -> None:
+    """A database whose bodies are in a bucket is backed up and restored, and opened after another program's write."""
+    database, blobs = tmp_path / "pixstore.db", s3.url("backup")
+    image_id = asyncio.run(save_in_bucket(database, blobs))
+    assert run("backup", "--database", database, "--to", tmp_path / "backup.db")[0] == 0
+    assert run("restore", "--from", tmp_path / "backup.db", "--database", database)[0] == 0
+    query(database, "PRAGMA user_version = 7")
+    os.utime(database)
+    assert asyncio.run(read_from_bucket(database, blobs, image_id)) == large_png(2_000_000)
+
+
+async def save_in_bucket(path: Path, blobs: str) -> str:
+    async with Pixstore(path, blobs=blobs, secret=SECRET) as pix:
+        return (await pix.save_image(large_png(2_000_000))).id
+
+
+async def read_from_bucket(path: Path, blobs: str, image_id: str) -> bytes | None:
+    async with Pixstore(path, blobs=blobs, secret=SECRET) as pix:
+        image = await pix.read_image(image_id)
+        return image.data if image else None

@@ -98,7 +98,8 @@ def check_sound(db: sqlite3.Connection, path: Path) -> None:
     try:
         (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
         (version,) = db.execute("PRAGMA user_version").fetchone()
-        is_sound = verdict == "ok" and not (version and db.execute(_INCOMPLETE).fetchone())
+        incomplete = _INCOMPLETE + (_OF_BODIES_HERE if version >= _BODIES_ELSEWHERE else "")
+        is_sound = verdict == "ok" and not (version and db.execute(incomplete).fetchone())
     except sqlite3.DatabaseError as error:
         if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
             raise
@@ -114,5 +115,6 @@ def check_sound(db: sqlite3.Connection, path: Path) -> None:
 _INCOMPLETE = """
 SELECT 1 FROM image WHERE blob IS NOT NULL AND size IS NOT
     (SELECT sum(length(data)) FROM chunk WHERE chunk.id >= blob << 16 AND chunk.id < (blob + 1) << 16)
-LIMIT 1
 """
+_OF_BODIES_HERE = " AND blob NOT IN (SELECT id FROM blob WHERE object IS NOT NULL)"
+_BODIES_ELSEWHERE = 6  # the schema's version from which bodies may lie elsewhere
