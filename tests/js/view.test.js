@@ -270,6 +270,20 @@ test("after `clear`, as at a sign-out in another tab, no picture stays", async (
   assert.equal(states.at(-2).url, undefined);
 });
 
+test("where the page's client was replaced, a view follows the new one", async () => {
+  const clients = [createClient(), createClient()];
+  let current = clients[0];
+  const page = { ...clients[0], onRemoved: (listener) => current.onRemoved(listener) };
+  const { view, has, statuses } = watched(page);
+  view.show(server.save(ID, "picture"));
+  await has("shown");
+  current = clients[1];
+  clients[0].close();
+  statuses();
+  await clients[1].clear();
+  assert.deepEqual(statuses().slice(-2), ["idle", "cleared"]);
+});
+
 test("a deleted image is asked for again, and gone; other images stay", async () => {
   const { client, view, has, statuses } = watched();
   view.show(server.save(ID, "picture"));

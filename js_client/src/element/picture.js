@@ -55,8 +55,8 @@ export function createPicture(host) {
       view = createView((client = host.client), change, () => {
         // Its key is not to stay on the page either.
         host.removeAttribute("src-id");
-        host.removeAttribute("record");
         host.record = known = undefined;
+        host.removeAttribute("record");
       });
       change(IDLE);
     }
@@ -108,14 +108,14 @@ export function createPicture(host) {
   }
 
   function leave() {
-    screen?.disconnect();
-    clearTimeout(growing);
     margin = undefined;
     sizes.disconnect();
     isNear = false;
+    clearTimeout(growing);
     widest = 0;
-    view?.end();
     client = undefined;
+    view?.end();
+    screen?.disconnect();
   }
 
   function show() {

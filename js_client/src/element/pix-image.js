@@ -80,7 +80,7 @@ export class PixImage extends Base {
 
   /** Try again what has failed. */
   retry() {
-    if (this.state === "error") this.#settle(true);
+    if (this.error) this.#settle(true);
   }
 
   connectedCallback() {

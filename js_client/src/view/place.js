@@ -35,6 +35,8 @@ export function createPlace(client, onChange) {
   /** @type {string | undefined} */
   let id;
   let key = "";
+  /** What of which image, told last, and what was cleared, as at a sign-out: that stays away, told again in any width. */
+  let [told, cleared] = ["", ""];
   /** @type {Element | undefined} */
   let watched;
   let stopWatching = () => {};
@@ -53,9 +55,9 @@ export function createPlace(client, onChange) {
     else view?.hide();
   }
 
-  /** What was cleared stays away, told again. */
   function forget() {
     source = undefined;
+    cleared = told;
     change(IDLE);
   }
 
@@ -94,13 +96,16 @@ export function createPlace(client, onChange) {
    *   it is in memory
    */
   function update(nextSource, nextOptions = {}, element) {
-    const nextKey = `${keyOf(nextSource, nextOptions)} ${Object(nextSource).statelessProof}`;
+    const proof = Object(nextSource).statelessProof;
+    const nextKey = `${keyOf(nextSource, nextOptions)} ${proof}`;
     const nextWatched = element || undefined;
     if (nextKey === key && nextWatched === watched) return;
     if (nextKey !== key) {
       const { width, ...image } = nextOptions;
+      told = `${keyOf(nextSource, {})} ${proof}`;
       // A copy, since a framework's reactive record may change in its place, and is another version then.
       source = Object(nextSource) === nextSource ? { .../** @type {ImageRecord} */ (nextSource) } : nextSource;
+      if (told === cleared) source = undefined;
       [key, id] = [nextKey, idOf(nextSource)];
       options = { choose: (record) => (width ? sizeFor(record, Number(width) * devicePixelRatio) : record), image };
       if (!source) view?.end();

@@ -49,18 +49,18 @@ export const IDLE = { status: "idle" };
  * @param {ViewClient} client
  * @param {(state: ViewState) => void} onChange  called with each new state; before `show` returns, where the image is in
  *   memory
- * @param {() => void} onCleared  called where all is cleared, as at a sign-out: forget what was to be shown, and its key,
+ * @param {() => void} [onCleared]  called where all is cleared, as at a sign-out: forget what was to be shown, and its key,
  *   whether it was shown or not
  */
 export function createView(client, onChange, onCleared) {
-  /** @type {ViewState} */
-  let state = IDLE;
   /** @type {Wanted | undefined} */
   let wanted;
+  /** @type {ViewState} */
+  let state = IDLE;
   /** @type {ObjectUrl | undefined} */
   let held;
   let loading = new AbortController();
-  const stopListening = client.onRemoved(onRemoved);
+  let stopListening = client.onRemoved(onRemoved);
 
   /**
    * @param {ViewState["status"]} status
@@ -106,7 +106,7 @@ export function createView(client, onChange, onCleared) {
   /** @param {any} error */
   function fail(error) {
     // Nobody else ends a load but a client that was closed.
-    if (Object(error).name === "AbortError") hide();
+    if (error?.name === "AbortError") hide();
     else change("error", state.record, undefined, error);
   }
 
@@ -117,9 +117,11 @@ export function createView(client, onChange, onCleared) {
 
   /** @param {Removed} removed */
   function onRemoved(removed) {
+    // Where a page is given another client, that one tells from then on; to listen a second time changes nothing.
+    stopListening = client.onRemoved(onRemoved);
     if (removed.type === "cleared") {
       hide();
-      onCleared();
+      onCleared?.();
     } else if (wanted && isOf(wanted.id, /** @type {{id?: string}} */ (removed).id)) {
       change("loading", state.record);
       reload();

@@ -74,10 +74,10 @@ export declare const IDLE: ViewState;
  * @param {ViewClient} client
  * @param {(state: ViewState) => void} onChange  called with each new state; before `show` returns, where the image is in
  *   memory
- * @param {() => void} onCleared  called where all is cleared, as at a sign-out: forget what was to be shown, and its key,
+ * @param {() => void} [onCleared]  called where all is cleared, as at a sign-out: forget what was to be shown, and its key,
  *   whether it was shown or not
  */
-export declare function createView(client: ViewClient, onChange: (state: ViewState) => void, onCleared: () => void): {
+export declare function createView(client: ViewClient, onChange: (state: ViewState) => void, onCleared?: () => void): {
     /**
      * Show an image, unless this version and size of it is shown or on its way, or has failed.
      *

@@ -189,7 +189,7 @@ export function testPlaces(name, mount) {
     await client.clear();
     await has(mounted, "idle");
     tell(true);
-    await mounted.update({ alt: "again", record });
+    await mounted.update({ alt: "again", record, width: 320 });
     await new Promise((go) => setTimeout(go, 10));
     assert.deepEqual([status(mounted), src(mounted), server.requests.length], ["idle", null, 0]);
     await mounted.update({ alt: "", record: { ...record, statelessProof: "fresh" } });
