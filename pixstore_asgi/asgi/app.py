@@ -10,6 +10,7 @@ from ..core.request import ImageRequest
 from ..errors import ConfigError
 from ..pixstore import Pixstore, answers_of, readiness_of
 from ..serving.headers import payload_headers
+from ..serving.payload import Payload
 from ..serving.proofs import EVERYBODY
 from .audience import Audience, AudienceOf
 from .authorization import Authorization, Authorize, AuthorizeMany
@@ -148,19 +149,23 @@ class PixstoreApp:
 
     async def _serve_image(self, request: ImageRequest, scope: Scope, receive: Receive, send: Send) -> None:
         if self._served is None or scope["method"] == "HEAD":
-            await self._answer(request, scope, receive, send)
+            await self._send_answer(await self._answer(request, scope), scope, receive, send)
             return
         meter = Meter(send)
         with self._served.one(scope, request.image_id, meter):
-            await self._answer(request, scope, receive, meter)
+            payload = await self._answer(request, scope)
+            meter.state = payload.state if payload else None
+            await self._send_answer(payload, scope, receive, meter)
 
-    async def _answer(self, request: ImageRequest, scope: Scope, receive: Receive, send: Send) -> None:
-        payload = await self._answers.answer(
+    async def _answer(self, request: ImageRequest, scope: Scope) -> Payload | None:
+        return await self._answers.answer(
             request,
             terms=await self._audience.terms(scope) if self._audience and request.proof else EVERYBODY,
             rule=self._authorization.rule(scope),
             has_body=scope["method"] != "HEAD",
         )
+
+    async def _send_answer(self, payload: Payload | None, scope: Scope, receive: Receive, send: Send) -> None:
         cross_origin = self._cross_origin.headers(scope)
         if payload is None:
             await refuse(403, cross_origin, send)

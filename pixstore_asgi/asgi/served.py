@@ -22,19 +22,16 @@ Told = Callable[[str, WireState | None], AbstractContextManager[None]]
 
 
 class Meter:
-    """An ASGI `send` that counts the body's bytes, and knows the state that a payload begins with."""
+    """An ASGI `send` that counts the body's bytes once they are taken. state: of a whole response, once decided."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
         self.sent = 0
-        self.state: WireState | None = None
+        self.state: WireState | None = WireState.INTERNAL_ERROR
 
     async def __call__(self, message: Message) -> None:
-        body = message.get("body", b"")
-        if body and not self.sent:
-            self.state = WireState(body[0])
         await self._send(message)
-        self.sent += len(body)
+        self.sent += len(message.get("body", b""))
 
 
 def untold(image_id: str, state: WireState | None) -> AbstractContextManager[None]:

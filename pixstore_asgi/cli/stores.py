@@ -12,8 +12,11 @@ from .databases import Database
 
 @asynccontextmanager
 async def opened(database: Database, blobs: str | None) -> AsyncIterator[ImageStore]:
-    """Open a store, made where there is none, until the block ends."""
+    """Open a store, made where there is none, until the block ends; what no image needs stays there."""
     store = connect(database.store, blobs)
+    if isinstance(store, Inspectable):
+        # It may be a backup, whose rows know nothing of what was saved to the bucket since.
+        store.sweeps_at_close = False
     await store.open()
     try:
         yield store

@@ -4,15 +4,16 @@ import asyncio
 import json
 import sys
 from collections.abc import Coroutine
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import click
 
+from ..core.keyring import KeyRing
 from ..errors import SecretError, StoreError
 from ..keys.find import find_ring_at_hand
 from ..store.contract import ImageStore
-from ..store.inspection import Fault
+from ..store.inspection import Fault, found_by
 from ..transfer.totals import printable
 from ..upkeep.stats import Amount, Stats, stats_of
 from ..upkeep.verify import verify_images, verify_rest
@@ -22,8 +23,55 @@ from .moves import images_of
 from .stores import check_made, opened, opened_as_made
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-_SWEPT_AT_ONCE = 1000
+_SWEPT_AT_ONCE = 100  # large ones take their time, and a transaction has a limit
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
+
+
+@dataclass
+class Verification:
+    """What was found in a store so far. is_complete: whether all of it was read."""
+
+    images: int = 0
+    faults: list[Fault] = field(default_factory=list)
+    is_complete: bool = False
+
+    async def run(self, store: ImageStore) -> None:
+        """Read all of a store, showing how far it is where a terminal looks on."""
+        ring = await find_ring_at_hand(store)
+        if ring is None:
+            raise SecretError("set PIXSTORE_SECRET to the secret of this store: without it no image can be checked")
+        with _bar("Reading", await _count(store)) as bar:
+            for found in await found_by(self._read(store, ring, bar)):
+                self._add(found)
+        async for fault in verify_rest(store):
+            self._add(fault)
+        self.is_complete = True
+
+    async def _read(self, store: ImageStore, ring: KeyRing, bar: Any) -> list[Fault]:
+        async for fault in verify_images(store, ring):
+            self.images += 1
+            self._add(fault)
+            bar.update(1)
+        return []
+
+    def _add(self, fault: Fault | None) -> None:
+        self.faults += [fault] if fault else []
+
+    def show(self, *, as_json: bool) -> None:
+        """Print it."""
+        if as_json:
+            listed = [fault._asdict() for fault in self.faults]
+            click.echo(json.dumps({"images": self.images, "complete": self.is_complete, "faults": listed}, indent=2))
+            return
+        if not self.images and not self.is_complete:  # an error is all that there is to say
+            return
+        click.echo(f"{images_of(self.images)} read")
+        if not self.faults:
+            click.echo("all is well" if self.is_complete else "no fault so far")
+            return
+        click.echo(f"{len(self.faults):,} fault{'' if len(self.faults) == 1 else 's'}:")
+        for fault in self.faults:
+            click.echo(f"  {printable(fault.what)}: {printable(fault.reason)}")
 
 
 @click.command()
@@ -37,35 +85,20 @@ def verify(database: Database, blobs: str | None, as_json: bool) -> None:
     and the objects of a bucket. The application may go on meanwhile. What is wrong is listed with what it is of, and
     makes the exit code 1. Takes the secret: PIXSTORE_SECRET, or the key file beside the database.
     """
-    faults: list[Fault] = []
-    read = 0
+    verification = Verification()
 
     async def steps() -> None:
-        nonlocal read
         async with opened_as_made(database, blobs) as store:
-            ring = await find_ring_at_hand(store)
-            if ring is None:
-                raise SecretError("set PIXSTORE_SECRET to the secret of this store: without it no image can be checked")
-            with _bar("Reading", await _count(store)) as bar:
-                async for fault in verify_images(store, ring):
-                    read += 1
-                    faults.extend([fault] if fault else [])
-                    bar.update(1)
-            faults.extend([fault async for fault in verify_rest(store)])
+            await verification.run(store)
 
-    is_whole = False
     try:
-        is_whole = _run(steps())
+        is_ended = _run(steps())
     finally:  # what was found before an error, too
-        if as_json:
-            listed = [fault._asdict() for fault in faults]
-            click.echo(json.dumps({"images": read, "complete": is_whole, "faults": listed}, indent=2))
-        elif read or is_whole:
-            _show_faults(faults, read, is_whole=is_whole)
-    if not is_whole:
-        click.echo("Stopped before the end: what follows was not read.", err=True)
+        verification.show(as_json=as_json)
+    if not is_ended:
+        click.echo("Stopped before the end: the rest was not checked.", err=True)
         sys.exit(130)
-    sys.exit(1 if faults else 0)
+    sys.exit(1 if verification.faults else 0)
 
 
 @click.command()
@@ -75,7 +108,8 @@ def gc(database: Database, blobs: str | None) -> None:
     """Take away bodies that no image needs.
 
     The application does so by itself, a little with each write: this is for a store that is seldom written to. What is
-    being read stays, and in PostgreSQL and in a bucket what was replaced in the last ten minutes.
+    being read stays, and in PostgreSQL and in a bucket what was replaced in the last ten minutes. The database must be
+    the one in use: a backup knows nothing of what was saved to the bucket since.
     """
     removed = 0
 
@@ -85,8 +119,11 @@ def gc(database: Database, blobs: str | None) -> None:
             while some := await store.sweep(limit=_SWEPT_AT_ONCE):
                 removed += some
 
-    is_whole = _run(steps())
-    click.echo(f"{_bodies_of(removed)} removed")
+    is_whole = False
+    try:
+        is_whole = _run(steps())
+    finally:
+        click.echo(f"{_bodies_of(removed)} removed")
     if not is_whole:
         click.echo("Stopped. The same command goes on from here.", err=True)
         sys.exit(130)
@@ -139,16 +176,6 @@ def _bar(label: str, length: int) -> Any:
     )
 
 
-def _show_faults(faults: list[Fault], read: int, *, is_whole: bool) -> None:
-    click.echo(f"{images_of(read)} read")
-    if not faults:
-        click.echo("all is well" if is_whole else "no fault so far")
-        return
-    click.echo(f"{len(faults):,} fault{'' if len(faults) == 1 else 's'}:")
-    for fault in faults:
-        click.echo(f"  {printable(fault.what)}: {printable(fault.reason)}")
-
-
 def _show_stats(stats: Stats) -> None:
     click.echo(f"{_text_of(stats.all)}; {stats.deleted:,} deleted")
     for name, amount in sorted(stats.directories.items()):
@@ -158,7 +185,7 @@ def _show_stats(stats: Stats) -> None:
     if stats.unused:
         bodies, size, free = stats.unused
         click.echo(
-            f"  {'to be swept':<24} {_bodies_of(bodies)}, {_size_of(size)} here; {_size_of(free)} free in the file"
+            f"  {'to be swept':<24} {_bodies_of(bodies)}, {_size_of(size)} in the database; {_size_of(free)} free"
         )
 
 

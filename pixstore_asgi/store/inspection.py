@@ -1,8 +1,9 @@
 """What a store in a database tells of itself beyond the contract: which it is, where bodies lie, what is wrong."""
 
-from collections.abc import AsyncIterator, Hashable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Hashable, Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
+from ..errors import StoreBusy, StoreError
 from .elsewhere import Bodies
 
 
@@ -27,6 +28,9 @@ class Unused(NamedTuple):
 @runtime_checkable
 class Inspectable(Protocol):
     """A store in a database. Its methods raise StoreError; all but `is_made` want it open."""
+
+    sweeps_at_close: bool
+    """Whether `close` takes away what no image needs: not where the rows may be a copy beside the original's bucket."""
 
     @property
     def bodies(self) -> Bodies | None:
@@ -60,6 +64,16 @@ class Inspectable(Protocol):
     async def unused(self) -> Unused:
         """Count what a sweep takes away, now or later."""
         ...
+
+
+async def found_by(look: Awaitable[Sequence[Fault]]) -> Sequence[Fault]:
+    """Return what a look at a database has found; that it can't be looked at is a fault, too. Raises StoreBusy."""
+    try:
+        return await look
+    except StoreBusy:
+        raise
+    except StoreError as error:
+        return [Fault("the database", str(error))]
 
 
 async def lacks_its_bucket(store: object) -> bool:

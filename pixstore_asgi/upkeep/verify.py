@@ -12,6 +12,7 @@ from ..store.elsewhere import Bodies
 from ..store.inspection import Fault, Inspectable
 
 _PAGE = 1000
+_READINGS = 2  # what was replaced while it was read is another version the second time
 _OBJECT = re.compile(rf"[0-9a-f]{{{2 * VERSION_BYTES}}}")
 
 
@@ -19,10 +20,16 @@ async def verify_images(store: ImageStore, ring: KeyRing) -> AsyncIterator[Fault
     """Read each image of an open store as it is now: yield what is wrong with it, or None where it is whole.
 
     ring: of the store. Length, key wrap and tag are checked: every byte of the ciphertext and of what the row says of
-    it. Images that are deleted meanwhile count as whole. Raises StoreBusy where the store is away.
+    it. Images that are deleted meanwhile count as whole. Raises StoreBusy where the store is away, StoreError where it
+    can't be told which images there are.
     """
-    async for image_id in _ids(store):
-        yield await _fault_of(store, ring, image_id)
+    after = ""
+    while page := await _page_of_ids(store, after):
+        for image_id in page:
+            yield await _fault_of(store, ring, image_id)
+        if page[-1] <= after:
+            raise StoreError("its images are in no order: restore the database from a backup")
+        after = page[-1]
 
 
 async def verify_rest(store: ImageStore) -> AsyncIterator[Fault]:
@@ -32,24 +39,11 @@ async def verify_rest(store: ImageStore) -> AsyncIterator[Fault]:
     """
     if not isinstance(store, Inspectable):
         return
-    try:
-        async for fault in store.faults():
-            yield fault
-    except StoreBusy:
-        raise
-    except StoreError as error:
-        yield Fault("the database", str(error))
+    async for fault in store.faults():
+        yield fault
     if store.bodies:
         async for fault in _stray_objects(store, store.bodies):
             yield fault
-
-
-async def _ids(store: ImageStore) -> AsyncIterator[str]:
-    after = ""
-    while page := await _page_of_ids(store, after):
-        for image_id in page:
-            yield image_id
-        after = page[-1]
 
 
 async def _page_of_ids(store: ImageStore, after: str) -> list[str]:
@@ -60,13 +54,17 @@ async def _page_of_ids(store: ImageStore, after: str) -> list[str]:
 
 
 async def _fault_of(store: ImageStore, ring: KeyRing, image_id: str) -> Fault | None:
-    try:
-        await _read(store, ring, image_id)
-    except StoreBusy:
-        raise
-    except (IntegrityError, StoreError) as error:
-        return Fault(f"image {image_id}", str(error))
-    return None
+    reason = ""
+    for _ in range(_READINGS):
+        try:
+            await _read(store, ring, image_id)
+        except StoreBusy:
+            raise
+        except (IntegrityError, StoreError) as error:
+            reason = str(error)
+        else:
+            return None
+    return Fault(f"image {image_id}", reason)
 
 
 async def _read(store: ImageStore, ring: KeyRing, image_id: str) -> None:

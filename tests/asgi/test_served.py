@@ -5,7 +5,16 @@ from typing import Any
 
 import pytest
 
-from pixstore_asgi import ConfigError, ImageRecord, Pixstore, PixstoreApp, PixstoreMiddleware, WireState
+from pixstore_asgi import (
+    ConfigError,
+    ImageRecord,
+    Payload,
+    Pixstore,
+    PixstoreApp,
+    PixstoreMiddleware,
+    StoreError,
+    WireState,
+)
 from pixstore_asgi.core.batch import FRAME_HEAD_BYTES
 from tests.support.asgi import Wire, client, scope_of
 from tests.support.batches import body_of, entry_of, frames_of
@@ -96,6 +105,19 @@ async def test_what_was_cut_off_is_told(pix: Pixstore, told: Told) -> None:
     ((image_id, state, sent),) = told.calls
     assert (image_id, state) == (record.id, WireState.SUCCESS)
     assert 0 < sent <= len(wire.body) < 5_000_000
+
+
+async def test_a_body_that_is_lost_is_no_refusal(pix: Pixstore, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An image whose body fails before a byte of it was sent is told by its state, not as the rule's refusal."""
+    record = await pix.save_image(large_png(5_000_000))
+
+    async def fail(payload: Payload) -> bytes:
+        raise StoreError("a part of it is missing")
+
+    monkeypatch.setattr(Payload, "__anext__", fail)
+    wire = Wire()
+    await PixstoreApp(pix, on_served=told)(scope_of(record), wire.receive, wire.send)
+    assert told.calls == [(record.id, WireState.SUCCESS, 0)]
 
 
 async def test_an_error_harms_no_answer(pix: Pixstore, caplog: pytest.LogCaptureFixture) -> None:

@@ -57,11 +57,11 @@ def verify(place: Place, *options: str, secret: str | None = SECRET) -> Result:
     return CliRunner().invoke(commands, arguments, env={"PIXSTORE_SECRET": secret})
 
 
-def faults(place: Place) -> dict[str, str]:
+def faults(place: Place, *, images: int = len(IMAGES)) -> dict[str, str]:
     """Return what verify finds, and why."""
     result = verify(place, "--json")
     found = json.loads(result.stdout)
-    assert (found["images"], found["complete"]) == (len(IMAGES), True)
+    assert (found["images"], found["complete"]) == (images, True)
     assert result.exit_code == (1 if found["faults"] else 0)
     return {fault["what"]: fault["reason"] for fault in found["faults"]}
 
@@ -237,6 +237,33 @@ def test_the_bucket_is_needed(place: Place, command: str) -> None:
     """Where bodies are in a bucket it must be named, or all of them would be lost ones."""
     result = CliRunner().invoke(commands, [command, "--database", place.database])
     assert ("pass --blobs" in result.output) == bool(place.blobs)
+
+
+def test_rows_that_point_wrong(place: Place, tables: Tables) -> None:
+    """A body that two images have, an image without one, and an object under another name: none of them is stray."""
+    blobs = {name: tables.run(f"SELECT blob FROM image WHERE id = '{name}'") for name in IMAGES}
+    tables.run(f"UPDATE image SET blob = {blobs['players:small']} WHERE id = 'players:large'")
+    tables.run("UPDATE image SET blob = NULL WHERE id = 'plain'")
+    found = faults(place, images=2)
+    assert found["image plain"] == "its row points to no body"
+    assert found[f"body {blobs['players:small']}"] == "more than one image points to it"
+    assert not [what for what in found if what.startswith("object")]
+    if place.blobs:
+        tables.flip("object", "blob", f"id = {blobs['players:small']}")
+        found = faults(place, images=2)
+        assert found["image players:small"] == "its row names another object than its version"
+        assert not [what for what in found if what.startswith("object")]
+
+
+def test_nothing_is_taken_away(place: Place, tables: Tables) -> None:
+    """verify, stats and a copy's source leave what no image needs: of a backup, the bucket's objects may be needed."""
+    blobs = ["--blobs", place.blobs] if place.blobs else []
+    tables.run(f"UPDATE blob SET state = 2, {LONG_AGO[tables.is_postgres]}")
+    tables.run("DELETE FROM image")
+    for command in (["verify", *blobs], ["stats"]):
+        result = CliRunner().invoke(commands, [command[0], "--database", place.database, *command[1:]])
+        assert result.exit_code == 0, result.output
+    assert tables.run("SELECT count(*) FROM blob") == str(len(IMAGES))
 
 
 def test_stats_and_gc(place: Place, tables: Tables) -> None:

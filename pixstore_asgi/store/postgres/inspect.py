@@ -22,8 +22,21 @@ LOOKS = (
     ),
     (
         "SELECT 'body ' || id FROM {body} WHERE state = 1"
-        " AND id NOT IN (SELECT image.body FROM {image} WHERE image.body IS NOT NULL)",
+        # NOT IN would be looked up row by row where the ids are too many for the server's memory.
+        " AND NOT EXISTS (SELECT FROM {image} WHERE image.body = body.id)",
         "no image points to it",
+    ),
+    (
+        "SELECT 'image ' || image.id FROM {image} JOIN {body} ON body.id = image.body WHERE object <> version",
+        "its row names another object than its version",
+    ),
+    (
+        "SELECT 'body ' || body FROM {image} WHERE body IS NOT NULL GROUP BY body HAVING count(*) > 1",
+        "more than one image points to it",
+    ),
+    (
+        "SELECT 'image ' || id FROM {image} WHERE body IS NULL AND version IS NOT NULL",
+        "its row points to no body",
     ),
     (
         "SELECT DISTINCT 'body ' || body FROM {chunk} WHERE NOT EXISTS (SELECT FROM {body} WHERE body.id = chunk.body)",
@@ -45,8 +58,11 @@ async def faults(db: Session, query: str, reason: str) -> list[Fault]:
 
 
 async def unknown_bodies(db: Session, versions: Sequence[bytes]) -> list[bytes]:
-    """Return those of these objects' names that no row has."""
-    query = "SELECT name FROM unnest($1::bytea[]) AS name WHERE NOT EXISTS (SELECT FROM {body} WHERE object = name)"
+    """Return those of these objects' names that no row has: none of a body, though damaged, and none of an image."""
+    query = (
+        "SELECT name FROM unnest($1::bytea[]) AS name WHERE NOT EXISTS (SELECT FROM {body} WHERE object = name)"
+        " AND NOT EXISTS (SELECT FROM {image} WHERE version = name)"
+    )
     return [name for (name,) in await db.all(query, list(versions))]
 
 

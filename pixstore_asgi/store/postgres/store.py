@@ -13,7 +13,7 @@ from ..clock import Clock, running_loop, wall_clock_ms
 from ..contract import Expect, Expected, ImageStream, ImageWriter, KeyChecks
 from ..elsewhere import Bodies, Claimed, here_or_elsewhere, sweep_bodies
 from ..groups import GroupCommit
-from ..inspection import Fault, Unused
+from ..inspection import Fault, Unused, found_by
 from ..occasional_sweep import OccasionalSweep
 from . import bodies, elsewhere, inspect, key_checks, rows
 from . import schema as tables
@@ -73,6 +73,7 @@ class PostgresStore:
         self._bodies = bodies
         self._clock_ms = clock_ms
         self._database: Database | None = None
+        self.sweeps_at_close = True
         self._reads = GatheredReads(self.get_many)
         self._occasional_sweep = OccasionalSweep(self.sweep)
 
@@ -99,7 +100,8 @@ class PostgresStore:
             return
         await self._occasional_sweep.ended()
         try:
-            await self.sweep()
+            if self.sweeps_at_close:
+                await self.sweep()
         except StoreError as error:  # nothing is lost by it: another process sweeps, or the next write
             _log.info("the store was closed without a sweep: %s", error)
         finally:
@@ -200,7 +202,7 @@ class PostgresStore:
 
     async def faults(self) -> AsyncIterator[Fault]:
         for query, reason in inspect.LOOKS:
-            for fault in await self._opened().write_all(inspect.faults, query, reason):
+            for fault in await found_by(self._opened().write_all(inspect.faults, query, reason)):
                 yield fault
 
     async def unknown_bodies(self, versions: Sequence[bytes]) -> Sequence[bytes]:

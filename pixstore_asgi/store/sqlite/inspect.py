@@ -43,6 +43,24 @@ def stray_bodies(db: sqlite3.Connection) -> list[Fault]:
     return [Fault(f"body {blob}", "no image points to it") for (blob,) in db.execute(query)]
 
 
+def misnamed_objects(db: sqlite3.Connection) -> list[Fault]:
+    """Return images whose body's row names another object than theirs, by which it is read."""
+    query = "SELECT image.id FROM image JOIN blob ON blob.id = blob WHERE object <> version"
+    return [Fault(f"image {name}", "its row names another object than its version") for (name,) in db.execute(query)]
+
+
+def shared_bodies(db: sqlite3.Connection) -> list[Fault]:
+    """Return bodies that a new version of one image would take from another one."""
+    query = "SELECT blob FROM image WHERE blob IS NOT NULL GROUP BY blob HAVING count(*) > 1"
+    return [Fault(f"body {blob}", "more than one image points to it") for (blob,) in db.execute(query)]
+
+
+def bodiless_images(db: sqlite3.Connection) -> list[Fault]:
+    """Return rows that are neither an image nor what is left of a deleted one."""
+    query = "SELECT id FROM image WHERE blob IS NULL AND version IS NOT NULL"
+    return [Fault(f"image {name}", "its row points to no body") for (name,) in db.execute(query)]
+
+
 def stray_chunks(db: sqlite3.Connection) -> list[Fault]:
     """Return bodies of which there is nothing but chunks."""
     query = f"SELECT DISTINCT id >> {CHUNK_BITS} FROM chunk WHERE id >> {CHUNK_BITS} NOT IN (SELECT id FROM blob)"
@@ -54,15 +72,19 @@ LOOKS: Sequence[Callable[[sqlite3.Connection], list[Fault]]] = (
     lost_bodies,
     longer_bodies,
     stray_bodies,
+    misnamed_objects,
+    shared_bodies,
+    bodiless_images,
     stray_chunks,
 )
 """All that is looked at; each may raise what a damaged file makes it raise."""
 
 
 def unknown_bodies(db: sqlite3.Connection, versions: Sequence[bytes]) -> list[bytes]:
-    """Return those of these objects' names that no row has."""
-    query = "SELECT 1 FROM blob WHERE object = ?"
-    return [version for version in versions if not db.execute(query, (version,)).fetchone()]
+    """Return those of these objects' names that no row has: none of a body, and, where that is damaged, of an image."""
+    of_body, of_image = "SELECT 1 FROM blob WHERE object = ?", "SELECT 1 FROM image WHERE version = ?"
+    nobodys = [version for version in versions if not db.execute(of_body, (version,)).fetchone()]
+    return [version for version in nobodys if not db.execute(of_image, (version,)).fetchone()]
 
 
 def unused(db: sqlite3.Connection) -> Unused:

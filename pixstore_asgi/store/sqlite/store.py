@@ -13,7 +13,7 @@ from ...errors import ConfigError, StoreBusy, StoreError
 from ..clock import Clock, running_loop, wall_clock_ms
 from ..contract import Expect, Expected, ImageStream, ImageWriter, KeyChecks
 from ..elsewhere import Bodies, Claimed, here_or_elsewhere, sweep_bodies
-from ..inspection import Fault, Unused
+from ..inspection import Fault, Unused, found_by
 from ..occasional_sweep import OccasionalSweep
 from . import blobs, elsewhere, inspect, rows
 from .schema import Writer
@@ -71,6 +71,7 @@ class SqliteStore:
         self._clock_ms = clock_ms
         self._occasional_sweep = OccasionalSweep(self.sweep)
         self._session: Session | None = None
+        self.sweeps_at_close = True
 
     async def open(self) -> None:
         running_loop()
@@ -87,7 +88,7 @@ class SqliteStore:
             return
         await self._occasional_sweep.ended()
         try:
-            if not session.is_inherited:
+            if self.sweeps_at_close and not session.is_inherited:
                 await self.sweep()
         except StoreError as error:  # nothing is lost by it: the next write or close sweeps
             _log.info("%s was closed without a sweep: %s", self.path, error)
@@ -188,7 +189,8 @@ class SqliteStore:
         return self._bodies
 
     async def is_made(self) -> bool:
-        return self.path.exists()
+        # An empty file is one that was made this moment, or lost all that it had.
+        return self.path.exists() and self.path.stat().st_size > 0
 
     async def place(self) -> Hashable:
         return self._real_path()
@@ -201,7 +203,7 @@ class SqliteStore:
 
     async def faults(self) -> AsyncIterator[Fault]:
         for look in inspect.LOOKS:
-            for fault in await self._opened().read(look):
+            for fault in await found_by(self._opened().read(look)):
                 yield fault
 
     async def unknown_bodies(self, versions: Sequence[bytes]) -> Sequence[bytes]:
