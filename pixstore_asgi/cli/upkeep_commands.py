@@ -9,11 +9,10 @@ from typing import Any
 
 import click
 
-from ..core.keyring import KeyRing
-from ..errors import SecretError, StoreError
+from ..errors import SecretError, StoreBusy, StoreError
 from ..keys.find import find_ring_at_hand
 from ..store.contract import ImageStore
-from ..store.inspection import Fault, found_by
+from ..store.inspection import Fault
 from ..transfer.totals import printable
 from ..upkeep.stats import Amount, Stats, stats_of
 from ..upkeep.verify import verify_images, verify_rest
@@ -40,19 +39,19 @@ class Verification:
         ring = await find_ring_at_hand(store)
         if ring is None:
             raise SecretError("set PIXSTORE_SECRET to the secret of this store: without it no image can be checked")
-        with _bar("Reading", await _count(store)) as bar:
-            for found in await found_by(self._read(store, ring, bar)):
-                self._add(found)
+        try:
+            with _bar("Reading", await _count(store)) as bar:
+                async for fault in verify_images(store, ring):
+                    self.images += 1
+                    self._add(fault)
+                    bar.update(1)
+        except StoreBusy:
+            raise
+        except StoreError as error:  # the rest may be looked at all the same
+            self._add(Fault("the database", str(error)))
         async for fault in verify_rest(store):
             self._add(fault)
         self.is_complete = True
-
-    async def _read(self, store: ImageStore, ring: KeyRing, bar: Any) -> list[Fault]:
-        async for fault in verify_images(store, ring):
-            self.images += 1
-            self._add(fault)
-            bar.update(1)
-        return []
 
     def _add(self, fault: Fault | None) -> None:
         self.faults += [fault] if fault else []
