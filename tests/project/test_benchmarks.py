@@ -106,8 +106,8 @@ def scrolled_as_said(rows: list[dict[str, Any]]) -> bool:
     )
 
 
-LONG_PARTS = {"stores", "pictures", "scroll"}
-"""Each takes most of a minute: they run with the other long tests."""
+LONG_PARTS = {"stores", "pictures", "scroll", "servers", "browser"}
+"""Each takes half a minute or more: they run with the other long tests."""
 
 
 @pytest.mark.servers
