@@ -17,9 +17,9 @@ from ..store.connect import connect
 from .databases import Database, existing_database
 from .errors import plain_errors
 from .moves import images_of
+from .output import json_option, progress_bar
 
 _T = TypeVar("_T")
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.group()
@@ -39,7 +39,7 @@ def keys() -> None:
 
 @keys.command()
 @existing_database
-@_JSON
+@json_option
 def status(database: Database, as_json: bool) -> None:
     """List secrets, by their key ids, with the number of images under each.
 
@@ -62,7 +62,7 @@ def status(database: Database, as_json: bool) -> None:
 
 @keys.command()
 @existing_database
-@_JSON
+@json_option
 def rewrap(database: Database, as_json: bool) -> None:
     """Wrap the keys of all images under the newest secret, the last one in PIXSTORE_SECRET.
 
@@ -90,10 +90,7 @@ class _Rewrapping:
 
     async def run(self, rewrap: Callable[[OnRewrapped], Awaitable[int]]) -> None:
         """Rewrap, and keep count."""
-        is_watched = sys.stderr.isatty()
-        with click.progressbar(
-            length=0, label="Rewrapping", file=sys.stderr, show_pos=True, width=32, hidden=not is_watched
-        ) as bar:
+        with progress_bar("Rewrapping", 0) as bar:
 
             def show(done: int, total: int) -> None:
                 bar.length = total
@@ -137,7 +134,7 @@ def _tell_rewrapped(rewrapped: int, left: list[KeyStatus], *, as_json: bool) -> 
 
 @keys.command()
 @existing_database
-@_JSON
+@json_option
 def separate(database: Database, as_json: bool) -> None:
     """Make a copy of a database a database of its own.
 
@@ -165,7 +162,7 @@ def separate(database: Database, as_json: bool) -> None:
 @keys.command(context_settings={"ignore_unknown_options": True})  # click would print a secret that begins with --
 @click.argument("key_ids", metavar="KEY_ID", nargs=-1)  # click would print whatever comes behind the first one too
 @existing_database
-@_JSON
+@json_option
 def retire(key_ids: tuple[str, ...], database: Database, as_json: bool) -> None:
     """Make the database open without a secret that no image needs.
 

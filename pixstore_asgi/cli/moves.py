@@ -12,6 +12,7 @@ import click
 
 from ..errors import PixstoreError
 from ..transfer.totals import Report, Step, quoted
+from .output import progress_bar
 
 SOURCE = click.Path(exists=True, dir_okay=False, path_type=Path)
 """The type of an option that names an existing database."""
@@ -65,10 +66,7 @@ class Move:
 
     async def follow(self, steps: AsyncIterator[Step], total: int) -> None:
         """Take the steps of a move, showing how far it is where a terminal looks on."""
-        is_watched = sys.stderr.isatty()
-        with click.progressbar(
-            length=total, label=self.doing, file=sys.stderr, show_pos=True, width=32, hidden=not is_watched
-        ) as bar:
+        with progress_bar(self.doing, total) as bar:
             async for step in steps:
                 self.report.add(step)
                 bar.update(1)

@@ -19,9 +19,9 @@ from ..upkeep.verify import verify_images, verify_rest
 from .databases import Database, blobs, existing_database
 from .errors import plain_errors
 from .moves import images_of
+from .output import json_option, progress_bar
 from .stores import check_made, opened, opened_as_made
 
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 _SWEPT_AT_ONCE = 100  # large ones take their time, and a transaction has a limit
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 
@@ -40,7 +40,7 @@ class Verification:
         if ring is None:
             raise SecretError("set PIXSTORE_SECRET to the secret of this store: without it no image can be checked")
         try:
-            with _bar("Reading", await _count(store)) as bar:
+            with progress_bar("Reading", await _count(store)) as bar:
                 async for fault in verify_images(store, ring):
                     self.images += 1
                     self._add(fault)
@@ -76,7 +76,7 @@ class Verification:
 @click.command()
 @existing_database
 @blobs
-@_JSON
+@json_option
 def verify(database: Database, blobs: str | None, as_json: bool) -> None:
     """Read every image and name what is damaged.
 
@@ -130,7 +130,7 @@ def gc(database: Database, blobs: str | None) -> None:
 
 @click.command()
 @existing_database
-@_JSON
+@json_option
 def stats(database: Database, as_json: bool) -> None:
     """Tell how many images and bytes there are.
 
@@ -167,12 +167,6 @@ def _run(steps: Coroutine[Any, Any, None]) -> bool:
     except KeyboardInterrupt:
         return False
     return True
-
-
-def _bar(label: str, length: int) -> Any:
-    return click.progressbar(
-        length=length, label=label, file=sys.stderr, show_pos=True, width=32, hidden=not sys.stderr.isatty()
-    )
 
 
 def _show_stats(stats: Stats) -> None:
