@@ -16,7 +16,6 @@ OnServed = Callable[[Scope, str, WireState | None, int, float], object]
 """Called with a request's scope, the image's id as it was asked for, the wire state of the answer (None: 403, the
 application's own rule), how many bytes of the answer were sent, and how many milliseconds after the request began."""
 
-
 Told = Callable[[str, WireState | None], AbstractContextManager[None]]
 """Tells of one image of a batch, by its id and state."""
 
@@ -59,7 +58,7 @@ class Served:
         finally:
             self._tell(scope, image_id, meter.state, meter.sent, begun_s)
 
-    def in_batch(self, scope: Scope, meter: Meter) -> "Told":
+    def in_batch(self, scope: Scope, meter: Meter) -> Told:
         """Return what tells of each image of a batch, which begins now, once the block ends that sends its frame."""
         begun_s = time.perf_counter()
 

@@ -202,8 +202,11 @@ class SqliteStore:
         return await self._opened().read(inspect.ids, after, limit)
 
     async def faults(self) -> AsyncIterator[Fault]:
-        for look in inspect.LOOKS:
-            for fault in await found_by(self._opened().read(look)):
+        session = self._opened()
+        for fault in await found_by(session.read(inspect.damaged_pages)):
+            yield fault
+        for query, reason in inspect.LOOKS:
+            for fault in await found_by(session.read(inspect.faults, query, reason)):
                 yield fault
 
     async def unknown_bodies(self, versions: Sequence[bytes]) -> Sequence[bytes]:
