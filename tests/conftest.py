@@ -1,5 +1,6 @@
 """Fixtures that several folders of tests share."""
 
+import gc
 import inspect
 import subprocess
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
@@ -45,6 +46,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     report = yield
     if report.when == "teardown" and _SAID in item.stash:
         said = item.stash[_SAID]
+        del item.stash[_SAID]  # or all that all tests have said would stay in memory
         said.texts += [text for _, text in report.sections]
         if leak := said.leak():
             report.outcome, report.longrepr = "failed", f"a key, a proof or a secret stands in this:\n{leak}"
@@ -62,6 +64,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     long = [item for item in items if item.get_closest_marker("soak")]
     config.hook.pytest_deselected(items=long)
     items[:] = [item for item in items if item not in long]
+
+
+def pytest_collection_finish() -> None:
+    """Keep what lives as long as this run, all modules and tests, out of the many collections of garbage."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(tryfirst=True)

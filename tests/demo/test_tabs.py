@@ -80,10 +80,11 @@ def test_what_one_tab_does_shows_in_the_other(page: Page, other: Page) -> None:
 def test_what_arrives_late_does_not_replace_what_is_newer(page: Page, other: Page) -> None:
     """A slow answer to an older look changes nothing once another tab's update is shown."""
     held: list[Route] = []
-    page.route(IMAGES, lambda route: route.continue_() if held else held.append(route))
     before = title(page, 0)
     tile(page, 0).click()
     dialog = page.get_by_role("dialog")
+    expect_picture(dialog)
+    page.route(IMAGES, lambda route: route.continue_() if held else held.append(route))
     with page.expect_request(IMAGES):
         dialog.get_by_role("button", name="Fetch again").click()
     tile(other, 0).click()
@@ -151,8 +152,9 @@ def test_the_next_guest_finds_nothing_of_one_who_never_signed_out(context: Brows
 def test_sign_out_wins_over_downloads_under_way(page: Page) -> None:
     """A picture that arrives after the sign-out is neither shown nor cached."""
     held: list[Route] = []
-    page.route(IMAGES, lambda route: held.append(route))
     tile(page, 0).click()
+    expect_picture(page.get_by_role("dialog"))
+    page.route(IMAGES, lambda route: held.append(route))
     with page.expect_request(IMAGES):
         page.get_by_role("button", name="Fetch again").click()
     page.get_by_role("button", name="Close").click()
