@@ -14,11 +14,12 @@ from tests.browser.support import Site, Tab, open_tab, running_site
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep tests to Chromium, unless they are marked `all_engines` or --soak is given."""
+    """Keep tests to Chromium, but for short ones that are marked `all_engines`, unless --soak is given."""
     for item in items:
         if isinstance(item, pytest.Function) and hasattr(item, "callspec"):
             engine = item.callspec.params.get("engine")
-            if engine not in (None, "chromium") and not item.get_closest_marker("all_engines"):
+            is_for_all = item.get_closest_marker("all_engines") and not item.get_closest_marker("slow")
+            if engine not in (None, "chromium") and not is_for_all:
                 item.add_marker(pytest.mark.soak)
 
 

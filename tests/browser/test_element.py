@@ -28,7 +28,7 @@ from tests.browser.scenarios import each_scenario
 from tests.browser.support import Site, open_page, wait_for
 from tests.support.paths import ROOT
 
-pytestmark = [pytest.mark.browser, pytest.mark.all_engines]
+pytestmark = pytest.mark.browser
 
 PAGE = "element.html"
 
@@ -39,6 +39,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield running
 
 
+@pytest.mark.all_engines
 @each_scenario
 def test_acceptance(browser: Browser, site: Site, scenario: Scenario) -> None:
     """The element passes each scenario of the acceptance list."""

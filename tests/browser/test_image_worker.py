@@ -129,7 +129,6 @@ def test_an_image_in_the_html_of_the_first_visit_is_shown(page: Page, site: Site
     wait_for(page, "document.querySelector('#first').naturalWidth === 48")
 
 
-@pytest.mark.all_engines
 def test_after_a_reload_images_are_shown_at_once(page: Page, site: Site) -> None:
     """The worker has the page from its first request on, and the ciphertext is in the browser's cache."""
     saved = site.save(noise("png", seed=5))
@@ -157,7 +156,6 @@ def test_a_reload_past_the_worker_ends_in_pictures(engine: Engine, page: Page, s
     wait_for(page, "document.querySelector('#first').naturalWidth === 48")
 
 
-@pytest.mark.all_engines
 def test_a_killed_worker_starts_again(engine: Engine, page: Page, site: Site) -> None:
     """A worker that the browser has ended goes on with the next image, by a new record and what is cached."""
     cached, other = (site.save(noise("png", seed=seed)) for seed in (7, 8))
@@ -196,7 +194,6 @@ def test_another_configuration_takes_over(page: Page, site: Site) -> None:
     assert site.requests(saved.id) == 2
 
 
-@pytest.mark.all_engines
 def test_clearing_in_another_tab_empties_the_worker(browser: Browser, page: Page, site: Site) -> None:
     """After `clear` in any tab the worker has the image neither in memory nor stored; what is painted stays."""
     saved = site.save(noise("png", seed=12))

@@ -17,7 +17,7 @@ from tests.docs.readme import FASTAPI, README, SNIPPETS
 from tests.support.samples import picture
 from tests.support.servers import uvicorn_of
 
-pytestmark = [pytest.mark.browser, pytest.mark.all_engines]
+pytestmark = pytest.mark.browser
 (TRY_IT,) = re.findall(r"^To see it: .*?\n\n", README, re.MULTILINE | re.DOTALL)
 (HTML,) = re.findall(r"```html\n(.*?)```", README, re.DOTALL)
 

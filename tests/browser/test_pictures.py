@@ -11,11 +11,12 @@ from tests.browser.engines.page import Browser, Engine, lacks
 from tests.browser.support import Site, Tab, noise, open_tab, running_site, shown
 from tests.support.samples import ALL_KINDS, picture
 
-pytestmark = [pytest.mark.browser, pytest.mark.all_engines]
+pytestmark = pytest.mark.browser
 
 both_caches = pytest.mark.parametrize("cache", ["encrypted", "decrypted"])
 
 
+@pytest.mark.all_engines
 @pytest.mark.parametrize("kind", ["png", "webp", "jpeg"])
 def test_picture_is_shown(site: Site, tab: Tab, kind: str) -> None:
     """The page gets exactly the saved bytes, with their type, and the browser decodes them."""

@@ -8,9 +8,10 @@ import pytest
 from tests.browser.engines.page import Browser, Engine
 from tests.browser.support import Shown, Site, Tab, noise, open_tab, shown
 
-pytestmark = [pytest.mark.browser, pytest.mark.all_engines]
+pytestmark = pytest.mark.browser
 
 
+@pytest.mark.all_engines
 def test_second_tab_shows_from_the_cache(site: Site, tab: Tab, browser: Browser) -> None:
     """Tabs of one profile share the cache: what one has fetched the other shows, and what one deletes is gone."""
     image = noise("png", seed=1)
@@ -81,6 +82,7 @@ def test_damaged_copy_is_dropped_and_fetched_again(site: Site, tab: Tab) -> None
     assert site.requests(saved.id) == 2
 
 
+@pytest.mark.all_engines
 def test_without_indexeddb_pictures_are_shown(site: Site, browser: Browser) -> None:
     """A page without IndexedDB keeps pictures in memory, is told of the cache's failure, and breaks in nothing."""
     image = noise("png", seed=6)

@@ -16,6 +16,8 @@ from tests.support.paths import TESTS
 
 IMAGES = re.compile(r"/images/(demo|-/batch)")
 """The URLs of image requests, single ones and batches."""
+KEPT_SIX = re.compile(r"^6 pictures, [\d.]+ kB$")
+"""What the panel says of a gallery that nobody has changed."""
 
 # Chromium reports every refusal in the console: of a request, of one that a test aborts, of a blob that is revoked.
 _EXPECTED_ERROR = re.compile(r"status of (400|401|403|404|413|503)|net::(ERR_FAILED|ERR_FILE_NOT_FOUND)")
@@ -168,3 +170,9 @@ def violations(page: Page) -> list[str]:
     page.evaluate(_AXE.read_text())
     found = page.evaluate("async () => (await axe.run()).violations")
     return [f"{rule['id']}: {node['html'][:200]}" for rule in found for node in rule["nodes"]]
+
+
+def open_first(page: Page) -> Locator:
+    """Open the first picture, and return the dialog that shows it."""
+    tile(page, 0).click()
+    return page.get_by_role("dialog", name=title(page, 0))

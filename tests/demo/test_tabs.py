@@ -77,6 +77,7 @@ def test_what_one_tab_does_shows_in_the_other(page: Page, other: Page) -> None:
     assert all(re.fullmatch(r"demo:[\w-]{22}", message["id"]) for message in heard)
 
 
+@pytest.mark.soak  # on a busy machine the request has failed to come, once in many runs
 def test_what_arrives_late_does_not_replace_what_is_newer(page: Page, other: Page) -> None:
     """A slow answer to an older look changes nothing once another tab's update is shown."""
     held: list[Route] = []

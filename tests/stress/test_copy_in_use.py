@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 KILLS, STILL = 3, 24
 
 
-@pytest.fixture(params=["to", "from"])
+@pytest.fixture(params=["to", pytest.param("from", marks=pytest.mark.soak)])
 def ends(request: pytest.FixtureRequest, target: str, tmp_path: Path) -> tuple[str, str]:
     """A source and a target, one of them in SQLite, the other one in each kind of store."""
     other = str(tmp_path / "other.db")
