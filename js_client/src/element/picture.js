@@ -12,33 +12,46 @@ import { adoptStylesheet } from "./stylesheet.js";
 /** While an element grows, no size is got that it has outgrown a moment later. */
 const GROWN_MS = 150;
 
+/** @type {Record<string, IntersectionObserver>}  by margin, for all elements: what comes near together is got together */
+const screens = {};
+
+/** @param {string} rootMargin */
+const screenOf = (rootMargin) =>
+  (screens[rootMargin] ??= new IntersectionObserver(
+    (entries) => {
+      for (const { target, isIntersecting } of entries) {
+        /** @type {PixImage} */ (target).connectedCallback(isIntersecting);
+      }
+    },
+    { rootMargin },
+  ));
+
 /**
  * @param {PixImage} host
- * @returns {(isRetry?: boolean) => void}  to be called when something is said of the element, or it was moved; or to try
- *   again what has failed
+ * @returns {(isNear?: boolean) => View | undefined}  to be called when something is said of the element, it was moved, or
+ *   it has come near the screen or left it
  */
 export function createPicture(host) {
   let img = new Image();
-  /** Whether the author gave the `<img>` a size, which is not to be touched. */
-  let isSized = false;
-  /** @type {HTMLCanvasElement | undefined} */
-  let canvas;
   /** @type {ViewClient | undefined} */
   let client;
-  /** @type {View | undefined} */
-  let view;
+  /** @type {IntersectionObserver | undefined} */
+  let screen;
+  /** Whether the author gave the `<img>` a size, which is not to be touched. */
+  let isSized = false;
   /** @type {ImageRecord | undefined}  that which was given, or what an id has led to */
   let known;
   let isNear = false;
   let isSettling = false;
-  /** @type {string | undefined}  by which nearness is watched */
-  let margin;
-  /** @type {IntersectionObserver | undefined}  of its own, which is shorter than to share one */
-  let screen;
+  /** @type {View | undefined} */
+  let view;
   /** The widest that this picture has been, in CSS pixels. */
   let widest = 0;
+  /** @type {HTMLCanvasElement | undefined} */
+  let canvas;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let growing;
+
   // It tells before the screen's observer does, and so no layout is forced for each of the pictures that come near.
   const sizes = new ResizeObserver(() => {
     widest = Math.max(widest, img.clientWidth);
@@ -54,27 +67,19 @@ export function createPicture(host) {
       leave();
       view = createView((client = host.client), change, () => {
         // Its key is not to stay on the page either.
-        host.removeAttribute("src-id");
-        host.record = known = undefined;
         host.removeAttribute("record");
+        host.record = known = undefined;
+        host.removeAttribute("src-id");
       });
       change(IDLE);
     }
-    adoptStylesheet(host);
-    img.alt = host.alt;
-    layOut(host.record);
     sizes.observe(img);
-    if (margin !== host.margin) {
-      screen?.disconnect();
-      screen = new IntersectionObserver(
-        (entries) => {
-          isNear = /** @type {any} */ (entries.at(-1)).isIntersecting;
-          // All of it, for what was seen before the element was left may be told after that.
-          settle();
-        },
-        { rootMargin: (margin = host.margin) },
-      );
-      screen.observe(host);
+    adoptStylesheet(host);
+    layOut(host.record);
+    img.alt = host.alt;
+    if (screen !== screenOf(host.margin)) {
+      screen?.unobserve(host);
+      (screen = screenOf(host.margin)).observe(host);
     }
     show();
   }
@@ -108,19 +113,17 @@ export function createPicture(host) {
   }
 
   function leave() {
-    margin = undefined;
-    sizes.disconnect();
     isNear = false;
-    clearTimeout(growing);
     widest = 0;
-    client = undefined;
-    view?.end();
-    screen?.disconnect();
+    sizes.disconnect();
+    screen = /** @type {undefined} */ (screen?.unobserve(host));
+    clearTimeout(growing);
+    client = /** @type {undefined} */ (view?.end());
   }
 
   function show() {
     const source = host.record ?? host.srcId;
-    if (source && (isNear || host.loading === "eager")) {
+    if (source && (isNear || host.loading !== "lazy")) {
       view?.show(source, {
         image: { priority: host.fetchPriority },
         choose: (record) => sizeFor(record, measure(record)),
@@ -157,8 +160,9 @@ export function createPicture(host) {
     if (state === host.dataset.state && error === host.error) return;
     host.dataset.state = state;
     host.error = error;
-    const texts = /** @type {NodeListOf<HTMLElement>} */ (host.querySelectorAll("[slot=error]"));
-    texts.forEach((text) => (text.hidden = state !== "error"));
+    for (const text of /** @type {NodeListOf<HTMLElement>} */ (host.querySelectorAll("[slot=error]"))) {
+      text.hidden = state !== "error";
+    }
     host.dispatchEvent(new Event("state"));
     // They don't bubble, as those of an `<img>` don't.
     if (state === "error") host.dispatchEvent(new ErrorEvent(state, { error }));
@@ -174,14 +178,19 @@ export function createPicture(host) {
   host.addEventListener(
     "load",
     ({ target }) => {
-      if (target !== img || !img.src) return;
-      canvas?.remove();
-      enter("shown");
-      host.dispatchEvent(new Event("load"));
+      if (target === img && img.src) {
+        canvas?.remove();
+        enter("shown");
+        host.dispatchEvent(new Event("load"));
+      }
     },
     true,
   );
   // The author's `<img>` may come later, as out of a stream.
   new MutationObserver(say).observe(host, { childList: true });
-  return (isRetry) => (isRetry ? view?.retry() : say());
+  return (isSeen) => {
+    isNear = isSeen ?? isNear;
+    say();
+    return view;
+  };
 }

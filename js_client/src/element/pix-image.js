@@ -5,7 +5,7 @@ import { createPicture } from "./picture.js";
 
 /** @import { ImageRecord } from "../format/records.js" */
 /** @import { Priority } from "../options/options.js" */
-/** @import { ViewClient, ViewState } from "../view/view.js" */
+/** @import { View, ViewClient, ViewState } from "../view/view.js" */
 
 /**
  * Properties that are attributes.
@@ -80,11 +80,12 @@ export class PixImage extends Base {
 
   /** Try again what has failed. */
   retry() {
-    if (this.error) this.#settle(true);
+    if (this.error) /** @type {View} */ (this.#settle()).retry();
   }
 
-  connectedCallback() {
-    this.#settle();
+  /** @param {boolean} [isNear]  told by what watches the screen */
+  connectedCallback(isNear) {
+    this.#settle(isNear);
   }
 
   disconnectedCallback() {

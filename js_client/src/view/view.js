@@ -1,7 +1,7 @@
 /** One place on a page that shows an image: what the element and the frameworks have in common. */
 
 import { isOf } from "../format/ids.js";
-import { PixstoreError } from "../index.js";
+import * as pixstore from "../index.js";
 
 /** @import { Client } from "../client.js" */
 /** @import { ImageRecord } from "../format/records.js" */
@@ -97,7 +97,7 @@ export function createView(client, onChange, onCleared) {
         if (!cause && !signal.aborted) return change("shown", record, objectUrl);
         objectUrl.release();
       }
-      if (cause) throw new PixstoreError("the browser can't draw this image", { cause });
+      if (cause) throw new pixstore.PixstoreError("the browser can't draw it", { cause });
     } catch (error) {
       if (!signal.aborted) fail(error);
     }

@@ -1,8 +1,9 @@
 /** What stands in an element: an `<img>` with the picture, and before that a placeholder upon it. */
+import type { View } from "../view/view.js";
 import type { PixImage } from "./pix-image.js";
 /**
  * @param {PixImage} host
- * @returns {(isRetry?: boolean) => void}  to be called when something is said of the element, or it was moved; or to try
- *   again what has failed
+ * @returns {(isNear?: boolean) => View | undefined}  to be called when something is said of the element, it was moved, or
+ *   it has come near the screen or left it
  */
-export declare function createPicture(host: PixImage): (isRetry?: boolean) => void;
+export declare function createPicture(host: PixImage): (isNear?: boolean) => View | undefined;

@@ -38,7 +38,8 @@ export declare class PixImage extends Base {
     get state(): ViewState["status"];
     /** Try again what has failed. */
     retry(): void;
-    connectedCallback(): void;
+    /** @param {boolean} [isNear]  told by what watches the screen */
+    connectedCallback(isNear?: boolean): void;
     disconnectedCallback(): void;
     /**
      * @param {string} name
