@@ -67,6 +67,8 @@ async def update_and_sweep(store: ImageStore, stop: threading.Event, *, ids: Seq
     for number in itertools.count():
         if stop.is_set():
             break
+        if number == len(ids):
+            tell(saved=len(ids))
         image_id = ids[number] if number < len(ids) else random.choice(ids)
         body = body_of(image_id, str(number), random.choice(_SEVERAL_CHUNKS))
         try:
@@ -77,8 +79,6 @@ async def update_and_sweep(store: ImageStore, stop: threading.Event, *, ids: Seq
             continue
         counts["updates"] += 1
         await store.sweep()
-        if number == len(ids):
-            tell(saved=len(ids))
     tell(**counts)
 
 
