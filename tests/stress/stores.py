@@ -12,8 +12,9 @@ from pixstore_asgi.store.postgres import PostgresStore
 from pixstore_asgi.store.s3 import S3Bucket
 from pixstore_asgi.store.sqlite import SqliteStore
 
-GRACE_S, GRACE_IN_A_BUCKET_S = 1.0, 4.0
-"""How long a body stays where no lease keeps it: longer than any of these readers and uploads takes."""
+GRACE_S = 6.0
+"""How long a body stays where no lease keeps it: longer than any of these readers and uploads takes, also on a machine
+that has much else to do."""
 
 _LEFT_IN_SQLITE = {
     "rows damaged": "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check <> 'ok'",
@@ -44,7 +45,7 @@ def store_of(
     """
     rows, _, blobs = target.partition(" ")
     if grace_s is None:
-        grace_s = 0 if sweeps_all else GRACE_IN_A_BUCKET_S if blobs else GRACE_S
+        grace_s = 0 if sweeps_all else GRACE_S
     if bodies is None and blobs:
         bodies = S3Bucket(blobs, busy_timeout_s=30)
     if not rows.startswith("postgresql://"):
