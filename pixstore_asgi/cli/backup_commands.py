@@ -1,50 +1,106 @@
 """`pixstore-asgi backup` and `restore`."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
 
+from ..core.keyring import KeyRing
+from ..keys.find import find_ring_at_hand
+from ..store.contract import ImageStore
 from ..store.sqlite import backup as sqlite_backup
-from .databases import DatabaseFileType
+from ..transfer.store_backup import back_up_store
+from ..transfer.store_copy import copy_store
+from .databases import Database, DatabaseType, blobs, existing_database
 from .errors import plain_errors
-from .moves import SOURCE, images_of
+from .moves import SOURCE, Move, images_of
+from .stores import check_prefix, count_of, is_made, opened, opened_as_made
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command()
+@existing_database
+@blobs
 @click.option(
-    "--database",
-    type=DatabaseFileType(exists=True),
-    metavar="PATH",
-    required=True,
-    help="The application's Pixstore database, in use or not: a SQLite file, or its URL.",
+    "--to", "target", type=_FILE, metavar="FILE", required=True, help="The backup to write: a new file, see below."
 )
-@click.option("--to", "target", type=_FILE, metavar="FILE", required=True, help="The backup to write: a new file.")
-def backup(database: Path, target: Path) -> None:
-    """Copy a database while it is in use.
+def backup(database: Database, blobs: str | None, target: Path) -> None:
+    """Copy a store to a file while it is in use.
 
-    The backup is a database of its own, checked as a whole, for you alone (mode 0600), and holds the images of one
-    moment. The secret, or the key file, is not in it: keep that in another place.
+    The backup is a SQLite database of its own, checked as a whole, for you alone (mode 0600), and holds the images of
+    one moment. The secret, or the key file, is not in it: keep that in another place.
+
+    PostgreSQL, or with --blobs: FILE may be an earlier backup of the same store. What has changed since is brought
+    into it, and nothing else is read. An interrupted backup leaves it as it was, and the same command goes on. Where a
+    secret is at hand, what is read is decrypted to check it.
+
+    Without --blobs, a SQLite file whose bodies are in a bucket is backed up without them.
     """
     with plain_errors():
-        click.echo(f"{images_of(sqlite_backup.back_up(database, target))} backed up to {target}")
+        if database.file is not None and blobs is None:
+            click.echo(f"{images_of(sqlite_backup.back_up(database.file, target))} backed up to {target}")
+            return
+        move = Move("Backing up", f"backed up to {target}", "deleted there, as in the store", "in it already")
+
+        async def steps() -> None:
+            async with _of_one_moment(database, blobs, target.parent) as (store, ring):
+                await move.follow(back_up_store(store, target, ring=ring), await count_of(store))
+
+        move.run(steps())
+    move.end()
 
 
 @click.command()
 @click.option("--from", "source", type=SOURCE, metavar="FILE", required=True, help="The backup; it stays as it is.")
 @click.option(
     "--database",
-    type=DatabaseFileType(),
+    type=DatabaseType(),
     metavar="PATH",
     required=True,
-    help="The database that it takes the place of, if any: a SQLite file, or its URL.",
+    help="The SQLite file that it takes the place of, if there is one, or the URL of a new store.",
 )
-def restore(source: Path, database: Path) -> None:
-    """Put a backup in a database's place.
+@click.option("--blobs", metavar="URL", help="Where the store is to have its bodies, if in a bucket.")
+def restore(source: Path, database: Database, blobs: str | None) -> None:
+    """Put a backup in a database's place, or into a new store.
 
-    STOP EVERY PROCESS that uses the database first; while one has it open, nothing happens. WHAT WAS SAVED SINCE the
-    backup is gone afterwards. The backup is checked before, and a database is never left half restored.
+    SQLite: STOP EVERY PROCESS that uses the database first; while one has it open, nothing happens. WHAT WAS SAVED
+    SINCE the backup is gone afterwards. The backup is checked before, and a database is never left half restored.
+
+    PostgreSQL, or with --blobs: the store must be a new one. After an interruption the same command goes on.
     """
     with plain_errors():
-        click.echo(f"{images_of(sqlite_backup.restore(source, database))} restored to {database}")
+        if database.file is not None and blobs is None:
+            click.echo(f"{images_of(sqlite_backup.restore(source, database.file))} restored to {database}")
+            return
+        move = Move("Restoring", f"restored to {database}")
+
+        async def steps() -> None:
+            async with opened(Database(source, source), None) as store:
+                if blobs:
+                    await check_prefix(blobs, database if await is_made(database) else None)
+                async with opened(database, blobs) as into:
+                    ring = await find_ring_at_hand(store)
+                    await move.follow(copy_store(store, into, ring=ring), await count_of(store))
+
+        move.run(steps())
+    move.end()
+
+
+@asynccontextmanager
+async def _of_one_moment(
+    database: Database, blobs: str | None, folder: Path
+) -> AsyncIterator[tuple[ImageStore, KeyRing | None]]:
+    """Open a store as it is now, with its key ring if that is at hand. folder: for the rows of a SQLite file."""
+    async with opened_as_made(database, blobs) as store:
+        ring = await find_ring_at_hand(store)
+        if database.file is None:
+            yield store, ring
+            return
+        with TemporaryDirectory(prefix=".pixstore-", dir=folder) as place:
+            rows = Path(place, "rows.db")
+            sqlite_backup.back_up(database.file, rows)
+            async with opened(Database(rows, rows), blobs) as frozen:
+                yield frozen, ring

@@ -5,16 +5,16 @@ from pathlib import Path
 
 import click
 
-from ..errors import InputError, SecretError
+from ..errors import SecretError
 from ..keys.file import read_key_file
 from ..keys.find import find_ring_at_hand, is_in_environment
 from ..store.connect import bucket_at
-from ..store.inspection import Inspectable, lacks_its_bucket
+from ..store.inspection import lacks_its_bucket
 from ..transfer.store_copy import copy_store
 from .databases import Database, DatabaseType
 from .errors import plain_errors
 from .moves import Move
-from .stores import check_made, is_made, opened
+from .stores import check_made, check_prefix, count_of, is_made, opened
 
 _UNCHECKED = "No secret was at hand, so the images were copied without being decrypted to check them."
 _UNREAD = "No image at all could be read: is --from-blobs the bucket and prefix that the source has its bodies in?"
@@ -72,10 +72,9 @@ def copy(source: Database, target: Database, from_blobs: str | None, to_blobs: s
             ring = await find_ring_at_hand(store)
             is_there = await is_made(target)
             if to_blobs:
-                await _check_prefix(to_blobs, target if is_there else None)
+                await check_prefix(to_blobs, target if is_there else None)
             into = None if dry_run and not is_there else await stack.enter_async_context(opened(target, to_blobs))
-            total = sum((await store.key_usage()).values())
-            await move.follow(copy_store(store, into, ring=ring, dry_run=dry_run), total)
+            await move.follow(copy_store(store, into, ring=ring, dry_run=dry_run), await count_of(store))
             notes.extend([] if ring else [_UNCHECKED])
             notes.extend([_UNREAD] if from_blobs and move.has_read_nothing else [])
             notes.extend([_BODIES_HERE] if move.report.moved and await lacks_its_bucket(into) else [])
@@ -103,26 +102,6 @@ def _is_same(source: Database, target: Database) -> bool:
     if source.file is None or target.file is None:
         return source.store == target.store
     return target.file.exists() and target.file.samefile(source.file)
-
-
-async def _check_prefix(blobs: str, target: Database | None) -> None:
-    """Raise InputError for a prefix in use by others: of one version, two copies would have but one object.
-
-    target: the store that is to have it, or None where it is not made yet.
-    """
-    bucket = bucket_at(blobs)
-    await bucket.open()
-    try:
-        is_empty = await bucket.is_empty()
-    finally:
-        await bucket.close()
-    if is_empty:
-        return
-    if target is not None:
-        async with opened(target, None) as store:
-            if isinstance(store, Inspectable) and await store.has_bodies_elsewhere():
-                return
-    raise InputError("the prefix of --to-blobs has objects already, and none of them is the target's: give another one")
 
 
 def _what_opens(source_file: Path | None, target_file: Path | None) -> str:

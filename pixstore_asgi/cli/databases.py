@@ -55,26 +55,6 @@ class DatabaseType(click.ParamType):  # type: ignore[type-arg]  # generic in new
         return self._path.shell_complete(ctx, param, incomplete)
 
 
-class DatabaseFileType(click.ParamType):  # type: ignore[type-arg]
-    """The path or URL of a SQLite file, as a Path, for what is done with the file itself."""
-
-    name = "database file"
-
-    def __init__(self, *, exists: bool = False) -> None:
-        self._database = DatabaseType(exists=exists)
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        """Return the path of an option's text. Another store's URL ends in a usage error."""
-        database = self._database.convert(value, param, ctx)
-        if database.file is None:
-            self.fail(f"this works on SQLite files; for {database} use what its server has for that", param, ctx)
-        return database.file
-
-    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """Complete the names of files."""
-        return self._database.shell_complete(ctx, param, incomplete)
-
-
 existing_database = click.option(
     "--database",
     type=DatabaseType(exists=True),

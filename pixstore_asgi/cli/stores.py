@@ -3,8 +3,8 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from ..errors import InputError
-from ..store.connect import connect
+from ..errors import InputError, StoreError
+from ..store.connect import bucket_at, connect
 from ..store.contract import ImageStore
 from ..store.inspection import Inspectable, lacks_its_bucket
 from .databases import Database
@@ -44,3 +44,31 @@ async def is_made(database: Database) -> bool:
     """Tell whether there is such a store already; one that can't tell that is made by being opened."""
     store = connect(database.store)
     return await store.is_made() if isinstance(store, Inspectable) else True
+
+
+async def count_of(store: ImageStore) -> int:
+    """Return how many images a bar is to count to, 0 where rows are damaged."""
+    try:
+        return sum((await store.key_usage()).values())
+    except StoreError:
+        return 0
+
+
+async def check_prefix(blobs: str, target: Database | None) -> None:
+    """Raise InputError for a prefix in use by others: of one version, two copies would have but one object.
+
+    target: the store that is to have it, or None where it is not made yet.
+    """
+    bucket = bucket_at(blobs)
+    await bucket.open()
+    try:
+        is_empty = await bucket.is_empty()
+    finally:
+        await bucket.close()
+    if is_empty:
+        return
+    if target is not None:
+        async with opened(target, None) as store:
+            if isinstance(store, Inspectable) and await store.has_bodies_elsewhere():
+                return
+    raise InputError("the prefix has objects already, and none of them is the target's: give another one")

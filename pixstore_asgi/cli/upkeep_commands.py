@@ -20,7 +20,7 @@ from .databases import Database, blobs, existing_database
 from .errors import plain_errors
 from .moves import images_of
 from .output import json_option, progress_bar
-from .stores import check_made, opened, opened_as_made
+from .stores import check_made, count_of, opened, opened_as_made
 
 _SWEPT_AT_ONCE = 100  # large ones take their time, and a transaction has a limit
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
@@ -40,7 +40,7 @@ class Verification:
         if ring is None:
             raise SecretError("set PIXSTORE_SECRET to the secret of this store: without it no image can be checked")
         try:
-            with progress_bar("Reading", await _count(store)) as bar:
+            with progress_bar("Reading", await count_of(store)) as bar:
                 async for fault in verify_images(store, ring):
                     self.images += 1
                     self._add(fault)
@@ -149,14 +149,6 @@ def stats(database: Database, as_json: bool) -> None:
         click.echo(json.dumps({**asdict(found), "unused": unused}, indent=2))
         return
     _show_stats(found)
-
-
-async def _count(store: ImageStore) -> int:
-    """Return how many images a bar is to count to, 0 where rows are damaged."""
-    try:
-        return sum((await store.key_usage()).values())
-    except StoreError:
-        return 0
 
 
 def _run(steps: Coroutine[Any, Any, None]) -> bool:

@@ -1,9 +1,11 @@
 """What a store in a database tells of itself beyond the contract: which it is, where bodies lie, what is wrong."""
 
 from collections.abc import AsyncIterator, Awaitable, Hashable, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from ..errors import StoreBusy, StoreError
+from .contract import ImageStore
 from .elsewhere import Bodies
 
 
@@ -63,6 +65,15 @@ class Inspectable(Protocol):
 
     async def unused(self) -> Unused:
         """Count what a sweep takes away, now or later."""
+        ...
+
+
+@runtime_checkable
+class Freezable(Protocol):
+    """An open store that can be read as it was at one moment, while others write."""
+
+    def at_one_moment(self) -> AbstractAsyncContextManager[ImageStore]:
+        """Return the store as it is now, to be read for the time of a block. Raises StoreError."""
         ...
 
 

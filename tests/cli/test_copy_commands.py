@@ -273,10 +273,10 @@ def test_a_prefix_is_no_second_stores(source: Path, tmp_path: Path, s3: S3Server
     for dry_run in ([], ["--dry-run"]):
         result = run(source, tmp_path / "two.db", "--to-blobs", bucket, *dry_run)
         assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (1, "", 1)
-        assert "the prefix of --to-blobs has objects already, and none of them is the target's" in result.stderr
+        assert "the prefix has objects already, and none of them is the target's" in result.stderr
         assert sorted(os.listdir(tmp_path)) == before
     run(source, tmp_path / "two.db")
-    assert "of --to-blobs has objects already" in run(source, tmp_path / "two.db", "--to-blobs", bucket).stderr
+    assert "the prefix has objects already" in run(source, tmp_path / "two.db", "--to-blobs", bucket).stderr
     again = run(source, tmp_path / "one.db", "--to-blobs", bucket)
     assert (again.exit_code, again.stderr) == (0, "")
 

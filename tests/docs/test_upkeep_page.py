@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from pixstore_asgi import Pixstore
 from pixstore_asgi.cli.commands import commands
+from pixstore_asgi.store.sqlite.backup import back_up
 from tests.support.paths import DOCS
 from tests.support.samples import SECRET, large_png
 
@@ -56,6 +57,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("pixstore.db", "damaged.db"):
         asyncio.run(fill(tmp_path / name))
     damage(tmp_path / "damaged.db")
+    for copy in ("monday.db", "restored.db"):
+        back_up(tmp_path / "pixstore.db", tmp_path / copy)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PIXSTORE_SECRET", SECRET)
     return tmp_path
@@ -71,5 +74,5 @@ def test_examples_print_what_they_say(command: str, output: str) -> None:
 
 
 def test_every_command_has_an_example() -> None:
-    """The page shows verify, stats and gc."""
-    assert {command.split()[0] for command, _ in EXAMPLES} == {"verify", "stats", "gc"}
+    """The page shows all that look after a store."""
+    assert {command.split()[0] for command, _ in EXAMPLES} == {"verify", "backup", "restore", "stats", "gc"}

@@ -35,9 +35,9 @@ class Database:
 
     def __init__(self, pool: "Pool[Any]", names: Names, patience_s: float, *, is_ours: bool) -> None:
         self.process = os.getpid()
-        self._pool = pool
-        self._names = names
-        self._patience_s = patience_s
+        self.pool = pool
+        self.names = names
+        self.patience_s = patience_s
         self._is_ours = is_ours
         self._running: set[asyncio.Task[Any]] = set()
 
@@ -83,22 +83,28 @@ class Database:
             await asyncio.wait(self._running)
         if self._is_ours:
             try:
-                await asyncio.wait_for(self._pool.close(), self._patience_s)
+                await asyncio.wait_for(self.pool.close(), self.patience_s)
             except TimeoutError:
-                self._pool.terminate()
+                self.pool.terminate()
 
     async def read(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run what only reads; once more on another connection where the server went away, for a while."""
+        return await self.read_within(self.patience_s, operation, *args, **kwargs)
+
+    async def read_within(
+        self, limit_s: float | None, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """Run what only reads as `read` does, and takes up to `limit_s`."""
 
         async def once() -> R:
-            async with self._connection(self._patience_s) as connection:
-                return await operation(Session(connection, self._names), *args, **kwargs)
+            async with self.connection(limit_s) as connection:
+                return await operation(Session(connection, self.names), *args, **kwargs)
 
         return await self._to_its_end(self._while_away(once))
 
     async def write(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run an operation in one transaction. Raises ConnectionLost where it is not known whether it has happened."""
-        return await self._to_its_end(self._transact(_WRITES_PATIENTLY * self._patience_s, operation, *args, **kwargs))
+        return await self._to_its_end(self._transact(_WRITES_PATIENTLY * self.patience_s, operation, *args, **kwargs))
 
     async def write_all(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run an operation on all rows in one transaction, however long that takes; else as `write`."""
@@ -112,7 +118,7 @@ class Database:
             async with asyncio.timeout(limit_s):
                 with translated():
                     try:
-                        result = await operation(Session(connection, self._names), *args, **kwargs)
+                        result = await operation(Session(connection, self.names), *args, **kwargs)
                     except Exception as error:
                         if isinstance(error, asyncpg.ReadOnlySQLTransactionError):  # it has become a standby
                             _give_up(connection)
@@ -125,25 +131,25 @@ class Database:
             _give_up(connection)
             raise ConnectionLost("PostgreSQL took too long to answer: try again") from None
         finally:
-            await self._pool.release(connection)
+            await self.pool.release(connection)
 
     async def _begun(self) -> tuple[Any, Any]:
-        connection = await self._pool.acquire(timeout=self._patience_s)
+        connection = await self.pool.acquire(timeout=self.patience_s)
         try:
-            async with asyncio.timeout(self._patience_s):
+            async with asyncio.timeout(self.patience_s):
                 transaction = connection.transaction(isolation="read_committed")
                 await transaction.start()
-                await connection.execute(f"SET LOCAL lock_timeout = {int(self._patience_s * 1000)}")
+                await connection.execute(f"SET LOCAL lock_timeout = {int(self.patience_s * 1000)}")
         except BaseException:
             _give_up(connection)
-            await self._pool.release(connection)
+            await self.pool.release(connection)
             raise
         return connection, transaction
 
     @asynccontextmanager
-    async def _connection(self, limit_s: float) -> AsyncIterator[Any]:
+    async def connection(self, limit_s: float | None) -> AsyncIterator[Any]:
         """Take a connection for so long; one that stays silent is given up, for its release would wait for it."""
-        connection = await self._pool.acquire(timeout=self._patience_s)
+        connection = await self.pool.acquire(timeout=self.patience_s)
         try:
             async with asyncio.timeout(limit_s):
                 yield connection
@@ -151,12 +157,12 @@ class Database:
             _give_up(connection)
             raise
         finally:
-            await self._pool.release(connection)
+            await self.pool.release(connection)
 
     async def _while_away(self, attempt: Callable[[], Awaitable[R]]) -> R:
         """Attempt what may be done again, as long as the server is away and patience lasts."""
         loop = asyncio.get_running_loop()
-        pause_s, until = _PAUSE_S, loop.time() + self._patience_s
+        pause_s, until = _PAUSE_S, loop.time() + self.patience_s
         while True:
             with translated():
                 try:

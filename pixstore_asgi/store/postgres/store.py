@@ -3,6 +3,8 @@
 import logging
 import os
 from collections.abc import AsyncIterator, Callable, Collection, Hashable, Sequence
+from contextlib import asynccontextmanager
+from copy import copy
 from functools import partial
 from typing import Any
 
@@ -24,6 +26,7 @@ from .gathering import GatheredReads
 from .host_transaction import HostTransaction
 from .key_checks import AdmissionNeeded
 from .session import Names
+from .snapshot import at_one_moment
 from .streams import begin_write, open_stream
 
 _log = logging.getLogger("pixstore_asgi")
@@ -187,6 +190,15 @@ class PostgresStore:
     @property
     def bodies(self) -> Bodies | None:
         return self._bodies
+
+    @asynccontextmanager
+    async def at_one_moment(self) -> AsyncIterator["PostgresStore"]:
+        """Return this store as it is now, to be read for the time of a block, whatever others write meanwhile."""
+        async with at_one_moment(self._opened()) as database:
+            store = copy(self)
+            store._database = database
+            store._reads = GatheredReads(store.get_many)
+            yield store
 
     async def is_made(self) -> bool:
         return await Database.ask_once(self._source, self._names, tables.is_made, self._busy_timeout_s)

@@ -49,6 +49,42 @@ def restore(backup: Path, database: Path) -> int:
     return images
 
 
+def begin_part(part: Path, target: Path) -> None:
+    """Copy the backup at `target`, if there is one, to `part`, unless that was begun before. Raises StoreError."""
+    if target.exists() and not part.exists():
+        back_up(target, part)
+
+
+def drop_part(part: Path) -> None:
+    """Remove a copy that was begun, and what SQLite and its store left beside it."""
+    for suffix in ("", "-wal", "-shm", ".lock"):
+        part.with_name(part.name + suffix).unlink(missing_ok=True)
+
+
+def put_in_place(part: Path, target: Path) -> int:
+    """Make a finished, closed copy the backup at `target`, in an earlier one's place; return the number of its images.
+
+    Raises StoreError where it is not sound.
+    """
+    with translated(target):
+        with closing(sqlite3.connect(part, isolation_level=None)) as db:
+            db.execute("PRAGMA journal_mode = DELETE")  # as in other backups: whoever reads it leaves no log beside it
+        images = _checked(part, part)
+        os.replace(part, target)
+        drop_part(part)
+        sync(target.parent)
+    return images
+
+
+def _checked(copy: Path, source: Path) -> int:
+    """Check a copy of `source` as a whole, sync it, and return the number of its images."""
+    with closing(connect_unwriting(copy)) as db:
+        check_sound(db, source)
+        (images,) = db.execute("SELECT count(*) FROM image WHERE blob IS NOT NULL").fetchone()
+    sync(copy)
+    return int(images)
+
+
 @contextmanager
 def _copied(source: Path, target: Path) -> Iterator[tuple[Path, int]]:
     """Make a sound, synced copy of a database beside `target`; it is gone at the end of the block, unless renamed."""
@@ -61,11 +97,7 @@ def _copied(source: Path, target: Path) -> Iterator[tuple[Path, int]]:
         with translated(source), closing(connect_unwriting(source)) as db:
             check_application(db, source)
             _copy(db, copy, target)
-        with closing(connect_unwriting(copy)) as db:
-            check_sound(db, source)
-            (images,) = db.execute("SELECT count(*) FROM image WHERE blob IS NOT NULL").fetchone()
-        sync(copy)
-        yield copy, images
+        yield copy, _checked(copy, source)
     finally:
         with suppress(FileNotFoundError):
             copy.unlink()
