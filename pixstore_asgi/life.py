@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import anyio
 
+from .core.events import event
 from .core.keyring import KeyRing
 from .errors import SecretError, StoreError
 from .keys.find import find_ring
@@ -105,7 +106,7 @@ class Life:
                 try:
                     await self._ask_again()
                 except (SecretError, StoreError) as error:
-                    _log.error("the secrets stay as they were: %s", error)
+                    _log.error("the secrets stay as they were: %s", error, extra=event("secrets_kept"))
                 finally:
                     self._asked_s[by] = time.monotonic()
             return None if self._ring is stale else self._ring
@@ -178,4 +179,7 @@ class Life:
 async def _warn_of_bodies_elsewhere(store: ImageStore) -> None:
     """Say at the start what else each image would say: a setting of the deployment was forgotten."""
     if await lacks_its_bucket(store):
-        _log.warning("bodies of this store lie in a bucket, and no blobs= is given: the images there can't be read")
+        _log.warning(
+            "bodies of this store lie in a bucket, and no blobs= is given: the images there can't be read",
+            extra=event("blobs_not_given"),
+        )

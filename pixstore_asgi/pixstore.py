@@ -7,9 +7,10 @@ from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Literal, Self
 
+from .core.events import event
 from .core.formats.names import MEDIA_TYPES, check_formats
 from .core.hidden import hide
-from .core.ids import as_token, is_image_id, is_served_id, range_of_directory, range_of_variants, variant_id
+from .core.ids import as_token, is_image_id, is_served_id, range_of_directory, variant_id
 from .core.images import ExportedImage, Image, ImageInfo, Seal
 from .core.keyring import Secret
 from .core.proof import DEFAULT_WINDOW_MS, terms_of
@@ -33,7 +34,7 @@ from .saving.written import OnProgress
 from .serving.answer import Answers
 from .serving.cache import ImageCache
 from .serving.ciphertext_urls import CiphertextUrl, CiphertextUrls
-from .serving.export import read_verified
+from .serving.export import read_variants, read_verified
 from .serving.payload import Payload
 from .serving.proofs import EVERYBODY, Proofs, record_terms
 from .serving.rings import with_ring
@@ -41,7 +42,6 @@ from .store.connect import StoreTarget, connect
 from .store.transactions import within
 
 _log = logging.getLogger("pixstore_asgi")
-_MOST_VARIANTS = 1000  # of one image
 
 
 class Pixstore:
@@ -391,12 +391,7 @@ class Pixstore:
     async def export_variants(self, image_id: str) -> list[ExportedImage]:
         """Return the variants of an image, verified, as `export_image` returns the image itself."""
         await self._life.opened()
-        if not is_image_id(image_id):
-            return []
-        after, before = range_of_variants(image_id)
-        variants = await self._store.list(after=after, before=before, limit=_MOST_VARIANTS)
-        exported = [await read_verified(self._store, self._life, variant.id) for variant in variants]
-        return [variant for variant in exported if variant]
+        return await read_variants(self._store, self._life, image_id) if is_image_id(image_id) else []
 
     async def list_images(
         self, *, directory: str | None = None, after: str | None = None, limit: int = 100, variants: bool = False
@@ -443,7 +438,7 @@ class Pixstore:
     def _before_open(self) -> None:
         self._drain.begin()
         if not self.checks_proofs:
-            _log.warning("proof_window_ms=-1: open_payload serves images without checking proofs")
+            _log.warning("proof_window_ms=-1: served without checking proofs", extra=event("proofs_unchecked"))
 
     async def _before_close(self) -> None:
         self._drain.end()

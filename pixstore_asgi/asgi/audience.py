@@ -6,6 +6,7 @@ from typing import Any
 
 from starlette.types import Scope
 
+from ..core.events import event
 from ..core.proof import ProofTerms, terms_of
 from ..errors import ConfigError
 from ..pixstore import Pixstore
@@ -40,5 +41,5 @@ class Audience:
         try:
             return await awaited(self._audience_of(scope))
         except Exception as error:  # whatever the application's own function raises
-            _log.exception("audience failed%s", remedy(error, scope))
+            _log.exception("audience failed%s", remedy(error, scope), extra=event("audience_failed"))
             return None

@@ -9,6 +9,7 @@ import anyio
 from anyio.lowlevel import checkpoint
 from starlette.types import Scope
 
+from ..core.events import event
 from ..core.ids import original_of
 from ..errors import ConfigError, WireState
 from ..serving.answer import Refusal, Rule
@@ -84,7 +85,12 @@ class Authorization:
         try:
             passing = await self._passing(scope, originals)
         except Exception as error:  # whatever the application's own function raises
-            _log.exception("authorize failed for image %s%s", ", ".join(map(repr, originals)), remedy(error, scope))
+            _log.exception(
+                "authorize failed for image %s%s",
+                ", ".join(map(repr, originals)),
+                remedy(error, scope),
+                extra=event("authorize_failed", image_ids=originals),
+            )
             return dict.fromkeys(image_ids, WireState.INTERNAL_ERROR)
         return {image_id: None if original_of(image_id) in passing else "forbidden" for image_id in image_ids}
 
@@ -107,7 +113,11 @@ def _ids_in(answer: Any) -> frozenset[Any]:
     # A mapping of ids to True and False would let all of them pass, and a text every id that is a part of it.
     ids = list(answer) if isinstance(answer, Collection) and not isinstance(answer, str | Mapping) else [None]
     if any(not isinstance(image_id, str) for image_id in ids):
-        _log.error("authorize_many must return the ids that may pass, as a list or set, not %s", type(answer).__name__)
+        _log.error(
+            "authorize_many must return the ids that may pass, as a list or set, not %s",
+            type(answer).__name__,
+            extra=event("authorize_failed"),
+        )
         return frozenset()
     return frozenset(ids)
 

@@ -7,6 +7,7 @@ from urllib.parse import unquote
 
 from starlette.types import Receive, Scope, Send
 
+from ..core.events import event
 from ..core.ids import is_served_id
 from ..errors import PixstoreError
 from ..serving.answer import Answers
@@ -46,7 +47,12 @@ class Blobs:
             async with aclosing(blob):
                 await self._send(blob, headers, scope, receive, send)
         except PixstoreError as error:  # before anything was sent: what fails later ends the body
-            _log.error("the ciphertext of image %r can't be served: %s", image_id, error)
+            _log.error(
+                "the ciphertext of image %r can't be served: %s",
+                image_id,
+                error,
+                extra=event("ciphertext_failed", image_id=image_id),
+            )
             await refuse(503, public, send)
 
     async def _send(self, blob: Blob, headers: RawHeaders, scope: Scope, receive: Receive, send: Send) -> None:

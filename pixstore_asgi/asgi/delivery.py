@@ -8,6 +8,7 @@ import anyio
 from anyio.lowlevel import checkpoint
 from starlette.types import Message, Receive, Scope, Send
 
+from ..core.events import event
 from ..core.hidden import hide
 from ..core.options import check_numbers
 from ..errors import ConfigError, StoreBusy, StoreError
@@ -53,7 +54,11 @@ class Delivery:
                 if left:
                     await self._send_rest(payload, left, receive, send)
             if limit.cancelled_caught:
-                _log.info("an image was cut off: not sent within max_stream_s, %s s", self._max_stream_s)
+                _log.info(
+                    "an image was cut off: not sent within max_stream_s, %s s",
+                    self._max_stream_s,
+                    extra=event("image_cut_off", limit="max_stream_s"),
+                )
 
     def send_whole(self, whole: bytes, status: int, headers: RawHeaders, send: Send) -> Awaitable[bool]:
         """Send a response with its whole body; False where the client is gone or takes nothing."""
@@ -89,7 +94,11 @@ class Delivery:
                     await self._send(send, _body(b"", is_last=True))
             tasks.cancel_scope.cancel()
         if limit.cancelled_caught:
-            _log.info("a batch was cut off: not sent within max_stream_s, %s s", self._max_stream_s)
+            _log.info(
+                "a batch was cut off: not sent within max_stream_s, %s s",
+                self._max_stream_s,
+                extra=event("batch_cut_off", limit="max_stream_s"),
+            )
 
     async def _send_frame(self, head: bytes, payload: Payload | None, send: Send) -> bool:
         if payload is None:
@@ -134,14 +143,19 @@ class Delivery:
         except OSError:  # the client is gone (ASGI 2.4)
             return False
         if not is_sent:
-            _log.info("an image was cut off: the client took nothing for %s, %s s", option, limit_s)
+            _log.info(
+                "an image was cut off: the client took nothing for %s, %s s",
+                option,
+                limit_s,
+                extra=event("image_cut_off", limit=option),
+            )
         return is_sent
 
     async def _next_piece(self, payload: Payload) -> bytes:
         try:
             return await anext(payload, b"")
         except StoreError as error:
-            _log.error("an image was cut off: %s", error)
+            _log.error("an image was cut off: %s", error, extra=event("image_cut_off"))
             return b""
 
 

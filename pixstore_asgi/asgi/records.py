@@ -7,6 +7,7 @@ from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
+from ..core.events import event
 from ..core.ids import is_image_id
 from ..core.record import ImageRecord
 from ..errors import ConfigError, PixstoreError, StoreBusy
@@ -77,11 +78,11 @@ class RecordsApp:
         except HTTPException as error:
             status, answer = error.status_code, {"detail": error.detail}
         except StoreBusy as error:
-            _log.warning("records can't be given: %s", error)
+            _log.warning("records can't be given: %s", error, extra=event("records_failed"))
             status, answer = 503, {"detail": "the store is busy: try again"}
             headers = [*_HEADERS, (b"retry-after", b"1")]
         except PixstoreError as error:
-            _log.error("records can't be given: %s", error)
+            _log.error("records can't be given: %s", error, extra=event("records_failed"))
             status, answer = 500, {"detail": "the server failed; its log has the reason"}
         await send_json(status, answer, headers, scope, send)
 

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from starlette.types import Message, Scope, Send
 
+from ..core.events import event
 from ..errors import ConfigError, WireState
 
 _log = logging.getLogger("pixstore_asgi")
@@ -76,4 +77,9 @@ class Served:
         try:
             self._on_served(scope, image_id, state, sent, (time.perf_counter() - begun_s) * 1000)
         except Exception as error:
-            _log.error("on_served failed for image %.200r: %s", image_id, type(error).__name__)
+            _log.error(
+                "on_served failed for image %.200r: %s",
+                image_id,
+                type(error).__name__,
+                extra=event("on_served_failed", image_id=image_id),
+            )

@@ -7,6 +7,7 @@ import threading
 from types import FrameType
 from typing import Any
 
+from ..core.events import event
 from ..core.options import check_numbers
 from ..errors import ConfigError
 
@@ -35,7 +36,10 @@ class Drain:
         if not self._seconds or self._loop is not None:
             return
         if threading.current_thread() is not threading.main_thread():
-            _log.warning("drain_s has no effect: this event loop is not in the main thread, which alone gets signals")
+            _log.warning(
+                "drain_s has no effect: this event loop is not in the main thread, which alone gets signals",
+                extra=event("drain_has_no_effect"),
+            )
             return
         self._loop = asyncio.get_running_loop()
         self._theirs = signal.signal(signal.SIGTERM, self._on_signal)
@@ -60,7 +64,11 @@ class Drain:
 
     def _wait(self) -> None:
         if self.is_draining and self._loop is not None:  # not where the end came first
-            _log.warning("SIGTERM: /-/ready is 503 from now on, and the server stops in %s s", self._seconds)
+            _log.warning(
+                "SIGTERM: /-/ready is 503 from now on, and the server stops in %s s",
+                self._seconds,
+                extra=event("draining", seconds=self._seconds),
+            )
             self._timer = self._loop.call_later(self._seconds, self._hand_on)
 
     def _hand_on(self) -> None:

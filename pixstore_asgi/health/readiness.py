@@ -6,6 +6,7 @@ import math
 from collections.abc import Awaitable, Callable
 from typing import Literal
 
+from ..core.events import event
 from ..errors import SecretError
 from ..store.clock import running_loop
 from .drain import Drain
@@ -43,7 +44,11 @@ class Readiness:
         if asked.done():
             return asked.result()
         if self._logged != "store":
-            _log.error("not ready: the store gave no answer within %s s", _ANSWER_WITHIN_S)
+            _log.error(
+                "not ready: the store gave no answer within %s s",
+                _ANSWER_WITHIN_S,
+                extra=event("not_ready", obstacle="store"),
+            )
             self._logged, self._is_why_open = "store", True
         return "store"
 
@@ -72,8 +77,8 @@ class Readiness:
     def _logged_once(self, obstacle: Obstacle | None, why: object) -> Obstacle | None:
         """Return the obstacle; where it is another one than before, the log gets to know why."""
         if obstacle is not None and (obstacle != self._logged or self._is_why_open):
-            _log.error("not ready: %s", why)
+            _log.error("not ready: %s", why, extra=event("not_ready", obstacle=obstacle))
         elif obstacle is None and self._logged is not None:
-            _log.warning("ready again")
+            _log.warning("ready again", extra=event("ready_again"))
         self._logged, self._is_why_open = obstacle, False
         return obstacle

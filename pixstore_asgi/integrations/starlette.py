@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
+from ..core.events import event
 from ..errors import ImageNotFound, ImageTooLarge, InvalidImage, StoreBusy, StoreConflict, UploadTimeout
 from ..pixstore import Pixstore
 
@@ -71,7 +72,7 @@ class _Trouble:
         """Log the reason, unless one was logged just now."""
         if time.monotonic() - self._told_s >= _TOLD_EVERY_S:
             self._told_s = time.monotonic()
-            _log.warning("answered 503, once or more: %s", error)
+            _log.warning("answered 503, once or more: %s", error, extra=event("answered_503"))
 
 
 async def _answer(trouble: _Trouble, request: Request, error: Exception) -> Response:

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Literal, NamedTuple
 
+from ..core.events import event
 from ..core.ids import is_served_id
 from ..core.keyring import KeyRing
 from ..core.proof import ProofTerms
@@ -172,7 +173,9 @@ class Answers:
 
 
 def _failed(request: ImageRequest, error: PixstoreError) -> WireState:
-    _log.error("image %r can't be served: %s", request.image_id, error)
+    _log.error(
+        "image %r can't be served: %s", request.image_id, error, extra=event("image_failed", image_id=request.image_id)
+    )
     return WireState.INTERNAL_ERROR
 
 
@@ -182,4 +185,9 @@ def _refused(request: ImageRequest, state: WireState, reason: object) -> WireSta
 
 
 def _log_refusal(request: ImageRequest, reason: object) -> None:
-    _log.debug("a request for image %.200r is refused: %s", request.image_id, reason)
+    _log.debug(
+        "a request for image %.200r is refused: %s",
+        request.image_id,
+        reason,
+        extra=event("request_refused", image_id=request.image_id),
+    )

@@ -4,6 +4,7 @@ import logging
 import re
 from collections.abc import Callable
 
+from ..core.events import event
 from ..core.images import StoredImage
 from ..errors import ConfigError
 
@@ -36,9 +37,15 @@ class CiphertextUrls:
         try:
             url = given(version)
         except Exception:  # whatever the application's own function raises: the image is served all the same
-            _log.exception("ciphertext_url failed for image %r", image.id)
+            _log.exception(
+                "ciphertext_url failed for image %r", image.id, extra=event("ciphertext_url_failed", image_id=image.id)
+            )
             return None
         if url is None or isinstance(url, str):
             return url
-        _log.error("ciphertext_url must return a URL or None, not %s", type(url).__name__)
+        _log.error(
+            "ciphertext_url must return a URL or None, not %s",
+            type(url).__name__,
+            extra=event("ciphertext_url_failed", image_id=image.id),
+        )
         return None

@@ -1,4 +1,4 @@
-"""Reading one whole image out of a store, decrypted and verified."""
+"""Reading one whole image, or its variants, out of a store, decrypted and verified."""
 
 from contextlib import aclosing
 
@@ -6,9 +6,12 @@ import anyio.to_thread
 
 from ..core.cipher import unseal, unwrap
 from ..core.hidden import hide
+from ..core.ids import range_of_variants
 from ..core.images import ExportedImage, Image, Seal
 from ..store.contract import ImageStore
 from .rings import Rings, with_ring
+
+_MOST_VARIANTS = 1000  # of one image
 
 
 async def read_verified(store: ImageStore, rings: Rings, image_id: str) -> ExportedImage | None:
@@ -28,3 +31,11 @@ async def read_verified(store: ImageStore, rings: Rings, image_id: str) -> Expor
     )
     seal = Seal(unwrapped().key, meta.iv, meta.tag, name)
     return ExportedImage(image.id, image.token, seal, ciphertext, Image(data, name), unwrapped().details)
+
+
+async def read_variants(store: ImageStore, rings: Rings, image_id: str) -> list[ExportedImage]:
+    """Return the variants of an image, as `read_verified` returns the image itself."""
+    after, before = range_of_variants(image_id)
+    variants = await store.list(after=after, before=before, limit=_MOST_VARIANTS)
+    exported = [await read_verified(store, rings, variant.id) for variant in variants]
+    return [variant for variant in exported if variant]

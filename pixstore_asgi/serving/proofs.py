@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from ..core import proof
 from ..core.cipher import unwrap
+from ..core.events import event
 from ..core.ids import VARIANT_MARK, original_of, variant_name
 from ..core.images import StoredImage
 from ..core.keyring import KeyRing
@@ -84,7 +85,9 @@ class Proofs:
                 except IntegrityError as error:
                     if error.reason == "unknown-key":  # a newer key ring may have it
                         raise
-                    _log.error("a record lacks a variant: %s", error)
+                    _log.error(
+                        "a record lacks a variant: %s", error, extra=event("record_lacks_variant", image_id=image.id)
+                    )
                     continue
                 original.add_variant(variant_name(image.id), record)
         return records

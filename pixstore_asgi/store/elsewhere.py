@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 
 import anyio
 
+from ..core.events import event
 from ..core.images import ImageMeta, StoredImage
 from ..errors import StoreError
 from .clock import Clock
@@ -142,7 +143,7 @@ class ElsewhereWriter(GroupWriter):
             try:
                 await self._row.drop()
             except StoreError as error:  # must not hide why the write was given up; a later sweep finds the body
-                _log.info("an upload given up was not marked dead: %s", error)
+                _log.info("an upload given up was not marked dead: %s", error, extra=event("upload_not_dropped"))
 
     async def _finish(self, meta: ImageMeta) -> NewVersion:
         self._check_open()

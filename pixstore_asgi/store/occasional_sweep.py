@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 
+from ..core.events import event
 from ..errors import StoreError
 
 _log = logging.getLogger("pixstore_asgi")
@@ -38,6 +39,6 @@ class OccasionalSweep:
             while await self._sweep():
                 pass  # until nothing is left, or writes could leave more behind than is swept
         except StoreError as error:
-            _log.info("the store was not swept: %s", error)
+            _log.info("the store was not swept: %s", error, extra=event("sweep_failed"))
         finally:
             self._task = None

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 import anyio
 
+from ..core.events import event
 from ..core.images import ImageMeta
 from ..errors import StoreError
 from .clock import Clock
@@ -94,7 +95,7 @@ class StagedWriter(GroupWriter):
                 await asyncio.gather(self._staging, return_exceptions=True)
             await self._drop()
         except StoreError as error:  # must not hide why the write was given up; a later sweep finds the body
-            _log.info("an upload given up was not marked dead: %s", error)
+            _log.info("an upload given up was not marked dead: %s", error, extra=event("upload_not_dropped"))
         finally:
             self._release()
 

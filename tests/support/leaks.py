@@ -74,7 +74,7 @@ class _Handler(logging.Handler):
         self.texts = texts
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.texts.append(self.format(record))
+        self.texts += [self.format(record), repr(vars(record))]  # fields, too, which a formatter may write
 
 
 def _note_records(patched: pytest.MonkeyPatch, said: Said) -> None:

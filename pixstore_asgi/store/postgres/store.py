@@ -8,6 +8,7 @@ from copy import copy
 from functools import partial
 from typing import Any
 
+from ...core.events import event
 from ...core.images import RewrappedKey, StoredImage, Tombstone
 from ...core.options import check_numbers
 from ...errors import StoreError
@@ -106,7 +107,7 @@ class PostgresStore:
             if self.sweeps_at_close:
                 await self.sweep()
         except StoreError as error:  # nothing is lost by it: another process sweeps, or the next write
-            _log.info("the store was closed without a sweep: %s", error)
+            _log.info("the store was closed without a sweep: %s", error, extra=event("sweep_failed"))
         finally:
             self._database = None
             await database.close()

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import NamedTuple
 
+from ...core.events import event
 from ...errors import StoreError
 from .objects import Objects
 
@@ -97,7 +98,11 @@ class S3Upload:
             outcome = "aborted"
             raise
         except StoreError as error:
-            _log.warning("parts of an upload may be left in the bucket, for its lifecycle rule: %s", error)
+            _log.warning(
+                "parts of an upload may be left in the bucket, for its lifecycle rule: %s",
+                error,
+                extra=event("upload_parts_left"),
+            )
             raise
         finally:
             self._counts[outcome] += 1

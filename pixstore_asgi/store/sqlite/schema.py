@@ -14,6 +14,7 @@ from contextlib import closing, contextmanager
 from enum import IntEnum
 from pathlib import Path
 
+from ...core.events import event
 from ...errors import PixstoreError, StoreError
 from .file import Mark, Note, check_in_place, check_sound
 from .write_lock import WriteLock
@@ -127,7 +128,9 @@ class Writer(sqlite3.Connection):
             if now and now.is_same_file(self.opened):
                 self._leave(Note.of(now, is_written=False, log_has_dead_keys=self._note.log_has_dead_keys))
         except OSError as error:  # what was written is written
-            _log.info("the mark of %s could not be left: %s", self.path, error)
+            _log.info(
+                "the mark of %s could not be left: %s", self.path, error, extra=event("mark_not_left", path=self.path)
+            )
 
     def close(self) -> None:
         try:
@@ -211,7 +214,11 @@ def _make_ready(connection: Writer, path: Path, busy_timeout_s: float) -> None:
     _retry_while_busy(lambda: connection.execute("PRAGMA journal_mode = WAL"), busy_timeout_s)
     version = _version(connection, path)
     if 0 < version < _KEYS_OVERWRITTEN:
-        _log.warning("%s is rewritten once, which takes a while where it is large: keys of deleted images go", path)
+        _log.warning(
+            "%s is rewritten once, which takes a while where it is large: keys of deleted images go",
+            path,
+            extra=event("database_rewritten", path=path),
+        )
         _rewrite(connection, path)
     with _transaction(connection):
         for migration in MIGRATIONS[version:]:

@@ -14,6 +14,7 @@ from typing import Any, Concatenate
 
 import anyio.to_thread
 
+from ...core.events import event
 from ...core.images import StoredImage
 from ...errors import StoreBusy, StoreError
 from ..groups import GroupCommit
@@ -125,7 +126,7 @@ class Session:
             return function(self._near, *args, **kwargs)
         except (sqlite3.Error, OSError) as error:
             # A reader's thread may wait for what is busy; any other error it meets as well, and translates it.
-            _log.debug("a read of %s is tried again: %s", self.path, error)
+            _log.debug("a read of %s is tried again: %s", self.path, error, extra=event("read_again", path=self.path))
             return None
         finally:
             self._pace.has_read(before)
@@ -162,7 +163,9 @@ class Session:
         try:
             rows.empty_log(db)
         except (StoreError, sqlite3.Error, OSError) as error:  # what the function did is done
-            _log.info("the log of %s was not emptied: %s", self.path, error)
+            _log.info(
+                "the log of %s was not emptied: %s", self.path, error, extra=event("log_not_emptied", path=self.path)
+            )
         return result
 
     async def commit(self, new: GroupCommit) -> Sequence[StoredImage]:

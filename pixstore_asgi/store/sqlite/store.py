@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Hashable, Seque
 from pathlib import Path
 from typing import Literal
 
+from ...core.events import event
 from ...core.images import RewrappedKey, StoredImage, Tombstone
 from ...core.options import check_numbers
 from ...errors import ConfigError, StoreBusy, StoreError
@@ -91,7 +92,9 @@ class SqliteStore:
             if self.sweeps_at_close and not session.is_inherited:
                 await self.sweep()
         except StoreError as error:  # nothing is lost by it: the next write or close sweeps
-            _log.info("%s was closed without a sweep: %s", self.path, error)
+            _log.info(
+                "%s was closed without a sweep: %s", self.path, error, extra=event("sweep_failed", path=self.path)
+            )
         finally:
             self._session = None
             await session.close()
@@ -245,7 +248,7 @@ class SqliteStore:
         try:
             blobs.sweep_some(db, session.leases, self._before_ms(session), _SWEPT_PER_WRITE, _KEPT_PAGES)
         except (StoreError, sqlite3.Error, OSError) as error:
-            _log.info("%s was not swept: %s", self.path, error)
+            _log.info("%s was not swept: %s", self.path, error, extra=event("sweep_failed", path=self.path))
 
     def _before_ms(self, session: Session) -> int:
         # Leases that all processes see tell exactly what is in use; without them only time does.
