@@ -16,6 +16,7 @@ from ..core.proof import DEFAULT_WINDOW_MS
 from .backup_commands import backup, restore
 from .copy_commands import copy
 from .databases import Database, DatabaseType, blobs
+from .doctor_command import doctor
 from .documents import documents_folder
 from .errors import plain_errors
 from .export_commands import export_to
@@ -53,6 +54,7 @@ commands.add_command(keys)
 commands.add_command(verify)
 commands.add_command(gc)
 commands.add_command(stats)
+commands.add_command(doctor)
 
 
 @commands.command()

@@ -27,6 +27,14 @@ class Unused(NamedTuple):
     free_bytes: int
 
 
+class Engine(NamedTuple):
+    """The database behind a store. clock_s: its own clock, in seconds since the epoch, where it has one."""
+
+    name: str
+    version: str
+    clock_s: float | None
+
+
 @runtime_checkable
 class Inspectable(Protocol):
     """A store in a database. Its methods raise StoreError; all but `is_made` want it open."""
@@ -41,6 +49,10 @@ class Inspectable(Protocol):
 
     async def is_made(self) -> bool:
         """Tell, open or not, whether there is such a store already, and make none."""
+        ...
+
+    async def engine(self) -> Engine:
+        """Return which database this is."""
         ...
 
     async def place(self) -> Hashable:

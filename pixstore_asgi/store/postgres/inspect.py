@@ -6,7 +6,7 @@ server's to notice, by its checksums and by pg_amcheck.
 
 from collections.abc import Sequence
 
-from ..inspection import Fault, Unused
+from ..inspection import Engine, Fault, Unused
 from .session import Session
 
 LOOKS = (
@@ -44,6 +44,13 @@ LOOKS = (
     ),
 )
 """All that is looked at: what each statement finds, and what that means."""
+
+
+async def engine(session: Session) -> Engine:
+    """Return the server's version and clock."""
+    row = await session.one("SELECT current_setting('server_version'), extract(epoch FROM clock_timestamp())")
+    assert row is not None
+    return Engine("PostgreSQL", row[0], float(row[1]))
 
 
 async def ids(db: Session, after: str, limit: int) -> list[str]:

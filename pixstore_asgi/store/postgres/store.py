@@ -16,7 +16,7 @@ from ..clock import Clock, running_loop, wall_clock_ms
 from ..contract import Expect, Expected, ImageStream, ImageWriter, KeyChecks
 from ..elsewhere import Bodies, Claimed, here_or_elsewhere, sweep_bodies
 from ..groups import GroupCommit
-from ..inspection import Fault, Unused, found_by
+from ..inspection import Engine, Fault, Unused, found_by
 from ..occasional_sweep import OccasionalSweep
 from . import bodies, elsewhere, inspect, key_checks, rows
 from . import schema as tables
@@ -203,6 +203,9 @@ class PostgresStore:
 
     async def is_made(self) -> bool:
         return await Database.ask_once(self._source, self._names, tables.is_made, self._busy_timeout_s)
+
+    async def engine(self) -> Engine:
+        return await self._opened().read(inspect.engine)
 
     async def place(self) -> Hashable:
         return await self._opened().read(tables.place)

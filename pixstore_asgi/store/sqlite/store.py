@@ -14,7 +14,7 @@ from ...errors import ConfigError, StoreBusy, StoreError
 from ..clock import Clock, running_loop, wall_clock_ms
 from ..contract import Expect, Expected, ImageStream, ImageWriter, KeyChecks
 from ..elsewhere import Bodies, Claimed, here_or_elsewhere, sweep_bodies
-from ..inspection import Fault, Unused, found_by
+from ..inspection import Engine, Fault, Unused, found_by
 from ..occasional_sweep import OccasionalSweep
 from . import blobs, elsewhere, inspect, rows
 from .schema import Writer
@@ -194,6 +194,9 @@ class SqliteStore:
     async def is_made(self) -> bool:
         # An empty file is one that was made this moment, or lost all that it had.
         return self.path.exists() and self.path.stat().st_size > 0
+
+    async def engine(self) -> Engine:
+        return Engine("SQLite", sqlite3.sqlite_version, None)
 
     async def place(self) -> Hashable:
         return self._real_path()

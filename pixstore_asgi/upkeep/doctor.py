@@ -1,0 +1,111 @@
+"""What of a store, its secret and its machine is not as it should be, each with what to do."""
+
+import os
+import shutil
+import stat
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from time import time
+from typing import NamedTuple
+
+from ..errors import PixstoreError
+from ..keys.file import read_key_file
+from ..keys.find import ENVIRONMENT_VARIABLE, find_ring_at_hand, is_in_environment
+from ..store.contract import ImageStore
+from ..store.inspection import Inspectable, lacks_its_bucket
+
+_LEAST_FREE_BYTES = 1 << 30
+_MOST_APART_S = 2.0
+_NETWORK = ("nfs", "cifs", "smb", "9p", "fuse.sshfs", "ceph", "glusterfs", "afs")
+
+
+class Finding(NamedTuple):
+    """One thing that was looked at. remedy: what to do about it, empty where it is well."""
+
+    about: str
+    says: str
+    remedy: str = ""
+
+
+async def examine(store: ImageStore) -> AsyncIterator[Finding]:
+    """Look at an open store, its secret and its machine."""
+    yield await _secret(store)
+    if isinstance(store, Inspectable):
+        yield await _engine(store)
+        yield await _bodies(store)
+    if store.key_file is not None:
+        folder = store.key_file.parent
+        for path in _files(store.key_file):
+            yield _mode(path)
+        yield _disk(folder)
+        yield _file_system(folder)
+
+
+async def _secret(store: ImageStore) -> Finding:
+    where = ENVIRONMENT_VARIABLE if is_in_environment() else f"the key file {store.key_file}"
+    try:
+        ring = await find_ring_at_hand(store)
+        if ring is None:
+            how = f"set {ENVIRONMENT_VARIABLE} to the application's secret"
+            return Finding("secret", f"neither {ENVIRONMENT_VARIABLE} nor a key file is there", how)
+        if not is_in_environment() and store.key_file:
+            read_key_file(store.key_file)
+        usage = await store.key_usage()
+    except PixstoreError as error:
+        return Finding("secret", f"{where} does not open this store", str(error))
+    if older := sum(images for key_id, images in usage.items() if key_id != ring.signing.key_id):
+        how = "run `pixstore-asgi keys rewrap`, before the older one is taken away"
+        return Finding("secret", f"{where}; keys under an older one: {older:,}", how)
+    return Finding("secret", f"{where} opens this store")
+
+
+async def _engine(store: Inspectable) -> Finding:
+    engine = await store.engine()
+    says = f"{engine.name} {engine.version}"
+    if engine.clock_s is None:
+        return Finding("engine", says)
+    apart_s = abs(engine.clock_s - time())
+    says += f", its clock {apart_s:.1f} s from this one"
+    how = "set both clocks by NTP: sweeps go by the database's, proofs by the application's"
+    return Finding("engine", says, how if apart_s > _MOST_APART_S else "")
+
+
+async def _bodies(store: Inspectable) -> Finding:
+    if await lacks_its_bucket(store):
+        return Finding("bodies", "some lie in a bucket", "pass --blobs, as the application's blobs")
+    return Finding("bodies", "new ones go to the bucket" if store.bodies else "all are in the database")
+
+
+def _files(key_file: Path) -> Iterator[Path]:
+    yield from (path for path in (key_file.with_suffix(""), key_file) if path.exists())
+
+
+def _mode(path: Path) -> Finding:
+    mode = stat.S_IMODE(path.stat().st_mode)
+    how = f"chmod 600 {path}" if mode & 0o077 else ""
+    if not how and path.stat().st_uid != os.geteuid() and os.geteuid():
+        how = "run this as the application's user"
+    return Finding("file", f"{path} has mode {mode:04o}", how)
+
+
+def _disk(folder: Path) -> Finding:
+    free = shutil.disk_usage(folder).free
+    says = f"{free / 2**30:,.1f} GiB free in {folder}"
+    return Finding("disk", says, "make room: a full disk refuses every save" if free < _LEAST_FREE_BYTES else "")
+
+
+def _file_system(folder: Path) -> Finding:
+    kind = _kind_of(folder)
+    how = "move the database to a local disk: locks between processes hold on no network's"
+    return Finding("file system", f"{kind or 'unknown'} at {folder}", how if kind.startswith(_NETWORK) else "")
+
+
+def _kind_of(folder: Path) -> str:
+    """Return the kind of file system that a folder is on, empty where the system does not tell."""
+    mounts = Path("/proc/self/mounts")
+    if not mounts.exists():
+        return ""
+    folder = folder.resolve()
+    lines = (line.split() for line in mounts.read_text().splitlines())
+    found = {Path(place.encode().decode("unicode_escape")): kind for _, place, kind, *_ in lines}
+    return next((found[parent] for parent in (folder, *folder.parents) if parent in found), "")

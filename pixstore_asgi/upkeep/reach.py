@@ -1,0 +1,71 @@
+"""What stands between a browser and the mount: asked as a browser asks, over HTTP."""
+
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from email.message import Message
+from email.utils import parsedate_to_datetime
+from time import time
+from urllib.parse import urlsplit
+
+from .doctor import Finding
+
+_PATIENCE_S = 10.0
+_MOST_APART_S = 5.0
+_LOCAL = ("localhost", "127.0.0.1", "[::1]")
+
+
+def examine_mount(url: str) -> Iterator[Finding]:
+    """Look at what answers at the http or https address that browsers use for the mount."""
+    url = url.rstrip("/")
+    yield _scheme(url)
+    try:
+        status, headers = _ask(f"{url}/a%3Ab")
+    except OSError as error:
+        yield Finding("mount", f"nothing answers at {url}: {error}", "start the application, and check the proxy")
+        return
+    state = headers.get("x-pixstore-state")
+    if state is None:
+        yield Finding("mount", f"HTTP {status} at {url}, from something else", "pass the mount's own address")
+        return
+    how = "let the proxy pass the path as it comes: `%3A` in an id must stay" if state != "MissingProof" else ""
+    yield Finding("mount", f"answers {state}", how)
+    stored = headers.get("cache-control", "")
+    yield Finding(
+        "caching", stored or "no Cache-Control", "" if stored == "no-store" else "let the proxy pass no-store"
+    )
+    coded = headers.get("content-encoding", "identity")
+    yield Finding(
+        "compression", coded, "" if coded == "identity" else "switch it off for the mount: a key could be guessed"
+    )
+    allowed = headers.get("access-control-allow-origin")
+    yield Finding("CORS", f"pages of {'any origin' if allowed == '*' else allowed or 'this origin alone'} may read")
+    yield _clock(headers)
+
+
+def _scheme(url: str) -> Finding:
+    parts = urlsplit(url)
+    is_secure = parts.scheme == "https" or parts.hostname in _LOCAL
+    return Finding(
+        "HTTPS", parts.scheme, "" if is_secure else "browsers decrypt over HTTPS alone: give it a certificate"
+    )
+
+
+def _clock(headers: Message) -> Finding:
+    date = headers.get("date")
+    if date is None:
+        return Finding("clock", "no Date")
+    apart_s = abs(parsedate_to_datetime(date).timestamp() - time())
+    how = "set both clocks by NTP: proofs are short-lived" if apart_s > _MOST_APART_S else ""
+    return Finding("clock", f"{apart_s:.0f} s from this one", how)
+
+
+def _ask(url: str) -> tuple[int, Message]:
+    """Return the status and headers of an answer, of an error too. Raises OSError."""
+    headers = {"origin": "https://elsewhere.example", "accept-encoding": "gzip, br"}
+    request = urllib.request.Request(url, headers=headers)  # noqa: S310  # of http and https alone, says the caller
+    try:
+        with urllib.request.urlopen(request, timeout=_PATIENCE_S) as answer:  # noqa: S310
+            return answer.status, answer.headers
+    except urllib.error.HTTPError as error:
+        return error.code, error.headers

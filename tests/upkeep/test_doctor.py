@@ -1,0 +1,175 @@
+"""What `doctor` finds, one thing that is not well at a time, and what it says to do."""
+
+import asyncio
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import NamedTuple
+
+import pytest
+from click.testing import CliRunner, Result
+
+from pixstore_asgi import Pixstore
+from pixstore_asgi.cli.commands import commands
+from pixstore_asgi.upkeep import doctor, reach
+from tests.demo.process import running
+from tests.support.samples import OTHER_SECRET, SECRET, picture
+from tests.support.stores import new_place
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A database with an image."""
+    asyncio.run(save(tmp_path / "pixstore.db", SECRET))
+    return tmp_path / "pixstore.db"
+
+
+async def save(database: Path | str, *secrets: str, blobs: str | None = None) -> None:
+    async with Pixstore(database, secret=list(secrets) or None, blobs=blobs) as pix:
+        await pix.save_image(picture())
+
+
+def run(database: object, *options: str, secret: str | None = SECRET) -> Result:
+    arguments = ["doctor", "--database", str(database), *options]
+    return CliRunner().invoke(commands, arguments, env={"PIXSTORE_SECRET": secret})
+
+
+def found(database: object, *options: str, secret: str | None = SECRET) -> dict[str, tuple[str, str]]:
+    """Return what is not well: what it is about, what is said, and what to do."""
+    result = run(database, "--json", *options, secret=secret)
+    findings = [doctor.Finding(**each) for each in json.loads(result.stdout)]
+    bad = {finding.about: (finding.says, finding.remedy) for finding in findings if finding.remedy}
+    assert result.exit_code == (1 if bad else 0)
+    return bad
+
+
+def test_what_is_well(path: Path) -> None:
+    """A line for each thing that was looked at, and exit code 0."""
+    result = run(path)
+    assert result.exit_code == 0, result.output
+    looked_at = [line.partition(":")[0].split(maxsplit=1) for line in result.output.splitlines()]
+    assert looked_at == [["ok", about] for about in ("secret", "engine", "bodies", "file", "disk", "file system")]
+
+
+def test_a_secret_that_is_missing_or_another(path: Path) -> None:
+    """Without a secret, or with another store's, the finding says where one is to be."""
+    assert found(path, secret=None)["secret"][1] == "set PIXSTORE_SECRET to the application's secret"
+    says, remedy = found(path, secret=OTHER_SECRET)["secret"]
+    assert says == "PIXSTORE_SECRET does not open this store"
+    assert "secret" in remedy
+
+
+def test_an_older_secret_in_use(path: Path) -> None:
+    """Keys under a secret that is to go are counted."""
+    asyncio.run(save(path, SECRET, OTHER_SECRET))
+    says, remedy = found(path, secret=f"{SECRET} {OTHER_SECRET}")["secret"]
+    assert says == "PIXSTORE_SECRET; keys under an older one: 1"
+    assert "keys rewrap" in remedy
+
+
+def test_files_that_others_may_read(tmp_path: Path) -> None:
+    """The mode of the database and of its key file."""
+    path = tmp_path / "own.db"
+    asyncio.run(save(path))
+    assert found(path, secret=None) == {}
+    path.chmod(0o640)
+    says, remedy = found(path, secret=None)["file"]
+    assert (says.endswith("has mode 0640"), remedy) == (True, f"chmod 600 {path}")
+
+
+class Usage(NamedTuple):
+    """What shutil tells of a disk."""
+
+    total: int
+    used: int
+    free: int
+
+
+def test_a_disk_that_is_full_or_a_networks(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Too little room, and a file system whose locks do not hold: neither can be had here, so both are told so."""
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(1 << 40, (1 << 40) - 1000, 1000))
+    monkeypatch.setattr(doctor, "_kind_of", lambda _: "nfs4")
+    bad = found(path)
+    assert bad["disk"][1] == "make room: a full disk refuses every save"
+    assert bad["file system"][1].startswith("move the database to a local disk")
+
+
+def test_a_clock_of_its_own(tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PostgreSQL's version is told, and a clock that is apart from this one."""
+    place = new_place("postgres", tmp_path, request)
+    asyncio.run(save(place.database, SECRET))
+    assert found(place.database) == {}
+    now = time.time()
+    monkeypatch.setattr(doctor, "time", lambda: now + 60)
+    says, remedy = found(place.database)["engine"]
+    assert says.startswith("PostgreSQL 1")
+    assert "by NTP" in remedy
+
+
+def test_a_bucket_that_is_not_named(
+    tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where bodies are in a bucket, it wants to be told of it."""
+    place = new_place("sqlite+s3", tmp_path, request)
+    for name, value in place.environment.items():
+        monkeypatch.setenv(name, value)
+    asyncio.run(save(place.database, SECRET, blobs=place.blobs))
+    assert found(place.database, "--blobs", str(place.blobs)) == {}
+    assert found(place.database)["bodies"][1] == "pass --blobs, as the application's blobs"
+
+
+def test_a_mount_that_is_well(path: Path) -> None:
+    """All that is asked of a server over HTTP is as it should be."""
+    with running("serve", "--database", str(path), "--port", "0", secret=SECRET) as server:
+        url = server.url
+        assert found(path, "--url", url) == {}
+        lines = run(path, "--url", url).output.splitlines()[-6:]
+    looked_at = [line.partition(":")[0].split(maxsplit=1)[1] for line in lines]
+    assert looked_at == ["HTTPS", "mount", "caching", "compression", "CORS", "clock"]
+    assert found(path, "--url", url)["mount"][0].startswith("nothing answers at ")
+
+
+@contextmanager
+def answering(headers: dict[str, str]) -> Iterator[str]:
+    """Run a server that answers everything so, as a proxy may; its URL."""
+
+    class Proxy(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Proxy) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_a_proxy_that_changes_things(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A path that was decoded, an answer that may be kept, one that is compressed, a clock that is apart."""
+    monkeypatch.setattr(reach, "time", lambda: 0.0)
+    changed = {"x-pixstore-state": "NotFound", "cache-control": "max-age=60", "content-encoding": "gzip"}
+    with answering(changed) as url:
+        assert found(path, "--url", url).keys() == {"mount", "caching", "compression", "clock"}
+    with answering({}) as url:
+        assert found(path, "--url", url)["mount"][0].endswith("from something else")
+
+
+def test_an_address_without_https(path: Path) -> None:
+    """An address elsewhere than on this machine is to be https; one of another kind is refused."""
+    (finding, *_) = reach.examine_mount("http://pictures.invalid/x")
+    assert finding.remedy == "browsers decrypt over HTTPS alone: give it a certificate"
+    assert run(path, "--url", "file:///etc/passwd").exit_code == 2
