@@ -1,13 +1,14 @@
 """`pixstore-asgi backup` and `restore`."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import click
 
 from ..core.keyring import KeyRing
+from ..errors import InputError
 from ..keys.find import find_ring_at_hand
 from ..store.contract import ImageStore
 from ..store.sqlite import backup as sqlite_backup
@@ -43,18 +44,23 @@ def backup(database: Database, blobs: str | None, target: Path) -> None:
         if database.file is not None and blobs is None:
             click.echo(f"{images_of(sqlite_backup.back_up(database.file, target))} backed up to {target}")
             return
-        move = Move("Backing up", f"backed up to {target}", "deleted there, as in the store", "in it already")
+        if database.file is not None and target.exists() and target.samefile(database.file):
+            raise click.UsageError("--to names the database itself: choose another file")
+        move = Move("Backing up", f"brought into {target}.part", "deleted there, as in the store", "in it already")
 
         async def steps() -> None:
             async with _of_one_moment(database, blobs, target.parent) as (store, ring):
                 await move.follow(back_up_store(store, target, ring=ring), await count_of(store))
+            move.done = f"backed up to {target}"
 
         move.run(steps())
     move.end()
 
 
 @click.command()
-@click.option("--from", "source", type=SOURCE, metavar="FILE", required=True, help="The backup; it stays as it is.")
+@click.option(
+    "--from", "source", type=SOURCE, metavar="FILE", required=True, help="The backup; its images stay as they are."
+)
 @click.option(
     "--database",
     type=DatabaseType(),
@@ -99,8 +105,18 @@ async def _of_one_moment(
         if database.file is None:
             yield store, ring
             return
-        with TemporaryDirectory(prefix=".pixstore-", dir=folder) as place:
-            rows = Path(place, "rows.db")
+        with _folder_in(folder) as place:
+            rows = place / "rows.db"
             sqlite_backup.back_up(database.file, rows)
             async with opened(Database(rows, rows), blobs) as frozen:
                 yield frozen, ring
+
+
+@contextmanager
+def _folder_in(folder: Path) -> Iterator[Path]:
+    try:
+        made = TemporaryDirectory(prefix=".pixstore-", dir=folder)
+    except OSError as error:
+        raise InputError(f"{folder} can't be written to ({error.strerror}): name a file elsewhere") from error
+    with made as name:
+        yield Path(name)

@@ -22,19 +22,14 @@ async def back_up_store(source: ImageStore, target: Path, *, ring: KeyRing | Non
     """Bring the backup at `target`, made where there is none, up to an open store, a step for each image.
 
     ring: the source's, to check each image that is read. What is interrupted leaves `target` as it was, and goes on
-    from `<target>.part` the next time. Raises InputError for a backup of another origin, StoreError where either side
-    fails.
+    from `<target>.part` the next time. Raises InputError for a backup of another origin, StoreBusy where another run
+    makes it or a process has it open, StoreError where either side fails.
     """
-    part = target.with_name(f"{target.name}.part")
-    sqlite_backup.begin_part(part, target)
-    try:
+    with sqlite_backup.part_of(target) as part:
         async with aclosing(_copied(source, SqliteStore(part), ring)) as steps:
             async for step in steps:
                 yield step
-    except InputError:  # there is nothing that could go on
-        sqlite_backup.drop_part(part)
-        raise
-    sqlite_backup.put_in_place(part, target)
+        sqlite_backup.put_in_place(part, target)
 
 
 async def _copied(source: ImageStore, copy: SqliteStore, ring: KeyRing | None) -> AsyncGenerator[Step, None]:
@@ -43,5 +38,7 @@ async def _copied(source: ImageStore, copy: SqliteStore, ring: KeyRing | None) -
             source = await stack.enter_async_context(source.at_one_moment())
         await copy.open()
         stack.push_async_callback(copy.close)
+        if await copy.has_bodies_elsewhere():
+            raise InputError("the earlier backup has rows alone, whose bodies are in a bucket: name a new one")
         async for step in await stack.enter_async_context(aclosing(copy_store(source, copy, ring=ring))):
             yield step

@@ -1,6 +1,7 @@
 """What of a store, its secret and its machine is not as it should be, each with what to do."""
 
 import os
+import re
 import shutil
 import stat
 from collections.abc import AsyncIterator, Iterator
@@ -16,7 +17,7 @@ from ..store.inspection import Inspectable, lacks_its_bucket
 
 _LEAST_FREE_BYTES = 1 << 30
 _MOST_APART_S = 2.0
-_NETWORK = ("nfs", "cifs", "smb", "9p", "fuse.sshfs", "ceph", "glusterfs", "afs")
+_NETWORK = ("nfs", "cifs", "smb", "9p", "sshfs", "ceph", "gluster", "afs", "lustre", "beegfs", "gpfs", "s3fs", "rclone")
 
 
 class Finding(NamedTuple):
@@ -35,7 +36,7 @@ async def examine(store: ImageStore) -> AsyncIterator[Finding]:
         yield await _bodies(store)
     if store.key_file is not None:
         folder = store.key_file.parent
-        for path in _files(store.key_file):
+        for path in _files(store.key_file) if os.name == "posix" else ():
             yield _mode(path)
         yield _disk(folder)
         yield _file_system(folder)
@@ -97,7 +98,11 @@ def _disk(folder: Path) -> Finding:
 def _file_system(folder: Path) -> Finding:
     kind = _kind_of(folder)
     how = "move the database to a local disk: locks between processes hold on no network's"
-    return Finding("file system", f"{kind or 'unknown'} at {folder}", how if kind.startswith(_NETWORK) else "")
+    return Finding(
+        "file system",
+        f"{kind or 'unknown'} at {folder}",
+        how if kind.removeprefix("fuse.").startswith(_NETWORK) else "",
+    )
 
 
 def _kind_of(folder: Path) -> str:
@@ -106,6 +111,6 @@ def _kind_of(folder: Path) -> str:
     if not mounts.exists():
         return ""
     folder = folder.resolve()
-    lines = (line.split() for line in mounts.read_text().splitlines())
-    found = {Path(place.encode().decode("unicode_escape")): kind for _, place, kind, *_ in lines}
+    lines = (line.split(" ") for line in mounts.read_text(errors="surrogateescape").splitlines())
+    found = {Path(re.sub(r"\\(\d{3})", lambda code: chr(int(code[1], 8)), place)): kind for _, place, kind, *_ in lines}
     return next((found[parent] for parent in (folder, *folder.parents) if parent in found), "")

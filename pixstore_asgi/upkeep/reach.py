@@ -5,6 +5,7 @@ import urllib.request
 from collections.abc import Iterator
 from email.message import Message
 from email.utils import parsedate_to_datetime
+from http.client import HTTPException
 from time import time
 from urllib.parse import urlsplit
 
@@ -12,7 +13,7 @@ from .doctor import Finding
 
 _PATIENCE_S = 10.0
 _MOST_APART_S = 5.0
-_LOCAL = ("localhost", "127.0.0.1", "[::1]")
+_LOCAL = ("localhost", "127.0.0.1", "::1")
 
 
 def examine_mount(url: str) -> Iterator[Finding]:
@@ -21,14 +22,14 @@ def examine_mount(url: str) -> Iterator[Finding]:
     yield _scheme(url)
     try:
         status, headers = _ask(f"{url}/a%3Ab")
-    except OSError as error:
+    except (OSError, HTTPException, ValueError) as error:
         yield Finding("mount", f"nothing answers at {url}: {error}", "start the application, and check the proxy")
         return
     state = headers.get("x-pixstore-state")
     if state is None:
         yield Finding("mount", f"HTTP {status} at {url}, from something else", "pass the mount's own address")
         return
-    how = "let the proxy pass the path as it comes: `%3A` in an id must stay" if state != "MissingProof" else ""
+    how = "the application's log has the reason" if state == "InternalError" else ""
     yield Finding("mount", f"answers {state}", how)
     stored = headers.get("cache-control", "")
     yield Finding(
@@ -55,7 +56,10 @@ def _clock(headers: Message) -> Finding:
     date = headers.get("date")
     if date is None:
         return Finding("clock", "no Date")
-    apart_s = abs(parsedate_to_datetime(date).timestamp() - time())
+    try:
+        apart_s = abs(parsedate_to_datetime(date).timestamp() - time())
+    except ValueError:
+        return Finding("clock", "a Date that is none")
     how = "set both clocks by NTP: proofs are short-lived" if apart_s > _MOST_APART_S else ""
     return Finding("clock", f"{apart_s:.0f} s from this one", how)
 

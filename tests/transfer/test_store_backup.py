@@ -15,7 +15,11 @@ from pixstore_asgi.cli.commands import commands
 from pixstore_asgi.errors import StoreError
 from pixstore_asgi.store.connect import connect
 from pixstore_asgi.store.contract import ImageStore
+from pixstore_asgi.store.contract_tests.steps import read
 from pixstore_asgi.store.inspection import Inspectable
+from pixstore_asgi.store.postgres import PostgresStore
+from pixstore_asgi.store.postgres.session import Session
+from pixstore_asgi.store.sqlite.backup import part_of
 from pixstore_asgi.transfer.store_backup import back_up_store
 from tests.support.samples import SECRET, large_png, picture
 from tests.support.stores import STORES, Place, new_place
@@ -169,6 +173,58 @@ def test_another_stores_backup_is_left_alone(place: Place, make_place: Callable[
     assert (refused.exit_code, "images of another origin" in refused.output) == (1, True)
     assert backup.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir() if file.is_file()] == ["backup.db"]
+
+
+def test_what_is_in_use_or_lacks_bodies_is_not_replaced(make_place: Callable[[str], Place], tmp_path: Path) -> None:
+    """Not the database itself, no backup that a process has open, and none that has rows alone."""
+    place, backup = make_place("sqlite+s3"), tmp_path / "backup.db"
+    asyncio.run(save(place, IMAGES))
+    assert "--to names the database itself" in run("backup", place, "--to", place.database).output
+    assert run("backup", Place(place.database, None, {}), "--to", backup).exit_code == 0
+    refused = run("backup", place, "--to", backup)
+    assert (refused.exit_code, "has rows alone" in refused.output) == (1, True)
+    assert [file.name for file in tmp_path.iterdir() if file.is_file()] == ["backup.db"]
+    backup.unlink()
+    assert run("backup", place, "--to", backup).exit_code == 0
+
+    async def back_up_in_use() -> Result:
+        async with opened(at_file(backup)):
+            return await asyncio.to_thread(run, "backup", place, "--to", backup)
+
+    refused = asyncio.run(back_up_in_use())
+    assert (refused.exit_code, "open: stop all that use it first" in refused.output) == (1, True)
+    assert run("backup", place, "--to", backup).exit_code == 0
+
+
+def test_one_backup_is_made_at_a_time(place: Place, tmp_path: Path) -> None:
+    """Another run is refused, and leaves what the first has done; what lies beside no part is not taken for its log."""
+    backup = tmp_path / "backup.db"
+    (tmp_path / "backup.db.part-wal").write_bytes(b"a log of something else")
+    with part_of(backup):
+        refused = run("backup", place, "--to", backup)
+    assert (refused.exit_code, "another backup to" in refused.output) == (1, True)
+    assert run("backup", place, "--to", backup).exit_code == 0
+    assert run("verify", at_file(backup)).exit_code == 0
+
+
+async def test_a_failure_ends_no_moment(make_place: Callable[[str], Place]) -> None:
+    """What fails, or is cancelled, is the reader's own: others go on, and the connection is given back."""
+    place = make_place("postgres")
+    await save(place, IMAGES)
+    store = PostgresStore(place.database, pool_size=1)
+    await store.open()
+
+    async def fail(session: Session) -> None:
+        await session.run("SELECT 1 / 0")
+
+    async with store.at_one_moment() as moment:
+        with pytest.raises(StoreError):
+            await moment._opened().read(fail)
+        assert await read(moment, "plain") is not None
+        with anyio.move_on_after(0.001):
+            await content_of(moment)
+    assert len(await store.list()) == 3
+    await store.close()
 
 
 async def test_a_store_that_is_read_at_one_moment_is_written_to(make_place: Callable[[str], Place]) -> None:

@@ -159,17 +159,35 @@ def answering(headers: dict[str, str]) -> Iterator[str]:
 
 
 def test_a_proxy_that_changes_things(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A path that was decoded, an answer that may be kept, one that is compressed, a clock that is apart."""
+    """An answer that may be kept, one that is compressed, a clock that is apart, a failure behind it."""
     monkeypatch.setattr(reach, "time", lambda: 0.0)
     changed = {"x-pixstore-state": "NotFound", "cache-control": "max-age=60", "content-encoding": "gzip"}
     with answering(changed) as url:
-        assert found(path, "--url", url).keys() == {"mount", "caching", "compression", "clock"}
+        assert found(path, "--url", url).keys() == {"caching", "compression", "clock"}
+    with answering({"x-pixstore-state": "InternalError", "date": "yesterday"}) as url:
+        assert found(path, "--url", url)["mount"] == ("answers InternalError", "the application's log has the reason")
     with answering({}) as url:
         assert found(path, "--url", url)["mount"][0].endswith("from something else")
 
 
 def test_an_address_without_https(path: Path) -> None:
-    """An address elsewhere than on this machine is to be https; one of another kind is refused."""
+    """An address elsewhere than on this machine is to be https."""
     (finding, *_) = reach.examine_mount("http://pictures.invalid/x")
     assert finding.remedy == "browsers decrypt over HTTPS alone: give it a certificate"
-    assert run(path, "--url", "file:///etc/passwd").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "url", ["file:///etc/passwd", "https://user:hunter2@host/x", "http://[bad", "http://host/x?y", "http://a b/"]
+)
+def test_an_address_that_is_none(path: Path, url: str) -> None:
+    """What is no plain address is refused, and is not repeated."""
+    result = run(path, "--url", url)
+    assert result.exit_code == 2
+    assert url not in result.output
+
+
+def test_a_store_that_is_away(tmp_path: Path) -> None:
+    """What can't be opened is a finding, and the rest is looked at all the same."""
+    (tmp_path / "no.db").write_bytes(b"no database" * 100)
+    bad = found(tmp_path / "no.db", "--url", "http://127.0.0.1:9")
+    assert bad.keys() == {"store", "mount"}

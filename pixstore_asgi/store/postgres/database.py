@@ -121,14 +121,14 @@ class Database:
                         result = await operation(Session(connection, self.names), *args, **kwargs)
                     except Exception as error:
                         if isinstance(error, asyncpg.ReadOnlySQLTransactionError):  # it has become a standby
-                            _give_up(connection)
+                            give_up(connection)
                         if not connection.is_closed():
                             await transaction.rollback()
                         raise
                     await transaction.commit()
                     return result
         except TimeoutError:
-            _give_up(connection)
+            give_up(connection)
             raise ConnectionLost("PostgreSQL took too long to answer: try again") from None
         finally:
             await self.pool.release(connection)
@@ -141,7 +141,7 @@ class Database:
                 await transaction.start()
                 await connection.execute(f"SET LOCAL lock_timeout = {int(self.patience_s * 1000)}")
         except BaseException:
-            _give_up(connection)
+            give_up(connection)
             await self.pool.release(connection)
             raise
         return connection, transaction
@@ -154,7 +154,7 @@ class Database:
             async with asyncio.timeout(limit_s):
                 yield connection
         except TimeoutError:
-            _give_up(connection)
+            give_up(connection)
             raise
         finally:
             await self.pool.release(connection)
@@ -209,7 +209,7 @@ async def _prepare(session: Session) -> bool:
     return is_direct
 
 
-def _give_up(connection: Any) -> None:
+def give_up(connection: Any) -> None:
     """End a connection at once; its release would wait for an answer that may never come."""
     with contextlib.suppress(asyncpg.InterfaceError):  # it has ended by itself
         connection.terminate()

@@ -5,7 +5,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from .database import Database, Operation, P, R
+import anyio
+
+from .database import Database, Operation, P, R, give_up
 from .errors import translated
 
 
@@ -19,8 +21,13 @@ class Moment(Database):
 
     @asynccontextmanager
     async def connection(self, limit_s: float | None) -> AsyncIterator[Any]:
-        async with self._turn, asyncio.timeout(limit_s):
-            yield self._one
+        try:
+            # Each in a savepoint: one that fails ends itself alone.
+            async with self._turn, asyncio.timeout(limit_s), self._one.transaction():
+                yield self._one
+        except TimeoutError:
+            give_up(self._one)
+            raise
 
     async def write_all(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run what only reads, however long that takes."""
@@ -30,12 +37,23 @@ class Moment(Database):
 @asynccontextmanager
 async def at_one_moment(database: Database) -> AsyncIterator[Moment]:
     """Return a database as it is now, for the time of a block. Raises StoreError."""
-    async with database.connection(None) as connection:
+    with translated():
+        connection = await database.pool.acquire(timeout=database.patience_s)
+    moment, transaction = (
+        Moment(database, connection),
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    )
+    try:
         with translated():
-            transaction = connection.transaction(isolation="repeatable_read", readonly=True)
-            await transaction.start()
-        try:
-            yield Moment(database, connection)
-        finally:
-            if not connection.is_closed():
-                await transaction.rollback()
+            async with asyncio.timeout(database.patience_s):
+                await transaction.start()
+        yield moment
+    finally:
+        with anyio.CancelScope(shield=True):
+            await moment.close()  # what is under way reads to its end
+            try:
+                async with asyncio.timeout(database.patience_s):
+                    await transaction.rollback()
+            except Exception:  # it was never begun, or the server is away: no connection for the next one
+                give_up(connection)
+            await database.pool.release(connection)

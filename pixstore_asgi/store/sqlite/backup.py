@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from ...errors import StoreBusy, StoreError
+from ...errors import InputError, StoreBusy, StoreError
 from ..durable import sync
 from .connection import translate, translated
 from .file import Mark, Note, check_sound
@@ -49,30 +49,59 @@ def restore(backup: Path, database: Path) -> int:
     return images
 
 
-def begin_part(part: Path, target: Path) -> None:
-    """Copy the backup at `target`, if there is one, to `part`, unless that was begun before. Raises StoreError."""
-    if target.exists() and not part.exists():
-        back_up(target, part)
+@contextmanager
+def part_of(target: Path) -> Iterator[Path]:
+    """Hold the file that becomes the backup at `target`: a copy of an earlier one, or what a run before has left.
+
+    What the block raises leaves it for the next run; an InputError does so only where a run before has left it. Raises
+    StoreBusy where another run has it, StoreError where there is something else at `target`.
+    """
+    part, side_file = (target.with_name(target.name + suffix) for suffix in (".part", ".part.run"))
+    with translated(target):
+        leases = Leases(side_file)
+    try:
+        if not leases.claim(IN_USE):
+            raise StoreBusy(f"another backup to {target} is under way: let it come to its end")
+        is_new = not part.exists()
+        if is_new:
+            _drop(part)  # what is beside it would be replayed into it
+            if target.exists():
+                back_up(target, part)
+        try:
+            yield part
+        except InputError:
+            if is_new:
+                _drop(part)
+            raise
+    finally:
+        leases.close()
+        side_file.unlink(missing_ok=True)
 
 
-def drop_part(part: Path) -> None:
-    """Remove a copy that was begun, and what SQLite and its store left beside it."""
-    for suffix in ("", "-wal", "-shm", ".lock"):
-        part.with_name(part.name + suffix).unlink(missing_ok=True)
+def _drop(path: Path) -> None:
+    """Remove a database and what SQLite and its store left beside it, the database last."""
+    for suffix in ("-wal", "-shm", "-journal", ".lock", ""):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
 def put_in_place(part: Path, target: Path) -> int:
     """Make a finished, closed copy the backup at `target`, in an earlier one's place; return the number of its images.
 
-    Raises StoreError where it is not sound.
+    Raises StoreError where it is not sound, StoreBusy where a process has the earlier one open.
     """
-    with translated(target):
-        with closing(sqlite3.connect(part, isolation_level=None)) as db:
-            db.execute("PRAGMA journal_mode = DELETE")  # as in other backups: whoever reads it leaves no log beside it
-        images = _checked(part, part)
+    lock = target.with_name(target.name + ".lock")
+    is_locked = lock.exists()
+    with translated(target), _out_of_use(part), _out_of_use(target):
+        try:
+            images = _checked(part, part)
+        except StoreError:
+            _drop(part)
+            raise
         os.replace(part, target)
-        drop_part(part)
-        sync(target.parent)
+        _put_in_place(target)
+        _drop(part)
+        if not is_locked:  # no process has used it as a store: a backup is one file
+            lock.unlink(missing_ok=True)
     return images
 
 

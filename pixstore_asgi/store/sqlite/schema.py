@@ -129,7 +129,10 @@ class Writer(sqlite3.Connection):
                 self._leave(Note.of(now, is_written=False, log_has_dead_keys=self._note.log_has_dead_keys))
         except OSError as error:  # what was written is written
             _log.info(
-                "the mark of %s could not be left: %s", self.path, error, extra=event("mark_not_left", path=self.path)
+                "the mark of %s could not be left: %s",
+                self.path,
+                error,
+                extra=event("mark_not_left", path=str(self.path)),
             )
 
     def close(self) -> None:
@@ -217,7 +220,7 @@ def _make_ready(connection: Writer, path: Path, busy_timeout_s: float) -> None:
         _log.warning(
             "%s is rewritten once, which takes a while where it is large: keys of deleted images go",
             path,
-            extra=event("database_rewritten", path=path),
+            extra=event("database_rewritten", path=str(path)),
         )
         _rewrite(connection, path)
     with _transaction(connection):

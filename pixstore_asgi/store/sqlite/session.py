@@ -126,7 +126,9 @@ class Session:
             return function(self._near, *args, **kwargs)
         except (sqlite3.Error, OSError) as error:
             # A reader's thread may wait for what is busy; any other error it meets as well, and translates it.
-            _log.debug("a read of %s is tried again: %s", self.path, error, extra=event("read_again", path=self.path))
+            _log.debug(
+                "a read of %s is tried again: %s", self.path, error, extra=event("read_again", path=str(self.path))
+            )
             return None
         finally:
             self._pace.has_read(before)
@@ -164,7 +166,10 @@ class Session:
             rows.empty_log(db)
         except (StoreError, sqlite3.Error, OSError) as error:  # what the function did is done
             _log.info(
-                "the log of %s was not emptied: %s", self.path, error, extra=event("log_not_emptied", path=self.path)
+                "the log of %s was not emptied: %s",
+                self.path,
+                error,
+                extra=event("log_not_emptied", path=str(self.path)),
             )
         return result
 

@@ -93,7 +93,7 @@ class SqliteStore:
                 await self.sweep()
         except StoreError as error:  # nothing is lost by it: the next write or close sweeps
             _log.info(
-                "%s was closed without a sweep: %s", self.path, error, extra=event("sweep_failed", path=self.path)
+                "%s was closed without a sweep: %s", self.path, error, extra=event("sweep_failed", path=str(self.path))
             )
         finally:
             self._session = None
@@ -251,7 +251,7 @@ class SqliteStore:
         try:
             blobs.sweep_some(db, session.leases, self._before_ms(session), _SWEPT_PER_WRITE, _KEPT_PAGES)
         except (StoreError, sqlite3.Error, OSError) as error:
-            _log.info("%s was not swept: %s", self.path, error, extra=event("sweep_failed", path=self.path))
+            _log.info("%s was not swept: %s", self.path, error, extra=event("sweep_failed", path=str(self.path)))
 
     def _before_ms(self, session: Session) -> int:
         # Leases that all processes see tell exactly what is in use; without them only time does.
