@@ -1,8 +1,10 @@
 """The command line, run as users run it."""
 
 import asyncio
+import os
 import signal
 import socket
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -46,6 +48,21 @@ def test_help_says_where_the_documents_are() -> None:
     folder = Path(result.output.splitlines()[-1].strip())
     assert folder.is_absolute()
     assert {"deployment.md", "troubleshooting.md", "wire-format.md"} <= {page.name for page in folder.iterdir()}
+
+
+def test_a_shell_completes_commands_and_options() -> None:
+    """The scripts that configuration.md names are printed, and what they ask for is answered."""
+    script = Path(sys.executable).with_name("pixstore-asgi")
+    for shell in ("bash", "zsh", "fish"):
+        environment = {**os.environ, "_PIXSTORE_ASGI_COMPLETE": f"{shell}_source"}
+        assert (
+            "_PIXSTORE_ASGI_COMPLETE"
+            in subprocess.run([script], env=environment, capture_output=True, text=True).stdout
+        )
+    for words, answer in (("pixstore-asgi ver", "plain,verify"), ("pixstore-asgi doctor --u", "plain,--url")):
+        asked = {"_PIXSTORE_ASGI_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+        done = subprocess.run([script], env={**os.environ, **asked}, capture_output=True, text=True, check=True)
+        assert done.stdout.splitlines() == [answer]
 
 
 def test_version_is_that_of_the_package() -> None:

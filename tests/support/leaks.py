@@ -18,6 +18,7 @@ from pixstore_asgi import ImageRecord, PixstoreError
 from pixstore_asgi.core.images import Unwrapped
 from tests.support.samples import OTHER_SECRET, SECRET
 
+_USUAL_FIELDS = vars(logging.makeLogRecord({})).keys()
 _SHORTEST_PROOF = 16
 """What is shorter stands in for a proof, and may be part of any word."""
 
@@ -74,7 +75,8 @@ class _Handler(logging.Handler):
         self.texts = texts
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.texts += [self.format(record), repr(vars(record))]  # fields, too, which a formatter may write
+        fields = {name: value for name, value in vars(record).items() if name not in _USUAL_FIELDS}
+        self.texts += [self.format(record), repr(fields)]  # which a formatter may write
 
 
 def _note_records(patched: pytest.MonkeyPatch, said: Said) -> None:
