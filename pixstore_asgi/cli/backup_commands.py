@@ -70,7 +70,7 @@ def backup(database: Database, blobs: str | None, target: Path) -> None:
 )
 @click.option("--blobs", metavar="URL", help="Where the store is to have its bodies, if in a bucket.")
 def restore(source: Path, database: Database, blobs: str | None) -> None:
-    """Put a backup in a database's place, or into a new store.
+    """Put a backup in a database's place.
 
     SQLite: STOP EVERY PROCESS that uses the database first; while one has it open, nothing happens. WHAT WAS SAVED
     SINCE the backup is gone afterwards. The backup is checked before, and a database is never left half restored.
