@@ -42,7 +42,7 @@ def _mount(_: click.Context, __: click.Parameter, url: str | None) -> str | None
 )
 @json_option
 def doctor(database: Database, blobs: str | None, url: str | None, as_json: bool) -> None:
-    """Tell what is not as it should be, and what to do.
+    """Tell what is not as it should be.
 
     Looks at the secret, the database and its clock, the bucket, file modes, the disk and its file system; with --url
     also at what stands before the application: HTTPS, caching, compression, CORS, its clock. Changes nothing, but that
