@@ -24,7 +24,7 @@ from .health import HEALTH, serve_health
 from .http import RESERVED, read_request, refuse, route_path, send_empty, without_last_slash
 from .image_urls import IMAGE_URLS, refuse_without_worker
 from .lifespan import run_lifespan
-from .served import Meter, OnServed, Served
+from .served import UNTOLD, Served, Told
 
 _CLIENT = "/-/client"
 
@@ -39,7 +39,7 @@ class AppOptions(TypedDict, total=False):
     allow_unproven: bool
     public_ciphertext: bool
     service_worker_scope: str | None
-    on_served: OnServed | None
+    on_served: Told | Sequence[Told] | None
     send_timeout_s: float
     max_stream_s: float
 
@@ -64,7 +64,8 @@ class PixstoreApp:
         only then the service worker that answers these is served, see `registerImageWorker` of the client.
     on_served: called with the ASGI scope, the image id, the WireState (None where `authorize` refused), the bytes sent
         and the milliseconds since the request came, once the answer to a GET, or to an image of a batch, has ended: for
-        audit and metrics. A plain, quick function. It sees no picture that a browser shows out of its cache.
+        audit and metrics. A plain, quick function, or what `pixstore_asgi.integrations` has for it, or a list of those.
+        It sees no picture that a browser shows out of its cache.
     send_timeout_s, max_stream_s: a client that takes longer for one piece, or for all, is cut off; in seconds.
 
     Raises ConfigError for an option that can't work.
@@ -81,7 +82,7 @@ class PixstoreApp:
         allow_unproven: bool = False,
         public_ciphertext: bool = False,
         service_worker_scope: str | None = None,
-        on_served: OnServed | None = None,
+        on_served: Told | Sequence[Told] | None = None,
         send_timeout_s: float = SEND_TIMEOUT_S,
         max_stream_s: float = MAX_STREAM_S,
     ) -> None:
@@ -98,7 +99,7 @@ class PixstoreApp:
         self._authorization = Authorization(authorize, authorize_many)
         self._delivery = Delivery(send_timeout_s, max_stream_s)
         self._audience = None if audience is None else Audience(audience, pixstore)
-        self._served = None if on_served is None else Served(on_served)
+        self._served = None if on_served is None else Served(on_served, self._answers.read_times)
         is_common = is_for_all and self._served is None
         self._common = CommonRequests(self._answers if is_common else None, self._delivery, self._cross_origin)
         self._batch = Batch(
@@ -148,22 +149,15 @@ class PixstoreApp:
             await refuse(404, self._cross_origin.headers(scope), send)
 
     async def _serve_image(self, request: ImageRequest, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._served is None or scope["method"] == "HEAD":
-            await self._send_answer(await self._answer(request, scope), scope, receive, send)
-            return
-        meter = Meter(send)
-        with self._served.one(scope, request.image_id, meter):
-            payload = await self._answer(request, scope)
-            meter.state = payload.state if payload else None
-            await self._send_answer(payload, scope, receive, meter)
-
-    async def _answer(self, request: ImageRequest, scope: Scope) -> Payload | None:
-        return await self._answers.answer(
-            request,
-            terms=await self._audience.terms(scope) if self._audience and request.proof else EVERYBODY,
-            rule=self._authorization.rule(scope),
-            has_body=scope["method"] != "HEAD",
-        )
+        meter = self._served.meter(scope, send) if self._served and scope["method"] == "GET" else None
+        way = meter.way(request.image_id) if meter else UNTOLD
+        terms = await self._audience.terms(scope) if self._audience and request.proof else EVERYBODY
+        checked = await self._answers.check(request, terms)
+        rule = way.passed(self._authorization.rule(scope))
+        has_body = scope["method"] != "HEAD"
+        payload = await self._answers.answer_checked(request, checked, terms=terms, rule=rule, has_body=has_body)
+        with way.sending(payload):
+            await self._send_answer(payload, scope, receive, meter or send)
 
     async def _send_answer(self, payload: Payload | None, scope: Scope, receive: Receive, send: Send) -> None:
         cross_origin = self._cross_origin.headers(scope)

@@ -15,7 +15,7 @@ from .authorization import Authorization
 from .cors import CrossOrigin
 from .delivery import Delivery, Frames
 from .http import refuse, without_last_slash
-from .served import Meter, Served, Told, untold
+from .served import UNTOLD, Meter, Served
 
 _PATH = "/-/batch"
 
@@ -46,10 +46,7 @@ class Batch:
         self._cross_origin = cross_origin
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        told: Told = untold
-        if self._served:
-            send = meter = Meter(send)
-            told = self._served.in_batch(scope, meter)
+        meter = self._served.meter(scope, send) if self._served else None
         headers = self._cross_origin.headers(scope)
         if not self._cross_origin.admits(scope):
             await refuse(403, headers, send)
@@ -66,14 +63,14 @@ class Batch:
             (request, answers.check_at_once(request, terms) or await answers.check(request, terms))
             for request in requests
         ]
-        frames = self._frames(checked, terms, scope, told)
-        await self._delivery.send_frames(frames, [*PAYLOAD_HEADERS, *headers], receive, send)
+        frames = self._frames(checked, terms, scope, meter)
+        await self._delivery.send_frames(frames, [*PAYLOAD_HEADERS, *headers], receive, meter or send)
 
-    async def _frames(self, checked: _Checked, terms: ProofTerms | None, scope: Scope, told: Told) -> Frames:
+    async def _frames(self, checked: _Checked, terms: ProofTerms | None, scope: Scope, meter: Meter | None) -> Frames:
         mount = without_last_slash(scope["path"]).removesuffix(_PATH)
         proven = [request.image_id for request, known in checked if known.refusal is None]
         rule = await self._authorization.batch_rule(scope, mount, proven)
-        may_join = rule is None and self._served is None
+        may_join = rule is None and meter is None
         joined = bytearray()
         for index, (request, known) in enumerate(checked):
             if len(joined) >= _JOINED_BYTES:
@@ -86,8 +83,9 @@ class Batch:
             if joined:
                 yield bytes(joined), None
                 joined.clear()
-            payload = await self._answers.answer_checked(request, known, terms=terms, rule=rule)
-            with told(request.image_id, payload.state if payload else None):
+            way = meter.way(request.image_id) if meter else UNTOLD
+            payload = await self._answers.answer_checked(request, known, terms=terms, rule=way.passed(rule))
+            with way.sending(payload):
                 if payload is None:
                     yield frame_head(index, 403, 0), None
                 elif payload.size > MAX_FRAME_BYTES:

@@ -14,6 +14,7 @@ from ..keys.find import find_ring_at_hand
 from ..store.contract import ImageStore
 from ..store.inspection import Fault
 from ..transfer.totals import printable
+from ..upkeep.exposition import exposition
 from ..upkeep.stats import Amount, Stats, stats_of
 from ..upkeep.verify import verify_images, verify_rest
 from .databases import Database, blobs, existing_database
@@ -131,11 +132,14 @@ def gc(database: Database, blobs: str | None) -> None:
 @click.command()
 @existing_database
 @json_option
-def stats(database: Database, as_json: bool) -> None:
+@click.option("--prometheus", "for_prometheus", is_flag=True, help="Print gauges as Prometheus reads them of a file.")
+def stats(database: Database, as_json: bool, for_prometheus: bool) -> None:
     """Tell how many images and bytes there are.
 
     By directory, by the key id of the secret that their keys are under, and what a sweep would take away.
     """
+    if as_json and for_prometheus:
+        raise click.UsageError("give --json or --prometheus, not both")
 
     async def steps() -> Stats:
         await check_made(database)
@@ -147,8 +151,10 @@ def stats(database: Database, as_json: bool) -> None:
     if as_json:
         unused = found.unused._asdict() if found.unused else None
         click.echo(json.dumps({**asdict(found), "unused": unused}, indent=2))
-        return
-    _show_stats(found)
+    elif for_prometheus:
+        click.echo(exposition(found), nl=False)
+    else:
+        _show_stats(found)
 
 
 def _run(steps: Coroutine[Any, Any, None]) -> bool:

@@ -1,11 +1,9 @@
 """For Prometheus: what is served, timed and counted with prometheus_client, over all workers where that is set up."""
 
-from starlette.types import Scope
-
-from ..errors import WireState
+from ..asgi.served import LABELS, Observer, ServedImage
 
 try:
-    from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram
+    from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 except ImportError as error:
     raise ImportError(
         "pixstore_asgi.integrations.prometheus needs prometheus_client: pip install prometheus-client"
@@ -13,17 +11,18 @@ except ImportError as error:
 
 __all__ = ["PrometheusMetrics"]
 
-_FORBIDDEN = "Forbidden"
-_LABELS = (*(state.label for state in WireState), _FORBIDDEN)
 _BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_READ_BUCKETS_S = (0.0001, 0.00025, 0.0005, *_BUCKETS_S)
 
 
-class PrometheusMetrics:
+class PrometheusMetrics(Observer):
     """What an application answers, as metrics: `PixstoreApp(pix, on_served=PrometheusMetrics())`.
 
     pixstore_answer_seconds: a histogram of the time from a request to the end of its answer; its count is the number of
     requests. pixstore_sent_bytes_total: bytes of answers. Both by `state`, the wire state's label or Forbidden, where
-    `authorize` refused; no label holds an id. Make one for all applications of a process.
+    `authorize` refused. pixstore_open_answers: how many are being sent. pixstore_store_read_seconds: a histogram of how
+    long the store took to find an image that was not in memory. No label holds an id. Make one for all applications of
+    a process.
 
     registry: where they are registered, by default prometheus_client's own. Over several workers its multi-process
     mode adds them up.
@@ -38,12 +37,29 @@ class PrometheusMetrics:
             registry=registry,
         )
         self._bytes = Counter("pixstore_sent_bytes", "Bytes of the answers.", ["state"], registry=registry)
-        for label in _LABELS:  # a rate of what never happened is 0, not absent
+        self._open = Gauge(
+            "pixstore_open_answers", "Answers being sent.", multiprocess_mode="livesum", registry=registry
+        )
+        self._reads = Histogram(
+            "pixstore_store_read_seconds",
+            "Until the store had found an image that was not in memory.",
+            buckets=_READ_BUCKETS_S,
+            registry=registry,
+        )
+        for label in LABELS:  # a rate of what never happened is 0, not absent
             self._seconds.labels(label)
             self._bytes.labels(label)
 
-    def __call__(self, scope: Scope, image_id: str, state: WireState | None, sent: int, ms: float) -> None:
-        """Count one answer."""
-        label = _FORBIDDEN if state is None else state.label
-        self._seconds.labels(label).observe(ms / 1000)
-        self._bytes.labels(label).inc(sent)
+    def begins(self, image: ServedImage) -> None:
+        """Count an answer that is being sent."""
+        self._open.inc()
+
+    def ended(self, image: ServedImage) -> None:
+        """Count an answer that has ended."""
+        self._open.dec()
+        self._seconds.labels(image.label).observe((image.ended_ns - image.begun_ns) / 1e9)
+        self._bytes.labels(image.label).inc(image.sent)
+
+    def read(self, seconds: float) -> None:
+        """Count an image that the store was asked for."""
+        self._reads.observe(seconds)

@@ -47,6 +47,7 @@ class Answers:
     """
 
     def __init__(self, rings: Rings, images: ImageCache, proofs: Proofs) -> None:
+        self.read_times = images.read_times
         self._rings = rings
         self._images = images
         self._proofs = proofs

@@ -19,6 +19,7 @@ from ..errors import ConfigError, WireState
 from ..store.clock import running_loop
 from ..store.contract import WHOLE_BYTES, ImageStore, ImageStream
 from .reach import Reach
+from .read_times import ReadTimes
 
 _SUCCESS = encode_state(WireState.SUCCESS)
 _ROW_BYTES = 1024  # what an entry takes beside its body, roughly
@@ -69,8 +70,8 @@ class CachedImage:
 class ImageCache:
     """Reads a store through memory: at most `max_bytes` of it, the least recently used go first; 0 keeps nothing.
 
-    Bodies that are being read are counted to their end, so that slow readers can't make it grow. Raises ConfigError for
-    less than 0.
+    Bodies that are being read are counted to their end, so that slow readers can't make it grow. `read_times` tells of
+    what had to be read of the store. Raises ConfigError for less than 0.
     """
 
     def __init__(self, store: ImageStore, max_bytes: int) -> None:
@@ -78,6 +79,7 @@ class ImageCache:
         if max_bytes < 0:
             raise ConfigError("cache_bytes must be a number of bytes, or 0 for no cache")
         self.used = 0
+        self.read_times = ReadTimes()
         self._store = store
         self._max_bytes = max_bytes
         self._reach = Reach(max_bytes)
@@ -195,9 +197,11 @@ class ImageCache:
     def _read_at_once(self, image_id: str) -> tuple[StoredImage, bytes] | None:
         was_asked = image_id in self._reach
         (stamp,) = self._store.stamps((image_id,)) if was_asked else (None,)
+        begun_s = self.read_times.begin()
         found = self._store.read_at_once(image_id)
         if found is None:
             return None
+        self.read_times.end(begun_s)
         image, chunks = found
         whole = b"".join([_SUCCESS, *chunks])
         if self._fits(image):
@@ -225,7 +229,9 @@ class ImageCache:
 
     async def _read(self, image_id: str) -> ImageStream | None:
         """Open an image in the store, whose body then counts as read."""
+        begun_s = self.read_times.begin()
         stream = await self._store.open_stream(image_id)
+        self.read_times.end(begun_s)
         if stream and self._max_bytes:
             if self._fits(stream.image):
                 self._reach.read(stream.image.meta.size)

@@ -1,6 +1,7 @@
 """`on_served`: what an application is told of each image that a request got, or was refused."""
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
@@ -156,3 +157,44 @@ async def test_what_nobody_would_call_is_refused(pix: Pixstore, wrong: Any) -> N
     """An async function would never run: it is refused at once."""
     with pytest.raises(ConfigError, match="on_served must be a plain function"):
         PixstoreApp(pix, on_served=wrong)
+
+
+async def test_several_are_told(pix: Pixstore, told: Told) -> None:
+    """A list is told one after another; what one raises keeps nothing from the others."""
+
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    record, another = await pix.save_image(picture()), Told()
+    async with client(PixstoreApp(pix, on_served=[told, fail, another])) as http:
+        await http.get(f"/{record.id}", headers=headers(record))
+    assert told.calls == another.calls
+    assert len(told.calls) == 1
+
+
+async def test_without_it_nothing_is_measured(pix: Pixstore, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No clock is read for it on any way to an answer, and with it four times."""
+    record, large = await pix.save_image(picture()), await pix.save_image(large_png(3_000_000))
+    clocks = {name: getattr(time, name) for name in ("perf_counter", "perf_counter_ns")}
+    reads: list[str] = []
+
+    def reading(name: str) -> Any:
+        def read() -> Any:
+            reads.append(name)
+            return clocks[name]()
+
+        return read
+
+    async def ask(app: PixstoreApp) -> list[str]:
+        for one in (record, large):
+            wire = Wire()
+            reads.clear()
+            await app(scope_of(one), wire.receive, wire.send)
+        return reads
+
+    plain = PixstoreApp(pix), PixstoreApp(pix, authorize=lambda scope, image_id: True)
+    for name in clocks:
+        monkeypatch.setattr(time, name, reading(name))
+    for app in plain:
+        assert await ask(app) == []
+    assert await ask(PixstoreApp(pix, on_served=told)) == ["perf_counter_ns"] * 4

@@ -3,16 +3,17 @@
 import re
 from pathlib import Path
 
+import anyio
 import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 
 from pixstore_asgi import ImageRecord, Pixstore, PixstoreApp
 from pixstore_asgi.integrations.prometheus import PrometheusMetrics
-from tests.support.asgi import client
+from tests.support.asgi import Wire, client, scope_of
 from tests.support.paths import DOCS, ROOT
 from tests.support.requests import headers
-from tests.support.samples import SECRET, picture
+from tests.support.samples import SECRET, large_png, picture
 from tests.support.servers import running
 
 (APPLICATION,) = re.findall(r"```python\n# app.py\n(.*?)```", (DOCS / "upkeep.md").read_text(), re.DOTALL)
@@ -39,11 +40,12 @@ async def test_answers_are_counted_by_state(pix: Pixstore) -> None:
 
 
 def test_no_label_holds_an_id() -> None:
-    """All labels are there from the beginning, and they are the states."""
+    """All labels are there from the beginning: the states, and the limits of histograms."""
     registry = CollectorRegistry()
     PrometheusMetrics(registry)
-    labels = {sample.labels["state"] for metric in registry.collect() for sample in metric.samples}
-    assert labels == {
+    labels = [sample.labels for metric in registry.collect() for sample in metric.samples]
+    assert {name for named in labels for name in named} == {"state", "le"}
+    assert {named["state"] for named in labels if "state" in named} == {
         *("Success", "Updated", "NotFound", "MissingID", "MissingProof", "InvalidProof", "InternalError", "Forbidden")
     }
 
@@ -68,3 +70,22 @@ def test_workers_are_added_up(tmp_path: Path) -> None:
             httpx.get(f"{served.url}/pixstore-image/{saved.id}", headers=headers(saved)).raise_for_status()
         text = http.get("/metrics").text
     assert 'pixstore_answer_seconds_count{state="Success"} 20.0' in text
+
+
+async def test_what_is_read_of_the_store_is_timed(pix: Pixstore) -> None:
+    """An image in memory is not, and answers under way are counted until they end."""
+    registry = CollectorRegistry()
+    record = await pix.save_image(large_png(3_000_000))
+    async with client(PixstoreApp(pix, on_served=[PrometheusMetrics(registry)])) as http:
+        for read in (1, 2, 2, 2):  # it is kept from the second reading on
+            await http.get(f"/{record.id}", headers=headers(record))
+            assert registry.get_sample_value("pixstore_store_read_seconds_count") == read
+    assert registry.get_sample_value("pixstore_open_answers") == 0
+    wire = Wire(stall_after=2)
+    app = PixstoreApp(pix, on_served=PrometheusMetrics(registry := CollectorRegistry()))
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(app, scope_of(record), wire.receive, wire.send)
+        await anyio.wait_all_tasks_blocked()
+        assert registry.get_sample_value("pixstore_open_answers") == 1
+        tasks.cancel_scope.cancel()
+    assert registry.get_sample_value("pixstore_open_answers") == 0

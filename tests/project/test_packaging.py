@@ -26,7 +26,7 @@ from tests.support.servers import uvicorn_of
 from tests.support.tools import go_without
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-SHIPPED = {".py", ".typed", ".md", ".js", ".br", ".gz", ".css", ".html", ".svg", ".webp", ".png", ".jpg"}
+SHIPPED = {".py", ".typed", ".md", ".json", ".js", ".br", ".gz", ".css", ".html", ".svg", ".webp", ".png", ".jpg"}
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 

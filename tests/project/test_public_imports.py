@@ -22,6 +22,8 @@ PUBLIC = {
     "pixstore_asgi.integrations.fastapi": (
         "ImageUpload ProofHeaders SentProof add_error_handlers no_store payload_docs records_response upload_docs"
     ),
+    "pixstore_asgi.integrations.opentelemetry": "PixstoreTracing",
+    "pixstore_asgi.integrations.prometheus": "PrometheusMetrics",
     "pixstore_asgi.cli": "main",
     "pixstore_asgi.testing": "SAMPLES SECRET FixedClock MemoryPixstore NoImage image_in proof_headers",
     "pixstore_asgi.testing.fixtures": "pixstore pixstore_clock pixstore_options",

@@ -1,0 +1,48 @@
+"""For OpenTelemetry: a span for each image that is served, with its steps below it, by the API alone."""
+
+import time
+
+from .. import __version__
+from ..asgi.served import Observer, ServedImage
+from ..errors import WireState
+
+try:
+    from opentelemetry.trace import Status, StatusCode, TracerProvider, get_tracer, set_span_in_context
+except ImportError as error:
+    raise ImportError(
+        "pixstore_asgi.integrations.opentelemetry needs the OpenTelemetry API: pip install opentelemetry-api"
+    ) from error
+
+__all__ = ["PixstoreTracing"]
+
+
+class PixstoreTracing(Observer):
+    """Traces what an application answers: `PixstoreApp(pix, on_served=PixstoreTracing())`.
+
+    A span `pixstore.image` for each image, below the request's own span where there is one, and below it
+    `pixstore.decide` (the proof and the application's rule), `pixstore.find` (in memory or in the store) and
+    `pixstore.send`. Attributes: `pixstore.state`, the wire state's label or Forbidden, `http.response.body.size`, the
+    bytes that were sent, and `error.type` of an InternalError. No id, no proof.
+
+    tracer_provider: by default the one that the application has set.
+    """
+
+    def __init__(self, tracer_provider: TracerProvider | None = None) -> None:
+        self._tracer = get_tracer("pixstore_asgi", __version__, tracer_provider)
+
+    def ended(self, image: ServedImage) -> None:
+        """Write the spans of an answer that has ended."""
+        epoch_ns = time.time_ns() - time.perf_counter_ns()  # spans have the wall clock's time
+        begun, passed, found, ended = (
+            epoch_ns + moment for moment in (image.begun_ns, image.passed_ns, image.found_ns, image.ended_ns)
+        )
+        span = self._tracer.start_span("pixstore.image", start_time=begun)
+        if span.is_recording():
+            span.set_attributes({"pixstore.state": image.label, "http.response.body.size": image.sent})
+            below = set_span_in_context(span)
+            for step, start, end in (("decide", begun, passed), ("find", passed, found), ("send", found, ended)):
+                self._tracer.start_span(f"pixstore.{step}", below, start_time=start).end(end)
+            if image.state is WireState.INTERNAL_ERROR:
+                span.set_attribute("error.type", image.label)
+                span.set_status(Status(StatusCode.ERROR))
+        span.end(ended)
