@@ -10,7 +10,7 @@ import zlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
@@ -38,6 +38,10 @@ class Wrong(Exception):
     """An answer was not what the request must get."""
 
 
+class Torn(Wrong):
+    """A picture is not, whole, what was saved."""
+
+
 def labelled(name: str, version: int) -> bytes:
     """Return a PNG that tells its image and version, of a size that the version chooses."""
     plain = large_png(_SIZES[version % len(_SIZES)])
@@ -47,10 +51,10 @@ def labelled(name: str, version: int) -> bytes:
 
 
 def version_of(image: bytes, name: str) -> int:
-    """Return which version of an image this is. Raises Wrong for bytes that are no version of it, whole."""
+    """Return which version of an image this is. Raises Torn for bytes that are no version of it, whole."""
     found, version = image.rpartition(b"laBl")[2].split(b" ", 2)[:2]
-    if found != name.encode() or image != labelled(name, int(version)):
-        raise Wrong(f"{len(image)} bytes are no version of {name}")
+    if found != name.encode() or not version.isdigit() or image != labelled(name, int(version)):
+        raise Torn(f"{len(image)} bytes are no version of {name}")
     return int(version)
 
 
@@ -61,11 +65,12 @@ class Traffic:
     went well. failed, stale: what did not. processes: which answered, by their host.
     """
 
+    most_images = 1_000_000  # of one writer
+
     def __init__(self, balancer: str, hosts: Sequence[Host]) -> None:
         self._balancer = balancer
         self._ends = threading.Event()
-        roles = [self._write] * _WRITERS + [self._read] * _READERS
-        self._threads = [threading.Thread(target=self._run, args=(n, role)) for n, role in enumerate(roles)]
+        self._threads = [threading.Thread(target=self._run, args=(n, role)) for n, role in enumerate(self.roles)]
         self.serving = {host.address: host.url for host in hosts}
         self.written: list[Written] = []
         self.done: Counter[str] = Counter()
@@ -73,7 +78,7 @@ class Traffic:
         self.stale: list[str] = []
         self.processes: defaultdict[str, set[str]] = defaultdict(set)
 
-    def __enter__(self) -> "Traffic":
+    def __enter__(self) -> Self:
         for thread in self._threads:
             thread.start()
         return self
@@ -83,27 +88,40 @@ class Traffic:
         for thread in self._threads:
             thread.join()
 
+    @property
+    def roles(self) -> list[Callable[[httpx.Client, str], None]]:
+        """What goes on again and again, each in a thread of its own."""
+        return [self._write] * _WRITERS + [self._read] * _READERS
+
     def check_all(self) -> None:
         """Read every image once more. Raises Wrong where a version that was acknowledged is lost."""
-        with _client() as http:
+        with client() as http:
             for image in self.written:
-                record, _ = self._record(http, "GET", f"{self._balancer}/images/{image.id}")
-                version = self._version(http, self._balancer, record, image)
-                if not image.acknowledged <= version <= image.sent:
-                    raise Wrong(f"version {image.acknowledged} of {image.name} was acknowledged and {version} is there")
+                self.check(http, image)
+
+    def check(self, http: httpx.Client, image: Written) -> None:
+        """Read one image. Raises Wrong where a version that was acknowledged is lost."""
+        record, _ = self._record(http, "GET", f"{self._balancer}/images/{image.id}")
+        version = self._version(http, self._balancer, record, image)
+        if not image.acknowledged <= version <= image.sent:
+            raise Wrong(f"version {image.acknowledged} of {image.name} was acknowledged and {version} is there")
 
     def _run(self, number: int, act: Callable[[httpx.Client, str], None]) -> None:
-        with _client() as http:
+        with client() as http:
             while not self._ends.is_set():
                 try:
                     act(http, f"writer-{number}")
                 except (httpx.HTTPError, PixstoreError, Wrong) as error:
-                    self.failed.append(f"{act.__name__}: {type(error).__name__}: {error}")
+                    self.note(error, act.__name__)
+
+    def note(self, error: Exception, doing: str) -> None:
+        """Note what did not go well."""
+        self.failed.append(f"{doing}: {type(error).__name__}: {error}")
 
     def _write(self, http: httpx.Client, writer: str) -> None:
         """Save or update an image of this writer's; at once another host must have it."""
         mine = [image for image in self.written if image.name.startswith(writer)]
-        if len(mine) < 3 or random.random() < 0.3:
+        if len(mine) < 3 or (random.random() < 0.3 and len(mine) < self.most_images):
             image = Written(f"{writer}-{len(mine)}", sent=1)
             record, host = self._record(http, "POST", f"{self._balancer}/images", labelled(image.name, 1))
             image.id = record.id
@@ -150,11 +168,7 @@ class Traffic:
     def _version(self, http: httpx.Client, at: str, record: ImageRecord, image: Written) -> int:
         """Fetch an image with a record and return its version, checked byte by byte."""
         url = f"{at}/pixstore-image/{record.id.replace(':', '%3A')}"
-        payload = decode_payload(self._answer(http, "GET", url, headers=headers(record)).content)
-        if payload.state not in (WireState.SUCCESS, WireState.UPDATED):
-            raise Wrong(f"{url} was answered with {payload.state.label}")
-        key, iv, tag = payload.key or record.key, payload.iv or record.iv, payload.tag or record.tag
-        return version_of(unseal(key=key, iv=iv, tag=tag, ciphertext=payload.ciphertext)[1], image.name)
+        return version_in(self._answer(http, "GET", url, headers=headers(record)).content, record, image)
 
     def _answer(self, http: httpx.Client, method: str, url: str, **request: Any) -> httpx.Response:
         answer = http.request(method, url, **request)
@@ -164,6 +178,14 @@ class Traffic:
         return answer
 
 
-def _client() -> httpx.Client:
+def client() -> httpx.Client:
     """Return a client that sends nothing twice."""
     return httpx.Client(timeout=60, trust_env=False)
+
+
+def version_in(body: bytes, record: ImageRecord, image: Written) -> int:
+    payload = decode_payload(body)
+    if payload.state not in (WireState.SUCCESS, WireState.UPDATED):
+        raise Wrong(f"{image.name} was answered with {payload.state.label}")
+    key, iv, tag = payload.key or record.key, payload.iv or record.iv, payload.tag or record.tag
+    return version_of(unseal(key=key, iv=iv, tag=tag, ciphertext=payload.ciphertext)[1], image.name)

@@ -18,6 +18,7 @@ pix = Pixstore(
     os.environ["PIXSTORE_TEST_DB"],
     blobs=os.environ.get("PIXSTORE_TEST_BLOBS"),
     drain_s=float(os.environ.get("PIXSTORE_TEST_DRAIN_S", "0")),
+    proof_window_ms=int(os.environ.get("PIXSTORE_TEST_WINDOW_MS", "20000")),
 )
 
 

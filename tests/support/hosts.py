@@ -21,14 +21,17 @@ _READY = "/pixstore-image/-/ready"
 
 
 class Host(Server):
-    """One host; `stop` and `start` may come in turn, and it keeps its address and port."""
+    """One host; `stop` or `kill` and `start` may come in turn, and it keeps its address and port.
+
+    environment: what it is started with, which may be changed meanwhile.
+    """
 
     def __init__(self, address: str, folder: Path, environment: Mapping[str, str], workers: int) -> None:
         self.address = address
         self.url = f"http://{address}:{_free_port(address)}"
         self.log_file = folder / f"{address}.log"
         self._workers = workers
-        self._environment = {**os.environ, "PYTHONUNBUFFERED": "1", **environment}
+        self.environment = {**os.environ, "PYTHONUNBUFFERED": "1", **environment}
         self.start()
 
     def start(self) -> None:
@@ -42,10 +45,16 @@ class Host(Server):
                 [sys.executable, "-m", "uvicorn", _APP, *where, *patience],
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=self._environment,
+                env=self.environment,
                 cwd=ROOT,
                 start_new_session=True,
             )
+
+    def kill(self) -> None:
+        """End the host and its workers by SIGKILL."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
 
     @property
     def readiness(self) -> dict[str, object]:
@@ -73,10 +82,7 @@ def running_hosts(
         yield hosts
     finally:
         for host in hosts:
-            # With the workers, which outlive a server that is killed.
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(host.process.pid, signal.SIGKILL)
-            host.process.wait()
+            host.kill()
 
 
 def _free_port(address: str) -> int:

@@ -1,0 +1,1 @@
+"""Everything at once, for an hour: hosts under traffic that are killed, set back, rotated and backed up."""

@@ -1,0 +1,151 @@
+"""A site of three hosts on one store, and what befalls it."""
+
+import glob
+import json
+import os
+import random
+import secrets
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.soak.traffic import RoughTraffic
+from tests.support.hosts import STOPPED, Host
+
+WINDOW_S = 60
+CLOCK_STEP_S = 2.0  # two hosts then differ by less than the 5 s that proofs allow
+_FAKETIME = "/usr/lib/*/faketime/libfaketime.so.1"
+
+
+class Failed(Exception):
+    """A command or a host did not do what it must."""
+
+
+class Site:
+    """Hosts under traffic. done: how often what befell them.
+
+    place: the store's path or URL. blobs: the URL of its bucket, or "". environment: what hosts and commands need.
+    """
+
+    def __init__(self, place: str, blobs: str, folder: Path, environment: dict[str, str]) -> None:
+        self.done: Counter[str] = Counter()
+        self.hosts: list[Host] = []
+        self.place = place
+        self._blobs = blobs
+        self._folder = folder
+        self._secrets = [secrets.token_urlsafe(32)]
+        self._environment = {**environment, "TMPDIR": str(folder / "tmp")}
+        self._rotation = self._rotate()
+        self._backups = folder / "backups"
+        for made in (folder / "tmp", self._backups):
+            made.mkdir()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a host is started with now, but for its clock."""
+        return {
+            **self._environment,
+            "PIXSTORE_SECRET": " ".join(self._secrets),
+            "PIXSTORE_TEST_DB": self.place,
+            "PIXSTORE_TEST_DRAIN_S": "2",
+            "PIXSTORE_TEST_WINDOW_MS": f"{WINDOW_S}000",  # a record is used within one, however busy the machine is
+            **({"PIXSTORE_TEST_BLOBS": self._blobs} if self._blobs else {}),
+        }
+
+    def clock_of(self, address: str) -> dict[str, str]:
+        """Return what gives the host at an address a clock of its own, where libfaketime is there."""
+        found = glob.glob(_FAKETIME)
+        if not found:
+            return {}
+        file = self._clock_file(address)
+        file.write_text("+0")
+        faking = {"FAKETIME_TIMESTAMP_FILE": str(file), "FAKETIME_NO_CACHE": "1", "NO_FAKE_STAT": "1"}
+        return {"LD_PRELOAD": found[0], "FAKETIME_DONT_FAKE_MONOTONIC": "1", **faking}
+
+    def step_clock(self, traffic: RoughTraffic) -> None:
+        """Set the clock of a host before or behind, at once."""
+        file = self._clock_file(random.choice(self.hosts).address)
+        if file.exists():
+            new = file.with_suffix(".new")
+            new.write_text(f"{random.uniform(-CLOCK_STEP_S, CLOCK_STEP_S):+.3f}")
+            new.rename(file)  # in one step: the host looks into it each time that it asks for the time
+            self.done["clock steps"] += 1
+
+    def kill(self, traffic: RoughTraffic) -> None:
+        """End a host by SIGKILL in whatever it does, and start it again."""
+        host = random.choice(self.hosts)
+        del traffic.serving[host.address]
+        host.kill()
+        self._start(host, traffic)
+        self.done["kills"] += 1
+
+    def restart(self, host: Host, traffic: RoughTraffic) -> None:
+        """Stop a host gracefully, and start it again with what its environment is now."""
+        del traffic.serving[host.address]
+        code = host.stop(timeout_s=60)
+        if code not in STOPPED:
+            raise Failed(f"a host ended with {code}: {host.log[-3000:]}")
+        self._start(host, traffic)
+
+    def rotate(self, traffic: RoughTraffic) -> None:
+        """Go one step on in the rotation of the secret, as `pixstore-asgi keys` tells it."""
+        for host in self.hosts if next(self._rotation) else []:
+            self.restart(host, traffic)
+
+    def back_up(self, traffic: RoughTraffic) -> None:
+        """Make a backup under an earlier one's name, or a new one, and verify it."""
+        name = str(self._backups / f"{random.randrange(3)}.db")
+        self.run("backup", *self.where, "--to", name)
+        self.run("verify", "--database", name)
+        self.done["backups verified"] += 1
+
+    def collect(self, traffic: RoughTraffic) -> None:
+        """Take away what nothing needs."""
+        self.run("gc", *self.where)
+        self.done["gc"] += 1
+
+    @property
+    def where(self) -> list[str]:
+        """The options by which commands find the store."""
+        return ["--database", self.place, *(["--blobs", self._blobs] if self._blobs else [])]
+
+    def run(self, *arguments: str) -> str:
+        """Run pixstore-asgi and return what it prints. Raises Failed where it does not succeed."""
+        command = [str(Path(sys.executable).parent / "pixstore-asgi"), *arguments]
+        environment = {**os.environ, **self.environment}
+        ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        if ended.returncode:
+            raise Failed(f"{arguments[0]} ended with {ended.returncode}: {ended.stdout[-1000:]} {ended.stderr[-1000:]}")
+        return ended.stdout
+
+    def _rotate(self) -> Iterator[bool]:
+        """Take one step after another; yield whether all hosts are to be restarted for it."""
+        while True:
+            (old,), new = self._secrets, secrets.token_urlsafe(32)
+            self._secrets = [new, old]
+            yield True
+            self._secrets = [old, new]
+            yield True
+            self.run("keys", "rewrap", "--database", self.place)
+            yield False
+            states = json.loads(self.run("keys", "status", "--database", self.place, "--json"))
+            (over,) = [state["key_id"] for state in states if state["loaded"] and not state["signs"]]
+            self.run("keys", "retire", over, "--database", self.place)
+            over_s = time.monotonic() + 2 * WINDOW_S + CLOCK_STEP_S  # then all is that the old one has signed
+            while time.monotonic() < over_s:
+                yield False
+            self._secrets = [new]
+            yield True
+            self.done["rotations"] += 1
+
+    def _start(self, host: Host, traffic: RoughTraffic) -> None:
+        host.environment.update(self.environment)
+        host.start()
+        host.wait_until_ready()
+        traffic.serving[host.address] = host.url
+
+    def _clock_file(self, address: str) -> Path:
+        return self._folder / f"{address}.clock"

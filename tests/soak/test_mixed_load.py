@@ -1,0 +1,27 @@
+"""The mixed load for half a minute, so that it is known to work when it is wanted for an hour: `.ci/soak`."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.soak.mixed_load import run_mixed_load
+from tests.soak.report import report_of
+
+pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.timeout(300)]
+
+SECONDS = 25
+
+
+@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgres-s3", marks=pytest.mark.soak)])
+def test_nothing_is_lost_torn_stale_or_left(request: pytest.FixtureRequest, tmp_path: Path, kind: str) -> None:
+    """While hosts are killed, clocks step, and secrets are rotated, backups and reads go on as they must."""
+    place, blobs, environment = str(tmp_path / "site.db"), "", dict[str, str]()
+    if kind == "postgres-s3":
+        cluster, s3 = request.getfixturevalue("postgres"), request.getfixturevalue("s3")
+        schema = f"soak_{abs(hash(tmp_path))}"
+        place, blobs, environment = f"{cluster.url()}?schema={schema}", s3.url(schema), s3.environment
+    outcome = run_mixed_load(place, blobs, tmp_path, environment, SECONDS)
+    assert not any(outcome.faults.values()), outcome.faults
+    done = {"saves", "updates", "reads", "batches", "kills", "backups verified"}
+    assert {name for name in done if not outcome.counts.get(name)} == set(), outcome.counts
+    assert f"| saves | {outcome.counts['saves']:,} |" in report_of({kind: outcome}, "")

@@ -1,0 +1,94 @@
+"""Traffic on hosts that are killed: it goes on, and tells what was cut off from what went wrong."""
+
+import random
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import httpx
+
+from pixstore_asgi.core.batch import MAX_IMAGES
+from pixstore_asgi.errors import IntegrityError
+from tests.deployment.traffic import Torn, Traffic, Wrong, client, version_in
+from tests.support.batches import body_of, entry_of, frames_of
+from tests.support.hosts import Host
+
+
+class CutOff(Wrong):
+    """The balancer has answered in the place of a host that was killed."""
+
+
+class Busy(Wrong):
+    """The application has asked to try again: others have the store to themselves."""
+
+
+class RoughTraffic(Traffic):
+    """Traffic with batches, too.
+
+    done: also what was cut off by a kill, and what met a busy store. torn: as `failed`, of pictures that are not whole.
+    lost: versions that were acknowledged and are gone.
+    """
+
+    most_images = 100
+
+    def __init__(self, balancer: str, hosts: Sequence[Host]) -> None:
+        super().__init__(balancer, hosts)
+        self.torn: list[str] = []
+        self.lost: list[str] = []
+
+    @property
+    def roles(self) -> list[Callable[[httpx.Client, str], None]]:
+        return [*super().roles, self._read_batch]
+
+    def note(self, error: Exception, doing: str) -> None:
+        if isinstance(error, httpx.TransportError | CutOff):
+            self.done["cut off"] += 1
+        elif isinstance(error, Busy):
+            self.done["busy"] += 1
+        elif isinstance(error, Torn | IntegrityError):
+            self.torn.append(f"{doing}: {error}")
+        else:
+            super().note(error, doing)
+
+    def check_all(self) -> None:
+        """Read every image once more, and note what is lost."""
+        with client() as http:
+            for image in self.written:
+                try:
+                    self.check(http, image)
+                except Exception as error:
+                    self.lost.append(f"{type(error).__name__}: {error}")
+
+    def _read_batch(self, http: httpx.Client, _: str) -> None:
+        """Get records from a host and their images in one request, no older than what was acknowledged before."""
+        chosen = random.sample(self.written, min(len(self.written), random.randint(1, MAX_IMAGES)))
+        if not chosen:
+            self._ends.wait(0.01)
+            return
+        asked = []
+        for image in chosen:
+            least = image.acknowledged
+            url = f"{random.choice(list(self.serving.values()))}/images/{image.id}"
+            asked.append((image, least, self._record(http, "GET", url)[0]))
+        body = body_of(*(entry_of(record) for _, _, record in asked))
+        answer = self._answer(
+            http,
+            "POST",
+            f"{self._balancer}/pixstore-image/-/batch",
+            content=body,
+            headers={"content-type": "text/plain"},
+        )
+        for (image, least, record), frame in zip(asked, frames_of(answer.content), strict=True):
+            version = version_in(frame[2], record, image)
+            if not least <= version <= image.sent:
+                self.stale.append(f"version {version} of {image.name} in a batch after {least} was acknowledged")
+        self.done["batches"] += 1
+
+    def _answer(self, http: httpx.Client, method: str, url: str, **request: Any) -> httpx.Response:
+        answer = http.request(method, url, **request)
+        if "x-process" not in answer.headers:
+            raise CutOff
+        if answer.status_code == 503 and "retry-after" in answer.headers:
+            raise Busy
+        if not answer.is_success:
+            raise Wrong(f"{method} {url} was answered with {answer.status_code}")
+        return answer
