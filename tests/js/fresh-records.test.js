@@ -84,3 +84,24 @@ test("what is no list of records, or the record of another image, is refused", a
 test("without a word of where records are there is a clear error", async () => {
   await assert.rejects(createClient().getRecord(ID), { name: "ConfigError", message: /recordsUrl/ });
 });
+
+test("recordsUrl is not waited for longer than timeoutMs", async (t) => {
+  setGlobal(t, "fetch", (url, { signal }) => new Promise((_, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason));
+  }));
+  // The time limit alone keeps no program alive.
+  const running = setInterval(() => {}, 1000);
+  t.after(() => clearInterval(running));
+  const error = { name: "FetchError", message: "the application can't be reached" };
+  await assert.rejects(createClient({ recordsUrl: "/records", timeoutMs: 5 }).getRecord(ID), error);
+});
+
+test("what is no id is asked for nowhere, and harms no id beside it", async (t) => {
+  const asked = answerRecords(t, { [ID]: server.save(ID, "one") });
+  const client = createClient({ recordsUrl: "/records" });
+  const wrong = ["x".repeat(10_000), "", "../secrets", `${ID}~`, null];
+  const [found, ...refused] = await Promise.allSettled([ID, ...wrong].map((id) => client.getRecord(id)));
+  assert.equal(found.value.id, ID);
+  assert.deepEqual(refused.map(({ reason }) => reason instanceof RecordError && reason.reason), wrong.map(() => "id"));
+  assert.deepEqual(asked.map(({ url }) => url), ["/records?id=players%3Aabc"]);
+});

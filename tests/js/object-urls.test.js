@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
 import { RecordError } from "../../js_client/src/index.js";
-import { openUrls } from "./support/page.js";
+import { openUrls, setGlobal } from "./support/page.js";
 import { createClient, ID, server } from "./support/site.js";
 
 /** The URLs that are there. */
@@ -104,4 +104,16 @@ test("who shows images of a client that is replaced is told to show them anew", 
   client.onRemoved(({ type }) => told.push(type));
   client.close();
   assert.deepEqual(told, ["emptied"]);
+});
+
+test("a listener that fails keeps nothing from the others, and its error is the page's to hear of", (t) => {
+  const [failure, reported, told] = [new Error("of the page"), [], []];
+  setGlobal(t, "reportError", (error) => reported.push(error));
+  const client = createClient();
+  client.onRemoved(() => {
+    throw failure;
+  });
+  client.onRemoved(({ type }) => told.push(type));
+  client.close();
+  assert.deepEqual([told, reported], [["emptied"], [failure]]);
 });

@@ -5,7 +5,6 @@ import { beforeEach, test } from "node:test";
 
 import { FetchError, NotFoundError, RefusedError } from "../../js_client/src/index.js";
 import { createAnswer } from "../../js_client/src/service-worker/answer.js";
-import { recordsFrom } from "../../js_client/src/service-worker/records.js";
 import { settingsIn } from "../../js_client/src/service-worker/settings.js";
 import { setGlobal, until } from "./support/page.js";
 import { createServer, successPayload } from "./support/server.js";
@@ -38,6 +37,7 @@ function clientOf(image = new Blob(["picture"], { type: "image/png" })) {
       return { id };
     },
     getImage: async () => image,
+    onRemoved: () => () => {},
   };
 }
 
@@ -253,16 +253,20 @@ test("a worker that was killed goes on without state: the image is stored, the r
   assert.deepEqual(asked, ["/api/records?id=players%3Aabc", "/mount/players:abc", "/api/records?id=players%3Aabc"]);
 });
 
-test("a request for records that is not answered in time ends, and so does the image's", async (t) => {
-  setGlobal(t, "fetch", (url, { signal }) => new Promise((_, reject) => {
-    signal.addEventListener("abort", () => reject(signal.reason));
-  }));
-  const client = { ...clientOf(), getRecord: async (id) => (await recordsFrom("/records", 5)([id]))[id] };
-  // The time limit alone keeps no program alive.
-  const running = setInterval(() => {}, 1000);
-  const response = await createAnswer(client, IMAGES)(request());
-  clearInterval(running);
-  assert.deepEqual(await refusalOf(response), [502, "FetchError: the application can't be reached"]);
+test("a picture whose record came after the cache was cleared is not kept again", async () => {
+  const client = clientOf();
+  let removed;
+  const answer = createAnswer({
+    ...client,
+    onRemoved: (listener) => void (removed = listener),
+    async getRecord(id) {
+      removed({ type: "deleted", id: "another" });
+      removed({ type: "cleared" });
+      return { id };
+    },
+    getImage: () => assert.fail("asked for"),
+  }, IMAGES);
+  assert.deepEqual(await refusalOf(await answer(request())), [502, "the cache was cleared"]);
 });
 
 test("requests for anything else are none of the worker's", async (t) => {

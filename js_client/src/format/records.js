@@ -2,7 +2,7 @@
 
 import { RecordError } from "../errors.js";
 import { decodeBase64 } from "./base64.js";
-import { isImageId } from "./ids.js";
+import { isImageId, isToken } from "./ids.js";
 import { IV_BYTES, KEY_BYTES, TAG_BYTES } from "./sizes.js";
 
 /**
@@ -46,8 +46,8 @@ export function parseRecord(value) {
       reason: "shape",
     });
   }
-  check(isImageId(id), "id", "`[directory:]name[~variant]`");
-  check(Number.isSafeInteger(token) && token > 0, "token", "an integer from 1 to 2**53 - 1");
+  checkId(id);
+  check(isToken(token), "token", "an integer from 1 to 2**53 - 1");
   check(
     typeof statelessProof === "string" && /^[!-~]{1,512}$/.test(statelessProof),
     "proof",
@@ -81,11 +81,20 @@ function webUrl(url) {
 }
 
 /**
+ * @param {unknown} id
+ * @throws {RecordError}
+ */
+export function checkId(id) {
+  check(isImageId(id), "id", "`[directory:]name[~variant]`");
+}
+
+/**
  * @param {boolean} isRight
  * @param {string} reason
  * @param {string} wanted
+ * @throws {RecordError}
  */
-function check(isRight, reason, wanted) {
+export function check(isRight, reason, wanted) {
   if (!isRight) throw new RecordError(`the record's ${reason} must be ${wanted}`, { reason });
 }
 

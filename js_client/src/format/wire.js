@@ -8,6 +8,7 @@
 
 import { WireError } from "../errors.js";
 import { WireState } from "../states.js";
+import { isToken } from "./ids.js";
 import { IV_BYTES, KEY_BYTES, TAG_BYTES } from "./sizes.js";
 
 /**
@@ -84,11 +85,10 @@ function decodeUpdated(body) {
 
 /** @param {Uint8Array} body */
 function tokenOf(body) {
-  const token = new DataView(body.buffer, body.byteOffset).getBigUint64(TOKEN_AT, true);
-  if (token < 1n || token > BigInt(Number.MAX_SAFE_INTEGER)) {
-    throw failure("the token must be an integer from 1 to 2**53 - 1", "token-range");
-  }
-  return Number(token);
+  // What is above 2**53 - 1 becomes a number that is not safe.
+  const token = Number(new DataView(body.buffer, body.byteOffset).getBigUint64(TOKEN_AT, true));
+  if (!isToken(token)) throw failure("the token must be an integer from 1 to 2**53 - 1", "token-range");
+  return token;
 }
 
 /**

@@ -1,6 +1,7 @@
 /** A fresh record of an image, by the application's own function. */
 
-import { ConfigError, RecordError, stateError } from "../errors.js";
+import { ConfigError, stateError } from "../errors.js";
+import { check, checkId } from "../format/records.js";
 import { WireState } from "../states.js";
 
 /** @import { ImageRecord } from "../format/records.js" */
@@ -17,12 +18,12 @@ import { WireState } from "../states.js";
  */
 export async function freshRecord(refreshRecord, id, context) {
   if (!refreshRecord) throw new ConfigError("this needs `recordsUrl`");
+  // Those that are asked for together would all be refused for one that is none.
+  checkId(id);
   const [original, variant] = /** @type {[string, string?]} */ (id.split("~"));
   const fresh = await refreshRecord(original, context);
   const record = variant ? (fresh?.variants?.[variant] ?? null) : fresh;
   if (record === null) throw stateError(WireState.NotFound);
-  if (Object(record).id !== id) {
-    throw new RecordError("this is another image's record", { reason: "id" });
-  }
+  check(Object(record).id === id, "id", "the one that was asked for");
   return record;
 }

@@ -61,7 +61,13 @@ export function createRemoval({ cache, memory, inFlight, tabs, reported }) {
       if (type === "cleared") inFlight.abortAll(cleared());
       else inFlight.voidAll();
     }
-    for (const tell of [...listeners]) tell(/** @type {Removed} */ ({ type, id }));
+    for (const tell of [...listeners]) {
+      try {
+        tell(/** @type {Removed} */ ({ type, id }));
+      } catch (error) {
+        reportError(error); // the others must hear of it all the same
+      }
+    }
   }
 
   /** @param {(removed: Removed) => void} listener */

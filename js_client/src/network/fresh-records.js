@@ -10,7 +10,7 @@ import { ask } from "./request.js";
 const MOST_RECORDS = 100;
 
 /**
- * @param {Pick<Options, "refreshRecord" | "refreshRecords" | "recordsUrl" | "headers" | "credentials">} options
+ * @param {Pick<Options, "refreshRecord" | "refreshRecords" | "recordsUrl" | "headers" | "credentials" | "timeoutMs">} options
  * @returns {RefreshRecord | undefined}  nothing where the application has told of none
  */
 export function createRefresh(options) {
@@ -21,12 +21,13 @@ export function createRefresh(options) {
 /**
  * What a mounted RecordsApp answers.
  *
- * @param {Pick<Options, "recordsUrl" | "headers" | "credentials">} options
+ * @param {Pick<Options, "recordsUrl" | "headers" | "credentials" | "timeoutMs">} options
  * @returns {RefreshRecords}
  */
 const fromUrl = (options) => async (ids) => {
   const query = new URLSearchParams(ids.map((id) => ["id", id]));
-  return (await ask(options, `${options.recordsUrl}?${query}`, {})).json();
+  const init = { signal: AbortSignal.timeout(options.timeoutMs) };
+  return (await ask(options, `${options.recordsUrl}?${query}`, init)).json();
 };
 
 /**

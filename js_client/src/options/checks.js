@@ -15,7 +15,7 @@ export const callback = (value) => typeof value !== "function" && "a function";
  * @returns {Check}
  */
 export const integer = (least) => (value) =>
-  !(Number.isSafeInteger(value) && Number(value) >= least) && `an integer from ${least}`;
+  !(Number.isSafeInteger(value) && /** @type {number} */ (value) >= least) && `an integer from ${least}`;
 
 /**
  * @param {...string} words

@@ -25,11 +25,14 @@ const SHOWN = /^image\/(png|webp|jpeg|gif|avif)$/;
 const STATUS = { NotFoundError: 404, RefusedError: 403 };
 
 /**
- * @param {Pick<Client, "getRecord" | "getImage">} client
+ * @param {Pick<Client, "getRecord" | "getImage" | "onRemoved">} client
  * @param {string} images  what the URLs of all images begin with
  * @returns {(request: ImageRequest) => Promise<Response> | undefined}  nothing where the request is for something else
  */
 export function createAnswer(client, images) {
+  let clears = 0;
+  client.onRemoved(({ type }) => void (clears += Number(type === "cleared")));
+
   /** @param {ImageRequest} request */
   async function answer({ url, method, mode, destination, signal }) {
     if (method !== "GET" || mode === "navigate" || destination !== "image") {
@@ -39,7 +42,11 @@ export function createAnswer(client, images) {
     if (!isImageId(id)) return refusal(404, "this is no image id");
     try {
       // Each time anew, since it is what the session may see now; and the key in it is kept nowhere.
-      const image = await client.getImage(await client.getRecord(id), { signal });
+      const before = clears;
+      const record = await client.getRecord(id);
+      // Somebody has signed out meanwhile: a picture would be kept again.
+      if (clears > before) return refusal(502, "the cache was cleared");
+      const image = await client.getImage(record, { signal });
       if (!SHOWN.test(image.type)) return refusal(415, "this is no picture of pixels");
       return new Response(image, { headers: { ...HEADERS, "content-type": image.type } });
     } catch (error) {

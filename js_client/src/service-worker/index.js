@@ -6,7 +6,6 @@
 
 import { createClient } from "../client.js";
 import { createAnswer } from "./answer.js";
-import { recordsFrom } from "./records.js";
 import { settingsIn } from "./settings.js";
 
 /**
@@ -21,7 +20,7 @@ import { settingsIn } from "./settings.js";
 const worker = /** @type {WorkerScope} */ (/** @type {unknown} */ (globalThis));
 const settings = settingsIn(location.href);
 const images = `${settings.endpoint}/-/image/`;
-const client = createClient({ ...settings, refreshRecords: recordsFrom(settings.recordsUrl) });
+const client = createClient(settings);
 const answer = createAnswer(client, images);
 
 worker.addEventListener("install", (event) => {

@@ -1,6 +1,8 @@
-/** Image ids: `name` or `directory:name`, and for a variant of that image `~variant` behind it. */
+/** Image ids, `name` or `directory:name`, and for a variant of that image `~variant` behind it; and tokens. */
 /** @param {unknown} value */
 export declare const isImageId: (value: unknown) => boolean;
+/** @param {any} value */
+export declare const isToken: (value: any) => boolean;
 /**
  * Whether an id is this one, or that of a variant of it; where there is none, all are.
  *

@@ -2,8 +2,8 @@
 import type { Client } from "../client.js";
 export type ImageRequest = Pick<Request, "url" | "method" | "mode" | "destination" | "signal">;
 /**
- * @param {Pick<Client, "getRecord" | "getImage">} client
+ * @param {Pick<Client, "getRecord" | "getImage" | "onRemoved">} client
  * @param {string} images  what the URLs of all images begin with
  * @returns {(request: ImageRequest) => Promise<Response> | undefined}  nothing where the request is for something else
  */
-export declare function createAnswer(client: Pick<Client, "getRecord" | "getImage">, images: string): (request: ImageRequest) => Promise<Response> | undefined;
+export declare function createAnswer(client: Pick<Client, "getRecord" | "getImage" | "onRemoved">, images: string): (request: ImageRequest) => Promise<Response> | undefined;
