@@ -1,6 +1,7 @@
 """`python -m tests.soak --minutes 60 --report FILE`: mixed load on SQLite and, beside it, on PostgreSQL with S3."""
 
 import argparse
+import os
 import sys
 import tempfile
 from collections.abc import Callable
@@ -17,15 +18,14 @@ from tests.support.s3 import running_s3
 def loads(folder: Path, seconds: float, stack: ExitStack) -> dict[str, Callable[[], Outcome]]:
     """Return what puts each store under load, with the servers that it needs, which run until the stack ends."""
     cluster, s3 = stack.enter_context(running_cluster()), stack.enter_context(running_s3())
+    os.environ.update(s3.environment)
     folders = {name: folder / name for name in ("sqlite", "postgres-s3")}
     for made in folders.values():
         made.mkdir()
     sqlite, postgres = folders.values()
     return {
-        "SQLite": lambda: run_mixed_load(str(sqlite / "site.db"), "", sqlite, {}, seconds),
-        "PostgreSQL + S3": lambda: run_mixed_load(
-            cluster.url() + "?schema=soak", s3.url("soak"), postgres, s3.environment, seconds
-        ),
+        "SQLite": lambda: run_mixed_load(str(sqlite / "site.db"), "", sqlite, seconds),
+        "PostgreSQL + S3": lambda: run_mixed_load(cluster.url() + "?schema=soak", s3.url("soak"), postgres, seconds),
     }
 
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.soak.site import Site
+from tests.soak.site import Failed, Site
 from tests.soak.traffic import RoughTraffic
 from tests.stress.stores import left_in, store_of
 from tests.support.haproxy import balancing
@@ -25,16 +25,22 @@ class Outcome(NamedTuple):
     faults: dict[str, list[str]]
 
 
-def run_mixed_load(place: str, blobs: str, folder: Path, environment: dict[str, str], seconds: float) -> Outcome:
-    """Put a site on an empty store under load for so long, then look at what is left. Raises Failed."""
-    site = Site(place, blobs, folder, environment)
+def run_mixed_load(place: str, blobs: str, folder: Path, seconds: float) -> Outcome:
+    """Put a site on an empty store under load for so long, then look at what is left.
+
+    place: the store's path or URL. blobs: the URL of its bucket, or "". folder: an empty one, for all files.
+    """
+    site = Site(place, blobs, folder)
     with _running(site, folder) as balancer:
         with RoughTraffic(balancer, site.hosts) as traffic:
             befalls = _schedule(site, seconds)
             deadline = time.monotonic() + seconds
             while time.monotonic() < deadline:
                 for due in befalls:
-                    due(traffic)
+                    try:
+                        due(traffic)
+                    except Failed as error:
+                        traffic.failed.append(str(error))
                 time.sleep(0.1)
         traffic.check_all()
         for host in site.hosts:
@@ -55,15 +61,12 @@ def run_mixed_load(place: str, blobs: str, folder: Path, environment: dict[str, 
 @contextmanager
 def _running(site: Site, folder: Path) -> Iterator[str]:
     """Run the site's hosts and the balancer before them; yield the balancer's URL."""
-    with running_hosts(folder, site.environment, workers=1) as hosts:
-        site.hosts = hosts
-        for host in hosts:
-            host.kill()
-            host.environment.update(site.clock_of(host.address))
-            host.start()
-            host.wait_until_ready()
-        with balancing(require("haproxy", "haproxy (Debian)", Path("/usr/sbin")), folder, hosts) as balancer:
-            yield balancer.url
+    program = require("haproxy", "haproxy (Debian)", Path("/usr/sbin"))
+    with (
+        running_hosts(folder, site.environment, workers=1, app="tests.soak.app:app") as site.hosts,
+        balancing(program, folder, site.hosts) as balancer,
+    ):
+        yield balancer.url
 
 
 class _Due:

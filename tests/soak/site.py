@@ -1,6 +1,5 @@
 """A site of three hosts on one store, and what befalls it."""
 
-import glob
 import json
 import os
 import random
@@ -12,12 +11,12 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.soak.clock import FOLDER, clock_file
 from tests.soak.traffic import RoughTraffic
 from tests.support.hosts import STOPPED, Host
 
 WINDOW_S = 60
 CLOCK_STEP_S = 2.0  # two hosts then differ by less than the 5 s that proofs allow
-_FAKETIME = "/usr/lib/*/faketime/libfaketime.so.1"
 
 
 class Failed(Exception):
@@ -25,19 +24,15 @@ class Failed(Exception):
 
 
 class Site:
-    """Hosts under traffic. done: how often what befell them.
+    """Hosts under traffic on one store. done: how often what befell them."""
 
-    place: the store's path or URL. blobs: the URL of its bucket, or "". environment: what hosts and commands need.
-    """
-
-    def __init__(self, place: str, blobs: str, folder: Path, environment: dict[str, str]) -> None:
+    def __init__(self, place: str, blobs: str, folder: Path) -> None:
         self.done: Counter[str] = Counter()
         self.hosts: list[Host] = []
         self.place = place
         self._blobs = blobs
         self._folder = folder
         self._secrets = [secrets.token_urlsafe(32)]
-        self._environment = {**environment, "TMPDIR": str(folder / "tmp")}
         self._rotation = self._rotate()
         self._backups = folder / "backups"
         for made in (folder / "tmp", self._backups):
@@ -45,9 +40,10 @@ class Site:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a host is started with now, but for its clock."""
+        """What hosts and commands are started with now."""
         return {
-            **self._environment,
+            "TMPDIR": str(self._folder / "tmp"),
+            FOLDER: str(self._folder),
             "PIXSTORE_SECRET": " ".join(self._secrets),
             "PIXSTORE_TEST_DB": self.place,
             "PIXSTORE_TEST_DRAIN_S": "2",
@@ -55,24 +51,11 @@ class Site:
             **({"PIXSTORE_TEST_BLOBS": self._blobs} if self._blobs else {}),
         }
 
-    def clock_of(self, address: str) -> dict[str, str]:
-        """Return what gives the host at an address a clock of its own, where libfaketime is there."""
-        found = glob.glob(_FAKETIME)
-        if not found:
-            return {}
-        file = self._clock_file(address)
-        file.write_text("+0")
-        faking = {"FAKETIME_TIMESTAMP_FILE": str(file), "FAKETIME_NO_CACHE": "1", "NO_FAKE_STAT": "1"}
-        return {"LD_PRELOAD": found[0], "FAKETIME_DONT_FAKE_MONOTONIC": "1", **faking}
-
     def step_clock(self, traffic: RoughTraffic) -> None:
         """Set the clock of a host before or behind, at once."""
-        file = self._clock_file(random.choice(self.hosts).address)
-        if file.exists():
-            new = file.with_suffix(".new")
-            new.write_text(f"{random.uniform(-CLOCK_STEP_S, CLOCK_STEP_S):+.3f}")
-            new.rename(file)  # in one step: the host looks into it each time that it asks for the time
-            self.done["clock steps"] += 1
+        file = clock_file(self._folder, random.choice(self.hosts).address)
+        file.write_text(f"{random.uniform(-CLOCK_STEP_S, CLOCK_STEP_S):+010.6f}")
+        self.done["clock steps"] += 1
 
     def kill(self, traffic: RoughTraffic) -> None:
         """End a host by SIGKILL in whatever it does, and start it again."""
@@ -146,6 +129,3 @@ class Site:
         host.start()
         host.wait_until_ready()
         traffic.serving[host.address] = host.url
-
-    def _clock_file(self, address: str) -> Path:
-        return self._folder / f"{address}.clock"

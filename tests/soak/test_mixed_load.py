@@ -15,12 +15,12 @@ SECONDS = 25
 @pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgres-s3", marks=pytest.mark.soak)])
 def test_nothing_is_lost_torn_stale_or_left(request: pytest.FixtureRequest, tmp_path: Path, kind: str) -> None:
     """While hosts are killed, clocks step, and secrets are rotated, backups and reads go on as they must."""
-    place, blobs, environment = str(tmp_path / "site.db"), "", dict[str, str]()
+    place, blobs = str(tmp_path / "site.db"), ""
     if kind == "postgres-s3":
         cluster, s3 = request.getfixturevalue("postgres"), request.getfixturevalue("s3")
         schema = f"soak_{abs(hash(tmp_path))}"
-        place, blobs, environment = f"{cluster.url()}?schema={schema}", s3.url(schema), s3.environment
-    outcome = run_mixed_load(place, blobs, tmp_path, environment, SECONDS)
+        place, blobs = f"{cluster.url()}?schema={schema}", s3.url(schema)
+    outcome = run_mixed_load(place, blobs, tmp_path, SECONDS)
     assert not any(outcome.faults.values()), outcome.faults
     done = {"saves", "updates", "reads", "batches", "kills", "backups verified"}
     assert {name for name in done if not outcome.counts.get(name)} == set(), outcome.counts

@@ -12,7 +12,7 @@ from pixstore_asgi.store.postgres import PostgresStore
 from pixstore_asgi.store.s3 import S3Bucket
 from pixstore_asgi.store.sqlite import SqliteStore
 
-GRACE_S = 6.0
+GRACE_S = 15.0
 """How long a body stays where no lease keeps it: longer than any of these readers and uploads takes, also on a machine
 that has much else to do."""
 

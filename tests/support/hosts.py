@@ -26,12 +26,13 @@ class Host(Server):
     environment: what it is started with, which may be changed meanwhile.
     """
 
-    def __init__(self, address: str, folder: Path, environment: Mapping[str, str], workers: int) -> None:
+    def __init__(self, address: str, folder: Path, environment: Mapping[str, str], workers: int, app: str) -> None:
         self.address = address
         self.url = f"http://{address}:{_free_port(address)}"
         self.log_file = folder / f"{address}.log"
         self._workers = workers
-        self.environment = {**os.environ, "PYTHONUNBUFFERED": "1", **environment}
+        self._app = app
+        self.environment = {**os.environ, "PYTHONUNBUFFERED": "1", "PIXSTORE_TEST_ADDRESS": address, **environment}
         self.start()
 
     def start(self) -> None:
@@ -42,7 +43,7 @@ class Host(Server):
         patience += ["--timeout-worker-healthcheck", "60"]
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "uvicorn", _APP, *where, *patience],
+                [sys.executable, "-m", "uvicorn", self._app, *where, *patience],
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env=self.environment,
@@ -71,12 +72,12 @@ class Host(Server):
 
 @contextlib.contextmanager
 def running_hosts(
-    folder: Path, environment: Mapping[str, str], *, number: int = 3, workers: int = 2
+    folder: Path, environment: Mapping[str, str], *, number: int = 3, workers: int = 2, app: str = _APP
 ) -> Iterator[list[Host]]:
     """Run hosts on 127.0.0.2 and the addresses after it until the block ends, on one database."""
     hosts: list[Host] = []
     try:
-        hosts.extend(Host(f"127.0.0.{2 + n}", folder, environment, workers) for n in range(number))
+        hosts.extend(Host(f"127.0.0.{2 + n}", folder, environment, workers, app) for n in range(number))
         for host in hosts:
             host.wait_until_ready()
         yield hosts
