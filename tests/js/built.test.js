@@ -49,13 +49,13 @@ test("js_client/types is what `npm run build:types` makes of the sources: a fold
   assert.deepEqual(filesOf("types"), filesOf(folder));
 });
 
-test("each file stays below its limit in brotli, the core below 10.8 kB", (t) => {
+test("no file is above its limit in brotli, the core not above 10.8 kB", (t) => {
   const names = [...filesOf("dist").keys()].filter((name) => name.endsWith(".js"));
   assert.deepEqual(names.sort(), Object.keys(LIMITS).sort());
   for (const name of names) {
     const { length } = bytesOf(`${name}.br`);
     t.diagnostic(`${name}: ${length} bytes`);
-    assert.ok(length < LIMITS[name], `${name}: ${length} bytes`);
+    assert.ok(length <= LIMITS[name], `${name}: ${length} bytes`);
   }
 });
 

@@ -46,7 +46,7 @@ export function parseRecord(value) {
       reason: "shape",
     });
   }
-  checkId(id);
+  check(isImageId(id), "id", "`[directory:]name[~variant]`");
   check(isToken(token), "token", "an integer from 1 to 2**53 - 1");
   check(
     typeof statelessProof === "string" && /^[!-~]{1,512}$/.test(statelessProof),
@@ -81,20 +81,11 @@ function webUrl(url) {
 }
 
 /**
- * @param {unknown} id
- * @throws {RecordError}
- */
-export function checkId(id) {
-  check(isImageId(id), "id", "`[directory:]name[~variant]`");
-}
-
-/**
  * @param {boolean} isRight
  * @param {string} reason
  * @param {string} wanted
- * @throws {RecordError}
  */
-export function check(isRight, reason, wanted) {
+function check(isRight, reason, wanted) {
   if (!isRight) throw new RecordError(`the record's ${reason} must be ${wanted}`, { reason });
 }
 

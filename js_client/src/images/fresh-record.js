@@ -1,7 +1,7 @@
 /** A fresh record of an image, by the application's own function. */
 
-import { ConfigError, stateError } from "../errors.js";
-import { check, checkId } from "../format/records.js";
+import { ConfigError, RecordError, stateError } from "../errors.js";
+import { isImageId } from "../format/ids.js";
 import { WireState } from "../states.js";
 
 /** @import { ImageRecord } from "../format/records.js" */
@@ -18,12 +18,14 @@ import { WireState } from "../states.js";
  */
 export async function freshRecord(refreshRecord, id, context) {
   if (!refreshRecord) throw new ConfigError("this needs `recordsUrl`");
-  // Those that are asked for together would all be refused for one that is none.
-  checkId(id);
+  // What is no id is asked for nowhere: all that are asked for with it would be refused.
+  if (!isImageId(id)) throw stateError(WireState.NotFound);
   const [original, variant] = /** @type {[string, string?]} */ (id.split("~"));
   const fresh = await refreshRecord(original, context);
   const record = variant ? (fresh?.variants?.[variant] ?? null) : fresh;
   if (record === null) throw stateError(WireState.NotFound);
-  check(Object(record).id === id, "id", "the one that was asked for");
+  if (Object(record).id !== id) {
+    throw new RecordError("this is another image's record", { reason: "id" });
+  }
   return record;
 }

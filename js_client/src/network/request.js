@@ -42,8 +42,11 @@ export const createFetcher = (endpoint) => (record, _, request) =>
  */
 export async function get(options, { id, token, proof }, { signal, priority, onProgress, limit }) {
   const headers = { "x-pixstore-proof": proof, "x-pixstore-token": String(token) };
-  const init = /** @type {RequestInit} */ ({ headers, signal, priority });
-  const response = await ask(options, `${options.endpoint}/${encodeURIComponent(id).replace("%3A", ":")}`, init);
+  const response = await ask(options, `${options.endpoint}/${encodeURIComponent(id).replace("%3A", ":")}`, {
+    headers,
+    signal: signal ?? null,
+    priority: priority ?? "auto",
+  });
   return readBody(response, onProgress, limit?.start);
 }
 

@@ -86,15 +86,3 @@ export type ParsedRecord = ImageMeta & {
  * @throws {RecordError} whose `reason` names the part that is wrong
  */
 export declare function parseRecord(value: unknown): ParsedRecord;
-/**
- * @param {unknown} id
- * @throws {RecordError}
- */
-export declare function checkId(id: unknown): void;
-/**
- * @param {boolean} isRight
- * @param {string} reason
- * @param {string} wanted
- * @throws {RecordError}
- */
-export declare function check(isRight: boolean, reason: string, wanted: string): void;
