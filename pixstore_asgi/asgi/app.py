@@ -151,11 +151,12 @@ class PixstoreApp:
     async def _serve_image(self, request: ImageRequest, scope: Scope, receive: Receive, send: Send) -> None:
         meter = self._served.meter(scope, send) if self._served and scope["method"] == "GET" else None
         way = meter.way(request.image_id) if meter else UNTOLD
-        terms = await self._audience.terms(scope) if self._audience and request.proof else EVERYBODY
-        checked = await self._answers.check(request, terms)
-        rule = way.passed(self._authorization.rule(scope))
-        has_body = scope["method"] != "HEAD"
-        payload = await self._answers.answer_checked(request, checked, terms=terms, rule=rule, has_body=has_body)
+        with way.deciding():
+            terms = await self._audience.terms(scope) if self._audience and request.proof else EVERYBODY
+            checked = await self._answers.check(request, terms)
+            rule = way.passed(self._authorization.rule(scope))
+            has_body = scope["method"] != "HEAD"
+            payload = await self._answers.answer_checked(request, checked, terms=terms, rule=rule, has_body=has_body)
         with way.sending(payload):
             await self._send_answer(payload, scope, receive, meter or send)
 

@@ -84,7 +84,8 @@ class Batch:
                 yield bytes(joined), None
                 joined.clear()
             way = meter.way(request.image_id) if meter else UNTOLD
-            payload = await self._answers.answer_checked(request, known, terms=terms, rule=way.passed(rule))
+            with way.deciding():
+                payload = await self._answers.answer_checked(request, known, terms=terms, rule=way.passed(rule))
             with way.sending(payload):
                 if payload is None:
                     yield frame_head(index, 403, 0), None

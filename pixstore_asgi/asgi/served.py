@@ -73,6 +73,10 @@ class Way:
         """Note that the proof was checked; return the application's rule such that it notes when that was asked."""
         return rule
 
+    def deciding(self) -> AbstractContextManager[None]:
+        """Tell of an error in the block, where it is found out what to answer, as of an InternalError."""
+        return nullcontext()
+
     def sending(self, payload: Payload | None) -> AbstractContextManager[None]:
         """Tell that an answer is sent in the block, when it begins and when it ends, however it ends."""
         return nullcontext()
@@ -150,6 +154,14 @@ class _TimedWay(Way):
         return ask
 
     @contextmanager
+    def deciding(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception:
+            with self.sending(Payload(WireState.INTERNAL_ERROR)):
+                raise
+
+    @contextmanager
     def sending(self, payload: Payload | None) -> Iterator[None]:
         meter, state = self._meter, payload.state if payload else None
         found_ns, before = time.perf_counter_ns(), meter.sent
@@ -177,7 +189,7 @@ class _Plain(Observer):
 def _observer(told: Told) -> Observer:
     if isinstance(told, Observer):
         return told
-    if not callable(told) or inspect.iscoroutinefunction(told):
+    if not callable(told) or inspect.iscoroutinefunction(told) or isinstance(told, type):
         raise ConfigError(
             "on_served must be a plain function of scope, image id, state, bytes and milliseconds, or what "
             "pixstore_asgi.integrations has for it, or a list of those"

@@ -231,7 +231,8 @@ class ImageCache:
         """Open an image in the store, whose body then counts as read."""
         begun_s = self.read_times.begin()
         stream = await self._store.open_stream(image_id)
-        self.read_times.end(begun_s)
+        if stream:
+            self.read_times.end(begun_s)
         if stream and self._max_bytes:
             if self._fits(stream.image):
                 self._reach.read(stream.image.meta.size)

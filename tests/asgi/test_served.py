@@ -16,6 +16,7 @@ from pixstore_asgi import (
     StoreError,
     WireState,
 )
+from pixstore_asgi.asgi.served import Observer
 from pixstore_asgi.core.batch import FRAME_HEAD_BYTES
 from tests.support.asgi import Wire, client, scope_of
 from tests.support.batches import body_of, entry_of, frames_of
@@ -152,7 +153,7 @@ async def later(*_: object) -> None:
     pass
 
 
-@pytest.mark.parametrize("wrong", [later, "print"])
+@pytest.mark.parametrize("wrong", [later, "print", Told, [later]])
 async def test_what_nobody_would_call_is_refused(pix: Pixstore, wrong: Any) -> None:
     """An async function would never run: it is refused at once."""
     with pytest.raises(ConfigError, match="on_served must be a plain function"):
@@ -198,3 +199,35 @@ async def test_without_it_nothing_is_measured(pix: Pixstore, told: Told, monkeyp
     for app in plain:
         assert await ask(app) == []
     assert await ask(PixstoreApp(pix, on_served=told)) == ["perf_counter_ns"] * 4
+
+
+async def test_an_error_before_the_answer_is_known_is_told(
+    pix: Pixstore, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As an InternalError of which nothing was sent, whether of one image or of a batch; the error goes on."""
+    record = await pix.save_image(picture())
+
+    async def fail(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("pixstore_asgi.serving.answer.Answers.answer_checked", fail)
+    app = PixstoreApp(pix, on_served=told)
+    with pytest.raises(ZeroDivisionError):
+        await app(scope_of(record), Wire().receive, Wire().send)
+    with pytest.raises(BaseExceptionGroup):
+        await post(app, record)
+    assert told.calls == [(record.id, WireState.INTERNAL_ERROR, 0)] * 2
+
+
+async def test_an_observer_of_readings_harms_no_answer(pix: Pixstore, caplog: pytest.LogCaptureFixture) -> None:
+    """What it raises is logged, and the image is sent."""
+
+    class Failing(Observer):
+        def read(self, seconds: float) -> None:
+            raise ZeroDivisionError("with what it knows")
+
+    record = await pix.save_image(large_png(3_000_000))
+    async with client(PixstoreApp(pix, on_served=Failing())) as http:
+        answer = await http.get(f"/{record.id}", headers=headers(record))
+    assert answer.content[0] == WireState.SUCCESS
+    assert "on_served failed for a reading: ZeroDivisionError" in caplog.text

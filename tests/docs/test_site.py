@@ -72,10 +72,19 @@ def test_the_reference_tells_of_options(site: Path) -> None:
     assert re.search(r"<dt[^>]*>store<.*?</dt>\s*<dd[^>]*><p>a path, a URL", reference, re.IGNORECASE)
 
 
-@pytest.mark.parametrize("link", ["[a page](nowhere.md)", "[a place](index.md#nowhere)"])
-def test_a_broken_link_fails_it(tmp_path: Path, link: str) -> None:
-    """Whether the page is missing or the heading."""
+@pytest.mark.parametrize(
+    ("link", "warning"),
+    [
+        ("[a page](nowhere.md)", "nowhere.md"),
+        ("[a place](index.md#nowhere)", "'nowhere'"),
+        ("[a place](index.md#title)", ""),
+    ],
+)
+def test_a_broken_link_fails_it(tmp_path: Path, link: str, warning: str) -> None:
+    """Whether the page is missing or the heading; a good one does not."""
     (tmp_path / "index.md").write_text(f"# Title\n\n{link}\n")
     folders = [str(CONFIGURATION), str(tmp_path), str(tmp_path / "html")]
     command = [sys.executable, "-m", "sphinx", "-q", "-W", "-c", *folders]
-    assert subprocess.run(command, capture_output=True, check=False).returncode
+    made = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert bool(made.returncode) == bool(warning), made.stderr
+    assert warning in made.stderr

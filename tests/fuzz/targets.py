@@ -1,4 +1,7 @@
-"""What is fuzzed: each target takes any bytes, and raises only where something is wrong with this package."""
+"""What is fuzzed: each target takes any bytes, and raises only where something is wrong with this package.
+
+It returns whether the bytes were good ones.
+"""
 
 import json
 from collections.abc import Callable, Iterator
@@ -19,12 +22,12 @@ _ALL = check_formats(list(FORMAT_BYTES))
 _NOW_MS = 1_735_689_600_000
 
 
-def wire(data: bytes) -> None:
+def wire(data: bytes) -> bool:
     """A payload is refused by WireError, or is what encoding its parts gives."""
     try:
         payload = decode_payload(data)
     except WireError:
-        return
+        return False
     head = encode_state(payload.state)
     if payload.state is WireState.UPDATED:
         assert payload.token is not None
@@ -33,9 +36,10 @@ def wire(data: bytes) -> None:
         assert payload.tag
         head = encode_updated_head(payload.token, payload.key, payload.iv, payload.tag)
     assert head + (payload.ciphertext or b"") == data
+    return True
 
 
-def proof(data: bytes) -> None:
+def proof(data: bytes) -> bool:
     """No proof but the very one that was issued is good, whatever is done to its characters."""
     keys, good = _proofs()
     try:
@@ -45,46 +49,52 @@ def proof(data: bytes) -> None:
     try:
         keys.verify(ProofTerms(), text, image_id="an-image", token=1, now_ms=_NOW_MS)
     except ProofError:
-        return
+        return False
     assert text == good
+    return True
 
 
-def batch(data: bytes) -> None:
+def batch(data: bytes) -> bool:
     """A batch is none, or names at most MAX_IMAGES images, each once."""
     requests = parse_batch(data)
-    if requests is not None:
-        assert 1 <= len({request.image_id for request in requests}) == len(requests) <= MAX_IMAGES
+    if requests is None:
+        return False
+    assert 1 <= len({request.image_id for request in requests}) == len(requests) <= MAX_IMAGES
+    return True
 
 
-def record(data: bytes) -> None:
+def record(data: bytes) -> bool:
     """A record is refused by RecordError, or parses to the same again."""
     try:
         value = json.loads(data)
     except (ValueError, RecursionError):
-        return
+        return False
     try:
         parsed = ImageRecord.parse(value)
     except RecordError:
-        return
+        return False
     assert ImageRecord.parse(json.loads(json.dumps(parsed))) == parsed
+    return True
 
 
-def formats(data: bytes) -> None:
+def formats(data: bytes) -> bool:
     """An image is one or none, however its bytes are cut into pieces."""
     whole = _read(data, len(data) or 1)
     assert all(_read(data, piece) == whole for piece in _pieces(data))
+    return whole is not None
 
 
-def strip(data: bytes) -> None:
+def strip(data: bytes) -> bool:
     """Without metadata an image is still one, however its bytes were cut, and has none to strip any more."""
     whole = _stripped(data, len(data) or 1)
     assert all(_stripped(data, piece) == whole for piece in _pieces(data))
     if whole is not None and _read(data, len(data)):
         assert _read(whole, len(whole))
         assert _stripped(whole, len(whole)) == whole
+    return whole is not None
 
 
-TARGETS: dict[str, Callable[[bytes], None]] = {
+TARGETS: dict[str, Callable[[bytes], bool]] = {
     target.__name__: target for target in (wire, proof, batch, record, formats, strip)
 }
 

@@ -26,7 +26,7 @@ test("recordsUrl is asked once for the records of a moment, as a page of this or
   const found = await Promise.all([ID, OTHER, ID].map((id) => client.getRecord(id)));
   assert.deepEqual(found, [records[ID], records[OTHER], records[ID]]);
   const [{ url, credentials, cache, redirect }, ...others] = asked;
-  assert.equal(url, "/api/records?id=players%3Aabc&id=players%3Adef");
+  assert.equal(url, "/api/records?id=players:abc&id=players:def");
   assert.deepEqual([credentials, cache, redirect], ["same-origin", "no-store", "manual"]);
   assert.deepEqual(others, []);
 });
@@ -103,5 +103,12 @@ test("what is no id is asked for nowhere, and harms no id beside it", async (t) 
   const [found, ...refused] = await Promise.allSettled([ID, ...wrong].map((id) => client.getRecord(id)));
   assert.equal(found.value.id, ID);
   assert.ok(refused.every(({ reason }) => reason instanceof NotFoundError));
-  assert.deepEqual(asked.map(({ url }) => url), ["/records?id=players%3Aabc"]);
+  assert.deepEqual(asked.map(({ url }) => url), ["/records?id=players:abc"]);
+});
+
+test("what is no JSON, such as a page to sign in, is a failure to reach the application", async (t) => {
+  setGlobal(t, "fetch", async () => new Response("<!doctype html>"));
+  const error = await createClient({ recordsUrl: "/records" }).getRecord(ID).catch((caught) => caught);
+  assert.ok(error instanceof FetchError);
+  assert.ok(error.cause instanceof SyntaxError);
 });

@@ -8,6 +8,7 @@ import { createAnswer } from "../../js_client/src/service-worker/answer.js";
 import { settingsIn } from "../../js_client/src/service-worker/settings.js";
 import { setGlobal, until } from "./support/page.js";
 import { createServer, successPayload } from "./support/server.js";
+import { createClient } from "./support/site.js";
 import { dump, emptyStorage } from "./support/storage.js";
 
 const ORIGIN = "https://app.example";
@@ -238,9 +239,9 @@ test("images come by a fresh record each time, those of a moment by one question
   const { show } = await start(t);
   const answers = await Promise.all([show(), show(), show("players%3Aabc?v=1")]);
   assert.deepEqual(await Promise.all(answers.map((answer) => answer.text())), ["picture", "picture", "picture"]);
-  assert.deepEqual(asked, ["/api/records?id=players%3Aabc", "/mount/players:abc"]);
+  assert.deepEqual(asked, ["/api/records?id=players:abc", "/mount/players:abc"]);
   assert.equal((await show()).status, 200);
-  assert.deepEqual(asked.slice(2), ["/api/records?id=players%3Aabc"], "the image was in memory, the record was not");
+  assert.deepEqual(asked.slice(2), ["/api/records?id=players:abc"], "the image was in memory, the record was not");
   await until(async () => (await dump()).entries.length === 1);
   assert.doesNotMatch(JSON.stringify(await dump()), /statelessProof|meta/);
 });
@@ -250,7 +251,7 @@ test("a worker that was killed goes on without state: the image is stored, the r
   assert.equal((await (await start(t)).show()).status, 200);
   await until(async () => (await dump()).entries.length === 1);
   assert.equal(await (await (await start(t)).show()).text(), "picture");
-  assert.deepEqual(asked, ["/api/records?id=players%3Aabc", "/mount/players:abc", "/api/records?id=players%3Aabc"]);
+  assert.deepEqual(asked, ["/api/records?id=players:abc", "/mount/players:abc", "/api/records?id=players:abc"]);
 });
 
 test("a picture whose record came after the cache was cleared is not kept again", async () => {
@@ -278,4 +279,17 @@ test("a worker that can't work is refused where it is registered", async (t) => 
   await assert.rejects(start(t, "cache=encrypted"), { name: "ConfigError" });
   await assert.rejects(start(t, "recordsUrl=/r&cache=everything"), { name: "ConfigError" });
   await assert.rejects(start(t, "recordsUrl=/r&namespace="), { name: "ConfigError" });
+});
+
+test("a sign-out in another tab is heard while the worker's first record comes", async () => {
+  let give;
+  const coming = new Promise((resolve) => (give = resolve));
+  const [worker, tab] = [createClient({ refreshRecord: () => coming }), createClient()];
+  const response = createAnswer(worker, IMAGES)(request());
+  await tab.clear();
+  await new Promise((go) => setTimeout(go, 50));
+  give({ id: ID });
+  assert.deepEqual(await refusalOf(await response), [502, "the cache was cleared"]);
+  worker.close();
+  tab.close();
 });

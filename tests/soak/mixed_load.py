@@ -1,6 +1,7 @@
 """Mixed load on one store: traffic, and everything that befalls a site meanwhile, until the time is over."""
 
 import asyncio
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from tests.support.haproxy import balancing
 from tests.support.hosts import running_hosts
 from tests.support.tools import require
 
+_FAULTY = re.compile("Traceback|an image was cut off")
 _OWN_FILES = {"site.db", "site.db.lock", "backups", "tmp", "haproxy.cfg", "haproxy.log"}
 
 
@@ -37,22 +39,20 @@ def run_mixed_load(place: str, blobs: str, folder: Path, seconds: float) -> Outc
             deadline = time.monotonic() + seconds
             while time.monotonic() < deadline:
                 for due in befalls:
-                    try:
-                        due(traffic)
-                    except Failed as error:
-                        traffic.failed.append(str(error))
+                    due(traffic)
                 time.sleep(0.1)
         traffic.check_all()
         for host in site.hosts:
             host.stop(timeout_s=60)
     left = asyncio.run(_left_after_sweep(f"{place} {blobs}".strip()))
-    site.run("verify", *site.where)
     faults = {
         "failed": traffic.failed,
         "torn": traffic.torn,
         "stale": traffic.stale,
         "lost": traffic.lost,
         "left": [f"{number} {what}" for what, number in left.items() if number] + _strange_files(folder),
+        "damaged": _faults_of(site),
+        "said": [line for host in site.hosts for line in host.log.splitlines() if _FAULTY.search(line)],
     }
     counts = {"seconds": round(seconds), "images": len(traffic.written), **traffic.done, **site.done}
     return Outcome(counts, faults)
@@ -78,9 +78,13 @@ class _Due:
         self._befall = befall
 
     def __call__(self, traffic: RoughTraffic) -> None:
-        if time.monotonic() >= self._next_s:
+        if time.monotonic() < self._next_s:
+            return
+        try:
             self._befall(traffic)
-            self._next_s = time.monotonic() + self._every_s
+        except Exception as error:  # whatever it is: the load goes on, and the report tells
+            traffic.failed.append(f"{self._befall.__name__}: {error!r:.2000}")
+        self._next_s = time.monotonic() + self._every_s
 
 
 def _schedule(site: Site, seconds: float) -> list[_Due]:
@@ -88,6 +92,14 @@ def _schedule(site: Site, seconds: float) -> list[_Due]:
     most_s = seconds / 8
     spans = [(6, site.kill), (7, site.step_clock), (20, site.rotate), (60, site.back_up), (60, site.collect)]
     return [_Due(min(every_s, most_s), befall) for every_s, befall in spans]
+
+
+def _faults_of(site: Site) -> list[str]:
+    try:
+        site.run("verify", *site.where)
+    except Failed as error:
+        return [str(error)]
+    return []
 
 
 async def _left_after_sweep(target: str) -> dict[str, int]:

@@ -60,22 +60,27 @@ class Site:
     def kill(self, traffic: RoughTraffic) -> None:
         """End a host by SIGKILL in whatever it does, and start it again."""
         host = random.choice(self.hosts)
-        del traffic.serving[host.address]
-        host.kill()
-        self._start(host, traffic)
+        if host.process.poll() is not None:
+            raise Failed(f"a host has ended by itself: {host.log[-3000:]}")
+        with traffic.disturbed():
+            traffic.serving.pop(host.address, None)
+            host.kill()
+            self._start(host, traffic)
         self.done["kills"] += 1
 
     def restart(self, host: Host, traffic: RoughTraffic) -> None:
         """Stop a host gracefully, and start it again with what its environment is now."""
-        del traffic.serving[host.address]
-        code = host.stop(timeout_s=60)
+        with traffic.disturbed():
+            traffic.serving.pop(host.address, None)
+            code = host.stop(timeout_s=60)
+            self._start(host, traffic)
         if code not in STOPPED:
             raise Failed(f"a host ended with {code}: {host.log[-3000:]}")
-        self._start(host, traffic)
 
     def rotate(self, traffic: RoughTraffic) -> None:
         """Go one step on in the rotation of the secret, as `pixstore-asgi keys` tells it."""
-        for host in self.hosts if next(self._rotation) else []:
+        # After an error it is at its end: what was given out already must not be given out again.
+        for host in self.hosts if next(self._rotation, False) else []:
             self.restart(host, traffic)
 
     def back_up(self, traffic: RoughTraffic) -> None:

@@ -1,7 +1,11 @@
 """Traffic on hosts that are killed: it goes on, and tells what was cut off from what went wrong."""
 
+import math
 import random
-from collections.abc import Callable, Sequence
+import struct
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -12,9 +16,11 @@ from tests.deployment.traffic import Torn, Traffic, Wrong, client, version_in
 from tests.support.batches import body_of, entry_of, frames_of
 from tests.support.hosts import Host
 
+_NOTICED_S = 3.0
+
 
 class CutOff(Wrong):
-    """The balancer has answered in the place of a host that was killed."""
+    """A host that was killed has not answered, or the balancer in its place."""
 
 
 class Busy(Wrong):
@@ -34,17 +40,27 @@ class RoughTraffic(Traffic):
         super().__init__(balancer, hosts)
         self.torn: list[str] = []
         self.lost: list[str] = []
+        self._disturbed_until_s = 0.0
 
     @property
     def roles(self) -> list[Callable[[httpx.Client, str], None]]:
         return [*super().roles, self._read_batch]
 
+    @contextmanager
+    def disturbed(self) -> Iterator[None]:
+        """Take it that a host is being killed or restarted in the block, and that the balancer notices soon after."""
+        self._disturbed_until_s = math.inf
+        try:
+            yield
+        finally:
+            self._disturbed_until_s = time.monotonic() + _NOTICED_S
+
     def note(self, error: Exception, doing: str) -> None:
-        if isinstance(error, httpx.TransportError | CutOff):
+        if isinstance(error, CutOff):
             self.done["cut off"] += 1
         elif isinstance(error, Busy):
             self.done["busy"] += 1
-        elif isinstance(error, Torn | IntegrityError):
+        elif isinstance(error, Torn | IntegrityError | AssertionError | ValueError | struct.error):
             self.torn.append(f"{doing}: {error}")
         else:
             super().note(error, doing)
@@ -84,8 +100,14 @@ class RoughTraffic(Traffic):
         self.done["batches"] += 1
 
     def _answer(self, http: httpx.Client, method: str, url: str, **request: Any) -> httpx.Response:
-        answer = http.request(method, url, **request)
-        if "x-process" not in answer.headers:
+        begun_s = time.monotonic()
+        try:
+            answer = http.request(method, url, **request)
+        except httpx.TransportError as error:
+            if begun_s > self._disturbed_until_s or isinstance(error, httpx.TimeoutException):
+                raise
+            raise CutOff from error
+        if "x-process" not in answer.headers and begun_s <= self._disturbed_until_s:
             raise CutOff
         if answer.status_code == 503 and "retry-after" in answer.headers:
             raise Busy

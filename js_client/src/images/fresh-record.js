@@ -25,7 +25,7 @@ export async function freshRecord(refreshRecord, id, context) {
   const record = variant ? (fresh?.variants?.[variant] ?? null) : fresh;
   if (record === null) throw stateError(WireState.NotFound);
   if (Object(record).id !== id) {
-    throw new RecordError("this is another image's record", { reason: "id" });
+    throw new RecordError("another image's record", { reason: "id" });
   }
   return record;
 }

@@ -62,16 +62,14 @@ export function createRemoval({ cache, memory, inFlight, tabs, reported }) {
       else inFlight.voidAll();
     }
     for (const tell of [...listeners]) {
-      try {
-        tell(/** @type {Removed} */ ({ type, id }));
-      } catch (error) {
-        reportError(error); // the others must hear of it all the same
-      }
+      // At once, yet what a listener throws is the page's error, a rejection, and keeps nothing from the others.
+      void new Promise(() => tell(/** @type {Removed} */ ({ type, id })));
     }
   }
 
   /** @param {(removed: Removed) => void} listener */
   function onRemoved(listener) {
+    tabs.join();
     listeners.add(listener);
     return () => void listeners.delete(listener);
   }

@@ -3,7 +3,7 @@
 import { coalesce } from "../coalesce.js";
 import { ConfigError } from "../errors.js";
 import { FRAMES_MS } from "../format/batch.js";
-import { ask } from "./request.js";
+import { ask, unreached } from "./request.js";
 
 /** @import { Options, RefreshRecord, RefreshRecords } from "../options/options.js" */
 
@@ -25,9 +25,10 @@ export function createRefresh(options) {
  * @returns {RefreshRecords}
  */
 const fromUrl = (options) => async (ids) => {
-  const query = new URLSearchParams(ids.map((id) => ["id", id]));
-  const init = { signal: AbortSignal.timeout(options.timeoutMs) };
-  return (await ask(options, `${options.recordsUrl}?${query}`, init)).json();
+  // None of the characters of an id means anything in a URL.
+  const url = `${options.recordsUrl}?id=${ids.join("&id=")}`;
+  const response = await ask(options, url, { signal: AbortSignal.timeout(options.timeoutMs) });
+  return response.json().catch(unreached);
 };
 
 /**

@@ -62,16 +62,22 @@ export async function ask(options, url, init) {
   const { headers, credentials = "same-origin" } = await requestOptions(options);
   const response = await fetch(url, {
     ...init,
-    headers: Object.fromEntries([...new Headers(headers), ...new Headers(init.headers)]),
+    headers: { ...Object.fromEntries(new Headers(headers)), ...init.headers },
     credentials,
     // The HTTP cache would keep a second copy, out of reach of deleteCachedImage.
     cache: "no-store",
     // A redirect would carry the proof on to wherever it points.
     redirect: "manual",
-  }).catch((cause) => {
-    throw new FetchError("the application can't be reached", { cause });
-  });
+  }).catch(unreached);
   return accepted(response);
+}
+
+/**
+ * @param {unknown} cause
+ * @returns {never}
+ */
+export function unreached(cause) {
+  throw new FetchError("the application can't be reached", { cause });
 }
 
 /**

@@ -59,6 +59,11 @@ export declare function get(options: Endpoint, { id, token, proof }: {
  */
 export declare function ask(options: Omit<Endpoint, "endpoint">, url: string, init: RequestInit): Promise<Response>;
 /**
+ * @param {unknown} cause
+ * @returns {never}
+ */
+export declare function unreached(cause: unknown): never;
+/**
  * A response, where its status is 2xx.
  *
  * @param {Response} response
