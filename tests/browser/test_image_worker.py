@@ -215,7 +215,7 @@ def test_without_a_session_nothing_is_shown(page: Page, site: Site) -> None:
     assert show(page, saved.id) == 48
     page.evaluate("post('/session/expired').then(() => null)")
     assert show(page, f"{saved.id}?again") == "error"
-    assert '"GET /records?id=test%3A' in site.log
+    assert '"GET /records?id=test:' in site.log
     page.evaluate("post('/session').then(() => null)")
     assert show(page, f"{saved.id}?later") == 48
 
