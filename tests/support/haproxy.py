@@ -7,11 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
-
 from tests.support.nginx import PAGE
 from tests.support.servers import Server, free_port
-from tests.support.service import until
+from tests.support.service import answers, until
 
 (CONFIGURATION,) = re.findall(r"```haproxy\n(.*?)```", PAGE, re.DOTALL)
 
@@ -51,15 +49,8 @@ def balancing(program: str, folder: Path, servers: Sequence[Server]) -> Iterator
         )
     balancer = Balancer(f"http://127.0.0.1:{port}", log_file)
     try:
-        until(lambda: _answers(balancer), balancer)
+        until(lambda: answers(f"{balancer.url}/pixstore-image/-/ready"), balancer)
         yield balancer
     finally:
         process.terminate()
         process.wait(20)
-
-
-def _answers(balancer: Balancer) -> bool:
-    try:
-        return httpx.get(f"{balancer.url}/pixstore-image/-/ready", trust_env=False).status_code == 200
-    except httpx.TransportError:
-        return False

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from tests.support.servers import free_port
-from tests.support.service import until
+from tests.support.service import answers, until
 
 
 @contextlib.contextmanager
@@ -64,15 +64,8 @@ def _running(arguments: list[str], folder: Path, url: str) -> Iterator[None]:
     with log_file.open("wb") as log:
         process = subprocess.Popen(arguments, stdout=log, stderr=subprocess.STDOUT)
     try:
-        until(lambda: _answers(url), log_file)
+        until(lambda: answers(url), log_file)
         yield
     finally:
         process.terminate()
         process.wait(30)
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx.get(url, trust_env=False).status_code == 200
-    except httpx.TransportError:
-        return False

@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
+
 from tests.support.nginx import PAGE
 from tests.support.paths import ROOT
 from tests.support.recipes import FILES
@@ -26,6 +28,14 @@ def unit() -> configparser.ConfigParser:
     parser.optionxform = str  # type: ignore[assignment,method-assign]
     parser.read_string(UNIT)
     return parser
+
+
+def answers(url: str) -> bool:
+    """Tell whether a server answers with 200."""
+    try:
+        return httpx.get(url, trust_env=False).status_code == 200
+    except httpx.TransportError:
+        return False
 
 
 def until(condition: Callable[[], object], what: object) -> None:
