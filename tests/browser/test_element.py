@@ -280,6 +280,21 @@ def test_nothing_moves(browser: Browser, site: Site) -> None:
         assert not opened.look("a").has_placeholder
 
 
+def test_a_placeholder_has_the_colours_of_the_picture(browser: Browser, site: Site) -> None:
+    """What lies upon a red picture that is still loading is as red, and opaque."""
+    middle = """(() => {
+        const context = new OffscreenCanvas(1, 1).getContext("2d");
+        context.drawImage(document.querySelector("pix-image > canvas"), 0, 0, 1, 1);
+        const [red, green, blue, alpha] = context.getImageData(0, 0, 1, 1).data;
+        return red > 180 && green < 50 && blue < 50 && alpha === 255;
+    })()"""
+    with visit(browser, site, endpoint="/held") as opened:
+        put(opened, record=site.save(plain(RED, 47)))
+        wait_for(opened.page, "look('a').hasPlaceholder")
+        wait_for(opened.page, middle)
+        _release(opened, "a")
+
+
 def test_what_is_scrolled_far_away_is_let_go_of(browser: Browser, site: Site) -> None:
     """A load ends where its element is far from the screen, a picture that was there goes, and both come back."""
     saved = site.save(plain(RED, 31))

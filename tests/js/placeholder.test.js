@@ -14,7 +14,7 @@ const bytesOf = (base64) => Uint8Array.from(Buffer.from(base64, "base64"));
 
 test("a placeholder's pixels are those that the format's author decodes", () => {
   const author = thumbHashToRGBA(bytesOf(LANDSCAPE));
-  const rgba = rgbaOf(LANDSCAPE, author.w, author.h);
+  const rgba = new Uint8ClampedArray(rgbaOf(LANDSCAPE, author.w, author.h));
   const differences = author.rgba.map((value, index) => Math.abs(value - rgba[index]));
   assert.ok(Math.max(...differences) <= 2, `${Math.max(...differences)}`);
 });

@@ -28,7 +28,7 @@ const screenOf = (rootMargin) =>
 
 /**
  * @param {PixImage} host
- * @returns {(isNear?: boolean) => View | undefined}  to be called when something is said of the element, it was moved, or
+ * @returns {(isNear?: boolean) => View}  to be called when something is said of the element, it was moved, or
  *   it has come near the screen or left it
  */
 export function createPicture(host) {
@@ -39,16 +39,14 @@ export function createPicture(host) {
   let screen;
   /** Whether the author gave the `<img>` a size, which is not to be touched. */
   let isSized = false;
-  /** @type {ImageRecord | undefined}  that which was given, or what an id has led to */
+  /** @type {ImageRecord}  that which was given, or what an id has led to, once there is one */
   let known;
   let isNear = false;
   let isSettling = false;
-  /** @type {View | undefined} */
+  /** @type {View}  as soon as the element has been on a page */
   let view;
   /** The widest that this picture has been, in CSS pixels. */
   let widest = 0;
-  /** @type {HTMLCanvasElement | undefined} */
-  let canvas;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let growing;
 
@@ -68,8 +66,8 @@ export function createPicture(host) {
       view = createView((client = host.client), change, () => {
         // Its key is not to stay on the page either.
         host.removeAttribute("record");
-        host.record = known = undefined;
         host.removeAttribute("src-id");
+        host.record = known = /** @type {any} */ (undefined);
       });
       change(IDLE);
     }
@@ -91,9 +89,9 @@ export function createPicture(host) {
     img.remove();
     img = image ?? img;
     host.alt ||= img.alt;
-    isSized = img.hasAttribute("width");
-    // A copy of an element that was loading has a copy of its canvas, which is empty.
-    host.querySelector(":scope>canvas")?.remove();
+    isSized = Boolean(img.getAttribute("width"));
+    // A copy of an element that was loading has a copy of its placeholder, which is empty.
+    unveil();
     host.prepend(img);
   }
 
@@ -124,11 +122,11 @@ export function createPicture(host) {
   function show() {
     const source = host.record ?? host.srcId;
     if (source && (isNear || host.loading !== "lazy")) {
-      view?.show(source, {
+      view.show(source, {
         image: { priority: host.fetchPriority },
         choose: (record) => sizeFor(record, measure(record)),
       });
-    } else view?.hide();
+    } else view.hide();
   }
 
   /** @param {ImageRecord} record  which an id may have led to just now */
@@ -137,15 +135,19 @@ export function createPicture(host) {
     return devicePixelRatio * (widest || img.clientWidth || host.width);
   }
 
+  function unveil() {
+    host.querySelector(":scope>canvas")?.remove();
+  }
+
   /** @param {ViewState} next */
   function change({ status, url, record, error }) {
     if (!url) {
       // Out of the page it would be kept by Chromium as long as that lives.
       if (host.isConnected) img.removeAttribute("src");
-      canvas?.remove();
+      unveil();
       // What is in memory comes before a placeholder would be seen.
-      const placeholder = status === "loading" && record && known?.placeholder;
-      if (placeholder) img.after((canvas = paintedOf(placeholder)));
+      const placeholder = status === "loading" && record && known.placeholder;
+      if (placeholder) img.after(paintedOf(placeholder));
     }
     // It is shown once the `<img>` has it.
     if (status === "shown") img.src = /** @type {string} */ (url);
@@ -179,7 +181,7 @@ export function createPicture(host) {
     "load",
     ({ target }) => {
       if (target === img && img.src) {
-        canvas?.remove();
+        unveil();
         enter("shown");
         host.dispatchEvent(new Event("load"));
       }

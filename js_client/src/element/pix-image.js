@@ -5,7 +5,7 @@ import { createPicture } from "./picture.js";
 
 /** @import { ImageRecord } from "../format/records.js" */
 /** @import { Priority } from "../options/options.js" */
-/** @import { View, ViewClient, ViewState } from "../view/view.js" */
+/** @import { ViewClient, ViewState } from "../view/view.js" */
 
 /**
  * Properties that are attributes.
@@ -80,7 +80,7 @@ export class PixImage extends Base {
 
   /** Try again what has failed. */
   retry() {
-    if (this.error) /** @type {View} */ (this.#settle()).retry();
+    if (this.error) this.#settle().retry();
   }
 
   /** @param {boolean} [isNear]  told by what watches the screen */

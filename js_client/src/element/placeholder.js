@@ -6,8 +6,13 @@ const SIDE = 16; // pixels, which the page stretches
 
 /** @param {string} placeholder  of a record */
 export function paintedOf(placeholder) {
+  const image = new ImageData(SIDE, SIDE);
   const canvas = document.createElement("canvas");
-  canvas.width = canvas.height = SIDE;
-  canvas.getContext("2d")?.putImageData(new ImageData(rgbaOf(placeholder, SIDE, SIDE), SIDE), 0, 0);
+  image.data.set(rgbaOf(placeholder, SIDE, SIDE));
+  createImageBitmap(image).then((pixels) => {
+    // A context that draws would keep memory of its own for long after its canvas has gone.
+    const context = /** @type {ImageBitmapRenderingContext} */ (canvas.getContext("bitmaprenderer"));
+    context.transferFromImageBitmap(pixels);
+  });
   return canvas;
 }

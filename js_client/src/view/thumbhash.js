@@ -17,13 +17,14 @@ const LONGEST = 16; // pixels of what is painted, which the browser scales up; n
 export function pixelsOf(placeholder, ratio) {
   const width = Math.round(LONGEST * Math.min(1, ratio)) || 1;
   const height = Math.round(LONGEST / Math.max(1, ratio)) || 1;
-  return { width, height, rgba: rgbaOf(placeholder, width, height) };
+  return { width, height, rgba: new Uint8ClampedArray(rgbaOf(placeholder, width, height)) };
 }
 
 /**
  * @param {string} placeholder  of a record
  * @param {number} width  of what is painted, in pixels
  * @param {number} height
+ * @returns {number[]}  which a clamped array has to round
  */
 export function rgbaOf(placeholder, width, height) {
   const channels = channelsOf(createReader(atob(placeholder)));
@@ -37,7 +38,7 @@ export function rgbaOf(placeholder, width, height) {
       rgba.push(red, red - redGreen, blue, alpha);
     }
   }
-  return Uint8ClampedArray.from(rgba);
+  return rgba;
 }
 
 /**

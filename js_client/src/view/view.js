@@ -145,7 +145,7 @@ export function createView(client, onChange, onCleared) {
      */
     show(source, { choose = (record) => record, image } = {}) {
       const given = Object(source) === source ? /** @type {ImageRecord} */ (source) : undefined;
-      const id = given ? given.id : /** @type {string} */ (source);
+      const id = given?.id ?? /** @type {string} */ (source);
       const before = wanted?.id === id ? wanted : undefined;
       const next = { id, given, record: given ?? before?.record, choose, image };
       const isSame =

@@ -3,7 +3,7 @@ import type { View } from "../view/view.js";
 import type { PixImage } from "./pix-image.js";
 /**
  * @param {PixImage} host
- * @returns {(isNear?: boolean) => View | undefined}  to be called when something is said of the element, it was moved, or
+ * @returns {(isNear?: boolean) => View}  to be called when something is said of the element, it was moved, or
  *   it has come near the screen or left it
  */
-export declare function createPicture(host: PixImage): (isNear?: boolean) => View | undefined;
+export declare function createPicture(host: PixImage): (isNear?: boolean) => View;

@@ -20,5 +20,6 @@ export declare function pixelsOf(placeholder: string, ratio: number): Pixels;
  * @param {string} placeholder  of a record
  * @param {number} width  of what is painted, in pixels
  * @param {number} height
+ * @returns {number[]}  which a clamped array has to round
  */
-export declare function rgbaOf(placeholder: string, width: number, height: number): Uint8ClampedArray<ArrayBuffer>;
+export declare function rgbaOf(placeholder: string, width: number, height: number): number[];
