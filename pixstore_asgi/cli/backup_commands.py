@@ -26,7 +26,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @existing_database
 @blobs
 @click.option(
-    "--to", "target", type=_FILE, metavar="FILE", required=True, help="The backup to write: a new file, see below."
+    "--to", "target", type=_FILE, metavar="FILE", required=True, help="The backup: a new file, or an earlier one."
 )
 def backup(database: Database, blobs: str | None, target: Path) -> None:
     """Copy a store to a file while it is in use.

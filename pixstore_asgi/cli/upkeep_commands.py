@@ -12,7 +12,7 @@ import click
 from ..errors import SecretError, StoreBusy, StoreError
 from ..keys.find import find_ring_at_hand
 from ..store.contract import ImageStore
-from ..store.inspection import Fault
+from ..store.inspection import Fault, Inspectable
 from ..transfer.totals import printable
 from ..upkeep.exposition import exposition
 from ..upkeep.stats import Amount, Stats, stats_of
@@ -104,11 +104,17 @@ def verify(database: Database, blobs: str | None, as_json: bool) -> None:
 @click.command()
 @existing_database
 @blobs
-def gc(database: Database, blobs: str | None) -> None:
+@click.option(
+    "--sweep-grace-s",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    help="As the application's sweep_grace_s, where it sets one. Default: 600.",
+)
+def gc(database: Database, blobs: str | None, sweep_grace_s: float | None) -> None:
     """Take away bodies that no image needs.
 
     The application does so by itself, a little with each write: this is for a store that is seldom written to. What is
-    being read stays, and in PostgreSQL and in a bucket what was replaced in the last ten minutes. The database must be
+    being read stays, and in PostgreSQL and in a bucket what was replaced within --sweep-grace-s. The database must be
     the one in use: a backup knows nothing of what was saved to the bucket since.
     """
     removed = 0
@@ -116,6 +122,8 @@ def gc(database: Database, blobs: str | None) -> None:
     async def steps() -> None:
         nonlocal removed
         async with opened_as_made(database, blobs) as store:
+            if sweep_grace_s is not None and isinstance(store, Inspectable):
+                store.sweep_grace_s = sweep_grace_s
             while some := await store.sweep(limit=_SWEPT_AT_ONCE):
                 removed += some
 

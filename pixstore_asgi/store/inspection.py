@@ -42,6 +42,9 @@ class Inspectable(Protocol):
     sweeps_at_close: bool
     """Whether `close` takes away what no image needs: not where the rows may be a copy beside the original's bucket."""
 
+    sweep_grace_s: float
+    """How long what was replaced stays for readers that can't be seen, in seconds."""
+
     @property
     def bodies(self) -> Bodies | None:
         """Where new bodies are kept in place of the database."""

@@ -32,6 +32,8 @@ from tests.support.stores import STORES, Place, new_place
 IMAGES = {"players:small": picture(), "players:large": large_png(1_500_000), "plain": large_png(300_000)}
 CHANGED = {False: ("changed_ms", "changed_ms"), True: ("changed_ms) VALUES (1, 0)", "changed_at) VALUES (1, now())")}
 """When a body was changed, in the words of SQLite's table and PostgreSQL's."""
+RARE = bytes.fromhex("7a7b7c7d")
+"""A number that stands nowhere else in a database."""
 LONG_AGO = {False: "changed_ms = 0", True: "changed_at = now() - interval '1 day'"}
 
 
@@ -89,7 +91,7 @@ class Tables:
         statement = re.sub(r"hex\((\w+)\)", r"encode(\1, 'hex')", statement.replace("blob", "body"))
         statement = re.sub(r"x'(\w*)'", r"'\\x\1'", statement)
         statement = re.sub(r"id = (\d+) << 16", r"body = \1 AND number = 0", statement)
-        statement = re.sub(r"(FROM|INTO|UPDATE) (\w+)", r"\1 pixstore.\2", statement)
+        statement = re.sub(r"(FROM|INTO|UPDATE|TABLE) (\w+)", r"\1 pixstore.\2", statement)
         return self._cluster.run(statement, urlsplit(self._place.database).path[1:])
 
     def flip(self, column: str, table: str = "image", where: str = "id = 'plain'") -> None:
@@ -100,6 +102,21 @@ class Tables:
         value = bytearray.fromhex(self.run(f"SELECT hex({column}) FROM {table} WHERE {where}"))
         value[3] ^= 1
         self.run(f"UPDATE {table} SET {column} = x'{value.hex()}' WHERE {where}")
+
+    def damage(self, column: str, where: str = "id = 'plain'") -> None:
+        """Change a number as a failing disk would, by none of the database's own means."""
+        if self.is_postgres:  # whose server keeps what is computed from a column as it was, once that is a plain one
+            self.run("ALTER TABLE image ALTER COLUMN checksum DROP EXPRESSION")
+            self.run(f"UPDATE image SET {column} = {column} # 256 WHERE {where}")
+            return
+        self.run(f"UPDATE image SET {column} = {int.from_bytes(RARE)} WHERE {where}")
+        path = Path(self._place.database)
+        before = path.stat()
+        pages = path.read_bytes()
+        assert pages.count(RARE) == 2  # in its row, and in the index
+        at = pages.rindex(RARE) + 2
+        path.write_bytes(pages[:at] + bytes([pages[at] ^ 1]) + pages[at + 1 :])
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
 @pytest.fixture
@@ -125,6 +142,13 @@ def test_a_changed_number_of_a_row(place: Place, tables: Tables, change: str) ->
     """The same of its format and its length."""
     tables.run(f"UPDATE image SET {change} WHERE id = 'plain'")
     assert "image plain" in faults(place)
+
+
+@pytest.mark.parametrize("column", ["token", "created_ms", "epoch"])
+def test_a_damaged_number_that_no_key_binds(place: Place, tables: Tables, column: str) -> None:
+    """The disk's change of a token, a time of first save or an epoch is found, and the image named."""
+    tables.damage(column)
+    assert faults(place)["image plain"] == "its token, time of first save or epoch is damaged"
 
 
 def test_a_row_that_is_no_row(place: Place, tables: Tables) -> None:
@@ -293,6 +317,19 @@ def test_stats_and_gc(place: Place, tables: Tables) -> None:
         == f"{found['unused']['bodies']} {'body' if found['unused']['bodies'] == 1 else 'bodies'} removed\n"
     )
     assert stats()["unused"]["bodies"] == 0
+
+
+def test_gc_leaves_what_the_application_still_keeps(place: Place, tables: Tables) -> None:
+    """Where time alone tells what is being read, gc keeps what was replaced for as long as it is told."""
+    if place.database.endswith(".db") and not place.blobs:
+        pytest.skip("leases tell exactly what is being read")
+    tables.run(f"UPDATE blob SET state = 2, {LONG_AGO[tables.is_postgres]}")
+    tables.run("DELETE FROM image")
+    blobs = ["--blobs", place.blobs] if place.blobs else []
+    command = ["gc", "--database", place.database, *blobs]
+    kept = CliRunner().invoke(commands, [*command, "--sweep-grace-s", "1e10"])
+    assert kept.output == "0 bodies removed\n"
+    assert CliRunner().invoke(commands, command).output == f"{len(IMAGES)} bodies removed\n"
 
 
 async def test_others_may_write_meanwhile(place: Place) -> None:

@@ -42,6 +42,10 @@ LOOKS = (
         "SELECT DISTINCT 'body ' || body FROM {chunk} WHERE NOT EXISTS (SELECT FROM {body} WHERE body.id = chunk.body)",
         "there are parts of it, and no row",
     ),
+    (
+        "SELECT 'image ' || id FROM {image} WHERE checksum <> (token # epoch # coalesce(created_ms, 0))",
+        "its token, time of first save or epoch is damaged",
+    ),
 )
 """All that is looked at: what each statement finds, and what that means."""
 

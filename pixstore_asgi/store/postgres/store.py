@@ -73,7 +73,7 @@ class PostgresStore:
         self._names = Names(schema)
         self._pool_size = pool_size
         self._busy_timeout_s = busy_timeout_s
-        self._sweep_grace_s = sweep_grace_s
+        self.sweep_grace_s = sweep_grace_s
         self._bodies = bodies
         self._clock_ms = clock_ms
         self._database: Database | None = None
@@ -175,14 +175,14 @@ class PostgresStore:
         return [object() for _ in image_ids]  # every request asks the database: see gathering.py
 
     async def sweep(self, *, limit: int = 100) -> int:
-        removed = await self._opened().write(bodies.sweep, self._sweep_grace_s, limit)
+        removed = await self._opened().write(bodies.sweep, self.sweep_grace_s, limit)
         if self._bodies and removed < limit:
             removed += await sweep_bodies(self, self._bodies, limit - removed)
         return removed
 
     async def claim_bodies(self, limit: int) -> Sequence[Claimed]:
         """Claim bodies elsewhere that are to be removed."""
-        return await self._opened().write(elsewhere.claim, self._sweep_grace_s, limit)
+        return await self._opened().write(elsewhere.claim, self.sweep_grace_s, limit)
 
     async def forget_bodies(self, claimed: Sequence[Claimed]) -> None:
         """Forget bodies elsewhere that were removed."""

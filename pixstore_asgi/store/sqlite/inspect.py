@@ -45,6 +45,12 @@ LOOKS = (
         f" WHERE id >> {CHUNK_BITS} NOT IN (SELECT id FROM blob)",
         "there are parts of it, and no row",
     ),
+    (
+        "SELECT 'image ' || id FROM image AS one WHERE blob IS blob"  # which only the table has
+        " AND NOT EXISTS (SELECT 1 FROM image INDEXED BY image_numbers"
+        " WHERE created_ms IS one.created_ms AND epoch = one.epoch AND token = one.token AND id = one.id)",
+        "its token, time of first save or epoch is damaged",
+    ),
 )
 """All that is looked at beside pages: what each statement finds, and what that means."""
 

@@ -77,7 +77,19 @@ CREATE INDEX blob_by_object ON blob (object) WHERE object IS NOT NULL
 
 _VERSION_7 = "-- images with variants, which earlier versions of this package would leave behind"
 
-MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5, _VERSION_6, _VERSION_7)
+# What no key binds stands in the file a second time, so that damage to either shows; see inspect.py.
+_VERSION_8 = "CREATE INDEX image_numbers ON image (created_ms, epoch, token)"
+
+MIGRATIONS: tuple[str, ...] = (
+    _VERSION_1,
+    _VERSION_2,
+    _VERSION_3,
+    _VERSION_4,
+    _VERSION_5,
+    _VERSION_6,
+    _VERSION_7,
+    _VERSION_8,
+)
 """MIGRATIONS[n] brings a database of version n to n + 1; the version is `PRAGMA user_version`. A semicolon ends a
 statement, so there is none within one."""
 

@@ -67,7 +67,7 @@ class SqliteStore:
         self.path = Path(path).absolute()
         self._durability = durability
         self._busy_timeout_s = busy_timeout_s
-        self._sweep_grace_ms = int(sweep_grace_s * 1000)
+        self.sweep_grace_s = sweep_grace_s
         self._bodies = bodies
         self._clock_ms = clock_ms
         self._occasional_sweep = OccasionalSweep(self.sweep)
@@ -181,7 +181,7 @@ class SqliteStore:
     async def claim_bodies(self, limit: int) -> Sequence[Claimed]:
         """Claim bodies elsewhere that are to be removed."""
         now_ms = self._clock_ms()
-        return await self._opened().write(elsewhere.claim, now_ms - self._sweep_grace_ms, now_ms, limit)
+        return await self._opened().write(elsewhere.claim, now_ms - self._grace_ms, now_ms, limit)
 
     async def forget_bodies(self, claimed: Sequence[Claimed]) -> None:
         """Forget bodies elsewhere that were removed."""
@@ -255,7 +255,11 @@ class SqliteStore:
 
     def _before_ms(self, session: Session) -> int:
         # Leases that all processes see tell exactly what is in use; without them only time does.
-        return _EVER_MS if session.leases.are_shared else self._clock_ms() - self._sweep_grace_ms
+        return _EVER_MS if session.leases.are_shared else self._clock_ms() - self._grace_ms
+
+    @property
+    def _grace_ms(self) -> int:
+        return int(self.sweep_grace_s * 1000)
 
     def _real_path(self) -> Path:
         # One database has one name, or its lock and key files would have several.
