@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from pixstore_asgi import ImageRecord, Pixstore
 from pixstore_asgi.cli.commands import commands
 from tests.support.nginx import SITE, running_nginx
+from tests.support.pages import application_of
 from tests.support.paths import DOCS, ROOT
 from tests.support.postgres import Cluster, running_cluster
 from tests.support.recipes import image_in, sent
@@ -26,7 +27,7 @@ from tests.support.tools import require
 pytestmark = pytest.mark.servers
 
 PAGE = (DOCS / "choosing-a-store.md").read_text()
-(APPLICATION,) = re.findall(r"```python\n# app.py\n(.*?)```", PAGE, re.DOTALL)
+APPLICATION = application_of("choosing-a-store.md")
 COMMANDS = dict(re.findall(r"### ([^\n]+)\n(?:(?!###).)*?```sh\n(?:export [^\n]+\n)?([^\n]+)\n```", PAGE, re.DOTALL))
 (UPSTREAM,) = re.findall(r"```nginx\n(.*?)```", PAGE, re.DOTALL)
 

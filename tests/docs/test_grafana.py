@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from pixstore_asgi import ImageRecord
+from tests.support.pages import application_of
 from tests.support.paths import DOCS, ROOT
 from tests.support.prometheus import running_exporter, running_prometheus, value_of
 from tests.support.requests import headers
@@ -21,7 +22,7 @@ from tests.support.servers import running
 from tests.support.service import until
 from tests.support.tools import require
 
-(APPLICATION,) = re.findall(r"```python\n# app.py\n(.*?)```", (DOCS / "upkeep.md").read_text(), re.DOTALL)
+APPLICATION = application_of("upkeep.md")
 DASHBOARD: dict[str, Any] = json.loads((DOCS / "grafana.json").read_text())
 
 

@@ -1,6 +1,5 @@
 """Metrics for Prometheus: what is served, by wire state, in one process and over workers."""
 
-import re
 from pathlib import Path
 
 import anyio
@@ -11,12 +10,13 @@ from prometheus_client import CollectorRegistry
 from pixstore_asgi import ImageRecord, Pixstore, PixstoreApp
 from pixstore_asgi.integrations.prometheus import PrometheusMetrics
 from tests.support.asgi import Wire, client, scope_of
-from tests.support.paths import DOCS, ROOT
+from tests.support.pages import application_of
+from tests.support.paths import ROOT
 from tests.support.requests import headers
 from tests.support.samples import SECRET, large_png, picture
 from tests.support.servers import running
 
-(APPLICATION,) = re.findall(r"```python\n# app.py\n(.*?)```", (DOCS / "upkeep.md").read_text(), re.DOTALL)
+APPLICATION = application_of("upkeep.md")
 
 
 async def test_answers_are_counted_by_state(pix: Pixstore) -> None:

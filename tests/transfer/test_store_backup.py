@@ -2,8 +2,8 @@
 
 import asyncio
 import stat
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
 
 import anyio
@@ -11,12 +11,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from pixstore_asgi import Pixstore
+from pixstore_asgi.cli import stores as cli_stores
 from pixstore_asgi.cli.commands import commands
+from pixstore_asgi.cli.databases import Database
 from pixstore_asgi.errors import StoreError
-from pixstore_asgi.store.connect import connect
 from pixstore_asgi.store.contract import ImageStore
 from pixstore_asgi.store.contract_tests.steps import read
-from pixstore_asgi.store.inspection import Inspectable
 from pixstore_asgi.store.postgres import PostgresStore
 from pixstore_asgi.store.postgres.session import Session
 from pixstore_asgi.store.sqlite.backup import part_of
@@ -59,16 +59,8 @@ async def save(place: Place, images: dict[str, bytes]) -> None:
             await pix.import_image(name, image, token=1)
 
 
-@asynccontextmanager
-async def opened(place: Place) -> AsyncIterator[ImageStore]:
-    store = connect(place.database, place.blobs)
-    assert isinstance(store, Inspectable)
-    store.sweeps_at_close = False
-    await store.open()
-    try:
-        yield store
-    finally:
-        await store.close()
+def opened(place: Place) -> AbstractAsyncContextManager[ImageStore]:
+    return cli_stores.opened(Database(place.database, None), place.blobs)
 
 
 async def content(place: Place) -> Content:
