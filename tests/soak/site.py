@@ -85,9 +85,11 @@ class Site:
 
     def back_up(self, traffic: RoughTraffic) -> None:
         """Make a backup under an earlier one's name, or a new one, and verify it."""
-        name = str(self._backups / f"{random.randrange(3)}.db")
-        self.run("backup", *self.where, "--to", name)
-        self.run("verify", "--database", name)
+        file = self._backups / f"{random.randrange(3)}.db"
+        if "://" not in self.place and not self._blobs:  # a SQLite file's goes to a new file alone
+            file.unlink(missing_ok=True)
+        self.run("backup", *self.where, "--to", str(file))
+        self.run("verify", "--database", str(file))
         self.done["backups verified"] += 1
 
     def collect(self, traffic: RoughTraffic) -> None:
