@@ -1,8 +1,8 @@
 /** What jsdom and happy-dom lack of a browser, and this package's parts ask for. */
 
 /**
- * Give a page without a renderer object URLs, images that decode and an IntersectionObserver for which everything is on
- * the screen. What works there already stays as it is, so in a browser this does nothing.
+ * Give a page without a renderer object URLs, images that decode, bitmaps that nobody sees and an IntersectionObserver for
+ * which everything is on the screen. What works there already stays as it is, so in a browser this does nothing.
  *
  * @param {any} [page]  its global object
  * @returns {() => void}  takes it back
@@ -14,6 +14,8 @@ export function fillInBrowser(page = globalThis) {
     fill(page.URL, "createObjectURL", () => newUrl(urls)),
     fill(page.URL, "revokeObjectURL", (/** @type {string} */ url) => void urls.delete(url)),
     fill(page.HTMLImageElement?.prototype, "decode", decodeOf(page, urls)),
+    // That of happy-dom takes no ImageData, and what it makes would be painted nowhere.
+    fill(page, "createImageBitmap", () => new Promise(() => {}), Boolean(page.happyDOM)),
     // That of happy-dom is there, and never calls back.
     fill(page, "IntersectionObserver", AllOnScreen, Boolean(page.happyDOM)),
   ];

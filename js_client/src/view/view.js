@@ -144,8 +144,8 @@ export function createView(client, onChange, onCleared) {
      * @param {ViewOptions} [options]
      */
     show(source, { choose = (record) => record, image } = {}) {
-      const given = Object(source) === source ? /** @type {ImageRecord} */ (source) : undefined;
-      const id = given?.id ?? /** @type {string} */ (source);
+      const given = typeof source === "string" ? undefined : source;
+      const id = given ? given.id : /** @type {string} */ (source);
       const before = wanted?.id === id ? wanted : undefined;
       const next = { id, given, record: given ?? before?.record, choose, image };
       const isSame =
