@@ -106,11 +106,13 @@ def verify(database: Database, blobs: str | None, as_json: bool) -> None:
 @blobs
 @click.option(
     "--sweep-grace-s",
-    type=click.FloatRange(min=0),
+    type=click.IntRange(0, 10**9),
+    default=600,
+    show_default=True,
     metavar="SECONDS",
-    help="As the application's sweep_grace_s, where it sets one. Default: 600.",
+    help="The application's sweep_grace_s, never less: readers and uploads depend on it.",
 )
-def gc(database: Database, blobs: str | None, sweep_grace_s: float | None) -> None:
+def gc(database: Database, blobs: str | None, sweep_grace_s: int) -> None:
     """Take away bodies that no image needs.
 
     The application does so by itself, a little with each write: this is for a store that is seldom written to. What is
@@ -122,8 +124,8 @@ def gc(database: Database, blobs: str | None, sweep_grace_s: float | None) -> No
     async def steps() -> None:
         nonlocal removed
         async with opened_as_made(database, blobs) as store:
-            if sweep_grace_s is not None and isinstance(store, Inspectable):
-                store.sweep_grace_s = sweep_grace_s
+            assert isinstance(store, Inspectable)  # as every store of a path or URL is
+            store.sweep_grace_s = sweep_grace_s
             while some := await store.sweep(limit=_SWEPT_AT_ONCE):
                 removed += some
 

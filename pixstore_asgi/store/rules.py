@@ -50,6 +50,14 @@ def next_token(image_id: str, now_ms: int, last: int | None, given: int | None) 
     return token
 
 
+def checksum_of(image: StoredImage) -> int:
+    """Return the sum of the numbers that no key binds, which a store keeps beside them: damage to one of them shows.
+
+    A revocation or deletion changes both by as much, so that damage of before still shows.
+    """
+    return image.token + image.created_ms + image.epoch
+
+
 def next_past(now_ms: int, created_ms: int | None, epoch: int | None, given: Past | None) -> Past:
     """Return when an image that gets a new version was first saved, and its epoch.
 

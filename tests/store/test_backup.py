@@ -21,6 +21,7 @@ from pixstore_asgi.cli.commands import commands
 from pixstore_asgi.errors import StoreBusy
 from pixstore_asgi.store.sqlite import SqliteStore
 from pixstore_asgi.store.sqlite.backup import back_up, restore
+from pixstore_asgi.store.sqlite.schema import MIGRATIONS
 from tests.support.s3 import S3Server
 from tests.support.samples import SECRET, large_png, picture
 from tests.support.sqlite import query, reading
@@ -392,7 +393,7 @@ def test_bodies_in_a_bucket_are_no_lack(tmp_path: Path, s3: S3Server) -> None:
     image_id = asyncio.run(save_in_bucket(database, blobs))
     assert run("backup", "--database", database, "--to", tmp_path / "backup.db")[0] == 0
     assert run("restore", "--from", tmp_path / "backup.db", "--database", database)[0] == 0
-    query(database, "PRAGMA user_version = 7")
+    query(database, f"PRAGMA user_version = {len(MIGRATIONS)}")
     os.utime(database)
     assert asyncio.run(read_from_bucket(database, blobs, image_id)) == large_png(2_000_000)
 

@@ -91,7 +91,8 @@ def make_version_1(path: Path, secret: str) -> None:
         connection.execute("UPDATE key_check SET value = ?", (unbound.signing.check_value,))
         connection.commit()
         connection.executescript(
-            "DROP INDEX image_numbers; ALTER TABLE image DROP COLUMN epoch; ALTER TABLE image DROP COLUMN created_ms;"
+            "ALTER TABLE image DROP COLUMN checksum;"
+            "ALTER TABLE image DROP COLUMN epoch; ALTER TABLE image DROP COLUMN created_ms;"
             "DROP INDEX blob_by_object; ALTER TABLE blob DROP COLUMN object; ALTER TABLE blob DROP COLUMN removing;"
             "ALTER TABLE key_check DROP COLUMN retired; DROP TABLE database_id; PRAGMA user_version = 1"
         )

@@ -29,8 +29,8 @@ _ADVICE: list[tuple[type[BaseException], str]] = [
     (asyncpg.InvalidCatalogNameError, "there is no such database: create it first, or name another one"),
     (
         asyncpg.InsufficientPrivilegeError,
-        "the user lacks a privilege: grant it the schema and its tables, or, where they are"
-        " to be made, CREATE on the database (GRANT CREATE ON DATABASE … TO …)",
+        "the user lacks a privilege: grant it the schema and its tables; where a newer version is to bring them up to"
+        " date, let it own them, and where they are to be made, GRANT CREATE ON DATABASE … TO …",
     ),
     (asyncpg.ReadOnlySQLTransactionError, "it only reads, as a standby does: name the primary"),
     (asyncpg.DiskFullError, "its disk is full: make room and try again"),

@@ -43,7 +43,7 @@ LOOKS = (
         "there are parts of it, and no row",
     ),
     (
-        "SELECT 'image ' || id FROM {image} WHERE checksum <> (token # epoch # coalesce(created_ms, 0))",
+        "SELECT 'image ' || id FROM {image} WHERE checksum <> token + epoch + coalesce(created_ms, 0)",
         "its token, time of first save or epoch is damaged",
     ),
 )

@@ -102,7 +102,8 @@ async def separate(
 
 async def _replace(db: Session, keys: Sequence[tuple[str, bytes, bytes, int]]) -> int:
     query = (
-        "UPDATE {image} SET wrapped_key = new.wrapped_key, epoch = greatest(image.epoch, new.epoch)"
+        "UPDATE {image} SET wrapped_key = new.wrapped_key, epoch = greatest(image.epoch, new.epoch),"
+        " checksum = checksum - image.epoch + greatest(image.epoch, new.epoch)"
         " FROM unnest($1::text[], $2::bytea[], $3::bytea[], $4::bigint[]) AS new (id, version, wrapped_key, epoch)"
         " WHERE image.id = new.id AND image.version = new.version AND body IS NOT NULL"
     )

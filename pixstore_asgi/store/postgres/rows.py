@@ -8,7 +8,7 @@ from ...core.images import StoredImage, Tombstone
 from ..contract import CHUNK_BYTES, WHOLE_BYTES, Expected
 from ..elsewhere import BodyElsewhere
 from ..groups import NO_ROW, GroupCommit, NewVersion, Row, bodies_of, reached
-from ..rules import check_expected, image_of_row
+from ..rules import check_expected, checksum_of, image_of_row
 from .bodies import add_body, add_chunks, bury
 from .elsewhere import has_object
 from .key_checks import admit_checks, lock_keys
@@ -19,21 +19,26 @@ _META = "version, format, iv, tag, size, sha256, wrapped_key"
 IMAGE = f"image.id, token, {_META}, created_ms, epoch"
 """The columns of a whole image, as `image_of_row` takes them."""
 
-_COLUMNS = ("id", "token", "body", *_META.split(", "), "created_ms", "epoch")
+_COLUMNS = ("id", "token", "body", *_META.split(", "), "created_ms", "epoch", "checksum")
 _values_of_meta = attrgetter(*_META.split(", "))
 _CHANGES = ", ".join(f"{column} = excluded.{column}" for column in _COLUMNS[1:])
 _PUT = (
     f"INSERT INTO {{image}} ({', '.join(_COLUMNS)}) VALUES ({', '.join(f'${n + 1}' for n in range(len(_COLUMNS)))})"
     f" ON CONFLICT (id) DO UPDATE SET {_CHANGES}"
 )
-_CLEAR = f"UPDATE {{image}} SET {', '.join(f'{column} = NULL' for column in _COLUMNS[2:-1])} WHERE id = $1"
+_CLEAR = (
+    f"UPDATE {{image}} SET {', '.join(f'{column} = NULL' for column in _COLUMNS[2:-2])},"
+    " checksum = checksum - coalesce(created_ms, 0) WHERE id = $1"
+)
+_RAISE_EPOCH = "UPDATE {image} SET epoch = epoch + 1, checksum = checksum + 1"
 _GROUP = (
     "SELECT id, token, body, version, created_ms, epoch FROM {image}"
     " WHERE id = $1 OR (id > $2 AND id < $3) ORDER BY id FOR UPDATE"
 )
 _PUT_TOMBSTONE = (
-    "INSERT INTO {image} AS image (id, token, epoch) VALUES ($1, $2, $3) ON CONFLICT (id) DO UPDATE"
-    " SET token = greatest(image.token, excluded.token), epoch = greatest(image.epoch, excluded.epoch)"
+    "INSERT INTO {image} AS image (id, token, epoch, checksum) VALUES ($1, $2, $3, $4) ON CONFLICT (id) DO UPDATE"
+    " SET token = greatest(image.token, excluded.token), epoch = greatest(image.epoch, excluded.epoch),"
+    " checksum = greatest(image.token, excluded.token) + greatest(image.epoch, excluded.epoch)"
     " WHERE image.body IS NULL"
 )
 _IS_ORIGINAL = f" AND position('{VARIANT_MARK}' IN id) = 0"
@@ -83,7 +88,8 @@ async def commit(db: Session, new: GroupCommit, *, may_admit: bool) -> Sequence[
     await admit_checks(db, new.terms.checks, may_admit=may_admit)
     for version, image in zip(new.versions, images, strict=True):
         body = await _bring_to_life(db, version)
-        await db.run(_PUT, image.id, image.token, body, *_values_of_meta(image.meta), image.created_ms, image.epoch)
+        numbers = (image.created_ms, image.epoch, checksum_of(image))
+        await db.run(_PUT, image.id, image.token, body, *_values_of_meta(image.meta), *numbers)
     left_out = new.left_out(rows)
     await _clear(db, left_out)
     await bury(db, bodies_of([*left_out, *(image.id for image in images)], rows))
@@ -129,7 +135,7 @@ async def raise_epoch(db: Session, image_id: str, expect: Expected) -> bool:
     rows = await _lock_group(db, original_of(image_id))
     check_expected(image_id, rows.get(image_id, NO_ROW).version, expect)
     raised = reached(image_id, rows)
-    await db.each("UPDATE {image} SET epoch = epoch + 1 WHERE id = $1", [(each,) for each in raised])
+    await db.each(f"{_RAISE_EPOCH} WHERE id = $1", [(each,) for each in raised])
     return image_id in raised
 
 
@@ -137,7 +143,7 @@ async def raise_epochs(db: Session, after: str | None, before: str | None) -> in
     """Raise the epochs of all images between two ids; return of how many originals."""
     which, bounds = "id > $1 AND id < $2 AND body IS NOT NULL", _bounds(after, before)
     await db.lock_rows(which, *bounds)
-    raised = f"WITH raised AS (UPDATE {{image}} SET epoch = epoch + 1 WHERE {which} RETURNING id)"
+    raised = f"WITH raised AS ({_RAISE_EPOCH} WHERE {which} RETURNING id)"
     row = await db.one(f"{raised} SELECT count(*) FROM raised WHERE true{_IS_ORIGINAL}", *bounds)
     assert row is not None
     return int(row[0])
@@ -153,7 +159,7 @@ async def put_tombstones(db: Session, tombstones: Sequence[Tombstone]) -> None:
     """Let ids without an image keep at least these last tokens and epochs."""
     await lock_keys(db, to_change=True)  # no image is saved meanwhile, or its epoch could be the one of before
     in_order = sorted(tombstones, key=attrgetter("id"))  # as rows are locked: see Session.lock_rows
-    await db.each(_PUT_TOMBSTONE, [(each.id, each.token, each.epoch) for each in in_order])
+    await db.each(_PUT_TOMBSTONE, [(each.id, each.token, each.epoch, each.token + each.epoch) for each in in_order])
 
 
 async def _lock_group(db: Session, original: str) -> dict[str, Row]:

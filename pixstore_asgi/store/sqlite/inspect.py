@@ -46,9 +46,7 @@ LOOKS = (
         "there are parts of it, and no row",
     ),
     (
-        "SELECT 'image ' || id FROM image AS one WHERE blob IS blob"  # which only the table has
-        " AND NOT EXISTS (SELECT 1 FROM image INDEXED BY image_numbers"
-        " WHERE created_ms IS one.created_ms AND epoch = one.epoch AND token = one.token AND id = one.id)",
+        "SELECT 'image ' || id FROM image WHERE checksum <> token + epoch + coalesce(created_ms, 0)",
         "its token, time of first save or epoch is damaged",
     ),
 )

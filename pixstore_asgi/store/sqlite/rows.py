@@ -15,7 +15,7 @@ from ...errors import StoreError
 from ..contract import CHUNK_BYTES, WHOLE_BYTES, Expected, KeyChecks
 from ..elsewhere import BodyElsewhere
 from ..groups import NO_ROW, Row, bodies_of, reached
-from ..rules import admit, check_expected, check_unneeded, image_of_row
+from ..rules import admit, check_expected, check_unneeded, checksum_of, image_of_row
 from .blobs import CHUNK_BITS, bury
 from .elsewhere import has_object
 from .schema import Writer, write_transaction
@@ -29,19 +29,21 @@ _IS_ORIGINAL = f" AND instr(id, '{VARIANT_MARK}') = 0"
 _AFTER_ALL = "\x7f"  # above every id, which are ASCII
 _READ_MS = 3
 _BATCH = 1000
-_COLUMNS = ("id", "token", "blob", *_META.split(", "), "created_ms", "epoch")
+_COLUMNS = ("id", "token", "blob", *_META.split(", "), "created_ms", "epoch", "checksum")
 _INSERT = f"INSERT INTO image ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
 _CHANGES = ", ".join(f"{column} = excluded.{column}" for column in _COLUMNS[1:])
 _INSERT_OR_UPDATE = f"{_INSERT} ON CONFLICT (id) DO UPDATE SET {_CHANGES}"
 _PUT_TOMBSTONE = (
-    "INSERT INTO image (id, token, epoch) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE"
-    " SET token = max(token, excluded.token), epoch = max(epoch, excluded.epoch)"
+    "INSERT INTO image (id, token, epoch, checksum) VALUES (?1, ?2, ?3, ?2 + ?3) ON CONFLICT (id) DO UPDATE"
+    " SET token = max(token, excluded.token), epoch = max(epoch, excluded.epoch),"
+    " checksum = max(token, excluded.token) + max(epoch, excluded.epoch)"
     " WHERE blob IS NULL AND (excluded.token > token OR excluded.epoch > epoch)"
 )
 _CLEAR = (
-    f"UPDATE image SET {', '.join(f'{name} = NULL' for name in ('blob', *_META.split(', '), 'created_ms'))}"
-    " WHERE id = ?"
+    f"UPDATE image SET {', '.join(f'{name} = NULL' for name in ('blob', *_META.split(', '), 'created_ms'))},"
+    " checksum = checksum - coalesce(created_ms, 0) WHERE id = ?"
 )
+_RAISE_EPOCH = "UPDATE image SET epoch = epoch + 1, checksum = checksum + 1"
 _ROW = f"SELECT id, token, blob, version, iif(blob IS NULL, NULL, {_CREATED}), epoch FROM image"
 _GROUP = f"{_ROW} WHERE id = ? UNION ALL {_ROW} WHERE id > ? AND id < ?"
 _IMAGE_AND_CHUNKS = (
@@ -183,7 +185,10 @@ def key_usage(db: sqlite3.Connection) -> dict[bytes, int]:
 
 def replace_wrapped_keys(db: Writer, wrapped: Sequence[RewrappedKey], checks: Sequence[bytes]) -> int:
     """Replace the wrapped keys of versions that are still current; return how many were."""
-    query = "UPDATE image SET wrapped_key = ?, epoch = max(epoch, ?) WHERE id = ? AND version = ? AND blob IS NOT NULL"
+    query = (
+        "UPDATE image SET wrapped_key = ?1, epoch = max(epoch, ?2), checksum = checksum - epoch + max(epoch, ?2)"
+        " WHERE id = ?3 AND version = ?4 AND blob IS NOT NULL"
+    )
     with write_transaction(db, [key.image_id for key in wrapped]):
         admit_checks(db, checks)
         db.note_dead_keys(are_there=True)
@@ -199,7 +204,8 @@ def find_group(db: sqlite3.Connection, original: str) -> dict[str, Row]:
 
 def put_image(db: sqlite3.Connection, image: StoredImage, blob: int, *, is_new: bool) -> None:
     """Point an image to a blob."""
-    values = (image.id, image.token, blob, *_values_of_meta(image.meta), image.created_ms, image.epoch)
+    numbers = (image.created_ms, image.epoch, checksum_of(image))
+    values = (image.id, image.token, blob, *_values_of_meta(image.meta), *numbers)
     db.execute(_INSERT if is_new else _INSERT_OR_UPDATE, values)
 
 
@@ -229,7 +235,7 @@ def raise_epoch(db: Writer, image_id: str, expect: Expected) -> bool:
         check_expected(image_id, rows.get(image_id, NO_ROW).version, expect)
         raised = reached(image_id, rows)
         for each in raised:
-            db.execute("UPDATE image SET epoch = epoch + 1 WHERE id = ?", (each,))
+            db.execute(f"{_RAISE_EPOCH} WHERE id = ?", (each,))
     return image_id in raised
 
 
@@ -237,7 +243,7 @@ def raise_epochs(db: Writer, after: str | None, before: str | None) -> int:
     """Raise the epochs of all images between two ids; return of how many originals."""
     which, bounds = "id > ? AND id < ? AND blob IS NOT NULL", (after or "", before or _AFTER_ALL)
     with write_transaction(db, None):
-        db.execute(f"UPDATE image SET epoch = epoch + 1 WHERE {which}", bounds)
+        db.execute(f"{_RAISE_EPOCH} WHERE {which}", bounds)
         (originals,) = db.execute(f"SELECT count(*) FROM image WHERE {which}{_IS_ORIGINAL}", bounds).fetchone()
     return int(originals)
 
