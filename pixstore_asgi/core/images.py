@@ -21,6 +21,8 @@ SHA256_BYTES = 32
 KEY_ID_BYTES = 4
 """Length of a secret's public id, which every key that it wrapped begins with, and its check value too."""
 
+WRAPPED_KEY_BYTES = 52
+"""Length of a wrapped key without details: its secret's id, the tag that is also the nonce (RFC 5297), the key."""
 
 DATABASE_ID_BYTES = 16
 """Length of a database's id: 15 random bytes behind one that tells whether it is older than ids."""
@@ -64,7 +66,7 @@ class ImageMeta:
 
     version: 16 random bytes, new for every save and update. format: the format byte. iv: 12 bytes. tag: 16 bytes.
     size: length of the ciphertext in bytes. sha256: its SHA-256 where an earlier version of this package saved it, else
-    None. wrapped_key: 52 bytes, or more where the image has details: see cipher.wrap_key.
+    None. wrapped_key: WRAPPED_KEY_BYTES, or more where the image has details: see cipher.wrap_key.
     """
 
     version: bytes

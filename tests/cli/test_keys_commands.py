@@ -164,10 +164,10 @@ INTERRUPTED = (
     ONE_BY_ONE
     + """
 import os, signal, sys, time
-from pixstore_asgi.store.sqlite import rows
+from pixstore_asgi.store.sqlite import key_checks
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a background shell ignores it
-replace, batch, moment = rows.replace_wrapped_keys, int(sys.argv.pop(1)), sys.argv.pop(1)
+replace, batch, moment = key_checks.replace_wrapped_keys, int(sys.argv.pop(1)), sys.argv.pop(1)
 
 def interrupt():
     for _ in range(2):
@@ -184,7 +184,7 @@ def replace_and_interrupt(*arguments):
         interrupt()
     return replaced
 
-rows.replace_wrapped_keys = replace_and_interrupt
+key_checks.replace_wrapped_keys = replace_and_interrupt
 """
 )
 

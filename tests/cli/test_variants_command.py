@@ -26,6 +26,7 @@ from tests.stress.stores import left_in
 from tests.support.payloads import served
 from tests.support.s3 import S3Server
 from tests.support.samples import OTHER_SECRET, SECRET, picture
+from tests.support.sqlite import WITH_KEYS
 from tests.support.stores import STORES, Place, new_place
 
 _T = TypeVar("_T")
@@ -72,7 +73,7 @@ def records_of(database: object, **options: object) -> dict[str, ImageRecord]:
 
 def rows_of(database: Path) -> list[tuple[object, ...]]:
     with closing(sqlite3.connect(database)) as db:
-        return db.execute("SELECT id, token, version, wrapped_key FROM image ORDER BY id").fetchall()
+        return db.execute(f"SELECT id, token, version, value, details FROM {WITH_KEYS} ORDER BY id").fetchall()
 
 
 def test_help_is_complete() -> None:

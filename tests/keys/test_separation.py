@@ -20,7 +20,7 @@ from pixstore_asgi.store.sqlite import SqliteStore
 from tests.support.payloads import served
 from tests.support.samples import OTHER_SECRET, SECRET, picture
 
-ROWS = ("chunk", "image", "blob")
+ROWS = ("chunk", "image", "blob", "wrapped_key")
 
 
 @pytest.fixture(autouse=True)

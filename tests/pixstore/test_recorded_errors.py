@@ -150,7 +150,7 @@ def damage(path: Path, statement: str) -> None:
         ("UPDATE chunk SET data = zeroblob(length(data))", IntegrityError),
         ("DELETE FROM chunk", StoreError),
         ("UPDATE image SET tag = zeroblob(16)", IntegrityError),
-        ("UPDATE image SET wrapped_key = zeroblob(52)", IntegrityError),
+        ("UPDATE wrapped_key SET value = zeroblob(52)", IntegrityError),
     ],
 )
 async def test_a_damaged_image(pix: Pixstore, tmp_path: Path, statement: str, kind: type[PixstoreError]) -> None:

@@ -27,7 +27,7 @@ async def test_a_row_copied_onto_another_id_is_an_internal_error(
     path = tmp_path / "pixstore.db"
     async with Pixstore(path, secret=SECRET) as pix:
         public, private = await pix.save_image(picture()), await pix.save_image(picture("jpeg"))
-        columns = "blob, version, format, iv, tag, size, sha256, wrapped_key"
+        columns = "blob, version, format, iv, tag, size, sha256, details"
         with sqlite3.connect(path) as edited:
             source = f"SELECT {columns} FROM image WHERE id = ?"
             edited.execute(f"UPDATE image SET ({columns}) = ({source}) WHERE id = ?", (private.id, public.id))

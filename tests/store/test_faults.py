@@ -25,7 +25,7 @@ from pixstore_asgi.store.sqlite import SqliteStore
 from tests.support.payloads import served
 from tests.support.rings import ring_of
 from tests.support.samples import SECRET, large_png, picture
-from tests.support.sqlite import idle, query, reading
+from tests.support.sqlite import KEY_OF_IMAGE, idle, query, reading
 from tests.support.sqlite_faults import (
     DATABASE,
     LARGE,
@@ -668,10 +668,11 @@ async def record_of(pix: Pixstore, image_id: str) -> ImageRecord:
 
 
 DAMAGED_VALUES: list[object] = [
-    *((column, None) for column in ("version", "format", "iv", "tag", "size", "wrapped_key")),
-    *((column, b"") for column in ("version", "iv", "tag", "sha256", "wrapped_key")),
+    *((column, None) for column in ("version", "format", "iv", "tag", "size")),
+    *((column, b"") for column in ("version", "iv", "tag", "sha256", "value", "details")),
     *((column, b"x" * length) for column in ("version", "iv", "tag", "sha256") for length in (12, 16, 32)),
-    *(("wrapped_key", b"x" * length) for length in (1, 4, 5, 51, 52, 53, 4000)),
+    *(("value", b"x" * length) for length in (1, 4, 5, 51, 52, 53, 4000)),
+    *(("details", b"x" * length) for length in (1, 8, 33, 4000)),
     *(("format", value) for value in (-1, 0, 2, 255, 256, 2**62)),
     *(("size", value) for value in (-1, 0, 1, CHUNK_BYTES, len(LARGE), len(LARGE) + 2, 2**62, 2**63 - 1)),
     *(("token", value) for value in (-1, 0, 1, 2**53 - 1, 2**53, 2**63 - 1)),
@@ -688,7 +689,9 @@ FOREIGN_VALUES: list[tuple[str, str, object]] = [
     ("image", "size", 2.5),
     ("image", "format", b"\x01"),
     ("image", "iv", "x" * 12),
-    ("image", "wrapped_key", 7),
+    ("image", "details", 7),
+    ("wrapped_key", "value", None),
+    ("wrapped_key", "value", 7),
     ("chunk", "data", None),
     ("chunk", "data", "x" * CHUNK_BYTES),
     ("chunk", "data", 7),
@@ -704,7 +707,10 @@ async def test_a_damaged_row_is_no_image(damaged: tuple[Pixstore, Base], column:
     """Whatever a column holds, the image is whole or refused by an error of ours, others are served, and it can go."""
     pix, base = damaged
     old = await record_of(pix, base.large)
-    damage(pix, f"UPDATE image SET {column} = ? WHERE id = ?", value, base.large)
+    if column == "value":
+        damage(pix, f"UPDATE wrapped_key SET value = ? WHERE {KEY_OF_IMAGE}", value, base.large)
+    else:
+        damage(pix, f"UPDATE image SET {column} = ? WHERE id = ?", value, base.large)
     with contextlib.suppress(PixstoreError):  # an old record's client checks the tag of what it gets
         state, body = await served(pix, old)
         assert body == LARGE or state > WireState.UPDATED
@@ -739,7 +745,11 @@ async def test_a_value_of_another_type_is_no_image(
     path = base.copy(folder)
     loosen(path)
     async with Pixstore(path, secret=SECRET) as pix:
-        of_large = {"image": "id = ?", "blob": "id = (SELECT blob FROM image WHERE id = ?)"}
+        of_large = {
+            "image": "id = ?",
+            "blob": "id = (SELECT blob FROM image WHERE id = ?)",
+            "wrapped_key": KEY_OF_IMAGE,
+        }
         where = of_large.get(table, "id = (SELECT blob << 16 FROM image WHERE id = ?) + 1")
         damage(pix, f"UPDATE {table} SET {column} = ? WHERE {where}", value, base.large)
         is_whole = await read_or_refuse(pix, base.large, LARGE)
@@ -765,14 +775,16 @@ async def test_a_key_check_of_another_type_is_refused(base: Base, folder: Path, 
         await Pixstore(path, secret=SECRET).open()
 
 
-@pytest.mark.parametrize("column", ["version", "format", "iv", "tag", "size", "wrapped_key"])
+@pytest.mark.parametrize("column", ["version", "format", "iv", "tag", "size", "key"])
 async def test_a_column_of_another_row_does_not_unwrap(damaged: tuple[Pixstore, Base], column: str) -> None:
     """A value that is sound but another image's is found out before a key is handed out."""
     pix, base = damaged
     other = await pix.save_image(picture("webp") if column == "format" else NEW_SMALL)
-    damage(
-        pix, f"UPDATE image SET {column} = (SELECT {column} FROM image WHERE id = ?) WHERE id = ?", other.id, base.small
-    )
+    change = f"UPDATE image SET {column} = (SELECT {column} FROM image WHERE id = ?) WHERE id = ?"
+    if column == "key":
+        source = f"SELECT value FROM wrapped_key WHERE {KEY_OF_IMAGE}"
+        change = f"UPDATE wrapped_key SET value = ({source}) WHERE {KEY_OF_IMAGE}"
+    damage(pix, change, other.id, base.small)
     with pytest.raises(IntegrityError, match="changed outside this package"):
         await pix.get_image_record(base.small)
     assert await served(pix, other)

@@ -20,8 +20,8 @@ from pixstore_asgi.errors import SecretError
 from pixstore_asgi.keys.separation import separate
 from pixstore_asgi.store.sqlite import SqliteStore, schema
 from tests.support.payloads import served
-from tests.support.samples import SECRET
-from tests.support.sqlite import make_version_1, query
+from tests.support.samples import SECRET, picture
+from tests.support.sqlite import make_version_1, make_version_8, query
 from tests.support.sqlite_faults import DATABASE, OPERATIONS, Base, Plan, check_next, contents, injected, make_base
 
 pytestmark = pytest.mark.slow
@@ -185,6 +185,32 @@ async def test_images_from_before_creation_was_kept_were_created_when_last_saved
     assert query(path, "PRAGMA user_version") == [(OURS,)]
 
 
+async def test_keys_move_into_a_table_of_their_own(tmp_path: Path) -> None:
+    """A database of version 8 keeps its images, their sizes and blurs, its tombstones, and what is damaged in it; of
+    its keys no copy stays where they were."""
+    path = tmp_path / "pixstore.db"
+    async with Pixstore(path, secret=SECRET, placeholder=True) as pix:
+        plain, damaged, gone = [await pix.save_image(picture("jpeg", seed=seed)) for seed in range(3)]
+        await pix.delete_image(gone.id)
+    make_version_8(path)
+    with closing(sqlite3.connect(path)) as edited:
+        edited.execute("PRAGMA ignore_check_constraints = ON")
+        edited.execute("UPDATE image SET token = 0, wrapped_key = x'00' WHERE id = ?", (damaged.id,))
+        edited.commit()
+        copies = edited.execute("SELECT wrapped_key FROM image WHERE id = ?", (plain.id,)).fetchone()
+    async with Pixstore(path, secret=SECRET) as pix:
+        record = await pix.get_image_record(plain.id)
+        assert record == plain
+        assert record.placeholder
+        assert await served(pix, record) == (WireState.SUCCESS, picture("jpeg", seed=0))
+        with pytest.raises(StoreError, match="damaged"):
+            await pix.get_image_record(damaged.id)
+        assert await pix.get_image_record(gone.id) is None
+        await pix.delete_image(plain.id)
+    assert copies[0][:52] not in path.read_bytes()
+    assert set(query(path, "SELECT id FROM image WHERE blob IS NULL")) == {(gone.id,), (plain.id,)}
+
+
 async def test_keys_from_before_ids_are_bound_by_a_separation(
     base: Base, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -208,7 +234,8 @@ async def test_keys_from_before_ids_are_bound_by_a_separation(
         await check_images(pix, base)
     with closing(sqlite3.connect(one)) as edited:
         edited.execute("ATTACH ? AS old", (str(old),))
-        edited.execute("UPDATE image SET wrapped_key = (SELECT wrapped_key FROM old.image WHERE id = image.id)")
+        old_key = "SELECT wrapped_key FROM old.image WHERE old.image.blob | 72057594037927936 = number"
+        edited.execute(f"UPDATE wrapped_key SET value = ({old_key})")
         edited.execute("INSERT INTO key_check SELECT value, 0 FROM old.key_check")
         edited.commit()
     with pytest.raises(SecretError, match=f"written with secret {KEY_ID_UNBOUND}"):

@@ -473,7 +473,7 @@ async def test_a_damaged_row_is_refused(tmp_path: Path) -> None:
     query(path, "PRAGMA ignore_check_constraints = ON")
     with sqlite3.connect(path) as edited:
         edited.execute("PRAGMA ignore_check_constraints = ON")
-        edited.execute("UPDATE image SET iv = x'00', wrapped_key = NULL")
+        edited.execute("UPDATE image SET iv = x'00'")
     edited.close()
     for reading in (store.get("a"), store.get_many(["a"]), store.list(), store.open_stream("a")):
         with pytest.raises(StoreError, match="damaged"):

@@ -23,7 +23,7 @@ from pixstore_asgi.store.sqlite.backup import back_up, restore
 from pixstore_asgi.store.sqlite.write_lock import WriteLock
 from tests.support.payloads import served
 from tests.support.samples import SECRET, picture
-from tests.support.sqlite import leave_odd, looks_of, open_counters, open_without_looks, query
+from tests.support.sqlite import WITH_KEYS, leave_odd, looks_of, open_counters, open_without_looks, query
 
 IDS = ["a", "b", "c", "d"]  # each has a counter of its own
 
@@ -88,10 +88,10 @@ async def test_every_change_of_a_row_moves_its_counter(store: SqliteStore, name:
     """A row that a write has changed has another stamp afterwards, and every other one, but after a bulk, its own."""
     write, changed = WRITES[name]
     images = [await save(store, image_id) for image_id in IDS[:3]]
-    before = {row[0]: row for row in query(store.path, "SELECT * FROM image")}
+    before = {row[0]: row for row in query(store.path, f"SELECT * FROM {WITH_KEYS}")}
     stamps = dict(zip(IDS, store.stamps(IDS), strict=True))
     await write(store, images[0])
-    after = {row[0]: row for row in query(store.path, "SELECT * FROM image")}
+    after = {row[0]: row for row in query(store.path, f"SELECT * FROM {WITH_KEYS}")}
     assert {image_id for image_id in IDS if before.get(image_id) != after.get(image_id)} == changed
     moved = {image_id for image_id, stamp in stamps.items() if stamp_of(store, image_id) != stamp}
     assert moved == (set(IDS) if name in COARSE else changed)

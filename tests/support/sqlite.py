@@ -4,7 +4,7 @@ import asyncio
 import math
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from zlib import crc32
 
@@ -13,9 +13,15 @@ import pytest
 from pixstore_asgi.core.cipher import unwrap_key, wrap_key
 from pixstore_asgi.core.keyring import KeyRing
 from pixstore_asgi.store.contract import ImageStore
-from pixstore_asgi.store.sqlite import SqliteStore, leases, rows, write_lock
+from pixstore_asgi.store.sqlite import SqliteStore, key_checks, leases, rows, write_lock
 from pixstore_asgi.store.sqlite.change_counters import ChangeCounters
 from pixstore_asgi.store.sqlite.data_version import DataVersion
+
+_NUMBER = f"blob | {1 << 56}"  # of a blob's wrapped key
+KEY_OF_IMAGE = f"number = (SELECT {_NUMBER} FROM image WHERE id = ?)"
+"""Tells an image's row in the table wrapped_key."""
+WITH_KEYS = f"image LEFT JOIN wrapped_key ON number = {_NUMBER}"
+"""All rows of images with their keys, to select from."""
 
 
 @contextmanager
@@ -79,13 +85,28 @@ def query(path: Path, statement: str) -> list[tuple[object, ...]]:
     return rows
 
 
+def make_version_8(path: Path) -> None:
+    """Make a database of this version one of version 8, which had wrapped keys in the rows of images."""
+    with sqlite3.connect(path) as connection:
+        connection.executescript(
+            "ALTER TABLE image ADD COLUMN wrapped_key BLOB CHECK (length(wrapped_key) > 0);"
+            "UPDATE image SET wrapped_key = iif(details IS NULL, value, CAST(value || details AS BLOB))"
+            f" FROM wrapped_key WHERE number = {_NUMBER};"
+            "ALTER TABLE image DROP COLUMN details; DROP TABLE wrapped_key; PRAGMA user_version = 8"
+        )
+    connection.close()
+
+
 def make_version_1(path: Path, secret: str) -> None:
     """Make a database of this version one of version 1, as the first version of this package had it: its keys, under
     this secret, are bound to no id."""
     unbound = KeyRing(secret)
+    with closing(sqlite3.connect(path)) as connection:
+        ring = unbound.bound_to(key_checks.database_id(connection))
+        images = rows.list_images(connection, None, None, 10_000)
+    make_version_8(path)
     with sqlite3.connect(path) as connection:
-        ring = unbound.bound_to(rows.database_id(connection))
-        for image in rows.list_images(connection, None, None, 10_000):
+        for image in images:
             meta = wrap_key(unbound, unwrap_key(ring, image.id, image.meta), image.id, image.meta)
             connection.execute("UPDATE image SET wrapped_key = ? WHERE id = ?", (meta.wrapped_key, image.id))
         connection.execute("UPDATE key_check SET value = ?", (unbound.signing.check_value,))

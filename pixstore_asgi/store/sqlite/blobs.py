@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from ...errors import StoreError
 from ..contract import CHUNK_BYTES
+from . import wrapped_keys
 from .leases import Leases
 from .schema import BlobState, Writer, write_transaction
 
@@ -67,7 +68,8 @@ def finish_blob(db: Writer, blob: int, first: int, chunks: Sequence[bytes | byte
 
 
 def bury(db: sqlite3.Connection, blobs: Sequence[int], now_ms: int) -> None:
-    """Mark blobs dead: no image points to them any more."""
+    """Mark blobs dead, to which no image points any more, and overwrite their keys."""
+    wrapped_keys.drop(db, blobs)
     for blob in blobs:
         db.execute("UPDATE blob SET state = ?, changed_ms = ? WHERE id = ?", (BlobState.DEAD, now_ms, blob))
 

@@ -10,7 +10,8 @@ from ...core.images import StoredImage
 from ...errors import PixstoreError, StoreError
 from ..groups import NO_ROW, GroupCommit, bodies_of
 from .blobs import add_blob, bury, finish_blob
-from .rows import admit_checks, clear, find_group, put_image
+from .key_checks import admit_checks
+from .rows import clear, find_group, put_image
 from .schema import Writer, savepoint, write_transaction
 
 _MOST_TOGETHER = 64

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from ..inspection import Fault, Unused
 from .blobs import CHUNK_BITS
+from .wrapped_keys import KEYS
 
 _LENGTH = (
     "SELECT sum(length(data)) FROM chunk"
@@ -44,6 +45,10 @@ LOOKS = (
         f"SELECT DISTINCT 'body ' || (id >> {CHUNK_BITS}) FROM chunk"
         f" WHERE id >> {CHUNK_BITS} NOT IN (SELECT id FROM blob)",
         "there are parts of it, and no row",
+    ),
+    (
+        f"SELECT 'body ' || of FROM ({KEYS}) WHERE of NOT IN (SELECT blob FROM image WHERE blob IS NOT NULL)",
+        "it has a key, and no image points to it",
     ),
     (
         "SELECT 'image ' || id FROM image WHERE checksum <> token + epoch + coalesce(created_ms, 0)",

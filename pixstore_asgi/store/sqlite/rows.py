@@ -1,35 +1,35 @@
-"""The SQLite store's rows of images and key checks: plain functions of one sqlite3 connection.
+"""The SQLite store's rows of images: plain functions of one sqlite3 connection.
 
 Each runs whole on its connection's thread, so that no cancellation can leave a transaction open.
 """
 
 import json
 import sqlite3
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from operator import attrgetter
 from typing import Any
 
 from ...core.ids import VARIANT_MARK, original_of, range_of_variants
-from ...core.images import DATABASE_ID_BYTES, KEY_ID_BYTES, RewrappedKey, StoredImage, Tombstone
+from ...core.images import StoredImage, Tombstone
 from ...errors import StoreError
-from ..contract import CHUNK_BYTES, WHOLE_BYTES, Expected, KeyChecks
+from ..contract import CHUNK_BYTES, WHOLE_BYTES, Expected
 from ..elsewhere import BodyElsewhere
 from ..groups import NO_ROW, Row, bodies_of, reached
-from ..rules import admit, check_expected, check_unneeded, checksum_of, image_of_row
+from ..rules import check_expected, checksum_of, image_of_row
+from . import wrapped_keys
 from .blobs import CHUNK_BITS, bury
 from .elsewhere import has_object
 from .schema import Writer, write_transaction
+from .wrapped_keys import IMAGES, WRAPPED_KEY
 
-_META = "version, format, iv, tag, size, sha256, wrapped_key"
-_values_of_meta = attrgetter(*_META.split(", "))
+_OF_META = ("version", "format", "iv", "tag", "size", "sha256")  # and the wrapped key
+_values_of_meta = attrgetter(*_OF_META)
 _CREATED = "coalesce(created_ms, token)"  # tokens are times; before schema version 2 there was nothing else
-_IMAGE = f"image.id, token, {_META}, {_CREATED}, epoch"
-_KEY_ID = f"substr(wrapped_key, 1, {KEY_ID_BYTES})"
+_IMAGE = f"image.id, token, {', '.join(_OF_META)}, {WRAPPED_KEY}, {_CREATED}, epoch"
 _IS_ORIGINAL = f" AND instr(id, '{VARIANT_MARK}') = 0"
 _AFTER_ALL = "\x7f"  # above every id, which are ASCII
 _READ_MS = 3
-_BATCH = 1000
-_COLUMNS = ("id", "token", "blob", *_META.split(", "), "created_ms", "epoch", "checksum")
+_COLUMNS = ("id", "token", "blob", *_OF_META, "details", "created_ms", "epoch", "checksum")
 _INSERT = f"INSERT INTO image ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
 _CHANGES = ", ".join(f"{column} = excluded.{column}" for column in _COLUMNS[1:])
 _INSERT_OR_UPDATE = f"{_INSERT} ON CONFLICT (id) DO UPDATE SET {_CHANGES}"
@@ -40,14 +40,14 @@ _PUT_TOMBSTONE = (
     " WHERE blob IS NULL AND (excluded.token > token OR excluded.epoch > epoch)"
 )
 _CLEAR = (
-    f"UPDATE image SET {', '.join(f'{name} = NULL' for name in ('blob', *_META.split(', '), 'created_ms'))},"
+    f"UPDATE image SET {', '.join(f'{name} = NULL' for name in ('blob', *_OF_META, 'details', 'created_ms'))},"
     " checksum = checksum - coalesce(created_ms, 0) WHERE id = ?"
 )
 _RAISE_EPOCH = "UPDATE image SET epoch = epoch + 1, checksum = checksum + 1"
 _ROW = f"SELECT id, token, blob, version, iif(blob IS NULL, NULL, {_CREATED}), epoch FROM image"
 _GROUP = f"{_ROW} WHERE id = ? UNION ALL {_ROW} WHERE id > ? AND id < ?"
 _IMAGE_AND_CHUNKS = (
-    f"SELECT {_IMAGE}, blob, data FROM image LEFT JOIN chunk ON chunk.id BETWEEN blob << {CHUNK_BITS}"
+    f"SELECT {_IMAGE}, blob, data FROM {IMAGES} LEFT JOIN chunk ON chunk.id BETWEEN blob << {CHUNK_BITS}"
     f" AND (blob << {CHUNK_BITS}) + iif(size <= {WHOLE_BYTES}, (size - 1) / {CHUNK_BYTES}, ? - 1)"
     " WHERE image.id = ? AND blob IS NOT NULL ORDER BY chunk.id"
 )
@@ -55,13 +55,13 @@ _IMAGE_AND_CHUNKS = (
 
 def get(db: sqlite3.Connection, image_id: str) -> StoredImage | None:
     """Return one image."""
-    row = db.execute(f"SELECT {_IMAGE} FROM image WHERE id = ? AND blob IS NOT NULL", (image_id,)).fetchone()
+    row = db.execute(f"SELECT {_IMAGE} FROM {IMAGES} WHERE id = ? AND blob IS NOT NULL", (image_id,)).fetchone()
     return image_of_row(row) if row else None
 
 
 def get_many(db: sqlite3.Connection, image_ids: Collection[str]) -> dict[str, StoredImage]:
     """Return the images that exist among these ids, however many: one statement, so all as of one moment."""
-    query = f"SELECT {_IMAGE} FROM image WHERE id IN (SELECT value FROM json_each(?)) AND blob IS NOT NULL"
+    query = f"SELECT {_IMAGE} FROM {IMAGES} WHERE id IN (SELECT value FROM json_each(?)) AND blob IS NOT NULL"
     return {row[0]: image_of_row(row) for row in db.execute(query, (json.dumps(list(image_ids)),)).fetchall()}
 
 
@@ -70,7 +70,7 @@ def list_images(
 ) -> list[StoredImage]:
     """Return images in the order of their ids."""
     which = f"blob IS NOT NULL{_IS_ORIGINAL if originals_only else ''}"
-    query = f"SELECT {_IMAGE} FROM image WHERE id > ? AND id < ? AND {which} ORDER BY id LIMIT ?"
+    query = f"SELECT {_IMAGE} FROM {IMAGES} WHERE id > ? AND id < ? AND {which} ORDER BY id LIMIT ?"
     return [image_of_row(row) for row in db.execute(query, (after or "", before or _AFTER_ALL, limit)).fetchall()]
 
 
@@ -116,86 +116,6 @@ def _read(db: sqlite3.Connection, image_id: str, *, chunks_of_larger: int) -> li
     return db.execute(_IMAGE_AND_CHUNKS, (chunks_of_larger, image_id)).fetchall()
 
 
-def database_id(db: sqlite3.Connection) -> bytes:
-    """Return the database's own id."""
-    ids = [row[0] for row in db.execute("SELECT value FROM database_id").fetchall()]
-    if len(ids) != 1 or not isinstance(ids[0], bytes) or len(ids[0]) != DATABASE_ID_BYTES:
-        raise StoreError("the database's id is damaged: restore it from a backup")
-    return ids[0]
-
-
-def separate(db: Writer, database_id: bytes, check: bytes, rewrap: Callable[[StoredImage], bytes]) -> int:
-    """Give the database another id, new wrapped keys for it, and one check value; return how many images there are."""
-    count, after = 0, None
-    with write_transaction(db, None):
-        db.note_dead_keys(are_there=True)
-        while images := list_images(db, after, None, _BATCH):
-            count, after = count + len(images), images[-1].id
-            db.executemany("UPDATE image SET wrapped_key = ? WHERE id = ?", [(rewrap(i), i.id) for i in images])
-        db.execute("UPDATE database_id SET value = ?", (database_id,))
-        db.execute("DELETE FROM key_check")
-        _put_check(db, check, retired=False)
-    return count
-
-
-def key_checks(db: sqlite3.Connection) -> KeyChecks:
-    """Return all check values."""
-    rows = db.execute("SELECT value, retired FROM key_check").fetchall()
-    if not all(isinstance(value, bytes) for value, _ in rows):
-        raise StoreError("the database's key checks are damaged: restore it from a backup")
-    in_use, retired = ({value for value, is_retired in rows if is_retired == which} for which in (0, 1))
-    return KeyChecks(frozenset(in_use), frozenset(retired))
-
-
-def admit_checks(db: Writer, checks: Sequence[bytes]) -> None:
-    """Within a transaction that wraps keys under the last secret of a ring, let its check value be known."""
-    if checks:
-        known = key_checks(db)
-        unneeded = admit(checks, known, database_id(db), lambda check: _images_under(db, check) > 0)
-        db.executemany("DELETE FROM key_check WHERE value = ?", [(check,) for check in unneeded])
-        if checks[-1] not in known.in_use:
-            _put_check(db, checks[-1], retired=False)
-
-
-def retire_key_check(db: Writer, check: bytes) -> None:
-    """Mark the secret of a check value as retired."""
-    with write_transaction(db):
-        check_unneeded(check, _images_under(db, check))
-        _put_check(db, check, retired=True)
-
-
-def _put_check(db: Writer, check: bytes, *, retired: bool) -> None:
-    db.execute("INSERT OR REPLACE INTO key_check VALUES (?, ?)", (check, retired))
-
-
-def _images_under(db: sqlite3.Connection, check: bytes) -> int:
-    query = f"SELECT count(*) FROM image WHERE blob IS NOT NULL AND {_KEY_ID} = ?"
-    (images,) = db.execute(query, (check[:KEY_ID_BYTES],)).fetchone()
-    return int(images)
-
-
-def key_usage(db: sqlite3.Connection) -> dict[bytes, int]:
-    """Return how many images there are by the key id that their wrapped keys begin with."""
-    query = f"SELECT {_KEY_ID}, count(*) FROM image WHERE blob IS NOT NULL GROUP BY 1"
-    usage = dict(db.execute(query).fetchall())
-    if not all(isinstance(key_id, bytes) for key_id in usage):
-        raise StoreError("the database's wrapped keys are damaged: restore it from a backup")
-    return usage
-
-
-def replace_wrapped_keys(db: Writer, wrapped: Sequence[RewrappedKey], checks: Sequence[bytes]) -> int:
-    """Replace the wrapped keys of versions that are still current; return how many were."""
-    query = (
-        "UPDATE image SET wrapped_key = ?1, epoch = max(epoch, ?2), checksum = checksum - epoch + max(epoch, ?2)"
-        " WHERE id = ?3 AND version = ?4 AND blob IS NOT NULL"
-    )
-    with write_transaction(db, [key.image_id for key in wrapped]):
-        admit_checks(db, checks)
-        db.note_dead_keys(are_there=True)
-        values = ((key.wrapped_key, key.epoch, key.image_id, key.version) for key in wrapped)
-        return sum(db.execute(query, each).rowcount for each in values)
-
-
 def find_group(db: sqlite3.Connection, original: str) -> dict[str, Row]:
     """Return what there is of an original and its variants, by id; of deleted ones their last tokens and epochs."""
     found = db.execute(_GROUP, (original, *range_of_variants(original))).fetchall()
@@ -205,8 +125,10 @@ def find_group(db: sqlite3.Connection, original: str) -> dict[str, Row]:
 def put_image(db: sqlite3.Connection, image: StoredImage, blob: int, *, is_new: bool) -> None:
     """Point an image to a blob."""
     numbers = (image.created_ms, image.epoch, checksum_of(image))
-    values = (image.id, image.token, blob, *_values_of_meta(image.meta), *numbers)
+    meta = image.meta
+    values = (image.id, image.token, blob, *_values_of_meta(meta), wrapped_keys.details_of(meta.wrapped_key), *numbers)
     db.execute(_INSERT if is_new else _INSERT_OR_UPDATE, values)
+    wrapped_keys.put(db, blob, meta.wrapped_key)
 
 
 def clear(db: Writer, image_ids: Sequence[str]) -> None:

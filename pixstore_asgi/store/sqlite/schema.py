@@ -4,6 +4,7 @@ blob   one immutable ciphertext, here or, where it names an object, elsewhere; A
        a reader another image's chunks
 chunk  256 KiB of it, id = blob id << 16 | number, in a rowid table: read one by one
 image  the pointer to an image's current blob and that version's meta; a deleted image keeps id, token and epoch
+wrapped_key  that version's, number = blob id | 1 << 56: see wrapped_keys.py
 """
 
 import logging
@@ -79,6 +80,41 @@ _VERSION_7 = "-- images with variants, which earlier versions of this package wo
 
 _VERSION_8 = "ALTER TABLE image ADD COLUMN checksum INTEGER"  # NULL in rows of before; see rules.checksum_of
 
+# See wrapped_keys.py. The table that had them goes as a whole, pages and what was left in them. What is damaged stays
+# so, to be refused when it is read: one image must not keep all others from being migrated.
+_VERSION_9 = """
+CREATE TABLE wrapped_key (
+    number INTEGER PRIMARY KEY CHECK (number >= 72057594037927936),
+    value BLOB NOT NULL CHECK (length(value) = 52)
+) STRICT;
+INSERT OR IGNORE INTO wrapped_key
+    SELECT blob | 72057594037927936, substr(wrapped_key, 1, 52) FROM image
+    WHERE blob IS NOT NULL AND length(wrapped_key) >= 52 ORDER BY blob;
+ALTER TABLE image RENAME TO image_with_key;
+CREATE TABLE image (
+    id TEXT PRIMARY KEY,
+    token INTEGER NOT NULL CHECK (token BETWEEN 1 AND 9007199254740991),
+    blob INTEGER REFERENCES blob (id),
+    version BLOB CHECK (length(version) = 16),
+    format INTEGER CHECK (format BETWEEN 1 AND 255),
+    iv BLOB CHECK (length(iv) = 12),
+    tag BLOB CHECK (length(tag) = 16),
+    size INTEGER CHECK (size > 0),
+    sha256 BLOB CHECK (length(sha256) = 32),
+    details BLOB CHECK (length(details) > 0),
+    created_ms INTEGER,
+    epoch INTEGER NOT NULL DEFAULT 0 CHECK (epoch BETWEEN 0 AND 4294967295),
+    checksum INTEGER
+) STRICT, WITHOUT ROWID;
+PRAGMA ignore_check_constraints = ON;
+INSERT INTO image
+    SELECT id, token, blob, version, format, iv, tag, size, sha256,
+        iif(length(wrapped_key) > 52, substr(wrapped_key, 53), NULL), created_ms, epoch, checksum
+    FROM image_with_key;
+PRAGMA ignore_check_constraints = OFF;
+DROP TABLE image_with_key
+"""
+
 MIGRATIONS: tuple[str, ...] = (
     _VERSION_1,
     _VERSION_2,
@@ -88,6 +124,7 @@ MIGRATIONS: tuple[str, ...] = (
     _VERSION_6,
     _VERSION_7,
     _VERSION_8,
+    _VERSION_9,
 )
 """MIGRATIONS[n] brings a database of version n to n + 1; the version is `PRAGMA user_version`. A semicolon ends a
 statement, so there is none within one."""
@@ -169,8 +206,6 @@ def connect_writer(path: str, write_lock: WriteLock, *, busy_timeout_s: float, d
     connection = _open_writer(Path(path), write_lock, busy_timeout_s)
     connection.execute(f"PRAGMA synchronous = {durability}")
     connection.execute("PRAGMA mmap_size = 0")
-    # A page that is split or freed must not keep copies of wrapped keys; chunks are deleted without, see blobs.py.
-    connection.execute("PRAGMA secure_delete = ON")
     connection.execute("PRAGMA wal_autocheckpoint = 1024")  # pages of 16 KiB: 16 MiB
     connection.execute("PRAGMA journal_size_limit = 67108864")
     return connection
@@ -234,6 +269,8 @@ def _make_ready(connection: Writer, path: Path, busy_timeout_s: float) -> None:
             extra=event("database_rewritten", path=str(path)),
         )
         _rewrite(connection, path)
+    if version:
+        connection.note_dead_keys(are_there=True)  # until the log is emptied into it, the file has what is overwritten
     with _transaction(connection):
         for migration in MIGRATIONS[version:]:
             for statement in migration.split(";"):
@@ -304,6 +341,8 @@ def _open_writer(path: Path, write_lock: WriteLock, busy_timeout_s: float) -> Wr
     )
     connection.path, connection.write_lock = path, write_lock
     connection.opened = check_in_place(path, opened)
+    # A page that is split or freed must not keep copies of wrapped keys; chunks are deleted without, see blobs.py.
+    connection.execute("PRAGMA secure_delete = ON")
     return connection
 
 

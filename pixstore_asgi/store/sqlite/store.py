@@ -16,7 +16,7 @@ from ..contract import Expect, Expected, ImageStream, ImageWriter, KeyChecks
 from ..elsewhere import Bodies, Claimed, here_or_elsewhere, sweep_bodies
 from ..inspection import Engine, Fault, Unused, found_by
 from ..occasional_sweep import OccasionalSweep
-from . import blobs, elsewhere, inspect, rows
+from . import blobs, elsewhere, inspect, key_checks, rows, wrapped_keys
 from .schema import Writer
 from .session import Session
 from .streams import begin_write, open_stream
@@ -102,23 +102,23 @@ class SqliteStore:
                 await self._bodies.close()
 
     async def database_id(self) -> bytes:
-        return await self._opened().read(rows.database_id)
+        return await self._opened().read(key_checks.database_id)
 
     async def separate(self, database_id: bytes, check: bytes, rewrap: Callable[[StoredImage], bytes]) -> int:
         session = self._opened()
         return await session.write(self._separate, session, database_id, check, rewrap)
 
     async def key_checks(self) -> KeyChecks:
-        return await self._opened().read(rows.key_checks)
+        return await self._opened().read(key_checks.key_checks)
 
     async def key_usage(self) -> dict[bytes, int]:
-        return await self._opened().read(rows.key_usage)
+        return await self._opened().read(wrapped_keys.usage)
 
     async def replace_wrapped_keys(self, wrapped: Sequence[RewrappedKey], *, checks: Sequence[bytes] = ()) -> int:
-        return await self._opened().write(rows.replace_wrapped_keys, wrapped, checks)
+        return await self._opened().write(key_checks.replace_wrapped_keys, wrapped, checks)
 
     async def retire_key_check(self, check: bytes) -> None:
-        await self._opened().write(rows.retire_key_check, check)
+        await self._opened().write(key_checks.retire_key_check, check)
 
     async def get(self, image_id: str) -> StoredImage | None:
         session = self._opened()
@@ -242,7 +242,7 @@ class SqliteStore:
         if not session.leases.begin_alone():
             raise StoreBusy(f"{self.path} is open in other processes: stop them first")
         try:
-            return rows.separate(db, database_id, check, rewrap)
+            return key_checks.separate(db, database_id, check, rewrap)
         finally:
             session.leases.end_alone()
 
