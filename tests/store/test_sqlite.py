@@ -624,6 +624,32 @@ async def test_a_commit_cancelled_before_its_turn_does_not_happen(tmp_path: Path
         await store.close()
 
 
+FOR_EVER = "WITH RECURSIVE n (x) AS (SELECT begun() UNION ALL SELECT x + 1 FROM n) SELECT max(x) FROM n"
+
+
+async def test_a_read_that_nobody_waits_for_ends(tmp_path: Path) -> None:
+    """A cancelled read is broken off, so that a close does not wait for a check of the whole file; others are not."""
+    store = SqliteStore(tmp_path / "pixstore.db")
+    await store.open()
+    session, begun = store._session, threading.Event()
+    assert session is not None
+
+    def read_for_ever(db: sqlite3.Connection) -> None:
+        db.create_function("begun", 0, begun.set)
+        db.execute(FOR_EVER).fetchone()
+
+    reader = session._connections[1]
+    endless = asyncio.create_task(reader.run(read_for_ever))
+    await asyncio.to_thread(begun.wait, 10)
+    behind = [asyncio.create_task(reader.run(rows.get, "none")) for _ in range(3)]
+    await asyncio.sleep(0)
+    endless.cancel()
+    behind[0].cancel()
+    assert await asyncio.gather(*behind[1:]) == [None, None]
+    assert endless.cancelled()
+    await store.close()
+
+
 async def test_a_commit_that_a_closing_store_refuses_does_not_happen(tmp_path: Path) -> None:
     """A commit that comes while the store closes is not done along with one that came before."""
     store = SqliteStore(tmp_path / "pixstore.db")

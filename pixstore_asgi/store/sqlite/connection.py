@@ -28,22 +28,27 @@ class Connection(aiosqlite.Connection):
 
     It uses private parts of aiosqlite: the thread, which is made a daemon so that an application that never closes the
     store can still exit, the queue to it, so that a result for an event loop that has ended does not end the thread,
-    and the queue's last word. A call cancelled before its turn does not run.
+    and the queue's last word. A call cancelled before its turn does not run; one cancelled on its way ends there where
+    the connection only reads, and else goes on to its end.
     """
 
-    def __init__(self, path: Path, connector: Callable[[], sqlite3.Connection]) -> None:
+    def __init__(self, path: Path, connector: Callable[[], sqlite3.Connection], *, only_reads: bool) -> None:
         super().__init__(connector, iter_chunk_size=1)
         self._path = path
+        self._only_reads = only_reads
+        self._under_way: asyncio.Future[Any] | None = None
         self._thread.daemon = True
         self.queued = 0
         self._mutex = threading.Lock()
         self._is_closed = False
 
     @classmethod
-    async def connect(cls, path: Path, connector: Callable[[], sqlite3.Connection]) -> Self:
+    async def connect(
+        cls, path: Path, connector: Callable[[], sqlite3.Connection], *, only_reads: bool = False
+    ) -> Self:
         """Open what `connector` returns, on a thread of its own."""
         with translated(path):
-            return await cls(path, connector)  # type: ignore[return-value]
+            return await cls(path, connector, only_reads=only_reads)  # type: ignore[return-value]
 
     async def run(self, function: Callable[Concatenate[Any, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run `function` with the sqlite3 connection and these arguments on the connection's thread.
@@ -54,7 +59,7 @@ class Connection(aiosqlite.Connection):
         future: asyncio.Future[R] = loop.create_future()
 
         def work() -> None:
-            if future.cancelled():
+            if not self._begin(future):
                 return
             try:
                 result = function(self._conn, *args, **kwargs)
@@ -62,6 +67,8 @@ class Connection(aiosqlite.Connection):
                 settle = partial(_settle, future, error)
             else:
                 settle = partial(_settle, future, None, result)
+            finally:
+                self._end()
             with contextlib.suppress(RuntimeError):  # the event loop has ended: nobody waits any more
                 loop.call_soon_threadsafe(settle)
 
@@ -70,6 +77,10 @@ class Connection(aiosqlite.Connection):
         try:
             with translated(self._path):
                 return await future
+        except asyncio.CancelledError:
+            if self._only_reads:
+                self._break_off(future)
+            raise
         finally:
             self.queued -= 1
 
@@ -87,6 +98,21 @@ class Connection(aiosqlite.Connection):
         with self._mutex:
             self._is_closed = True
         await super().close()
+
+    def _begin(self, future: "asyncio.Future[Any]") -> bool:
+        with self._mutex:
+            self._under_way = None if future.cancelled() else future
+            return self._under_way is not None
+
+    def _end(self) -> None:
+        with self._mutex:
+            self._under_way = None
+
+    def _break_off(self, future: "asyncio.Future[Any]") -> None:
+        # A check of the whole file takes minutes, and a close would wait for it.
+        with self._mutex:
+            if self._under_way is future:
+                self._conn.interrupt()
 
     def _queue(self, work: Callable[[], None]) -> None:
         # Behind the close nothing runs any more: an event loop of another thread would wait for it for ever.

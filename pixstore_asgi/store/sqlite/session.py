@@ -99,7 +99,7 @@ class Session:
         read = partial(connect_reader, path, busy_timeout_s=busy_timeout_s)
         self._connections.append(await Connection.connect(self.path, write))
         for _ in range(_READERS):
-            self._connections.append(await Connection.connect(self.path, read))
+            self._connections.append(await Connection.connect(self.path, read, only_reads=True))
         with translated(self.path):
             check_in_place(self.path, self._file)
 
