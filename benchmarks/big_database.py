@@ -18,7 +18,7 @@ from .pictures import png
 IMAGE_BYTES = 300
 _CHUNK_BITS = 16
 _BATCH = 20_000
-_IMAGE_COLUMNS = "id, token, blob, version, format, iv, tag, size, sha256, wrapped_key"
+_IMAGE_COLUMNS = "id, token, blob, version, format, iv, tag, size, sha256"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +51,19 @@ def _put_copies(path: Path, ring: KeyRing, key: bytes, image: StoredImage, chunk
     (last,) = db.execute("SELECT max(id) FROM blob").fetchone()
     for start in range(0, count, _BATCH):
         blobs = range(last + 1 + start, last + 1 + min(start + _BATCH, count))
-        rows = []
+        rows, keys = [], []
         for blob in blobs:
             image_id = secrets.token_urlsafe(16)
             wrapped = wrap_key(ring, key, image_id, replace(image.meta, version=secrets.token_bytes(VERSION_BYTES)))
-            rows.append((image_id, image.token, blob, *astuple(wrapped)))
+            *meta, wrapped_key = astuple(wrapped)
+            rows.append((image_id, image.token, blob, *meta))
+            keys.append((blob + (1 << 56), wrapped_key))
         db.execute("BEGIN IMMEDIATE")
         values = [(blob, image.token) for blob in blobs]
         db.executemany("INSERT INTO blob (id, state, changed_ms) VALUES (?, 1, ?)", values)
         db.executemany("INSERT INTO chunk VALUES (?, ?)", [(blob << _CHUNK_BITS, chunk) for blob in blobs])
-        db.executemany(f"INSERT INTO image ({_IMAGE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        db.executemany(f"INSERT INTO image ({_IMAGE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        db.executemany("INSERT INTO wrapped_key VALUES (?, ?)", keys)
         db.execute("COMMIT")
         yield from (row[0] for row in rows)
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)")

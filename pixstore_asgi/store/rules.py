@@ -11,6 +11,7 @@ from ..core.images import (
     SHA256_BYTES,
     TAG_BYTES,
     VERSION_BYTES,
+    WRAPPED_KEY_BYTES,
     ImageMeta,
     Past,
     StoredImage,
@@ -70,11 +71,13 @@ def next_past(now_ms: int, created_ms: int | None, epoch: int | None, given: Pas
 
 
 def check_meta(image_id: str, meta: ImageMeta, *, version: bytes, size: int) -> None:
-    """Raise StoreError unless `meta` is of the write that was begun with `version` and wrote `size` bytes."""
+    """Raise StoreError unless `meta` is of a write begun with `version` and wrote `size` bytes, and has a key."""
     if meta.version != version:
         raise StoreError(f"image {image_id} has another version in its meta than its write was begun with")
     if meta.size != size:
         raise StoreError(f"image {image_id} has {meta.size} bytes in its meta and {size} in its body")
+    if len(meta.wrapped_key) < WRAPPED_KEY_BYTES:
+        raise StoreError(f"image {image_id} has a wrapped key of less than {WRAPPED_KEY_BYTES} bytes in its meta")
 
 
 def check_unneeded(check: bytes, images: int) -> None:

@@ -18,9 +18,10 @@ from pathlib import Path
 import pytest
 
 from pixstore_asgi import ImageRecord, Pixstore, PixstoreError, StoreError, WireState
+from pixstore_asgi.core.images import RewrappedKey
 from pixstore_asgi.errors import IntegrityError, SecretError, StoreBusy
 from pixstore_asgi.store.contract import CHUNK_BYTES
-from pixstore_asgi.store.contract_tests.steps import VERSION, body_of, meta_of, read
+from pixstore_asgi.store.contract_tests.steps import VERSION, body_of, meta_of, read, wrapped_key_of
 from pixstore_asgi.store.sqlite import SqliteStore
 from tests.support.payloads import served
 from tests.support.rings import ring_of
@@ -788,6 +789,23 @@ async def test_a_column_of_another_row_does_not_unwrap(damaged: tuple[Pixstore, 
     with pytest.raises(IntegrityError, match="changed outside this package"):
         await pix.get_image_record(base.small)
     assert await served(pix, other)
+
+
+async def test_a_missing_row_of_a_body_keeps_no_key(damaged: tuple[Pixstore, Base]) -> None:
+    """An image whose body's row is gone still has its key: another one takes its place, and it goes with the image."""
+    pix, base = damaged
+    for image_id in (base.small, base.large):
+        damage(pix, "DELETE FROM blob WHERE id = (SELECT blob FROM image WHERE id = ?)", image_id)
+    key = f"SELECT value FROM wrapped_key WHERE {KEY_OF_IMAGE}"
+    before, wrapped = await rows_of(pix, key, base.small), wrapped_key_of()
+    assert before
+    image = await store_of(pix).get(base.small)
+    assert image is not None
+    assert await store_of(pix).replace_wrapped_keys([RewrappedKey(image.id, image.meta.version, wrapped)]) == 1
+    assert await rows_of(pix, key, base.small) == [(wrapped,)]
+    for image_id in (base.small, base.large):
+        await pix.delete_image(image_id)
+    assert await rows_of(pix, "SELECT count(*) FROM wrapped_key") == [(0,)]
 
 
 @pytest.mark.parametrize("number", [0, 2, 5])

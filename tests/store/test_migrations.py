@@ -18,7 +18,7 @@ from pixstore_asgi import Pixstore, StoreError, WireState
 from pixstore_asgi.core.keyring import KeyRing
 from pixstore_asgi.errors import SecretError
 from pixstore_asgi.keys.separation import separate
-from pixstore_asgi.store.sqlite import SqliteStore, schema
+from pixstore_asgi.store.sqlite import SqliteStore, schema, writer
 from tests.support.payloads import served
 from tests.support.samples import SECRET, picture
 from tests.support.sqlite import make_version_1, make_version_8, query
@@ -154,10 +154,10 @@ async def test_a_database_made_meanwhile_is_no_other_programs(tmp_path: Path) ->
     """A process that looks at a new file while another one makes the database in it finds it ready, not foreign."""
     path = tmp_path / DATABASE
 
-    class Overtaken(schema.Writer):
+    class Overtaken(writer.Writer):
         def execute(self, sql: str, parameters: object = (), /) -> sqlite3.Cursor:
             if "FROM sqlite_schema" in sql and path.stat().st_size == 0:
-                with mock.patch.object(schema, "Writer", Overtaken.__base__):
+                with mock.patch.object(writer, "Writer", Overtaken.__base__):
                     asyncio.run(make())
             return super().execute(sql, parameters)  # type: ignore[arg-type]
 
@@ -167,7 +167,7 @@ async def test_a_database_made_meanwhile_is_no_other_programs(tmp_path: Path) ->
         await store.close()
 
     store = SqliteStore(path)
-    with mock.patch.object(schema, "Writer", Overtaken):
+    with mock.patch.object(writer, "Writer", Overtaken):
         await store.open()
     await store.close()
 
@@ -186,18 +186,24 @@ async def test_images_from_before_creation_was_kept_were_created_when_last_saved
 
 
 async def test_keys_move_into_a_table_of_their_own(tmp_path: Path) -> None:
-    """A database of version 8 keeps its images, their sizes and blurs, its tombstones, and what is damaged in it; of
-    its keys no copy stays where they were."""
+    """A database of version 8 keeps its images, their sizes and blurs, its tombstones, and what is damaged in it; where
+    its keys were, none is left, even while another program has it open."""
     path = tmp_path / "pixstore.db"
     async with Pixstore(path, secret=SECRET, placeholder=True) as pix:
         plain, damaged, gone = [await pix.save_image(picture("jpeg", seed=seed)) for seed in range(3)]
         await pix.delete_image(gone.id)
     make_version_8(path)
     with closing(sqlite3.connect(path)) as edited:
+        keys = dict(edited.execute("SELECT id, substr(wrapped_key, 1, 52) FROM image").fetchall())
         edited.execute("PRAGMA ignore_check_constraints = ON")
+        edited.execute("PRAGMA secure_delete = OFF")
         edited.execute("UPDATE image SET token = 0, wrapped_key = x'00' WHERE id = ?", (damaged.id,))
         edited.commit()
-        copies = edited.execute("SELECT wrapped_key FROM image WHERE id = ?", (plain.id,)).fetchone()
+    assert keys[damaged.id] in path.read_bytes()
+    with closing(sqlite3.connect(path)) as idle:
+        idle.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        async with Pixstore(path, secret=SECRET):
+            assert not [file for file in tmp_path.iterdir() if keys[damaged.id] in file.read_bytes()]
     async with Pixstore(path, secret=SECRET) as pix:
         record = await pix.get_image_record(plain.id)
         assert record == plain
@@ -207,7 +213,7 @@ async def test_keys_move_into_a_table_of_their_own(tmp_path: Path) -> None:
             await pix.get_image_record(damaged.id)
         assert await pix.get_image_record(gone.id) is None
         await pix.delete_image(plain.id)
-    assert copies[0][:52] not in path.read_bytes()
+    assert keys[plain.id] not in path.read_bytes()
     assert set(query(path, "SELECT id FROM image WHERE blob IS NULL")) == {(gone.id,), (plain.id,)}
 
 
@@ -234,7 +240,7 @@ async def test_keys_from_before_ids_are_bound_by_a_separation(
         await check_images(pix, base)
     with closing(sqlite3.connect(one)) as edited:
         edited.execute("ATTACH ? AS old", (str(old),))
-        old_key = "SELECT wrapped_key FROM old.image WHERE old.image.blob | 72057594037927936 = number"
+        old_key = "SELECT wrapped_key FROM old.image WHERE old.image.blob + 72057594037927936 = number"
         edited.execute(f"UPDATE wrapped_key SET value = ({old_key})")
         edited.execute("INSERT INTO key_check SELECT value, 0 FROM old.key_check")
         edited.commit()

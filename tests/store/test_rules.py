@@ -1,6 +1,7 @@
 """The rules that stores keep, and how their refusals read."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -26,12 +27,14 @@ def test_a_conflict_says_what_was_expected_and_found(version: bytes | None, expe
 
 
 def test_meta_of_another_write_says_what_differs() -> None:
-    """Meta that is not of the write is refused with both sizes, or for its version."""
+    """Meta that is not of the write is refused with both sizes, or for its version; so is one without a whole key."""
     check_meta("a", meta_of(5), version=VERSION, size=5)
     with pytest.raises(StoreError, match="image a has 6 bytes in its meta and 5 in its body"):
         check_meta("a", meta_of(6), version=VERSION, size=5)
     with pytest.raises(StoreError, match="image a has another version in its meta than its write was begun with"):
         check_meta("a", meta_of(5, b"of-another-write"), version=VERSION, size=5)
+    with pytest.raises(StoreError, match="image a has a wrapped key of less than 52 bytes in its meta"):
+        check_meta("a", replace(meta_of(5), wrapped_key=bytes(51)), version=VERSION, size=5)
 
 
 @pytest.mark.parametrize(

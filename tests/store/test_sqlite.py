@@ -23,8 +23,9 @@ from pixstore_asgi.store.contract import CHUNK_BYTES, Expect
 from pixstore_asgi.store.contract_tests.steps import VERSION, body_of, meta_of, read, save, stamp_of
 from pixstore_asgi.store.sqlite import SqliteStore, blobs, commits, rows
 from pixstore_asgi.store.sqlite.leases import Leases
-from pixstore_asgi.store.sqlite.schema import APPLICATION_ID, MIGRATIONS, Writer, connect_writer
+from pixstore_asgi.store.sqlite.schema import APPLICATION_ID, MIGRATIONS
 from pixstore_asgi.store.sqlite.write_lock import WriteLock
+from pixstore_asgi.store.sqlite.writer import Writer, connect_writer
 from tests.support.clock import FixedClock
 from tests.support.sqlite import disable_locks, idle, look_no_more, query
 

@@ -25,6 +25,10 @@ _LEFT_IN_SQLITE = {
     " WHERE (SELECT count(*) FROM image WHERE image.blob = blob.id) <> 1",
     "images of no live body": "SELECT count(*) FROM image"
     " WHERE blob IS NOT NULL AND blob NOT IN (SELECT id FROM blob WHERE state = 1)",
+    "images without a key": "SELECT count(*) FROM image"
+    f" WHERE blob IS NOT NULL AND blob + {1 << 56} NOT IN (SELECT number FROM wrapped_key)",
+    "keys of no image": "SELECT count(*) FROM wrapped_key"
+    f" WHERE number - {1 << 56} NOT IN (SELECT blob FROM image WHERE blob IS NOT NULL)",
 }
 _LEFT_IN_POSTGRES = {
     "chunks of no body": "SELECT count(*) FROM {0}.chunk WHERE body NOT IN (SELECT id FROM {0}.body)",

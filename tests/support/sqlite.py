@@ -17,7 +17,7 @@ from pixstore_asgi.store.sqlite import SqliteStore, key_checks, leases, rows, wr
 from pixstore_asgi.store.sqlite.change_counters import ChangeCounters
 from pixstore_asgi.store.sqlite.data_version import DataVersion
 
-_NUMBER = f"blob | {1 << 56}"  # of a blob's wrapped key
+_NUMBER = f"blob + {1 << 56}"  # of a blob's wrapped key
 KEY_OF_IMAGE = f"number = (SELECT {_NUMBER} FROM image WHERE id = ?)"
 """Tells an image's row in the table wrapped_key."""
 WITH_KEYS = f"image LEFT JOIN wrapped_key ON number = {_NUMBER}"

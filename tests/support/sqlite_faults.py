@@ -15,7 +15,7 @@ from unittest import mock
 
 from pixstore_asgi import ImageRecord, Pixstore, StoreError, WireState
 from pixstore_asgi.store.contract import CHUNK_BYTES
-from pixstore_asgi.store.sqlite import SqliteStore, schema
+from pixstore_asgi.store.sqlite import SqliteStore, writer
 from tests.support.payloads import served
 from tests.support.rings import make_database
 from tests.support.samples import SECRET, large_png, picture
@@ -111,7 +111,7 @@ class FaultyConnection(sqlite3.Connection):
         return _planned(sql_script, lambda: super(FaultyConnection, self).executescript(sql_script))
 
 
-class FaultyWriter(FaultyConnection, schema.Writer):
+class FaultyWriter(FaultyConnection, writer.Writer):
     """A writer whose statements go by the plan."""
 
 
@@ -137,7 +137,7 @@ def injected(plan: Plan) -> Iterator[Plan]:
         return connection
 
     _plan = plan
-    with mock.patch.object(sqlite3, "connect", faulty), mock.patch.object(schema, "Writer", FaultyWriter):
+    with mock.patch.object(sqlite3, "connect", faulty), mock.patch.object(writer, "Writer", FaultyWriter):
         try:
             yield plan
         finally:
@@ -301,6 +301,8 @@ def check_file(path: Path) -> None:
     assert query(path, "SELECT id FROM blob ORDER BY id") == query(
         path, "SELECT blob FROM image WHERE blob IS NOT NULL ORDER BY blob"
     )
+    keys = "SELECT number - 72057594037927936 FROM wrapped_key ORDER BY number"
+    assert query(path, keys) == query(path, "SELECT id FROM blob ORDER BY id")
     bodies = "SELECT id >> 16, sum(length(data)) FROM chunk GROUP BY id >> 16 ORDER BY 1"
     here = "SELECT blob, size FROM image JOIN blob ON blob.id = image.blob WHERE object IS NULL ORDER BY blob"
     assert query(path, bodies) == query(path, here)

@@ -221,7 +221,7 @@ def test_a_key_of_nobody(place: Place, tables: Tables) -> None:
     """A wrapped key that should have gone with its image is named."""
     if tables.is_postgres:
         pytest.skip("wrapped keys are in the rows of images there")
-    tables.run(f"INSERT INTO wrapped_key VALUES ({1 << 56 | 999}, zeroblob(52))")
+    tables.run(f"INSERT INTO wrapped_key VALUES ({(1 << 56) + 999}, zeroblob(52))")
     assert faults(place) == {"body 999": "it has a key, and no image points to it"}
 
 

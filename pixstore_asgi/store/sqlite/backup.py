@@ -15,8 +15,9 @@ from ..durable import sync
 from .connection import translate, translated
 from .file import Mark, Note, check_sound
 from .leases import IN_USE, Leases
-from .schema import check_application, connect_unwriting
+from .schema import check_application
 from .write_lock import WriteLock
+from .writer import connect_unwriting
 
 
 def back_up(database: Path, target: Path) -> int:

@@ -10,7 +10,8 @@ from ...errors import StoreError
 from ..contract import CHUNK_BYTES
 from . import wrapped_keys
 from .leases import Leases
-from .schema import BlobState, Writer, write_transaction
+from .schema import BlobState
+from .writer import Writer, write_transaction
 
 CHUNK_BITS = 16
 """A chunk's id is its blob's, shifted by these, and its number."""

@@ -12,7 +12,7 @@ from ..groups import NO_ROW, GroupCommit, bodies_of
 from .blobs import add_blob, bury, finish_blob
 from .key_checks import admit_checks
 from .rows import clear, find_group, put_image
-from .schema import Writer, savepoint, write_transaction
+from .writer import Writer, savepoint, write_transaction
 
 _MOST_TOGETHER = 64
 

@@ -109,7 +109,7 @@ class Connection(aiosqlite.Connection):
             self._under_way = None
 
     def _break_off(self, future: "asyncio.Future[Any]") -> None:
-        # A check of the whole file takes minutes, and a close would wait for it.
+        # A check of the whole file takes minutes, and a close would wait for it. Between two statements it goes on.
         with self._mutex:
             if self._under_way is future:
                 self._conn.interrupt()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from .connection import translated
 from .file import Mark, check_in_place
-from .schema import connect_reader
+from .writer import connect_reader
 
 
 class DataVersion:

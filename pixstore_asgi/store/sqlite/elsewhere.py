@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from ...errors import StoreBusy, StoreError
 from ..elsewhere import Claimed
-from .schema import BlobState, Writer, write_transaction
+from .schema import BlobState
+from .writer import Writer, write_transaction
 
 
 def has_object(db: sqlite3.Connection, blob: int) -> bool:

@@ -12,7 +12,7 @@ from ..contract import KeyChecks
 from ..rules import admit, check_unneeded
 from . import wrapped_keys
 from .rows import list_images
-from .schema import Writer, write_transaction
+from .writer import Writer, write_transaction
 
 _BATCH = 1000
 

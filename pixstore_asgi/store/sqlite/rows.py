@@ -19,8 +19,8 @@ from ..rules import check_expected, checksum_of, image_of_row
 from . import wrapped_keys
 from .blobs import CHUNK_BITS, bury
 from .elsewhere import has_object
-from .schema import Writer, write_transaction
 from .wrapped_keys import IMAGES, WRAPPED_KEY
+from .writer import Writer, write_transaction
 
 _OF_META = ("version", "format", "iv", "tag", "size", "sha256")  # and the wrapped key
 _values_of_meta = attrgetter(*_OF_META)
@@ -28,7 +28,6 @@ _CREATED = "coalesce(created_ms, token)"  # tokens are times; before schema vers
 _IMAGE = f"image.id, token, {', '.join(_OF_META)}, {WRAPPED_KEY}, {_CREATED}, epoch"
 _IS_ORIGINAL = f" AND instr(id, '{VARIANT_MARK}') = 0"
 _AFTER_ALL = "\x7f"  # above every id, which are ASCII
-_READ_MS = 3
 _COLUMNS = ("id", "token", "blob", *_OF_META, "details", "created_ms", "epoch", "checksum")
 _INSERT = f"INSERT INTO image ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
 _CHANGES = ", ".join(f"{column} = excluded.{column}" for column in _COLUMNS[1:])
@@ -168,18 +167,3 @@ def raise_epochs(db: Writer, after: str | None, before: str | None) -> int:
         db.execute(f"{_RAISE_EPOCH} WHERE {which}", bounds)
         (originals,) = db.execute(f"SELECT count(*) FROM image WHERE {which}{_IS_ORIGINAL}", bounds).fetchone()
     return int(originals)
-
-
-def empty_log(db: Writer) -> None:
-    """Take keys of dead versions out of the write-ahead log, unless a reader is just in it: then a later call will."""
-    if not db.log_has_dead_keys:
-        return
-    (patience_ms,) = db.execute("PRAGMA busy_timeout").fetchone()
-    # Reads of ours end within it. A longer one would hold up every writer, for the write lock is held meanwhile.
-    db.execute(f"PRAGMA busy_timeout = {_READ_MS}")
-    try:
-        with db.exclusive():
-            (is_busy, _, _) = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-            db.note_dead_keys(are_there=bool(is_busy))
-    finally:
-        db.execute(f"PRAGMA busy_timeout = {patience_ms}")

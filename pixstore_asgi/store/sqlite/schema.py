@@ -1,24 +1,25 @@
-"""The SQLite store's schema: version, migrations, and the pragmas of a connection.
+"""The SQLite store's schema: its version, and the migrations that lead there.
 
 blob   one immutable ciphertext, here or, where it names an object, elsewhere; AUTOINCREMENT, for a reused id would hand
        a reader another image's chunks
 chunk  256 KiB of it, id = blob id << 16 | number, in a rowid table: read one by one
 image  the pointer to an image's current blob and that version's meta; a deleted image keeps id, token and epoch
-wrapped_key  that version's, number = blob id | 1 << 56: see wrapped_keys.py
+wrapped_key  that version's, number = blob id + 2**56: see wrapped_keys.py
 """
 
 import logging
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from enum import IntEnum
 from pathlib import Path
 
 from ...core.events import event
-from ...errors import PixstoreError, StoreError
-from .file import Mark, Note, check_in_place, check_sound
+from ...errors import StoreError
+from .file import Mark, Note, check_sound
 from .write_lock import WriteLock
+from .writer import Writer, connect_unwriting, empty_log, open_writer, transaction
 
 _log = logging.getLogger("pixstore_asgi")
 
@@ -81,14 +82,14 @@ _VERSION_7 = "-- images with variants, which earlier versions of this package wo
 _VERSION_8 = "ALTER TABLE image ADD COLUMN checksum INTEGER"  # NULL in rows of before; see rules.checksum_of
 
 # See wrapped_keys.py. The table that had them goes as a whole, pages and what was left in them. What is damaged stays
-# so, to be refused when it is read: one image must not keep all others from being migrated.
+# so, to be refused when it is read: no check of a column may keep all images from being migrated.
 _VERSION_9 = """
 CREATE TABLE wrapped_key (
     number INTEGER PRIMARY KEY CHECK (number >= 72057594037927936),
     value BLOB NOT NULL CHECK (length(value) = 52)
 ) STRICT;
 INSERT OR IGNORE INTO wrapped_key
-    SELECT blob | 72057594037927936, substr(wrapped_key, 1, 52) FROM image
+    SELECT blob + 72057594037927936, substr(wrapped_key, 1, 52) FROM image
     WHERE blob IS NOT NULL AND length(wrapped_key) >= 52 ORDER BY blob;
 ALTER TABLE image RENAME TO image_with_key;
 CREATE TABLE image (
@@ -130,92 +131,6 @@ MIGRATIONS: tuple[str, ...] = (
 statement, so there is none within one."""
 
 
-class Writer(sqlite3.Connection):
-    """A connection that writes, and closes, under the write lock."""
-
-    path: Path
-    write_lock: WriteLock
-    opened: Mark
-    _note: Note  # of the file before what is written to it now
-    _has_dead_keys = True  # where the system has no write lock, and so no note of it
-
-    @contextmanager
-    def exclusive(self) -> Iterator[None]:
-        """Hold the write lock of a database that is as its last writer left it. Raises StoreError where it is not."""
-        with self.write_lock.held():
-            now = check_in_place(self.path, self.opened)
-            left = Note.unpack(self.write_lock.note)
-            if left and left.is_outdated(self.path, now):
-                check_sound(self, self.path)
-            self._leave(Note.of(now, is_written=True, log_has_dead_keys=self._has_dead_keys_by(left)))
-            try:
-                yield
-            finally:
-                self._leave_unwritten()
-
-    @property
-    def log_has_dead_keys(self) -> bool:
-        """Whether the log may hold keys of versions that are no more, whichever process has put them there."""
-        return self._has_dead_keys_by(Note.unpack(self.write_lock.note))
-
-    def note_dead_keys(self, *, are_there: bool) -> None:
-        """Note, while the write lock is held, that a key dies with what is written, or that the log was emptied."""
-        self._has_dead_keys = are_there
-        self._leave(self._note._replace(log_has_dead_keys=are_there))
-
-    def _has_dead_keys_by(self, left: Note | None) -> bool:
-        return left.log_has_dead_keys if left else self._has_dead_keys
-
-    def _leave(self, note: Note) -> None:
-        self._note = note
-        self.write_lock.note = note.pack()
-
-    def _leave_unwritten(self) -> None:
-        try:
-            now = Mark.of(self.path)
-            if now and now.is_same_file(self.opened):
-                self._leave(Note.of(now, is_written=False, log_has_dead_keys=self._note.log_has_dead_keys))
-        except OSError as error:  # what was written is written
-            _log.info(
-                "the mark of %s could not be left: %s",
-                self.path,
-                error,
-                extra=event("mark_not_left", path=str(self.path)),
-            )
-
-    def close(self) -> None:
-        try:
-            with self.exclusive():
-                super().close()
-        except (StoreError, sqlite3.Error, OSError):
-            # Where another one holds the lock this close is not the last one and checkpoints nothing; where the file
-            # is not what it was, its note stays behind, and the next open checks it.
-            super().close()
-
-
-def connect_reader(path: str, *, busy_timeout_s: float) -> sqlite3.Connection:
-    """Open a connection that only reads, to a database that `prepare` has made ready."""
-    connection = sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA mmap_size = 0")
-    connection.execute("PRAGMA query_only = ON")
-    return connection
-
-
-def connect_writer(path: str, write_lock: WriteLock, *, busy_timeout_s: float, durability: str) -> Writer:
-    """Open the connection that writes, to a database that `prepare` has made ready."""
-    connection = _open_writer(Path(path), write_lock, busy_timeout_s)
-    connection.execute(f"PRAGMA synchronous = {durability}")
-    connection.execute("PRAGMA mmap_size = 0")
-    connection.execute("PRAGMA wal_autocheckpoint = 1024")  # pages of 16 KiB: 16 MiB
-    connection.execute("PRAGMA journal_size_limit = 67108864")
-    return connection
-
-
-def connect_unwriting(path: Path) -> sqlite3.Connection:
-    """Open a connection that leaves the file and its log as they are, even where it is the last one to close."""
-    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
-
-
 def prepare(path: Path, write_lock: WriteLock, *, busy_timeout_s: float) -> Mark:
     """Create or migrate the database at `path`, an existing and maybe empty file; return its mark. Raises StoreError.
 
@@ -224,11 +139,12 @@ def prepare(path: Path, write_lock: WriteLock, *, busy_timeout_s: float) -> Mark
     if sqlite3.sqlite_version_info < MIN_SQLITE:
         raise StoreError(f"SQLite {sqlite3.sqlite_version} is too old: 3.38 or newer is needed")
     _check_as_left(path, write_lock)
-    connection = _open_writer(path, write_lock, busy_timeout_s)
+    connection = open_writer(path, write_lock, busy_timeout_s)
     try:
         if not _is_ready(connection, path):
             with connection.exclusive():
                 _make_ready(connection, path, busy_timeout_s)
+            empty_log(connection)  # until then the file itself has what the migrations overwrote
     finally:
         connection.close()
     return connection.opened
@@ -269,9 +185,8 @@ def _make_ready(connection: Writer, path: Path, busy_timeout_s: float) -> None:
             extra=event("database_rewritten", path=str(path)),
         )
         _rewrite(connection, path)
-    if version:
-        connection.note_dead_keys(are_there=True)  # until the log is emptied into it, the file has what is overwritten
-    with _transaction(connection):
+    connection.note_dead_keys(are_there=True)
+    with transaction(connection):
         for migration in MIGRATIONS[version:]:
             for statement in migration.split(";"):
                 connection.execute(statement)
@@ -290,60 +205,6 @@ def _rewrite(connection: Writer, path: Path) -> None:
             "temporary folder; make room, or let SQLITE_TMPDIR name a folder that has it"
         ) from error
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
-
-@contextmanager
-def write_transaction(connection: Writer, changed: Collection[str] | None = ()) -> Iterator[None]:
-    """Run a block as one write transaction, committed at its end or rolled back with its error.
-
-    changed: ids of all images whose rows it may change; None stands for any.
-    """
-    with connection.exclusive():
-        _roll_back(connection)  # what an earlier rollback failed to undo must not be committed with this
-        with _transaction(connection, changed):
-            yield
-
-
-@contextmanager
-def _transaction(connection: Writer, changed: Collection[str] | None = ()) -> Iterator[None]:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        with connection.write_lock.changing(changed):
-            connection.execute("COMMIT")
-    except BaseException:
-        _roll_back(connection)
-        raise
-
-
-@contextmanager
-def savepoint(connection: Writer) -> Iterator[None]:
-    """Within a transaction, undo what a block has written that ends with a refusal; any other error undoes all."""
-    connection.execute("SAVEPOINT attempt")
-    try:
-        yield
-    except PixstoreError:
-        connection.execute("ROLLBACK TO attempt")
-        connection.execute("RELEASE attempt")
-        raise
-    connection.execute("RELEASE attempt")
-
-
-def _roll_back(connection: Writer) -> None:
-    if connection.in_transaction:
-        connection.execute("ROLLBACK")
-
-
-def _open_writer(path: Path, write_lock: WriteLock, busy_timeout_s: float) -> Writer:
-    opened = Mark.of(path)
-    connection = sqlite3.connect(
-        path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False, factory=Writer
-    )
-    connection.path, connection.write_lock = path, write_lock
-    connection.opened = check_in_place(path, opened)
-    # A page that is split or freed must not keep copies of wrapped keys; chunks are deleted without, see blobs.py.
-    connection.execute("PRAGMA secure_delete = ON")
-    return connection
 
 
 def check_application(connection: sqlite3.Connection, path: Path) -> None:

@@ -18,15 +18,15 @@ from ...core.events import event
 from ...core.images import StoredImage
 from ...errors import StoreBusy, StoreError
 from ..groups import GroupCommit
-from . import rows
 from .commits import Commit, Commits
 from .connection import Connection, P, R, keep_freed_memory, translated
 from .data_version import DataVersion
 from .file import Mark, check_in_place
 from .leases import IN_USE, Leases
 from .pace import Pace
-from .schema import connect_reader, connect_writer, prepare
+from .schema import prepare
 from .write_lock import WriteLock
+from .writer import connect_reader, connect_writer, empty_log
 
 _log = logging.getLogger("pixstore_asgi")
 _READERS = 2
@@ -162,15 +162,7 @@ class Session:
     def _write(self, db: Any, function: Callable[Concatenate[Any, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         # In one turn: whoever gives up waiting in between must not leave the log as it is.
         result = function(db, *args, **kwargs)
-        try:
-            rows.empty_log(db)
-        except (StoreError, sqlite3.Error, OSError) as error:  # what the function did is done
-            _log.info(
-                "the log of %s was not emptied: %s",
-                self.path,
-                error,
-                extra=event("log_not_emptied", path=str(self.path)),
-            )
+        empty_log(db)
         return result
 
     async def commit(self, new: GroupCommit) -> Sequence[StoredImage]:

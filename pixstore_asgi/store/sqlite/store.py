@@ -17,9 +17,9 @@ from ..elsewhere import Bodies, Claimed, here_or_elsewhere, sweep_bodies
 from ..inspection import Engine, Fault, Unused, found_by
 from ..occasional_sweep import OccasionalSweep
 from . import blobs, elsewhere, inspect, key_checks, rows, wrapped_keys
-from .schema import Writer
 from .session import Session
 from .streams import begin_write, open_stream
+from .writer import Writer
 
 _log = logging.getLogger("pixstore_asgi")
 _SWEPT_PER_WRITE = 4

@@ -10,8 +10,8 @@ from ..groups import Chunks
 from ..staged_writer import StagedWriter
 from . import blobs, elsewhere, rows
 from .connection import translated
-from .schema import Writer
 from .session import Session
+from .writer import Writer
 
 _RESTORE = "restore it from a backup"
 _MAX_TRIES = 100

@@ -14,8 +14,7 @@ from ...core.images import KEY_ID_BYTES, WRAPPED_KEY_BYTES
 from ...errors import StoreError
 
 _NINE_BYTES = 1 << 56
-_OF_BLOB = f"blob | {_NINE_BYTES}"
-_BLOB_ROW = f"blob.id | {_NINE_BYTES}"  # a pointer that is damaged leads to no other image's key
+_OF_BLOB = f"blob + {_NINE_BYTES}"
 _KEY_ID = f"substr(value, 1, {KEY_ID_BYTES})"
 
 IMAGES = f"image LEFT JOIN wrapped_key ON number = {_OF_BLOB}"
@@ -24,11 +23,11 @@ IMAGES = f"image LEFT JOIN wrapped_key ON number = {_OF_BLOB}"
 WRAPPED_KEY = "iif(details IS NULL, value, CAST(value || details AS BLOB))"
 """An image's wrapped key, to select."""
 
-KEYS = f"SELECT number & ~{_NINE_BYTES} AS of FROM wrapped_key"
+KEYS = f"SELECT number - {_NINE_BYTES} AS of FROM wrapped_key"
 """Selects the blobs that there are keys of."""
 
 _REPLACE = (
-    f"INSERT INTO wrapped_key SELECT {_BLOB_ROW}, ? FROM image JOIN blob ON blob.id = blob WHERE image.id = ?"
+    f"INSERT INTO wrapped_key SELECT {_OF_BLOB}, ? FROM image WHERE id = ? AND blob IS NOT NULL"
     " ON CONFLICT (number) DO UPDATE SET value = excluded.value"
 )
 
@@ -40,7 +39,7 @@ def details_of(wrapped_key: bytes) -> bytes | None:
 
 def put(db: sqlite3.Connection, blob: int, wrapped_key: bytes) -> None:
     """Keep the key of a blob's version."""
-    db.execute(f"INSERT INTO wrapped_key VALUES (? | {_NINE_BYTES}, ?)", (blob, wrapped_key[:WRAPPED_KEY_BYTES]))
+    db.execute(f"INSERT INTO wrapped_key VALUES (? + {_NINE_BYTES}, ?)", (blob, wrapped_key[:WRAPPED_KEY_BYTES]))
 
 
 def replace(db: sqlite3.Connection, image_id: str, wrapped_key: bytes) -> None:
@@ -51,19 +50,20 @@ def replace(db: sqlite3.Connection, image_id: str, wrapped_key: bytes) -> None:
 
 def drop(db: sqlite3.Connection, blobs: Sequence[int]) -> None:
     """Overwrite the keys of blobs that no image points to any more."""
-    query = f"DELETE FROM wrapped_key WHERE number IN (SELECT {_BLOB_ROW} FROM blob WHERE id = ?)"
-    db.executemany(query, [(blob,) for blob in blobs])
+    db.executemany(f"DELETE FROM wrapped_key WHERE number = ? + {_NINE_BYTES}", [(blob,) for blob in blobs])
 
 
 def images_under(db: sqlite3.Connection, key_id: bytes) -> int:
     """Return how many images have a key that begins with a secret's id."""
-    (images,) = db.execute(f"SELECT count(*) FROM wrapped_key WHERE {_KEY_ID} = ?", (key_id,)).fetchone()
+    query = f"SELECT count(*) FROM {IMAGES} WHERE blob IS NOT NULL AND {_KEY_ID} = ?"
+    (images,) = db.execute(query, (key_id,)).fetchone()
     return int(images)
 
 
 def usage(db: sqlite3.Connection) -> dict[bytes, int]:
     """Return how many images there are by the key id that their wrapped keys begin with."""
-    found = dict(db.execute(f"SELECT {_KEY_ID}, count(*) FROM wrapped_key GROUP BY 1").fetchall())
+    query = f"SELECT {_KEY_ID}, count(*) FROM {IMAGES} WHERE blob IS NOT NULL AND value IS NOT NULL GROUP BY 1"
+    found = dict(db.execute(query).fetchall())
     if not all(isinstance(key_id, bytes) for key_id in found):
         raise StoreError("the database's wrapped keys are damaged: restore it from a backup")
     return found

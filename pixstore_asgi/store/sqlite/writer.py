@@ -1,0 +1,182 @@
+"""The SQLite store's connections: those that write, under the write lock and in transactions, and those that do not."""
+
+import logging
+import sqlite3
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ...core.events import event
+from ...errors import PixstoreError, StoreError
+from .file import Mark, Note, check_in_place, check_sound
+from .write_lock import WriteLock
+
+_log = logging.getLogger("pixstore_asgi")
+_READ_MS = 3
+
+
+class Writer(sqlite3.Connection):
+    """A connection that writes, and closes, under the write lock."""
+
+    path: Path
+    write_lock: WriteLock
+    opened: Mark
+    _note: Note  # of the file before what is written to it now
+    _has_dead_keys = True  # where the system has no write lock, and so no note of it
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Hold the write lock of a database that is as its last writer left it. Raises StoreError where it is not."""
+        with self.write_lock.held():
+            now = check_in_place(self.path, self.opened)
+            left = Note.unpack(self.write_lock.note)
+            if left and left.is_outdated(self.path, now):
+                check_sound(self, self.path)
+            self._leave(Note.of(now, is_written=True, log_has_dead_keys=self._has_dead_keys_by(left)))
+            try:
+                yield
+            finally:
+                self._leave_unwritten()
+
+    @property
+    def log_has_dead_keys(self) -> bool:
+        """Whether the log may hold keys of versions that are no more, whichever process has put them there."""
+        return self._has_dead_keys_by(Note.unpack(self.write_lock.note))
+
+    def note_dead_keys(self, *, are_there: bool) -> None:
+        """Note, while the write lock is held, that a key dies with what is written, or that the log was emptied."""
+        self._has_dead_keys = are_there
+        self._leave(self._note._replace(log_has_dead_keys=are_there))
+
+    def _has_dead_keys_by(self, left: Note | None) -> bool:
+        return left.log_has_dead_keys if left else self._has_dead_keys
+
+    def _leave(self, note: Note) -> None:
+        self._note = note
+        self.write_lock.note = note.pack()
+
+    def _leave_unwritten(self) -> None:
+        try:
+            now = Mark.of(self.path)
+            if now and now.is_same_file(self.opened):
+                self._leave(Note.of(now, is_written=False, log_has_dead_keys=self._note.log_has_dead_keys))
+        except OSError as error:  # what was written is written
+            _log.info(
+                "the mark of %s could not be left: %s",
+                self.path,
+                error,
+                extra=event("mark_not_left", path=str(self.path)),
+            )
+
+    def close(self) -> None:
+        try:
+            with self.exclusive():
+                super().close()
+        except (StoreError, sqlite3.Error, OSError):
+            # Where another one holds the lock this close is not the last one and checkpoints nothing; where the file
+            # is not what it was, its note stays behind, and the next open checks it.
+            super().close()
+
+
+def connect_reader(path: str, *, busy_timeout_s: float) -> sqlite3.Connection:
+    """Open a connection that only reads, to a database that `prepare` has made ready."""
+    connection = sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA mmap_size = 0")
+    connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+def connect_writer(path: str, write_lock: WriteLock, *, busy_timeout_s: float, durability: str) -> Writer:
+    """Open the connection that writes, to a database that `prepare` has made ready."""
+    connection = open_writer(Path(path), write_lock, busy_timeout_s)
+    connection.execute(f"PRAGMA synchronous = {durability}")
+    connection.execute("PRAGMA mmap_size = 0")
+    connection.execute("PRAGMA wal_autocheckpoint = 1024")  # pages of 16 KiB: 16 MiB
+    connection.execute("PRAGMA journal_size_limit = 67108864")
+    return connection
+
+
+def open_writer(path: Path, write_lock: WriteLock, busy_timeout_s: float) -> Writer:
+    """Open a connection that writes, to a file that may still have to be made ready."""
+    opened = Mark.of(path)
+    connection = sqlite3.connect(
+        path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False, factory=Writer
+    )
+    connection.path, connection.write_lock = path, write_lock
+    connection.opened = check_in_place(path, opened)
+    # A page that is split or freed must not keep copies of wrapped keys; chunks are deleted without, see blobs.py.
+    connection.execute("PRAGMA secure_delete = ON")
+    return connection
+
+
+def connect_unwriting(path: Path) -> sqlite3.Connection:
+    """Open a connection that leaves the file and its log as they are, even where it is the last one to close."""
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+
+
+@contextmanager
+def write_transaction(connection: Writer, changed: Collection[str] | None = ()) -> Iterator[None]:
+    """Run a block as one write transaction, committed at its end or rolled back with its error.
+
+    changed: ids of all images whose rows it may change; None stands for any.
+    """
+    with connection.exclusive():
+        _roll_back(connection)  # what an earlier rollback failed to undo must not be committed with this
+        with transaction(connection, changed):
+            yield
+
+
+@contextmanager
+def transaction(connection: Writer, changed: Collection[str] | None = ()) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        with connection.write_lock.changing(changed):
+            connection.execute("COMMIT")
+    except BaseException:
+        _roll_back(connection)
+        raise
+
+
+@contextmanager
+def savepoint(connection: Writer) -> Iterator[None]:
+    """Within a transaction, undo what a block has written that ends with a refusal; any other error undoes all."""
+    connection.execute("SAVEPOINT attempt")
+    try:
+        yield
+    except PixstoreError:
+        connection.execute("ROLLBACK TO attempt")
+        connection.execute("RELEASE attempt")
+        raise
+    connection.execute("RELEASE attempt")
+
+
+def _roll_back(connection: Writer) -> None:
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")
+
+
+def empty_log(db: Writer) -> None:
+    """Take keys of dead versions out of the write-ahead log, unless a reader is just in it: then a later call will.
+
+    Raises nothing: what was done before is done.
+    """
+    try:
+        if db.log_has_dead_keys:
+            _empty_log(db)
+    except (StoreError, sqlite3.Error, OSError) as error:
+        _log.info(
+            "the log of %s was not emptied: %s", db.path, error, extra=event("log_not_emptied", path=str(db.path))
+        )
+
+
+def _empty_log(db: Writer) -> None:
+    (patience_ms,) = db.execute("PRAGMA busy_timeout").fetchone()
+    # Reads of ours end within it. A longer one would hold up every writer, for the write lock is held meanwhile.
+    db.execute(f"PRAGMA busy_timeout = {_READ_MS}")
+    try:
+        with db.exclusive():
+            (is_busy, _, _) = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            db.note_dead_keys(are_there=bool(is_busy))
+    finally:
+        db.execute(f"PRAGMA busy_timeout = {patience_ms}")
