@@ -20,7 +20,7 @@ from tests.support.servers import SERVERS, Server, serving
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
-AT_ONCE = 32
+AT_ONCE = 256  # hypercorn keeps what was half closed for 5 s
 PATIENCE_S = 20
 PAUSE_S = 0.1
 LENGTHS = [
@@ -78,8 +78,12 @@ def spellings(record: ImageRecord) -> list[str]:
 
 @pytest.mark.parametrize("number", LENGTHS)
 @pytest.mark.parametrize("server", SERVERS)
-def test_malformed_requests_harm_nothing(server: str, tmp_path: Path, number: int) -> None:
+def test_malformed_requests_harm_nothing(
+    server: str, tmp_path: Path, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """No server hangs or fails with an error of ours, nothing stays in use, and a good request is answered as ever."""
+    # It repeats what stands in a request line, be it a proof that came there by chance.
+    monkeypatch.setenv("UVICORN_ACCESS_LOG", "0")
     with serving(server, "bare_mount", tmp_path) as served:
         record = save(served)
         image_of(served, record)

@@ -84,10 +84,11 @@ def replace_wrapped_keys(db: Writer, wrapped: Sequence[RewrappedKey], checks: Se
 
 def _replace(db: Writer, key: RewrappedKey) -> bool:
     query = (
-        "UPDATE image SET epoch = max(epoch, ?1), checksum = checksum - epoch + max(epoch, ?1)"
-        " WHERE id = ?2 AND version = ?3 AND blob IS NOT NULL"
+        "UPDATE image SET epoch = max(epoch, :epoch), checksum = checksum - epoch + max(epoch, :epoch)"
+        " WHERE id = :id AND version = :version AND blob IS NOT NULL"
     )
-    is_current = bool(db.execute(query, (key.epoch, key.image_id, key.version)).rowcount)
+    values = {"epoch": key.epoch, "id": key.image_id, "version": key.version}
+    is_current = bool(db.execute(query, values).rowcount)
     if is_current:
         wrapped_keys.replace(db, key.image_id, key.wrapped_key)
     return is_current

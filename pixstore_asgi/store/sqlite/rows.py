@@ -33,7 +33,7 @@ _INSERT = f"INSERT INTO image ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * l
 _CHANGES = ", ".join(f"{column} = excluded.{column}" for column in _COLUMNS[1:])
 _INSERT_OR_UPDATE = f"{_INSERT} ON CONFLICT (id) DO UPDATE SET {_CHANGES}"
 _PUT_TOMBSTONE = (
-    "INSERT INTO image (id, token, epoch, checksum) VALUES (?1, ?2, ?3, ?2 + ?3) ON CONFLICT (id) DO UPDATE"
+    "INSERT INTO image (id, token, epoch, checksum) VALUES (:id, :token, :epoch, :token + :epoch) ON CONFLICT (id) DO UPDATE"
     " SET token = max(token, excluded.token), epoch = max(epoch, excluded.epoch),"
     " checksum = max(token, excluded.token) + max(epoch, excluded.epoch)"
     " WHERE blob IS NULL AND (excluded.token > token OR excluded.epoch > epoch)"
@@ -82,7 +82,8 @@ def list_tombstones(db: sqlite3.Connection, after: str | None, before: str | Non
 def put_tombstones(db: Writer, tombstones: Sequence[Tombstone]) -> None:
     """Let ids without an image keep at least these last tokens and epochs."""
     with write_transaction(db, [each.id for each in tombstones]):
-        db.executemany(_PUT_TOMBSTONE, [(each.id, each.token, each.epoch) for each in tombstones])
+        values = [{"id": each.id, "token": each.token, "epoch": each.epoch} for each in tombstones]
+        db.executemany(_PUT_TOMBSTONE, values)
 
 
 def open_blob(db: sqlite3.Connection, image_id: str) -> tuple[StoredImage, int, list[bytes]] | None:
