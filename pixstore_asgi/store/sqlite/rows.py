@@ -33,8 +33,8 @@ _INSERT = f"INSERT INTO image ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * l
 _CHANGES = ", ".join(f"{column} = excluded.{column}" for column in _COLUMNS[1:])
 _INSERT_OR_UPDATE = f"{_INSERT} ON CONFLICT (id) DO UPDATE SET {_CHANGES}"
 _PUT_TOMBSTONE = (
-    "INSERT INTO image (id, token, epoch, checksum) VALUES (:id, :token, :epoch, :token + :epoch) ON CONFLICT (id) DO UPDATE"
-    " SET token = max(token, excluded.token), epoch = max(epoch, excluded.epoch),"
+    "INSERT INTO image (id, token, epoch, checksum) VALUES (:id, :token, :epoch, :token + :epoch)"
+    " ON CONFLICT (id) DO UPDATE SET token = max(token, excluded.token), epoch = max(epoch, excluded.epoch),"
     " checksum = max(token, excluded.token) + max(epoch, excluded.epoch)"
     " WHERE blob IS NULL AND (excluded.token > token OR excluded.epoch > epoch)"
 )
