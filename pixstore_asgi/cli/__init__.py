@@ -1,11 +1,23 @@
 """The command line, `pixstore-asgi`."""
 
+import os
+import sys
+
 from .extras import require
 
 
 def main() -> None:
     """Run the command line, or exit with one line that names what has to be installed for it."""
     require("cli", "click", "uvicorn")
-    from .commands import commands
+    try:
+        from .commands import commands
 
-    commands()
+        try:
+            commands()
+        finally:
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except OSError as error:  # of ours none is left: it is what this was to be written to
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would try it once more
+        sys.exit(f"Error: the output can't be written: {error.strerror}")

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import click
 
@@ -15,24 +16,41 @@ from ..store.sqlite import backup as sqlite_backup
 from ..transfer.store_backup import back_up_store
 from ..transfer.store_copy import copy_store
 from .databases import Database, DatabaseType, blobs, existing_database
-from .errors import plain_errors
+from .errors import plain_errors, stoppable
 from .moves import SOURCE, Move, images_of
 from .stores import check_prefix, count_of, is_made, opened, opened_as_made
 
-_FILE = click.Path(dir_okay=False, path_type=Path)
+
+class _File(click.Path):
+    """A path, where a store's URL would become a file of a strange name."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path. What is a URL ends in a usage error."""
+        if "://" in str(value):
+            self.fail("this is the path of a file, and no URL", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+_FILE = _File(dir_okay=False, path_type=Path)
 
 
 @click.command()
 @existing_database
 @blobs
 @click.option(
-    "--to", "target", type=_FILE, metavar="FILE", required=True, help="The backup: a new file, or an earlier one."
+    "--to",
+    "target",
+    type=_FILE,
+    metavar="FILE",
+    required=True,
+    help="The backup: a new file, or, of PostgreSQL or with --blobs, an earlier one.",
 )
 def backup(database: Database, blobs: str | None, target: Path) -> None:
     """Copy a store to a file while it is in use.
 
-    The backup is a SQLite database of its own, checked as a whole, for you alone (mode 0600), and holds the images of
-    one moment. The secret, or the key file, is not in it: keep that in another place.
+    The backup is a SQLite database of its own, for you alone (mode 0600), and holds the images of one moment. Its pages
+    are checked, and that no part is missing; whether its images still decrypt tells `verify`. The secret, or the key
+    file, is not in it: keep that in another place.
 
     PostgreSQL, or with --blobs: FILE may be an earlier backup of the same store. What has changed since is brought
     into it, and nothing else is read. An interrupted backup leaves it as it was, and the same command goes on. Where a
@@ -42,7 +60,9 @@ def backup(database: Database, blobs: str | None, target: Path) -> None:
     """
     with plain_errors():
         if database.file is not None and blobs is None:
-            click.echo(f"{images_of(sqlite_backup.back_up(database.file, target))} backed up to {target}")
+            with stoppable("Stopped: no backup was made."):
+                images = sqlite_backup.back_up(database.file, target)
+            click.echo(f"{images_of(images)} backed up to {target}")
             return
         if database.file is not None and target.exists() and target.samefile(database.file):
             raise click.UsageError("--to names the database itself: choose another file")
@@ -73,13 +93,16 @@ def restore(source: Path, database: Database, blobs: str | None) -> None:
     """Put a backup in a database's place.
 
     SQLite: STOP EVERY PROCESS that uses the database first; while one has it open, nothing happens. WHAT WAS SAVED
-    SINCE the backup is gone afterwards. The backup is checked before, and a database is never left half restored.
+    SINCE the backup is gone afterwards. The backup is checked before, as it was when it was made, and a database is
+    never left half restored. Another program's file, or another store's images, in that place are left alone.
 
     PostgreSQL, or with --blobs: the store must be a new one. After an interruption the same command goes on.
     """
     with plain_errors():
         if database.file is not None and blobs is None:
-            click.echo(f"{images_of(sqlite_backup.restore(source, database.file))} restored to {database}")
+            with stoppable("Stopped: the database is as it was. The same command restores it."):
+                images = sqlite_backup.restore(source, database.file)
+            click.echo(f"{images_of(images)} restored to {database}")
             return
         move = Move("Restoring", f"restored to {database}")
 

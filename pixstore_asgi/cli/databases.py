@@ -1,7 +1,7 @@
 """Options that name a database: by the path of a SQLite file, or by a store's URL."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -17,7 +17,7 @@ from ..store.connect import scheme_of, sqlite_path
 class Database:
     """What an option names. store: what Pixstore takes. file: its SQLite file, or None where the store has none."""
 
-    store: str | Path
+    store: str | Path = field(repr=False)  # a URL may hold a password
     file: Path | None
 
     def __str__(self) -> str:

@@ -12,6 +12,7 @@ from ..transfer.npm_export import DATABASE_NAME, IMAGES_NAME, export_npm, open_n
 from .databases import Database, blobs, existing_database
 from .errors import plain_errors
 from .moves import Move
+from .stores import unsweeping
 
 _TO = click.option(
     "--to",
@@ -49,7 +50,7 @@ def npm(database: Database, blobs: str | None, folder: Path, directory: str | No
     move = Move("Writing", f"written to {folder}")
 
     async def steps() -> None:
-        async with Pixstore(database.store, blobs=blobs) as pix:
+        async with Pixstore(unsweeping(database, blobs)) as pix:
             ids = await list_ids(pix, directory)
             with open_npm_target(folder) as target:
                 await move.follow(export_npm(pix, ids, target, all_formats=all_formats), len(ids))
@@ -78,7 +79,7 @@ def images(database: Database, blobs: str | None, folder: Path, directory: str |
     move = Move("Writing", f"written to {folder}, in clear")
 
     async def steps() -> None:
-        async with Pixstore(database.store, blobs=blobs) as pix:
+        async with Pixstore(unsweeping(database, blobs)) as pix:
             ids = await list_ids(pix, directory)
             with Folder(folder, create=True) as target:
                 await move.follow(export_files(pix, ids, target), len(ids))

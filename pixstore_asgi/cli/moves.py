@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from ..errors import PixstoreError
-from ..transfer.totals import Report, Step, quoted
+from ..transfer.totals import Report, Step, printable, quoted
 from .output import progress_bar
 
 SOURCE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -85,7 +85,7 @@ class Move:
         names = [quoted(step.image_id) for step in report.left]
         column = min(max(map(len, names), default=0), _WIDEST)
         for name, step in zip(names, report.left, strict=True):
-            click.echo(f"  {name:<{column}}  {step.reason}")
+            click.echo(f"  {name:<{column}}  {printable(step.reason)}")
 
 
 def images_of(count: int) -> str:

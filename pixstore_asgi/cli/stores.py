@@ -10,13 +10,19 @@ from ..store.inspection import Inspectable, lacks_its_bucket
 from .databases import Database
 
 
-@asynccontextmanager
-async def opened(database: Database, blobs: str | None) -> AsyncIterator[ImageStore]:
-    """Open a store, made where there is none, until the block ends; what no image needs stays there."""
+def unsweeping(database: Database, blobs: str | None) -> ImageStore:
+    """Return a store, not open, whose close leaves there what no image needs."""
     store = connect(database.store, blobs)
     if isinstance(store, Inspectable):
         # It may be a backup, whose rows know nothing of what was saved to the bucket since.
         store.sweeps_at_close = False
+    return store
+
+
+@asynccontextmanager
+async def opened(database: Database, blobs: str | None) -> AsyncIterator[ImageStore]:
+    """Open a store, made where there is none, until the block ends; what no image needs stays there."""
+    store = unsweeping(database, blobs)
     await store.open()
     try:
         yield store
@@ -37,7 +43,8 @@ async def opened_as_made(database: Database, blobs: str | None) -> AsyncIterator
 async def check_made(database: Database) -> None:
     """Raise InputError where there is no such store."""
     if not await is_made(database):
-        raise InputError(f"there is no store at {database}: look at the database and the schema that it names")
+        where = "path" if database.file else "database and the schema that it names"
+        raise InputError(f"there is no store at {database}: look at the {where}")
 
 
 async def is_made(database: Database) -> bool:

@@ -39,7 +39,10 @@ class Verification:
         """Read all of a store, showing how far it is where a terminal looks on."""
         ring = await find_ring_at_hand(store)
         if ring is None:
-            raise SecretError("set PIXSTORE_SECRET to the secret of this store: without it no image can be checked")
+            raise SecretError(
+                "set PIXSTORE_SECRET to the secret of this store, or copy its key file beside it: without it no image "
+                "can be checked"
+            )
         try:
             with progress_bar("Reading", await count_of(store)) as bar:
                 async for fault in verify_images(store, ring):
@@ -133,7 +136,8 @@ def gc(database: Database, blobs: str | None, sweep_grace_s: int) -> None:
     try:
         is_whole = _run(steps())
     finally:
-        click.echo(f"{_bodies_of(removed)} removed")
+        if removed or is_whole:  # else an error is all that there is to say
+            click.echo(f"{_bodies_of(removed)} removed")
     if not is_whole:
         click.echo("Stopped. The same command goes on from here.", err=True)
         sys.exit(130)

@@ -62,4 +62,8 @@ async def _find_secret(store: ImageStore) -> KeyRing:
         raise SecretError(f"pass secret=… or set {ENVIRONMENT_VARIABLE}; `pixstore-asgi secret` prints one")
     # A secret is made only together with a store that nothing was written to yet.
     source = read_key_file if any(await store.key_checks()) else create_key_file
-    return KeyRing(await anyio.to_thread.run_sync(source, store.key_file))
+    secret = hide(await anyio.to_thread.run_sync(source, store.key_file))
+    try:
+        return KeyRing(secret())
+    except SecretError:
+        raise SecretError(f"the key file {store.key_file} holds no secret: bring the right one back") from None

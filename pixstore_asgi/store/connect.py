@@ -1,6 +1,7 @@
 """From what an application writes, a path or a URL, to an ImageStore; a driver is imported when it is asked for."""
 
 import os
+import re
 from collections.abc import Callable
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, NamedTuple
@@ -49,6 +50,8 @@ def scheme_of(target: str) -> str:
     if "://" not in target:
         if target.lower().startswith("sqlite:"):
             raise ConfigError(_SQLITE_URL)
+        if re.match(r"postgres(ql)?:|.*\bpassword\s*=", target, re.IGNORECASE | re.DOTALL):  # it is not repeated
+            raise ConfigError(f"PostgreSQL is named by a URL, {_POSTGRES.example}")
         return "sqlite"
     known = " or ".join(dict.fromkeys(driver.example for driver in DRIVERS.values()))
     try:

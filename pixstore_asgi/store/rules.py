@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from ..core.ids import MAX_TOKEN
+from ..core.ids import MAX_TOKEN, SERVED_ID
 from ..core.images import (
     IV_BYTES,
     KEY_ID_BYTES,
@@ -126,7 +126,7 @@ def image_of_row(row: Sequence[Any]) -> StoredImage:
     image = StoredImage(row[0], row[1], ImageMeta(*row[2:-2]), row[-2], row[-1])
     # A schema's checks hold for what this package writes; a damaged or edited database keeps to none of them.
     if tuple(map(type, row)) not in (_ROW_TYPES, _EARLIER_ROW_TYPES) or not _is_in_bounds(image):
-        raise StoreError(f"the stored row of image {image.id!r} is damaged: restore the database from a backup")
+        raise StoreError(f"the stored row of image {image.id!r:.200} is damaged: restore the database from a backup")
     return image
 
 
@@ -134,7 +134,8 @@ def _is_in_bounds(image: StoredImage) -> bool:
     meta = image.meta
     lengths = (len(meta.version), len(meta.iv), len(meta.tag))
     return (
-        lengths == (VERSION_BYTES, IV_BYTES, TAG_BYTES)
+        SERVED_ID.fullmatch(image.id) is not None
+        and lengths == (VERSION_BYTES, IV_BYTES, TAG_BYTES)
         and (meta.sha256 is None or len(meta.sha256) == SHA256_BYTES)
         and 0 < meta.format < 256
         and meta.size > 0

@@ -5,7 +5,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ class NpmRow:
     id_text: str
     is_text: bool
     token: int | None
-    meta: bytes | None
+    meta: bytes | None = field(repr=False)
 
     def record(self) -> ImageRecord:
         """Return the row as an image record, whose proof is a blank. Raises RecordError."""

@@ -86,6 +86,8 @@ def _mode(path: Path) -> Finding:
     how = f"chmod 600 {path}" if mode & 0o077 else ""
     if not how and path.stat().st_uid != os.geteuid() and os.geteuid():
         how = "run this as the application's user"
+    elif not os.access(path, os.R_OK | os.W_OK):
+        how = f"chmod 600 {path}: it can't be read and written"
     return Finding("file", f"{path} has mode {mode:04o}", how)
 
 

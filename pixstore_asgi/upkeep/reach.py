@@ -58,7 +58,7 @@ def _clock(headers: Message) -> Finding:
         return Finding("clock", "no Date")
     try:
         apart_s = abs(parsedate_to_datetime(date).timestamp() - time())
-    except ValueError:
+    except (ValueError, OverflowError):
         return Finding("clock", "a Date that is none")
     how = "set both clocks by NTP: proofs are short-lived" if apart_s > _MOST_APART_S else ""
     return Finding("clock", f"{apart_s:.0f} s from this one", how)

@@ -232,3 +232,14 @@ def test_demo_opens_the_page_where_it_is_asked_to(tmp_path: Path) -> None:
                 break
             time.sleep(0.05)
         assert seen.read_text() == server.url
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no file that is always full")
+@pytest.mark.parametrize("command", ["secret", "--help"])
+def test_an_output_without_room_is_told(command: str) -> None:
+    """Where what is printed can't be written, one line says so."""
+    with Path("/dev/full").open("w") as full:
+        main = "from pixstore_asgi.cli import main; main()"
+        ended = subprocess.run([sys.executable, "-c", main, command], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert (ended.returncode, ended.stderr) == (1, "Error: the output can't be written: No space left on device\n")

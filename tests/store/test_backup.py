@@ -10,8 +10,9 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from click.testing import CliRunner
@@ -20,7 +21,7 @@ from pixstore_asgi import Pixstore, StoreError
 from pixstore_asgi.cli.commands import commands
 from pixstore_asgi.errors import StoreBusy
 from pixstore_asgi.store.sqlite import SqliteStore
-from pixstore_asgi.store.sqlite.backup import back_up, restore
+from pixstore_asgi.store.sqlite.backup import back_up, part_of, restore
 from pixstore_asgi.store.sqlite.schema import MIGRATIONS
 from tests.support.s3 import S3Server
 from tests.support.samples import SECRET, large_png, picture
@@ -138,7 +139,7 @@ async def test_a_copy_that_finds_no_room_names_its_disk(tmp_path: Path, small_di
 
 
 async def test_restore_makes_a_database_where_none_is(tmp_path: Path) -> None:
-    """A backup becomes a database on a machine that has none, or a damaged one; the key file stays as it is."""
+    """A backup becomes a database on a machine that has none, an empty file or a damaged one; the key file stays."""
     path, backup, key_file = tmp_path / "pixstore.db", tmp_path / "backup.db", tmp_path / "pixstore.db.key"
     ids = await fill(path)
     back_up(path, backup)
@@ -146,9 +147,10 @@ async def test_restore_makes_a_database_where_none_is(tmp_path: Path) -> None:
     key_file.write_text("as it is")
     assert restore(backup, path) == IMAGES
     assert await unreadable(path, ids) == []
-    path.write_bytes(os.urandom(100_000))
-    assert restore(backup, path) == IMAGES
-    assert await unreadable(path, ids) == []
+    for damaged in (b"", path.read_bytes()[:100] + os.urandom(100_000)):
+        path.write_bytes(damaged)
+        assert restore(backup, path) == IMAGES
+        assert await unreadable(path, ids) == []
     assert key_file.read_text() == "as it is"
 
 
@@ -347,6 +349,91 @@ async def test_what_is_no_sound_backup_is_refused(tmp_path: Path, name: str) -> 
     assert str(backup) in output
     assert set(tmp_path.iterdir()) == files
     assert await unreadable(path, ids) == []
+
+
+async def test_ctrl_c_says_what_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A backup or restore that is stopped says in what state it leaves things, and ends with code 130."""
+    path, backup = tmp_path / "pixstore.db", tmp_path / "backup.db"
+    await fill(path)
+    back_up(path, backup)
+    monkeypatch.setattr("pixstore_asgi.store.sqlite.backup._copy", mock.Mock(side_effect=KeyboardInterrupt))
+    stopped = await asyncio.to_thread(run, "backup", "--database", path, "--to", tmp_path / "new.db")
+    assert stopped == (130, "Stopped: no backup was made.\n")
+    stopped = await asyncio.to_thread(run, "restore", "--from", backup, "--database", path)
+    assert stopped == (130, "Stopped: the database is as it was. The same command restores it.\n")
+
+
+def test_a_backup_is_a_file(tmp_path: Path) -> None:
+    """A URL as a backup's name is a usage error, and makes no file of a strange name."""
+    (tmp_path / "pixstore.db").touch()
+    code, output = run("backup", "--database", tmp_path / "pixstore.db", "--to", "sqlite:///b.db")
+    assert code == 2
+    assert "this is the path of a file, and no URL" in output
+
+
+@pytest.mark.parametrize("name", ["of another program", "not SQLite's", "of another store"])
+async def test_restore_overwrites_nothing_of_others(tmp_path: Path, name: str) -> None:
+    """Another program's file, or another store's images, in a database's place are left as they are."""
+    path, backup = tmp_path / "pixstore.db", tmp_path / "backup.db"
+    await fill(path)
+    back_up(path, backup)
+    path.unlink()
+    if name == "of another program":
+        query(path, "CREATE TABLE note (text)")
+    elif name == "not SQLite's":
+        path.write_text("mine")
+    else:
+        await fill(path)
+    before = path.read_bytes()
+    code, output = await asyncio.to_thread(run, "restore", "--from", backup, "--database", path)
+    assert code == 1
+    assert "move it away first" in output
+    assert path.read_bytes() == before
+
+
+ACTING = {
+    "trigger": "CREATE TRIGGER again AFTER UPDATE ON image BEGIN UPDATE image SET epoch = 0; END",
+    "view": "ALTER TABLE image RENAME TO images; CREATE VIEW image AS SELECT * FROM images",
+}
+
+
+@pytest.mark.parametrize("what", ACTING)
+async def test_a_database_that_acts_by_itself_is_refused(tmp_path: Path, what: str) -> None:
+    """One with a trigger or a view is not opened, nor backed up or restored, whether it was changed now or before."""
+    path, bad, target = tmp_path / "pixstore.db", tmp_path / "bad.db", tmp_path / "target.db"
+    await fill(path)
+    back_up(path, bad)
+    for database in (bad, path):
+        with closing(sqlite3.connect(database)) as edited:
+            edited.executescript(ACTING[what])
+    for copy in (back_up, restore):
+        with pytest.raises(StoreError, match="has a trigger or a view, which this package does not make"):
+            copy(bad, target)
+    for database in (bad, path):
+        with pytest.raises(StoreError, match="has a trigger or a view"):
+            await Pixstore(database, secret=SECRET).open()
+    assert not target.exists()
+
+
+async def test_nothing_that_others_put_there_becomes_a_backup(tmp_path: Path) -> None:
+    """A part of other rights, and a log beside a new name, are refused in a folder that others can write to."""
+    path, target = tmp_path / "pixstore.db", tmp_path / "backup.db"
+    await fill(path)
+    part = tmp_path / "backup.db.part"
+    part.write_bytes(b"")
+    part.chmod(0o666)
+    with pytest.raises(StoreError, match="was not left by a backup of yours: remove it"), part_of(target):
+        pytest.fail("the part was taken")
+    part.unlink()
+    part.symlink_to(path)
+    with pytest.raises(StoreError, match="was not left by a backup of yours: remove it"), part_of(target):
+        pytest.fail("the link was taken")
+    part.unlink()
+    journal = tmp_path / "backup.db-journal"
+    journal.write_bytes(b"")
+    with pytest.raises(StoreError, match=r"there is a file .*-journal already"):
+        back_up(path, target)
+    assert not target.exists()
 
 
 async def test_a_backup_overwrites_nothing(tmp_path: Path) -> None:

@@ -64,6 +64,14 @@ NO_STORES = [
 ]
 
 
+@pytest.mark.parametrize("target", ["postgresql:/u:hunter2@h/db", "postgres:u:hunter2@h", "host=h password = hunter2"])
+def test_postgresql_named_otherwise_is_no_path(target: str) -> None:
+    """What looks like PostgreSQL's, and is no URL, is refused without being repeated: it may hold a password."""
+    with pytest.raises(ConfigError, match="PostgreSQL is named by a URL, postgresql://user@host/database") as caught:
+        connect(target)
+    assert "hunter2" not in str(caught.value)
+
+
 @pytest.mark.parametrize("target", [*NO_STORES, "://x", "http://[", b"pix.db", 7, None])
 def test_what_names_no_store_is_refused(target: Any) -> None:
     """What is no path, no URL of a store and no store is a ConfigError."""

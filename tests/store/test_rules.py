@@ -9,7 +9,7 @@ from pixstore_asgi.core.ids import MAX_TOKEN
 from pixstore_asgi.errors import StoreConflict, StoreError
 from pixstore_asgi.store.contract import Expect
 from pixstore_asgi.store.contract_tests.steps import VERSION, meta_of
-from pixstore_asgi.store.rules import check_expected, check_meta, next_token
+from pixstore_asgi.store.rules import check_expected, check_meta, image_of_row, next_token
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,18 @@ def test_meta_of_another_write_says_what_differs() -> None:
         check_meta("a", meta_of(5, b"of-another-write"), version=VERSION, size=5)
     with pytest.raises(StoreError, match="image a has a wrapped key of less than 52 bytes in its meta"):
         check_meta("a", replace(meta_of(5), wrapped_key=bytes(51)), version=VERSION, size=5)
+
+
+@pytest.mark.parametrize("image_id", ["", "a b", "\x1b[2J", "a\nb", "x" * 70_000, "a~", "a:b:c"])
+def test_a_row_of_an_id_that_is_none_is_damaged(image_id: str) -> None:
+    """An id that no image can have makes its row one that no store has written; it is shown escaped and cut."""
+    meta = meta_of(5)
+    values = [getattr(meta, name) for name in ("version", "format", "iv", "tag", "size", "sha256", "wrapped_key")]
+    assert image_of_row(["a:b~thumb", 1, *values, 1, 0]).id == "a:b~thumb"
+    with pytest.raises(StoreError, match=r"the stored row of image '.* is damaged") as caught:
+        image_of_row([image_id, 1, *values, 1, 0])
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 300
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from pixstore_asgi.errors import StoreBusy, StoreConflict, StoreError
 from pixstore_asgi.store.contract import CHUNK_BYTES, Expect, ImageWriter
 from pixstore_asgi.store.contract_tests.steps import body_of, meta_of, read, save
 from pixstore_asgi.store.s3 import S3Bucket, Uploads
+from pixstore_asgi.store.s3.bucket import _PROBE
 from pixstore_asgi.store.sqlite import SqliteStore
 from tests.support.asgi import client
 from tests.support.bad_network import BadNetwork, bad_network
@@ -132,6 +133,17 @@ def test_a_missing_extra_names_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pixstore_asgi.store.connect.find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"pip install '\.\[s3\]'"):
         Pixstore("pixstore.db", blobs="s3://bucket/prefix")
+
+
+async def test_an_object_of_any_name_keeps_no_bucket_from_opening(
+    store: SqliteStore, s3: S3Server, prefix: str
+) -> None:
+    """One under the name that the opening asks for is an answer, too."""
+    await bucket_of(store)._opened().put(_PROBE, b"here")
+    other = S3Bucket(s3.url(prefix))
+    await other.open()
+    assert not await other.is_empty()
+    await other.close()
 
 
 async def test_a_bucket_that_is_not_there_is_told(tmp_path: Path, s3: S3Server) -> None:

@@ -60,6 +60,15 @@ async def test_the_schema_is_marked(tmp_path: Path) -> None:
     assert values == [APPLICATION_ID, len(MIGRATIONS), 16384, 2, "wal"]
 
 
+async def test_what_a_write_undoes_goes_to_no_other_file(tmp_path: Path) -> None:
+    """SQLite keeps what a savepoint may bring back in memory: in a temporary file wrapped keys would outlive it."""
+    store = SqliteStore(tmp_path / "images.db")
+    await store.open()
+    assert store._session is not None
+    assert await store._session.write(lambda db: db.execute("PRAGMA temp_store").fetchone()) == (2,)
+    await store.close()
+
+
 async def test_many_stores_open_one_new_file_at_once(tmp_path: Path) -> None:
     """Stores that open the same new file at the same moment all find it ready."""
     stores = [SqliteStore(tmp_path / "images.db") for _ in range(6)]

@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -156,6 +157,14 @@ def answering(headers: dict[str, str]) -> Iterator[str]:
         finally:
             server.shutdown()
             thread.join()
+
+
+@pytest.mark.parametrize("date", ["yesterday", f"Fri, 31 Dec {'9' * 20} 23:59:59 GMT"])
+def test_a_date_that_is_none(date: str) -> None:
+    """Whatever stands in Date, the rest of the mount is looked at."""
+    headers = Message()
+    headers["date"] = date
+    assert reach._clock(headers) == ("clock", "a Date that is none", "")
 
 
 def test_a_proxy_that_changes_things(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -302,13 +302,20 @@ def test_rows_that_point_wrong(place: Place, tables: Tables) -> None:
         assert not [what for what in found if what.startswith("object")]
 
 
-def test_nothing_is_taken_away(place: Place, tables: Tables) -> None:
-    """verify, stats and a copy's source leave what no image needs: of a backup, the bucket's objects may be needed."""
+def test_nothing_is_taken_away(place: Place, tables: Tables, tmp_path: Path) -> None:
+    """What only reads leaves what no image needs: of a backup, the bucket's objects may be needed."""
     blobs = ["--blobs", place.blobs] if place.blobs else []
     tables.run(f"UPDATE blob SET state = 2, {LONG_AGO[tables.is_postgres]}")
     tables.delete_images()
-    for command in (["verify", *blobs], ["stats"]):
-        result = CliRunner().invoke(commands, [command[0], "--database", place.database, *command[1:]])
+    database = ["--database", place.database]
+    for command in (
+        ["verify", *database, *blobs],
+        ["stats", *database],
+        ["export", "images", *database, *blobs, "--to", str(tmp_path / "images")],
+        ["export", "npm", *database, *blobs, "--to", str(tmp_path / "npm")],
+        ["variants", *database, *blobs, "--variant", "thumb:width=64,height=64", "--dry-run"],
+    ):
+        result = CliRunner().invoke(commands, command)
         assert result.exit_code == 0, result.output
     assert tables.run("SELECT count(*) FROM blob") == str(len(IMAGES))
 

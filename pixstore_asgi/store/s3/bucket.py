@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 
 from ...core.images import StoredImage
 from ...core.options import check_numbers
@@ -47,10 +48,9 @@ class S3Bucket:
     async def open(self) -> None:
         if self._objects is None:
             objects = Objects(self._place, self._busy_timeout_s)
-            try:
+            with suppress(NoSuchObject):  # the bucket is there and answers
                 await objects.get(_PROBE)
-            except NoSuchObject:
-                self._objects = objects  # the bucket is there and answers
+            self._objects = objects
 
     async def is_empty(self) -> bool:
         """Tell whether nothing at all lies below the prefix."""

@@ -5,6 +5,7 @@ A backup is a database of its own, made by VACUUM INTO: one read transaction, wh
 
 import os
 import sqlite3
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -15,9 +16,11 @@ from ..durable import sync
 from .connection import translate, translated
 from .file import Mark, Note, check_sound
 from .leases import IN_USE, Leases
-from .schema import check_application
+from .schema import check_application, is_ours
 from .write_lock import WriteLock
 from .writer import connect_unwriting
+
+_HEAD_BYTES = 100
 
 
 def back_up(database: Path, target: Path) -> int:
@@ -26,28 +29,60 @@ def back_up(database: Path, target: Path) -> int:
     Raises StoreError where there is no sound database, or already a file at `target`; then none is left there.
     """
     with translated(target), _copied(database, target) as (copy, images):
+        for suffix in ("", "-journal", "-wal"):  # of a log, SQLite would replay it into the backup
+            _check_free(target.with_name(target.name + suffix))
         try:
             os.close(os.open(target, os.O_CREAT | os.O_EXCL, 0o600))  # not every file system has links
         except FileExistsError:
-            raise StoreError(f"there is a file {target} already: name another one") from None
+            _check_free(target)
+            raise
         os.replace(copy, target)
         sync(target.parent)
     return images
 
 
+def _check_free(path: Path) -> None:
+    if os.path.lexists(path):
+        raise StoreError(f"there is a file {path} already: name another one")
+
+
 def restore(backup: Path, database: Path) -> int:
     """Put a copy of a backup in a database's place, which may be missing or damaged; return the number of its images.
 
-    Its key file stays as it is. Raises StoreError where the backup is not sound, StoreBusy where a process has the
-    database open; then the database stays as it was.
+    Its key file stays as it is. Raises StoreError where the backup is not sound or something else is in that place,
+    StoreBusy where a process has the database open; then all stays as it was.
     """
     database = Path(os.path.realpath(database))
     if database.exists() and backup.exists() and database.samefile(backup):
         raise StoreError(f"{backup} is the database itself: name a backup of it")
-    with translated(database), _copied(backup, database) as (copy, images), _out_of_use(database):
-        os.replace(copy, database)
-        _put_in_place(database)
+    with translated(database), _copied(backup, database) as (copy, images):
+        _check_place(database, copy)
+        with _out_of_use(database):
+            os.replace(copy, database)
+            _put_in_place(database)
     return images
+
+
+def _check_place(database: Path, copy: Path) -> None:
+    """Raise StoreError where there is another program's file at `database`, or another store's images."""
+    with suppress(FileNotFoundError), database.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+        if head and not is_ours(head):
+            raise StoreError(f"{database} is no database of pixstore-asgi, or its head is damaged: move it away first")
+    own, others = _id_of(copy), _id_of(database)
+    if own and others and own != others:
+        raise StoreError(f"{database} has the images of another store, not of the one backed up: move it away first")
+
+
+def _id_of(database: Path) -> bytes | None:
+    """Return the id of a database that has images, where that can be read."""
+    try:
+        with closing(connect_unwriting(database)) as db:
+            query = "SELECT value FROM database_id WHERE EXISTS (SELECT 1 FROM image)"
+            row: tuple[bytes] | None = db.execute(query).fetchone()
+    except sqlite3.Error:  # damaged, of an early version, or none: all the more reason to bring a backup back
+        return None
+    return row[0] if row else None
 
 
 @contextmanager
@@ -63,7 +98,9 @@ def part_of(target: Path) -> Iterator[Path]:
     try:
         if not leases.claim(IN_USE):
             raise StoreBusy(f"another backup to {target} is under way: let it come to its end")
-        is_new = not part.exists()
+        is_new = not os.path.lexists(part)
+        if not is_new:
+            _check_own(part)
         if is_new:
             _drop(part)  # what is beside it would be replayed into it
             if target.exists():
@@ -77,6 +114,14 @@ def part_of(target: Path) -> Iterator[Path]:
     finally:
         leases.close()
         side_file.unlink(missing_ok=True)
+
+
+def _check_own(part: Path) -> None:
+    """Raise StoreError unless a file is this user's alone: in a folder of others, they might have put it there."""
+    found = part.lstat()
+    is_own = stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and not found.st_mode & 0o077
+    if not is_own or (hasattr(os, "geteuid") and found.st_uid != os.geteuid()):
+        raise StoreError(f"{part} was not left by a backup of yours: remove it")
 
 
 def _drop(path: Path) -> None:

@@ -176,7 +176,7 @@ def translate(path: Path, error: sqlite3.Error) -> StoreError:
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return StoreBusy(f"the database {path} is locked by another process: try again")
     advice = {
-        sqlite3.SQLITE_NOTADB: "it is not a SQLite database: name another path",
+        sqlite3.SQLITE_NOTADB: "it is not a SQLite database, or its head is damaged: name another path, or restore it",
         sqlite3.SQLITE_CORRUPT: "it is damaged: restore it from a backup",
         sqlite3.SQLITE_READONLY: f"it is read-only: {_LET_WRITE}",
         sqlite3.SQLITE_CANTOPEN: f"it can't be opened: {_LET_WRITE}",

@@ -93,9 +93,19 @@ def check_in_place(path: Path, opened: Mark | None) -> Mark:
     return now
 
 
+def check_passive(db: sqlite3.Connection, path: Path) -> None:
+    """Raise StoreError where a database acts by itself when it is used: this package makes no trigger and no view."""
+    if db.execute("SELECT 1 FROM sqlite_schema WHERE type IN ('trigger', 'view')").fetchone():
+        raise StoreError(
+            f"the database {path} has a trigger or a view, which this package does not make: "
+            "do not use it, and bring a backup back that you trust"
+        )
+
+
 def check_sound(db: sqlite3.Connection, path: Path) -> None:
     """Read the whole database. Raises StoreError where pages, or parts of current images, are damaged or missing."""
     try:
+        check_passive(db, path)
         (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
         (version,) = db.execute("PRAGMA user_version").fetchone()
         incomplete = _INCOMPLETE + (_OF_BODIES_HERE if version >= _BODIES_ELSEWHERE else "")

@@ -66,7 +66,7 @@ def ids(db: sqlite3.Connection, after: str, limit: int) -> list[str]:
 
 def damaged_pages(db: sqlite3.Connection) -> list[Fault]:
     """Return what SQLite itself finds: pages, indexes, types, checks."""
-    found = [line for (line,) in db.execute("PRAGMA integrity_check").fetchall()]
+    found = [line for (lines,) in db.execute("PRAGMA integrity_check").fetchall() for line in lines.splitlines()]
     return [Fault("the database", line) for line in found if line != "ok"]
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from ...core.events import event
 from ...errors import StoreError
-from .file import Mark, Note, check_sound
+from .file import Mark, Note, check_passive, check_sound
 from .write_lock import WriteLock
 from .writer import Writer, connect_unwriting, empty_log, open_writer, transaction
 
@@ -207,6 +207,11 @@ def _rewrite(connection: Writer, path: Path) -> None:
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
+def is_ours(head: bytes) -> bool:
+    """Tell by its first 100 bytes whether a file is a database of this package (sqlite.org/fileformat2.html, 1.3)."""
+    return head.startswith(b"SQLite format 3\0") and head[68:72] == APPLICATION_ID.to_bytes(4, "big")
+
+
 def check_application(connection: sqlite3.Connection, path: Path) -> None:
     """Raise StoreError unless a database is one of this package's, of a version that it knows."""
     if not _version(connection, path):
@@ -221,6 +226,7 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
     ).fetchone()
     if application != APPLICATION_ID and (tables or version):
         raise StoreError(f"{path} is the SQLite database of another program: name another path")
+    check_passive(connection, path)
     if version > len(MIGRATIONS):
         raise StoreError(
             f"{path} has schema version {version}, this package knows {len(MIGRATIONS)}: install a newer pixstore-asgi"

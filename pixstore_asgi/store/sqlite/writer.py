@@ -106,6 +106,7 @@ def open_writer(path: Path, write_lock: WriteLock, busy_timeout_s: float) -> Wri
     connection.opened = check_in_place(path, opened)
     # A page that is split or freed must not keep copies of wrapped keys; chunks are deleted without, see blobs.py.
     connection.execute("PRAGMA secure_delete = ON")
+    connection.execute("PRAGMA temp_store = MEMORY")  # what a savepoint keeps of them goes to no file
     return connection
 
 
