@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from ..core.base64 import encode_base64
+from ..core.hidden import Hidden, hide
 from ..core.ids import is_variant_id, original_of
 from ..core.images import ExportedImage, Seal
 from ..errors import ImageNotFound, InputError, InvalidImage, PixstoreError, StoreConflict, StoreError
@@ -36,21 +37,21 @@ class NpmTarget:
 
         Raises InputError where another version of it, or another file, is there.
         """
-        row = image.token, _meta(image.seal)
-        known = self._run("SELECT token, meta FROM image_records WHERE id = ?", image.id)
-        if known and known[0] != row:
+        row = hide((image.token, _meta(image.seal)))
+        known = hide(self._run("SELECT token, meta FROM image_records WHERE id = ?", hide((image.id,))))
+        if known() and known()[0] != row():
             raise InputError(f"{self._path.name} has another version of it already")
         is_written = self._images.place(file_of(image.id), image.ciphertext)
-        if not known:
-            self._run("INSERT INTO image_records (id, token, meta) VALUES (?, ?, ?)", image.id, *row)
+        if not known():
+            self._run("INSERT INTO image_records (id, token, meta) VALUES (?, ?, ?)", hide((image.id, *row())))
             self._uncommitted += 1
             if self._uncommitted == _UNCOMMITTED_ROWS:
                 self.commit()
-        return is_written or not known
+        return is_written or not known()
 
     def token_of(self, image_id: str) -> object:
         """Return the token that an image has here, or None where it is not here."""
-        known = self._run("SELECT token FROM image_records WHERE id = ?", image_id)
+        known = self._run("SELECT token FROM image_records WHERE id = ?", hide((image_id,)))
         return known[0][0] if known else None
 
     def commit(self) -> None:
@@ -59,9 +60,9 @@ class NpmTarget:
             self._connection.commit()
         self._uncommitted = 0
 
-    def _run(self, statement: str, *values: object) -> list[tuple[object, ...]]:
+    def _run(self, statement: str, values: Hidden[tuple[object, ...]]) -> list[tuple[object, ...]]:
         with _writing(self._path):
-            return self._connection.execute(statement, values).fetchall()
+            return self._connection.execute(statement, values()).fetchall()
 
 
 @contextmanager

@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 
 from pixstore_asgi import ConfigError, Pixstore, PixstoreError, StoreError
+from pixstore_asgi.core.base64 import encode_base64
 from pixstore_asgi.core.images import Seal
 from pixstore_asgi.core.request import ImageRequest
 from pixstore_asgi.errors import IntegrityError, InvalidImage, SecretError, StoreConflict
 from pixstore_asgi.serving.load import load_payload
 from pixstore_asgi.store.memory import MemoryStore
+from pixstore_asgi.transfer.npm_export import open_npm_target
 from tests.support.leaks import spellings
 from tests.support.samples import OTHER_SECRET, SECRET, large_png, picture
 
@@ -205,6 +207,25 @@ async def test_a_wrong_seal(pix: Pixstore) -> None:
         with pytest.raises(PixstoreError) as caught:
             await pix.import_image(image_id, image, token=token, seal=exported.seal)
         assert leaks(caught.value, record.key) == set()
+
+
+async def test_an_npm_store_that_takes_no_row(pix: Pixstore, tmp_path: Path) -> None:
+    """The key that an export to npm's store writes in clear is in no frame, where that refuses it or can't be written."""
+    record = await pix.save_image(picture())
+    exported = await pix.export_image(record.id)
+    assert exported is not None
+    with open_npm_target(tmp_path / "npm") as target:
+        target.add(exported)
+        target._connection.execute("UPDATE image_records SET token = 1")
+        with pytest.raises(PixstoreError, match="another version") as another:
+            target.add(exported)
+        target._connection.execute("DELETE FROM image_records")
+        target._connection.execute("PRAGMA query_only = ON")
+        with pytest.raises(StoreError, match="can't be written") as unwritten:
+            target.add(exported)
+        target._connection.rollback()
+    for caught in (another, unwritten):
+        assert leaks(caught.value, record.key, encode_base64(record.key)) == set()
 
 
 async def test_a_key_that_is_not_stored(pix: Pixstore, monkeypatch: pytest.MonkeyPatch) -> None:
