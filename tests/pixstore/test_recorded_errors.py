@@ -210,7 +210,7 @@ async def test_a_wrong_seal(pix: Pixstore) -> None:
 
 
 async def test_an_npm_store_that_takes_no_row(pix: Pixstore, tmp_path: Path) -> None:
-    """The key that an export to npm's store writes in clear is in no frame, where that refuses it or can't be written."""
+    """The key that an export to npm's store writes in clear is in no frame, where that refuses it or takes none."""
     record = await pix.save_image(picture())
     exported = await pix.export_image(record.id)
     assert exported is not None
