@@ -1,6 +1,7 @@
 """Opening databases of every schema version, in many processes at once, interrupted and failing."""
 
 import asyncio
+import os
 import shutil
 import signal
 import sqlite3
@@ -193,17 +194,20 @@ async def test_keys_move_into_a_table_of_their_own(tmp_path: Path) -> None:
         plain, damaged, gone = [await pix.save_image(picture("jpeg", seed=seed)) for seed in range(3)]
         await pix.delete_image(gone.id)
     make_version_8(path)
+    left = os.urandom(52)
     with closing(sqlite3.connect(path)) as edited:
-        keys = dict(edited.execute("SELECT id, substr(wrapped_key, 1, 52) FROM image").fetchall())
+        ((key,),) = edited.execute("SELECT substr(wrapped_key, 1, 52) FROM image WHERE id = ?", (plain.id,)).fetchall()
         edited.execute("PRAGMA ignore_check_constraints = ON")
-        edited.execute("PRAGMA secure_delete = OFF")
         edited.execute("UPDATE image SET token = 0, wrapped_key = x'00' WHERE id = ?", (damaged.id,))
+        edited.execute("PRAGMA secure_delete = OFF")
+        edited.execute("INSERT INTO image (id, token, wrapped_key) VALUES ('left', 1, ?)", (left,))
+        edited.execute("DELETE FROM image WHERE id = 'left'")
         edited.commit()
-    assert keys[damaged.id] in path.read_bytes()
+    assert left in path.read_bytes()
     with closing(sqlite3.connect(path)) as idle:
         idle.execute("SELECT count(*) FROM sqlite_schema").fetchone()
         async with Pixstore(path, secret=SECRET):
-            assert not [file for file in tmp_path.iterdir() if keys[damaged.id] in file.read_bytes()]
+            assert not [file for file in tmp_path.iterdir() if left in file.read_bytes()]
     async with Pixstore(path, secret=SECRET) as pix:
         record = await pix.get_image_record(plain.id)
         assert record == plain
@@ -213,7 +217,7 @@ async def test_keys_move_into_a_table_of_their_own(tmp_path: Path) -> None:
             await pix.get_image_record(damaged.id)
         assert await pix.get_image_record(gone.id) is None
         await pix.delete_image(plain.id)
-    assert keys[plain.id] not in path.read_bytes()
+    assert key not in path.read_bytes()
     assert set(query(path, "SELECT id FROM image WHERE blob IS NULL")) == {(gone.id,), (plain.id,)}
 
 
