@@ -18,6 +18,8 @@ def main() -> None:
             sys.stdout.flush()
     except KeyboardInterrupt:
         sys.exit(130)
-    except OSError as error:  # of ours none is left: it is what this was to be written to
+    except OSError as error:
+        if error.filename is not None:  # of a file, and not of what this is printed to
+            raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would try it once more
         sys.exit(f"Error: the output can't be written: {error.strerror}")
