@@ -15,7 +15,7 @@ from tests.support.haproxy import balancing
 from tests.support.hosts import running_hosts
 from tests.support.tools import require
 
-_FAULTY = re.compile("Traceback|an image was cut off")
+_FAULTY = re.compile("Traceback|an image was cut off|can't be served")
 _OWN_FILES = {"site.db", "site.db.lock", "backups", "tmp", "haproxy.cfg", "haproxy.log"}
 
 
