@@ -99,12 +99,12 @@ def part_of(target: Path) -> Iterator[Path]:
         if not leases.claim(IN_USE):
             raise StoreBusy(f"another backup to {target} is under way: let it come to its end")
         is_new = not os.path.lexists(part)
-        if not is_new:
-            _check_own(part)
         if is_new:
             _drop(part)  # what is beside it would be replayed into it
             if target.exists():
                 back_up(target, part)
+        else:
+            _check_own(part)
         try:
             yield part
         except InputError:
