@@ -35,20 +35,22 @@ _ANY = (500, 30_000, 262_144, 700_000, 1_200_000, 3_000_000)
 _PICTURES = (30_000, 80_000, 200_000, 500_000, 1_000_000, 2_000_000, 4_000_000)
 
 
-async def read_all(store: ImageStore, stop: threading.Event, *, ids: Sequence[str], bodies: int = 0) -> None:
-    """Read random images, eight at a time, until so many bodies are read or until told to stop."""
-    counts: Counter[str] = Counter(bodies=0, replaced=0, Torn=0, StoreError=0)
+async def read_all(
+    store: ImageStore, stop: threading.Event, *, ids: Sequence[str], bodies: int = 0, cuts: int = 0
+) -> None:
+    """Read random images, eight at a time, until so many bodies are read, or so many cut short, or told to stop."""
+    counts: Counter[str] = Counter(bodies=0, replaced=0, cut=0, Torn=0, StoreError=0)
     turns = itertools.count() if bodies == 0 else iter(range(bodies))
 
     async def read_on() -> None:
         for _ in turns:
-            if stop.is_set():
+            if stop.is_set() or 0 < cuts <= counts["cut"]:
                 return
             image_id = random.choice(ids)
             try:
                 found = await read(store, image_id, pause_s=random.choice(_PAUSES_S))
             except (StoreError, Torn) as error:
-                counts[type(error).__name__] += 1
+                counts.update((type(error).__name__, "cut"))
                 tell(fault=repr(error))
                 continue
             if found is None:
