@@ -33,7 +33,15 @@ class Connection(aiosqlite.Connection):
     """
 
     def __init__(self, path: Path, connector: Callable[[], sqlite3.Connection], *, only_reads: bool) -> None:
-        super().__init__(connector, iter_chunk_size=1)
+        # What the thread has opened and `connect` has not returned; the thread must not keep the whole object alive.
+        unclaimed: list[sqlite3.Connection] = []
+
+        def connect() -> sqlite3.Connection:
+            unclaimed.append(connector())
+            return unclaimed[0]
+
+        super().__init__(connect, iter_chunk_size=1)
+        self._unclaimed = unclaimed
         self._path = path
         self._only_reads = only_reads
         self._under_way: asyncio.Future[Any] | None = None
@@ -47,8 +55,11 @@ class Connection(aiosqlite.Connection):
         cls, path: Path, connector: Callable[[], sqlite3.Connection], *, only_reads: bool = False
     ) -> Self:
         """Open what `connector` returns, on a thread of its own."""
+        connection = cls(path, connector, only_reads=only_reads)
         with translated(path):
-            return await cls(path, connector, only_reads=only_reads)  # type: ignore[return-value]
+            await connection
+        connection._unclaimed.clear()
+        return connection
 
     async def run(self, function: Callable[Concatenate[Any, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run `function` with the sqlite3 connection and these arguments on the connection's thread.
@@ -98,6 +109,17 @@ class Connection(aiosqlite.Connection):
         with self._mutex:
             self._is_closed = True
         await super().close()
+
+    def stop(self) -> asyncio.Future[Any] | None:
+        """End the thread, and close what it opened for a caller who had gone by then."""
+        unclaimed = self._unclaimed
+
+        def close() -> None:
+            for connection in unclaimed:
+                connection.close()
+
+        self._tx.put_nowait((None, close))
+        return super().stop()
 
     def _begin(self, future: "asyncio.Future[Any]") -> bool:
         with self._mutex:

@@ -81,38 +81,50 @@ class Writer(sqlite3.Connection):
 def connect_reader(path: str, *, busy_timeout_s: float) -> sqlite3.Connection:
     """Open a connection that only reads, to a database that `prepare` has made ready."""
     connection = sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA mmap_size = 0")
-    connection.execute("PRAGMA query_only = ON")
+    with _closed_on_error(connection):
+        connection.execute("PRAGMA mmap_size = 0")
+        connection.execute("PRAGMA query_only = ON")
     return connection
 
 
 def connect_writer(path: str, write_lock: WriteLock, *, busy_timeout_s: float, durability: str) -> Writer:
     """Open the connection that writes, to a database that `prepare` has made ready."""
     connection = open_writer(Path(path), write_lock, busy_timeout_s)
-    connection.execute(f"PRAGMA synchronous = {durability}")
-    connection.execute("PRAGMA mmap_size = 0")
-    connection.execute("PRAGMA wal_autocheckpoint = 1024")  # pages of 16 KiB: 16 MiB
-    connection.execute("PRAGMA journal_size_limit = 67108864")
+    with _closed_on_error(connection):
+        connection.execute(f"PRAGMA synchronous = {durability}")
+        connection.execute("PRAGMA mmap_size = 0")
+        connection.execute("PRAGMA wal_autocheckpoint = 1024")  # pages of 16 KiB: 16 MiB
+        connection.execute("PRAGMA journal_size_limit = 67108864")
     return connection
 
 
 def open_writer(path: Path, write_lock: WriteLock, busy_timeout_s: float) -> Writer:
     """Open a connection that writes, to a file that may still have to be made ready."""
-    opened = Mark.of(path)
+    opened = check_in_place(path, Mark.of(path))
     connection = sqlite3.connect(
         path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False, factory=Writer
     )
-    connection.path, connection.write_lock = path, write_lock
-    connection.opened = check_in_place(path, opened)
-    # A page that is split or freed must not keep copies of wrapped keys; chunks are deleted without, see blobs.py.
-    connection.execute("PRAGMA secure_delete = ON")
-    connection.execute("PRAGMA temp_store = MEMORY")  # what a savepoint keeps of them goes to no file
+    connection.path, connection.write_lock, connection.opened = path, write_lock, opened
+    with _closed_on_error(connection):
+        check_in_place(path, opened)
+        # A page that is split or freed must not keep copies of wrapped keys; chunks are deleted without, see blobs.py.
+        connection.execute("PRAGMA secure_delete = ON")
+        connection.execute("PRAGMA temp_store = MEMORY")  # what a savepoint keeps of them goes to no file
     return connection
 
 
 def connect_unwriting(path: Path) -> sqlite3.Connection:
     """Open a connection that leaves the file and its log as they are, even where it is the last one to close."""
     return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+
+
+@contextmanager
+def _closed_on_error(connection: sqlite3.Connection) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        connection.close()
+        raise
 
 
 @contextmanager
