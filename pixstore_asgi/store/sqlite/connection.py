@@ -116,7 +116,7 @@ class Connection(aiosqlite.Connection):
 
         def close() -> None:
             for connection in unclaimed:
-                connection.close()
+                sqlite3.Connection.close(connection)  # not as a writer does: its write lock may be closed already
 
         self._tx.put_nowait((None, close))
         return super().stop()

@@ -123,7 +123,7 @@ def _closed_on_error(connection: sqlite3.Connection) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        connection.close()
+        sqlite3.Connection.close(connection)  # not as a writer does: it has written nothing
         raise
 
 
