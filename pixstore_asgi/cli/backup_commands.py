@@ -15,7 +15,7 @@ from ..store.contract import ImageStore
 from ..store.sqlite import backup as sqlite_backup
 from ..transfer.store_backup import back_up_store
 from ..transfer.store_copy import copy_store
-from .databases import Database, DatabaseType, blobs, existing_database
+from .databases import BucketType, Database, DatabaseType, blobs, existing_database
 from .errors import plain_errors, stoppable
 from .moves import SOURCE, Move, images_of
 from .stores import check_prefix, count_of, is_made, opened, opened_as_made
@@ -88,7 +88,9 @@ def backup(database: Database, blobs: str | None, target: Path) -> None:
     required=True,
     help="The SQLite file that it takes the place of, if there is one, or the URL of a new store.",
 )
-@click.option("--blobs", metavar="URL", help="Where the store is to have its bodies, if in a bucket.")
+@click.option(
+    "--blobs", type=BucketType(), metavar="URL", help="Where the store is to have its bodies, if in a bucket."
+)
 def restore(source: Path, database: Database, blobs: str | None) -> None:
     """Put a backup in a database's place.
 

@@ -11,7 +11,7 @@ from ..keys.find import find_ring_at_hand, is_in_environment
 from ..store.connect import bucket_at
 from ..store.inspection import lacks_its_bucket
 from ..transfer.store_copy import copy_store
-from .databases import Database, DatabaseType
+from .databases import BucketType, Database, DatabaseType
 from .errors import plain_errors
 from .moves import Move
 from .stores import check_made, check_prefix, count_of, is_made, opened
@@ -42,9 +42,14 @@ _ONE_MORE = "Once the source takes no more writes, the same command copies what 
     help="A new store, made where there is none, or an earlier copy to go on with.",
 )
 @click.option(
-    "--from-blobs", metavar="URL", help="Where the source has its bodies, if in a bucket: s3://bucket/prefix."
+    "--from-blobs",
+    type=BucketType(),
+    metavar="URL",
+    help="Where the source has its bodies, if in a bucket: s3://bucket/prefix.",
 )
-@click.option("--to-blobs", metavar="URL", help="Where the target is to have its bodies, if in a bucket.")
+@click.option(
+    "--to-blobs", type=BucketType(), metavar="URL", help="Where the target is to have its bodies, if in a bucket."
+)
 @click.option("--dry-run", is_flag=True, help="Read and check everything, write nothing.")
 def copy(source: Database, target: Database, from_blobs: str | None, to_blobs: str | None, dry_run: bool) -> None:
     """Copy one store's images into another.

@@ -1,4 +1,4 @@
-"""Options that name a database: by the path of a SQLite file, or by a store's URL."""
+"""Options that name a store: a database by the path of a SQLite file or by its URL, and a bucket."""
 
 import os
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from ..errors import ConfigError
-from ..store.connect import scheme_of, sqlite_path
+from ..store.connect import bucket_at, scheme_of, sqlite_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,20 @@ class DatabaseType(click.ParamType):  # type: ignore[type-arg]  # generic in new
         return self._path.shell_complete(ctx, param, incomplete)
 
 
+class BucketType(click.ParamType):  # type: ignore[type-arg]  # as above
+    """A bucket's URL, as its text."""
+
+    name = "bucket"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the URL of an option's text. One that names no bucket ends in a usage error."""
+        try:
+            bucket_at(value)
+        except ConfigError as error:
+            self.fail(str(error), param, ctx)
+        return str(value)
+
+
 existing_database = click.option(
     "--database",
     type=DatabaseType(exists=True),
@@ -64,5 +78,7 @@ existing_database = click.option(
 )
 """Puts `--database` on a command: one that is there already."""
 
-blobs = click.option("--blobs", metavar="URL", help="As the application's blobs, if its bodies are in a bucket.")
+blobs = click.option(
+    "--blobs", type=BucketType(), metavar="URL", help="As the application's blobs, if its bodies are in a bucket."
+)
 """Puts `--blobs` on a command."""

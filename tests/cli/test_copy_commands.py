@@ -282,10 +282,11 @@ def test_a_prefix_is_no_second_stores(source: Path, tmp_path: Path, s3: S3Server
 
 
 @pytest.mark.parametrize("option", ["--from-blobs", "--to-blobs"])
-def test_a_bucket_that_cannot_be_is_one_line(source: Path, tmp_path: Path, option: str) -> None:
-    """What is no bucket's URL is refused in one line before anything is done."""
+def test_a_bucket_that_cannot_be_is_refused(source: Path, tmp_path: Path, option: str) -> None:
+    """What is no bucket's URL is refused with what is wrong in it, before anything is done."""
     result = run(source, tmp_path / "target.db", option, "s3://pictures/x?endpoint=127.0.0.1:1")
-    assert (result.exit_code, result.stderr.count("\n"), (tmp_path / "target.db").exists()) == (1, 1, False)
+    assert (result.exit_code, result.stdout, (tmp_path / "target.db").exists()) == (2, "", False)
+    assert f"Error: Invalid value for '{option}': " in result.stderr
     assert "must begin with http://" in result.stderr
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,15 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
     monkeypatch.setattr(cli, "run_server", end_at_once)
     return apps
+
+
+def leaves(group: click.Group, path: str = "") -> Iterator[tuple[str, click.Command]]:
+    """List the commands of a group and of the groups in it, by what one types."""
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from leaves(command, f"{path}{name} ")
+        else:
+            yield f"{path}{name}", command
 
 
 def run(*arguments: object) -> Result:
@@ -208,6 +217,22 @@ def test_a_url_of_no_store_is_refused(arguments: list[str], url: str, complaint:
     assert result.exit_code == 2
     assert f"Error: Invalid value for '{arguments[-1]}': {complaint}" in result.output
     assert "hunter2" not in result.output
+
+
+BUCKETS = [
+    (path, option.opts[0])
+    for path, command in leaves(cli.commands)
+    for option in command.params
+    if option.opts[0].endswith("blobs")
+]
+
+
+@pytest.mark.parametrize(("path", "option"), BUCKETS, ids=" ".join)
+def test_a_url_of_no_bucket_is_refused(path: str, option: str) -> None:
+    """What is no bucket's URL is a mistake in how a command is used, not a fault that it found."""
+    result = run(*path.split(), option, "pictures")
+    assert result.exit_code == 2
+    assert f"Error: Invalid value for '{option}': this is no URL of a bucket" in result.output
 
 
 @pytest.mark.slow
