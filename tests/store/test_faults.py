@@ -23,6 +23,7 @@ from pixstore_asgi.errors import IntegrityError, SecretError, StoreBusy
 from pixstore_asgi.store.contract import CHUNK_BYTES
 from pixstore_asgi.store.contract_tests.steps import VERSION, body_of, meta_of, read, wrapped_key_of
 from pixstore_asgi.store.sqlite import SqliteStore
+from pixstore_asgi.store.sqlite.connection import translate
 from tests.support.payloads import served
 from tests.support.rings import ring_of
 from tests.support.samples import SECRET, large_png, picture
@@ -44,6 +45,7 @@ from tests.support.sqlite_faults import (
     in_pieces,
     injected,
     make_base,
+    sqlite_error,
     unique_png,
 )
 
@@ -188,6 +190,14 @@ async def test_a_statement_that_fails_harms_nothing(base: Base, folder: Path, na
 async def test_every_kind_of_failure_harms_nothing(base: Base, folder: Path, name: str, code: int, mode: str) -> None:
     """A full disk, a lock and damage at any statement are told by their names and leave nothing behind."""
     await fail_at_each(OPERATIONS[name], base, folder, code=code, mode=mode)
+
+
+@pytest.mark.parametrize("code", [sqlite3.SQLITE_BUSY_RECOVERY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL])
+def test_a_database_that_others_have_to_themselves_is_busy(code: int) -> None:
+    """Whichever way SQLite tells that others have kept it from the database, trying again is what helps."""
+    error = translate(Path("images.db"), sqlite_error(code))
+    assert isinstance(error, StoreBusy)
+    assert TEXTS[sqlite3.SQLITE_BUSY] in str(error)
 
 
 async def test_a_kept_error_keeps_no_lease(base: Base, folder: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ...errors import InputError, StoreBusy, StoreError
 from ..durable import sync
-from .connection import translate, translated
+from .connection import is_busy, translate, translated
 from .file import Mark, Note, check_sound
 from .leases import IN_USE, Leases
 from .schema import check_application, is_ours
@@ -210,7 +210,7 @@ def _is_connected(database: Path) -> bool:
             (mode,) = db.execute("PRAGMA journal_mode = DELETE").fetchone()
             return bool(mode != "delete")
     except sqlite3.DatabaseError as error:
-        return error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+        return is_busy(error)
 
 
 def _put_in_place(database: Path) -> None:

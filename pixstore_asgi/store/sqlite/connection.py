@@ -190,12 +190,19 @@ def translated(path: Path) -> Iterator[None]:
         raise StoreError(f"the database {path} can't be used ({error.strerror}): {_LET_WRITE}") from error
 
 
+def is_busy(error: sqlite3.Error) -> bool:
+    """Tell whether SQLite has only waited in vain for others that have the database to themselves."""
+    # SQLITE_PROTOCOL is many processes at one log, of which this one has lost each race for seconds (rescode.html).
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)
+
+
 def translate(path: Path, error: sqlite3.Error) -> StoreError:
     """Return SQLite's error in our words."""
     extended = getattr(error, "sqlite_errorcode", 0)
     # A log's index that can't grow is how a full disk shows first.
     code = sqlite3.SQLITE_FULL if extended == sqlite3.SQLITE_IOERR_SHMSIZE else extended & 0xFF
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+    if is_busy(error):
         return StoreBusy(f"the database {path} is locked by another process: try again")
     advice = {
         sqlite3.SQLITE_NOTADB: "it is not a SQLite database, or its head is damaged: name another path, or restore it",

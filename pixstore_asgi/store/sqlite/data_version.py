@@ -5,7 +5,7 @@ import time
 from collections.abc import Hashable
 from pathlib import Path
 
-from .connection import translated
+from .connection import is_busy, translated
 from .file import Mark, check_in_place
 from .writer import connect_reader
 
@@ -48,6 +48,6 @@ def _read(connection: sqlite3.Connection) -> Hashable:
     try:
         return int(connection.execute("PRAGMA data_version").fetchone()[0])
     except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+        if not is_busy(error):
             raise
         return object()  # a database that is just busy counts as changed

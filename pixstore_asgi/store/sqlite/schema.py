@@ -17,6 +17,7 @@ from pathlib import Path
 
 from ...core.events import event
 from ...errors import StoreError
+from .connection import is_busy
 from .file import Mark, Note, check_passive, check_sound
 from .write_lock import WriteLock
 from .writer import Writer, connect_unwriting, empty_log, open_writer, transaction
@@ -241,7 +242,7 @@ def _retry_while_busy(action: Callable[[], object], timeout_s: float) -> None:
         try:
             action()
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+            if not is_busy(error) or time.monotonic() > deadline:
                 raise
             time.sleep(0.01)
         else:
