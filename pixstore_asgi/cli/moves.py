@@ -46,7 +46,7 @@ class Move:
             if not self.has_changed:
                 raise
             self._show()
-            raise click.ClickException(f"{error}\nThe same command goes on from here.") from error
+            raise click.ClickException(f"{printable(error)}\nThe same command goes on from here.") from error
         self._show()
 
     @property

@@ -3,9 +3,11 @@
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import Future
 from email.message import Message
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
+from threading import Thread
 from time import time
 from urllib.parse import urlsplit
 
@@ -65,6 +67,23 @@ def _clock(headers: Message) -> Finding:
 
 
 def _ask(url: str) -> tuple[int, Message]:
+    """Return what `_answer` returns, within ten seconds also where the answer trickles in. Raises OSError."""
+    answer: Future[tuple[int, Message]] = Future()
+
+    def ask() -> None:
+        try:
+            answer.set_result(_answer(url))
+        except Exception as error:
+            answer.set_exception(error)
+
+    Thread(target=ask, daemon=True).start()  # a thread of a pool would be waited for
+    try:
+        return answer.result(_PATIENCE_S)
+    except TimeoutError as error:
+        raise TimeoutError(f"no whole answer within {_PATIENCE_S:g} s") from error
+
+
+def _answer(url: str) -> tuple[int, Message]:
     """Return the status and headers of an answer, of an error too. Raises OSError."""
     headers = {"origin": "https://elsewhere.example", "accept-encoding": "gzip, br"}
     request = urllib.request.Request(url, headers=headers)  # noqa: S310  # of http and https alone, says the caller

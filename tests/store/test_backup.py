@@ -22,6 +22,7 @@ from pixstore_asgi.cli.commands import commands
 from pixstore_asgi.errors import StoreBusy
 from pixstore_asgi.store.sqlite import SqliteStore
 from pixstore_asgi.store.sqlite.backup import back_up, part_of, restore
+from pixstore_asgi.store.sqlite.leases import Leases
 from pixstore_asgi.store.sqlite.schema import MIGRATIONS
 from tests.support.s3 import S3Server
 from tests.support.samples import SECRET, large_png, picture
@@ -394,12 +395,13 @@ async def test_restore_overwrites_nothing_of_others(tmp_path: Path, name: str) -
 ACTING = {
     "trigger": "CREATE TRIGGER again AFTER UPDATE ON image BEGIN UPDATE image SET epoch = 0; END",
     "view": "ALTER TABLE image RENAME TO images; CREATE VIEW image AS SELECT * FROM images",
+    "computed column": "ALTER TABLE image ADD COLUMN again ANY AS (json_extract('{}', '$' || id)) VIRTUAL",
 }
 
 
 @pytest.mark.parametrize("what", ACTING)
 async def test_a_database_that_acts_by_itself_is_refused(tmp_path: Path, what: str) -> None:
-    """One with a trigger or a view is not opened, nor backed up or restored, whether it was changed now or before."""
+    """One that computes anything is not opened, nor backed up or restored, whether it was changed now or before."""
     path, bad, target = tmp_path / "pixstore.db", tmp_path / "bad.db", tmp_path / "target.db"
     await fill(path)
     back_up(path, bad)
@@ -407,11 +409,71 @@ async def test_a_database_that_acts_by_itself_is_refused(tmp_path: Path, what: s
         with closing(sqlite3.connect(database)) as edited:
             edited.executescript(ACTING[what])
     for copy in (back_up, restore):
-        with pytest.raises(StoreError, match="has a trigger or a view, which this package does not make"):
+        with pytest.raises(StoreError, match=r"a trigger, a view or a computed column, which this package does not"):
             copy(bad, target)
     for database in (bad, path):
-        with pytest.raises(StoreError, match="has a trigger or a view"):
+        with pytest.raises(StoreError, match="has a trigger, a view or a computed column"):
             await Pixstore(database, secret=SECRET).open()
+    assert not target.exists()
+
+
+def test_one_backup_to_a_file_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many come while one is under way, all are refused, and so is one whose claim came as that one ended."""
+    target = tmp_path / "backup.db"
+
+    def begin() -> None:
+        with pytest.raises(StoreBusy, match=r"another backup to .* is under way"), part_of(target):
+            pytest.fail("two have the part")
+
+    with part_of(target):
+        begin()
+        begin()
+    assert list(tmp_path.iterdir()) == []
+    claim = Leases.claim
+
+    def claimed_late(leases: Leases, blob: int) -> bool:
+        leases._path.unlink()
+        return claim(leases, blob)
+
+    monkeypatch.setattr(Leases, "claim", claimed_late)
+    begin()
+
+
+async def test_a_removed_side_file_holds_no_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that is opened just as a backup in its place is finished has no lock that nobody else sees."""
+    acquire = Leases.acquire
+
+    def acquired_late(leases: Leases, blob: int) -> bool:
+        leases._path.unlink()
+        return acquire(leases, blob)
+
+    store = Pixstore(tmp_path / "pixstore.db", secret=SECRET)
+    with monkeypatch.context() as patched:
+        patched.setattr(Leases, "acquire", acquired_late)
+        with pytest.raises(StoreBusy, match="is being restored from a backup"):
+            await store.open()
+    await store.open()
+    await store.close()
+
+
+@pytest.mark.parametrize("suffix", ["", "-journal", "-wal", "-shm"])
+async def test_a_pipe_in_the_place_of_a_file_is_refused(tmp_path: Path, suffix: str) -> None:
+    """What would keep SQLite waiting for ever, or is a device, is neither opened, nor backed up, nor replaced."""
+    path, good, target = tmp_path / "pixstore.db", tmp_path / "good.db", tmp_path / "target.db"
+    await fill(good)
+    pipe = path.with_name(path.name + suffix)
+    if suffix:
+        await fill(path)
+    pipe.unlink(missing_ok=True)
+    os.mkfifo(pipe)
+    refused = pytest.raises(StoreError, match=f"{pipe} is no regular file")
+    with refused:
+        await Pixstore(path, secret=SECRET).open()
+    with refused:
+        restore(good, path)
+    with refused if suffix else pytest.raises(StoreError, match="there is no database"):
+        back_up(path, target)
+    assert pipe.is_fifo()
     assert not target.exists()
 
 

@@ -1,8 +1,10 @@
 """What `doctor` finds, one thing that is not well at a time, and what it says to do."""
 
 import asyncio
+import contextlib
 import json
 import shutil
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -177,6 +179,27 @@ def test_a_proxy_that_changes_things(path: Path, monkeypatch: pytest.MonkeyPatch
         assert found(path, "--url", url)["mount"] == ("answers InternalError", "the application's log has the reason")
     with answering({}) as url:
         assert found(path, "--url", url)["mount"][0].endswith("from something else")
+
+
+def test_an_answer_that_trickles(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer that comes byte by byte is not waited for, as none is."""
+    monkeypatch.setattr(reach, "_PATIENCE_S", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def trickle() -> None:
+            connection, _ = server.accept()
+            with connection, contextlib.suppress(OSError):
+                connection.sendall(b"HTTP/1.1 200 OK\r\nx-long: ")
+                for _ in range(100):
+                    connection.sendall(b"x")
+                    time.sleep(0.1)
+
+        thread = Thread(target=trickle)
+        thread.start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        assert found(path, "--url", url)["mount"][0] == f"nothing answers at {url}: no whole answer within 0.5 s"
+        monkeypatch.setattr(time, "sleep", lambda _: None)
+        thread.join()
 
 
 def test_an_address_without_https(path: Path) -> None:

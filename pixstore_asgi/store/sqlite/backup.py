@@ -14,7 +14,7 @@ from pathlib import Path
 from ...errors import InputError, StoreBusy, StoreError
 from ..durable import sync
 from .connection import is_busy, translate, translated
-from .file import Mark, Note, check_sound
+from .file import Mark, Note, check_regular, check_sound
 from .leases import IN_USE, Leases
 from .schema import check_application, is_ours
 from .write_lock import WriteLock
@@ -53,6 +53,7 @@ def restore(backup: Path, database: Path) -> int:
     StoreBusy where a process has the database open; then all stays as it was.
     """
     database = Path(os.path.realpath(database))
+    check_regular(database)
     if database.exists() and backup.exists() and database.samefile(backup):
         raise StoreError(f"{backup} is the database itself: name a backup of it")
     with translated(database), _copied(backup, database) as (copy, images):
@@ -93,11 +94,7 @@ def part_of(target: Path) -> Iterator[Path]:
     StoreBusy where another run has it, StoreError where there is something else at `target`.
     """
     part, side_file = (target.with_name(target.name + suffix) for suffix in (".part", ".part.run"))
-    with translated(target):
-        leases = Leases(side_file)
-    try:
-        if not leases.claim(IN_USE):
-            raise StoreBusy(f"another backup to {target} is under way: let it come to its end")
+    with _alone(side_file, target):
         is_new = not os.path.lexists(part)
         if is_new:
             _drop(part)  # what is beside it would be replayed into it
@@ -111,9 +108,21 @@ def part_of(target: Path) -> Iterator[Path]:
             if is_new:
                 _drop(part)
             raise
+
+
+@contextmanager
+def _alone(side_file: Path, target: Path) -> Iterator[None]:
+    with translated(target):
+        leases = Leases(side_file)
+    try:
+        if not leases.claim(IN_USE) or not leases.are_in_place():
+            raise StoreBusy(f"another backup to {target} is under way: let it come to its end")
+        try:
+            yield
+        finally:
+            side_file.unlink(missing_ok=True)  # while it is ours: another one's stays
     finally:
         leases.close()
-        side_file.unlink(missing_ok=True)
 
 
 def _check_own(part: Path) -> None:
@@ -165,6 +174,7 @@ def _copied(source: Path, target: Path) -> Iterator[tuple[Path, int]]:
     """Make a sound, synced copy of a database beside `target`; it is gone at the end of the block, unless renamed."""
     if not source.is_file():
         raise StoreError(f"there is no database {source}: check the path")
+    check_regular(source)
     descriptor, name = tempfile.mkstemp(prefix=f".{source.name}.", dir=target.parent)  # mode 0600
     os.close(descriptor)
     copy = Path(name)
@@ -194,7 +204,7 @@ def _out_of_use(database: Path) -> Iterator[None]:
     side_file = database.with_name(database.name + ".lock")
     leases = Leases(side_file)
     try:
-        if not leases.claim(IN_USE) or _is_connected(database):
+        if not leases.claim(IN_USE) or not leases.are_in_place() or _is_connected(database):
             raise StoreBusy(f"a process has the database {database} open: stop all that use it first")
         yield
     finally:

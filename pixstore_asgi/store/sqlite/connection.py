@@ -204,6 +204,7 @@ def translate(path: Path, error: sqlite3.Error) -> StoreError:
     code = sqlite3.SQLITE_FULL if extended == sqlite3.SQLITE_IOERR_SHMSIZE else extended & 0xFF
     if is_busy(error):
         return StoreBusy(f"the database {path} is locked by another process: try again")
+    name = getattr(error, "sqlite_errorname", error)  # SQLite's own text may have what a stranger put into the file
     advice = {
         sqlite3.SQLITE_NOTADB: "it is not a SQLite database, or its head is damaged: name another path, or restore it",
         sqlite3.SQLITE_CORRUPT: "it is damaged: restore it from a backup",
@@ -212,4 +213,4 @@ def translate(path: Path, error: sqlite3.Error) -> StoreError:
         sqlite3.SQLITE_FULL: _MAKE_ROOM,
         sqlite3.SQLITE_IOERR: "reading or writing it failed: check the disk",
     }
-    return StoreError(f"the database {path} can't be used: {advice.get(code, error)}")
+    return StoreError(f"the database {path} can't be used: {advice.get(code, name)}")

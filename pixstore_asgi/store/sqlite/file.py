@@ -93,11 +93,20 @@ def check_in_place(path: Path, opened: Mark | None) -> Mark:
     return now
 
 
+def check_regular(path: Path) -> None:
+    """Raise StoreError where something else than a file, such as a pipe, which would keep SQLite waiting for ever, is
+    in the place of a database or of what SQLite keeps beside it."""
+    for suffix in ("", "-journal", "-wal", "-shm"):
+        file = path.with_name(path.name + suffix)
+        if file.exists() and not file.is_file():
+            raise StoreError(f"{file} is no regular file: look at what it is, and move it away")
+
+
 def check_passive(db: sqlite3.Connection, path: Path) -> None:
-    """Raise StoreError where a database acts by itself when it is used: this package makes no trigger and no view."""
-    if db.execute("SELECT 1 FROM sqlite_schema WHERE type IN ('trigger', 'view')").fetchone():
+    """Raise StoreError where a database acts by itself when it is used: this package makes nothing that does."""
+    if db.execute(_ACTING).fetchone():
         raise StoreError(
-            f"the database {path} has a trigger or a view, which this package does not make: "
+            f"the database {path} has a trigger, a view or a computed column, which this package does not make: "
             "do not use it, and bring a backup back that you trust"
         )
 
@@ -121,6 +130,11 @@ def check_sound(db: sqlite3.Connection, path: Path) -> None:
         )
 
 
+# A hidden column is a computed one, or one of a virtual table.
+_ACTING = """
+SELECT 1 FROM sqlite_schema WHERE type IN ('trigger', 'view')
+    OR EXISTS (SELECT 1 FROM pragma_table_xinfo(sqlite_schema.name) WHERE hidden)
+"""
 # Lengths are read from the heads of the rows: no body is.
 _INCOMPLETE = """
 SELECT 1 FROM image WHERE blob IS NOT NULL AND size IS NOT

@@ -37,6 +37,7 @@ class Leases:
     """
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._pid = os.getpid()
         self._counts: Counter[int] = Counter()
         self._mutex = threading.Lock()
@@ -74,6 +75,11 @@ class Leases:
         with self._mutex:
             if self._claiming:
                 self._claiming.unlock(blob)
+
+    def are_in_place(self) -> bool:
+        """Tell whether the side file is still the one at its path: nobody looks into one that was removed."""
+        with self._mutex:
+            return self._holding is None or self._holding.are_in(self._path)
 
     def begin_alone(self) -> bool:
         """Keep others from opening the database and return True; False where others have it open."""
@@ -134,6 +140,13 @@ class _ByteLocks:
     def exclude(self, byte: int) -> bool:
         """Lock a byte alone; False where another descriptor has it."""
         return self._set(fcntl.F_WRLCK, byte)
+
+    def are_in(self, path: Path) -> bool:
+        """Tell whether these are locks of the file that is at a path now."""
+        try:
+            return os.path.samestat(os.fstat(self._file.number), os.stat(path))
+        except FileNotFoundError:
+            return False
 
     def unlock(self, byte: int) -> None:
         self._set(fcntl.F_UNLCK, byte)

@@ -21,7 +21,7 @@ from ..groups import GroupCommit
 from .commits import Commit, Commits
 from .connection import Connection, P, R, keep_freed_memory, translated
 from .data_version import DataVersion
-from .file import Mark, check_in_place
+from .file import Mark, check_in_place, check_regular
 from .leases import IN_USE, Leases
 from .pace import Pace
 from .schema import prepare
@@ -78,11 +78,12 @@ class Session:
     @classmethod
     def _prepare(cls, path: Path, busy_timeout_s: float) -> "Session":
         with translated(path):
+            check_regular(path)
             _create_private(path)
             side_file = path.with_name(path.name + ".lock")
-            session = cls(path, WriteLock(side_file, timeout_s=busy_timeout_s), Leases(side_file))
+            leases = _used(path, side_file)  # first: from then on nobody removes the side file
+            session = cls(path, WriteLock(side_file, timeout_s=busy_timeout_s), leases)
             try:
-                session._open_for_use()
                 session._write_lock.map_counters()
                 session._file = prepare(path, session._write_lock, busy_timeout_s=busy_timeout_s)
                 every_s = _FOREIGN_S if session._write_lock.counters else 0
@@ -102,10 +103,6 @@ class Session:
             self._connections.append(await Connection.connect(self.path, read, only_reads=True))
         with translated(self.path):
             check_in_place(self.path, self._file)
-
-    def _open_for_use(self) -> None:
-        if not self.leases.acquire(IN_USE):
-            raise StoreBusy(f"the database {self.path} is being restored from a backup: open it when that is done")
 
     async def read(self, function: Callable[Concatenate[Any, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a function on whichever reader has least to do."""
@@ -225,6 +222,15 @@ class Session:
         if self._process is not _process:
             raise StoreError("the store was opened before a fork: open it in each worker process, not before")
         return self._connections
+
+
+def _used(path: Path, side_file: Path) -> Leases:
+    """Return the leases of a database, with the one that tells that it is open."""
+    leases = Leases(side_file)
+    if not leases.acquire(IN_USE) or not leases.are_in_place():
+        leases.close()
+        raise StoreBusy(f"the database {path} is being restored from a backup: open it when that is done")
+    return leases
 
 
 def _create_private(path: Path) -> None:
