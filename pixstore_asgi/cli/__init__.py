@@ -15,7 +15,8 @@ def main() -> None:
         try:
             commands()
         finally:
-            sys.stdout.flush()
+            if sys.stdout is not None:  # a command may be started with it closed
+                sys.stdout.flush()
     except KeyboardInterrupt:
         sys.exit(130)
     except OSError as error:

@@ -1,5 +1,7 @@
 """The commands: what they take, what they say, and which part of the package they run."""
 
+import asyncio
+import re
 import secrets
 import tempfile
 import threading
@@ -24,6 +26,7 @@ from .extras import require
 from .import_commands import import_from
 from .keys_commands import keys
 from .server import exit_on_signals, listen, run_server, url_of
+from .stores import is_made
 from .upkeep_commands import gc, stats, verify
 from .variants_command import variants
 
@@ -34,7 +37,15 @@ _PORT = click.IntRange(0, 65535)
 _DOCUMENTS = f"\b\nThe documents of this version are in\n{folder}" if (folder := documents_folder()) else None
 
 
-@click.group(context_settings=_SETTINGS, epilog=_DOCUMENTS)
+class _Commands(click.Group):
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        # `--to "$FOLDER"` would name the working directory, and `--host "$HOST"` every address.
+        if any(not arg or re.fullmatch("--[a-z-]+=", arg) for arg in args):
+            raise click.UsageError("a value is empty: is a variable not set?", ctx)
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=_Commands, context_settings=_SETTINGS, epilog=_DOCUMENTS)
 @click.version_option(package_name="pixstore-asgi", message="%(package)s %(version)s")
 def commands() -> None:
     """Encrypted images for ASGI applications.
@@ -80,7 +91,7 @@ def secret() -> None:
     help="The application's SQLite database, or its store's URL.",
 )
 @blobs
-@click.option("--create", is_flag=True, help="Make the database if there is none yet.")
+@click.option("--create", is_flag=True, help="Make the store if there is none yet.")
 @click.option("--host", metavar="HOST", default="127.0.0.1", help="Address to listen on.  [default: 127.0.0.1]")
 @click.option("--port", type=_PORT, metavar="PORT", default=8000, help="0 takes any free one.  [default: 8000]")
 @click.option(
@@ -115,11 +126,12 @@ def serve(
     pages that come with them, below /pixstore-image. Both need the same database and the same secret: PIXSTORE_SECRET,
     or else the key file beside the database. The page's client gets the address printed here as its `endpoint`.
     """
-    if not create and database.file is not None and not database.file.exists():
-        raise click.ClickException(
-            f"there is no database {database}: the application makes it when it starts; "
-            "check the path, or pass --create to begin with an empty one"
-        )
+    with plain_errors():
+        if not create and not asyncio.run(is_made(database)):
+            raise click.ClickException(
+                f"there is no database {database}: the application makes it when it starts; "
+                "check the path, or pass --create to begin with an empty one"
+            )
     with plain_errors(), exit_on_signals():
         pix = Pixstore(database.store, blobs=blobs, proof_window_ms=proof_window_ms, bind_token=bind_token)
         app = PixstoreMiddleware(Starlette(), pix, allow_origins=origins)

@@ -7,12 +7,12 @@ import click
 from ..pixstore import Pixstore
 from ..transfer.files_export import export_files
 from ..transfer.folder import Folder
-from ..transfer.listing import list_ids
+from ..transfer.listing import list_all_ids
 from ..transfer.npm_export import DATABASE_NAME, IMAGES_NAME, export_npm, open_npm_target
 from .databases import Database, blobs, existing_database
 from .errors import plain_errors
 from .moves import Move
-from .stores import unsweeping
+from .stores import made
 
 _TO = click.option(
     "--to",
@@ -50,8 +50,9 @@ def npm(database: Database, blobs: str | None, folder: Path, directory: str | No
     move = Move("Writing", f"written to {folder}")
 
     async def steps() -> None:
-        async with Pixstore(unsweeping(database, blobs)) as pix:
-            ids = await list_ids(pix, directory)
+        store = await made(database, blobs)
+        async with Pixstore(store) as pix:
+            ids = await list_all_ids(store, directory)
             with open_npm_target(folder) as target:
                 await move.follow(export_npm(pix, ids, target, all_formats=all_formats), len(ids))
 
@@ -79,8 +80,9 @@ def images(database: Database, blobs: str | None, folder: Path, directory: str |
     move = Move("Writing", f"written to {folder}, in clear")
 
     async def steps() -> None:
-        async with Pixstore(unsweeping(database, blobs)) as pix:
-            ids = await list_ids(pix, directory)
+        store = await made(database, blobs)
+        async with Pixstore(store) as pix:
+            ids = await list_all_ids(store, directory)
             with Folder(folder, create=True) as target:
                 await move.follow(export_files(pix, ids, target), len(ids))
 

@@ -18,6 +18,7 @@ from .databases import Database, existing_database
 from .errors import plain_errors
 from .moves import images_of
 from .output import json_option, progress_bar
+from .stores import check_made
 
 _T = TypeVar("_T")
 
@@ -47,6 +48,7 @@ def status(database: Database, as_json: bool) -> None:
     """
 
     async def steps() -> list[KeyStatus]:
+        await check_made(database)
         async with Pixstore(database.store) as pix:
             return await pix.key_status()
 
@@ -73,6 +75,7 @@ def rewrap(database: Database, as_json: bool) -> None:
     work = _Rewrapping()
 
     async def steps() -> list[KeyStatus]:
+        await check_made(database)
         async with Pixstore(database.store) as pix:
             await work.run(pix.rewrap_keys)
             return [state for state in await pix.key_status() if state.images and not state.signs]
@@ -144,6 +147,7 @@ def separate(database: Database, as_json: bool) -> None:
     """
 
     async def steps() -> int:
+        await check_made(database)
         store = connect(database.store)
         await store.open()
         try:
@@ -175,6 +179,7 @@ def retire(key_ids: tuple[str, ...], database: Database, as_json: bool) -> None:
     (key_id,) = key_ids
 
     async def steps() -> None:
+        await check_made(database)
         async with Pixstore(database.store) as pix:
             await pix.retire_key(key_id)
 

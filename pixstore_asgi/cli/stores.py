@@ -10,8 +10,16 @@ from ..store.inspection import Inspectable, lacks_its_bucket
 from .databases import Database
 
 
-def unsweeping(database: Database, blobs: str | None) -> ImageStore:
-    """Return a store, not open, whose close leaves there what no image needs."""
+async def made(database: Database, blobs: str | None) -> ImageStore:
+    """Return a store that there is already, not open, whose close leaves there what no image needs.
+
+    Raises InputError where there is none.
+    """
+    await check_made(database)
+    return _unsweeping(database, blobs)
+
+
+def _unsweeping(database: Database, blobs: str | None) -> ImageStore:
     store = connect(database.store, blobs)
     if isinstance(store, Inspectable):
         # It may be a backup, whose rows know nothing of what was saved to the bucket since.
@@ -22,7 +30,7 @@ def unsweeping(database: Database, blobs: str | None) -> ImageStore:
 @asynccontextmanager
 async def opened(database: Database, blobs: str | None) -> AsyncIterator[ImageStore]:
     """Open a store, made where there is none, until the block ends; what no image needs stays there."""
-    store = unsweeping(database, blobs)
+    store = _unsweeping(database, blobs)
     await store.open()
     try:
         yield store

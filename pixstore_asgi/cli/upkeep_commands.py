@@ -199,7 +199,7 @@ def _bodies_of(count: int) -> str:
 
 
 def _text_of(amount: Amount) -> str:
-    variants = f" and {amount.variants:,} variants" if amount.variants else ""
+    variants = f" and {amount.variants:,} variant{'' if amount.variants == 1 else 's'}" if amount.variants else ""
     return f"{images_of(amount.images)}{variants}, {_size_of(amount.bytes)}"
 
 

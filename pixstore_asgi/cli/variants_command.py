@@ -12,7 +12,7 @@ from ..transfer.variants import make_variants
 from .databases import Database, blobs, existing_database
 from .errors import plain_errors
 from .moves import Move
-from .stores import unsweeping
+from .stores import made
 
 _NUMBERS = ("width", "height", "quality")
 
@@ -80,7 +80,7 @@ def variants(
 
     async def steps() -> None:
         options: dict[str, Any] = {"variants": wanted, "placeholder": placeholder, "pad_to": pad_to}
-        async with Pixstore(unsweeping(database, blobs), check_pixels=True, **options) as pix:
+        async with Pixstore(await made(database, blobs), check_pixels=True, **options) as pix:
             ids = await list_ids(pix, directory, originals_only=True)
             await move.follow(make_variants(pix, ids, again=again, dry_run=dry_run), len(ids))
 

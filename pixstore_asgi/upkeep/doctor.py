@@ -53,7 +53,7 @@ async def _secret(store: ImageStore) -> Finding:
             read_key_file(store.key_file)
         usage = await store.key_usage()
     except PixstoreError as error:
-        return Finding("secret", f"{where} does not open this store", str(error))
+        return Finding("secret", f"{where} is refused", str(error))
     if older := sum(images for key_id, images in usage.items() if key_id != ring.signing.key_id):
         how = "run `pixstore-asgi keys rewrap`, before the older one is taken away"
         return Finding("secret", f"{where}; keys under an older one: {older:,}", how)

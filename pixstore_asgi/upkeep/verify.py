@@ -10,8 +10,8 @@ from ..errors import IntegrityError, StoreBusy, StoreError
 from ..store.contract import ImageStore
 from ..store.elsewhere import Bodies
 from ..store.inspection import Fault, Inspectable
+from ..store.pages import pages_of_ids
 
-_PAGE = 1000
 _READINGS = 2  # what was replaced while it was read is another version the second time
 _OBJECT = re.compile(rf"[0-9a-f]{{{2 * VERSION_BYTES}}}")
 
@@ -23,13 +23,9 @@ async def verify_images(store: ImageStore, ring: KeyRing) -> AsyncIterator[Fault
     it. Images that are deleted meanwhile count as whole. Raises StoreBusy where the store is away, StoreError where it
     can't be told which images there are.
     """
-    after = ""
-    while page := await _page_of_ids(store, after):
+    async for page in pages_of_ids(store):
         for image_id in page:
             yield await _fault_of(store, ring, image_id)
-        if page[-1] <= after:
-            raise StoreError("its images are in no order: restore the database from a backup")
-        after = page[-1]
 
 
 async def verify_rest(store: ImageStore) -> AsyncIterator[Fault]:
@@ -44,13 +40,6 @@ async def verify_rest(store: ImageStore) -> AsyncIterator[Fault]:
     if store.bodies:
         async for fault in _stray_objects(store, store.bodies):
             yield fault
-
-
-async def _page_of_ids(store: ImageStore, after: str) -> list[str]:
-    # Of a row that is damaged the id alone may be readable.
-    if isinstance(store, Inspectable):
-        return list(await store.ids(after=after, limit=_PAGE))
-    return [image.id for image in await store.list(after=after, limit=_PAGE)]
 
 
 async def _fault_of(store: ImageStore, ring: KeyRing, image_id: str) -> Fault | None:

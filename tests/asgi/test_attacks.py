@@ -119,6 +119,18 @@ async def test_a_planted_key_file_is_refused(tmp_path: Path) -> None:
         await Pixstore(tmp_path / "pixstore.db").open()
 
 
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give files away")
+async def test_what_root_leaves_beside_a_database_is_its_owners(tmp_path: Path) -> None:
+    """Root looks into the database of a service, which can open its own side files afterwards."""
+    path = tmp_path / "pixstore.db"
+    async with Pixstore(path, secret=SECRET):
+        pass
+    path.with_name(path.name + ".lock").unlink()
+    os.chown(path, 65534, 65534)
+    async with Pixstore(path, secret=SECRET):
+        assert {file.stat().st_uid for file in tmp_path.iterdir()} == {65534}
+
+
 async def test_a_pipe_as_key_file_is_refused(tmp_path: Path) -> None:
     """A named pipe in the key file's place does not keep the process waiting."""
     os.mkfifo(tmp_path / "pixstore.db.key", 0o600)

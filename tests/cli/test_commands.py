@@ -235,6 +235,29 @@ def test_demo_opens_the_page_where_it_is_asked_to(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("closed", [1, 2])
+def test_a_closed_output_is_no_error(tmp_path: Path, closed: int) -> None:
+    """A command that is started without stdout or stderr does its work, and its exit code tells of that alone."""
+    main = "from pixstore_asgi.cli import main; main()"
+    start = ["sh", "-c", f'exec "$0" "$@" {closed}>&-', sys.executable, "-c", main]
+
+    async def save() -> None:
+        async with Pixstore(tmp_path / "pixstore.db", secret=SECRET) as pix:
+            await pix.save_image(picture())
+
+    asyncio.run(save())
+    for command in (["verify"], ["backup", "--to", "backup.db"], ["export", "images", "--to", "files"]):
+        ended = subprocess.run(
+            [*start, *command, "--database", "pixstore.db"],
+            cwd=tmp_path,
+            env={**os.environ, "PIXSTORE_SECRET": SECRET},
+            capture_output=True,
+            text=True,
+        )
+        assert (ended.returncode, ended.stderr) == (0, "")
+
+
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no file that is always full")
 @pytest.mark.parametrize("command", ["secret", "--help"])
 def test_an_output_without_room_is_told(command: str) -> None:

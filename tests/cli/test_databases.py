@@ -1,6 +1,7 @@
 """Every option that names a database takes a path, a sqlite URL and, where it is not about the file, any other URL."""
 
 import asyncio
+import re
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +15,8 @@ from pixstore_asgi import Pixstore
 from pixstore_asgi.cli import commands as cli
 from pixstore_asgi.cli.databases import Database, DatabaseType
 from pixstore_asgi.demo import app as demo_app
-from pixstore_asgi.store.connect import DRIVERS, Driver, StoreTarget
+from pixstore_asgi.store.connect import DRIVERS, Driver, StoreTarget, connect
+from pixstore_asgi.store.inspection import Inspectable
 from pixstore_asgi.store.memory import MemoryStore
 from tests.support.s3 import S3Server
 from tests.support.samples import SECRET, picture
@@ -217,6 +219,56 @@ def test_a_url_of_no_store_is_refused(arguments: list[str], url: str, complaint:
     assert result.exit_code == 2
     assert f"Error: Invalid value for '{arguments[-1]}': {complaint}" in result.output
     assert "hunter2" not in result.output
+
+
+TAKING_A_STORE = [
+    ["serve"],
+    ["export", "images", "--to", "out"],
+    ["export", "npm", "--to", "out"],
+    ["variants", "--placeholder"],
+    ["keys", "status"],
+    ["keys", "rewrap"],
+    ["keys", "retire", "12345678"],
+    ["keys", "separate"],
+    ["verify"],
+    ["gc"],
+    ["stats"],
+    ["backup", "--to", "out"],
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["empty file", "schema"])
+@pytest.mark.parametrize("arguments", TAKING_A_STORE, ids=" ".join)
+def test_a_misspelt_store_is_not_made(
+    arguments: list[str], kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    """What is done with a store that is there makes none where there is none, and does not tell that all is done."""
+    monkeypatch.chdir(tmp_path)
+    database = str(tmp_path / "empty.db")
+    if kind == "schema":
+        database = f"{request.getfixturevalue('postgres').url()}?schema=misspelt"
+    else:
+        Path(database).touch()
+    result = run(*arguments, "--database", database)
+    assert result.exit_code == 1
+    assert re.search("there is no (store at|database) |is no database of pixstore-asgi", result.output)
+    if kind == "schema":
+        store = connect(database)
+        assert isinstance(store, Inspectable)
+        assert not asyncio.run(store.is_made())
+    else:
+        assert [(file.name, file.stat().st_size) for file in tmp_path.iterdir()] == [("empty.db", 0)]
+
+
+@pytest.mark.parametrize(
+    "arguments", [["serve", "--host", ""], ["export", "images", "--to="], ["verify", "--database", ""]]
+)
+def test_an_empty_value_is_refused(arguments: list[str]) -> None:
+    """A variable that is not set names neither the working directory nor every address."""
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert "Error: a value is empty: is a variable not set?" in result.output
 
 
 BUCKETS = [

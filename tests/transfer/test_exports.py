@@ -1,8 +1,10 @@
 """Exporting to plain files and to a store of the npm package: what is written, and that nothing there is touched."""
 
+import asyncio
 import base64
 import json
 import os
+import re
 import sqlite3
 import stat
 from collections.abc import AsyncIterator, Callable
@@ -11,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from pixstore_asgi import Pixstore
+from pixstore_asgi.cli.commands import commands
 from pixstore_asgi.errors import InputError, StoreError
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.transfer.files_export import export_files
@@ -22,6 +26,7 @@ from pixstore_asgi.transfer.npm_export import export_npm, open_npm_target
 from pixstore_asgi.transfer.totals import Report, Step
 from tests.support.samples import OTHER_SECRET, SECRET, large_png, picture
 
+PAGE_BYTES = 16384
 IMAGES = {"plain": "png", "players:ada": "webp", "players:-rf": "jpeg", "Z_9": "gif", "z:z": "avif"}
 FILES = {"plain.png", "players/ada.webp", "players/-rf.jpg", "Z_9.gif", "z/z.avif"}
 
@@ -268,6 +273,32 @@ async def test_a_folder_that_can_not_be_made(filled: Pixstore, tmp_path: Path, w
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match=where):
         await to_files(filled, tmp_path / where)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("export", ["images", "npm"])
+async def test_what_a_damaged_page_leaves_is_exported(tmp_path: Path, export: str) -> None:
+    """Where a page of the database is damaged, the images that do not need it are written, and all others listed."""
+    path = tmp_path / "pixstore.db"
+    async with Pixstore(path, secret=SECRET) as pix:
+        for number in range(600):  # whose wrapped keys are on several pages
+            await pix.import_image(f"image-{number}", picture(), token=1)
+    with closing(sqlite3.connect(path)) as db:
+        ((root,),) = db.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'wrapped_key'").fetchall()
+    content = bytearray(path.read_bytes())
+    start = (root - 1) * PAGE_BYTES
+    cell = start + int.from_bytes(content[start + 12 : start + 14], "big")  # sqlite.org/fileformat2.html, 1.6
+    leaf = (int.from_bytes(content[cell : cell + 4], "big") - 1) * PAGE_BYTES
+    content[leaf + 3 : leaf + 5] = b"\xff\xff"
+    before = path.stat()
+    path.write_bytes(content)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))  # a disk's fault, and no other program's write
+    arguments = ["export", export, "--database", str(path), "--to", str(tmp_path / "out")]
+    result = await asyncio.to_thread(CliRunner().invoke, commands, arguments, env={"PIXSTORE_SECRET": SECRET})
+    written, left = (int(found) for found in re.findall(r"(\d+) images (?:written|left)", result.output))
+    assert (result.exit_code, written + left) == (1, 600)
+    assert 100 < written < 500
+    assert result.output.count("it is damaged: restore it from a backup") == left
 
 
 async def test_deleted_meanwhile(filled: Pixstore, tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def test_a_secret_that_is_missing_or_another(path: Path) -> None:
     """Without a secret, or with another store's, the finding says where one is to be."""
     assert found(path, secret=None)["secret"][1] == "set PIXSTORE_SECRET to the application's secret"
     says, remedy = found(path, secret=OTHER_SECRET)["secret"]
-    assert says == "PIXSTORE_SECRET does not open this store"
+    assert says == "PIXSTORE_SECRET is refused"
     assert "secret" in remedy
 
 

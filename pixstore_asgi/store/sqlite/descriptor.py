@@ -1,6 +1,7 @@
 """Descriptors of lock files, which no forked child keeps: its copy would hold a lock on after the parent's death."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 from weakref import WeakSet
@@ -15,8 +16,20 @@ class Descriptor:
 
     @classmethod
     def of(cls, path: Path) -> Self:
-        """Open the file at `path`, which is made with mode 0600 where it is missing; a link is not followed."""
-        return cls(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
+        """Open the file at `path`, which is made with mode 0600 where it is missing; a link is not followed.
+
+        What root makes belongs to whom the database belongs to, as SQLite does with its log: the service is to open it.
+        """
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        try:
+            made = cls(os.open(path, flags | os.O_EXCL, 0o600))
+        except FileExistsError:
+            return cls(os.open(path, flags, 0o600))
+        if os.geteuid() == 0:
+            with suppress(FileNotFoundError):
+                owner = path.with_suffix("").stat()
+                os.fchown(made.number, owner.st_uid, owner.st_gid)
+        return made
 
     def close(self) -> None:
         """Close it; harmless when repeated."""
