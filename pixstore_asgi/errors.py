@@ -98,6 +98,10 @@ class StoreError(PixstoreError):
     """The store can't do what was asked: unreadable, read-only, damaged, closed or of another program."""
 
 
+class StoreDamaged(StoreError):
+    """A part of the store is damaged; what lies elsewhere in it may be whole."""
+
+
 class StoreBusy(StoreError):
     """What the operation needs is held by others or away: the store, its bucket, or a process to decode in.
 

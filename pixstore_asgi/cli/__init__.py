@@ -6,8 +6,16 @@ import sys
 from .extras import require
 
 
+def _open_closed_streams() -> None:
+    # Or the next file that is opened would have the number of a stream, and what is printed would go there.
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115  # until the process ends
+
+
 def main() -> None:
     """Run the command line, or exit with one line that names what has to be installed for it."""
+    _open_closed_streams()
     require("cli", "click", "uvicorn")
     try:
         from .commands import commands
@@ -15,8 +23,7 @@ def main() -> None:
         try:
             commands()
         finally:
-            if sys.stdout is not None:  # a command may be started with it closed
-                sys.stdout.flush()
+            sys.stdout.flush()
     except KeyboardInterrupt:
         sys.exit(130)
     except OSError as error:

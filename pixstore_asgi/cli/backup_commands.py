@@ -15,13 +15,13 @@ from ..store.contract import ImageStore
 from ..store.sqlite import backup as sqlite_backup
 from ..transfer.store_backup import back_up_store
 from ..transfer.store_copy import copy_store
-from .databases import BucketType, Database, DatabaseType, blobs, existing_database
+from .databases import BucketType, Database, DatabaseType, NewPath, blobs, existing_database
 from .errors import plain_errors, stoppable
 from .moves import SOURCE, Move, images_of
 from .stores import check_prefix, count_of, is_made, opened, opened_as_made
 
 
-class _File(click.Path):
+class _File(NewPath):
     """A path, where a store's URL would become a file of a strange name."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:

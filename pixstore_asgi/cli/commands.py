@@ -1,7 +1,6 @@
 """The commands: what they take, what they say, and which part of the package they run."""
 
 import asyncio
-import re
 import secrets
 import tempfile
 import threading
@@ -15,9 +14,10 @@ from starlette.applications import Starlette
 
 from .. import Pixstore, PixstoreMiddleware
 from ..core.proof import DEFAULT_WINDOW_MS
+from ..errors import InputError
 from .backup_commands import backup, restore
 from .copy_commands import copy
-from .databases import Database, DatabaseType, blobs
+from .databases import Database, DatabaseType, blobs, filled
 from .doctor_command import doctor
 from .documents import documents_folder
 from .errors import plain_errors
@@ -37,15 +37,7 @@ _PORT = click.IntRange(0, 65535)
 _DOCUMENTS = f"\b\nThe documents of this version are in\n{folder}" if (folder := documents_folder()) else None
 
 
-class _Commands(click.Group):
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        # `--to "$FOLDER"` would name the working directory, and `--host "$HOST"` every address.
-        if any(not arg or re.fullmatch("--[a-z-]+=", arg) for arg in args):
-            raise click.UsageError("a value is empty: is a variable not set?", ctx)
-        return super().parse_args(ctx, args)
-
-
-@click.group(cls=_Commands, context_settings=_SETTINGS, epilog=_DOCUMENTS)
+@click.group(context_settings=_SETTINGS, epilog=_DOCUMENTS)
 @click.version_option(package_name="pixstore-asgi", message="%(package)s %(version)s")
 def commands() -> None:
     """Encrypted images for ASGI applications.
@@ -92,7 +84,13 @@ def secret() -> None:
 )
 @blobs
 @click.option("--create", is_flag=True, help="Make the store if there is none yet.")
-@click.option("--host", metavar="HOST", default="127.0.0.1", help="Address to listen on.  [default: 127.0.0.1]")
+@click.option(
+    "--host",
+    callback=filled,
+    metavar="HOST",
+    default="127.0.0.1",
+    help="Address to listen on.  [default: 127.0.0.1]",
+)
 @click.option("--port", type=_PORT, metavar="PORT", default=8000, help="0 takes any free one.  [default: 8000]")
 @click.option(
     "--allow-origin",
@@ -128,9 +126,9 @@ def serve(
     """
     with plain_errors():
         if not create and not asyncio.run(is_made(database)):
-            raise click.ClickException(
-                f"there is no database {database}: the application makes it when it starts; "
-                "check the path, or pass --create to begin with an empty one"
+            raise InputError(
+                f"there is no store at {database}: the application makes it when it starts; "
+                "check what names it, or pass --create to begin with an empty one"
             )
     with plain_errors(), exit_on_signals():
         pix = Pixstore(database.store, blobs=blobs, proof_window_ms=proof_window_ms, bind_token=bind_token)

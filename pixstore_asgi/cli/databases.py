@@ -12,6 +12,25 @@ from click.shell_completion import CompletionItem
 from ..errors import ConfigError
 from ..store.connect import bucket_at, scheme_of, sqlite_path
 
+_EMPTY = "it is empty: is a variable not set?"
+
+
+def filled(_: click.Context, __: click.Parameter, value: str) -> str:
+    """Take an option's text. An empty one, which may mean anything, ends in a usage error."""
+    if not value:
+        raise click.BadParameter(_EMPTY)
+    return value
+
+
+class NewPath(click.Path):
+    """A path that need not be there; an empty one, which would be the working directory, ends in a usage error."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path of an option's text."""
+        if not os.fspath(value):
+            self.fail(_EMPTY, param, ctx)
+        return super().convert(value, param, ctx)
+
 
 @dataclass(frozen=True, slots=True)
 class Database:
@@ -38,7 +57,7 @@ class DatabaseType(click.ParamType):  # type: ignore[type-arg]  # generic in new
     name = "database"
 
     def __init__(self, *, exists: bool = False) -> None:
-        self._path = click.Path(exists=exists, dir_okay=False, path_type=Path)
+        self._path = NewPath(exists=exists, dir_okay=False, path_type=Path)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Database:
         """Return the Database of an option's text. A URL of no known store, or of no file, ends in a usage error."""

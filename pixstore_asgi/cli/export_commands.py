@@ -7,9 +7,9 @@ import click
 from ..pixstore import Pixstore
 from ..transfer.files_export import export_files
 from ..transfer.folder import Folder
-from ..transfer.listing import list_all_ids
+from ..transfer.listing import list_ids
 from ..transfer.npm_export import DATABASE_NAME, IMAGES_NAME, export_npm, open_npm_target
-from .databases import Database, blobs, existing_database
+from .databases import Database, NewPath, blobs, existing_database
 from .errors import plain_errors
 from .moves import Move
 from .stores import made
@@ -17,7 +17,7 @@ from .stores import made
 _TO = click.option(
     "--to",
     "folder",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=NewPath(file_okay=False, path_type=Path),
     metavar="DIR",
     required=True,
     help="The folder to write to; made where there is none.",
@@ -52,7 +52,7 @@ def npm(database: Database, blobs: str | None, folder: Path, directory: str | No
     async def steps() -> None:
         store = await made(database, blobs)
         async with Pixstore(store) as pix:
-            ids = await list_all_ids(store, directory)
+            ids = await list_ids(store, directory)
             with open_npm_target(folder) as target:
                 await move.follow(export_npm(pix, ids, target, all_formats=all_formats), len(ids))
 
@@ -82,7 +82,7 @@ def images(database: Database, blobs: str | None, folder: Path, directory: str |
     async def steps() -> None:
         store = await made(database, blobs)
         async with Pixstore(store) as pix:
-            ids = await list_all_ids(store, directory)
+            ids = await list_ids(store, directory)
             with Folder(folder, create=True) as target:
                 await move.follow(export_files(pix, ids, target), len(ids))
 

@@ -11,7 +11,6 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 
 def progress_bar(label: str, length: int) -> Any:
     """Return a bar on stderr, to be entered, which is hidden where no terminal looks on."""
-    is_looked_at = sys.stderr is not None and sys.stderr.isatty()  # a command may be started with it closed
     return click.progressbar(
-        length=length, label=label, file=sys.stderr, show_pos=True, width=32, hidden=not is_looked_at
+        length=length, label=label, file=sys.stderr, show_pos=True, width=32, hidden=not sys.stderr.isatty()
     )

@@ -7,7 +7,7 @@ import click
 from ..decoding.variants import Variant
 from ..errors import ConfigError
 from ..pixstore import Pixstore
-from ..transfer.listing import list_ids
+from ..transfer.listing import list_originals
 from ..transfer.variants import make_variants
 from .databases import Database, blobs, existing_database
 from .errors import plain_errors
@@ -81,7 +81,7 @@ def variants(
     async def steps() -> None:
         options: dict[str, Any] = {"variants": wanted, "placeholder": placeholder, "pad_to": pad_to}
         async with Pixstore(await made(database, blobs), check_pixels=True, **options) as pix:
-            ids = await list_ids(pix, directory, originals_only=True)
+            ids = await list_originals(pix, directory)
             await move.follow(make_variants(pix, ids, again=again, dry_run=dry_run), len(ids))
 
     with plain_errors():

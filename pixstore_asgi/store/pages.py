@@ -21,18 +21,22 @@ async def pages_of(
         after = page[-1].id
 
 
-async def pages_of_ids(store: ImageStore) -> AsyncIterator[Sequence[str]]:
-    """Yield the ids of all images, a page at a time, also of those whose rows are damaged, where the store can tell.
+async def pages_of_ids(
+    store: ImageStore, *, after: str = "", before: str | None = None
+) -> AsyncIterator[Sequence[str]]:
+    """Yield the ids of all images between two bounds, a page at a time.
 
-    Raises StoreBusy where the store is away, StoreError where it can't be told which images there are.
+    Where the store can tell, also of those whose rows are damaged. Raises StoreBusy where the store is away, StoreError
+    where it can't be told which images there are.
     """
     if not isinstance(store, Inspectable):
-        async for images in pages_of(store.list):
+        async for images in pages_of(store.list, after=after, before=before):
             yield [image.id for image in images]
         return
-    after = ""
     while page := await store.ids(after=after, limit=_PAGE):
-        yield page
+        yield page if before is None else [image_id for image_id in page if image_id < before]
+        if before is not None and page[-1] >= before:
+            return
         if page[-1] <= after:
             raise StoreError("its images are in no order: restore the database from a backup")
         after = page[-1]

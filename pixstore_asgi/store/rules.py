@@ -16,7 +16,7 @@ from ..core.images import (
     Past,
     StoredImage,
 )
-from ..errors import SecretError, StoreConflict, StoreError
+from ..errors import SecretError, StoreConflict, StoreDamaged, StoreError
 from .contract import Expect, Expected, KeyChecks
 
 _ROW_TYPES = (str, int, bytes, int, bytes, bytes, int, type(None), bytes, int, int)  # see image_of_row
@@ -126,7 +126,7 @@ def image_of_row(row: Sequence[Any]) -> StoredImage:
     image = StoredImage(row[0], row[1], ImageMeta(*row[2:-2]), row[-2], row[-1])
     # A schema's checks hold for what this package writes; a damaged or edited database keeps to none of them.
     if tuple(map(type, row)) not in (_ROW_TYPES, _EARLIER_ROW_TYPES) or not _is_in_bounds(image):
-        raise StoreError(f"the stored row of image {image.id!r:.200} is damaged: restore the database from a backup")
+        raise StoreDamaged(f"the stored row of image {image.id!r:.200} is damaged: restore the database from a backup")
     return image
 
 

@@ -5,14 +5,14 @@ A variant lies beside its original, as `name~thumb.webp`.
 
 from collections.abc import AsyncIterator, Iterable
 
+from ..errors import ImageNotFound
 from ..pixstore import Pixstore
 from .folder import FilePath, Folder
-from .reading import read_image
 from .totals import REFUSALS, Outcome, Step
 
 
 async def export_files(pix: Pixstore, image_ids: Iterable[str], folder: Folder) -> AsyncIterator[Step]:
-    """Write images into a folder in clear, a step for each id. Raises StoreError where the folder fails."""
+    """Write images into a folder in clear, a step for each id. Raises StoreError where either side fails."""
     for image_id in image_ids:
         try:
             yield Step(image_id, await _write(pix, image_id, folder))
@@ -21,7 +21,9 @@ async def export_files(pix: Pixstore, image_ids: Iterable[str], folder: Folder) 
 
 
 async def _write(pix: Pixstore, image_id: str, folder: Folder) -> Outcome:
-    found = await read_image(pix, image_id)
+    found = await pix.export_image(image_id)
+    if found is None:
+        raise ImageNotFound("it was deleted meanwhile")
     is_written = folder.place(_file_of(image_id, found.image.format), found.image.data)
     return Outcome.MOVED if is_written else Outcome.PRESENT
 

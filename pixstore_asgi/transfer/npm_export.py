@@ -12,11 +12,10 @@ from ..core.base64 import encode_base64
 from ..core.hidden import Hidden, hide
 from ..core.ids import is_variant_id, original_of
 from ..core.images import ExportedImage, Seal
-from ..errors import InputError, InvalidImage, PixstoreError, StoreConflict, StoreError
+from ..errors import ImageNotFound, InputError, InvalidImage, PixstoreError, StoreConflict, StoreError
 from ..pixstore import Pixstore
 from .folder import Folder
 from .npm_layout import KNOWN_FORMATS, TABLE, file_of
-from .reading import read_image
 from .totals import REFUSALS, Outcome, Step, printable
 
 DATABASE_NAME = ".pixstore.sqlite"
@@ -104,7 +103,9 @@ async def export_npm(
 
 
 async def _exported(pix: Pixstore, image_id: str, all_formats: bool) -> ExportedImage:
-    image = await read_image(pix, image_id)
+    image = await pix.export_image(image_id)
+    if image is None:
+        raise ImageNotFound("it was deleted meanwhile")
     if image.seal.format not in KNOWN_FORMATS and not all_formats:
         raise InvalidImage(f"npm's pixstore does not know {image.seal.format}: --all-formats writes it all the same")
     return image

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from enum import Enum
 
-from ..errors import ImageNotFound, InputError, IntegrityError, InvalidImage, RecordError, StoreConflict
+from ..errors import ImageNotFound, InputError, IntegrityError, InvalidImage, RecordError, StoreConflict, StoreDamaged
 
-REFUSALS = (ImageNotFound, InputError, IntegrityError, InvalidImage, RecordError, StoreConflict)
+REFUSALS = (ImageNotFound, InputError, IntegrityError, InvalidImage, RecordError, StoreConflict, StoreDamaged)
 """The errors that leave one image alone; any other ends the move."""
 
 _SHOWN_CHARACTERS = 60

@@ -9,7 +9,7 @@ from pathlib import Path
 from time import time
 from typing import NamedTuple
 
-from ..errors import PixstoreError
+from ..errors import PixstoreError, SecretError
 from ..keys.file import read_key_file
 from ..keys.find import ENVIRONMENT_VARIABLE, find_ring_at_hand, is_in_environment
 from ..store.contract import ImageStore
@@ -52,8 +52,10 @@ async def _secret(store: ImageStore) -> Finding:
         if not is_in_environment() and store.key_file:
             read_key_file(store.key_file)
         usage = await store.key_usage()
-    except PixstoreError as error:
+    except SecretError as error:
         return Finding("secret", f"{where} is refused", str(error))
+    except PixstoreError as error:
+        return Finding("secret", "can't be compared with the store's", str(error))
     if older := sum(images for key_id, images in usage.items() if key_id != ring.signing.key_id):
         how = "run `pixstore-asgi keys rewrap`, before the older one is taken away"
         return Finding("secret", f"{where}; keys under an older one: {older:,}", how)

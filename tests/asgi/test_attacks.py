@@ -3,9 +3,11 @@
 import asyncio
 import gc
 import os
+import sqlite3
 import subprocess
 import sys
 import textwrap
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from pixstore_asgi.store.contract import CHUNK_BYTES
 from pixstore_asgi.store.contract_tests.steps import body_of, meta_of, read, save
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.store.sqlite import SqliteStore
+from pixstore_asgi.store.sqlite.connection import Connection
 from tests.support.asgi import Wire, scope_of
 from tests.support.samples import SECRET, large_png, picture
 
@@ -183,6 +186,27 @@ async def test_cancelled_opens_and_closes_leave_no_file_open(tmp_path: Path, tic
             break
         await asyncio.sleep(0.02)
     assert open_files(tmp_path) == 0
+
+
+async def test_a_cancelled_connect_waits_for_its_thread(tmp_path: Path) -> None:
+    """What a thread opens for a caller who has gone is closed before the caller gives back what it stands on."""
+    may_go_on, opened = threading.Event(), []
+
+    def connect() -> sqlite3.Connection:
+        may_go_on.wait(10)
+        opened.append(sqlite3.connect(tmp_path / "images.db", check_same_thread=False))
+        return opened[0]
+
+    connecting = asyncio.create_task(Connection.connect(tmp_path / "images.db", connect))
+    await asyncio.sleep(0)
+    connecting.cancel()
+    done, _ = await asyncio.wait([connecting], timeout=0.1)
+    assert not done
+    may_go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await connecting
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        opened[0].execute("SELECT 1")
 
 
 async def test_a_failed_open_does_not_uncount_another(tmp_path: Path) -> None:

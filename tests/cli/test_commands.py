@@ -253,6 +253,7 @@ def test_a_closed_output_is_no_error(tmp_path: Path, closed: int) -> None:
             env={**os.environ, "PIXSTORE_SECRET": SECRET},
             capture_output=True,
             text=True,
+            timeout=60,
         )
         assert (ended.returncode, ended.stderr) == (0, "")
 

@@ -89,7 +89,7 @@ def test_serve_takes_both(tmp_path: Path, served: list[Any], spell: Spell) -> No
     path = tmp_path / "pixstore.db"
     missing = run("serve", "--database", spell(path), "--port", 0)
     assert missing.exit_code == 1
-    assert missing.output.startswith(f"Error: there is no database {path}: ")
+    assert missing.output.startswith(f"Error: there is no store at {path}: ")
     save(path)
     result = run("serve", "--database", spell(path), "--port", 0)
     assert result.exit_code == 0, result.output
@@ -234,6 +234,7 @@ TAKING_A_STORE = [
     ["gc"],
     ["stats"],
     ["backup", "--to", "out"],
+    ["doctor"],
 ]
 
 
@@ -252,7 +253,7 @@ def test_a_misspelt_store_is_not_made(
         Path(database).touch()
     result = run(*arguments, "--database", database)
     assert result.exit_code == 1
-    assert re.search("there is no (store at|database) |is no database of pixstore-asgi", result.output)
+    assert re.search("there is no store at|is no database of pixstore-asgi", result.output)
     if kind == "schema":
         store = connect(database)
         assert isinstance(store, Inspectable)
@@ -262,13 +263,21 @@ def test_a_misspelt_store_is_not_made(
 
 
 @pytest.mark.parametrize(
-    "arguments", [["serve", "--host", ""], ["export", "images", "--to="], ["verify", "--database", ""]]
+    "arguments",
+    [
+        ["serve", "--database", "x.db", "--host", ""],
+        ["export", "images", "--database", __file__, "--to="],
+        ["backup", "--database", __file__, "--to", ""],
+        ["restore", "--from", __file__, "--database", ""],
+        ["verify", "--database", ""],
+    ],
 )
 def test_an_empty_value_is_refused(arguments: list[str]) -> None:
     """A variable that is not set names neither the working directory nor every address."""
     result = run(*arguments)
     assert result.exit_code == 2
-    assert "Error: a value is empty: is a variable not set?" in result.output
+    option = next(each for each in reversed(arguments) if each).rstrip("=")
+    assert f"Error: Invalid value for '{option}': it is empty: is a variable not set?" in result.output
 
 
 BUCKETS = [

@@ -395,13 +395,14 @@ async def test_restore_overwrites_nothing_of_others(tmp_path: Path, name: str) -
 ACTING = {
     "trigger": "CREATE TRIGGER again AFTER UPDATE ON image BEGIN UPDATE image SET epoch = 0; END",
     "view": "ALTER TABLE image RENAME TO images; CREATE VIEW image AS SELECT * FROM images",
+    "virtual table": "CREATE VIRTUAL TABLE found USING fts5(id)",
     "computed column": "ALTER TABLE image ADD COLUMN again ANY AS (json_extract('{}', '$' || id)) VIRTUAL",
 }
 
 
 @pytest.mark.parametrize("what", ACTING)
 async def test_a_database_that_acts_by_itself_is_refused(tmp_path: Path, what: str) -> None:
-    """One that computes anything is not opened, nor backed up or restored, whether it was changed now or before."""
+    """One of these is not opened, nor backed up or restored, whether it was changed now or before."""
     path, bad, target = tmp_path / "pixstore.db", tmp_path / "bad.db", tmp_path / "target.db"
     await fill(path)
     back_up(path, bad)
@@ -409,10 +410,10 @@ async def test_a_database_that_acts_by_itself_is_refused(tmp_path: Path, what: s
         with closing(sqlite3.connect(database)) as edited:
             edited.executescript(ACTING[what])
     for copy in (back_up, restore):
-        with pytest.raises(StoreError, match=r"a trigger, a view or a computed column, which this package does not"):
+        with pytest.raises(StoreError, match=r"a trigger, a view, or a virtual table or column, which this"):
             copy(bad, target)
     for database in (bad, path):
-        with pytest.raises(StoreError, match="has a trigger, a view or a computed column"):
+        with pytest.raises(StoreError, match="has a trigger, a view, or a virtual table or column"):
             await Pixstore(database, secret=SECRET).open()
     assert not target.exists()
 
@@ -456,7 +457,7 @@ async def test_a_removed_side_file_holds_no_store(tmp_path: Path, monkeypatch: p
     await store.close()
 
 
-@pytest.mark.parametrize("suffix", ["", "-journal", "-wal", "-shm"])
+@pytest.mark.parametrize("suffix", ["", "-journal", "-wal", "-shm", ".lock"])
 async def test_a_pipe_in_the_place_of_a_file_is_refused(tmp_path: Path, suffix: str) -> None:
     """What would keep SQLite waiting for ever, or is a device, is neither opened, nor backed up, nor replaced."""
     path, good, target = tmp_path / "pixstore.db", tmp_path / "good.db", tmp_path / "target.db"

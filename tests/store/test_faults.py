@@ -202,10 +202,14 @@ def test_a_database_that_others_have_to_themselves_is_busy(code: int) -> None:
 
 def test_what_a_database_says_is_not_repeated() -> None:
     """SQLite's text of an error may come from the file, with escapes for a terminal: its code alone is told."""
-    with contextlib.closing(sqlite3.connect(":memory:")) as db, pytest.raises(sqlite3.OperationalError) as raised:
-        db.execute("SELECT json_extract('{}', '\x1b[2Jall is well')")
+    with contextlib.closing(sqlite3.connect(":memory:")) as db:
+        with pytest.raises(sqlite3.OperationalError) as raised:
+            db.execute("SELECT json_extract('{}', '\x1b[2Jall is well')")
+        with pytest.raises(sqlite3.OperationalError) as undecoded:
+            db.execute("SELECT CAST(x'1b5b324aff' AS TEXT)").fetchone()
     assert "all is well" in str(raised.value)
     assert str(translate(Path("images.db"), raised.value)) == "the database images.db can't be used: SQLITE_ERROR"
+    assert "it is damaged" in str(translate(Path("images.db"), undecoded.value))
 
 
 async def test_a_kept_error_keeps_no_lease(base: Base, folder: Path) -> None:

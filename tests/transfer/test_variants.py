@@ -12,7 +12,7 @@ from pixstore_asgi.core.images import ExportedImage
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.transfer.files_export import export_files
 from pixstore_asgi.transfer.folder import Folder
-from pixstore_asgi.transfer.listing import list_ids
+from pixstore_asgi.transfer.listing import list_ids, list_originals
 from pixstore_asgi.transfer.npm_export import NpmTarget, export_npm, open_npm_target
 from pixstore_asgi.transfer.npm_import import ALL_FORMATS, NpmImport
 from pixstore_asgi.transfer.npm_source import open_npm_source
@@ -55,12 +55,12 @@ async def told(steps: AsyncIterator[Step]) -> Report:
 async def to_npm(pix: Pixstore, root: Path) -> NpmFiles:
     """Export all, and return the files as an import takes them."""
     with open_npm_target(root) as npm:
-        assert (await told(export_npm(pix, await list_ids(pix), npm, all_formats=True))).left == []
+        assert (await told(export_npm(pix, await list_ids(pix._store), npm, all_formats=True))).left == []
     return NpmFiles(root)
 
 
 async def exported(pix: Pixstore) -> dict[str, ExportedImage | None]:
-    return {image_id: await pix.export_image(image_id) for image_id in await list_ids(pix)}
+    return {image_id: await pix.export_image(image_id) for image_id in await list_ids(pix._store)}
 
 
 def without_details(images: dict[str, ExportedImage | None]) -> dict[str, tuple[object, ...]]:
@@ -75,7 +75,7 @@ async def test_variants_stand_behind_their_originals(full: Pixstore) -> None:
     """Whatever is moved id by id comes original first, its variants next; originals alone may be asked for."""
     await full.import_image("a-b", picture(), token=1)
     await full.import_image("a:b", picture(), token=1)
-    ids = await list_ids(full)
+    ids = await list_ids(full._store)
     assert [image_id.partition("~")[0] for image_id in ids] == [
         *["a"] * 3,
         *["a-b"] * 3,
@@ -83,14 +83,14 @@ async def test_variants_stand_behind_their_originals(full: Pixstore) -> None:
         *["players:ada"] * 3,
     ]
     assert ids[:3] == ALL_IDS[:3]
-    assert await list_ids(full, "players") == ALL_IDS[3:]
-    assert await list_ids(full, originals_only=True) == ["a", "a-b", "a:b", "players:ada"]
+    assert await list_ids(full._store, "players") == ALL_IDS[3:]
+    assert await list_originals(full) == ["a", "a-b", "a:b", "players:ada"]
 
 
 async def test_files_lie_side_by_side(full: Pixstore, tmp_path: Path) -> None:
     """A variant is a file beside its original's, of its own format and bytes."""
     with Folder(tmp_path / "out", create=True) as folder:
-        assert (await told(export_files(full, await list_ids(full), folder))).moved == 6
+        assert (await told(export_files(full, await list_ids(full._store), folder))).moved == 6
     names = {path.relative_to(tmp_path / "out") for path in (tmp_path / "out").rglob("*.*")}
     assert names == {
         Path(f"{stem}{end}") for stem in ("a", "players/ada") for end in (".jpg", "~thumb.jpg", "~card.webp")
@@ -138,7 +138,7 @@ async def test_a_dry_run_takes_nothing(full: Pixstore, other: Pixstore, tmp_path
     for target in (other, None):
         report = await take(npm, target, dry_run=True)
         assert (report.moved, report.left) == (6, [])
-    assert await list_ids(other) == []
+    assert await list_ids(other._store) == []
 
 
 async def test_a_variant_of_an_earlier_version_is_left(full: Pixstore, other: Pixstore, tmp_path: Path) -> None:
@@ -156,7 +156,7 @@ async def test_a_variant_of_an_earlier_version_is_left(full: Pixstore, other: Pi
         "players:ada~card": gone,
         "players:ada~thumb": gone,
     }
-    assert await list_ids(other) == ["a"]
+    assert await list_ids(other._store) == ["a"]
 
 
 async def test_variants_never_mix_with_another_version_of_the_target(
@@ -170,7 +170,7 @@ async def test_variants_never_mix_with_another_version_of_the_target(
     left = reasons(await take(npm, other))
     assert left.keys() == set(ALL_IDS)
     assert left["a~thumb"] == left["players:ada~card"] == "its original was not taken over"
-    assert await list_ids(other) == IDS
+    assert await list_ids(other._store) == IDS
     report = await take(npm, other, updates=True)
     assert report.moved == 3
     assert reasons(report).keys() == set(ALL_IDS[3:])
@@ -208,7 +208,7 @@ async def test_an_original_that_was_updated_meanwhile_gets_no_variant(
             if report.moved == 2:  # both originals
                 await other.update_image("a", picture("webp"))
     assert reasons(report).keys() == {"a~thumb", "a~card"}
-    assert await list_ids(other) == ["a", *ALL_IDS[3:]]
+    assert await list_ids(other._store) == ["a", *ALL_IDS[3:]]
 
 
 async def test_an_export_never_mixes_versions(full: Pixstore, tmp_path: Path) -> None:
@@ -220,13 +220,13 @@ async def test_an_export_never_mixes_versions(full: Pixstore, tmp_path: Path) ->
     assert report.moved == 4
     gif = await full.save_image(picture("gif"), directory="gifs")
     with open_npm_target(tmp_path / "second") as npm:
-        ids = [image_id for image_id in await list_ids(full) if image_id.startswith("gifs")]
+        ids = [image_id for image_id in await list_ids(full._store) if image_id.startswith("gifs")]
         report = await told(export_npm(full, ids, npm))
     assert (report.moved, set(reasons(report))) == (0, {gif.id, f"{gif.id}~card", f"{gif.id}~thumb"})
 
 
 async def _updating(pix: Pixstore, npm: NpmTarget) -> AsyncIterator[Step]:
-    async for step in export_npm(pix, await list_ids(pix), npm):
+    async for step in export_npm(pix, await list_ids(pix._store), npm):
         yield step
         if step.image_id == "a":
             await pix.update_image("a", picture("jpeg", seed=9))

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import NamedTuple
 
 import pytest
@@ -184,22 +184,20 @@ def test_a_proxy_that_changes_things(path: Path, monkeypatch: pytest.MonkeyPatch
 def test_an_answer_that_trickles(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An answer that comes byte by byte is not waited for, as none is."""
     monkeypatch.setattr(reach, "_PATIENCE_S", 0.5)
+    is_over = Event()
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def trickle() -> None:
             connection, _ = server.accept()
             with connection, contextlib.suppress(OSError):
                 connection.sendall(b"HTTP/1.1 200 OK\r\nx-long: ")
-                for _ in range(100):
+                while not is_over.wait(0.1):
                     connection.sendall(b"x")
-                    time.sleep(0.1)
 
-        thread = Thread(target=trickle)
-        thread.start()
+        Thread(target=trickle, daemon=True).start()
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
         assert found(path, "--url", url)["mount"][0] == f"nothing answers at {url}: no whole answer within 0.5 s"
-        monkeypatch.setattr(time, "sleep", lambda _: None)
-        thread.join()
+        is_over.set()
 
 
 def test_an_address_without_https(path: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ...errors import InputError, StoreBusy, StoreError
 from ..durable import sync
-from .connection import is_busy, translate, translated
+from .connection import code_of, is_busy, translate, translated
 from .file import Mark, Note, check_regular, check_sound
 from .leases import IN_USE, Leases
 from .schema import check_application, is_ours
@@ -53,7 +53,8 @@ def restore(backup: Path, database: Path) -> int:
     StoreBusy where a process has the database open; then all stays as it was.
     """
     database = Path(os.path.realpath(database))
-    check_regular(database)
+    with translated(database):
+        check_regular(database)
     if database.exists() and backup.exists() and database.samefile(backup):
         raise StoreError(f"{backup} is the database itself: name a backup of it")
     with translated(database), _copied(backup, database) as (copy, images):
@@ -193,7 +194,7 @@ def _copy(db: sqlite3.Connection, copy: Path, target: Path) -> None:
         db.execute("VACUUM INTO ?", (str(copy),))
     except sqlite3.Error as error:
         # The source is only read: what can't be written is the copy.
-        if error.sqlite_errorcode in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_FSYNC):
+        if code_of(error) in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_FSYNC):
             raise translate(target, error) from error
         raise
 

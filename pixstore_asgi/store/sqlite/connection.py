@@ -13,7 +13,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 import aiosqlite
 from aiosqlite.core import _STOP_RUNNING_SENTINEL
 
-from ...errors import PixstoreError, StoreBusy, StoreError
+from ...errors import PixstoreError, StoreBusy, StoreDamaged, StoreError
 
 _MAKE_ROOM = "the disk is full: make room and try again"
 _KEPT_BYTES = 8 * 1024 * 1024
@@ -42,6 +42,7 @@ class Connection(aiosqlite.Connection):
 
         super().__init__(connect, iter_chunk_size=1)
         self._unclaimed = unclaimed
+        self._ended: asyncio.Future[Any] | None = None
         self._path = path
         self._only_reads = only_reads
         self._under_way: asyncio.Future[Any] | None = None
@@ -56,8 +57,13 @@ class Connection(aiosqlite.Connection):
     ) -> Self:
         """Open what `connector` returns, on a thread of its own."""
         connection = cls(path, connector, only_reads=only_reads)
-        with translated(path):
-            await connection
+        try:
+            with translated(path):
+                await connection
+        except BaseException:
+            if connection._ended:  # the caller gives back next what the thread needs
+                await asyncio.shield(connection._ended)
+            raise
         connection._unclaimed.clear()
         return connection
 
@@ -119,7 +125,8 @@ class Connection(aiosqlite.Connection):
                 sqlite3.Connection.close(connection)  # not as a writer does: its write lock may be closed already
 
         self._tx.put_nowait((None, close))
-        return super().stop()
+        self._ended = super().stop()
+        return self._ended
 
     def _begin(self, future: "asyncio.Future[Any]") -> bool:
         with self._mutex:
@@ -193,18 +200,30 @@ def translated(path: Path) -> Iterator[None]:
 def is_busy(error: sqlite3.Error) -> bool:
     """Tell whether SQLite has only waited in vain for others that have the database to themselves."""
     # SQLITE_PROTOCOL is many processes at one log, of which this one has lost each race for seconds (rescode.html).
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    return code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)
+    return code_of(error) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)
+
+
+def code_of(error: sqlite3.Error) -> int:
+    """Return SQLite's extended result code of an error, 0 where Python itself has raised it."""
+    if isinstance(error, sqlite3.OperationalError) and not hasattr(error, "sqlite_errorcode"):
+        return sqlite3.SQLITE_CORRUPT  # a text in the database that is no UTF-8
+    return getattr(error, "sqlite_errorcode", 0)
+
+
+def text_of(error: Exception) -> str:
+    """Return what may be told of an error: of SQLite's no text, which may be what a stranger put into the database."""
+    if isinstance(error, sqlite3.Error):
+        return str(getattr(error, "sqlite_errorname", type(error).__name__))
+    return str(error)
 
 
 def translate(path: Path, error: sqlite3.Error) -> StoreError:
     """Return SQLite's error in our words."""
-    extended = getattr(error, "sqlite_errorcode", 0)
+    extended = code_of(error)
     # A log's index that can't grow is how a full disk shows first.
     code = sqlite3.SQLITE_FULL if extended == sqlite3.SQLITE_IOERR_SHMSIZE else extended & 0xFF
     if is_busy(error):
         return StoreBusy(f"the database {path} is locked by another process: try again")
-    name = getattr(error, "sqlite_errorname", error)  # SQLite's own text may have what a stranger put into the file
     advice = {
         sqlite3.SQLITE_NOTADB: "it is not a SQLite database, or its head is damaged: name another path, or restore it",
         sqlite3.SQLITE_CORRUPT: "it is damaged: restore it from a backup",
@@ -213,4 +232,5 @@ def translate(path: Path, error: sqlite3.Error) -> StoreError:
         sqlite3.SQLITE_FULL: _MAKE_ROOM,
         sqlite3.SQLITE_IOERR: "reading or writing it failed: check the disk",
     }
-    return StoreError(f"the database {path} can't be used: {advice.get(code, name)}")
+    kind = StoreDamaged if code == sqlite3.SQLITE_CORRUPT else StoreError
+    return kind(f"the database {path} can't be used: {advice.get(code, text_of(error))}")

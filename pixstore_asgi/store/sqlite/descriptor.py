@@ -20,16 +20,20 @@ class Descriptor:
 
         What root makes belongs to whom the database belongs to, as SQLite does with its log: the service is to open it.
         """
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-        try:
-            made = cls(os.open(path, flags | os.O_EXCL, 0o600))
-        except FileExistsError:
-            return cls(os.open(path, flags, 0o600))
+        flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
+        while True:
+            with suppress(FileExistsError):
+                made = cls(os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600))
+                made._give_to_owner_of(path.with_suffix(""))  # of `pixstore.db.lock` that is the database
+                return made
+            with suppress(FileNotFoundError):  # removed meanwhile
+                return cls(os.open(path, flags))
+
+    def _give_to_owner_of(self, path: Path) -> None:
         if os.geteuid() == 0:
-            with suppress(FileNotFoundError):
-                owner = path.with_suffix("").stat()
-                os.fchown(made.number, owner.st_uid, owner.st_gid)
-        return made
+            with suppress(OSError):  # root may be without the right to it, as in a container
+                owner = path.stat()
+                os.fchown(self.number, owner.st_uid, owner.st_gid)
 
     def close(self) -> None:
         """Close it; harmless when repeated."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ...errors import StoreError
+from .connection import code_of
 
 _NOTE = struct.Struct("<QQQ??38x")
 _CHECKPOINT_NS = 2_000_000_000  # it follows the last write to the log, and ends within this
@@ -94,9 +95,8 @@ def check_in_place(path: Path, opened: Mark | None) -> Mark:
 
 
 def check_regular(path: Path) -> None:
-    """Raise StoreError where something else than a file, such as a pipe, which would keep SQLite waiting for ever, is
-    in the place of a database or of what SQLite keeps beside it."""
-    for suffix in ("", "-journal", "-wal", "-shm"):
+    """Raise StoreError where a pipe, folder or device is in the place of a database or of a file beside it."""
+    for suffix in ("", "-journal", "-wal", "-shm", ".lock"):
         file = path.with_name(path.name + suffix)
         if file.exists() and not file.is_file():
             raise StoreError(f"{file} is no regular file: look at what it is, and move it away")
@@ -104,10 +104,11 @@ def check_regular(path: Path) -> None:
 
 def check_passive(db: sqlite3.Connection, path: Path) -> None:
     """Raise StoreError where a database acts by itself when it is used: this package makes nothing that does."""
-    if db.execute(_ACTING).fetchone():
+    # In this order: the columns of a virtual table are asked of its module, which a stranger may have chosen.
+    if db.execute(_ACTING).fetchone() or db.execute(_COMPUTED).fetchone():
         raise StoreError(
-            f"the database {path} has a trigger, a view or a computed column, which this package does not make: "
-            "do not use it, and bring a backup back that you trust"
+            f"the database {path} has a trigger, a view, or a virtual table or column, which this package does not "
+            "make: do not use it, and bring a backup back that you trust"
         )
 
 
@@ -120,7 +121,7 @@ def check_sound(db: sqlite3.Connection, path: Path) -> None:
         incomplete = _INCOMPLETE + (_OF_BODIES_HERE if version >= _BODIES_ELSEWHERE else "")
         is_sound = verdict == "ok" and not (version and db.execute(incomplete).fetchone())
     except sqlite3.DatabaseError as error:
-        if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        if code_of(error) & 0xFF not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
             raise
         is_sound = False
     if not is_sound:
@@ -130,11 +131,8 @@ def check_sound(db: sqlite3.Connection, path: Path) -> None:
         )
 
 
-# A hidden column is a computed one, or one of a virtual table.
-_ACTING = """
-SELECT 1 FROM sqlite_schema WHERE type IN ('trigger', 'view')
-    OR EXISTS (SELECT 1 FROM pragma_table_xinfo(sqlite_schema.name) WHERE hidden)
-"""
+_ACTING = "SELECT 1 FROM sqlite_schema WHERE coalesce(rootpage, 0) = 0"  # triggers, views, virtual tables
+_COMPUTED = "SELECT 1 FROM sqlite_schema, pragma_table_xinfo(sqlite_schema.name) WHERE hidden"
 # Lengths are read from the heads of the rows: no body is.
 _INCOMPLETE = """
 SELECT 1 FROM image WHERE blob IS NOT NULL AND size IS NOT

@@ -11,7 +11,7 @@ from typing import Any
 
 from ...core.ids import VARIANT_MARK, original_of, range_of_variants
 from ...core.images import StoredImage, Tombstone
-from ...errors import StoreError
+from ...errors import StoreDamaged
 from ..contract import CHUNK_BYTES, WHOLE_BYTES, Expected
 from ..elsewhere import BodyElsewhere
 from ..groups import NO_ROW, Row, bodies_of, reached
@@ -96,7 +96,7 @@ def open_blob(db: sqlite3.Connection, image_id: str) -> tuple[StoredImage, int, 
         return None
     row, blob = found[0][:-2], found[0][-2]
     if not isinstance(blob, int):
-        raise StoreError(f"the stored row of image {image_id!r} is damaged: restore the database from a backup")
+        raise StoreDamaged(f"the stored row of image {image_id!r} is damaged: restore the database from a backup")
     image, chunks = image_of_row(row), [data for *_, data in found if data]
     if not chunks and has_object(db, blob):
         raise BodyElsewhere(image)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from ...core.events import event
 from ...errors import StoreError
-from .connection import is_busy
+from .connection import code_of, is_busy
 from .file import Mark, Note, check_passive, check_sound
 from .write_lock import WriteLock
 from .writer import Writer, connect_unwriting, empty_log, open_writer, transaction
@@ -199,7 +199,7 @@ def _rewrite(connection: Writer, path: Path) -> None:
     try:
         connection.execute("VACUUM")
     except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN):
+        if code_of(error) & 0xFF not in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN):
             raise
         raise StoreError(
             f"{path} can't be rewritten: that takes as much room as it has once more, beside it and in the system's "

@@ -19,7 +19,7 @@ from ...core.images import StoredImage
 from ...errors import StoreBusy, StoreError
 from ..groups import GroupCommit
 from .commits import Commit, Commits
-from .connection import Connection, P, R, keep_freed_memory, translated
+from .connection import Connection, P, R, keep_freed_memory, text_of, translated
 from .data_version import DataVersion
 from .file import Mark, check_in_place, check_regular
 from .leases import IN_USE, Leases
@@ -82,7 +82,11 @@ class Session:
             _create_private(path)
             side_file = path.with_name(path.name + ".lock")
             leases = _used(path, side_file)  # first: from then on nobody removes the side file
-            session = cls(path, WriteLock(side_file, timeout_s=busy_timeout_s), leases)
+            try:
+                session = cls(path, WriteLock(side_file, timeout_s=busy_timeout_s), leases)
+            except BaseException:
+                leases.close()
+                raise
             try:
                 session._write_lock.map_counters()
                 session._file = prepare(path, session._write_lock, busy_timeout_s=busy_timeout_s)
@@ -124,7 +128,10 @@ class Session:
         except (sqlite3.Error, OSError) as error:
             # A reader's thread may wait for what is busy; any other error it meets as well, and translates it.
             _log.debug(
-                "a read of %s is tried again: %s", self.path, error, extra=event("read_again", path=str(self.path))
+                "a read of %s is tried again: %s",
+                self.path,
+                text_of(error),
+                extra=event("read_again", path=str(self.path)),
             )
             return None
         finally:
@@ -227,8 +234,13 @@ class Session:
 def _used(path: Path, side_file: Path) -> Leases:
     """Return the leases of a database, with the one that tells that it is open."""
     leases = Leases(side_file)
-    if not leases.acquire(IN_USE) or not leases.are_in_place():
-        leases.close()
+    is_ours = False
+    try:
+        is_ours = leases.acquire(IN_USE) and leases.are_in_place()
+    finally:
+        if not is_ours:
+            leases.close()
+    if not is_ours:
         raise StoreBusy(f"the database {path} is being restored from a backup: open it when that is done")
     return leases
 

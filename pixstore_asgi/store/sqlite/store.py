@@ -17,6 +17,7 @@ from ..elsewhere import Bodies, Claimed, here_or_elsewhere, sweep_bodies
 from ..inspection import Engine, Fault, Unused, found_by
 from ..occasional_sweep import OccasionalSweep
 from . import blobs, elsewhere, inspect, key_checks, rows, wrapped_keys
+from .connection import text_of, translated
 from .session import Session
 from .streams import begin_write, open_stream
 from .writer import Writer
@@ -193,7 +194,8 @@ class SqliteStore:
 
     async def is_made(self) -> bool:
         # An empty file is one that was made this moment, or lost all that it had.
-        return self.path.exists() and self.path.stat().st_size > 0
+        with translated(self.path):
+            return self.path.exists() and self.path.stat().st_size > 0
 
     async def engine(self) -> Engine:
         return Engine("SQLite", sqlite3.sqlite_version, None)
@@ -251,7 +253,9 @@ class SqliteStore:
         try:
             blobs.sweep_some(db, session.leases, self._before_ms(session), _SWEPT_PER_WRITE, _KEPT_PAGES)
         except (StoreError, sqlite3.Error, OSError) as error:
-            _log.info("%s was not swept: %s", self.path, error, extra=event("sweep_failed", path=str(self.path)))
+            _log.info(
+                "%s was not swept: %s", self.path, text_of(error), extra=event("sweep_failed", path=str(self.path))
+            )
 
     def _before_ms(self, session: Session) -> int:
         # Leases that all processes see tell exactly what is in use; without them only time does.

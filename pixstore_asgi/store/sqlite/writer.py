@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ...core.events import event
 from ...errors import PixstoreError, StoreError
+from .connection import text_of
 from .file import Mark, Note, check_in_place, check_sound
 from .write_lock import WriteLock
 
@@ -179,7 +180,10 @@ def empty_log(db: Writer) -> None:
             _empty_log(db)
     except (StoreError, sqlite3.Error, OSError) as error:
         _log.info(
-            "the log of %s was not emptied: %s", db.path, error, extra=event("log_not_emptied", path=str(db.path))
+            "the log of %s was not emptied: %s",
+            db.path,
+            text_of(error),
+            extra=event("log_not_emptied", path=str(db.path)),
         )
 
 
