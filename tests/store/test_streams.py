@@ -17,6 +17,7 @@ from pixstore_asgi.errors import StoreError
 from pixstore_asgi.store.contract import CHUNK_BYTES
 from pixstore_asgi.store.contract_tests.steps import body_of, read, save
 from pixstore_asgi.store.sqlite import SqliteStore, blobs
+from tests.support.sqlite_faults import sqlite_error
 
 
 class Reads:
@@ -99,7 +100,7 @@ async def test_a_chunk_that_fails_ahead_fails_in_its_turn(
     """What keeps a chunk from being read ahead is raised when that chunk is asked for, and else nowhere."""
 
     def fail(db: sqlite3.Connection, blob: int, number: int) -> bytes | None:
-        raise sqlite3.OperationalError("injected")
+        raise sqlite_error()
 
     monkeypatch.setattr(blobs, "read_chunk", fail)
     for is_asked_for in (True, False):
@@ -108,7 +109,7 @@ async def test_a_chunk_that_fails_ahead_fails_in_its_turn(
         assert len(await anext(stream)) == CHUNK_BYTES
         await asyncio.sleep(0.05)
         if is_asked_for:
-            with pytest.raises(StoreError, match="injected"):
+            with pytest.raises(StoreError, match="reading or writing it failed"):
                 await anext(stream)
         await stream.aclose()
         assert opened.in_use == 0
