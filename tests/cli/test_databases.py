@@ -238,6 +238,14 @@ TAKING_A_STORE = [
 ]
 
 
+def test_no_command_is_left_out() -> None:
+    """Each command whose `--database` must be there already is among those that are tried below."""
+    for path, command in leaves(cli.commands):
+        types = [option.type for option in command.params if option.name == "database"]
+        if any(isinstance(each, DatabaseType) and each._path.exists for each in types):
+            assert any(" ".join(words).startswith(path) for words in TAKING_A_STORE), path
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["empty file", "schema"])
 @pytest.mark.parametrize("arguments", TAKING_A_STORE, ids=" ".join)
