@@ -137,7 +137,7 @@ def test_memory_is_that_of_all_processes() -> None:
 
 def test_processor_time_counts_children_that_have_ended() -> None:
     """What a process below has computed is still counted when that has ended and was waited for."""
-    compute = "import time\nwhile time.thread_time() < 0.3: pass"
+    compute = "import time\nwhile time.thread_time() < 0.4: pass"
     start = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {compute!r}]); print(flush=True); input()"
     with subprocess.Popen([sys.executable, "-c", start], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as above:
         assert above.stdin is not None
@@ -145,7 +145,7 @@ def test_processor_time_counts_children_that_have_ended() -> None:
         above.stdout.readline()
         used_s = cpu_seconds(above.pid)
         above.stdin.write(b"\n")
-    assert used_s >= 0.3
+    assert used_s >= 0.3  # each of the four times that Linux tells is rounded down to a hundredth
 
 
 async def test_what_is_not_stripped_is_not_timed() -> None:

@@ -449,7 +449,7 @@ async def test_a_connection_that_falls_silent_is_given_up(postgres: Cluster, sch
     """What meets a connection that says nothing any more ends in time, and what comes after it works."""
     async with (
         bad_network(postgres.port) as network,
-        opened(postgres.url(port=network.port), schema, busy_timeout_s=0.3) as store,
+        opened(postgres.url(port=network.port), schema, busy_timeout_s=1) as store,
     ):
         saved = await save(store, "a")
         network.says_more.clear()
@@ -504,7 +504,7 @@ async def test_a_stream_outlives_a_restart(own_cluster: Cluster, schema: str) ->
 
 async def test_a_server_that_stays_away_is_busy(own_cluster: Cluster, schema: str) -> None:
     """While the server is away every call ends with StoreBusy, and works again when it is back."""
-    async with opened(own_cluster.url(), schema, busy_timeout_s=0.3) as store:
+    async with opened(own_cluster.url(), schema, busy_timeout_s=1) as store:
         saved = await save(store, "a")
         own_cluster.stop()
         try:
