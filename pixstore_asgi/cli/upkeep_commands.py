@@ -84,9 +84,10 @@ class Verification:
 def verify(database: Database, blobs: str | None, as_json: bool) -> None:
     """Read every image and name what is damaged.
 
-    Of each image its length, its wrapped key and its tag are checked, so every byte of it; then the database's tables,
-    and the objects of a bucket. The application may go on meanwhile. What is wrong is listed with what it is of, and
-    makes the exit code 1. Takes the secret: PIXSTORE_SECRET, or the key file beside the database.
+    Of each image, a variant counted as one, its length, its wrapped key and its tag are checked, so every byte of it;
+    then the database's tables, and the objects of a bucket. The application may go on meanwhile. What is wrong is
+    listed with what it is of, and makes the exit code 1. Takes the secret: PIXSTORE_SECRET, or the key file beside the
+    database.
     """
     verification = Verification()
 

@@ -364,12 +364,16 @@ async def test_ctrl_c_says_what_is_left(tmp_path: Path, monkeypatch: pytest.Monk
     assert stopped == (130, "Stopped: the database is as it was. The same command restores it.\n")
 
 
-def test_a_backup_is_a_file(tmp_path: Path) -> None:
-    """A URL as a backup's name is a usage error, and makes no file of a strange name."""
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("sqlite:///b.db", "this is the path of a file, and no URL"), ("-", "can't be written to stdout: name a file")],
+)
+def test_a_backup_is_a_file(tmp_path: Path, name: str, reason: str) -> None:
+    """A URL, or stdout, as a backup's name is a usage error, and makes no file of a strange name."""
     (tmp_path / "pixstore.db").touch()
-    code, output = run("backup", "--database", tmp_path / "pixstore.db", "--to", "sqlite:///b.db")
+    code, output = run("backup", "--database", tmp_path / "pixstore.db", "--to", name)
     assert code == 2
-    assert "this is the path of a file, and no URL" in output
+    assert reason in output
 
 
 @pytest.mark.parametrize("name", ["of another program", "not SQLite's", "of another store"])

@@ -1,7 +1,9 @@
 """Four processes that save at once, with readers beside them: the write-ahead log stays small, nobody starves."""
 
 import time
+from bisect import bisect_left
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -13,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 IDS = [f"image-{number}" for number in range(30)]
 MAX_WAL_BYTES = 64 * 1024 * 1024
-MAX_SAVE_S = 1.0
+MAX_OVERTAKEN = 100  # 32 is the most that was seen; 140 where one waits up to a second before it tries again
 
 
 def largest_size(path: Path, seconds: float) -> int:
@@ -25,15 +27,23 @@ def largest_size(path: Path, seconds: float) -> int:
     return largest
 
 
+def most_overtaken(saves: Sequence[tuple[float, float]]) -> int:
+    """Return how many saves began after one save and ended before it, of the save with most of them."""
+    by_end = sorted((end, begun) for begun, end in saves)
+    ends = [end for end, _ in by_end]
+
+    def overtaking(begun: float, end: float) -> int:
+        return sum(other > begun for _, other in by_end[bisect_left(ends, begun) : bisect_left(ends, end)])
+
+    return max(overtaking(*save) for save in saves)
+
+
 @pytest.mark.parametrize(
-    ("seconds", "is_timed"),
-    [
-        pytest.param(3, False, id="short"),
-        pytest.param(120, True, id="soak", marks=[pytest.mark.soak, pytest.mark.timeout(600)]),
-    ],
+    "seconds",
+    [pytest.param(3, id="short"), pytest.param(120, id="soak", marks=[pytest.mark.soak, pytest.mark.timeout(600)])],
 )
-def test_the_log_stays_small_and_saves_are_quick(tmp_path: Path, seconds: float, is_timed: bool) -> None:
-    """While four processes save and two read, the log is under 64 MiB at every look and no save takes a second."""
+def test_the_log_stays_small_and_no_save_starves(tmp_path: Path, seconds: float) -> None:
+    """While four processes save and two read, the log is under 64 MiB at every look and each save has its turn soon."""
     path = tmp_path / "images.db"
     with ExitStack() as stack:
         savers = [stack.enter_context(Worker("saver", path, ids=IDS)) for _ in range(4)]
@@ -43,14 +53,16 @@ def test_the_log_stays_small_and_saves_are_quick(tmp_path: Path, seconds: float,
         log_bytes = largest_size(path.with_name("images.db-wal"), seconds)
         saved = [saver.stop() for saver in savers]
         seen = sum((Counter(reader.stop()) for reader in readers), Counter())
-    slowest_s = max(saver["slowest_s"] for saver in saved)
-    saves, megabytes = sum(saver["saves"] for saver in saved), sum(saver["bytes"] for saver in saved) / 1e6
+    saves, megabytes = (
+        [mark for saver in saved for mark in saver["saves"]],
+        sum(saver["bytes"] for saver in saved) / 1e6,
+    )
+    overtaken, slowest_s = most_overtaken(saves), max(end - begun for begun, end in saves)
     print(
-        f"\n{saves} saves, {megabytes:.0f} MB in {seconds} s beside {seen['bodies']} bodies read:"
-        f" log at most {log_bytes / 2**20:.1f} MiB, slowest save {slowest_s:.3f} s"
+        f"\n{len(saves)} saves, {megabytes:.0f} MB in {seconds} s beside {seen['bodies']} bodies read: log at most"
+        f" {log_bytes / 2**20:.1f} MiB, slowest save {slowest_s:.3f} s, overtaken {overtaken} times at most"
     )
     assert (seen["Torn"], seen["StoreError"]) == (0, 0)
     assert 0 < log_bytes < MAX_WAL_BYTES
     assert all(saver["saves"] for saver in saved)
-    if is_timed:
-        assert slowest_s < MAX_SAVE_S
+    assert overtaken < MAX_OVERTAKEN
