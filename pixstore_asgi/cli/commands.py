@@ -8,6 +8,7 @@ import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 from starlette.applications import Starlette
@@ -20,7 +21,7 @@ from .copy_commands import copy
 from .databases import Database, DatabaseType, blobs, filled
 from .doctor_command import doctor
 from .documents import documents_folder
-from .errors import plain_errors
+from .errors import plain_errors, stoppable
 from .export_commands import export_to
 from .extras import require
 from .import_commands import import_from
@@ -37,7 +38,16 @@ _PORT = click.IntRange(0, 65535)
 _DOCUMENTS = f"\b\nThe documents of this version are in\n{folder}" if (folder := documents_folder()) else None
 
 
-@click.group(context_settings=_SETTINGS, epilog=_DOCUMENTS)
+class _Commands(click.Group):
+    """Commands that Ctrl-C ends with exit code 130, where click would take 1, which says that something is wrong."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that was named."""
+        with stoppable("Stopped."):
+            return super().invoke(ctx)
+
+
+@click.group(cls=_Commands, context_settings=_SETTINGS, epilog=_DOCUMENTS)
 @click.version_option(package_name="pixstore-asgi", message="%(package)s %(version)s")
 def commands() -> None:
     """Encrypted images for ASGI applications.

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from unittest import mock
 
 import click
 import httpx
@@ -63,6 +64,17 @@ def test_a_shell_completes_commands_and_options() -> None:
         asked = {"_PIXSTORE_ASGI_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
         done = subprocess.run([script], env={**os.environ, **asked}, capture_output=True, text=True, check=True)
         assert done.stdout.splitlines() == [answer]
+
+
+@pytest.mark.parametrize(("name", "module"), [("stats", "upkeep_commands"), ("doctor", "doctor_command")])
+def test_a_command_that_only_looks_is_stopped(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, module: str
+) -> None:
+    """Ctrl-C is told from a finding by its exit code, in a command that has nothing to say of its state, too."""
+    (tmp_path / "pixstore.db").touch()
+    monkeypatch.setattr(f"pixstore_asgi.cli.{module}.check_made", mock.AsyncMock(side_effect=KeyboardInterrupt))
+    result = CliRunner().invoke(commands, [name, "--database", str(tmp_path / "pixstore.db")])
+    assert (result.exit_code, result.output.strip()) == (130, "Stopped.")
 
 
 def test_version_is_that_of_the_package() -> None:

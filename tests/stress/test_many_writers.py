@@ -53,10 +53,8 @@ def test_the_log_stays_small_and_no_save_starves(tmp_path: Path, seconds: float)
         log_bytes = largest_size(path.with_name("images.db-wal"), seconds)
         saved = [saver.stop() for saver in savers]
         seen = sum((Counter(reader.stop()) for reader in readers), Counter())
-    saves, megabytes = (
-        [mark for saver in saved for mark in saver["saves"]],
-        sum(saver["bytes"] for saver in saved) / 1e6,
-    )
+    saves = [save for saver in saved for save in saver["saves"]]
+    megabytes = sum(saver["bytes"] for saver in saved) / 1e6
     overtaken, slowest_s = most_overtaken(saves), max(end - begun for begun, end in saves)
     print(
         f"\n{len(saves)} saves, {megabytes:.0f} MB in {seconds} s beside {seen['bodies']} bodies read: log at most"
