@@ -9,14 +9,18 @@ import sys
 import textwrap
 import threading
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from pixstore_asgi.errors import StoreError
+from pixstore_asgi.errors import StoreBusy, StoreError
 from pixstore_asgi.store.contract import CHUNK_BYTES
-from pixstore_asgi.store.contract_tests.steps import body_of, read, save
-from pixstore_asgi.store.sqlite import SqliteStore, blobs
+from pixstore_asgi.store.contract_tests.steps import VERSION, body_of, meta_of, read, save
+from pixstore_asgi.store.sqlite import SqliteStore, blobs, streams
+from pixstore_asgi.store.sqlite.leases import Leases
+from pixstore_asgi.store.sqlite.write_lock import WriteLock
+from tests.support.sqlite import idle
 from tests.support.sqlite_faults import sqlite_error
 
 
@@ -125,7 +129,7 @@ def test_chunks_are_read_into_memory_that_was_used_before(tmp_path: Path) -> Non
     script = """
         import asyncio, resource, sys
         from pixstore_asgi.store.sqlite import SqliteStore
-        from pixstore_asgi.store.contract_tests.steps import body_of, read, save
+        from pixstore_asgi.store.contract_tests.steps import VERSION, body_of, meta_of, read, save
 
         async def read_all(store, times):
             for _ in range(times):
@@ -147,3 +151,61 @@ def test_chunks_are_read_into_memory_that_was_used_before(tmp_path: Path) -> Non
     command = [sys.executable, "-c", textwrap.dedent(script), str(tmp_path / "images.db")]
     result = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     assert float(result.stdout) < 8
+
+
+async def test_what_goes_live_under_a_sweep_is_read_at_once(
+    opened: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sweep that found an upload pending keeps nobody from reading it once it is committed, however long it waits."""
+    other = SqliteStore(opened.path)
+    await other.open()
+    claim, found, committed, claimed = Leases.claim, threading.Event(), threading.Event(), threading.Event()
+
+    def claim_late(leases: Leases, blob: int) -> bool:
+        found.set()
+        committed.wait(10)
+        is_claimed = claim(leases, blob)
+        claimed.set()
+        return is_claimed
+
+    body = body_of(8 * CHUNK_BYTES)
+    lock = WriteLock(opened.path.with_name("images.db.lock"), timeout_s=5)
+    async with await opened.begin_write("b", VERSION) as writer:
+        await writer.write(body)
+        await idle(opened)
+        monkeypatch.setattr(Leases, "claim", claim_late)
+        sweep = asyncio.create_task(other.sweep())
+        await asyncio.to_thread(found.wait, 10)
+        monkeypatch.setattr(Leases, "claim", claim)
+        await writer.commit(meta_of(len(body)))
+    with lock.held():
+        committed.set()
+        await asyncio.to_thread(claimed.wait, 10)
+        assert await read(opened, "b") == body
+    assert await sweep == 0
+    lock.close()
+    await other.close()
+
+
+async def test_a_claimed_body_is_waited_for(opened: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader that meets a sweep, which looks whether anybody needs a body, waits for it; in the end it is busy."""
+    sweeping = Leases(opened.path.with_name("images.db.lock"))
+    assert sweeping.claim(1)
+    reading = asyncio.create_task(read(opened, "a"))
+    await asyncio.sleep(0.1)
+    sweeping.unclaim(1)
+    assert await reading == body_of(6 * CHUNK_BYTES)
+    assert sweeping.claim(1)
+    monkeypatch.setattr(streams, "_MAX_TRIES", 3)
+    with pytest.raises(StoreBusy, match="a sweep holds the body of image a: try again"):
+        await opened.open_stream("a")
+    sweeping.close()
+
+
+async def test_a_row_whose_body_is_dead_is_damage(opened: SqliteStore) -> None:
+    """An image whose body is marked as one that no image needs is an error that says what to do."""
+    with closing(sqlite3.connect(opened.path)) as db:
+        db.execute("UPDATE blob SET state = 2")
+        db.commit()
+    with pytest.raises(StoreError, match="points to a body that is not there: restore the database from a backup"):
+        await opened.open_stream("a")

@@ -91,7 +91,9 @@ def sweep(db: Writer, leases: Leases, before_ms: int, limit: int) -> int:
     for (blob,) in db.execute(query, (before_ms, limit + _SWEPT_MORE)).fetchall():
         if removed < limit and leases.claim(blob):
             try:
-                removed += _remove(db, blob, before_ms)
+                # Found pending, it may be live by now: no reader may stand back while this waits for the write lock.
+                if not is_live(db, blob):
+                    removed += _remove(db, blob, before_ms)
             finally:
                 leases.unclaim(blob)
     return removed

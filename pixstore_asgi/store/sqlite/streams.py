@@ -1,7 +1,9 @@
 """Reading and writing one blob of the SQLite store: whole where it is small, else chunk by chunk, under a lease."""
 
+import asyncio
+
 from ...core.images import StoredImage
-from ...errors import StoreError
+from ...errors import StoreBusy, StoreError
 from ..chunk_stream import ChunkStream, missing_part
 from ..clock import Clock
 from ..contract import CHUNK_BYTES, WHOLE_BYTES, ImageWriter
@@ -15,10 +17,12 @@ from .writer import Writer
 
 _RESTORE = "restore it from a backup"
 _MAX_TRIES = 100
+_PAUSE_S = 0.01
 
 
 async def open_stream(session: Session, image_id: str) -> "SqliteStream | None":
     """Open the current version of an image, or None. Takes a lease where not all of it came with its row."""
+    is_leased = True
     for _ in range(_MAX_TRIES):
         opened = await session.read(rows.open_blob, image_id)
         if opened is None:
@@ -30,17 +34,28 @@ async def open_stream(session: Session, image_id: str) -> "SqliteStream | None":
             return SqliteStream(session, image, None, chunks)
         with translated(session.path):
             is_leased = session.leases.acquire(blob)
-        if is_leased:
-            stream = SqliteStream(session, image, blob, chunks)
-            try:
-                # Before the lease was there, the image could be updated and this blob swept: then start over.
-                if await session.read(blobs.is_live, blob):
-                    return stream
-            except BaseException:
-                await stream.aclose()
-                raise
-            await stream.aclose()
+        if not is_leased:  # a sweep looks whether it may go, or removes what was current a moment ago
+            await asyncio.sleep(_PAUSE_S)
+            continue
+        if stream := await _leased_stream(session, image, blob, chunks):
+            return stream
+    if not is_leased:
+        raise StoreBusy(f"a sweep holds the body of image {image_id}: try again")
     raise StoreError(f"image {image_id} points to a body that is not there: restore the database from a backup")
+
+
+async def _leased_stream(session: Session, image: StoredImage, blob: int, chunks: list[bytes]) -> "SqliteStream | None":
+    """Return a stream of a blob that is leased; None, with the lease given back, where it is not live."""
+    stream = SqliteStream(session, image, blob, chunks)
+    try:
+        # Before the lease was there, the image could be updated and this blob swept.
+        if await session.read(blobs.is_live, blob):
+            return stream
+    except BaseException:
+        await stream.aclose()
+        raise
+    await stream.aclose()
+    return None
 
 
 class SqliteStream(ChunkStream):
