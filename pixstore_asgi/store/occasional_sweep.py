@@ -22,23 +22,28 @@ class OccasionalSweep:
         self._sweep = sweep
         self._begun_s = time.monotonic()
         self._task: asyncio.Task[None] | None = None
+        self._is_ending = False
 
     def soon(self) -> None:
         """Sweep, unless that was done just now or is being done."""
-        if self._task is None and time.monotonic() - self._begun_s >= _EVERY_S:
-            self._begun_s = time.monotonic()
+        if self._under_way() is None and time.monotonic() - self._begun_s >= _EVERY_S:
+            self._begun_s, self._is_ending = time.monotonic(), False
             self._task = asyncio.create_task(self._run())
 
     async def ended(self) -> None:
-        """Wait for what is under way."""
-        if self._task is not None and self._task.get_loop() is asyncio.get_running_loop():  # not the one before a fork
-            await asyncio.wait([self._task])
+        """Wait for the step that is under way, and let it be the last one."""
+        if task := self._under_way():
+            self._is_ending = True
+            await asyncio.wait([task])
+
+    def _under_way(self) -> "asyncio.Task[None] | None":
+        # One of before a fork, or of an event loop that has ended, goes on no more.
+        task = self._task
+        return task if task and not task.done() and task.get_loop() is asyncio.get_running_loop() else None
 
     async def _run(self) -> None:
         try:
-            while await self._sweep():
+            while not self._is_ending and await self._sweep():
                 pass  # until nothing is left, or writes could leave more behind than is swept
         except StoreError as error:
             _log.info("the store was not swept: %s", error, extra=event("sweep_failed"))
-        finally:
-            self._task = None

@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 
 from pixstore_asgi import ConfigError, Pixstore
-from pixstore_asgi.errors import SecretError, StoreBusy, StoreError
+from pixstore_asgi.errors import SecretError, StoreBusy, StoreDamaged, StoreError
 from pixstore_asgi.store.connect import connect
 from pixstore_asgi.store.contract import CHUNK_BYTES
 from pixstore_asgi.store.contract_tests.steps import body_of, meta_of, read, save
@@ -26,6 +26,7 @@ from tests.support.pgbouncer import pooled
 from tests.support.postgres import PASSWORD, Cluster, running_cluster
 from tests.support.samples import SECRET, picture
 from tests.support.servers import free_port
+from tests.support.service import until
 
 OTHER_SECRET = bytes(range(32, 64))
 
@@ -303,6 +304,25 @@ async def test_a_pool_in_use_is_waited_for_and_then_busy(postgres: Cluster, sche
         assert await store.list() == []
 
 
+async def test_what_was_committed_is_told_whatever_a_reset_does(postgres: Cluster, schema: str) -> None:
+    """A save is acknowledged where the pool's reset of its connection fails, and the next call gets another one."""
+    resets = 0
+
+    async def fail(connection: Any) -> None:
+        nonlocal resets
+        resets += 1
+        raise asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation")
+
+    async with (
+        asyncpg.create_pool(postgres.url(), min_size=1, max_size=1, reset=fail) as pool,
+        opened(pool, schema) as store,
+    ):
+        saved = await save(store, "a")
+        assert await store.get("a") == saved
+        assert await store.delete("a")
+    assert resets > 3
+
+
 async def test_cancelled_calls_leave_whole_connections(postgres: Cluster, schema: str) -> None:
     """However calls are cancelled, the connections that they used work for the next one."""
     async with opened(postgres.url(), schema, pool_size=2) as store:
@@ -460,6 +480,76 @@ async def test_a_connection_that_falls_silent_is_given_up(postgres: Cluster, sch
         assert (await store.get("a"), await store.list()) == (saved, [saved])
 
 
+async def test_a_host_that_has_vanished_lets_go_of_its_locks(
+    store: PostgresStore, postgres: Cluster, schema: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A transaction of which nothing is heard any more is ended by the server, and other hosts write again."""
+    monkeypatch.setattr("pixstore_asgi.store.postgres.database._LONGEST_IDLE_MS", 500)
+    await save(store, "a")
+    began, goes_on = asyncio.Event(), asyncio.Event()
+
+    async def vanish(session: Session) -> None:
+        await session.all(f"SELECT * FROM {schema}.image FOR UPDATE")
+        began.set()
+        await goes_on.wait()
+        await session.all("SELECT 1")
+
+    vanishing = asyncio.create_task(store._opened().write(vanish))
+    await began.wait()
+    async with opened(postgres.url(), schema) as other:
+        assert await other.delete("a")
+    goes_on.set()
+    with pytest.raises(StoreBusy):
+        await vanishing
+
+
+async def test_a_close_that_is_cancelled_goes_on(postgres: Cluster, schema: str) -> None:
+    """A close that is given up while a write runs closes the pool all the same, once the write has ended."""
+    store = PostgresStore(postgres.url(), schema=schema)
+    await store.open()
+    database, goes_on = store._opened(), asyncio.Event()
+
+    async def write(session: Session) -> None:
+        await goes_on.wait()
+
+    writing = asyncio.create_task(database.write(write))
+    store.sweeps_at_close = False
+    closing = asyncio.create_task(store.close())
+    await asyncio.sleep(0.1)
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    goes_on.set()
+    await writing
+    await asyncio.to_thread(until, database.pool.is_closing, "the pool stays open")
+
+
+async def test_damage_of_one_row_leaves_the_others_alone(store: PostgresStore, postgres: Cluster, schema: str) -> None:
+    """Images that are asked for at the same moment as one whose row is damaged are answered."""
+    saved = [await save(store, image_id) for image_id in "abc"]
+    postgres.run(f"ALTER TABLE {schema}.image DROP CONSTRAINT IF EXISTS image_size_check")
+    postgres.run(f"UPDATE {schema}.image SET size = -1 WHERE id = 'b'")
+    found = await asyncio.gather(*(store.get(image_id) for image_id in "xabc"), return_exceptions=True)
+    assert (found[0], found[1], found[3]) == (None, saved[0], saved[2])
+    assert isinstance(found[2], StoreDamaged)
+
+
+async def test_a_read_is_answered_after_an_event_loop_that_ended(postgres: Cluster, schema: str) -> None:
+    """A store that was closed while a read had not begun answers when it is open again."""
+    store = PostgresStore(postgres.url(), schema=schema)
+    await store.open()
+    reading = asyncio.create_task(store.get("a"))
+    await asyncio.sleep(0)
+    asking = store._reads._asking
+    assert asking is not None
+    asking.cancel()
+    reading.cancel()
+    await store.close()
+    await store.open()
+    assert await asyncio.wait_for(store.get("a"), 10) is None
+    await store.close()
+
+
 async def test_sweeps_ride_on_writes(postgres: Cluster, schema: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A write now and then sweeps what others left, without waiting for it."""
     monkeypatch.setattr("pixstore_asgi.store.occasional_sweep._EVERY_S", 0.0)
@@ -538,6 +628,23 @@ async def test_a_lost_answer_of_a_commit_is_looked_up(
         monkeypatch.setattr(asyncpg.transaction.Transaction, "commit", lost)
         with pytest.raises(StoreBusy):
             await save(store, "a", b"second")
+        assert (await store.get("a"), await read(store, "a")) == (saved, b"first")
+
+
+async def test_a_commit_that_took_too_long_is_looked_up(
+    postgres: Cluster, schema: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the pool's limit for a command ends a commit that the server makes, the save is acknowledged."""
+    async with opened(postgres.url(), schema) as store:
+        commit = asyncpg.transaction.Transaction.commit
+
+        async def take_too_long(self: Any) -> None:
+            monkeypatch.setattr(asyncpg.transaction.Transaction, "commit", commit)
+            await commit(self)
+            raise TimeoutError
+
+        monkeypatch.setattr(asyncpg.transaction.Transaction, "commit", take_too_long)
+        saved = await save(store, "a", b"first")
         assert (await store.get("a"), await read(store, "a")) == (saved, b"first")
 
 

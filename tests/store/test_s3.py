@@ -18,6 +18,7 @@ from pixstore_asgi.store.contract import CHUNK_BYTES, Expect, ImageWriter
 from pixstore_asgi.store.contract_tests.steps import body_of, meta_of, read, save
 from pixstore_asgi.store.s3 import S3Bucket, Uploads
 from pixstore_asgi.store.s3.bucket import _PROBE
+from pixstore_asgi.store.s3.objects import Objects
 from pixstore_asgi.store.sqlite import SqliteStore
 from tests.support.asgi import client
 from tests.support.bad_network import BadNetwork, bad_network
@@ -442,6 +443,33 @@ async def test_an_upload_that_ends_while_it_is_cancelled_is_finished(
     await asyncio.wait([saving])
     assert saving.cancelled()
     assert bucket_of(store).uploads == Uploads(begun=1, finished=1, aborted=0, not_aborted=0)
+
+
+async def test_an_abort_that_is_cancelled_goes_on(
+    store: SqliteStore, s3: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who is cancelled once more while the bucket drops the parts leaves none of them."""
+    put_parts, drops, goes_on = Objects.put_parts, asyncio.Event(), asyncio.Event()
+
+    async def put_slowly(self: Objects, name: str, parts: AsyncIterator[bytearray]) -> None:
+        try:
+            await put_parts(self, name, parts)
+        finally:
+            drops.set()
+            await goes_on.wait()
+
+    monkeypatch.setattr(Objects, "put_parts", put_slowly)
+    unfinished = s3.unfinished()
+    writer = await store.begin_write("a", os.urandom(16))
+    await writer.write(LARGE)
+    aborting = asyncio.ensure_future(writer.abort())
+    await drops.wait()
+    aborting.cancel()
+    await asyncio.wait([aborting], timeout=0.1)
+    goes_on.set()
+    await asyncio.wait([aborting])
+    assert bucket_of(store).uploads == Uploads(begun=1, finished=0, aborted=1, not_aborted=0)
+    assert s3.unfinished() == unfinished
 
 
 async def test_an_upload_that_may_be_left_is_counted(

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -10,6 +11,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 import anyio
 import asyncpg
 
+from ...core.events import event
 from ...core.hidden import Hidden, hide
 from .errors import ConnectionLost, is_away, translated, translated_for
 from .schema import prepare
@@ -21,9 +23,11 @@ R = TypeVar("R")
 Pool = asyncpg.Pool
 Operation = Callable[Concatenate[Session, P], Awaitable[R]]
 
+_log = logging.getLogger("pixstore_asgi")
 _PAUSE_S, _LONGEST_PAUSE_S = 0.05, 1.0
 _CACHED_STATEMENTS = 100
 _WRITES_PATIENTLY = 3  # times: a write may wait for a lock first
+_LONGEST_IDLE_MS = 60_000  # between two commands: the locks of a host that has vanished end with that
 
 
 class Database:
@@ -79,6 +83,10 @@ class Database:
 
     async def close(self) -> None:
         """Let what runs come to its end, and close the pool if it is ours."""
+        # In a task of its own: a close that is cancelled goes on to its end.
+        await asyncio.shield(asyncio.create_task(self._close()))
+
+    async def _close(self) -> None:
         while self._running:
             await asyncio.wait(self._running)
         if self._is_ours:
@@ -114,9 +122,9 @@ class Database:
         self, limit_s: float | None, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs
     ) -> R:
         connection, transaction = await self._while_away(self._begun)
-        try:
-            async with asyncio.timeout(limit_s):
-                with translated():
+        with translated():
+            try:
+                async with asyncio.timeout(limit_s):
                     try:
                         result = await operation(Session(connection, self.names), *args, **kwargs)
                     except Exception as error:
@@ -127,11 +135,11 @@ class Database:
                         raise
                     await transaction.commit()
                     return result
-        except TimeoutError:
-            give_up(connection)
-            raise ConnectionLost("PostgreSQL took too long to answer: try again") from None
-        finally:
-            await self.pool.release(connection)
+            except TimeoutError:  # of this limit, or of the application's pool for each command
+                give_up(connection)
+                raise ConnectionLost("PostgreSQL took too long to answer: try again") from None
+            finally:
+                await self._release(connection)
 
     async def _begun(self) -> tuple[Any, Any]:
         connection = await self.pool.acquire(timeout=self.patience_s)
@@ -139,10 +147,13 @@ class Database:
             async with asyncio.timeout(self.patience_s):
                 transaction = connection.transaction(isolation="read_committed")
                 await transaction.start()
-                await connection.execute(f"SET LOCAL lock_timeout = {int(self.patience_s * 1000)}")
+                await connection.execute(
+                    f"SET LOCAL lock_timeout = {int(self.patience_s * 1000)};"
+                    f" SET LOCAL idle_in_transaction_session_timeout = {_LONGEST_IDLE_MS}"
+                )
         except BaseException:
             give_up(connection)
-            await self.pool.release(connection)
+            await self._release(connection)
             raise
         return connection, transaction
 
@@ -157,7 +168,18 @@ class Database:
             give_up(connection)
             raise
         finally:
+            await self._release(connection)
+
+    async def _release(self, connection: Any) -> None:
+        # What was done is done, whatever becomes of the reset that an application's pool asks for.
+        try:
             await self.pool.release(connection)
+        except Exception as error:
+            _log.warning(
+                "a connection was closed, for its pool could not reset it: %s",
+                type(error).__name__,
+                extra=event("connection_not_reset"),
+            )
 
     async def _while_away(self, attempt: Callable[[], Awaitable[R]]) -> R:
         """Attempt what may be done again, as long as the server is away and patience lasts."""

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from copy import copy
 
 from ...core.images import StoredImage
+from ...errors import StoreDamaged
 
 _MOST_TOGETHER = 1000
 
@@ -46,6 +47,10 @@ class GatheredReads:
         try:
             images = await self._read_many(list(asked))
         except Exception as error:
+            if isinstance(error, StoreDamaged) and len(asked) > 1:  # which of them it is shows one by one
+                for image_id, answers in asked.items():
+                    await self._answer({image_id: answers})
+                return
             for answer in _unanswered(asked.values()):
                 answer.set_exception(copy(error))  # each its own: a traceback shows the values of those that raised it
         except BaseException:

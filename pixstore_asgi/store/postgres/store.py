@@ -94,6 +94,7 @@ class PostgresStore:
                 raise StoreError("the pool of connections was opened before a fork: open one in each process")
             opening = Database.borrow(self._source, self._names, patience_s=self._busy_timeout_s)
         self._database = await opening
+        self._reads = GatheredReads(self.get_many)  # not what an event loop that has ended was at
 
     async def close(self) -> None:
         database = self._database
@@ -110,9 +111,11 @@ class PostgresStore:
             _log.info("the store was closed without a sweep: %s", error, extra=event("sweep_failed"))
         finally:
             self._database = None
-            await database.close()
-            if self._bodies:
-                await self._bodies.close()
+            try:
+                await database.close()
+            finally:
+                if self._bodies:
+                    await self._bodies.close()
 
     async def database_id(self) -> bytes:
         return await self._opened().read(key_checks.database_id)

@@ -69,7 +69,7 @@ class S3Upload:
             return
         with suppress(_GivenUpError, StoreError):  # which is counted, and logged where something may be left
             await self._send(_GivenUpError())
-            await self._sending
+            await asyncio.shield(self._sending)  # who is cancelled meanwhile leaves; the parts are aborted all the same
 
     async def _send(self, part: "bytearray | _GivenUpError | None") -> None:
         """Hand on a part, the end (None), or that there is none. Raises what has ended the sending."""

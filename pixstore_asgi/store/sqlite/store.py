@@ -98,9 +98,11 @@ class SqliteStore:
             )
         finally:
             self._session = None
-            await session.close()
-            if self._bodies:
-                await self._bodies.close()
+            try:
+                await session.close()
+            finally:
+                if self._bodies:
+                    await self._bodies.close()
 
     async def database_id(self) -> bytes:
         return await self._opened().read(key_checks.database_id)
