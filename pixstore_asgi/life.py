@@ -45,7 +45,8 @@ class Life:
         self._ring: KeyRing | None = None
         self._asked_s = {"proof": -math.inf, "row": -math.inf}
         self._failed: tuple[float, SecretError] | None = None
-        self._unneeded: frozenset[bytes] = frozenset()  # secrets that the store knows, and no image is under
+        # Secrets that the store knew and no image was under, and when that was.
+        self._unneeded: tuple[float, frozenset[bytes]] = -math.inf, frozenset()
         self._opens = 0
         self._is_used = False  # opened on first use, until the last close
         self._closed_on: asyncio.AbstractEventLoop | None = None
@@ -101,6 +102,10 @@ class Life:
 
     async def renewed(self, stale: KeyRing, by: NamedBy) -> KeyRing | None:
         """Return a key ring newer than `stale`, or None; it is looked for once in 10 s by proofs, and by rows."""
+        # In a task of its own: who made it look may leave, and others wait for what it finds.
+        return await asyncio.shield(asyncio.create_task(self._renew(stale, by)))
+
+    async def _renew(self, stale: KeyRing, by: NamedBy) -> KeyRing | None:
         async with self._lock():
             if self._ring is stale and time.monotonic() - self._asked_s[by] >= _ASK_EVERY_S:
                 try:
@@ -119,7 +124,8 @@ class Life:
         """
         ring = await self.opened()
         absent = (await self._store.key_checks()).in_use - set(ring.check_values)
-        if absent <= self._unneeded:
+        looked_s, unneeded = self._unneeded
+        if not absent or (absent <= unneeded and time.monotonic() - looked_s < _ASK_EVERY_S):
             return
         self._raise_again()
         try:
@@ -127,7 +133,7 @@ class Life:
         except SecretError as error:
             self._failed = (time.monotonic(), error)
             raise
-        self._unneeded = absent
+        self._unneeded = time.monotonic(), absent
 
     async def _ask_again(self) -> None:
         if self._ring is not None:

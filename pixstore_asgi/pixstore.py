@@ -202,7 +202,7 @@ class Pixstore:
         """
         saves = await self._saves_within(connection)
         saved = await saves.told(strips=strip_metadata).create(new_id(directory), data, on_progress=on_progress)
-        return self._proofs.record(await self._life.opened(), saved)
+        return self._proofs.record(*saved)
 
     async def save_image_from_file(
         self,
@@ -231,7 +231,7 @@ class Pixstore:
         encryption = Encryption.of(seal) if seal else None
         del seal  # see hidden.py
         saved = await self._saves.take_over(image_id, data, token=token, encryption=encryption, if_token=if_token)
-        return self._proofs.record(await self._life.opened(), saved)
+        return self._proofs.record(*saved)
 
     async def update_image(
         self,
@@ -253,7 +253,7 @@ class Pixstore:
         saves = await self._saves_within(connection)
         told = saves.told(strips=strip_metadata)
         saved = await told.update(image_id, data, if_token=if_token, on_progress=on_progress)
-        return self._proofs.record(await self._life.opened(), saved)
+        return self._proofs.record(*saved)
 
     async def update_image_from_file(
         self,
@@ -303,7 +303,7 @@ class Pixstore:
         if found is None:
             raise not_found(image_id)
         saved = await self._saves.reseal([found, *await self.export_variants(image_id)], if_token)
-        return self._proofs.record(await self._life.opened(), saved)
+        return self._proofs.record(*saved)
 
     # Secrets
 

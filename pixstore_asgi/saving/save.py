@@ -21,6 +21,9 @@ from .written import OnProgress, Written, commit_together, write_bytes, write_ve
 Opened = Callable[[], Awaitable[KeyRing]]
 """Opens the store where it is not open yet, and returns the key ring as it is then."""
 
+Saved = tuple[KeyRing, Sequence[StoredImage]]
+"""An image as it is stored, with its variants behind it, and the key ring that its keys are wrapped under."""
+
 _MAX_AHEAD_MS = 24 * 60 * 60 * 1000  # of the clock: more than clocks and time zones differ by mistake
 
 
@@ -30,8 +33,8 @@ class Saves:
 
     opened: opens the store where it is not open yet, and returns the key ring as it is then.
 
-    Every method returns the image as it is stored then, with its variants behind it, and raises InvalidImage
-    (ImageTooLarge, UploadTimeout), InputError or StoreError; then nothing has changed.
+    Every method that saves raises InvalidImage (ImageTooLarge, UploadTimeout), InputError or StoreError; then nothing
+    has changed.
     """
 
     def __init__(
@@ -57,9 +60,7 @@ class Saves:
         treatment = self._treatment.told(strips=strips)
         return Saves(self._store, self._opened, self._formats, self._limits, treatment)
 
-    async def create(
-        self, image_id: str, data: ImageData, *, on_progress: OnProgress | None = None
-    ) -> Sequence[StoredImage]:
+    async def create(self, image_id: str, data: ImageData, *, on_progress: OnProgress | None = None) -> Saved:
         """Save an image under an id that has none. Raises StoreConflict where it has."""
         await self._opened()
         return await self._write(image_id, data, CommitTerms(expect=Expect.ABSENT), on_progress=on_progress)
@@ -71,7 +72,7 @@ class Saves:
         *,
         if_token: int | None = None,
         on_progress: OnProgress | None = None,
-    ) -> Sequence[StoredImage]:
+    ) -> Saved:
         """Save a new version of an image. Raises ImageNotFound, and StoreConflict where its token is not `if_token`."""
         await self._opened()
         expect = await version_to_replace(self._store, image_id, if_token)
@@ -85,7 +86,7 @@ class Saves:
         token: int,
         encryption: Encryption | None,
         if_token: int | None,
-    ) -> Sequence[StoredImage]:
+    ) -> Saved:
         """Save an image that has its id and token from elsewhere; if_token: over the version of this token.
 
         Of a variant, if_token is its original's, which has to be there. encryption: to the same bytes as there; raises
@@ -102,7 +103,7 @@ class Saves:
             expect = await version_to_replace(self._store, image_id, if_token)
         return await self._write(image_id, data, CommitTerms(expect=expect, token=token), encryption=encryption)
 
-    async def reseal(self, found: Sequence[ExportedImage], if_token: int | None) -> Sequence[StoredImage]:
+    async def reseal(self, found: Sequence[ExportedImage], if_token: int | None) -> Saved:
         """Save an image that was read from the store, and its variants, under other keys, as they were marked.
 
         Their bytes stay what they are, but for the padding of those that have none yet.
@@ -129,7 +130,7 @@ class Saves:
         *,
         encryption: Encryption | None = None,
         on_progress: OnProgress | None = None,
-    ) -> Sequence[StoredImage]:
+    ) -> Saved:
         treatment = self._treatment.keeping_bytes() if encryption else self._treatment
         encryption = encryption or Encryption.fresh(pad=treatment.pads)
         pieces = treatment.begin(read_pieces(data, self._limits))
@@ -137,6 +138,7 @@ class Saves:
             original = await write_version(
                 unless_committed, self._store, image_id, aiter(pieces), encryption, self._formats, on_progress
             )
+            await self._opened()  # or, closed meanwhile, it would start a process to decode that nobody ends
             decoded = await pieces.decoded(original.format)
             if decoded is None:
                 return await self._commit([original], terms)
@@ -149,11 +151,11 @@ class Saves:
                 written.append(new)
             return await self._commit(written, terms)
 
-    async def _commit(self, written: Sequence[Written], terms: CommitTerms) -> Sequence[StoredImage]:
+    async def _commit(self, written: Sequence[Written], terms: CommitTerms) -> Saved:
         # Now: in the course of a long upload the secrets may have been reloaded, and the old one retired.
         ring = await self._opened()
         try:
-            return await commit_together(ring, written, replace(terms, checks=ring.check_values))
+            return ring, await commit_together(ring, written, replace(terms, checks=ring.check_values))
         except StoreConflict:
             if terms.expect is Expect.PRESENT and terms.token is None:
                 raise not_found(written[0].image_id) from None

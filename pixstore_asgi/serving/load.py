@@ -73,8 +73,8 @@ async def _from_memory(rings: Rings, cached: CachedImage, request: ImageRequest,
         return await _from_whole(rings, image, cached.pieces[0], request, epoch)
     state = _state(image, request, epoch)
     if state is WireState.UPDATED:
-        head = await _found_head(rings, image)
-        return _payload(image, state, head, cached.read(with_state=False))
+        stream = cached.read(with_state=False)  # now: what is read stays counted, whatever comes meanwhile
+        return _payload(image, state, await _found_head(rings, image), stream)
     return _payload(image, state, b"", cached.read(with_state=True))
 
 

@@ -198,6 +198,27 @@ async def test_strangers_do_not_delay_rows() -> None:
         assert await old.get_image_record(stranger.id)
 
 
+async def test_one_who_leaves_does_not_end_the_search() -> None:
+    """The secret of a row that a source is being asked for is found, though the one who made it ask has left."""
+    store, asked, answers = MemoryStore(), asyncio.Event(), asyncio.Event()
+
+    async def vault() -> list[str]:
+        if not asked.is_set():
+            return [SECRET]
+        await answers.wait()
+        return [SECRET, OTHER_SECRET]
+
+    async with Pixstore(store, secret=vault) as old, Pixstore(store, secret=[SECRET, OTHER_SECRET]) as new:
+        stranger = await new.save_image(picture())
+        asked.set()
+        leaves = asyncio.create_task(old.get_image_record(stranger.id))
+        await asyncio.sleep(0.01)
+        leaves.cancel()
+        await asyncio.wait([leaves])
+        answers.set()
+        assert await old.get_image_record(stranger.id)
+
+
 async def test_an_upload_takes_the_secrets_of_its_end(tmp_path: Path) -> None:
     """What was begun before a rotation and ends after it is wrapped under the secret that signs then."""
     vault = Vault(OTHER_SECRET, SECRET)

@@ -4,7 +4,9 @@ import asyncio
 import subprocess
 import sys
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +16,8 @@ from pixstore_asgi import (
     StoreError,
     WireState,
 )
+from pixstore_asgi.core.images import StoredImage
+from pixstore_asgi.saving.written import commit_together
 from pixstore_asgi.store.memory import MemoryStore
 from tests.support.payloads import served
 from tests.support.samples import SECRET, picture
@@ -145,3 +149,19 @@ async def test_an_open_given_up_takes_the_store_from_nobody(tmp_path: Path) -> N
     assert late.cancelled()
     assert await pix.image_exists(record.id)
     await pix.close()
+
+
+async def test_what_was_saved_as_it_was_closed_is_acknowledged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A save whose commit has happened returns its record, though the store was closed in that moment."""
+    pix = Pixstore(tmp_path / "pixstore.db", secret=SECRET)
+    await pix.open()
+
+    async def commit_and_close(*args: Any) -> Sequence[StoredImage]:
+        images = await commit_together(*args)
+        await pix.close()
+        return images
+
+    monkeypatch.setattr("pixstore_asgi.saving.save.commit_together", commit_and_close)
+    record = await pix.save_image(picture())
+    async with Pixstore(tmp_path / "pixstore.db", secret=SECRET) as after:
+        assert await served(after, record) == (WireState.SUCCESS, picture())

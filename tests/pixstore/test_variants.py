@@ -17,6 +17,7 @@ from pixstore_asgi import (
     InvalidImage,
     Pixstore,
     PixstoreApp,
+    StoreError,
     Variant,
     WireState,
 )
@@ -24,6 +25,7 @@ from pixstore_asgi.core.images import RewrappedKey
 from pixstore_asgi.core.padding import bucket_bytes
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.store.sqlite import SqliteStore
+from tests.decoding.processes import helpers
 from tests.support.asgi import client
 from tests.support.batches import body_of, entry_of, frames_of
 from tests.support.payloads import served
@@ -287,3 +289,18 @@ def test_options_that_can_not_be_are_refused(options: Any, message: str) -> None
     """A mistake in the options is told when the Pixstore is made."""
     with pytest.raises(ConfigError, match=message):
         Pixstore("unopened.db", **options)
+
+
+async def test_an_upload_that_outlives_its_store_starts_no_process() -> None:
+    """A picture whose last bytes come after the close is refused before it is decoded."""
+    pix = Pixstore(MemoryStore(), secret=SECRET, variants=(Variant("thumb", width=8),))
+    await pix.open()
+
+    async def upload() -> AsyncIterator[bytes]:
+        yield picture()[:50]
+        await pix.close()
+        yield picture()[50:]
+
+    with pytest.raises(StoreError, match="was closed"):
+        await pix.save_image(upload())
+    assert helpers() == []

@@ -16,7 +16,7 @@ from pixstore_asgi.store.contract import CHUNK_BYTES, ImageStream
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.store.sqlite import SqliteStore
 from tests.support.payloads import body_of, served
-from tests.support.samples import SECRET, large_png, picture
+from tests.support.samples import OTHER_SECRET, SECRET, large_png, picture
 from tests.support.sqlite import looks_of
 
 MIB = 1024 * 1024
@@ -101,6 +101,24 @@ async def test_an_outdated_client_gets_a_hot_image_with_its_key(pix: Pixstore) -
         assert await served(pix, new) == (WireState.SUCCESS, large_png(size))
         for _ in range(3):
             assert await served(pix, old) == (WireState.UPDATED, large_png(size))
+
+
+async def test_what_leaves_the_cache_before_it_is_read_is_freed_once() -> None:
+    """A body that is dropped while a secret is looked for, before it is read, is counted to its end, and no further."""
+    store, secrets = MemoryStore(), [SECRET]
+
+    async def vault() -> list[str]:
+        hot._images.clear()
+        return secrets
+
+    hot = Pixstore(store, secret=vault, cache_bytes=32 * MIB)
+    async with hot, Pixstore(store, secret=[SECRET, OTHER_SECRET]) as new:
+        old = await hot.save_image(picture())
+        await warm(hot, await hot.update_image(old.id, large_png(2 * MIB)))
+        await new.rewrap_keys()
+        secrets = [SECRET, OTHER_SECRET]
+        assert await served(hot, old) == (WireState.UPDATED, large_png(2 * MIB))
+        assert used(hot) == 0
 
 
 async def test_another_images_update_costs_a_row(pix: Pixstore, store: CountingStore) -> None:

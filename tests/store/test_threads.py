@@ -1,11 +1,14 @@
 """Event loops of several threads over one store, one of which closes it while others are in the middle of a read."""
 
+import os
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
 
 import pytest
+
+from pixstore_asgi.store.sqlite.leases import Leases
 
 pytestmark = pytest.mark.slow
 
@@ -60,3 +63,14 @@ def test_a_store_that_closes_harms_no_reader(tmp_path: Path) -> None:
     assert ended.returncode == 0, ended.stderr
     assert int(ended.stdout) > 5
     assert "Traceback" not in ended.stderr
+
+
+def test_a_fork_in_the_midst_of_a_claim_stops_no_child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A forked child gives nothing back and closes, though a thread of its parent's was just using the leases."""
+    leases = Leases(tmp_path / "images.db.lock")
+    leases.acquire(1)
+    with leases._mutex, monkeypatch.context() as child:
+        child.setattr(os, "getpid", lambda: -1)
+        leases.release(1)
+        assert len(leases) == 1
+        leases.close()

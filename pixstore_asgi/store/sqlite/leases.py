@@ -15,6 +15,7 @@ import struct
 import sys
 import threading
 from collections import Counter
+from contextlib import nullcontext
 from pathlib import Path
 
 from .descriptor import Descriptor
@@ -55,9 +56,11 @@ class Leases:
 
     def release(self, blob: int) -> None:
         """Give one lease back; the last one frees the blob. After `close` there is nothing left to give back."""
+        # A forked child shares the descriptors: giving a lease back there would take it from the parent.
+        if self._is_inherited:
+            return
         with self._mutex:
-            # A forked child shares the descriptors: giving a lease back there would take it from the parent.
-            if blob not in self._counts or self._pid != os.getpid():
+            if blob not in self._counts:
                 return
             self._counts[blob] -= 1
             if not self._counts[blob]:
@@ -99,12 +102,17 @@ class Leases:
                 self._claiming.unlock(IN_USE)
                 self._holding.share(IN_USE)
 
+    @property
+    def _is_inherited(self) -> bool:
+        return self._pid != os.getpid()
+
     def __len__(self) -> int:
         return len(self._counts.keys() - {IN_USE})
 
     def close(self) -> None:
         """Give all leases back; harmless when repeated."""
-        with self._mutex:
+        # A thread of the parent's may have held the mutex in the moment of a fork.
+        with nullcontext() if self._is_inherited else self._mutex:
             self._counts.clear()
             for locks in (self._holding, self._claiming):
                 if locks:
