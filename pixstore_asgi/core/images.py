@@ -132,13 +132,16 @@ class Tombstone:
 class RewrappedKey:
     """The key of one version of an image, wrapped anew: `wrapped_key` is to take the place of what it has.
 
-    epoch: the least that the image's has to be from then on, for a row that is copied from another store.
+    epoch: the least that the image's has to be from then on, for a row that is copied from another store. was: the
+    wrapped key that this one was made of; where the image has another one by then, that stays, or what it was changed
+    for would be undone. None: whatever it has.
     """
 
     image_id: str
     version: bytes
     wrapped_key: bytes = field(repr=False)
     epoch: int = 0
+    was: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,5 +130,5 @@ def _rewrapped(ring: KeyRing, images: Sequence[StoredImage], failures: list[Inte
         except IntegrityError as error:
             failures[:] = failures or [error]
             continue
-        wrapped.append(RewrappedKey(image.id, meta.version, meta.wrapped_key))
+        wrapped.append(RewrappedKey(image.id, meta.version, meta.wrapped_key, was=image.meta.wrapped_key))
     return wrapped

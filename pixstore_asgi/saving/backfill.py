@@ -123,7 +123,7 @@ class Backfill:
         known = unwrap(ring, image.id, image.meta).details
         placeholder = seen.placeholder or (known.placeholder if known else None)
         meta = add_details(ring, image.id, image.meta, Details(seen.width, seen.height, placeholder))
-        wrapped = RewrappedKey(image.id, meta.version, meta.wrapped_key)
+        wrapped = RewrappedKey(image.id, meta.version, meta.wrapped_key, was=image.meta.wrapped_key)
         if not await self._store.replace_wrapped_keys([wrapped], checks=ring.check_values):
             raise _changed(image.id)
 

@@ -213,7 +213,9 @@ class ImageStore(Protocol):
         ...
 
     async def replace_wrapped_keys(self, wrapped: Sequence[RewrappedKey], *, checks: Sequence[bytes] = ()) -> int:
-        """Replace the wrapped keys of those versions that are still current, in one step; return how many were.
+        """Replace the wrapped keys of versions that are still current and have the key that it `was`, in one step.
+
+        Return how many were replaced.
 
         wrapped: at most one for an image, maybe none at all. checks: as CommitTerms has them. Tokens, versions, times
         and bodies stay, and epochs but where one is to rise with its key. Nothing keeps the old wrapped keys. Raises

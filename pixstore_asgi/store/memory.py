@@ -173,6 +173,8 @@ class MemoryStore:
         version = self._versions.get(wrapped.image_id)
         if version is None or version.meta.version != wrapped.version:
             return False
+        if wrapped.was not in (None, version.meta.wrapped_key):
+            return False
         meta = replace(version.meta, wrapped_key=wrapped.wrapped_key)
         self._versions[wrapped.image_id] = replace(version, meta=meta)
         self._epochs[wrapped.image_id] = max(self._epoch(wrapped.image_id), wrapped.epoch)

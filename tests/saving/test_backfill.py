@@ -2,14 +2,14 @@
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 
 import pytest
 from PIL import Image
 
 from pixstore_asgi import ConfigError, ImageNotFound, ImageRecord, Pixstore, Variant
-from pixstore_asgi.core.images import ExportedImage, StoredImage
+from pixstore_asgi.core.images import ExportedImage, RewrappedKey, StoredImage
 from pixstore_asgi.core.padding import bucket_bytes
 from pixstore_asgi.errors import IntegrityError, StoreConflict, StoreError
 from pixstore_asgi.pixstore import backfill_of
@@ -274,6 +274,35 @@ async def test_an_image_that_is_updated_meanwhile_is_tried_again(plain: Pixstore
     assert await ended(full, image_id, again=True) == [
         ("LEFT", "it is updated all the time: run the same command again")
     ]
+
+
+async def test_of_two_at_once_none_undoes_the_other(store: MemoryStore, plain: Pixstore, full: Pixstore) -> None:
+    """A placeholder that another run has made meanwhile stays, though this one makes none."""
+    image_id = (await plain.save_image(WIDE)).id
+    async with Pixstore(store, secret=SECRET, check_pixels=True) as sizes:
+        sizes._backfill = meanwhile(sizes, full, lambda pix, image_id: backfill_of(pix).complete(image_id))
+        assert await ended(sizes, image_id) == [("PRESENT", "")]
+    assert (await record_of(full, image_id)).placeholder is not None
+
+
+async def test_a_rewrapping_undoes_nothing(
+    store: MemoryStore, plain: Pixstore, full: Pixstore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is made of an image just before its key is replaced stays, and the key is replaced in the next pass."""
+    image_id = (await plain.save_image(WIDE)).id
+    replace_wrapped_keys = store.replace_wrapped_keys
+
+    async def complete_first(wrapped: Sequence[RewrappedKey], *, checks: Sequence[bytes] = ()) -> int:
+        monkeypatch.undo()
+        await backfill_of(full).complete(image_id)
+        return await replace_wrapped_keys(wrapped, checks=checks)
+
+    async with Pixstore(store, secret=[SECRET, OTHER_SECRET]) as newer:
+        monkeypatch.setattr(store, "replace_wrapped_keys", complete_first)
+        await newer.rewrap_keys()
+        record = await record_of(newer, image_id)
+        assert (record.width, record.placeholder is not None) == (48, True)
+        assert len(await store.key_usage()) == 1
 
 
 async def test_an_image_that_is_deleted_meanwhile_stays_so(store: MemoryStore, plain: Pixstore, full: Pixstore) -> None:

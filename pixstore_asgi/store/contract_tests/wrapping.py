@@ -61,6 +61,15 @@ class WrappingContract(StoreFixtures):
         assert await store.key_usage() == {_NEW: 2, _OLD: 1}
         assert await store.replace_wrapped_keys([]) == 0
 
+    async def test_a_key_that_is_another_by_then_stays(self, store: ImageStore) -> None:
+        """What was made of a key that others have replaced meanwhile takes the place of nothing."""
+        saved = await save(store, "a", key_id=_OLD)
+        newer = RewrappedKey("a", saved.meta.version, wrapped_key_of(_NEW), was=saved.meta.wrapped_key)
+        late = replace(newer, wrapped_key=wrapped_key_of(_OLD), epoch=7)
+        assert await store.replace_wrapped_keys([newer]) == 1
+        assert await store.replace_wrapped_keys([late]) == 0
+        assert await store.get("a") == replace(saved, meta=replace(saved.meta, wrapped_key=newer.wrapped_key))
+
     async def test_a_replaced_key_changes_the_stamp(self, store: ImageStore) -> None:
         """Whoever read an image before learns by the stamp that it was changed."""
         saved = await save(store, "a")

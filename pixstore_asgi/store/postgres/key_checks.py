@@ -78,7 +78,7 @@ async def replace_wrapped_keys(
     await lock_keys(db, to_change=may_admit)
     await admit_checks(db, checks, may_admit=may_admit)
     await db.lock_rows("id = ANY($1::text[])", [key.image_id for key in wrapped])
-    return await _replace(db, [(key.image_id, key.version, key.wrapped_key, key.epoch) for key in wrapped])
+    return await _replace(db, wrapped)
 
 
 async def separate(
@@ -93,22 +93,24 @@ async def separate(
     query = f"SELECT {columns} FROM {{image}} WHERE id > $1 AND body IS NOT NULL ORDER BY id LIMIT {_BATCH} FOR UPDATE"
     while images := [image_of_row(row) for row in await db.all(query, after)]:
         count, after = count + len(images), images[-1].id
-        await _replace(db, [(image.id, image.meta.version, rewrap(image), 0) for image in images])
+        await _replace(db, [RewrappedKey(image.id, image.meta.version, rewrap(image)) for image in images])
     await db.run("UPDATE {store} SET database_id = $1", database_id)
     await db.run("DELETE FROM {key_check}")
     await _put_check(db, check, retired=False)
     return count
 
 
-async def _replace(db: Session, keys: Sequence[tuple[str, bytes, bytes, int]]) -> int:
+async def _replace(db: Session, keys: Sequence[RewrappedKey]) -> int:
     query = (
         "UPDATE {image} SET wrapped_key = new.wrapped_key, epoch = greatest(image.epoch, new.epoch),"
         " checksum = checksum - image.epoch + greatest(image.epoch, new.epoch)"
-        " FROM unnest($1::text[], $2::bytea[], $3::bytea[], $4::bigint[]) AS new (id, version, wrapped_key, epoch)"
+        " FROM unnest($1::text[], $2::bytea[], $3::bytea[], $4::bigint[], $5::bytea[])"
+        " AS new (id, version, wrapped_key, epoch, was)"
         " WHERE image.id = new.id AND image.version = new.version AND body IS NOT NULL"
+        " AND (new.was IS NULL OR new.was = image.wrapped_key)"
     )
-    columns = map(list, zip(*keys, strict=True)) if keys else ([], [], [], [])
-    return await db.run(query, *columns)
+    rows = [(key.image_id, key.version, key.wrapped_key, key.epoch, key.was) for key in keys]
+    return await db.run(query, *(map(list, zip(*rows, strict=True)) if rows else [[]] * 5))
 
 
 async def _put_check(db: Session, check: bytes, *, retired: bool) -> None:

@@ -6,7 +6,7 @@ Each runs whole on its connection's thread, so that no cancellation can leave a 
 import sqlite3
 from collections.abc import Callable, Sequence
 
-from ...core.images import DATABASE_ID_BYTES, KEY_ID_BYTES, RewrappedKey, StoredImage
+from ...core.images import DATABASE_ID_BYTES, KEY_ID_BYTES, WRAPPED_KEY_BYTES, RewrappedKey, StoredImage
 from ...errors import StoreError
 from ..contract import KeyChecks
 from ..rules import admit, check_unneeded
@@ -85,9 +85,10 @@ def replace_wrapped_keys(db: Writer, wrapped: Sequence[RewrappedKey], checks: Se
 def _replace(db: Writer, key: RewrappedKey) -> bool:
     query = (
         "UPDATE image SET epoch = max(epoch, :epoch), checksum = checksum - epoch + max(epoch, :epoch)"
-        " WHERE id = :id AND version = :version AND blob IS NOT NULL"
+        f" WHERE id = :id AND version = :version AND blob IS NOT NULL AND {wrapped_keys.IS_WAS}"
     )
-    values = {"epoch": key.epoch, "id": key.image_id, "version": key.version}
+    was = key.was and key.was[:WRAPPED_KEY_BYTES]
+    values = {"epoch": key.epoch, "id": key.image_id, "version": key.version, "was": was}
     is_current = bool(db.execute(query, values).rowcount)
     if is_current:
         wrapped_keys.replace(db, key.image_id, key.wrapped_key)

@@ -23,6 +23,9 @@ IMAGES = f"image LEFT JOIN wrapped_key ON number = {_OF_BLOB}"
 WRAPPED_KEY = "iif(details IS NULL, value, CAST(value || details AS BLOB))"
 """An image's wrapped key, to select."""
 
+IS_WAS = f"(:was IS NULL OR :was = (SELECT value FROM wrapped_key WHERE number = {_OF_BLOB}))"
+"""Whether an image's key is still `was`, or that is NULL. Its first 52 bytes tell: they authenticate what is behind."""
+
 KEYS = f"SELECT number - {_NINE_BYTES} AS of FROM wrapped_key"
 """Selects the blobs that there are keys of."""
 
