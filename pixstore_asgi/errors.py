@@ -105,8 +105,8 @@ class StoreDamaged(StoreError):
 class StoreBusy(StoreError):
     """What the operation needs is held by others or away: the store, its bucket, or a process to decode in.
 
-    It did nothing and can be repeated. Only a write whose database went away in the moment of its commit, and stayed
-    away for longer than `busy_timeout_s`, may have happened.
+    It did nothing and can be repeated. Only of a write whose connection to a database was lost in the moment of its
+    commit it is not known: it may have happened.
     """
 
 

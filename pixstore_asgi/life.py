@@ -45,8 +45,8 @@ class Life:
         self._ring: KeyRing | None = None
         self._asked_s = {"proof": -math.inf, "row": -math.inf}
         self._failed: tuple[float, SecretError] | None = None
-        # Secrets that the store knew and no image was under, and when that was.
-        self._unneeded: tuple[float, frozenset[bytes]] = -math.inf, frozenset()
+        self._unneeded: frozenset[bytes] = frozenset()  # secrets that the store knows, and no image was under
+        self._looking: set[asyncio.Task[KeyRing | None]] = set()
         self._opens = 0
         self._is_used = False  # opened on first use, until the last close
         self._closed_on: asyncio.AbstractEventLoop | None = None
@@ -103,7 +103,10 @@ class Life:
     async def renewed(self, stale: KeyRing, by: NamedBy) -> KeyRing | None:
         """Return a key ring newer than `stale`, or None; it is looked for once in 10 s by proofs, and by rows."""
         # In a task of its own: who made it look may leave, and others wait for what it finds.
-        return await asyncio.shield(asyncio.create_task(self._renew(stale, by)))
+        looking = asyncio.create_task(self._renew(stale, by))
+        self._looking.add(looking)
+        looking.add_done_callback(self._looking.discard)
+        return await asyncio.shield(looking)
 
     async def _renew(self, stale: KeyRing, by: NamedBy) -> KeyRing | None:
         async with self._lock():
@@ -119,13 +122,12 @@ class Life:
     async def check(self) -> None:
         """Ask the store, by one small query, whether it answers and knows of no secret that the key ring lacks.
 
-        One that it lacks is looked for, and whether images are under it, at most once in 10 s. Opens the store on first
-        use. Raises SecretError or StoreError.
+        One that it lacks is looked for, and whether images are under it, at most once in 10 s; where none is, it is not
+        asked for again. Opens the store on first use. Raises SecretError or StoreError.
         """
         ring = await self.opened()
         absent = (await self._store.key_checks()).in_use - set(ring.check_values)
-        looked_s, unneeded = self._unneeded
-        if not absent or (absent <= unneeded and time.monotonic() - looked_s < _ASK_EVERY_S):
+        if absent <= self._unneeded:
             return
         self._raise_again()
         try:
@@ -133,7 +135,7 @@ class Life:
         except SecretError as error:
             self._failed = (time.monotonic(), error)
             raise
-        self._unneeded = time.monotonic(), absent
+        self._unneeded = absent
 
     async def _ask_again(self) -> None:
         if self._ring is not None:

@@ -198,7 +198,8 @@ class Pixstore:
         name. on_progress: called with the number of the image's bytes taken so far, after each piece. connection: an
         asyncpg connection to the store's PostgreSQL, within whose transaction the image is stored: with the
         application's own rows, or not at all. Raises InvalidImage (ImageTooLarge, UploadTimeout), InputError or
-        StoreError; then nothing is stored. Cancelled in its last moment, the image may be stored all the same.
+        StoreError; then nothing is stored. Cancelled in its last moment, or with the database lost in it, the image may
+        be stored all the same.
         """
         saves = await self._saves_within(connection)
         saved = await saves.told(strips=strip_metadata).create(new_id(directory), data, on_progress=on_progress)

@@ -39,7 +39,7 @@ _DOCUMENTS = f"\b\nThe documents of this version are in\n{folder}" if (folder :=
 
 
 class _Commands(click.Group):
-    """Commands that Ctrl-C ends with exit code 130, where click would take 1, which says that something is wrong."""
+    """Commands that Ctrl-C stops with exit code 130, where click would take 1, which says that something is wrong."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command that was named."""

@@ -62,7 +62,7 @@ async def rewrap_keys(store: ImageStore, ring: KeyRing, on_progress: OnRewrapped
     done = 0
     for _ in range(_MOST_PASSES):
         failures: list[IntegrityError] = []
-        before, total = done, done + await _count_others(store, ring)
+        total = done + await _count_others(store, ring)
         if total == done:
             return done
         async for count in _rewrap_all(store, ring, failures):
@@ -71,8 +71,6 @@ async def rewrap_keys(store: ImageStore, ring: KeyRing, on_progress: OnRewrapped
                 on_progress(done, max(done, total))
         if failures:
             raise failures[0]
-        if done == before:  # the rest was deleted, or changed by others
-            break
     return done
 
 

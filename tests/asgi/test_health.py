@@ -118,20 +118,6 @@ async def test_a_secret_that_nothing_needs_may_be_missing(tmp_path: Path) -> Non
         assert await ready(pix) == (200, {"ready": True})
 
 
-async def test_a_secret_that_is_needed_again_is_missed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where images come under a secret that no image was under, whoever lacks it tells so, 10 s later at most."""
-    path = tmp_path / "pixstore.db"
-    async with Pixstore(path, secret=OTHER_SECRET) as other:
-        await other.delete_image((await other.save_image(picture())).id)
-    async with Pixstore(path, secret=SECRET) as pix:
-        await pix.ping()
-        async with Pixstore(path, secret=OTHER_SECRET) as other:
-            await other.save_image(picture())
-        monkeypatch.setattr("pixstore_asgi.life._ASK_EVERY_S", 0)
-        with pytest.raises(SecretError, match="was written with secret"):
-            await pix.ping()
-
-
 async def test_ping_tells_what_is_in_the_way() -> None:
     """Nothing where the store answers, and else the very error, which `/-/ready` keeps to itself."""
     store = AskedStore()

@@ -129,7 +129,7 @@ def test_chunks_are_read_into_memory_that_was_used_before(tmp_path: Path) -> Non
     script = """
         import asyncio, resource, sys
         from pixstore_asgi.store.sqlite import SqliteStore
-        from pixstore_asgi.store.contract_tests.steps import VERSION, body_of, meta_of, read, save
+        from pixstore_asgi.store.contract_tests.steps import body_of, read, save
 
         async def read_all(store, times):
             for _ in range(times):

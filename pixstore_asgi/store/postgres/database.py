@@ -87,13 +87,15 @@ class Database:
         await asyncio.shield(asyncio.create_task(self._close()))
 
     async def _close(self) -> None:
-        while self._running:
-            await asyncio.wait(self._running)
-        if self._is_ours:
-            try:
-                await asyncio.wait_for(self.pool.close(), self.patience_s)
-            except TimeoutError:
-                self.pool.terminate()
+        try:
+            while self._running:
+                await asyncio.wait(self._running)
+            if self._is_ours:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self.pool.close(), self.patience_s)
+        finally:
+            if self._is_ours:
+                self.pool.terminate()  # what was not closed in time, or as the event loop ended
 
     async def read(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run what only reads; once more on another connection where the server went away, for a while."""
@@ -139,7 +141,7 @@ class Database:
                 give_up(connection)
                 raise ConnectionLost("PostgreSQL took too long to answer: try again") from None
             finally:
-                await self._release(connection)
+                await self.release(connection)
 
     async def _begun(self) -> tuple[Any, Any]:
         connection = await self.pool.acquire(timeout=self.patience_s)
@@ -153,7 +155,7 @@ class Database:
                 )
         except BaseException:
             give_up(connection)
-            await self._release(connection)
+            await self.release(connection)
             raise
         return connection, transaction
 
@@ -168,10 +170,10 @@ class Database:
             give_up(connection)
             raise
         finally:
-            await self._release(connection)
+            await self.release(connection)
 
-    async def _release(self, connection: Any) -> None:
-        # What was done is done, whatever becomes of the reset that an application's pool asks for.
+    async def release(self, connection: Any) -> None:
+        """Give a connection back. What was done is done, whatever becomes of the reset that an own pool asks for."""
         try:
             await self.pool.release(connection)
         except Exception as error:

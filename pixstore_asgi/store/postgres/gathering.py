@@ -45,22 +45,33 @@ class GatheredReads:
 
     async def _answer(self, asked: dict[str, list[Answer]]) -> None:
         try:
-            images = await self._read_many(list(asked))
+            await self._tell(asked)
         except Exception as error:
-            if isinstance(error, StoreDamaged) and len(asked) > 1:  # which of them it is shows one by one
-                for image_id, answers in asked.items():
-                    await self._answer({image_id: answers})
-                return
             for answer in _unanswered(asked.values()):
                 answer.set_exception(copy(error))  # each its own: a traceback shows the values of those that raised it
         except BaseException:
             for answer in _unanswered(asked.values()):
                 answer.cancel()
             raise
-        else:
-            for image_id, answers in asked.items():
-                for answer in _unanswered([answers]):
-                    answer.set_result(images.get(image_id))
+
+    async def _tell(self, asked: dict[str, list[Answer]]) -> None:
+        try:
+            images = await self._read_many(list(asked))
+        except StoreDamaged:
+            if len(asked) == 1:
+                raise
+            for half in _halves(asked):  # the others are not to blame
+                await self._answer(half)
+            return
+        for image_id, answers in asked.items():
+            for answer in _unanswered([answers]):
+                answer.set_result(images.get(image_id))
+
+
+def _halves(asked: dict[str, list[Answer]]) -> list[dict[str, list[Answer]]]:
+    ids = list(asked)
+    middle = len(ids) // 2
+    return [{image_id: asked[image_id] for image_id in half} for half in (ids[:middle], ids[middle:])]
 
 
 def _unanswered(asked: Iterable[list[Answer]]) -> list[Answer]:

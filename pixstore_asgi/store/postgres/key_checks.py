@@ -74,7 +74,7 @@ async def retire_key_check(db: Session, check: bytes) -> None:
 async def replace_wrapped_keys(
     db: Session, wrapped: Sequence[RewrappedKey], checks: Sequence[bytes], *, may_admit: bool
 ) -> int:
-    """Replace the wrapped keys of versions that are still current; return how many were."""
+    """Replace the wrapped keys of versions that are current and have the key that it `was`; return how many did."""
     await lock_keys(db, to_change=may_admit)
     await admit_checks(db, checks, may_admit=may_admit)
     await db.lock_rows("id = ANY($1::text[])", [key.image_id for key in wrapped])

@@ -56,4 +56,4 @@ async def at_one_moment(database: Database) -> AsyncIterator[Moment]:
                     await transaction.rollback()
             except Exception:  # it was never begun, or the server is away: no connection for the next one
                 give_up(connection)
-            await database.pool.release(connection)
+            await database.release(connection)

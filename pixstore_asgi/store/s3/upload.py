@@ -67,6 +67,7 @@ class S3Upload:
         if self._sending is None:
             self._counts["aborted"] += 1
             return
+        self._sending.add_done_callback(_look_at)
         with suppress(_GivenUpError, StoreError):  # which is counted, and logged where something may be left
             await self._send(_GivenUpError())
             await asyncio.shield(self._sending)  # who is cancelled meanwhile leaves; the parts are aborted all the same
@@ -112,3 +113,8 @@ class S3Upload:
             if isinstance(part, _GivenUpError):
                 raise part
             yield part
+
+
+def _look_at(sending: "asyncio.Task[None]") -> None:
+    if not sending.cancelled():
+        sending.exception()  # whoever waited was told, or has left

@@ -75,7 +75,7 @@ def _put_check(db: Writer, check: bytes, *, retired: bool) -> None:
 
 
 def replace_wrapped_keys(db: Writer, wrapped: Sequence[RewrappedKey], checks: Sequence[bytes]) -> int:
-    """Replace the wrapped keys of versions that are still current; return how many were."""
+    """Replace the wrapped keys of versions that are current and have the key that it `was`; return how many did."""
     with write_transaction(db, [key.image_id for key in wrapped]):
         admit_checks(db, checks)
         db.note_dead_keys(are_there=True)

@@ -44,10 +44,10 @@ class SqliteStore:
     clock_ms: returns epoch milliseconds.
 
     Any number of processes of one machine may use the file, which must be on a local disk: one writes at a time,
-    readers never wait. What a SqliteStore has written, stamps tell in every process at once; what another program has
-    written to the database, within a second. Beside it lie SQLite's own files and `<path>.lock`, which must not be
-    deleted or shortened while in use. That another program moves, replaces or changes the file is noticed before the
-    next write, and within a second where images are only read. asyncio only; open it after a fork, not before.
+    readers wait for none of it. What a SqliteStore has written, stamps tell in every process at once; what another
+    program has written to the database, within a second. Beside it lie SQLite's own files and `<path>.lock`, which must
+    not be deleted or shortened while in use. That another program moves, replaces or changes the file is noticed before
+    the next write, and within a second where images are only read. asyncio only; open it after a fork, not before.
     """
 
     max_body_bytes = blobs.MAX_BODY_BYTES
