@@ -80,8 +80,9 @@ def variants(
 
     async def steps() -> None:
         options: dict[str, Any] = {"variants": wanted, "placeholder": placeholder, "pad_to": pad_to}
-        async with Pixstore(await made(database, blobs), check_pixels=True, **options) as pix:
-            ids = await list_originals(pix, directory)
+        store = await made(database, blobs)
+        async with Pixstore(store, check_pixels=True, **options) as pix:
+            ids = await list_originals(store, directory)
             await move.follow(make_variants(pix, ids, again=again, dry_run=dry_run), len(ids))
 
     with plain_errors():

@@ -3,15 +3,16 @@
 Ciphertext, tokens and versions stay as they are: only the bytes of a wrapped key change.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 
 from ..core.cipher import rewrap_key
 from ..core.hidden import Hidden
 from ..core.images import KEY_ID_BYTES, RewrappedKey, StoredImage
 from ..core.keyring import KeyRing
-from ..errors import IntegrityError, SecretError, StoreConflict
+from ..errors import IntegrityError, PixstoreError, SecretError, StoreConflict
 from ..store.contract import ImageStore
+from ..store.pages import pages_of_images
 
 OnRewrapped = Callable[[int, int], None]
 """Called with the number of keys wrapped anew so far, and the number that there is to do."""
@@ -56,12 +57,12 @@ async def rewrap_keys(store: ImageStore, ring: KeyRing, on_progress: OnRewrapped
 
     It may be interrupted and repeated at any moment, and goes on beside processes that serve and save. What those save
     meanwhile under an older secret is taken in a further pass, of which there are few: `key_status` tells what is left.
-    Raises SecretError, StoreError, and, when all others are done, the IntegrityError of the first key that does not
-    unwrap.
+    Raises SecretError, StoreError, and, when all others are done, the IntegrityError or StoreDamaged of the first key
+    that does not unwrap or row that is damaged.
     """
     done = 0
     for _ in range(_MOST_PASSES):
-        failures: list[IntegrityError] = []
+        failures: list[PixstoreError] = []
         total = done + await _count_others(store, ring)
         if total == done:
             return done
@@ -105,20 +106,19 @@ async def _count_others(store: ImageStore, ring: KeyRing) -> int:
     return sum(usage.values()) - usage.get(ring.signing.key_id, 0)
 
 
-async def _rewrap_all(store: ImageStore, ring: KeyRing, failures: list[IntegrityError]) -> AsyncIterator[int]:
+async def _rewrap_all(store: ImageStore, ring: KeyRing, failures: list[PixstoreError]) -> AsyncIterator[int]:
     """Go once through all images in the order of their ids; yield after each batch how many keys it replaced.
 
-    failures: gets the first of the errors of keys that do not unwrap.
+    failures: gets the first of the errors of keys that do not unwrap, and of damaged rows.
     """
-    after = None
-    while images := await store.list(after=after, limit=_BATCH):
-        after = images[-1].id
-        wrapped = _rewrapped(ring, images, failures)
+    async for page in pages_of_images(store, size=_BATCH):
+        failures[:] = [*failures, *page.damaged.values()][:1]
+        wrapped = _rewrapped(ring, page.images.values(), failures)
         if wrapped:
             yield await store.replace_wrapped_keys(wrapped, checks=ring.check_values)
 
 
-def _rewrapped(ring: KeyRing, images: Sequence[StoredImage], failures: list[IntegrityError]) -> list[RewrappedKey]:
+def _rewrapped(ring: KeyRing, images: Iterable[StoredImage], failures: list[PixstoreError]) -> list[RewrappedKey]:
     wrapped = []
     for image in images:
         if image.meta.wrapped_key.startswith(ring.signing.key_id):

@@ -8,7 +8,7 @@ from dataclasses import replace
 from ..core.ids import as_token, checked_directory, is_image_id, is_served_id, is_variant_id, original_of, variant_id
 from ..core.images import Details, ExportedImage, StoredImage
 from ..core.keyring import KeyRing
-from ..errors import ImageNotFound, InputError, StoreConflict
+from ..errors import ImageNotFound, InputError, StoreConflict, StoreDamaged
 from ..store.clock import wall_clock_ms
 from ..store.contract import CommitTerms, Expect, Expected
 from ..store.transactions import ImageWrites
@@ -164,7 +164,12 @@ class Saves:
 
 async def version_to_replace(store: ImageWrites, image_id: str, if_token: int | None) -> Expected:
     """Return what a write to an image expects of it. Raises ImageNotFound, StoreConflict where it has another token."""
-    image = await _current(store, image_id, if_token)
+    try:
+        image = await _current(store, image_id, if_token)
+    except StoreDamaged:
+        if if_token is None:
+            return Expect.PRESENT  # what replaces a damaged row mends it
+        raise
     return Expect.PRESENT if if_token is None else image.meta.version
 
 

@@ -1,10 +1,10 @@
 """Reading all that a store lists, a page at a time."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
 from ..core.images import StoredImage, Tombstone
-from ..errors import StoreError
+from ..errors import StoreDamaged, StoreError
 from .contract import ImageStore
 from .inspection import Inspectable
 
@@ -19,6 +19,64 @@ async def pages_of(
     while page := await read(after=after, before=before, limit=_PAGE):
         yield page
         after = page[-1].id
+
+
+class Found(NamedTuple):
+    """Images by id, and the error of each one whose row is damaged."""
+
+    images: Mapping[str, StoredImage]
+    damaged: Mapping[str, StoreDamaged]
+
+
+async def find(store: ImageStore, image_ids: Sequence[str]) -> Found:
+    """Return the images that exist among these ids. A damaged row, which fails a `get_many`, keeps no other one back.
+
+    Raises StoreError where the store fails otherwise.
+    """
+    try:
+        return Found(await store.get_many(image_ids), {})
+    except StoreDamaged:
+        return await _find_one_by_one(store, image_ids)
+
+
+async def _find_one_by_one(store: ImageStore, image_ids: Sequence[str]) -> Found:
+    images: dict[str, StoredImage] = {}
+    damaged: dict[str, StoreDamaged] = {}
+    for image_id in image_ids:
+        try:
+            if image := await store.get(image_id):
+                images[image_id] = image
+        except StoreDamaged as error:
+            damaged[image_id] = error
+    return Found(images, damaged)
+
+
+async def pages_of_images(store: ImageStore, *, size: int = _PAGE) -> AsyncIterator[Found]:
+    """Yield all images of a store, a page at a time, and of those that it can tell the damaged ones.
+
+    Raises StoreError where the store fails otherwise.
+    """
+    after = ""
+    while True:
+        try:
+            page = Found({image.id: image for image in await store.list(after=after, limit=size)}, {})
+            ids: Sequence[str] = list(page.images)
+        except StoreDamaged:
+            if not isinstance(store, Inspectable):
+                raise
+            ids = await store.ids(after=after, limit=size)
+            page = await _find_one_by_one(store, ids)
+        if not ids:
+            return
+        yield page
+        after = _last_of(ids, after)
+
+
+def _last_of(ids: Sequence[str], after: str) -> str:
+    """Return the last id of a page. Raises StoreError where none is above those of the page before."""
+    if ids[-1] <= after:
+        raise StoreError("its images are in no order: restore the database from a backup")
+    return ids[-1]
 
 
 async def pages_of_ids(
@@ -37,6 +95,4 @@ async def pages_of_ids(
         yield page if before is None else [image_id for image_id in page if image_id < before]
         if before is not None and page[-1] >= before:
             return
-        if page[-1] <= after:
-            raise StoreError("its images are in no order: restore the database from a backup")
-        after = page[-1]
+        after = _last_of(page, after)

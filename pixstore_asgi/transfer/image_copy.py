@@ -7,7 +7,7 @@ from ..core.cipher import TagCheck, unwrap_key
 from ..core.ids import is_variant_id
 from ..core.images import Past, RewrappedKey, StoredImage
 from ..core.keyring import KeyRing
-from ..errors import ImageTooLarge, InvalidImage, StoreConflict, StoreError
+from ..errors import ImageTooLarge, InvalidImage, StoreBusy, StoreConflict, StoreError
 from ..store.contract import CommitTerms, Expect, Expected, ImageStore, ImageStream
 from .totals import Outcome
 
@@ -79,6 +79,8 @@ class ImageCopy:
                 if check:
                     check.update(chunk)
                 yield chunk
+        except StoreBusy:
+            raise
         except StoreError as error:  # a part of it is missing: that is no reason to leave all others behind
             raise InvalidImage(str(error)) from error
         if check:

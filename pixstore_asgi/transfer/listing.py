@@ -1,19 +1,13 @@
 """Which images there are to move."""
 
-from ..core.ids import original_of, range_of_directory
-from ..pixstore import Pixstore
+from ..core.ids import is_variant_id, original_of, range_of_directory
 from ..store.contract import ImageStore
 from ..store.pages import pages_of_ids
 
-_PAGE = 1000
 
-
-async def list_originals(pix: Pixstore, directory: str | None = None) -> list[str]:
-    """Return the ids of all images, or of one directory's, without variants. Raises InputError or StoreError."""
-    ids: list[str] = []
-    while page := await pix.list_images(directory=directory, after=ids[-1] if ids else None, limit=_PAGE):
-        ids += [info.id for info in page]
-    return ids
+async def list_originals(store: ImageStore, directory: str | None = None) -> list[str]:
+    """Return those of `list_ids` that are no variants'. Raises what that raises."""
+    return [image_id for image_id in await list_ids(store, directory) if not is_variant_id(image_id)]
 
 
 async def list_ids(store: ImageStore, directory: str | None = None) -> list[str]:

@@ -6,12 +6,12 @@ What is there already is told by its row: each further pass copies what is new o
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator
 
 from ..core.images import StoredImage
 from ..core.keyring import KeyRing
 from ..store.contract import ImageStore
-from ..store.pages import pages_of
+from ..store.pages import pages_of_images
 from .image_copy import ImageCopy
 from .origin import check_origin, retire_secrets, share_secrets, take_origin
 from .store_deletions import delete_what_is_gone, put_all_tombstones
@@ -53,20 +53,19 @@ async def copy_store(
 
 
 async def _images(copy: ImageCopy) -> AsyncIterator[Step]:
-    async for page in pages_of(copy.source.list):
-        there = await _those_there(copy.target, page)
-        for start in range(0, len(page), _AT_ONCE):
-            group = page[start : start + _AT_ONCE]
+    async for page in pages_of_images(copy.source):
+        for image_id, error in page.damaged.items():
+            yield Step(image_id, Outcome.LEFT, str(error))
+        images = list(page.images.values())
+        there = await copy.target.get_many(list(page.images)) if copy.target else {}
+        for start in range(0, len(images), _AT_ONCE):
+            group = images[start : start + _AT_ONCE]
             steps = (_step(copy, image, there.get(image.id)) for image in group)
             for step in await asyncio.gather(*steps, return_exceptions=True):
                 if isinstance(step, BaseException):
                     raise step
                 if step:
                     yield step
-
-
-async def _those_there(target: ImageStore | None, page: Sequence[StoredImage]) -> dict[str, StoredImage]:
-    return await target.get_many([image.id for image in page]) if target else {}
 
 
 async def _step(copy: ImageCopy, image: StoredImage, there: StoredImage | None) -> Step | None:

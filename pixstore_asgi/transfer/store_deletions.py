@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from ..core.images import StoredImage
 from ..errors import StoreConflict
 from ..store.contract import ImageStore
-from ..store.pages import pages_of
+from ..store.pages import find, pages_of
 from .totals import Outcome, Step
 
 _BELOW_ALL = " "  # no character of an id is below it
@@ -19,8 +19,8 @@ async def delete_what_is_gone(source: ImageStore, target: ImageStore, *, is_dry:
     """
     after = None
     async for page in pages_of(target.list):
-        known = await source.get_many([image.id for image in page])
-        missing = {image.id: image for image in page if image.id not in known}
+        known = await find(source, [image.id for image in page])
+        missing = {image.id: image for image in page if image.id not in {*known.images, *known.damaged}}
         if missing:
             tokens = await _tokens_of_deleted(source, missing, after=after, last=page[-1].id)
             for image in missing.values():

@@ -10,7 +10,7 @@ import pytest
 from pixstore_asgi import Pixstore
 from pixstore_asgi.core.hidden import hide
 from pixstore_asgi.core.images import RewrappedKey
-from pixstore_asgi.errors import IntegrityError, SecretError
+from pixstore_asgi.errors import IntegrityError, SecretError, StoreDamaged
 from pixstore_asgi.keys import rotation
 from pixstore_asgi.keys.rotation import KeyStatus
 from pixstore_asgi.store.contract import ImageStore
@@ -18,6 +18,7 @@ from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.store.sqlite import SqliteStore
 from tests.support.rings import NEW, OLD, give_known_id, key_id_of, make_database, ring_of
 from tests.support.samples import OTHER_SECRET, SECRET, picture
+from tests.support.sqlite import query
 
 BOTH = ring_of(SECRET, OTHER_SECRET)
 THIRD_SECRET = "a-third-secret-for-tests-0123456789-abcdefghijk"
@@ -168,6 +169,18 @@ async def test_a_damaged_row_is_named_and_keeps_no_other_back(store: ImageStore)
     assert caught.value.reason == "wrap"
     assert await store.key_usage() == {bytes.fromhex(NEW): 4, bytes.fromhex(OLD): 1}
     assert await store.get(damaged) == replace(image, meta=replace(image.meta, wrapped_key=changed))
+
+
+async def test_a_row_that_is_no_row_keeps_no_other_back(tmp_path: Path) -> None:
+    """Of an image whose row can't be read the error comes once the keys of all others are wrapped anew."""
+    store = SqliteStore(tmp_path / "pixstore.db")
+    await give_known_id(store)
+    damaged = sorted(await save(store, SECRET, 250))[120]
+    query(store.path, f"UPDATE image SET tag = NULL WHERE id = '{damaged}'")
+    with pytest.raises(StoreDamaged, match=damaged):
+        await rotation.rewrap_keys(store, BOTH)
+    assert await store.key_usage() == {bytes.fromhex(NEW): 249, bytes.fromhex(OLD): 1}
+    await store.close()
 
 
 async def test_a_secret_is_retired_when_no_image_needs_it(store: ImageStore) -> None:

@@ -4,11 +4,12 @@ import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from pathlib import Path
+from typing import Self
 
 import pytest
 
 from pixstore_asgi import Pixstore
-from pixstore_asgi.core.images import RewrappedKey, Tombstone
+from pixstore_asgi.core.images import RewrappedKey, StoredImage, Tombstone
 from pixstore_asgi.core.keyring import KeyRing
 from pixstore_asgi.errors import InputError, SecretError, StoreBusy, StoreConflict, WireState
 from pixstore_asgi.keys.find import find_ring
@@ -319,6 +320,56 @@ async def test_a_body_that_misses_a_part_is_left_alone(tmp_path: Path) -> None:
     assert "missing" in report.left[0].reason
     assert await target.get("b") is None
     await source.close()
+
+
+async def test_a_row_that_is_no_row_is_left_alone(tmp_path: Path, target: ImageStore) -> None:
+    """An image of which only the id can be read is listed, keeps no other one back, and stays in an earlier copy."""
+    source = SqliteStore(tmp_path / "source.db")
+    await source.open()
+    checks = await checks_of(source, b"key.")
+    for image_id in ("a", "b", "c", "d"):
+        await save(source, image_id, key_id=b"key.", checks=checks)
+    query(source.path, "UPDATE image SET tag = NULL WHERE id = 'b'")
+    report = await copy(source, target)
+    assert (counts(report), [step.image_id for step in report.left]) == ((3, 0, 0, 1), ["b"])
+    assert "damaged" in report.left[0].reason
+    query(source.path, "UPDATE image SET tag = NULL WHERE id = 'c'")
+    await save(source, "e", key_id=b"key.", checks=checks)
+    assert counts(await copy(source, target)) == (1, 2, 0, 2)
+    assert [image.id for image in await target.list()] == ["a", "c", "d", "e"]
+    await source.close()
+
+
+class _AwayStream:
+    """A body whose chunks can't be had for now."""
+
+    def __init__(self, image: StoredImage) -> None:
+        self.image = image
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        raise StoreBusy("the bucket can't be reached: try again")
+
+    async def aclose(self) -> None:
+        pass
+
+
+class _IsAway(MemoryStore):
+    """Has the rows at hand, and no body."""
+
+    async def open_stream(self, image_id: str) -> _AwayStream | None:  # type: ignore[override]
+        image = await self.get(image_id)
+        return _AwayStream(image) if image else None
+
+
+async def test_a_source_that_is_away_is_no_damage(target: ImageStore) -> None:
+    """Where bodies can't be had for a while, the copy ends there, and lists no image as damaged."""
+    source = _IsAway()
+    await _save_one(source)
+    with pytest.raises(StoreBusy, match="can't be reached"):
+        await copy(source, target)
 
 
 async def test_a_body_that_the_target_does_not_take_is_left_alone(source: ImageStore) -> None:

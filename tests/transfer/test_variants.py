@@ -84,7 +84,7 @@ async def test_variants_stand_behind_their_originals(full: Pixstore) -> None:
     ]
     assert ids[:3] == ALL_IDS[:3]
     assert await list_ids(full._store, "players") == ALL_IDS[3:]
-    assert await list_originals(full) == ["a", "a-b", "a:b", "players:ada"]
+    assert await list_originals(full._store) == ["a", "a-b", "a:b", "players:ada"]
 
 
 async def test_files_lie_side_by_side(full: Pixstore, tmp_path: Path) -> None:

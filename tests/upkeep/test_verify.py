@@ -21,7 +21,7 @@ from pixstore_asgi import Pixstore
 from pixstore_asgi.cli.commands import commands
 from pixstore_asgi.core.images import Tombstone
 from pixstore_asgi.core.keyring import KeyRing
-from pixstore_asgi.errors import StoreBusy
+from pixstore_asgi.errors import StoreBusy, StoreDamaged
 from pixstore_asgi.store.connect import connect
 from pixstore_asgi.store.inspection import Fault, Inspectable
 from pixstore_asgi.store.memory import MemoryStore
@@ -170,6 +170,23 @@ def test_a_row_that_is_no_row(place: Place, tables: Tables) -> None:
     """An image of which only the id can be read is named, and the others are read all the same."""
     tables.run("UPDATE image SET created_ms = NULL, tag = NULL WHERE id = 'plain'")
     assert list(faults(place)) == ["image plain"]
+
+
+def test_a_damaged_image_that_is_saved_again_is_whole(place: Place, tables: Tables) -> None:
+    """What verify advises helps: `update_image` mends a row that can't be read, and one that lost its key."""
+    tables.run("UPDATE image SET tag = NULL WHERE id = 'plain'")
+    tables.run("UPDATE image SET iv = NULL WHERE id = 'players:large'")
+    assert sorted(faults(place)) == ["image plain", "image players:large"]
+
+    async def mend() -> None:
+        async with Pixstore(place.database, blobs=place.blobs) as pix:
+            for image_id in ("plain", "players:large"):
+                with pytest.raises(StoreDamaged):
+                    await pix.update_image(image_id, picture(), if_token=1)
+                await pix.update_image(image_id, IMAGES[image_id])
+
+    asyncio.run(mend())
+    assert faults(place) == {}
 
 
 def test_a_row_of_another_image(place: Place, tables: Tables) -> None:
