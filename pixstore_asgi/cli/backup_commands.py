@@ -1,5 +1,6 @@
 """`pixstore-asgi backup` and `restore`."""
 
+import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -65,9 +66,11 @@ def backup(database: Database, blobs: str | None, target: Path) -> None:
             with stoppable("Stopped: no backup was made."):
                 images = sqlite_backup.back_up(database.file, target)
             click.echo(f"{images_of(images)} backed up to {target}")
+            _tell_of_rows_alone(target)
             return
         if database.file is not None and target.exists() and target.samefile(database.file):
             raise click.UsageError("--to names the database itself: choose another file")
+        target = Path(os.path.realpath(target))  # the file that a link stands for, not the link
         move = Move("Backing up", f"brought into {target}.part", "deleted there, as in the store", "in it already")
 
         async def steps() -> None:
@@ -107,6 +110,7 @@ def restore(source: Path, database: Database, blobs: str | None) -> None:
             with stoppable("Stopped: the database is as it was. The same command restores it."):
                 images = sqlite_backup.restore(source, database.file)
             click.echo(f"{images_of(images)} restored to {database}")
+            _tell_of_rows_alone(database.file)
             return
         move = Move("Restoring", f"restored to {database}")
 
@@ -120,6 +124,11 @@ def restore(source: Path, database: Database, blobs: str | None) -> None:
 
         move.run(steps())
     move.end()
+
+
+def _tell_of_rows_alone(database: Path) -> None:
+    if sqlite_backup.has_bodies_elsewhere(database):
+        click.echo("The backup has rows alone: bodies are in the bucket, and with --blobs they are backed up too.")
 
 
 @asynccontextmanager

@@ -7,12 +7,14 @@ import click
 
 from ..pixstore import Pixstore
 from ..saving.limits import DEFAULT_MAX_IMAGE_BYTES
+from ..store.connect import connect
 from ..transfer.npm_import import ALL_FORMATS, NpmImport
 from ..transfer.npm_layout import EXTENSION
 from ..transfer.npm_source import open_npm_source
 from .databases import Database, DatabaseType, blobs
 from .errors import plain_errors
 from .moves import SOURCE, Move
+from .stores import is_made, made
 
 
 @click.group("import")
@@ -77,8 +79,7 @@ def npm(
     Unless your code names others, the package keeps its images in these two:
         --database .pixstore-test.sqlite --images pixstore-test-images
     """
-    is_new = into.file is not None and not into.file.exists()
-    if into.file is not None and not is_new and into.file.samefile(database):
+    if into.file is not None and into.file.exists() and into.file.samefile(database):
         raise click.UsageError("--into names the npm package's own database: choose another path")
     done = f"would be taken over into {into}; nothing was written" if dry_run else f"taken over into {into}"
     move = Move("Checking" if dry_run else "Taking over", done)
@@ -87,10 +88,9 @@ def npm(
         with open_npm_source(database, images, extension=extension) as source:
             async with AsyncExitStack() as stack:
                 target = None
-                if not (dry_run and is_new):
-                    target = Pixstore(
-                        into.store, blobs=blobs, image_formats=ALL_FORMATS, max_image_bytes=max_image_bytes
-                    )
+                if not dry_run or await is_made(into):
+                    store = await made(into, blobs) if dry_run else connect(into.store, blobs)
+                    target = Pixstore(store, image_formats=ALL_FORMATS, max_image_bytes=max_image_bytes)
                     await stack.enter_async_context(target)
                 run = NpmImport(source, target, max_image_bytes, updates=update, reseals=reseal, dry_run=dry_run)
                 await move.follow(run.steps(), source.count())

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from ..errors import InputError, StoreError
 from ..store.connect import bucket_at, connect
 from ..store.contract import ImageStore
+from ..store.elsewhere import Bodies, versions_among
 from ..store.inspection import Inspectable, lacks_its_bucket
 from .databases import Database
 
@@ -70,20 +71,33 @@ async def count_of(store: ImageStore) -> int:
 
 
 async def check_prefix(blobs: str, target: Database | None) -> None:
-    """Raise InputError for a prefix in use by others: of one version, two copies would have but one object.
+    """Raise InputError for a prefix that is not the target's: of one version, two copies would have but one object.
 
     target: the store that is to have it, or None where it is not made yet.
     """
     bucket = bucket_at(blobs)
     await bucket.open()
     try:
-        is_empty = await bucket.is_empty()
+        if target is not None:
+            async with opened(target, None) as store:
+                if isinstance(store, Inspectable) and await store.has_bodies_elsewhere():
+                    await _check_has_own(store, bucket)
+                    return
+        if not await bucket.is_empty():
+            raise InputError("the prefix has objects already, and none of them is the target's: give another one")
     finally:
         await bucket.close()
-    if is_empty:
-        return
-    if target is not None:
-        async with opened(target, None) as store:
-            if isinstance(store, Inspectable) and await store.has_bodies_elsewhere():
-                return
-    raise InputError("the prefix has objects already, and none of them is the target's: give another one")
+
+
+async def _check_has_own(store: Inspectable, bodies: Bodies) -> None:
+    is_empty = True
+    async for names in bodies.names():
+        versions = versions_among(names)
+        if len(await store.unknown_bodies(versions)) < len(versions):
+            return
+        is_empty = is_empty and not names
+    # Without an image, its first body may have been on its way there when the command was cut off.
+    if not is_empty or await store.ids(after="", limit=1):
+        raise InputError(
+            "the target has bodies in a bucket, and none of them below this prefix: give the one they have"
+        )

@@ -6,6 +6,7 @@ of a store was cut off, the same version may be written again: its rows are told
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from typing import NamedTuple, Protocol
@@ -13,7 +14,7 @@ from typing import NamedTuple, Protocol
 import anyio
 
 from ..core.events import event
-from ..core.images import ImageMeta, StoredImage
+from ..core.images import VERSION_BYTES, ImageMeta, StoredImage
 from ..errors import StoreError
 from .clock import Clock
 from .contract import ImageStream
@@ -23,6 +24,7 @@ from .rules import check_meta
 
 _log = logging.getLogger("pixstore_asgi")
 _TOUCHED_EVERY_S = 30.0
+_NAME = re.compile(rf"[0-9a-f]{{{2 * VERSION_BYTES}}}")
 
 
 class BodyElsewhere(StoreError):
@@ -75,6 +77,11 @@ class Bodies(Protocol):
     def names(self) -> AsyncIterator[Sequence[str]]:
         """Yield the names of all that lies there, many at a time."""
         ...
+
+
+def versions_among(names: Sequence[str]) -> list[bytes]:
+    """Return the versions that these names are of, without those that are no body's."""
+    return [bytes.fromhex(name) for name in names if _NAME.fullmatch(name)]
 
 
 class PendingBody(Protocol):

@@ -1,19 +1,16 @@
 """Reading all of a store: every image as a reader would, down to its tag, and what belongs to no image."""
 
-import re
 from collections.abc import AsyncIterator
 
 from ..core.cipher import TagCheck, unwrap_key
-from ..core.images import VERSION_BYTES
 from ..core.keyring import KeyRing
 from ..errors import IntegrityError, StoreBusy, StoreError
 from ..store.contract import ImageStore
-from ..store.elsewhere import Bodies
+from ..store.elsewhere import Bodies, versions_among
 from ..store.inspection import Fault, Inspectable
 from ..store.pages import pages_of_ids
 
 _READINGS = 2  # what was replaced while it was read is another version the second time
-_OBJECT = re.compile(rf"[0-9a-f]{{{2 * VERSION_BYTES}}}")
 
 
 async def verify_images(store: ImageStore, ring: KeyRing) -> AsyncIterator[Fault | None]:
@@ -73,10 +70,9 @@ async def _read(store: ImageStore, ring: KeyRing, image_id: str) -> None:
 async def _stray_objects(store: Inspectable, bodies: Bodies) -> AsyncIterator[Fault]:
     stray: set[str] = set()
     async for names in bodies.names():
-        named = {bytes.fromhex(name) for name in names if _OBJECT.fullmatch(name)}
-        unknown = await store.unknown_bodies(list(named))
-        stray.update(version.hex() for version in unknown)
-        stray.update(name for name in names if not _OBJECT.fullmatch(name))
+        versions = versions_among(names)
+        unknown = await store.unknown_bodies(versions)
+        stray.update({*names} - {version.hex() for version in versions}, (version.hex() for version in unknown))
     if not stray:
         return
     async for names in bodies.names():  # a sweep may have removed object and row between the two questions

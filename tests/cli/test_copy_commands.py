@@ -281,6 +281,32 @@ def test_a_prefix_is_no_second_stores(source: Path, tmp_path: Path, s3: S3Server
     assert (again.exit_code, again.stderr) == (0, "")
 
 
+def test_a_further_pass_goes_to_the_targets_own_prefix(source: Path, tmp_path: Path, s3: S3Server) -> None:
+    """An empty prefix, or another store's, is refused once the target has its bodies below another one."""
+    own, other, empty = (s3.url(f"{name}-{abs(hash(tmp_path))}") for name in ("own", "other", "empty"))
+    assert run(source, tmp_path / "target.db", "--to-blobs", own).exit_code == 0
+    assert run(make(tmp_path / "others.db", SECRET), tmp_path / "other.db", "--to-blobs", other).exit_code == 0
+    asyncio.run(save_one(source))
+    for wrong in (empty, other):
+        result = run(source, tmp_path / "target.db", "--to-blobs", wrong)
+        assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (1, "", 1)
+        assert "the target has bodies in a bucket, and none of them below this prefix" in result.stderr
+    assert run(source, tmp_path / "target.db", "--to-blobs", own).stdout.startswith("1 image copied")
+
+
+def test_a_copy_that_was_cut_off_at_its_first_body_goes_on(source: Path, tmp_path: Path, s3: S3Server) -> None:
+    """A target that has no image yet, and the row of a body that never came, takes the empty prefix again."""
+
+    async def make_empty() -> None:
+        store = SqliteStore(tmp_path / "target.db")
+        await store.open()
+        await store.close()
+
+    asyncio.run(make_empty())
+    query(tmp_path / "target.db", "INSERT INTO blob (state, changed_ms, object) VALUES (0, 1, zeroblob(16))")
+    assert run(source, tmp_path / "target.db", "--to-blobs", s3.url(f"cut-{abs(hash(tmp_path))}")).exit_code == 0
+
+
 @pytest.mark.parametrize("option", ["--from-blobs", "--to-blobs"])
 def test_a_bucket_that_cannot_be_is_refused(source: Path, tmp_path: Path, option: str) -> None:
     """What is no bucket's URL is refused with what is wrong in it, before anything is done."""

@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from pixstore_asgi import Pixstore
 from pixstore_asgi.cli.commands import commands
 from tests.demo.process import run
+from tests.support.postgres import Cluster
 from tests.support.samples import OTHER_SECRET, SECRET, picture
 from tests.transfer.imports import take
 from tests.transfer.npm_files import NpmFiles
@@ -33,7 +34,7 @@ def npm_store(npm_files: NpmFiles) -> NpmFiles:
     return npm_files
 
 
-def importing(npm: NpmFiles, into: Path, *more: str) -> list[str]:
+def importing(npm: NpmFiles, into: Path | str, *more: str) -> list[str]:
     return ["import", "npm", "--database", str(npm.database), "--images", str(npm.images), "--into", str(into), *more]
 
 
@@ -120,6 +121,16 @@ def test_dry_run_makes_nothing(npm_store: NpmFiles, tmp_path: Path) -> None:
     assert result.returncode == 0
     assert result.stdout.startswith(f"{COUNT} images would be taken over")
     assert sorted(os.listdir(tmp_path)) == before
+
+
+@pytest.mark.servers
+def test_dry_run_makes_nothing_in_postgresql(npm_store: NpmFiles, postgres: Cluster) -> None:
+    """--dry-run into a schema that is not there leaves none, and asks for no secret."""
+    into = f"{postgres.url()}?schema=dry_import"
+    result = run(*importing(npm_store, into, "--dry-run"))
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.startswith(f"{COUNT} images would be taken over")
+    assert "dry_import" not in postgres.run("SELECT nspname FROM pg_namespace")
 
 
 def test_a_source_that_is_none_makes_nothing(tmp_path: Path) -> None:

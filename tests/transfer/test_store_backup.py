@@ -95,6 +95,17 @@ def test_a_backup_is_restored_into_any_store(
     assert asyncio.run(content(at_file(backup))) == before
 
 
+def test_a_backup_goes_where_a_link_leads(place: Place, tmp_path: Path) -> None:
+    """Under a link's name it is made where that leads, brought up to date there, and the link stays one."""
+    (tmp_path / "disk").mkdir()
+    link, file = tmp_path / "latest.db", tmp_path / "disk" / "backup.db"
+    link.symlink_to(file)
+    for _ in range(2):
+        assert run("backup", place, "--to", link).exit_code == 0
+        assert (link.is_symlink(), [each.name for each in file.parent.iterdir()]) == (True, ["backup.db"])
+    assert asyncio.run(content(at_file(file))) == asyncio.run(content(place))
+
+
 async def test_a_backup_is_of_one_moment(place: Place, tmp_path: Path) -> None:
     """While images are saved one after the other, it has the first of them up to one, and each of them whole."""
     names = [f"z{WRITTEN_MEANWHILE - number:03}" for number in range(WRITTEN_MEANWHILE)]  # in an order not that of ids

@@ -31,6 +31,7 @@ from tests.support.s3 import BUCKET, S3Server
 from tests.support.samples import OTHER_SECRET, SECRET, large_png, picture
 from tests.support.sqlite import KEY_OF_IMAGE
 from tests.support.stores import STORES, Place, new_place
+from tests.transfer.npm_files import NpmFiles
 
 IMAGES = {"players:small": picture(), "players:large": large_png(1_500_000), "plain": large_png(300_000)}
 CHANGED = {False: ("changed_ms", "changed_ms"), True: ("changed_ms) VALUES (1, 0)", "changed_at) VALUES (1, now())")}
@@ -325,12 +326,16 @@ def test_nothing_is_taken_away(place: Place, tables: Tables, tmp_path: Path) -> 
     tables.run(f"UPDATE blob SET state = 2, {LONG_AGO[tables.is_postgres]}")
     tables.delete_images()
     database = ["--database", place.database]
+    npm = NpmFiles(tmp_path / "npms")
+    npm.add("players:ada", picture())
+    npms = ["--database", str(npm.database), "--images", str(npm.images)]
     for command in (
         ["verify", *database, *blobs],
         ["stats", *database],
         ["export", "images", *database, *blobs, "--to", str(tmp_path / "images")],
         ["export", "npm", *database, *blobs, "--to", str(tmp_path / "npm")],
         ["variants", *database, *blobs, "--variant", "thumb:width=64,height=64", "--dry-run"],
+        ["import", "npm", *npms, "--into", place.database, *blobs, "--dry-run"],
     ):
         result = CliRunner().invoke(commands, command)
         assert result.exit_code == 0, result.output

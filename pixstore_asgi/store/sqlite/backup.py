@@ -41,6 +41,15 @@ def back_up(database: Path, target: Path) -> int:
     return images
 
 
+def has_bodies_elsewhere(database: Path) -> bool:
+    """Tell whether a database has bodies that are not in it. Raises StoreError where that can't be read."""
+    with translated(database), closing(connect_unwriting(database)) as db:
+        # Of an early version it may have no such column, and no such bodies.
+        (has_column,) = db.execute("SELECT count(*) FROM pragma_table_info('blob') WHERE name = 'object'").fetchone()
+        query = "SELECT EXISTS (SELECT 1 FROM blob WHERE object IS NOT NULL)"
+        return bool(has_column and db.execute(query).fetchone()[0])
+
+
 def _check_free(path: Path) -> None:
     if os.path.lexists(path):
         raise StoreError(f"there is a file {path} already: name another one")
