@@ -23,7 +23,9 @@ from .groups import NewVersion
 from .rules import check_meta
 
 _log = logging.getLogger("pixstore_asgi")
-_TOUCHED_EVERY_S = 30.0
+TOUCHED_EVERY_S = 30.0
+"""How often a row is told that its body is still on its way."""
+
 _NAME = re.compile(rf"[0-9a-f]{{{2 * VERSION_BYTES}}}")
 
 
@@ -163,7 +165,7 @@ class ElsewhereWriter(GroupWriter):
         """Nothing to give up: time alone keeps what is pending."""
 
     async def _touch(self) -> None:
-        if time.monotonic() - self._touched_s > _TOUCHED_EVERY_S:
+        if time.monotonic() - self._touched_s > TOUCHED_EVERY_S:
             self._touched_s = time.monotonic()
             await self._row.touch()
 

@@ -14,7 +14,7 @@ from pixstore_asgi.errors import ImageNotFound, InputError, InvalidImage, StoreB
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.store.postgres import PostgresStore
 from tests.support.postgres import Cluster
-from tests.support.samples import SECRET, large_png, picture
+from tests.support.samples import OTHER_SECRET, SECRET, large_png, picture
 
 Connection = asyncpg.Connection  # of any record type
 
@@ -127,6 +127,30 @@ async def test_another_writer_of_the_image_waits(url: str, connection: Connectio
             waiting = asyncio.create_task(pix.update_image(first.id, picture(seed=3)))
             await asyncio.sleep(0.05)
         assert (await waiting).token > second.token
+
+
+async def test_a_new_secret_keeps_nobody_from_saving(pix: Pixstore, url: str, connection: Connection) -> None:
+    """While the transaction that first saved under a new secret goes on, others save under that and the old one."""
+    await pix.save_image(picture())
+    async with (
+        Pixstore(PostgresStore(url, busy_timeout_s=1), secret=[OTHER_SECRET, SECRET]) as old,
+        Pixstore(PostgresStore(url, busy_timeout_s=1), secret=[SECRET, OTHER_SECRET]) as new,
+    ):
+        async with undone(connection):
+            gone = await new.save_image(picture(), connection=connection)
+            saved = [await each.save_image(picture()) for each in (old, new)]
+        assert [await new.image_exists(each.id) for each in (gone, *saved)] == [False, True, True]
+
+
+async def test_a_transaction_that_has_saved_already_takes_a_new_secret(
+    pix: Pixstore, url: str, connection: Connection
+) -> None:
+    """One that saved under the old secret before saves under the new one, too, with its own connection alone."""
+    await pix.save_image(picture())
+    async with Pixstore(PostgresStore(url, busy_timeout_s=1), secret=[SECRET, OTHER_SECRET]) as new:
+        async with connection.transaction():
+            saved = [await each.save_image(picture(), connection=connection) for each in (pix, new)]
+        assert [await new.image_exists(each.id) for each in saved] == [True, True]
 
 
 async def test_what_is_no_transaction_is_refused(pix: Pixstore, connection: Connection) -> None:

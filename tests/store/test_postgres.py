@@ -16,7 +16,7 @@ from pixstore_asgi.errors import SecretError, StoreBusy, StoreDamaged, StoreErro
 from pixstore_asgi.store.connect import connect
 from pixstore_asgi.store.contract import CHUNK_BYTES
 from pixstore_asgi.store.contract_tests.steps import body_of, meta_of, read, save
-from pixstore_asgi.store.postgres import PostgresStore, elsewhere
+from pixstore_asgi.store.postgres import PostgresStore, bodies, elsewhere
 from pixstore_asgi.store.postgres.errors import translate
 from pixstore_asgi.store.postgres.schema import MIGRATIONS
 from pixstore_asgi.store.postgres.session import Session
@@ -436,6 +436,105 @@ async def test_an_upload_that_was_swept_fails(postgres: Cluster, schema: str) ->
             with pytest.raises(StoreError, match="stood still for longer than sweep_grace_s"):
                 await writer.write(body_of(9 * CHUNK_BYTES))
         assert await store.get("a") is None
+
+
+async def test_a_slow_upload_is_not_swept(postgres: Cluster, schema: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What still comes in, however slowly, is not taken for an upload that stands still."""
+    monkeypatch.setattr("pixstore_asgi.store.postgres.streams.TOUCHED_EVERY_S", 0.0)
+    async with opened(postgres.url(), schema, sweep_grace_s=60) as store:
+        body, version = body_of(9 * CHUNK_BYTES), os.urandom(16)
+        async with await store.begin_write("a", version) as writer:
+            assert isinstance(writer, StagedWriter)
+            await writer.write(body[: 5 * CHUNK_BYTES])
+            for number in range(5 * CHUNK_BYTES, 5 * CHUNK_BYTES + 5):
+                await writer._end_stage()
+                postgres.run(f"UPDATE {schema}.body SET changed_at = now() - interval '1 hour'")
+                await writer.write(body[number : number + 1])
+                assert await store.sweep() == 0
+            await writer.write(body[5 * CHUNK_BYTES + 5 :])
+            await writer.commit(meta_of(len(body), version))
+        assert await read(store, "a") == body
+
+
+async def test_a_long_body_is_swept_step_by_step(
+    postgres: Cluster, schema: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One transaction removes so many chunks, and what takes many of them goes all the same, once it is counted."""
+    monkeypatch.setattr("pixstore_asgi.store.postgres.bodies._SWEPT_CHUNKS", 4)
+    async with opened(postgres.url(), schema, sweep_grace_s=0) as store:
+        for image_id, chunks in (("a", 11), ("b", 1), ("c", 1), ("d", 6)):
+            await save(store, image_id, body_of(chunks * CHUNK_BYTES))
+            await store.delete(image_id)
+        swept = [await store.sweep() for _ in range(5)]
+        assert (sum(swept), swept[-1], 0 in swept[: swept.index(0)]) == (4, 0, False)
+        assert (
+            postgres.run(f"SELECT (SELECT count(*) FROM {schema}.chunk), (SELECT count(*) FROM {schema}.body)") == "0|0"
+        )
+
+
+async def test_no_upload_goes_on_with_what_is_half_swept(
+    postgres: Cluster, schema: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An upload that stood still, and of which a sweep that was cut off has removed a part, is never made current."""
+    monkeypatch.setattr("pixstore_asgi.store.postgres.bodies._SWEPT_CHUNKS", 2)
+    async with opened(postgres.url(), schema, sweep_grace_s=0) as store:
+        async with await store.begin_write("a", version := os.urandom(16)) as writer:
+            await writer.write(body := body_of(9 * CHUNK_BYTES))
+            assert isinstance(writer, StagedWriter)
+            await writer._end_stage()
+            assert await store._opened().write(bodies.sweep, 0, 100) == (0, False)
+            with pytest.raises(StoreError, match="stood still for longer than sweep_grace_s"):
+                await writer.commit(meta_of(len(body), version))
+        assert await store.get("a") is None
+
+
+async def test_a_server_that_only_reads_is_told(postgres: Cluster) -> None:
+    """A write to a standby, or a server set to read only, is StoreBusy by its reason; reads go on, and writes later."""
+    url, name = postgres.create("only_reads"), "only_reads"
+    async with opened(url, "pixstore") as store:
+        saved = await save(store, "a")
+        postgres.run(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+        await store._opened().pool.expire_connections()
+        for call in (store.delete("a"), save(store, "a")):
+            with pytest.raises(StoreBusy, match="it only reads, as a standby does: name the primary"):
+                await call
+        assert await store.get("a") == saved
+        postgres.run(f"ALTER DATABASE {name} RESET default_transaction_read_only")
+        await store._opened().pool.expire_connections()
+        assert await store.delete("a")
+
+
+async def test_tables_in_use_are_not_migrated(postgres: Cluster, schema: str) -> None:
+    """While a backup reads a table that a new version changes, that ends soon, so that others read on behind it."""
+    async with opened(postgres.url(), schema) as store:
+        saved = await save(store, "a")
+    postgres.run(f"ALTER TABLE {schema}.image DROP COLUMN checksum; UPDATE {schema}.store SET schema_version = 2")
+    backup = await asyncpg.connect(postgres.url())
+    async with backup.transaction():
+        await backup.fetch(f"SELECT count(*) FROM {schema}.image")
+        with pytest.raises(StoreBusy, match="a backup or an open transaction uses them"):
+            await PostgresStore(postgres.url(), schema=schema).open()
+    await backup.close()
+    async with opened(postgres.url(), schema) as store:
+        assert await store.get("a") == saved
+
+
+async def test_a_moment_whose_connection_falls_silent_ends(postgres: Cluster, schema: str) -> None:
+    """A backup's reads from a connection that says nothing any more end in time, and so does the backup."""
+    async with (
+        bad_network(postgres.port) as network,
+        opened(postgres.url(port=network.port), schema, busy_timeout_s=1) as store,
+    ):
+
+        async def fall_silent(session: Session) -> None:
+            network.says_more.clear()
+            await session.all("SELECT 1")
+
+        async with asyncio.timeout(20):
+            with pytest.raises(StoreBusy):
+                async with store.at_one_moment() as moment:
+                    await moment._opened().read(fall_silent)
+        network.says_more.set()
 
 
 async def test_a_write_given_up_keeps_what_its_commit_made_current(postgres: Cluster, schema: str) -> None:

@@ -7,6 +7,8 @@ from ..groups import Chunks
 from .schema import BodyState
 from .session import Session
 
+_SWEPT_CHUNKS = 1000  # 250 MiB: what one transaction removes in its time on a slow disk, too
+
 
 async def read_chunk(db: Session, body: int, number: int) -> bytes | None:
     """Return one chunk, or None where it is missing."""
@@ -48,13 +50,14 @@ async def drop_pending(db: Session, body: int) -> None:
     await db.run(query, body, BodyState.DEAD, BodyState.PENDING)
 
 
-async def sweep(db: Session, grace_s: float, limit: int) -> int:
-    """Remove up to `limit` bodies that have been dead, or stood still, for `grace_s`; return how many.
+async def sweep(db: Session, grace_s: float, limit: int) -> tuple[int, bool]:
+    """Remove chunks of up to `limit` bodies that have been dead, or stood still, for `grace_s`.
 
+    Return how many bodies are gone now, and whether all of those are: one step removes so much, however long they are.
     One process does so at a time; for the others there is nothing to do.
     """
     if not await db.try_lock("sweep"):
-        return 0
+        return 0, True
     found = await db.all(
         "SELECT id FROM {body} WHERE state <> 1 AND changed_at < clock_timestamp() - make_interval(secs => $1)"
         " AND object IS NULL ORDER BY changed_at LIMIT $2 FOR UPDATE SKIP LOCKED",
@@ -62,9 +65,19 @@ async def sweep(db: Session, grace_s: float, limit: int) -> int:
         limit,
     )
     ids = [body for (body,) in found]
-    await db.run("DELETE FROM {chunk} WHERE body = ANY($1::bigint[])", ids)
-    await db.run("DELETE FROM {body} WHERE id = ANY($1::bigint[])", ids)
-    return len(ids)
+    chunks = await db.run(
+        "DELETE FROM {chunk} WHERE (body, number) IN"
+        " (SELECT body, number FROM {chunk} WHERE body = ANY($1::bigint[]) ORDER BY body, number LIMIT $2)",
+        ids,
+        _SWEPT_CHUNKS,
+    )
+    query = (
+        "DELETE FROM {body} WHERE id = ANY($1::bigint[]) AND NOT EXISTS (SELECT FROM {chunk} WHERE body = {body}.id)"
+    )
+    removed = await db.run(query, ids)
+    if removed < len(ids):  # no upload goes on with what lacks a part
+        await db.run("UPDATE {body} SET state = $2 WHERE id = ANY($1::bigint[])", ids, BodyState.DEAD)
+    return removed, chunks < _SWEPT_CHUNKS
 
 
 async def _insert_chunks(db: Session, body: int, first: int, chunks: Chunks) -> None:

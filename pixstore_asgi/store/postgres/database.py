@@ -132,7 +132,7 @@ class Database:
                     except Exception as error:
                         if isinstance(error, asyncpg.ReadOnlySQLTransactionError):  # it has become a standby
                             give_up(connection)
-                        if not connection.is_closed():
+                        elif _is_open(connection):
                             await transaction.rollback()
                         raise
                     await transaction.commit()
@@ -231,6 +231,13 @@ async def _prepare(session: Session) -> bool:
     is_direct = await session.one("SELECT pg_backend_pid()") == (session.connection.get_server_pid(),)
     await prepare(session)
     return is_direct
+
+
+def _is_open(connection: Any) -> bool:
+    try:
+        return not connection.is_closed()
+    except asyncpg.InterfaceError:  # the pool has taken it back, as it was lost
+        return False
 
 
 def give_up(connection: Any) -> None:

@@ -32,13 +32,13 @@ _ADVICE: list[tuple[type[BaseException], str]] = [
         "the user lacks a privilege: grant it the schema and its tables; where a newer version is to bring them up to"
         " date, let it own them, and where they are to be made, GRANT CREATE ON DATABASE … TO …",
     ),
-    (asyncpg.ReadOnlySQLTransactionError, "it only reads, as a standby does: name the primary"),
     (asyncpg.DiskFullError, "its disk is full: make room and try again"),
     (asyncpg.UndefinedTableError, "tables are missing: restore them from a backup, or open the store again"),
+    (asyncpg.ReadOnlySQLTransactionError, "it only reads, as a standby does: name the primary"),
     (asyncpg.TargetServerAttributeNotMatched, "no host of the URL is of the kind that it asks for"),
 ]
-
-
+# For a while, in the course of a failover.
+_NO_PRIMARY = (asyncpg.ReadOnlySQLTransactionError, asyncpg.TargetServerAttributeNotMatched)
 _UNKNOWN_OPTION = re.compile(r'(?:unrecognized configuration parameter|unsupported startup parameter:?) "?([\w.]+)')
 
 
@@ -84,11 +84,11 @@ def translate(error: Exception) -> StoreError:
         return StoreBusy("PostgreSQL has no connection left: let pools be smaller, or raise its max_connections")
     if isinstance(error, _IN_THE_WAY):
         return StoreBusy("another write to PostgreSQL was in the way: try again")
-    if is_away(error):
-        return ConnectionLost(_away(""))
     for kind, advice in _ADVICE:
         if isinstance(error, kind):
-            return StoreError(f"PostgreSQL can't be used: {advice}")
+            return (StoreBusy if kind in _NO_PRIMARY else StoreError)(f"PostgreSQL can't be used: {advice}")
+    if is_away(error):
+        return ConnectionLost(_away(""))
     if isinstance(error, asyncpg.InterfaceError):  # of the client itself: it has seen no row
         return StoreError(f"PostgreSQL can't be used: {error}")
     return StoreError(f"PostgreSQL can't be used ({type(error).__name__}): see its log")
@@ -110,5 +110,6 @@ def _wrong_option(error: Exception) -> str | None:
 
 def is_away(error: BaseException) -> bool:
     """Tell whether a connection could not be made or is gone, so that the same may work with another one."""
-    is_closed = isinstance(error, asyncpg.InterfaceError) and "closed" in str(error)
-    return isinstance(error, AWAY) or is_closed
+    # The pool takes a connection back that was lost in the middle of an operation.
+    is_closed = isinstance(error, asyncpg.InterfaceError) and re.search("closed|released back to the pool", str(error))
+    return isinstance(error, (*AWAY, asyncpg.TargetServerAttributeNotMatched)) or bool(is_closed)

@@ -1,12 +1,13 @@
 """HostTransaction: the store within a transaction of the application's own, which alone commits or rolls back."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import asyncpg
 
 from ...core.images import StoredImage
-from ...errors import InputError
+from ...errors import InputError, StoreBusy
 from ..clock import Clock
 from ..contract import Expect, Expected, ImageWriter
 from ..elsewhere import Bodies
@@ -14,7 +15,7 @@ from ..groups import GroupCommit
 from . import rows
 from .database import Database, Operation, R
 from .errors import translated
-from .key_checks import AdmissionNeeded
+from .key_checks import AdmissionNeeded, admit_alone
 from .session import Names, Session
 from .streams import begin_write
 
@@ -56,10 +57,20 @@ class HostTransaction:
         return await self._run(rows.delete, image_id, expect)
 
     async def _commit(self, new: GroupCommit) -> Sequence[StoredImage]:
-        try:
+        with suppress(AdmissionNeeded):
             return await self._run(rows.commit, new, may_admit=False)
-        except AdmissionNeeded:
-            return await self._run(rows.commit, new, may_admit=True)
+        with suppress(AdmissionNeeded):
+            if await self._is_admitted(new.terms.checks):
+                return await self._run(rows.commit, new, may_admit=False)
+        return await self._run(rows.commit, new, may_admit=True)
+
+    async def _is_admitted(self, checks: Sequence[bytes]) -> bool:
+        """Let a new secret be known over a connection of our own: this one would keep others from saving meanwhile."""
+        try:
+            await self._database.write(admit_alone, checks)
+        except StoreBusy:  # this very transaction has saved under another secret, or no connection is free
+            return False
+        return True
 
     async def _run(self, operation: "Operation[..., R]", *args: Any, **kwargs: Any) -> R:
         with translated():

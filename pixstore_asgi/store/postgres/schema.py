@@ -8,9 +8,11 @@ clock. A deleted image's row stays, with its last token and epoch. Texts of ids 
 import secrets
 from enum import IntEnum
 
+import asyncpg
+
 from ...core.images import DATABASE_ID_BYTES, database_id_of
-from ...errors import StoreError
-from .session import Session
+from ...errors import StoreBusy, StoreError
+from .session import Session, ended_in_time
 
 
 class BodyState(IntEnum):
@@ -69,11 +71,19 @@ MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3)
 """MIGRATIONS[n] brings a schema of version n to n + 1."""
 
 
+_LOCK_TIMEOUT_MS = 1000
+
+
 async def prepare(session: Session) -> None:
-    """Create or migrate the tables where that is not done yet. Raises StoreError for those of a newer version."""
+    """Create or migrate the tables where that is not done yet.
+
+    Raises StoreError for those of a newer version, StoreBusy where somebody else uses them.
+    """
     if await _version(session) != len(MIGRATIONS):
-        async with session.connection.transaction(isolation="read_committed"):
+        async with ended_in_time(session.connection.transaction(isolation="read_committed")):
             await session.lock("schema")
+            # While it waits for a backup to let go of a table, all others wait behind it.
+            await session.run(f"SET LOCAL lock_timeout = {_LOCK_TIMEOUT_MS}")
             await _migrate(session, await _version(session))
 
 
@@ -115,8 +125,14 @@ async def _migrate(session: Session, version: int) -> None:
         return
     if version == 0 and not await session.one("SELECT 1 FROM pg_namespace WHERE nspname = '{schema}'"):
         await session.run("CREATE SCHEMA {schema}")
-    for statements in MIGRATIONS[version:]:
-        await session.run(statements)
+    try:
+        for statements in MIGRATIONS[version:]:
+            await session.run(statements)
+    except asyncpg.LockNotAvailableError:
+        raise StoreBusy(
+            f"the tables in schema {session.names.schema} have to be brought up to date, and a backup or an open "
+            "transaction uses them: start again once that has ended"
+        ) from None
     if version == 0:
         database_id = database_id_of(secrets.token_bytes(DATABASE_ID_BYTES - 1))
         await session.run("INSERT INTO {store} VALUES (true, $1, $2)", len(MIGRATIONS), database_id)

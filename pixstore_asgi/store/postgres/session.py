@@ -2,7 +2,8 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from ...errors import ConfigError
@@ -10,6 +11,7 @@ from ...errors import ConfigError
 if TYPE_CHECKING:
     from asyncpg import Connection
     from asyncpg.pool import PoolConnectionProxy
+    from asyncpg.transaction import Transaction
 
 _TABLES = ("store", "image", "body", "chunk", "key_check")
 
@@ -37,6 +39,21 @@ class Names:
         """Return the key of an advisory lock: 64 bits, signed."""
         name = f"pixstore {self.schema} {what}".encode()
         return int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), signed=True)
+
+
+@asynccontextmanager
+async def ended_in_time(transaction: "Transaction") -> AsyncIterator[None]:
+    """Begin a transaction, commit it at the block's end, and roll it back where the block raises.
+
+    Who is cancelled, as by a time limit, does neither: the server may never answer that, and the connection is no good.
+    """
+    await transaction.start()
+    try:
+        yield
+    except Exception:
+        await transaction.rollback()
+        raise
+    await transaction.commit()
 
 
 class Session:

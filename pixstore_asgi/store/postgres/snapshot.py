@@ -9,6 +9,7 @@ import anyio
 
 from .database import Database, Operation, P, R, give_up
 from .errors import translated
+from .session import ended_in_time
 
 
 class Moment(Database):
@@ -23,7 +24,7 @@ class Moment(Database):
     async def connection(self, limit_s: float | None) -> AsyncIterator[Any]:
         try:
             # Each in a savepoint: one that fails ends itself alone.
-            async with self._turn, asyncio.timeout(limit_s), self._one.transaction():
+            async with self._turn, asyncio.timeout(limit_s), ended_in_time(self._one.transaction()):
                 yield self._one
         except TimeoutError:
             give_up(self._one)

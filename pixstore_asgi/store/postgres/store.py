@@ -178,7 +178,9 @@ class PostgresStore:
         return [object() for _ in image_ids]  # every request asks the database: see gathering.py
 
     async def sweep(self, *, limit: int = 100) -> int:
-        removed = await self._opened().write(bodies.sweep, self.sweep_grace_s, limit)
+        removed, is_done = 0, False
+        while not removed and not is_done:  # a long body takes many steps
+            removed, is_done = await self._opened().write(bodies.sweep, self.sweep_grace_s, limit)
         if self._bodies and removed < limit:
             removed += await sweep_bodies(self, self._bodies, limit - removed)
         return removed

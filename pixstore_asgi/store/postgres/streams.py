@@ -3,11 +3,13 @@
 A connection is held for one chunk only, so that slow readers and uploads hold none.
 """
 
+import time
+
 from ...core.images import StoredImage
 from ..chunk_stream import ChunkStream
 from ..clock import Clock
 from ..contract import ImageWriter
-from ..elsewhere import Bodies, ElsewhereWriter
+from ..elsewhere import TOUCHED_EVERY_S, Bodies, ElsewhereWriter
 from ..group_writer import CommitWith
 from ..groups import Chunks
 from ..staged_writer import StagedWriter
@@ -54,8 +56,18 @@ class PostgresWriter(StagedWriter):
     def __init__(self, database: Database, image_id: str, version: bytes, clock_ms: Clock, commit: CommitWith) -> None:
         super().__init__(image_id, version, clock_ms, commit)
         self._database = database
+        self._touched_s = 0.0
+
+    async def write(self, piece: bytes | memoryview) -> None:
+        self._check_open()
+        if self._body is not None and time.monotonic() - self._touched_s > TOUCHED_EVERY_S:
+            self._touched_s = time.monotonic()
+            async with self._aborting():
+                await self._database.write(elsewhere.touch, self._body)
+        await super().write(piece)
 
     async def _stage(self, first: int, chunks: Chunks) -> None:
+        self._touched_s = time.monotonic()
         if self._body is None:
             self._body = await self._database.write(bodies.add_body, chunks, BodyState.PENDING)
         else:
