@@ -219,6 +219,7 @@ class PixstoreMachine(RuleBasedStateMachine):
             prover is not None
             and (prover.id, prover.token) == (record.id, sent_token)
             and self._is_valid_now(prover, windows.leeway_ms)
+            and _key_id_of(prover) in map(self.key_id_of, self.known[which])
         )
         if sent_proof is None:
             assert state is WireState.MISSING_PROOF
@@ -342,7 +343,7 @@ class PixstoreMachine(RuleBasedStateMachine):
     @rule(which=st.integers(0, 1))
     def rewrap(self, which: int) -> None:
         """Afterwards the key of every image is under the secret that signs."""
-        signing = self.key_id_of(self.newest[which])
+        signing = self.key_id_of(self.secrets[self.newest[which]])
         others = {key_id: images for key_id, images in self.usage().items() if key_id != signing}
         assert self.run(self.pixstores[which].rewrap_keys()) == sum(others.values())
         assert self.usage() == ({signing: len(self.images)} if self.images else {})
@@ -373,7 +374,7 @@ class PixstoreMachine(RuleBasedStateMachine):
         if self.newest[0] != self.newest[1]:
             return
         pix, old = self.pixstores[which], 1 - self.newest[which]
-        key_id = self.key_id_of(old)
+        key_id = self.key_id_of(self.secrets[old])
         in_use, retired = self.run(pix._store.key_checks())
         if not any(check.startswith(key_id) for check in in_use) or key_id in self.usage():
             with pytest.raises(SecretError):
@@ -384,10 +385,10 @@ class PixstoreMachine(RuleBasedStateMachine):
         self.secrets[old] = f"secret-{len(retired)}-of-this-test-0123456789-abcdefghijklmnop"
         assert len(self.run(pix._store.key_checks()).retired) == len(retired) + 1
 
-    def key_id_of(self, which: int) -> bytes:
-        """Return the key id of one of the two secrets in the store."""
+    def key_id_of(self, secret: str) -> bytes:
+        """Return the key id of a secret in the store."""
         database_id = self.run(self.pixstores[0]._store.database_id())
-        return KeyRing(self.secrets[which]).bound_to(database_id).signing.key_id
+        return KeyRing(secret).bound_to(database_id).signing.key_id
 
     def usage(self) -> dict[bytes, int]:
         usage: dict[bytes, int] = self.run(self.pixstores[0]._store.key_usage())
@@ -609,6 +610,10 @@ async def _read_some(stream: OpenStream, pieces: int) -> None:
         if piece is None:
             return
         stream.read += piece
+
+
+def _key_id_of(record: ImageRecord) -> bytes:
+    return base64.b64decode(record.stateless_proof)[1:5]
 
 
 def _epoch_of(record: ImageRecord) -> int:

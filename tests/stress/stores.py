@@ -1,6 +1,7 @@
 """The stores under stress, as processes are told of them: a path of SQLite's, or a PostgreSQL URL with a schema; and,
 behind a space, where the bodies are, if not with the rows."""
 
+import asyncio
 import contextlib
 import sqlite3
 from urllib.parse import parse_qs, urlsplit
@@ -12,6 +13,7 @@ from pixstore_asgi.store.postgres import PostgresStore
 from pixstore_asgi.store.s3 import S3Bucket
 from pixstore_asgi.store.sqlite import SqliteStore
 
+_REST_S = 2.0
 GRACE_S = 15.0
 """How long a body stays where no lease keeps it: longer than any of these readers and uploads takes, also on a machine
 that has much else to do."""
@@ -73,8 +75,18 @@ async def left_in(target: str) -> dict[str, int]:
         await store.open()
         needed = {image.meta.version.hex() for image in await store.list(limit=1_000_000)}
         await store.close()
-        counts["objects of no image"] = len(await _objects(blobs) ^ needed)
+        found = await _objects(blobs)
+        counts |= {"objects of no image": len(found - needed), "images of no object": len(needed - found)}
     return counts
+
+
+async def at_rest(target: str) -> None:
+    """Wait until what killed processes have sent has come into the bucket, or never will."""
+    _, _, blobs = target.partition(" ")
+    before: set[str] | None = None
+    while blobs and (now := await _objects(blobs)) != before:
+        before = now
+        await asyncio.sleep(_REST_S)
 
 
 async def _objects(blobs: str) -> set[str]:

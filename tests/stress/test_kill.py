@@ -11,7 +11,7 @@ import pytest
 
 from tests.stress.bodies import read
 from tests.stress.processes import Worker
-from tests.stress.stores import left_in, store_of
+from tests.stress.stores import at_rest, left_in, store_of
 
 pytestmark = pytest.mark.slow
 
@@ -102,6 +102,7 @@ def test_a_killed_process_loses_and_leaves_nothing(target: str, kills: int) -> N
     workers = kill_at_random(target, kills)
     assert [fault for worker in workers for fault in worker.told("fault")] == []
     history = History([report for worker in workers for report in worker.reports])
+    asyncio.run(at_rest(target))
     swept = asyncio.run(check_images(target, history))
     left = asyncio.run(left_in(target))
     assert left == dict.fromkeys(left, 0)
