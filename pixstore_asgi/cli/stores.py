@@ -96,8 +96,8 @@ async def _check_has_own(store: Inspectable, bodies: Bodies) -> None:
         if len(await store.unknown_bodies(versions)) < len(versions):
             return
         is_empty = is_empty and not names
-    # Without an image, its first body may have been on its way there when the command was cut off.
-    if not is_empty or await store.ids(after="", limit=1):
+    # What has bodies on their way elsewhere alone is a target whose first ones never came there.
+    if not is_empty or await store.has_bodies_elsewhere(live=True):
         raise InputError(
             "the target has bodies in a bucket, and none of them below this prefix: give the one they have"
         )

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from ..core.ids import original_of
 from ..core.images import ImageMeta, StoredImage
+from ..errors import StoreDamaged
 from .contract import CommitTerms
 from .rules import check_expected, next_past, next_token
 
@@ -66,6 +67,7 @@ class GroupCommit:
 
     def images(self, rows: Rows) -> list[StoredImage]:
         """Return what the versions are stored as, by all rows of their group. Raises StoreConflict or StoreError."""
+        _check_numbers(rows)
         first, terms = self.versions[0].image_id, self.terms
         own, original = rows.get(first, NO_ROW), rows.get(self.original_id, NO_ROW)
         check_expected(self.original_id, original.version, terms.expect)
@@ -98,6 +100,16 @@ class GroupCommit:
             return []
         new = {version.image_id for version in self.versions}
         return [image_id for image_id in reached(self.versions[0].image_id, rows) if image_id not in new]
+
+
+def _check_numbers(rows: Rows) -> None:
+    # What else is damaged of a row, a new version mends; a token or an epoch it has to be above.
+    for image_id, row in rows.items():
+        if not all(isinstance(number, int | None) for number in (row.token, row.created_ms, row.epoch)):
+            raise StoreDamaged(
+                f"the stored row of image {image_id!r:.200} is damaged: delete the image and save it under another id, "
+                "or restore the database from a backup"
+            )
 
 
 def reached(image_id: str, rows: Rows) -> list[str]:

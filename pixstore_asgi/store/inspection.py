@@ -62,8 +62,8 @@ class Inspectable(Protocol):
         """Return what two stores have alike where they are one, by whatever names."""
         ...
 
-    async def has_bodies_elsewhere(self) -> bool:
-        """Tell whether any body, current or not yet swept, lies elsewhere than in the database."""
+    async def has_bodies_elsewhere(self, *, live: bool = False) -> bool:
+        """Tell whether any body lies elsewhere than in the database: a current one, or, unless `live`, one to sweep."""
         ...
 
     async def ids(self, *, after: str, limit: int) -> Sequence[str]:

@@ -1,6 +1,6 @@
 """Reading all that a store lists, a page at a time."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import NamedTuple, TypeVar
 
 from ..core.images import StoredImage, Tombstone
@@ -24,8 +24,12 @@ async def pages_of(
 class Found(NamedTuple):
     """Images by id, and the error of each one whose row is damaged."""
 
-    images: Mapping[str, StoredImage]
-    damaged: Mapping[str, StoreDamaged]
+    images: dict[str, StoredImage]
+    damaged: dict[str, StoreDamaged]
+
+
+NOTHING = Found({}, {})
+"""What is found in no store."""
 
 
 async def find(store: ImageStore, image_ids: Sequence[str]) -> Found:

@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from ..core.images import StoredImage
 from ..core.keyring import KeyRing
 from ..store.contract import ImageStore
-from ..store.pages import pages_of_images
+from ..store.pages import NOTHING, find, pages_of_images
 from .image_copy import ImageCopy
 from .origin import check_origin, retire_secrets, share_secrets, take_origin
 from .store_deletions import delete_what_is_gone, put_all_tombstones
@@ -54,13 +54,13 @@ async def copy_store(
 
 async def _images(copy: ImageCopy) -> AsyncIterator[Step]:
     async for page in pages_of_images(copy.source):
-        for image_id, error in page.damaged.items():
+        there = await find(copy.target, list(page.images)) if copy.target else NOTHING
+        for image_id, error in (page.damaged | there.damaged).items():
             yield Step(image_id, Outcome.LEFT, str(error))
-        images = list(page.images.values())
-        there = await copy.target.get_many(list(page.images)) if copy.target else {}
+        images = [image for image in page.images.values() if image.id not in there.damaged]
         for start in range(0, len(images), _AT_ONCE):
             group = images[start : start + _AT_ONCE]
-            steps = (_step(copy, image, there.get(image.id)) for image in group)
+            steps = (_step(copy, image, there.images.get(image.id)) for image in group)
             for step in await asyncio.gather(*steps, return_exceptions=True):
                 if isinstance(step, BaseException):
                     raise step

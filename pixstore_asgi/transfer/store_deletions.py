@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from ..core.images import StoredImage
 from ..errors import StoreConflict
 from ..store.contract import ImageStore
-from ..store.pages import find, pages_of
+from ..store.pages import find, pages_of, pages_of_images
 from .totals import Outcome, Step
 
 _BELOW_ALL = " "  # no character of an id is below it
@@ -17,18 +17,17 @@ async def delete_what_is_gone(source: ImageStore, target: ImageStore, *, is_dry:
     What the source never had is left alone: it was saved in the target, which is in use by then. is_dry: do all but
     delete.
     """
-    after = None
-    async for page in pages_of(target.list):
-        known = await find(source, [image.id for image in page])
-        missing = {image.id: image for image in page if image.id not in {*known.images, *known.damaged}}
+    async for page in pages_of_images(target):
+        known = await find(source, list(page.images))
+        gone = [each for each in page.images if each not in known.images and each not in known.damaged]
+        missing = {image_id: page.images[image_id] for image_id in gone}
         if missing:
-            tokens = await _tokens_of_deleted(source, missing, after=after, last=page[-1].id)
+            tokens = await _tokens_of_deleted(source, missing)
             for image in missing.values():
                 if image.token <= tokens.get(image.id, 0):
                     yield await _delete(target, image, is_dry=is_dry)
                 elif await source.get(image.id) is None:  # and was not saved again meanwhile
                     yield Step(image.id, Outcome.LEFT, "the source never had it: something else writes to the target")
-        after = page[-1].id
 
 
 async def put_all_tombstones(source: ImageStore, target: ImageStore) -> None:
@@ -47,10 +46,9 @@ async def _delete(target: ImageStore, image: StoredImage, *, is_dry: bool) -> St
     return Step(image.id, Outcome.DELETED)
 
 
-async def _tokens_of_deleted(
-    source: ImageStore, missing: dict[str, StoredImage], *, after: str | None, last: str
-) -> dict[str, int]:
+async def _tokens_of_deleted(source: ImageStore, missing: dict[str, StoredImage]) -> dict[str, int]:
     found: dict[str, int] = {}
-    async for page in pages_of(source.list_tombstones, after=after, before=last + _BELOW_ALL):
+    first, last = min(missing), max(missing)
+    async for page in pages_of(source.list_tombstones, after=first[:-1], before=last + _BELOW_ALL):
         found |= {each.id: each.token for each in page if each.id in missing}
     return found

@@ -153,6 +153,22 @@ async def test_a_transaction_that_has_saved_already_takes_a_new_secret(
         assert [await new.image_exists(each.id) for each in saved] == [True, True]
 
 
+async def test_a_new_secret_waits_for_no_transaction_of_others(pix: Pixstore, url: str, connection: Connection) -> None:
+    """While another transaction that has saved goes on, the first save under a new secret is refused, and not held."""
+    await pix.save_image(picture())
+    other = await asyncpg.connect(url)
+    async with Pixstore(PostgresStore(url, busy_timeout_s=0.5), secret=[SECRET, OTHER_SECRET]) as new:
+        async with undone(other):
+            await pix.save_image(picture(), connection=other)
+            async with undone(connection), asyncio.timeout(20):
+                with pytest.raises(StoreBusy, match="another write to PostgreSQL was in the way"):
+                    await new.save_image(picture(), connection=connection)
+                assert await pix.save_image(picture())
+        async with connection.transaction():
+            assert await new.save_image(picture(), connection=connection)
+    await other.close()
+
+
 async def test_what_is_no_transaction_is_refused(pix: Pixstore, connection: Connection) -> None:
     """A connection outside a transaction, at another level, or of another kind is refused before anything is read."""
     with pytest.raises(InputError, match=r"in no transaction: .* SQLAlchemy begins with its first statement, or flush"):

@@ -340,6 +340,23 @@ async def test_a_row_that_is_no_row_is_left_alone(tmp_path: Path, target: ImageS
     await source.close()
 
 
+async def test_a_damaged_row_of_a_copy_is_left_alone(source: ImageStore, tmp_path: Path) -> None:
+    """Of an earlier copy one damaged row is listed, and keeps nothing else from being brought up to date."""
+    target = SqliteStore(tmp_path / "copy.db")
+    await target.open()
+    checks = await checks_of(source, b"key.")
+    for image_id in ("a", "b", "c"):
+        await save(source, image_id, key_id=b"key.", checks=checks)
+    await copy(source, target)
+    query(target.path, "UPDATE image SET tag = NULL WHERE id = 'b'")
+    await source.delete("a")
+    await save(source, "d", key_id=b"key.", checks=checks)
+    report = await copy(source, target)
+    assert (counts(report), [step.image_id for step in report.left]) == ((1, 1, 1, 1), ["b"])
+    assert sorted([image_id for image_id in ("a", "c", "d") if await target.get(image_id)]) == ["c", "d"]
+    await target.close()
+
+
 class _AwayStream:
     """A body whose chunks can't be had for now."""
 

@@ -16,9 +16,10 @@ async def has_object(db: Session, body: int) -> bool:
     return await db.one("SELECT 1 FROM {body} WHERE id = $1 AND object IS NOT NULL", body) is not None
 
 
-async def has_objects(db: Session) -> bool:
-    """Tell whether any body lies elsewhere."""
-    return await db.one("SELECT 1 FROM {body} WHERE object IS NOT NULL LIMIT 1") is not None
+async def has_objects(db: Session, *, live: bool) -> bool:
+    """Tell whether any body, or any `live` one, lies elsewhere."""
+    which = f" AND state = {BodyState.LIVE:d}" if live else ""
+    return await db.one(f"SELECT 1 FROM {{body}} WHERE object IS NOT NULL{which} LIMIT 1") is not None
 
 
 async def begin(db: Session, version: bytes) -> int:

@@ -46,6 +46,10 @@ class ConnectionLost(StoreBusy):
     """The connection was lost: what was under way may have happened or not."""
 
 
+class InTheWay(StoreBusy):
+    """Another transaction held a lock for too long; this one has not happened."""
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Turn what asyncpg raises into errors of ours that say what to do."""
@@ -83,8 +87,8 @@ def translate(error: Exception) -> StoreError:
     if isinstance(error, _FULL):
         return StoreBusy("PostgreSQL has no connection left: let pools be smaller, or raise its max_connections")
     if isinstance(error, _IN_THE_WAY):
-        return StoreBusy("another write to PostgreSQL was in the way: try again")
-    for kind, advice in _ADVICE:
+        return InTheWay("another write to PostgreSQL was in the way: try again")
+    for kind, advice in _ADVICE:  # first: asyncpg counts one of these among what is_away
         if isinstance(error, kind):
             return (StoreBusy if kind in _NO_PRIMARY else StoreError)(f"PostgreSQL can't be used: {advice}")
     if is_away(error):
@@ -112,4 +116,4 @@ def is_away(error: BaseException) -> bool:
     """Tell whether a connection could not be made or is gone, so that the same may work with another one."""
     # The pool takes a connection back that was lost in the middle of an operation.
     is_closed = isinstance(error, asyncpg.InterfaceError) and re.search("closed|released back to the pool", str(error))
-    return isinstance(error, (*AWAY, asyncpg.TargetServerAttributeNotMatched)) or bool(is_closed)
+    return isinstance(error, AWAY) or bool(is_closed)

@@ -14,8 +14,8 @@ from ..elsewhere import Bodies
 from ..groups import GroupCommit
 from . import rows
 from .database import Database, Operation, R
-from .errors import translated
-from .key_checks import AdmissionNeeded, admit_alone
+from .errors import InTheWay, translated
+from .key_checks import AdmissionNeeded, admit_alone, holds_keys
 from .session import Names, Session
 from .streams import begin_write
 
@@ -25,7 +25,8 @@ class HostTransaction:
 
     A body of more than 1 MiB is staged over the store's own connections while it comes in; where the transaction is
     rolled back it stays unseen and is swept. Each write is a savepoint: one that is refused leaves the transaction as
-    it was. Other writes to the same image, or a variant of it, wait until the transaction ends.
+    it was. Other writes to the same image, or a variant of it, wait until the transaction ends. A secret that is new to
+    the store is known to it from then on, also where the transaction is rolled back.
     """
 
     def __init__(
@@ -66,9 +67,13 @@ class HostTransaction:
 
     async def _is_admitted(self, checks: Sequence[bytes]) -> bool:
         """Let a new secret be known over a connection of our own: this one would keep others from saving meanwhile."""
+        if await self._run(holds_keys):  # it has saved already
+            return False
         try:
             await self._database.write(admit_alone, checks)
-        except StoreBusy:  # this very transaction has saved under another secret, or no connection is free
+        except InTheWay:  # another one has saved already, and this one would wait for that, too
+            raise
+        except StoreBusy:  # no connection is free
             return False
         return True
 

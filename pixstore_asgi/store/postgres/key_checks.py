@@ -25,6 +25,11 @@ async def lock_keys(db: Session, *, to_change: bool) -> None:
     await db.lock("keys", shared=not to_change)
 
 
+async def holds_keys(db: Session) -> bool:
+    """Tell whether the transaction keeps the key checks as they are."""
+    return await db.has_lock("keys")
+
+
 async def database_id(db: Session) -> bytes:
     """Return the database's own id."""
     row = await db.one("SELECT database_id FROM {store}")

@@ -71,7 +71,7 @@ MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3)
 """MIGRATIONS[n] brings a schema of version n to n + 1."""
 
 
-_LOCK_TIMEOUT_MS = 1000
+_LOCK_TIMEOUT_MS = 200
 
 
 async def prepare(session: Session) -> None:

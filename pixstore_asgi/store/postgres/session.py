@@ -94,6 +94,15 @@ class Session:
             f"SELECT count(*) FROM (SELECT FROM {{image}} WHERE {which} ORDER BY id FOR UPDATE) AS held", *args
         )
 
+    async def has_lock(self, what: str) -> bool:
+        """Tell whether this very transaction holds an advisory lock, shared or alone."""
+        key = self.names.lock_key(what) % 2**64
+        query = (
+            "SELECT FROM pg_locks WHERE pid = pg_backend_pid() AND granted AND locktype = 'advisory'"
+            f" AND classid = {key >> 32} AND objid = {key % 2**32}"
+        )
+        return await self.one(query) is not None
+
     async def try_lock(self, what: str) -> bool:
         """Take an advisory lock to the transaction's end, or tell that somebody else has it."""
         row = await self.one(f"SELECT pg_try_advisory_xact_lock({self.names.lock_key(what)})")

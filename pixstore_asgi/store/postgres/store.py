@@ -215,8 +215,8 @@ class PostgresStore:
     async def place(self) -> Hashable:
         return await self._opened().read(tables.place)
 
-    async def has_bodies_elsewhere(self) -> bool:
-        return await self._opened().read(elsewhere.has_objects)
+    async def has_bodies_elsewhere(self, *, live: bool = False) -> bool:
+        return await self._opened().read(elsewhere.has_objects, live=live)
 
     async def ids(self, *, after: str, limit: int) -> Sequence[str]:
         return await self._opened().read(inspect.ids, after, limit)

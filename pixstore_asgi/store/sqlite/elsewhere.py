@@ -17,9 +17,10 @@ def has_object(db: sqlite3.Connection, blob: int) -> bool:
     return db.execute("SELECT 1 FROM blob WHERE id = ? AND object IS NOT NULL", (blob,)).fetchone() is not None
 
 
-def has_objects(db: sqlite3.Connection) -> bool:
-    """Tell whether any blob's body lies elsewhere."""
-    return db.execute("SELECT 1 FROM blob WHERE object IS NOT NULL LIMIT 1").fetchone() is not None
+def has_objects(db: sqlite3.Connection, *, live: bool) -> bool:
+    """Tell whether any blob's body, or any `live` one's, lies elsewhere."""
+    which = " AND state = 1" if live else ""
+    return db.execute(f"SELECT 1 FROM blob WHERE object IS NOT NULL{which} LIMIT 1").fetchone() is not None
 
 
 def begin(db: Writer, version: bytes, now_ms: int) -> int:

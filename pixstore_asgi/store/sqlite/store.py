@@ -205,8 +205,8 @@ class SqliteStore:
     async def place(self) -> Hashable:
         return self._real_path()
 
-    async def has_bodies_elsewhere(self) -> bool:
-        return await self._opened().read(elsewhere.has_objects)
+    async def has_bodies_elsewhere(self, *, live: bool = False) -> bool:
+        return await self._opened().read(elsewhere.has_objects, live=live)
 
     async def ids(self, *, after: str, limit: int) -> Sequence[str]:
         return await self._opened().read(inspect.ids, after, limit)
