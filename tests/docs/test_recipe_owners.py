@@ -63,7 +63,7 @@ def signed_in(site: Server, user: str) -> httpx.Client:
     cookie = httpx.post(f"{site.url}/api/sign-in/{user}").headers["set-cookie"]
     value, *attributes = cookie.split("; ")
     assert {"httponly", "secure", "samesite=lax"} <= {attribute.lower() for attribute in attributes}
-    return httpx.Client(base_url=site.url, headers={"cookie": value})
+    return httpx.Client(base_url=site.url, headers={"cookie": value}, timeout=60)
 
 
 def upload(http: httpx.Client, image: bytes) -> str:
@@ -307,6 +307,8 @@ def _post_and_lose(http: httpx.Client) -> None:
 
 def test_the_sweep_spares_an_upload_in_progress(project: Path) -> None:
     """An upload that waits for its row while a sweep runs is complete afterwards."""
+    app = project / "owners_app.py"  # its row waits for as long as a process takes to start on a machine under load
+    app.write_text(app.read_text().replace("///owners.db", "///owners.db?timeout=60"))
     with recipe(project, "owners_app", SESSION_KEY=SESSION_KEY) as site, signed_in(site, "ada") as ada:
         with locked(project):
             uploading = threading.Thread(target=upload, args=(ada, picture()))
