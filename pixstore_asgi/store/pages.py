@@ -39,20 +39,12 @@ async def find(store: ImageStore, image_ids: Sequence[str]) -> Found:
     """
     try:
         return Found(await store.get_many(image_ids), {})
-    except StoreDamaged:
-        return await _find_one_by_one(store, image_ids)
-
-
-async def _find_one_by_one(store: ImageStore, image_ids: Sequence[str]) -> Found:
-    images: dict[str, StoredImage] = {}
-    damaged: dict[str, StoreDamaged] = {}
-    for image_id in image_ids:
-        try:
-            if image := await store.get(image_id):
-                images[image_id] = image
-        except StoreDamaged as error:
-            damaged[image_id] = error
-    return Found(images, damaged)
+    except StoreDamaged as error:
+        if len(image_ids) == 1:
+            return Found({}, {image_ids[0]: error})
+    middle = len(image_ids) // 2
+    lower, upper = await find(store, image_ids[:middle]), await find(store, image_ids[middle:])
+    return Found(lower.images | upper.images, lower.damaged | upper.damaged)
 
 
 async def pages_of_images(store: ImageStore, *, size: int = _PAGE) -> AsyncIterator[Found]:
@@ -69,7 +61,7 @@ async def pages_of_images(store: ImageStore, *, size: int = _PAGE) -> AsyncItera
             if not isinstance(store, Inspectable):
                 raise
             ids = await store.ids(after=after, limit=size)
-            page = await _find_one_by_one(store, ids)
+            page = await find(store, ids)
         if not ids:
             return
         yield page
