@@ -7,7 +7,7 @@ import { registerImageWorker } from "../../js_client/src/image-worker/index.js";
 import { setGlobal, settle } from "./support/page.js";
 
 const ORIGIN = "https://app.example";
-const SCRIPT = `${ORIGIN}/mount/-/client/service-worker.js?recordsUrl=%2Frecords`;
+const SCRIPT = `${ORIGIN}/mount/-/client/service-worker.js?recordsUrl=https%3A%2F%2Fapp.example%2Frecords`;
 const OPTIONS = { endpoint: "/mount", recordsUrl: "/records" };
 const IMAGE = `${ORIGIN}/mount/-/image/a`;
 
@@ -66,30 +66,57 @@ test("true where the worker has taken the page over, which it is asked for", asy
   assert.equal(container.claims, 1);
 });
 
-test("true at once where it has the page already, and nothing is asked for again", async (t) => {
+test("true at once where it has the page already", async (t) => {
   const container = new Container(t);
   container.controller = { scriptURL: SCRIPT };
-  const image = imageOf();
   assert.equal(await registerImageWorker(OPTIONS), true);
-  assert.deepEqual([container.claims, image.src], [0, undefined]);
+  assert.equal(container.claims, 0);
 });
 
 test("a controller of another configuration is no success: the one of this is waited for", async (t) => {
   const container = new Container(t, { claims: false });
   container.controller = { scriptURL: `${SCRIPT}&namespace=before` };
+  const failed = imageOf();
   const answer = registerImageWorker(OPTIONS);
   await settle();
   container.control(`${SCRIPT}&namespace=before`);
   await settle();
+  assert.equal(failed.src, undefined);
   container.control(SCRIPT);
   assert.equal(await answer, true);
+  assert.equal(failed.src, "/mount/-/image/a", "what that of the other could not show is asked for again");
 });
 
 test("what the page's client has goes along, and what is not given does not", async (t) => {
   const container = new Container(t);
   const more = { namespace: "guest 1", databaseName: undefined, cache: "memory", scope: "/page/", onError: assert.fail };
   assert.equal(await registerImageWorker({ ...OPTIONS, ...more }), true);
-  assert.deepEqual(container.registered, [[`${SCRIPT}&namespace=guest+1&cache=memory`, `${ORIGIN}/page/`]]);
+  const [[href, scope]] = container.registered;
+  assert.deepEqual(Object.fromEntries(new URL(href).searchParams), {
+    recordsUrl: `${ORIGIN}/records`, namespace: "guest 1", cache: "memory",
+  });
+  assert.equal(scope, `${ORIGIN}/page/`);
+});
+
+for (const [options, why] of [
+  [{ namespace: undefined }, "namespace has no value: everybody's images would be in one"],
+  [{ namespace: null }, "namespace has no value: everybody's images would be in one"],
+  [{ namespace: "" }, "namespace has no value: everybody's images would be in one"],
+  [{ recordsUrl: undefined }, "recordsUrl is missing"],
+]) {
+  test(`false, with a reason, for what can't be meant: ${JSON.stringify(options)}`, async (t) => {
+    const container = new Container(t);
+    const errors = [];
+    assert.equal(await registerImageWorker({ ...OPTIONS, ...options, onError: ({ message }) => errors.push(message) }), false);
+    assert.deepEqual(errors, [why]);
+    assert.deepEqual(container.registered, []);
+  });
+}
+
+test("an address of records without a slash is beside the page, as for the page's client", async (t) => {
+  const container = new Container(t);
+  assert.equal(await registerImageWorker({ ...OPTIONS, recordsUrl: "api/records" }), true);
+  assert.equal(new URL(container.registered[0][0]).searchParams.get("recordsUrl"), `${ORIGIN}/page/api/records`);
 });
 
 test("without an endpoint it is that of the client, with or without a slash at its end", async (t) => {
@@ -149,11 +176,14 @@ test("false where it takes too long, whichever step hangs", async (t) => {
 
 test("another worker for the same pages is left alone", async (t) => {
   const active = { scriptURL: `${ORIGIN}/offline.js` };
-  const container = new Container(t, { taken: { scope: `${ORIGIN}/`, active } });
+  const container = new Container(t);
   const errors = [];
-  assert.equal(await registerImageWorker({ ...OPTIONS, onError: (error) => errors.push(error.message) }), false);
-  assert.deepEqual(container.registered, []);
-  assert.deepEqual(errors, ["of another scope or another service worker"]);
+  for (const taken of [{ active }, { installing: active, active: null }, { waiting: active, active: { scriptURL: SCRIPT } }]) {
+    container.taken = { scope: `${ORIGIN}/`, ...taken };
+    assert.equal(await registerImageWorker({ ...OPTIONS, onError: (error) => errors.push(error.message) }), false);
+    assert.deepEqual(container.registered, []);
+    assert.equal(errors.pop(), "of another scope or another service worker");
+  }
   container.taken = { scope: `${ORIGIN}/`, active: { scriptURL: `${SCRIPT}&namespace=before` } };
   assert.equal(await registerImageWorker(OPTIONS), true);
   container.taken = { scope: `${ORIGIN}/page/below/`, active };

@@ -138,6 +138,14 @@ for (const [error, status, text] of [
   });
 }
 
+test("a picture is read to its end before it is answered: a later worker may break off what is not sent yet", async () => {
+  const image = Object.assign(new Blob(["picture"], { type: "image/png" }), {
+    arrayBuffer: () => Promise.reject(new DOMException("The file is gone.", "NotReadableError")),
+  });
+  const response = await createAnswer(clientOf(image), IMAGES)(request());
+  assert.deepEqual(await refusalOf(response), [502, "NotReadableError: The file is gone."]);
+});
+
 test("a page that leaves ends the request", async () => {
   const controller = new AbortController();
   const client = { ...clientOf(), getImage: (record, { signal }) => new Promise((_, reject) => {

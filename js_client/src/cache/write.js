@@ -20,8 +20,11 @@ const BLOB_BYTES = 500_000;
 /** Where a page has many megabytes of Blobs Chromium breaks some: what comes in a burst is stored as it is. */
 const BURST_BYTES = 30_000_000;
 
-/** In a private window WebKit stores no Blob: it fails, or waits without an end. */
-const isWebKit = () => globalThis.navigator?.vendor === "Apple Computer, Inc.";
+/**
+ * In a private window WebKit stores no Blob: it fails, or waits without an end. Told by what workers know of it, too:
+ * it is AppleWebKit/605.1.15 for good, and Chromium AppleWebKit/537.36.
+ */
+const isWebKit = () => /WebKit\/6/.test(Object(globalThis.navigator).userAgent);
 
 /**
  * @param {Stores} stores

@@ -21,32 +21,43 @@ import { showAgain } from "./show-again.js";
 const LIMIT_MS = 5000;
 
 /**
- * Register the worker, and tell whether image URLs work in this page from now on. They do not where the browser has no
- * service workers, refuses this one or takes too long, or where the pages have a worker of another kind, which is left
- * alone: then show images by the element or by getImage.
+ * Register the worker, and tell whether image URLs work in this page from now on; images of the page that had failed are
+ * then asked for again. They do not work where the browser has no service workers, refuses this one or takes too long, or
+ * where the pages have a worker of another kind, which is left alone: then show images by the element or by getImage.
  *
  * @param {ImageWorkerOptions} options
  * @returns {Promise<boolean>}
  */
-export async function registerImageWorker({ endpoint, scope = "/", onError, ...settings }) {
+export async function registerImageWorker({ endpoint, recordsUrl, scope = "/", onError, ...settings }) {
   try {
     const { serviceWorker } = navigator;
     if (!serviceWorker) return false;
-    const mount = new URL(endpoint ?? endpointBeside(import.meta.url), document.baseURI).href.replace(/\/$/, "");
+    if (!recordsUrl) throw new Error("recordsUrl is missing");
+    if (Object.hasOwn(settings, "namespace") && !settings.namespace) {
+      throw new Error("namespace has no value: everybody's images would be in one");
+    }
+    const mount = inPage(endpoint ?? endpointBeside(import.meta.url)).replace(/\/$/, "");
     const script = new URL(`${mount}/-/client/service-worker.js`);
     for (const [name, value] of Object.entries(settings)) if (value !== undefined) script.searchParams.set(name, value);
-    const { controller } = serviceWorker;
+    script.searchParams.set("recordsUrl", inPage(recordsUrl));
     await Promise.race([
-      takeOver(serviceWorker, script, new URL(scope, document.baseURI).href),
+      takeOver(serviceWorker, script, inPage(scope)),
       new Promise((_, reject) => setTimeout(reject, LIMIT_MS, new Error("no service worker in time"))),
     ]);
-    if (!controller) showAgain(`${mount}/-/image/`);
+    showAgain(`${mount}/-/image/`);
     return true;
   } catch (error) {
     onError?.(error);
     return false;
   }
 }
+
+/**
+ * An address as the page means it: the worker is elsewhere.
+ *
+ * @param {string} url
+ */
+const inPage = (url) => new URL(url, document.baseURI).href;
 
 /**
  * Have the worker control this page; resolves once it does, or never.
@@ -56,9 +67,10 @@ export async function registerImageWorker({ endpoint, scope = "/", onError, ...s
  * @param {string} scope
  */
 async function takeOver(container, script, scope) {
-  const { scope: taken, active } = (await container.getRegistration(scope)) ?? {};
-  const isOther = taken === scope && active && new URL(active.scriptURL).pathname !== script.pathname;
-  if (isOther || !location.href.startsWith(scope)) throw new Error("of another scope or another service worker");
+  const before = await container.getRegistration(scope);
+  if ((before?.scope === scope && hasOther(before, script)) || !location.href.startsWith(scope)) {
+    throw new Error("of another scope or another service worker");
+  }
   const registration = await container.register(script, { scope });
   while (container.controller?.scriptURL !== script.href) {
     const changed = new Promise((resolve) => container.addEventListener("controllerchange", resolve, { once: true }));
@@ -66,4 +78,14 @@ async function takeOver(container, script, scope) {
     registration.active?.postMessage("claim");
     await changed;
   }
+}
+
+/**
+ * @param {ServiceWorkerRegistration} registration
+ * @param {URL} script
+ */
+function hasOther({ installing, waiting, active }, script) {
+  return [installing, waiting, active].some(
+    (worker) => worker && new URL(worker.scriptURL).pathname !== script.pathname,
+  );
 }

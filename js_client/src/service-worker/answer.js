@@ -48,7 +48,8 @@ export function createAnswer(client, images) {
       if (clears > before) return refusal(502, "the cache was cleared");
       const image = await client.getImage(record, { signal });
       if (!SHOWN.test(image.type)) return refusal(415, "this is no picture of pixels");
-      return new Response(image, { headers: { ...HEADERS, "content-type": image.type } });
+      // WebKit sends a Blob only after this worker has answered, and breaks it off where a newer one takes over then.
+      return new Response(await image.arrayBuffer(), { headers: { ...HEADERS, "content-type": image.type } });
     } catch (error) {
       const { name, message } = Object(error);
       return refusal(STATUS[name] ?? 502, `${name}: ${message}`);
