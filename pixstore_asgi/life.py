@@ -114,6 +114,7 @@ class Life:
                 try:
                     await self._ask_again()
                 except (SecretError, StoreError) as error:
+                    self._unneeded = frozenset()  # it was named, so `check` is to look again
                     _log.error("the secrets stay as they were: %s", error, extra=event("secrets_kept"))
                 finally:
                     self._asked_s[by] = time.monotonic()

@@ -13,6 +13,7 @@ from pixstore_asgi.errors import SecretError
 from pixstore_asgi.store.contract import KeyChecks
 from pixstore_asgi.store.memory import MemoryStore
 from tests.support.asgi import client
+from tests.support.requests import headers
 from tests.support.samples import OTHER_SECRET, SECRET, picture
 
 NEW_SECRET = "a-newer-secret-for-tests-0123456789-abcdefghijk"
@@ -116,6 +117,18 @@ async def test_a_secret_that_nothing_needs_may_be_missing(tmp_path: Path) -> Non
         await old.delete_image((await old.save_image(picture())).id)
     async with Pixstore(tmp_path / "pixstore.db", secret=SECRET) as pix:
         assert await ready(pix) == (200, {"ready": True})
+
+
+async def test_a_secret_that_is_needed_again_is_missed_again(tmp_path: Path) -> None:
+    """Once a request has named a secret that is not there, and images are under it, the process is not ready."""
+    async with Pixstore(tmp_path / "pixstore.db", secret=OTHER_SECRET) as other:
+        await other.delete_image((await other.save_image(picture())).id)
+        async with Pixstore(tmp_path / "pixstore.db", secret=SECRET) as pix:
+            await pix.ping()
+            record = await other.save_image(picture())
+            async with client(PixstoreApp(pix)) as http:
+                await http.get(f"/{record.id}", headers=headers(record))
+            assert await ready(pix) == (503, {"ready": False, "reason": "secret"})
 
 
 async def test_ping_tells_what_is_in_the_way() -> None:
