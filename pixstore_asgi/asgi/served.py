@@ -19,7 +19,8 @@ _log = logging.getLogger("pixstore_asgi")
 
 OnServed = Callable[[Scope, str, WireState | None, int, float], object]
 """Called with a request's scope, the image's id as it was asked for, the wire state of the answer (None: 403, the
-application's own rule), how many bytes of the answer were sent, and how many milliseconds after the request began."""
+application's own rule), how many bytes of the answer the server took to send, and how many milliseconds after the
+request began it had."""
 
 _FORBIDDEN = "Forbidden"
 LABELS = (*(state.label for state in WireState), _FORBIDDEN)
@@ -189,9 +190,13 @@ class _Plain(Observer):
 def _observer(told: Told) -> Observer:
     if isinstance(told, Observer):
         return told
-    if not callable(told) or inspect.iscoroutinefunction(told) or isinstance(told, type):
+    if not callable(told) or isinstance(told, type) or _is_async(told):
         raise ConfigError(
             "on_served must be a plain function of scope, image id, state, bytes and milliseconds, or what "
             "pixstore_asgi.integrations has for it, or a list of those"
         )
     return _Plain(told)
+
+
+def _is_async(function: OnServed) -> bool:
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)

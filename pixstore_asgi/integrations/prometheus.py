@@ -11,18 +11,18 @@ except ImportError as error:
 
 __all__ = ["PrometheusMetrics"]
 
-_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 _READ_BUCKETS_S = (0.0001, 0.00025, 0.0005, *_BUCKETS_S)
 
 
 class PrometheusMetrics(Observer):
     """What an application answers, as metrics: `PixstoreApp(pix, on_served=PrometheusMetrics())`.
 
-    pixstore_answer_seconds: a histogram of the time from a request to the end of its answer; its count is the number of
-    requests. pixstore_sent_bytes_total: bytes of answers. Both by `state`, the wire state's label or Forbidden, where
-    `authorize` refused. pixstore_open_answers: how many are being sent. pixstore_store_read_seconds: a histogram of how
-    long the store took to find an image that was not in memory. No label holds an id. Make one for all applications of
-    a process.
+    pixstore_answer_seconds: a histogram of the time from a request until the server had taken the whole answer; its
+    count is the number of requests. pixstore_sent_bytes_total: bytes that the server took. Both by `state`, the wire
+    state's label or Forbidden, where `authorize` refused. pixstore_open_answers: how many are being sent.
+    pixstore_store_read_seconds: a histogram of how long the store took to find an image that was not in memory. No
+    label holds an id. Make one for all applications of a process.
 
     registry: where they are registered, by default prometheus_client's own. Over several workers its multi-process
     mode adds them up.
@@ -31,12 +31,14 @@ class PrometheusMetrics(Observer):
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
         self._seconds = Histogram(
             "pixstore_answer_seconds",
-            "From a request for an image to the end of its answer.",
+            "From a request for an image until the server had taken the whole answer.",
             ["state"],
             buckets=_BUCKETS_S,
             registry=registry,
         )
-        self._bytes = Counter("pixstore_sent_bytes", "Bytes of the answers.", ["state"], registry=registry)
+        self._bytes = Counter(
+            "pixstore_sent_bytes", "Bytes of answers that the server took.", ["state"], registry=registry
+        )
         self._open = Gauge(
             "pixstore_open_answers", "Answers being sent.", multiprocess_mode="livesum", registry=registry
         )

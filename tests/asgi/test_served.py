@@ -1,6 +1,7 @@
 """`on_served`: what an application is told of each image that a request got, or was refused."""
 
 import asyncio
+import functools
 import time
 from typing import Any
 
@@ -153,7 +154,12 @@ async def later(*_: object) -> None:
     pass
 
 
-@pytest.mark.parametrize("wrong", [later, "print", Told, [later]])
+class Later:
+    async def __call__(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize("wrong", [later, functools.partial(later, 1), Later(), "print", Told, [later]])
 async def test_what_nobody_would_call_is_refused(pix: Pixstore, wrong: Any) -> None:
     """An async function would never run: it is refused at once."""
     with pytest.raises(ConfigError, match="on_served must be a plain function"):
