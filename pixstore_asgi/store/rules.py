@@ -110,12 +110,15 @@ def admit(
 
 def check_ring(needed: Iterable[bytes], checks: Iterable[bytes]) -> None:
     """Raise SecretError where the check values of secrets that images are under are not all those of a key ring."""
-    missing, given = (", ".join(sorted(check[:KEY_ID_BYTES].hex() for check in each)) for each in (needed, checks))
-    if missing:
+    if missing := _key_ids(needed):
         raise SecretError(
-            f"the store was written with secret {missing}, and given is {given} (these are public key ids): "
+            f"the store was written with secret {missing}, and given is {_key_ids(checks)} (these are public key ids): "
             "bring the right secret, or list the old one before the new one"
         )
+
+
+def _key_ids(checks: Iterable[bytes]) -> str:
+    return ", ".join(sorted(check[:KEY_ID_BYTES].hex() for check in checks))
 
 
 def image_of_row(row: Sequence[Any]) -> StoredImage:

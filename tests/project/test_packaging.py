@@ -19,6 +19,8 @@ import pytest
 import pixstore_asgi
 from pixstore_asgi import ImageRecord, decode_payload
 from pixstore_asgi.core.cipher import unseal
+from pixstore_asgi.store.postgres import schema as postgres_schema
+from pixstore_asgi.store.sqlite import schema as sqlite_schema
 from tests.support.paths import ROOT
 from tests.support.recipes import FILES
 from tests.support.samples import picture
@@ -124,14 +126,17 @@ def tracked(folder: str) -> set[str]:
 
 
 def test_one_version_everywhere(built: Built) -> None:
-    """Project, package, wheel, browser client and changelog have the same version."""
+    """Project, package, wheel, browser client and changelog have the same version, and the changelog the schemas'."""
     with zipfile.ZipFile(built.wheel) as wheel:
         metadata = email.message_from_bytes(wheel.read(f"pixstore_asgi-{PROJECT['version']}.dist-info/METADATA"))
     assert metadata["Version"] == PROJECT["version"]
     assert pixstore_asgi.__version__ == PROJECT["version"]
     assert metadata["License-Expression"] == "MIT"
     assert f'"version": "{PROJECT["version"]}"' in (ROOT / "js_client" / "package.json").read_text()
-    assert PROJECT["version"] in (ROOT / "CHANGELOG.md").read_text()
+    changes = (ROOT / "CHANGELOG.md").read_text()
+    assert PROJECT["version"] in changes
+    schemas = f"SQLite's schema is {len(sqlite_schema.MIGRATIONS)}, PostgreSQL's {len(postgres_schema.MIGRATIONS)}."
+    assert schemas in " ".join(changes.split())
 
 
 def test_the_wheel_works_far_from_the_checkout(built: Built, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 
 from pixstore_asgi.core.ids import variant_id
-from pixstore_asgi.errors import StoreBusy, StoreConflict, StoreError
+from pixstore_asgi.errors import SecretError, StoreBusy, StoreConflict, StoreError
 from pixstore_asgi.store.contract import CHUNK_BYTES, CommitTerms, Expect
 from pixstore_asgi.store.contract_tests.grouping import CARD, GROUP, LARGE, NEWER, THUMB, bodies_of
 from pixstore_asgi.store.contract_tests.steps import body_of, checks_of, meta_of, save, save_group, written
@@ -97,6 +97,26 @@ async def test_a_refused_group_leaves_nothing_to_its_transaction(store: SqliteSt
     await store.sweep(limit=100)
     assert query(store.path, "SELECT count(*) FROM blob WHERE state <> 1") == [(0,)]
     assert query(store.path, "SELECT count(*) FROM chunk WHERE id >> 16 NOT IN (SELECT id FROM blob)") == [(0,)]
+
+
+async def test_a_ring_that_lacks_a_secret_is_looked_up_once(store: SqliteStore) -> None:
+    """Saves that wait together under a ring that can't be admitted are all refused by one look for images."""
+    await save_group(store, GROUP, CommitTerms(await checks_of(store, b"new.")), key_id=b"new.")
+    terms = CommitTerms(await checks_of(store, b"old."))
+    session = store._session
+    assert session is not None
+    statements: list[str] = []
+    await session.write(lambda db: db.set_trace_callback(statements.append))
+    session.write_soon(lambda db: time.sleep(0.1))  # so that all wait
+    outcomes = await asyncio.gather(
+        *(save_group(store, {name: b"body"}, terms, key_id=b"old.") for name in "bcd"),
+        save(store, "e"),
+        return_exceptions=True,
+    )
+    assert [type(outcome) for outcome in outcomes[:3]] == [SecretError] * 3
+    assert len({id(outcome) for outcome in outcomes}) == 4
+    assert len([each for each in statements if "wrapped_key" in each and "LIMIT 1" in each]) == 1
+    assert [image.id for image in await store.list()] == [*GROUP, "e"]
 
 
 async def test_a_variant_costs_others_nothing(store: SqliteStore) -> None:

@@ -69,6 +69,20 @@ async def beyond_the_grace_period() -> None:
     await asyncio.sleep(0.002)
 
 
+async def test_deletes_alone_empty_the_bucket(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that only deletes images removes their bodies a little with each delete."""
+    for name in ("a", "b"):
+        await save(store, name, LARGE)
+    monkeypatch.setattr("pixstore_asgi.store.occasional_sweep._EVERY_S", 0.0)
+    for name in ("a", "b", "gone"):
+        await store.delete(name)
+        sweep = store._occasional_sweep._task
+        assert sweep is not None
+        await sweep
+        await beyond_the_grace_period()
+    assert await bucket_of(store).is_empty()
+
+
 # Opening
 
 

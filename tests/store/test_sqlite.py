@@ -588,6 +588,32 @@ async def test_commits_that_wait_together_are_one_transaction(tmp_path: Path) ->
         await store.close()
 
 
+async def test_bodies_in_a_bucket_cost_the_sweep_of_others_nothing(tmp_path: Path) -> None:
+    """However many of them are dead and wait for their grace period, a write's sweep takes as many steps."""
+    store = SqliteStore(tmp_path / "pixstore.db")
+    await store.open()
+    await save(store, "a")
+    session = store._session
+    assert session is not None
+
+    def steps_of_a_sweep(db: Writer) -> int:
+        steps = []
+        db.set_progress_handler(lambda: steps.append(1), 1)
+        blobs.sweep(db, session.leases, 2**62, 4)
+        db.set_progress_handler(None, 1)
+        return len(steps)
+
+    def bury_elsewhere(db: Writer) -> None:
+        dead = "INSERT INTO blob (state, changed_ms, object) VALUES (2, ?, randomblob(16))"
+        with db.exclusive():
+            db.executemany(dead, [(ms,) for ms in range(2_000)])
+
+    before = await session.write(steps_of_a_sweep)
+    await session.write(bury_elsewhere)
+    assert await session.write(steps_of_a_sweep) == before
+    await store.close()
+
+
 async def test_a_group_that_fails_stores_none_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """When a commit of several fails in the database, none is stored, each is told, and each can be tried again."""
     store = SqliteStore(tmp_path / "pixstore.db")

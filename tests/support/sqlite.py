@@ -92,7 +92,9 @@ def make_version_8(path: Path) -> None:
             "ALTER TABLE image ADD COLUMN wrapped_key BLOB CHECK (length(wrapped_key) > 0);"
             "UPDATE image SET wrapped_key = iif(details IS NULL, value, CAST(value || details AS BLOB))"
             f" FROM wrapped_key WHERE number = {_NUMBER};"
-            "ALTER TABLE image DROP COLUMN details; DROP TABLE wrapped_key; PRAGMA user_version = 8"
+            "ALTER TABLE image DROP COLUMN details; DROP TABLE wrapped_key; PRAGMA user_version = 8;"
+            "DROP INDEX object_to_sweep; DROP INDEX blob_to_sweep;"
+            "CREATE INDEX blob_to_sweep ON blob (changed_ms) WHERE state <> 1"
         )
     connection.close()
 

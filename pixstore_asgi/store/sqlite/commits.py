@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
 from ...core.images import StoredImage
-from ...errors import PixstoreError, StoreError
+from ...errors import PixstoreError, SecretError, StoreError
 from ..groups import NO_ROW, GroupCommit, bodies_of
 from .blobs import add_blob, bury, finish_blob
 from .key_checks import admit_checks
@@ -74,11 +74,18 @@ class Commits:
 
 
 def _attempt_all(db: Writer, commits: Sequence[Commit]) -> Iterator[Sequence[StoredImage] | PixstoreError]:
-    admitted: Sequence[bytes] = ()
+    judged: Sequence[bytes] = ()
+    refusal: SecretError | None = None
     for commit in commits:
-        outcome = _attempt(db, commit.new, is_admitted=commit.new.terms.checks == admitted)
-        if not isinstance(outcome, PixstoreError):
-            admitted = commit.new.terms.checks
+        checks = commit.new.terms.checks
+        if refusal and checks == judged:  # to find it anew may take a look at all rows
+            yield copy(refusal)
+            continue
+        outcome = _attempt(db, commit.new, is_admitted=checks == judged)
+        if isinstance(outcome, SecretError):
+            judged, refusal = checks, outcome
+        elif not isinstance(outcome, PixstoreError):
+            judged, refusal = checks, None
         yield outcome
 
 

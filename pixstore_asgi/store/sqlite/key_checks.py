@@ -53,7 +53,7 @@ def admit_checks(db: Writer, checks: Sequence[bytes]) -> None:
     """Within a transaction that wraps keys under the last secret of a ring, let its check value be known."""
     if checks:
         known = key_checks(db)
-        unneeded = admit(checks, known, database_id(db), lambda check: _images_under(db, check) > 0)
+        unneeded = admit(checks, known, database_id(db), lambda check: wrapped_keys.is_in_use(db, _key_id(check)))
         db.executemany("DELETE FROM key_check WHERE value = ?", [(check,) for check in unneeded])
         if checks[-1] not in known.in_use:
             _put_check(db, checks[-1], retired=False)
@@ -62,12 +62,12 @@ def admit_checks(db: Writer, checks: Sequence[bytes]) -> None:
 def retire_key_check(db: Writer, check: bytes) -> None:
     """Mark the secret of a check value as retired."""
     with write_transaction(db):
-        check_unneeded(check, _images_under(db, check))
+        check_unneeded(check, wrapped_keys.images_under(db, _key_id(check)))
         _put_check(db, check, retired=True)
 
 
-def _images_under(db: sqlite3.Connection, check: bytes) -> int:
-    return wrapped_keys.images_under(db, check[:KEY_ID_BYTES])
+def _key_id(check: bytes) -> bytes:
+    return check[:KEY_ID_BYTES]
 
 
 def _put_check(db: Writer, check: bytes, *, retired: bool) -> None:

@@ -20,7 +20,7 @@ from ...errors import StoreError
 from .connection import code_of, is_busy
 from .file import Mark, Note, check_passive, check_sound
 from .write_lock import WriteLock
-from .writer import Writer, connect_unwriting, empty_log, open_writer, transaction
+from .writer import TEMP_STORE, Writer, connect_unwriting, empty_log, open_writer, transaction
 
 _log = logging.getLogger("pixstore_asgi")
 
@@ -117,6 +117,13 @@ PRAGMA ignore_check_constraints = OFF;
 DROP TABLE image_with_key
 """
 
+# Each sweep its own: those that lie elsewhere, and stay for the grace period, would be looked at by each write.
+_VERSION_10 = """
+DROP INDEX blob_to_sweep;
+CREATE INDEX blob_to_sweep ON blob (changed_ms) WHERE state <> 1 AND object IS NULL;
+CREATE INDEX object_to_sweep ON blob (changed_ms) WHERE state <> 1 AND object IS NOT NULL
+"""
+
 MIGRATIONS: tuple[str, ...] = (
     _VERSION_1,
     _VERSION_2,
@@ -127,6 +134,7 @@ MIGRATIONS: tuple[str, ...] = (
     _VERSION_7,
     _VERSION_8,
     _VERSION_9,
+    _VERSION_10,
 )
 """MIGRATIONS[n] brings a database of version n to n + 1; the version is `PRAGMA user_version`. A semicolon ends a
 statement, so there is none within one."""
@@ -197,6 +205,7 @@ def _make_ready(connection: Writer, path: Path, busy_timeout_s: float) -> None:
 
 def _rewrite(connection: Writer, path: Path) -> None:
     try:
+        connection.execute("PRAGMA temp_store = FILE")  # or the copy would have to fit into memory
         connection.execute("VACUUM")
     except sqlite3.OperationalError as error:
         if code_of(error) & 0xFF not in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN):
@@ -205,6 +214,7 @@ def _rewrite(connection: Writer, path: Path) -> None:
             f"{path} can't be rewritten: that takes as much room as it has once more, beside it and in the system's "
             "temporary folder; make room, or let SQLITE_TMPDIR name a folder that has it"
         ) from error
+    connection.execute(f"PRAGMA temp_store = {TEMP_STORE}")
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 

@@ -148,6 +148,8 @@ class SqliteStore:
 
     async def delete(self, image_id: str, *, expect: Expected = Expect.ANY) -> bool:
         session = self._opened()
+        if self._bodies:
+            self._occasional_sweep.soon()
         return await session.write(self._delete, session, image_id, expect)
 
     async def raise_epoch(self, image_id: str, *, expect: Expected = Expect.ANY) -> bool:

@@ -20,6 +20,8 @@ _KEY_ID = f"substr(value, 1, {KEY_ID_BYTES})"
 IMAGES = f"image LEFT JOIN wrapped_key ON number = {_OF_BLOB}"
 """Images and their keys, to select from."""
 
+_UNDER = f"FROM {IMAGES} WHERE blob IS NOT NULL AND {_KEY_ID} = ?"
+
 WRAPPED_KEY = "iif(details IS NULL, value, CAST(value || details AS BLOB))"
 """An image's wrapped key, to select."""
 
@@ -58,9 +60,13 @@ def drop(db: sqlite3.Connection, blobs: Sequence[int]) -> None:
 
 def images_under(db: sqlite3.Connection, key_id: bytes) -> int:
     """Return how many images have a key that begins with a secret's id."""
-    query = f"SELECT count(*) FROM {IMAGES} WHERE blob IS NOT NULL AND {_KEY_ID} = ?"
-    (images,) = db.execute(query, (key_id,)).fetchone()
+    (images,) = db.execute(f"SELECT count(*) {_UNDER}", (key_id,)).fetchone()
     return int(images)
+
+
+def is_in_use(db: sqlite3.Connection, key_id: bytes) -> bool:
+    """Tell whether any image has such a key."""
+    return db.execute(f"SELECT 1 {_UNDER} LIMIT 1", (key_id,)).fetchone() is not None
 
 
 def usage(db: sqlite3.Connection) -> dict[bytes, int]:

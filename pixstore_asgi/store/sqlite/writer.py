@@ -15,6 +15,9 @@ from .write_lock import WriteLock
 _log = logging.getLogger("pixstore_asgi")
 _READ_MS = 3
 
+TEMP_STORE = "MEMORY"
+"""Where a connection that writes keeps what is temporary: what a savepoint keeps of wrapped keys goes to no file."""
+
 
 class Writer(sqlite3.Connection):
     """A connection that writes, and closes, under the write lock."""
@@ -110,7 +113,7 @@ def open_writer(path: Path, write_lock: WriteLock, busy_timeout_s: float) -> Wri
         check_in_place(path, opened)
         # A page that is split or freed must not keep copies of wrapped keys; chunks are deleted without, see blobs.py.
         connection.execute("PRAGMA secure_delete = ON")
-        connection.execute("PRAGMA temp_store = MEMORY")  # what a savepoint keeps of them goes to no file
+        connection.execute(f"PRAGMA temp_store = {TEMP_STORE}")
     return connection
 
 
