@@ -111,10 +111,11 @@ class Sealing:
     async def _sealed(self) -> AsyncIterator[memoryview]:
         async for piece in self._all_pieces():
             if len(piece) <= CHUNK_BYTES:
-                self._reader.feed(piece)
+                for _ in self._reader.feed(piece):
+                    await asyncio.sleep(0)  # the event loop goes on
                 yield self._sealer.update(piece)
                 continue
-            await anyio.to_thread.run_sync(self._reader.feed, piece)
+            await anyio.to_thread.run_sync(list, self._reader.feed(piece))
             for part in _in_chunks(piece, self._sealer.size):
                 yield self._sealer.update(part)
                 await asyncio.sleep(0)  # the event loop goes on

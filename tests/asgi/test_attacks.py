@@ -45,8 +45,31 @@ def test_containers_of_countless_parts_are_refused_early(name: str) -> None:
     """A file of millions of tiny parts is refused after a bounded number of steps, long before its end."""
     reader = sniff(BOMBS[name][:12], check_formats(["png", "webp", "jpeg", "gif"]))
     with pytest.raises(InvalidImage, match="tiny parts"):
-        reader.feed(BOMBS[name])
+        list(reader.feed(BOMBS[name]))
     assert reader._steps < 300_000
+
+
+@pytest.mark.parametrize("name", BOMBS)
+async def test_containers_of_countless_parts_keep_nobody_waiting(name: str) -> None:
+    """While they are looked at, in pieces as a server hands them on, the event loop comes to all others many times."""
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for start in range(0, len(BOMBS[name]), CHUNK_BYTES):
+            yield BOMBS[name][start : start + CHUNK_BYTES]
+
+    async with Pixstore(MemoryStore(), secret=SECRET, image_formats=["png", "webp", "jpeg", "gif"]) as pix:
+        task = asyncio.create_task(others())
+        with pytest.raises(InvalidImage, match="tiny parts"):
+            await pix.save_image(pieces())
+        task.cancel()
+    assert turns >= 100
 
 
 async def test_a_client_that_stalls_before_the_head_is_cut_off(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ KINDS = ["png", "webp", "jpeg", "gif", "avif"]
 def inspect(data: bytes, piece_bytes: int = 1 << 20, allowed: frozenset[str] = ALL) -> str:
     reader = sniff(data[:SNIFF_BYTES], allowed)
     for start in range(0, len(data), piece_bytes):
-        reader.feed(data[start : start + piece_bytes])
+        list(reader.feed(data[start : start + piece_bytes]))
     reader.finish()
     return reader.name
 
@@ -65,7 +65,7 @@ def test_a_marker_that_is_cut_in_two_is_found(lengths: list[int]) -> None:
         reader = sniff(data[:SNIFF_BYTES], ALL)
         bounds = [0, *(bound for bound in itertools.accumulate(lengths) if bound < len(data)), len(data)]
         for start, end in itertools.pairwise(bounds):
-            reader.feed(data[start:end])
+            list(reader.feed(data[start:end]))
         if passes:
             reader.finish()
         else:
@@ -243,7 +243,7 @@ def test_any_cut_of_a_picture_passes(cuts: list[int], kind: str) -> None:
     edges = sorted({0, len(data), *(min(cut, len(data)) for cut in cuts)})
     reader = sniff(data[:SNIFF_BYTES], ALL)
     for start, end in itertools.pairwise(edges):
-        reader.feed(data[start:end])
-        reader.feed(b"")
+        list(reader.feed(data[start:end]))
+        list(reader.feed(b""))
     reader.finish()
     assert reader.name == kind

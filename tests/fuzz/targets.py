@@ -113,7 +113,7 @@ def _read(data: bytes, piece: int) -> str | None:
     try:
         reader = sniff(data[:SNIFF_BYTES], _ALL)
         for start in range(0, len(data), piece):
-            reader.feed(data[start : start + piece])
+            list(reader.feed(data[start : start + piece]))
         reader.finish()
     except InvalidImage:
         return None

@@ -192,7 +192,7 @@ def test_pictures_have_their_size(kind: str, size: int) -> None:
     picture = PICTURES[kind](size)
     assert len(picture) == size
     reader = sniff(picture[:12], frozenset({kind}))
-    reader.feed(picture)
+    list(reader.feed(picture))
     reader.finish()
     with Image.open(io.BytesIO(picture), formats=[kind]) as decoded:
         decoded.load()

@@ -39,7 +39,7 @@ def in_pieces(data: bytes, length: int) -> list[bytes]:
 def follow(data: bytes) -> None:
     """Read an image's container as a save does. Raises InvalidImage."""
     reader = sniff(data[:SNIFF_BYTES], check_formats(list(FORMAT_BYTES)))
-    reader.feed(data)
+    list(reader.feed(data))
     reader.finish()
 
 

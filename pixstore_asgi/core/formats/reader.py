@@ -1,11 +1,13 @@
 """ImageReader: follows a container piece by piece, whatever its format."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 
 from ...errors import InvalidImage
 
 _FREE_STEPS = 100_000
 _BYTES_PER_STEP = 64  # GIF, the most finely divided format, takes two steps for 256 bytes
+
+_STEPS_AT_ONCE = 1_000  # a millisecond
 
 _TAIL_BYTES = 64 * 1024
 
@@ -28,11 +30,17 @@ class ImageReader:
         self._seen = 0
         self._steps = 0
 
-    def feed(self, piece: bytes) -> None:
-        """Look at the next bytes; raises InvalidImage as soon as they can't belong to an image of this format."""
+    def feed(self, piece: bytes) -> Iterator[None]:
+        """Look, while it is iterated, at the next bytes; yields now and then where these are many tiny parts.
+
+        Raises InvalidImage as soon as they can't belong to an image of this format.
+        """
         self._seen += len(piece)
-        start = 0
+        start, pause = 0, self._steps + _STEPS_AT_ONCE
         while not self._complete and start < len(piece):
+            if self._steps >= pause:
+                yield
+                pause = self._steps + _STEPS_AT_ONCE
             if isinstance(self._wanted, bytes):
                 self._look_for(self._wanted, piece, start)
                 return
