@@ -20,6 +20,13 @@ LOOK = """(url) => new Promise((resolve) => {
     image.onerror = () => resolve("error");
     image.src = url;
 })"""
+STORED_AS = """() => new Promise((resolve) => {
+    const opening = indexedDB.open("pixstore-asgi");
+    opening.onsuccess = () => {
+        const reading = opening.result.transaction("bytes").objectStore("bytes").getAll();
+        reading.onsuccess = () => resolve(reading.result.map(({ image }) => image.constructor.name));
+    };
+})"""
 WIDTH_BY_RECORD = """async (id) => {
     const records = await (await fetch(`/records?id=${id}`)).json();
     return (await createImageBitmap(await client.getImage(records[id]))).width;
@@ -365,6 +372,16 @@ def test_where_no_site_may_store_it_is_false(
 
 
 @pytest.mark.all_engines
+def test_a_large_image_is_stored_as_the_engine_can(engine: Engine, page: Page, site: Site) -> None:
+    """By the worker, too: as a Blob, but for WebKit, which it is told apart by."""
+    saved = site.save(noise("png", seed=25, size=480))
+    assert page.evaluate("register()") is True
+    assert show(page, saved.id) == 480
+    wait_for(page, f"client.cachedImageExists('{saved.id}')")
+    assert page.evaluate(STORED_AS) == ["Uint8Array" if engine.name == "webkit" else "Blob"]
+
+
+@pytest.mark.all_engines
 def test_a_private_window_shows_pictures_or_says_at_once(engine: Engine, site: Site) -> None:
     """In a private window addresses work, or the page is told that they don't and shows the image by its record.
 
@@ -375,9 +392,9 @@ def test_a_private_window_shows_pictures_or_says_at_once(engine: Engine, site: S
     with engine.launch(is_private=True) as private, visit(private, site) as page:
         if page.evaluate("register()") is True:
             assert [show(page, each.id) for each in saved] == sizes
-            for each in saved:
-                wait_for(page, f"client.cachedImageExists('{each.id}')")
         assert [page.evaluate(WIDTH_BY_RECORD, each.id) for each in saved] == sizes
+        for each in saved:
+            wait_for(page, f"client.cachedImageExists('{each.id}')")
 
 
 def test_a_sandboxed_frame_has_none(page: Page) -> None:

@@ -210,20 +210,16 @@ test("storage that takes no Blob gets arrays, from the second try on", async (t)
   assert.ok((await cache.read("a", 1)) instanceof Uint8Array);
 });
 
-for (const [name, userAgent, Kind] of [
-  ["Safari", "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/26.0 Safari/605.1.15", Uint8Array],
-  ["Chrome on iOS", "Mozilla/5.0 (iPhone; CPU iPhone OS 17_7 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) CriOS/138.0.7204.119 Mobile/15E148 Safari/604.1", Uint8Array],
-  ["Chrome", "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/138.0.0.0 Safari/537.36", Blob],
-  ["Firefox", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", Blob],
-]) {
-  test(`WebKit alone is given no Blob, in a worker too: in a private window its transaction may never end: ${name}`, async (t) => {
-    setGlobal(t, "navigator", { userAgent });
-    const cache = cacheOf({ cacheBytes: 10_000_000 });
+for (const [engine, Kind] of [["WebKit", Uint8Array], ["another engine", Blob]]) {
+  test(`WebKit is given no Blob to store, in a private window its transaction may never end: ${engine}`, async (t) => {
+    if (engine === "WebKit") Object.defineProperty(Error.prototype, "line", { value: 1, configurable: true });
+    t.after(() => delete Error.prototype.line);
     const stored = [];
     patch(t, IDBObjectStore.prototype, "put", function put(original, value, ...key) {
       if (this.name === "bytes") stored.push(value.image.constructor);
       return original.call(this, value, ...key);
     });
+    const cache = cacheOf({ cacheBytes: 10_000_000 });
     await write(cache, ID, { bytes: new Uint8Array(500_000) });
     assert.deepEqual(stored, [Kind]);
   });

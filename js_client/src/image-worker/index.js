@@ -21,9 +21,9 @@ import { showAgain } from "./show-again.js";
 const LIMIT_MS = 5000;
 
 /**
- * Register the worker, and tell whether image URLs work in this page from now on; images of the page that had failed are
- * then asked for again. They do not work where the browser has no service workers, refuses this one or takes too long, or
- * where the pages have a worker of another kind, which is left alone: then show images by the element or by getImage.
+ * Register the worker, and tell whether image URLs work in this page from now on. They do not where the browser has no
+ * service workers, refuses this one or takes too long, or where the pages have a worker of another kind, which is left
+ * alone: then show images by the element or by getImage.
  *
  * @param {ImageWorkerOptions} options
  * @returns {Promise<boolean>}
@@ -40,11 +40,12 @@ export async function registerImageWorker({ endpoint, recordsUrl, scope = "/", o
     const script = new URL(`${mount}/-/client/service-worker.js`);
     for (const [name, value] of Object.entries(settings)) if (value !== undefined) script.searchParams.set(name, value);
     script.searchParams.set("recordsUrl", inPage(recordsUrl));
+    const { controller } = serviceWorker;
     await Promise.race([
       takeOver(serviceWorker, script, inPage(scope)),
       new Promise((_, reject) => setTimeout(reject, LIMIT_MS, new Error("no service worker in time"))),
     ]);
-    showAgain(`${mount}/-/image/`);
+    if (controller?.scriptURL !== script.href) showAgain(`${mount}/-/image/`);
     return true;
   } catch (error) {
     onError?.(error);

@@ -1,6 +1,6 @@
 /**
- * Ask again, once, for the images of the page that failed, or will: asked for before there was a worker, they got that
- * answer of the mount, and from a worker of other settings perhaps none.
+ * Ask again for the images of the page that were asked for before the worker was there: the mount has answered that it
+ * is not, or will, and a worker of other settings may have had none.
  *
  * @param {string} images  what the URLs of all images begin with
  */

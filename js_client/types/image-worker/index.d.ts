@@ -26,9 +26,9 @@ export type ImageWorkerOptions = {
     onError?: ((error: unknown) => void) | undefined;
 };
 /**
- * Register the worker, and tell whether image URLs work in this page from now on; images of the page that had failed are
- * then asked for again. They do not work where the browser has no service workers, refuses this one or takes too long, or
- * where the pages have a worker of another kind, which is left alone: then show images by the element or by getImage.
+ * Register the worker, and tell whether image URLs work in this page from now on. They do not where the browser has no
+ * service workers, refuses this one or takes too long, or where the pages have a worker of another kind, which is left
+ * alone: then show images by the element or by getImage.
  *
  * @param {ImageWorkerOptions} options
  * @returns {Promise<boolean>}
