@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 import anyio
 
 from .core.events import event
+from .core.images import KEY_ID_BYTES
 from .core.keyring import KeyRing
 from .errors import SecretError, StoreError
 from .keys.find import find_ring
@@ -123,20 +124,26 @@ class Life:
     async def check(self) -> None:
         """Ask the store, by one small query, whether it answers and knows of no secret that the key ring lacks.
 
-        One that it lacks is looked for, and whether images are under it, at most once in 10 s; where none is, it is not
-        asked for again. Opens the store on first use. Raises SecretError or StoreError.
+        Whether images are under one that it lacks, and whether it is there by now, is looked for at most once in 10 s;
+        where no image is, not again before a request has named it. Opens the store on first use. Raises SecretError or
+        StoreError.
         """
         ring = await self.opened()
-        absent = (await self._store.key_checks()).in_use - set(ring.check_values)
+        absent = (await self._store.key_checks()).in_use.difference(ring.check_values)
         if absent <= self._unneeded:
             return
         self._raise_again()
         try:
-            await self.reload()
+            if await self._is_any_needed(absent):
+                await self.reload()
         except SecretError as error:
             self._failed = (time.monotonic(), error)
             raise
         self._unneeded = absent
+
+    async def _is_any_needed(self, checks: frozenset[bytes]) -> bool:
+        usage = await self._store.key_usage()
+        return any(check[:KEY_ID_BYTES] in usage for check in checks)
 
     async def _ask_again(self) -> None:
         if self._ring is not None:

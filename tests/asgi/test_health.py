@@ -131,6 +131,25 @@ async def test_a_secret_that_is_needed_again_is_missed_again(tmp_path: Path) -> 
             assert await ready(pix) == (503, {"ready": False, "reason": "secret"})
 
 
+async def test_a_source_that_fails_keeps_nobody_from_serving() -> None:
+    """Where no image needs a secret, none is asked for, though a proof has named one and the source is away."""
+    store, is_away = MemoryStore(), False
+
+    async def ask() -> str:
+        if is_away:
+            raise OSError("the vault is sealed")
+        return SECRET
+
+    async with Pixstore(store, secret=OTHER_SECRET) as old, Pixstore(store, secret=ask) as pix:
+        record = await old.save_image(picture())
+        await old.delete_image(record.id)
+        await pix.ping()
+        is_away = True
+        async with client(PixstoreApp(pix)) as http:
+            await http.get(f"/{record.id}", headers=headers(record))
+        assert await ready(pix) == (200, {"ready": True})
+
+
 async def test_ping_tells_what_is_in_the_way() -> None:
     """Nothing where the store answers, and else the very error, which `/-/ready` keeps to itself."""
     store = AskedStore()
