@@ -186,6 +186,33 @@ async def test_images_from_before_creation_was_kept_were_created_when_last_saved
     assert query(path, "PRAGMA user_version") == [(OURS,)]
 
 
+async def test_the_copy_of_a_rewrite_goes_to_a_file(
+    base: Base, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database of version 1 need not fit into memory to be rewritten; what comes after keeps its keys from files."""
+    path = base.copy(tmp_path)
+    make_version_1(path, SECRET)
+    run: list[str] = []
+
+    class Traced(writer.Writer):
+        def execute(self, sql: str, parameters: object = (), /) -> sqlite3.Cursor:
+            run.append(sql)
+            return super().execute(sql, parameters)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(writer, "Writer", Traced)
+    store = SqliteStore(path)
+    await store.open()
+    await store.close()
+    steps = [sql for sql in run if "temp_store" in sql or sql == "VACUUM" or sql.startswith("ALTER")]
+    assert steps[:4] == [
+        "PRAGMA temp_store = MEMORY",
+        "PRAGMA temp_store = FILE",
+        "VACUUM",
+        "PRAGMA temp_store = MEMORY",
+    ]
+    assert steps[4].startswith("ALTER")
+
+
 async def test_keys_move_into_a_table_of_their_own(tmp_path: Path) -> None:
     """A database of version 8 keeps its images, their sizes and blurs, its tombstones, and what is damaged in it; where
     its keys were, none is left, even while another program has it open."""
