@@ -18,11 +18,17 @@ _GRACE_S = 10  # the child ends itself in time; this is for one that does not, a
 _ATTEMPTS = 2
 _MAX_WAIT_S = 60
 _MAX_WAITING_BYTES = 256 * 1024 * 1024
+_ENDS = "the process that decodes images ends by itself: its standard error says why; try again"
+_KILLED = "the process that decoded the image was killed, perhaps for want of memory: try again"
 _FULL = "too many pictures wait to be decoded: try again"
 
 
 class Killed(Exception):
     """The child was ended from outside, as where the system has no memory left: that tells nothing of the picture."""
+
+
+class DecodingKilled(StoreBusy):
+    """Each process that decoded the picture was killed: another picture may need less memory."""
 
 
 class Crew:
@@ -60,17 +66,17 @@ class Crew:
             self._waiting_bytes -= size
 
     async def _decode(self, request: bytes, pieces: Sequence[bytes]) -> Decoded | Refusal:
-        trouble = ""
+        trouble = StoreBusy()
         for _ in range(_ATTEMPTS):
             helper = self._running()
             try:
                 return await self._attempt(helper, request, pieces)
             except Lost:
-                trouble = "the process that decodes images ends by itself: its standard error says why; try again"
+                trouble = StoreBusy(_ENDS)
                 await self._give_up(helper)
             except Killed:
-                trouble = "the process that decoded the image was killed, perhaps for want of memory: try again"
-        raise StoreBusy(trouble)
+                trouble = DecodingKilled(_KILLED)
+        raise trouble
 
     async def close(self) -> None:
         for _ in range(self._processes):  # whoever decodes comes to the end of it

@@ -9,9 +9,10 @@ from ..core.cipher import add_details, unwrap
 from ..core.ids import is_image_id, variant_id, variant_name
 from ..core.images import Details, ExportedImage, RewrappedKey, StoredImage
 from ..core.keyring import KeyRing
+from ..decoding.crew import DecodingKilled
 from ..decoding.decoder import Decoder
 from ..decoding.variants import Decoded, EncodedVariant
-from ..errors import ConfigError, IntegrityError, InvalidImage, StoreBusy, StoreConflict, StoreError
+from ..errors import ConfigError, IntegrityError, InvalidImage, StoreConflict
 from ..store.contract import CommitTerms, ImageStore
 from .save import Opened, not_found
 from .sealing import Encryption
@@ -90,15 +91,13 @@ class Backfill:
         return _Lack(missing, is_bare, bare)
 
     async def _decoded(self, image: StoredImage) -> Decoded:
-        try:
-            found = await self._read(image.id)
-        except StoreBusy:
-            raise
-        except StoreError as error:  # a part of it is missing: that is no reason to leave all others behind
-            raise InvalidImage(str(error)) from error
+        found = await self._read(image.id)
         if found is None or found.token != image.token:
             raise _changed(image.id)
-        return await self.decoder.decode([found.image.data], found.image.format)
+        try:
+            return await self.decoder.decode([found.image.data], found.image.format)
+        except DecodingKilled as error:  # that is no reason to leave all others behind
+            raise InvalidImage(str(error)) from error
 
     async def _decoded_variant(self, image: StoredImage) -> Decoded:
         """Decode a variant that came from elsewhere: nobody knows which box it was made for."""

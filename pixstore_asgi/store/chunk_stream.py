@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from typing import Self
 
 from ..core.images import StoredImage
-from ..errors import StoreError
+from ..errors import StoreDamaged, StoreError
 from .contract import CHUNK_BYTES
 
 
@@ -81,6 +81,6 @@ class ChunkStream(ABC):
         self._free()  # a stream that was dropped unread must not keep its body for ever
 
 
-def missing_part(image_id: str, reason: str) -> StoreError:
+def missing_part(image_id: str, reason: str) -> StoreDamaged:
     """Return the error for a body that is not all there."""
-    return StoreError(f"part of image {image_id} is missing from the store: {reason}")
+    return StoreDamaged(f"part of image {image_id} is missing from the store: {reason}")

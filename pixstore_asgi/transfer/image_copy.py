@@ -7,7 +7,7 @@ from ..core.cipher import TagCheck, unwrap_key
 from ..core.ids import is_variant_id
 from ..core.images import Past, RewrappedKey, StoredImage
 from ..core.keyring import KeyRing
-from ..errors import ImageTooLarge, InvalidImage, StoreBusy, StoreConflict, StoreError
+from ..errors import ImageTooLarge, StoreConflict
 from ..store.contract import CommitTerms, Expect, Expected, ImageStore, ImageStream
 from .totals import Outcome
 
@@ -74,15 +74,10 @@ class ImageCopy:
     async def _checked(self, stream: ImageStream) -> AsyncIterator[bytes]:
         """Yield the chunks of a version. Raises, at its end, IntegrityError where they are not what was encrypted."""
         check = self._begin_check(stream.image)
-        try:
-            async for chunk in stream:
-                if check:
-                    check.update(chunk)
-                yield chunk
-        except StoreBusy:
-            raise
-        except StoreError as error:  # a part of it is missing: that is no reason to leave all others behind
-            raise InvalidImage(str(error)) from error
+        async for chunk in stream:
+            if check:
+                check.update(chunk)
+            yield chunk
         if check:
             check.finish()
 

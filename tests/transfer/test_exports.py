@@ -123,6 +123,19 @@ async def test_a_damaged_image_is_left_alone(filled: Pixstore, tmp_path: Path, e
     assert not any("plain" in name for name in files_below(tmp_path / "out"))
 
 
+@pytest.mark.parametrize("export", [to_files, to_npm])
+async def test_an_image_whose_body_is_lost_is_left_alone(
+    filled: Pixstore, tmp_path: Path, export: Callable[..., Any]
+) -> None:
+    """An image of which a part is missing is listed, and those behind it are written."""
+    with closing(sqlite3.connect(tmp_path / "target.db")) as db, db:
+        db.execute("DELETE FROM chunk WHERE id = (SELECT blob << 16 FROM image WHERE id = 'plain')")
+    report = await export(filled, tmp_path / "out")
+    (left,) = [step for step in report.left if step.image_id == "plain"]
+    assert "missing" in left.reason
+    assert report.moved >= 2
+
+
 def _other(path: Path) -> None:
     path.write_bytes(b"mine")
 

@@ -307,14 +307,15 @@ async def test_a_changed_row_replaces_nothing(source: ImageStore, target: ImageS
     assert await content_of(target) == before
 
 
-async def test_a_body_that_misses_a_part_is_left_alone(tmp_path: Path) -> None:
-    """Without a secret too, half an image is never copied, and keeps no other one from it."""
+@pytest.mark.parametrize(("chunks", "lost"), [(9, 5), (1, 0)])
+async def test_a_body_that_misses_a_part_is_left_alone(tmp_path: Path, chunks: int, lost: int) -> None:
+    """Without a secret too, half an image, or none of it, is never copied, and keeps no other one from it."""
     source, target = SqliteStore(tmp_path / "source.db"), MemoryStore()
     await source.open()
     checks = await checks_of(source, b"key.")
     for image_id in ("a", "b", "c"):
-        await save(source, image_id, body_of(9 * CHUNK_BYTES), key_id=b"key.", checks=checks)
-    query(source.path, "DELETE FROM chunk WHERE id = (SELECT blob << 16 | 5 FROM image WHERE id = 'b')")
+        await save(source, image_id, body_of(chunks * CHUNK_BYTES), key_id=b"key.", checks=checks)
+    query(source.path, f"DELETE FROM chunk WHERE id = (SELECT blob << 16 | {lost} FROM image WHERE id = 'b')")
     report = await copy(source, target)
     assert (counts(report), [step.image_id for step in report.left]) == ((2, 0, 0, 1), ["b"])
     assert "missing" in report.left[0].reason

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Self
 
 from ...core.images import StoredImage
-from ...errors import StoreBusy, StoreError
+from ...errors import StoreBusy, StoreDamaged
 from ..contract import CHUNK_BYTES
 from .errors import NoSuchObject
 from .objects import Objects
@@ -82,5 +82,5 @@ class S3Stream:
             raise self._damaged()
         return aiter(answer.stream(min_chunk_size=CHUNK_BYTES))
 
-    def _damaged(self) -> StoreError:
-        return StoreError(f"the object of image {self.image.id} has another length than it: restore it from a backup")
+    def _damaged(self) -> StoreDamaged:
+        return StoreDamaged(f"the object of image {self.image.id} has another length than it: restore it from a backup")

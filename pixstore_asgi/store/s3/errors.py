@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from obstore.exceptions import BaseError, NotFoundError, PermissionDeniedError, UnauthenticatedError
 
-from ...errors import PixstoreError, StoreBusy, StoreError
+from ...errors import PixstoreError, StoreBusy, StoreDamaged, StoreError
 
 _REFUSALS = {
     "SignatureDoesNotMatch": "AWS_SECRET_ACCESS_KEY is not the one of AWS_ACCESS_KEY_ID",
@@ -16,7 +16,7 @@ _REFUSALS = {
 _NONE = "no credentials for the bucket: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a role"
 
 
-class NoSuchObject(StoreError):
+class NoSuchObject(StoreDamaged):
     """The bucket has no object of this name."""
 
 

@@ -3,7 +3,7 @@
 import asyncio
 
 from ...core.images import StoredImage
-from ...errors import StoreBusy, StoreError
+from ...errors import StoreBusy, StoreDamaged
 from ..chunk_stream import ChunkStream, missing_part
 from ..clock import Clock
 from ..contract import CHUNK_BYTES, WHOLE_BYTES, ImageWriter
@@ -41,7 +41,7 @@ async def open_stream(session: Session, image_id: str) -> "SqliteStream | None":
             return stream
     if not is_leased:
         raise StoreBusy(f"a sweep holds the body of image {image_id}: try again")
-    raise StoreError(f"image {image_id} points to a body that is not there: restore the database from a backup")
+    raise StoreDamaged(f"image {image_id} points to a body that is not there: restore the database from a backup")
 
 
 async def _leased_stream(session: Session, image: StoredImage, blob: int, chunks: list[bytes]) -> "SqliteStream | None":
