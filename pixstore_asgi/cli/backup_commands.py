@@ -23,12 +23,10 @@ from .stores import check_prefix, count_of, is_made, opened, opened_as_made
 
 
 class _File(NewPath):
-    """A path, where a store's URL, or "-" for stdout, would become a file of a strange name."""
+    """A path, where "-" for stdout would become a file of a strange name."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the path. What is a URL, or "-", ends in a usage error."""
-        if "://" in str(value):
-            self.fail("this is the path of a file, and no URL", param, ctx)
+        """Return the path. What is "-" ends in a usage error."""
         if str(value) == "-":
             self.fail("a backup is a database, which can't be written to stdout: name a file", param, ctx)
         return super().convert(value, param, ctx)

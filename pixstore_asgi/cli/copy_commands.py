@@ -68,7 +68,7 @@ def copy(source: Database, target: Database, from_blobs: str | None, to_blobs: s
         _check_places(source, target, from_blobs, to_blobs)
     done = f"would be copied to {target}; nothing was written" if dry_run else f"copied to {target}"
     deleted = "would be deleted there" if dry_run else "deleted there, as in the source"
-    move = Move("Checking" if dry_run else "Copying", done, deleted)
+    move = Move("Checking" if dry_run else "Copying", done, deleted, goes_on=not dry_run)
     notes: list[str] = []
 
     async def steps() -> None:

@@ -23,12 +23,15 @@ def filled(_: click.Context, __: click.Parameter, value: str) -> str:
 
 
 class NewPath(click.Path):
-    """A path that need not be there; an empty one, which would be the working directory, ends in a usage error."""
+    """A path; an empty one, which would be the working directory, and a URL, which may hold a password, end in a usage
+    error that repeats neither."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the path of an option's text."""
         if not os.fspath(value):
             self.fail(_EMPTY, param, ctx)
+        if "://" in os.fspath(value):
+            self.fail("this is a path, and no URL", param, ctx)
         return super().convert(value, param, ctx)
 
 

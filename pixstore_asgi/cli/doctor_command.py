@@ -54,7 +54,8 @@ def doctor(database: Database, blobs: str | None, url: str | None, as_json: bool
         try:
             await check_made(database)
             async with opened(database, blobs) as store:
-                found += [finding async for finding in examine(store)]
+                async for finding in examine(store):
+                    found.append(finding)  # noqa: PERF401  what was found before an error stays
         except PixstoreError as error:  # what stands before the application may be looked at all the same
             found.append(Finding("store", "can't be read", str(error)))
         return found

@@ -11,7 +11,7 @@ from ..store.connect import connect
 from ..transfer.npm_import import ALL_FORMATS, NpmImport
 from ..transfer.npm_layout import EXTENSION
 from ..transfer.npm_source import open_npm_source
-from .databases import Database, DatabaseType, blobs
+from .databases import Database, DatabaseType, NewPath, blobs
 from .errors import plain_errors
 from .moves import SOURCE, Move
 from .stores import is_made, made
@@ -26,7 +26,7 @@ def import_from() -> None:
 @click.option("--database", type=SOURCE, metavar="PATH", required=True, help="Its databasePath, an SQLite file.")
 @click.option(
     "--images",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    type=NewPath(exists=True, file_okay=False, path_type=Path),
     metavar="DIR",
     required=True,
     help="Its imageRootDir, the folder with its image files.",
@@ -82,7 +82,7 @@ def npm(
     if into.file is not None and into.file.exists() and into.file.samefile(database):
         raise click.UsageError("--into names the npm package's own database: choose another path")
     done = f"would be taken over into {into}; nothing was written" if dry_run else f"taken over into {into}"
-    move = Move("Checking" if dry_run else "Taking over", done)
+    move = Move("Checking" if dry_run else "Taking over", done, goes_on=not dry_run)
 
     async def steps() -> None:
         with open_npm_source(database, images, extension=extension) as source:

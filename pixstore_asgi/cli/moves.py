@@ -12,9 +12,10 @@ import click
 
 from ..errors import PixstoreError
 from ..transfer.totals import Report, Step, printable, quoted
+from .databases import NewPath
 from .output import progress_bar
 
-SOURCE = click.Path(exists=True, dir_okay=False, path_type=Path)
+SOURCE = NewPath(exists=True, dir_okay=False, path_type=Path)
 """The type of an option that names an existing database."""
 
 _WIDEST = 44  # of the ids that the column of reasons keeps clear of
@@ -25,13 +26,14 @@ class Move:
     """One move on the command line.
 
     doing: what it does, as the bar's label. done, deleted, present: what was done, or why not, as it stands behind
-    "3 images".
+    "3 images". goes_on: whether a second run takes up where one was stopped.
     """
 
     doing: str
     done: str
     deleted: str = "deleted"
     present: str = "skipped, there already"
+    goes_on: bool = True
     report: Report = field(default_factory=Report)
 
     def run(self, steps: Coroutine[Any, Any, None]) -> None:
@@ -40,13 +42,13 @@ class Move:
             asyncio.run(steps)
         except KeyboardInterrupt:
             self._show()
-            click.echo("Stopped. The same command goes on from here.", err=True)
+            click.echo(f"Stopped. {self._hint}".rstrip(), err=True)
             sys.exit(130)
         except PixstoreError as error:
             if not self.has_changed:
                 raise
             self._show()
-            raise click.ClickException(f"{printable(error)}\nThe same command goes on from here.") from error
+            raise click.ClickException(f"{printable(error)}\n{self._hint}".rstrip()) from error
         self._show()
 
     @property
@@ -58,6 +60,10 @@ class Move:
     def has_read_nothing(self) -> bool:
         """Whether images were left alone, and there was nothing else."""
         return bool(self.report.left) and self.report.moved + self.report.present == 0
+
+    @property
+    def _hint(self) -> str:
+        return "The same command goes on from here." if self.goes_on else ""
 
     def end(self) -> None:
         """Exit with code 1 where an image was left alone."""
@@ -73,7 +79,7 @@ class Move:
 
     def _show(self) -> None:
         report = self.report
-        if self.has_changed:
+        if self.has_changed and hasattr(os, "sync"):
             os.sync()  # once for all: what is said to be moved outlasts a power failure, and its source may go
         click.echo(f"{images_of(report.moved)} {self.done}")
         if report.present:

@@ -43,19 +43,21 @@ class Verification:
                 "set PIXSTORE_SECRET to the secret of this store, or copy its key file beside it: without it no image "
                 "can be checked"
             )
+        is_read = False
         try:
             with progress_bar("Reading", await count_of(store)) as bar:
                 async for fault in verify_images(store, ring):
                     self.images += 1
                     self._add(fault)
                     bar.update(1)
+            is_read = True
         except StoreBusy:
             raise
         except StoreError as error:  # the rest may be looked at all the same
-            self._add(Fault("the database", str(error)))
+            self._add(Fault("the database", f"{error}; the images behind were not read"))
         async for fault in verify_rest(store):
             self._add(fault)
-        self.is_complete = True
+        self.is_complete = is_read
 
     def _add(self, fault: Fault | None) -> None:
         self.faults += [fault] if fault else []

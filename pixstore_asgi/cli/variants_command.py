@@ -52,7 +52,9 @@ class VariantType(click.ParamType):  # type: ignore[type-arg]  # generic in newe
 @click.option("--placeholder", is_flag=True, help="As the application's placeholder.")
 @click.option("--pad-to", type=click.Choice(["bucket"]), help="As the application's pad_to.")
 @click.option("--directory", metavar="NAME", help="Only the images of this directory.  [default: all]")
-@click.option("--again", is_flag=True, help="Replace these variants where they are there already.")
+@click.option(
+    "--again", is_flag=True, help="Replace these variants where they are there already, all of them anew in each run."
+)
 @click.option("--dry-run", is_flag=True, help="Read and decode everything, write nothing.")
 def variants(
     database: Database,
@@ -76,7 +78,8 @@ def variants(
     if len({variant.name for variant in wanted}) < len(wanted):
         raise click.UsageError("--variant names the same variant twice: give each a name of its own")
     done = f"would be completed in {database}; nothing was written" if dry_run else f"completed in {database}"
-    move = Move("Checking" if dry_run else "Making variants", done, present="skipped, complete already")
+    doing, goes_on = "Checking" if dry_run else "Making variants", not (again or dry_run)
+    move = Move(doing, done, present="skipped, complete already", goes_on=goes_on)
 
     async def steps() -> None:
         options: dict[str, Any] = {"variants": wanted, "placeholder": placeholder, "pad_to": pad_to}

@@ -92,6 +92,13 @@ def test_secret_prints_one_good_secret_alone() -> None:
     assert first.stdout != second.stdout
 
 
+def test_what_only_unix_has_is_not_assumed() -> None:
+    """The commands can be loaded where the system module lacks what Windows does not have."""
+    code = "import os, click, sqlite3, asyncio; del os.O_CLOEXEC, os.O_NOFOLLOW, os.O_NONBLOCK, os.O_DIRECTORY, os.sync"
+    code += "; import pixstore_asgi.cli.commands"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
 @pytest.mark.parametrize(("extra", "missing"), [("cli", "click"), ("cli", "uvicorn"), ("demo", "PIL")])
 def test_missing_package_names_the_extra(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], extra: str, missing: str

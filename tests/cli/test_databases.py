@@ -288,6 +288,26 @@ def test_an_empty_value_is_refused(arguments: list[str]) -> None:
     assert f"Error: Invalid value for '{option}': it is empty: is a variable not set?" in result.output
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["backup", "--database", __file__, "--to"],
+        ["restore", "--database", "x.db", "--from"],
+        ["export", "images", "--database", __file__, "--to"],
+        ["export", "npm", "--database", __file__, "--to"],
+        ["import", "npm", "--into", "x.db", "--images", ".", "--database"],
+        ["import", "npm", "--into", "x.db", "--database", __file__, "--images"],
+    ],
+    ids=" ".join,
+)
+def test_a_url_in_the_place_of_a_path_is_refused(arguments: list[str]) -> None:
+    """It is not repeated: it may hold a password; and no folder of its name is made."""
+    result = run(*arguments, "postgresql://user:hunter2@host/pictures")
+    assert result.exit_code == 2
+    assert f"Invalid value for '{arguments[-1]}': this is a path, and no URL" in result.output
+    assert "hunter2" not in result.output
+
+
 BUCKETS = [
     (path, option.opts[0])
     for path, command in leaves(cli.commands)

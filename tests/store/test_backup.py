@@ -366,7 +366,7 @@ async def test_ctrl_c_says_what_is_left(tmp_path: Path, monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize(
     ("name", "reason"),
-    [("sqlite:///b.db", "this is the path of a file, and no URL"), ("-", "can't be written to stdout: name a file")],
+    [("sqlite:///b.db", "this is a path, and no URL"), ("-", "can't be written to stdout: name a file")],
 )
 def test_a_backup_is_a_file(tmp_path: Path, name: str, reason: str) -> None:
     """A URL, or stdout, as a backup's name is a usage error, and makes no file of a strange name."""

@@ -19,6 +19,7 @@ from click.testing import CliRunner, Result
 
 from pixstore_asgi import Pixstore
 from pixstore_asgi.cli.commands import commands
+from pixstore_asgi.errors import StoreDamaged
 from pixstore_asgi.upkeep import doctor, reach
 from tests.demo.process import running
 from tests.support.samples import OTHER_SECRET, SECRET, picture
@@ -214,6 +215,17 @@ def test_an_address_that_is_none(path: Path, url: str) -> None:
     result = run(path, "--url", url)
     assert result.exit_code == 2
     assert url not in result.output
+
+
+def test_what_was_found_before_an_error_stays(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a later look fails, the findings of those before are told too."""
+
+    async def fails(store: object) -> None:
+        raise StoreDamaged("a page is damaged")
+
+    monkeypatch.setattr(doctor, "_bodies", fails)
+    findings = json.loads(run(path, "--json").stdout)
+    assert [finding["about"] for finding in findings] == ["secret", "engine", "store"]
 
 
 def test_a_store_that_is_away(tmp_path: Path) -> None:
