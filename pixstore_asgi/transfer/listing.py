@@ -7,7 +7,9 @@ from ..store.pages import pages_of_ids
 
 async def list_originals(store: ImageStore, directory: str | None = None) -> list[str]:
     """Return those of `list_ids` that are no variants'. Raises what that raises."""
-    return [image_id for image_id in await list_ids(store, directory) if not is_variant_id(image_id)]
+    after, before = range_of_directory(directory)
+    pages = pages_of_ids(store, after=after, before=before)
+    return [each async for page in pages for each in page if not is_variant_id(each)]
 
 
 async def list_ids(store: ImageStore, directory: str | None = None) -> list[str]:
