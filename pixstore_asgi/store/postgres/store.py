@@ -179,8 +179,9 @@ class PostgresStore:
 
     async def sweep(self, *, limit: int = 100) -> int:
         removed, is_done = 0, False
-        while not removed and not is_done:  # a long body takes many steps
-            removed, is_done = await self._opened().write(bodies.sweep, self.sweep_grace_s, limit)
+        while removed < limit and not is_done:  # long bodies take many steps
+            more, is_done = await self._opened().write(bodies.sweep, self.sweep_grace_s, limit - removed)
+            removed += more
         if self._bodies and removed < limit:
             removed += await sweep_bodies(self, self._bodies, limit - removed)
         return removed
