@@ -392,6 +392,8 @@ def test_a_private_window_shows_pictures_or_says_at_once(engine: Engine, site: S
     with engine.launch(is_private=True) as private, visit(private, site) as page:
         if page.evaluate("register()") is True:
             assert [show(page, each.id) for each in saved] == sizes
+            for each in saved:
+                wait_for(page, f"client.cachedImageExists('{each.id}')")
         assert [page.evaluate(WIDTH_BY_RECORD, each.id) for each in saved] == sizes
         for each in saved:
             wait_for(page, f"client.cachedImageExists('{each.id}')")

@@ -66,13 +66,13 @@ test("true where the worker has taken the page over, which it is asked for", asy
   assert.equal(container.claims, 1);
 });
 
-test("true at once where it has the page already, and nothing is asked for again", async (t) => {
+test("true at once where it has the page already, and what failed is asked for again: another tab may have let it", async (t) => {
   const container = new Container(t);
   container.controller = { scriptURL: SCRIPT };
-  const [image, underWay] = [imageOf(), imageOf({ complete: false })];
+  const [failed, underWay] = [imageOf(), imageOf({ complete: false })];
   assert.equal(await registerImageWorker(OPTIONS), true);
   underWay.dispatchEvent(new Event("error"));
-  assert.deepEqual([container.claims, image.src, underWay.src], [0, undefined, undefined]);
+  assert.deepEqual([container.claims, failed.src, underWay.src], [0, "/mount/-/image/a", undefined]);
 });
 
 test("a controller of another configuration is no success: the one of this is waited for", async (t) => {

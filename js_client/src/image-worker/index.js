@@ -45,7 +45,7 @@ export async function registerImageWorker({ endpoint, recordsUrl, scope = "/", o
       takeOver(serviceWorker, script, inPage(scope)),
       new Promise((_, reject) => setTimeout(reject, LIMIT_MS, new Error("no service worker in time"))),
     ]);
-    if (controller?.scriptURL !== script.href) showAgain(`${mount}/-/image/`);
+    showAgain(`${mount}/-/image/`, controller?.scriptURL !== script.href);
     return true;
   } catch (error) {
     onError?.(error);
