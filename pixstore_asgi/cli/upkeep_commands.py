@@ -68,7 +68,7 @@ class Verification:
             listed = [fault._asdict() for fault in self.faults]
             click.echo(json.dumps({"images": self.images, "complete": self.is_complete, "faults": listed}, indent=2))
             return
-        if not self.images and not self.is_complete:  # an error is all that there is to say
+        if not (self.images or self.faults or self.is_complete):  # an error is all that there is to say
             return
         click.echo(f"{images_of(self.images)} read")
         if not self.faults:

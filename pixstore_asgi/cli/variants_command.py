@@ -72,8 +72,8 @@ def variants(
     its token and its key stay, and so do variants that are there. Start the application with the same variants first,
     so that new images have them: it goes on meanwhile, and its records have them at once.
 
-    Run it again to go on after an interruption: what is there already is skipped. What does not decode is listed at the
-    end with the reason, and makes the exit code 1.
+    Run it again to go on after an interruption: what is there already is skipped, but with --again. What does not
+    decode is listed at the end with the reason, and makes the exit code 1.
     """
     if len({variant.name for variant in wanted}) < len(wanted):
         raise click.UsageError("--variant names the same variant twice: give each a name of its own")

@@ -6,7 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import closing
 from pathlib import Path
 from typing import TypeVar
@@ -21,6 +21,7 @@ from pixstore_asgi.cli.commands import commands
 from pixstore_asgi.cli.variants_command import variants
 from pixstore_asgi.core.padding import bucket_bytes
 from pixstore_asgi.store.s3 import S3Bucket
+from pixstore_asgi.transfer.totals import Step
 from tests.demo.process import run as run_process
 from tests.stress.stores import left_in
 from tests.support.payloads import served
@@ -274,6 +275,21 @@ def test_a_run_that_was_killed_goes_on(database: Path, code: str) -> None:
     assert {name: row for name, row in there.items() if row in rows_of(database)} == there
     within(database, lambda pix: pix._store.sweep(limit=1000))
     assert not any(asyncio.run(left_in(str(database))).values())
+
+
+@pytest.mark.parametrize(("option", "goes_on"), [([], True), (["--again"], False), (["--dry-run"], False)])
+def test_it_is_told_whether_a_second_run_goes_on(
+    database: Path, option: list[str], goes_on: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What makes everything anew, or writes nothing, begins again."""
+
+    async def stopped(*_: object, **options: object) -> AsyncIterator[Step]:
+        raise KeyboardInterrupt
+        yield
+
+    monkeypatch.setattr("pixstore_asgi.cli.variants_command.make_variants", stopped)
+    result = run(database, *WANTED, *option)
+    assert (result.exit_code, "goes on from here" in result.stderr) == (130, goes_on)
 
 
 @pytest.mark.slow

@@ -288,18 +288,21 @@ def test_what_was_found_before_an_error_is_told(place: Place, tables: Tables, mo
     assert json.loads(verify(place, "--json").stdout)["complete"] is False
 
 
-def test_images_that_could_not_be_read_are_told(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("read", [0, 1])
+def test_images_that_could_not_be_read_are_told(place: Place, read: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the list of images ends in an error, the rest is looked at, and not everything was read."""
 
     async def ends_early(store: object, ring: object) -> AsyncIterator[Fault | None]:
-        yield None
+        for _ in range(read):
+            yield None
         raise StoreDamaged("it is damaged: restore it from a backup")
 
     monkeypatch.setattr("pixstore_asgi.cli.upkeep_commands.verify_images", ends_early)
     found = json.loads(verify(place, "--json").stdout)
-    assert (found["images"], found["complete"]) == (1, False)
+    assert (found["images"], found["complete"]) == (read, False)
     reason = "it is damaged: restore it from a backup; the images behind were not read"
     assert found["faults"] == [{"what": "the database", "reason": reason}]
+    assert verify(place).stdout.endswith(f"read\n1 fault:\n  the database: {reason}\n")
 
 
 def test_a_store_that_is_none_is_not_made(place: Place) -> None:
