@@ -28,7 +28,7 @@ class Killed(Exception):
 
 
 class DecodingKilled(StoreBusy):
-    """Each process that decoded the picture was killed: another picture may need less memory."""
+    """The process that decoded the picture was killed, the next one too: another picture may need less memory."""
 
 
 class Crew:

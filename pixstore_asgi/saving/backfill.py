@@ -9,7 +9,6 @@ from ..core.cipher import add_details, unwrap
 from ..core.ids import is_image_id, variant_id, variant_name
 from ..core.images import Details, ExportedImage, RewrappedKey, StoredImage
 from ..core.keyring import KeyRing
-from ..decoding.crew import DecodingKilled
 from ..decoding.decoder import Decoder
 from ..decoding.variants import Decoded, EncodedVariant
 from ..errors import ConfigError, IntegrityError, InvalidImage, StoreConflict
@@ -56,8 +55,8 @@ class Backfill:
 
         again: all of its variants anew, with higher tokens. is_dry: do all but write. The original's bytes, token and
         version stay as they are. What was made before an error stays. Raises ImageNotFound, StoreConflict where it was
-        updated meanwhile, InvalidImage for what does not decode or is not all there, IntegrityError for what was
-        changed in the store.
+        updated meanwhile, InvalidImage for what does not decode, StoreDamaged for what is not all there,
+        IntegrityError for what was changed in the store.
         """
         ring = await self._opened()
         images = await self._store.get_many([image_id, *self._ids_of_variants(image_id)])
@@ -94,10 +93,7 @@ class Backfill:
         found = await self._read(image.id)
         if found is None or found.token != image.token:
             raise _changed(image.id)
-        try:
-            return await self.decoder.decode([found.image.data], found.image.format)
-        except DecodingKilled as error:  # that is no reason to leave all others behind
-            raise InvalidImage(str(error)) from error
+        return await self.decoder.decode([found.image.data], found.image.format)
 
     async def _decoded_variant(self, image: StoredImage) -> Decoded:
         """Decode a variant that came from elsewhere: nobody knows which box it was made for."""

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from dataclasses import dataclass
 
+from ..decoding.crew import DecodingKilled
 from ..errors import ImageNotFound, StoreConflict
 from ..pixstore import Pixstore, backfill_of
 from ..saving.backfill import Backfill
@@ -60,7 +61,7 @@ class _Completion:
             is_new = await self._complete(image_id)
         except ImageNotFound:
             return None
-        except REFUSALS as error:
+        except (*REFUSALS, DecodingKilled) as error:
             return Step(image_id, Outcome.LEFT, str(error))
         return Step(image_id, Outcome.MOVED if is_new else Outcome.PRESENT)
 

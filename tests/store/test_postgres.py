@@ -456,6 +456,14 @@ async def test_a_slow_upload_is_not_swept(postgres: Cluster, schema: str, monkey
         assert await read(store, "a") == body
 
 
+@pytest.mark.parametrize("kind", [asyncpg.DataCorruptedError, asyncpg.IndexCorruptedError])
+def test_a_damaged_table_is_damage(kind: type[Exception]) -> None:
+    """What PostgreSQL says is damaged leaves one image of a copy alone, as what SQLite says is."""
+    error = translate(kind("invalid page in block 3 of relation base/5/16384"))
+    assert isinstance(error, StoreDamaged)
+    assert "see its log" in str(error)
+
+
 async def test_long_bodies_are_swept_step_by_step(
     postgres: Cluster, schema: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

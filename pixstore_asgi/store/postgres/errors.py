@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import asyncpg
 
 from ...core.hidden import Hidden
-from ...errors import PixstoreError, StoreBusy, StoreError
+from ...errors import PixstoreError, StoreBusy, StoreDamaged, StoreError
 from .address import hosts_of
 
 AWAY = (
@@ -36,9 +36,15 @@ _ADVICE: list[tuple[type[BaseException], str]] = [
     (asyncpg.UndefinedTableError, "tables are missing: restore them from a backup, or open the store again"),
     (asyncpg.ReadOnlySQLTransactionError, "it only reads, as a standby does: name the primary"),
     (asyncpg.TargetServerAttributeNotMatched, "no host of the URL is of the kind that it asks for"),
+    (asyncpg.DataCorruptedError, "a table is damaged: see its log, and restore it from a backup"),
+    (asyncpg.IndexCorruptedError, "an index is damaged: see its log, and REINDEX"),
 ]
-# For a while, in the course of a failover.
-_NO_PRIMARY = (asyncpg.ReadOnlySQLTransactionError, asyncpg.TargetServerAttributeNotMatched)
+_KINDS: dict[type[BaseException], type[StoreError]] = {
+    asyncpg.ReadOnlySQLTransactionError: StoreBusy,  # for a while, in the course of a failover
+    asyncpg.TargetServerAttributeNotMatched: StoreBusy,
+    asyncpg.DataCorruptedError: StoreDamaged,
+    asyncpg.IndexCorruptedError: StoreDamaged,
+}
 _UNKNOWN_OPTION = re.compile(r'(?:unrecognized configuration parameter|unsupported startup parameter:?) "?([\w.]+)')
 
 
@@ -90,7 +96,7 @@ def translate(error: Exception) -> StoreError:
         return InTheWay("another write to PostgreSQL was in the way: try again")
     for kind, advice in _ADVICE:  # first: asyncpg counts one of these among what is_away
         if isinstance(error, kind):
-            return (StoreBusy if kind in _NO_PRIMARY else StoreError)(f"PostgreSQL can't be used: {advice}")
+            return _KINDS.get(kind, StoreError)(f"PostgreSQL can't be used: {advice}")
     if is_away(error):
         return ConnectionLost(_away(""))
     if isinstance(error, asyncpg.InterfaceError):  # of the client itself: it has seen no row
