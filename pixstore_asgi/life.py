@@ -134,16 +134,18 @@ class Life:
             return
         self._raise_again()
         try:
-            if await self._is_any_needed(absent):
-                await self.reload()
+            await self._find(absent)
         except SecretError as error:
             self._failed = (time.monotonic(), error)
             raise
-        self._unneeded = absent
 
-    async def _is_any_needed(self, checks: frozenset[bytes]) -> bool:
-        usage = await self._store.key_usage()
-        return any(check[:KEY_ID_BYTES] in usage for check in checks)
+    async def _find(self, checks: frozenset[bytes]) -> None:
+        """Find the key ring again where images are under secrets that it lacks, by their check values."""
+        async with self._lock():
+            usage = await self._store.key_usage()
+            if any(check[:KEY_ID_BYTES] in usage for check in checks):
+                await self._ask_again()
+            self._unneeded = checks
 
     async def _ask_again(self) -> None:
         if self._ring is not None:

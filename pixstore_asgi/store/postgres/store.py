@@ -79,7 +79,7 @@ class PostgresStore:
         self._database: Database | None = None
         self.sweeps_at_close = True
         self._reads = GatheredReads(self.get_many)
-        self._occasional_sweep = OccasionalSweep(self.sweep)
+        self._occasional_sweep = OccasionalSweep(self._sweep_some)
 
     async def open(self) -> None:
         running_loop()
@@ -106,7 +106,7 @@ class PostgresStore:
         await self._occasional_sweep.ended()
         try:
             if self.sweeps_at_close:
-                await self.sweep()
+                await self._sweep_some()
         except StoreError as error:  # nothing is lost by it: another process sweeps, or the next write
             _log.info("the store was closed without a sweep: %s", error, extra=event("sweep_failed"))
         finally:
@@ -178,10 +178,16 @@ class PostgresStore:
         return [object() for _ in image_ids]  # every request asks the database: see gathering.py
 
     async def sweep(self, *, limit: int = 100) -> int:
+        removed = 0
+        while removed < limit and (some := await self._sweep_some(limit - removed)):
+            removed += some
+        return removed
+
+    async def _sweep_some(self, limit: int = 100) -> int:
+        """Remove what a step removes: up to `limit` bodies, and at least one where there is any."""
         removed, is_done = 0, False
-        while removed < limit and not is_done:  # long bodies take many steps
-            more, is_done = await self._opened().write(bodies.sweep, self.sweep_grace_s, limit - removed)
-            removed += more
+        while not removed and not is_done:  # a long body takes many steps
+            removed, is_done = await self._opened().write(bodies.sweep, self.sweep_grace_s, limit)
         if self._bodies and removed < limit:
             removed += await sweep_bodies(self, self._bodies, limit - removed)
         return removed
