@@ -27,6 +27,7 @@ from pixstore_asgi.store.sqlite import SqliteStore
 from pixstore_asgi.store.sqlite.connection import Connection
 from tests.support.asgi import Wire, scope_of
 from tests.support.samples import SECRET, large_png, picture
+from tests.support.turns import counted_turns
 
 needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
@@ -52,24 +53,16 @@ def test_containers_of_countless_parts_are_refused_early(name: str) -> None:
 @pytest.mark.parametrize("name", BOMBS)
 async def test_containers_of_countless_parts_keep_nobody_waiting(name: str) -> None:
     """While they are looked at, in pieces as a server hands them on, the event loop comes to all others many times."""
-    turns = 0
-
-    async def others() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
 
     async def pieces() -> AsyncIterator[bytes]:
         for start in range(0, len(BOMBS[name]), CHUNK_BYTES):
             yield BOMBS[name][start : start + CHUNK_BYTES]
 
-    async with Pixstore(MemoryStore(), secret=SECRET, image_formats=["png", "webp", "jpeg", "gif"]) as pix:
-        task = asyncio.create_task(others())
+    pix = Pixstore(MemoryStore(), secret=SECRET, image_formats=["png", "webp", "jpeg", "gif"])
+    async with pix, counted_turns() as turns:
         with pytest.raises(InvalidImage, match="tiny parts"):
             await pix.save_image(pieces())
-        task.cancel()
-    assert turns >= 100
+    assert turns.count >= 100
 
 
 async def test_a_client_that_stalls_before_the_head_is_cut_off(tmp_path: Path) -> None:

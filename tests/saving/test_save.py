@@ -21,6 +21,7 @@ from pixstore_asgi.store.clock import wall_clock_ms
 from pixstore_asgi.store.sqlite import SqliteStore
 from tests.support.payloads import served
 from tests.support.samples import HOSTILE_IDS, SECRET, large_png, picture
+from tests.support.turns import counted_turns
 
 
 async def test_bad_images_are_refused_and_nothing_is_stored(tmp_path: Path) -> None:
@@ -130,18 +131,9 @@ async def test_randomness_comes_from_secrets(pix: Pixstore, monkeypatch: pytest.
 
 async def test_the_event_loop_goes_on_while_a_large_image_is_sealed(pix: Pixstore) -> None:
     """Sealing more than 256 KiB happens in a worker thread: other tasks get their turns meanwhile."""
-    turns = 0
-
-    async def count() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
-
-    counting = asyncio.create_task(count())
-    await pix.save_image(large_png(8_000_000))
-    counting.cancel()
-    assert turns > 5
+    async with counted_turns() as turns:
+        await pix.save_image(large_png(8_000_000))
+    assert turns.count > 5
 
 
 async def test_an_update_of_a_known_token_never_overwrites_another(pix: Pixstore) -> None:

@@ -14,6 +14,7 @@ from tests.support.metadata import AFTER_THE_END, SECRET_WORD, chunk
 from tests.support.samples import picture
 from tests.support.stripping import in_pieces, strip
 from tests.support.tagged import tagged_pictures
+from tests.support.turns import counted_turns
 
 ALL = check_formats(list(FORMAT_BYTES))
 
@@ -90,18 +91,9 @@ async def test_the_event_loop_goes_on_over_a_large_image() -> None:
     """While one large piece is stripped, another task runs again and again."""
     png = picture("png")
     large = png[:33] + chunk(b"IDAT", bytes(4_000_000)) + png[33:]
-    turns = 0
-
-    async def other() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
-
-    task = asyncio.create_task(other())
-    assert await stripped_from([large + AFTER_THE_END]) == large
-    task.cancel()
-    assert turns > 50
+    async with counted_turns() as turns:
+        assert await stripped_from([large + AFTER_THE_END]) == large
+    assert turns.count > 50
 
 
 async def test_the_event_loop_goes_on_over_tiny_parts() -> None:
