@@ -1,6 +1,5 @@
 """Uploads lose their metadata while they arrive, whatever pieces they come in, and the event loop goes on meanwhile."""
 
-import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -100,15 +99,6 @@ async def test_the_event_loop_goes_on_over_tiny_parts() -> None:
     """Of one piece full of the smallest parts no more than 8 KiB are looked at in one turn."""
     gif = picture("gif")
     piece = gif[:-1] + b"!\xfe\0" * 20_000 + gif[-1:]
-    turns = 0
-
-    async def other() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
-
-    task = asyncio.create_task(other())
-    assert await stripped_from([piece]) == gif
-    task.cancel()
-    assert turns >= len(piece) // (8 * 1024)
+    async with counted_turns() as turns:
+        assert await stripped_from([piece]) == gif
+    assert turns.count >= len(piece) // (8 * 1024)
