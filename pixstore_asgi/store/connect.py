@@ -56,8 +56,9 @@ def scheme_of(target: str) -> str:
     known = " or ".join(dict.fromkeys(driver.example for driver in DRIVERS.values()))
     try:
         scheme = urlsplit(target).scheme
-    except ValueError:
-        raise ConfigError(f"store is no URL that can be read; known is {known}") from None
+    except ValueError:  # of several hosts, newer Pythons take brackets at the first alone
+        how = "in a password [ is %5B and ] is %5D, and several hosts, one of them IPv6, stand behind ?host="
+        raise ConfigError(f"store is no URL that can be read: {how}; known is {known}") from None
     if scheme not in DRIVERS:
         # The rest of the URL may hold a password.
         raise ConfigError(f"a store can't be at {scheme}://…; known is {known}")
