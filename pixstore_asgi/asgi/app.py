@@ -21,7 +21,7 @@ from .common import CommonRequests
 from .cors import CrossOrigin
 from .delivery import MAX_STREAM_S, SEND_TIMEOUT_S, Delivery
 from .health import HEALTH, serve_health
-from .http import RESERVED, read_request, refuse, route_path, send_empty, without_last_slash
+from .http import RESERVED, is_canonical, read_request, refuse, route_path, send_empty, without_last_slash
 from .image_urls import IMAGE_URLS, refuse_without_worker
 from .lifespan import run_lifespan
 from .served import UNTOLD, Served, Told
@@ -143,7 +143,7 @@ class PixstoreApp:
             await self._serve_client(without_last_slash(path).removeprefix(_CLIENT), scope, receive, send)
         elif self._has_image_urls and path.startswith(IMAGE_URLS):
             await refuse_without_worker(scope, send)
-        elif without_last_slash(path) in HEALTH:
+        elif without_last_slash(path) in HEALTH and is_canonical(scope, without_last_slash(path)):
             await serve_health(without_last_slash(path), readiness_of(self._pixstore), scope, send)
         else:
             await refuse(404, self._cross_origin.headers(scope), send)

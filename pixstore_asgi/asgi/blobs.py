@@ -3,7 +3,6 @@
 import logging
 import re
 from contextlib import aclosing
-from urllib.parse import unquote
 
 from starlette.types import Receive, Scope, Send
 
@@ -16,13 +15,12 @@ from ..serving.headers import BLOB_HEADERS, RawHeaders
 from .byte_range import byte_range
 from .cors import CrossOrigin
 from .delivery import Delivery
-from .http import header_values, refuse, send_empty, single_value, without_last_slash
+from .http import header_values, is_canonical, refuse, send_empty, single_value, without_last_slash
 
 _log = logging.getLogger("pixstore_asgi")
 
 _PATH = "/-/blob/"
 _VERSION = re.compile(r"[0-9a-f]{32}", re.ASCII)
-_QUERY = re.compile(r"id=(?P<id>[^&]*)")
 
 
 class Blobs:
@@ -38,8 +36,9 @@ class Blobs:
         version = without_last_slash(path).removeprefix(_PATH)
         image_id = _image_id(scope)
         try:
-            is_asked = image_id is not None and _VERSION.fullmatch(version)
-            blob = await self._answers.open_blob(image_id or "", bytes.fromhex(version)) if is_asked else None
+            # One URL for each ciphertext: a cache would keep a copy for each further spelling.
+            is_url = image_id and _VERSION.fullmatch(version) and is_canonical(scope, _PATH + version)
+            blob = await self._answers.open_blob(image_id or "", bytes.fromhex(version)) if is_url else None
             if blob is None:
                 await refuse(404, public, send)
                 return
@@ -82,8 +81,9 @@ def is_blob(path: str) -> bool:
 
 
 def _image_id(scope: Scope) -> str | None:
-    found = _QUERY.fullmatch(unquote(scope.get("query_string", b"").decode("latin-1")))
-    return found["id"] if found and is_served_id(found["id"]) else None
+    query: str = scope.get("query_string", b"").decode("latin-1")
+    image_id = query.removeprefix("id=")
+    return image_id if image_id != query and is_served_id(image_id) else None
 
 
 def _is_known(scope: Scope, etag: str) -> bool:

@@ -1,7 +1,7 @@
 """Requests and small responses of ASGI as plain values."""
 
 import json
-from urllib.parse import quote
+from urllib.parse import quote, unquote_to_bytes
 
 from starlette.types import Scope, Send
 
@@ -13,6 +13,7 @@ RESERVED = "/-/"
 """What paths below the mount begin with that are no image's."""
 
 _REPEATED = "repeated"  # neither a token nor a proof
+_UNQUOTED = "/:@!$&'()*+,;=~"  # with letters, digits and `_.-`: a path has these as they are (RFC 3986, section 3.3)
 
 
 def route_path(scope: Scope) -> str:
@@ -33,6 +34,18 @@ def route_path(scope: Scope) -> str:
 def without_last_slash(path: str) -> str:
     """Return a path as it was asked for: Litestar's mounts get every path with a slash at its end."""
     return path.removesuffix("/")
+
+
+def is_canonical(scope: Scope, ending: str) -> bool:
+    """Tell whether the requested path ends with `ending` literally, and the path before it has its canonical spelling.
+
+    The canonical spelling encodes only the characters that need it, in upper case. A server that gives no `raw_path`
+    hides the spelling: then the decoded path is compared, and one slash after it is ignored.
+    """
+    raw: bytes | None = scope.get("raw_path")
+    if raw is None:
+        return without_last_slash(scope["path"]).endswith(ending)
+    return raw.endswith(ending.encode()) and quote(unquote_to_bytes(raw), safe=_UNQUOTED).encode() == raw
 
 
 def read_request(scope: Scope, path: str) -> ImageRequest:

@@ -63,6 +63,13 @@ async def test_a_process_that_can_serve_says_so(pix: Pixstore, path: str, answer
         assert (head.status_code, head.headers, head.content) == (200, get.headers, b"")
 
 
+@pytest.mark.parametrize("path", ["/-/ready/", "/-/%72eady", "/-/live/", "/%2D/live", "/-%2Fready", "/-/ready%2F"])
+async def test_there_is_one_spelling(pix: Pixstore, path: str) -> None:
+    """A rule of a proxy that hides the address by its path hides it in every spelling: others are 404."""
+    async with client(PixstoreMiddleware(PixstoreApp(pix), pix)) as http:
+        assert (await http.get(f"/pixstore-image{path}")).status_code == 404
+
+
 async def test_ready_opens_the_store(tmp_path: Path) -> None:
     """A mount without a lifespan becomes ready by being asked, as it would by an image request; live opens nothing."""
     pix = Pixstore(tmp_path / "pixstore.db", secret=SECRET)

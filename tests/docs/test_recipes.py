@@ -327,6 +327,8 @@ def test_litestar(project: Path) -> None:
                 assert httpx.get(url).content == b"\x04"
         assert httpx.get(f"{server.url}/pixstore-image").status_code == 400
         assert "getImage" in httpx.get(f"{server.url}/pixstore-image/-/client/index.js").text
+        assert httpx.get(f"{server.url}/pixstore-image/-/ready").status_code == 200
+        assert httpx.get(f"{server.url}/pixstore-image/-/ready/").status_code == 404
         assert httpx.get(f"{server.url}/api/pictures/nobody").status_code == 404
         refused = httpx.post(f"{server.url}/api/pictures", content=b"<html>")
         assert refused.status_code == 400

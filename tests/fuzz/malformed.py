@@ -46,7 +46,7 @@ def _good(record: ImageRecord) -> list[bytes]:
         f"OPTIONS {mount}/{path} HTTP/1.1\r\nOrigin: null\r\nAccess-Control-Request-Method: GET\r\n",
         f"GET {mount}/-/client/index.js HTTP/1.1\r\nAccept-Encoding: br;q=0.5, gzip\r\n",
         f"GET {mount}/-/ready HTTP/1.1\r\n",
-        f"GET {mount}/-/blob/{'ab' * 16}?id={path} HTTP/1.1\r\n",
+        f"GET {mount}/-/blob/{'ab' * 16}?id={record.id} HTTP/1.1\r\n",
         f"POST {mount}/-/batch HTTP/1.1\r\nContent-Type: text/plain\r\nContent-Length: {len(body)}\r\n",
         f"POST {mount}/-/batch HTTP/1.1\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n",
     ]
