@@ -106,9 +106,9 @@ class Pixstore:
         del secret  # see hidden.py
         self._store = connect(store, blobs)
         self._formats = check_formats(image_formats)
-        self._images = ImageCache(self._store, cache_bytes)
         self._drain = Drain(drain_s)
         self._life = Life(self._store, given_secrets(hidden), on_open=self._before_open, on_close=self._before_close)
+        self._images = ImageCache(self._store, cache_bytes, self._life)
         self._readiness = Readiness(self._life.check, self._drain)
         treatment = treatment_of(
             strip_metadata=strip_metadata,

@@ -4,22 +4,26 @@ An image's stamp is taken before its row is read; what was read is current as lo
 the row is read again, and the body stays where the version does: a version's ciphertext never changes. A body is kept
 from its second reading on, where that comes while a cache of this size would still have it; the first one costs what it
 costs without a cache. Keys are kept wrapped, as the store has them.
+
+A body that comes through a stream is kept only if it passes its tag check: a wrong answer of a bucket or of a network
+would otherwise be served until the process ends. A body that the store reads at once lies on this machine: no check.
 """
 
-import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Hashable, Iterator, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import Hashable, Iterator, Sequence
 from typing import Self
 
+from ..core.cipher import TagCheck
 from ..core.images import StoredImage
 from ..core.options import check_numbers
 from ..core.wire import encode_state
 from ..errors import ConfigError, WireState
-from ..store.clock import running_loop
 from ..store.contract import WHOLE_BYTES, ImageStore, ImageStream
 from .reach import Reach
 from .read_times import ReadTimes
+from .rings import Rings
+from .tag_check import begin_tag_check, read_checked
+from .turns import Turns
 
 _SUCCESS = encode_state(WireState.SUCCESS)
 _ROW_BYTES = 1024  # what an entry takes beside its body, roughly
@@ -71,10 +75,11 @@ class ImageCache:
     """Reads a store through memory: at most `max_bytes` of it, the least recently used go first; 0 keeps nothing.
 
     Bodies that are being read are counted to their end, so that slow readers can't make it grow. `read_times` tells of
-    what had to be read of the store. Raises ConfigError for less than 0.
+    what had to be read of the store. rings: has the keys that check a body before it is kept.
+    Raises ConfigError for less than 0.
     """
 
-    def __init__(self, store: ImageStore, max_bytes: int) -> None:
+    def __init__(self, store: ImageStore, max_bytes: int, rings: Rings) -> None:
         check_numbers(cache_bytes=max_bytes)
         if max_bytes < 0:
             raise ConfigError("cache_bytes must be a number of bytes, or 0 for no cache")
@@ -82,10 +87,10 @@ class ImageCache:
         self.read_times = ReadTimes()
         self._store = store
         self._max_bytes = max_bytes
+        self._rings = rings
         self._reach = Reach(max_bytes)
         self._entries: OrderedDict[str, CachedImage] = OrderedDict()
-        # By event loop too: what a loop left unfinished must not stop the next one.
-        self._under_way: dict[tuple[Hashable, ...], asyncio.Event] = {}
+        self._turns = Turns()
 
     async def get(self, image_id: str) -> StoredImage | None:
         """Return one image as it is now, or None."""
@@ -123,7 +128,10 @@ class ImageCache:
         return images
 
     async def open(self, image_id: str) -> CachedImage | ImageStream | None:
-        """Return an image with its body as it is now: in memory, or as a stream of the store where it is not kept."""
+        """Return an image with its body as it is now: in memory, or as a stream of the store where it is not kept.
+
+        Raises IntegrityError if a body that was to be kept fails its tag check; the next request reads it again.
+        """
         while self._max_bytes:
             known = self._entries.get(image_id)
             is_kept = known is not None and known.pieces is not None
@@ -133,16 +141,18 @@ class ImageCache:
             cached = self._current(image_id, stamp)
             if cached is None and is_kept:
                 # Once for each stamp: where that changes all the time, nobody waits for another.
-                async with self._alone(image_id, stamp) as is_first:
-                    if not is_first:
+                async with self._turns.alone(image_id, stamp) as other:
+                    if other:
                         continue
                     self._learn(image_id, await self._store.get(image_id), stamp)
                 cached = self._current(image_id, stamp)
             if cached and cached.pieces:
                 return cached
-            async with self._alone(image_id) as is_first:
-                if is_first:
+            async with self._turns.alone(image_id) as other:
+                if other is None:
                     return await self._load(image_id, stamp)
+            if other.has_failed:  # the next load would fail too: requests must not wait for it one after another
+                break
             # Then look again: what was loaded may be older than this request.
         return await self._read(image_id)
 
@@ -164,35 +174,29 @@ class ImageCache:
         self._entries.move_to_end(image_id)
         return cached
 
-    @asynccontextmanager
-    async def _alone(self, *what: Hashable) -> AsyncIterator[bool]:
-        """Enter at once as the first that does this, which is yielded, or wait until that one has ended."""
-        key = running_loop(), *what
-        if under_way := self._under_way.get(key):
-            await under_way.wait()
-            yield False
-            return
-        ended = self._under_way[key] = asyncio.Event()
-        try:
-            yield True
-        finally:
-            del self._under_way[key]
-            ended.set()
-
     async def _load(self, image_id: str, stamp: Hashable) -> CachedImage | ImageStream | None:
         stream = await self._read(image_id)
-        if stream is None or not self._make_room(stream.image):
+        if stream is None or not self._fits(stream.image):
+            return stream
+        try:
+            check = await self._begin_check(stream.image)
+        except BaseException:
+            await stream.aclose()
+            raise
+        if check is None or not self._make_room(stream.image):
             return stream
         # It counts from now on, or many at once would pass the limit.
         cached = CachedImage(self, stream.image, stamp, with_body=True)
         try:
-            async with aclosing(stream):
-                chunks = [chunk async for chunk in stream]
+            chunks = await read_checked(stream, check)
         except BaseException:
             cached.drop()
             raise
         self._keep(cached, _pieces([_SUCCESS + chunks[0], *chunks[1:]]))
         return cached
+
+    async def _begin_check(self, image: StoredImage) -> TagCheck | None:
+        return await begin_tag_check(self._rings, image)
 
     def _read_at_once(self, image_id: str) -> tuple[StoredImage, bytes] | None:
         was_asked = image_id in self._reach

@@ -406,7 +406,7 @@ def test_a_loop_that_ends_while_it_loads_stops_no_other(tmp_path: Path) -> None:
     asyncio.run(served(pix, record))
     left = asyncio.new_event_loop()
     under_way = left.create_task(served(pix, record))
-    while not pix._images._under_way:
+    while not pix._images._turns._under_way:
         left.run_until_complete(asyncio.sleep(0))
 
     async def next_loop() -> tuple[WireState, bytes]:
@@ -463,3 +463,89 @@ async def test_a_stamp_of_a_busy_database_is_a_change(tmp_path: Path, monkeypatc
         assert store.stamps(["a"]) == store.stamps(["a"])
     finally:
         await store.close()
+
+
+# Bodies that are not what was encrypted
+
+
+class WrongAnswers(CountingStore):
+    """A store whose next `flips` bodies arrive with one bit flipped."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.flips = 0
+
+    async def open_stream(self, image_id: str) -> ImageStream | None:  # type: ignore[override]
+        stream = await super().open_stream(image_id)
+        if stream is not None and self.flips:
+            self.flips -= 1
+            return _Flipped(stream)
+        return stream
+
+
+class _Flipped:
+    def __init__(self, stream: ImageStream) -> None:
+        self.image = stream.image
+        self._stream = stream
+        self._is_flipped = False
+
+    def __aiter__(self) -> "_Flipped":
+        return self
+
+    async def __anext__(self) -> bytes:
+        chunk = await anext(self._stream)
+        if self._is_flipped:
+            return chunk
+        self._is_flipped = True
+        return bytes([chunk[0] ^ 1]) + chunk[1:]
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+@pytest.mark.parametrize("size", [300, 5 * CHUNK_BYTES + 3])
+async def test_a_body_that_fails_its_tag_is_not_kept(caplog: pytest.LogCaptureFixture, size: int) -> None:
+    """The request that was to fill the cache is refused and logged; the next ones get the store's right answer."""
+    store = WrongAnswers()
+    async with Pixstore(store, secret=SECRET, cache_bytes=8 * MIB) as pix:
+        record = await pix.save_image(large_png(size))
+        await served(pix, record)
+        store.flips = 1
+        assert await served(pix, record) == (WireState.INTERNAL_ERROR, b"")
+        logged = [each for each in caplog.records if getattr(each, "event", "") == "image_failed"]
+        assert [each.__dict__["image_id"] for each in logged] == [record.id]
+        assert "fails its tag check" in logged[0].message
+        assert used(pix) <= 1024
+        store.calls.clear()
+        for _ in range(3):
+            assert await served(pix, record) == (WireState.SUCCESS, large_png(size))
+        assert store.calls["open_stream"] == 1  # the one that filled the cache
+
+
+async def test_requests_do_not_queue_for_a_damaged_body() -> None:
+    """Of many requests at once one checks the body; the others read it each on its own, not one after another."""
+    store = WrongAnswers()
+    async with Pixstore(store, secret=SECRET, cache_bytes=8 * MIB) as pix:
+        record = await pix.save_image(large_png(300))
+        await served(pix, record)
+        store.flips = 100
+        store.gate.clear()
+        opening = asyncio.gather(*(opened(pix, record) for _ in range(20)))
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert store.calls["stamps"] >= 20
+        store.gate.set()
+        payloads = await opening
+        assert [payload.state for payload in payloads].count(WireState.INTERNAL_ERROR) == 1
+        assert store.calls["open_stream"] == 1 + 20
+
+
+async def test_a_body_whose_key_is_not_at_hand_is_served_and_not_kept(store: CountingStore) -> None:
+    """Success needs no key: a client that has the key is served, and a body that can't be checked is not kept."""
+    async with Pixstore(store, secret=[SECRET, OTHER_SECRET]) as new, Pixstore(store, secret=SECRET) as old:
+        record = await old.save_image(picture())
+        await new.rewrap_keys()
+        for _ in range(4):
+            assert await served(old, record) == (WireState.SUCCESS, picture())
+        assert store.calls["open_stream"] == 4
+        assert used(old) <= 1024
