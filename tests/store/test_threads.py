@@ -1,13 +1,19 @@
 """Event loops of several threads over one store, one of which closes it while others are in the middle of a read."""
 
+import gc
 import os
 import subprocess
 import sys
 import textwrap
+import threading
+import weakref
+from collections.abc import Callable
 from pathlib import Path
+from typing import Self
 
 import pytest
 
+from pixstore_asgi.store.sqlite import SqliteStore
 from pixstore_asgi.store.sqlite.leases import Leases
 
 pytestmark = pytest.mark.slow
@@ -74,3 +80,86 @@ def test_a_fork_in_the_midst_of_a_claim_stops_no_child(tmp_path: Path, monkeypat
         leases.release(1)
         assert len(leases) == 1
         leases.close()
+
+
+class CollectingMutex:
+    """A mutex whose every holder meets a run of the garbage collector, as any allocation may begin one.
+
+    make_garbage: leaves behind what only the collector finds. is_deadlocked: a thread has waited for itself.
+    """
+
+    def __init__(self, make_garbage: Callable[[], object]) -> None:
+        self.is_deadlocked = False
+        self._make_garbage = make_garbage
+        self._lock = threading.Lock()
+
+    def acquire(self, blocking: bool = True) -> bool:
+        is_held = self._lock.acquire(blocking=False)
+        if not is_held and blocking:
+            self.is_deadlocked = True
+            raise RuntimeError("this thread holds the mutex already")
+        return is_held
+
+    def release(self) -> None:
+        self._lock.release()
+
+    def __enter__(self) -> Self:
+        self.acquire()
+        self._make_garbage()
+        gc.collect()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+
+def test_a_stream_that_the_garbage_collector_finds_waits_for_no_lock(tmp_path: Path) -> None:
+    """A lease given back in the middle of any other use of the leases, on the same thread, is free after that use."""
+    leases, others = Leases(tmp_path / "images.db.lock"), Leases(tmp_path / "images.db.lock")
+
+    class Reading:
+        """Has a lease on blob 7, and refers to itself."""
+
+        def __init__(self) -> None:
+            self.myself = self
+
+        def __del__(self) -> None:
+            leases.release(7)
+
+    mutex = CollectingMutex(Reading)
+    uses: list[Callable[[], object]] = [
+        lambda: leases.acquire(8),
+        lambda: leases.claim(9),
+        lambda: leases.unclaim(9),
+        leases.are_in_place,
+        leases.begin_alone,
+        leases.end_alone,
+    ]
+    for use in uses:
+        leases.acquire(7)
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(leases, "_mutex", mutex)
+            use()
+        assert not mutex.is_deadlocked
+        assert others.claim(7)
+        others.unclaim(7)
+    assert len(leases) == 1
+    leases.close()
+    others.close()
+
+
+async def test_a_dropped_store_waits_for_no_lock(tmp_path: Path) -> None:
+    """A store that nothing refers to any longer is taken apart although the mutex of its leases is held."""
+    store = SqliteStore(tmp_path / "images.db")
+    await store.open()
+    assert store._session is not None
+    session, leases, mutex = weakref.ref(store._session), store._session.leases, CollectingMutex(lambda: None)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(leases, "_mutex", mutex)
+        mutex.acquire()
+        del store
+        gc.collect()
+        mutex.release()
+    assert session() is None
+    assert not mutex.is_deadlocked
+    leases.close()

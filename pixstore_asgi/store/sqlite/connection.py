@@ -48,7 +48,8 @@ class Connection(aiosqlite.Connection):
         self._under_way: asyncio.Future[Any] | None = None
         self._thread.daemon = True
         self.queued = 0
-        self._mutex = threading.Lock()
+        # The garbage collector may end a coroutine in here that gives an upload up, and so queues work.
+        self._mutex = threading.RLock()
         self._is_closed = False
 
     @classmethod

@@ -14,8 +14,9 @@ import os
 import struct
 import sys
 import threading
-from collections import Counter
-from contextlib import nullcontext
+from collections import Counter, deque
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from .descriptor import Descriptor
@@ -34,13 +35,15 @@ _FLOCK = struct.Struct("hhqqi4x")  # struct flock of 64-bit Linux: type, whence,
 class Leases:
     """The leases of one open store; every method may be called from any thread.
 
-    `are_shared` tells whether other processes see them.
+    `are_shared` tells whether other processes see them. `release` waits for no lock: the garbage collector may call it,
+    by a stream's `__del__`, in the middle of any other method, on the thread that holds the mutex.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._pid = os.getpid()
         self._counts: Counter[int] = Counter()
+        self._released: deque[int] = deque()  # given back, and still counted
         self._mutex = threading.Lock()
         self._holding = _ByteLocks.open(path)
         self._claiming = _ByteLocks.open(path) if self._holding else None
@@ -48,7 +51,7 @@ class Leases:
 
     def acquire(self, blob: int) -> bool:
         """Take a lease, or another one, and return True; False where the blob is just being removed."""
-        with self._mutex:
+        with self._locked():
             if blob not in self._counts and self._holding and not self._holding.share(blob):
                 return False
             self._counts[blob] += 1
@@ -57,36 +60,29 @@ class Leases:
     def release(self, blob: int) -> None:
         """Give one lease back; the last one frees the blob. After `close` there is nothing left to give back."""
         # A forked child shares the descriptors: giving a lease back there would take it from the parent.
-        if self._is_inherited:
-            return
-        with self._mutex:
-            if blob not in self._counts:
-                return
-            self._counts[blob] -= 1
-            if not self._counts[blob]:
-                del self._counts[blob]
-                if self._holding:
-                    self._holding.unlock(blob)
+        if not self._is_inherited:
+            self._released.append(blob)
+            self._settle()
 
     def claim(self, blob: int) -> bool:
         """Claim a blob for removal and return True; False where anybody has a lease on it."""
-        with self._mutex:
+        with self._locked():
             return blob not in self._counts and (self._claiming is None or self._claiming.exclude(blob))
 
     def unclaim(self, blob: int) -> None:
         """Give a claim back."""
-        with self._mutex:
+        with self._locked():
             if self._claiming:
                 self._claiming.unlock(blob)
 
     def are_in_place(self) -> bool:
         """Tell whether the side file is still the one at its path: nobody looks into one that was removed."""
-        with self._mutex:
+        with self._locked():
             return self._holding is None or self._holding.are_in(self._path)
 
     def begin_alone(self) -> bool:
         """Keep others from opening the database and return True; False where others have it open."""
-        with self._mutex:
+        with self._locked():
             if not self._holding or not self._claiming:
                 return True
             self._holding.unlock(IN_USE)
@@ -97,10 +93,38 @@ class Leases:
 
     def end_alone(self) -> None:
         """Let others open the database again."""
-        with self._mutex:
+        with self._locked():
             if self._holding and self._claiming:
                 self._claiming.unlock(IN_USE)
                 self._holding.share(IN_USE)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Hold the mutex for a block. Leases that were released before it, or meanwhile, are given back."""
+        try:
+            with self._mutex:
+                self._give_back()
+                yield
+        finally:
+            self._settle()
+
+    def _settle(self) -> None:
+        """Give back what was released, unless the mutex is held: its holder does so after it has freed the mutex."""
+        while self._released and self._mutex.acquire(blocking=False):
+            try:
+                self._give_back()
+            finally:
+                self._mutex.release()
+
+    def _give_back(self) -> None:
+        while self._released:
+            blob = self._released.popleft()
+            if blob in self._counts:
+                self._counts[blob] -= 1
+                if not self._counts[blob]:
+                    del self._counts[blob]
+                    if self._holding:
+                        self._holding.unlock(blob)
 
     @property
     def _is_inherited(self) -> bool:

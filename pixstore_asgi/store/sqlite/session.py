@@ -218,7 +218,11 @@ class Session:
             self._write_lock.close()
         self.leases.close()
 
-    __del__ = _release  # a bare mount never closes its store
+    def __del__(self) -> None:
+        # A bare mount never closes its store. The lock files' descriptors close themselves: to close the leases would
+        # wait for their mutex, which this thread may hold while the garbage collector runs.
+        if not self.is_inherited:
+            self._close_own()
 
     def _check_open(self) -> None:
         if not self._connections:
