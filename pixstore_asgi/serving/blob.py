@@ -68,12 +68,12 @@ class Blob:
 
 
 class _Part:
-    """A stretch of a stream: what comes before it is read and dropped, what comes after it is not read."""
+    """A stretch of a stream: the chunks before it and after it are not read."""
 
     def __init__(self, stream: ImageStream, start: int, length: int) -> None:
         self.image = stream.image
         self._stream = stream
-        self._skipped = start
+        self._skipped = start - stream.skip(start)
         self._left = length
 
     def __aiter__(self) -> Self:

@@ -2,12 +2,19 @@
 
 import warnings
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from ..core.wire import encode_state
 from ..errors import WireState
-from ..store.contract import ImageStream
 from .headers import payload_headers, payload_status
+
+
+class Pieces(Protocol):
+    """What a payload is read from: an ImageStream, or a part of one."""
+
+    async def __anext__(self) -> bytes: ...
+
+    async def aclose(self) -> None: ...
 
 
 class Payload:
@@ -31,7 +38,7 @@ class Payload:
         *,
         head: bytes | None = None,
         size: int = 1,
-        stream: ImageStream | None = None,
+        stream: Pieces | None = None,
         in_memory: bool = True,
     ) -> None:
         self.state = state

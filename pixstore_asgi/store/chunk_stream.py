@@ -41,8 +41,7 @@ class ChunkStream(ABC):
         if self._left == 0:
             await self.aclose()
             raise StopAsyncIteration
-        # Shielded, so that who was cancelled here may go on.
-        chunk = self._take() if self._ahead is None else await asyncio.shield(self._ahead)
+        chunk = self._chunks.pop(0) if self._chunks else await self._read()
         if not isinstance(chunk, bytes) or len(chunk) != min(CHUNK_BYTES, self._left):
             await self.aclose()
             if isinstance(chunk, StoreError):
@@ -53,13 +52,22 @@ class ChunkStream(ABC):
         self._read_ahead()
         return chunk
 
+    def skip(self, most: int) -> int:
+        chunks = min(most, self._left) // CHUNK_BYTES
+        self._number += chunks
+        self._left -= chunks * CHUNK_BYTES
+        del self._chunks[:chunks]
+        return chunks * CHUNK_BYTES
+
     async def aclose(self) -> None:
         if self._ahead is not None:
             self._ahead.cancel()
         self._free()
 
-    def _take(self) -> bytes | None:
-        return self._chunks.pop(0) if self._chunks else None
+    async def _read(self) -> bytes | StoreError | None:
+        if self._ahead is None:
+            self._ahead = asyncio.create_task(self._outcome(self._number))
+        return await asyncio.shield(self._ahead)  # a cancelled reader may go on
 
     def _read_ahead(self) -> None:
         self._ahead = None

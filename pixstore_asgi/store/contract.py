@@ -93,6 +93,14 @@ class ImageStream(Protocol):
         """
         ...
 
+    def skip(self, most: int) -> int:
+        """Leave out chunks at the front, at most `most` bytes of them, without reading them; return how many bytes.
+
+        A range of a long body costs no more than its own chunks. Only whole chunks are left out, before the first one
+        is taken. A stream whose chunks are all in memory may leave out none.
+        """
+        ...
+
     async def aclose(self) -> None:
         """End the reading; harmless when repeated and after the last chunk. Then there are no further chunks."""
         ...

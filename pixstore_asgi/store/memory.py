@@ -227,6 +227,9 @@ class _MemoryStream:
             return chunk
         raise StopAsyncIteration
 
+    def skip(self, most: int) -> int:
+        return 0  # all of it is in memory
+
     async def aclose(self) -> None:
         self._chunks = iter(())
 

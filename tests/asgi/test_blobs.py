@@ -287,14 +287,42 @@ async def test_slow_and_lost_clients_hold_nothing(pix: Pixstore, store: SqliteSt
 
 
 @pytest.mark.parametrize("cache_bytes", [0])
-async def test_what_is_skipped_counts_into_the_time(
+async def test_a_range_costs_its_own_chunks(pix: Pixstore, store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A range of a long body reads the chunks that it lies in, and at most one after them, wherever it begins."""
+    record = await pix.save_image(large_png(20 * CHUNK_BYTES))
+    path = await blob_path(store, record)
+    numbers: list[int] = []
+    read_chunk = SqliteStream._read_chunk
+
+    async def counted(stream: SqliteStream, number: int) -> bytes | None:
+        numbers.append(number)
+        return await read_chunk(stream, number)
+
+    async with client(PixstoreApp(pix, public_ciphertext=True)) as http:
+        whole = (await http.get(path)).content
+        monkeypatch.setattr(SqliteStream, "_read_chunk", counted)
+        for first, last, most in (
+            (len(whole) - 1, len(whole) - 1, {20}),
+            (9 * CHUNK_BYTES, 9 * CHUNK_BYTES, {9, 10}),
+            (9 * CHUNK_BYTES - 1, 9 * CHUNK_BYTES, {8, 9, 10}),
+            (7 * CHUNK_BYTES + 5, 13 * CHUNK_BYTES - 1, set(range(7, 14))),
+        ):
+            numbers.clear()
+            response = await http.get(path, headers={"range": f"bytes={first}-{last}"})
+            assert response.content == whole[first : last + 1]
+            assert set(numbers) <= most
+            assert len(numbers) == len(set(numbers))
+
+
+@pytest.mark.parametrize("cache_bytes", [0])
+async def test_what_is_read_counts_into_the_time(
     pix: Pixstore, store: SqliteStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A range that is not reached within max_stream_s ends there: a short one in a 503, which no cache keeps."""
     read_chunk = SqliteStream._read_chunk
 
     async def read_slowly(stream: SqliteStream, number: int) -> bytes | None:
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.2)
         return await read_chunk(stream, number)
 
     monkeypatch.setattr(SqliteStream, "_read_chunk", read_slowly)

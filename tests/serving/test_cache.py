@@ -499,6 +499,9 @@ class _Flipped:
         self._is_flipped = True
         return bytes([chunk[0] ^ 1]) + chunk[1:]
 
+    def skip(self, most: int) -> int:
+        return self._stream.skip(most)
+
     async def aclose(self) -> None:
         await self._stream.aclose()
 

@@ -294,6 +294,25 @@ async def test_slow_readers_hold_no_connection(postgres: Cluster, schema: str) -
         assert bodies == [body] * len(streams)
 
 
+async def test_skipped_chunks_are_not_read(store: PostgresStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last byte of a body costs one chunk beside that which comes with the row."""
+    body = body_of(6 * CHUNK_BYTES)
+    await save(store, "a", body)
+    numbers: list[int] = []
+    read_chunk = bodies.read_chunk
+
+    async def counted(db: Session, body_id: int, number: int) -> bytes | None:
+        numbers.append(number)
+        return await read_chunk(db, body_id, number)
+
+    monkeypatch.setattr(bodies, "read_chunk", counted)
+    stream = await store.open_stream("a")
+    assert stream is not None
+    assert stream.skip(len(body) - 1) == 5 * CHUNK_BYTES
+    assert [chunk async for chunk in stream] == [body[5 * CHUNK_BYTES :]]
+    assert numbers == [5]
+
+
 async def test_a_pool_in_use_is_waited_for_and_then_busy(postgres: Cluster, schema: str) -> None:
     """Where all connections stay in use, a call ends with StoreBusy, and the next one works once one is free."""
     async with (

@@ -9,6 +9,7 @@ import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import httpx
 import obstore
@@ -340,6 +341,24 @@ async def test_a_body_that_breaks_again_and_again_fails(store: SqliteStore, netw
     assert stream is not None
     with pytest.raises(StoreBusy):
         await anext(stream)
+
+
+async def test_skipped_chunks_are_not_asked_for(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bucket sends the body from the first chunk on that is not skipped."""
+    await save(store, "a", LARGE)
+    starts: list[int] = []
+    get = Objects.get
+
+    async def noted(objects: Objects, name: str, start: int = 0) -> Any:
+        starts.append(start)
+        return await get(objects, name, start)
+
+    monkeypatch.setattr(Objects, "get", noted)
+    stream = await store.open_stream("a")
+    assert stream is not None
+    assert stream.skip(len(LARGE) - 1) == 23 * CHUNK_BYTES
+    assert [chunk async for chunk in stream] == [LARGE[23 * CHUNK_BYTES :]]
+    assert starts == [23 * CHUNK_BYTES]
 
 
 async def test_a_trickling_body_is_read(store: SqliteStore, network: BadNetwork) -> None:

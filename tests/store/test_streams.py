@@ -50,6 +50,16 @@ async def opened(tmp_path: Path) -> AsyncIterator[SqliteStore]:
     await store.close()
 
 
+async def test_skipped_chunks_are_not_read(opened: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last byte of a body costs one chunk beside those that come with the row."""
+    reads = Reads(monkeypatch)
+    stream = await opened.open_stream("a")
+    assert stream is not None
+    assert stream.skip(6 * CHUNK_BYTES - 1) == 5 * CHUNK_BYTES
+    assert [chunk async for chunk in stream] == [body_of(6 * CHUNK_BYTES)[5 * CHUNK_BYTES :]]
+    assert reads.count == 1
+
+
 async def test_one_chunk_is_read_ahead(opened: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """While a reader uses a chunk the next one is read, and no further; a stream that is closed reads no more."""
     reads = Reads(monkeypatch)

@@ -370,6 +370,9 @@ class _AwayStream:
     async def __anext__(self) -> bytes:
         raise StoreBusy("the bucket can't be reached: try again")
 
+    def skip(self, most: int) -> int:
+        return 0
+
     async def aclose(self) -> None:
         pass
 

@@ -68,6 +68,19 @@ class ReadingContract(StoreFixtures):
         assert b"".join([chunk async for chunk in second]) == bodies[1]
         assert await store.open_stream("a") is None
 
+    async def test_skipped_chunks_are_left_out(self, store: ImageStore) -> None:
+        """A stream leaves out whole chunks, never more bytes than it may, and yields the rest of the body."""
+        for size in (5, CHUNK_BYTES, WHOLE_BYTES, 6 * CHUNK_BYTES + 5):
+            body = body_of(size)
+            await save(store, "a", body)
+            for most in (0, 1, CHUNK_BYTES - 1, CHUNK_BYTES, 5 * CHUNK_BYTES + 1, size - 1, size, 10 * size):
+                stream = await store.open_stream("a")
+                assert stream is not None
+                skipped = stream.skip(most)
+                assert skipped <= min(most, size)
+                assert skipped % CHUNK_BYTES == 0
+                assert b"".join([chunk async for chunk in stream]) == body[skipped:]
+
     async def test_a_closed_stream_yields_nothing_more(self, store: ImageStore) -> None:
         """Closing a stream in the middle, twice, ends it."""
         await save(store, "a", body_of(3 * CHUNK_BYTES))

@@ -42,6 +42,11 @@ class S3Stream:
         self._left -= wanted
         return chunk
 
+    def skip(self, most: int) -> int:
+        skipped = min(most, self._left) // CHUNK_BYTES * CHUNK_BYTES
+        self._left -= skipped
+        return skipped
+
     async def aclose(self) -> None:
         self._left, self._read, self._source = 0, bytearray(), None
 
