@@ -8,6 +8,7 @@ import anyio
 
 from ..errors import StoreBusy
 from .helper import Child, Helper, Lost
+from .holding import FULL
 from .messages import MAX_REPLY_BYTES, REQUEST, End, read_reply
 from .refusals import Refusal
 from .task import Task
@@ -17,10 +18,8 @@ _READ_BYTES = 256 * 1024
 _GRACE_S = 10  # the child ends itself in time; this is for one that does not, and for a helper that starts
 _ATTEMPTS = 2
 _MAX_WAIT_S = 60
-_MAX_WAITING_BYTES = 256 * 1024 * 1024
 _ENDS = "the process that decodes images ends by itself: its standard error says why; try again"
 _KILLED = "the process that decoded the image was killed, perhaps for want of memory: try again"
-_FULL = "too many pictures wait to be decoded: try again"
 
 
 class Killed(Exception):
@@ -34,38 +33,32 @@ class DecodingKilled(StoreBusy):
 class Crew:
     """One event loop's helper and the pictures that it decodes.
 
-    Those that wait for a place do so for a minute at most, and 256 MiB of them at once.
+    Each waits for a place for at most a minute.
     """
 
     def __init__(self, task: Task, processes: int) -> None:
         self._task = task
         self._processes = processes
         self._places = asyncio.Semaphore(processes)
-        self._waiting_bytes = 0
         self._helper: Helper | None = None
         self._children: set[Child] = set()
 
-    async def decode(self, pieces: Sequence[bytes], format: str) -> Decoded | Refusal:
-        size = sum(map(len, pieces))
-        await self._take_place(size)
+    async def decode(self, pieces: Sequence[bytes | memoryview], format: str) -> Decoded | Refusal:
+        request = REQUEST.pack(sum(map(len, pieces)), format.encode())
+        await self._take_place()
         try:
-            return await self._decode(REQUEST.pack(size, format.encode()), pieces)
+            return await self._decode(request, pieces)
         finally:
             self._places.release()
 
-    async def _take_place(self, size: int) -> None:
-        if self._places.locked() and self._waiting_bytes + size > _MAX_WAITING_BYTES:
-            raise StoreBusy(_FULL)
-        self._waiting_bytes += size
+    async def _take_place(self) -> None:
         try:
             async with asyncio.timeout(_MAX_WAIT_S):
                 await self._places.acquire()
         except TimeoutError:
-            raise StoreBusy(_FULL) from None
-        finally:
-            self._waiting_bytes -= size
+            raise StoreBusy(FULL) from None
 
-    async def _decode(self, request: bytes, pieces: Sequence[bytes]) -> Decoded | Refusal:
+    async def _decode(self, request: bytes, pieces: Sequence[bytes | memoryview]) -> Decoded | Refusal:
         trouble = StoreBusy()
         for _ in range(_ATTEMPTS):
             helper = self._running()
@@ -107,7 +100,7 @@ class Crew:
             with anyio.CancelScope(shield=True):
                 await helper.close()
 
-    async def _attempt(self, helper: Helper, request: bytes, pieces: Sequence[bytes]) -> Decoded | Refusal:
+    async def _attempt(self, helper: Helper, request: bytes, pieces: Sequence[bytes | memoryview]) -> Decoded | Refusal:
         try:
             child = helper.new_child()
         except OSError as error:
@@ -141,7 +134,7 @@ def _not_started(error: OSError) -> StoreBusy:
     return StoreBusy(f"no process can be started to decode the image: {error.strerror}; try again")
 
 
-async def _exchange(child: Child, request: bytes, pieces: Sequence[bytes]) -> tuple[bytearray, End]:
+async def _exchange(child: Child, request: bytes, pieces: Sequence[bytes | memoryview]) -> tuple[bytearray, End]:
     """Send a picture and return the reply, as far as there is one. Raises Lost."""
     loop = asyncio.get_running_loop()
     reply = bytearray()

@@ -11,6 +11,7 @@ import anyio
 
 from ..errors import ConfigError, InvalidImage
 from .crew import Crew
+from .holding import Budget
 from .refusals import Refusal
 from .task import (
     DEFAULT_MAX_CPU_S,
@@ -32,8 +33,8 @@ class Decoder:
 
     variants: what to make of each. placeholder: whether its ThumbHash too. processes: how many pictures are decoded at
     once, by default one for each core; the others wait in their order. max_…: as in Limits. Starts nothing before its
-    first use. task: what it does with each picture. Raises ConfigError for options that can't be, and where the extra
-    `images` is not installed.
+    first use. task: what it does with each picture. budget: memory for pictures that arrive. Raises ConfigError for
+    options that can't be, and if the extra `images` is not installed.
     """
 
     def __init__(
@@ -55,10 +56,11 @@ class Decoder:
         self.processes = _cores() if processes is None else processes
         if self.processes < 1:
             raise ConfigError("processes must be at least 1")
+        self.budget = Budget()
         self._crews: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Crew] = weakref.WeakKeyDictionary()
         _decoders.add(self)
 
-    async def decode(self, pieces: Sequence[bytes], format: str) -> Decoded:
+    async def decode(self, pieces: Sequence[bytes | memoryview], format: str) -> Decoded:
         """Decode a picture, every frame of it, and return what is known of it and made of it.
 
         pieces: its bytes, one piece after another. format: by its name, such as "jpeg"; no other is tried. Raises

@@ -135,6 +135,7 @@ class Saves:
         encryption = encryption or Encryption.fresh(pad=treatment.pads)
         pieces = treatment.begin(read_pieces(data, self._limits))
         async with AsyncExitStack() as unless_committed:
+            unless_committed.callback(pieces.release)
             original = await write_version(
                 unless_committed, self._store, image_id, aiter(pieces), encryption, self._formats, on_progress
             )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from ..decoding.decoder import Decoder
+from ..decoding.holding import Held
 from ..decoding.variants import Decoded, Variant
 from ..errors import ConfigError
 from .stripping import stripped
@@ -57,25 +58,33 @@ class Treated:
 
     def __init__(self, pieces: AsyncIterator[bytes], *, strips: bool, decoder: Decoder | None) -> None:
         # What is decoded is what came: of a damaged picture stripping might leave one that decodes.
-        came = pieces if decoder is None else self._holding(pieces)
-        self._pieces = stripped(came) if strips else came
         self._decoder = decoder
-        self._held: list[bytes] = []
+        self._held = decoder.budget.hold() if decoder else None
+        came = _holding(pieces, self._held) if self._held else pieces
+        self._pieces = stripped(came) if strips else came
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self._pieces
 
-    async def _holding(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        async for piece in pieces:
-            self._held.append(piece)
-            yield piece
-
     async def decoded(self, format_name: str) -> Decoded | None:
         """Return what was seen of the whole picture, and its variants; None where nothing is decoded.
 
-        Raises InvalidImage for what does not decode within the limits.
+        Raises InvalidImage for what does not decode within the limits, StoreBusy if there was no memory for it.
         """
-        if self._decoder is None:
+        if self._decoder is None or self._held is None:
             return None
-        held, self._held = self._held, []
-        return await self._decoder.decode(held, format_name)
+        try:
+            return await self._decoder.decode(self._held.whole(), format_name)
+        finally:
+            self._held.release()
+
+    def release(self) -> None:
+        """Give back the memory of an image that is not to be decoded after all."""
+        if self._held:
+            self._held.release()
+
+
+async def _holding(pieces: AsyncIterator[bytes], held: Held) -> AsyncIterator[bytes]:
+    async for piece in pieces:
+        held.add(piece)
+        yield piece

@@ -72,22 +72,6 @@ async def test_waiting_for_a_place_ends(make_decoder: MakeDecoder, monkeypatch: 
     assert await decoder.decode([PICTURE], "jpeg") == Decoded(60, 40)
 
 
-async def test_only_so_many_bytes_wait(make_decoder: MakeDecoder, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A picture beyond them is refused at once; those that wait have their turn, and then there is room again."""
-    decoder = make_decoder(processes=1)
-    monkeypatch.setattr(crew, "_MAX_WAITING_BYTES", 2 * len(PICTURE))
-    for _ in range(2):
-        holder = await hold_a_place(decoder)
-        waiting = [asyncio.create_task(decoder.decode([PICTURE], "jpeg")) for _ in range(2)]
-        await asyncio.sleep(0)
-        with pytest.raises(StoreBusy, match=TOO_MANY):
-            await asyncio.wait_for(decoder.decode([b"1"], "jpeg"), 10)
-        holder.cancel()
-        assert await asyncio.gather(*waiting) == [Decoded(60, 40)] * 2
-    large = PICTURE + bytes(2 * len(PICTURE))
-    assert await decoder.decode([large], "jpeg") == Decoded(60, 40)  # it need not wait
-
-
 @pytest.mark.parametrize("has_helper", [True, False])
 async def test_without_descriptors_it_is_busy(make_decoder: MakeDecoder, has_helper: bool) -> None:
     """With too few of them StoreBusy is raised, none is lost, and the helper stays."""

@@ -1,0 +1,114 @@
+"""Memory for pictures that wait to be decoded: one limit for all of them, from their first byte to their result."""
+
+import mmap
+import time
+from collections.abc import Callable
+from threading import Lock
+
+from ..errors import StoreBusy
+
+MAX_HELD_BYTES = 128 * 1024 * 1024
+FULL = "too many pictures wait to be decoded: try again"
+
+_BLOCK_BYTES = 1024 * 1024
+
+
+class Budget:
+    """The memory that the pictures of one Decoder may take together, in bytes.
+
+    If it is used up, the arriving picture that has used most of it is refused: its bytes times its age. If the newest
+    were refused, a few senders that stall could keep all others out. A picture alone may take more.
+    """
+
+    def __init__(self, max_bytes: int = MAX_HELD_BYTES, clock_s: Callable[[], float] = time.monotonic) -> None:
+        self.held_bytes = 0
+        self._max_bytes = max_bytes
+        self._clock_s = clock_s
+        self._arriving: dict[Held, float] = {}  # with the time of their first byte
+        self._lock = Lock()  # event loops of several threads may share one Decoder
+
+    def hold(self) -> "Held":
+        """Return memory for one picture, which takes none yet."""
+        return Held(self)
+
+    def _take(self, held: "Held", size: int) -> None:
+        self._arriving.setdefault(held, self._clock_s())
+        while self.held_bytes + size > self._max_bytes and self.held_bytes > held.size:
+            loser = self._largest()
+            self._give_back(loser)
+            if loser is held:
+                raise StoreBusy(FULL)
+        self.held_bytes += size
+
+    def _largest(self) -> "Held":
+        now_s = self._clock_s()
+        return max(self._arriving, key=lambda each: each.size * (now_s - self._arriving[each]))
+
+    def _give_back(self, held: "Held") -> None:
+        self._arriving.pop(held, None)
+        self.held_bytes -= held.size
+        held._drop()
+
+
+class Held:
+    """One picture's bytes in memory. `size` is their number."""
+
+    def __init__(self, budget: Budget) -> None:
+        self.size = 0
+        self._budget = budget
+        self._pieces: list[memoryview] = []
+        self._free = memoryview(b"")  # of the last block
+        self._is_dropped = False
+
+    def add(self, piece: bytes) -> None:
+        """Keep the next bytes. Raises StoreBusy if there is no memory for this picture, now or earlier."""
+        with self._budget._lock:
+            self._require_kept()
+            self._budget._take(self, len(piece))
+            self.size += len(piece)
+        if len(piece) >= _BLOCK_BYTES:
+            self._end_block()
+            self._pieces.append(memoryview(piece))
+        else:
+            self._copy(memoryview(piece))
+
+    def whole(self) -> list[memoryview]:
+        """End the arrival and return the picture's bytes in pieces: it is no longer refused for others.
+
+        Raises StoreBusy if it was refused before.
+        """
+        with self._budget._lock:
+            self._require_kept()
+            self._budget._arriving.pop(self, None)
+        self._end_block()
+        return self._pieces
+
+    def release(self) -> None:
+        """Give the memory back."""
+        with self._budget._lock:
+            self._budget._give_back(self)
+
+    def _copy(self, rest: memoryview) -> None:
+        # Into mapped blocks, which go back to the system at once: small pieces of the heap stay with the process.
+        while rest:
+            if not self._free:
+                self._free = memoryview(mmap.mmap(-1, _BLOCK_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
+                self._pieces.append(self._free)
+            count = min(len(rest), len(self._free))
+            self._free[:count] = rest[:count]
+            self._free, rest = self._free[count:], rest[count:]
+
+    def _end_block(self) -> None:
+        if self._free:
+            self._pieces[-1] = self._pieces[-1][: -len(self._free)]
+            self._free = memoryview(b"")
+
+    def _require_kept(self) -> None:
+        if self._is_dropped:
+            raise StoreBusy(FULL)
+
+    def _drop(self) -> None:
+        self.size = 0
+        self._pieces = []
+        self._free = memoryview(b"")
+        self._is_dropped = True
