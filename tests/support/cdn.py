@@ -35,14 +35,16 @@ http {{
 
 
 @contextlib.contextmanager
-def running_cdn(folder: Path, port: int, upstream: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the cache in front of an application's images, mounted at /images, until the block ends.
+def running_cdn(
+    folder: Path, port: int, upstream: str, *, mount: str = "/images", site: str = SITE
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the cache in front of an application's images until the block ends.
 
-    upstream: the application's URL.
+    upstream: the application's URL. mount: the path of its images.
     """
     program = require("nginx", "nginx-light (Debian)", ROOT / ".venv" / "nginx" / "usr" / "sbin")
     folder.mkdir()
-    (folder / "cdn.conf").write_text(_adapted(folder, port, upstream))
+    (folder / "cdn.conf").write_text(_adapted(site, folder, port, upstream, mount))
     user = f"user {getpass.getuser()};" if os.geteuid() == 0 else ""
     (folder / "nginx.conf").write_text(_AROUND.format(folder=folder, user=user))
     process = subprocess.Popen(
@@ -56,17 +58,16 @@ def running_cdn(folder: Path, port: int, upstream: str) -> Iterator[subprocess.P
         process.wait(20)
 
 
-def _adapted(folder: Path, port: int, upstream: str) -> str:
-    site = re.sub(r" *ssl_certificate.*\n", "", SITE)
+def _adapted(site: str, folder: Path, port: int, upstream: str, mount: str) -> str:
+    site = re.sub(r" *ssl_certificate.*\n", "", site)
     for text, instead in {
         "listen 443 ssl;": f"listen 127.0.0.1:{port};",
         "/var/cache/nginx/pixstore": f"{folder}/cache",
-        "http://127.0.0.1:8000;": f"{upstream};",
-        "/pixstore-image/-/blob/": "/images/-/blob/",
+        "http://127.0.0.1:8000": upstream,
     }.items():
         assert site.count(text) == 1, text
         site = site.replace(text, instead)
-    return site
+    return site.replace("/pixstore-image/", f"{mount}/")
 
 
 def _wait(process: subprocess.Popen[bytes], port: int) -> None:
