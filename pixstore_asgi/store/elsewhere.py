@@ -25,6 +25,7 @@ from .rules import check_meta
 _log = logging.getLogger("pixstore_asgi")
 TOUCHED_EVERY_S = 30.0
 """How often a row is told that its body is still on its way."""
+_ASKED_FOR = 4
 
 _NAME = re.compile(rf"[0-9a-f]{{{2 * VERSION_BYTES}}}")
 
@@ -54,7 +55,10 @@ class Upload(Protocol):
 
 
 class Bodies(Protocol):
-    """A place for bodies, by name. Only StoreError gets out, with StoreBusy for what may be tried again."""
+    """A place for bodies, by name. Only StoreError gets out, with StoreBusy for what may be tried again.
+
+    `str` of it names the place for an error message, without credentials.
+    """
 
     async def open(self) -> None:
         """Make it ready; harmless when repeated. Raises StoreError where it can't be used."""
@@ -70,6 +74,10 @@ class Bodies(Protocol):
 
     def stream(self, image: StoredImage, name: str) -> ImageStream:
         """Return the body of an image, open for reading."""
+        ...
+
+    async def has(self, name: str) -> bool:
+        """Tell whether a body is there."""
         ...
 
     async def remove(self, names: Sequence[str]) -> None:
@@ -110,8 +118,19 @@ class Claimed(NamedTuple):
     name: str
 
 
+class LiveNames(NamedTuple):
+    """Names of current bodies that lie elsewhere: of some of the oldest rows, and of some of the newest."""
+
+    oldest: Sequence[str]
+    newest: Sequence[str]
+
+
 class RowsOfBodies(Protocol):
     """What a store does for bodies that lie elsewhere."""
+
+    async def live_names(self, limit: int) -> LiveNames:
+        """Return up to `limit` names of each kind; none if no current body lies elsewhere."""
+        ...
 
     async def claim_bodies(self, limit: int) -> Sequence[Claimed]:
         """Claim bodies that are dead or given up, and whose name no other row has, for long enough."""
@@ -180,15 +199,56 @@ async def here_or_elsewhere(opening: Awaitable[ImageStream | None], bodies: Bodi
         return bodies.stream(found.image, found.image.meta.version.hex())
 
 
-async def sweep_bodies(rows: RowsOfBodies, bodies: Bodies, limit: int) -> int:
-    """Remove up to `limit` bodies that no image has any more; return how many.
+class OtherPlace(StoreError):
+    """A store's bodies do not lie in the place that it was given: no row of a body may be forgotten."""
 
-    Shielded: who is cancelled between the two steps would leave what was removed to be claimed again.
+
+class BodySweep:
+    """Removes bodies elsewhere that no image has any more.
+
+    It first asks the place for bodies of live rows, until it has found some. In a wrong bucket or prefix, removing
+    succeeds and removes nothing: the rows would be forgotten, and their objects would stay for ever.
     """
-    claimed = await rows.claim_bodies(limit)
-    if claimed:
-        await asyncio.shield(_remove(rows, bodies, claimed))
-    return len(claimed)
+
+    def __init__(self, rows: RowsOfBodies, bodies: Bodies) -> None:
+        self._rows = rows
+        self._bodies = bodies
+        self._is_known = False
+
+    async def sweep(self, limit: int) -> int:
+        """Remove up to `limit` bodies; return how many. Raises OtherPlace, StoreBusy or another StoreError.
+
+        Shielded: who is cancelled between removing and forgetting would leave what was removed to be claimed again.
+        """
+        await self.check()
+        claimed = await self._rows.claim_bodies(limit)
+        if not self._is_known:  # no live row: only what is seen there is removed, and the other rows stay
+            claimed = [body for body in claimed if await self._bodies.has(body.name)]
+        if claimed:
+            await asyncio.shield(_remove(self._rows, self._bodies, claimed))
+        return len(claimed)
+
+    async def check(self) -> None:
+        """Ask the place for several live bodies, if there are any. Raises OtherPlace if it has none, StoreError."""
+        if self._is_known:
+            return
+        live = await self._rows.live_names(_ASKED_FOR)
+        if not live.oldest:
+            return
+        for names in live:  # the place may have been changed a while ago: then the newest are there, and no others
+            if not await self._has_any(names):
+                raise OtherPlace(
+                    f"no current body was found in {self._bodies} ({len(names)} looked for), so nothing is removed "
+                    "there: look whether blobs= names the bucket and prefix of this database; if it does, run "
+                    "`pixstore-asgi verify`, and restore what is missing"
+                )
+        self._is_known = True
+
+    async def _has_any(self, names: Sequence[str]) -> bool:
+        for name in names:  # one that is lost must not stop all sweeps
+            if await self._bodies.has(name):
+                return True
+        return False
 
 
 async def _remove(rows: RowsOfBodies, bodies: Bodies, claimed: Sequence[Claimed]) -> None:

@@ -66,6 +66,10 @@ class Inspectable(Protocol):
         """Tell whether any body lies elsewhere than in the database: a current one, or, unless `live`, one to sweep."""
         ...
 
+    async def check_bodies(self) -> None:
+        """Raise StoreError if `bodies` is not the place that current bodies lie in, StoreBusy if it is away."""
+        ...
+
     async def ids(self, *, after: str, limit: int) -> Sequence[str]:
         """Return up to `limit` ids of images above `after`, in their order, also of those whose rows are damaged."""
         ...

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from ..core.events import event
 from ..errors import StoreError
+from .elsewhere import OtherPlace
 
 _log = logging.getLogger("pixstore_asgi")
 _EVERY_S = 10.0
@@ -46,4 +47,10 @@ class OccasionalSweep:
             while not self._is_ending and await self._sweep():
                 pass  # until nothing is left, or writes could leave more behind than is swept
         except StoreError as error:
-            _log.info("the store was not swept: %s", error, extra=event("sweep_failed"))
+            log_unswept(error, "the store was not swept")
+
+
+def log_unswept(error: StoreError, words: str, **fields: str) -> None:
+    """Log that a sweep failed: at level error if the bucket is another one, else at level info."""
+    level = logging.ERROR if isinstance(error, OtherPlace) else logging.INFO
+    _log.log(level, "%s: %s", words, error, extra=event("sweep_failed", **fields))

@@ -13,6 +13,7 @@ from ..errors import PixstoreError, SecretError
 from ..keys.file import read_key_file
 from ..keys.find import ENVIRONMENT_VARIABLE, find_ring_at_hand, is_in_environment
 from ..store.contract import ImageStore
+from ..store.elsewhere import OtherPlace
 from ..store.inspection import Inspectable, lacks_its_bucket
 
 _LEAST_FREE_BYTES = 1 << 30
@@ -76,7 +77,13 @@ async def _engine(store: Inspectable) -> Finding:
 async def _bodies(store: Inspectable) -> Finding:
     if await lacks_its_bucket(store):
         return Finding("bodies", "some lie in a bucket", "pass --blobs, as the application's blobs")
-    return Finding("bodies", "new ones go to the bucket" if store.bodies else "all are in the database")
+    if store.bodies is None:
+        return Finding("bodies", "all are in the database")
+    try:
+        await store.check_bodies()
+    except OtherPlace as error:
+        return Finding("bodies", "the bucket has none of those that were asked for", str(error))
+    return Finding("bodies", f"new ones go to {store.bodies}")
 
 
 def _files(key_file: Path) -> Iterator[Path]:

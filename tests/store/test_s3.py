@@ -442,6 +442,7 @@ async def test_an_object_that_is_gone_is_told(store: SqliteStore) -> None:
 @pytest.mark.parametrize("size", [CHUNK_BYTES, len(LARGE)], ids=["small", "large"])
 async def test_an_upload_given_up_leaves_nothing(store: SqliteStore, s3: S3Server, prefix: str, size: int) -> None:
     """What was given up, refused or cancelled is no object, and a sweep forgets its row."""
+    await save(store, "live")
     refused = await store.begin_write("a", os.urandom(16))
     await refused.write(LARGE[:size])
     with pytest.raises(StoreError):
@@ -632,8 +633,10 @@ async def test_a_killed_upload_is_swept(tmp_path: Path, s3: S3Server, prefix: st
     await process.wait()
     store = SqliteStore(path, bodies=S3Bucket(s3.url(prefix)), sweep_grace_s=0)
     await store.open()
+    assert await store.sweep() == 0  # no live row tells that this is the right bucket
+    live = await save(store, "live")
     assert await store.sweep() == 1
-    assert (s3.names(prefix), query(path, "SELECT count(*) FROM blob")) == (set(), [(0,)])
+    assert (s3.names(prefix), query(path, "SELECT count(*) FROM blob")) == ({live.meta.version.hex()}, [(1,)])
     await store.close()
 
 

@@ -6,7 +6,7 @@ Each is a row in {body} with the name of its object and no chunks. `removing` ke
 from collections.abc import Sequence
 
 from ...errors import StoreBusy, StoreError
-from ..elsewhere import Claimed
+from ..elsewhere import Claimed, LiveNames
 from .schema import BodyState
 from .session import Session
 
@@ -20,6 +20,14 @@ async def has_objects(db: Session, *, live: bool) -> bool:
     """Tell whether any body, or any `live` one, lies elsewhere."""
     which = f" AND state = {BodyState.LIVE:d}" if live else ""
     return await db.one(f"SELECT 1 FROM {{body}} WHERE object IS NOT NULL{which} LIMIT 1") is not None
+
+
+async def live_names(db: Session, limit: int) -> LiveNames:
+    """Return names of current bodies elsewhere, of the lowest ids and of the highest."""
+    query = f"SELECT object FROM {{body}} WHERE object IS NOT NULL AND state = {BodyState.LIVE:d} ORDER BY id"
+    oldest = await db.all(f"{query} ASC LIMIT $1", limit)
+    newest = await db.all(f"{query} DESC LIMIT $1", limit)
+    return LiveNames([name.hex() for (name,) in oldest], [name.hex() for (name,) in newest])
 
 
 async def begin(db: Session, version: bytes) -> int:

@@ -8,16 +8,15 @@ from copy import copy
 from functools import partial
 from typing import Any
 
-from ...core.events import event
 from ...core.images import RewrappedKey, StoredImage, Tombstone
 from ...core.options import check_numbers
 from ...errors import StoreError
 from ..clock import Clock, running_loop, wall_clock_ms
 from ..contract import Expect, Expected, ImageStream, ImageWriter, KeyChecks
-from ..elsewhere import Bodies, Claimed, here_or_elsewhere, sweep_bodies
+from ..elsewhere import Bodies, BodySweep, Claimed, LiveNames, here_or_elsewhere
 from ..groups import GroupCommit
 from ..inspection import Engine, Fault, Unused, found_by
-from ..occasional_sweep import OccasionalSweep
+from ..occasional_sweep import OccasionalSweep, log_unswept
 from . import bodies, elsewhere, inspect, key_checks, rows
 from . import schema as tables
 from .address import check_url
@@ -75,6 +74,7 @@ class PostgresStore:
         self._busy_timeout_s = busy_timeout_s
         self.sweep_grace_s = sweep_grace_s
         self._bodies = bodies
+        self._body_sweep = BodySweep(self, bodies) if bodies else None
         self._clock_ms = clock_ms
         self._database: Database | None = None
         self.sweeps_at_close = True
@@ -108,7 +108,7 @@ class PostgresStore:
             if self.sweeps_at_close:
                 await self._sweep_some()
         except StoreError as error:  # nothing is lost by it: another process sweeps, or the next write
-            _log.info("the store was closed without a sweep: %s", error, extra=event("sweep_failed"))
+            log_unswept(error, "the store was closed without a sweep")
         finally:
             self._database = None
             try:
@@ -188,9 +188,17 @@ class PostgresStore:
         removed, is_done = 0, False
         while not removed and not is_done:  # a long body takes many steps
             removed, is_done = await self._opened().write(bodies.sweep, self.sweep_grace_s, limit)
-        if self._bodies and removed < limit:
-            removed += await sweep_bodies(self, self._bodies, limit - removed)
+        if self._body_sweep and removed < limit:
+            removed += await self._body_sweep.sweep(limit - removed)
         return removed
+
+    async def check_bodies(self) -> None:
+        if self._body_sweep:
+            await self._body_sweep.check()
+
+    async def live_names(self, limit: int) -> LiveNames:
+        """Return names of current bodies elsewhere."""
+        return await self._opened().read(elsewhere.live_names, limit)
 
     async def claim_bodies(self, limit: int) -> Sequence[Claimed]:
         """Claim bodies elsewhere that are to be removed."""

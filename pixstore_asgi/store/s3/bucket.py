@@ -40,6 +40,9 @@ class S3Bucket:
         bucket, prefix, endpoint, _ = self._place
         return bucket, prefix, endpoint
 
+    def __str__(self) -> str:
+        return str(self._place)
+
     @property
     def uploads(self) -> Uploads:
         """How many uploads of this process there were so far."""
@@ -64,6 +67,9 @@ class S3Bucket:
 
     def stream(self, image: StoredImage, name: str) -> S3Stream:
         return S3Stream(self._opened(), image, name)
+
+    async def has(self, name: str) -> bool:
+        return await self._opened().has(name)
 
     async def remove(self, names: Sequence[str]) -> None:
         await self._opened().remove(names)

@@ -14,7 +14,7 @@ import obstore
 from obstore.store import S3Store
 
 from ...errors import ConfigError, StoreBusy
-from .errors import translated
+from .errors import NoSuchObject, translated
 from .place import Place
 
 if TYPE_CHECKING:
@@ -63,6 +63,15 @@ class Objects:
             async for objects in obstore.list(self._store, chunk_size=1):
                 return bool(objects)
             return False
+
+    async def has(self, name: str) -> bool:
+        """Tell whether there is an object of this name."""
+        try:
+            async with self.patiently():
+                await obstore.head_async(self._store, name)
+        except NoSuchObject:
+            return False
+        return True
 
     async def names(self) -> AsyncIterator[Sequence[str]]:
         """Yield the names of all objects, many at a time."""

@@ -18,6 +18,10 @@ class Place(NamedTuple):
     endpoint: str | None
     region: str | None
 
+    def __str__(self) -> str:
+        at = f" at {self.endpoint}" if self.endpoint else ""
+        return f"s3://{self.bucket}{'/' if self.prefix else ''}{self.prefix}{at}"
+
     @classmethod
     def of(cls, url: str) -> "Place":
         """Return what a URL names; an endpoint may stand in AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL too.

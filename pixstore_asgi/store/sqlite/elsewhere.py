@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from ...errors import StoreBusy, StoreError
-from ..elsewhere import Claimed
+from ..elsewhere import Claimed, LiveNames
 from .schema import BlobState
 from .writer import Writer, write_transaction
 
@@ -21,6 +21,13 @@ def has_objects(db: sqlite3.Connection, *, live: bool) -> bool:
     """Tell whether any blob's body, or any `live` one's, lies elsewhere."""
     which = " AND state = 1" if live else ""
     return db.execute(f"SELECT 1 FROM blob WHERE object IS NOT NULL{which} LIMIT 1").fetchone() is not None
+
+
+def live_names(db: sqlite3.Connection, limit: int) -> LiveNames:
+    """Return names of current bodies elsewhere, of the oldest rows and of the newest."""
+    query = "SELECT object FROM blob WHERE object IS NOT NULL AND state = 1 ORDER BY id"
+    oldest, newest = (db.execute(f"{query} {order} LIMIT ?", (limit,)).fetchall() for order in ("ASC", "DESC"))
+    return LiveNames([name.hex() for (name,) in oldest], [name.hex() for (name,) in newest])
 
 
 def begin(db: Writer, version: bytes, now_ms: int) -> int:

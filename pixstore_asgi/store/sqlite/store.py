@@ -13,9 +13,9 @@ from ...core.options import check_numbers
 from ...errors import ConfigError, StoreBusy, StoreError
 from ..clock import Clock, running_loop, wall_clock_ms
 from ..contract import Expect, Expected, ImageStream, ImageWriter, KeyChecks
-from ..elsewhere import Bodies, Claimed, here_or_elsewhere, sweep_bodies
+from ..elsewhere import Bodies, BodySweep, Claimed, LiveNames, here_or_elsewhere
 from ..inspection import Engine, Fault, Unused, found_by
-from ..occasional_sweep import OccasionalSweep
+from ..occasional_sweep import OccasionalSweep, log_unswept
 from . import blobs, elsewhere, inspect, key_checks, rows, wrapped_keys
 from .connection import text_of, translated
 from .session import Session
@@ -70,6 +70,7 @@ class SqliteStore:
         self._busy_timeout_s = busy_timeout_s
         self.sweep_grace_s = sweep_grace_s
         self._bodies = bodies
+        self._body_sweep = BodySweep(self, bodies) if bodies else None
         self._clock_ms = clock_ms
         self._occasional_sweep = OccasionalSweep(self.sweep)
         self._session: Session | None = None
@@ -93,9 +94,7 @@ class SqliteStore:
             if self.sweeps_at_close and not session.is_inherited:
                 await self.sweep()
         except StoreError as error:  # nothing is lost by it: the next write or close sweeps
-            _log.info(
-                "%s was closed without a sweep: %s", self.path, error, extra=event("sweep_failed", path=str(self.path))
-            )
+            log_unswept(error, f"{self.path} was closed without a sweep", path=str(self.path))
         finally:
             self._session = None
             try:
@@ -179,9 +178,17 @@ class SqliteStore:
         removed = await session.write(blobs.sweep, session.leases, self._before_ms(session), limit)
         while await session.write(blobs.give_space_back, 0):
             pass
-        if self._bodies and removed < limit:
-            removed += await sweep_bodies(self, self._bodies, limit - removed)
+        if self._body_sweep and removed < limit:
+            removed += await self._body_sweep.sweep(limit - removed)
         return removed
+
+    async def check_bodies(self) -> None:
+        if self._body_sweep:
+            await self._body_sweep.check()
+
+    async def live_names(self, limit: int) -> LiveNames:
+        """Return names of current bodies elsewhere."""
+        return await self._opened().read(elsewhere.live_names, limit)
 
     async def claim_bodies(self, limit: int) -> Sequence[Claimed]:
         """Claim bodies elsewhere that are to be removed."""
