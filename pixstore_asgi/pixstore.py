@@ -9,7 +9,7 @@ from typing import Literal, Self
 
 from .core.events import event
 from .core.formats.names import MEDIA_TYPES, check_formats
-from .core.hidden import hide
+from .core.hidden import hidden_text, hide
 from .core.ids import as_token, is_image_id, is_served_id, range_of_directory, variant_id
 from .core.images import ExportedImage, Image, ImageInfo, Seal
 from .core.keyring import Secret
@@ -230,7 +230,6 @@ class Pixstore:
         replace) or a deleted one had as high a token, IntegrityError where the seal is another's; as `save_image`.
         """
         encryption = Encryption.of(seal) if seal else None
-        del seal  # see hidden.py
         saved = await self._saves.take_over(image_id, data, token=token, encryption=encryption, if_token=if_token)
         return self._proofs.record(*saved)
 
@@ -425,6 +424,7 @@ class Pixstore:
         made for none. Never raises for what a client sent or for a failing store: the payload's state tells
         (docs/wire-format.md).
         """
+        proof = hidden_text(proof)
         request = ImageRequest(image_id or "", as_token(token), proof)
         payload = await self._answers.answer(request, terms=EVERYBODY if audience is None else terms_of(audience))
         assert payload is not None  # no rule was given that forbids it

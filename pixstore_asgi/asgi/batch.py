@@ -71,18 +71,18 @@ class Batch:
         proven = [request.image_id for request, known in checked if known.refusal is None]
         rule = await self._authorization.batch_rule(scope, mount, proven)
         may_join = rule is None and meter is None
-        joined = bytearray()
+        joined = b""
         for index, (request, known) in enumerate(checked):
             if len(joined) >= _JOINED_BYTES:
-                yield bytes(joined), None
-                joined.clear()
+                yield joined, None
+                joined = b""
             whole = self._answers.checked_at_once(request, known, terms) if may_join else None
             if whole is not None:
                 joined += frame_head(index, payload_status(whole.state), len(whole.body)) + whole.body
                 continue
             if joined:
-                yield bytes(joined), None
-                joined.clear()
+                yield joined, None
+                joined = b""
             way = meter.way(request.image_id) if meter else UNTOLD
             with way.deciding():
                 payload = await self._answers.answer_checked(request, known, terms=terms, rule=way.passed(rule))
@@ -95,7 +95,7 @@ class Batch:
                 else:
                     yield frame_head(index, payload.status, payload.size), payload
         if joined:
-            yield bytes(joined), None
+            yield joined, None
 
 
 def is_batch(path: str) -> bool:

@@ -9,7 +9,7 @@ from anyio.lowlevel import checkpoint
 from starlette.types import Message, Receive, Scope, Send
 
 from ..core.events import event
-from ..core.hidden import hide
+from ..core.hidden import HiddenBytes
 from ..core.options import check_numbers
 from ..errors import ConfigError, StoreBusy, StoreError
 from ..serving.headers import RawHeaders
@@ -72,7 +72,7 @@ class Delivery:
 
     async def read_body(self, receive: Receive, most: int) -> bytes:
         """Return a request's body as far as it comes within send_timeout_s, and little more than `most` bytes of it."""
-        body, goes_on = b"", True
+        body, goes_on = HiddenBytes(), True  # a batch holds proofs
         with anyio.move_on_after(self._piece_limit[0]):
             while goes_on and len(body) <= most:
                 message = await receive()
@@ -113,10 +113,10 @@ class Delivery:
 
     async def _send_first(self, payload: Payload, start: Message, send: Send) -> int:
         """Send a response's start and first piece; return how many bytes are to follow, 0 where nobody takes them."""
-        first = hide(await self._next_piece(payload))
-        left = payload.size - len(first())
+        first = await self._next_piece(payload)
+        left = payload.size - len(first)
         # Together: servers wait for a slow client in the start already, where requests are pipelined.
-        is_sent = await self._send(send, start, _body(first(), is_last=left == 0))
+        is_sent = await self._send(send, start, _body(first, is_last=left == 0))
         return left if is_sent else 0
 
     async def _send_rest(self, payload: Payload, left: int, receive: Receive, send: Send) -> None:

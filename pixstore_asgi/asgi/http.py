@@ -5,6 +5,7 @@ from urllib.parse import quote, unquote_to_bytes
 
 from starlette.types import Scope, Send
 
+from ..core.hidden import HiddenBytes, HiddenText
 from ..core.ids import parse_token
 from ..core.request import ImageRequest
 from ..serving.headers import RawHeaders
@@ -56,7 +57,7 @@ def read_request(scope: Scope, path: str) -> ImageRequest:
         if name == b"x-pixstore-token":
             token = _REPEATED if token is not None else value.decode("latin-1")
         elif name == b"x-pixstore-proof":
-            proof = _REPEATED if proof is not None else value.decode("latin-1")
+            proof = _REPEATED if proof is not None else HiddenText(value, "latin-1")
     return ImageRequest(path.removeprefix("/").removesuffix("/"), parse_token(token or ""), proof)
 
 
@@ -90,18 +91,17 @@ async def refuse(status: int, headers: RawHeaders, send: Send) -> None:
 
 
 async def send_json(status: int, value: object, headers: RawHeaders, scope: Scope, send: Send) -> None:
-    """Answer GET or HEAD with JSON that nobody keeps. headers: further ones."""
-    body = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    """Answer GET or HEAD with JSON that nobody keeps, and that may hold records. headers: further ones."""
+    body = HiddenBytes(json.dumps(value, ensure_ascii=False, separators=(",", ":")), "utf-8")
     await _send(status, body, [(b"content-type", b"application/json"), *headers], scope, send)
 
 
 async def send_text(status: int, text: str, headers: RawHeaders, scope: Scope, send: Send) -> None:
     """Answer GET or HEAD with a text that nobody keeps. headers: further ones."""
-    await _send(status, text, [(b"content-type", b"text/plain; charset=utf-8"), *headers], scope, send)
+    await _send(status, text.encode(), [(b"content-type", b"text/plain; charset=utf-8"), *headers], scope, send)
 
 
-async def _send(status: int, text: str, headers: RawHeaders, scope: Scope, send: Send) -> None:
-    body = text.encode()
+async def _send(status: int, body: bytes, headers: RawHeaders, scope: Scope, send: Send) -> None:
     start = [(b"content-length", str(len(body)).encode()), (b"cache-control", b"no-store"), *headers]
     await send({"type": "http.response.start", "status": status, "headers": start})
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})

@@ -9,6 +9,7 @@ import json
 import struct
 from typing import Any
 
+from .hidden import hidden_text
 from .ids import as_token
 from .request import ImageRequest
 
@@ -52,7 +53,7 @@ def parse_frame_head(data: bytes) -> tuple[int, int, int]:
 
 
 def _request(entry: Any) -> ImageRequest:
-    image_id, token, proof = entry["id"], entry.get("token"), entry.get("proof")
+    image_id, token, proof = entry["id"], entry.get("token"), hidden_text(entry.get("proof"))
     if not isinstance(image_id, str) or isinstance(token, bool) or not isinstance(token, int | None):
         raise TypeError
     if not isinstance(proof, str | None):

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.ciphers.modes import GCM
 
 from ..errors import IntegrityError
 from .formats.names import format_name
-from .hidden import hide
+from .hidden import HiddenBytes
 from .images import (
     IV_BYTES,
     KEY_BYTES,
@@ -86,17 +86,17 @@ def unseal(*, key: bytes, iv: bytes, tag: bytes, ciphertext: bytes) -> tuple[str
     Raises IntegrityError with reason tag, format-byte or no-image.
     """
     cipher = AESGCM(key)
-    del key  # see hidden.py
+    key = HiddenBytes()  # a caller may have given plain bytes
     try:
-        plaintext = hide(cipher.decrypt(iv, ciphertext + tag, None))
+        plaintext = memoryview(cipher.decrypt(iv, ciphertext + tag, None))  # its repr shows none of it
     except InvalidTag:
         raise IntegrityError(_NOT_AUTHENTIC, "tag") from None
-    name = format_name(plaintext()[0]) if plaintext() else None
+    name = format_name(plaintext[0]) if plaintext else None
     if name is None:
         raise IntegrityError("the image starts with an unknown format byte", "format-byte")
-    if len(plaintext()) == 1:
+    if len(plaintext) == 1:
         raise IntegrityError("the image has no bytes", "no-image")
-    return name, plaintext()[1:]
+    return name, bytes(plaintext[1:])
 
 
 class TagCheck:
@@ -151,7 +151,7 @@ def unwrap(ring: KeyRing, image_id: str, meta: ImageMeta) -> Unwrapped:
             f"image {image_id} was saved under secret {key_id.hex()}, which is not in the key ring", "unknown-key"
         )
     try:
-        unwrapped = ring_key.wrapper.decrypt(meta.wrapped_key[KEY_ID_BYTES:], [_binding(image_id, meta)])
+        unwrapped = HiddenBytes(ring_key.wrapper.decrypt(meta.wrapped_key[KEY_ID_BYTES:], [_binding(image_id, meta)]))
     except (InvalidTag, ValueError, struct.error):
         raise IntegrityError(f"the stored row of image {image_id} was changed outside this package", "wrap") from None
     return Unwrapped(unwrapped) if len(unwrapped) == KEY_BYTES else _unwrapped_with_details(unwrapped)
@@ -159,14 +159,13 @@ def unwrap(ring: KeyRing, image_id: str, meta: ImageMeta) -> Unwrapped:
 
 def rewrap_key(old: KeyRing, new: KeyRing, image_id: str, meta: ImageMeta) -> ImageMeta:
     """Return `meta` with what it has wrapped under the newest secret of another ring; raises as `unwrap`."""
-    unwrapped = hide(unwrap(old, image_id, meta))
-    return wrap_key(new, unwrapped().key, image_id, meta, unwrapped().details)
+    unwrapped = unwrap(old, image_id, meta)
+    return wrap_key(new, unwrapped.key, image_id, meta, unwrapped.details)
 
 
 def add_details(ring: KeyRing, image_id: str, meta: ImageMeta, details: Details) -> ImageMeta:
     """Return `meta` with these details in what it has wrapped, under the newest secret; raises as `unwrap`."""
-    unwrapped = hide(unwrap(ring, image_id, meta))
-    return wrap_key(ring, unwrapped().key, image_id, meta, details)
+    return wrap_key(ring, unwrap(ring, image_id, meta).key, image_id, meta, details)
 
 
 def _encode_details(details: Details | None) -> bytes:

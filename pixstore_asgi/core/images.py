@@ -5,6 +5,7 @@ from typing import NamedTuple, Self
 
 from ..errors import InputError
 from .formats.names import MEDIA_TYPES, format_name
+from .hidden import HiddenBytes
 
 KEY_BYTES, IV_BYTES, TAG_BYTES = 32, 12, 16
 """AES-256 key, GCM nonce and GCM tag (NIST SP 800-38D), in bytes."""
@@ -95,6 +96,7 @@ class Seal:
     format: str
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "key", HiddenBytes(self.key))
         if (len(self.key), len(self.iv), len(self.tag)) != (KEY_BYTES, IV_BYTES, TAG_BYTES):
             raise InputError(f"a seal has a key of {KEY_BYTES} bytes, an iv of {IV_BYTES} and a tag of {TAG_BYTES}")
 

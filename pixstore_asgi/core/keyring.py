@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.hmac import HMAC
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from ..errors import SecretError
-from .hidden import Hidden, hide
+from .hidden import HiddenBytes
 from .images import KEY_ID_BYTES, is_older_than_ids
 
 DOMAIN = b"pixstore_asgi/1"
@@ -40,7 +40,7 @@ class RingKey:
 
     __slots__ = ("_database_id", "_macs", "_prk", "check_value", "key_id", "wrapper")
 
-    def __init__(self, prk: Hidden[bytes], database_id: bytes = b"") -> None:
+    def __init__(self, prk: HiddenBytes, database_id: bytes = b"") -> None:
         self._prk = prk
         self._database_id = database_id
         self._macs: dict[bytes, HMAC] = {}
@@ -54,7 +54,7 @@ class RingKey:
 
     def expand(self, purpose: bytes, length: int) -> bytes:
         """Derive `length` bytes for one purpose (HKDF-Expand, RFC 5869)."""
-        return HKDFExpand(SHA256(), length, DOMAIN + b" " + purpose + self._database_id).derive(self._prk())
+        return HKDFExpand(SHA256(), length, DOMAIN + b" " + purpose + self._database_id).derive(self._prk)
 
     def mac(self, purpose: bytes) -> HMAC:
         """Begin an HMAC-SHA256 under a key derived for one purpose; the last few are remembered, keyed and unused."""
@@ -82,7 +82,7 @@ class KeyRing:
         self.verifying: dict[bytes, RingKey] = {}  # before anything is raised: for a repr
         listed: list[Any] = list(secrets) if isinstance(secrets, list | tuple) else [secrets]
         refusal = _refusal(listed)
-        keys = [] if refusal else [RingKey(hide(_extract(secret))) for secret in listed]
+        keys = [] if refusal else [RingKey(HiddenBytes(_extract(secret))) for secret in listed]
         if len({key.key_id for key in keys}) != len(keys):
             refusal = SecretError("a secret is listed twice: list each once, oldest first")
         if refusal:

@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from ..errors import RecordError
 from .base64 import decode_base64, encode_base64
+from .hidden import HiddenBytes, HiddenFields, hidden_text
 from .ids import MAX_TOKEN, SERVED_ID
 from .images import IV_BYTES, KEY_BYTES, TAG_BYTES, Unwrapped
 
@@ -19,16 +20,7 @@ _OPTIONAL_FIELDS: dict[str, type] = {
 }
 
 
-class _Hidden(dict[str, Any]):
-    """A dict whose repr shows names only: a record that ends in a log or a traceback must not carry its key there."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return f"<{', '.join(self)}>"
-
-
-class ImageRecord(_Hidden):
+class ImageRecord(HiddenFields):
     """What an application's API hands to its own page, so that the page may read one image.
 
     A dict, so that every JSON encoder takes it: `id`, `token` (integer), `meta` with `key` (32 bytes), `iv` (12) and
@@ -36,7 +28,8 @@ class ImageRecord(_Hidden):
     expires, and `ciphertextUrl` where the ciphertext is elsewhere too, such as at a CDN. Of an image that was decoded
     when it was saved: `width` and `height` as it is displayed, in pixels, `placeholder` (a ThumbHash in base64) and
     `variants`, full records by name, where the application wants these. It carries the image's key: send it with
-    `Cache-Control: no-store`. Its repr hides key and proof.
+    `Cache-Control: no-store`. Its repr hides key and proof, also in Sentry,
+    rich and pprint; `dict(record)` shows the proof.
     Format: docs/wire-format.md, "Image record".
     """
 
@@ -56,7 +49,7 @@ class ImageRecord(_Hidden):
         ciphertext_url: str | None = None,
     ) -> Self:
         """Build a record from raw values; bytes are encoded, `proof_expires_at` is in epoch milliseconds."""
-        meta = _Hidden(key=encode_base64(unwrapped.key), iv=encode_base64(iv), tag=encode_base64(tag))
+        meta = HiddenFields(key=encode_base64(unwrapped.key), iv=encode_base64(iv), tag=encode_base64(tag))
         record = cls(id=id, token=token, meta=meta, statelessProof=proof)
         if proof_expires_at is not None:
             record["proofExpiresAt"] = proof_expires_at
@@ -74,7 +67,7 @@ class ImageRecord(_Hidden):
 
         Raises RecordError, whose `reason` names the part that is wrong.
         """
-        fields = _mapping(value, "an image record")
+        value = fields = _mapping(value, "an image record")  # which hides what the caller passed
         meta = _mapping(fields.get("meta"), "its meta")
         record = cls.create(
             id=_checked_id(fields.get("id")),
@@ -82,7 +75,7 @@ class ImageRecord(_Hidden):
             unwrapped=Unwrapped(_decode(meta, "key", KEY_BYTES)),
             iv=_decode(meta, "iv", IV_BYTES),
             tag=_decode(meta, "tag", TAG_BYTES),
-            proof=_checked_proof(fields.get("statelessProof")),
+            proof=_checked_proof(hidden_text(fields.get("statelessProof"))),
             proof_expires_at=None,
         )
         for name, kind in _OPTIONAL_FIELDS.items():
@@ -90,12 +83,14 @@ class ImageRecord(_Hidden):
                 record[name] = fields[name]
         if "variants" in fields:
             variants = _mapping(fields["variants"], "its variants")
-            record["variants"] = _Hidden({name: cls.parse(_without_variants(each)) for name, each in variants.items()})
+            record["variants"] = HiddenFields(
+                {name: cls.parse(_without_variants(each)) for name, each in variants.items()}
+            )
         return record
 
     def add_variant(self, name: str, record: Self) -> None:
         """Add the record of a variant."""
-        self.setdefault("variants", _Hidden())[name] = record
+        self.setdefault("variants", HiddenFields())[name] = record
 
     @property
     def id(self) -> str:
@@ -163,10 +158,6 @@ class ImageRecord(_Hidden):
         value: Mapping[str, Self] = self.get("variants", {})
         return value
 
-    def copy(self) -> Self:
-        """Return a copy that hides as much in its repr."""
-        return type(self)(self)
-
     def __repr__(self) -> str:
         return f"ImageRecord(id={self.get('id')!r}, token={self.get('token')!r})"
 
@@ -217,9 +208,8 @@ RECORD_JSON_SCHEMA: dict[str, Any] = {
 
 
 def _decode(meta: Mapping[str, Any], name: str, size: int) -> bytes:
-    text = meta.get(name)
-    value = decode_base64(text) if isinstance(text, str) else None
-    if value is None or len(value) != size:
+    value = HiddenBytes(decode_base64(meta[name]) or b"") if isinstance(meta.get(name), str) else b""
+    if len(value) != size:
         raise RecordError(f"meta.{name} must be the padded standard base64 of {size} bytes", name)
     return value
 
@@ -227,7 +217,7 @@ def _decode(meta: Mapping[str, Any], name: str, size: int) -> bytes:
 def _mapping(value: object, what: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise RecordError(f"{what} must be a JSON object", "shape")
-    return value
+    return HiddenFields(value)
 
 
 def _without_variants(value: object) -> Mapping[str, Any]:
@@ -250,4 +240,4 @@ def _checked_token(value: object) -> int:
 def _checked_proof(value: object) -> str:
     if not isinstance(value, str) or _PROOF.fullmatch(value) is None:
         raise RecordError("statelessProof must be 1 to 512 printable characters without spaces", "proof")
-    return value
+    return str(value)

@@ -9,6 +9,7 @@ import struct
 from dataclasses import dataclass, field
 
 from ..errors import WireError, WireState
+from .hidden import HiddenBytes
 from .ids import MAX_TOKEN
 from .images import IV_BYTES, KEY_BYTES, TAG_BYTES
 
@@ -37,7 +38,7 @@ def encode_state(state: WireState) -> bytes:
 
 def encode_updated_head(token: int, key: bytes, iv: bytes, tag: bytes) -> bytes:
     """Return the 69 bytes before an Updated payload's ciphertext; key is 32 bytes, iv 12, tag 16."""
-    return _UPDATED.pack(WireState.UPDATED, token, key, iv, tag)
+    return HiddenBytes(_UPDATED.pack(WireState.UPDATED, token, key, iv, tag))
 
 
 def decode_payload(data: bytes) -> WirePayload:

@@ -11,6 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from ..core.events import event
+from ..core.hidden import HiddenBytes
 from ..errors import ImageNotFound, ImageTooLarge, InvalidImage, StoreBusy, StoreConflict, UploadTimeout
 from ..pixstore import Pixstore
 
@@ -50,6 +51,13 @@ _OF_RECORDS = {
 }
 
 
+class _RecordsResponse(JSONResponse):
+    """JSON whose body hides itself in a repr: it holds keys."""
+
+    def render(self, content: object) -> bytes:
+        return HiddenBytes(super().render(content))
+
+
 async def records_response(
     pixstore: Pixstore, image_ids: Iterable[str], *, audience: str | None = None
 ) -> JSONResponse:
@@ -59,7 +67,7 @@ async def records_response(
     audience: as `get_image_record`'s. Raises as `get_image_records`.
     """
     records = await pixstore.get_image_records(image_ids, audience=audience)
-    return JSONResponse(records, headers=_OF_RECORDS)
+    return _RecordsResponse(records, headers=_OF_RECORDS)
 
 
 class _Trouble:

@@ -12,7 +12,7 @@ import anyio.to_thread
 from ..core.cipher import Sealer
 from ..core.formats.names import FORMAT_BYTES, agreed_format
 from ..core.formats.sniff import SNIFF_BYTES, sniff
-from ..core.hidden import Hidden, hide
+from ..core.hidden import HiddenBytes
 from ..core.images import IV_BYTES, KEY_BYTES, ImageMeta, Seal
 from ..core.padding import padding
 from ..errors import IntegrityError
@@ -27,7 +27,7 @@ class Encryption:
     pad: whether its ciphertext gets the length of a bucket.
     """
 
-    key: Hidden[bytes]
+    key: HiddenBytes
     iv: bytes
     format: str | None = None
     tag: bytes | None = None
@@ -36,13 +36,12 @@ class Encryption:
     @classmethod
     def fresh(cls, *, pad: bool = False) -> Self:
         """Return a random key and nonce, as every new version gets."""
-        random = secrets.token_bytes(KEY_BYTES + IV_BYTES)
-        return cls(hide(random[:KEY_BYTES]), random[KEY_BYTES:], pad=pad)
+        return cls(HiddenBytes(secrets.token_bytes(KEY_BYTES)), secrets.token_bytes(IV_BYTES), pad=pad)
 
     @classmethod
     def of(cls, seal: Seal) -> Self:
         """Return what gives the ciphertext of this seal again, which is not padded anew."""
-        return cls(hide(seal.key), seal.iv, seal.format, seal.tag)
+        return cls(HiddenBytes(seal.key), seal.iv, seal.format, seal.tag)
 
 
 class Sealing:
@@ -61,7 +60,7 @@ class Sealing:
         self._iv, self._given_tag, self._pad = encryption.iv, encryption.tag, encryption.pad
         self._padding_bytes = 0
         self._format_byte = FORMAT_BYTES[agreed_format(self._reader.name, encryption.format)]
-        self._sealer = Sealer(key=encryption.key(), iv=encryption.iv, format_byte=self._format_byte)
+        self._sealer = Sealer(key=encryption.key, iv=encryption.iv, format_byte=self._format_byte)
 
     @property
     def format(self) -> str:

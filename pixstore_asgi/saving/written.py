@@ -68,6 +68,6 @@ async def write_bytes(
 
 async def commit_together(ring: KeyRing, written: Sequence[Written], terms: CommitTerms) -> Sequence[StoredImage]:
     """Make an original and its variants current in one step; return them as they are stored, in the same order."""
-    metas = [wrap_key(ring, each.encryption.key(), each.image_id, each.meta, each.details) for each in written]
+    metas = [wrap_key(ring, each.encryption.key, each.image_id, each.meta, each.details) for each in written]
     variants = [(each.writer, meta) for each, meta in zip(written[1:], metas[1:], strict=True)]
     return await written[0].writer.commit(metas[0], terms, variants=variants)

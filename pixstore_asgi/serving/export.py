@@ -5,7 +5,6 @@ from contextlib import aclosing
 import anyio.to_thread
 
 from ..core.cipher import unseal, unwrap
-from ..core.hidden import hide
 from ..core.ids import range_of_variants
 from ..core.images import ExportedImage, Image, Seal
 from ..store.contract import ImageStore
@@ -25,12 +24,12 @@ async def read_verified(store: ImageStore, rings: Rings, image_id: str) -> Expor
     async with aclosing(stream):
         ciphertext = b"".join([chunk async for chunk in stream])
     image, meta = stream.image, stream.image.meta
-    unwrapped = hide(await with_ring(rings, lambda ring: unwrap(ring, image.id, meta)))
+    unwrapped = await with_ring(rings, lambda ring: unwrap(ring, image.id, meta))
     name, data = await anyio.to_thread.run_sync(
-        lambda: unseal(key=unwrapped().key, iv=meta.iv, tag=meta.tag, ciphertext=ciphertext)
+        lambda: unseal(key=unwrapped.key, iv=meta.iv, tag=meta.tag, ciphertext=ciphertext)
     )
-    seal = Seal(unwrapped().key, meta.iv, meta.tag, name)
-    return ExportedImage(image.id, image.token, seal, ciphertext, Image(data, name), unwrapped().details)
+    seal = Seal(unwrapped.key, meta.iv, meta.tag, name)
+    return ExportedImage(image.id, image.token, seal, ciphertext, Image(data, name), unwrapped.details)
 
 
 async def read_variants(store: ImageStore, rings: Rings, image_id: str) -> list[ExportedImage]:

@@ -83,11 +83,11 @@ async def _from_store(rings: Rings, stream: ImageStream, request: ImageRequest, 
     try:
         state = _state(image, request, epoch)
         is_whole = image.meta.size <= WHOLE_BYTES
-        chunks = [chunk async for chunk in stream] if is_whole else []  # before there is a key: see hidden.py
+        chunks = [chunk async for chunk in stream] if is_whole else []
         head = await _found_head(rings, image) if state is WireState.UPDATED else encode_state(state)
         if is_whole:
             # A copy costs less than sending it piece by piece, within a time limit and with an eye on the client.
-            return _payload(image, state, b"".join([head, *chunks]))
+            return _payload(image, state, type(head)(b"".join([head, *chunks])))  # hidden if the head is
         return _payload(image, state, head, stream, in_memory=False)
     except BaseException:
         await stream.aclose()

@@ -78,7 +78,6 @@ class Payload:
         try:
             return head + await anext(self._stream)
         except BaseException:
-            head = b""  # it may hold a key: see hidden.py
             await self.aclose()
             raise
 

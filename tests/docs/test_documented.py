@@ -225,7 +225,11 @@ def test_the_threat_model_names_what_exists() -> None:
     """Every name in SECURITY.md that is set as code stands in the package, its client, or a header of theirs."""
     sources = [*PACKAGE.rglob("*.py"), *(ROOT / "js_client" / "src").rglob("*.js")]
     code = "\n".join(path.read_text() for path in sources)
-    names = set(re.findall(r"`([^`]+)`", (ROOT / "SECURITY.md").read_text()))
+    # The code of one section is an application's: tests/pixstore/test_trackers.py runs it.
+    text = re.sub(
+        r"\n## Error trackers and logs\n.*?(?=\n## )", "", (ROOT / "SECURITY.md").read_text(), flags=re.DOTALL
+    )
+    names = set(re.findall(r"`([^`]+)`", text))
     assert len(names) > 10
     assert not [name for name in names if name.partition("=")[0] not in code]
 

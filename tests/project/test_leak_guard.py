@@ -52,7 +52,7 @@ def test_spelling(text):
 def test_parsed_record():
     parsed = {"id": "a", "token": 1, "statelessProof": PROOF}
     parsed["meta"] = {"key": base64.b64encode(KEY).decode(), "iv": "A" * 16, "tag": "A" * 22 + "=="}
-    print(ImageRecord.parse(parsed).key)
+    print(bytes(ImageRecord.parse(parsed).key))
 
 
 def test_log():

@@ -125,8 +125,8 @@ async def test_randomness_comes_from_secrets(pix: Pixstore, monkeypatch: pytest.
 
     monkeypatch.setattr(secrets, "token_bytes", token_bytes)
     record = await pix.save_image(picture())
-    assert [len(value) for value in drawn] == [16, 44, 16]  # id, key with iv, version
-    assert record.key + record.iv == drawn[1]
+    assert [len(value) for value in drawn] == [16, 32, 12, 16]  # id, key, iv, version
+    assert (record.key, record.iv) == (drawn[1], drawn[2])
 
 
 async def test_the_event_loop_goes_on_while_a_large_image_is_sealed(pix: Pixstore) -> None:

@@ -28,6 +28,7 @@ def spellings(hidden: bytes) -> set[str]:
 
     They are unpadded, so they are found in what is padded too.
     """
+    hidden = bytes(hidden)  # a key of a record hides itself in a repr
     encoded = {encode(hidden).decode().rstrip("=") for encode in (base64.b64encode, base64.urlsafe_b64encode)}
     return {repr(hidden)[2:-1], hidden.hex(), hidden.hex().upper(), *encoded}
 
