@@ -1,6 +1,7 @@
 """Under real servers: requests over real sockets, and an end on SIGTERM and Ctrl-C."""
 
 import json
+import re
 import signal
 import socket
 from pathlib import Path
@@ -9,9 +10,11 @@ import httpx
 import pytest
 
 from pixstore_asgi import decode_payload
+from tests.support.nginx import PAGE
+from tests.support.paths import ROOT
 from tests.support.requests import headers, image_of, save, url_of
 from tests.support.samples import large_png, picture
-from tests.support.servers import SERVERS, Server, serving
+from tests.support.servers import SERVERS, Server, running, serving
 
 pytestmark = pytest.mark.servers
 
@@ -94,6 +97,23 @@ def test_a_client_that_leaves_early_harms_nobody(tmp_path: Path, server: str) ->
         assert image_of(running, record) == large_png(9_000_000)
         assert running.stop() in (0, -signal.SIGTERM, 128 + signal.SIGTERM)
         assert "Traceback" not in running.log
+
+
+(ONLY_HTTP1,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+
+
+@pytest.mark.slow
+def test_hypercorn_is_kept_from_http2(tmp_path: Path) -> None:
+    """With the page's wrapper Hypercorn answers HTTP/2 in clear text with 505, without it with 200."""
+    (tmp_path / "app.py").write_text("from tests.support.server_app import bare_mount as app\n")
+    (tmp_path / "edge.py").write_text(ONLY_HTTP1)
+    environment = {"PIXSTORE_TEST_DB": str(tmp_path / "pixstore.db"), "PYTHONPATH": f"{tmp_path}:{ROOT}"}
+    for target, status in (("app:app", 200), ("edge:only_http1", 505)):
+        with running("hypercorn", target, tmp_path, cwd=tmp_path, environment=environment) as server:
+            record = save(server)
+            assert image_of(server, record) == picture()
+            with httpx.Client(http1=False, http2=True) as http:
+                assert http.get(url_of(server, record), headers=headers(record)).status_code == status
 
 
 def test_two_servers_on_one_database(tmp_path: Path) -> None:
