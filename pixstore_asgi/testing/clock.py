@@ -1,5 +1,8 @@
 """A clock that stands, for tests of what time does."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from ..core.record import ImageRecord
 from ..errors import InputError
 
@@ -20,11 +23,13 @@ class FixedClock:
         """Let this many milliseconds pass."""
         self.now_ms += ms
 
-    def expire(self, record: ImageRecord) -> None:
-        """Go to the first moment at which a record's proof is good no more, unless it is past already.
+    def expire(self, record: Mapping[str, Any]) -> None:
+        """Go to the first moment at which a record's proof is no longer valid, unless that is past already.
 
-        Raises InputError for a record whose proof does not expire.
+        record: as it came in JSON or from Pixstore. Raises RecordError if it is not a record, InputError if its proof
+        does not expire.
         """
-        if record.proof_expires_at is None:
+        expires_at = ImageRecord.parse(record).proof_expires_at
+        if expires_at is None:
             raise InputError("the record's proof does not expire: it was made with proof_window_ms=-1")
-        self.now_ms = max(self.now_ms, record.proof_expires_at)
+        self.now_ms = max(self.now_ms, expires_at)

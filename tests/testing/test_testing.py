@@ -12,7 +12,7 @@ from PIL import Image
 
 from pixstore_asgi import ImageRecord, Pixstore, PixstoreApp, Variant, WireState
 from pixstore_asgi.core.formats.names import FORMAT_BYTES
-from pixstore_asgi.errors import InputError, IntegrityError, SecretError, WireError
+from pixstore_asgi.errors import InputError, IntegrityError, RecordError, SecretError, WireError
 from pixstore_asgi.testing import SAMPLES, SECRET, FixedClock, MemoryPixstore, NoImage, image_in, proof_headers
 from tests.support.asgi import client
 from tests.support.payloads import body_of
@@ -85,6 +85,15 @@ async def test_a_proof_that_does_not_expire_says_so() -> None:
     record = await pix.save_image(SAMPLES["png"])
     with pytest.raises(InputError, match="does not expire"):
         pix.clock.expire(record)
+
+
+async def test_the_clock_takes_a_record_as_it_comes_in_json(pixstore: MemoryPixstore) -> None:
+    """The answer of an application, parsed from JSON, is as good as a record; anything else is refused."""
+    record = await pixstore.save_image(SAMPLES["png"])
+    pixstore.clock.expire(json.loads(json.dumps(record)))
+    assert pixstore.clock.now_ms == record.proof_expires_at
+    with pytest.raises(RecordError):
+        pixstore.clock.expire({"id": record.id})
 
 
 async def test_two_runs_have_the_same_times_and_the_same_secret() -> None:
