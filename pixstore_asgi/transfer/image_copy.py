@@ -9,7 +9,10 @@ from ..core.images import Past, RewrappedKey, StoredImage
 from ..core.keyring import KeyRing
 from ..errors import ImageTooLarge, StoreConflict
 from ..store.contract import CommitTerms, Expect, Expected, ImageStore, ImageStream
+from .store_deletions import is_deleted_since
 from .totals import Outcome
+
+_DELETED_SINCE = "deleted in the target since the backup or copy was made: left deleted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,12 @@ class ImageCopy:
                 async for _ in self._checked(stream):
                     pass
             else:
-                await self._write(self.target, stream, _expected(image_id, there))
+                try:
+                    await self._write(self.target, stream, _expected(image_id, there))
+                except StoreConflict:
+                    if there is None and await is_deleted_since(self.target, stream.image):
+                        raise StoreConflict(_DELETED_SINCE) from None
+                    raise
         finally:
             await stream.aclose()
         return Outcome.MOVED

@@ -36,6 +36,11 @@ async def put_all_tombstones(source: ImageStore, target: ImageStore) -> None:
         await target.put_tombstones(page)
 
 
+async def is_deleted_since(store: ImageStore, image: StoredImage) -> bool:
+    """Tell whether a store deleted this version of an image or a later one."""
+    return (await _tokens_of_deleted(store, {image.id: image})).get(image.id, 0) >= image.token
+
+
 async def _delete(target: ImageStore, image: StoredImage, *, is_dry: bool) -> Step:
     try:
         if not is_dry:

@@ -424,6 +424,17 @@ async def _save_one(store: ImageStore) -> None:
     await save(store, "other", key_id=b"key.", checks=await checks_of(store, b"key."))
 
 
+async def test_what_the_target_deleted_since_stays_deleted(
+    source: ImageStore, target: ImageStore, pix: Pixstore
+) -> None:
+    """An image, or a variant, that was deleted in the target after the copy is left deleted, and the reason says so."""
+    await copy(source, target)
+    await target.delete(IDS[0])
+    left = {step.image_id: step.reason async for step in copy_store(source, target) if step.outcome is Outcome.LEFT}
+    assert left == {IDS[0]: "deleted in the target since the backup or copy was made: left deleted"}
+    assert await target.get(IDS[0]) is None
+
+
 async def _save_and_delete_one(store: ImageStore) -> None:
     await save(store, "other")
     await store.delete("other")
