@@ -322,16 +322,16 @@ class Pixstore:
         ring = await self._life.opened()
         return await rotation.rewrap_keys(self._store, ring, on_progress)
 
-    async def retire_key(self, key_id: str) -> None:
-        """Retire a secret, so that the store opens without; processes that still sign with it can save no more.
+    async def retire_key(self, key_id: str) -> bool:
+        """Retire a secret, so that the store opens without it. Processes that still sign with it can't save any more.
 
-        key_id: as in `key_status`. Raises SecretError for the secret that signs, one that images are under, and one
-        that the store does not know.
+        key_id: as in `key_status`. Return False if the store does not know the secret, though it is loaded here.
+        Raises SecretError for the secret that signs, one that images are under, and an unknown key id.
         """
         named = hide(key_id)
         del key_id  # it may be the secret itself: see hidden.py
         ring = await self._life.opened()
-        await rotation.retire_key(self._store, ring, named)
+        return await rotation.retire_key(self._store, ring, named)
 
     # Reading
 

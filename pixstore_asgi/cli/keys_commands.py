@@ -4,21 +4,24 @@ import asyncio
 import json
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from typing import TypeVar
 
 import click
 
-from ..keys import separation
+from ..core.hidden import hide
+from ..core.keyring import KeyRing
+from ..keys import rotation, separation
+from ..keys.find import find_ring
 from ..keys.rotation import KeyStatus, OnRewrapped
-from ..pixstore import Pixstore
-from ..store.connect import connect
+from ..store.contract import ImageStore
 from .databases import Database, existing_database
 from .errors import plain_errors
 from .moves import images_of
 from .output import json_option, progress_bar
-from .stores import check_made
+from .stores import check_made, opened
 
 _T = TypeVar("_T")
 
@@ -35,6 +38,8 @@ def keys() -> None:
 
     A key id is public: 8 hexadecimal digits that are made from the secret and the database's id, and tell nothing of
     the secret.
+
+    Bodies stay as they are, so none of these commands takes --blobs.
     """
 
 
@@ -48,9 +53,8 @@ def status(database: Database, as_json: bool) -> None:
     """
 
     async def steps() -> list[KeyStatus]:
-        await check_made(database)
-        async with Pixstore(database.store) as pix:
-            return await pix.key_status()
+        async with _opened(database) as (store, ring):
+            return await rotation.key_status(store, ring)
 
     with plain_errors():
         states = asyncio.run(steps())
@@ -75,10 +79,9 @@ def rewrap(database: Database, as_json: bool) -> None:
     work = _Rewrapping()
 
     async def steps() -> list[KeyStatus]:
-        await check_made(database)
-        async with Pixstore(database.store) as pix:
-            await work.run(pix.rewrap_keys)
-            return [state for state in await pix.key_status() if state.images and not state.signs]
+        async with _opened(database) as (store, ring):
+            await work.run(lambda show: rotation.rewrap_keys(store, ring, show))
+            return [state for state in await rotation.key_status(store, ring) if state.images and not state.signs]
 
     left = work.ended(steps())
     _tell_rewrapped(work.done, left, as_json=as_json)
@@ -148,12 +151,8 @@ def separate(database: Database, as_json: bool) -> None:
 
     async def steps() -> int:
         await check_made(database)
-        store = connect(database.store)
-        await store.open()
-        try:
+        async with opened(database, None) as store:
             return await separation.separate(store)
-        finally:
-            await store.close()
 
     with plain_errors():
         images = asyncio.run(steps())
@@ -178,20 +177,31 @@ def retire(key_ids: tuple[str, ...], database: Database, as_json: bool) -> None:
         raise click.UsageError("give one KEY_ID, as `pixstore-asgi keys status` lists it")
     (key_id,) = key_ids
 
-    async def steps() -> None:
-        await check_made(database)
-        async with Pixstore(database.store) as pix:
-            await pix.retire_key(key_id)
+    async def steps() -> bool:
+        async with _opened(database) as (store, ring):
+            return await rotation.retire_key(store, ring, hide(key_id))
 
     with plain_errors():
-        asyncio.run(steps())
+        is_retired = asyncio.run(steps())
     if as_json:
-        click.echo(json.dumps({"retired": key_id}))
+        click.echo(json.dumps({"retired": key_id if is_retired else None}))
+    elif not is_retired:
+        click.echo(
+            f"{database} does not know secret {key_id}, though PIXSTORE_SECRET lists it: nothing is to be retired."
+        )
     else:
         click.echo(
             f"{database} opens without secret {key_id} now: take it out of PIXSTORE_SECRET everywhere, but no sooner "
             "than 40 s (twice proof_window_ms) after the last process has signed with it."
         )
+
+
+@asynccontextmanager
+async def _opened(database: Database) -> AsyncIterator[tuple[ImageStore, KeyRing]]:
+    """Open a store with its key ring. Its bodies stay as they are, so it needs no bucket."""
+    await check_made(database)
+    async with opened(database, None) as store:
+        yield store, await find_ring(store, None)
 
 
 def _role_of(state: KeyStatus) -> str:

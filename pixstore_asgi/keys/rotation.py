@@ -75,11 +75,12 @@ async def rewrap_keys(store: ImageStore, ring: KeyRing, on_progress: OnRewrapped
     return done
 
 
-async def retire_key(store: ImageStore, ring: KeyRing, named: Hidden[str]) -> None:
+async def retire_key(store: ImageStore, ring: KeyRing, named: Hidden[str]) -> bool:
     """Retire a secret of an open store, which then opens without it, and takes nothing more that is wrapped under it.
 
-    named: its key id as `key_status` tells it. Raises SecretError where the secret signs here, where images need it,
-    and where the store does not know it.
+    named: its key id as `key_status` tells it. Return False if the secret is in the key ring and the store does not
+    know it: nothing is to be retired. Raises SecretError if the secret signs here, if images need it, and if neither
+    the store nor the key ring knows it.
     """
     in_use, retired = await store.key_checks()
     checks = {check[:KEY_ID_BYTES].hex(): check for check in in_use}
@@ -88,6 +89,8 @@ async def retire_key(store: ImageStore, ring: KeyRing, named: Hidden[str]) -> No
         raise SecretError(f"secret {key_id} is the one that signs: list its successor after it, and rewrap the keys")
     if key_id is None:  # which is not quoted: it may be the secret itself
         was_retired = any(check[:KEY_ID_BYTES].hex() == named() for check in retired)
+        if not was_retired and any(each.hex() == named() for each in ring.verifying):
+            return False  # such as after a save of a process that has the newer secret alone
         known = ", ".join(sorted(checks)) or "none"
         if was_retired:
             raise SecretError(f"this secret was retired already; the store knows {known}")
@@ -99,6 +102,7 @@ async def retire_key(store: ImageStore, ring: KeyRing, named: Hidden[str]) -> No
         raise SecretError(
             f"secret {key_id} is still needed, by {images} image{'' if images == 1 else 's'}: rewrap the keys first"
         ) from conflict
+    return True
 
 
 async def _count_others(store: ImageStore, ring: KeyRing) -> int:

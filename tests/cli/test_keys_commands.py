@@ -24,6 +24,7 @@ from tests.docs.tables import rows
 from tests.support.paths import DOCS
 from tests.support.rings import NEW, OLD, make_database
 from tests.support.samples import OTHER_SECRET, SECRET, picture
+from tests.support.stores import new_place
 
 BOTH = f"{SECRET} {OTHER_SECRET}"
 
@@ -99,6 +100,39 @@ def test_json_tells_the_same(database: Path) -> None:
     assert run_for_json("rewrap", "--database", f"sqlite:///{database}") == {"rewrapped": 5, "left": 0}
     assert run_for_json("rewrap", "--database", database) == {"rewrapped": 0, "left": 0}
     assert run_for_json("retire", OLD, "--database", database) == {"retired": OLD}
+
+
+def test_a_secret_that_the_database_has_forgotten(database: Path) -> None:
+    """After a save of a process that has the newer secret alone there is nothing to retire, and that is no error."""
+    run("rewrap", "--database", database)
+    save(database, OTHER_SECRET, 1)
+    result = run("retire", OLD, "--database", database)
+    assert (result.exit_code, result.output) == (
+        0,
+        f"{database} does not know secret {OLD}, though PIXSTORE_SECRET lists it: nothing is to be retired.\n",
+    )
+    assert run_for_json("retire", OLD, "--database", database) == {"retired": None}
+
+
+def test_a_bucket_is_not_asked_for(
+    tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where bodies are in a bucket, each command works without it, warns of nothing and sweeps nothing."""
+    place = new_place("sqlite+s3", tmp_path, request)
+    for name, value in place.environment.items():
+        monkeypatch.setenv(name, value)
+
+    async def save_and_replace() -> None:
+        async with Pixstore(place.database, blobs=place.blobs, secret=[SECRET, OTHER_SECRET]) as pix:
+            record = await pix.save_image(picture())
+            await pix.update_image(record.id, picture(seed=1))
+
+    asyncio.run(save_and_replace())
+    key_id = run_for_json("status", "--database", place.database)[0]["key_id"]
+    for arguments in (["rewrap"], ["status"], ["retire", key_id], ["separate"]):
+        result = run(*arguments, "--database", place.database)
+        assert result.exit_code == 0, result.output
+    assert not [each for each in caplog.records if getattr(each, "event", "") == "blobs_not_given"]
 
 
 def test_what_is_left_is_told(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -195,7 +195,7 @@ async def test_a_secret_is_retired_when_no_image_needs_it(store: ImageStore) -> 
     with pytest.raises(SecretError, match="by 1 image: "):
         await rotation.retire_key(store, BOTH, hide(OLD))
     await rotation.rewrap_keys(store, BOTH)
-    await rotation.retire_key(store, BOTH, hide(OLD))
+    assert await rotation.retire_key(store, BOTH, hide(OLD)) is True
     ((image_id, image),) = images.items()
     assert await read(store, OTHER_SECRET, image_id) == image
     with pytest.raises(SecretError, match=f"written with secret {NEW}, and given is {OLD}"):
@@ -217,13 +217,21 @@ async def test_a_late_process_saves_nothing_under_a_retired_secret(store: ImageS
     assert await late.delete_image(record.id)
 
 
-@pytest.mark.parametrize("key_id", ["00000000", NEW.upper(), "", SECRET, key_id_of(THIRD_SECRET)])
+@pytest.mark.parametrize("key_id", ["00000000", NEW.upper(), "", SECRET, key_id_of("x" * 43)])
 async def test_an_unknown_key_id_is_refused(store: ImageStore, key_id: str) -> None:
     """What the store does not know is not retired; the known ids are named, and what was given is not."""
     await save(store, SECRET, 1)
     with pytest.raises(SecretError, match=f"knows no secret of this key id; it knows {OLD}$") as caught:
         await rotation.retire_key(store, ring_of(SECRET, THIRD_SECRET, OTHER_SECRET), hide(key_id))
     assert not key_id or key_id not in str(caught.value)
+
+
+async def test_a_secret_that_only_the_key_ring_knows_is_left_as_it_is(store: ImageStore) -> None:
+    """It is told that nothing is to be retired: a secret that is to sign next can still do so."""
+    await save(store, SECRET, 1)
+    ring = ring_of(THIRD_SECRET, SECRET)
+    assert await rotation.retire_key(store, ring, hide(key_id_of(THIRD_SECRET))) is False
+    assert not (await store.key_checks()).retired
 
 
 async def test_a_secret_is_retired_once(store: ImageStore) -> None:
