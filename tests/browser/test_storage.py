@@ -1,5 +1,7 @@
 """What the client does with the browser's storage, and without it."""
 
+import contextlib
+import random
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +114,6 @@ def test_where_site_data_is_blocked_pictures_are_shown(site: Site, engine: Engin
 
 OPEN_CACHE = """
 const { createCache } = await import("/src/cache/cache.js");
-const { risingTime } = await import("/src/clock.js");
 const cache = createCache({
   databaseName: "of-the-test", namespace: "me", cache: "encrypted", cacheLimit: 9, cacheBytes: 1e7, cleanupBatch: 0,
 });
@@ -126,7 +127,7 @@ def in_cache(tab: Tab, work: str, value: object = None) -> Any:
 
 def test_large_images_are_kept_as_blobs(tab: Tab, engine: Engine) -> None:
     """An image of 500 KB is a Blob in the storage, but in WebKit, and every byte is there after a reload."""
-    in_cache(tab, "await cache.write('large', 1, new Uint8Array(500_000).fill(7), risingTime())")
+    in_cache(tab, "await cache.write('large', 1, new Uint8Array(5e5).fill(7), await cache.latestRemoval())")
     tab.page.reload()
     read = (
         "const kept = await cache.read('large', 1); const bytes = new Uint8Array(await new Blob([kept]).arrayBuffer());"
@@ -139,11 +140,11 @@ def test_large_images_are_kept_as_blobs(tab: Tab, engine: Engine) -> None:
 def test_delete_in_one_tab_wins_over_a_write_of_another(site: Site, tab: Tab, browser: Browser) -> None:
     """What one tab deletes is not brought back by a download that another tab began before, and by later ones it is."""
     write = "await cache.write('gone', 1, new Uint8Array(9), value); return cache.has('gone')"
-    began = in_cache(tab, "return risingTime()")
+    began = in_cache(tab, "return cache.latestRemoval()")
     with open_tab(browser, site) as second:
         assert in_cache(second, "return cache.remove('gone')") is False
     assert in_cache(tab, write, began) is False
-    assert in_cache(tab, write, in_cache(tab, "return risingTime()")) is True
+    assert in_cache(tab, write, in_cache(tab, "return cache.latestRemoval()")) is True
 
 
 def test_layout_changes_while_another_tab_has_the_old_one_open(site: Site, tab: Tab, browser: Browser) -> None:
@@ -151,9 +152,72 @@ def test_layout_changes_while_another_tab_has_the_old_one_open(site: Site, tab: 
     in_cache(tab, "await cache.stats()")
     with open_tab(browser, site) as second:
         version = """
-          const request = indexedDB.open("of-the-test", 4);
+          const request = indexedDB.open("of-the-test", 5);
           await new Promise((resolve) => { request.onsuccess = resolve; request.onblocked = resolve; });
           return request.readyState === "done" && request.result.version;
         """
-        assert in_cache(second, version) == 4
+        assert in_cache(second, version) == 5
         assert in_cache(tab, "return cache.stats().catch((error) => error.reason)") == "failed"
+
+
+TABS, IMAGES = 3, 30
+CLOCKS = {
+    "true": "",
+    "ahead": "const now = Date.now; Date.now = () => now() + 60_000;",
+    "stepping": "const now = Date.now; Date.now = () => now() + 100 * Math.floor(3 * Math.random() - 1);",
+}
+PREPARE = """async (ids) => {
+  const { getImage, stats } = await import("/images/-/client/index.js");
+  const found = await (await fetch(`/records?id=${ids.join("&id=")}`)).json();
+  const records = Object.values(found);
+  await stats();
+  globalThis.loads = new Promise((resolve) => {
+    const start = new BroadcastChannel("start of a round");
+    start.onmessage = () => {
+      start.close();
+      resolve(Promise.allSettled(records.map((record) => getImage(record))));
+    };
+  });
+  return records.length;
+}"""
+SIGN_OUT = """async (afterMs) => {
+  const { clear } = await import("/images/-/client/index.js");
+  const start = new BroadcastChannel("start of a round");
+  start.postMessage("go");
+  start.close();
+  await new Promise((go) => setTimeout(go, afterMs));
+  await clear();
+}"""
+COUNT_LEFT = """async () => {
+  const { stats } = await import("/images/-/client/index.js");
+  const locks = async () => Object.values(await navigator.locks.query()).flat().length;
+  while (await locks()) await new Promise((go) => setTimeout(go, 5));
+  return (await stats()).images;
+}"""
+
+
+def sign_out_leaves(site: Site, tabs: list[Tab], signing_out: Tab, after_ms: int) -> int:
+    """Clear in one tab while others load, and count the images that are in storage at the end."""
+    ids = iter(random.sample(site.thousand, IMAGES * len(tabs)))
+    for tab in tabs:
+        assert tab.page.evaluate(PREPARE, [next(ids) for _ in range(IMAGES)]) == IMAGES
+    signing_out.page.evaluate(SIGN_OUT, after_ms)
+    for tab in tabs:
+        tab.page.evaluate("async () => { await loads; }")
+    return int(signing_out.page.evaluate(COUNT_LEFT))
+
+
+@pytest.mark.parametrize(
+    ("clock", "rounds"),
+    [
+        pytest.param("stepping", 8, marks=pytest.mark.slow),
+        *(pytest.param(clock, 100, marks=pytest.mark.soak) for clock in CLOCKS),
+    ],
+)
+def test_sign_out_leaves_no_picture(site: Site, browser: Browser, clock: str, rounds: int) -> None:
+    """After `clear` no picture that another tab was loading is stored, whatever the clocks of the tabs say."""
+    with contextlib.ExitStack() as stack:
+        tabs = [stack.enter_context(open_tab(browser, site, first_script=CLOCKS[clock])) for _ in range(TABS)]
+        last = stack.enter_context(open_tab(browser, site))
+        left = [sign_out_leaves(site, tabs, last, 2 * (number % 15)) for number in range(rounds)]
+        assert sum(count > 0 for count in left) == 0, left

@@ -6,7 +6,7 @@ import { beforeEach, test } from "node:test";
 import { IDBFactory, IDBObjectStore } from "fake-indexeddb";
 
 import { createCache } from "../../js_client/src/cache/cache.js";
-import { risingTime } from "../../js_client/src/clock.js";
+import { risingTime } from "../../js_client/src/cache/last-used.js";
 import { CacheError } from "../../js_client/src/errors.js";
 import { pageEvents, setGlobal } from "./support/page.js";
 import { done, dump, emptyStorage, fail, noStorage, overwrite, patch, transactions } from "./support/storage.js";
@@ -29,8 +29,9 @@ const cacheOf = (options = {}) =>
 
 const bytesOf = (text) => new Uint8Array(Buffer.from(text));
 const image = bytesOf("image");
-const write = (cache, id, { token = 1, bytes = image, since = risingTime() } = {}) =>
-  cache.write(id, token, bytes, since);
+/** Write as after a download that has begun just now, or after the removal `since`. */
+const write = async (cache, id, { token = 1, bytes = image, since } = {}) =>
+  cache.write(id, token, bytes, since ?? (await cache.latestRemoval()));
 
 const idsIn = async (store = "entries") => (await dump(NAME))[store].map(([key]) => key[1]);
 
@@ -111,6 +112,7 @@ test("nothing is looked through before the first read, and after a write a miss 
 test("the writes that come in meanwhile share a transaction", async (t) => {
   const cache = cacheOf();
   await cache.has(ID);
+  await cache.latestRemoval();
   const begun = transactions(t);
   await Promise.all(Array.from({ length: 51 }, (_, index) => write(cache, `image-${index}`)));
   assert.equal(begun.length, 3);
@@ -134,6 +136,7 @@ test("writes and notes of use are relaxed, deletes are strict", async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const cache = cacheOf();
   await write(cache, "a");
+  await cache.latestRemoval();
   const begun = transactions(t);
   await write(cache, ID);
   cache.touch(ID);
@@ -449,7 +452,7 @@ test("use is written down when the page is hidden", async (t) => {
 test("a delete wins over a write whose download began before it, also one of another tab", async () => {
   const [mine, other] = [cacheOf(), cacheOf()];
   for (const forget of [() => other.remove(ID), () => mine.remove(ID), () => other.clear(), () => mine.clear()]) {
-    const since = risingTime();
+    const since = await mine.latestRemoval();
     await forget();
     await write(mine, ID, { since });
     assert.equal(await mine.has(ID), false);
@@ -460,7 +463,7 @@ test("a delete wins over a write whose download began before it, also one of ano
 
 test("a delete of one image, or in one namespace, refuses no other", async () => {
   const cache = cacheOf();
-  const since = risingTime();
+  const since = await cache.latestRemoval();
   await cache.remove("other");
   await cache.remove(`${ID}~thumb`);
   await cacheOf({ namespace: "other" }).clear();
@@ -471,7 +474,7 @@ test("a delete of one image, or in one namespace, refuses no other", async () =>
 
 test("a delete of an image refuses its variants whose downloads began before it, and leaves no byte of those there", async () => {
   const cache = cacheOf();
-  const since = risingTime();
+  const since = await cache.latestRemoval();
   for (const id of [ID, `${ID}~thumb`, `${ID}-`, `${ID}-~thumb`]) await write(cache, id);
   assert.equal(await cache.remove(ID), true);
   await Promise.all([ID, `${ID}~thumb`, `${ID}~0`].map((id) => write(cache, id, { since })));
@@ -480,17 +483,68 @@ test("a delete of an image refuses its variants whose downloads began before it,
   assert.equal(await cache.has(`${ID}~thumb`), true);
 });
 
-test("tombstones go after ten minutes, and those of a clock that was ahead refuse nothing", async () => {
+test("clocks have no say in which of a removal and a download comes first", async (t) => {
+  const [mine, other] = [cacheOf(), cacheOf()];
+  let ahead = 0;
+  t.mock.method(Date, "now", () => 4e12 + ahead);
+  for (const step of [60_000, -60_000]) {
+    for (const remove of [() => other.clear(), () => other.remove(ID)]) {
+      const since = await mine.latestRemoval();
+      ahead += step;
+      await remove();
+      await write(mine, ID, { since });
+      assert.equal(await mine.has(ID), false);
+      mine.forget();
+    }
+  }
+});
+
+test("a download that began before its database was deleted is not kept in the new one", async () => {
   const cache = cacheOf();
-  await cache.remove("a");
-  const [[key]] = (await dump(NAME)).deleted;
-  const aged = (minutes) => [key[0] + minutes * 60_000, "me", ID];
-  for (const minutes of [-11, -9, 11]) await overwrite("deleted", aged(minutes), 1, NAME);
-  await cache.remove("b");
-  const minutesLeft = (await dump(NAME)).deleted.map(([[at]]) => Math.round((at - key[0]) / 60_000));
-  assert.deepEqual(minutesLeft, [-9, 0, 0, 11]);
+  const since = await cache.latestRemoval();
+  await done(indexedDB.deleteDatabase(NAME));
+  assert.equal(await cache.has(ID), false);
+  assert.notEqual(await cache.latestRemoval(), since);
+  await write(cache, ID, { since });
+  assert.equal(await cache.has(ID), false);
   await write(cache, ID);
   assert.equal(await cache.has(ID), true);
+});
+
+test("a hundred removals are known, a download during more is not kept, and after a clear no removed id is left", async () => {
+  const cache = cacheOf();
+  const since = await cache.latestRemoval();
+  for (let index = 0; index < 99; index += 1) await cache.remove(`image-${index}`);
+  await write(cache, ID, { since });
+  assert.equal(await cache.has(ID), true);
+  await cache.remove("image-99");
+  await write(cache, "b", { since });
+  assert.equal(await cache.has("b"), false);
+  assert.equal((await dump(NAME)).deleted[0][1].length, 100);
+  await cacheOf({ namespace: "other" }).remove("theirs");
+  await cache.clear();
+  const text = JSON.stringify((await dump(NAME)).deleted);
+  assert.deepEqual([text.includes("image-"), text.includes("theirs")], [false, true]);
+});
+
+test("the latest removal is read once, and again only after another tab has changed what is stored", async (t) => {
+  const cache = cacheOf();
+  await write(cache, ID);
+  await cache.latestRemoval();
+  const begun = transactions(t);
+  for (let index = 0; index < 3; index += 1) await cache.latestRemoval();
+  for (let index = 0; index < 3; index += 1) await cache.read(ID, 1);
+  assert.deepEqual(begun.map(({ stores }) => stores), [["bytes"], ["bytes"], ["bytes"]]);
+  cache.forget();
+  await cache.latestRemoval();
+  assert.equal(begun.length, 4);
+});
+
+test("used images have an order within a millisecond too, near the time of day", (t) => {
+  t.mock.method(Date, "now", () => 5e12);
+  const times = [1, 2, 3, 4].map(() => risingTime());
+  assert.ok(times.every((time, index) => index === 0 || time > times[index - 1]));
+  assert.ok(Math.abs(times[3] - 5e12) < 1);
 });
 
 test("drop removes a version only while it is the cached one, and remove tells whether there was one", async () => {

@@ -8,7 +8,7 @@ import { files, importsOf, resolve, typeImportsOf } from "./support/sources.js";
 /** Low to high: a file imports only from rows below its own, and of its own row from its own folder. */
 const ROWS = [
   ["states"],
-  ["errors", "abort", "clock", "coalesce"],
+  ["errors", "abort", "coalesce"],
   ["format"],
   ["options"],
   ["crypto", "cache", "network"],

@@ -215,7 +215,7 @@ test("storage that another tab holds delays an image for three seconds, and then
 
 test("where a newer client has laid the database out, a delete and a clear say that they could not", async () => {
   const client = clientOf();
-  await done(indexedDB.open("pixstore-asgi", 4)).then((connection) => connection.close());
+  await done(indexedDB.open("pixstore-asgi", 5)).then((connection) => connection.close());
   const isFailed = (error) => error instanceof CacheError && error.reason === "failed";
   await assert.rejects(client.clear(), isFailed);
   await assert.rejects(client.deleteCachedImage(ID), isFailed);
@@ -300,7 +300,7 @@ test("calls at once open a database that was deleted meanwhile once", async (t) 
 });
 
 test("a database of another layout is left alone, reported, and breaks no image", async () => {
-  const foreign = indexedDB.open("pixstore-asgi", 3);
+  const foreign = indexedDB.open("pixstore-asgi", 4);
   foreign.onupgradeneeded = () => foreign.result.createObjectStore("images");
   (await done(foreign)).close();
   const client = clientOf();

@@ -7,7 +7,6 @@ import { test } from "node:test";
 import { IDBDatabase, IDBFactory, IDBObjectStore } from "fake-indexeddb";
 
 import { createCache } from "../../js_client/src/cache/cache.js";
-import { risingTime } from "../../js_client/src/clock.js";
 import { CacheError } from "../../js_client/src/index.js";
 import { channels, pageEvents, setGlobal, settle, textOf, unhandled, until } from "./support/page.js";
 import { createClient, errors, ID, isStored, name, server } from "./support/site.js";
@@ -18,7 +17,7 @@ const LIMITS = { cacheLimit: 100, cacheBytes: 1_000_000, cleanupBatch: 0 };
 const createOwnCache = (limits) =>
   createCache({ databaseName: name, namespace: "me", cache: "encrypted", ...LIMITS, ...limits });
 
-const write = (cache, id, token = 1) => cache.write(id, token, new Uint8Array(5), risingTime());
+const write = async (cache, id, token = 1) => cache.write(id, token, new Uint8Array(5), await cache.latestRemoval());
 
 const storedIds = async () => (await dump(name)).entries.map(([[, id]]) => id);
 

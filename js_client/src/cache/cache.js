@@ -1,13 +1,13 @@
 /** The image cache: one version per namespace and image id, the least recently used images evicted first. */
 
-import { risingTime } from "../clock.js";
 import { coalesce } from "../coalesce.js";
 import { BATCH_LIMIT } from "../format/batch.js";
 import { isStored } from "../options/options.js";
 import { sizeOfAll } from "./eviction.js";
 import { done } from "./indexeddb.js";
+import { risingTime } from "./last-used.js";
 import { createStores, keyOf } from "./object-stores.js";
-import { bury } from "./tombstones.js";
+import { noteRemoval } from "./removals.js";
 import { createWriter } from "./write.js";
 
 /** @import { CacheKind } from "../options/options.js" */
@@ -32,9 +32,11 @@ import { createWriter } from "./write.js";
  * @typedef {object} ImageCache
  * @property {(id: string, token: number) => Promise<Stored | undefined>} read  the bytes of exactly this version; the
  *   calls of one tick are answered together
+ * @property {() => Promise<number>} latestRemoval  the number of the latest removal that this page knows of; never
+ *   rejects
  * @property {(id: string, token: number, bytes: Uint8Array<ArrayBuffer>, since: number) => Promise<void>} write  keep a version,
- *   unless a newer one is there, it is above half of what the cache holds after an eviction, or the image was deleted at
- *   or after `since`, by the rising clock
+ *   unless a newer one is there, it is above half of what the cache holds after an eviction, or the image was removed
+ *   after the removal `since`, which `latestRemoval` gave before the download began
  * @property {(id: string) => void} touch  note that the image was used just now
  * @property {(id: string, token: number) => Promise<void>} drop  remove this version if it is still the cached one
  * @property {(id: string) => Promise<boolean>} remove  remove the image and its variants; tells whether there was one
@@ -90,13 +92,12 @@ export function createCache({ databaseName, namespace, cache: kind, ...limits })
    * Remove what has this key, or a longer one that begins with it, or is in one of the ranges, each from a key to a key;
    * resolves to whether there was anything.
    *
-   * @param {string[]} key
+   * @param {[namespace: string, id?: string]} key
    * @param {string[][][]} ranges
    */
   function removeAll(key, ...ranges) {
-    const tombstone = [risingTime(), ...key];
     return stores.change(async (entries, bytes, deleted) => {
-      bury(deleted, tombstone);
+      await noteRemoval(deleted, ...key);
       let count = 0;
       // An array comes after every string.
       for (const [first, last] of [[key, [...key, []]], ...ranges]) {
@@ -118,6 +119,8 @@ export function createCache({ databaseName, namespace, cache: kind, ...limits })
     },
 
     touch,
+
+    latestRemoval: stores.latestRemoval,
 
     async write(id, token, view, since) {
       const size = view.length;
@@ -172,6 +175,7 @@ const NO_CACHE = {
   has: no,
   stats: async () => ({ images: 0, bytes: 0 }),
   warmUp: async () => 0,
+  latestRemoval: async () => 0,
   forget: nothing,
   close: nothing,
 };

@@ -1,6 +1,6 @@
 /** Which images go when the cache is full: those that were not used for longest. */
 
-import { risingTime } from "../clock.js";
+import { risingTime } from "./last-used.js";
 
 /** @import { Entry } from "./cache.js" */
 

@@ -3,7 +3,10 @@
  * end.
  */
 
-import { risingTime } from "../clock.js";
+let last = 0;
+
+/** A strictly rising time in epoch milliseconds: images used within one millisecond have an order, too. */
+export const risingTime = () => (last = Math.max(Date.now(), last + 0.001));
 
 const INTERVAL_MS = 2000;
 

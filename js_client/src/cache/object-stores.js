@@ -3,7 +3,7 @@
  *
  *     entries   {namespace, id, token, kind, size, lastUsed}, by namespace and id
  *     bytes     {token, kind, size, image}, a Uint8Array, or Blob for a large image, by [namespace, id]
- *     deleted   tombstones, see there
+ *     deleted   the latest removals, see there
  *     changed   a random number, another one after each change
  *
  * Bytes have a store of their own, so that a hit rewrites a small entry and eviction reads no image; and they tell what
@@ -11,6 +11,7 @@
  */
 
 import { createDatabase, done } from "./indexeddb.js";
+import { newRemovals, latestRemoval } from "./removals.js";
 
 /** @import { Entry, Stored } from "./cache.js" */
 
@@ -31,7 +32,10 @@ const ALL = [ENTRIES, BYTES, DELETED, CHANGED];
  * @param {string} databaseName
  */
 export function createStores(databaseName) {
-  const { transact, close } = createDatabase(databaseName, 3, layOut);
+  const { transact, close } = createDatabase(databaseName, 4, (connection) => {
+    forget();
+    layOut(connection);
+  });
 
   /**
    * What the database holds, all namespaces, by `nameOf`; undefined where it may be something else.
@@ -41,9 +45,11 @@ export function createStores(databaseName) {
   let known;
   /** What `changed` held then. */
   let knownAt = 0;
+  /** @type {Promise<number> | undefined}  the number of the latest removal that this page knows of */
+  let removal;
 
   const forget = () => {
-    known = undefined;
+    known = removal = undefined;
   };
 
   /** @param {IDBObjectStore} entries */
@@ -75,6 +81,9 @@ export function createStores(databaseName) {
      */
     learn: async (entries) => known ?? load(entries),
 
+    // NaN equals no number: what is downloaded then is not kept.
+    latestRemoval: () => (removal ??= transact([DELETED], "readonly", latestRemoval).catch(() => NaN)),
+
     /**
      * @template Result
      * @param {(entries: IDBObjectStore) => Promise<Result>} work
@@ -103,7 +112,7 @@ export function createStores(databaseName) {
         "readwrite",
         async (entries, bytes, deleted, changed) => {
           // Others change it without a word, as they store in another namespace, or evict.
-          if ((await done(changed.get(0))) !== knownAt) forget();
+          if ((await done(changed.get(0))) !== knownAt) known = undefined;
           changed.put((knownAt = Math.random()), 0);
           return work(entries, bytes, deleted);
         },
@@ -146,10 +155,14 @@ function layOut(connection) {
     if (connection.objectStoreNames.contains(name)) connection.deleteObjectStore(name);
   }
   connection.createObjectStore(ENTRIES, { keyPath: ["namespace", "id"] });
-  for (const name of [BYTES, DELETED, CHANGED]) connection.createObjectStore(name);
+  for (const name of [BYTES, CHANGED]) connection.createObjectStore(name);
+  connection.createObjectStore(DELETED).put(newRemovals(), 0);
 }
 
-/** @param {ImageName} name */
+/**
+ * @param {ImageName} name
+ * @returns {[namespace: string, id: string]}
+ */
 export const keyOf = ({ namespace, id }) => [namespace, id];
 
 /** @param {ImageName} name */

@@ -6,7 +6,7 @@ import { sizeOfAll, victims } from "./eviction.js";
 import { TOO_LONG, done } from "./indexeddb.js";
 import { createLastUsed } from "./last-used.js";
 import { keyOf, nameOf } from "./object-stores.js";
-import { buried } from "./tombstones.js";
+import { removedSince } from "./removals.js";
 
 /** @import { Entry } from "./cache.js" */
 /** @import { Limits } from "./eviction.js" */
@@ -59,12 +59,14 @@ export function createWriter(stores, { namespace, ...limits }) {
   /** @param {Writing[]} images */
   const put = (images) =>
     stores.change(async (entries, bytes, deleted) => {
-      const isBuried = await buried(deleted, namespace, images);
+      const isRemoved = await removedSince(deleted, namespace);
       const list = await stores.learn(entries);
       const isBurst = sizeOfAll(images.map(({ entry }) => entry)) > BURST_BYTES;
       for (const { entry, view, since } of images) {
         const isOutdated = Number(list.get(nameOf(entry))?.token) > entry.token;
-        if (!isOutdated && !isBuried(entry.id, since)) stores.put(entries, bytes, entry, storable(view, isBurst));
+        // This page has not heard of the removal yet.
+        if (isRemoved(entry.id, since)) stores.forget();
+        else if (!isOutdated) stores.put(entries, bytes, entry, storable(view, isBurst));
       }
       if (list.size > limits.cacheLimit || sizeOfAll(list.values()) > limits.cacheBytes) {
         await evict(entries, bytes, 0);

@@ -1,6 +1,5 @@
 /** One image: out of memory, else by a load that it shares with whoever else asks for it meanwhile. */
 
-import { risingTime } from "../clock.js";
 import { parseRecord } from "../format/records.js";
 import { checkedImageOptions } from "../options/options.js";
 
@@ -45,7 +44,6 @@ export function createGetImage({ refreshRecord: ownRefresh, cache, memory, tabs,
         priority: priority ?? "auto",
         // In a task of its own, so that a callback that throws is the page's error and breaks no image.
         onProgress: (received) => onProgress && queueMicrotask(() => onProgress({ id, ...received })),
-        since: risingTime(),
       },
       signal,
     );

@@ -1,7 +1,6 @@
 /** Images under way: the callers of one version share one load, which ends early where all of them have gone. */
 
 import { unlessAborted } from "../abort.js";
-import { risingTime } from "../clock.js";
 import { ConfigError, FetchError, NotFoundError, ServerError } from "../errors.js";
 import { isOf } from "../format/ids.js";
 import { createTimeLimit } from "../network/time-limit.js";
@@ -36,7 +35,8 @@ export function createInFlight({ load, memory, counts, timeoutMs }) {
   const joinable = new Map();
   /** @type {Set<Flight>}  every one that is not over */
   const underWay = new Set();
-  let voidedAt = 0;
+  /** Counts the removals of this page: what was asked for before one of them is not kept after it. */
+  let removals = 0;
   let abortedAt = 0;
   /** @type {DOMException | undefined} */
   let abortion;
@@ -66,10 +66,13 @@ export function createInFlight({ load, memory, counts, timeoutMs }) {
     }
   }
 
-  /** @param {Plan} plan */
-  function start(plan) {
-    // Whoever waited for another one which failed may have been asking since before a delete.
-    const isVoid = plan.since < voidedAt;
+  /**
+   * @param {Plan} plan
+   * @param {number} asked  how many removals there were when it was asked for
+   */
+  function start(plan, asked) {
+    // A caller that waited for a load which failed may have asked before a removal.
+    const isVoid = asked < removals;
     const controller = new AbortController();
     const limit = createTimeLimit(timeoutMs, controller);
     const flight = /** @type {Flight} */ ({ plan, isVoid, waiting: 0, controller, limit });
@@ -91,7 +94,7 @@ export function createInFlight({ load, memory, counts, timeoutMs }) {
    * @param {string} [id]
    */
   function voidAll(id) {
-    voidedAt = risingTime();
+    removals += 1;
     for (const flight of underWay) {
       if (!isOf(flight.plan.id, id)) continue;
       flight.isVoid = true;
@@ -132,9 +135,10 @@ export function createInFlight({ load, memory, counts, timeoutMs }) {
      * @returns {Promise<Blob>}  rejects with the reason where all were aborted since it was asked for
      */
     async share(plan, signal) {
+      const asked = removals;
       for (;;) {
-        if (plan.since < abortedAt) throw abortion;
-        const flight = joinable.get(nameOf(plan)) ?? start(plan);
+        if (asked < abortedAt) throw abortion;
+        const flight = joinable.get(nameOf(plan)) ?? start(plan, asked);
         try {
           return (await waitFor(flight, signal)).image;
         } catch (error) {
@@ -149,9 +153,9 @@ export function createInFlight({ load, memory, counts, timeoutMs }) {
      * End all; those who wait are told the reason, and so are those who were asking before and come again.
      *
      * @param {DOMException} reason
-     * @param {number} [at]  Infinity: nobody starts any more
+     * @param {number} [at]  Infinity: no load starts any more
      */
-    abortAll(reason, at = risingTime()) {
+    abortAll(reason, at = removals + 1) {
       if (at > abortedAt) [abortedAt, abortion] = [at, reason];
       voidAll();
       for (const { controller } of underWay) controller.abort(reason);

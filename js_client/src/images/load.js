@@ -29,7 +29,6 @@ import { freshRecord } from "./fresh-record.js";
  * @property {RefreshRecord | undefined} refreshRecord
  * @property {Priority} priority
  * @property {OnReceived} onProgress
- * @property {number} since  when it was asked for, by the rising clock
  */
 
 /**
@@ -54,7 +53,11 @@ import { freshRecord } from "./fresh-record.js";
 
 /** @typedef {(plan: Plan, bounds: Bounds) => Promise<Loaded>} Load */
 
-/** @typedef {Plan & Bounds & {hasWaited?: boolean}} Attempt  `hasWaited` for another tab's download */
+/**
+ * `since`: the latest removal when the load began. `hasWaited` for another tab's download.
+ *
+ * @typedef {Plan & Bounds & {since: Promise<number>, hasWaited?: boolean}} Attempt
+ */
 
 /** A proof that expires sooner may be refused when the request arrives. */
 const ARRIVAL_MS = 1000;
@@ -74,7 +77,7 @@ export function createLoad({ kind, cache, tabs, download, inWorker, reported }) 
   return async (plan, bounds) => {
     const { id, context, refreshRecord } = plan;
     /** @type {Attempt} */
-    const attempt = { ...plan, ...bounds };
+    const attempt = { ...plan, ...bounds, since: cache.latestRemoval() };
     try {
       return await loadVersion(attempt);
     } catch (error) {
@@ -121,6 +124,7 @@ export function createLoad({ kind, cache, tabs, download, inWorker, reported }) 
    */
   async function fromNetwork(attempt) {
     const { id, parsed, signal } = attempt;
+    const since = await attempt.since;
     // A fetcher may ignore its signal, and still the claim must end.
     const { token, sealed, plaintext } = await unlessAborted(signal, () => download(attempt));
     const image = imageIn(plaintext);
@@ -128,7 +132,7 @@ export function createLoad({ kind, cache, tabs, download, inWorker, reported }) 
     const isOutdated = token < parsed.token;
     const bytes = kind === "decrypted" ? plaintext : sealed;
     // Only now that it is verified, and without making the caller wait.
-    const stored = isOutdated || !attempt.mayKeep() ? undefined : store(id, token, bytes, attempt.since);
+    const stored = isOutdated || !attempt.mayKeep() ? undefined : store(id, token, bytes, since);
     return { image, token, isHit: false, isOutdated, stored };
   }
 

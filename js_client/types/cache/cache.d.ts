@@ -25,9 +25,14 @@ export type ImageCache = {
      */
     read: (id: string, token: number) => Promise<Stored | undefined>;
     /**
+     * the number of the latest removal that this page knows of; never
+     * rejects
+     */
+    latestRemoval: () => Promise<number>;
+    /**
      * keep a version,
-     * unless a newer one is there, it is above half of what the cache holds after an eviction, or the image was deleted at
-     * or after `since`, by the rising clock
+     * unless a newer one is there, it is above half of what the cache holds after an eviction, or the image was removed
+     * after the removal `since`, which `latestRemoval` gave before the download began
      */
     write: (id: string, token: number, bytes: Uint8Array<ArrayBuffer>, since: number) => Promise<void>;
     /**
@@ -89,9 +94,11 @@ export type ImageCache = {
  * @typedef {object} ImageCache
  * @property {(id: string, token: number) => Promise<Stored | undefined>} read  the bytes of exactly this version; the
  *   calls of one tick are answered together
+ * @property {() => Promise<number>} latestRemoval  the number of the latest removal that this page knows of; never
+ *   rejects
  * @property {(id: string, token: number, bytes: Uint8Array<ArrayBuffer>, since: number) => Promise<void>} write  keep a version,
- *   unless a newer one is there, it is above half of what the cache holds after an eviction, or the image was deleted at
- *   or after `since`, by the rising clock
+ *   unless a newer one is there, it is above half of what the cache holds after an eviction, or the image was removed
+ *   after the removal `since`, which `latestRemoval` gave before the download began
  * @property {(id: string) => void} touch  note that the image was used just now
  * @property {(id: string, token: number) => Promise<void>} drop  remove this version if it is still the cached one
  * @property {(id: string) => Promise<boolean>} remove  remove the image and its variants; tells whether there was one

@@ -2,6 +2,8 @@
  * Note when images were used. It is time to write that down every 2 s, and when the page is hidden, which may be its
  * end.
  */
+/** A strictly rising time in epoch milliseconds: images used within one millisecond have an order, too. */
+export declare const risingTime: () => number;
 /**
  * @param {() => void} write  writes down what `takeAll` hands out
  */

@@ -3,7 +3,7 @@
  *
  *     entries   {namespace, id, token, kind, size, lastUsed}, by namespace and id
  *     bytes     {token, kind, size, image}, a Uint8Array, or Blob for a large image, by [namespace, id]
- *     deleted   tombstones, see there
+ *     deleted   the latest removals, see there
  *     changed   a random number, another one after each change
  *
  * Bytes have a store of their own, so that a hit rewrites a small entry and eviction reads no image; and they tell what
@@ -42,6 +42,7 @@ export declare function createStores(databaseName: string): {
      * @param {IDBObjectStore} entries
      */
     learn: (entries: IDBObjectStore) => Promise<Map<string, Entry>>;
+    latestRemoval: () => Promise<number>;
     /**
      * @template Result
      * @param {(entries: IDBObjectStore) => Promise<Result>} work
@@ -76,7 +77,10 @@ export declare function createStores(databaseName: string): {
      */
     remove(entries: IDBObjectStore, bytes: IDBObjectStore, name: ImageName): void;
 };
-/** @param {ImageName} name */
-export declare const keyOf: ({ namespace, id }: ImageName) => string[];
+/**
+ * @param {ImageName} name
+ * @returns {[namespace: string, id: string]}
+ */
+export declare const keyOf: ({ namespace, id }: ImageName) => [namespace: string, id: string];
 /** @param {ImageName} name */
 export declare const nameOf: ({ namespace, id }: ImageName) => string;

@@ -59,7 +59,7 @@ export declare function createInFlight({ load, memory, counts, timeoutMs }: {
      * End all; those who wait are told the reason, and so are those who were asking before and come again.
      *
      * @param {DOMException} reason
-     * @param {number} [at]  Infinity: nobody starts any more
+     * @param {number} [at]  Infinity: no load starts any more
      */
     abortAll(reason: DOMException, at?: number): void;
 };

@@ -20,10 +20,6 @@ export type Plan = {
     refreshRecord: RefreshRecord | undefined;
     priority: Priority;
     onProgress: OnReceived;
-    /**
-     * when it was asked for, by the rising clock
-     */
-    since: number;
 };
 export type Bounds = {
     /**
@@ -60,6 +56,7 @@ export type Loaded = {
 };
 export type Load = (plan: Plan, bounds: Bounds) => Promise<Loaded>;
 export type Attempt = Plan & Bounds & {
+    since: Promise<number>;
     hasWaited?: boolean;
 };
 /**
