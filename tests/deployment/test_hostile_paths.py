@@ -183,6 +183,21 @@ HOSTILE = [
 """Targets with the id and the version of an image that the application has, `{ID}` and `{V}`."""
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["hypercorn", "granian", "uvicorn"])
+def test_every_server_gives_one_spelling(name: str, tmp_path: Path) -> None:
+    """Under each server the ciphertext answers one path and query.
+
+    Some servers hide from the application that a target is absolute or has a fragment.
+    """
+    environment = {"PIXSTORE_TEST_DB": str(tmp_path / "pixstore.db")}
+    with running(name, "tests.support.edge_app:app", tmp_path, cwd=ROOT, environment=environment) as server:
+        site = _site(server)
+        url, port = str(site.record.ciphertext_url), int(server.url.rpartition(":")[2])
+        served = {target for target in map(site.of, HOSTILE) if ask(port, target).headers.get("cache-control") == KEPT}
+    assert served <= {f"{url}#x", f"http://cdn.example{url}"}
+
+
 @pytest.fixture(scope="module")
 def cdn(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """The port of the cache in cdn.md."""
