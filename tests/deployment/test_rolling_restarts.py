@@ -114,11 +114,10 @@ class Load:
     def _run(self, number: int) -> None:
         with contextlib.ExitStack() as stack:
             http = stack.enter_context(self._nginx.client())
+            if not self._keep_alive:
+                http.headers["connection"] = "close"
             record = ImageRecord.parse(http.post("/images", content=picture()).raise_for_status().json())
             while not self._ends.is_set():
-                if not self._keep_alive:
-                    stack.close()
-                    http = stack.enter_context(self._nginx.client())
                 if answer := self._ask(http, "GET", f"/images/{record.id}"):
                     record = ImageRecord.parse(answer.json())
                 image = self._ask(http, "GET", f"/pixstore-image/{record.id}", headers=headers(record))
