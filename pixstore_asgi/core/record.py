@@ -179,31 +179,35 @@ def _base64_schema(size: int) -> dict[str, Any]:
     return {"type": "string", "contentEncoding": "base64", "description": f"{size} bytes"}
 
 
-RECORD_JSON_SCHEMA: dict[str, Any] = {
-    "title": "ImageRecord",
-    "type": "object",
-    "required": ["id", "token", "meta", "statelessProof"],
-    "properties": {
-        "id": {"type": "string", "pattern": f"^{SERVED_ID.pattern}$"},
-        "token": {"type": "integer", "minimum": 1, "maximum": MAX_TOKEN},
-        "meta": {
-            "type": "object",
-            "required": ["key", "iv", "tag"],
-            "properties": {
-                "key": _base64_schema(KEY_BYTES),
-                "iv": _base64_schema(IV_BYTES),
-                "tag": _base64_schema(TAG_BYTES),
-            },
+_PROPERTIES: dict[str, Any] = {
+    "id": {"type": "string", "pattern": f"^{SERVED_ID.pattern}$"},
+    "token": {"type": "integer", "minimum": 1, "maximum": MAX_TOKEN},
+    "meta": {
+        "type": "object",
+        "required": ["key", "iv", "tag"],
+        "properties": {
+            "key": _base64_schema(KEY_BYTES),
+            "iv": _base64_schema(IV_BYTES),
+            "tag": _base64_schema(TAG_BYTES),
         },
-        "statelessProof": {"type": "string"},
-        "proofExpiresAt": {"type": "integer", "description": "epoch milliseconds"},
-        "ciphertextUrl": {"type": "string", "format": "uri-reference"},
-        "width": {"type": "integer", "minimum": 1, "description": "pixels, as displayed"},
-        "height": {"type": "integer", "minimum": 1, "description": "pixels, as displayed"},
-        "placeholder": {"type": "string", "contentEncoding": "base64", "description": "ThumbHash"},
-        "variants": {"type": "object", "additionalProperties": {"type": "object"}, "description": "records, by name"},
     },
+    "statelessProof": {"type": "string"},
+    "proofExpiresAt": {"type": "integer", "description": "epoch milliseconds"},
+    "ciphertextUrl": {"type": "string", "format": "uri-reference"},
+    "width": {"type": "integer", "minimum": 1, "description": "pixels, as displayed"},
+    "height": {"type": "integer", "minimum": 1, "description": "pixels, as displayed"},
+    "placeholder": {"type": "string", "contentEncoding": "base64", "description": "ThumbHash"},
 }
+
+
+def _record_schema(properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "required": ["id", "token", "meta", "statelessProof"], "properties": properties}
+
+
+# Not a reference to the record itself: pydantic gives a recursive schema two names, one for input and one for output.
+_VARIANTS = {"type": "object", "additionalProperties": _record_schema(_PROPERTIES), "description": "records, by name"}
+
+RECORD_JSON_SCHEMA = {"title": "ImageRecord", **_record_schema({**_PROPERTIES, "variants": _VARIANTS})}
 """JSON Schema of an image record, as FastAPI shows it in OpenAPI."""
 
 

@@ -173,6 +173,9 @@ def test_openapi_names_the_record(app: FastAPI) -> None:
     record = api["components"]["schemas"]["ImageRecord"]
     assert record["required"] == ["id", "token", "meta", "statelessProof"]
     assert record["properties"]["meta"]["required"] == ["key", "iv", "tag"]
+    variant = record["properties"]["variants"]["additionalProperties"]  # a record, or <PixImage record> would refuse it
+    assert variant["required"] == record["required"]
+    assert {**variant["properties"], "variants": record["properties"]["variants"]} == record["properties"]
     with TestClient(app) as http:
         saved = http.post("/api/pictures", content=picture()).json()
         assert http.post("/players", json=saved).json() == {"picture": saved, "others": [saved]}
