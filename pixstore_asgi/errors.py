@@ -5,6 +5,7 @@ key, a proof or image bytes.
 """
 
 from enum import IntEnum
+from typing import ClassVar
 
 
 class WireState(IntEnum):
@@ -25,7 +26,12 @@ class WireState(IntEnum):
 
 
 class PixstoreError(Exception):
-    """Root of every error this package raises."""
+    """Root of every error this package raises.
+
+    http_status: the status of the answer to a request that caused it. It is 500 for errors that no request causes.
+    """
+
+    http_status: ClassVar[int] = 500
 
 
 class ConfigError(PixstoreError, ValueError):
@@ -43,17 +49,25 @@ class InputError(PixstoreError, ValueError):
 class InvalidImage(PixstoreError, ValueError):
     """The bytes are empty, truncated or of no listed image format. Nothing was stored."""
 
+    http_status = 400
+
 
 class ImageTooLarge(InvalidImage):
     """The image is longer than `max_image_bytes`. Nothing was stored."""
+
+    http_status = 413
 
 
 class UploadTimeout(InvalidImage):
     """The image did not arrive within `upload_timeout_s` or `max_upload_s`. Nothing was stored."""
 
+    http_status = 408
+
 
 class ImageNotFound(PixstoreError, LookupError):
     """There is no image under this id."""
+
+    http_status = 404
 
 
 class RecordError(PixstoreError, ValueError):
@@ -109,6 +123,10 @@ class StoreBusy(StoreError):
     commit it is not known: it may have happened.
     """
 
+    http_status = 503
+
 
 class StoreConflict(StoreError):
     """The image was not in the state that the write expected; the write did nothing."""
+
+    http_status = 409

@@ -14,7 +14,7 @@ from .authorization import awaited, remedy
 
 _log = logging.getLogger("pixstore_asgi")
 
-AudienceOf = Callable[[Scope], str | Awaitable[str | None] | None]
+AudienceOf = Callable[[Any], str | Awaitable[str | None] | None]
 """Returns the session, user or tenant that a request comes from, or None where it comes from none."""
 
 

@@ -17,8 +17,9 @@ from .http import scope_of_get
 
 _log = logging.getLogger("pixstore_asgi")
 
-Authorize = Callable[[Scope, str], bool | Awaitable[bool]]
-AuthorizeMany = Callable[[Scope, list[str]], Collection[str] | Awaitable[Collection[str]]]
+# The scope is Any, so that a rule may name the scope's type as its own framework does.
+Authorize = Callable[[Any, str], bool | Awaitable[bool]]
+AuthorizeMany = Callable[[Any, list[str]], Collection[str] | Awaitable[Collection[str]]]
 
 
 class Authorization:

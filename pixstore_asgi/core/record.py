@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from copy import deepcopy
 from typing import Any, Self
 
 from ..errors import RecordError
@@ -158,6 +159,11 @@ class ImageRecord(HiddenFields):
         value: Mapping[str, Self] = self.get("variants", {})
         return value
 
+    @staticmethod
+    def json_schema() -> dict[str, Any]:
+        """Return the JSON Schema of a record, for OpenAPI of frameworks without pydantic. FastAPI has it by itself."""
+        return deepcopy(RECORD_JSON_SCHEMA)
+
     def __repr__(self) -> str:
         return f"ImageRecord(id={self.get('id')!r}, token={self.get('token')!r})"
 
@@ -208,7 +214,7 @@ def _record_schema(properties: dict[str, Any]) -> dict[str, Any]:
 _VARIANTS = {"type": "object", "additionalProperties": _record_schema(_PROPERTIES), "description": "records, by name"}
 
 RECORD_JSON_SCHEMA = {"title": "ImageRecord", **_record_schema({**_PROPERTIES, "variants": _VARIANTS})}
-"""JSON Schema of an image record, as FastAPI shows it in OpenAPI."""
+"""JSON Schema of an image record."""
 
 
 def _decode(meta: Mapping[str, Any], name: str, size: int) -> bytes:

@@ -16,13 +16,11 @@ from ..errors import ImageNotFound, ImageTooLarge, InvalidImage, StoreBusy, Stor
 from ..pixstore import Pixstore
 
 STATUS: dict[type[Exception], int] = {
-    InvalidImage: 400,
-    ImageTooLarge: 413,
-    UploadTimeout: 408,
-    ImageNotFound: 404,
-    StoreConflict: 409,
-    StoreBusy: 503,
-    # Nobody is left to read it; unanswered, every upload that its client gives up would be an error in the log.
+    **{
+        kind: kind.http_status
+        for kind in (InvalidImage, ImageTooLarge, UploadTimeout, ImageNotFound, StoreConflict, StoreBusy)
+    },
+    # The client has left. Without an answer, each upload that a client aborts would be an error in the log.
     ClientDisconnect: 400,
 }
 """HTTP status of each error that a client can cause."""

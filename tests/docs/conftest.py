@@ -1,7 +1,9 @@
 """Snippets of the documents, run as a newcomer would run them."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -16,8 +18,9 @@ def run_snippet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunSnippet:
     monkeypatch.delenv("PIXSTORE_SECRET", raising=False)
 
     def run(source: str) -> dict[str, Any]:
-        names: dict[str, Any] = {"__name__": "snippet"}
-        exec(compile(source, "snippet", "exec", dont_inherit=True), names)  # noqa: S102
-        return names
+        module = ModuleType("snippet")
+        monkeypatch.setitem(sys.modules, "snippet", module)  # Litestar looks there for the types of its handlers
+        exec(compile(source, "snippet", "exec", dont_inherit=True), vars(module))  # noqa: S102
+        return vars(module)
 
     return run

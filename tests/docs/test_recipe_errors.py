@@ -1,0 +1,147 @@
+"""Every recipe of docs/recipes.md answers each error that a request can cause with its status."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import django
+import django.conf
+import httpx
+import pytest
+from django.test.utils import override_settings
+from litestar import Litestar
+from litestar.exceptions import NotAuthorizedException
+from litestar.handlers import asgi
+from litestar.middleware import DefineMiddleware
+from litestar.middleware.authentication import AbstractAuthenticationMiddleware
+from litestar.types import Scope
+
+from pixstore_asgi import Pixstore, PixstoreApp, PixstoreError, RecordsApp, errors
+from pixstore_asgi.errors import StoreError
+from pixstore_asgi.integrations.starlette import STATUS
+from pixstore_asgi.store.memory import MemoryStore
+from tests.docs.conftest import RunSnippet
+from tests.docs.tables import rows
+from tests.support.asgi import client
+from tests.support.paths import DOCS
+from tests.support.recipes import FILES, PAGE
+from tests.support.samples import SECRET
+
+# Newer Litestar wants FromPath, which the oldest version supported does not have.
+pytestmark = pytest.mark.filterwarnings("ignore:.*deprecated inferred style")
+
+NAMED = {name.strip("`"): int(status) for name, status, _ in rows(PAGE, "| error | `http_status` |")}
+
+
+@pytest.fixture(autouse=True)
+def secret(monkeypatch: pytest.MonkeyPatch, run_snippet: RunSnippet) -> None:
+    monkeypatch.setenv("PIXSTORE_SECRET", SECRET)
+
+
+def raised() -> dict[int, PixstoreError]:
+    named = [getattr(errors, name)(f"{name} of /srv/secret.db") for name in NAMED]
+    return {error.http_status: error for error in [*named, StoreError("damaged")]}
+
+
+def failing(error: PixstoreError) -> Callable[..., Any]:
+    async def fail(*_: object, **__: object) -> None:
+        raise error
+
+    return fail
+
+
+def test_the_table_has_every_error_with_a_status() -> None:
+    """The table names each error whose status is not 500, as its class has it, and so do Starlette's handlers."""
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, PixstoreError)]
+    assert {kind.__name__: kind.http_status for kind in kinds if kind.http_status != 500} == NAMED
+    assert {kind.__name__: status for kind, status in STATUS.items() if issubclass(kind, PixstoreError)} == NAMED
+
+
+@pytest.mark.parametrize("name", ["starlette_app.py", "quart_pictures.py", "litestar_app.py"])
+@pytest.mark.parametrize("status", [400, 404, 408, 409, 413, 500, 503])
+async def test_each_status(run_snippet: RunSnippet, monkeypatch: pytest.MonkeyPatch, name: str, status: int) -> None:
+    """An upload that raises an error gets its status and text; the text of a busy store stays in the log."""
+    names, error = run_snippet(FILES[name]), raised()[status]
+    monkeypatch.setattr(names["pix"], "save_image", failing(error))
+    transport = httpx.ASGITransport(names["app"], raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as http:
+        answer = await http.post("/api/pictures", content=b"image")
+    assert answer.status_code == status
+    assert answer.headers.get("retry-after") == ("1" if status == 503 else None)
+    assert (str(error) in answer.text) is (status < 500)
+
+
+def test_django(run_snippet: RunSnippet, tmp_path: Path) -> None:
+    """Django's middleware answers each error, and leaves those of the server to Django."""
+    if not django.conf.settings.configured:
+        django.conf.settings.configure(DEBUG=True, SECRET_KEY="django's own", LOGGING_CONFIG=None)
+        django.setup()
+    with override_settings(BASE_DIR=tmp_path):
+        middleware = run_snippet(FILES["mysite/pictures.py"])["PixstoreErrors"](failing(StoreError("damaged")))
+        for status, error in raised().items():
+            answer = middleware.process_exception(None, error)
+            assert (answer is None) is (status == 500)
+            if answer:
+                assert answer.status_code == status
+                assert (str(error) in json.loads(answer.content)["detail"]) is (status < 500)
+        assert middleware.process_exception(None, ValueError()) is None
+
+
+async def test_litestar_describes_records_and_uploads(run_snippet: RunSnippet) -> None:
+    """Litestar's OpenAPI has a record's fields, and the image as the body of an upload."""
+    schema = run_snippet(FILES["litestar_app.py"])["app"].openapi_schema.to_schema()
+    upload = schema["paths"]["/api/pictures"]["post"]
+    assert upload["requestBody"]["content"]["image/png"]["schema"] == {"type": "string", "format": "binary"}
+    record = upload["responses"]["201"]["content"]["application/json"]["schema"]
+    assert record["required"] == ["id", "token", "meta", "statelessProof"]
+    assert record["properties"]["variants"]["additionalProperties"]["required"] == record["required"]
+
+
+class LoginCheck(AbstractAuthenticationMiddleware):
+    async def authenticate_request(self, connection: Any) -> Any:
+        raise NotAuthorizedException
+
+
+async def test_load_balancers_pass_a_login_check_of_litestar() -> None:
+    """The middleware of the page on deployment lets load balancers' questions pass, and nothing else."""
+    (code,) = re.findall(r"`(DefineMiddleware\(.*\))`", (DOCS / "deployment.md").read_text().replace("\\|", "|"))
+    mount = asgi("/pixstore-image", is_mount=True, copy_scope=True)(PixstoreApp(Pixstore(MemoryStore(), secret=SECRET)))
+    known = {"DefineMiddleware": DefineMiddleware, "LoginCheck": LoginCheck}
+    app: Any = Litestar([mount], middleware=[eval(code, known)])  # noqa: S307
+    async with client(app) as http:
+        answers = [await http.get(f"/pixstore-image{path}") for path in ("/-/live", "/-/ready", "/an-id")]
+    assert [answer.status_code for answer in answers] == [200, 200, 401]
+
+
+async def test_litestar_answers_an_aborted_upload(run_snippet: RunSnippet) -> None:
+    """A client that leaves in the middle of its upload is an error of the client."""
+    app = run_snippet(FILES["litestar_app.py"])["app"]
+    messages = iter([{"type": "http.request", "body": b"\x89PNG\r\n\x1a\n", "more_body": True}])
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return next(messages, {"type": "http.disconnect"})
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope: dict[str, Any] = {"type": "http", "method": "POST", "path": "/api/pictures", "raw_path": b"/api/pictures"}
+    scope |= {"headers": [], "query_string": b"", "root_path": "", "http_version": "1.1", "scheme": "http", "state": {}}
+    await app({**scope, "server": ("127.0.0.1", 80), "client": ("127.0.0.1", 1)}, receive, send)
+    assert sent[0]["status"] == 400
+
+
+async def test_a_rule_may_name_the_scope_of_litestar(run_snippet: RunSnippet) -> None:
+    """A rule, and an audience, whose scope is annotated with Litestar's type pass mypy, which checks this file too."""
+
+    def may_see(scope: Scope, image_id: str) -> bool:
+        return scope["path"] == "/" and bool(image_id)
+
+    def tenant(scope: Scope) -> str | None:
+        return scope["path"]
+
+    pix = Pixstore(MemoryStore())
+    assert PixstoreApp(pix, authorize=may_see, audience=tenant)
+    assert RecordsApp(pix, may_see, audience=tenant)
