@@ -5,9 +5,10 @@ import itertools
 import warnings
 from collections.abc import Callable
 
-from PIL import AvifImagePlugin, ExifTags, Image, ImageFile
+from PIL import AvifImagePlugin, Image, ImageFile
 
 from .colour import srgb
+from .orientation import orientation_of
 from .refusals import Refusal
 from .task import Limits, Task
 from .thumbhash import thumbhash
@@ -64,14 +65,14 @@ def decode(file: io.BytesIO, name: str, task: Task) -> Decoded:
                 image.verify()  # the CRC of each chunk, which decoding does not look at
             file.seek(0)
         with Image.open(file, formats=[_PILLOW_NAMES[name]]) as image:
-            return _decode(image, name, task)
+            return _decode(image, file, name, task)
     except Image.DecompressionBombError:
         raise Refused(Refusal.PIXELS) from None
 
 
-def _decode(image: ImageFile.ImageFile, name: str, task: Task) -> Decoded:
+def _decode(image: ImageFile.ImageFile, file: io.BytesIO, name: str, task: Task) -> Decoded:
     _check_limits(image, name, task.limits)
-    turn = _orientation(image)
+    turn = orientation_of(image, file)
     stored = image.size
     size = stored[::-1] if turn >= _LYING else stored
     sizes = [variant.size_of(*size) for variant in task.variants]
@@ -127,17 +128,6 @@ def _check_frames(image: ImageFile.ImageFile, limits: Limits) -> None:
         if pixels > limits.max_total_pixels:
             raise Refused(Refusal.TOTAL_PIXELS)
         image.load()
-
-
-def _orientation(image: ImageFile.ImageFile) -> int:
-    """Return how the picture is turned, 1 to 8. What browsers ignore is ignored: damaged EXIF, and XMP."""
-    exif = Image.Exif()
-    try:
-        exif.load(image.info.get("exif", b""))
-        value = exif.get(ExifTags.Base.Orientation, 1)
-    except Exception:
-        return 1
-    return value if value in _TURNS else 1
 
 
 def _scaled(wanted: tuple[int, int], stored: tuple[int, int]) -> tuple[int, int]:

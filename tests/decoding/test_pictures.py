@@ -29,6 +29,8 @@ from tests.decoding.made import (
     with_chunk,
     zeros_png,
 )
+from tests.support.oriented import orientation_seen, oriented_pictures
+from tests.support.stripping import strip
 
 SMALL = Variant("small", 30, 30)
 
@@ -82,40 +84,25 @@ def test_formats_that_browsers_do_not_show_are_not_decoded(kind: str) -> None:
     assert said(encoded(quarters(), kind), kind, task()) is Refusal.DAMAGED
 
 
-@pytest.mark.parametrize("kind", ["jpeg", "png", "webp", "avif"])
-@pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_picture_is_turned_as_it_is_displayed(kind: str, orientation: int) -> None:
-    """For each orientation of EXIF, width, height and variant are those of the picture as it is seen."""
-    exif = Image.Exif()
-    exif[ExifTags.Base.Orientation] = orientation
-    outcome = decoded(encoded(_stored(orientation), kind, exif=exif), kind)
-    assert (outcome.width, outcome.height) == (60, 40)
-    made = opened(outcome.variants["small"].data)
-    assert made.size == (30, 20)
-    assert near(corners(made), [*COLOURS])
-    assert not made.getexif()
-
-
-def _stored(orientation: int) -> Image.Image:
-    """Return what is stored where `quarters` is to be seen."""
-    turn = Image.Transpose
-    turned = {2: turn.FLIP_LEFT_RIGHT, 3: turn.ROTATE_180, 4: turn.FLIP_TOP_BOTTOM, 5: turn.TRANSPOSE}
-    turned |= {6: turn.ROTATE_90, 7: turn.TRANSVERSE, 8: turn.ROTATE_270}
-    return quarters().transpose(turned[orientation]) if orientation in turned else quarters()
+@pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's own, of damaged EXIF
+@pytest.mark.parametrize("name", oriented_pictures())
+def test_a_picture_is_turned_as_browsers_turn_it(name: str) -> None:
+    """Width, height, variant and placeholder are those of the picture as it is seen, also once it is stripped."""
+    data, orientation = oriented_pictures()[name]
+    for each in (data, strip(data)):
+        outcome = decoded(each, name.split()[0], task(Variant("v", 24, 24, format="png"), placeholder=True))
+        made = opened(outcome.variants["v"].data)
+        assert made.size == (outcome.width, outcome.height)
+        assert orientation_seen(*made.size, corners(made)) == orientation
+        assert not made.getexif()
+        assert outcome.placeholder
+        assert (outcome.placeholder[4] & 0x80 > 0) == (orientation < 5)  # landscape
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
 @pytest.mark.parametrize("exif", [b"Exif\0\0nothing", b"Exif\0\0II*\0\xff\xff\xff\x7f", b"Exif\0\0"])
 def test_damaged_exif_turns_nothing(exif: bytes) -> None:
     """EXIF that can't be read is ignored, as browsers ignore it."""
-    assert near(corners(small(encoded(quarters(), "jpeg", exif=exif), "jpeg")), [*COLOURS])
-
-
-@pytest.mark.parametrize("value", [0, 9, 65_535])
-def test_an_orientation_that_there_is_not_turns_nothing(value: int) -> None:
-    """Only 1 to 8 say how a picture is turned."""
-    exif = Image.Exif()
-    exif[ExifTags.Base.Orientation] = value
     assert near(corners(small(encoded(quarters(), "jpeg", exif=exif), "jpeg")), [*COLOURS])
 
 

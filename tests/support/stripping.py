@@ -4,11 +4,12 @@ import io
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from PIL import ExifTags, Image
+from PIL import Image, ImageFile
 
 from pixstore_asgi.core.formats.names import FORMAT_BYTES, check_formats
 from pixstore_asgi.core.formats.sniff import SNIFF_BYTES, sniff
 from pixstore_asgi.core.strip.find import find_stripper
+from pixstore_asgi.decoding.orientation import orientation_of
 
 
 class Seen(NamedTuple):
@@ -45,14 +46,16 @@ def follow(data: bytes) -> None:
 
 def seen(data: bytes) -> Seen:
     """Decode an image with Pillow."""
-    with Image.open(io.BytesIO(data)) as image:
+    file = io.BytesIO(data)
+    with Image.open(file) as image:
+        assert isinstance(image, ImageFile.ImageFile)
         frames = []
         for number in range(getattr(image, "n_frames", 1)):
             image.seek(number)
             frames.append((image.mode, image.size, image.tobytes(), image.info.get("duration")))
         return Seen(
             frames,
-            image.getexif().get(ExifTags.Base.Orientation, 1),
+            orientation_of(image, file),
             image.info.get("icc_profile"),
             image.info.get("loop"),
             image.info.get("jfif_density") if image.format == "JPEG" else image.info.get("dpi"),

@@ -14,13 +14,12 @@ _TAG, _SHORT = 0x0112, 3
 _ORDERS: dict[bytes, Literal["little", "big"]] = {b"II*\0": "little", b"MM\0*": "big"}
 
 
-def orientation(exif: bytes) -> int:
+def orientation(tiff: bytes) -> int:
     """Return the orientation, 1 to 8, that an Exif block asks for; 1, upright, where it asks for none.
 
-    exif: TIFF 6.0, section 2, with or without the six bytes that mark it in JPEG. As in browsers, an orientation that
-    is not one SHORT (Exif 3.0, 4.6.5.1.4) is none.
+    tiff: TIFF 6.0, section 2, without the six bytes that mark it in JPEG. Browsers read one SHORT (Exif 3.0, 4.6.5.1.4)
+    and pass over entries of another type or count. Of several the first one decides.
     """
-    tiff = exif.removeprefix(b"Exif\0\0")
     order = _ORDERS.get(tiff[:4])
     if order is None:
         return UPRIGHT
@@ -29,11 +28,10 @@ def orientation(exif: bytes) -> int:
         return UPRIGHT
     entries = start + 2 + 12 * int.from_bytes(tiff[start : start + 2], order)
     for entry in range(start + 2, min(entries, len(tiff) - 11), 12):
-        if int.from_bytes(tiff[entry : entry + 2], order) == _TAG:
-            kind, count = tiff[entry + 2 : entry + 4], tiff[entry + 4 : entry + 8]
-            is_short = int.from_bytes(kind, order) == _SHORT and int.from_bytes(count, order) == 1
-            value = int.from_bytes(tiff[entry + 8 : entry + 10], order)
-            return value if is_short and 1 <= value <= 8 else UPRIGHT
+        sizes = ((0, 2), (2, 4), (4, 8), (8, 10))
+        tag, kind, count, value = (int.from_bytes(tiff[entry + at : entry + end], order) for at, end in sizes)
+        if (tag, kind, count) == (_TAG, _SHORT, 1):
+            return value if 1 <= value <= 8 else UPRIGHT
     return UPRIGHT
 
 

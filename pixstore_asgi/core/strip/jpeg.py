@@ -7,6 +7,9 @@ from ..formats.reader import require
 from .exif import UPRIGHT, orientation, orientation_only
 from .parts import Drop, Keep, Kept, Part, Put, Read, Rule, Take
 
+EXIF_MARK_BYTES = 6
+"""The TIFF of an Exif segment begins behind so many bytes."""
+
 _START, _END, _SCAN = 0xD8, 0xD9, 0xDA
 _APP1, _EXIF = 0xE1, b"Exif\0"  # a sixth byte is padding
 _ALONE = {0x01, *range(0xD0, 0xD8)}  # without a segment: TEM, RSTn
@@ -118,7 +121,7 @@ def _segment(marker: int, progress: _Progress) -> Rule:
         yield from _picture(marker, length, progress)
     elif marker in progress.wanted:
         content = yield Take(length)
-        if marker == _APP1 and content.startswith(_EXIF):
+        if marker == _APP1 and is_exif(content):
             progress.wanted.discard(_APP1)  # of several the first one counts
         if stays := _APPLICATIONS[marker](content):
             yield Put(bytes((0xFF, marker)) + (len(stays) + 2).to_bytes(2) + stays)
@@ -150,8 +153,14 @@ def _jfif(content: bytes) -> bytes:
     return content[:12] + b"\0\0" if content.startswith(b"JFIF\0") and len(content) >= 14 else b""
 
 
+def is_exif(content: bytes) -> bool:
+    """Tell whether an APP1 segment with this content is Exif. Browsers read the first one that is, and pass over an
+    empty one."""
+    return content.startswith(_EXIF) and len(content) > EXIF_MARK_BYTES
+
+
 def _exif(content: bytes) -> bytes:
-    value = orientation(content[6:]) if content.startswith(_EXIF) else UPRIGHT
+    value = orientation(content[EXIF_MARK_BYTES:]) if is_exif(content) else UPRIGHT
     return b"" if value == UPRIGHT else _EXIF + b"\0" + orientation_only(value)
 
 

@@ -29,14 +29,14 @@ _FRAMES = {b"fcTL": range(26, 27), b"fdAT": _ANY}
 
 
 def strip() -> Rule:
-    """PNG (W3C), 5.3 and 11: signature, chunks up to IEND. Of eXIf stays an orientation."""
+    """PNG (W3C), 5.3 and 11: signature, chunks up to IEND. Of eXIf stays an orientation that browsers read."""
     yield Read(8)
     seen: set[bytes] = set()
     while True:
         head = yield Take(8)
         length, kind = int.from_bytes(head[:4]), head[4:]
         require(length < 2**31 and kind.isalpha(), "PNG chunk")
-        if kind == b"eXIf" and kind not in seen:  # a second one is an error, and ignored
+        if kind == b"eXIf" and not seen & {b"eXIf", b"IDAT"}:  # browsers ignore a second or late one
             yield from _exif(length)
         elif _stays(kind, length, seen):
             yield Put(head)
@@ -61,9 +61,11 @@ def _stays(kind: bytes, length: int, seen: set[bytes]) -> bool:
 
 def _exif(length: int) -> Rule:
     head = yield Take(min(length, MAX_EXIF_BYTES))
-    yield Drop(length + 4 - len(head))
+    yield Drop(length - len(head))
+    checksum = yield Take(4)
     value = orientation(head)
-    if value != UPRIGHT:
+    is_damaged = len(head) == length and zlib.crc32(b"eXIf" + head) != int.from_bytes(checksum)  # browsers ignore it
+    if value != UPRIGHT and not is_damaged:
         yield Put(_chunk(b"eXIf", orientation_only(value)))
 
 

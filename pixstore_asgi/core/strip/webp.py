@@ -2,7 +2,6 @@
 is blanked."""
 
 from ..formats.reader import require
-from .exif import MAX_EXIF_BYTES, ORIENTATION_BYTES, UPRIGHT, orientation, orientation_only
 from .parts import Blank, Keep, Put, Read, Rule, Take
 
 _ANY = 2**32
@@ -12,11 +11,11 @@ _PICTURE = {b"VP8 ": _ANY, b"VP8L": _ANY, b"ALPH": _ANY}
 _TOP = {**_PICTURE, b"VP8X": 10, b"ICCP": _ANY, b"ANIM": 6}
 _SAME = {b"VP8L": b"VP8 "}  # one picture, coded in one of two ways
 _UNUSED = b"JUNK"  # RIFF's own name for a chunk that is only there for its length
-_XMP_FLAG = 0x04
+_METADATA_FLAGS = 0x08 | 0x04  # of VP8X: EXIF and XMP
 
 
 def strip() -> Rule:
-    """WebP (RFC 9649), 2.3 to 2.7: a RIFF of one size. Of EXIF stays an orientation."""
+    """WebP (RFC 9649), 2.3 to 2.7: a RIFF of one size. EXIF goes: browsers do not turn a WebP."""
     head = yield Read(12)
     left = int.from_bytes(head[4:8], "little") - 4
     seen: set[bytes] = set()
@@ -28,9 +27,6 @@ def strip() -> Rule:
         if kind == b"ANMF":
             yield Put(head)
             yield from _frame(size)
-        elif kind == b"EXIF" and kind not in seen:
-            seen.add(kind)
-            yield from _exif(head)
         else:
             yield from _chunk(head, _TOP, seen)
     require(left == 0, "WebP size")
@@ -62,24 +58,11 @@ def _chunk(head: bytes, known: dict[bytes, int], seen: set[bytes]) -> Rule:
     kept = min(size, known[kind])
     if kind == b"VP8X":
         require(size >= known[kind], "WebP chunk")
-        yield Put(bytes([(yield Take(1))[0] & ~_XMP_FLAG]))
+        yield Put(bytes([(yield Take(1))[0] & ~_METADATA_FLAGS]))
         yield Keep(kept - 1)
     else:
         yield Keep(kept)
     yield Blank(size - kept)
-
-
-def _exif(head: bytes) -> Rule:
-    size = _padded(head)
-    exif = yield Take(min(size, MAX_EXIF_BYTES))
-    value = orientation(exif)
-    if size < ORIENTATION_BYTES and value == UPRIGHT:
-        yield Put(_UNUSED + head[4:] + bytes(len(exif)))
-        return
-    # VP8X has announced an EXIF chunk, so it stays one, and says "upright" where it said nothing. One that is up to
-    # four bytes too short had its entry without the offset of a next directory: so has what takes its place.
-    yield Put(head + orientation_only(value)[:size].ljust(len(exif), b"\0"))
-    yield Blank(size - len(exif))
 
 
 def _padded(head: bytes) -> int:

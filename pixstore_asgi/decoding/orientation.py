@@ -1,0 +1,49 @@
+"""How a picture is turned when it is displayed, as browsers read it.
+
+Pillow reads more than browsers do: other types of numbers, EXIF in WebP, the last of several blocks.
+"""
+
+import io
+
+from PIL import ExifTags, Image, ImageFile, JpegImagePlugin
+
+from ..core.strip.exif import UPRIGHT, orientation
+from ..core.strip.jpeg import EXIF_MARK_BYTES, is_exif
+
+_PNG_SIGNATURE_BYTES = 8
+
+
+def orientation_of(image: ImageFile.ImageFile, file: io.BytesIO) -> int:
+    """Return how the picture in this file is turned, 1 to 8 (EXIF 2.32, 4.6.4, tag 0x0112).
+
+    image: the same picture, opened. No browser turns a GIF, or a WebP by its EXIF.
+    """
+    if isinstance(image, JpegImagePlugin.JpegImageFile):
+        blocks = (content for name, content in image.applist if name == "APP1" and is_exif(content))
+        return orientation(next(blocks, b"")[EXIF_MARK_BYTES:])
+    if image.format == "PNG":
+        with file.getbuffer() as data:
+            return orientation(_exif_of_png(data))
+    if image.format == "AVIF":
+        return _turn_of_avif(image)
+    return UPRIGHT
+
+
+def _exif_of_png(data: memoryview) -> bytes:
+    """Return the first eXIf chunk before the pixels, or nothing."""
+    at = _PNG_SIGNATURE_BYTES
+    while at < len(data):
+        length, kind = int.from_bytes(data[at : at + 4]), bytes(data[at + 4 : at + 8])
+        if kind == b"eXIf":
+            return bytes(data[at + 8 : at + 8 + length])
+        if kind == b"IDAT":
+            break
+        at += length + 12
+    return b""
+
+
+def _turn_of_avif(image: ImageFile.ImageFile) -> int:
+    """Return what irot and imir say: Pillow puts it in the place of what EXIF says, which browsers ignore."""
+    exif = Image.Exif()
+    exif.load(image.info.get("exif", b""))
+    return int(exif.get(ExifTags.Base.Orientation, UPRIGHT))
