@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from starlette.types import Receive, Scope, Send
 
 from ..core.batch import MAX_BODY_BYTES, MAX_FRAME_BYTES, frame_head, parse_batch
+from ..core.hidden import HiddenBytes
 from ..core.proof import ProofTerms
 from ..core.request import ImageRequest
 from ..serving.answer import Answers, Checked
@@ -71,18 +72,16 @@ class Batch:
         proven = [request.image_id for request, known in checked if known.refusal is None]
         rule = await self._authorization.batch_rule(scope, mount, proven)
         may_join = rule is None and meter is None
-        joined = b""
+        joined = _Joined()
         for index, (request, known) in enumerate(checked):
-            if len(joined) >= _JOINED_BYTES:
-                yield joined, None
-                joined = b""
+            if joined.size >= _JOINED_BYTES:
+                yield joined.take(), None
             whole = self._answers.checked_at_once(request, known, terms) if may_join else None
             if whole is not None:
-                joined += frame_head(index, payload_status(whole.state), len(whole.body)) + whole.body
+                joined.add(frame_head(index, payload_status(whole.state), len(whole.body)), whole.body)
                 continue
-            if joined:
-                yield joined, None
-                joined = b""
+            if joined.size:
+                yield joined.take(), None
             way = meter.way(request.image_id) if meter else UNTOLD
             with way.deciding():
                 payload = await self._answers.answer_checked(request, known, terms=terms, rule=way.passed(rule))
@@ -94,8 +93,26 @@ class Batch:
                     yield frame_head(index, 413, 0), None
                 else:
                     yield frame_head(index, payload.status, payload.size), payload
-        if joined:
-            yield joined, None
+        if joined.size:
+            yield joined.take(), None
+
+
+class _Joined:
+    """Small frames that are sent together, copied once at the end: growing bytes are copied for each frame."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._pieces: list[bytes] = []
+
+    def add(self, *pieces: bytes) -> None:
+        self._pieces += pieces
+        self.size += sum(map(len, pieces))
+
+    def take(self) -> bytes:
+        """Return all frames added since the last call; they may hold keys."""
+        taken = HiddenBytes(b"".join(self._pieces))
+        self._pieces, self.size = [], 0
+        return taken
 
 
 def is_batch(path: str) -> bool:
