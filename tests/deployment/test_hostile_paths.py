@@ -17,8 +17,9 @@ import pytest
 from pixstore_asgi import ImageRecord
 from tests.support.cdn import SITE, running_cdn
 from tests.support.haproxy import balancing
-from tests.support.nginx import running_nginx
-from tests.support.paths import ROOT
+from tests.support.nginx import PAGE, running_nginx
+from tests.support.nginx import SITE as NGINX_SITE
+from tests.support.paths import DOCS, ROOT
 from tests.support.servers import Server, free_port, running
 from tests.support.tools import require
 
@@ -299,6 +300,67 @@ def test_a_path_means_the_same_before_and_behind_a_proxy(site: Site, proxy: Prox
     for target in HOSTILE:
         answer, directly = (ask(at, site.of(target), tls=tls) for at, tls in (proxy, (port, None)))
         assert kind(answer) == kind(directly) or answer.status in REFUSED, (target, answer, directly)
+
+
+METRICS = [
+    "/metrics",
+    "/metrics/",
+    "//metrics/",
+    "/%6detrics/",
+    "/%6D%65trics/",
+    "/x/../metrics/",
+    "/x/%2e%2e/metrics/",
+    "/metrics/../x",
+    "/metrics/..",
+    "/metrics/..?x",
+    "/metrics/..#x",
+    "/metrics/.%2e/x",
+    "/metrics/%2e%2E/x",
+    "/metrics/%2e%2e%2fx",
+    "/metrics%2f../x",
+    "/metrics%2F%2e./x",
+    "/metrics/x/../../y",
+    "/metrics/./../x",
+    "/metrics//../../x",
+    "/metrics;/",
+    "/metrics%2f",
+    "/./metrics/",
+    "http://cdn.example/metrics/",
+    "http://cdn.example/metrics/../x",
+]
+"""Targets that should get past a rule on /metrics."""
+
+
+def metrics_got(port: int, certificate: Path | None) -> list[str]:
+    """Return the targets that the application answers with its metrics."""
+    return [target for target in METRICS if b"metrics" in ask(port, target, tls=certificate).body]
+
+
+@pytest.mark.parametrize("is_whole", [True, False], ids=["the page's", "without its line"])
+def test_a_closed_location_is_closed(site: Site, tmp_path: Path, is_whole: bool) -> None:
+    """The address that upkeep.md closes is closed under every path; without the line against `..` it is not."""
+    (closed,) = re.findall(r"`(location /metrics \{.*?\})`", (DOCS / "upkeep.md").read_text())
+    configuration = NGINX_SITE.replace("    location / {", f"    {closed}\n    location / {{")
+    if not is_whole:
+        configuration = re.sub(r"if \(\$request_uri.*\n", "", configuration)
+    program = require("nginx", "nginx-light (Debian)", ROOT / ".venv" / "nginx" / "usr" / "sbin")
+    upstream = int(site.server.url.rpartition(":")[2])
+    with running_nginx(program, tmp_path / "nginx", upstream, configuration) as nginx:
+        certificate = nginx.folder / "fullchain.pem"
+        assert bool(metrics_got(nginx.https_port, certificate)) != is_whole
+        dotted = ask(nginx.https_port, site.of("/records/?id={ID}&x=/../y"), tls=certificate)
+        assert b"statelessProof" in dotted.body
+
+
+@pytest.mark.parametrize("is_decoded", [True, False], ids=["the page's", "without decoding"])
+def test_a_path_that_haproxy_closes_is_closed(site: Site, tmp_path: Path, is_decoded: bool) -> None:
+    """The rule that deployment.md names holds for every spelling of the path; `path_beg` does not."""
+    (rule,) = re.findall(r"`(http-request deny .*?)`", PAGE)
+    if not is_decoded:
+        rule = rule.replace("path,url_dec -m beg", "path_beg")
+    program = require("haproxy", "haproxy (Debian)", Path("/usr/sbin"))
+    with balancing(program, tmp_path, [site.server, site.server], rule=rule) as balancer:
+        assert bool(metrics_got(int(balancer.url.rpartition(":")[2]), None)) != is_decoded
 
 
 SMUGGLED = "GET /records?id={ID} HTTP/1.1\r\nHost: x\r\n\r\n"

@@ -8,7 +8,7 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Mount, Route
 from starlette.types import Receive, Scope, Send
 
@@ -37,6 +37,7 @@ _app = Starlette(
     routes=[
         Route("/save", save, methods=["POST"]),
         Route("/seen", seen),
+        Mount("/metrics", PlainTextResponse("the application's metrics")),
         Mount("/records", RecordsApp(pix, _everybody)),
         Mount("/pixstore-image", PixstoreApp(pix, public_ciphertext=True)),
     ],

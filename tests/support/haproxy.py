@@ -27,13 +27,14 @@ class Balancer:
 
 
 @contextlib.contextmanager
-def balancing(program: str, folder: Path, servers: Sequence[Server]) -> Iterator[Balancer]:
-    """Run HAProxy before two or three servers until the block ends.
+def balancing(program: str, folder: Path, servers: Sequence[Server], *, rule: str = "") -> Iterator[Balancer]:
+    """Run HAProxy before two or three servers until the block ends. rule: a further line of its frontend.
 
     It sends no request twice, so that one which meets a server that has stopped fails.
     """
     port = free_port()
     text = CONFIGURATION.replace("mode http\n", "mode http\n    retries 0\n")
+    text = text.replace("    default_backend", f"    {rule}\n    default_backend")
     if len(servers) > 2:
         text += "    server three 10.0.0.3:8000\n"
     addresses = [("bind :80 ", f"bind 127.0.0.1:{port} ")]
