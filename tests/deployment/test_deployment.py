@@ -168,7 +168,7 @@ def test_the_largest_image_passes_and_more_is_refused(deployed: Deployment) -> N
     with deployed.nginx.client() as http:
         assert http.post("/api/pictures", content=large_png(32 * MIB)).status_code == 200
         too_large = http.post("/api/pictures", content=large_png(32 * MIB + 1))
-        assert "longer than max_image_bytes" in too_large.json()["error"]
+        assert "longer than max_image_bytes" in too_large.json()["detail"]
     with deployed.nginx.client(http2=True) as http:
         assert http.post("/api/pictures", headers={"content-length": str(34 * MIB)}).status_code == 413
 
