@@ -14,8 +14,9 @@ from pathlib import Path
 from ...errors import InputError, StoreBusy, StoreError
 from ..durable import sync
 from .connection import code_of, is_busy, translate, translated
-from .file import Mark, Note, check_regular, check_sound
+from .file import Mark, Note, check_sound
 from .leases import IN_USE, Leases
+from .open_files import check_one_name, check_regular
 from .schema import check_application, is_ours
 from .write_lock import WriteLock
 from .writer import connect_unwriting
@@ -28,6 +29,9 @@ def back_up(database: Path, target: Path) -> int:
 
     Raises StoreError where there is no sound database, or already a file at `target`; then none is left there.
     """
+    database = Path(os.path.realpath(database))
+    with translated(database):
+        check_one_name(database)  # the log is beside one of its names only
     with translated(target), _copied(database, target) as (copy, images):
         for suffix in ("", "-journal", "-wal"):  # of a log, SQLite would replay it into the backup
             _check_free(target.with_name(target.name + suffix))
@@ -64,6 +68,7 @@ def restore(backup: Path, database: Path) -> int:
     database = Path(os.path.realpath(database))
     with translated(database):
         check_regular(database)
+        check_one_name(database)
     if database.exists() and backup.exists() and database.samefile(backup):
         raise StoreError(f"{backup} is the database itself: name a backup of it")
     with translated(database), _copied(backup, database) as (copy, images):

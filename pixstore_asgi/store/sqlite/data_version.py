@@ -6,7 +6,7 @@ from collections.abc import Hashable
 from pathlib import Path
 
 from .connection import is_busy, translated
-from .file import Mark, check_in_place
+from .open_files import OpenFiles
 from .writer import connect_reader
 
 
@@ -17,11 +17,11 @@ class DataVersion:
     another one after each look that found a commit, and in every DataVersion.
     """
 
-    def __init__(self, path: Path, opened: Mark, *, every_s: float) -> None:
+    def __init__(self, path: Path, files: OpenFiles, *, every_s: float) -> None:
         self.due = 0.0
         self.era = object()
         self._path = path
-        self._opened = opened
+        self._files = files
         self._every_s = every_s
         self._connection = connect_reader(str(path), busy_timeout_s=0)
         self._seen: Hashable = None
@@ -29,11 +29,11 @@ class DataVersion:
     def look(self) -> None:
         """Begin a new era where anything was committed since the last look.
 
-        Raises StoreError where the database can't be read, or is not the one any more that was opened.
+        Raises StoreError if the database can't be read, or a file of it is no longer the one that was opened.
         """
         begun_s = time.monotonic()
         with translated(self._path):
-            check_in_place(self._path, self._opened)
+            self._files.check()
             found = _read(self._connection)
         if found != self._seen:
             self._seen, self.era = found, object()

@@ -14,30 +14,39 @@ from typing import NamedTuple
 from ...errors import StoreError
 from .connection import code_of
 
-_NOTE = struct.Struct("<QQQ??38x")
+_NOTE = struct.Struct("<QQQ??Q30x")
 _CHECKPOINT_NS = 2_000_000_000  # it follows the last write to the log, and ends within this
 
 
 class Mark(NamedTuple):
-    """What tells a file from another one and from its own later state."""
+    """What tells a file from another one and from its own later state. names: how many names (hard links) it has."""
 
     device: int
     inode: int
     size: int
     changed_ns: int
+    names: int
 
     @classmethod
-    def of(cls, path: Path) -> "Mark | None":
+    def of(cls, path: str | os.PathLike[str]) -> "Mark | None":
         """Return the mark of the file at `path` as it is now, or None where there is none."""
         try:
             status = os.stat(path)
         except FileNotFoundError:
             return None
-        return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+        return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_nlink)
 
     def is_same_file(self, other: "Mark | None") -> bool:
         """Tell whether two marks are of one file, maybe at different times."""
         return other is not None and self[:2] == other[:2]
+
+    def check_one_name(self, path: Path) -> None:
+        """Raise StoreError if the file at `path`, whose mark this is, has another name too."""
+        if self.names > 1:
+            raise StoreError(
+                f"{path} has {self.names} names (hard links), and processes that use different ones lose images: "
+                f"remove the others, which `find / -xdev -samefile {path}` lists, or use a copy of it"
+            )
 
 
 class Note(NamedTuple):
@@ -53,11 +62,12 @@ class Note(NamedTuple):
     changed_ns: int
     is_written: bool
     log_has_dead_keys: bool
+    files: int = 0
 
     @classmethod
-    def of(cls, mark: Mark, *, is_written: bool, log_has_dead_keys: bool) -> "Note":
+    def of(cls, mark: Mark, *, is_written: bool, log_has_dead_keys: bool, files: int = 0) -> "Note":
         """Return the note of a file with this mark."""
-        return cls(*mark[1:], is_written, log_has_dead_keys)
+        return cls(mark.inode, mark.size, mark.changed_ns, is_written, log_has_dead_keys, files)
 
     @classmethod
     def unpack(cls, data: bytes) -> "Note | None":
@@ -76,30 +86,11 @@ class Note(NamedTuple):
         was changed about when the log was.
         """
         if not self.is_written:
-            return now[1:] != self[:3]
+            return now[1:4] != self[:3]
         log = Mark.of(path.with_name(path.name + "-wal"))
         latest_ns = (log.changed_ns if log else self.changed_ns) + _CHECKPOINT_NS
         is_recoverable = now.size >= self.size and self.changed_ns <= now.changed_ns <= latest_ns
         return now.inode != self.inode or not is_recoverable
-
-
-def check_in_place(path: Path, opened: Mark | None) -> Mark:
-    """Return the mark of the file at `path`. Raises StoreError where it is not the one that was opened there."""
-    now = Mark.of(path)
-    if now is None or not now.is_same_file(opened):
-        raise StoreError(
-            f"the database {path} was moved, removed or replaced while it was open: "
-            "stop every process that uses it, bring the right file back, and start again"
-        )
-    return now
-
-
-def check_regular(path: Path) -> None:
-    """Raise StoreError where a pipe, folder or device is in the place of a database or of a file beside it."""
-    for suffix in ("", "-journal", "-wal", "-shm", ".lock"):
-        file = path.with_name(path.name + suffix)
-        if file.exists() and not file.is_file():
-            raise StoreError(f"{file} is no regular file: look at what it is, and move it away")
 
 
 def check_passive(db: sqlite3.Connection, path: Path) -> None:

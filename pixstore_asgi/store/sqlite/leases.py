@@ -29,6 +29,9 @@ else:
 IN_USE = 0
 """In place of a blob's id, which are above it: whoever has the database open holds a lease on it."""
 
+_FILES = 1 << 62
+"""Above every blob's id: what the number of open files is added to."""
+
 _FLOCK = struct.Struct("hhqqi4x")  # struct flock of 64-bit Linux: type, whence, start, length, pid
 
 
@@ -79,6 +82,17 @@ class Leases:
         """Tell whether the side file is still the one at its path: nobody looks into one that was removed."""
         with self._locked():
             return self._holding is None or self._holding.are_in(self._path)
+
+    def hold_files(self, key: int) -> None:
+        """Let other stores see, until `close`, that this one has the files with this key open; see OpenFiles."""
+        with self._locked():
+            if self._holding:
+                self._holding.share(_FILES + key)
+
+    def are_files_held(self, key: int) -> bool:
+        """Tell whether another store has the files with this key open."""
+        with self._locked():
+            return self._holding is not None and self._holding.is_shared(_FILES + key)
 
     def begin_alone(self) -> bool:
         """Keep others from opening the database and return True; False where others have it open."""
@@ -172,6 +186,12 @@ class _ByteLocks:
     def exclude(self, byte: int) -> bool:
         """Lock a byte alone; False where another descriptor has it."""
         return self._set(fcntl.F_WRLCK, byte)
+
+    def is_shared(self, byte: int) -> bool:
+        """Tell whether another descriptor has a lock on a byte; these locks stay as they are."""
+        asked = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, byte, 1, 0)
+        kind: int = _FLOCK.unpack(fcntl.fcntl(self._file.number, fcntl.F_OFD_GETLK, asked))[0]
+        return kind != fcntl.F_UNLCK
 
     def are_in(self, path: Path) -> bool:
         """Tell whether these are locks of the file that is at a path now."""

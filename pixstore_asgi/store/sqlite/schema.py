@@ -156,23 +156,25 @@ def prepare(path: Path, write_lock: WriteLock, *, busy_timeout_s: float) -> Mark
             empty_log(connection)  # until then the file itself has what the migrations overwrote
     finally:
         connection.close()
-    return connection.opened
+    return connection.files.database
 
 
 def _check_as_left(path: Path, write_lock: WriteLock) -> None:
     # Before any connection that could bring a log into a file it is not of.
-    def needs_check() -> Mark | None:
+    def needs_check() -> Note | None:
         left, now = Note.unpack(write_lock.note), Mark.of(path)
-        return now if left and now and left.is_outdated(path, now) else None
+        if not left or not now or not left.is_outdated(path, now):
+            return None
+        return Note.of(now, is_written=False, log_has_dead_keys=True, files=left.files)
 
     if not needs_check():
         return
     with write_lock.held():
         # Again, for the last holder of the lock may have written meanwhile.
-        if now := needs_check():
+        if checked := needs_check():
             with closing(connect_unwriting(path)) as connection:
                 check_sound(connection, path)
-            write_lock.note = Note.of(now, is_written=False, log_has_dead_keys=True).pack()
+            write_lock.note = checked.pack()
 
 
 def _is_ready(connection: Writer, path: Path) -> bool:

@@ -21,12 +21,12 @@ from ..groups import GroupCommit
 from .commits import Commit, Commits
 from .connection import Connection, P, R, keep_freed_memory, text_of, translated
 from .data_version import DataVersion
-from .file import Mark, check_in_place, check_regular
 from .leases import IN_USE, Leases
+from .open_files import OpenFiles, check_one_name, check_regular, check_shared
 from .pace import Pace
 from .schema import prepare
 from .write_lock import WriteLock
-from .writer import connect_reader, connect_writer, empty_log
+from .writer import connect_reader, connect_writer, empty_log, hold_files
 
 _log = logging.getLogger("pixstore_asgi")
 _READERS = 2
@@ -52,7 +52,7 @@ class Session:
         self.path = path
         self.leases = leases
         self._write_lock = write_lock
-        self._file: Mark | None = None
+        self._files: OpenFiles | None = None
         self._connections: list[Connection] = []
         self._data_version: DataVersion | None = None
         self._near: sqlite3.Connection | None = None
@@ -79,6 +79,7 @@ class Session:
     def _prepare(cls, path: Path, busy_timeout_s: float) -> "Session":
         with translated(path):
             check_regular(path)
+            check_one_name(path)
             _create_private(path)
             side_file = path.with_name(path.name + ".lock")
             leases = _used(path, side_file)  # first: from then on nobody removes the side file
@@ -89,9 +90,11 @@ class Session:
                 raise
             try:
                 session._write_lock.map_counters()
-                session._file = prepare(path, session._write_lock, busy_timeout_s=busy_timeout_s)
+                check_shared(path, session._write_lock, leases, busy_timeout_s)
+                database = prepare(path, session._write_lock, busy_timeout_s=busy_timeout_s)
+                session._files = OpenFiles(path, database)
                 every_s = _FOREIGN_S if session._write_lock.counters else 0
-                session._data_version = DataVersion(path, session._file, every_s=every_s)
+                session._data_version = DataVersion(path, session._files, every_s=every_s)
                 session._near = connect_reader(os.fspath(path), busy_timeout_s=0)
             except BaseException:
                 session._release()
@@ -99,14 +102,16 @@ class Session:
         return session
 
     async def _connect(self, busy_timeout_s: float, durability: str) -> None:
+        assert self._files is not None
         path = os.fspath(self.path)
         write = partial(connect_writer, path, self._write_lock, busy_timeout_s=busy_timeout_s, durability=durability)
         read = partial(connect_reader, path, busy_timeout_s=busy_timeout_s)
         self._connections.append(await Connection.connect(self.path, write))
+        await self._connections[0].run(hold_files, self._files, self.leases, busy_timeout_s)
         for _ in range(_READERS):
             self._connections.append(await Connection.connect(self.path, read, only_reads=True))
         with translated(self.path):
-            check_in_place(self.path, self._file)
+            self._check_files()
 
     async def read(self, function: Callable[Concatenate[Any, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a function on whichever reader has least to do."""
@@ -139,8 +144,12 @@ class Session:
             self._mutex.release()
 
     def _read(self, db: Any, function: Callable[Concatenate[Any, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
-        check_in_place(self.path, self._file)
+        self._check_files()
         return function(db, *args, **kwargs)
+
+    def _check_files(self) -> None:
+        assert self._files is not None
+        self._files.check()
 
     def stamps(self, image_ids: Sequence[str]) -> list[Hashable]:
         """Return the images' stamps, which are others in every session; on the caller's thread, for it waits for

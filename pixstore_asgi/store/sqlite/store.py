@@ -46,8 +46,9 @@ class SqliteStore:
     Any number of processes of one machine may use the file, which must be on a local disk: one writes at a time,
     readers wait for none of it. What a SqliteStore has written, stamps tell in every process at once; what another
     program has written to the database, within a second. Beside it lie SQLite's own files and `<path>.lock`, which must
-    not be deleted or shortened while in use. That another program moves, replaces or changes the file is noticed before
-    the next write, and within a second where images are only read. asyncio only; open it after a fork, not before.
+    not be shortened while in use. If another program moves, replaces, changes or removes one of these files, the next
+    write is refused, and reads are refused within a second. The file must have one name: no hard link, no mount of its
+    own. asyncio only; open it after a fork, not before.
     """
 
     max_body_bytes = blobs.MAX_BODY_BYTES

@@ -3,13 +3,15 @@
 import logging
 import sqlite3
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ...core.events import event
-from ...errors import PixstoreError, StoreError
+from ...errors import PixstoreError, StoreBusy, StoreError
 from .connection import text_of
-from .file import Mark, Note, check_in_place, check_sound
+from .file import Mark, Note, check_sound
+from .leases import Leases
+from .open_files import OpenFiles, check_shared
 from .write_lock import WriteLock
 
 _log = logging.getLogger("pixstore_asgi")
@@ -24,7 +26,7 @@ class Writer(sqlite3.Connection):
 
     path: Path
     write_lock: WriteLock
-    opened: Mark
+    files: OpenFiles
     _note: Note  # of the file before what is written to it now
     _has_dead_keys = True  # where the system has no write lock, and so no note of it
 
@@ -32,15 +34,28 @@ class Writer(sqlite3.Connection):
     def exclusive(self) -> Iterator[None]:
         """Hold the write lock of a database that is as its last writer left it. Raises StoreError where it is not."""
         with self.write_lock.held():
-            now = check_in_place(self.path, self.opened)
+            now = self._check_files()
             left = Note.unpack(self.write_lock.note)
             if left and left.is_outdated(self.path, now):
                 check_sound(self, self.path)
-            self._leave(Note.of(now, is_written=True, log_has_dead_keys=self._has_dead_keys_by(left)))
+            has_dead_keys, files = self._has_dead_keys_by(left), self.files.key or (left.files if left else 0)
+            self._leave(Note.of(now, is_written=True, log_has_dead_keys=has_dead_keys, files=files))
             try:
                 yield
             finally:
                 self._leave_unwritten()
+
+    def _check_files(self) -> Mark:
+        try:
+            now = self.files.check()
+        except StoreError:
+            if self.files.has_lost_log():
+                # What was committed before the removal is in no file that has a name, and dies with the process.
+                with suppress(sqlite3.Error):
+                    self.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            raise
+        now.check_one_name(self.path)
+        return now
 
     @property
     def log_has_dead_keys(self) -> bool:
@@ -62,8 +77,9 @@ class Writer(sqlite3.Connection):
     def _leave_unwritten(self) -> None:
         try:
             now = Mark.of(self.path)
-            if now and now.is_same_file(self.opened):
-                self._leave(Note.of(now, is_written=False, log_has_dead_keys=self._note.log_has_dead_keys))
+            if now and now.is_same_file(self.files.database):
+                size, changed_ns = now.size, now.changed_ns
+                self._leave(self._note._replace(size=size, changed_ns=changed_ns, is_written=False))
         except OSError as error:  # what was written is written
             _log.info(
                 "the mark of %s could not be left: %s",
@@ -104,17 +120,31 @@ def connect_writer(path: str, write_lock: WriteLock, *, busy_timeout_s: float, d
 
 def open_writer(path: Path, write_lock: WriteLock, busy_timeout_s: float) -> Writer:
     """Open a connection that writes, to a file that may still have to be made ready."""
-    opened = check_in_place(path, Mark.of(path))
+    files = OpenFiles.of(path)
     connection = sqlite3.connect(
         path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False, factory=Writer
     )
-    connection.path, connection.write_lock, connection.opened = path, write_lock, opened
+    connection.path, connection.write_lock, connection.files = path, write_lock, files
     with _closed_on_error(connection):
-        check_in_place(path, opened)
+        files.check()
         # A page that is split or freed must not keep copies of wrapped keys; chunks are deleted without, see blobs.py.
         connection.execute("PRAGMA secure_delete = ON")
         connection.execute(f"PRAGMA temp_store = {TEMP_STORE}")
     return connection
+
+
+def hold_files(db: Writer, files: OpenFiles, leases: Leases, timeout_s: float) -> None:
+    """Let a connection compare the log and index with those that it has open now, until `leases` are closed.
+
+    Raises StoreError if another store has others open. timeout_s: see check_shared.
+    """
+    db.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # with its first read, SQLite opens both
+    check_shared(db.path, db.write_lock, leases, timeout_s)
+    files.look_beside()
+    leases.hold_files(files.key)
+    db.files = files
+    with suppress(StoreBusy), db.exclusive():
+        pass  # leave a note of them; a holder of the lock leaves the same
 
 
 def connect_unwriting(path: Path) -> sqlite3.Connection:
@@ -141,6 +171,7 @@ def write_transaction(connection: Writer, changed: Collection[str] | None = ()) 
         _roll_back(connection)  # what an earlier rollback failed to undo must not be committed with this
         with transaction(connection, changed):
             yield
+        connection.files.check_beside()  # or the caller would take for stored what is in a log without a name
 
 
 @contextmanager

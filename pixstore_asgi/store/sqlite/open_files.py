@@ -1,0 +1,147 @@
+"""The files of a database, its own and those beside it: each has one name, and stays in its place while it is open.
+
+A database with two names has two logs and two lock files, and its writers overwrite the images of each other. SQLite
+notices neither that nor the removal of a file: it goes on with a log without a name, which is lost when the process
+ends.
+"""
+
+import os
+import re
+import struct
+import time
+from pathlib import Path
+from zlib import crc32
+
+from ...errors import StoreError
+from .file import Mark, Note
+from .leases import Leases
+from .write_lock import WriteLock
+
+LOG, INDEX, LOCK = "-wal", "-shm", ".lock"
+_PAUSE_S = 0.01
+_MOUNTS = Path("/proc/self/mountinfo")
+
+
+class OpenFiles:
+    """The files that a store has open, against which those at their paths are compared.
+
+    database: the mark of the database's file as it was opened. key: a number for its log and index, by which other
+    processes tell them from others; 0 until `look_beside`.
+    """
+
+    def __init__(self, path: Path, database: Mark) -> None:
+        self.database = database
+        self.key = 0
+        self._name = os.fspath(path)  # a path costs more at each look
+        self._beside: dict[str, os.stat_result] = {}
+
+    @classmethod
+    def of(cls, path: Path) -> "OpenFiles":
+        """Return the files of the database at `path`. Raises StoreError if there is none."""
+        database = Mark.of(path)
+        if database is None:
+            raise _moved(os.fspath(path))
+        return cls(path, database)
+
+    def look_beside(self) -> None:
+        """Take the log, the index and the lock file as they are now, which SQLite and the store have just opened."""
+        for suffix in (LOG, INDEX, LOCK):
+            file = f"{self._name}{suffix}"
+            try:
+                self._beside[file] = os.stat(file)
+            except FileNotFoundError:
+                if suffix != LOCK:  # a system without locks has no lock file
+                    raise _removed(file) from None
+        self.key = _key_of(*(self._beside[f"{self._name}{suffix}"].st_ino for suffix in (LOG, INDEX)))
+
+    def check(self) -> Mark:
+        """Return the database's mark as it is now. Raises StoreError if a file is not the one that was opened."""
+        now = Mark.of(self._name)
+        if now is None or not now.is_same_file(self.database):
+            raise _moved(self._name)
+        self.check_beside()
+        return now
+
+    def check_beside(self) -> None:
+        """Raise StoreError if a file beside the database is not the one that was opened."""
+        for file, opened in self._beside.items():
+            try:
+                now = os.stat(file)
+            except FileNotFoundError:
+                raise _removed(file) from None
+            if not os.path.samestat(now, opened):
+                raise _removed(file)
+
+    def has_lost_log(self) -> bool:
+        """Tell whether there is no log at its path, although one is open."""
+        return bool(self._beside) and not os.path.lexists(f"{self._name}{LOG}")
+
+
+def check_shared(path: Path, write_lock: WriteLock, leases: Leases, timeout_s: float) -> None:
+    """Raise StoreError if another store has a log or index open that is not the one at its path now.
+
+    SQLite would read from both at once. timeout_s: how long a store that is closing, which removes both, is waited for.
+    """
+    deadline = time.monotonic() + timeout_s
+    while True:
+        left = Note.unpack(write_lock.note)
+        marks = [Mark.of(f"{path}{suffix}") for suffix in (LOG, INDEX)]
+        key = _key_of(*(mark.inode if mark else 0 for mark in marks))
+        if not left or left.files in (0, key) or not leases.are_files_held(left.files):
+            return
+        if time.monotonic() > deadline:
+            raise _removed(f"the log or index of {path}")
+        time.sleep(_PAUSE_S)
+
+
+def _key_of(log: int, index: int) -> int:
+    return crc32(struct.pack("<QQ", log, index)) | 1 << 32
+
+
+def _removed(file: str) -> StoreError:
+    return StoreError(
+        f"{file} was removed or replaced while a process had the database open: "
+        "stop every process that uses it, and start again"
+    )
+
+
+def _moved(path: str) -> StoreError:
+    return StoreError(
+        f"the database {path} was moved, removed or replaced while it was open: "
+        "stop every process that uses it, bring the right file back, and start again"
+    )
+
+
+def check_regular(path: Path) -> None:
+    """Raise StoreError if a pipe, folder or device is in the place of a database, or that or a link beside it."""
+    for file in _files(path):
+        is_link = file != path and file.is_symlink()
+        if is_link or (file.exists() and not file.is_file()):
+            raise StoreError(f"{file} is no regular file: look at what it is, and move it away")
+
+
+def check_one_name(path: Path) -> None:
+    """Raise StoreError if the database at `path`, or a file beside it, is known by another name, too.
+
+    path: as os.path.realpath returns it, so that symbolic links to one database are one name.
+    """
+    mounts = _mount_points()
+    for file in _files(path):
+        if os.fspath(file) in mounts:
+            raise StoreError(f"{file} is mounted as a single file, without those beside it: mount its folder instead")
+        if mark := Mark.of(file):
+            mark.check_one_name(file)
+
+
+def _files(path: Path) -> list[Path]:
+    return [path.with_name(path.name + suffix) for suffix in ("", "-journal", LOG, INDEX, LOCK)]
+
+
+def _mount_points() -> frozenset[str]:
+    """Return where this process sees file systems mounted, or parts of them such as single files."""
+    try:
+        lines = _MOUNTS.read_bytes().splitlines()
+    except OSError:  # another system than Linux
+        return frozenset()
+    places = (line.split(b" ")[4] for line in lines)  # proc_pid_mountinfo(5), with blanks as \040
+    return frozenset(os.fsdecode(re.sub(rb"\\([0-7]{3})", lambda code: bytes([int(code[1], 8)]), at)) for at in places)
