@@ -66,7 +66,9 @@ def range_of_variants(original: str) -> tuple[str, str]:
 
 def checked_directory(value: object) -> str:
     """Return what can be the part of an image id before the colon: 1 to 64 of `[A-Za-z0-9_-]`. Raises InputError."""
-    if not isinstance(value, str) or _DIRECTORY.fullmatch(value) is None:
+    if not isinstance(value, str):
+        raise InputError(f"directory must be a str, not {type(value).__name__}: pass str(…) of it")
+    if _DIRECTORY.fullmatch(value) is None:
         raise InputError(f"directory must be 1 to 64 ASCII letters, digits, `_` or `-`, not {value!r:.80}")
     return value
 

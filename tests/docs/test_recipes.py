@@ -49,6 +49,7 @@ def test_every_block_has_a_test() -> None:
         "session_app.py",
         "tenant_app.py",
         "records_app.py",
+        "records_route.py",
         "known-pictures.js",
         "plain-pictures.js",
         "vault_app.py",

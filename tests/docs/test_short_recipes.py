@@ -12,12 +12,13 @@ import jwt
 import pytest
 from starlette.testclient import TestClient
 
-from pixstore_asgi import ImageRecord, Pixstore, Variant
+from pixstore_asgi import ImageRecord, Pixstore, RecordsApp, Variant
 from pixstore_asgi.errors import SecretError, StoreConflict
 from pixstore_asgi.store.connect import StoreTarget
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.transfer.variants import make_variants
 from tests.docs.conftest import RunSnippet
+from tests.support.asgi import client
 from tests.support.batches import body_of, entry_of, frames_of
 from tests.support.recipes import FILES, image_in, sent
 from tests.support.samples import OTHER_SECRET, SECRET, picture
@@ -88,6 +89,24 @@ def test_records_for_a_page_that_knows_ids(run_snippet: RunSnippet, monkeypatch:
                 assert other.get(f"/pixstore-image/{record.id}", headers=sent(record)).status_code == status
         with TestClient(app, "https://testserver") as nobody:
             assert nobody.get("/api/records", params=wanted).json() == {}
+
+
+async def test_records_by_a_route_in_openapi(run_snippet: RunSnippet) -> None:
+    """The route answers as a RecordsApp does, and stands in OpenAPI with the record."""
+    names = run_snippet(FILES["records_route.py"])
+    pix = names["pix"]
+    async with pix:
+        shown, hidden = [await pix.save_image(picture(), directory=directory) for directory in ("public", "private")]
+        async with client(names["app"]) as http:
+            answer = await http.get("/api/records", params={"id": [shown.id, hidden.id, "nobody"]})
+        async with client(RecordsApp(pix, names["may_see"])) as http:
+            same = await http.get("/", params={"id": [shown.id, hidden.id, "nobody"]})
+    assert answer.json().keys() == same.json().keys() == {shown.id}
+    assert answer.headers["cache-control"] == "no-store"
+    described = names["app"].openapi()["paths"]["/api/records"]["get"]["responses"]["200"]["content"]
+    assert described["application/json"]["schema"]["additionalProperties"] == {
+        "$ref": "#/components/schemas/ImageRecord"
+    }
 
 
 def test_proofs_for_one_tenant(run_snippet: RunSnippet, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,13 @@ async def test_ids_are_random_and_take_a_directory(pix: Pixstore) -> None:
 async def test_a_bad_directory_is_refused(pix: Pixstore, directory: Any) -> None:
     """A directory that can't be part of an id is an error, not rewritten."""
     with pytest.raises(InputError, match="directory must be"):
+        await pix.save_image(picture(), directory=directory)
+
+
+@pytest.mark.parametrize("directory", [uuid.uuid4(), 5, b"players"])
+async def test_a_directory_of_another_type(pix: Pixstore, directory: Any) -> None:
+    """What is no text is told about its type, not about letters."""
+    with pytest.raises(InputError, match=rf"must be a str, not {type(directory).__name__}: pass str"):
         await pix.save_image(picture(), directory=directory)
 
 

@@ -13,6 +13,7 @@ from PIL import Image
 from pixstore_asgi import ImageRecord, Pixstore, PixstoreApp, Variant, WireState
 from pixstore_asgi.core.formats.names import FORMAT_BYTES
 from pixstore_asgi.errors import InputError, IntegrityError, RecordError, SecretError, WireError
+from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.testing import SAMPLES, SECRET, FixedClock, MemoryPixstore, NoImage, image_in, proof_headers
 from tests.support.asgi import client
 from tests.support.payloads import body_of
@@ -26,6 +27,21 @@ def pixstore() -> MemoryPixstore:
 
 async def payload_of(pix: MemoryPixstore, record: ImageRecord) -> bytes:
     return await body_of(await pix.open_payload(record.id, token=record.token, proof=record.stateless_proof))
+
+
+# Connections
+
+
+@pytest.mark.parametrize("connection", [object(), "a session", 0])
+async def test_any_connection_is_taken(pixstore: MemoryPixstore, connection: object) -> None:
+    """Code that writes within a transaction runs without a database; a Pixstore on a MemoryStore refuses it."""
+    record = await pixstore.save_image(SAMPLES["png"], connection=connection)
+    record = await pixstore.update_image(record.id, SAMPLES["webp"], connection=connection)
+    assert image_in(record, await payload_of(pixstore, record)) == SAMPLES["webp"]
+    assert await pixstore.delete_image(record.id, connection=connection)
+    assert not await pixstore.image_exists(record.id)
+    with pytest.raises(InputError, match="connection is for a store in PostgreSQL"):
+        await Pixstore(MemoryStore(), secret=SECRET).save_image(SAMPLES["png"], connection=connection)
 
 
 # Samples
