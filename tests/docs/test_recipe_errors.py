@@ -111,8 +111,9 @@ async def test_load_balancers_pass_a_login_check_of_litestar() -> None:
     known = {"DefineMiddleware": DefineMiddleware, "LoginCheck": LoginCheck}
     app: Any = Litestar([mount], middleware=[eval(code, known)])  # noqa: S307
     async with client(app) as http:
-        answers = [await http.get(f"/pixstore-image{path}") for path in ("/-/live", "/-/ready", "/an-id")]
-    assert [answer.status_code for answer in answers] == [200, 200, 401]
+        paths = ("/-/live", "/-/ready", "/an-id", "/an-id/-/live", "/-/live/")
+        answers = [await http.get(f"/pixstore-image{path}") for path in paths]
+    assert [answer.status_code for answer in answers] == [200, 200, 401, 401, 401]
 
 
 async def test_litestar_answers_an_aborted_upload(run_snippet: RunSnippet) -> None:
