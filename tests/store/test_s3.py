@@ -25,6 +25,7 @@ from pixstore_asgi.store.s3.objects import Objects
 from pixstore_asgi.store.sqlite import SqliteStore
 from tests.support.asgi import client
 from tests.support.bad_network import BadNetwork, bad_network
+from tests.support.clock import FixedClock
 from tests.support.payloads import served
 from tests.support.postgres import Cluster
 from tests.support.requests import headers
@@ -569,6 +570,22 @@ async def test_a_sweep_removes_what_was_replaced(store: SqliteStore, s3: S3Serve
     assert await store.sweep(limit=2) == 2
     assert await store.sweep() == 1
     assert s3.names(prefix) == {kept.meta.version.hex()}
+
+
+async def test_an_object_deleted_while_the_clock_was_ahead_is_swept(
+    store: SqliteStore, s3: S3Server, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A body marked dead by a clock that was a day ahead goes once its grace period is over, not a day later."""
+    clock = FixedClock()
+    monkeypatch.setattr(store, "_clock_ms", clock)
+    await save(store, "a")
+    clock.now_ms += 86_400_000
+    await store.delete("a")
+    clock.now_ms -= 86_400_000
+    assert await store.sweep() == 0
+    clock.now_ms += 1
+    assert await store.sweep() == 1
+    assert s3.names(prefix) == set()
 
 
 async def test_a_sweep_that_dies_is_done_again(store: SqliteStore, s3: S3Server, prefix: str) -> None:

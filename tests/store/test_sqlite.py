@@ -284,6 +284,23 @@ async def test_without_leases_blobs_are_kept_for_the_grace_period(
     await store.close()
 
 
+async def test_what_died_while_the_clock_was_ahead_is_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Marked dead or pending by a clock that was a day ahead, bodies are kept for the grace period, not for a day."""
+    disable_locks(monkeypatch)
+    path, clock = tmp_path / "images.db", FixedClock()
+    store = SqliteStore(path, clock_ms=clock, sweep_grace_s=600)
+    await store.open()
+    clock.now_ms += 86_400_000
+    await leave_garbage(store)
+    clock.now_ms -= 86_400_000
+    assert await store.sweep() == 0
+    clock.now_ms += 599_000
+    assert await store.sweep() == 0
+    clock.now_ms += 2_000
+    assert await store.sweep() == 4
+    await store.close()
+
+
 @pytest.mark.parametrize("locks", [True, False])
 async def test_a_blob_in_use_is_not_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, locks: bool) -> None:
     """However long it is dead, a body stays while a stream reads it, also when another stream of it ends first."""

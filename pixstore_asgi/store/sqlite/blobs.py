@@ -84,6 +84,17 @@ def drop_pending(db: Writer, blob: int, now_ms: int) -> None:
         )
 
 
+def date_back(db: Writer, now_ms: int) -> None:
+    """Let blobs that are dead or pending since a time to come count as of now.
+
+    They were marked while the clock was ahead. Their grace period would begin only when the clock is there again.
+    """
+    query = "UPDATE blob SET changed_ms = ? WHERE state <> 1 AND changed_ms > ? AND object IS"
+    with write_transaction(db):
+        for which in ("NULL", "NOT NULL"):  # there is an index for each
+            db.execute(f"{query} {which}", (now_ms, now_ms))
+
+
 def sweep(db: Writer, leases: Leases, before_ms: int, limit: int) -> int:
     """Remove up to `limit` blobs that are not live since `before_ms` and nobody uses, in small steps."""
     query = "SELECT id FROM blob WHERE state <> 1 AND changed_ms < ? AND object IS NULL ORDER BY changed_ms LIMIT ?"

@@ -176,6 +176,8 @@ class SqliteStore:
 
     async def sweep(self, *, limit: int = 100) -> int:
         session = self._opened()
+        if self._bodies or not session.leases.are_shared:  # else no time decides
+            await session.write(blobs.date_back, self._clock_ms())
         removed = await session.write(blobs.sweep, session.leases, self._before_ms(session), limit)
         while await session.write(blobs.give_space_back, 0):
             pass
