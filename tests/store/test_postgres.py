@@ -456,7 +456,7 @@ async def test_an_upload_that_was_swept_fails(postgres: Cluster, schema: str) ->
             assert isinstance(writer, StagedWriter)
             await writer._end_stage()
             assert await store.sweep() == 1
-            with pytest.raises(StoreError, match="stood still for longer than sweep_grace_s"):
+            with pytest.raises(StoreError, match="paused for longer than sweep_grace_s"):
                 await writer.write(body_of(9 * CHUNK_BYTES))
         assert await store.get("a") is None
 
@@ -513,9 +513,36 @@ async def test_no_upload_goes_on_with_what_is_half_swept(
             assert isinstance(writer, StagedWriter)
             await writer._end_stage()
             assert await store._opened().write(bodies.sweep, 0, 100) == (0, False)
-            with pytest.raises(StoreError, match="stood still for longer than sweep_grace_s"):
+            with pytest.raises(StoreError, match="paused for longer than sweep_grace_s"):
                 await writer.commit(meta_of(len(body), version))
         assert await store.get("a") is None
+
+
+async def test_no_upload_goes_on_with_what_lacks_its_last_part(postgres: Cluster, schema: str) -> None:
+    """An upload is refused if the database has lost the later ones of its stored chunks, as a failover can do."""
+    async with opened(postgres.url(), schema) as store:
+        async with await store.begin_write("a", version := os.urandom(16)) as writer:
+            await writer.write(body := body_of(9 * CHUNK_BYTES))
+            assert isinstance(writer, StagedWriter)
+            await writer._end_stage()
+            postgres.run(f"DELETE FROM {schema}.chunk WHERE number >= 4")
+            with pytest.raises(StoreError, match="the stored part of an upload is gone"):
+                await writer.commit(meta_of(len(body), version))
+        assert await store.get("a") is None
+
+
+async def test_bodies_with_ids_of_a_sequence_stay_usable(postgres: Cluster, schema: str) -> None:
+    """Images of earlier versions are read, replaced and swept, and such a version can save beside this one."""
+    async with opened(postgres.url(), schema, sweep_grace_s=0) as store:
+        await save(store, "a", body := body_of(6 * CHUNK_BYTES))
+        postgres.run(f"UPDATE {schema}.body SET id = DEFAULT")
+        postgres.run(f"UPDATE {schema}.chunk SET body = 1; UPDATE {schema}.image SET body = 1")
+        assert await read(store, "a") == body
+        assert postgres.run(f"INSERT INTO {schema}.body (state) VALUES (0) RETURNING id") == "2"
+        await save(store, "a", b"new")
+        assert await store.sweep() == 2
+        assert await read(store, "a") == b"new"
+        assert [fault async for fault in store.faults()] == []
 
 
 async def test_a_server_that_only_reads_is_told(postgres: Cluster) -> None:

@@ -6,9 +6,10 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tests.support.servers import free_port
@@ -53,6 +54,25 @@ class Cluster:
             self.process.wait(30)
             self.process = None
 
+    def end_replication(self, primary: "Cluster") -> None:
+        """Give a standby all that its primary has written so far, and nothing after that."""
+        written = primary.run("SELECT pg_current_wal_lsn()")
+        self.wait_for(f"SELECT pg_last_wal_replay_lsn() >= '{written}'")
+        self.run("ALTER SYSTEM SET primary_conninfo = ''")
+        self.run("SELECT pg_reload_conf()")
+        self.wait_for("SELECT count(*) = 0 FROM pg_stat_wal_receiver")
+
+    def promote(self) -> None:
+        """Make a primary of a standby."""
+        assert self.run("SELECT pg_promote()") == "t"
+
+    def wait_for(self, question: str) -> None:
+        """Ask a question until its answer is true."""
+        deadline = time.monotonic() + 30
+        while self.run(question) != "t":
+            assert time.monotonic() < deadline, question
+            time.sleep(0.02)
+
     def create(self, database: str) -> str:
         """Make an empty database and return its URL."""
         self.run(f"CREATE DATABASE {database}")
@@ -67,9 +87,25 @@ class Cluster:
 @contextmanager
 def running_cluster() -> Iterator[Cluster]:
     """Run a new cluster until the block ends. Skips the test where PostgreSQL is missing."""
+    with _running(_make) as cluster:
+        yield cluster
+
+
+@contextmanager
+def running_standby(primary: Cluster) -> Iterator[Cluster]:
+    """Run a standby that streams from a cluster, until the block ends."""
+    with _running(partial(_make_standby, primary)) as standby:
+        primary.wait_for("SELECT count(*) = 1 FROM pg_stat_replication WHERE state = 'streaming'")
+        yield standby
+
+
+@contextmanager
+def _running(make: Callable[[Cluster], None]) -> Iterator[Cluster]:
     cluster = Cluster(_binaries(), Path(tempfile.mkdtemp(prefix="pixstore-pg-")), free_port())
     try:
-        _make(cluster)
+        if OWNER:
+            shutil.chown(cluster.folder, OWNER)
+        make(cluster)
         cluster.start()
         yield cluster
     finally:
@@ -81,8 +117,7 @@ def _make(cluster: Cluster) -> None:
     password = cluster.folder / "password"
     password.write_text(PASSWORD)
     if OWNER:
-        for path in (cluster.folder, password):
-            shutil.chown(path, OWNER)
+        shutil.chown(password, OWNER)
     options = ["-A", "scram-sha-256", "--no-sync", "--no-instructions", "--locale=C", "--encoding=UTF8"]
     subprocess.run(
         [cluster.binaries / "initdb", "-D", cluster.folder / "data", "-U", USER, "--pwfile", password, *options],
@@ -90,12 +125,16 @@ def _make(cluster: Cluster) -> None:
         stdout=subprocess.DEVNULL,
         user=OWNER,
     )
-    settings = {
-        "port": cluster.port,
-        "listen_addresses": "'127.0.0.1'",
-        "unix_socket_directories": "''",
-        "fsync": "off",
-    }
+    _set(cluster, port=cluster.port, listen_addresses="'127.0.0.1'", unix_socket_directories="''", fsync="off")
+
+
+def _make_standby(primary: Cluster, standby: Cluster) -> None:
+    command: list[str | Path] = [primary.binaries / "pg_basebackup", "-d", primary.url(), "-D", standby.folder / "data"]
+    subprocess.run([*command, "--write-recovery-conf", "--checkpoint=fast", "--no-sync"], check=True, user=OWNER)
+    _set(standby, port=standby.port)
+
+
+def _set(cluster: Cluster, **settings: object) -> None:
     with (cluster.folder / "data" / "postgresql.conf").open("a") as conf:
         conf.writelines(f"{name} = {value}\n" for name, value in settings.items())
 

@@ -1,5 +1,6 @@
 """The PostgreSQL store's bodies, chunk by chunk, from their writing to their sweep."""
 
+import secrets
 from collections.abc import Sequence
 
 from ...errors import StoreError
@@ -10,30 +11,58 @@ from .session import Session
 _SWEPT_CHUNKS = 1000  # 250 MiB: what one transaction removes in its time on a slow disk, too
 
 
+class UploadGone(StoreError):
+    """A pending body, or part of it, is no longer in the database."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the stored part of an upload is gone: the upload paused for longer than sweep_grace_s, or the database "
+            "lost the part in a failover; send it again"
+        )
+
+
 async def read_chunk(db: Session, body: int, number: int) -> bytes | None:
     """Return one chunk, or None where it is missing."""
     row = await db.one("SELECT data FROM {chunk} WHERE body = $1 AND number = $2", body, number)
     return row[0] if row else None
 
 
-async def add_body(db: Session, chunks: Chunks, state: BodyState) -> int:
-    """Write a body's first chunks, or all of them, and return its id."""
-    row = await db.one("INSERT INTO {body} (state) VALUES ($1) RETURNING id", state)
+async def add_row(db: Session, state: BodyState, version: bytes | None = None) -> int:
+    """Insert the row of a body and return its id. version: the name of its object, if it lies elsewhere."""
+    # Half random: after a failover to a standby that lags, a sequence returns ids that uploads and readers still use.
+    # The transaction's number comes first, so that new rows stay together in the indexes.
+    query = (
+        "INSERT INTO {body} (id, state, object) OVERRIDING SYSTEM VALUE"
+        " VALUES ((txid_current() % 2147483648) << 32 | $1, $2, $3) RETURNING id"
+    )
+    row = await db.one(query, secrets.randbits(32), state, version)
     assert row is not None
-    await _insert_chunks(db, row[0], 0, chunks)
     return int(row[0])
 
 
+async def add_body(db: Session, chunks: Chunks, state: BodyState) -> int:
+    """Write a body's first chunks, or all of them, and return its id."""
+    body = await add_row(db, state)
+    await _insert_chunks(db, body, 0, chunks)
+    return body
+
+
 async def add_chunks(db: Session, body: int, first: int, chunks: Chunks, state: BodyState) -> None:
-    """Write further chunks of a pending body, which may be the last. Raises StoreError where it was swept."""
+    """Write further chunks of a pending body, from number `first` on; the state may become LIVE with the last ones.
+
+    Raises StoreError if the body, or the chunk before these, is gone.
+    """
     moved = await db.run(
-        "UPDATE {body} SET state = $2, changed_at = clock_timestamp() WHERE id = $1 AND state = $3",
+        "UPDATE {body} SET state = $2, changed_at = clock_timestamp() WHERE id = $1 AND state = $3"
+        # A failover may lose the later ones of the chunks written so far. They are written in order.
+        " AND ($4 = 0 OR EXISTS (SELECT FROM {chunk} WHERE body = $1 AND number = $4 - 1))",
         body,
         state,
         BodyState.PENDING,
+        first,
     )
     if not moved:
-        raise StoreError("an upload stood still for longer than sweep_grace_s and was swept: send it again")
+        raise UploadGone
     await _insert_chunks(db, body, first, chunks)
 
 

@@ -5,8 +5,9 @@ Each is a row in {body} with the name of its object and no chunks. `removing` ke
 
 from collections.abc import Sequence
 
-from ...errors import StoreBusy, StoreError
+from ...errors import StoreBusy
 from ..elsewhere import Claimed, LiveNames
+from .bodies import UploadGone, add_row
 from .schema import BodyState
 from .session import Session
 
@@ -35,16 +36,14 @@ async def begin(db: Session, version: bytes) -> int:
     await db.lock("objects", shared=True)  # or a sweep that has just found the name unused would take it away
     if await db.one("SELECT 1 FROM {body} WHERE object = $1 AND removing", version):
         raise StoreBusy("an earlier write of this version is being removed: try again")
-    row = await db.one("INSERT INTO {body} (state, object) VALUES ($1, $2) RETURNING id", BodyState.PENDING, version)
-    assert row is not None
-    return int(row[0])
+    return await add_row(db, BodyState.PENDING, version)
 
 
 async def touch(db: Session, body: int) -> None:
-    """Tell that a pending body is still on its way."""
+    """Tell that a pending body is still on its way. Raises StoreError if it is gone."""
     query = "UPDATE {body} SET changed_at = clock_timestamp() WHERE id = $1 AND state = $2"
     if not await db.run(query, body, BodyState.PENDING):
-        raise StoreError("an upload stood still for longer than sweep_grace_s and was swept: send it again")
+        raise UploadGone
 
 
 async def claim(db: Session, grace_s: float, limit: int) -> list[Claimed]:

@@ -2,7 +2,8 @@
 
 A body is its chunks of 256 KiB under the id of a row in {body}, or an object elsewhere that this row names; {image}
 points to the current one. What is replaced, deleted or given up is marked and swept after a time by the database's
-clock. A deleted image's row stays, with its last token and epoch. Texts of ids are compared by code point.
+clock. A deleted image's row stays, with its last token and epoch. Texts of ids are compared by code point. Only earlier
+versions of this package take ids of bodies from the sequence: see `bodies.add_row`.
 """
 
 import secrets

@@ -30,7 +30,7 @@ class PostgresStream(ChunkStream):
         return await self._database.read(bodies.read_chunk, self._body, number)
 
     def _reason(self) -> str:
-        return "it was read for longer than sweep_grace_s, or restore it from a backup"
+        return "the read took longer than sweep_grace_s, or a failover lost it: read again, or restore it from a backup"
 
     def _release(self) -> None:
         """Nothing to give up: time alone keeps the body."""
