@@ -35,7 +35,7 @@ def connect(target: StoreTarget, blobs: str | None = None) -> ImageStore:
     """
     if not isinstance(target, str | os.PathLike):
         if not hasattr(target, "open_stream"):
-            raise ConfigError("store must be a path, a URL or an ImageStore")
+            raise ConfigError(f"store must be a path, a URL or an ImageStore{_advice(target)}")
         if blobs is not None:
             raise ConfigError("blobs goes with a path or URL: give a store that you make its bodies=S3Bucket(…)")
         return target
@@ -45,12 +45,20 @@ def connect(target: StoreTarget, blobs: str | None = None) -> ImageStore:
     return DRIVERS[scheme_of(text)].connect(text, None if blobs is None else bucket_at(blobs))
 
 
+def _advice(target: object) -> str:
+    """Return how a URL object of another library becomes text: its str() may hide the password."""
+    library = type(target).__module__.partition(".")[0]
+    if library == "sqlalchemy":
+        return ': of SQLAlchemy\'s URL pass url.set(drivername="postgresql").render_as_string(hide_password=False)'
+    return ": of Pydantic's URL pass str(url)" if library in ("pydantic", "pydantic_core") else ""
+
+
 def scheme_of(target: str) -> str:
     """Return the scheme of a store's URL, "sqlite" for a path. Raises ConfigError for a scheme that no driver has."""
     if "://" not in target:
         if target.lower().startswith("sqlite:"):
             raise ConfigError(_SQLITE_URL)
-        if re.match(r"postgres(ql)?:|.*\bpassword\s*=", target, re.IGNORECASE | re.DOTALL):  # it is not repeated
+        if re.match(r"postgres(ql)?(:|//)|.*\bpassword\s*=", target, re.IGNORECASE | re.DOTALL):  # it is not repeated
             raise ConfigError(f"PostgreSQL is named by a URL, {_POSTGRES.example}")
         return "sqlite"
     known = " or ".join(dict.fromkeys(driver.example for driver in DRIVERS.values()))
@@ -59,6 +67,9 @@ def scheme_of(target: str) -> str:
     except ValueError:  # of several hosts, newer Pythons take brackets at the first alone
         how = "in a password [ is %5B and ] is %5D, and several hosts, one of them IPv6, stand behind ?host="
         raise ConfigError(f"store is no URL that can be read: {how}; known is {known}") from None
+    kind, _, driver = scheme.partition("+")
+    if driver and kind in DRIVERS:
+        raise ConfigError(f"{scheme}:// names a driver of SQLAlchemy: drop +{driver}, so that the URL is {kind}://…")
     if scheme not in DRIVERS:
         # The rest of the URL may hold a password.
         raise ConfigError(f"a store can't be at {scheme}://…; known is {known}")

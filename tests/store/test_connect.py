@@ -4,11 +4,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import PostgresDsn
+from sqlalchemy import make_url
 
 from pixstore_asgi import ConfigError
 from pixstore_asgi.store.connect import DRIVERS, Driver, bucket_at, connect
 from pixstore_asgi.store.memory import MemoryStore
+from pixstore_asgi.store.postgres import PostgresStore
 from pixstore_asgi.store.sqlite import SqliteStore
+
+SQLALCHEMY_URL = make_url("postgresql+psycopg://u:hunter2@h/db")
 
 
 @pytest.mark.parametrize(
@@ -64,12 +69,39 @@ NO_STORES = [
 ]
 
 
-@pytest.mark.parametrize("target", ["postgresql:/u:hunter2@h/db", "postgres:u:hunter2@h", "host=h password = hunter2"])
+@pytest.mark.parametrize(
+    "target",
+    ["postgresql:/u:hunter2@h/db", "postgres:u:hunter2@h", "postgres//u:hunter2@h/db", "host=h password = hunter2"],
+)
 def test_postgresql_named_otherwise_is_no_path(target: str) -> None:
     """What looks like PostgreSQL's, and is no URL, is refused without being repeated: it may hold a password."""
     with pytest.raises(ConfigError, match="PostgreSQL is named by a URL, postgresql://user@host/database") as caught:
         connect(target)
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("target", "advice"),
+    [
+        (SQLALCHEMY_URL, r"render_as_string\(hide_password=False\)"),
+        (SQLALCHEMY_URL.render_as_string(hide_password=False), r"drop \+psycopg, so that the URL is postgresql://…"),
+        (str(SQLALCHEMY_URL.set(drivername="postgresql")), r"render_as_string\(hide_password=False\)"),
+        (PostgresDsn("postgresql://u:hunter2@h/db"), r"of Pydantic's URL pass str\(url\)"),
+        ("sqlite+aiosqlite:///a.db", r"drop \+aiosqlite, so that the URL is sqlite://…"),
+    ],
+)
+def test_urls_of_other_libraries_are_refused_with_advice(target: Any, advice: str) -> None:
+    """A URL object, and a URL with a driver or a hidden password, is refused with the text to pass in its place."""
+    with pytest.raises(ConfigError, match=advice) as caught:
+        connect(target)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_urls_of_other_libraries_can_be_converted() -> None:
+    """The text that the advice names is taken."""
+    url = SQLALCHEMY_URL.set(drivername="postgresql").render_as_string(hide_password=False)
+    assert isinstance(connect(url), PostgresStore)
+    assert isinstance(connect(str(PostgresDsn("postgresql://u:hunter2@h/db"))), PostgresStore)
 
 
 @pytest.mark.parametrize("target", [*NO_STORES, "://x", "http://[", b"pix.db", 7, None])

@@ -208,6 +208,16 @@ async def test_a_user_who_may_make_nothing_is_told(postgres: Cluster, schema: st
     postgres.run(f"DROP ROLE {schema}")
 
 
+async def test_a_user_who_owns_the_schema_needs_no_other_privilege(postgres: Cluster, schema: str) -> None:
+    """Tables are made in a schema that exists, by its owner, who may not CREATE in the database."""
+    postgres.run(f"CREATE ROLE {schema} LOGIN PASSWORD '{PASSWORD}'")
+    postgres.run(f"CREATE SCHEMA {schema} AUTHORIZATION {schema}")
+    async with opened(postgres.url().replace("pixstore:", f"{schema}:"), schema) as store:
+        await save(store, "a", b"body")
+        assert await read(store, "a") == b"body"
+    postgres.run(f"DROP OWNED BY {schema}; DROP ROLE {schema}")
+
+
 @pytest.mark.parametrize("schema", ["", "Upper", "a.b", 'a"b', "1a", "x" * 64])
 def test_a_schema_that_needs_quoting_is_refused(schema: str) -> None:
     """Only names that need no quotes are taken, so that a schema is never more than a name."""

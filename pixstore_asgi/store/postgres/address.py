@@ -11,6 +11,10 @@ _UNREADABLE = (
     "the URL of PostgreSQL can't be read: it is postgresql://user:password@host:port/database, where of user and "
     "password all but letters, digits and -._~ is percent-encoded, as @ by %40 and # by %23"
 )
+_HIDDEN = (
+    "the password in the URL of PostgreSQL is ***, as str() of SQLAlchemy's URL writes it: pass "
+    "url.render_as_string(hide_password=False)"
+)
 
 
 def without_schema(url: str) -> tuple[str, str | None]:
@@ -29,7 +33,7 @@ def without_schema(url: str) -> tuple[str, str | None]:
 
 
 def check_url(url: str) -> None:
-    """Raise ConfigError, which repeats nothing of it, for a URL that a password in it has torn, or of no port."""
+    """Raise ConfigError for a URL with a hidden or unescaped password, or a wrong port. It repeats no part of it."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -38,6 +42,8 @@ def check_url(url: str) -> None:
     hosts = [_HOST.fullmatch(host) for host in parts.netloc.rpartition("@")[2].split(",")]
     if is_torn or not all(host and int(host[3] or 0) <= _HIGHEST_PORT for host in hosts):
         raise ConfigError(_UNREADABLE)
+    if parts.netloc.rpartition("@")[0].endswith(":***"):
+        raise ConfigError(_HIDDEN)
 
 
 def hosts_of(url: str) -> str | None:

@@ -29,8 +29,9 @@ _ADVICE: list[tuple[type[BaseException], str]] = [
     (asyncpg.InvalidCatalogNameError, "there is no such database: create it first, or name another one"),
     (
         asyncpg.InsufficientPrivilegeError,
-        "the user lacks a privilege: grant it the schema and its tables; where a newer version is to bring them up to"
-        " date, let it own them, and where they are to be made, GRANT CREATE ON DATABASE … TO …",
+        "the user lacks a privilege: to make the tables, let the user own the schema (CREATE SCHEMA … AUTHORIZATION …)"
+        " or GRANT CREATE ON DATABASE … TO …; to bring them up to date, let the user own them; to use them, grant the"
+        " schema and its tables",
     ),
     (asyncpg.DiskFullError, "its disk is full: make room and try again"),
     (asyncpg.UndefinedTableError, "tables are missing: restore them from a backup, or open the store again"),

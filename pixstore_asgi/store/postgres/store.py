@@ -39,7 +39,8 @@ class PostgresStore:
     source: postgresql://user@host:port/database, with what asyncpg takes behind it (sslmode and the like); PGPASSWORD,
         ~/.pgpass and the other ways of libpq work. Or a pool of the application's, which stays the application's to
         close; behind a pooler in transaction mode make it with statement_cache_size=0.
-    schema: made where it is missing, which takes the privilege CREATE on the database.
+    schema: made if it is missing, which takes the privilege CREATE on the database. A schema that the user owns takes
+        no other privilege.
     pool_size: the most connections of a pool made for a URL.
     busy_timeout_s: how long a server that went away, a connection or another write is waited for before StoreBusy.
     sweep_grace_s: how long a replaced, deleted or abandoned body is kept, by the database's clock, in seconds; longer
