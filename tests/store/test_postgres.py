@@ -566,6 +566,10 @@ async def test_a_server_that_only_reads_is_told(postgres: Cluster) -> None:
             with pytest.raises(StoreBusy, match="it only reads, as a standby does: name the primary"):
                 await call
         assert await store.get("a") == saved
+        async with opened(url, "pixstore") as later:
+            assert await later.get("a") == saved
+        with pytest.raises(StoreBusy, match="no host of the URL is of the kind that target_session_attrs asks for"):
+            await PostgresStore(f"{url}?target_session_attrs=read-write").open()
         postgres.run(f"ALTER DATABASE {name} RESET default_transaction_read_only")
         await store._opened().pool.expire_connections()
         assert await store.delete("a")

@@ -36,7 +36,11 @@ _ADVICE: list[tuple[type[BaseException], str]] = [
     (asyncpg.DiskFullError, "its disk is full: make room and try again"),
     (asyncpg.UndefinedTableError, "tables are missing: restore them from a backup, or open the store again"),
     (asyncpg.ReadOnlySQLTransactionError, "it only reads, as a standby does: name the primary"),
-    (asyncpg.TargetServerAttributeNotMatched, "no host of the URL is of the kind that it asks for"),
+    (
+        asyncpg.TargetServerAttributeNotMatched,
+        "no host of the URL is of the kind that target_session_attrs asks for; the default, primary, also takes a"
+        " server that is set to read only",
+    ),
     (asyncpg.DataCorruptedError, "a table is damaged: see its log, and restore it from a backup"),
     (asyncpg.IndexCorruptedError, "an index is damaged: see its log, and REINDEX"),
 ]
