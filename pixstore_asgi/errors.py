@@ -5,7 +5,7 @@ key, a proof or image bytes.
 """
 
 from enum import IntEnum
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 
 class WireState(IntEnum):
@@ -121,9 +121,18 @@ class StoreBusy(StoreError):
 
     It did nothing and can be repeated. Only of a write whose connection to a database was lost in the moment of its
     commit it is not known: it may have happened.
+
+    away: the part that can't be reached, if that is the reason. detail: the same as a text for clients; the message
+    itself is for the log, because it may name hosts and paths.
     """
 
     http_status = 503
+    away: Literal["database", "bucket"] | None = None
+
+    @property
+    def detail(self) -> str:
+        """What a client may be told."""
+        return f"the {self.away} can't be reached: try again later" if self.away else "the store is busy: try again"
 
 
 class StoreConflict(StoreError):

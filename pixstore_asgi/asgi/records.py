@@ -79,7 +79,7 @@ class RecordsApp:
             status, answer = error.status_code, {"detail": error.detail}
         except StoreBusy as error:
             _log.warning("records can't be given: %s", error, extra=event("records_failed"))
-            status, answer = 503, {"detail": "the store is busy: try again"}
+            status, answer = 503, {"detail": error.detail}
             headers = [*_HEADERS, (b"retry-after", b"1")]
         except PixstoreError as error:
             _log.error("records can't be given: %s", error, extra=event("records_failed"))

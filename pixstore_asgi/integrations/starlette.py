@@ -90,5 +90,5 @@ async def _answer(trouble: _Trouble, request: Request, error: Exception) -> Resp
         # Its text names the database's path.
         trouble.tell(error)
         headers["retry-after"] = str(_RETRY_AFTER_S)
-        return JSONResponse({"detail": "the store is busy: try again"}, status, headers)
+        return JSONResponse({"detail": error.detail}, status, headers)
     return JSONResponse({"detail": str(error)}, status, headers)

@@ -123,4 +123,4 @@ def _as_bytes(piece: object) -> bytes:
 
 
 def _too_large(max_bytes: int) -> ImageTooLarge:
-    return ImageTooLarge(f"the image is longer than max_image_bytes, {max_bytes}: scale it down")
+    return ImageTooLarge(f"the image is longer than max_image_bytes, {max_bytes:,} bytes: scale it down")

@@ -17,6 +17,8 @@ from starlette.types import Scope
 from pixstore_asgi import ConfigError, ImageRecord, Pixstore, PixstoreApp, RecordsApp, StoreError, Variant
 from pixstore_asgi.errors import StoreBusy
 from pixstore_asgi.store.memory import MemoryStore
+from pixstore_asgi.store.postgres.errors import ConnectionLost
+from pixstore_asgi.store.s3.errors import BucketAway
 from tests.support.asgi import client
 from tests.support.requests import headers
 from tests.support.samples import HOSTILE_IDS, SECRET, picture
@@ -197,6 +199,8 @@ async def test_a_rule_that_fails_takes_no_picture_away(pix: Pixstore, caplog: py
     ("error", "status", "detail"),
     [
         (StoreBusy("/var/lib/pixstore.db is busy"), 503, "the store is busy: try again"),
+        (BucketAway("the bucket at 10.0.0.7 is away"), 503, "the bucket can't be reached: try again later"),
+        (ConnectionLost("PostgreSQL at 10.0.0.8 is away"), 503, "the database can't be reached: try again later"),
         (StoreError("/var/lib/pixstore.db failed"), 500, "the server failed; its log has the reason"),
     ],
 )

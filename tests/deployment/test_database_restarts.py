@@ -83,7 +83,7 @@ def test_a_database_that_is_away_is_told_and_come_back_is_used(database: Cluster
             assert "no-store" in answer.headers["cache-control"]
             saving = http.post(f"{host.url}/images", content=picture())
             assert (saving.status_code, "retry-after" in saving.headers) == (503, True)
-            assert saving.json() == {"detail": "the store is busy: try again"}
+            assert saving.json() == {"detail": "the database can't be reached: try again later"}
             assert http.get(f"{host.url}/images/{record.id}").status_code == 503
             assert http.get(f"{host.url}/pixstore-image/-/live").json() == {"live": True}
     finally:

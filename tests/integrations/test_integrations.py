@@ -38,6 +38,7 @@ from pixstore_asgi.integrations.fastapi import (
     upload_docs,
 )
 from pixstore_asgi.store.memory import MemoryStore
+from pixstore_asgi.store.s3.errors import BucketAway
 from tests.support.asgi import client
 from tests.support.samples import SECRET, large_png, picture
 
@@ -195,6 +196,7 @@ def test_error_handlers_serve_both_frameworks(make: Any, caplog: pytest.LogCaptu
         "404": ImageNotFound("no such image"),
         "409": StoreConflict("updated meanwhile"),
         "503": StoreBusy("the database /srv/secret.db is locked"),
+        "503 ": BucketAway("the bucket at /srv is away"),
         "500": StoreError("the database /srv/secret.db is damaged"),
         "500 ": InputError("a wrong argument"),
     }
@@ -211,6 +213,8 @@ def test_error_handlers_serve_both_frameworks(make: Any, caplog: pytest.LogCaptu
         assert "/srv" not in answer.text
     assert http.get("/404").json() == {"detail": "no such image"}
     assert http.get("/503").headers["retry-after"] == "1"
+    assert http.get("/503").json() == {"detail": "the store is busy: try again"}
+    assert http.get("/503 ").json() == {"detail": "the bucket can't be reached: try again later"}
     assert [record.message for record in caplog.records if record.levelname == "WARNING"] == [
         "answered 503, once or more: the database /srv/secret.db is locked"
     ]

@@ -49,7 +49,7 @@ async def test_bad_images_are_refused_and_nothing_is_stored(tmp_path: Path) -> N
         for data, error in bad:
             with pytest.raises(error):
                 await pix.update_image(record.id, data)
-        with pytest.raises(ImageTooLarge, match="max_image_bytes, 2000000"):
+        with pytest.raises(ImageTooLarge, match="max_image_bytes, 2,000,000 bytes"):
             await pix.save_image(memoryview(huge))
         assert [image.id for image in await store.list()] == [record.id]
         assert await served(pix, record) == (WireState.SUCCESS, picture())

@@ -769,8 +769,10 @@ async def test_a_server_that_stays_away_is_busy(own_cluster: Cluster, schema: st
         own_cluster.stop()
         try:
             for call in (store.get("a"), store.open_stream("a"), save(store, "a"), store.delete("a"), store.sweep()):
-                with pytest.raises(StoreBusy):
+                with pytest.raises(StoreBusy, match=f"is not there at 127.0.0.1:{own_cluster.port}, or") as caught:
                     await call
+                assert caught.value.away == "database"
+                assert PASSWORD not in str(caught.value)
         finally:
             own_cluster.start()
         assert await store.get("a") == saved

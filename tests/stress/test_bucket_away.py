@@ -25,7 +25,7 @@ SIZES = {"small": 30_000, "large": 24 * CHUNK_BYTES}
 """In one request, and in parts."""
 
 KINDS = {"small saved", "large saved", "read"}
-TOLD = re.compile(r"the bucket('s answer)? (can't be reached|took too long|was cut short).*: try again")
+TOLD = re.compile(r"the bucket('s answer)?.* (can't be reached|took too long|was cut short).*: .*try again")
 
 
 class Work:

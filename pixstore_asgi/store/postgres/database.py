@@ -13,7 +13,7 @@ import asyncpg
 
 from ...core.events import event
 from ...core.hidden import Hidden, hide
-from .errors import ConnectionLost, is_away, translated, translated_for
+from .errors import ConnectionLost, at, is_away, translated, translated_for
 from .schema import prepare
 from .session import Names, Session
 
@@ -42,6 +42,7 @@ class Database:
         self.pool = pool
         self.names = names
         self.patience_s = patience_s
+        self.at = ""  # for error messages: " at host:port"
         self._is_ours = is_ours
         self._running: set[asyncio.Task[Any]] = set()
 
@@ -61,7 +62,9 @@ class Database:
                 timeout=patience_s,
                 reset=_leave_as_it_is,
             )
-        return cls(pool, names, patience_s, is_ours=True)
+        database = cls(pool, names, patience_s, is_ours=True)
+        database.at = at(address)
+        return database
 
     @classmethod
     async def borrow(cls, pool: "Pool[Any]", names: Names, *, patience_s: float) -> Self:
@@ -124,7 +127,7 @@ class Database:
         self, limit_s: float | None, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs
     ) -> R:
         connection, transaction = await self._while_away(self._begun)
-        with translated():
+        with translated(self.at):
             try:
                 async with asyncio.timeout(limit_s):
                     try:
@@ -139,7 +142,7 @@ class Database:
                     return result
             except TimeoutError:  # of this limit, or of the application's pool for each command
                 give_up(connection)
-                raise ConnectionLost("PostgreSQL took too long to answer: try again") from None
+                raise ConnectionLost(f"PostgreSQL{self.at} took too long to answer: try again") from None
             finally:
                 await self.release(connection)
 
@@ -188,7 +191,7 @@ class Database:
         loop = asyncio.get_running_loop()
         pause_s, until = _PAUSE_S, loop.time() + self.patience_s
         while True:
-            with translated():
+            with translated(self.at):
                 try:
                     return await attempt()
                 except Exception as error:

@@ -56,41 +56,43 @@ _UNKNOWN_OPTION = re.compile(r'(?:unrecognized configuration parameter|unsupport
 class ConnectionLost(StoreBusy):
     """The connection was lost: what was under way may have happened or not."""
 
+    away = "database"
+
 
 class InTheWay(StoreBusy):
     """Another transaction held a lock for too long; this one has not happened."""
 
 
 @contextmanager
-def translated() -> Iterator[None]:
-    """Turn what asyncpg raises into errors of ours that say what to do."""
+def translated(at: str = "") -> Iterator[None]:
+    """Turn what asyncpg raises into errors of ours that say what to do. at: " at host:port", if it is known."""
     try:
         yield
     except PixstoreError:
         raise
     except (asyncpg.PostgresError, asyncpg.InterfaceError, *AWAY, ValueError) as error:
-        raise translate(error) from None  # what they say of a row or a URL may hold what must not be seen
+        raise translate(error, at) from None  # what they say of a row or a URL may hold what must not be seen
 
 
 @contextmanager
 def translated_for(address: Hidden[str]) -> Iterator[None]:
     """Do the same for the first connection to an address, of whose host and files more can be said."""
-    try:
-        with translated():
-            yield
-    except ConnectionLost:
-        hosts = hosts_of(address())
-        raise ConnectionLost(_away(f" at {hosts}" if hosts else "")) from None
+    with translated(at(address)):
+        yield
 
 
-def _away(at: str) -> str:
-    return f"PostgreSQL is not there{at}, or the connection to it was lost: try again"
+def at(address: Hidden[str]) -> str:
+    """Return " at host:port" of a URL that was checked, or an empty text."""
+    hosts = hosts_of(address())
+    return f" at {hosts}" if hosts else ""
 
 
-def translate(error: Exception) -> StoreError:
+def translate(error: Exception, at: str = "") -> StoreError:
     """Return an error of asyncpg's in our words."""
     if isinstance(error, TimeoutError):
-        return StoreBusy("PostgreSQL took too long to answer, or all connections of the pool are in use: try again")
+        return StoreBusy(
+            f"PostgreSQL{at} took too long to answer, or all connections of the pool are in use: try again"
+        )
     if isinstance(error, ssl.SSLError):
         return StoreError("no secure connection to PostgreSQL can be made: see sslmode and sslrootcert of the URL")
     if wrong := _wrong_option(error):
@@ -103,7 +105,7 @@ def translate(error: Exception) -> StoreError:
         if isinstance(error, kind):
             return _KINDS.get(kind, StoreError)(f"PostgreSQL can't be used: {advice}")
     if is_away(error):
-        return ConnectionLost(_away(""))
+        return ConnectionLost(f"PostgreSQL is not there{at}, or the connection to it was lost: start it, and try again")
     if isinstance(error, asyncpg.InterfaceError):  # of the client itself: it has seen no row
         return StoreError(f"PostgreSQL can't be used: {error}")
     return StoreError(f"PostgreSQL can't be used ({type(error).__name__}): see its log")

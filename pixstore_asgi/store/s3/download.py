@@ -6,7 +6,7 @@ from typing import Self
 from ...core.images import StoredImage
 from ...errors import StoreBusy, StoreDamaged
 from ..contract import CHUNK_BYTES
-from .errors import NoSuchObject
+from .errors import BucketAway, NoSuchObject
 from .objects import Objects
 
 _MOST_BREAKS = 3  # in a row, with nothing read in between
@@ -71,7 +71,7 @@ class S3Stream:
         async with self._objects.patiently():
             piece = await anext(self._source, None)
         if piece is None:
-            raise StoreBusy("the bucket's answer was cut short: try again")
+            raise BucketAway("the bucket's answer was cut short: look at the network and its proxies, and try again")
         return memoryview(piece)  # type: ignore[arg-type]
 
     async def _asked(self) -> AsyncIterator[object]:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from obstore.exceptions import BaseError, NotFoundError, PermissionDeniedError, UnauthenticatedError
 
 from ...errors import PixstoreError, StoreBusy, StoreDamaged, StoreError
+from .place import Place
 
 _REFUSALS = {
     "SignatureDoesNotMatch": "AWS_SECRET_ACCESS_KEY is not the one of AWS_ACCESS_KEY_ID",
@@ -16,22 +17,28 @@ _REFUSALS = {
 _NONE = "no credentials for the bucket: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a role"
 
 
+class BucketAway(StoreBusy):
+    """The bucket can't be reached, or is silent."""
+
+    away = "bucket"
+
+
 class NoSuchObject(StoreDamaged):
     """The bucket has no object of this name."""
 
 
 @contextmanager
-def translated() -> Iterator[None]:
+def translated(place: Place) -> Iterator[None]:
     """Turn what obstore raises into errors of ours that say what to do."""
     try:
         yield
     except PixstoreError:
         raise
     except (BaseError, OSError, ValueError) as error:
-        raise _translate(error) from None
+        raise _translate(error, place) from None
 
 
-def _translate(error: Exception) -> StoreError:
+def _translate(error: Exception, place: Place) -> StoreError:
     text = str(error)
     status = re.search(r"status code: (\d{3})", text)
     if "<Code>NoSuchBucket</Code>" in text:
@@ -51,6 +58,7 @@ def _translate(error: Exception) -> StoreError:
         return StoreError(f"the bucket refused a request with status {status[1]}: look at region and endpoint")
     if "credential" in text.lower():
         return StoreError(_NONE)
-    asked = re.search(r"performing \w+ (https?://[^/\s]+)", text)
-    at = f" at {asked[1]}" if asked else ""
-    return StoreBusy(f"the bucket can't be reached{at}, or asks for patience: try again")
+    return BucketAway(
+        f"the bucket {place} can't be reached, or asks for patience: look at the endpoint and the network, and try "
+        "again"
+    )

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import obstore
 from obstore.store import S3Store
 
-from ...errors import ConfigError, StoreBusy
-from .errors import NoSuchObject, translated
+from ...errors import ConfigError
+from .errors import BucketAway, NoSuchObject, translated
 from .place import Place
 
 if TYPE_CHECKING:
@@ -34,10 +34,11 @@ class Objects:
     """
 
     def __init__(self, place: Place, patience_s: float) -> None:
+        self._place = place
         self._options = {name: value for name, value in place._asdict().items() if value is not None}
         self._patience_s = patience_s
         _wait_at_exit()
-        with translated():
+        with translated(self._place):
             # A slow reader takes a whole answer's time; that a server says nothing is noticed by who reads.
             self._store = self._connect(timedelta(hours=1))
             self._parts = self._connect(timedelta(seconds=_PATIENCE_FOR_A_PART * patience_s))
@@ -54,7 +55,7 @@ class Objects:
 
     async def put_parts(self, name: str, parts: AsyncIterator[bytearray]) -> None:
         """Write an object in parts while they come; an error of theirs aborts it."""
-        with translated():
+        with translated(self._place):
             await obstore.put_async(self._parts, name, parts, max_concurrency=1)
 
     async def has_any(self) -> bool:
@@ -75,7 +76,7 @@ class Objects:
 
     async def names(self) -> AsyncIterator[Sequence[str]]:
         """Yield the names of all objects, many at a time."""
-        with translated():
+        with translated(self._place):
             async for objects in obstore.list(self._store, chunk_size=_LISTED_AT_ONCE):
                 yield [each["path"] for each in objects]
 
@@ -89,11 +90,13 @@ class Objects:
     async def patiently(self) -> AsyncIterator[None]:
         """Wait for an answer for so long, and have obstore's errors in our words."""
         try:
-            with translated():
+            with translated(self._place):
                 async with asyncio.timeout(self._patience_s):
                     yield
         except TimeoutError:
-            raise StoreBusy("the bucket took too long to answer: try again") from None
+            raise BucketAway(
+                f"the bucket {self._place} took too long to answer: look at the endpoint and the network, and try again"
+            ) from None
 
     def _connect(self, timeout: timedelta) -> S3Store:
         tried_for = timedelta(seconds=self._patience_s * 0.8)  # within the time that an answer is waited for

@@ -20,6 +20,9 @@ class Uploads(NamedTuple):
 
     finished: the object is there; where its image was refused then, a sweep removes it. aborted: the bucket has no part
     of it. not_aborted: ended without the bucket's word for that, so that parts may be left.
+
+    If the answer to an upload's first request is lost, that request is sent again: an upload without parts may then be
+    left that no count has.
     """
 
     begun: int = 0
