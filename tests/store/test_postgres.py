@@ -10,6 +10,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+from sqlalchemy import make_url
 
 from pixstore_asgi import ConfigError, Pixstore
 from pixstore_asgi.errors import SecretError, StoreBusy, StoreDamaged, StoreError
@@ -168,6 +169,12 @@ def test_a_url_that_a_password_has_torn_is_refused(rest: str) -> None:
 def test_any_url_of_libpq_is_taken(rest: str) -> None:
     """Escaped passwords, several hosts, IPv6 and sockets are as asyncpg has them."""
     assert isinstance(connect(f"postgresql://{rest}"), PostgresStore)
+
+
+def test_a_source_that_is_no_text_and_no_pool_is_refused() -> None:
+    """A URL object is refused where it is given, not with a foreign error at the first use."""
+    with pytest.raises(ConfigError, match="source must be the text of a URL or an asyncpg pool, not URL"):
+        PostgresStore(make_url("postgresql://u:hunter2@h/db"))  # type: ignore[arg-type]
 
 
 def test_an_option_that_stands_twice_is_refused() -> None:

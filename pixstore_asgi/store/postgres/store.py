@@ -10,7 +10,7 @@ from typing import Any
 
 from ...core.images import RewrappedKey, StoredImage, Tombstone
 from ...core.options import check_numbers
-from ...errors import StoreError
+from ...errors import ConfigError, StoreError
 from ..clock import Clock, running_loop, wall_clock_ms
 from ..contract import Expect, Expected, ImageStream, ImageWriter, KeyChecks
 from ..elsewhere import Bodies, BodySweep, Claimed, LiveNames, here_or_elsewhere
@@ -68,6 +68,8 @@ class PostgresStore:
         check_numbers(pool_size=pool_size, busy_timeout_s=busy_timeout_s, sweep_grace_s=sweep_grace_s)
         if isinstance(source, str):
             check_url(source)
+        elif not hasattr(source, "acquire"):
+            raise ConfigError(f"source must be the text of a URL or an asyncpg pool, not {type(source).__name__}")
         self._source = source
         self._made_in = os.getpid()
         self._names = Names(schema)
