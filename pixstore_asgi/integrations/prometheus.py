@@ -1,6 +1,7 @@
 """For Prometheus: what is served, timed and counted with prometheus_client, over all workers where that is set up."""
 
 from ..asgi.served import LABELS, Observer, ServedImage
+from ..errors import ConfigError
 
 try:
     from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
@@ -25,17 +26,23 @@ class PrometheusMetrics(Observer):
     label holds an id. Make one for all applications of a process.
 
     registry: where they are registered, by default prometheus_client's own. Over several workers its multi-process
-    mode adds them up.
+    mode adds them up. Raises ConfigError if the registry has these metrics already.
     """
 
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
-        self._seconds = Histogram(
-            "pixstore_answer_seconds",
-            "From a request for an image until the server had taken the whole answer.",
-            ["state"],
-            buckets=_BUCKETS_S,
-            registry=registry,
-        )
+        try:
+            self._seconds = Histogram(
+                "pixstore_answer_seconds",
+                "From a request for an image until the server had taken the whole answer.",
+                ["state"],
+                buckets=_BUCKETS_S,
+                registry=registry,
+            )
+        except ValueError:
+            raise ConfigError(
+                "the registry has the metrics of another PrometheusMetrics already: make one for each registry, as by "
+                "PrometheusMetrics(CollectorRegistry()) in an application that is made anew for each test"
+            ) from None
         self._bytes = Counter(
             "pixstore_sent_bytes", "Bytes of answers that the server took.", ["state"], registry=registry
         )

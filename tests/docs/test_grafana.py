@@ -38,6 +38,15 @@ QUERIES = {
 }
 
 
+def scrape_configs(targets: dict[str, str]) -> str:
+    """Return the page's configuration of Prometheus with other targets, by those that stand there."""
+    ((text),) = re.findall(r"```yaml\n# prometheus.yml\n(.*?)```", (DOCS / "upkeep.md").read_text(), re.DOTALL)
+    for there, target in targets.items():
+        assert text.count(there) == 1
+        text = text.replace(there, target)
+    return str(text)
+
+
 def save_and_ask(url: str) -> None:
     """Save an image and ask for it on a connection of its own, so that any worker may get it; once without a proof."""
     record = ImageRecord.parse(httpx.post(f"{url}/api/pictures", content=picture()).raise_for_status().json())
@@ -70,8 +79,8 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Clien
         ]
         (folder / "files" / "pixstore.prom").write_bytes(subprocess.check_output(stats, cwd=folder))
         with running_exporter(exporter, folder / "exporter", folder / "files") as files:
-            targets = {"app": served.url.removeprefix("http://"), "files": files}
-            with running_prometheus(program, folder / "data", targets) as api:
+            targets = {"127.0.0.1:8000": served.url.removeprefix("http://"), "127.0.0.1:9100": files}
+            with running_prometheus(program, folder / "data", scrape_configs(targets)) as api:
                 deadline = time.monotonic() + 60
                 # Rates are there from the second time on that Prometheus has asked.
                 while not value_of(api, 'sum(rate(pixstore_answer_seconds_count{state="Success"}[1m])) > 0'):

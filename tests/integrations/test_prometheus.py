@@ -1,14 +1,20 @@
 """Metrics for Prometheus: what is served, by wire state, in one process and over workers."""
 
+import importlib
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import anyio
 import httpx
 import pytest
 from prometheus_client import CollectorRegistry
+from starlette.staticfiles import StaticFiles
+from starlette.testclient import TestClient
 
-from pixstore_asgi import ImageRecord, Pixstore, PixstoreApp
+from pixstore_asgi import ConfigError, ImageRecord, Pixstore, PixstoreApp
 from pixstore_asgi.integrations.prometheus import PrometheusMetrics
+from pixstore_asgi.testing import MemoryPixstore, proof_headers
 from tests.support.asgi import Wire, client, scope_of
 from tests.support.pages import application_of
 from tests.support.paths import ROOT
@@ -50,6 +56,14 @@ def test_no_label_holds_an_id() -> None:
     }
 
 
+def test_a_registry_has_them_once() -> None:
+    """A second one in the same registry is a ConfigError that names the way out."""
+    registry = CollectorRegistry()
+    PrometheusMetrics(registry)
+    with pytest.raises(ConfigError, match=r"make one for each registry, as by PrometheusMetrics\(CollectorRegistry"):
+        PrometheusMetrics(registry)
+
+
 @pytest.mark.servers
 def test_workers_are_added_up(tmp_path: Path) -> None:
     """The application of the page, with two workers, tells of all that both have answered."""
@@ -70,6 +84,39 @@ def test_workers_are_added_up(tmp_path: Path) -> None:
             httpx.get(f"{served.url}/pixstore-image/{saved.id}", headers=headers(saved)).raise_for_status()
         text = http.get("/metrics").text
     assert 'pixstore_answer_seconds_count{state="Success"} 20.0' in text
+
+
+def page_module(folder: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """Import the application of the page as the tests of an application would."""
+    (folder / "metered.py").write_text(APPLICATION)
+    monkeypatch.chdir(folder)
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.delitem(sys.modules, "metered", raising=False)
+    return importlib.import_module("metered")
+
+
+def test_the_application_is_made_anew_for_each_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page's factory makes any number of applications, without the variable of several workers, each with counts
+    of its own."""
+    module = page_module(tmp_path, monkeypatch)
+    for _ in range(2):
+        with TestClient(module.create_app(MemoryPixstore())) as http:
+            record = http.post("/api/pictures", content=picture()).raise_for_status().json()
+            assert http.get(f"/pixstore-image/{record['id']}", headers=proof_headers(record)).status_code == 200
+            answer = http.get("/metrics")
+        assert answer.headers["content-type"].startswith("text/plain; version=")
+        assert 'pixstore_answer_seconds_count{state="Success"} 1.0' in answer.text
+
+
+def test_the_address_of_metrics_is_exact_beside_a_mount_at_the_root(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`/metrics` answers without a redirect where a page's files are mounted at `/`."""
+    app = page_module(tmp_path, monkeypatch).create_app(MemoryPixstore())
+    app.mount("/", StaticFiles(directory=tmp_path))
+    with TestClient(app, follow_redirects=False) as http:
+        assert http.get("/metrics").status_code == 200
+        assert http.get("/metered.py").status_code == 200
 
 
 async def test_what_is_read_of_the_store_is_timed(pix: Pixstore) -> None:
