@@ -1,6 +1,7 @@
 """Takes from the running process, for good, what it does not need to decode one picture."""
 
 import ctypes
+import mmap
 import os
 import resource
 import signal
@@ -8,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from .sandbox import Sandbox
 from .task import Limits
 
 # linux/prctl.h
@@ -15,6 +17,8 @@ _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
 
 _LESS_URGENT = 10  # than event loops, which would wait for a processor as often as there are children; see nice(2)
 _SPARE_BYTES = 16 * 1024 * 1024  # to say that memory was not enough
+
+_spare: list[mmap.mmap] = []
 
 
 class Confinement:
@@ -25,13 +29,17 @@ class Confinement:
         self._parent = os.getpid()
         self._prctl: Any = None
         self._own_bytes = 0
+        self._sandbox = Sandbox()
         if sys.platform == "linux":
             self._prctl = ctypes.CDLL(None, use_errno=True).prctl
             pages = int(Path("/proc/self/statm").read_text().split()[0])
             self._own_bytes = pages * resource.getpagesize()
 
     def apply(self) -> None:
-        """Limit the running process: its memory and time, and no file, socket, process or thread more."""
+        """Limit the running process: its memory and time, and no file, socket, process or thread more.
+
+        Raises OSError if the kernel has a limit and does not set it.
+        """
         limits = self._limits
         os.nice(_LESS_URGENT)
         if self._prctl:
@@ -41,23 +49,26 @@ class Confinement:
             if os.getppid() != self._parent:  # it died before it could be noticed
                 os._exit(1)
             most = self._own_bytes + limits.max_memory_bytes
-            _limit(resource.RLIMIT_AS, most, most + _SPARE_BYTES)
+            _spare.append(mmap.mmap(-1, _SPARE_BYTES))
+            _limit(resource.RLIMIT_AS, most + _SPARE_BYTES)
+            self._sandbox.deny_files()
         for which in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE, resource.RLIMIT_NPROC, resource.RLIMIT_NOFILE):
-            _limit(which, 0, 0)  # what is open stays open
+            _limit(which, 0)  # what is open stays open
         # At the first the kernel sends SIGXCPU, at the second SIGKILL.
-        _limit(resource.RLIMIT_CPU, limits.max_cpu_s, limits.max_cpu_s + 1)
+        _limit(resource.RLIMIT_CPU, limits.max_cpu_s, 1)
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.setitimer(signal.ITIMER_REAL, limits.max_wall_s)
+        self._sandbox.deny_calls()  # last, as it takes the calls above
 
 
 def use_spare_memory() -> None:
-    """Let the running process have what was kept back for saying that memory was not enough."""
-    if sys.platform == "linux":
-        _, most = resource.getrlimit(resource.RLIMIT_AS)
-        resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    """Let the running process have the memory that was kept back for saying that memory was not enough."""
+    while _spare:
+        _spare.pop().close()
 
 
-def _limit(which: int, soft: int, hard: int) -> None:
+def _limit(which: int, soft: int, grace: int = 0) -> None:
+    hard = soft + grace
     _, most = resource.getrlimit(which)
     if most != resource.RLIM_INFINITY:
         hard = min(hard, most)

@@ -9,6 +9,7 @@ from pathlib import Path
 from time import time
 from typing import NamedTuple
 
+from ..decoding.sandbox import Sandbox
 from ..errors import PixstoreError, SecretError
 from ..keys.file import read_key_file
 from ..keys.find import ENVIRONMENT_VARIABLE, find_ring_at_hand, is_in_environment
@@ -41,6 +42,7 @@ async def examine(store: ImageStore) -> AsyncIterator[Finding]:
             yield _mode(path)
         yield _disk(folder)
         yield _file_system(folder)
+    yield _decoding()
 
 
 async def _secret(store: ImageStore) -> Finding:
@@ -114,6 +116,14 @@ def _file_system(folder: Path) -> Finding:
         f"{kind or 'unknown'} at {folder}",
         how if kind.removeprefix("fuse.").startswith(_NETWORK) else "",
     )
+
+
+def _decoding() -> Finding:
+    names = Sandbox().names
+    if not names:
+        says = "this kernel has no Landlock and no seccomp: a decoder that is taken over acts as the application's user"
+        return Finding("decoding", says)
+    return Finding("decoding", f"pictures are decoded under {' and '.join(names)}")
 
 
 def _kind_of(folder: Path) -> str:

@@ -19,11 +19,28 @@ from click.testing import CliRunner, Result
 
 from pixstore_asgi import Pixstore
 from pixstore_asgi.cli.commands import commands
+from pixstore_asgi.decoding.sandbox import Sandbox
 from pixstore_asgi.errors import StoreDamaged
 from pixstore_asgi.upkeep import doctor, reach
 from tests.demo.process import running
 from tests.support.samples import OTHER_SECRET, SECRET, picture
 from tests.support.stores import new_place
+
+
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [
+        (["Landlock 7", "seccomp"], "pictures are decoded under Landlock 7 and seccomp"),
+        (["seccomp"], "pictures are decoded under seccomp"),
+        ([], "this kernel has no Landlock and no seccomp: a decoder that is taken over acts as the application's user"),
+    ],
+)
+def test_what_confines_decoders_is_told(
+    path: Path, monkeypatch: pytest.MonkeyPatch, names: list[str], says: str
+) -> None:
+    """The line says what this kernel has, and is no failure: not every application decodes pictures."""
+    monkeypatch.setattr(Sandbox, "names", names)
+    assert f"ok    decoding: {says}" in run(path).output.splitlines()
 
 
 @pytest.fixture
@@ -57,7 +74,9 @@ def test_what_is_well(path: Path) -> None:
     result = run(path)
     assert result.exit_code == 0, result.output
     looked_at = [line.partition(":")[0].split(maxsplit=1) for line in result.output.splitlines()]
-    assert looked_at == [["ok", about] for about in ("secret", "engine", "bodies", "file", "disk", "file system")]
+    assert looked_at == [
+        ["ok", about] for about in ("secret", "engine", "bodies", "file", "disk", "file system", "decoding")
+    ]
 
 
 def test_a_secret_that_is_missing_or_another(path: Path) -> None:

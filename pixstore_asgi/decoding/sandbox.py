@@ -1,0 +1,138 @@
+"""Two ways in which Linux takes files, sockets and other processes from the running process, for good.
+
+Landlock denies all files to it, and other processes' memory and signals. A seccomp filter leaves it the few system
+calls that decoding needs; any other fails with EPERM. It does not kill, so a call that a newer C library tries first is
+only refused. Rather than another package these are the few calls of the kernel's own interface.
+"""
+
+import ctypes
+import errno
+import os
+import platform
+import struct
+import sys
+from typing import Any
+
+# linux/prctl.h, linux/seccomp.h, linux/bpf_common.h
+_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 22, 2
+_RETURN_ALLOWED, _RETURN_ERRNO = 0x7FFF0000, 0x00050000
+_LOAD, _JUMP_IF_EQUAL, _RETURN = 0x20, 0x15, 0x06
+_NUMBER_AT, _ARCHITECTURE_AT = 0, 4  # in struct seccomp_data
+_INSTRUCTION = struct.Struct("=HBBI")
+
+# linux/audit.h: the architectures whose numbers are below.
+_ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
+
+# asm/unistd.h of x86_64 and aarch64: memory, time, the link and what is open already, signals to itself, the end.
+_ALLOWED = {
+    "read": (0, 63),
+    "write": (1, 64),
+    "close": (3, 57),
+    "recvfrom": (45, 207),
+    "sendto": (44, 206),
+    "getsockname": (51, 204),
+    "getsockopt": (55, 209),
+    "brk": (12, 214),
+    "mmap": (9, 222),
+    "munmap": (11, 215),
+    "mremap": (25, 216),
+    "mprotect": (10, 226),
+    "madvise": (28, 233),
+    "futex": (202, 98),
+    "rt_sigaction": (13, 134),
+    "rt_sigprocmask": (14, 135),
+    "rt_sigreturn": (15, 139),
+    "sigaltstack": (131, 132),
+    "restart_syscall": (219, 128),
+    "clock_gettime": (228, 113),
+    "gettimeofday": (96, 169),
+    "clock_nanosleep": (230, 115),
+    "nanosleep": (35, 101),
+    "getrandom": (318, 278),
+    "getpid": (39, 172),
+    "gettid": (186, 178),
+    "getppid": (110, 173),
+    "sched_yield": (24, 124),
+    "sched_getaffinity": (204, 123),
+    "exit": (60, 93),
+    "exit_group": (231, 94),
+}
+
+# linux/landlock.h; these numbers are the same on every architecture.
+_LANDLOCK_CREATE_RULESET, _LANDLOCK_RESTRICT_SELF, _LANDLOCK_VERSION = 444, 446, 1
+_LANDLOCK_FILES = {1: 0x1FFF, 2: 0x3FFF, 3: 0x7FFF, 4: 0x7FFF, 5: 0xFFFF}  # what each version can deny of files
+_LANDLOCK_TCP, _LANDLOCK_SCOPES = 0b11, 0b11  # bind and connect; abstract sockets and signals to outside
+_FIRST_WITH_TCP, _FIRST_WITH_SCOPES = 4, 6
+
+
+class _Program(ctypes.Structure):
+    _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
+
+
+class Sandbox:
+    """What this kernel has of both. Make it in the parent: to apply it takes no import and no file.
+
+    landlock: the version of Landlock, 0 if there is none. has_seccomp: whether system calls can be filtered.
+    """
+
+    def __init__(self) -> None:
+        self.landlock, self.has_seccomp = 0, False
+        if sys.platform != "linux":
+            return
+        self._libc: Any = ctypes.CDLL(None, use_errno=True)
+        self._libc.syscall.restype = ctypes.c_long
+        self.landlock = max(0, self._syscall(_LANDLOCK_CREATE_RULESET, None, 0, _LANDLOCK_VERSION))
+        architecture = platform.machine() if struct.calcsize("P") == 8 else ""
+        if architecture in _ARCHITECTURES:
+            # Without a filter there is nothing to read: EFAULT says that there could be one.
+            self._libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, None)
+            self.has_seccomp = ctypes.get_errno() == errno.EFAULT
+            instructions = _filter(architecture)
+            self._program = _Program(len(instructions) // _INSTRUCTION.size, instructions)
+
+    @property
+    def names(self) -> list[str]:
+        """What there is of both, for people."""
+        return [*([f"Landlock {self.landlock}"] if self.landlock else []), *(["seccomp"] if self.has_seccomp else [])]
+
+    def deny_files(self) -> None:
+        """Take all files from the running process, by Landlock. It must have no way to new privileges, and a free
+        descriptor. Raises OSError."""
+        if not self.landlock:
+            return
+        attributes = struct.pack(
+            "=QQQ",
+            _LANDLOCK_FILES[min(self.landlock, max(_LANDLOCK_FILES))],
+            _LANDLOCK_TCP if self.landlock >= _FIRST_WITH_TCP else 0,
+            _LANDLOCK_SCOPES if self.landlock >= _FIRST_WITH_SCOPES else 0,
+        )
+        rules = self._syscall(_LANDLOCK_CREATE_RULESET, attributes, len(attributes), 0)
+        if rules < 0 or self._syscall(_LANDLOCK_RESTRICT_SELF, rules, 0):
+            raise _last_error("Landlock")
+        os.close(rules)
+
+    def deny_calls(self) -> None:
+        """Leave the running process the system calls of decoding, by seccomp. Raises OSError."""
+        if self.has_seccomp and self._libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.byref(self._program)):
+            raise _last_error("seccomp")
+
+    def _syscall(self, number: int, *arguments: Any) -> int:
+        return int(self._libc.syscall(ctypes.c_long(number), *arguments))
+
+
+def _filter(architecture: str) -> bytes:
+    """Return a program for the kernel's BPF: any number but the allowed ones is EPERM, and so is any of another
+    architecture's calls, which one process can mix."""
+    index = list(_ARCHITECTURES).index(architecture)
+    numbers = [each[index] for each in _ALLOWED.values()]
+    to_end = len(numbers) + 1
+    steps = [(_LOAD, 0, 0, _ARCHITECTURE_AT), (_JUMP_IF_EQUAL, 0, to_end, _ARCHITECTURES[architecture])]
+    steps.append((_LOAD, 0, 0, _NUMBER_AT))
+    steps += [(_JUMP_IF_EQUAL, len(numbers) - place, 0, number) for place, number in enumerate(numbers)]
+    steps += [(_RETURN, 0, 0, _RETURN_ERRNO | errno.EPERM), (_RETURN, 0, 0, _RETURN_ALLOWED)]
+    return b"".join(_INSTRUCTION.pack(*step) for step in steps)
+
+
+def _last_error(name: str) -> OSError:
+    number = ctypes.get_errno()
+    return OSError(number, f"{name}: {os.strerror(number)}")
