@@ -336,15 +336,15 @@ class Pixstore:
     # Reading
 
     async def image_exists(self, image_id: str) -> bool:
-        """Tell whether there is an image under this id."""
+        """Tell whether there is an image, or a variant `id~name`, under this id."""
         await self._life.opened()
-        return is_image_id(image_id) and await self._images.get(image_id) is not None
+        return is_served_id(image_id) and await self._images.get(image_id) is not None
 
     async def get_image_record(self, image_id: str, *, audience: str | None = None) -> ImageRecord | None:
         """Return a fresh record of an image, or None. Its proof is good for one to two windows from now.
 
-        audience: the session, user or tenant that the proof is made for, 1 to 65535 bytes of UTF-8; it is good only
-        for requests of the same one (PixstoreApp's `audience`). Raises InputError for one that can't be.
+        None for a variant too. audience: the session, user or tenant that the proof is made for, 1 to 65535 bytes of
+        UTF-8; it is good only for requests of the same one (PixstoreApp's `audience`). Raises InputError.
         """
         terms = record_terms(audience)
         await self._life.opened()
@@ -373,11 +373,11 @@ class Pixstore:
         return await with_ring(self._life, lambda ring: self._proofs.records(ring, found, terms))
 
     async def read_image(self, image_id: str) -> Image | None:
-        """Return an image decrypted and verified, or None. All of it is in memory.
+        """Return an image, or a variant `id~name`, decrypted and verified, or None. All of it is in memory.
 
         Raises IntegrityError where what is stored was changed, StoreError where part of it is missing.
         """
-        found = await self.export_image(image_id) if is_image_id(image_id) else None
+        found = await self.export_image(image_id)
         return found.image if found else None
 
     async def export_image(self, image_id: str) -> ExportedImage | None:

@@ -197,19 +197,33 @@ async def test_a_directory_is_revoked_by_images(gallery: Pixstore) -> None:
 
 
 async def test_variants_are_no_images_of_the_application(gallery: Pixstore) -> None:
-    """They stand in no list, and no call takes their ids: they come and go with their original."""
+    """No list has them unasked, and no record or write takes their ids: they come and go with their original."""
     record = await gallery.save_image(picture("jpeg", 48), directory="ada")
     thumb = record.variants["thumb"].id
     assert [image.id for image in await gallery.list_images()] == [record.id]
     assert [image.id for image in await gallery.list_images(directory="ada")] == [record.id]
     assert await gallery.get_image_record(thumb) is None
     assert await gallery.get_image_records([thumb]) == {}
-    assert not await gallery.image_exists(thumb)
     assert not await gallery.delete_image(thumb)
-    assert await gallery.read_image(thumb) is None
     for call in (gallery.update_image(thumb, picture()), gallery.reseal_image(thumb), gallery.revoke(thumb)):
         with pytest.raises(ImageNotFound, match="is a variant"):
             await call
+
+
+async def test_what_a_list_names_can_be_read(gallery: Pixstore) -> None:
+    """Each id that list_images gives, a variant's too, exists and is read; after a delete of the original none is."""
+    record = await gallery.save_image(picture("jpeg", 48))
+    listed = [info.id for info in await gallery.list_images(variants=True)]
+    assert listed == [record.id, record.variants["card"].id, record.variants["thumb"].id]
+    for image_id, size in zip(listed, (48, 32, 16), strict=True):
+        assert await gallery.image_exists(image_id)
+        read = await gallery.read_image(image_id)
+        assert read is not None
+        assert Image.open(io.BytesIO(read.data)).size == (size, size)
+    await gallery.delete_image(record.id)
+    for image_id in (*listed, "~thumb", "a~b~c", "a~"):
+        assert not await gallery.image_exists(image_id)
+        assert await gallery.read_image(image_id) is None
 
 
 async def test_a_rule_is_asked_for_the_original(gallery: Pixstore) -> None:
