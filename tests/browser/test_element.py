@@ -295,6 +295,14 @@ def test_a_placeholder_has_the_colours_of_the_picture(browser: Browser, site: Si
         _release(opened, "a")
 
 
+def test_a_placeholder_that_is_no_base64(browser: Browser, site: Site) -> None:
+    """A malformed placeholder is not seen, and the picture comes all the same."""
+    with visit(browser, site) as opened:
+        put(opened, record={**site.save(plain(RED, 48)), "placeholder": "no base64!"})
+        opened.wait("a", "shown")
+        assert opened.look("a").colour == RED
+
+
 def test_what_is_scrolled_far_away_is_let_go_of(browser: Browser, site: Site) -> None:
     """A load ends where its element is far from the screen, a picture that was there goes, and both come back."""
     saved = site.save(plain(RED, 31))

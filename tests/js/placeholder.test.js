@@ -36,6 +36,14 @@ test("a placeholder's URL is a PNG of these pixels", () => {
   assert.deepEqual(pixels.flat(), [...rgba]);
 });
 
+for (const placeholder of ["no base64!", "12345", "ä", 5, {}]) {
+  test(`a placeholder that is no base64 is transparent, and throws nothing: ${JSON.stringify(placeholder)}`, () => {
+    const { width, height, rgba } = pixelsOf(placeholder, 1.5);
+    assert.deepEqual([width, height, Math.max(...rgba)], [16, 11, 0]);
+    assert.match(placeholderUrl({ placeholder }), /^data:image\/png;base64,/);
+  });
+}
+
 test("a record without a placeholder has no URL of one", () => {
   assert.equal(placeholderUrl({ width: 3, height: 2 }), undefined);
 });

@@ -178,7 +178,7 @@ test("a URL can set nothing else, nor move the images elsewhere", () => {
 
 for (const recordsUrl of [
   "https://evil.example/records", "//evil.example/records", "/\\evil.example", "data:application/json,{}", "blob:x",
-  "javascript:0", "http://app.example/records", "https://app.example:444/records", undefined,
+  "javascript:0", `blob:${ORIGIN}/0e6a`, `filesystem:${ORIGIN}/temporary/r`, "https://me@app.example/r", "http://app.example/records", "https://app.example:444/records", undefined,
 ]) {
   test(`records come from this origin, or whoever names their place chooses the pictures: ${recordsUrl}`, () => {
     const query = recordsUrl === undefined ? "" : new URLSearchParams({ recordsUrl });

@@ -17,7 +17,8 @@ export function settingsIn(href) {
   const { origin, pathname, searchParams } = new URL(href);
   const given = Object.fromEntries([...searchParams].filter(([name]) => NAMES.includes(name)));
   const records = new URL(given.recordsUrl ?? "about:blank", origin);
-  if (records.origin !== origin) throw new ConfigError("recordsUrl must be a URL of this origin");
+  // A blob: URL of a page has the page's origin, too.
+  if (!records.href.startsWith(`${origin}/`)) throw new ConfigError("recordsUrl must be a URL of this origin");
   const endpoint = new URL(endpointBeside(origin + pathname), origin).href.replace(/\/$/, "");
   return { ...given, recordsUrl: records.href, endpoint };
 }

@@ -24,10 +24,12 @@ export function pixelsOf(placeholder, ratio) {
  * @param {string} placeholder  of a record
  * @param {number} width  of what is painted, in pixels
  * @param {number} height
- * @returns {number[]}  which a clamped array has to round
+ * @returns {number[]}  which a clamped array has to round; transparent if the placeholder is no base64
  */
 export function rgbaOf(placeholder, width, height) {
-  const channels = channelsOf(createReader(atob(placeholder)));
+  const bytes = bytesOf(placeholder);
+  if (!bytes) return new Array(4 * width * height).fill(0);
+  const channels = channelsOf(createReader(bytes));
   const rgba = [];
   for (let y = 0.5; y < height; y += 1) {
     for (let x = 0.5; x < width; x += 1) {
@@ -39,6 +41,16 @@ export function rgbaOf(placeholder, width, height) {
     }
   }
   return rgba;
+}
+
+/** @param {string} placeholder */
+function bytesOf(placeholder) {
+  try {
+    return atob(placeholder);
+  } catch {
+    // The picture is good all the same, and a page that renders it must not fail.
+    return "";
+  }
 }
 
 /**

@@ -20,6 +20,6 @@ export declare function pixelsOf(placeholder: string, ratio: number): Pixels;
  * @param {string} placeholder  of a record
  * @param {number} width  of what is painted, in pixels
  * @param {number} height
- * @returns {number[]}  which a clamped array has to round
+ * @returns {number[]}  which a clamped array has to round; transparent if the placeholder is no base64
  */
 export declare function rgbaOf(placeholder: string, width: number, height: number): number[];

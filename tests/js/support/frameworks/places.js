@@ -61,6 +61,14 @@ export function testPlaces(name, mount) {
     await mounted.unmount();
   });
 
+  test(`${name}: a placeholder that is no base64 keeps no picture away`, async () => {
+    const record = { ...server.save(ID, "picture"), placeholder: "no base64!" };
+    const mounted = await mount(createClient(), eager({ record }));
+    await has(mounted, "shown");
+    assert.equal(await textAt(src(mounted)), "picture");
+    await mounted.unmount();
+  });
+
   test(`${name}: a new version takes the place of the one before without a moment of anything else`, async () => {
     const client = createClient();
     const mounted = await mount(client, eager({ record: server.save(ID, "before") }));
