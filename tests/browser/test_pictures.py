@@ -7,8 +7,9 @@ import pytest
 
 from pixstore_asgi import ImageRecord
 from pixstore_asgi.core.padding import padding
+from tests.browser.engines.chromium import ChromiumPage
 from tests.browser.engines.page import Browser, Engine, lacks
-from tests.browser.support import Site, Tab, noise, open_tab, running_site, shown
+from tests.browser.support import Site, Tab, noise, open_tab, running_site, shown, wait_until
 from tests.support.samples import ALL_KINDS, picture
 
 pytestmark = pytest.mark.browser
@@ -35,6 +36,26 @@ def test_padding_changes_no_pixel(site: Site, tab: Tab, name: str) -> None:
     assert expected != tab.pixels(site.save(picture(kind, seed=5)))
     for size in (1 + len(image), 2**24 + 1):
         assert tab.pixels(site.save(image + padding(kind, size))) == expected
+
+
+LOAD_ROUNDS = """async (ids) => {
+  const { getImage } = await import("/images/-/client/index.js");
+  const records = Object.values(await (await fetch(`/records?id=${ids.join("&id=")}`)).json());
+  for (const together of [1, 1, 1, 1, 1, 20, 20, 20]) {
+    await Promise.all(records.splice(0, together).map((record) => getImage(record)));
+  }
+}"""
+
+
+def test_requests_are_finished_in_the_network_panel(site: Site, tab: Tab) -> None:
+    """A picture or a batch that was loaded is no cancelled request in the developer tools."""
+    if not isinstance(tab.page, ChromiumPage):
+        lacks("this engine", "its driver tells no ends of requests")
+    tab.open(cache="memory")
+    with tab.page.counting_ends() as ends:
+        tab.page.evaluate(LOAD_ROUNDS, site.thousand[:65])
+        wait_until(lambda: tab.page.evaluate("1") and sum(ends.values()) == 9, "that all requests have ended")
+        assert ends == {"finished": 9}
 
 
 def test_picture_in_a_worker(site: Site, tab: Tab) -> None:

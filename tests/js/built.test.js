@@ -11,7 +11,7 @@ import { brotliDecompressSync, gunzipSync } from "node:zlib";
 
 const CLIENT = fileURLToPath(new URL("../../js_client/", import.meta.url));
 /** Most bytes of each file in brotli. */
-const LIMITS = { "index.js": 10_900, "pixstore-worker.js": 400, "element.js": 2_600, "view.js": 1_900, "image-worker.js": 800, "service-worker.js": 11_100 };
+const LIMITS = { "index.js": 11_000, "pixstore-worker.js": 400, "element.js": 2_600, "view.js": 1_900, "image-worker.js": 800, "service-worker.js": 11_200 };
 // What zlib and brotli make of the same text differs between their versions, what comes out of it does not.
 const DECODERS = { ".br": brotliDecompressSync, ".gz": gunzipSync };
 
@@ -49,7 +49,7 @@ test("js_client/types is what `npm run build:types` makes of the sources: a fold
   assert.deepEqual(filesOf("types"), filesOf(folder));
 });
 
-test("no file is above its limit in brotli, the core not above 10.9 kB", (t) => {
+test("no file is above its limit in brotli, the core not above 11.0 kB", (t) => {
   const names = [...filesOf("dist").keys()].filter((name) => name.endsWith(".js"));
   assert.deepEqual(names.sort(), Object.keys(LIMITS).sort());
   for (const name of names) {

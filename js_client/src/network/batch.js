@@ -23,7 +23,7 @@ const HEAD_BYTES = 7;
 export async function postBatch(options, unanswered, priority, { signal, endIfUnwanted }) {
   const calls = [...unanswered];
   const images = calls.map(({ download: { parsed } }) => ({ id: parsed.id, token: parsed.token, proof: parsed.proof }));
-  const { body } = await ask(options, `${options.endpoint}/-/batch`, {
+  const response = await ask(options, `${options.endpoint}/-/batch`, {
     method: "POST",
     // A string is sent as text/plain.
     body: JSON.stringify({ images }),
@@ -31,7 +31,7 @@ export async function postBatch(options, unanswered, priority, { signal, endIfUn
     priority,
   });
   const onPiece = () => unanswered.forEach(({ download }) => download.limit.start());
-  await readStream(body, onPiece, async ({ fill }) => {
+  await readStream(response, onPiece, async ({ fill }) => {
     while (unanswered.size) {
       endIfUnwanted();
       const head = new Uint8Array(HEAD_BYTES);

@@ -63,11 +63,12 @@ export function sealed(ciphertext, tag) {
  * @param {boolean} [isBare]  it is ciphertext without a state in front
  * @throws {FetchError} where it was cut short or is too long; WireError for what is no payload
  */
-export async function readBody({ headers, type, body }, onProgress, onPiece, isBare) {
+export async function readBody(response, onProgress, onPiece, isBare) {
+  const { headers, type } = response;
   // A proxy that compresses gives the length of something else, which another origin does not tell.
   const isPlain = type !== "cors" && (headers.get("content-encoding") ?? "identity") === "identity";
   const length = Number(isPlain && headers.get("content-length"));
-  return readStream(body, onPiece, async ({ fill, next }) => {
+  return readStream(response, onPiece, async ({ fill, next }) => {
     const whole = length ? roomyBody(length) : await readPieces(next, isBare);
     if (length) await fill(whole, onProgress);
     else onProgress?.({ loaded: whole.length, total: whole.length });
@@ -100,15 +101,19 @@ async function readPieces(next, isBare) {
  */
 
 /**
- * Read a stream by the piece; where that fails, the rest of it is not sent for nothing.
+ * Read a response by the piece; if that fails, the rest of it is not sent for nothing.
+ *
+ * Chromium shows a response as cancelled if its end comes after all its bytes were read, which is the rule. It does not
+ * if the reader is that of a clone.
  *
  * @template Result
- * @param {ReadableStream<Uint8Array> | null} stream
+ * @param {Response} response
  * @param {(() => void) | undefined} onPiece
  * @param {(reading: Reading) => Promise<Result>} work
  */
-export async function readStream(stream, onPiece, work) {
-  const reader = stream?.getReader();
+export async function readStream(response, onPiece, work) {
+  const reader = response.clone().body?.getReader();
+  response.body?.cancel().catch(() => {});
   /** @type {Uint8Array} */
   let rest = new Uint8Array();
 
@@ -139,7 +144,7 @@ export async function readStream(stream, onPiece, work) {
 
   try {
     const result = await work({ fill, next });
-    // See the end, without waiting for it: without, Chromium shows each such request as cancelled, and with it fewer.
+    // See the end, without waiting for it.
     reader?.read().catch(() => {});
     return result;
   } catch (error) {

@@ -32,7 +32,7 @@ export declare function sealed(ciphertext: Uint8Array<ArrayBuffer>, tag: Uint8Ar
  * @param {boolean} [isBare]  it is ciphertext without a state in front
  * @throws {FetchError} where it was cut short or is too long; WireError for what is no payload
  */
-export declare function readBody({ headers, type, body }: Response, onProgress?: OnReceived, onPiece?: () => void, isBare?: boolean): Promise<Uint8Array<ArrayBuffer>>;
+export declare function readBody(response: Response, onProgress?: OnReceived, onPiece?: () => void, isBare?: boolean): Promise<Uint8Array<ArrayBuffer>>;
 export type Reading = {
     /**
      * the next piece
@@ -51,11 +51,14 @@ export type Reading = {
  *   a FetchError where the stream ends before
  */
 /**
- * Read a stream by the piece; where that fails, the rest of it is not sent for nothing.
+ * Read a response by the piece; if that fails, the rest of it is not sent for nothing.
+ *
+ * Chromium shows a response as cancelled if its end comes after all its bytes were read, which is the rule. It does not
+ * if the reader is that of a clone.
  *
  * @template Result
- * @param {ReadableStream<Uint8Array> | null} stream
+ * @param {Response} response
  * @param {(() => void) | undefined} onPiece
  * @param {(reading: Reading) => Promise<Result>} work
  */
-export declare function readStream<Result>(stream: ReadableStream<Uint8Array> | null, onPiece: (() => void) | undefined, work: (reading: Reading) => Promise<Result>): Promise<Result>;
+export declare function readStream<Result>(response: Response, onPiece: (() => void) | undefined, work: (reading: Reading) => Promise<Result>): Promise<Result>;

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,17 @@ class ChromiumPage:
 
         before = count()
         yield lambda: count() - before
+        session.detach()
+
+    @contextlib.contextmanager
+    def counting_ends(self) -> Iterator[Counter[str]]:
+        """Count from here on how requests end as the network panel shows them, "finished" or "canceled"."""
+        session = self._page.context.new_cdp_session(self._page)
+        ends: Counter[str] = Counter()
+        session.on("Network.loadingFinished", lambda event: ends.update(["finished"]))
+        session.on("Network.loadingFailed", lambda event: ends.update(["canceled" if event["canceled"] else "failed"]))
+        session.send("Network.enable")
+        yield ends
         session.detach()
 
     def held(self) -> tuple[int, int]:
