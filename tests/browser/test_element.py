@@ -298,7 +298,7 @@ def test_a_placeholder_has_the_colours_of_the_picture(browser: Browser, site: Si
 def test_a_placeholder_that_is_no_base64(browser: Browser, site: Site) -> None:
     """A malformed placeholder is not seen, and the picture comes all the same."""
     with visit(browser, site) as opened:
-        put(opened, record={**site.save(plain(RED, 48)), "placeholder": "no base64!"})
+        put(opened, record=ImageRecord({**site.save(plain(RED, 48)), "placeholder": "no base64!"}))
         opened.wait("a", "shown")
         assert opened.look("a").colour == RED
 

@@ -6,6 +6,7 @@ import { createServer as createHttpServer } from "node:http";
 import { beforeEach, test } from "node:test";
 
 import { createClient, NotFoundError } from "../../js_client/src/index.js";
+import { createCopies } from "../../js_client/src/network/copies.js";
 import { textOf, until } from "./support/page.js";
 import { createServer, successPayload } from "./support/server.js";
 import { emptyStorage } from "./support/storage.js";
@@ -52,6 +53,8 @@ test("a copy that was shown is cached as ever: nobody is asked again", async (t)
   assert.deepEqual([asked.length, images.requests.length], [1, 0]);
 });
 
+const MEBIBYTE = new Uint8Array(2 ** 20);
+
 const FAILURES = {
   "another status": (response) => response.writeHead(404).end(),
   "a failing server": (response) => response.writeHead(503).end(),
@@ -65,6 +68,18 @@ const FAILURES = {
   },
   "no answer": () => {},
   "an answer that stands still": (response, ciphertext) => response.write(ciphertext),
+  "an answer that trickles": (response) => {
+    const timer = setInterval(() => response.write("."), 50);
+    response.on("close", () => clearInterval(timer));
+  },
+  "an answer without an end": (response) => {
+    const write = () => {
+      while (!response.destroyed && response.write(MEBIBYTE));
+    };
+    response.on("drain", write);
+    write();
+  },
+  "longer than any image, as it says": (response) => response.writeHead(200, { "content-length": 2 ** 26 }).flushHeaders(),
   "a closed connection": (response) => response.destroy(),
   "a redirect without end": (response, _, request) => response.writeHead(302, { location: request.url }).end(),
 };
@@ -77,6 +92,18 @@ for (const [what, respond] of Object.entries(FAILURES)) {
     assert.ok(asked.length > 0);
   });
 }
+
+test("a copy may have 32 MiB, or 8 bytes for each pixel that the record tells of", async (t) => {
+  const headers = { "content-length": String(2 ** 25 + 1) };
+  t.mock.method(globalThis, "fetch", async () => new Response("short", { headers }));
+  const ask = (record) => {
+    const download = { record, parsed: { copy: "https://cdn.example/a" }, priority: "auto", signal: new AbortController().signal };
+    return createCopies({ parallel: 1, timeoutMs: 5000 })(download);
+  };
+  await assert.rejects(ask({}), /a response of 33554433 bytes can't be taken in/);
+  await assert.rejects(ask({ width: 2000, height: 2000 }), /can't be taken in/);
+  await assert.rejects(ask({ width: 3000, height: 2000 }), /cut short/);
+});
 
 test("where there is no server for copies, or a URL that is none, the application is asked", async (t) => {
   const { images, asked, save, stop } = await start(t);

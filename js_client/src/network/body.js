@@ -23,9 +23,17 @@ export function roomyBody(length) {
   } catch (error) {
     cause = error;
   }
-  // With a status, for another attempt would end like this one.
-  throw new FetchError(`a response of ${length} bytes can't be taken in`, { cause, status: 200 });
+  throw tooLong(length, cause);
 }
+
+/**
+ * With a status, because another attempt would end like this one.
+ *
+ * @param {number} length
+ * @param {unknown} [cause]
+ */
+const tooLong = (length, cause) =>
+  new FetchError(`a response of ${length} bytes can't be taken in`, { cause, status: 200 });
 
 /**
  * A copy of a body that came without room.
@@ -59,17 +67,19 @@ export function sealed(ciphertext, tag) {
  *
  * @param {Response} response
  * @param {OnReceived} [onProgress]
- * @param {() => void} [onPiece]  told of each piece that comes
- * @param {boolean} [isBare]  it is ciphertext without a state in front
+ * @param {(bytes: number) => void} [onPiece]  told of each piece that comes
+ * @param {number} [most]  it is ciphertext without a state in front, of at most so many bytes
  * @throws {FetchError} where it was cut short or is too long; WireError for what is no payload
  */
-export async function readBody(response, onProgress, onPiece, isBare) {
+export async function readBody(response, onProgress, onPiece, most) {
   const { headers, type } = response;
   // A proxy that compresses gives the length of something else, which another origin does not tell.
   const isPlain = type !== "cors" && (headers.get("content-encoding") ?? "identity") === "identity";
-  const length = Number(isPlain && headers.get("content-length"));
+  const told = Number(headers.get("content-length"));
+  const length = isPlain ? told : 0;
   return readStream(response, onPiece, async ({ fill, next }) => {
-    const whole = length ? roomyBody(length) : await readPieces(next, isBare);
+    if (told > Number(most)) throw tooLong(told);
+    const whole = length ? roomyBody(length) : await readPieces(next, most);
     if (length) await fill(whole, onProgress);
     else onProgress?.({ loaded: whole.length, total: whole.length });
     return whole;
@@ -78,17 +88,19 @@ export async function readBody(response, onProgress, onPiece, isBare) {
 
 /**
  * @param {Reading["next"]} next
- * @param {boolean | undefined} isBare
+ * @param {number | undefined} most
  */
-async function readPieces(next, isBare) {
+async function readPieces(next, most) {
   /** @type {Uint8Array[]} */
   const pieces = [];
   let length = 0;
-  for (let piece; length <= MOST_BYTES && (piece = await next());) {
+  const limit = most ?? MOST_BYTES;
+  for (let piece; (piece = await next());) {
     // Something else than a payload need not be read to its end.
-    if (!isBare && !length && Number(piece[0]) > WireState.Updated) decodePayload(piece);
+    if (!most && !length && Number(piece[0]) > WireState.Updated) decodePayload(piece);
     pieces.push(piece);
     length += piece.length;
+    if (length > limit) throw tooLong(length);
   }
   return withRoom(pieces);
 }
@@ -108,7 +120,7 @@ async function readPieces(next, isBare) {
  *
  * @template Result
  * @param {Response} response
- * @param {(() => void) | undefined} onPiece
+ * @param {((bytes: number) => void) | undefined} onPiece
  * @param {(reading: Reading) => Promise<Result>} work
  */
 export async function readStream(response, onPiece, work) {
@@ -121,7 +133,7 @@ export async function readStream(response, onPiece, work) {
     const read = await reader?.read().catch((cause) => {
       throw cutShort(cause);
     });
-    onPiece?.();
+    onPiece?.(read?.value?.length ?? 0);
     return read?.value;
   }
 

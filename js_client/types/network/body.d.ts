@@ -28,11 +28,11 @@ export declare function sealed(ciphertext: Uint8Array<ArrayBuffer>, tag: Uint8Ar
  *
  * @param {Response} response
  * @param {OnReceived} [onProgress]
- * @param {() => void} [onPiece]  told of each piece that comes
- * @param {boolean} [isBare]  it is ciphertext without a state in front
+ * @param {(bytes: number) => void} [onPiece]  told of each piece that comes
+ * @param {number} [most]  it is ciphertext without a state in front, of at most so many bytes
  * @throws {FetchError} where it was cut short or is too long; WireError for what is no payload
  */
-export declare function readBody(response: Response, onProgress?: OnReceived, onPiece?: () => void, isBare?: boolean): Promise<Uint8Array<ArrayBuffer>>;
+export declare function readBody(response: Response, onProgress?: OnReceived, onPiece?: (bytes: number) => void, most?: number): Promise<Uint8Array<ArrayBuffer>>;
 export type Reading = {
     /**
      * the next piece
@@ -58,7 +58,7 @@ export type Reading = {
  *
  * @template Result
  * @param {Response} response
- * @param {(() => void) | undefined} onPiece
+ * @param {((bytes: number) => void) | undefined} onPiece
  * @param {(reading: Reading) => Promise<Result>} work
  */
-export declare function readStream<Result>(response: Response, onPiece: (() => void) | undefined, work: (reading: Reading) => Promise<Result>): Promise<Result>;
+export declare function readStream<Result>(response: Response, onPiece: ((bytes: number) => void) | undefined, work: (reading: Reading) => Promise<Result>): Promise<Result>;
