@@ -54,8 +54,8 @@ def _stays(kind: bytes, length: int, seen: set[bytes]) -> bool:
     if kind in _NEEDED:
         require(length in _NEEDED[kind] and kind not in seen, "PNG chunk")
         return True
-    if kind in _FRAMES:  # without acTL they are pictures that nobody shows
-        return length in _FRAMES[kind] and b"acTL" in seen
+    if kind in _FRAMES:  # an animation's acTL comes before the pixels, its first fcTL before or behind that
+        return length in _FRAMES[kind] and (b"acTL" in seen or (kind == b"fcTL" and b"IDAT" not in seen))
     return kind == b"IDAT" or (kind in _ONCE and length in _ONCE[kind] and kind not in seen)
 
 

@@ -8,7 +8,7 @@ import pytest
 from pixstore_asgi.core.strip.exif import MAX_EXIF_BYTES, orientation_only
 from pixstore_asgi.core.strip.find import find_stripper
 from pixstore_asgi.errors import InvalidImage
-from tests.support.metadata import AFTER_THE_END, chunk, exif, riff, segment
+from tests.support.metadata import AFTER_THE_END, chunk, encoded, exif, frames, riff, segment
 from tests.support.samples import picture
 from tests.support.stripping import in_pieces, seen, strip
 from tests.support.tagged import webp_chunks, webp_file
@@ -45,13 +45,27 @@ def png_with(*chunks: bytes) -> bytes:
         ([chunk(kind, bytes(length) + b"more") for kind, length in COLOURS.items() if length != 256], []),
         ([chunk(b"sPLT", b"name\0\x08")], []),
         ([chunk(b"acTL", bytes(8)), chunk(b"fcTL", bytes(26)), chunk(b"fdAT", b"data")], None),
-        ([chunk(b"fcTL", bytes(26)), chunk(b"fdAT", b"data")], []),
+        ([chunk(b"fcTL", bytes(26)), chunk(b"acTL", bytes(8)), chunk(b"fdAT", b"data")], None),
+        ([chunk(b"fcTL", bytes(26)), chunk(b"fdAT", b"data")], [chunk(b"fcTL", bytes(26))]),
         ([chunk(b"acTL", bytes(8)), chunk(b"fcTL", bytes(27))], [chunk(b"acTL", bytes(8))]),
     ],
 )
 def test_chunks_of_a_png_stay_or_go(chunks: list[bytes], stays: list[bytes] | None) -> None:
     """What decides on the picture stays, untouched; so does an orientation that browsers read; all else goes."""
     assert strip(png_with(*chunks)) == png_with(*(chunks if stays is None else stays))
+
+
+def test_an_animation_whose_first_frame_comes_before_its_count_stays() -> None:
+    """A PNG with fcTL in front of acTL keeps all frames; fcTL and fdAT of a still picture's end go."""
+    png = encoded("png", frames())
+    count, first = (
+        png[at - 4 : at - 4 + length] for at, length in ((png.index(b"acTL"), 20), (png.index(b"fcTL"), 38))
+    )
+    moved = png.replace(count, b"").replace(first, first + count)
+    assert strip(moved) == moved
+    assert seen(moved) == seen(png)
+    still = chunk(b"fcTL", bytes(26)) + chunk(b"fdAT", b"data")
+    assert strip(PNG[: -len(END)] + still + END) == PNG
 
 
 def test_exif_behind_the_pixels_of_a_png_goes() -> None:
