@@ -28,7 +28,7 @@ from .saving.limits import DEFAULT_MAX_IMAGE_BYTES, upload_limits
 from .saving.recall import revoke
 from .saving.save import Saves, new_id, not_found
 from .saving.sealing import Encryption
-from .saving.source import ImageData, read_file
+from .saving.source import ImageData, read_file, viewed
 from .saving.treatment import treatment_of
 from .saving.written import OnProgress
 from .serving.answer import Answers
@@ -201,7 +201,7 @@ class Pixstore:
         StoreError; then nothing is stored. Cancelled in its last moment, or with the database lost in it, the image may
         be stored all the same.
         """
-        saves = await self._saves_within(connection)
+        saves, data = await self._saves_within(connection), viewed(data)
         saved = await saves.told(strips=strip_metadata).create(new_id(directory), data, on_progress=on_progress)
         return self._proofs.record(*saved)
 
@@ -229,7 +229,7 @@ class Pixstore:
         can't be, or a token a day ahead of the clock, StoreConflict where there is such an image (or not the one to
         replace) or a deleted one had as high a token, IntegrityError where the seal is another's; as `save_image`.
         """
-        encryption = Encryption.of(seal) if seal else None
+        data, encryption = viewed(data), Encryption.of(seal) if seal else None
         saved = await self._saves.take_over(image_id, data, token=token, encryption=encryption, if_token=if_token)
         return self._proofs.record(*saved)
 
@@ -250,7 +250,7 @@ class Pixstore:
         `save_image`'s. Raises ImageNotFound, StoreConflict where the image has another token, and what `save_image`
         raises; then the image stays as it was.
         """
-        saves = await self._saves_within(connection)
+        saves, data = await self._saves_within(connection), viewed(data)
         told = saves.told(strips=strip_metadata)
         saved = await told.update(image_id, data, if_token=if_token, on_progress=on_progress)
         return self._proofs.record(*saved)

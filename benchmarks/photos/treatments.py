@@ -136,12 +136,12 @@ def _pieces(image: bytes) -> list[bytes]:
     return [image[start : start + CHUNK_BYTES] for start in range(0, len(image), CHUNK_BYTES)]
 
 
-async def _given(pieces: Sequence[bytes]) -> AsyncIterator[bytes]:
+async def _given(pieces: Sequence[bytes]) -> AsyncIterator[bytes | memoryview]:
     for piece in pieces:
         yield piece
 
 
-def _strip(pieces: Sequence[bytes]) -> AsyncIterator[bytes]:
+def _strip(pieces: Sequence[bytes]) -> AsyncIterator[bytes | memoryview]:
     return stripped(_given(pieces))
 
 

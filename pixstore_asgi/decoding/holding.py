@@ -60,7 +60,7 @@ class Held:
         self._free = memoryview(b"")  # of the last block
         self._is_dropped = False
 
-    def add(self, piece: bytes) -> None:
+    def add(self, piece: bytes | memoryview) -> None:
         """Keep the next bytes. Raises StoreBusy if there is no memory for this picture, now or earlier."""
         with self._budget._lock:
             self._require_kept()

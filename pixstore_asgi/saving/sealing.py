@@ -17,6 +17,7 @@ from ..core.images import IV_BYTES, KEY_BYTES, ImageMeta, Seal
 from ..core.padding import padding
 from ..errors import IntegrityError
 from ..store.contract import CHUNK_BYTES
+from .source import Piece, read_head
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +53,11 @@ class Sealing:
     """
 
     def __init__(
-        self, head: bytes, pieces: AsyncIterator[bytes], allowed: frozenset[str], encryption: Encryption
+        self, head: memoryview, pieces: AsyncIterator[Piece], allowed: frozenset[str], encryption: Encryption
     ) -> None:
         self._head = head
         self._pieces = pieces
-        self._reader = sniff(head[:SNIFF_BYTES], allowed)
+        self._reader = sniff(bytes(head[:SNIFF_BYTES]), allowed)
         self._iv, self._given_tag, self._pad = encryption.iv, encryption.tag, encryption.pad
         self._padding_bytes = 0
         self._format_byte = FORMAT_BYTES[agreed_format(self._reader.name, encryption.format)]
@@ -127,14 +128,14 @@ class Sealing:
             await asyncio.sleep(0)
         self._sealer.finish()
 
-    async def _all_pieces(self) -> AsyncIterator[bytes]:
-        head, self._head = self._head, b""
+    async def _all_pieces(self) -> AsyncIterator[Piece]:
+        head, self._head = self._head, memoryview(b"")
         yield head
         async for piece in self._pieces:
             yield piece
 
 
-def _in_chunks(piece: bytes, sealed: int) -> Iterator[memoryview]:
+def _in_chunks(piece: Piece, sealed: int) -> Iterator[memoryview]:
     """Cut a piece where its ciphertext, of which there are `sealed` bytes before it, comes to the end of a chunk."""
     view = memoryview(piece)
     while view:
@@ -144,11 +145,7 @@ def _in_chunks(piece: bytes, sealed: int) -> Iterator[memoryview]:
         view = view[room:]
 
 
-async def begin_sealing(pieces: AsyncIterator[bytes], allowed: frozenset[str], encryption: Encryption) -> Sealing:
+async def begin_sealing(pieces: AsyncIterator[Piece], allowed: frozenset[str], encryption: Encryption) -> Sealing:
     """Read an image's first bytes and return its sealing. Raises what Sealing and the pieces raise."""
-    head = b""
-    async for piece in pieces:
-        head += piece
-        if len(head) >= SNIFF_BYTES:
-            break
+    head = await read_head(pieces, SNIFF_BYTES)
     return Sealing(head, pieces, allowed, encryption)

@@ -24,17 +24,35 @@ class AsyncReader(Protocol):
 
 ImageData = bytes | bytearray | memoryview | AsyncIterator[bytes] | AsyncReader
 
+Piece = bytes | memoryview
+"""Some bytes of an image on its way in. A view, because its repr shows none of them: see core/hidden.py."""
+
 _BYTES = (bytes, bytearray, memoryview)
 _END = object()
 
 
-async def read_pieces(data: ImageData, limits: UploadLimits) -> AsyncIterator[bytes]:
+def viewed(data: Any) -> Any:
+    """Return a view of bytes, of a copy if they can change, and anything else as it is."""
+    return memoryview(bytes(data)) if isinstance(data, _BYTES) else data
+
+
+async def read_head(pieces: AsyncIterator[Piece], least: int) -> memoryview:
+    """Return an image's first pieces in one: `least` bytes or more, or all there is."""
+    head = memoryview(b"")
+    async for piece in pieces:
+        head = memoryview(b"".join((head, piece)) if head else piece)
+        if len(head) >= least:
+            break
+    return head
+
+
+async def read_pieces(data: ImageData, limits: UploadLimits) -> AsyncIterator[memoryview]:
     """Yield an image piece by piece, whatever it comes as; where it goes on in many small ones, these are joined.
 
     Raises ImageTooLarge, UploadTimeout, InputError for what is no image data, and whatever the application's own
     iterator raises.
     """
-    taken, joined = 0, bytearray()
+    taken, joined, length = 0, list[memoryview](), 0
     async for piece in _pieces(data, limits):
         taken += len(piece)
         if taken > limits.max_bytes:
@@ -43,12 +61,13 @@ async def read_pieces(data: ImageData, limits: UploadLimits) -> AsyncIterator[by
         if taken <= _JOINED_BYTES or (len(piece) >= _JOINED_BYTES and not joined):
             yield piece
             continue
-        joined += piece
-        if len(joined) >= _JOINED_BYTES:
-            yield bytes(joined)
-            joined.clear()
+        joined.append(piece)
+        length += len(piece)
+        if length >= _JOINED_BYTES:
+            yield memoryview(b"".join(joined))
+            joined, length = [], 0
     if joined:
-        yield bytes(joined)
+        yield memoryview(b"".join(joined))
 
 
 async def read_file(path: str | os.PathLike[str]) -> AsyncIterator[bytes]:
@@ -62,7 +81,7 @@ async def read_file(path: str | os.PathLike[str]) -> AsyncIterator[bytes]:
         raise InputError(f"{os.fspath(path)!r} can't be read: {reason}") from error
 
 
-async def _in_time(pieces: AsyncIterator[object], limits: UploadLimits) -> AsyncIterator[bytes]:
+async def _in_time(pieces: AsyncIterator[object], limits: UploadLimits) -> AsyncIterator[memoryview]:
     patience, watch = Patience(limits), Watch()
     try:
         while True:
@@ -70,7 +89,7 @@ async def _in_time(pieces: AsyncIterator[object], limits: UploadLimits) -> Async
             begun_s = time.monotonic()
             watch.begin(patience.limit_s)
             try:
-                piece = await anext(pieces, _END)
+                piece = viewed(await anext(pieces, _END))
             except asyncio.CancelledError:
                 if watch.end():
                     raise patience.error() from None
@@ -78,19 +97,19 @@ async def _in_time(pieces: AsyncIterator[object], limits: UploadLimits) -> Async
             watch.end()
             if piece is _END:
                 return
-            data = _as_bytes(piece)
-            patience.note(time.monotonic() - begun_s, len(data))
-            yield data
+            _require_bytes(piece)
+            patience.note(time.monotonic() - begun_s, len(piece))
+            yield piece
     finally:
         watch.close()
 
 
-def _pieces(data: ImageData, limits: UploadLimits) -> AsyncIterator[bytes]:
+def _pieces(data: ImageData, limits: UploadLimits) -> AsyncIterator[memoryview]:
     if isinstance(data, _BYTES):
         size = data.nbytes if isinstance(data, memoryview) else len(data)
         if size > limits.max_bytes:
             raise _too_large(limits.max_bytes)
-        return _one(bytes(data))
+        return _one(viewed(data))
     if isinstance(data, AsyncIterator):
         return _in_time(data, limits)
     if hasattr(data, "read"):
@@ -101,25 +120,25 @@ def _pieces(data: ImageData, limits: UploadLimits) -> AsyncIterator[bytes]:
     )
 
 
-async def _one(data: bytes) -> AsyncIterator[bytes]:
+async def _one(data: memoryview) -> AsyncIterator[memoryview]:
     yield data
 
 
-async def _read_all(reader: Any) -> AsyncIterator[bytes]:
+async def _read_all(reader: Any) -> AsyncIterator[memoryview]:
     while True:
         waiting = reader.read(_READ_BYTES)
         if not inspect.isawaitable(waiting):
             raise InputError("this file's read(n) is not async: pass its bytes, or its path to save_image_from_file")
-        piece = _as_bytes(await waiting)
+        piece = viewed(await waiting)
+        _require_bytes(piece)
         if not piece:
             return
         yield piece
 
 
-def _as_bytes(piece: object) -> bytes:
+def _require_bytes(piece: object) -> None:
     if not isinstance(piece, _BYTES):
         raise InputError(f"image data must come as bytes, not {type(piece).__name__}: open files in binary mode")
-    return bytes(piece)
 
 
 def _too_large(max_bytes: int) -> ImageTooLarge:

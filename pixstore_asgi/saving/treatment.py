@@ -8,6 +8,7 @@ from ..decoding.decoder import Decoder
 from ..decoding.holding import Held
 from ..decoding.variants import Decoded, Variant
 from ..errors import ConfigError
+from .source import Piece
 from .stripping import stripped
 
 
@@ -31,7 +32,7 @@ class Treatment:
         """Return what is done to an image whose bytes stay as they are."""
         return replace(self, strips=False, pads=False)
 
-    def begin(self, pieces: AsyncIterator[bytes]) -> "Treated":
+    def begin(self, pieces: AsyncIterator[Piece]) -> "Treated":
         """Return an image, on its way, as it is to be encrypted."""
         return Treated(pieces, strips=self.strips, decoder=self.decoder)
 
@@ -56,14 +57,14 @@ def treatment_of(
 class Treated:
     """One image's pieces, to be iterated once; then `decoded`."""
 
-    def __init__(self, pieces: AsyncIterator[bytes], *, strips: bool, decoder: Decoder | None) -> None:
+    def __init__(self, pieces: AsyncIterator[Piece], *, strips: bool, decoder: Decoder | None) -> None:
         # What is decoded is what came: of a damaged picture stripping might leave one that decodes.
         self._decoder = decoder
         self._held = decoder.budget.hold() if decoder else None
         came = _holding(pieces, self._held) if self._held else pieces
         self._pieces = stripped(came) if strips else came
 
-    def __aiter__(self) -> AsyncIterator[bytes]:
+    def __aiter__(self) -> AsyncIterator[Piece]:
         return self._pieces
 
     async def decoded(self, format_name: str) -> Decoded | None:
@@ -84,7 +85,7 @@ class Treated:
             self._held.release()
 
 
-async def _holding(pieces: AsyncIterator[bytes], held: Held) -> AsyncIterator[bytes]:
+async def _holding(pieces: AsyncIterator[Piece], held: Held) -> AsyncIterator[Piece]:
     async for piece in pieces:
         held.add(piece)
         yield piece

@@ -13,7 +13,7 @@ from ..store.contract import CommitTerms, ImageWriter
 from ..store.transactions import ImageWrites
 from .limits import UploadLimits
 from .sealing import Encryption, begin_sealing
-from .source import read_pieces
+from .source import Piece, read_pieces, viewed
 
 OnProgress = Callable[[int], None]
 """Called with the number of an image's bytes taken so far."""
@@ -35,7 +35,7 @@ async def write_version(
     unless_committed: AsyncExitStack,
     store: ImageWrites,
     image_id: str,
-    pieces: AsyncIterator[bytes],
+    pieces: AsyncIterator[Piece],
     encryption: Encryption,
     allowed: frozenset[str],
     on_progress: OnProgress | None = None,
@@ -60,6 +60,7 @@ async def write_bytes(
     details: Details | None,
 ) -> Written:
     """Write a version that does not come from a user: it may be of any format, whatever is accepted from users."""
+    data = viewed(data)
     pieces = read_pieces(data, UploadLimits(len(data)))
     any_format = frozenset(FORMAT_BYTES)
     written = await write_version(unless_committed, store, image_id, pieces, encryption, any_format)

@@ -1,4 +1,4 @@
-"""Keys and proofs stay out of error trackers and printouts: real ones are asked, about errors in every operation."""
+"""Keys, proofs and pictures stay out of error trackers and printouts when an operation breaks."""
 
 import json
 import logging
@@ -19,7 +19,7 @@ import sentry_sdk
 import structlog
 from sentry_sdk.integrations.asgi import SentryAsgiMiddleware
 
-from pixstore_asgi import ImageRecord, Pixstore, PixstoreApp, RecordsApp
+from pixstore_asgi import ImageRecord, InvalidImage, Pixstore, PixstoreApp, RecordsApp
 from pixstore_asgi.core.hidden import HiddenBytes
 from pixstore_asgi.core.proof import ProofKeys
 from pixstore_asgi.integrations.starlette import records_response
@@ -31,6 +31,7 @@ from tests.support.samples import OTHER_SECRET, SECRET, picture
 from tests.support.trackers import LocalsAtEveryLine, captured_locals, sentry_client, sentry_text
 
 KEY = bytes(range(100, 132))
+PICTURES = {kind: picture(kind, 200) for kind in ("png", "webp", "jpeg")}
 
 
 class Failure(Exception):
@@ -43,8 +44,11 @@ def fail(*_: object, **__: object) -> Any:
 
 @pytest.fixture
 def hidden(monkeypatch: pytest.MonkeyPatch) -> set[str]:
-    """The spellings of the one key that all images get here, of the secrets, and of every proof once it is issued."""
+    """The spellings of the one key that images get here, of secrets, pictures, and each proof once it is issued."""
     wanted = spellings(KEY) | spellings(SECRET.encode()) | spellings(OTHER_SECRET.encode())
+    for image in PICTURES.values():
+        for start in (60, len(image) // 2, len(image) - 30):
+            wanted |= spellings(image[start : start + 12])
     draw, issue = __import__("secrets").token_bytes, ProofKeys.issue
     monkeypatch.setattr("secrets.token_bytes", lambda length: KEY if length == len(KEY) else draw(length))
 
@@ -66,9 +70,9 @@ def shows(text: str, hidden: set[str]) -> bool:
     return any(each in text for each in hidden)
 
 
-async def pieces(image: bytes, *, ends_well: bool = True) -> AsyncIterator[bytes]:
-    for start in range(0, len(image), 500):
-        yield image[start : start + 500]
+async def pieces(kind: str, *, ends_well: bool = True) -> AsyncIterator[bytes]:
+    for start in range(0, len(PICTURES[kind]), 500):
+        yield PICTURES[kind][start : start + 500]
     if not ends_well:
         raise Failure
 
@@ -88,8 +92,13 @@ def batch_of(record: ImageRecord) -> bytes:
 
 
 async def every_operation(pix: Pixstore, record: ImageRecord) -> None:
-    await pix.save_image(pieces(picture("webp", 200)))
-    await pix.update_image(record.id, picture("jpeg", 200))
+    for strips in (True, False):
+        await pix.save_image(pieces("webp"), strip_metadata=strips)
+        await pix.save_image(PICTURES["png"], strip_metadata=strips)
+        await pix.update_image(record.id, PICTURES["jpeg"], strip_metadata=strips)
+    for damaged in (PICTURES["png"][:-8], pieces("jpeg", ends_well=False)):
+        with pytest.raises((InvalidImage, Failure)):
+            await pix.save_image(damaged)
     records = await pix.get_image_records([record.id])
     assert (await read(pix, record))[0][0] == 1
     proof = {"x-pixstore-proof": record.stateless_proof}
@@ -119,6 +128,12 @@ MOMENTARY = {
     "core/record.py: _mapping: value",
     "core/record.py: parse: value",
     "pixstore.py: open_payload: proof",
+    "pixstore.py: save_image: data",
+    "pixstore.py: update_image: data",
+    "pixstore.py: import_image: data",
+    "saving/source.py: viewed: data",
+    "saving/written.py: write_bytes: data",
+    "serving/export.py: read_verified: data",
     "asgi/delivery.py: read_body: message",
     "asgi/http.py: read_request: value",
     "core/batch.py: parse_batch: listed",
@@ -128,7 +143,7 @@ MOMENTARY = {
 
 
 async def test_local_variables_of_the_package(hidden: set[str]) -> None:
-    """No local variable of the package shows a key or a proof at any line, whatever error may pass there."""
+    """No local variable of the package shows a key, a proof or a picture at any line: an error may pass there."""
     store = MemoryStore()
     async with pixstore(store) as pix, pixstore(store, secret=[SECRET, OTHER_SECRET]) as rotated:
         record = await pix.save_image(picture())
@@ -157,9 +172,10 @@ def failing_operations(pix: Pixstore, record: ImageRecord) -> Iterator[Awaitable
     # The server's own variables, which SECURITY.md names, are left out. Without the token the answer brings the key.
     header = (b"x-pixstore-proof", HiddenBytes(record.stateless_proof, "ascii"))
     app, scope = PixstoreApp(pix), scope_of(record, headers=[header])
-    yield pix.save_image(pieces(picture("png", 200), ends_well=False))
-    yield pix.save_image(picture("png", 200), on_progress=fail)
-    yield pix.update_image(record.id, pieces(picture("webp", 200), ends_well=False))
+    yield pix.save_image(pieces("png", ends_well=False), strip_metadata=True)
+    yield pix.save_image(PICTURES["png"], on_progress=fail)
+    yield pix.update_image(record.id, pieces("webp", ends_well=False))
+    yield pix.save_image(PICTURES["jpeg"][:-100])
     yield pix.rewrap_keys(fail)
     for _ in range(2):  # out of the store, then out of memory
         yield app(scope, received, broken_send)
@@ -235,13 +251,13 @@ async def failure_of(operation: Awaitable[object]) -> BaseException:
 
 @pytest.mark.parametrize("name", [pytest.param("rich", marks=pytest.mark.slow), *sorted({*TRACKERS} - {"rich"})])
 async def test_errors_in_every_operation(hidden: set[str], name: str) -> None:
-    """An error in the middle of an operation brings no key, proof or secret to a tracker that records variables."""
+    """An error in the middle of an operation brings no key, proof, secret or picture to a tracker of variables."""
     store = MemoryStore()
     async with pixstore(store) as pix, pixstore(store, secret=[SECRET, OTHER_SECRET]) as rotated:
         record = await pix.save_image(picture("png", 100))
         for number, operation in enumerate(failing_operations(rotated, record)):
             text = TRACKERS[name](await failure_of(operation))
-            assert "Failure" in text
+            assert "Failure" in text or "InvalidImage" in text
             assert not shows(text, hidden), (number, [line for line in text.split("\n") if shows(line + " ", hidden)])
 
 

@@ -30,7 +30,7 @@ class ImageReader:
         self._seen = 0
         self._steps = 0
 
-    def feed(self, piece: bytes) -> Iterator[None]:
+    def feed(self, piece: bytes | memoryview) -> Iterator[None]:
         """Look, while it is iterated, at the next bytes; yields now and then where these are many tiny parts.
 
         Raises InvalidImage as soon as they can't belong to an image of this format.
@@ -61,20 +61,20 @@ class ImageReader:
             self._advance(b"")
         return length
 
-    def _take(self, wanted: int, part: bytes) -> int:
+    def _take(self, wanted: int, part: bytes | memoryview) -> int:
         self._held += part
         if len(self._held) == wanted:
             held, self._held = self._held, b""
             self._advance(held)
         return len(part)
 
-    def _look_for(self, marker: bytes, piece: bytes, start: int) -> None:
+    def _look_for(self, marker: bytes, piece: bytes | memoryview, start: int) -> None:
         # Where an image comes as one piece its end is near that of the piece: nearly all of it is never looked at.
         tail = max(start, len(piece) - _TAIL_BYTES)
-        is_found = piece.find(marker, tail) >= 0 or piece.find(marker, start, tail + 1) >= 0
+        is_found = marker in bytes(piece[tail:]) or marker in bytes(piece[start : tail + 1])
         if is_found or self._held + piece[start : start + 1] == marker:
             self._advance(b"")
-        self._held = piece[-1:]
+        self._held = bytes(piece[-1:])
 
     def _advance(self, data: bytes) -> None:
         self._steps += 1
