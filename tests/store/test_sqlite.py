@@ -11,6 +11,7 @@ import tempfile
 import textwrap
 import threading
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
@@ -603,6 +604,48 @@ async def test_commits_that_wait_together_are_one_transaction(tmp_path: Path) ->
         assert await read(store, "taken") == b"old"
     finally:
         await store.close()
+
+
+async def test_deletes_that_wait_together_empty_the_log_once(tmp_path: Path) -> None:
+    """Deletes that wait for the writer share a transaction and the emptying of the log; a refused one harms no other.
+
+    When the callers are told, no file holds a key of an image that was deleted.
+    """
+    store = SqliteStore(tmp_path / "pixstore.db")
+    await store.open()
+    names = [f"image-{number}" for number in range(50)]
+    keys = [image.meta.wrapped_key for image in await asyncio.gather(*(save(store, name) for name in names))]
+    kept, session, statements = await save(store, "kept"), store._session, Counter[str]()
+    assert session is not None
+    await session.write(lambda db: db.set_trace_callback(lambda text: statements.update([text])))
+    deletes = [store.delete(name) for name in (*names, "none")]
+    *deleted, refused = await asyncio.gather(
+        *deletes, store.delete("kept", expect=os.urandom(16)), return_exceptions=True
+    )
+    content = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+    assert deleted == [True] * len(names) + [False]
+    assert isinstance(refused, StoreConflict)
+    assert 1 <= statements["PRAGMA wal_checkpoint(TRUNCATE)"] <= 3
+    assert not [key for key in keys if key in content]
+    assert await store.list() == [kept]
+    await store.close()
+
+
+async def test_a_delete_cancelled_before_its_turn_does_not_happen(tmp_path: Path) -> None:
+    """A delete that is cancelled while it waits is left out of the batch it waited in."""
+    store, goes_on = SqliteStore(tmp_path / "pixstore.db"), threading.Event()
+    await store.open()
+    for name in "ab":
+        await save(store, name)
+    assert store._session is not None
+    store._session.write_soon(lambda db: goes_on.wait(10))
+    tasks = [asyncio.create_task(store.delete(name)) for name in "ab"]
+    await asyncio.sleep(0)
+    tasks[0].cancel()
+    goes_on.set()
+    await asyncio.wait(tasks)
+    assert [image.id for image in await store.list()] == ["a"]
+    await store.close()
 
 
 async def test_bodies_in_a_bucket_cost_the_sweep_of_others_nothing(tmp_path: Path) -> None:

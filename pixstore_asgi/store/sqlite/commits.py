@@ -1,36 +1,58 @@
-"""Group commit: versions whose commits wait for the writer at the same time become current in one transaction."""
+"""Commit batches: saves and deletes that wait for the writer at the same time are done in one transaction.
+
+So they also share what follows a transaction in which keys have died, the emptying of the log.
+"""
 
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from copy import copy
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
+from typing import NamedTuple
 
 from ...core.images import StoredImage
 from ...errors import PixstoreError, SecretError, StoreError
+from ..contract import Expected
 from ..groups import NO_ROW, GroupCommit, bodies_of
 from .blobs import add_blob, bury, finish_blob
 from .key_checks import admit_checks
-from .rows import clear, find_group, put_image
+from .rows import clear, delete, find_group, put_image
 from .writer import Writer, savepoint, write_transaction
 
 _MOST_TOGETHER = 64
 
 
+class Deletion(NamedTuple):
+    """An image that is to be deleted, with the variants of an original."""
+
+    image_id: str
+    expect: Expected
+    now_ms: int
+
+
+Outcome = Sequence[StoredImage] | bool
+"""The images that have become current, or whether there was an image to delete."""
+
+
 @dataclass(slots=True, eq=False)
 class Commit:
-    """An image, with variants or without, that waits to become current, and what came of it."""
+    """A change that waits for its transaction, and its outcome."""
 
-    new: GroupCommit
+    change: GroupCommit | Deletion
     is_withdrawn: bool = False
-    outcome: Sequence[StoredImage] | BaseException | None = None
+    outcome: Outcome | BaseException | None = None
 
-    def result(self) -> Sequence[StoredImage]:
-        """Return the images, or raise what kept them from becoming current."""
+    @property
+    def image_id(self) -> str:
+        """The id of an image whose group it changes."""
+        return self.change.image_id if isinstance(self.change, Deletion) else self.change.original_id
+
+    def result(self) -> Outcome:
+        """Return the outcome, or raise the error that kept the change from being made."""
         if isinstance(self.outcome, BaseException):
             raise self.outcome
         if self.outcome is None:
-            raise StoreError("the commit was withdrawn: save the image again")
+            raise StoreError("the commit was withdrawn: try again")
         return self.outcome
 
 
@@ -44,7 +66,7 @@ class Commits:
         """Let a commit wait; `run` it then."""
         self._waiting.put(commit)
 
-    def run(self, db: Writer, commit: Commit) -> Sequence[StoredImage]:
+    def run(self, db: Writer, commit: Commit) -> Outcome:
         """Return the outcome of a commit that was put; all that wait by now are done together."""
         while commit.outcome is None and not commit.is_withdrawn:
             self._run_together(db, self._take())
@@ -60,10 +82,9 @@ class Commits:
         return [commit for commit in taken if not commit.is_withdrawn]
 
     def _run_together(self, db: Writer, commits: Sequence[Commit]) -> None:
-        """Make versions current in one transaction: one that is refused has written nothing, any other error is all
-        commits' error."""
+        """Make changes in one transaction. A refused one has written nothing; any other error is the error of all."""
         try:
-            with write_transaction(db, [commit.new.original_id for commit in commits]):
+            with write_transaction(db, [commit.image_id for commit in commits]):
                 outcomes = list(_attempt_all(db, commits))
         except BaseException as error:
             for commit in commits:
@@ -73,15 +94,19 @@ class Commits:
                 commit.outcome = outcome
 
 
-def _attempt_all(db: Writer, commits: Sequence[Commit]) -> Iterator[Sequence[StoredImage] | PixstoreError]:
+def _attempt_all(db: Writer, commits: Sequence[Commit]) -> Iterator[Outcome | PixstoreError]:
     judged: Sequence[bytes] = ()
     refusal: SecretError | None = None
     for commit in commits:
-        checks = commit.new.terms.checks
+        change = commit.change
+        if isinstance(change, Deletion):
+            yield _attempt_to_delete(db, change)
+            continue
+        checks = change.terms.checks
         if refusal and checks == judged:  # to find it anew may take a look at all rows
             yield copy(refusal)
             continue
-        outcome = _attempt(db, commit.new, is_admitted=checks == judged)
+        outcome = _attempt(db, change, is_admitted=checks == judged)
         if isinstance(outcome, SecretError):
             judged, refusal = checks, outcome
         elif not isinstance(outcome, PixstoreError):
@@ -96,6 +121,13 @@ def _attempt(db: Writer, new: GroupCommit, *, is_admitted: bool) -> Sequence[Sto
         with savepoint(db) if len(new.versions) > 1 else nullcontext():
             return _make_current(db, new, is_admitted=is_admitted)
     except PixstoreError as refusal:
+        return refusal
+
+
+def _attempt_to_delete(db: Writer, deletion: Deletion) -> bool | PixstoreError:
+    try:
+        return delete(db, *deletion)
+    except PixstoreError as refusal:  # nothing is written yet
         return refusal
 
 

@@ -138,15 +138,17 @@ def clear(db: Writer, image_ids: Sequence[str]) -> None:
 
 
 def delete(db: Writer, image_id: str, expect: Expected, now_ms: int) -> bool:
-    """Turn an image, and the variants of an original, into tombstones, mark their blobs dead; tell whether it was."""
-    with write_transaction(db, [image_id]):
-        rows = find_group(db, original_of(image_id))
-        check_expected(image_id, rows.get(image_id, NO_ROW).version, expect)
-        deleted = reached(image_id, rows)
-        if deleted:
-            db.note_dead_keys(are_there=True)
-        clear(db, deleted)
-        bury(db, bodies_of(deleted, rows), now_ms)
+    """Within a transaction, turn an image, and the variants of an original, into tombstones, and mark their blobs dead.
+
+    Tells whether there was such an image. Raises StoreConflict, with nothing written.
+    """
+    rows = find_group(db, original_of(image_id))
+    check_expected(image_id, rows.get(image_id, NO_ROW).version, expect)
+    deleted = reached(image_id, rows)
+    if deleted:
+        db.note_dead_keys(are_there=True)
+    clear(db, deleted)
+    bury(db, bodies_of(deleted, rows), now_ms)
     return image_id in deleted
 
 

@@ -18,7 +18,7 @@ from ...core.events import event
 from ...core.images import StoredImage
 from ...errors import StoreBusy, StoreError
 from ..groups import GroupCommit
-from .commits import Commit, Commits
+from .commits import Commit, Commits, Deletion, Outcome
 from .connection import Connection, P, R, keep_freed_memory, text_of, translated
 from .data_version import DataVersion
 from .leases import IN_USE, Leases
@@ -179,12 +179,26 @@ class Session:
         return result
 
     async def commit(self, new: GroupCommit) -> Sequence[StoredImage]:
-        """Make versions current on the writer, together with others that wait there."""
+        """Make versions current on the writer, together with other changes that wait there."""
+        outcome = await self._commit(Commit(new), self._commits.run)
+        assert not isinstance(outcome, bool)
+        return outcome
+
+    async def delete(self, deletion: Deletion, afterwards: Callable[[Any], object]) -> bool:
+        """Delete an image on the writer, together with other changes that wait there, and call `afterwards` there."""
+
+        def run(db: Any, commit: Commit) -> Outcome:
+            outcome = self._commits.run(db, commit)
+            afterwards(db)
+            return outcome
+
+        return bool(await self._commit(Commit(deletion), run))
+
+    async def _commit(self, commit: Commit, run: Callable[[Any, Commit], Outcome]) -> Outcome:
         writer = self._checked()[0]  # first, or one that is refused could still be run along with another
-        commit = Commit(new)
         self._commits.put(commit)
         try:
-            return await writer.run(self._write, self._commits.run, commit)
+            return await writer.run(self._write, run, commit)
         except asyncio.CancelledError:
             commit.is_withdrawn = True
             raise

@@ -4,6 +4,7 @@ import logging
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Collection, Hashable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -17,6 +18,7 @@ from ..elsewhere import Bodies, BodySweep, Claimed, LiveNames, here_or_elsewhere
 from ..inspection import Engine, Fault, Unused, found_by
 from ..occasional_sweep import OccasionalSweep, log_unswept
 from . import blobs, elsewhere, inspect, key_checks, rows, wrapped_keys
+from .commits import Deletion
 from .connection import text_of, translated
 from .session import Session
 from .streams import begin_write, open_stream
@@ -150,7 +152,9 @@ class SqliteStore:
         session = self._opened()
         if self._bodies:
             self._occasional_sweep.soon()
-        return await session.write(self._delete, session, image_id, expect)
+        # In the same turn, so that nothing is written any more once the caller is told.
+        sweep_some = partial(self._sweep_some, session=session)
+        return await session.delete(Deletion(image_id, expect, self._clock_ms()), sweep_some)
 
     async def raise_epoch(self, image_id: str, *, expect: Expected = Expect.ANY) -> bool:
         return await self._opened().write(rows.raise_epoch, image_id, expect)
@@ -246,11 +250,6 @@ class SqliteStore:
     def in_use(self) -> int:
         """How many bodies this process reads or writes right now."""
         return len(self._session.leases) if self._session else 0
-
-    def _delete(self, db: Writer, session: Session, image_id: str, expect: Expected) -> bool:
-        deleted = rows.delete(db, image_id, expect, self._clock_ms())
-        self._sweep_some(db, session)  # in the same turn, so that nothing is written any more once the caller is told
-        return deleted
 
     def _separate(
         self, db: Writer, session: Session, database_id: bytes, check: bytes, rewrap: Callable[[StoredImage], bytes]
