@@ -38,6 +38,7 @@ NAMED = {name.strip("`"): int(status) for name, status, _ in rows(PAGE, "| error
 @pytest.fixture(autouse=True)
 def secret(monkeypatch: pytest.MonkeyPatch, run_snippet: RunSnippet) -> None:
     monkeypatch.setenv("PIXSTORE_SECRET", SECRET)
+    monkeypatch.setenv("SESSION_KEY", "a-key-for-the-tests-of-the-recipes-0123456789")
 
 
 def raised() -> dict[int, PixstoreError]:
@@ -59,7 +60,9 @@ def test_the_table_has_every_error_with_a_status() -> None:
     assert {kind.__name__: status for kind, status in STATUS.items() if issubclass(kind, PixstoreError)} == NAMED
 
 
-@pytest.mark.parametrize("name", ["starlette_app.py", "quart_pictures.py", "litestar_app.py"])
+@pytest.mark.parametrize(
+    "name", ["starlette_app.py", "session_app.py", "vault_app.py", "quart_pictures.py", "litestar_app.py"]
+)
 @pytest.mark.parametrize("status", [400, 404, 408, 409, 413, 500, 503])
 async def test_each_status(run_snippet: RunSnippet, monkeypatch: pytest.MonkeyPatch, name: str, status: int) -> None:
     """An upload that raises an error gets its status and text; the text of a busy store stays in the log."""
