@@ -137,7 +137,8 @@ MOMENTARY = {
     "asgi/delivery.py: read_body: message",
     "asgi/http.py: read_request: value",
     "core/batch.py: parse_batch: listed",
-    "core/batch.py: <listcomp>: entry",
+    "core/batch.py: <listcomp>: entry",  # from Python 3.12 on the next one
+    "core/batch.py: parse_batch: entry",
     "core/batch.py: _request: entry",
 }
 
