@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -19,6 +20,7 @@ from pixstore_asgi import Pixstore, StoreError, WireState
 from pixstore_asgi.core.keyring import KeyRing
 from pixstore_asgi.errors import SecretError
 from pixstore_asgi.keys.separation import separate
+from pixstore_asgi.store.contract_tests.steps import wrapped_key_of
 from pixstore_asgi.store.sqlite import SqliteStore, schema, writer
 from tests.support.payloads import served
 from tests.support.samples import SECRET, picture
@@ -411,3 +413,73 @@ async def test_an_open_store_goes_on_while_it_is_migrated(base: Base, tmp_path: 
                 assert await contents(old, base) == await contents(new, base) == base.images
                 updated = await old.update_image(base.small, base.images[base.large])
                 assert await served(new, updated) == (WireState.SUCCESS, base.images[base.large])
+
+
+# Room on the disk
+
+
+ROW = "INSERT INTO image (id, token, blob, version, format, iv, tag, size, wrapped_key) VALUES"
+
+
+def fill(path: Path, images: int) -> None:
+    """Put rows of images with bodies of 10 bytes into a closed database of version 1 to 8, in a random order of ids."""
+    with sqlite3.connect(path) as db:
+        for blob in range(100, 100 + images):
+            db.execute("INSERT INTO blob (id, state, changed_ms) VALUES (?, 1, 1)", (blob,))
+            db.execute("INSERT INTO chunk VALUES (? << 16, zeroblob(10))", (blob,))
+            image_id, meta = os.urandom(30).hex(), (os.urandom(16), 1, os.urandom(12), os.urandom(16), 10)
+            db.execute(f"{ROW} (?, ?, ?, ?, ?, ?, ?, ?, ?)", (image_id, blob, blob, *meta, wrapped_key_of()))
+    db.close()
+
+
+def resize(disk: Path, size_mib: int) -> None:
+    subprocess.run(["mount", "-o", f"remount,size={size_mib}m", disk], check=True)
+
+
+def count_images(path: Path) -> object:
+    return query(path, "SELECT count(*) FROM image WHERE blob IS NOT NULL")[0][0]
+
+
+@pytest.mark.parametrize("version", [1, 8])
+async def test_a_migration_asks_for_the_room_that_it_takes(
+    base: Base, tmp_path: Path, small_disk: Path, version: int
+) -> None:
+    """With less room than a migration takes it does not begin, and says how much; with that much it is done."""
+    made = base.copy(tmp_path)
+    if version == 1:
+        make_version_1(made, SECRET)
+    else:
+        make_version_8(made)
+    fill(made, 9_000)
+    path, images = Path(shutil.copy(made, small_disk)), count_images(made)
+    before = path.read_bytes()
+    size_mib = -(-len(before) // 2**20)
+    await asyncio.to_thread(resize, small_disk, size_mib + 3)
+    for _ in range(2):
+        with pytest.raises(StoreError, match=f"from schema version {version} to {OURS}, which takes up to") as refused:
+            await SqliteStore(path).open()
+    assert path.read_bytes() == before
+    (needed,) = re.findall(r"up to (\d+) MiB beside it", str(refused.value))
+    await asyncio.to_thread(resize, small_disk, size_mib + int(needed) + 1)
+    store = SqliteStore(path)
+    await store.open()
+    await store.close()
+    assert query(path, "PRAGMA user_version") == [(OURS,)]
+    assert count_images(path) == images
+
+
+async def test_the_room_of_a_migration_is_told_before_it_begins(
+    base: Base, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A migration logs how much room it may take; on a disk without it, nothing is changed."""
+    path = base.copy(tmp_path)
+    make_version_8(path)
+    with monkeypatch.context() as full:
+        full.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(1 << 30, 1 << 30, 1 << 20))
+        with pytest.raises(StoreError, match="takes up to 2 MiB beside it, and 1 MiB are free: make room"):
+            await SqliteStore(path).open()
+    assert query(path, "PRAGMA user_version") == [(8,)]
+    async with Pixstore(path, secret=SECRET) as pix:
+        assert await contents(pix, base) == base.images
+    told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert told == [f"{path} is migrated from schema version 8 to {OURS}, which takes up to 2 MiB beside it"]

@@ -19,6 +19,7 @@ from ...core.events import event
 from ...errors import StoreError
 from .connection import code_of, is_busy
 from .file import Mark, Note, check_passive, check_sound
+from .migration_room import KEYS_OVERWRITTEN, check_room
 from .write_lock import WriteLock
 from .writer import TEMP_STORE, Writer, connect_unwriting, empty_log, open_writer, transaction
 
@@ -69,7 +70,6 @@ INSERT INTO database_id
 ALTER TABLE key_check ADD COLUMN retired INTEGER NOT NULL DEFAULT 0 CHECK (retired IN (0, 1))
 """
 _VERSION_5 = "-- images without a SHA-256, whose rows earlier versions of this package take for damaged"
-_KEYS_OVERWRITTEN = 2  # databases of earlier versions hold keys of deleted images in pages that were split
 
 # Bodies that lie elsewhere; see elsewhere.py.
 _VERSION_6 = """
@@ -183,13 +183,14 @@ def _is_ready(connection: Writer, path: Path) -> bool:
 
 
 def _make_ready(connection: Writer, path: Path, busy_timeout_s: float) -> None:
+    check_room(connection, path, _version(connection, path), len(MIGRATIONS))
     # On a new file these come before the first table, on any other they change nothing.
     connection.execute("PRAGMA page_size = 16384")
     connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     # A copy by VACUUM INTO is not in WAL mode.
     _retry_while_busy(lambda: connection.execute("PRAGMA journal_mode = WAL"), busy_timeout_s)
     version = _version(connection, path)
-    if 0 < version < _KEYS_OVERWRITTEN:
+    if 0 < version < KEYS_OVERWRITTEN:
         _log.warning(
             "%s is rewritten once, which takes a while where it is large: keys of deleted images go",
             path,
