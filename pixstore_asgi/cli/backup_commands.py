@@ -18,7 +18,7 @@ from ..transfer.store_backup import back_up_store
 from ..transfer.store_copy import copy_store
 from .databases import BucketType, Database, DatabaseType, NewPath, blobs, existing_database
 from .errors import plain_errors, stoppable
-from .moves import SOURCE, Move, images_of
+from .moves import SOURCE, Move
 from .stores import check_prefix, count_of, is_made, opened, opened_as_made
 
 
@@ -62,8 +62,8 @@ def backup(database: Database, blobs: str | None, target: Path) -> None:
     with plain_errors():
         if database.file is not None and blobs is None:
             with stoppable("Stopped: no backup was made."):
-                images = sqlite_backup.back_up(database.file, target)
-            click.echo(f"{images_of(images)} backed up to {target}")
+                count = sqlite_backup.back_up(database.file, target)
+            click.echo(f"{count} backed up to {target}")
             _tell_of_rows_alone(target)
             return
         if database.file is not None and target.exists() and target.samefile(database.file):
@@ -106,8 +106,8 @@ def restore(source: Path, database: Database, blobs: str | None) -> None:
     with plain_errors():
         if database.file is not None and blobs is None:
             with stoppable("Stopped: the database is as it was. The same command restores it."):
-                images = sqlite_backup.restore(source, database.file)
-            click.echo(f"{images_of(images)} restored to {database}")
+                count = sqlite_backup.restore(source, database.file)
+            click.echo(f"{count} restored to {database}")
             _tell_of_rows_alone(database.file)
             return
         move = Move("Restoring", f"restored to {database}")

@@ -7,10 +7,11 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import click
 
+from ..core.count import number_of
 from ..core.hidden import hide
 from ..core.keyring import KeyRing
 from ..keys import rotation, separation
@@ -19,7 +20,6 @@ from ..keys.rotation import KeyStatus, OnRewrapped
 from ..store.contract import ImageStore
 from .databases import Database, existing_database
 from .errors import plain_errors
-from .moves import images_of
 from .output import json_option, progress_bar
 from .stores import check_made, opened
 
@@ -47,9 +47,10 @@ def keys() -> None:
 @existing_database
 @json_option
 def status(database: Database, as_json: bool) -> None:
-    """List secrets, by their key ids, with the number of images under each.
+    """List secrets, by their key ids, with the number of keys under each.
 
-    Those that the database knows, and those given by PIXSTORE_SECRET or the key file, oldest to newest.
+    Each image has a key, and so has each variant. Listed are the secrets that the database knows, and those given by
+    PIXSTORE_SECRET or the key file, oldest to newest.
     """
 
     async def steps() -> list[KeyStatus]:
@@ -59,9 +60,9 @@ def status(database: Database, as_json: bool) -> None:
     with plain_errors():
         states = asyncio.run(steps())
     if as_json:
-        click.echo(json.dumps([asdict(state) for state in states], indent=2))
+        click.echo(json.dumps([_as_json(state) for state in states], indent=2))
         return
-    click.echo("key id        images")
+    click.echo("key id          keys")
     for state in states:
         click.echo(f"{state.key_id}  {state.images:>10,}  {_role_of(state)}")
 
@@ -122,7 +123,9 @@ class _Rewrapping:
             try:
                 return asyncio.run(steps)
             except KeyboardInterrupt:
-                click.echo(f"Stopped after {images_of(self.done)}. The same command goes on from here.", err=True)
+                click.echo(
+                    f"Stopped after {number_of(self.done, 'key')}. The same command goes on from here.", err=True
+                )
                 sys.exit(130)
 
 
@@ -130,9 +133,11 @@ def _tell_rewrapped(rewrapped: int, left: list[KeyStatus], *, as_json: bool) -> 
     if as_json:
         click.echo(json.dumps({"rewrapped": rewrapped, "left": sum(state.images for state in left)}))
     else:
-        click.echo(f"{images_of(rewrapped)} rewrapped")
+        click.echo(f"{number_of(rewrapped, 'key')} rewrapped")
     for state in left:
-        click.echo(f"{images_of(state.images)} left under {state.key_id}, with which other processes save:", err=True)
+        click.echo(
+            f"{number_of(state.images, 'key')} left under {state.key_id}, with which other processes save:", err=True
+        )
     if left:
         click.echo("roll the secrets out to them in the order given here, and run the same command again", err=True)
         sys.exit(1)
@@ -159,7 +164,9 @@ def separate(database: Database, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"separated": images}))
     else:
-        click.echo(f"{database} has an id of its own now, with {images_of(images)}; its secrets have other key ids.")
+        click.echo(
+            f"{database} has an id of its own now, with {number_of(images, 'key')}; its secrets have other key ids."
+        )
 
 
 @keys.command(context_settings={"ignore_unknown_options": True})  # click would print a secret that begins with --
@@ -202,6 +209,11 @@ async def _opened(database: Database) -> AsyncIterator[tuple[ImageStore, KeyRing
     await check_made(database)
     async with opened(database, None) as store:
         yield store, await find_ring(store, None)
+
+
+def _as_json(state: KeyStatus) -> dict[str, Any]:
+    found = asdict(state)
+    return {"key_id": found.pop("key_id"), "keys": found.pop("images"), **found}
 
 
 def _role_of(state: KeyStatus) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from ..errors import PixstoreError
-from ..transfer.totals import Report, Step, printable, quoted
+from ..transfer.totals import Outcome, Report, Step, printable, quoted
 from .databases import NewPath
 from .output import progress_bar
 
@@ -81,19 +81,14 @@ class Move:
         report = self.report
         if self.has_changed and hasattr(os, "sync"):
             os.sync()  # once for all: what is said to be moved outlasts a power failure, and its source may go
-        click.echo(f"{images_of(report.moved)} {self.done}")
+        click.echo(f"{report.counts[Outcome.MOVED]} {self.done}")
         if report.present:
-            click.echo(f"{images_of(report.present)} {self.present}")
+            click.echo(f"{report.counts[Outcome.PRESENT]} {self.present}")
         if report.deleted:
-            click.echo(f"{images_of(report.deleted)} {self.deleted}")
+            click.echo(f"{report.counts[Outcome.DELETED]} {self.deleted}")
         if report.left:
-            click.echo(f"{images_of(len(report.left))} left alone:")
+            click.echo(f"{report.counts[Outcome.LEFT]} left alone:")
         names = [quoted(step.image_id) for step in report.left]
         column = min(max(map(len, names), default=0), _WIDEST)
         for name, step in zip(names, report.left, strict=True):
             click.echo(f"  {name:<{column}}  {printable(step.reason)}")
-
-
-def images_of(count: int) -> str:
-    """Return "1 image", "1,000 images"."""
-    return f"{count:,} image{'' if count == 1 else 's'}"

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from ..core.count import Count, number_of
 from ..errors import SecretError, StoreBusy, StoreError
 from ..keys.find import find_ring_at_hand
 from ..store.contract import ImageStore
@@ -19,7 +20,6 @@ from ..upkeep.stats import Amount, Stats, stats_of
 from ..upkeep.verify import verify_images, verify_rest
 from .databases import Database, blobs, existing_database
 from .errors import plain_errors
-from .moves import images_of
 from .output import json_option, progress_bar
 from .stores import check_made, count_of, opened, opened_as_made
 
@@ -29,9 +29,9 @@ _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 
 @dataclass
 class Verification:
-    """What was found in a store so far. is_complete: whether all of it was read."""
+    """What was found in a store so far. count: what was read. is_complete: whether all of it was read."""
 
-    images: int = 0
+    count: Count = field(default_factory=Count)
     faults: list[Fault] = field(default_factory=list)
     is_complete: bool = False
 
@@ -46,8 +46,8 @@ class Verification:
         is_read = False
         try:
             with progress_bar("Reading", await count_of(store)) as bar:
-                async for fault in verify_images(store, ring):
-                    self.images += 1
+                async for image_id, fault in verify_images(store, ring):
+                    self.count = self.count.plus(image_id)
                     self._add(fault)
                     bar.update(1)
             is_read = True
@@ -66,15 +66,16 @@ class Verification:
         """Print it."""
         if as_json:
             listed = [fault._asdict() for fault in self.faults]
-            click.echo(json.dumps({"images": self.images, "complete": self.is_complete, "faults": listed}, indent=2))
+            found = {**self.count._asdict(), "complete": self.is_complete, "faults": listed}
+            click.echo(json.dumps(found, indent=2))
             return
-        if not (self.images or self.faults or self.is_complete):  # an error is all that there is to say
+        if not (self.count.total or self.faults or self.is_complete):  # an error is all that there is to say
             return
-        click.echo(f"{images_of(self.images)} read")
+        click.echo(f"{self.count} read")
         if not self.faults:
             click.echo("all is well" if self.is_complete else "no fault so far")
             return
-        click.echo(f"{len(self.faults):,} fault{'' if len(self.faults) == 1 else 's'}:")
+        click.echo(f"{number_of(len(self.faults), 'fault')}:")
         for fault in self.faults:
             click.echo(f"  {printable(fault.what)}: {printable(fault.reason)}")
 
@@ -86,7 +87,7 @@ class Verification:
 def verify(database: Database, blobs: str | None, as_json: bool) -> None:
     """Read every image and name what is damaged.
 
-    Of each image, a variant counted as one, its length, its wrapped key and its tag are checked, so every byte of it;
+    Of each image and each variant its length, its wrapped key and its tag are checked, so every byte of it;
     then the database's tables, and the objects of a bucket. The application may go on meanwhile. What is wrong is
     listed with what it is of, and makes the exit code 1. Takes the secret: PIXSTORE_SECRET, or the key file beside the
     database.
@@ -189,7 +190,7 @@ def _show_stats(stats: Stats) -> None:
     for name, amount in sorted(stats.directories.items()):
         click.echo(f"  {printable(name) + ':' if name else 'no directory':<24} {_text_of(amount)}")
     for key_id, images in stats.keys.items():
-        click.echo(f"  {'secret ' + key_id:<24} {images:,} keys")
+        click.echo(f"  {'secret ' + key_id:<24} {number_of(images, 'key')}")
     if stats.unused:
         bodies, size, free = stats.unused
         click.echo(
@@ -202,8 +203,7 @@ def _bodies_of(count: int) -> str:
 
 
 def _text_of(amount: Amount) -> str:
-    variants = f" and {amount.variants:,} variant{'' if amount.variants == 1 else 's'}" if amount.variants else ""
-    return f"{images_of(amount.images)}{variants}, {_size_of(amount.bytes)}"
+    return f"{Count(amount.images, amount.variants)}, {_size_of(amount.bytes)}"
 
 
 def _size_of(size: int) -> str:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 
 from ..core.cipher import rewrap_key
+from ..core.count import number_of
 from ..core.hidden import Hidden
 from ..core.images import KEY_ID_BYTES, RewrappedKey, StoredImage
 from ..core.keyring import KeyRing
@@ -25,9 +26,9 @@ _MOST_PASSES = 3  # where other processes save under an older secret all the tim
 class KeyStatus:
     """One secret and what it is needed for.
 
-    key_id: its public id, 8 hexadecimal digits. images: how many images have their key wrapped under it. signs:
-    whether it is the one that signs and wraps here. loaded: whether it is in the key ring. retired: whether nothing is
-    saved under it any more.
+    key_id: its public id, 8 hexadecimal digits. images: how many images and variants have their key wrapped under it.
+    signs: whether it is the one that signs and wraps here. loaded: whether it is in the key ring. retired: whether
+    nothing is saved under it any more.
     """
 
     key_id: str
@@ -100,7 +101,7 @@ async def retire_key(store: ImageStore, ring: KeyRing, named: Hidden[str]) -> bo
     except StoreConflict as conflict:
         images = (await store.key_usage()).get(bytes.fromhex(key_id), 0)
         raise SecretError(
-            f"secret {key_id} is still needed, by {images} image{'' if images == 1 else 's'}: rewrap the keys first"
+            f"secret {key_id} is still needed, by {number_of(images, 'key')}: rewrap the keys first"
         ) from conflict
     return True
 

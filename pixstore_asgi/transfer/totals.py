@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from enum import Enum
 
+from ..core.count import Count
 from ..errors import ImageNotFound, InputError, IntegrityError, InvalidImage, RecordError, StoreConflict, StoreDamaged
 
 REFUSALS = (ImageNotFound, InputError, IntegrityError, InvalidImage, RecordError, StoreConflict, StoreDamaged)
@@ -31,23 +32,31 @@ class Step:
 
 @dataclass(slots=True)
 class Report:
-    """The sum of a move's steps."""
+    """The sum of a move's steps. counts: by outcome. left: the steps of what was left alone."""
 
-    moved: int = 0
-    present: int = 0
-    deleted: int = 0
+    counts: dict[Outcome, Count] = field(default_factory=lambda: dict.fromkeys(Outcome, Count()))
     left: list[Step] = field(default_factory=list)
 
     def add(self, step: Step) -> None:
         """Count one step."""
-        if step.outcome is Outcome.MOVED:
-            self.moved += 1
-        elif step.outcome is Outcome.PRESENT:
-            self.present += 1
-        elif step.outcome is Outcome.DELETED:
-            self.deleted += 1
-        else:
+        self.counts[step.outcome] = self.counts[step.outcome].plus(step.image_id)
+        if step.outcome is Outcome.LEFT:
             self.left.append(step)
+
+    @property
+    def moved(self) -> int:
+        """How many images and variants were moved."""
+        return self.counts[Outcome.MOVED].total
+
+    @property
+    def present(self) -> int:
+        """How many were there already."""
+        return self.counts[Outcome.PRESENT].total
+
+    @property
+    def deleted(self) -> int:
+        """How many were deleted."""
+        return self.counts[Outcome.DELETED].total
 
 
 def quoted(text: str) -> str:

@@ -13,8 +13,8 @@ from ..store.pages import pages_of_ids
 _READINGS = 2  # what was replaced while it was read is another version the second time
 
 
-async def verify_images(store: ImageStore, ring: KeyRing) -> AsyncIterator[Fault | None]:
-    """Read each image of an open store as it is now: yield what is wrong with it, or None where it is whole.
+async def verify_images(store: ImageStore, ring: KeyRing) -> AsyncIterator[tuple[str, Fault | None]]:
+    """Read each image and variant of an open store as it is now: yield its id and the fault, or None if it is whole.
 
     ring: of the store. Length, key wrap and tag are checked: every byte of the ciphertext and of what the row says of
     it. Images that are deleted meanwhile count as whole. Raises StoreBusy where the store is away, StoreError where it
@@ -22,7 +22,7 @@ async def verify_images(store: ImageStore, ring: KeyRing) -> AsyncIterator[Fault
     """
     async for page in pages_of_ids(store):
         for image_id in page:
-            yield await _fault_of(store, ring, image_id)
+            yield image_id, await _fault_of(store, ring, image_id)
 
 
 async def verify_rest(store: ImageStore) -> AsyncIterator[Fault]:

@@ -74,15 +74,15 @@ def test_a_rotation_is_brought_to_its_end(database: Path) -> None:
     """Status, rewrap, retire, each told in words; then the new secret alone opens the database."""
     result = run("status", "--database", database)
     assert result.output.splitlines() == [
-        "key id        images",
+        "key id          keys",
         f"{OLD}           5  loaded",
         f"{NEW}           2  signs",
     ]
     result = run("retire", OLD, "--database", database)
     assert result.exit_code == 1
-    assert result.stderr == f"Error: secret {OLD} is still needed, by 5 images: rewrap the keys first\n"
+    assert result.stderr == f"Error: secret {OLD} is still needed, by 5 keys: rewrap the keys first\n"
     result = run("rewrap", "--database", database)
-    assert (result.exit_code, result.stdout, result.stderr) == (0, "5 images rewrapped\n", "")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "5 keys rewrapped\n", "")
     result = run("retire", OLD, "--database", database)
     assert result.exit_code == 0
     assert result.output.startswith(f"{database} opens without secret {OLD} now: ")
@@ -95,8 +95,8 @@ def test_a_rotation_is_brought_to_its_end(database: Path) -> None:
 def test_json_tells_the_same(database: Path) -> None:
     """With --json each command prints one JSON value on stdout."""
     old, new = run_for_json("status", "--database", database)
-    assert old == {"key_id": OLD, "images": 5, "signs": False, "loaded": True, "retired": False}
-    assert new == {"key_id": NEW, "images": 2, "signs": True, "loaded": True, "retired": False}
+    assert old == {"key_id": OLD, "keys": 5, "signs": False, "loaded": True, "retired": False}
+    assert new == {"key_id": NEW, "keys": 2, "signs": True, "loaded": True, "retired": False}
     assert run_for_json("rewrap", "--database", f"sqlite:///{database}") == {"rewrapped": 5, "left": 0}
     assert run_for_json("rewrap", "--database", database) == {"rewrapped": 0, "left": 0}
     assert run_for_json("retire", OLD, "--database", database) == {"retired": OLD}
@@ -145,7 +145,7 @@ def test_what_is_left_is_told(database: Path, monkeypatch: pytest.MonkeyPatch) -
     result = run("rewrap", "--database", database, "--json")
     assert result.exit_code == 1
     assert json.loads(result.stdout) == {"rewrapped": 0, "left": 5}
-    assert result.stderr.startswith(f"5 images left under {OLD}, with which other processes save:\n")
+    assert result.stderr.startswith(f"5 keys left under {OLD}, with which other processes save:\n")
 
 
 def test_a_copy_is_separated(database: Path) -> None:
@@ -156,9 +156,9 @@ def test_a_copy_is_separated(database: Path) -> None:
         here = line.replace("/var/lib/pictures", str(copy.parent)).replace("/srv/staging/pixstore.db", str(copy))
         result = CliRunner().invoke(commands, here.split(), env={"PIXSTORE_SECRET": BOTH})
         assert result.exit_code == 0, result.output
-    assert result.output == f"{copy} has an id of its own now, with 7 images; its secrets have other key ids.\n"
+    assert result.output == f"{copy} has an id of its own now, with 7 keys; its secrets have other key ids.\n"
     old, new = run_for_json("status", "--database", copy)
-    assert (old["images"], new["images"], new["signs"]) == (0, 7, True)
+    assert (old["keys"], new["keys"], new["signs"]) == (0, 7, True)
     assert new["key_id"] != NEW
     assert run_for_json("separate", "--database", copy, secret=OTHER_SECRET) == {"separated": 7}
 
@@ -248,9 +248,9 @@ def test_an_interruption_is_no_loss(database: Path, batch: int, moment: str) -> 
     with start_rewrapping(database, INTERRUPTED, [batch, moment]) as process:
         output, errors = process.communicate(timeout=30)
     assert (process.returncode, output) == (130, ""), errors
-    done = f"{batch} image{'' if batch == 1 else 's'}"
+    done = f"{batch} key{'' if batch == 1 else 's'}"
     assert errors == f"Stopped after {done}. The same command goes on from here.\n"
-    assert run_for_json("status", "--database", database)[0]["images"] == 5 - batch
+    assert run_for_json("status", "--database", database)[0]["keys"] == 5 - batch
     assert run_for_json("rewrap", "--database", database) == {"rewrapped": 5 - batch, "left": 0}
 
 
@@ -266,6 +266,6 @@ def test_a_terminal_sees_how_far_it_is(database: Path) -> None:
                 shown += piece
         output, _ = process.communicate(timeout=30)
     os.close(ours)
-    assert output == "5 images rewrapped\n"
+    assert output == "5 keys rewrapped\n"
     assert b"Rewrapping" in shown
     assert b"5/5" in shown

@@ -186,13 +186,13 @@ async def test_a_row_that_is_no_row_keeps_no_other_back(tmp_path: Path) -> None:
 async def test_a_secret_is_retired_when_no_image_needs_it(store: ImageStore) -> None:
     """While images are under it, it is refused with their number; afterwards the store opens without it."""
     images = await save(store, SECRET, 2)
-    with pytest.raises(SecretError, match=rf"secret {OLD} is still needed, by 2 images: rewrap the keys first"):
+    with pytest.raises(SecretError, match=rf"secret {OLD} is still needed, by 2 keys: rewrap the keys first"):
         await rotation.retire_key(store, BOTH, hide(OLD))
     with pytest.raises(SecretError, match=OLD):
         await Pixstore(store, secret=OTHER_SECRET).open()
     await store.open()  # the Pixstore that was refused has closed it
     await store.delete(images.popitem()[0])
-    with pytest.raises(SecretError, match="by 1 image: "):
+    with pytest.raises(SecretError, match="by 1 key: "):
         await rotation.retire_key(store, BOTH, hide(OLD))
     await rotation.rewrap_keys(store, BOTH)
     assert await rotation.retire_key(store, BOTH, hide(OLD)) is True

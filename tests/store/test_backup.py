@@ -19,6 +19,7 @@ from click.testing import CliRunner
 
 from pixstore_asgi import Pixstore, StoreError
 from pixstore_asgi.cli.commands import commands
+from pixstore_asgi.core.count import Count
 from pixstore_asgi.errors import StoreBusy
 from pixstore_asgi.store.sqlite import SqliteStore
 from pixstore_asgi.store.sqlite.backup import back_up, part_of, restore
@@ -146,11 +147,11 @@ async def test_restore_makes_a_database_where_none_is(tmp_path: Path) -> None:
     back_up(path, backup)
     path.unlink()
     key_file.write_text("as it is")
-    assert restore(backup, path) == IMAGES
+    assert restore(backup, path) == Count(IMAGES)
     assert await unreadable(path, ids) == []
     for damaged in (b"", path.read_bytes()[:100] + os.urandom(100_000)):
         path.write_bytes(damaged)
-        assert restore(backup, path) == IMAGES
+        assert restore(backup, path) == Count(IMAGES)
         assert await unreadable(path, ids) == []
     assert key_file.read_text() == "as it is"
 
@@ -278,7 +279,7 @@ async def test_a_child_that_outlives_a_killed_server_holds_nothing(tmp_path: Pat
     with forking(path) as child:
         async with Pixstore(SqliteStore(path, busy_timeout_s=0.5), secret=SECRET) as pix:
             await pix.save_image(picture())
-        assert await asyncio.to_thread(restore, backup, path) == IMAGES
+        assert await asyncio.to_thread(restore, backup, path) == Count(IMAGES)
         os.kill(child, signal.SIGKILL)
     assert await unreadable(path, ids) == []
 
@@ -327,7 +328,7 @@ async def test_a_backup_ends_while_another_process_writes(tmp_path: Path) -> Non
     ids = await fill(path)
     with saving(path) as saved:
         images = await asyncio.to_thread(back_up, path, backup)
-    assert images >= IMAGES + len(saved)
+    assert images.total >= IMAGES + len(saved)
     assert await unreadable(backup, [*ids, *saved]) == []
 
 

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
+from ...core.count import Count
+from ...core.ids import VARIANT_MARK
 from ...errors import InputError, StoreBusy, StoreError
 from ..durable import sync
 from .connection import code_of, is_busy, translate, translated
@@ -24,8 +26,8 @@ from .writer import connect_unwriting
 _HEAD_BYTES = 100
 
 
-def back_up(database: Path, target: Path) -> int:
-    """Copy a database, in use or not, to a new file that only its owner can read; return the number of its images.
+def back_up(database: Path, target: Path) -> Count:
+    """Copy a database, in use or not, to a new file that only its owner can read; return its count.
 
     Raises StoreError where there is no sound database, or already a file at `target`; then none is left there.
     """
@@ -59,8 +61,8 @@ def _check_free(path: Path) -> None:
         raise StoreError(f"there is a file {path} already: name another one")
 
 
-def restore(backup: Path, database: Path) -> int:
-    """Put a copy of a backup in a database's place, which may be missing or damaged; return the number of its images.
+def restore(backup: Path, database: Path) -> Count:
+    """Put a copy of a backup in a database's place, which may be missing or damaged; return its count.
 
     Its key file stays as it is. Raises StoreError where the backup is not sound or something else is in that place,
     StoreBusy where a process has the database open; then all stays as it was.
@@ -154,8 +156,8 @@ def _drop(path: Path) -> None:
         path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
-def put_in_place(part: Path, target: Path) -> int:
-    """Make a finished, closed copy the backup at `target`, in an earlier one's place; return the number of its images.
+def put_in_place(part: Path, target: Path) -> Count:
+    """Make a finished, closed copy the backup at `target`, in an earlier one's place; return its count.
 
     Raises StoreError where it is not sound, StoreBusy where a process has the earlier one open.
     """
@@ -175,17 +177,18 @@ def put_in_place(part: Path, target: Path) -> int:
     return images
 
 
-def _checked(copy: Path, source: Path) -> int:
-    """Check a copy of `source` as a whole, sync it, and return the number of its images."""
+def _checked(copy: Path, source: Path) -> Count:
+    """Check a copy of `source` as a whole, sync it, and return its count."""
     with closing(connect_unwriting(copy)) as db:
         check_sound(db, source)
-        (images,) = db.execute("SELECT count(*) FROM image WHERE blob IS NOT NULL").fetchone()
+        query = "SELECT count(*), coalesce(sum(instr(id, ?) > 0), 0) FROM image WHERE blob IS NOT NULL"
+        total, variants = db.execute(query, (VARIANT_MARK,)).fetchone()
     sync(copy)
-    return int(images)
+    return Count(total - variants, variants)
 
 
 @contextmanager
-def _copied(source: Path, target: Path) -> Iterator[tuple[Path, int]]:
+def _copied(source: Path, target: Path) -> Iterator[tuple[Path, Count]]:
     """Make a sound, synced copy of a database beside `target`; it is gone at the end of the block, unless renamed."""
     if not source.is_file():
         raise StoreError(f"there is no database {source}: check the path")

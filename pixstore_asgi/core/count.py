@@ -1,0 +1,31 @@
+"""Count: how many images, and how many variants of them, as every command counts and prints it."""
+
+from typing import NamedTuple
+
+from .ids import is_variant_id
+
+
+class Count(NamedTuple):
+    """So many images, and so many variants. `str` of it is "11 images and 11 variants"."""
+
+    images: int = 0
+    variants: int = 0
+
+    @property
+    def total(self) -> int:
+        """Both together."""
+        return self.images + self.variants
+
+    def plus(self, image_id: str) -> "Count":
+        """Return the count with one more, of an image or a variant."""
+        is_variant = is_variant_id(image_id)
+        return Count(self.images + (not is_variant), self.variants + is_variant)
+
+    def __str__(self) -> str:
+        images = number_of(self.images, "image")
+        return f"{images} and {number_of(self.variants, 'variant')}" if self.variants else images
+
+
+def number_of(count: int, thing: str) -> str:
+    """Return "1 image", "1,000 images"."""
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"
