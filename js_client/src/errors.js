@@ -156,7 +156,8 @@ const ADVICE = {
   [WireState.NotFound]: "there is no such image (any more)",
   [WireState.MissingID]: "a proxy must pass the whole path on",
   [WireState.MissingProof]: "a proxy must pass the header x-pixstore-proof on",
-  [WireState.InvalidProof]: "the proof has expired or is of another image; get a fresh record, or set refreshRecord",
+  [WireState.InvalidProof]:
+    "the proof has expired or is of another image; get a fresh record, or set `recordsUrl` or `refreshRecord`",
   [WireState.InternalError]: "the server failed; its log has the reason",
 };
 

@@ -170,6 +170,19 @@ def offline_reload(stage: Stage) -> None:
         assert (visit.look("a").colour, visit.downloads) == (RED, 0)
 
 
+def outage(stage: Stage) -> None:
+    """What has failed without a network comes by itself once the browser says that it is online again."""
+    saved = stage.site.save(plain(RED, 13))
+    with stage.on_a_line() as (stage_there, line), stage_there.visit(retries="0") as visit:
+        line.cut()
+        visit.render({"key": "a", "record": saved, "eager": True})
+        assert visit.error("a") == "FetchError"
+        line.mend()
+        visit.page.evaluate("void dispatchEvent(new Event('online'))")
+        visit.wait("a", "shown")
+        assert (visit.look("a").colour, visit.downloads) == (RED, 1)
+
+
 def expired_record(stage: Stage) -> None:
     """The client gets a fresh record where it can, at once or when it is refused; else there is an error."""
     known, late, lost = (stage.site.save(plain(colour, 9)) for colour in (RED, GREEN, BLUE))
@@ -245,6 +258,7 @@ SCENARIOS: list[Scenario] = [
     delete,
     sign_out,
     offline_reload,
+    outage,
     expired_record,
     broken_body,
     unmount_in_mid_load,

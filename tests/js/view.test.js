@@ -3,9 +3,10 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
+import { FetchError, NotFoundError, RefusedError } from "../../js_client/src/index.js";
 import { sizeFor } from "../../js_client/src/view/variants.js";
 import { createView } from "../../js_client/src/view/view.js";
-import { gate, setGlobal, until } from "./support/page.js";
+import { gate, pageEvents, setGlobal, until } from "./support/page.js";
 import { successPayload } from "./support/server.js";
 import { createClient, ID, server } from "./support/site.js";
 
@@ -149,6 +150,105 @@ test("what fails says why, holds no URL, and can be tried again", async () => {
   view.retry();
   await has("shown");
   assert.equal(urls.size, 1);
+});
+
+/** Hold the pauses between attempts, each at its middle length; what this gives lets time pass. */
+function pauses(t) {
+  const { setTimeout: start, clearTimeout: stop } = globalThis;
+  const running = new Map();
+  let now = 0;
+  t.mock.method(Math, "random", () => 0.5);
+  t.mock.method(globalThis, "setTimeout", (run, ms, ...values) => {
+    const timer = run.name === "tryAll" ? {} : start(run, ms, ...values);
+    if (run.name === "tryAll") running.set(timer, { run, at: now + ms });
+    return timer;
+  });
+  t.mock.method(globalThis, "clearTimeout", (timer) => running.delete(timer) || stop(timer));
+  return (ms) => {
+    now += ms;
+    for (const [timer, { run, at }] of running) {
+      if (at <= now && running.delete(timer)) run();
+    }
+  };
+}
+
+/** Views of images that can't be got until `outage.isOver`; `asked` has the ids in turn. */
+function inOutage(t, count = 1, failure = () => new FetchError("away")) {
+  const tick = pauses(t);
+  const outage = { isOver: false, asked: [], failure };
+  const client = createClient({ retries: 0 }, async (record) => {
+    outage.asked.push(record.id);
+    if (!outage.isOver) throw outage.failure();
+    return successPayload(server.version(record.id));
+  });
+  const views = Array.from({ length: count }, (_, index) => {
+    const seen = watched(client);
+    seen.view.show(server.save(`image-${index}`, "picture"));
+    return seen;
+  });
+  t.after(() => views.forEach(({ view }) => view.end()));
+  const have = (status) => until(() => views.every(({ states }) => states.at(-1)?.status === status));
+  return { outage, views, have, tick };
+}
+
+test("images that failed in an outage come by themselves when it is over, all in one tick", async (t) => {
+  const { outage, have, tick } = inOutage(t, 3);
+  await have("error");
+  assert.equal(outage.asked.length, 3);
+  tick(9_999);
+  assert.equal(outage.asked.length, 3);
+  tick(1);
+  await until(() => outage.asked.length === 6);
+  await have("error");
+  tick(19_999);
+  assert.equal(outage.asked.length, 6);
+  outage.isOver = true;
+  tick(1);
+  await have("shown");
+  assert.equal(outage.asked.length, 9);
+});
+
+test("after seven failures the server is left alone, until the browser is online again", async (t) => {
+  const page = pageEvents(t);
+  const { outage, have, tick } = inOutage(t);
+  for (let failures = 1; failures <= 7; failures += 1) {
+    await until(() => outage.asked.length === failures);
+    await have("error");
+    tick(10_000 * 2 ** (failures - 1));
+  }
+  tick(3_600_000);
+  assert.equal(outage.asked.length, 7);
+  outage.isOver = true;
+  page.dispatchEvent(new Event("online"));
+  assert.equal(outage.asked.length, 7);
+  tick(500);
+  await have("shown");
+  assert.equal(outage.asked.length, 8);
+});
+
+for (const [name, failure] of Object.entries({
+  "a refusal": () => new RefusedError("no", { reason: "authorize", status: 403 }),
+  "an image that is gone": () => new NotFoundError("gone"),
+  "another status below 500": () => new FetchError("no", { status: 404 }),
+})) {
+  test(`the server is not asked again by itself after ${name}`, async (t) => {
+    const { outage, have, tick } = inOutage(t, 1, failure);
+    await have("error");
+    tick(3_600_000);
+    assert.equal(outage.asked.length, 1);
+  });
+}
+
+test("a view that is hidden or ended, or is tried again by hand, does not try by itself", async (t) => {
+  const { outage, views, have, tick } = inOutage(t, 3);
+  await have("error");
+  views[0].view.hide();
+  views[1].view.end();
+  outage.isOver = true;
+  views[2].view.retry();
+  await until(() => views[2].states.at(-1).status === "shown");
+  tick(60_000);
+  assert.equal(outage.asked.length, 4);
 });
 
 test("what can't be drawn is an error again when it is tried again, though it is in memory by then", async () => {

@@ -2,6 +2,7 @@
 
 import { isOf } from "../format/ids.js";
 import * as pixstore from "../index.js";
+import { mayComeLater, tryLater } from "./again.js";
 
 /** @import { Client } from "../client.js" */
 /** @import { ImageRecord } from "../format/records.js" */
@@ -60,6 +61,8 @@ export function createView(client, onChange, onCleared) {
   /** @type {ObjectUrl | undefined} */
   let held;
   let loading = new AbortController();
+  let failures = 0;
+  let stopWaiting = () => {};
   let stopListening = client.onRemoved(onRemoved);
 
   /**
@@ -77,6 +80,7 @@ export function createView(client, onChange, onCleared) {
 
   /** @param {Wanted} asked */
   async function load(asked) {
+    stopWaiting();
     loading.abort();
     const { signal } = (loading = new AbortController());
     wanted = asked;
@@ -94,6 +98,7 @@ export function createView(client, onChange, onCleared) {
       const objectUrl = inMemory || (await client.objectUrl(record, { ...asked.image, signal }));
       const cause = await drawingError(objectUrl.url);
       if (objectUrl !== held) {
+        failures = 0;
         if (!cause && !signal.aborted) return change("shown", record, objectUrl);
         objectUrl.release();
       }
@@ -106,8 +111,9 @@ export function createView(client, onChange, onCleared) {
   /** @param {any} error */
   function fail(error) {
     // Nobody else ends a load but a client that was closed.
-    if (error?.name === "AbortError") hide();
-    else change("error", state.record, undefined, error);
+    if (error?.name === "AbortError") return hide();
+    if (mayComeLater(error)) stopWaiting = tryLater(reload, failures++);
+    change("error", state.record, undefined, error);
   }
 
   /** Get all anew, the record of an id too. */
@@ -132,6 +138,8 @@ export function createView(client, onChange, onCleared) {
   function hide() {
     if (!wanted) return;
     wanted = undefined;
+    failures = 0;
+    stopWaiting();
     loading.abort();
     change("idle");
   }

@@ -1,0 +1,52 @@
+/** The views of a page whose image failed for the network or the server: they try again together, in one batch. */
+
+/** Each further pause is twice as long. */
+const FIRST_PAUSE_MS = 10_000;
+
+/** After so many failures, about ten minutes, only the browser's `online` event and `retry` try again. */
+const MOST_FAILURES = 6;
+
+/** Pages that were offline together do not come back together. */
+const ONLINE_PAUSE_MS = 1000;
+
+/** @type {Set<() => void>} */
+const waiting = new Set();
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let timer;
+
+function tryAll() {
+  timer = undefined;
+  const due = [...waiting];
+  waiting.clear();
+  due.forEach((retry) => retry());
+}
+
+function onOnline() {
+  clearTimeout(timer);
+  timer = setTimeout(tryAll, ONLINE_PAUSE_MS * Math.random());
+}
+
+/**
+ * Whether the image may come later by itself; what the server refuses does not.
+ *
+ * @param {any} error
+ */
+export const mayComeLater = (error) => /^(Fetch|Server)Error$/.test(error?.name) && !(error.status < 500);
+
+/**
+ * Have `retry` called after a pause, or when the browser is online again.
+ *
+ * @param {() => void} retry
+ * @param {number} failures  in a row, before this one
+ * @returns {() => void}  ends it
+ */
+export function tryLater(retry, failures) {
+  waiting.add(retry);
+  globalThis.addEventListener?.("online", onOnline);
+  if (failures < MOST_FAILURES) {
+    timer ??= setTimeout(tryAll, FIRST_PAUSE_MS * 2 ** failures * (0.5 + Math.random()));
+    // In Node.js a timer would keep the program alive.
+    Object(timer).unref?.();
+  }
+  return () => void waiting.delete(retry);
+}

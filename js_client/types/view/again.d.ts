@@ -1,0 +1,15 @@
+/** The views of a page whose image failed for the network or the server: they try again together, in one batch. */
+/**
+ * Whether the image may come later by itself; what the server refuses does not.
+ *
+ * @param {any} error
+ */
+export declare const mayComeLater: (error: any) => boolean;
+/**
+ * Have `retry` called after a pause, or when the browser is online again.
+ *
+ * @param {() => void} retry
+ * @param {number} failures  in a row, before this one
+ * @returns {() => void}  ends it
+ */
+export declare function tryLater(retry: () => void, failures: number): () => void;
