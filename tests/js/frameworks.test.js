@@ -13,10 +13,10 @@ const README = readFileSync(path.join(CLIENT, "README.md"), "utf8");
 const example = (head) => new RegExp(`\`\`\`\\w+\\n${head}\\n(.*?)\`\`\``, "s").exec(README)[1];
 
 for (const name of ["react", "vue", "svelte"]) {
-  test(`what ${name} adds to the client and its view is at most 1 kB of brotli`, async (t) => {
+  test(`what ${name} adds to the client and its view is at most 1.1 kB of brotli`, async (t) => {
     const [own, withView] = [await bundleSize(name, false), await bundleSize(name, true)];
     t.diagnostic(`${name}: ${own} bytes, ${withView} with the view`);
-    assert.ok(own <= 1000, `${own} bytes`);
+    assert.ok(own <= 1100, `${own} bytes`);
     assert.ok(withView <= 3300, `${withView} bytes with the view`);
   });
 }

@@ -435,6 +435,12 @@ test("the size that is shown is the smallest that fills its place, or the larges
   assert.deepEqual([0, 320, 321, 961, 5000].map((width) => sizeFor(record, width)), [thumb, thumb, card, record, record]);
   assert.equal(sizeFor({ id: ID }, 100).id, ID);
   assert.equal(sizeFor({ id: ID, variants: { thumb } }, 500).id, ID);
+  // On a screen with 2 device pixels a CSS pixel: 392 is the proportional middle between 96 and 1600.
+  const small = { id: ID, width: 1600, variants: { icon: { id: `${ID}~icon`, width: 96 } } };
+  const chosen = [48, 96, 97].map((width) => sizeFor(small, 2 * width, width).width);
+  assert.deepEqual(chosen, [96, 96, 1600]);
+  assert.deepEqual([391, 392].map((width) => sizeFor(small, width, 96).width), [96, 1600]);
+  assert.equal(sizeFor({ id: ID, variants: { thumb } }, 640, 320).id, thumb.id);
   // A size that is no smaller than the original is one in a format that may be shorter.
   assert.equal(sizeFor({ id: ID, width: 320, variants: { thumb } }, 900).id, ID);
 });

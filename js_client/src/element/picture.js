@@ -124,7 +124,10 @@ export function createPicture(host) {
     if (source && (isNear || host.loading !== "lazy")) {
       view.show(source, {
         image: { priority: host.fetchPriority },
-        choose: (record) => sizeFor(record, measure(record)),
+        choose(record) {
+          const width = measure(record);
+          return sizeFor(record, width * devicePixelRatio, width);
+        },
       });
     } else view.hide();
   }
@@ -132,7 +135,7 @@ export function createPicture(host) {
   /** @param {ImageRecord} record  which an id may have led to just now */
   function measure(record) {
     layOut(record);
-    return devicePixelRatio * (widest || img.clientWidth || host.width);
+    return widest || img.clientWidth || host.width;
   }
 
   function unveil() {

@@ -10,19 +10,19 @@ import { useImage } from "./use-image.js";
 /** @import { ImageState } from "./use-image.js" */
 
 /**
- * Those of an `<img>`, and one of `record` and `id`. `width` chooses the size of the picture that is got, `placeholder` is
+ * Those of an `<img>`, and one of `record` and `id`, that of the image; `imgId` is that of the `<img>`. `width` chooses the size of the picture that is got, `placeholder` is
  * what a record has of that name, `loading` is "lazy" unless "eager", `fallback` renders what stands there instead where the
  * image fails, with its `error` and `retry`, and `onLoad` is told of the picture alone.
  *
  * @typedef {Omit<ImgHTMLAttributes<HTMLImageElement>, "alt" | "id" | "placeholder" | "sizes" | "src" | "srcSet"> &
- *   {alt: string, placeholder?: string | undefined, fallback?: ((state: ImageState) => ReactNode) | undefined} &
+ *   {alt: string, imgId?: string | undefined, placeholder?: string | undefined, fallback?: ((state: ImageState) => ReactNode) | undefined} &
  *   ({record: ImageRecord | null | undefined, id?: undefined} | {id: string | null | undefined, record?: undefined})
  * } PixImageProps
  */
 
 /** @type {ForwardRefExoticComponent<PixImageProps & RefAttributes<HTMLImageElement>>} */
 export const PixImage = forwardRef(function PixImage(
-  { record, id, width, height, placeholder = record?.placeholder, loading, fallback, onLoad, ...rest },
+  { record, id, imgId, width, height, placeholder = record?.placeholder, loading, fallback, onLoad, ...rest },
   ref,
 ) {
   const image = useRef(/** @type {HTMLImageElement | null} */ (null));
@@ -40,6 +40,7 @@ export const PixImage = forwardRef(function PixImage(
     decoding: "sync", // it was decoded before
     ...rest,
     ...size,
+    id: imgId,
     src: srcOf(state, blur),
     ref: image,
     onLoad: state.url && onLoad,

@@ -12,7 +12,7 @@ export { pixImage } from "./pix-image.js";
  *
  * @typedef {Omit<import("svelte/elements").HTMLImgAttributes, "alt" | "id" | "placeholder" | "sizes" | "src" | "srcset"> &
  *   {alt: string, placeholder?: string | undefined, record?: import("../format/records.js").ImageRecord | null | undefined,
- *   id?: string | null | undefined, failed?: import("svelte").Snippet<[error: any, retry: () => void]> | undefined}} PixImageProps
+ *   id?: string | null | undefined, imgId?: string | undefined, failed?: import("svelte").Snippet<[error: any, retry: () => void]> | undefined}} PixImageProps
  */
 
 /**

@@ -107,7 +107,8 @@ export function createPlace(client, onChange) {
       source = Object(nextSource) === nextSource ? { .../** @type {ImageRecord} */ (nextSource) } : nextSource;
       if (told === cleared) source = undefined;
       [key, id] = [nextKey, idOf(nextSource)];
-      options = { choose: (record) => (width ? sizeFor(record, Number(width) * devicePixelRatio) : record), image };
+      const wide = Number(width);
+      options = { choose: (record) => (wide ? sizeFor(record, wide * devicePixelRatio, wide) : record), image };
       if (!source) view?.end();
       view = source ? (view ?? createView(client, change, forget)) : undefined;
     }

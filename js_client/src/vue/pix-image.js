@@ -8,7 +8,7 @@ import { useImage } from "./use-image.js";
 /** @import { ImageRecord } from "../format/records.js" */
 
 /**
- * One of `record` and `id`. `width` chooses the size of the picture that is got, `placeholder` is what a record has of that
+ * One of `record` and `id`, that of the image; `imgId` is that of the `<img>`. `width` chooses the size of the picture that is got, `placeholder` is what a record has of that
  * name, `loading` is "lazy" unless "eager". The slot `error`, which has `error` and `retry`, stands there instead where the
  * image fails. All else goes to the `<img>`; its `load` is told of the picture alone.
  *
@@ -16,6 +16,7 @@ import { useImage } from "./use-image.js";
  * @property {string} alt
  * @property {ImageRecord | null | undefined} [record]
  * @property {string | null | undefined} [id]
+ * @property {string | undefined} [imgId]
  * @property {number | string | undefined} [width]
  * @property {number | string | undefined} [height]
  * @property {string | undefined} [placeholder]
@@ -37,6 +38,7 @@ export const PixImage = defineComponent(
         decoding: "sync", // it was decoded before
         ...attrs,
         ...size.value,
+        id: props.imgId,
         alt: props.alt,
         ref: image,
         src: srcOf({ status: status.value, url: url.value }, blur.value),
@@ -46,7 +48,7 @@ export const PixImage = defineComponent(
   },
   {
     name: "PixImage",
-    props: ["alt", "height", "id", "loading", "placeholder", "record", "width"],
+    props: ["alt", "height", "id", "imgId", "loading", "placeholder", "record", "width"],
     inheritAttrs: false,
   },
 );

@@ -4,6 +4,7 @@ import type { ImageRecord } from "../format/records.js";
 import type { ImageState } from "./use-image.js";
 export type PixImageProps = Omit<ImgHTMLAttributes<HTMLImageElement>, "alt" | "id" | "placeholder" | "sizes" | "src" | "srcSet"> & {
     alt: string;
+    imgId?: string | undefined;
     placeholder?: string | undefined;
     fallback?: ((state: ImageState) => ReactNode) | undefined;
 } & ({
@@ -17,12 +18,12 @@ export type PixImageProps = Omit<ImgHTMLAttributes<HTMLImageElement>, "alt" | "i
 /** @import { ImageRecord } from "../format/records.js" */
 /** @import { ImageState } from "./use-image.js" */
 /**
- * Those of an `<img>`, and one of `record` and `id`. `width` chooses the size of the picture that is got, `placeholder` is
+ * Those of an `<img>`, and one of `record` and `id`, that of the image; `imgId` is that of the `<img>`. `width` chooses the size of the picture that is got, `placeholder` is
  * what a record has of that name, `loading` is "lazy" unless "eager", `fallback` renders what stands there instead where the
  * image fails, with its `error` and `retry`, and `onLoad` is told of the picture alone.
  *
  * @typedef {Omit<ImgHTMLAttributes<HTMLImageElement>, "alt" | "id" | "placeholder" | "sizes" | "src" | "srcSet"> &
- *   {alt: string, placeholder?: string | undefined, fallback?: ((state: ImageState) => ReactNode) | undefined} &
+ *   {alt: string, imgId?: string | undefined, placeholder?: string | undefined, fallback?: ((state: ImageState) => ReactNode) | undefined} &
  *   ({record: ImageRecord | null | undefined, id?: undefined} | {id: string | null | undefined, record?: undefined})
  * } PixImageProps
  */

@@ -6,6 +6,7 @@ export type PixImageProps = Omit<import("svelte/elements").HTMLImgAttributes, "a
     placeholder?: string | undefined;
     record?: import("../format/records.js").ImageRecord | null | undefined;
     id?: string | null | undefined;
+    imgId?: string | undefined;
     failed?: import("svelte").Snippet<[error: any, retry: () => void]> | undefined;
 };
 /**
@@ -15,7 +16,7 @@ export type PixImageProps = Omit<import("svelte/elements").HTMLImgAttributes, "a
  *
  * @typedef {Omit<import("svelte/elements").HTMLImgAttributes, "alt" | "id" | "placeholder" | "sizes" | "src" | "srcset"> &
  *   {alt: string, placeholder?: string | undefined, record?: import("../format/records.js").ImageRecord | null | undefined,
- *   id?: string | null | undefined, failed?: import("svelte").Snippet<[error: any, retry: () => void]> | undefined}} PixImageProps
+ *   id?: string | null | undefined, imgId?: string | undefined, failed?: import("svelte").Snippet<[error: any, retry: () => void]> | undefined}} PixImageProps
  */
 /**
  * A component that shows an image in an `<img>`.

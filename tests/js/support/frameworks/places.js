@@ -31,7 +31,9 @@ export function testPlaces(name, mount) {
     assert.equal(src(mounted), null);
     await has(mounted, "shown");
     assert.equal(await textAt(src(mounted)), "picture");
-    assert.equal(mounted.image().alt, "Ada");
+    assert.deepEqual([mounted.image().alt, mounted.image().id], ["Ada", ""]);
+    await mounted.update(eager({ record: server.save(ID, "picture"), alt: "Ada", imgId: "portrait" }));
+    assert.equal(mounted.image().id, "portrait");
     await mounted.unmount();
     assert.deepEqual([urls.size, client.listeners.size], [0, 0]);
   });
@@ -154,14 +156,14 @@ export function testPlaces(name, mount) {
     await mounted.unmount();
   });
 
-  test(`${name}: the smallest size is got that fills the width in device pixels`, async (t) => {
+  test(`${name}: the size is got that is nearest to the width in device pixels, of those that fill it in CSS pixels`, async (t) => {
     setGlobal(t, "devicePixelRatio", 2);
     const variants = { thumb: { ...server.save(`${ID}~thumb`, "small"), width: 320, height: 240 } };
     const record = { ...server.save(ID, "large"), width: 640, height: 480, variants };
     const mounted = await mount(createClient(), eager({ record, width: 160 }));
     await has(mounted, "shown");
     assert.equal(await textAt(src(mounted)), "small");
-    await mounted.update(eager({ record, width: 161 }));
+    await mounted.update(eager({ record, width: 227 }));
     await until(async () => (await textAt(src(mounted))) === "large");
     assert.equal(urls.size, 1);
     await mounted.unmount();
