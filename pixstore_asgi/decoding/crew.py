@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import itertools
+import socket
 from collections.abc import Sequence
 
 import anyio
@@ -10,12 +12,14 @@ from ..errors import StoreBusy
 from .helper import Child, Helper, Lost
 from .holding import FULL
 from .messages import MAX_REPLY_BYTES, REQUEST, End, read_reply
+from .places import LAST, Places
 from .refusals import Refusal
 from .task import Task
 from .variants import Decoded
 
 _READ_BYTES = 256 * 1024
 _GRACE_S = 10  # the child ends itself in time; this is for one that does not, and for a helper that starts
+_KILL_S = 1  # a helper that is stopped kills nothing
 _ATTEMPTS = 2
 _MAX_WAIT_S = 60
 _ENDS = "the process that decodes images ends by itself: its standard error says why; try again"
@@ -33,28 +37,35 @@ class DecodingKilled(StoreBusy):
 class Crew:
     """One event loop's helper and the pictures that it decodes.
 
-    Each waits for a place for at most a minute.
+    Each waits for a place for at most a minute, the turns in which it was not decoded included.
     """
 
     def __init__(self, task: Task, processes: int) -> None:
         self._task = task
         self._processes = processes
-        self._places = asyncio.Semaphore(processes)
+        self._places = Places(processes)
         self._helper: Helper | None = None
         self._children: set[Child] = set()
 
     async def decode(self, pieces: Sequence[bytes | memoryview], format: str) -> Decoded | Refusal:
         request = REQUEST.pack(sum(map(len, pieces)), format.encode())
-        await self._take_place()
-        try:
-            return await self._decode(request, pieces)
-        finally:
-            self._places.release()
+        until_s = asyncio.get_running_loop().time() + _MAX_WAIT_S
+        for turns in itertools.count():
+            await self._take_place(turns, until_s)
+            try:
+                async with asyncio.timeout(None) as end:
+                    with self._places.turn(turns, end):
+                        return await self._decode(request, pieces)
+            except TimeoutError:
+                pass  # its turn is over: it starts anew behind those that wait
+            finally:
+                self._places.give_back()
+        raise AssertionError
 
-    async def _take_place(self) -> None:
+    async def _take_place(self, turns: int, until_s: float) -> None:
         try:
-            async with asyncio.timeout(_MAX_WAIT_S):
-                await self._places.acquire()
+            async with asyncio.timeout_at(until_s):
+                await self._places.take(turns)
         except TimeoutError:
             raise StoreBusy(FULL) from None
 
@@ -73,11 +84,11 @@ class Crew:
 
     async def close(self) -> None:
         for _ in range(self._processes):  # whoever decodes comes to the end of it
-            await self._places.acquire()
+            await self._places.take(LAST)
         if self._helper is not None:
             await self._give_up(self._helper)
         for _ in range(self._processes):
-            self._places.release()
+            self._places.give_back()
 
     def abandon(self) -> None:
         """In a fork of this process: close what the helper must not take for the application."""
@@ -112,6 +123,10 @@ class Crew:
         except TimeoutError:  # the child would have ended itself: it, or the helper, does nothing any more
             await self._give_up(helper)
             raise StoreBusy("the process that decodes images does not answer: try again") from None
+        except asyncio.CancelledError:
+            with anyio.CancelScope(shield=True):
+                await _kill(child)  # its place is free once it is gone
+            raise
         finally:
             self._children.discard(child)
             child.close()
@@ -132,6 +147,14 @@ class Crew:
 
 def _not_started(error: OSError) -> StoreBusy:
     return StoreBusy(f"no process can be started to decode the image: {error.strerror}; try again")
+
+
+async def _kill(child: Child) -> None:
+    """Have the fork server kill a child, and wait until it has."""
+    with contextlib.suppress(OSError, TimeoutError):
+        child.end.shutdown(socket.SHUT_WR)
+        async with asyncio.timeout(_KILL_S):
+            await asyncio.get_running_loop().sock_recv(child.end, 1)
 
 
 async def _exchange(child: Child, request: bytes, pieces: Sequence[bytes | memoryview]) -> tuple[bytearray, End]:

@@ -32,7 +32,7 @@ class Decoder:
     """Decodes pictures within limits, and makes variants and placeholders of them.
 
     variants: what to make of each. placeholder: whether its ThumbHash too. processes: how many pictures are decoded at
-    once, by default one for each core; the others wait in their order. max_…: as in Limits. Starts nothing before its
+    once, by default one for each core; the others wait. max_…: as in Limits. Starts nothing before its
     first use. task: what it does with each picture. budget: memory for pictures that arrive. Raises ConfigError for
     options that can't be, and if the extra `images` is not installed.
     """

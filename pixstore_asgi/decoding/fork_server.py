@@ -51,7 +51,7 @@ def _load_decoders(task: Task) -> None:
 class ForkServer:
     """Forks a child for all that comes over the control socket: its link, and a socket to say there how it ended.
 
-    When the application closes the latter before, nobody waits for the child any more, and it is killed.
+    If the application closes the latter before, or its half of it, the child is no longer needed, and is killed.
     """
 
     def __init__(self, control: socket.socket, task: Task) -> None:
@@ -103,7 +103,7 @@ class ForkServer:
             if pid == 0:
                 self._become_child(link)
         self._ends[pid] = end
-        self._poll.register(end, 0)  # it is told of where the other side is closed
+        self._poll.register(end, select.POLLIN)  # ready once the application closes it, or its half of it
         return True
 
     def _become_child(self, link: socket.socket) -> NoReturn:

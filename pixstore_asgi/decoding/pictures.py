@@ -10,7 +10,8 @@ from PIL import AvifImagePlugin, Image, ImageFile
 from .colour import srgb
 from .orientation import orientation_of
 from .refusals import Refusal
-from .task import Limits, Task
+from .scans import count_scans
+from .task import MAX_SCANS, Limits, Task
 from .thumbhash import thumbhash
 from .variants import Decoded, EncodedVariant, Variant
 
@@ -64,6 +65,10 @@ def decode(file: io.BytesIO, name: str, task: Task) -> Decoded:
             with Image.open(file, formats=["PNG"]) as image:
                 image.verify()  # the CRC of each chunk, which decoding does not look at
             file.seek(0)
+        if _PILLOW_NAMES[name] == "JPEG":
+            with file.getbuffer() as data:
+                if count_scans(data) > MAX_SCANS:
+                    raise Refused(Refusal.SCANS)
         with Image.open(file, formats=[_PILLOW_NAMES[name]]) as image:
             return _decode(image, file, name, task)
     except Image.DecompressionBombError:

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from .task import Limits
+from .task import MAX_SCANS, Limits
 
 _MEGA = 1_000_000
 _GIB = 1024 * 1024 * 1024
@@ -16,6 +16,7 @@ class Refusal(StrEnum):
     PIXELS = "pixels"
     TOTAL_PIXELS = "total-pixels"
     FRAMES = "frames"
+    SCANS = "scans"
     MEMORY = "memory"
     TIME = "time"
     REPLY = "reply"
@@ -33,6 +34,8 @@ class Refusal(StrEnum):
                 return f"the image's frames have more than {most:,g} megapixels together: shorten it or scale it down"
             case Refusal.FRAMES:
                 return f"the image has more than {limits.max_frames:,} frames: shorten it"
+            case Refusal.SCANS:
+                return f"the JPEG image has more than {MAX_SCANS} scans: save it anew in an image program"
             case Refusal.MEMORY:
                 most = limits.max_memory_bytes / _GIB
                 return f"the image takes more memory to decode than {most:.3g} GiB: scale it down"

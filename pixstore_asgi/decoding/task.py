@@ -10,6 +10,7 @@ from .variants import Variant
 DEFAULT_MAX_PIXELS = 100_000_000
 DEFAULT_MAX_TOTAL_PIXELS = 1_000_000_000  # 1,000 frames of 1280 by 720 have 921,600,000
 DEFAULT_MAX_FRAMES = 1_000
+MAX_SCANS = 100  # encoders make about ten; for each one a decoder goes through all pixels
 DEFAULT_MAX_CPU_S = 20
 DEFAULT_MAX_WALL_S = 60
 DEFAULT_MAX_MEMORY_BYTES = 1024 * 1024 * 1024

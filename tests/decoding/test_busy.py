@@ -12,7 +12,7 @@ from functools import partial
 
 import pytest
 
-from pixstore_asgi.decoding import Decoded, Decoder, crew, helper
+from pixstore_asgi.decoding import Decoded, Decoder, crew, helper, places
 from pixstore_asgi.errors import StoreBusy
 from tests.decoding.conftest import MakeDecoder
 from tests.decoding.made import encoded, quarters
@@ -72,6 +72,18 @@ async def test_waiting_for_a_place_ends(make_decoder: MakeDecoder, monkeypatch: 
     assert await decoder.decode([PICTURE], "jpeg") == Decoded(60, 40)
 
 
+async def test_one_picture_does_not_keep_the_others_waiting(
+    make_decoder: MakeDecoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If others wait, one that takes long is stopped, and decoded anew once they are."""
+    monkeypatch.setattr(places, "FIRST_TURN_S", 0)
+    decoder = make_decoder(processes=1)
+    slow = await hold_a_place(decoder)
+    others = (decoder.decode([PICTURE], "jpeg") for _ in range(3))
+    assert await asyncio.wait_for(asyncio.gather(*others), 20) == [Decoded(60, 40)] * 3
+    assert await asyncio.wait_for(slow, 20) == Decoded(60, 40)
+
+
 @pytest.mark.parametrize("has_helper", [True, False])
 async def test_without_descriptors_it_is_busy(make_decoder: MakeDecoder, has_helper: bool) -> None:
     """With too few of them StoreBusy is raised, none is lost, and the helper stays."""
@@ -129,6 +141,7 @@ async def test_a_helper_that_does_nothing_is_given_up(
     decoder = make_decoder(processes=2, max_wall_s=3)
     await decoder.decode([PICTURE], "jpeg")
     (stopped,) = helpers()
+    monkeypatch.setattr(places, "FIRST_TURN_S", 60)
     monkeypatch.setattr(crew, "_GRACE_S", 0.1)
     monkeypatch.setattr(helper, "_PATIENCE_S", 0.1)
     os.kill(stopped, signal.SIGSTOP)

@@ -29,6 +29,7 @@ from tests.decoding.made import (
     with_chunk,
     zeros_png,
 )
+from tests.support.metadata import segment
 from tests.support.oriented import orientation_seen, oriented_pictures
 from tests.support.stripping import strip
 
@@ -317,3 +318,21 @@ def test_a_cut_picture_is_damaged(kind: str) -> None:
     data = photo(300, 200, kind)
     for cut in random.Random(1).sample(range(len(data) // 10, len(data) * 9 // 10), 20):
         assert said(data[:cut], kind, task(SMALL)) is Refusal.DAMAGED
+
+
+def test_scans_are_counted() -> None:
+    """A JPEG of 100 scans is decoded, and one of 101 is refused; what stands in segments or behind its end is none."""
+    progressive = encoded(quarters(), "jpeg", progressive=True)
+    *others, last = progressive[:-2].split(b"\xff\xda")
+    scans = len(others)
+
+    def repeated(count: int) -> bytes:
+        return b"\xff\xda".join([*others, *[last] * (count - scans + 1)]) + b"\xff\xd9"
+
+    in_segment = segment(0xFE, b"\xff\xd9" + b"\xff\xda" * 200)
+    behind = repeated(100) + b"\xff\xda" * 200
+    for data in (repeated(100), repeated(100)[:2] + in_segment + repeated(100)[2:], behind):
+        assert said(data, "jpeg", task()) == Decoded(60, 40)
+    between = b"\xff\xda".join([*others, last + in_segment, *[last] * (100 - scans + 1)]) + b"\xff\xd9"
+    for data in (repeated(101), between):
+        assert said(data, "jpeg", task()) is Refusal.SCANS
