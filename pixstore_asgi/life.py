@@ -1,10 +1,11 @@
-"""Life: when a Pixstore's store is open, however many open it, in whichever event loop."""
+"""Life: when a Pixstore's store is open, in each event loop that uses it."""
 
 import asyncio
 import logging
 import math
 import time
-from collections.abc import Awaitable, Callable
+import weakref
+from collections.abc import AsyncGenerator, Awaitable, Callable
 
 import anyio
 
@@ -14,8 +15,10 @@ from .core.keyring import KeyRing
 from .errors import SecretError, StoreError
 from .keys.find import find_ring
 from .keys.source import SecretSource
+from .loops import PerLoop
+from .serving.cache import ImageCache, check_cache_bytes
+from .serving.read_times import ReadTimes
 from .serving.rings import NamedBy
-from .store.clock import running_loop
 from .store.contract import ImageStore
 from .store.inspection import lacks_its_bucket
 
@@ -24,81 +27,106 @@ _log = logging.getLogger("pixstore_asgi")
 _ASK_EVERY_S = 10  # anybody can send a proof that names an unknown secret
 
 
-class Life:
-    """Opens a store with its key ring, and closes it: by count, by one caller at a time.
+class _Share:
+    """What one event loop has of a Pixstore. One task at a time opens or closes it."""
 
-    given: the key ring, a source of secrets to ask for it, or None where it is to be found. on_open, on_close: called
-    before the store opens and closes.
+    def __init__(self, images: ImageCache) -> None:
+        self.images = images
+        self.opens = 0
+        self.is_used = False  # opened on first use, until the last close
+        self.is_closed = False  # by the last close; only `open` opens it again
+        self.lock = asyncio.Lock()
+        self.held: AsyncGenerator[None, None] | None = None  # while the store is open
+
+
+class Life:
+    """Opens a store with its key ring, and closes it: in each event loop for itself, by count.
+
+    What a loop has open ends with the loop, at the latest. The key ring is one for all loops.
+
+    given: the key ring, a source of secrets to ask for it, or None where it is to be found. cache_bytes: the most that
+    the cache of one loop holds. on_open, on_close: called before the store opens and closes. Raises ConfigError for
+    less than 0 bytes.
     """
 
     def __init__(
         self,
         store: ImageStore,
         given: KeyRing | SecretSource | None,
+        cache_bytes: int,
         *,
         on_open: Callable[[], None],
         on_close: Callable[[], Awaitable[None]],
     ) -> None:
         self._store = store
         self._given = given
+        check_cache_bytes(cache_bytes)
+        self.read_times = ReadTimes()
+        self._make_share = lambda: _Share(ImageCache(store, cache_bytes, self))
         self._on_open = on_open
         self._on_close = on_close
-        self._ring: KeyRing | None = None
+        self.ring: KeyRing | None = None
         self._asked_s = {"proof": -math.inf, "row": -math.inf}
         self._failed: tuple[float, SecretError] | None = None
         self._unneeded: frozenset[bytes] = frozenset()  # secrets that the store knows, and no image was under
         self._looking: set[asyncio.Task[KeyRing | None]] = set()
-        self._opens = 0
-        self._is_used = False  # opened on first use, until the last close
-        self._closed_on: asyncio.AbstractEventLoop | None = None
-        self._opening: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
+        self._shares: PerLoop[_Share] = PerLoop(lambda share: None)  # the store drops what such a loop had open
 
     async def open(self) -> None:
         """Open the store; every `open` wants its `close`. Raises SecretError or StoreError."""
-        self._opens += 1
+        share = self._share()
+        share.opens += 1
         try:
-            await self._start()
+            await self._start(share)
         except BaseException:
-            self._opens = max(0, self._opens - 1)  # a close may have come in between
-            if self._ring is not None:
+            share.opens = max(0, share.opens - 1)  # a close may have come in between
+            if share.held is not None:
                 with anyio.CancelScope(shield=True):
-                    await self._close_unheld()
+                    await self._close_unheld(share)
             raise
 
     async def close(self) -> None:
-        """Take one `open` back; the last one closes the store, and in this event loop only `open` opens it again."""
-        self._opens = max(0, self._opens - 1)
-        if self._opens:
+        """Take one `open` of this event loop back; after the last one only `open` opens the store again in it."""
+        share = self._share()
+        share.opens = max(0, share.opens - 1)
+        if share.opens:
             return
-        self._is_used = False
+        share.is_used = False
         try:
-            await self._close_unheld()
+            await self._close_unheld(share)
         except asyncio.CancelledError:  # perhaps while it waited for its turn
             with anyio.CancelScope(shield=True):
-                await self._close_unheld()
+                await self._close_unheld(share)
             raise
 
     @property
-    def at_hand(self) -> KeyRing | None:
-        """The key ring where the store is open already."""
-        return self._ring
+    def at_hand(self) -> ImageCache | None:
+        """The images of this event loop, if the store is open in it."""
+        share = self._shares.get()
+        return None if share is None or share.held is None else share.images
+
+    @property
+    def images(self) -> ImageCache:
+        """The images of this event loop."""
+        return self._share().images
 
     async def opened(self) -> KeyRing:
         """Return the key ring of the open store; opens it on first use. Raises SecretError or StoreError."""
-        if self._ring is None:
-            # A server has one event loop: what comes there after the close is a use after shutdown. Another loop is
-            # another run, such as the next test with a TestClient of its own.
-            if self._closed_on is running_loop():
-                raise StoreError("this Pixstore was closed: open it again first")
-            self._raise_again()
-            self._is_used = True
-            return await self._start()
-        return self._ring
+        share = self._share()
+        if share.held is not None and self.ring is not None:
+            return self.ring
+        # A server has one event loop: a use in it after the last close comes after shutdown. Another loop is another
+        # run, such as the next test.
+        if share.is_closed:
+            raise StoreError("this Pixstore was closed: open it again first")
+        self._raise_again()
+        share.is_used = True
+        return await self._start(share)
 
     async def reload(self) -> None:
         """Find the key ring again. Raises SecretError; it then stays as it was."""
         await self.opened()
-        async with self._lock():
+        async with self._share().lock:
             await self._ask_again()
 
     async def renewed(self, stale: KeyRing, by: NamedBy) -> KeyRing | None:
@@ -110,8 +138,8 @@ class Life:
         return await asyncio.shield(looking)
 
     async def _renew(self, stale: KeyRing, by: NamedBy) -> KeyRing | None:
-        async with self._lock():
-            if self._ring is stale and time.monotonic() - self._asked_s[by] >= _ASK_EVERY_S:
+        async with self._share().lock:
+            if self.ring is stale and time.monotonic() - self._asked_s[by] >= _ASK_EVERY_S:
                 try:
                     await self._ask_again()
                 except (SecretError, StoreError) as error:
@@ -119,7 +147,7 @@ class Life:
                     _log.error("the secrets stay as they were: %s", error, extra=event("secrets_kept"))
                 finally:
                     self._asked_s[by] = time.monotonic()
-            return None if self._ring is stale else self._ring
+            return None if self.ring is stale else self.ring
 
     async def check(self) -> None:
         """Ask the store, by one small query, whether it answers and knows of no secret that the key ring lacks.
@@ -141,39 +169,45 @@ class Life:
 
     async def _find(self, checks: frozenset[bytes]) -> None:
         """Find the key ring again where images are under secrets that it lacks, by their check values."""
-        async with self._lock():
+        async with self._share().lock:
             usage = await self._store.key_usage()
             if any(check[:KEY_ID_BYTES] in usage for check in checks):
                 await self._ask_again()
             self._unneeded = checks
 
     async def _ask_again(self) -> None:
-        if self._ring is not None:
-            self._ring = await find_ring(self._store, self._given)
+        if self.ring is not None:
+            self.ring = await find_ring(self._store, self._given)
 
     def _raise_again(self) -> None:
         # Where each request would open the store, each would ask a source that just failed, or look at every row.
         if self._failed and time.monotonic() - self._failed[0] < _ASK_EVERY_S:
             raise SecretError(str(self._failed[1])) from self._failed[1]
 
-    async def _start(self) -> KeyRing:
-        async with self._lock():
-            if self._ring is None:
+    def _share(self) -> _Share:
+        return self._shares.get_or_make(self._make_share)
+
+    async def _start(self, share: _Share) -> KeyRing:
+        async with share.lock:
+            if share.held is None:
                 try:
-                    self._ring = await self._open_store()
+                    self.ring = await self._open_store()
                 except SecretError as error:
                     self._failed = (time.monotonic(), error)
                     raise
-                self._closed_on = self._failed = None
-            return self._ring
+                share.held = _held_open(weakref.ref(self))
+                await anext(share.held)
+                share.is_closed, self._failed = False, None
+            assert self.ring is not None
+            return self.ring
 
-    async def _close_unheld(self) -> None:
-        async with self._lock():
-            if self._opens == 0 and not self._is_used:
-                self._closed_on = running_loop()
-                self._ring = None
-                await self._on_close()
-                await self._store.close()
+    async def _close_unheld(self, share: _Share) -> None:
+        async with share.lock:
+            if share.opens == 0 and not share.is_used:
+                share.is_closed = True
+                held, share.held = share.held, None
+                # Without anything to close, a store still gives back what loops that have ended left in it.
+                await (self._store.close() if held is None else held.aclose())
 
     async def _open_store(self) -> KeyRing:
         self._on_open()
@@ -183,15 +217,29 @@ class Life:
             return await find_ring(self._store, self._given)
         except BaseException:
             with anyio.CancelScope(shield=True):
-                await self._store.close()
+                await self._close_store()
             raise
 
-    def _lock(self) -> asyncio.Lock:
-        # One lock per event loop: a lock that a loop left locked must not stop the next one.
-        loop = running_loop()
-        if self._opening is None or self._opening[0] is not loop:
-            self._opening = loop, asyncio.Lock()
-        return self._opening[1]
+    async def _close_store(self) -> None:
+        self.images.clear()
+        try:
+            await self._on_close()
+        finally:
+            await self._store.close()
+
+
+async def _held_open(life: "weakref.ref[Life]") -> AsyncGenerator[None, None]:
+    """Close an open store at its end, unless its Pixstore was dropped: then others may use the store.
+
+    It is an async generator because asyncio ends those of a loop before it closes the loop. So `asyncio.run`, test
+    clients and servers close a store that the application leaves open, while the loop still runs.
+    """
+    try:
+        yield
+    finally:
+        if opened := life():
+            with anyio.CancelScope(shield=True):
+                await opened._close_store()
 
 
 async def _warn_of_bodies_elsewhere(store: ImageStore) -> None:

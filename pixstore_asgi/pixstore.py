@@ -32,7 +32,6 @@ from .saving.source import ImageData, read_file, viewed
 from .saving.treatment import treatment_of
 from .saving.written import OnProgress
 from .serving.answer import Answers
-from .serving.cache import ImageCache
 from .serving.ciphertext_urls import CiphertextUrl, CiphertextUrls
 from .serving.export import read_variants, read_verified
 from .serving.payload import Payload
@@ -68,16 +67,16 @@ class Pixstore:
     pad_to: "bucket" for ciphertext whose length does not tell which picture it is: it is rounded up, by at most 12 %.
     upload_timeout_s: how long an upload may bring nothing, or less than 1 KiB/s, in seconds. max_upload_s: how long it
         may be waited for in all. For images that come in pieces, not as bytes.
-    cache_bytes: how much ciphertext is kept in memory, of images that are asked for again before as much of others was
-        read; it is served only while it is the store's current version, of which another program's writes to a SQLite
-        database tell within a second. 0 keeps none.
+    cache_bytes: how much ciphertext each event loop keeps in memory, of images that are asked for again before as much
+        of others was read; it is served only while it is the store's current version, of which another program's writes
+        to a SQLite database tell within a second. 0 keeps none.
     drain_s: how long after SIGTERM all is still served while `/-/ready` is 503, before the server gets the signal, in
         seconds; under uvicorn, and for one Pixstore of a process.
     ciphertext_url: where pages find ciphertext besides, such as a CDN: the URL of a PixstoreApp's mount that has
         public_ciphertext=True, or a function from the id of a version, 32 hex digits, to a URL or None.
 
-    The constructor does no I/O: the store opens with `open`, `async with`, `lifespan` or on first use. Raises
-    ConfigError for an option that can't work; every method raises PixstoreErrors only.
+    The constructor does no I/O: the store opens with `open`, `async with`, `lifespan` or on first use, in each event
+    loop for itself. Raises ConfigError for an option that can't work; every method raises PixstoreErrors only.
     """
 
     def __init__(
@@ -107,8 +106,9 @@ class Pixstore:
         self._store = connect(store, blobs)
         self._formats = check_formats(image_formats)
         self._drain = Drain(drain_s)
-        self._life = Life(self._store, given_secrets(hidden), on_open=self._before_open, on_close=self._before_close)
-        self._images = ImageCache(self._store, cache_bytes, self._life)
+        self._life = Life(
+            self._store, given_secrets(hidden), cache_bytes, on_open=self._before_open, on_close=self._before_close
+        )
         self._readiness = Readiness(self._life.check, self._drain)
         treatment = treatment_of(
             strip_metadata=strip_metadata,
@@ -128,7 +128,7 @@ class Pixstore:
             old_secrets=verify_old_secrets,
             urls=None if ciphertext_url is None else CiphertextUrls(ciphertext_url),
         )
-        self._answers = Answers(self._life, self._images, self._proofs)
+        self._answers = Answers(self._life, self._proofs)
 
     @property
     def checks_proofs(self) -> bool:
@@ -147,7 +147,7 @@ class Pixstore:
         await self._life.open()
 
     async def close(self) -> None:
-        """Take one `open` back; the last one closes the store, and in this event loop only `open` opens it again."""
+        """Take one `open` of this event loop back; after the last one only `open` opens the store again in it."""
         await self._life.close()
 
     async def __aenter__(self) -> Self:
@@ -277,7 +277,7 @@ class Pixstore:
         await self._life.opened()
         if not is_image_id(image_id):
             return False
-        self._images.forget(image_id)
+        self._life.images.forget(image_id)
         store = self._store if connection is None else within(self._store, connection)
         return await store.delete(image_id)
 
@@ -338,7 +338,7 @@ class Pixstore:
     async def image_exists(self, image_id: str) -> bool:
         """Tell whether there is an image, or a variant `id~name`, under this id."""
         await self._life.opened()
-        return is_served_id(image_id) and await self._images.get(image_id) is not None
+        return is_served_id(image_id) and await self._life.images.get(image_id) is not None
 
     async def get_image_record(self, image_id: str, *, audience: str | None = None) -> ImageRecord | None:
         """Return a fresh record of an image, or None. Its proof is good for one to two windows from now.
@@ -352,7 +352,7 @@ class Pixstore:
             return None
         if self._variants:
             return (await self.get_image_records([image_id], audience=audience)).get(image_id)
-        image = await self._images.get(image_id)
+        image = await self._life.images.get(image_id)
         return await with_ring(self._life, lambda ring: self._proofs.record(ring, [image], terms)) if image else None
 
     async def get_image_records(
@@ -368,7 +368,7 @@ class Pixstore:
         await self._life.opened()
         known = [image_id for image_id in image_ids if is_image_id(image_id)]
         wanted = [*known, *(variant_id(image_id, name) for image_id in known for name in self._variants)]
-        images = await self._images.get_many(wanted)
+        images = await self._life.images.get_many(wanted)
         found = [images[image_id] for image_id in wanted if image_id in images]
         return await with_ring(self._life, lambda ring: self._proofs.records(ring, found, terms))
 
@@ -443,7 +443,6 @@ class Pixstore:
 
     async def _before_close(self) -> None:
         self._drain.end()
-        self._images.clear()
         if self._decoder:
             await self._decoder.close()
 

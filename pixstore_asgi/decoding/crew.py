@@ -90,12 +90,21 @@ class Crew:
         for _ in range(self._processes):
             self._places.give_back()
 
+    def drop(self) -> None:
+        """End the helper and all its children, after the event loop was closed."""
+        self._close_children()
+        if self._helper is not None:
+            self._helper.end()
+
     def abandon(self) -> None:
         """In a fork of this process: close what the helper must not take for the application."""
-        for child in self._children:
-            child.close()
+        self._close_children()
         if self._helper is not None:
             self._helper.abandon()
+
+    def _close_children(self) -> None:
+        for child in self._children:
+            child.close()
 
     def _running(self) -> Helper:
         if self._helper is None:

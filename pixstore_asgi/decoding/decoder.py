@@ -1,15 +1,16 @@
 """Decoder: pictures in, what is known of them out; each is decoded in a process of its own."""
 
-import asyncio
 import os
 import sys
 import weakref
 from collections.abc import Iterable, Sequence
+from functools import partial
 from importlib.util import find_spec
 
 import anyio
 
 from ..errors import ConfigError, InvalidImage
+from ..loops import PerLoop
 from .crew import Crew
 from .holding import Budget
 from .refusals import Refusal
@@ -57,7 +58,7 @@ class Decoder:
         if self.processes < 1:
             raise ConfigError("processes must be at least 1")
         self.budget = Budget()
-        self._crews: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Crew] = weakref.WeakKeyDictionary()
+        self._crews: PerLoop[Crew] = PerLoop(Crew.drop)
         _decoders.add(self)
 
     async def decode(self, pieces: Sequence[bytes | memoryview], format: str) -> Decoded:
@@ -67,23 +68,18 @@ class Decoder:
         InvalidImage where it does not decode or takes more than the limits allow, and StoreBusy where the machine can't
         start a process to decode it: nothing was done, and it can be tried again.
         """
-        outcome = await self._crew().decode(pieces, format)
+        crew = self._crews.get_or_make(partial(Crew, self.task, self.processes))
+        outcome = await crew.decode(pieces, format)
         if isinstance(outcome, Refusal):
             raise InvalidImage(outcome.text(format, self._limits))
         return outcome
 
     async def close(self) -> None:
         """End this event loop's processes, once they have decoded what they have; the next `decode` starts new ones."""
-        crew = self._crews.pop(asyncio.get_running_loop(), None)
+        crew = self._crews.pop()
         if crew is not None:
             with anyio.CancelScope(shield=True):
                 await crew.close()
-
-    def _crew(self) -> Crew:
-        loop = asyncio.get_running_loop()
-        if loop not in self._crews:
-            self._crews[loop] = Crew(self.task, self.processes)
-        return self._crews[loop]
 
     def _forget(self) -> None:
         for crew in self._crews.values():

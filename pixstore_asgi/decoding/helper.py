@@ -5,6 +5,7 @@ import json
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import NamedTuple
 
@@ -85,6 +86,11 @@ class Helper:
         """End the helper and all its children."""
         self._control.close()
         await anyio.to_thread.run_sync(self._wait)
+
+    def end(self) -> None:
+        """End the helper and all its children without waiting for that."""
+        self._control.close()
+        threading.Thread(target=self._wait, daemon=True).start()  # or it would stay a zombie
 
     def abandon(self) -> None:
         """In a fork of the process that started the helper: have nothing to do with it any more."""

@@ -10,6 +10,7 @@ from typing import Any
 from ..core.events import event
 from ..core.options import check_numbers
 from ..errors import ConfigError
+from ..loops import running_loop
 
 _log = logging.getLogger("pixstore_asgi")
 
@@ -33,6 +34,8 @@ class Drain:
 
     def begin(self) -> None:
         """Take SIGTERM from now on, in the running event loop; harmless when repeated."""
+        if self._loop is not None and self._loop.is_closed():  # without `end`
+            self._give_back()
         if not self._seconds or self._loop is not None:
             return
         if threading.current_thread() is not threading.main_thread():
@@ -45,7 +48,12 @@ class Drain:
         self._theirs = signal.signal(signal.SIGTERM, self._on_signal)
 
     def end(self) -> None:
-        """Give the signal back to whom it was taken from, unless somebody has taken it from us since."""
+        """Give the signal back to its former handler, if the running event loop is the one that took it."""
+        if self._loop is running_loop():
+            self._give_back()
+
+    def _give_back(self) -> None:
+        # Unless another handler was set meanwhile. Signals are set in the main thread, as `begin` has checked.
         if self._loop is not None and signal.getsignal(signal.SIGTERM) == self._on_signal:
             signal.signal(signal.SIGTERM, self._theirs)
         if self._timer is not None:

@@ -2,13 +2,12 @@
 
 import asyncio
 import logging
-import math
 from collections.abc import Awaitable, Callable
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from ..core.events import event
 from ..errors import SecretError
-from ..store.clock import running_loop
+from ..loops import PerLoop, running_loop
 from .drain import Drain
 
 _log = logging.getLogger("pixstore_asgi")
@@ -18,6 +17,13 @@ Obstacle = Literal["draining", "secret", "store"]
 
 _ASK_EVERY_S = 1
 _ANSWER_WITHIN_S = 2
+
+
+class _Question(NamedTuple):
+    """The question that one event loop has asked. asked_s: when, by the loop's clock."""
+
+    task: "asyncio.Task[Obstacle | None]"
+    asked_s: float
 
 
 class Readiness:
@@ -30,8 +36,7 @@ class Readiness:
     def __init__(self, check: Callable[[], Awaitable[None]], drain: Drain) -> None:
         self._check = check
         self._drain = drain
-        self._asked: asyncio.Task[Obstacle | None] | None = None
-        self._asked_s = -math.inf
+        self._asked: PerLoop[_Question] = PerLoop(lambda question: None)
         self._logged: Obstacle | None = None
         self._is_why_open = False  # a silent store was logged, and what kept it silent is not known yet
 
@@ -58,12 +63,11 @@ class Readiness:
         It is a task, for it goes on where they leave or lose patience: a large database may take its time to open.
         """
         loop = running_loop()
-        asked = self._asked
-        is_over = asked is not None and asked.done() and loop.time() - self._asked_s >= _ASK_EVERY_S
-        if asked is None or is_over or asked.get_loop() is not loop:
-            self._asked_s = loop.time()
-            asked = self._asked = loop.create_task(self._ask())
-        return asked
+        question = self._asked.get()
+        if question is None or (question.task.done() and loop.time() - question.asked_s >= _ASK_EVERY_S):
+            question = _Question(loop.create_task(self._ask()), loop.time())
+            self._asked.put(question)
+        return question.task
 
     async def _ask(self) -> Obstacle | None:
         try:

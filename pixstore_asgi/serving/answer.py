@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 from ..core.events import event
 from ..core.ids import is_served_id
@@ -38,18 +38,31 @@ class Checked(NamedTuple):
     epoch: int | None = None
 
 
+class OpenStore(Rings, Protocol):
+    """A store as one event loop reads it."""
+
+    @property
+    def at_hand(self) -> ImageCache | None:
+        """The images of the running event loop, if the store is open in it."""
+        ...
+
+    @property
+    def images(self) -> ImageCache:
+        """The images of the running event loop."""
+        ...
+
+
 class Answers:
     """Answers the image requests of one Pixstore: id and proof first, then the application's rule, then the store.
 
     terms: under which a request's proof must have been made; None where that can't be told, and no proof is good.
-    rings: opens the store where it is not open yet, and has the key ring. No payload raises for what a client
-    sent or for a store that fails: its state tells, and the log has the reason.
+    rings: opens the store if it is not open yet, and has the key ring and the images in memory. No payload raises for
+    what a client sent or for a store that fails: its state tells, and the log has the reason.
     """
 
-    def __init__(self, rings: Rings, images: ImageCache, proofs: Proofs) -> None:
-        self.read_times = images.read_times
+    def __init__(self, rings: OpenStore, proofs: Proofs) -> None:
+        self.read_times = rings.read_times
         self._rings = rings
-        self._images = images
         self._proofs = proofs
 
     def answer_at_once(self, request: ImageRequest) -> WholePayload | None:
@@ -57,20 +70,20 @@ class Answers:
 
         That is for a proof that is good for everybody, and an image that is at hand as one piece.
         """
-        ring = self._ring_at_once(request)
-        if ring is None:
+        images, ring = self._images_at_once(request), self._rings.ring
+        if images is None or ring is None:
             return None
         try:
             # The proof first: how long it takes must not tell whether an image is in memory.
             epoch = self._proofs.check(ring, request, EVERYBODY)
         except ProofError:
             return None
-        return self._at_hand(ring, request, epoch)
+        return _at_hand(images, ring, request, epoch)
 
     def check_at_once(self, request: ImageRequest, terms: ProofTerms | None = EVERYBODY) -> Checked | None:
         """Return what `check` does where the store is open and the proof is good; None for all else."""
-        ring = self._ring_at_once(request)
-        if ring is None:
+        images, ring = self._images_at_once(request), self._rings.ring
+        if images is None or ring is None:
             return None
         try:
             return Checked(None, self._proofs.check(ring, request, terms))
@@ -82,24 +95,15 @@ class Answers:
     ) -> WholePayload | None:
         """Return what `answer_checked` does without a rule, where the image is at hand as one piece; None for all
         else."""
-        ring = self._rings.at_hand
-        if ring is None or checked.refusal:
+        images, ring = self._rings.at_hand, self._rings.ring
+        if images is None or ring is None or checked.refusal:
             return None
-        payload = self._at_hand(ring, request, checked.epoch)
+        payload = _at_hand(images, ring, request, checked.epoch)
         is_late = payload and payload.state is WireState.UPDATED and not self.check_at_once(request, terms)
         return None if is_late else payload
 
-    def _ring_at_once(self, request: ImageRequest) -> KeyRing | None:
+    def _images_at_once(self, request: ImageRequest) -> ImageCache | None:
         return self._rings.at_hand if self._proofs.are_checked and is_served_id(request.image_id) else None
-
-    def _at_hand(self, ring: KeyRing, request: ImageRequest, epoch: int | None) -> WholePayload | None:
-        try:
-            return payload_at_hand(self._images, ring, request, epoch)
-        except ProofError as error:
-            state = _refused(request, WireState.INVALID_PROOF, error)
-            return WholePayload(state, encode_state(state))
-        except PixstoreError:
-            return None
 
     async def answer(
         self,
@@ -160,17 +164,27 @@ class Answers:
         Raises SecretError or StoreError.
         """
         await self._rings.opened()
-        return await open_blob(self._images, image_id, version)
+        return await open_blob(self._rings.images, image_id, version)
 
     async def _load(self, request: ImageRequest, epoch: int | None, has_body: bool) -> Payload:
         try:
             if has_body:
-                return await load_payload(self._images, self._rings, request, epoch)
-            return await load_outline(self._images, request, epoch)
+                return await load_payload(self._rings.images, self._rings, request, epoch)
+            return await load_outline(self._rings.images, request, epoch)
         except ProofError as error:
             return Payload(_refused(request, WireState.INVALID_PROOF, error))
         except PixstoreError as error:
             return Payload(_failed(request, error))
+
+
+def _at_hand(images: ImageCache, ring: KeyRing, request: ImageRequest, epoch: int | None) -> WholePayload | None:
+    try:
+        return payload_at_hand(images, ring, request, epoch)
+    except ProofError as error:
+        state = _refused(request, WireState.INVALID_PROOF, error)
+        return WholePayload(state, encode_state(state))
+    except PixstoreError:
+        return None
 
 
 def _failed(request: ImageRequest, error: PixstoreError) -> WireState:

@@ -20,7 +20,6 @@ from ..core.wire import encode_state
 from ..errors import ConfigError, WireState
 from ..store.contract import WHOLE_BYTES, ImageStore, ImageStream
 from .reach import Reach
-from .read_times import ReadTimes
 from .rings import Rings
 from .tag_check import begin_tag_check, read_checked
 from .turns import Turns
@@ -71,20 +70,23 @@ class CachedImage:
             self._cache.used -= self.size
 
 
+def check_cache_bytes(max_bytes: int) -> None:
+    """Raise ConfigError if a cache can't have this size."""
+    check_numbers(cache_bytes=max_bytes)
+    if max_bytes < 0:
+        raise ConfigError("cache_bytes must be a number of bytes, or 0 for no cache")
+
+
 class ImageCache:
     """Reads a store through memory: at most `max_bytes` of it, the least recently used go first; 0 keeps nothing.
 
-    Bodies that are being read are counted to their end, so that slow readers can't make it grow. `read_times` tells of
-    what had to be read of the store. rings: has the keys that check a body before it is kept.
-    Raises ConfigError for less than 0.
+    It belongs to one event loop. Bodies that are being read are counted to their end, so that slow readers can't make
+    it grow. rings: has the keys that check a body before it is kept, and is told how long the store took to read.
     """
 
     def __init__(self, store: ImageStore, max_bytes: int, rings: Rings) -> None:
-        check_numbers(cache_bytes=max_bytes)
-        if max_bytes < 0:
-            raise ConfigError("cache_bytes must be a number of bytes, or 0 for no cache")
         self.used = 0
-        self.read_times = ReadTimes()
+        self.read_times = rings.read_times
         self._store = store
         self._max_bytes = max_bytes
         self._rings = rings

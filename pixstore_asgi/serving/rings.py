@@ -5,6 +5,7 @@ from typing import Literal, Protocol, TypeVar
 
 from ..core.keyring import KeyRing
 from ..errors import IntegrityError, ProofError
+from .read_times import ReadTimes
 
 _T = TypeVar("_T")
 
@@ -13,12 +14,10 @@ NamedBy = Literal["proof", "row"]
 
 
 class Rings(Protocol):
-    """Where the key ring of an open store comes from."""
+    """Where the key ring of an open store comes from. ring: the newest one, None before the store was ever opened."""
 
-    @property
-    def at_hand(self) -> KeyRing | None:
-        """The key ring where the store is open already."""
-        ...
+    read_times: ReadTimes
+    ring: KeyRing | None
 
     async def opened(self) -> KeyRing:
         """Return the key ring of the open store; opens it on first use. Raises SecretError or StoreError."""

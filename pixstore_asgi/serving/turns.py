@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
 
 from ..errors import IntegrityError
-from ..store.clock import running_loop
 
 
 class Turn:
@@ -17,7 +16,7 @@ class Turn:
 
 
 class Turns:
-    """The work under way, by any key and by event loop: work that one loop left unfinished must not stop another."""
+    """The work under way in one event loop, by any key."""
 
     def __init__(self) -> None:
         self._under_way: dict[tuple[Hashable, ...], Turn] = {}
@@ -25,7 +24,6 @@ class Turns:
     @asynccontextmanager
     async def alone(self, *key: Hashable) -> AsyncIterator[Turn | None]:
         """Yield None to the first caller at once. Any other caller waits for the first, and gets its ended turn."""
-        key = running_loop(), *key
         if other := self._under_way.get(key):
             await other.ended.wait()
             yield other

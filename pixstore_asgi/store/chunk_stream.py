@@ -6,6 +6,7 @@ from typing import Self
 
 from ..core.images import StoredImage
 from ..errors import StoreDamaged, StoreError
+from ..loops import check_loop
 from .contract import CHUNK_BYTES
 
 
@@ -67,6 +68,7 @@ class ChunkStream(ABC):
     async def _read(self) -> bytes | StoreError | None:
         if self._ahead is None:
             self._ahead = asyncio.create_task(self._outcome(self._number))
+        check_loop(self._ahead.get_loop())
         return await asyncio.shield(self._ahead)  # a cancelled reader may go on
 
     def _read_ahead(self) -> None:

@@ -1,10 +1,7 @@
-"""Time and the event loop, as stores take them."""
+"""Time, as stores take it."""
 
-import asyncio
 import time
 from collections.abc import Callable
-
-from ..errors import StoreError
 
 Clock = Callable[[], int]
 """Returns the time in epoch milliseconds."""
@@ -13,11 +10,3 @@ Clock = Callable[[], int]
 def wall_clock_ms() -> int:
     """Return the system's time in epoch milliseconds."""
     return max(time.time_ns() // 1_000_000, 0)
-
-
-def running_loop() -> asyncio.AbstractEventLoop:
-    """Return the running event loop. Raises StoreError where there is none of asyncio's."""
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        raise StoreError("pixstore_asgi runs under asyncio only, not under trio") from None

@@ -166,10 +166,11 @@ class ImageStore(Protocol):
     Cancellation: a read that is cancelled leaves nothing behind; a write that is cancelled has happened whole or not
     at all; the store takes further calls.
 
-    Concurrency: any number of tasks of one event loop call it at once, and other processes may have the same images.
-    Every method meets all writes that had returned, in any process, before it was called.
+    Concurrency: any number of tasks call it at once, in event loops of several threads too, and other processes may
+    have the same images. Every method meets all writes that had returned, in any process, before it was called.
 
-    A store is made without I/O. All methods but `open` and `close` are called on an open store only.
+    A store is made without I/O. All methods but `open` and `close` are called on an open store only. Each event loop
+    opens and closes it for itself: a close leaves it open in the others (`loops.PerLoop`).
     """
 
     @property
@@ -183,14 +184,18 @@ class ImageStore(Protocol):
         ...
 
     async def open(self) -> None:
-        """Make the store ready, creating or migrating what it needs; harmless when repeated.
+        """Make the store ready in this event loop, creating or migrating what it needs; harmless when repeated.
 
-        Several processes may do so at once. Raises StoreError where that can't be, and then holds nothing.
+        Several processes and event loops may do so at once. Raises StoreError where that can't be, and then holds
+        nothing.
         """
         ...
 
     async def close(self) -> None:
-        """Give up connections and files; harmless when repeated. `open` makes the store ready again."""
+        """Give up this event loop's connections and files, and those of event loops that were closed without it.
+
+        Harmless when repeated. `open` makes the store ready again.
+        """
         ...
 
     async def database_id(self) -> bytes:

@@ -1,10 +1,12 @@
 """MemoryStore: the reference implementation of ImageStore, for tests and for reading. It forgets all when it ends."""
 
 import secrets
+import threading
 from collections import Counter
-from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
+from collections.abc import Callable, Collection, Coroutine, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from ..core.ids import VARIANT_MARK, original_of
 from ..core.images import (
@@ -24,6 +26,21 @@ from .rules import admit, check_expected, check_meta, check_unneeded
 
 _BODY = 0  # a body has no row of its own here
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _in_turn(
+    method: "Callable[Concatenate[MemoryStore, P], Coroutine[Any, Any, R]]",
+) -> "Callable[Concatenate[MemoryStore, P], Coroutine[Any, Any, R]]":
+    """Let no other thread in while a method runs, which waits for nothing."""
+
+    async def run(self: "MemoryStore", /, *args: P.args, **kwargs: P.kwargs) -> R:
+        with self._mutex:
+            return await method(self, *args, **kwargs)
+
+    return wraps(method)(run)
+
 
 @dataclass(frozen=True, slots=True)
 class _Version:
@@ -33,13 +50,14 @@ class _Version:
 
 
 class MemoryStore:
-    """Keeps images in this process's memory. `clock_ms` returns epoch milliseconds."""
+    """Keeps images in this process's memory, for any number of event loops. `clock_ms` returns epoch milliseconds."""
 
     key_file = None
     max_body_bytes: int | None = None
 
     def __init__(self, *, clock_ms: Clock = wall_clock_ms) -> None:
         self._clock_ms = clock_ms
+        self._mutex = threading.RLock()
         self._tokens: dict[str, int] = {}
         self._epochs: dict[str, int] = {}
         self._groups: dict[str, set[str]] = {}
@@ -57,6 +75,7 @@ class MemoryStore:
     async def database_id(self) -> bytes:
         return self._database_id
 
+    @_in_turn
     async def separate(self, database_id: bytes, check: bytes, rewrap: Callable[[StoredImage], bytes]) -> int:
         images = await self.list(limit=len(self._versions) + 1)
         wrapped = [RewrappedKey(image.id, image.meta.version, rewrap(image)) for image in images]
@@ -66,42 +85,51 @@ class MemoryStore:
     async def key_checks(self) -> KeyChecks:
         return self._key_checks
 
+    @_in_turn
     async def key_usage(self) -> dict[bytes, int]:
         return Counter(version.meta.wrapped_key[:KEY_ID_BYTES] for version in self._versions.values())
 
+    @_in_turn
     async def replace_wrapped_keys(self, wrapped: Sequence[RewrappedKey], *, checks: Sequence[bytes] = ()) -> int:
         self._admit(checks)
         self._changes += 1
         return sum(map(self._replace_wrapped_key, wrapped))
 
+    @_in_turn
     async def retire_key_check(self, check: bytes) -> None:
         check_unneeded(check, self._images_under(check))
         in_use, retired = self._key_checks
         self._key_checks = KeyChecks(in_use - {check}, retired | {check})
 
+    @_in_turn
     async def get(self, image_id: str) -> StoredImage | None:
         return self._image(image_id)
 
+    @_in_turn
     async def get_many(self, image_ids: Collection[str]) -> dict[str, StoredImage]:
         return {image_id: image for image_id in image_ids if (image := self._image(image_id))}
 
+    @_in_turn
     async def open_stream(self, image_id: str) -> "_MemoryStream | None":
         image = self._image(image_id)
         return _MemoryStream(image, self._versions[image_id].body) if image else None
 
     def read_at_once(self, image_id: str) -> tuple[StoredImage, Sequence[bytes]] | None:
-        image = self._image(image_id)
-        is_whole = image is not None and image.meta.size <= WHOLE_BYTES
-        return (image, [self._versions[image_id].body]) if image and is_whole else None
+        with self._mutex:
+            image = self._image(image_id)
+            is_whole = image is not None and image.meta.size <= WHOLE_BYTES
+            return (image, [self._versions[image_id].body]) if image and is_whole else None
 
     async def begin_write(self, image_id: str, version: bytes) -> "_MemoryWriter":
         return _MemoryWriter(image_id, version, self._clock_ms, self._commit)
 
+    @_in_turn
     async def delete(self, image_id: str, *, expect: Expected = Expect.ANY) -> bool:
         ids = self._reached(image_id, expect)
         self._delete(ids)
         return image_id in ids
 
+    @_in_turn
     async def list(
         self, *, after: str | None = None, before: str | None = None, limit: int = 100, originals_only: bool = False
     ) -> "list[StoredImage]":
@@ -109,16 +137,19 @@ class MemoryStore:
         listed = [image_id for image_id in ids if not originals_only or original_of(image_id) == image_id]
         return list((await self.get_many(listed[:limit])).values())
 
+    @_in_turn
     async def raise_epoch(self, image_id: str, *, expect: Expected = Expect.ANY) -> bool:
         ids = self._reached(image_id, expect)
         self._raise_epochs(ids)
         return image_id in ids
 
+    @_in_turn
     async def raise_epochs(self, *, after: str | None = None, before: str | None = None) -> int:
         ids = [image_id for image_id in self._versions if _is_between(image_id, after, before)]
         self._raise_epochs(ids)
         return sum(VARIANT_MARK not in image_id for image_id in ids)
 
+    @_in_turn
     async def list_tombstones(
         self, *, after: str | None = None, before: str | None = None, limit: int = 100
     ) -> Sequence[Tombstone]:
@@ -126,6 +157,7 @@ class MemoryStore:
         deleted = [image_id for image_id in ids if _is_between(image_id, after, before)]
         return [Tombstone(image_id, self._tokens[image_id], self._epoch(image_id)) for image_id in deleted[:limit]]
 
+    @_in_turn
     async def put_tombstones(self, tombstones: Sequence[Tombstone]) -> None:
         for each in tombstones:
             if each.id not in self._versions:
@@ -140,6 +172,7 @@ class MemoryStore:
         """Nothing to remove: Python's garbage collector frees a body after its last reader."""
         return 0
 
+    @_in_turn
     async def _commit(self, new: GroupCommit) -> Sequence[StoredImage]:
         """Move pointers of one group to new versions."""
         rows = self._rows_of_group(new.original_id)

@@ -4,13 +4,22 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from typing import NamedTuple
 
 from ..core.events import event
 from ..errors import StoreError
+from ..loops import PerLoop
 from .elsewhere import OtherPlace
 
 _log = logging.getLogger("pixstore_asgi")
 _EVERY_S = 10.0
+
+
+class _Run(NamedTuple):
+    """A sweep in one event loop. is_ending: set if its next step is to be the last one."""
+
+    task: "asyncio.Task[None]"
+    is_ending: asyncio.Event
 
 
 class OccasionalSweep:
@@ -22,29 +31,27 @@ class OccasionalSweep:
     def __init__(self, sweep: Callable[[], Awaitable[int]]) -> None:
         self._sweep = sweep
         self._begun_s = time.monotonic()
-        self._task: asyncio.Task[None] | None = None
-        self._is_ending = False
+        self._runs: PerLoop[_Run] = PerLoop(lambda run: None)
 
     def soon(self) -> None:
         """Sweep, unless that was done just now or is being done."""
         if self._under_way() is None and time.monotonic() - self._begun_s >= _EVERY_S:
-            self._begun_s, self._is_ending = time.monotonic(), False
-            self._task = asyncio.create_task(self._run())
+            self._begun_s, is_ending = time.monotonic(), asyncio.Event()
+            self._runs.put(_Run(asyncio.create_task(self._run(is_ending)), is_ending))
 
     async def ended(self) -> None:
-        """Wait for the step that is under way, and let it be the last one."""
-        if task := self._under_way():
-            self._is_ending = True
-            await asyncio.wait([task])
+        """Wait for the step that is under way in this event loop, and let it be the last one."""
+        if run := self._under_way():
+            run.is_ending.set()
+            await asyncio.wait([run.task])
 
-    def _under_way(self) -> "asyncio.Task[None] | None":
-        # One of before a fork, or of an event loop that has ended, goes on no more.
-        task = self._task
-        return task if task and not task.done() and task.get_loop() is asyncio.get_running_loop() else None
+    def _under_way(self) -> _Run | None:
+        run = self._runs.get()
+        return None if run is None or run.task.done() else run
 
-    async def _run(self) -> None:
+    async def _run(self, is_ending: asyncio.Event) -> None:
         try:
-            while not self._is_ending and await self._sweep():
+            while not is_ending.is_set() and await self._sweep():
                 pass  # until nothing is left, or writes could leave more behind than is swept
         except StoreError as error:
             log_unswept(error, "the store was not swept")

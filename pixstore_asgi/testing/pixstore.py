@@ -36,11 +36,8 @@ class MemoryPixstore(Pixstore):
 
     def run(self, call: Awaitable[Result]) -> Result:
         """Return what a call of this Pixstore gives, in a test that is not async: `pix.run(pix.save_image(data))`."""
-        return asyncio.run(self._ended(call))
 
-    async def _ended(self, call: Awaitable[Result]) -> Result:
-        try:
+        async def result() -> Result:
             return await call
-        finally:
-            if self._decoder:  # its processes belong to this event loop
-                await self._decoder.close()
+
+        return asyncio.run(result())

@@ -26,6 +26,7 @@ from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.store.sqlite import SqliteStore
 from pixstore_asgi.store.sqlite.connection import Connection
 from tests.support.asgi import Wire, scope_of
+from tests.support.life import is_closed
 from tests.support.samples import SECRET, large_png, picture
 from tests.support.turns import counted_turns
 
@@ -258,7 +259,7 @@ async def test_a_startup_that_raises_is_reported_as_failed(tmp_path: Path) -> No
     with pytest.raises(ZeroDivisionError):
         await PixstoreMiddleware(inner, pix)({"type": "lifespan"}, receive, send)
     assert said == [{"type": "lifespan.startup.failed", "message": "no access rules"}]
-    assert pix._life._closed_on
+    assert is_closed(pix)
 
 
 async def test_an_open_that_fails_strangely_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -193,7 +193,8 @@ def test_an_image_that_is_not_in_memory_is_where_the_disk_is_quick(
 ) -> None:
     """What the store reads without waiting takes the short way too; what it would have to wait for takes the long."""
     monkeypatch.setattr(Pace, "is_quick", lambda self: is_quick)
-    site.pix._images.clear()
+    for share in site.pix._life._shares.values():
+        share.images.clear()
     with counted() as answers:
         messages = runner.run(messages_of(PixstoreApp(site.pix), scope_of(site.records["small"])))
     assert (len(answers), answers[0] is not None) == (1, is_quick)

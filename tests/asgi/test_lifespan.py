@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from pixstore_asgi import Pixstore, PixstoreApp, PixstoreMiddleware
+from tests.support.life import is_closed
 from tests.support.samples import SECRET, picture
 
 
@@ -39,7 +40,7 @@ async def test_an_app_alone_answers_lifespan(tmp_path: Path) -> None:
     """A PixstoreApp served by itself opens at startup and closes at shutdown."""
     pix = unopened(tmp_path)
     assert await Life().run(PixstoreApp(pix)) == COMPLETE
-    assert pix._life._closed_on
+    assert is_closed(pix)
 
 
 async def test_the_store_is_open_around_the_applications_life(tmp_path: Path) -> None:
@@ -55,7 +56,7 @@ async def test_the_store_is_open_around_the_applications_life(tmp_path: Path) ->
         assert (await receive())["type"] == "lifespan.shutdown"
         seen.append(str(await pix.image_exists(record.id)))
         await send({"type": "lifespan.shutdown.complete"})
-        seen.append(str(pix._life._closed_on is not None))
+        seen.append(str(is_closed(pix)))
 
     assert await life.run(PixstoreMiddleware(inner, pix)) == COMPLETE
     assert seen == ["True", "True"]
@@ -74,7 +75,7 @@ async def test_lifespan_is_answered_where_the_application_does_not(tmp_path: Pat
     """An application without lifespan, raising or silent, gets one all the same."""
     pix = unopened(tmp_path)
     assert await Life().run(PixstoreMiddleware(inner, pix)) == COMPLETE
-    assert pix._life._closed_on
+    assert is_closed(pix)
 
 
 async def test_a_failed_startup_closes_the_store(tmp_path: Path) -> None:
@@ -90,7 +91,7 @@ async def test_a_failed_startup_closes_the_store(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError):
         await life.run(PixstoreMiddleware(inner, pix))
     assert life.said == ["lifespan.startup.failed"]
-    assert pix._life._closed_on
+    assert is_closed(pix)
 
 
 async def test_a_store_that_cannot_open_fails_the_startup(tmp_path: Path) -> None:

@@ -185,8 +185,8 @@ def test_what_is_not_all_there_is_listed(tmp_path: Path, s3: S3Server) -> None:
         assert image is not None
         bucket = S3Bucket(blobs)
         await bucket.open()
-        assert bucket._objects is not None
-        await obstore.delete_async(bucket._objects._store, image.meta.version.hex())
+        assert bucket._opened() is not None
+        await obstore.delete_async(bucket._opened()._store, image.meta.version.hex())
 
     ids = within(database, save_all, blobs=blobs)
     within(database, lose, blobs=blobs)

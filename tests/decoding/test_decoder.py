@@ -128,6 +128,15 @@ def test_each_event_loop_has_its_own() -> None:
     wait_until(lambda: not descendants())
 
 
+def test_a_loop_that_was_closed_leaves_no_process() -> None:
+    """The processes of an event loop that was closed before them end when the decoder is used or closed again."""
+    decoder, loop = Decoder(), asyncio.new_event_loop()
+    loop.run_until_complete(decoder.decode([PICTURE], "jpeg"))
+    loop.close()
+    asyncio.run(decoder.close())
+    wait_until(lambda: not descendants())
+
+
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS])
 async def test_a_crash_is_an_invalid_image(make_decoder: MakeDecoder, number: signal.Signals) -> None:
     """A child that a signal ends has had a bad picture; the next one is decoded, by the same helper."""
@@ -285,7 +294,7 @@ async def test_a_fork_of_the_application_lets_go(make_decoder: MakeDecoder) -> N
         status = 1
         try:
             sockets = [fd for fd in before if os.path.exists(f"/proc/self/fd/{fd}")]
-            is_free = len(sockets) < len(before) and not decoder._crews
+            is_free = len(sockets) < len(before) and not decoder._crews.values()
             status = 0 if is_free else 2
         finally:
             os._exit(status)

@@ -17,6 +17,7 @@ from starlette.testclient import TestClient
 
 from pixstore_asgi import ImageRecord, PayloadResponse, Pixstore, PixstoreApp, PixstoreMiddleware, decode_payload
 from pixstore_asgi.core.cipher import unseal
+from tests.support.life import is_closed
 from tests.support.samples import SECRET, large_png, picture
 
 
@@ -126,7 +127,7 @@ def test_fastapi_middleware_opens_and_closes_with_the_application(pix: Pixstore)
         record = ImageRecord.parse(http.post("/save").json()["picture"])
         assert opened(record, http.get(f"/pixstore-image/{record.id}", headers=headers(record))) == picture()
         assert http.get("/docs").status_code == 200
-    assert pix._life._closed_on
+    assert is_closed(pix)
 
 
 def test_a_mount_without_lifespan_opens_on_its_first_request(pix: Pixstore) -> None:
@@ -264,4 +265,4 @@ async def test_quart(pix: Pixstore) -> None:
         saved = ImageRecord.parse((await answer.get_json())["picture"])
         assert await get(app, f"/pixstore-image/{saved.id}", saved) == picture("jpeg")
     assert started == [False]
-    assert pix._life._closed_on
+    assert is_closed(pix)

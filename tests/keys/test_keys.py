@@ -284,7 +284,7 @@ def test_processes_share_one_key_file(tmp_path: Path) -> None:
     script = (
         "import asyncio, sys; from pixstore_asgi import Pixstore\n"
         "async def main():\n"
-        "    async with Pixstore(sys.argv[1]) as pix: print(pix._life._ring)\n"
+        "    async with Pixstore(sys.argv[1]) as pix: print(pix._life.ring)\n"
         "asyncio.run(main())"
     )
     environment = {name: value for name, value in os.environ.items() if name != "PIXSTORE_SECRET"}

@@ -140,7 +140,7 @@ async def test_an_open_given_up_takes_the_store_from_nobody(tmp_path: Path) -> N
     """Where the store was opened by its first use, an open that is cancelled leaves it open."""
     pix = Pixstore(tmp_path / "pixstore.db", secret=SECRET)
     record = await pix.save_image(picture())
-    async with pix._life._lock():
+    async with pix._life._share().lock:
         late = asyncio.create_task(pix.open())
         await asyncio.sleep(0)
         late.cancel()

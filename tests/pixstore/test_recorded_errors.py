@@ -159,8 +159,8 @@ async def test_a_damaged_image(pix: Pixstore, tmp_path: Path, statement: str, ki
     """Reading or exporting what was changed behind our back shows neither the image's key nor the secret's."""
     record = await pix.save_image(large_png(600_000))
     damage(tmp_path / "pixstore.db", statement)
-    assert pix._life._ring is not None
-    secrets = (record.key, SECRET, pix._life._ring.signing.expand(b"wrap", 64))
+    assert pix._life.ring is not None
+    secrets = (record.key, SECRET, pix._life.ring.signing.expand(b"wrap", 64))
     calls = [pix.read_image, pix.export_image]
     if "wrapped_key" in statement or "tag" in statement:
         calls.append(pix.get_image_record)  # type: ignore[arg-type]
@@ -190,7 +190,7 @@ async def test_a_small_body_that_breaks_off_before_its_key(pix: Pixstore, tmp_pa
     record = await pix.save_image(large_png(600_000))
     damage(tmp_path / "pixstore.db", "UPDATE chunk SET data = x'00' WHERE id & 65535 = 1")
     with pytest.raises(StoreError, match="missing") as caught:
-        await load_payload(pix._images, pix._life, ImageRequest(record.id, None, None), None)
+        await load_payload(pix._life.images, pix._life, ImageRequest(record.id, None, None), None)
     assert leaks(caught.value, record.key) == set()
 
 

@@ -3,6 +3,7 @@
 DIRECTION = [
     ["errors"],
     ["core"],
+    ["loops"],
     ["store", "decoding"],
     ["keys", "saving", "serving", "health"],
     ["life"],

@@ -304,7 +304,7 @@ async def test_a_rewrapping_undoes_nothing(
         record = await record_of(newer, image_id)
         assert (record.width, record.placeholder is not None) == (48, True)
         (key_id,) = await store.key_usage()
-        assert key_id == newer._life.at_hand.signing.key_id  # type: ignore[union-attr]
+        assert key_id == newer._life.ring.signing.key_id  # type: ignore[union-attr]
 
 
 async def test_an_image_that_is_deleted_meanwhile_stays_so(store: MemoryStore, plain: Pixstore, full: Pixstore) -> None:

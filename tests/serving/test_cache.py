@@ -73,7 +73,7 @@ async def opened(pix: Pixstore, record: ImageRecord) -> Payload:
 
 def used(pix: Pixstore) -> int:
     """Return how many bytes the cache counts, which must be what it holds."""
-    images = pix._images
+    images = pix._life.images
     assert images.used >= sum(cached.size for cached in images._entries.values())
     return images.used
 
@@ -108,7 +108,7 @@ async def test_what_leaves_the_cache_before_it_is_read_is_freed_once() -> None:
     store, secrets = MemoryStore(), [SECRET]
 
     async def vault() -> list[str]:
-        hot._images.clear()
+        hot._life.images.clear()
         return secrets
 
     hot = Pixstore(store, secret=vault, cache_bytes=32 * MIB)
@@ -332,7 +332,7 @@ async def test_slow_readers_are_counted_to_their_end(pix: Pixstore) -> None:
         await served(pix, record)
         readers.append(await opened(pix, record))
     assert [reader.in_memory for reader in readers] == [True, True, True, True, False, False]
-    pix._images.clear()
+    pix._life.images.clear()
     assert used(pix) > 7_000_000
     assert not (await opened_and_closed(pix, records[5])).in_memory
     for reader, record in zip(readers, records, strict=True):
@@ -348,7 +348,7 @@ async def test_a_dropped_reader_is_not_counted_for_ever(pix: Pixstore) -> None:
     record = await pix.save_image(large_png(5 * CHUNK_BYTES))
     await served(pix, record)
     payload = await opened(pix, record)
-    pix._images.clear()
+    pix._life.images.clear()
     assert used(pix) > 5 * CHUNK_BYTES
     with pytest.warns(ResourceWarning):  # noqa: PT031
         del payload
@@ -376,7 +376,7 @@ async def test_what_is_deleted_or_closed_is_forgotten(pix: Pixstore) -> None:
     record, other = await pix.save_image(picture()), await pix.save_image(picture())
     await warm(pix, record, other)
     await pix.delete_image(record.id)
-    assert list(pix._images._entries) == [other.id]
+    assert list(pix._life.images._entries) == [other.id]
     await pix.close()
     assert used(pix) == 0
 
@@ -403,11 +403,15 @@ def test_a_loop_that_ends_while_it_loads_stops_no_other(tmp_path: Path) -> None:
     """An image that an event loop was loading when it was left is loaded by the next loop that wants it."""
     pix = Pixstore(tmp_path / "pixstore.db", secret=SECRET)
     record = asyncio.run(pix.save_image(large_png(3_000_000)))
-    asyncio.run(served(pix, record))
     left = asyncio.new_event_loop()
+    left.run_until_complete(served(pix, record))
     under_way = left.create_task(served(pix, record))
-    while not pix._images._turns._under_way:
-        left.run_until_complete(asyncio.sleep(0))
+
+    async def is_loading() -> bool:
+        return bool(pix._life.images._turns._under_way)
+
+    while not left.run_until_complete(is_loading()):
+        pass
 
     async def next_loop() -> tuple[WireState, bytes]:
         return await asyncio.wait_for(served(pix, record), 10)
@@ -416,8 +420,8 @@ def test_a_loop_that_ends_while_it_loads_stops_no_other(tmp_path: Path) -> None:
         assert asyncio.run(next_loop()) == (WireState.SUCCESS, large_png(3_000_000))
     finally:
         left.run_until_complete(under_way)
+        left.run_until_complete(pix.close())
         left.close()
-        asyncio.run(pix.close())
 
 
 async def test_no_key_is_kept(pix: Pixstore) -> None:
@@ -426,7 +430,7 @@ async def test_no_key_is_kept(pix: Pixstore) -> None:
     old = await pix.update_image(record.id, picture("webp"))
     await served(pix, record)
     await pix.get_image_record(record.id)
-    (cached,) = pix._images._entries.values()
+    (cached,) = pix._life.images._entries.values()
     held = b"".join(cached.pieces or ()) + b"".join(
         value for name in CachedImage.__slots__ if isinstance(value := getattr(cached, name), bytes)
     )

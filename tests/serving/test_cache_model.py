@@ -109,6 +109,6 @@ async def test_no_answer_is_older_than_its_request(cache_bytes: int, repeats_sta
         async with asyncio.TaskGroup() as tasks:
             for work in (crowd.write, crowd.give_up, *[crowd.read] * READERS):
                 tasks.create_task(work())
-        cache = pix._images
+        cache = pix._life.images
         assert cache.used == sum(entry.size for entry in cache._entries.values()) <= cache_bytes
         assert not cache._turns._under_way

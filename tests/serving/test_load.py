@@ -44,7 +44,7 @@ async def test_success_unwraps_no_key(pix: Pixstore, monkeypatch: pytest.MonkeyP
     record = await pix.save_image(picture())
     monkeypatch.setattr("pixstore_asgi.serving.load.unwrap_key", lambda *_: pytest.fail("a key was unwrapped"))
     assert await served(pix, record) == (WireState.SUCCESS, picture())
-    outline = await load_outline(pix._images, ImageRequest(record.id, None, None), None)
+    outline = await load_outline(pix._life.images, ImageRequest(record.id, None, None), None)
     assert (outline.state, outline.size) == (WireState.UPDATED, 69 + 1 + len(picture()))
     assert await body_of(outline) == b""
 

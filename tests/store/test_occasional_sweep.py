@@ -53,9 +53,9 @@ def test_it_outlives_its_event_loop() -> None:
 
     async def begin() -> None:
         backlog.sweep.soon()
-        task = backlog.sweep._task
-        assert task is not None
-        task.cancel()
+        run = backlog.sweep._runs.get()
+        assert run is not None
+        run.task.cancel()
 
     async def go_on() -> None:
         backlog.sweep.soon()

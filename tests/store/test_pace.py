@@ -119,18 +119,6 @@ async def test_what_fails_on_the_callers_thread_goes_to_another(
     assert len(trips) == 1
 
 
-async def test_a_connection_in_use_is_left_alone(
-    store: SqliteStore, trips: list[Connection], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """While another thread's event loop reads on its own thread, this one's reads go to the database's."""
-    monkeypatch.setattr(Pace, "is_quick", lambda self: True)
-    with session_of(store)._mutex:
-        assert await store.get("a") is not None
-    assert len(trips) == 1
-    assert await store.get("a") is not None
-    assert len(trips) == 1
-
-
 @pytest.mark.parametrize("change", ["DELETE FROM chunk WHERE id & 65535 = 1", "UPDATE chunk SET data = x'00'"])
 async def test_a_body_that_is_not_whole_is_not_read_at_once(
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch, change: str

@@ -717,7 +717,7 @@ async def test_a_read_is_answered_after_an_event_loop_that_ended(postgres: Clust
     await store.open()
     reading = asyncio.create_task(store.get("a"))
     await asyncio.sleep(0)
-    asking = store._reads._asking
+    asking = store._opened().reads._asking
     assert asking is not None
     asking.cancel()
     reading.cancel()

@@ -81,9 +81,9 @@ async def test_deletes_alone_empty_the_bucket(store: SqliteStore, monkeypatch: p
     monkeypatch.setattr("pixstore_asgi.store.occasional_sweep._EVERY_S", 0.0)
     for name in ("a", "b", "gone"):
         await store.delete(name)
-        sweep = store._occasional_sweep._task
+        sweep = store._occasional_sweep._runs.get()
         assert sweep is not None
-        await sweep
+        await sweep.task
         await beyond_the_grace_period()
     assert await bucket_of(store).is_empty()
 
@@ -679,5 +679,5 @@ async def test_nothing_of_a_bucket_is_in_a_repr(s3: S3Server) -> None:
     """Neither credentials nor endpoint show where an object is printed."""
     bucket = S3Bucket(s3.url("x"))
     await bucket.open()
-    assert not any(word in repr((bucket, bucket._objects)) for word in (SECRET_KEY, "127.0.0.1"))
+    assert not any(word in repr((bucket, bucket._opened())) for word in (SECRET_KEY, "127.0.0.1"))
     assert obstore.__version__

@@ -355,14 +355,15 @@ async def test_a_stream_starts_over_when_its_blob_was_swept_before_its_lease(
     """An update and a sweep between reading the pointer and taking the lease: the stream is the new version's."""
     store, other = SqliteStore(tmp_path / "images.db"), SqliteStore(tmp_path / "images.db")
     await store.open()
-    await other.open()
     await save(store, "a", body_of(5 * CHUNK_BYTES, 1))
     acquire = Leases.acquire
     overtaken: list[int] = []
 
     async def overtake() -> None:
+        await other.open()
         await save(other, "a", body_of(5 * CHUNK_BYTES, 2))
         await other.sweep()
+        await other.close()
 
     def late(leases: Leases, blob: int) -> bool:
         if not overtaken:
@@ -376,7 +377,6 @@ async def test_a_stream_starts_over_when_its_blob_was_swept_before_its_lease(
     assert overtaken == [1]
     assert store.in_use == 0
     await store.close()
-    await other.close()
 
 
 async def test_a_pointer_to_nowhere_is_an_error(tmp_path: Path) -> None:
@@ -561,7 +561,7 @@ def test_a_store_used_after_a_fork_refuses(tmp_path: Path) -> None:
 
 
 def test_a_store_outlives_its_event_loop(tmp_path: Path) -> None:
-    """A store opened under one event loop answers under the next one, also after calls that the first one dropped."""
+    """A store that one event loop has left open opens in the next one, also after calls that the first one dropped."""
     store = SqliteStore(tmp_path / "images.db")
 
     async def first() -> None:
@@ -572,6 +572,7 @@ def test_a_store_outlives_its_event_loop(tmp_path: Path) -> None:
         await asyncio.sleep(0)
 
     async def second() -> bytes | None:
+        await store.open()
         body = await read(store, "a")
         await store.close()
         return body
@@ -763,7 +764,7 @@ async def test_a_commit_that_a_closing_store_refuses_does_not_happen(tmp_path: P
         await late.commit(meta_of(4))
     goes_on.set()
     await asyncio.gather(early, closing)
-    store._session = None
+    store._sessions.pop()
     await store.open()
     assert [image.id for image in await store.list()] == ["early"]
     await store.close()

@@ -117,11 +117,13 @@ async def test_counters_are_odd_at_the_commit_and_not_before(store: SqliteStore)
     await save(store, "a")
     steps: list[tuple[str, bool]] = []
 
-    def note(statement: str) -> None:
-        steps.append((statement, stamp_of(store, "a") == stamp_of(store, "a")))
+    session = store._session
+    assert session is not None
 
-    assert store._session is not None
-    await store._session.write(lambda db: db.set_trace_callback(note))
+    def note(statement: str) -> None:  # on the writer's thread
+        steps.append((statement, session.stamps(["a"]) == session.stamps(["a"])))
+
+    await session.write(lambda db: db.set_trace_callback(note))
     await store.raise_epoch("a")
     states = dict(steps)
     assert (states["BEGIN IMMEDIATE"], states["COMMIT"]) == (True, False)

@@ -92,8 +92,8 @@ async def at_rest(target: str) -> None:
 async def _objects(blobs: str) -> set[str]:
     bucket = S3Bucket(blobs)
     await bucket.open()
-    assert bucket._objects is not None
-    return {item["path"] for item in await obstore.list(bucket._objects._store).collect_async()}
+    assert bucket._opened() is not None
+    return {item["path"] for item in await obstore.list(bucket._opened()._store).collect_async()}
 
 
 async def _counts(target: str, in_sqlite: dict[str, str], in_postgres: dict[str, str]) -> dict[str, int]:

@@ -24,7 +24,7 @@ class UncheckedCache(ImageCache):
     """Keeps any body of a store."""
 
     def __init__(self, store: ImageStore, max_bytes: int) -> None:
-        super().__init__(store, max_bytes, Life(store, None, on_open=_nothing, on_close=_nothing_awaited))
+        super().__init__(store, max_bytes, Life(store, None, max_bytes, on_open=_nothing, on_close=_nothing_awaited))
 
     async def _begin_check(self, image: StoredImage) -> TagCheck:
         return _AnyBody()

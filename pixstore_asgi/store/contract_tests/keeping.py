@@ -1,7 +1,9 @@
 """What a store keeps beside bodies: tokens that only rise, times of creation, stamps, key checks."""
 
+import asyncio
 from pathlib import Path
 
+import anyio.to_thread
 import pytest
 
 from ...core.ids import MAX_TOKEN
@@ -14,6 +16,22 @@ from .steps import read, save, stamp_of
 
 class KeepingContract(StoreFixtures):
     """Tokens, times, stamps and key checks."""
+
+    async def test_each_event_loop_opens_it_for_itself(self, store: ImageStore) -> None:
+        """Another event loop opens, uses and closes the store, which stays open in this one."""
+        saved = await save(store, "a", b"body")
+
+        async def use() -> bytes | None:
+            await store.open()
+            try:
+                await save(store, "b", b"other")
+                return await read(store, "a")
+            finally:
+                await store.close()
+
+        assert await anyio.to_thread.run_sync(asyncio.run, use()) == b"body"
+        assert await store.get("a") == saved
+        assert await read(store, "b") == b"other"
 
     @pytest.mark.parametrize("step_ms", [0, -1, -3_600_000], ids=["frozen", "slow", "set-back"])
     async def test_tokens_rise_whatever_the_clock_does(self, store: ImageStore, clock: SetClock, step_ms: int) -> None:

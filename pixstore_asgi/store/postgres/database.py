@@ -13,7 +13,11 @@ import asyncpg
 
 from ...core.events import event
 from ...core.hidden import Hidden, hide
+from ...errors import StoreError
+from ...loops import check_loop, running_loop
+from . import rows
 from .errors import ConnectionLost, at, is_away, translated, translated_for
+from .gathering import GatheredReads
 from .schema import prepare
 from .session import Names, Session
 
@@ -31,7 +35,7 @@ _LONGEST_IDLE_MS = 60_000  # between two commands: the locks of a host that has 
 
 
 class Database:
-    """The connections of one open store. A connection is taken for one operation, not for a reader's or upload's time.
+    """The connections of a store in one event loop, each taken for one operation, not for a reader's or upload's time.
 
     An operation that was begun runs to its end, whoever waited for it is cancelled: a connection that is given back in
     the middle of its work would be no good to the next one.
@@ -43,7 +47,14 @@ class Database:
         self.names = names
         self.patience_s = patience_s
         self.at = ""  # for error messages: " at host:port"
+        self.reads = GatheredReads(lambda ids: self.read(rows.get_many, ids))
         self._is_ours = is_ours
+        self._loop = running_loop()
+        if not is_ours and getattr(pool, "_loop", self._loop) is not self._loop:
+            raise StoreError(
+                "the asyncpg pool of this store belongs to another event loop: give the store the database's URL, which"
+                " serves any number of loops"
+            )
         self._running: set[asyncio.Task[Any]] = set()
 
     @classmethod
@@ -99,6 +110,13 @@ class Database:
         finally:
             if self._is_ours:
                 self.pool.terminate()  # what was not closed in time, or as the event loop ended
+
+    def abandon(self) -> None:
+        """Close the connections of an event loop that was closed before them; a borrowed pool stays as it is."""
+        if self._is_ours and self.process == os.getpid():
+            for holder in self.pool._holders:  # type: ignore[attr-defined]
+                if holder.is_connected():
+                    _cut(holder._con)
 
     async def read(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run what only reads; once more on another connection where the server went away, for a while."""
@@ -201,6 +219,11 @@ class Database:
             pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
 
     async def _to_its_end(self, work: Coroutine[Any, Any, R]) -> R:
+        try:
+            check_loop(self._loop)
+        except StoreError:
+            work.close()
+            raise
         task = asyncio.create_task(work)
         self._running.add(task)
         task.add_done_callback(self._end)
@@ -247,6 +270,15 @@ def give_up(connection: Any) -> None:
     """End a connection at once; its release would wait for an answer that may never come."""
     with contextlib.suppress(asyncpg.InterfaceError):  # it has ended by itself
         connection.terminate()
+
+
+def _cut(connection: "asyncpg.Connection[Any]") -> None:
+    # asyncio closes a transport by a callback of its loop, which runs none any more. uvloop closes it with the loop.
+    own = getattr(connection._transport.get_extra_info("socket"), "_sock", None)  # type: ignore[attr-defined]
+    with contextlib.suppress(RuntimeError):  # it asks for that callback at last
+        connection.terminate()
+    if own is not None:
+        own.close()
 
 
 async def _leave_as_it_is(connection: "asyncpg.Connection[Any]") -> None:

@@ -8,6 +8,7 @@ import asyncpg
 
 from ...core.images import StoredImage
 from ...errors import InputError, StoreBusy
+from ...loops import running_loop
 from ..clock import Clock
 from ..contract import Expect, Expected, ImageWriter
 from ..elsewhere import Bodies
@@ -34,6 +35,8 @@ class HostTransaction:
     ) -> None:
         if not isinstance(connection, asyncpg.Connection | asyncpg.pool.PoolConnectionProxy):
             raise InputError(f"connection must be one of asyncpg's, not {type(connection).__name__}")
+        if getattr(connection, "_loop", None) not in (None, running_loop()):
+            raise InputError("the connection belongs to another event loop: save in the loop that opened it")
         if not connection.is_in_transaction():
             raise InputError(
                 "the connection is in no transaction: save within `async with connection.transaction()`; that of "

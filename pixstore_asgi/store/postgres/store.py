@@ -11,7 +11,8 @@ from typing import Any
 from ...core.images import RewrappedKey, StoredImage, Tombstone
 from ...core.options import check_numbers
 from ...errors import ConfigError, StoreError
-from ..clock import Clock, running_loop, wall_clock_ms
+from ...loops import PerLoop
+from ..clock import Clock, wall_clock_ms
 from ..contract import Expect, Expected, ImageStream, ImageWriter, KeyChecks
 from ..elsewhere import Bodies, BodySweep, Claimed, LiveNames, here_or_elsewhere
 from ..groups import GroupCommit
@@ -22,7 +23,6 @@ from . import schema as tables
 from .address import check_url
 from .database import Database, Operation, Pool, R
 from .errors import ConnectionLost
-from .gathering import GatheredReads
 from .host_transaction import HostTransaction
 from .key_checks import AdmissionNeeded
 from .session import Names
@@ -79,13 +79,11 @@ class PostgresStore:
         self._bodies = bodies
         self._body_sweep = BodySweep(self, bodies) if bodies else None
         self._clock_ms = clock_ms
-        self._database: Database | None = None
+        self._databases: PerLoop[Database] = PerLoop(Database.abandon)
         self.sweeps_at_close = True
-        self._reads = GatheredReads(self.get_many)
         self._occasional_sweep = OccasionalSweep(self._sweep_some)
 
     async def open(self) -> None:
-        running_loop()
         if self._database is not None:
             return
         if self._bodies:
@@ -96,15 +94,17 @@ class PostgresStore:
             if self._made_in != os.getpid() and self._source.get_size():
                 raise StoreError("the pool of connections was opened before a fork: open one in each process")
             opening = Database.borrow(self._source, self._names, patience_s=self._busy_timeout_s)
-        self._database = await opening
-        self._reads = GatheredReads(self.get_many)  # not what an event loop that has ended was at
+        self._databases.put(await opening)
 
     async def close(self) -> None:
+        self._databases.drop_ended()
         database = self._database
         if database is None:
+            if self._bodies:
+                await self._bodies.close()
             return
         if database.process != os.getpid():
-            self._database = None  # the connections are the parent's
+            self._databases.pop()  # the connections are the parent's
             return
         await self._occasional_sweep.ended()
         try:
@@ -113,7 +113,7 @@ class PostgresStore:
         except StoreError as error:  # nothing is lost by it: another process sweeps, or the next write
             log_unswept(error, "the store was closed without a sweep")
         finally:
-            self._database = None
+            self._databases.pop()
             try:
                 await database.close()
             finally:
@@ -139,7 +139,7 @@ class PostgresStore:
         await self._opened().write_all(key_checks.retire_key_check, check)
 
     async def get(self, image_id: str) -> StoredImage | None:
-        return await self._reads.get(image_id)
+        return await self._opened().reads.get(image_id)
 
     async def get_many(self, image_ids: Collection[str]) -> dict[str, StoredImage]:
         return await self._opened().read(rows.get_many, image_ids)
@@ -220,8 +220,8 @@ class PostgresStore:
         """Return this store as it is now, to be read for the time of a block, whatever others write meanwhile."""
         async with at_one_moment(self._opened()) as database:
             store = copy(self)
-            store._database = database
-            store._reads = GatheredReads(store.get_many)
+            store._databases = PerLoop(Database.abandon)
+            store._databases.put(database)
             yield store
 
     async def is_made(self) -> bool:
@@ -274,6 +274,10 @@ class PostgresStore:
             return await write(may_admit=False)
         except AdmissionNeeded:
             return await write(may_admit=True)
+
+    @property
+    def _database(self) -> Database | None:
+        return self._databases.get()
 
     def _opened(self) -> Database:
         database = self._database

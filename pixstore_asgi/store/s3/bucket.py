@@ -7,6 +7,7 @@ from contextlib import suppress
 from ...core.images import StoredImage
 from ...core.options import check_numbers
 from ...errors import StoreError
+from ...loops import PerLoop
 from .download import S3Stream
 from .errors import NoSuchObject
 from .objects import Objects
@@ -31,7 +32,7 @@ class S3Bucket:
         check_numbers(busy_timeout_s=busy_timeout_s)
         self._place = Place.of(url)
         self._busy_timeout_s = busy_timeout_s
-        self._objects: Objects | None = None
+        self._clients: PerLoop[Objects] = PerLoop(lambda objects: None)
         self._counts: Counter[str] = Counter()
 
     @property
@@ -49,18 +50,18 @@ class S3Bucket:
         return Uploads(**self._counts)
 
     async def open(self) -> None:
-        if self._objects is None:
+        if self._clients.get() is None:
             objects = Objects(self._place, self._busy_timeout_s)
             with suppress(NoSuchObject):  # the bucket is there and answers
                 await objects.get(_PROBE)
-            self._objects = objects
+            self._clients.put(objects)
 
     async def is_empty(self) -> bool:
         """Tell whether nothing at all lies below the prefix."""
         return not await self._opened().has_any()
 
     async def close(self) -> None:
-        self._objects = None
+        self._clients.pop()
 
     def upload(self, name: str) -> S3Upload:
         return S3Upload(self._opened(), name, self._counts)
@@ -78,6 +79,7 @@ class S3Bucket:
         return self._opened().names()
 
     def _opened(self) -> Objects:
-        if self._objects is None:
+        objects = self._clients.get()
+        if objects is None:
             raise StoreError("the store is closed: open it first")
-        return self._objects
+        return objects

@@ -35,7 +35,8 @@ def translated(place: Place) -> Iterator[None]:
     except PixstoreError:
         raise
     except (BaseError, OSError, ValueError) as error:
-        raise _translate(error, place) from None
+        # obstore keeps its last error until it is called again: a traceback would keep the connections open with it.
+        raise _translate(error.with_traceback(None), place) from None
 
 
 def _translate(error: Exception, place: Place) -> StoreError:

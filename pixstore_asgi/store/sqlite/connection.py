@@ -24,7 +24,7 @@ R = TypeVar("R")
 
 
 class Connection(aiosqlite.Connection):
-    """An aiosqlite connection that runs whole functions on its thread.
+    """An aiosqlite connection that runs whole functions on its thread, for one event loop.
 
     It uses private parts of aiosqlite: the thread, which is made a daemon so that an application that never closes the
     store can still exit, the queue to it, so that a result for an event loop that has ended does not end the thread,
@@ -151,15 +151,22 @@ class Connection(aiosqlite.Connection):
                 raise StoreError("the store is closed: open it first")
             self._tx.put_nowait((None, work))
 
+    def abandon(self, *afterwards: Callable[[], object]) -> None:
+        """Close the connection after all that was given to it before, then call `afterwards`; wait for neither."""
+        connection, self._connection, self._is_closed = self._connection, None, True
+        if connection is None:
+            return
+
+        def end() -> object:
+            for step in (connection.close, *afterwards):
+                with contextlib.suppress(Exception):  # or the thread would go on for ever
+                    step()
+            return _STOP_RUNNING_SENTINEL
+
+        self._tx.put_nowait((None, end))
+
     def __del__(self) -> None:
-        # aiosqlite's own would answer to an event loop that may have ended, and a bare mount never closes its store.
-        if connection := self._connection:
-
-            def end() -> object:
-                connection.close()
-                return _STOP_RUNNING_SENTINEL
-
-            self._tx.put_nowait((None, end))
+        self.abandon()  # aiosqlite's own would answer to an event loop that may have ended
 
 
 def keep_freed_memory() -> None:

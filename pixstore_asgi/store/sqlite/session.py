@@ -4,10 +4,8 @@ import asyncio
 import logging
 import os
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Hashable, Sequence
-from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any, Concatenate
@@ -46,7 +44,7 @@ if hasattr(os, "register_at_fork"):
 
 
 class Session:
-    """A database that is open in this process, until `close`. asyncio only; not to be taken through a fork."""
+    """A database that is open in one event loop, until `close`. asyncio only; not to be taken through a fork."""
 
     def __init__(self, path: Path, write_lock: WriteLock, leases: Leases) -> None:
         self.path = path
@@ -56,8 +54,6 @@ class Session:
         self._connections: list[Connection] = []
         self._data_version: DataVersion | None = None
         self._near: sqlite3.Connection | None = None
-        # Of what is used on the caller's own thread: event loops of several may be here at once, and one may close it.
-        self._mutex = threading.Lock()
         self._pace = Pace()
         self._commits = Commits()
         self._process = _process
@@ -124,7 +120,7 @@ class Session:
     ) -> R | None:
         """Run a function that reads a little on the caller's own thread; None where reads have to wait for the disk."""
         self._checked()
-        if not self._pace.is_quick() or not self._mutex.acquire(blocking=False):
+        if not self._pace.is_quick():
             return None
         before = self._pace.waits()
         try:
@@ -141,7 +137,6 @@ class Session:
             return None
         finally:
             self._pace.has_read(before)
-            self._mutex.release()
 
     def _read(self, db: Any, function: Callable[Concatenate[Any, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         self._check_files()
@@ -154,11 +149,10 @@ class Session:
     def stamps(self, image_ids: Sequence[str]) -> list[Hashable]:
         """Return the images' stamps, which are others in every session; on the caller's thread, for it waits for
         nothing."""
-        self._checked()  # first: a forked child may have inherited the mutex held
-        with self._mutex:
-            era = self._look().era
-            counters = self._write_lock.counters
-            return counters.stamps(image_ids, era) if counters else [era] * len(image_ids)
+        self._checked()
+        era = self._look().era
+        counters = self._write_lock.counters
+        return counters.stamps(image_ids, era) if counters else [era] * len(image_ids)
 
     def _look(self) -> DataVersion:
         """Look for what another program has done to the file, where it is time to."""
@@ -229,21 +223,31 @@ class Session:
         return self._process is not _process
 
     def _close_own(self) -> None:
-        with self._mutex:
-            for connection in (self._data_version, self._near):
-                if connection is not None:
-                    connection.close()
+        for connection in (self._data_version, self._near):
+            if connection is not None:
+                connection.close()
 
     def _release(self) -> None:
         if not self.is_inherited:
             self._close_own()
-        with nullcontext() if self.is_inherited else self._mutex:
-            self._write_lock.close()
+        self._write_lock.close()
         self.leases.close()
+
+    def abandon(self) -> None:
+        """Close all without an event loop, after the session's own was closed: each connection on its thread."""
+        connections, self._connections = self._connections, []
+        if self.is_inherited or not connections:
+            return
+        self._close_own()
+        writer, *readers = connections
+        for reader in readers:
+            reader.abandon()
+        writer.abandon(self._write_lock.close, self.leases.close)  # in this order: it closes under the write lock
 
     def __del__(self) -> None:
         # A bare mount never closes its store. The lock files' descriptors close themselves: to close the leases would
         # wait for their mutex, which this thread may hold while the garbage collector runs.
+        self.abandon()
         if not self.is_inherited:
             self._close_own()
 

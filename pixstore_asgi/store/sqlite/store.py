@@ -12,7 +12,8 @@ from ...core.events import event
 from ...core.images import RewrappedKey, StoredImage, Tombstone
 from ...core.options import check_numbers
 from ...errors import ConfigError, StoreBusy, StoreError
-from ..clock import Clock, running_loop, wall_clock_ms
+from ...loops import PerLoop
+from ..clock import Clock, wall_clock_ms
 from ..contract import Expect, Expected, ImageStream, ImageWriter, KeyChecks
 from ..elsewhere import Bodies, BodySweep, Claimed, LiveNames, here_or_elsewhere
 from ..inspection import Engine, Fault, Unused, found_by
@@ -76,21 +77,23 @@ class SqliteStore:
         self._body_sweep = BodySweep(self, bodies) if bodies else None
         self._clock_ms = clock_ms
         self._occasional_sweep = OccasionalSweep(self.sweep)
-        self._session: Session | None = None
+        self._sessions: PerLoop[Session] = PerLoop(Session.abandon)
         self.sweeps_at_close = True
 
     async def open(self) -> None:
-        running_loop()
         if self._session is None:
             if self._bodies:
                 await self._bodies.open()
-            self._session = await Session.open(
-                self._real_path(), busy_timeout_s=self._busy_timeout_s, durability=self._durability
+            self._sessions.put(
+                await Session.open(self._real_path(), busy_timeout_s=self._busy_timeout_s, durability=self._durability)
             )
 
     async def close(self) -> None:
+        self._sessions.drop_ended()
         session = self._session
         if session is None:
+            if self._bodies:
+                await self._bodies.close()
             return
         await self._occasional_sweep.ended()
         try:
@@ -99,7 +102,7 @@ class SqliteStore:
         except StoreError as error:  # nothing is lost by it: the next write or close sweeps
             log_unswept(error, f"{self.path} was closed without a sweep", path=str(self.path))
         finally:
-            self._session = None
+            self._sessions.pop()
             try:
                 await session.close()
             finally:
@@ -249,7 +252,7 @@ class SqliteStore:
     @property
     def in_use(self) -> int:
         """How many bodies this process reads or writes right now."""
-        return len(self._session.leases) if self._session else 0
+        return sum(len(session.leases) for session in self._sessions.values())
 
     def _separate(
         self, db: Writer, session: Session, database_id: bytes, check: bytes, rewrap: Callable[[StoredImage], bytes]
@@ -282,7 +285,12 @@ class SqliteStore:
         # One database has one name, or its lock and key files would have several.
         return Path(os.path.realpath(self.path))
 
+    @property
+    def _session(self) -> Session | None:
+        return self._sessions.get()
+
     def _opened(self) -> Session:
-        if self._session is None:
+        session = self._sessions.get()
+        if session is None:
             raise StoreError("the store is closed: open it first")
-        return self._session
+        return session
