@@ -215,6 +215,23 @@ def test_gallery(run_snippet: RunSnippet) -> None:
         assert [record["id"] for record in behind] == [records[2].id]
 
 
+def test_calls_that_are_not_async(run_snippet: RunSnippet, tmp_path: Path) -> None:
+    """A `def` route calls in the server's event loop, a task in one of its own, before, during and after it."""
+    names = run_snippet(FILES["sync_app.py"])
+    file = tmp_path / "picture.png"
+    file.write_bytes(picture())
+    ids = names["import_pictures"]([file])
+    with TestClient(names["app"]) as http:
+        ids += names["import_pictures"]([file])
+        for image_id in ids:
+            answer = http.get(f"/api/pictures/{image_id}")
+            assert answer.headers["cache-control"] == "no-store"
+            record = ImageRecord.parse(answer.json())
+            assert image_in(record, http.get(f"/pixstore-image/{record.id}", headers=sent(record))) == picture()
+        assert http.get("/api/pictures/nobody").status_code == 404
+    assert len(names["import_pictures"]([file])) == 1
+
+
 async def test_taking_a_picture_over(run_snippet: RunSnippet, tmp_path: Path) -> None:
     """The same ciphertexts are under the other secret; sizes and placeholder come back; a maker of variants refuses."""
     take_picture = run_snippet(FILES["take_picture.py"])["take_picture"]
