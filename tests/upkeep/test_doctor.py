@@ -105,6 +105,14 @@ def test_files_that_others_may_read(tmp_path: Path) -> None:
     assert (says.endswith("has mode 0640"), remedy) == (True, f"chmod 600 {path}")
 
 
+def test_a_database_with_two_names(path: Path) -> None:
+    """A hard link to the database is a finding that says how to find the other names, and to remove them."""
+    path.with_name("other.db").hardlink_to(path)
+    says, remedy = found(path)["store"]
+    assert says == "can't be read"
+    assert f"remove the others, which `find / -xdev -samefile {path}` lists" in remedy
+
+
 class Usage(NamedTuple):
     """What shutil tells of a disk."""
 
