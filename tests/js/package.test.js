@@ -47,6 +47,29 @@ test("importing has no side effect and needs no browser", () => {
   execFileSync(process.execPath, ["--input-type=module", "--eval", script]);
 });
 
+test("the entries load as the modules of a VM, which is how Jest loads them with --experimental-vm-modules", () => {
+  const script = `
+    import { readFileSync } from "node:fs";
+    import vm from "node:vm";
+    const context = vm.createContext({ URL, Blob, atob, btoa, setTimeout, clearTimeout });
+    const modules = new Map();
+    const load = (href) => {
+      const initializeImportMeta = (meta) => void (meta.url = href);
+      const source = readFileSync(new URL(href), "utf8");
+      if (!modules.has(href)) modules.set(href, new vm.SourceTextModule(source, { identifier: href, context, initializeImportMeta }));
+      return modules.get(href);
+    };
+    for (const entry of ["index.js", "testing/index.js", "view/index.js", "element/index.js", "image-worker/index.js"]) {
+      const module = load(${JSON.stringify(SOURCES.href)} + entry);
+      if (module.status === "unlinked") await module.link((name, { identifier }) => load(new URL(name, identifier).href));
+      await module.evaluate();
+    }
+    const { createTestClient } = load(${JSON.stringify(SOURCES.href)} + "testing/index.js").namespace;
+    if (typeof createTestClient !== "function") throw new Error("it has no createTestClient");
+  `;
+  execFileSync(process.execPath, ["--experimental-vm-modules", "--no-warnings", "--input-type=module", "--eval", script]);
+});
+
 test("no file imports a package but a framework in its own room, or names process, and the entries need every one", () => {
   const reached = new Set();
   const visit = (file) => {
