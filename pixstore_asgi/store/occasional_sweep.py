@@ -57,7 +57,9 @@ class OccasionalSweep:
             log_unswept(error, "the store was not swept")
 
 
-def log_unswept(error: StoreError, words: str, **fields: str) -> None:
+def log_unswept(error: StoreError, words: str, path: str | None = None) -> None:
     """Log that a sweep failed: at level error if the bucket is another one, else at level info."""
-    level = logging.ERROR if isinstance(error, OtherPlace) else logging.INFO
-    _log.log(level, "%s: %s", words, error, extra=event("sweep_failed", **fields))
+    if isinstance(error, OtherPlace):
+        _log.error("%s: %s", words, error, extra=event("sweep_failed", path=path))
+    else:
+        _log.info("%s: %s", words, error, extra=event("sweep_failed", path=path))

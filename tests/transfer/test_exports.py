@@ -308,7 +308,8 @@ async def test_what_a_damaged_page_leaves_is_exported(tmp_path: Path, export: st
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))  # a disk's fault, and no other program's write
     arguments = ["export", export, "--database", str(path), "--to", str(tmp_path / "out")]
     result = await asyncio.to_thread(CliRunner().invoke, commands, arguments, env={"PIXSTORE_SECRET": SECRET})
-    written, left = (int(found) for found in re.findall(r"(\d+) images (?:written|left)", result.output))
+    counts = re.findall(r"^(\d+) images?(?: and (\d+) variants?)? (?:written|left)", result.output, re.MULTILINE)
+    written, left = (int(images) + int(variants or 0) for images, variants in counts)
     assert (result.exit_code, written + left) == (1, 600)
     assert 100 < written < 500
     assert result.output.count("it is damaged: restore it from a backup") == left
