@@ -116,7 +116,7 @@ async def main(folder):
         while pix._decoder.budget.held_bytes < 100 * 1024 * 1024 or sum(each.done() for each in uploads) < 36:
             await asyncio.sleep(0.05)
             most = max(most, status(os.getpid(), "VmRSS"))
-        print(max(most, status(os.getpid(), "VmRSS")))
+        print(max(most, status(os.getpid(), "VmRSS")) - len(data) // 1024)  # that is the senders'
         go_on.set()
         await asyncio.gather(*uploads, return_exceptions=True)
 
