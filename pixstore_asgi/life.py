@@ -28,7 +28,7 @@ _ASK_EVERY_S = 10  # anybody can send a proof that names an unknown secret
 
 
 class _Share:
-    """What one event loop has of a Pixstore. One task at a time opens or closes it."""
+    """The state of a Pixstore in one event loop. One task at a time opens or closes it."""
 
     def __init__(self, images: ImageCache) -> None:
         self.images = images
@@ -42,7 +42,7 @@ class _Share:
 class Life:
     """Opens a store with its key ring, and closes it: in each event loop for itself, by count.
 
-    What a loop has open ends with the loop, at the latest. The key ring is one for all loops.
+    The end of an event loop closes its part. All loops share the key ring.
 
     given: the key ring, a source of secrets to ask for it, or None where it is to be found. cache_bytes: the most that
     the cache of one loop holds. on_open, on_close: called before the store opens and closes. Raises ConfigError for
@@ -70,7 +70,7 @@ class Life:
         self._failed: tuple[float, SecretError] | None = None
         self._unneeded: frozenset[bytes] = frozenset()  # secrets that the store knows, and no image was under
         self._looking: set[asyncio.Task[KeyRing | None]] = set()
-        self._shares: PerLoop[_Share] = PerLoop(lambda share: None)  # the store drops what such a loop had open
+        self._shares: PerLoop[_Share] = PerLoop(lambda share: None)  # the store frees the rest
 
     async def open(self) -> None:
         """Open the store; every `open` wants its `close`. Raises SecretError or StoreError."""
@@ -206,7 +206,7 @@ class Life:
             if share.opens == 0 and not share.is_used:
                 share.is_closed = True
                 held, share.held = share.held, None
-                # Without anything to close, a store still gives back what loops that have ended left in it.
+                # A store also frees the resources of event loops that have ended.
                 await (self._store.close() if held is None else held.aclose())
 
     async def _open_store(self) -> KeyRing:
@@ -238,6 +238,7 @@ async def _held_open(life: "weakref.ref[Life]") -> AsyncGenerator[None, None]:
         yield
     finally:
         if opened := life():
+            opened._share().held = None
             with anyio.CancelScope(shield=True):
                 await opened._close_store()
 

@@ -23,6 +23,7 @@ from pixstore_asgi import ImageRecord, Pixstore, PixstoreApp, PixstoreMiddleware
 from pixstore_asgi.errors import InputError
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.store.postgres import PostgresStore
+from pixstore_asgi.store.sqlite import SqliteStore
 from tests.support.asgi import client
 from tests.support.held import nothing_left
 from tests.support.payloads import served
@@ -55,7 +56,7 @@ def place(kind: str, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch
 
 @pytest.fixture
 def pix(kind: str, place: Place) -> Pixstore:
-    """A Pixstore on a store of each kind, which was open once: what a process makes once for all is there."""
+    """A Pixstore on a store of each kind, which was open once, as libraries start threads of their own then."""
     store: Any = MemoryStore() if kind == "memory" else place.database
     made = Pixstore(store, blobs=place.blobs, secret=SECRET)
 
@@ -104,7 +105,7 @@ async def save_and_read(pix: Pixstore, *, data: bytes = picture()) -> ImageRecor
 
 
 def test_one_run_after_another(pix: Pixstore, nothing_is_left: NothingIsLeft) -> None:
-    """`asyncio.run` serves as often as it is called, and closes what the application has left open."""
+    """`asyncio.run` serves as often as it is called, and closes a store that the application has left open."""
 
     async def request(record: ImageRecord) -> bytes:
         async with client(PixstoreApp(pix)) as http:
@@ -157,7 +158,7 @@ def test_a_test_client_with_and_without_its_block(pix: Pixstore, nothing_is_left
 
 
 async def test_an_async_test_beside_a_test_client(pix: Pixstore) -> None:
-    """A test's own loop keeps what it has open while a client's loop opens and closes the store."""
+    """A test's own loop keeps the store open while a client's loop opens and closes the store."""
     first = await save_and_read(pix)
     with TestClient(make_app(pix)) as http:
         use(http)
@@ -314,6 +315,31 @@ async def test_each_loop_counts_its_own_opens(tmp_path: Path) -> None:
     assert in_another_loop(pix.image_exists(record.id))
     with pytest.raises(StoreError, match="was closed"):
         await pix.image_exists(record.id)
+
+
+@pytest.mark.filterwarnings("ignore:asynchronous generator:ResourceWarning")
+def test_a_loop_may_go_on_after_its_generators_were_ended(tmp_path: Path) -> None:
+    """`shutdown_asyncgens` closes the store, and the next use in the same event loop opens it again."""
+    pix = Pixstore(tmp_path / "pixstore.db", secret=SECRET)
+    loop = asyncio.new_event_loop()
+    try:
+        record = loop.run_until_complete(pix.save_image(picture()))
+        for _ in range(2):
+            with nothing_left():
+                assert loop.run_until_complete(served(pix, record)) == SERVED
+                loop.run_until_complete(loop.shutdown_asyncgens())
+    finally:
+        loop.close()
+
+
+async def test_a_dropped_pixstore_leaves_its_store_to_others(tmp_path: Path) -> None:
+    """A Pixstore that is dropped without a close does not close the store that it was given."""
+    store = SqliteStore(tmp_path / "pixstore.db")
+    record = await Pixstore(store, secret=SECRET).save_image(picture())
+    gc.collect()
+    await asyncio.sleep(0)
+    assert await store.get(record.id)
+    await store.close()
 
 
 async def test_new_secrets_hold_in_every_loop(tmp_path: Path) -> None:

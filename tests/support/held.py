@@ -1,4 +1,4 @@
-"""What a process holds for its stores: descriptors, threads, and connections to PostgreSQL."""
+"""The descriptors, threads and connections to PostgreSQL that a process holds."""
 
 import gc
 import os
