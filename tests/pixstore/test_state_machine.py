@@ -370,18 +370,21 @@ class PixstoreMachine(RuleBasedStateMachine):
     @rule(which=st.integers(0, 1))
     def retire(self, which: int) -> None:
         """The secret with which neither signs is retired if the store knows it and no image is under it; another one
-        takes its place."""
+        takes its place. A secret that the store does not know leaves the store as it is."""
         if self.newest[0] != self.newest[1]:
             return
         pix, old = self.pixstores[which], 1 - self.newest[which]
         key_id = self.key_id_of(self.secrets[old])
         in_use, retired = self.run(pix._store.key_checks())
-        if not any(check.startswith(key_id) for check in in_use) or key_id in self.usage():
+        is_known = any(check.startswith(key_id) for check in in_use)
+        if is_known and key_id in self.usage():
             with pytest.raises(SecretError):
                 self.run(pix.retire_key(key_id.hex()))
+        else:
+            assert self.run(pix.retire_key(key_id.hex())) == is_known
+        if not is_known or key_id in self.usage():
             assert self.run(pix._store.key_checks()) == (in_use, retired)
             return
-        self.run(pix.retire_key(key_id.hex()))
         self.secrets[old] = f"secret-{len(retired)}-of-this-test-0123456789-abcdefghijklmnop"
         assert len(self.run(pix._store.key_checks()).retired) == len(retired) + 1
 
@@ -536,8 +539,8 @@ class PostgresMachine(PixstoreMachine):
         for pix in self.pixstores:
             store = pix._store
             assert isinstance(store, PostgresStore)
-            assert store._database is not None
-            while running := store._database._running:
+            (database,) = store._databases.values()
+            while running := database._running:
                 self.run(asyncio.wait(set(running)))
 
 
@@ -562,9 +565,11 @@ class BucketMachine(PixstoreMachine):
         self.run(store.open())
         while self.run(store.sweep()):
             pass
-        assert self.s3.names(self.prefix) == {image.meta.version.hex() for image in self.run(store.list(limit=1000))}
+        current = {image.meta.version.hex() for image in self.run(store.list(limit=1000))}
+        assert self.s3.names(self.prefix) == current
         self.run(store.close())
-        super().check_closed()
+        if current:  # without a current body in the bucket, the row of a body that is not seen there stays
+            super().check_closed()
 
 
 class SqliteBucketMachine(BucketMachine, SqliteMachine):
