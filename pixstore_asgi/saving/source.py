@@ -13,6 +13,7 @@ from ..errors import ImageTooLarge, InputError
 from .limits import Patience, UploadLimits, Watch
 
 _READ_BYTES = 256 * 1024
+_JOINED_PIECES = 256  # a piece of one byte takes a hundred times as much memory
 _JOINED_BYTES = 64 * 1024  # to check, encrypt and keep a small piece costs more than to join it with the next
 
 
@@ -66,6 +67,8 @@ async def read_pieces(data: ImageData, limits: UploadLimits) -> AsyncIterator[me
         if length >= _JOINED_BYTES:
             yield memoryview(b"".join(joined))
             joined, length = [], 0
+        elif len(joined) >= _JOINED_PIECES:
+            joined = [memoryview(b"".join(joined))]
     if joined:
         yield memoryview(b"".join(joined))
 

@@ -1,5 +1,6 @@
 """What an application passes as an image: bytes, iterators, readers, files; anything else is refused."""
 
+import tracemalloc
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -97,3 +98,23 @@ async def test_small_pieces_are_joined(size: int) -> None:
     assert all(len(piece) >= 64 * 1024 for piece in behind_first[:-1])
     with pytest.raises(ImageTooLarge):
         [piece async for piece in read_pieces(cut(), UploadLimits(len(image) - 1))]
+
+
+async def test_tiny_pieces_take_little_memory() -> None:
+    """An upload that comes byte by byte takes about as much memory as its bytes until they are joined."""
+
+    async def sent() -> AsyncIterator[bytes]:
+        yield bytes(65_536)
+        for _ in range(20_000):
+            yield b"1"
+
+    taken = 0
+    tracemalloc.start()
+    try:
+        async for piece in read_pieces(sent(), UploadLimits(1_000_000)):
+            taken += len(piece)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert taken == 85_536
+    assert most < 1_000_000
