@@ -142,8 +142,7 @@ async def test_an_application_forgets_nothing_either(
     store.sweep_grace_s = 0
     async with Pixstore(store) as pix:
         await pix.save_image(picture())
-        task = store._occasional_sweep._task  # type: ignore[attr-defined]
-        await task
+        await store._occasional_sweep.ended()  # type: ignore[attr-defined]
     failed = [each for each in caplog.records if getattr(each, "event", "") == "sweep_failed"]
     assert [each.levelno for each in failed] == [logging.ERROR] * 2
     assert all(f"/{ONE_MORE} at http://127.0.0.1" in each.getMessage() for each in failed)
