@@ -140,7 +140,7 @@ async def test_oversized_upload_is_413_with_the_limit(client: httpx.AsyncClient)
     """A picture above max_image_bytes is refused with a text that names the limit."""
     answer = await client.post(PICTURES, content=large_png(LIMIT + 1))
     assert answer.status_code == 413
-    assert str(LIMIT) in answer.json()["detail"]
+    assert f"{LIMIT:,} bytes" in answer.json()["detail"]
 
 
 async def raw_upload(app: Starlette, receive: Receive) -> int:
