@@ -3,6 +3,9 @@
 import asyncio
 import contextlib
 import json
+import os
+import re
+import shlex
 import shutil
 import socket
 import time
@@ -106,11 +109,16 @@ def test_files_that_others_may_read(tmp_path: Path) -> None:
 
 
 def test_a_database_with_two_names(path: Path) -> None:
-    """A hard link to the database is a finding that says how to find the other names, and to remove them."""
+    """A hard link to the database is a finding that says to remove the other names, and the command that lists them."""
     path.with_name("other.db").hardlink_to(path)
     says, remedy = found(path)["store"]
     assert says == "can't be read"
-    assert f"remove the others, which `find / -xdev -samefile {path}` lists" in remedy
+    command = re.search(r"remove the others, which `(find \S+ -xdev -samefile \S+)` lists", remedy)
+    assert command is not None
+    folder = shlex.split(command[1])[1]
+    assert Path(folder).is_mount()
+    assert path.is_relative_to(folder)
+    assert path.stat().st_dev == os.stat(folder).st_dev
 
 
 class Usage(NamedTuple):

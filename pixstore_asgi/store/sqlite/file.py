@@ -43,9 +43,12 @@ class Mark(NamedTuple):
     def check_one_name(self, path: Path) -> None:
         """Raise StoreError if the file at `path`, whose mark this is, has another name too."""
         if self.names > 1:
+            file_system = next(
+                folder for folder in path.absolute().parents if folder.is_mount()
+            )  # links do not leave it
             raise StoreError(
                 f"{path} has {self.names} names (hard links), and processes that use different ones lose images: "
-                f"remove the others, which `find / -xdev -samefile {path}` lists, or use a copy of it"
+                f"remove the others, which `find {file_system} -xdev -samefile {path}` lists, or use a copy of it"
             )
 
 
