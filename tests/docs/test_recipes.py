@@ -50,6 +50,7 @@ def test_every_block_has_a_test() -> None:
         "tenant_app.py",
         "records_app.py",
         "records_route.py",
+        "sync_app.py",
         "known-pictures.js",
         "plain-pictures.js",
         "vault_app.py",
