@@ -122,7 +122,7 @@ async def test_variants_go_there_and_back(tmp_path: Path, npm_node_path: str) ->
     assert [answer["type"] for answer in answers] == ["image/jpeg", "image/jpeg", "image/webp"] * 2
     taken = ("--database", str(database), "--images", str(images), "--into", str(again))
     result = run("import", "npm", *taken, secret=SECRET)
-    assert (result.returncode, result.stdout.splitlines()[0]) == (1, f"4 images taken over into {again}")
+    assert (result.returncode, result.stdout.splitlines()[0]) == (1, f"2 images and 2 variants taken over into {again}")
     assert result.stdout.count("its original was updated later") == 2
     wanted = ("--variant", "thumb:width=16", "--variant", "card:width=32,format=webp")
     result = run("variants", "--database", str(again), *wanted, secret=SECRET)
