@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 
@@ -299,6 +299,29 @@ async def test_a_process_that_comes_after_a_removal_is_refused(tmp_path: Path, s
     for store in stores:
         await save(store, "new")
         await store.close()
+
+
+@pytest.mark.parametrize("looks", [1, 2, 3])
+def test_a_file_that_is_removed_while_it_is_looked_at_is_no_fault(
+    tmp_path: Path, looks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A log that another process removes at its close, after any look at it, is not taken for a pipe or folder."""
+    path, log = tmp_path / "pixstore.db", tmp_path / "pixstore.db-wal"
+    path.touch()
+    log.touch()
+    seen, stat = [], os.stat
+
+    def look(file: str | Path, *args: Any, **kwargs: Any) -> os.stat_result:
+        found = stat(file, *args, **kwargs)
+        if os.fspath(file) == os.fspath(log):
+            seen.append(file)
+            if len(seen) == looks:
+                log.unlink()
+        return found
+
+    monkeypatch.setattr(os, "stat", look)
+    open_files.check_regular(path)
+    assert seen
 
 
 async def test_a_store_that_opens_waits_for_no_write(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ ends.
 
 import os
 import re
+import stat
 import struct
 import time
 from pathlib import Path
@@ -115,8 +116,12 @@ def _moved(path: str) -> StoreError:
 def check_regular(path: Path) -> None:
     """Raise StoreError if a pipe, folder or device is in the place of a database, or that or a link beside it."""
     for file in _files(path):
-        is_link = file != path and file.is_symlink()
-        if is_link or (file.exists() and not file.is_file()):
+        try:
+            # One look: another process may remove the file after it.
+            mode = os.stat(file, follow_symlinks=file == path).st_mode
+        except FileNotFoundError:
+            continue
+        if not stat.S_ISREG(mode):
             raise StoreError(f"{file} is no regular file: look at what it is, and move it away")
 
 
