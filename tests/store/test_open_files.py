@@ -6,10 +6,10 @@ import shutil
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, ParamSpec, TypeVar
 
 import pytest
 
@@ -18,9 +18,11 @@ from pixstore_asgi.store.contract import CHUNK_BYTES
 from pixstore_asgi.store.contract_tests.steps import body_of, read, save
 from pixstore_asgi.store.sqlite import SqliteStore, open_files
 from pixstore_asgi.store.sqlite.backup import back_up, restore
-from tests.support.sqlite import idle
+from tests.support.sqlite import idle, looks_of
 from tests.support.tools import require
 
+P = ParamSpec("P")
+T = TypeVar("T")
 SUFFIXES = ("-wal", "-shm", ".lock")
 REMOVED = "was removed or replaced while a process had the database open: stop every process that uses it"
 
@@ -299,6 +301,36 @@ async def test_a_process_that_comes_after_a_removal_is_refused(tmp_path: Path, s
     for store in stores:
         await save(store, "new")
         await store.close()
+
+
+async def in_turn(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    return function(*args, **kwargs)
+
+
+READS: dict[str, Callable[[SqliteStore], Awaitable[object]]] = {
+    "list": lambda store: store.list(),
+    "get": lambda store: store.get("a"),
+    "stamps": lambda store: in_turn(store.stamps, ["a"]),
+}
+
+
+@pytest.mark.parametrize("kind", READS)
+async def test_a_refused_read_saves_the_content_of_a_removed_log(tmp_path: Path, kind: str) -> None:
+    """After it, the database alone has all images: a process that is killed before its next write loses none."""
+    path = tmp_path / "pixstore.db"
+    store = SqliteStore(path)
+    await store.open()
+    for image_id in ("a", "b"):
+        await save(store, image_id)
+    path.with_name("pixstore.db-wal").unlink()
+    looks_of(store).due = 0
+    with refused(REMOVED):
+        await READS[kind](store)
+    assert store._session is not None
+    await store._session._connections[0].run(lambda db: None)  # nothing that writes, or closes, saves it
+    shutil.copy(path, tmp_path / "left.db")
+    assert await ids_in(tmp_path / "left.db") == {"a", "b"}
+    await store.close()
 
 
 @pytest.mark.parametrize("looks", [1, 2, 3])

@@ -5,7 +5,8 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Concatenate
@@ -24,7 +25,7 @@ from .open_files import OpenFiles, check_one_name, check_regular, check_shared
 from .pace import Pace
 from .schema import prepare
 from .write_lock import WriteLock
-from .writer import connect_reader, connect_writer, empty_log, hold_files
+from .writer import connect_reader, connect_writer, empty_log, hold_files, rescue_log
 
 _log = logging.getLogger("pixstore_asgi")
 _READERS = 2
@@ -56,6 +57,7 @@ class Session:
         self._near: sqlite3.Connection | None = None
         self._pace = Pace()
         self._commits = Commits()
+        self._is_rescued = False
         self._process = _process
         self._closing: asyncio.Future[None] | None = None
 
@@ -144,7 +146,19 @@ class Session:
 
     def _check_files(self) -> None:
         assert self._files is not None
-        self._files.check()
+        with self._rescuing():
+            self._files.check()
+
+    @contextmanager
+    def _rescuing(self) -> Iterator[None]:
+        """Let the writer rescue a removed log, once, if a read is refused: there may be no write that does so."""
+        try:
+            yield
+        except StoreError:
+            if self._connections and not self._is_rescued and self._files and self._files.has_lost_log():
+                self._is_rescued = True
+                self._connections[0].post(rescue_log)
+            raise
 
     def stamps(self, image_ids: Sequence[str]) -> list[Hashable]:
         """Return the images' stamps, which are others in every session; on the caller's thread, for it waits for
@@ -159,7 +173,8 @@ class Session:
         self._check_open()
         assert self._data_version is not None
         if time.monotonic() >= self._data_version.due:
-            self._data_version.look()
+            with self._rescuing():
+                self._data_version.look()
         return self._data_version
 
     async def write(self, function: Callable[Concatenate[Any, P], R], *args: P.args, **kwargs: P.kwargs) -> R:

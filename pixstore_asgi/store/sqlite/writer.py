@@ -49,10 +49,7 @@ class Writer(sqlite3.Connection):
         try:
             now = self.files.check()
         except StoreError:
-            if self.files.has_lost_log():
-                # What was committed before the removal is in no file that has a name, and dies with the process.
-                with suppress(sqlite3.Error):
-                    self.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            rescue_log(self)
             raise
         now.check_one_name(self.path)
         return now
@@ -145,6 +142,14 @@ def hold_files(db: Writer, files: OpenFiles, leases: Leases, timeout_s: float) -
     db.files = files
     with suppress(StoreBusy), db.exclusive():
         pass  # leave a note of them; a holder of the lock leaves the same
+
+
+def rescue_log(db: Writer) -> None:
+    """Bring the content of a log that was removed into the database: it is in no file that has a name, and would be
+    lost when the process ends."""
+    if db.files.has_lost_log():
+        with suppress(sqlite3.Error):
+            db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
 
 def connect_unwriting(path: Path) -> sqlite3.Connection:
