@@ -18,7 +18,7 @@ from pixstore_asgi.store.contract import CHUNK_BYTES
 from pixstore_asgi.store.contract_tests.steps import body_of, read, save
 from pixstore_asgi.store.sqlite import SqliteStore, open_files
 from pixstore_asgi.store.sqlite.backup import back_up, restore
-from tests.support.sqlite import idle, looks_of
+from tests.support.sqlite import idle, looks_of, reading
 from tests.support.tools import require
 
 P = ParamSpec("P")
@@ -301,6 +301,91 @@ async def test_a_process_that_comes_after_a_removal_is_refused(tmp_path: Path, s
     for store in stores:
         await save(store, "new")
         await store.close()
+
+
+ATTEMPTS = """
+    import asyncio, sys
+    from pathlib import Path
+    from pixstore_asgi.errors import StoreError
+    from pixstore_asgi.store.sqlite import SqliteStore, writer
+    from pixstore_asgi.store.sqlite.backup import back_up, has_bodies_elsewhere, restore
+
+    writer._OPENING_S = 0
+    path, backup, target = map(Path, sys.argv[1:])
+    for attempt in (
+        lambda: asyncio.run(SqliteStore(path, busy_timeout_s=0).open()),
+        lambda: back_up(path, target),
+        lambda: has_bodies_elsewhere(path),
+        lambda: restore(backup, path),
+        lambda: asyncio.run(SqliteStore(path, busy_timeout_s=0).open()),
+    ):
+        try:
+            attempt()
+            print("done")
+        except StoreError as error:
+            print(error)
+"""
+
+
+def attempts_of_another_process(path: Path, backup: Path) -> list[str]:
+    """Return the errors of a process that tries to open the database, to back it up, and to restore it."""
+    command = [sys.executable, "-c", textwrap.dedent(ATTEMPTS), *map(str, (path, backup, f"{backup}.other"))]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    return result.stdout.splitlines()
+
+
+@pytest.mark.parametrize("suffixes", [SUFFIXES, ("-wal", ".lock"), ("-shm", ".lock")], ids=" ".join)
+async def test_a_store_that_comes_after_the_lock_file_was_removed_too_is_refused(
+    tmp_path: Path, suffixes: tuple[str, ...]
+) -> None:
+    """Without the lock file, which tells of the log and index in use, no new ones are made beside them. All images are
+    there after the last close."""
+    path = tmp_path / "pixstore.db"
+    store = SqliteStore(path)
+    await store.open()
+    await save(store, "a")
+    for suffix in suffixes:
+        path.with_name(path.name + suffix).unlink()
+    for _ in range(2):  # the first attempt does not make the files
+        with refused(f"{path}{suffixes[0]} {REMOVED}"):
+            await SqliteStore(path, busy_timeout_s=0).open()
+    with refused(REMOVED):
+        await save(store, "late")
+    await store.close()
+    assert await ids_in(path) == {"a"}
+
+
+@pytest.mark.slow
+async def test_a_process_that_comes_after_the_lock_file_was_removed_too_is_refused(tmp_path: Path) -> None:
+    """Another process neither opens the database, nor backs it up, nor replaces it."""
+    path = tmp_path / "pixstore.db"
+    await make(path, "a")
+    back_up(path, tmp_path / "backup.db")
+    store = SqliteStore(path)
+    await store.open()
+    await save(store, "b")
+    for suffix in SUFFIXES:
+        path.with_name(path.name + suffix).unlink()
+    removed = f"{path}-wal {REMOVED}"
+    with refused(removed):  # this drops no lock of this process, or the other process would not see it
+        await SqliteStore(path, busy_timeout_s=0).open()
+    attempts = await asyncio.to_thread(attempts_of_another_process, path, tmp_path / "backup.db")
+    assert len(attempts) == 5
+    assert all(removed in attempt for attempt in attempts)
+    await store.close()
+    assert await ids_in(path) == {"a", "b"}
+
+
+async def test_a_database_without_its_lock_file_opens_beside_another_program(tmp_path: Path) -> None:
+    """A copy of the database alone, which another program has open with the log and index that it made, is opened."""
+    path, copy = tmp_path / "pixstore.db", tmp_path / "copy" / "pixstore.db"
+    await make(path, "a")
+    copy.parent.mkdir()
+    shutil.copy(path, copy)
+    with reading(copy):
+        assert files_in(copy.parent) == {"pixstore.db", "pixstore.db-wal", "pixstore.db-shm"}
+        assert await ids_in(copy) == {"a"}
+    assert await ids_in(copy) == {"a"}
 
 
 async def in_turn(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

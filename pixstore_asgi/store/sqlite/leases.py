@@ -35,6 +35,25 @@ _FILES = 1 << 62
 _FLOCK = struct.Struct("hhqqi4x")  # struct flock of 64-bit Linux: type, whence, start, length, pid
 
 
+def is_read_locked(number: int, first: int, length: int) -> bool:
+    """Tell whether another open file has a shared lock on some of these bytes; False if the system can't tell.
+
+    number: a descriptor of the file. Shared locks of SQLite are seen too, also those of this process.
+    """
+    if not _has_ofd_locks():
+        return False
+    asked = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, first, length, 0)
+    try:
+        kind: int = _FLOCK.unpack(fcntl.fcntl(number, fcntl.F_OFD_GETLK, asked))[0]
+    except OSError:  # a file system without locks
+        return False
+    return kind == fcntl.F_RDLCK
+
+
+def _has_ofd_locks() -> bool:
+    return fcntl is not None and hasattr(fcntl, "F_OFD_SETLK") and struct.calcsize("P") == 8
+
+
 class Leases:
     """The leases of one open store; every method may be called from any thread.
 
@@ -168,7 +187,7 @@ class _ByteLocks:
     @classmethod
     def open(cls, path: Path) -> "_ByteLocks | None":
         """Return the locks of a file, which is made where it is missing, or None where the system has none."""
-        if fcntl is None or not hasattr(fcntl, "F_OFD_SETLK") or struct.calcsize("P") != 8:
+        if not _has_ofd_locks():
             return None
         locks = cls(Descriptor.of(path))
         try:

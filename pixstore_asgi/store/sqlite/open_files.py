@@ -7,20 +7,27 @@ ends.
 
 import os
 import re
+import sqlite3
 import stat
 import struct
 import time
+from collections.abc import Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 from zlib import crc32
 
 from ...errors import StoreError
 from .file import Mark, Note
-from .leases import Leases
+from .leases import Leases, is_read_locked
 from .write_lock import WriteLock
 
 LOG, INDEX, LOCK = "-wal", "-shm", ".lock"
 _PAUSE_S = 0.01
+_LEAST_S = 0.1  # between its lock on the database and its log, SQLite takes far less
 _MOUNTS = Path("/proc/self/mountinfo")
+_DESCRIPTORS = Path("/proc/self/fd")
+_SHARED_FIRST, _SHARED_LENGTH = 0x40000002, 510  # the bytes of SQLite's SHARED lock (its os.h)
+_FORMAT_AT, _WAL_FORMAT = 18, b"\2"  # in the database's head (sqlite.org/fileformat2.html, 1.3)
 
 
 class OpenFiles:
@@ -93,6 +100,46 @@ def check_shared(path: Path, write_lock: WriteLock, leases: Leases, timeout_s: f
         if time.monotonic() > deadline:
             raise _removed(f"the log or index of {path}")
         time.sleep(_PAUSE_S)
+
+
+def check_in_place(path: Path, timeout_s: float) -> None:
+    """Raise StoreError if a process has the database open, and the log or index that it uses is not at its path.
+
+    A new log beside it would be written into the database over what is in the old one. The lock file can't tell: it may
+    be a new one too. To be called before SQLite reads the database, for that makes both files. timeout_s: how long a
+    process that is just opening the database is waited for.
+    """
+    deadline = time.monotonic() + max(timeout_s, _LEAST_S)
+    while missing := next((file for file in (f"{path}{LOG}", f"{path}{INDEX}") if not os.path.lexists(file)), None):
+        if not _has_open_log(path):
+            return
+        if time.monotonic() > deadline:
+            raise _removed(missing)
+        time.sleep(_PAUSE_S)
+
+
+def _has_open_log(path: Path) -> bool:
+    """Tell whether a connection to the database, of any process, has a log open: it holds a SHARED lock until its end.
+
+    A descriptor of SQLite's own is asked: to close another one would drop all locks of this process on the file.
+    """
+    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)):  # it reads nothing, and takes no lock
+        for number in _descriptors_of(path):
+            with suppress(OSError):  # closed meanwhile, or only open to be written to
+                is_held = is_read_locked(number, _SHARED_FIRST, _SHARED_LENGTH)
+                if is_held and os.pread(number, 1, _FORMAT_AT) == _WAL_FORMAT:
+                    return True
+    return False
+
+
+def _descriptors_of(path: Path) -> Iterator[int]:
+    """Return the descriptors that this process has of a file; none on other systems than Linux."""
+    file = os.stat(path)
+    numbers = os.listdir(_DESCRIPTORS) if _DESCRIPTORS.is_dir() else []
+    for number in map(int, numbers):
+        with suppress(OSError):  # closed meanwhile
+            if os.path.samestat(os.fstat(number), file):
+                yield number
 
 
 def _key_of(log: int, index: int) -> int:

@@ -21,7 +21,7 @@ from .commits import Commit, Commits, Deletion, Outcome
 from .connection import Connection, P, R, keep_freed_memory, text_of, translated
 from .data_version import DataVersion
 from .leases import IN_USE, Leases
-from .open_files import OpenFiles, check_one_name, check_regular, check_shared
+from .open_files import OpenFiles, check_in_place, check_one_name, check_regular, check_shared
 from .pace import Pace
 from .schema import prepare
 from .write_lock import WriteLock
@@ -88,6 +88,7 @@ class Session:
                 raise
             try:
                 session._write_lock.map_counters()
+                check_in_place(path, busy_timeout_s)
                 check_shared(path, session._write_lock, leases, busy_timeout_s)
                 database = prepare(path, session._write_lock, busy_timeout_s=busy_timeout_s)
                 session._files = OpenFiles(path, database)

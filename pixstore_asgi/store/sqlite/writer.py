@@ -1,6 +1,7 @@
 """The SQLite store's connections: those that write, under the write lock and in transactions, and those that do not."""
 
 import logging
+import os
 import sqlite3
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
@@ -11,11 +12,12 @@ from ...errors import PixstoreError, StoreBusy, StoreError
 from .connection import text_of
 from .file import Mark, Note, check_sound
 from .leases import Leases
-from .open_files import OpenFiles, check_shared
+from .open_files import OpenFiles, check_in_place, check_shared
 from .write_lock import WriteLock
 
 _log = logging.getLogger("pixstore_asgi")
 _READ_MS = 3
+_OPENING_S = 1.0  # how long a process that is just opening the database is waited for
 
 TEMP_STORE = "MEMORY"
 """Where a connection that writes keeps what is temporary: what a savepoint keeps of wrapped keys goes to no file."""
@@ -153,7 +155,11 @@ def rescue_log(db: Writer) -> None:
 
 
 def connect_unwriting(path: Path) -> sqlite3.Connection:
-    """Open a connection that leaves the file and its log as they are, even where it is the last one to close."""
+    """Open a connection that leaves the file and its log as they are, even if it is the last one to close.
+
+    Raises StoreError if a process uses a log or index that was removed.
+    """
+    check_in_place(Path(os.path.realpath(path)), _OPENING_S)
     return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
 
 
