@@ -1,5 +1,7 @@
 """The acceptance list, one scenario for each row of the table in docs/front-end.md; acceptance.py has what they use."""
 
+import re
+
 import pytest
 
 from pixstore_asgi import ImageRecord
@@ -58,6 +60,44 @@ def scroll_of_1000_images(stage: Stage) -> None:
         scroll_to(visit, 0)
         assert visit.look("p0").colour is not None
         assert visit.downloads == downloads
+
+
+def in_sight_first(stage: Stage) -> None:
+    """Pictures out of sight are requested after those in sight, or as soon as they come into sight."""
+    above, seen, below = saved = [stage.site.save(plain(colour, 40)) for colour in (RED, GREEN, BLUE)]
+    with stage.visit(endpoint="/held") as visit:
+        screen = int(visit.page.evaluate("innerHeight"))
+        visit.page.evaluate("() => void (document.querySelector('main').style.padding = '200px 0 9000px')")
+        visit.page.evaluate("scrollTo(0, 300)")
+        heights = {"above": 50, "seen": screen + 150, "below": 50}
+        visit.render(
+            *(
+                {"key": key, "record": record, "width": 80, "height": heights[key]}
+                for key, record in zip(heights, saved, strict=True)
+            )
+        )
+        _wait_for_request(stage, seen)
+        visit.frames(3)
+        assert (_requests(stage, above), _requests(stage, below)) == (0, 0)
+        visit.page.evaluate("scrollTo(0, 220)")
+        _wait_for_request(stage, above)
+        visit.frames(3)
+        assert _requests(stage, below) == 0
+        stage.site.release()
+        _wait_for_request(stage, below)
+        stage.site.release()
+        for key in heights:
+            visit.wait(key, "shown")
+        assert [_requests(stage, record) for record in saved] == [1, 1, 1]
+
+
+def _requests(stage: Stage, record: ImageRecord) -> int:
+    """Count the requests of an image or of a variant of it below /held so far."""
+    return len(re.findall(rf"/held/{re.escape(record.id)}\S*: waits", stage.site.log))
+
+
+def _wait_for_request(stage: Stage, record: ImageRecord) -> None:
+    wait_until(lambda: _requests(stage, record), f"that {record.id} was requested")
 
 
 def record_change(stage: Stage) -> None:
@@ -253,6 +293,7 @@ SCENARIOS: list[Scenario] = [
     first_load,
     reload,
     scroll_of_1000_images,
+    in_sight_first,
     record_change,
     update_elsewhere,
     delete,

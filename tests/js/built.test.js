@@ -11,7 +11,7 @@ import { brotliDecompressSync, gunzipSync } from "node:zlib";
 
 const CLIENT = fileURLToPath(new URL("../../js_client/", import.meta.url));
 /** Most bytes of each file in brotli. */
-const LIMITS = { "index.js": 11_000, "pixstore-worker.js": 400, "element.js": 2_800, "view.js": 2_100, "image-worker.js": 800, "service-worker.js": 11_200 };
+const LIMITS = { "index.js": 11_000, "pixstore-worker.js": 400, "element.js": 3_100, "view.js": 2_300, "image-worker.js": 800, "service-worker.js": 11_200 };
 // What zlib and brotli make of the same text differs between their versions, what comes out of it does not.
 const DECODERS = { ".br": brotliDecompressSync, ".gz": gunzipSync };
 

@@ -444,3 +444,91 @@ test("the size that is shown is the smallest that fills its place, or the larges
   // A size that is no smaller than the original is one in a format that may be shorter.
   assert.equal(sizeFor({ id: ID, width: 320, variants: { thumb } }, 900).id, ID);
 });
+
+/** A client of which each image waits for `answers[id]` to be called; `asked` has ids and priorities in their order. */
+function heldClient() {
+  const [asked, answers] = [[], {}];
+  const fetcher = async (record) => {
+    await new Promise((answer) => (answers[record.id] = answer));
+    return successPayload(server.version(record.id));
+  };
+  const client = createClient({}, fetcher);
+  const objectUrl = (record, options) => {
+    asked.push([record.id, options.priority]);
+    return client.objectUrl(record, options);
+  };
+  return { client: { ...client, objectUrl }, asked, answers };
+}
+
+/** Long enough for all that waits for its turn to have it. */
+const turns = () => new Promise((go) => setTimeout(go, 20));
+
+const LOW = { image: { priority: "low" } };
+
+test("views of low priority load once no other view is loading, in whatever order they were told", async () => {
+  const { client, asked, answers } = heldClient();
+  const views = ["low-1", "one", "low-2", "two"].map((id) => {
+    const { view, has } = watched(client);
+    view.show(server.save(id, id), id.startsWith("low") ? LOW : {});
+    return { view, has };
+  });
+  await until(() => answers.one && answers.two);
+  await turns();
+  answers.one();
+  await views[1].has("shown");
+  await turns();
+  assert.deepEqual(asked.map(([id]) => id), ["one", "two"]);
+  answers.two();
+  await until(() => answers["low-1"] && answers["low-2"]);
+  assert.deepEqual(asked.slice(2), [["low-1", "low"], ["low-2", "low"]]);
+  for (const id of ["low-1", "low-2"]) answers[id]();
+  for (const { view, has } of views) {
+    await has("shown");
+    view.end();
+  }
+});
+
+test("a view that comes into sight while it waits loads at once, and one under way is not asked for again", async () => {
+  const { client, asked, answers } = heldClient();
+  const [first, waits, later] = ["first", "waits", "later"].map((id) => ({ ...watched(client), record: server.save(id, id) }));
+  first.view.show(first.record);
+  waits.view.show(waits.record, LOW);
+  await until(() => answers.first);
+  await turns();
+  waits.view.show(waits.record);
+  await until(() => answers.waits);
+  answers.first();
+  answers.waits();
+  await Promise.all([first.has("shown"), waits.has("shown")]);
+  later.view.show(later.record, LOW);
+  await until(() => answers.later);
+  later.view.show(later.record);
+  await turns();
+  answers.later();
+  await later.has("shown");
+  assert.deepEqual(asked, [["first", undefined], ["waits", undefined], ["later", "low"]]);
+  for (const { view } of [first, waits, later]) view.end();
+});
+
+test("a view that fails, hides or ends holds no other back, and one that hides while it waits asks for nothing", async () => {
+  const { client, asked, answers } = heldClient();
+  const [hides, ends, fails] = ["hides", "ends", "fails"].map((id) => ({ ...watched(client), record: server.save(id, id) }));
+  const low = ["low-left", "low-stays"].map((id) => ({ ...watched(client), record: server.save(id, id) }));
+  hides.view.show(hides.record);
+  ends.view.show(ends.record);
+  fails.view.show({ ...fails.record, token: 0 });
+  for (const { view, record } of low) view.show(record, LOW);
+  await until(() => answers.hides && answers.ends);
+  await fails.has("error");
+  await turns();
+  low[0].view.hide();
+  hides.view.hide();
+  await turns();
+  assert.equal(asked.some(([id]) => id.startsWith("low")), false);
+  ends.view.end();
+  await until(() => answers["low-stays"]);
+  answers["low-stays"]();
+  await low[1].has("shown");
+  assert.equal(asked.some(([id]) => id === "low-left"), false);
+  for (const { view } of [hides, fails, ...low]) view.end();
+});

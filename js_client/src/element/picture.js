@@ -15,21 +15,24 @@ const GROWN_MS = 150;
 /** @type {Record<string, IntersectionObserver>}  by margin, for all elements: what comes near together is got together */
 const screens = {};
 
-/** @param {string} rootMargin */
+/** @param {string} [rootMargin]  by default, the observer tells which elements are in sight */
 const screenOf = (rootMargin) =>
-  (screens[rootMargin] ??= new IntersectionObserver(
+  (screens[String(rootMargin)] ??= new IntersectionObserver(
     (entries) => {
+      const name = rootMargin === undefined ? "isInSight" : "isNear";
       for (const { target, isIntersecting } of entries) {
-        /** @type {PixImage} */ (target).connectedCallback(isIntersecting);
+        /** @type {PixImage} */ (target).connectedCallback({ [name]: isIntersecting });
       }
     },
-    { rootMargin },
+    rootMargin === undefined ? {} : { rootMargin },
   ));
+
+/** @typedef {{isNear?: boolean, isInSight?: boolean}} Position  changes of where an element is; near is within its margin */
 
 /**
  * @param {PixImage} host
- * @returns {(isNear?: boolean) => View}  to be called when something is said of the element, it was moved, or
- *   it has come near the screen or left it
+ * @returns {(position?: Position) => View}  to be called after each change of the element, its place in the page, or its
+ *   position
  */
 export function createPicture(host) {
   let img = new Image();
@@ -42,6 +45,7 @@ export function createPicture(host) {
   /** @type {ImageRecord}  that which was given, or what an id has led to, once there is one */
   let known;
   let isNear = false;
+  let isInSight = false;
   let isSettling = false;
   /** @type {View}  as soon as the element has been on a page */
   let view;
@@ -78,6 +82,7 @@ export function createPicture(host) {
     if (screen !== screenOf(host.margin)) {
       screen?.unobserve(host);
       (screen = screenOf(host.margin)).observe(host);
+      screenOf().observe(host);
     }
     show();
   }
@@ -111,19 +116,22 @@ export function createPicture(host) {
   }
 
   function leave() {
-    isNear = false;
+    isNear = isInSight = false;
     widest = 0;
     sizes.disconnect();
     screen = /** @type {undefined} */ (screen?.unobserve(host));
+    screenOf().unobserve(host);
     clearTimeout(growing);
     client = /** @type {undefined} */ (view?.end());
   }
 
   function show() {
     const source = host.record ?? host.srcId;
-    if (source && (isNear || host.loading !== "lazy")) {
+    const isLazy = host.loading === "lazy";
+    if (source && (isNear || !isLazy)) {
+      const isLater = isLazy && !isInSight && host.fetchPriority === "auto";
       view.show(source, {
-        image: { priority: host.fetchPriority },
+        image: { priority: isLater ? "low" : host.fetchPriority },
         choose(record) {
           const width = measure(record);
           return sizeFor(record, width * devicePixelRatio, width);
@@ -193,8 +201,10 @@ export function createPicture(host) {
   );
   // The author's `<img>` may come later, as out of a stream.
   new MutationObserver(say).observe(host, { childList: true });
-  return (isSeen) => {
-    isNear = isSeen ?? isNear;
+  return (position) => {
+    // Most elements of a long page are told that they are out of sight, which they know.
+    if (position?.isInSight === isInSight) return view;
+    ({ isNear, isInSight } = { isNear, isInSight, ...position });
     say();
     return view;
   };

@@ -83,9 +83,9 @@ export class PixImage extends Base {
     if (this.error) this.#settle().retry();
   }
 
-  /** @param {boolean} [isNear]  told by what watches the screen */
-  connectedCallback(isNear) {
-    this.#settle(isNear);
+  /** @param {import("./picture.js").Position} [position]  from the observers of the screen */
+  connectedCallback(position) {
+    this.#settle(position);
   }
 
   disconnectedCallback() {

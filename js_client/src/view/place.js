@@ -42,6 +42,7 @@ export function createPlace(client, onChange) {
   let stopWatching = () => {};
   /** @type {boolean | undefined} */
   let isNear = true; // undefined where nobody knows yet
+  let isInSight = true;
   let isOpen = false;
   /** @type {View | undefined}  as long as there is a source */
   let view;
@@ -51,7 +52,9 @@ export function createPlace(client, onChange) {
 
   function look() {
     isOpen = Boolean(source) && (isNear ?? isInMemory());
-    if (source && isOpen) view?.show(source, options);
+    const { choose, image } = options;
+    const priority = image?.priority ?? (isInSight ? "auto" : "low");
+    if (source && isOpen) view?.show(source, { choose, image: { ...image, priority } });
     else view?.hide();
   }
 
@@ -79,12 +82,19 @@ export function createPlace(client, onChange) {
     watched = element;
     // Another element, as where an error's message has stood meanwhile, is where the one before was.
     isNear = !element || isOpen || undefined;
-    stopWatching = element
-      ? watchNearness(element, MARGIN, (is) => {
-          isNear = is;
-          look();
-        })
-      : () => {};
+    isInSight = !element || (isOpen && isInSight);
+    if (!element) return void (stopWatching = () => {});
+    const stops = [
+      watchNearness(element, "0px", (is) => {
+        isInSight = is;
+        if (isOpen) look();
+      }),
+      watchNearness(element, MARGIN, (is) => {
+        isNear = is;
+        look();
+      }),
+    ];
+    stopWatching = () => stops.forEach((stop) => stop());
   }
 
   /**

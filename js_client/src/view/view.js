@@ -3,6 +3,7 @@
 import { isOf } from "../format/ids.js";
 import * as pixstore from "../index.js";
 import { mayComeLater, tryLater } from "./again.js";
+import { setAhead, untilFirst } from "./turn.js";
 
 /** @import { Client } from "../client.js" */
 /** @import { ImageRecord } from "../format/records.js" */
@@ -26,7 +27,8 @@ import { mayComeLater, tryLater } from "./again.js";
  * @typedef {object} ViewOptions
  * @property {((record: ImageRecord) => ImageRecord) | undefined} [choose]  the record or one of its variants; default the
  *   record
- * @property {Omit<ImageOptions, "signal"> | undefined} [image]  what `getImage` takes
+ * @property {Omit<ImageOptions, "signal"> | undefined} [image]  what `getImage` takes; with the priority "low", the view
+ *   loads once no other view of the page is loading
  */
 
 /**
@@ -39,6 +41,7 @@ import { mayComeLater, tryLater } from "./again.js";
  * @property {(record: ImageRecord) => ImageRecord} choose
  * @property {ImageRecord | undefined} [chosen]
  * @property {ViewOptions["image"]} image
+ * @property {boolean} [isWaiting]  until no view of a higher priority is loading
  */
 
 /** @typedef {ReturnType<typeof createView>} View */
@@ -65,6 +68,8 @@ export function createView(client, onChange, onCleared) {
   let stopWaiting = () => {};
   let stopListening = client.onRemoved(onRemoved);
 
+  const tellOthers = () => setAhead(onRemoved, state.status === "loading" && !isLow(wanted));
+
   /**
    * @param {ViewState["status"]} status
    * @param {ImageRecord} [record]
@@ -76,6 +81,19 @@ export function createView(client, onChange, onCleared) {
     held = objectUrl;
     onChange((state = { status, record, url: objectUrl?.url, error }));
     if (before !== objectUrl) before?.release();
+    tellOthers();
+  }
+
+  /**
+   * @param {Wanted} asked
+   * @param {AbortSignal} signal
+   */
+  async function waitInTurn(asked, signal) {
+    if (!isLow(asked)) return;
+    asked.isWaiting = true;
+    await untilFirst(signal);
+    asked.isWaiting = false;
+    signal.throwIfAborted();
   }
 
   /** @param {Wanted} asked */
@@ -89,7 +107,10 @@ export function createView(client, onChange, onCleared) {
       // What couldn't be drawn may be in memory.
       const inMemory = record && state.status !== "error" && client.peek(record);
       if (inMemory) change("shown", record, inMemory);
-      else change("loading", record ?? state.record, held);
+      else {
+        change("loading", record ?? state.record, held);
+        await waitInTurn(asked, signal);
+      }
       if (!record) {
         const found = await client.getRecord(asked.id, asked.image?.context);
         if (!signal.aborted) load({ ...asked, record: found });
@@ -158,11 +179,14 @@ export function createView(client, onChange, onCleared) {
       const next = { id, given, record: given ?? before?.record, choose, image };
       const isSame =
         before &&
+        !isPromotion(before, next) &&
         (state.status === "error"
           ? JSON.stringify(before.given) === JSON.stringify(given)
           : versionOf(before.chosen) === versionOf(chosenOf(next)));
-      if (isSame) Object.assign(before, next);
-      else {
+      if (isSame) {
+        Object.assign(before, next);
+        tellOthers();
+      } else {
         // Another version of an image takes the place of the one before, another image doesn't.
         if (!before) change("loading");
         load(next);
@@ -181,6 +205,17 @@ export function createView(client, onChange, onCleared) {
     retry: reload,
   };
 }
+
+/** @param {Wanted} [wanted] */
+const isLow = (wanted) => wanted?.image?.priority === "low";
+
+/**
+ * Whether a load that waits must begin anew, now at once. It has requested nothing yet.
+ *
+ * @param {Wanted} before
+ * @param {Wanted} next
+ */
+const isPromotion = (before, next) => before.isWaiting && !isLow(next);
 
 /** @param {Wanted} wanted */
 const chosenOf = ({ record, choose }) => record && choose(record);

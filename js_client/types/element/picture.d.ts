@@ -1,9 +1,14 @@
 /** What stands in an element: an `<img>` with the picture, and before that a placeholder upon it. */
 import type { View } from "../view/view.js";
 import type { PixImage } from "./pix-image.js";
+export type Position = {
+    isNear?: boolean;
+    isInSight?: boolean;
+};
+/** @typedef {{isNear?: boolean, isInSight?: boolean}} Position  changes of where an element is; near is within its margin */
 /**
  * @param {PixImage} host
- * @returns {(isNear?: boolean) => View}  to be called when something is said of the element, it was moved, or
- *   it has come near the screen or left it
+ * @returns {(position?: Position) => View}  to be called after each change of the element, its place in the page, or its
+ *   position
  */
-export declare function createPicture(host: PixImage): (isNear?: boolean) => View;
+export declare function createPicture(host: PixImage): (position?: Position) => View;

@@ -38,8 +38,8 @@ export declare class PixImage extends Base {
     get state(): ViewState["status"];
     /** Try again what has failed. */
     retry(): void;
-    /** @param {boolean} [isNear]  told by what watches the screen */
-    connectedCallback(isNear?: boolean): void;
+    /** @param {import("./picture.js").Position} [position]  from the observers of the screen */
+    connectedCallback(position?: import("./picture.js").Position): void;
     disconnectedCallback(): void;
     /**
      * @param {string} name

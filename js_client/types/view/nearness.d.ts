@@ -2,7 +2,7 @@
 /**
  * Be told whether an element is near the screen, soon and whenever that changes.
  *
- * @param {Element} element  which nobody else asks about meanwhile
+ * @param {Element} element  no other caller may watch it with the same margin meanwhile
  * @param {string} margin  how far away is near, e.g. "200px"
  * @param {(isNear: boolean) => void} listener
  * @returns {() => void}  ends it

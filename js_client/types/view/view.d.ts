@@ -23,7 +23,8 @@ export type ViewOptions = {
      */
     choose?: ((record: ImageRecord) => ImageRecord) | undefined;
     /**
-     * what `getImage` takes
+     * what `getImage` takes; with the priority "low", the view
+     * loads once no other view of the page is loading
      */
     image?: Omit<ImageOptions, "signal"> | undefined;
 };
@@ -34,6 +35,10 @@ export type Wanted = {
     choose: (record: ImageRecord) => ImageRecord;
     chosen?: ImageRecord | undefined;
     image: ViewOptions["image"];
+    /**
+     * until no view of a higher priority is loading
+     */
+    isWaiting?: boolean;
 };
 export type View = ReturnType<typeof createView>;
 /** @import { Client } from "../client.js" */
@@ -54,7 +59,8 @@ export type View = ReturnType<typeof createView>;
  * @typedef {object} ViewOptions
  * @property {((record: ImageRecord) => ImageRecord) | undefined} [choose]  the record or one of its variants; default the
  *   record
- * @property {Omit<ImageOptions, "signal"> | undefined} [image]  what `getImage` takes
+ * @property {Omit<ImageOptions, "signal"> | undefined} [image]  what `getImage` takes; with the priority "low", the view
+ *   loads once no other view of the page is loading
  */
 /**
  * What is to be shown. `record` is the one that was given, or, once it has come, that of an id.
@@ -66,6 +72,7 @@ export type View = ReturnType<typeof createView>;
  * @property {(record: ImageRecord) => ImageRecord} choose
  * @property {ImageRecord | undefined} [chosen]
  * @property {ViewOptions["image"]} image
+ * @property {boolean} [isWaiting]  until no view of a higher priority is loading
  */
 /** @typedef {ReturnType<typeof createView>} View */
 /** @type {ViewState} */
