@@ -131,7 +131,7 @@ class StoreBusy(StoreError):
 
     @property
     def detail(self) -> str:
-        """What a client may be told."""
+        """The text for a client."""
         return f"the {self.away} can't be reached: try again later" if self.away else "the store is busy: try again"
 
 

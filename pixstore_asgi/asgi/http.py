@@ -91,7 +91,7 @@ async def refuse(status: int, headers: RawHeaders, send: Send) -> None:
 
 
 async def send_json(status: int, value: object, headers: RawHeaders, scope: Scope, send: Send) -> None:
-    """Answer GET or HEAD with JSON that nobody keeps, and that may hold records. headers: further ones."""
+    """Answer GET or HEAD with JSON that no cache keeps, and that may hold records. headers: further ones."""
     body = HiddenBytes(json.dumps(value, ensure_ascii=False, separators=(",", ":")), "utf-8")
     await _send(status, body, [(b"content-type", b"application/json"), *headers], scope, send)
 

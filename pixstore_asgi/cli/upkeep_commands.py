@@ -29,7 +29,7 @@ _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 
 @dataclass
 class Verification:
-    """What was found in a store so far. count: what was read. is_complete: whether all of it was read."""
+    """Findings in a store so far. count: the images that were read. is_complete: whether all of them were."""
 
     count: Count = field(default_factory=Count)
     faults: list[Fault] = field(default_factory=list)

@@ -18,7 +18,7 @@ def hide(value: _T) -> Hidden[_T]:
 
 
 class HiddenBytes(bytes):
-    """Bytes that hide themselves in a repr; so does a part of them, and what they are added to."""
+    """Bytes that hide themselves in a repr; so do their slices and sums."""
 
     __slots__ = ()
 

@@ -68,7 +68,7 @@ class ImageRecord(HiddenFields):
 
         Raises RecordError, whose `reason` names the part that is wrong.
         """
-        value = fields = _mapping(value, "an image record")  # which hides what the caller passed
+        value = fields = _mapping(value, "an image record")  # the copy hides the mapping that the caller passed
         meta = _mapping(fields.get("meta"), "its meta")
         record = cls.create(
             id=_checked_id(fields.get("id")),

@@ -53,7 +53,7 @@ class Confinement:
             _limit(resource.RLIMIT_AS, most + _SPARE_BYTES)
             self._sandbox.deny_files()
         for which in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE, resource.RLIMIT_NPROC, resource.RLIMIT_NOFILE):
-            _limit(which, 0)  # what is open stays open
+            _limit(which, 0)  # open descriptors stay open
         # At the first the kernel sends SIGXCPU, at the second SIGKILL.
         _limit(resource.RLIMIT_CPU, limits.max_cpu_s, 1)
         signal.signal(signal.SIGALRM, signal.SIG_DFL)

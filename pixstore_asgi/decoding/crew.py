@@ -53,11 +53,10 @@ class Crew:
         for turns in itertools.count():
             await self._take_place(turns, until_s)
             try:
-                async with asyncio.timeout(None) as end:
-                    with self._places.turn(turns, end):
-                        return await self._decode(request, pieces)
-            except TimeoutError:
-                pass  # its turn is over: it starts anew behind those that wait
+                with contextlib.suppress(TimeoutError):  # its turn is over: it starts anew behind those that wait
+                    async with asyncio.timeout(None) as end:
+                        with self._places.turn(turns, end):
+                            return await self._decode(request, pieces)
             finally:
                 self._places.give_back()
         raise AssertionError

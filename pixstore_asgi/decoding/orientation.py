@@ -43,7 +43,7 @@ def _exif_of_png(data: memoryview) -> bytes:
 
 
 def _turn_of_avif(image: ImageFile.ImageFile) -> int:
-    """Return what irot and imir say: Pillow puts it in the place of what EXIF says, which browsers ignore."""
+    """Return the orientation of irot and imir. Pillow puts it in place of that of EXIF, which browsers ignore."""
     exif = Image.Exif()
     exif.load(image.info.get("exif", b""))
     return int(exif.get(ExifTags.Base.Orientation, UPRIGHT))

@@ -20,10 +20,10 @@ _LOAD, _JUMP_IF_EQUAL, _RETURN = 0x20, 0x15, 0x06
 _NUMBER_AT, _ARCHITECTURE_AT = 0, 4  # in struct seccomp_data
 _INSTRUCTION = struct.Struct("=HBBI")
 
-# linux/audit.h: the architectures whose numbers are below.
+# linux/audit.h: the architectures of the numbers below.
 _ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 
-# asm/unistd.h of x86_64 and aarch64: memory, time, the link and what is open already, signals to itself, the end.
+# asm/unistd.h of x86_64 and aarch64: memory, time, open descriptors, signals to itself, exit.
 _ALLOWED = {
     "read": (0, 63),
     "write": (1, 64),
@@ -60,7 +60,7 @@ _ALLOWED = {
 
 # linux/landlock.h; these numbers are the same on every architecture.
 _LANDLOCK_CREATE_RULESET, _LANDLOCK_RESTRICT_SELF, _LANDLOCK_VERSION = 444, 446, 1
-_LANDLOCK_FILES = {1: 0x1FFF, 2: 0x3FFF, 3: 0x7FFF, 4: 0x7FFF, 5: 0xFFFF}  # what each version can deny of files
+_LANDLOCK_FILES = {1: 0x1FFF, 2: 0x3FFF, 3: 0x7FFF, 4: 0x7FFF, 5: 0xFFFF}  # the file rights that each version can deny
 _LANDLOCK_TCP, _LANDLOCK_SCOPES = 0b11, 0b11  # bind and connect; abstract sockets and signals to outside
 _FIRST_WITH_TCP, _FIRST_WITH_SCOPES = 4, 6
 
@@ -70,7 +70,7 @@ class _Program(ctypes.Structure):
 
 
 class Sandbox:
-    """What this kernel has of both. Make it in the parent: to apply it takes no import and no file.
+    """The parts that this kernel has. Made in the parent, because applying it may use no import and no file.
 
     landlock: the version of Landlock, 0 if there is none. has_seccomp: whether system calls can be filtered.
     """
@@ -92,7 +92,7 @@ class Sandbox:
 
     @property
     def names(self) -> list[str]:
-        """What there is of both, for people."""
+        """The parts that this kernel has, for a message."""
         return [*([f"Landlock {self.landlock}"] if self.landlock else []), *(["seccomp"] if self.has_seccomp else [])]
 
     def deny_files(self) -> None:

@@ -50,7 +50,7 @@ _OF_RECORDS = {
 
 
 class _RecordsResponse(JSONResponse):
-    """JSON whose body hides itself in a repr: it holds keys."""
+    """JSON with a body that hides itself in a repr: it holds keys."""
 
     def render(self, content: object) -> bytes:
         return HiddenBytes(super().render(content))

@@ -10,7 +10,7 @@ from .headers import payload_headers, payload_status
 
 
 class Pieces(Protocol):
-    """What a payload is read from: an ImageStream, or a part of one."""
+    """The source of a payload: an ImageStream, or a part of one."""
 
     async def __anext__(self) -> bytes: ...
 

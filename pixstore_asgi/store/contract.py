@@ -97,7 +97,7 @@ class ImageStream(Protocol):
         """Leave out chunks at the front, at most `most` bytes of them, without reading them; return how many bytes.
 
         A range of a long body costs no more than its own chunks. Only whole chunks are left out, before the first one
-        is taken. A stream whose chunks are all in memory may leave out none.
+        is taken. A stream with all chunks in memory may leave out none.
         """
         ...
 

@@ -218,11 +218,11 @@ class BodySweep:
     async def sweep(self, limit: int) -> int:
         """Remove up to `limit` bodies; return how many. Raises OtherPlace, StoreBusy or another StoreError.
 
-        Shielded: who is cancelled between removing and forgetting would leave what was removed to be claimed again.
+        Shielded: a call cancelled between removing and forgetting would leave removed bodies to be claimed again.
         """
         await self.check()
         claimed = await self._rows.claim_bodies(limit)
-        if not self._is_known:  # no live row: only what is seen there is removed, and the other rows stay
+        if not self._is_known:  # no live row: only bodies seen there are removed, and the other rows stay
             claimed = [body for body in claimed if await self._bodies.has(body.name)]
         if claimed:
             await asyncio.shield(_remove(self._rows, self._bodies, claimed))

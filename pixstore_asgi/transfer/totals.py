@@ -32,7 +32,7 @@ class Step:
 
 @dataclass(slots=True)
 class Report:
-    """The sum of a move's steps. counts: by outcome. left: the steps of what was left alone."""
+    """The sum of a move's steps. counts: by outcome. left: the steps that left an image alone."""
 
     counts: dict[Outcome, Count] = field(default_factory=lambda: dict.fromkeys(Outcome, Count()))
     left: list[Step] = field(default_factory=list)

@@ -2,7 +2,6 @@
 
 import contextlib
 import signal
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 
 from pixstore_asgi import ImageRecord, decode_payload
 from pixstore_asgi.core.cipher import unseal
+from tests.deployment.in_threads import InThreads
 from tests.support.haproxy import Balancer, balancing
 from tests.support.paths import ROOT
 from tests.support.requests import headers, image_of, save, url_of
@@ -46,25 +46,14 @@ def two_servers(folder: Path, app: str) -> Iterator[tuple[Server, Server]]:
         yield serve("one", 2), serve("two", 1)
 
 
-class Load:
+class Load(InThreads):
     """Clients that save images and ask for them. done: how often that went well. failed: what did not."""
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._ends = threading.Event()
-        self._threads = [threading.Thread(target=self._run) for _ in range(4)]
+        super().__init__([self._run] * 4)
         self.done = 0
         self.failed: list[str] = []
-
-    def __enter__(self) -> "Load":
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ends.set()
-        for thread in self._threads:
-            thread.join()
 
     def _run(self) -> None:
         with httpx.Client(base_url=self._url, timeout=30, trust_env=False) as http:

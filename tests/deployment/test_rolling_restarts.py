@@ -3,9 +3,9 @@
 import contextlib
 import re
 import socket
-import threading
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from pixstore_asgi import ImageRecord
+from tests.deployment.in_threads import InThreads
 from tests.support.hosts import STOPPED, Host, running_hosts
 from tests.support.nginx import PAGE, SITE, Nginx, running_nginx
 from tests.support.paths import DOCS, ROOT
@@ -76,7 +77,7 @@ def balanced(hosts: list[Host], folder: Path, *, upstream: str = UPSTREAM) -> It
         yield Balanced(nginx, hosts)
 
 
-class Load:
+class Load(InThreads):
     """Four clients that ask for records and images, and save some, until the block ends.
 
     uploads: whether two of them save too. keep_alive: whether a client uses its connection again. done: how often each
@@ -87,20 +88,9 @@ class Load:
         self._nginx = nginx
         self._uploads = uploads
         self._keep_alive = keep_alive
-        self._ends = threading.Event()
-        self._threads = [threading.Thread(target=self._run, args=(number,)) for number in range(4)]
+        super().__init__([partial(self._run, number) for number in range(4)])
         self.done: Counter[str] = Counter()
         self.failed: list[str] = []
-
-    def __enter__(self) -> "Load":
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ends.set()
-        for thread in self._threads:
-            thread.join()
 
     def go_on(self, requests: int) -> None:
         """Wait until so many further requests have ended."""

@@ -5,17 +5,18 @@ Each picture says in a chunk of its own which version of which image it is, so t
 
 import random
 import struct
-import threading
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from functools import partial
+from typing import Any
 
 import httpx
 
 from pixstore_asgi import ImageRecord, WireState, decode_payload
 from pixstore_asgi.core.cipher import unseal
+from tests.deployment.in_threads import InThreads
 from tests.support.hosts import Host
 from tests.support.requests import headers
 from tests.support.samples import large_png
@@ -58,7 +59,7 @@ def version_of(image: bytes, name: str) -> int:
     return int(version)
 
 
-class Traffic:
+class Traffic(InThreads):
     """Runs until the block ends.
 
     serving: the hosts that may be asked directly, their URLs by their addresses. done: how often each kind of request
@@ -69,24 +70,13 @@ class Traffic:
 
     def __init__(self, balancer: str, hosts: Sequence[Host]) -> None:
         self._balancer = balancer
-        self._ends = threading.Event()
-        self._threads = [threading.Thread(target=self._run, args=(n, role)) for n, role in enumerate(self.roles)]
+        super().__init__([partial(self._run, number, role) for number, role in enumerate(self.roles)])
         self.serving = {host.address: host.url for host in hosts}
         self.written: list[Written] = []
         self.done: Counter[str] = Counter()
         self.failed: list[str] = []
         self.stale: list[str] = []
         self.processes: defaultdict[str, set[str]] = defaultdict(set)
-
-    def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ends.set()
-        for thread in self._threads:
-            thread.join()
 
     @property
     def roles(self) -> list[Callable[[httpx.Client, str], None]]:

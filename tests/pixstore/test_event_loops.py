@@ -184,7 +184,7 @@ def test_litestars_test_client(pix: Pixstore, nothing_is_left: NothingIsLeft) ->
 
     images = asgi("/pixstore-image", is_mount=True, copy_scope=True)(PixstoreApp(pix))
 
-    async def test() -> None:
+    async def use() -> None:
         app = Litestar([save, images], lifespan=[pix.lifespan], openapi_config=None, logging_config=None)
         async with AsyncTestClient(app) as http:
             record = await save_and_read(pix)
@@ -196,7 +196,7 @@ def test_litestars_test_client(pix: Pixstore, nothing_is_left: NothingIsLeft) ->
 
     with nothing_is_left():
         for _ in range(2):
-            asyncio.run(test())
+            asyncio.run(use())
 
 
 def test_djangos_test_client(pix: Pixstore, nothing_is_left: NothingIsLeft) -> None:

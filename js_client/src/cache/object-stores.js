@@ -81,7 +81,7 @@ export function createStores(databaseName) {
      */
     learn: async (entries) => known ?? load(entries),
 
-    // NaN equals no number: what is downloaded then is not kept.
+    // NaN equals no number: an image downloaded then is not kept.
     latestRemoval: () => (removal ??= transact([DELETED], "readonly", latestRemoval).catch(() => NaN)),
 
     /**

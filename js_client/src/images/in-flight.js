@@ -35,7 +35,7 @@ export function createInFlight({ load, memory, counts, timeoutMs }) {
   const joinable = new Map();
   /** @type {Set<Flight>}  every one that is not over */
   const underWay = new Set();
-  /** Counts the removals of this page: what was asked for before one of them is not kept after it. */
+  /** Counts the removals of this page: an image requested before a removal is not kept after it. */
   let removals = 0;
   let abortedAt = 0;
   /** @type {DOMException | undefined} */

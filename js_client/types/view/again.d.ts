@@ -1,6 +1,6 @@
-/** The views of a page whose image failed for the network or the server: they try again together, in one batch. */
+/** The views of a page that failed because of the network or the server: they try again together, in one batch. */
 /**
- * Whether the image may come later by itself; what the server refuses does not.
+ * Whether the image may come later by itself. A refused image does not.
  *
  * @param {any} error
  */

@@ -65,13 +65,13 @@ class InTheWay(StoreBusy):
 
 @contextmanager
 def translated(at: str = "") -> Iterator[None]:
-    """Turn what asyncpg raises into errors of ours that say what to do. at: " at host:port", if it is known."""
+    """Turn errors of asyncpg into errors of ours that name a remedy. at: " at host:port", if it is known."""
     try:
         yield
     except PixstoreError:
         raise
     except (asyncpg.PostgresError, asyncpg.InterfaceError, *AWAY, ValueError) as error:
-        raise translate(error, at) from None  # what they say of a row or a URL may hold what must not be seen
+        raise translate(error, at) from None  # their texts quote rows and URLs, which may hold secrets
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """Commit batches: saves and deletes that wait for the writer at the same time are done in one transaction.
 
-So they also share what follows a transaction in which keys have died, the emptying of the log.
+So they also share the emptying of the log, which follows a transaction that ended keys.
 """
 
 from collections.abc import Iterator, Sequence
@@ -44,7 +44,7 @@ class Commit:
 
     @property
     def image_id(self) -> str:
-        """The id of an image whose group it changes."""
+        """The id of an image in the group that it changes."""
         return self.change.image_id if isinstance(self.change, Deletion) else self.change.original_id
 
     def result(self) -> Outcome:

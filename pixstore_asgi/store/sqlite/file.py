@@ -19,7 +19,7 @@ _CHECKPOINT_NS = 2_000_000_000  # it follows the last write to the log, and ends
 
 
 class Mark(NamedTuple):
-    """What tells a file from another one and from its own later state. names: how many names (hard links) it has."""
+    """The identity and state of a file at one moment. names: how many names (hard links) it has."""
 
     device: int
     inode: int
@@ -41,7 +41,7 @@ class Mark(NamedTuple):
         return other is not None and self[:2] == other[:2]
 
     def check_one_name(self, path: Path) -> None:
-        """Raise StoreError if the file at `path`, whose mark this is, has another name too."""
+        """Raise StoreError if the file at `path`, which has this mark, has another name too."""
         if self.names > 1:
             file_system = next(
                 folder for folder in path.absolute().parents if folder.is_mount()

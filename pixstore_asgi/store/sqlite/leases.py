@@ -30,7 +30,7 @@ IN_USE = 0
 """In place of a blob's id, which are above it: whoever has the database open holds a lease on it."""
 
 _FILES = 1 << 62
-"""Above every blob's id: what the number of open files is added to."""
+"""Above every blob's id: the base for the number of open files."""
 
 _FLOCK = struct.Struct("hhqqi4x")  # struct flock of 64-bit Linux: type, whence, start, length, pid
 
@@ -142,7 +142,7 @@ class Leases:
             self._settle()
 
     def _settle(self) -> None:
-        """Give back what was released, unless the mutex is held: its holder does so after it has freed the mutex."""
+        """Give released leases back, unless the mutex is held: its holder does so after it has freed the mutex."""
         while self._released and self._mutex.acquire(blocking=False):
             try:
                 self._give_back()

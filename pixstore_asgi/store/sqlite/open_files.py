@@ -105,7 +105,7 @@ def check_shared(path: Path, write_lock: WriteLock, leases: Leases, timeout_s: f
 def check_in_place(path: Path, timeout_s: float) -> None:
     """Raise StoreError if a process has the database open, and the log or index that it uses is not at its path.
 
-    A new log beside it would be written into the database over what is in the old one. The lock file can't tell: it may
+    A new log beside it would be written into the database over that of the old one. The lock file can't tell: it may
     be a new one too. To be called before SQLite reads the database, for that makes both files. timeout_s: how long a
     process that is just opening the database is waited for.
     """

@@ -182,7 +182,7 @@ def write_transaction(connection: Writer, changed: Collection[str] | None = ()) 
         _roll_back(connection)  # what an earlier rollback failed to undo must not be committed with this
         with transaction(connection, changed):
             yield
-        connection.files.check_beside()  # or the caller would take for stored what is in a log without a name
+        connection.files.check_beside()  # a log without a name is lost with the process
 
 
 @contextmanager
