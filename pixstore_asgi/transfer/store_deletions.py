@@ -24,9 +24,13 @@ async def delete_what_is_gone(source: ImageStore, target: ImageStore, *, is_dry:
         if missing:
             tokens = await _tokens_of_deleted(source, missing)
             for image in missing.values():
-                if image.token <= tokens.get(image.id, 0):
+                is_deleted = image.token <= tokens.get(image.id, 0)
+                if not is_deleted and await source.get(image.id) is not None:
+                    continue  # saved again meanwhile
+                # An image that was saved and deleted again between these questions is known as deleted only now.
+                if is_deleted or await is_deleted_since(source, image):
                     yield await _delete(target, image, is_dry=is_dry)
-                elif await source.get(image.id) is None:  # and was not saved again meanwhile
+                else:
                     yield Step(image.id, Outcome.LEFT, "the source never had it: something else writes to the target")
 
 

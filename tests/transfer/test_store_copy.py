@@ -256,6 +256,36 @@ async def test_an_image_saved_again_meanwhile_is_no_strangers(target: ImageStore
     assert counts(await copy(source, target)) == (1, 1, 0, 0)
 
 
+class _SavesAndDeletesAgain(MemoryStore):
+    """Has an image saved just before it is first asked for a range of deleted ones, and deleted just after."""
+
+    was_asked = False
+
+    async def list_tombstones(
+        self, *, after: str | None = None, before: str | None = None, limit: int = 100
+    ) -> Sequence[Tombstone]:
+        is_first = before is not None and not self.was_asked
+        if is_first:
+            self.was_asked = True
+            await save(self, "a")
+        found = await super().list_tombstones(after=after, before=before, limit=limit)
+        if is_first:
+            await self.delete("a")
+        return found
+
+
+async def test_an_image_saved_and_deleted_again_meanwhile_is_deleted(target: ImageStore) -> None:
+    """An image that the source saves and deletes between two questions of a pass is deleted in the target."""
+    source = _SavesAndDeletesAgain()
+    await _save_one(source)
+    await save(source, "a")
+    await copy(source, target)
+    await source.delete("a")
+    assert counts(await copy(source, target)) == (0, 1, 1, 0)
+    assert source.was_asked
+    assert await target.get("a") is None
+
+
 class _IsWrittenMeanwhile(MemoryStore):
     """Takes an image of another's just before it takes one of a copy."""
 
