@@ -370,19 +370,20 @@ class PixstoreMachine(RuleBasedStateMachine):
     @rule(which=st.integers(0, 1))
     def retire(self, which: int) -> None:
         """The secret with which neither signs is retired if the store knows it and no image is under it; another one
-        takes its place. A secret that the store does not know leaves the store as it is."""
+        takes its place. A secret that only the key ring knows is not retired, and an unknown one is refused."""
         if self.newest[0] != self.newest[1]:
             return
         pix, old = self.pixstores[which], 1 - self.newest[which]
         key_id = self.key_id_of(self.secrets[old])
         in_use, retired = self.run(pix._store.key_checks())
-        is_known = any(check.startswith(key_id) for check in in_use)
-        if is_known and key_id in self.usage():
+        is_in_store = any(check.startswith(key_id) for check in in_use)
+        is_in_ring = self.secrets[old] in self.known[which]
+        if key_id in self.usage() if is_in_store else not is_in_ring:
             with pytest.raises(SecretError):
                 self.run(pix.retire_key(key_id.hex()))
         else:
-            assert self.run(pix.retire_key(key_id.hex())) == is_known
-        if not is_known or key_id in self.usage():
+            assert self.run(pix.retire_key(key_id.hex())) == is_in_store
+        if not is_in_store or key_id in self.usage():
             assert self.run(pix._store.key_checks()) == (in_use, retired)
             return
         self.secrets[old] = f"secret-{len(retired)}-of-this-test-0123456789-abcdefghijklmnop"
