@@ -19,7 +19,7 @@ from ..core.options import check_numbers
 from ..core.wire import encode_state
 from ..errors import ConfigError, WireState
 from ..store.contract import WHOLE_BYTES, ImageStore, ImageStream
-from .reach import Reach
+from .admission import Admission
 from .rings import Rings
 from .tag_check import begin_tag_check, read_checked
 from .turns import Turns
@@ -90,7 +90,7 @@ class ImageCache:
         self._store = store
         self._max_bytes = max_bytes
         self._rings = rings
-        self._reach = Reach(max_bytes)
+        self._admission = Admission(max_bytes)
         self._entries: OrderedDict[str, CachedImage] = OrderedDict()
         self._turns = Turns()
 
@@ -165,7 +165,7 @@ class ImageCache:
 
     def clear(self) -> None:
         """Drop everything."""
-        self._reach.clear()
+        self._admission.clear()
         while self._entries:
             self.forget(next(iter(self._entries)))
 
@@ -201,7 +201,7 @@ class ImageCache:
         return await begin_tag_check(self._rings, image)
 
     def _read_at_once(self, image_id: str) -> tuple[StoredImage, bytes] | None:
-        was_asked = image_id in self._reach
+        was_asked = image_id in self._admission
         (stamp,) = self._store.stamps((image_id,)) if was_asked else (None,)
         begun_s = self.read_times.begin()
         found = self._store.read_at_once(image_id)
@@ -211,8 +211,8 @@ class ImageCache:
         image, chunks = found
         whole = b"".join([_SUCCESS, *chunks])
         if self._fits(image):
-            self._reach.ask(image_id)
-            self._reach.read(image.meta.size)
+            self._admission.add_request(image_id)
+            self._admission.add_read(image.meta.size)
             if was_asked and self._make_room(image):
                 self._keep(CachedImage(self, image, stamp, with_body=True), (whole,))
         return image, whole
@@ -241,14 +241,14 @@ class ImageCache:
             self.read_times.end(begun_s)
         if stream and self._max_bytes:
             if self._fits(stream.image):
-                self._reach.read(stream.image.meta.size)
+                self._admission.add_read(stream.image.meta.size)
             elif image_id not in self._entries:
                 self._learn(image_id, stream.image, object())  # never current: it tells that the image does not fit
         return stream
 
     def _is_asked_again(self, image_id: str) -> bool:
-        was_asked = image_id in self._reach
-        self._reach.ask(image_id)
+        was_asked = image_id in self._admission
+        self._admission.add_request(image_id)
         return was_asked
 
     def _may_fit(self, known: CachedImage | None) -> bool:
