@@ -2,7 +2,6 @@
 
 import os
 import sys
-import weakref
 from collections.abc import Iterable, Sequence
 from functools import partial
 from importlib.util import find_spec
@@ -11,6 +10,7 @@ import anyio
 
 from ..errors import ConfigError, InvalidImage
 from ..loops import PerLoop
+from ..process import close_in_child
 from .crew import Crew
 from .holding import Budget
 from .refusals import Refusal
@@ -59,7 +59,7 @@ class Decoder:
             raise ConfigError("processes must be at least 1")
         self.budget = Budget()
         self._crews: PerLoop[Crew] = PerLoop(Crew.drop)
-        _decoders.add(self)
+        close_in_child(self, Decoder._forget)
 
     async def decode(self, pieces: Sequence[bytes | memoryview], format: str) -> Decoded:
         """Decode a picture, every frame of it, and return what is known of it and made of it.
@@ -102,13 +102,3 @@ def _require_pillow() -> None:
         raise ConfigError(f"this Pillow was built without {', '.join(missing)}: pip install --force-reinstall pillow")
     if not sys.executable:
         raise ConfigError("the processes that decode images are started by sys.executable, which is empty here")
-
-
-def _forget_all() -> None:
-    for decoder in list(_decoders):
-        decoder._forget()
-
-
-_decoders: "weakref.WeakSet[Decoder]" = weakref.WeakSet()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_all)

@@ -273,7 +273,7 @@ async def test_a_pool_from_before_a_fork_is_refused(
         store, unopened = (PostgresStore(pool, schema=schema) for _ in range(2))
         await store.open()
         with monkeypatch.context() as child:
-            child.setattr(os, "getpid", lambda: -1)
+            child.setattr("pixstore_asgi.process._generation", -1)
             with pytest.raises(StoreError, match="was opened before a fork"):
                 await store.list()
             with pytest.raises(StoreError, match="was opened before a fork"):
@@ -291,7 +291,7 @@ async def test_a_close_after_a_fork_leaves_the_parents_connections(
     database, before = store._database, connections(postgres)
     assert database is not None
     with monkeypatch.context() as child:
-        child.setattr(os, "getpid", lambda: -1)
+        child.setattr("pixstore_asgi.process._generation", -1)
         await store.close()
     assert connections(postgres) == before
     await database.close()

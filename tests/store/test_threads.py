@@ -1,7 +1,6 @@
 """Event loops of several threads over one store, one of which opens and closes it while others read."""
 
 import gc
-import os
 import subprocess
 import sys
 import textwrap
@@ -80,7 +79,7 @@ def test_a_fork_in_the_midst_of_a_claim_stops_no_child(tmp_path: Path, monkeypat
     leases = Leases(tmp_path / "images.db.lock")
     leases.acquire(1)
     with leases._mutex, monkeypatch.context() as child:
-        child.setattr(os, "getpid", lambda: -1)
+        child.setattr("pixstore_asgi.process._generation", -1)
         leases.release(1)
         assert len(leases) == 1
         leases.close()

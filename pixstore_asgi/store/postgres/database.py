@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
@@ -15,6 +14,7 @@ from ...core.events import event
 from ...core.hidden import Hidden, hide
 from ...errors import StoreError
 from ...loops import check_loop, running_loop
+from ...process import generation
 from . import rows
 from .errors import ConnectionLost, at, is_away, translated, translated_for
 from .gathering import GatheredReads
@@ -42,7 +42,7 @@ class Database:
     """
 
     def __init__(self, pool: "Pool[Any]", names: Names, patience_s: float, *, is_ours: bool) -> None:
-        self.process = os.getpid()
+        self.generation = generation()
         self.pool = pool
         self.names = names
         self.patience_s = patience_s
@@ -113,7 +113,7 @@ class Database:
 
     def abandon(self) -> None:
         """Close the connections of an event loop that was closed before them; a borrowed pool stays as it is."""
-        if self._is_ours and self.process == os.getpid():
+        if self._is_ours and self.generation == generation():
             for holder in self.pool._holders:  # type: ignore[attr-defined]
                 if holder.is_connected():
                     _cut(holder._con)

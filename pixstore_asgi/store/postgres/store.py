@@ -1,7 +1,6 @@
 """PostgresStore: images in a PostgreSQL database, through asyncpg."""
 
 import logging
-import os
 from collections.abc import AsyncIterator, Callable, Collection, Hashable, Sequence
 from contextlib import asynccontextmanager
 from copy import copy
@@ -12,6 +11,7 @@ from ...core.images import RewrappedKey, StoredImage, Tombstone
 from ...core.options import check_numbers
 from ...errors import ConfigError, StoreError
 from ...loops import PerLoop
+from ...process import generation
 from ..clock import Clock, wall_clock_ms
 from ..contract import Expect, Expected, ImageStream, ImageWriter, KeyChecks
 from ..elsewhere import Bodies, BodySweep, Claimed, LiveNames, here_or_elsewhere
@@ -71,7 +71,7 @@ class PostgresStore:
         elif not hasattr(source, "acquire"):
             raise ConfigError(f"source must be the text of a URL or an asyncpg pool, not {type(source).__name__}")
         self._source = source
-        self._made_in = os.getpid()
+        self._generation = generation()
         self._names = Names(schema)
         self._pool_size = pool_size
         self._busy_timeout_s = busy_timeout_s
@@ -91,7 +91,7 @@ class PostgresStore:
         if isinstance(self._source, str):
             opening = Database.connect(self._source, self._names, most=self._pool_size, patience_s=self._busy_timeout_s)
         else:
-            if self._made_in != os.getpid() and self._source.get_size():
+            if self._generation != generation() and self._source.get_size():
                 raise StoreError("the pool of connections was opened before a fork: open one in each process")
             opening = Database.borrow(self._source, self._names, patience_s=self._busy_timeout_s)
         self._databases.put(await opening)
@@ -103,7 +103,7 @@ class PostgresStore:
             if self._bodies:
                 await self._bodies.close()
             return
-        if database.process != os.getpid():
+        if database.generation != generation():
             self._databases.pop()  # the connections are the parent's
             return
         await self._occasional_sweep.ended()
@@ -283,6 +283,6 @@ class PostgresStore:
         database = self._database
         if database is None:
             raise StoreError("the store is closed: open it first")
-        if database.process != os.getpid():
+        if database.generation != generation():
             raise StoreError("the store was opened before a fork: open it in each process")
         return database

@@ -4,7 +4,8 @@ import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
-from weakref import WeakSet
+
+from ...process import close_in_child
 
 
 class Descriptor:
@@ -12,7 +13,7 @@ class Descriptor:
 
     def __init__(self, number: int) -> None:
         self.number = number
-        _open.add(self)
+        close_in_child(self, Descriptor.close)
 
     @classmethod
     def of(cls, path: Path) -> Self:
@@ -42,15 +43,3 @@ class Descriptor:
             os.close(number)
 
     __del__ = close
-
-
-_open: WeakSet[Descriptor] = WeakSet()
-
-
-def _close_all() -> None:
-    for descriptor in list(_open):
-        descriptor.close()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_close_all)

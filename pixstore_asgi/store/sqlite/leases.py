@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
+from ...process import generation
 from .descriptor import Descriptor
 
 if sys.platform == "win32":
@@ -63,7 +64,7 @@ class Leases:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._pid = os.getpid()
+        self._generation = generation()
         self._counts: Counter[int] = Counter()
         self._released: deque[int] = deque()  # given back, and still counted
         self._mutex = threading.Lock()
@@ -161,7 +162,7 @@ class Leases:
 
     @property
     def _is_inherited(self) -> bool:
-        return self._pid != os.getpid()
+        return self._generation != generation()
 
     def __len__(self) -> int:
         return len(self._counts.keys() - {IN_USE})

@@ -16,6 +16,7 @@ import anyio.to_thread
 from ...core.events import event
 from ...core.images import StoredImage
 from ...errors import StoreBusy, StoreError
+from ...process import generation
 from ..groups import GroupCommit
 from .commits import Commit, Commits, Deletion, Outcome
 from .connection import Connection, P, R, keep_freed_memory, text_of, translated
@@ -30,18 +31,6 @@ from .writer import connect_reader, connect_writer, empty_log, hold_files, rescu
 _log = logging.getLogger("pixstore_asgi")
 _READERS = 2
 _FOREIGN_S = 1.0  # how long a commit by another program than this package may go unseen
-
-_process = object()
-"""Stands for this process. It is looked at for every request: to ask the system for the process id costs more."""
-
-
-def _stand_for_child() -> None:
-    global _process
-    _process = object()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_stand_for_child)
 
 
 class Session:
@@ -58,7 +47,7 @@ class Session:
         self._pace = Pace()
         self._commits = Commits()
         self._is_rescued = False
-        self._process = _process
+        self._generation = generation()
         self._closing: asyncio.Future[None] | None = None
 
     @classmethod
@@ -236,7 +225,7 @@ class Session:
     @property
     def is_inherited(self) -> bool:
         """Whether this is a forked child's copy, which must not touch the parent's connections."""
-        return self._process is not _process
+        return self._generation != generation()
 
     def _close_own(self) -> None:
         for connection in (self._data_version, self._near):
@@ -273,7 +262,7 @@ class Session:
 
     def _checked(self) -> list[Connection]:
         self._check_open()
-        if self._process is not _process:
+        if self._generation != generation():
             raise StoreError("the store was opened before a fork: open it in each worker process, not before")
         return self._connections
 
