@@ -25,7 +25,7 @@ from .keys.source import SecretSource, given_secrets
 from .life import Life
 from .saving.backfill import Backfill
 from .saving.limits import DEFAULT_MAX_IMAGE_BYTES, upload_limits
-from .saving.recall import revoke
+from .saving.revoke import revoke
 from .saving.save import Saves, new_id, not_found
 from .saving.sealing import Encryption
 from .saving.source import ImageData, read_file, viewed
@@ -202,7 +202,7 @@ class Pixstore:
         be stored all the same.
         """
         saves, data = await self._saves_within(connection), viewed(data)
-        saved = await saves.told(strips=strip_metadata).create(new_id(directory), data, on_progress=on_progress)
+        saved = await saves.override(strips=strip_metadata).create(new_id(directory), data, on_progress=on_progress)
         return self._proofs.record(*saved)
 
     async def save_image_from_file(
@@ -251,8 +251,8 @@ class Pixstore:
         raises; then the image stays as it was.
         """
         saves, data = await self._saves_within(connection), viewed(data)
-        told = saves.told(strips=strip_metadata)
-        saved = await told.update(image_id, data, if_token=if_token, on_progress=on_progress)
+        saves = saves.override(strips=strip_metadata)
+        saved = await saves.update(image_id, data, if_token=if_token, on_progress=on_progress)
         return self._proofs.record(*saved)
 
     async def update_image_from_file(

@@ -10,7 +10,7 @@ import click
 from ..errors import PixstoreError
 from ..transfer.totals import printable
 from ..upkeep.doctor import Finding, examine
-from ..upkeep.reach import examine_mount
+from ..upkeep.probe import examine_mount
 from .databases import Database, blobs, existing_database
 from .errors import plain_errors
 from .output import json_option

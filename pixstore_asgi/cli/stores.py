@@ -17,10 +17,10 @@ async def made(database: Database, blobs: str | None) -> ImageStore:
     Raises InputError where there is none.
     """
     await check_made(database)
-    return _unsweeping(database, blobs)
+    return _without_gc_at_close(database, blobs)
 
 
-def _unsweeping(database: Database, blobs: str | None) -> ImageStore:
+def _without_gc_at_close(database: Database, blobs: str | None) -> ImageStore:
     store = connect(database.store, blobs)
     if isinstance(store, Inspectable):
         # It may be a backup, whose rows know nothing of what was saved to the bucket since.
@@ -31,7 +31,7 @@ def _unsweeping(database: Database, blobs: str | None) -> ImageStore:
 @asynccontextmanager
 async def opened(database: Database, blobs: str | None) -> AsyncIterator[ImageStore]:
     """Open a store, made where there is none, until the block ends; what no image needs stays there."""
-    store = _unsweeping(database, blobs)
+    store = _without_gc_at_close(database, blobs)
     await store.open()
     try:
         yield store

@@ -23,7 +23,7 @@ from .errors import plain_errors
 from .output import json_option, progress_bar
 from .stores import check_made, count_of, opened, opened_as_made
 
-_SWEPT_AT_ONCE = 100  # large ones take their time, and a transaction has a limit
+_GC_BATCH = 100  # bodies in one transaction: large bodies take time, and a transaction has a limit
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 
 
@@ -133,7 +133,7 @@ def gc(database: Database, blobs: str | None, sweep_grace_s: int) -> None:
         async with opened_as_made(database, blobs) as store:
             assert isinstance(store, Inspectable)  # as every store of a path or URL is
             store.sweep_grace_s = sweep_grace_s
-            while some := await store.sweep(limit=_SWEPT_AT_ONCE):
+            while some := await store.sweep(limit=_GC_BATCH):
                 removed += some
 
     is_whole = False

@@ -1,7 +1,7 @@
-"""Pictures decoded in processes of their own: checked, and made smaller.
+"""Decode pictures in processes of their own: check them, and make them smaller.
 
-The application starts one helper (helper.py, fork_server.py), which forks a process for every picture (child.py); that
-has limits, no file and no secret, and what it decodes is in memory alone.
+The application starts one fork server (handle.py starts it, fork_server.py is it). It forks a worker process for every
+picture (worker.py). A worker has limits, no file and no secret, and keeps the decoded picture only in memory.
 """
 
 from .decoder import Decoder

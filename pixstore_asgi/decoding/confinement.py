@@ -15,14 +15,14 @@ from .task import Limits
 # linux/prctl.h
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
 
-_LESS_URGENT = 10  # than event loops, which would wait for a processor as often as there are children; see nice(2)
+_LESS_URGENT = 10  # than event loops, which would wait for a processor as often as there are workers; see nice(2)
 _SPARE_BYTES = 16 * 1024 * 1024  # to say that memory was not enough
 
 _spare: list[mmap.mmap] = []
 
 
 class Confinement:
-    """The limits of children. Made before the first one, whose parent is the process that makes it."""
+    """The limits of workers. Made before the first one, whose parent is the process that makes it."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits

@@ -11,8 +11,8 @@ import anyio
 from ..errors import ConfigError, InvalidImage
 from ..loops import PerLoop
 from ..process import close_in_child
-from .crew import Crew
 from .holding import Budget
+from .pool import Pool
 from .refusals import Refusal
 from .task import (
     DEFAULT_MAX_CPU_S,
@@ -58,7 +58,7 @@ class Decoder:
         if self.processes < 1:
             raise ConfigError("processes must be at least 1")
         self.budget = Budget()
-        self._crews: PerLoop[Crew] = PerLoop(Crew.drop)
+        self._pools: PerLoop[Pool] = PerLoop(Pool.drop)
         close_in_child(self, Decoder._forget)
 
     async def decode(self, pieces: Sequence[bytes | memoryview], format: str) -> Decoded:
@@ -68,23 +68,23 @@ class Decoder:
         InvalidImage where it does not decode or takes more than the limits allow, and StoreBusy where the machine can't
         start a process to decode it: nothing was done, and it can be tried again.
         """
-        crew = self._crews.get_or_make(partial(Crew, self.task, self.processes))
-        outcome = await crew.decode(pieces, format)
+        pool = self._pools.get_or_make(partial(Pool, self.task, self.processes))
+        outcome = await pool.decode(pieces, format)
         if isinstance(outcome, Refusal):
             raise InvalidImage(outcome.text(format, self._limits))
         return outcome
 
     async def close(self) -> None:
         """End this event loop's processes, once they have decoded what they have; the next `decode` starts new ones."""
-        crew = self._crews.pop()
-        if crew is not None:
+        pool = self._pools.pop()
+        if pool is not None:
             with anyio.CancelScope(shield=True):
-                await crew.close()
+                await pool.close()
 
     def _forget(self) -> None:
-        for crew in self._crews.values():
-            crew.abandon()
-        self._crews.clear()
+        for pool in self._pools.values():
+            pool.abandon()
+        self._pools.clear()
 
 
 def _cores() -> int:

@@ -1,4 +1,4 @@
-"""The helper process: it has the decoder loaded, and forks a process for every picture that the application sends.
+"""The fork server: it has the decoder loaded, and forks a process for every picture that the application sends.
 
 It ends with the application: when the other end of its control socket is closed, by whatever cause. It takes no signal
 that a terminal or a service manager sends to all processes, since the application may need it until its own end.
@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from PIL import Image
 
-from . import child
+from . import worker
 from .confinement import Confinement
 from .messages import End
 from .pictures import configure, decode
@@ -34,7 +34,7 @@ def main(task_json: str) -> None:
     configure(task.limits)
     _load_decoders(task)
     gc.disable()
-    gc.freeze()  # collecting would copy memory that all children share
+    gc.freeze()  # collecting would copy memory that all workers share
     with socket.socket(fileno=CONTROL_FD) as control:
         ForkServer(control, task).serve()
 
@@ -49,9 +49,9 @@ def _load_decoders(task: Task) -> None:
 
 
 class ForkServer:
-    """Forks a child for all that comes over the control socket: its link, and a socket to say there how it ended.
+    """Forks a worker for all that comes over the control socket: its link, and a socket to say there how it ended.
 
-    If the application closes the latter before, or its half of it, the child is no longer needed, and is killed.
+    If the application closes the latter before, or its half of it, the worker is no longer needed, and is killed.
     """
 
     def __init__(self, control: socket.socket, task: Task) -> None:
@@ -59,11 +59,11 @@ class ForkServer:
         self._task = task
         self._confinement = Confinement(task.limits)
         self._poll = select.poll()
-        self._ends: dict[int, socket.socket] = {}  # by children's process ids
+        self._ends: dict[int, socket.socket] = {}  # by workers' process ids
         self._woken, self._waker = socket.socketpair()
 
     def serve(self) -> None:
-        """Serve until the control socket is closed; then kill all children."""
+        """Serve until the control socket is closed; then kill all workers."""
         with self._woken, self._waker:
             self._listen()
             while self._attend():
@@ -89,7 +89,7 @@ class ForkServer:
         return self._control.fileno() not in ready or self._take()
 
     def _take(self) -> bool:
-        """Fork a child for what has come; return False where nothing will come any more."""
+        """Fork a worker for what has come; return False where nothing will come any more."""
         message, descriptors, _, _ = socket.recv_fds(self._control, 1, 2)
         if not message:
             return False
@@ -101,22 +101,22 @@ class ForkServer:
                 _tell(end, End.NOT_STARTED)
                 return True
             if pid == 0:
-                self._become_child(link)
+                self._become_worker(link)
         self._ends[pid] = end
         self._poll.register(end, select.POLLIN)  # ready once the application closes it, or its half of it
         return True
 
-    def _become_child(self, link: socket.socket) -> NoReturn:
+    def _become_worker(self, link: socket.socket) -> NoReturn:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        os.dup2(link.fileno(), child.LINK_FD)
+        os.dup2(link.fileno(), worker.LINK_FD)
         os.closerange(_FIRST_OTHER_FD, os.sysconf("SC_OPEN_MAX"))
-        child.live(self._task, self._confinement)
+        worker.live(self._task, self._confinement)
 
     def _kill_unwanted(self, ready: list[int]) -> None:
         for pid, end in self._ends.items():
             if end.fileno() in ready:
-                self._poll.unregister(end)  # until the child is reaped
+                self._poll.unregister(end)  # until the worker is reaped
                 os.kill(pid, signal.SIGKILL)
 
     def _reap(self) -> None:

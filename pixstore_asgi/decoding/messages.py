@@ -1,6 +1,6 @@
 """What goes over the sockets of one picture: its bytes, the reply, and from the fork server how that ended.
 
-A child that hostile bytes have taken over can say anything: it is believed only what an honest one could say too.
+A worker that hostile bytes have taken over can say anything: it is believed only what an honest one could say too.
 """
 
 import json
@@ -23,7 +23,7 @@ _MAX_HASH_BYTES = 25
 
 
 class End(IntEnum):
-    """How a child ended: one byte, which the fork server says and not the child."""
+    """How a worker ended: one byte, which the fork server says and not the worker."""
 
     WELL = 0
     OUT_OF_TIME = 1
@@ -49,7 +49,7 @@ def write_reply(decoded: Decoded) -> bytes:
 
 
 def read_reply(reply: memoryview, task: Task) -> Decoded | Refusal:
-    """Return what a child says of a picture. Raises ValueError where no child would say that of this task."""
+    """Return what a worker says of a picture. Raises ValueError where no worker would say that of this task."""
     try:
         (head_bytes,) = _HEAD_SIZE.unpack_from(reply)
         _require(head_bytes <= _MAX_HEAD_BYTES, "head")

@@ -55,9 +55,9 @@ class Saves:
         """Return what writes to this in place of the store: to its transaction that the application shares."""
         return Saves(store, self._opened, self._formats, self._limits, self._treatment)
 
-    def told(self, *, strips: bool | None) -> "Saves":
-        """Return what writes an image of which one call tells whether its metadata is removed, if it does."""
-        treatment = self._treatment.told(strips=strips)
+    def override(self, *, strips: bool | None) -> "Saves":
+        """Return these saves with `strips` overridden for one call. None overrides nothing."""
+        treatment = self._treatment.override(strips=strips)
         return Saves(self._store, self._opened, self._formats, self._limits, treatment)
 
     async def create(self, image_id: str, data: ImageData, *, on_progress: OnProgress | None = None) -> Saved:

@@ -24,8 +24,8 @@ class Treatment:
     pads: bool = False
     decoder: Decoder | None = None
 
-    def told(self, *, strips: bool | None) -> Self:
-        """Return what is done to an image of which one call tells whether its metadata is removed, if it does."""
+    def override(self, *, strips: bool | None) -> Self:
+        """Return this treatment with `strips` overridden for one call. None overrides nothing."""
         return self if strips is None else replace(self, strips=strips)
 
     def keeping_bytes(self) -> Self:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from dataclasses import dataclass
 
-from ..decoding.crew import DecodingKilled
+from ..decoding.pool import DecodingKilled
 from ..errors import ImageNotFound, StoreConflict
 from ..pixstore import Pixstore, backfill_of
 from ..saving.backfill import Backfill

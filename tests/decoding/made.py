@@ -12,11 +12,11 @@ from typing import Any
 from PIL import Image
 
 from benchmarks import pictures
-from pixstore_asgi.decoding.child import answer
 from pixstore_asgi.decoding.messages import REQUEST, read_reply
 from pixstore_asgi.decoding.refusals import Refusal
 from pixstore_asgi.decoding.task import Limits, Task
 from pixstore_asgi.decoding.variants import Decoded, Variant
+from pixstore_asgi.decoding.worker import answer
 
 FORMATS = ("jpeg", "png", "webp", "gif", "avif")
 COLOURS = ((220, 30, 30), (30, 200, 40), (40, 40, 230), (240, 220, 40))
@@ -40,7 +40,7 @@ def task(*variants: Variant, placeholder: bool = False, **limits: Any) -> Task:
 
 
 def said(data: bytes, kind: str, what: Task) -> Decoded | Refusal:
-    """Return what a child says of a picture, though it is asked in this process."""
+    """Return what a worker says of a picture, though it is asked in this process."""
     application, link = socket.socketpair()
     with application, link:
         sender = threading.Thread(

@@ -15,17 +15,17 @@ def children(pid: int) -> list[int]:
     return found
 
 
-def helpers(pid: int | None = None) -> list[int]:
-    """Return the helper processes of a process, this one by default."""
+def fork_servers(pid: int | None = None) -> list[int]:
+    """Return the fork servers of a process, this one by default."""
     return [child for child in children(pid or os.getpid()) if b"pixstore_asgi.decoding" in _command(child)]
 
 
-def confined_children(pid: int | None = None) -> list[int]:
-    """Return the children of the only helper of a process, once there is one and all are confined."""
+def confined_workers(pid: int | None = None) -> list[int]:
+    """Return the workers of the only fork server of a process, once there is one and all are confined."""
     found: list[int] = []
 
     def are_confined() -> bool:
-        found[:] = [child for helper in helpers(pid) for child in children(helper)]
+        found[:] = [child for server in fork_servers(pid) for child in children(server)]
         return bool(found) and all(map(_is_confined, found))
 
     wait_until(are_confined)
@@ -33,8 +33,8 @@ def confined_children(pid: int | None = None) -> list[int]:
 
 
 def descendants(pid: int | None = None) -> list[int]:
-    """Return the helpers and all their children."""
-    return [each for helper in helpers(pid) for each in (helper, *children(helper))]
+    """Return the fork servers and all their children."""
+    return [each for server in fork_servers(pid) for each in (server, *children(server))]
 
 
 def is_alive(pid: int) -> bool:

@@ -1,4 +1,4 @@
-"""What is no fault of the picture: too many of them, and a machine or a helper that does not do its part."""
+"""What is no fault of the picture: too many of them, and a machine or a fork server that does not do its part."""
 
 import asyncio
 import errno
@@ -12,11 +12,11 @@ from functools import partial
 
 import pytest
 
-from pixstore_asgi.decoding import Decoded, Decoder, crew, helper, places
+from pixstore_asgi.decoding import Decoded, Decoder, handle, places, pool
 from pixstore_asgi.errors import StoreBusy
 from tests.decoding.conftest import MakeDecoder
 from tests.decoding.made import encoded, quarters
-from tests.decoding.processes import confined_children, helpers, is_alive, wait_until
+from tests.decoding.processes import confined_workers, fork_servers, is_alive, wait_until
 from tests.decoding.test_decoder import Interrupted, signal_child
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are looked at in /proc")
@@ -26,7 +26,7 @@ TOO_MANY = "too many pictures wait to be decoded: try again"
 
 
 async def hold_a_place(decoder: Decoder) -> "asyncio.Task[Decoded]":
-    """Return a call that has its place, with a child that does nothing, until it is cancelled."""
+    """Return a call that has its place, with a worker that does nothing, until it is cancelled."""
     await decoder.decode([PICTURE], "jpeg")
     stopped = asyncio.Event()
 
@@ -64,7 +64,7 @@ async def test_waiting_for_a_place_ends(make_decoder: MakeDecoder, monkeypatch: 
     decoder = make_decoder(processes=1)
     holder = await hold_a_place(decoder)
     with monkeypatch.context() as patched:
-        patched.setattr(crew, "_MAX_WAIT_S", 0.05)
+        patched.setattr(pool, "_MAX_WAIT_S", 0.05)
         three = (decoder.decode([PICTURE], "jpeg") for _ in range(3))
         outcomes = await asyncio.wait_for(asyncio.gather(*three, return_exceptions=True), 10)
     assert [(type(each), str(each)) for each in outcomes] == [(StoreBusy, TOO_MANY)] * 3
@@ -86,45 +86,45 @@ async def test_one_picture_does_not_keep_the_others_waiting(
 
 @pytest.mark.parametrize("has_helper", [True, False])
 async def test_without_descriptors_it_is_busy(make_decoder: MakeDecoder, has_helper: bool) -> None:
-    """With too few of them StoreBusy is raised, none is lost, and the helper stays."""
+    """With too few of them StoreBusy is raised, none is lost, and the fork server stays."""
     decoder = make_decoder()
     if has_helper:
         await decoder.decode([PICTURE], "jpeg")
-    before = helpers()
+    before = fork_servers()
     opened = len(os.listdir("/proc/self/fd"))
     for free in range(4 if has_helper else 2):
         with descriptors(free), pytest.raises(StoreBusy, match=f"{os.strerror(errno.EMFILE)}; try again"):
             await decoder.decode([PICTURE], "jpeg")
         assert len(os.listdir("/proc/self/fd")) == opened
-    assert helpers() == before
+    assert fork_servers() == before
     assert await decoder.decode([PICTURE], "jpeg") == Decoded(60, 40)
 
 
 async def test_a_killed_child_is_not_the_picture_s_fault(make_decoder: MakeDecoder) -> None:
-    """After a child that the system ends, as for want of memory, there is one more; then StoreBusy."""
+    """After a worker that the system ends, as for want of memory, there is one more; then StoreBusy."""
     decoder = make_decoder()
     await decoder.decode([PICTURE], "jpeg")
-    before = helpers()
+    before = fork_servers()
     kill = partial(signal_child, signal.SIGKILL)
     assert await decoder.decode(Interrupted(kill), "jpeg") == Decoded(60, 40)
     with pytest.raises(StoreBusy, match="was killed, perhaps for want of memory: try again"):
         await decoder.decode(Interrupted(kill, times=2), "jpeg")
     assert await decoder.decode([PICTURE], "jpeg") == Decoded(60, 40)
-    assert helpers() == before
+    assert fork_servers() == before
 
 
 @pytest.mark.slow
 async def test_a_child_that_does_not_end_is_given_up(
     make_decoder: MakeDecoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One that its own clock does not end, because it is stopped or was taken over, ends with its helper."""
+    """One that its own clock does not end, because it is stopped or was taken over, ends with its fork server."""
     decoder = make_decoder(max_wall_s=3)
     await decoder.decode([PICTURE], "jpeg")
-    monkeypatch.setattr(crew, "_GRACE_S", 0.1)
+    monkeypatch.setattr(pool, "_GRACE_S", 0.1)
     stopped: list[int] = []
 
     def stop() -> None:
-        stopped.extend([*confined_children(), *helpers()])
+        stopped.extend([*confined_workers(), *fork_servers()])
         signal_child(signal.SIGSTOP)
 
     with pytest.raises(StoreBusy, match="does not answer: try again"):
@@ -137,13 +137,13 @@ async def test_a_child_that_does_not_end_is_given_up(
 async def test_a_helper_that_does_nothing_is_given_up(
     make_decoder: MakeDecoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A helper that is stopped costs an attempt those that have a place; the next picture is decoded by another."""
+    """A stopped fork server costs one attempt to each picture with a place; another one decodes the next."""
     decoder = make_decoder(processes=2, max_wall_s=3)
     await decoder.decode([PICTURE], "jpeg")
-    (stopped,) = helpers()
+    (stopped,) = fork_servers()
     monkeypatch.setattr(places, "FIRST_TURN_S", 60)
-    monkeypatch.setattr(crew, "_GRACE_S", 0.1)
-    monkeypatch.setattr(helper, "_PATIENCE_S", 0.1)
+    monkeypatch.setattr(pool, "_GRACE_S", 0.1)
+    monkeypatch.setattr(handle, "_PATIENCE_S", 0.1)
     os.kill(stopped, signal.SIGSTOP)
     three = (decoder.decode([PICTURE], "jpeg") for _ in range(3))
     outcomes = await asyncio.gather(*three, return_exceptions=True)
@@ -154,27 +154,27 @@ async def test_a_helper_that_does_nothing_is_given_up(
 async def test_a_machine_that_starts_nothing_is_busy(
     make_decoder: MakeDecoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where no helper can be started, or each ends at once, StoreBusy says that it can be tried again."""
+    """Where no fork server can be started, or each ends at once, StoreBusy says that it can be tried again."""
     decoder = make_decoder()
     with monkeypatch.context() as patched:
         patched.setattr(sys, "executable", "/nonexistent")
         with pytest.raises(StoreBusy, match="No such file"):
             await decoder.decode([PICTURE], "jpeg")
     with monkeypatch.context() as patched:
-        patched.setattr(helper, "_BOOT", "raise SystemExit")
+        patched.setattr(handle, "_BOOT", "raise SystemExit")
         with pytest.raises(StoreBusy, match="ends by itself"):
             await decoder.decode([PICTURE], "jpeg")
     assert await decoder.decode([PICTURE], "jpeg") == Decoded(60, 40)
 
 
 async def test_no_process_for_a_child_is_busy(make_decoder: MakeDecoder, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a helper without processes says is StoreBusy for the caller."""
-    boot = helper._BOOT.replace(
+    """What a fork server without processes says is StoreBusy for the caller."""
+    boot = handle._BOOT.replace(
         "main(", "import errno, os\ndef fork(): raise OSError(errno.EAGAIN, '')\nos.fork = fork\nmain("
     )
-    monkeypatch.setattr(helper, "_BOOT", boot)
+    monkeypatch.setattr(handle, "_BOOT", boot)
     decoder = make_decoder()
     for _ in range(2):
         with pytest.raises(StoreBusy, match="try again"):
             await decoder.decode([PICTURE], "jpeg")
-    assert len(helpers()) == 1
+    assert len(fork_servers()) == 1

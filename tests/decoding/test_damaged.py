@@ -12,7 +12,7 @@ from pixstore_asgi.decoding.refusals import Refusal
 from pixstore_asgi.errors import InvalidImage
 from tests.decoding.conftest import MakeDecoder
 from tests.decoding.made import FORMATS, encoded, photo, quarters, said, task
-from tests.decoding.processes import helpers
+from tests.decoding.processes import fork_servers
 
 pytestmark = pytest.mark.slow
 
@@ -47,7 +47,7 @@ def test_damage_is_found_or_harmless(picture: tuple[str, bytes], edits: list[tup
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork")
 async def test_damage_raises_nothing_but_invalid_image(make_decoder: MakeDecoder) -> None:
-    """Through the processes too, 300 damaged pictures raise InvalidImage and nothing else, of one helper all along."""
+    """Through the processes too, 300 damaged pictures raise only InvalidImage, and one fork server serves them all."""
     decoder: Decoder = make_decoder([Variant("v", 30)], placeholder=True, max_pixels=1_000_000)
     source = random.Random(7)
     before: list[int] = []
@@ -59,6 +59,6 @@ async def test_damage_raises_nothing_but_invalid_image(make_decoder: MakeDecoder
             await decoder.decode([damaged(data, edits, source.choice([1, source.random()]))], kind)
         except InvalidImage:
             refused += 1
-        before = before or helpers()
-    assert helpers() == before
+        before = before or fork_servers()
+    assert fork_servers() == before
     assert 150 < refused < 300

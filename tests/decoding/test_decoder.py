@@ -11,13 +11,13 @@ from importlib import util
 import anyio.to_thread
 import pytest
 
-from pixstore_asgi.decoding import Decoded, Decoder, Variant, crew, helper
+from pixstore_asgi.decoding import Decoded, Decoder, Variant, handle, pool
 from pixstore_asgi.decoding.fork_server import ForkServer
 from pixstore_asgi.decoding.messages import End
 from pixstore_asgi.errors import ConfigError, InvalidImage
 from tests.decoding.conftest import MakeDecoder
 from tests.decoding.made import FORMATS, encoded, photo, quarters, task
-from tests.decoding.processes import children, confined_children, descendants, helpers, is_alive, wait_until
+from tests.decoding.processes import children, confined_workers, descendants, fork_servers, is_alive, wait_until
 
 pytestmark = [
     pytest.mark.slow,
@@ -28,7 +28,7 @@ PICTURE = encoded(quarters(), "jpeg")
 
 
 class Interrupted(Sequence[bytes]):
-    """A picture that calls something after its first half was sent: the child then waits for the second.
+    """A picture that calls something after its first half was sent: the worker then waits for the second.
 
     times: at how many attempts, from the first on.
     """
@@ -54,7 +54,7 @@ class Interrupted(Sequence[bytes]):
 
 
 def signal_child(number: signal.Signals) -> None:
-    for pid in confined_children():
+    for pid in confined_workers():
         os.kill(pid, number)
 
 
@@ -90,7 +90,7 @@ async def test_a_decoder_that_was_never_used_is_closed() -> None:
     decoder = Decoder()
     await decoder.close()
     await decoder.close()
-    assert not helpers()
+    assert not fork_servers()
 
 
 async def test_closing_ends_the_processes(make_decoder: MakeDecoder) -> None:
@@ -98,7 +98,7 @@ async def test_closing_ends_the_processes(make_decoder: MakeDecoder) -> None:
     decoder = make_decoder()
     for _ in range(2):
         await decoder.decode([PICTURE], "jpeg")
-        running = helpers()
+        running = fork_servers()
         assert len(running) == 1
         await decoder.close()
         assert not any(map(is_alive, running))
@@ -139,21 +139,21 @@ def test_a_loop_that_was_closed_leaves_no_process() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS])
 async def test_a_crash_is_an_invalid_image(make_decoder: MakeDecoder, number: signal.Signals) -> None:
-    """A child that a signal ends has had a bad picture; the next one is decoded, by the same helper."""
+    """A worker that a signal ends has had a bad picture; the next one is decoded, by the same fork server."""
     decoder = make_decoder()
     await decoder.decode([PICTURE], "jpeg")
-    before = helpers()
+    before = fork_servers()
     with pytest.raises(InvalidImage, match="crashed"):
         await decoder.decode(Interrupted(lambda: signal_child(number)), "jpeg")
     assert await decoder.decode([PICTURE], "jpeg") == Decoded(60, 40)
-    assert helpers() == before
+    assert fork_servers() == before
 
 
 async def test_a_killed_helper_is_started_again(make_decoder: MakeDecoder) -> None:
-    """Pictures that a helper takes with it, and those after it, are decoded by another."""
+    """Pictures that a fork server takes with it, and those after it, are decoded by another."""
     decoder = make_decoder(processes=2)
     await decoder.decode([PICTURE], "jpeg")
-    (first,) = helpers()
+    (first,) = fork_servers()
 
     def kill_helper() -> None:
         os.kill(first, signal.SIGKILL)
@@ -163,29 +163,29 @@ async def test_a_killed_helper_is_started_again(make_decoder: MakeDecoder) -> No
         decoder.decode(Interrupted(kill_helper), "jpeg"), *(decoder.decode([PICTURE], "jpeg") for _ in range(5))
     )
     assert both == [Decoded(60, 40)] * 6
-    assert first not in helpers()
-    for pid in helpers():
+    assert first not in fork_servers()
+    for pid in fork_servers():
         os.kill(pid, signal.SIGKILL)
         wait_until(lambda: not is_alive(pid))  # noqa: B023
     assert await decoder.decode([PICTURE], "jpeg") == Decoded(60, 40)
 
 
 async def test_children_of_a_killed_helper_end(make_decoder: MakeDecoder) -> None:
-    """A child outlives its helper no more than the application."""
+    """A worker outlives its fork server no more than the application."""
     decoder = make_decoder(processes=1)
     orphans: list[int] = []
 
     def kill_helper() -> None:
-        orphans.extend(confined_children())
+        orphans.extend(confined_workers())
         os.kill(orphans[0], signal.SIGSTOP)
-        os.kill(helpers()[0], signal.SIGKILL)
+        os.kill(fork_servers()[0], signal.SIGKILL)
 
     assert await decoder.decode(Interrupted(kill_helper), "jpeg") == Decoded(60, 40)
     wait_until(lambda: not any(map(is_alive, orphans)))
 
 
 async def test_a_cancelled_caller_leaves_no_child(make_decoder: MakeDecoder) -> None:
-    """The child of a caller that has gone is killed, even one that does nothing any more, and its place is free."""
+    """The worker of a caller that has gone is killed, even one that does nothing any more, and its place is free."""
     decoder = make_decoder(processes=1)
     await decoder.decode([PICTURE], "jpeg")
     for _ in range(3):
@@ -201,7 +201,7 @@ async def test_a_cancelled_caller_leaves_no_child(make_decoder: MakeDecoder) -> 
         caller.cancel()
         with pytest.raises(asyncio.CancelledError):
             await caller
-        (server,) = helpers()
+        (server,) = fork_servers()
         wait_until(lambda: not children(server))  # noqa: B023
     assert await decoder.decode([PICTURE], "jpeg") == Decoded(60, 40)
 
@@ -217,7 +217,7 @@ async def test_cancelled_callers_do_not_disturb_the_others(make_decoder: MakeDec
     outcomes = await asyncio.gather(*callers, return_exceptions=True)
     assert outcomes[::2] == [Decoded(60, 40)] * 20
     assert all(isinstance(each, asyncio.CancelledError) or each == Decoded(60, 40) for each in outcomes[1::2])
-    (server,) = helpers()
+    (server,) = fork_servers()
     wait_until(lambda: not children(server))
 
 
@@ -230,7 +230,7 @@ async def test_no_more_are_decoded_at_once_than_there_are_places(make_decoder: M
 
     async def one(number: int) -> None:
         def note() -> None:
-            seen.append(len(confined_children()))
+            seen.append(len(confined_workers()))
             order.append(number)
 
         await decoder.decode(Interrupted(note), "jpeg")
@@ -266,25 +266,25 @@ def test_a_helper_that_can_fork_nothing_says_so(monkeypatch: pytest.MonkeyPatch)
 async def test_a_child_that_says_too_much_is_not_listened_to(
     make_decoder: MakeDecoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A child that was taken over and sends without end, or nonsense, is one that crashed."""
+    """A worker that was taken over and sends without end, or nonsense, is one that crashed."""
     for lies in ("while True: link.sendall(bytes(65536))", "link.sendall(b'nonsense' * 9)"):
-        boot = helper._BOOT.replace(
+        boot = handle._BOOT.replace(
             "main(",
-            "from pixstore_asgi.decoding import child\n"
+            "from pixstore_asgi.decoding import worker\n"
             f"def live(*_):\n    import os, socket\n    link = socket.socket(fileno=0)\n    {lies}\n    os._exit(0)\n"
-            "child.live = live\nmain(",
+            "worker.live = live\nmain(",
         )
         with monkeypatch.context() as patched:
-            patched.setattr(helper, "_BOOT", boot)
-            patched.setattr(crew, "MAX_REPLY_BYTES", 1024 * 1024)
+            patched.setattr(handle, "_BOOT", boot)
+            patched.setattr(pool, "MAX_REPLY_BYTES", 1024 * 1024)
             with pytest.raises(InvalidImage, match="crashed"):
                 await make_decoder().decode([PICTURE], "jpeg")
-    for pid in helpers():
+    for pid in fork_servers():
         wait_until(lambda: not children(pid))  # noqa: B023
 
 
 async def test_a_fork_of_the_application_lets_go(make_decoder: MakeDecoder) -> None:
-    """A process that the application forks does not keep its helper, and starts one of its own."""
+    """A process that the application forks does not keep its fork server, and starts one of its own."""
     decoder = make_decoder()
     await decoder.decode([PICTURE], "jpeg")
     before = set(os.listdir("/proc/self/fd"))
@@ -294,7 +294,7 @@ async def test_a_fork_of_the_application_lets_go(make_decoder: MakeDecoder) -> N
         status = 1
         try:
             sockets = [fd for fd in before if os.path.exists(f"/proc/self/fd/{fd}")]
-            is_free = len(sockets) < len(before) and not decoder._crews.values()
+            is_free = len(sockets) < len(before) and not decoder._pools.values()
             status = 0 if is_free else 2
         finally:
             os._exit(status)

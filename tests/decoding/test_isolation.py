@@ -14,7 +14,7 @@ import pytest
 from pixstore_asgi.decoding import Decoded
 from tests.decoding.conftest import MakeDecoder
 from tests.decoding.made import encoded, photo, quarters
-from tests.decoding.processes import confined_children, descendants, helpers, is_alive, status, wait_until
+from tests.decoding.processes import confined_workers, descendants, fork_servers, is_alive, status, wait_until
 from tests.decoding.test_decoder import Interrupted
 from tests.support.paths import ROOT
 from tests.support.samples import SECRET
@@ -51,13 +51,13 @@ def application(tmp_path: Path, *under: str) -> Iterator["subprocess.Popen[str]"
 
 
 async def test_no_secret_is_in_the_environment(make_decoder: MakeDecoder, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Helper and children have no environment at all."""
+    """Fork server and workers have no environment at all."""
     monkeypatch.setenv("PIXSTORE_SECRET", SECRET)
     decoder = make_decoder()
     seen: list[bytes] = []
 
     def look() -> None:
-        pids = [*helpers(), *(confined_children() if os.geteuid() == 0 else [])]  # others may not look into children
+        pids = [*fork_servers(), *(confined_workers() if os.geteuid() == 0 else [])]  # others may not look into workers
         seen.extend(Path(f"/proc/{pid}/environ").read_bytes() for pid in pids)
 
     await decoder.decode(Interrupted(look), "jpeg")
@@ -66,24 +66,24 @@ async def test_no_secret_is_in_the_environment(make_decoder: MakeDecoder, monkey
 
 
 async def test_the_package_s_own_secrets_are_not_even_loaded(make_decoder: MakeDecoder) -> None:
-    """The helper has neither the cipher nor the web framework loaded."""
+    """The fork server has neither the cipher nor the web framework loaded."""
     decoder = make_decoder()
     await decoder.decode([encoded(quarters(), "png")], "png")
-    loaded = Path(f"/proc/{helpers()[0]}/maps").read_text()
+    loaded = Path(f"/proc/{fork_servers()[0]}/maps").read_text()
     assert "PIL" in loaded
     assert "cryptography" not in loaded
     assert "sqlite" not in loaded
 
 
 async def test_a_child_has_its_link_alone(make_decoder: MakeDecoder) -> None:
-    """Of all that application and helper have open, a child has one socket, and /dev/null to write to."""
+    """Of all that application and fork server have open, a worker has one socket, and /dev/null to write to."""
     if os.geteuid() != 0:
-        go_without("only root may look into a child")
+        go_without("only root may look into a worker")
     decoder = make_decoder(processes=3)
     found: dict[str, str] = {}
 
     def look() -> None:
-        folder = Path(f"/proc/{confined_children()[0]}/fd")
+        folder = Path(f"/proc/{confined_workers()[0]}/fd")
         wait_until(lambda: "2" not in os.listdir(folder))  # standard error is closed last
         found.update({entry.name: os.readlink(entry) for entry in folder.iterdir()})
 
@@ -98,7 +98,7 @@ async def test_a_child_can_open_and_start_nothing(make_decoder: MakeDecoder) -> 
     limits: dict[str, tuple[str, str]] = {}
 
     def look() -> None:
-        for line in Path(f"/proc/{confined_children()[0]}/limits").read_text().splitlines()[1:]:
+        for line in Path(f"/proc/{confined_workers()[0]}/limits").read_text().splitlines()[1:]:
             name, soft, hard, *_ = re.split(r"\s{2,}", line)
             limits[name] = (soft, hard)
 
@@ -110,10 +110,10 @@ async def test_a_child_can_open_and_start_nothing(make_decoder: MakeDecoder) -> 
 
 
 async def test_the_helper_is_of_one_thread(make_decoder: MakeDecoder) -> None:
-    """It may fork: there is no other thread whose locks a child would find closed for ever."""
+    """It may fork: there is no other thread whose locks a worker would find closed for ever."""
     decoder = make_decoder()
     await decoder.decode([encoded(quarters(), "avif")], "avif")
-    assert status(helpers()[0], "Threads") == 1
+    assert status(fork_servers()[0], "Threads") == 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -121,15 +121,15 @@ async def test_a_helper_lives_as_long_as_its_application(make_decoder: MakeDecod
     """Signals that all processes get at once when a service ends do not take it from pictures under way."""
     decoder = make_decoder()
     await decoder.decode([encoded(quarters(), "png")], "png")
-    (helper,) = helpers()
-    os.kill(helper, number)
+    (server,) = fork_servers()
+    os.kill(server, number)
     assert await decoder.decode([encoded(quarters(), "png")], "png") == Decoded(60, 40)
-    assert helpers() == [helper]
+    assert fork_servers() == [server]
 
 
 @pytest.mark.slow
 def test_a_killed_application_leaves_no_process(tmp_path: Path) -> None:
-    """After kill -9, in the middle of a picture, helper and children end too."""
+    """After kill -9, in the middle of a picture, fork server and workers end too."""
     with application(tmp_path) as process:
         wait_until(lambda: len(descendants(process.pid)) > 1)
         left = descendants(process.pid)
@@ -142,9 +142,9 @@ def test_a_killed_application_leaves_no_process(tmp_path: Path) -> None:
 def test_a_killed_application_leaves_no_child_that_hangs(tmp_path: Path) -> None:
     """Not even one that was stopped."""
     with application(tmp_path) as process:
-        stopped = confined_children(process.pid)[0]
+        stopped = confined_workers(process.pid)[0]
         os.kill(stopped, signal.SIGSTOP)
-        left = helpers(process.pid)
+        left = fork_servers(process.pid)
         process.kill()
         process.wait()
         wait_until(lambda: not any(map(is_alive, [stopped, *left])))
@@ -152,7 +152,7 @@ def test_a_killed_application_leaves_no_child_that_hangs(tmp_path: Path) -> None
 
 @pytest.mark.slow
 def test_nothing_of_a_picture_comes_to_a_disk(tmp_path: Path) -> None:
-    """From start to end, application and helper open no file to write but /dev/null, and children no file at all."""
+    """Application and fork server open only /dev/null to write, and workers open no file at all."""
     strace = require("strace", "strace")
     calls = tmp_path / "calls"
     traced = "trace=open,openat,openat2,creat,memfd_create,mknod,mknodat,rename,renameat2,link,linkat,prctl"

@@ -10,7 +10,7 @@ from pixstore_asgi.decoding import Decoded, Variant
 from pixstore_asgi.errors import InvalidImage
 from tests.decoding.conftest import MakeDecoder
 from tests.decoding.made import chunk, encoded, long_gif, photo, quarters, still_gif, zeros_png
-from tests.decoding.processes import children, helpers, status, wait_until
+from tests.decoding.processes import children, fork_servers, status, wait_until
 
 pytestmark = [
     pytest.mark.slow,
@@ -70,9 +70,9 @@ async def test_a_bomb_is_an_invalid_image(
         await decoder.decode([bomb], kind)
     if "max_memory_bytes" not in limits:
         assert (await decoder.decode([PICTURE], "png")).width == 60
-    (helper,) = helpers()
-    wait_until(lambda: not children(helper))
-    assert status(helper, "VmHWM") < 150 * 1024
+    (server,) = fork_servers()
+    wait_until(lambda: not children(server))
+    assert status(server, "VmHWM") < 150 * 1024
 
 
 async def test_pictures_up_to_the_limits_are_decoded(make_decoder: MakeDecoder) -> None:

@@ -8,11 +8,11 @@ import threading
 import pytest
 from PIL import Image
 
-from pixstore_asgi.decoding import Decoded, Decoder, Variant, crew
+from pixstore_asgi.decoding import Decoded, Decoder, Variant, pool
 from pixstore_asgi.errors import InvalidImage
 from tests.decoding.conftest import MakeDecoder
 from tests.decoding.made import FORMATS, encoded, long_gif, opened, photo, quarters, still_gif, zeros_png
-from tests.decoding.processes import children, descendants, helpers, status
+from tests.decoding.processes import children, descendants, fork_servers, status
 from tests.decoding.stall import Stall
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="processes are looked at in /proc")]
@@ -54,7 +54,7 @@ async def test_two_hundred_at_once_of_which_twenty_are_bombs(
     make_decoder: MakeDecoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each picture has its own size and colours, each bomb is refused, and no more processes run than may."""
-    monkeypatch.setattr(crew, "_MAX_WAIT_S", 110)  # bombs come last, and machines that test have other work
+    monkeypatch.setattr(pool, "_MAX_WAIT_S", 110)  # bombs come last, and machines that test have other work
     decoder = make_decoder(
         [Variant("v", 40, format="png")], placeholder=True, processes=PROCESSES, max_cpu_s=1, max_memory_bytes=MEMORY
     )
@@ -79,7 +79,7 @@ async def test_two_hundred_at_once_of_which_twenty_are_bombs(
     assert wrong == 0
     assert watch.most_processes <= 1 + PROCESSES
     assert watch.most_bytes <= (1 + PROCESSES) * 100 * 1024 * 1024 + PROCESSES * MEMORY
-    assert not children(helpers()[0])
+    assert not children(fork_servers()[0])
 
 
 async def test_the_event_loop_goes_on_while_photos_are_made_smaller(make_decoder: MakeDecoder) -> None:

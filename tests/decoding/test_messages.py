@@ -1,4 +1,4 @@
-"""Replies of children, which may have been taken over by the picture."""
+"""Replies of workers, which may have been taken over by the picture."""
 
 import json
 import struct
@@ -35,7 +35,7 @@ def honest_head() -> dict[str, object]:
 
 
 def test_an_honest_reply_is_read() -> None:
-    """What a child writes is what the application reads."""
+    """What a worker writes is what the application reads."""
     assert read_reply(memoryview(write_reply(HONEST)), TASK) == HONEST
     for refusal in Refusal:
         assert read_reply(memoryview(write_refusal(refusal)), TASK) is refusal
@@ -87,7 +87,7 @@ def test_a_reply_of_another_length_is_a_value_error(body: bytes) -> None:
 
 
 def test_a_head_that_is_too_long_is_a_value_error() -> None:
-    """A head longer than any child writes is not parsed, which would hold up the event loop."""
+    """A head longer than any worker writes is not parsed, which would hold up the event loop."""
     padded = [b'{"refusal": "crash"' + b" " * (128 * 1024 - 20 + more) + b"}" for more in (0, 1)]
     fits, longer = (memoryview(struct.pack(">I", len(text)) + text) for text in padded)
     assert read_reply(fits, TASK) is Refusal.CRASH

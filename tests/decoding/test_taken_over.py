@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pixstore_asgi.decoding import helper
+from pixstore_asgi.decoding import handle
 from pixstore_asgi.decoding.sandbox import Sandbox
 from tests.decoding.conftest import MakeDecoder
 from tests.decoding.made import FORMATS, encoded, photo, quarters
@@ -16,10 +16,10 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Landlock and se
 
 PICTURE = encoded(quarters(), "jpeg")
 
-# Instead of decoding, a child tries these. Each bit of its picture's width tells of one whether it was refused.
+# Instead of decoding, a worker tries these. Each bit of its picture's width tells of one whether it was refused.
 ATTEMPTS = """
 import ctypes, errno, os, signal, socket
-from pixstore_asgi.decoding import child
+from pixstore_asgi.decoding import worker
 from pixstore_asgi.decoding.variants import Decoded
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -38,7 +38,7 @@ def forked():
     if os.fork() == 0:
         os._exit(0)
 
-FOLDER, APPLICATION, HELPER = {folder!r}, {application}, os.getpid()
+FOLDER, APPLICATION, FORK_SERVER = {folder!r}, {application}, os.getpid()
 victim = FOLDER + "/victim"
 tries = {
     "read": lambda: os.open(victim, os.O_RDONLY),
@@ -50,9 +50,9 @@ tries = {
     "mkdir": lambda: os.mkdir(FOLDER + "/made"),
     "link": lambda: os.symlink(victim, FOLDER + "/linked"),
     "signal to the application": lambda: os.kill(APPLICATION, 0),
-    "signal to the helper": lambda: os.kill(HELPER, 0),
+    "signal to the fork server": lambda: os.kill(FORK_SERVER, 0),
     "memory of the application": lambda: memory_of(APPLICATION),
-    "memory of the helper": lambda: memory_of(HELPER),
+    "memory of the fork server": lambda: memory_of(FORK_SERVER),
     "chmod": lambda: os.chmod(victim, 0),
     "times": lambda: os.utime(victim, (0, 0)),
     "list": lambda: os.listdir("/"),
@@ -76,20 +76,20 @@ def decode(*_):
             refused |= (error.errno in (errno.EPERM, errno.EACCES, errno.EXDEV, errno.EMFILE)) << number
     return Decoded(1 + refused, 1)
 
-child.decode = decode
+worker.decode = decode
 """
 NAMES = [line.split('"')[1] for line in ATTEMPTS.splitlines() if line.startswith('    "')]
-BY_LANDLOCK = NAMES[: NAMES.index("memory of the helper") + 1]
+BY_LANDLOCK = NAMES[: NAMES.index("memory of the fork server") + 1]
 
 
 async def not_refused(
     make_decoder: MakeDecoder, folder: Path, monkeypatch: pytest.MonkeyPatch, more: str = ""
 ) -> list[str]:
-    """Return what a child could do, though all of its memory and code is the attacker's."""
+    """Return what a worker could do, though all of its memory and code is the attacker's."""
     victim = folder / "victim"
     victim.write_bytes(b"content")
     attempts = ATTEMPTS.replace("{folder!r}", repr(str(folder))).replace("{application}", str(os.getpid()))
-    monkeypatch.setattr(helper, "_BOOT", helper._BOOT.replace("main(", f"{attempts}{more}\nmain("))
+    monkeypatch.setattr(handle, "_BOOT", handle._BOOT.replace("main(", f"{attempts}{more}\nmain("))
     refused = (await make_decoder().decode([PICTURE], "jpeg")).width - 1
     assert victim.read_bytes() == b"content"
     assert os.listdir(folder) == ["victim"]
@@ -119,7 +119,7 @@ async def test_landlock_alone_keeps_files_and_other_processes(
 async def test_without_both_pictures_are_decoded(make_decoder: MakeDecoder, monkeypatch: pytest.MonkeyPatch) -> None:
     """A kernel that has neither is used all the same."""
     off = "from pixstore_asgi.decoding import sandbox\nsandbox.sys = types.SimpleNamespace(platform='other')\n"
-    monkeypatch.setattr(helper, "_BOOT", helper._BOOT.replace("main(", f"{off}main("))
+    monkeypatch.setattr(handle, "_BOOT", handle._BOOT.replace("main(", f"{off}main("))
     decoder = make_decoder()
     for kind in FORMATS:
         assert (await decoder.decode([encoded(quarters(), kind)], kind)).width == 60
@@ -135,5 +135,5 @@ async def test_nothing_that_decoding_needs_is_refused(
     fatal = (
         "from pixstore_asgi.decoding import sandbox\nsandbox._RETURN_ERRNO = 0x80000000\n"  # SECCOMP_RET_KILL_PROCESS
     )
-    monkeypatch.setattr(helper, "_BOOT", helper._BOOT.replace("main(", f"{fatal}main("))
+    monkeypatch.setattr(handle, "_BOOT", handle._BOOT.replace("main(", f"{fatal}main("))
     assert (await make_decoder(placeholder=True).decode([photo(1200, 900, kind)], kind)).width == 1200

@@ -70,6 +70,6 @@ def test_a_variant_fits_its_box_and_is_never_larger(width: int, height: int, wid
 
 
 def test_a_task_is_written_and_read() -> None:
-    """What the helper is given is what the decoder was given."""
+    """What the fork server is given is what the decoder was given."""
     task = Task((Variant("a", 1), Variant("b", None, 2, "avif", 3)), True, Limits(1, 2, 3, 4, 5.5, 6))
     assert Task.from_json(task.to_json()) == task

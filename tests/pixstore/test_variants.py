@@ -25,7 +25,7 @@ from pixstore_asgi.core.images import RewrappedKey
 from pixstore_asgi.core.padding import bucket_bytes
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.store.sqlite import SqliteStore
-from tests.decoding.processes import helpers
+from tests.decoding.processes import fork_servers
 from tests.support.asgi import client
 from tests.support.batches import body_of, entry_of, frames_of
 from tests.support.payloads import served
@@ -317,4 +317,4 @@ async def test_an_upload_that_outlives_its_store_starts_no_process() -> None:
 
     with pytest.raises(StoreError, match="was closed"):
         await pix.save_image(upload())
-    assert helpers() == []
+    assert fork_servers() == []

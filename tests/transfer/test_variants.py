@@ -10,7 +10,7 @@ import pytest
 
 from pixstore_asgi import Pixstore, Variant
 from pixstore_asgi.core.images import ExportedImage
-from pixstore_asgi.decoding.crew import Crew, Killed
+from pixstore_asgi.decoding.pool import Killed, Pool
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.transfer.files_export import export_files
 from pixstore_asgi.transfer.folder import Folder
@@ -258,18 +258,18 @@ async def test_a_damaged_variant_is_left(full: Pixstore, other: Pixstore, tmp_pa
 async def test_a_picture_whose_decoding_is_killed_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that needs more memory than there is keeps no other from its variants, in this run and the next."""
     too_large = picture("jpeg", seed=1)
-    attempt = Crew._attempt
+    attempt = Pool._attempt
 
-    async def kill_one(crew: Crew, helper: Any, request: bytes, pieces: Sequence[bytes]) -> Any:
+    async def kill_one(pool: Pool, server: Any, request: bytes, pieces: Sequence[bytes]) -> Any:
         if b"".join(pieces) == too_large:
             raise Killed
-        return await attempt(crew, helper, request, pieces)
+        return await attempt(pool, server, request, pieces)
 
     store = MemoryStore()
     async with Pixstore(store, secret=SECRET) as pix:
         for image_id, data in (("a", too_large), ("b", picture("jpeg", seed=2)), ("c", picture("jpeg", seed=3))):
             await pix.import_image(image_id, data, token=1)
-    monkeypatch.setattr(Crew, "_attempt", kill_one)
+    monkeypatch.setattr(Pool, "_attempt", kill_one)
     async with Pixstore(store, secret=SECRET, variants=VARIANTS) as pix:
         report = await told(make_variants(pix, ["a", "b", "c"]))
     assert (report.moved, list(reasons(report))) == (2, ["a"])

@@ -24,7 +24,7 @@ from pixstore_asgi import Pixstore
 from pixstore_asgi.cli.commands import commands
 from pixstore_asgi.decoding.sandbox import Sandbox
 from pixstore_asgi.errors import StoreDamaged
-from pixstore_asgi.upkeep import doctor, reach
+from pixstore_asgi.upkeep import doctor, probe
 from tests.demo.process import running
 from tests.support.samples import OTHER_SECRET, SECRET, picture
 from tests.support.stores import new_place
@@ -202,12 +202,12 @@ def test_a_date_that_is_none(date: str) -> None:
     """Whatever stands in Date, the rest of the mount is looked at."""
     headers = Message()
     headers["date"] = date
-    assert reach._clock(headers) == ("clock", "a Date that is none", "")
+    assert probe._clock(headers) == ("clock", "a Date that is none", "")
 
 
 def test_a_proxy_that_changes_things(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An answer that may be kept, one that is compressed, a clock that is apart, a failure behind it."""
-    monkeypatch.setattr(reach, "time", lambda: 0.0)
+    monkeypatch.setattr(probe, "time", lambda: 0.0)
     changed = {"x-pixstore-state": "NotFound", "cache-control": "max-age=60", "content-encoding": "gzip"}
     with answering(changed) as url:
         assert found(path, "--url", url).keys() == {"caching", "compression", "clock"}
@@ -219,7 +219,7 @@ def test_a_proxy_that_changes_things(path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_an_answer_that_trickles(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An answer that comes byte by byte is not waited for, as none is."""
-    monkeypatch.setattr(reach, "_PATIENCE_S", 0.5)
+    monkeypatch.setattr(probe, "_PATIENCE_S", 0.5)
     is_over = Event()
     with socket.create_server(("127.0.0.1", 0)) as server:
 
@@ -238,7 +238,7 @@ def test_an_answer_that_trickles(path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_an_address_without_https(path: Path) -> None:
     """An address elsewhere than on this machine is to be https."""
-    (finding, *_) = reach.examine_mount("http://pictures.invalid/x")
+    (finding, *_) = probe.examine_mount("http://pictures.invalid/x")
     assert finding.remedy == "browsers decrypt over HTTPS alone: give it a certificate"
 
 

@@ -1,4 +1,4 @@
-"""The application's side of one helper process: started, given links, and ended."""
+"""The application's handle of one fork server: start it, ask it for workers, and end it."""
 
 import contextlib
 import json
@@ -13,7 +13,7 @@ import anyio.to_thread
 
 from .task import Task
 
-# The helper has the package without its front: what faces hostile bytes needs neither Starlette nor the cipher.
+# The fork server has the package without its front: what faces hostile bytes needs neither Starlette nor the cipher.
 _BOOT = """
 import json, sys, types
 sys.path[:] = json.loads(sys.argv[1])
@@ -27,23 +27,23 @@ _PATIENCE_S = 5
 
 
 class Lost(Exception):
-    """The helper is gone, or does not listen; whatever it was doing was not done."""
+    """The fork server is gone, or does not listen; whatever it was doing was not done."""
 
 
-class Child(NamedTuple):
-    """The sockets of one child: the link to itself, and one over which the fork server says how it has ended."""
+class WorkerSockets(NamedTuple):
+    """The sockets of one worker: the link to itself, and one over which the fork server says how it has ended."""
 
     link: socket.socket
     end: socket.socket
 
     def close(self) -> None:
-        """Close both; the fork server then kills the child, if it still runs."""
+        """Close both; the fork server then kills the worker, if it still runs."""
         self.link.close()
         self.end.close()
 
 
-class Helper:
-    """A running helper process. Raises OSError where the machine can't start one.
+class ForkServerHandle:
+    """A running fork server. Raises OSError where the machine can't start one.
 
     Its environment is empty, and of what this process has open it gets standard error alone, for what it can't do
     without: a message where it can't start.
@@ -66,11 +66,11 @@ class Helper:
                 own.close()
                 raise
 
-    def new_child(self) -> "Child":
-        """Return a new child, which waits for a picture. Raises Lost, and OSError where there is no descriptor free."""
+    def new_worker(self) -> "WorkerSockets":
+        """Return a new worker, which waits for a picture. Raises Lost, or OSError if no descriptor is free."""
         with contextlib.ExitStack() as on_error, contextlib.ExitStack() as given:
             own, others = [], []
-            for _ in Child._fields:
+            for _ in WorkerSockets._fields:
                 one, other = socket.socketpair()
                 own.append(on_error.enter_context(one))
                 others.append(given.enter_context(other))
@@ -80,20 +80,20 @@ class Helper:
             except OSError as error:
                 raise Lost from error
             on_error.pop_all()
-        return Child(*own)
+        return WorkerSockets(*own)
 
     async def close(self) -> None:
-        """End the helper and all its children."""
+        """End the fork server and all its workers."""
         self._control.close()
         await anyio.to_thread.run_sync(self._wait)
 
     def end(self) -> None:
-        """End the helper and all its children without waiting for that."""
+        """End the fork server and all its workers without waiting for that."""
         self._control.close()
         threading.Thread(target=self._wait, daemon=True).start()  # or it would stay a zombie
 
     def abandon(self) -> None:
-        """In a fork of the process that started the helper: have nothing to do with it any more."""
+        """In a fork of the process that started the server: have nothing to do with it any more."""
         self._control.close()
         self._process.returncode = 0  # it is nobody that can be waited for here
 

@@ -1,4 +1,4 @@
-"""One event loop's helper, and the pictures that are decoded by its children: so many at once, the others in turn."""
+"""The pool of one event loop: its fork server, and the workers that decode pictures. Further pictures wait."""
 
 import asyncio
 import contextlib
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import anyio
 
 from ..errors import StoreBusy
-from .helper import Child, Helper, Lost
+from .handle import ForkServerHandle, Lost, WorkerSockets
 from .holding import FULL
 from .messages import MAX_REPLY_BYTES, REQUEST, End, read_reply
 from .places import LAST, Places
@@ -18,8 +18,8 @@ from .task import Task
 from .variants import Decoded
 
 _READ_BYTES = 256 * 1024
-_GRACE_S = 10  # the child ends itself in time; this is for one that does not, and for a helper that starts
-_KILL_S = 1  # a helper that is stopped kills nothing
+_GRACE_S = 10  # the worker ends itself in time; this is for one that does not, and for a fork server that starts
+_KILL_S = 1  # a fork server that is stopped kills nothing
 _ATTEMPTS = 2
 _MAX_WAIT_S = 60
 _ENDS = "the process that decodes images ends by itself: its standard error says why; try again"
@@ -27,15 +27,15 @@ _KILLED = "the process that decoded the image was killed, perhaps for want of me
 
 
 class Killed(Exception):
-    """The child was ended from outside, as where the system has no memory left: that tells nothing of the picture."""
+    """The worker was ended from outside, as where the system has no memory left: that tells nothing of the picture."""
 
 
 class DecodingKilled(StoreBusy):
     """The process that decoded the picture was killed, the next one too: another picture may need less memory."""
 
 
-class Crew:
-    """One event loop's helper and the pictures that it decodes.
+class Pool:
+    """One event loop's fork server and its workers.
 
     Each waits for a place for at most a minute, the turns in which it was not decoded included.
     """
@@ -44,8 +44,8 @@ class Crew:
         self._task = task
         self._processes = processes
         self._places = Places(processes)
-        self._helper: Helper | None = None
-        self._children: set[Child] = set()
+        self._server: ForkServerHandle | None = None
+        self._workers: set[WorkerSockets] = set()
 
     async def decode(self, pieces: Sequence[bytes | memoryview], format: str) -> Decoded | Refusal:
         request = REQUEST.pack(sum(map(len, pieces)), format.encode())
@@ -71,12 +71,12 @@ class Crew:
     async def _decode(self, request: bytes, pieces: Sequence[bytes | memoryview]) -> Decoded | Refusal:
         trouble = StoreBusy()
         for _ in range(_ATTEMPTS):
-            helper = self._running()
+            server = self._running()
             try:
-                return await self._attempt(helper, request, pieces)
+                return await self._attempt(server, request, pieces)
             except Lost:
                 trouble = StoreBusy(_ENDS)
-                await self._give_up(helper)
+                await self._give_up(server)
             except Killed:
                 trouble = DecodingKilled(_KILLED)
         raise trouble
@@ -84,60 +84,62 @@ class Crew:
     async def close(self) -> None:
         for _ in range(self._processes):  # whoever decodes comes to the end of it
             await self._places.take(LAST)
-        if self._helper is not None:
-            await self._give_up(self._helper)
+        if self._server is not None:
+            await self._give_up(self._server)
         for _ in range(self._processes):
             self._places.give_back()
 
     def drop(self) -> None:
-        """End the helper and all its children, after the event loop was closed."""
-        self._close_children()
-        if self._helper is not None:
-            self._helper.end()
+        """End the fork server and all its workers, after the event loop was closed."""
+        self._close_workers()
+        if self._server is not None:
+            self._server.end()
 
     def abandon(self) -> None:
-        """In a fork of this process: close what the helper must not take for the application."""
-        self._close_children()
-        if self._helper is not None:
-            self._helper.abandon()
+        """In a fork of this process: close what the fork server must not take for the application."""
+        self._close_workers()
+        if self._server is not None:
+            self._server.abandon()
 
-    def _close_children(self) -> None:
-        for child in self._children:
-            child.close()
+    def _close_workers(self) -> None:
+        for worker in self._workers:
+            worker.close()
 
-    def _running(self) -> Helper:
-        if self._helper is None:
+    def _running(self) -> ForkServerHandle:
+        if self._server is None:
             try:
-                self._helper = Helper(self._task)
+                self._server = ForkServerHandle(self._task)
             except OSError as error:
                 raise _not_started(error) from None
-        return self._helper
+        return self._server
 
-    async def _give_up(self, helper: Helper) -> None:
-        if self._helper is helper:
-            self._helper = None
+    async def _give_up(self, server: ForkServerHandle) -> None:
+        if self._server is server:
+            self._server = None
             with anyio.CancelScope(shield=True):
-                await helper.close()
+                await server.close()
 
-    async def _attempt(self, helper: Helper, request: bytes, pieces: Sequence[bytes | memoryview]) -> Decoded | Refusal:
+    async def _attempt(
+        self, server: ForkServerHandle, request: bytes, pieces: Sequence[bytes | memoryview]
+    ) -> Decoded | Refusal:
         try:
-            child = helper.new_child()
+            worker = server.new_worker()
         except OSError as error:
             raise _not_started(error) from None
-        self._children.add(child)
+        self._workers.add(worker)
         try:
             async with asyncio.timeout(self._task.limits.max_wall_s + _GRACE_S):
-                reply, end = await _exchange(child, request, pieces)
-        except TimeoutError:  # the child would have ended itself: it, or the helper, does nothing any more
-            await self._give_up(helper)
+                reply, end = await _exchange(worker, request, pieces)
+        except TimeoutError:  # the worker would have ended itself: it, or the fork server, does nothing any more
+            await self._give_up(server)
             raise StoreBusy("the process that decodes images does not answer: try again") from None
         except asyncio.CancelledError:
             with anyio.CancelScope(shield=True):
-                await _kill(child)  # its place is free once it is gone
+                await _kill(worker)  # its place is free once it is gone
             raise
         finally:
-            self._children.discard(child)
-            child.close()
+            self._workers.discard(worker)
+            worker.close()
         return self._outcome(reply, end)
 
     def _outcome(self, reply: bytearray, end: End) -> Decoded | Refusal:
@@ -157,29 +159,31 @@ def _not_started(error: OSError) -> StoreBusy:
     return StoreBusy(f"no process can be started to decode the image: {error.strerror}; try again")
 
 
-async def _kill(child: Child) -> None:
-    """Have the fork server kill a child, and wait until it has."""
+async def _kill(worker: WorkerSockets) -> None:
+    """Have the fork server kill a worker, and wait until it has."""
     with contextlib.suppress(OSError, TimeoutError):
-        child.end.shutdown(socket.SHUT_WR)
+        worker.end.shutdown(socket.SHUT_WR)
         async with asyncio.timeout(_KILL_S):
-            await asyncio.get_running_loop().sock_recv(child.end, 1)
+            await asyncio.get_running_loop().sock_recv(worker.end, 1)
 
 
-async def _exchange(child: Child, request: bytes, pieces: Sequence[bytes | memoryview]) -> tuple[bytearray, End]:
+async def _exchange(
+    worker: WorkerSockets, request: bytes, pieces: Sequence[bytes | memoryview]
+) -> tuple[bytearray, End]:
     """Send a picture and return the reply, as far as there is one. Raises Lost."""
     loop = asyncio.get_running_loop()
     reply = bytearray()
-    # The child may end at any time: how it did is what counts.
+    # The worker may end at any time: how it did is what counts.
     with contextlib.suppress(ConnectionError):
-        await loop.sock_sendall(child.link, request)
+        await loop.sock_sendall(worker.link, request)
         for piece in pieces:
-            await loop.sock_sendall(child.link, piece)
+            await loop.sock_sendall(worker.link, piece)
     with contextlib.suppress(ConnectionError):
-        while len(reply) <= MAX_REPLY_BYTES and (received := await loop.sock_recv(child.link, _READ_BYTES)):
+        while len(reply) <= MAX_REPLY_BYTES and (received := await loop.sock_recv(worker.link, _READ_BYTES)):
             reply += received
     if len(reply) > MAX_REPLY_BYTES:
-        return reply, End.CRASHED  # a child that is not taken over stays below
+        return reply, End.CRASHED  # a worker that is not taken over stays below
     with contextlib.suppress(ConnectionError):
-        if how := await loop.sock_recv(child.end, 1):
+        if how := await loop.sock_recv(worker.end, 1):
             return reply, End(how[0])
     raise Lost
