@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 from ..errors import InputError, StoreError
 from ..store.connect import bucket_at, connect
 from ..store.contract import ImageStore
-from ..store.elsewhere import Bodies, versions_among
 from ..store.inspection import Inspectable, lacks_its_bucket
+from ..store.objects import Bodies, versions_among
 from .databases import Database
 
 

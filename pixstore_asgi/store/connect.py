@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from ..errors import ConfigError
 from .contract import ImageStore
-from .elsewhere import Bodies
+from .objects import Bodies
 
 _SQLITE_URL = "a sqlite URL is sqlite:///relative/path or sqlite:////absolute/path and nothing more"
 

@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 from ..errors import StoreBusy, StoreError
 from .contract import ImageStore
-from .elsewhere import Bodies
+from .objects import Bodies
 
 
 class Fault(NamedTuple):
@@ -27,7 +27,7 @@ class Unused(NamedTuple):
     free_bytes: int
 
 
-class Engine(NamedTuple):
+class DatabaseInfo(NamedTuple):
     """The database behind a store. clock_s: its own clock, in seconds since the epoch, where it has one."""
 
     name: str
@@ -54,7 +54,7 @@ class Inspectable(Protocol):
         """Tell, open or not, whether there is such a store already, and make none."""
         ...
 
-    async def engine(self) -> Engine:
+    async def database_info(self) -> DatabaseInfo:
         """Return which database this is."""
         ...
 
@@ -91,7 +91,7 @@ class Inspectable(Protocol):
 class Freezable(Protocol):
     """An open store that can be read as it was at one moment, while others write."""
 
-    def at_one_moment(self) -> AbstractAsyncContextManager[ImageStore]:
+    def snapshot(self) -> AbstractAsyncContextManager[ImageStore]:
         """Return the store as it is now, to be read for the time of a block. Raises StoreError."""
         ...
 

@@ -35,7 +35,7 @@ async def back_up_store(source: ImageStore, target: Path, *, ring: KeyRing | Non
 async def _copied(source: ImageStore, copy: SqliteStore, ring: KeyRing | None) -> AsyncGenerator[Step, None]:
     async with AsyncExitStack() as stack:
         if isinstance(source, Freezable):
-            source = await stack.enter_async_context(source.at_one_moment())
+            source = await stack.enter_async_context(source.snapshot())
         await copy.open()
         stack.push_async_callback(copy.close)
         if await copy.has_bodies_elsewhere():

@@ -14,8 +14,8 @@ from ..errors import PixstoreError, SecretError
 from ..keys.file import read_key_file
 from ..keys.find import ENVIRONMENT_VARIABLE, find_ring_at_hand, is_in_environment
 from ..store.contract import ImageStore
-from ..store.elsewhere import OtherPlace
 from ..store.inspection import Inspectable, lacks_its_bucket
+from ..store.objects import OtherPlace
 
 _LEAST_FREE_BYTES = 1 << 30
 _MOST_APART_S = 2.0
@@ -66,11 +66,11 @@ async def _secret(store: ImageStore) -> Finding:
 
 
 async def _engine(store: Inspectable) -> Finding:
-    engine = await store.engine()
-    says = f"{engine.name} {engine.version}"
-    if engine.clock_s is None:
+    database = await store.database_info()
+    says = f"{database.name} {database.version}"
+    if database.clock_s is None:
         return Finding("engine", says)
-    apart_s = abs(engine.clock_s - time())
+    apart_s = abs(database.clock_s - time())
     says += f", its clock {apart_s:.1f} s from this one"
     how = "set both clocks by NTP: sweeps go by the database's, proofs by the application's"
     return Finding("engine", says, how if apart_s > _MOST_APART_S else "")

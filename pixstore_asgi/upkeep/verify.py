@@ -6,8 +6,8 @@ from ..core.cipher import TagCheck, unwrap_key
 from ..core.keyring import KeyRing
 from ..errors import IntegrityError, StoreBusy, StoreError
 from ..store.contract import ImageStore
-from ..store.elsewhere import Bodies, versions_among
 from ..store.inspection import Fault, Inspectable
+from ..store.objects import Bodies, versions_among
 from ..store.pages import pages_of_ids
 
 _READINGS = 2  # what was replaced while it was read is another version the second time

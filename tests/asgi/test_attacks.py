@@ -323,8 +323,8 @@ async def test_a_pointer_that_no_lock_fits_is_a_store_error(tmp_path: Path) -> N
     store = SqliteStore(tmp_path / "images.db")
     await store.open()
     await save(store, "a", body_of(5 * CHUNK_BYTES))
-    assert store._session is not None
-    await store._session.write(lambda db: db.execute("UPDATE image SET blob = -5"))
+    assert store._engine is not None
+    await store._engine.write(lambda db: db.execute("UPDATE image SET blob = -5"))
     with pytest.raises(StoreError):
         await store.open_stream("a")
     await store.close()

@@ -98,8 +98,8 @@ async def test_another_images_write_costs_a_hot_request_no_trip(pix: Pixstore, t
 async def statements(pix: Pixstore) -> list[str]:
     """The statements that the reading connections run, in their order."""
     run: list[str] = []
-    session = pix._store._session  # type: ignore[attr-defined]
-    for connection in (session._near, *(reader._conn for reader in session._connections[1:])):
+    engine = pix._store._engine  # type: ignore[attr-defined]
+    for connection in (engine._near, *(reader._conn for reader in engine._connections[1:])):
         connection.set_trace_callback(run.append)
     return run
 

@@ -16,7 +16,7 @@ from pixstore_asgi.store.contract_tests.steps import save
 from pixstore_asgi.store.sqlite import SqliteStore
 from pixstore_asgi.store.sqlite.backup import back_up, restore
 from pixstore_asgi.store.sqlite.change_counters import ChangeCounters
-from pixstore_asgi.store.sqlite.file import Note
+from pixstore_asgi.store.sqlite.file import LockHeader
 from pixstore_asgi.store.sqlite.leases import Leases
 from pixstore_asgi.store.sqlite.write_lock import WriteLock
 from tests.support.sqlite import leave_odd, open_counters
@@ -70,7 +70,7 @@ def test_a_change_that_fails_has_moved_its_counter(tmp_path: Path) -> None:
 
 
 def test_a_stamp_is_of_one_era(tmp_path: Path) -> None:
-    """An equal counter of another era is no equal stamp."""
+    """An equal counter of another generation is no equal stamp."""
     counters = open_counters(tmp_path / "lock")
     assert counters.stamps(["a"], object()) != counters.stamps(["a"], object())
     counters.close()
@@ -150,10 +150,10 @@ def test_the_counters_have_their_room_on_the_disk(tmp_path: Path) -> None:
 
 def test_a_file_without_a_note_has_none() -> None:
     """The zeros in front of new counters are no note, which would have the database checked whole; a real one is."""
-    assert Note.unpack(bytes(64)) is Note.unpack(b"") is None
-    note = Note(7, 16384, 1_795_559_350_000_000_000, is_written=False, log_has_dead_keys=True)
+    assert LockHeader.unpack(bytes(64)) is LockHeader.unpack(b"") is None
+    note = LockHeader(7, 16384, 1_795_559_350_000_000_000, is_written=False, log_has_dead_keys=True)
     assert len(note.pack()) == 64
-    assert Note.unpack(note.pack()) == note
+    assert LockHeader.unpack(note.pack()) == note
 
 
 async def test_the_locks_file_keeps_its_length(tmp_path: Path) -> None:

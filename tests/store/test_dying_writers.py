@@ -65,9 +65,9 @@ DIE = """
     async def main(path, step, image_id):
         store = SqliteStore(path)
         await store.open()
-        counters = store._session._write_lock.counters
+        counters = store._engine._write_lock.counters
         counters._values = Mortal(counters._values, -1 if step == "COMMIT" else int(step))
-        await store._session.write(listen, step == "COMMIT")
+        await store._engine.write(listen, step == "COMMIT")
         await (store.raise_epoch(image_id) if image_id else store.raise_epochs())
         await store.close()
 

@@ -483,9 +483,9 @@ async def test_a_store_made_on_a_full_disk_is_made_later(small_disk: Path, left:
 async def test_a_database_that_may_not_grow_loses_nothing(folder: Path, size: int) -> None:
     """Where SQLite may use no more pages, saves fail as on a full disk; what was saved stays, and a delete helps."""
     async with Pixstore(folder / DATABASE, secret=SECRET) as pix:
-        session = store_of(pix)._session
-        assert session is not None
-        await session.write(lambda db: db.execute("PRAGMA max_page_count = 700").close())
+        engine = store_of(pix)._engine
+        assert engine is not None
+        await engine.write(lambda db: db.execute("PRAGMA max_page_count = 700").close())
         images = await save_until_full(pix, size)
         await check_images(pix, images)
         gone = next(iter(images))

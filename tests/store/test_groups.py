@@ -75,11 +75,11 @@ async def test_a_refused_group_leaves_nothing_to_its_transaction(store: SqliteSt
     assert isinstance(thumb, StagedWriter)
     await thumb._end_stage()
     query(store.path, f"UPDATE blob SET state = 2 WHERE id = {thumb._body}")
-    session = store._session
-    assert session is not None
+    engine = store._engine
+    assert engine is not None
     statements: list[str] = []
-    await session.write(lambda db: db.set_trace_callback(statements.append))
-    session.write_soon(lambda db: time.sleep(0.1))  # so that all three wait
+    await engine.write(lambda db: db.set_trace_callback(statements.append))
+    engine.write_soon(lambda db: time.sleep(0.1))  # so that all three wait
     refused = writer.commit(meta, CommitTerms(checks), variants=[(card, card_meta), (thumb, thumb_meta)])
     outcomes = await asyncio.gather(
         save_group(store, {"b": b"b", variant_id("b", "thumb"): b"t"}),
@@ -103,11 +103,11 @@ async def test_a_ring_that_lacks_a_secret_is_looked_up_once(store: SqliteStore) 
     """Saves that wait together under a ring that can't be admitted are all refused by one look for images."""
     await save_group(store, GROUP, CommitTerms(await checks_of(store, b"new.")), key_id=b"new.")
     terms = CommitTerms(await checks_of(store, b"old."))
-    session = store._session
-    assert session is not None
+    engine = store._engine
+    assert engine is not None
     statements: list[str] = []
-    await session.write(lambda db: db.set_trace_callback(statements.append))
-    session.write_soon(lambda db: time.sleep(0.1))  # so that all wait
+    await engine.write(lambda db: db.set_trace_callback(statements.append))
+    engine.write_soon(lambda db: time.sleep(0.1))  # so that all wait
     outcomes = await asyncio.gather(
         *(save_group(store, {name: b"body"}, terms, key_id=b"old.") for name in "bcd"),
         save(store, "e"),
@@ -122,10 +122,10 @@ async def test_a_ring_that_lacks_a_secret_is_looked_up_once(store: SqliteStore) 
 async def test_a_variant_costs_others_nothing(store: SqliteStore) -> None:
     """A save, an update and a delete of an image without variants look for them in the statement that finds its row."""
     statements: list[str] = []
-    session = store._session
-    assert session is not None
+    engine = store._engine
+    assert engine is not None
     await save(store, "a")
-    await session.write(lambda db: db.set_trace_callback(statements.append))
+    await engine.write(lambda db: db.set_trace_callback(statements.append))
     await save(store, "a")
     assert len([each for each in statements if each.startswith("SELECT") and " image " in each]) == 1
     plan = "EXPLAIN QUERY PLAN " + next(each for each in statements if "UNION ALL" in each)
@@ -149,9 +149,9 @@ async def test_keys_of_a_group_leave_the_disk(store: SqliteStore, tmp_path: Path
 async def test_what_a_list_leaves_out_is_not_sorted(store: SqliteStore) -> None:
     """Originals alone are listed in the order of the table, without a sort of all."""
     statements: list[str] = []
-    session = store._session
-    assert session is not None
-    for reader in session._connections[1:]:
+    engine = store._engine
+    assert engine is not None
+    for reader in engine._connections[1:]:
         await reader.run(lambda db: db.set_trace_callback(statements.append))
     await store.list(originals_only=True)
     (listing,) = [each for each in statements if each.startswith("SELECT image.id")]
@@ -293,8 +293,8 @@ async def test_all_bodies_are_there_before_any_is_current(
     prefix = f"groups-{abs(hash(tmp_path))}"
     store = SqliteStore(tmp_path / "images.db", bodies=S3Bucket(s3.url(prefix)))
     await store.open()
-    session = store._session
-    assert session is not None
+    engine = store._engine
+    assert engine is not None
     found: list[set[str]] = []
 
     def look(statement: str) -> None:
@@ -304,7 +304,7 @@ async def test_all_bodies_are_there_before_any_is_current(
     def listen(db: sqlite3.Connection) -> None:
         db.set_trace_callback(look)
 
-    await session.write(listen)
+    await engine.write(listen)
     saved = await save_group(store, LARGE)
     assert found == [{image.meta.version.hex() for image in saved}]
     writer, meta = await written(store, "a", b"12345")

@@ -266,14 +266,14 @@ async def test_a_commit_into_a_log_that_is_just_removed_is_not_acknowledged(
     store = SqliteStore(path)
     await store.open()
     await save(store, "a")
-    session, log = store._session, path.with_name("pixstore.db-wal")
-    assert session is not None
+    engine, log = store._engine, path.with_name("pixstore.db-wal")
+    assert engine is not None
 
     def remove_at_commit(statement: str) -> None:
         if statement == "COMMIT":
             log.unlink(missing_ok=True)
 
-    await session.write(lambda db: db.set_trace_callback(remove_at_commit))
+    await engine.write(lambda db: db.set_trace_callback(remove_at_commit))
     with refused(f"{log} {REMOVED}"):
         await (save(store, "b") if change == "save" else store.delete("a"))
     await store.close()
@@ -411,8 +411,8 @@ async def test_a_refused_read_saves_the_content_of_a_removed_log(tmp_path: Path,
     looks_of(store).due = 0
     with refused(REMOVED):
         await READS[kind](store)
-    assert store._session is not None
-    await store._session._connections[0].run(lambda db: None)  # nothing that writes, or closes, saves it
+    assert store._engine is not None
+    await store._engine._connections[0].run(lambda db: None)  # nothing that writes, or closes, saves it
     shutil.copy(path, tmp_path / "left.db")
     assert await ids_in(tmp_path / "left.db") == {"a", "b"}
     await store.close()
@@ -447,8 +447,8 @@ async def test_a_store_that_opens_waits_for_no_write(tmp_path: Path) -> None:
     store, other = SqliteStore(path), SqliteStore(path, busy_timeout_s=0)
     await store.open()
     saved = await save(store, "a")
-    assert store._session is not None
-    with store._session._write_lock.held():
+    assert store._engine is not None
+    with store._engine._write_lock.held():
         await other.open()
         assert await other.get("a") == saved
     await save(other, "b")

@@ -12,8 +12,8 @@ from pixstore_asgi.store.contract import CHUNK_BYTES
 from pixstore_asgi.store.contract_tests.steps import body_of, read, save
 from pixstore_asgi.store.sqlite import SqliteStore, rows
 from pixstore_asgi.store.sqlite.connection import Connection
+from pixstore_asgi.store.sqlite.engine import Engine
 from pixstore_asgi.store.sqlite.pace import Pace, Waits
-from pixstore_asgi.store.sqlite.session import Session
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere all reads go to threads")
 
@@ -27,9 +27,9 @@ async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
     await store.close()
 
 
-def session_of(store: SqliteStore) -> Session:
-    assert store._session is not None
-    return store._session
+def engine_of(store: SqliteStore) -> Engine:
+    assert store._engine is not None
+    return store._engine
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ async def test_a_read_that_waited_sends_the_next_ones_to_threads(
     store: SqliteStore, trips: list[Connection], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The store watches what it reads on the caller's thread."""
-    pace = session_of(store)._pace
+    pace = engine_of(store)._pace
     monkeypatch.setattr(pace, "_next_s", 0.0)
     before = pace.waits()
     monkeypatch.setattr(pace, "waits", iter([before, before._replace(blocks=before.blocks + 1, now_s=2**40)]).__next__)
@@ -106,8 +106,8 @@ async def test_what_fails_on_the_callers_thread_goes_to_another(
 ) -> None:
     """A database that is just busy is waited for on a reader's thread."""
     monkeypatch.setattr(Pace, "is_quick", lambda self: True)
-    session = session_of(store)
-    near, get = session._near, rows.get
+    engine = engine_of(store)
+    near, get = engine._near, rows.get
 
     def busy(db: sqlite3.Connection, image_id: str) -> object:
         if db is near:
@@ -141,7 +141,7 @@ async def test_a_file_that_was_moved_is_noticed_by_reads_at_once(
 ) -> None:
     """The file is looked at once a second: after that nothing is read of one that is not in its place."""
     monkeypatch.setattr(Pace, "is_quick", lambda self: True)
-    data_version = session_of(store)._data_version
+    data_version = engine_of(store)._data_version
     assert data_version is not None
     moved = Path(store.path).rename(Path(store.path).with_name("moved.db"))
     monkeypatch.setattr(data_version, "due", 0.0)

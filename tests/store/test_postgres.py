@@ -17,10 +17,10 @@ from pixstore_asgi.errors import SecretError, StoreBusy, StoreDamaged, StoreErro
 from pixstore_asgi.store.connect import connect
 from pixstore_asgi.store.contract import CHUNK_BYTES
 from pixstore_asgi.store.contract_tests.steps import body_of, meta_of, read, save
-from pixstore_asgi.store.postgres import PostgresStore, bodies, elsewhere
+from pixstore_asgi.store.postgres import PostgresStore, bodies, objects
 from pixstore_asgi.store.postgres.errors import translate
 from pixstore_asgi.store.postgres.schema import MIGRATIONS
-from pixstore_asgi.store.postgres.session import Session
+from pixstore_asgi.store.postgres.transaction import Transaction
 from pixstore_asgi.store.staged_writer import StagedWriter
 from tests.support.bad_network import bad_network
 from tests.support.pgbouncer import pooled
@@ -318,7 +318,7 @@ async def test_skipped_chunks_are_not_read(store: PostgresStore, monkeypatch: py
     numbers: list[int] = []
     read_chunk = bodies.read_chunk
 
-    async def counted(db: Session, body_id: int, number: int) -> bytes | None:
+    async def counted(db: Transaction, body_id: int, number: int) -> bytes | None:
         numbers.append(number)
         return await read_chunk(db, body_id, number)
 
@@ -383,15 +383,15 @@ async def test_reads_are_gathered(store: PostgresStore, monkeypatch: pytest.Monk
         await save(store, image_id)
     queries = 0
     has_asked = asyncio.Event()
-    ask = Session.all
+    ask = Transaction.all
 
-    async def counted(self: Session, statement: str, *args: object) -> list[tuple[Any, ...]]:
+    async def counted(self: Transaction, statement: str, *args: object) -> list[tuple[Any, ...]]:
         nonlocal queries
         queries += 1
         has_asked.set()
         return await ask(self, statement, *args)
 
-    monkeypatch.setattr(Session, "all", counted)
+    monkeypatch.setattr(Transaction, "all", counted)
     first = asyncio.create_task(store.get("a"))
     await has_asked.wait()
     images = await asyncio.gather(first, *(store.get(image_id) for image_id in "abcx" * 64))
@@ -459,7 +459,7 @@ async def test_one_process_sweeps_at_a_time(postgres: Cluster, schema: str) -> N
             await save(store, "a")
         connection = await asyncpg.connect(postgres.url())
         async with connection.transaction():
-            assert await Session(connection, other._names).try_lock("sweep")
+            assert await Transaction(connection, other._names).try_lock("sweep")
             assert await store.sweep() == 0
         assert await store.sweep() == 1
         await connection.close()
@@ -604,13 +604,13 @@ async def test_a_moment_whose_connection_falls_silent_ends(postgres: Cluster, sc
         opened(postgres.url(port=network.port), schema, busy_timeout_s=1) as store,
     ):
 
-        async def fall_silent(session: Session) -> None:
+        async def fall_silent(tx: Transaction) -> None:
             network.says_more.clear()
-            await session.all("SELECT 1")
+            await tx.all("SELECT 1")
 
         async with asyncio.timeout(20):
             with pytest.raises(StoreBusy):
-                async with store.at_one_moment() as moment:
+                async with store.snapshot() as moment:
                     await moment._opened().read(fall_silent)
         network.says_more.set()
 
@@ -632,7 +632,7 @@ async def test_a_sweep_lets_a_body_be_whose_commit_has_begun(postgres: Cluster, 
     """A body elsewhere that a transaction has just made current is not claimed, be that committed or not."""
     async with opened(postgres.url(), schema, sweep_grace_s=0) as store:
         database = store._opened()
-        row = await database.write(elsewhere.begin, os.urandom(16))
+        row = await database.write(objects.begin, os.urandom(16))
         connection = await asyncpg.connect(postgres.url())
         async with connection.transaction():
             await connection.execute(f"UPDATE {schema}.body SET state = 1 WHERE id = $1", row)
@@ -665,11 +665,11 @@ async def test_a_host_that_has_vanished_lets_go_of_its_locks(
     await save(store, "a")
     began, goes_on = asyncio.Event(), asyncio.Event()
 
-    async def vanish(session: Session) -> None:
-        await session.all(f"SELECT * FROM {schema}.image FOR UPDATE")
+    async def vanish(tx: Transaction) -> None:
+        await tx.all(f"SELECT * FROM {schema}.image FOR UPDATE")
         began.set()
         await goes_on.wait()
-        await session.all("SELECT 1")
+        await tx.all("SELECT 1")
 
     vanishing = asyncio.create_task(store._opened().write(vanish))
     await began.wait()
@@ -686,7 +686,7 @@ async def test_a_close_that_is_cancelled_goes_on(postgres: Cluster, schema: str)
     await store.open()
     database, goes_on = store._opened(), asyncio.Event()
 
-    async def write(session: Session) -> None:
+    async def write(tx: Transaction) -> None:
         await goes_on.wait()
 
     writing = asyncio.create_task(database.write(write))
@@ -729,7 +729,7 @@ async def test_a_read_is_answered_after_an_event_loop_that_ended(postgres: Clust
 
 async def test_sweeps_ride_on_writes(postgres: Cluster, schema: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A write now and then sweeps what others left, without waiting for it."""
-    monkeypatch.setattr("pixstore_asgi.store.occasional_sweep._EVERY_S", 0.0)
+    monkeypatch.setattr("pixstore_asgi.store.gc._EVERY_S", 0.0)
     async with opened(postgres.url(), schema, sweep_grace_s=0) as store:
         for _ in range(3):
             await save(store, "a")

@@ -78,10 +78,10 @@ async def test_deletes_alone_empty_the_bucket(store: SqliteStore, monkeypatch: p
     """A process that only deletes images removes their bodies a little with each delete."""
     for name in ("a", "b"):
         await save(store, name, LARGE)
-    monkeypatch.setattr("pixstore_asgi.store.occasional_sweep._EVERY_S", 0.0)
+    monkeypatch.setattr("pixstore_asgi.store.gc._EVERY_S", 0.0)
     for name in ("a", "b", "gone"):
         await store.delete(name)
-        sweep = store._occasional_sweep._runs.get()
+        sweep = store._occasional_gc._runs.get()
         assert sweep is not None
         await sweep.task
         await beyond_the_grace_period()

@@ -65,8 +65,8 @@ async def test_what_a_write_undoes_goes_to_no_other_file(tmp_path: Path) -> None
     """SQLite keeps what a savepoint may bring back in memory: in a temporary file wrapped keys would outlive it."""
     store = SqliteStore(tmp_path / "images.db")
     await store.open()
-    assert store._session is not None
-    assert await store._session.write(lambda db: db.execute("PRAGMA temp_store").fetchone()) == (2,)
+    assert store._engine is not None
+    assert await store._engine.write(lambda db: db.execute("PRAGMA temp_store").fetchone()) == (2,)
     await store.close()
 
 
@@ -87,9 +87,9 @@ async def test_durability_is_sqlites_synchronous(
     """NORMAL syncs at checkpoints, FULL at every commit, on the connection that writes."""
     store = SqliteStore(tmp_path / "images.db", durability=durability)
     await store.open()
-    assert store._session is not None
+    assert store._engine is not None
     pragma = "PRAGMA synchronous"
-    assert await store._session.write(lambda db: db.execute(pragma).fetchone()) == (synchronous,)
+    assert await store._engine.write(lambda db: db.execute(pragma).fetchone()) == (synchronous,)
     await store.close()
 
 
@@ -588,13 +588,13 @@ async def test_commits_that_wait_together_are_one_transaction(tmp_path: Path) ->
     try:
         await save(store, "taken", b"old")
         begun: list[str] = []
-        session = store._session
-        assert session is not None
+        engine = store._engine
+        assert engine is not None
 
         def listen(db: sqlite3.Connection) -> None:
             db.set_trace_callback(lambda statement: begun.append(statement) if "BEGIN" in statement else None)
 
-        await session.write(listen)
+        await engine.write(listen)
         names = [f"image-{number}" for number in range(20)]
         wanted = [save(store, name, name.encode(), expect=Expect.ABSENT) for name in [*names, "taken"]]
         *saved, refused = await asyncio.gather(*wanted, return_exceptions=True)
@@ -616,9 +616,9 @@ async def test_deletes_that_wait_together_empty_the_log_once(tmp_path: Path) -> 
     await store.open()
     names = [f"image-{number}" for number in range(50)]
     keys = [image.meta.wrapped_key for image in await asyncio.gather(*(save(store, name) for name in names))]
-    kept, session, statements = await save(store, "kept"), store._session, Counter[str]()
-    assert session is not None
-    await session.write(lambda db: db.set_trace_callback(lambda text: statements.update([text])))
+    kept, engine, statements = await save(store, "kept"), store._engine, Counter[str]()
+    assert engine is not None
+    await engine.write(lambda db: db.set_trace_callback(lambda text: statements.update([text])))
     deletes = [store.delete(name) for name in (*names, "none")]
     *deleted, refused = await asyncio.gather(
         *deletes, store.delete("kept", expect=os.urandom(16)), return_exceptions=True
@@ -638,8 +638,8 @@ async def test_a_delete_cancelled_before_its_turn_does_not_happen(tmp_path: Path
     await store.open()
     for name in "ab":
         await save(store, name)
-    assert store._session is not None
-    store._session.write_soon(lambda db: goes_on.wait(10))
+    assert store._engine is not None
+    store._engine.write_soon(lambda db: goes_on.wait(10))
     tasks = [asyncio.create_task(store.delete(name)) for name in "ab"]
     await asyncio.sleep(0)
     tasks[0].cancel()
@@ -655,13 +655,13 @@ async def test_bodies_in_a_bucket_cost_the_sweep_of_others_nothing(tmp_path: Pat
     store = SqliteStore(tmp_path / "pixstore.db")
     await store.open()
     await save(store, "a")
-    session = store._session
-    assert session is not None
+    engine = store._engine
+    assert engine is not None
 
     def steps_of_a_sweep(db: Writer) -> int:
         steps = []
         db.set_progress_handler(lambda: steps.append(1), 1)
-        blobs.sweep(db, session.leases, 2**62, 4)
+        blobs.sweep(db, engine.leases, 2**62, 4)
         db.set_progress_handler(None, 1)
         return len(steps)
 
@@ -670,9 +670,9 @@ async def test_bodies_in_a_bucket_cost_the_sweep_of_others_nothing(tmp_path: Pat
         with db.exclusive():
             db.executemany(dead, [(ms,) for ms in range(2_000)])
 
-    before = await session.write(steps_of_a_sweep)
-    await session.write(bury_elsewhere)
-    assert await session.write(steps_of_a_sweep) == before
+    before = await engine.write(steps_of_a_sweep)
+    await engine.write(bury_elsewhere)
+    assert await engine.write(steps_of_a_sweep) == before
     await store.close()
 
 
@@ -692,9 +692,9 @@ async def test_a_group_that_fails_stores_none_of_it(tmp_path: Path, monkeypatch:
     try:
         with monkeypatch.context() as patched:
             patched.setattr(commits, "put_image", failing)
-            session = store._session
-            assert session is not None
-            session.write_soon(lambda db: time.sleep(0.05))  # so that all four wait
+            engine = store._engine
+            assert engine is not None
+            engine.write_soon(lambda db: time.sleep(0.05))  # so that all four wait
             outcomes = await asyncio.gather(*(save(store, name) for name in "abcd"), return_exceptions=True)
         assert all(isinstance(outcome, StoreError) and "disk is full" in str(outcome) for outcome in outcomes)
         causes = [outcome.__cause__ for outcome in outcomes if isinstance(outcome, StoreError)]
@@ -710,9 +710,9 @@ async def test_a_commit_cancelled_before_its_turn_does_not_happen(tmp_path: Path
     store = SqliteStore(tmp_path / "pixstore.db")
     await store.open()
     try:
-        session = store._session
-        assert session is not None
-        session.write_soon(lambda db: time.sleep(0.05))
+        engine = store._engine
+        assert engine is not None
+        engine.write_soon(lambda db: time.sleep(0.05))
         tasks = [asyncio.create_task(save(store, name)) for name in "abc"]
         await asyncio.sleep(0.01)
         tasks[0].cancel()
@@ -729,14 +729,14 @@ async def test_a_read_that_nobody_waits_for_ends(tmp_path: Path) -> None:
     """A cancelled read is broken off, so that a close does not wait for a check of the whole file; others are not."""
     store = SqliteStore(tmp_path / "pixstore.db")
     await store.open()
-    session, begun = store._session, threading.Event()
-    assert session is not None
+    engine, begun = store._engine, threading.Event()
+    assert engine is not None
 
     def read_for_ever(db: sqlite3.Connection) -> None:
         db.create_function("begun", 0, begun.set)
         db.execute(FOR_EVER).fetchone()
 
-    reader = session._connections[1]
+    reader = engine._connections[1]
     endless = asyncio.create_task(reader.run(read_for_ever))
     await asyncio.to_thread(begun.wait, 10)
     behind = [asyncio.create_task(reader.run(rows.get, "none")) for _ in range(3)]
@@ -752,20 +752,20 @@ async def test_a_commit_that_a_closing_store_refuses_does_not_happen(tmp_path: P
     """A commit that comes while the store closes is not done along with one that came before."""
     store = SqliteStore(tmp_path / "pixstore.db")
     await store.open()
-    session, goes_on = store._session, threading.Event()
-    assert session is not None
+    engine, goes_on = store._engine, threading.Event()
+    assert engine is not None
     late = await store.begin_write("late", VERSION)
     await late.write(b"body")
-    session.write_soon(lambda db: goes_on.wait(10))
+    engine.write_soon(lambda db: goes_on.wait(10))
     early = asyncio.create_task(save(store, "early", b"body"))
     await asyncio.sleep(0.05)
-    closing = asyncio.create_task(session.close())
+    closing = asyncio.create_task(engine.close())
     await asyncio.sleep(0.01)
     with pytest.raises(StoreError, match="closed"):
         await late.commit(meta_of(4))
     goes_on.set()
     await asyncio.gather(early, closing)
-    store._sessions.pop()
+    store._engines.pop()
     await store.open()
     assert [image.id for image in await store.list()] == ["early"]
     await store.close()
@@ -775,8 +775,8 @@ async def test_what_comes_behind_a_close_is_refused(tmp_path: Path) -> None:
     """A connection that another thread has closed lets nobody wait for what it runs no more."""
     store = SqliteStore(tmp_path / "images.db")
     await store.open()
-    assert store._session is not None
-    writer, reader, *_ = store._session._connections
+    assert store._engine is not None
+    writer, reader, *_ = store._engine._connections
     await store.close()
     with pytest.raises(StoreError, match="closed"):
         await asyncio.wait_for(reader.run(lambda db: db.execute("SELECT 1").fetchone()), 5)

@@ -100,8 +100,8 @@ async def test_every_change_of_a_row_moves_its_counter(store: SqliteStore, name:
 async def test_a_group_of_commits_moves_the_counters_of_all(store: SqliteStore) -> None:
     """Versions that become current in one transaction each move their own counter."""
     ids, commits = [f"image-{number}" for number in range(20)], list[str]()
-    assert store._session is not None
-    await store._session.write(lambda db: db.set_trace_callback(commits.append))
+    assert store._engine is not None
+    await store._engine.write(lambda db: db.set_trace_callback(commits.append))
     before, bystander = store.stamps(ids), stamp_of(store, "a")
     saves = [save(store, image_id) for image_id in ids]
     refused, *saved = await asyncio.gather(save(store, "no", expect=Expect.PRESENT), *saves, return_exceptions=True)
@@ -117,13 +117,13 @@ async def test_counters_are_odd_at_the_commit_and_not_before(store: SqliteStore)
     await save(store, "a")
     steps: list[tuple[str, bool]] = []
 
-    session = store._session
-    assert session is not None
+    engine = store._engine
+    assert engine is not None
 
     def note(statement: str) -> None:  # on the writer's thread
-        steps.append((statement, session.stamps(["a"]) == session.stamps(["a"])))
+        steps.append((statement, engine.stamps(["a"]) == engine.stamps(["a"])))
 
-    await session.write(lambda db: db.set_trace_callback(note))
+    await engine.write(lambda db: db.set_trace_callback(note))
     await store.raise_epoch("a")
     states = dict(steps)
     assert (states["BEGIN IMMEDIATE"], states["COMMIT"]) == (True, False)

@@ -40,11 +40,11 @@ SCRIPT = """
 
     def look():
         store.stamps(ids)
-        store._session._data_version.due = 0
+        store._engine._data_version.due = 0
 
     async def read_soon():
         # As get_many does it on the caller's own thread; a thread of the store's is another matter.
-        store._session._pace._next_s = 0
+        store._engine._pace._next_s = 0
         assert len(await store.get_many(ids)) == len(ids)
 
     async def read_on(way):
@@ -155,14 +155,14 @@ async def test_a_dropped_store_waits_for_no_lock(tmp_path: Path) -> None:
     """A store that nothing refers to any longer is taken apart although the mutex of its leases is held."""
     store = SqliteStore(tmp_path / "images.db")
     await store.open()
-    assert store._session is not None
-    session, leases, mutex = weakref.ref(store._session), store._session.leases, CollectingMutex(lambda: None)
+    assert store._engine is not None
+    engine, leases, mutex = weakref.ref(store._engine), store._engine.leases, CollectingMutex(lambda: None)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(leases, "_mutex", mutex)
         mutex.acquire()
         del store
         gc.collect()
         mutex.release()
-    assert session() is None
+    assert engine() is None
     assert not mutex.is_deadlocked
     leases.close()

@@ -65,8 +65,8 @@ async def _change(kind: str, store: ImageStore, acknowledged: Acknowledged, numb
 def _not_counting(store: ImageStore) -> Iterator[None]:
     """Let a SQLite store write as one that does not count."""
     assert isinstance(store, SqliteStore)
-    assert store._session is not None
-    lock = store._session._write_lock
+    assert store._engine is not None
+    lock = store._engine._write_lock
     mapped, lock.counters = lock.counters, None
     try:
         yield

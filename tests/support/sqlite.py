@@ -38,17 +38,17 @@ def reading(path: Path) -> Iterator[None]:
 
 async def idle(store: SqliteStore) -> None:
     """Wait until the writer has nothing left to do, such as chunks to stage, or the sweep that rides on a write."""
-    assert store._session is not None
+    assert store._engine is not None
     await asyncio.sleep(0)  # let what was just begun get into its queue
-    await store._session.write(lambda db: None)
+    await store._engine.write(lambda db: None)
 
 
 def looks_of(store: ImageStore) -> DataVersion:
     """Return what an open store looks for other programs' commits with."""
     assert isinstance(store, SqliteStore)
-    assert store._session is not None
-    assert store._session._data_version is not None
-    return store._session._data_version
+    assert store._engine is not None
+    assert store._engine._data_version is not None
+    return store._engine._data_version
 
 
 def look_no_more(store: ImageStore) -> None:

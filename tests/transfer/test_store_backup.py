@@ -18,7 +18,7 @@ from pixstore_asgi.errors import StoreError
 from pixstore_asgi.store.contract import ImageStore
 from pixstore_asgi.store.contract_tests.steps import read
 from pixstore_asgi.store.postgres import PostgresStore
-from pixstore_asgi.store.postgres.session import Session
+from pixstore_asgi.store.postgres.transaction import Transaction
 from pixstore_asgi.store.sqlite.backup import part_of
 from pixstore_asgi.transfer.store_backup import back_up_store
 from tests.support.samples import SECRET, large_png, picture
@@ -217,10 +217,10 @@ async def test_a_failure_ends_no_moment(make_place: Callable[[str], Place]) -> N
     store = PostgresStore(place.database, pool_size=1)
     await store.open()
 
-    async def fail(session: Session) -> None:
-        await session.run("SELECT 1 / 0")
+    async def fail(tx: Transaction) -> None:
+        await tx.run("SELECT 1 / 0")
 
-    async with store.at_one_moment() as moment:
+    async with store.snapshot() as moment:
         with pytest.raises(StoreError):
             await moment._opened().read(fail)
         assert await read(moment, "plain") is not None
@@ -234,12 +234,12 @@ async def test_a_store_that_is_read_at_one_moment_is_written_to(make_place: Call
     """What is written meanwhile is not seen there, and what is deleted is; two moments may be open at once."""
     place = make_place("postgres")
     await save(place, IMAGES)
-    async with opened(place) as store, store.at_one_moment() as first:  # type: ignore[attr-defined]
+    async with opened(place) as store, store.snapshot() as first:  # type: ignore[attr-defined]
         before = await content_of(first)
         async with Pixstore(place.database, secret=SECRET) as pix:
             await pix.update_image("plain", picture())
             await pix.delete_image("players:large")
-            async with store.at_one_moment() as second:  # type: ignore[attr-defined]
+            async with store.snapshot() as second:  # type: ignore[attr-defined]
                 assert await content_of(first) == before
                 assert (await content_of(second)).images == await store.list()
         with suppress(StoreError):

@@ -136,13 +136,13 @@ async def test_an_application_forgets_nothing_either(
     """Its sweeps on a write and at its close fail with a line of level error that names the place."""
     await save(place, "a", "b", "c", "d", "e")
     await update(place, "a")
-    monkeypatch.setattr("pixstore_asgi.store.occasional_sweep._EVERY_S", 0.0)
+    monkeypatch.setattr("pixstore_asgi.store.gc._EVERY_S", 0.0)
     store = connect(elsewhere(place).database, elsewhere(place).blobs)
     assert isinstance(store, Inspectable)
     store.sweep_grace_s = 0
     async with Pixstore(store) as pix:
         await pix.save_image(picture())
-        await store._occasional_sweep.ended()  # type: ignore[attr-defined]
+        await store._occasional_gc.ended()  # type: ignore[attr-defined]
     failed = [each for each in caplog.records if getattr(each, "event", "") == "sweep_failed"]
     assert [each.levelno for each in failed] == [logging.ERROR] * 2
     assert all(f"/{ONE_MORE} at http://127.0.0.1" in each.getMessage() for each in failed)

@@ -19,13 +19,13 @@ from . import rows
 from .errors import ConnectionLost, at, is_away, translated, translated_for
 from .gathering import GatheredReads
 from .schema import prepare
-from .session import Names, Session
+from .transaction import Names, Transaction
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 Pool = asyncpg.Pool
-Operation = Callable[Concatenate[Session, P], Awaitable[R]]
+Operation = Callable[Concatenate[Transaction, P], Awaitable[R]]
 
 _log = logging.getLogger("pixstore_asgi")
 _PAUSE_S, _LONGEST_PAUSE_S = 0.05, 1.0
@@ -129,7 +129,7 @@ class Database:
 
         async def once() -> R:
             async with self.connection(limit_s) as connection:
-                return await operation(Session(connection, self.names), *args, **kwargs)
+                return await operation(Transaction(connection, self.names), *args, **kwargs)
 
         return await self._to_its_end(self._while_away(once))
 
@@ -149,7 +149,7 @@ class Database:
             try:
                 async with asyncio.timeout(limit_s):
                     try:
-                        result = await operation(Session(connection, self.names), *args, **kwargs)
+                        result = await operation(Transaction(connection, self.names), *args, **kwargs)
                     except Exception as error:
                         if isinstance(error, asyncpg.ReadOnlySQLTransactionError):  # it has become a standby
                             give_up(connection)
@@ -241,7 +241,7 @@ async def _once(address: Hidden[str], names: Names, operation: Operation[[], R],
         async with asyncio.timeout(patience_s):
             connection = await asyncpg.connect(address(), statement_cache_size=0, **_wanted(address))
             try:
-                return await operation(Session(connection, names))
+                return await operation(Transaction(connection, names))
             finally:
                 connection.terminate()
 
@@ -251,11 +251,11 @@ def _wanted(address: Hidden[str]) -> dict[str, Any]:
     return {} if "target_session_attrs" in address() else {"target_session_attrs": "primary"}
 
 
-async def _prepare(session: Session) -> bool:
+async def _prepare(tx: Transaction) -> bool:
     """Make the tables ready, and tell whether the server is reached directly."""
     # Behind a pooler the next transaction may run in another process, which knows no such statements.
-    is_direct = await session.one("SELECT pg_backend_pid()") == (session.connection.get_server_pid(),)
-    await prepare(session)
+    is_direct = await tx.one("SELECT pg_backend_pid()") == (tx.connection.get_server_pid(),)
+    await prepare(tx)
     return is_direct
 
 

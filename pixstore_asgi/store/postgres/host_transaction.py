@@ -11,14 +11,14 @@ from ...errors import InputError, StoreBusy
 from ...loops import running_loop
 from ..clock import Clock
 from ..contract import Expect, Expected, ImageWriter
-from ..elsewhere import Bodies
 from ..groups import GroupCommit
+from ..objects import Bodies
 from . import rows
 from .database import Database, Operation, R
 from .errors import InTheWay, translated
 from .key_checks import AdmissionNeeded, admit_alone, holds_keys
-from .session import Names, Session
 from .streams import begin_write
+from .transaction import Names, Transaction
 
 
 class HostTransaction:
@@ -84,16 +84,16 @@ class HostTransaction:
         with translated():
             try:
                 async with self._connection.transaction():
-                    session = Session(self._connection, self._names)
-                    await _check_isolation(session)
-                    return await operation(session, *args, **kwargs)
+                    tx = Transaction(self._connection, self._names)
+                    await _check_isolation(tx)
+                    return await operation(tx, *args, **kwargs)
             except asyncpg.UndefinedTableError:
                 raise InputError(
                     "the connection is to another database than the store, or its tables are gone"
                 ) from None
 
 
-async def _check_isolation(session: Session) -> None:
-    row = await session.one("SELECT current_setting('transaction_isolation')")
+async def _check_isolation(tx: Transaction) -> None:
+    row = await tx.one("SELECT current_setting('transaction_isolation')")
     if row != ("read committed",):
         raise InputError("the transaction must be READ COMMITTED: at other levels it can't see what others committed")

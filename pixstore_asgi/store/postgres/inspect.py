@@ -6,8 +6,8 @@ server's to notice, by its checksums and by pg_amcheck.
 
 from collections.abc import Sequence
 
-from ..inspection import Engine, Fault, Unused
-from .session import Session
+from ..inspection import DatabaseInfo, Fault, Unused
+from .transaction import Transaction
 
 LOOKS = (
     (
@@ -50,36 +50,36 @@ LOOKS = (
 """All that is looked at: what each statement finds, and what that means."""
 
 
-async def engine(session: Session) -> Engine:
+async def database_info(tx: Transaction) -> DatabaseInfo:
     """Return the server's version and clock."""
-    row = await session.one("SELECT current_setting('server_version'), extract(epoch FROM clock_timestamp())")
+    row = await tx.one("SELECT current_setting('server_version'), extract(epoch FROM clock_timestamp())")
     assert row is not None
-    return Engine("PostgreSQL", row[0], float(row[1]))
+    return DatabaseInfo("PostgreSQL", row[0], float(row[1]))
 
 
-async def ids(db: Session, after: str, limit: int) -> list[str]:
+async def ids(tx: Transaction, after: str, limit: int) -> list[str]:
     """Return ids of images in their order, whatever else is in their rows."""
     query = "SELECT id FROM {image} WHERE id > $1 AND body IS NOT NULL ORDER BY id LIMIT $2"
-    return [image_id for (image_id,) in await db.all(query, after, limit)]
+    return [image_id for (image_id,) in await tx.all(query, after, limit)]
 
 
-async def faults(db: Session, query: str, reason: str) -> list[Fault]:
+async def faults(tx: Transaction, query: str, reason: str) -> list[Fault]:
     """Return what one look finds."""
-    return [Fault(what, reason) for (what,) in await db.all(query)]
+    return [Fault(what, reason) for (what,) in await tx.all(query)]
 
 
-async def unknown_bodies(db: Session, versions: Sequence[bytes]) -> list[bytes]:
+async def unknown_bodies(tx: Transaction, versions: Sequence[bytes]) -> list[bytes]:
     """Return those of these objects' names that no row has: none of a body, though damaged, and none of an image."""
     query = (
         "SELECT name FROM unnest($1::bytea[]) AS name WHERE NOT EXISTS (SELECT FROM {body} WHERE object = name)"
         " AND NOT EXISTS (SELECT FROM {image} WHERE version = name)"
     )
-    return [name for (name,) in await db.all(query, list(versions))]
+    return [name for (name,) in await tx.all(query, list(versions))]
 
 
-async def unused(db: Session) -> Unused:
+async def unused(tx: Transaction) -> Unused:
     """Count bodies that are not current, and their bytes here."""
-    found = await db.one(
+    found = await tx.one(
         "SELECT count(DISTINCT body.id), coalesce(sum(length(data)), 0)"
         " FROM {body} LEFT JOIN {chunk} ON chunk.body = body.id WHERE state <> 1"
     )

@@ -10,7 +10,7 @@ from ...core.images import KEY_ID_BYTES, RewrappedKey, StoredImage
 from ...errors import StoreError
 from ..contract import KeyChecks
 from ..rules import admit, check_unneeded, image_of_row
-from .session import Session
+from .transaction import Transaction
 
 _KEY_ID = f"substr(wrapped_key, 1, {KEY_ID_BYTES})"
 _BATCH = 1000
@@ -20,98 +20,98 @@ class AdmissionNeeded(Exception):
     """The key checks have to be changed, which takes their lock alone: once more, with that."""
 
 
-async def lock_keys(db: Session, *, to_change: bool) -> None:
+async def lock_keys(tx: Transaction, *, to_change: bool) -> None:
     """Keep the key checks as they are to the transaction's end, or let nobody else use them."""
-    await db.lock("keys", shared=not to_change)
+    await tx.lock("keys", shared=not to_change)
 
 
-async def holds_keys(db: Session) -> bool:
+async def holds_keys(tx: Transaction) -> bool:
     """Tell whether the transaction keeps the key checks as they are."""
-    return await db.has_lock("keys")
+    return await tx.has_lock("keys")
 
 
-async def database_id(db: Session) -> bytes:
+async def database_id(tx: Transaction) -> bytes:
     """Return the database's own id."""
-    row = await db.one("SELECT database_id FROM {store}")
+    row = await tx.one("SELECT database_id FROM {store}")
     if row is None:
         raise StoreError("the database's id is missing: restore it from a backup")
     return bytes(row[0])
 
 
-async def key_checks(db: Session) -> KeyChecks:
+async def key_checks(tx: Transaction) -> KeyChecks:
     """Return all check values."""
-    rows = await db.all("SELECT value, retired FROM {key_check}")
+    rows = await tx.all("SELECT value, retired FROM {key_check}")
     in_use, retired = (frozenset(value for value, is_retired in rows if is_retired is which) for which in (False, True))
     return KeyChecks(in_use, retired)
 
 
-async def key_usage(db: Session) -> dict[bytes, int]:
+async def key_usage(tx: Transaction) -> dict[bytes, int]:
     """Return how many images there are by the key id that their wrapped keys begin with."""
-    return dict(await db.all(f"SELECT {_KEY_ID}, count(*) FROM {{image}} WHERE body IS NOT NULL GROUP BY 1"))
+    return dict(await tx.all(f"SELECT {_KEY_ID}, count(*) FROM {{image}} WHERE body IS NOT NULL GROUP BY 1"))
 
 
-async def admit_checks(db: Session, checks: Sequence[bytes], *, may_admit: bool) -> None:
+async def admit_checks(tx: Transaction, checks: Sequence[bytes], *, may_admit: bool) -> None:
     """Within a transaction that wraps keys under the last secret of a ring, let its check value be known.
 
     Under `lock_keys`. Raises AdmissionNeeded where they would change and that lock is shared.
     """
     if not checks:
         return
-    known = await key_checks(db)
+    known = await key_checks(tx)
     absent = known.in_use - set(checks)
-    needed = {check for check in absent if await _images_under(db, check)}
-    unneeded = admit(checks, known, await database_id(db), needed.__contains__)
+    needed = {check for check in absent if await _images_under(tx, check)}
+    unneeded = admit(checks, known, await database_id(tx), needed.__contains__)
     if not unneeded and checks[-1] in known.in_use:
         return
     if not may_admit:
         raise AdmissionNeeded
-    await db.run("DELETE FROM {key_check} WHERE value = ANY($1::bytea[])", list(unneeded))
-    await _put_check(db, checks[-1], retired=False)
+    await tx.run("DELETE FROM {key_check} WHERE value = ANY($1::bytea[])", list(unneeded))
+    await _put_check(tx, checks[-1], retired=False)
 
 
-async def admit_alone(db: Session, checks: Sequence[bytes]) -> None:
+async def admit_alone(tx: Transaction, checks: Sequence[bytes]) -> None:
     """Let the last secret of a ring be known before anything is wrapped under it."""
-    await lock_keys(db, to_change=True)
-    await admit_checks(db, checks, may_admit=True)
+    await lock_keys(tx, to_change=True)
+    await admit_checks(tx, checks, may_admit=True)
 
 
-async def retire_key_check(db: Session, check: bytes) -> None:
+async def retire_key_check(tx: Transaction, check: bytes) -> None:
     """Mark the secret of a check value as retired."""
-    await lock_keys(db, to_change=True)
-    check_unneeded(check, await _images_under(db, check))
-    await _put_check(db, check, retired=True)
+    await lock_keys(tx, to_change=True)
+    check_unneeded(check, await _images_under(tx, check))
+    await _put_check(tx, check, retired=True)
 
 
 async def replace_wrapped_keys(
-    db: Session, wrapped: Sequence[RewrappedKey], checks: Sequence[bytes], *, may_admit: bool
+    tx: Transaction, wrapped: Sequence[RewrappedKey], checks: Sequence[bytes], *, may_admit: bool
 ) -> int:
     """Replace the wrapped keys of versions that are current and have the key that it `was`; return how many did."""
-    await lock_keys(db, to_change=may_admit)
-    await admit_checks(db, checks, may_admit=may_admit)
-    await db.lock_rows("id = ANY($1::text[])", [key.image_id for key in wrapped])
-    return await _replace(db, wrapped)
+    await lock_keys(tx, to_change=may_admit)
+    await admit_checks(tx, checks, may_admit=may_admit)
+    await tx.lock_rows("id = ANY($1::text[])", [key.image_id for key in wrapped])
+    return await _replace(tx, wrapped)
 
 
 async def separate(
-    db: Session, database_id: bytes, check: bytes, rewrap: Callable[[StoredImage], bytes], columns: str
+    tx: Transaction, database_id: bytes, check: bytes, rewrap: Callable[[StoredImage], bytes], columns: str
 ) -> int:
     """Give the database another id, new wrapped keys for it, and one check value; return how many images there are.
 
     columns: of a whole image, as `image_of_row` takes them.
     """
-    await lock_keys(db, to_change=True)
+    await lock_keys(tx, to_change=True)
     count, after = 0, ""
     query = f"SELECT {columns} FROM {{image}} WHERE id > $1 AND body IS NOT NULL ORDER BY id LIMIT {_BATCH} FOR UPDATE"
-    while images := [image_of_row(row) for row in await db.all(query, after)]:
+    while images := [image_of_row(row) for row in await tx.all(query, after)]:
         count, after = count + len(images), images[-1].id
-        await _replace(db, [RewrappedKey(image.id, image.meta.version, rewrap(image)) for image in images])
-    await db.run("UPDATE {store} SET database_id = $1", database_id)
-    await db.run("DELETE FROM {key_check}")
-    await _put_check(db, check, retired=False)
+        await _replace(tx, [RewrappedKey(image.id, image.meta.version, rewrap(image)) for image in images])
+    await tx.run("UPDATE {store} SET database_id = $1", database_id)
+    await tx.run("DELETE FROM {key_check}")
+    await _put_check(tx, check, retired=False)
     return count
 
 
-async def _replace(db: Session, keys: Sequence[RewrappedKey]) -> int:
+async def _replace(tx: Transaction, keys: Sequence[RewrappedKey]) -> int:
     query = (
         "UPDATE {image} SET wrapped_key = new.wrapped_key, epoch = greatest(image.epoch, new.epoch),"
         " checksum = checksum - image.epoch + greatest(image.epoch, new.epoch)"
@@ -121,15 +121,15 @@ async def _replace(db: Session, keys: Sequence[RewrappedKey]) -> int:
         " AND (new.was IS NULL OR new.was = image.wrapped_key)"
     )
     rows = [(key.image_id, key.version, key.wrapped_key, key.epoch, key.was) for key in keys]
-    return await db.run(query, *(map(list, zip(*rows, strict=True)) if rows else [[]] * 5))
+    return await tx.run(query, *(map(list, zip(*rows, strict=True)) if rows else [[]] * 5))
 
 
-async def _put_check(db: Session, check: bytes, *, retired: bool) -> None:
+async def _put_check(tx: Transaction, check: bytes, *, retired: bool) -> None:
     query = "INSERT INTO {key_check} VALUES ($1, $2) ON CONFLICT (value) DO UPDATE SET retired = excluded.retired"
-    await db.run(query, check, retired)
+    await tx.run(query, check, retired)
 
 
-async def _images_under(db: Session, check: bytes) -> int:
+async def _images_under(tx: Transaction, check: bytes) -> int:
     query = f"SELECT count(*) FROM {{image}} WHERE body IS NOT NULL AND {_KEY_ID} = $1"
-    row = await db.one(query, check[:KEY_ID_BYTES])
+    row = await tx.one(query, check[:KEY_ID_BYTES])
     return int(row[0]) if row else 0

@@ -13,7 +13,7 @@ import asyncpg
 
 from ...core.images import DATABASE_ID_BYTES, database_id_of
 from ...errors import StoreBusy, StoreError
-from .session import Session, ended_in_time
+from .transaction import Transaction, ended_in_time
 
 
 class BodyState(IntEnum):
@@ -75,67 +75,67 @@ MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3)
 _LOCK_TIMEOUT_MS = 200
 
 
-async def prepare(session: Session) -> None:
+async def prepare(tx: Transaction) -> None:
     """Create or migrate the tables where that is not done yet.
 
     Raises StoreError for those of a newer version, StoreBusy where somebody else uses them.
     """
-    if await _version(session) != len(MIGRATIONS):
-        async with ended_in_time(session.connection.transaction(isolation="read_committed")):
-            await session.lock("schema")
+    if await _version(tx) != len(MIGRATIONS):
+        async with ended_in_time(tx.connection.transaction(isolation="read_committed")):
+            await tx.lock("schema")
             # While it waits for a backup to let go of a table, all others wait behind it.
-            await session.run(f"SET LOCAL lock_timeout = {_LOCK_TIMEOUT_MS}")
-            await _migrate(session, await _version(session))
+            await tx.run(f"SET LOCAL lock_timeout = {_LOCK_TIMEOUT_MS}")
+            await _migrate(tx, await _version(tx))
 
 
-async def is_made(session: Session) -> bool:
+async def is_made(tx: Transaction) -> bool:
     """Tell whether there are tables already."""
-    return await _version(session) > 0
+    return await _version(tx) > 0
 
 
-async def place(session: Session) -> tuple[object, ...]:
+async def place(tx: Transaction) -> tuple[object, ...]:
     """Return what no other tables have, in this database or another one, of this server or a copy of it."""
     query = (
         "SELECT pg_postmaster_start_time(), oid, '{store}'::regclass::oid"
         " FROM pg_database WHERE datname = current_database()"
     )
-    found = await session.one(query)
+    found = await tx.one(query)
     assert found is not None
     return found
 
 
-async def _version(session: Session) -> int:
+async def _version(tx: Transaction) -> int:
     """Return the schema's version, 0 where there are no tables."""
     # Tables, not functions that look names up: those may answer from before the lock was waited for.
-    if not await session.one("SELECT 1 FROM pg_tables WHERE schemaname = '{schema}' AND tablename = 'store'"):
+    if not await tx.one("SELECT 1 FROM pg_tables WHERE schemaname = '{schema}' AND tablename = 'store'"):
         return 0
-    row = await session.one("SELECT schema_version FROM {store}")
+    row = await tx.one("SELECT schema_version FROM {store}")
     if row is None:
-        raise StoreError(f"the tables in schema {session.names.schema} are damaged: restore them from a backup")
+        raise StoreError(f"the tables in schema {tx.names.schema} are damaged: restore them from a backup")
     version = int(row[0])
     if version > len(MIGRATIONS):
         raise StoreError(
-            f"the tables in schema {session.names.schema} are of version {version}, and this pixstore_asgi knows "
+            f"the tables in schema {tx.names.schema} are of version {version}, and this pixstore_asgi knows "
             f"{len(MIGRATIONS)}: install a newer one"
         )
     return version
 
 
-async def _migrate(session: Session, version: int) -> None:
+async def _migrate(tx: Transaction, version: int) -> None:
     if version == len(MIGRATIONS):  # another process was faster
         return
-    if version == 0 and not await session.one("SELECT 1 FROM pg_namespace WHERE nspname = '{schema}'"):
-        await session.run("CREATE SCHEMA {schema}")
+    if version == 0 and not await tx.one("SELECT 1 FROM pg_namespace WHERE nspname = '{schema}'"):
+        await tx.run("CREATE SCHEMA {schema}")
     try:
         for statements in MIGRATIONS[version:]:
-            await session.run(statements)
+            await tx.run(statements)
     except asyncpg.LockNotAvailableError:
         raise StoreBusy(
-            f"the tables in schema {session.names.schema} have to be brought up to date, and a backup or an open "
+            f"the tables in schema {tx.names.schema} have to be brought up to date, and a backup or an open "
             "transaction uses them: start again once that has ended"
         ) from None
     if version == 0:
         database_id = database_id_of(secrets.token_bytes(DATABASE_ID_BYTES - 1))
-        await session.run("INSERT INTO {store} VALUES (true, $1, $2)", len(MIGRATIONS), database_id)
+        await tx.run("INSERT INTO {store} VALUES (true, $1, $2)", len(MIGRATIONS), database_id)
     else:
-        await session.run("UPDATE {store} SET schema_version = $1", len(MIGRATIONS))
+        await tx.run("UPDATE {store} SET schema_version = $1", len(MIGRATIONS))

@@ -9,10 +9,10 @@ import anyio
 
 from .database import Database, Operation, P, R, give_up
 from .errors import translated
-from .session import ended_in_time
+from .transaction import ended_in_time
 
 
-class Moment(Database):
+class Snapshot(Database):
     """A database at one moment, to be read alone: one connection does so, one operation after another."""
 
     def __init__(self, database: Database, connection: Any) -> None:
@@ -36,12 +36,12 @@ class Moment(Database):
 
 
 @asynccontextmanager
-async def at_one_moment(database: Database) -> AsyncIterator[Moment]:
+async def snapshot(database: Database) -> AsyncIterator[Snapshot]:
     """Return a database as it is now, for the time of a block. Raises StoreError."""
     with translated():
         connection = await database.pool.acquire(timeout=database.patience_s)
     moment, transaction = (
-        Moment(database, connection),
+        Snapshot(database, connection),
         connection.transaction(isolation="repeatable_read", readonly=True),
     )
     try:

@@ -14,20 +14,20 @@ from ...loops import PerLoop
 from ...process import generation
 from ..clock import Clock, wall_clock_ms
 from ..contract import Expect, Expected, ImageStream, ImageWriter, KeyChecks
-from ..elsewhere import Bodies, BodySweep, Claimed, LiveNames, here_or_elsewhere
+from ..gc import OccasionalGc, log_unswept
 from ..groups import GroupCommit
-from ..inspection import Engine, Fault, Unused, found_by
-from ..occasional_sweep import OccasionalSweep, log_unswept
-from . import bodies, elsewhere, inspect, key_checks, rows
+from ..inspection import DatabaseInfo, Fault, Unused, found_by
+from ..objects import Bodies, Claimed, LiveNames, ObjectGc, here_or_in_bucket
+from . import bodies, inspect, key_checks, objects, rows
 from . import schema as tables
 from .address import check_url
 from .database import Database, Operation, Pool, R
 from .errors import ConnectionLost
 from .host_transaction import HostTransaction
 from .key_checks import AdmissionNeeded
-from .session import Names
-from .snapshot import at_one_moment
+from .snapshot import snapshot
 from .streams import begin_write, open_stream
+from .transaction import Names
 
 _log = logging.getLogger("pixstore_asgi")
 DEFAULT_SCHEMA = "pixstore"
@@ -77,11 +77,11 @@ class PostgresStore:
         self._busy_timeout_s = busy_timeout_s
         self.sweep_grace_s = sweep_grace_s
         self._bodies = bodies
-        self._body_sweep = BodySweep(self, bodies) if bodies else None
+        self._object_gc = ObjectGc(self, bodies) if bodies else None
         self._clock_ms = clock_ms
         self._databases: PerLoop[Database] = PerLoop(Database.abandon)
         self.sweeps_at_close = True
-        self._occasional_sweep = OccasionalSweep(self._sweep_some)
+        self._occasional_gc = OccasionalGc(self._sweep_some)
 
     async def open(self) -> None:
         if self._database is not None:
@@ -106,7 +106,7 @@ class PostgresStore:
         if database.generation != generation():
             self._databases.pop()  # the connections are the parent's
             return
-        await self._occasional_sweep.ended()
+        await self._occasional_gc.ended()
         try:
             if self.sweeps_at_close:
                 await self._sweep_some()
@@ -145,17 +145,17 @@ class PostgresStore:
         return await self._opened().read(rows.get_many, image_ids)
 
     async def open_stream(self, image_id: str) -> ImageStream | None:
-        return await here_or_elsewhere(open_stream(self._opened(), image_id), self._bodies)
+        return await here_or_in_bucket(open_stream(self._opened(), image_id), self._bodies)
 
     def read_at_once(self, image_id: str) -> None:
         """Nothing is at hand: every read is a trip to the server."""
 
     async def begin_write(self, image_id: str, version: bytes) -> ImageWriter:
-        self._occasional_sweep.soon()
+        self._occasional_gc.soon()
         return await begin_write(self._opened(), image_id, version, self._clock_ms, self._commit, self._bodies)
 
     async def delete(self, image_id: str, *, expect: Expected = Expect.ANY) -> bool:
-        self._occasional_sweep.soon()
+        self._occasional_gc.soon()
         return await self._opened().write(rows.delete, image_id, expect)
 
     async def raise_epoch(self, image_id: str, *, expect: Expected = Expect.ANY) -> bool:
@@ -191,34 +191,34 @@ class PostgresStore:
         removed, is_done = 0, False
         while not removed and not is_done:  # a long body takes many steps
             removed, is_done = await self._opened().write(bodies.sweep, self.sweep_grace_s, limit)
-        if self._body_sweep and removed < limit:
-            removed += await self._body_sweep.sweep(limit - removed)
+        if self._object_gc and removed < limit:
+            removed += await self._object_gc.sweep(limit - removed)
         return removed
 
     async def check_bodies(self) -> None:
-        if self._body_sweep:
-            await self._body_sweep.check()
+        if self._object_gc:
+            await self._object_gc.check()
 
     async def live_names(self, limit: int) -> LiveNames:
         """Return names of current bodies elsewhere."""
-        return await self._opened().read(elsewhere.live_names, limit)
+        return await self._opened().read(objects.live_names, limit)
 
     async def claim_bodies(self, limit: int) -> Sequence[Claimed]:
         """Claim bodies elsewhere that are to be removed."""
-        return await self._opened().write(elsewhere.claim, self.sweep_grace_s, limit)
+        return await self._opened().write(objects.claim, self.sweep_grace_s, limit)
 
     async def forget_bodies(self, claimed: Sequence[Claimed]) -> None:
         """Forget bodies elsewhere that were removed."""
-        await self._opened().write(elsewhere.forget, claimed)
+        await self._opened().write(objects.forget, claimed)
 
     @property
     def bodies(self) -> Bodies | None:
         return self._bodies
 
     @asynccontextmanager
-    async def at_one_moment(self) -> AsyncIterator["PostgresStore"]:
+    async def snapshot(self) -> AsyncIterator["PostgresStore"]:
         """Return this store as it is now, to be read for the time of a block, whatever others write meanwhile."""
-        async with at_one_moment(self._opened()) as database:
+        async with snapshot(self._opened()) as database:
             store = copy(self)
             store._databases = PerLoop(Database.abandon)
             store._databases.put(database)
@@ -227,14 +227,14 @@ class PostgresStore:
     async def is_made(self) -> bool:
         return await Database.ask_once(self._source, self._names, tables.is_made, self._busy_timeout_s)
 
-    async def engine(self) -> Engine:
-        return await self._opened().read(inspect.engine)
+    async def database_info(self) -> DatabaseInfo:
+        return await self._opened().read(inspect.database_info)
 
     async def place(self) -> Hashable:
         return await self._opened().read(tables.place)
 
     async def has_bodies_elsewhere(self, *, live: bool = False) -> bool:
-        return await self._opened().read(elsewhere.has_objects, live=live)
+        return await self._opened().read(objects.has_objects, live=live)
 
     async def ids(self, *, after: str, limit: int) -> Sequence[str]:
         return await self._opened().read(inspect.ids, after, limit)

@@ -9,11 +9,11 @@ from ...core.images import StoredImage
 from ..chunk_stream import ChunkStream
 from ..clock import Clock
 from ..contract import ImageWriter
-from ..elsewhere import TOUCHED_EVERY_S, Bodies, ElsewhereWriter
 from ..group_writer import CommitWith
 from ..groups import Chunks
+from ..objects import TOUCHED_EVERY_S, Bodies, ObjectWriter
 from ..staged_writer import StagedWriter
-from . import bodies, elsewhere, rows
+from . import bodies, objects, rows
 from .database import Database
 from .schema import BodyState
 
@@ -44,7 +44,7 @@ class PostgresPending:
         self._database = database
 
     async def touch(self) -> None:
-        await self._database.write(elsewhere.touch, self.body)
+        await self._database.write(objects.touch, self.body)
 
     async def drop(self) -> None:
         await self._database.write(bodies.drop_pending, self.body)
@@ -63,7 +63,7 @@ class PostgresWriter(StagedWriter):
         if self._body is not None and time.monotonic() - self._touched_s > TOUCHED_EVERY_S:
             self._touched_s = time.monotonic()
             async with self._aborting():
-                await self._database.write(elsewhere.touch, self._body)
+                await self._database.write(objects.touch, self._body)
         await super().write(piece)
 
     async def _stage(self, first: int, chunks: Chunks) -> None:
@@ -87,13 +87,13 @@ async def begin_write(
     version: bytes,
     clock_ms: Clock,
     commit: CommitWith,
-    elsewhere_in: Bodies | None,
+    bodies: Bodies | None,
 ) -> ImageWriter:
     """Begin a version whose body lies in the database, or elsewhere."""
-    if elsewhere_in is None:
+    if bodies is None:
         return PostgresWriter(database, image_id, version, clock_ms, commit)
-    row = PostgresPending(database, await database.write(elsewhere.begin, version))
-    return ElsewhereWriter(image_id, version, clock_ms, commit, row, elsewhere_in.upload(version.hex()))
+    row = PostgresPending(database, await database.write(objects.begin, version))
+    return ObjectWriter(image_id, version, clock_ms, commit, row, bodies.upload(version.hex()))
 
 
 async def open_stream(database: Database, image_id: str) -> PostgresStream | None:

@@ -16,7 +16,7 @@ from ...core.ids import VARIANT_MARK
 from ...errors import InputError, StoreBusy, StoreError
 from ..durable import sync
 from .connection import code_of, is_busy, translate, translated
-from .file import Mark, Note, check_sound
+from .file import FileIdentity, LockHeader, check_sound
 from .leases import IN_USE, Leases
 from .open_files import check_one_name, check_regular
 from .schema import check_application, is_ours
@@ -242,13 +242,13 @@ def _is_connected(database: Path) -> bool:
 
 
 def _put_in_place(database: Path) -> None:
-    """Remove what must not be replayed into a database that was put in another one's place, and leave its mark."""
+    """Remove what must not be replayed into a database that was put in another one's place, and leave its identity."""
     for suffix in ("-wal", "-shm", "-journal"):
         with suppress(FileNotFoundError):
             database.with_name(database.name + suffix).unlink()
     sync(database.parent)
     lock = WriteLock(database.with_name(database.name + ".lock"), timeout_s=0)
-    mark = Mark.of(database)
-    assert mark is not None
-    lock.note = Note.of(mark, is_written=False, log_has_dead_keys=False).pack()
+    identity = FileIdentity.of(database)
+    assert identity is not None
+    lock.header = LockHeader.of(identity, is_written=False, log_has_dead_keys=False).pack()
     lock.close()

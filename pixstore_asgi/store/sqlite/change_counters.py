@@ -63,13 +63,13 @@ class ChangeCounters:
         finally:
             file.close()  # the mapping has its own
 
-    def stamps(self, image_ids: Sequence[str], era: object) -> list[Hashable]:
-        """Return for each image a value that is equal to an earlier one, of the same era, only where no commit of that
+    def stamps(self, image_ids: Sequence[str], generation: object) -> list[Hashable]:
+        """Return a value for each image that is equal to an earlier one, of one generation, only if no commit of that
         image has become visible in between."""
         stamps: list[Hashable] = []
         for image_id in image_ids:  # here, not in functions for one, as is original_of: this runs for every request
             value = self._values[crc32(image_id.partition(VARIANT_MARK)[0].encode()) & _LAST]
-            stamps.append(object() if value & 1 else (era, value))
+            stamps.append(object() if value & 1 else (generation, value))
         return stamps
 
     @contextmanager

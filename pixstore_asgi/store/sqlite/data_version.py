@@ -13,13 +13,13 @@ from .writer import connect_reader
 class DataVersion:
     """Looks at an open database, on the caller's thread, for it waits for nothing.
 
-    every_s: how long a look is good for, in seconds. due: when to look again, by time.monotonic(). era: an object,
-    another one after each look that found a commit, and in every DataVersion.
+    every_s: how long a look is good for, in seconds. due: when to look again, by time.monotonic(). generation: an
+    object, another one after each look that found a commit, and in every DataVersion.
     """
 
     def __init__(self, path: Path, files: OpenFiles, *, every_s: float) -> None:
         self.due = 0.0
-        self.era = object()
+        self.generation = object()
         self._path = path
         self._files = files
         self._every_s = every_s
@@ -27,7 +27,7 @@ class DataVersion:
         self._seen: Hashable = None
 
     def look(self) -> None:
-        """Begin a new era where anything was committed since the last look.
+        """Begin a new generation where anything was committed since the last look.
 
         Raises StoreError if the database can't be read, or a file of it is no longer the one that was opened.
         """
@@ -36,7 +36,7 @@ class DataVersion:
             self._files.check()
             found = _read(self._connection)
         if found != self._seen:
-            self._seen, self.era = found, object()
+            self._seen, self.generation = found, object()
         self.due = begun_s + self._every_s
 
     def close(self) -> None:

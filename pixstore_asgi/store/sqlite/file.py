@@ -14,11 +14,11 @@ from typing import NamedTuple
 from ...errors import StoreError
 from .connection import code_of
 
-_NOTE = struct.Struct("<QQQ??Q30x")
+_HEADER = struct.Struct("<QQQ??Q30x")
 _CHECKPOINT_NS = 2_000_000_000  # it follows the last write to the log, and ends within this
 
 
-class Mark(NamedTuple):
+class FileIdentity(NamedTuple):
     """The identity and state of a file at one moment. names: how many names (hard links) it has."""
 
     device: int
@@ -28,20 +28,20 @@ class Mark(NamedTuple):
     names: int
 
     @classmethod
-    def of(cls, path: str | os.PathLike[str]) -> "Mark | None":
-        """Return the mark of the file at `path` as it is now, or None where there is none."""
+    def of(cls, path: str | os.PathLike[str]) -> "FileIdentity | None":
+        """Return the identity of the file at `path` as it is now, or None where there is none."""
         try:
             status = os.stat(path)
         except FileNotFoundError:
             return None
         return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_nlink)
 
-    def is_same_file(self, other: "Mark | None") -> bool:
-        """Tell whether two marks are of one file, maybe at different times."""
+    def is_same_file(self, other: "FileIdentity | None") -> bool:
+        """Tell whether two identities are of one file, maybe at different times."""
         return other is not None and self[:2] == other[:2]
 
     def check_one_name(self, path: Path) -> None:
-        """Raise StoreError if the file at `path`, which has this mark, has another name too."""
+        """Raise StoreError if the file at `path`, which has this identity, has another name too."""
         if self.names > 1:
             file_system = next(
                 folder for folder in path.absolute().parents if folder.is_mount()
@@ -52,7 +52,7 @@ class Mark(NamedTuple):
             )
 
 
-class Note(NamedTuple):
+class LockHeader(NamedTuple):
     """What a writer leaves for the next one.
 
     The file as it was left, but for the device, whose number may be another one after each start of the machine.
@@ -68,29 +68,29 @@ class Note(NamedTuple):
     files: int = 0
 
     @classmethod
-    def of(cls, mark: Mark, *, is_written: bool, log_has_dead_keys: bool, files: int = 0) -> "Note":
-        """Return the note of a file with this mark."""
-        return cls(mark.inode, mark.size, mark.changed_ns, is_written, log_has_dead_keys, files)
+    def of(cls, identity: FileIdentity, *, is_written: bool, log_has_dead_keys: bool, files: int = 0) -> "LockHeader":
+        """Return the note of a file with this identity."""
+        return cls(identity.inode, identity.size, identity.changed_ns, is_written, log_has_dead_keys, files)
 
     @classmethod
-    def unpack(cls, data: bytes) -> "Note | None":
+    def unpack(cls, data: bytes) -> "LockHeader | None":
         """Return the note in what `pack` returned, or None for anything else, such as zeros."""
-        note = cls(*_NOTE.unpack(data)) if len(data) == _NOTE.size else None
+        note = cls(*_HEADER.unpack(data)) if len(data) == _HEADER.size else None
         return note if note and note.inode else None
 
     def pack(self) -> bytes:
         """Return the note as 64 bytes."""
-        return _NOTE.pack(*self)
+        return _HEADER.pack(*self)
 
-    def is_outdated(self, path: Path, now: Mark) -> bool:
-        """Tell whether another program may have changed the file at `path` since, whose mark is `now`.
+    def is_outdated(self, path: Path, now: FileIdentity) -> bool:
+        """Tell whether another program may have changed the file at `path` since, whose identity is `now`.
 
         A writer that died may have brought part of the log into it, which SQLite recovers: then it has not shrunk, and
         was changed about when the log was.
         """
         if not self.is_written:
             return now[1:4] != self[:3]
-        log = Mark.of(path.with_name(path.name + "-wal"))
+        log = FileIdentity.of(path.with_name(path.name + "-wal"))
         latest_ns = (log.changed_ns if log else self.changed_ns) + _CHECKPOINT_NS
         is_recoverable = now.size >= self.size and self.changed_ns <= now.changed_ns <= latest_ns
         return now.inode != self.inode or not is_recoverable

@@ -17,7 +17,7 @@ from pathlib import Path
 from zlib import crc32
 
 from ...errors import StoreError
-from .file import Mark, Note
+from .file import FileIdentity, LockHeader
 from .leases import Leases, is_read_locked
 from .write_lock import WriteLock
 
@@ -33,11 +33,11 @@ _FORMAT_AT, _WAL_FORMAT = 18, b"\2"  # in the database's head (sqlite.org/filefo
 class OpenFiles:
     """The files that a store has open, against which those at their paths are compared.
 
-    database: the mark of the database's file as it was opened. key: a number for its log and index, by which other
+    database: the identity of the database's file as it was opened. key: a number for its log and index, by which other
     processes tell them from others; 0 until `look_beside`.
     """
 
-    def __init__(self, path: Path, database: Mark) -> None:
+    def __init__(self, path: Path, database: FileIdentity) -> None:
         self.database = database
         self.key = 0
         self._name = os.fspath(path)  # a path costs more at each look
@@ -46,7 +46,7 @@ class OpenFiles:
     @classmethod
     def of(cls, path: Path) -> "OpenFiles":
         """Return the files of the database at `path`. Raises StoreError if there is none."""
-        database = Mark.of(path)
+        database = FileIdentity.of(path)
         if database is None:
             raise _moved(os.fspath(path))
         return cls(path, database)
@@ -62,9 +62,9 @@ class OpenFiles:
                     raise _removed(file) from None
         self.key = _key_of(*(self._beside[f"{self._name}{suffix}"].st_ino for suffix in (LOG, INDEX)))
 
-    def check(self) -> Mark:
-        """Return the database's mark as it is now. Raises StoreError if a file is not the one that was opened."""
-        now = Mark.of(self._name)
+    def check(self) -> FileIdentity:
+        """Return the database's identity as it is now. Raises StoreError if a file is not the one that was opened."""
+        now = FileIdentity.of(self._name)
         if now is None or not now.is_same_file(self.database):
             raise _moved(self._name)
         self.check_beside()
@@ -92,9 +92,9 @@ def check_shared(path: Path, write_lock: WriteLock, leases: Leases, timeout_s: f
     """
     deadline = time.monotonic() + timeout_s
     while True:
-        left = Note.unpack(write_lock.note)
-        marks = [Mark.of(f"{path}{suffix}") for suffix in (LOG, INDEX)]
-        key = _key_of(*(mark.inode if mark else 0 for mark in marks))
+        left = LockHeader.unpack(write_lock.header)
+        identities = [FileIdentity.of(f"{path}{suffix}") for suffix in (LOG, INDEX)]
+        key = _key_of(*(identity.inode if identity else 0 for identity in identities))
         if not left or left.files in (0, key) or not leases.are_files_held(left.files):
             return
         if time.monotonic() > deadline:
@@ -181,8 +181,8 @@ def check_one_name(path: Path) -> None:
     for file in _files(path):
         if os.fspath(file) in mounts:
             raise StoreError(f"{file} is mounted as a single file, without those beside it: mount its folder instead")
-        if mark := Mark.of(file):
-            mark.check_one_name(file)
+        if identity := FileIdentity.of(file):
+            identity.check_one_name(file)
 
 
 def _files(path: Path) -> list[Path]:

@@ -13,12 +13,12 @@ from ...core.ids import VARIANT_MARK, original_of, range_of_variants
 from ...core.images import StoredImage, Tombstone
 from ...errors import StoreDamaged
 from ..contract import CHUNK_BYTES, WHOLE_BYTES, Expected
-from ..elsewhere import BodyElsewhere
 from ..groups import NO_ROW, Row, bodies_of, reached
+from ..objects import InObjectStore
 from ..rules import check_expected, checksum_of, image_of_row
 from . import wrapped_keys
 from .blobs import CHUNK_BITS, bury
-from .elsewhere import has_object
+from .objects import has_object
 from .wrapped_keys import IMAGES, WRAPPED_KEY
 from .writer import Writer, write_transaction
 
@@ -89,7 +89,7 @@ def put_tombstones(db: Writer, tombstones: Sequence[Tombstone]) -> None:
 def open_blob(db: sqlite3.Connection, image_id: str) -> tuple[StoredImage, int, list[bytes]] | None:
     """Return an image, its blob's id and its first chunk, or all of its chunks where they are WHOLE_BYTES at most.
 
-    One statement, so all as of one moment: no sweep comes between row and chunks. Raises BodyElsewhere.
+    One statement, so all as of one moment: no sweep comes between row and chunks. Raises InObjectStore.
     """
     found = _read(db, image_id, chunks_of_larger=1)
     if not found:
@@ -99,7 +99,7 @@ def open_blob(db: sqlite3.Connection, image_id: str) -> tuple[StoredImage, int, 
         raise StoreDamaged(f"the stored row of image {image_id!r} is damaged: restore the database from a backup")
     image, chunks = image_of_row(row), [data for *_, data in found if data]
     if not chunks and has_object(db, blob):
-        raise BodyElsewhere(image)
+        raise InObjectStore(image)
     return image, blob, chunks
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from ...core.events import event
 from ...errors import StoreError
 from .connection import code_of, is_busy
-from .file import Mark, Note, check_passive, check_sound
+from .file import FileIdentity, LockHeader, check_passive, check_sound
 from .migration_room import KEYS_OVERWRITTEN, check_room
 from .write_lock import WriteLock
 from .writer import TEMP_STORE, Writer, connect_unwriting, empty_log, open_writer, transaction
@@ -140,8 +140,8 @@ MIGRATIONS: tuple[str, ...] = (
 statement, so there is none within one."""
 
 
-def prepare(path: Path, write_lock: WriteLock, *, busy_timeout_s: float) -> Mark:
-    """Create or migrate the database at `path`, an existing and maybe empty file; return its mark. Raises StoreError.
+def prepare(path: Path, write_lock: WriteLock, *, busy_timeout_s: float) -> FileIdentity:
+    """Create or migrate the database at `path`, an existing, maybe empty file; return its identity. Raises StoreError.
 
     Safe in several processes at once: whoever gets the write lock first does it, the others find it done.
     """
@@ -161,11 +161,11 @@ def prepare(path: Path, write_lock: WriteLock, *, busy_timeout_s: float) -> Mark
 
 def _check_as_left(path: Path, write_lock: WriteLock) -> None:
     # Before any connection that could bring a log into a file it is not of.
-    def needs_check() -> Note | None:
-        left, now = Note.unpack(write_lock.note), Mark.of(path)
+    def needs_check() -> LockHeader | None:
+        left, now = LockHeader.unpack(write_lock.header), FileIdentity.of(path)
         if not left or not now or not left.is_outdated(path, now):
             return None
-        return Note.of(now, is_written=False, log_has_dead_keys=True, files=left.files)
+        return LockHeader.of(now, is_written=False, log_has_dead_keys=True, files=left.files)
 
     if not needs_check():
         return
@@ -174,7 +174,7 @@ def _check_as_left(path: Path, write_lock: WriteLock) -> None:
         if checked := needs_check():
             with closing(connect_unwriting(path)) as connection:
                 check_sound(connection, path)
-            write_lock.note = checked.pack()
+            write_lock.header = checked.pack()
 
 
 def _is_ready(connection: Writer, path: Path) -> bool:

@@ -15,13 +15,13 @@ from ...errors import ConfigError, StoreBusy, StoreError
 from ...loops import PerLoop
 from ..clock import Clock, wall_clock_ms
 from ..contract import Expect, Expected, ImageStream, ImageWriter, KeyChecks
-from ..elsewhere import Bodies, BodySweep, Claimed, LiveNames, here_or_elsewhere
-from ..inspection import Engine, Fault, Unused, found_by
-from ..occasional_sweep import OccasionalSweep, log_unswept
-from . import blobs, elsewhere, inspect, key_checks, rows, wrapped_keys
+from ..gc import OccasionalGc, log_unswept
+from ..inspection import DatabaseInfo, Fault, Unused, found_by
+from ..objects import Bodies, Claimed, LiveNames, ObjectGc, here_or_in_bucket
+from . import blobs, inspect, key_checks, objects, rows, wrapped_keys
 from .commits import Deletion
 from .connection import text_of, translated
-from .session import Session
+from .engine import Engine
 from .streams import begin_write, open_stream
 from .writer import Writer
 
@@ -74,37 +74,37 @@ class SqliteStore:
         self._busy_timeout_s = busy_timeout_s
         self.sweep_grace_s = sweep_grace_s
         self._bodies = bodies
-        self._body_sweep = BodySweep(self, bodies) if bodies else None
+        self._object_gc = ObjectGc(self, bodies) if bodies else None
         self._clock_ms = clock_ms
-        self._occasional_sweep = OccasionalSweep(self.sweep)
-        self._sessions: PerLoop[Session] = PerLoop(Session.abandon)
+        self._occasional_gc = OccasionalGc(self.sweep)
+        self._engines: PerLoop[Engine] = PerLoop(Engine.abandon)
         self.sweeps_at_close = True
 
     async def open(self) -> None:
-        if self._session is None:
+        if self._engine is None:
             if self._bodies:
                 await self._bodies.open()
-            self._sessions.put(
-                await Session.open(self._real_path(), busy_timeout_s=self._busy_timeout_s, durability=self._durability)
+            self._engines.put(
+                await Engine.open(self._real_path(), busy_timeout_s=self._busy_timeout_s, durability=self._durability)
             )
 
     async def close(self) -> None:
-        self._sessions.drop_ended()
-        session = self._session
-        if session is None:
+        self._engines.drop_ended()
+        engine = self._engine
+        if engine is None:
             if self._bodies:
                 await self._bodies.close()
             return
-        await self._occasional_sweep.ended()
+        await self._occasional_gc.ended()
         try:
-            if self.sweeps_at_close and not session.is_inherited:
+            if self.sweeps_at_close and not engine.is_inherited:
                 await self.sweep()
         except StoreError as error:  # nothing is lost by it: the next write or close sweeps
             log_unswept(error, f"{self.path} was closed without a sweep", path=str(self.path))
         finally:
-            self._sessions.pop()
+            self._engines.pop()
             try:
-                await session.close()
+                await engine.close()
             finally:
                 if self._bodies:
                     await self._bodies.close()
@@ -113,8 +113,8 @@ class SqliteStore:
         return await self._opened().read(key_checks.database_id)
 
     async def separate(self, database_id: bytes, check: bytes, rewrap: Callable[[StoredImage], bytes]) -> int:
-        session = self._opened()
-        return await session.write(self._separate, session, database_id, check, rewrap)
+        engine = self._opened()
+        return await engine.write(self._separate, engine, database_id, check, rewrap)
 
     async def key_checks(self) -> KeyChecks:
         return await self._opened().read(key_checks.key_checks)
@@ -129,35 +129,35 @@ class SqliteStore:
         await self._opened().write(key_checks.retire_key_check, check)
 
     async def get(self, image_id: str) -> StoredImage | None:
-        session = self._opened()
-        image = session.read_at_once(rows.get, image_id)
-        return await session.read(rows.get, image_id) if image is None else image
+        engine = self._opened()
+        image = engine.read_at_once(rows.get, image_id)
+        return await engine.read(rows.get, image_id) if image is None else image
 
     async def get_many(self, image_ids: Collection[str]) -> dict[str, StoredImage]:
-        session = self._opened()
-        images = session.read_at_once(rows.get_many, image_ids) if len(image_ids) <= _FEW_IMAGES else None
-        return await session.read(rows.get_many, image_ids) if images is None else images
+        engine = self._opened()
+        images = engine.read_at_once(rows.get_many, image_ids) if len(image_ids) <= _FEW_IMAGES else None
+        return await engine.read(rows.get_many, image_ids) if images is None else images
 
     async def open_stream(self, image_id: str) -> ImageStream | None:
-        return await here_or_elsewhere(open_stream(self._opened(), image_id), self._bodies)
+        return await here_or_in_bucket(open_stream(self._opened(), image_id), self._bodies)
 
     def read_at_once(self, image_id: str) -> tuple[StoredImage, Sequence[bytes]] | None:
         return self._opened().read_at_once(rows.whole_image, image_id)
 
     async def begin_write(self, image_id: str, version: bytes) -> ImageWriter:
-        session = self._opened()
-        session.write_soon(self._sweep_some, session)
+        engine = self._opened()
+        engine.write_soon(self._sweep_some, engine)
         if self._bodies:
-            self._occasional_sweep.soon()
-        return await begin_write(session, image_id, version, self._clock_ms, self._bodies)
+            self._occasional_gc.soon()
+        return await begin_write(engine, image_id, version, self._clock_ms, self._bodies)
 
     async def delete(self, image_id: str, *, expect: Expected = Expect.ANY) -> bool:
-        session = self._opened()
+        engine = self._opened()
         if self._bodies:
-            self._occasional_sweep.soon()
+            self._occasional_gc.soon()
         # In the same turn, so that nothing is written any more once the caller is told.
-        sweep_some = partial(self._sweep_some, session=session)
-        return await session.delete(Deletion(image_id, expect, self._clock_ms()), sweep_some)
+        sweep_some = partial(self._sweep_some, engine=engine)
+        return await engine.delete(Deletion(image_id, expect, self._clock_ms()), sweep_some)
 
     async def raise_epoch(self, image_id: str, *, expect: Expected = Expect.ANY) -> bool:
         return await self._opened().write(rows.raise_epoch, image_id, expect)
@@ -182,32 +182,32 @@ class SqliteStore:
         return self._opened().stamps(image_ids)
 
     async def sweep(self, *, limit: int = 100) -> int:
-        session = self._opened()
-        if self._bodies or not session.leases.are_shared:  # else no time decides
-            await session.write(blobs.date_back, self._clock_ms())
-        removed = await session.write(blobs.sweep, session.leases, self._before_ms(session), limit)
-        while await session.write(blobs.give_space_back, 0):
+        engine = self._opened()
+        if self._bodies or not engine.leases.are_shared:  # else no time decides
+            await engine.write(blobs.date_back, self._clock_ms())
+        removed = await engine.write(blobs.sweep, engine.leases, self._before_ms(engine), limit)
+        while await engine.write(blobs.give_space_back, 0):
             pass
-        if self._body_sweep and removed < limit:
-            removed += await self._body_sweep.sweep(limit - removed)
+        if self._object_gc and removed < limit:
+            removed += await self._object_gc.sweep(limit - removed)
         return removed
 
     async def check_bodies(self) -> None:
-        if self._body_sweep:
-            await self._body_sweep.check()
+        if self._object_gc:
+            await self._object_gc.check()
 
     async def live_names(self, limit: int) -> LiveNames:
         """Return names of current bodies elsewhere."""
-        return await self._opened().read(elsewhere.live_names, limit)
+        return await self._opened().read(objects.live_names, limit)
 
     async def claim_bodies(self, limit: int) -> Sequence[Claimed]:
         """Claim bodies elsewhere that are to be removed."""
         now_ms = self._clock_ms()
-        return await self._opened().write(elsewhere.claim, now_ms - self._grace_ms, now_ms, limit)
+        return await self._opened().write(objects.claim, now_ms - self._grace_ms, now_ms, limit)
 
     async def forget_bodies(self, claimed: Sequence[Claimed]) -> None:
         """Forget bodies elsewhere that were removed."""
-        await self._opened().write(elsewhere.forget, claimed)
+        await self._opened().write(objects.forget, claimed)
 
     @property
     def bodies(self) -> Bodies | None:
@@ -218,24 +218,24 @@ class SqliteStore:
         with translated(self.path):
             return self.path.exists() and self.path.stat().st_size > 0
 
-    async def engine(self) -> Engine:
-        return Engine("SQLite", sqlite3.sqlite_version, None)
+    async def database_info(self) -> DatabaseInfo:
+        return DatabaseInfo("SQLite", sqlite3.sqlite_version, None)
 
     async def place(self) -> Hashable:
         return self._real_path()
 
     async def has_bodies_elsewhere(self, *, live: bool = False) -> bool:
-        return await self._opened().read(elsewhere.has_objects, live=live)
+        return await self._opened().read(objects.has_objects, live=live)
 
     async def ids(self, *, after: str, limit: int) -> Sequence[str]:
         return await self._opened().read(inspect.ids, after, limit)
 
     async def faults(self) -> AsyncIterator[Fault]:
-        session = self._opened()
-        for fault in await found_by(session.read(inspect.damaged_pages)):
+        engine = self._opened()
+        for fault in await found_by(engine.read(inspect.damaged_pages)):
             yield fault
         for query, reason in inspect.LOOKS:
-            for fault in await found_by(session.read(inspect.faults, query, reason)):
+            for fault in await found_by(engine.read(inspect.faults, query, reason)):
                 yield fault
 
     async def unknown_bodies(self, versions: Sequence[bytes]) -> Sequence[bytes]:
@@ -252,30 +252,30 @@ class SqliteStore:
     @property
     def in_use(self) -> int:
         """How many bodies this process reads or writes right now."""
-        return sum(len(session.leases) for session in self._sessions.values())
+        return sum(len(engine.leases) for engine in self._engines.values())
 
     def _separate(
-        self, db: Writer, session: Session, database_id: bytes, check: bytes, rewrap: Callable[[StoredImage], bytes]
+        self, db: Writer, engine: Engine, database_id: bytes, check: bytes, rewrap: Callable[[StoredImage], bytes]
     ) -> int:
-        if not session.leases.begin_alone():
+        if not engine.leases.begin_alone():
             raise StoreBusy(f"{self.path} is open in other processes: stop them first")
         try:
             return key_checks.separate(db, database_id, check, rewrap)
         finally:
-            session.leases.end_alone()
+            engine.leases.end_alone()
 
-    def _sweep_some(self, db: Writer, session: Session) -> None:
+    def _sweep_some(self, db: Writer, engine: Engine) -> None:
         """Sweep a little on the occasion of a write, which must not fail for it."""
         try:
-            blobs.sweep_some(db, session.leases, self._before_ms(session), _SWEPT_PER_WRITE, _KEPT_PAGES)
+            blobs.sweep_some(db, engine.leases, self._before_ms(engine), _SWEPT_PER_WRITE, _KEPT_PAGES)
         except (StoreError, sqlite3.Error, OSError) as error:
             _log.info(
                 "%s was not swept: %s", self.path, text_of(error), extra=event("sweep_failed", path=str(self.path))
             )
 
-    def _before_ms(self, session: Session) -> int:
+    def _before_ms(self, engine: Engine) -> int:
         # Leases that all processes see tell exactly what is in use; without them only time does.
-        return _EVER_MS if session.leases.are_shared else self._clock_ms() - self._grace_ms
+        return _EVER_MS if engine.leases.are_shared else self._clock_ms() - self._grace_ms
 
     @property
     def _grace_ms(self) -> int:
@@ -286,11 +286,11 @@ class SqliteStore:
         return Path(os.path.realpath(self.path))
 
     @property
-    def _session(self) -> Session | None:
-        return self._sessions.get()
+    def _engine(self) -> Engine | None:
+        return self._engines.get()
 
-    def _opened(self) -> Session:
-        session = self._sessions.get()
-        if session is None:
+    def _opened(self) -> Engine:
+        engine = self._engines.get()
+        if engine is None:
             raise StoreError("the store is closed: open it first")
-        return session
+        return engine

@@ -7,12 +7,12 @@ from ...errors import StoreBusy, StoreDamaged
 from ..chunk_stream import ChunkStream, missing_part
 from ..clock import Clock
 from ..contract import CHUNK_BYTES, WHOLE_BYTES, ImageWriter
-from ..elsewhere import Bodies, ElsewhereWriter
 from ..groups import Chunks
+from ..objects import Bodies, ObjectWriter
 from ..staged_writer import StagedWriter
-from . import blobs, elsewhere, rows
+from . import blobs, objects, rows
 from .connection import translated
-from .session import Session
+from .engine import Engine
 from .writer import Writer
 
 _RESTORE = "restore it from a backup"
@@ -20,36 +20,36 @@ _MAX_TRIES = 100
 _PAUSE_S = 0.01
 
 
-async def open_stream(session: Session, image_id: str) -> "SqliteStream | None":
+async def open_stream(engine: Engine, image_id: str) -> "SqliteStream | None":
     """Open the current version of an image, or None. Takes a lease where not all of it came with its row."""
     is_leased = True
     for _ in range(_MAX_TRIES):
-        opened = await session.read(rows.open_blob, image_id)
+        opened = await engine.read(rows.open_blob, image_id)
         if opened is None:
             return None
         image, blob, chunks = opened
         if image.meta.size <= WHOLE_BYTES:
             if len(chunks) * CHUNK_BYTES < image.meta.size:  # no sweep can have taken one: see rows.open_blob
                 raise missing_part(image_id, _RESTORE)
-            return SqliteStream(session, image, None, chunks)
-        with translated(session.path):
-            is_leased = session.leases.acquire(blob)
+            return SqliteStream(engine, image, None, chunks)
+        with translated(engine.path):
+            is_leased = engine.leases.acquire(blob)
         if not is_leased:  # a sweep looks whether it may go, or removes what was current a moment ago
             await asyncio.sleep(_PAUSE_S)
             continue
-        if stream := await _leased_stream(session, image, blob, chunks):
+        if stream := await _leased_stream(engine, image, blob, chunks):
             return stream
     if not is_leased:
         raise StoreBusy(f"a sweep holds the body of image {image_id}: try again")
     raise StoreDamaged(f"image {image_id} points to a body that is not there: restore the database from a backup")
 
 
-async def _leased_stream(session: Session, image: StoredImage, blob: int, chunks: list[bytes]) -> "SqliteStream | None":
+async def _leased_stream(engine: Engine, image: StoredImage, blob: int, chunks: list[bytes]) -> "SqliteStream | None":
     """Return a stream of a blob that is leased; None, with the lease given back, where it is not live."""
-    stream = SqliteStream(session, image, blob, chunks)
+    stream = SqliteStream(engine, image, blob, chunks)
     try:
         # Before the lease was there, the image could be updated and this blob swept.
-        if await session.read(blobs.is_live, blob):
+        if await engine.read(blobs.is_live, blob):
             return stream
     except BaseException:
         await stream.aclose()
@@ -61,58 +61,58 @@ async def _leased_stream(session: Session, image: StoredImage, blob: int, chunks
 class SqliteStream(ChunkStream):
     """One version being read. `blob` is leased and freed by this stream, or None where these chunks are all."""
 
-    def __init__(self, session: Session, image: StoredImage, blob: int | None, chunks: list[bytes]) -> None:
+    def __init__(self, engine: Engine, image: StoredImage, blob: int | None, chunks: list[bytes]) -> None:
         super().__init__(image, chunks)
-        self._session = session
+        self._engine = engine
         self._blob = blob
 
     async def _read_chunk(self, number: int) -> bytes | None:
-        return None if self._blob is None else await self._session.read(blobs.read_chunk, self._blob, number)
+        return None if self._blob is None else await self._engine.read(blobs.read_chunk, self._blob, number)
 
     def _reason(self) -> str:
-        if self._session.leases.are_shared:
+        if self._engine.leases.are_shared:
             return _RESTORE
         return f"it was read for longer than sweep_grace_s, or {_RESTORE}"
 
     def _release(self) -> None:
         blob, self._blob = self._blob, None
         if blob is not None:
-            self._session.leases.release(blob)
+            self._engine.leases.release(blob)
 
 
 class SqlitePending:
     """A pending blob whose body is on its way elsewhere."""
 
-    def __init__(self, session: Session, blob: int, clock_ms: Clock) -> None:
+    def __init__(self, engine: Engine, blob: int, clock_ms: Clock) -> None:
         self.body = blob
-        self._session = session
+        self._engine = engine
         self._clock_ms = clock_ms
 
     async def touch(self) -> None:
-        await self._session.write(elsewhere.touch, self.body, self._clock_ms())
+        await self._engine.write(objects.touch, self.body, self._clock_ms())
 
     async def drop(self) -> None:
-        await self._session.write(blobs.drop_pending, self.body, self._clock_ms())
+        await self._engine.write(blobs.drop_pending, self.body, self._clock_ms())
 
 
 class SqliteWriter(StagedWriter):
     """One version being written. What is staged lies under a pending, leased blob."""
 
-    def __init__(self, session: Session, image_id: str, version: bytes, clock_ms: Clock) -> None:
-        super().__init__(image_id, version, clock_ms, session.commit)
-        self._session = session
+    def __init__(self, engine: Engine, image_id: str, version: bytes, clock_ms: Clock) -> None:
+        super().__init__(image_id, version, clock_ms, engine.commit)
+        self._engine = engine
 
     async def _stage(self, first: int, chunks: Chunks) -> None:
-        await self._session.write(self._stage_in_turn, first, chunks)
+        await self._engine.write(self._stage_in_turn, first, chunks)
 
     async def _drop(self) -> None:
         # In the writer's turn: a stage may be under way there, and only then is its blob known.
-        await self._session.write(self._mark_dead)
+        await self._engine.write(self._mark_dead)
 
     def _release(self) -> None:
         blob, self._body = self._body, None
         if blob is not None:
-            self._session.leases.release(blob)
+            self._engine.leases.release(blob)
 
     def _stage_in_turn(self, db: Writer, first: int, chunks: Chunks) -> None:
         is_new = self._body is None
@@ -124,7 +124,7 @@ class SqliteWriter(StagedWriter):
             raise
 
     def _own(self, blob: int) -> None:
-        self._session.leases.acquire(blob)
+        self._engine.leases.acquire(blob)
         self._body = blob
 
     def _mark_dead(self, db: Writer) -> None:
@@ -133,11 +133,11 @@ class SqliteWriter(StagedWriter):
 
 
 async def begin_write(
-    session: Session, image_id: str, version: bytes, clock_ms: Clock, elsewhere_in: Bodies | None
+    engine: Engine, image_id: str, version: bytes, clock_ms: Clock, bodies: Bodies | None
 ) -> ImageWriter:
     """Begin a version whose body lies in the database, or elsewhere."""
-    if elsewhere_in is None:
-        return SqliteWriter(session, image_id, version, clock_ms)
-    pending = SqlitePending(session, await session.write(elsewhere.begin, version, clock_ms()), clock_ms)
-    upload = elsewhere_in.upload(version.hex())
-    return ElsewhereWriter(image_id, version, clock_ms, session.commit, pending, upload)
+    if bodies is None:
+        return SqliteWriter(engine, image_id, version, clock_ms)
+    pending = SqlitePending(engine, await engine.write(objects.begin, version, clock_ms()), clock_ms)
+    upload = bodies.upload(version.hex())
+    return ObjectWriter(image_id, version, clock_ms, engine.commit, pending, upload)

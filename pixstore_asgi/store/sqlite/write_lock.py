@@ -20,7 +20,7 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-_NOTE_BYTES = 64
+_HEADER_BYTES = 64
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.0005, 0.01
 
 
@@ -37,12 +37,12 @@ class WriteLock:
         self._timeout_s = timeout_s
 
     @property
-    def note(self) -> bytes:
+    def header(self) -> bytes:
         """What was written last into the lock's file, for the next holder; empty where there is none."""
-        return os.pread(self._file.number, _NOTE_BYTES, 0) if self._file else b""
+        return os.pread(self._file.number, _HEADER_BYTES, 0) if self._file else b""
 
-    @note.setter
-    def note(self, value: bytes) -> None:
+    @header.setter
+    def header(self, value: bytes) -> None:
         if self._file:
             os.pwrite(self._file.number, value, 0)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from ...core.events import event
 from ...errors import PixstoreError, StoreBusy, StoreError
 from .connection import text_of
-from .file import Mark, Note, check_sound
+from .file import FileIdentity, LockHeader, check_sound
 from .leases import Leases
 from .open_files import OpenFiles, check_in_place, check_shared
 from .write_lock import WriteLock
@@ -29,7 +29,7 @@ class Writer(sqlite3.Connection):
     path: Path
     write_lock: WriteLock
     files: OpenFiles
-    _note: Note  # of the file before what is written to it now
+    _header: LockHeader  # of the file before what is written to it now
     _has_dead_keys = True  # where the system has no write lock, and so no note of it
 
     @contextmanager
@@ -37,17 +37,17 @@ class Writer(sqlite3.Connection):
         """Hold the write lock of a database that is as its last writer left it. Raises StoreError where it is not."""
         with self.write_lock.held():
             now = self._check_files()
-            left = Note.unpack(self.write_lock.note)
+            left = LockHeader.unpack(self.write_lock.header)
             if left and left.is_outdated(self.path, now):
                 check_sound(self, self.path)
             has_dead_keys, files = self._has_dead_keys_by(left), self.files.key or (left.files if left else 0)
-            self._leave(Note.of(now, is_written=True, log_has_dead_keys=has_dead_keys, files=files))
+            self._leave(LockHeader.of(now, is_written=True, log_has_dead_keys=has_dead_keys, files=files))
             try:
                 yield
             finally:
                 self._leave_unwritten()
 
-    def _check_files(self) -> Mark:
+    def _check_files(self) -> FileIdentity:
         try:
             now = self.files.check()
         except StoreError:
@@ -59,26 +59,26 @@ class Writer(sqlite3.Connection):
     @property
     def log_has_dead_keys(self) -> bool:
         """Whether the log may hold keys of versions that are no more, whichever process has put them there."""
-        return self._has_dead_keys_by(Note.unpack(self.write_lock.note))
+        return self._has_dead_keys_by(LockHeader.unpack(self.write_lock.header))
 
     def note_dead_keys(self, *, are_there: bool) -> None:
         """Note, while the write lock is held, that a key dies with what is written, or that the log was emptied."""
         self._has_dead_keys = are_there
-        self._leave(self._note._replace(log_has_dead_keys=are_there))
+        self._leave(self._header._replace(log_has_dead_keys=are_there))
 
-    def _has_dead_keys_by(self, left: Note | None) -> bool:
+    def _has_dead_keys_by(self, left: LockHeader | None) -> bool:
         return left.log_has_dead_keys if left else self._has_dead_keys
 
-    def _leave(self, note: Note) -> None:
-        self._note = note
-        self.write_lock.note = note.pack()
+    def _leave(self, header: LockHeader) -> None:
+        self._header = header
+        self.write_lock.header = header.pack()
 
     def _leave_unwritten(self) -> None:
         try:
-            now = Mark.of(self.path)
+            now = FileIdentity.of(self.path)
             if now and now.is_same_file(self.files.database):
                 size, changed_ns = now.size, now.changed_ns
-                self._leave(self._note._replace(size=size, changed_ns=changed_ns, is_written=False))
+                self._leave(self._header._replace(size=size, changed_ns=changed_ns, is_written=False))
         except OSError as error:  # what was written is written
             _log.info(
                 "the mark of %s could not be left: %s",

@@ -1,4 +1,4 @@
-"""OccasionalSweep: a sweep now and then on the occasion of a write, which must not wait or fail for it."""
+"""OccasionalGc: a sweep now and then on the occasion of a write, which must not wait or fail for it."""
 
 import asyncio
 import logging
@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ..core.events import event
 from ..errors import StoreError
 from ..loops import PerLoop
-from .elsewhere import OtherPlace
+from .objects import OtherPlace
 
 _log = logging.getLogger("pixstore_asgi")
 _EVERY_S = 10.0
@@ -22,7 +22,7 @@ class _Run(NamedTuple):
     is_ending: asyncio.Event
 
 
-class OccasionalSweep:
+class OccasionalGc:
     """Runs a store's sweep in a task of its own until it finds nothing, begun at most once in 10 s.
 
     sweep: removes some of what is past its time, and returns how much.

@@ -33,7 +33,7 @@ _READERS = 2
 _FOREIGN_S = 1.0  # how long a commit by another program than this package may go unseen
 
 
-class Session:
+class Engine:
     """A database that is open in one event loop, until `close`. asyncio only; not to be taken through a fork."""
 
     def __init__(self, path: Path, write_lock: WriteLock, leases: Leases) -> None:
@@ -51,19 +51,19 @@ class Session:
         self._closing: asyncio.Future[None] | None = None
 
     @classmethod
-    async def open(cls, path: Path, *, busy_timeout_s: float, durability: str) -> "Session":
+    async def open(cls, path: Path, *, busy_timeout_s: float, durability: str) -> "Engine":
         """Create or migrate the database and connect to it."""
         keep_freed_memory()
-        session = await anyio.to_thread.run_sync(cls._prepare, path, busy_timeout_s)
+        engine = await anyio.to_thread.run_sync(cls._prepare, path, busy_timeout_s)
         try:
-            await session._connect(busy_timeout_s, durability)
+            await engine._connect(busy_timeout_s, durability)
         except BaseException:
-            await session.close()
+            await engine.close()
             raise
-        return session
+        return engine
 
     @classmethod
-    def _prepare(cls, path: Path, busy_timeout_s: float) -> "Session":
+    def _prepare(cls, path: Path, busy_timeout_s: float) -> "Engine":
         with translated(path):
             check_regular(path)
             check_one_name(path)
@@ -71,23 +71,23 @@ class Session:
             side_file = path.with_name(path.name + ".lock")
             leases = _used(path, side_file)  # first: from then on nobody removes the side file
             try:
-                session = cls(path, WriteLock(side_file, timeout_s=busy_timeout_s), leases)
+                engine = cls(path, WriteLock(side_file, timeout_s=busy_timeout_s), leases)
             except BaseException:
                 leases.close()
                 raise
             try:
-                session._write_lock.map_counters()
+                engine._write_lock.map_counters()
                 check_in_place(path, busy_timeout_s)
-                check_shared(path, session._write_lock, leases, busy_timeout_s)
-                database = prepare(path, session._write_lock, busy_timeout_s=busy_timeout_s)
-                session._files = OpenFiles(path, database)
-                every_s = _FOREIGN_S if session._write_lock.counters else 0
-                session._data_version = DataVersion(path, session._files, every_s=every_s)
-                session._near = connect_reader(os.fspath(path), busy_timeout_s=0)
+                check_shared(path, engine._write_lock, leases, busy_timeout_s)
+                database = prepare(path, engine._write_lock, busy_timeout_s=busy_timeout_s)
+                engine._files = OpenFiles(path, database)
+                every_s = _FOREIGN_S if engine._write_lock.counters else 0
+                engine._data_version = DataVersion(path, engine._files, every_s=every_s)
+                engine._near = connect_reader(os.fspath(path), busy_timeout_s=0)
             except BaseException:
-                session._release()
+                engine._release()
                 raise
-        return session
+        return engine
 
     async def _connect(self, busy_timeout_s: float, durability: str) -> None:
         assert self._files is not None
@@ -151,12 +151,12 @@ class Session:
             raise
 
     def stamps(self, image_ids: Sequence[str]) -> list[Hashable]:
-        """Return the images' stamps, which are others in every session; on the caller's thread, for it waits for
+        """Return the images' stamps, which are others in every engine; on the caller's thread, for it waits for
         nothing."""
         self._checked()
-        era = self._look().era
+        generation = self._look().generation
         counters = self._write_lock.counters
-        return counters.stamps(image_ids, era) if counters else [era] * len(image_ids)
+        return counters.stamps(image_ids, generation) if counters else [generation] * len(image_ids)
 
     def _look(self) -> DataVersion:
         """Look for what another program has done to the file, where it is time to."""
@@ -239,7 +239,7 @@ class Session:
         self.leases.close()
 
     def abandon(self) -> None:
-        """Close all without an event loop, after the session's own was closed: each connection on its thread."""
+        """Close all without an event loop, after the engine's own was closed: each connection on its thread."""
         connections, self._connections = self._connections, []
         if self.is_inherited or not connections:
             return

@@ -1,4 +1,4 @@
-"""Session: one connection to PostgreSQL for the time of one operation, and the names of the store's tables."""
+"""Transaction: one connection to PostgreSQL for the time of one operation, and the names of the store's tables."""
 
 import hashlib
 import re
@@ -11,7 +11,7 @@ from ...errors import ConfigError
 if TYPE_CHECKING:
     from asyncpg import Connection
     from asyncpg.pool import PoolConnectionProxy
-    from asyncpg.transaction import Transaction
+    from asyncpg.transaction import Transaction as AsyncpgTransaction
 
 _TABLES = ("store", "image", "body", "chunk", "key_check")
 
@@ -42,7 +42,7 @@ class Names:
 
 
 @asynccontextmanager
-async def ended_in_time(transaction: "Transaction") -> AsyncIterator[None]:
+async def ended_in_time(transaction: "AsyncpgTransaction") -> AsyncIterator[None]:
     """Begin a transaction, commit it at the block's end, and roll it back where the block raises.
 
     Who is cancelled, as by a time limit, does neither: the server may never answer that, and the connection is no good.
@@ -56,7 +56,7 @@ async def ended_in_time(transaction: "Transaction") -> AsyncIterator[None]:
     await transaction.commit()
 
 
-class Session:
+class Transaction:
     """One connection, whose statements name tables as {image}, {body}, {chunk}, {key_check} and {store}."""
 
     def __init__(self, connection: "Connection[Any] | PoolConnectionProxy[Any]", names: Names) -> None:

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from ...errors import StoreBusy, StoreError
-from ..elsewhere import Claimed, LiveNames
+from ..objects import Claimed, LiveNames
 from .schema import BlobState
 from .writer import Writer, write_transaction
 

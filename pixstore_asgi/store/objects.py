@@ -30,7 +30,7 @@ _ASKED_FOR = 4
 _NAME = re.compile(rf"[0-9a-f]{{{2 * VERSION_BYTES}}}")
 
 
-class BodyElsewhere(StoreError):
+class InObjectStore(StoreError):
     """The body of `image` lies elsewhere than in the store that was asked for it."""
 
     def __init__(self, image: StoredImage) -> None:
@@ -141,7 +141,7 @@ class RowsOfBodies(Protocol):
         ...
 
 
-class ElsewhereWriter(GroupWriter):
+class ObjectWriter(GroupWriter):
     """One version being written, its body elsewhere and its row in a store."""
 
     def __init__(
@@ -189,11 +189,11 @@ class ElsewhereWriter(GroupWriter):
             await self._row.touch()
 
 
-async def here_or_elsewhere(opening: Awaitable[ImageStream | None], bodies: Bodies | None) -> ImageStream | None:
-    """Return what a store opens, or, where the body lies elsewhere, the stream from there. Raises BodyElsewhere."""
+async def here_or_in_bucket(opening: Awaitable[ImageStream | None], bodies: Bodies | None) -> ImageStream | None:
+    """Return what a store opens, or, where the body lies elsewhere, the stream from there. Raises InObjectStore."""
     try:
         return await opening
-    except BodyElsewhere as found:
+    except InObjectStore as found:
         if bodies is None:
             raise
         return bodies.stream(found.image, found.image.meta.version.hex())
@@ -203,7 +203,7 @@ class OtherPlace(StoreError):
     """A store's bodies do not lie in the place that it was given: no row of a body may be forgotten."""
 
 
-class BodySweep:
+class ObjectGc:
     """Removes bodies elsewhere that no image has any more.
 
     It first asks the place for bodies of live rows, until it has found some. In a wrong bucket or prefix, removing
