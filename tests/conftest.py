@@ -137,5 +137,7 @@ def npm_node_path(node_path: str, npm_packages: Path) -> str:
     """Node, with the SQLite binding that the back end of npm's pixstore needs."""
     opening = [node_path, "-e", 'new (require("better-sqlite3"))(":memory:")']
     if subprocess.run(opening, cwd=TESTS / "js", capture_output=True, check=False).returncode:
-        go_without("better-sqlite3 is not compiled in tests/js: install g++, make and libnode-dev, and run .ci/test")
+        go_without(
+            "better-sqlite3 is not compiled in tests/js: install g++, make and libnode-dev, and run scripts/test"
+        )
     return node_path

@@ -11,7 +11,7 @@ PAGE = (ROOT / "CONTRIBUTING.md").read_text()
 
 def test_its_commands_and_files_exist() -> None:
     """Every script and every path in the repository that the page names is there."""
-    named = re.findall(r"`(?:sh )?((?:\.ci|tests|pixstore_asgi|js_client|benchmarks)/[\w./-]+)", PAGE)
+    named = re.findall(r"`(?:sh )?((?:\.ci|scripts|tests|pixstore_asgi|js_client|benchmarks)/[\w./-]+)", PAGE)
     assert len(named) > 15
     assert not [name for name in named if not (ROOT / name).exists()]
 

@@ -213,7 +213,7 @@ def test_every_secret_error_and_refusal_is_explained() -> None:
 def test_no_text_installs_from_a_registry_what_is_not_there() -> None:
     """Neither package is published: a command that names one would install whatever a stranger publishes as it."""
     sources = [*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.html"), *PACKAGE.rglob("*.js")]
-    sources += [path for path in (ROOT / ".ci").rglob("*") if path.is_file()]
+    sources += [path for path in (ROOT / "scripts").rglob("*") if path.is_file()]
     sources += [*(ROOT / "js_client" / "src").rglob("*.js"), ROOT / "js_client" / "package.json", *PAGES]
     installing = r"\bpipx? install ['\"]?pixstore|\b(npm|npx|yarn|pnpm|uv) [a-z ]*pixstore[-_]asgi|pixstore-asgi\["
     found = [(path.name, match[0]) for path in sources for match in re.finditer(installing, path.read_text())]

@@ -14,7 +14,7 @@ from tests.support.paths import DOCS, ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
-CONFIGURATION = ROOT / ".ci" / "site-source"
+CONFIGURATION = ROOT / "scripts" / "site-source"
 
 
 class Page(HTMLParser):
@@ -37,7 +37,7 @@ class Page(HTMLParser):
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site")
-    made = subprocess.run(["sh", ".ci/site", folder], cwd=ROOT, capture_output=True, text=True, check=False)
+    made = subprocess.run(["sh", "scripts/site", folder], cwd=ROOT, capture_output=True, text=True, check=False)
     assert made.returncode == 0, made.stderr[-5000:]
     return folder
 

@@ -26,14 +26,15 @@ def test_long_tests_run_only_where_they_are_asked_for() -> None:
 
 def test_the_test_command_with_arguments_is_pytest_alone() -> None:
     """What follows the arguments of the test command, as the client's tests, is for a whole run."""
-    lines = (ROOT / ".ci" / "test").read_text().splitlines()
+    lines = (ROOT / "scripts" / "test").read_text().splitlines()
     (passing,) = [number for number, line in enumerate(lines) if line == '[ $# -eq 0 ] || exec .venv/bin/pytest "$@"']
     assert all("node --test" not in line for line in lines[:passing])
 
 
 def test_slow_tests_are_left_out_by_the_fast_command_alone() -> None:
     """The fast command names registered marks, and no other command knows `slow`: a whole run has every test."""
-    commands = {path.name: path.read_text() for path in (ROOT / ".ci").iterdir() if path.is_file()}
+    paths = [*(ROOT / "scripts").iterdir(), *(ROOT / ".ci").iterdir()]
+    commands = {path.name: path.read_text() for path in paths if path.is_file()}
     (selection,) = re.findall(r'-m "([^"]+)"', commands.pop("test-fast"))
     registered = {line.partition(":")[0] for line in PYTEST["markers"]}
     assert set(re.findall(r"not (\w+)", selection)) == {"browser", "servers", "slow"} <= registered

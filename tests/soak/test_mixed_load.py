@@ -1,4 +1,4 @@
-"""The mixed load for some seconds, so that it is known to work when it is wanted for an hour: `.ci/soak`."""
+"""The mixed load for some seconds, so that it is known to work when it is wanted for an hour: `scripts/soak`."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""How Sphinx makes the site of documents; `.ci/site` runs it."""
+"""How Sphinx makes the site of documents; `scripts/site` runs it."""
 
 import re
 import sys
