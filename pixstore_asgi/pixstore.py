@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Literal, Self
 
@@ -21,6 +22,7 @@ from .errors import InputError
 from .health.drain import Drain
 from .health.readiness import Readiness
 from .keys import rotation
+from .keys.secrets import Secrets
 from .keys.source import SecretSource, given_secrets
 from .life import Life
 from .saving.backfill import Backfill
@@ -37,7 +39,9 @@ from .serving.export import read_variants, read_verified
 from .serving.payload import Payload
 from .serving.proofs import EVERYBODY, Proofs, record_terms
 from .serving.rings import with_ring
+from .store.clock import Clock, wall_clock_ms
 from .store.connect import StoreTarget, connect
+from .store.contract import ImageStore
 from .store.transactions import within
 
 _log = logging.getLogger("pixstore_asgi")
@@ -74,6 +78,7 @@ class Pixstore:
         seconds; under uvicorn, and for one Pixstore of a process.
     ciphertext_url: where pages find ciphertext besides, such as a CDN: the URL of a PixstoreApp's mount that has
         public_ciphertext=True, or a function from the id of a version, 32 hex digits, to a URL or None.
+    clock_ms: returns epoch milliseconds, for proofs, and for the tokens of a store that is given as a path or URL.
 
     The constructor does no I/O: the store opens with `open`, `async with`, `lifespan` or on first use, in each event
     loop for itself. Raises ConfigError for an option that can't work; every method raises PixstoreErrors only.
@@ -100,15 +105,15 @@ class Pixstore:
         cache_bytes: int = 64 * 1024 * 1024,
         drain_s: float = 0,
         ciphertext_url: CiphertextUrl | None = None,
+        clock_ms: Clock = wall_clock_ms,
     ) -> None:
         hidden = hide(secret)
         del secret  # see hidden.py
-        self._store = connect(store, blobs)
+        self._store = connect(store, blobs, clock_ms)
         self._formats = check_formats(image_formats)
         self._drain = Drain(drain_s)
-        self._life = Life(
-            self._store, given_secrets(hidden), cache_bytes, on_open=self._before_open, on_close=self._before_close
-        )
+        secrets = Secrets(self._store, given_secrets(hidden))
+        self._life = Life(self._store, secrets, cache_bytes, on_open=self._before_open, on_close=self._before_close)
         self._readiness = Readiness(self._life.check, self._drain)
         treatment = treatment_of(
             strip_metadata=strip_metadata,
@@ -127,6 +132,7 @@ class Pixstore:
             bind_token=bind_token,
             old_secrets=verify_old_secrets,
             urls=None if ciphertext_url is None else CiphertextUrls(ciphertext_url),
+            clock_ms=clock_ms,
         )
         self._answers = Answers(self._life, self._proofs)
 
@@ -447,16 +453,25 @@ class Pixstore:
             await self._decoder.close()
 
 
-def answers_of(pixstore: Pixstore) -> Answers:
-    """Return what answers the image requests of a Pixstore, for the ASGI applications of this package."""
-    return pixstore._answers
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts of one Pixstore, for the other packages of this project and for its tests."""
+
+    store: ImageStore
+    life: Life
+    proofs: Proofs
+    answers: Answers
+    backfill: Backfill
+    readiness: Readiness
 
 
-def backfill_of(pixstore: Pixstore) -> Backfill:
-    """Return what gives a Pixstore's images the variants that they lack, for the moves of this package."""
-    return pixstore._backfill
-
-
-def readiness_of(pixstore: Pixstore) -> Readiness:
-    """Return what tells whether a Pixstore can serve, for the ASGI applications of this package."""
-    return pixstore._readiness
+def parts_of(pixstore: Pixstore) -> Parts:
+    """Return the parts of a Pixstore."""
+    return Parts(
+        store=pixstore._store,
+        life=pixstore._life,
+        proofs=pixstore._proofs,
+        answers=pixstore._answers,
+        backfill=pixstore._backfill,
+        readiness=pixstore._readiness,
+    )

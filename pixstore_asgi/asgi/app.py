@@ -8,7 +8,7 @@ from starlette.types import Receive, Scope, Send
 
 from ..core.request import ImageRequest
 from ..errors import ConfigError
-from ..pixstore import Pixstore, answers_of, readiness_of
+from ..pixstore import Pixstore, parts_of
 from ..serving.headers import payload_headers
 from ..serving.payload import Payload
 from ..serving.proofs import EVERYBODY
@@ -94,7 +94,9 @@ class PixstoreApp:
                 "leave the option out, or the rule"
             )
         self._pixstore = pixstore
-        self._answers = answers_of(pixstore)
+        parts = parts_of(pixstore)
+        self._answers = parts.answers
+        self._readiness = parts.readiness
         self._cross_origin = CrossOrigin(allow_origins)
         self._authorization = Authorization(authorize, authorize_many)
         self._delivery = Delivery(send_timeout_s, max_stream_s)
@@ -144,7 +146,7 @@ class PixstoreApp:
         elif self._has_image_urls and path.startswith(IMAGE_URLS):
             await refuse_without_worker(scope, send)
         elif without_last_slash(path) in HEALTH and is_canonical(scope, without_last_slash(path)):
-            await serve_health(without_last_slash(path), readiness_of(self._pixstore), scope, send)
+            await serve_health(without_last_slash(path), self._readiness, scope, send)
         else:
             await refuse(404, self._cross_origin.headers(scope), send)
 

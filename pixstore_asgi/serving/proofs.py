@@ -13,7 +13,7 @@ from ..core.proof import ProofKeys, ProofTerms, ProofWindows
 from ..core.record import ImageRecord
 from ..core.request import ImageRequest
 from ..errors import ConfigError, InputError, IntegrityError, ProofError
-from ..store.clock import Clock, wall_clock_ms
+from ..store.clock import Clock
 from .ciphertext_urls import CiphertextUrls
 
 _log = logging.getLogger("pixstore_asgi")
@@ -38,17 +38,19 @@ class Proofs:
 
     window_ms: length of a proof window in milliseconds, or -1. bind_token: whether a proof is good for its record's
     token alone. old_secrets: whether proofs under all secrets of the ring are good, or under the newest alone. urls: of
-    ciphertext, if any. `clock_ms` is a test's to replace. Raises ConfigError for a window that can't be.
+    ciphertext, if any. Raises ConfigError for a window that can't be.
     """
 
-    def __init__(self, *, window_ms: int, bind_token: bool, old_secrets: bool, urls: CiphertextUrls | None) -> None:
+    def __init__(
+        self, *, window_ms: int, bind_token: bool, old_secrets: bool, urls: CiphertextUrls | None, clock_ms: Clock
+    ) -> None:
         is_number = isinstance(window_ms, int) and not isinstance(window_ms, bool)
         if not is_number or not (1 <= window_ms <= proof.MAX_WINDOW_MS or window_ms == UNPROVEN):
             raise ConfigError("proof_window_ms must be a positive number of milliseconds, or -1 for no checks")
         self.are_checked = window_ms != UNPROVEN
-        self.clock_ms: Clock = wall_clock_ms
         self.windows = ProofWindows(window_ms) if self.are_checked else ProofWindows()
         self._bind_token = bind_token
+        self._clock_ms = clock_ms
         self._old_secrets = old_secrets
         self._urls = urls
         self._keys: ProofKeys | None = None
@@ -73,7 +75,7 @@ class Proofs:
         self, ring: KeyRing, images: Iterable[StoredImage], terms: ProofTerms, *, first: str | None = None
     ) -> dict[str, ImageRecord]:
         """Return records of images. first: the id of one that has a record of its own, a variant or not."""
-        now_ms = self.clock_ms()
+        now_ms = self._clock_ms()
         expires_at_ms = self.windows.expires_at_ms(now_ms) if self.are_checked else None
         records: dict[str, ImageRecord] = {}
         for image in images:
@@ -105,7 +107,7 @@ class Proofs:
         if self._bind_token and not token:
             raise ProofError("token", "the request has none that can be")
         bound = token if self._bind_token and token else 0
-        keys, now_ms = self._keys_of(ring), self.clock_ms()
+        keys, now_ms = self._keys_of(ring), self._clock_ms()
         _, epoch = keys.verify(terms, sent or "", image_id=image_id, token=bound, now_ms=now_ms)
         return epoch
 

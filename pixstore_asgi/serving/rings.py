@@ -14,10 +14,14 @@ NamedBy = Literal["proof", "row"]
 
 
 class Rings(Protocol):
-    """Where the key ring of an open store comes from. ring: the newest one, None before the store was ever opened."""
+    """Gives the key ring of an open store."""
 
     read_times: ReadTimes
-    ring: KeyRing | None
+
+    @property
+    def ring(self) -> KeyRing | None:
+        """The newest key ring, or None until the store was opened once."""
+        ...
 
     async def opened(self) -> KeyRing:
         """Return the key ring of the open store; opens it on first use. Raises SecretError or StoreError."""

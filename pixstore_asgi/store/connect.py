@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from ..errors import ConfigError
+from .clock import Clock, wall_clock_ms
 from .contract import ImageStore
 from .objects import Bodies
 
@@ -23,15 +24,15 @@ class Driver(NamedTuple):
     """One kind of store. example: a URL of its scheme. connect: makes the store for such a URL, without I/O."""
 
     example: str
-    connect: Callable[[str, Bodies | None], ImageStore]
+    connect: Callable[[str, Bodies | None, Clock], ImageStore]
 
 
-def connect(target: StoreTarget, blobs: str | None = None) -> ImageStore:
+def connect(target: StoreTarget, blobs: str | None = None, clock_ms: Clock = wall_clock_ms) -> ImageStore:
     """Return the store for a file path, a URL (sqlite:///relative.db, sqlite:////absolute.db, postgresql://user@host/db)
     or a store itself.
 
-    blobs: s3://bucket/prefix, where bodies are kept in place of the database. Does no I/O. Raises ConfigError for
-    anything else.
+    blobs: s3://bucket/prefix, where bodies are kept in place of the database. clock_ms: of a store that is made here.
+    Does no I/O. Raises ConfigError for anything else.
     """
     if not isinstance(target, str | os.PathLike):
         if not hasattr(target, "open_stream"):
@@ -42,7 +43,7 @@ def connect(target: StoreTarget, blobs: str | None = None) -> ImageStore:
     text = os.fspath(target)
     if isinstance(text, bytes):
         raise ConfigError("store must be a path of text, a URL or an ImageStore")
-    return DRIVERS[scheme_of(text)].connect(text, None if blobs is None else bucket_at(blobs))
+    return DRIVERS[scheme_of(text)].connect(text, None if blobs is None else bucket_at(blobs), clock_ms)
 
 
 def _advice(target: object) -> str:
@@ -99,14 +100,14 @@ def _is_encodable(path: str) -> bool:
     return True
 
 
-def _connect_sqlite(target: str, bodies: Bodies | None) -> ImageStore:
+def _connect_sqlite(target: str, bodies: Bodies | None, clock_ms: Clock) -> ImageStore:
     path = sqlite_path(target)
     from .sqlite.store import SqliteStore
 
-    return SqliteStore(path, bodies=bodies)
+    return SqliteStore(path, bodies=bodies, clock_ms=clock_ms)
 
 
-def _connect_postgres(target: str, bodies: Bodies | None) -> ImageStore:
+def _connect_postgres(target: str, bodies: Bodies | None, clock_ms: Clock) -> ImageStore:
     if not find_spec("asyncpg"):
         raise ConfigError("a store in PostgreSQL needs asyncpg: pip install '.[postgres]' in the checkout")
     from .postgres.address import check_url, without_schema
@@ -114,7 +115,8 @@ def _connect_postgres(target: str, bodies: Bodies | None) -> ImageStore:
 
     check_url(target)
     url, schema = without_schema(target)
-    return PostgresStore(url, schema=DEFAULT_SCHEMA if schema is None else schema, bodies=bodies)
+    schema = DEFAULT_SCHEMA if schema is None else schema
+    return PostgresStore(url, schema=schema, bodies=bodies, clock_ms=clock_ms)
 
 
 def bucket_at(url: str) -> "S3Bucket":

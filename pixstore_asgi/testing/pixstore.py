@@ -31,8 +31,7 @@ class MemoryPixstore(Pixstore):
 
     def __init__(self, *, clock: FixedClock | None = None, **options: Any) -> None:
         self.clock = FixedClock() if clock is None else clock
-        super().__init__(_Store(clock_ms=self.clock), **{"secret": SECRET, **options})
-        self._proofs.clock_ms = self.clock
+        super().__init__(_Store(clock_ms=self.clock), clock_ms=self.clock, **{"secret": SECRET, **options})
 
     def run(self, call: Awaitable[Result]) -> Result:
         """Return what a call of this Pixstore gives, in a test that is not async: `pix.run(pix.save_image(data))`."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ..decoding.pool import DecodingKilled
 from ..errors import ImageNotFound, StoreConflict
-from ..pixstore import Pixstore, backfill_of
+from ..pixstore import Pixstore, parts_of
 from ..saving.backfill import Backfill
 from .totals import REFUSALS, Outcome, Step
 
@@ -21,7 +21,7 @@ async def make_variants(
     image_ids: those of originals. again: make all variants anew. dry_run: do all but write. As many are under way at
     once as the Pixstore decodes. Raises ConfigError where it decodes none, StoreError where the store fails.
     """
-    completion = _Completion(backfill_of(pix), again, dry_run)
+    completion = _Completion(parts_of(pix).backfill, again, dry_run)
     most = completion.backfill.decoder.processes
     running: set[asyncio.Task[Step | None]] = set()
     try:

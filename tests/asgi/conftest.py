@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from pixstore_asgi import Pixstore
+from pixstore_asgi.store.clock import wall_clock_ms
 from pixstore_asgi.store.sqlite import SqliteStore
+from tests.support.clock import FixedClock
 from tests.support.samples import SECRET
 
 
@@ -21,6 +23,12 @@ def cache_bytes() -> int:
 
 
 @pytest.fixture
-async def pix(store: SqliteStore, cache_bytes: int) -> AsyncIterator[Pixstore]:
-    async with Pixstore(store, secret=SECRET, cache_bytes=cache_bytes) as opened:
+def clock() -> FixedClock:
+    """A clock that stands at the time of the test, so that proofs of other Pixstores are valid too."""
+    return FixedClock(wall_clock_ms())
+
+
+@pytest.fixture
+async def pix(store: SqliteStore, cache_bytes: int, clock: FixedClock) -> AsyncIterator[Pixstore]:
+    async with Pixstore(store, secret=SECRET, cache_bytes=cache_bytes, clock_ms=clock) as opened:
         yield opened

@@ -16,6 +16,7 @@ from pixstore_asgi.store.contract import CHUNK_BYTES
 from pixstore_asgi.store.sqlite import SqliteStore
 from tests.support.asgi import Wire, client, scope_of
 from tests.support.batches import body_of, entry_of, frames_of, image_in
+from tests.support.clock import FixedClock
 from tests.support.requests import headers, save
 from tests.support.samples import SECRET, large_png, picture
 from tests.support.servers import serving
@@ -324,17 +325,16 @@ def test_a_batch_under_real_servers(server: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("is_updated", [False, True])
-async def test_proofs_are_checked_when_the_batch_arrives(pix: Pixstore, is_updated: bool) -> None:
+async def test_proofs_are_checked_when_the_batch_arrives(pix: Pixstore, clock: FixedClock, is_updated: bool) -> None:
     """A proof that was good on arrival is good for its turn, however late, but not for another version's key."""
     records = [await pix.save_image(large_png(2 * CHUNK_BYTES + n)) for n in range(3)]
     if is_updated:
         await pix.update_image(records[2].id, picture())
-    clock = pix._proofs.clock_ms
     wire = Wire()
 
     async def slow(message: Any) -> None:
         await wire.send(message)
-        pix._proofs.clock_ms = lambda: clock() + 60_000
+        clock.now_ms += 60_000
 
     await PixstoreApp(pix)(SCOPE, await received(body_of(*map(entry_of, records))), slow)
     assert [body[0] for _, _, body in frames_of(wire.body)] == [0, 0, 5 if is_updated else 0]
@@ -460,14 +460,13 @@ async def test_a_token_that_is_none_opens_nothing(pix: Pixstore, token: int, is_
     assert [(status, content[0]) for _, status, content in frames] == [(200, 5), (200, 0)]
 
 
-async def test_authorize_many_passes_no_key_behind_a_proof_that_ended(pix: Pixstore) -> None:
+async def test_authorize_many_passes_no_key_behind_a_proof_that_ended(pix: Pixstore, clock: FixedClock) -> None:
     """A newer version whose proof ended while the rule was asked does not come, though the rule lets it pass."""
     record = await pix.save_image(picture())
     await pix.update_image(record.id, picture("webp"))
-    clock = pix._proofs.clock_ms
 
     def authorize_many(scope: Any, image_ids: list[str]) -> list[str]:
-        pix._proofs.clock_ms = lambda: clock() + 60_000
+        clock.now_ms += 60_000
         return image_ids
 
     app = PixstoreApp(pix, authorize_many=authorize_many)

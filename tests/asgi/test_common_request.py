@@ -37,10 +37,9 @@ OPTIONS: dict[str, AppOptions] = {
 class Site:
     """A Pixstore with images that are in memory, changed, revoked, gone, or were never read, and records of all."""
 
-    def __init__(self, pix: Pixstore) -> None:
+    def __init__(self, pix: Pixstore, clock: FixedClock) -> None:
         self.pix = pix
-        self.clock = FixedClock()
-        pix._proofs.clock_ms = self.clock
+        self.clock = clock
         self.records: dict[str, ImageRecord] = {}
 
     async def fill(self, foreign: Pixstore) -> None:
@@ -75,11 +74,12 @@ def site(runner: asyncio.Runner, tmp_path_factory: pytest.TempPathFactory) -> It
     folder = tmp_path_factory.mktemp("site")
 
     async def fill() -> AsyncIterator[Site]:
+        clock = FixedClock()
         async with (
-            Pixstore(folder / "pixstore.db", secret=SECRET) as pix,
+            Pixstore(folder / "pixstore.db", secret=SECRET, clock_ms=clock) as pix,
             Pixstore(folder / "other.db", secret=OTHER_SECRET) as foreign,
         ):
-            filled = Site(pix)
+            filled = Site(pix, clock)
             await filled.fill(foreign)
             yield filled
 

@@ -73,8 +73,8 @@ async def many(request: Request) -> Response:
 
 async def expired(request: Request) -> Response:
     """Give a record as it was an hour ago."""
-    async with Pixstore(os.environ["PIXSTORE_TEST_DB"], secret=SECRET) as earlier:
-        earlier._proofs.clock_ms = lambda: wall_clock_ms() - 3_600_000
+    database, clock = os.environ["PIXSTORE_TEST_DB"], lambda: wall_clock_ms() - 3_600_000
+    async with Pixstore(database, secret=SECRET, clock_ms=clock) as earlier:
         return JSONResponse(await earlier.get_image_record(request.path_params["id"]), headers=NO_STORE)
 
 

@@ -163,8 +163,8 @@ async def test_request_vectors(vector: Vector) -> None:
     server = json.loads((VECTORS / "record.json").read_text())["server"]
     store = MemoryStore()
     await store.separate(bytes.fromhex(server["database"]), b"check", lambda image: image.meta.wrapped_key)
-    pix = Pixstore(store, secret=server["secrets"], proof_window_ms=server["window_ms"])
-    pix._proofs.clock_ms = FixedClock(server["now_ms"])
+    clock = FixedClock(server["now_ms"])
+    pix = Pixstore(store, secret=server["secrets"], proof_window_ms=server["window_ms"], clock_ms=clock)
     headers = vector["headers"].items() if isinstance(vector["headers"], dict) else vector["headers"]
     path, _, query = vector["path"].partition("?")
     scope = {

@@ -87,7 +87,7 @@ async def test_a_row_of_a_new_secret_is_enough(what: str) -> None:
 async def test_it_is_asked_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
     """Proofs of unknown secrets, which anybody can send, ask at most once in 10 s."""
     now_s = 1000.0
-    monkeypatch.setattr("pixstore_asgi.life.time.monotonic", lambda: now_s)
+    monkeypatch.setattr("pixstore_asgi.keys.secrets.time.monotonic", lambda: now_s)
     vault = Vault(SECRET)
     async with Pixstore(MemoryStore(), secret=vault) as pix, Pixstore(MemoryStore(), secret=OTHER_SECRET) as foreign:
         record = await foreign.save_image(picture())

@@ -93,8 +93,7 @@ class PixstoreMachine(RuleBasedStateMachine):
     def make(self, newest: int) -> Pixstore:
         """Open a Pixstore that knows both secrets and signs with this one."""
         secrets = [self.secrets[1 - newest], self.secrets[newest]]
-        pix = Pixstore(self.make_store(), secret=secrets, proof_window_ms=WINDOW_MS)
-        pix._proofs.clock_ms = self.clock
+        pix = Pixstore(self.make_store(), secret=secrets, proof_window_ms=WINDOW_MS, clock_ms=self.clock)
         self.run(pix.open())
         return pix
 

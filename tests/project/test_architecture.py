@@ -16,7 +16,6 @@ ROW_OF = {room: number for number, rooms in enumerate(DIRECTION) for room in roo
 MODULES = sorted(".".join(path.relative_to(PACKAGE).with_suffix("").parts) for path in PACKAGE.rglob("*.py"))
 FOLDERS = sorted({path.parent for path in PACKAGE.rglob("*.py")} - {PACKAGE})
 LONGEST_MODULE, LONGEST_FUNCTION, MOST_AT_ROOT = 350, 35, 8
-LONGEST_FACADE = 463  # pixstore.py is what applications call: mostly docstrings
 
 
 def source(module: str) -> ast.Module:
@@ -76,14 +75,20 @@ def test_every_room_says_what_it_is_for() -> None:
 
 
 def test_rooms_modules_and_functions_are_small() -> None:
-    """Few files at the root, no module of over 350 lines but the facade, no function body of 35."""
+    """Few files at the root, no module of over 350 lines, without docstrings for the facade, no function body of 35."""
     assert len([path for path in PACKAGE.iterdir() if path.is_file()]) <= MOST_AT_ROOT
     for module in MODULES:
-        longest = LONGEST_FACADE if module == "pixstore" else LONGEST_MODULE
-        assert len(PACKAGE.joinpath(*module.split(".")).with_suffix(".py").read_text().splitlines()) <= longest
+        lines = len(PACKAGE.joinpath(*module.split(".")).with_suffix(".py").read_text().splitlines())
+        assert lines - (_lines_of_docstrings(module) if module == "pixstore" else 0) <= LONGEST_MODULE
         for function in ast.walk(source(module)):
             if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
                 assert _lines_of_code(function) < LONGEST_FUNCTION, f"{module}.{function.name}"
+
+
+def _lines_of_docstrings(module: str) -> int:
+    kinds = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+    documented = [node for node in ast.walk(source(module)) if isinstance(node, kinds) and ast.get_docstring(node)]
+    return sum((node.body[0].end_lineno or 0) - node.body[0].lineno + 1 for node in documented)
 
 
 def _lines_of_code(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:

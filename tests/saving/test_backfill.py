@@ -12,7 +12,7 @@ from pixstore_asgi import ConfigError, ImageNotFound, ImageRecord, Pixstore, Var
 from pixstore_asgi.core.images import ExportedImage, RewrappedKey, StoredImage
 from pixstore_asgi.core.padding import bucket_bytes
 from pixstore_asgi.errors import IntegrityError, StoreConflict, StoreError
-from pixstore_asgi.pixstore import backfill_of
+from pixstore_asgi.pixstore import parts_of
 from pixstore_asgi.saving.backfill import Backfill
 from pixstore_asgi.store.contract import ImageWriter
 from pixstore_asgi.store.contract_tests.fixtures import SetClock
@@ -280,7 +280,7 @@ async def test_of_two_at_once_none_undoes_the_other(store: MemoryStore, plain: P
     """A placeholder that another run has made meanwhile stays, though this one makes none."""
     image_id = (await plain.save_image(WIDE)).id
     async with Pixstore(store, secret=SECRET, check_pixels=True) as sizes:
-        sizes._backfill = meanwhile(sizes, full, lambda pix, image_id: backfill_of(pix).complete(image_id))
+        sizes._backfill = meanwhile(sizes, full, lambda pix, image_id: parts_of(pix).backfill.complete(image_id))
         assert await ended(sizes, image_id) == [("PRESENT", "")]
     assert (await record_of(full, image_id)).placeholder is not None
 
@@ -294,7 +294,7 @@ async def test_a_rewrapping_undoes_nothing(
 
     async def complete_first(wrapped: Sequence[RewrappedKey], *, checks: Sequence[bytes] = ()) -> int:
         monkeypatch.undo()
-        await backfill_of(blurred).complete(image_id)
+        await parts_of(blurred).backfill.complete(image_id)
         return await replace_wrapped_keys(wrapped, checks=checks)
 
     blurred = Pixstore(store, secret=SECRET, placeholder=True)
@@ -366,7 +366,7 @@ async def test_a_pixstore_that_makes_nothing_is_told(plain: Pixstore) -> None:
     with pytest.raises(ConfigError, match="give Pixstore variants"):
         await ended(plain, "a")
     with pytest.raises(ConfigError):
-        await backfill_of(plain).complete("a")
+        await parts_of(plain).backfill.complete("a")
 
 
 async def test_a_variant_taken_over_is_of_its_original(plain: Pixstore, full: Pixstore) -> None:
@@ -397,4 +397,4 @@ async def test_errors_of_variants_name_them(store: MemoryStore, plain: Pixstore,
     version = store._versions[f"{record.id}~thumb"]
     store._versions[f"{record.id}~thumb"] = replace(version, body=b"x" * version.meta.size)
     with pytest.raises(IntegrityError, match="its variant thumb: the image fails authentication"):
-        await backfill_of(full).complete(record.id)
+        await parts_of(full).backfill.complete(record.id)

@@ -11,12 +11,14 @@ from pixstore_asgi.core.images import StoredImage
 from pixstore_asgi.core.keyring import KeyRing
 from pixstore_asgi.core.proof import ProofKeys, ProofTerms, ProofWindows
 from pixstore_asgi.core.request import ImageRequest
-from pixstore_asgi.pixstore import answers_of
+from pixstore_asgi.pixstore import parts_of
 from pixstore_asgi.serving.answer import Answers, Refusal, Rule
 from pixstore_asgi.store.contract import ImageStream
 from pixstore_asgi.store.memory import MemoryStore
 from tests.support.clock import FixedClock
 from tests.support.samples import OTHER_SECRET, SECRET, picture
+
+NOW_MS = 1_795_559_350_000
 
 
 class FailingStore(MemoryStore):
@@ -30,9 +32,13 @@ class FailingStore(MemoryStore):
 
 
 @pytest.fixture
-async def pix() -> AsyncIterator[Pixstore]:
-    async with Pixstore(MemoryStore(), secret=SECRET) as opened:
-        opened._proofs.clock_ms = FixedClock()
+def clock() -> FixedClock:
+    return FixedClock(NOW_MS)
+
+
+@pytest.fixture
+async def pix(clock: FixedClock) -> AsyncIterator[Pixstore]:
+    async with Pixstore(MemoryStore(), secret=SECRET, clock_ms=clock) as opened:
         yield opened
 
 
@@ -56,20 +62,21 @@ ways = pytest.mark.parametrize("answered", [answer_at_once, answer_in_turn])
 
 
 @ways
-async def test_a_newer_key_goes_to_proofs_that_outlast_the_rule(pix: Pixstore, answered: Answered) -> None:
+async def test_a_newer_key_goes_to_proofs_that_outlast_the_rule(
+    pix: Pixstore, clock: FixedClock, answered: Answered
+) -> None:
     """A proof that ends while the application's rule is asked opens the version it was made for, and no newer one."""
     same = await pix.save_image(picture())
     old = await pix.save_image(picture())
     await pix.update_image(old.id, picture("webp"))
-    started_ms = pix._proofs.clock_ms()
 
     async def slow(image_id: str) -> Refusal:
-        pix._proofs.clock_ms = FixedClock(started_ms + 60_000)
+        clock.now_ms = NOW_MS + 60_000
         return None
 
     for record, state in ((same, WireState.SUCCESS), (old, WireState.INVALID_PROOF)):
-        pix._proofs.clock_ms = FixedClock(started_ms)
-        assert await answered(answers_of(pix), request_of(record), slow) is state
+        clock.now_ms = NOW_MS
+        assert await answered(parts_of(pix).answers, request_of(record), slow) is state
 
 
 @ways
@@ -83,10 +90,10 @@ async def test_a_rule_decides_on_what_is_proven(pix: Pixstore, answered: Answere
         return refusals.pop(0)
 
     for state in (WireState.SUCCESS, WireState.INTERNAL_ERROR, None):
-        assert await answered(answers_of(pix), request_of(record), rule) is state
+        assert await answered(parts_of(pix).answers, request_of(record), rule) is state
     assert asked == [record.id] * 3
     unproven = request_of(record)._replace(proof="A" * 48)
-    assert await answered(answers_of(pix), unproven, rule) is WireState.INVALID_PROOF
+    assert await answered(parts_of(pix).answers, unproven, rule) is WireState.INVALID_PROOF
     assert asked == [record.id] * 3
 
 
@@ -95,10 +102,11 @@ async def test_a_rule_decides_on_what_is_proven(pix: Pixstore, answered: Answere
 async def test_terms_come_with_the_request(pix: Pixstore, sent: ProofTerms, wanted: ProofTerms) -> None:
     """One Pixstore issues and checks proofs of several audiences; each is good for its own alone."""
     saved = await pix.save_image(picture())
-    image = await pix._store.get(saved.id)
+    parts = parts_of(pix)
+    image = await parts.store.get(saved.id)
     assert image is not None
-    record = pix._proofs.record(await pix._life.opened(), [image], sent)
-    payload = await answers_of(pix).answer(request_of(record), terms=wanted)
+    record = parts.proofs.record(await parts.life.opened(), [image], sent)
+    payload = await parts.answers.answer(request_of(record), terms=wanted)
     assert payload is not None
     assert payload.state is (WireState.SUCCESS if sent == wanted else WireState.INVALID_PROOF)
 
@@ -112,7 +120,7 @@ async def test_an_error_is_logged_once(answered: Answered, caplog: pytest.LogCap
 
     async with Pixstore(FailingStore(), secret=SECRET) as pix:
         record = await pix.save_image(picture())
-        assert await answered(answers_of(pix), request_of(record), rule) is WireState.INTERNAL_ERROR
+        assert await answered(parts_of(pix).answers, request_of(record), rule) is WireState.INTERNAL_ERROR
     (line,) = [entry for entry in caplog.records if entry.levelno >= logging.ERROR]
     assert line.getMessage() == f"image {record.id!r} can't be served: the disk is gone"
 
@@ -123,7 +131,6 @@ async def test_a_request_does_not_show_its_proof(pix: Pixstore) -> None:
     assert repr(request_of(record)) == f"ImageRequest(image_id={record.id!r}, token={record.token})"
 
 
-NOW_MS = 1_795_559_350_000
 REFUSALS: dict[str, dict[str, Any]] = {
     "it names no image": {"image_id": ""},
     "it has no proof": {"proof": None},
@@ -141,23 +148,24 @@ REFUSALS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("reason", REFUSALS)
-async def test_the_log_has_the_true_reason(pix: Pixstore, reason: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_log_has_the_true_reason(
+    pix: Pixstore, clock: FixedClock, reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
     """One line at debug level for each refusal, with what the page is not told; the id in it, and no proof."""
-    pix._proofs.clock_ms = FixedClock(NOW_MS)
     record = await pix.save_image(picture())
     wanted = dict(REFUSALS[reason])
 
     async def forbid(image_id: str) -> Refusal:
         return "forbidden"
 
-    pix._proofs.clock_ms = FixedClock(wanted.pop("now_ms", NOW_MS))
+    clock.now_ms = wanted.pop("now_ms", NOW_MS)
     terms = wanted.pop("terms", ProofTerms())
     if wanted.pop("is_revoked", False):
         await pix.revoke(record.id)
     rule = forbid if wanted.pop("rule", None) else None
     request = request_of(record)._replace(**wanted)
     with caplog.at_level(logging.DEBUG, "pixstore_asgi"):
-        payload = await answers_of(pix).answer(request, terms=terms, rule=rule)
+        payload = await parts_of(pix).answers.answer(request, terms=terms, rule=rule)
     assert payload is None or payload.state in (3, 4, 5)
     (line,) = caplog.records
     assert (line.levelno, line.getMessage()) == (
@@ -173,5 +181,5 @@ async def test_the_log_names_the_secret_that_is_missing(pix: Pixstore, caplog: p
     keys = ProofKeys(foreign, ProofWindows())
     proof = keys.issue(ProofTerms(), image_id=record.id, token=record.token, now_ms=0)
     with caplog.at_level(logging.DEBUG, "pixstore_asgi"):
-        await answers_of(pix).answer(request_of(record)._replace(proof=proof))
+        await parts_of(pix).answers.answer(request_of(record)._replace(proof=proof))
     assert f"unknown-key, it was signed under secret {foreign.signing.key_id.hex()}" in caplog.text

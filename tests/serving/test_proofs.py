@@ -14,17 +14,18 @@ from tests.support.payloads import served
 from tests.support.samples import OTHER_SECRET, SECRET, picture
 
 
-async def test_proofs_live_one_to_two_windows(pix: Pixstore) -> None:
-    """A record's proof is good until the moment it tells, and not from then on."""
-    pix._proofs.clock_ms = clock = FixedClock()
-    record = await pix.save_image(picture())
-    expires_at = record.proof_expires_at
-    assert expires_at is not None
-    assert 20_000 <= expires_at - clock.now_ms <= 40_000
-    clock.now_ms = expires_at - 1
-    assert (await served(pix, record))[0] == WireState.SUCCESS
-    clock.now_ms = expires_at
-    assert (await served(pix, record))[0] == WireState.INVALID_PROOF
+async def test_proofs_live_one_to_two_windows() -> None:
+    """A proof is good until the record's `proof_expires_at`, and not from then on."""
+    clock = FixedClock()
+    async with Pixstore(MemoryStore(), secret=SECRET, clock_ms=clock) as pix:
+        record = await pix.save_image(picture())
+        expires_at = record.proof_expires_at
+        assert expires_at is not None
+        assert 20_000 <= expires_at - clock.now_ms <= 40_000
+        clock.now_ms = expires_at - 1
+        assert (await served(pix, record))[0] == WireState.SUCCESS
+        clock.now_ms = expires_at
+        assert (await served(pix, record))[0] == WireState.INVALID_PROOF
 
 
 async def test_a_bound_token_keeps_a_leaked_proof_from_the_key(tmp_path: Path) -> None:
@@ -61,8 +62,10 @@ async def test_a_proof_is_another_for_every_image_and_version(pix: Pixstore) -> 
 async def test_another_length_of_windows_revives_no_proof(tmp_path: Path) -> None:
     """A proof made under windows of one length is good under no other, at whatever time."""
     clock, path = FixedClock(), tmp_path / "pixstore.db"
-    async with Pixstore(path, secret=SECRET) as before, Pixstore(path, secret=SECRET, proof_window_ms=20_001) as after:
-        before._proofs.clock_ms = after._proofs.clock_ms = clock
+    async with (
+        Pixstore(path, secret=SECRET, clock_ms=clock) as before,
+        Pixstore(path, secret=SECRET, clock_ms=clock, proof_window_ms=20_001) as after,
+    ):
         record = await before.save_image(picture())
         number = clock.now_ms // 20_000
         for now_ms in (clock.now_ms, number * 20_001, (number + 1) * 20_001):

@@ -36,7 +36,7 @@ def test_a_url_is_handed_to_the_driver_of_its_scheme(monkeypatch: pytest.MonkeyP
     """The table's driver gets the URL as it was written, and returns the store."""
     asked: list[str] = []
 
-    def make(url: str, bodies: object) -> MemoryStore:
+    def make(url: str, bodies: object, clock_ms: object) -> MemoryStore:
         asked.append(url)
         return MemoryStore()
 
@@ -47,7 +47,7 @@ def test_a_url_is_handed_to_the_driver_of_its_scheme(monkeypatch: pytest.MonkeyP
 
 def test_an_unknown_scheme_is_answered_with_the_known_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     """The error names the scheme and an example of each that is known, and nothing else of the URL."""
-    monkeypatch.setitem(DRIVERS, "mem", Driver("mem://name", lambda url, bodies: MemoryStore()))
+    monkeypatch.setitem(DRIVERS, "mem", Driver("mem://name", lambda url, bodies, clock_ms: MemoryStore()))
     with pytest.raises(ConfigError) as caught:
         connect("mysql://user:hunter2@host/db")
     assert str(caught.value) == (

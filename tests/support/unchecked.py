@@ -2,6 +2,7 @@
 
 from pixstore_asgi.core.cipher import TagCheck
 from pixstore_asgi.core.images import StoredImage
+from pixstore_asgi.keys.secrets import Secrets
 from pixstore_asgi.life import Life
 from pixstore_asgi.serving.cache import ImageCache
 from pixstore_asgi.store.contract import ImageStore
@@ -24,7 +25,8 @@ class UncheckedCache(ImageCache):
     """Keeps any body of a store."""
 
     def __init__(self, store: ImageStore, max_bytes: int) -> None:
-        super().__init__(store, max_bytes, Life(store, None, max_bytes, on_open=_nothing, on_close=_nothing_awaited))
+        secrets = Secrets(store, None)
+        super().__init__(store, max_bytes, Life(store, secrets, max_bytes, on_open=_nothing, on_close=_nothing_awaited))
 
     async def _begin_check(self, image: StoredImage) -> TagCheck:
         return _AnyBody()

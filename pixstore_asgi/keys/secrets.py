@@ -1,0 +1,85 @@
+"""The key ring of one store, and when to look for a newer one."""
+
+import logging
+import math
+import time
+
+from ..core.events import event
+from ..core.images import KEY_ID_BYTES
+from ..core.keyring import KeyRing
+from ..errors import SecretError, StoreError
+from ..store.contract import ImageStore
+from .find import find_ring
+from .source import SecretSource
+
+_log = logging.getLogger("pixstore_asgi")
+
+_LOOK_EVERY_S = 10  # anybody can send a proof that names an unknown secret
+
+
+class Secrets:
+    """Finds the key ring of a store, and replaces it.
+
+    given: the key ring, a function that returns the secrets, or None to read PIXSTORE_SECRET or the key file. ring:
+    None until the store was opened once. All event loops share one instance; in each of them, the caller holds a lock
+    while it awaits `load`, `reload`, `renew` or `find`.
+    """
+
+    def __init__(self, store: ImageStore, given: KeyRing | SecretSource | None) -> None:
+        self.ring: KeyRing | None = None
+        self._store = store
+        self._given = given
+        self._looked_s = {"proof": -math.inf, "row": -math.inf}
+        self._failed: tuple[float, SecretError] | None = None
+        self._unneeded: frozenset[bytes] = frozenset()  # secrets that the store knows, but no image needs
+
+    async def load(self) -> KeyRing:
+        """Find the key ring while the store opens, and return it. Raises SecretError or StoreError."""
+        try:
+            self.ring = await find_ring(self._store, self._given)
+        except SecretError as error:
+            self._failed = (time.monotonic(), error)
+            raise
+        self._failed = None
+        return self.ring
+
+    async def reload(self) -> None:
+        """Find the key ring again. Raises SecretError or StoreError; the key ring then stays as it was."""
+        self.ring = await find_ring(self._store, self._given)
+
+    async def renew(self, stale: KeyRing, by: str) -> KeyRing | None:
+        """Return a key ring newer than `stale`, or None. Looks for one at most once in 10 s per `by`.
+
+        by: "proof" or "row", which named a secret that `stale` lacks.
+        """
+        if self.ring is stale and time.monotonic() - self._looked_s[by] >= _LOOK_EVERY_S:
+            try:
+                await self.reload()
+            except (SecretError, StoreError) as error:
+                self._unneeded = frozenset()  # something needs the secret: `absent` must report it again
+                _log.error("the secrets stay as they were: %s", error, extra=event("secrets_kept"))
+            finally:
+                self._looked_s[by] = time.monotonic()
+        return None if self.ring is stale else self.ring
+
+    async def absent(self, ring: KeyRing) -> frozenset[bytes]:
+        """Return the check values of secrets that the store knows and `ring` lacks, unless no image needs them."""
+        absent = (await self._store.key_checks()).in_use.difference(ring.check_values)
+        return frozenset() if absent <= self._unneeded else absent
+
+    async def find(self, absent: frozenset[bytes]) -> None:
+        """Find the key ring again if images need one of these secrets. Raises SecretError or StoreError."""
+        try:
+            usage = await self._store.key_usage()
+            if any(check[:KEY_ID_BYTES] in usage for check in absent):
+                await self.reload()
+            self._unneeded = absent
+        except SecretError as error:
+            self._failed = (time.monotonic(), error)
+            raise
+
+    def recent_failure(self) -> SecretError | None:
+        """Return the error of `load` or `find` in the last 10 s, if there was one."""
+        if self._failed and time.monotonic() - self._failed[0] < _LOOK_EVERY_S:
+            return self._failed[1]
+        return None
