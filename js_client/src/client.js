@@ -1,10 +1,10 @@
-/** The client: from a record to a Blob, out of memory, out of the cache or over the network. */
+/** A client: turns a record into a Blob, from memory, from the cache or over the network. */
 
 import { createCache } from "./cache/cache.js";
 import { createInWorker } from "./crypto/in-worker.js";
 import { ConfigError } from "./errors.js";
 import { createDownload } from "./images/download.js";
-import { freshRecord } from "./images/fresh-record.js";
+import { createRefresh, freshRecord } from "./images/fresh-records.js";
 import { createGetImage } from "./images/get-image.js";
 import { createGetImages } from "./images/get-images.js";
 import { createInFlight } from "./images/in-flight.js";
@@ -15,64 +15,61 @@ import { createRemoval } from "./images/removal.js";
 import { createReported } from "./images/storage-failures.js";
 import { createTabs } from "./images/tabs.js";
 import { createCopies } from "./network/copies.js";
-import { createRefresh } from "./network/fresh-records.js";
 import { createTransport } from "./network/transport.js";
 import { callback } from "./options/checks.js";
 import { resolveOptions } from "./options/options.js";
 
-/** @import { ImageCache } from "./cache/cache.js" */
-/** @import { InWorker } from "./crypto/in-worker.js" */
 /** @import { ImageRecord } from "./format/records.js" */
 /** @import { ImageResult } from "./images/get-images.js" */
 /** @import { ObjectUrl } from "./images/object-urls.js" */
 /** @import { Removed } from "./images/removal.js" */
-/** @import { Tabs } from "./images/tabs.js" */
-/** @import { ImageFetcher } from "./network/request.js" */
-/** @import { ImageOptions, PixstoreConfig } from "./options/options.js" */
+/** @import { ImageFetcher } from "./network/fetch.js" */
+/** @import { ImageOptions, Options, PixstoreConfig, RefreshRecord } from "./options/options.js" */
 
 /**
- * `hits` and `downloads` count what this client has answered; the rest is what is kept now, `images` and `bytes` in
- * IndexedDB.
+ * `images` and `bytes` are in IndexedDB now, `memoryImages` and `memoryBytes` in memory. `hits` and `downloads` count the
+ * answers of this client.
  *
  * @typedef {{images: number, bytes: number, memoryImages: number, memoryBytes: number, hits: number, downloads: number}} Stats
  */
 
 /**
  * @typedef {object} Client
- * @property {(record: ImageRecord, options?: ImageOptions) => Promise<Blob>} getImage  The image of a record, out of the
- *   cache if this version is there, else over the network. Rejects with ConfigError, RecordError, FetchError,
- *   NotFoundError, RefusedError, ServerError, WireError or DecryptError, with what a fetcher or `refreshRecord` of your
- *   own rejects with, or with the reason of an aborted `signal`.
+ * @property {(record: ImageRecord, options?: ImageOptions) => Promise<Blob>} getImage  Get the image of a record: from the
+ *   cache if this version is there, otherwise over the network. Rejects with ConfigError, RecordError, FetchError,
+ *   NotFoundError, RefusedError, ServerError, WireError or DecryptError, with the error of a custom fetcher or
+ *   `refreshRecord`, or with the reason of an aborted `signal`.
  * @property {(records: Iterable<ImageRecord>, options?: ImageOptions) => AsyncGenerator<ImageResult, void, void>}
- *   getImages  The images of many records, each as soon as it is ready; one that fails comes as an error and harms no
- *   other. To leave the loop ends what is under way; an aborted `signal` ends both, and the loop throws its reason.
- * @property {(record: ImageRecord, options?: ImageOptions) => Promise<ObjectUrl>} objectUrl  The image of a record as a
- *   `blob:` URL, shared by all who show it and revoked when the last of them has released it. Rejects as getImage.
- * @property {(record: ImageRecord) => ObjectUrl | undefined} peek  The same at once, where the image is in memory.
- * @property {(id: string, context?: unknown) => Promise<ImageRecord>} getRecord  A fresh record of an image or of a
- *   variant, from where the configuration says. Rejects with NotFoundError where there is none, with ConfigError where
- *   the configuration says nothing, RecordError, FetchError, RefusedError, or what a function of your own throws.
- * @property {(listener: (removed: Removed) => void) => () => void} onRemoved  Be told when images must go from the page:
- *   an image was deleted, everything cleared, or memory emptied, in whichever tab. Returns what ends it.
- * @property {(id: string) => Promise<boolean>} deleteCachedImage  Remove an image and its variants, or the one variant
- *   that the id is of, from memory and cache, also in other tabs, and tell whether there was one of them. A download under
- *   way is still delivered, and not kept. Rejects with CacheError where the storage fails, since images may still be
- *   there.
- * @property {() => Promise<void>} clear  Remove every image of this namespace, as at sign-out, also in other tabs. What
- *   is under way ends with an AbortError. Rejects with CacheError where the storage fails, since images may still be
- *   there.
- * @property {(id: string) => Promise<boolean>} cachedImageExists  Tell whether an image is kept, whichever version of it.
- * @property {() => Promise<Stats>} stats  Count what is kept, and what this client has answered.
- * @property {() => void} close  End a client, as where another one replaces it: what is under way and what is asked for
- *   from now on is rejected with an AbortError; images in memory, worker and connection go, cached images stay.
+ *   getImages  Get the images of many records, each as soon as it is ready. An image that fails is yielded as an error and
+ *   does not stop the others. Leaving the loop aborts the remaining images. If `signal` is aborted, the loop throws its
+ *   reason.
+ * @property {(record: ImageRecord, options?: ImageOptions) => Promise<ObjectUrl>} objectUrl  Get the image of a record as a
+ *   `blob:` URL. All holders share the URL; it is revoked when the last of them has released it. Rejects as getImage.
+ * @property {(record: ImageRecord) => ObjectUrl | undefined} peek  Return the `blob:` URL of an image that is in memory,
+ *   otherwise undefined. Throws RecordError.
+ * @property {(id: string, context?: unknown) => Promise<ImageRecord>} getRecord  Fetch a fresh record of an image or a
+ *   variant from the source that the configuration names. Rejects with NotFoundError if there is no such image, with
+ *   ConfigError if no source is configured, with RecordError, FetchError, RefusedError, or the error of your own function.
+ * @property {(listener: (removed: Removed) => void) => () => void} onRemoved  Call the listener when images must disappear
+ *   from the page: an image was deleted, everything was cleared, or memory was emptied, in any tab. Returns a function that
+ *   removes the listener.
+ * @property {(id: string) => Promise<boolean>} deleteCachedImage  Remove an image and its variants, or one variant, from
+ *   memory and cache, in all tabs. Resolves to whether there was any. A download under way is still delivered, but not kept.
+ *   Rejects with CacheError if the storage fails, because the image may still be stored.
+ * @property {() => Promise<void>} clear  Remove every image of this namespace, in all tabs, as at sign-out. Loads under way
+ *   reject with an AbortError. Rejects with CacheError if the storage fails, because images may still be stored.
+ * @property {(id: string) => Promise<boolean>} cachedImageExists  Resolve to whether any version of an image is cached.
+ * @property {() => Promise<Stats>} stats  Count the cached images and the answers of this client.
+ * @property {() => void} close  Close the client. Loads under way and later calls reject with an AbortError. Memory, worker
+ *   and connection are released; cached images stay.
  */
 
 /**
- * Make a client with a state of its own. In a page it opens its storage meanwhile, elsewhere it does nothing before its
- * first call.
+ * Make a client with its own cache connection, memory and counters. In a page it opens the storage in advance; elsewhere
+ * it does nothing before its first call.
  *
  * @param {PixstoreConfig} [config]
- * @param {ImageFetcher} [fetcher]  instead of requests to `config.endpoint`
+ * @param {ImageFetcher} [fetcher]  replaces requests to `config.endpoint`
  * @returns {Readonly<Client>}
  * @throws {ConfigError} for an unknown option or an unusable value
  */
@@ -80,19 +77,40 @@ export function createClient(config = {}, fetcher) {
   const options = resolveOptions(config);
   const refreshRecord = createRefresh(options);
   if (fetcher && callback(fetcher)) throw new ConfigError("the fetcher must be a function");
-  const reported = createReported(options.onCacheError);
+  const download = createDownload(createTransport(options, fetcher), createCopies(options), options);
+  return joined(options, refreshRecord, download);
+}
+
+/**
+ * Join the parts of a client.
+ *
+ * @param {Readonly<Options>} options
+ * @param {RefreshRecord | undefined} refreshRecord
+ * @param {ReturnType<typeof createDownload>} download
+ * @param {typeof createTabs} [tabsOf]
+ * @returns {Readonly<Client>}
+ */
+export function joined(options, refreshRecord, download, tabsOf = createTabs) {
   const cache = createCache(options);
   const memory = createMemory(options.cache === "off" ? 0 : options.memoryBytes);
-  const tabs = createTabs(options, (notice) => hear(notice));
-  const download = createDownload(createTransport(options, fetcher), createCopies(options), options);
+  const tabs = tabsOf(options, (notice) => hear(notice));
   const inWorker = createInWorker(startWorker);
-  const load = createLoad({ kind: options.cache, cache, tabs, download, inWorker, reported });
+  const reported = createReported(options.onCacheError);
   const counts = { hits: 0, downloads: 0 };
-  const inFlight = createInFlight({ load, memory, counts, timeoutMs: options.timeoutMs });
-  const getImage = createGetImage({ refreshRecord, cache, memory, tabs, inFlight, counts });
-  const { hear, ...removal } = createRemoval({ cache, memory, inFlight, tabs, reported });
+  const parts = { options, refreshRecord, download, cache, memory, tabs, inWorker, reported, counts };
+  const inFlight = createInFlight({ ...parts, load: createLoad(parts) });
+  const getImage = createGetImage({ ...parts, inFlight });
+  const { hear, ...removal } = createRemoval({ ...parts, inFlight });
 
-  if (globalThis.document) setTimeout(warmUp, 0, { cache, tabs, inWorker });
+  // Open the storage while the page requests its first records.
+  async function warmUp() {
+    // Join first, so that no message of another tab is missed while the cache is read.
+    tabs.join();
+    // A storage failure is reported by the first call instead.
+    inWorker.start(await cache.warmUp().catch(() => 0));
+  }
+
+  if (globalThis.document) setTimeout(warmUp);
   return Object.freeze({
     getImage,
     getImages: createGetImages(getImage),
@@ -115,17 +133,5 @@ export function createClient(config = {}, fetcher) {
   });
 }
 
-/** The worker lies beside this file, in these sources as in `dist`; bundlers follow this very expression to it. */
+/** The worker's file lies beside this one, in `src` and in `dist`. Bundlers recognise exactly this expression. */
 const startWorker = () => new Worker(new URL("./pixstore-worker.js", import.meta.url), { type: "module" });
-
-/**
- * While the page asks for its first records, get ready for them.
- *
- * @param {{cache: ImageCache, tabs: Tabs, inWorker: InWorker}} parts
- */
-async function warmUp({ cache, tabs, inWorker }) {
-  // First, or what they store meanwhile would not be known.
-  tabs.join();
-  // What is wrong with the storage is told to the first call.
-  inWorker.start(await cache.warmUp().catch(() => 0));
-}

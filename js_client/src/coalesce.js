@@ -1,13 +1,21 @@
+/** Answers calls together: one batch of images, one IndexedDB transaction, one request for records. */
+
+/** The most images in one batch: the server's limit. As many are read, written and claimed together. */
+export const BATCH_LIMIT = 25;
+
+/** The frames of one batch arrive one after another. Their follow-up work waits this long and is done together. */
+export const FRAMES_MS = 20;
+
 /**
- * Collect calls and answer them together: those of one tick, or, where answers must not overlap, also those that come
- * in while the last answer is on its way.
+ * Make a function that collects calls and answers them together.
  *
  * @template Item, Result
- * @param {(items: Item[]) => Promise<(Result | Promise<Result>)[]>} answer  results in the order of the items
- * @param {number} most  items of one answer
- * @param {object} [manner]
- * @param {boolean} [manner.isInTurn]  answers must not overlap
- * @param {number} [manner.pauseMs]  calls that follow within it are answered together, too
+ * @param {(items: Item[]) => Promise<(Result | Promise<Result>)[]>} answer  resolves to the results in the order of the
+ *   items
+ * @param {number} most  the most items per answer
+ * @param {object} [timing]  default: the calls of one tick are answered together
+ * @param {boolean} [timing.isInTurn]  answers must not overlap: calls wait until the previous answer is complete
+ * @param {number} [timing.pauseMs]  the first call waits this many milliseconds for further calls
  * @returns {(item: Item) => Promise<Result>}
  */
 export function coalesce(answer, most, { isInTurn = false, pauseMs = 0 } = {}) {
@@ -15,7 +23,7 @@ export function coalesce(answer, most, { isInTurn = false, pauseMs = 0 } = {}) {
   const calls = [];
   /** @type {Promise<unknown>} */
   let ready = Promise.resolve();
-  const moment = () => (pauseMs ? new Promise((resolve) => setTimeout(resolve, pauseMs)) : ready);
+  const pause = () => (pauseMs ? new Promise((resolve) => setTimeout(resolve, pauseMs)) : ready);
 
   async function flush() {
     const taken = calls.splice(0, most);
@@ -25,11 +33,11 @@ export function coalesce(answer, most, { isInTurn = false, pauseMs = 0 } = {}) {
       (error) => taken.forEach(({ reject }) => reject(error)),
     );
     if (isInTurn) ready = settled;
-    if (calls.length) moment().then(flush);
+    if (calls.length) pause().then(flush);
   }
 
   return (item) =>
     new Promise((resolve, reject) => {
-      if (calls.push({ item, resolve, reject }) === 1) moment().then(flush);
+      if (calls.push({ item, resolve, reject }) === 1) pause().then(flush);
     });
 }

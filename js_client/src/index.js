@@ -8,7 +8,7 @@ import { createClient } from "./client.js";
 import { translateNpmNames } from "./options/npm-names.js";
 
 /**
- * @typedef {import("./network/request.js").ImageFetcher} ImageFetcher
+ * @typedef {import("./network/fetch.js").ImageFetcher} ImageFetcher
  * @typedef {import("./format/records.js").ImageRecord} ImageRecord
  * @typedef {import("./format/wire.js").WirePayload} WirePayload
  * @typedef {import("./client.js").Client} Client
@@ -114,7 +114,7 @@ export const cachedImageExists = (id) => current().cachedImageExists(id);
 export const stats = () => current().stats();
 
 export { createClient };
-export { createFetcher } from "./network/request.js";
+export { createFetcher } from "./network/fetch.js";
 export {
   CacheError,
   ConfigError,

@@ -1,10 +1,12 @@
-/** The client: from a record to a Blob, out of memory, out of the cache or over the network. */
+/** A client: turns a record into a Blob, from memory, from the cache or over the network. */
+import { createDownload } from "./images/download.js";
+import { createTabs } from "./images/tabs.js";
 import type { ImageRecord } from "./format/records.js";
 import type { ImageResult } from "./images/get-images.js";
 import type { ObjectUrl } from "./images/object-urls.js";
 import type { Removed } from "./images/removal.js";
-import type { ImageFetcher } from "./network/request.js";
-import type { ImageOptions, PixstoreConfig } from "./options/options.js";
+import type { ImageFetcher } from "./network/fetch.js";
+import type { ImageOptions, Options, PixstoreConfig, RefreshRecord } from "./options/options.js";
 export type Stats = {
     images: number;
     bytes: number;
@@ -15,115 +17,124 @@ export type Stats = {
 };
 export type Client = {
     /**
-     * The image of a record, out of the
-     * cache if this version is there, else over the network. Rejects with ConfigError, RecordError, FetchError,
-     * NotFoundError, RefusedError, ServerError, WireError or DecryptError, with what a fetcher or `refreshRecord` of your
-     * own rejects with, or with the reason of an aborted `signal`.
+     * Get the image of a record: from the
+     * cache if this version is there, otherwise over the network. Rejects with ConfigError, RecordError, FetchError,
+     * NotFoundError, RefusedError, ServerError, WireError or DecryptError, with the error of a custom fetcher or
+     * `refreshRecord`, or with the reason of an aborted `signal`.
      */
     getImage: (record: ImageRecord, options?: ImageOptions) => Promise<Blob>;
     /**
-     * The images of many records, each as soon as it is ready; one that fails comes as an error and harms no
-     * other. To leave the loop ends what is under way; an aborted `signal` ends both, and the loop throws its reason.
+     * Get the images of many records, each as soon as it is ready. An image that fails is yielded as an error and
+     * does not stop the others. Leaving the loop aborts the remaining images. If `signal` is aborted, the loop throws its
+     * reason.
      */
     getImages: (records: Iterable<ImageRecord>, options?: ImageOptions) => AsyncGenerator<ImageResult, void, void>;
     /**
-     * The image of a record as a
-     * `blob:` URL, shared by all who show it and revoked when the last of them has released it. Rejects as getImage.
+     * Get the image of a record as a
+     * `blob:` URL. All holders share the URL; it is revoked when the last of them has released it. Rejects as getImage.
      */
     objectUrl: (record: ImageRecord, options?: ImageOptions) => Promise<ObjectUrl>;
     /**
-     * The same at once, where the image is in memory.
+     * Return the `blob:` URL of an image that is in memory,
+     * otherwise undefined. Throws RecordError.
      */
     peek: (record: ImageRecord) => ObjectUrl | undefined;
     /**
-     * A fresh record of an image or of a
-     * variant, from where the configuration says. Rejects with NotFoundError where there is none, with ConfigError where
-     * the configuration says nothing, RecordError, FetchError, RefusedError, or what a function of your own throws.
+     * Fetch a fresh record of an image or a
+     * variant from the source that the configuration names. Rejects with NotFoundError if there is no such image, with
+     * ConfigError if no source is configured, with RecordError, FetchError, RefusedError, or the error of your own function.
      */
     getRecord: (id: string, context?: unknown) => Promise<ImageRecord>;
     /**
-     * Be told when images must go from the page:
-     * an image was deleted, everything cleared, or memory emptied, in whichever tab. Returns what ends it.
+     * Call the listener when images must disappear
+     * from the page: an image was deleted, everything was cleared, or memory was emptied, in any tab. Returns a function that
+     * removes the listener.
      */
     onRemoved: (listener: (removed: Removed) => void) => () => void;
     /**
-     * Remove an image and its variants, or the one variant
-     * that the id is of, from memory and cache, also in other tabs, and tell whether there was one of them. A download under
-     * way is still delivered, and not kept. Rejects with CacheError where the storage fails, since images may still be
-     * there.
+     * Remove an image and its variants, or one variant, from
+     * memory and cache, in all tabs. Resolves to whether there was any. A download under way is still delivered, but not kept.
+     * Rejects with CacheError if the storage fails, because the image may still be stored.
      */
     deleteCachedImage: (id: string) => Promise<boolean>;
     /**
-     * Remove every image of this namespace, as at sign-out, also in other tabs. What
-     * is under way ends with an AbortError. Rejects with CacheError where the storage fails, since images may still be
-     * there.
+     * Remove every image of this namespace, in all tabs, as at sign-out. Loads under way
+     * reject with an AbortError. Rejects with CacheError if the storage fails, because images may still be stored.
      */
     clear: () => Promise<void>;
     /**
-     * Tell whether an image is kept, whichever version of it.
+     * Resolve to whether any version of an image is cached.
      */
     cachedImageExists: (id: string) => Promise<boolean>;
     /**
-     * Count what is kept, and what this client has answered.
+     * Count the cached images and the answers of this client.
      */
     stats: () => Promise<Stats>;
     /**
-     * End a client, as where another one replaces it: what is under way and what is asked for
-     * from now on is rejected with an AbortError; images in memory, worker and connection go, cached images stay.
+     * Close the client. Loads under way and later calls reject with an AbortError. Memory, worker
+     * and connection are released; cached images stay.
      */
     close: () => void;
 };
-/** @import { ImageCache } from "./cache/cache.js" */
-/** @import { InWorker } from "./crypto/in-worker.js" */
 /** @import { ImageRecord } from "./format/records.js" */
 /** @import { ImageResult } from "./images/get-images.js" */
 /** @import { ObjectUrl } from "./images/object-urls.js" */
 /** @import { Removed } from "./images/removal.js" */
-/** @import { Tabs } from "./images/tabs.js" */
-/** @import { ImageFetcher } from "./network/request.js" */
-/** @import { ImageOptions, PixstoreConfig } from "./options/options.js" */
+/** @import { ImageFetcher } from "./network/fetch.js" */
+/** @import { ImageOptions, Options, PixstoreConfig, RefreshRecord } from "./options/options.js" */
 /**
- * `hits` and `downloads` count what this client has answered; the rest is what is kept now, `images` and `bytes` in
- * IndexedDB.
+ * `images` and `bytes` are in IndexedDB now, `memoryImages` and `memoryBytes` in memory. `hits` and `downloads` count the
+ * answers of this client.
  *
  * @typedef {{images: number, bytes: number, memoryImages: number, memoryBytes: number, hits: number, downloads: number}} Stats
  */
 /**
  * @typedef {object} Client
- * @property {(record: ImageRecord, options?: ImageOptions) => Promise<Blob>} getImage  The image of a record, out of the
- *   cache if this version is there, else over the network. Rejects with ConfigError, RecordError, FetchError,
- *   NotFoundError, RefusedError, ServerError, WireError or DecryptError, with what a fetcher or `refreshRecord` of your
- *   own rejects with, or with the reason of an aborted `signal`.
+ * @property {(record: ImageRecord, options?: ImageOptions) => Promise<Blob>} getImage  Get the image of a record: from the
+ *   cache if this version is there, otherwise over the network. Rejects with ConfigError, RecordError, FetchError,
+ *   NotFoundError, RefusedError, ServerError, WireError or DecryptError, with the error of a custom fetcher or
+ *   `refreshRecord`, or with the reason of an aborted `signal`.
  * @property {(records: Iterable<ImageRecord>, options?: ImageOptions) => AsyncGenerator<ImageResult, void, void>}
- *   getImages  The images of many records, each as soon as it is ready; one that fails comes as an error and harms no
- *   other. To leave the loop ends what is under way; an aborted `signal` ends both, and the loop throws its reason.
- * @property {(record: ImageRecord, options?: ImageOptions) => Promise<ObjectUrl>} objectUrl  The image of a record as a
- *   `blob:` URL, shared by all who show it and revoked when the last of them has released it. Rejects as getImage.
- * @property {(record: ImageRecord) => ObjectUrl | undefined} peek  The same at once, where the image is in memory.
- * @property {(id: string, context?: unknown) => Promise<ImageRecord>} getRecord  A fresh record of an image or of a
- *   variant, from where the configuration says. Rejects with NotFoundError where there is none, with ConfigError where
- *   the configuration says nothing, RecordError, FetchError, RefusedError, or what a function of your own throws.
- * @property {(listener: (removed: Removed) => void) => () => void} onRemoved  Be told when images must go from the page:
- *   an image was deleted, everything cleared, or memory emptied, in whichever tab. Returns what ends it.
- * @property {(id: string) => Promise<boolean>} deleteCachedImage  Remove an image and its variants, or the one variant
- *   that the id is of, from memory and cache, also in other tabs, and tell whether there was one of them. A download under
- *   way is still delivered, and not kept. Rejects with CacheError where the storage fails, since images may still be
- *   there.
- * @property {() => Promise<void>} clear  Remove every image of this namespace, as at sign-out, also in other tabs. What
- *   is under way ends with an AbortError. Rejects with CacheError where the storage fails, since images may still be
- *   there.
- * @property {(id: string) => Promise<boolean>} cachedImageExists  Tell whether an image is kept, whichever version of it.
- * @property {() => Promise<Stats>} stats  Count what is kept, and what this client has answered.
- * @property {() => void} close  End a client, as where another one replaces it: what is under way and what is asked for
- *   from now on is rejected with an AbortError; images in memory, worker and connection go, cached images stay.
+ *   getImages  Get the images of many records, each as soon as it is ready. An image that fails is yielded as an error and
+ *   does not stop the others. Leaving the loop aborts the remaining images. If `signal` is aborted, the loop throws its
+ *   reason.
+ * @property {(record: ImageRecord, options?: ImageOptions) => Promise<ObjectUrl>} objectUrl  Get the image of a record as a
+ *   `blob:` URL. All holders share the URL; it is revoked when the last of them has released it. Rejects as getImage.
+ * @property {(record: ImageRecord) => ObjectUrl | undefined} peek  Return the `blob:` URL of an image that is in memory,
+ *   otherwise undefined. Throws RecordError.
+ * @property {(id: string, context?: unknown) => Promise<ImageRecord>} getRecord  Fetch a fresh record of an image or a
+ *   variant from the source that the configuration names. Rejects with NotFoundError if there is no such image, with
+ *   ConfigError if no source is configured, with RecordError, FetchError, RefusedError, or the error of your own function.
+ * @property {(listener: (removed: Removed) => void) => () => void} onRemoved  Call the listener when images must disappear
+ *   from the page: an image was deleted, everything was cleared, or memory was emptied, in any tab. Returns a function that
+ *   removes the listener.
+ * @property {(id: string) => Promise<boolean>} deleteCachedImage  Remove an image and its variants, or one variant, from
+ *   memory and cache, in all tabs. Resolves to whether there was any. A download under way is still delivered, but not kept.
+ *   Rejects with CacheError if the storage fails, because the image may still be stored.
+ * @property {() => Promise<void>} clear  Remove every image of this namespace, in all tabs, as at sign-out. Loads under way
+ *   reject with an AbortError. Rejects with CacheError if the storage fails, because images may still be stored.
+ * @property {(id: string) => Promise<boolean>} cachedImageExists  Resolve to whether any version of an image is cached.
+ * @property {() => Promise<Stats>} stats  Count the cached images and the answers of this client.
+ * @property {() => void} close  Close the client. Loads under way and later calls reject with an AbortError. Memory, worker
+ *   and connection are released; cached images stay.
  */
 /**
- * Make a client with a state of its own. In a page it opens its storage meanwhile, elsewhere it does nothing before its
- * first call.
+ * Make a client with its own cache connection, memory and counters. In a page it opens the storage in advance; elsewhere
+ * it does nothing before its first call.
  *
  * @param {PixstoreConfig} [config]
- * @param {ImageFetcher} [fetcher]  instead of requests to `config.endpoint`
+ * @param {ImageFetcher} [fetcher]  replaces requests to `config.endpoint`
  * @returns {Readonly<Client>}
  * @throws {ConfigError} for an unknown option or an unusable value
  */
 export declare function createClient(config?: PixstoreConfig, fetcher?: ImageFetcher): Readonly<Client>;
+/**
+ * Join the parts of a client.
+ *
+ * @param {Readonly<Options>} options
+ * @param {RefreshRecord | undefined} refreshRecord
+ * @param {ReturnType<typeof createDownload>} download
+ * @param {typeof createTabs} [tabsOf]
+ * @returns {Readonly<Client>}
+ */
+export declare function joined(options: Readonly<Options>, refreshRecord: RefreshRecord | undefined, download: ReturnType<typeof createDownload>, tabsOf?: typeof createTabs): Readonly<Client>;

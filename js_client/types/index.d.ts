@@ -4,7 +4,7 @@
  * The functions share one client, which `initPixstoreFrontend` replaces; `createClient` makes others.
  */
 import { createClient } from "./client.js";
-export type ImageFetcher = import("./network/request.js").ImageFetcher;
+export type ImageFetcher = import("./network/fetch.js").ImageFetcher;
 export type ImageRecord = import("./format/records.js").ImageRecord;
 export type WirePayload = import("./format/wire.js").WirePayload;
 export type Client = import("./client.js").Client;
@@ -88,7 +88,7 @@ export declare const cachedImageExists: Client["cachedImageExists"];
  */
 export declare const stats: Client["stats"];
 export { createClient };
-export { createFetcher } from "./network/request.js";
+export { createFetcher } from "./network/fetch.js";
 export { CacheError, ConfigError, DecryptError, FetchError, NotFoundError, PixstoreError, RecordError, RefusedError, ServerError, WireError, } from "./errors.js";
 export { WireState } from "./states.js";
 export { decodePayload } from "./format/wire.js";

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 
-import { createFetcher } from "../../js_client/src/network/request.js";
+import { createFetcher } from "../../js_client/src/network/fetch.js";
 import { FetchError, RefusedError } from "../../js_client/src/index.js";
 import { recordOf, seal } from "./support/server.js";
 import { stubFetch } from "./support/fetch.js";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-import { createFetcher } from "../../js_client/src/network/request.js";
+import { createFetcher } from "../../js_client/src/network/fetch.js";
 import { RecordError } from "../../js_client/src/index.js";
 import { parseRecord } from "../../js_client/src/format/records.js";
 import { stubFetch } from "./support/fetch.js";

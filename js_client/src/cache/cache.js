@@ -1,7 +1,6 @@
 /** The image cache: one version per namespace and image id, the least recently used images evicted first. */
 
-import { coalesce } from "../coalesce.js";
-import { BATCH_LIMIT } from "../format/batch.js";
+import { BATCH_LIMIT, coalesce } from "../coalesce.js";
 import { isStored } from "../options/options.js";
 import { sizeOfAll } from "./eviction.js";
 import { done } from "./indexeddb.js";

@@ -1,7 +1,6 @@
 /** Puts images into the cache, makes room for them, and notes which were used. */
 
-import { coalesce } from "../coalesce.js";
-import { BATCH_LIMIT } from "../format/batch.js";
+import { BATCH_LIMIT, coalesce } from "../coalesce.js";
 import { sizeOfAll, victims } from "./eviction.js";
 import { TOO_LONG, done } from "./indexeddb.js";
 import { createLastUsed } from "./last-used.js";

@@ -1,8 +1,8 @@
-/** By format byte, from 1, the first byte of every decrypted image. 3 and 4 are JPEG: npm's server writes 3, ours 4. */
+/** Image formats by format byte, the first byte of every plaintext. JPEG has two: npm's server writes 3, ours 4. */
 const SUBTYPES = [undefined, "png", "webp", "jpeg", "jpeg", "gif", "avif"];
 
 /**
- * MIME type of a format byte; undefined for a byte that is no format.
+ * Return the MIME type of a format byte, or undefined for an unknown one.
  *
  * @param {number | undefined} formatByte
  * @returns {string | undefined}

@@ -1,4 +1,4 @@
-/** Image ids, `name` or `directory:name`, and for a variant of that image `~variant` behind it; and tokens. */
+/** Image ids, `name` or `directory:name`, with `~variant` appended for a variant of that image; and tokens. */
 
 /** @param {unknown} value */
 export const isImageId = (value) =>
@@ -8,7 +8,7 @@ export const isImageId = (value) =>
 export const isToken = (value) => Number.isSafeInteger(value) && value > 0;
 
 /**
- * Whether an id is this one, or that of a variant of it; where there is none, all are.
+ * Whether an id equals `original` or is the id of one of its variants. Without `original`, every id matches.
  *
  * @param {string} id
  * @param {string} [original]

@@ -1,43 +1,46 @@
-/** The image record: what an application's API hands to its page, so that the page may read one image. */
+/** The image record, which an application's API hands to its page so that the page may read one image. */
 
 import { RecordError } from "../errors.js";
-import { decodeBase64 } from "./base64.js";
 import { isImageId, isToken } from "./ids.js";
-import { IV_BYTES, KEY_BYTES, TAG_BYTES } from "./sizes.js";
 
 /**
- * An image record as it arrives in JSON. Unknown further fields are ignored.
+ * An image record, as it arrives in JSON. Unknown further fields are ignored.
  *
  * @typedef {object} ImageRecord
- * @property {string} id  `name` or `directory:name`, of a variant with `~` and the variant's name behind it
+ * @property {string} id  `name` or `directory:name`; a variant's id ends in `~` and the variant's name
  * @property {number} token  the version, 1 to 2**53 - 1
  * @property {{key: string, iv: string, tag: string}} meta  padded standard base64 of 32, 12 and 16 bytes
- * @property {string} statelessProof  opaque; sent along with the request
+ * @property {string} statelessProof  opaque; it is sent with each request
  * @property {number | undefined} [proofExpiresAt]  epoch milliseconds
- * @property {string | undefined} [ciphertextUrl]  where a copy of the ciphertext is, absolute or relative to the page
+ * @property {string | undefined} [ciphertextUrl]  URL of a copy of the ciphertext, absolute or relative to the page
  * @property {number | undefined} [width]  of the picture, in pixels
- * @property {number | undefined} [height]
- * @property {string | undefined} [placeholder]  padded standard base64 of a ThumbHash, for what to show meanwhile
- * @property {Record<string, ImageRecord> | undefined} [variants]  by their names: each is an image of its own
+ * @property {number | undefined} [height]  of the picture, in pixels
+ * @property {string | undefined} [placeholder]  padded standard base64 of a ThumbHash, shown while the picture loads
+ * @property {Record<string, ImageRecord> | undefined} [variants]  by name; each variant is an image of its own
  */
 
 /**
- * What it takes to decrypt one version of an image: an AES-256 key of 32 bytes, a nonce of 12, a tag of 16.
+ * The input of decryption: an AES-256 key of 32 bytes, a nonce of 12 bytes, a tag of 16 bytes.
  *
  * @typedef {{key: Uint8Array<ArrayBuffer>, iv: Uint8Array<ArrayBuffer>, tag: Uint8Array<ArrayBuffer>}} ImageMeta
  */
 
 /**
- * @typedef {ImageMeta & {id: string, token: number, proof: string, expiresAt: number, copy: string}} ParsedRecord  `copy`
- *   is an absolute URL, or empty
+ * @typedef {ImageMeta & {id: string, token: number, proof: string, expiresAt: number, copy: string}} ParsedRecord
+ *   `expiresAt` in epoch milliseconds, `copy` an absolute URL or empty
  */
+
+/** Lengths in bytes of an AES-256 key, a GCM nonce and a GCM tag. */
+export const KEY_BYTES = 32;
+export const IV_BYTES = 12;
+export const TAG_BYTES = 16;
 
 /**
  * Check a record and decode its parts.
  *
  * @param {unknown} value
  * @returns {ParsedRecord}
- * @throws {RecordError} whose `reason` names the part that is wrong
+ * @throws {RecordError} whose `reason` names the wrong part
  */
 export function parseRecord(value) {
   const { id, token, meta, statelessProof, proofExpiresAt, ciphertextUrl } = Object(value);
@@ -66,7 +69,7 @@ export function parseRecord(value) {
 }
 
 /**
- * A URL that is only http or https, made absolute; empty for anything else.
+ * Make an http or https URL absolute. Anything else gives an empty string.
  *
  * @param {any} url
  */
@@ -75,7 +78,7 @@ function webUrl(url) {
     const { href, protocol } = new URL(url, globalThis.document?.baseURI ?? globalThis.location?.href);
     if (url && /^https?:$/.test(protocol)) return href;
   } catch {
-    // What is no URL is no copy.
+    // An invalid URL names no copy.
   }
   return "";
 }
@@ -90,12 +93,24 @@ function check(isRight, reason, wanted) {
 }
 
 /**
- * @param {unknown} text
+ * Decode standard base64 (RFC 4648, section 4) of exactly `size` bytes. Only the canonical spelling with padding is
+ * accepted, so that one value has one spelling: no white space, no URL alphabet, no unused bits that are set.
+ *
+ * @param {any} text
  * @param {string} name
- * @param {number} size
+ * @param {number} size  in bytes
  */
 function decoded(text, name, size) {
-  const bytes = decodeBase64(text, size);
-  check(Boolean(bytes), name, `the padded standard base64 of ${size} bytes`);
-  return /** @type {Uint8Array<ArrayBuffer>} */ (bytes);
+  const binary = decodedLeniently(text);
+  check(binary.length === size && btoa(binary) === text, name, `the padded standard base64 of ${size} bytes`);
+  return Uint8Array.from(binary, (character) => character.charCodeAt(0));
+}
+
+/** @param {any} text */
+function decodedLeniently(text) {
+  try {
+    return atob(text);
+  } catch {
+    return "";
+  }
 }

@@ -1,5 +1,5 @@
 /**
- * The wire payload: one state byte, and for an image what it takes to read it.
+ * The wire payload: one state byte, and for an image the ciphertext, with the new token, key, iv and tag if it was updated.
  *
  *     Success   00 ‖ ciphertext
  *     Updated   01 ‖ token u64 little-endian ‖ key 32 ‖ iv 12 ‖ tag 16 ‖ ciphertext
@@ -9,7 +9,7 @@
 import { WireError } from "../errors.js";
 import { WireState } from "../states.js";
 import { isToken } from "./ids.js";
-import { IV_BYTES, KEY_BYTES, TAG_BYTES } from "./sizes.js";
+import { IV_BYTES, KEY_BYTES, TAG_BYTES } from "./records.js";
 
 /**
  * @typedef {{state: 0, ciphertext: Uint8Array<ArrayBuffer>}} SuccessPayload
@@ -38,11 +38,11 @@ const UPDATED_HEAD_BYTES = TAG_AT + TAG_BYTES;
 /**
  * Decode one whole wire payload.
  *
- * Any bytes either decode or raise WireError, whose `reason` says how they fail. The parts are views of `bytes`, not
- * copies. The ciphertext is not checked here: the tag does that.
+ * The parts are views of `bytes`, not copies. The ciphertext is not verified here: decryption checks its tag.
  *
- * @param {Uint8Array} bytes  of a response, so never of shared memory
+ * @param {Uint8Array} bytes  the body of a response; never shared memory
  * @returns {WirePayload}
+ * @throws {WireError} if the bytes are no payload; its `reason` names the failure
  */
 export function decodePayload(bytes) {
   const body = /** @type {Uint8Array<ArrayBuffer>} */ (bytes);
@@ -85,7 +85,7 @@ function decodeUpdated(body) {
 
 /** @param {Uint8Array} body */
 function tokenOf(body) {
-  // What is above 2**53 - 1 becomes a number that is not safe.
+  // A token above 2**53 - 1 becomes an unsafe integer, which isToken refuses.
   const token = Number(new DataView(body.buffer, body.byteOffset).getBigUint64(TOKEN_AT, true));
   if (!isToken(token)) throw failure("the token must be an integer from 1 to 2**53 - 1", "token-range");
   return token;

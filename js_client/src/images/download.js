@@ -1,18 +1,18 @@
-/** From a record to a verified image over the network: of a copy, else of the endpoint, tried again where that may help. */
+/** Downloads and verifies one image: from a copy, otherwise from the endpoint, with retries if they may help. */
 
-import { coalesce } from "../coalesce.js";
+import { BATCH_LIMIT, FRAMES_MS, coalesce } from "../coalesce.js";
 import { decrypt } from "../crypto/decrypt.js";
 import { WireError, mayPass, stateError } from "../errors.js";
-import { BATCH_LIMIT, FRAMES_MS } from "../format/batch.js";
 import { decodePayload } from "../format/wire.js";
 import { sealed } from "../network/body.js";
 import { WireState } from "../states.js";
 
 /** @import { ImageMeta, ParsedRecord } from "../format/records.js" */
-/** @import { Body, Download } from "../network/transport.js" */
+/** @import { Body } from "../network/body.js" */
+/** @import { ImageRequest } from "../network/request.js" */
 
 /**
- * One version of an image as it arrived: `sealed` is ciphertext ‖ tag, `plaintext` what it holds.
+ * One verified version of an image: `sealed` is ciphertext ‖ tag, `plaintext` the format byte ‖ the image.
  *
  * @typedef {{token: number, sealed: Uint8Array<ArrayBuffer>, plaintext: Uint8Array<ArrayBuffer>}} Downloaded
  */
@@ -20,43 +20,43 @@ import { WireState } from "../states.js";
 const FIRST_PAUSE_MS = 200;
 
 /**
- * @param {(download: Download) => Promise<Body>} transport
- * @param {(download: Download) => Promise<Body | undefined>} copies
+ * @param {(request: ImageRequest) => Promise<Body>} transport
+ * @param {(request: ImageRequest) => Promise<Body | undefined>} copies
  * @param {object} options
- * @param {number} options.retries  after a first attempt that failed for the network or the server
- * @param {number} options.timeoutMs  the longest pause that a server may ask for
- * @returns {(download: Download) => Promise<Downloaded>}
+ * @param {number} options.retries  further attempts if the network or the server failed
+ * @param {number} options.timeoutMs  the longest pause that the server may ask for
+ * @returns {(request: ImageRequest) => Promise<Downloaded>}
  */
 export function createDownload(transport, copies, { retries, timeoutMs }) {
-  return async (download) => {
-    const copied = download.parsed.copy && (await fromCopy(copies, download));
+  return async (request) => {
+    const copied = request.parsed.copy && (await fromCopy(copies, request));
     if (copied) return copied;
     for (let attempt = 0; ; attempt += 1) {
       try {
-        const body = await transport(download).finally(download.limit.stop);
-        return await opened(body, download.parsed);
+        const body = await transport(request).finally(request.limit.stop);
+        return await opened(body, request.parsed);
       } catch (error) {
         const { retryAfterMs = 0 } = Object(error);
-        if (attempt >= retries || download.signal.aborted || !mayPass(error) || retryAfterMs > timeoutMs) throw error;
+        if (attempt >= retries || request.signal.aborted || !mayPass(error) || retryAfterMs > timeoutMs) throw error;
         await pause({ attempt, retryAfterMs });
-        download.signal.throwIfAborted();
+        request.signal.throwIfAborted();
       }
     }
   };
 }
 
 /**
- * The version of the record, or undefined: then it is for the endpoint to say what is wrong.
+ * Return the version of the record, or undefined if the copy fails: the endpoint then gives the image or the error.
  *
- * @param {(download: Download) => Promise<Body | undefined>} copies
- * @param {Download} download
+ * @param {(request: ImageRequest) => Promise<Body | undefined>} copies
+ * @param {ImageRequest} request
  */
-async function fromCopy(copies, download) {
+async function fromCopy(copies, request) {
   try {
-    const body = await copies(download);
-    return body && (await verified(download.parsed, body));
+    const body = await copies(request);
+    return body && (await verified(request.parsed, body));
   } catch {
-    download.signal.throwIfAborted();
+    request.signal.throwIfAborted();
     return undefined;
   }
 }
@@ -86,7 +86,7 @@ async function verified(version, ciphertext) {
 }
 
 /** @param {{attempt: number, retryAfterMs: number}[]} failures */
-async function rest(failures) {
+async function pauseOnce(failures) {
   const attempt = Math.max(...failures.map((failure) => failure.attempt));
   const retryAfterMs = Math.max(...failures.map((failure) => failure.retryAfterMs));
   const ms = retryAfterMs + FIRST_PAUSE_MS * 2 ** attempt * (0.5 + Math.random());
@@ -95,7 +95,7 @@ async function rest(failures) {
 }
 
 /**
- * With jitter, so that the pages that failed together don't come back together; the images of a batch do, also where its
- * frames are refused one after another.
+ * Pause before the next attempt. Jitter keeps pages that failed together from retrying together. The images of one batch
+ * do retry together, even if their frames were refused one after another.
  */
-const pause = coalesce(rest, BATCH_LIMIT, { pauseMs: FRAMES_MS });
+const pause = coalesce(pauseOnce, BATCH_LIMIT, { pauseMs: FRAMES_MS });

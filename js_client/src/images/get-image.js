@@ -1,6 +1,7 @@
-/** One image: out of memory, else by a load that it shares with whoever else asks for it meanwhile. */
+/** Gets one image: from memory, otherwise by a load that is shared with other callers. */
 
 import { parseRecord } from "../format/records.js";
+import { createRequest } from "../network/request.js";
 import { checkedImageOptions } from "../options/options.js";
 
 /** @import { ImageCache } from "../cache/cache.js" */
@@ -12,14 +13,15 @@ import { checkedImageOptions } from "../options/options.js";
 
 /**
  * @param {object} parts
- * @param {RefreshRecord | undefined} parts.refreshRecord  of the client
+ * @param {{timeoutMs: number}} parts.options  `timeoutMs`: how long an image may make no progress
+ * @param {RefreshRecord | undefined} parts.refreshRecord  the client's own
  * @param {ImageCache} parts.cache
  * @param {Memory} parts.memory
  * @param {Tabs} parts.tabs
  * @param {InFlight} parts.inFlight
  * @param {{hits: number, downloads: number}} parts.counts
  */
-export function createGetImage({ refreshRecord: ownRefresh, cache, memory, tabs, inFlight, counts }) {
+export function createGetImage({ options, refreshRecord: ownRefresh, cache, memory, tabs, inFlight, counts }) {
   /**
    * @param {ImageRecord} record
    * @param {ImageOptions} [imageOptions]
@@ -37,15 +39,16 @@ export function createGetImage({ refreshRecord: ownRefresh, cache, memory, tabs,
       cache.touch(id);
       return shown;
     }
-    return inFlight.share(
+    const request = createRequest(
       {
-        ...{ id, token, record, parsed, context },
+        ...{ record, parsed, context },
         refreshRecord: refreshRecord ?? ownRefresh,
         priority: priority ?? "auto",
-        // In a task of its own, so that a callback that throws is the page's error and breaks no image.
+        // In a task of its own, so that an error of the callback is reported in the page and breaks no image.
         onProgress: (received) => onProgress && queueMicrotask(() => onProgress({ id, ...received })),
       },
-      signal,
+      options.timeoutMs,
     );
+    return inFlight.share(request, signal);
   };
 }

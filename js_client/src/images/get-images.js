@@ -1,4 +1,4 @@
-/** Many images, each handed out as soon as it is ready. */
+/** Gets many images and yields each as soon as it is ready. */
 
 import { checkedImageOptions } from "../options/options.js";
 

@@ -1,65 +1,49 @@
-/** Images under way: the callers of one version share one load, which ends early where all of them have gone. */
+/** Loads under way. The callers of one version share one load, which ends early if all of them have left. */
 
 import { unlessAborted } from "../abort.js";
 import { ConfigError, FetchError, NotFoundError, ServerError } from "../errors.js";
 import { isOf } from "../format/ids.js";
-import { createTimeLimit } from "../network/time-limit.js";
 
-/** @import { TimeLimit } from "../network/time-limit.js" */
-/** @import { Load, Loaded, Plan } from "./load.js" */
+/** @import { ImageRequest } from "../network/request.js" */
+/** @import { Load } from "./load.js" */
 /** @import { Memory } from "./memory.js" */
-
-/**
- * One load, and who waits for it. `isVoid`: the image was deleted meanwhile; it is delivered, and not kept.
- *
- * @typedef {object} Flight
- * @property {Plan} plan
- * @property {boolean} isVoid
- * @property {number} waiting  callers
- * @property {AbortController} controller
- * @property {TimeLimit} limit
- * @property {Promise<Loaded>} loaded
- */
 
 /** @typedef {ReturnType<typeof createInFlight>} InFlight */
 
 /**
  * @param {object} parts
  * @param {Load} parts.load
- * @param {Memory} parts.memory  keeps what was loaded
+ * @param {Memory} parts.memory  keeps the loaded images
  * @param {{hits: number, downloads: number}} parts.counts
- * @param {number} parts.timeoutMs  how long an image may show no sign of life
  */
-export function createInFlight({ load, memory, counts, timeoutMs }) {
-  /** @type {Map<string, Flight>}  those that others may join */
+export function createInFlight({ load, memory, counts }) {
+  /** @type {Map<string, ImageRequest>}  the loads that further callers may join, by `nameOf` */
   const joinable = new Map();
-  /** @type {Set<Flight>}  every one that is not over */
+  /** @type {Set<ImageRequest>}  every load that is not over */
   const underWay = new Set();
-  /** Counts the removals of this page: an image requested before a removal is not kept after it. */
+  /** Counts the removals in this page, because an image requested before a removal must not be kept after it. */
   let removals = 0;
   let abortedAt = 0;
   /** @type {DOMException | undefined} */
   let abortion;
 
-  /** @param {Flight} flight */
-  function shut(flight) {
-    const name = nameOf(flight.plan);
-    if (joinable.get(name) === flight) joinable.delete(name);
+  /** @param {ImageRequest} request */
+  function shut(request) {
+    const name = nameOf(request);
+    if (joinable.get(name) === request) joinable.delete(name);
   }
 
-  /** @param {Flight} flight */
-  async function bring(flight) {
-    const { plan, limit } = flight;
-    const { signal } = flight.controller;
-    const mayKeep = () => !flight.isVoid;
+  /** @param {ImageRequest} request */
+  async function bring(request) {
+    const { signal, limit, given } = request;
     try {
-      const loaded = await unlessAborted(signal, () => load(plan, { signal, limit, mayKeep }));
+      const loaded = await unlessAborted(signal, () => load(request));
       const { image, token, isHit, isOutdated } = loaded;
-      if (mayKeep() && !isOutdated) memory.put(plan.id, [plan.token, token], image);
+      if (!request.isVoid && !isOutdated) memory.put(given.id, [given.token, token], image);
       counts[isHit ? "hits" : "downloads"] += 1;
       return loaded;
     } catch (error) {
-      shut(flight);
+      shut(request);
       throw error;
     } finally {
       limit.stop();
@@ -67,59 +51,56 @@ export function createInFlight({ load, memory, counts, timeoutMs }) {
   }
 
   /**
-   * @param {Plan} plan
-   * @param {number} asked  how many removals there were when it was asked for
+   * @param {ImageRequest} request
+   * @param {number} asked  the number of removals when the caller asked
    */
-  function start(plan, asked) {
-    // A caller that waited for a load which failed may have asked before a removal.
-    const isVoid = asked < removals;
-    const controller = new AbortController();
-    const limit = createTimeLimit(timeoutMs, controller);
-    const flight = /** @type {Flight} */ ({ plan, isVoid, waiting: 0, controller, limit });
-    underWay.add(flight);
-    if (!isVoid) joinable.set(nameOf(plan), flight);
-    flight.loaded = bring(flight);
-    const over = () => {
-      shut(flight);
-      underWay.delete(flight);
+  function start(request, asked) {
+    // The caller may have waited for another load, which failed, and a removal may have come meanwhile.
+    request.isVoid = asked < removals;
+    underWay.add(request);
+    if (!request.isVoid) joinable.set(nameOf(request), request);
+    request.loaded = bring(request);
+    const end = () => {
+      shut(request);
+      underWay.delete(request);
     };
-    // Until it is stored, those who come find it here.
-    flight.loaded.then(({ stored }) => stored).then(over, over);
-    return flight;
+    // Callers can join until the image is stored, because the cache does not have it before.
+    request.loaded.then(({ stored }) => stored).then(end, end);
+    return request;
   }
 
   /**
-   * Keep nothing of the loads of an image and its variants, or of all; a later call starts a new one.
+   * Keep nothing of the loads of an image and its variants, or of all loads. Later calls start new loads.
    *
    * @param {string} [id]
    */
   function voidAll(id) {
     removals += 1;
-    for (const flight of underWay) {
-      if (!isOf(flight.plan.id, id)) continue;
-      flight.isVoid = true;
-      shut(flight);
+    for (const request of underWay) {
+      if (!isOf(request.given.id, id)) continue;
+      request.isVoid = true;
+      shut(request);
     }
   }
 
   /**
    * Wait for a load.
    *
-   * @param {Flight} flight
-   * @param {AbortSignal | undefined} signal
+   * @param {ImageRequest} request
+   * @param {AbortSignal | undefined} signal  of this caller
    */
-  function waitFor(flight, signal) {
-    flight.waiting += 1;
-    // Whoever comes later has a limit of their own.
-    flight.limit.renew();
-    // Whoever can't leave keeps it under way.
-    if (!signal) return flight.loaded;
-    // Of a signal of its own, since Node.js warns of eleven who listen to one.
-    return unlessAborted(AbortSignal.any([signal]), () => flight.loaded).catch((error) => {
-      if (signal.aborted && !(flight.waiting -= 1)) {
-        shut(flight);
-        flight.isVoid = true;
-        flight.controller.abort(signal.reason);
+  function waitFor(request, signal) {
+    request.callers += 1;
+    // Each caller may wait for the whole time limit.
+    request.limit.renew();
+    // A caller without a signal cannot leave, so the load cannot end early.
+    if (!signal) return request.loaded;
+    // Node.js warns of more than ten listeners on one signal, so each wait gets a signal of its own.
+    return unlessAborted(AbortSignal.any([signal]), () => request.loaded).catch((error) => {
+      if (signal.aborted && !(request.callers -= 1)) {
+        shut(request);
+        request.isVoid = true;
+        request.controller.abort(signal.reason);
       }
       throw error;
     });
@@ -127,22 +108,22 @@ export function createInFlight({ load, memory, counts, timeoutMs }) {
 
   return {
     /**
-     * The image of a plan, by the load of this version that is under way, else by a new one. Who fails with another's
-     * record or context tries again, in company where there is any, until it fails with its own.
+     * Load the image of a request, or join the load of the same version. If a joined load fails because of its record or
+     * context, try again, with the caller's own record in the end.
      *
-     * @param {Plan} plan
-     * @param {AbortSignal | undefined} signal  leaves it
-     * @returns {Promise<Blob>}  rejects with the reason where all were aborted since it was asked for
+     * @param {ImageRequest} request
+     * @param {AbortSignal | undefined} signal  the caller leaves when it is aborted
+     * @returns {Promise<Blob>}  rejects with the reason of `abortAll` if that was called meanwhile
      */
-    async share(plan, signal) {
+    async share(request, signal) {
       const asked = removals;
       for (;;) {
         if (asked < abortedAt) throw abortion;
-        const flight = joinable.get(nameOf(plan)) ?? start(plan, asked);
+        const joined = joinable.get(nameOf(request)) ?? start(request, asked);
         try {
-          return (await waitFor(flight, signal)).image;
+          return (await waitFor(joined, signal)).image;
         } catch (error) {
-          if (signal?.aborted || isSame(flight.plan, plan) || !mayDependOnRecord(error)) throw error;
+          if (signal?.aborted || isSame(joined, request) || !mayDependOnRecord(error)) throw error;
         }
       }
     },
@@ -150,10 +131,10 @@ export function createInFlight({ load, memory, counts, timeoutMs }) {
     voidAll,
 
     /**
-     * End all; those who wait are told the reason, and so are those who were asking before and come again.
+     * End all loads. Their callers get the reason, and so do callers that are between two loads.
      *
      * @param {DOMException} reason
-     * @param {number} [at]  Infinity: no load starts any more
+     * @param {number} [at]  Infinity: no load may start any more
      */
     abortAll(reason, at = removals + 1) {
       if (at > abortedAt) [abortedAt, abortion] = [at, reason];
@@ -163,21 +144,21 @@ export function createInFlight({ load, memory, counts, timeoutMs }) {
   };
 }
 
-/** @param {{id: string, token: number}} version */
-const nameOf = ({ id, token }) => `${id} ${token}`;
+/** @param {ImageRequest} request */
+const nameOf = ({ given: { id, token } }) => `${id} ${token}`;
 
 /**
- * @param {Plan} one
- * @param {Plan} other
+ * @param {ImageRequest} one
+ * @param {ImageRequest} other
  */
 const isSame = (one, other) =>
-  one.parsed.proof === other.parsed.proof &&
-  String(one.parsed.key) === String(other.parsed.key) &&
+  one.given.proof === other.given.proof &&
+  String(one.given.key) === String(other.given.key) &&
   Object.is(one.context, other.context);
 
 /**
- * Whether a load with another record or context may do better: a proof has expired, a key is wrong, a fetcher was
- * ended through its context.
+ * Whether a load with another record or context may succeed: the proof has expired, the key is wrong, or a fetcher was
+ * aborted through its context.
  *
  * @param {any} error
  */

@@ -1,70 +1,29 @@
-/** The life of one image: out of the cache, else over the network, with a fresh record where its proof has expired. */
+/** Loads one image: from the cache, otherwise over the network, with a fresh record if its proof has expired. */
 
 import { unlessAborted } from "../abort.js";
 import { decrypt, imageIn, imageInBlob } from "../crypto/decrypt.js";
 import { DecryptError, stateError } from "../errors.js";
 import { parseRecord } from "../format/records.js";
 import { WireState } from "../states.js";
-import { freshRecord } from "./fresh-record.js";
+import { freshRecord } from "./fresh-records.js";
 
 /** @import { ImageCache } from "../cache/cache.js" */
 /** @import { InWorker } from "../crypto/in-worker.js" */
-/** @import { ImageRecord, ParsedRecord } from "../format/records.js" */
-/** @import { OnReceived } from "../network/body.js" */
-/** @import { TimeLimit } from "../network/time-limit.js" */
-/** @import { CacheKind, Priority, RefreshRecord } from "../options/options.js" */
+/** @import { ParsedRecord } from "../format/records.js" */
+/** @import { ImageRequest, Loaded } from "../network/request.js" */
+/** @import { CacheKind } from "../options/options.js" */
 /** @import { createDownload } from "./download.js" */
 /** @import { Reported } from "./storage-failures.js" */
 /** @import { Tabs } from "./tabs.js" */
 
-/**
- * What is to be loaded.
- *
- * @typedef {object} Plan
- * @property {string} id
- * @property {number} token
- * @property {ImageRecord} record  the caller's own object: a fetcher may use fields of it that this client doesn't know
- * @property {ParsedRecord} parsed
- * @property {unknown} context
- * @property {RefreshRecord | undefined} refreshRecord
- * @property {Priority} priority
- * @property {OnReceived} onProgress
- */
+/** @typedef {(request: ImageRequest) => Promise<Loaded>} Load */
 
-/**
- * What bounds a load.
- *
- * @typedef {object} Bounds
- * @property {AbortSignal} signal  ends it
- * @property {TimeLimit} limit  runs where a sign of life is due
- * @property {() => boolean} mayKeep  whether the image may still be stored
- */
-
-/**
- * What a load brings.
- *
- * @typedef {object} Loaded
- * @property {Blob} image
- * @property {number} token  of the image, which may be newer than the record
- * @property {boolean} isHit  it was cached
- * @property {boolean} [isOutdated]  it is older than the record, for showing only
- * @property {Promise<void> | undefined} [stored]  settles when it is stored, where it is
- */
-
-/** @typedef {(plan: Plan, bounds: Bounds) => Promise<Loaded>} Load */
-
-/**
- * `since`: the latest removal when the load began. `hasWaited` for another tab's download.
- *
- * @typedef {Plan & Bounds & {since: Promise<number>, hasWaited?: boolean}} Attempt
- */
-
-/** A proof that expires sooner may be refused when the request arrives. */
+/** A proof that expires sooner may have expired when the request arrives. */
 const ARRIVAL_MS = 1000;
 
 /**
  * @param {object} parts
- * @param {CacheKind} parts.kind  what the cache keeps
+ * @param {{cache: CacheKind}} parts.options
  * @param {ImageCache} parts.cache
  * @param {Tabs} parts.tabs
  * @param {ReturnType<typeof createDownload>} parts.download
@@ -72,67 +31,68 @@ const ARRIVAL_MS = 1000;
  * @param {Reported} parts.reported
  * @returns {Load}
  */
-export function createLoad({ kind, cache, tabs, download, inWorker, reported }) {
+export function createLoad({ options, cache, tabs, download, inWorker, reported }) {
   /** @type {Load} */
-  return async (plan, bounds) => {
-    const { id, context, refreshRecord } = plan;
-    /** @type {Attempt} */
-    const attempt = { ...plan, ...bounds, since: cache.latestRemoval() };
+  return async (request) => {
+    request.since = cache.latestRemoval();
     try {
-      return await loadVersion(attempt);
+      return await loadVersion(request);
     } catch (error) {
+      const { refreshRecord, signal, limit, parsed, context } = request;
       if (!refreshRecord || Object(error).state !== WireState.InvalidProof) throw error;
-      bounds.signal.throwIfAborted();
-      bounds.limit.start();
-      const record = await freshRecord(refreshRecord, id, context);
-      return loadVersion({ ...attempt, record, parsed: parseRecord(record), refreshRecord: undefined });
+      signal.throwIfAborted();
+      limit.start();
+      request.record = await freshRecord(refreshRecord, parsed.id, context);
+      request.parsed = parseRecord(request.record);
+      request.refreshRecord = undefined;
+      return loadVersion(request);
     }
   };
 
   /**
-   * @param {Attempt} attempt
+   * @param {ImageRequest} request
    * @returns {Promise<Loaded>}
    */
-  async function loadVersion(attempt) {
-    const { parsed, refreshRecord, signal, limit } = attempt;
+  async function loadVersion(request) {
+    const { parsed, refreshRecord, signal, limit } = request;
     limit.start();
     const image = await fromCache(parsed);
     if (image) return { image, token: parsed.token, isHit: true };
-    // Rather a fresh record at once, where it can be had and a proof is wanted.
-    const mayBeHad = parsed.copy || parsed.expiresAt >= Date.now() + ARRIVAL_MS;
-    if (refreshRecord && !mayBeHad) throw stateError(WireState.InvalidProof);
-    // Until its own request: whoever waits for others shows no sign of life.
+    // Without a copy, the download needs a valid proof: fetch a fresh record first if that is possible.
+    const isUsable = parsed.copy || parsed.expiresAt >= Date.now() + ARRIVAL_MS;
+    if (refreshRecord && !isUsable) throw stateError(WireState.InvalidProof);
+    // Until its own HTTP request starts, the image cannot make progress.
     limit.stop();
-    // Where the other tab has stored nothing, others would do no better.
-    const claim = attempt.hasWaited ? undefined : tabs.claim(parsed, signal);
-    // A tab that is alone need not wait for what it gets.
+    // If the other tab has stored nothing, waiting for a third one is no better.
+    const claim = request.hasWaited ? undefined : tabs.claim(parsed, signal);
+    // The only tab need not wait for its claim.
     if (claim && !tabs.isAlone() && !(await claim)) {
-      // Another tab has stored it by now, even if its message is still on the way.
+      // The other tab has stored the image by now, but its message may still be on the way.
       cache.forget();
-      attempt.hasWaited = true;
-      return loadVersion(attempt);
+      request.hasWaited = true;
+      return loadVersion(request);
     }
-    const loaded = fromNetwork(attempt);
+    const loaded = fromNetwork(request);
     const release = () => void claim?.then((giveBack) => giveBack?.());
     loaded.then(({ stored }) => stored).then(release, release);
     return loaded;
   }
 
   /**
-   * @param {Attempt} attempt
+   * @param {ImageRequest} request
    * @returns {Promise<Loaded>}
    */
-  async function fromNetwork(attempt) {
-    const { id, parsed, signal } = attempt;
-    const since = await attempt.since;
-    // A fetcher may ignore its signal, and still the claim must end.
-    const { token, sealed, plaintext } = await unlessAborted(signal, () => download(attempt));
+  async function fromNetwork(request) {
+    const { parsed, signal } = request;
+    const since = await request.since;
+    // A fetcher may ignore its signal, but the claim must end.
+    const { token, sealed, plaintext } = await unlessAborted(signal, () => download(request));
     const image = imageIn(plaintext);
-    // A replica that lags has sent it: shown, and not kept.
+    // A replica that lags behind has sent it.
     const isOutdated = token < parsed.token;
-    const bytes = kind === "decrypted" ? plaintext : sealed;
-    // Only now that it is verified, and without making the caller wait.
-    const stored = isOutdated || !attempt.mayKeep() ? undefined : store(id, token, bytes, since);
+    const bytes = options.cache === "decrypted" ? plaintext : sealed;
+    // Store only verified bytes, and do not make the caller wait.
+    const stored = isOutdated || request.isVoid ? undefined : store(parsed.id, token, bytes, since);
     return { image, token, isHit: false, isOutdated, stored };
   }
 
@@ -163,7 +123,7 @@ export function createLoad({ kind, cache, tabs, download, inWorker, reported }) 
    */
   async function imageOf(stored, parsed) {
     const isLarge = stored instanceof Blob;
-    if (kind === "decrypted") return isLarge ? imageInBlob(stored) : imageIn(stored);
+    if (options.cache === "decrypted") return isLarge ? imageInBlob(stored) : imageIn(stored);
     return isLarge ? inWorker.decrypt(stored, parsed) : imageIn(await decrypt(parsed, stored));
   }
 }

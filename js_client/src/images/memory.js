@@ -3,13 +3,13 @@ import { isOf } from "../format/ids.js";
 /** @typedef {ReturnType<typeof createMemory>} Memory */
 
 /**
- * The images that were shown last, in memory: one version of each, the least recently used one first. None takes more
- * than a fourth of it.
+ * Keep recently shown images in memory, one version of each. The least recently used images are evicted first. An image
+ * above a fourth of the limit is not kept.
  *
  * @param {number} limit  in bytes
  */
 export function createMemory(limit) {
-  /** @type {Map<string, {tokens: number[], image: Blob}>}  by id */
+  /** @type {Map<string, {tokens: number[], image: Blob}>}  by id, the least recently used first */
   const entries = new Map();
   let bytes = 0;
 
@@ -34,7 +34,7 @@ export function createMemory(limit) {
 
     /**
      * @param {string} id
-     * @param {number[]} tokens  of the image, and of the record that it was asked for with, which may be older
+     * @param {number[]} tokens  of the image and of the caller's record, which may be older
      * @param {Blob} image
      */
     put(id, tokens, image) {
@@ -43,7 +43,7 @@ export function createMemory(limit) {
       if (size > limit / 4) return;
       entries.set(id, { tokens, image });
       bytes += size;
-      // Many small images go for a large one only where no large one is left to go.
+      // Evict images of at least half the size first, so that a large image does not push out many small ones.
       for (const least of [size / 2, 0]) {
         for (const [oldest, entry] of entries) {
           if (bytes <= limit) return;
@@ -53,9 +53,10 @@ export function createMemory(limit) {
     },
 
     /**
-     * Remove an image and its variants, or all images, and tell whether there was one of them.
+     * Remove an image and its variants, or all images.
      *
      * @param {string} [original]
+     * @returns {boolean}  whether there was any
      */
     remove(original) {
       const ids = [...entries.keys()].filter((id) => isOf(id, original));

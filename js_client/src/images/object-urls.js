@@ -1,4 +1,4 @@
-/** Object URLs of images on pages: one of each image, however often it is shown, which goes with the last that shows it. */
+/** Object URLs of images. All places that show one image share one URL, which the last of them revokes. */
 
 import { parseRecord } from "../format/records.js";
 
@@ -7,7 +7,7 @@ import { parseRecord } from "../format/records.js";
 /** @import { Memory } from "./memory.js" */
 
 /**
- * The URL of an image, to be released by whoever got it, once, when it no longer shows the image.
+ * The URL of an image. Its holder calls `release` once, when it no longer shows the image.
  *
  * @typedef {{url: string, release: () => void}} ObjectUrl
  */

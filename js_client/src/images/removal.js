@@ -1,4 +1,4 @@
-/** Images that go: from memory, from the cache, from what is under way, and from the other tabs. */
+/** Removes images from memory, from the cache, from the loads under way and from other tabs. */
 
 /** @import { ImageCache } from "../cache/cache.js" */
 /** @import { InFlight } from "./in-flight.js" */
@@ -6,7 +6,12 @@
 /** @import { Reported } from "./storage-failures.js" */
 /** @import { Notice, Tabs } from "./tabs.js" */
 
-/** @typedef {{type: "deleted", id: string} | {type: "cleared" | "emptied"}} Removed  memory was emptied where a page comes back from sleep, or its client is replaced */
+/**
+ * Images were removed: one image with its variants was deleted, everything was cleared, or memory was emptied because the
+ * page returned from the back-forward cache or its client was replaced.
+ *
+ * @typedef {{type: "deleted", id: string} | {type: "cleared" | "emptied"}} Removed
+ */
 
 /**
  * @param {object} parts
@@ -24,9 +29,9 @@ export function createRemoval({ cache, memory, inFlight, tabs, reported }) {
   async function deleteCachedImage(id) {
     tabs.join();
     const wasInMemory = memory.remove(id);
-    // At once, for the storage may fail or be slow, and again when nobody can read it from there any more.
+    // Announce at once, because the storage may fail or be slow, and again once no tab can read the image from storage.
     announce({ type: "deleted", id });
-    // What is being stored at this moment is stored before the cache removes it, or not at all.
+    // A write under way completes before the removal, or stores nothing.
     const wasStored = await reported(cache.remove(id), true);
     announce({ type: "deleted", id });
     return wasStored || wasInMemory;
@@ -46,7 +51,8 @@ export function createRemoval({ cache, memory, inFlight, tabs, reported }) {
   }
 
   /**
-   * Follow what a tab does, this one or another; what that one says in words that are not known may be anything.
+   * Follow a notice of this tab or of another one. A notice of an unknown type empties the memory, because it may come
+   * from a newer client.
    *
    * @param {Notice} notice
    */
@@ -62,7 +68,7 @@ export function createRemoval({ cache, memory, inFlight, tabs, reported }) {
       else inFlight.voidAll();
     }
     for (const tell of [...listeners]) {
-      // At once, yet what a listener throws is the page's error, a rejection, and keeps nothing from the others.
+      // A listener's error becomes an unhandled rejection in the page and does not stop the other listeners.
       void new Promise(() => tell(/** @type {Removed} */ ({ type, id })));
     }
   }

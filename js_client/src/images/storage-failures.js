@@ -1,4 +1,4 @@
-/** What becomes of storage failures: they are told to the page, and images are served all the same. */
+/** Reports storage failures to the page. Images are served nevertheless. */
 
 /** @import { CacheError } from "../errors.js" */
 
@@ -8,8 +8,8 @@
 export const createReported =
   (onCacheError) =>
   /**
-   * What the storage resolves to; undefined where it fails. Of a removal a failure may leave images behind and is thrown,
-   * but where there is no storage nothing is left to remove.
+   * Resolve to the storage's result, or to undefined if the storage fails. A failed removal rejects, because images may
+   * still be there; but without any storage there is nothing to remove.
    *
    * @template Result
    * @param {Promise<Result>} storage
@@ -19,7 +19,7 @@ export const createReported =
   (storage, isRemoval = false) =>
     storage.catch((error) => {
       if (isRemoval && error.reason !== "unavailable") throw error;
-      // In a task of its own, so that a callback that throws is the page's error and breaks no image.
+      // In a task of its own, so that an error of the callback is reported in the page and breaks no image.
       queueMicrotask(() => onCacheError(error));
       return undefined;
     });

@@ -1,18 +1,16 @@
 /**
- * The other tabs of this origin: told what is cached and deleted, and kept from downloading what one of them does.
+ * Coordinates the tabs of this origin: they learn of stored and removed images, and one tab downloads an image for all.
  *
- * What they hear is a namespace, an id and a token, in messages and in the names of channel and locks; never a key, a
- * proof or a byte of an image.
+ * Messages and the names of channel and locks contain a namespace, an id and a token, never a key, a proof or image bytes.
  */
 
-import { coalesce } from "../coalesce.js";
-import { BATCH_LIMIT } from "../format/batch.js";
+import { BATCH_LIMIT, coalesce } from "../coalesce.js";
 import { isStored } from "../options/options.js";
 
 /** @import { CacheKind } from "../options/options.js" */
 
 /**
- * What another tab says that it does, "deleted" and "cleared", or has done.
+ * A message of another tab. "deleted" and "cleared" announce a removal; "stored" and "emptied" report a change.
  *
  * @typedef {{type: "stored" | "deleted" | "cleared" | "emptied", id?: string}} Notice
  */
@@ -21,29 +19,29 @@ import { isStored } from "../options/options.js";
 
 /** @typedef {ReturnType<typeof createTabs>} Tabs */
 
-/** The other tab may have put the image behind others, or hang. */
+/** The longest wait for another tab, which may load other images first, or hang. */
 const WAIT_LIMIT_MS = 5000;
 
-/** Within this time the other tabs have answered a new one. */
+/** Other tabs answer a new tab within this time. */
 const ANSWER_MS = 20;
 
-/** What waited for one tab goes on in one tick: its locks end together, but each in a task of its own. */
+/** Locks that end together end in a task each. Their waiters continue in one tick after this time, as one batch. */
 const TOGETHER_MS = 5;
 
 /**
- * Nothing is opened before the first use.
+ * Nothing is opened before `join` or `claim`.
  *
  * @param {{databaseName: string, namespace: string, cache: CacheKind}} options
  * @param {(notice: Notice) => void} onNotice  of a client with the same database and namespace
  */
 export function createTabs({ databaseName, namespace, cache }, onNotice) {
   const name = `pixstore-asgi ${databaseName} ${namespace}`;
-  // Waiting for another tab's download is of use where it leaves the image in storage.
+  // Waiting for another tab's download helps only if that tab stores the image.
   const locks = isStored(cache) ? globalThis.navigator?.locks : undefined;
   /** @type {BroadcastChannel | undefined} */
   let channel;
   let hasLeft = false;
-  /** When it is known that there are no others, if none is heard of. */
+  /** From this time on, this tab is known to be the only one, unless a message arrives. */
   let aloneFrom = Infinity;
   /** @type {Promise<void> | undefined} */
   let together;
@@ -58,7 +56,7 @@ export function createTabs({ databaseName, namespace, cache }, onNotice) {
 
   /** @param {PageTransitionEvent} event */
   const onReturn = ({ persisted }) => {
-    // A page that the browser had put away has heard nothing meanwhile.
+    // A page in the back-forward cache receives no messages.
     if (!persisted) return;
     aloneFrom = Infinity;
     onNotice({ type: "emptied" });
@@ -81,7 +79,7 @@ export function createTabs({ databaseName, namespace, cache }, onNotice) {
         // In Node.js an open channel would keep the program alive.
         Object(channel).unref?.();
       } catch {
-        // The browser forbids site data, so the tabs share no cache either.
+        // The browser forbids site data, so the tabs share no cache.
       }
     },
 
@@ -98,8 +96,8 @@ export function createTabs({ databaseName, namespace, cache }, onNotice) {
     tell: (notice) => channel?.postMessage(notice),
 
     /**
-     * The right to download a version, as the function that gives it back; nothing where another tab had it, which has
-     * finished by now. Claims made in one tick are answered in one; nobody waits for a slow tab for long.
+     * Claim the download of a version. Resolves to the function that releases the claim, or, after another tab's download
+     * has ended or `WAIT_LIMIT_MS` have passed, to undefined. Claims of one tick are answered in one tick.
      *
      * @param {Version} version
      * @param {AbortSignal} signal
@@ -127,6 +125,6 @@ const tryLock = (locks, name) =>
     const request = locks.request(name, { ifAvailable: true }, (lock) =>
       lock ? new Promise((/** @type {(value?: any) => void} */ release) => resolve(release)) : resolve(undefined),
     );
-    // A sandboxed frame has no locks, nor other tabs.
+    // A sandboxed frame has neither locks nor other tabs.
     request.catch(() => resolve(() => {}));
   });

@@ -1,20 +1,22 @@
-/** Response bodies, each in a buffer with room for the tag behind it, so that nothing is copied to be decrypted. */
+/** Reads response bodies into buffers with room for the tag after the body, so that decryption copies nothing. */
 
 import { FetchError } from "../errors.js";
-import { TAG_BYTES } from "../format/sizes.js";
+import { TAG_BYTES } from "../format/records.js";
 import { decodePayload } from "../format/wire.js";
 import { WireState } from "../states.js";
 
-/** @typedef {(received: {loaded: number, total: number}) => void} OnReceived */
+/** @typedef {Uint8Array<ArrayBuffer>} Body  with room for the tag after its end */
 
-/** The longest body that is taken in; what decompresses to more than that would fill the memory. */
+/** @typedef {(received: {loaded: number, total: number}) => void} OnReceived  in bytes */
+
+/** The longest accepted body, because one that decompresses to more would fill the memory. */
 const MOST_BYTES = 2 ** 29;
 
 /**
- * A new body.
+ * Make an empty body.
  *
- * @param {number} length
- * @throws {FetchError} where there is no room for that much
+ * @param {number} length  in bytes
+ * @throws {FetchError} if the length is above `MOST_BYTES` or the memory is full
  */
 export function roomyBody(length) {
   let cause;
@@ -27,7 +29,7 @@ export function roomyBody(length) {
 }
 
 /**
- * With a status, because another attempt would end like this one.
+ * The status 200 prevents a retry, which would fail in the same way.
  *
  * @param {number} length
  * @param {unknown} [cause]
@@ -36,7 +38,7 @@ const tooLong = (length, cause) =>
   new FetchError(`a response of ${length} bytes can't be taken in`, { cause, status: 200 });
 
 /**
- * A copy of a body that came without room.
+ * Copy pieces into one body with room.
  *
  * @param {Uint8Array[]} pieces
  */
@@ -51,9 +53,9 @@ export function withRoom(pieces) {
 }
 
 /**
- * Ciphertext ‖ tag, as WebCrypto takes it.
+ * Return ciphertext ‖ tag, the input of WebCrypto.
  *
- * @param {Uint8Array<ArrayBuffer>} ciphertext  a view of a body with room, to the body's end
+ * @param {Uint8Array<ArrayBuffer>} ciphertext  the end of a body with room; the tag is written after it
  * @param {Uint8Array} tag
  */
 export function sealed(ciphertext, tag) {
@@ -67,13 +69,14 @@ export function sealed(ciphertext, tag) {
  *
  * @param {Response} response
  * @param {OnReceived} [onProgress]
- * @param {(bytes: number) => void} [onPiece]  told of each piece that comes
- * @param {number} [most]  it is ciphertext without a state in front, of at most so many bytes
- * @throws {FetchError} where it was cut short or is too long; WireError for what is no payload
+ * @param {(bytes: number) => void} [onPiece]  called with the length of each piece
+ * @param {number} [most]  the body is bare ciphertext, without a state byte, of at most this many bytes
+ * @throws {FetchError} if the response was cut short or is too long
+ * @throws {WireError} if the response is no payload
  */
 export async function readBody(response, onProgress, onPiece, most) {
   const { headers, type } = response;
-  // A proxy that compresses gives the length of something else, which another origin does not tell.
+  // With compression, Content-Length is not the length of the body. Another origin hides Content-Encoding.
   const isPlain = type !== "cors" && (headers.get("content-encoding") ?? "identity") === "identity";
   const told = Number(headers.get("content-length"));
   const length = isPlain ? told : 0;
@@ -96,7 +99,7 @@ async function readPieces(next, most) {
   let length = 0;
   const limit = most ?? MOST_BYTES;
   for (let piece; (piece = await next());) {
-    // Something else than a payload need not be read to its end.
+    // Stop early if the response is no image: decodePayload throws.
     if (!most && !length && Number(piece[0]) > WireState.Updated) decodePayload(piece);
     pieces.push(piece);
     length += piece.length;
@@ -107,16 +110,16 @@ async function readPieces(next, most) {
 
 /**
  * @typedef {object} Reading
- * @property {() => Promise<Uint8Array | undefined>} next  the next piece
- * @property {(target: Uint8Array, onProgress?: OnReceived) => Promise<void>} fill  a target with what comes next; throws
- *   a FetchError where the stream ends before
+ * @property {() => Promise<Uint8Array | undefined>} next  resolves to the next piece, undefined at the end
+ * @property {(target: Uint8Array, onProgress?: OnReceived) => Promise<void>} fill  fills the target with the next bytes;
+ *   throws a FetchError if the stream ends before
  */
 
 /**
- * Read a response by the piece; if that fails, the rest of it is not sent for nothing.
+ * Read a response piece by piece. If that fails, the rest of the response is cancelled.
  *
- * Chromium shows a response as cancelled if its end comes after all its bytes were read, which is the rule. It does not
- * if the reader is that of a clone.
+ * Chromium shows a response as cancelled if its end arrives after all its bytes were read, as it usually does. It does not
+ * if the reader belongs to a clone.
  *
  * @template Result
  * @param {Response} response
@@ -142,7 +145,7 @@ export async function readStream(response, onPiece, work) {
     for (let loaded = 0; loaded < target.length;) {
       if (!rest.length) {
         const piece = await next();
-        // Firefox ends a body that falls short of its length without an error.
+        // Firefox ends a body that is shorter than its Content-Length without an error.
         if (!piece) throw cutShort();
         rest = piece;
       }
@@ -156,7 +159,7 @@ export async function readStream(response, onPiece, work) {
 
   try {
     const result = await work({ fill, next });
-    // See the end, without waiting for it.
+    // Read the end, but do not wait for it.
     reader?.read().catch(() => {});
     return result;
   } catch (error) {

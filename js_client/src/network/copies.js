@@ -1,25 +1,26 @@
-/** Brings bare ciphertext from where a record says that a copy is, such as a CDN. */
+/** Fetches bare ciphertext from the copy that a record names, such as one on a CDN. */
 
 import { readBody } from "./body.js";
+import { accepted } from "./fetch.js";
 import { createQueue } from "./queue.js";
-import { accepted } from "./request.js";
 import { createTimeLimit } from "./time-limit.js";
 
-/** @import { Body, Download } from "./transport.js" */
+/** @import { Body } from "./body.js" */
+/** @import { ImageRequest } from "./request.js" */
 
-/** The endpoint has the image too: it is asked if a copy brings less than `LEAST_BYTES` in this time, 4 KiB/s. */
+/** The endpoint has the image too, so a slow copy is given up: it must send `LEAST_BYTES` in this time, 4 KiB/s. */
 const MOST_WAIT_MS = 5000;
 const LEAST_BYTES = 20_480;
 
-/** A copy is no longer than this, or than 8 bytes for each pixel that the record tells of, as a 16-bit PNG has. */
+/** The longest copy, unless 8 bytes per pixel of the record, as in a 16-bit PNG, are more. */
 const MOST_BYTES = 2 ** 25;
 
-/** How long copies are left alone after one that did not answer. */
+/** After a copy that did not answer, no copy is requested for this time. */
 const REST_MS = 30_000;
 
 /**
  * @param {{parallel: number, timeoutMs: number}} options
- * @returns {(download: Download) => Promise<Body | undefined>}  undefined while copies are left alone
+ * @returns {(request: ImageRequest) => Promise<Body | undefined>}  undefined while no copy is requested
  */
 export function createCopies({ parallel, timeoutMs }) {
   const queue = createQueue(parallel);
@@ -39,11 +40,11 @@ export function createCopies({ parallel, timeoutMs }) {
         limit.start();
       };
       const most = Math.max(MOST_BYTES, 8 * Number(record.width) * Number(record.height) || 0);
-      // Out of the HTTP cache where it is there, and with nothing that tells who asks.
+      // The HTTP cache may answer. Nothing in the request identifies the user.
       return fetch(parsed.copy, { credentials: "omit", priority, signal: either })
         .then((response) => readBody(accepted(response), onProgress, onPiece, most))
         .catch((error) => {
-          // A refusal is about one image, a body that is too long is not.
+          // A refusal (status above 200) concerns one image only. A body that is too long (200) concerns them all.
           if (!signal.aborted && !(error.status > 200)) restsUntil = Date.now() + REST_MS;
           throw error;
         })

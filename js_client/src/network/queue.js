@@ -4,8 +4,8 @@ import { PRIORITIES } from "../options/options.js";
 /** @import { Priority } from "../options/options.js" */
 
 /**
- * Limits how many tasks run at once; the others wait, those of higher priority in front. A task whose signal is aborted
- * gives up its place, even if it goes on.
+ * Limit how many tasks run at once. The others wait, higher priorities first. A task whose signal is aborted gives up its
+ * place, even if it continues.
  *
  * @param {number} limit
  * @returns {<Result>(priority: Priority, signal: AbortSignal, task: () => Promise<Result>) => Promise<Result>}
@@ -24,7 +24,7 @@ export function createQueue(limit) {
     try {
       return await unlessAborted(signal, task);
     } finally {
-      // Whoever goes next takes this one's place.
+      // The next task takes this place, so `running` stays.
       const next = waiting.find((line) => line.length)?.shift();
       if (next) next();
       else running -= 1;

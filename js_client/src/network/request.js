@@ -1,93 +1,78 @@
-/** One GET to the endpoint. */
+/** One image on its way from `getImage` to its caller: the only record that cache, tabs and network share. */
 
-import { FetchError, statusError } from "../errors.js";
-import { requestOptions } from "../options/options.js";
-import { readBody } from "./body.js";
+import { createTimeLimit } from "./time-limit.js";
 
-/** @import { ImageRecord } from "../format/records.js" */
-/** @import { Options, Priority } from "../options/options.js" */
-/** @import { OnReceived } from "./body.js" */
+/** @import { ImageRecord, ParsedRecord } from "../format/records.js" */
+/** @import { Priority, RefreshRecord } from "../options/options.js" */
+/** @import { Body, OnReceived } from "./body.js" */
 /** @import { TimeLimit } from "./time-limit.js" */
 
 /**
- * Fetches one wire payload: given the record as getImage got it and getImage's `context`, it resolves to the whole
- * response body. `signal` is aborted where nobody waits any more, or the time is up.
+ * The arguments of one `getImage` call.
  *
- * @typedef {(record: ImageRecord, context: any, request: {signal: AbortSignal}) => Promise<Uint8Array>} ImageFetcher
+ * @typedef {object} Asked
+ * @property {ImageRecord} record  the caller's own object, because a custom fetcher may read further fields of it
+ * @property {ParsedRecord} parsed
+ * @property {unknown} context
+ * @property {RefreshRecord | undefined} refreshRecord  undefined once it was called
+ * @property {Priority} priority
+ * @property {OnReceived} onProgress
  */
 
 /**
- * @typedef {object} Manner
- * @property {AbortSignal | undefined} [signal]
- * @property {Priority | undefined} [priority]
- * @property {OnReceived | undefined} [onProgress]
- */
-
-/** @typedef {Pick<Options, "endpoint" | "headers" | "credentials">} Endpoint */
-
-/**
- * Make the fetcher that is used where none is given.
+ * The result of a load.
  *
- * @param {string} endpoint  URL or path, without a trailing slash
- * @returns {(record: ImageRecord, context?: any, request?: Manner) => Promise<Uint8Array<ArrayBuffer>>}  rejects with
- *   FetchError, with RefusedError where the HTTP status is 401 or 403, or with WireError for what is no payload
+ * @typedef {object} Loaded
+ * @property {Blob} image
+ * @property {number} token  of the image; it may be newer than the record's
+ * @property {boolean} isHit  the image was cached
+ * @property {boolean} [isOutdated]  the image is older than the record: show it, but do not keep it
+ * @property {Promise<void> | undefined} [stored]  settles once the cache has stored the image, if it does
  */
-export const createFetcher = (endpoint) => (record, _, request) =>
-  get({ endpoint }, { ...record, proof: record.statelessProof }, { ...request });
 
 /**
- * @param {Endpoint} options
- * @param {{id: string, token: number, proof: string}} record
- * @param {Manner & {limit?: TimeLimit | undefined}} manner
+ * `record` and `parsed` are replaced if the proof has expired; `given` stays.
+ *
+ * @typedef {Asked & {
+ *   given: ParsedRecord,
+ *   controller: AbortController,
+ *   signal: AbortSignal,
+ *   limit: TimeLimit,
+ *   callers: number,
+ *   isVoid: boolean,
+ *   hasWaited: boolean,
+ *   since: Promise<number>,
+ *   loaded: Promise<Loaded>,
+ *   resolve: (body: Body | Promise<Body>) => void,
+ *   reject: (reason: unknown) => void,
+ * }} ImageRequest
+ *
+ * | property | set by | meaning |
+ * |---|---|---|
+ * | `given` | get-image.js | the caller's record: its id and token name the load that callers share |
+ * | `controller`, `signal` | get-image.js | end the load |
+ * | `limit` | get-image.js | runs while the image is expected to make progress |
+ * | `callers` | in-flight.js | how many wait for the load |
+ * | `isVoid` | in-flight.js | the image was removed meanwhile: deliver it, but do not keep it |
+ * | `loaded` | in-flight.js | the load's result |
+ * | `since` | load.js | number of the latest removal when the load began |
+ * | `hasWaited` | load.js | another tab's download was awaited already |
+ * | `resolve`, `reject` | transport.js | answer the current attempt of the download |
  */
-export async function get(options, { id, token, proof }, { signal, priority, onProgress, limit }) {
-  const headers = { "x-pixstore-proof": proof, "x-pixstore-token": String(token) };
-  const response = await ask(options, `${options.endpoint}/${encodeURIComponent(id).replace("%3A", ":")}`, {
-    headers,
-    signal: signal ?? null,
-    priority: priority ?? "auto",
+
+/**
+ * @param {Asked} asked
+ * @param {number} timeoutMs  how long the image may make no progress
+ * @returns {ImageRequest}
+ */
+export function createRequest(asked, timeoutMs) {
+  const controller = new AbortController();
+  return /** @type {ImageRequest} */ ({
+    ...asked,
+    given: asked.parsed,
+    controller,
+    signal: controller.signal,
+    limit: createTimeLimit(timeoutMs, controller),
+    callers: 0,
   });
-  return readBody(response, onProgress, limit?.start);
-}
-
-/**
- * A request to the application, answered with 2xx.
- *
- * @param {Omit<Endpoint, "endpoint">} options
- * @param {string} url
- * @param {RequestInit} init
- * @throws {FetchError | RefusedError}
- */
-export async function ask(options, url, init) {
-  const { headers, credentials = "same-origin" } = await requestOptions(options);
-  const response = await fetch(url, {
-    ...init,
-    headers: { ...Object.fromEntries(new Headers(headers)), ...init.headers },
-    credentials,
-    // The HTTP cache would keep a second copy, out of reach of deleteCachedImage.
-    cache: "no-store",
-    // A redirect would carry the proof on to wherever it points.
-    redirect: "manual",
-  }).catch(unreached);
-  return accepted(response);
-}
-
-/**
- * @param {unknown} cause
- * @returns {never}
- */
-export function unreached(cause) {
-  throw new FetchError("the application can't be reached", { cause });
-}
-
-/**
- * A response, where its status is 2xx.
- *
- * @param {Response} response
- * @throws {FetchError | RefusedError}
- */
-export function accepted(response) {
-  if (response.ok) return response;
-  response.body?.cancel().catch(() => {});
-  throw statusError(response.status, response.headers.get("retry-after"));
 }

@@ -1,33 +1,33 @@
-/** How long an image may show no sign of life. */
+/** Limits how long an image may make no progress. */
 
 import { FetchError } from "../errors.js";
 
 /** @typedef {ReturnType<typeof createTimeLimit>} TimeLimit */
 
-/** A timer's longest time: beyond it, it would be up at once. */
+/** The longest delay of a browser timer. A longer one would end at once. */
 const MOST_MS = 2 ** 31 - 1;
 
 /**
- * Make a limit; it does not run before it is started.
+ * Make a limit. It runs once `start` is called.
  *
  * @param {number} ms
- * @param {AbortController} controller  aborted when the time is up
+ * @param {AbortController} controller  aborted with a FetchError when the time is over
  */
 export function createTimeLimit(ms, controller) {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
-  const up = () => controller.abort(new FetchError(`nothing of the image came within ${ms} ms`));
+  const end = () => controller.abort(new FetchError(`nothing of the image came within ${ms} ms`));
 
-  /** Hold it off, as while others are served first. */
+  /** Suspend the limit, for instance while the image waits for others. */
   function stop() {
     clearTimeout(timer);
     timer = undefined;
   }
 
-  /** Start it, or start it anew. */
+  /** Start or restart the limit. */
   function start() {
     stop();
-    timer = setTimeout(up, Math.min(ms, MOST_MS));
+    timer = setTimeout(end, Math.min(ms, MOST_MS));
   }
 
   return { stop, start, renew: () => timer && start() };

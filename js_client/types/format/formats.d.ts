@@ -1,5 +1,5 @@
 /**
- * MIME type of a format byte; undefined for a byte that is no format.
+ * Return the MIME type of a format byte, or undefined for an unknown one.
  *
  * @param {number | undefined} formatByte
  * @returns {string | undefined}

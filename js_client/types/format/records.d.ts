@@ -1,7 +1,7 @@
-/** The image record: what an application's API hands to its page, so that the page may read one image. */
+/** The image record, which an application's API hands to its page so that the page may read one image. */
 export type ImageRecord = {
     /**
-     * `name` or `directory:name`, of a variant with `~` and the variant's name behind it
+     * `name` or `directory:name`; a variant's id ends in `~` and the variant's name
      */
     id: string;
     /**
@@ -17,7 +17,7 @@ export type ImageRecord = {
         tag: string;
     };
     /**
-     * opaque; sent along with the request
+     * opaque; it is sent with each request
      */
     statelessProof: string;
     /**
@@ -25,20 +25,23 @@ export type ImageRecord = {
      */
     proofExpiresAt?: number | undefined;
     /**
-     * where a copy of the ciphertext is, absolute or relative to the page
+     * URL of a copy of the ciphertext, absolute or relative to the page
      */
     ciphertextUrl?: string | undefined;
     /**
      * of the picture, in pixels
      */
     width?: number | undefined;
+    /**
+     * of the picture, in pixels
+     */
     height?: number | undefined;
     /**
-     * padded standard base64 of a ThumbHash, for what to show meanwhile
+     * padded standard base64 of a ThumbHash, shown while the picture loads
      */
     placeholder?: string | undefined;
     /**
-     * by their names: each is an image of its own
+     * by name; each variant is an image of its own
      */
     variants?: Record<string, ImageRecord> | undefined;
 };
@@ -55,34 +58,38 @@ export type ParsedRecord = ImageMeta & {
     copy: string;
 };
 /**
- * An image record as it arrives in JSON. Unknown further fields are ignored.
+ * An image record, as it arrives in JSON. Unknown further fields are ignored.
  *
  * @typedef {object} ImageRecord
- * @property {string} id  `name` or `directory:name`, of a variant with `~` and the variant's name behind it
+ * @property {string} id  `name` or `directory:name`; a variant's id ends in `~` and the variant's name
  * @property {number} token  the version, 1 to 2**53 - 1
  * @property {{key: string, iv: string, tag: string}} meta  padded standard base64 of 32, 12 and 16 bytes
- * @property {string} statelessProof  opaque; sent along with the request
+ * @property {string} statelessProof  opaque; it is sent with each request
  * @property {number | undefined} [proofExpiresAt]  epoch milliseconds
- * @property {string | undefined} [ciphertextUrl]  where a copy of the ciphertext is, absolute or relative to the page
+ * @property {string | undefined} [ciphertextUrl]  URL of a copy of the ciphertext, absolute or relative to the page
  * @property {number | undefined} [width]  of the picture, in pixels
- * @property {number | undefined} [height]
- * @property {string | undefined} [placeholder]  padded standard base64 of a ThumbHash, for what to show meanwhile
- * @property {Record<string, ImageRecord> | undefined} [variants]  by their names: each is an image of its own
+ * @property {number | undefined} [height]  of the picture, in pixels
+ * @property {string | undefined} [placeholder]  padded standard base64 of a ThumbHash, shown while the picture loads
+ * @property {Record<string, ImageRecord> | undefined} [variants]  by name; each variant is an image of its own
  */
 /**
- * What it takes to decrypt one version of an image: an AES-256 key of 32 bytes, a nonce of 12, a tag of 16.
+ * The input of decryption: an AES-256 key of 32 bytes, a nonce of 12 bytes, a tag of 16 bytes.
  *
  * @typedef {{key: Uint8Array<ArrayBuffer>, iv: Uint8Array<ArrayBuffer>, tag: Uint8Array<ArrayBuffer>}} ImageMeta
  */
 /**
- * @typedef {ImageMeta & {id: string, token: number, proof: string, expiresAt: number, copy: string}} ParsedRecord  `copy`
- *   is an absolute URL, or empty
+ * @typedef {ImageMeta & {id: string, token: number, proof: string, expiresAt: number, copy: string}} ParsedRecord
+ *   `expiresAt` in epoch milliseconds, `copy` an absolute URL or empty
  */
+/** Lengths in bytes of an AES-256 key, a GCM nonce and a GCM tag. */
+export declare const KEY_BYTES = 32;
+export declare const IV_BYTES = 12;
+export declare const TAG_BYTES = 16;
 /**
  * Check a record and decode its parts.
  *
  * @param {unknown} value
  * @returns {ParsedRecord}
- * @throws {RecordError} whose `reason` names the part that is wrong
+ * @throws {RecordError} whose `reason` names the wrong part
  */
 export declare function parseRecord(value: unknown): ParsedRecord;

@@ -1,5 +1,5 @@
 /**
- * The wire payload: one state byte, and for an image what it takes to read it.
+ * The wire payload: one state byte, and for an image the ciphertext, with the new token, key, iv and tag if it was updated.
  *
  *     Success   00 ‖ ciphertext
  *     Updated   01 ‖ token u64 little-endian ‖ key 32 ‖ iv 12 ‖ tag 16 ‖ ciphertext
@@ -36,10 +36,10 @@ export type WirePayload = SuccessPayload | UpdatedPayload | RefusalPayload;
 /**
  * Decode one whole wire payload.
  *
- * Any bytes either decode or raise WireError, whose `reason` says how they fail. The parts are views of `bytes`, not
- * copies. The ciphertext is not checked here: the tag does that.
+ * The parts are views of `bytes`, not copies. The ciphertext is not verified here: decryption checks its tag.
  *
- * @param {Uint8Array} bytes  of a response, so never of shared memory
+ * @param {Uint8Array} bytes  the body of a response; never shared memory
  * @returns {WirePayload}
+ * @throws {WireError} if the bytes are no payload; its `reason` names the failure
  */
 export declare function decodePayload(bytes: Uint8Array): WirePayload;

@@ -1,19 +1,20 @@
-/** From a record to a verified image over the network: of a copy, else of the endpoint, tried again where that may help. */
-import type { Body, Download } from "../network/transport.js";
+/** Downloads and verifies one image: from a copy, otherwise from the endpoint, with retries if they may help. */
+import type { Body } from "../network/body.js";
+import type { ImageRequest } from "../network/request.js";
 export type Downloaded = {
     token: number;
     sealed: Uint8Array<ArrayBuffer>;
     plaintext: Uint8Array<ArrayBuffer>;
 };
 /**
- * @param {(download: Download) => Promise<Body>} transport
- * @param {(download: Download) => Promise<Body | undefined>} copies
+ * @param {(request: ImageRequest) => Promise<Body>} transport
+ * @param {(request: ImageRequest) => Promise<Body | undefined>} copies
  * @param {object} options
- * @param {number} options.retries  after a first attempt that failed for the network or the server
- * @param {number} options.timeoutMs  the longest pause that a server may ask for
- * @returns {(download: Download) => Promise<Downloaded>}
+ * @param {number} options.retries  further attempts if the network or the server failed
+ * @param {number} options.timeoutMs  the longest pause that the server may ask for
+ * @returns {(request: ImageRequest) => Promise<Downloaded>}
  */
-export declare function createDownload(transport: (download: Download) => Promise<Body>, copies: (download: Download) => Promise<Body | undefined>, { retries, timeoutMs }: {
+export declare function createDownload(transport: (request: ImageRequest) => Promise<Body>, copies: (request: ImageRequest) => Promise<Body | undefined>, { retries, timeoutMs }: {
     retries: number;
     timeoutMs: number;
-}): (download: Download) => Promise<Downloaded>;
+}): (request: ImageRequest) => Promise<Downloaded>;

@@ -1,4 +1,4 @@
-/** One image: out of memory, else by a load that it shares with whoever else asks for it meanwhile. */
+/** Gets one image: from memory, otherwise by a load that is shared with other callers. */
 import type { ImageCache } from "../cache/cache.js";
 import type { ImageRecord } from "../format/records.js";
 import type { ImageOptions, RefreshRecord } from "../options/options.js";
@@ -13,14 +13,18 @@ import type { Tabs } from "./tabs.js";
 /** @import { Tabs } from "./tabs.js" */
 /**
  * @param {object} parts
- * @param {RefreshRecord | undefined} parts.refreshRecord  of the client
+ * @param {{timeoutMs: number}} parts.options  `timeoutMs`: how long an image may make no progress
+ * @param {RefreshRecord | undefined} parts.refreshRecord  the client's own
  * @param {ImageCache} parts.cache
  * @param {Memory} parts.memory
  * @param {Tabs} parts.tabs
  * @param {InFlight} parts.inFlight
  * @param {{hits: number, downloads: number}} parts.counts
  */
-export declare function createGetImage({ refreshRecord: ownRefresh, cache, memory, tabs, inFlight, counts }: {
+export declare function createGetImage({ options, refreshRecord: ownRefresh, cache, memory, tabs, inFlight, counts }: {
+    options: {
+        timeoutMs: number;
+    };
     refreshRecord: RefreshRecord | undefined;
     cache: ImageCache;
     memory: Memory;

@@ -1,8 +1,8 @@
 export type Memory = ReturnType<typeof createMemory>;
 /** @typedef {ReturnType<typeof createMemory>} Memory */
 /**
- * The images that were shown last, in memory: one version of each, the least recently used one first. None takes more
- * than a fourth of it.
+ * Keep recently shown images in memory, one version of each. The least recently used images are evicted first. An image
+ * above a fourth of the limit is not kept.
  *
  * @param {number} limit  in bytes
  */
@@ -14,14 +14,15 @@ export declare function createMemory(limit: number): {
     get(id: string, token: number): Blob | undefined;
     /**
      * @param {string} id
-     * @param {number[]} tokens  of the image, and of the record that it was asked for with, which may be older
+     * @param {number[]} tokens  of the image and of the caller's record, which may be older
      * @param {Blob} image
      */
     put(id: string, tokens: number[], image: Blob): void;
     /**
-     * Remove an image and its variants, or all images, and tell whether there was one of them.
+     * Remove an image and its variants, or all images.
      *
      * @param {string} [original]
+     * @returns {boolean}  whether there was any
      */
     remove(original?: string): boolean;
     /** @param {string} id */

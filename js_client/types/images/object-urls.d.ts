@@ -1,4 +1,4 @@
-/** Object URLs of images on pages: one of each image, however often it is shown, which goes with the last that shows it. */
+/** Object URLs of images. All places that show one image share one URL, which the last of them revokes. */
 import type { ImageRecord } from "../format/records.js";
 import type { ImageOptions } from "../options/options.js";
 import type { Memory } from "./memory.js";
@@ -10,7 +10,7 @@ export type ObjectUrl = {
 /** @import { ImageOptions } from "../options/options.js" */
 /** @import { Memory } from "./memory.js" */
 /**
- * The URL of an image, to be released by whoever got it, once, when it no longer shows the image.
+ * The URL of an image. Its holder calls `release` once, when it no longer shows the image.
  *
  * @typedef {{url: string, release: () => void}} ObjectUrl
  */

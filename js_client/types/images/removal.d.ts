@@ -1,4 +1,4 @@
-/** Images that go: from memory, from the cache, from what is under way, and from the other tabs. */
+/** Removes images from memory, from the cache, from the loads under way and from other tabs. */
 import type { ImageCache } from "../cache/cache.js";
 import type { InFlight } from "./in-flight.js";
 import type { Memory } from "./memory.js";
@@ -15,7 +15,12 @@ export type Removed = {
 /** @import { Memory } from "./memory.js" */
 /** @import { Reported } from "./storage-failures.js" */
 /** @import { Notice, Tabs } from "./tabs.js" */
-/** @typedef {{type: "deleted", id: string} | {type: "cleared" | "emptied"}} Removed  memory was emptied where a page comes back from sleep, or its client is replaced */
+/**
+ * Images were removed: one image with its variants was deleted, everything was cleared, or memory was emptied because the
+ * page returned from the back-forward cache or its client was replaced.
+ *
+ * @typedef {{type: "deleted", id: string} | {type: "cleared" | "emptied"}} Removed
+ */
 /**
  * @param {object} parts
  * @param {ImageCache} parts.cache

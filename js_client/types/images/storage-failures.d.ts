@@ -1,4 +1,4 @@
-/** What becomes of storage failures: they are told to the page, and images are served all the same. */
+/** Reports storage failures to the page. Images are served nevertheless. */
 import type { CacheError } from "../errors.js";
 export type Reported = ReturnType<typeof createReported>;
 /** @import { CacheError } from "../errors.js" */

@@ -1,8 +1,7 @@
 /**
- * The other tabs of this origin: told what is cached and deleted, and kept from downloading what one of them does.
+ * Coordinates the tabs of this origin: they learn of stored and removed images, and one tab downloads an image for all.
  *
- * What they hear is a namespace, an id and a token, in messages and in the names of channel and locks; never a key, a
- * proof or a byte of an image.
+ * Messages and the names of channel and locks contain a namespace, an id and a token, never a key, a proof or image bytes.
  */
 import type { CacheKind } from "../options/options.js";
 export type Notice = {
@@ -15,7 +14,7 @@ export type Version = {
 };
 export type Tabs = ReturnType<typeof createTabs>;
 /**
- * Nothing is opened before the first use.
+ * Nothing is opened before `join` or `claim`.
  *
  * @param {{databaseName: string, namespace: string, cache: CacheKind}} options
  * @param {(notice: Notice) => void} onNotice  of a client with the same database and namespace
@@ -32,8 +31,8 @@ export declare function createTabs({ databaseName, namespace, cache }: {
     /** @param {Notice} notice */
     tell: (notice: Notice) => void | undefined;
     /**
-     * The right to download a version, as the function that gives it back; nothing where another tab had it, which has
-     * finished by now. Claims made in one tick are answered in one; nobody waits for a slow tab for long.
+     * Claim the download of a version. Resolves to the function that releases the claim, or, after another tab's download
+     * has ended or `WAIT_LIMIT_MS` have passed, to undefined. Claims of one tick are answered in one tick.
      *
      * @param {Version} version
      * @param {AbortSignal} signal

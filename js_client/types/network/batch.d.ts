@@ -1,24 +1,24 @@
-/** Many images in one POST, which needs no preflight from another origin. */
+/** One batch: many images in one POST, which needs no preflight from another origin. */
 import type { Priority } from "../options/options.js";
-import type { Endpoint } from "./request.js";
-import type { Call } from "./transport.js";
+import type { Endpoint } from "./fetch.js";
+import type { ImageRequest } from "./request.js";
 /**
- * Ask for images of distinct ids and answer each call as its frame arrives: index u8 ‖ HTTP status u16 ‖ length u32 ‖
+ * Send a batch of distinct ids and answer each request as its frame arrives: index u8 ‖ HTTP status u16 ‖ length u32 ‖
  * body, little-endian.
  *
  * @param {Endpoint} options
- * @param {Set<Call>} unanswered  the calls; it loses each that is answered
+ * @param {Set<ImageRequest>} unanswered  each answered request is deleted from this set
  * @param {Priority} priority
- * @param {ReturnType<typeof watch>} wanted
- * @throws {FetchError | RefusedError} where the rest of them got no answer
+ * @param {ReturnType<typeof abortIfUnwanted>} unwanted
+ * @throws {FetchError | RefusedError} if the remaining requests got no answer
  */
-export declare function postBatch(options: Endpoint, unanswered: Set<Call>, priority: Priority, { signal, endIfUnwanted }: ReturnType<typeof watch>): Promise<void>;
+export declare function postBatch(options: Endpoint, unanswered: Set<ImageRequest>, priority: Priority, { signal, check }: ReturnType<typeof abortIfUnwanted>): Promise<void>;
 /**
- * A signal that is aborted once nobody waits for an answer any more: when a caller leaves, or `endIfUnwanted` is called.
+ * Make a signal that is aborted once every unanswered request was aborted: when the last of them is, or by `check`.
  *
- * @param {Set<Call>} unanswered
+ * @param {Set<ImageRequest>} unanswered
  */
-export declare function watch(unanswered: Set<Call>): {
+export declare function abortIfUnwanted(unanswered: Set<ImageRequest>): {
     signal: AbortSignal;
-    endIfUnwanted: () => void;
+    check: () => void;
 };

@@ -1,25 +1,26 @@
-/** Response bodies, each in a buffer with room for the tag behind it, so that nothing is copied to be decrypted. */
+/** Reads response bodies into buffers with room for the tag after the body, so that decryption copies nothing. */
+export type Body = Uint8Array<ArrayBuffer>;
 export type OnReceived = (received: {
     loaded: number;
     total: number;
 }) => void;
 /**
- * A new body.
+ * Make an empty body.
  *
- * @param {number} length
- * @throws {FetchError} where there is no room for that much
+ * @param {number} length  in bytes
+ * @throws {FetchError} if the length is above `MOST_BYTES` or the memory is full
  */
 export declare function roomyBody(length: number): Uint8Array<ArrayBuffer>;
 /**
- * A copy of a body that came without room.
+ * Copy pieces into one body with room.
  *
  * @param {Uint8Array[]} pieces
  */
 export declare function withRoom(pieces: Uint8Array[]): Uint8Array<ArrayBuffer>;
 /**
- * Ciphertext ‖ tag, as WebCrypto takes it.
+ * Return ciphertext ‖ tag, the input of WebCrypto.
  *
- * @param {Uint8Array<ArrayBuffer>} ciphertext  a view of a body with room, to the body's end
+ * @param {Uint8Array<ArrayBuffer>} ciphertext  the end of a body with room; the tag is written after it
  * @param {Uint8Array} tag
  */
 export declare function sealed(ciphertext: Uint8Array<ArrayBuffer>, tag: Uint8Array): Uint8Array<ArrayBuffer>;
@@ -28,33 +29,34 @@ export declare function sealed(ciphertext: Uint8Array<ArrayBuffer>, tag: Uint8Ar
  *
  * @param {Response} response
  * @param {OnReceived} [onProgress]
- * @param {(bytes: number) => void} [onPiece]  told of each piece that comes
- * @param {number} [most]  it is ciphertext without a state in front, of at most so many bytes
- * @throws {FetchError} where it was cut short or is too long; WireError for what is no payload
+ * @param {(bytes: number) => void} [onPiece]  called with the length of each piece
+ * @param {number} [most]  the body is bare ciphertext, without a state byte, of at most this many bytes
+ * @throws {FetchError} if the response was cut short or is too long
+ * @throws {WireError} if the response is no payload
  */
 export declare function readBody(response: Response, onProgress?: OnReceived, onPiece?: (bytes: number) => void, most?: number): Promise<Uint8Array<ArrayBuffer>>;
 export type Reading = {
     /**
-     * the next piece
+     * resolves to the next piece, undefined at the end
      */
     next: () => Promise<Uint8Array | undefined>;
     /**
-     * a target with what comes next; throws
-     * a FetchError where the stream ends before
+     * fills the target with the next bytes;
+     * throws a FetchError if the stream ends before
      */
     fill: (target: Uint8Array, onProgress?: OnReceived) => Promise<void>;
 };
 /**
  * @typedef {object} Reading
- * @property {() => Promise<Uint8Array | undefined>} next  the next piece
- * @property {(target: Uint8Array, onProgress?: OnReceived) => Promise<void>} fill  a target with what comes next; throws
- *   a FetchError where the stream ends before
+ * @property {() => Promise<Uint8Array | undefined>} next  resolves to the next piece, undefined at the end
+ * @property {(target: Uint8Array, onProgress?: OnReceived) => Promise<void>} fill  fills the target with the next bytes;
+ *   throws a FetchError if the stream ends before
  */
 /**
- * Read a response by the piece; if that fails, the rest of it is not sent for nothing.
+ * Read a response piece by piece. If that fails, the rest of the response is cancelled.
  *
- * Chromium shows a response as cancelled if its end comes after all its bytes were read, which is the rule. It does not
- * if the reader is that of a clone.
+ * Chromium shows a response as cancelled if its end arrives after all its bytes were read, as it usually does. It does not
+ * if the reader belongs to a clone.
  *
  * @template Result
  * @param {Response} response

@@ -1,10 +1,11 @@
-/** Brings bare ciphertext from where a record says that a copy is, such as a CDN. */
-import type { Body, Download } from "./transport.js";
+/** Fetches bare ciphertext from the copy that a record names, such as one on a CDN. */
+import type { Body } from "./body.js";
+import type { ImageRequest } from "./request.js";
 /**
  * @param {{parallel: number, timeoutMs: number}} options
- * @returns {(download: Download) => Promise<Body | undefined>}  undefined while copies are left alone
+ * @returns {(request: ImageRequest) => Promise<Body | undefined>}  undefined while no copy is requested
  */
 export declare function createCopies({ parallel, timeoutMs }: {
     parallel: number;
     timeoutMs: number;
-}): (download: Download) => Promise<Body | undefined>;
+}): (request: ImageRequest) => Promise<Body | undefined>;

@@ -1,8 +1,8 @@
 import type { Priority } from "../options/options.js";
 /** @import { Priority } from "../options/options.js" */
 /**
- * Limits how many tasks run at once; the others wait, those of higher priority in front. A task whose signal is aborted
- * gives up its place, even if it goes on.
+ * Limit how many tasks run at once. The others wait, higher priorities first. A task whose signal is aborted gives up its
+ * place, even if it continues.
  *
  * @param {number} limit
  * @returns {<Result>(priority: Priority, signal: AbortSignal, task: () => Promise<Result>) => Promise<Result>}

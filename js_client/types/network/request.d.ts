@@ -1,72 +1,111 @@
-/** One GET to the endpoint. */
-import type { ImageRecord } from "../format/records.js";
-import type { Options, Priority } from "../options/options.js";
-import type { OnReceived } from "./body.js";
+/** One image on its way from `getImage` to its caller: the only record that cache, tabs and network share. */
+import type { ImageRecord, ParsedRecord } from "../format/records.js";
+import type { Priority, RefreshRecord } from "../options/options.js";
+import type { Body, OnReceived } from "./body.js";
 import type { TimeLimit } from "./time-limit.js";
-export type ImageFetcher = (record: ImageRecord, context: any, request: {
-    signal: AbortSignal;
-}) => Promise<Uint8Array>;
-export type Manner = {
-    signal?: AbortSignal | undefined;
-    priority?: Priority | undefined;
-    onProgress?: OnReceived | undefined;
+export type Asked = {
+    /**
+     * the caller's own object, because a custom fetcher may read further fields of it
+     */
+    record: ImageRecord;
+    parsed: ParsedRecord;
+    context: unknown;
+    /**
+     * undefined once it was called
+     */
+    refreshRecord: RefreshRecord | undefined;
+    priority: Priority;
+    onProgress: OnReceived;
 };
-export type Endpoint = Pick<Options, "endpoint" | "headers" | "credentials">;
-/** @import { ImageRecord } from "../format/records.js" */
-/** @import { Options, Priority } from "../options/options.js" */
-/** @import { OnReceived } from "./body.js" */
+export type Loaded = {
+    image: Blob;
+    /**
+     * of the image; it may be newer than the record's
+     */
+    token: number;
+    /**
+     * the image was cached
+     */
+    isHit: boolean;
+    /**
+     * the image is older than the record: show it, but do not keep it
+     */
+    isOutdated?: boolean;
+    /**
+     * settles once the cache has stored the image, if it does
+     */
+    stored?: Promise<void> | undefined;
+};
+export type ImageRequest = Asked & {
+    given: ParsedRecord;
+    controller: AbortController;
+    signal: AbortSignal;
+    limit: TimeLimit;
+    callers: number;
+    isVoid: boolean;
+    hasWaited: boolean;
+    since: Promise<number>;
+    loaded: Promise<Loaded>;
+    resolve: (body: Body | Promise<Body>) => void;
+    reject: (reason: unknown) => void;
+};
+/** @import { ImageRecord, ParsedRecord } from "../format/records.js" */
+/** @import { Priority, RefreshRecord } from "../options/options.js" */
+/** @import { Body, OnReceived } from "./body.js" */
 /** @import { TimeLimit } from "./time-limit.js" */
 /**
- * Fetches one wire payload: given the record as getImage got it and getImage's `context`, it resolves to the whole
- * response body. `signal` is aborted where nobody waits any more, or the time is up.
+ * The arguments of one `getImage` call.
  *
- * @typedef {(record: ImageRecord, context: any, request: {signal: AbortSignal}) => Promise<Uint8Array>} ImageFetcher
+ * @typedef {object} Asked
+ * @property {ImageRecord} record  the caller's own object, because a custom fetcher may read further fields of it
+ * @property {ParsedRecord} parsed
+ * @property {unknown} context
+ * @property {RefreshRecord | undefined} refreshRecord  undefined once it was called
+ * @property {Priority} priority
+ * @property {OnReceived} onProgress
  */
 /**
- * @typedef {object} Manner
- * @property {AbortSignal | undefined} [signal]
- * @property {Priority | undefined} [priority]
- * @property {OnReceived | undefined} [onProgress]
- */
-/** @typedef {Pick<Options, "endpoint" | "headers" | "credentials">} Endpoint */
-/**
- * Make the fetcher that is used where none is given.
+ * The result of a load.
  *
- * @param {string} endpoint  URL or path, without a trailing slash
- * @returns {(record: ImageRecord, context?: any, request?: Manner) => Promise<Uint8Array<ArrayBuffer>>}  rejects with
- *   FetchError, with RefusedError where the HTTP status is 401 or 403, or with WireError for what is no payload
+ * @typedef {object} Loaded
+ * @property {Blob} image
+ * @property {number} token  of the image; it may be newer than the record's
+ * @property {boolean} isHit  the image was cached
+ * @property {boolean} [isOutdated]  the image is older than the record: show it, but do not keep it
+ * @property {Promise<void> | undefined} [stored]  settles once the cache has stored the image, if it does
  */
-export declare const createFetcher: (endpoint: string) => (record: ImageRecord, context?: any, request?: Manner) => Promise<Uint8Array<ArrayBuffer>>;
 /**
- * @param {Endpoint} options
- * @param {{id: string, token: number, proof: string}} record
- * @param {Manner & {limit?: TimeLimit | undefined}} manner
- */
-export declare function get(options: Endpoint, { id, token, proof }: {
-    id: string;
-    token: number;
-    proof: string;
-}, { signal, priority, onProgress, limit }: Manner & {
-    limit?: TimeLimit | undefined;
-}): Promise<Uint8Array<ArrayBuffer>>;
-/**
- * A request to the application, answered with 2xx.
+ * `record` and `parsed` are replaced if the proof has expired; `given` stays.
  *
- * @param {Omit<Endpoint, "endpoint">} options
- * @param {string} url
- * @param {RequestInit} init
- * @throws {FetchError | RefusedError}
- */
-export declare function ask(options: Omit<Endpoint, "endpoint">, url: string, init: RequestInit): Promise<Response>;
-/**
- * @param {unknown} cause
- * @returns {never}
- */
-export declare function unreached(cause: unknown): never;
-/**
- * A response, where its status is 2xx.
+ * @typedef {Asked & {
+ *   given: ParsedRecord,
+ *   controller: AbortController,
+ *   signal: AbortSignal,
+ *   limit: TimeLimit,
+ *   callers: number,
+ *   isVoid: boolean,
+ *   hasWaited: boolean,
+ *   since: Promise<number>,
+ *   loaded: Promise<Loaded>,
+ *   resolve: (body: Body | Promise<Body>) => void,
+ *   reject: (reason: unknown) => void,
+ * }} ImageRequest
  *
- * @param {Response} response
- * @throws {FetchError | RefusedError}
+ * | property | set by | meaning |
+ * |---|---|---|
+ * | `given` | get-image.js | the caller's record: its id and token name the load that callers share |
+ * | `controller`, `signal` | get-image.js | end the load |
+ * | `limit` | get-image.js | runs while the image is expected to make progress |
+ * | `callers` | in-flight.js | how many wait for the load |
+ * | `isVoid` | in-flight.js | the image was removed meanwhile: deliver it, but do not keep it |
+ * | `loaded` | in-flight.js | the load's result |
+ * | `since` | load.js | number of the latest removal when the load began |
+ * | `hasWaited` | load.js | another tab's download was awaited already |
+ * | `resolve`, `reject` | transport.js | answer the current attempt of the download |
  */
-export declare function accepted(response: Response): Response;
+/**
+ * @param {Asked} asked
+ * @param {number} timeoutMs  how long the image may make no progress
+ * @returns {ImageRequest}
+ */
+export declare function createRequest(asked: Asked, timeoutMs: number): ImageRequest;

@@ -1,10 +1,10 @@
-/** How long an image may show no sign of life. */
+/** Limits how long an image may make no progress. */
 export type TimeLimit = ReturnType<typeof createTimeLimit>;
 /**
- * Make a limit; it does not run before it is started.
+ * Make a limit. It runs once `start` is called.
  *
  * @param {number} ms
- * @param {AbortController} controller  aborted when the time is up
+ * @param {AbortController} controller  aborted with a FetchError when the time is over
  */
 export declare function createTimeLimit(ms: number, controller: AbortController): {
     stop: () => void;

@@ -1,15 +1,12 @@
-/**
- * The real client, but that its images come from memory instead of a server: without network, WebCrypto, IndexedDB and
- * other tabs.
- */
+/** The real client with images from memory instead of a server: no network, WebCrypto, IndexedDB or other tabs. */
 import type { Client } from "../client.js";
 import type { ParsedRecord } from "../format/records.js";
 import type { RefreshRecord } from "../options/options.js";
 /**
  * @param {object} parts
- * @param {(record: ParsedRecord) => Promise<{token: number, plaintext: Uint8Array<ArrayBuffer>}>} parts.answer  what the
- *   server has, or an error
- * @param {(id: string, load: Promise<unknown>) => Promise<void>} parts.onLoad  told of each load, until it is over
+ * @param {(record: ParsedRecord) => Promise<{token: number, plaintext: Uint8Array<ArrayBuffer>}>} parts.answer  the
+ *   server's answer to a record; rejects as the server refuses
+ * @param {(id: string, load: Promise<unknown>) => Promise<void>} parts.onLoad  called with each load
  * @param {RefreshRecord | undefined} parts.refreshRecord
  * @returns {Client}
  */
