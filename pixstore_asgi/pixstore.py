@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Literal, Self
 
 from .core.events import event
-from .core.formats.names import MEDIA_TYPES, check_formats
+from .core.formats.names import MEDIA_TYPES
 from .core.hidden import hidden_text, hide
 from .core.ids import as_token, is_image_id, is_served_id, range_of_directory, variant_id
 from .core.images import ExportedImage, Image, ImageInfo, Seal
@@ -26,13 +26,11 @@ from .keys.secrets import Secrets
 from .keys.source import SecretSource, given_secrets
 from .life import Life
 from .saving.backfill import Backfill
-from .saving.limits import DEFAULT_MAX_IMAGE_BYTES, upload_limits
-from .saving.revoke import revoke
-from .saving.save import Saves, new_id, not_found
+from .saving.limits import DEFAULT_MAX_IMAGE_BYTES
+from .saving.options import OnProgress, SaveOptions
+from .saving.save import Saves, new_id, not_found, revoke
 from .saving.sealing import Encryption
 from .saving.source import ImageData, read_file, viewed
-from .saving.treatment import treatment_of
-from .saving.written import OnProgress
 from .serving.answer import Answers
 from .serving.ciphertext_urls import CiphertextUrl, CiphertextUrls
 from .serving.export import read_variants, read_verified
@@ -110,12 +108,16 @@ class Pixstore:
         hidden = hide(secret)
         del secret  # see hidden.py
         self._store = connect(store, blobs, clock_ms)
-        self._formats = check_formats(image_formats)
         self._drain = Drain(drain_s)
         secrets = Secrets(self._store, given_secrets(hidden))
         self._life = Life(self._store, secrets, cache_bytes, on_open=self._before_open, on_close=self._before_close)
         self._readiness = Readiness(self._life.check, self._drain)
-        treatment = treatment_of(
+        self._options = SaveOptions.of(
+            self._store,
+            image_formats=image_formats,
+            max_image_bytes=max_image_bytes,
+            upload_timeout_s=upload_timeout_s,
+            max_upload_s=max_upload_s,
             strip_metadata=strip_metadata,
             check_pixels=check_pixels,
             variants=variants,
@@ -123,10 +125,8 @@ class Pixstore:
             pad_to=pad_to,
         )
         self._variants = [variant.name for variant in variants]
-        self._decoder = treatment.decoder
-        limits = upload_limits(self._store, max_image_bytes, upload_timeout_s, max_upload_s, pad=treatment.pads)
-        self._saves = Saves(self._store, self._life.opened, self._formats, limits, treatment)
-        self._backfill = Backfill(self._store, self._life.opened, self.export_image, treatment)
+        self._saves = Saves(self._store, self._life.opened, self._options)
+        self._backfill = Backfill(self._store, self._life.opened, self.export_image, self._options)
         self._proofs = Proofs(
             window_ms=proof_window_ms,
             bind_token=bind_token,
@@ -144,7 +144,7 @@ class Pixstore:
     @property
     def media_types(self) -> tuple[str, ...]:
         """The media types of the images accepted, such as "image/png", sorted."""
-        return tuple(sorted({MEDIA_TYPES[name] for name in self._formats}))
+        return tuple(sorted({MEDIA_TYPES[name] for name in self._options.formats}))
 
     # Life
 
@@ -208,7 +208,8 @@ class Pixstore:
         be stored all the same.
         """
         saves, data = await self._saves_within(connection), viewed(data)
-        saved = await saves.override(strips=strip_metadata).create(new_id(directory), data, on_progress=on_progress)
+        saves = saves.override(strip_metadata=strip_metadata, on_progress=on_progress)
+        saved = await saves.create(new_id(directory), data)
         return self._proofs.record(*saved)
 
     async def save_image_from_file(
@@ -257,8 +258,8 @@ class Pixstore:
         raises; then the image stays as it was.
         """
         saves, data = await self._saves_within(connection), viewed(data)
-        saves = saves.override(strips=strip_metadata)
-        saved = await saves.update(image_id, data, if_token=if_token, on_progress=on_progress)
+        saves = saves.override(strip_metadata=strip_metadata, on_progress=on_progress)
+        saved = await saves.update(image_id, data, if_token=if_token)
         return self._proofs.record(*saved)
 
     async def update_image_from_file(
@@ -449,8 +450,8 @@ class Pixstore:
 
     async def _before_close(self) -> None:
         self._drain.end()
-        if self._decoder:
-            await self._decoder.close()
+        if self._options.decoder:
+            await self._options.decoder.close()
 
 
 @dataclass(frozen=True, slots=True)

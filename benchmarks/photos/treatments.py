@@ -12,7 +12,7 @@ from PIL import ExifTags, Image
 from pixstore_asgi.core.formats.names import FORMAT_BYTES
 from pixstore_asgi.core.padding import padding
 from pixstore_asgi.saving.sealing import Encryption, begin_sealing
-from pixstore_asgi.saving.stripping import stripped
+from pixstore_asgi.saving.source import stripped
 from pixstore_asgi.store.contract import CHUNK_BYTES
 
 from ..pictures import png

@@ -1,4 +1,4 @@
-"""Backfill: what images lack that were saved before their variants or placeholder were asked for."""
+"""Backfill: add variants, dimensions and placeholders to images that were saved before these were configured."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -13,18 +13,20 @@ from ..decoding.decoder import Decoder
 from ..decoding.variants import Decoded, EncodedVariant
 from ..errors import ConfigError, IntegrityError, InvalidImage, StoreConflict
 from ..store.contract import CommitTerms, ImageStore
+from .options import SaveOptions
 from .save import Opened, not_found
-from .sealing import Encryption
-from .treatment import Treatment
-from .written import commit_together, write_bytes
+from .sealing import Encryption, commit_together, write_bytes
 
 Read = Callable[[str], Awaitable[ExportedImage | None]]
 """Returns an image or a variant, verified, or None."""
 
 
-class _Lack(NamedTuple):
-    """What an image lacks. variants: ids of those to be made. original: whether its own details are. others: variants
-    whose details are, since they came from elsewhere."""
+class _Missing(NamedTuple):
+    """The missing parts of an image.
+
+    variants: ids of the variants to make. original: whether its own details are missing. others: variants from
+    elsewhere whose details are missing.
+    """
 
     variants: Sequence[str]
     original: bool
@@ -32,62 +34,77 @@ class _Lack(NamedTuple):
 
 
 class Backfill:
-    """Makes what images lack of the variants, widths, heights and placeholders that are made of new ones.
+    """Adds missing variants, dimensions and placeholders to older images.
 
-    opened: opens the store where it is not open yet, and returns the key ring. treatment: that of new images.
+    Args:
+        store: The store.
+        opened: Opens the store if it is not open yet, and returns the current key ring.
+        read: Reads one image.
+        options: The options of new images.
     """
 
-    def __init__(self, store: ImageStore, opened: Opened, read: Read, treatment: Treatment) -> None:
+    def __init__(self, store: ImageStore, opened: Opened, read: Read, options: SaveOptions) -> None:
         self._store = store
         self._opened = opened
         self._read = read
-        self._treatment = treatment
+        self._options = options
 
     @property
     def decoder(self) -> Decoder:
-        """By which pictures are decoded. Raises ConfigError where none are."""
-        if self._treatment.decoder is None:
-            raise ConfigError("nothing is made of images here: give Pixstore variants, placeholder or check_pixels")
-        return self._treatment.decoder
+        """The decoder of new images. Raises ConfigError if they are not decoded."""
+        if self._options.decoder is None:
+            raise ConfigError("this Pixstore decodes no images: give it variants, placeholder or check_pixels")
+        return self._options.decoder
 
     async def complete(self, image_id: str, *, again: bool = False, is_dry: bool = False) -> bool:
-        """Make what an original lacks, and tell whether it lacked anything. All of it is in memory meanwhile.
+        """Add the missing parts of an original. Return whether any were missing. The image is held in memory meanwhile.
 
-        again: all of its variants anew, with higher tokens. is_dry: do all but write. The original's bytes, token and
-        version stay as they are. What was made before an error stays. Raises ImageNotFound, StoreConflict where it was
-        updated meanwhile, InvalidImage for what does not decode, StoreDamaged for what is not all there,
-        IntegrityError for what was changed in the store.
+        The bytes, token and version of the original stay the same. Parts that were added before an error stay.
+
+        Args:
+            image_id: Id of the original.
+            again: Make all of its variants again, with higher tokens.
+            is_dry: Do everything except writing.
+
+        Raises:
+            ImageNotFound: There is no such image.
+            StoreConflict: The image was updated meanwhile.
+            InvalidImage: The image does not decode.
+            StoreDamaged: Part of the image is missing in the store.
+            IntegrityError: The image was changed in the store.
         """
         ring = await self._opened()
         images = await self._store.get_many([image_id, *self._ids_of_variants(image_id)])
         original = images.get(image_id) if is_image_id(image_id) else None
         if original is None:
             raise not_found(image_id)
-        lack = self._lack(ring, images, original, again=again)
-        if lack.variants or lack.original:
+        missing = self._missing(ring, images, original, again=again)
+        if missing.variants or missing.original:
             decoded = await self._decoded(original)
             if not is_dry:
-                for each in lack.variants:
+                for each in missing.variants:
                     await self._add(original, each, decoded.variants[variant_name(each)])
-                if lack.original:
+                if missing.original:
                     await self._describe(original, decoded)
-        for variant in lack.others:
+        for variant in missing.others:
             decoded = await self._decoded_variant(variant)
             if not is_dry:
                 await self._describe(variant, decoded)
-        return any(lack)
+        return any(missing)
 
     def _ids_of_variants(self, image_id: str) -> list[str]:
         return [variant_id(image_id, variant.name) for variant in self.decoder.task.variants]
 
-    def _lack(self, ring: KeyRing, images: Mapping[str, StoredImage], original: StoredImage, *, again: bool) -> _Lack:
+    def _missing(
+        self, ring: KeyRing, images: Mapping[str, StoredImage], original: StoredImage, *, again: bool
+    ) -> _Missing:
         details = unwrap(ring, original.id, original.meta).details
         is_bare = details is None or (self.decoder.task.placeholder and details.placeholder is None)
         wanted = self._ids_of_variants(original.id)
-        missing = [each for each in wanted if again or each not in images]
-        others = [images[each] for each in wanted if each not in missing]
+        absent = [each for each in wanted if again or each not in images]
+        others = [images[each] for each in wanted if each not in absent]
         bare = [each for each in others if unwrap(ring, each.id, each.meta).details is None]
-        return _Lack(missing, is_bare, bare)
+        return _Missing(absent, is_bare, bare)
 
     async def _decoded(self, image: StoredImage) -> Decoded:
         found = await self._read(image.id)
@@ -96,7 +113,7 @@ class Backfill:
         return await self.decoder.decode([found.image.data], found.image.format)
 
     async def _decoded_variant(self, image: StoredImage) -> Decoded:
-        """Decode a variant that came from elsewhere: nobody knows which box it was made for."""
+        """Decode a variant that came from elsewhere, whose box is not known."""
         try:
             return replace(await self._decoded(image), placeholder=None)
         except InvalidImage as error:
@@ -105,12 +122,12 @@ class Backfill:
             raise IntegrityError(f"its variant {variant_name(image.id)}: {error}", error.reason) from error
 
     async def _add(self, original: StoredImage, image_id: str, variant: EncodedVariant) -> None:
-        fresh = Encryption.fresh(pad=self._treatment.pads)
+        fresh = Encryption.fresh(pad=self._options.pad)
         details = Details(variant.width, variant.height)
         async with AsyncExitStack() as unless_committed:
             written = await write_bytes(unless_committed, self._store, image_id, variant.data, fresh, details)
             ring = await self._opened()
-            # A variant of a version that is over must never stand beside the next one.
+            # A variant of a replaced version must never be beside the next version.
             await commit_together(ring, [written], CommitTerms(ring.check_values, expect=original.meta.version))
 
     async def _describe(self, image: StoredImage, seen: Decoded) -> None:

@@ -1,13 +1,9 @@
-"""What one upload may take: its limits, what is left of them, and one timer for its many waits."""
+"""Limits of one upload: its length, the time left for its sender, and one timer for its many waits."""
 
 import asyncio
 from dataclasses import dataclass
 
-from ..core.cipher import MAX_CIPHERTEXT_BYTES
-from ..core.options import check_numbers
-from ..core.padding import longest_within
 from ..errors import ConfigError, UploadTimeout
-from ..store.contract import ImageStore
 
 DEFAULT_MAX_IMAGE_BYTES = 32 * 1024 * 1024
 _MIN_BYTES_PER_S = 1024  # the slowest mobile lines bring several times as much
@@ -16,10 +12,12 @@ _LONGEST_S = 3600.0  # some event loops take no endless timer
 
 @dataclass(frozen=True, slots=True)
 class UploadLimits:
-    """What one upload may take. Raises ConfigError for 0 seconds and below.
+    """Limits of one upload. Raises ConfigError for 0 seconds or less.
 
-    max_bytes: the longest image accepted, counted while it arrives. timeout_s: how long its sender may bring nothing,
-    or less than 1 KiB/s, in seconds. max_s: how long it may be waited for in all.
+    Args:
+        max_bytes: Length of the longest image accepted, counted while it arrives.
+        timeout_s: Seconds for which the sender may send nothing, or less than 1 KiB/s.
+        max_s: Seconds to wait for the whole upload.
     """
 
     max_bytes: int
@@ -31,24 +29,8 @@ class UploadLimits:
             raise ConfigError("upload_timeout_s and max_upload_s must be above 0 seconds")
 
 
-def upload_limits(
-    store: ImageStore, max_bytes: int, timeout_s: float, max_s: float, *, pad: bool = False
-) -> UploadLimits:
-    """Return the limits of uploads to a store. pad: whether padding, which is not counted, must find room there too.
-
-    Raises ConfigError for those that can't be kept.
-    """
-    check_numbers(max_image_bytes=max_bytes, upload_timeout_s=timeout_s, max_upload_s=max_s)
-    longest = min(store.max_body_bytes or MAX_CIPHERTEXT_BYTES, MAX_CIPHERTEXT_BYTES)
-    # The ciphertext is longer than the image by its format byte.
-    largest = (longest_within(longest) if pad else longest) - 1
-    if not 1 <= max_bytes <= largest:
-        raise ConfigError(f"max_image_bytes must be from 1 to {largest}")
-    return UploadLimits(max_bytes, timeout_s, max_s)
-
-
 class Patience:
-    """How much longer the sender of one upload may be waited for; `limit_s` is for its next piece."""
+    """The time left for the sender of one upload. `limit_s` is the time left for its next piece."""
 
     def __init__(self, limits: UploadLimits) -> None:
         self._limits = limits
@@ -57,8 +39,8 @@ class Patience:
         self.limit_s = min(self._pause_s, self._left_s)
 
     def note(self, waited_s: float, taken: int) -> None:
-        """Count one piece of `taken` bytes that was waited for."""
-        # A rate over the whole upload would let who sends most of it at once take hours for the rest.
+        """Count one piece of `taken` bytes that took `waited_s` to arrive."""
+        # With a rate over the whole upload, a sender could send most of it at once and take hours for the rest.
         self._pause_s = min(self._pause_s - waited_s + taken / _MIN_BYTES_PER_S, self._limits.timeout_s)
         self._left_s -= waited_s
         self.limit_s = min(self._pause_s, self._left_s)
@@ -66,17 +48,17 @@ class Patience:
     def error(self) -> UploadTimeout:
         """Return the error for a sender that took longer than `limit_s`."""
         if self._left_s < self._pause_s:
-            what = f"not whole within max_upload_s, {self._limits.max_s} s"
+            reason = f"not whole within max_upload_s, {self._limits.max_s} s"
         else:
-            what = f"nothing, or less than 1 KiB/s, for upload_timeout_s, {self._limits.timeout_s} s"
-        return UploadTimeout(f"the image did not arrive in time: {what}")
+            reason = f"nothing, or less than 1 KiB/s, for upload_timeout_s, {self._limits.timeout_s} s"
+        return UploadTimeout(f"the image did not arrive in time: {reason}")
 
 
 class Watch:
-    """Limits the waits of the running task, one after another, by a single timer: `begin` each, and `end` it.
+    """Limits the waits of the running task, one after another, with a single timer: `begin` and `end` each wait.
 
-    Each wait has a limit of its own, yet none may have to end earlier than the one before it had to. One that lasts
-    longer is cancelled, and `end` then returns True.
+    Each wait has its own limit, but no wait may be due earlier than the one before it. A wait that lasts longer is
+    cancelled; then `end` returns True.
     """
 
     def __init__(self) -> None:
@@ -98,7 +80,7 @@ class Watch:
             self._arm()
 
     def end(self) -> bool:
-        """End the wait and tell whether it was cancelled for its length, and for nothing else."""
+        """End the wait. Return whether it was cancelled because of its length, and for no other reason."""
         self._is_waiting = False
         if not self._is_overdue:
             return False
@@ -106,7 +88,7 @@ class Watch:
         return self._task.uncancel() <= self._cancels
 
     def close(self) -> None:
-        """End the last wait, if an error has ended it, and give up the timer."""
+        """End the last wait, if an error interrupted it, and cancel the timer."""
         self.end()
         if self._timer is not None:
             self._timer.cancel()

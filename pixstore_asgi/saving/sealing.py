@@ -1,31 +1,39 @@
-"""From the pieces of an image to its ciphertext: sniffed, followed, padded and encrypted in one pass."""
+"""From the pieces of an image to its ciphertext in the store: check the format, pad, encrypt and write in one pass."""
 
 import asyncio
 import hmac
 import secrets
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
 from typing import Self
 
 import anyio.to_thread
 
-from ..core.cipher import Sealer
+from ..core.cipher import Sealer, wrap_key
 from ..core.formats.names import FORMAT_BYTES, agreed_format
 from ..core.formats.sniff import SNIFF_BYTES, sniff
 from ..core.hidden import HiddenBytes
-from ..core.images import IV_BYTES, KEY_BYTES, ImageMeta, Seal
+from ..core.images import IV_BYTES, KEY_BYTES, VERSION_BYTES, Details, ImageMeta, Seal, StoredImage
+from ..core.keyring import KeyRing
 from ..core.padding import padding
 from ..errors import IntegrityError
-from ..store.contract import CHUNK_BYTES
-from .source import Piece, read_head
+from ..store.contract import CHUNK_BYTES, CommitTerms, ImageWriter
+from ..store.transactions import ImageWrites
+from .options import OnProgress
+from .source import Piece, one_piece, read_head, with_head
 
 
 @dataclass(frozen=True, slots=True)
 class Encryption:
-    """What one image is encrypted with.
+    """Key and nonce of one image.
 
-    key: 32 bytes, hidden. iv: 12 bytes. format and tag: where it was encrypted elsewhere and must come out the same.
-    pad: whether its ciphertext gets the length of a bucket.
+    Args:
+        key: 32 bytes, hidden.
+        iv: 12 bytes.
+        format: Name of the format, if the image was encrypted elsewhere.
+        tag: The GCM tag that must come out again, if the image was encrypted elsewhere.
+        pad: Whether to pad the ciphertext to the length of a bucket.
     """
 
     key: HiddenBytes
@@ -41,22 +49,26 @@ class Encryption:
 
     @classmethod
     def of(cls, seal: Seal) -> Self:
-        """Return what gives the ciphertext of this seal again, which is not padded anew."""
+        """Return the encryption that gives the ciphertext of this seal again, without new padding."""
         return cls(HiddenBytes(seal.key), seal.iv, seal.format, seal.tag)
 
 
 class Sealing:
-    """One image on its way to ciphertext: iterate it, then `tag` and `meta` are known.
+    """One image on its way to ciphertext. Iterate it; then `tag` and `meta` are known.
 
-    head: its first pieces, at least SNIFF_BYTES of it or all there is. pieces: the rest of it. allowed: the names of
-    the formats accepted. Raises InvalidImage for a head that is of none of them, or not of the encryption's format.
+    Raises InvalidImage if the head is of no accepted format, or not of the encryption's format.
+
+    Args:
+        head: The first bytes of the image: at least SNIFF_BYTES, or the whole image.
+        pieces: The rest of the image.
+        allowed: Names of the accepted formats.
+        encryption: Key and nonce.
     """
 
     def __init__(
         self, head: memoryview, pieces: AsyncIterator[Piece], allowed: frozenset[str], encryption: Encryption
     ) -> None:
-        self._head = head
-        self._pieces = pieces
+        self._pieces = with_head(head, pieces)
         self._reader = sniff(bytes(head[:SNIFF_BYTES]), allowed)
         self._iv, self._given_tag, self._pad = encryption.iv, encryption.tag, encryption.pad
         self._padding_bytes = 0
@@ -65,21 +77,21 @@ class Sealing:
 
     @property
     def format(self) -> str:
-        """The name of the format that the image's bytes are of."""
+        """The name of the format that the bytes of the image have."""
         return self._reader.name
 
     @property
     def taken(self) -> int:
-        """How many of the image's bytes were encrypted so far, its padding not counted."""
+        """How many bytes of the image were encrypted so far, without its padding."""
         return max(self._sealer.size - 1 - self._padding_bytes, 0)
 
     @property
     def tag(self) -> bytes:
-        """The GCM tag, 16 bytes, once all is encrypted."""
+        """The GCM tag, 16 bytes, once the whole image is encrypted."""
         return self._sealer.tag
 
     def meta(self, version: bytes) -> ImageMeta:
-        """Return what is known of the whole image, its key not yet wrapped."""
+        """Return the row of the whole image. Its key is not yet wrapped."""
         return ImageMeta(
             version=version,
             format=self._format_byte,
@@ -91,36 +103,36 @@ class Sealing:
         )
 
     async def __aiter__(self) -> AsyncIterator[memoryview | bytes]:
-        """Yield the ciphertext, each piece good until the next one.
+        """Yield the ciphertext. Each piece is valid until the next one.
 
-        Raises InvalidImage for a damaged container, IntegrityError where the tag given is not that of the image, and
-        what the pieces raise.
+        Raises InvalidImage for a damaged container, IntegrityError if the tag is not the given one, and the errors of
+        the pieces.
         """
         if self._given_tag is None:
             async for ciphertext in self._sealed():
                 yield ciphertext
             return
-        # Another image under the same key and nonce would give both away: none of it may get out of here, to disk
-        # neither.
+        # A second image under the same key and nonce would reveal both images. So hold its ciphertext back, also from
+        # the disk, until the tag shows that it is the same image.
         held = [bytes(ciphertext) async for ciphertext in self._sealed()]
         if not hmac.compare_digest(self.tag, self._given_tag):
-            raise IntegrityError("the seal is not that of this image", "tag")
+            raise IntegrityError("the seal does not belong to this image", "tag")
         for piece in held:
             yield piece
 
     async def _sealed(self) -> AsyncIterator[memoryview]:
-        async for piece in self._all_pieces():
+        async for piece in self._pieces:
             if len(piece) <= CHUNK_BYTES:
                 for _ in self._reader.feed(piece):
-                    await asyncio.sleep(0)  # the event loop goes on
+                    await asyncio.sleep(0)  # let the event loop run
                 yield self._sealer.update(piece)
                 continue
             await anyio.to_thread.run_sync(list, self._reader.feed(piece))
             for part in _in_chunks(piece, self._sealer.size):
                 yield self._sealer.update(part)
-                await asyncio.sleep(0)  # the event loop goes on
+                await asyncio.sleep(0)  # let the event loop run
         self._reader.finish()
-        # Only now: zeros could pass for the last bytes of an image that was cut off.
+        # After the reader has seen the end: zeros could pass for the last bytes of a truncated image.
         behind = padding(self._reader.name, self._sealer.size) if self._pad else b""
         for part in _in_chunks(behind, self._sealer.size):
             self._padding_bytes += len(part)
@@ -128,15 +140,9 @@ class Sealing:
             await asyncio.sleep(0)
         self._sealer.finish()
 
-    async def _all_pieces(self) -> AsyncIterator[Piece]:
-        head, self._head = self._head, memoryview(b"")
-        yield head
-        async for piece in self._pieces:
-            yield piece
-
 
 def _in_chunks(piece: Piece, sealed: int) -> Iterator[memoryview]:
-    """Cut a piece where its ciphertext, of which there are `sealed` bytes before it, comes to the end of a chunk."""
+    """Cut a piece at the ends of stored chunks. sealed: how many bytes of ciphertext come before it."""
     view = memoryview(piece)
     while view:
         room = CHUNK_BYTES - sealed % CHUNK_BYTES
@@ -146,6 +152,59 @@ def _in_chunks(piece: Piece, sealed: int) -> Iterator[memoryview]:
 
 
 async def begin_sealing(pieces: AsyncIterator[Piece], allowed: frozenset[str], encryption: Encryption) -> Sealing:
-    """Read an image's first bytes and return its sealing. Raises what Sealing and the pieces raise."""
+    """Read the first bytes of an image and return its sealing. Raises the errors of Sealing and of the pieces."""
     head = await read_head(pieces, SNIFF_BYTES)
     return Sealing(head, pieces, allowed, encryption)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """One encrypted version in the store that is not yet current."""
+
+    image_id: str
+    writer: ImageWriter
+    encryption: Encryption
+    meta: ImageMeta
+    format: str
+    details: Details | None = None
+
+
+async def write_version(
+    unless_committed: AsyncExitStack,
+    store: ImageWrites,
+    image_id: str,
+    pieces: AsyncIterator[Piece],
+    encryption: Encryption,
+    allowed: frozenset[str],
+    on_progress: OnProgress | None = None,
+) -> Written:
+    """Encrypt and write a version. `unless_committed` aborts it. Raises InvalidImage and the errors of the pieces."""
+    sealing = await begin_sealing(pieces, allowed, encryption)
+    version = secrets.token_bytes(VERSION_BYTES)
+    writer = await unless_committed.enter_async_context(await store.begin_write(image_id, version))
+    async for ciphertext in sealing:
+        await writer.write(ciphertext)
+        if on_progress:
+            on_progress(sealing.taken)
+    return Written(image_id, writer, encryption, sealing.meta(version), sealing.format)
+
+
+async def write_bytes(
+    unless_committed: AsyncExitStack,
+    store: ImageWrites,
+    image_id: str,
+    data: bytes,
+    encryption: Encryption,
+    details: Details | None,
+) -> Written:
+    """Write a version that does not come from a user. Its format need not be one that users may upload."""
+    pieces, any_format = one_piece(memoryview(data)), frozenset(FORMAT_BYTES)
+    written = await write_version(unless_committed, store, image_id, pieces, encryption, any_format)
+    return replace(written, details=details)
+
+
+async def commit_together(ring: KeyRing, written: Sequence[Written], terms: CommitTerms) -> Sequence[StoredImage]:
+    """Make an original and its variants current in one transaction. Return them as stored, in the same order."""
+    metas = [wrap_key(ring, each.encryption.key, each.image_id, each.meta, each.details) for each in written]
+    variants = [(each.writer, meta) for each, meta in zip(written[1:], metas[1:], strict=True)]
+    return await written[0].writer.commit(metas[0], terms, variants=variants)

@@ -17,7 +17,7 @@ from pixstore_asgi import (
     WireState,
 )
 from pixstore_asgi.core.images import StoredImage
-from pixstore_asgi.saving.written import commit_together
+from pixstore_asgi.saving.sealing import commit_together
 from pixstore_asgi.store.memory import MemoryStore
 from tests.support.payloads import served
 from tests.support.samples import SECRET, picture

@@ -132,7 +132,7 @@ MOMENTARY = {
     "pixstore.py: update_image: data",
     "pixstore.py: import_image: data",
     "saving/source.py: viewed: data",
-    "saving/written.py: write_bytes: data",
+    "saving/sealing.py: write_bytes: data",
     "serving/export.py: read_verified: data",
     "asgi/delivery.py: read_body: message",
     "asgi/http.py: read_request: value",

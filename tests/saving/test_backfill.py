@@ -242,7 +242,7 @@ def meanwhile(pix: Pixstore, other: Pixstore, between: Between, *, times: int = 
             await left.pop()(other, image_id)
         return found
 
-    return Backfill(pix._store, pix._life.opened, read, pix._backfill._treatment)
+    return Backfill(pix._store, pix._life.opened, read, pix._options)
 
 
 async def update(pix: Pixstore, image_id: str) -> None:
@@ -363,7 +363,7 @@ async def test_a_failing_store_ends_a_run(
 
 async def test_a_pixstore_that_makes_nothing_is_told(plain: Pixstore) -> None:
     """Without variants, placeholder or checked pixels there is nothing to make, which is an error that names these."""
-    with pytest.raises(ConfigError, match="give Pixstore variants"):
+    with pytest.raises(ConfigError, match="decodes no images: give it variants"):
         await ended(plain, "a")
     with pytest.raises(ConfigError):
         await parts_of(plain).backfill.complete("a")

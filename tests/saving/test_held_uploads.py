@@ -37,9 +37,9 @@ async def stalled(data: bytes, go_on: asyncio.Event, waits: asyncio.Semaphore | 
 
 def opened(budget: Budget | None = None) -> Pixstore:
     pix = Pixstore(MemoryStore(), secret=SECRET, placeholder=True)
-    assert pix._decoder
+    assert pix._options.decoder
     if budget:
-        pix._decoder.budget = budget
+        pix._options.decoder.budget = budget
     return pix
 
 
@@ -86,8 +86,8 @@ async def test_stalled_uploads_keep_no_other_out() -> None:
 async def test_an_upload_that_fails_gives_its_memory_back(data: bytes) -> None:
     """Whether the image is damaged or its sender is gone, nothing stays held."""
     async with opened() as pix:
-        assert pix._decoder
-        budget = pix._decoder.budget
+        assert pix._options.decoder
+        budget = pix._options.decoder.budget
         with pytest.raises(InvalidImage):
             await pix.save_image(picture()[:-5])
         waits = asyncio.Semaphore(0)
@@ -113,7 +113,7 @@ async def main(folder):
     data, go_on, most = large_png(28 * 1024 * 1024), asyncio.Event(), 0
     async with Pixstore(SqliteStore(Path(folder) / "pixstore.db"), secret=SECRET, placeholder=True) as pix:
         uploads = [asyncio.create_task(pix.save_image(stalled(data, go_on))) for _ in range(40)]
-        while pix._decoder.budget.held_bytes < 100 * 1024 * 1024 or sum(each.done() for each in uploads) < 36:
+        while pix._options.decoder.budget.held_bytes < 100 * 1024 * 1024 or sum(each.done() for each in uploads) < 36:
             await asyncio.sleep(0.05)
             most = max(most, status(os.getpid(), "VmRSS"))
         print(max(most, status(os.getpid(), "VmRSS")) - len(data) // 1024)  # that is the senders'

@@ -13,10 +13,10 @@ from pixstore_asgi.core.formats.names import FORMAT_BYTES
 from pixstore_asgi.core.images import ExportedImage
 from pixstore_asgi.core.padding import bucket_bytes, padding
 from pixstore_asgi.errors import ImageTooLarge
-from pixstore_asgi.saving.limits import UploadLimits, upload_limits
+from pixstore_asgi.saving.limits import UploadLimits
+from pixstore_asgi.saving.options import SaveOptions, upload_limits
 from pixstore_asgi.saving.save import Saves
 from pixstore_asgi.saving.sealing import Encryption
-from pixstore_asgi.saving.treatment import Treatment
 from pixstore_asgi.store.contract import ImageStore
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.store.sqlite import SqliteStore
@@ -32,7 +32,7 @@ class Padded:
     def __init__(self, pix: Pixstore, store: MemoryStore, max_bytes: int = MAX_BYTES) -> None:
         self.pix = pix
         self.saves = Saves(
-            store, pix._life.opened, frozenset(FORMAT_BYTES), UploadLimits(max_bytes), Treatment(pads=True)
+            store, pix._life.opened, SaveOptions(frozenset(FORMAT_BYTES), UploadLimits(max_bytes), pad=True)
         )
 
     async def exported(self, image_id: str) -> ExportedImage:
@@ -130,7 +130,7 @@ async def test_an_image_with_its_seal_is_not_padded(padded: Padded) -> None:
 async def test_the_limit_and_the_progress_are_of_the_image_alone(padded: Padded) -> None:
     """An image of just max_bytes is saved, its padding not counted; one byte more is too large."""
     told: list[int] = []
-    await padded.saves.create("image", large_png(MAX_BYTES), on_progress=told.append)
+    await padded.saves.override(on_progress=told.append).create("image", large_png(MAX_BYTES))
     assert told == sorted(told)
     assert max(told) == MAX_BYTES
     assert len((await padded.exported("image")).ciphertext) == bucket_bytes(MAX_BYTES + 1) > MAX_BYTES + 1

@@ -8,7 +8,7 @@ from pixstore_asgi import InvalidImage
 from pixstore_asgi.core.formats.names import FORMAT_BYTES, check_formats
 from pixstore_asgi.errors import UploadTimeout
 from pixstore_asgi.saving.sealing import Encryption, begin_sealing
-from pixstore_asgi.saving.stripping import stripped
+from pixstore_asgi.saving.source import stripped
 from tests.support.metadata import AFTER_THE_END, SECRET_WORD, chunk
 from tests.support.samples import picture
 from tests.support.stripping import in_pieces, strip

@@ -245,7 +245,7 @@ async def test_one_nonce_for_two_images(npm_files: NpmFiles, target: Pixstore) -
     sealed = await target.export_image("a")
     assert sealed is not None
     for data in (picture("png", seed=1), large_png(5_000_000)):
-        with pytest.raises(IntegrityError, match="seal is not that of this image"):
+        with pytest.raises(IntegrityError, match="seal does not belong to this image"):
             await target.import_image("b", data, token=1, seal=sealed.seal)
     assert not await target.image_exists("b")
     assert str(sealed.seal.key) not in repr(sealed)

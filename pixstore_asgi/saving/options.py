@@ -1,0 +1,89 @@
+"""Options of a save. A new option is a field of SaveOptions, and a parameter of the public methods that take it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+from ..core.cipher import MAX_CIPHERTEXT_BYTES
+from ..core.formats.names import check_formats
+from ..core.options import check_numbers
+from ..core.padding import longest_within
+from ..decoding.decoder import Decoder
+from ..decoding.variants import Variant
+from ..errors import ConfigError
+from ..store.contract import ImageStore
+from .limits import UploadLimits
+
+OnProgress = Callable[[int], None]
+"""Called with the number of the image's bytes taken so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class SaveOptions:
+    """How images are saved: the options of a Pixstore, or of one call (`override`).
+
+    Args:
+        formats: Names of the accepted formats.
+        limits: Limits of one upload.
+        strip_metadata: Whether to remove metadata.
+        pad: Whether to pad the ciphertext to the length of a bucket (core/padding.py).
+        decoder: Decodes each picture and makes its variants. None: do not decode.
+        on_progress: Called after each piece.
+    """
+
+    formats: frozenset[str]
+    limits: UploadLimits
+    strip_metadata: bool = False
+    pad: bool = False
+    decoder: Decoder | None = None
+    on_progress: OnProgress | None = None
+
+    @classmethod
+    def of(
+        cls,
+        store: ImageStore,
+        *,
+        image_formats: Sequence[str],
+        max_image_bytes: int,
+        upload_timeout_s: float,
+        max_upload_s: float,
+        strip_metadata: bool,
+        check_pixels: bool,
+        variants: Sequence[Variant],
+        placeholder: bool,
+        pad_to: str | None,
+    ) -> Self:
+        """Return the options of a Pixstore on this store. Raises ConfigError for options that can't work."""
+        if pad_to not in ("bucket", None):
+            raise ConfigError('pad_to is "bucket", or None for ciphertext as long as its image')
+        if not isinstance(variants, Sequence):
+            raise ConfigError("variants is a list or tuple of Variant(…), also for a single one")
+        is_decoded = check_pixels or variants or placeholder
+        return cls(
+            formats=check_formats(image_formats),
+            limits=upload_limits(store, max_image_bytes, upload_timeout_s, max_upload_s, pad=pad_to is not None),
+            strip_metadata=strip_metadata,
+            pad=pad_to is not None,
+            decoder=Decoder(variants, placeholder=placeholder) if is_decoded else None,
+        )
+
+    def override(self, **given: Any) -> Self:
+        """Return these options with the given ones in their place. An option given as None stays."""
+        changed = {name: value for name, value in given.items() if value is not None}
+        return replace(self, **changed) if changed else self
+
+
+def upload_limits(
+    store: ImageStore, max_bytes: int, timeout_s: float, max_s: float, *, pad: bool = False
+) -> UploadLimits:
+    """Return the limits of uploads to a store. Raises ConfigError for limits that the store can't keep.
+
+    pad: leave room for padding, which does not count as part of the image.
+    """
+    check_numbers(max_image_bytes=max_bytes, upload_timeout_s=timeout_s, max_upload_s=max_s)
+    longest = min(store.max_body_bytes or MAX_CIPHERTEXT_BYTES, MAX_CIPHERTEXT_BYTES)
+    # The ciphertext is longer than the image by its format byte.
+    largest = (longest_within(longest) if pad else longest) - 1
+    if not 1 <= max_bytes <= largest:
+        raise ConfigError(f"max_image_bytes must be from 1 to {largest}")
+    return UploadLimits(max_bytes, timeout_s, max_s)
