@@ -1,6 +1,6 @@
-"""The one error tree, and WireState, the vocabulary of outcomes.
+"""All errors, under one root, and WireState, the outcomes of a request.
 
-Every error that leaves this package is a PixstoreError. Its text says what was wrong and what to do; it never holds a
+Every error that this package raises is a PixstoreError. Its text says what happened and what to do; it never contains a
 key, a proof or image bytes.
 """
 
@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 
 
 class WireState(IntEnum):
-    """First byte of every wire payload: how a request ended (docs/wire-format.md, "Payload")."""
+    """The first byte of every wire payload: the outcome of the request (docs/wire-format.md, "Payload")."""
 
     SUCCESS = 0
     UPDATED = 1
@@ -21,29 +21,29 @@ class WireState(IntEnum):
 
     @property
     def label(self) -> str:
-        """The state's name as the protocol spells it, e.g. "InvalidProof"."""
+        """The state's name in the wire format, such as "InvalidProof"."""
         return "".join(word.capitalize() for word in self.name.split("_")).replace("Id", "ID")
 
 
 class PixstoreError(Exception):
-    """Root of every error this package raises.
+    """The root of every error that this package raises.
 
-    http_status: the status of the answer to a request that caused it. It is 500 for errors that no request causes.
+    http_status: the status for a request that caused it; 500 if requests do not cause it.
     """
 
     http_status: ClassVar[int] = 500
 
 
 class ConfigError(PixstoreError, ValueError):
-    """An option has a value that can't work; the text names the option and what it takes."""
+    """An option has an invalid value; the text names the option and its valid values."""
 
 
 class SecretError(ConfigError):
-    """A secret is missing, too short, not the one the store was written with, or kept in an unsafe file."""
+    """A secret is missing, too short, not the one the store was written with, or in an unsafe file."""
 
 
 class InputError(PixstoreError, ValueError):
-    """An argument of a call can't be used: a malformed image id or directory, data of an unknown kind."""
+    """An argument of a call is invalid: a malformed image id or directory, data of an unknown type."""
 
 
 class InvalidImage(PixstoreError, ValueError):
@@ -71,7 +71,7 @@ class ImageNotFound(PixstoreError, LookupError):
 
 
 class RecordError(PixstoreError, ValueError):
-    """A value is no image record; `reason` is one of shape, id, token, key, iv, tag, proof."""
+    """A value is not an image record. `reason` is one of shape, id, token, key, iv, tag, proof."""
 
     def __init__(self, message: str, reason: str) -> None:
         super().__init__(message)
@@ -79,7 +79,7 @@ class RecordError(PixstoreError, ValueError):
 
 
 class WireError(PixstoreError, ValueError):
-    """Bytes are no wire payload.
+    """Bytes are not a wire payload.
 
     `reason` is one of empty, unknown-state, truncated, no-ciphertext, trailing-bytes, token-range.
     """
@@ -101,7 +101,7 @@ class ProofError(PixstoreError):
 
 
 class IntegrityError(PixstoreError):
-    """Stored or received bytes fail authentication; `reason`: unknown-key, wrap, tag, format-byte or no-image."""
+    """Stored or received bytes fail authentication. `reason`: unknown-key, wrap, tag, format-byte or no-image."""
 
     def __init__(self, message: str, reason: str) -> None:
         super().__init__(message)
@@ -109,21 +109,21 @@ class IntegrityError(PixstoreError):
 
 
 class StoreError(PixstoreError):
-    """The store can't do what was asked: unreadable, read-only, damaged, closed or of another program."""
+    """The store can't do the operation: it is unreadable, read-only, damaged, closed or of another program."""
 
 
 class StoreDamaged(StoreError):
-    """A part of the store is damaged; what lies elsewhere in it may be whole."""
+    """A part of the store is damaged; other parts may be intact."""
 
 
 class StoreBusy(StoreError):
-    """What the operation needs is held by others or away: the store, its bucket, or a process to decode in.
+    """The store, its bucket, or a process to decode in is busy or can't be reached; try again.
 
-    It did nothing and can be repeated. Only of a write whose connection to a database was lost in the moment of its
-    commit it is not known: it may have happened.
+    The operation did nothing, with one exception: a write whose connection to a database was lost during its commit
+    may have been done.
 
-    away: the part that can't be reached, if that is the reason. detail: the same as a text for clients; the message
-    itself is for the log, because it may name hosts and paths.
+    away: the part that can't be reached, if that is the reason. detail: a text for clients; the message is for the log,
+    because it may name hosts and paths.
     """
 
     http_status = 503
@@ -131,11 +131,11 @@ class StoreBusy(StoreError):
 
     @property
     def detail(self) -> str:
-        """The text for a client."""
+        """A text for clients, without hosts and paths."""
         return f"the {self.away} can't be reached: try again later" if self.away else "the store is busy: try again"
 
 
 class StoreConflict(StoreError):
-    """The image was not in the state that the write expected; the write did nothing."""
+    """The image was not in the state that the write expected. The write did nothing."""
 
     http_status = 409

@@ -1,1 +1,1 @@
-"""What the rest is built of, pure: ids, records, formats, wire payloads, proofs and ciphers; no I/O, clock or loop."""
+"""Pure building blocks: ids, records, formats, wire payloads, proofs and ciphers; no I/O, clock or event loop."""

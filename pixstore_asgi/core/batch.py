@@ -1,8 +1,8 @@
-"""The batch: many images asked for in one request and answered in one stream (docs/wire-format.md, "Batch").
+"""The batch: one request for many images, and its answer in one stream (docs/wire-format.md, "Batch").
 
 request   text/plain JSON, at most 16 KiB: {"images": [{"id": …, "token": …, "proof": …}, …]}, 1 to 25 distinct ids
-response  frames in the order of the request: index u8 ‖ HTTP status u16 ‖ length u32, little-endian, then the very body
-          that a GET of that image would have had; none where `authorize` refused it (403)
+response  frames in the order of the request: index u8 ‖ HTTP status u16 ‖ length u32, little-endian, then the body
+          that a GET of that image has; no body if `authorize` refused the image (403)
 """
 
 import json
@@ -16,7 +16,7 @@ from .request import ImageRequest
 MAX_BODY_BYTES = 16 * 1024
 MAX_IMAGES = 25
 MAX_FRAME_BYTES = 2**32 - 1
-"""The longest body that a frame can have; what is longer is to be asked for alone."""
+"""The longest body of a frame; a longer image needs a request of its own."""
 
 _FRAME = struct.Struct("<BHI")
 
@@ -25,9 +25,9 @@ FRAME_HEAD_BYTES = _FRAME.size
 
 
 def parse_batch(body: bytes) -> list[ImageRequest] | None:
-    """Return the requests of a batch in their order, or None for a body that is none.
+    """Return the requests of a batch in their order, or None if the body is not a batch.
 
-    Whether an id, token or proof is any good is for each image to find out.
+    The ids and proofs are not checked here.
     """
     if len(body) > MAX_BODY_BYTES:
         return None
@@ -47,7 +47,7 @@ def frame_head(index: int, status: int, length: int) -> bytes:
 
 
 def parse_frame_head(data: bytes) -> tuple[int, int, int]:
-    """Return index, HTTP status and length of the body of the frame that `data` begins with."""
+    """Return index, HTTP status and body length of the frame at the start of `data`."""
     index, status, length = _FRAME.unpack_from(data)
     return index, status, length
 

@@ -1,4 +1,4 @@
-"""AES-256-GCM over image bytes, and the key wrap that ties an image's key to the row it is stored in.
+"""AES-256-GCM over image bytes, and the key wrap that binds an image's key to its row in the store.
 
     plaintext    one format byte ‖ the image's bytes
     ciphertext   AES-256-GCM, no additional data, a fresh key and nonce for every version     NIST SP 800-38D
@@ -6,9 +6,9 @@
     details      nothing, or width u32 ‖ height u32 ‖ ThumbHash
     AAD          u16 length ‖ bytes, of each: purpose, id, version, format, iv, tag, size u64
 
-The ciphertext carries no additional data because browsers of the wire protocol decrypt without any; id and version are
-bound in the key wrap instead. SIV needs no nonce that could repeat. Versions that were saved with a SHA-256 of their
-ciphertext have it at the end of the AAD; the tag tells all that it told.
+The ciphertext has no additional data because clients of the wire format decrypt without any. The key wrap binds id and
+version instead. SIV needs no nonce, so none can repeat. Rows of older versions of this package have a SHA-256 of the
+ciphertext, which is then the last field of the AAD; new rows need none, because the tag covers the ciphertext.
 """
 
 import struct
@@ -37,21 +37,27 @@ from .images import (
 from .keyring import DOMAIN, KeyRing
 
 MAX_CIPHERTEXT_BYTES = 2**36 - 32
-"""The longest text that GCM encrypts under one key and nonce (NIST SP 800-38D, 5.2.1.1)."""
+"""The longest ciphertext of GCM under one key and nonce (NIST SP 800-38D, 5.2.1.1)."""
 
 _PURPOSE = DOMAIN + b" image key"
 _PURPOSE_FIELD = len(_PURPOSE).to_bytes(2, "big") + _PURPOSE
-_FIELDS = struct.Struct(">H16sHBH12sH16sHQ")  # each with its length before it
+_FIELDS = struct.Struct(">H16sHBH12sH16sHQ")  # each after its length
 _SIZE_FIELDS = struct.Struct(">II")
 _BLOCK_BYTES = 16
-_NOT_AUTHENTIC = "the image fails authentication: damaged, or another key's"
+_NOT_AUTHENTIC = "the image fails authentication: it is damaged, or the key is of another image"
 
 
 class Sealer:
-    """Encrypts one image piece by piece: the format byte goes first, then `update` for each piece, then `finish`.
+    """Encrypts one image piece by piece: call `update` for each piece, then `finish`.
 
-    key is 32 bytes, iv 12; both must be fresh random bytes for every image. size: the ciphertext's, so far. After
-    `finish`, `tag` (16 bytes) is set.
+    Args:
+        key: 32 bytes, random and fresh for every image.
+        iv: 12 bytes, random and fresh for every image.
+        format_byte: the first byte of the plaintext.
+
+    Attributes:
+        size: bytes of ciphertext so far.
+        tag: 16 bytes, set by `finish`.
     """
 
     def __init__(self, *, key: bytes, iv: bytes, format_byte: int) -> None:
@@ -62,11 +68,11 @@ class Sealer:
         self.tag = b""
 
     def update(self, piece: bytes | memoryview) -> memoryview:
-        """Return the ciphertext of the next piece, until the next call; the first one is longer by the format byte."""
+        """Return the ciphertext of the next piece, valid until the next call. The first includes the format byte."""
         head, self._sealed_head = self._sealed_head, b""
         start, end = len(head), len(head) + len(piece)
         if len(self._buffer) < end + _BLOCK_BYTES:
-            # One buffer for all pieces: most of the time that fresh memory costs is the system's, page by page.
+            # One buffer for all pieces: fresh memory for each would cost a page fault per 4 KiB.
             self._buffer = bytearray(end + _BLOCK_BYTES)
         sealed = memoryview(self._buffer)
         sealed[:start] = head
@@ -75,34 +81,47 @@ class Sealer:
         return sealed[:end]
 
     def finish(self) -> None:
-        """End the image: no piece can follow."""
+        """End the image and set `tag`."""
         self._encryptor.finalize()
         self.tag = self._encryptor.tag
 
 
 def unseal(*, key: bytes, iv: bytes, tag: bytes, ciphertext: bytes) -> tuple[str, bytes]:
-    """Decrypt one whole image and return its format name and bytes; nothing is returned before the tag is checked.
+    """Decrypt one whole image, after its tag is checked.
 
-    Raises IntegrityError with reason tag, format-byte or no-image.
+    Args:
+        key: 32 bytes.
+        iv: 12 bytes.
+        tag: 16 bytes.
+        ciphertext: all of it.
+
+    Returns:
+        The format's name, such as "png", and the image's bytes.
+
+    Raises:
+        IntegrityError: with reason tag, format-byte or no-image.
     """
     cipher = AESGCM(key)
-    key = HiddenBytes()  # a caller may have given plain bytes
+    key = HiddenBytes()  # the caller may pass plain bytes, which a traceback would show
     try:
-        plaintext = memoryview(cipher.decrypt(iv, ciphertext + tag, None))  # its repr shows none of it
+        plaintext = memoryview(cipher.decrypt(iv, ciphertext + tag, None))  # its repr shows no bytes
     except InvalidTag:
         raise IntegrityError(_NOT_AUTHENTIC, "tag") from None
     name = format_name(plaintext[0]) if plaintext else None
     if name is None:
-        raise IntegrityError("the image starts with an unknown format byte", "format-byte")
+        raise IntegrityError("the decrypted image has an unknown format byte", "format-byte")
     if len(plaintext) == 1:
         raise IntegrityError("the image has no bytes", "no-image")
     return name, bytes(plaintext[1:])
 
 
 class TagCheck:
-    """Tells whether ciphertext is the one of a key, nonce and tag, piece by piece: `update` for each, then `finish`.
+    """Checks ciphertext against its tag piece by piece: call `update` for each piece, then `finish`.
 
-    key is 32 bytes, iv 12, tag 16. What it decrypts is kept nowhere.
+    Args:
+        key: 32 bytes.
+        iv: 12 bytes.
+        tag: 16 bytes.
     """
 
     def __init__(self, *, key: bytes, iv: bytes, tag: bytes) -> None:
@@ -110,13 +129,13 @@ class TagCheck:
         self._buffer = bytearray()
 
     def update(self, piece: bytes) -> None:
-        """Take the next piece."""
+        """Check the next piece. The decrypted bytes are overwritten by the next call."""
         if len(self._buffer) < len(piece) + _BLOCK_BYTES:
             self._buffer = bytearray(len(piece) + _BLOCK_BYTES)
         self._decryptor.update_into(piece, self._buffer)
 
     def finish(self) -> None:
-        """End the image. Raises IntegrityError (tag) where any byte of it is another one."""
+        """End the image. Raises IntegrityError (tag) if any byte of it differs."""
         try:
             self._decryptor.finalize()
         except InvalidTag:
@@ -124,10 +143,19 @@ class TagCheck:
 
 
 def wrap_key(ring: KeyRing, key: bytes, image_id: str, meta: ImageMeta, details: Details | None = None) -> ImageMeta:
-    """Return `meta` with its `wrapped_key`: the 32-byte image key and the details under the ring's newest secret.
+    """Wrap an image key under the ring's newest secret (AES-256-SIV, RFC 5297).
 
-    It has 52 bytes, and 8 more with those of a ThumbHash where there are details. The wrapping binds id, version,
-    format, iv, tag and size: copied onto another row it does not unwrap.
+    The wrapped key is bound to id, version, format, iv, tag and size: it does not unwrap in another row.
+
+    Args:
+        ring: bound to the store's database.
+        key: the image key, 32 bytes.
+        image_id: the row's id.
+        meta: the row; its `wrapped_key` is ignored.
+        details: wrapped together with the key.
+
+    Returns:
+        `meta` with its `wrapped_key`: 52 bytes; with details 8 more, and the bytes of the ThumbHash.
     """
     signing = ring.signing
     sealed = signing.wrapper.encrypt(key + _encode_details(details), [_binding(image_id, meta)])
@@ -135,14 +163,15 @@ def wrap_key(ring: KeyRing, key: bytes, image_id: str, meta: ImageMeta, details:
 
 
 def unwrap_key(ring: KeyRing, image_id: str, meta: ImageMeta) -> bytes:
-    """Return the 32-byte image key of a stored version; raises as `unwrap`."""
+    """Return the image key of a stored version, 32 bytes. Raises as `unwrap`."""
     return unwrap(ring, image_id, meta).key
 
 
 def unwrap(ring: KeyRing, image_id: str, meta: ImageMeta) -> Unwrapped:
-    """Return the key of a stored version, and its details where it has any.
+    """Return the key of a stored version, and its details if it has any.
 
-    Raises IntegrityError: unknown-key where no secret of the ring wrapped it, wrap where the row was changed.
+    Raises:
+        IntegrityError: unknown-key if the ring lacks the secret that wrapped it, wrap if the row was changed.
     """
     key_id = meta.wrapped_key[:KEY_ID_BYTES]
     ring_key = ring.get(key_id)
@@ -158,13 +187,13 @@ def unwrap(ring: KeyRing, image_id: str, meta: ImageMeta) -> Unwrapped:
 
 
 def rewrap_key(old: KeyRing, new: KeyRing, image_id: str, meta: ImageMeta) -> ImageMeta:
-    """Return `meta` with what it has wrapped under the newest secret of another ring; raises as `unwrap`."""
+    """Return `meta` with its key and details wrapped under the newest secret of another ring. Raises as `unwrap`."""
     unwrapped = unwrap(old, image_id, meta)
     return wrap_key(new, unwrapped.key, image_id, meta, unwrapped.details)
 
 
 def add_details(ring: KeyRing, image_id: str, meta: ImageMeta, details: Details) -> ImageMeta:
-    """Return `meta` with these details in what it has wrapped, under the newest secret; raises as `unwrap`."""
+    """Return `meta` with these details wrapped beside its key, under the newest secret. Raises as `unwrap`."""
     return wrap_key(ring, unwrap(ring, image_id, meta).key, image_id, meta, details)
 
 
@@ -174,7 +203,7 @@ def _encode_details(details: Details | None) -> bytes:
 
 def _unwrapped_with_details(unwrapped: bytes) -> Unwrapped:
     if len(unwrapped) < KEY_BYTES + _SIZE_FIELDS.size:
-        raise IntegrityError("a wrapped key is of no length that this package writes", "wrap")
+        raise IntegrityError("a wrapped key has a length that this package never writes", "wrap")
     width, height = _SIZE_FIELDS.unpack_from(unwrapped, KEY_BYTES)
     return Unwrapped(unwrapped[:KEY_BYTES], Details(width, height, unwrapped[KEY_BYTES + _SIZE_FIELDS.size :] or None))
 

@@ -1,4 +1,4 @@
-"""Count: how many images, and how many variants of them, as every command counts and prints it."""
+"""Counts of images and variants, and their text for people."""
 
 from typing import NamedTuple
 
@@ -6,18 +6,18 @@ from .ids import is_variant_id
 
 
 class Count(NamedTuple):
-    """So many images, and so many variants. `str` of it is "11 images and 11 variants"."""
+    """A number of images and a number of variants. Its `str` is such as "11 images and 11 variants"."""
 
     images: int = 0
     variants: int = 0
 
     @property
     def total(self) -> int:
-        """Both together."""
+        """Images and variants together."""
         return self.images + self.variants
 
     def plus(self, image_id: str) -> "Count":
-        """Return the count with one more, of an image or a variant."""
+        """Return the count with this image or variant added."""
         is_variant = is_variant_id(image_id)
         return Count(self.images + (not is_variant), self.variants + is_variant)
 

@@ -1,11 +1,8 @@
-"""The names of what the log tells, for machines: each call gives one as `extra`, beside the words for people."""
+"""Names of log events for machines: each log call passes one as `extra`, beside its message for people."""
 
 from typing import Any
 
 
 def event(name: str, **fields: Any) -> dict[str, Any]:
-    """Return the `extra` of a log call: its event's name, and what a machine may want of it apart from the words.
-
-    The events, their levels and fields are a table in docs/upkeep.md.
-    """
+    """Return the `extra` of a log call: the event's name and its fields, as the table in docs/upkeep.md lists them."""
     return {"event": name, **fields}

@@ -1,7 +1,7 @@
-"""Values that no printout shows: keys, proofs, secrets, and bytes that hold them.
+"""Types whose repr hides their value: for keys, proofs, secrets, and bytes that contain them.
 
-Error trackers record the local variables of every frame that an error passed. They ask a value for its repr, or walk
-into lists and dicts. So a value hides itself, wherever it is kept. The encoders and ciphers take it as the plain one.
+Error trackers record the local variables of each frame in a traceback: they take the repr of each, and walk into lists
+and dicts. So the value itself must hide, wherever it is stored. Encoders and ciphers accept these types as plain ones.
 """
 
 from collections.abc import Callable
@@ -9,16 +9,16 @@ from typing import Any, SupportsIndex, TypeVar
 
 _T = TypeVar("_T")
 Hidden = Callable[[], _T]
-"""A function that returns what was hidden: no repr and no attribute of it shows that."""
+"""A function that returns the hidden value; neither its repr nor an attribute shows the value."""
 
 
 def hide(value: _T) -> Hidden[_T]:
-    """Return a function that returns `value`, which may be of any type."""
+    """Return a function that returns `value`, of any type."""
     return lambda: value
 
 
 class HiddenBytes(bytes):
-    """Bytes that hide themselves in a repr; so do their slices and sums."""
+    """Bytes whose repr shows only their length; slices and sums are HiddenBytes too."""
 
     __slots__ = ()
 
@@ -40,7 +40,7 @@ class HiddenBytes(bytes):
 
 
 class HiddenText(str):
-    """A text that hides itself in a repr. `str()` and formatting give the text itself.
+    """Text whose repr shows only its length. `str()` and formatting return the text itself.
 
     Only for values that stay in the package: msgspec refuses subclasses of str.
     """
@@ -54,12 +54,12 @@ class HiddenText(str):
 
 
 def hidden_text(value: object) -> Any:
-    """Return a text as a HiddenText, and any other value as it is."""
+    """Return text as a HiddenText, and any other value unchanged."""
     return HiddenText(value) if isinstance(value, str) else value
 
 
 class HiddenFields(dict[str, Any]):
-    """A dict that shows only its names to printouts that ask it, Sentry and rich too. JSON encoders see a dict."""
+    """A dict whose repr shows only its keys, in Sentry and rich too. JSON encoders see a plain dict."""
 
     __slots__ = ()
 

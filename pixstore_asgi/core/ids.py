@@ -1,14 +1,14 @@
-"""Image ids, directories and tokens: what they may be."""
+"""Image ids, directories and tokens: their syntax and checks."""
 
 import re
 
 from ..errors import InputError
 
 MAX_TOKEN = 2**53 - 1
-"""Largest token: the largest integer that JavaScript holds exactly."""
+"""The largest token: the largest integer that JavaScript represents exactly."""
 
 VARIANT_MARK = "~"
-"""Stands in the id of a variant between its original's id, in which it can't be, and its name."""
+"""Separates the original's id from the variant's name in the id of a variant. No image id contains it."""
 
 IMAGE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}(:[A-Za-z0-9_-]{1,128})?", re.ASCII)
 SERVED_ID = re.compile(rf"{IMAGE_ID.pattern}({VARIANT_MARK}[a-z0-9_-]{{1,32}})?", re.ASCII)
@@ -18,9 +18,9 @@ _TOKEN = re.compile(r"[1-9][0-9]{0,15}", re.ASCII)
 
 
 def is_image_id(value: object) -> bool:
-    """Tell whether `value` is an image id: `name` or `directory:name` of `[A-Za-z0-9_-]`, at most 64 and 128 long.
+    """Return whether `value` is an image id: 1 to 64 of `[A-Za-z0-9_-]`, or these, a colon and 1 to 128 more.
 
-    Raises InputError for anything but a str.
+    Raises InputError if `value` is not a str.
     """
     if not isinstance(value, str):
         raise InputError(f"an image id is a str, not {type(value).__name__}")
@@ -28,14 +28,14 @@ def is_image_id(value: object) -> bool:
 
 
 def is_served_id(value: object) -> bool:
-    """Tell whether `value` is the id of an image or of a variant. Raises InputError for anything but a str."""
+    """Return whether `value` is the id of an image or of a variant. Raises InputError if it is not a str."""
     if not isinstance(value, str):
         raise InputError(f"an image id is a str, not {type(value).__name__}")
     return SERVED_ID.fullmatch(value) is not None
 
 
 def variant_id(original: str, name: object) -> str:
-    """Return the id of an original's variant. Raises InputError for a name that is not 1 to 32 of `[a-z0-9_-]`."""
+    """Return the id of an original's variant. Raises InputError if the name is not 1 to 32 of `[a-z0-9_-]`."""
     if not isinstance(name, str) or _VARIANT_NAME.fullmatch(name) is None:
         raise InputError(
             f"a variant's name must be 1 to 32 lower-case ASCII letters, digits, `_` or `-`, not {name!r:.80}"
@@ -44,28 +44,28 @@ def variant_id(original: str, name: object) -> str:
 
 
 def is_variant_id(value: str) -> bool:
-    """Tell whether `value` is the id of a variant: an image id, VARIANT_MARK and a variant's name."""
+    """Return whether `value` is the id of a variant: an image id, VARIANT_MARK and a variant's name."""
     original, _, name = value.partition(VARIANT_MARK)
     return IMAGE_ID.fullmatch(original) is not None and _VARIANT_NAME.fullmatch(name) is not None
 
 
 def original_of(image_id: str) -> str:
-    """Return the id of a variant's original, and that of an original itself."""
+    """Return the id of a variant's original; the id of an original is returned unchanged."""
     return image_id.partition(VARIANT_MARK)[0]
 
 
 def variant_name(image_id: str) -> str:
-    """Return a variant's name, and an empty text for an original."""
+    """Return a variant's name, or an empty text for an original."""
     return image_id.partition(VARIANT_MARK)[2]
 
 
 def range_of_variants(original: str) -> tuple[str, str]:
-    """Return what the ids of all variants of an original are above and below."""
-    return f"{original}{VARIANT_MARK}", f"{original}\x7f"  # which follows the mark
+    """Return the lower and the upper bound, both exclusive, of the ids of an original's variants."""
+    return f"{original}{VARIANT_MARK}", f"{original}\x7f"  # the character after VARIANT_MARK
 
 
 def checked_directory(value: object) -> str:
-    """Return what can be the part of an image id before the colon: 1 to 64 of `[A-Za-z0-9_-]`. Raises InputError."""
+    """Return a directory, the part of an image id before the colon: 1 to 64 of `[A-Za-z0-9_-]`. Raises InputError."""
     if not isinstance(value, str):
         raise InputError(f"directory must be a str, not {type(value).__name__}: pass str(…) of it")
     if _DIRECTORY.fullmatch(value) is None:
@@ -74,14 +74,14 @@ def checked_directory(value: object) -> str:
 
 
 def range_of_directory(directory: str | None) -> tuple[str, str | None]:
-    """Return what all ids of a directory are above and below, of all ids where it is None. Raises InputError."""
+    """Return the bounds, both exclusive, of the ids of a directory, or of all ids if it is None. Raises InputError."""
     if directory is None:
         return "", None
-    return f"{checked_directory(directory)}:", f"{directory};"  # `;` follows `:`
+    return f"{checked_directory(directory)}:", f"{directory};"  # `;` is the character after `:`
 
 
 def parse_token(text: str) -> int | None:
-    """Read a token header: canonical decimal digits of 1 to 2**53 - 1, or None for anything else."""
+    """Parse a token header: 1 to 2**53 - 1 in canonical decimal digits. Return None for other texts."""
     if _TOKEN.fullmatch(text) is None:
         return None
     token = int(text)
@@ -89,7 +89,7 @@ def parse_token(text: str) -> int | None:
 
 
 def as_token(value: object) -> int | None:
-    """Return a token that came as an integer or as a header's text, or None for anything that is none."""
+    """Return a token given as an integer or as a header's text, or None if it is not a token."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value if 1 <= value <= MAX_TOKEN else None
     return parse_token(value) if isinstance(value, str) else None

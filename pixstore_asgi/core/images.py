@@ -1,4 +1,4 @@
-"""An image as the package knows it: what a store keeps of it, its seal, its decrypted bytes, its line in a list."""
+"""The data classes of an image: its row in a store, its seal, its decrypted bytes, its line in a list."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple, Self
@@ -11,39 +11,39 @@ KEY_BYTES, IV_BYTES, TAG_BYTES = 32, 12, 16
 """AES-256 key, GCM nonce and GCM tag (NIST SP 800-38D), in bytes."""
 
 VERSION_BYTES = 16
-"""Length of the random id that every saved version gets."""
+"""Length of the random id of each saved version."""
 
 MAX_EPOCH = 2**32 - 1
-"""Largest epoch of an image's proofs, which have four bytes for it."""
+"""The largest epoch of an image's proofs: a proof has four bytes for it."""
 
 SHA256_BYTES = 32
 """Length of a ciphertext's SHA-256."""
 
 KEY_ID_BYTES = 4
-"""Length of a secret's public id, which every key that it wrapped begins with, and its check value too."""
+"""Length of a secret's public id, the first bytes of its check value and of each key that it wrapped."""
 
 WRAPPED_KEY_BYTES = 52
-"""Length of a wrapped key without details: its secret's id, the tag that is also the nonce (RFC 5297), the key."""
+"""Length of a wrapped key without details: key id 4, synthetic IV 16 (RFC 5297), key 32."""
 
 DATABASE_ID_BYTES = 16
-"""Length of a database's id: 15 random bytes behind one that tells whether it is older than ids."""
+"""Length of a database's id: one byte, 0 if the database is older than its id and else 1, and 15 random bytes."""
 
 
 def database_id_of(random: bytes) -> bytes:
-    """Return the id of a database that is made now, of DATABASE_ID_BYTES - 1 random bytes."""
+    """Return the id of a new database from DATABASE_ID_BYTES - 1 random bytes."""
     return b"\x01" + random
 
 
 def is_older_than_ids(database_id: bytes) -> bool:
-    """Tell whether a database has images from before it had its id, whose keys are bound to none."""
+    """Return whether a database may have images from before it had an id, whose keys are bound to no id."""
     return database_id.startswith(b"\0")
 
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """What was seen of a picture when it was decoded, kept sealed with its key.
+    """Facts about a decoded picture, stored encrypted with its key.
 
-    width, height: as it is displayed, in pixels. placeholder: its ThumbHash, up to 25 bytes, if one was made.
+    width, height: as displayed, in pixels. placeholder: its ThumbHash, at most 25 bytes, or None.
     """
 
     width: int
@@ -52,7 +52,7 @@ class Details:
 
 
 class Unwrapped(NamedTuple):
-    """What a wrapped key holds: the image key, 32 bytes, and what was seen of the picture when it was decoded."""
+    """The contents of a wrapped key: the image key, 32 bytes, and the picture's details."""
 
     key: bytes
     details: Details | None = None
@@ -63,11 +63,11 @@ class Unwrapped(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ImageMeta:
-    """What a store keeps beside one version's ciphertext; opaque to the store.
+    """The stored fields of one version beside its ciphertext; opaque to the store.
 
     version: 16 random bytes, new for every save and update. format: the format byte. iv: 12 bytes. tag: 16 bytes.
-    size: length of the ciphertext in bytes. sha256: its SHA-256 where an earlier version of this package saved it, else
-    None. wrapped_key: WRAPPED_KEY_BYTES, or more where the image has details: see cipher.wrap_key.
+    size: length of the ciphertext in bytes. sha256: of the ciphertext, only if an earlier version of this package saved
+    it. wrapped_key: WRAPPED_KEY_BYTES, or more if the image has details: see cipher.wrap_key.
     """
 
     version: bytes
@@ -84,7 +84,7 @@ class ImageMeta:
 
 @dataclass(frozen=True, slots=True)
 class Seal:
-    """How one image was encrypted elsewhere: what gives the same ciphertext again, bytes that browsers hold in a cache.
+    """How one image was encrypted elsewhere: with it, encryption gives the same ciphertext, which browsers may cache.
 
     key: 32 bytes. iv: 12 bytes. tag: 16 bytes. format: the name of its format byte, such as "jpg". Raises InputError
     for other lengths.
@@ -103,8 +103,11 @@ class Seal:
 
 @dataclass(frozen=True, slots=True)
 class StoredImage:
-    """One image as a store knows it: id, current token (strictly rising per id), the current version's meta, when the
-    image was first saved under this id, in epoch milliseconds, and the epoch of its proofs, which revoking raises."""
+    """The current row of one image.
+
+    token: strictly rising per id. meta: of the current version. created_ms: time of the first save under this id, in
+    epoch milliseconds. epoch: of its proofs; `revoke` raises it.
+    """
 
     id: str
     token: int
@@ -115,7 +118,7 @@ class StoredImage:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What an image brings from the store that it is copied from: `created_ms` and `epoch`, as StoredImage has them."""
+    """The `created_ms` and `epoch` of an image that is copied from another store, as in StoredImage."""
 
     created_ms: int
     epoch: int
@@ -123,7 +126,7 @@ class Past:
 
 @dataclass(frozen=True, slots=True)
 class Tombstone:
-    """What a store keeps of a deleted image: id, last token, and the last epoch of its proofs."""
+    """The row that remains of a deleted image: id, last token, and last epoch of its proofs."""
 
     id: str
     token: int
@@ -132,11 +135,10 @@ class Tombstone:
 
 @dataclass(frozen=True, slots=True)
 class RewrappedKey:
-    """The key of one version of an image, wrapped anew: `wrapped_key` is to take the place of what it has.
+    """A new wrapped key for one version of an image.
 
-    epoch: the least that the image's has to be from then on, for a row that is copied from another store. was: the
-    wrapped key that this one was made of; where the image has another one by then, that stays, or what it was changed
-    for would be undone. None: whatever it has.
+    epoch: the image's epoch is raised to at least this, for a row that is copied from another store. was: replace only
+    if the stored key still equals this (compare and swap); None: replace always.
     """
 
     image_id: str
@@ -148,7 +150,7 @@ class RewrappedKey:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A decrypted image: its bytes, padding included, and its format's name, such as "png"."""
+    """A decrypted image: its bytes including padding, and its format's name, such as "png"."""
 
     data: bytes = field(repr=False)
     format: str
@@ -161,10 +163,9 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class ExportedImage:
-    """One version of an image with all that another store needs to serve the very same.
+    """One version of an image, complete: another store can serve the same bytes from it.
 
-    seal and ciphertext: as it is encrypted, with its key. image: as it is decrypted, with what it was marked as.
-    details: what was seen of it when it was decoded, if it was.
+    seal, ciphertext: the encrypted form with its key. image: the decrypted form. details: None if it was not decoded.
     """
 
     id: str
@@ -177,10 +178,10 @@ class ExportedImage:
 
 @dataclass(frozen=True, slots=True)
 class ImageInfo:
-    """What a list of images tells of each: id, current token, format's name, and length in bytes, padding included.
+    """One image in a list.
 
-    created: when it was first saved under this id, in epoch milliseconds; updates leave it. Of images from before the
-    store kept it: when they were last saved.
+    token: of the current version. format: its name. size: in bytes, including padding. created: time of the first save
+    under this id, in epoch milliseconds; for images from before the store recorded it, time of the last save.
     """
 
     id: str
@@ -191,7 +192,7 @@ class ImageInfo:
 
     @classmethod
     def of(cls, image: StoredImage) -> Self:
-        """Return the line of a stored image."""
+        """Return the info of a stored image."""
         # The ciphertext is longer than the image by its format byte.
         name = format_name(image.meta.format) or "unknown"
         return cls(image.id, image.token, name, image.meta.size - 1, image.created_ms)

@@ -4,8 +4,8 @@
     key id   HKDF-Expand(PRK, "pixstore_asgi/1 key id" ‖ database id 16, 4)           RFC 5869, section 2.3
     others   HKDF-Expand(PRK, "pixstore_asgi/1 " ‖ purpose ‖ database id 16, length)
 
-All secrets verify and unwrap; the last one signs and wraps. A new secret is rolled out as [new, old] everywhere, then
-as [old, new].
+All secrets verify and unwrap; the last one signs and wraps. To roll out a new secret, configure [new, old] everywhere,
+then [old, new].
 """
 
 import hmac
@@ -32,10 +32,10 @@ Secret = str | bytes
 
 
 class RingKey:
-    """One secret's keys for one database. Holds no secret in its repr.
+    """The keys derived from one secret for one database. Its repr shows no secret.
 
-    prk: 32 bytes, hidden. database_id: 16 bytes, or none. check_value: by which a store knows the secret; the key id,
-    12 bytes, and the database's id.
+    prk: 32 bytes. database_id: 16 bytes, or empty. check_value: stored, so that a store can check the secret: key id,
+    12 derived bytes, database id.
     """
 
     __slots__ = ("_database_id", "_macs", "_prk", "check_value", "key_id", "wrapper")
@@ -49,15 +49,15 @@ class RingKey:
         self.check_value = self.key_id + self.expand(b"key check", 12) + database_id
 
     def bound_to(self, database_id: bytes) -> "RingKey":
-        """Return the same secret's keys for a database."""
+        """Return the same secret's keys for another database."""
         return RingKey(self._prk, database_id)
 
     def expand(self, purpose: bytes, length: int) -> bytes:
-        """Derive `length` bytes for one purpose (HKDF-Expand, RFC 5869)."""
+        """Derive `length` bytes for one purpose (HKDF-Expand, RFC 5869, section 2.3)."""
         return HKDFExpand(SHA256(), length, DOMAIN + b" " + purpose + self._database_id).derive(self._prk)
 
     def mac(self, purpose: bytes) -> HMAC:
-        """Begin an HMAC-SHA256 under a key derived for one purpose; the last few are remembered, keyed and unused."""
+        """Return a new HMAC-SHA256 under the key derived for one purpose. The last few keyed states are cached."""
         keyed = self._macs.get(purpose)
         if keyed is None:
             if len(self._macs) >= _REMEMBERED:
@@ -70,16 +70,22 @@ class RingKey:
 
 
 class KeyRing:
-    """The keys of one or more secrets, oldest to newest.
+    """The keys of one or more secrets. A new ring belongs to no database: use `bound_to`.
 
-    Each secret is at least 32 bytes, or at least 43 characters of text without white space, used undecoded as UTF-8.
-    Raises SecretError for a secret that is too short, has white space in it or is listed twice. It is of no database
-    before `bound_to`. verifying: the keys that verify proofs, by their 4-byte ids. signing: the one of them that signs
-    and wraps.
+    Args:
+        secrets: one secret or a list, oldest to newest; each at least 32 bytes, or at least 43 characters of text
+            without white space, which are used undecoded as UTF-8.
+
+    Attributes:
+        verifying: the keys that verify proofs, by their 4-byte ids.
+        signing: the newest key, which signs and wraps.
+
+    Raises:
+        SecretError: for a secret that is too short, contains white space or is listed twice, and for an empty list.
     """
 
     def __init__(self, secrets: Secret | Sequence[Secret]) -> None:
-        self.verifying: dict[bytes, RingKey] = {}  # before anything is raised: for a repr
+        self.verifying: dict[bytes, RingKey] = {}  # set before an error is raised, because the repr reads it
         listed: list[Any] = list(secrets) if isinstance(secrets, list | tuple) else [secrets]
         refusal = _refusal(listed)
         keys = [] if refusal else [RingKey(HiddenBytes(_extract(secret))) for secret in listed]
@@ -91,9 +97,9 @@ class KeyRing:
         self._take(keys)
 
     def bound_to(self, database_id: bytes) -> "KeyRing":
-        """Return the ring of these secrets for the database of this id, 16 bytes.
+        """Return the ring of these secrets for the database with this id, 16 bytes.
 
-        Where the database is older than ids, keys that are bound to none unwrap there too.
+        If the database is older than its id, the ring also unwraps keys that are bound to no id.
         """
         keys = self.verifying.values()
         unbound = [key.bound_to(b"") for key in keys] if is_older_than_ids(database_id) else []
@@ -101,16 +107,16 @@ class KeyRing:
 
     @cached_property
     def newest(self) -> "KeyRing":
-        """A ring of the signing key alone."""
+        """A ring of the signing key only."""
         return self._of([self.signing])
 
     def get(self, key_id: bytes) -> RingKey | None:
-        """Return the key of this 4-byte id that unwraps, or None."""
+        """Return the key with this 4-byte id for unwrapping, or None."""
         return self.verifying.get(key_id) or self._unbound.get(key_id)
 
     @cached_property
     def check_values(self) -> tuple[bytes, ...]:
-        """The check values of all keys that unwrap, that of the signing one last."""
+        """The check values of all keys that unwrap; the signing key's is last."""
         return tuple(key.check_value for key in chain(self._unbound.values(), self.verifying.values()))
 
     @classmethod
@@ -141,13 +147,13 @@ def _refusal_of_one(secret: object) -> SecretError | None:
         if len(secret) >= MIN_SECRET_BYTES:
             return None
         return SecretError(
-            f"a secret of {len(secret)} bytes is too short: {MIN_SECRET_BYTES} random bytes are the least; "
+            f"a secret of {len(secret)} bytes is too short: it needs at least {MIN_SECRET_BYTES} random bytes; "
             "`pixstore-asgi secret` prints a good one"
         )
     if len(secret) < MIN_SECRET_CHARACTERS:
         return SecretError(
-            f"a secret of {len(secret)} characters is too short: {MIN_SECRET_CHARACTERS} random characters are "
-            "the least; `pixstore-asgi secret` prints a good one"
+            f"a secret of {len(secret)} characters is too short: it needs at least {MIN_SECRET_CHARACTERS} random "
+            "characters; `pixstore-asgi secret` prints a good one"
         )
     if any(character.isspace() for character in secret):
         return SecretError("a secret has no white space in it; strip it, and pass several secrets as a list")

@@ -1,4 +1,4 @@
-"""Options that are numbers: text is refused, as it comes out of an environment variable."""
+"""The check of options that are numbers. It refuses text, such as the value of an environment variable."""
 
 from numbers import Real
 
@@ -6,7 +6,7 @@ from ..errors import ConfigError
 
 
 def check_numbers(**options: object) -> None:
-    """Raise ConfigError, which names the option, for a value that is no number."""
+    """Raise ConfigError, which names the option, if a value is not a number."""
     for name, value in options.items():
         if not isinstance(value, Real) or isinstance(value, bool):
-            raise ConfigError(f"{name} must be a number, not {type(value).__name__}: int(…) makes one of a text")
+            raise ConfigError(f"{name} must be a number, not {type(value).__name__}: convert text with int(…)")

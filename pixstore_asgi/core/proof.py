@@ -7,8 +7,8 @@
     proof key  HKDF-Expand(PRK, "pixstore_asgi/1 proof" ‖ window u48 ‖ database id 16, 32)
     window     now in milliseconds // window length in milliseconds
 
-Token, window length and audience come from the verifier's own side, never from the proof: there is nothing to
-downgrade. The epoch is the proof's own, under its MAC, and is compared with the image's once that was read.
+The verifier supplies token, window length and audience itself, never from the proof, so a client can't downgrade them.
+The proof contains its epoch, which the MAC covers; the caller compares it with the image's epoch.
 """
 
 import hmac
@@ -27,7 +27,7 @@ from .keyring import KeyRing, RingKey
 PROOF_CHARACTERS = 48
 DEFAULT_WINDOW_MS = 20_000
 LEEWAY_MS = 5_000
-"""How far ahead of the verifier another replica's clock may be, in milliseconds."""
+"""The most that another replica's clock may be ahead of the verifier's, in milliseconds."""
 
 _VERSION = 1
 _HEAD = struct.Struct(">B4s6sI")
@@ -42,48 +42,48 @@ _REMEMBERED_HEADS = 64
 
 @dataclass(frozen=True, slots=True)
 class ProofWindows:
-    """How time is cut into windows; the same on every process that issues and verifies.
+    """The division of time into windows; the same in every process that issues or verifies proofs.
 
-    length_ms: of one window. leeway_ms: clock difference allowed. Both in milliseconds.
+    length_ms: of one window. leeway_ms: the allowed clock difference. Both in milliseconds.
     """
 
     length_ms: int = DEFAULT_WINDOW_MS
     leeway_ms: int = LEEWAY_MS
 
     def expires_at_ms(self, now_ms: int) -> int:
-        """Return the epoch millisecond at which a proof issued at `now_ms` is no longer accepted."""
+        """Return the time from which a proof issued at `now_ms` is no longer valid, in epoch milliseconds."""
         return self.limits_ms(now_ms // self.length_ms)[1]
 
     def limits_ms(self, window: int) -> tuple[int, int]:
-        """Return from and until when a window's proofs are accepted, in epoch milliseconds."""
+        """Return the first time at which a window's proofs are valid, and the end, exclusive, in epoch milliseconds."""
         return window * self.length_ms - self.leeway_ms, (window + 2) * self.length_ms
 
 
 @dataclass(frozen=True)
 class ProofTerms:
-    """What one proof is bound to besides image, token, epoch and time. audience: at most 65535 bytes."""
+    """The further values that a proof is bound to. audience: a session, user or tenant, at most 65535 bytes."""
 
     audience: bytes = field(default=b"", repr=False)
 
     @cached_property
     def audience_field(self) -> bytes:
-        """The audience as it is signed: its length as u16, then its bytes."""
+        """The audience as the MAC covers it: its length as u16, then its bytes."""
         return len(self.audience).to_bytes(2, "big") + self.audience
 
 
 def terms_of(audience: object) -> ProofTerms | None:
-    """Return the terms of proofs for one audience, 1 to 65535 bytes of UTF-8, or None for what is no audience."""
+    """Return the terms for one audience, 1 to 65535 bytes of UTF-8, or None if the value is not one."""
     if not isinstance(audience, str):
         return None
     try:
-        heard = audience.encode()
+        encoded = audience.encode()
     except UnicodeEncodeError:
         return None
-    return ProofTerms(audience=heard) if 0 < len(heard) <= _MAX_AUDIENCE_BYTES else None
+    return ProofTerms(audience=encoded) if 0 < len(encoded) <= _MAX_AUDIENCE_BYTES else None
 
 
 class _Head(NamedTuple):
-    """What a proof begins with. It is good from `from_ms` to before `until_ms`; `mac` has taken it in."""
+    """The first 15 bytes of a proof, valid from `from_ms` to before `until_ms`. `mac` already covers them."""
 
     window: int
     epoch: int
@@ -93,9 +93,9 @@ class _Head(NamedTuple):
 
 
 class ProofKeys:
-    """Issues proofs under the newest key of a ring, and verifies them under all of its keys.
+    """Issues proofs under the newest key of a ring, and verifies proofs under all of its keys.
 
-    It remembers the heads of good proofs: nearly all proofs of one window have the same.
+    It caches the heads of valid proofs, because nearly all proofs of one window have the same head.
     """
 
     def __init__(self, ring: KeyRing, windows: ProofWindows) -> None:
@@ -104,9 +104,14 @@ class ProofKeys:
         self._heads: dict[bytes, _Head] = {}
 
     def issue(self, terms: ProofTerms, *, image_id: str, token: int, now_ms: int, epoch: int = 0) -> str:
-        """Return the 48-character proof for an image and token at `now_ms`; token is 0 where it is not bound.
+        """Return a proof of 48 characters.
 
-        epoch: the image's, u32.
+        Args:
+            terms: the audience.
+            image_id: the id of an image or variant.
+            token: of the current version, or 0 if proofs are not bound to it.
+            now_ms: the time, in epoch milliseconds.
+            epoch: of the image, u32.
         """
         key, window = self.ring.signing, min(now_ms // self._windows.length_ms, _MAX_WINDOW)
         raw = _HEAD.pack(_VERSION, key.key_id, window.to_bytes(6, "big"), epoch)
@@ -119,9 +124,20 @@ class ProofKeys:
         return encode_base64(raw + mac.finalize()[:_MAC_BYTES])
 
     def verify(self, terms: ProofTerms, proof: str, *, image_id: str, token: int, now_ms: int) -> tuple[int, int]:
-        """Check a proof and return its window and its epoch; token is 0 where it is not bound.
+        """Check a proof: valid windows are `now_ms // length - 1` to `(now_ms + leeway) // length`.
 
-        Accepts the windows from `now_ms // W - 1` to `(now_ms + leeway) // W`. Raises ProofError with its reason.
+        Args:
+            terms: the audience.
+            proof: 48 characters of base64.
+            image_id: the id of an image or variant.
+            token: of the request, or 0 if proofs are not bound to it.
+            now_ms: the time, in epoch milliseconds.
+
+        Returns:
+            The proof's window and its epoch. The caller compares the epoch with the image's.
+
+        Raises:
+            ProofError: with its reason.
         """
         raw = _decode(proof)
         begin = raw[: _HEAD.size]
@@ -131,10 +147,10 @@ class ProofKeys:
             head = self._check_head(begin, now_ms)
         mac = head.mac.copy()
         mac.update(_bound(self._windows, terms, image_id, token))
-        # The right MAC in no local variable: see hidden.py.
+        # The right MAC is in no local variable, which a traceback would show.
         if not hmac.compare_digest(mac.finalize()[:_MAC_BYTES], raw[_HEAD.size :]):
             raise ProofError("mac")
-        if not is_known:  # only now: anybody can send any number of heads
+        if not is_known:  # only after the MAC was checked: a client can send any number of heads
             self._remember(begin, head)
         return head.window, head.epoch
 
@@ -166,7 +182,7 @@ class ProofKeys:
 
 
 def _decode(proof: str) -> bytes:
-    # 48 characters of 36 bytes leave no padding and no spare bits, so a proof has exactly one spelling.
+    # 48 characters encode exactly 36 bytes without padding or spare bits, so a proof has one canonical form.
     if isinstance(proof, str) and len(proof) == PROOF_CHARACTERS:
         try:
             raw = a2b_base64(proof, strict_mode=True)
@@ -178,6 +194,6 @@ def _decode(proof: str) -> bytes:
 
 
 def _bound(windows: ProofWindows, terms: ProofTerms, image_id: str, token: int) -> bytes:
-    """Return what a proof is bound to and does not hold itself."""
+    """Return the bytes that the MAC covers and the proof does not contain."""
     name = image_id.encode("ascii")
     return _BOUND.pack(token, windows.length_ms, len(name)) + name + terms.audience_field

@@ -1,4 +1,4 @@
-"""The image record: what an application's API hands to its own page, so that the page may read one image."""
+"""The image record, with which a page can read one image."""
 
 import re
 from collections.abc import Mapping
@@ -22,16 +22,18 @@ _OPTIONAL_FIELDS: dict[str, type] = {
 
 
 class ImageRecord(HiddenFields):
-    """What an application's API hands to its own page, so that the page may read one image.
+    """An image record: an application sends it to its own page, which can then read one image.
 
-    A dict, so that every JSON encoder takes it: `id`, `token` (integer), `meta` with `key` (32 bytes), `iv` (12) and
-    `tag` (16) as padded standard base64, `statelessProof`, `proofExpiresAt` (epoch milliseconds) where the proof
-    expires, and `ciphertextUrl` where the ciphertext is elsewhere too, such as at a CDN. Of an image that was decoded
-    when it was saved: `width` and `height` as it is displayed, in pixels, `placeholder` (a ThumbHash in base64) and
-    `variants`, full records by name, where the application wants these. It carries the image's key: send it with
-    `Cache-Control: no-store`. Its repr hides key and proof, also in Sentry,
-    rich and pprint; `dict(record)` shows the proof.
-    Format: docs/wire-format.md, "Image record".
+    It is a dict, which every JSON encoder accepts. It contains the image's key: send it with `Cache-Control: no-store`.
+    Its repr hides key and proof, also in Sentry, rich and pprint; `dict(record)` shows the proof. The fields
+    (docs/wire-format.md, "Image record"):
+
+    - `id`, and `token`, an integer
+    - `meta`: `key` (32 bytes), `iv` (12) and `tag` (16) as padded standard base64
+    - `statelessProof`, and `proofExpiresAt` in epoch milliseconds if the proof expires
+    - `ciphertextUrl` if the ciphertext is also at another place, such as a CDN
+    - for an image that was decoded when it was saved: `width` and `height` in pixels as displayed, `placeholder` (a
+      ThumbHash in base64), and `variants`, full records by name, if the application asks for them
     """
 
     __slots__ = ()
@@ -49,7 +51,18 @@ class ImageRecord(HiddenFields):
         proof_expires_at: int | None,
         ciphertext_url: str | None = None,
     ) -> Self:
-        """Build a record from raw values; bytes are encoded, `proof_expires_at` is in epoch milliseconds."""
+        """Build a record from raw values.
+
+        Args:
+            id: of an image or variant.
+            token: of the version, 1 to 2**53 - 1.
+            unwrapped: the key, 32 bytes, and the image's details.
+            iv: 12 bytes.
+            tag: 16 bytes.
+            proof: 48 characters.
+            proof_expires_at: in epoch milliseconds, or None if proofs are not checked.
+            ciphertext_url: another place of the ciphertext, such as a CDN.
+        """
         meta = HiddenFields(key=encode_base64(unwrapped.key), iv=encode_base64(iv), tag=encode_base64(tag))
         record = cls(id=id, token=token, meta=meta, statelessProof=proof)
         if proof_expires_at is not None:
@@ -64,11 +77,15 @@ class ImageRecord(HiddenFields):
 
     @classmethod
     def parse(cls, value: object) -> Self:
-        """Check a decoded JSON value and return it as a record, without the fields that no record has.
+        """Check a decoded JSON value and return it as a record. Unknown fields are left out.
 
-        Raises RecordError, whose `reason` names the part that is wrong.
+        Args:
+            value: a mapping, such as from `json.loads`.
+
+        Raises:
+            RecordError: its `reason` names the wrong part.
         """
-        value = fields = _mapping(value, "an image record")  # the copy hides the mapping that the caller passed
+        value = fields = _mapping(value, "an image record")  # from here on no local variable is the plain mapping
         meta = _mapping(fields.get("meta"), "its meta")
         record = cls.create(
             id=_checked_id(fields.get("id")),
@@ -125,31 +142,31 @@ class ImageRecord(HiddenFields):
 
     @property
     def proof_expires_at(self) -> int | None:
-        """When the proof ends, in epoch milliseconds; None where proofs are not checked."""
+        """The time from which the proof is no longer valid, in epoch milliseconds; None if proofs are not checked."""
         value: int | None = self.get("proofExpiresAt")
         return value
 
     @property
     def ciphertext_url(self) -> str | None:
-        """Where the version's bare ciphertext is besides, such as at a CDN; None where it is nowhere else."""
+        """The URL of the ciphertext at another place, such as a CDN, or None."""
         value: str | None = self.get("ciphertextUrl")
         return value
 
     @property
     def width(self) -> int | None:
-        """The image's width as it is displayed, in pixels; None where it was not decoded when it was saved."""
+        """The image's width in pixels as displayed; None if the image was not decoded when it was saved."""
         value: int | None = self.get("width")
         return value
 
     @property
     def height(self) -> int | None:
-        """The image's height as it is displayed, in pixels; None where it was not decoded when it was saved."""
+        """The image's height in pixels as displayed; None if the image was not decoded when it was saved."""
         value: int | None = self.get("height")
         return value
 
     @property
     def placeholder(self) -> bytes | None:
-        """The image's ThumbHash, at most 25 bytes; None where none was made."""
+        """The image's ThumbHash, at most 25 bytes, or None."""
         text = self.get("placeholder")
         return decode_base64(text) if isinstance(text, str) else None
 
@@ -161,7 +178,7 @@ class ImageRecord(HiddenFields):
 
     @staticmethod
     def json_schema() -> dict[str, Any]:
-        """Return the JSON Schema of a record, for OpenAPI of frameworks without pydantic. FastAPI has it by itself."""
+        """Return the JSON Schema of a record, for OpenAPI in frameworks without pydantic; FastAPI needs no call."""
         return deepcopy(RECORD_JSON_SCHEMA)
 
     def __repr__(self) -> str:
@@ -169,10 +186,10 @@ class ImageRecord(HiddenFields):
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
-        # Called by pydantic alone, which therefore is there; this package does not depend on it.
+        # Only pydantic calls this, so it is installed; this package does not depend on it.
         from pydantic_core import core_schema
 
-        # The ref makes it a schema of its own name in OpenAPI, in place of a copy at every use.
+        # The ref gives the schema a name in OpenAPI, in place of a copy at every use.
         ref = f"{cls.__module__}.{cls.__qualname__}:{id(cls)}"
         return core_schema.no_info_plain_validator_function(cls.parse, ref=ref)
 
@@ -210,7 +227,7 @@ def _record_schema(properties: dict[str, Any]) -> dict[str, Any]:
     return {"type": "object", "required": ["id", "token", "meta", "statelessProof"], "properties": properties}
 
 
-# Not a reference to the record itself: pydantic gives a recursive schema two names, one for input and one for output.
+# Not recursive: pydantic gives a recursive schema two names, one for input and one for output.
 _VARIANTS = {"type": "object", "additionalProperties": _record_schema(_PROPERTIES), "description": "records, by name"}
 
 RECORD_JSON_SCHEMA = {"title": "ImageRecord", **_record_schema({**_PROPERTIES, "variants": _VARIANTS})}
@@ -224,9 +241,9 @@ def _decode(meta: Mapping[str, Any], name: str, size: int) -> bytes:
     return value
 
 
-def _mapping(value: object, what: str) -> Mapping[str, Any]:
+def _mapping(value: object, part: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise RecordError(f"{what} must be a JSON object", "shape")
+        raise RecordError(f"{part} must be a JSON object", "shape")
     return HiddenFields(value)
 
 

@@ -1,11 +1,13 @@
-"""What one request for an image asks for, however it came: alone or in a batch."""
+"""One request for an image, single or from a batch."""
 
 from typing import NamedTuple
 
 
 class ImageRequest(NamedTuple):
-    """The image id, token and proof of one request; a malformed or repeated token counts as none, a repeated proof as
-    "repeated"."""
+    """The image id, token and proof of one request.
+
+    token: None also if it was malformed or sent twice. proof: "repeated" if it was sent twice.
+    """
 
     image_id: str
     token: int | None

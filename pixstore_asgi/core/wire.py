@@ -1,4 +1,4 @@
-"""The wire payload: one state byte, and for an image what it takes to read it (docs/wire-format.md, "Payload").
+"""The wire payload: one state byte, then the image if there is one (docs/wire-format.md, "Payload").
 
 Success   00 ‖ ciphertext
 Updated   01 ‖ token u64 little-endian ‖ key 32 ‖ iv 12 ‖ tag 16 ‖ ciphertext
@@ -16,12 +16,12 @@ from .images import IV_BYTES, KEY_BYTES, TAG_BYTES
 _UPDATED = struct.Struct(f"<BQ{KEY_BYTES}s{IV_BYTES}s{TAG_BYTES}s")
 
 UPDATED_HEAD_BYTES = _UPDATED.size
-"""Bytes before the ciphertext of an Updated payload: 69."""
+"""Length of an Updated payload before its ciphertext: 69 bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class WirePayload:
-    """A decoded payload; token, key, iv and tag are set for Updated only, ciphertext for Success and Updated."""
+    """A decoded payload. Updated sets token, key (32 bytes), iv (12), tag (16); Success and Updated set ciphertext."""
 
     state: WireState
     token: int | None = None
@@ -32,39 +32,47 @@ class WirePayload:
 
 
 def encode_state(state: WireState) -> bytes:
-    """Return the first byte: the whole payload of a refusal, the head of a Success."""
+    """Return the state byte: the first of a Success, and the only one of a refusal."""
     return bytes((state,))
 
 
 def encode_updated_head(token: int, key: bytes, iv: bytes, tag: bytes) -> bytes:
-    """Return the 69 bytes before an Updated payload's ciphertext; key is 32 bytes, iv 12, tag 16."""
+    """Return the 69 bytes before the ciphertext of an Updated payload. key: 32 bytes. iv: 12. tag: 16."""
     return HiddenBytes(_UPDATED.pack(WireState.UPDATED, token, key, iv, tag))
 
 
 def decode_payload(data: bytes) -> WirePayload:
-    """Decode one whole wire payload.
+    """Decode one whole wire payload. Its ciphertext is not decrypted, so it is not authenticated either.
 
-    Any bytes either decode or raise WireError, whose `reason` says how they fail. The ciphertext has the plaintext's
-    length (one format byte and the image) and is not checked here: the tag does that.
+    Args:
+        data: the body of an answer.
+
+    Returns:
+        The payload. Its ciphertext is as long as its plaintext, which is one format byte and the image.
+
+    Raises:
+        WireError: with its reason, for bytes that are not a wire payload.
     """
     if not data:
         raise WireError("a wire payload has at least its state byte", "empty")
     try:
         state = WireState(data[0])
     except ValueError:
-        raise WireError(f"{data[0]} is no wire state", "unknown-state") from None
+        raise WireError(f"the state byte {data[0]} is unknown", "unknown-state") from None
     if state is WireState.UPDATED:
         return _decode_updated(data)
     if state is WireState.SUCCESS:
         return WirePayload(state, ciphertext=_ciphertext(data, 1))
     if len(data) > 1:
-        raise WireError(f"{state.label} is one byte, these are {len(data)}", "trailing-bytes")
+        raise WireError(f"a payload of state {state.label} has one byte, this one has {len(data)}", "trailing-bytes")
     return WirePayload(state)
 
 
 def _decode_updated(data: bytes) -> WirePayload:
     if len(data) < UPDATED_HEAD_BYTES:
-        raise WireError(f"Updated has {UPDATED_HEAD_BYTES} bytes before its image, these are {len(data)}", "truncated")
+        raise WireError(
+            f"Updated has {UPDATED_HEAD_BYTES} bytes before its image, this payload has only {len(data)}", "truncated"
+        )
     _, token, key, iv, tag = _UPDATED.unpack_from(data)
     if not 1 <= token <= MAX_TOKEN:
         raise WireError("a token is from 1 to 2**53 - 1", "token-range")

@@ -1,1 +1,1 @@
-"""Secrets: where they come from, whether they are those that the store was written with, and how one is replaced."""
+"""Secrets: their source, the check that they are those of the store, and their rotation."""

@@ -1,4 +1,4 @@
-"""A key file beside a SQLite database: the secret of an installation that was given none.
+"""The key file beside a SQLite database: the secret of an installation that was configured without one.
 
 It protects a copied database, not a copied folder.
 """
@@ -16,16 +16,16 @@ from ..store.durable import sync
 
 
 def create_key_file(path: Path) -> str:
-    """Make the key file at `path`, mode 0600, unless there is one; return the secret it then holds.
+    """Create the key file at `path`, mode 0600, if there is none, and return its secret.
 
-    However many processes do so at once, all return the same secret. Raises SecretError.
+    Processes that do so at the same time all return the same secret. Raises SecretError.
     """
     try:
         if not path.exists():
             _write_once(path, hide(secrets.token_urlsafe(32)))
     except OSError as error:
         raise SecretError(
-            f"the key file {path} can't be made ({error.strerror}): set PIXSTORE_SECRET instead"
+            f"the key file {path} can't be created ({error.strerror}): set PIXSTORE_SECRET instead"
         ) from error
     return read_key_file(path)
 
@@ -33,15 +33,15 @@ def create_key_file(path: Path) -> str:
 def read_key_file(path: Path) -> str:
     """Return the secret in the key file at `path`.
 
-    Raises SecretError where the file is missing, unreadable, or readable by anyone but its owner.
+    Raises SecretError if the file is missing, unreadable, or readable by others than its owner.
     """
     try:
-        # Whoever may place a link or a pipe there must not choose the secret, or keep this process waiting.
+        # Refuse a link, which could lead to another secret, and do not wait for a pipe.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
     except FileNotFoundError:
         raise SecretError(
-            f"the secret is missing: the database was written with one, and {path} is not there; "
-            "bring that file back, or set PIXSTORE_SECRET to the secret"
+            f"the secret is missing: the database was written with one, and {path} does not exist; "
+            "restore that file, or set PIXSTORE_SECRET to the secret"
         ) from None
     except OSError as error:
         raise SecretError(f"the key file {path} can't be read: {error.strerror}") from error
@@ -57,19 +57,19 @@ def read_key_file(path: Path) -> str:
 
 def _check_private(path: Path, status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
-        raise SecretError(f"the key file {path} is no regular file: remove it, and bring the right one back")
+        raise SecretError(f"the key file {path} is not a regular file: remove it, and restore the right one")
     if os.name != "posix":
         return
     mode = stat.S_IMODE(status.st_mode)
     if mode & 0o077:
         raise SecretError(f"the key file {path} can be read by others (mode {mode:04o}): run chmod 600 on it")
     if status.st_uid not in (0, os.geteuid()):
-        raise SecretError(f"the key file {path} belongs to another user, who knows it: check where it comes from")
+        raise SecretError(f"the key file {path} belongs to another user, and is known to that user: check its origin")
 
 
 def _remove_copies(path: Path, status: os.stat_result) -> None:
-    # A process that is killed between link and unlink leaves the secret under a name that nobody would look for. Where
-    # it can't be removed, as in a read-only folder, the key file itself is no worse for it.
+    # A process that was killed between link and unlink left a second, temporary name of the secret. The key file is
+    # usable even if that name can't be removed, as in a read-only folder.
     with contextlib.suppress(OSError), os.scandir(path.parent) as entries:
         for entry in entries:
             is_named_alike = entry.name.startswith(path.name) and entry.name != path.name
@@ -78,7 +78,7 @@ def _remove_copies(path: Path, status: os.stat_result) -> None:
 
 
 def _write_once(path: Path, secret: Hidden[str]) -> None:
-    # A link to a finished file appears whole or not at all; a rename would replace another process's secret.
+    # A link to a complete file is atomic; a rename would replace another process's secret.
     descriptor, temporary = tempfile.mkstemp(prefix=path.name, dir=path.parent)  # mode 0600
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
@@ -91,5 +91,7 @@ def _write_once(path: Path, secret: Hidden[str]) -> None:
             return
         sync(path.parent)
     finally:
-        with contextlib.suppress(FileNotFoundError):  # another process has read the key file and tidied up
+        with contextlib.suppress(
+            FileNotFoundError
+        ):  # another process has read the key file and removed the temporary name
             os.unlink(temporary)

@@ -1,4 +1,4 @@
-"""Where a store's key ring comes from, and the check that it is the one the store was written with."""
+"""The key ring of a store: its source, and the check that the store was written with it."""
 
 import os
 
@@ -17,9 +17,9 @@ ENVIRONMENT_VARIABLE = "PIXSTORE_SECRET"
 
 
 async def find_ring(store: ImageStore, given: KeyRing | SecretSource | None) -> KeyRing:
-    """Return the key ring for an open store: `given`, else that of PIXSTORE_SECRET, else that of the key file.
+    """Return the key ring for an open store: from `given`, else from PIXSTORE_SECRET, else from the key file.
 
-    Raises SecretError where there is no secret, or not all that its images are under.
+    Raises SecretError if there is no secret, or if one is missing that images are encrypted with.
     """
     found = await ask(given) if callable(given) else given or await _find_secret(store)
     ring = found.bound_to(await store.database_id())
@@ -31,16 +31,16 @@ async def find_ring(store: ImageStore, given: KeyRing | SecretSource | None) -> 
 
 
 async def find_ring_at_hand(store: ImageStore) -> KeyRing | None:
-    """Return the key ring for an open store, or None where neither PIXSTORE_SECRET nor a key file is there.
+    """Return the key ring for an open store, or None if there is neither PIXSTORE_SECRET nor a key file.
 
-    No key file is made. Raises SecretError where what is there is not what its images are under.
+    No key file is created. Raises SecretError if the secret found is not the one the images were encrypted with.
     """
     has_file = store.key_file is not None and store.key_file.exists()
     return await find_ring(store, None) if has_file or is_in_environment() else None
 
 
 def is_in_environment() -> bool:
-    """Tell whether PIXSTORE_SECRET is set, so that no key file is looked for."""
+    """Return whether PIXSTORE_SECRET is set; it replaces the key file."""
     return _listed_in_environment() is not None
 
 
@@ -60,10 +60,10 @@ async def _find_secret(store: ImageStore) -> KeyRing:
         return KeyRing(listed())
     if store.key_file is None:
         raise SecretError(f"pass secret=… or set {ENVIRONMENT_VARIABLE}; `pixstore-asgi secret` prints one")
-    # A secret is made only together with a store that nothing was written to yet.
+    # A secret is created only for a store that is still empty.
     source = read_key_file if any(await store.key_checks()) else create_key_file
     secret = hide(await anyio.to_thread.run_sync(source, store.key_file))
     try:
         return KeyRing(secret())
     except SecretError:
-        raise SecretError(f"the key file {store.key_file} holds no secret: bring the right one back") from None
+        raise SecretError(f"the key file {store.key_file} contains no secret: restore the right one") from None

@@ -1,6 +1,6 @@
-"""Rotation of secrets: what each one is needed for, keys wrapped anew under the newest one, a secret retired.
+"""Rotation of secrets: their status, wrapping keys under the newest one, and retiring one.
 
-Ciphertext, tokens and versions stay as they are: only the bytes of a wrapped key change.
+Only the bytes of wrapped keys change; ciphertext, tokens and versions stay.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -16,19 +16,19 @@ from ..store.contract import ImageStore
 from ..store.pages import pages_of_images
 
 OnRewrapped = Callable[[int, int], None]
-"""Called with the number of keys wrapped anew so far, and the number that there is to do."""
+"""Called with the number of rewrapped keys so far, and the total."""
 
 _BATCH = 100
-_MOST_PASSES = 3  # where other processes save under an older secret all the time, no pass finds none
+_MOST_PASSES = 3  # otherwise a process that keeps saving under an older secret would make this endless
 
 
 @dataclass(frozen=True, slots=True)
 class KeyStatus:
-    """One secret and what it is needed for.
+    """The status of one secret.
 
-    key_id: its public id, 8 hexadecimal digits. images: how many images and variants have their key wrapped under it.
-    signs: whether it is the one that signs and wraps here. loaded: whether it is in the key ring. retired: whether
-    nothing is saved under it any more.
+    key_id: its public id, 8 hexadecimal digits. images: the number of images and variants with a key wrapped under it.
+    signs: whether it signs and wraps in this process. loaded: whether it is in the key ring. retired: whether the store
+    refuses saves under it.
     """
 
     key_id: str
@@ -39,9 +39,9 @@ class KeyStatus:
 
 
 async def key_status(store: ImageStore, ring: KeyRing) -> list[KeyStatus]:
-    """Return the state of each secret that an open store or the key ring knows: the ring's last, in its order.
+    """Return the status of each secret known to the open store or the key ring; the ring's are last, in order.
 
-    In a database that is older than ids, a secret whose keys are bound to none is listed for these too, by another id.
+    In a database that is older than its id, a secret has a second entry under another key id, for keys bound to no id.
     """
     usage = await store.key_usage()
     known, retired = ({check[:KEY_ID_BYTES] for check in checks} for checks in await store.key_checks())
@@ -54,12 +54,23 @@ async def key_status(store: ImageStore, ring: KeyRing) -> list[KeyStatus]:
 
 
 async def rewrap_keys(store: ImageStore, ring: KeyRing, on_progress: OnRewrapped | None = None) -> int:
-    """Wrap the keys of all images under the ring's newest secret; return for how many that was done.
+    """Wrap the keys of all images under the ring's newest secret.
 
-    It may be interrupted and repeated at any moment, and goes on beside processes that serve and save. What those save
-    meanwhile under an older secret is taken in a further pass, of which there are few: `key_status` tells what is left.
-    Raises SecretError, StoreError, and, when all others are done, the IntegrityError or StoreDamaged of the first key
-    that does not unwrap or row that is damaged.
+    It can be interrupted and repeated at any time, while other processes serve and save. Images that others save
+    meanwhile under an older secret are handled in a few further passes; `key_status` shows the remaining ones.
+
+    Args:
+        store: open.
+        ring: of this store's secrets.
+        on_progress: called after each batch.
+
+    Returns:
+        The number of rewrapped keys.
+
+    Raises:
+        IntegrityError: for the first key that does not unwrap, after all others are done.
+        StoreDamaged: for the first damaged row, after all others are done.
+        StoreError: if the store fails.
     """
     done = 0
     for _ in range(_MOST_PASSES):
@@ -77,21 +88,28 @@ async def rewrap_keys(store: ImageStore, ring: KeyRing, on_progress: OnRewrapped
 
 
 async def retire_key(store: ImageStore, ring: KeyRing, named: Hidden[str]) -> bool:
-    """Retire a secret of an open store, which then opens without it, and takes nothing more that is wrapped under it.
+    """Retire a secret: the store then opens without it, and refuses keys that are wrapped under it.
 
-    named: its key id as `key_status` tells it. Return False if the secret is in the key ring and the store does not
-    know it: nothing is to be retired. Raises SecretError if the secret signs here, if images need it, and if neither
-    the store nor the key ring knows it.
+    Args:
+        store: open.
+        ring: of this store's secrets.
+        named: the key id, as in `key_status`.
+
+    Returns:
+        False if the secret is in the key ring but unknown to the store, which then has nothing to retire.
+
+    Raises:
+        SecretError: if the secret signs here, if images need it, or if neither store nor key ring knows it.
     """
     in_use, retired = await store.key_checks()
     checks = {check[:KEY_ID_BYTES].hex(): check for check in in_use}
     key_id = next((each for each in (*checks, ring.signing.key_id.hex()) if each == named()), None)
     if key_id == ring.signing.key_id.hex():
-        raise SecretError(f"secret {key_id} is the one that signs: list its successor after it, and rewrap the keys")
-    if key_id is None:  # which is not quoted: it may be the secret itself
+        raise SecretError(f"secret {key_id} is the one that signs: list its successor after it, then rewrap the keys")
+    if key_id is None:  # the message does not quote it, because it may be the secret itself
         was_retired = any(check[:KEY_ID_BYTES].hex() == named() for check in retired)
         if not was_retired and any(each.hex() == named() for each in ring.verifying):
-            return False  # such as after a save of a process that has the newer secret alone
+            return False  # as after a save by a process that has only the newer secret
         known = ", ".join(sorted(checks)) or "none"
         if was_retired:
             raise SecretError(f"this secret was retired already; the store knows {known}")
@@ -112,9 +130,9 @@ async def _count_others(store: ImageStore, ring: KeyRing) -> int:
 
 
 async def _rewrap_all(store: ImageStore, ring: KeyRing, failures: list[PixstoreError]) -> AsyncIterator[int]:
-    """Go once through all images in the order of their ids; yield after each batch how many keys it replaced.
+    """Rewrap all images once, in the order of their ids, and yield the number of replaced keys after each batch.
 
-    failures: gets the first of the errors of keys that do not unwrap, and of damaged rows.
+    failures: receives the first error of a damaged row or of a key that does not unwrap.
     """
     async for page in pages_of_images(store, size=_BATCH):
         failures[:] = [*failures, *page.damaged.values()][:1]

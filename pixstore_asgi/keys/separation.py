@@ -1,4 +1,4 @@
-"""Separation: a copy of a store made a store of its own, by an id of its own that keys and proofs are bound to."""
+"""Assigns a new database id, which makes a copied store independent of its original."""
 
 import secrets
 
@@ -9,10 +9,17 @@ from .find import find_ring
 
 
 async def separate(store: ImageStore) -> int:
-    """Give an open store a new id, and wrap its keys for that, in one step; return how many images there are.
+    """Assign a new id to an open store and rewrap its keys for that id, in one transaction.
 
-    Then what it signs is good for no other store, and rows of others do not open here. Raises SecretError, StoreBusy
-    where others have it open, and IntegrityError for an image whose key does not unwrap; then nothing has changed.
+    Its proofs are then valid for no other store, and rows of other stores do not unwrap here.
+
+    Returns:
+        The number of images.
+
+    Raises:
+        SecretError: if a secret is missing.
+        StoreBusy: if other processes have the store open. Nothing has changed.
+        IntegrityError: if an image's key does not unwrap. Nothing has changed.
     """
     ring = await find_ring(store, None)
     database_id = database_id_of(secrets.token_bytes(DATABASE_ID_BYTES - 1))

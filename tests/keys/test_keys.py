@@ -148,7 +148,7 @@ async def test_a_key_file_that_others_can_read_is_refused(tmp_path: Path, mode: 
 async def test_an_empty_key_file_is_refused(tmp_path: Path) -> None:
     """A key file that holds no secret is refused, and named."""
     (tmp_path / "pixstore.db.key").touch(mode=0o600)
-    with pytest.raises(SecretError, match=r"key file .* holds no secret: bring the right one back"):
+    with pytest.raises(SecretError, match=r"key file .* contains no secret: restore the right one"):
         await Pixstore(tmp_path / "pixstore.db").open()
 
 

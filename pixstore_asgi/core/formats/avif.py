@@ -1,11 +1,11 @@
-"""The container of AVIF, and what else has that container."""
+"""The container of AVIF, which other formats share."""
 
 from ...errors import InvalidImage
 from .reader import Reader, require
 
 
 def matches(head: bytes) -> bool:
-    """Tell whether an image that begins with these 12 bytes is of this format."""
+    """Return whether an image with these first 12 bytes is of this format."""
     return head[4:8] == b"ftyp"
 
 
@@ -21,7 +21,7 @@ def read() -> Reader:
             length, head_length = int.from_bytes((yield 8)), 16
         require(kind.isalnum() and (length == 0 or length >= head_length), "AVIF box")
         missing.discard(kind)
-        if length == 0:  # this box lasts to the end of the file
+        if length == 0:  # this box extends to the end of the file
             require(not missing, "AVIF without its data")
             yield -1
         elif length > head_length:
@@ -29,19 +29,19 @@ def read() -> Reader:
 
 
 def file_type_length(head: bytes) -> int:
-    """Return the length in bytes of the file type box that begins with these 8. Raises InvalidImage for no such box."""
+    """Return the length in bytes of the file type box with these first 8. Raises InvalidImage if it is invalid."""
     length = int.from_bytes(head[:4])
     require(16 <= length <= 1024 and length % 4 == 0, "AVIF file type")
     return length
 
 
 def brands_in(content: bytes) -> set[bytes]:
-    """Return what a file type box with this content names (ISO/IEC 14496-12, 4.3)."""
+    """Return the brands that a file type box with this content lists (ISO/IEC 14496-12, 4.3)."""
     return {content[i : i + 4] for i in (0, *range(8, len(content), 4))}
 
 
 def require_avif(brands: set[bytes]) -> None:
-    """Raise InvalidImage for a file of AVIF's container that is no AVIF, by the name it is known under."""
+    """Raise InvalidImage, which names the format, if these brands are not AVIF's."""
     if brands & {b"avif", b"avis"}:
         return
     if brands & _HEIC_BRANDS:

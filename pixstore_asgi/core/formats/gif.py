@@ -4,7 +4,7 @@ from .reader import Reader, require
 
 
 def matches(head: bytes) -> bool:
-    """Tell whether an image that begins with these 12 bytes is of this format."""
+    """Return whether an image with these first 12 bytes is of this format."""
     return head[:4] == b"GIF8"
 
 

@@ -6,7 +6,7 @@ _END_OF_IMAGE = b"\xff\xd9"
 
 
 def matches(head: bytes) -> bool:
-    """Tell whether an image that begins with these 12 bytes is of this format."""
+    """Return whether an image with these first 12 bytes is of this format."""
     return head[:3] == b"\xff\xd8\xff"
 
 

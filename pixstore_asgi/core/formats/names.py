@@ -1,11 +1,11 @@
-"""Formats by name: the byte that each is marked with, and its media type."""
+"""Format names, with their format bytes and media types."""
 
 from collections.abc import Sequence
 
 from ...errors import ConfigError, InvalidImage
 
 FORMAT_BYTES = {"png": 1, "webp": 2, "jpg": 3, "jpeg": 4, "gif": 5, "avif": 6}
-"""First byte of the plaintext, per format name; fixed, whatever formats an application lists."""
+"""First byte of the plaintext, per format name; it does not depend on the formats that an application lists."""
 
 MEDIA_TYPES = {
     "png": "image/png",
@@ -26,7 +26,7 @@ def format_name(byte: int) -> str | None:
 
 
 def check_formats(names: Sequence[str]) -> frozenset[str]:
-    """Return the formats an application lists, with jpg and jpeg both where one is; raises ConfigError for others."""
+    """Return the listed formats; jpg and jpeg imply each other. Raises ConfigError for an unknown format."""
     if isinstance(names, str) or not names or not set(names) <= FORMAT_BYTES.keys():
         raise ConfigError(f"image_formats must be a list of one or more of {', '.join(FORMAT_BYTES)}")
     jpeg = {"jpg", "jpeg"}
@@ -34,9 +34,9 @@ def check_formats(names: Sequence[str]) -> frozenset[str]:
 
 
 def agreed_format(found: str, marked: str | None) -> str:
-    """Return the format name an image is marked with, or the one its bytes were found to have where that is None.
+    """Return the format's name to store: `marked`, or `found` if that is None.
 
-    Raises InvalidImage where the two have not the same media type.
+    Raises InvalidImage if the two differ in their media type.
     """
     if marked is None:
         return found

@@ -1,24 +1,24 @@
-"""ImageReader: follows a container piece by piece, whatever its format."""
+"""ImageReader: checks the container of an image piece by piece."""
 
 from collections.abc import Generator, Iterator
 
 from ...errors import InvalidImage
 
 _FREE_STEPS = 100_000
-_BYTES_PER_STEP = 64  # GIF, the most finely divided format, takes two steps for 256 bytes
+_BYTES_PER_STEP = 64  # GIF, the format with the smallest parts, takes two steps for 256 bytes
 
 _STEPS_AT_ONCE = 1_000  # a millisecond
 
 _TAIL_BYTES = 64 * 1024
 
 Reader = Generator[int | bytes, bytes, None]
-"""Reads one container. It asks for its input by what it yields: n > 0 for exactly n bytes, n < 0 to skip -n bytes, or a
-marker of two bytes that the image ends with, wherever it is. It returns once the image is complete (bytes behind an
-image are common and harmless) and raises InvalidImage."""
+"""Reads one container. It yields its next request: n > 0 for exactly n bytes, n < 0 to skip -n bytes, or the two bytes
+that end the image, at any distance. It returns when the image is complete, because bytes after an image are common and
+harmless. It raises InvalidImage if the container is damaged."""
 
 
 class ImageReader:
-    """Follows one image's container while its bytes pass by. `name` is its format, e.g. "jpeg"."""
+    """Checks one image's container while the image arrives. `name` is its format, such as "jpeg"."""
 
     def __init__(self, label: str, reader: Reader) -> None:
         self.name = label.lower()
@@ -31,9 +31,9 @@ class ImageReader:
         self._steps = 0
 
     def feed(self, piece: bytes | memoryview) -> Iterator[None]:
-        """Look, while it is iterated, at the next bytes; yields now and then where these are many tiny parts.
+        """Check the next bytes while it is iterated. It yields after each 1,000 parts, so that others can run.
 
-        Raises InvalidImage as soon as they can't belong to an image of this format.
+        Raises InvalidImage as soon as the bytes can't belong to an image of this format.
         """
         self._seen += len(piece)
         start, pause = 0, self._steps + _STEPS_AT_ONCE
@@ -50,7 +50,7 @@ class ImageReader:
                 start += self._take(self._wanted, piece[start : start + self._wanted - len(self._held)])
 
     def finish(self) -> None:
-        """End the image; raises InvalidImage where it is not complete."""
+        """End the image. Raises InvalidImage if it is incomplete."""
         if not self._complete:
             raise truncated(self._label)
 
@@ -69,7 +69,7 @@ class ImageReader:
         return len(part)
 
     def _look_for(self, marker: bytes, piece: bytes | memoryview, start: int) -> None:
-        # Where an image comes as one piece its end is near that of the piece: nearly all of it is never looked at.
+        # The end of an image that comes as one piece is near the end of the piece, so search there first.
         tail = max(start, len(piece) - _TAIL_BYTES)
         is_found = marker in bytes(piece[tail:]) or marker in bytes(piece[start : tail + 1])
         if is_found or self._held + piece[start : start + 1] == marker:
@@ -85,18 +85,18 @@ class ImageReader:
             self._complete = True
 
 
-def require(condition: bool, what: str) -> None:
-    """Raise InvalidImage, which says that this part of the container is damaged, unless `condition` holds."""
+def require(condition: bool, part: str) -> None:
+    """Raise InvalidImage, which names the damaged part of the container, unless `condition` holds."""
     if not condition:
-        raise InvalidImage(f"the image is damaged, or something else behind an image's first bytes: {what}")
+        raise InvalidImage(f"the image is damaged, or is another file with the first bytes of an image: {part}")
 
 
 def require_few_steps(steps: int, seen: int) -> None:
-    """Raise InvalidImage for a container of which more parts were looked at than are in a picture of `seen` bytes."""
-    # A file made of countless tiny parts is no picture but an attempt to keep the processor busy.
+    """Raise InvalidImage if a container of `seen` bytes took more steps than any picture of that size needs."""
+    # A file of countless tiny parts is an attack on the processor, not a picture.
     require(steps < _FREE_STEPS + seen // _BYTES_PER_STEP, "too many tiny parts")
 
 
 def truncated(label: str) -> InvalidImage:
-    """Return the error for an image of which the end is missing."""
+    """Return the error for an image without its end."""
     return InvalidImage(f"the {label} image is truncated: it ends before its last part")

@@ -1,4 +1,4 @@
-"""Tells an image's format by its first bytes, and returns the reader of its container."""
+"""Recognises an image's format by its first bytes."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,7 @@ from . import avif, gif, jpeg, png, webp
 from .reader import ImageReader, Reader
 
 SNIFF_BYTES = 12
-"""How many of an image's first bytes `sniff` needs."""
+"""The number of first bytes that `sniff` needs."""
 
 _FORMATS: tuple[tuple[str, Callable[[bytes], bool], Callable[[], Reader]], ...] = (
     ("PNG", png.matches, png.read),
@@ -19,9 +19,14 @@ _FORMATS: tuple[tuple[str, Callable[[bytes], bool], Callable[[], Reader]], ...] 
 
 
 def sniff(head: bytes, allowed: frozenset[str]) -> ImageReader:
-    """Return the reader for an image that starts with `head` (SNIFF_BYTES of it, or all there is).
+    """Return the reader for an image. Feed it the whole image from its first byte.
 
-    Feed it the whole image from its first byte. Raises InvalidImage where `head` is of no allowed format.
+    Args:
+        head: the first SNIFF_BYTES of the image, or all of a shorter one.
+        allowed: format names.
+
+    Raises:
+        InvalidImage: if `head` is not of an allowed format.
     """
     listed = ", ".join(label for label, _, _ in _FORMATS if label.lower() in allowed)
     for label, matches, reader in _FORMATS:

@@ -6,7 +6,7 @@ from .reader import Reader, require
 
 
 def matches(head: bytes) -> bool:
-    """Tell whether an image that begins with these 12 bytes is of this format."""
+    """Return whether an image with these first 12 bytes is of this format."""
     return head[:4] == b"RIFF" and head[8:12] == b"WEBP"
 
 
@@ -32,7 +32,7 @@ def read() -> Reader:
     require(has_pixels and left == 0, "WebP without pixels")
 
 
-# Of a chunk that holds pixels: how many of its first bytes tell that it does, and how (RFC 6386, 9.1; RFC 9649, 3.4).
+# Chunks of pixels: the number of first bytes to check, and the check (RFC 6386, 9.1; RFC 9649, 3.4).
 _WEBP_PIXELS: dict[bytes, tuple[int, Callable[[bytes], bool]]] = {
     b"VP8 ": (6, lambda data: data[3:] == b"\x9d\x01\x2a"),
     b"VP8L": (1, lambda data: data == b"\x2f"),

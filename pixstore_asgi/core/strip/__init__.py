@@ -1,6 +1,6 @@
-"""Metadata taken out of containers while images pass by: what says where, when and by whom, and never a pixel.
+"""Metadata is removed from a container while the image arrives.
 
-The rules follow the containers and decode nothing, so pixels, colours and frames stay as they are, bit by bit. They
-work from lists of what stays: a chunk, segment, box or item that nobody here has heard of goes. Libraries that do this
-want the whole file (exiftool, exiv2), or decode the picture and encode it anew.
+The rules decode nothing, so pixels, colours and frames stay the same, bit by bit. They keep only listed parts, and
+remove each unknown chunk, segment, box or item. Existing libraries need the whole file (exiftool, exiv2), or decode the
+picture and encode it again.
 """

@@ -1,4 +1,4 @@
-"""What stays of an AVIF. What goes is blanked, as offsets into the file stand all over it."""
+"""Strips an AVIF. Removed bytes become zeros, because many boxes contain offsets into the file."""
 
 from collections.abc import Generator
 
@@ -14,36 +14,36 @@ _MAX_HELD_BYTES = 1024 * 1024
 
 
 def strip() -> Rule:
-    """AVIF, 9.1 over ISO/IEC 14496-12, 4.2: boxes up to the last one that the picture lies in."""
+    """AVIF, 9.1 over ISO/IEC 14496-12, 4.2: boxes up to the last one with a part of the picture."""
     head = yield Read(8)
     position = file_type_length(head)
     brands = brands_in((yield Read(position - 8)))
     require_avif(brands)
     awaited = {b"meta", b"moov"} if b"avis" in brands else {b"meta"}
-    told: list[Stretch] = []
+    known: list[Stretch] = []
     picture = Ranges()
     has_data = False
     while not has_data or position < picture.end:
         head, kind, length = yield from _box_head()
         start = position + len(head)
-        if kind in awaited:  # only the first of each: a second one is against the standard
+        if kind in awaited:  # only the first of each: the standard forbids a second one
             awaited.discard(kind)
-            told += yield from _places(kind, head, length, start)
-            picture = Ranges(told)
+            known += yield from _places(kind, head, length, start)
+            picture = Ranges(known)
             position += length
             continue
         if kind == b"mdat":
-            _require_told(awaited)
+            _require_none_awaited(awaited)
             has_data = True
         require(length > 0 or has_data, "AVIF without its data")
-        position = position + length if length else max(start, picture.end)  # without a length: to the file's end
+        position = position + length if length else max(start, picture.end)  # no length: up to the end of the file
         yield Put(head if kind == b"mdat" else head[:4] + b"free" + head[8:])
         for part, stays in picture.cut(start, position):
             yield Keep(part) if stays else Blank(part)
 
 
 def _box_head() -> Generator[Part, bytes, tuple[bytes, bytes, int]]:
-    """Return a box's head, its name and its whole length, 0 for one that lasts to the end of the file."""
+    """Return a box's head, its name and its whole length, 0 if it extends to the end of the file."""
     head = yield Take(8)
     length, kind = int.from_bytes(head[:4]), head[4:]
     if length == 1:
@@ -55,7 +55,7 @@ def _box_head() -> Generator[Part, bytes, tuple[bytes, bytes, int]]:
 
 
 def _places(kind: bytes, head: bytes, length: int, start: int) -> Generator[Part, bytes, list[Stretch]]:
-    """Strip a box that tells of the picture's items, or of its frames, and return where in the file they lie."""
+    """Strip a `meta` or `moov` box, and return the stretches of the file with the picture's items or frames."""
     require(length > 0, "AVIF without its data")
     if length - len(head) > _MAX_HELD_BYTES:
         raise InvalidImage(f"the {kind.decode()} box of this AVIF image is longer than {_MAX_HELD_BYTES} bytes")
@@ -65,9 +65,9 @@ def _places(kind: bytes, head: bytes, length: int, start: int) -> Generator[Part
     return stretches
 
 
-def _require_told(awaited: set[bytes]) -> None:
+def _require_none_awaited(awaited: set[bytes]) -> None:
     if awaited:
         raise InvalidImage(
-            "this AVIF image has its pixels in front of its metadata, which can't be taken out while it arrives: "
-            "save it anew in an image program"
+            "this AVIF image has its pixels before its metadata, which can't be removed while the image arrives: "
+            "save it again in an image program"
         )

@@ -1,24 +1,26 @@
-"""The one thing in Exif that changes how a picture looks: its orientation."""
+"""The orientation in Exif, its only value that changes how a picture looks."""
 
 from typing import Literal
 
 MAX_EXIF_BYTES = 1024 * 1024
-"""How much of an Exif block is searched for an orientation: its first directory comes first, whatever follows it."""
+"""The part of an Exif block that is searched for an orientation, which is in its first directory."""
 
 UPRIGHT = 1
 
 ORIENTATION_BYTES = 26
-"""How long the block of `orientation_only` is: header, one directory of one entry, and no next one."""
+"""Length of the block of `orientation_only`: header, and one directory of one entry."""
 
 _TAG, _SHORT = 0x0112, 3
 _ORDERS: dict[bytes, Literal["little", "big"]] = {b"II*\0": "little", b"MM\0*": "big"}
 
 
 def orientation(tiff: bytes) -> int:
-    """Return the orientation, 1 to 8, that an Exif block asks for; 1, upright, where it asks for none.
+    """Return the orientation in an Exif block, 1 to 8; UPRIGHT if it has none.
 
-    tiff: TIFF 6.0, section 2, without the six bytes that mark it in JPEG. Browsers read one SHORT (Exif 3.0, 4.6.5.1.4)
-    and pass over entries of another type or count. Of several the first one decides.
+    Like browsers, it reads the first entry that is one SHORT (Exif 3.0, 4.6.5.1.4), and skips other types and counts.
+
+    Args:
+        tiff: TIFF 6.0, section 2, without the six bytes before it in a JPEG.
     """
     order = _ORDERS.get(tiff[:4])
     if order is None:
@@ -36,6 +38,6 @@ def orientation(tiff: bytes) -> int:
 
 
 def orientation_only(value: int) -> bytes:
-    """Return the shortest Exif block (TIFF 6.0) that has this orientation, and nothing else."""
+    """Return the shortest Exif block (TIFF 6.0) with this orientation."""
     numbers = ((8, 4), (1, 2), (_TAG, 2), (_SHORT, 2), (1, 4), (value, 2), (0, 2), (0, 4))
     return b"MM\0*" + b"".join(number.to_bytes(size) for number, size in numbers)

@@ -1,4 +1,4 @@
-"""Finds what takes the metadata out of an image, by its first bytes."""
+"""Finds the stripper of an image by its first bytes."""
 
 from collections.abc import Callable
 
@@ -21,8 +21,9 @@ _RULES: tuple[tuple[str, Callable[[bytes], bool], Callable[[], Rule]], ...] = (
 
 
 def find_stripper(head: bytes) -> Stripper | None:
-    """Return what strips an image that starts with `head` (SNIFF_BYTES of it, or all there is).
+    """Return the stripper of an image, or None if its format is unknown. Feed it the whole image from its first byte.
 
-    Feed it the whole image from its first byte. Returns None for what is of no known format.
+    Args:
+        head: the first SNIFF_BYTES of the image, or all of a shorter one.
     """
     return next((Stripper(label, strip()) for label, matches, strip in _RULES if matches(head)), None)

@@ -1,4 +1,4 @@
-"""What stays of a GIF."""
+"""Strips a GIF."""
 
 from ..formats.reader import require
 from .parts import Keep, Part, Put, Read, Rule, Take
@@ -8,15 +8,15 @@ _GRAPHIC_CONTROL, _APPLICATION = b"\xf9", b"\xff"
 
 _PROFILE = b"ICCRGBG1012"
 
-# How often an animation runs, under its two names: in a block that begins with 1 and is of three bytes.
+# The number of loops of an animation, under its two names: a block of three bytes, the first of which is 1.
 _LOOPS = {b"NETSCAPE2.0", b"ANIMEXTS1.0"}
 _LOOP, _LOOP_BYTES = b"\1", 3
 
-_CONTROL_BYTES = 4  # 23: transparency, and how long an image is shown
+_CONTROL_BYTES = 4  # 23: transparency, and the time that an image is shown
 
 
 def strip() -> Rule:
-    """GIF89a, 15 to 27: screen descriptor, then images and what controls them, up to the trailer."""
+    """GIF89a, 15 to 27: screen descriptor, then images and their extensions, up to the trailer."""
     head = yield Read(13)
     yield _colour_table(head[10])
     while (kind := (yield Take(1))) != _TRAILER:
@@ -51,7 +51,7 @@ def _extension(label: bytes) -> Rule:
 
 
 def _first_block(head: bytes, start: bytes, length: int) -> Rule:
-    """Keep of an extension its head, and `length` bytes of the first of its blocks that has them and starts so."""
+    """Keep an extension's head, and `length` bytes of its first block that has as many and begins with `start`."""
     is_open = True
     size = (yield Take(1))[0]
     while size:

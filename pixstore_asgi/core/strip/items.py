@@ -1,4 +1,4 @@
-"""The `meta` box of an AVIF: which of its items are the picture, and where in the file they lie."""
+"""Strips the `meta` box of an AVIF down to the items of the picture."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -8,8 +8,8 @@ from .boxes import MAX_PARTS, Box, Boxes, Fields, Known, blank, blank_handler, f
 from .links import links, shown_with
 from .ranges import Ranges, Stretch
 
-# ISO/IEC 23008-12, 6.5, and AVIF, 2.2: properties that say how pixels are decoded, coloured, laid out or turned. Others
-# are names and descriptions, times, and where the camera stood.
+# ISO/IEC 23008-12, 6.5, and AVIF, 2.2: properties for decoding, colours, layout and rotation. The others are names,
+# descriptions, times and camera positions.
 _PROPERTIES = (
     *(b"av1C", b"ispe", b"pixi", b"colr", b"irot", b"imir", b"clap", b"pasp", b"auxC", b"a1op", b"a1lx", b"lsel"),
     *(b"clli", b"mdcv", b"cclv", b"amve", b"reve", b"ndwt", b"iscl", b"rloc"),
@@ -25,7 +25,7 @@ _IN_FILE, _IN_IDAT = 0, 1
 
 
 class _Item(NamedTuple):
-    """One item: its type, where in the box that is written, and where its entry ends."""
+    """One item: its type, and the offsets of that type and of the end of its entry."""
 
     kind: bytes
     kind_at: int
@@ -33,10 +33,17 @@ class _Item(NamedTuple):
 
 
 def strip_meta(meta: bytearray, position: int) -> list[Stretch]:
-    """Take out of a `meta` box (its content, which lies at this offset in the file) whatever is not the picture.
+    """Strip a `meta` box in place; every length and offset stays.
 
-    Every length and offset stays. Return where in the file the picture's items lie: of its data, all else can go.
-    Raises InvalidImage.
+    Args:
+        meta: the box's content.
+        position: the offset of that content in the file.
+
+    Returns:
+        The stretches of the file with the picture's items. All other data of the file can go.
+
+    Raises:
+        InvalidImage: if the box is damaged.
     """
     boxes = Boxes(meta)
     box = Box(b"meta", 0, 4, len(meta))
@@ -49,7 +56,7 @@ def strip_meta(meta: bytearray, position: int) -> list[Stretch]:
     for number, item in items.items():
         if number not in pictures:
             meta[item.kind_at : item.kind_at + 4] = b"free"
-        blank(meta, item.kind_at + 4, item.end)  # of a picture: its name
+        blank(meta, item.kind_at + 4, item.end)  # the name of a picture
     idat = find(box, b"idat") or Box(b"idat", 0, 0, 0)
     kept = list(_stretches(meta, needed(box, b"iloc"), pictures, (0, position + idat.body)))
     at = idat.body
@@ -61,13 +68,13 @@ def strip_meta(meta: bytearray, position: int) -> list[Stretch]:
 
 
 def _primary(meta: bytearray, box: Box) -> int:
-    """ISO/IEC 14496-12, 8.11.4: the item that is shown."""
+    """ISO/IEC 14496-12, 8.11.4: the number of the primary item."""
     fields = Fields(meta, box)
     return fields.number(2 if fields.version() == 0 else 4)
 
 
 def _items(meta: bytearray, boxes: Boxes, box: Box) -> dict[int, _Item]:
-    """ISO/IEC 14496-12, 8.11.6: all items, by their numbers."""
+    """ISO/IEC 14496-12, 8.11.6: all items by number."""
     fields = Fields(meta, box)
     fields.skip(2 if fields.version() == 0 else 4)
     items = {}
@@ -77,7 +84,7 @@ def _items(meta: bytearray, boxes: Boxes, box: Box) -> dict[int, _Item]:
             continue
         info = Fields(meta, entry)
         version = info.version()
-        require(version in (2, 3), "AVIF item")  # those before have no type
+        require(version in (2, 3), "AVIF item")  # older versions have no type
         number = info.number(2 if version == 2 else 4)
         info.skip(2)
         require(number not in items, "AVIF item")
@@ -87,7 +94,7 @@ def _items(meta: bytearray, boxes: Boxes, box: Box) -> dict[int, _Item]:
 
 
 def _stretches(meta: bytearray, box: Box, pictures: set[int], bases: tuple[int, int]) -> Iterator[Stretch]:
-    """ISO/IEC 14496-12, 8.11.3: where the data of these items lies; bases: where the file and idat begin."""
+    """ISO/IEC 14496-12, 8.11.3: the stretches of these items. bases: the offsets of the file and of idat."""
     fields = Fields(meta, box)
     version = fields.version()
     sizes = fields.number(2)
@@ -97,7 +104,7 @@ def _stretches(meta: bytearray, box: Box, pictures: set[int], bases: tuple[int, 
     for _ in range(fields.number(wide)):
         number = fields.number(wide)
         method = fields.number(2) & 15 if version else _IN_FILE
-        elsewhere = fields.number(2)
+        other_file = fields.number(2)
         base = fields.number(base_size)
         extents = fields.number(2)
         parts += 1 + extents
@@ -106,5 +113,5 @@ def _stretches(meta: bytearray, box: Box, pictures: set[int], bases: tuple[int, 
             fields.skip(index_size if version else 0)
             start, length = base + fields.number(offset_size), fields.number(length_size)
             if number in pictures and length:
-                require(method in (_IN_FILE, _IN_IDAT) and not elsewhere, "AVIF item that lies elsewhere")
+                require(method in (_IN_FILE, _IN_IDAT) and not other_file, "AVIF item in another file")
                 yield bases[method] + start, bases[method] + start + length

@@ -1,4 +1,4 @@
-"""What stays of a JPEG."""
+"""Strips a JPEG."""
 
 import re
 from collections.abc import Callable, Generator
@@ -8,7 +8,7 @@ from .exif import UPRIGHT, orientation, orientation_only
 from .parts import Drop, Keep, Kept, Part, Put, Read, Rule, Take
 
 EXIF_MARK_BYTES = 6
-"""The TIFF of an Exif segment begins behind so many bytes."""
+"""Bytes of an Exif segment before its TIFF."""
 
 _START, _END, _SCAN = 0xD8, 0xD9, 0xDA
 _APP1, _EXIF = 0xE1, b"Exif\0"  # a sixth byte is padding
@@ -17,25 +17,25 @@ _ALONE = {0x01, *range(0xD0, 0xD8)}  # without a segment: TEM, RSTn
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _LINES, _INTERVAL = 0xDC, 0xDD  # DNL, DRI
 
-# T.81, table B.1: frames, tables, scans, and what belongs to them. Of hierarchical pictures, which browsers don't show,
-# their own segments (DHP, EXP) go.
+# T.81, table B.1: frames, tables and scans, with their parameters. The segments of hierarchical pictures (DHP, EXP) are
+# removed, because browsers don't show such pictures.
 _PICTURE = _FRAMES | {0xC4, 0xCC, _SCAN, 0xDB, _LINES, _INTERVAL}
 
-# B.2.1: what may stand behind a scan, and behind one that nothing is left for.
+# B.2.1: the segments that may follow a scan, and those that may follow the last one.
 _REMARKS = {0xFE, *range(0xE0, 0xF0)}
 _AFTER_SCAN = _REMARKS | {0xC4, 0xCC, 0xDB, _LINES, _INTERVAL, _SCAN}
 _AFTER_LAST = _REMARKS | {_LINES}
 
-# Within a scan FF is data where 00 or a restart marker follows (B.1.1.5), and a fill byte before another FF.
+# In a scan, FF is data if 00 or a restart marker follows (B.1.1.5), and a fill byte before another FF.
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 
 class _ScanData(Part):
-    """A scan's data, which stays, and the marker behind it, whose second byte is the answer."""
+    """Keeps a scan's data up to the next marker, whose second byte is the answer."""
 
     def __init__(self) -> None:
         super().__init__(1)
-        self._is_cut = False  # the last piece ended with an FF, of which it isn't known what it is
+        self._is_cut = False  # the last piece ended with FF, whose meaning depends on the next byte
         self._marker = b""
 
     @property
@@ -62,7 +62,7 @@ class _ScanData(Part):
 
 
 class _Progress:
-    """What of a picture has come: its frame, and the components that its scans had."""
+    """The parts of a picture so far: its frame, and the number of components in its scans."""
 
     def __init__(self) -> None:
         self.wanted = set(_APPLICATIONS)
@@ -78,20 +78,22 @@ class _Progress:
     def add_scan(self, components: int) -> None:
         self.has_scan = True
         self._scanned += components
-        self.wanted.clear()  # whatever application segments say, they say it before the first scan
+        self.wanted.clear()  # application segments count only before the first scan
 
     def require_may_follow(self, marker: int) -> None:
-        """Raise InvalidImage for a marker that can't stand here: behind a scan it's damaged data more likely."""
+        """Raise InvalidImage for a marker that can't be here: after a scan it is probably damaged data."""
         if not self.has_scan:
             require(marker not in (0x00, _START), "JPEG marker")
             return
         is_progressive = self._frame & 3 == 2
-        is_last = not is_progressive and self._scanned >= self._components  # else each is in one scan alone (B.2.3)
+        is_last = (
+            not is_progressive and self._scanned >= self._components
+        )  # else each component is in one scan only (B.2.3)
         require(marker in (_AFTER_LAST if is_last else _AFTER_SCAN), "JPEG scan")
 
 
 def strip() -> Rule:
-    """JPEG (ITU-T T.81), B.1 and B.2: marker segments and scans up to EOI. Of Exif stays an orientation."""
+    """JPEG (ITU-T T.81), B.1 and B.2: marker segments and scans up to EOI. Of Exif, only an orientation stays."""
     yield Read(2)
     progress = _Progress()
     marker = yield from _next_marker()
@@ -122,7 +124,7 @@ def _segment(marker: int, progress: _Progress) -> Rule:
     elif marker in progress.wanted:
         content = yield Take(length)
         if marker == _APP1 and is_exif(content):
-            progress.wanted.discard(_APP1)  # of several the first one counts
+            progress.wanted.discard(_APP1)  # only the first one counts
         if stays := _APPLICATIONS[marker](content):
             yield Put(bytes((0xFF, marker)) + (len(stays) + 2).to_bytes(2) + stays)
     else:
@@ -130,7 +132,7 @@ def _segment(marker: int, progress: _Progress) -> Rule:
 
 
 def _picture(marker: int, length: int, progress: _Progress) -> Rule:
-    """B.2.2 to B.2.5: a segment that stays, and is as long as it says of itself."""
+    """B.2.2 to B.2.5: keep a segment, whose length must match its content."""
     if marker in _FRAMES:
         require(length >= 6, "JPEG frame")
         components = (yield Read(6))[5]
@@ -154,8 +156,7 @@ def _jfif(content: bytes) -> bytes:
 
 
 def is_exif(content: bytes) -> bool:
-    """Tell whether an APP1 segment with this content is Exif. Browsers read the first one that is, and pass over an
-    empty one."""
+    """Return whether an APP1 segment with this content is Exif. Browsers read the first one, and skip an empty one."""
     return content.startswith(_EXIF) and len(content) > EXIF_MARK_BYTES
 
 
@@ -170,9 +171,9 @@ def _icc(content: bytes) -> bytes:
 
 
 def _adobe(content: bytes) -> bytes:
-    """Adobe's note 5116: which colour space the components are of."""
+    """Adobe's note 5116: the colour space of the components."""
     return content[:12] if content.startswith(b"Adobe") and len(content) >= 12 else b""
 
 
-# What an application segment is shortened to, empty where it goes.
+# Return the part of an application segment that stays, empty if all goes.
 _APPLICATIONS: dict[int, Callable[[bytes], bytes]] = {0xE0: _jfif, _APP1: _exif, 0xE2: _icc, 0xEE: _adobe}

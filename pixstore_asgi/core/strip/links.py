@@ -1,4 +1,4 @@
-"""What the items of an AVIF are to each other, and which of them belong to the picture that is shown."""
+"""References between the items of an AVIF, and the choice of items that belong to the shown picture."""
 
 from collections import defaultdict
 from typing import NamedTuple
@@ -6,14 +6,14 @@ from typing import NamedTuple
 from ..formats.reader import require
 from .boxes import MAX_PARTS, Box, Boxes, Fields, blank, find
 
-# Coded pictures, and what is derived from them. Everything else is Exif, XMP (mime), a link (uri) or unknown.
+# Coded and derived pictures. Everything else is Exif, XMP (mime), a link (uri) or unknown.
 _PICTURES = {b"av01", b"grid", b"iovl", b"iden", b"tmap", b"sato"}
 
 
 class Links(NamedTuple):
-    """What items are to others: made of them (dimg), their thumbnail (thmb), their transparency (auxl).
+    """How items relate: derived from others (dimg), thumbnails (thmb), transparency (auxl), alternatives.
 
-    references: kind, item, and the items it refers to. groups: items of which one is shown in place of the others.
+    references: kind, item, and the items it refers to. groups: sets of items of which a reader shows one.
     """
 
     references: list[tuple[bytes, int, tuple[int, ...]]]
@@ -43,11 +43,10 @@ def links(meta: bytearray, boxes: Boxes, box: Box) -> Links:
 
 
 def shown_with(primary: int, kinds: dict[int, bytes], links: Links) -> set[int]:
-    """Return the primary item and what is shown with it, or in its place.
+    """Return the primary item and the items shown with it or in its place, directly or through others.
 
-    That is what it is made of, its transparency, its gain map and its alternatives, and theirs. Thumbnails go, and so
-    does a picture that nothing leads to: from before it was cut, for instance. Raises InvalidImage where the primary
-    item is no picture.
+    These are its sources, its transparency, its gain map and its alternatives. Thumbnails go, and so does a picture
+    without a reference, such as the one before it was cut. Raises InvalidImage if the primary item is not a picture.
     """
     left = {number for number, kind in kinds.items() if kind in _PICTURES}
     left -= {source for kind, source, _ in links.references if kind == b"thmb"}
@@ -64,16 +63,18 @@ def shown_with(primary: int, kinds: dict[int, bytes], links: Links) -> set[int]:
 
 
 def _ways(kinds: dict[int, bytes], links: Links) -> dict[int, set[int]]:
-    """Return, for each item and group, which others are kept where it is."""
+    """Return, for each kept item or group, the others to keep."""
     ways: dict[int, set[int]] = defaultdict(set)
     for kind, source, targets in links.references:
         if kind == b"dimg":
             ways[source].update(targets)
-        # A tone map is made of the picture and its gain map; readers look for it from the picture.
+        # A tone map is derived from the picture and its gain map; readers find it from the picture.
         if kind == b"auxl" or (kind == b"dimg" and kinds.get(source) == b"tmap"):
             for target in targets:
                 ways[target].add(source)
-    for hub, group in enumerate(links.groups, 1):  # under numbers below 0: all pairs would be too many
+    for hub, group in enumerate(
+        links.groups, 1
+    ):  # a group is a node with a negative number, because all pairs would be too many
         ways[-hub].update(group)
         for number in group:
             ways[number].add(-hub)

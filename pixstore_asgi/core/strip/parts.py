@@ -1,4 +1,4 @@
-"""Parts of an image, and what becomes of them: kept, dropped, blanked, or looked at by the rule of its format."""
+"""The parts that a format's rule divides an image into: kept, dropped, blanked, or read by the rule."""
 
 from collections.abc import Generator
 
@@ -6,52 +6,52 @@ Kept = list[bytes | memoryview]
 
 
 class Part:
-    """The next `length` bytes of an image. Served with what arrives, it says what of that is kept."""
+    """The next `length` bytes of an image. `serve` takes them as they arrive and returns the kept ones."""
 
     def __init__(self, length: int) -> None:
         self.left = length
 
     @property
     def answer(self) -> bytes:
-        """What the rule learns of the part, once nothing of it is left to come."""
+        """The value that the rule is sent when the part is complete."""
         return b""
 
     def serve(self, view: memoryview, kept: Kept) -> memoryview:
-        """Use up as much of `view` as belongs to this part, add what stays to `kept`, and return the rest."""
+        """Consume the bytes of `view` that belong to this part, append the kept ones to `kept`, return the rest."""
         own = view[: self.left]
         self.left -= len(own)
         self._use(own, kept)
         return view[len(own) :]
 
     def _use(self, own: memoryview, kept: Kept) -> None:
-        """Do with these bytes what this kind of part is for."""
+        """Handle bytes of this part. By default they are dropped."""
 
 
 Rule = Generator[Part, bytes, None]
-"""What stays of one container. It yields part after part, is sent the answer of each, and returns at the image's end,
-behind which everything is dropped. It raises InvalidImage where the container is damaged."""
+"""Strips one container. It yields part after part, is sent the answer of each, and returns at the end of the image;
+bytes after that are dropped. It raises InvalidImage if the container is damaged."""
 
 
 class Drop(Part):
-    """Bytes that go."""
+    """Removes bytes."""
 
 
 class Keep(Part):
-    """Bytes that stay."""
+    """Keeps bytes."""
 
     def _use(self, own: memoryview, kept: Kept) -> None:
         kept.append(own)
 
 
 class Blank(Part):
-    """Bytes in whose place as many zeros stand."""
+    """Replaces bytes by as many zeros."""
 
     def _use(self, own: memoryview, kept: Kept) -> None:
         kept.append(bytes(len(own)))
 
 
 class Take(Part):
-    """Bytes that the rule looks at, and that go unless it puts them back."""
+    """Gives bytes to the rule and removes them; the rule can put them back."""
 
     def __init__(self, length: int) -> None:
         super().__init__(length)
@@ -59,7 +59,6 @@ class Take(Part):
 
     @property
     def answer(self) -> bytes:
-        """These bytes."""
         return bytes(self._held)
 
     def _use(self, own: memoryview, kept: Kept) -> None:
@@ -67,7 +66,7 @@ class Take(Part):
 
 
 class Read(Take):
-    """Bytes that the rule looks at, and that stay."""
+    """Gives bytes to the rule and keeps them."""
 
     def _use(self, own: memoryview, kept: Kept) -> None:
         self._held += own
@@ -75,7 +74,7 @@ class Read(Take):
 
 
 class Put(Part):
-    """Bytes that stand in the image from now on: none of it, but between its parts."""
+    """Inserts bytes."""
 
     def __init__(self, data: bytes) -> None:
         super().__init__(0)

@@ -1,4 +1,4 @@
-"""What stays of a PNG."""
+"""Strips a PNG."""
 
 import zlib
 
@@ -8,8 +8,8 @@ from .parts import Drop, Keep, Put, Read, Rule, Take
 
 _ANY = range(2**31)
 
-# PNG (W3C, third edition), 11: what decides on pixels and colours, on frames, and on the size they are shown in, and
-# which lengths each can have. Suggested palettes (sPLT) are for screens of few colours, and have names.
+# PNG (W3C, third edition), 11: the chunks for pixels, colours, frames and density, with their possible lengths.
+# Suggested palettes (sPLT) are not kept, because they have names and serve only screens of few colours.
 _NEEDED = {b"IHDR": range(13, 14), b"PLTE": range(3, 769), b"acTL": range(8, 9)}
 _ONCE = {
     b"tRNS": range(1, 257),
@@ -29,14 +29,14 @@ _FRAMES = {b"fcTL": range(26, 27), b"fdAT": _ANY}
 
 
 def strip() -> Rule:
-    """PNG (W3C), 5.3 and 11: signature, chunks up to IEND. Of eXIf stays an orientation that browsers read."""
+    """PNG (W3C), 5.3 and 11: signature, chunks up to IEND. Of eXIf, only an orientation stays."""
     yield Read(8)
     seen: set[bytes] = set()
     while True:
         head = yield Take(8)
         length, kind = int.from_bytes(head[:4]), head[4:]
         require(length < 2**31 and kind.isalpha(), "PNG chunk")
-        if kind == b"eXIf" and not seen & {b"eXIf", b"IDAT"}:  # browsers ignore a second or late one
+        if kind == b"eXIf" and not seen & {b"eXIf", b"IDAT"}:  # browsers ignore a second one, and one after IDAT
             yield from _exif(length)
         elif _stays(kind, length, seen):
             yield Put(head)
@@ -50,11 +50,11 @@ def strip() -> Rule:
 
 
 def _stays(kind: bytes, length: int, seen: set[bytes]) -> bool:
-    """Tell whether a chunk stays. Raises InvalidImage where one that a picture needs is not as it must be."""
+    """Return whether a chunk stays. Raises InvalidImage if a required chunk has a wrong length or occurs twice."""
     if kind in _NEEDED:
         require(length in _NEEDED[kind] and kind not in seen, "PNG chunk")
         return True
-    if kind in _FRAMES:  # an animation's acTL comes before the pixels, its first fcTL before or behind that
+    if kind in _FRAMES:  # an animation's acTL comes before the pixels, its first fcTL before or after acTL
         return length in _FRAMES[kind] and (b"acTL" in seen or (kind == b"fcTL" and b"IDAT" not in seen))
     return kind == b"IDAT" or (kind in _ONCE and length in _ONCE[kind] and kind not in seen)
 

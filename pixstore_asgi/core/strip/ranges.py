@@ -1,14 +1,14 @@
-"""Stretches of a file, as offsets from its start."""
+"""Ranges of a file."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 
 Stretch = tuple[int, int]
-"""Where in a file something lies: the offsets of its first byte and of the one behind its last."""
+"""A range of a file: the offset of its first byte and of its end, exclusive."""
 
 
 class Ranges:
-    """Stretches of a file, of which overlapping ones are joined."""
+    """A set of stretches of a file. Overlapping ones are joined."""
 
     def __init__(self, stretches: Iterable[Stretch] = ()) -> None:
         self._starts: list[int] = []
@@ -24,11 +24,11 @@ class Ranges:
 
     @property
     def end(self) -> int:
-        """Where the last one ends, 0 where there is none."""
+        """The end of the last one, 0 if there is none."""
         return self._ends[-1] if self._ends else 0
 
     def cut(self, start: int, end: int) -> Iterator[tuple[int, bool]]:
-        """Cut what lies between two offsets: yield the length of each part, and whether it is within these."""
+        """Divide the bytes between two offsets: yield each part's length, and whether it is in this set."""
         index = bisect_right(self._ends, start)
         while start < end:
             inner = min(self._starts[index], end) if index < len(self._starts) else end

@@ -1,12 +1,12 @@
-"""What a track of an AVIF sequence says of its frames: how they are coded, and which file they lie in."""
+"""The sample entries and data references of a track in an AVIF sequence."""
 
 from ..formats.reader import require
 from .boxes import Box, Boxes, Fields, blank, free
 
-# AV1-ISOBMFF, 2.2, and ISO/IEC 23008-12, 7: what of a sample entry says how frames are decoded and shown.
+# AV1-ISOBMFF, 2.2, and ISO/IEC 23008-12, 7: the boxes of a sample entry for decoding and display.
 _CODING = dict.fromkeys((b"av1C", b"colr", b"ccst", b"auxi", b"pasp", b"clap", b"clli", b"mdcv", b"cclv", b"amve"))
 
-# ISO/IEC 14496-12, 12.1.3: what is reserved in a visual sample entry, and the name of what it was compressed with.
+# ISO/IEC 14496-12, 12.1.3: the reserved fields of a visual sample entry, and the name of its compressor.
 _ENTRY_BYTES = 78
 _UNUSED = ((0, 6), (8, 24), (36, 40), (42, 74))
 
@@ -14,7 +14,7 @@ _SAME_FILE = 1  # 8.7.2: a flag
 
 
 def strip_samples(data: bytearray, boxes: Boxes, box: Box) -> None:
-    """Take out of the sample entries (`stsd`) names and what is unknown. Raises InvalidImage."""
+    """Remove names and unknown boxes from the sample entries (`stsd`). Raises InvalidImage."""
     fields = Fields(data, box)
     fields.skip(8)
     for entry in boxes.walk(fields.at, box.end):
@@ -29,7 +29,7 @@ def strip_samples(data: bytearray, boxes: Boxes, box: Box) -> None:
 
 
 def strip_references(data: bytearray, boxes: Boxes, box: Box) -> None:
-    """Make of the places where data may lie (`dref`) this file. Raises InvalidImage."""
+    """Let all data references (`dref`) mean this file. Raises InvalidImage."""
     fields = Fields(data, box)
     fields.skip(8)
     for entry in boxes.walk(fields.at, box.end):

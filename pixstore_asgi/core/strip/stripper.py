@@ -1,14 +1,14 @@
-"""Stripper: takes the metadata out of one image while its bytes pass by, whatever its format."""
+"""Stripper: removes the metadata of one image while it arrives."""
 
 from ..formats.reader import require_few_steps, truncated
 from .parts import Kept, Rule
 
 
 class Stripper:
-    """Takes the metadata out of one image. `name` is its format, e.g. "jpeg".
+    """Removes the metadata of one image. `name` is its format, such as "jpeg".
 
-    It holds back what its rule has to see as a whole, at most 1 MiB: a segment of a JPEG (64 KiB), the Exif block of a
-    PNG or WebP up to its first MiB, the `meta` or `moov` box of an AVIF.
+    It buffers at most 1 MiB, if a rule needs a part as a whole: a segment of a JPEG (64 KiB), the first MiB of the Exif
+    block of a PNG, the `meta` or `moov` box of an AVIF.
     """
 
     def __init__(self, label: str, rule: Rule) -> None:
@@ -21,9 +21,9 @@ class Stripper:
         self._steps = 0
 
     def feed(self, piece: bytes | memoryview) -> bytes:
-        """Take the next bytes and return what stays, as far as that is known by now.
+        """Take the next bytes and return the kept ones that are known so far.
 
-        Raises InvalidImage as soon as they can't belong to an image of this format.
+        Raises InvalidImage as soon as the bytes can't belong to an image of this format.
         """
         self._seen += len(piece)
         view = memoryview(piece)
@@ -36,7 +36,7 @@ class Stripper:
         return b"".join(kept)
 
     def finish(self) -> None:
-        """End the image; raises InvalidImage where it is not complete."""
+        """End the image. Raises InvalidImage if it is incomplete."""
         if not self._is_complete:
             raise truncated(self._label)
 

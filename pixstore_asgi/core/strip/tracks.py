@@ -1,4 +1,4 @@
-"""The `moov` box of an AVIF sequence: its tracks of pictures, and where in the file their frames lie."""
+"""Strips the `moov` box of an AVIF sequence down to the tracks of pictures."""
 
 from bisect import bisect_right
 from collections.abc import Iterator
@@ -18,14 +18,14 @@ _MOOV: Known = {
     b"trak": {**dict.fromkeys((b"tkhd", b"tref", b"edts")), b"mdia": _MEDIA},
 }
 _REPEATED = {b"trak", b"sbgp", b"sgpd"}
-_MAX_TRACKS = 32  # one or two of pictures, as many of transparency, and what a video may have beside
+_MAX_TRACKS = 32  # one or two of pictures, as many of transparency, and further ones of a video
 _HANDLERS = {b"pict", b"vide", b"auxv"}  # pictures, video, transparency
 
 
 def strip_moov(moov: bytearray) -> list[Stretch]:
-    """Take out of a `moov` box (its content) its times, and whatever else is not about frames.
+    """Strip the content of a `moov` box in place; every length and offset stays.
 
-    Every length and offset stays. Return where in the file the frames lie. Raises InvalidImage.
+    Returns the stretches of the file with the frames. Raises InvalidImage if the box is damaged.
     """
     boxes = Boxes(moov)
     whole = Box(b"moov", 0, 0, len(moov))
@@ -47,7 +47,7 @@ def strip_moov(moov: bytearray) -> list[Stretch]:
 
 
 def _strip_track(moov: bytearray, boxes: Boxes, track: Box) -> None:
-    """Take out of a track its times and names, and what of its files and sample entries is no part of the frames."""
+    """Remove a track's times and names, and the unneeded parts of its sample entries and data references."""
     for path in ((b"tkhd",), (b"mdia", b"mdhd")):
         _blank_times(moov, needed(track, *path))
     blank_handler(moov, needed(track, b"mdia", b"hdlr"))
@@ -58,14 +58,14 @@ def _strip_track(moov: bytearray, boxes: Boxes, track: Box) -> None:
 
 
 def _handler(moov: bytearray, track: Box) -> bytes:
-    """ISO/IEC 14496-12, 8.4.3: what kind of media a track is of."""
+    """ISO/IEC 14496-12, 8.4.3: a track's kind of media."""
     fields = Fields(moov, needed(track, b"mdia", b"hdlr"))
     fields.skip(8)
     return fields.number(4).to_bytes(4)
 
 
 def _blank_times(moov: bytearray, box: Box) -> None:
-    """ISO/IEC 14496-12, 8.2.2, 8.3.2 and 8.4.2: the times of creation and modification, first of all."""
+    """ISO/IEC 14496-12, 8.2.2, 8.3.2 and 8.4.2: the times of creation and modification come first."""
     fields = Fields(moov, box)
     size = 16 if fields.version() == 1 else 8
     start = fields.skip(size)
@@ -73,7 +73,7 @@ def _blank_times(moov: bytearray, box: Box) -> None:
 
 
 def _frames(moov: bytearray, table: Box) -> Iterator[Stretch]:
-    """ISO/IEC 14496-12, 8.7.3 to 8.7.5: the chunks that a track's frames lie in, one behind another."""
+    """ISO/IEC 14496-12, 8.7.3 to 8.7.5: the stretches of the chunks that contain a track's frames."""
     size, sizes = _sizes(moov, needed(table, b"stsz"))
     firsts, counts = _runs(moov, needed(table, b"stsc"))
     frame = 0
@@ -86,7 +86,7 @@ def _frames(moov: bytearray, table: Box) -> Iterator[Stretch]:
 
 
 def _sizes(moov: bytearray, box: Box) -> tuple[int, tuple[int, ...]]:
-    """Return the size of every frame, or 0 and the sizes one by one."""
+    """Return the one size of all frames, or 0 and each size."""
     fields = Fields(moov, box)
     fields.version()
     size, count = fields.number(4), fields.number(4)
@@ -94,7 +94,7 @@ def _sizes(moov: bytearray, box: Box) -> tuple[int, tuple[int, ...]]:
 
 
 def _runs(moov: bytearray, box: Box) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return from which chunk on there are how many frames in each."""
+    """Return the first chunk of each run, and the number of frames per chunk in it."""
     fields = Fields(moov, box)
     fields.version()
     entries = fields.numbers(4, 3 * fields.number(4))
@@ -102,7 +102,7 @@ def _runs(moov: bytearray, box: Box) -> tuple[tuple[int, ...], tuple[int, ...]]:
 
 
 def _chunks(moov: bytearray, table: Box) -> tuple[int, ...]:
-    """Return where in the file each chunk begins."""
+    """Return the offset in the file of each chunk."""
     wide = find(table, b"co64")
     fields = Fields(moov, wide or needed(table, b"stco"))
     fields.version()

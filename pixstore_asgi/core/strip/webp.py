@@ -1,16 +1,15 @@
-"""What stays of a WebP. Its length stands in its first bytes, which are gone by the time the metadata comes: what goes
-is blanked."""
+"""Strips a WebP. Removed bytes become zeros, because its first bytes, which were sent before, contain its length."""
 
 from ..formats.reader import require
 from .parts import Blank, Keep, Put, Read, Rule, Take
 
 _ANY = 2**32
 
-# What stays, and how many bytes of it: behind them there may be more in the same chunk, which readers pass over.
+# The chunks to keep, and the number of bytes to keep: readers ignore further bytes of the same chunk.
 _PICTURE = {b"VP8 ": _ANY, b"VP8L": _ANY, b"ALPH": _ANY}
 _TOP = {**_PICTURE, b"VP8X": 10, b"ICCP": _ANY, b"ANIM": 6}
 _SAME = {b"VP8L": b"VP8 "}  # one picture, coded in one of two ways
-_UNUSED = b"JUNK"  # RIFF's own name for a chunk that is only there for its length
+_UNUSED = b"JUNK"  # RIFF's name for a chunk without meaning
 _METADATA_FLAGS = 0x08 | 0x04  # of VP8X: EXIF and XMP
 
 
@@ -33,7 +32,7 @@ def strip() -> Rule:
 
 
 def _frame(left: int) -> Rule:
-    """One frame of an animation (2.7.1.1), in which there may be unknown chunks."""
+    """One frame of an animation (2.7.1.1), which may contain unknown chunks."""
     require(left >= 16, "WebP frame")
     yield Keep(16)
     left -= 16
@@ -49,7 +48,7 @@ def _frame(left: int) -> Rule:
 def _chunk(head: bytes, known: dict[bytes, int], seen: set[bytes]) -> Rule:
     kind, size = head[:4], _padded(head)
     only = _SAME.get(kind, kind)
-    if kind not in known or only in seen:  # of several the first one counts (2.7)
+    if kind not in known or only in seen:  # only the first one counts (2.7)
         yield Put(_UNUSED + head[4:])
         yield Blank(size)
         return

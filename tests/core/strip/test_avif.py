@@ -158,7 +158,7 @@ def test_an_avif_with_its_data_first_is_refused() -> None:
     ):
         with pytest.raises(
             InvalidImage,
-            match="pixels in front of its metadata, which can't be taken out while it arrives: save it anew",
+            match="pixels before its metadata, which can't be removed while the image arrives: save it again",
         ):
             strip(data)
 

@@ -92,7 +92,7 @@ def test_alternatives_of_the_picture_stay(stays: bool) -> None:
 def test_a_known_box_that_is_there_twice_is_refused(kind: bytes) -> None:
     """Readers differ on which of the two counts: in the other one anything could stand."""
     twice = [box(kind, bytes(40))] * (2 if kind == b"idat" else 1)
-    with pytest.raises(InvalidImage, match="AVIF box that is there twice"):
+    with pytest.raises(InvalidImage, match="AVIF box that occurs twice"):
         strip(with_boxes(PLAIN, *twice))
 
 
