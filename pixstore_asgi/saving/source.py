@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import anyio
 
 from ..core.formats.sniff import SNIFF_BYTES
-from ..core.strip.find import find_stripper
+from ..core.strip.stripper import find_stripper
 from ..decoding.decoder import Decoder
 from ..decoding.holding import Held
 from ..decoding.variants import Decoded

@@ -12,7 +12,7 @@ from pixstore_asgi.core.formats.names import FORMAT_BYTES, check_formats
 from pixstore_asgi.core.formats.sniff import SNIFF_BYTES, sniff
 from pixstore_asgi.core.proof import ProofKeys, ProofTerms, ProofWindows
 from pixstore_asgi.core.record import ImageRecord
-from pixstore_asgi.core.strip.find import find_stripper
+from pixstore_asgi.core.strip.stripper import find_stripper
 from pixstore_asgi.core.wire import decode_payload, encode_state, encode_updated_head
 from pixstore_asgi.errors import InvalidImage, ProofError, RecordError, WireError, WireState
 from tests.support.rings import ring_of

@@ -8,7 +8,7 @@ from PIL import Image, ImageFile
 
 from pixstore_asgi.core.formats.names import FORMAT_BYTES, check_formats
 from pixstore_asgi.core.formats.sniff import SNIFF_BYTES, sniff
-from pixstore_asgi.core.strip.find import find_stripper
+from pixstore_asgi.core.strip.stripper import find_stripper
 from pixstore_asgi.decoding.orientation import orientation_of
 
 

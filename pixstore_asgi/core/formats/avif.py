@@ -4,11 +4,6 @@ from ...errors import InvalidImage
 from .reader import Reader, require
 
 
-def matches(head: bytes) -> bool:
-    """Return whether an image with these first 12 bytes is of this format."""
-    return head[4:8] == b"ftyp"
-
-
 def read() -> Reader:
     """AVIF, 9.1 over ISO/IEC 14496-12, 4.2: a file type box that names avif, then boxes up to metadata and data."""
     head = yield 8

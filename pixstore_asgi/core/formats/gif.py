@@ -3,11 +3,6 @@
 from .reader import Reader, require
 
 
-def matches(head: bytes) -> bool:
-    """Return whether an image with these first 12 bytes is of this format."""
-    return head[:4] == b"GIF8"
-
-
 def read() -> Reader:
     """GIF89a, 15 to 27: screen descriptor, then extensions and images up to the trailer."""
     head = yield 13

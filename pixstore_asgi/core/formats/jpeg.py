@@ -5,11 +5,6 @@ from .reader import Reader, require
 _END_OF_IMAGE = b"\xff\xd9"
 
 
-def matches(head: bytes) -> bool:
-    """Return whether an image with these first 12 bytes is of this format."""
-    return head[:3] == b"\xff\xd8\xff"
-
-
 def read() -> Reader:
     """JPEG (ITU-T T.81), B.1 and B.2: marker segments up to the first scan, then anything up to EOI."""
     yield -2

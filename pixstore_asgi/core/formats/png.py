@@ -5,11 +5,6 @@ import zlib
 from .reader import Reader, require
 
 
-def matches(head: bytes) -> bool:
-    """Return whether an image with these first 12 bytes is of this format."""
-    return head[:8] == b"\x89PNG\r\n\x1a\n"
-
-
 def read() -> Reader:
     """PNG (W3C), 5.3 and 11.2.1: signature, IHDR with its CRC, chunks up to IEND."""
     yield -8

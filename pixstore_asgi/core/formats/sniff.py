@@ -1,21 +1,26 @@
 """Recognises an image's format by its first bytes."""
 
-from collections.abc import Callable
+import re
 
 from ...errors import InvalidImage
 from . import avif, gif, jpeg, png, webp
-from .reader import ImageReader, Reader
+from .reader import ImageReader
 
 SNIFF_BYTES = 12
 """The number of first bytes that `sniff` needs."""
 
-_FORMATS: tuple[tuple[str, Callable[[bytes], bool], Callable[[], Reader]], ...] = (
-    ("PNG", png.matches, png.read),
-    ("WebP", webp.matches, webp.read),
-    ("JPEG", jpeg.matches, jpeg.read),
-    ("GIF", gif.matches, gif.read),
-    ("AVIF", avif.matches, avif.read),
-)
+_FORMATS = {
+    "PNG": (rb"\x89PNG\r\n\x1a\n", png.read),
+    "WebP": (rb"RIFF....WEBP", webp.read),
+    "JPEG": (rb"\xff\xd8\xff", jpeg.read),
+    "GIF": (rb"GIF8", gif.read),
+    "AVIF": (rb"....ftyp", avif.read),
+}
+
+
+def label_of(head: bytes) -> str | None:
+    """Return the label of the format with these first SNIFF_BYTES, such as "WebP", or None."""
+    return next((label for label, (first, _) in _FORMATS.items() if re.match(first, head, re.DOTALL)), None)
 
 
 def sniff(head: bytes, allowed: frozenset[str]) -> ImageReader:
@@ -28,14 +33,14 @@ def sniff(head: bytes, allowed: frozenset[str]) -> ImageReader:
     Raises:
         InvalidImage: if `head` is not of an allowed format.
     """
-    listed = ", ".join(label for label, _, _ in _FORMATS if label.lower() in allowed)
-    for label, matches, reader in _FORMATS:
-        if matches(head):
-            if label.lower() in allowed:
-                return ImageReader(label, reader())
-            if label == "AVIF":
-                avif.require_avif({head[8:12]})
-            raise InvalidImage(f"{label} is not among the image formats accepted here: {listed}")
+    label = label_of(head)
+    if label and label.lower() in allowed:
+        return ImageReader(label, _FORMATS[label][1]())
+    if label == "AVIF":
+        avif.require_avif({head[8:12]})
+    listed = ", ".join(each for each in _FORMATS if each.lower() in allowed)
+    if label:
+        raise InvalidImage(f"{label} is not among the image formats accepted here: {listed}")
     if not head:
         raise InvalidImage("the image is empty")
     if head.startswith(b"--"):

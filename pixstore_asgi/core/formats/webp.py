@@ -5,11 +5,6 @@ from collections.abc import Callable
 from .reader import Reader, require
 
 
-def matches(head: bytes) -> bool:
-    """Return whether an image with these first 12 bytes is of this format."""
-    return head[:4] == b"RIFF" and head[8:12] == b"WEBP"
-
-
 def read() -> Reader:
     """WebP (RFC 9649), 2.3 to 2.7: a RIFF of one size, with at least one chunk of pixels."""
     head = yield 12

@@ -5,9 +5,9 @@ from collections.abc import Generator
 from ...errors import InvalidImage
 from ..formats.avif import brands_in, file_type_length, require_avif
 from ..formats.reader import require
+from .boxes import Ranges, Stretch
 from .items import strip_meta
 from .parts import Blank, Keep, Part, Put, Read, Rule, Take
-from .ranges import Ranges, Stretch
 from .tracks import strip_moov
 
 _MAX_HELD_BYTES = 1024 * 1024

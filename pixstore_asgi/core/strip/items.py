@@ -1,12 +1,11 @@
 """Strips the `meta` box of an AVIF down to the items of the picture."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from ..formats.reader import require
-from .boxes import MAX_PARTS, Box, Boxes, Fields, Known, blank, blank_handler, find, free, needed
-from .links import links, shown_with
-from .ranges import Ranges, Stretch
+from .boxes import MAX_PARTS, Box, Boxes, Fields, Known, Ranges, Stretch, blank, blank_handler, find, free, needed
 
 # ISO/IEC 23008-12, 6.5, and AVIF, 2.2: properties for decoding, colours, layout and rotation. The others are names,
 # descriptions, times and camera positions.
@@ -21,6 +20,9 @@ _META: Known = {
 }
 _REPEATED = {*_PROPERTIES, b"ipma", b"altr"}
 
+# Coded and derived pictures. Everything else is Exif, XMP (mime), a link (uri) or unknown.
+_PICTURES = {b"av01", b"grid", b"iovl", b"iden", b"tmap", b"sato"}
+
 _IN_FILE, _IN_IDAT = 0, 1
 
 
@@ -30,6 +32,16 @@ class _Item(NamedTuple):
     kind: bytes
     kind_at: int
     end: int
+
+
+class _Links(NamedTuple):
+    """How items relate: derived from others (dimg), thumbnails (thmb), transparency (auxl), alternatives.
+
+    references: kind, item, and the items it refers to. groups: sets of items of which a reader shows one.
+    """
+
+    references: list[tuple[bytes, int, tuple[int, ...]]]
+    groups: list[tuple[int, ...]]
 
 
 def strip_meta(meta: bytearray, position: int) -> list[Stretch]:
@@ -52,7 +64,7 @@ def strip_meta(meta: bytearray, position: int) -> list[Stretch]:
         blank_handler(meta, handler)
     items = _items(meta, boxes, needed(box, b"iinf"))
     shown = _primary(meta, needed(box, b"pitm"))
-    pictures = shown_with(shown, {number: item.kind for number, item in items.items()}, links(meta, boxes, box))
+    pictures = _shown_with(shown, {number: item.kind for number, item in items.items()}, _links(meta, boxes, box))
     for number, item in items.items():
         if number not in pictures:
             meta[item.kind_at : item.kind_at + 4] = b"free"
@@ -91,6 +103,67 @@ def _items(meta: bytearray, boxes: Boxes, box: Box) -> dict[int, _Item]:
         kind_at = info.skip(4)
         items[number] = _Item(bytes(meta[kind_at : kind_at + 4]), kind_at, entry.end)
     return items
+
+
+def _links(meta: bytearray, boxes: Boxes, box: Box) -> _Links:
+    """ISO/IEC 14496-12, 8.11.12 and 8.15.3: the references and groups in a `meta` box. Raises InvalidImage."""
+    found = _Links([], [])
+    if references := find(box, b"iref"):
+        fields = Fields(meta, references)
+        size = 2 if fields.version() == 0 else 4
+        for entry in boxes.walk(fields.at, references.end):
+            reference = Fields(meta, entry)
+            source, count = reference.number(size), reference.number(2)
+            found.references.append((entry.kind, source, reference.numbers(size, count)))
+            blank(meta, reference.at, entry.end)
+    groups = find(box, b"grpl")
+    for entry in groups.inner.get(b"altr", []) if groups else []:
+        group = Fields(meta, entry)
+        group.skip(8)
+        found.groups.append(group.numbers(4, group.number(4)))
+        blank(meta, group.at, entry.end)
+    parts = sum(len(targets) for _, _, targets in found.references) + sum(map(len, found.groups))
+    require(parts <= MAX_PARTS, "AVIF items of too many references")
+    return found
+
+
+def _shown_with(primary: int, kinds: dict[int, bytes], links: _Links) -> set[int]:
+    """Return the primary item and the items shown with it or in its place, directly or through others.
+
+    These are its sources, its transparency, its gain map and its alternatives. Thumbnails go, and so does a picture
+    without a reference, such as the one before it was cut. Raises InvalidImage if the primary item is not a picture.
+    """
+    left = {number for number, kind in kinds.items() if kind in _PICTURES}
+    left -= {source for kind, source, _ in links.references if kind == b"thmb"}
+    require(primary in left, "AVIF primary item")
+    ways = _ways(kinds, links)
+    found, awaited = set(), [primary]
+    while awaited:
+        number = awaited.pop()
+        if number in found or (number >= 0 and number not in left):
+            continue
+        found.add(number)
+        awaited += ways[number]
+    return found & left
+
+
+def _ways(kinds: dict[int, bytes], links: _Links) -> dict[int, set[int]]:
+    """Return, for each kept item or group, the others to keep."""
+    ways: dict[int, set[int]] = defaultdict(set)
+    for kind, source, targets in links.references:
+        if kind == b"dimg":
+            ways[source].update(targets)
+        # A tone map is derived from the picture and its gain map; readers find it from the picture.
+        if kind == b"auxl" or (kind == b"dimg" and kinds.get(source) == b"tmap"):
+            for target in targets:
+                ways[target].add(source)
+    for hub, group in enumerate(
+        links.groups, 1
+    ):  # a group is a node with a negative number, because all pairs would be too many
+        ways[-hub].update(group)
+        for number in group:
+            ways[number].add(-hub)
+    return ways
 
 
 def _stretches(meta: bytearray, box: Box, pictures: set[int], bases: tuple[int, int]) -> Iterator[Stretch]:

@@ -1,7 +1,19 @@
 """Stripper: removes the metadata of one image while it arrives."""
 
+from collections.abc import Callable
+
 from ..formats.reader import require_few_steps, truncated
+from ..formats.sniff import label_of
+from . import avif, gif, jpeg, png, webp
 from .parts import Kept, Rule
+
+_RULES: dict[str, Callable[[], Rule]] = {
+    "PNG": png.strip,
+    "WebP": webp.strip,
+    "JPEG": jpeg.strip,
+    "GIF": gif.strip,
+    "AVIF": avif.strip,
+}
 
 
 class Stripper:
@@ -47,3 +59,13 @@ class Stripper:
             self._part = self._rule.send(self._part.answer)
         except StopIteration:
             self._is_complete = True
+
+
+def find_stripper(head: bytes) -> Stripper | None:
+    """Return the stripper of an image, or None if its format is unknown. Feed it the whole image from its first byte.
+
+    Args:
+        head: the first SNIFF_BYTES of the image, or all of a shorter one.
+    """
+    label = label_of(head)
+    return Stripper(label, _RULES[label]()) if label else None

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixstore_asgi.core.strip.ranges import Ranges
+from pixstore_asgi.core.strip.boxes import Ranges
 
 OFFSETS = st.integers(0, 60)
 
