@@ -22,8 +22,8 @@ from .errors import InputError
 from .health.drain import Drain
 from .health.readiness import Readiness
 from .keys import rotation
+from .keys.find import SecretSource, given_secrets
 from .keys.secrets import Secrets
-from .keys.source import SecretSource, given_secrets
 from .life import Life
 from .saving.backfill import Backfill
 from .saving.limits import DEFAULT_MAX_IMAGE_BYTES

@@ -14,7 +14,7 @@ import click
 from ..core.count import number_of
 from ..core.hidden import hide
 from ..core.keyring import KeyRing
-from ..keys import rotation, separation
+from ..keys import rotation
 from ..keys.find import find_ring
 from ..keys.rotation import KeyStatus, OnRewrapped
 from ..store.contract import ImageStore
@@ -157,7 +157,7 @@ def separate(database: Database, as_json: bool) -> None:
     async def steps() -> int:
         await check_made(database)
         async with opened(database, None) as store:
-            return await separation.separate(store)
+            return await rotation.assign_new_database_id(store)
 
     with plain_errors():
         images = asyncio.run(steps())

@@ -1,19 +1,37 @@
 """The key ring of a store: its source, and the check that the store was written with it."""
 
 import os
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
+import anyio
 import anyio.to_thread
 
 from ..core.hidden import Hidden, hide
 from ..core.images import KEY_ID_BYTES
-from ..core.keyring import KeyRing
+from ..core.keyring import KeyRing, Secret
 from ..errors import SecretError
 from ..store.contract import ImageStore
 from ..store.rules import check_ring
 from .file import create_key_file, read_key_file
-from .source import SecretSource, ask
 
 ENVIRONMENT_VARIABLE = "PIXSTORE_SECRET"
+_LONGEST_S = 10.0  # meanwhile no store can be opened or closed
+
+SecretSource = Callable[[], Awaitable[Secret | Sequence[Secret]]]
+"""An async function that returns one secret, or a list, oldest to newest."""
+
+
+def given_secrets(secret: Hidden[Any]) -> KeyRing | SecretSource | None:
+    """Return the key ring of an application's `secret`; a source and None are returned as they are."""
+    # A local variable with the secret would be in tracebacks.
+    if secret() is None or not callable(secret()):
+        return None if secret() is None else KeyRing(secret())
+
+    async def source() -> Any:  # the repr of a partial would show its arguments, such as a token
+        return await secret()()
+
+    return source
 
 
 async def find_ring(store: ImageStore, given: KeyRing | SecretSource | None) -> KeyRing:
@@ -21,7 +39,7 @@ async def find_ring(store: ImageStore, given: KeyRing | SecretSource | None) -> 
 
     Raises SecretError if there is no secret, or if one is missing that images are encrypted with.
     """
-    found = await ask(given) if callable(given) else given or await _find_secret(store)
+    found = await _ask(given) if callable(given) else given or await _find_secret(store)
     ring = found.bound_to(await store.database_id())
     missing = (await store.key_checks()).in_use - set(ring.check_values)
     if missing:
@@ -67,3 +85,15 @@ async def _find_secret(store: ImageStore) -> KeyRing:
         return KeyRing(secret())
     except SecretError:
         raise SecretError(f"the key file {store.key_file} contains no secret: restore the right one") from None
+
+
+async def _ask(source: SecretSource) -> KeyRing:
+    """Return the key ring of a source's secrets. Raises SecretError if the source fails or takes longer than 10 s."""
+    try:
+        with anyio.fail_after(_LONGEST_S):
+            given = hide(await source())
+    except Exception as error:  # the application's own function may raise any error
+        raise SecretError(f"the source of secrets failed: {type(error).__name__}") from error
+    if not isinstance(given(), str | bytes | bytearray | list | tuple):
+        raise SecretError(f"the source of secrets must return one or a list of them, not {type(given()).__name__}")
+    return KeyRing(given())

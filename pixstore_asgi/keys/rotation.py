@@ -1,19 +1,21 @@
-"""Rotation of secrets: their status, wrapping keys under the newest one, and retiring one.
+"""Rotation of secrets: their status, wrapping keys under the newest one, retiring one, and a new database id.
 
 Only the bytes of wrapped keys change; ciphertext, tokens and versions stay.
 """
 
+import secrets
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 
 from ..core.cipher import rewrap_key
 from ..core.count import number_of
 from ..core.hidden import Hidden
-from ..core.images import KEY_ID_BYTES, RewrappedKey, StoredImage
+from ..core.images import DATABASE_ID_BYTES, KEY_ID_BYTES, RewrappedKey, StoredImage, database_id_of
 from ..core.keyring import KeyRing
 from ..errors import IntegrityError, PixstoreError, SecretError, StoreConflict
 from ..store.contract import ImageStore
 from ..store.pages import pages_of_images
+from .find import find_ring
 
 OnRewrapped = Callable[[int, int], None]
 """Called with the number of rewrapped keys so far, and the total."""
@@ -122,6 +124,29 @@ async def retire_key(store: ImageStore, ring: KeyRing, named: Hidden[str]) -> bo
             f"secret {key_id} is still needed, by {number_of(images, 'key')}: rewrap the keys first"
         ) from conflict
     return True
+
+
+async def assign_new_database_id(store: ImageStore) -> int:
+    """Assign a new id to an open store and rewrap its keys for that id, in one transaction.
+
+    Its proofs are then valid for no other store, and rows of other stores do not unwrap here.
+
+    Returns:
+        The number of images.
+
+    Raises:
+        SecretError: if a secret is missing.
+        StoreBusy: if other processes have the store open. Nothing has changed.
+        IntegrityError: if an image's key does not unwrap. Nothing has changed.
+    """
+    ring = await find_ring(store, None)
+    database_id = database_id_of(secrets.token_bytes(DATABASE_ID_BYTES - 1))
+    own = ring.bound_to(database_id)
+
+    def rewrap(image: StoredImage) -> bytes:
+        return rewrap_key(ring, own, image.id, image.meta).wrapped_key
+
+    return await store.separate(database_id, own.signing.check_value, rewrap)
 
 
 async def _count_others(store: ImageStore, ring: KeyRing) -> int:

@@ -9,8 +9,7 @@ from ..core.images import KEY_ID_BYTES
 from ..core.keyring import KeyRing
 from ..errors import SecretError, StoreError
 from ..store.contract import ImageStore
-from .find import find_ring
-from .source import SecretSource
+from .find import SecretSource, find_ring
 
 _log = logging.getLogger("pixstore_asgi")
 

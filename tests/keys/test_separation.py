@@ -13,7 +13,7 @@ from pixstore_asgi import Pixstore, WireState
 from pixstore_asgi.core.images import RewrappedKey
 from pixstore_asgi.core.keyring import KeyRing
 from pixstore_asgi.errors import IntegrityError, SecretError, StoreBusy
-from pixstore_asgi.keys.separation import separate
+from pixstore_asgi.keys.rotation import assign_new_database_id
 from pixstore_asgi.store.contract import ImageStore
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.store.sqlite import SqliteStore
@@ -83,7 +83,7 @@ async def test_a_separate_copy_signs_for_itself_alone(tmp_path: Path) -> None:
     image_id = next(iter(images))
     assert await serve_record_of(copy, path, image_id) is WireState.SUCCESS
     async with opened(copy) as store:
-        assert await separate(store) == 3
+        assert await assign_new_database_id(store) == 3
     for one, other in ((copy, path), (path, copy)):
         assert await serve_record_of(one, other, image_id) is WireState.INVALID_PROOF
         assert await serve_record_of(one, one, image_id) is WireState.SUCCESS
@@ -98,7 +98,7 @@ async def test_a_separate_copy_trades_no_rows(tmp_path: Path) -> None:
     trade_rows(copy, path)
     assert await read_all(path, images) == images
     async with opened(copy) as store:
-        await separate(store)
+        await assign_new_database_id(store)
     for one, other in ((copy, path), (path, copy)):
         for tables in (ROWS, (*ROWS, "key_check")):
             kept = await asyncio.to_thread(other.read_bytes)
@@ -114,7 +114,7 @@ async def test_an_interrupted_separation_is_whole_or_none(tmp_path: Path, ticks:
     path = tmp_path / "pixstore.db"
     images = await save(path, 7)
     async with opened(path) as store:
-        before, task = await store.database_id(), asyncio.create_task(separate(store))
+        before, task = await store.database_id(), asyncio.create_task(assign_new_database_id(store))
         for _ in range(ticks):
             await asyncio.sleep(0)
         task.cancel()
@@ -137,16 +137,16 @@ async def test_what_keeps_a_copy_from_separation_changes_nothing(
         before = (await store.database_id(), await store.key_checks(), await store.list())
         async with Pixstore(path):
             with pytest.raises(StoreBusy, match="is open in other processes: stop them first"):
-                await separate(store)
+                await assign_new_database_id(store)
         monkeypatch.setenv("PIXSTORE_SECRET", OTHER_SECRET)
         with pytest.raises(SecretError, match="was written with secret"):
-            await separate(store)
+            await assign_new_database_id(store)
         monkeypatch.setenv("PIXSTORE_SECRET", SECRET)
         assert (await store.database_id(), await store.key_checks(), await store.list()) == before
         damaged, wrapped_key = before[2][-1], bytes(52)
         await store.replace_wrapped_keys([RewrappedKey(damaged.id, damaged.meta.version, wrapped_key)])
         with pytest.raises(IntegrityError, match=damaged.id):
-            await separate(store)
+            await assign_new_database_id(store)
         await store.replace_wrapped_keys([RewrappedKey(damaged.id, damaged.meta.version, damaged.meta.wrapped_key)])
         assert (await store.database_id(), await store.key_checks(), await store.list()) == before
         async with Pixstore(path):  # others may open it again
@@ -161,7 +161,7 @@ async def test_a_process_that_was_open_saves_nothing(count: int) -> None:
     behind, image = Pixstore(store), picture()
     records = [await behind.save_image(image) for _ in range(count)]
     before = await behind._life.opened()
-    await separate(store)
+    await assign_new_database_id(store)
     with pytest.raises(SecretError, match="was given another id after this process had opened it"):
         await behind.save_image(image)
     for record in records:

@@ -165,7 +165,7 @@ async def test_a_slow_source_is_asked_once_by_all_that_wait() -> None:
 
 async def test_a_source_that_never_answers_holds_nobody_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is given up in time: the open fails, and a Pixstore that is open closes."""
-    monkeypatch.setattr("pixstore_asgi.keys.source._LONGEST_S", 0.05)
+    monkeypatch.setattr("pixstore_asgi.keys.find._LONGEST_S", 0.05)
 
     async def never() -> Any:
         await asyncio.Event().wait()

@@ -19,7 +19,7 @@ import pytest
 from pixstore_asgi import Pixstore, StoreError, WireState
 from pixstore_asgi.core.keyring import KeyRing
 from pixstore_asgi.errors import SecretError
-from pixstore_asgi.keys.separation import separate
+from pixstore_asgi.keys.rotation import assign_new_database_id
 from pixstore_asgi.store.contract_tests.steps import wrapped_key_of
 from pixstore_asgi.store.sqlite import SqliteStore, schema, writer
 from tests.support.payloads import served
@@ -266,7 +266,7 @@ async def test_keys_from_before_ids_are_bound_by_a_separation(
     assert query(one, "SELECT * FROM database_id") != query(other, "SELECT * FROM database_id")
     store = SqliteStore(one)
     await store.open()
-    assert await separate(store) == len(base.images)
+    assert await assign_new_database_id(store) == len(base.images)
     await store.close()
     async with Pixstore(one) as pix:
         assert [state.images for state in await pix.key_status()] == [len(base.images)]
