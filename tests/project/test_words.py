@@ -1,0 +1,56 @@
+"""The English of the package and the browser client is plain: sentences name things in place of "what" and "who"."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.support.paths import PACKAGE, ROOT
+
+WORD = re.compile(r"\b(what|who|whom|whose|whoever|whatever|nobody|whichever)\b", re.IGNORECASE)
+MOST_PER_1000_LINES = 4
+
+# Areas that have more. Lower a limit with each change that removes such words; remove the line once it is not needed.
+LIMITS = {
+    "the package's root": 20,
+    "asgi": 54,
+    "cli": 73,
+    "decoding": 51,
+    "demo": 27,
+    "health": 8,
+    "integrations": 8,
+    "serving": 39,
+    "store": 317,
+    "testing": 10,
+    "transfer": 42,
+    "upkeep": 14,
+    "js_client": 141,
+}
+
+AREAS: dict[str, list[Path]] = {
+    "the package's root": sorted(PACKAGE.glob("*.py")),
+    **{folder.name: sorted(folder.rglob("*.py")) for folder in sorted(PACKAGE.iterdir()) if folder.is_dir()},
+    "js_client": sorted((ROOT / "js_client" / "src").rglob("*.js")),
+}
+
+
+@pytest.mark.parametrize("area", [area for area, files in AREAS.items() if files])
+def test_sentences_name_things(area: str) -> None:
+    """At most 4 in 1,000 lines of an area have such a word, or as many as its limit allows."""
+    lines = [(path, number, line) for path in AREAS[area] for number, line in enumerate(_lines(path), 1)]
+    found = [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+        for path, number, line in lines
+        for _ in WORD.finditer(line)
+    ]
+    most = max(LIMITS.get(area, 0), len(lines) * MOST_PER_1000_LINES // 1000)
+    assert len(found) <= most, "\n".join([f"{area} has {len(found)} such words, and may have {most}:", *found])
+
+
+def test_every_limit_is_of_an_area() -> None:
+    """No limit stays behind when an area goes."""
+    assert LIMITS.keys() <= {area for area, files in AREAS.items() if files}
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text().splitlines()
