@@ -3,7 +3,7 @@
 import os
 import sys
 
-from .extras import require
+from .installed import require
 
 
 def _open_closed_streams() -> None:

@@ -16,10 +16,21 @@ from ..store.contract import ImageStore
 from ..store.sqlite import backup as sqlite_backup
 from ..transfer.store_backup import back_up_store
 from ..transfer.store_copy import copy_store
-from .databases import BucketType, Database, DatabaseType, NewPath, blobs, existing_database
-from .errors import plain_errors, stoppable
+from .frame import framed
 from .moves import SOURCE, Move
-from .stores import check_prefix, count_of, is_made, opened, opened_as_made
+from .stores import (
+    BucketType,
+    Database,
+    DatabaseType,
+    NewPath,
+    blobs,
+    check_prefix,
+    count_of,
+    existing_database,
+    is_made,
+    opened,
+    opened_as_made,
+)
 
 
 class _File(NewPath):
@@ -59,24 +70,24 @@ def backup(database: Database, blobs: str | None, target: Path) -> None:
 
     Without --blobs, a SQLite file whose bodies are in a bucket is backed up without them.
     """
-    with plain_errors():
-        if database.file is not None and blobs is None:
-            with stoppable("Stopped: no backup was made."):
-                count = sqlite_backup.back_up(database.file, target)
+    if database.file is not None and blobs is None:
+        with framed(stopped="Stopped: no backup was made."):
+            count = sqlite_backup.back_up(database.file, target)
+        with framed():
             click.echo(f"{count} backed up to {target}")
             _tell_of_rows_alone(target)
-            return
-        if database.file is not None and target.exists() and target.samefile(database.file):
-            raise click.UsageError("--to names the database itself: choose another file")
-        target = Path(os.path.realpath(target))  # the file that a link stands for, not the link
-        move = Move("Backing up", f"brought into {target}.part", "deleted there, as in the store", "in it already")
+        return
+    if database.file is not None and target.exists() and target.samefile(database.file):
+        raise click.UsageError("--to names the database itself: choose another file")
+    target = Path(os.path.realpath(target))  # the target of a link, not the link
+    move = Move("Backing up", f"brought into {target}.part", "deleted there, as in the store", "in it already")
 
-        async def steps() -> None:
-            async with _of_one_moment(database, blobs, target.parent) as (store, ring):
-                await move.follow(back_up_store(store, target, ring=ring), await count_of(store))
-            move.done = f"backed up to {target}"
+    async def steps() -> None:
+        async with _of_one_moment(database, blobs, target.parent) as (store, ring):
+            await move.follow(back_up_store(store, target, ring=ring), await count_of(store))
+        move.done = f"backed up to {target}"
 
-        move.run(steps())
+    move.run(steps())
     move.end()
 
 
@@ -103,24 +114,24 @@ def restore(source: Path, database: Database, blobs: str | None) -> None:
 
     PostgreSQL, or with --blobs: the store must be a new one. After an interruption the same command goes on.
     """
-    with plain_errors():
-        if database.file is not None and blobs is None:
-            with stoppable("Stopped: the database is as it was. The same command restores it."):
-                count = sqlite_backup.restore(source, database.file)
+    if database.file is not None and blobs is None:
+        with framed(stopped="Stopped: the database is as it was. The same command restores it."):
+            count = sqlite_backup.restore(source, database.file)
+        with framed():
             click.echo(f"{count} restored to {database}")
             _tell_of_rows_alone(database.file)
-            return
-        move = Move("Restoring", f"restored to {database}")
+        return
+    move = Move("Restoring", f"restored to {database}")
 
-        async def steps() -> None:
-            async with opened(Database(source, source), None) as store:
-                if blobs:
-                    await check_prefix(blobs, database if await is_made(database) else None)
-                async with opened(database, blobs) as into:
-                    ring = await find_ring_at_hand(store)
-                    await move.follow(copy_store(store, into, ring=ring), await count_of(store))
+    async def steps() -> None:
+        async with opened(Database(source, source), None) as store:
+            if blobs:
+                await check_prefix(blobs, database if await is_made(database) else None)
+            async with opened(database, blobs) as into:
+                ring = await find_ring_at_hand(store)
+                await move.follow(copy_store(store, into, ring=ring), await count_of(store))
 
-        move.run(steps())
+    move.run(steps())
     move.end()
 
 

@@ -18,17 +18,13 @@ from ..core.proof import DEFAULT_WINDOW_MS
 from ..errors import InputError
 from .backup_commands import backup, restore
 from .copy_commands import copy
-from .databases import Database, DatabaseType, blobs, filled
-from .doctor_command import doctor
-from .documents import documents_folder
-from .errors import plain_errors, stoppable
-from .export_commands import export_to
-from .extras import require
-from .import_commands import import_from
+from .exchange_commands import export_to, import_from
+from .frame import framed
+from .installed import documents_folder, require
 from .keys_commands import keys
 from .server import exit_on_signals, listen, run_server, url_of
-from .stores import is_made
-from .upkeep_commands import gc, stats, verify
+from .stores import Database, DatabaseType, blobs, filled, is_made
+from .upkeep_commands import doctor, gc, stats, verify
 from .variants_command import variants
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
@@ -43,7 +39,7 @@ class _Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command that was named."""
-        with stoppable("Stopped."):
+        with framed():
             return super().invoke(ctx)
 
 
@@ -134,13 +130,13 @@ def serve(
     pages that come with them, below /pixstore-image. Both need the same database and the same secret: PIXSTORE_SECRET,
     or else the key file beside the database. The page's client gets the address printed here as its `endpoint`.
     """
-    with plain_errors():
+    with framed():
         if not create and not asyncio.run(is_made(database)):
             raise InputError(
                 f"there is no store at {database}: the application makes it when it starts; "
                 "check what names it, or pass --create to begin with an empty one"
             )
-    with plain_errors(), exit_on_signals():
+    with framed(), exit_on_signals():
         pix = Pixstore(database.store, blobs=blobs, proof_window_ms=proof_window_ms, bind_token=bind_token)
         app = PixstoreMiddleware(Starlette(), pix, allow_origins=origins)
         with listen(host, port) as listener:
@@ -173,7 +169,7 @@ def demo(port: int, database: Database | None, pictures: int, opens: bool) -> No
     require("demo", "PIL")
     from ..demo.app import create_app, create_pixstore
 
-    with plain_errors(), exit_on_signals(), listen("127.0.0.1", port) as listener, _place_of(database) as place:
+    with framed(), exit_on_signals(), listen("127.0.0.1", port) as listener, _place_of(database) as place:
         app = create_app(create_pixstore(place), pictures=pictures)
         url = url_of(listener)
 

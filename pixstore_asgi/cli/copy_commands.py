@@ -11,10 +11,9 @@ from ..keys.find import find_ring_at_hand, is_in_environment
 from ..store.connect import bucket_at
 from ..store.inspection import lacks_its_bucket
 from ..transfer.store_copy import copy_store
-from .databases import BucketType, Database, DatabaseType
-from .errors import plain_errors
+from .frame import framed
 from .moves import Move
-from .stores import check_made, check_prefix, count_of, is_made, opened
+from .stores import BucketType, Database, DatabaseType, check_made, check_prefix, count_of, is_made, opened
 
 _UNCHECKED = "No secret was at hand, so the images were copied without being decrypted to check them."
 _UNREAD = "No image at all could be read: is --from-blobs the bucket and prefix that the source has its bodies in?"
@@ -64,7 +63,7 @@ def copy(source: Database, target: Database, from_blobs: str | None, to_blobs: s
     No secret is needed. Where one is at hand, PIXSTORE_SECRET or the key file beside the source, each image is
     decrypted to check it. What can't be copied is listed at the end with the reason, and makes the exit code 1.
     """
-    with plain_errors():
+    with framed():
         _check_places(source, target, from_blobs, to_blobs)
     done = f"would be copied to {target}; nothing was written" if dry_run else f"copied to {target}"
     deleted = "would be deleted there" if dry_run else "deleted there, as in the source"
@@ -86,8 +85,7 @@ def copy(source: Database, target: Database, from_blobs: str | None, to_blobs: s
             if into is not None and not dry_run:
                 notes.append(_what_opens(store.key_file, into.key_file))
 
-    with plain_errors():
-        move.run(steps())
+    move.run(steps())
     if move.has_changed and not dry_run:
         notes.append(_ONE_MORE)
     for note in notes:

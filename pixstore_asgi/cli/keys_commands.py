@@ -4,10 +4,10 @@ import asyncio
 import json
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
@@ -18,12 +18,8 @@ from ..keys import rotation
 from ..keys.find import find_ring
 from ..keys.rotation import KeyStatus, OnRewrapped
 from ..store.contract import ImageStore
-from .databases import Database, existing_database
-from .errors import plain_errors
-from .output import json_option, progress_bar
-from .stores import check_made, opened
-
-_T = TypeVar("_T")
+from .frame import json_option, progress_bar, run
+from .stores import Database, check_made, existing_database, opened
 
 
 @click.group()
@@ -57,8 +53,7 @@ def status(database: Database, as_json: bool) -> None:
         async with _opened(database) as (store, ring):
             return await rotation.key_status(store, ring)
 
-    with plain_errors():
-        states = asyncio.run(steps())
+    states = run(steps())
     if as_json:
         click.echo(json.dumps([_as_json(state) for state in states], indent=2))
         return
@@ -84,7 +79,9 @@ def rewrap(database: Database, as_json: bool) -> None:
             await work.run(lambda show: rotation.rewrap_keys(store, ring, show))
             return [state for state in await rotation.key_status(store, ring) if state.images and not state.signs]
 
-    left = work.ended(steps())
+    left = run(
+        steps(), stopped=lambda: f"Stopped after {number_of(work.done, 'key')}. The same command goes on from here."
+    )
     _tell_rewrapped(work.done, left, as_json=as_json)
 
 
@@ -117,17 +114,6 @@ class _Rewrapping:
                 await rewrapping
                 raise
 
-    def ended(self, steps: Coroutine[None, None, _T]) -> _T:
-        """Return what the steps of the whole command return; where they are interrupted, tell how far they came."""
-        with plain_errors():
-            try:
-                return asyncio.run(steps)
-            except KeyboardInterrupt:
-                click.echo(
-                    f"Stopped after {number_of(self.done, 'key')}. The same command goes on from here.", err=True
-                )
-                sys.exit(130)
-
 
 def _tell_rewrapped(rewrapped: int, left: list[KeyStatus], *, as_json: bool) -> None:
     if as_json:
@@ -159,8 +145,7 @@ def separate(database: Database, as_json: bool) -> None:
         async with opened(database, None) as store:
             return await rotation.assign_new_database_id(store)
 
-    with plain_errors():
-        images = asyncio.run(steps())
+    images = run(steps())
     if as_json:
         click.echo(json.dumps({"separated": images}))
     else:
@@ -188,8 +173,7 @@ def retire(key_ids: tuple[str, ...], database: Database, as_json: bool) -> None:
         async with _opened(database) as (store, ring):
             return await rotation.retire_key(store, ring, hide(key_id))
 
-    with plain_errors():
-        is_retired = asyncio.run(steps())
+    is_retired = run(steps())
     if as_json:
         click.echo(json.dumps({"retired": key_id if is_retired else None}))
     elif not is_retired:

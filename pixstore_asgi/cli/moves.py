@@ -1,6 +1,5 @@
 """Running a move: a bar while it goes, its report at the end, and the exit code."""
 
-import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator, Coroutine
@@ -12,8 +11,8 @@ import click
 
 from ..errors import PixstoreError
 from ..transfer.totals import Outcome, Report, Step, printable, quoted
-from .databases import NewPath
-from .output import progress_bar
+from .frame import progress_bar, run
+from .stores import NewPath
 
 SOURCE = NewPath(exists=True, dir_okay=False, path_type=Path)
 """The type of an option that names an existing database."""
@@ -37,19 +36,8 @@ class Move:
     report: Report = field(default_factory=Report)
 
     def run(self, steps: Coroutine[Any, Any, None]) -> None:
-        """Run a move to its end and print its report. Ctrl-C exits with code 130, after the report so far."""
-        try:
-            asyncio.run(steps)
-        except KeyboardInterrupt:
-            self._show()
-            click.echo(f"Stopped. {self._hint}".rstrip(), err=True)
-            sys.exit(130)
-        except PixstoreError as error:
-            if not self.has_changed:
-                raise
-            self._show()
-            raise click.ClickException(f"{printable(error)}\n{self._hint}".rstrip()) from error
-        self._show()
+        """Run the steps of a move and print its report."""
+        run(steps, self._show, stopped=f"Stopped. {self._hint}".rstrip())
 
     @property
     def has_changed(self) -> bool:
@@ -77,10 +65,12 @@ class Move:
                 self.report.add(step)
                 bar.update(1)
 
-    def _show(self) -> None:
+    def _show(self, error: BaseException | None) -> str:
         report = self.report
+        if isinstance(error, PixstoreError) and not self.has_changed:
+            return ""
         if self.has_changed and hasattr(os, "sync"):
-            os.sync()  # once for all: what is said to be moved outlasts a power failure, and its source may go
+            os.sync()  # once for all images: a reported image survives a power failure, so its source may be removed
         click.echo(f"{report.counts[Outcome.MOVED]} {self.done}")
         if report.present:
             click.echo(f"{report.counts[Outcome.PRESENT]} {self.present}")
@@ -92,3 +82,4 @@ class Move:
         column = min(max(map(len, names), default=0), _WIDEST)
         for name, step in zip(names, report.left, strict=True):
             click.echo(f"  {name:<{column}}  {printable(step.reason)}")
+        return self._hint

@@ -1,27 +1,25 @@
-"""`pixstore-asgi verify`, `gc` and `stats`."""
+"""Commands that look after a store: `pixstore-asgi verify`, `gc`, `stats` and `pixstore-asgi doctor`."""
 
-import asyncio
 import json
 import sys
-from collections.abc import Coroutine
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from urllib.parse import urlsplit
 
 import click
 
 from ..core.count import Count, number_of
-from ..errors import SecretError, StoreBusy, StoreError
+from ..errors import PixstoreError, SecretError, StoreBusy, StoreError
 from ..keys.find import find_ring_at_hand
 from ..store.contract import ImageStore
 from ..store.inspection import Fault, Inspectable
 from ..transfer.totals import printable
+from ..upkeep.doctor import Finding, examine
 from ..upkeep.exposition import exposition
+from ..upkeep.probe import examine_mount
 from ..upkeep.stats import Amount, Stats, stats_of
 from ..upkeep.verify import verify_images, verify_rest
-from .databases import Database, blobs, existing_database
-from .errors import plain_errors
-from .output import json_option, progress_bar
-from .stores import check_made, count_of, opened, opened_as_made
+from .frame import framed, json_option, progress_bar, run
+from .stores import Database, blobs, check_made, count_of, existing_database, opened, opened_as_made
 
 _GC_BATCH = 100  # bodies in one transaction: large bodies take time, and a transaction has a limit
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
@@ -98,13 +96,11 @@ def verify(database: Database, blobs: str | None, as_json: bool) -> None:
         async with opened_as_made(database, blobs) as store:
             await verification.run(store)
 
-    try:
-        is_ended = _run(steps())
-    finally:  # what was found before an error, too
-        verification.show(as_json=as_json)
-    if not is_ended:
-        click.echo("Stopped before the end: the rest was not checked.", err=True)
-        sys.exit(130)
+    run(
+        steps(),
+        lambda _: verification.show(as_json=as_json),  # after an error too
+        stopped="Stopped before the end: the rest was not checked.",
+    )
     sys.exit(1 if verification.faults else 0)
 
 
@@ -136,15 +132,11 @@ def gc(database: Database, blobs: str | None, sweep_grace_s: int) -> None:
             while some := await store.sweep(limit=_GC_BATCH):
                 removed += some
 
-    is_whole = False
-    try:
-        is_whole = _run(steps())
-    finally:
-        if removed or is_whole:  # else an error is all that there is to say
+    def report(error: BaseException | None) -> None:
+        if removed or error is None:
             click.echo(f"{_bodies_of(removed)} removed")
-    if not is_whole:
-        click.echo("Stopped. The same command goes on from here.", err=True)
-        sys.exit(130)
+
+    run(steps(), report, stopped="Stopped. The same command goes on from here.")
 
 
 @click.command()
@@ -164,8 +156,7 @@ def stats(database: Database, as_json: bool, for_prometheus: bool) -> None:
         async with opened(database, None) as store:
             return await stats_of(store)
 
-    with plain_errors():
-        found = asyncio.run(steps())
+    found = run(steps())
     if as_json:
         unused = found.unused._asdict() if found.unused else None
         click.echo(json.dumps({**asdict(found), "unused": unused}, indent=2))
@@ -173,16 +164,6 @@ def stats(database: Database, as_json: bool, for_prometheus: bool) -> None:
         click.echo(exposition(found), nl=False)
     else:
         _show_stats(found)
-
-
-def _run(steps: Coroutine[Any, Any, None]) -> bool:
-    """Run to the end, or tell that Ctrl-C came before."""
-    try:
-        with plain_errors():
-            asyncio.run(steps)
-    except KeyboardInterrupt:
-        return False
-    return True
 
 
 def _show_stats(stats: Stats) -> None:
@@ -212,3 +193,59 @@ def _size_of(size: int) -> str:
     while amount >= 1024 and unit < len(_UNITS) - 1:
         amount, unit = amount / 1024, unit + 1
     return f"{amount:,.1f} {_UNITS[unit]}" if unit else f"{size} bytes"
+
+
+def _mount(_: click.Context, __: click.Parameter, url: str | None) -> str | None:
+    """Check the address of a mount, and say nothing of it: it may hold a password."""
+    if url is None:
+        return None
+    try:
+        parts = urlsplit(url)
+        is_plain = parts.scheme in ("https", "http") and parts.hostname and not (parts.query or parts.fragment)
+    except ValueError:
+        is_plain = False
+    if not is_plain or "@" in url or not url.isprintable() or " " in url:
+        raise click.BadParameter("it is to be https://host/path, with no user, query or fragment")
+    return url
+
+
+@click.command()
+@existing_database
+@blobs
+@click.option(
+    "--url",
+    callback=_mount,
+    metavar="URL",
+    help="The mount as browsers reach it, such as https://pictures.example/pixstore-image.",
+)
+@json_option
+def doctor(database: Database, blobs: str | None, url: str | None, as_json: bool) -> None:
+    """Tell what is not as it should be.
+
+    Looks at the secret, the database and its clock, the bucket, file modes, the disk and its file system; with --url
+    also at what stands before the application: HTTPS, caching, compression, CORS, its clock. Changes nothing, but that
+    a store of an earlier version is brought up to this one. What is not well makes the exit code 1.
+    """
+
+    async def steps() -> list[Finding]:
+        found = []
+        try:
+            await check_made(database)
+            async with opened(database, blobs) as store:
+                async for finding in examine(store):
+                    found.append(finding)  # noqa: PERF401  what was found before an error stays
+        except PixstoreError as error:  # what stands before the application may be looked at all the same
+            found.append(Finding("store", "can't be read", str(error)))
+        return found
+
+    found = run(steps())
+    with framed():
+        found += examine_mount(url) if url else ()
+    if as_json:
+        click.echo(json.dumps([finding._asdict() for finding in found], indent=2))
+    else:
+        for about, says, remedy in found:
+            click.echo(f"{'look' if remedy else 'ok':<4}  {about}: {printable(says)}")
+            if remedy:
+                click.echo(f"      {printable(remedy)}")
+    sys.exit(1 if any(finding.remedy for finding in found) else 0)

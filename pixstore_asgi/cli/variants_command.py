@@ -9,10 +9,8 @@ from ..errors import ConfigError
 from ..pixstore import Pixstore
 from ..transfer.listing import list_originals
 from ..transfer.variants import make_variants
-from .databases import Database, blobs, existing_database
-from .errors import plain_errors
 from .moves import Move
-from .stores import made
+from .stores import Database, blobs, existing_database, made
 
 _NUMBERS = ("width", "height", "quality")
 
@@ -88,6 +86,5 @@ def variants(
             ids = await list_originals(store, directory)
             await move.follow(make_variants(pix, ids, again=again, dry_run=dry_run), len(ids))
 
-    with plain_errors():
-        move.run(steps())
-        move.end()
+    move.run(steps())
+    move.end()

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from pixstore_asgi import Pixstore
 from pixstore_asgi.cli import commands as cli
-from pixstore_asgi.cli.databases import Database, DatabaseType
+from pixstore_asgi.cli.stores import Database, DatabaseType
 from pixstore_asgi.demo import app as demo_app
 from pixstore_asgi.store.connect import DRIVERS, Driver, StoreTarget, connect
 from pixstore_asgi.store.inspection import Inspectable

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from pixstore_asgi import Pixstore
 from pixstore_asgi.cli import stores as cli_stores
 from pixstore_asgi.cli.commands import commands
-from pixstore_asgi.cli.databases import Database
+from pixstore_asgi.cli.stores import Database
 from pixstore_asgi.errors import StoreError
 from pixstore_asgi.store.contract import ImageStore
 from pixstore_asgi.store.contract_tests.steps import read

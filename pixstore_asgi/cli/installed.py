@@ -1,0 +1,18 @@
+"""What is installed beside the package: the extras of its commands, and its documents."""
+
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+
+def require(extra: str, *modules: str) -> None:
+    """Exit with one line that names the extra unless all its modules are installed."""
+    if not all(map(find_spec, modules)):
+        sys.exit(f"this needs packages that are not installed: pip install '.[{extra}]' in the checkout")
+
+
+def documents_folder() -> Path | None:
+    """Return the folder of wire-format.md and the other pages of this version, or None if it was left out."""
+    package = Path(__file__).parents[1]
+    folders = (package / "docs", package.parent / "docs")
+    return next((folder for folder in folders if (folder / "wire-format.md").is_file()), None)
