@@ -189,9 +189,9 @@ async def test_a_batch_is_as_the_page_says(pix: Pixstore) -> None:
 
 def test_the_browser_client_has_the_same_numbers() -> None:
     """What both sides must have alike, and neither can import: the images of a batch, format bytes with their types."""
-    source = ROOT / "js_client" / "src" / "format"
-    (limit,) = re.findall(r"BATCH_LIMIT = (\d+);", (source / "batch.js").read_text())
-    (subtypes,) = re.findall(r"SUBTYPES = \[undefined, (.+)\];", (source / "formats.js").read_text())
+    source = ROOT / "js_client" / "src"
+    (limit,) = re.findall(r"BATCH_LIMIT = (\d+);", (source / "coalesce.js").read_text())
+    (subtypes,) = re.findall(r"SUBTYPES = \[undefined, (.+)\];", (source / "format" / "formats.js").read_text())
     assert int(limit) == MAX_IMAGES
     assert {byte: f"image/{subtype}" for byte, subtype in enumerate(json.loads(f"[{subtypes}]"), 1)} == {
         byte: MEDIA_TYPES[name] for name, byte in FORMAT_BYTES.items()
