@@ -11,7 +11,7 @@ import click
 
 from ..core.keyring import KeyRing
 from ..errors import InputError
-from ..keys.find import find_ring_at_hand
+from ..keys.find import find_configured_ring
 from ..store.contract import ImageStore
 from ..store.sqlite import backup as sqlite_backup
 from ..transfer.store_backup import back_up_store
@@ -128,7 +128,7 @@ def restore(source: Path, database: Database, blobs: str | None) -> None:
             if blobs:
                 await check_prefix(blobs, database if await is_made(database) else None)
             async with opened(database, blobs) as into:
-                ring = await find_ring_at_hand(store)
+                ring = await find_configured_ring(store)
                 await move.follow(copy_store(store, into, ring=ring), await count_of(store))
 
     move.run(steps())
@@ -146,7 +146,7 @@ async def _of_one_moment(
 ) -> AsyncIterator[tuple[ImageStore, KeyRing | None]]:
     """Open a store as it is now, with its key ring if that is at hand. folder: for the rows of a SQLite file."""
     async with opened_as_made(database, blobs) as store:
-        ring = await find_ring_at_hand(store)
+        ring = await find_configured_ring(store)
         if database.file is None:
             yield store, ring
             return

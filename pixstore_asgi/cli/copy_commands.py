@@ -7,7 +7,7 @@ import click
 
 from ..errors import SecretError
 from ..keys.file import read_key_file
-from ..keys.find import find_ring_at_hand, is_in_environment
+from ..keys.find import find_configured_ring, is_in_environment
 from ..store.connect import bucket_at
 from ..store.inspection import lacks_its_bucket
 from ..transfer.store_copy import copy_store
@@ -73,7 +73,7 @@ def copy(source: Database, target: Database, from_blobs: str | None, to_blobs: s
     async def steps() -> None:
         await check_made(source)
         async with opened(source, from_blobs) as store, AsyncExitStack() as stack:
-            ring = await find_ring_at_hand(store)
+            ring = await find_configured_ring(store)
             is_there = await is_made(target)
             if to_blobs:
                 await check_prefix(to_blobs, target if is_there else None)

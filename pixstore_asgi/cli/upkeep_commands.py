@@ -9,7 +9,7 @@ import click
 
 from ..core.count import Count, number_of
 from ..errors import PixstoreError, SecretError, StoreBusy, StoreError
-from ..keys.find import find_ring_at_hand
+from ..keys.find import find_configured_ring
 from ..store.contract import ImageStore
 from ..store.inspection import Fault, Inspectable
 from ..transfer.totals import printable
@@ -35,7 +35,7 @@ class Verification:
 
     async def run(self, store: ImageStore) -> None:
         """Read all of a store, showing how far it is where a terminal looks on."""
-        ring = await find_ring_at_hand(store)
+        ring = await find_configured_ring(store)
         if ring is None:
             raise SecretError(
                 "set PIXSTORE_SECRET to the secret of this store, or copy its key file beside it: without it no image "

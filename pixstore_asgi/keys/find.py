@@ -48,7 +48,7 @@ async def find_ring(store: ImageStore, given: KeyRing | SecretSource | None) -> 
     return ring
 
 
-async def find_ring_at_hand(store: ImageStore) -> KeyRing | None:
+async def find_configured_ring(store: ImageStore) -> KeyRing | None:
     """Return the key ring for an open store, or None if there is neither PIXSTORE_SECRET nor a key file.
 
     No key file is created. Raises SecretError if the secret found is not the one the images were encrypted with.

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from ..decoding.sandbox import Sandbox
 from ..errors import PixstoreError, SecretError
 from ..keys.file import read_key_file
-from ..keys.find import ENVIRONMENT_VARIABLE, find_ring_at_hand, is_in_environment
+from ..keys.find import ENVIRONMENT_VARIABLE, find_configured_ring, is_in_environment
 from ..store.contract import ImageStore
 from ..store.inspection import Inspectable, lacks_its_bucket
 from ..store.objects import OtherPlace
@@ -48,7 +48,7 @@ async def examine(store: ImageStore) -> AsyncIterator[Finding]:
 async def _secret(store: ImageStore) -> Finding:
     where = ENVIRONMENT_VARIABLE if is_in_environment() else f"the key file {store.key_file}"
     try:
-        ring = await find_ring_at_hand(store)
+        ring = await find_configured_ring(store)
         if ring is None:
             how = f"set {ENVIRONMENT_VARIABLE} to the application's secret"
             return Finding("secret", f"neither {ENVIRONMENT_VARIABLE} nor a key file is there", how)

@@ -1,4 +1,4 @@
-"""Containers: real pictures of every format pass, whole and in pieces; what only looks like one is refused."""
+"""Containers: real pictures of every format pass, whole and in pieces; damaged and other files are refused."""
 
 import io
 import itertools
@@ -28,7 +28,7 @@ def inspect(data: bytes, piece_bytes: int = 1 << 20, allowed: frozenset[str] = A
 
 
 def test_format_bytes_are_fixed() -> None:
-    """Each format has its byte and MIME type, whatever an application lists."""
+    """The format byte and media type of each format are fixed."""
     assert FORMAT_BYTES == {"png": 1, "webp": 2, "jpg": 3, "jpeg": 4, "gif": 5, "avif": 6}
     assert MEDIA_TYPES["jpg"] == MEDIA_TYPES["jpeg"] == "image/jpeg"
 
@@ -42,14 +42,14 @@ def test_real_pictures_pass(kind: str, piece_bytes: int) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_bytes_behind_a_picture_are_harmless(kind: str) -> None:
-    """Cameras and editors append data; it changes nothing."""
+    """A picture passes with data after its end, as cameras and editors append it."""
     assert inspect(picture(kind) + b"trailing bytes") == kind
 
 
 @pytest.mark.parametrize("trailing", [0, 1, 65_534, 65_535, 65_536, 65_537, 300_000])
 @pytest.mark.parametrize("piece_bytes", [1000, 65_537, 1 << 20])
 def test_the_end_of_a_jpeg_is_found_wherever_it_is(trailing: int, piece_bytes: int) -> None:
-    """However much follows its last marker, and where it is cut, a JPEG is complete with it and truncated without."""
+    """A JPEG with its last marker is complete in any pieces, with any data after it; without it, it is truncated."""
     image = picture("jpeg")
     assert inspect(image + bytes(trailing), piece_bytes) == "jpeg"
     for cut in (image[:-1], image[:-2]):
@@ -59,7 +59,7 @@ def test_the_end_of_a_jpeg_is_found_wherever_it_is(trailing: int, piece_bytes: i
 
 @given(st.lists(st.integers(1, 700), max_size=40))
 def test_a_marker_that_is_cut_in_two_is_found(lengths: list[int]) -> None:
-    """A JPEG passes in pieces of any lengths, and fails in the same ones without its last marker."""
+    """A JPEG passes in pieces of any lengths, and fails in the same pieces without its last marker."""
     image = picture("jpeg")
     for data, passes in ((image, True), (image[:-2], False)):
         reader = sniff(data[:SNIFF_BYTES], ALL)
@@ -75,7 +75,7 @@ def test_a_marker_that_is_cut_in_two_is_found(lengths: list[int]) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_truncated_pictures_are_refused(kind: str) -> None:
-    """A picture cut off anywhere is refused, however it arrives."""
+    """A truncated picture is refused, whole and in pieces."""
     data = picture(kind)
     for length in [*range(0, min(len(data), 400), 7), len(data) - 30, len(data) - 1]:
         with pytest.raises(InvalidImage):
@@ -84,7 +84,7 @@ def test_truncated_pictures_are_refused(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_magic_bytes_alone_are_refused(kind: str) -> None:
-    """HTML behind the first bytes of a picture is refused."""
+    """HTML after the first bytes of a picture is refused."""
     html = b"<html><script>alert(1)</script></html>" * 100
     for length in (8, 12, 16, 24):
         with pytest.raises(InvalidImage):
@@ -92,7 +92,7 @@ def test_magic_bytes_alone_are_refused(kind: str) -> None:
 
 
 def test_formats_that_are_not_listed_are_refused() -> None:
-    """A real picture of a format that the application does not list is refused, and the error names those listed."""
+    """A picture of an unlisted format is refused, and the error names the listed formats."""
     listed = check_formats(["png"])
     with pytest.raises(InvalidImage, match="GIF is not among the image formats accepted here: PNG"):
         inspect(picture("gif"), allowed=listed)
@@ -107,15 +107,15 @@ def test_formats_that_are_not_listed_are_refused() -> None:
         (b"plain text", "no image of a format accepted here (PNG, WebP, JPEG, GIF, AVIF)"),
     ],
 )
-def test_what_is_no_image_is_told_what_it_looks_like(data: bytes, text: str) -> None:
-    """The error says what was found and what is accepted."""
+def test_the_error_for_another_file_describes_it(data: bytes, text: str) -> None:
+    """The error names the kind of file if it is known, and the accepted formats."""
     with pytest.raises(InvalidImage) as caught:
         inspect(data)
     assert text in str(caught.value)
 
 
 def iso_file(*brands: bytes) -> bytes:
-    """Return the beginning of a file with these brands, the first one its major brand, and the boxes of an image."""
+    """Return the start of a file with these brands, the first of which is the major one, and an image's boxes."""
     head = struct.pack(">I4s4sI", 12 + 4 * len(brands), b"ftyp", brands[0], 0) + b"".join(brands[1:])
     return head + struct.pack(">I4sI4s", 8, b"meta", 8, b"mdat")
 
@@ -132,17 +132,15 @@ def iso_file(*brands: bytes) -> bytes:
         ((b"qt  ", b"qt  "), "this is a video"),
     ],
 )
-def test_relatives_of_avif_are_called_by_their_names(
-    brands: tuple[bytes, ...], text: str, allowed: frozenset[str]
-) -> None:
-    """HEIC, as iPhones make it, and videos are refused as what they are, whether AVIF is accepted or not."""
+def test_the_error_names_relatives_of_avif(brands: tuple[bytes, ...], text: str, allowed: frozenset[str]) -> None:
+    """HEIC and videos are refused by name, with AVIF accepted or not."""
     for piece_bytes in (1, 1000):
         with pytest.raises(InvalidImage, match=text):
             inspect(iso_file(*brands), piece_bytes, allowed)
 
 
 def test_brands_behind_the_first_one_count() -> None:
-    """A HEIF file that is AVIF by a later brand passes where that is accepted; one that is HEIC is called so."""
+    """A HEIF file with a later brand of AVIF passes if AVIF is accepted; with one of HEIC, the error names HEIC."""
     for major in (b"mif1", b"msf1", b"heic"):
         assert inspect(iso_file(major, b"miaf", b"avif")) == "avif"
     with pytest.raises(InvalidImage, match="this is a HEIC image"):
@@ -153,13 +151,13 @@ def test_brands_behind_the_first_one_count() -> None:
 
 @pytest.mark.parametrize("name", ["jpg", "jpeg"])
 def test_jpg_and_jpeg_are_one(name: str) -> None:
-    """Listing either spelling accepts JPEG, which is always written as jpeg."""
+    """Either spelling accepts JPEG, and the reader's name is always jpeg."""
     assert inspect(picture("jpeg"), allowed=check_formats([name])) == "jpeg"
 
 
 @pytest.mark.parametrize("listed", [[], ["bmp"], ["png", "svg"], "png"])
 def test_unknown_formats_are_a_config_error(listed: list[str]) -> None:
-    """A list that is empty or names an unknown format is refused, and the error names the known ones."""
+    """A list that is empty or has an unknown format is refused, and the error names the known formats."""
     with pytest.raises(ConfigError, match="png, webp, jpg, jpeg, gif, avif"):
         check_formats(listed)
 
@@ -201,8 +199,8 @@ def test_damaged_containers_are_refused(name: str) -> None:
         inspect(DAMAGED[name])
 
 
-def test_rare_but_right_containers_pass() -> None:
-    """What the formats allow and real files use passes: fill bytes, stray markers, boxes of 64-bit and open length."""
+def test_rare_but_valid_containers_pass() -> None:
+    """Rare but valid containers pass: fill bytes, stray markers, boxes of 64-bit and open length."""
     jpeg = picture("jpeg")
     assert inspect(jpeg[:2] + b"\xff\x01" + b"\xff" * 5 + jpeg[2:]) == "jpeg"
     head = struct.pack(">I4s4sI4s", 20, b"ftyp", b"mif1", 0, b"avif")
@@ -213,7 +211,7 @@ def test_rare_but_right_containers_pass() -> None:
 
 @pytest.mark.parametrize("kind", ["webp", "gif", "png"])
 def test_animations_and_lossless_pictures_pass(kind: str) -> None:
-    """Animated pictures pass, and WebP without loss."""
+    """Animated pictures pass, and lossless WebP."""
     frames = [Image.open(io.BytesIO(picture("png", seed=seed))) for seed in range(3)]
     output = io.BytesIO()
     frames[0].save(output, kind, save_all=True, append_images=frames[1:], lossless=True)
@@ -225,7 +223,7 @@ def test_animations_and_lossless_pictures_pass(kind: str) -> None:
 
 @given(data=st.binary(max_size=300), kind=st.sampled_from(KINDS), keep=st.integers(0, 60))
 def test_any_bytes_pass_or_are_refused(data: bytes, kind: str, keep: int) -> None:
-    """Any bytes behind any beginning either pass or raise InvalidImage, and cutting them up changes nothing."""
+    """Any bytes after any start of a picture pass or raise InvalidImage, the same whole and in pieces."""
     content = picture(kind)[:keep] + data
     outcomes = set()
     for piece_bytes in (1, 5, 1000):
@@ -238,7 +236,7 @@ def test_any_bytes_pass_or_are_refused(data: bytes, kind: str, keep: int) -> Non
 
 @given(cuts=st.lists(st.integers(0, 2000), max_size=6), kind=st.sampled_from(KINDS))
 def test_any_cut_of_a_picture_passes(cuts: list[int], kind: str) -> None:
-    """A real picture passes however it is cut into pieces, empty ones among them."""
+    """A real picture passes in any pieces, including empty ones."""
     data = picture(kind)
     edges = sorted({0, len(data), *(min(cut, len(data)) for cut in cuts)})
     reader = sniff(data[:SNIFF_BYTES], ALL)

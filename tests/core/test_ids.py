@@ -1,4 +1,4 @@
-"""Ids of variants: they tell their original, and are never those of anything else."""
+"""Ids of variants: each leads to its original, and is the id of nothing else."""
 
 import pytest
 from hypothesis import assume, example, given
@@ -20,8 +20,8 @@ TEXTS = st.text(st.characters(max_codepoint=127), max_size=8) | st.text(max_size
 
 
 @given(IDS, NAMES)
-def test_a_variant_tells_its_original(original: str, name: str) -> None:
-    """The id of a variant is no image id, and leads to its original's, which leads to itself."""
+def test_a_variant_leads_to_its_original(original: str, name: str) -> None:
+    """The id of a variant is not an image id, and leads to its original's id, which leads to itself."""
     made = variant_id(original, name)
     assert is_variant_id(made)
     assert not is_image_id(made)
@@ -34,7 +34,7 @@ def test_a_variant_tells_its_original(original: str, name: str) -> None:
 @example("a", "thumb", "a:b")
 @example("a", "-", "a")
 def test_a_range_has_all_variants_and_nothing_else(original: str, name: str, other: str) -> None:
-    """Between the bounds of an original's variants lie all of them, and no other image's id or variant."""
+    """The bounds of an original's variants contain all of them, and no other image or variant."""
     after, before = range_of_variants(original)
     assert after < variant_id(original, name) < before
     assert not after < other < before
@@ -49,8 +49,8 @@ def test_a_range_has_all_variants_and_nothing_else(original: str, name: str, oth
 @example("a~b")
 @example("x" * 33)
 @example("Thumb")
-def test_a_name_is_what_a_variant_id_takes(name: str) -> None:
-    """A variant is made of those names alone by which its id is one."""
+def test_valid_names_make_variant_ids(name: str) -> None:
+    """A name is accepted exactly if the id with it is a variant's."""
     if is_variant_id(f"a~{name}"):
         assert variant_id("a", name) == f"a~{name}"
     else:
@@ -60,6 +60,6 @@ def test_a_name_is_what_a_variant_id_takes(name: str) -> None:
 
 @pytest.mark.parametrize("name", [None, 7, b"thumb"])
 def test_a_name_is_text(name: object) -> None:
-    """What is no text is no name."""
+    """A value that is not a str is refused."""
     with pytest.raises(InputError, match="a variant's name must be"):
         variant_id("a", name)

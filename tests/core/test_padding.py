@@ -1,4 +1,4 @@
-"""Padding: lengths are rounded up as Padmé says, and what is put behind an image fits its format."""
+"""Padding: lengths are rounded up as in Padmé, and the padding of each format is valid in it."""
 
 import math
 
@@ -13,7 +13,7 @@ SIZES = st.integers(1, 2**40)
 
 
 def padme(length: int) -> int:
-    """Algorithm 1 as the paper has it, for lengths whose logarithm floats tell right."""
+    """Algorithm 1 of the paper, for lengths with an exact logarithm in floats."""
     exponent = math.floor(math.log2(length))
     kept = math.floor(math.log2(exponent)) + 1
     mask = (1 << (exponent - kept)) - 1
@@ -21,21 +21,21 @@ def padme(length: int) -> int:
 
 
 @given(st.integers(2, 2**32))
-def test_a_bucket_is_that_of_the_paper(size: int) -> None:
-    """Every length is rounded up to what the paper's algorithm gives."""
+def test_lengths_are_rounded_as_in_the_paper(size: int) -> None:
+    """Every length is rounded up as by the paper's algorithm."""
     assert bucket_bytes(size) == padme(size)
 
 
 @given(SIZES, SIZES)
-def test_longer_ones_get_no_shorter_buckets(one: int, other: int) -> None:
-    """A bucket is at least as long as what it is for, and that of something longer is no shorter."""
+def test_a_longer_length_has_no_shorter_bucket(one: int, other: int) -> None:
+    """A bucket is at least as long as its length, and a longer length has no shorter bucket."""
     assert one <= bucket_bytes(one)
     assert (bucket_bytes(one) <= bucket_bytes(other)) or one > other
 
 
 @given(SIZES)
-def test_a_bucket_stays_what_it_is(size: int) -> None:
-    """What has the length of a bucket gets no padding, whatever its format: padding again changes nothing."""
+def test_padding_again_changes_nothing(size: int) -> None:
+    """An image with the length of a bucket gets no padding, in each format."""
     bucket = bucket_bytes(size)
     assert bucket_bytes(bucket) == bucket
     assert [padding(kind, bucket) for kind in KINDS] == [b""] * len(KINDS)
@@ -49,7 +49,7 @@ def test_a_bucket_costs_little(size: int) -> None:
 
 
 def test_tiny_lengths() -> None:
-    """Up to 8 bytes each length is a bucket, then each even one, and there are few: eight for each doubling at 128."""
+    """Each length up to 8 bytes is a bucket, then each even one; from 128 bytes on, each doubling has eight."""
     assert [bucket_bytes(size) for size in range(1, 20)] == [*range(1, 9), *(n + n % 2 for n in range(9, 20))]
     for exponent, most in ((3, 4), (7, 8), (8, 16), (15, 16), (16, 32), (25, 32)):
         lengths = {bucket_bytes(2**exponent + 2**exponent * n // 1000) for n in range(1000)}
@@ -58,7 +58,7 @@ def test_tiny_lengths() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_length_up_to_a_few_thousand(kind: str) -> None:
-    """With its padding every length is that of a bucket, at most 12 % more, for AVIF from 186 bytes on."""
+    """With its padding every length is a bucket, at most 12 % longer; for AVIF from 186 bytes on."""
     for size in range(1, 5000):
         behind = padding(kind, size)
         assert bucket_bytes(size + len(behind)) == size + len(behind)
@@ -70,18 +70,18 @@ def test_every_length_up_to_a_few_thousand(kind: str) -> None:
 
 @given(st.integers(1, 10**7))
 def test_an_avif_gets_a_whole_box(size: int) -> None:
-    """Behind an AVIF is nothing, or a free box of the very length, and in it zeros alone."""
+    """The padding of an AVIF is empty, or one free box of zeros with the right length."""
     behind = padding("avif", size)
     assert len(behind) == 0 or behind == len(behind).to_bytes(4) + b"free" + bytes(len(behind) - 8)
-    # The bucket's own, unless that has not the room.
+    # The next bucket, or the one after it if the head of the box does not fit.
     assert (len(behind) < 8) == (bucket_bytes(size) == size)
     if bucket_bytes(size) - size >= 8:
         assert size + len(behind) == bucket_bytes(size)
 
 
 @given(st.integers(16, 10**7), st.data())
-def test_what_fits_a_limit_fits_it_with_padding(limit: int, data: st.DataObject) -> None:
-    """Whatever is no longer than longest_within is within the limit when it is padded, in every format."""
+def test_a_ciphertext_within_its_limit_fits_with_padding(limit: int, data: st.DataObject) -> None:
+    """A ciphertext of at most longest_within bytes is within the limit with its padding, in each format."""
     longest = longest_within(limit)
     assert longest > limit * 15 / 16 - 9 if limit >= 256 else longest > limit / 2 - 9
     if longest >= 1:

@@ -1,4 +1,4 @@
-"""The heads of proofs that ProofKeys remembers: whatever it has seen, it decides as one that has seen nothing."""
+"""The cached heads of proofs: ProofKeys decides as one with an empty cache."""
 
 from typing import Any
 
@@ -39,10 +39,10 @@ def verified(keys: ProofKeys, audience: bytes, proof: str, **bound: Any) -> tupl
         max_size=20,
     )
 )
-def test_what_is_remembered_changes_no_answer(
+def test_the_cache_changes_no_decision(
     steps: list[tuple[KeyRing, int, int, int, bytes, dict[str, Any], int]],
 ) -> None:
-    """Proofs of any ring, epoch, window and audience, whole or with a bit turned, at times that go back too."""
+    """Proofs of any ring, epoch, window and audience, also with a changed bit, are decided the same at any time."""
     keys = ProofKeys(RING, WINDOWS)
     for ring, epoch, issued_ms, now_ms, audience, change, turned in steps:
         issued = {**BOUND, "epoch": epoch, "now_ms": issued_ms}
@@ -55,8 +55,8 @@ def test_what_is_remembered_changes_no_answer(
         assert verified(keys, audience, proof, **asked) == verified(fresh, audience, proof, **asked)
 
 
-def test_only_good_proofs_are_remembered_and_not_many() -> None:
-    """Proofs that are refused leave nothing behind; of good ones a bounded number of heads is kept."""
+def test_only_heads_of_valid_proofs_are_cached() -> None:
+    """A refused proof is not cached, and the number of cached heads is bounded."""
     keys, issuer, terms = ProofKeys(RING, WINDOWS), ProofKeys(RING, WINDOWS), ProofTerms()
     proofs = [issuer.issue(terms, **BOUND, now_ms=100_000, epoch=epoch) for epoch in range(500)]
     for proof in proofs:

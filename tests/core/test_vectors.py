@@ -27,8 +27,8 @@ def from_hex(vector: Vector, *names: str) -> dict[str, bytes]:
     return {name: bytes.fromhex(vector[name]) for name in names}
 
 
-def test_vectors_are_what_their_generator_writes(npm_packages: Path) -> None:
-    """The committed vectors are exactly what the generator writes today."""
+def test_the_generator_writes_the_committed_vectors(npm_packages: Path) -> None:
+    """The generator writes exactly the committed vectors."""
     check = [sys.executable, str(VECTORS / "generate.py"), "--check"]
     result = subprocess.run(check, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
@@ -53,7 +53,7 @@ def test_wire_vectors_decode_and_encode(vector: Vector) -> None:
 
 @pytest.mark.parametrize("vector", vectors("wire.json", "vectors", failing=True))
 def test_wire_vectors_refuse(vector: Vector) -> None:
-    """Bytes that are no payload raise WireError with the kind of failure."""
+    """Bytes that are not a payload raise WireError with the reason in the vector."""
     with pytest.raises(WireError) as caught:
         decode_payload(bytes.fromhex(vector["body"]))
     assert caught.value.reason == vector["failure"]
@@ -71,7 +71,7 @@ def proof_arguments(vector: Vector) -> tuple[ProofKeys, ProofTerms, dict[str, An
 
 @pytest.mark.parametrize("vector", vectors("proof.json", "vectors", failing=False))
 def test_proof_vectors_verify(vector: Vector) -> None:
-    """A valid proof verifies, names its window, and is what issuing it gives."""
+    """A valid proof verifies, returns its window, and equals the issued one."""
     keys, terms, arguments = proof_arguments(vector)
     window, epoch = keys.verify(terms, vector["proof"], **arguments)
     windows = ProofWindows(vector["window_ms"], vector["leeway_ms"])
@@ -85,7 +85,7 @@ def test_proof_vectors_verify(vector: Vector) -> None:
 
 @pytest.mark.parametrize("vector", vectors("proof.json", "vectors", failing=True))
 def test_proof_vectors_refuse(vector: Vector) -> None:
-    """A proof that breaks one rule is refused for that rule."""
+    """A proof that breaks one rule is refused with the reason of that rule."""
     keys, terms, arguments = proof_arguments(vector)
     if vector["failure"] == "epoch":  # it is the image's that it is compared with, once that was read
         _, epoch = keys.verify(terms, vector["proof"], **arguments)
@@ -112,7 +112,7 @@ def test_sealed_vectors_open_and_seal(vector: Vector, piece_bytes: int) -> None:
 
 @pytest.mark.parametrize("vector", vectors("cipher.json", "sealed", failing=True))
 def test_sealed_vectors_refuse(vector: Vector) -> None:
-    """An image that was changed, or is none, does not open."""
+    """A changed ciphertext, or one that is not an image, does not open."""
     with pytest.raises(IntegrityError) as caught:
         unseal(**from_hex(vector, "key", "iv", "tag", "ciphertext"))
     assert caught.value.reason == vector["failure"]
@@ -149,7 +149,7 @@ def test_record_vectors_parse(vector: Vector) -> None:
 
 @pytest.mark.parametrize("vector", vectors("record.json", "records", failing=True))
 def test_record_vectors_refuse(vector: Vector) -> None:
-    """A value that is no record raises RecordError naming the part that is wrong."""
+    """A value that is not a record raises RecordError, which names the wrong part."""
     with pytest.raises(RecordError) as caught:
         ImageRecord.parse(vector["record"])
     assert caught.value.reason == vector["failure"]
@@ -159,7 +159,7 @@ def test_record_vectors_refuse(vector: Vector) -> None:
     "vector", [v for v in vectors("record.json", "requests") if "state" in v.values[0] or "record" in v.values[0]]
 )
 async def test_request_vectors(vector: Vector) -> None:
-    """A request, as it stands on the wire, gets its status and state from a server with an empty store."""
+    """A server with an empty store answers each raw request with the vector's status and state."""
     server = json.loads((VECTORS / "record.json").read_text())["server"]
     store = MemoryStore()
     await store.separate(bytes.fromhex(server["database"]), b"check", lambda image: image.meta.wrapped_key)

@@ -1,4 +1,4 @@
-"""AVIF: items, tracks and boxes, part by part; what can't be stripped while it arrives is refused."""
+"""AVIF: items, tracks and boxes; a file that can't be stripped while it arrives is refused."""
 
 import struct
 
@@ -16,7 +16,7 @@ PICTURE = usual_items()[0]
 
 
 def sequence(tracks: list[bytes], data: bytes, *, moov_last: bool = False) -> bytes:
-    """Return a sequence of these tracks, whose offsets are those in `data`; by moov_last they come behind it."""
+    """Return a sequence of these tracks, whose offsets count from the start of `data`; moov_last: data comes first."""
     head = box(b"ftyp", b"avis", bytes(4), b"avif", b"avis")
     still = avif_file([Item(b"av01\0", b"", ())], version=1)
     meta = box(b"meta", children(still)[b"meta"])
@@ -26,13 +26,13 @@ def sequence(tracks: list[bytes], data: bytes, *, moov_last: bool = False) -> by
 
 
 def track(handler: bytes, tables: bytes, version: int = 0) -> bytes:
-    """Return a track of one kind of media, with times that tell something."""
+    """Return a track of one kind of media, with times."""
     times = b"\1" * (16 if version else 8)
     media = box(
         b"mdia",
         full(b"mdhd", version, times, bytes(12)),
         full(b"hdlr", 0, bytes(4), handler, bytes(13)),
-        box(b"minf", full(b"vmhd", 0, bytes(8)), box(b"stbl", tables, box(b"what", WORD))),
+        box(b"minf", full(b"vmhd", 0, bytes(8)), box(b"stbl", tables, box(b"oddx", WORD))),
     )
     return box(b"trak", full(b"tkhd", version, times, bytes(72)), box(b"udta", WORD), media)
 
@@ -40,7 +40,7 @@ def track(handler: bytes, tables: bytes, version: int = 0) -> bytes:
 def tables(
     offsets: list[int], runs: list[tuple[int, int]], sizes: list[int] | int, count: int = 0, wide: bool = False
 ) -> bytes:
-    """Return the tables of a track; sizes: of each frame, or of all `count` of them."""
+    """Return the tables of a track. sizes: of each frame, or one for all `count` frames."""
     same, each = (sizes, []) if isinstance(sizes, int) else (0, sizes)
     stsz = full(b"stsz", 0, struct.pack(f">II{len(each)}I", same, count or len(each), *each))
     stsc = full(
@@ -51,7 +51,7 @@ def tables(
 
 
 def stripped_data(*tables_of: tuple[bytes, bytes], data: bytes = bytes(range(1, 101))) -> bytes:
-    """Strip a sequence of tracks (handler, tables whose offsets count from the data's start) and return its data."""
+    """Strip a sequence of tracks and return its data. Each track: handler, and tables with offsets into the data."""
     length = len(sequence([track(*each) for each in tables_of], data)) - len(data)
     moved = [(handler, _moved(tables, length)) for handler, tables in tables_of]
     kept = strip(sequence([track(*each) for each in moved], data))
@@ -61,7 +61,7 @@ def stripped_data(*tables_of: tuple[bytes, bytes], data: bytes = bytes(range(1, 
 
 
 def _moved(tables: bytes, by: int) -> bytes:
-    """Add to the offsets, which are below 256, in the last box of these tables."""
+    """Add `by` to the offsets in the last box of these tables, which are below 256."""
     kind = max(tables.rfind(b"stco"), tables.rfind(b"co64"))
     size = 4 if tables[kind : kind + 4] == b"stco" else 8
     at = kind + 12
@@ -74,7 +74,7 @@ DATA = bytes(range(1, 101))
 
 @pytest.mark.parametrize("wide", [False, True])
 def test_frames_are_found_by_their_tables(wide: bool) -> None:
-    """Chunks of one frame and of several, of one size or each of its own, stay; what is between them goes."""
+    """Chunks of one or several frames, of one size or several, stay; bytes between the chunks go."""
     blank = bytes(100)
     one = tables([10, 50], [(1, 1)], [5, 7], wide=wide)
     assert stripped_data((b"pict", one)) == blank[:10] + DATA[10:15] + blank[15:50] + DATA[50:57] + blank[57:]
@@ -85,8 +85,8 @@ def test_frames_are_found_by_their_tables(wide: bool) -> None:
     assert stripped_data((b"pict", same)) == blank[:10] + DATA[10:22] + blank[22:50] + DATA[50:62] + blank[62:]
 
 
-def test_tracks_of_no_pictures_go() -> None:
-    """Sound, text and positions go with their tables; transparency stays."""
+def test_tracks_without_pictures_go() -> None:
+    """Tracks of sound, text and positions go with their tables; transparency stays."""
     sound, picture, alpha = (tables([at], [(1, 1)], [5]) for at in (0, 20, 40))
     kept = stripped_data((b"soun", sound), (b"pict", picture), (b"auxv", alpha), (b"meta", sound))
     assert kept == bytes(20) + DATA[20:25] + bytes(15) + DATA[40:45] + bytes(55)
@@ -106,20 +106,20 @@ def test_tracks_of_no_pictures_go() -> None:
     ],
 )
 def test_sequences_without_frames_that_can_be_found_are_refused(tracks: list[bytes]) -> None:
-    """No track of pictures, a table that is missing or begins late, more chunks than pictures have."""
+    """A sequence is refused without a track of pictures, with a missing or late table, and with too many chunks."""
     with pytest.raises(InvalidImage):
         strip(sequence(tracks, DATA))
 
 
 def test_times_of_both_lengths_go() -> None:
-    """Times of 64 bits go as those of 32 do."""
+    """Times of 64 bits go, as those of 32 bits do."""
     kept = strip(sequence([track(b"pict", tables([0], [(1, 1)], [5]), version=1)], DATA))
     assert b"\1\1\1\1" not in kept
 
 
 @pytest.mark.parametrize("in_idat", [False, True])
 def test_thumbnails_go_with_their_tiles_and_transparency(in_idat: bool) -> None:
-    """A thumbnail made of tiles goes with them; a tile that the picture itself needs stays."""
+    """A thumbnail goes with its tiles, except a tile that the picture needs."""
     pixels, properties = coded()
     items = [
         PICTURE,
@@ -139,8 +139,8 @@ def test_thumbnails_go_with_their_tiles_and_transparency(in_idat: bool) -> None:
     assert strip(kept) == kept
 
 
-def test_a_derived_picture_keeps_what_it_is_made_of() -> None:
-    """The tiles of a grid stay, those of a picture beside it as well."""
+def test_a_derived_picture_keeps_its_sources() -> None:
+    """The tiles of a grid stay, including those of a picture beside it."""
     pixels, properties = coded()
     items = [Item(b"grid\0", bytes([0, 0, 0, 0, 0, 40, 0, 40]), (), b"", True), Item(b"av01\0", pixels, properties)]
     data = avif_file([*items, usual_items()[2]], version=2, links=[(b"dimg", 1, [2])])
@@ -151,7 +151,7 @@ def test_a_derived_picture_keeps_what_it_is_made_of() -> None:
 
 
 def test_an_avif_with_its_data_first_is_refused() -> None:
-    """What says which data is the picture must come before it; the error says what to do."""
+    """The metadata must come before the pixels, or the error says how to fix the file."""
     for data in (
         avif_file(usual_items(), data_first=True),
         sequence([track(b"pict", tables([0], [(1, 1)], [5]))], DATA, moov_last=True),
@@ -164,8 +164,8 @@ def test_an_avif_with_its_data_first_is_refused() -> None:
 
 
 @pytest.mark.parametrize("kind", [b"meta", b"moov", b"uuid", b"mpvd", b"moof"])
-def test_boxes_that_are_no_part_of_the_picture_are_freed(kind: bytes) -> None:
-    """A second meta box, a video beside a still picture, and what is unknown become free space, full of zeros."""
+def test_boxes_outside_the_picture_are_freed(kind: bytes) -> None:
+    """A second meta box, a video beside a still picture and unknown boxes become free space of zeros."""
     kept = strip(avif_file([PICTURE], extra=box(kind, WORD)))
     assert box(b"free", bytes(len(WORD))) in kept
     assert WORD not in kept
@@ -173,7 +173,7 @@ def test_boxes_that_are_no_part_of_the_picture_are_freed(kind: bytes) -> None:
 
 
 def test_a_box_to_the_end_of_the_file_ends_with_the_picture() -> None:
-    """Where mdat has no length, what lies behind the picture goes, and nothing of the picture does."""
+    """If mdat has no length, bytes after the picture go, and the whole picture stays."""
     data = avif_file([PICTURE], version=1, open_end=True)
     assert strip(data) == strip(data + WORD * 100) == strip(in_pieces(data + WORD, 3))
     assert strip(data).endswith(PICTURE.data)
@@ -208,14 +208,14 @@ AVIF = avif_file(usual_items(), version=1)
         avif_file(usual_items(), extra=struct.pack(">I4s", 0, b"free")),
     ],
 )
-def test_an_avif_that_does_not_say_where_its_picture_is_is_refused(data: bytes) -> None:
-    """Boxes missing, too long or too many, items of one number or lying elsewhere, a primary item that goes."""
+def test_an_avif_without_the_place_of_its_picture_is_refused(data: bytes) -> None:
+    """An AVIF with missing, too long or too many boxes, or with items of one number or in another file, is refused."""
     with pytest.raises(InvalidImage):
         strip(data)
 
 
 def test_the_last_box_within_another_may_have_no_length() -> None:
-    """It lasts to the end of what it is in, and is stripped as with its length."""
+    """The last box in another may have no length: it extends to the end of the outer box."""
     at = AVIF.index(b"idat") - 4
     kept = strip(AVIF)
     assert WORD in AVIF[at:]
@@ -223,14 +223,14 @@ def test_the_last_box_within_another_may_have_no_length() -> None:
 
 
 def test_a_picture_turned_by_its_own_property_stays_turned() -> None:
-    """The rotation that encoders write for an Exif orientation stays when the Exif goes."""
+    """The rotation property, which encoders write for an Exif orientation, stays when the Exif goes."""
     data = encoded("avif", frames(1), exif=exif(6))
     assert seen(strip(data)).orientation == seen(data).orientation == 6
     assert b"irot" in strip(data)
 
 
 def test_one_picture_is_held_no_longer_than_its_boxes() -> None:
-    """Behind the boxes that tell where the picture is, all comes as it arrives."""
+    """After the boxes with the picture's place, all bytes are passed on as they arrive."""
     data = avif_file([PICTURE._replace(data=bytes(range(250)) * 4000)], version=1)
     stripper = find_stripper(data[:12])
     assert stripper is not None

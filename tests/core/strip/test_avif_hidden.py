@@ -1,4 +1,4 @@
-"""AVIF: what may be hidden beside the picture goes, and what would keep the processor busy is refused."""
+"""AVIF: data hidden beside the picture goes, and a file that would keep the processor busy is refused."""
 
 import struct
 import time
@@ -29,7 +29,7 @@ def with_boxes(data: bytes, *added: bytes) -> bytes:
 
 
 def linked(kind: bytes, source: int, targets: list[int]) -> bytes:
-    """Return what is left of item 1, a picture, and items 2 and 3, of which 2 is linked to others."""
+    """Strip an AVIF of the picture 1 and items 2 and 3, with one reference, and return the data that is left."""
     _, properties = coded()
     items = [
         PICTURE,
@@ -40,8 +40,8 @@ def linked(kind: bytes, source: int, targets: list[int]) -> bytes:
     return strip(avif_file(items, version=1, links=[(reference, source, targets)]))
 
 
-def test_a_picture_that_nothing_leads_to_goes() -> None:
-    """A second coded picture, from before the first one was cut, is zeros, and its entry names no picture."""
+def test_a_picture_without_a_reference_goes() -> None:
+    """A second coded picture without a reference, such as the uncut original, becomes zeros and loses its type."""
     pixels, properties = coded(24)
     data = avif_file([PICTURE, Item(b"av01" + WORD + b"\0", pixels, properties)], version=1)
     kept = strip(data)
@@ -65,19 +65,19 @@ def test_a_picture_that_nothing_leads_to_goes() -> None:
         (b"prem", 1, [2], set()),
     ],
 )
-def test_what_leads_to_an_item_keeps_it(kind: bytes, source: int, targets: list[int], stays: set[int]) -> None:
-    """What the picture is made of stays, its transparency, and a tone map with its gain map; nothing else does."""
+def test_references_keep_items(kind: bytes, source: int, targets: list[int], stays: set[int]) -> None:
+    """The picture's sources, its transparency, and a tone map with its gain map stay; other items go."""
     kept = linked(kind, source, targets)
     assert {number for number, word in ((2, b"second item"), (3, b"third item")) if word in kept} == stays
 
 
 @pytest.mark.parametrize("stays", [True, False])
 def test_alternatives_of_the_picture_stay(stays: bool) -> None:
-    """An item in one group with the picture stays, one in a group without it goes."""
+    """An item in a group with the picture stays, and one in a group without it goes."""
     _, properties = coded()
     groups = box(b"grpl", full(b"altr", 0, struct.pack(">4I", 9, 2, 1 if stays else 2, 3)))
     items = [PICTURE, *(Item(b"av01\0", word, properties) for word in (b"second item", b"third item"))]
-    # Without a way to have the group in the file from the start, the offsets are those behind it.
+    # The group is inserted into a finished file, so the offsets are those after the insertion.
     plain = avif_file(items, version=1, extra=groups)
     at = plain.index(groups)
     meta = plain.index(b"meta") - 4
@@ -89,15 +89,15 @@ def test_alternatives_of_the_picture_stay(stays: bool) -> None:
 
 
 @pytest.mark.parametrize("kind", [b"hdlr", b"pitm", b"iloc", b"iinf", b"iref", b"iprp", b"idat"])
-def test_a_known_box_that_is_there_twice_is_refused(kind: bytes) -> None:
-    """Readers differ on which of the two counts: in the other one anything could stand."""
+def test_a_known_box_that_occurs_twice_is_refused(kind: bytes) -> None:
+    """A second box of a name is refused: readers differ in the one they use, and the other could hide anything."""
     twice = [box(kind, bytes(40))] * (2 if kind == b"idat" else 1)
     with pytest.raises(InvalidImage, match="AVIF box that occurs twice"):
         strip(with_boxes(PLAIN, *twice))
 
 
 def test_names_and_addresses_in_a_still_picture_go() -> None:
-    """The name of its handler, those of its items, and where else its data could lie go."""
+    """The names of handler and items go, and the addresses of its data."""
     word = WORD[:5]
     named = PLAIN.replace(b"av01Color", b"av01" + word)
     at = named.index(b"hdlr") + 16
@@ -113,7 +113,7 @@ def _tracks_with(old: bytes, new: bytes) -> bytes:
 
 
 def test_names_in_the_sample_entries_of_a_sequence_go() -> None:
-    """What it was compressed with, and boxes that nobody knows, become zeros; the frames stay."""
+    """The compressor's name and unknown boxes become zeros, and the frames stay."""
     entry = SEQUENCE.index(b"av01", SEQUENCE.index(b"stsd"))
     at = entry + 4 + 42
     data = bytearray(SEQUENCE)
@@ -129,7 +129,7 @@ def test_names_in_the_sample_entries_of_a_sequence_go() -> None:
 
 
 def test_addresses_in_the_tracks_of_a_sequence_go() -> None:
-    """Where a track names a file that its frames lie in, it says "this file" from then on."""
+    """A track that names another file for its frames names this file afterwards."""
     track = SEQUENCE.index(b"dref")
     at = SEQUENCE.index(b"url ", track)
     address = SEQUENCE[:at] + b"urn " + bytes(4) + SEQUENCE[at + 8 :]
@@ -137,7 +137,7 @@ def test_addresses_in_the_tracks_of_a_sequence_go() -> None:
 
 
 def filled(meta: int = 0, trak: int = 0, mdia: int = 0, table: int = 0, tracks: int = 1) -> bytes:
-    """Return the beginning of a sequence with so many empty boxes in each place."""
+    """Return the start of a sequence with these numbers of empty boxes in each place."""
     tables = (
         FREE * table
         + full(b"stsz", 0, struct.pack(">II", 1, 1))
@@ -167,7 +167,7 @@ def filled(meta: int = 0, trak: int = 0, mdia: int = 0, table: int = 0, tracks: 
     ids=["meta", "tracks", "two levels", "everywhere"],
 )
 def test_too_many_boxes_in_all_are_refused_at_once(data: bytes) -> None:
-    """However they are spread over its levels, a meta or moov of countless boxes takes no time."""
+    """A meta or moov of countless boxes at any level is refused at once."""
     start = time.process_time()
     with pytest.raises(InvalidImage, match="AVIF box"):
         strip(data)
@@ -175,7 +175,7 @@ def test_too_many_boxes_in_all_are_refused_at_once(data: bytes) -> None:
 
 
 def test_many_alternatives_take_no_time() -> None:
-    """A group of thousands of items is gone through once for each of them, not for each pair."""
+    """A group of thousands of items takes time for each item, not for each pair."""
     group = full(b"altr", 0, struct.pack(">II", 9, MAX_PARTS), struct.pack(f">{MAX_PARTS}I", *range(1, MAX_PARTS + 1)))
     start = time.process_time()
     strip(with_boxes(PLAIN, box(b"grpl", group)))

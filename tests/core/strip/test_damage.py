@@ -1,4 +1,4 @@
-"""Damaged pictures are refused or stripped, and never anything else, however they come."""
+"""Damaged pictures are refused or stripped, the same whole and in pieces."""
 
 from contextlib import suppress
 
@@ -16,7 +16,7 @@ SMALL = {name: data for name, data in tagged_pictures().items() if len(data) < 8
 
 
 def outcome(data: bytes, piece_bytes: int) -> bytes | None:
-    """Return what stays of an image, None where it is refused."""
+    """Return the stripped image, or None if it is refused."""
     try:
         return strip(in_pieces(data, piece_bytes))
     except InvalidImage:
@@ -24,18 +24,18 @@ def outcome(data: bytes, piece_bytes: int) -> bytes | None:
 
 
 def check(data: bytes) -> None:
-    """Strip an image that may be damaged: all ways come to the same, and there is no error but the one."""
+    """Strip an image that may be damaged: all pieces give one result, and the only error is InvalidImage."""
     kept = outcome(data, len(data))
     for piece_bytes in (1, 17, 1000):
         assert outcome(data, piece_bytes) == kept
     if kept is not None:
         assert strip(kept) == kept
-        with suppress(InvalidImage):  # what encrypts the image reads it too, and asks for more
+        with suppress(InvalidImage):  # the reader of the encryption is stricter
             follow(kept)
 
 
 def test_all_formats_are_among_the_damaged_ones() -> None:
-    """The pictures that are damaged below are of every format, still and animated."""
+    """The damaged pictures below are of every format, still and animated."""
     assert {name.split()[0] for name in SMALL} == {"jpeg", "png", "gif", "webp", "avif"}
     assert {"png animated", "webp animated", "avif animated"} <= set(SMALL)
 
@@ -45,7 +45,7 @@ def test_all_formats_are_among_the_damaged_ones() -> None:
     changes=st.lists(st.tuples(st.integers(SNIFF_BYTES, 8000), st.integers(0, 255)), min_size=1, max_size=4),
 )
 def test_changed_bytes_are_refused_or_stripped(name: str, changes: list[tuple[int, int]]) -> None:
-    """Whatever bytes of a picture are others, it is refused or stripped, the same in pieces."""
+    """A picture with changed bytes is refused or stripped, the same in pieces."""
     data = bytearray(SMALL[name])
     for at, value in changes:
         data[SNIFF_BYTES + at % (len(data) - SNIFF_BYTES)] = value
@@ -59,7 +59,7 @@ def test_changed_bytes_are_refused_or_stripped(name: str, changes: list[tuple[in
     added=st.binary(max_size=40),
 )
 def test_lost_and_added_bytes_are_refused_or_stripped(name: str, at: int, gone: int, added: bytes) -> None:
-    """Whatever bytes of a picture are missing or too many, it is refused or stripped, the same in pieces."""
+    """A picture with missing or added bytes is refused or stripped, the same in pieces."""
     data = SMALL[name]
     at = SNIFF_BYTES + at % (len(data) - SNIFF_BYTES)
     check(data[:at] + added + data[at + gone :])
@@ -67,7 +67,7 @@ def test_lost_and_added_bytes_are_refused_or_stripped(name: str, at: int, gone: 
 
 @given(name=st.sampled_from(list(SMALL)), kept=st.integers(SNIFF_BYTES, 200), data=st.binary(max_size=200))
 def test_any_bytes_behind_a_beginning_are_refused_or_stripped(name: str, kept: int, data: bytes) -> None:
-    """Any bytes may follow the beginning of a picture."""
+    """Any bytes after the start of a picture are refused or stripped, the same in pieces."""
     check(SMALL[name][:kept] + data)
 
 
@@ -83,7 +83,7 @@ def test_every_single_length_byte_may_be_another(name: str) -> None:
                 assert strip(kept) == kept
 
 
-def test_what_is_of_no_known_format_has_nothing_that_strips_it() -> None:
-    """Text, HTML, a TIFF and nothing at all are no images of a format known here."""
+def test_an_unknown_format_has_no_stripper() -> None:
+    """Text, HTML, a TIFF and empty data have no stripper."""
     for data in (b"", b"plain text, nothing more", b"<html></html>", b"II*\0\x08\0\0\0\0\0\0\0\0"):
         assert find_stripper(data[:SNIFF_BYTES]) is None

@@ -1,4 +1,4 @@
-"""Orientations are found in Exif as browsers find them, and written so that readers agree."""
+"""Orientations are read from Exif as browsers read them, and written so that other readers agree."""
 
 import struct
 
@@ -25,15 +25,15 @@ def block(order: str, *entries: tuple[int, int, int, int], start: int = 8) -> by
 @pytest.mark.parametrize("value", range(1, 9))
 @pytest.mark.parametrize("order", ["<", ">"])
 def test_every_orientation_is_found(value: int, order: str) -> None:
-    """In both byte orders, behind other entries, wherever the directory begins."""
+    """Every orientation is found in both byte orders, after other entries, with the directory at any offset."""
     entries = [(0x010F, 4, 1, 77), (0x0112, 3, 1, value), (0x0131, 4, 1, 99)]
     assert orientation(block(order, *entries)) == value
     assert orientation(block(order, *entries, start=1000)) == value
 
 
 @pytest.mark.parametrize("value", range(1, 9))
-def test_what_is_written_is_read(value: int) -> None:
-    """The block that is written has this one entry, for Pillow and for the function here."""
+def test_a_written_orientation_is_read(value: int) -> None:
+    """The written block has this one entry, for Pillow and for `orientation`."""
     written = orientation_only(value)
     assert len(written) == ORIENTATION_BYTES
     assert orientation(written) == value
@@ -61,15 +61,15 @@ def test_what_is_written_is_read(value: int) -> None:
         block(">", (0x0112, 3, 1, 9), (0x0112, 3, 1, 6)),
     ],
 )
-def test_what_is_no_orientation_is_upright(data: bytes) -> None:
-    """Where the block is damaged, or the entry has another type, count or value than the standard's, there is none."""
+def test_an_invalid_orientation_is_upright(data: bytes) -> None:
+    """A damaged block, or an entry with another type, count or value than the standard's, means upright."""
     assert orientation(data) == 1
 
 
 @pytest.mark.parametrize("kind", [1, 2, 4, 6, 7, 8, 9, 13])
 @pytest.mark.parametrize("order", ["<", ">"])
 def test_only_one_short_is_an_orientation(order: str, kind: int) -> None:
-    """Entries of another type or count are passed over: behind them one SHORT decides, and of several the first."""
+    """Entries of another type or count are skipped, and the first entry that is one SHORT counts."""
     assert orientation(block(order, (0x0112, kind, 1, 6))) == 1
     for other in ((0x0112, kind, 1, 6), (0x0112, 3, 2, 3), (0x0112, 3, 0, 3)):
         assert orientation(block(order, other, (0x0112, 3, 1, 8), (0x0112, 3, 1, 3))) == 8
@@ -77,6 +77,6 @@ def test_only_one_short_is_an_orientation(order: str, kind: int) -> None:
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read(data: bytes) -> None:
-    """Whatever the bytes, there is an orientation from 1 to 8."""
+    """Any bytes give an orientation from 1 to 8."""
     for start in (b"", b"II*\0", b"MM\0*\0\0\0\x08", exif()[:60]):
         assert 1 <= orientation(start + data) <= 8

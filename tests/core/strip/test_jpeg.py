@@ -1,4 +1,4 @@
-"""JPEG: which segments stay, which go, and what is damage, part by part."""
+"""JPEG: the segments that stay, the ones that go, and damage."""
 
 import random
 from contextlib import suppress
@@ -18,7 +18,7 @@ APP1 = b"Exif\0\0"
 
 
 def jpeg_with(*parts: bytes) -> bytes:
-    """Return a JPEG with these parts behind its JFIF segment."""
+    """Return a JPEG with these parts after its JFIF segment."""
     return JPEG[:20] + b"".join(parts) + JPEG[20:]
 
 
@@ -51,12 +51,12 @@ def jpeg_with(*parts: bytes) -> bytes:
     ],
 )
 def test_segments_of_a_jpeg_stay_or_go(parts: list[bytes], stays: list[bytes]) -> None:
-    """Of application segments stay JFIF, one orientation, profile and Adobe's, all without what they are not for."""
+    """Only JFIF, one orientation, the profile and Adobe's stay of the application segments, without their extras."""
     assert strip(jpeg_with(*parts)) == jpeg_with(*stays)
 
 
-def test_what_is_between_the_scans_of_a_jpeg_goes() -> None:
-    """Comments, Exif and profiles behind the first scan go; tables and scans stay."""
+def test_remarks_between_the_scans_of_a_jpeg_go() -> None:
+    """Comments, Exif and profiles after the first scan go; tables and scans stay."""
     late = segment(0xFE, b"comment") + segment(0xE1, APP1 + exif()) + b"\xff" + segment(0xE2, b"ICC_PROFILE\0")
     table = segment(0xDD, b"\0\0")
     start, *scans = PROGRESSIVE[:-2].split(b"\xff\xda")
@@ -77,7 +77,7 @@ def test_what_is_between_the_scans_of_a_jpeg_goes() -> None:
     ],
 )
 def test_stray_markers_in_a_scan_are_damage(jpeg: bytes, damage: bytes) -> None:
-    """What can't follow a scan is no metadata: the rest of the scan would go with it, unnoticed."""
+    """A marker that can't follow a scan is damage: as metadata, it would take the rest of the scan with it."""
     at = jpeg.rindex(b"\xff\xda") + 20
     with pytest.raises(InvalidImage, match="damaged"):
         strip(jpeg[:at] + damage + jpeg[at:])
@@ -85,7 +85,7 @@ def test_stray_markers_in_a_scan_are_damage(jpeg: bytes, damage: bytes) -> None:
 
 @pytest.mark.parametrize("late", [segment(0xDD, b"\0\0"), segment(0xC4, b""), segment(0xDB, b""), SCAN])
 def test_nothing_but_remarks_follows_all_components(late: bytes) -> None:
-    """A sequential JPEG has each component in one scan: behind that of the last one there are no tables."""
+    """No table may follow the scan of the last component, because a sequential JPEG has each in one scan."""
     with pytest.raises(InvalidImage, match="damaged"):
         strip(JPEG[:-2] + late + JPEG[-2:])
     lines = segment(0xDC, b"\0\x28")
@@ -93,7 +93,7 @@ def test_nothing_but_remarks_follows_all_components(late: bytes) -> None:
 
 
 def test_scans_of_one_component_each_stay() -> None:
-    """A sequential JPEG of several scans keeps all of them, and the tables between them."""
+    """A sequential JPEG keeps all its scans, and the tables between them."""
     start = JPEG[: JPEG.index(b"\xff\xda")]
     scans = [segment(0xDA, bytes([1, number, 0, 0, 63, 0])) + b"data" for number in (1, 2, 3)]
     data = start + segment(0xDD, b"\0\0").join(scans) + JPEG[-2:]
@@ -104,7 +104,7 @@ def test_scans_of_one_component_each_stay() -> None:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_bytes_damaged_within_a_scan_never_shorten_it(seed: int) -> None:
-    """A JPEG with damage amid its scan is refused, or keeps all of it; only an end marker ends it."""
+    """A JPEG with damage in its scan is refused, or keeps the whole scan; only an end marker ends it."""
     large = encoded("jpeg", frames(1, 300), quality=95)
     draw = random.Random(seed)
     for _ in range(40):
@@ -116,7 +116,7 @@ def test_bytes_damaged_within_a_scan_never_shorten_it(seed: int) -> None:
 
 
 def test_the_data_of_a_scan_stays_as_it_is() -> None:
-    """FF as data, restart markers and fill bytes are no end of a scan, wherever its pieces are cut."""
+    """FF as data, restart markers and fill bytes do not end a scan, in any pieces."""
     scan = b"\xff\0\xff\xd0\xff\xd7\xff\xff\0" * 9 + b"\xff\xff"
     data = JPEG[:-2] + scan + JPEG[-2:]
     for length in range(1, 20):
@@ -141,7 +141,7 @@ def test_the_data_of_a_scan_stays_as_it_is() -> None:
         JPEG[:20] + b"\xff\0" + JPEG[20:],
     ],
 )
-def test_a_jpeg_that_is_none_is_refused(data: bytes) -> None:
-    """No scan, a picture within the picture, something between the segments, segments of lengths that can't be."""
+def test_an_invalid_jpeg_is_refused(data: bytes) -> None:
+    """A JPEG without a scan, with a second picture inside, stray bytes or wrong lengths is refused."""
     with pytest.raises(InvalidImage, match="JPEG"):
         strip(data)

@@ -9,8 +9,8 @@ OFFSETS = st.integers(0, 60)
 
 
 @given(st.lists(st.tuples(OFFSETS, OFFSETS)), OFFSETS, OFFSETS)
-def test_cuts_tell_of_every_byte_whether_it_is_within(stretches: list[tuple[int, int]], start: int, end: int) -> None:
-    """Each byte between two offsets is in exactly one part, which says of it what the stretches say; none is empty."""
+def test_a_cut_divides_all_bytes(stretches: list[tuple[int, int]], start: int, end: int) -> None:
+    """Each byte between two offsets is in exactly one part, whose flag is right; no part is empty."""
     ranges = Ranges(stretches)
     parts = list(ranges.cut(start, end))
     told = [stays for length, stays in parts for _ in range(length)]

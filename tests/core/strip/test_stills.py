@@ -1,4 +1,4 @@
-"""PNG, GIF and WebP: what stays, what goes, and what is refused, part by part."""
+"""PNG, GIF and WebP: the parts that stay, the ones that go, and damage."""
 
 import struct
 from itertools import pairwise
@@ -22,7 +22,7 @@ ZEROS = [(kind, bytes(length)) for kind, length in COLOURS.items()]
 
 
 def png_with(*chunks: bytes) -> bytes:
-    """Return a PNG with these chunks behind its header."""
+    """Return a PNG with these chunks after its header."""
     return PNG[:33] + b"".join(chunks) + PNG[33:]
 
 
@@ -51,12 +51,12 @@ def png_with(*chunks: bytes) -> bytes:
     ],
 )
 def test_chunks_of_a_png_stay_or_go(chunks: list[bytes], stays: list[bytes] | None) -> None:
-    """What decides on the picture stays, untouched; so does an orientation that browsers read; all else goes."""
+    """The chunks of the picture and an orientation that browsers read stay unchanged; all others go."""
     assert strip(png_with(*chunks)) == png_with(*(chunks if stays is None else stays))
 
 
 def test_an_animation_whose_first_frame_comes_before_its_count_stays() -> None:
-    """A PNG with fcTL in front of acTL keeps all frames; fcTL and fdAT of a still picture's end go."""
+    """A PNG with fcTL before acTL keeps all frames; fcTL and fdAT at the end of a still picture go."""
     png = encoded("png", frames())
     count, first = (
         png[at - 4 : at - 4 + length] for at, length in ((png.index(b"acTL"), 20), (png.index(b"fcTL"), 38))
@@ -68,13 +68,13 @@ def test_an_animation_whose_first_frame_comes_before_its_count_stays() -> None:
     assert strip(PNG[: -len(END)] + still + END) == PNG
 
 
-def test_exif_behind_the_pixels_of_a_png_goes() -> None:
-    """Browsers turn no picture by it."""
+def test_exif_after_the_pixels_of_a_png_goes() -> None:
+    """Exif after the pixels goes, because browsers ignore it."""
     assert strip(PNG[: -len(END)] + chunk(b"eXIf", exif(4)) + END) == PNG
 
 
 def test_a_png_ends_with_nothing_in_its_end() -> None:
-    """What stands in IEND goes as what stands behind it."""
+    """The content of IEND goes, and so do bytes after it."""
     assert strip(PNG[: -len(END)] + chunk(b"IEND", b"data") + AFTER_THE_END) == PNG
 
 
@@ -89,8 +89,8 @@ def test_a_png_ends_with_nothing_in_its_end() -> None:
         png_with(chunk(b"acTL", bytes(8)) * 2),
     ],
 )
-def test_a_png_that_is_none_is_refused(data: bytes) -> None:
-    """A chunk of 2 GiB, or with a name that can't be; a header, palette or frame count that is too long or second."""
+def test_an_invalid_png_is_refused(data: bytes) -> None:
+    """A PNG with a chunk of 2 GiB, an invalid name, or a required chunk that is too long or repeated, is refused."""
     with pytest.raises(InvalidImage, match="PNG chunk"):
         strip(data)
 
@@ -117,20 +117,20 @@ def test_a_png_that_is_none_is_refused(data: bytes) -> None:
     ],
 )
 def test_blocks_of_a_gif_stay_or_go(blocks: bytes, stays: bytes | None) -> None:
-    """Comments, texts and applications go, but for repetition, profile and what controls an image."""
+    """Comments, texts and application blocks go, except loops, profile and graphic control."""
     start = 13 + (3 << ((GIF[10] & 7) + 1))
     kept = blocks if stays is None else stays
     assert strip(GIF[:start] + blocks + GIF[start:] + AFTER_THE_END) == GIF[:start] + kept + GIF[start:]
 
 
 def test_a_webp_keeps_its_length_and_its_places() -> None:
-    """Every chunk is where it was and as long; what went is zeros under a name that readers pass over."""
+    """Every chunk keeps its place and length; removed ones are zeros under a name that readers skip."""
     chunks = [
         (b"VP8X", b"\x2c" + bytes(9)),
         *webp_chunks(WEBP),
         (b"EXIF", exif(7)),
         (b"XMP ", b"odd"),
-        (b"what", b"ever"),
+        (b"odd ", b"data"),
     ]
     wanted = [
         (b"VP8X", b"\x20" + bytes(9)),
@@ -144,7 +144,7 @@ def test_a_webp_keeps_its_length_and_its_places() -> None:
 
 @pytest.mark.parametrize("content", [b"", b"MM\0*", orientation_only(3), exif(6) + b"\1" * 2 * MAX_EXIF_BYTES])
 def test_a_webp_keeps_no_exif(content: bytes) -> None:
-    """Browsers do not turn a WebP by its EXIF, so none of it stays, and VP8X announces none."""
+    """No EXIF of a WebP stays, because browsers ignore it, and VP8X announces none."""
     webp = webp_file([(b"VP8X", b"\x08" + bytes(9)), *webp_chunks(WEBP), (b"EXIF", content), (b"EXIF", exif(8))])
     unused = [(b"JUNK", bytes(len(content))), (b"JUNK", bytes(len(exif())))]
     assert strip(webp) == webp_file([(b"VP8X", bytes(10)), *webp_chunks(WEBP), *unused])
@@ -165,8 +165,8 @@ def test_a_webp_keeps_no_exif(content: bytes) -> None:
         ),
     ],
 )
-def test_what_a_webp_has_too_much_of_goes(chunks: list[tuple[bytes, bytes]], stays: list[tuple[bytes, bytes]]) -> None:
-    """Bytes behind the fields of a chunk, and a second chunk where there can be one, become zeros."""
+def test_a_webp_loses_surplus_bytes(chunks: list[tuple[bytes, bytes]], stays: list[tuple[bytes, bytes]]) -> None:
+    """Bytes after the fields of a chunk, and a second chunk of a single kind, become zeros."""
     assert strip(webp_file(chunks)) == webp_file(stays)
 
 
@@ -181,14 +181,14 @@ def test_what_a_webp_has_too_much_of_goes(chunks: list[tuple[bytes, bytes]], sta
         WEBP[:4] + struct.pack("<I", len(WEBP) - 6) + WEBP[8:] + bytes(2),
     ],
 )
-def test_a_webp_that_is_none_is_refused(data: bytes) -> None:
-    """Chunks that are longer than what they are in, or shorter than what they begin with."""
+def test_an_invalid_webp_is_refused(data: bytes) -> None:
+    """A WebP with a chunk longer than its container, or shorter than its fields, is refused."""
     with pytest.raises(InvalidImage, match="WebP"):
         strip(data)
 
 
-def test_nothing_is_held_back_but_what_must_be_seen() -> None:
-    """While a large picture arrives, what stays is there at once, within a segment's length."""
+def test_kept_bytes_are_passed_on_at_once() -> None:
+    """While a large picture arrives, its kept bytes are returned at once, within a segment's length."""
     large = {
         "jpeg": JPEG[:-2] + bytes(range(1, 250)) * 8000 + JPEG[-2:],
         "png": png_with(chunk(b"IDAT", bytes(2_000_000))),
@@ -205,7 +205,7 @@ def test_nothing_is_held_back_but_what_must_be_seen() -> None:
 
 
 def strip_so_far(pieces: list[bytes]) -> bytes:
-    """Return what is known to stay once these pieces have come."""
+    """Return the kept bytes that are known after these pieces."""
     stripper = find_stripper(pieces[0][:12])
     assert stripper is not None
     return b"".join([stripper.feed(piece) for piece in pieces])
@@ -219,18 +219,18 @@ def strip_so_far(pieces: list[bytes]) -> bytes:
         JPEG[:-2] + segment(0xFE, b"") * 300_000,
         GIF[:-1] + b"!\xfe\0" * 300_000,
         GIF[:-1] + b"!\xfe" + b"\1a" * 300_000,
-        WEBP[:4] + b"\xff\xff\xff\0" + WEBP[8:] + riff(b"what", b"") * 300_000,
+        WEBP[:4] + b"\xff\xff\xff\0" + WEBP[8:] + riff(b"odd ", b"") * 300_000,
     ],
     ids=["png", "jpeg segments", "jpeg between scans", "gif extensions", "gif blocks", "webp"],
 )
 def test_countless_tiny_parts_are_refused(data: bytes) -> None:
-    """A file of nothing but tiny parts is refused before it has kept the processor busy."""
+    """A file of only tiny parts is refused early."""
     with pytest.raises(InvalidImage, match="too many tiny parts"):
         strip(data)
 
 
 def test_pictures_of_many_parts_pass() -> None:
-    """A long animation in tiny frames passes: its parts are of the size of real ones."""
+    """A long animation of small frames passes, because its parts have the size of real ones."""
     start = 13 + (3 << ((GIF[10] & 7) + 1))
     long = GIF[:start] + GIF[start:-1] * 300 + GIF[-1:]
     assert strip(long) == long

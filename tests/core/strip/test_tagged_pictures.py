@@ -17,7 +17,7 @@ from tests.support.tools import require
 
 NAMES = list(tagged_pictures())
 
-# What exiftool reads out of a picture itself, by the groups that it puts it in.
+# The groups of exiftool with facts about the picture itself.
 PICTURE_GROUPS = {
     "ExifTool",
     "File",
@@ -35,7 +35,7 @@ PICTURE_GROUPS |= {"Track1", "ICC_Profile", "ICC-header", "ICC-chrm"}
 
 
 def read_by_exiftool(folder: Path, pictures: dict[str, bytes]) -> dict[str, dict[str, Any]]:
-    """Return what exiftool finds in these pictures, by "group:tag", also in what is embedded or behind the end."""
+    """Return exiftool's tags of these pictures by "group:tag", including embedded files and data after the end."""
     exiftool = require("exiftool", "libimage-exiftool-perl")
     paths = {name: folder / f"{number}.{name.split()[0]}" for number, name in enumerate(pictures)}
     for name, path in paths.items():
@@ -49,7 +49,7 @@ def read_by_exiftool(folder: Path, pictures: dict[str, bytes]) -> dict[str, dict
 
 
 def metadata(tags: dict[str, Any]) -> dict[str, Any]:
-    """Return those that are no part of the picture: of another group, a text or a time."""
+    """Return the tags that are metadata: those of other groups, texts and times."""
     return {
         key: value
         for key, value in tags.items()
@@ -62,7 +62,7 @@ def metadata(tags: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.slow
 def test_exiftool_finds_nothing_but_an_orientation(tmp_path: Path) -> None:
-    """It finds metadata in each picture, and in what stays of it an orientation at most, and no damage."""
+    """exiftool finds metadata in each picture; after stripping it finds at most an orientation, and no damage."""
     pictures = tagged_pictures()
     (tmp_path / "before").mkdir()
     (tmp_path / "after").mkdir()
@@ -78,7 +78,7 @@ def test_exiftool_finds_nothing_but_an_orientation(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_picture_stays_what_it_was(name: str) -> None:
+def test_the_picture_stays_the_same(name: str) -> None:
     """Pixels of all frames, times, profile, density and orientation stay; no word of the metadata does."""
     data = tagged_pictures()[name]
     kept = strip(data)
@@ -90,14 +90,14 @@ def test_the_picture_stays_what_it_was(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_stripped_picture_has_nothing_to_strip(name: str) -> None:
-    """Stripped again it stays as it is, byte for byte."""
+    """A stripped picture that is stripped again does not change."""
     kept = strip(tagged_pictures()[name])
     assert strip(kept) == kept
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_pieces_it_comes_in_change_nothing(name: str) -> None:
-    """Whole, byte by byte, in pieces of one length or of any lengths: what stays is the same."""
+    """The result is the same whole, byte by byte, and in pieces of one length or any lengths."""
     data = tagged_pictures()[name]
     kept = strip(data)
     for length in (1, 2, 3, 13, 255, 1000):
@@ -110,7 +110,7 @@ def test_the_pieces_it_comes_in_change_nothing(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_cut_is_noticed(name: str) -> None:
-    """Cut off before the end of what stays, a picture is refused; cut behind that, it is stripped as ever."""
+    """A picture cut before the end of its kept part is refused; one cut later is stripped as usual."""
     data = tagged_pictures()[name]
     kept = strip(data)
     end = next(length for length in range(len(data), 0, -1) if not _is_whole(data[: length - 1]))
