@@ -1,4 +1,4 @@
-"""Rotation that ends: what each secret is needed for, keys wrapped anew, a secret that is retired."""
+"""Rotation: the status of each secret, rewrapped keys, and a retired secret."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -26,7 +26,7 @@ THIRD_SECRET = "a-third-secret-for-tests-0123456789-abcdefghijk"
 
 @pytest.fixture(params=["memory", "sqlite"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ImageStore]:
-    """An open store, of either kind."""
+    """An open store, in memory or in SQLite."""
     made = MemoryStore() if request.param == "memory" else SqliteStore(tmp_path / "pixstore.db")
     await give_known_id(made)
     yield made
@@ -34,20 +34,20 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 
 
 async def save(store: ImageStore, secrets: str | Sequence[str], count: int) -> dict[str, bytes]:
-    """Save so many images under the last of these secrets; return them by id."""
+    """Save `count` images under the last of these secrets, and return them by id."""
     pix = Pixstore(store, secret=secrets)
     images = [picture(seed=seed) for seed in range(count)]
     return {(await pix.save_image(image)).id: image for image in images}
 
 
 async def read(store: ImageStore, secrets: str | Sequence[str], image_id: str) -> bytes | None:
-    """Return an image as a Pixstore with these secrets reads it."""
+    """Read an image by a Pixstore with these secrets."""
     found = await Pixstore(store, secret=secrets).read_image(image_id)
     return found.data if found else None
 
 
-async def test_the_state_of_every_secret_is_told(store: ImageStore) -> None:
-    """A secret of the store alone, of images alone and of the ring alone each has its line, the ring's in its order."""
+async def test_every_secret_has_a_status(store: ImageStore) -> None:
+    """A secret known only to the store, to images or to the ring has a status; the ring's keep its order."""
     await save(store, SECRET, 3)
     await save(store, [SECRET, OTHER_SECRET], 2)
     assert await rotation.key_status(store, ring_of(SECRET, OTHER_SECRET, THIRD_SECRET)) == [
@@ -61,8 +61,8 @@ async def test_the_state_of_every_secret_is_told(store: ImageStore) -> None:
     ]
 
 
-async def test_all_keys_are_wrapped_anew(store: ImageStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Batch by batch every image comes under the newest secret, which alone then opens it, with its old token."""
+async def test_all_keys_are_rewrapped(store: ImageStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each image is rewrapped in batches, keeps its token, and then opens with only the newest secret."""
     monkeypatch.setattr(rotation, "_BATCH", 4)
     images = await save(store, SECRET, 10) | await save(store, [SECRET, OTHER_SECRET], 3)
     tokens = {image.id: image.token for image in await store.list()}
@@ -78,7 +78,7 @@ async def test_all_keys_are_wrapped_anew(store: ImageStore, monkeypatch: pytest.
 
 
 async def test_rewrapping_again_does_nothing(store: ImageStore) -> None:
-    """Where all is done nothing is written, and nobody is told of progress."""
+    """A second rewrap writes nothing and reports no progress."""
     await save(store, SECRET, 2)
     assert await rotation.rewrap_keys(store, BOTH) == 2
     ids = [image.id for image in await store.list()]
@@ -92,7 +92,7 @@ async def test_rewrapping_again_does_nothing(store: ImageStore) -> None:
 async def test_an_interrupted_rewrapping_goes_on(
     store: ImageStore, monkeypatch: pytest.MonkeyPatch, ticks: int
 ) -> None:
-    """Cancelled at any moment it leaves every image readable, and the next one does the rest."""
+    """A rewrap that is cancelled at any moment leaves each image readable, and the next one does the rest."""
     monkeypatch.setattr(rotation, "_BATCH", 2)
     images = await save(store, SECRET, 9)
     task = asyncio.create_task(rotation.rewrap_keys(store, BOTH))
@@ -107,8 +107,8 @@ async def test_an_interrupted_rewrapping_goes_on(
     assert {image_id: await read(store, secrets, image_id) for image_id in images} == images
 
 
-async def test_what_others_change_meanwhile_is_theirs(store: ImageStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Images updated, deleted and saved during a rewrapping, under either secret, are as their writers left them."""
+async def test_concurrent_changes_stay(store: ImageStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Images that others update, delete and save during a rewrap, under either secret, stay as written."""
     monkeypatch.setattr(rotation, "_BATCH", 1)
     images = await save(store, SECRET, 6)
     ids = sorted(images)
@@ -116,7 +116,7 @@ async def test_what_others_change_meanwhile_is_theirs(store: ImageStore, monkeyp
     before_replacing = store.replace_wrapped_keys
 
     async def change_first(wrapped: Sequence[RewrappedKey], *, checks: Sequence[bytes]) -> int:
-        """Change the very images whose keys are about to be replaced."""
+        """Change the images whose keys will be replaced next."""
         monkeypatch.undo()
         await behind.update_image(ids[0], picture(seed=50))
         await ahead.update_image(ids[1], picture(seed=51))
@@ -135,7 +135,7 @@ async def test_what_others_change_meanwhile_is_theirs(store: ImageStore, monkeyp
 
 
 async def test_rewrapping_ends_though_others_save_under_an_old_secret(store: ImageStore) -> None:
-    """Where after every pass there is another image under the old secret it ends all the same, and that is told."""
+    """A rewrap ends even if each pass leaves a new image under the old secret, and the status shows that image."""
     await save(store, SECRET, 3)
     behind = Pixstore(store, secret=[OTHER_SECRET, SECRET])
     saving: list[asyncio.Task[object]] = []
@@ -156,8 +156,8 @@ async def test_rewrapping_ends_though_others_save_under_an_old_secret(store: Ima
     assert old.images + new.images == 3 + len(saving)
 
 
-async def test_a_damaged_row_is_named_and_keeps_no_other_back(store: ImageStore) -> None:
-    """A key that does not unwrap is left, and its image named once all others are done."""
+async def test_a_damaged_row_is_reported_after_all_others(store: ImageStore) -> None:
+    """A key that does not unwrap stays, and the error names its image after all others are rewrapped."""
     images = await save(store, SECRET, 5)
     damaged = sorted(images)[1]
     image = await store.get(damaged)
@@ -171,8 +171,8 @@ async def test_a_damaged_row_is_named_and_keeps_no_other_back(store: ImageStore)
     assert await store.get(damaged) == replace(image, meta=replace(image.meta, wrapped_key=changed))
 
 
-async def test_a_row_that_is_no_row_keeps_no_other_back(tmp_path: Path) -> None:
-    """Of an image whose row can't be read the error comes once the keys of all others are wrapped anew."""
+async def test_an_unreadable_row_is_reported_after_all_others(tmp_path: Path) -> None:
+    """The error for an unreadable row is raised after the keys of all others are rewrapped."""
     store = SqliteStore(tmp_path / "pixstore.db")
     await give_known_id(store)
     damaged = sorted(await save(store, SECRET, 250))[120]
@@ -184,13 +184,13 @@ async def test_a_row_that_is_no_row_keeps_no_other_back(tmp_path: Path) -> None:
 
 
 async def test_a_secret_is_retired_when_no_image_needs_it(store: ImageStore) -> None:
-    """While images are under it, it is refused with their number; afterwards the store opens without it."""
+    """A secret that images need is not retired, and the error has their number; later the store opens without it."""
     images = await save(store, SECRET, 2)
     with pytest.raises(SecretError, match=rf"secret {OLD} is still needed, by 2 keys: rewrap the keys first"):
         await rotation.retire_key(store, BOTH, hide(OLD))
     with pytest.raises(SecretError, match=OLD):
         await Pixstore(store, secret=OTHER_SECRET).open()
-    await store.open()  # the Pixstore that was refused has closed it
+    await store.open()  # the Pixstore that failed to open has closed it
     await store.delete(images.popitem()[0])
     with pytest.raises(SecretError, match="by 1 key: "):
         await rotation.retire_key(store, BOTH, hide(OLD))
@@ -203,7 +203,7 @@ async def test_a_secret_is_retired_when_no_image_needs_it(store: ImageStore) -> 
 
 
 async def test_a_late_process_saves_nothing_under_a_retired_secret(store: ImageStore) -> None:
-    """Saves and updates of a process that still signs with the old secret fail from then on; it reads and deletes."""
+    """A process that still signs with the retired secret can read and delete, but not save or update."""
     late = Pixstore(store, secret=[OTHER_SECRET, SECRET])
     record = await late.save_image(picture())
     await rotation.rewrap_keys(store, BOTH)
@@ -219,15 +219,15 @@ async def test_a_late_process_saves_nothing_under_a_retired_secret(store: ImageS
 
 @pytest.mark.parametrize("key_id", ["00000000", NEW.upper(), "", SECRET, key_id_of("x" * 43)])
 async def test_an_unknown_key_id_is_refused(store: ImageStore, key_id: str) -> None:
-    """What the store does not know is not retired; the known ids are named, and what was given is not."""
+    """An unknown key id is refused; the error names the known ids and not the given text."""
     await save(store, SECRET, 1)
     with pytest.raises(SecretError, match=f"knows no secret of this key id; it knows {OLD}$") as caught:
         await rotation.retire_key(store, ring_of(SECRET, THIRD_SECRET, OTHER_SECRET), hide(key_id))
     assert not key_id or key_id not in str(caught.value)
 
 
-async def test_a_secret_that_only_the_key_ring_knows_is_left_as_it_is(store: ImageStore) -> None:
-    """It is told that nothing is to be retired: a secret that is to sign next can still do so."""
+async def test_a_secret_known_only_to_the_key_ring_is_not_retired(store: ImageStore) -> None:
+    """retire_key returns False for a secret known only to the key ring, which can still sign later."""
     await save(store, SECRET, 1)
     ring = ring_of(THIRD_SECRET, SECRET)
     assert await rotation.retire_key(store, ring, hide(key_id_of(THIRD_SECRET))) is False
@@ -235,7 +235,7 @@ async def test_a_secret_that_only_the_key_ring_knows_is_left_as_it_is(store: Ima
 
 
 async def test_a_secret_is_retired_once(store: ImageStore) -> None:
-    """Retired again it is told to be so, and its state is told where it is loaded still."""
+    """A second retirement is an error, and the status shows a retired secret that is still loaded."""
     await save(store, SECRET, 1)
     await rotation.rewrap_keys(store, BOTH)
     await rotation.retire_key(store, BOTH, hide(OLD))
@@ -248,14 +248,14 @@ async def test_a_secret_is_retired_once(store: ImageStore) -> None:
 
 
 async def test_the_signing_secret_is_not_retired(store: ImageStore) -> None:
-    """The secret that signs is refused, though no image is under it."""
+    """The signing secret is not retired, even if no image needs it."""
     with pytest.raises(SecretError, match=f"secret {OLD} is the one that signs"):
         await rotation.retire_key(store, ring_of(SECRET), hide(OLD))
     assert not (await store.key_checks()).retired
 
 
 async def test_a_pixstore_rotates_its_secret_away(tmp_path: Path) -> None:
-    """Status, rewrap and retire of a Pixstore, opened by the first call: then the store opens with the new secret."""
+    """After status, rewrap and retire by a Pixstore, the store opens with only the new secret."""
     path = await make_database(tmp_path / "pixstore.db")
     async with Pixstore(path, secret=SECRET) as pix:
         record = await pix.save_image(picture())
@@ -280,7 +280,7 @@ async def test_a_pixstore_rotates_its_secret_away(tmp_path: Path) -> None:
 
 
 async def test_an_image_in_memory_is_served_before_and_after(tmp_path: Path) -> None:
-    """A process that has an image in its cache hands out the same key and ciphertext once its key was wrapped anew."""
+    """A process with a cached image serves the same key and ciphertext after its key was rewrapped."""
     path = tmp_path / "pixstore.db"
     async with Pixstore(path, secret=SECRET) as old:
         record = await old.save_image(picture())

@@ -1,4 +1,4 @@
-"""Copies of a database: what passes between one and its original, before and after it was given an id of its own."""
+"""A copied database and its original, before and after the copy gets an id of its own."""
 
 import asyncio
 import shutil
@@ -40,7 +40,7 @@ async def opened(path: Path) -> AsyncIterator[ImageStore]:
 
 
 async def save(path: Path, count: int) -> dict[str, bytes]:
-    """Save so many images; return them by id."""
+    """Save `count` images, and return them by id."""
     async with Pixstore(path) as pix:
         return {(await pix.save_image(image)).id: image for image in (picture(seed=seed) for seed in range(count))}
 
@@ -59,7 +59,7 @@ async def copied(path: Path) -> Path:
 
 
 async def serve_record_of(one: Path, other: Path, image_id: str) -> WireState:
-    """Return the state that a database answers with to the fresh record of another."""
+    """Return the state of one database's answer to a fresh record of the other."""
     async with Pixstore(one) as issuing, Pixstore(other) as serving:
         record = await issuing.get_image_record(image_id)
         state, _ = await served(serving, record)
@@ -67,7 +67,7 @@ async def serve_record_of(one: Path, other: Path, image_id: str) -> WireState:
 
 
 def trade_rows(one: Path, other: Path, tables: Sequence[str] = ROWS) -> None:
-    """Put one database's row of every image, and its body, into the other, in place of what it has."""
+    """Replace the rows and bodies of one database by those of the other."""
     with closing(sqlite3.connect(other)) as db:
         db.execute("ATTACH ? AS one", (str(one),))
         for table in tables:
@@ -75,8 +75,8 @@ def trade_rows(one: Path, other: Path, tables: Sequence[str] = ROWS) -> None:
         db.commit()
 
 
-async def test_a_separate_copy_signs_for_itself_alone(tmp_path: Path) -> None:
-    """A copy's records open its original until it is separated; then neither's open the other, and both work on."""
+async def test_a_separated_copy_signs_only_for_itself(tmp_path: Path) -> None:
+    """A copy's records work in its original until it is separated; then both work only with their own records."""
     path = tmp_path / "pixstore.db"
     images = await save(path, 3)
     copy = await copied(path)
@@ -90,8 +90,8 @@ async def test_a_separate_copy_signs_for_itself_alone(tmp_path: Path) -> None:
         assert await read_all(one, images) == images
 
 
-async def test_a_separate_copy_trades_no_rows(tmp_path: Path) -> None:
-    """A row put from a copy into its original, or the other way round, opens until the copy is separated."""
+async def test_a_separated_copy_opens_no_rows_of_its_original(tmp_path: Path) -> None:
+    """A row of the copy opens in the original, and the reverse, only until the copy is separated."""
     path = tmp_path / "pixstore.db"
     images = await save(path, 1)
     copy = await copied(path)
@@ -109,8 +109,8 @@ async def test_a_separate_copy_trades_no_rows(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("ticks", range(0, 24, 2))
-async def test_an_interrupted_separation_is_whole_or_none(tmp_path: Path, ticks: int) -> None:
-    """Cancelled at any moment it leaves a store of either id, from which every image opens."""
+async def test_an_interrupted_separation_is_atomic(tmp_path: Path, ticks: int) -> None:
+    """A separation cancelled at any moment leaves the old or the new id, and every image opens."""
     path = tmp_path / "pixstore.db"
     images = await save(path, 7)
     async with opened(path) as store:
@@ -119,7 +119,7 @@ async def test_an_interrupted_separation_is_whole_or_none(tmp_path: Path, ticks:
             await asyncio.sleep(0)
         task.cancel()
         await asyncio.wait([task])
-        await store.sweep()  # behind what was under way
+        await store.sweep()  # runs after the operation in progress
         own = KeyRing(SECRET).bound_to(after := await store.database_id()).signing
         assert await store.key_usage() == {own.key_id: 7}
         assert await store.key_checks() == (frozenset([own.check_value]), frozenset())
@@ -127,10 +127,8 @@ async def test_an_interrupted_separation_is_whole_or_none(tmp_path: Path, ticks:
     assert await read_all(path, images) == images
 
 
-async def test_what_keeps_a_copy_from_separation_changes_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Without the secret that images are under, with a damaged row, or open elsewhere, it keeps its id and keys."""
+async def test_a_failed_separation_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A separation without the secret, with a damaged row, or while other processes have it open changes nothing."""
     path = tmp_path / "pixstore.db"
     images = await save(path, 2)
     async with opened(path) as store:
@@ -149,14 +147,14 @@ async def test_what_keeps_a_copy_from_separation_changes_nothing(
             await assign_new_database_id(store)
         await store.replace_wrapped_keys([RewrappedKey(damaged.id, damaged.meta.version, damaged.meta.wrapped_key)])
         assert (await store.database_id(), await store.key_checks(), await store.list()) == before
-        async with Pixstore(path):  # others may open it again
+        async with Pixstore(path):  # other processes may open it again
             pass
     assert await read_all(path, images) == images
 
 
 @pytest.mark.parametrize("count", [0, 1])
-async def test_a_process_that_was_open_saves_nothing(count: int) -> None:
-    """Where a store can't tell that others have it open, they save nothing from then on, and follow within a moment."""
+async def test_an_open_process_saves_nothing_after_a_separation(count: int) -> None:
+    """If a store can't know of other open processes, these refuse saves after a separation, and reload soon."""
     store = MemoryStore()
     behind, image = Pixstore(store), picture()
     records = [await behind.save_image(image) for _ in range(count)]

@@ -1,4 +1,4 @@
-"""Secrets from elsewhere: the function is asked at open, and where a secret is missing, never per image."""
+"""Secrets from a function: it is called at open and if a secret is missing, never per image."""
 
 import asyncio
 import logging
@@ -23,7 +23,7 @@ WRONG: list[Any] = [
 
 
 class Vault:
-    """Hands out the secrets that it holds, after a while; counts who asks, and fails where it holds an error."""
+    """A source that returns its secrets after a delay, counts its calls, and raises a secret that is an error."""
 
     def __init__(self, *secrets: Any) -> None:
         self.secrets: Any = list(secrets)
@@ -37,8 +37,8 @@ class Vault:
         return self.secrets
 
 
-async def test_it_is_asked_once_at_open(tmp_path: Path) -> None:
-    """Saves, records and images ask for nothing more; the store is the one of these secrets."""
+async def test_a_source_is_called_once_at_open(tmp_path: Path) -> None:
+    """Saves, records and reads call the source no more, and the store has these secrets."""
     vault = Vault(OTHER_SECRET, SECRET)
     async with Pixstore(tmp_path / "pixstore.db", secret=vault) as pix:
         records = [await pix.save_image(picture()) for _ in range(3)]
@@ -50,7 +50,7 @@ async def test_it_is_asked_once_at_open(tmp_path: Path) -> None:
 
 
 async def test_a_rotation_needs_no_restart() -> None:
-    """A proof and a key of a secret that came meanwhile make all that meet it ask once, and all are answered."""
+    """Requests with proofs or rows of a newer secret share one call of the source, and all succeed."""
     store, vault = MemoryStore(), Vault(SECRET)
     async with Pixstore(store, secret=vault) as old:
         before = await old.save_image(picture())
@@ -63,19 +63,19 @@ async def test_a_rotation_needs_no_restart() -> None:
         assert vault.asked == 2
 
 
-@pytest.mark.parametrize("what", ["record", "records", "read", "updated"])
-async def test_a_row_of_a_new_secret_is_enough(what: str) -> None:
-    """Where a row names a secret that is not there, the function is asked, whatever the row is read for."""
+@pytest.mark.parametrize("operation", ["record", "records", "read", "updated"])
+async def test_a_row_of_a_new_secret_calls_the_source(operation: str) -> None:
+    """Each operation that reads a row under an unknown secret calls the source."""
     store, vault = MemoryStore(), Vault(SECRET)
     async with Pixstore(store, secret=vault) as old, Pixstore(store, secret=[SECRET, OTHER_SECRET]) as new:
         before = await old.save_image(picture())
         await new.update_image(before.id, picture("webp"))
         vault.secrets = [SECRET, OTHER_SECRET]
-        if what == "record":
+        if operation == "record":
             assert await old.get_image_record(before.id)
-        elif what == "records":
+        elif operation == "records":
             assert len(await old.get_image_records([before.id])) == 1
-        elif what == "read":
+        elif operation == "read":
             found = await old.read_image(before.id)
             assert found is not None
             assert found.data == picture("webp")
@@ -84,8 +84,8 @@ async def test_a_row_of_a_new_secret_is_enough(what: str) -> None:
         assert vault.asked == 2
 
 
-async def test_it_is_asked_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Proofs of unknown secrets, which anybody can send, ask at most once in 10 s."""
+async def test_a_source_is_called_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Proofs of unknown secrets, which any client can send, call the source at most once in 10 s."""
     now_s = 1000.0
     monkeypatch.setattr("pixstore_asgi.keys.secrets.time.monotonic", lambda: now_s)
     vault = Vault(SECRET)
@@ -99,7 +99,7 @@ async def test_it_is_asked_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_a_failing_source_takes_no_working_ring_away(caplog: pytest.LogCaptureFixture) -> None:
-    """Whatever it raises or returns is a SecretError, or a line in the log; what worked goes on."""
+    """An error or a wrong value of the source is a SecretError or a log line, and the old ring stays in use."""
     vault = Vault(SECRET)
     async with Pixstore(MemoryStore(), secret=vault) as pix:
         record = await pix.save_image(picture())
@@ -121,7 +121,7 @@ async def test_a_failing_source_takes_no_working_ring_away(caplog: pytest.LogCap
 
 
 async def test_a_source_that_fails_at_open_is_a_secret_error() -> None:
-    """Nothing opens without secrets; once the source has them, it does."""
+    """A source that fails at open is a SecretError, and the next open calls it again."""
     vault = Vault(SECRET)
     pix = Pixstore(MemoryStore(), secret=vault)
     vault.secrets = TimeoutError("no answer")
@@ -132,8 +132,8 @@ async def test_a_source_that_fails_at_open_is_a_secret_error() -> None:
         assert await pix.save_image(picture())
 
 
-async def test_fixed_secrets_are_asked_of_nobody() -> None:
-    """Without a function reload_secrets changes nothing, and a foreign proof is just that."""
+async def test_fixed_secrets_are_not_reloaded() -> None:
+    """Without a source, reload_secrets changes nothing, and a proof of an unknown secret is refused."""
     async with Pixstore(MemoryStore(), secret=SECRET) as pix, Pixstore(MemoryStore(), secret=OTHER_SECRET) as foreign:
         record, stranger = await pix.save_image(picture()), await foreign.save_image(picture())
         await pix.reload_secrets()
@@ -142,7 +142,7 @@ async def test_fixed_secrets_are_asked_of_nobody() -> None:
 
 
 async def test_a_closed_pixstore_reloads_nothing() -> None:
-    """After the close there is no ring to replace."""
+    """After the close, reload_secrets raises an error and does not call the source."""
     vault = Vault(SECRET)
     pix = Pixstore(MemoryStore(), secret=vault)
     await pix.open()
@@ -152,8 +152,8 @@ async def test_a_closed_pixstore_reloads_nothing() -> None:
     assert vault.asked == 1
 
 
-async def test_a_slow_source_is_asked_once_by_all_that_wait() -> None:
-    """Many proofs of an unknown secret at once, while the source fails slowly, are one question."""
+async def test_concurrent_requests_share_one_call() -> None:
+    """Concurrent proofs of an unknown secret share one call of a slow source that fails."""
     vault = Vault(SECRET)
     async with Pixstore(MemoryStore(), secret=vault) as pix, Pixstore(MemoryStore(), secret=OTHER_SECRET) as foreign:
         record = await foreign.save_image(picture())
@@ -163,8 +163,8 @@ async def test_a_slow_source_is_asked_once_by_all_that_wait() -> None:
     assert vault.asked == 2
 
 
-async def test_a_source_that_never_answers_holds_nobody_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is given up in time: the open fails, and a Pixstore that is open closes."""
+async def test_a_source_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A source that never answers is given up after its time: an open fails, and an open Pixstore can close."""
     monkeypatch.setattr("pixstore_asgi.keys.find._LONGEST_S", 0.05)
 
     async def never() -> Any:
@@ -174,8 +174,8 @@ async def test_a_source_that_never_answers_holds_nobody_for_long(monkeypatch: py
         await Pixstore(MemoryStore(), secret=never).open()
 
 
-async def test_a_source_that_failed_is_not_asked_by_every_request() -> None:
-    """Where requests open the store, as under a bare mount, a failure stands for a while; an open asks at once."""
+async def test_a_failure_at_a_request_is_cached() -> None:
+    """If requests open the store, as in a bare mount, a failure is cached for a while, but not for open()."""
     vault = Vault(SECRET)
     vault.secrets = OSError("no answer")
     pix = Pixstore(MemoryStore(), secret=vault)
@@ -188,8 +188,8 @@ async def test_a_source_that_failed_is_not_asked_by_every_request() -> None:
         assert not await pix.image_exists("a")
 
 
-async def test_strangers_do_not_delay_rows() -> None:
-    """A proof that anybody sent does not use up the question that a row has."""
+async def test_proofs_do_not_delay_rows() -> None:
+    """A call of the source for a proof does not delay the call for a row."""
     store, vault = MemoryStore(), Vault(SECRET)
     async with Pixstore(store, secret=vault) as old, Pixstore(store, secret=[SECRET, OTHER_SECRET]) as new:
         stranger = await new.save_image(picture())
@@ -198,8 +198,8 @@ async def test_strangers_do_not_delay_rows() -> None:
         assert await old.get_image_record(stranger.id)
 
 
-async def test_one_who_leaves_does_not_end_the_search() -> None:
-    """The secret of a row that a source is being asked for is found, though the one who made it ask has left."""
+async def test_a_cancelled_request_does_not_end_the_search() -> None:
+    """The secret of a row is found even if the request that called the source is cancelled."""
     store, asked, answers = MemoryStore(), asyncio.Event(), asyncio.Event()
 
     async def vault() -> list[str]:
@@ -219,8 +219,8 @@ async def test_one_who_leaves_does_not_end_the_search() -> None:
         assert await old.get_image_record(stranger.id)
 
 
-async def test_an_upload_takes_the_secrets_of_its_end(tmp_path: Path) -> None:
-    """What was begun before a rotation and ends after it is wrapped under the secret that signs then."""
+async def test_an_upload_uses_the_secrets_at_its_end(tmp_path: Path) -> None:
+    """An upload that ends after a rotation is wrapped under the new secret."""
     vault = Vault(OTHER_SECRET, SECRET)
     async with Pixstore(tmp_path / "pixstore.db", secret=vault) as pix:
         image = picture()
@@ -239,8 +239,8 @@ async def test_an_upload_takes_the_secrets_of_its_end(tmp_path: Path) -> None:
         assert await served(after, fresh) == (WireState.SUCCESS, image)
 
 
-def test_what_a_source_was_made_with_does_not_show() -> None:
-    """A token that is bound into the function is in no repr of ours."""
+def test_the_arguments_of_a_source_do_not_show() -> None:
+    """A token that is bound into the source is in no repr of this package."""
 
     async def fetch(token: str) -> str:
         return SECRET
