@@ -93,11 +93,10 @@ class Life:
         """The newest key ring, or None until the store was opened once."""
         return self._secrets.ring
 
-    @property
-    def at_hand(self) -> ImageCache | None:
-        """The images of this event loop, if the store is open in it."""
-        share = self._shares.get()
-        return None if share is None or share.held is None else share.images
+    def opened_nowait(self) -> tuple[ImageCache, KeyRing] | None:
+        """Return the images of this event loop and the key ring, or None if the store is not open in it."""
+        share, ring = self._shares.get(), self._secrets.ring
+        return None if share is None or share.held is None or ring is None else (share.images, ring)
 
     @property
     def images(self) -> ImageCache:

@@ -31,8 +31,8 @@ from .saving.options import OnProgress, SaveOptions
 from .saving.save import Saves, new_id, not_found, revoke
 from .saving.sealing import Encryption
 from .saving.source import ImageData, read_file, viewed
-from .serving.answer import Answers
 from .serving.ciphertext_urls import CiphertextUrl, CiphertextUrls
+from .serving.decide import Decisions, Inquiry
 from .serving.export import read_variants, read_verified
 from .serving.payload import Payload
 from .serving.proofs import EVERYBODY, Proofs, record_terms
@@ -134,7 +134,7 @@ class Pixstore:
             urls=None if ciphertext_url is None else CiphertextUrls(ciphertext_url),
             clock_ms=clock_ms,
         )
-        self._answers = Answers(self._life, self._proofs)
+        self._decisions = Decisions(self._life, self._proofs)
 
     @property
     def checks_proofs(self) -> bool:
@@ -433,9 +433,9 @@ class Pixstore:
         """
         proof = hidden_text(proof)
         request = ImageRequest(image_id or "", as_token(token), proof)
-        payload = await self._answers.answer(request, terms=EVERYBODY if audience is None else terms_of(audience))
-        assert payload is not None  # no rule was given that forbids it
-        return payload
+        answer = await self._decisions.answer(Inquiry(request, EVERYBODY if audience is None else terms_of(audience)))
+        assert isinstance(answer, Payload)  # no rule was given that forbids it
+        return answer
 
     async def _saves_within(self, connection: object) -> Saves:
         if connection is None:
@@ -461,7 +461,7 @@ class Parts:
     store: ImageStore
     life: Life
     proofs: Proofs
-    answers: Answers
+    decisions: Decisions
     backfill: Backfill
     readiness: Readiness
 
@@ -472,7 +472,7 @@ def parts_of(pixstore: Pixstore) -> Parts:
         store=pixstore._store,
         life=pixstore._life,
         proofs=pixstore._proofs,
-        answers=pixstore._answers,
+        decisions=pixstore._decisions,
         backfill=pixstore._backfill,
         readiness=pixstore._readiness,
     )

@@ -1,6 +1,6 @@
 """PixstoreApp, the mountable ASGI app."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import TypedDict
 
 from starlette.exceptions import HTTPException
@@ -9,22 +9,20 @@ from starlette.types import Receive, Scope, Send
 from ..core.request import ImageRequest
 from ..errors import ConfigError
 from ..pixstore import Pixstore, parts_of
-from ..serving.headers import payload_headers
-from ..serving.payload import Payload
-from ..serving.proofs import EVERYBODY
+from ..serving.decide import Answer, Inquiry, Wait
+from ..serving.payload import Payload, payload_headers
 from .audience import Audience, AudienceOf
 from .authorization import Authorization, Authorize, AuthorizeMany
 from .batch import Batch, is_batch
 from .blobs import Blobs, is_blob
 from .client_files import ClientFiles
-from .common import CommonRequests
 from .cors import CrossOrigin
 from .delivery import MAX_STREAM_S, SEND_TIMEOUT_S, Delivery
 from .health import HEALTH, serve_health
-from .http import RESERVED, is_canonical, read_request, refuse, route_path, send_empty, without_last_slash
+from .http import RESERVED, is_canonical, mounted, read_request, refuse, route_path, send_empty, without_last_slash
 from .image_urls import IMAGE_URLS, refuse_without_worker
 from .lifespan import run_lifespan
-from .served import UNTOLD, Served, Told
+from .served import Observer, OnServed, Served
 
 _CLIENT = "/-/client"
 
@@ -39,7 +37,7 @@ class AppOptions(TypedDict, total=False):
     allow_unproven: bool
     public_ciphertext: bool
     service_worker_scope: str | None
-    on_served: Told | Sequence[Told] | None
+    on_served: OnServed | Observer | Sequence[OnServed | Observer] | None
     send_timeout_s: float
     max_stream_s: float
 
@@ -82,7 +80,7 @@ class PixstoreApp:
         allow_unproven: bool = False,
         public_ciphertext: bool = False,
         service_worker_scope: str | None = None,
-        on_served: Told | Sequence[Told] | None = None,
+        on_served: OnServed | Observer | Sequence[OnServed | Observer] | None = None,
         send_timeout_s: float = SEND_TIMEOUT_S,
         max_stream_s: float = MAX_STREAM_S,
     ) -> None:
@@ -95,19 +93,18 @@ class PixstoreApp:
             )
         self._pixstore = pixstore
         parts = parts_of(pixstore)
-        self._answers = parts.answers
+        self._decisions = parts.decisions
         self._readiness = parts.readiness
         self._cross_origin = CrossOrigin(allow_origins)
         self._authorization = Authorization(authorize, authorize_many)
         self._delivery = Delivery(send_timeout_s, max_stream_s)
         self._audience = None if audience is None else Audience(audience, pixstore)
-        self._served = None if on_served is None else Served(on_served, self._answers.read_times)
-        is_common = is_for_all and self._served is None
-        self._common = CommonRequests(self._answers if is_common else None, self._delivery, self._cross_origin)
+        self._served = None if on_served is None else Served(on_served, parts.life.read_times)
+        self._is_plain = is_for_all and self._served is None
         self._batch = Batch(
-            self._answers, self._authorization, self._audience, self._served, self._delivery, self._cross_origin
+            self._decisions, self._authorization, self._audience, self._served, self._delivery, self._cross_origin
         )
-        self._blobs = Blobs(self._answers, self._delivery, self._cross_origin) if public_ciphertext else None
+        self._blobs = Blobs(parts.life, self._delivery, self._cross_origin) if public_ciphertext else None
         self._client_files = ClientFiles(service_worker_scope)
         self._has_image_urls = service_worker_scope is not None
 
@@ -121,12 +118,35 @@ class PixstoreApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            path = route_path(scope)
-            await (self._common.response(path, scope, send) or self._serve(path, scope, receive, send))
+            await self.respond(route_path(scope), scope, receive, send)
         elif scope["type"] == "lifespan":
             await run_lifespan(self._pixstore, scope, receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1000, "reason": "images are served over HTTP"})
+
+    def respond(self, path: str, scope: Scope, receive: Receive, send: Send, *, route: str = "") -> Awaitable[object]:
+        """Return the response to one HTTP request, to be awaited.
+
+        Args:
+            path: the decoded path below the mount.
+            scope: the request's ASGI scope.
+            receive: the server's.
+            send: the server's.
+            route: the path of the mount, if the scope does not say it yet.
+        """
+        if not self._is_plain or scope["method"] != "GET" or path.startswith(RESERVED):
+            return self._serve(path, mounted(scope, route) if route else scope, receive, send)
+        inquiry = Inquiry(read_request(scope, path))
+        step = self._decisions.decide(inquiry)
+        if isinstance(step, Payload) and (whole := step.whole) is not None:
+            headers = payload_headers(step.state, step.size) + self._cross_origin.headers(scope)
+            return self._delivery.send_whole(whole, step.status, headers, send)
+        return self._send_later(inquiry, step, scope, receive, send)
+
+    async def _send_later(
+        self, inquiry: Inquiry, step: Answer | Wait, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        await self._send_answer(await self._decisions.answer(inquiry, step), scope, receive, send)
 
     async def _serve(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
         methods = ("POST", "OPTIONS") if is_batch(path) else ("GET", "HEAD", "OPTIONS")
@@ -151,24 +171,30 @@ class PixstoreApp:
             await refuse(404, self._cross_origin.headers(scope), send)
 
     async def _serve_image(self, request: ImageRequest, scope: Scope, receive: Receive, send: Send) -> None:
-        meter = self._served.meter(scope, send) if self._served and scope["method"] == "GET" else None
-        way = meter.way(request.image_id) if meter else UNTOLD
-        with way.deciding():
-            terms = await self._audience.terms(scope) if self._audience and request.proof else EVERYBODY
-            checked = await self._answers.check(request, terms)
-            rule = way.passed(self._authorization.rule(scope))
-            has_body = scope["method"] != "HEAD"
-            payload = await self._answers.answer_checked(request, checked, terms=terms, rule=rule, has_body=has_body)
-        with way.sending(payload):
-            await self._send_answer(payload, scope, receive, meter or send)
+        inquiry = Inquiry(request)
+        if self._served is None or scope["method"] != "GET":
+            await self._send_answer(await self._answer(inquiry, scope), scope, receive, send)
+            return
+        served = self._served.request(scope, send)
+        with served.image(inquiry) as begin:
+            answer = await self._answer(inquiry, scope)
+            begin(answer)
+            await self._send_answer(answer, scope, receive, served)
 
-    async def _send_answer(self, payload: Payload | None, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _answer(self, inquiry: Inquiry, scope: Scope) -> Answer:
+        if self._audience and inquiry.request.proof:
+            inquiry.terms = await self._audience.terms(scope)
+        inquiry.rule = self._authorization.rule(scope)
+        inquiry.has_body = scope["method"] != "HEAD"
+        return await self._decisions.answer(inquiry)
+
+    async def _send_answer(self, answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
         cross_origin = self._cross_origin.headers(scope)
-        if payload is None:
+        if not isinstance(answer, Payload):
             await refuse(403, cross_origin, send)
             return
-        headers = [*payload_headers(payload.state, payload.size), *cross_origin]
-        await self._delivery(payload, payload.status, headers, scope, receive, send)
+        headers = payload_headers(answer.state, answer.size) + cross_origin
+        await self._delivery(answer, answer.status, headers, scope, receive, send)
 
     async def _serve_client(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -185,8 +211,3 @@ def _check(pixstore: Pixstore, *, allow_unproven: bool) -> None:
             "this Pixstore checks no proofs (proof_window_ms=-1): anybody could read every image whose id they "
             "know; pass allow_unproven=True if that is meant"
         )
-
-
-def common_requests_of(app: PixstoreApp) -> CommonRequests:
-    """Return what answers the common requests of an application, for the middleware around it."""
-    return app._common

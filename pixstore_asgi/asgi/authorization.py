@@ -12,7 +12,7 @@ from starlette.types import Scope
 from ..core.events import event
 from ..core.ids import original_of
 from ..errors import ConfigError, WireState
-from ..serving.answer import Refusal, Rule
+from ..serving.decide import FORBIDDEN, Refusal, Rule
 from .http import scope_of_get
 
 _log = logging.getLogger("pixstore_asgi")
@@ -93,7 +93,7 @@ class Authorization:
                 extra=event("authorize_failed", image_ids=originals),
             )
             return dict.fromkeys(image_ids, WireState.INTERNAL_ERROR)
-        return {image_id: None if original_of(image_id) in passing else "forbidden" for image_id in image_ids}
+        return {image_id: None if original_of(image_id) in passing else FORBIDDEN for image_id in image_ids}
 
     async def _passing(self, scope: Scope, image_ids: Collection[str]) -> Collection[str]:
         if not image_ids:

@@ -6,25 +6,20 @@ from starlette.types import Receive, Scope, Send
 
 from ..core.batch import MAX_BODY_BYTES, MAX_FRAME_BYTES, frame_head, parse_batch
 from ..core.hidden import HiddenBytes
-from ..core.proof import ProofTerms
-from ..core.request import ImageRequest
-from ..serving.answer import Answers, Checked
-from ..serving.headers import PAYLOAD_HEADERS, payload_status
+from ..serving.decide import Answer, Decisions, Inquiry
+from ..serving.payload import PAYLOAD_HEADERS, Payload
 from ..serving.proofs import EVERYBODY
 from .audience import Audience
 from .authorization import Authorization
 from .cors import CrossOrigin
 from .delivery import Delivery, Frames
 from .http import refuse, without_last_slash
-from .served import UNTOLD, Meter, Served
+from .served import Served, ServedRequest
 
 _PATH = "/-/batch"
 
 _JOINED_BYTES = 128 * 1024
 """What images that are at hand are gathered up to: a thumbnail costs a server less than a send of its own."""
-
-_Checked = Sequence[tuple[ImageRequest, Checked]]
-"""The requests of a batch, each with what is known of it before its image is looked up."""
 
 
 class Batch:
@@ -32,14 +27,14 @@ class Batch:
 
     def __init__(
         self,
-        answers: Answers,
+        decisions: Decisions,
         authorization: Authorization,
         audience: Audience | None,
         served: Served | None,
         delivery: Delivery,
         cross_origin: CrossOrigin,
     ) -> None:
-        self._answers = answers
+        self._decisions = decisions
         self._authorization = authorization
         self._audience = audience
         self._served = served
@@ -47,8 +42,8 @@ class Batch:
         self._cross_origin = cross_origin
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        meter = self._served.meter(scope, send) if self._served else None
         headers = self._cross_origin.headers(scope)
+        served = self._served.request(scope, send) if self._served else None
         if not self._cross_origin.admits(scope):
             await refuse(403, headers, send)
             return
@@ -58,43 +53,46 @@ class Batch:
             return
         has_proofs = any(request.proof for request in requests)
         terms = await self._audience.terms(scope) if self._audience and has_proofs else EVERYBODY
-        # Now, all of them: a proof need not last until the images before its own are sent.
-        answers = self._answers
-        checked = [
-            (request, answers.check_at_once(request, terms) or await answers.check(request, terms))
-            for request in requests
-        ]
-        frames = self._frames(checked, terms, scope, meter)
-        await self._delivery.send_frames(frames, [*PAYLOAD_HEADERS, *headers], receive, meter or send)
+        inquiries = [Inquiry(request, terms) for request in requests]
+        # Check all proofs now: a proof may expire before the images before its own are sent.
+        for inquiry in inquiries:
+            await self._decisions.check(inquiry)
+        frames = self._frames(inquiries, scope, served)
+        await self._delivery.send_frames(frames, [*PAYLOAD_HEADERS, *headers], receive, served or send)
 
-    async def _frames(self, checked: _Checked, terms: ProofTerms | None, scope: Scope, meter: Meter | None) -> Frames:
+    async def _frames(self, inquiries: Sequence[Inquiry], scope: Scope, served: ServedRequest | None) -> Frames:
         mount = without_last_slash(scope["path"]).removesuffix(_PATH)
-        proven = [request.image_id for request, known in checked if known.refusal is None]
+        proven = [inquiry.request.image_id for inquiry in inquiries if inquiry.refusal is None]
         rule = await self._authorization.batch_rule(scope, mount, proven)
-        may_join = rule is None and meter is None
         joined = _Joined()
-        for index, (request, known) in enumerate(checked):
+        for index, inquiry in enumerate(inquiries):
             if joined.size >= _JOINED_BYTES:
                 yield joined.take(), None
-            whole = self._answers.checked_at_once(request, known, terms) if may_join else None
-            if whole is not None:
-                joined.add(frame_head(index, payload_status(whole.state), len(whole.body)), whole.body)
+            inquiry.rule = rule
+            step = None if served else self._decisions.decide(inquiry)
+            if isinstance(step, Payload) and (whole := step.whole) is not None:
+                joined.add(frame_head(index, step.status, step.size), whole)
                 continue
             if joined.size:
                 yield joined.take(), None
-            way = meter.way(request.image_id) if meter else UNTOLD
-            with way.deciding():
-                payload = await self._answers.answer_checked(request, known, terms=terms, rule=way.passed(rule))
-            with way.sending(payload):
-                if payload is None:
-                    yield frame_head(index, 403, 0), None
-                elif payload.size > MAX_FRAME_BYTES:
-                    await payload.aclose()
-                    yield frame_head(index, 413, 0), None
-                else:
-                    yield frame_head(index, payload.status, payload.size), payload
+            if served is None:
+                yield await _frame(index, await self._decisions.answer(inquiry, step))
+                continue
+            with served.image(inquiry) as begin:
+                answer = await self._decisions.answer(inquiry)
+                begin(answer)
+                yield await _frame(index, answer)
         if joined.size:
             yield joined.take(), None
+
+
+async def _frame(index: int, answer: Answer) -> tuple[bytes, Payload | None]:
+    if not isinstance(answer, Payload):
+        return frame_head(index, 403, 0), None
+    if answer.size > MAX_FRAME_BYTES:
+        await answer.aclose()
+        return frame_head(index, 413, 0), None
+    return frame_head(index, answer.status, answer.size), answer
 
 
 class _Joined:

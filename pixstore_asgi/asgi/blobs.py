@@ -9,9 +9,9 @@ from starlette.types import Receive, Scope, Send
 from ..core.events import event
 from ..core.ids import is_served_id
 from ..errors import PixstoreError
-from ..serving.answer import Answers
-from ..serving.blob import Blob
-from ..serving.headers import BLOB_HEADERS, RawHeaders
+from ..life import Life
+from ..serving.blob import Blob, open_blob
+from ..serving.payload import BLOB_HEADERS, RawHeaders
 from .byte_range import byte_range
 from .cors import CrossOrigin
 from .delivery import Delivery
@@ -26,8 +26,8 @@ _VERSION = re.compile(r"[0-9a-f]{32}", re.ASCII)
 class Blobs:
     """Serves GET and HEAD of `/-/blob/{version}?id={image id}` with the parts of one PixstoreApp."""
 
-    def __init__(self, answers: Answers, delivery: Delivery, cross_origin: CrossOrigin) -> None:
-        self._answers = answers
+    def __init__(self, life: Life, delivery: Delivery, cross_origin: CrossOrigin) -> None:
+        self._life = life
         self._delivery = delivery
         self._cross_origin = cross_origin
 
@@ -38,7 +38,7 @@ class Blobs:
         try:
             # One URL for each ciphertext: a cache would keep a copy for each further spelling.
             is_url = image_id and _VERSION.fullmatch(version) and is_canonical(scope, _PATH + version)
-            blob = await self._answers.open_blob(image_id or "", bytes.fromhex(version)) if is_url else None
+            blob = await self._open(image_id or "", bytes.fromhex(version)) if is_url else None
             if blob is None:
                 await refuse(404, public, send)
                 return
@@ -53,6 +53,10 @@ class Blobs:
                 extra=event("ciphertext_failed", image_id=image_id),
             )
             await refuse(503, public, send)
+
+    async def _open(self, image_id: str, version: bytes) -> Blob | None:
+        await self._life.opened()
+        return await open_blob(self._life.images, image_id, version)
 
     async def _send(self, blob: Blob, headers: RawHeaders, scope: Scope, receive: Receive, send: Send) -> None:
         etag = dict(headers)[b"etag"].decode()

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
 from ..errors import ConfigError, InputError
-from ..serving.headers import RawHeaders
+from ..serving.payload import RawHeaders
 from .accept_encoding import IDENTITY, best_coding
 from .http import header_values, send_empty
 

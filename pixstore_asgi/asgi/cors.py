@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from starlette.types import Scope
 
 from ..errors import ConfigError
-from ..serving.headers import RawHeaders
+from ..serving.payload import RawHeaders
 from .http import header_values, single_value
 
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:.]+\](:[0-9]{1,5})?", re.ASCII)

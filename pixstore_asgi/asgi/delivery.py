@@ -1,8 +1,10 @@
 """Delivery: sends payloads to a client as ASGI messages, one piece per send, and ends: complete, or cut short."""
 
+import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Coroutine, Generator, Iterable
 from contextlib import aclosing
+from typing import Any
 
 import anyio
 from anyio.lowlevel import checkpoint
@@ -12,9 +14,7 @@ from ..core.events import event
 from ..core.hidden import HiddenBytes
 from ..core.options import check_numbers
 from ..errors import ConfigError, StoreBusy, StoreError
-from ..serving.headers import RawHeaders
-from ..serving.payload import Payload
-from .deadline import ends_within
+from ..serving.payload import Payload, RawHeaders
 
 _log = logging.getLogger("pixstore_asgi")
 
@@ -62,7 +62,8 @@ class Delivery:
 
     def send_whole(self, whole: bytes, status: int, headers: RawHeaders, send: Send) -> Awaitable[bool]:
         """Send a response with its whole body; False where the client is gone or takes nothing."""
-        return self._send(send, _start(status, headers), _body(whole, is_last=True))
+        start = {"type": "http.response.start", "status": status, "headers": headers}
+        return self._send(send, start, {"type": "http.response.body", "body": whole, "more_body": False})
 
     async def read_within(self, reading: Awaitable[Payload]) -> Payload:
         """Return what has to be read before any of it is sent. Raises StoreBusy where that takes max_stream_s."""
@@ -180,3 +181,41 @@ async def _cancel_on_disconnect(receive: Receive, scope: anyio.CancelScope) -> N
             return
         has_body = not message.get("more_body", False)
     scope.cancel()
+
+
+async def ends_within(seconds: float, coroutine: Coroutine[Any, Any, None]) -> bool:
+    """Run a coroutine to its end and return True, or cancel it after `seconds` and return False."""
+    try:
+        waits_for = coroutine.send(None)
+    except StopIteration:
+        return True
+    # Not a cancel scope of anyio's: the coroutine may be inside one by now, and the last one begun must end first.
+    limit = asyncio.timeout(seconds)
+    try:
+        async with limit:
+            await _Rest(coroutine, waits_for)
+    except TimeoutError:
+        if not limit.expired():
+            raise
+    return not limit.expired()
+
+
+class _Rest:
+    """What is left of a coroutine that was run to its first pause, where it waits for `waits_for`."""
+
+    def __init__(self, coroutine: Coroutine[Any, Any, None], waits_for: Any) -> None:
+        self._coroutine = coroutine
+        self._waits_for = waits_for
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        waits_for = self._waits_for
+        while True:
+            try:
+                try:
+                    result = yield waits_for
+                except BaseException as error:
+                    waits_for = self._coroutine.throw(error)
+                else:
+                    waits_for = self._coroutine.send(result)
+            except StopIteration:
+                return

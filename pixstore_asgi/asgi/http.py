@@ -8,7 +8,7 @@ from starlette.types import Scope, Send
 from ..core.hidden import HiddenBytes, HiddenText
 from ..core.ids import parse_token
 from ..core.request import ImageRequest
-from ..serving.headers import RawHeaders
+from ..serving.payload import RawHeaders
 
 RESERVED = "/-/"
 """What paths below the mount begin with that are no image's."""
@@ -30,6 +30,12 @@ def route_path(scope: Scope) -> str:
         if prefix and (path == prefix or path.startswith(prefix + "/")):
             return path[len(prefix) :]
     return path
+
+
+def mounted(scope: Scope, route: str) -> Scope:
+    """Return the scope that an application mounted at `route` gets, as Starlette's mounts have it."""
+    root = scope.get("root_path", "")
+    return {**scope, "app_root_path": scope.get("app_root_path", root), "root_path": root + route}
 
 
 def without_last_slash(path: str) -> str:

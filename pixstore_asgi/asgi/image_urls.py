@@ -2,7 +2,7 @@
 
 from starlette.types import Scope, Send
 
-from ..serving.headers import RawHeaders
+from ..serving.payload import RawHeaders
 from .http import send_text
 
 IMAGE_URLS = "/-/image/"

@@ -7,7 +7,7 @@ from starlette.types import Receive, Scope, Send
 
 from ..errors import ConfigError
 from ..pixstore import Pixstore
-from .app import AppOptions, PixstoreApp, common_requests_of
+from .app import AppOptions, PixstoreApp
 from .http import route_path
 from .lifespan import run_lifespan
 
@@ -35,14 +35,12 @@ class PixstoreMiddleware:
         self._pixstore = pixstore
         self._route = route
         self._images = PixstoreApp(pixstore, **app_options)
-        self._common = common_requests_of(self._images)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await run_lifespan(self._pixstore, scope, receive, send, inner=self._app)
         elif scope["type"] == "http" and (path := self._path_below(route_path(scope))) is not None:
-            response = self._common.response(path, scope, send)
-            await (response or self._images(self._mounted(scope), receive, send))
+            await self._images.respond(path, scope, receive, send, route=self._route)
         else:
             await self._app(scope, receive, send)
 
@@ -50,7 +48,3 @@ class PixstoreMiddleware:
         """Return what of a path is below the route, or None where it is another one."""
         below = path.removeprefix(self._route)
         return below if below != path and below[:1] in ("", "/") else None
-
-    def _mounted(self, scope: Scope) -> Scope:
-        root = scope.get("root_path", "")
-        return {**scope, "app_root_path": scope.get("app_root_path", root), "root_path": root + self._route}

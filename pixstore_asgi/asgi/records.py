@@ -12,7 +12,7 @@ from ..core.ids import is_image_id
 from ..core.record import ImageRecord
 from ..errors import ConfigError, PixstoreError, StoreBusy
 from ..pixstore import Pixstore
-from ..serving.headers import RawHeaders
+from ..serving.payload import RawHeaders
 from .audience import Audience, AudienceOf
 from .authorization import Authorization, Authorize, AuthorizeMany
 from .http import refuse, send_json

@@ -4,8 +4,7 @@ from starlette.background import BackgroundTask
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from ..serving.headers import payload_headers
-from ..serving.payload import Payload
+from ..serving.payload import Payload, payload_headers
 from .delivery import MAX_STREAM_S, SEND_TIMEOUT_S, Delivery
 
 

@@ -1,39 +1,44 @@
-"""Served: an application is told of each image that a request got, or was refused, once its answer has ended."""
+"""Served: reports each image that was served or refused to the application's observers, for audit and metrics."""
 
 import inspect
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from starlette.types import Message, Scope, Send
 
 from ..core.events import event
 from ..errors import ConfigError, WireState
-from ..serving.answer import Refusal, Rule
+from ..serving.decide import Answer, Inquiry
 from ..serving.payload import Payload
 from ..serving.read_times import ReadTimes
 
 _log = logging.getLogger("pixstore_asgi")
 
 OnServed = Callable[[Scope, str, WireState | None, int, float], object]
-"""Called with a request's scope, the image's id as it was asked for, the wire state of the answer (None: 403, the
-application's own rule), how many bytes of the answer the server took to send, and how many milliseconds after the
-request began it had."""
+"""Called with the request's scope, the requested image id, the wire state of the answer (None: the application's rule
+refused, HTTP 403), the bytes of the answer that the server took, and the milliseconds from the request to its end."""
 
 _FORBIDDEN = "Forbidden"
 LABELS = (*(state.label for state in WireState), _FORBIDDEN)
-"""What answers are told apart by: their wire state, or that the application's own rule refused."""
+"""The labels of all answers: the wire state, or Forbidden if the application's rule refused."""
 
 
 @dataclass(slots=True)
 class ServedImage:
     """One image of a request, and its answer.
 
-    state: None where the application's own rule refused. begun_ns, passed_ns, found_ns, ended_ns: when the request
-    came, when its proof was checked and the rule asked, when it was known what to answer, and when that was sent, by
-    time.perf_counter_ns. sent: bytes.
+    Attributes:
+        scope: the ASGI scope of the request.
+        image_id: the id that was requested.
+        state: the wire state of the answer, None if the application's rule refused.
+        begun_ns: when the request came, by `time.perf_counter_ns` like the three that follow.
+        passed_ns: when the proof and the application's rule were checked.
+        found_ns: when the answer was known.
+        ended_ns: when the answer was sent, or cut off.
+        sent: the bytes that the server took.
     """
 
     scope: Scope
@@ -52,128 +57,94 @@ class ServedImage:
 
 
 class Observer:
-    """What is told of more than a plain `on_served`, by plain and quick methods: they hold up the event loop."""
+    """Base class of observers that need more than a plain `on_served`.
+
+    Its methods are plain and quick, because they hold up the event loop.
+    """
 
     def begins(self, image: ServedImage) -> None:
-        """Take note of an answer that is known, and about to be sent."""
+        """Take note of an answer that is known and about to be sent."""
 
     def ended(self, image: ServedImage) -> None:
         """Take note of an answer that has ended, whole or cut off."""
 
     def read(self, seconds: float) -> None:
-        """Take note that an image was not in memory, and how long the store took to find it."""
-
-
-Told = OnServed | Observer
-
-
-class Way:
-    """The way of one image of a request to its answer. This one tells nobody."""
-
-    def passed(self, rule: Rule | None) -> Rule | None:
-        """Note that the proof was checked; return the application's rule such that it notes when that was asked."""
-        return rule
-
-    def deciding(self) -> AbstractContextManager[None]:
-        """Tell of an error in the block, where it is found out what to answer, as of an InternalError."""
-        return nullcontext()
-
-    def sending(self, payload: Payload | None) -> AbstractContextManager[None]:
-        """Tell that an answer is sent in the block, when it begins and when it ends, however it ends."""
-        return nullcontext()
-
-
-UNTOLD = Way()
-
-
-class Meter:
-    """An ASGI `send` of a request that comes just now; it counts the body's bytes once they are taken."""
-
-    def __init__(self, observers: Sequence[Observer], scope: Scope, send: Send) -> None:
-        self.begun_ns = time.perf_counter_ns()
-        self.sent = 0
-        self.scope = scope
-        self._observers = observers
-        self._send = send
-
-    async def __call__(self, message: Message) -> None:
-        await self._send(message)
-        self.sent += len(message.get("body", b""))
-
-    def way(self, image_id: str) -> Way:
-        """Return the way of one of the request's images, which is timed and told."""
-        return _TimedWay(self, image_id)
-
-    def tell(self, image: ServedImage, tell: Callable[[Observer], None]) -> None:
-        """Tell all observers of an image; their errors harm no answer."""
-        for observer in self._observers:
-            try:
-                tell(observer)
-            except Exception as error:
-                _log.error(
-                    "on_served failed for image %.200r: %s",
-                    image.image_id,
-                    type(error).__name__,
-                    extra=event("on_served_failed", image_id=image.image_id),
-                )
+        """Take note of an image that was not in memory, and of the seconds that the store took to find it."""
 
 
 class Served:
-    """Tells an application's `on_served`, one or several, whose errors are logged and harm no answer.
+    """The observers of one application. Their errors are logged and change no answer.
 
-    Raises ConfigError for what can't be called, or is async: nobody would await it.
+    Raises ConfigError for an observer that is not callable, or is async, because nothing would await it.
     """
 
-    def __init__(self, on_served: Told | Sequence[Told], read_times: ReadTimes) -> None:
+    def __init__(self, on_served: OnServed | Observer | Sequence[OnServed | Observer], read_times: ReadTimes) -> None:
         given = on_served if isinstance(on_served, Sequence) else [on_served]
-        self._observers = [_observer(told) for told in given]
+        self._observers = [_observer(each) for each in given]
         for observer in self._observers:
             if type(observer).read is not Observer.read:
                 read_times.watch(observer.read)
 
-    def meter(self, scope: Scope, send: Send) -> Meter:
-        """Return what tells of a request's images, and sends its answer."""
-        return Meter(self._observers, scope, send)
+    def request(self, scope: Scope, send: Send) -> "ServedRequest":
+        """Return the report of a request that comes now."""
+        return ServedRequest(self._observers, scope, send)
 
 
-class _TimedWay(Way):
-    def __init__(self, meter: Meter, image_id: str) -> None:
-        self._meter = meter
-        self._image_id = image_id
-        self._passed_ns = meter.begun_ns
+class ServedRequest:
+    """One request whose images are reported: an ASGI `send` that counts the bytes of the body that the server took."""
 
-    def passed(self, rule: Rule | None) -> Rule | None:
-        self._passed_ns = time.perf_counter_ns()
-        if rule is None:
-            return None
+    def __init__(self, observers: Sequence[Observer], scope: Scope, send: Send) -> None:
+        self._begun_ns = time.perf_counter_ns()
+        self._sent = 0
+        self._observers = observers
+        self._scope = scope
+        self._send = send
 
-        async def ask(image_id: str) -> Refusal:
-            refusal = await rule(image_id)
-            self._passed_ns = time.perf_counter_ns()
-            return refusal
-
-        return ask
+    async def __call__(self, message: Message) -> None:
+        await self._send(message)
+        self._sent += len(message.get("body", b""))
 
     @contextmanager
-    def deciding(self) -> Iterator[None]:
+    def image(self, inquiry: Inquiry) -> Iterator[Callable[[Answer], None]]:
+        """Report one image of the request.
+
+        Yields a function to call with the answer before it is sent. If an error comes first, the report says
+        InternalError.
+        """
+        inquiry.is_timed = True
+        before, images = self._sent, list[ServedImage]()
+
+        def begin(answer: Answer) -> None:
+            state = answer.state if isinstance(answer, Payload) else None
+            found_ns, passed_ns = time.perf_counter_ns(), inquiry.passed_ns or self._begun_ns
+            image_id = inquiry.request.image_id
+            images.append(ServedImage(self._scope, image_id, state, self._begun_ns, passed_ns, found_ns))
+            for observer in self._observers:
+                _notify(observer.begins, images[0])
+
         try:
-            yield
+            yield begin
         except Exception:
-            with self.sending(Payload(WireState.INTERNAL_ERROR)):
-                raise
-
-    @contextmanager
-    def sending(self, payload: Payload | None) -> Iterator[None]:
-        meter, state = self._meter, payload.state if payload else None
-        found_ns, before = time.perf_counter_ns(), meter.sent
-        image = ServedImage(meter.scope, self._image_id, state, meter.begun_ns, self._passed_ns, found_ns)
-        meter.tell(image, lambda observer: observer.begins(image))
-        try:
-            yield
+            if not images:
+                begin(Payload(WireState.INTERNAL_ERROR))
+            raise
         finally:
-            image.ended_ns = time.perf_counter_ns()
-            image.sent = meter.sent - before
-            meter.tell(image, lambda observer: observer.ended(image))
+            for image in images:
+                image.ended_ns, image.sent = time.perf_counter_ns(), self._sent - before
+                for observer in self._observers:
+                    _notify(observer.ended, image)
+
+
+def _notify(observe: Callable[[ServedImage], object], image: ServedImage) -> None:
+    try:
+        observe(image)
+    except Exception as error:
+        _log.error(
+            "on_served failed for image %.200r: %s",
+            image.image_id,
+            type(error).__name__,
+            extra=event("on_served_failed", image_id=image.image_id),
+        )
 
 
 class _Plain(Observer):
@@ -187,15 +158,15 @@ class _Plain(Observer):
         self._on_served(image.scope, image.image_id, image.state, image.sent, ms)
 
 
-def _observer(told: Told) -> Observer:
-    if isinstance(told, Observer):
-        return told
-    if not callable(told) or isinstance(told, type) or _is_async(told):
+def _observer(given: OnServed | Observer) -> Observer:
+    if isinstance(given, Observer):
+        return given
+    if not callable(given) or isinstance(given, type) or _is_async(given):
         raise ConfigError(
             "on_served must be a plain function of scope, image id, state, bytes and milliseconds, or what "
             "pixstore_asgi.integrations has for it, or a list of those"
         )
-    return _Plain(told)
+    return _Plain(given)
 
 
 def _is_async(function: OnServed) -> bool:

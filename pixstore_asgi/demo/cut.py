@@ -4,8 +4,7 @@ from collections.abc import Iterator
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ..asgi.deadline import ends_within
-from ..asgi.delivery import SEND_TIMEOUT_S
+from ..asgi.delivery import SEND_TIMEOUT_S, ends_within
 from ..core.batch import FRAME_HEAD_BYTES, frame_head, parse_batch, parse_frame_head
 from ..core.wire import encode_state
 from ..errors import WireState

@@ -19,7 +19,7 @@ async def open_blob(images: ImageCache, image_id: str, version: bytes) -> "Blob 
     row = await images.get(image_id)
     if row is None or not _is_current(row, version):
         return None
-    if found := images.at_hand(image_id):
+    if found := images.find_nowait(image_id):
         image, body = found
         return Blob(image, whole=body[1:]) if _is_current(image, version) else None
     opened = await images.open(image_id)

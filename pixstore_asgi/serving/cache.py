@@ -103,13 +103,12 @@ class ImageCache:
         self._learn(image_id, image, stamp)
         return image
 
-    def at_hand(self, image_id: str) -> tuple[StoredImage, bytes] | None:
-        """Return an image as it is now with its Success payload as one piece, where memory or the store has that at
-        once."""
+    def find_nowait(self, image_id: str) -> tuple[StoredImage, bytes] | None:
+        """Return the current image with its Success payload in one piece, or None if that takes a wait or is longer."""
         known = self._entries.get(image_id)
         if known is None or known.pieces is None:
             is_longer = known is not None and known.image.meta.size > WHOLE_BYTES
-            return None if is_longer else self._read_at_once(image_id)
+            return None if is_longer else self._read_nowait(image_id)
         if len(known.pieces) != 1:
             return None
         (stamp,) = self._store.stamps((image_id,))
@@ -200,7 +199,7 @@ class ImageCache:
     async def _begin_check(self, image: StoredImage) -> TagCheck | None:
         return await begin_tag_check(self._rings, image)
 
-    def _read_at_once(self, image_id: str) -> tuple[StoredImage, bytes] | None:
+    def _read_nowait(self, image_id: str) -> tuple[StoredImage, bytes] | None:
         was_asked = image_id in self._admission
         (stamp,) = self._store.stamps((image_id,)) if was_asked else (None,)
         begun_s = self.read_times.begin()

@@ -6,7 +6,37 @@ from typing import Protocol, Self
 
 from ..core.wire import encode_state
 from ..errors import WireState
-from .headers import payload_headers, payload_status
+
+RawHeaders = list[tuple[bytes, bytes]]
+"""Headers as ASGI has them: pairs of lower-case name and value."""
+
+PAYLOAD_HEADERS: RawHeaders = [
+    (b"content-type", b"application/octet-stream"),
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+    # Without it a host's compressing middleware would spend its time on ciphertext.
+    (b"content-encoding", b"identity"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+]
+"""What every response with ciphertext has; a batch has these alone, for its images are opened while it is sent."""
+
+BLOB_HEADERS: RawHeaders = [
+    (b"content-type", b"application/octet-stream"),
+    (b"cache-control", b"public, max-age=31536000, immutable"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-encoding", b"identity"),
+    (b"cross-origin-resource-policy", b"cross-origin"),
+    (b"accept-ranges", b"bytes"),
+]
+"""What every response with the bare ciphertext of a version has: its bytes never change."""
+
+_STATE_HEADERS = [(b"x-pixstore-state", state.label.encode()) for state in sorted(WireState)]
+_MISSING_ID = WireState.MISSING_ID  # a name of a module is read faster than a member of an enum
+
+
+def payload_headers(state: WireState, size: int) -> RawHeaders:
+    """Return the headers of a wire payload of `size` bytes."""
+    return [*PAYLOAD_HEADERS, (b"content-length", str(size).encode()), _STATE_HEADERS[state]]
 
 
 class Pieces(Protocol):
@@ -30,7 +60,7 @@ class Payload:
     Quart. Starlette, FastAPI and Litestar have PayloadResponse, which also cuts off a client that takes nothing.
     """
 
-    __slots__ = ("_head", "_stream", "in_memory", "size", "state")
+    __slots__ = ("_head", "_held", "in_memory", "size", "state")
 
     def __init__(
         self,
@@ -45,17 +75,17 @@ class Payload:
         self.size = size
         self.in_memory = in_memory
         self._head = encode_state(state) if head is None else head
-        self._stream = stream
+        self._held = None if stream is None else _Held(stream, repr(self))
 
     @property
     def whole(self) -> bytes | None:
         """All its bytes where they are one piece in memory, so that there is nothing to read and nothing to close."""
-        return self._head if self._stream is None else None
+        return self._head if self._held is None else None
 
     @property
     def status(self) -> int:
         """The HTTP status: 200, or 400 where the request had no image id."""
-        return payload_status(self.state)
+        return 400 if self.state is _MISSING_ID else 200
 
     @property
     def headers(self) -> dict[str, str]:
@@ -71,20 +101,21 @@ class Payload:
         Raises StoreError where the store has lost part of the image.
         """
         head, self._head = self._head, b""
-        if self._stream is None:
+        if self._held is None or self._held.stream is None:
             if head:
                 return head
             raise StopAsyncIteration
         try:
-            return head + await anext(self._stream)
+            return head + await anext(self._held.stream)
         except BaseException:
             await self.aclose()
             raise
 
     async def aclose(self) -> None:
         """Give the store's stream back; nothing more can be read. Harmless when repeated."""
-        stream, self._stream, self._head = self._stream, None, b""
-        if stream is not None:
+        self._head = b""
+        if self._held is not None and (stream := self._held.stream) is not None:
+            self._held.stream = None
             await stream.aclose()
 
     async def __aenter__(self) -> Self:
@@ -98,6 +129,16 @@ class Payload:
     def __repr__(self) -> str:
         return f"Payload({self.state.label}, size={self.size})"
 
+
+class _Held:
+    """The stream of a payload, which warns if it was not closed. Payloads without one have no finalizer to run."""
+
+    __slots__ = ("_payload", "stream")
+
+    def __init__(self, stream: Pieces, payload: str) -> None:
+        self.stream: Pieces | None = stream
+        self._payload = payload
+
     def __del__(self) -> None:
-        if getattr(self, "_stream", None) is not None:
-            warnings.warn(f"{self!r} was neither read to its end nor closed", ResourceWarning, stacklevel=2)
+        if self.stream is not None:
+            warnings.warn(f"{self._payload} was neither read to its end nor closed", ResourceWarning, stacklevel=2)

@@ -6,6 +6,7 @@ import pytest
 from starlette.requests import Request
 
 from pixstore_asgi import Pixstore, PixstoreApp, PixstoreMiddleware
+from pixstore_asgi.serving.cache import ImageCache
 from tests.support.asgi import client
 from tests.support.requests import headers
 from tests.support.samples import picture
@@ -45,9 +46,8 @@ async def test_authorize_sees_scope_and_id_of_proven_requests_only(pix: Pixstore
         assert (await http.get("/")).status_code == 400
         assert seen == []
         assert (await http.get(f"/{record.id}", headers=headers(record))).content[0] == 0
-        monkeypatch.setattr(
-            "pixstore_asgi.serving.answer.load_payload", lambda *_, **__: pytest.fail("the store was asked")
-        )
+        for name in ("find_nowait", "open"):
+            monkeypatch.setattr(ImageCache, name, lambda *_: pytest.fail("the store was asked"))
         assert (await http.get(f"/{record.id}", headers=headers(record))).status_code == 403
     assert seen == [(f"/{record.id}", record.id)] * 2
 

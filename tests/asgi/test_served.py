@@ -216,7 +216,7 @@ async def test_an_error_before_the_answer_is_known_is_told(
     async def fail(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("pixstore_asgi.serving.answer.Answers.answer_checked", fail)
+    monkeypatch.setattr("pixstore_asgi.serving.decide.Decisions.answer", fail)
     app = PixstoreApp(pix, on_served=told)
     with pytest.raises(ZeroDivisionError):
         await app(scope_of(record), Wire().receive, Wire().send)

@@ -10,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from pixstore_asgi import Pixstore, PixstoreApp, StoreError, WireState
 from pixstore_asgi.integrations.opentelemetry import PixstoreTracing
+from pixstore_asgi.serving.cache import ImageCache
 from tests.support.asgi import client
 from tests.support.batches import body_of, entry_of
 from tests.support.requests import headers
@@ -86,13 +87,13 @@ async def test_refusals_and_failures_have_their_states(
         pix, on_served=PixstoreTracing(traced.provider), authorize=lambda scope, image_id: image_id == record.id
     )
 
-    async def fail(*_: object) -> None:
+    def fail(*_: object) -> None:
         raise StoreError("it is gone")
 
     async with client(app) as http:
         await http.get(f"/{record.id}")
         await http.get(f"/{forbidden.id}", headers=headers(forbidden))
-        monkeypatch.setattr("pixstore_asgi.serving.answer.load_payload", fail)
+        monkeypatch.setattr(ImageCache, "find_nowait", fail)
         await http.get(f"/{record.id}", headers=headers(record))
     told = [(span.attributes or {}).get("pixstore.state") for span, _ in traced.images]
     assert told == [WireState.MISSING_PROOF.label, "Forbidden", WireState.INTERNAL_ERROR.label]

@@ -9,12 +9,11 @@ from typing import Any
 
 import pytest
 
-from pixstore_asgi import ConfigError, Pixstore, PixstoreError, StoreError
+from pixstore_asgi import ConfigError, Pixstore, PixstoreError, StoreError, WireState
 from pixstore_asgi.core.base64 import encode_base64
 from pixstore_asgi.core.images import Seal
 from pixstore_asgi.core.request import ImageRequest
 from pixstore_asgi.errors import IntegrityError, InvalidImage, SecretError, StoreConflict
-from pixstore_asgi.serving.load import load_payload
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.transfer.npm_export import open_npm_target
 from tests.support.leaks import spellings
@@ -185,13 +184,26 @@ async def test_an_updated_payload_that_breaks_off(pix: Pixstore, tmp_path: Path)
     assert leaks(caught.value, record.key) == set()
 
 
-async def test_a_small_body_that_breaks_off_before_its_key(pix: Pixstore, tmp_path: Path) -> None:
-    """What keeps a body from being read whole has no key in its error, though its answer would have brought one."""
+async def test_a_small_body_that_breaks_off_before_its_key(
+    pix: Pixstore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If a whole body can't be read, the error has no key, though the answer would have brought one."""
     record = await pix.save_image(large_png(600_000))
+    await pix.import_image(record.id, large_png(600_000), token=record.token + 1, if_token=record.token)
     damage(tmp_path / "pixstore.db", "UPDATE chunk SET data = x'00' WHERE id & 65535 = 1")
-    with pytest.raises(StoreError, match="missing") as caught:
-        await load_payload(pix._life.images, pix._life, ImageRequest(record.id, None, None), None)
-    assert leaks(caught.value, record.key) == set()
+    caught: list[PixstoreError] = []
+
+    def keep(request: ImageRequest, error: PixstoreError) -> WireState:
+        caught.append(error)
+        return WireState.INTERNAL_ERROR
+
+    monkeypatch.setattr("pixstore_asgi.serving.decide._refuse", keep)
+    await pix.open_payload(record.id, token=record.token, proof=record.stateless_proof)
+    (error,) = caught
+    fresh = await pix.get_image_record(record.id)
+    assert fresh is not None
+    assert "missing" in str(error)
+    assert leaks(error, fresh.key) == set()
 
 
 async def test_a_wrong_seal(pix: Pixstore) -> None:

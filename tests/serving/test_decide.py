@@ -1,4 +1,4 @@
-"""Answers: one request decided on, whether it came alone or in a batch, under the terms it came with."""
+"""Decisions: the answer to one request, whether it came alone or in a batch."""
 
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from pixstore_asgi import ImageRecord, Pixstore, StoreError, WireState
+from pixstore_asgi import ImageRecord, Payload, Pixstore, StoreError, WireState
 from pixstore_asgi.core.images import StoredImage
 from pixstore_asgi.core.keyring import KeyRing
 from pixstore_asgi.core.proof import ProofKeys, ProofTerms, ProofWindows
 from pixstore_asgi.core.request import ImageRequest
 from pixstore_asgi.pixstore import parts_of
-from pixstore_asgi.serving.answer import Answers, Refusal, Rule
+from pixstore_asgi.serving.decide import FORBIDDEN, Answer, Decisions, Inquiry, Refusal, Rule
 from pixstore_asgi.store.contract import ImageStream
 from pixstore_asgi.store.memory import MemoryStore
 from tests.support.clock import FixedClock
@@ -46,18 +46,29 @@ def request_of(record: ImageRecord) -> ImageRequest:
     return ImageRequest(record.id, record.token, record.stateless_proof)
 
 
-async def answer_at_once(answers: Answers, request: ImageRequest, rule: Rule) -> WireState | None:
-    payload = await answers.answer(request, rule=rule)
-    return payload.state if payload else None
+def state_of(answer: Answer) -> WireState | None:
+    return answer.state if isinstance(answer, Payload) else None
 
 
-async def answer_in_turn(answers: Answers, request: ImageRequest, rule: Rule) -> WireState | None:
-    payload = await answers.answer_checked(request, await answers.check(request), rule=rule)
-    return payload.state if payload else None
+def inquiry_of(request: ImageRequest, rule: Rule | None = None) -> Inquiry:
+    inquiry = Inquiry(request)
+    inquiry.rule = rule
+    return inquiry
 
 
-Answered = Callable[[Answers, ImageRequest, Rule], Awaitable[WireState | None]]
-ways = pytest.mark.parametrize("answered", [answer_at_once, answer_in_turn])
+async def answer_alone(decisions: Decisions, request: ImageRequest, rule: Rule) -> WireState | None:
+    return state_of(await decisions.answer(inquiry_of(request, rule)))
+
+
+async def answer_in_turn(decisions: Decisions, request: ImageRequest, rule: Rule) -> WireState | None:
+    inquiry = Inquiry(request)
+    await decisions.check(inquiry)
+    inquiry.rule = rule
+    return state_of(await decisions.answer(inquiry))
+
+
+Answered = Callable[[Decisions, ImageRequest, Rule], Awaitable[WireState | None]]
+ways = pytest.mark.parametrize("answered", [answer_alone, answer_in_turn])
 """As a GET is answered, and as an image of a batch."""
 
 
@@ -76,7 +87,7 @@ async def test_a_newer_key_goes_to_proofs_that_outlast_the_rule(
 
     for record, state in ((same, WireState.SUCCESS), (old, WireState.INVALID_PROOF)):
         clock.now_ms = NOW_MS
-        assert await answered(parts_of(pix).answers, request_of(record), slow) is state
+        assert await answered(parts_of(pix).decisions, request_of(record), slow) is state
 
 
 @ways
@@ -90,10 +101,10 @@ async def test_a_rule_decides_on_what_is_proven(pix: Pixstore, answered: Answere
         return refusals.pop(0)
 
     for state in (WireState.SUCCESS, WireState.INTERNAL_ERROR, None):
-        assert await answered(parts_of(pix).answers, request_of(record), rule) is state
+        assert await answered(parts_of(pix).decisions, request_of(record), rule) is state
     assert asked == [record.id] * 3
     unproven = request_of(record)._replace(proof="A" * 48)
-    assert await answered(parts_of(pix).answers, unproven, rule) is WireState.INVALID_PROOF
+    assert await answered(parts_of(pix).decisions, unproven, rule) is WireState.INVALID_PROOF
     assert asked == [record.id] * 3
 
 
@@ -106,9 +117,8 @@ async def test_terms_come_with_the_request(pix: Pixstore, sent: ProofTerms, want
     image = await parts.store.get(saved.id)
     assert image is not None
     record = parts.proofs.record(await parts.life.opened(), [image], sent)
-    payload = await parts.answers.answer(request_of(record), terms=wanted)
-    assert payload is not None
-    assert payload.state is (WireState.SUCCESS if sent == wanted else WireState.INVALID_PROOF)
+    payload = await parts.decisions.answer(Inquiry(request_of(record), wanted))
+    assert state_of(payload) is (WireState.SUCCESS if sent == wanted else WireState.INVALID_PROOF)
 
 
 @ways
@@ -120,7 +130,7 @@ async def test_an_error_is_logged_once(answered: Answered, caplog: pytest.LogCap
 
     async with Pixstore(FailingStore(), secret=SECRET) as pix:
         record = await pix.save_image(picture())
-        assert await answered(parts_of(pix).answers, request_of(record), rule) is WireState.INTERNAL_ERROR
+        assert await answered(parts_of(pix).decisions, request_of(record), rule) is WireState.INTERNAL_ERROR
     (line,) = [entry for entry in caplog.records if entry.levelno >= logging.ERROR]
     assert line.getMessage() == f"image {record.id!r} can't be served: the disk is gone"
 
@@ -165,8 +175,10 @@ async def test_the_log_has_the_true_reason(
     rule = forbid if wanted.pop("rule", None) else None
     request = request_of(record)._replace(**wanted)
     with caplog.at_level(logging.DEBUG, "pixstore_asgi"):
-        payload = await parts_of(pix).answers.answer(request, terms=terms, rule=rule)
-    assert payload is None or payload.state in (3, 4, 5)
+        inquiry = inquiry_of(request, rule)
+        inquiry.terms = terms
+        answer = await parts_of(pix).decisions.answer(inquiry)
+    assert answer == FORBIDDEN or state_of(answer) in (3, 4, 5)
     (line,) = caplog.records
     assert (line.levelno, line.getMessage()) == (
         logging.DEBUG,
@@ -181,5 +193,5 @@ async def test_the_log_names_the_secret_that_is_missing(pix: Pixstore, caplog: p
     keys = ProofKeys(foreign, ProofWindows())
     proof = keys.issue(ProofTerms(), image_id=record.id, token=record.token, now_ms=0)
     with caplog.at_level(logging.DEBUG, "pixstore_asgi"):
-        await parts_of(pix).answers.answer(request_of(record)._replace(proof=proof))
+        await parts_of(pix).decisions.answer(Inquiry(request_of(record)._replace(proof=proof)))
     assert f"unknown-key, it was signed under secret {foreign.signing.key_id.hex()}" in caplog.text

@@ -13,7 +13,8 @@ from pixstore_asgi import (
     WireState,
 )
 from pixstore_asgi.core.request import ImageRequest
-from pixstore_asgi.serving.load import load_outline
+from pixstore_asgi.pixstore import parts_of
+from pixstore_asgi.serving.decide import Inquiry
 from pixstore_asgi.store.contract import CHUNK_BYTES
 from pixstore_asgi.store.sqlite import SqliteStore
 from tests.support.payloads import body_of, served
@@ -41,10 +42,14 @@ async def test_a_row_copied_onto_another_id_is_an_internal_error(
 
 async def test_success_unwraps_no_key(pix: Pixstore, monkeypatch: pytest.MonkeyPatch) -> None:
     """Success, and any state without its body, are answered without unwrapping the image's key."""
-    record = await pix.save_image(picture())
-    monkeypatch.setattr("pixstore_asgi.serving.load.unwrap_key", lambda *_: pytest.fail("a key was unwrapped"))
+    old = await pix.save_image(picture("webp"))
+    record = await pix.update_image(old.id, picture())
+    monkeypatch.setattr("pixstore_asgi.serving.decide.unwrap_key", lambda *_: pytest.fail("a key was unwrapped"))
     assert await served(pix, record) == (WireState.SUCCESS, picture())
-    outline = await load_outline(pix._life.images, ImageRequest(record.id, None, None), None)
+    inquiry = Inquiry(ImageRequest(old.id, old.token, old.stateless_proof))
+    inquiry.has_body = False
+    outline = await parts_of(pix).decisions.answer(inquiry)
+    assert isinstance(outline, Payload)
     assert (outline.state, outline.size) == (WireState.UPDATED, 69 + 1 + len(picture()))
     assert await body_of(outline) == b""
 

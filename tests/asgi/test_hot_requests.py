@@ -1,4 +1,4 @@
-"""The common request is answered at once: with the very messages that any other way sends, for every request."""
+"""Hot requests: an answer that needs no wait is decided by plain code, and is the same as one that needed some."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -7,30 +7,26 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from pixstore_asgi import ImageRecord, Pixstore, PixstoreApp, WireState
 from pixstore_asgi.asgi.app import AppOptions
 from pixstore_asgi.errors import StoreError
-from pixstore_asgi.serving.answer import Answers
-from pixstore_asgi.serving.load import WholePayload
+from pixstore_asgi.pixstore import parts_of
+from pixstore_asgi.serving.cache import ImageCache
+from pixstore_asgi.serving.decide import Decisions
 from pixstore_asgi.store.contract import CHUNK_BYTES
 from pixstore_asgi.store.sqlite.pace import Pace
 from tests.support.asgi import Wire, scope_of
 from tests.support.batches import body_of, entry_of, frames_of
 from tests.support.clock import FixedClock
-from tests.support.samples import HOSTILE_IDS, OTHER_SECRET, SECRET, large_png, picture
+from tests.support.samples import OTHER_SECRET, SECRET, large_png, picture
 from tests.support.sqlite import look_no_more
 
 SIZES = {"small": 300, "one piece": 4 * CHUNK_BYTES - 1, "two pieces": 4 * CHUNK_BYTES}
-OPTIONS: dict[str, AppOptions] = {
+CORS: dict[str, AppOptions] = {
     "plain": {},
     "origins": {"allow_origins": ["https://app.example"]},
     "host's CORS": {"allow_origins": None},
-    "authorized": {"authorize": lambda scope, image_id: True},
-    "forbidden": {"authorize": lambda scope, image_id: False},
-    "audience": {"audience": lambda scope: "somebody"},
 }
 
 
@@ -44,7 +40,7 @@ class Site:
 
     async def fill(self, foreign: Pixstore) -> None:
         """Save images, read them until they are in memory, then change some."""
-        look_no_more(self.pix._store)
+        look_no_more(parts_of(self.pix).store)
         for name, size in SIZES.items():
             self.records[name] = await self.pix.save_image(large_png(size))
         for name in ("updated", "revoked", "deleted", "unread"):
@@ -95,151 +91,97 @@ async def messages_of(app: PixstoreApp, scope: dict[str, Any]) -> list[dict[str,
 
 
 @contextmanager
-def the_long_way() -> Iterator[None]:
-    """Let nothing be answered at once."""
-    with mock.patch.object(Answers, "answer_at_once", return_value=None):
-        yield
+def waits() -> Iterator[list[object]]:
+    """Yield a list that gets every wait for something."""
+    waited: list[object] = []
+    wait_for = Decisions._await
+
+    async def count(self: Decisions, inquiry: Any, wait: Any) -> None:
+        waited.append(wait)
+        await wait_for(self, inquiry, wait)
+
+    with mock.patch.object(Decisions, "_await", count):
+        yield waited
 
 
-@contextmanager
-def counted() -> Iterator[list[WholePayload | None]]:
-    """Yield a list that gets what each request was answered at once with, or None."""
-    answers: list[WholePayload | None] = []
-    at_once = Answers.answer_at_once
-
-    def count(self: Answers, *arguments: Any) -> WholePayload | None:
-        answers.append(at_once(self, *arguments))
-        return answers[-1]
-
-    with mock.patch.object(Answers, "answer_at_once", count):
-        yield answers
-
-
-HEADERS = st.lists(
-    st.sampled_from(
-        [
-            (b"x-pixstore-token", b"1"),
-            (b"x-pixstore-token", b""),
-            (b"x-pixstore-token", b"0x1"),
-            (b"x-pixstore-proof", b""),
-            (b"x-pixstore-proof", b"A" * 48),
-            (b"x-pixstore-proof", b"\xff" * 48),
-            (b"origin", b"https://app.example"),
-            (b"origin", b"https://evil.example"),
-            (b"accept-encoding", b"gzip"),
-        ]
-    ),
-    max_size=3,
-)
-PATHS = st.sampled_from(["/{id}", "/{id}/", "/{id}//", "{id}", "/mount/{id}", "/mount/{id}/", "/", ""])
-
-
-@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    name=st.sampled_from([*SIZES, "updated", "revoked", "deleted", "unread", "audience", "foreign"]),
-    image_id=st.none()
-    | st.none()
-    | st.none()
-    | st.sampled_from([hostile for hostile in HOSTILE_IDS if len(hostile) < 100]),
-    options=st.just("plain") | st.sampled_from(list(OPTIONS)),
-    method=st.just("GET") | st.sampled_from(["GET", "HEAD", "OPTIONS", "POST"]),
-    more=st.just([]) | HEADERS,
-    keeps_own=st.just(True) | st.booleans(),
-    path=st.just("/{id}") | PATHS,
-    root=st.just("") | st.just("/mount"),
-    late_ms=st.just(0) | st.just(0) | st.sampled_from([-6_000, 20_000, 40_000]),
-)
-def test_both_ways_send_the_same(
-    runner: asyncio.Runner,
-    site: Site,
-    name: str,
-    image_id: str | None,
-    options: str,
-    method: str,
-    more: list[tuple[bytes, bytes]],
-    keeps_own: bool,
-    path: str,
-    root: str,
-    late_ms: int,
+@pytest.mark.parametrize("is_late", [False, True])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("name", [*SIZES, "updated", "revoked", "deleted", "unread", "audience", "foreign"])
+def test_the_answer_is_the_same_with_and_without_waits(
+    runner: asyncio.Runner, site: Site, name: str, method: str, is_late: bool
 ) -> None:
-    """Whatever the request, the application and the image are like, status, headers and body are the same."""
-    record = site.records[name]
-    own = scope_of(record)["headers"] if keeps_own else []
-    at = path.replace("{id}", record.id if image_id is None else image_id)
-    scope = scope_of(record, method=method, path=at, root_path=root, headers=[*own, *more])
-    app = PixstoreApp(site.pix, **OPTIONS[options])
-    now_ms, site.clock.now_ms = site.clock.now_ms, site.clock.now_ms + late_ms
+    """Status, headers and body do not depend on whether the image is found in memory or opened in the store."""
+    app, scope = PixstoreApp(site.pix), scope_of(site.records[name], method=method)
+    now_ms = site.clock.now_ms
+    site.clock.now_ms += 40_000 if is_late else 0
     try:
         messages = runner.run(messages_of(app, scope))
-        with the_long_way():
+        with mock.patch.object(ImageCache, "find_nowait", return_value=None):
             assert runner.run(messages_of(app, scope)) == messages
     finally:
         site.clock.now_ms = now_ms
 
 
-@pytest.mark.parametrize("options", ["plain", "origins", "host's CORS"])
-@pytest.mark.parametrize("name", ["small", "one piece"])
-def test_the_common_request_is_answered_at_once(runner: asyncio.Runner, site: Site, name: str, options: str) -> None:
-    """A proven GET of an image in memory, of up to a megabyte, takes the short way, with CORS or without."""
-    with counted() as answers:
-        runner.run(messages_of(PixstoreApp(site.pix, **OPTIONS[options]), scope_of(site.records[name])))
-    assert len(answers) == 1
-    assert answers[0] is not None
+@pytest.mark.parametrize("options", CORS)
+@pytest.mark.parametrize("name", ["small", "one piece", "audience"])
+def test_a_hot_request_waits_for_nothing(runner: asyncio.Runner, site: Site, name: str, options: str) -> None:
+    """A GET of an image in memory, of up to a megabyte, and a refused one are decided without any wait."""
+    with waits() as waited:
+        runner.run(messages_of(PixstoreApp(site.pix, **CORS[options]), scope_of(site.records[name])))
+    assert waited == []
 
 
 @pytest.mark.parametrize("is_quick", [True, False], ids=["quick-disk", "slow-disk"])
-def test_an_image_that_is_not_in_memory_is_where_the_disk_is_quick(
+def test_a_quick_disk_is_read_without_a_wait(
     runner: asyncio.Runner, site: Site, is_quick: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the store reads without waiting takes the short way too; what it would have to wait for takes the long."""
+    """An image that is not in memory is read without a wait if the disk is quick, and with one wait otherwise."""
     monkeypatch.setattr(Pace, "is_quick", lambda self: is_quick)
-    for share in site.pix._life._shares.values():
-        share.images.clear()
-    with counted() as answers:
-        messages = runner.run(messages_of(PixstoreApp(site.pix), scope_of(site.records["small"])))
-    assert (len(answers), answers[0] is not None) == (1, is_quick)
+
+    async def ask() -> list[dict[str, Any]]:
+        parts_of(site.pix).life.images.clear()
+        return await messages_of(PixstoreApp(site.pix), scope_of(site.records["small"]))
+
+    with waits() as waited:
+        messages = runner.run(ask())
+    assert len(waited) == (0 if is_quick else 1)
     assert len(messages[-1]["body"]) == SIZES["small"] + 2
 
 
 @pytest.mark.parametrize(("name", "state"), [("updated", WireState.UPDATED), ("revoked", WireState.INVALID_PROOF)])
-def test_what_was_changed_or_called_back_is_answered_at_once(
+def test_a_changed_image_is_decided_without_a_wait(
     runner: asyncio.Runner, site: Site, name: str, state: WireState, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A proof that was good once finds the image as it is now, and is told so, with one reading."""
+    """A proof that was valid before an update or a revoke gets the current state, without a wait."""
     monkeypatch.setattr(Pace, "is_quick", lambda self: True)
-    with counted() as answers:
+    with waits() as waited:
+        messages = runner.run(messages_of(PixstoreApp(site.pix), scope_of(site.records[name])))
+    assert (waited, messages[-1]["body"][0]) == ([], state)
+
+
+@pytest.mark.parametrize("name", ["two pieces", "deleted", "foreign"])
+def test_other_requests_take_one_wait(runner: asyncio.Runner, site: Site, name: str) -> None:
+    """An image of more than one piece, a deleted one, and a proof of an unknown secret take one wait."""
+    with waits() as waited:
         runner.run(messages_of(PixstoreApp(site.pix), scope_of(site.records[name])))
-    assert [answer and answer.state for answer in answers] == [state]
+    assert len(waited) == 1
 
 
 def test_a_path_that_is_no_id_is_no_error(runner: asyncio.Runner, site: Site) -> None:
-    """However long a path is, and whatever proof comes with it, it is refused; what is reserved is no image's."""
+    """A path of any length is refused, also with a valid proof; a reserved path is never an image's."""
     app, record = PixstoreApp(site.pix), site.records["small"]
     for path, wanted in (("/" + "a" * 70_000, b"\x05"), ("/-/" + "a" * 70_000, b"")):
         assert runner.run(messages_of(app, scope_of(record, path=path)))[-1].get("body", b"") == wanted
-    with mock.patch.object(Answers, "answer_at_once", return_value=WholePayload(WireState.SUCCESS, b"\0-")):
-        assert runner.run(messages_of(app, scope_of(record, path="/-/")))[0]["status"] == 404
+    assert runner.run(messages_of(app, scope_of(record, path="/-/")))[0]["status"] == 404
 
 
-@pytest.mark.parametrize("name", ["two pieces", "deleted", "audience", "foreign"])
-def test_nothing_else_is(runner: asyncio.Runner, site: Site, name: str) -> None:
-    """What is large, gone or somebody else's is decided on the long way."""
-    with counted() as answers:
-        runner.run(messages_of(PixstoreApp(site.pix), scope_of(site.records[name])))
-    assert answers == [None]
-
-
-@pytest.mark.parametrize("options", ["authorized", "forbidden", "audience"])
-def test_an_applications_own_rule_is_always_asked(runner: asyncio.Runner, site: Site, options: str) -> None:
-    """Where there is a rule or an audience nothing is answered before it was asked."""
-    with counted() as answers:
-        runner.run(messages_of(PixstoreApp(site.pix, **OPTIONS[options]), scope_of(site.records["small"])))
-    assert answers == []
-
-
-BATCHES = st.lists(
-    st.sampled_from([*SIZES, "updated", "revoked", "deleted", "unread", "foreign"]), min_size=1, unique=True
-)
+def test_the_applications_rule_is_always_asked(runner: asyncio.Runner, site: Site) -> None:
+    """An image in memory is not sent before the rule or the audience was asked."""
+    record = site.records["small"]
+    forbidden = PixstoreApp(site.pix, authorize=lambda scope, image_id: False)
+    assert runner.run(messages_of(forbidden, scope_of(record)))[0]["status"] == 403
+    other = PixstoreApp(site.pix, audience=lambda scope: "somebody")
+    assert runner.run(messages_of(other, scope_of(record)))[-1]["body"] == b"\x05"
 
 
 async def frames_sent(
@@ -267,16 +209,6 @@ async def frames_sent(
     scope = {"type": "http", "method": "POST", "path": "/-/batch", "root_path": "", "headers": []}
     await app(scope, receive, send)
     return [message["body"] for message in wire.sent[1:]]
-
-
-@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(names=BATCHES, options=st.just("plain") | st.sampled_from(list(OPTIONS)))
-def test_a_batch_is_the_same_both_ways(runner: asyncio.Runner, site: Site, names: list[str], options: str) -> None:
-    """Whichever images a batch asks for, what is joined for fewer sends is what would be sent frame by frame."""
-    app, records = PixstoreApp(site.pix, **OPTIONS[options]), [site.records[name] for name in names]
-    joined = runner.run(frames_sent(app, records))
-    with mock.patch.object(Answers, "checked_at_once", return_value=None):
-        assert b"".join(runner.run(frames_sent(app, records))) == b"".join(joined)
 
 
 def test_small_images_in_memory_share_sends(runner: asyncio.Runner, site: Site) -> None:
@@ -324,11 +256,11 @@ def test_what_waits_behind_a_slow_send_is_looked_up_after_it(
     assert [body[0] for _, _, body in frames] == [WireState.SUCCESS, WireState.SUCCESS, state]
 
 
-def test_a_failing_store_is_told_on_the_long_way(
+def test_a_failing_store_is_an_internal_error(
     runner: asyncio.Runner, site: Site, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Where the store can't tell what is current, the log has the reason and the page InternalError."""
-    with mock.patch.object(type(site.pix._store), "stamps", side_effect=StoreError("it is gone")):
+    """If the store can't tell which version is current, the page gets InternalError and the log has the reason."""
+    with mock.patch.object(type(parts_of(site.pix).store), "stamps", side_effect=StoreError("it is gone")):
         messages = runner.run(messages_of(PixstoreApp(site.pix), scope_of(site.records["small"])))
     assert messages[-1]["body"] == b"\x06"
     assert "can't be served: it is gone" in caplog.text

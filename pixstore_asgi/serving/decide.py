@@ -1,0 +1,281 @@
+"""Decisions: the answer to an image request, whether it came alone or in a batch.
+
+`decide` is plain code. It returns the answer, or a Wait for something that has to be awaited first: the open store,
+newer secrets, the application's rule, or the image. `answer` awaits it and decides again.
+"""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Final, Literal, NamedTuple, Protocol
+
+from ..core.cipher import unwrap_key
+from ..core.events import event
+from ..core.ids import is_served_id
+from ..core.images import StoredImage
+from ..core.keyring import KeyRing
+from ..core.proof import ProofTerms
+from ..core.request import ImageRequest
+from ..core.wire import UPDATED_HEAD_BYTES, encode_state, encode_updated_head
+from ..errors import IntegrityError, PixstoreError, ProofError, WireState
+from ..store.contract import WHOLE_BYTES, ImageStream
+from .cache import CachedImage, ImageCache
+from .payload import Payload
+from .proofs import EVERYBODY, Proofs
+from .rings import NamedBy, Rings
+
+_log = logging.getLogger("pixstore_asgi")
+
+Forbidden = Literal["forbidden"]
+FORBIDDEN: Final = "forbidden"
+"""The answer to a request that the application's rule refuses."""
+
+Refusal = WireState | Forbidden | None
+"""Why a request is refused, or None if it is not."""
+
+Rule = Callable[[str], Awaitable[Refusal]]
+"""The application's rule for the images of one request, called with an image id. It raises nothing."""
+
+Answer = Payload | Forbidden
+
+_SUCCESS, _UPDATED = WireState.SUCCESS, WireState.UPDATED  # a name of a module is read faster than a member of an enum
+_SUCCESS_HEAD = encode_state(_SUCCESS)
+
+
+class Wait(NamedTuple):
+    """Something to await before a request can be decided."""
+
+    do: Callable[[], Awaitable[object]]
+
+
+class Inquiry:
+    """One image request on its way to its answer: everything known about it so far.
+
+    terms: the terms that its proof must have been made under; None if no proof is valid. rule: the application's, if
+    any. has_body: False for a HEAD request. is_timed: whether `passed_ns` is wanted.
+    """
+
+    # Defaults in the class: most requests set few of these.
+    rule: Rule | None = None
+    has_body = True
+    is_timed = False
+
+    is_checked = False  # id and proof
+    epoch: int | None = None  # of the proof, unless proofs are not checked
+    is_asked = False  # the rule
+    refusal: Refusal = None
+    passed_ns = 0  # when proof and rule were checked, by time.perf_counter_ns
+    renewed_by: tuple[NamedBy, ...] = ()
+    may_be_late = False  # time has passed since the proof was checked
+
+    images: ImageCache  # of the running event loop, from `is_checked` on
+    is_found = False
+    image: StoredImage | None = None
+    body: bytes | None = None  # the Success payload of the image, if it is one piece
+    stream: ImageStream | None = None  # of the ciphertext, otherwise
+    in_memory = True  # the stream; it then begins with the state byte of Success, unless the answer is Updated
+
+    def __init__(self, request: ImageRequest, terms: ProofTerms | None = EVERYBODY) -> None:
+        self.request = request
+        self.terms = terms
+
+    async def ask_rule(self) -> None:
+        """Ask the application's rule."""
+        assert self.rule is not None
+        self.refusal = await self.rule(self.request.image_id)
+        self.is_asked = True
+
+
+class Opening(Rings, Protocol):
+    """Opens a store in the running event loop."""
+
+    def opened_nowait(self) -> tuple[ImageCache, KeyRing] | None:
+        """Return the images of the running event loop and the key ring, or None if the store is not open in it."""
+        ...
+
+
+class Decisions:
+    """Decides the image requests of one Pixstore: id and proof first, then the application's rule, then the image.
+
+    opening: opens the store on first use, and has the secrets and the images in memory. No answer raises because of a
+    client's request or a failing store: its state tells, and the log has the reason.
+    """
+
+    def __init__(self, opening: Opening, proofs: Proofs) -> None:
+        self._opening = opening
+        self._proofs = proofs
+
+    async def answer(self, inquiry: Inquiry, step: Answer | Wait | None = None) -> Answer:
+        """Return the answer to a request. step: the result of `decide`, if it was called before."""
+        try:
+            step = step or self.decide(inquiry)
+            while isinstance(step, Wait):
+                await self._await(inquiry, step)
+                step = self.decide(inquiry)
+            return step
+        finally:
+            if inquiry.stream is not None:  # the payload did not take it
+                await inquiry.stream.aclose()
+
+    async def check(self, inquiry: Inquiry) -> None:
+        """Check the id and the proof of a request that is answered later."""
+        while not inquiry.is_checked and (wait := self._check(inquiry)):
+            await self._await(inquiry, wait)
+        inquiry.may_be_late = True
+
+    def decide(self, inquiry: Inquiry) -> Answer | Wait:
+        """Return the answer to a request, or a Wait."""
+        if not inquiry.is_checked and (wait := self._check(inquiry)):
+            return wait
+        if inquiry.refusal is None and inquiry.rule is not None and not inquiry.is_asked:
+            return Wait(inquiry.ask_rule)
+        if inquiry.is_timed and not inquiry.passed_ns:
+            inquiry.passed_ns = time.perf_counter_ns()
+        if inquiry.refusal is None:
+            try:
+                return self._find(inquiry) or self._payload(inquiry)
+            except PixstoreError as error:
+                return Payload(_refuse(inquiry.request, error))
+        if inquiry.refusal == FORBIDDEN:
+            _log_refusal(inquiry.request, "the application's rule forbids it")
+            return FORBIDDEN
+        return Payload(inquiry.refusal)
+
+    async def _await(self, inquiry: Inquiry, wait: Wait) -> None:
+        try:
+            await wait.do()
+        except PixstoreError as error:
+            inquiry.refusal, inquiry.is_checked = _refuse(inquiry.request, error), True
+        inquiry.may_be_late = inquiry.is_checked
+
+    def _check(self, inquiry: Inquiry) -> Wait | None:
+        """Check id and proof, for the inquiry's epoch or refusal."""
+        request = inquiry.request
+        reason: object = None
+        if not request.image_id:
+            inquiry.refusal, reason = WireState.MISSING_ID, "it names no image"
+        elif self._proofs.are_checked and not request.proof:
+            inquiry.refusal, reason = WireState.MISSING_PROOF, "it has no proof"
+        elif not is_served_id(request.image_id):
+            inquiry.refusal, reason = WireState.INVALID_PROOF, "this is no image id"
+        elif (opened := self._opening.opened_nowait()) is None:
+            return Wait(self._opening.opened)
+        else:
+            inquiry.images, ring = opened
+            try:
+                # Before the image is looked up: the time that this takes must not tell whether it is in memory.
+                inquiry.epoch = self._proofs.check(ring, request, inquiry.terms)
+            except ProofError as error:
+                if wait := self._renewal(inquiry, ring, error):
+                    return wait
+                inquiry.refusal, reason = WireState.INVALID_PROOF, error
+        if inquiry.refusal is not None:
+            _log_refusal(request, reason)
+        inquiry.is_checked = True
+        return None
+
+    def _renewal(self, inquiry: Inquiry, ring: KeyRing, error: ProofError | IntegrityError) -> Wait | None:
+        """Return a wait for newer secrets if a proof or a row names one that is not there, once for each of them."""
+        by: NamedBy = "proof" if isinstance(error, ProofError) else "row"
+        if error.reason != "unknown-key" or by in inquiry.renewed_by:
+            return None
+        inquiry.renewed_by += (by,)
+        return Wait(partial(self._opening.renewed, ring, by))
+
+    def _find(self, inquiry: Inquiry) -> Wait | None:
+        """Take the image if it needs no wait."""
+        if inquiry.is_found:
+            return None
+        if not inquiry.has_body:
+            return Wait(partial(self._get_row, inquiry))
+        found = inquiry.images.find_nowait(inquiry.request.image_id)
+        if found is None:
+            return Wait(partial(self._open, inquiry))
+        inquiry.image, inquiry.body = found
+        inquiry.is_found = True
+        return None
+
+    async def _get_row(self, inquiry: Inquiry) -> None:
+        inquiry.image = await inquiry.images.get(inquiry.request.image_id)
+        inquiry.is_found = True
+
+    async def _open(self, inquiry: Inquiry) -> None:
+        opened = await inquiry.images.open(inquiry.request.image_id)
+        inquiry.is_found = True
+        if opened is None:
+            return
+        inquiry.image = opened.image
+        if not isinstance(opened, CachedImage):
+            inquiry.stream, inquiry.in_memory = opened, False
+            _state(inquiry, opened.image)  # nothing of the body is read for a proof that was revoked
+            if opened.image.meta.size <= WHOLE_BYTES:
+                # Joining costs less than sending piece by piece, within a time limit and watching the client.
+                inquiry.body = b"".join([_SUCCESS_HEAD, *[chunk async for chunk in opened]])
+        elif opened.pieces and len(opened.pieces) == 1:
+            inquiry.body = opened.pieces[0]
+        else:
+            # Read from now on, so that the cache counts it while secrets are awaited.
+            inquiry.stream = opened.read(with_state=_state(inquiry, opened.image) is _SUCCESS)
+
+    def _payload(self, inquiry: Inquiry) -> Payload | Wait:
+        """Return the payload of the image that was found, or a wait for newer secrets."""
+        image, body = inquiry.image, inquiry.body
+        if image is None:
+            return Payload(WireState.NOT_FOUND, head=None if inquiry.has_body else b"")
+        state = _state(inquiry, image)
+        if state is _SUCCESS:
+            size, head = 1 + image.meta.size, _SUCCESS_HEAD
+            if body is not None:
+                return Payload(state, head=body, size=size)
+            if inquiry.in_memory:
+                head = b""  # it is in the stream
+        else:
+            ring = self._opening.ring
+            assert ring is not None  # the store is open
+            try:
+                head = _updated_head(ring, image) if inquiry.has_body else b""
+                # A newer version with its key is only for a proof that is valid now.
+                if inquiry.may_be_late:
+                    self._proofs.check(ring, inquiry.request, inquiry.terms)
+            except (ProofError, IntegrityError) as error:
+                if wait := self._renewal(inquiry, ring, error):
+                    return wait
+                raise
+            size = UPDATED_HEAD_BYTES + image.meta.size
+            if body is not None:
+                return Payload(state, head=head + body[1:], size=size)
+        stream, inquiry.stream = inquiry.stream, None
+        return Payload(state, head=head, size=size, stream=stream, in_memory=inquiry.in_memory)
+
+
+def _state(inquiry: Inquiry, image: StoredImage) -> WireState:
+    """Return Success, or Updated if the client's token is of another version. Raises ProofError if it was revoked."""
+    if inquiry.epoch not in (None, image.epoch):
+        raise ProofError("epoch", f"it is of epoch {inquiry.epoch}, and the image of {image.epoch}")
+    return _SUCCESS if inquiry.request.token == image.token else _UPDATED
+
+
+def _updated_head(ring: KeyRing, image: StoredImage) -> bytes:
+    meta = image.meta
+    return encode_updated_head(image.token, unwrap_key(ring, image.id, meta), meta.iv, meta.tag)
+
+
+def _refuse(request: ImageRequest, error: PixstoreError) -> WireState:
+    """Log an error and return the state that answers it."""
+    if isinstance(error, ProofError):
+        _log_refusal(request, error)
+        return WireState.INVALID_PROOF
+    _log.error(
+        "image %r can't be served: %s", request.image_id, error, extra=event("image_failed", image_id=request.image_id)
+    )
+    return WireState.INTERNAL_ERROR
+
+
+def _log_refusal(request: ImageRequest, reason: object) -> None:
+    _log.debug(
+        "a request for image %.200r is refused: %s",
+        request.image_id,
+        reason,
+        extra=event("request_refused", image_id=request.image_id),
+    )
