@@ -154,7 +154,7 @@ async def test_what_root_leaves_beside_a_database_is_its_owners(tmp_path: Path) 
 async def test_a_pipe_as_key_file_is_refused(tmp_path: Path) -> None:
     """A named pipe in the key file's place does not keep the process waiting."""
     os.mkfifo(tmp_path / "pixstore.db.key", 0o600)
-    with pytest.raises(SecretError, match="no regular file"):
+    with pytest.raises(SecretError, match="not a regular file"):
         await asyncio.wait_for(Pixstore(tmp_path / "pixstore.db").open(), 10)
 
 
