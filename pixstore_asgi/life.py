@@ -4,6 +4,7 @@ import asyncio
 import logging
 import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from functools import partial
 
 import anyio
 
@@ -15,6 +16,7 @@ from .loops import PerLoop
 from .serving.cache import ImageCache, check_cache_bytes
 from .serving.read_times import ReadTimes
 from .serving.rings import NamedBy
+from .serving.tag_check import begin_tag_check
 from .store.contract import ImageStore
 from .store.inspection import lacks_its_bucket
 
@@ -55,7 +57,7 @@ class Life:
         self.read_times = ReadTimes()
         self._store = store
         self._secrets = secrets
-        self._make_share = lambda: _Share(ImageCache(store, cache_bytes, self))
+        self._cache_bytes = cache_bytes
         self._on_open = on_open
         self._on_close = on_close
         self._renewing: set[asyncio.Task[KeyRing | None]] = set()
@@ -153,6 +155,10 @@ class Life:
 
     def _share(self) -> _Share:
         return self._shares.get_or_make(self._make_share)
+
+    def _make_share(self) -> _Share:
+        begin_check = partial(begin_tag_check, self)
+        return _Share(ImageCache(self._store, self._cache_bytes, begin_check, self.read_times))
 
     async def _start(self, share: _Share) -> KeyRing:
         async with share.lock:

@@ -6,7 +6,8 @@ from typing import Self
 from ..core.images import StoredImage
 from ..errors import WireState
 from ..store.contract import WHOLE_BYTES, ImageStream
-from .cache import CachedImage, ImageCache
+from .cache import ImageCache
+from .entries import CachedImage
 from .payload import Payload
 
 

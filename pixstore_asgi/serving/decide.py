@@ -20,7 +20,8 @@ from ..core.request import ImageRequest
 from ..core.wire import UPDATED_HEAD_BYTES, encode_state, encode_updated_head
 from ..errors import IntegrityError, PixstoreError, ProofError, WireState
 from ..store.contract import WHOLE_BYTES, ImageStream
-from .cache import CachedImage, ImageCache
+from .cache import ImageCache
+from .entries import CachedImage
 from .payload import Payload
 from .proofs import EVERYBODY, Proofs
 from .rings import NamedBy, Rings

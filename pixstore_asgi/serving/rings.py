@@ -5,7 +5,6 @@ from typing import Literal, Protocol, TypeVar
 
 from ..core.keyring import KeyRing
 from ..errors import IntegrityError, ProofError
-from .read_times import ReadTimes
 
 _T = TypeVar("_T")
 
@@ -15,8 +14,6 @@ NamedBy = Literal["proof", "row"]
 
 class Rings(Protocol):
     """Gives the key ring of an open store."""
-
-    read_times: ReadTimes
 
     @property
     def ring(self) -> KeyRing | None:

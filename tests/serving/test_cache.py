@@ -11,7 +11,9 @@ import pytest
 
 from pixstore_asgi import ConfigError, ImageRecord, Payload, Pixstore, StoreError, WireState
 from pixstore_asgi.core.images import StoredImage
-from pixstore_asgi.serving.cache import CachedImage
+from pixstore_asgi.pixstore import parts_of
+from pixstore_asgi.serving.cache import ImageCache
+from pixstore_asgi.serving.entries import CachedImage
 from pixstore_asgi.store.contract import CHUNK_BYTES, ImageStream
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.store.sqlite import SqliteStore
@@ -71,9 +73,13 @@ async def opened(pix: Pixstore, record: ImageRecord) -> Payload:
     return await pix.open_payload(record.id, token=record.token, proof=record.stateless_proof)
 
 
+def cache_of(pix: Pixstore) -> ImageCache:
+    return parts_of(pix).life.images
+
+
 def used(pix: Pixstore) -> int:
     """Return how many bytes the cache counts, which must be what it holds."""
-    images = pix._life.images
+    images = cache_of(pix)
     assert images.used >= sum(cached.size for cached in images._entries.values())
     return images.used
 
@@ -108,7 +114,7 @@ async def test_what_leaves_the_cache_before_it_is_read_is_freed_once() -> None:
     store, secrets = MemoryStore(), [SECRET]
 
     async def vault() -> list[str]:
-        hot._life.images.clear()
+        cache_of(hot).clear()
         return secrets
 
     hot = Pixstore(store, secret=vault, cache_bytes=32 * MIB)
@@ -332,7 +338,7 @@ async def test_slow_readers_are_counted_to_their_end(pix: Pixstore) -> None:
         await served(pix, record)
         readers.append(await opened(pix, record))
     assert [reader.in_memory for reader in readers] == [True, True, True, True, False, False]
-    pix._life.images.clear()
+    cache_of(pix).clear()
     assert used(pix) > 7_000_000
     assert not (await opened_and_closed(pix, records[5])).in_memory
     for reader, record in zip(readers, records, strict=True):
@@ -348,7 +354,7 @@ async def test_a_dropped_reader_is_not_counted_for_ever(pix: Pixstore) -> None:
     record = await pix.save_image(large_png(5 * CHUNK_BYTES))
     await served(pix, record)
     payload = await opened(pix, record)
-    pix._life.images.clear()
+    cache_of(pix).clear()
     assert used(pix) > 5 * CHUNK_BYTES
     with pytest.warns(ResourceWarning):  # noqa: PT031
         del payload
@@ -376,7 +382,7 @@ async def test_what_is_deleted_or_closed_is_forgotten(pix: Pixstore) -> None:
     record, other = await pix.save_image(picture()), await pix.save_image(picture())
     await warm(pix, record, other)
     await pix.delete_image(record.id)
-    assert list(pix._life.images._entries) == [other.id]
+    assert list(cache_of(pix)._entries) == [other.id]
     await pix.close()
     assert used(pix) == 0
 
@@ -408,7 +414,7 @@ def test_a_loop_that_ends_while_it_loads_stops_no_other(tmp_path: Path) -> None:
     under_way = left.create_task(served(pix, record))
 
     async def is_loading() -> bool:
-        return bool(pix._life.images._turns._under_way)
+        return bool(cache_of(pix)._loads.under_way)
 
     while not left.run_until_complete(is_loading()):
         pass
@@ -430,7 +436,7 @@ async def test_no_key_is_kept(pix: Pixstore) -> None:
     old = await pix.update_image(record.id, picture("webp"))
     await served(pix, record)
     await pix.get_image_record(record.id)
-    (cached,) = pix._life.images._entries.values()
+    (cached,) = cache_of(pix)._entries.values()
     held = b"".join(cached.pieces or ()) + b"".join(
         value for name in CachedImage.__slots__ if isinstance(value := getattr(cached, name), bytes)
     )

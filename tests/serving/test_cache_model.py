@@ -9,6 +9,7 @@ import pytest
 
 from pixstore_asgi import ImageRecord, Pixstore, WireState
 from pixstore_asgi.core.images import StoredImage
+from pixstore_asgi.pixstore import parts_of
 from pixstore_asgi.store.contract import ImageStream
 from pixstore_asgi.store.memory import MemoryStore
 from tests.support.payloads import served
@@ -109,6 +110,6 @@ async def test_no_answer_is_older_than_its_request(cache_bytes: int, repeats_sta
         async with asyncio.TaskGroup() as tasks:
             for work in (crowd.write, crowd.give_up, *[crowd.read] * READERS):
                 tasks.create_task(work())
-        cache = pix._life.images
+        cache = parts_of(pix).life.images
         assert cache.used == sum(entry.size for entry in cache._entries.values()) <= cache_bytes
-        assert not cache._turns._under_way
+        assert not cache._loads.under_way

@@ -14,7 +14,7 @@ from pixstore_asgi.serving.cache import ImageCache
 from pixstore_asgi.store.contract_tests.steps import save, stamp_of
 from pixstore_asgi.store.sqlite import SqliteStore
 from tests.support.sqlite import open_without_looks
-from tests.support.unchecked import UncheckedCache
+from tests.support.unchecked import unchecked_cache
 
 pytestmark = pytest.mark.slow
 
@@ -93,7 +93,7 @@ async def test_a_writer_that_dies_leaves_nothing_stale(
 ) -> None:
     """Killed before or between its changes of counters or at its COMMIT: every answer is what the database has, at once
     and after the next write, which makes all counters good again, also where nobody had asked in between."""
-    images, asleep = UncheckedCache(store, 1024 * 1024), UncheckedCache(store, 1024 * 1024)
+    images, asleep = unchecked_cache(store, 1024 * 1024), unchecked_cache(store, 1024 * 1024)
     for name in IDS:
         await save(store, name)
         await current(images, store, name)
@@ -113,7 +113,7 @@ async def test_a_writer_that_dies_leaves_nothing_stale(
 
 async def test_a_store_opened_after_a_writer_died_heals(store: SqliteStore) -> None:
     """Whoever opens the database next makes the counters good for all who have it open."""
-    images = UncheckedCache(store, 1024 * 1024)
+    images = unchecked_cache(store, 1024 * 1024)
     await save(store, "a")
     await asyncio.to_thread(run, DIE, store.path, "1", "a")
     assert stamp_of(store, "a") != stamp_of(store, "a")

@@ -11,13 +11,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pixstore_asgi.core.images import StoredImage
-from pixstore_asgi.serving.cache import CachedImage, ImageCache
+from pixstore_asgi.serving.cache import ImageCache
+from pixstore_asgi.serving.entries import CachedImage
 from pixstore_asgi.store.contract import ImageStore
 from pixstore_asgi.store.sqlite import SqliteStore
 from tests.stress.acknowledged import Acknowledged
 from tests.stress.bodies import body_of, save
 from tests.stress.telling import tell
-from tests.support.unchecked import UncheckedCache
+from tests.support.unchecked import unchecked_cache
 
 _KINDS = ("update",) * 6 + ("revoke",) * 4 + ("delete", "revoke all")
 _SIZES = (500, 30_000, 300_000)
@@ -76,7 +77,7 @@ def _not_counting(store: ImageStore) -> Iterator[None]:
 
 async def watch_all(store: ImageStore, stop: threading.Event, *, ids: Sequence[str], board: str) -> None:
     """Ask for images through a cache, and count answers that are older than what was acknowledged before."""
-    acknowledged, images = Acknowledged(Path(board), len(ids)), UncheckedCache(store, 64 * 1024 * 1024)
+    acknowledged, images = Acknowledged(Path(board), len(ids)), unchecked_cache(store, 64 * 1024 * 1024)
     counts = Counter(answers=0, hot=0, stale=0)
     while not stop.is_set():
         for _ in range(100):

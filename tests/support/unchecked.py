@@ -2,9 +2,8 @@
 
 from pixstore_asgi.core.cipher import TagCheck
 from pixstore_asgi.core.images import StoredImage
-from pixstore_asgi.keys.secrets import Secrets
-from pixstore_asgi.life import Life
 from pixstore_asgi.serving.cache import ImageCache
+from pixstore_asgi.serving.read_times import ReadTimes
 from pixstore_asgi.store.contract import ImageStore
 
 
@@ -21,20 +20,10 @@ class _AnyBody(TagCheck):
         pass
 
 
-class UncheckedCache(ImageCache):
-    """Keeps any body of a store."""
-
-    def __init__(self, store: ImageStore, max_bytes: int) -> None:
-        secrets = Secrets(store, None)
-        super().__init__(store, max_bytes, Life(store, secrets, max_bytes, on_open=_nothing, on_close=_nothing_awaited))
-
-    async def _begin_check(self, image: StoredImage) -> TagCheck:
-        return _AnyBody()
+async def _begin_no_check(image: StoredImage) -> TagCheck:
+    return _AnyBody()
 
 
-def _nothing() -> None:
-    pass
-
-
-async def _nothing_awaited() -> None:
-    pass
+def unchecked_cache(store: ImageStore, max_bytes: int) -> ImageCache:
+    """Return a cache that keeps any body of a store."""
+    return ImageCache(store, max_bytes, _begin_no_check, ReadTimes())

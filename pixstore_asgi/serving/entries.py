@@ -1,0 +1,156 @@
+"""Entries: images in memory by id, at most a number of bytes; the least recently used are evicted first."""
+
+from collections import OrderedDict
+from collections.abc import Hashable, Iterator
+from typing import Self
+
+from ..core.images import StoredImage
+from ..store.contract import ImageStream
+
+ROW_BYTES = 1024  # what an entry takes beside its body, roughly
+_LARGEST_SHARE = 4  # a body above a fourth of the cache would evict too many others
+
+
+class CachedImage:
+    """One image in memory. `pieces` is its Success payload, state byte first, or None if only its row is known.
+
+    `stamp` is the version stamp that the store gave before the row was read. Entries counts the bytes until the image
+    is dropped and its last reader has left.
+    """
+
+    __slots__ = (
+        "_entries",
+        "_is_dropped",
+        "_readers",
+        "image",
+        "pieces",
+        "size",
+        "stamp",
+    )
+
+    def __init__(
+        self,
+        entries: "Entries",
+        image: StoredImage,
+        stamp: Hashable,
+        *,
+        with_body: bool = False,
+    ) -> None:
+        self.image = image
+        self.stamp = stamp
+        self.size = ROW_BYTES + (image.meta.size if with_body else 0)
+        self.pieces: tuple[bytes, ...] | None = None
+        self._entries = entries
+        self._readers = 0
+        self._is_dropped = False
+        entries.used += self.size
+
+    def read(self, *, with_state: bool) -> ImageStream:
+        """Return a stream over the body, with the Success payload's state byte in front or without."""
+        assert self.pieces
+        self._readers += 1
+        pieces = self.pieces if with_state else (self.pieces[0][1:], *self.pieces[1:])
+        return _CachedStream(self, pieces)
+
+    def leave(self) -> None:
+        """End one reading."""
+        self._readers -= 1
+        self._free()
+
+    def drop(self) -> None:
+        """Stop counting the bytes as soon as the last reader has left."""
+        self._is_dropped = True
+        self._free()
+
+    def _free(self) -> None:
+        if self._is_dropped and self._readers == 0:
+            self._entries.used -= self.size
+
+
+class Entries(OrderedDict[str, CachedImage]):
+    """The images in memory of one cache, the least recently used first.
+
+    used: the bytes of all images here, and of bodies that are still read, so that slow readers can't make it grow.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__()
+        self.used = 0
+        self._max_bytes = max_bytes
+
+    def current(self, image_id: str, stamp: Hashable) -> CachedImage | None:
+        """Return an image whose version stamp is still this one, as the most recently used."""
+        cached = self.get(image_id)
+        if cached is None or cached.stamp != stamp:
+            return None
+        self.move_to_end(image_id)
+        return cached
+
+    def keep(self, cached: CachedImage, pieces: tuple[bytes, ...]) -> None:
+        """Keep an image with its body, in place of an older entry."""
+        cached.pieces = pieces
+        self.forget(cached.image.id)
+        self[cached.image.id] = cached
+
+    def learn(self, image_id: str, image: StoredImage | None, stamp: Hashable) -> None:
+        """Keep the row of an image as it was read under a version stamp, with the body if the version is the same."""
+        known = self.get(image_id)
+        if known and image and known.image.meta.version == image.meta.version:
+            known.image, known.stamp = image, stamp
+            self.move_to_end(image_id)
+            return
+        self.forget(image_id)
+        if image and self.make_room(ROW_BYTES):
+            self[image_id] = CachedImage(self, image, stamp)
+
+    def forget(self, image_id: str) -> None:
+        """Drop an image."""
+        if cached := self.pop(image_id, None):
+            cached.drop()
+
+    def forget_all(self) -> None:
+        """Drop all images."""
+        while self:
+            self.forget(next(iter(self)))
+
+    def fits(self, image: StoredImage) -> bool:
+        """Tell whether the body of an image is small enough to be kept."""
+        return (ROW_BYTES + image.meta.size) * _LARGEST_SHARE <= self._max_bytes
+
+    def make_room(self, size: int) -> bool:
+        """Evict images until `size` bytes are free; return False if readers hold too many."""
+        room = self._max_bytes - size
+        while self.used > room and self:
+            self.forget(next(iter(self)))
+        return self.used <= room
+
+
+class _CachedStream:
+    """A reading of a cached body, which counts until it ends."""
+
+    def __init__(self, cached: CachedImage, pieces: tuple[bytes, ...]) -> None:
+        self.image = cached.image
+        self._cached: CachedImage | None = cached
+        self._pieces: Iterator[bytes] = iter(pieces)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        for piece in self._pieces:
+            return piece
+        await self.aclose()
+        raise StopAsyncIteration
+
+    def skip(self, most: int) -> int:
+        return 0  # all of it is in memory
+
+    async def aclose(self) -> None:
+        self._leave()
+
+    def _leave(self) -> None:
+        cached, self._cached, self._pieces = self._cached, None, iter(())
+        if cached is not None:
+            cached.leave()
+
+    __del__ = _leave  # a stream that was dropped unread must not count for ever
