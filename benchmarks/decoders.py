@@ -24,8 +24,7 @@ import pyvips
 from PIL import Image
 
 from pixstore_asgi.decoding.pictures import configure, decode
-from pixstore_asgi.decoding.task import Limits, Task
-from pixstore_asgi.decoding.variants import Variant
+from pixstore_asgi.decoding.task import Limits, Task, Variant
 
 from .markdown import table
 from .pictures import photo

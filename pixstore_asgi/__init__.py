@@ -6,7 +6,7 @@ from .asgi.records import RecordsApp
 from .asgi.response import PayloadResponse
 from .core.record import ImageRecord
 from .core.wire import decode_payload
-from .decoding.variants import Variant
+from .decoding.task import Variant
 from .errors import (
     ConfigError,
     ImageNotFound,

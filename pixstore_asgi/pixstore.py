@@ -17,7 +17,7 @@ from .core.keyring import Secret
 from .core.proof import DEFAULT_WINDOW_MS, terms_of
 from .core.record import ImageRecord
 from .core.request import ImageRequest
-from .decoding.variants import Variant
+from .decoding.task import Variant
 from .errors import InputError
 from .health.drain import Drain
 from .health.readiness import Readiness

@@ -10,11 +10,10 @@ from ..saving.limits import DEFAULT_MAX_IMAGE_BYTES
 from ..store.connect import connect
 from ..transfer.files_export import export_files
 from ..transfer.folder import Folder
-from ..transfer.listing import list_ids
 from ..transfer.npm_export import DATABASE_NAME, IMAGES_NAME, export_npm, open_npm_target
 from ..transfer.npm_import import ALL_FORMATS, NpmImport
-from ..transfer.npm_layout import EXTENSION
-from ..transfer.npm_source import open_npm_source
+from ..transfer.npm_source import EXTENSION, open_npm_source
+from ..transfer.steps import list_ids
 from .moves import SOURCE, Move
 from .stores import Database, DatabaseType, NewPath, blobs, existing_database, is_made, made
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from ..errors import PixstoreError
-from ..transfer.totals import printable
+from ..transfer.steps import printable
 
 _T = TypeVar("_T")
 

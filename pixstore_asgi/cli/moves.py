@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from ..errors import PixstoreError
-from ..transfer.totals import Outcome, Report, Step, printable, quoted
+from ..transfer.steps import Outcome, Report, Step, printable, quoted
 from .frame import progress_bar, run
 from .stores import NewPath
 

@@ -12,11 +12,10 @@ from ..errors import PixstoreError, SecretError, StoreBusy, StoreError
 from ..keys.find import find_configured_ring
 from ..store.contract import ImageStore
 from ..store.inspection import Fault, Inspectable
-from ..transfer.totals import printable
+from ..transfer.steps import printable
 from ..upkeep.doctor import Finding, examine
-from ..upkeep.exposition import exposition
 from ..upkeep.probe import examine_mount
-from ..upkeep.stats import Amount, Stats, stats_of
+from ..upkeep.stats import Amount, Stats, exposition, stats_of
 from ..upkeep.verify import verify_images, verify_rest
 from .frame import framed, json_option, progress_bar, run
 from .stores import Database, blobs, check_made, count_of, existing_database, opened, opened_as_made

@@ -4,10 +4,10 @@ from typing import Any
 
 import click
 
-from ..decoding.variants import Variant
+from ..decoding.task import Variant
 from ..errors import ConfigError
 from ..pixstore import Pixstore
-from ..transfer.listing import list_originals
+from ..transfer.steps import list_originals
 from ..transfer.variants import make_variants
 from .moves import Move
 from .stores import Database, blobs, existing_database, made

@@ -5,6 +5,6 @@ picture (worker.py). A worker has limits, no file and no secret, and keeps the d
 """
 
 from .decoder import Decoder
-from .variants import Decoded, EncodedVariant, Variant
+from .task import Decoded, EncodedVariant, Variant
 
 __all__ = ["Decoded", "Decoder", "EncodedVariant", "Variant"]

@@ -13,7 +13,6 @@ from ..loops import PerLoop
 from ..process import close_in_child
 from .holding import Budget
 from .pool import Pool
-from .refusals import Refusal
 from .task import (
     DEFAULT_MAX_CPU_S,
     DEFAULT_MAX_FRAMES,
@@ -21,10 +20,12 @@ from .task import (
     DEFAULT_MAX_PIXELS,
     DEFAULT_MAX_TOTAL_PIXELS,
     DEFAULT_MAX_WALL_S,
+    Decoded,
     Limits,
+    Refusal,
     Task,
+    Variant,
 )
-from .variants import Decoded, Variant
 
 _CODECS = ("jpg", "zlib", "webp", "avif", "littlecms2")
 

@@ -8,9 +8,7 @@ import struct
 from enum import IntEnum
 from typing import Any
 
-from .refusals import Refusal
-from .task import Task
-from .variants import Decoded, EncodedVariant, Variant
+from .task import Decoded, EncodedVariant, Refusal, Task, Variant
 
 REQUEST = struct.Struct(">Q8s")
 """What a picture begins with: its length in bytes, and the name of its format, padded with zeros."""

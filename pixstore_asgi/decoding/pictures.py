@@ -2,18 +2,15 @@
 
 import io
 import itertools
+import re
 import warnings
 from collections.abc import Callable
 
 from PIL import AvifImagePlugin, Image, ImageFile
 
-from .colour import srgb
-from .orientation import orientation_of
-from .refusals import Refusal
-from .scans import count_scans
-from .task import MAX_SCANS, Limits, Task
+from .display import orientation_of, srgb
+from .task import MAX_SCANS, Decoded, EncodedVariant, Limits, Refusal, Task, Variant
 from .thumbhash import thumbhash
-from .variants import Decoded, EncodedVariant, Variant
 
 _PILLOW_NAMES = {"jpg": "JPEG", "jpeg": "JPEG", "png": "PNG", "webp": "WEBP", "gif": "GIF", "avif": "AVIF"}
 _ANIMATED = frozenset({"png", "webp", "gif", "avif"})
@@ -196,3 +193,23 @@ def _avif(image: Image.Image, quality: int | None) -> bytes:
 
 
 _ENCODE: dict[str, Encode] = {"jpeg": _jpeg, "webp": _webp, "png": _png, "avif": _avif}
+
+
+_SCAN, _END = 0xDA, 0xD9
+_ALONE = frozenset({0x01, 0xD8})  # without a segment
+
+# T.81, B.1.1.2 and B.1.1.5: in a scan's data FF is followed by 00 or a restart marker.
+_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+
+
+def count_scans(data: memoryview) -> int:
+    """Return how many scans there are up to the end of the first picture in the file (ITU-T T.81, B.2)."""
+    count = at = 0
+    while found := _MARKER.search(data, at):
+        marker, at = data[found.end() - 1], found.end()
+        if marker == _END:
+            break
+        count += marker == _SCAN
+        if marker not in _ALONE:
+            at += int.from_bytes(data[at : at + 2])
+    return count

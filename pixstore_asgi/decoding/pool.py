@@ -13,9 +13,7 @@ from .handle import ForkServerHandle, Lost, WorkerSockets
 from .holding import FULL
 from .messages import MAX_REPLY_BYTES, REQUEST, End, read_reply
 from .places import LAST, Places
-from .refusals import Refusal
-from .task import Task
-from .variants import Decoded
+from .task import Decoded, Refusal, Task
 
 _READ_BYTES = 256 * 1024
 _GRACE_S = 10  # the worker ends itself in time; this is for one that does not, and for a fork server that starts

@@ -1,11 +1,86 @@
-"""What a decoder does with every picture, and how far it may go: written down for the processes that do it."""
+"""The task of a decoder, its limits, and its outcome: a decoded picture with its variants, or a refusal."""
 
 import json
-from dataclasses import asdict, dataclass
+import re
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from typing import Self
 
 from ..errors import ConfigError
-from .variants import Variant
+
+VARIANT_FORMATS = ("jpeg", "png", "webp", "avif")
+LARGEST_SIDE = 16_383
+"""No variant is wider or higher, in pixels: WebP has no room for more (RFC 9649, 2.7)."""
+
+_NAME = re.compile(r"[a-z0-9_-]{1,32}")
+_QUALITIES = range(1, 101)
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A smaller copy to make of every picture: the whole of it, fitted into a box and never enlarged.
+
+    name: 1 to 32 of a-z, 0-9, _ and -. width, height: the box, in pixels; None leaves that side free. format: jpeg,
+    png, webp or avif; None is JPEG for a JPEG, and for all others WebP, which keeps transparency. quality: 1 to 100;
+    None is 80, for AVIF 60. Raises ConfigError for what can't be.
+    """
+
+    name: str
+    width: int | None = None
+    height: int | None = None
+    format: str | None = None
+    quality: int | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
+            raise ConfigError("a variant's name is 1 to 32 of the characters a-z, 0-9, _ and -")
+        sides = {"width": self.width, "height": self.height}
+        if not any(side is not None for side in sides.values()):
+            raise ConfigError(f"the variant {self.name} needs a width or a height")
+        for which, side in sides.items():
+            if side is not None and not (_is_int(side) and 1 <= side <= LARGEST_SIDE):
+                raise ConfigError(f"the variant {self.name} needs a {which} of 1 to {LARGEST_SIDE}, not {side!r:.40}")
+        if self.format is not None and self.format not in VARIANT_FORMATS:
+            raise ConfigError(f"the variant {self.name} can be of the format {', '.join(VARIANT_FORMATS)} or None")
+        if self.quality is not None and not (_is_int(self.quality) and self.quality in _QUALITIES):
+            raise ConfigError(f"the quality of the variant {self.name} must be from 1 to 100")
+        if self.quality is not None and self.format == "png":
+            raise ConfigError(f"the variant {self.name} is a PNG, which loses nothing: it takes no quality")
+
+    def size_of(self, width: int, height: int) -> tuple[int, int]:
+        """Return width and height that a picture of this width and height has as this variant."""
+        scale = min(1, (self.width or LARGEST_SIDE) / width, (self.height or LARGEST_SIDE) / height)
+        scale = min(scale, LARGEST_SIDE / max(width, height))
+        return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedVariant:
+    """One variant of one picture: a whole image file, with its format (jpeg, png, webp or avif) and size in pixels."""
+
+    data: bytes = field(repr=False)
+    format: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What is known of a picture that decodes to its last bit.
+
+    width, height: of the original in pixels, as it is displayed. placeholder: its ThumbHash, up to 25 bytes, or None.
+    variants: by their names.
+    """
+
+    width: int
+    height: int
+    placeholder: bytes | None = field(default=None, repr=False)
+    variants: dict[str, EncodedVariant] = field(default_factory=dict)
+
+
+def _is_int(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
 
 DEFAULT_MAX_PIXELS = 100_000_000
 DEFAULT_MAX_TOTAL_PIXELS = 1_000_000_000  # 1,000 frames of 1280 by 720 have 921,600,000
@@ -64,3 +139,47 @@ class Task:
         fields = json.loads(text)
         variants = tuple(Variant(**each) for each in fields["variants"])
         return cls(variants, fields["placeholder"], Limits(**fields["limits"]))
+
+
+_MEGA = 1_000_000
+_GIB = 1024 * 1024 * 1024
+_WRITTEN = {"jpg": "JPEG", "jpeg": "JPEG", "png": "PNG", "webp": "WebP", "gif": "GIF", "avif": "AVIF"}
+
+
+class Refusal(StrEnum):
+    """Why a picture is refused."""
+
+    DAMAGED = "damaged"
+    PIXELS = "pixels"
+    TOTAL_PIXELS = "total-pixels"
+    FRAMES = "frames"
+    SCANS = "scans"
+    MEMORY = "memory"
+    TIME = "time"
+    REPLY = "reply"
+    CRASH = "crash"
+
+    def text(self, format: str, limits: Limits) -> str:
+        """Return what is wrong with the picture of this format, and what can be done by whoever sent it."""
+        match self:
+            case Refusal.DAMAGED:
+                return f"the {_WRITTEN.get(format, format)} image does not decode: it is damaged"
+            case Refusal.PIXELS:
+                return f"the image has more than {limits.max_pixels / _MEGA:,g} megapixels: scale it down"
+            case Refusal.TOTAL_PIXELS:
+                most = limits.max_total_pixels / _MEGA
+                return f"the image's frames have more than {most:,g} megapixels together: shorten it or scale it down"
+            case Refusal.FRAMES:
+                return f"the image has more than {limits.max_frames:,} frames: shorten it"
+            case Refusal.SCANS:
+                return f"the JPEG image has more than {MAX_SCANS} scans: save it anew in an image program"
+            case Refusal.MEMORY:
+                most = limits.max_memory_bytes / _GIB
+                return f"the image takes more memory to decode than {most:.3g} GiB: scale it down"
+            case Refusal.TIME:
+                longest = f"{limits.max_cpu_s} s of processor time or {limits.max_wall_s} s in all"
+                return f"the image takes longer to decode than {longest}: scale it down"
+            case Refusal.REPLY:
+                return "the variants of the image are too large: give them smaller boxes"
+            case Refusal.CRASH:
+                return "the process that decoded the image has crashed: it is damaged, or made to harm"

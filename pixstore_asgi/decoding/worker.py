@@ -9,8 +9,7 @@ from typing import NoReturn
 from .confinement import Confinement, use_spare_memory
 from .messages import MAX_REPLY_BYTES, REQUEST, write_refusal, write_reply
 from .pictures import Refused, decode
-from .refusals import Refusal
-from .task import Task
+from .task import Refusal, Task
 
 LINK_FD = 0
 _STDERR_FD = 2

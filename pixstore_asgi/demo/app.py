@@ -18,8 +18,7 @@ from ..integrations.starlette import add_error_handlers
 from ..store.connect import StoreTarget
 from .api import Api, SessionApi
 from .background import Background
-from .cut import CutBodies
-from .faults import OUTAGE_S, Faults
+from .faults import OUTAGE_S, CutBodies, Faults
 from .gallery import Gallery
 from .guard import ALLOWED_HOSTS, SameOriginOnly, SecurityHeaders, WellFormedOnly
 from .sessions import Sessions, SignedInOnly

@@ -10,7 +10,7 @@ from ..core.ids import is_image_id, variant_id, variant_name
 from ..core.images import Details, ExportedImage, RewrappedKey, StoredImage
 from ..core.keyring import KeyRing
 from ..decoding.decoder import Decoder
-from ..decoding.variants import Decoded, EncodedVariant
+from ..decoding.task import Decoded, EncodedVariant
 from ..errors import ConfigError, IntegrityError, InvalidImage, StoreConflict
 from ..store.contract import CommitTerms, ImageStore
 from .options import SaveOptions

@@ -9,7 +9,7 @@ from ..core.formats.names import check_formats
 from ..core.options import check_numbers
 from ..core.padding import longest_within
 from ..decoding.decoder import Decoder
-from ..decoding.variants import Variant
+from ..decoding.task import Variant
 from ..errors import ConfigError
 from ..store.contract import ImageStore
 from .limits import UploadLimits

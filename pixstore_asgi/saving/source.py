@@ -13,7 +13,7 @@ from ..core.formats.sniff import SNIFF_BYTES
 from ..core.strip.stripper import find_stripper
 from ..decoding.decoder import Decoder
 from ..decoding.holding import Held
-from ..decoding.variants import Decoded
+from ..decoding.task import Decoded
 from ..errors import ImageTooLarge, InputError
 from .limits import Patience, UploadLimits, Watch
 

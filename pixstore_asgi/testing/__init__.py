@@ -3,8 +3,7 @@
 The fixtures, which do, are in `pixstore_asgi.testing.fixtures`.
 """
 
-from .clock import FixedClock
-from .pixstore import SECRET, MemoryPixstore
+from .pixstore import SECRET, FixedClock, MemoryPixstore
 from .reading import NoImage, image_in, proof_headers
 from .samples import SAMPLES
 

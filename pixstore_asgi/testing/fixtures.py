@@ -14,8 +14,7 @@ try:
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(f"{__name__} needs pytest: pip install pytest", name="pytest") from error
 
-from .clock import FixedClock
-from .pixstore import MemoryPixstore
+from .pixstore import FixedClock, MemoryPixstore
 
 
 @pytest.fixture

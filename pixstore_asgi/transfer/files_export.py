@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterable
 from ..errors import ImageNotFound
 from ..pixstore import Pixstore
 from .folder import FilePath, Folder
-from .totals import REFUSALS, Outcome, Step
+from .steps import REFUSALS, Outcome, Step
 
 
 async def export_files(pix: Pixstore, image_ids: Iterable[str], folder: Folder) -> AsyncIterator[Step]:

@@ -15,8 +15,8 @@ from ..core.images import ExportedImage, Seal
 from ..errors import ImageNotFound, InputError, InvalidImage, PixstoreError, StoreConflict, StoreError
 from ..pixstore import Pixstore
 from .folder import Folder
-from .npm_layout import KNOWN_FORMATS, TABLE, file_of
-from .totals import REFUSALS, Outcome, Step, printable
+from .npm_source import KNOWN_FORMATS, TABLE, file_of
+from .steps import REFUSALS, Outcome, Step, printable
 
 DATABASE_NAME = ".pixstore.sqlite"
 IMAGES_NAME = "pixstore-images"

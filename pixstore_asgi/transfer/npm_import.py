@@ -22,7 +22,7 @@ from ..saving.save import check_token_time
 from ..saving.sealing import Encryption, begin_sealing
 from ..saving.source import read_pieces
 from .npm_source import NpmRow, NpmSource
-from .totals import REFUSALS, Outcome, Step
+from .steps import REFUSALS, Outcome, Step
 
 ALL_FORMATS = tuple(FORMAT_BYTES)
 """What the target's `image_formats` should list: an image that is there is moved, whatever is accepted from users."""

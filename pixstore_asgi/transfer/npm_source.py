@@ -1,4 +1,8 @@
-"""A store of npm's pixstore, read without ever writing to it. Nothing in it is trusted: neither rows nor files."""
+"""Read a store of the npm package pixstore, and never write to it. Trust neither its rows nor its files.
+
+pixstore 3.2.1 keeps one table of ids, tokens and keys, and one file of ciphertext for each id. The keys are in clear in
+the table, as JSON in base64. Source: the package's backend/database.js and unique-id.js.
+"""
 
 import json
 import os
@@ -11,9 +15,23 @@ from typing import Any
 
 from ..core.record import ImageRecord
 from ..errors import InputError, RecordError
-from .folder import Folder
-from .npm_layout import EXTENSION, file_of
-from .totals import printable
+from .folder import FilePath, Folder
+from .steps import printable
+
+EXTENSION = ".pixstore-image"
+"""What the package puts behind every file's name, unless its option imageExtension says otherwise."""
+
+TABLE = "CREATE TABLE IF NOT EXISTS image_records (id TEXT PRIMARY KEY, token INTEGER NOT NULL, meta TEXT NOT NULL)"
+
+KNOWN_FORMATS = frozenset(("png", "webp", "jpg", "jpeg"))
+"""The formats that the package serves unless its option imageFormats says otherwise."""
+
+
+def file_of(image_id: str, extension: str = EXTENSION) -> FilePath:
+    """Return the file of an image, below the images folder, for an id that has been checked."""
+    *folder, name = image_id.split(":")
+    return (*folder, f"{name}{extension}")
+
 
 _PAGE_ROWS = 500  # read at once: between two pages the other side can write
 _MAX_META_BYTES = 1000

@@ -14,8 +14,8 @@ from ..store.contract import ImageStore
 from ..store.inspection import Freezable
 from ..store.sqlite import SqliteStore
 from ..store.sqlite import backup as sqlite_backup
+from .steps import Step
 from .store_copy import copy_store
-from .totals import Step
 
 
 async def back_up_store(source: ImageStore, target: Path, *, ring: KeyRing | None = None) -> AsyncGenerator[Step, None]:

@@ -1,21 +1,173 @@
-"""From any of our stores to any other, row by row as they are, while the source is served and written.
+"""Copy a store of this package to any other, row by row, while the source is served and written.
 
-Kept are ids, tokens, versions, ciphertext, wrapped keys, times of creation, epochs, what is left of deleted images, the
-database's id and what it knows of secrets. So browsers' caches, records and proofs stay good, and no secret is needed.
-What is there already is told by its row: each further pass copies what is new or changed.
+The copy keeps ids, tokens, versions, ciphertext, wrapped keys, times of creation, epochs, tombstones of deleted images,
+the database's id and its check values of secrets. So browsers' caches, records and proofs stay valid, and no secret is
+needed. Rows tell which images the target has already: each further pass copies only new and changed images.
 """
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import dataclass
 
-from ..core.images import StoredImage
+from ..core.cipher import TagCheck, unwrap_key
+from ..core.ids import is_variant_id
+from ..core.images import Past, RewrappedKey, StoredImage
 from ..core.keyring import KeyRing
-from ..store.contract import ImageStore
-from ..store.pages import NOTHING, find, pages_of_images
-from .image_copy import ImageCopy
+from ..errors import ImageTooLarge, StoreConflict
+from ..store.contract import CommitTerms, Expect, Expected, ImageStore, ImageStream
+from ..store.pages import NOTHING, find, pages_of, pages_of_images
 from .origin import check_origin, retire_secrets, share_secrets, take_origin
-from .store_deletions import delete_what_is_gone, put_all_tombstones
-from .totals import REFUSALS, Outcome, Step
+from .steps import REFUSALS, Outcome, Step
+
+_BELOW_ALL = " "  # no character of an id is below it
+
+
+async def delete_what_is_gone(source: ImageStore, target: ImageStore, *, is_dry: bool) -> AsyncIterator[Step]:
+    """Delete in the target what was deleted in the source, and yield a step for each.
+
+    What the source never had is left alone: it was saved in the target, which is in use by then. is_dry: do all but
+    delete.
+    """
+    async for page in pages_of_images(target):
+        known = await find(source, list(page.images))
+        gone = [each for each in page.images if each not in known.images and each not in known.damaged]
+        missing = {image_id: page.images[image_id] for image_id in gone}
+        if missing:
+            tokens = await _tokens_of_deleted(source, missing)
+            for image in missing.values():
+                is_deleted = image.token <= tokens.get(image.id, 0)
+                if not is_deleted and await source.get(image.id) is not None:
+                    continue  # saved again meanwhile
+                # An image that was saved and deleted again between these questions is known as deleted only now.
+                if is_deleted or await is_deleted_since(source, image):
+                    yield await _delete(target, image, is_dry=is_dry)
+                else:
+                    yield Step(image.id, Outcome.LEFT, "the source never had it: something else writes to the target")
+
+
+async def put_all_tombstones(source: ImageStore, target: ImageStore) -> None:
+    """Let the target keep the last tokens and epochs of the source's deleted ids."""
+    async for page in pages_of(source.list_tombstones):
+        await target.put_tombstones(page)
+
+
+async def is_deleted_since(store: ImageStore, image: StoredImage) -> bool:
+    """Tell whether a store deleted this version of an image or a later one."""
+    return (await _tokens_of_deleted(store, {image.id: image})).get(image.id, 0) >= image.token
+
+
+async def _delete(target: ImageStore, image: StoredImage, *, is_dry: bool) -> Step:
+    try:
+        if not is_dry:
+            await target.delete(image.id, expect=image.meta.version)
+    except StoreConflict as error:
+        if await target.get(image.id) is not None:  # else it was deleted with its original
+            return Step(image.id, Outcome.LEFT, str(error))
+    return Step(image.id, Outcome.DELETED)
+
+
+async def _tokens_of_deleted(source: ImageStore, missing: dict[str, StoredImage]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    first, last = min(missing), max(missing)
+    async for page in pages_of(source.list_tombstones, after=first[:-1], before=last + _BELOW_ALL):
+        found |= {each.id: each.token for each in page if each.id in missing}
+    return found
+
+
+_DELETED_SINCE = "deleted in the target since the backup or copy was made: left deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class ImageCopy:
+    """Brings images from one open store to another, or, where it `is_dry`, does all but write.
+
+    ring: the source's, by which each image is checked; None copies them unchecked.
+    """
+
+    source: ImageStore
+    target: ImageStore | None
+    ring: KeyRing | None
+    is_dry: bool
+
+    async def bring(self, image: StoredImage, there: StoredImage | None) -> Outcome | None:
+        """Bring one image up to date; return what became of it, None where it was deleted meanwhile.
+
+        there: what the target has of it. Raises one of totals.REFUSALS where the image is to be left alone, StoreError
+        where either side fails.
+        """
+        if there is None or there.token < image.token:
+            return await self._bring_version(image.id, there)
+        if there.meta.version != image.meta.version:
+            raise StoreConflict("the target has another version of it, which is no older: something else writes there")
+        if there.meta == image.meta and there.epoch >= image.epoch:
+            return Outcome.PRESENT
+        return await self._bring_row(image)
+
+    async def _bring_version(self, image_id: str, there: StoredImage | None) -> Outcome | None:
+        stream = await self.source.open_stream(image_id)
+        if stream is None:
+            return None
+        try:
+            self._check_size(stream.image.meta.size)
+            if self.target is None or self.is_dry:
+                async for _ in self._checked(stream):
+                    pass
+            else:
+                try:
+                    await self._write(self.target, stream, _expected(image_id, there))
+                except StoreConflict:
+                    if there is None and await is_deleted_since(self.target, stream.image):
+                        raise StoreConflict(_DELETED_SINCE) from None
+                    raise
+        finally:
+            await stream.aclose()
+        return Outcome.MOVED
+
+    async def _write(self, target: ImageStore, stream: ImageStream, expect: Expected) -> None:
+        image = stream.image
+        async with await target.begin_write(image.id, image.meta.version) as writer:
+            async for chunk in self._checked(stream):
+                await writer.write(chunk)
+            terms = CommitTerms((), expect, image.token, Past(image.created_ms, image.epoch))
+            await writer.commit(image.meta, terms, variants=None)
+
+    async def _bring_row(self, image: StoredImage) -> Outcome:
+        if self.ring:
+            unwrap_key(self.ring, image.id, image.meta)
+        if self.target is not None and not self.is_dry:
+            meta = image.meta
+            await self.target.replace_wrapped_keys(
+                [RewrappedKey(image.id, meta.version, meta.wrapped_key, image.epoch)]
+            )
+        return Outcome.MOVED
+
+    async def _checked(self, stream: ImageStream) -> AsyncIterator[bytes]:
+        """Yield the chunks of a version. Raises, at its end, IntegrityError where they are not what was encrypted."""
+        check = self._begin_check(stream.image)
+        async for chunk in stream:
+            if check:
+                check.update(chunk)
+            yield chunk
+        if check:
+            check.finish()
+
+    def _begin_check(self, image: StoredImage) -> TagCheck | None:
+        if self.ring is None:
+            return None
+        return TagCheck(key=unwrap_key(self.ring, image.id, image.meta), iv=image.meta.iv, tag=image.meta.tag)
+
+    def _check_size(self, size: int) -> None:
+        most = self.target.max_body_bytes if self.target else None
+        if most is not None and size > most:
+            raise ImageTooLarge(f"it has {size} bytes, and the target takes {most} at most")
+
+
+def _expected(image_id: str, there: StoredImage | None) -> Expected:
+    """Return what a commit in the target expects: what is there, or, of a variant, any original or none at all."""
+    if is_variant_id(image_id):
+        return Expect.ANY
+    return there.meta.version if there else Expect.ABSENT
+
 
 _AT_ONCE = 8  # for stores that answer over a network; each holds a few MiB
 

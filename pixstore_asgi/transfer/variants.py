@@ -8,7 +8,7 @@ from ..decoding.pool import DecodingKilled
 from ..errors import ImageNotFound, StoreConflict
 from ..pixstore import Pixstore, parts_of
 from ..saving.backfill import Backfill
-from .totals import REFUSALS, Outcome, Step
+from .steps import REFUSALS, Outcome, Step
 
 _ATTEMPTS = 3
 

@@ -348,7 +348,7 @@ def test_what_is_left_alone_is_listed(source: Path, tmp_path: Path) -> None:
 
 DIES_AFTER_SEVEN = """
 import os, signal
-from pixstore_asgi.transfer.totals import Report
+from pixstore_asgi.transfer.steps import Report
 add = Report.add
 def dying(self, step):
     add(self, step)

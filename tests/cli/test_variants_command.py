@@ -21,7 +21,7 @@ from pixstore_asgi.cli.commands import commands
 from pixstore_asgi.cli.variants_command import variants
 from pixstore_asgi.core.padding import bucket_bytes
 from pixstore_asgi.store.s3 import S3Bucket
-from pixstore_asgi.transfer.totals import Step
+from pixstore_asgi.transfer.steps import Step
 from tests.demo.process import run as run_process
 from tests.stress.stores import left_in
 from tests.support.payloads import served
@@ -213,7 +213,7 @@ def test_lengths_are_padded_on_request(database: Path) -> None:
 
 DIES_AFTER_FIVE = """
 import os, signal
-from pixstore_asgi.transfer.totals import Report
+from pixstore_asgi.transfer.steps import Report
 add = Report.add
 def dying(self, step):
     add(self, step)

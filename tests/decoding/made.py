@@ -13,9 +13,7 @@ from PIL import Image
 
 from benchmarks import pictures
 from pixstore_asgi.decoding.messages import REQUEST, read_reply
-from pixstore_asgi.decoding.refusals import Refusal
-from pixstore_asgi.decoding.task import Limits, Task
-from pixstore_asgi.decoding.variants import Decoded, Variant
+from pixstore_asgi.decoding.task import Decoded, Limits, Refusal, Task, Variant
 from pixstore_asgi.decoding.worker import answer
 
 FORMATS = ("jpeg", "png", "webp", "gif", "avif")

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pixstore_asgi.decoding import Decoded, Decoder, Variant
-from pixstore_asgi.decoding.refusals import Refusal
+from pixstore_asgi.decoding.task import Refusal
 from pixstore_asgi.errors import InvalidImage
 from tests.decoding.conftest import MakeDecoder
 from tests.decoding.made import FORMATS, encoded, photo, quarters, said, task

@@ -8,9 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pixstore_asgi.decoding.messages import read_reply, write_refusal, write_reply
-from pixstore_asgi.decoding.refusals import Refusal
-from pixstore_asgi.decoding.task import Limits
-from pixstore_asgi.decoding.variants import Decoded, EncodedVariant, Variant
+from pixstore_asgi.decoding.task import Decoded, EncodedVariant, Limits, Refusal, Variant
 from tests.decoding.made import task
 
 TASK = task(Variant("a", 30), Variant("b", None, 10, "avif"), placeholder=True)

@@ -9,9 +9,7 @@ import pytest
 from PIL import ExifTags, Image, ImageCms
 
 from pixstore_asgi.decoding.pictures import decode
-from pixstore_asgi.decoding.refusals import Refusal
-from pixstore_asgi.decoding.task import Task
-from pixstore_asgi.decoding.variants import Decoded, Variant
+from pixstore_asgi.decoding.task import Decoded, Refusal, Task, Variant
 from tests.decoding.made import (
     COLOURS,
     FORMATS,

@@ -20,7 +20,7 @@ PICTURE = encoded(quarters(), "jpeg")
 ATTEMPTS = """
 import ctypes, errno, os, signal, socket
 from pixstore_asgi.decoding import worker
-from pixstore_asgi.decoding.variants import Decoded
+from pixstore_asgi.decoding.task import Decoded
 
 libc = ctypes.CDLL(None, use_errno=True)
 

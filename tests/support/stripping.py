@@ -9,7 +9,7 @@ from PIL import Image, ImageFile
 from pixstore_asgi.core.formats.names import FORMAT_BYTES, check_formats
 from pixstore_asgi.core.formats.sniff import SNIFF_BYTES, sniff
 from pixstore_asgi.core.strip.stripper import find_stripper
-from pixstore_asgi.decoding.orientation import orientation_of
+from pixstore_asgi.decoding.display import orientation_of
 
 
 class Seen(NamedTuple):

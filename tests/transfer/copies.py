@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 from pixstore_asgi.core.images import StoredImage, Tombstone
 from pixstore_asgi.store.contract import ImageStore, KeyChecks
 from pixstore_asgi.store.contract_tests.steps import read
+from pixstore_asgi.transfer.steps import Report
 from pixstore_asgi.transfer.store_copy import copy_store
-from pixstore_asgi.transfer.totals import Report
 
 
 class Content(NamedTuple):

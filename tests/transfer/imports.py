@@ -5,7 +5,7 @@ from typing import Any
 from pixstore_asgi import Pixstore
 from pixstore_asgi.transfer.npm_import import NpmImport
 from pixstore_asgi.transfer.npm_source import open_npm_source
-from pixstore_asgi.transfer.totals import Report
+from pixstore_asgi.transfer.steps import Report
 from tests.transfer.npm_files import NpmFiles
 
 MAX_BYTES = 1_000_000

@@ -162,7 +162,7 @@ def test_the_wrong_secret_is_one_line(npm_store: NpmFiles, tmp_path: Path) -> No
 
 DIES_AFTER_SEVEN = """
 import os, signal
-from pixstore_asgi.transfer.totals import Report
+from pixstore_asgi.transfer.steps import Report
 add = Report.add
 def dying(self, step):
     add(self, step)
@@ -256,7 +256,7 @@ def test_a_terminal_sees_a_bar_and_ctrl_c_a_report(npm_store: NpmFiles, tmp_path
     """On a terminal a bar shows how far it is; Ctrl-C ends it with what was done so far, and how to go on."""
     waiting = (
         "import signal, os\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a background shell ignores it
-        "from pixstore_asgi.transfer.totals import Report\nadd = Report.add\n"
+        "from pixstore_asgi.transfer.steps import Report\nadd = Report.add\n"
         "def slow(self, step):\n    add(self, step)\n    if self.moved == 7: os.kill(os.getpid(), signal.SIGINT)\n"
         "Report.add = slow\nfrom pixstore_asgi.cli import main; main()"
     )

@@ -21,9 +21,8 @@ from pixstore_asgi.errors import InputError, StoreError
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.transfer.files_export import export_files
 from pixstore_asgi.transfer.folder import Folder
-from pixstore_asgi.transfer.listing import list_ids
 from pixstore_asgi.transfer.npm_export import export_npm, open_npm_target
-from pixstore_asgi.transfer.totals import Report, Step
+from pixstore_asgi.transfer.steps import Report, Step, list_ids
 from tests.support.samples import OTHER_SECRET, SECRET, large_png, picture
 
 PAGE_BYTES = 16384

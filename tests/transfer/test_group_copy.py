@@ -17,8 +17,7 @@ from pixstore_asgi.store.contract_tests.steps import checks_of, save, save_group
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.store.postgres import PostgresStore
 from pixstore_asgi.store.sqlite import SqliteStore
-from pixstore_asgi.transfer.image_copy import ImageCopy
-from pixstore_asgi.transfer.store_copy import copy_store
+from pixstore_asgi.transfer.store_copy import ImageCopy, copy_store
 from tests.transfer.copies import content_of, copy, counts
 
 pytestmark = pytest.mark.slow

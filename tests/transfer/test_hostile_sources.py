@@ -17,7 +17,7 @@ from pixstore_asgi.errors import InputError, IntegrityError
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.transfer.npm_import import ALL_FORMATS
 from pixstore_asgi.transfer.npm_source import open_npm_source
-from pixstore_asgi.transfer.totals import quoted
+from pixstore_asgi.transfer.steps import quoted
 from tests.support.samples import SECRET, large_png, picture
 from tests.transfer.imports import MAX_BYTES, take
 from tests.transfer.npm_files import TOKEN, NpmFiles, drawn

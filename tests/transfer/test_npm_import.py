@@ -14,7 +14,7 @@ from pixstore_asgi import Pixstore
 from pixstore_asgi.errors import InputError
 from pixstore_asgi.transfer.npm_import import NpmImport
 from pixstore_asgi.transfer.npm_source import open_npm_source
-from pixstore_asgi.transfer.totals import Outcome
+from pixstore_asgi.transfer.steps import Outcome
 from tests.support.samples import picture
 from tests.transfer.imports import MAX_BYTES, take
 from tests.transfer.npm_files import TOKEN, NpmFiles

@@ -19,8 +19,8 @@ from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.store.postgres import PostgresStore
 from pixstore_asgi.store.sqlite import SqliteStore
 from pixstore_asgi.transfer.origin import take_origin
+from pixstore_asgi.transfer.steps import Outcome
 from pixstore_asgi.transfer.store_copy import copy_store
-from pixstore_asgi.transfer.totals import Outcome
 from tests.support.samples import OTHER_SECRET, SECRET, large_png, picture
 from tests.support.sqlite import make_version_1, query
 from tests.transfer.copies import content_of, copy, counts

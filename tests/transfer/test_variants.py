@@ -14,11 +14,10 @@ from pixstore_asgi.decoding.pool import Killed, Pool
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.transfer.files_export import export_files
 from pixstore_asgi.transfer.folder import Folder
-from pixstore_asgi.transfer.listing import list_ids, list_originals
 from pixstore_asgi.transfer.npm_export import NpmTarget, export_npm, open_npm_target
 from pixstore_asgi.transfer.npm_import import ALL_FORMATS, NpmImport
 from pixstore_asgi.transfer.npm_source import open_npm_source
-from pixstore_asgi.transfer.totals import Report, Step
+from pixstore_asgi.transfer.steps import Report, Step, list_ids, list_originals
 from pixstore_asgi.transfer.variants import make_variants
 from tests.support.samples import OTHER_SECRET, SECRET, picture
 from tests.transfer.imports import take

@@ -3,8 +3,7 @@
 from prometheus_client.parser import text_string_to_metric_families
 
 from pixstore_asgi.store.inspection import Unused
-from pixstore_asgi.upkeep.exposition import exposition
-from pixstore_asgi.upkeep.stats import Amount, Stats
+from pixstore_asgi.upkeep.stats import Amount, Stats, exposition
 
 
 def samples_of(text: str) -> dict[str, dict[str, float]]:

@@ -1,11 +1,15 @@
-"""How a picture is turned when it is displayed, as browsers read it.
+"""How browsers display a picture: its orientation, and its colours in sRGB.
 
-Pillow reads more than browsers do: other types of numbers, EXIF in WebP, the last of several blocks.
+Pillow reads more orientations than browsers do: other types of numbers, EXIF in WebP, the last of several blocks.
+
+Colours are converted, and the profile is not kept: a profile is metadata that can name a device, it is often longer
+than a small variant, and a ThumbHash has no room for it. Colours outside sRGB, such as the reddest red of Display P3,
+are clipped.
 """
 
 import io
 
-from PIL import ExifTags, Image, ImageFile, JpegImagePlugin
+from PIL import ExifTags, Image, ImageCms, ImageFile, JpegImagePlugin
 
 from ..core.strip.exif import UPRIGHT, orientation
 from ..core.strip.jpeg import EXIF_MARK_BYTES, is_exif
@@ -47,3 +51,30 @@ def _turn_of_avif(image: ImageFile.ImageFile) -> int:
     exif = Image.Exif()
     exif.load(image.info.get("exif", b""))
     return int(exif.get(ExifTags.Base.Orientation, UPRIGHT))
+
+
+_SPACES = {"L": "GRAY", "RGB": "RGB ", "RGBA": "RGB ", "CMYK": "CMYK"}
+_SRGB = ImageCms.createProfile("sRGB")
+
+
+def srgb(image: Image.Image, icc_profile: bytes | None) -> Image.Image:
+    """Return a picture of mode L, RGB, RGBA or CMYK in sRGB, as L, RGB or RGBA.
+
+    A profile that is damaged, or for another kind of colours, is ignored as browsers ignore it.
+    """
+    if icc_profile:
+        try:
+            return _converted(image, icc_profile)
+        except (ImageCms.PyCMSError, OSError, ValueError):
+            pass
+    return image.convert("RGB") if image.mode == "CMYK" else image
+
+
+def _converted(image: Image.Image, icc_profile: bytes) -> Image.Image:
+    profile = ImageCms.ImageCmsProfile(io.BytesIO(icc_profile))
+    if profile.profile.xcolor_space != _SPACES[image.mode]:
+        raise ValueError("a profile for another kind of colours")
+    mode = "RGBA" if image.mode == "RGBA" else "RGB"
+    converted = ImageCms.profileToProfile(image, profile, _SRGB, outputMode=mode)
+    assert converted is not None
+    return converted

@@ -1,10 +1,13 @@
-"""What a move did with each image, and how text from elsewhere is shown."""
+"""What all moves share: which images to move, what was done with each, and how text from elsewhere is shown."""
 
 from dataclasses import dataclass, field
 from enum import Enum
 
 from ..core.count import Count
+from ..core.ids import is_variant_id, original_of, range_of_directory
 from ..errors import ImageNotFound, InputError, IntegrityError, InvalidImage, RecordError, StoreConflict, StoreDamaged
+from ..store.contract import ImageStore
+from ..store.pages import pages_of_ids
 
 REFUSALS = (ImageNotFound, InputError, IntegrityError, InvalidImage, RecordError, StoreConflict, StoreDamaged)
 """The errors that leave one image alone; any other ends the move."""
@@ -68,3 +71,20 @@ def quoted(text: str) -> str:
 def printable(text: object) -> str:
     """Return `text` with all escaped that a terminal could take as a command."""
     return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in str(text))
+
+
+async def list_originals(store: ImageStore, directory: str | None = None) -> list[str]:
+    """Return those of `list_ids` that are no variants'. Raises what that raises."""
+    after, before = range_of_directory(directory)
+    pages = pages_of_ids(store, after=after, before=before)
+    return [each async for page in pages for each in page if not is_variant_id(each)]
+
+
+async def list_ids(store: ImageStore, directory: str | None = None) -> list[str]:
+    """Return the ids of all images of an open store, or of one directory's, each with those of its variants behind it.
+
+    Also of images whose rows are damaged, where the store can tell. Raises InputError or StoreError.
+    """
+    after, before = range_of_directory(directory)
+    pages = [page async for page in pages_of_ids(store, after=after, before=before)]
+    return sorted((each for page in pages for each in page), key=lambda each: (original_of(each), each))
