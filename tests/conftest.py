@@ -16,12 +16,18 @@ from tests.support.paths import TESTS
 from tests.support.postgres import Cluster, running_cluster
 from tests.support.s3 import S3Server, running_s3
 from tests.support.samples import SECRET
+from tests.support.stores import STORES
 from tests.support.tools import go_without, require
 
 _SAID = pytest.StashKey[Said]()
 
-settings.register_profile("untimed", deadline=None)  # how long a test takes is the machine's
+settings.register_profile("untimed", deadline=None)  # the duration of a test depends on the machine
+settings.register_profile("fast", deadline=None, max_examples=20)  # scripts/test-fast selects it
 settings.load_profile("untimed")
+
+
+_STARTED_SERVERS = {"postgres", "s3", "s3_server"}
+"""The fixtures that start PostgreSQL or an S3 server."""
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -51,6 +57,14 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
         if leak := said.leak():
             report.outcome, report.longrepr = "failed", f"a key, a proof or a secret stands in this:\n{leak}"
     return report
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark a test as slow if its fixtures or parameters ask for PostgreSQL or an S3 server."""
+    values = item.callspec.params.values() if isinstance(item, pytest.Function) and hasattr(item, "callspec") else ()
+    stores = [value for value in values if isinstance(value, str) and value in ("postgres", *STORES)]
+    if stores or _STARTED_SERVERS & set(getattr(item, "fixturenames", ())):
+        item.add_marker(pytest.mark.slow)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

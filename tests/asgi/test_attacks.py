@@ -42,6 +42,7 @@ BOMBS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BOMBS)
 def test_containers_of_countless_parts_are_refused_early(name: str) -> None:
     """A file of millions of tiny parts is refused after a bounded number of steps, long before its end."""
@@ -342,6 +343,7 @@ async def test_an_abandoned_upload_costs_no_more_than_it_sent() -> None:
             await pix.save_image(empty_pieces())
 
 
+@pytest.mark.slow
 @needs_proc
 def test_a_forked_child_takes_no_lease_from_its_parent(tmp_path: Path) -> None:
     """A child that drops its copy of a stream leaves the parent's lease: a sweep elsewhere spares the body."""

@@ -51,6 +51,7 @@ def test_help_says_where_the_documents_are() -> None:
     assert {"deployment.md", "troubleshooting.md", "wire-format.md"} <= {page.name for page in folder.iterdir()}
 
 
+@pytest.mark.slow
 def test_a_shell_completes_commands_and_options() -> None:
     """The scripts that configuration.md names are printed, and what they ask for is answered."""
     script = Path(sys.executable).with_name("pixstore-asgi")
@@ -81,6 +82,7 @@ def test_version_is_that_of_the_package() -> None:
     assert result.output.startswith("pixstore-asgi 0.")
 
 
+@pytest.mark.slow
 def test_secret_prints_one_good_secret_alone() -> None:
     """`secret` writes one line that Pixstore accepts as a secret, a new one each time, and nothing else."""
     first, second = run("secret"), run("secret")
@@ -90,6 +92,7 @@ def test_secret_prints_one_good_secret_alone() -> None:
     assert first.stdout != second.stdout
 
 
+@pytest.mark.slow
 def test_what_only_unix_has_is_not_assumed() -> None:
     """The commands can be loaded where the system module lacks what Windows does not have."""
     code = "import os, click, sqlite3, asyncio; del os.O_CLOEXEC, os.O_NOFOLLOW, os.O_NONBLOCK, os.O_DIRECTORY, os.sync"
@@ -113,6 +116,7 @@ def test_missing_package_names_the_extra(
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [["demo"], ["serve", "--create", "--database"]])
 def test_taken_port_says_which_option_to_use(command: list[str], tmp_path: Path) -> None:
     """A port that is in use is one line on stderr that names the port and --port, and exit code 1."""
@@ -127,6 +131,7 @@ def test_taken_port_says_which_option_to_use(command: list[str], tmp_path: Path)
     assert result.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_unusable_host_is_one_line() -> None:
     """An address that is not this machine's is refused without a traceback."""
     result = run("serve", "--database", __file__, "--host", "192.0.2.1", "--port", "0")
@@ -135,6 +140,7 @@ def test_unusable_host_is_one_line() -> None:
     assert result.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_serve_refuses_a_missing_database(tmp_path: Path) -> None:
     """A path without a database is taken for a slip: the error says how to make one, and nothing is made."""
     result = run("serve", "--database", str(tmp_path / "typo.db"))
@@ -144,6 +150,7 @@ def test_serve_refuses_a_missing_database(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "options"),
     [("this is no database", []), (None, ["--allow-origin", "app.example"])],
@@ -170,6 +177,7 @@ def _save(database: Path) -> tuple[str, dict[str, str]]:
     return record.id, headers
 
 
+@pytest.mark.slow
 def test_serve_answers_records_of_another_process(tmp_path: Path) -> None:
     """Payloads come out of the application's database, for its records, to the origins that were listed."""
     database = tmp_path / "pixstore.db"
@@ -186,6 +194,7 @@ def test_serve_answers_records_of_another_process(tmp_path: Path) -> None:
     assert str(database) in server.greeting
 
 
+@pytest.mark.slow
 def test_serve_refuses_the_wrong_secret_at_once(tmp_path: Path) -> None:
     """With another secret than the application's, the process ends with the library's text, before it serves."""
     _save(tmp_path / "pixstore.db")

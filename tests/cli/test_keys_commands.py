@@ -114,6 +114,7 @@ def test_a_secret_that_the_database_has_forgotten(database: Path) -> None:
     assert run_for_json("retire", OLD, "--database", database) == {"retired": None}
 
 
+@pytest.mark.slow
 def test_a_bucket_is_not_asked_for(
     tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

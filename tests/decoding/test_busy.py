@@ -19,7 +19,7 @@ from tests.decoding.made import encoded, quarters
 from tests.decoding.processes import confined_workers, fork_servers, is_alive, wait_until
 from tests.decoding.test_decoder import Interrupted, signal_child
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are looked at in /proc")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="processes are looked at in /proc")]
 
 PICTURE = encoded(quarters(), "jpeg")
 TOO_MANY = "too many pictures wait to be decoded: try again"

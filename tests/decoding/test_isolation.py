@@ -20,7 +20,7 @@ from tests.support.paths import ROOT
 from tests.support.samples import SECRET
 from tests.support.tools import go_without, require
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are looked at in /proc")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="processes are looked at in /proc")]
 
 OPENED_TO_WRITE = re.compile(r"O_WRONLY|O_RDWR|O_CREAT|O_TMPFILE|memfd_create|creat\(|shm_open")
 

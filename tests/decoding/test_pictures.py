@@ -290,6 +290,7 @@ def test_pixels_are_counted_before_they_are_decoded() -> None:
     assert said(bomb, "png", task()) is Refusal.PIXELS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [b"zTXt", b"iTXt", b"iCCP"])
 def test_chunks_that_unpack_to_much_are_refused(kind: bytes) -> None:
     """A text or profile of a PNG that unpacks to 64 MiB is not unpacked."""

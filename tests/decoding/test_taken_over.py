@@ -12,7 +12,7 @@ from tests.decoding.conftest import MakeDecoder
 from tests.decoding.made import FORMATS, encoded, photo, quarters
 from tests.support.tools import go_without
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Landlock and seccomp are Linux's")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="Landlock and seccomp are Linux's")]
 
 PICTURE = encoded(quarters(), "jpeg")
 

@@ -30,6 +30,7 @@ from tests.support.samples import SECRET, large_png, picture
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("painted_once")]
 
 
+@pytest.mark.slow
 async def test_list_names_all_pictures_and_holds_no_record(client: httpx.AsyncClient) -> None:
     """The list says of the first pictures what they are called and how large they are, and nothing that opens one."""
     answer = (await client.get(PICTURES)).json()
@@ -38,6 +39,7 @@ async def test_list_names_all_pictures_and_holds_no_record(client: httpx.AsyncCl
     assert all(picture.keys() == {"id", "title", "bytes", "width", "height"} for picture in answer["pictures"])
 
 
+@pytest.mark.slow
 async def test_records_come_together_by_one_query(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """Title and well-formed record of every picture that was asked for; ids of no picture are left out."""
     queries: list[list[str]] = []
@@ -81,6 +83,7 @@ async def test_a_record_reads_its_picture(client: httpx.AsyncClient) -> None:
     assert answer.headers["cache-control"] == "no-store"
 
 
+@pytest.mark.slow
 async def test_the_rest_of_the_gallery_is_painted_in_the_background() -> None:
     """The gallery answers with what there is, says how many are to come, and has them all in the end, last first."""
     async with demo_client(Pixstore(MemoryStore(), secret=SECRET), pictures=9) as client:

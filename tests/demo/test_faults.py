@@ -115,6 +115,7 @@ async def test_restart_really_closes_the_store(tmp_path: Path) -> None:
         assert faults.begin_outage()
 
 
+@pytest.mark.slow
 async def test_a_shutdown_at_any_moment_of_a_restart_leaves_the_store_open(tmp_path: Path) -> None:
     """However far the closing has come when the server stops, the store is open again for who closes it last."""
     async with Pixstore(tmp_path / "pixstore.db", secret=SECRET) as pix:
@@ -142,6 +143,7 @@ async def test_failure_in_the_background_is_logged(caplog: pytest.LogCaptureFixt
     assert "the disk is full" in caplog.text
 
 
+@pytest.mark.slow
 async def test_painting_waits_for_the_restart(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """A restart while pictures are being painted costs none of them."""
     pix = Pixstore(tmp_path / "pixstore.db", secret=SECRET)

@@ -3,6 +3,8 @@
 import ast
 import inspect
 import re
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -157,6 +159,7 @@ def _headings(text: str) -> list[str]:
     return re.findall(r"^#+ (.*)$", re.sub(r"```.*?```", "", text, flags=re.DOTALL), re.MULTILINE)
 
 
+@cache
 def python_messages() -> list[str]:
     """Return every text in the package, values in it replaced by `…`."""
     trees = [ast.parse(path.read_text()) for path in PACKAGE.rglob("*.py")]
@@ -178,21 +181,21 @@ def client_messages() -> list[str]:
 @pytest.mark.parametrize(
     ("heading", "texts"),
     [
-        ("Starting", python_messages()),
-        ("Saving and updating", python_messages()),
-        ("Copying to another store", python_messages()),
-        ("Making variants, and moving them", python_messages()),
-        ("Serving: in the server's log", python_messages()),
-        ("In the page", client_messages()),
+        ("Starting", python_messages),
+        ("Saving and updating", python_messages),
+        ("Copying to another store", python_messages),
+        ("Making variants, and moving them", python_messages),
+        ("Serving: in the server's log", python_messages),
+        ("In the page", client_messages),
     ],
 )
-def test_every_message_that_is_explained_exists(heading: str, texts: list[str]) -> None:
+def test_every_message_that_is_explained_exists(heading: str, texts: Callable[[], list[str]]) -> None:
     """Each text in troubleshooting.md stands in the code, word for word."""
     section = TROUBLESHOOTING.split(f"\n## {heading}\n")[1].split("\n## ")[0]
     messages = [cells[0].strip("`") for cells in rows(section, "| message |")]
     assert len(messages) > 5
     for message in messages:
-        assert any(message in text for text in texts), message
+        assert any(message in text for text in texts()), message
 
 
 def test_every_secret_error_and_refusal_is_explained() -> None:

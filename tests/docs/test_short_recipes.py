@@ -196,6 +196,7 @@ def test_an_endpoint_of_ones_own(run_snippet: RunSnippet) -> None:
         assert http.get(url, headers=sent(record, authorization="x")).status_code == 403
 
 
+@pytest.mark.slow
 def test_gallery(run_snippet: RunSnippet) -> None:
     """The list has every picture with its thumbnail and placeholder; a deleted one is in no list and has no record."""
     Path("static").mkdir()
@@ -232,6 +233,7 @@ def test_calls_that_are_not_async(run_snippet: RunSnippet, tmp_path: Path) -> No
     assert len(names["import_pictures"]([file])) == 1
 
 
+@pytest.mark.slow
 async def test_taking_a_picture_over(run_snippet: RunSnippet, tmp_path: Path) -> None:
     """The same ciphertexts are under the other secret; sizes and placeholder come back; a maker of variants refuses."""
     take_picture = run_snippet(FILES["take_picture.py"])["take_picture"]

@@ -110,6 +110,7 @@ def test_no_second_copy_of_the_key_file_stays(tmp_path: Path) -> None:
     assert create_key_file(key_file) == secret
 
 
+@pytest.mark.slow
 def test_processes_share_one_key_file(tmp_path: Path) -> None:
     """Processes that start together on one new database get the same secret."""
     script = (

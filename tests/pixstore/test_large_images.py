@@ -41,6 +41,7 @@ SCRIPT = """
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize("mib", [48, pytest.param(1024, marks=[pytest.mark.soak, pytest.mark.timeout(300)])])
 def test_memory_is_bounded(tmp_path: Path, mib: int) -> None:

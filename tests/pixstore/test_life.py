@@ -81,6 +81,7 @@ async def test_pixstores_do_not_touch_one_another(tmp_path: Path) -> None:
             await third.save_image(picture("gif"))
 
 
+@pytest.mark.slow
 def test_trio_is_refused_clearly(tmp_path: Path) -> None:
     """Under trio the first use raises a StoreError that says so."""
     script = """

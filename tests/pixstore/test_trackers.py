@@ -143,6 +143,7 @@ MOMENTARY = {
 }
 
 
+@pytest.mark.slow
 async def test_local_variables_of_the_package(hidden: set[str]) -> None:
     """No local variable of the package shows a key, a proof or a picture at any line: an error may pass there."""
     store = MemoryStore()

@@ -83,6 +83,7 @@ async def test_an_upload_tells_its_progress(pix: Pixstore) -> None:
     assert heard[-1] == len(image)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [1, 1000, 8192, 65_535, 65_536, 300_000])
 async def test_small_pieces_are_joined(size: int) -> None:
     """What comes behind the first 64 KiB is passed on in pieces of at least that, but for the last; all bytes do."""

@@ -154,6 +154,7 @@ def test_a_negative_size_is_refused() -> None:
         Pixstore(cache_bytes=-1)
 
 
+@pytest.mark.slow
 async def test_another_processes_write_is_seen_at_once(tmp_path: Path) -> None:
     """What another connection commits, an update or a delete, is what the next request gets, however hot the old is."""
     path = tmp_path / "pixstore.db"
@@ -225,6 +226,7 @@ async def test_what_is_asked_for_once_costs_what_it_costs_without_a_cache(pix: P
     assert store.calls["open_stream"] == 36
 
 
+@pytest.mark.slow
 async def test_an_image_too_large_to_keep_makes_nobody_wait(pix: Pixstore, store: CountingStore) -> None:
     """An image above a fourth of the cache is opened by all who ask for it at once, each for itself."""
     record = await pix.save_image(large_png(3 * MIB))

@@ -51,6 +51,7 @@ class TestSqliteStore(SharedStoreContract, StampsThatHold):
         return SqliteStore(folder / "images.db", clock_ms=clock)
 
 
+@pytest.mark.slow
 class TestSqliteStoreWithoutCounters(TestSqliteStore):
     """SqliteStore keeps the contract on a file system that has no shared memory for change counters."""
 
@@ -59,6 +60,7 @@ class TestSqliteStoreWithoutCounters(TestSqliteStore):
         monkeypatch.setattr(ChangeCounters, "open", lambda path: None)
 
 
+@pytest.mark.slow
 class TestSqliteStoreWithoutLocks(TestSqliteStore):
     """SqliteStore keeps the contract where the system has no locks between processes."""
 

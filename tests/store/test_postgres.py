@@ -741,6 +741,7 @@ async def test_sweeps_ride_on_writes(postgres: Cluster, schema: str, monkeypatch
 # A server that goes away
 
 
+@pytest.mark.slow
 async def test_a_restart_between_calls_is_not_noticed(own_cluster: Cluster, schema: str) -> None:
     """After the server was restarted, reads and writes work at once, over new connections."""
     async with opened(own_cluster.url(), schema) as store:
@@ -754,6 +755,7 @@ async def test_a_restart_between_calls_is_not_noticed(own_cluster: Cluster, sche
         assert later.token > saved.token
 
 
+@pytest.mark.slow
 async def test_a_stream_outlives_a_restart(own_cluster: Cluster, schema: str) -> None:
     """A body that is being read goes on where it was when the server is back in time."""
     body = body_of(20 * CHUNK_BYTES)
@@ -769,6 +771,7 @@ async def test_a_stream_outlives_a_restart(own_cluster: Cluster, schema: str) ->
         assert head + await rest + b"".join([chunk async for chunk in stream]) == body
 
 
+@pytest.mark.slow
 async def test_a_server_that_stays_away_is_busy(own_cluster: Cluster, schema: str) -> None:
     """While the server is away every call ends with StoreBusy, and works again when it is back."""
     async with opened(own_cluster.url(), schema, busy_timeout_s=1) as store:

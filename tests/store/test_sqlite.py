@@ -99,6 +99,7 @@ def test_an_unknown_durability_is_refused(tmp_path: Path) -> None:
         SqliteStore(tmp_path / "images.db", durability="OFF")  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 async def test_the_stamp_misses_no_commit_of_another_process(tmp_path: Path) -> None:
     """Every commit through another store on the same file changes the stamp, and what is then read is the new."""
     store, other = SqliteStore(tmp_path / "images.db"), SqliteStore(tmp_path / "images.db")
@@ -179,6 +180,7 @@ async def test_opening_a_locked_database_is_busy(tmp_path: Path) -> None:
     other.close()
 
 
+@pytest.mark.slow
 def test_a_read_only_database_is_named() -> None:
     """A database that this process may not write is refused with advice, for a user who is not root."""
     script = """
@@ -531,6 +533,7 @@ async def test_a_failed_open_leaves_nothing_behind(tmp_path: Path, monkeypatch: 
         await store.get("a")
 
 
+@pytest.mark.slow
 def test_a_store_used_after_a_fork_refuses(tmp_path: Path) -> None:
     """A store opened before a fork refuses in the child, which would share SQLite's locks with its parent."""
     script = """

@@ -133,6 +133,7 @@ async def test_a_chunk_that_fails_ahead_fails_in_its_turn(
     assert "never retrieved" not in caplog.text
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="is about glibc's malloc")
 def test_chunks_are_read_into_memory_that_was_used_before(tmp_path: Path) -> None:
     """Sixteen readers of bodies of several chunks take hardly a page fault for each, once they have their memory."""

@@ -57,6 +57,7 @@ def test_there_is_a_sample_of_every_format() -> None:
         assert len(data) < 400
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SAMPLES)
 def test_samples_are_taken_and_decoded(name: str) -> None:
     """A Pixstore that decodes what it saves takes each, and what it began for that ends with the call."""

@@ -321,6 +321,7 @@ async def test_rows_out_of_order(npm_files: NpmFiles, target: Pixstore) -> None:
         await take(npm_files, target)
 
 
+@pytest.mark.slow
 def test_pages_within_themselves(npm_files: NpmFiles) -> None:
     """A table of a few pages that refer to one another over and over is counted to an end."""
     npm_files.database.unlink()

@@ -178,6 +178,7 @@ def test_another_stores_backup_is_left_alone(place: Place, make_place: Callable[
     assert [file.name for file in tmp_path.iterdir() if file.is_file()] == ["backup.db"]
 
 
+@pytest.mark.slow
 def test_what_is_in_use_or_lacks_bodies_is_not_replaced(make_place: Callable[[str], Place], tmp_path: Path) -> None:
     """Not the database itself, no backup that a process has open, and none that has rows alone."""
     place, backup = make_place("sqlite+s3"), tmp_path / "backup.db"
@@ -210,6 +211,7 @@ def test_one_backup_is_made_at_a_time(place: Place, tmp_path: Path) -> None:
     assert run("verify", at_file(backup)).exit_code == 0
 
 
+@pytest.mark.slow
 async def test_a_failure_ends_no_moment(make_place: Callable[[str], Place]) -> None:
     """What fails, or is cancelled, is the reader's own: others go on, and the connection is given back."""
     place = make_place("postgres")

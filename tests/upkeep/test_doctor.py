@@ -138,6 +138,7 @@ def test_a_disk_that_is_full_or_a_networks(path: Path, monkeypatch: pytest.Monke
     assert bad["file system"][1].startswith("move the database to a local disk")
 
 
+@pytest.mark.slow
 def test_a_clock_of_its_own(tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """PostgreSQL's version is told, and a clock that is apart from this one."""
     place = new_place("postgres", tmp_path, request)
@@ -150,6 +151,7 @@ def test_a_clock_of_its_own(tmp_path: Path, request: pytest.FixtureRequest, monk
     assert "by NTP" in remedy
 
 
+@pytest.mark.slow
 def test_a_bucket_that_is_not_named(
     tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -162,6 +164,7 @@ def test_a_bucket_that_is_not_named(
     assert found(place.database)["bodies"][1] == "pass --blobs, as the application's blobs"
 
 
+@pytest.mark.slow
 def test_a_mount_that_is_well(path: Path) -> None:
     """All that is asked of a server over HTTP is as it should be."""
     with running("serve", "--database", str(path), "--port", "0", secret=SECRET) as server:

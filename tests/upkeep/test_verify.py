@@ -388,6 +388,7 @@ def test_stats_and_gc(place: Place, tables: Tables) -> None:
     assert stats()["unused"]["bodies"] == 0
 
 
+@pytest.mark.slow
 def test_gc_leaves_what_the_application_still_keeps(place: Place, tables: Tables) -> None:
     """Where time alone tells what is being read, gc keeps what was replaced for as long as it is told."""
     if place.database.endswith(".db") and not place.blobs:

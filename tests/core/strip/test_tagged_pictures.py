@@ -108,6 +108,7 @@ def test_the_pieces_it_comes_in_change_nothing(name: str) -> None:
         assert strip([data[start:end] for start, end in itertools.pairwise(edges)]) == kept
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_every_cut_is_noticed(name: str) -> None:
     """A picture cut before the end of its kept part is refused; one cut later is stripped as usual."""
