@@ -1,4 +1,4 @@
-"""Takes from the running process, for good, what it does not need to decode one picture."""
+"""Confine the running process, for good, to the memory, time and rights that decoding one picture needs."""
 
 import ctypes
 import mmap
@@ -15,14 +15,14 @@ from .task import Limits
 # linux/prctl.h
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
 
-_LESS_URGENT = 10  # than event loops, which would wait for a processor as often as there are workers; see nice(2)
-_SPARE_BYTES = 16 * 1024 * 1024  # to say that memory was not enough
+_LESS_URGENT = 10  # than event loops, so that workers do not delay them; see nice(2)
+_SPARE_BYTES = 16 * 1024 * 1024  # for the reply that memory was not enough
 
 _spare: list[mmap.mmap] = []
 
 
 class Confinement:
-    """The limits of workers. Made before the first one, whose parent is the process that makes it."""
+    """The limits of workers. Make it in their parent process, before the first worker."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -36,9 +36,9 @@ class Confinement:
             self._own_bytes = pages * resource.getpagesize()
 
     def apply(self) -> None:
-        """Limit the running process: its memory and time, and no file, socket, process or thread more.
+        """Limit memory and time of the running process. It can open no more files, sockets, processes or threads.
 
-        Raises OSError if the kernel has a limit and does not set it.
+        Raises OSError if the kernel has a limit but refuses to set it.
         """
         limits = self._limits
         os.nice(_LESS_URGENT)
@@ -46,7 +46,7 @@ class Confinement:
             self._prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
             self._prctl(_PR_SET_DUMPABLE, 0)  # no other process of this user reads its memory
             self._prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-            if os.getppid() != self._parent:  # it died before it could be noticed
+            if os.getppid() != self._parent:  # the parent died before prctl
                 os._exit(1)
             most = self._own_bytes + limits.max_memory_bytes
             _spare.append(mmap.mmap(-1, _SPARE_BYTES))
@@ -58,11 +58,11 @@ class Confinement:
         _limit(resource.RLIMIT_CPU, limits.max_cpu_s, 1)
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.setitimer(signal.ITIMER_REAL, limits.max_wall_s)
-        self._sandbox.deny_calls()  # last, as it takes the calls above
+        self._sandbox.deny_calls()  # last, because it forbids the calls above
 
 
 def use_spare_memory() -> None:
-    """Let the running process have the memory that was kept back for saying that memory was not enough."""
+    """Release the memory that is reserved for the reply that memory was not enough."""
     while _spare:
         _spare.pop().close()
 

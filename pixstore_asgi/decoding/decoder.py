@@ -1,4 +1,4 @@
-"""Decoder: pictures in, what is known of them out; each is decoded in a process of its own."""
+"""Decoder: decodes each picture in a process of its own, and makes its variants and placeholder."""
 
 import os
 import sys
@@ -33,10 +33,18 @@ _CODECS = ("jpg", "zlib", "webp", "avif", "littlecms2")
 class Decoder:
     """Decodes pictures within limits, and makes variants and placeholders of them.
 
-    variants: what to make of each. placeholder: whether its ThumbHash too. processes: how many pictures are decoded at
-    once, by default one for each core; the others wait. max_…: as in Limits. Starts nothing before its
-    first use. task: what it does with each picture. budget: memory for pictures that arrive. Raises ConfigError for
-    options that can't be, and if the extra `images` is not installed.
+    Starts no process before its first use. Raises ConfigError for impossible options, and if the extra `images` is not
+    installed.
+
+    Args:
+        variants: Variants to make of each picture.
+        placeholder: Whether to make a ThumbHash of each picture.
+        processes: Number of pictures to decode at once. The others wait. Default: one for each core.
+        max_pixels, max_total_pixels, max_frames, max_cpu_s, max_wall_s, max_memory_bytes: See Limits.
+
+    Attributes:
+        task: The variants, placeholder and limits of each picture.
+        budget: Memory for arriving pictures.
     """
 
     def __init__(
@@ -63,11 +71,15 @@ class Decoder:
         close_in_child(self, Decoder._forget)
 
     async def decode(self, pieces: Sequence[bytes | memoryview], format: str) -> Decoded:
-        """Decode a picture, every frame of it, and return what is known of it and made of it.
+        """Decode every frame of a picture, and make its variants and placeholder.
 
-        pieces: its bytes, one piece after another. format: by its name, such as "jpeg"; no other is tried. Raises
-        InvalidImage where it does not decode or takes more than the limits allow, and StoreBusy where the machine can't
-        start a process to decode it: nothing was done, and it can be tried again.
+        Args:
+            pieces: The bytes of the picture.
+            format: The name of its format, such as "jpeg". No other format is tried.
+
+        Raises:
+            InvalidImage: It does not decode, or exceeds a limit.
+            StoreBusy: No process could be started or no place was free. Nothing was done; retry.
         """
         pool = self._pools.get_or_make(partial(Pool, self.task, self.processes))
         outcome = await pool.decode(pieces, format)
@@ -76,7 +88,7 @@ class Decoder:
         return outcome
 
     async def close(self) -> None:
-        """End this event loop's processes, once they have decoded what they have; the next `decode` starts new ones."""
+        """End the processes of this event loop after their current pictures. The next `decode` starts new ones."""
         pool = self._pools.pop()
         if pool is not None:
             with anyio.CancelScope(shield=True):

@@ -18,7 +18,7 @@ _PNG_SIGNATURE_BYTES = 8
 
 
 def orientation_of(image: ImageFile.ImageFile, file: io.BytesIO) -> int:
-    """Return how the picture in this file is turned, 1 to 8 (EXIF 2.32, 4.6.4, tag 0x0112).
+    """Return the orientation of the picture in this file, 1 to 8 (EXIF 2.32, 4.6.4, tag 0x0112).
 
     image: the same picture, opened. No browser turns a GIF, or a WebP by its EXIF.
     """
@@ -47,7 +47,7 @@ def _exif_of_png(data: memoryview) -> bytes:
 
 
 def _turn_of_avif(image: ImageFile.ImageFile) -> int:
-    """Return the orientation of irot and imir. Pillow puts it in place of that of EXIF, which browsers ignore."""
+    """Return the orientation of irot and imir. Pillow replaces the EXIF orientation by it, which browsers ignore."""
     exif = Image.Exif()
     exif.load(image.info.get("exif", b""))
     return int(exif.get(ExifTags.Base.Orientation, UPRIGHT))
@@ -60,7 +60,7 @@ _SRGB = ImageCms.createProfile("sRGB")
 def srgb(image: Image.Image, icc_profile: bytes | None) -> Image.Image:
     """Return a picture of mode L, RGB, RGBA or CMYK in sRGB, as L, RGB or RGBA.
 
-    A profile that is damaged, or for another kind of colours, is ignored as browsers ignore it.
+    Ignores a damaged profile and one for another colour space, as browsers do.
     """
     if icc_profile:
         try:

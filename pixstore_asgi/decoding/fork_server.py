@@ -1,7 +1,7 @@
-"""The fork server: it has the decoder loaded, and forks a process for every picture that the application sends.
+"""The fork server: it has the decoder loaded, and forks a worker for every picture that the application sends.
 
-It ends with the application: when the other end of its control socket is closed, by whatever cause. It takes no signal
-that a terminal or a service manager sends to all processes, since the application may need it until its own end.
+It ends with the application: as soon as the other end of its control socket is closed. It ignores the signals that a
+terminal or a service manager sends to all processes, because the application may need it until its own end.
 """
 
 import contextlib
@@ -22,25 +22,25 @@ from .pictures import configure, decode
 from .task import Task
 
 CONTROL_FD = 0
-_FIRST_OTHER_FD = 3  # behind standard input, output and error
+_FIRST_OTHER_FD = 3  # after standard input, output and error
 _OUT_OF_TIME = frozenset({signal.SIGXCPU, signal.SIGALRM})
 
 
 def main(task_json: str) -> None:
-    """Serve until the application is gone."""
+    """Serve until the application has ended."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     task = Task.from_json(task_json)
     configure(task.limits)
     _load_decoders(task)
     gc.disable()
-    gc.freeze()  # collecting would copy memory that all workers share
+    gc.freeze()  # a collection would copy memory that all workers share
     with socket.socket(fileno=CONTROL_FD) as control:
         ForkServer(control, task).serve()
 
 
 def _load_decoders(task: Task) -> None:
-    """Decode and encode a tiny picture of each format: what is loaded when it is first needed is loaded now."""
+    """Decode and encode a tiny picture of each format, so that Pillow loads its lazy modules now."""
     for name in ("jpeg", "png", "gif", "webp", "avif"):
         output = io.BytesIO()
         Image.new("RGB", (8, 8)).save(output, name)
@@ -49,9 +49,9 @@ def _load_decoders(task: Task) -> None:
 
 
 class ForkServer:
-    """Forks a worker for all that comes over the control socket: its link, and a socket to say there how it ended.
+    """Forks a worker for each pair of sockets that arrives: the link of the worker, and a socket that reports its end.
 
-    If the application closes the latter before, or its half of it, the worker is no longer needed, and is killed.
+    If the application closes the second socket, or its half of it, the worker is killed.
     """
 
     def __init__(self, control: socket.socket, task: Task) -> None:
@@ -81,7 +81,7 @@ class ForkServer:
         self._poll.register(self._woken, select.POLLIN)
 
     def _attend(self) -> bool:
-        """Wait for something to do, and do it; return False where the application has gone."""
+        """Wait for one event and handle it. Return False if the application has ended."""
         ready = [descriptor for descriptor, _ in self._poll.poll()]
         self._kill_unwanted(ready)
         if self._woken.fileno() in ready:
@@ -89,7 +89,7 @@ class ForkServer:
         return self._control.fileno() not in ready or self._take()
 
     def _take(self) -> bool:
-        """Fork a worker for what has come; return False where nothing will come any more."""
+        """Fork a worker for the received sockets. Return False if the control socket is closed."""
         message, descriptors, _, _ = socket.recv_fds(self._control, 1, 2)
         if not message:
             return False
@@ -103,7 +103,7 @@ class ForkServer:
             if pid == 0:
                 self._become_worker(link)
         self._ends[pid] = end
-        self._poll.register(end, select.POLLIN)  # ready once the application closes it, or its half of it
+        self._poll.register(end, select.POLLIN)  # readable once the application closes it, or its half of it
         return True
 
     def _become_worker(self, link: socket.socket) -> NoReturn:
@@ -134,7 +134,7 @@ class ForkServer:
 
 
 def _tell(end: socket.socket, how: End) -> None:
-    with end, contextlib.suppress(ConnectionError):  # perhaps nobody waits for it
+    with end, contextlib.suppress(ConnectionError):  # the application may no longer wait
         end.send(bytes([how]))
 
 
@@ -142,6 +142,6 @@ def _end_of(status: int) -> End:
     if os.WIFEXITED(status):
         return End.CRASHED if os.WEXITSTATUS(status) else End.WELL
     number = os.WTERMSIG(status)
-    if number == signal.SIGKILL:  # a decoder that fails gets another signal; this one is the system's, or an operator's
+    if number == signal.SIGKILL:  # sent by the system or an operator: a decoder that fails gets another signal
         return End.KILLED
     return End.OUT_OF_TIME if number in _OUT_OF_TIME else End.CRASHED

@@ -13,7 +13,7 @@ import anyio.to_thread
 
 from .task import Task
 
-# The fork server has the package without its front: what faces hostile bytes needs neither Starlette nor the cipher.
+# Load the package without its __init__: a process that reads hostile bytes needs neither Starlette nor the cipher.
 _BOOT = """
 import json, sys, types
 sys.path[:] = json.loads(sys.argv[1])
@@ -27,26 +27,25 @@ _PATIENCE_S = 5
 
 
 class Lost(Exception):
-    """The fork server is gone, or does not listen; whatever it was doing was not done."""
+    """The fork server has ended or does not listen. The picture was not decoded."""
 
 
 class WorkerSockets(NamedTuple):
-    """The sockets of one worker: the link to itself, and one over which the fork server says how it has ended."""
+    """The sockets of one worker: the link to it, and one over which the fork server reports how it ended."""
 
     link: socket.socket
     end: socket.socket
 
     def close(self) -> None:
-        """Close both; the fork server then kills the worker, if it still runs."""
+        """Close both. The fork server then kills the worker if it still runs."""
         self.link.close()
         self.end.close()
 
 
 class ForkServerHandle:
-    """A running fork server. Raises OSError where the machine can't start one.
+    """A running fork server. Raises OSError if it can't be started.
 
-    Its environment is empty, and of what this process has open it gets standard error alone, for what it can't do
-    without: a message where it can't start.
+    Its environment is empty. It inherits only standard error, so that it can report why it does not start.
     """
 
     def __init__(self, task: Task) -> None:
@@ -88,14 +87,14 @@ class ForkServerHandle:
         await anyio.to_thread.run_sync(self._wait)
 
     def end(self) -> None:
-        """End the fork server and all its workers without waiting for that."""
+        """End the fork server and all its workers, and do not wait."""
         self._control.close()
-        threading.Thread(target=self._wait, daemon=True).start()  # or it would stay a zombie
+        threading.Thread(target=self._wait, daemon=True).start()  # reaps it, or it would stay a zombie
 
     def abandon(self) -> None:
-        """In a fork of the process that started the server: have nothing to do with it any more."""
+        """In a forked child of the application: release the fork server, which belongs to the parent."""
         self._control.close()
-        self._process.returncode = 0  # it is nobody that can be waited for here
+        self._process.returncode = 0  # it is not a child of this process, so it can't be waited for
 
     def _wait(self) -> None:
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -106,7 +105,7 @@ class ForkServerHandle:
 
 
 def _import_path() -> list[str]:
-    """Return where this process finds modules, the folder that it happens to be in left out."""
+    """Return the module search path without the current directory."""
     return [place for place in sys.path if place]
 
 

@@ -1,4 +1,4 @@
-"""Memory for pictures that wait to be decoded: one limit for all of them, from their first byte to their result."""
+"""Memory for pictures that are to be decoded: one limit for all of them, from the first byte to the result."""
 
 import mmap
 import time
@@ -14,10 +14,10 @@ _BLOCK_BYTES = 1024 * 1024
 
 
 class Budget:
-    """The memory that the pictures of one Decoder may take together, in bytes.
+    """The memory in bytes for all pictures of one Decoder.
 
-    If it is used up, the arriving picture that has used most of it is refused: its bytes times its age. If the newest
-    were refused, a few senders that stall could keep all others out. A picture alone may take more.
+    If it is used up, the arriving picture with the largest product of bytes and age is refused. If the newest one were
+    refused, a few stalled senders could keep all others out. A single picture may use more.
     """
 
     def __init__(self, max_bytes: int = MAX_HELD_BYTES, clock_s: Callable[[], float] = time.monotonic) -> None:
@@ -28,7 +28,7 @@ class Budget:
         self._lock = Lock()  # event loops of several threads may share one Decoder
 
     def hold(self) -> "Held":
-        """Return memory for one picture, which takes none yet."""
+        """Return memory for one picture, still empty."""
         return Held(self)
 
     def _take(self, held: "Held", size: int) -> None:
@@ -51,7 +51,7 @@ class Budget:
 
 
 class Held:
-    """One picture's bytes in memory. `size` is their number."""
+    """The bytes of one picture in memory. `size` is their number."""
 
     def __init__(self, budget: Budget) -> None:
         self.size = 0
@@ -61,7 +61,7 @@ class Held:
         self._is_dropped = False
 
     def add(self, piece: bytes | memoryview) -> None:
-        """Keep the next bytes. Raises StoreBusy if there is no memory for this picture, now or earlier."""
+        """Store the next bytes. Raises StoreBusy if this picture is refused, now or earlier."""
         with self._budget._lock:
             self._require_kept()
             self._budget._take(self, len(piece))
@@ -73,7 +73,7 @@ class Held:
             self._copy(memoryview(piece))
 
     def whole(self) -> list[memoryview]:
-        """End the arrival and return the picture's bytes in pieces: it is no longer refused for others.
+        """End the arrival and return the bytes in pieces. From now on the picture is not refused in favour of others.
 
         Raises StoreBusy if it was refused before.
         """
@@ -89,7 +89,7 @@ class Held:
             self._budget._give_back(self)
 
     def _copy(self, rest: memoryview) -> None:
-        # Into mapped blocks, which go back to the system at once: small pieces of the heap stay with the process.
+        # Mapped blocks go back to the system at once. Small pieces on the heap would stay with the process.
         while rest:
             if not self._free:
                 self._free = memoryview(mmap.mmap(-1, _BLOCK_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))

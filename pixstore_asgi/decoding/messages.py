@@ -1,6 +1,6 @@
-"""What goes over the sockets of one picture: its bytes, the reply, and from the fork server how that ended.
+"""Messages over the sockets of one picture: its bytes, the reply, and the report of the fork server on the end.
 
-A worker that hostile bytes have taken over can say anything: it is believed only what an honest one could say too.
+Hostile bytes may take over a worker. So a reply is accepted only if an honest worker could send it.
 """
 
 import json
@@ -11,17 +11,17 @@ from typing import Any
 from .task import Decoded, EncodedVariant, Refusal, Task, Variant
 
 REQUEST = struct.Struct(">Q8s")
-"""What a picture begins with: its length in bytes, and the name of its format, padded with zeros."""
+"""The head of a request: the length of the picture in bytes, and the name of its format, padded with zeros."""
 
 MAX_REPLY_BYTES = 64 * 1024 * 1024
 
 _HEAD_SIZE = struct.Struct(">I")
-_MAX_HEAD_BYTES = 128 * 1024  # room for 1,000 variants; JSON of megabytes would hold up the event loop
+_MAX_HEAD_BYTES = 128 * 1024  # enough for 1,000 variants; megabytes of JSON would block the event loop
 _MAX_HASH_BYTES = 25
 
 
 class End(IntEnum):
-    """How a worker ended: one byte, which the fork server says and not the worker."""
+    """How a worker ended: one byte, sent by the fork server and not by the worker."""
 
     WELL = 0
     OUT_OF_TIME = 1
@@ -31,12 +31,12 @@ class End(IntEnum):
 
 
 def write_refusal(refusal: Refusal) -> bytes:
-    """Return the reply for a picture that is refused."""
+    """Return the reply for a refused picture."""
     return _framed({"refusal": refusal})
 
 
 def write_reply(decoded: Decoded) -> bytes:
-    """Return the reply for a picture that decodes."""
+    """Return the reply for a decoded picture."""
     variants = [
         {"name": name, "format": each.format, "width": each.width, "height": each.height, "bytes": len(each.data)}
         for name, each in decoded.variants.items()
@@ -47,7 +47,7 @@ def write_reply(decoded: Decoded) -> bytes:
 
 
 def read_reply(reply: memoryview, task: Task) -> Decoded | Refusal:
-    """Return what a worker says of a picture. Raises ValueError where no worker would say that of this task."""
+    """Parse the reply of a worker. Raises ValueError if it does not match the task."""
     try:
         (head_bytes,) = _HEAD_SIZE.unpack_from(reply)
         _require(head_bytes <= _MAX_HEAD_BYTES, "head")

@@ -1,4 +1,4 @@
-"""Decodes one picture with Pillow, all of it, and makes what is asked for. Runs where hostile bytes may run wild."""
+"""Decode one picture completely with Pillow, and make its variants and placeholder. Runs in a confined worker."""
 
 import io
 import itertools
@@ -14,13 +14,13 @@ from .thumbhash import thumbhash
 
 _PILLOW_NAMES = {"jpg": "JPEG", "jpeg": "JPEG", "png": "PNG", "webp": "WEBP", "gif": "GIF", "avif": "AVIF"}
 _ANIMATED = frozenset({"png", "webp", "gif", "avif"})
-_COUNTED = _ANIMATED - {"gif"}  # these say how many frames they have
-_REDUCING_GAP = 2.0  # first to a size of at least twice what is wanted, by a mean: Pillow's own choice for thumbnails
+_COUNTED = _ANIMATED - {"gif"}  # their files say how many frames they have
+_REDUCING_GAP = 2.0  # reduce to at least twice the wanted size by a mean first, as Pillow does for thumbnails
 _QUALITY, _AVIF_QUALITY = 80, 60
-_HASH_BOX = Variant("placeholder", 32, 32)  # what more would add, a hash of seven waves does not show
+_HASH_BOX = Variant("placeholder", 32, 32)  # a hash of seven waves shows no more detail
 _WHITE = (255, 255, 255)
 
-# EXIF 2.32, 4.6.4, tag 0x0112: how to turn what is stored into what is displayed.
+# EXIF 2.32, 4.6.4, tag 0x0112: how to turn the stored picture into the displayed one.
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -30,7 +30,7 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_LYING = 5  # from here on width and height are exchanged
+_LYING = 5  # from this orientation on, width and height are exchanged
 
 Encode = Callable[[Image.Image, int | None], bytes]
 
@@ -44,7 +44,7 @@ class Refused(Exception):
 
 
 def configure(limits: Limits) -> None:
-    """Set up Pillow, for this whole process: strict, within the limits, on one thread."""
+    """Configure Pillow for this process: strict, within the limits, one thread."""
     ImageFile.LOAD_TRUNCATED_IMAGES = False
     # Pillow warns above its limit and refuses above twice that.
     Image.MAX_IMAGE_PIXELS = max(1, (limits.max_pixels + 1) // 2)
@@ -53,14 +53,14 @@ def configure(limits: Limits) -> None:
 
 
 def decode(file: io.BytesIO, name: str, task: Task) -> Decoded:
-    """Decode a picture of the format of this name, each frame of it, and make placeholder and variants of its first.
+    """Decode every frame of a picture in the named format. Make placeholder and variants of its first frame.
 
-    Raises Refused, MemoryError, and whatever Pillow raises for damaged bytes.
+    Raises Refused, MemoryError, and any error of Pillow for damaged bytes.
     """
     try:
         if name == "png":
             with Image.open(file, formats=["PNG"]) as image:
-                image.verify()  # the CRC of each chunk, which decoding does not look at
+                image.verify()  # checks the CRC of each chunk, which decoding ignores
             file.seek(0)
         if _PILLOW_NAMES[name] == "JPEG":
             with file.getbuffer() as data:
@@ -81,7 +81,7 @@ def _decode(image: ImageFile.ImageFile, file: io.BytesIO, name: str, task: Task)
     if task.placeholder:
         sizes.append(_HASH_BOX.size_of(*size))
     largest = max(sizes, default=(1, 1))
-    # A JPEG is read to its last bit at any scale; at a smaller one its pixels are made by a smaller transform.
+    # A JPEG is read completely at any scale. At a smaller scale a smaller transform makes its pixels.
     image.draft(None, _scaled(largest[::-1] if turn >= _LYING else largest, stored))
     image.load()
     shrunk = _shrunk(image, largest, turn) if sizes else None
@@ -117,7 +117,7 @@ def _check_limits(image: ImageFile.ImageFile, name: str, limits: Limits) -> None
 
 
 def _check_frames(image: ImageFile.ImageFile, limits: Limits) -> None:
-    """Decode every frame behind the first."""
+    """Decode every frame after the first."""
     pixels = image.width * image.height
     for number in itertools.count(1):
         try:
@@ -133,12 +133,12 @@ def _check_frames(image: ImageFile.ImageFile, limits: Limits) -> None:
 
 
 def _scaled(wanted: tuple[int, int], stored: tuple[int, int]) -> tuple[int, int]:
-    """Return the least size that a JPEG may be decoded at."""
+    """Return the smallest size at which to decode a JPEG."""
     return min(stored[0], round(wanted[0] * _REDUCING_GAP)), min(stored[1], round(wanted[1] * _REDUCING_GAP))
 
 
 def _shrunk(image: Image.Image, largest: tuple[int, int], turn: int) -> Image.Image:
-    """Return the picture at the largest size that is wanted: turned as displayed, in sRGB, without metadata."""
+    """Return the picture at the largest wanted size: turned as displayed, in sRGB, without metadata."""
     icc_profile = image.info.get("icc_profile")
     plain = _resized(_plain(image), largest[::-1] if turn >= _LYING else largest)
     if turn in _TURNS:

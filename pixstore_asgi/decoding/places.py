@@ -1,4 +1,4 @@
-"""Places for pictures that are decoded at once, and the order in which the others take their turns."""
+"""Places for the pictures that are decoded at once, and the order of the pictures that wait."""
 
 import asyncio
 import itertools
@@ -9,14 +9,14 @@ from contextlib import contextmanager
 FIRST_TURN_S = 2.0
 
 LAST = 1_000
-"""As many turns as no picture has: it waits behind all, and none gives up its place for it."""
+"""More turns than any picture has: its owner waits behind all pictures, and none gives up its place for it."""
 
 
 class Places:
-    """So many places. A picture that had fewer turns comes first, then the one that came first.
+    """A fixed number of places. Pictures with fewer turns come first, then those that came earlier.
 
-    One that has its place for longer than its turn gives it up if another waits that had as few turns, and starts anew
-    behind it. A turn is twice as long as the one before, so a picture that takes long is decoded once the others are.
+    After its turn, a picture gives up its place if another one waits that had as few turns. It then starts again behind
+    that one. Each turn is twice as long as the one before, so a slow picture is decoded after the others.
     """
 
     def __init__(self, count: int) -> None:
@@ -26,7 +26,7 @@ class Places:
         self._running: dict[asyncio.Timeout, tuple[float, int]] = {}  # when each turn is over, and which it is
 
     async def take(self, turns: int) -> None:
-        """Wait for a place. turns: how many the picture has had."""
+        """Wait for a place. turns: the number of turns that the picture has had."""
         if self._free:
             self._free -= 1
             return
@@ -40,12 +40,12 @@ class Places:
             if waiter in self._waiting:
                 self._waiting.remove(waiter)
                 self._limit_turns()
-            elif not place.cancelled():  # it was given a place at the same moment
+            elif not place.cancelled():  # it got a place at the same moment
                 self.give_back()
             raise
 
     def give_back(self) -> None:
-        """Give a place back: to the first that waits, if there is one."""
+        """Give a place to the first waiting picture, or make it free."""
         while self._waiting:
             *_, place = self._waiting.pop(0)
             if not place.cancelled():
@@ -56,7 +56,7 @@ class Places:
 
     @contextmanager
     def turn(self, turns: int, end: asyncio.Timeout) -> Iterator[None]:
-        """Have `end` expire once the turn is over and another picture waits for the place."""
+        """Let `end` expire once the turn is over and another picture waits for the place."""
         self._running[end] = (asyncio.get_running_loop().time() + FIRST_TURN_S * 2**turns, turns)
         self._limit_turns()
         try:
@@ -65,7 +65,7 @@ class Places:
             del self._running[end]
 
     def _limit_turns(self) -> None:
-        """Let as many turns end as pictures wait, those first that are over first."""
+        """Let as many turns end as pictures wait. The turns that are over first end first."""
         left = list(self._waiting)
         for end, (over_s, turns) in sorted(self._running.items(), key=lambda each: each[1]):
             is_wanted = bool(left) and left[0][0] <= turns

@@ -16,8 +16,8 @@ from .places import LAST, Places
 from .task import Decoded, Refusal, Task
 
 _READ_BYTES = 256 * 1024
-_GRACE_S = 10  # the worker ends itself in time; this is for one that does not, and for a fork server that starts
-_KILL_S = 1  # a fork server that is stopped kills nothing
+_GRACE_S = 10  # for a worker that does not end itself in time, and for a fork server that is starting
+_KILL_S = 1  # a stopped fork server kills nothing
 _ATTEMPTS = 2
 _MAX_WAIT_S = 60
 _ENDS = "the process that decodes images ends by itself: its standard error says why; try again"
@@ -25,17 +25,17 @@ _KILLED = "the process that decoded the image was killed, perhaps for want of me
 
 
 class Killed(Exception):
-    """The worker was ended from outside, as where the system has no memory left: that tells nothing of the picture."""
+    """The worker was killed from outside, for example because the system has no memory. The picture may be good."""
 
 
 class DecodingKilled(StoreBusy):
-    """The process that decoded the picture was killed, the next one too: another picture may need less memory."""
+    """Two workers were killed while they decoded the picture. Another picture may need less memory."""
 
 
 class Pool:
     """One event loop's fork server and its workers.
 
-    Each waits for a place for at most a minute, the turns in which it was not decoded included.
+    A picture waits for a place for at most a minute, including the turns that did not finish it.
     """
 
     def __init__(self, task: Task, processes: int) -> None:
@@ -51,7 +51,7 @@ class Pool:
         for turns in itertools.count():
             await self._take_place(turns, until_s)
             try:
-                with contextlib.suppress(TimeoutError):  # its turn is over: it starts anew behind those that wait
+                with contextlib.suppress(TimeoutError):  # its turn is over: it starts again behind the waiting pictures
                     async with asyncio.timeout(None) as end:
                         with self._places.turn(turns, end):
                             return await self._decode(request, pieces)
@@ -80,7 +80,7 @@ class Pool:
         raise trouble
 
     async def close(self) -> None:
-        for _ in range(self._processes):  # whoever decodes comes to the end of it
+        for _ in range(self._processes):  # waits until the current pictures are decoded
             await self._places.take(LAST)
         if self._server is not None:
             await self._give_up(self._server)
@@ -94,7 +94,7 @@ class Pool:
             self._server.end()
 
     def abandon(self) -> None:
-        """In a fork of this process: close what the fork server must not take for the application."""
+        """In a forked child: close the sockets, so that the fork server does not mistake the child for its parent."""
         self._close_workers()
         if self._server is not None:
             self._server.abandon()
@@ -128,7 +128,7 @@ class Pool:
         try:
             async with asyncio.timeout(self._task.limits.max_wall_s + _GRACE_S):
                 reply, end = await _exchange(worker, request, pieces)
-        except TimeoutError:  # the worker would have ended itself: it, or the fork server, does nothing any more
+        except TimeoutError:  # the worker or the fork server hangs: a worker ends itself earlier
             await self._give_up(server)
             raise StoreBusy("the process that decodes images does not answer: try again") from None
         except asyncio.CancelledError:
@@ -158,7 +158,7 @@ def _not_started(error: OSError) -> StoreBusy:
 
 
 async def _kill(worker: WorkerSockets) -> None:
-    """Have the fork server kill a worker, and wait until it has."""
+    """Let the fork server kill a worker, and wait for it."""
     with contextlib.suppress(OSError, TimeoutError):
         worker.end.shutdown(socket.SHUT_WR)
         async with asyncio.timeout(_KILL_S):
@@ -168,10 +168,10 @@ async def _kill(worker: WorkerSockets) -> None:
 async def _exchange(
     worker: WorkerSockets, request: bytes, pieces: Sequence[bytes | memoryview]
 ) -> tuple[bytearray, End]:
-    """Send a picture and return the reply, as far as there is one. Raises Lost."""
+    """Send a picture. Return the reply, which may be incomplete, and how the worker ended. Raises Lost."""
     loop = asyncio.get_running_loop()
     reply = bytearray()
-    # The worker may end at any time: how it did is what counts.
+    # The worker may end at any time. The report of its end decides.
     with contextlib.suppress(ConnectionError):
         await loop.sock_sendall(worker.link, request)
         for piece in pieces:
@@ -180,7 +180,7 @@ async def _exchange(
         while len(reply) <= MAX_REPLY_BYTES and (received := await loop.sock_recv(worker.link, _READ_BYTES)):
             reply += received
     if len(reply) > MAX_REPLY_BYTES:
-        return reply, End.CRASHED  # a worker that is not taken over stays below
+        return reply, End.CRASHED  # an honest worker sends less
     with contextlib.suppress(ConnectionError):
         if how := await loop.sock_recv(worker.end, 1):
             return reply, End(how[0])

@@ -70,7 +70,7 @@ class _Program(ctypes.Structure):
 
 
 class Sandbox:
-    """The parts that this kernel has. Made in the parent, because applying it may use no import and no file.
+    """The parts of the sandbox that this kernel has. Make it in the parent: to apply it, no import or file may be used.
 
     landlock: the version of Landlock, 0 if there is none. has_seccomp: whether system calls can be filtered.
     """

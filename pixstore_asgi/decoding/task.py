@@ -10,7 +10,7 @@ from ..errors import ConfigError
 
 VARIANT_FORMATS = ("jpeg", "png", "webp", "avif")
 LARGEST_SIDE = 16_383
-"""No variant is wider or higher, in pixels: WebP has no room for more (RFC 9649, 2.7)."""
+"""The largest width and height of a variant in pixels: WebP allows no more (RFC 9649, 2.7)."""
 
 _NAME = re.compile(r"[a-z0-9_-]{1,32}")
 _QUALITIES = range(1, 101)
@@ -18,11 +18,17 @@ _QUALITIES = range(1, 101)
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A smaller copy to make of every picture: the whole of it, fitted into a box and never enlarged.
+    """A smaller copy to make of every picture: the whole picture, fitted into a box and never enlarged.
 
-    name: 1 to 32 of a-z, 0-9, _ and -. width, height: the box, in pixels; None leaves that side free. format: jpeg,
-    png, webp or avif; None is JPEG for a JPEG, and for all others WebP, which keeps transparency. quality: 1 to 100;
-    None is 80, for AVIF 60. Raises ConfigError for what can't be.
+    Args:
+        name: 1 to 32 of the characters a-z, 0-9, _ and -.
+        width: Width of the box in pixels. None: any width.
+        height: Height of the box in pixels. None: any height.
+        format: jpeg, png, webp or avif. None: JPEG for a JPEG, else WebP, which keeps transparency.
+        quality: 1 to 100. None: 80, or 60 for AVIF.
+
+    Raises:
+        ConfigError: The variant is impossible.
     """
 
     name: str
@@ -48,7 +54,7 @@ class Variant:
             raise ConfigError(f"the variant {self.name} is a PNG, which loses nothing: it takes no quality")
 
     def size_of(self, width: int, height: int) -> tuple[int, int]:
-        """Return width and height that a picture of this width and height has as this variant."""
+        """Return width and height of this variant of a picture of the given width and height, in pixels."""
         scale = min(1, (self.width or LARGEST_SIDE) / width, (self.height or LARGEST_SIDE) / height)
         scale = min(scale, LARGEST_SIDE / max(width, height))
         return max(1, round(width * scale)), max(1, round(height * scale))
@@ -56,7 +62,7 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class EncodedVariant:
-    """One variant of one picture: a whole image file, with its format (jpeg, png, webp or avif) and size in pixels."""
+    """One variant of one picture: an image file, its format (jpeg, png, webp or avif) and its size in pixels."""
 
     data: bytes = field(repr=False)
     format: str
@@ -66,10 +72,10 @@ class EncodedVariant:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """What is known of a picture that decodes to its last bit.
+    """A picture that was decoded completely.
 
-    width, height: of the original in pixels, as it is displayed. placeholder: its ThumbHash, up to 25 bytes, or None.
-    variants: by their names.
+    width, height: size of the original in pixels, as displayed. placeholder: its ThumbHash, up to 25 bytes, or None.
+    variants: the variants by name.
     """
 
     width: int
@@ -85,7 +91,7 @@ def _is_int(value: object) -> bool:
 DEFAULT_MAX_PIXELS = 100_000_000
 DEFAULT_MAX_TOTAL_PIXELS = 1_000_000_000  # 1,000 frames of 1280 by 720 have 921,600,000
 DEFAULT_MAX_FRAMES = 1_000
-MAX_SCANS = 100  # encoders make about ten; for each one a decoder goes through all pixels
+MAX_SCANS = 100  # encoders make about ten; a decoder goes through all pixels for each scan
 DEFAULT_MAX_CPU_S = 20
 DEFAULT_MAX_WALL_S = 60
 DEFAULT_MAX_MEMORY_BYTES = 1024 * 1024 * 1024
@@ -93,12 +99,16 @@ DEFAULT_MAX_MEMORY_BYTES = 1024 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one picture may take. Raises ConfigError for what can't be.
+    """Limits for one picture. Raises ConfigError for impossible limits.
 
-    max_pixels: width times height of one frame. max_total_pixels: of all frames of an animation together, each as large
-    as its canvas, since that is what each costs however little it changes. max_frames: of an animation. max_cpu_s:
-    processor time, in whole seconds. max_wall_s: seconds from its first byte to its answer. max_memory_bytes: of one
-    process, beyond what it has before it sees the picture; Linux alone keeps to it.
+    Args:
+        max_pixels: Width times height of one frame.
+        max_total_pixels: Pixels of all frames of an animation. Each frame counts as its whole canvas, because it costs
+            as much to decode, however little of the canvas it changes.
+        max_frames: Frames of an animation.
+        max_cpu_s: Processor time in whole seconds.
+        max_wall_s: Seconds from the first byte to the reply.
+        max_memory_bytes: Memory of one process, beyond its memory before the picture arrives. Only Linux enforces it.
     """
 
     max_pixels: int = DEFAULT_MAX_PIXELS
@@ -117,7 +127,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What to make of every picture, within which limits. Raises ConfigError for two variants of one name."""
+    """The variants and placeholder of every picture, and the limits. Raises ConfigError if two names are equal."""
 
     variants: tuple[Variant, ...]
     placeholder: bool
@@ -135,7 +145,7 @@ class Task:
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Return the task that `to_json` wrote down."""
+        """Return the task that `to_json` wrote."""
         fields = json.loads(text)
         variants = tuple(Variant(**each) for each in fields["variants"])
         return cls(variants, fields["placeholder"], Limits(**fields["limits"]))
@@ -160,7 +170,7 @@ class Refusal(StrEnum):
     CRASH = "crash"
 
     def text(self, format: str, limits: Limits) -> str:
-        """Return what is wrong with the picture of this format, and what can be done by whoever sent it."""
+        """Return the error message: the reason, and the remedy for the sender."""
         match self:
             case Refusal.DAMAGED:
                 return f"the {_WRITTEN.get(format, format)} image does not decode: it is damaged"

@@ -1,7 +1,7 @@
 """ThumbHash: a picture's placeholder in about 25 bytes (Evan Wallace, https://evanw.github.io/thumbhash/).
 
-The packages that encode it in Python are ports that nobody has touched for years, or a binary of one author; and the
-format will not change. tests/decoding compares the bytes with those of its author's own encoder.
+Own code, because the Python packages that encode it are unmaintained ports or the binary of a single author, and the
+format will not change. tests/decoding compares the bytes with those of the author's own encoder.
 """
 
 import math
@@ -12,7 +12,7 @@ _TRIANGLE_SIDE = 3
 
 
 class _Channel(NamedTuple):
-    """One channel's DCT: its mean, its varying terms from 0 to 1, and what these were scaled by."""
+    """The DCT of one channel: its mean, its varying terms from 0 to 1, and their scale."""
 
     dc: float
     ac: list[float]

@@ -1,4 +1,4 @@
-"""The life of a process that decodes one picture: it reads it from its link, answers there, and is no more."""
+"""A worker process: it reads one picture from its link, decodes it, sends the reply there, and ends."""
 
 import io
 import os
@@ -16,16 +16,16 @@ _STDERR_FD = 2
 
 
 def live(task: Task, confinement: Confinement) -> NoReturn:
-    """Decode the picture that comes over the descriptor LINK_FD, and end."""
+    """Decode the picture that arrives over the descriptor LINK_FD, and end."""
     status = 1
     try:
         confinement.apply()
-        os.close(_STDERR_FD)  # what a decoder would print may be bytes of the picture
+        os.close(_STDERR_FD)  # a decoder could print bytes of the picture
         link = socket.socket(fileno=LINK_FD)
         link.sendall(answer(link, task))
         status = 0
     except ConnectionError:
-        status = 0  # nobody waits for it any more
+        status = 0  # the application no longer waits
     except Exception as error:
         sys.stderr.write(f"pixstore-asgi: a process to decode in could not be set up: {error}\n")
         sys.stderr.flush()
@@ -34,7 +34,7 @@ def live(task: Task, confinement: Confinement) -> NoReturn:
 
 
 def answer(link: socket.socket, task: Task) -> bytes:
-    """Return the reply for the picture that comes over the link. Raises ConnectionError where it does not come."""
+    """Return the reply for the picture that arrives over the link. Raises ConnectionError if the link is closed."""
     try:
         size, name = REQUEST.unpack(_received(link, REQUEST.size).getvalue())
         return _reply(_received(link, size), name.rstrip(b"\0").decode(), task)
@@ -51,7 +51,7 @@ def _reply(file: io.BytesIO, name: str, task: Task) -> bytes:
         return write_refusal(refused.refusal)
     except (MemoryError, ConnectionError):
         raise
-    except Exception:  # what a decoder raises for damaged bytes may be anything
+    except Exception:  # a decoder may raise any error for damaged bytes
         return write_refusal(Refusal.DAMAGED)
     return reply if len(reply) <= MAX_REPLY_BYTES else write_refusal(Refusal.REPLY)
 

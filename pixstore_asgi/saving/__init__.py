@@ -1,1 +1,1 @@
-"""Images on their way in: taken from whatever an application passes, checked, encrypted and stored."""
+"""Save images: read the data of the application, check it, encrypt it and store it."""

@@ -1,6 +1,6 @@
-"""What the tests of an application need that uses this package; how is in docs/testing.md. It takes no pytest.
+"""Tools for the tests of an application that uses this package: see docs/testing.md. They do not need pytest.
 
-The fixtures, which do, are in `pixstore_asgi.testing.fixtures`.
+Fixtures for pytest are in `pixstore_asgi.testing.fixtures`.
 """
 
 from .pixstore import SECRET, FixedClock, MemoryPixstore

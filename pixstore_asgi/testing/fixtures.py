@@ -1,10 +1,10 @@
-"""Fixtures for pytest, for a conftest.py that asks for them; nothing loads them by itself.
+"""Fixtures for pytest. A conftest.py has to load them:
 
     pytest_plugins = ["pixstore_asgi.testing.fixtures"]
 
-`pixstore` is a MemoryPixstore for each test, `pixstore_clock` its clock, and `pixstore_options` what it is made with: a
-conftest.py or a test file that defines that one anew chooses. None of them is async, so they go with any plugin that
-runs async tests, and with tests that are not async.
+`pixstore` is a MemoryPixstore for each test, `pixstore_clock` is its clock, and `pixstore_options` are its options:
+define that fixture again in a conftest.py or test file to change them. None is async, so they work with any plugin for
+async tests, and with tests that are not async.
 """
 
 from typing import Any
@@ -19,17 +19,17 @@ from .pixstore import FixedClock, MemoryPixstore
 
 @pytest.fixture
 def pixstore_options() -> dict[str, Any]:
-    """The options of the test's Pixstore, those that are left out as Pixstore has them."""
+    """The options of the Pixstore of a test. Options that are left out have the defaults of Pixstore."""
     return {}
 
 
 @pytest.fixture
 def pixstore_clock() -> FixedClock:
-    """The clock of the test's Pixstore."""
+    """The clock of the Pixstore of a test."""
     return FixedClock()
 
 
 @pytest.fixture
 def pixstore(pixstore_clock: FixedClock, pixstore_options: dict[str, Any]) -> MemoryPixstore:
-    """A Pixstore in memory, for this test alone. It opens on first use."""
+    """A Pixstore in memory for one test. It opens on first use."""
     return MemoryPixstore(clock=pixstore_clock, **pixstore_options)

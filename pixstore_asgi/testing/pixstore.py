@@ -10,11 +10,11 @@ from ..pixstore import Pixstore
 from ..store.memory import MemoryStore
 
 START_MS = 1_735_689_600_000
-"""The beginning of 2025, and of a proof window: a proof that is made then lives for two whole windows."""
+"""The beginning of 2025, and of a proof window: a proof that is made then is valid for two whole windows."""
 
 
 class FixedClock:
-    """A clock that stands where a test puts it, in epoch milliseconds: by `now_ms`, `advance` or `expire`."""
+    """A clock that stands still, in epoch milliseconds. A test sets it with `now_ms`, `advance` or `expire`."""
 
     def __init__(self, now_ms: int = START_MS) -> None:
         self.now_ms = now_ms
@@ -27,10 +27,14 @@ class FixedClock:
         self.now_ms += ms
 
     def expire(self, record: Mapping[str, Any]) -> None:
-        """Go to the first moment at which a record's proof is no longer valid, unless that is past already.
+        """Go to the first moment at which the proof of a record is no longer valid, unless it has passed already.
 
-        record: as it came in JSON or from Pixstore. Raises RecordError if it is not a record, InputError if its proof
-        does not expire.
+        Args:
+            record: A record from JSON or from Pixstore.
+
+        Raises:
+            RecordError: It is not a record.
+            InputError: Its proof does not expire.
         """
         expires_at = ImageRecord.parse(record).proof_expires_at
         if expires_at is None:
@@ -44,7 +48,7 @@ Result = TypeVar("Result")
 
 
 class _Store(MemoryStore):
-    """A memory store that takes any connection, so that code which writes in a transaction runs without a database."""
+    """A memory store that accepts any connection, so that code with a transaction runs without a database."""
 
     def within(self, connection: object) -> Self:
         return self

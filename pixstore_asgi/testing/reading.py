@@ -1,4 +1,4 @@
-"""An image request from the page's side: what it sends, and what it makes of the answer."""
+"""An image request from the side of the page: the headers that it sends, and the image in the answer."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from ..errors import PixstoreError, WireError, WireState
 
 
 class NoImage(PixstoreError):
-    """The answer holds no image; `state` says how the request ended."""
+    """The answer holds no image. `state` is the state of the answer."""
 
     def __init__(self, state: WireState) -> None:
         super().__init__(f"the answer holds no image: {state.label}")
@@ -18,17 +18,23 @@ class NoImage(PixstoreError):
 
 
 def proof_headers(record: Mapping[str, Any]) -> dict[str, str]:
-    """Return the headers that a page sends to ask for the image of a record. Raises RecordError for what is none."""
+    """Return the headers with which a page requests the image of a record. Raises RecordError for an invalid record."""
     asked = ImageRecord.parse(record)
     return {"x-pixstore-proof": asked.stateless_proof, "x-pixstore-token": str(asked.token)}
 
 
 def image_in(record: Mapping[str, Any], payload: bytes) -> bytes:
-    """Return the image in the body of an answer, decrypted and verified as the browser's client does it.
+    """Return the image in the body of an answer, decrypted and verified as in the browser client.
 
-    record: the one that was asked with, as it came in JSON or from Pixstore. payload: the whole body. Raises NoImage
-    where the answer is a refusal, RecordError or WireError for what is no record or no payload, and IntegrityError
-    where record and payload do not belong together, or a byte is another one.
+    Args:
+        record: The record of the request, from JSON or from Pixstore.
+        payload: The whole body.
+
+    Raises:
+        NoImage: The answer is a refusal.
+        RecordError: The record is invalid.
+        WireError: The payload is invalid.
+        IntegrityError: Record and payload do not belong together, or a byte was changed.
     """
     asked, answer = ImageRecord.parse(record), decode_payload(payload)
     if answer.state > WireState.UPDATED:

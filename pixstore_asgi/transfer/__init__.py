@@ -1,5 +1,5 @@
-"""Moving in and out: to and from a store of npm's pixstore, from any store of ours to any other, out as plain files.
+"""Moves: to and from a store of the npm package, from any store of this package to any other, and to plain files.
 
-Each move is an async iterator of Steps, one for each image: one that can't be moved is a step with its reason and never
-the end of the move. What is there already is a step too, so a move that was cut off goes on when it is run again.
+Each move is an async iterator of Steps, one for each image. An image that can't be moved is a step with its reason and
+does not end the move. Run an interrupted move again to continue it: images that are there already are steps too.
 """

@@ -1,6 +1,6 @@
-"""From our store to plain image files, decrypted, one for each image: `name.png` or `directory/name.png`.
+"""Export images as plain files, decrypted: `name.png` or `directory/name.png`.
 
-A variant lies beside its original, as `name~thumb.webp`.
+A variant is beside its original, as `name~thumb.webp`.
 """
 
 from collections.abc import AsyncIterator, Iterable
@@ -12,7 +12,7 @@ from .steps import REFUSALS, Outcome, Step
 
 
 async def export_files(pix: Pixstore, image_ids: Iterable[str], folder: Folder) -> AsyncIterator[Step]:
-    """Write images into a folder in clear, a step for each id. Raises StoreError where either side fails."""
+    """Write images into a folder in clear, one step for each id. Raises StoreError if either side fails."""
     for image_id in image_ids:
         try:
             yield Step(image_id, await _write(pix, image_id, folder))
@@ -29,6 +29,6 @@ async def _write(pix: Pixstore, image_id: str, folder: Folder) -> Outcome:
 
 
 def _file_of(image_id: str, format_name: str) -> FilePath:
-    # An id's own characters are safe in a file's name: it has neither dots nor slashes, and no `~` at its beginning.
+    # An id is safe as a file name: it has no dots or slashes, and does not begin with `~`.
     *folder, name = image_id.split(":")
     return (*folder, f"{name}.{'jpg' if format_name == 'jpeg' else format_name}")

@@ -1,4 +1,4 @@
-"""Folder: files below one folder, read and written without following a link and without overwriting anything."""
+"""Folder: reads and writes files below one folder, follows no link and overwrites nothing."""
 
 import errno
 import os
@@ -12,21 +12,26 @@ from typing import Self
 from ..errors import ConfigError, ImageTooLarge, InputError, StoreError
 
 FilePath = tuple[str, ...]
-"""A file below a folder: (name,) or (subfolder, name), of names that hold no slash."""
+"""A file below a folder: (name,) or (subfolder, name), without slashes in the names."""
 
 _CLOEXEC = getattr(os, "O_CLOEXEC", 0)  # Windows has none of these
-_BASE = _CLOEXEC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # a pipe must not keep us waiting
+_BASE = _CLOEXEC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # do not wait for a pipe
 _DIRECTORY = os.O_RDONLY | _CLOEXEC | getattr(os, "O_DIRECTORY", 0)
 _READ_BYTES = 1024 * 1024
 _FATAL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE}
 
 
 class Folder:
-    """One folder, held open, so that it stays the same one whatever is renamed meanwhile. Use it with `with`.
+    """One folder, held open, so that it stays the same folder if something is renamed. Use it with `with`.
 
-    create: make the folder (mode 0700) where it is missing. follow: whether the folder itself may be a link. own:
-    whether it must be this user's, with nobody else who may put files into it. Raises InputError where it can't be
-    opened or is not so, ConfigError on systems without the calls that this needs (Windows).
+    Raises InputError if it can't be opened or does not meet the options, ConfigError on systems that lack the system
+    calls (Windows).
+
+    Args:
+        path: The folder.
+        create: Make the folder (mode 0700) if it is missing.
+        follow: Whether the folder itself may be a link.
+        own: Whether it must belong to this user, and other users must not be able to write to it.
     """
 
     def __init__(self, path: Path, *, create: bool = False, follow: bool = True, own: bool = False) -> None:
@@ -52,9 +57,9 @@ class Folder:
         os.close(self._descriptor)
 
     def read(self, path: FilePath, *, max_bytes: int) -> bytes:
-        """Return a file's bytes.
+        """Return the bytes of a file.
 
-        Raises InputError where it is missing, behind a link or no regular file, ImageTooLarge above `max_bytes`.
+        Raises InputError if it is missing, behind a link or not a regular file, ImageTooLarge above `max_bytes`.
         """
         with self._open(path, os.O_RDONLY) as file:
             size = os.fstat(file).st_size
@@ -64,10 +69,10 @@ class Folder:
         return data
 
     def place(self, path: FilePath, data: bytes) -> bool:
-        """Write a new file (mode 0600) and tell whether there was anything to do: not where it is there with this data.
+        """Write a new file (mode 0600). Return False if it is there already with this data.
 
-        The beginning of `data`, as a move that was cut off leaves it, is completed: there is no temporary file, so none
-        is left behind. Raises InputError where anything else is there, StoreError where the disk is full or fails.
+        Completes a file with the beginning of `data`, as an interrupted move leaves it. So no temporary file is needed.
+        Raises InputError if the file has other content, StoreError if the disk is full or fails.
         """
         if len(path) > 1:
             self._make_subfolder(path[0])
@@ -98,7 +103,7 @@ class Folder:
 
     @contextmanager
     def _open(self, path: FilePath, flags: int) -> Iterator[int]:
-        """Open a regular file; FileExistsError passes through, for who asked for a new file."""
+        """Open a regular file. Raises FileExistsError if the flags ask for a new file and it exists."""
         shown = "/".join(path)
         try:
             with self._entered(path[:-1]) as folder:
@@ -144,7 +149,7 @@ def _write(file: int, data: bytes, path: FilePath) -> None:
 
 
 def _is_ours(file: int) -> bool:
-    """Tell whether a file is such as `place` makes: of one name, this user's, and nobody else's to read."""
+    """Return whether a file is as `place` makes it: with one name, owned by this user, and private."""
     status = os.fstat(file)
     return status.st_nlink == 1 and status.st_uid == os.geteuid() and not status.st_mode & 0o077
 

@@ -1,4 +1,4 @@
-"""From our store into one that npm's pixstore serves: its database and its folder of images, with everything kept."""
+"""Export images into a store of the npm package: its database and its folder of images, with ids, tokens and keys."""
 
 import json
 import os
@@ -20,7 +20,9 @@ from .steps import REFUSALS, Outcome, Step, printable
 
 DATABASE_NAME = ".pixstore.sqlite"
 IMAGES_NAME = "pixstore-images"
-_UNCOMMITTED_ROWS = 100  # lost when the export is cut off, and written again by the next: their files are there
+_UNCOMMITTED_ROWS = (
+    100  # lost if the export is interrupted; the next export writes them again, as their files are there
+)
 
 
 class NpmTarget:
@@ -33,9 +35,9 @@ class NpmTarget:
         self._uncommitted = 0
 
     def add(self, image: ExportedImage) -> bool:
-        """Write one image; tell whether there was anything to do.
+        """Write one image. Return False if it is there already.
 
-        Raises InputError where another version of it, or another file, is there.
+        Raises InputError if another version of it, or another file, is there.
         """
         row = hide((image.token, _meta(image.seal)))
         known = hide(self._run("SELECT token, meta FROM image_records WHERE id = ?", hide((image.id,))))
@@ -50,12 +52,12 @@ class NpmTarget:
         return is_written or not known()
 
     def token_of(self, image_id: str) -> object:
-        """Return the token that an image has here, or None where it is not here."""
+        """Return the token of an image in this store, or None."""
         known = self._run("SELECT token FROM image_records WHERE id = ?", hide((image_id,)))
         return known[0][0] if known else None
 
     def commit(self) -> None:
-        """Make the rows written so far last."""
+        """Commit the rows written so far."""
         with _writing(self._path):
             self._connection.commit()
         self._uncommitted = 0
@@ -67,10 +69,10 @@ class NpmTarget:
 
 @contextmanager
 def open_npm_target(folder: Path) -> Iterator[NpmTarget]:
-    """Make `folder` with an npm store in it, or open the one that an earlier export left there.
+    """Make an npm store in `folder`, or open the one of an earlier export.
 
-    The folder gets mode 0700, what is in it 0600: the keys lie there in clear. Raises InputError where something else
-    is there, or a folder into which others may put files.
+    The folder gets mode 0700 and its files 0600, because the keys are there in clear. Raises InputError if anything
+    else is there, or if other users may write to the folder.
     """
     with Folder(folder, create=True, own=True), Folder(folder / IMAGES_NAME, create=True, follow=False) as images:
         path = folder / DATABASE_NAME
@@ -85,11 +87,10 @@ def open_npm_target(folder: Path) -> Iterator[NpmTarget]:
 async def export_npm(
     pix: Pixstore, image_ids: Iterable[str], target: NpmTarget, *, all_formats: bool = False
 ) -> AsyncIterator[Step]:
-    """Write images into an npm store, a step for each id.
+    """Write images into an npm store, one step for each id. Raises StoreError if either side fails.
 
-    A variant goes behind its original, as an image of its own; that package tells nobody that they belong together.
-    all_formats: also gif and avif, which npm's pixstore serves only where its option imageFormats lists them. Raises
-    StoreError where either side fails.
+    A variant follows its original, as an image of its own, because that package does not know variants.
+    all_formats: also gif and avif, which the npm package serves only if its option imageFormats lists them.
     """
     for image_id in image_ids:
         try:
@@ -112,7 +113,7 @@ async def _exported(pix: Pixstore, image_id: str, all_formats: bool) -> Exported
 
 
 async def _check_original(pix: Pixstore, image_id: str, target: NpmTarget) -> None:
-    # Asked after the variant was read: it is of the version that has this token, or the token is another one by now.
+    # Ask after the variant was read: it belongs to the version with this token, or the token has changed since.
     original = await pix.get_image_record(image_id)
     if original is None or original.token != target.token_of(image_id):
         raise StoreConflict("its original was left alone, or was updated meanwhile")
@@ -139,7 +140,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _make_private(path: Path) -> None:
-    """Make the file where it is missing: SQLite would follow a link, and let everyone read the keys."""
+    """Make the file if it is missing. SQLite would follow a link, and let every user read the keys."""
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
     try:
         status = os.fstat(file)

@@ -1,9 +1,9 @@
-"""From a store of npm's pixstore into ours, with ids, tokens, keys and nonces kept.
+"""Import a store of the npm package. Ids, tokens, keys and nonces stay the same.
 
-Browsers of the npm package hold ciphertext by id and token, and take key, nonce and tag from each fresh record. What
-they hold stays good only where the ciphertext stays the same to the byte: so the very seal of each image is kept.
+Browsers of the npm package cache ciphertext by id and token, and take key, nonce and tag from each new record. Their
+caches stay valid only if the ciphertext stays the same to the byte. So each image keeps its seal.
 
-An image under the id of a variant is taken back as one, with the version of its original that it was made of alone.
+An image with the id of a variant becomes a variant again, but only of the version of its original that it belongs to.
 """
 
 from collections.abc import AsyncIterator
@@ -25,18 +25,21 @@ from .npm_source import NpmRow, NpmSource
 from .steps import REFUSALS, Outcome, Step
 
 ALL_FORMATS = tuple(FORMAT_BYTES)
-"""What the target's `image_formats` should list: an image that is there is moved, whatever is accepted from users."""
+"""The `image_formats` for the target: an import moves every image, also in formats that users may not upload."""
 
 
 @dataclass(frozen=True, slots=True)
 class NpmImport:
     """One import. Iterate `steps`, one for each row of the source.
 
-    target: where to, made with ALL_FORMATS and `max_image_bytes`; None for a store that does not exist yet (dry_run).
-    updates: replace an image of the target where the source has a newer version of it.
-    reseals: take images with a format byte that means another format here (the source had its own imageFormats) under a
-        new key and the next token: browsers fetch them again.
-    dry_run: do all but write.
+    Args:
+        source: The npm store.
+        target: The Pixstore, made with ALL_FORMATS and `max_image_bytes`. None: it does not exist yet (dry_run).
+        max_image_bytes: Skip longer images.
+        updates: Replace an image of the target if the source has a newer version.
+        reseals: If the format byte of an image means another format here (the source had its own imageFormats), give
+            the image a new key and the next token; browsers fetch it again.
+        dry_run: Do everything except writing.
     """
 
     source: NpmSource
@@ -45,12 +48,12 @@ class NpmImport:
     updates: bool = False
     reseals: bool = False
     dry_run: bool = False
-    _tokens: dict[str, int] = field(default_factory=dict, init=False, repr=False)  # of the originals that were taken
+    _tokens: dict[str, int] = field(default_factory=dict, init=False, repr=False)  # of the imported originals
 
     async def steps(self) -> AsyncIterator[Step]:
-        """Yield a step for each row, those of variants behind all others.
+        """Yield a step for each row, variants last.
 
-        Raises InputError where the source fails, StoreError where the target does.
+        Raises InputError if the source fails, StoreError if the target fails.
         """
         for are_variants in (False, True):
             for row in self.source.rows():
@@ -88,9 +91,9 @@ class NpmImport:
         return outcome
 
     def _token_of_original(self, record: ImageRecord) -> int | None:
-        """Return the token that a variant's original has in the target; None for an original.
+        """Return the token that the original of a variant has in the target. Return None for an original.
 
-        Raises StoreConflict for a variant of another version. That package updates and deletes originals alone.
+        Raises StoreConflict for a variant of another version: that package updates and deletes only originals.
         """
         if not is_variant_id(record.id):
             return None
@@ -108,8 +111,8 @@ class NpmImport:
         return await (self.target.export_image(image_id) if is_variant else self.target.get_image_record(image_id))
 
     def _opened(self, record: ImageRecord) -> tuple[bytes, Seal | None]:
-        """Return an image decrypted and verified, and its seal, or None where it needs a new one."""
-        # One byte more than the longest image: the format byte lies under the seal too.
+        """Return an image decrypted and verified, and its seal, or None if it needs a new seal."""
+        # One byte more than the longest image: the format byte is encrypted too.
         ciphertext = self.source.ciphertext(record.id, max_bytes=self.max_image_bytes + 1)
         name, image = unseal(key=record.key, iv=record.iv, tag=record.tag, ciphertext=ciphertext)
         found = sniff(image[:SNIFF_BYTES], frozenset(ALL_FORMATS)).name
@@ -127,7 +130,7 @@ class NpmImport:
         return found is not None and found.image.data == image
 
     async def _check(self, image: bytes, seal: Seal | None) -> None:
-        """Raise what storing this image would raise."""
+        """Raise the error that storing this image would raise."""
         encryption = Encryption.of(seal) if seal else Encryption.fresh()
         pieces = read_pieces(image, UploadLimits(self.max_image_bytes))
         async for _ in await begin_sealing(pieces, frozenset(ALL_FORMATS), encryption):

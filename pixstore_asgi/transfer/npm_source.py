@@ -19,40 +19,40 @@ from .folder import FilePath, Folder
 from .steps import printable
 
 EXTENSION = ".pixstore-image"
-"""What the package puts behind every file's name, unless its option imageExtension says otherwise."""
+"""The extension of every file, unless the option imageExtension changes it."""
 
 TABLE = "CREATE TABLE IF NOT EXISTS image_records (id TEXT PRIMARY KEY, token INTEGER NOT NULL, meta TEXT NOT NULL)"
 
 KNOWN_FORMATS = frozenset(("png", "webp", "jpg", "jpeg"))
-"""The formats that the package serves unless its option imageFormats says otherwise."""
+"""The formats that the package serves, unless the option imageFormats changes them."""
 
 
 def file_of(image_id: str, extension: str = EXTENSION) -> FilePath:
-    """Return the file of an image, below the images folder, for an id that has been checked."""
+    """Return the file of an image below the images folder. The id must be valid."""
     *folder, name = image_id.split(":")
     return (*folder, f"{name}{extension}")
 
 
-_PAGE_ROWS = 500  # read at once: between two pages the other side can write
+_PAGE_ROWS = 500  # in one page: between two pages the other side can write
 _MAX_META_BYTES = 1000
-# Of each value its type and a bounded part: SQLite keeps anything of any length in any column.
+# Read the type and a bounded part of each value: SQLite stores any value of any length in any column.
 _PAGE = f"""
 SELECT rowid, substr(CAST(id AS BLOB), 1, 300), typeof(id) = 'text',
     CASE typeof(token) WHEN 'integer' THEN token END,
     substr(CAST(meta AS BLOB), 1, {_MAX_META_BYTES + 1})
 FROM image_records WHERE rowid > ? ORDER BY rowid LIMIT {_PAGE_ROWS}
 """  # noqa: S608
-# As SQLite has understood it: what sqlite_schema says of an entry beside its statement need not be true.
+# As SQLite parsed the schema: the columns of sqlite_schema beside the statement may lie.
 _TABLE = "SELECT 1 FROM pragma_table_list('image_records') WHERE schema = 'main' AND type = 'table'"
 _COLUMNS = "PRAGMA table_xinfo(image_records)"
-# Pages that are their own parents hold rows without end, and nothing interrupts a count of a whole table.
+# A page that is its own parent has endless rows, and a count of a whole table can't be interrupted.
 _COUNT = "SELECT count(*) FROM (SELECT 1 FROM image_records LIMIT 10000000)"
 _BEFORE_ALL = -(2**63)
 
 
 @dataclass(frozen=True, slots=True)
 class NpmRow:
-    """One row as found; nothing of it is checked before `record`."""
+    """One row as found. `record` checks it."""
 
     id_text: str
     is_text: bool
@@ -60,7 +60,7 @@ class NpmRow:
     meta: bytes | None = field(repr=False)
 
     def record(self) -> ImageRecord:
-        """Return the row as an image record, whose proof is a blank. Raises RecordError."""
+        """Return the row as an image record with a dummy proof. Raises RecordError."""
         if not self.is_text:
             raise RecordError("its id is no text", "id")
         fields = {"id": self.id_text, "token": self.token, "meta": self._parsed_meta(), "statelessProof": "none"}
@@ -85,11 +85,11 @@ class NpmSource:
         self._extension = extension
 
     def count(self) -> int:
-        """Return how many rows there are, or a great number where there are more."""
+        """Return the number of rows, or a large number if there are more."""
         return int(self._fetch(_COUNT)[0][0])
 
     def rows(self) -> Iterator[NpmRow]:
-        """Yield every row, a page at a time, so that who serves from the database meanwhile is never kept waiting."""
+        """Yield every row, page by page, so that a server of the database can write meanwhile."""
         last = _BEFORE_ALL
         while page := self._fetch(_PAGE, last):
             for _, id_bytes, is_text, token, meta in page:
@@ -109,21 +109,21 @@ class NpmSource:
 
 @contextmanager
 def open_npm_source(database: Path, images: Path, *, extension: str = EXTENSION) -> Iterator[NpmSource]:
-    """Open the database and images folder of an npm store. Raises InputError where they are none.
+    """Open the database and images folder of an npm store. Raises InputError if they are not one.
 
-    extension: the store's option imageExtension. Rows that a crashed process left in a write-ahead log are read too.
+    extension: the option imageExtension of the store. Also reads rows that a crash left in a write-ahead log.
     """
     if "/" in extension or "\0" in extension:
         raise InputError(f"an extension such as {EXTENSION} has no slash")
     with Folder(images) as folder, closing(_connect(database)) as connection:
         with _reading(database):
-            # What the file says about itself must run nothing (SQLite, "Defense Against The Dark Arts").
+            # The schema of the file must not run code (SQLite, "Defense Against The Dark Arts").
             connection.execute("PRAGMA trusted_schema = OFF")
             connection.execute("PRAGMA query_only = ON")
             connection.execute("PRAGMA mmap_size = 0")
             if not connection.execute(_TABLE).fetchall():
                 raise InputError(f"{database} has no table image_records, so it is no database of npm's pixstore")
-            # A computed column makes gigabytes of a few bytes, and one called rowid hides the row's number.
+            # A computed column can make gigabytes of a few bytes, and a column named rowid hides the number of the row.
             if any(name.lower() == "rowid" or hidden for _, name, *_, hidden in connection.execute(_COLUMNS)):
                 raise InputError(f"{database} has columns that npm's pixstore does not make: computed, or called rowid")
         yield NpmSource(connection, database, folder, extension)
@@ -137,11 +137,11 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _log_options(path: Path) -> str:
-    """Return the URI options under which SQLite makes and changes no file beside a database with a write-ahead log."""
+    """Return URI options with which SQLite writes no file beside a database with a write-ahead log."""
     real = Path(os.path.realpath(path))
     log, index = (real.with_name(f"{real.name}-{suffix}") for suffix in ("wal", "shm"))
     with real.open("rb") as file:
-        if file.read(20)[18:] != b"\2\2":  # its header says so (SQLite, "Database File Format", 1.3.3)
+        if file.read(20)[18:] != b"\2\2":  # no write-ahead log (SQLite, "Database File Format", 1.3.3)
             return ""
     if index.exists():
         return "&readonly_shm=1"
@@ -158,5 +158,5 @@ def _reading(path: Path) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, OSError, UnicodeError) as error:
-        # SQLite names what the file names: tables, collations.
+        # The message of SQLite contains names from the file: tables, collations.
         raise InputError(f"{path} can't be read as a database of npm's pixstore: {printable(error)}") from error

@@ -1,4 +1,4 @@
-"""Whose images a store has: a copy is of the same origin, its database's id, and knows the same secrets."""
+"""The origin of a store: a copy has the database id of its source, and knows the same secrets."""
 
 from collections.abc import Collection
 
@@ -9,7 +9,7 @@ from ..store.inspection import Inspectable
 
 
 async def check_origin(source: ImageStore, target: ImageStore) -> None:
-    """Raise InputError where an open store can't be copied into another: it is the same, or has images of its own."""
+    """Raise InputError if the target is the source, or has images of another origin. Both are open."""
     if source is target or await _place_of(source) == await _place_of(target):
         raise InputError("the source can't be copied onto itself: name another target")
     if await source.database_id() != await target.database_id() and not await _is_new(target):
@@ -17,9 +17,9 @@ async def check_origin(source: ImageStore, target: ImageStore) -> None:
 
 
 async def take_origin(source: ImageStore, target: ImageStore) -> None:
-    """Give a new target the source's id, which keys and proofs are bound to, and one of its secrets' check values.
+    """Give a new target the database id of the source, to which keys and proofs are bound, and one check value.
 
-    Raises StoreBusy where others have the target open, InputError where nothing was saved in the source yet.
+    Raises StoreBusy if others have the target open, InputError if nothing was saved in the source yet.
     """
     database_id = await source.database_id()
     if await target.database_id() == database_id:
@@ -27,13 +27,13 @@ async def take_origin(source: ImageStore, target: ImageStore) -> None:
     in_use = (await source.key_checks()).in_use
     if not in_use:
         raise InputError("nothing was saved in the source yet, so there is nothing to copy")
-    # One that is bound to no id is put in by this step alone: see share_secrets.
+    # Prefer a check value without the id: only this step can insert it, see share_secrets.
     first = min(in_use, key=lambda check: check.endswith(database_id))
     await target.separate(database_id, first, _refuse)
 
 
 async def share_secrets(source: ImageStore, target: ImageStore) -> None:
-    """Let the target know the check values of all secrets that the source's images may be under. Raises SecretError."""
+    """Copy the check values of all secrets that may wrap keys of the source. Raises SecretError."""
     database_id = await source.database_id()
     here, there = await source.key_checks(), await target.key_checks()
     for check in here.in_use - there.in_use:
@@ -47,7 +47,7 @@ async def share_secrets(source: ImageStore, target: ImageStore) -> None:
 
 
 async def retire_secrets(retired: Collection[bytes], target: ImageStore) -> None:
-    """Retire these check values in the target, but those that images are under which could not be brought."""
+    """Retire these check values in the target, except those that skipped images still need."""
     needed = await target.key_usage()
     known = (await target.key_checks()).retired
     for check in retired:
@@ -65,5 +65,5 @@ async def _is_new(store: ImageStore) -> bool:
 
 
 def _refuse(image: StoredImage) -> bytes:
-    """Stop a separation that meets an image: the target was new when it was looked at, and is another copy's by now."""
+    """Refuse to separate a target with images: it was new before, so another copy fills it now."""
     raise InputError(f"another copy fills this target at this moment, with {image.id} already: name a new one")

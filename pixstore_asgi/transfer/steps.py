@@ -1,4 +1,4 @@
-"""What all moves share: which images to move, what was done with each, and how text from elsewhere is shown."""
+"""Shared by all moves: the ids to move, the outcome of each image, and safe printing of text from elsewhere."""
 
 from dataclasses import dataclass, field
 from enum import Enum
@@ -10,13 +10,13 @@ from ..store.contract import ImageStore
 from ..store.pages import pages_of_ids
 
 REFUSALS = (ImageNotFound, InputError, IntegrityError, InvalidImage, RecordError, StoreConflict, StoreDamaged)
-"""The errors that leave one image alone; any other ends the move."""
+"""Errors that skip one image. Any other error ends the move."""
 
 _SHOWN_CHARACTERS = 60
 
 
 class Outcome(Enum):
-    """What became of one image."""
+    """The outcome of one image."""
 
     MOVED = "moved"
     PRESENT = "there already"
@@ -26,7 +26,7 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One image of a move. image_id: as found, maybe no id at all. reason: why it was left alone."""
+    """One image of a move. image_id: as found, possibly not a valid id. reason: why it was skipped."""
 
     image_id: str
     outcome: Outcome
@@ -35,7 +35,7 @@ class Step:
 
 @dataclass(slots=True)
 class Report:
-    """The sum of a move's steps. counts: by outcome. left: the steps that left an image alone."""
+    """The totals of a move. counts: by outcome. left: the steps that skipped an image."""
 
     counts: dict[Outcome, Count] = field(default_factory=lambda: dict.fromkeys(Outcome, Count()))
     left: list[Step] = field(default_factory=list)
@@ -48,42 +48,42 @@ class Report:
 
     @property
     def moved(self) -> int:
-        """How many images and variants were moved."""
+        """The number of moved images and variants."""
         return self.counts[Outcome.MOVED].total
 
     @property
     def present(self) -> int:
-        """How many were there already."""
+        """The number that was there already."""
         return self.counts[Outcome.PRESENT].total
 
     @property
     def deleted(self) -> int:
-        """How many were deleted."""
+        """The number of deleted ones."""
         return self.counts[Outcome.DELETED].total
 
 
 def quoted(text: str) -> str:
-    """Return `text` in quotes, cut to 60 characters, with all escaped that a terminal could take as a command."""
+    """Return `text` in quotes, cut to 60 characters, with control characters escaped."""
     shown = ascii(text[:_SHOWN_CHARACTERS])
     return f"{shown}…" if len(text) > _SHOWN_CHARACTERS else shown
 
 
 def printable(text: object) -> str:
-    """Return `text` with all escaped that a terminal could take as a command."""
+    """Return `text` with control characters escaped, so that a terminal does not obey them."""
     return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in str(text))
 
 
 async def list_originals(store: ImageStore, directory: str | None = None) -> list[str]:
-    """Return those of `list_ids` that are no variants'. Raises what that raises."""
+    """Return the ids of all originals of an open store, or of one directory. Raises InputError or StoreError."""
     after, before = range_of_directory(directory)
     pages = pages_of_ids(store, after=after, before=before)
     return [each async for page in pages for each in page if not is_variant_id(each)]
 
 
 async def list_ids(store: ImageStore, directory: str | None = None) -> list[str]:
-    """Return the ids of all images of an open store, or of one directory's, each with those of its variants behind it.
+    """Return the ids of all images of an open store, or of one directory, each followed by the ids of its variants.
 
-    Also of images whose rows are damaged, where the store can tell. Raises InputError or StoreError.
+    Includes images with damaged rows if the store can list them. Raises InputError or StoreError.
     """
     after, before = range_of_directory(directory)
     pages = [page async for page in pages_of_ids(store, after=after, before=before)]

@@ -1,7 +1,7 @@
-"""A backup of a store that is no single file: one of SQLite, which holds the rows and bodies of one moment.
+"""Back up a store that is not a single file into one SQLite file, which holds the rows and bodies of one moment.
 
-It is written beside its place and put there as a whole, so that a file with a backup's name is always a whole backup. A
-backup of before is brought up to date in a copy: what has not changed since is not read from the store again.
+The backup is written beside its place and then moved there, so a file with its name is always complete. An earlier
+backup is updated in a copy: unchanged images are not read again.
 """
 
 from collections.abc import AsyncGenerator
@@ -19,11 +19,19 @@ from .store_copy import copy_store
 
 
 async def back_up_store(source: ImageStore, target: Path, *, ring: KeyRing | None = None) -> AsyncGenerator[Step, None]:
-    """Bring the backup at `target`, made where there is none, up to an open store, a step for each image.
+    """Make or update the backup at `target` from an open store, one step for each image.
 
-    ring: the source's, to check each image that is read. What is interrupted leaves `target` as it was, and goes on
-    from `<target>.part` the next time. Raises InputError for a backup of another origin, StoreBusy where another run
-    makes it or a process has it open, StoreError where either side fails.
+    An interrupted backup leaves `target` unchanged and continues from `<target>.part` the next time.
+
+    Args:
+        source: The store.
+        target: The file of the backup.
+        ring: The key ring of the source, to check each image that is read.
+
+    Raises:
+        InputError: The backup has another origin.
+        StoreBusy: Another run makes this backup, or a process has it open.
+        StoreError: Either side fails.
     """
     with sqlite_backup.part_of(target) as part:
         async with aclosing(_copied(source, SqliteStore(part), ring)) as steps:

@@ -19,14 +19,13 @@ from ..store.pages import NOTHING, find, pages_of, pages_of_images
 from .origin import check_origin, retire_secrets, share_secrets, take_origin
 from .steps import REFUSALS, Outcome, Step
 
-_BELOW_ALL = " "  # no character of an id is below it
+_BELOW_ALL = " "  # below every character of an id
 
 
 async def delete_what_is_gone(source: ImageStore, target: ImageStore, *, is_dry: bool) -> AsyncIterator[Step]:
-    """Delete in the target what was deleted in the source, and yield a step for each.
+    """Delete in the target the images that were deleted in the source, and yield a step for each.
 
-    What the source never had is left alone: it was saved in the target, which is in use by then. is_dry: do all but
-    delete.
+    Skips an image that the source never had: an application saved it in the target. is_dry: do not delete.
     """
     async for page in pages_of_images(target):
         known = await find(source, list(page.images))
@@ -38,7 +37,7 @@ async def delete_what_is_gone(source: ImageStore, target: ImageStore, *, is_dry:
                 is_deleted = image.token <= tokens.get(image.id, 0)
                 if not is_deleted and await source.get(image.id) is not None:
                     continue  # saved again meanwhile
-                # An image that was saved and deleted again between these questions is known as deleted only now.
+                # Ask again: the image may have been saved and deleted again between the two questions.
                 if is_deleted or await is_deleted_since(source, image):
                     yield await _delete(target, image, is_dry=is_dry)
                 else:
@@ -46,13 +45,13 @@ async def delete_what_is_gone(source: ImageStore, target: ImageStore, *, is_dry:
 
 
 async def put_all_tombstones(source: ImageStore, target: ImageStore) -> None:
-    """Let the target keep the last tokens and epochs of the source's deleted ids."""
+    """Copy the last tokens and epochs of the deleted ids of the source."""
     async for page in pages_of(source.list_tombstones):
         await target.put_tombstones(page)
 
 
 async def is_deleted_since(store: ImageStore, image: StoredImage) -> bool:
-    """Tell whether a store deleted this version of an image or a later one."""
+    """Return whether a store deleted this version of an image or a later one."""
     return (await _tokens_of_deleted(store, {image.id: image})).get(image.id, 0) >= image.token
 
 
@@ -79,9 +78,9 @@ _DELETED_SINCE = "deleted in the target since the backup or copy was made: left 
 
 @dataclass(frozen=True, slots=True)
 class ImageCopy:
-    """Brings images from one open store to another, or, where it `is_dry`, does all but write.
+    """Copies images from one open store to another.
 
-    ring: the source's, by which each image is checked; None copies them unchecked.
+    ring: the key ring of the source, to check each image. None: copy unchecked. is_dry: do not write.
     """
 
     source: ImageStore
@@ -90,10 +89,10 @@ class ImageCopy:
     is_dry: bool
 
     async def bring(self, image: StoredImage, there: StoredImage | None) -> Outcome | None:
-        """Bring one image up to date; return what became of it, None where it was deleted meanwhile.
+        """Bring one image up to date. Return its outcome, or None if it was deleted meanwhile.
 
-        there: what the target has of it. Raises one of totals.REFUSALS where the image is to be left alone, StoreError
-        where either side fails.
+        there: the image in the target. Raises one of REFUSALS if the image is to be skipped, StoreError if either side
+        fails.
         """
         if there is None or there.token < image.token:
             return await self._bring_version(image.id, there)
@@ -142,7 +141,7 @@ class ImageCopy:
         return Outcome.MOVED
 
     async def _checked(self, stream: ImageStream) -> AsyncIterator[bytes]:
-        """Yield the chunks of a version. Raises, at its end, IntegrityError where they are not what was encrypted."""
+        """Yield the chunks of a version. Raises IntegrityError after the last chunk if they do not match the tag."""
         check = self._begin_check(stream.image)
         async for chunk in stream:
             if check:
@@ -163,25 +162,31 @@ class ImageCopy:
 
 
 def _expected(image_id: str, there: StoredImage | None) -> Expected:
-    """Return what a commit in the target expects: what is there, or, of a variant, any original or none at all."""
+    """Return the version that a commit in the target expects. A variant may have any original, or none."""
     if is_variant_id(image_id):
         return Expect.ANY
     return there.meta.version if there else Expect.ABSENT
 
 
-_AT_ONCE = 8  # for stores that answer over a network; each holds a few MiB
+_AT_ONCE = 8  # images at once, for stores on a network; each holds a few MiB
 
 
 async def copy_store(
     source: ImageStore, target: ImageStore | None, *, ring: KeyRing | None = None, dry_run: bool = False
 ) -> AsyncGenerator[Step, None]:
-    """Copy an open store into another in one pass, a step for each image that is there or was deleted since.
+    """Copy an open store into another in one pass, one step for each image that is there or was deleted since.
 
-    target: open, and new or an earlier copy of this source; None for one that does not exist yet (dry_run). ring: the
-    source's, to check each image that is copied; without it they are copied unchecked. dry_run: do all but write.
+    An image that is saved meanwhile is copied by this pass or by the next: run the last pass after the last write.
 
-    What the source takes meanwhile is copied by this pass or by the next: the last one comes after its last write.
-    Raises InputError for a store onto itself or a target of another origin, StoreError where either side fails.
+    Args:
+        source: The store to copy.
+        target: An open store: new, or an earlier copy of this source. None: it does not exist yet (dry_run).
+        ring: The key ring of the source, to check each copied image. None: copy unchecked.
+        dry_run: Do everything except writing.
+
+    Raises:
+        InputError: The target is the source, or has another origin.
+        StoreError: Either side fails.
     """
     if target is not None:
         await check_origin(source, target)
@@ -194,13 +199,13 @@ async def copy_store(
         return
     await take_origin(source, target)
     await share_secrets(source, target)
-    retired = (await source.key_checks()).retired  # now: no image that is read from here on is under one of these
+    retired = (await source.key_checks()).retired  # now: no image that is read later is under one of these
     async for step in _images(ImageCopy(source, target, ring, is_dry=False)):
         yield step
     async for step in delete_what_is_gone(source, target, is_dry=False):
         yield step
     await put_all_tombstones(source, target)
-    await share_secrets(source, target)  # again, for those that came into use meanwhile
+    await share_secrets(source, target)  # again, for secrets that came into use meanwhile
     await retire_secrets(retired, target)
 
 

@@ -1,4 +1,4 @@
-"""Variants, widths, heights and placeholders for images that were saved without them, while they are served."""
+"""Add variants, dimensions and placeholders to images that were saved without them, while they are served."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
@@ -16,10 +16,19 @@ _ATTEMPTS = 3
 async def make_variants(
     pix: Pixstore, image_ids: Iterable[str], *, again: bool = False, dry_run: bool = False
 ) -> AsyncGenerator[Step, None]:
-    """Make what originals lack of a Pixstore's variants, widths, heights and placeholders, a step for each.
+    """Add missing variants, dimensions and placeholders to originals, one step for each.
 
-    image_ids: those of originals. again: make all variants anew. dry_run: do all but write. As many are under way at
-    once as the Pixstore decodes. Raises ConfigError where it decodes none, StoreError where the store fails.
+    Works on as many images at once as the Pixstore decodes.
+
+    Args:
+        pix: A Pixstore with the options of the application.
+        image_ids: Ids of originals.
+        again: Make all variants again.
+        dry_run: Do everything except writing.
+
+    Raises:
+        ConfigError: The Pixstore decodes no images.
+        StoreError: The store fails.
     """
     completion = _Completion(parts_of(pix).backfill, again, dry_run)
     most = completion.backfill.decoder.processes
@@ -38,7 +47,7 @@ async def make_variants(
 
 
 async def _ended(running: set[asyncio.Task[Step | None]], most: int) -> AsyncIterator[Step]:
-    """Wait until fewer than `most` are under way, and yield the steps of those that have ended."""
+    """Wait until fewer than `most` tasks run, and yield the steps of the ended ones."""
     while len(running) >= most:
         await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
         for task in [each for each in running if each.done()]:
@@ -56,7 +65,7 @@ class _Completion:
     is_dry: bool
 
     async def step(self, image_id: str) -> Step | None:
-        """Complete one image; None where it was deleted meanwhile."""
+        """Complete one image. Return None if it was deleted meanwhile."""
         try:
             is_new = await self._complete(image_id)
         except ImageNotFound:

@@ -1,1 +1,1 @@
-"""Looking after a store for years: verifying all of it, counting it, taking away what nothing needs."""
+"""Look after a store for years: verify it, count its images, and check its machine."""

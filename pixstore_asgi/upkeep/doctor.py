@@ -1,4 +1,4 @@
-"""What of a store, its secret and its machine is not as it should be, each with what to do."""
+"""Check a store, its secret and its machine. Each finding names the problem and the remedy."""
 
 import os
 import re
@@ -23,7 +23,7 @@ _NETWORK = ("nfs", "cifs", "smb", "9p", "sshfs", "ceph", "gluster", "afs", "lust
 
 
 class Finding(NamedTuple):
-    """One thing that was looked at. remedy: what to do about it, empty where it is well."""
+    """The result of one check. remedy: empty if all is well."""
 
     about: str
     says: str
@@ -31,7 +31,7 @@ class Finding(NamedTuple):
 
 
 async def examine(store: ImageStore) -> AsyncIterator[Finding]:
-    """Look at an open store, its secret and its machine."""
+    """Check an open store, its secret and its machine."""
     yield await _secret(store)
     if isinstance(store, Inspectable):
         yield await _engine(store)
@@ -127,7 +127,7 @@ def _decoding() -> Finding:
 
 
 def _kind_of(folder: Path) -> str:
-    """Return the kind of file system that a folder is on, empty where the system does not tell."""
+    """Return the kind of file system of a folder, or an empty text if the system does not list it."""
     mounts = Path("/proc/self/mounts")
     if not mounts.exists():
         return ""

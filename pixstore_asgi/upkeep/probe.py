@@ -1,4 +1,4 @@
-"""What stands between a browser and the mount: asked as a browser asks, over HTTP."""
+"""Check the way from a browser to the mount, with a request over HTTP."""
 
 import urllib.error
 import urllib.request
@@ -19,7 +19,7 @@ _LOCAL = ("localhost", "127.0.0.1", "::1")
 
 
 def examine_mount(url: str) -> Iterator[Finding]:
-    """Look at what answers at the http or https address that browsers use for the mount."""
+    """Check the server at the http or https address that browsers use for the mount."""
     url = url.rstrip("/")
     yield _scheme(url)
     try:
@@ -67,7 +67,7 @@ def _clock(headers: Message) -> Finding:
 
 
 def _ask(url: str) -> tuple[int, Message]:
-    """Return what `_answer` returns, within ten seconds also where the answer trickles in. Raises OSError."""
+    """Return status and headers within ten seconds, even if the answer trickles in. Raises OSError."""
     answer: Future[tuple[int, Message]] = Future()
 
     def ask() -> None:
@@ -76,7 +76,7 @@ def _ask(url: str) -> tuple[int, Message]:
         except Exception as error:
             answer.set_exception(error)
 
-    Thread(target=ask, daemon=True).start()  # a thread of a pool would be waited for
+    Thread(target=ask, daemon=True).start()  # the interpreter would wait for a thread of a pool
     try:
         return answer.result(_PATIENCE_S)
     except TimeoutError as error:
@@ -84,9 +84,9 @@ def _ask(url: str) -> tuple[int, Message]:
 
 
 def _answer(url: str) -> tuple[int, Message]:
-    """Return the status and headers of an answer, of an error too. Raises OSError."""
+    """Return the status and headers of an answer, also of an error. Raises OSError."""
     headers = {"origin": "https://elsewhere.example", "accept-encoding": "gzip, br"}
-    request = urllib.request.Request(url, headers=headers)  # noqa: S310  # of http and https alone, says the caller
+    request = urllib.request.Request(url, headers=headers)  # noqa: S310  # the caller passes only http and https
     try:
         with urllib.request.urlopen(request, timeout=_PATIENCE_S) as answer:  # noqa: S310
             return answer.status, answer.headers

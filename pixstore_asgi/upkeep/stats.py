@@ -11,7 +11,7 @@ from ..store.pages import pages_of
 
 @dataclass(slots=True)
 class Amount:
-    """So many images, originals and variants, and the bytes of their ciphertexts."""
+    """Number of originals and of variants, and the bytes of their ciphertexts."""
 
     images: int = 0
     variants: int = 0
@@ -27,11 +27,11 @@ class Amount:
 
 @dataclass(slots=True)
 class Stats:
-    """What is in a store.
+    """The counts of a store.
 
-    directories: by the part of an id before the colon, "" where there is none. keys: how many images and variants have
-    their key under a secret, by its public id in hexadecimal. deleted: how many ids keep a last token and no image.
-    unused: what a sweep takes away, or None of a store that can't tell.
+    directories: by the part of an id before the colon, "" without a colon. keys: number of wrapped keys by the public
+    id of their secret, in hexadecimal. deleted: number of ids with a last token and no image. unused: bodies that gc
+    will remove, or None if the store can't count them.
     """
 
     all: Amount = field(default_factory=Amount)
@@ -42,7 +42,7 @@ class Stats:
 
 
 async def stats_of(store: ImageStore) -> Stats:
-    """Count what is in an open store, reading all rows, and no body. Raises StoreError."""
+    """Count the images of an open store. Reads all rows and no bodies. Raises StoreError."""
     stats = Stats()
     async for page in pages_of(store.list):
         for image in page:
@@ -58,7 +58,7 @@ async def stats_of(store: ImageStore) -> Stats:
 
 
 def exposition(stats: Stats) -> str:
-    """Return the counts as gauges. No label holds an id or a directory: a secret's is its public id."""
+    """Return the counts as gauges in the text format of Prometheus. No label holds an image id, directory or secret."""
     amount, unused = stats.all, stats.unused
     by_secret = {f'{{secret="{key_id}"}}': keys for key_id, keys in stats.keys.items()}
     return "".join(
