@@ -28,7 +28,7 @@ def check_loop(loop: asyncio.AbstractEventLoop) -> None:
 
 
 class PerLoop(Generic[T]):
-    """At most one value for each event loop. Each method but `values` is about the running loop's.
+    """At most one value for each event loop. All methods except `values` use the running loop's.
 
     Event loops of several threads may use one PerLoop at once: none reaches the value of another. drop: called with
     the value of a loop that was closed before its value was taken out; nothing of that loop can be awaited any more.

@@ -1,4 +1,4 @@
-"""Pixstore: what an application calls to save, update, delete and hand out encrypted images."""
+"""Pixstore: the facade that an application calls to save, update, delete and serve encrypted images."""
 
 import logging
 import os
@@ -48,38 +48,46 @@ _log = logging.getLogger("pixstore_asgi")
 class Pixstore:
     """Encrypted images in one store, and the records and proofs that let a page read them.
 
-    store: a path, a URL (sqlite:///…, postgresql://…) or an ImageStore.
-    blobs: s3://bucket/prefix, where new ciphertext is kept in place of the database.
-    secret: at least 43 characters of text or 32 bytes, or a list of them, oldest to newest; all verify, the last signs.
-        Or an async function that returns such a list: asked once at open, again by `reload_secrets`, and at most once
-        in 10 s where a proof or a row names a secret that is not there.
-        Default: the environment variable PIXSTORE_SECRET (several separated by white space), else a key file beside
-        the SQLite database, made together with it.
-    proof_window_ms: a proof lives one to two of these, in milliseconds; -1 turns checks off for `open_payload`.
-    bind_token: whether a proof is good with its record's token alone.
-    verify_old_secrets: whether a proof under an older secret of the list is good, as rolling deployments want it; False
-        once one has leaked. It unwraps keys all the same.
-    image_formats: which of png, webp, jpg, jpeg, gif and avif are accepted.
-    max_image_bytes: the longest image accepted.
-    strip_metadata: whether EXIF but for the orientation, GPS, XMP, IPTC, comments, embedded thumbnails and what follows
-        a picture's end are removed from what is saved; pixels and colours stay as they are.
-    check_pixels: whether every picture must decode, in a process of its own within limits. variants: smaller copies to
-        make of each, which are saved with it, and whose records its own carries. placeholder: whether its records carry
-        a ThumbHash. These take the extra `images`, and hold a picture in memory while it is saved.
-    pad_to: "bucket" for ciphertext whose length does not tell which picture it is: it is rounded up, by at most 12 %.
-    upload_timeout_s: how long an upload may bring nothing, or less than 1 KiB/s, in seconds. max_upload_s: how long it
-        may be waited for in all. For images that come in pieces, not as bytes.
-    cache_bytes: how much ciphertext each event loop keeps in memory, of images that are asked for again before as much
-        of others was read; it is served only while it is the store's current version, of which another program's writes
-        to a SQLite database tell within a second. 0 keeps none.
-    drain_s: how long after SIGTERM all is still served while `/-/ready` is 503, before the server gets the signal, in
-        seconds; under uvicorn, and for one Pixstore of a process.
-    ciphertext_url: where pages find ciphertext besides, such as a CDN: the URL of a PixstoreApp's mount that has
-        public_ciphertext=True, or a function from the id of a version, 32 hex digits, to a URL or None.
-    clock_ms: returns epoch milliseconds, for proofs, and for the tokens of a store that is given as a path or URL.
+    The constructor does no I/O. The store opens with `open`, `async with`, `lifespan` or on first use, in each event
+    loop for itself. Every method raises PixstoreErrors only.
 
-    The constructor does no I/O: the store opens with `open`, `async with`, `lifespan` or on first use, in each event
-    loop for itself. Raises ConfigError for an option that can't work; every method raises PixstoreErrors only.
+    Args:
+        store: A path, a URL (sqlite:///…, postgresql://…) or an ImageStore.
+        blobs: s3://bucket/prefix, which stores new ciphertext instead of the database.
+        secret: At least 43 characters of text or 32 bytes, or a list of them, oldest to newest. All verify, the last
+            one signs. Or an async function that returns such a list. It is called when the store opens, by
+            `reload_secrets`, and at most once in 10 s if a proof or a row names an unknown secret. Default: the
+            environment variable PIXSTORE_SECRET (several separated by white space), else a key file beside the SQLite
+            database, which is created together with it.
+        proof_window_ms: The length of a proof window in milliseconds. A proof is valid for one to two windows. -1 turns
+            the checks of `open_payload` off.
+        bind_token: Whether a proof is valid only with the token of its record.
+        verify_old_secrets: Whether proofs under older secrets of the list are valid, as rolling deployments need it.
+            Set False after one has leaked. Older secrets unwrap keys in either case.
+        image_formats: The accepted formats: any of png, webp, jpg, jpeg, gif and avif.
+        max_image_bytes: The largest accepted image, in bytes.
+        strip_metadata: Whether to remove EXIF (except the orientation), GPS, XMP, IPTC, comments, embedded thumbnails
+            and data after the end of the picture. Pixels and colours stay as they are.
+        check_pixels: Whether every picture must decode, in a process of its own within limits. This option and the next
+            two need the extra `images`, and hold a picture in memory while it is saved.
+        variants: Smaller copies to make of each image. They are saved with it, and its record carries their records.
+        placeholder: Whether records carry a ThumbHash.
+        pad_to: "bucket" rounds the length of the ciphertext up by at most 12 %, so that it does not identify the
+            picture.
+        upload_timeout_s: How long an upload may send nothing, or less than 1 KiB/s, in seconds. This option and the
+            next one are for images that come in pieces, not as bytes.
+        max_upload_s: How long a whole upload may take, in seconds.
+        cache_bytes: How much ciphertext each event loop keeps in memory, in bytes, of images that are requested again
+            before as much of others was read. It is served only while it is the current version in the store. Writes of
+            other programs to a SQLite database are noticed within a second. 0 keeps none.
+        drain_s: How long after SIGTERM requests are still served while `/-/ready` is 503, in seconds, before the server
+            gets the signal. It works under uvicorn, for one Pixstore of a process.
+        ciphertext_url: Another place for ciphertext, such as a CDN: the URL of a PixstoreApp's mount that has
+            public_ciphertext=True, or a function from the id of a version (32 hex digits) to a URL or None.
+        clock_ms: Returns epoch milliseconds for proofs, and for the tokens of a store that is given as a path or URL.
+
+    Raises:
+        ConfigError: An option can't work.
     """
 
     def __init__(
@@ -138,22 +146,27 @@ class Pixstore:
 
     @property
     def checks_proofs(self) -> bool:
-        """Whether `open_payload` checks proofs: not with proof_window_ms=-1."""
+        """Whether `open_payload` checks proofs: False with proof_window_ms=-1."""
         return self._proofs.are_checked
 
     @property
     def media_types(self) -> tuple[str, ...]:
-        """The media types of the images accepted, such as "image/png", sorted."""
+        """The media types of the accepted images, such as "image/png", sorted."""
         return tuple(sorted({MEDIA_TYPES[name] for name in self._options.formats}))
 
     # Life
 
     async def open(self) -> None:
-        """Open the store; every `open` wants its `close`. Raises SecretError or StoreError."""
+        """Open the store. Each `open` needs one `close`.
+
+        Raises:
+            SecretError: There is no secret, or one that images need is missing.
+            StoreError: The store can't be opened.
+        """
         await self._life.open()
 
     async def close(self) -> None:
-        """Take one `open` of this event loop back; after the last one only `open` opens the store again in it."""
+        """Undo one `open` of this event loop. After the last one, only `open` opens the store again in this loop."""
         await self._life.close()
 
     async def __aenter__(self) -> Self:
@@ -167,22 +180,31 @@ class Pixstore:
 
     @asynccontextmanager
     async def lifespan(self, app: object = None) -> AsyncIterator[None]:
-        """Hold the store open for an application's life: `Starlette(lifespan=pix.lifespan)`."""
+        """Keep the store open while an application runs: `Starlette(lifespan=pix.lifespan)`.
+
+        Args:
+            app: The application, which is not used.
+        """
         async with self:
             yield
 
     async def ping(self) -> None:
-        """Ask the store, by one small query, whether it answers and no secret is missing, as `/-/ready` does.
+        """Ask the store, with one small query, whether it answers and needs a missing secret, as `/-/ready` does.
 
-        Raises SecretError or StoreError. It waits for a store that is silent: give it a time limit.
+        It waits as long as the store is silent: give it a time limit.
+
+        Raises:
+            SecretError: A secret that images need is missing.
+            StoreError: The store does not answer.
         """
         await self._life.check()
 
     async def reload_secrets(self) -> None:
-        """Ask the function that `secret` is for the secrets again, or read PIXSTORE_SECRET or the key file again.
+        """Call the function given as `secret` again, or read PIXSTORE_SECRET or the key file again.
 
-        Raises SecretError, with its cause, where that fails or leaves out a secret that images are under; those of
-        before then stay in use.
+        Raises:
+            SecretError: That failed (see its cause), or a secret that images need is missing. The previous secrets then
+                stay.
         """
         await self._life.reload()
 
@@ -197,15 +219,26 @@ class Pixstore:
         on_progress: OnProgress | None = None,
         connection: object = None,
     ) -> ImageRecord:
-        """Encrypt and store a new image and return its record.
+        """Encrypt and store a new image.
 
-        data: bytes, an async iterator of bytes, or anything with an async `read(n)`. directory: 1 to 64 of
-        `[A-Za-z0-9_-]`, becomes the part of the id before the colon. strip_metadata: in place of the option of that
-        name. on_progress: called with the number of the image's bytes taken so far, after each piece. connection: an
-        asyncpg connection to the store's PostgreSQL, within whose transaction the image is stored: with the
-        application's own rows, or not at all. Raises InvalidImage (ImageTooLarge, UploadTimeout), InputError or
-        StoreError; then nothing is stored. Cancelled in its last moment, or with the database lost in it, the image may
-        be stored all the same.
+        If the call is cancelled, or the database is lost, during the commit, the image may be stored although this
+        raises.
+
+        Args:
+            data: Bytes, an async iterator of bytes, or an object with an async `read(n)`.
+            directory: 1 to 64 of `[A-Za-z0-9_-]`, which become the part of the id before the colon.
+            strip_metadata: Replaces the option of the same name for this call.
+            on_progress: Called after each piece with the number of bytes of the image taken so far.
+            connection: An asyncpg connection to the PostgreSQL of the store. The image is stored within its
+                transaction: together with the application's own rows, or not at all.
+
+        Returns:
+            The record of the image, with a fresh proof.
+
+        Raises:
+            InvalidImage: The data is no image of an accepted format (ImageTooLarge, UploadTimeout); nothing is stored.
+            InputError: An argument is wrong; nothing is stored.
+            StoreError: The store failed; nothing is stored.
         """
         saves, data = await self._saves_within(connection), viewed(data)
         saves = saves.override(strip_metadata=strip_metadata, on_progress=on_progress)
@@ -220,7 +253,20 @@ class Pixstore:
         strip_metadata: bool | None = None,
         on_progress: OnProgress | None = None,
     ) -> ImageRecord:
-        """Store the image in a file; as `save_image`. Raises InputError where the file can't be read."""
+        """Store the image in a file; otherwise like `save_image`.
+
+        Args:
+            path: The file.
+            directory: As in `save_image`.
+            strip_metadata: As in `save_image`.
+            on_progress: As in `save_image`.
+
+        Returns:
+            The record of the image, with a fresh proof.
+
+        Raises:
+            InputError: The file can't be read.
+        """
         return await self.save_image(
             read_file(path), directory=directory, strip_metadata=strip_metadata, on_progress=on_progress
         )
@@ -228,13 +274,26 @@ class Pixstore:
     async def import_image(
         self, image_id: str, data: ImageData, *, token: int, seal: Seal | None = None, if_token: int | None = None
     ) -> ImageRecord:
-        """Store an image that has its id and token from elsewhere, and return its record.
+        """Store an image that keeps its id and token from another store.
 
-        seal: how this very image was encrypted there; it is then encrypted to the same bytes, so that what browsers
-        hold of it stays good, and held in memory until that is sure. if_token: replace the version of this token; a
-        variant, `id~name`, takes that of its original, which must be there. Raises InputError for an id or token that
-        can't be, or a token a day ahead of the clock, StoreConflict where there is such an image (or not the one to
-        replace) or a deleted one had as high a token, IntegrityError where the seal is another's; as `save_image`.
+        Args:
+            image_id: Its id there. A variant, `id~name`, needs its original here.
+            data: As in `save_image`.
+            token: Its token there, in epoch milliseconds; at most a day ahead of the clock.
+            seal: How the same image was encrypted there. It is then encrypted to the same bytes, so that copies in
+                browsers stay valid. The image is held in memory until that is certain.
+            if_token: Replace the version with this token; for a variant, the token of its original.
+
+        Returns:
+            The record of the image, with a fresh proof.
+
+        Raises:
+            InputError: The id or the token is invalid, or the token is more than a day ahead.
+            StoreConflict: The id is taken, the version to replace is another one, or a deleted image had as high a
+                token.
+            IntegrityError: The seal is that of another image.
+            InvalidImage: As in `save_image`.
+            StoreError: As in `save_image`.
         """
         data, encryption = viewed(data), Encryption.of(seal) if seal else None
         saved = await self._saves.take_over(image_id, data, token=token, encryption=encryption, if_token=if_token)
@@ -250,12 +309,28 @@ class Pixstore:
         on_progress: OnProgress | None = None,
         connection: object = None,
     ) -> ImageRecord:
-        """Replace an image and return its new record, with a higher token and a new key.
+        """Replace an image by a new version with a higher token and a new key.
 
-        Readers see the old or the new version, with its variants, never a mixture; when several update at once, the
-        last one stays. if_token: replace only the version of this token. strip_metadata, on_progress, connection: as
-        `save_image`'s. Raises ImageNotFound, StoreConflict where the image has another token, and what `save_image`
-        raises; then the image stays as it was.
+        Readers see the old or the new version with its variants, never a mixture. Of concurrent updates, the last one
+        stays.
+
+        Args:
+            image_id: The image.
+            data: As in `save_image`.
+            if_token: Replace only the version with this token.
+            strip_metadata: As in `save_image`.
+            on_progress: As in `save_image`.
+            connection: As in `save_image`.
+
+        Returns:
+            The new record, with a fresh proof.
+
+        Raises:
+            ImageNotFound: There is no such image.
+            StoreConflict: The image has another token.
+            InvalidImage: As in `save_image`; the image stays as it was. So it does after the next two.
+            InputError: As in `save_image`.
+            StoreError: As in `save_image`.
         """
         saves, data = await self._saves_within(connection), viewed(data)
         saves = saves.override(strip_metadata=strip_metadata, on_progress=on_progress)
@@ -271,15 +346,37 @@ class Pixstore:
         strip_metadata: bool | None = None,
         on_progress: OnProgress | None = None,
     ) -> ImageRecord:
-        """Replace an image by the one in a file; as `update_image`."""
+        """Replace an image by the one in a file; otherwise like `update_image`.
+
+        Args:
+            image_id: The image.
+            path: The file.
+            if_token: As in `update_image`.
+            strip_metadata: As in `save_image`.
+            on_progress: As in `save_image`.
+
+        Returns:
+            The new record, with a fresh proof.
+
+        Raises:
+            InputError: The file can't be read.
+        """
         return await self.update_image(
             image_id, read_file(path), if_token=if_token, strip_metadata=strip_metadata, on_progress=on_progress
         )
 
     async def delete_image(self, image_id: str, *, connection: object = None) -> bool:
-        """Delete an image with its variants, and tell whether there was one.
+        """Delete an image with its variants. Their keys are overwritten; their ids keep their last tokens.
 
-        Their keys are overwritten, and their ids keep their last tokens. connection: as `save_image`'s.
+        Args:
+            image_id: The image.
+            connection: As in `save_image`.
+
+        Returns:
+            Whether there was such an image.
+
+        Raises:
+            StoreError: The store failed.
         """
         await self._life.opened()
         if not is_image_id(image_id):
@@ -291,20 +388,44 @@ class Pixstore:
     async def revoke(
         self, image_id: str | None = None, *, directory: str | None = None, if_token: int | None = None
     ) -> int:
-        """Make every proof that was issued before for an image, or all of a directory, InvalidProof from now on.
+        """Invalidate all proofs issued so far for an image, or for all images of a directory.
 
-        It holds in every process from the next request on; new records work at once. Return for how many images that
-        was done. if_token: only where the image has this token, else StoreConflict. Raises ImageNotFound, InputError.
+        Every process answers InvalidProof to them from its next request on. New records work at once.
+
+        Args:
+            image_id: The image, unless a directory is given.
+            directory: The directory, unless an image is given.
+            if_token: Revoke only if the image has this token.
+
+        Returns:
+            The number of images revoked.
+
+        Raises:
+            ImageNotFound: There is no such image.
+            InputError: An argument is wrong.
+            StoreConflict: The image has another token.
         """
         await self._life.opened()
         return await revoke(self._store, image_id, directory, if_token)
 
     async def reseal_image(self, image_id: str, *, if_token: int | None = None) -> ImageRecord:
-        """Encrypt an image anew, under another key and with a higher token, for when its key is out; return its record.
+        """Encrypt an image again, with a new key and a higher token, because its key has leaked.
 
-        Revoke it first: until a proof ends, who has it fetches the new version with its key. All of it is in memory
-        meanwhile. Raises ImageNotFound, StoreConflict where its token is not `if_token` or it was updated meanwhile,
-        and so has another key, and what `read_image` raises.
+        Revoke it first: until a proof expires, its holder can fetch the new version with its key. The image is held in
+        memory.
+
+        Args:
+            image_id: The image.
+            if_token: Replace only the version with this token.
+
+        Returns:
+            The new record, with a fresh proof.
+
+        Raises:
+            ImageNotFound: There is no such image.
+            StoreConflict: The image has another token, or was updated meanwhile and so has a new key.
+            IntegrityError: As in `read_image`.
+            StoreError: As in `read_image`.
         """
         found = await self.export_image(image_id)
         if found is None:
@@ -315,25 +436,48 @@ class Pixstore:
     # Secrets
 
     async def key_status(self) -> list[rotation.KeyStatus]:
-        """Return what each secret is needed for, of those that the store knows and those that are loaded here."""
+        """Report the use of each secret that the store knows or that is loaded here.
+
+        Returns:
+            One KeyStatus for each secret.
+
+        Raises:
+            SecretError: As in `open`.
+            StoreError: The store failed.
+        """
         ring = await self._life.opened()
         return await rotation.key_status(self._store, ring)
 
     async def rewrap_keys(self, on_progress: rotation.OnRewrapped | None = None) -> int:
-        """Wrap the keys of all images under the secret that signs, and return for how many that was done.
+        """Wrap the keys of all images under the secret that signs.
 
-        It may be interrupted and repeated, and goes on while processes serve and save. What they save meanwhile under
-        another secret may be left, as `key_status` then tells. on_progress: called with (done, total) after each batch.
-        Raises StoreError, and, when all others are done, IntegrityError for an image whose key does not unwrap.
+        It may be interrupted and repeated, and it runs while processes serve and save. Images that others save
+        meanwhile under another secret may be left; `key_status` reports them.
+
+        Args:
+            on_progress: Called with (done, total) after each batch.
+
+        Returns:
+            The number of images rewrapped.
+
+        Raises:
+            StoreError: The store failed.
+            IntegrityError: The key of an image does not unwrap; raised after all others are done.
         """
         ring = await self._life.opened()
         return await rotation.rewrap_keys(self._store, ring, on_progress)
 
     async def retire_key(self, key_id: str) -> bool:
-        """Retire a secret, so that the store opens without it. Processes that still sign with it can't save any more.
+        """Retire a secret, so that the store opens without it. Processes that still sign with it can no longer save.
 
-        key_id: as in `key_status`. Return False if the store does not know the secret, though it is loaded here.
-        Raises SecretError for the secret that signs, one that images are under, and an unknown key id.
+        Args:
+            key_id: The id of the secret, as in `key_status`.
+
+        Returns:
+            False if the store does not know the secret, although it is loaded here.
+
+        Raises:
+            SecretError: The secret signs, images need it, or the key id is unknown.
         """
         named = hide(key_id)
         del key_id  # it may be the secret itself: see hidden.py
@@ -343,15 +487,32 @@ class Pixstore:
     # Reading
 
     async def image_exists(self, image_id: str) -> bool:
-        """Tell whether there is an image, or a variant `id~name`, under this id."""
+        """Tell whether there is an image, or a variant `id~name`, with this id.
+
+        Args:
+            image_id: The id; any text.
+
+        Raises:
+            StoreError: The store failed.
+        """
         await self._life.opened()
         return is_served_id(image_id) and await self._life.images.get(image_id) is not None
 
     async def get_image_record(self, image_id: str, *, audience: str | None = None) -> ImageRecord | None:
-        """Return a fresh record of an image, or None. Its proof is good for one to two windows from now.
+        """Return a fresh record of an image. Its proof is valid for one to two windows.
 
-        None for a variant too. audience: the session, user or tenant that the proof is made for, 1 to 65535 bytes of
-        UTF-8; it is good only for requests of the same one (PixstoreApp's `audience`). Raises InputError.
+        Args:
+            image_id: The image; a variant has no record of its own here.
+            audience: The proof is valid only for requests of this session, user or tenant (see PixstoreApp's
+                `audience`): 1 to 65535 bytes of UTF-8.
+
+        Returns:
+            The record, or None if there is no such image.
+
+        Raises:
+            InputError: The audience is invalid.
+            IntegrityError: The row was changed outside this package.
+            StoreError: The store failed.
         """
         terms = record_terms(audience)
         await self._life.opened()
@@ -365,9 +526,19 @@ class Pixstore:
     async def get_image_records(
         self, image_ids: Iterable[str], *, audience: str | None = None
     ) -> dict[str, ImageRecord]:
-        """Return fresh records of the images that exist among these ids, by id, in the order of the ids; one query.
+        """Return fresh records of several images, with one query.
 
-        audience: as `get_image_record`'s.
+        Args:
+            image_ids: The images.
+            audience: As in `get_image_record`.
+
+        Returns:
+            The records of the images that exist, by id, in the order of the ids.
+
+        Raises:
+            InputError: `image_ids` is one text, or the audience is invalid.
+            IntegrityError: A row was changed outside this package.
+            StoreError: The store failed.
         """
         terms = record_terms(audience)
         if isinstance(image_ids, str):
@@ -380,33 +551,67 @@ class Pixstore:
         return await with_ring(self._life, lambda ring: self._proofs.records(ring, found, terms))
 
     async def read_image(self, image_id: str) -> Image | None:
-        """Return an image, or a variant `id~name`, decrypted and verified, or None. All of it is in memory.
+        """Return an image decrypted and verified. It is held in memory.
 
-        Raises IntegrityError where what is stored was changed, StoreError where part of it is missing.
+        Args:
+            image_id: An image, or a variant `id~name`.
+
+        Returns:
+            The image, or None if there is none.
+
+        Raises:
+            IntegrityError: The stored image was changed.
+            StoreError: Part of it is missing, or the store failed.
         """
         found = await self.export_image(image_id)
         return found.image if found else None
 
     async def export_image(self, image_id: str) -> ExportedImage | None:
-        """Return an image, or a variant `id~name`, with token, seal and ciphertext for `import_image`, or None.
+        """Return an image with token, seal and ciphertext, for `import_image` of another store. It is held in memory.
 
-        It is verified, it carries the key, and all of it is in memory. Raises as `read_image`.
+        Args:
+            image_id: An image, or a variant `id~name`.
+
+        Returns:
+            The verified image, which carries its key, or None if there is none.
+
+        Raises:
+            IntegrityError: The stored image was changed.
+            StoreError: Part of it is missing, or the store failed.
         """
         await self._life.opened()
         return await read_verified(self._store, self._life, image_id) if is_served_id(image_id) else None
 
     async def export_variants(self, image_id: str) -> list[ExportedImage]:
-        """Return the variants of an image, verified, as `export_image` returns the image itself."""
+        """Return the variants of an image, verified, each as `export_image` returns it.
+
+        Args:
+            image_id: The original.
+
+        Raises:
+            IntegrityError: As in `export_image`.
+            StoreError: As in `export_image`.
+        """
         await self._life.opened()
         return await read_variants(self._store, self._life, image_id) if is_image_id(image_id) else []
 
     async def list_images(
         self, *, directory: str | None = None, after: str | None = None, limit: int = 100, variants: bool = False
     ) -> list[ImageInfo]:
-        """Return up to `limit` images in the order of their ids, those after the id `after`.
+        """List images in the order of their ids. The result holds no key and no proof.
 
-        directory: only ids that begin with it and a colon. variants: list these too, as `id~name`. What it returns
-        holds no key and no proof. Raises InputError for a limit below 1 or a directory that can't be.
+        Args:
+            directory: List only ids that begin with it and a colon.
+            after: List only ids after this one.
+            limit: The most images to return, at least 1.
+            variants: Whether to list variants too, as `id~name`.
+
+        Returns:
+            At most `limit` images.
+
+        Raises:
+            InputError: The limit or the directory is invalid.
+            StoreError: The store failed.
         """
         if limit < 1:
             raise InputError(f"limit must be at least 1, not {limit}")
@@ -424,12 +629,17 @@ class Pixstore:
         proof: str | None = None,
         audience: str | None = None,
     ) -> Payload:
-        """Answer one image request, for an endpoint of the application's own: read the payload or close it.
+        """Answer one image request, for an endpoint of the application's own. Read the payload to its end or close it.
 
-        token: the request's token, as an integer or as the header's text. proof: the record's statelessProof. audience:
-        whom the request comes from; only a proof that was made for that audience is good, without it only one that was
-        made for none. Never raises for what a client sent or for a failing store: the payload's state tells
-        (docs/wire-format.md).
+        Args:
+            image_id: The requested id; any text, or None.
+            token: The token of the request, as an integer or as the text of its header.
+            proof: The `statelessProof` of the record.
+            audience: The session, user or tenant that the request comes from. Only a proof for this audience is valid;
+                without it, only a proof for no audience.
+
+        Returns:
+            The payload. Its state reports an invalid request or a failing store (docs/wire-format.md); neither raises.
         """
         proof = hidden_text(proof)
         request = ImageRequest(image_id or "", as_token(token), proof)

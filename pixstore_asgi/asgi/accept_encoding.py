@@ -10,14 +10,14 @@ _ELEMENT = re.compile(
     r"(?P<coding>[!#$%&'*+.^_`|~0-9a-z-]+)(?:[ \t]*;[ \t]*q=(?P<weight>0(?:\.\d{0,3})?|1(?:\.0{0,3})?))?", re.ASCII
 )
 _UNNAMED_IDENTITY = 0.0001
-"""Below every weight that can be named, the least of which is 0.001: what was named is preferred."""
+"""Below the least weight that a client can name, 0.001: a coding that it names is preferred."""
 
 
 def best_coding(accept_encoding: str, available: Sequence[str]) -> str | None:
-    """Return the available coding that the client prefers, the first of equal ones, or None where it takes none.
+    """Return the available coding that the client prefers, the first of equal ones, or None if it takes none.
 
-    accept_encoding: the header's value, empty where there was none: who says nothing may know no coding, and gets
-        `identity`. available: names in lower case, in the server's order.
+    accept_encoding: the value of the header, empty if there is none: such a client may know no coding, and gets
+        `identity`. available: names in lower case, in the order of the server.
     """
     weights = _weights(accept_encoding)
 
@@ -29,6 +29,6 @@ def best_coding(accept_encoding: str, available: Sequence[str]) -> str | None:
 
 
 def _weights(accept_encoding: str) -> dict[str, float]:
-    """Return the weight of each coding that is named; what can't be read as one names none."""
+    """Return the weight of each coding in the header; malformed elements are ignored."""
     elements = (_ELEMENT.fullmatch(element.strip(" \t")) for element in accept_encoding.lower().split(","))
     return {found["coding"]: float(found["weight"] or 1) for found in elements if found}

@@ -28,7 +28,7 @@ _CLIENT = "/-/client"
 
 
 class AppOptions(TypedDict, total=False):
-    """The keyword options of PixstoreApp, for what hands them on."""
+    """The keyword options of PixstoreApp, for callers that pass them on."""
 
     allow_origins: Sequence[str] | None
     authorize: Authorize | None
@@ -43,30 +43,36 @@ class AppOptions(TypedDict, total=False):
 
 
 class PixstoreApp:
-    """Serves the images of one Pixstore; mount it anywhere, as often as you like.
+    """Serves the images of one Pixstore as an ASGI application. Mount it anywhere, any number of times.
 
-    GET and HEAD of `/{image id}` answer with a wire payload, `/-/client/` serves the browser client, `/-/live` and
-    `/-/ready` tell a load balancer how it is, and `/-/blob/`, where it is wanted, serves bare ciphertext.
+    GET and HEAD of `/{image id}` answer with a wire payload. `/-/client/` serves the browser client, `/-/live` and
+    `/-/ready` answer load balancers, and `/-/blob/` serves bare ciphertext if `public_ciphertext` is set.
 
-    allow_origins: ("*",), a list of exact origins (their pages may send credentials), or None: CORS is the host's.
-    authorize: called with the ASGI scope and the image id after the proof was checked, plain or async; only True lets
-        the request pass, anything else is 403.
-    authorize_many: in its place, called with the scope and a list of ids, one call for a batch and a list of one for a
-        single image; only ids in the list or set that it returns pass.
-    audience: called with the ASGI scope, plain or async; returns the session, user or tenant that the request comes
-        from, and only a proof that was made for that audience is good. Where it returns None or raises, none is.
-    allow_unproven: must be True for a Pixstore with proof_window_ms=-1, which anybody may then read.
-    public_ciphertext: serve the ciphertext of a version without a proof to whoever knows the version's id, for CDNs
-        and other caches; see Pixstore's `ciphertext_url`. Not beside a rule or an audience.
-    service_worker_scope: the path below which pages may show images by plain `<img src="…/-/image/ID">`, such as "/":
-        only then the service worker that answers these is served, see `registerImageWorker` of the client.
-    on_served: called with the ASGI scope, the image id, the WireState (None where `authorize` refused), the bytes sent
-        and the milliseconds since the request came, once the answer to a GET, or to an image of a batch, has ended: for
-        audit and metrics. A plain, quick function, or what `pixstore_asgi.integrations` has for it, or a list of those.
-        It sees no picture that a browser shows out of its cache.
-    send_timeout_s, max_stream_s: a client that takes longer for one piece, or for all, is cut off; in seconds.
+    Args:
+        pixstore: The Pixstore.
+        allow_origins: ("*",), a list of exact origins (their pages may send credentials), or None if the host sets
+            CORS.
+        authorize: Called with the ASGI scope and the image id after the proof was checked, plain or async. Only True
+            passes; anything else is 403.
+        authorize_many: Replaces `authorize`. Called with the scope and a list of ids: once for a batch, with one id for
+            a single image. Only ids in the returned list or set pass.
+        audience: Called with the ASGI scope, plain or async. Returns the session, user or tenant of the request; only a
+            proof for that audience is valid. If it returns None or raises, no proof is valid.
+        allow_unproven: Must be True for a Pixstore with proof_window_ms=-1, whose images anybody can then read.
+        public_ciphertext: Serve the ciphertext of a version without a proof, by the id of the version, for CDNs and
+            other caches; see Pixstore's `ciphertext_url`. Not together with a rule or an audience.
+        service_worker_scope: The path, such as "/", below which pages may show images by plain `<img
+            src="…/-/image/ID">`. Without it the service worker that answers them is not served; see
+            `registerImageWorker` of the client.
+        on_served: Called after the answer to a GET, or to an image of a batch, has ended, for audit and metrics: with
+            the ASGI scope, the image id, the WireState (None if `authorize` refused), the bytes sent and the
+            milliseconds since the request came. A plain, quick function, an observer of `pixstore_asgi.integrations`,
+            or a list of these. Images that a browser takes from its own cache are not reported.
+        send_timeout_s: The longest time that a client may take for one piece, in seconds; then it is cut off.
+        max_stream_s: The longest time that a client may take for a whole answer, in seconds; then it is cut off.
 
-    Raises ConfigError for an option that can't work.
+    Raises:
+        ConfigError: An option can't work.
     """
 
     def __init__(
@@ -109,10 +115,15 @@ class PixstoreApp:
         self._has_image_urls = service_worker_scope is not None
 
     def client_path(self, name: str = "index.js") -> str:
-        """Return the path below the mount of one of the browser client's files, which browsers keep until it changes.
+        """Return the path of a file of the browser client below the mount, which browsers keep until it changes.
 
-        For templates and import maps: `f"/pixstore-image{images.client_path()}"`. Raises InputError for a name that no
-        file has.
+        For templates and import maps: `f"/pixstore-image{images.client_path()}"`.
+
+        Args:
+            name: The name of the file.
+
+        Raises:
+            InputError: The client has no such file.
         """
         return _CLIENT + self._client_files.versioned_path(name)
 

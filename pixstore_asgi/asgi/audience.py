@@ -1,4 +1,4 @@
-"""Audience: for whom a request's proof must have been made, which the application tells by the request's scope."""
+"""Audience: the session, user or tenant of a request, which the application derives from its scope."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -15,11 +15,11 @@ from .authorization import awaited, remedy
 _log = logging.getLogger("pixstore_asgi")
 
 AudienceOf = Callable[[Any], str | Awaitable[str | None] | None]
-"""Returns the session, user or tenant that a request comes from, or None where it comes from none."""
+"""Returns the session, user or tenant that a request comes from, or None."""
 
 
 class Audience:
-    """Asks the function of one application. Raises ConfigError for what is none, or where no proof is checked."""
+    """Calls the function of one application. Raises ConfigError if it is no function, or if no proof is checked."""
 
     def __init__(self, audience_of: AudienceOf, pixstore: Pixstore) -> None:
         if not callable(audience_of):
@@ -33,13 +33,13 @@ class Audience:
         return terms_of(await self._asked(scope))
 
     async def name(self, scope: Scope) -> str | None:
-        """Return the audience itself, or None where the request comes from none."""
+        """Return the audience itself, or None."""
         answer = await self._asked(scope)
         return answer if terms_of(answer) else None
 
     async def _asked(self, scope: Scope) -> Any:
         try:
             return await awaited(self._audience_of(scope))
-        except Exception as error:  # whatever the application's own function raises
+        except Exception as error:  # of the application's function
             _log.exception("audience failed%s", remedy(error, scope), extra=event("audience_failed"))
             return None

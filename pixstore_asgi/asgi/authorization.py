@@ -1,4 +1,4 @@
-"""The application's own rule, `authorize` or `authorize_many`: whose answers let a proven request pass."""
+"""Authorization: the application's rule, `authorize` or `authorize_many`, which a proven request must pass."""
 
 import inspect
 import logging
@@ -23,7 +23,7 @@ AuthorizeMany = Callable[[Any, list[str]], Collection[str] | Awaitable[Collectio
 
 
 class Authorization:
-    """Asks the rule of one application, if there is one. Raises ConfigError for one that can't be asked."""
+    """Calls the rule of one application, if it has one. Raises ConfigError if it is no function."""
 
     def __init__(self, authorize: Authorize | None, authorize_many: AuthorizeMany | None) -> None:
         if authorize is not None and authorize_many is not None:
@@ -40,7 +40,7 @@ class Authorization:
         self._authorize_many = authorize_many
 
     def rule(self, scope: Scope) -> Rule | None:
-        """Return the rule as it is asked for the image of one GET, None where there is none."""
+        """Return the rule for the image of one GET, or None if there is no rule."""
         if self._authorize is None and self._authorize_many is None:
             return None
 
@@ -50,12 +50,12 @@ class Authorization:
         return ask
 
     async def batch_rule(self, scope: Scope, mount: str, image_ids: Collection[str]) -> Rule | None:
-        """Return the rule as it is asked for each image of a batch, None where there is none.
+        """Return the rule for the images of a batch, or None if there is no rule.
 
-        mount: the path of the mount. image_ids: those that are proven. Where one call answers for all, it is made here.
+        mount: the path of the mount. image_ids: of the requests with a valid proof. `authorize_many` is called here.
         """
         if self._authorize_many is not None:
-            with anyio.CancelScope(shield=True):  # as in a GET, a client that leaves breaks off no rule half-way
+            with anyio.CancelScope(shield=True):  # as in a GET, a disconnect does not cancel the rule
                 answers = await self._ask(scope, image_ids)
 
             async def look_up(image_id: str) -> Refusal:
@@ -68,24 +68,24 @@ class Authorization:
         async def ask(image_id: str) -> Refusal:
             with anyio.CancelScope(shield=True):
                 answers = await self._ask(scope_of_get(scope, mount, image_id), [image_id])
-            await checkpoint()  # nothing else may pause until the next image's rule is asked
+            await checkpoint()  # nothing else may suspend before the next image's rule is called
             return answers[image_id]
 
         return ask
 
     async def admitted(self, scope: Scope, image_ids: Collection[str]) -> list[str] | None:
-        """Return those of the ids that the rule lets pass, none where there is no rule, or None where it failed."""
+        """Return the ids that the rule lets pass, none if there is no rule, or None if it failed."""
         answers = await self._ask(scope, image_ids)
         if WireState.INTERNAL_ERROR in answers.values():
             return None
         return [image_id for image_id, refusal in answers.items() if refusal is None]
 
     async def _ask(self, scope: Scope, image_ids: Collection[str]) -> dict[str, Refusal]:
-        """Return for each image why it is refused, or None where the rule lets it pass; for a variant, its original."""
+        """Return the refusal of each image, or None if the rule lets it, or its original, pass."""
         originals = list(dict.fromkeys(map(original_of, image_ids)))
         try:
             passing = await self._passing(scope, originals)
-        except Exception as error:  # whatever the application's own function raises
+        except Exception as error:  # of the application's function
             _log.exception(
                 "authorize failed for image %s%s",
                 ", ".join(map(repr, originals)),
@@ -99,19 +99,19 @@ class Authorization:
         if not image_ids:
             return ()
         if self._authorize_many is not None:
-            # A list of the rule's own: what it does to it changes nothing here.
+            # A copy: the rule may change its list.
             return _ids_in(await awaited(self._authorize_many(scope, list(image_ids))))
         rule = self._authorize
         return [name for name in image_ids if rule is not None and await awaited(rule(scope, name)) is True]
 
 
 async def awaited(answer: Any) -> Any:
-    """Return what an application's function has answered, plain or async."""
+    """Return the result of an application's function, plain or async."""
     return await answer if inspect.isawaitable(answer) else answer
 
 
 def _ids_in(answer: Any) -> frozenset[Any]:
-    # A mapping of ids to True and False would let all of them pass, and a text every id that is a part of it.
+    # A dict would admit every key, and a str every substring: refuse both.
     ids = list(answer) if isinstance(answer, Collection) and not isinstance(answer, str | Mapping) else [None]
     if any(not isinstance(image_id, str) for image_id in ids):
         _log.error(
@@ -124,7 +124,7 @@ def _ids_in(answer: Any) -> frozenset[Any]:
 
 
 def remedy(error: Exception, scope: Scope) -> str:
-    """Return what to do where an application's function misses what a middleware sets, else an empty text."""
+    """Return advice if an application's function lacks a scope key that a middleware sets, else an empty text."""
     for key in ("session", "user", "auth"):
         # scope["session"] raises a KeyError, Starlette's request.session an AssertionError.
         texts = [text for text in error.args if isinstance(text, str)]

@@ -1,4 +1,4 @@
-"""Batch: an ASGI app that answers many images asked for in one request, each as its own GET would be."""
+"""Batch: an ASGI app that answers one request for many images, each like its own GET."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ from .served import Served, ServedRequest
 _PATH = "/-/batch"
 
 _JOINED_BYTES = 128 * 1024
-"""What images that are at hand are gathered up to: a thumbnail costs a server less than a send of its own."""
+"""Frames that need no wait are joined up to this size: a send costs a server more than a thumbnail."""
 
 
 class Batch:
@@ -96,7 +96,7 @@ async def _frame(index: int, answer: Answer) -> tuple[bytes, Payload | None]:
 
 
 class _Joined:
-    """Small frames that are sent together, copied once at the end: growing bytes are copied for each frame."""
+    """Small frames that are sent together. They are copied once, at the end."""
 
     def __init__(self) -> None:
         self.size = 0

@@ -1,4 +1,4 @@
-"""Blobs: an ASGI app that gives bare ciphertext to whoever knows its version, for caches and CDNs in front."""
+"""Blobs: an ASGI app that serves bare ciphertext by the id of its version, for caches and CDNs."""
 
 import logging
 import re
@@ -36,7 +36,7 @@ class Blobs:
         version = without_last_slash(path).removeprefix(_PATH)
         image_id = _image_id(scope)
         try:
-            # One URL for each ciphertext: a cache would keep a copy for each further spelling.
+            # One URL for each ciphertext: a cache would keep a copy for each other spelling.
             is_url = image_id and _VERSION.fullmatch(version) and is_canonical(scope, _PATH + version)
             blob = await self._open(image_id or "", bytes.fromhex(version)) if is_url else None
             if blob is None:
@@ -45,7 +45,7 @@ class Blobs:
             headers = [*BLOB_HEADERS, (b"etag", f'"{version}"'.encode()), *public]
             async with aclosing(blob):
                 await self._send(blob, headers, scope, receive, send)
-        except PixstoreError as error:  # before anything was sent: what fails later ends the body
+        except PixstoreError as error:  # before anything was sent: a later error ends the body
             _log.error(
                 "the ciphertext of image %r can't be served: %s",
                 image_id,
@@ -91,13 +91,13 @@ def _image_id(scope: Scope) -> str | None:
 
 
 def _is_known(scope: Scope, etag: str) -> bool:
-    """Tell whether the client has these bytes already (If-None-Match)."""
+    """Tell whether the client already has these bytes (If-None-Match)."""
     known = b",".join(header_values(scope, b"if-none-match")).decode("latin-1")
     return any(name.strip(" \t").removeprefix("W/") in (etag, "*") for name in known.split(","))
 
 
 def _wanted(scope: Scope, etag: str, size: int) -> range | None:
-    """Return the positions that a GET asks for, None where it asks for all."""
+    """Return the positions that a GET requests, or None if it requests all."""
     asked = single_value(header_values(scope, b"range"), repeated="")
     condition = single_value(header_values(scope, b"if-range"), repeated="")
     if scope["method"] != "GET" or asked is None or condition not in (None, etag):

@@ -1,4 +1,4 @@
-"""Range, in which a client asks for one stretch of a body (RFC 9110, section 14)."""
+"""The Range header, which requests a part of a body (RFC 9110, section 14)."""
 
 import re
 
@@ -6,10 +6,9 @@ _RANGE = re.compile(r"bytes=[ \t]*(?P<first>\d{0,19})-(?P<last>\d{0,19})[ \t]*",
 
 
 def byte_range(value: str, size: int) -> range | None:
-    """Return the positions that a Range header asks for in a body of `size` bytes; none where it has none of them.
+    """Return the positions that a Range header requests in a body of `size` bytes; an empty range if it has none of them.
 
-    None where the header is to be ignored, and all of the body sent: it is malformed, of another unit, or asks for more
-    than one stretch.
+    None if the whole body is sent: the header is malformed, has another unit, or requests several parts.
     """
     found = _RANGE.fullmatch(value)
     if found is None or found["first"] == found["last"] == "":

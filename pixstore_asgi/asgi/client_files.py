@@ -1,4 +1,4 @@
-"""ClientFiles: serves the browser client, which is inside an installed package, or beside it in a source checkout."""
+"""ClientFiles: serves the browser client, which lies in an installed package, or beside it in a source checkout."""
 
 import hashlib
 import re
@@ -15,10 +15,10 @@ from .accept_encoding import IDENTITY, best_coding
 from .http import header_values, send_empty
 
 _CODINGS = {"br": ".br", "gzip": ".gz", IDENTITY: ""}
-"""What the build writes, the shortest first: names of content codings, and what they add to a file's name."""
+"""The content codings that the build writes, the shortest first, and the endings of their files."""
 
 _VERSION = re.compile(r"/([0-9a-f]{16})(?=/)", re.ASCII)
-"""The folder in front of a file's name that names a version of the client."""
+"""The folder before a file's name: the version of the client."""
 
 _SERVICE_WORKER = "service-worker.js"
 _SCOPE = re.compile(r"/[!-~]*", re.ASCII)
@@ -33,9 +33,9 @@ _HEADERS: RawHeaders = [
 
 
 class _Representation(NamedTuple):
-    """A file in one content coding. etag: of these very bytes, so each coding has its own (RFC 9110, 8.8.3.3).
+    """A file in one content coding. etag: of these bytes, so each coding has its own (RFC 9110, 8.8.3.3).
 
-    content: the headers that tell of the body. headers: those that 304 has, too.
+    content: the headers that describe the body. headers: the others, which a 304 has too.
     """
 
     body: bytes
@@ -45,22 +45,22 @@ class _Representation(NamedTuple):
 
 
 _Representations = Mapping[str, _Representation]
-"""Those of one file, by the names of the codings."""
+"""The representations of one file, by coding."""
 
 
 class ClientFiles:
-    """An ASGI app over the folder of the browser client: `/index.js`, one ES module, and what lies beside it.
+    """An ASGI app over the folder of the browser client: `/index.js`, one ES module, and the files beside it.
 
-    Browsers ask for these again at each visit, and keep those of `/{version}/index.js`, where a file's relative imports
-    lead to others of the same version. Another host's version gets the files of this one, to be asked for again: while
-    a deployment rolls, pages of either go on.
+    Browsers revalidate these at each visit. They keep the files below `/{version}/`, whose relative imports lead to
+    files of the same version. The version of another host gets the files of this one, to be revalidated, so that pages
+    of both keep working during a rolling deployment.
 
-    service_worker_scope: the path whose pages the service worker may control, or None, and there is none. It is at its
-        stable path alone, since browsers ask there for a newer one.
+    service_worker_scope: the path whose pages the service worker may control, or None to serve none. It has no
+        versioned path, because browsers look for a newer one at the same path.
 
-    The files are read once, so pages get the client of the version that runs, also while another is being installed.
-    Raises ConfigError where they are missing, or for a scope that can't be; called, Starlette's HTTPException, 404 for
-    what is none of them, and 406 for who takes them in none of the codings that there are.
+    The files are read once, so pages get the client of the running version, also while another one is installed.
+    Raises ConfigError if the files are missing or the scope is invalid. A call raises Starlette's HTTPException: 404
+    for another path, and 406 if the client accepts no available coding.
     """
 
     def __init__(self, service_worker_scope: str | None = None) -> None:
@@ -73,7 +73,7 @@ class ClientFiles:
             self._stable[f"/{worker.name}"] = _representations(worker, _allowing(service_worker_scope))
 
     def versioned_path(self, name: str) -> str:
-        """Return the path of a file of this version. Raises InputError for a name that none has."""
+        """Return the path of a file of this version. Raises InputError if there is no such file."""
         if f"/{name}" not in self._versioned:
             names = ", ".join(name.removeprefix("/") for name in self._versioned)
             raise InputError(f"the browser client has no file {name!r:.80}; there are {names}")
@@ -98,7 +98,7 @@ class ClientFiles:
 
 
 def client_directory() -> Path:
-    """Return the folder of the browser client as it is served. Raises ConfigError where it is missing."""
+    """Return the folder of the browser client. Raises ConfigError if it is missing."""
     package = Path(__file__).parents[1]
     for directory in (package / "_client", package.parent / "js_client" / "dist"):
         if (directory / "index.js").is_file():
@@ -107,7 +107,7 @@ def client_directory() -> Path:
 
 
 def _version(files: Iterable[Path]) -> str:
-    """Return 16 hex digits that tell these files from those of every other version."""
+    """Return 16 hex digits that identify the contents of these files."""
     digest = hashlib.sha256()
     for file in files:
         content = file.read_bytes()
@@ -116,7 +116,7 @@ def _version(files: Iterable[Path]) -> str:
 
 
 def _representations(file: Path, headers: RawHeaders = _HEADERS) -> _Representations:
-    """Read a file in every coding that is there."""
+    """Read a file in every available coding."""
     files = {coding: file.with_name(file.name + ending) for coding, ending in _CODINGS.items()}
     return {
         coding: _representation(coding, path.read_bytes(), headers) for coding, path in files.items() if path.is_file()
@@ -135,7 +135,7 @@ def _representation(coding: str, body: bytes, headers: RawHeaders) -> _Represent
 
 
 def _allowing(scope: str) -> RawHeaders:
-    """Return the headers of a service worker that may control pages that are not below it."""
+    """Return the headers of a service worker that may control pages outside its own folder."""
     if not isinstance(scope, str) or _SCOPE.fullmatch(scope) is None:
         raise ConfigError(f'service_worker_scope must be a path as it stands in a URL, such as "/", not {scope!r:.80}')
     return [*_HEADERS, (b"service-worker-allowed", scope.encode("ascii"))]

@@ -44,11 +44,11 @@ class CrossOrigin:
 
     @property
     def public_headers(self) -> RawHeaders:
-        """The headers of what everybody may read: the same for every origin, so that a cache serves one copy to all."""
+        """The headers of public responses: the same for every origin, so that a cache serves one copy to all."""
         return [] if self._origins is None else [(b"access-control-allow-origin", b"*")]
 
     def admits(self, scope: Scope) -> bool:
-        """Tell whether a request may come from the page it comes from: none, one of its own host, or a listed one."""
+        """Tell whether the origin of a request is allowed: none, that of its own host, or a listed one."""
         origin = single_value(header_values(scope, b"origin"), repeated="")
         if origin is None or self._origins is None or b"*" in self._origins:
             return True

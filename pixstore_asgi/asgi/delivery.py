@@ -1,4 +1,4 @@
-"""Delivery: sends payloads to a client as ASGI messages, one piece per send, and ends: complete, or cut short."""
+"""Delivery: sends payloads to a client as ASGI messages, one piece per send, within time limits."""
 
 import asyncio
 import logging
@@ -22,11 +22,11 @@ SEND_TIMEOUT_S = 30.0
 MAX_STREAM_S = 300.0
 
 Frames = AsyncGenerator[tuple[bytes, Payload | None]]
-"""Heads of frames, each with the payload that follows it, if any."""
+"""Heads of frames, each with its payload, if it has one."""
 
 
 class Delivery:
-    """The time limits of one application, and sending within them.
+    """Sends within the time limits of one application.
 
     send_timeout_s: for one piece. max_stream_s: for one payload. In seconds. Raises ConfigError for 0 and below.
     """
@@ -61,18 +61,18 @@ class Delivery:
                 )
 
     def send_whole(self, whole: bytes, status: int, headers: RawHeaders, send: Send) -> Awaitable[bool]:
-        """Send a response with its whole body; False where the client is gone or takes nothing."""
+        """Send a response with its whole body; return False if the client is gone or takes nothing."""
         start = {"type": "http.response.start", "status": status, "headers": headers}
         return self._send(send, start, {"type": "http.response.body", "body": whole, "more_body": False})
 
     async def read_within(self, reading: Awaitable[Payload]) -> Payload:
-        """Return what has to be read before any of it is sent. Raises StoreBusy where that takes max_stream_s."""
+        """Return a payload that is read before it is sent. Raises StoreBusy if that takes max_stream_s."""
         with anyio.move_on_after(self._max_stream_s):
             return await reading
         raise StoreBusy(f"not read within max_stream_s, {self._max_stream_s} s: try again, or raise it")
 
     async def read_body(self, receive: Receive, most: int) -> bytes:
-        """Return a request's body as far as it comes within send_timeout_s, and little more than `most` bytes of it."""
+        """Return the part of a request's body that arrives within send_timeout_s, and little more than `most` bytes."""
         body, goes_on = HiddenBytes(), True  # a batch holds proofs
         with anyio.move_on_after(self._piece_limit[0]):
             while goes_on and len(body) <= most:
@@ -82,7 +82,7 @@ class Delivery:
         return body
 
     async def send_frames(self, frames: Frames, headers: RawHeaders, receive: Receive, send: Send) -> None:
-        """Send frames one after another; where one can't be sent whole, the response ends there, cut short."""
+        """Send frames one after another. If one can't be sent whole, the response ends there, cut short."""
         start = _start(200, headers)
         async with aclosing(frames), anyio.create_task_group() as tasks:
             tasks.start_soon(_cancel_on_disconnect, receive, tasks.cancel_scope)
@@ -90,7 +90,7 @@ class Delivery:
                 is_going = await self._send(send, start)
                 while is_going and (frame := await anext(frames, None)):
                     is_going = await self._send_frame(*frame, send)
-                    await checkpoint()  # neither reading nor sending may have paused: others go on, a leave is noticed
+                    await checkpoint()  # nothing may have suspended: let other tasks run, and notice a disconnect
                 if is_going:
                     await self._send(send, _body(b"", is_last=True))
             tasks.cancel_scope.cancel()
@@ -113,10 +113,10 @@ class Delivery:
             return left == 0
 
     async def _send_first(self, payload: Payload, start: Message, send: Send) -> int:
-        """Send a response's start and first piece; return how many bytes are to follow, 0 where nobody takes them."""
+        """Send a response's start and first piece; return the number of bytes left, 0 if the client takes no more."""
         first = await self._next_piece(payload)
         left = payload.size - len(first)
-        # Together: servers wait for a slow client in the start already, where requests are pipelined.
+        # One time limit for both: with pipelined requests, servers wait for a slow client already at the start.
         is_sent = await self._send(send, start, _body(first, is_last=left == 0))
         return left if is_sent else 0
 
@@ -124,7 +124,7 @@ class Delivery:
         if payload.in_memory:
             await self._send_pieces(payload, left, send)
             return
-        # A client that is gone is noticed here; some servers take what is sent to it without a word.
+        # Notice a disconnect here: some servers accept messages to a client that is gone.
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_cancel_on_disconnect, receive, tasks.cancel_scope)
             await self._send_pieces(payload, left, send)
@@ -137,7 +137,7 @@ class Delivery:
                 return
 
     async def _send(self, send: Send, *messages: Message) -> bool:
-        """Send messages within one time limit; False where the client is gone or takes nothing."""
+        """Send messages within one time limit; return False if the client is gone or takes nothing."""
         limit_s, option = self._piece_limit
         try:
             is_sent = await ends_within(limit_s, _send_all(send, messages))
@@ -176,7 +176,7 @@ def _body(piece: bytes, *, is_last: bool) -> Message:
 async def _cancel_on_disconnect(receive: Receive, scope: anyio.CancelScope) -> None:
     has_body = False
     while (message := await receive())["type"] != "http.disconnect":
-        # A host that replays the body does so at once and for ever: nothing else would run any more.
+        # A host that replays the body repeats it without suspending: nothing else would run.
         if has_body:
             return
         has_body = not message.get("more_body", False)
@@ -189,7 +189,7 @@ async def ends_within(seconds: float, coroutine: Coroutine[Any, Any, None]) -> b
         waits_for = coroutine.send(None)
     except StopIteration:
         return True
-    # Not a cancel scope of anyio's: the coroutine may be inside one by now, and the last one begun must end first.
+    # Not an anyio cancel scope: the coroutine may have entered one, and scopes must end in reverse order.
     limit = asyncio.timeout(seconds)
     try:
         async with limit:
@@ -201,7 +201,7 @@ async def ends_within(seconds: float, coroutine: Coroutine[Any, Any, None]) -> b
 
 
 class _Rest:
-    """What is left of a coroutine that was run to its first pause, where it waits for `waits_for`."""
+    """The rest of a coroutine that ran until it first suspended, waiting for `waits_for`."""
 
     def __init__(self, coroutine: Coroutine[Any, Any, None], waits_for: Any) -> None:
         self._coroutine = coroutine

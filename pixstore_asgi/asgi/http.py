@@ -11,7 +11,7 @@ from ..core.request import ImageRequest
 from ..serving.payload import RawHeaders
 
 RESERVED = "/-/"
-"""What paths below the mount begin with that are no image's."""
+"""The prefix of paths below the mount that are no image's."""
 
 _REPEATED = "repeated"  # neither a token nor a proof
 _UNQUOTED = "/:@!$&'()*+,;=~"  # with letters, digits and `_.-`: a path has these as they are (RFC 3986, section 3.3)
@@ -74,12 +74,12 @@ def scope_of_get(scope: Scope, mount: str, image_id: str) -> Scope:
 
 
 def header_values(scope: Scope, name: bytes) -> list[bytes]:
-    """Return the values of a request's header, as often as it was sent. name: in lower case."""
+    """Return all values of a request's header. name: in lower case."""
     return [value for key, value in scope["headers"] if key == name]
 
 
 def single_value(values: list[bytes], *, repeated: str) -> str | None:
-    """Return the value of a header that was sent once, None where it was not sent, or `repeated`."""
+    """Return the value of a header that was sent once, None if it was not sent, else `repeated`."""
     if len(values) > 1:
         return repeated
     return values[0].decode("latin-1") if values else None
@@ -103,7 +103,7 @@ async def send_json(status: int, value: object, headers: RawHeaders, scope: Scop
 
 
 async def send_text(status: int, text: str, headers: RawHeaders, scope: Scope, send: Send) -> None:
-    """Answer GET or HEAD with a text that nobody keeps. headers: further ones."""
+    """Answer GET or HEAD with a text that no cache keeps. headers: further ones."""
     await _send(status, text.encode(), [(b"content-type", b"text/plain; charset=utf-8"), *headers], scope, send)
 
 

@@ -1,4 +1,4 @@
-"""/-/image/…, the URLs of plain `<img>`: the page's service worker answers them, and here is who asks without one."""
+"""/-/image/…, the URLs of plain `<img>`, which the page's service worker answers; here without a service worker."""
 
 from starlette.types import Scope, Send
 
@@ -6,7 +6,7 @@ from ..serving.payload import RawHeaders
 from .http import send_text
 
 IMAGE_URLS = "/-/image/"
-"""What the paths begin with below the mount."""
+"""The prefix of the paths below the mount."""
 
 _TEXT = (
     "This page is not controlled by the image worker: it was opened before the worker was there, was reloaded with the "
@@ -20,5 +20,5 @@ _HEADERS: RawHeaders = [
 
 
 async def refuse_without_worker(scope: Scope, send: Send) -> None:
-    """Answer that no image is here: without a record, which the worker gets, there is none to see."""
+    """Answer 404 with an explanation: only the service worker, which gets records, can show an image."""
     await send_text(404, _TEXT, _HEADERS, scope, send)

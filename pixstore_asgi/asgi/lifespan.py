@@ -14,7 +14,7 @@ Inner = Callable[[Any, Any, Any], Awaitable[None]]
 async def run_lifespan(
     pixstore: Pixstore, scope: MutableMapping[str, Any], receive: Receive, send: Send, inner: Inner | None = None
 ) -> None:
-    """Serve a lifespan scope: for `inner`, or alone where there is none or it does not take part in lifespan."""
+    """Serve a lifespan scope for `inner`, or by itself if there is none or it does not support lifespan."""
     startup = await receive()
     try:
         await pixstore.open()
@@ -51,8 +51,8 @@ class _Lifespan:
         try:
             await inner(scope, self.receive, self.send)
         except Exception as error:
-            # Raising at once says that an application knows no lifespan (ASGI, "Lifespan Protocol"); raising over the
-            # startup message, which it has taken, that its startup failed.
+            # An application that raises at once does not support lifespan (ASGI, "Lifespan Protocol"). One that raises
+            # after it took the startup message failed to start.
             if self.was_answered:
                 raise
             if self._startup is None:

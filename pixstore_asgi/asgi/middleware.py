@@ -1,4 +1,4 @@
-"""PixstoreMiddleware: one route of an application goes to its images, everything else passes through."""
+"""PixstoreMiddleware: serves images at one route of an application; everything else passes through."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, Unpack
@@ -12,18 +12,25 @@ from .http import route_path
 from .lifespan import run_lifespan
 
 AnyASGIApp = Callable[[Any, Any, Any], Awaitable[None]]
-"""An ASGI application of any framework, each of which types scope and messages its own way."""
+"""An ASGI application of any framework: each types scope and messages in its own way."""
 
 
 class PixstoreMiddleware:
-    """Wraps an ASGI application: `route` and all below it is a PixstoreApp, every other scope passes through untouched.
+    """Wraps an ASGI application: a PixstoreApp serves `route` and all paths below it; other scopes pass unchanged.
 
     The Pixstore opens before the application's startup and closes after its shutdown.
 
     Starlette, FastAPI: `app.add_middleware(PixstoreMiddleware, pixstore=pix)`.
     Quart: `app.asgi_app = PixstoreMiddleware(app.asgi_app, pix)`.
 
-    route: a path such as /pixstore-image. Further options are those of PixstoreApp. Raises ConfigError.
+    Args:
+        app: The application.
+        pixstore: The Pixstore.
+        route: A path such as /pixstore-image.
+        app_options: The options of PixstoreApp.
+
+    Raises:
+        ConfigError: An option can't work.
     """
 
     def __init__(
@@ -45,6 +52,6 @@ class PixstoreMiddleware:
             await self._app(scope, receive, send)
 
     def _path_below(self, path: str) -> str | None:
-        """Return what of a path is below the route, or None where it is another one."""
+        """Return the part of a path below the route, or None for another path."""
         below = path.removeprefix(self._route)
         return below if below != path and below[:1] in ("", "/") else None

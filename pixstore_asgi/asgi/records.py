@@ -19,7 +19,7 @@ from .http import refuse, send_json
 from .lifespan import run_lifespan
 
 MOST_RECORDS = 100
-"""Most records in one answer: keys leave the server for what a page shows, not for all there is."""
+"""Most records in one answer: a page needs the keys of the images that it shows, not of all images."""
 
 _log = logging.getLogger("pixstore_asgi")
 _HEADERS: RawHeaders = [
@@ -29,18 +29,22 @@ _HEADERS: RawHeaders = [
 
 
 class RecordsApp:
-    """Answers GET of `?id=…&id=…` with the records of up to 100 images by id, as `get_image_records` gives them.
+    """Answers GET of `?id=…&id=…` with the records of up to 100 images by id, like `get_image_records`.
 
-    It answers at every path that leads to it. The browser client asks it by its option `recordsUrl`, the worker behind
-    plain `<img>` too. An id that the rule refuses is absent, as one that has no image: nobody learns which there are.
-    What is no image id is absent too, where there is one beside it.
+    It answers at every path that leads to it. The browser client requests it with its option `recordsUrl`, and so does
+    the service worker behind plain `<img>`. Ids that the rule refuses are left out like ids without an image, so that
+    the answer does not tell which images exist. Text that is no image id is left out too, if another one is an id.
 
-    authorize, authorize_many: as PixstoreApp's, and the same decision, here with the scope of the request for records;
-        one of them is needed, for a record holds a key.
-    audience: as PixstoreApp's; the records are good for that audience alone, and where it returns None or raises,
-        nobody gets any.
+    Args:
+        pixstore: The Pixstore.
+        authorize: As in PixstoreApp, called with the scope of the request for records. This or `authorize_many` is
+            required, because a record holds a key.
+        authorize_many: As in PixstoreApp.
+        audience: As in PixstoreApp. The records are valid only for this audience; if it returns None or raises, the
+            answer has none.
 
-    Raises ConfigError for an option that can't work.
+    Raises:
+        ConfigError: An option can't work.
     """
 
     def __init__(
@@ -98,7 +102,7 @@ class RecordsApp:
 
 
 def _ids_in(scope: Scope) -> list[str]:
-    """Return the image ids that a request asks for, each once. Raises HTTPException, 400, for what can't be asked."""
+    """Return the requested image ids, each once. Raises HTTPException, 400, for an invalid request."""
     asked = QueryParams(scope["query_string"]).getlist("id")
     if not asked:
         raise HTTPException(400, "no image is named: ask with ?id=…&id=…")

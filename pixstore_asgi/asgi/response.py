@@ -9,10 +9,15 @@ from .delivery import MAX_STREAM_S, SEND_TIMEOUT_S, Delivery
 
 
 class PayloadResponse(Response):
-    """A payload as a response of the application's own endpoint, in Starlette, FastAPI and Litestar.
+    """A payload as the response of the application's own endpoint, in Starlette, FastAPI and Litestar.
 
-    It closes the payload however the request ends. Cross-origin headers are the application's affair here.
-    send_timeout_s, max_stream_s: as PixstoreApp's, in seconds.
+    It closes the payload however the request ends. It sets no cross-origin headers; the application does.
+
+    Args:
+        payload: The payload.
+        background: A task to run after the response.
+        send_timeout_s: As in PixstoreApp.
+        max_stream_s: As in PixstoreApp.
     """
 
     def __init__(

@@ -1,1 +1,1 @@
-"""Whether a process should be sent requests: what a load balancer asks, and how SIGTERM reaches it in time."""
+"""Health: whether a load balancer should send requests, and SIGTERM held back until it has noticed."""

@@ -1,4 +1,4 @@
-"""Drain: between SIGTERM and the server's end, a time in which load balancers find somebody else."""
+"""Drain: a delay between SIGTERM and the server's end, in which load balancers find another server."""
 
 import asyncio
 import logging
@@ -16,10 +16,10 @@ _log = logging.getLogger("pixstore_asgi")
 
 
 class Drain:
-    """Takes SIGTERM in front of the server's own handler, and hands it on `seconds` later; a second one at once.
+    """Handles SIGTERM before the server does, and passes it on after `seconds`, or at once if it comes again.
 
-    A server that has the signal takes no more connections, so what a load balancer still sends would be refused. With 0
-    seconds nothing is taken. Raises ConfigError for a time that can't be.
+    After the signal a server accepts no connections, so it would refuse requests that a load balancer still sends. With
+    0 seconds the signal is left to the server. Raises ConfigError for an invalid time.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -33,7 +33,7 @@ class Drain:
         self.is_draining = False
 
     def begin(self) -> None:
-        """Take SIGTERM from now on, in the running event loop; harmless when repeated."""
+        """Handle SIGTERM from now on, in the running event loop. Repeated calls do nothing."""
         if self._loop is not None and self._loop.is_closed():  # without `end`
             self._give_back()
         if not self._seconds or self._loop is not None:
@@ -48,12 +48,12 @@ class Drain:
         self._theirs = signal.signal(signal.SIGTERM, self._on_signal)
 
     def end(self) -> None:
-        """Give the signal back to its former handler, if the running event loop is the one that took it."""
+        """Restore the former handler, if the running event loop replaced it."""
         if self._loop is running_loop():
             self._give_back()
 
     def _give_back(self) -> None:
-        # Unless another handler was set meanwhile. Signals are set in the main thread, as `begin` has checked.
+        # Unless another handler was set meanwhile. Only the main thread sets handlers, as `begin` has checked.
         if self._loop is not None and signal.getsignal(signal.SIGTERM) == self._on_signal:
             signal.signal(signal.SIGTERM, self._theirs)
         if self._timer is not None:
@@ -67,11 +67,11 @@ class Drain:
             self._hand_on()
             return
         self.is_draining = True
-        # The handler runs between any two steps of the loop, which may be asleep: this wakes it.
+        # The loop may be asleep: this wakes it.
         loop.call_soon_threadsafe(self._wait)
 
     def _wait(self) -> None:
-        if self.is_draining and self._loop is not None:  # not where the end came first
+        if self.is_draining and self._loop is not None:  # not after `end`
             _log.warning(
                 "SIGTERM: /-/ready is 503 from now on, and the server stops in %s s",
                 self._seconds,
@@ -80,6 +80,6 @@ class Drain:
             self._timer = self._loop.call_later(self._seconds, self._hand_on)
 
     def _hand_on(self) -> None:
-        if signal.getsignal(signal.SIGTERM) == self._on_signal:  # not after a second SIGTERM, or the end
+        if signal.getsignal(signal.SIGTERM) == self._on_signal:  # not after a second SIGTERM or `end`
             signal.signal(signal.SIGTERM, self._theirs)
             signal.raise_signal(signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""Readiness: what keeps a process from serving, which the store is asked for once a second however often we are."""
+"""Readiness: the reason why a process can't serve. The store is asked at most once a second."""
 
 import asyncio
 import logging
@@ -13,14 +13,14 @@ from .drain import Drain
 _log = logging.getLogger("pixstore_asgi")
 
 Obstacle = Literal["draining", "secret", "store"]
-"""Why a process should be sent no requests; what is behind it is in the log alone."""
+"""Why a process should get no requests. Only the log has the details."""
 
 _ASK_EVERY_S = 1
 _ANSWER_WITHIN_S = 2
 
 
 class _Question(NamedTuple):
-    """The question that one event loop has asked. asked_s: when, by the loop's clock."""
+    """A check under way or finished in one event loop. asked_s: when it began, by the loop's clock."""
 
     task: "asyncio.Task[Obstacle | None]"
     asked_s: float
@@ -29,8 +29,8 @@ class _Question(NamedTuple):
 class Readiness:
     """Tells whether one Pixstore can serve.
 
-    check: asks its store, which it opens on first use; raises SecretError for a secret that is missing, and whatever a
-    store raises.
+    check: asks the store, which it opens on first use. It raises SecretError if a secret is missing, and any error of
+    the store.
     """
 
     def __init__(self, check: Callable[[], Awaitable[None]], drain: Drain) -> None:
@@ -38,10 +38,10 @@ class Readiness:
         self._drain = drain
         self._asked: PerLoop[_Question] = PerLoop(lambda question: None)
         self._logged: Obstacle | None = None
-        self._is_why_open = False  # a silent store was logged, and what kept it silent is not known yet
+        self._is_why_open = False  # a silent store was logged, and the reason is not known yet
 
     async def obstacle(self) -> Obstacle | None:
-        """Return what is in the way, or None. Takes 2 s at most."""
+        """Return the obstacle, or None. Takes 2 s at most."""
         if self._drain.is_draining:
             return "draining"
         asked = self._question()
@@ -58,9 +58,9 @@ class Readiness:
         return "store"
 
     def _question(self) -> "asyncio.Task[Obstacle | None]":
-        """Return the question that all who ask now wait for: one that began within a second, or has no answer yet.
+        """Return the check that all callers share: one that began within a second, or that has not ended.
 
-        It is a task, for it goes on where they leave or lose patience: a large database may take its time to open.
+        It is a task, so that it goes on if its callers give up: a large database may take long to open.
         """
         loop = running_loop()
         question = self._asked.get()
@@ -74,12 +74,12 @@ class Readiness:
             await self._check()
         except SecretError as error:
             return self._logged_once("secret", error)
-        except Exception as error:  # a store of somebody else's may raise anything
+        except Exception as error:  # a store outside this package may raise anything
             return self._logged_once("store", error)
         return self._logged_once(None, "")
 
     def _logged_once(self, obstacle: Obstacle | None, why: object) -> Obstacle | None:
-        """Return the obstacle; where it is another one than before, the log gets to know why."""
+        """Return the obstacle, and log the reason if the obstacle has changed."""
         if obstacle is not None and (obstacle != self._logged or self._is_why_open):
             _log.error("not ready: %s", why, extra=event("not_ready", obstacle=obstacle))
         elif obstacle is None and self._logged is not None:

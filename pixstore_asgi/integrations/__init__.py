@@ -1,1 +1,1 @@
-"""What one framework each can have easier; import the file of yours. Recipes: docs/recipes.md."""
+"""One file for each framework; import that of yours. Recipes: docs/recipes.md."""

@@ -53,7 +53,7 @@ ImageUpload = Annotated[AsyncIterator[bytes], Depends(_image_upload)]
 
 @dataclass(frozen=True, slots=True)
 class SentProof:
-    """The token and the proof that a request brought, or None: what `open_payload` takes beside the image's id."""
+    """The token and the proof of a request, or None: the arguments of `open_payload` beside the image id."""
 
     token: Annotated[str | None, Header(alias="x-pixstore-token", description="The `token` of the image record.")] = (
         None
@@ -91,7 +91,11 @@ payload_docs: dict[str, Any] = {
 
 
 def upload_docs(pixstore: Pixstore) -> dict[str, Any]:
-    """Return the `openapi_extra=` of a route with an ImageUpload: the accepted types as its body, and its errors."""
+    """Return the `openapi_extra=` of a route with an ImageUpload: the accepted types of its body, and its errors.
+
+    Args:
+        pixstore: The Pixstore that the route saves to.
+    """
     image = {"schema": {"type": "string", "format": "binary"}}
     problem = {
         "application/json": {

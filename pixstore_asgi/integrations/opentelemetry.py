@@ -1,4 +1,4 @@
-"""For OpenTelemetry: a span for each image that is served, with its steps below it, by the API alone."""
+"""For OpenTelemetry: a span for each served image, with its steps below it. It needs only the API."""
 
 import time
 
@@ -17,21 +17,22 @@ __all__ = ["PixstoreTracing"]
 
 
 class PixstoreTracing(Observer):
-    """Traces what an application answers: `PixstoreApp(pix, on_served=PixstoreTracing())`.
+    """Traces the answers of an application: `PixstoreApp(pix, on_served=PixstoreTracing())`.
 
-    A span `pixstore.image` for each image, below the request's own span where there is one, and below it
+    Each image gets a span `pixstore.image`, below the request's own span if there is one. Below it are
     `pixstore.decide` (the proof and the application's rule), `pixstore.find` (in memory or in the store) and
-    `pixstore.send`. Attributes: `pixstore.state`, the wire state's label or Forbidden, `http.response.body.size`, the
-    bytes that were sent, and `error.type` of an InternalError. No id, no proof.
+    `pixstore.send`. Attributes: `pixstore.state`, the label of the wire state or Forbidden; `http.response.body.size`,
+    the bytes sent; `error.type` of an InternalError. No attribute holds an id or a proof.
 
-    tracer_provider: by default the one that the application has set.
+    Args:
+        tracer_provider: By default the one that the application has set.
     """
 
     def __init__(self, tracer_provider: TracerProvider | None = None) -> None:
         self._tracer = get_tracer("pixstore_asgi", __version__, tracer_provider)
 
     def ended(self, image: ServedImage) -> None:
-        """Write the spans of an answer that has ended."""
+        """Write the spans of an answer."""
         epoch_ns = time.time_ns() - time.perf_counter_ns()  # spans have the wall clock's time
         begun, passed, found, ended = (
             epoch_ns + moment for moment in (image.begun_ns, image.passed_ns, image.found_ns, image.ended_ns)

@@ -1,4 +1,4 @@
-"""For Prometheus: what is served, timed and counted with prometheus_client, over all workers where that is set up."""
+"""For Prometheus: answers counted and timed with prometheus_client, over all workers in its multi-process mode."""
 
 from ..asgi.served import LABELS, Observer, ServedImage
 from ..errors import ConfigError
@@ -17,16 +17,23 @@ _READ_BUCKETS_S = (0.0001, 0.00025, 0.0005, *_BUCKETS_S)
 
 
 class PrometheusMetrics(Observer):
-    """What an application answers, as metrics: `PixstoreApp(pix, on_served=PrometheusMetrics())`.
+    """Counts and times the answers of an application: `PixstoreApp(pix, on_served=PrometheusMetrics())`.
 
-    pixstore_answer_seconds: a histogram of the time from a request until the server had taken the whole answer; its
-    count is the number of requests. pixstore_sent_bytes_total: bytes that the server took. Both by `state`, the wire
-    state's label or Forbidden, where `authorize` refused. pixstore_open_answers: how many are being sent.
-    pixstore_store_read_seconds: a histogram of how long the store took to find an image that was not in memory. No
-    label holds an id. Make one for all applications of a process.
+    | metric | kind | |
+    |---|---|---|
+    | pixstore_answer_seconds | histogram | from the request until the server had taken the answer |
+    | pixstore_sent_bytes_total | counter | bytes that the server took |
+    | pixstore_open_answers | gauge | answers being sent |
+    | pixstore_store_read_seconds | histogram | until the store had found an image that was not in memory |
 
-    registry: where they are registered, by default prometheus_client's own. Over several workers its multi-process
-    mode adds them up. Raises ConfigError if the registry has these metrics already.
+    The first two have the label `state`: the label of the wire state, or Forbidden if `authorize` refused. No label
+    holds an id. Make one instance for all applications of a process.
+
+    Args:
+        registry: The registry, by default prometheus_client's own. Its multi-process mode adds up several workers.
+
+    Raises:
+        ConfigError: The registry already has these metrics.
     """
 
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
@@ -55,7 +62,7 @@ class PrometheusMetrics(Observer):
             buckets=_READ_BUCKETS_S,
             registry=registry,
         )
-        for label in LABELS:  # a rate of what never happened is 0, not absent
+        for label in LABELS:  # the rate of a state that never occurred is 0, not absent
             self._seconds.labels(label)
             self._bytes.labels(label)
 

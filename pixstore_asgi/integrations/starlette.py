@@ -27,17 +27,20 @@ STATUS: dict[type[Exception], int] = {
 
 _log = logging.getLogger("pixstore_asgi")
 _RETRY_AFTER_S = 1
-_TOLD_EVERY_S = 5
+_LOG_EVERY_S = 5
 
 
 def add_error_handlers(app: Starlette) -> None:
-    """Let an application, or its FastAPI child, answer these errors with their status and `{"detail": text}`.
+    """Make an application answer the errors that a client can cause with their status and `{"detail": text}`.
 
-    InvalidImage 400, ImageTooLarge 413, UploadTimeout 408, ImageNotFound 404, StoreBusy 503 with Retry-After,
-    StoreConflict 409, or 412 where the request has an If-Match header. Every other error stays a 500: the server's own
-    trouble, or a wrong call. Why the store was busy is a warning in the log, at most once in 5 s.
+    InvalidImage is 400, ImageTooLarge 413, UploadTimeout 408, ImageNotFound 404, StoreBusy 503 with Retry-After,
+    StoreConflict 409, or 412 if the request has an If-Match header. Every other error stays a 500: the server failed,
+    or a call was wrong. The reason for StoreBusy is logged as a warning, at most once in 5 s.
+
+    Args:
+        app: A Starlette or FastAPI application.
     """
-    answer = partial(_answer, _Trouble())
+    answer = partial(_answer, _BusyLog())
     for kind in STATUS:
         app.add_exception_handler(kind, answer)
 
@@ -59,36 +62,44 @@ class _RecordsResponse(JSONResponse):
 async def records_response(
     pixstore: Pixstore, image_ids: Iterable[str], *, audience: str | None = None
 ) -> JSONResponse:
-    """Return the response to a list page: fresh records by id, in the order of the ids, which nobody keeps.
+    """Return a JSON response with fresh records by id, in the order of the ids, which no cache stores.
 
-    Whether the page may show these images is for the endpoint to decide, before. Ids without an image are left out.
-    audience: as `get_image_record`'s. Raises as `get_image_records`.
+    The endpoint must decide first whether the page may show these images. Ids without an image are left out.
+
+    Args:
+        pixstore: The Pixstore.
+        image_ids: The images.
+        audience: As in `Pixstore.get_image_record`.
+
+    Raises:
+        InputError: As in `Pixstore.get_image_records`, like the next two.
+        IntegrityError: A row was changed outside this package.
+        StoreError: The store failed.
     """
     records = await pixstore.get_image_records(image_ids, audience=audience)
     return _RecordsResponse(records, headers=_OF_RECORDS)
 
 
-class _Trouble:
-    """Tells the log why a store is busy, not for each of the requests that meet it."""
+class _BusyLog:
+    """Logs why a store is busy, at most once in 5 s."""
 
     def __init__(self) -> None:
-        self._told_s = -math.inf
+        self._logged_s = -math.inf
 
-    def tell(self, error: StoreBusy) -> None:
-        """Log the reason, unless one was logged just now."""
-        if time.monotonic() - self._told_s >= _TOLD_EVERY_S:
-            self._told_s = time.monotonic()
+    def add(self, error: StoreBusy) -> None:
+        if time.monotonic() - self._logged_s >= _LOG_EVERY_S:
+            self._logged_s = time.monotonic()
             _log.warning("answered 503, once or more: %s", error, extra=event("answered_503"))
 
 
-async def _answer(trouble: _Trouble, request: Request, error: Exception) -> Response:
+async def _answer(busy_log: _BusyLog, request: Request, error: Exception) -> Response:
     status = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
     if status == 409 and "if-match" in request.headers:
         status = 412
     headers = {"cache-control": "no-store"}
     if isinstance(error, StoreBusy):
         # Its text names the database's path.
-        trouble.tell(error)
+        busy_log.add(error)
         headers["retry-after"] = str(_RETRY_AFTER_S)
         return JSONResponse({"detail": error.detail}, status, headers)
     return JSONResponse({"detail": str(error)}, status, headers)

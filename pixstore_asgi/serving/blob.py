@@ -12,11 +12,11 @@ from .payload import Payload
 
 
 async def open_blob(images: ImageCache, image_id: str, version: bytes) -> "Blob | None":
-    """Return the ciphertext of an image's current version; None where that is another one, or there is no such image.
+    """Return the ciphertext of an image's current version, or None if `version` is not current or there is no image.
 
     Raises StoreError.
     """
-    # The row alone: nobody without the version's id can have a body read, or kept in memory.
+    # Read only the row first: a client without the version's id must not cause a body to be read or kept.
     row = await images.get(image_id)
     if row is None or not _is_current(row, version):
         return None
@@ -34,12 +34,12 @@ async def open_blob(images: ImageCache, image_id: str, version: bytes) -> "Blob 
 
 
 def _is_current(image: StoredImage, version: bytes) -> bool:
-    # The version is all that a stranger would have to know: how long this takes must not tell how much of it is right.
+    # Only the version id protects the ciphertext: the time of the comparison must not tell how much of it is right.
     return secrets.compare_digest(image.meta.version, version)
 
 
 class Blob:
-    """One ciphertext of `size` bytes, open to be read once: by `part`, which hands its stream on, or not at all."""
+    """One ciphertext of `size` bytes, to be read at most once: `part` passes its stream on."""
 
     def __init__(
         self, image: StoredImage, *, whole: bytes = b"", stream: ImageStream | None = None, in_memory: bool = True
@@ -50,7 +50,7 @@ class Blob:
         self._in_memory = in_memory
 
     async def part(self, start: int, length: int) -> Payload:
-        """Return `length` bytes from `start` on. What is short enough is read now, and the store left alone after."""
+        """Return `length` bytes from `start` on. A short part is read now: sending it holds nothing of the store."""
         stream, self._stream = self._stream, None
         if stream is None:
             return Payload(WireState.SUCCESS, head=self._whole[start : start + length], size=length)
@@ -63,7 +63,7 @@ class Blob:
             await part.aclose()
 
     async def aclose(self) -> None:
-        """Give the store's stream back, where no part has taken it."""
+        """Close the store's stream, unless `part` has taken it."""
         if self._stream is not None:
             await self._stream.aclose()
 

@@ -1,4 +1,4 @@
-"""Where pages find the ciphertext of a version besides the image route, as its record tells them."""
+"""The second place of a version's ciphertext, such as a CDN, which its record names."""
 
 import logging
 import re
@@ -13,12 +13,11 @@ _log = logging.getLogger("pixstore_asgi")
 _BASE = re.compile(r"https?://[^\s/?#]+(/[^\s?#]*)?|/([^\s/?#][^\s?#]*)?", re.IGNORECASE)
 
 CiphertextUrl = str | Callable[[str], str | None]
-"""The URL of a PixstoreApp's mount, or a function from the id of a version, as hex, to a URL, or None where there is
-none."""
+"""The URL of a PixstoreApp's mount, or a function from the id of a version, as hex, to a URL or None."""
 
 
 class CiphertextUrls:
-    """Gives the URLs of one Pixstore. Raises ConfigError for what is neither a base nor a function."""
+    """Gives the URLs of one Pixstore. Raises ConfigError if `ciphertext_url` is neither a base nor a function."""
 
     def __init__(self, ciphertext_url: CiphertextUrl) -> None:
         is_base = isinstance(ciphertext_url, str) and _BASE.fullmatch(ciphertext_url)
@@ -30,13 +29,13 @@ class CiphertextUrls:
         self._ciphertext_url = ciphertext_url
 
     def url_of(self, image: StoredImage) -> str | None:
-        """Return the URL of an image's current version, None where there is none."""
+        """Return the URL of an image's current version, or None."""
         given, version = self._ciphertext_url, image.meta.version.hex()
         if isinstance(given, str):
             return f"{given.rstrip('/')}/-/blob/{version}?id={image.id}"
         try:
             url = given(version)
-        except Exception:  # whatever the application's own function raises: the image is served all the same
+        except Exception:  # of the application's function: the image is served without it
             _log.exception(
                 "ciphertext_url failed for image %r", image.id, extra=event("ciphertext_url_failed", image_id=image.id)
             )

@@ -1,4 +1,4 @@
-"""Reading one whole image, or its variants, out of a store, decrypted and verified."""
+"""Reads a whole image, or its variants, decrypted and verified."""
 
 from contextlib import aclosing
 
@@ -16,7 +16,7 @@ _MOST_VARIANTS = 1000  # of one image
 async def read_verified(store: ImageStore, rings: Rings, image_id: str) -> ExportedImage | None:
     """Return an image as it is encrypted and as it is decrypted, or None. All of it is in memory.
 
-    Raises IntegrityError where what is stored was changed, StoreError where part of it is missing.
+    Raises IntegrityError if the stored image was changed, StoreError if part of it is missing.
     """
     stream = await store.open_stream(image_id)
     if stream is None:

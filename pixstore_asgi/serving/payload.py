@@ -18,7 +18,7 @@ PAYLOAD_HEADERS: RawHeaders = [
     (b"content-encoding", b"identity"),
     (b"cross-origin-resource-policy", b"same-origin"),
 ]
-"""What every response with ciphertext has; a batch has these alone, for its images are opened while it is sent."""
+"""The headers of every response with ciphertext. A batch has only these: it is sent before its size is known."""
 
 BLOB_HEADERS: RawHeaders = [
     (b"content-type", b"application/octet-stream"),
@@ -28,7 +28,7 @@ BLOB_HEADERS: RawHeaders = [
     (b"cross-origin-resource-policy", b"cross-origin"),
     (b"accept-ranges", b"bytes"),
 ]
-"""What every response with the bare ciphertext of a version has: its bytes never change."""
+"""The headers of every response with the bare ciphertext of a version, which never changes."""
 
 _STATE_HEADERS = [(b"x-pixstore-state", state.label.encode()) for state in sorted(WireState)]
 _MISSING_ID = WireState.MISSING_ID  # a name of a module is read faster than a member of an enum
@@ -50,14 +50,16 @@ class Pieces(Protocol):
 class Payload:
     """One wire payload: its state, its exact size in bytes, and an async iterator of its bytes.
 
-    in_memory: whether all of it is in memory, so that nothing of the store is held while it is sent.
-
-    Otherwise it holds a stream of the store: it closes when iterated to its end, on `aclose()`, on leaving
-    `async with`, and on any error or cancellation while it is iterated; it warns (ResourceWarning) when none of that
-    happened.
+    It may hold a stream of the store, which closes when the payload was iterated to its end, on `aclose()`, on leaving
+    `async with`, and on any error or cancellation during iteration. Otherwise it warns (ResourceWarning).
 
     A framework that streams async iterators sends it as it is: `Response(payload, payload.status, payload.headers)` in
     Quart. Starlette, FastAPI and Litestar have PayloadResponse, which also cuts off a client that takes nothing.
+
+    Attributes:
+        state: The WireState.
+        size: The number of bytes.
+        in_memory: Whether all bytes are in memory, so that sending holds nothing of the store.
     """
 
     __slots__ = ("_head", "_held", "in_memory", "size", "state")
@@ -79,12 +81,12 @@ class Payload:
 
     @property
     def whole(self) -> bytes | None:
-        """All its bytes where they are one piece in memory, so that there is nothing to read and nothing to close."""
+        """All bytes, if they are one piece in memory, so that there is nothing to read or close; else None."""
         return self._head if self._held is None else None
 
     @property
     def status(self) -> int:
-        """The HTTP status: 200, or 400 where the request had no image id."""
+        """The HTTP status: 200, or 400 if the request had no image id."""
         return 400 if self.state is _MISSING_ID else 200
 
     @property
@@ -96,9 +98,10 @@ class Payload:
         return self
 
     async def __anext__(self) -> bytes:
-        """Return the next piece: the head together with the first chunk of ciphertext, then chunk by chunk.
+        """Return the next piece: the head with the first chunk of ciphertext, then chunk by chunk.
 
-        Raises StoreError where the store has lost part of the image.
+        Raises:
+            StoreError: The store has lost part of the image.
         """
         head, self._head = self._head, b""
         if self._held is None or self._held.stream is None:
@@ -112,7 +115,7 @@ class Payload:
             raise
 
     async def aclose(self) -> None:
-        """Give the store's stream back; nothing more can be read. Harmless when repeated."""
+        """Close the stream of the store; nothing more can be read. Repeated calls do nothing."""
         self._head = b""
         if self._held is not None and (stream := self._held.stream) is not None:
             self._held.stream = None

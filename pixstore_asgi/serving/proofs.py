@@ -1,4 +1,4 @@
-"""Proofs of one Pixstore: put into the records that it hands out, and checked in the requests that come back."""
+"""Proofs of one Pixstore: issued in records, and checked in requests."""
 
 import logging
 from collections.abc import Iterable, Sequence
@@ -19,14 +19,14 @@ from .ciphertext_urls import CiphertextUrls
 _log = logging.getLogger("pixstore_asgi")
 
 UNPROVEN = -1
-"""The value of `window_ms` that turns proof checks off; records then carry proofs of the default window."""
+"""The value of `window_ms` that turns proof checks off. Records then carry proofs of the default window."""
 
 EVERYBODY = ProofTerms()
 """The terms of a record that any session may use."""
 
 
 def record_terms(audience: str | None) -> ProofTerms:
-    """Return the terms of a record for an audience, or for everybody. Raises InputError for what is no audience."""
+    """Return the terms of a record for an audience, or for everybody. Raises InputError for an invalid audience."""
     terms = EVERYBODY if audience is None else proof.terms_of(audience)
     if terms is None:
         raise InputError("audience must be a text of 1 to 65535 bytes; leave it out for a record that is bound to none")
@@ -34,11 +34,11 @@ def record_terms(audience: str | None) -> ProofTerms:
 
 
 class Proofs:
-    """What one Pixstore's proofs have in common.
+    """Issues and checks the proofs of one Pixstore.
 
-    window_ms: length of a proof window in milliseconds, or -1. bind_token: whether a proof is good for its record's
-    token alone. old_secrets: whether proofs under all secrets of the ring are good, or under the newest alone. urls: of
-    ciphertext, if any. Raises ConfigError for a window that can't be.
+    window_ms: length of a proof window in milliseconds, or -1. bind_token: whether a proof is valid only with the token
+    of its record. old_secrets: whether proofs under all secrets of the ring are valid, or only under the newest. urls:
+    of ciphertext, if any. Raises ConfigError for an invalid window.
     """
 
     def __init__(
@@ -56,25 +56,25 @@ class Proofs:
         self._keys: ProofKeys | None = None
 
     def record(self, ring: KeyRing, images: Sequence[StoredImage], terms: ProofTerms = EVERYBODY) -> ImageRecord:
-        """Return a record of an image, behind which stand its variants, or of a variant alone, with proofs as of now.
+        """Return a record of the first of these images, with its variants that follow it.
 
-        Raises IntegrityError where a row was changed.
+        Raises IntegrityError if a row was changed.
         """
         return self._records(ring, images, terms, first=images[0].id)[images[0].id]
 
     def records(
         self, ring: KeyRing, images: Iterable[StoredImage], terms: ProofTerms = EVERYBODY
     ) -> dict[str, ImageRecord]:
-        """Return records of images by id, all as of one moment.
+        """Return records of images by id, all with proofs of the same time.
 
-        Those of variants go into their originals', which come before them.
+        The records of variants go into that of their original, which comes before them.
         """
         return self._records(ring, images, terms)
 
     def _records(
         self, ring: KeyRing, images: Iterable[StoredImage], terms: ProofTerms, *, first: str | None = None
     ) -> dict[str, ImageRecord]:
-        """Return records of images. first: the id of one that has a record of its own, a variant or not."""
+        """Return records of images. first: the id of an image that gets its own record, even if it is a variant."""
         now_ms = self._clock_ms()
         expires_at_ms = self.windows.expires_at_ms(now_ms) if self.are_checked else None
         records: dict[str, ImageRecord] = {}
@@ -95,9 +95,9 @@ class Proofs:
         return records
 
     def check(self, ring: KeyRing, request: ImageRequest, terms: ProofTerms | None) -> int | None:
-        """Return the epoch of a request's proof, or None where proofs are not checked.
+        """Return the epoch of a request's proof, or None if proofs are not checked.
 
-        Raises ProofError where it is not good now under these terms; under None no proof is.
+        terms: None if no proof is valid. Raises ProofError if the proof is not valid now under these terms.
         """
         if not self.are_checked:
             return None

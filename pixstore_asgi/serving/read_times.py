@@ -1,4 +1,4 @@
-"""ReadTimes: how long a store takes for each image that is read of it, told to whoever watches."""
+"""ReadTimes: reports to observers how long the store takes to find each image that is read from it."""
 
 import logging
 import time
@@ -10,24 +10,24 @@ _log = logging.getLogger("pixstore_asgi")
 
 
 class ReadTimes:
-    """Tells what watches how many seconds each reading took. While nothing does, nothing is measured."""
+    """Reports the seconds of each read. Without an observer it reads no clock."""
 
     def __init__(self) -> None:
-        self._watching: list[Callable[[float], object]] = []
+        self._observers: list[Callable[[float], object]] = []
 
-    def watch(self, tell: Callable[[float], object]) -> None:
-        """Call `tell` from now on and for good, once for each reading however often that is asked for."""
-        if tell not in self._watching:
-            self._watching.append(tell)
+    def watch(self, observer: Callable[[float], object]) -> None:
+        """Call an observer for each read from now on; only once, even if it is added again."""
+        if observer not in self._observers:
+            self._observers.append(observer)
 
     def begin(self) -> float:
-        """Return what `end` needs, when a reading begins."""
-        return time.perf_counter() if self._watching else 0
+        """Return the time at which a read begins, for `end`."""
+        return time.perf_counter() if self._observers else 0
 
     def end(self, begun_s: float) -> None:
-        """Tell of a reading that has found an image; errors of what watches are logged and harm no answer."""
-        for tell in self._watching if begun_s else ():
+        """Report a read that has found an image. Errors of observers are logged and change no answer."""
+        for observer in self._observers if begun_s else ():
             try:
-                tell(time.perf_counter() - begun_s)
+                observer(time.perf_counter() - begun_s)
             except Exception as error:
                 _log.error("on_served failed for a reading: %s", type(error).__name__, extra=event("on_served_failed"))

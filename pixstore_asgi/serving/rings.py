@@ -1,4 +1,4 @@
-"""The key ring as it is now, and a newer one where it lacks a key."""
+"""The current key ring, and a newer one if it lacks a key."""
 
 from collections.abc import Callable
 from typing import Literal, Protocol, TypeVar
@@ -9,7 +9,7 @@ from ..errors import IntegrityError, ProofError
 _T = TypeVar("_T")
 
 NamedBy = Literal["proof", "row"]
-"""What has named a secret that is not in the key ring: a proof, which anybody can send, or a row."""
+"""The source that named an unknown secret: a proof, which anybody can send, or a row."""
 
 
 class Rings(Protocol):
@@ -25,12 +25,12 @@ class Rings(Protocol):
         ...
 
     async def renewed(self, stale: KeyRing, by: NamedBy) -> KeyRing | None:
-        """Return a key ring newer than `stale`, which lacks a secret that was named, or None where there is none."""
+        """Return a key ring newer than `stale`, which lacks a secret, or None."""
         ...
 
 
 async def with_ring(rings: Rings, work: Callable[[KeyRing], _T]) -> _T:
-    """Return what `work` returns for the key ring, or for a newer one where that lacks a key which is named."""
+    """Return the result of `work` with the key ring, or with a newer one if it lacks a key."""
     ring = await rings.opened()
     try:
         return work(ring)

@@ -1,4 +1,4 @@
-"""The tag check of a body before it is kept in memory: the place where ciphertext of a store and its key meet."""
+"""The tag check of a body before the cache keeps it."""
 
 from contextlib import aclosing
 
