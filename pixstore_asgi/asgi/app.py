@@ -11,8 +11,7 @@ from ..errors import ConfigError
 from ..pixstore import Pixstore, parts_of
 from ..serving.decide import Answer, Inquiry, Wait
 from ..serving.payload import Payload, payload_headers
-from .audience import Audience, AudienceOf
-from .authorization import Authorization, Authorize, AuthorizeMany
+from .authorization import Audience, AudienceOf, Authorization, Authorize, AuthorizeMany
 from .batch import Batch, is_batch
 from .blobs import Blobs, is_blob
 from .client_files import ClientFiles

@@ -1,4 +1,4 @@
-"""Authorization: the application's rule, `authorize` or `authorize_many`, which a proven request must pass."""
+"""Authorization: the application's rule, which a proven request must pass, and the audience that it must come from."""
 
 import inspect
 import logging
@@ -11,7 +11,9 @@ from starlette.types import Scope
 
 from ..core.events import event
 from ..core.ids import original_of
+from ..core.proof import ProofTerms, terms_of
 from ..errors import ConfigError, WireState
+from ..pixstore import Pixstore
 from ..serving.decide import FORBIDDEN, Refusal, Rule
 from .http import scope_of_get
 
@@ -20,6 +22,9 @@ _log = logging.getLogger("pixstore_asgi")
 # The scope is Any, so that a rule may name the scope's type as its own framework does.
 Authorize = Callable[[Any, str], bool | Awaitable[bool]]
 AuthorizeMany = Callable[[Any, list[str]], Collection[str] | Awaitable[Collection[str]]]
+
+AudienceOf = Callable[[Any], str | Awaitable[str | None] | None]
+"""Returns the session, user or tenant that a request comes from, or None."""
 
 
 class Authorization:
@@ -89,7 +94,7 @@ class Authorization:
             _log.exception(
                 "authorize failed for image %s%s",
                 ", ".join(map(repr, originals)),
-                remedy(error, scope),
+                _remedy(error, scope),
                 extra=event("authorize_failed", image_ids=originals),
             )
             return dict.fromkeys(image_ids, WireState.INTERNAL_ERROR)
@@ -100,12 +105,39 @@ class Authorization:
             return ()
         if self._authorize_many is not None:
             # A copy: the rule may change its list.
-            return _ids_in(await awaited(self._authorize_many(scope, list(image_ids))))
+            return _ids_in(await _awaited(self._authorize_many(scope, list(image_ids))))
         rule = self._authorize
-        return [name for name in image_ids if rule is not None and await awaited(rule(scope, name)) is True]
+        return [name for name in image_ids if rule is not None and await _awaited(rule(scope, name)) is True]
 
 
-async def awaited(answer: Any) -> Any:
+class Audience:
+    """Calls the function of one application. Raises ConfigError if it is no function, or if no proof is checked."""
+
+    def __init__(self, audience_of: AudienceOf, pixstore: Pixstore) -> None:
+        if not callable(audience_of):
+            raise ConfigError(f"audience must be a function of scope, not {type(audience_of).__name__}")
+        if not pixstore.checks_proofs:
+            raise ConfigError("audience binds nothing where this Pixstore checks no proofs (proof_window_ms=-1)")
+        self._audience_of = audience_of
+
+    async def terms(self, scope: Scope) -> ProofTerms | None:
+        """Return the terms under which a request's proof must have been made, or None: then no proof is good."""
+        return terms_of(await self._asked(scope))
+
+    async def name(self, scope: Scope) -> str | None:
+        """Return the audience itself, or None."""
+        answer = await self._asked(scope)
+        return answer if terms_of(answer) else None
+
+    async def _asked(self, scope: Scope) -> Any:
+        try:
+            return await _awaited(self._audience_of(scope))
+        except Exception as error:  # of the application's function
+            _log.exception("audience failed%s", _remedy(error, scope), extra=event("audience_failed"))
+            return None
+
+
+async def _awaited(answer: Any) -> Any:
     """Return the result of an application's function, plain or async."""
     return await answer if inspect.isawaitable(answer) else answer
 
@@ -123,7 +155,7 @@ def _ids_in(answer: Any) -> frozenset[Any]:
     return frozenset(ids)
 
 
-def remedy(error: Exception, scope: Scope) -> str:
+def _remedy(error: Exception, scope: Scope) -> str:
     """Return advice if an application's function lacks a scope key that a middleware sets, else an empty text."""
     for key in ("session", "user", "auth"):
         # scope["session"] raises a KeyError, Starlette's request.session an AssertionError.

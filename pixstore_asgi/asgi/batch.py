@@ -9,8 +9,7 @@ from ..core.hidden import HiddenBytes
 from ..serving.decide import Answer, Decisions, Inquiry
 from ..serving.payload import PAYLOAD_HEADERS, Payload
 from ..serving.proofs import EVERYBODY
-from .audience import Audience
-from .authorization import Authorization
+from .authorization import Audience, Authorization
 from .cors import CrossOrigin
 from .delivery import Delivery, Frames
 from .http import refuse, without_last_slash

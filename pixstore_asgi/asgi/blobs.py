@@ -12,7 +12,6 @@ from ..errors import PixstoreError
 from ..life import Life
 from ..serving.blob import Blob, open_blob
 from ..serving.payload import BLOB_HEADERS, RawHeaders
-from .byte_range import byte_range
 from .cors import CrossOrigin
 from .delivery import Delivery
 from .http import header_values, is_canonical, refuse, send_empty, single_value, without_last_slash
@@ -21,6 +20,7 @@ _log = logging.getLogger("pixstore_asgi")
 
 _PATH = "/-/blob/"
 _VERSION = re.compile(r"[0-9a-f]{32}", re.ASCII)
+_RANGE = re.compile(r"bytes=[ \t]*(?P<first>\d{0,19})-(?P<last>\d{0,19})[ \t]*", re.ASCII | re.IGNORECASE)
 
 
 class Blobs:
@@ -102,4 +102,20 @@ def _wanted(scope: Scope, etag: str, size: int) -> range | None:
     condition = single_value(header_values(scope, b"if-range"), repeated="")
     if scope["method"] != "GET" or asked is None or condition not in (None, etag):
         return None
-    return byte_range(asked, size)
+    return _byte_range(asked, size)
+
+
+def _byte_range(value: str, size: int) -> range | None:
+    """Return the positions that a Range header (RFC 9110, section 14) requests, an empty range if the body has none.
+
+    None if the whole body is sent: the header is malformed, has another unit, or requests several parts.
+    """
+    found = _RANGE.fullmatch(value)
+    if found is None or found["first"] == found["last"] == "":
+        return None
+    if not found["first"]:
+        return range(max(size - int(found["last"]), 0), size)
+    first, last = int(found["first"]), int(found["last"] or size)
+    if found["last"] and last < first:
+        return None
+    return range(first, min(last + 1, size))

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,14 +11,22 @@ from starlette.types import Receive, Scope, Send
 
 from ..errors import ConfigError, InputError
 from ..serving.payload import RawHeaders
-from .accept_encoding import IDENTITY, best_coding
 from .http import header_values, send_empty
+
+IDENTITY = "identity"
+"""The content coding that changes nothing."""
 
 _CODINGS = {"br": ".br", "gzip": ".gz", IDENTITY: ""}
 """The content codings that the build writes, the shortest first, and the endings of their files."""
 
 _VERSION = re.compile(r"/([0-9a-f]{16})(?=/)", re.ASCII)
 """The folder before a file's name: the version of the client."""
+
+_ELEMENT = re.compile(
+    r"(?P<coding>[!#$%&'*+.^_`|~0-9a-z-]+)(?:[ \t]*;[ \t]*q=(?P<weight>0(?:\.\d{0,3})?|1(?:\.0{0,3})?))?", re.ASCII
+)
+_UNNAMED_IDENTITY = 0.0001
+"""Below the least weight that a client can name, 0.001: a coding that it names is preferred."""
 
 _SERVICE_WORKER = "service-worker.js"
 _SCOPE = re.compile(r"/[!-~]*", re.ASCII)
@@ -150,3 +158,24 @@ def _has(scope: Scope, etag: str) -> bool:
 def _field(scope: Scope, name: bytes) -> str:
     """Return the value of a header that holds a list, sent in one line or several."""
     return b",".join(header_values(scope, name)).decode("latin-1")
+
+
+def best_coding(accept_encoding: str, available: Sequence[str]) -> str | None:
+    """Return the available coding that the client prefers, the first of equal ones, or None (RFC 9110, 12.5.3).
+
+    accept_encoding: the value of the header, empty if there is none: such a client may know no coding, and gets
+        `identity`. available: names in lower case, in the order of the server.
+    """
+    weights = _weights(accept_encoding)
+
+    def weight(coding: str) -> float:
+        return weights.get(coding, weights.get("*", _UNNAMED_IDENTITY if coding == IDENTITY else 0))
+
+    best = max(available, key=weight)
+    return best if weight(best) > 0 else None
+
+
+def _weights(accept_encoding: str) -> dict[str, float]:
+    """Return the weight of each coding in the header; malformed elements are ignored."""
+    elements = (_ELEMENT.fullmatch(element.strip(" \t")) for element in accept_encoding.lower().split(","))
+    return {found["coding"]: float(found["weight"] or 1) for found in elements if found}

@@ -13,8 +13,7 @@ from ..core.record import ImageRecord
 from ..errors import ConfigError, PixstoreError, StoreBusy
 from ..pixstore import Pixstore
 from ..serving.payload import RawHeaders
-from .audience import Audience, AudienceOf
-from .authorization import Authorization, Authorize, AuthorizeMany
+from .authorization import Audience, AudienceOf, Authorization, Authorize, AuthorizeMany
 from .http import refuse, send_json
 from .lifespan import run_lifespan
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixstore_asgi.asgi.accept_encoding import best_coding
+from pixstore_asgi.asgi.client_files import best_coding
 
 CODINGS = ["br", "gzip", "identity"]
 
