@@ -7,14 +7,14 @@ from .installed import require
 
 
 def _open_closed_streams() -> None:
-    # Or the next file that is opened would have the number of a stream, and what is printed would go there.
+    # Otherwise the next opened file gets the number of a stream, and output would go to that file.
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115  # until the process ends
 
 
 def main() -> None:
-    """Run the command line, or exit with one line that names what has to be installed for it."""
+    """Run the command line, or exit with one line that names the missing extra."""
     _open_closed_streams()
     require("cli", "click", "uvicorn")
     try:
@@ -27,7 +27,7 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except OSError as error:
-        if error.filename is not None:  # of a file, and not of what this is printed to
+        if error.filename is not None:  # the error is about a file, not about stdout
             raise
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would try it once more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would try to write again
         sys.exit(f"Error: the output can't be written: {error.strerror}")

@@ -34,10 +34,10 @@ from .stores import (
 
 
 class _File(NewPath):
-    """A path, where "-" for stdout would become a file of a strange name."""
+    """A path. "-", which often means stdout, is a usage error."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the path. What is "-" ends in a usage error."""
+        """Return the path of an option."""
         if str(value) == "-":
             self.fail("a backup is a database, which can't be written to stdout: name a file", param, ctx)
         return super().convert(value, param, ctx)
@@ -60,15 +60,15 @@ _FILE = _File(dir_okay=False, path_type=Path)
 def backup(database: Database, blobs: str | None, target: Path) -> None:
     """Copy a store to a file while it is in use.
 
-    The backup is a SQLite database of its own, for you alone (mode 0600), and holds the images of one moment. Its pages
-    are checked, and that no part is missing; whether its images still decrypt tells `verify`. The secret, or the key
-    file, is not in it: keep that in another place.
+    The backup is a SQLite database that only you can read (mode 0600). It holds the images of one moment. The command
+    checks its pages, and that no part is missing; run `verify` to check that its images decrypt. The secret, or the key
+    file, is not in it: store that in another place.
 
-    PostgreSQL, or with --blobs: FILE may be an earlier backup of the same store. What has changed since is brought
-    into it, and nothing else is read. An interrupted backup leaves it as it was, and the same command goes on. Where a
-    secret is at hand, what is read is decrypted to check it.
+    PostgreSQL, or with --blobs: FILE may be an earlier backup of the same store. Then only changes since are read. An
+    interrupted backup leaves FILE unchanged, and the same command continues it. With a secret, each image that is read
+    is decrypted to check it.
 
-    Without --blobs, a SQLite file whose bodies are in a bucket is backed up without them.
+    Without --blobs, the backup of a SQLite file with bodies in a bucket does not contain these bodies.
     """
     if database.file is not None and blobs is None:
         with framed(stopped="Stopped: no backup was made."):
@@ -108,11 +108,11 @@ def backup(database: Database, blobs: str | None, target: Path) -> None:
 def restore(source: Path, database: Database, blobs: str | None) -> None:
     """Put a backup in a database's place.
 
-    SQLite: STOP EVERY PROCESS that uses the database first; while one has it open, nothing happens. WHAT WAS SAVED
-    SINCE the backup is gone afterwards. The backup is checked before, as it was when it was made, and a database is
-    never left half restored. Another program's file, or another store's images, in that place are left alone.
+    SQLite: STOP EVERY PROCESS that uses the database first; if one has it open, nothing is restored. IMAGES SAVED SINCE
+    the backup are lost. The backup is checked first, and a database is never left half restored. A file of another
+    program, or the images of another store, are not overwritten.
 
-    PostgreSQL, or with --blobs: the store must be a new one. After an interruption the same command goes on.
+    PostgreSQL, or with --blobs: the store must be a new one. After an interruption the same command continues.
     """
     if database.file is not None and blobs is None:
         with framed(stopped="Stopped: the database is as it was. The same command restores it."):
@@ -144,7 +144,7 @@ def _tell_of_rows_alone(database: Path) -> None:
 async def _of_one_moment(
     database: Database, blobs: str | None, folder: Path
 ) -> AsyncIterator[tuple[ImageStore, KeyRing | None]]:
-    """Open a store as it is now, with its key ring if that is at hand. folder: for the rows of a SQLite file."""
+    """Open a store as it is now, with its key ring if there is a secret. folder: for the rows of a SQLite file."""
     async with opened_as_made(database, blobs) as store:
         ring = await find_configured_ring(store)
         if database.file is None:

@@ -1,4 +1,4 @@
-"""The commands: what they take, what they say, and which part of the package they run."""
+"""The group of all commands, and the commands `secret`, `serve` and `demo`."""
 
 import asyncio
 import secrets
@@ -30,15 +30,15 @@ from .variants_command import variants
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 _DATABASE = DatabaseType()
 _PORT = click.IntRange(0, 65535)
-# A paragraph that begins with \b keeps its lines: a path is not broken.
+# click does not wrap a paragraph that begins with \b, so the path stays on one line.
 _DOCUMENTS = f"\b\nThe documents of this version are in\n{folder}" if (folder := documents_folder()) else None
 
 
 class _Commands(click.Group):
-    """Commands that Ctrl-C stops with exit code 130, where click would take 1, which says that something is wrong."""
+    """Commands that exit with code 130 after Ctrl-C. The code of click, 1, means an error or a finding."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command that was named."""
+        """Run the command."""
         with framed():
             return super().invoke(ctx)
 
@@ -182,7 +182,7 @@ def demo(port: int, database: Database | None, pictures: int, opens: bool) -> No
 
 
 def _open_page(url: str) -> None:
-    # In a thread of its own: some browsers keep the caller waiting, and the page needs the server meanwhile.
+    # In a thread of its own: some browsers block the caller, and the page needs the server meanwhile.
     threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
 
 

@@ -53,15 +53,16 @@ _ONE_MORE = "Once the source takes no more writes, the same command copies what 
 def copy(source: Database, target: Database, from_blobs: str | None, to_blobs: str | None, dry_run: bool) -> None:
     """Copy one store's images into another.
 
-    Ids, tokens, keys, ciphertext and the database's id stay the same, so the ids in your tables, the pictures in
-    browsers' caches and the records that are out stay good. What was deleted or revoked stays so.
+    Ids, tokens, keys, ciphertext and the database's id stay the same. So the ids in your tables, the pictures in
+    browsers' caches and the issued records stay valid. Deleted images stay deleted, and revoked proofs stay revoked.
 
-    The application goes on with the source meanwhile. Run it again to go on after an interruption, and to follow the
-    source: what is there already is skipped, what was deleted since is deleted. Then stop the application, run it a
-    last time, which is short, and start the application with the new store. Nothing else may write to that before.
+    The application keeps using the source meanwhile. Run the command again to continue after an interruption, and to
+    follow the source: it skips images that are there already, and deletes those that were deleted since. Then stop the
+    application, run the command a last time, which is short, and start the application with the new store. Nothing else
+    may write to the new store before.
 
-    No secret is needed. Where one is at hand, PIXSTORE_SECRET or the key file beside the source, each image is
-    decrypted to check it. What can't be copied is listed at the end with the reason, and makes the exit code 1.
+    No secret is needed. If there is one (PIXSTORE_SECRET, or the key file beside the source), each image is decrypted
+    to check it. Images that can't be copied are listed at the end with the reason; then the exit code is 1.
     """
     with framed():
         _check_places(source, target, from_blobs, to_blobs)
@@ -97,7 +98,7 @@ def _check_places(source: Database, target: Database, from_blobs: str | None, to
     if _is_same(source, target):
         raise click.UsageError("--to names the store that --from names: choose another one")
     places = [bucket_at(blobs).place for blobs in (from_blobs, to_blobs) if blobs is not None]
-    if len(set(places)) < len(places):  # what one store sweeps would be the other's
+    if len(set(places)) < len(places):  # the gc of one store would remove bodies of the other
         raise click.UsageError("--to-blobs names the place that --from-blobs names: give another prefix")
 
 
@@ -108,7 +109,7 @@ def _is_same(source: Database, target: Database) -> bool:
 
 
 def _what_opens(source_file: Path | None, target_file: Path | None) -> str:
-    """Return which secret the target opens with, by where it is, and what has to be done for that."""
+    """Return a note that names the secret for the target, and how to provide it."""
     if is_in_environment() or source_file is None or not source_file.exists():
         return "It opens with the source's secret."
     if target_file is None:

@@ -44,13 +44,13 @@ def export_to_npm(
 ) -> None:
     """Write a store that the npm package pixstore 3.2.1 serves.
 
-    Ids, tokens, keys and ciphertext stay the same, so pictures in browsers' caches stay good.
+    Ids, tokens, keys and ciphertext stay the same, so pictures in browsers' caches stay valid.
 
-    THE KEYS LIE IN CLEAR in the database it writes, as they do in every database of that package: whoever can read the
-    folder can read every picture. The folder and its files are made for you alone (modes 0700 and 0600).
+    THE KEYS ARE IN CLEAR in the database it writes, as in every database of that package: everyone with access to the
+    folder can read every picture. Only you can read the folder and its files (modes 0700 and 0600).
 
-    Nothing that is there is overwritten. Run it again to go on after an interruption: what is there already is skipped.
-    What can't be written is listed at the end with the reason, and makes the exit code 1.
+    Existing files are not overwritten. Run it again to continue after an interruption: existing images are skipped.
+    Images that can't be written are listed at the end with the reason; then the exit code is 1.
     """
     move = Move("Writing", f"written to {folder}")
 
@@ -75,11 +75,11 @@ def export_to_npm(
 def export_images(database: Database, blobs: str | None, folder: Path, directory: str | None) -> None:
     """Write images as plain files: name.png, or directory/name.png.
 
-    THE FILES ARE IN CLEAR: whoever can read the folder can see the pictures. The folder and its files are made for you
-    alone (modes 0700 and 0600).
+    THE FILES ARE IN CLEAR: everyone with access to the folder can see the pictures. Only you can read the folder and
+    its files (modes 0700 and 0600).
 
-    Nothing that is there is overwritten. Run it again to go on after an interruption: what is there already is skipped.
-    What can't be written is listed at the end with the reason, and makes the exit code 1.
+    Existing files are not overwritten. Run it again to continue after an interruption: existing images are skipped.
+    Images that can't be written are listed at the end with the reason; then the exit code is 1.
     """
     move = Move("Writing", f"written to {folder}, in clear")
 
@@ -146,11 +146,11 @@ def import_from_npm(
     """Take over a store of the npm package pixstore 3.2.1.
 
     Ids, tokens, keys and ciphertext stay the same, so the ids in your tables and the pictures in browsers' caches stay
-    good. The source is only read; stop the server that writes to it first. Every image is decrypted, checked and, with
-    its key wrapped under your secret, stored: PIXSTORE_SECRET, or else the key file beside the database.
+    valid. The source is only read; first stop the server that writes to it. Every image is decrypted, checked and
+    stored, with its key wrapped under your secret: PIXSTORE_SECRET, or else the key file beside the database.
 
-    Run it again to go on after an interruption: what is there already is skipped. What can't be taken over is listed
-    at the end with the reason, and makes the exit code 1.
+    Run it again to continue after an interruption: existing images are skipped. Images that can't be taken over are
+    listed at the end with the reason; then the exit code is 1.
 
     \b
     Unless your code names others, the package keeps its images in these two:

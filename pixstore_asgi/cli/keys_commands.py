@@ -1,4 +1,4 @@
-"""`pixstore-asgi keys`: the state of secrets, keys wrapped anew, a secret retired."""
+"""`pixstore-asgi keys`: list secrets, rewrap keys, retire a secret, and separate a copy."""
 
 import asyncio
 import json
@@ -68,9 +68,9 @@ def status(database: Database, as_json: bool) -> None:
 def rewrap(database: Database, as_json: bool) -> None:
     """Wrap the keys of all images under the newest secret, the last one in PIXSTORE_SECRET.
 
-    The application goes on meanwhile; pictures in browsers' caches stay good. Stop it whenever you like and run it
-    again to go on. Where other processes still save under an older secret, what is left is told on stderr, and makes
-    the exit code 1.
+    The application keeps running; pictures in browsers' caches stay valid. You may stop the command at any time and run
+    it again to continue. If other processes still save under an older secret, the remaining keys are listed on stderr,
+    and the exit code is 1.
     """
     work = _Rewrapping()
 
@@ -87,13 +87,13 @@ def rewrap(database: Database, as_json: bool) -> None:
 
 @dataclass
 class _Rewrapping:
-    """One run that wraps keys anew, with a bar where a terminal looks on."""
+    """One run of `rewrap`, with a bar on a terminal."""
 
     done: int = 0
     is_stopped: bool = False
 
     async def run(self, rewrap: Callable[[OnRewrapped], Awaitable[int]]) -> None:
-        """Rewrap, and keep count."""
+        """Rewrap and count."""
         with progress_bar("Rewrapping", 0) as bar:
 
             def show(done: int, total: int) -> None:
@@ -107,8 +107,8 @@ class _Rewrapping:
             try:
                 self.done = await asyncio.shield(rewrapping)
             except asyncio.CancelledError:
-                # A thread writes the batch under way all the same: wait for its end, to count it. Pressed again, Ctrl-C
-                # would end that wait, and pressed a third time the closing of the store, for ever.
+                # A thread still writes the current batch: wait for it, to count it. A second Ctrl-C would end that
+                # wait, and a third one the closing of the store.
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
                 self.is_stopped = True
                 await rewrapping
@@ -133,11 +133,11 @@ def _tell_rewrapped(rewrapped: int, left: list[KeyStatus], *, as_json: bool) -> 
 @existing_database
 @json_option
 def separate(database: Database, as_json: bool) -> None:
-    """Make a copy of a database a database of its own.
+    """Make a copy of a database independent of its original.
 
-    It gets a new id, which keys and proofs are bound to, in one step: records from here are good for no other database
-    then, and rows of others do not open here. Run it on the copy, before an application opens that. The secret stays:
-    give the copy another one too where the people or machines that have it are not those of the original.
+    It gets a new database id, to which keys and proofs are bound, in one step. Then its records are valid only for it,
+    and rows of other databases do not open in it. Run it on the copy, before an application opens the copy. The secret
+    stays the same: give the copy another secret if other people or machines use it.
     """
 
     async def steps() -> int:
@@ -155,14 +155,14 @@ def separate(database: Database, as_json: bool) -> None:
 
 
 @keys.command(context_settings={"ignore_unknown_options": True})  # click would print a secret that begins with --
-@click.argument("key_ids", metavar="KEY_ID", nargs=-1)  # click would print whatever comes behind the first one too
+@click.argument("key_ids", metavar="KEY_ID", nargs=-1)  # click would print every further argument
 @existing_database
 @json_option
 def retire(key_ids: tuple[str, ...], database: Database, as_json: bool) -> None:
     """Make the database open without a secret that no image needs.
 
-    KEY_ID: as `keys status` lists it. Make sure first that no process signs with it any more: what such a process
-    saves is refused from then on.
+    KEY_ID: as `keys status` lists it. First make sure that no process signs with the secret: its saves are refused
+    afterwards.
     """
 
     if len(key_ids) != 1:
@@ -189,7 +189,7 @@ def retire(key_ids: tuple[str, ...], database: Database, as_json: bool) -> None:
 
 @asynccontextmanager
 async def _opened(database: Database) -> AsyncIterator[tuple[ImageStore, KeyRing]]:
-    """Open a store with its key ring. Its bodies stay as they are, so it needs no bucket."""
+    """Open a store with its key ring. Bodies stay the same, so it needs no bucket."""
     await check_made(database)
     async with opened(database, None) as store:
         yield store, await find_ring(store, None)

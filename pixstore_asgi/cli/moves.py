@@ -1,4 +1,4 @@
-"""Running a move: a bar while it goes, its report at the end, and the exit code."""
+"""Run a move: show a bar meanwhile, print its report, and exit with its code."""
 
 import os
 import sys
@@ -17,7 +17,7 @@ from .stores import NewPath
 SOURCE = NewPath(exists=True, dir_okay=False, path_type=Path)
 """The type of an option that names an existing database."""
 
-_WIDEST = 44  # of the ids that the column of reasons keeps clear of
+_WIDEST = 44  # characters of an id, in the column before the reasons
 
 
 @dataclass
@@ -46,7 +46,7 @@ class Move:
 
     @property
     def has_read_nothing(self) -> bool:
-        """Whether images were left alone, and there was nothing else."""
+        """Whether every image was skipped."""
         return bool(self.report.left) and self.report.moved + self.report.present == 0
 
     @property
@@ -54,12 +54,12 @@ class Move:
         return "The same command goes on from here." if self.goes_on else ""
 
     def end(self) -> None:
-        """Exit with code 1 where an image was left alone."""
+        """Exit with code 1 if an image was skipped."""
         if self.report.left:
             sys.exit(1)
 
     async def follow(self, steps: AsyncIterator[Step], total: int) -> None:
-        """Take the steps of a move, showing how far it is where a terminal looks on."""
+        """Run the steps of a move. Show the progress on a terminal."""
         with progress_bar(self.doing, total) as bar:
             async for step in steps:
                 self.report.add(step)

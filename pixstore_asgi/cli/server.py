@@ -1,4 +1,4 @@
-"""uvicorn on a socket of our own: a taken port is one line, errors stay what they are, signals end it cleanly."""
+"""Run uvicorn on a socket that is opened here, so that a taken port is a one-line error and errors are raised."""
 
 import asyncio
 import errno
@@ -15,29 +15,28 @@ import uvicorn
 
 from ..asgi.delivery import SEND_TIMEOUT_S
 
-_GRACE_S = 3  # for downloads under way when a signal comes
+_GRACE_S = 3  # seconds for current downloads after a signal
 _USER_TIMEOUT_MS = int(SEND_TIMEOUT_S * 1000)
 
 
 def listen(host: str, port: int, *, user_timeout_ms: int = _USER_TIMEOUT_MS) -> socket.socket:
-    """Return a listening socket. Raises click.ClickException, with what to do about it.
+    """Return a listening socket. Raises click.ClickException with the remedy.
 
-    user_timeout_ms: how long a client may take nothing of what is sent to it before its connection ends, in
-    milliseconds; on Linux alone.
+    user_timeout_ms: milliseconds for which a client may acknowledge no data before its connection ends; only on Linux.
     """
     try:
         listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
         raise click.ClickException(_refusal(host, port, error)) from error
     if hasattr(socket, "TCP_USER_TIMEOUT"):
-        # Accepted sockets inherit it. A server that closes a connection else waits for ever to send what it has
-        # buffered, and a client that never reads keeps its descriptor.
+        # Accepted sockets inherit it. Without it, a closed connection waits forever to send its buffer, and a client
+        # that never reads keeps its descriptor open.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, user_timeout_ms)
     return listener
 
 
 def url_of(listener: socket.socket) -> str:
-    """Return the URL under which a listening socket is reached."""
+    """Return the URL of a listening socket."""
     host, port = listener.getsockname()[:2]
     return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
 
@@ -52,8 +51,8 @@ def run_server(
 ) -> None:
     """Serve `app` until SIGINT or SIGTERM.
 
-    life: entered before the first request and left after the last, in place of ASGI lifespan: what it raises arrives
-    here as it is, where uvicorn would log it. on_ready: called once requests are answered.
+    life: entered before the first request and left after the last one. It replaces the ASGI lifespan, because uvicorn
+    would log its errors, and here they are raised. on_ready: called once requests are answered.
     """
     config = uvicorn.Config(
         app, lifespan="off", log_level=log_level, server_header=False, timeout_graceful_shutdown=_GRACE_S
@@ -69,7 +68,7 @@ def run_server(
 
 @contextmanager
 def exit_on_signals() -> Iterator[None]:
-    """Let SIGINT and SIGTERM leave this context by SystemExit(0), so that what is inside is cleaned up."""
+    """Leave this context by SystemExit(0) after SIGINT or SIGTERM, so that the block cleans up."""
     # uvicorn passes a signal on once it has shut down; by default SIGTERM would then kill.
     before = {number: signal.signal(number, _exit) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -1,4 +1,4 @@
-"""Options that name a store (the path or URL of a database, and a bucket), and opening it."""
+"""Options that name a store (path or URL of a database, and a bucket), and functions that open it."""
 
 import os
 from collections.abc import AsyncIterator
@@ -21,15 +21,15 @@ _EMPTY = "it is empty: is a variable not set?"
 
 
 def filled(_: click.Context, __: click.Parameter, value: str) -> str:
-    """Take an option's text. An empty one, which may mean anything, ends in a usage error."""
+    """Return the text of an option. An empty text is a usage error."""
     if not value:
         raise click.BadParameter(_EMPTY)
     return value
 
 
 class NewPath(click.Path):
-    """A path; an empty one, which would be the working directory, and a URL, which may hold a password, end in a usage
-    error that repeats neither."""
+    """A path. An empty text, which would be the working directory, and a URL, which may hold a password, are usage
+    errors that do not repeat it."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the path of an option's text."""
@@ -42,7 +42,7 @@ class NewPath(click.Path):
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """What an option names. store: what Pixstore takes. file: its SQLite file, or None where the store has none."""
+    """The store of an option. store: the argument for Pixstore. file: its SQLite file, or None."""
 
     store: str | Path = field(repr=False)  # a URL may hold a password
     file: Path | None
@@ -51,7 +51,7 @@ class Database:
         if self.file is not None:
             return os.fspath(self.file)
         parts = urlsplit(str(self.store))
-        # The rest of the URL may hold a password, and so may all of it where a password has a slash in it.
+        # The rest of the URL may hold a password. If the password has a slash, any part may.
         if "@" in f"{parts.path}{parts.query}{parts.fragment}":
             return f"{parts.scheme}://…"
         schema = dict(parse_qsl(parts.query)).get("schema")
@@ -68,7 +68,7 @@ class DatabaseType(click.ParamType):  # type: ignore[type-arg]  # generic in new
         self._path = NewPath(exists=exists, dir_okay=False, path_type=Path)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Database:
-        """Return the Database of an option's text. A URL of no known store, or of no file, ends in a usage error."""
+        """Return the Database of an option. A URL of an unknown store, or of no file, is a usage error."""
         try:
             if scheme_of(value) != "sqlite":
                 return Database(value, None)
@@ -88,7 +88,7 @@ class BucketType(click.ParamType):  # type: ignore[type-arg]  # as above
     name = "bucket"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the URL of an option's text. One that names no bucket ends in a usage error."""
+        """Return the URL of an option. A URL of no bucket is a usage error."""
         try:
             bucket_at(value)
         except ConfigError as error:
@@ -103,19 +103,16 @@ existing_database = click.option(
     required=True,
     help="The application's Pixstore database, or its store's URL.",
 )
-"""Puts `--database` on a command: one that is there already."""
+"""Adds `--database` to a command: the database must exist."""
 
 blobs = click.option(
     "--blobs", type=BucketType(), metavar="URL", help="As the application's blobs, if its bodies are in a bucket."
 )
-"""Puts `--blobs` on a command."""
+"""Adds `--blobs` to a command."""
 
 
 async def made(database: Database, blobs: str | None) -> ImageStore:
-    """Return a store that there is already, not open, whose close leaves there what no image needs.
-
-    Raises InputError where there is none.
-    """
+    """Return an existing store, not open. Its close does not run gc. Raises InputError if there is none."""
     await check_made(database)
     return _without_gc_at_close(database, blobs)
 
@@ -123,14 +120,14 @@ async def made(database: Database, blobs: str | None) -> ImageStore:
 def _without_gc_at_close(database: Database, blobs: str | None) -> ImageStore:
     store = connect(database.store, blobs)
     if isinstance(store, Inspectable):
-        # It may be a backup, whose rows know nothing of what was saved to the bucket since.
+        # It may be a backup: its rows do not know bodies that were saved to the bucket since.
         store.sweeps_at_close = False
     return store
 
 
 @asynccontextmanager
 async def opened(database: Database, blobs: str | None) -> AsyncIterator[ImageStore]:
-    """Open a store, made where there is none, until the block ends; what no image needs stays there."""
+    """Open a store until the block ends, and make it if there is none. Its close does not run gc."""
     store = _without_gc_at_close(database, blobs)
     await store.open()
     try:
@@ -141,7 +138,7 @@ async def opened(database: Database, blobs: str | None) -> AsyncIterator[ImageSt
 
 @asynccontextmanager
 async def opened_as_made(database: Database, blobs: str | None) -> AsyncIterator[ImageStore]:
-    """Open a store that there is already, with its bucket. Raises InputError where there is none, or no `blobs`."""
+    """Open an existing store with its bucket. Raises InputError if there is none, or `blobs` is missing."""
     await check_made(database)
     async with opened(database, blobs) as store:
         if await lacks_its_bucket(store):
@@ -150,20 +147,20 @@ async def opened_as_made(database: Database, blobs: str | None) -> AsyncIterator
 
 
 async def check_made(database: Database) -> None:
-    """Raise InputError where there is no such store."""
+    """Raise InputError if there is no such store."""
     if not await is_made(database):
         where = "path" if database.file else "database and the schema that it names"
         raise InputError(f"there is no store at {database}: look at the {where}")
 
 
 async def is_made(database: Database) -> bool:
-    """Tell whether there is such a store already; one that can't tell that is made by being opened."""
+    """Return whether there is such a store. Return True for a store that can't tell."""
     store = connect(database.store)
     return await store.is_made() if isinstance(store, Inspectable) else True
 
 
 async def count_of(store: ImageStore) -> int:
-    """Return how many images a bar is to count to, 0 where rows are damaged."""
+    """Return the number of images for a progress bar, or 0 if rows are damaged."""
     try:
         return sum((await store.key_usage()).values())
     except StoreError:
@@ -171,9 +168,9 @@ async def count_of(store: ImageStore) -> int:
 
 
 async def check_prefix(blobs: str, target: Database | None) -> None:
-    """Raise InputError for a prefix that is not the target's: of one version, two copies would have but one object.
+    """Raise InputError if the prefix belongs to another store: two copies would share the object of a version.
 
-    target: the store that is to have it, or None where it is not made yet.
+    target: the store that is to use it, or None if it does not exist yet.
     """
     bucket = bucket_at(blobs)
     await bucket.open()
@@ -196,7 +193,7 @@ async def _check_has_own(store: Inspectable, bodies: Bodies) -> None:
         if len(await store.unknown_bodies(versions)) < len(versions):
             return
         is_empty = is_empty and not names
-    # What has bodies on their way elsewhere alone is a target whose first ones never came there.
+    # If the target has only unfinished bodies in a bucket, its first uploads were interrupted.
     if not is_empty or await store.has_bodies_elsewhere(live=True):
         raise InputError(
             "the target has bodies in a bucket, and none of them below this prefix: give the one they have"

@@ -26,14 +26,14 @@ _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 
 @dataclass
 class Verification:
-    """Findings in a store so far. count: the images that were read. is_complete: whether all of them were."""
+    """The findings of `verify` so far. count: the images read. is_complete: whether all images were read."""
 
     count: Count = field(default_factory=Count)
     faults: list[Fault] = field(default_factory=list)
     is_complete: bool = False
 
     async def run(self, store: ImageStore) -> None:
-        """Read all of a store, showing how far it is where a terminal looks on."""
+        """Read a whole store. Show the progress on a terminal."""
         ring = await find_configured_ring(store)
         if ring is None:
             raise SecretError(
@@ -50,7 +50,7 @@ class Verification:
             is_read = True
         except StoreBusy:
             raise
-        except StoreError as error:  # the rest may be looked at all the same
+        except StoreError as error:  # check the rest anyway
             self._add(Fault("the database", f"{error}; the images behind were not read"))
         async for fault in verify_rest(store):
             self._add(fault)
@@ -66,7 +66,7 @@ class Verification:
             found = {**self.count._asdict(), "complete": self.is_complete, "faults": listed}
             click.echo(json.dumps(found, indent=2))
             return
-        if not (self.count.total or self.faults or self.is_complete):  # an error is all that there is to say
+        if not (self.count.total or self.faults or self.is_complete):  # print only the error
             return
         click.echo(f"{self.count} read")
         if not self.faults:
@@ -84,10 +84,9 @@ class Verification:
 def verify(database: Database, blobs: str | None, as_json: bool) -> None:
     """Read every image and name what is damaged.
 
-    Of each image and each variant its length, its wrapped key and its tag are checked, so every byte of it;
-    then the database's tables, and the objects of a bucket. The application may go on meanwhile. What is wrong is
-    listed with what it is of, and makes the exit code 1. Takes the secret: PIXSTORE_SECRET, or the key file beside the
-    database.
+    Checks length, wrapped key and tag of each image and variant, and so every byte; then the tables of the database,
+    and the objects of a bucket. The application may keep running. Lists each fault with its image, body or object; then
+    the exit code is 1. Needs the secret: PIXSTORE_SECRET, or the key file beside the database.
     """
     verification = Verification()
 
@@ -115,11 +114,11 @@ def verify(database: Database, blobs: str | None, as_json: bool) -> None:
     help="The application's sweep_grace_s, never less: readers and uploads depend on it.",
 )
 def gc(database: Database, blobs: str | None, sweep_grace_s: int) -> None:
-    """Take away bodies that no image needs.
+    """Remove bodies that no image needs.
 
-    The application does so by itself, a little with each write: this is for a store that is seldom written to. What is
-    being read stays, and in PostgreSQL and in a bucket what was replaced within --sweep-grace-s. The database must be
-    the one in use: a backup knows nothing of what was saved to the bucket since.
+    The application does this itself, a little with each write. Use this command for a store with few writes. Bodies
+    that are being read stay. In PostgreSQL and in a bucket, bodies that were replaced within --sweep-grace-s stay too.
+    Run it only on the database in use: a backup does not know the bodies that were saved to the bucket since.
     """
     removed = 0
 
@@ -143,9 +142,9 @@ def gc(database: Database, blobs: str | None, sweep_grace_s: int) -> None:
 @json_option
 @click.option("--prometheus", "for_prometheus", is_flag=True, help="Print gauges as Prometheus reads them of a file.")
 def stats(database: Database, as_json: bool, for_prometheus: bool) -> None:
-    """Tell how many images and bytes there are.
+    """Count images and bytes.
 
-    By directory, by the key id of the secret that their keys are under, and what a sweep would take away.
+    Lists them by directory and by the key id of their secret, and counts the bodies that gc would remove.
     """
     if as_json and for_prometheus:
         raise click.UsageError("give --json or --prometheus, not both")
@@ -195,7 +194,7 @@ def _size_of(size: int) -> str:
 
 
 def _mount(_: click.Context, __: click.Parameter, url: str | None) -> str | None:
-    """Check the address of a mount, and say nothing of it: it may hold a password."""
+    """Return the address of a mount. An error does not repeat it, because it may hold a password."""
     if url is None:
         return None
     try:
@@ -219,11 +218,11 @@ def _mount(_: click.Context, __: click.Parameter, url: str | None) -> str | None
 )
 @json_option
 def doctor(database: Database, blobs: str | None, url: str | None, as_json: bool) -> None:
-    """Tell what is not as it should be.
+    """Find problems of a store and its machine.
 
-    Looks at the secret, the database and its clock, the bucket, file modes, the disk and its file system; with --url
-    also at what stands before the application: HTTPS, caching, compression, CORS, its clock. Changes nothing, but that
-    a store of an earlier version is brought up to this one. What is not well makes the exit code 1.
+    Checks the secret, the database and its clock, the bucket, file modes, the disk and its file system. With --url also
+    checks the way to the application: HTTPS, caching, compression, CORS, the clock of the server. Changes nothing,
+    except that a store of an earlier version is migrated. If there is a problem, the exit code is 1.
     """
 
     async def steps() -> list[Finding]:
@@ -232,8 +231,8 @@ def doctor(database: Database, blobs: str | None, url: str | None, as_json: bool
             await check_made(database)
             async with opened(database, blobs) as store:
                 async for finding in examine(store):
-                    found.append(finding)  # noqa: PERF401  what was found before an error stays
-        except PixstoreError as error:  # what stands before the application may be looked at all the same
+                    found.append(finding)  # noqa: PERF401  findings before an error stay
+        except PixstoreError as error:  # check the way to the application anyway
             found.append(Finding("store", "can't be read", str(error)))
         return found
 

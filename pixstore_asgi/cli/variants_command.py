@@ -21,7 +21,7 @@ class VariantType(click.ParamType):  # type: ignore[type-arg]  # generic in newe
     name = "variant"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Variant:
-        """Return the Variant of an option's text. One that can't be ends in a usage error."""
+        """Return the Variant of an option. An impossible one is a usage error."""
         name, _, text = value.partition(":")
         options: dict[str, Any] = {}
         for item in text.split(","):
@@ -66,12 +66,12 @@ def variants(
 ) -> None:
     """Make variants of images saved before.
 
-    Every image gets what it lacks of the variants listed here, of width and height, and of a placeholder. What it is,
-    its token and its key stay, and so do variants that are there. Start the application with the same variants first,
-    so that new images have them: it goes on meanwhile, and its records have them at once.
+    Adds missing variants of this list, width and height, and a placeholder to every image. The image, its token and its
+    key stay the same, and so do existing variants. Start the application with the same variants first, so that new
+    images have them. It keeps running meanwhile, and its records contain the variants at once.
 
-    Run it again to go on after an interruption: what is there already is skipped, but with --again. What does not
-    decode is listed at the end with the reason, and makes the exit code 1.
+    Run it again to continue after an interruption: complete images are skipped, except with --again. Images that do not
+    decode are listed at the end with the reason; then the exit code is 1.
     """
     if len({variant.name for variant in wanted}) < len(wanted):
         raise click.UsageError("--variant names the same variant twice: give each a name of its own")

@@ -1,4 +1,4 @@
-"""The page's JSON API: pictures, records for what is on the screen, sessions, and what may be broken on purpose."""
+"""The JSON API of the page: pictures, records for the pictures on the screen, sessions, and faults on purpose."""
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -10,14 +10,14 @@ from .gallery import Entry, Gallery
 from .sessions import Sessions
 
 MOST_RECORDS = 100
-"""Most records in one answer: keys leave the server for what a page shows, not for all there is."""
+"""Most records in one answer: keys leave the server only for the pictures that a page shows."""
 
 _NO_STORE = {"Cache-Control": "no-store"}
 _SWITCH = {"true": True, "false": False}
 
 
 class SessionApi:
-    """GET tells as whom the page is signed in, if it is, POST signs it in, DELETE out."""
+    """GET returns the guest of the page or null, POST signs in, DELETE signs out."""
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
@@ -31,7 +31,7 @@ class SessionApi:
 
 
 class Api:
-    """What a signed-in page may ask for."""
+    """The routes for a page that is signed in."""
 
     def __init__(self, gallery: Gallery, faults: Faults, background: Background) -> None:
         self._gallery = gallery
@@ -63,7 +63,7 @@ class Api:
         strips = _SWITCH.get(request.query_params.get("strip_metadata", "true"))
         if strips is None:
             return JSONResponse({"detail": "strip_metadata is true or false"}, 400, headers=_NO_STORE)
-        # The body stays in memory, whatever is made of it; an UploadFile would lie on the disk in clear.
+        # The body stays in memory. An UploadFile would be on the disk in clear.
         return _with_record(await self._gallery.add(request.stream(), strip_metadata=strips), status=201)
 
     async def update(self, request: Request) -> Response:
@@ -88,5 +88,5 @@ def _image_id(request: Request) -> str:
 
 
 def _with_record(entry: Entry, status: int = 200) -> JSONResponse:
-    # A record holds the image's key: no cache between here and the page may keep it.
+    # A record holds the key of the image, so no cache may store it.
     return JSONResponse(entry.as_json(), status, headers=_NO_STORE)

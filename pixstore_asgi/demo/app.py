@@ -1,4 +1,4 @@
-"""The demo as one Starlette application: the page, its JSON API, and the images that only this page can read."""
+"""The demo as one Starlette application: the page, its JSON API, and images that only this page can read."""
 
 import os
 from collections.abc import AsyncIterator
@@ -24,10 +24,10 @@ from .guard import ALLOWED_HOSTS, SameOriginOnly, SecurityHeaders, WellFormedOnl
 from .sessions import Sessions, SignedInOnly
 
 PICTURES = 100
-"""How many pictures a new gallery has."""
+"""Number of pictures of a new gallery."""
 
 THUMBNAIL = Variant("thumb", width=640, height=640)
-"""What the gallery shows of each picture, on screens of twice the density too: its rows are up to 176 pixels high."""
+"""The thumbnail in the gallery. Rows are up to 176 pixels high, so it also suits screens of twice the density."""
 
 _STATIC = Path(__file__).parent / "static"
 
@@ -35,18 +35,18 @@ _STATIC = Path(__file__).parent / "static"
 def create_pixstore(target: StoreTarget) -> Pixstore:
     """Return the Pixstore of a demo: pictures without metadata, each with a thumbnail and a blurred placeholder.
 
-    Raises ConfigError where the extra `demo` is not installed.
+    Raises ConfigError if the extra `demo` is not installed.
     """
-    if os.name == "nt":  # which can't decode pictures, see decoding/decoder.py: the page shows the originals
+    if os.name == "nt":  # Windows can't decode pictures (decoding/decoder.py), so the page shows the originals
         return Pixstore(target, strip_metadata=True)
     return Pixstore(target, strip_metadata=True, variants=(THUMBNAIL,), placeholder=True)
 
 
 def create_app(pix: Pixstore, *, pictures: int = PICTURES, outage_s: float = OUTAGE_S) -> Starlette:
-    """Build the demo on a Pixstore; its startup opens that, paints a few pictures, and goes on painting.
+    """Build the demo on a Pixstore. Its startup opens the store, paints a few pictures, and paints the rest later.
 
-    The pictures of an earlier run are shown again in place of new ones.
-    outage_s: how long the restart takes that the page can ask for, in seconds.
+    If an earlier run left pictures, it shows these instead of new ones. outage_s: duration in seconds of the restart
+    that the page can ask for.
     """
     gallery, sessions, faults = Gallery(pix, pictures), Sessions(), Faults(pix, outage_s=outage_s)
 

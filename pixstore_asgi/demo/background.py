@@ -1,4 +1,4 @@
-"""What goes on beside the requests: tasks that end with the application."""
+"""Background tasks, which end with the application."""
 
 import asyncio
 import logging
@@ -12,14 +12,14 @@ _log = logging.getLogger(__name__)
 class Background:
     """Runs tasks until its block ends, which cancels them.
 
-    No TaskGroup, because SystemExit, by which the command line ends, would leave one as an exception group.
+    Not a TaskGroup: it would turn the SystemExit of the command line into an exception group.
     """
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
-        """Start a task; its failure is logged, nobody waits for it."""
+        """Start a task and do not wait for it. Its failure is logged."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._on_done)

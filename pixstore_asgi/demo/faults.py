@@ -18,7 +18,7 @@ _MOST_CUT = 100
 
 
 class Faults:
-    """Breaks things for the applications that it is put around."""
+    """Adds faults to the applications that it wraps."""
 
     def __init__(self, pix: Pixstore, *, outage_s: float = OUTAGE_S) -> None:
         self._pix = pix
@@ -26,32 +26,32 @@ class Faults:
         self._is_away = False
         self._cut: set[str] = set()
         self.store_in_use = asyncio.Lock()
-        """Held by whoever writes without a request: the store is not closed meanwhile."""
+        """Held during writes without a request, so that the store is not closed meanwhile."""
 
     def cut_next(self, image_ids: list[str]) -> None:
-        """Let the next body of each of these images end after half of its bytes."""
+        """Cut the next body of each of these images in half."""
         self._cut.update(image_ids[: _MOST_CUT - len(self._cut)])
 
     def is_cut(self, image_id: str) -> bool:
-        """Tell whether the next body of this image is to be cut."""
+        """Return whether the next body of this image is to be cut."""
         return image_id in self._cut
 
     def takes_cut(self, image_id: str) -> bool:
-        """Tell whether this body of an image is the one to be cut; the next one is not."""
+        """Return whether to cut this body of an image, and leave the next one whole."""
         is_due = self.is_cut(image_id)
         self._cut.discard(image_id)
         return is_due
 
     def begin_outage(self) -> bool:
-        """Refuse everything from now on; False where it is refused already."""
+        """Refuse every request from now on. Return False if an outage is in progress."""
         was_away, self._is_away = self._is_away, True
         return not was_away
 
     async def restart(self) -> None:
-        """Close the Pixstore, stay away for a while, and open it again.
+        """Close the Pixstore, wait, and open it again.
 
-        This is as near as a process comes to its own restart: connections, statements and keys are dropped and made
-        again; what stays are the titles and the sessions, which a real application has in its own database.
+        This is like a restart of the process: connections, statements and keys are dropped and made again. Titles and
+        sessions stay, because a real application has them in its own database.
         """
         try:
             async with self.store_in_use:
@@ -65,7 +65,7 @@ class Faults:
             self._is_away = False
 
     def away(self, app: ASGIApp) -> ASGIApp:
-        """Put the outage around an application: it is 503 for as long as that lasts."""
+        """Wrap an application, which then answers 503 during an outage."""
 
         async def respond(scope: Scope, receive: Receive, send: Send) -> None:
             if self._is_away:
@@ -81,9 +81,9 @@ _WITH_IMAGE = tuple(map(encode_state, (WireState.SUCCESS, WireState.UPDATED)))
 
 
 class CutBodies:
-    """Puts the cut around the application of the images, for those that come alone and those in a batch.
+    """Wraps the application of the images and cuts bodies, of single images and in batches.
 
-    With the honest length the browser itself would notice; so it is the image's tag that has to.
+    The length header fits the cut body. Otherwise the browser would notice; here the tag of the image must show it.
     """
 
     def __init__(self, app: ASGIApp, faults: Faults) -> None:

@@ -1,4 +1,4 @@
-"""What a real application keeps in its own database: which pictures there are, and what they are called."""
+"""The list of pictures and their titles, which a real application has in its own database."""
 
 from asyncio import Lock, create_task, gather
 from collections import deque
@@ -22,7 +22,7 @@ _TITLE_FROM_EARLIER_RUN = "Picture of an earlier run"
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What the application itself keeps of a picture: what it is called, and how much room it takes.
+    """The data of the application about a picture: its title and its size.
 
     bytes: how long the original is as it is stored. width, height: in pixels; None of a picture from before sizes were
     kept.
@@ -81,7 +81,7 @@ class Gallery:
             await self._paint_the_first()
 
     async def paint_the_rest(self, store_in_use: Lock) -> None:
-        """Paint and save what a new gallery lacks, one picture after the other.
+        """Paint and save the missing pictures of a new gallery, one after the other.
 
         store_in_use: held while one is saved.
         """

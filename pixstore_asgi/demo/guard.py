@@ -1,4 +1,4 @@
-"""What keeps other pages out: only the demo's own page may change anything, and nothing foreign runs in it."""
+"""Protection from other pages: only the page of the demo may change anything, and it runs no foreign code."""
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection
@@ -6,7 +6,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 ALLOWED_HOSTS = ["127.0.0.1", "localhost"]
-"""Names under which the demo answers, at any port: a page elsewhere may point its own name at 127.0.0.1."""
+"""Host names of the demo, at any port. Another page may point its own name at 127.0.0.1 (DNS rebinding)."""
 
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _POLICY = (
@@ -25,7 +25,7 @@ _HEADERS = {
 
 
 class SameOriginOnly:
-    """Refuses a request that changes something unless the browser says that it comes from the demo's own page."""
+    """Refuses a request that changes something, unless the browser says that it comes from the page of the demo."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -43,7 +43,7 @@ class SameOriginOnly:
 
 
 class WellFormedOnly:
-    """Refuses a host without a possible port, and a path that no file has: both raise ValueError."""
+    """Refuses a host with an impossible port, and a path that no file can have: both raise ValueError."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -56,7 +56,7 @@ class WellFormedOnly:
 
 
 class SecurityHeaders:
-    """Adds a strict policy to every response, and `no-cache` to those that say nothing about caching."""
+    """Adds a strict policy to every response, and `no-cache` to responses without Cache-Control."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""What the scenes are painted with: gradients, curves, silhouettes and grain, on Pillow alone."""
+"""Painting tools of the scenes, with Pillow only: gradients, curves, silhouettes and grain."""
 
 import math
 import random
