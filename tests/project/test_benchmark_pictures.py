@@ -17,10 +17,9 @@ from benchmarks.cpu import cpu_seconds
 from benchmarks.photos.photo import FORMATS, photo, read_photo
 from benchmarks.photos.resident import Peak, resident_bytes
 from benchmarks.photos.saver import check_saved, image_of, longest_stall_s, save_all
-from benchmarks.photos.table import pictures_tables, saves_panels
 from benchmarks.photos.treatments import SPREADS, check_stripped, lengths, metadata
 from benchmarks.photos.ways import ALONE, BY_HAND, COPIES, EVERYTHING, OURS, WAYS
-from benchmarks.plan import FULL, QUICK, Findings
+from benchmarks.plan import FULL, QUICK
 from pixstore_asgi import ImageRecord, Pixstore
 from tests.support.samples import picture
 
@@ -165,20 +164,3 @@ def test_padding_stays_within_what_is_promised() -> None:
         assert 0 < float(row["mean"]) < float(row["largest"]) <= 0.0625
         assert int(row["lengths_padded"]) < int(row["lengths"]) / 40
     assert float(found["photos"]["largest"]) <= 0.032
-
-
-def test_tables_have_what_was_measured() -> None:
-    """Ratios are to the rival and to a save without copies; without a browser there is no table of the page."""
-    figures: dict[str, float | int | str] = {"photos": 8, "saves_per_core_s": 2.0, "peak_mib": 150.0, "stall_s": 0.002}
-    shared: dict[str, float | int | str] = {"load": "saves", "round": 0, "size": 4_000_000, "concurrent": 4}
-    used = {ALONE: 0.01, OURS: 0.3, BY_HAND: 0.2}
-    found = Findings([{"contestant": name, **shared, **figures, "cpu_s": cpu_s} for name, cpu_s in used.items()])
-    text = pictures_tables(found)
-    assert f"| 4 at once | {OURS} | 1.50x | 30.00x | 2 | 300 ms | 150 | 2 ms |" in text
-    assert "Chromium" not in text
-    (panel,) = saves_panels(found)
-    assert [(bar.label, bar.text, bar.is_ours) for bar in panel.bars] == [
-        (ALONE, "10 ms", True),
-        (OURS, "300 ms", True),
-        (BY_HAND, "200 ms", False),
-    ]

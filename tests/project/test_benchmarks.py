@@ -26,8 +26,7 @@ from benchmarks.ratios import Ratio, median, ratio
 from benchmarks.report import read, write
 from benchmarks.scroll.ways import AGAIN, ELEMENT, EMPTY, IN_CLEAR, NPM, REACT
 from benchmarks.scroll.ways import WAYS as SCROLL_WAYS
-from benchmarks.stores.table import stores_tables
-from benchmarks.tables import servers_tables, targets_table
+from benchmarks.tables import targets_table
 from benchmarks.targets import Target, targets
 from pixstore_asgi import Pixstore, WireState
 from pixstore_asgi.core.formats.sniff import sniff
@@ -326,23 +325,6 @@ def test_targets_read_what_was_measured() -> None:
     assert "**miss**" in targets_table(list(measured.values()))
 
 
-def test_tables_show_a_contestant_without_valid_rounds() -> None:
-    """A contestant whose answers were wrong stays in the table, without a rate and with their number."""
-    wrong = rows(
-        load="hot",
-        contestant="pixstore/uvicorn",
-        size=30_000,
-        connections=16,
-        requests_per_s=[9.0, 9.0],
-        p50_ms=1.0,
-        p99_ms=1.0,
-        cpu_us=1.0,
-        wrong=[2, 3],
-        errors=0,
-    )
-    assert "| 30 KB, 16 | pixstore/uvicorn | - | - | - | - | - | 5 | 0 |" in servers_tables(Findings(rows=wrong))
-
-
 def test_a_part_measured_alone_replaces_itself_alone(tmp_path: Path) -> None:
     """A run of one part keeps what others have found by the same plan, and says that it is of another run."""
     before, now = ({"commit": name, "cpu": "any", "cores": 2, "versions": {"wrk": name}} for name in ("old", "new"))
@@ -356,20 +338,3 @@ def test_a_part_measured_alone_replaces_itself_alone(tmp_path: Path) -> None:
     text = (tmp_path / "results.md").read_text()
     assert "Measured in another run: commit old, wrk old." in text
     assert "| proof issue |" in text
-
-
-def test_stores_without_servers_have_their_tables() -> None:
-    """Where PostgreSQL and S3 are missing the tables have SQLite alone, and the targets are not measured."""
-    figures = {"requests_per_s": 9.0, "cpu_us": 40.0, "p50_ms": 1.0, "p99_ms": 1.0, "wrong": 0, "errors": 0}
-    found = Findings(
-        [
-            *rows(contestant="SQLite", load="cached", size=30_000, connections=64, round=[0], **figures),
-            *rows(contestant="SQLite", load="saves", size=30_000, concurrent=1, round=[0], saves_per_s=7.0, cpu_us=2.0),
-        ]
-    )
-    text = stores_tables(found)
-    assert "| 30 KB, 64, cached | SQLite | 1.00x | 9 | 40 | - | 1 | 1 | 0 | 0 |" in text
-    assert "| 30 KB, 1 at once | SQLite | 1.00x | 7 | 2 | - | - |" in text
-    assert "bytes for each image" not in text
-    verdicts = {target.verdict for target in targets({"stores": found}) if "PostgreSQL" in target.name}
-    assert verdicts == {"not measured"}
