@@ -104,7 +104,7 @@ def secret() -> None:
     metavar="ORIGIN",
     multiple=True,
     default=["*"],
-    help="Origin whose pages may read payloads, such as https://app.example; repeatable.  [default: *, all of them]",
+    help="Origin of pages that may read payloads, such as https://app.example; repeatable.  [default: *, all of them]",
 )
 @click.option(
     "--proof-window-ms",

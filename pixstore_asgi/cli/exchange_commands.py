@@ -117,7 +117,7 @@ def import_from() -> None:
 )
 @blobs
 @click.option("--dry-run", is_flag=True, help="Read and check everything, write nothing.")
-@click.option("--update", is_flag=True, help="Replace what was taken over before where there is a newer version now.")
+@click.option("--update", is_flag=True, help="Replace images of an earlier import if there is a newer version now.")
 @click.option(
     "--reseal",
     is_flag=True,

@@ -1,4 +1,4 @@
-"""What is installed beside the package: the extras of its commands, and its documents."""
+"""Parts of an installation that may be missing: the extras of the commands, and the documents."""
 
 import sys
 from importlib.util import find_spec

@@ -24,8 +24,8 @@ _WIDEST = 44  # characters of an id, in the column before the reasons
 class Move:
     """One move on the command line.
 
-    doing: what it does, as the bar's label. done, deleted, present: what was done, or why not, as it stands behind
-    "3 images". goes_on: whether a second run takes up where one was stopped.
+    doing: the label of the bar. done, deleted, present: the words after "3 images" in the report. goes_on: whether a
+    second run continues after an interruption.
     """
 
     doing: str

@@ -82,7 +82,7 @@ class Verification:
 @blobs
 @json_option
 def verify(database: Database, blobs: str | None, as_json: bool) -> None:
-    """Read every image and name what is damaged.
+    """Read every image and list the damaged ones.
 
     Checks length, wrapped key and tag of each image and variant, and so every byte; then the tables of the database,
     and the objects of a bucket. The application may keep running. Lists each fault with its image, body or object; then

@@ -94,6 +94,6 @@ def _count(value: object) -> int:
     return value
 
 
-def _require(condition: bool, what: str) -> None:
+def _require(condition: bool, field: str) -> None:
     if not condition:
-        raise ValueError(f"a reply with another {what} than can be")
+        raise ValueError(f"a reply with another {field} than can be")

@@ -1,4 +1,4 @@
-"""Who is signed in: random cookies that this process knows, and forgets at sign-out."""
+"""Sign-in sessions: random cookies that this process knows until sign-out."""
 
 import secrets
 
@@ -10,17 +10,16 @@ _NO_STORE = {"Cache-Control": "no-store"}
 
 
 class Sessions:
-    """The sessions of this process. Everyone on this machine may have one: what counts here is how one ends.
+    """The sessions of this process. Every user of this machine may have one; the demo shows how a session ends.
 
-    Each has a guest, a random id which the page may know: it keeps apart what the browser caches for each of them, and
-    opens nothing.
+    Each session has a guest, a random public id. It separates the browser caches of the sessions, and grants no access.
     """
 
     def __init__(self) -> None:
         self._guests: dict[str, str] = {}
 
     def start(self, connection: HTTPConnection) -> Response:
-        """Answer with the guest and the cookie of a new session; the one before ends."""
+        """Answer with the guest and the cookie of a new session. End the old session of the browser."""
         self._guests.pop(_cookie_of(connection), None)
         session, guest = secrets.token_urlsafe(32), secrets.token_urlsafe(12)
         self._guests[session] = guest
@@ -29,27 +28,27 @@ class Sessions:
         return response
 
     def end(self, connection: HTTPConnection) -> Response:
-        """Answer 204; from now on the session's cookie is worth nothing, wherever there is a copy of it."""
+        """Answer 204 and end the session: no copy of its cookie is valid any longer."""
         self._guests.pop(_cookie_of(connection), None)
         response = Response(status_code=204, headers=_NO_STORE)
         response.delete_cookie(_cookie_name(connection), httponly=True, samesite="strict")
         return response
 
     def is_open(self, connection: HTTPConnection) -> bool:
-        """Tell whether a request comes with the cookie of an open session."""
+        """Return whether a request has the cookie of an open session."""
         return self.guest(connection) is not None
 
     def guest(self, connection: HTTPConnection) -> str | None:
-        """Return the guest of the session whose cookie a request comes with, if that is open."""
+        """Return the guest of the open session of a request, or None."""
         return self._guests.get(_cookie_of(connection))
 
     def admits(self, scope: Scope, image_id: str) -> bool:
-        """The images' `authorize`: a proof is good for no one who is signed out."""
+        """Authorize an image request: a proof is valid only with an open session."""
         return self.is_open(HTTPConnection(scope))
 
 
 class SignedInOnly:
-    """Refuses every request that comes without an open session."""
+    """Refuses every request without an open session."""
 
     def __init__(self, app: ASGIApp, sessions: Sessions) -> None:
         self._app = app
@@ -67,5 +66,5 @@ def _cookie_of(connection: HTTPConnection) -> str:
 
 
 def _cookie_name(connection: HTTPConnection) -> str:
-    # Cookies know no ports: two demos on one machine would else sign each other out.
+    # Cookies ignore ports: otherwise two demos on one machine would sign each other out.
     return f"pixstore-demo-{connection.url.port or 80}"

@@ -1,8 +1,8 @@
 """Options of a save. A new option is a field of SaveOptions, and a parameter of the public methods that take it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import Self
 
 from ..core.cipher import MAX_CIPHERTEXT_BYTES
 from ..core.formats.names import check_formats
@@ -20,7 +20,7 @@ OnProgress = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True)
 class SaveOptions:
-    """How images are saved: the options of a Pixstore, or of one call (`override`).
+    """How images are saved: the options of a Pixstore, or of one call (Saves.override).
 
     Args:
         formats: Names of the accepted formats.
@@ -66,11 +66,6 @@ class SaveOptions:
             pad=pad_to is not None,
             decoder=Decoder(variants, placeholder=placeholder) if is_decoded else None,
         )
-
-    def override(self, **given: Any) -> Self:
-        """Return these options with the given ones in their place. An option given as None stays."""
-        changed = {name: value for name, value in given.items() if value is not None}
-        return replace(self, **changed) if changed else self
 
 
 def upload_limits(

@@ -57,8 +57,9 @@ class Saves:
         return Saves(store, self._opened, self._options)
 
     def override(self, **given: Any) -> "Saves":
-        """Return saves with the options that one call gives: see SaveOptions.override."""
-        return Saves(self._store, self._opened, self._options.override(**given))
+        """Return saves with the options of one call: fields of SaveOptions. None does not override."""
+        changed = {name: value for name, value in given.items() if value is not None}
+        return Saves(self._store, self._opened, replace(self._options, **changed)) if changed else self
 
     async def create(self, image_id: str, data: ImageData) -> Saved:
         """Save an image under a new id. Raises StoreConflict if the id has an image."""
@@ -116,7 +117,7 @@ class Saves:
         self, image_id: str, data: ImageData, terms: CommitTerms, *, encryption: Encryption | None = None
     ) -> Saved:
         # An image from elsewhere keeps its bytes.
-        options = self._options.override(strip_metadata=False, pad=False) if encryption else self._options
+        options = replace(self._options, strip_metadata=False, pad=False) if encryption else self._options
         encryption = encryption or Encryption.fresh(pad=options.pad)
         image = IncomingImage(
             read_pieces(data, options.limits), strip_metadata=options.strip_metadata, decoder=options.decoder

@@ -59,8 +59,11 @@ class MemoryPixstore(Pixstore):
 
     `connection=` may be anything but None, and is ignored: a transaction that is rolled back keeps the image.
 
-    clock: whose time makes tokens and proofs; it is kept as `clock`. options: those of Pixstore but for `store` and
-    `blobs`. It may be used from one event loop after another: what it keeps is the same.
+    It may be used from one event loop after another, and keeps its images.
+
+    Args:
+        clock: The clock of tokens and proofs. It is also the attribute `clock`.
+        options: Options of Pixstore, except `store` and `blobs`.
     """
 
     def __init__(self, *, clock: FixedClock | None = None, **options: Any) -> None:
@@ -68,7 +71,7 @@ class MemoryPixstore(Pixstore):
         super().__init__(_Store(clock_ms=self.clock), clock_ms=self.clock, **{"secret": SECRET, **options})
 
     def run(self, call: Awaitable[Result]) -> Result:
-        """Return what a call of this Pixstore gives, in a test that is not async: `pix.run(pix.save_image(data))`."""
+        """Return the result of a call, in a test that is not async: `pix.run(pix.save_image(data))`."""
 
         async def result() -> Result:
             return await call

@@ -1,4 +1,4 @@
-"""Reading all of a store: every image as a reader would, down to its tag, and what belongs to no image."""
+"""Verify a store: read every image down to its tag, and find bodies that belong to no image."""
 
 from collections.abc import AsyncIterator
 
@@ -10,15 +10,22 @@ from ..store.inspection import Fault, Inspectable
 from ..store.objects import Bodies, versions_among
 from ..store.pages import pages_of_ids
 
-_READINGS = 2  # what was replaced while it was read is another version the second time
+_READINGS = 2  # an image that was replaced during the first reading has another version in the second
 
 
 async def verify_images(store: ImageStore, ring: KeyRing) -> AsyncIterator[tuple[str, Fault | None]]:
-    """Read each image and variant of an open store as it is now: yield its id and the fault, or None if it is whole.
+    """Read each image and variant of an open store. Yield its id, and the fault or None.
 
-    ring: of the store. Length, key wrap and tag are checked: every byte of the ciphertext and of what the row says of
-    it. Images that are deleted meanwhile count as whole. Raises StoreBusy where the store is away, StoreError where it
-    can't be told which images there are.
+    Checks length, wrapped key and tag, and so every byte of the ciphertext and of the row. An image that is deleted
+    meanwhile has no fault.
+
+    Args:
+        store: The store.
+        ring: Its key ring.
+
+    Raises:
+        StoreBusy: The store does not answer.
+        StoreError: The images can't be listed.
     """
     async for page in pages_of_ids(store):
         for image_id in page:
@@ -26,9 +33,9 @@ async def verify_images(store: ImageStore, ring: KeyRing) -> AsyncIterator[tuple
 
 
 async def verify_rest(store: ImageStore) -> AsyncIterator[Fault]:
-    """Yield what else is wrong with an open store: damaged pages, lost or stray bodies, objects that nothing knows.
+    """Yield the other faults of an open store: damaged pages, lost or stray bodies, unknown objects.
 
-    Of a store that can't be inspected, nothing. Raises StoreBusy where it is away.
+    Yields nothing for a store that can't be inspected. Raises StoreBusy if it does not answer.
     """
     if not isinstance(store, Inspectable):
         return
@@ -75,6 +82,6 @@ async def _stray_objects(store: Inspectable, bodies: Bodies) -> AsyncIterator[Fa
         stray.update({*names} - {version.hex() for version in versions}, (version.hex() for version in unknown))
     if not stray:
         return
-    async for names in bodies.names():  # a sweep may have removed object and row between the two questions
+    async for names in bodies.names():  # gc may have removed object and row between the two questions
         for name in stray.intersection(names):
             yield Fault(f"object {name}", "no row of the database has it")
