@@ -32,7 +32,7 @@ _STARTED_SERVERS = {"postgres", "s3", "s3_server"}
 
 @pytest.fixture(scope="session", autouse=True)
 def printed_by_children() -> Iterator[ChildOutput]:
-    """What the processes print that tests, and fixtures that several of them share, have started."""
+    """The output of the processes that tests and shared fixtures start."""
     with child_output() as printed:
         yield printed
 
@@ -48,11 +48,11 @@ def no_leaks(request: pytest.FixtureRequest, printed_by_children: ChildOutput) -
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Fail a test that has said what must not be said: its last report has all that pytest captured."""
+    """Fail a test that has printed a secret: its last report has all the output that pytest captured."""
     report = yield
     if report.when == "teardown" and _SAID in item.stash:
         said = item.stash[_SAID]
-        del item.stash[_SAID]  # or all that all tests have said would stay in memory
+        del item.stash[_SAID]  # otherwise the output of all tests stays in memory
         said.texts += [text for _, text in report.sections]
         if leak := said.leak():
             report.outcome, report.longrepr = "failed", f"a key, a proof or a secret stands in this:\n{leak}"
@@ -72,7 +72,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the long tests out unless --soak is given, whatever -m selects."""
+    """Deselect the long tests unless --soak is given, also if -m selects them."""
     if config.getoption("soak"):
         return
     long = [item for item in items if item.get_closest_marker("soak")]
@@ -81,14 +81,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish() -> None:
-    """Keep what lives as long as this run, all modules and tests, out of the many collections of garbage."""
+    """Exclude all modules and tests from garbage collections, because they live as long as this run."""
     gc.collect()
     gc.freeze()
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pycollect_makeitem(obj: Callable[..., object]) -> None:
-    """Run every async test under anyio, whose own option for that the oldest version supported does not have."""
+    """Run every async test under anyio: its option for that is missing in the oldest supported version."""
     if inspect.iscoroutinefunction(getattr(getattr(obj, "hypothesis", None), "inner_test", obj)):
         pytest.mark.anyio(obj)
 

@@ -1,4 +1,4 @@
-"""cdn.md: its nginx configuration as a cache before the application, whose log tells what reaches it."""
+"""cdn.md: its nginx configuration as a cache; the application's log shows the requests that pass it."""
 
 import contextlib
 from collections.abc import Iterator
@@ -42,7 +42,7 @@ def opened(record: ImageRecord, body: bytes) -> bytes:
 
 @pytest.mark.parametrize("size", [3000, 3_000_000])
 def test_the_second_viewer_costs_the_application_nothing(site: Site, size: int) -> None:
-    """Of many who ask, some at one moment, one reaches the application, and all get the ciphertext."""
+    """Of many requests, some at the same moment, one reaches the application, and all get the ciphertext."""
     record = site.save(large_png(size))
     with ThreadPoolExecutor(8) as pool:
         first = list(pool.map(ask, [record] * 8))
@@ -55,7 +55,7 @@ def test_the_second_viewer_costs_the_application_nothing(site: Site, size: int) 
 
 
 def test_the_cache_serves_ranges_and_knows_the_etag(site: Site) -> None:
-    """A range comes out of the cache, as does 304, whichever was asked for first."""
+    """The cache answers ranges and 304, in either order of the requests."""
     record = site.save(picture())
     part, whole = ask(record, range="bytes=3-9"), ask(record)
     assert (part.status_code, part.content) == (206, whole.content[3:10])

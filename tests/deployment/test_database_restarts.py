@@ -1,4 +1,4 @@
-"""PostgreSQL goes away and comes back under a running application: what clients see, and that nothing is lost."""
+"""PostgreSQL stops and restarts under a running application: the answers to clients, and that nothing is lost."""
 
 import signal
 from collections.abc import Iterator
@@ -122,7 +122,7 @@ def test_a_stream_without_its_database_ends_as_cut(database: Cluster, host: Host
 
 
 def test_an_upload_goes_on_after_a_restart(database: Cluster, host: Host) -> None:
-    """An upload in whose middle the database restarts is stored whole, or a 503 if it was being written just then."""
+    """An upload during a restart of the database is stored whole, or gets a 503 if it was being written."""
 
     def upload() -> Iterator[bytes]:
         yield LARGE[: len(LARGE) // 2]
@@ -156,7 +156,7 @@ def test_an_update_without_its_database_leaves_the_image(database: Cluster, host
 
 
 def test_restarts_under_traffic_lose_nothing(database: Cluster, hosts: list[Host]) -> None:
-    """While the database dies and recovers three times, what fails is told, and all that was acknowledged is there."""
+    """The database dies and recovers three times: failures are reported, and every acknowledged image is there."""
     with Traffic(hosts[0].url, hosts) as traffic:
         for _ in range(3):
             go_on(traffic)

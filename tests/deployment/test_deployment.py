@@ -77,7 +77,7 @@ def test_images_pass(deployed: Deployment) -> None:
     """Records and payloads come over HTTPS and HTTP/2 as the application sent them: not compressed, not cached."""
     with deployed.nginx.client(http2=True) as http:
         record = save(http, picture())
-        for _ in range(4):  # whichever worker answers
+        for _ in range(4):  # any worker may answer
             response = http.get(**request_of(record))
             assert decrypted(record, response.content) == picture()
             assert response.http_version == "HTTP/2"
@@ -164,7 +164,7 @@ def _chunks(database: sqlite3.Connection) -> int:
 
 
 def test_the_largest_image_passes_and_more_is_refused(deployed: Deployment) -> None:
-    """An image of max_image_bytes gets through to the application; nginx refuses what is clearly longer."""
+    """An image of max_image_bytes gets through to the application; nginx refuses a clearly longer one."""
     with deployed.nginx.client() as http:
         assert http.post("/api/pictures", content=large_png(32 * MIB)).status_code == 200
         too_large = http.post("/api/pictures", content=large_png(32 * MIB + 1))
@@ -254,7 +254,7 @@ _NETWORK = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThr
 
 def _has_begun(server: Server, record: ImageRecord) -> bool:
     """Tell whether a request for an image has reached the application, which logs it as it begins to answer."""
-    return quote(record.id, safe="") in server.log  # uvicorn escapes what it logs
+    return quote(record.id, safe="") in server.log  # uvicorn escapes the URLs in its log
 
 
 def test_logs_tell_the_state_and_no_secret(deployed: Deployment) -> None:
@@ -287,14 +287,14 @@ def test_the_checks_before_the_first_user(deployed: Deployment) -> None:
 
 
 async def test_a_backup_opens_with_the_secret(deployed: Deployment, tmp_path: Path) -> None:
-    """A copy made by SQLite's backup under a running service has the image, for who has the secret."""
+    """A copy that SQLite's backup makes of a running service's database has the image, if opened with the secret."""
     with deployed.nginx.client() as http:
         record = save(http, picture())
     with (
         contextlib.closing(sqlite3.connect(deployed.folder / "pixstore.db")) as source,
         contextlib.closing(sqlite3.connect(tmp_path / "copy.db")) as copy,
     ):
-        source.backup(copy)  # what the sqlite3 shell's .backup calls
+        source.backup(copy)  # the sqlite3 shell's .backup calls the same function
     async with Pixstore(tmp_path / "copy.db", secret=SECRET) as pix:
         image = await pix.read_image(record.id)
     assert image is not None

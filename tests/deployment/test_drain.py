@@ -47,7 +47,7 @@ def two_servers(folder: Path, app: str) -> Iterator[tuple[Server, Server]]:
 
 
 class Load(InThreads):
-    """Clients that save images and ask for them. done: how often that went well. failed: what did not."""
+    """Clients that save images and fetch them. done: how often this succeeded. failed: the failures."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -70,7 +70,7 @@ class Load(InThreads):
 
 
 def went_on(load: Load) -> Callable[[], bool]:
-    """Return what tells whether fifty further images went well."""
+    """Return a function that checks whether fifty further images succeeded."""
     wanted = load.done + 50
     return lambda: load.done >= wanted
 
@@ -80,7 +80,7 @@ def is_out(balancer: Balancer) -> bool:
 
 
 def test_a_stop_loses_no_request(haproxy_path: str, tmp_path: Path) -> None:
-    """After SIGTERM under load the server tells HAProxy, serves what still comes, ends its streams whole, and exits."""
+    """After SIGTERM under load the server tells HAProxy, answers more requests, ends its streams whole, and exits."""
     with (
         two_servers(tmp_path, "drained") as (one, two),
         balancing(haproxy_path, tmp_path, [one, two]) as balancer,

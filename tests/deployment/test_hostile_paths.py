@@ -289,7 +289,7 @@ def proxy(request: pytest.FixtureRequest, site: Site, tmp_path_factory: pytest.T
 
 
 def kind(answer: Answer) -> tuple[int, str, bool]:
-    """Return what tells the application's answers apart, of which a record has another proof in each window."""
+    """Return the part by which the application's answers differ, because a record has another proof in each window."""
     state = answer.headers.get("x-pixstore-state", answer.headers.get("cache-control", ""))
     return answer.status, state, b"statelessProof" in answer.body
 

@@ -188,7 +188,7 @@ def test_a_host_that_is_gone_is_passed_over(hosts: list[Host], tmp_path: Path) -
     """A host that takes no connection and refuses none costs a request two seconds, not a minute."""
     with contextlib.ExitStack() as stack:
         gone = stack.enter_context(socket.create_server(("127.0.0.9", 0), backlog=0))
-        for _ in range(3):  # more than its queue takes: the kernel drops what comes then
+        for _ in range(3):  # more than its queue takes: the kernel drops further connections
             waiting = stack.enter_context(socket.socket())
             waiting.setblocking(False)
             waiting.connect_ex(gone.getsockname())

@@ -135,7 +135,7 @@ class Load:
 
 
 class Operator:
-    """Does what the steps say: sets variables, runs commands, restarts servers."""
+    """Follows the steps: sets variables, runs commands, restarts servers."""
 
     def __init__(self, fleet: Fleet, folder: Path) -> None:
         self._fleet = fleet

@@ -38,7 +38,7 @@ def raw(server: Server, request: bytes) -> bytes:
 @pytest.mark.parametrize(("server", "app"), CASES)
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "Ctrl-C"])
 def test_it_serves_and_exits(tmp_path: Path, server: str, app: str, how: signal.Signals) -> None:
-    """An image is saved and served, small and large; then the signal ends the process, and what was saved is there."""
+    """Images are saved and served, small and large; the signal ends the process, and the images are still there."""
     with serving(server, app, tmp_path) as running:
         small, large = save(running, kind="jpeg"), save(running, size=3_000_000)
         assert image_of(running, small) == picture("jpeg")

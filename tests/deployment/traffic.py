@@ -36,11 +36,11 @@ class Written:
 
 
 class Wrong(Exception):
-    """An answer was not what the request must get."""
+    """The answer to a request was wrong."""
 
 
 class Torn(Wrong):
-    """A picture is not, whole, what was saved."""
+    """A picture differs from the saved one."""
 
 
 def labelled(name: str, version: int) -> bytes:
@@ -63,7 +63,7 @@ class Traffic(InThreads):
     """Runs until the block ends.
 
     serving: the hosts that may be asked directly, their URLs by their addresses. done: how often each kind of request
-    went well. failed, stale: what did not. processes: which answered, by their host.
+    succeeded. failed, stale: the failures. processes: which answered, by their host.
     """
 
     most_images = 1_000_000  # of one writer
@@ -80,7 +80,7 @@ class Traffic(InThreads):
 
     @property
     def roles(self) -> list[Callable[[httpx.Client, str], None]]:
-        """What goes on again and again, each in a thread of its own."""
+        """The functions that each thread repeats."""
         return [self._write] * _WRITERS + [self._read] * _READERS
 
     def check_all(self) -> None:
@@ -101,11 +101,11 @@ class Traffic(InThreads):
             while not self._ends.is_set():
                 try:
                     act(http, f"writer-{number}")
-                except Exception as error:  # whatever it is, the traffic goes on, and the test hears of it
+                except Exception as error:  # the traffic goes on after any error, and the test sees it
                     self.note(error, act.__name__)
 
     def note(self, error: Exception, doing: str) -> None:
-        """Note what did not go well."""
+        """Note a failure."""
         self.failed.append(f"{doing}: {type(error).__name__}: {error}")
 
     def _write(self, http: httpx.Client, writer: str) -> None:
@@ -136,7 +136,7 @@ class Traffic(InThreads):
         self.done["looks elsewhere"] += 1
 
     def _read(self, http: httpx.Client, _: str) -> None:
-        """Get a record from one host and the image through the balancer, no older than what was acknowledged before."""
+        """Get a record from one host and its image through the balancer, at least of the acknowledged version."""
         if not self.written:
             self._ends.wait(0.01)
             return

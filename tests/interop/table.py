@@ -26,7 +26,7 @@ HEAD = ["| | scenario | npm pixstore 3.2.1 | pixstore_asgi |", "|--:|---|---|---
 
 
 class Row(NamedTuple):
-    """One scenario: its title and what was observed on either side."""
+    """One scenario: its title and the observation on either side."""
 
     title: str
     npm: str

@@ -102,7 +102,7 @@ def test_default_endpoint_is_read_across_origins(client: Client, sides: dict[str
 
 
 def test_own_endpoint_is_read_by_a_custom_fetcher(client: Client, sides: dict[str, Side]) -> None:
-    """A custom fetcher gets the record and the context, whose header the application demands."""
+    """A custom fetcher gets the record and the context: the application demands the context's header."""
     with sides[OTHER[client.name]].start(Setup(own_endpoint=True)) as peer:
         records = [peer.save(image) for image in IMAGES.values()]
         answers = client.read_by_own_fetcher(peer, [*records, records[0]], HEADERS)
@@ -112,7 +112,7 @@ def test_own_endpoint_is_read_by_a_custom_fetcher(client: Client, sides: dict[st
 
 
 def test_a_url_of_ciphertext_changes_nothing(client: Client, sides: dict[str, Side]) -> None:
-    """A record that names a CDN is read by npm's client as any other, and by ours where nobody is there."""
+    """npm's client reads a record that names a CDN as any other, and so does ours if no CDN answers."""
     peer = sides[OTHER[client.name]].shared
     records = [ImageRecord({**peer.save(image), "ciphertextUrl": "http://127.0.0.1:9/x"}) for image in IMAGES.values()]
     assert client.read_by_default(peer, records) == [*map(shown, IMAGES)]
@@ -147,7 +147,7 @@ def test_padding_changes_no_pixel(name: str, tabs: Tabs, sides: dict[str, Side])
         "defaultEndpointConnectPort": url.port,
         "defaultEndpointRoute": url.path,
     }
-    if name == "npm":  # whose own list has neither GIF nor AVIF
+    if name == "npm":  # npm's own list has neither GIF nor AVIF
         config["imageFormats"] = list(FORMAT_BYTES)
     kinds = [kind.split()[-1] for kind in ALL_KINDS]
     padded = [image + padding(kind, 1 + len(image)) for kind, image in zip(kinds, ALL_KINDS.values(), strict=True)]

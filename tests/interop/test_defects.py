@@ -1,7 +1,7 @@
-"""Defects of the npm package's browser client: what ours does instead, and that the client's README lists them.
+"""Defects of the npm package's browser client: the behaviour of ours, and that the client's README lists them.
 
-What npm's does is recorded there as `python -m tests.interop.table --write` saw it, and not asserted: some of it is a
-matter of luck.
+The README shows npm's behaviour as `python -m tests.interop.table --write` saw it. No test asserts it, because some
+of it depends on chance.
 """
 
 import pytest
@@ -36,7 +36,7 @@ OURS = [
 
 
 def test_the_readme_lists_every_defect() -> None:
-    """The client's README has one row for each defect, and says of our client what is asserted here."""
+    """The client's README has one row for each defect, and says of our client the texts that are asserted here."""
     rows = shown_in(CLIENT_README, CLIENT_MARKER).values()
     assert [(row.title, row.ours) for row in rows] == [
         (defect.title, ours) for defect, ours in zip(DEFECTS, OURS, strict=True)
@@ -45,5 +45,5 @@ def test_the_readme_lists_every_defect() -> None:
 
 @pytest.mark.parametrize("number", range(1, len(DEFECTS) + 1), ids=[defect.title for defect in DEFECTS])
 def test_our_client_does_without(number: int, sides: dict[str, Side], tabs: Tabs) -> None:
-    """Our client, in the same Chromium and against its own server, does what the table says."""
+    """Our client, in the same Chromium and against its own server, behaves as the table says."""
     assert DEFECTS[number - 1].observe(sides["ours"], tabs) == OURS[number - 1]

@@ -16,7 +16,7 @@ from tests.support.s3 import running_s3
 
 
 def loads(folder: Path, seconds: float, stack: ExitStack) -> dict[str, Callable[[], Outcome]]:
-    """Return what puts each store under load, with the servers that it needs, which run until the stack ends."""
+    """Return a function per store that puts it under load; the servers that it needs run until the stack ends."""
     cluster, s3 = stack.enter_context(running_cluster()), stack.enter_context(running_s3())
     os.environ.update(s3.environment)
     folders = {name: folder / name for name in ("sqlite", "postgres-s3")}
@@ -34,7 +34,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--report", type=Path, required=True)
-    parser.add_argument("--tests", default="", help="what the soak tests came to, for the report")
+    parser.add_argument("--tests", default="", help="the result of the soak tests, for the report")
     options = parser.parse_args()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pixstore-soak-")))

@@ -1,4 +1,4 @@
-"""The application of tests.stress.server_app, on a host whose clock steps."""
+"""The application of tests.stress.server_app, on a host with a clock that steps."""
 
 from tests.soak import clock
 

@@ -28,7 +28,7 @@ class Outcome(NamedTuple):
 
 
 def run_mixed_load(place: str, blobs: str, folder: Path, seconds: float) -> Outcome:
-    """Put a site on an empty store under load for so long, then look at what is left.
+    """Put a site on an empty store under load for so long, then look at the remaining images.
 
     place: the store's path or URL. blobs: the URL of its bucket, or "". folder: an empty one, for all files.
     """
@@ -82,13 +82,13 @@ class _Due:
             return
         try:
             self._befall(traffic)
-        except Exception as error:  # whatever it is: the load goes on, and the report tells
+        except Exception as error:  # the load goes on after any error, and the report has it
             traffic.failed.append(f"{self._befall.__name__}: {error!r:.2000}")
         self._next_s = time.monotonic() + self._every_s
 
 
 def _schedule(site: Site, seconds: float) -> list[_Due]:
-    """Return what befalls a site; in a short run each thing does so once at least."""
+    """Return the disturbances of a site; in a short run each happens at least once."""
     most_s = seconds / 8
     spans = [(6, site.kill), (7, site.step_clock), (20, site.rotate), (60, site.back_up), (60, site.collect)]
     return [_Due(min(every_s, most_s), befall) for every_s, befall in spans]

@@ -10,7 +10,7 @@ _TOLD = ("commit", "cpu", "cores", "kernel", "databases on")
 
 
 def report_of(outcomes: Mapping[str, Outcome], tests: str) -> str:
-    """Return what was done and what went wrong, with what the soak tests came to, if they were run."""
+    """Return the report: work done, faults, and the result of the soak tests if they were run."""
     lines = ["# Soak", "", *(f"- {what}: {value}" for what, value in describe().items() if what in _TOLD), ""]
     if tests:
         lines += ["## Soak tests", "", tests, ""]

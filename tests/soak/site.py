@@ -1,4 +1,4 @@
-"""A site of three hosts on one store, and what befalls it."""
+"""A site of three hosts on one store, and its disturbances."""
 
 import json
 import os
@@ -20,11 +20,11 @@ CLOCK_STEP_S = 2.0  # two hosts then differ by less than the 5 s that proofs all
 
 
 class Failed(Exception):
-    """A command or a host did not do what it must."""
+    """A command or a host failed."""
 
 
 class Site:
-    """Hosts under traffic on one store. done: how often what befell them."""
+    """Hosts under traffic on one store. done: how often each disturbance happened."""
 
     def __init__(self, place: str, blobs: str, folder: Path) -> None:
         self.done: Counter[str] = Counter()
@@ -40,7 +40,7 @@ class Site:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What hosts and commands are started with now."""
+        """The environment of hosts and commands that start now."""
         return {
             "TMPDIR": str(self._folder / "tmp"),
             FOLDER: str(self._folder),
@@ -58,7 +58,7 @@ class Site:
         self.done["clock steps"] += 1
 
     def kill(self, traffic: RoughTraffic) -> None:
-        """End a host by SIGKILL in whatever it does, and start it again."""
+        """End a host by SIGKILL at any moment of its work, and start it again."""
         host = random.choice(self.hosts)
         if host.process.poll() is not None:
             raise Failed(f"a host has ended by itself: {host.log[-3000:]}")
@@ -69,7 +69,7 @@ class Site:
         self.done["kills"] += 1
 
     def restart(self, host: Host, traffic: RoughTraffic) -> None:
-        """Stop a host gracefully, and start it again with what its environment is now."""
+        """Stop a host gracefully, and start it again with the current environment."""
         with traffic.disturbed():
             traffic.serving.pop(host.address, None)
             code = host.stop(timeout_s=60)
@@ -79,7 +79,7 @@ class Site:
 
     def rotate(self, traffic: RoughTraffic) -> None:
         """Go one step on in the rotation of the secret, as `pixstore-asgi keys` tells it."""
-        # After an error it is at its end: what was given out already must not be given out again.
+        # After an error the rotation has ended: it must not issue the same secrets again.
         for host in self.hosts if next(self._rotation, False) else []:
             self.restart(host, traffic)
 
@@ -93,7 +93,7 @@ class Site:
         self.done["backups verified"] += 1
 
     def collect(self, traffic: RoughTraffic) -> None:
-        """Take away what nothing needs."""
+        """Remove unused objects by gc."""
         self.run("gc", *self.where)
         self.done["gc"] += 1
 
@@ -103,7 +103,7 @@ class Site:
         return ["--database", self.place, *(["--blobs", self._blobs] if self._blobs else [])]
 
     def run(self, *arguments: str) -> str:
-        """Run pixstore-asgi and return what it prints. Raises Failed where it does not succeed."""
+        """Run pixstore-asgi and return its output. Raises Failed if it does not succeed."""
         command = [str(Path(sys.executable).parent / "pixstore-asgi"), *arguments]
         environment = {**os.environ, **self.environment}
         ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)

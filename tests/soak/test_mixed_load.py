@@ -1,4 +1,4 @@
-"""The mixed load for some seconds, so that it is known to work when it is wanted for an hour: `scripts/soak`."""
+"""The mixed load for some seconds, so that it works when `scripts/soak` runs it for an hour."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Traffic on hosts that are killed: it goes on, and tells what was cut off from what went wrong."""
+"""Traffic on hosts that are killed: it goes on, and tells interrupted requests from faults."""
 
 import math
 import random
@@ -30,7 +30,8 @@ class Busy(Wrong):
 class RoughTraffic(Traffic):
     """Traffic with batches, too.
 
-    done: also what was cut off by a kill, and what met a busy store. torn: as `failed`, of pictures that are not whole.
+    done: also requests that a kill interrupted or that met a busy store. torn: as `failed`, of pictures that are not
+    whole.
     lost: versions that were acknowledged and are gone.
     """
 
@@ -66,7 +67,7 @@ class RoughTraffic(Traffic):
             super().note(error, doing)
 
     def check_all(self) -> None:
-        """Read every image once more, and note what is lost."""
+        """Read every image once more, and note the lost ones."""
         with client() as http:
             for image in self.written:
                 try:
@@ -75,7 +76,7 @@ class RoughTraffic(Traffic):
                     self.lost.append(f"{type(error).__name__}: {error}")
 
     def _read_batch(self, http: httpx.Client, _: str) -> None:
-        """Get records from a host and their images in one request, no older than what was acknowledged before."""
+        """Get records from a host and their images in one request, no older than the last acknowledged versions."""
         chosen = random.sample(self.written, min(len(self.written), random.randint(1, MAX_IMAGES)))
         if not chosen:
             self._ends.wait(0.01)

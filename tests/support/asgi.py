@@ -20,7 +20,7 @@ def scope_of(record: ImageRecord, **changes: Any) -> dict[str, Any]:
 
 
 class Wire:
-    """The server's side of one request: records what is sent, can stall, and can disconnect."""
+    """The server's side of one request: records the messages, can stall, and can disconnect."""
 
     def __init__(self, stall_after: int | None = None) -> None:
         self.sent: list[dict[str, Any]] = []

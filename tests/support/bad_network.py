@@ -1,4 +1,4 @@
-"""A proxy on 127.0.0.1 between a client and a server, which does to connections what networks and servers do."""
+"""A proxy on 127.0.0.1 between a client and a server, which disturbs connections as networks and servers do."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -12,7 +12,7 @@ _PIECE = 16 * 1024
 
 @dataclass
 class BadNetwork:
-    """What happens to connections; `port` is where clients find the server.
+    """The disturbances of connections; clients connect to `port`.
 
     statuses: answered in their order in the server's place, each to one connection. cut_after: bytes of the server's
     after which a connection is closed. trickle_s: a pause before each piece of the server's. says_more: not set while
@@ -30,7 +30,7 @@ class BadNetwork:
     tasks: set[asyncio.Task[object]] = field(default_factory=set)
 
     def drop(self) -> None:
-        """End all connections: clients keep some for what they ask next."""
+        """End all connections: clients keep some open for their next requests."""
         for task in self.tasks:
             task.cancel()
 

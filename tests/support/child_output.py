@@ -1,4 +1,4 @@
-"""What the processes print that tests start: all that goes to files, stderr, and the command line's stdout."""
+"""The output of the processes that tests start: files, stderr, and the command line's stdout."""
 
 import subprocess
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ import pytest
 
 
 class ChildOutput:
-    """Collects what child processes print.
+    """Collects the output of child processes.
 
     Servers print to files, which are followed from their start, also when they are deleted meanwhile. What goes to
     pipes is had from `communicate`, which `subprocess.run` calls too. There the stdout of a process that is not the
@@ -23,7 +23,7 @@ class ChildOutput:
         self._followed: list[tuple[subprocess.Popen[Any], IO[bytes]]] = []
 
     def take(self) -> list[str]:
-        """Return what was printed since the last call."""
+        """Return the output since the last call."""
         texts, self._texts = self._texts, []
         for process, file in list(self._followed):
             has_ended = process.poll() is not None
@@ -45,7 +45,7 @@ class ChildOutput:
             file.close()
 
     def ended(self, process: subprocess.Popen[Any], output: str | bytes | None, errors: str | bytes | None) -> None:
-        """Take what a process has written to pipes."""
+        """Take the output that a process wrote to pipes."""
         self._texts.append(_text(errors))
         if _is_command_line(process.args):
             self._texts.append(_text(output))
@@ -53,7 +53,7 @@ class ChildOutput:
 
 @contextmanager
 def child_output() -> Iterator[ChildOutput]:
-    """Collect what the processes print that are started within the block."""
+    """Collect the output of the processes that start within the block."""
     collected = ChildOutput()
     start, communicate = subprocess.Popen.__init__, subprocess.Popen.communicate
 

@@ -1,4 +1,4 @@
-"""Runs HAProxy with the configuration in deployment.md, word for word but for addresses and what a test adds."""
+"""Runs HAProxy with the configuration in deployment.md, word for word except addresses and the additions of a test."""
 
 import contextlib
 import re
@@ -16,7 +16,7 @@ from tests.support.service import answers, until
 
 @dataclass
 class Balancer:
-    """A running HAProxy; `log` is what it printed so far."""
+    """A running HAProxy; `log` is its output so far."""
 
     url: str
     log_file: Path

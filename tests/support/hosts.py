@@ -23,7 +23,7 @@ _READY = "/pixstore-image/-/ready"
 class Host(Server):
     """One host; `stop` or `kill` and `start` may come in turn, and it keeps its address and port.
 
-    environment: what it is started with, which may be changed meanwhile.
+    environment: the variables for its next start; a test may change them.
     """
 
     def __init__(self, address: str, folder: Path, environment: Mapping[str, str], workers: int, app: str) -> None:
@@ -59,7 +59,7 @@ class Host(Server):
 
     @property
     def readiness(self) -> dict[str, object]:
-        """What the host tells a load balancer; nothing where it does not answer."""
+        """The host's answer to a load balancer; nothing if it does not answer."""
         try:
             answer: dict[str, object] = httpx.get(self.url + _READY, timeout=10, trust_env=False).json()
         except httpx.TransportError:

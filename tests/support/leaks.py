@@ -1,7 +1,7 @@
-"""What is never to be said: the keys, proofs and secrets of a test, looked for in what is logged, raised and printed.
+"""Searches the logs, errors and output of a test for its keys, proofs and secrets.
 
-Printed is what a test's own process writes, what `click`'s runner and `capsys` catch of that, and what `child_output`
-has of processes that tests start. `pixstore-asgi secret` is no exception: what it prints is nobody's secret yet.
+Output is that of the test's own process, the part that `click`'s runner and `capsys` catch, and the output of child
+processes from `child_output`. `pixstore-asgi secret` needs no exception: no test uses the secret that it prints.
 """
 
 import base64
@@ -20,13 +20,13 @@ from tests.support.samples import OTHER_SECRET, SECRET
 
 _USUAL_FIELDS = vars(logging.makeLogRecord({})).keys()
 _SHORTEST_PROOF = 16
-"""What is shorter stands in for a proof, and may be part of any word."""
+"""A shorter text stands in for a proof in some tests, and may be part of any word."""
 
 
 def spellings(hidden: bytes) -> set[str]:
     """Return the ways in which a key or secret may be written: as it is, in hex, and in base64 of either alphabet.
 
-    They are unpadded, so they are found in what is padded too.
+    They are unpadded, so they also match padded text.
     """
     hidden = bytes(hidden)  # a key of a record hides itself in a repr
     encoded = {encode(hidden).decode().rstrip("=") for encode in (base64.b64encode, base64.urlsafe_b64encode)}
@@ -34,27 +34,27 @@ def spellings(hidden: bytes) -> set[str]:
 
 
 class Said:
-    """What one test said, and what it must not have said."""
+    """The output of one test, and the secrets that must not be in it."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
         self._hidden = spellings(SECRET.encode()) | spellings(OTHER_SECRET.encode())
 
     def hide(self, key: bytes, proof: str) -> None:
-        """Count a record's key and proof among what must not be said."""
+        """Add a record's key and proof to the secrets."""
         self._hidden |= spellings(key)
         if len(proof) >= _SHORTEST_PROOF:
             self._hidden |= {proof, proof.replace("+", "-").replace("/", "_")}
 
     def leak(self) -> str | None:
-        """Return all that was said, where something hidden stands in it."""
+        """Return the whole output if it holds a secret, otherwise None."""
         everything = "\n".join(filter(None, self.texts))
         return everything if any(text in everything for text in self._hidden) else None
 
 
 @contextmanager
 def listening(said: Said) -> Iterator[None]:
-    """Note what is logged, raised and caught of what is printed, and the keys and proofs that are made or read."""
+    """Note logs, errors and caught output, and the keys and proofs that are made or read."""
     log, handler = logging.getLogger("pixstore_asgi"), _Handler(said.texts)
     with pytest.MonkeyPatch.context() as patched:
         _note_records(patched, said)
@@ -77,7 +77,7 @@ class _Handler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         fields = {name: value for name, value in vars(record).items() if name not in _USUAL_FIELDS}
-        self.texts += [self.format(record), repr(fields)]  # which a formatter may write
+        self.texts += [self.format(record), repr(fields)]  # a formatter may write them
 
 
 def _note_records(patched: pytest.MonkeyPatch, said: Said) -> None:

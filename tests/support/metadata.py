@@ -1,4 +1,4 @@
-"""What phones and editors write into pictures beside the picture, each with a word to find again."""
+"""Metadata as phones and editors write it into pictures, each with a word to search for."""
 
 import io
 import struct
@@ -18,7 +18,7 @@ LONG_PROFILE = (130 * len(PROFILE)).to_bytes(4) + (PROFILE * 130)[4:]
 
 
 def exif(orientation: int = 6) -> bytes:
-    """Return an Exif block (TIFF, without what marks it in JPEG): place, time, device, maker note, thumbnail."""
+    """Return an Exif block (TIFF, without JPEG's marker): place, time, device, maker note, thumbnail."""
     tags = Image.Exif()
     tags[ExifTags.Base.Orientation] = orientation
     tags[ExifTags.Base.Make] = SECRET_WORD

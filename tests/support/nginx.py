@@ -26,7 +26,7 @@ from tests.support.servers import free_port
 PAGE = (DOCS / "deployment.md").read_text()
 (SITE,) = re.findall(r"```nginx\n(.*?)```", PAGE, re.DOTALL)
 
-# Around the site stands a host that compresses, caches and spools whatever it is not told to leave alone.
+# The host around the site compresses, caches and spools everything that the site does not exclude.
 _AROUND = """
 daemon off;
 {user}
@@ -97,7 +97,7 @@ class Nginx:
 def running_nginx(program: str, folder: Path, upstream: int | str, site: str = SITE) -> Iterator[Nginx]:
     """Run nginx in front of an application on a port, or of an upstream that the site names, until the block ends.
 
-    Whatever nginx wants to spool fails: where its folders for that were, there are files.
+    nginx cannot spool anything: files stand at the paths of its spool folders.
     """
     folder.mkdir()
     http_port, https_port = free_port(), free_port()

@@ -16,7 +16,7 @@ async def body_of(payload: Payload) -> bytes:
 
 
 async def served(pix: Pixstore, record: Any) -> tuple[WireState, bytes]:
-    """Return what a client with this record sees: the state and the decrypted image."""
+    """Return the view of a client with this record: the state and the decrypted image."""
     payload = await pix.open_payload(record.id, token=record.token, proof=record.stateless_proof)
     size, body = payload.size, await body_of(payload)
     assert len(body) == size, (payload, len(body), size)

@@ -1,4 +1,4 @@
-"""A real PostgreSQL for tests: a throw-away cluster on a free port of 127.0.0.1, ended with the tests."""
+"""A real PostgreSQL for tests: a temporary cluster on a free port of 127.0.0.1, which ends with the tests."""
 
 import os
 import shutil
@@ -18,7 +18,7 @@ from tests.support.tools import go_without
 USER = "pixstore"
 PASSWORD = "not-a-secret-of-anybodys"
 OWNER = "postgres" if os.geteuid() == 0 else None
-"""Whom PostgreSQL and pgbouncer run as: they refuse to be root."""
+"""The user of PostgreSQL and pgbouncer, because they refuse to run as root."""
 
 _PACKAGE = "postgresql"
 
@@ -79,7 +79,7 @@ class Cluster:
         return self.url(database)
 
     def run(self, statement: str, database: str = "postgres") -> str:
-        """Run a statement and return what psql prints of its rows."""
+        """Run a statement and return its rows as psql prints them."""
         command = [str(self.binaries / "psql"), self.url(database), "-v", "ON_ERROR_STOP=1", "-qAtc", statement]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 

@@ -49,7 +49,7 @@ def running_exporter(program: str, folder: Path, files: Path) -> Iterator[str]:
 
 
 def value_of(api: httpx.Client, query: str) -> list[tuple[dict[str, str], float]]:
-    """Return what a query gives now: labels and value of each series."""
+    """Return the result of a query now: labels and value of each series."""
     answer: dict[str, Any] = api.get("query", params={"query": query}).raise_for_status().json()
     return [(series["metric"], float(series["value"][1])) for series in answer["data"]["result"]]
 

@@ -1,4 +1,4 @@
-"""Requests to a running server of tests.support.server_app, and what their answers show."""
+"""Requests to a running server of tests.support.server_app, and the images in their answers."""
 
 from typing import Any
 

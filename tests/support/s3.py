@@ -23,14 +23,14 @@ ACCESS_KEY, SECRET_KEY = "test-access-key", "a-key-of-the-tests-s3-server"
 
 @dataclass(frozen=True)
 class S3Server:
-    """A running server; its objects are seen through its filer, whatever S3 says of them."""
+    """A running server; tests list its objects through its filer, independently of S3."""
 
     port: int
     filer_port: int
 
     @property
     def environment(self) -> dict[str, str]:
-        """What the clients of that ecosystem read their credentials from."""
+        """The variables from which S3 clients read their credentials."""
         return {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
 
     def url(self, prefix: str, *, port: int | None = None, bucket: str = BUCKET) -> str:

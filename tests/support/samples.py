@@ -27,7 +27,7 @@ HOSTILE_IDS = [
     " a",
     "a\n",
 ]
-"""What is no image id, though a request may ask for it."""
+"""Invalid image ids that a request may ask for."""
 
 
 @cache

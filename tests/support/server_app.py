@@ -26,7 +26,7 @@ async def save(request: Request) -> JSONResponse:
 
 
 async def counts(request: Request) -> JSONResponse:
-    """What this process has in use, for tests that look for leaks."""
+    """The resources in use by this process, for tests that look for leaks."""
     return JSONResponse(
         {
             "leases": store.in_use,

@@ -17,12 +17,12 @@ import httpx
 from tests.support.paths import ROOT
 
 SERVERS = ("uvicorn", "hypercorn", "granian")
-_GRACE = ("--timeout-graceful-shutdown", "3")  # uvicorn else waits for clients that never leave
+_GRACE = ("--timeout-graceful-shutdown", "3")  # otherwise uvicorn waits for clients that never leave
 
 
 @dataclass
 class Server:
-    """A running server; `url` has no trailing slash, `log` is what it printed so far."""
+    """A running server; `url` has no trailing slash, `log` is its output so far."""
 
     url: str
     process: subprocess.Popen[bytes]
@@ -95,7 +95,7 @@ def running_command(
         _wait_until_ready(served)
         yield served
     finally:
-        # With the workers, which outlive a server that is killed.
+        # Kill the workers too: they outlive a killed server.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()

@@ -39,12 +39,12 @@ def reading(path: Path) -> Iterator[None]:
 async def idle(store: SqliteStore) -> None:
     """Wait until the writer has nothing left to do, such as chunks to stage, or the sweep that rides on a write."""
     assert store._engine is not None
-    await asyncio.sleep(0)  # let what was just begun get into its queue
+    await asyncio.sleep(0)  # let the call that just began enter its queue
     await store._engine.write(lambda db: None)
 
 
 def looks_of(store: ImageStore) -> DataVersion:
-    """Return what an open store looks for other programs' commits with."""
+    """Return the object by which an open store notices other programs' commits."""
     assert isinstance(store, SqliteStore)
     assert store._engine is not None
     assert store._engine._data_version is not None
@@ -123,6 +123,6 @@ def make_version_1(path: Path, secret: str) -> None:
 
 
 def disable_locks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make this machine one whose system has neither leases between processes nor flock, as Windows."""
+    """Simulate a system without leases between processes and without flock, such as Windows."""
     monkeypatch.setattr(leases, "fcntl", None)
     monkeypatch.setattr(write_lock, "fcntl", None)

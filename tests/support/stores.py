@@ -19,7 +19,7 @@ _numbers = itertools.count(1)
 class Place(NamedTuple):
     """Where images are kept. database: a path or URL. blobs: the URL of the bodies, if they are not with the rows.
 
-    environment: what clients of the bucket read.
+    environment: the variables that clients of the bucket read.
     """
 
     database: str

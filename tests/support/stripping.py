@@ -1,4 +1,4 @@
-"""Pictures with their metadata taken out, and what Pillow sees of them."""
+"""Pictures with their metadata removed, and Pillow's view of them."""
 
 import io
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from pixstore_asgi.decoding.display import orientation_of
 
 
 class Seen(NamedTuple):
-    """What a viewer shows: frames (mode, size, pixels, how long), and what they are shown by."""
+    """A viewer's picture: frames (mode, size, pixels, duration) and the fields that affect how they look."""
 
     frames: list[tuple[str, tuple[int, int], bytes, object]]
     orientation: int
@@ -23,7 +23,7 @@ class Seen(NamedTuple):
 
 
 def strip(pieces: bytes | Iterable[bytes]) -> bytes:
-    """Return what stays of an image, which comes whole or in pieces, the first one of at least SNIFF_BYTES or whole."""
+    """Return the stripped image. It comes whole or in pieces; the first piece is whole or has at least SNIFF_BYTES."""
     parts = [pieces] if isinstance(pieces, bytes) else list(pieces)
     stripper = find_stripper(b"".join(parts[:SNIFF_BYTES])[:SNIFF_BYTES])
     assert stripper is not None

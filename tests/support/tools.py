@@ -1,4 +1,4 @@
-"""Programs that tests need beside Python, and what happens where one is missing."""
+"""Programs that tests need besides Python, and the result if one is missing."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""A cache over a store whose bodies are no images, so that no key is there to check their tags."""
+"""A cache over a store with bodies that are no images: no key exists to check their tags."""
 
 from pixstore_asgi.core.cipher import TagCheck
 from pixstore_asgi.core.images import StoredImage

@@ -1,7 +1,7 @@
 """Twenty scenarios that run against npm's pixstore and against ours.
 
-Each scenario is one function that does the same to either side and returns, in words, what it observed there; nothing
-in it knows what should happen.
+Each scenario is one function that does the same to either side and returns its observation in words. It does not know
+the expected result.
 """
 
 from collections.abc import Callable

@@ -27,7 +27,7 @@ def malformed_path(side: Side) -> str:
 
 
 def caching(side: Side) -> str:
-    """What responses tell a shared cache."""
+    """The instructions of responses to a shared cache."""
     peer = side.shared
     record = peer.save(picture())
     peer.update(record.id, picture("webp"))
@@ -54,7 +54,7 @@ def slow_clients(side: Side) -> str:
     size = 20 * MB
     with side.start() as uploading:
         image_id = uploading.save(large_png(size)).id
-    # A process of its own: what an upload leaves behind would be taken for memory that is there already.
+    # A separate process: the memory that uploads leave allocated would hide the growth.
     with side.start(folder=uploading.folder) as peer:
         record = peer.record(image_id)
         before = _memory(peer)

@@ -15,7 +15,7 @@ from tests.support.samples import large_png, picture
 FORBIDDEN = """Object.defineProperty(globalThis, "indexedDB", { value: {
     open() { throw new DOMException("storage is forbidden here", "SecurityError"); },
 } });"""
-"""What a page meets whose site data is blocked, or that is in a sandboxed frame."""
+"""The state of a page with blocked site data, or in a sandboxed frame."""
 
 
 class Defect(NamedTuple):

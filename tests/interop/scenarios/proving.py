@@ -45,7 +45,7 @@ def _plain_hashes(image_id: str, secret: bytes, length: int) -> list[bytes]:
 
 
 def no_token(side: Side) -> str:
-    """Who holds a request's proof, and neither the record nor its token, asks for the image."""
+    """A client that has a request's proof, but neither the record nor its token, asks for the image."""
     peer = side.shared
     record = peer.save(picture())
     payload = decode_payload(peer.ask(path_of(record), proof=record.stateless_proof)[2])

@@ -1,4 +1,4 @@
-"""Scenarios about what is stored: updates, tokens, ids, keys at rest."""
+"""Scenarios about storage: updates, tokens, ids, keys at rest."""
 
 import base64
 import contextlib
@@ -49,7 +49,7 @@ def reads_during_updates(side: Side) -> str:
 
 @contextlib.contextmanager
 def _repeating(work: Callable[[], object]) -> Iterator[Callable[[], int]]:
-    """Repeat `work` in a thread until the block ends; yields what tells how often it was done so far."""
+    """Repeat `work` in a thread until the block ends; yields a function that returns the number of calls so far."""
     is_over, done = threading.Event(), 0
 
     def loop() -> None:
