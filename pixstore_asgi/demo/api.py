@@ -1,4 +1,4 @@
-"""The JSON API of the page: pictures, records for the pictures on the screen, sessions, and faults on purpose."""
+"""The JSON API of the page: pictures, records for the pictures on the screen, logins, and faults on purpose."""
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -7,7 +7,7 @@ from starlette.routing import Route
 from .background import Background
 from .faults import Faults
 from .gallery import Entry, Gallery
-from .sessions import Sessions
+from .logins import Logins
 
 MOST_RECORDS = 100
 """Most records in one answer: keys leave the server only for the pictures that a page shows."""
@@ -16,18 +16,18 @@ _NO_STORE = {"Cache-Control": "no-store"}
 _SWITCH = {"true": True, "false": False}
 
 
-class SessionApi:
+class LoginApi:
     """GET returns the guest of the page or null, POST signs in, DELETE signs out."""
 
-    def __init__(self, sessions: Sessions) -> None:
-        self._sessions = sessions
+    def __init__(self, logins: Logins) -> None:
+        self._logins = logins
 
     async def respond(self, request: Request) -> Response:
         if request.method == "POST":
-            return self._sessions.start(request)
+            return self._logins.start(request)
         if request.method == "DELETE":
-            return self._sessions.end(request)
-        return JSONResponse({"guest": self._sessions.guest(request)}, headers=_NO_STORE)
+            return self._logins.end(request)
+        return JSONResponse({"guest": self._logins.guest(request)}, headers=_NO_STORE)
 
 
 class Api:

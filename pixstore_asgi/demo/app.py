@@ -16,12 +16,12 @@ from starlette.staticfiles import StaticFiles
 from .. import Pixstore, PixstoreApp, PixstoreError, Variant
 from ..integrations.starlette import add_error_handlers
 from ..store.connect import StoreTarget
-from .api import Api, SessionApi
+from .api import Api, LoginApi
 from .background import Background
 from .faults import OUTAGE_S, CutBodies, Faults
 from .gallery import Gallery
 from .guard import ALLOWED_HOSTS, SameOriginOnly, SecurityHeaders, WellFormedOnly
-from .sessions import Sessions, SignedInOnly
+from .logins import Logins, SignedInOnly
 
 PICTURES = 100
 """Number of pictures of a new gallery."""
@@ -48,7 +48,7 @@ def create_app(pix: Pixstore, *, pictures: int = PICTURES, outage_s: float = OUT
     If an earlier run left pictures, it shows these instead of new ones. outage_s: duration in seconds of the restart
     that the page can ask for.
     """
-    gallery, sessions, faults = Gallery(pix, pictures), Sessions(), Faults(pix, outage_s=outage_s)
+    gallery, logins, faults = Gallery(pix, pictures), Logins(), Faults(pix, outage_s=outage_s)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -59,13 +59,13 @@ def create_app(pix: Pixstore, *, pictures: int = PICTURES, outage_s: float = OUT
 
     background = Background()
     api = Api(gallery, faults, background)
-    images = CutBodies(PixstoreApp(pix, allow_origins=None, authorize=sessions.admits), faults)
-    signed_in = Middleware(SignedInOnly, sessions=sessions)
+    images = CutBodies(PixstoreApp(pix, allow_origins=None, authorize=logins.admits), faults)
+    signed_in = Middleware(SignedInOnly, logins=logins)
     app = Starlette(
         lifespan=lifespan,
         routes=[
             Mount("/images", faults.away(images)),
-            Route("/api/session", SessionApi(sessions).respond, methods=["GET", "POST", "DELETE"]),
+            Route("/api/session", LoginApi(logins).respond, methods=["GET", "POST", "DELETE"]),
             Mount("/api", faults.away(Router(api.routes(), middleware=[signed_in]))),
             Mount("/", StaticFiles(directory=_STATIC, html=True)),
         ],

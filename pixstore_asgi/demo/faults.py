@@ -51,7 +51,7 @@ class Faults:
         """Close the Pixstore, wait, and open it again.
 
         This is like a restart of the process: connections, statements and keys are dropped and made again. Titles and
-        sessions stay, because a real application has them in its own database.
+        logins stay, because a real application has them in its own database.
         """
         try:
             async with self.store_in_use:

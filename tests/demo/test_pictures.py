@@ -1,7 +1,6 @@
 """The demo's pictures."""
 
 import io
-import time
 
 import pytest
 from PIL import Image
@@ -27,10 +26,3 @@ def test_every_replacement_is_another_picture() -> None:
     """Consecutive replacements differ from each other and from the seeds."""
     painted = [picture.data for picture in pictures.seeds()] + [pictures.another(n).data for n in range(14)]
     assert len(set(painted)) == len(painted)
-
-
-def test_seeds_are_painted_quickly() -> None:
-    """The demo is ready soon: six pictures take far less than five seconds, even on a busy machine."""
-    start = time.process_time()
-    list(pictures.seeds())
-    assert time.process_time() - start < 5

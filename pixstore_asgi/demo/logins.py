@@ -1,4 +1,4 @@
-"""Sign-in sessions: random cookies that this process knows until sign-out."""
+"""Logins: random cookies that this process knows until sign-out."""
 
 import secrets
 
@@ -9,17 +9,17 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 _NO_STORE = {"Cache-Control": "no-store"}
 
 
-class Sessions:
-    """The sessions of this process. Every user of this machine may have one; the demo shows how a session ends.
+class Logins:
+    """The logins of this process. Every user of this machine may have one; the demo shows how a login ends.
 
-    Each session has a guest, a random public id. It separates the browser caches of the sessions, and grants no access.
+    Each login has a guest, a random public id. It separates the browser caches of the logins, and grants no access.
     """
 
     def __init__(self) -> None:
         self._guests: dict[str, str] = {}
 
     def start(self, connection: HTTPConnection) -> Response:
-        """Answer with the guest and the cookie of a new session. End the old session of the browser."""
+        """Answer with the guest and the cookie of a new login. End the old login of the browser."""
         self._guests.pop(_cookie_of(connection), None)
         session, guest = secrets.token_urlsafe(32), secrets.token_urlsafe(12)
         self._guests[session] = guest
@@ -28,34 +28,34 @@ class Sessions:
         return response
 
     def end(self, connection: HTTPConnection) -> Response:
-        """Answer 204 and end the session: no copy of its cookie is valid any longer."""
+        """Answer 204 and end the login: no copy of its cookie is valid any longer."""
         self._guests.pop(_cookie_of(connection), None)
         response = Response(status_code=204, headers=_NO_STORE)
         response.delete_cookie(_cookie_name(connection), httponly=True, samesite="strict")
         return response
 
     def is_open(self, connection: HTTPConnection) -> bool:
-        """Return whether a request has the cookie of an open session."""
+        """Return whether a request has the cookie of an open login."""
         return self.guest(connection) is not None
 
     def guest(self, connection: HTTPConnection) -> str | None:
-        """Return the guest of the open session of a request, or None."""
+        """Return the guest of the open login of a request, or None."""
         return self._guests.get(_cookie_of(connection))
 
     def admits(self, scope: Scope, image_id: str) -> bool:
-        """Authorize an image request: a proof is valid only with an open session."""
+        """Authorize an image request: a proof is valid only with an open login."""
         return self.is_open(HTTPConnection(scope))
 
 
 class SignedInOnly:
-    """Refuses every request without an open session."""
+    """Refuses every request without an open login."""
 
-    def __init__(self, app: ASGIApp, sessions: Sessions) -> None:
+    def __init__(self, app: ASGIApp, logins: Logins) -> None:
         self._app = app
-        self._sessions = sessions
+        self._logins = logins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._sessions.is_open(HTTPConnection(scope)):
+        if self._logins.is_open(HTTPConnection(scope)):
             await self._app(scope, receive, send)
         else:
             await JSONResponse({"detail": "sign in first"}, 401, headers=_NO_STORE)(scope, receive, send)
