@@ -1,4 +1,4 @@
-"""The direction of imports between the rooms of the package."""
+"""The direction of imports between the packages of pixstore_asgi."""
 
 DIRECTION = [
     ["errors"],
@@ -14,4 +14,4 @@ DIRECTION = [
     ["transfer", "demo", "upkeep"],
     ["cli", "testing"],
 ]
-"""Low to high: a room imports only from rows above its own. Rooms of one row do not know each other."""
+"""Layers, low to high: a package imports only from rows above its own, and none of its own row."""

@@ -1,4 +1,4 @@
-"""The house: which file may import which, and what every public name owes its reader."""
+"""The architecture: the direction of imports, the size of files and functions, and documented public names."""
 
 import ast
 import inspect
@@ -12,7 +12,7 @@ from tests.project.direction import DIRECTION
 
 PACKAGE = Path(pixstore_asgi.__file__).parent
 
-ROW_OF = {room: number for number, rooms in enumerate(DIRECTION) for room in rooms}
+ROW_OF = {package: number for number, packages in enumerate(DIRECTION) for package in packages}
 MODULES = sorted(".".join(path.relative_to(PACKAGE).with_suffix("").parts) for path in PACKAGE.rglob("*.py"))
 FOLDERS = sorted({path.parent for path in PACKAGE.rglob("*.py")} - {PACKAGE})
 LONGEST_MODULE, LONGEST_FUNCTION, MOST_AT_ROOT = 350, 35, 8
@@ -23,7 +23,7 @@ def source(module: str) -> ast.Module:
 
 
 def imports_of(module: str) -> set[str]:
-    """Return the package's modules that a module imports, wherever in it the import stands."""
+    """Return the package's modules that a module imports, at any level of its code."""
     found: set[str] = set()
     for node in ast.walk(source(module)):
         if isinstance(node, ast.ImportFrom) and node.level:
@@ -36,7 +36,7 @@ def imports_of(module: str) -> set[str]:
 
 
 def _module_of(base: list[str], name: str) -> str:
-    """Tell which module `from base import name` reads: base.name, base itself, or the package's own front."""
+    """Return the module that `from base import name` reads: base.name, base, or the `__init__` of base."""
     for candidate in (".".join([*base, name]), ".".join(base)):
         if candidate in MODULES:
             return candidate
@@ -44,7 +44,7 @@ def _module_of(base: list[str], name: str) -> str:
 
 
 def top_names(tree: ast.Module) -> set[str]:
-    """Return the top-level packages that a module imports absolutely."""
+    """Return the top-level packages of a module's absolute imports."""
     nodes = list(ast.walk(tree))
     plain = {alias.name.split(".")[0] for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     return plain | {(n.module or "").split(".")[0] for n in nodes if isinstance(n, ast.ImportFrom) and not n.level}
@@ -52,30 +52,30 @@ def top_names(tree: ast.Module) -> set[str]:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_imports_go_down(module: str) -> None:
-    """A module imports only from its own room and from lower ones; a new room must be given its row."""
+    """A module imports only from its own package and from lower layers; a new package needs a row."""
     own = module.split(".")[0]
     assert own in ROW_OF, f"give {own} a row"
     for imported in imports_of(module):
-        room = imported.split(".")[0]
-        assert room == own or ROW_OF[room] < ROW_OF[own], f"{module} imports {imported}"
+        package = imported.split(".")[0]
+        assert package == own or ROW_OF[package] < ROW_OF[own], f"{module} imports {imported}"
 
 
 def test_no_modules_import_each_other() -> None:
-    """Inside the rooms too, there is an order of all modules in which each imports only those before it."""
+    """The modules have an order in which each imports only those before it."""
     order = TopologicalSorter({module: imports_of(module) - {module} for module in MODULES}).static_order()
     assert set(order) == set(MODULES)
 
 
-def test_every_room_says_what_it_is_for() -> None:
-    """Each folder's `__init__` begins with a line that tells its purpose."""
+def test_every_package_has_a_docstring() -> None:
+    """Each folder's `__init__` begins with a sentence about its purpose."""
     for folder in FOLDERS:
         lines = (ast.get_docstring(ast.parse(folder.joinpath("__init__.py").read_text())) or "").splitlines()
         assert lines, folder
         assert lines[0].endswith("."), folder
 
 
-def test_rooms_modules_and_functions_are_small() -> None:
-    """Few files at the root, no module of over 350 lines, without docstrings for the facade, no function body of 35."""
+def test_modules_and_functions_are_small() -> None:
+    """At most 8 files at the root, 350 lines in a module (the facade without docstrings), and 34 in a function."""
     assert len([path for path in PACKAGE.iterdir() if path.is_file()]) <= MOST_AT_ROOT
     for module in MODULES:
         lines = len(PACKAGE.joinpath(*module.split(".")).with_suffix(".py").read_text().splitlines())
@@ -92,13 +92,13 @@ def _lines_of_docstrings(module: str) -> int:
 
 
 def _lines_of_code(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
-    # Of an options' constructor the signature is longer than what it does.
+    # Without the docstring, and without the signature, which is most of a constructor with options.
     last, first = function.end_lineno or 0, function.body[0].lineno - 1
     return last - first + 1 - len((ast.get_docstring(function) or "").splitlines())
 
 
 def test_only_one_module_knows_aiosqlite() -> None:
-    """aiosqlite is imported by the SQLite store's connection alone, and the stores know nothing of secrets."""
+    """Only the SQLite store's connection imports aiosqlite, and the stores know nothing of secrets."""
     knowing = [
         m for m in MODULES if "import aiosqlite" in PACKAGE.joinpath(*m.split(".")).with_suffix(".py").read_text()
     ]
@@ -110,7 +110,7 @@ def test_only_one_module_knows_aiosqlite() -> None:
 
 @pytest.mark.parametrize("module", ["errors", *(module for module in MODULES if module.startswith("core."))])
 def test_the_core_is_pure(module: str) -> None:
-    """No I/O, no event loop, no clock, no randomness below the stores."""
+    """Modules below the stores use no I/O, event loop, clock or randomness."""
     tree = source(module)
     imported = {
         alias.name.split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names
@@ -122,7 +122,7 @@ def test_the_core_is_pure(module: str) -> None:
 
 
 def test_few_names_are_public() -> None:
-    """The package exports at most 18 names, and each exists; an application's answer to a conflict is among them."""
+    """The package exports at most 18 names, which exist; StoreConflict, which applications catch, is one."""
     assert len(pixstore_asgi.__all__) <= 18
     assert "StoreConflict" in pixstore_asgi.__all__
     assert all(hasattr(pixstore_asgi, name) for name in pixstore_asgi.__all__)

@@ -1,4 +1,4 @@
-"""What the benchmarks ask of servers: requests in turn, whole answers, and what is no image never counted as one."""
+"""The loads of the benchmarks: requests in turn, complete answers, and no wrong answer counted as an image."""
 
 import contextlib
 import socket
@@ -38,7 +38,7 @@ def need_wrk() -> None:
 def serving(
     bodies: list[tuple[int, bytes]], seen: list[tuple[str, str | None, bytes]] | None = None
 ) -> Iterator[Request]:
-    """Answer requests with these statuses and bodies in turn; put path, proof and body of each into `seen`."""
+    """Answer requests with these statuses and bodies in turn; append path, proof and body of each to `seen`."""
     count = 0
 
     class Handler(BaseHTTPRequestHandler):
@@ -82,8 +82,8 @@ IMAGE = b"\0" + bytes(range(256)) * 100
     [(200, b"\5"), (200, IMAGE[:-1]), (200, b"\5" + IMAGE[1:]), (404, IMAGE)],
     ids=["refusal", "short", "state", "status"],
 )
-def test_the_warm_up_notices_every_wrong_answer(wrong: tuple[int, bytes]) -> None:
-    """Answers of another status, length or first byte end the benchmark before anything is measured."""
+def test_the_warm_up_detects_every_wrong_answer(wrong: tuple[int, bytes]) -> None:
+    """An answer with another status, length or first byte ends the benchmark before it measures."""
     need_wrk()
     with serving([(200, IMAGE)] * 2 + [wrong]) as request:
         answer = ask_once(request)
@@ -92,7 +92,7 @@ def test_the_warm_up_notices_every_wrong_answer(wrong: tuple[int, bytes]) -> Non
 
 
 def test_requests_are_made_in_turn() -> None:
-    """Several requests are made one after the other, each whole, and again from the first: GETs and POSTs."""
+    """Several GETs and POSTs are sent one after another, each complete, and then again from the first."""
     need_wrk()
     seen: list[tuple[str, str | None, bytes]] = []
     with serving([(200, IMAGE)], seen) as request:
@@ -110,7 +110,7 @@ def test_requests_are_made_in_turn() -> None:
 
 @contextlib.contextmanager
 def sending(raw: bytes) -> Iterator[Request]:
-    """Answer one request with these very bytes, and end the connection."""
+    """Answer one request with exactly these bytes, and close the connection."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
         def answer() -> None:
@@ -129,7 +129,7 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 def test_an_answer_in_chunks_is_read_whole() -> None:
-    """A chunked body is put together, and its chunks' heads count among the bytes that were sent."""
+    """A chunked body is joined, and the heads of its chunks count as sent bytes."""
     raw = CHUNKED + b"3\r\nabc\r\n10\r\n0123456789abcdef\r\n0\r\n\r\n"
     with sending(raw) as request:
         answer = ask_once(request)
@@ -148,13 +148,13 @@ def test_an_answer_in_chunks_is_read_whole() -> None:
     ids=["within a chunk", "between chunks", "before the last line", "short", "no length"],
 )
 def test_an_answer_that_ends_early_is_wrong(raw: bytes) -> None:
-    """An answer that lacks its end, or could lack it unseen, is refused."""
+    """An answer without its end, or without a length that would show a missing end, is refused."""
     with sending(raw) as request, pytest.raises(WrongAnswerError, match=r"ended early|without a length"):
         ask_once(request)
 
 
 def test_refusals_are_not_counted_as_images() -> None:
-    """Where half of the answers are one-byte refusals with status 200, the load says that answers were wrong."""
+    """If half of the answers are one-byte refusals with status 200, the load reports wrong answers."""
     need_wrk()
     with serving([(200, IMAGE), (200, b"\5")]) as request:
         answer = ask_once(request)
@@ -163,8 +163,8 @@ def test_refusals_are_not_counted_as_images() -> None:
     assert load.wrong >= load.requests * 0.4
 
 
-def test_right_answers_are_all_counted() -> None:
-    """Where all answers are right, none is called wrong, and the rate is that of wrk."""
+def test_all_right_answers_are_counted() -> None:
+    """If all answers are right, none is reported as wrong, and the rate is that of wrk."""
     need_wrk()
     with serving([(200, IMAGE)]) as request:
         answer = ask_once(request)
@@ -175,8 +175,8 @@ def test_right_answers_are_all_counted() -> None:
     assert load.requests <= load.requests_per_s * 2
 
 
-def test_the_far_way_delays_and_changes_nothing(tmp_path: Path) -> None:
-    """Through the delaying proxy an answer comes whole, and later by the delay of both directions."""
+def test_the_delaying_proxy_changes_no_byte(tmp_path: Path) -> None:
+    """An answer through the delaying proxy is complete, and late by the delay of both directions."""
     port = free_port()
     with serving([(200, IMAGE)]) as request:
         command = [sys.executable, "-m", "benchmarks.browser.delay", str(port), str(request.port), "25"]
@@ -188,8 +188,8 @@ def test_the_far_way_delays_and_changes_nothing(tmp_path: Path) -> None:
     assert 0.05 <= took_s < 0.5
 
 
-def test_a_gallery_is_asked_for_whole_and_shuffled(tmp_path: Path) -> None:
-    """Each image is asked for once, with a proof of its own, in another order each time; the first one is checked."""
+def test_a_gallery_is_requested_completely_and_shuffled(tmp_path: Path) -> None:
+    """Each image is requested once with its own proof, each time in another order, and the first one is checked."""
     with OwnImages(tmp_path / "pixstore.db") as images:
         ids = images.save_copies(1000, 30)
         asked = gallery.contestant("ours", images.records, ids, partial(image_request, 1), 1)
@@ -213,8 +213,8 @@ def payload_of(images: OwnImages, record: ImageRecord) -> bytes:
     return images.run(payload())
 
 
-def test_others_are_written_while_an_image_is_asked_for(tmp_path: Path) -> None:
-    """Within the block each image is updated in its turn, by no more than 20 a second; a writer that fails is told."""
+def test_images_are_updated_while_others_are_requested(tmp_path: Path) -> None:
+    """In the block each image is updated in turn, at most 20 per second, and a failed writer raises its error."""
     with OwnImages(tmp_path / "pixstore.db") as images:
         ids = images.save_copies(1000, 30)
         before = {record.id: record.token for record in images.records(ids)}
@@ -227,12 +227,12 @@ def test_others_are_written_while_an_image_is_asked_for(tmp_path: Path) -> None:
         written = [image_id for image_id in ids if after[image_id] != before[image_id]]
         assert written == ids[: len(written)]
         assert 3 <= len(written) <= 20 * took_s + 1
-        with pytest.raises(ImageNotFound), writes.writing(images, ["nobody"]):
+        with pytest.raises(ImageNotFound), writes.writing(images, ["missing"]):
             pass
 
 
 def test_a_batch_is_checked_frame_by_frame(tmp_path: Path) -> None:
-    """A batch is right with all its images in their order; a refusal, an exchange, a lack and an excess are seen."""
+    """A batch is right with all images in their order; a refused, swapped, missing or surplus frame is detected."""
     with OwnImages(tmp_path / "pixstore.db") as images:
         records = images.records(images.save_copies(page.SIZE, 3))
         payloads = [payload_of(images, record) for record in records]
@@ -248,7 +248,7 @@ def test_a_batch_is_checked_frame_by_frame(tmp_path: Path) -> None:
 
 
 def test_processor_time_counts_threads_and_children() -> None:
-    """What a thread, and a process below the one asked for, have computed is in its processor time."""
+    """The processor time of a process includes its threads and child processes."""
     compute = "import time\nwhile time.thread_time() < 0.3: pass\nprint(flush=True)"
     thread = f"import threading; t = threading.Thread(target=exec, args=({compute!r}, {{}})); t.start(); t.join()"
     start = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {thread + '; input()'!r}])"

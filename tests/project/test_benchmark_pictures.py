@@ -1,4 +1,4 @@
-"""The benchmark of pictures: what it saves, strips, pads and shows is what it says; what is wrong is never timed."""
+"""The benchmark of pictures: saves, stripping, padding and pages are checked before they are timed."""
 
 import asyncio
 import io
@@ -29,8 +29,8 @@ SECRET = bytes(range(32))
 HOLD = 60_000_000  # bytes, more than Python itself takes
 
 
-def test_the_photo_is_a_telephones() -> None:
-    """It has 12 megapixels and, as a JPEG, the three to five megabytes that a telephone's photo has."""
+def test_the_photo_is_like_a_phones() -> None:
+    """The photo has 12 megapixels and, as a JPEG, three to five megabytes."""
     data = photo(FULL.photo_size)
     with Image.open(io.BytesIO(data)) as image:
         assert image.width * image.height == 12_000_000
@@ -38,8 +38,8 @@ def test_the_photo_is_a_telephones() -> None:
 
 
 @pytest.mark.parametrize("kind", FORMATS)
-def test_photos_carry_what_is_stripped(kind: str) -> None:
-    """In each format it decodes to its size and has metadata: a place where the format has EXIF, a comment in GIF."""
+def test_photos_have_metadata(kind: str) -> None:
+    """In each format the photo decodes to its size and has metadata: a position in EXIF, or a comment in GIF."""
     image = read_photo(photo(QUICK.photo_size, kind))
     assert (image.format, image.size) == (kind.upper(), QUICK.photo_size)
     has_place = bool(image.getexif().get_ifd(ExifTags.IFD.GPSInfo))
@@ -48,7 +48,7 @@ def test_photos_carry_what_is_stripped(kind: str) -> None:
 
 @pytest.mark.parametrize("name", WAYS)
 async def test_every_way_saves_original_and_copies(name: str, tmp_path: Path) -> None:
-    """Each way saves as many photos as it is asked for, no more at once, with their copies; one way makes none."""
+    """Each way saves the requested number of photos with their copies, at the planned concurrency; one makes none."""
     data, way = photo(QUICK.photo_size), WAYS[name]
     under_way, most = 0, 0
 
@@ -71,7 +71,7 @@ async def test_every_way_saves_original_and_copies(name: str, tmp_path: Path) ->
 
 
 async def test_copies_by_hand_are_those_of_the_library(tmp_path: Path) -> None:
-    """The rival's copies have about as many bytes as the library's: they are made to the same quality."""
+    """The rival's copies have the quality of the library's, so about as many bytes."""
     data = photo(QUICK.photo_size)
     sizes = {}
     for name in (OURS, BY_HAND):
@@ -81,8 +81,8 @@ async def test_copies_by_hand_are_those_of_the_library(tmp_path: Path) -> None:
     assert sizes[OURS] == pytest.approx(sizes[BY_HAND], rel=0.25)
 
 
-async def test_a_save_that_lacks_a_copy_is_wrong(tmp_path: Path) -> None:
-    """Copies that are missing, in another order or another photo's are told from those that are wanted."""
+async def test_a_save_without_a_copy_is_wrong(tmp_path: Path) -> None:
+    """Copies that are missing, in another order or of another photo are detected."""
     data = photo(QUICK.photo_size)
     async with WAYS[OURS].open(tmp_path / "pixstore.db", SECRET) as pix:
         records = await WAYS[OURS].save(pix, data)
@@ -94,7 +94,7 @@ async def test_a_save_that_lacks_a_copy_is_wrong(tmp_path: Path) -> None:
 
 
 def test_the_saver_answers_line_by_line(tmp_path: Path) -> None:
-    """The process that saves tells when it is ready, measures once for each line, and ends with its input."""
+    """The saving process reports that it is ready, measures once for each line, and ends with its input."""
     file = tmp_path / "photo.jpg"
     file.write_bytes(photo(QUICK.photo_size))
     command = [sys.executable, "-m", "benchmarks.photos.saver", EVERYTHING, str(file), "2", "2"]
@@ -106,7 +106,7 @@ def test_the_saver_answers_line_by_line(tmp_path: Path) -> None:
 
 
 async def test_a_blocked_event_loop_is_noticed() -> None:
-    """The longest stall is at least as long as the event loop was held, also at the very end."""
+    """The longest stall is at least as long as the event loop was blocked, also at the end."""
     for held_last in (False, True):
         stall = asyncio.create_task(longest_stall_s())
         await asyncio.sleep(0.005)
@@ -118,7 +118,7 @@ async def test_a_blocked_event_loop_is_noticed() -> None:
 
 
 def test_memory_is_that_of_all_processes() -> None:
-    """What a process below another has is in the sum while it runs, and stays the peak when it has ended."""
+    """The memory of a child process counts while it runs, and stays in the peak after it ends."""
     hold = f"held = bytearray({HOLD}); held[::4096] = b'x' * len(held[::4096]); print(flush=True); input()"
     start = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {hold!r}]); print(flush=True); input()"
     with subprocess.Popen([sys.executable, "-c", start], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as above:
@@ -135,7 +135,7 @@ def test_memory_is_that_of_all_processes() -> None:
 
 
 def test_processor_time_counts_children_that_have_ended() -> None:
-    """What a process below has computed is still counted when that has ended and was waited for."""
+    """The processor time of a child process still counts after it has ended."""
     compute = "import time\nwhile time.thread_time() < 0.4: pass"
     start = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {compute!r}]); print(flush=True); input()"
     with subprocess.Popen([sys.executable, "-c", start], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as above:
@@ -147,16 +147,16 @@ def test_processor_time_counts_children_that_have_ended() -> None:
     assert used_s >= 0.3  # each of the four times that Linux tells is rounded down to a hundredth
 
 
-async def test_what_is_not_stripped_is_not_timed() -> None:
-    """A photo passes the check; one without metadata, of which stripping has nothing to remove, does not."""
+async def test_a_photo_without_metadata_is_not_timed() -> None:
+    """A photo passes the check, and one without metadata does not, because stripping removes nothing from it."""
     for kind in FORMATS:
         await check_stripped(photo((256, 192), kind))
     with pytest.raises(RuntimeError, match="no metadata"):
         await check_stripped(picture("jpeg"))
 
 
-def test_padding_stays_within_what_is_promised() -> None:
-    """The lengths are drawn alike each time, and no image gets longer than docs/configuration.md says."""
+def test_padding_stays_within_its_documented_bounds() -> None:
+    """The lengths are the same in each run, and no image grows more than docs/configuration.md says."""
     found = {row["contestant"]: row for row in lengths(FULL)}
     assert list(found.values()) == list(lengths(FULL))
     assert found.keys() == SPREADS.keys()

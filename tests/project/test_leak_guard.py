@@ -1,4 +1,4 @@
-"""The guard that watches every test for what it must not say: a leak in each place where it looks is found."""
+"""The guard that searches the output of every test for keys, proofs and secrets finds a leak in each place."""
 
 import re
 import subprocess
@@ -142,7 +142,7 @@ def test_another_server_of_the_same_module(shared):
 
 
 def test_a_leak_in_any_place_fails_its_test(tmp_path: Path) -> None:
-    """Each test that says a key, proof or secret somewhere passes and is failed afterwards; those that do not, pass."""
+    """A test that passes and leaks a key, proof or secret then fails; a test without a leak passes."""
     planted = tmp_path / "test_planted.py"
     planted.write_text(LEAKING + SILENT)
     command = [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-p", "no:cacheprovider", "-rpE", "--tb=no"]

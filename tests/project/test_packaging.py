@@ -1,4 +1,4 @@
-"""The built wheel and sdist: what is in them, and that they work in an environment of their own."""
+"""The built wheel and sdist: their contents, and their use in a fresh environment."""
 
 import email
 import os
@@ -39,7 +39,7 @@ class Built(NamedTuple):
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
-    """The sdist of this checkout, and the wheel that is built from that sdist."""
+    """The sdist of this checkout, and the wheel built from that sdist."""
     folder = tmp_path_factory.mktemp("dist")
     command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(ROOT)]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -49,7 +49,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
 
 
 def make_environment(folder: Path, requirement: str) -> Path:
-    """Make a fresh environment with a package and what it depends on; skip where no index has that."""
+    """Create a fresh environment with a package and its dependencies; skip if no index has them."""
     venv.create(folder, with_pip=False)
     result = pip(folder, "install", "--quiet", requirement)
     if "Failed to establish a new connection" in result.stderr:
@@ -59,7 +59,7 @@ def make_environment(folder: Path, requirement: str) -> Path:
 
 
 def pip(environment: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run this environment's own pip, whose cache has most packages, on another environment."""
+    """Run the pip of this environment, because its cache has most packages, on another environment."""
     command = [sys.executable, "-m", "pip", "--python", str(environment / "bin" / "python"), *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
@@ -80,8 +80,8 @@ def _environ() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PIXSTORE", "COV"))}
 
 
-def test_the_wheel_holds_the_package_and_nothing_else(built: Built) -> None:
-    """Every tracked file of package, client and docs is in the wheel, with type marker and licence; no other."""
+def test_the_wheel_contains_only_the_package(built: Built) -> None:
+    """The wheel contains each tracked file of package, client and docs, type marker and licence, and no other."""
     with zipfile.ZipFile(built.wheel) as wheel:
         names = {name for name in wheel.namelist() if not name.endswith("/")}
     information = f"pixstore_asgi-{PROJECT['version']}.dist-info"
@@ -96,7 +96,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(built: Built) -> None:
 
 
 def test_links_of_the_documents_work_in_the_wheel(built: Built) -> None:
-    """What the pages in the wheel link to by a relative path is in it."""
+    """The targets of relative links in the wheel's pages are in the wheel."""
     with zipfile.ZipFile(built.wheel) as wheel:
         names = set(wheel.namelist())
         pages = {name: wheel.read(name).decode() for name in names if re.fullmatch(r"pixstore_asgi/docs/.*\.md", name)}
@@ -105,8 +105,8 @@ def test_links_of_the_documents_work_in_the_wheel(built: Built) -> None:
             assert posixpath.normpath(f"pixstore_asgi/docs/{link}") in names, f"{name}: {link}"
 
 
-def test_the_sdist_holds_what_is_tracked(built: Built) -> None:
-    """The sdist has sources, tests and documents, and nothing that a run or npm left in the checkout."""
+def test_the_sdist_contains_the_tracked_files(built: Built) -> None:
+    """The sdist has sources, tests and documents, and no file that a run or npm left in the checkout."""
     with tarfile.open(built.sdist) as sdist:
         names = {name.partition("/")[2] for name in sdist.getnames()}
     assert {"LICENSE", "README.md", "SECURITY.md", "CHANGELOG.md", "pyproject.toml"} <= names
@@ -117,7 +117,7 @@ def test_the_sdist_holds_what_is_tracked(built: Built) -> None:
 
 
 def tracked(folder: str) -> set[str]:
-    """Return the files of the checkout that are, or would be, in its next commit."""
+    """Return the files of the checkout that are tracked, or would be after `git add`."""
     command = ["git", "-C", str(ROOT), "ls-files", "--cached", "--others", "--exclude-standard", folder or "."]
     listed = subprocess.run(command, capture_output=True, text=True, check=False)
     if listed.returncode != 0:
@@ -126,7 +126,7 @@ def tracked(folder: str) -> set[str]:
 
 
 def test_one_version_everywhere(built: Built) -> None:
-    """Project, package, wheel, browser client and changelog have the same version, and the changelog the schemas'."""
+    """Project, package, wheel, client and changelog have one version, and the changelog names the schemas'."""
     with zipfile.ZipFile(built.wheel) as wheel:
         metadata = email.message_from_bytes(wheel.read(f"pixstore_asgi-{PROJECT['version']}.dist-info/METADATA"))
     assert metadata["Version"] == PROJECT["version"]
@@ -140,7 +140,7 @@ def test_one_version_everywhere(built: Built) -> None:
 
 
 def test_the_wheel_works_far_from_the_checkout(built: Built, tmp_path: Path) -> None:
-    """With [cli] the Starlette recipe serves all; without, the package imports and its command names that extra."""
+    """With [cli] the Starlette recipe works; without it, the package imports and its command names that extra."""
     environment = make_environment(tmp_path / "venv", f"{built.wheel}[cli]")
     assert run(environment, "pixstore-asgi", "--version").stdout == f"pixstore-asgi {PROJECT['version']}\n"
     documents = Path(run(environment, "pixstore-asgi", "--help").stdout.splitlines()[-1].strip())
@@ -157,7 +157,7 @@ def test_the_wheel_works_far_from_the_checkout(built: Built, tmp_path: Path) -> 
 
 @pytest.mark.soak
 def test_the_sdist_works_far_from_the_checkout(built: Built, tmp_path: Path) -> None:
-    """An installation from the sdist does the same; the wheel above was built from it already."""
+    """An installation from the sdist works too."""
     environment = make_environment(tmp_path / "venv", f"{built.sdist}[cli]")
     assert run(environment, "pixstore-asgi", "--version").stdout == f"pixstore-asgi {PROJECT['version']}\n"
     assert_serves(environment, tmp_path)

@@ -18,21 +18,21 @@ def collect(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
 
 
-def test_long_tests_run_only_where_they_are_asked_for() -> None:
-    """Whatever -m selects, a soak test needs --soak."""
+def test_soak_tests_run_only_with_soak() -> None:
+    """A soak test needs --soak, with any -m."""
     assert collect("-m", "soak").returncode == 5
     assert collect("-m", "soak", "--soak").returncode == 0
 
 
-def test_the_test_command_with_arguments_is_pytest_alone() -> None:
-    """What follows the arguments of the test command, as the client's tests, is for a whole run."""
+def test_the_test_command_with_arguments_runs_only_pytest() -> None:
+    """With arguments, the test command does not run the client's tests, which belong to a whole run."""
     lines = (ROOT / "scripts" / "test").read_text().splitlines()
     (passing,) = [number for number, line in enumerate(lines) if line == '[ $# -eq 0 ] || exec .venv/bin/pytest "$@"']
     assert all("node --test" not in line for line in lines[:passing])
 
 
-def test_slow_tests_are_left_out_by_the_fast_command_alone() -> None:
-    """The fast command names registered marks, and no other command knows `slow`: a whole run has every test."""
+def test_only_the_fast_command_leaves_out_slow_tests() -> None:
+    """The fast command uses registered marks, and no other command uses `slow`, so a whole run has every test."""
     paths = [*(ROOT / "scripts").iterdir(), *(ROOT / ".ci").iterdir()]
     commands = {path.name: path.read_text() for path in paths if path.is_file()}
     (selection,) = re.findall(r'-m "([^"]+)"', commands.pop("test-fast"))
