@@ -1,4 +1,4 @@
-/** The entry `element`, and what TypeScript knows the tag by, which no comment in JavaScript can say. */
+/** The entry `element`, and the type of the tag, which a comment in JavaScript cannot declare. */
 
 import { PixImage } from "./types/element/index.js";
 

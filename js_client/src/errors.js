@@ -1,5 +1,6 @@
 /**
- * The one error tree. Messages say what was wrong and what to do; they never hold a key, a proof or image bytes.
+ * All errors, under one root. A message names the failure and the remedy; it never contains a key, a proof or image
+ * bytes.
  */
 
 import { WireState, stateName } from "./states.js";
@@ -16,7 +17,7 @@ import { WireState, stateName } from "./states.js";
  */
 
 /**
- * Root of every error this package raises.
+ * The base class of all errors of this package.
  *
  * @template {string} [Reason=string]
  */
@@ -26,16 +27,16 @@ export class PixstoreError extends Error {
     this.prototype.name = "PixstoreError";
   }
 
-  /** @type {Reason | undefined} machine-readable kind of the failure */
+  /** @type {Reason | undefined} the kind of failure, for programs */
   reason;
 
-  /** @type {WireStateNumber | undefined} one of WireState, where the server answered with one */
+  /** @type {WireStateNumber | undefined} the wire state that the server answered with, if it did */
   state;
 
-  /** @type {number | undefined} HTTP status, where there was a response; 0 for a redirect, which browsers hide */
+  /** @type {number | undefined} HTTP status of the response, if there was one; 0 for a redirect, which browsers hide */
   status;
 
-  /** @type {number | undefined} how long the server asked to be left alone, where it did */
+  /** @type {number | undefined} milliseconds to wait before a retry, if the server sent Retry-After */
   retryAfterMs;
 
   /**
@@ -49,7 +50,7 @@ export class PixstoreError extends Error {
 }
 
 /**
- * An option is unknown, or its value can't work, or the fetcher gives no bytes; the message names it.
+ * An option is unknown, its value is unusable, or a custom fetcher returned no bytes. The message names the option.
  *
  * @extends {PixstoreError<never>}
  */
@@ -60,7 +61,7 @@ export class ConfigError extends PixstoreError {
 }
 
 /**
- * A value is no image record; `reason` is the part that is wrong.
+ * A value is no image record. `reason` names the wrong part.
  *
  * @extends {PixstoreError<"shape" | "id" | "token" | "key" | "iv" | "tag" | "proof">}
  */
@@ -71,7 +72,8 @@ export class RecordError extends PixstoreError {
 }
 
 /**
- * No answer came: the network failed (`cause`), the time was up, or the HTTP status says so (`status`).
+ * The request failed: no network (`cause`), no progress within the time limit, or an HTTP status outside 2xx
+ * (`status`).
  *
  * @extends {PixstoreError<never>}
  */
@@ -82,7 +84,7 @@ export class FetchError extends PixstoreError {
 }
 
 /**
- * There is no such image (any more).
+ * There is no image with this id, or it was deleted.
  *
  * @extends {PixstoreError<"NotFound">}
  */
@@ -93,7 +95,7 @@ export class NotFoundError extends PixstoreError {
 }
 
 /**
- * The server refused: by a wire state, or as "authorize" by the HTTP `status` 401 or 403.
+ * The server refused the request: by a wire state, or by HTTP status 401 or 403. The `reason` is then "authorize".
  *
  * @extends {PixstoreError<"MissingID" | "MissingProof" | "InvalidProof" | "authorize">}
  */
@@ -104,7 +106,7 @@ export class RefusedError extends PixstoreError {
 }
 
 /**
- * The server failed: wire state InternalError.
+ * The server failed, by the wire state InternalError.
  *
  * @extends {PixstoreError<"InternalError">}
  */
@@ -117,7 +119,7 @@ export class ServerError extends PixstoreError {
 /** @typedef {"empty" | "unknown-state" | "truncated" | "no-ciphertext" | "trailing-bytes" | "token-range"} WireReason */
 
 /**
- * Bytes are no wire payload.
+ * A response is no wire payload.
  *
  * @extends {PixstoreError<WireReason>}
  */
@@ -128,8 +130,8 @@ export class WireError extends PixstoreError {
 }
 
 /**
- * An image can't be read; `reason` is tag (damaged, or encrypted under another key), format-byte (a format this
- * client doesn't know) or no-image (nothing but the format byte).
+ * An image cannot be decrypted. `reason` is "tag" (damaged, or encrypted with another key), "format-byte" (the client
+ * does not know the format) or "no-image" (only a format byte).
  *
  * @extends {PixstoreError<"tag" | "format-byte" | "no-image">}
  */
@@ -140,8 +142,8 @@ export class DecryptError extends PixstoreError {
 }
 
 /**
- * The browser's storage failed; `cause` is its error. `reason` is unavailable (there is no usable IndexedDB) or failed
- * (it is there, and an operation on it failed).
+ * The browser's storage failed, with its own error as `cause`. `reason` is "unavailable" (the page has no usable
+ * IndexedDB) or "failed" (an operation on IndexedDB failed).
  *
  * @extends {PixstoreError<"unavailable" | "failed">}
  */
@@ -162,7 +164,7 @@ const ADVICE = {
 };
 
 /**
- * The error of a wire state that brings no image.
+ * Make the error of a wire state without an image.
  *
  * @param {number} state  2 to 6
  */
@@ -179,10 +181,10 @@ const STATUS_ADVICE = {
 };
 
 /**
- * The error of an HTTP status outside 2xx.
+ * Make the error of an HTTP status outside 2xx.
  *
  * @param {number} status
- * @param {string | null} [retryAfter]  seconds, or an HTTP date
+ * @param {string | null} [retryAfter]  the header Retry-After: seconds or an HTTP date
  */
 export function statusError(status, retryAfter) {
   if (status === 401 || status === 403) {
@@ -197,7 +199,7 @@ export function statusError(status, retryAfter) {
 }
 
 /**
- * Whether the same request may do better later.
+ * Whether the same request may succeed later.
  *
  * @param {unknown} error
  */

@@ -1,7 +1,7 @@
 /**
- * The browser client of pixstore_asgi, under the names of the npm package `pixstore`.
+ * The browser client of pixstore_asgi, with the function names of the npm package `pixstore`.
  *
- * The functions share one client, which `initPixstoreFrontend` replaces; `createClient` makes others.
+ * These functions share one client, which `initPixstoreFrontend` replaces. `createClient` makes further clients.
  */
 import { createClient } from "./client.js";
 export type ImageFetcher = import("./network/fetch.js").ImageFetcher;
@@ -20,73 +20,98 @@ export type PixstoreConfig = import("./options/options.js").PixstoreConfig;
 export type RefreshRecord = import("./options/options.js").RefreshRecord;
 export type RefreshRecords = import("./options/options.js").RefreshRecords;
 /**
- * Configure the functions below, before their first call: what is under way ends. Without it they work with the defaults.
+ * Configure the functions below. Call this before their first call, because it replaces their client: loads under way
+ * reject with an AbortError. Without it, the functions use the defaults.
  *
  * @param {PixstoreConfig & NpmConfig} [config]
- * @param {ImageFetcher} [customImageFetcher]  instead of requests to `config.endpoint`
+ * @param {ImageFetcher} [customImageFetcher]  replaces requests to `config.endpoint`
  * @throws {ConfigError} for an unknown option or an unusable value
  */
 export declare function initPixstoreFrontend(config?: PixstoreConfig & NpmConfig, customImageFetcher?: ImageFetcher): void;
 /**
- * The image of a record, out of the cache if this version is there, else over the network.
+ * Get the image of a record: from the cache if this version is there, otherwise over the network.
  *
- * @type {Client["getImage"]}
+ * @param {ImageRecord} record
+ * @param {ImageOptions} [options]
+ * @returns {Promise<Blob>}  the decrypted image with its MIME type
+ * @throws {RecordError | ConfigError} if the record or an option is unusable
+ * @throws {FetchError | NotFoundError | RefusedError | ServerError | WireError | DecryptError} if the download fails;
+ *   also the error of a custom fetcher or `refreshRecord`, and the reason of an aborted `signal`
  */
-export declare const getImage: Client["getImage"];
+export declare const getImage: (record: ImageRecord, options?: ImageOptions) => Promise<Blob>;
 /**
- * The images of many records, each as soon as it is ready; one that fails comes as an error.
+ * Get the images of many records, each as soon as it is ready. Leaving the loop aborts the remaining images.
  *
- * @type {Client["getImages"]}
+ * @param {Iterable<ImageRecord>} records
+ * @param {ImageOptions} [options]
+ * @returns {ReturnType<Client["getImages"]>}  yields each record with its `blob`, or with its `error` if the image
+ *   failed
+ * @throws {ConfigError} if an option is unusable; also the reason of an aborted `signal`
  */
-export declare const getImages: Client["getImages"];
+export declare const getImages: (records: Iterable<ImageRecord>, options?: ImageOptions) => ReturnType<Client["getImages"]>;
 /**
- * The image of a record as a `blob:` URL, to be released when it is no longer shown.
+ * Get the image of a record as a `blob:` URL, which all its holders share.
  *
- * @type {Client["objectUrl"]}
+ * @param {ImageRecord} record
+ * @param {ImageOptions} [options]
+ * @returns {Promise<ObjectUrl>}  call its `release` when the image is no longer shown
+ * @throws as getImage
  */
-export declare const objectUrl: Client["objectUrl"];
+export declare const objectUrl: (record: ImageRecord, options?: ImageOptions) => Promise<ObjectUrl>;
 /**
- * The same at once, where the image is in memory.
+ * Return the `blob:` URL of an image that is in memory.
  *
- * @type {Client["peek"]}
+ * @param {ImageRecord} record
+ * @returns {ObjectUrl | undefined}  undefined if the image is not in memory
+ * @throws {RecordError} if the record is unusable
  */
-export declare const peek: Client["peek"];
+export declare const peek: (record: ImageRecord) => ObjectUrl | undefined;
 /**
- * A fresh record of an image or of a variant.
+ * Fetch a fresh record of an image or of a variant from the source that the configuration names.
  *
- * @type {Client["getRecord"]}
+ * @param {string} id
+ * @param {unknown} [context]  passed to `refreshRecord`
+ * @returns {Promise<ImageRecord>}
+ * @throws {NotFoundError} if there is no such image
+ * @throws {ConfigError} if no source is configured
+ * @throws {RecordError | FetchError | RefusedError} if the source fails; also the error of your own function
  */
-export declare const getRecord: Client["getRecord"];
+export declare const getRecord: (id: string, context?: unknown) => Promise<ImageRecord>;
 /**
- * Be told when images must go from the page.
+ * Call a listener when images must disappear from the page.
  *
- * @type {Client["onRemoved"]}
+ * @param {(removed: Removed) => void} listener
+ * @returns {() => void}  removes the listener
  */
-export declare const onRemoved: Client["onRemoved"];
+export declare const onRemoved: (listener: (removed: Removed) => void) => () => void;
 /**
- * Remove an image and its variants from memory and cache, also in other tabs, and tell whether there was one of them.
+ * Remove an image and its variants from memory and cache, in all tabs.
  *
- * @type {Client["deleteCachedImage"]}
+ * @param {string} id
+ * @returns {Promise<boolean>}  whether there was any
+ * @throws {CacheError} if the storage fails, because the image may still be stored
  */
-export declare const deleteCachedImage: Client["deleteCachedImage"];
+export declare const deleteCachedImage: (id: string) => Promise<boolean>;
 /**
- * Remove every image of this namespace, also in other tabs, and end what is under way, as at sign-out.
+ * Remove every image of this namespace, in all tabs, and abort the loads under way, as at sign-out.
  *
- * @type {Client["clear"]}
+ * @returns {Promise<void>}
+ * @throws {CacheError} if the storage fails, because images may still be stored
  */
-export declare const clear: Client["clear"];
+export declare const clear: () => Promise<void>;
 /**
- * Tell whether an image is kept, whichever version of it.
+ * Tell whether any version of an image is cached.
  *
- * @type {Client["cachedImageExists"]}
+ * @param {string} id
+ * @returns {Promise<boolean>}
  */
-export declare const cachedImageExists: Client["cachedImageExists"];
+export declare const cachedImageExists: (id: string) => Promise<boolean>;
 /**
- * Count what is kept, and what has been answered.
+ * Count the cached images and bytes, and the answers of this client.
  *
- * @type {Client["stats"]}
+ * @returns {Promise<Stats>}
  */
-export declare const stats: Client["stats"];
+export declare const stats: () => Promise<Stats>;
 export { createClient };
 export { createFetcher } from "./network/fetch.js";
 export { CacheError, ConfigError, DecryptError, FetchError, NotFoundError, PixstoreError, RecordError, RefusedError, ServerError, WireError, } from "./errors.js";

@@ -1,6 +1,6 @@
 /**
- * The worker of crypto/in-worker.js. An image that fails is left to the page, which finds out why.
+ * The worker of crypto/in-worker.js. If an image fails, the page decrypts it again to find the error.
  *
- * It makes the whole Blob, type and all: to slice it costs the page's main thread more than the rest of a hit.
+ * The worker makes the final Blob with its type, because slicing one costs the main thread more than the rest of a hit.
  */
 export {};

@@ -1,4 +1,4 @@
-/** How a request can end: the first byte of every wire payload. */
+/** The outcomes of a request: the first byte of every wire payload. */
 export declare const WireState: Readonly<{
     Success: 0;
     Updated: 1;
@@ -10,7 +10,7 @@ export declare const WireState: Readonly<{
 }>;
 export type WireStateNumber = typeof WireState[keyof typeof WireState];
 /**
- * Name of a state as the protocol spells it, e.g. "InvalidProof"; undefined for a byte that is no state.
+ * Return the name of a state in the protocol, e.g. "InvalidProof", or undefined for an unknown byte.
  *
  * @param {number} state
  * @returns {string | undefined}

@@ -1,4 +1,4 @@
-/** The meter of the browser benchmarks: what it counts is what goes through IndexedDB. */
+/** The meter of the browser benchmarks: it counts the bytes that go through IndexedDB. */
 
 import "fake-indexeddb/auto";
 import assert from "node:assert/strict";

@@ -1,4 +1,4 @@
-/** What the mounted application serves: the client in one file, built of its sources. */
+/** The files that the mounted application serves are built from the sources. */
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
@@ -12,10 +12,10 @@ import { brotliDecompressSync, gunzipSync } from "node:zlib";
 const CLIENT = fileURLToPath(new URL("../../js_client/", import.meta.url));
 /** Most bytes of each file in brotli. */
 const LIMITS = { "index.js": 11_000, "pixstore-worker.js": 400, "element.js": 3_100, "view.js": 2_300, "image-worker.js": 800, "service-worker.js": 11_200 };
-// What zlib and brotli make of the same text differs between their versions, what comes out of it does not.
+// The output of zlib and brotli differs between their versions; the decompressed text does not.
 const DECODERS = { ".br": brotliDecompressSync, ".gz": gunzipSync };
 
-test("js_client/dist is what `npm run build` makes of the sources", (t) => {
+test("js_client/dist equals a fresh `npm run build`", (t) => {
   const folder = mkdtempSync(path.join(tmpdir(), "pixstore-built-"));
   t.after(() => rmSync(folder, { recursive: true }));
   execFileSync("npm", ["run", "--silent", "build", "--", folder], {
@@ -25,7 +25,7 @@ test("js_client/dist is what `npm run build` makes of the sources", (t) => {
   assert.deepEqual(filesOf("dist"), filesOf(folder));
 });
 
-test("beside each file of js_client/dist it stands in brotli and in gzip, with nothing in the head that changes", () => {
+test("each file of js_client/dist has a brotli and a gzip variant without a time in its head", () => {
   const built = filesOf("dist");
   const plain = [...built.keys()].filter((name) => name.endsWith(".js"));
   assert.equal(built.size, plain.length * 3);
@@ -37,7 +37,7 @@ test("beside each file of js_client/dist it stands in brotli and in gzip, with n
   }
 });
 
-test("js_client/types is what `npm run build:types` makes of the sources: a folder that npm links is packed by nobody", (t) => {
+test("js_client/types equals a fresh `npm run build:types`, because npm does not pack a linked folder", (t) => {
   const folder = mkdtempSync(path.join(tmpdir(), "pixstore-types-"));
   t.after(() => rmSync(folder, { recursive: true }));
   execFileSync(

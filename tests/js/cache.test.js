@@ -35,7 +35,7 @@ const write = async (cache, id, { token = 1, bytes = image, since } = {}) =>
 
 const idsIn = async (store = "entries") => (await dump(NAME))[store].map(([key]) => key[1]);
 
-/** Note what is done with the stores during a test: [[method, store], …]. */
+/** Note the calls of the stores' methods during a test: [[method, store], …]. */
 function watched(t, ...methods) {
   const calls = [];
   for (const method of methods) {
@@ -55,7 +55,7 @@ test("read returns the bytes of exactly this version", async () => {
   assert.equal(await cache.read("other", 2), undefined);
 });
 
-test("what one way of caching has stored the other never reads, and does not call cached", async () => {
+test("an image of one kind of cache is never read by the other kind and does not count as cached", async () => {
   await write(cacheOf(), ID);
   const other = cacheOf({ cache: "decrypted" });
   assert.equal(await other.read(ID, 1), undefined);
@@ -184,7 +184,7 @@ test("a stored view leaves the rest of its buffer behind", async () => {
 
 test("images of 500 KB and more are Blobs, and come back as such; smaller ones are arrays", async () => {
   const cache = cacheOf({ cacheBytes: 10_000_000 });
-  // Without what stands before it in its buffer.
+  // Without the bytes before it in its buffer.
   await write(cache, "large", { bytes: new Uint8Array(500_032).fill(7, 32).subarray(32) });
   await write(cache, "small", { bytes: new Uint8Array(499_999) });
   const large = await cache.read("large", 1);
@@ -193,7 +193,7 @@ test("images of 500 KB and more are Blobs, and come back as such; smaller ones a
   assert.ok((await cache.read("small", 1)) instanceof Uint8Array);
 });
 
-test("what comes in a burst is stored in arrays: Chromium breaks Blobs of the page where there are too many", async () => {
+test("the images of a burst are stored in arrays, because Chromium breaks Blobs if a page has too many", async () => {
   const cache = cacheOf({ cacheBytes: 100_000_000 });
   const ids = Array.from({ length: 8 }, (_, number) => `image-${number}`);
   await Promise.all(ids.map((id) => write(cache, id, { bytes: new Uint8Array(4_000_000) })));
@@ -228,7 +228,7 @@ for (const [engine, Kind] of [["WebKit", Uint8Array], ["another engine", Blob]])
   });
 }
 
-test("damaged bytes are misses and damaged entries do no harm, whatever they are, and a write heals them", async () => {
+test("damaged bytes are misses, damaged entries do no harm, and a write repairs both", async () => {
   const { namespace, id, ...rest } = { namespace: "me", id: ID, token: 1, kind: "encrypted", size: 5, lastUsed: 1 };
   const images = [new Uint8Array(4), "image", { size: 5 }, null, new Blob(["imag"]), new Uint16Array(5)];
   const about = [{ size: "5" }, { token: "1" }, { kind: 7 }].map((change) => ({ ...rest, image, ...change }));
@@ -320,7 +320,7 @@ test("an image above the limit in bytes is not kept, and evicts nothing", async 
   assert.deepEqual(await idsIn(), ["a"]);
 });
 
-test("an image above half of what an eviction leaves is not kept, and evicts nothing", async () => {
+test("an image above half of the cache after an eviction is not kept and evicts nothing", async () => {
   const cache = cacheOf({ cacheBytes: 100, cleanupBatch: 20 });
   await write(cache, "a");
   await write(cache, "b", { bytes: new Uint8Array(41) });
@@ -413,7 +413,7 @@ test("images that a clock ahead has marked are evicted first", async () => {
   assert.deepEqual(await idsIn(), ["b", "c"]);
 });
 
-test("use is written down every two seconds in one transaction, and what was deleted meanwhile stays so", async (t) => {
+test("uses are written every two seconds in one transaction, and images deleted meanwhile stay deleted", async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const cache = cacheOf();
   for (const id of ["a", "b"]) await write(cache, id);
@@ -449,7 +449,7 @@ test("use is written down when the page is hidden", async (t) => {
   assert.deepEqual(begun, []);
 });
 
-test("a delete wins over a write whose download began before it, also one of another tab", async () => {
+test("a delete wins over a write if the download began before it, also in another tab", async () => {
   const [mine, other] = [cacheOf(), cacheOf()];
   for (const forget of [() => other.remove(ID), () => mine.remove(ID), () => other.clear(), () => mine.clear()]) {
     const since = await mine.latestRemoval();
@@ -472,7 +472,7 @@ test("a delete of one image, or in one namespace, refuses no other", async () =>
   assert.deepEqual(await idsIn(), [ID, `${ID}~thumb2`, "other", "others~thumb"].sort());
 });
 
-test("a delete of an image refuses its variants whose downloads began before it, and leaves no byte of those there", async () => {
+test("a delete of an image refuses variants if their downloads began before it, and removes the stored ones", async () => {
   const cache = cacheOf();
   const since = await cache.latestRemoval();
   for (const id of [ID, `${ID}~thumb`, `${ID}-`, `${ID}-~thumb`]) await write(cache, id);
@@ -527,7 +527,7 @@ test("a hundred removals are known, a download during more is not kept, and afte
   assert.deepEqual([text.includes("image-"), text.includes("theirs")], [false, true]);
 });
 
-test("the latest removal is read once, and again only after another tab has changed what is stored", async (t) => {
+test("the latest removal is read once, and again only after another tab has changed the storage", async (t) => {
   const cache = cacheOf();
   await write(cache, ID);
   await cache.latestRemoval();
@@ -559,7 +559,7 @@ test("drop removes a version only while it is the cached one, and remove tells w
   assert.deepEqual((await dump(NAME)).bytes, []);
 });
 
-test("what another tab has stored is found once it is noticed", async () => {
+test("an image stored by another tab is found once its message has arrived", async () => {
   const [mine, other] = [cacheOf(), cacheOf()];
   await write(mine, "a");
   await write(other, ID);

@@ -1,4 +1,4 @@
-/** What must hold whichever way images are cached; the last section is for the cache that is off. */
+/** Facts that hold for every kind of cache; the last section is about the cache that is off. */
 
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
@@ -31,7 +31,7 @@ const once = (answer, then) => {
 
 beforeEach(emptyStorage);
 
-// What a test leaves under way comes to rest before the next one patches IndexedDB: reading waits for writing.
+// Let the writes of one test end before the next test patches IndexedDB: reading waits for writing.
 afterEach(() => dump());
 
 for (const cache of ["encrypted", "decrypted"]) {
@@ -100,7 +100,7 @@ for (const cache of ["encrypted", "decrypted"]) {
       for (const blob of blobs) assert.equal(await textOf(blob), "image");
     });
 
-    test("a caller whose proof or context differs doesn't share another caller's failure", async () => {
+    test("a caller with another proof or context does not share a failure", async () => {
       const record = server.save(ID, "image");
       const refuse = async () => Uint8Array.of(WireState.InvalidProof);
       const client = clientOf(once(refuse, server.fetcher));
@@ -113,7 +113,7 @@ for (const cache of ["encrypted", "decrypted"]) {
       assert.equal(server.requests.length, 1);
     });
 
-    test("a caller whose context differs doesn't share an abort", async () => {
+    test("a caller with another context does not share an abort", async () => {
       const record = server.save(ID, "image");
       const abort = async () => Promise.reject(new DOMException("aborted", "AbortError"));
       const client = clientOf(once(abort, server.fetcher));
@@ -180,7 +180,7 @@ for (const cache of ["encrypted", "decrypted"]) {
 
     test("an entry of the other way of caching is never misread", async () => {
       let record;
-      // The worst case: a ciphertext whose first byte happens to be a format byte.
+      // The worst case: a ciphertext that starts with a format byte by chance.
       do record = server.save(ID, "image");
       while (server.version(ID).ciphertext[0] !== 1);
       const other = createClient({ cache: cache === "encrypted" ? "decrypted" : "encrypted" }, server.fetcher);
@@ -255,7 +255,7 @@ for (const cache of ["encrypted", "decrypted"]) {
       assert.equal(server.requests.length, 2);
     });
 
-    test("clear removes every image, by whichever client it was cached, and what is new is cached again", async () => {
+    test("clear removes every image of all clients, and later images are cached again", async () => {
       const client = clientOf();
       const records = ["a", "b", "c"].map((id) => server.save(id, "image"));
       for (const record of records) await clientOf().getImage(record);
@@ -266,7 +266,7 @@ for (const cache of ["encrypted", "decrypted"]) {
       assert.equal(await client.cachedImageExists("a"), true);
     });
 
-    test("clear wins over downloads, writes and hits under way, whenever it comes, and ends what waits", async () => {
+    test("clear wins over downloads, writes and hits under way at any moment, and ends waiting calls", async () => {
       const records = ["a", "b"].map((id) => server.save(id, "image"));
       for (let turns = 0; turns < 30; turns += 1) {
         const client = clientOf();
@@ -330,8 +330,8 @@ describe("with cache: \"off\"", () => {
   });
 });
 
-describe("whatever the cache", () => {
-  test("every refusal is an error of its own kind, with the state's number, and says what to do", async () => {
+describe("with any cache", () => {
+  test("each refusal is an error of its own kind, with the state's number and a remedy", async () => {
     const record = createServer().save(ID, "image");
     const kinds = [NotFoundError, RefusedError, RefusedError, RefusedError, ServerError];
     for (const [index, [reason, state]] of Object.entries(WireState).slice(2).entries()) {
@@ -369,7 +369,7 @@ describe("whatever the cache", () => {
     assert.equal(server.requests[0].context, context);
   });
 
-  test("what a custom fetcher throws reaches the caller as it is", async () => {
+  test("the error of a custom fetcher reaches the caller unchanged", async () => {
     const failure = new Error("my own");
     const client = createClient({}, async () => Promise.reject(failure));
     await assert.rejects(client.getImage(createServer().save(ID, "image")), (error) => error === failure);

@@ -1,4 +1,4 @@
-/** Ciphertext from where a record says that a copy is: what is asked, what is taken, and that no failure of it shows. */
+/** Copies of the ciphertext: how they are requested, and that the endpoint replaces a copy that fails. */
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
@@ -13,8 +13,8 @@ import { emptyStorage } from "./support/storage.js";
 
 beforeEach(emptyStorage);
 
-/** A stub of the application and, on a port of its own, what `respond` makes of a request for a copy. */
-async function start(t, respond = (response, ciphertext) => response.end(ciphertext)) {
+/** A stub of the application, and a server of copies that answers with `respond`. */
+async function start(t, respond = (response, ciphertext) => response.end(ciphertext), timeoutMs = 10_000) {
   const images = createServer();
   const asked = [];
   const copies = createHttpServer((request, response) => {
@@ -27,10 +27,10 @@ async function start(t, respond = (response, ciphertext) => response.end(ciphert
   t.after(stop);
   const url = `http://127.0.0.1:${copies.address().port}`;
   const save = (id) => ({ ...images.save(id, `of ${id}`), ciphertextUrl: `${url}/${id}` });
-  return { images, asked, save, stop, client: createClient({ retries: 0, timeoutMs: 300 }, images.fetcher) };
+  return { images, asked, save, stop, client: createClient({ retries: 0, timeoutMs }, images.fetcher) };
 }
 
-test("a copy is asked without proof, token or cookie, and the application not at all", async (t) => {
+test("a copy is requested without proof, token or cookie, and the application is not asked", async (t) => {
   const { images, asked, save, client } = await start(t);
   const record = save("a");
   const heard = [];
@@ -43,7 +43,7 @@ test("a copy is asked without proof, token or cookie, and the application not at
   await until(() => client.cachedImageExists("a"));
 });
 
-test("a copy that was shown is cached as ever: nobody is asked again", async (t) => {
+test("an image from a copy is cached, so neither server is asked again", async (t) => {
   const { images, asked, save, client } = await start(t);
   const record = save("a");
   await client.getImage(record);
@@ -84,9 +84,9 @@ const FAILURES = {
   "a redirect without end": (response, _, request) => response.writeHead(302, { location: request.url }).end(),
 };
 
-for (const [what, respond] of Object.entries(FAILURES)) {
-  test(`the application is asked, quietly, where the copy is ${what}`, async (t) => {
-    const { images, asked, save, client } = await start(t, respond);
+for (const [failure, respond] of Object.entries(FAILURES)) {
+  test(`the application is asked if the copy is ${failure}`, async (t) => {
+    const { images, asked, save, client } = await start(t, respond, 300);
     assert.equal(await textOf(await client.getImage(save("a"))), "of a");
     assert.equal(images.requests.length, 1);
     assert.ok(asked.length > 0);
@@ -100,12 +100,12 @@ test("a copy may have 32 MiB, or 8 bytes for each pixel that the record tells of
     const download = { record, parsed: { copy: "https://cdn.example/a" }, priority: "auto", signal: new AbortController().signal };
     return createCopies({ parallel: 1, timeoutMs: 5000 })(download);
   };
-  await assert.rejects(ask({}), /a response of 33554433 bytes can't be taken in/);
-  await assert.rejects(ask({ width: 2000, height: 2000 }), /can't be taken in/);
+  await assert.rejects(ask({}), /a response of 33554433 bytes is too long/);
+  await assert.rejects(ask({ width: 2000, height: 2000 }), /is too long/);
   await assert.rejects(ask({ width: 3000, height: 2000 }), /cut short/);
 });
 
-test("where there is no server for copies, or a URL that is none, the application is asked", async (t) => {
+test("the application is asked if the server of copies is gone or the URL is invalid", async (t) => {
   const { images, asked, save, stop } = await start(t);
   stop();
   const record = save("a");
@@ -117,7 +117,7 @@ test("where there is no server for copies, or a URL that is none, the applicatio
   assert.deepEqual([asked.length, images.requests.length], [0, 4]);
 });
 
-test("after a copy that did not answer others are left alone for half a minute; a refusal is no reason to", async (t) => {
+test("after a copy that did not answer, no copy is requested for half a minute; a refusal has no such effect", async (t) => {
   let answer = (response) => response.destroy();
   const { images, asked, save, client } = await start(t, (...request) => answer(...request));
   const [first, second, third, fourth] = ["a", "b", "c", "d"].map(save);
@@ -133,13 +133,13 @@ test("after a copy that did not answer others are left alone for half a minute; 
   assert.deepEqual([asked.length - before, images.requests.length], [2, 3]);
 });
 
-test("what the application then says is what the caller gets", async (t) => {
+test("if both fail, the caller gets the application's answer", async (t) => {
   const { save } = await start(t, (response) => response.writeHead(404).end());
   const client = createClient({ retries: 0 }, createServer().fetcher);
   await assert.rejects(client.getImage(save("a")), NotFoundError);
 });
 
-test("who leaves while a copy is on its way ends it, and the application is not asked instead", async (t) => {
+test("a caller who leaves ends the request for a copy, and the application is not asked", async (t) => {
   const { images, asked, save, client } = await start(t, (response, ciphertext) => response.write(ciphertext));
   const controller = new AbortController();
   const image = client.getImage(save("a"), { signal: controller.signal });

@@ -9,7 +9,7 @@ const failsFor = (reason) => (error) => error instanceof DecryptError && error.r
 
 const TYPES = { 1: "image/png", 2: "image/webp", 3: "image/jpeg", 4: "image/jpeg", 5: "image/gif", 6: "image/avif" };
 
-/** Ciphertext and tag in one piece, and what it takes to decrypt them. */
+/** Ciphertext and tag in one piece, with key and nonce. */
 function sealed(image, options) {
   const { ciphertext, tag, ...key } = seal(Buffer.from(image), options);
   return [key, new Uint8Array(Buffer.concat([ciphertext, tag]))];

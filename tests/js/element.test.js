@@ -1,4 +1,4 @@
-/** What README and custom-elements.json say of the element is the same. */
+/** README and custom-elements.json describe the element in the same way. */
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -32,7 +32,7 @@ test("README's table has each attribute and each property, with its default", ()
 
 test("README names each event and each slot", () => {
   const [events, slots] = ["event", "slot"].map((kind) =>
-    rows("| what | meaning |").map(([what]) => new RegExp(`^the ${kind} \`(\\w+)\``).exec(what)?.[1]).filter(Boolean),
+    rows("| name | meaning |").map(([name]) => new RegExp(`^the ${kind} \`(\\w+)\``).exec(name)?.[1]).filter(Boolean),
   );
   assert.deepEqual(events, TOLD.events.map(({ name }) => name));
   assert.deepEqual(slots, TOLD.slots.map(({ name }) => name));

@@ -1,4 +1,4 @@
-/** What README and docs/frameworks.md show, as it stands there. */
+/** The examples of README and docs/frameworks.md run unchanged. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

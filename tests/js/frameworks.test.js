@@ -13,7 +13,7 @@ const README = readFileSync(path.join(CLIENT, "README.md"), "utf8");
 const example = (head) => new RegExp(`\`\`\`\\w+\\n${head}\\n(.*?)\`\`\``, "s").exec(README)[1];
 
 for (const name of ["react", "vue", "svelte"]) {
-  test(`what ${name} adds to the client and its view is at most 1.1 kB of brotli`, async (t) => {
+  test(`${name} adds at most 1.1 kB of brotli to the client and its view`, async (t) => {
     const [own, withView] = [await bundleSize(name, false), await bundleSize(name, true)];
     t.diagnostic(`${name}: ${own} bytes, ${withView} with the view`);
     assert.ok(own <= 1100, `${own} bytes`);
@@ -21,7 +21,7 @@ for (const name of ["react", "vue", "svelte"]) {
   });
 }
 
-test("README's table of sizes is what is built, rounded up to a tenth of a kilobyte", async () => {
+test("README's table has the built sizes, rounded up to a tenth of a kilobyte", async () => {
   const [, table] = README.split("| file of a mount | entry of the package | kB of brotli |\n");
   const rows = table.split("\n\n")[0].split("\n").slice(1).map((row) => row.split("|").slice(1, 4));
   const built = readdirSync(path.join(CLIENT, "dist")).filter((name) => name.endsWith(".js"));

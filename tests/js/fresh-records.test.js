@@ -60,7 +60,7 @@ test("a variant's record is that of its name in the image's", async () => {
   assert.deepEqual(asked[0], [ID, "page"]);
 });
 
-test("an image whose record doesn't come is not found", async (t) => {
+test("an image without a record in the answer is not found", async (t) => {
   answerRecords(t, {});
   await assert.rejects(createClient({ recordsUrl: "/records" }).getRecord(ID), NotFoundError);
 });
@@ -73,7 +73,7 @@ test("an application that refuses, fails or redirects is told as such", async (t
   await assert.rejects(client.getRecord(ID), (error) => error instanceof FetchError && error.status === 500);
 });
 
-test("what is no list of records, or the record of another image, is refused", async (t) => {
+test("an answer without records, or with the record of another image, is refused", async (t) => {
   const client = createClient({ recordsUrl: "/records" });
   answerRecords(t, "records");
   await assert.rejects(client.getRecord(ID), ConfigError);
@@ -96,7 +96,7 @@ test("recordsUrl is not waited for longer than timeoutMs", async (t) => {
   await assert.rejects(createClient({ recordsUrl: "/records", timeoutMs: 5 }).getRecord(ID), error);
 });
 
-test("what is no id is asked for nowhere, and harms no id beside it", async (t) => {
+test("an invalid id is not requested and does not harm other ids", async (t) => {
   const asked = answerRecords(t, { [ID]: server.save(ID, "one") });
   const client = createClient({ recordsUrl: "/records" });
   const wrong = ["x".repeat(10_000), "", "../secrets", `${ID}~`, null];
@@ -106,7 +106,7 @@ test("what is no id is asked for nowhere, and harms no id beside it", async (t) 
   assert.deepEqual(asked.map(({ url }) => url), ["/records?id=players:abc"]);
 });
 
-test("what is no JSON, such as a page to sign in, is a failure to reach the application", async (t) => {
+test("an answer that is no JSON, such as a login page, means that the application can't be reached", async (t) => {
   setGlobal(t, "fetch", async () => new Response("<!doctype html>"));
   const error = await createClient({ recordsUrl: "/records" }).getRecord(ID).catch((caught) => caught);
   assert.ok(error instanceof FetchError);

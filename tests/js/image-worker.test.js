@@ -26,7 +26,7 @@ function imageOf(changes = {}) {
   return Object.assign(image, { currentSrc: IMAGE, complete: true, naturalWidth: 0, getAttribute: () => written, ...changes });
 }
 
-/** The service workers of a page; `registered` has what was. */
+/** The service workers of a page; `registered` lists the registrations. */
 class Container extends EventTarget {
   controller = null;
   registered = [];
@@ -66,7 +66,7 @@ test("true where the worker has taken the page over, which it is asked for", asy
   assert.equal(container.claims, 1);
 });
 
-test("true at once where it has the page already, and what failed is asked for again: another tab may have let it", async (t) => {
+test("true at once if the worker controls the page already, and failed images load again: another tab may have registered it", async (t) => {
   const container = new Container(t);
   container.controller = { scriptURL: SCRIPT };
   const [failed, underWay] = [imageOf(), imageOf({ complete: false })];
@@ -86,10 +86,10 @@ test("a controller of another configuration is no success: the one of this is wa
   assert.equal(failed.src, undefined);
   container.control(SCRIPT);
   assert.equal(await answer, true);
-  assert.equal(failed.src, "/mount/-/image/a", "what that of the other could not show is asked for again");
+  assert.equal(failed.src, "/mount/-/image/a", "the image that the other worker could not show loads again");
 });
 
-test("what the page's client has goes along, and what is not given does not", async (t) => {
+test("the given options of the page's client are passed to the worker", async (t) => {
   const container = new Container(t);
   const more = { namespace: "guest 1", databaseName: undefined, cache: "memory", scope: "/page/", onError: assert.fail };
   assert.equal(await registerImageWorker({ ...OPTIONS, ...more }), true);
@@ -101,12 +101,12 @@ test("what the page's client has goes along, and what is not given does not", as
 });
 
 for (const [options, why] of [
-  [{ namespace: undefined }, "namespace has no value: everybody's images would be in one"],
-  [{ namespace: null }, "namespace has no value: everybody's images would be in one"],
-  [{ namespace: "" }, "namespace has no value: everybody's images would be in one"],
+  [{ namespace: undefined }, "namespace has no value: all users would share one cache"],
+  [{ namespace: null }, "namespace has no value: all users would share one cache"],
+  [{ namespace: "" }, "namespace has no value: all users would share one cache"],
   [{ recordsUrl: undefined }, "recordsUrl is missing"],
 ]) {
-  test(`false, with a reason, for what can't be meant: ${JSON.stringify(options)}`, async (t) => {
+  test(`false, with a reason, for unusable options: ${JSON.stringify(options)}`, async (t) => {
     const container = new Container(t);
     const errors = [];
     assert.equal(await registerImageWorker({ ...OPTIONS, ...options, onError: ({ message }) => errors.push(message) }), false);
@@ -162,7 +162,7 @@ test("false where a sandboxed frame may not even ask", async (t) => {
   assert.equal(await registerImageWorker(OPTIONS), false);
 });
 
-test("false where it takes too long, whichever step hangs", async (t) => {
+test("false if any step takes too long", async (t) => {
   const errors = [];
   const hangs = () => new Promise(() => {});
   t.mock.timers.enable({ apis: ["setTimeout"] });
@@ -184,7 +184,7 @@ test("another worker for the same pages is left alone", async (t) => {
     container.taken = { scope: `${ORIGIN}/`, ...taken };
     assert.equal(await registerImageWorker({ ...OPTIONS, onError: (error) => errors.push(error.message) }), false);
     assert.deepEqual(container.registered, []);
-    assert.equal(errors.pop(), "of another scope or another service worker");
+    assert.equal(errors.pop(), "the page is outside the scope, or has another service worker");
   }
   container.taken = { scope: `${ORIGIN}/`, active: { scriptURL: `${SCRIPT}&namespace=before` } };
   assert.equal(await registerImageWorker(OPTIONS), true);

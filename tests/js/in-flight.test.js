@@ -55,7 +55,7 @@ test("a caller shares the load while its image is being stored, and starts a new
   assert.equal(loads.length, 2);
 });
 
-test("a load whose image was deleted meanwhile keeps nothing, and a later caller does not share it", async () => {
+test("a load keeps nothing if its image was deleted meanwhile, and a later caller does not share it", async () => {
   const voided = inFlight.share(requestOf("a"));
   const other = inFlight.share(requestOf("b"));
   inFlight.voidAll("a");

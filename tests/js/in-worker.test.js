@@ -1,4 +1,4 @@
-/** Whom large images are given to be decrypted. The worker is a stub here, since a file of that name can hold anything. */
+/** Decryption of large images in a worker, or in the page. The worker is a stub, because a file of that name can be anything. */
 
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
@@ -60,7 +60,7 @@ test("a worker that is ready gets the next large image", async () => {
   assert.equal(await answer, image);
 });
 
-/** A worker that is ready, and what decrypts with it. Time stands still. */
+/** A worker that is ready, and the function that decrypts with it. Time stands still. */
 async function startReady(t) {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   stubWorker({ number: 0 });

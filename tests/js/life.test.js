@@ -66,7 +66,7 @@ test("a clock that is wrong costs one refresh, and no image", async () => {
   assert.equal(server.requests.length, 1);
 });
 
-test("what refreshRecord throws reaches the caller, and another image's record is refused", async () => {
+test("the error of refreshRecord reaches the caller, and the record of another image is refused", async () => {
   const record = server.save(ID, "image");
   const { getImage } = createClient({}, onlyFor("none"));
   const failure = new Error("signed out");
@@ -75,7 +75,7 @@ test("what refreshRecord throws reaches the caller, and another image's record i
   await assert.rejects(getImage(record, { refreshRecord: () => other }), RecordError);
 });
 
-test("a signal ends its own call, and the request only where nobody else waits", async () => {
+test("a signal ends its own call, and the request only if no other call waits", async () => {
   const record = server.save(ID, "image");
   const signals = [];
   const { open: arrive, passed: arrived } = gate();
@@ -273,7 +273,7 @@ test("a page that the browser had put away comes back with nothing in memory", a
   assert.equal(await memoryImages(client), 0);
 });
 
-test("a closed client refuses every call and has nothing in memory; what is cached, and other clients, stay", async () => {
+test("a closed client refuses every call and has nothing in memory; cached images and other clients stay", async () => {
   const [closed, other] = [createClient(), createClient()];
   const record = server.save(ID, "image");
   await closed.getImage(record);
@@ -286,14 +286,14 @@ test("a closed client refuses every call and has nothing in memory; what is cach
   assert.equal(await textOf(await waiting), "b");
 });
 
-test("closing a client ends what it has under way", async () => {
+test("closing a client ends its loads", async () => {
   const client = createClient({}, never);
   const image = client.getImage(server.save(ID, "image"));
   client.close();
   await assert.rejects(image, { name: "AbortError" });
 });
 
-test("clear ends what is under way, and nothing of it is kept", async () => {
+test("clear ends all loads and keeps nothing of them", async () => {
   const client = createClient({}, never);
   const ends = assert.rejects(client.getImage(server.save(ID, "image")), { name: "AbortError" });
   await client.clear();
@@ -413,7 +413,7 @@ test("records that end in an error leave no download behind", async () => {
   await until(() => seen === undefined || seen.aborted);
 });
 
-test("what was shown last comes from memory, also where there is no storage, until memoryBytes are full", async () => {
+test("recently shown images come from memory, also without storage, until memoryBytes are full", async () => {
   noStorage();
   const client = createClient({ memoryBytes: 10 });
   const [first, ...others] = ["a", "b", "c", "d", "e", "f"].map((id) => server.save(id, "12"));

@@ -13,7 +13,7 @@ import { createServer, successPayload } from "./support/server.js";
 globalThis.window = globalThis; // npm's pixstore asks for window.crypto
 const { readAll } = await import("./interop/clients.js");
 
-test("npm's client reads an image with variants, and a variant by its own record, whose ~ its path has as it is", async (t) => {
+test("npm's client reads an image with variants, and a variant by its own record, with an unescaped ~ in the path", async (t) => {
   const images = createServer();
   const ids = ["players:abc", "players:abc~thumb"];
   const [record, thumb] = ids.map((id) => images.save(id, id));

@@ -24,7 +24,7 @@ test("an object URL leads to the image until it is released", async () => {
   assert.equal(urls.size, 0);
 });
 
-test("all who show an image share its URL, which goes with the last of them", async () => {
+test("all holders of an image share one URL, which the last of them revokes", async () => {
   const client = createClient();
   const record = server.save(ID, "a picture");
   const first = await client.objectUrl(record);
@@ -39,7 +39,7 @@ test("all who show an image share its URL, which goes with the last of them", as
   assert.equal(urls.size, 0);
 });
 
-test("who releases twice takes it from nobody else", async () => {
+test("releasing twice does not take the URL from other holders", async () => {
   const client = createClient();
   const record = server.save(ID, "a picture");
   const [first, second] = [await client.objectUrl(record), await client.objectUrl(record)];
@@ -68,7 +68,7 @@ test("there is nothing at once where the image isn't in memory, or another versi
   assert.equal(client.peek(before), undefined);
 });
 
-test("what is no record is refused at once, too", async () => {
+test("an invalid record is refused at once, too", async () => {
   const client = createClient();
   assert.throws(() => client.peek({ id: ID }), RecordError);
   await assert.rejects(client.objectUrl({ id: ID }), RecordError);
@@ -80,7 +80,7 @@ test("a call that was left makes no URL", async () => {
   assert.equal(urls.size, 0);
 });
 
-test("listeners are told that an image was deleted and that all were cleared, by whichever tab, until they end it", async () => {
+test("listeners hear of a deleted image and of a clear in any tab, until they are removed", async () => {
   const [mine, other] = [createClient(), createClient()];
   const told = [];
   const end = mine.onRemoved(({ type, id }) => told.push(id ? `${type} ${id}` : type));
@@ -98,7 +98,7 @@ test("listeners are told that an image was deleted and that all were cleared, by
   assert.deepEqual(told, []);
 });
 
-test("who shows images of a client that is replaced is told to show them anew", () => {
+test("listeners of a replaced client are told to show their images again", () => {
   const client = createClient();
   const told = [];
   client.onRemoved(({ type }) => told.push(type));

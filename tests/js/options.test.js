@@ -121,7 +121,7 @@ test("a value that can't work is refused by the option's name", () => {
   refuses(null, "object");
 });
 
-test("what somebody adds to Object.prototype is no option", (t) => {
+test("an addition to Object.prototype is no option", (t) => {
   const added = { endpoint: "https://evil.example", refreshRecord: () => null, headers: { a: "b" }, defaultEndpointConnectHost: "evil" };
   t.after(() => Object.keys(added).forEach((name) => delete Object.prototype[name]));
   Object.assign(Object.prototype, added);

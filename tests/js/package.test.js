@@ -1,4 +1,4 @@
-/** The package as a whole: what it exports, and that importing it is safe anywhere. */
+/** The package as a whole: its exports, and that it can be imported anywhere. */
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
@@ -13,7 +13,7 @@ import { emptyStorage } from "./support/storage.js";
 
 const { exports } = JSON.parse(readFileSync(new URL("../package.json", SOURCES), "utf8"));
 
-/** What pages import, and the workers. */
+/** The entries that pages import, and the workers. */
 const ENTRIES = [
   ...Object.values(exports).map((entry) => entry.default.replace("./src/", "")), "pixstore-worker.js", "service-worker/index.js",
 ];
@@ -129,7 +129,7 @@ test("the functions hand the options of getImage and getImages on", async () => 
   assert.deepEqual(server.requests.map(({ context }) => context), ["one", "many", "many"]);
 });
 
-test("the first initPixstoreFrontend replaces no client, and a second one ends what the first has under way", async () => {
+test("the first initPixstoreFrontend replaces no client, and a second one ends the loads of the first", async () => {
   const { initPixstoreFrontend, getImage } = await import("../../js_client/src/index.js?loaded-anew");
   const server = createServer();
   const record = server.save("players:abc", "image");

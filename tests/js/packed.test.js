@@ -1,4 +1,4 @@
-/** The package as a registry would serve it: what is in it, and that its types resolve. */
+/** The package as a registry would serve it: its files, and that its types resolve. */
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
@@ -34,7 +34,7 @@ before(() => {
 
 after(() => rmSync(folder, { recursive: true }));
 
-test("the package has its sources, their types, what is said of its element, README and licence, and nothing else", () => {
+test("the package has its sources, types, element manifest, README and licence, and nothing else", () => {
   const typed = files.filter((name) => name.endsWith(".js"));
   const types = typed.map((name) => `types/${name.replace(/js$/, "d.ts")}`);
   const sources = files.map((name) => `src/${name}`);
@@ -50,7 +50,7 @@ test("the licence is the project's, and README links to nothing outside of the p
   assert.deepEqual(outside, []);
 });
 
-test("a strict TypeScript project can use what is there, and its editor has a word on each function", () => {
+test("a strict TypeScript project can use the package, and its editor describes each function", () => {
   const consumer = path.join(folder, "consumer.ts");
   cpSync(fileURLToPath(new URL("support/consumer.ts", import.meta.url)), consumer);
   for (const resolution of ["nodenext", "bundler"]) {

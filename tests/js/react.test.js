@@ -26,7 +26,7 @@ for (const react18 of [false, true]) {
   testPlaces(`React ${React.version}`, mount);
   testHydration(`React ${React.version}`, ON_A_SERVER[react18 ? "React 18" : "React"], bundle.hydrate);
 
-  named("a hook gives the URL, and what fails with a way to try again that stays the same", async () => {
+  named("a hook gives the URL, or the error with a stable function that tries again", async () => {
     const record = server.save(ID, "picture");
     const { result, rerender } = renderHook(() => useImage(record), { wrapper: around(createClient()) });
     const { retry } = result.current;
@@ -89,7 +89,7 @@ for (const react18 of [false, true]) {
     const image = container.querySelector("img");
     assert.equal(ref.current, image);
     assert.deepEqual([image.className, image.title, image.dataset.player], ["wide", "Ada", "7"]);
-    // It is told of the picture, and not of what stands there before.
+    // It is called for the picture, not for its placeholder.
     fireEvent.load(image);
     await until(() => image.dataset.status === "shown");
     fireEvent.click(image);
@@ -126,7 +126,7 @@ for (const react18 of [false, true]) {
     assert.equal(server.requests.length, 1);
   });
 
-  named("another client has its own images: what the one before has shown is released", async () => {
+  named("another client has its own images: those of the previous client are released", async () => {
     const clients = [createClient(), createClient()].map(counting);
     const record = server.save(ID, "picture");
     const image = h(PixImage, { record, alt: "", loading: "eager" });
@@ -138,7 +138,7 @@ for (const react18 of [false, true]) {
     assert.deepEqual([clients[1].listeners.size, urls.size], [1, 1]);
   });
 
-  /** A component that suspends, with what stands there meanwhile and what stands there where it fails. */
+  /** A component that suspends, with its fallback and its error boundary. */
   function Gallery({ records, ...options }) {
     return h(Boundary, null, h(Suspense, { fallback: "waiting" }, records.map((record) => h(Picture, { record, ...options, key: record.id }))));
   }
@@ -157,7 +157,7 @@ for (const react18 of [false, true]) {
   const images = (container) => [...container.querySelectorAll("img")];
   const srcs = (container) => images(container).filter(({ style }) => style.display !== "none").map(({ src }) => src);
 
-  named("a hook that suspends has its URL in its first rendering that counts, and all who show it share one", async () => {
+  named("a suspending hook has its URL in the first committed rendering, and all components share it", async () => {
     const client = counting(createClient());
     const record = server.save(ID, "picture");
     const twice = h("div", null, [1, 2].map((key) => h(Gallery, { records: [record], key })));
@@ -228,7 +228,7 @@ for (const react18 of [false, true]) {
     assert.deepEqual([urls.size, client.listeners.size, container.textContent], [0, 0, ""]);
   });
 
-  named("what fails is thrown to the boundary, and a rendering half a second later tries again", async (t) => {
+  named("an error is thrown to the boundary, and a rendering half a second later tries again", async (t) => {
     t.mock.method(console, "error", () => {});
     let isThere = false;
     const client = createClient({}, () => (isThere ? successPayload(server.version(ID)) : Uint8Array.of(WireState.NotFound)));

@@ -13,7 +13,7 @@ const { createSocketFetcher } = await import(
   `data:text/javascript,${encodeURIComponent(CODE.replace("/pixstore-image/-/client/index.js", CLIENT))}`
 );
 
-test("the socket fetcher closes the connection of an image that nobody waits for, and opens another one", async (t) => {
+test("the socket fetcher closes the connection of an unwanted image and opens another one", async (t) => {
   const sockets = [];
   class Socket {
     static OPEN = 1;

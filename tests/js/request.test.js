@@ -20,7 +20,7 @@ async function fetchFrom(t, respond) {
   return createFetcher(`http://127.0.0.1:${server.address().port}/pixstore-image`)(RECORD);
 }
 
-/** Fetch RECORD with a stub in place of fetch: the body, and what `onProgress` was told, [loaded, total]. */
+/** Fetch RECORD with a stub in place of fetch: the body, and the calls of `onProgress`, [loaded, total]. */
 async function fetchBody(respond) {
   const seen = [];
   const onProgress = ({ loaded, total }) => seen.push([loaded, total]);
@@ -110,7 +110,7 @@ test("a redirect as browsers show it, with status 0 and no body, is a FetchError
   await stubFetch(() => Response.error(), () => assert.rejects(createFetcher("/x")(RECORD), isFetchError(0)));
 });
 
-test("nobody reads the body of an HTTP error, so it is cancelled", async () => {
+test("the unread body of an HTTP error is cancelled", async () => {
   let cancels = 0;
   const cancel = () => {
     cancels += 1;
@@ -120,7 +120,7 @@ test("nobody reads the body of an HTTP error, so it is cancelled", async () => {
   assert.equal(cancels, 1);
 });
 
-test("a body that was compressed on its way comes whole, whatever length it is said to have", async (t) => {
+test("a body that was compressed on its way comes whole with any Content-Length", async (t) => {
   const text = `\0${"image ".repeat(500)}`;
   const compressed = gzipSync(text);
   const respond = (_, response) => {
@@ -153,7 +153,7 @@ test("a body of an unknown length is read no further than 512 MiB and a piece", 
     stream.enqueue(piece);
   };
   const endless = () => new Response(new ReadableStream({ pull }, { highWaterMark: 0 }));
-  await assert.rejects(fetchBody(endless), (error) => isFetchError(200)(error) && /can't be taken in/.test(error.message));
+  await assert.rejects(fetchBody(endless), (error) => isFetchError(200)(error) && /is too long/.test(error.message));
   assert.equal(pulls, 34);
 });
 

@@ -1,4 +1,4 @@
-/** Pages made on a server: their images' places, and not a word of what opens the images. */
+/** Server-rendered pages have the places of images, and neither keys nor proofs. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -29,7 +29,7 @@ for (const [name, rendering] of Object.entries(ON_A_SERVER)) {
     assert.deepEqual(words.flatMap(({ mock }) => mock.calls.map((call) => call.arguments)), []);
   });
 
-  test(`${name}: neither a key nor what goes with it nor a proof is in the page, of no size of the image`, async () => {
+  test(`${name}: no key, iv, tag or proof of any size of the image is in the page`, async () => {
     const html = await render({ record, alt: "Ada", width: 160 });
     for (const { meta, statelessProof } of [record, thumb]) {
       for (const word of [meta.key, meta.iv, meta.tag, statelessProof]) assert.ok(!html.includes(word));
@@ -37,7 +37,7 @@ for (const [name, rendering] of Object.entries(ON_A_SERVER)) {
   });
 }
 
-test("a hook that suspends lets a server render what stands in for it", async () => {
+test("a suspending hook lets a server render the fallback", async () => {
   for (const react18 of [false, true]) {
     const { React, renderToString, useSuspenseImage } = await bundled("frameworks/react-server.js", { server: true, react18 });
     const { createElement: h, Suspense } = React;

@@ -1,4 +1,4 @@
-/** The service worker behind plain `<img>`: what it answers, to whom, and what it goes by when it is started again. */
+/** The service worker behind plain `<img>`: its responses, and its settings after a restart. */
 
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
@@ -80,7 +80,7 @@ for (const rest of [
   "", "a/b", "a%2Fb", "..%2Fx", "%", "%FF", "%00", "a%20b", "a:b:c", "a~B", "é", "%C3%A9", "a".repeat(65), "a,b", "a&id=b",
   "%3Fid=a", "<svg>", "a;charset=utf-8", "__proto__/x",
 ]) {
-  test(`what is no image id asks for no record: ${JSON.stringify(rest.slice(0, 20))}`, async () => {
+  test(`an invalid image id requests no record: ${JSON.stringify(rest.slice(0, 20))}`, async () => {
     const client = clientOf();
     const response = await createAnswer(client, IMAGES)(request(rest));
     assert.deepEqual(await refusalOf(response), [404, "this is no image id"]);
@@ -120,7 +120,7 @@ for (const url of [
 }
 
 for (const type of ["image/svg+xml", "text/html", "", "image/png; x", "application/pdf", "image/x-icon"]) {
-  test(`what is no picture of pixels is never sent: ${JSON.stringify(type)}`, async () => {
+  test(`a file that is no raster image is never sent: ${JSON.stringify(type)}`, async () => {
     const client = clientOf(new Blob(["<svg onload='alert(1)'>"], { type }));
     assert.deepEqual(await refusalOf(await createAnswer(client, IMAGES)(request())), [415, "this is no picture of pixels"]);
   });
@@ -138,7 +138,7 @@ for (const [error, status, text] of [
   });
 }
 
-test("a picture is read to its end before it is answered: a later worker may break off what is not sent yet", async () => {
+test("a picture is read to its end before the response, because a later worker may break off a stream", async () => {
   const image = Object.assign(new Blob(["picture"], { type: "image/png" }), {
     arrayBuffer: () => Promise.reject(new DOMException("The file is gone.", "NotReadableError")),
   });
@@ -159,7 +159,7 @@ test("a page that leaves ends the request", async () => {
 
 const at = (query, path = "/mount/-/client/service-worker.js") => settingsIn(`${ORIGIN}${path}?${query}`);
 
-test("all that a worker goes by stands in its URL: where records are, whose images and where they are kept", () => {
+test("all settings of a worker are in its URL", () => {
   assert.deepEqual(at("recordsUrl=/api/records"), {
     endpoint: `${ORIGIN}/mount`, recordsUrl: `${ORIGIN}/api/records`,
   });
@@ -180,7 +180,7 @@ for (const recordsUrl of [
   "https://evil.example/records", "//evil.example/records", "/\\evil.example", "data:application/json,{}", "blob:x",
   "javascript:0", `blob:${ORIGIN}/0e6a`, `filesystem:${ORIGIN}/temporary/r`, "https://me@app.example/r", "http://app.example/records", "https://app.example:444/records", undefined,
 ]) {
-  test(`records come from this origin, or whoever names their place chooses the pictures: ${recordsUrl}`, () => {
+  test(`records must come from this origin, because their source chooses the pictures: ${recordsUrl}`, () => {
     const query = recordsUrl === undefined ? "" : new URLSearchParams({ recordsUrl });
     assert.throws(() => at(query), { name: "ConfigError", message: "recordsUrl must be a URL of this origin" });
   });
@@ -188,7 +188,7 @@ for (const recordsUrl of [
 
 let starts = 0;
 
-/** Start the worker, as the browser does whenever it needs it; a killed one leaves nothing but what is stored. */
+/** Start the worker, as the browser does when it needs it; a killed worker leaves only its storage. */
 async function start(t, query = "recordsUrl=/api/records") {
   const listeners = {};
   const done = [];
@@ -262,7 +262,7 @@ test("a worker that was killed goes on without state: the image is stored, the r
   assert.deepEqual(asked, ["/api/records?id=players:abc", "/mount/players:abc", "/api/records?id=players:abc"]);
 });
 
-test("a picture whose record came after the cache was cleared is not kept again", async () => {
+test("a picture is not kept again if its record came after the cache was cleared", async () => {
   const client = clientOf();
   let removed;
   const answer = createAnswer({

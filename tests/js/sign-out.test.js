@@ -1,4 +1,4 @@
-/** What must be gone after a delete and after sign-out: from memory, from what is under way, from the other tabs. */
+/** After a delete or a sign-out, images are gone from memory, from loads under way and from other tabs. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -86,14 +86,14 @@ test("clear ends the calls of every context with an AbortError, and none of them
 });
 
 for (const remove of ["deleteCachedImage", "clear"]) {
-  test(`a tab whose very first call is ${remove} empties the other tabs' memory too`, async () => {
+  test(`${remove} as the first call of a tab empties the other tabs' memory, too`, async () => {
     const other = createClient();
     await other.getImage(server.save(ID, "image"));
     await createClient()[remove](ID);
     await until(async () => (await memoryImages(other)) === 0);
   });
 
-  test(`what another tab reads while ${remove} is still at it is gone from its memory in the end`, async (t) => {
+  test(`an image that another tab reads during ${remove} is gone from its memory in the end`, async (t) => {
     const record = server.save(ID, "image");
     const other = createClient();
     await other.getImage(record);
@@ -154,7 +154,7 @@ test("a download that begins while another tab's clear is still at it is shown, 
   await assertNotKept(mine, ID);
 });
 
-/** A fetcher whose first answer is damaged, and which keeps further ones back until `passed`. */
+/** A fetcher that damages its first answer and holds further ones until `passed`. */
 function damagedFirst(passed) {
   let asked = 0;
   return async (record, context) => {
@@ -166,7 +166,7 @@ function damagedFirst(passed) {
   };
 }
 
-test("clear ends what callers with contexts of their own have tried again, and nothing of it is in memory", async () => {
+test("clear ends the second attempts of callers with their own contexts, and keeps nothing in memory", async () => {
   const { open, passed } = gate();
   const record = server.save(ID, "image");
   const client = createClient({}, damagedFirst(passed));
@@ -178,7 +178,7 @@ test("clear ends what callers with contexts of their own have tried again, and n
   await assertNotKept(client, ID);
 });
 
-test("callers with records of their own who try again share one download", async () => {
+test("callers that try again with their own records share one download", async () => {
   const record = server.save(ID, "image");
   const client = createClient({}, damagedFirst());
   const calls = Array.from({ length: 50 }, (_, index) =>
@@ -190,7 +190,7 @@ test("callers with records of their own who try again share one download", async
 });
 
 for (const end of ["clear", "close"]) {
-  test(`${end} ends a download whose image was deleted meanwhile`, async () => {
+  test(`${end} ends a download if its image was deleted meanwhile`, async () => {
     const client = createClient({}, () => new Promise(() => {}));
     const image = client.getImage(server.save(ID, "image"));
     await client.deleteCachedImage(ID);
@@ -200,7 +200,7 @@ for (const end of ["clear", "close"]) {
 }
 
 for (const [removal, name] of [["clear", "AbortError"], ["deleteCachedImage", undefined]]) {
-  test(`a caller who is told of a failure and calls ${removal} comes before those who try again`, async () => {
+  test(`a caller that reacts to a failure with ${removal} comes before callers that try again`, async () => {
     const record = server.save(ID, "image");
     const client = createClient({}, damagedFirst());
     let removing;
@@ -248,7 +248,7 @@ for (const removal of ["clear", "deleteCachedImage"]) {
   });
 }
 
-test("no fresh record is asked for once nobody waits", async () => {
+test("no fresh record is requested once all callers have left", async () => {
   const record = { ...server.save(ID, "image"), proofExpiresAt: 1 };
   let asked = 0;
   const client = createClient({ refreshRecord: async () => (asked += 1) && record });

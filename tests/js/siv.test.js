@@ -14,7 +14,7 @@ test("AES-SIV gives the example of RFC 5297, A.1", () => {
   assert.deepEqual(sivOpen(key, sealed, associated), plaintext);
 });
 
-test("AES-256-SIV refuses what was changed", () => {
+test("AES-256-SIV refuses changed input", () => {
   const key = Buffer.alloc(64, 7);
   const sealed = sivSeal(key, Buffer.alloc(32, 1), Buffer.from("row"));
   assert.deepEqual(sivOpen(key, sealed, Buffer.from("row")), Buffer.alloc(32, 1));

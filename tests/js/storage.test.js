@@ -1,4 +1,4 @@
-/** What IndexedDB holds, and what happens when it fails. */
+/** The content of IndexedDB, and its failures. */
 
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
@@ -28,7 +28,7 @@ async function withImage() {
   const record = server.save(ID, "image");
   const client = clientOf();
   await client.getImage(record);
-  // Behind what stores it.
+  // After the transaction that stores it.
   await client.cachedImageExists(ID);
   return { client, record };
 }

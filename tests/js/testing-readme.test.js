@@ -40,7 +40,7 @@ test("the table has every function that the test client has and the real one has
 });
 
 test("the failures that README names are all there are", () => {
-  const [, table] = /const FAILURES = \{\n(.*?)\n\};/s.exec(textOf("testing/failures.js"));
+  const [, table] = /const FAILURES = \{\n(.*?)\n\};/s.exec(textOf("testing/troubles.js"));
   const names = [...table.matchAll(/^ {2}"?([a-z-]+)"?: /gm)].map(([, name]) => name);
   const [, cell] = /^\| `fail\(.*?or as (.*?);/m.exec(SECTION);
   assert.deepEqual([...cell.matchAll(/"([a-z-]+)"/g)].map(([, name]) => name), names);

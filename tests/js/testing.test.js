@@ -1,11 +1,11 @@
-/** The client for tests of pages: what it does as the real one does, and what it lets a test arrange and look at. */
+/** The client for tests of pages: it behaves as the real one, and a test can control and inspect it. */
 
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
 import { ConfigError, createClient, FetchError, NotFoundError, RecordError, RefusedError } from "../../js_client/src/index.js";
 import { createTestClient, fillInBrowser, samplePng } from "../../js_client/src/testing/index.js";
-import { formatByteOf } from "../../js_client/src/testing/picture.js";
+import { formatByteOf } from "../../js_client/src/testing/images.js";
 import { createView } from "../../js_client/src/view/index.js";
 import { setGlobal, until, openUrls } from "./support/page.js";
 import { SITES } from "./support/sites.js";
@@ -20,7 +20,7 @@ beforeEach(emptyStorage);
 const bytesOf = async (blob) => new Uint8Array(await blob.arrayBuffer());
 const failureOf = (promise) => promise.then(() => assert.fail("it did not fail"), (error) => error);
 
-/** What both do. */
+/** Facts that hold for both. */
 const SAME = {
   "an image comes as a Blob of its type, with its bytes": async ({ client, add }) => {
     const image = await client.getImage(add(ID, samplePng()));
@@ -45,7 +45,7 @@ const SAME = {
     assert.equal((await client.stats()).downloads, 1);
   },
 
-  "all who show an image share its URL, which goes with the last": async ({ client, add, urls }) => {
+  "all holders of an image share one URL, which the last of them revokes": async ({ client, add, urls }) => {
     const record = add(ID, samplePng());
     assert.equal(client.peek(record), undefined);
     const [first, second] = [await client.objectUrl(record), client.peek(record)];
@@ -98,7 +98,7 @@ const SAME = {
     await assert.rejects(client.getRecord(ID), NotFoundError);
   },
 
-  "what is held comes when it is released, and who leaves meanwhile is told why": async ({ client, add, hold, release }) => {
+  "a held image comes when it is released, and a caller that leaves gets the reason": async ({ client, add, hold, release }) => {
     const record = add(ID, samplePng());
     hold(ID);
     const leaving = new AbortController();
@@ -128,7 +128,7 @@ const SAME = {
     assert.equal(told.length, 4);
   },
 
-  "a sign-out ends what is under way and tells that all must go": async ({ client, add, hold }) => {
+  "a sign-out ends all loads and tells that all images must disappear": async ({ client, add, hold }) => {
     const [shown, coming] = [add(ID, samplePng()), add(OTHER, samplePng())];
     await client.getImage(shown);
     hold(OTHER);
@@ -151,7 +151,7 @@ const SAME = {
     assert.deepEqual([name, message], ["AbortError", "the client is closed"]);
   },
 
-  "what is no record or no option is refused": async ({ client, add }) => {
+  "an invalid record or option is refused": async ({ client, add }) => {
     const record = add(ID, samplePng());
     assert.throws(() => client.peek({ id: ID }), RecordError);
     for (const call of ["getImage", "objectUrl"]) await assert.rejects(client[call](undefined), RecordError);
@@ -230,9 +230,9 @@ test("the test client has every function of the real one", (t) => {
   assert.ok(Object.isFrozen(client));
 });
 
-// What a test arranges
+// The controls of a test
 
-test("a record is of the shape that the server's have, with what the test says of the picture", () => {
+test("a record has the shape of the server's, with the picture's given description", () => {
   const client = createTestClient({ proofMs: 1000 });
   const before = Date.now();
   const record = client.addImage(ID, undefined, { placeholder: "1QcSHQRnh493V4dIh4eXh1h4kJUI", variants: { thumb: { width: 8, height: 6 } } });
@@ -253,7 +253,7 @@ test("a token rises with every version, also after a removal", () => {
   assert.equal(client.addImage(ID).token, 2);
 });
 
-test("what can't be is refused at once, with what to do", () => {
+test("an unusable argument is refused at once, with a remedy", () => {
   const client = createTestClient();
   assert.throws(() => client.addImage("no id"), RecordError);
   for (const call of ["update", "record"]) assert.throws(() => client[call](ID), /there is no image players:abc: add it first/);
@@ -302,9 +302,9 @@ test("loads take the time that they are told to take", async (t) => {
   assert.deepEqual(await pass(900), [ID, OTHER]);
 });
 
-// What a test looks at
+// The state that a test inspects
 
-test("it tells what is loading, shown and listened to, and in the end nothing is", async () => {
+test("it lists loads, shown images and listeners, and in the end there are none", async () => {
   const client = createTestClient();
   const record = client.addImage(ID);
   client.hold(ID);
@@ -348,9 +348,9 @@ test("the format of a picture is told by how it begins", () => {
   assert.equal(formatByteOf(Buffer.from("no picture")), 1);
 });
 
-// What jsdom lacks
+// The features that jsdom lacks
 
-test("a page without a renderer is given what it lacks, and all of it is taken back", async () => {
+test("a page without a renderer gets the missing features, and all of them are removed again", async () => {
   class HTMLImageElement {}
   const page = { URL: class {}, HTMLImageElement, DOMException };
   const takeBack = fillInBrowser(page);
@@ -379,7 +379,7 @@ test("an observer that never calls back gives its place, as that of happy-dom do
   assert.equal(page.IntersectionObserver, Idle);
 });
 
-test("what a page has is left alone", () => {
+test("existing features of a page stay", () => {
   const { createObjectURL } = URL;
   fillInBrowser()();
   assert.equal(URL.createObjectURL, createObjectURL);

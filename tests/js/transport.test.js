@@ -31,7 +31,7 @@ function frame(index, status, body) {
   return Buffer.concat([head, body]);
 }
 
-/** An HTTP server in front of the stub; `requests` lists what it was asked, [path, ids]. */
+/** An HTTP server in front of the stub; `requests` lists its requests, [path, ids]. */
 async function startHttp(t, { batches = true, respond } = {}) {
   const images = createServer();
   const requests = [];
@@ -67,7 +67,7 @@ async function startHttp(t, { batches = true, respond } = {}) {
   return { requests, save, images, clientOf: (config) => createClient({ endpoint, retries: 0, ...config }) };
 }
 
-test("images asked for in one tick go out in batches of 25, whatever order their frames come in", async (t) => {
+test("images requested in one tick go out in batches of 25, and their frames may come in any order", async (t) => {
   const { requests, save, clientOf } = await startHttp(t);
   const { getImage } = clientOf();
   const texts = await Promise.all(save(60).map(async (record) => textOf(await getImage(record))));
@@ -94,7 +94,7 @@ test("an endpoint without batches is asked by single requests, and for a batch o
   assert.deepEqual(requests.map(([method]) => method), ["POST", "GET", "GET", "GET", "GET"]);
 });
 
-test("a batch that is cut short gives what came whole, and asks for the rest again", async (t) => {
+test("a batch that is cut short gives its complete images and requests the rest again", async (t) => {
   let isFirst = true;
   const { requests, save, images, clientOf } = await startHttp(t, {
     respond(response, ids) {
@@ -133,7 +133,7 @@ test("headers and credentials go along with each request, alone and in batches, 
   ]);
 });
 
-test("what the function of the headers throws reaches the caller, and nothing is asked for", async (t) => {
+test("the error of a headers function reaches the caller, and nothing is requested", async (t) => {
   const records = ["one", "two"].map((id) => createServer().save(id, id));
   const fetched = t.mock.method(globalThis, "fetch");
   const failure = new Error("signed out");
@@ -209,7 +209,7 @@ for (const [name, fail] of Object.entries(FAILING)) {
   });
 }
 
-test("a page whose session has ended asks for one of its images alone, and for no other", async (t) => {
+test("if the session has ended, a page requests one of its images alone and no other", async (t) => {
   const { requests, save, clientOf } = await startHttp(t, { respond: (response) => Boolean(response.writeHead(401).end()) });
   const { getImage } = clientOf();
   for (const { reason } of await Promise.allSettled(save(9).map((record) => getImage(record)))) {
@@ -386,7 +386,7 @@ test("a caller who leaves while the batch waits for its turn is not in it", asyn
   assert.deepEqual(requests[1].slice(0, 2), ["POST", ["image-1", "image-3"]]);
 });
 
-test("a batch ends when the last who still wait are answered, though others have left without an answer", async (t) => {
+test("a batch ends when the remaining callers are answered, though others have left without an answer", async (t) => {
   let closed = 0;
   let send;
   const { save, images, clientOf } = await startHttp(t, {
@@ -407,7 +407,7 @@ test("a batch ends when the last who still wait are answered, though others have
   await until(() => closed === 1);
 });
 
-test("what nobody waits for any more is not asked for, and no request outlives its callers", async (t) => {
+test("an image without waiting callers is not requested, and no request outlives its callers", async (t) => {
   let closed = 0;
   let isSilent = true;
   const { requests, save, clientOf } = await startHttp(t, {
@@ -433,7 +433,7 @@ test("what nobody waits for any more is not asked for, and no request outlives i
   assert.deepEqual(requests.map(([method]) => method), ["POST", "GET"]);
 });
 
-test("a batch ends when those who still wait have left, whatever it has answered by then", async (t) => {
+test("a batch ends when all remaining callers have left, however much it has answered", async (t) => {
   let closed = 0;
   const { save, clientOf } = await startHttp(t, {
     respond(response) {
@@ -461,7 +461,7 @@ test("a batch that is answered with nothing at all is a FetchError", async (t) =
   }
 });
 
-test("what is asked for is what was checked, however the record changes meanwhile", async (t) => {
+test("the request has the checked values, even if the record changes meanwhile", async (t) => {
   const { requests, save, clientOf } = await startHttp(t);
   const [first, second] = save(2).map((record) => ({ ...record }));
   const { getImage } = clientOf();
@@ -543,7 +543,7 @@ test("no more than `parallel` requests run at once, and high priority goes first
   assert.deepEqual(order, ["low-0", "low-1", "high-4", "auto-3", "low-2"]);
 });
 
-test("a fetcher that ignores its signal gives its place up when its caller leaves, and is not asked for one who has left", async () => {
+test("a fetcher that ignores its signal gives up its place when its caller leaves, and is not called for a caller that has left", async () => {
   const server = createServer();
   const asked = [];
   const fetcher = (record) => {
@@ -589,7 +589,7 @@ test("a call whose bytes keep coming, or that waits for its turn, never fails fo
   assert.equal(await textOf(await waiting), "three");
 });
 
-test("whoever joins a silent download has the whole of `timeoutMs`, and then it is a FetchError", async (t) => {
+test("a caller that joins a silent download waits for all of `timeoutMs`, then gets a FetchError", async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const record = createServer().save("image", "image");
   let asked = 0;
@@ -629,7 +629,7 @@ test("a refreshRecord that never answers ends with a FetchError", async (t) => {
 });
 
 test("a batch that is none is given up, and so is its connection", async (t) => {
-  const NONE = { "an index that nobody asked for": frame(7, 200, Buffer.of(0)), "4 GiB": Buffer.from("00c800ffffffff", "hex") };
+  const NONE = { "an index that was not requested": frame(7, 200, Buffer.of(0)), "4 GiB": Buffer.from("00c800ffffffff", "hex") };
   for (const [name, bytes] of Object.entries(NONE)) {
     let closed = 0;
     const { save, clientOf } = await startHttp(t, {

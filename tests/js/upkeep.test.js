@@ -1,4 +1,4 @@
-/** What nobody sees while it works: how memory and storage are kept, and what is left behind, which is nothing. */
+/** Upkeep of memory and storage, and that nothing is left behind. */
 
 import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
@@ -170,7 +170,7 @@ test("a closed client leaves no channel and no listener, and its later removals 
   assert.deepEqual([open.size, listeners()], [0, 0]);
 });
 
-test("nobody listens for the end of the page but for a use that is not noted yet", async (t) => {
+test("the client listens for the end of the page only while a use is not written yet", async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const page = pageEvents(t);
   const listeners = () => ["pagehide", "visibilitychange"].map((type) => getEventListeners(page, type).length);
@@ -189,7 +189,7 @@ test("a client can be closed before its first call, and twice", () => {
   client.close();
 });
 
-test("what another tab has stored is found when it says so, without a download", async (t) => {
+test("an image stored by another tab is found after its message, without a download", async (t) => {
   const { opened } = channels(t);
   const [mine, other] = [createClient(), createClient()];
   await mine.getImage(server.save("own", "image"));
@@ -203,7 +203,7 @@ test("what another tab has stored is found when it says so, without a download",
   assert.equal(server.requests.length, 2);
 });
 
-test("what another tab has downloaded meanwhile is found, also where its message is still on the way", async (t) => {
+test("an image downloaded by another tab meanwhile is found, even before its message arrives", async (t) => {
   class Silent {
     postMessage() {}
   }
@@ -307,7 +307,7 @@ test("a delete is strict also where the connection was closed without a word", a
   assert.deepEqual(begun.map(({ durability }) => durability), ["strict", "strict"]);
 });
 
-test("what is stored is looked through once, and not for every write", async (t) => {
+test("the entries are read once, and not for every write", async (t) => {
   const lookedThrough = [];
   patch(t, IDBObjectStore.prototype, "getAll", function getAll(original, ...args) {
     lookedThrough.push(this.name);
@@ -318,7 +318,7 @@ test("what is stored is looked through once, and not for every write", async (t)
   assert.deepEqual(lookedThrough, ["entries"]);
 });
 
-test("an image is dropped by a cache that has just been made, and dropping what is gone is nothing", async () => {
+test("a new cache can drop an image, and dropping a missing image does nothing", async () => {
   await write(createOwnCache(), ID);
   const cache = createOwnCache();
   await cache.drop(ID, 1);
@@ -326,7 +326,7 @@ test("an image is dropped by a cache that has just been made, and dropping what 
   await cache.drop(ID, 1);
 });
 
-test("a note of use that fails is nobody's failure", async (t) => {
+test("a failed note of a use fails no call", async (t) => {
   const reasons = unhandled(t);
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const cache = createOwnCache();
@@ -412,7 +412,7 @@ test("a closed client leaves no worker and no connection, and its later calls le
   await until(() => open.size === 0);
 });
 
-test("what is noted when a client is closed is written down at once, and nothing opens the storage later", async (t) => {
+test("closing a client writes the noted uses at once, and nothing opens the storage later", async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const cache = createOwnCache();
   await write(cache, ID);
@@ -478,7 +478,7 @@ test("a tab that is alone does not wait for its claim, and gives it back when it
   await until(() => ends.length === 1);
 });
 
-test("a tab that hears of another one waits for its claim, whichever of them was first", async (t) => {
+test("a tab that hears of another one waits for its claim, in either order of their start", async (t) => {
   let now = 0;
   t.mock.method(performance, "now", () => now);
   const claims = [];

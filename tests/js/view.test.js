@@ -1,4 +1,4 @@
-/** A view: one place on a page, what it shows, and what it gives back. */
+/** A view: the states it shows, and the resources it releases. */
 
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
@@ -12,7 +12,7 @@ import { createClient, ID, server } from "./support/site.js";
 
 const OTHER = "players:def";
 
-/** The URLs that are there, and what each decodes to. */
+/** The current object URLs and their images. */
 let urls;
 let canDraw;
 let opened;
@@ -133,7 +133,7 @@ test("a view that hides in mid-load ends the load and makes no URL", async () =>
   assert.deepEqual(opened, []);
 });
 
-test("what fails says why, holds no URL, and can be tried again", async () => {
+test("a failed view has an error and no URL, and can be tried again", async () => {
   const { view, states, has, statuses } = watched();
   const record = server.save(ID, "picture");
   view.show({ ...record, token: 0 });
@@ -152,7 +152,7 @@ test("what fails says why, holds no URL, and can be tried again", async () => {
   assert.equal(urls.size, 1);
 });
 
-/** Hold the pauses between attempts, each at its middle length; what this gives lets time pass. */
+/** Hold the pauses between attempts, each at its middle length; the result lets time pass. */
 function pauses(t) {
   const { setTimeout: start, clearTimeout: stop } = globalThis;
   const running = new Map();
@@ -251,7 +251,7 @@ test("a view that is hidden or ended, or is tried again by hand, does not try by
   assert.equal(outage.asked.length, 4);
 });
 
-test("what can't be drawn is an error again when it is tried again, though it is in memory by then", async () => {
+test("an image that can't be drawn is an error again after a retry, though it is in memory by then", async () => {
   const { view, has, statuses } = watched();
   canDraw = () => false;
   view.show(server.save(ID, "no picture"));
@@ -263,7 +263,7 @@ test("what can't be drawn is an error again when it is tried again, though it is
   assert.deepEqual([server.requests.length, urls.size], [1, 0]);
 });
 
-test("what can't be drawn and is in memory becomes an error, whoever has put it there", async () => {
+test("an image in memory that can't be drawn becomes an error", async () => {
   const { client, view, states, has } = watched();
   const record = server.save(ID, "no picture");
   await client.getImage(record);
@@ -274,7 +274,7 @@ test("what can't be drawn and is in memory becomes an error, whoever has put it 
   assert.equal(urls.size, 0);
 });
 
-test("what has failed stays so until there is a fresher record", async () => {
+test("a failed image stays failed until there is a fresher record", async () => {
   let isThere = false;
   const { view, has, statuses } = watched(createClient({}, async () => (isThere ? successPayload(server.version(ID)) : Uint8Array.of(2))));
   const record = server.save(ID, "picture");
@@ -465,7 +465,7 @@ const turns = () => new Promise((go) => setTimeout(go, 20));
 
 const LOW = { image: { priority: "low" } };
 
-test("views of low priority load once no other view is loading, in whatever order they were told", async () => {
+test("views of low priority load once no other view is loading, in any order of the calls", async () => {
   const { client, asked, answers } = heldClient();
   const views = ["low-1", "one", "low-2", "two"].map((id) => {
     const { view, has } = watched(client);

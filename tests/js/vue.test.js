@@ -16,7 +16,7 @@ const { CLIENT, hydrate, mount, mountOf, useImage, Vue } = await bundled("framew
 testPlaces(`Vue ${Vue.version}`, mount);
 testHydration(`Vue ${Vue.version}`, ON_A_SERVER.Vue, hydrate);
 
-test("Vue: a composable follows what it is given, tells what fails, and tries again", async () => {
+test("Vue: a composable follows its source, reports an error, and tries again", async () => {
   const client = counting(createClient());
   const source = Vue.ref();
   let image;

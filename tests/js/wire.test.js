@@ -57,7 +57,7 @@ test("a payload that is a view into a larger buffer decodes by its own bounds, w
   assert.equal(payload.ciphertext.buffer, larger.buffer);
 });
 
-test("what the npm package encodes decodes here to the same parts as there", () => {
+test("a payload encoded by the npm package decodes to the same parts", () => {
   const { key, iv, tag, ciphertext } = seal(Buffer.from("image"));
   const [keyText, ivText, tagText] = [key, iv, tag].map((bytes) => bytes.toString("base64"));
   const body = encodeWirePayload({

@@ -1,4 +1,4 @@
-/** The image cache: one version per namespace and image id, the least recently used images evicted first. */
+/** The image cache: one version per namespace and image id. The least recently used images are evicted first. */
 
 import { BATCH_LIMIT, coalesce } from "../coalesce.js";
 import { isStored } from "../options/options.js";
@@ -12,13 +12,13 @@ import { createWriter } from "./write.js";
 /** @import { CacheKind } from "../options/options.js" */
 
 /**
- * What is known of one cached image.
+ * The metadata of one cached image.
  *
  * @typedef {object} Entry
  * @property {string} namespace
  * @property {string} id
  * @property {number} token
- * @property {string} kind  what the bytes are, "encrypted" or "decrypted": a page may change its mind
+ * @property {string} kind  "encrypted" or "decrypted"; a page may change its `cache` option
  * @property {number} size  in bytes
  * @property {number} lastUsed  epoch milliseconds
  */
@@ -26,37 +26,38 @@ import { createWriter } from "./write.js";
 /** @typedef {Uint8Array<ArrayBuffer> | Blob} Stored */
 
 /**
- * Every promise rejects with CacheError where the storage fails.
+ * Every promise rejects with CacheError if the storage fails.
  *
  * @typedef {object} ImageCache
- * @property {(id: string, token: number) => Promise<Stored | undefined>} read  the bytes of exactly this version; the
- *   calls of one tick are answered together
- * @property {() => Promise<number>} latestRemoval  the number of the latest removal that this page knows of; never
- *   rejects
- * @property {(id: string, token: number, bytes: Uint8Array<ArrayBuffer>, since: number) => Promise<void>} write  keep a version,
- *   unless a newer one is there, it is above half of what the cache holds after an eviction, or the image was removed
- *   after the removal `since`, which `latestRemoval` gave before the download began
- * @property {(id: string) => void} touch  note that the image was used just now
- * @property {(id: string, token: number) => Promise<void>} drop  remove this version if it is still the cached one
- * @property {(id: string) => Promise<boolean>} remove  remove the image and its variants; tells whether there was one
- * @property {() => Promise<void>} clear  remove every image of the namespace
- * @property {(id: string) => Promise<boolean>} has  tell whether a version that `read` could return is cached
- * @property {() => Promise<{images: number, bytes: number}>} stats  of the namespace
- * @property {() => void} forget  another tab has changed what is stored
- * @property {() => Promise<number>} warmUp  open the database; resolves to the size of the largest image there, in bytes
- * @property {() => void} close  end the connection to the storage
+ * @property {(id: string, token: number) => Promise<Stored | undefined>} read  resolves to the bytes of exactly this
+ *   version; the calls of one tick are answered together
+ * @property {() => Promise<number>} latestRemoval  resolves to the number of the latest removal that this page knows;
+ *   never rejects
+ * @property {(id: string, token: number, bytes: Uint8Array<ArrayBuffer>, since: number) => Promise<void>} write  keeps
+ *   a version. Keeps nothing if a newer version is cached, if the image is above half of the cache after an eviction,
+ *   or if the image was removed after the removal `since`, the number of the latest removal before the download began
+ * @property {(id: string) => void} touch  notes that the image was used just now
+ * @property {(id: string, token: number) => Promise<void>} drop  removes this version if it is still the cached one
+ * @property {(id: string) => Promise<boolean>} remove  removes the image and its variants; resolves to whether there
+ *   was any
+ * @property {() => Promise<void>} clear  removes every image of the namespace
+ * @property {(id: string) => Promise<boolean>} has  resolves to whether a version that `read` could return is cached
+ * @property {() => Promise<{images: number, bytes: number}>} stats  resolves to the images and bytes of the namespace
+ * @property {() => void} forget  discards the known metadata, because another tab may have changed it
+ * @property {() => Promise<number>} warmUp  opens the database; resolves to the size of its largest image in bytes
+ * @property {() => void} close  closes the connection to the storage
  */
 
 /**
- * Make a cache; the database is opened by its first use.
+ * Make a cache. Its first use opens the database.
  *
  * @param {object} options
  * @param {string} options.databaseName
- * @param {string} options.namespace  keeps the images of one user apart from those of others
- * @param {CacheKind} options.cache  what is kept
- * @param {number} options.cacheLimit  most images kept, of all namespaces together
- * @param {number} options.cacheBytes  most bytes kept, of all namespaces together
- * @param {number} options.cleanupBatch  images evicted beyond the excess; of the bytes, the same share
+ * @param {string} options.namespace  separates the images of users
+ * @param {CacheKind} options.cache  only "encrypted" and "decrypted" use the storage
+ * @param {number} options.cacheLimit  most images of all namespaces together
+ * @param {number} options.cacheBytes  most bytes of all namespaces together
+ * @param {number} options.cleanupBatch  images evicted beyond the excess; the same share of the bytes is evicted
  * @returns {ImageCache}
  */
 export function createCache({ databaseName, namespace, cache: kind, ...limits }) {
@@ -69,7 +70,7 @@ export function createCache({ databaseName, namespace, cache: kind, ...limits })
   const named = (id) => ({ namespace, id });
 
   /**
-   * @param {any} entry  an Entry, or what is stored with the bytes, or undefined
+   * @param {any} entry  an Entry, a value of the store `bytes`, or undefined
    * @param {number} token
    */
   const isVersion = (entry, token) => entry?.token === token && entry.kind === kind;
@@ -79,7 +80,7 @@ export function createCache({ databaseName, namespace, cache: kind, ...limits })
     stores.readBytes((bytes) =>
       Promise.all(
         versions.map(async ({ id, token }) => {
-          // Bytes that can't be read are a miss of this image alone.
+          // Unreadable bytes are a miss of this image only.
           const found = await done(bytes.get(keyOf(named(id)))).catch(() => undefined);
           return isVersion(found, token) && found.size === sizeOf(found.image) ? found.image : undefined;
         }),
@@ -88,8 +89,8 @@ export function createCache({ databaseName, namespace, cache: kind, ...limits })
   const read = coalesce(readAll, BATCH_LIMIT);
 
   /**
-   * Remove what has this key, or a longer one that begins with it, or is in one of the ranges, each from a key to a key;
-   * resolves to whether there was anything.
+   * Remove the images with a key that starts with `key` or lies in one of the ranges. Resolves to whether there were
+   * any.
    *
    * @param {[namespace: string, id?: string]} key
    * @param {string[][][]} ranges
@@ -107,7 +108,7 @@ export function createCache({ databaseName, namespace, cache: kind, ...limits })
       }
       stores.forget();
       return count > 0;
-      // What is deleted must not come back after a power failure.
+      // A deleted image must not reappear after a power failure.
     }, "strict");
   }
 
@@ -123,7 +124,7 @@ export function createCache({ databaseName, namespace, cache: kind, ...limits })
 
     async write(id, token, view, since) {
       const size = view.length;
-      // Or one image would push out most of the others, and itself.
+      // A larger image would evict most of the others, and then itself.
       if (size > largest) return;
       await write({ entry: { namespace, id, token, kind, size, lastUsed: risingTime() }, view, since });
     },
@@ -134,7 +135,7 @@ export function createCache({ databaseName, namespace, cache: kind, ...limits })
         if (entry?.token === token) stores.remove(entries, bytes, entry);
       }),
 
-    // A `~` comes after whatever a variant's name may have.
+    // In key order, `~` comes after every character of a variant's name.
     remove: (id) => removeAll(keyOf(named(id)), [named(`${id}~`), named(`${id}~~`)].map(keyOf)),
 
     async clear() {

@@ -1,4 +1,4 @@
-/** Which images go when the cache is full: those that were not used for longest. */
+/** Chooses the images to evict from a full cache: the least recently used. */
 
 import { risingTime } from "./last-used.js";
 
@@ -6,17 +6,17 @@ import { risingTime } from "./last-used.js";
 
 /**
  * @typedef {object} Limits
- * @property {number} cacheLimit  images
- * @property {number} cacheBytes
- * @property {number} cleanupBatch  images to go beyond the excess; of the bytes, the same share
+ * @property {number} cacheLimit  most images
+ * @property {number} cacheBytes  most bytes
+ * @property {number} cleanupBatch  images evicted beyond the excess; the same share of the bytes is evicted
  */
 
 /**
  * Choose the images to remove.
  *
- * @param {Entry[]} list  all that are there
+ * @param {Entry[]} list  all entries of the cache
  * @param {Limits} limits
- * @param {number} needed  bytes to make room for where the disk is full before the limit is reached, else 0
+ * @param {number} needed  bytes to free because the disk is full below the limits; otherwise 0
  * @returns {Entry[]}
  */
 export function victims(list, { cacheLimit, cacheBytes, cleanupBatch }, needed) {
@@ -24,7 +24,7 @@ export function victims(list, { cacheLimit, cacheBytes, cleanupBatch }, needed) 
   const total = sizeOfAll(list);
   let images = list.length - cacheLimit + cleanupBatch;
   let size = total - (needed ? total - needed : cacheBytes) * (1 - cleanupBatch / cacheLimit);
-  // Used in the future: the clock was ahead.
+  // A time in the future was written while the clock was wrong: treat the image as the oldest.
   const age = (/** @type {Entry} */ { lastUsed }) => (lastUsed > now ? 0 : lastUsed);
   const oldest = list.sort((one, other) => age(one) - age(other));
   return oldest.filter((entry) => {
@@ -38,7 +38,7 @@ export function victims(list, { cacheLimit, cacheBytes, cleanupBatch }, needed) 
 /** @param {Iterable<Entry>} list */
 export function sizeOfAll(list) {
   let sum = 0;
-  // An entry without a size is none of ours.
+  // An entry without a size was not written by this client.
   for (const { size } of list) sum += +size || 0;
   return sum;
 }

@@ -1,11 +1,11 @@
-/** One IndexedDB database: a connection that reopens itself, and transactions that are promises. */
+/** One IndexedDB database: a connection that is reopened if necessary, and transactions as promises. */
 
 import { CacheError } from "../errors.js";
 
 /**
- * Runs one transaction: `work` gets the object stores in the order of `stores` and may await requests only (see
- * `done`); a request whose result it doesn't need it need not await. Resolves to what `work` returned, once what it
- * wrote is complete; rejects with CacheError, with nothing written, where anything in it failed.
+ * Runs one transaction. `work` gets the object stores in the order of `stores`. It may await only requests (see
+ * `done`), and need not await a request without a result. Resolves to the result of `work` once its writes are
+ * complete. If anything fails, nothing is written and it rejects with CacheError.
  *
  * @typedef {<Result>(
  *   stores: string[],
@@ -15,30 +15,32 @@ import { CacheError } from "../errors.js";
  * ) => Promise<Result>} Transact
  */
 
-/** For opening, and for a transaction, which another tab's may hold up. */
+/** Time limit of opening and of one transaction; a transaction of another tab may block both. */
 const LIMIT_MS = 3000;
 
 export const TOO_LONG = "it takes too long";
 
-/** There is no IndexedDB, or the browser forbids it; Chromium, where it lets no site store anything, in its own words. */
+/** Errors of a browser without IndexedDB, or with site data forbidden. Chromium has its own message for the latter. */
 const NO_STORAGE = /^(Reference|Type|Security)Error|user denied permission/;
 
-/** Where there is no storage, so often is it tried again. */
+/** After a failure to open, calls fail at once for this time, and the next one tries again. */
 const RETRY_MS = 5000;
 
 /**
- * Describe a database; it is opened by the first transaction. What must be strict is never refused for what went wrong
- * before.
+ * Describe a database. The first transaction opens it. A strict transaction always tries to open it, even shortly after
+ * a failure.
  *
  * @param {string} name
  * @param {number} version
- * @param {(connection: IDBDatabase) => void} createStores  lays out a database that is new, or of an older version
- * @returns {{transact: Transact, close: () => void}}  `close` ends the connection; later transactions have one each
+ * @param {(connection: IDBDatabase) => void} createStores  creates the stores of a database that is new or of an older
+ *   version
+ * @returns {{transact: Transact, close: () => void}}  `close` closes the connection; each later transaction opens its
+ *   own
  */
 export function createDatabase(name, version, createStores) {
   /** @type {Promise<IDBDatabase> | undefined} */
   let opening;
-  /** Where opening failed. */
+  /** When to open again after a failure; NaN if opening has not failed. */
   let retryAt = NaN;
   let isOver = false;
 
@@ -57,12 +59,12 @@ export function createDatabase(name, version, createStores) {
       const fail = (cause, retryMs = RETRY_MS) => {
         clearTimeout(limit);
         retryAt = performance.now() + retryMs;
-        // Whatever else is wrong, images may be there.
+        // After any other error the database may hold images.
         const reason = NO_STORAGE.test(String(cause)) ? "unavailable" : "failed";
         reject(new CacheError(`IndexedDB ${name} can't be opened`, { reason, cause }));
       };
-      // Opening can hang without any event, for instance behind another tab's `deleteDatabase`. Whoever asks while it
-      // hangs past the limit is refused at once; when it opens after all, the connection is used.
+      // Opening can hang without any event, for instance behind another tab's `deleteDatabase`. After the limit, calls
+      // fail at once; if the database opens later, the connection is used.
       const limit = setTimeout(fail, LIMIT_MS, TOO_LONG, Infinity);
       try {
         const request = indexedDB.open(name, version);
@@ -71,10 +73,10 @@ export function createDatabase(name, version, createStores) {
         request.onsuccess = () => {
           clearTimeout(limit);
           const connection = request.result;
-          // Site data cleared, or the disk failed: the browser has closed the connection.
+          // The browser has closed the connection: site data was cleared, or the disk failed.
           connection.onclose = forget;
-          // Another tab deletes the database or brings a newer layout: make way, or it waits for as long as this page
-          // lives.
+          // Another tab deletes the database or upgrades it. Close the connection, or that tab waits until this page
+          // ends.
           connection.onversionchange = () => {
             connection.close();
             forget();
@@ -82,7 +84,7 @@ export function createDatabase(name, version, createStores) {
           resolve(connection);
           opening = Promise.resolve(connection);
           retryAt = NaN;
-          // Once what it was opened for has begun.
+          // Let the transaction that opened the connection begin first.
           if (isOver) setTimeout(() => connection.close());
         };
       } catch (cause) {
@@ -106,7 +108,7 @@ export function createDatabase(name, version, createStores) {
   async function transact(stores, mode, work, durability = "relaxed") {
     try {
       const transaction = await begin(stores, mode, { durability }).catch((error) => {
-        // The connection was closed without a word, as Safari does to pages in the background: open another.
+        // Safari closes the connections of background pages without an event: open another connection.
         if (isClosed(error)) return begin(stores, mode, { durability });
         throw error;
       });
@@ -143,7 +145,7 @@ export function done(request) {
   return new Promise((resolve, reject) => {
     request.onsuccess = () => resolve(request.result);
     request.onerror = (event) => {
-      // It aborts the transaction only if whoever awaits it does not make do without it.
+      // The caller decides: if it does not catch the error, `transact` aborts the transaction.
       event.preventDefault();
       reject(request.error);
     };
@@ -175,7 +177,7 @@ function finish(transaction, work) {
     /** @type {unknown} */
     let failure;
     transaction.oncomplete = () => resolve(work);
-    // A request that failed is the cause; the work itself then sees no more than that its next request was aborted.
+    // A failed request is the cause. The work only sees that its next request was aborted.
     transaction.onabort = () => reject(transaction.error ?? failure);
     work
       .catch((error) => {
@@ -183,7 +185,7 @@ function finish(transaction, work) {
         if (error === TOO_LONG) reject(error);
         transaction.abort();
       })
-      // A failed request has aborted it already.
+      // abort() throws if a failed request has aborted the transaction already.
       .catch(() => {});
   });
 }

@@ -1,20 +1,19 @@
 /**
- * Note when images were used. It is time to write that down every 2 s, and when the page is hidden, which may be its
- * end.
+ * Notes when images were used. The times are written every 2 s, and when the page is hidden, because it may end then.
  */
 
 let last = 0;
 
-/** A strictly rising time in epoch milliseconds: images used within one millisecond have an order, too. */
+/** A strictly rising time in epoch milliseconds, so that images used within one millisecond have an order. */
 export const risingTime = () => (last = Math.max(Date.now(), last + 0.001));
 
 const INTERVAL_MS = 2000;
 
-/** The page may not live on: visibilitychange comes up from the document. */
+/** Events after which the page may end. `visibilitychange` bubbles from the document to the window. */
 const ENDS = ["pagehide", "visibilitychange"];
 
 /**
- * @param {() => void} write  writes down what `takeAll` hands out
+ * @param {() => void} write  stores the times that `takeAll` returns
  */
 export function createLastUsed(write) {
   /** @type {Map<string, number>} */
@@ -43,7 +42,7 @@ export function createLastUsed(write) {
       timer ??= start();
     },
 
-    /** Hand out what is not written down yet: epoch milliseconds by id. */
+    /** Return the times not yet written, epoch milliseconds by id, and forget them. */
     takeAll() {
       const taken = used;
       used = new Map();

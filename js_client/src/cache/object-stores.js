@@ -3,11 +3,11 @@
  *
  *     entries   {namespace, id, token, kind, size, lastUsed}, by namespace and id
  *     bytes     {token, kind, size, image}, a Uint8Array, or Blob for a large image, by [namespace, id]
- *     deleted   the latest removals, see there
- *     changed   a random number, another one after each change
+ *     deleted   the latest removals, see removals.js
+ *     changed   a random number that every change replaces
  *
- * Bytes have a store of their own, so that a hit rewrites a small entry and eviction reads no image; and they tell what
- * they are, so that a hit reads nothing else.
+ * Bytes have a store of their own, so that a hit rewrites a small entry and eviction reads no image. They repeat token
+ * and kind, so that a hit reads no entry.
  */
 
 import { createDatabase, done } from "./indexeddb.js";
@@ -26,8 +26,7 @@ const CHANGED = "changed";
 const ALL = [ENTRIES, BYTES, DELETED, CHANGED];
 
 /**
- * Make the stores; the database is opened by their first use. Every promise rejects with CacheError where the storage
- * fails.
+ * Make the stores. Their first use opens the database. Every promise rejects with CacheError if the storage fails.
  *
  * @param {string} databaseName
  */
@@ -38,14 +37,14 @@ export function createStores(databaseName) {
   });
 
   /**
-   * What the database holds, all namespaces, by `nameOf`; undefined where it may be something else.
+   * The entries of all namespaces by `nameOf`, or undefined if another tab may have changed them.
    *
    * @type {Map<string, Entry> | undefined}
    */
   let known;
-  /** What `changed` held then. */
+  /** The value of `changed` that `known` belongs to. */
   let knownAt = 0;
-  /** @type {Promise<number> | undefined}  the number of the latest removal that this page knows of */
+  /** @type {Promise<number> | undefined}  the number of the latest removal that this page knows */
   let removal;
 
   const forget = () => {
@@ -61,21 +60,22 @@ export function createStores(databaseName) {
     close,
 
     /**
-     * All entries, as they are stored.
+     * Read all entries.
      *
      * @param {IDBObjectStore} entries
      */
     list: async (entries) => [...(await load(entries)).values()],
 
     /**
-     * An entry as far as this page knows: null where there is none, undefined where there may be one.
+     * Return an entry as far as this page knows: null if there is none, undefined if there may be one.
      *
      * @param {ImageName} name
      */
     known: (name) => known && (known.get(nameOf(name)) ?? null),
 
     /**
-     * The same by `nameOf`, as this page knows them: within `change` all of them, `lastUsed` may be older.
+     * Return all entries by `nameOf`; read them if they are unknown. Within `change` they are current, except
+     * `lastUsed`.
      *
      * @param {IDBObjectStore} entries
      */
@@ -111,7 +111,7 @@ export function createStores(databaseName) {
         ALL,
         "readwrite",
         async (entries, bytes, deleted, changed) => {
-          // Others change it without a word, as they store in another namespace, or evict.
+          // A tab of another namespace, or an eviction, changes entries without a message.
           if ((await done(changed.get(0))) !== knownAt) known = undefined;
           changed.put((knownAt = Math.random()), 0);
           return work(entries, bytes, deleted);
@@ -150,7 +150,7 @@ export function createStores(databaseName) {
 
 /** @param {IDBDatabase} connection */
 function layOut(connection) {
-  // It is a cache: what an older version of this client has stored needs no moving.
+  // The images of an older version are dropped: this is a cache.
   for (const name of ALL) {
     if (connection.objectStoreNames.contains(name)) connection.deleteObjectStore(name);
   }

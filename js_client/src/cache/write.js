@@ -1,4 +1,4 @@
-/** Puts images into the cache, makes room for them, and notes which were used. */
+/** Stores images in the cache, evicts others to make room, and writes when images were used. */
 
 import { BATCH_LIMIT, coalesce } from "../coalesce.js";
 import { sizeOfAll, victims } from "./eviction.js";
@@ -13,15 +13,17 @@ import { removedSince } from "./removals.js";
 
 /** @typedef {{entry: Entry, view: Uint8Array<ArrayBuffer>, since: number}} Writing */
 
-/** Measured: Blob values are faster from here on, and slower below. */
+/** Measured: Blob values are faster from this size on, and slower below. */
 const BLOB_BYTES = 500_000;
 
-/** Where a page has many megabytes of Blobs Chromium breaks some: what comes in a burst is stored as it is. */
+/**
+ * Chromium breaks some Blobs if a page has many megabytes of them, so the images of a large burst are stored as arrays.
+ */
 const BURST_BYTES = 30_000_000;
 
 /**
- * In a private window WebKit stores no Blob: it fails, or waits without an end. Its engine alone tells an error's line by
- * this name, in workers too, where `navigator.vendor` is not.
+ * In a private window WebKit cannot store a Blob: the request fails or never ends. Only WebKit's errors have the
+ * property `line`, also in workers, where `navigator.vendor` is missing.
  */
 const isWebKit = () => "line" in Error();
 
@@ -33,7 +35,7 @@ export function createWriter(stores, { namespace, ...limits }) {
   let storesBlobs = !isWebKit();
 
   const { touch, flush, takeAll } = createLastUsed(() => {
-    // Nobody waits for it, and the next read or write tells what is wrong with the storage.
+    // No caller waits for this. The next read or write reports a failure of the storage.
     stores.mark(markUsed).catch(() => {});
   });
 
@@ -48,7 +50,7 @@ export function createWriter(stores, { namespace, ...limits }) {
   }
 
   /**
-   * A copy: a stored view brings its whole buffer along, the response body, whose head may hold the image's key.
+   * Copy a view, because IndexedDB stores its whole buffer: the response body, and its head may hold the image's key.
    *
    * @param {Uint8Array<ArrayBuffer>} view
    * @param {boolean} isBurst
@@ -63,7 +65,7 @@ export function createWriter(stores, { namespace, ...limits }) {
       const isBurst = sizeOfAll(images.map(({ entry }) => entry)) > BURST_BYTES;
       for (const { entry, view, since } of images) {
         const isOutdated = Number(list.get(nameOf(entry))?.token) > entry.token;
-        // This page has not heard of the removal yet.
+        // The message about the removal has not arrived yet.
         if (isRemoved(entry.id, since)) stores.forget();
         else if (!isOutdated) stores.put(entries, bytes, entry, storable(view, isBurst));
       }

@@ -1,4 +1,4 @@
-/** Image bytes: plaintext = one format byte ‖ the image. */
+/** Decrypts images: plaintext = one format byte ‖ the image. */
 
 import { DecryptError, PixstoreError } from "../errors.js";
 import { mimeType } from "../format/formats.js";
@@ -13,7 +13,7 @@ import { decryptGcm } from "./gcm.js";
  * @param {Uint8Array<ArrayBuffer>} sealed  ciphertext ‖ tag
  * @returns {Promise<Uint8Array<ArrayBuffer>>}  the plaintext
  * @throws {DecryptError} with reason tag
- * @throws {PixstoreError} where the page has no WebCrypto
+ * @throws {PixstoreError} if the page has no WebCrypto
  */
 export async function decrypt(meta, sealed) {
   if (!globalThis.crypto?.subtle) {
@@ -30,7 +30,7 @@ export async function decrypt(meta, sealed) {
 }
 
 /**
- * The image in a plaintext.
+ * Return the image of a plaintext.
  *
  * @param {Uint8Array<ArrayBuffer>} plaintext
  * @returns {Blob}
@@ -43,21 +43,21 @@ export function imageIn(plaintext) {
 }
 
 /**
- * The image in a sealed Blob.
+ * Decrypt the image in a stored Blob.
  *
  * @param {Blob} sealed  ciphertext ‖ tag
  * @param {ImageKey} key
- * @throws {DecryptError} also where the browser can't read the Blob any more
+ * @throws {DecryptError} also if the browser can no longer read the Blob
  */
 export async function decryptBlob(sealed, key) {
   return imageIn(await decrypt(key, await bytesOf(sealed)));
 }
 
 /**
- * The image in a plaintext that lies in the browser's storage; no byte of it is read.
+ * Return the image of a stored plaintext as a slice, without reading its bytes.
  *
  * @param {Blob} plaintext
- * @throws {DecryptError} also where the browser can't read the Blob any more
+ * @throws {DecryptError} also if the browser can no longer read the Blob
  */
 export async function imageInBlob(plaintext) {
   const [formatByte] = await bytesOf(plaintext.slice(0, 1));

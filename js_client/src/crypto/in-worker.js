@@ -1,14 +1,13 @@
 /**
- * Decrypts large stored images in a worker, which keeps the page responsive; in the page as long as there is none.
- *
- * A worker takes longer to start than an image takes to decrypt: no image waits for it.
+ * Decrypts large stored images in a worker, so that the page stays responsive. Until the worker has started, the page
+ * decrypts: starting a worker takes longer than decrypting an image.
  */
 
 import { decryptBlob } from "./decrypt.js";
 
 /** @import { ImageKey } from "./gcm.js" */
 
-/** Measured: smaller images are decrypted before a worker has got them. */
+/** Measured: below this size, decrypting takes less time than sending the image to a worker. */
 const LEAST_BYTES = 1_000_000;
 
 const ANSWER_LIMIT_MS = 10_000;
@@ -25,7 +24,10 @@ export function createInWorker(startWorker) {
   let isReady = false;
   let count = 0;
 
-  /** The client is closed, or no file of this name beside a bundle, a policy of the page, another origin: the page works alone from now on. */
+  /**
+   * Decrypt in the page from now on: the client is closed, or the worker cannot start because its file is missing
+   * beside a bundle, a policy forbids it, or it lies on another origin.
+   */
   function giveUp() {
     isUsable = isReady = false;
     worker?.terminate();
@@ -33,7 +35,7 @@ export function createInWorker(startWorker) {
   }
 
   /**
-   * Start the worker, for an image of this size.
+   * Start the worker if an image of this size is worth it.
    *
    * @param {number} size  in bytes
    */
@@ -45,12 +47,12 @@ export function createInWorker(startWorker) {
       worker.onmessage = ({ data }) => {
         const { number, image } = Object(data);
         isReady = isUsable && Number.isInteger(number);
-        // Some other script of this name, or a page in its place.
+        // The file is another script, or a page.
         if (!isReady) giveUp();
         waiting.get(number)?.(image);
       };
     } catch {
-      // Trusted Types, or the module comes from another origin, or there are no workers.
+      // Trusted Types forbid it, the module lies on another origin, or there are no workers.
       giveUp();
     }
   }

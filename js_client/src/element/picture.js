@@ -1,21 +1,21 @@
-/** What stands in an element: an `<img>` with the picture, and before that a placeholder upon it. */
+/** The children of an element: an `<img>` with the picture, and a placeholder over it until the picture is loaded. */
 
+import { rgbaOf } from "../view/thumbhash.js";
 import { sizeFor } from "../view/variants.js";
 import { createView, IDLE } from "../view/view.js";
-import { paintedOf } from "./placeholder.js";
 import { adoptStylesheet } from "./stylesheet.js";
 
 /** @import { ImageRecord } from "../format/records.js" */
 /** @import { View, ViewClient, ViewState } from "../view/view.js" */
 /** @import { PixImage } from "./pix-image.js" */
 
-/** While an element grows, no size is got that it has outgrown a moment later. */
+/** A growing element loads a larger size only after this pause, because it may grow further. */
 const GROWN_MS = 150;
 
-/** @type {Record<string, IntersectionObserver>}  by margin, for all elements: what comes near together is got together */
+/** @type {Record<string, IntersectionObserver>}  by margin, shared by all elements so that their loads form batches */
 const screens = {};
 
-/** @param {string} [rootMargin]  by default, the observer tells which elements are in sight */
+/** @param {string} [rootMargin]  without a margin, the observer reports the elements in sight */
 const screenOf = (rootMargin) =>
   (screens[String(rootMargin)] ??= new IntersectionObserver(
     (entries) => {
@@ -27,12 +27,11 @@ const screenOf = (rootMargin) =>
     rootMargin === undefined ? {} : { rootMargin },
   ));
 
-/** @typedef {{isNear?: boolean, isInSight?: boolean}} Position  changes of where an element is; near is within its margin */
+/** @typedef {{isNear?: boolean, isInSight?: boolean}} Position  a change; `isNear`: within the element's margin */
 
 /**
  * @param {PixImage} host
- * @returns {(position?: Position) => View}  to be called after each change of the element, its place in the page, or its
- *   position
+ * @returns {(position?: Position) => View}  call it after each change of the element's properties, parent or position
  */
 export function createPicture(host) {
   let img = new Image();
@@ -40,21 +39,21 @@ export function createPicture(host) {
   let client;
   /** @type {IntersectionObserver | undefined} */
   let screen;
-  /** Whether the author gave the `<img>` a size, which is not to be touched. */
+  /** Whether the author gave the `<img>` a size, which must not be changed. */
   let isSized = false;
-  /** @type {ImageRecord}  that which was given, or what an id has led to, once there is one */
+  /** @type {ImageRecord}  the given record, or the fetched record of an id */
   let known;
   let isNear = false;
   let isInSight = false;
   let isSettling = false;
-  /** @type {View}  as soon as the element has been on a page */
+  /** @type {View}  set once the element was connected */
   let view;
-  /** The widest that this picture has been, in CSS pixels. */
+  /** The largest width of this picture so far, in CSS pixels. */
   let widest = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let growing;
 
-  // It tells before the screen's observer does, and so no layout is forced for each of the pictures that come near.
+  // This observer reports before the intersection observers do, so `measure` need not force a layout for each picture.
   const sizes = new ResizeObserver(() => {
     widest = Math.max(widest, img.clientWidth);
     clearTimeout(growing);
@@ -68,7 +67,7 @@ export function createPicture(host) {
     if (client !== host.client) {
       leave();
       view = createView((client = host.client), change, () => {
-        // Its key is not to stay on the page either.
+        // The key in the record must not stay on the page.
         host.removeAttribute("record");
         host.removeAttribute("src-id");
         host.record = known = /** @type {any} */ (undefined);
@@ -87,7 +86,7 @@ export function createPicture(host) {
     show();
   }
 
-  /** @param {HTMLImageElement | null} image  the last that is there: the author's, where there are two */
+  /** @param {HTMLImageElement | null} image  the last `<img>` child: the author's, if there are two */
   function adopt(image) {
     if (image === img) return;
     leave();
@@ -95,13 +94,13 @@ export function createPicture(host) {
     img = image ?? img;
     host.alt ||= img.alt;
     isSized = Boolean(img.getAttribute("width"));
-    // A copy of an element that was loading has a copy of its placeholder, which is empty.
+    // A clone of a loading element has a cloned placeholder, which is empty.
     unveil();
     host.prepend(img);
   }
 
   /**
-   * Take the room that the picture will have, as soon as that is known.
+   * Reserve the space of the picture once its size is known.
    *
    * @param {ImageRecord} [record]
    */
@@ -140,7 +139,7 @@ export function createPicture(host) {
     } else view.hide();
   }
 
-  /** @param {ImageRecord} record  which an id may have led to just now */
+  /** @param {ImageRecord} record  may be the fetched record of an id, which is not laid out yet */
   function measure(record) {
     layOut(record);
     return widest || img.clientWidth || host.width;
@@ -153,14 +152,14 @@ export function createPicture(host) {
   /** @param {ViewState} next */
   function change({ status, url, record, error }) {
     if (!url) {
-      // Out of the page it would be kept by Chromium as long as that lives.
+      // Chromium never frees an `<img>` if its `src` is removed after the element has left the page.
       if (host.isConnected) img.removeAttribute("src");
       unveil();
-      // What is in memory comes before a placeholder would be seen.
+      // An image in memory is shown at once and needs no placeholder.
       const placeholder = status === "loading" && record && known.placeholder;
       if (placeholder) img.after(paintedOf(placeholder));
     }
-    // It is shown once the `<img>` has it.
+    // The state becomes "shown" with the `load` event of the `<img>`.
     if (status === "shown") img.src = /** @type {string} */ (url);
     else enter(status, error);
   }
@@ -177,17 +176,17 @@ export function createPicture(host) {
       text.hidden = state !== "error";
     }
     host.dispatchEvent(new Event("state"));
-    // They don't bubble, as those of an `<img>` don't.
+    // Events do not bubble, as those of an `<img>`.
     if (state === "error") host.dispatchEvent(new ErrorEvent(state, { error }));
   }
 
-  /** All that one task says and moves is taken together. */
-  function say() {
+  /** Apply all changes of one task together. */
+  function settleLater() {
     if (!isSettling) queueMicrotask(settle);
     isSettling = true;
   }
 
-  // An image's events don't bubble, but pass on their way down.
+  // The events of an `<img>` do not bubble, but can be captured.
   host.addEventListener(
     "load",
     ({ target }) => {
@@ -199,13 +198,32 @@ export function createPicture(host) {
     },
     true,
   );
-  // The author's `<img>` may come later, as out of a stream.
-  new MutationObserver(say).observe(host, { childList: true });
+  // The author's `<img>` may be parsed later, from a streamed page.
+  new MutationObserver(settleLater).observe(host, { childList: true });
   return (position) => {
-    // Most elements of a long page are told that they are out of sight, which they know.
+    // On a long page most elements are told only that they are still out of sight: skip them.
     if (position?.isInSight === isInSight) return view;
     ({ isNear, isInSight } = { isNear, isInSight, ...position });
-    say();
+    settleLater();
     return view;
   };
+}
+
+const SIDE = 16; // pixels of the placeholder, which the style stretches
+
+/**
+ * Paint a placeholder on a canvas, which has no URL and so needs no permission of a Content-Security-Policy.
+ *
+ * @param {string} placeholder  a record's, in base64
+ */
+function paintedOf(placeholder) {
+  const image = new ImageData(SIDE, SIDE);
+  const canvas = document.createElement("canvas");
+  image.data.set(rgbaOf(placeholder, SIDE, SIDE));
+  createImageBitmap(image).then((pixels) => {
+    // A 2D context would keep memory of its own long after its canvas was removed.
+    const context = /** @type {ImageBitmapRenderingContext} */ (canvas.getContext("bitmaprenderer"));
+    context.transferFromImageBitmap(pixels);
+  });
+  return canvas;
 }

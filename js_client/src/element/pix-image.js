@@ -1,4 +1,4 @@
-/** The element `<pix-image>`, as pages see it: its attributes, properties and events. */
+/** The element `<pix-image>`: its attributes, properties and events. */
 
 import * as pageClient from "../index.js";
 import { createPicture } from "./picture.js";
@@ -8,15 +8,16 @@ import { createPicture } from "./picture.js";
 /** @import { ViewClient, ViewState } from "../view/view.js" */
 
 /**
- * Properties that are attributes.
+ * Properties that reflect attributes.
  *
  * @typedef {object} Attributes
- * @property {string} srcId  the id of the image to show, where no record is given: the client gets it
+ * @property {string} srcId  the id of the image, if no record is given: the client fetches its record
  * @property {string} alt
- * @property {number} width  in CSS pixels, as those of an `<img>`; 0 where nothing is said
- * @property {number} height
+ * @property {number} width  in CSS pixels, as of an `<img>`; 0 if it is not given
+ * @property {number} height  the same
  * @property {"lazy" | "eager"} loading
- * @property {string} margin  how far from the screen a lazy image is loaded, in pixels or per cent; default "300px"
+ * @property {string} margin  distance from the screen at which a lazy image is loaded, in pixels or per cent; default
+ *   "300px"
  * @property {Priority} fetchPriority
  */
 
@@ -28,7 +29,7 @@ const attributeOf = (property) => property.replace("I", "-i").toLowerCase();
 
 const Base = /** @type {new () => HTMLElement & Attributes} */ (globalThis.HTMLElement ?? Object);
 
-/** It has children of its own, an `<img>` and for a while a `<canvas>`, in the page's tree and not in one of its own. */
+/** The element's children, an `<img>` and at first a `<canvas>`, are in the light DOM. There is no shadow root. */
 export class PixImage extends Base {
   static observedAttributes = ["record", ...Object.keys(DEFAULTS).map(attributeOf)];
 
@@ -36,13 +37,13 @@ export class PixImage extends Base {
   #record;
   /** @type {ViewClient} */
   #client = pageClient;
-  /** @type {any}  why there is no picture, in the state `error` */
+  /** @type {any}  the error in the state `error` */
   error;
   #settle = createPicture(this);
 
   constructor() {
     super();
-    // What was set before the element was defined lies upon its accessors.
+    // Properties that were set before the element was defined hide its accessors: set them again.
     const element = /** @type {any} */ (this);
     for (const [name, value] of Object.entries(element)) {
       delete element[name];
@@ -53,7 +54,7 @@ export class PixImage extends Base {
     });
   }
 
-  /** The record of the image to show. The attribute takes its JSON. */
+  /** The record of the image. The attribute takes its JSON. */
   get record() {
     return this.#record;
   }
@@ -63,7 +64,7 @@ export class PixImage extends Base {
     this.#settle();
   }
 
-  /** The client to get images with; by default the functions of the package. */
+  /** The client that loads the images; default: the package's functions. */
   get client() {
     return this.#client;
   }
@@ -78,7 +79,7 @@ export class PixImage extends Base {
     return /** @type {any} */ (this.dataset.state ?? "idle");
   }
 
-  /** Try again what has failed. */
+  /** Try again after an error. */
   retry() {
     if (this.error) this.#settle().retry();
   }
@@ -104,7 +105,7 @@ export class PixImage extends Base {
 }
 
 /**
- * What is no JSON is no record either, and becomes the error of one.
+ * Parse a record. Invalid JSON becomes an invalid record, which shows as a RecordError.
  *
  * @param {string} text
  */
@@ -121,7 +122,7 @@ for (const [property, fallback] of Object.entries(DEFAULTS)) {
   Object.defineProperty(PixImage.prototype, property, {
     /** @this {HTMLElement} */
     get() {
-      // A text or a number, as the default is.
+      // The same type as the default, a string or a number.
       return fallback.constructor(this.getAttribute(name) ?? fallback);
     },
     /** @this {HTMLElement} @param {string} value */

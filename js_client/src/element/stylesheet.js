@@ -1,6 +1,7 @@
 /**
- * How the element looks as long as the page says nothing else: a sheet without specificity, which no policy forbids. The
- * placeholder lies upon the picture and is out of the flow, so that nothing moves when it goes.
+ * The default style of the element. Its rules have no specificity, so any rule of the page wins; an adopted sheet needs
+ * no permission of a Content-Security-Policy. The placeholder is out of the flow, so that nothing moves when it is
+ * removed.
  */
 
 const RULES =

@@ -40,7 +40,7 @@ export const TAG_BYTES = 16;
  *
  * @param {unknown} value
  * @returns {ParsedRecord}
- * @throws {RecordError} whose `reason` names the wrong part
+ * @throws {RecordError} if a part is wrong; its `reason` names the part
  */
 export function parseRecord(value) {
   const { id, token, meta, statelessProof, proofExpiresAt, ciphertextUrl } = Object(value);

@@ -1,5 +1,6 @@
 /**
- * The wire payload: one state byte, and for an image the ciphertext, with the new token, key, iv and tag if it was updated.
+ * The wire payload: one state byte, and for an image the ciphertext, with the new token, key, iv and tag if it was
+ * updated.
  *
  *     Success   00 ‖ ciphertext
  *     Updated   01 ‖ token u64 little-endian ‖ key 32 ‖ iv 12 ‖ tag 16 ‖ ciphertext
@@ -54,7 +55,7 @@ export function decodePayload(bytes) {
     throw failure(`${state} is no wire state: this is no image endpoint`, "unknown-state");
   }
   if (body.length > 1) {
-    throw failure("there are bytes behind a refusal", "trailing-bytes");
+    throw failure("bytes follow a refusal", "trailing-bytes");
   }
   return { state };
 }

@@ -1,32 +1,36 @@
-/** For pages: the service worker that lets plain `<img src="/pixstore-image/-/image/ID">` show encrypted images. */
+/** Registers the service worker that lets a plain `<img src="/pixstore-image/-/image/ID">` show encrypted images. */
 
 import { endpointBeside } from "../options/endpoint.js";
-import { showAgain } from "./show-again.js";
 
 /** @import { CacheKind } from "../options/options.js" */
 
 /**
  * @typedef {object} ImageWorkerOptions
- * @property {string} recordsUrl  where a RecordsApp is, or what answers as it does, on the page's own origin
- * @property {string | undefined} [endpoint]  as the client's
- * @property {string | undefined} [scope]  the path that the pages are below, as the mount's `service_worker_scope`;
- *   default "/"
- * @property {string | undefined} [namespace]  this and what follows as the page's client has it, so that they share
- * @property {string | undefined} [databaseName]
- * @property {CacheKind | undefined} [cache]
- * @property {((error: unknown) => void) | undefined} [onError]  told why there is no worker, where the browser has any
+ * @property {string} recordsUrl  URL of a RecordsApp, or of an API that answers in the same way, on the page's origin
+ * @property {string | undefined} [endpoint]  as in the client's options
+ * @property {string | undefined} [scope]  the common path of the pages, as the mount's `service_worker_scope`; default
+ *   "/"
+ * @property {string | undefined} [namespace]  as in the page's client, so that both share the cache
+ * @property {string | undefined} [databaseName]  the same
+ * @property {CacheKind | undefined} [cache]  the same
+ * @property {((error: unknown) => void) | undefined} [onError]  called if the worker cannot be used, unless the browser
+ *   has no service workers
  */
 
-/** A page that waits shows nothing. */
+/** The longest wait for the worker, because the page shows no images meanwhile. */
 const LIMIT_MS = 5000;
 
 /**
- * Register the worker, and tell whether image URLs work in this page from now on. They do not where the browser has no
- * service workers, refuses this one or takes too long, or where the pages have a worker of another kind, which is left
- * alone: then show images by the element or by getImage.
+ * Register the worker. Image URLs do not work if:
+ *
+ * - the browser has no service workers, or refuses this one
+ * - the worker does not control the page within 5 s
+ * - the page has another service worker, which is kept
+ *
+ * Then show images by the element or by getImage.
  *
  * @param {ImageWorkerOptions} options
- * @returns {Promise<boolean>}
+ * @returns {Promise<boolean>}  whether image URLs work in this page from now on; never rejects
  */
 export async function registerImageWorker({ endpoint, recordsUrl, scope = "/", onError, ...settings }) {
   try {
@@ -34,7 +38,7 @@ export async function registerImageWorker({ endpoint, recordsUrl, scope = "/", o
     if (!serviceWorker) return false;
     if (!recordsUrl) throw new Error("recordsUrl is missing");
     if (Object.hasOwn(settings, "namespace") && !settings.namespace) {
-      throw new Error("namespace has no value: everybody's images would be in one");
+      throw new Error("namespace has no value: all users would share one cache");
     }
     const mount = inPage(endpoint ?? endpointBeside(import.meta.url)).replace(/\/$/, "");
     const script = new URL(`${mount}/-/client/service-worker.js`);
@@ -54,14 +58,14 @@ export async function registerImageWorker({ endpoint, recordsUrl, scope = "/", o
 }
 
 /**
- * An address as the page means it: the worker is elsewhere.
+ * Resolve a URL against the page, because the worker's own base URL differs.
  *
  * @param {string} url
  */
 const inPage = (url) => new URL(url, document.baseURI).href;
 
 /**
- * Have the worker control this page; resolves once it does, or never.
+ * Resolves once the worker controls this page, or never.
  *
  * @param {ServiceWorkerContainer} container
  * @param {URL} script
@@ -70,12 +74,12 @@ const inPage = (url) => new URL(url, document.baseURI).href;
 async function takeOver(container, script, scope) {
   const before = await container.getRegistration(scope);
   if ((before?.scope === scope && hasOther(before, script)) || !location.href.startsWith(scope)) {
-    throw new Error("of another scope or another service worker");
+    throw new Error("the page is outside the scope, or has another service worker");
   }
   const registration = await container.register(script, { scope });
   while (container.controller?.scriptURL !== script.href) {
     const changed = new Promise((resolve) => container.addEventListener("controllerchange", resolve, { once: true }));
-    // After a reload with the shift key it is active, and controls nothing.
+    // After a reload with the shift key the worker is active, but controls no page.
     registration.active?.postMessage("claim");
     await changed;
   }
@@ -89,4 +93,25 @@ function hasOther({ installing, waiting, active }, script) {
   return [installing, waiting, active].some(
     (worker) => worker && new URL(worker.scriptURL).pathname !== script.pathname,
   );
+}
+
+/**
+ * Request the page's images again that were requested before the worker controlled the page. The mount answered those
+ * with an error, or will.
+ *
+ * @param {string} images  the URL prefix of all images
+ * @param {boolean} isNew  the page had no worker, or one with other settings; otherwise another tab may have registered
+ *   it a moment ago
+ */
+function showAgain(images, isNew) {
+  for (const image of document.images) {
+    if (!image.currentSrc.startsWith(images)) continue;
+    const ask = () => {
+      // Setting `src` makes the browser load again, even with the same value.
+      image.src = image.getAttribute("src") ?? "";
+    };
+    if (image.complete) {
+      if (!image.naturalWidth) ask();
+    } else if (isNew) image.addEventListener("error", ask, { once: true });
+  }
 }

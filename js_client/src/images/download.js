@@ -70,7 +70,7 @@ async function opened(body, parsed) {
   const payload = decodePayload(body);
   if (payload.state !== WireState.Success && payload.state !== WireState.Updated) throw stateError(payload.state);
   if (payload.state === WireState.Updated && payload.token === parsed.token) {
-    throw new WireError("a version is updated to itself", { reason: "token-range" });
+    throw new WireError("the server updated a version to itself", { reason: "token-range" });
   }
   return verified({ ...parsed, ...payload }, payload.ciphertext);
 }
@@ -95,7 +95,7 @@ async function pauseOnce(failures) {
 }
 
 /**
- * Pause before the next attempt. Jitter keeps pages that failed together from retrying together. The images of one batch
- * do retry together, even if their frames were refused one after another.
+ * Pause before the next attempt. Jitter keeps pages that failed together from retrying together. The images of one
+ * batch do retry together, even if their frames were refused one after another.
  */
 const pause = coalesce(pauseOnce, BATCH_LIMIT, { pauseMs: FRAMES_MS });

@@ -23,7 +23,7 @@ const MOST_RECORDS = 100;
  * @throws {NotFoundError | RecordError | ConfigError} and the errors of `refreshRecord`
  */
 export async function freshRecord(refreshRecord, id, context) {
-  if (!refreshRecord) throw new ConfigError("this needs `recordsUrl`");
+  if (!refreshRecord) throw new ConfigError("set `recordsUrl` or `refreshRecord`");
   // One invalid id would make the server refuse every id of the same request.
   if (!isImageId(id)) throw stateError(WireState.NotFound);
   const [original, variant] = /** @type {[string, string?]} */ (id.split("~"));
@@ -31,13 +31,14 @@ export async function freshRecord(refreshRecord, id, context) {
   const record = variant ? (fresh?.variants?.[variant] ?? null) : fresh;
   if (record === null) throw stateError(WireState.NotFound);
   if (Object(record).id !== id) {
-    throw new RecordError("another image's record", { reason: "id" });
+    throw new RecordError("refreshRecord gave the record of another image", { reason: "id" });
   }
   return record;
 }
 
 /**
- * @param {Pick<Options, "refreshRecord" | "refreshRecords" | "recordsUrl" | "headers" | "credentials" | "timeoutMs">} options
+ * @param {Pick<Options, "refreshRecord" | "refreshRecords" | "recordsUrl" | "headers" | "credentials" | "timeoutMs">}
+ *   options
  * @returns {RefreshRecord | undefined}  undefined if the options name no source of records
  */
 export function createRefresh(options) {

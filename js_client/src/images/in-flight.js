@@ -108,8 +108,8 @@ export function createInFlight({ load, memory, counts }) {
 
   return {
     /**
-     * Load the image of a request, or join the load of the same version. If a joined load fails because of its record or
-     * context, try again, with the caller's own record in the end.
+     * Load the image of a request, or join the load of the same version. If a joined load fails because of its record
+     * or context, try again, with the caller's own record in the end.
      *
      * @param {ImageRequest} request
      * @param {AbortSignal | undefined} signal  the caller leaves when it is aborted

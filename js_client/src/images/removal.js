@@ -7,8 +7,8 @@
 /** @import { Notice, Tabs } from "./tabs.js" */
 
 /**
- * Images were removed: one image with its variants was deleted, everything was cleared, or memory was emptied because the
- * page returned from the back-forward cache or its client was replaced.
+ * Images were removed: one image with its variants was deleted, everything was cleared, or memory was emptied because
+ * the page returned from the back-forward cache or its client was replaced.
  *
  * @typedef {{type: "deleted", id: string} | {type: "cleared" | "emptied"}} Removed
  */

@@ -34,8 +34,7 @@ export function roomyBody(length) {
  * @param {number} length
  * @param {unknown} [cause]
  */
-const tooLong = (length, cause) =>
-  new FetchError(`a response of ${length} bytes can't be taken in`, { cause, status: 200 });
+const tooLong = (length, cause) => new FetchError(`a response of ${length} bytes is too long`, { cause, status: 200 });
 
 /**
  * Copy pieces into one body with room.
@@ -111,15 +110,15 @@ async function readPieces(next, most) {
 /**
  * @typedef {object} Reading
  * @property {() => Promise<Uint8Array | undefined>} next  resolves to the next piece, undefined at the end
- * @property {(target: Uint8Array, onProgress?: OnReceived) => Promise<void>} fill  fills the target with the next bytes;
- *   throws a FetchError if the stream ends before
+ * @property {(target: Uint8Array, onProgress?: OnReceived) => Promise<void>} fill  fills the target with the next
+ *   bytes; throws a FetchError if the stream ends before
  */
 
 /**
  * Read a response piece by piece. If that fails, the rest of the response is cancelled.
  *
- * Chromium shows a response as cancelled if its end arrives after all its bytes were read, as it usually does. It does not
- * if the reader belongs to a clone.
+ * Chromium shows a response as cancelled if its end arrives after all its bytes were read, as it usually does. It does
+ * not if the reader belongs to a clone.
  *
  * @template Result
  * @param {Response} response

@@ -10,8 +10,9 @@ import { readBody } from "./body.js";
 /** @import { TimeLimit } from "./time-limit.js" */
 
 /**
- * Fetches one wire payload. It gets the record as the caller of `getImage` passed it and getImage's `context`, and resolves
- * to the whole response body. `signal` is aborted when all callers have left, or after `timeoutMs` without progress.
+ * Fetches one wire payload. It gets the record as the caller of `getImage` passed it and getImage's `context`, and
+ * resolves to the whole response body. `signal` is aborted when all callers have left, or after `timeoutMs` without
+ * progress.
  *
  * @typedef {(record: ImageRecord, context: any, request: {signal: AbortSignal}) => Promise<Uint8Array>} ImageFetcher
  */
@@ -29,9 +30,9 @@ import { readBody } from "./body.js";
  * Make the fetcher that a client without a custom fetcher uses.
  *
  * @param {string} endpoint  URL or path, without a trailing slash
- * @returns {(record: ImageRecord, context?: any, request?: FetchOptions) => Promise<Uint8Array<ArrayBuffer>>}  resolves to
- *   the wire payload; rejects with FetchError, with RefusedError for HTTP status 401 or 403, or with WireError if the body
- *   is no wire payload
+ * @returns {(record: ImageRecord, context?: any, request?: FetchOptions) => Promise<Uint8Array<ArrayBuffer>>}  resolves
+ *   to the wire payload; rejects with FetchError, with RefusedError for HTTP status 401 or 403, or with WireError if
+ *   the body is no wire payload
  */
 export const createFetcher = (endpoint) => (record, _, request) =>
   get({ endpoint }, { ...record, proof: record.statelessProof }, { ...request });

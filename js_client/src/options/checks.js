@@ -1,4 +1,4 @@
-/** Checks of option values: each tells what the value must be, or nothing where it is. */
+/** Checks of option values. A check returns a description of the valid values, or false if the value is valid. */
 
 import { ConfigError } from "../errors.js";
 
@@ -45,22 +45,24 @@ export const headers = (value) => {
 };
 
 /**
- * Check what was given against a table of checks; what is undefined or null counts as not given.
+ * Check options against a table of checks. Values that are undefined or null are ignored.
  *
  * @param {Record<string, Check>} checks
  * @param {unknown} given
- * @returns {Record<string, any>}  what was given
+ * @returns {Record<string, any>}  the options with values
  * @throws {ConfigError} for an unknown name or an unusable value
  */
 export function checked(checks, given) {
-  if (Object(given) !== given) throw new ConfigError(`options are an object of ${Object.keys(checks).join(", ")}`);
+  if (Object(given) !== given) {
+    throw new ConfigError(`options must be an object with ${Object.keys(checks).join(", ")}`);
+  }
   const entries = Object.entries(Object(given)).filter(([, value]) => (value ?? null) !== null);
   for (const [name, value] of entries) {
     const check = Object.hasOwn(checks, name) && checks[name];
-    if (!check) throw new ConfigError(`${name} is no option; there are ${Object.keys(checks).join(", ")}`);
+    if (!check) throw new ConfigError(`${name} is no option; the options are ${Object.keys(checks).join(", ")}`);
     const wanted = check(value);
     if (wanted) throw new ConfigError(`${name} must be ${wanted}`);
   }
-  // Without a prototype: what anybody adds to Object.prototype is no option.
+  // Without a prototype, so that additions to Object.prototype are no options.
   return { __proto__: null, ...Object.fromEntries(entries) };
 }

@@ -1,12 +1,12 @@
-/** Where the images are. */
+/** The URL of the images. */
 
-/** Where an application is mounted, unless it says otherwise; npm's is the same. */
+/** The default path of the mount, as in the npm package. */
 export const DEFAULT_ENDPOINT = "/pixstore-image";
 
 /**
- * The images are served beside the client: a module at `https://host/my/mount/-/client/index.js` belongs to `/my/mount`.
+ * Derive the endpoint from the URL of this module: `https://host/my/mount/-/client/index.js` belongs to `/my/mount`.
  *
- * @param {string} [moduleUrl]  there is none in a bundle that is no module
+ * @param {string} [moduleUrl]  missing in a bundle that is no module
  */
 export function endpointBeside(moduleUrl = "") {
   const end = moduleUrl.lastIndexOf("/-/client/");

@@ -1,4 +1,4 @@
-/** The option names of the npm package `pixstore`, so that a page can change its import only. */
+/** Accepts the option names of the npm package `pixstore`, so that a page only has to change its import. */
 
 import { ConfigError } from "../errors.js";
 import { DEFAULT_ENDPOINT } from "./endpoint.js";
@@ -6,7 +6,7 @@ import { DEFAULT_ENDPOINT } from "./endpoint.js";
 /** @import { PixstoreConfig } from "./options.js" */
 
 /**
- * What `initPixstoreFrontend` also takes.
+ * Options of the npm package that `initPixstoreFrontend` also accepts.
  *
  * @typedef {object} NpmConfig
  * @property {string | undefined} [defaultEndpointConnectHost]  host of the endpoint; the scheme is the page's own
@@ -20,7 +20,7 @@ import { DEFAULT_ENDPOINT } from "./endpoint.js";
 const NPM_PORT = 3001;
 
 /**
- * Replace npm's names by ours; other names stay as they are.
+ * Replace npm's option names by ours. Other names stay.
  *
  * @param {PixstoreConfig & NpmConfig} config
  * @returns {PixstoreConfig}
@@ -39,7 +39,7 @@ export function translateNpmNames(config) {
   } = /** @type {PixstoreConfig & NpmConfig} */ ({ __proto__: null, ...config });
   /** @type {Record<string, unknown>} */
   const options = { __proto__: null, ...others };
-  // A database of npm's own client may exist under its name, with other object stores in it.
+  // The npm client may have made a database of that name with other object stores.
   const databaseName = frontendDbName && `${frontendDbName}-asgi`;
   const renamed = { cacheLimit, cleanupBatch, databaseName, endpoint: endpointOf(host, port, route) };
   for (const [name, value] of Object.entries(renamed)) {
@@ -59,7 +59,7 @@ export function translateNpmNames(config) {
 function endpointOf(host, port, path) {
   if ((host ?? port ?? null) === null) return path;
   const address = `${host}:${port ?? NPM_PORT}${path ?? DEFAULT_ENDPOINT}`;
-  // Without a scheme the browser takes the page's own: an HTTPS page is never sent to plain HTTP.
+  // Without a scheme the browser uses the page's own, so an HTTPS page never uses plain HTTP.
   if (host && /^[^\s/?#@\\]+:\d+\//.test(address)) return `//${address}`;
   throw new ConfigError(
     "npm's endpoint is defaultEndpointConnectHost, a host name, …Port, and …Route with a slash first",

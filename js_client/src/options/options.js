@@ -1,4 +1,4 @@
-/** Configuration: every option checked, defaults filled in. */
+/** The configuration of a client: checks every option and fills in the defaults. */
 
 import { ConfigError } from "../errors.js";
 import { abortSignal, callback, checked, headers, integer, oneOf, orCallback, text } from "./checks.js";
@@ -9,19 +9,20 @@ import { endpointBeside } from "./endpoint.js";
 /** @import { Check } from "./checks.js" */
 
 /**
- * Asks your API for a fresh record of an image, null where there is no such image any more; `context` is that of getImage.
+ * Fetches a fresh record of an image from your API; null if the image no longer exists. `context` is the option of
+ * getImage.
  *
  * @typedef {(id: string, context: any) => ImageRecord | null | Promise<ImageRecord | null>} RefreshRecord
  */
 
 /**
- * Asks your API for the fresh records of up to 100 images at once; those that it doesn't give are gone.
+ * Fetches fresh records of up to 100 images from your API. Images missing from the result no longer exist.
  *
  * @typedef {(ids: string[]) => Promise<Record<string, ImageRecord> | ImageRecord[]>} RefreshRecords
  */
 
 /**
- * A value, or what gives it for each request.
+ * A value, or a function that returns it for each request.
  *
  * @template Value
  * @typedef {Value | (() => Value | Promise<Value>)} PerRequest
@@ -31,44 +32,45 @@ import { endpointBeside } from "./endpoint.js";
 
 /** @typedef {typeof CACHE_KINDS[number]} CacheKind */
 
-/** @typedef {(received: {id: string, loaded: number, total: number}) => void} OnProgress  in bytes of the response */
+/** @typedef {(received: {id: string, loaded: number, total: number}) => void} OnProgress  `loaded` and `total` in bytes */
 
 /**
- * What `createClient` takes.
+ * The options of `createClient`.
  *
  * @typedef {object} PixstoreConfig
- * @property {string | undefined} [endpoint]  URL or path that image ids are appended to; default: where this client was
- *   loaded from a mounted PixstoreApp, that mount, else "/pixstore-image"
- * @property {CacheKind | undefined} [cache]  what is kept; default "encrypted"
+ * @property {string | undefined} [endpoint]  URL or path that image ids are appended to; default: the mounted
+ *   PixstoreApp that served this client, otherwise "/pixstore-image"
+ * @property {CacheKind | undefined} [cache]  the form in which images are cached; default "encrypted"
  * @property {string | undefined} [databaseName]  IndexedDB database; default "pixstore-asgi"
- * @property {string | undefined} [namespace]  whose images these are, such as a user's id: no other namespace sees
- *   them; default none
- * @property {number | undefined} [cacheLimit]  most images kept, at least 1; default 1000
- * @property {number | undefined} [cacheBytes]  most bytes kept; default 512 MiB
- * @property {number | undefined} [memoryBytes]  most bytes of images kept in memory; default 32 MiB
- * @property {number | undefined} [cleanupBatch]  images evicted beyond the excess, fewer than `cacheLimit`; default a
- *   twentieth of `cacheLimit`
- * @property {RefreshRecord | undefined} [refreshRecord]  called once where a proof has expired; default none
- * @property {RefreshRecords | undefined} [refreshRecords]  instead, for all images whose proofs have expired at about
+ * @property {string | undefined} [namespace]  the owner of the cached images, such as a user's id; other namespaces do
+ *   not see them; default none
+ * @property {number | undefined} [cacheLimit]  most images in the cache, at least 1; default 1000
+ * @property {number | undefined} [cacheBytes]  most bytes in the cache; default 512 MiB
+ * @property {number | undefined} [memoryBytes]  most bytes of images in memory; default 32 MiB
+ * @property {number | undefined} [cleanupBatch]  images evicted beyond the excess, fewer than `cacheLimit`; default
+ *   `cacheLimit` / 20
+ * @property {RefreshRecord | undefined} [refreshRecord]  called once per image if its proof has expired; default none
+ * @property {RefreshRecords | undefined} [refreshRecords]  the same for several images, if their proofs expire at about
  *   the same time
- * @property {string | undefined} [recordsUrl]  instead, where a RecordsApp is mounted, or what answers as it does
- * @property {PerRequest<HeadersInit | undefined> | undefined} [headers]  sent along with each request; default none
+ * @property {string | undefined} [recordsUrl]  URL of a mounted RecordsApp, or of an API that answers in the same way;
+ *   used if neither function is given
+ * @property {PerRequest<HeadersInit | undefined> | undefined} [headers]  sent with each request; default none
  * @property {PerRequest<RequestCredentials | undefined> | undefined} [credentials]  default "same-origin"
- * @property {number | undefined} [timeoutMs]  how long a request may bring nothing; default 60 000
- * @property {number | undefined} [retries]  further attempts where the network or the server failed; default 3
+ * @property {number | undefined} [timeoutMs]  milliseconds that an image may make no progress; default 60 000
+ * @property {number | undefined} [retries]  further attempts if the network or the server failed; default 3
  * @property {number | undefined} [parallel]  most requests at once; default 6
- * @property {((error: CacheError) => void) | undefined} [onCacheError]  told of every storage failure; images are
- *   served all the same
+ * @property {((error: CacheError) => void) | undefined} [onCacheError]  called with every storage failure; images are
+ *   served nevertheless
  */
 
 /**
- * What `getImage` takes beside the record.
+ * The options of `getImage`.
  *
  * @typedef {object} ImageOptions
- * @property {AbortSignal | undefined} [signal]  leaves the call; the request ends where nobody else waits for it
- * @property {OnProgress | undefined} [onProgress]  told how many bytes of the response have come
- * @property {unknown} [context]  handed to a fetcher of your own and to `refreshRecord`
- * @property {RefreshRecord | undefined} [refreshRecord]  instead of the client's own
+ * @property {AbortSignal | undefined} [signal]  ends the call; the request ends too if no other call waits for it
+ * @property {OnProgress | undefined} [onProgress]  called as bytes of the response arrive
+ * @property {unknown} [context]  passed to a custom fetcher and to `refreshRecord`
+ * @property {RefreshRecord | undefined} [refreshRecord]  replaces the client's own
  * @property {Priority | undefined} [priority]  "high", "auto" (default) or "low"
  */
 
@@ -95,13 +97,13 @@ import { endpointBeside } from "./endpoint.js";
 
 const MIB = 2 ** 20;
 
-/** In the order in which they are served. */
+/** The most urgent first. */
 export const PRIORITIES = /** @type {const} */ (["high", "auto", "low"]);
 
 const CACHE_KINDS = /** @type {const} */ (["encrypted", "decrypted", "memory", "off"]);
 
 /**
- * Whether images are kept in the browser's storage, where other tabs find them.
+ * Whether images are kept in the browser's storage, which all tabs share.
  *
  * @param {CacheKind} kind
  */
@@ -154,7 +156,7 @@ export function resolveOptions(config) {
     ...others
   } = given;
   if (Object.hasOwn(config, "namespace") && !given.namespace) {
-    throw new ConfigError("namespace has no value: everybody's images would be in one");
+    throw new ConfigError("namespace has no value: all users would share one cache");
   }
   if (cleanupBatch >= cacheLimit) throw new ConfigError("cleanupBatch must be below cacheLimit");
   if (/[?#]/.test(endpoint)) throw new ConfigError("endpoint can't have a query or fragment");
@@ -177,11 +179,11 @@ export function resolveOptions(config) {
 }
 
 /**
- * What is sent along with one request.
+ * Return the headers and credentials of one request.
  *
  * @param {Pick<Options, "headers" | "credentials">} options
  * @returns {Promise<{headers?: HeadersInit, credentials?: RequestCredentials}>}
- * @throws {ConfigError} for an unusable value, and what a function of the application throws
+ * @throws {ConfigError} for an unusable value, and the error of an application's function
  */
 export async function requestOptions({ headers, credentials }) {
   return checked(REQUEST, { headers: await valueOf(headers), credentials: await valueOf(credentials) });
@@ -191,10 +193,10 @@ export async function requestOptions({ headers, credentials }) {
 const valueOf = (given) => (typeof given === "function" ? given() : given);
 
 /**
- * Check what `getImage` was given beside the record.
+ * Check the options of `getImage`.
  *
  * @param {ImageOptions} options
  * @returns {ImageOptions}
- * @throws {ConfigError}
+ * @throws {ConfigError} for an unknown option or an unusable value
  */
 export const checkedImageOptions = (options) => checked(IMAGE, options);

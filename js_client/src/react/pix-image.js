@@ -10,9 +10,14 @@ import { useImage } from "./use-image.js";
 /** @import { ImageState } from "./use-image.js" */
 
 /**
- * Those of an `<img>`, and one of `record` and `id`, that of the image; `imgId` is that of the `<img>`. `width` chooses the size of the picture that is got, `placeholder` is
- * what a record has of that name, `loading` is "lazy" unless "eager", `fallback` renders what stands there instead where the
- * image fails, with its `error` and `retry`, and `onLoad` is told of the picture alone.
+ * The props of an `<img>`, and:
+ *
+ * - `record` or `id`: the image; `imgId` becomes the `id` of the `<img>`
+ * - `width`: in CSS pixels; chooses the size of the picture that is loaded
+ * - `placeholder`: as in a record; default: the record's
+ * - `loading`: "lazy" (default) or "eager"
+ * - `fallback`: renders a replacement if the image fails, with its `error` and `retry`
+ * - `onLoad`: is called for the picture, not for its placeholder
  *
  * @typedef {Omit<ImgHTMLAttributes<HTMLImageElement>, "alt" | "id" | "placeholder" | "sizes" | "src" | "srcSet"> &
  *   {alt: string, imgId?: string | undefined, placeholder?: string | undefined, fallback?: ((state: ImageState) => ReactNode) | undefined} &
@@ -37,7 +42,7 @@ export const PixImage = forwardRef(function PixImage(
   useImperativeHandle(ref, () => /** @type {HTMLImageElement} */ (image.current), [!instead]);
   if (instead) return instead(state);
   return createElement("img", {
-    decoding: "sync", // it was decoded before
+    decoding: "sync", // the view has decoded it already
     ...rest,
     ...size,
     id: imgId,

@@ -1,33 +1,42 @@
-/** A hook that shows an image by its URL. */
+/** A hook that gives the URL of an image, and the provider of its client. */
 
-import { useContext, useEffect, useLayoutEffect, useRef, useState } from "react";
+import { createContext, createElement, useContext, useEffect, useLayoutEffect, useRef, useState } from "react";
 
-import { createPlace, stateOf } from "../view/place.js";
+import { PAGE_CLIENT, createPlace, stateOf } from "../view/place.js";
 import { IDLE } from "../view/view.js";
-import { ClientContext } from "./provider.js";
 
-/** @import { RefObject } from "react" */
+/** @import { ReactNode, RefObject } from "react" */
 /** @import { Place, PlaceOptions, PlaceState, Wanted } from "../view/place.js" */
-/** @import { ViewState } from "../view/index.js" */
+/** @import { ViewClient, ViewState } from "../view/index.js" */
+
+export const ClientContext = createContext(PAGE_CLIENT);
 
 /**
- * `url` is there as long as `status` is "shown", and while another version or size of the same image is loading.
+ * Give the components below a client of their own. Without a provider they use the package's functions.
+ *
+ * @param {{client: ViewClient, children?: ReactNode}} props  pass the same client in each render
+ */
+export const PixstoreProvider = ({ client, children }) =>
+  createElement(ClientContext.Provider, { value: client }, children);
+
+/**
+ * `url` is set while `status` is "shown", and while another version or size of the same image is loading.
  *
  * @typedef {ViewState & {retry: () => void}} ImageState
  */
 
 /**
- * @typedef {PlaceOptions & {lazy?: RefObject<Element | null> | false | undefined}} UseImageOptions  `lazy` is an element that the
- *   image waits for to be near the screen
+ * @typedef {PlaceOptions & {lazy?: RefObject<Element | null> | false | undefined}} UseImageOptions  `lazy`: load the image only
+ *   while this element is near the screen
  */
 
-/** Before the page is painted; on a server, where nothing is, neither. */
+/** Run before the page is painted. A server runs neither effect. */
 const useBeforePaint = globalThis.document ? useLayoutEffect : useEffect;
 
 /**
- * The image of a record, or of an id, as a `blob:` URL, for as long as the component is there.
+ * Get the image of a record, or of an id, as a `blob:` URL, until the component is removed.
  *
- * @param {Wanted} source  nothing as long as it isn't known
+ * @param {Wanted} source  null or undefined until it is known
  * @param {UseImageOptions} [options]
  * @returns {ImageState}
  */

@@ -1,16 +1,18 @@
-/** What the worker answers to requests for images: to `<img>` and CSS the image, to all else below their path a refusal. */
+/**
+ * The worker's responses: the image for requests of `<img>` and CSS, a refusal for any other request below their path.
+ */
 
 import { isImageId } from "../format/ids.js";
 
 /** @import { Client } from "../client.js" */
 
 /**
- * What is looked at of a request.
+ * The parts of a request that decide about the response.
  *
- * @typedef {Pick<Request, "url" | "method" | "mode" | "destination" | "signal">} ImageRequest
+ * @typedef {Pick<Request, "url" | "method" | "mode" | "destination" | "signal">} FetchRequest
  */
 
-/** Of everything that is sent: it is shown, and neither kept nor run. */
+/** The headers of every response: it may be shown, but neither stored nor run. */
 const HEADERS = {
   "cache-control": "no-store",
   "content-security-policy": "sandbox; default-src 'none'",
@@ -18,7 +20,7 @@ const HEADERS = {
   "x-content-type-options": "nosniff",
 };
 
-/** Pictures of pixels: an SVG is a document, which may hold scripts. */
+/** Raster images only, because an SVG is a document and may hold scripts. */
 const SHOWN = /^image\/(png|webp|jpeg|gif|avif)$/;
 
 /** @type {Record<string, number>} */
@@ -26,14 +28,14 @@ const STATUS = { NotFoundError: 404, RefusedError: 403 };
 
 /**
  * @param {Pick<Client, "getRecord" | "getImage" | "onRemoved">} client
- * @param {string} images  what the URLs of all images begin with
- * @returns {(request: ImageRequest) => Promise<Response> | undefined}  nothing where the request is for something else
+ * @param {string} images  the URL prefix of all images
+ * @returns {(request: FetchRequest) => Promise<Response> | undefined}  undefined if the request is not for an image
  */
 export function createAnswer(client, images) {
   let clears = 0;
   client.onRemoved(({ type }) => void (clears += Number(type === "cleared")));
 
-  /** @param {ImageRequest} request */
+  /** @param {FetchRequest} request */
   async function answer({ url, method, mode, destination, signal }) {
     if (method !== "GET" || mode === "navigate" || destination !== "image") {
       return refusal(403, "the address of an image is for <img> and CSS: it can't be opened, embedded or fetched");
@@ -41,14 +43,15 @@ export function createAnswer(client, images) {
     const id = idIn(url.slice(images.length));
     if (!isImageId(id)) return refusal(404, "this is no image id");
     try {
-      // Each time anew, since it is what the session may see now; and the key in it is kept nowhere.
+      // Fetch the record each time: the session's rights may have changed, and the key is never stored.
       const before = clears;
       const record = await client.getRecord(id);
-      // Somebody has signed out meanwhile: a picture would be kept again.
+      // The user has signed out meanwhile: loading the image would cache it again.
       if (clears > before) return refusal(502, "the cache was cleared");
       const image = await client.getImage(record, { signal });
       if (!SHOWN.test(image.type)) return refusal(415, "this is no picture of pixels");
-      // WebKit sends a Blob only after this worker has answered, and breaks it off where a newer one takes over then.
+      // WebKit sends a Blob after the response, and breaks off if a newer worker takes over meanwhile. An ArrayBuffer
+      // is safe.
       return new Response(await image.arrayBuffer(), { headers: { ...HEADERS, "content-type": image.type } });
     } catch (error) {
       const { name, message } = Object(error);
@@ -60,13 +63,13 @@ export function createAnswer(client, images) {
 }
 
 /**
- * The id in what follows in a URL; empty for what is not encoded as one.
+ * Decode the id from the rest of a URL. A malformed one gives an empty string.
  *
  * @param {string} rest
  */
 function idIn(rest) {
   try {
-    // A page may want an address for each version, which takes a query.
+    // A query is allowed, so that a page can give each version its own URL.
     return decodeURIComponent(rest.replace(/[?#].*/s, ""));
   } catch {
     return "";

@@ -1,7 +1,7 @@
 /**
  * The service worker behind `<img src="/pixstore-image/-/image/ID">`, which `registerImageWorker` registers.
  *
- * It has no state that a page could miss, so a new one takes over at once.
+ * It has no state of its own, so a new version takes over at once.
  */
 
 import { createClient } from "../client.js";
@@ -9,7 +9,7 @@ import { createAnswer } from "./answer.js";
 import { settingsIn } from "./settings.js";
 
 /**
- * What TypeScript's types of pages lack.
+ * The global scope of a service worker, which TypeScript's `dom` types lack.
  *
  * @typedef {object} WorkerScope
  * @property {{claim: () => Promise<void>}} clients
@@ -25,7 +25,7 @@ const answer = createAnswer(client, images);
 
 worker.addEventListener("install", (event) => {
   event.waitUntil(worker.skipWaiting());
-  // Chromium need not start the worker for all the other requests of its pages.
+  // Chromium then does not start the worker for other requests of its pages.
   const pathname = `${new URL(images).pathname.replace(/[^\w/]/g, "\\$&")}*`;
   const routes = [{ condition: { not: { urlPattern: { pathname } } }, source: "network" }];
   event.waitUntil(event.addRoutes?.(routes).catch(() => {}));
@@ -33,7 +33,7 @@ worker.addEventListener("install", (event) => {
 
 worker.addEventListener("activate", (event) => event.waitUntil(worker.clients.claim()));
 
-// A page that was reloaded past the worker asks for it.
+// A page asks for control after a reload with the shift key, which bypasses the worker.
 worker.addEventListener("message", (event) => event.waitUntil(worker.clients.claim()));
 
 worker.addEventListener("fetch", (event) => {

@@ -1,15 +1,15 @@
-/** Whose client the components of a page use. */
+/** The client that components use. */
 
 import { getContext, setContext } from "svelte";
 
-import { PAGE_CLIENT } from "../view/page-client.js";
+import { PAGE_CLIENT } from "../view/place.js";
 
 /** @import { ViewClient } from "../view/index.js" */
 
 const CLIENT = Symbol("pixstore-asgi-client");
 
 /**
- * Give the components in this one a client of your own; without it they have that of the package's functions.
+ * Give the components inside the current one a client of their own. Without it they use the package's functions.
  *
  * @param {ViewClient} client
  */

@@ -6,9 +6,14 @@ export { setClient } from "./client.js";
 export { pixImage } from "./pix-image.js";
 
 /**
- * One of `record` and `id`. `width` chooses the size of the picture that is got, `placeholder` is what a record has of that
- * name, `loading` is "lazy" unless "eager". The snippet `failed` stands there instead where the image fails, and is given the
- * error and what tries again. All else goes to the `<img>`; its `onload` is told of the picture alone.
+ * The attributes of an `<img>`, and:
+ *
+ * - `record` or `id`: the image; `imgId` becomes the `id` of the `<img>`
+ * - `width`: in CSS pixels; chooses the size of the picture that is loaded
+ * - `placeholder`: as in a record; default: the record's
+ * - `loading`: "lazy" (default) or "eager"
+ * - `failed`: a snippet that replaces the `<img>` if the image fails; it gets the error and a function that tries again
+ * - `onload`: is called for the picture, not for its placeholder
  *
  * @typedef {Omit<import("svelte/elements").HTMLImgAttributes, "alt" | "id" | "placeholder" | "sizes" | "src" | "srcset"> &
  *   {alt: string, placeholder?: string | undefined, record?: import("../format/records.js").ImageRecord | null | undefined,

@@ -1,8 +1,8 @@
 /** An action that shows an image in an `<img>`. */
 
 import { blurOf, sizeOf, srcOf } from "../view/frame.js";
-import { PAGE_CLIENT } from "../view/page-client.js";
-import { createPlace, stateOf } from "../view/place.js";
+import { PAGE_CLIENT, createPlace, stateOf } from "../view/place.js";
+import { IDLE } from "../view/view.js";
 
 /** @import { Action } from "svelte/action" */
 /** @import { ImageRecord } from "../format/records.js" */
@@ -10,8 +10,8 @@ import { createPlace, stateOf } from "../view/place.js";
 /** @import { ViewClient, ViewState } from "../view/index.js" */
 
 /**
- * One of `record` and `id`. `width` is that of the element, unless told. `placeholder` is what a record has of that name,
- * `loading` is "lazy" unless "eager", and `client` stays that of the beginning.
+ * The image is given by `record` or `id`. Defaults: `width` is the element's, `placeholder` the record's, `loading`
+ * "lazy". A later change of `client` is ignored.
  *
  * @typedef {PlaceOptions & {
  *   record?: ImageRecord | null | undefined,
@@ -29,7 +29,7 @@ import { createPlace, stateOf } from "../view/place.js";
  */
 export function pixImage(node, parameters) {
   /** @type {ViewState} */
-  let shown = { status: "idle" };
+  let shown = IDLE;
   /** @type {string | undefined} */
   let blur;
   let isGone = false;
@@ -39,7 +39,7 @@ export function pixImage(node, parameters) {
   /** @param {ViewState} next */
   function paint(next) {
     shown = next;
-    // Chromium never lets go of an `<img>` whose `src` is removed outside the page.
+    // Chromium never frees an `<img>` if its `src` is removed after the element has left the page.
     if (isGone) return;
     const src = srcOf(shown, blur);
     if (!src) node.removeAttribute("src");

@@ -1,11 +1,12 @@
-/** What jsdom and happy-dom lack of a browser, and this package's parts ask for. */
+/** Adds the browser features that this package needs and jsdom and happy-dom lack. */
 
 /**
- * Give a page without a renderer object URLs, images that decode, bitmaps that nobody sees and an IntersectionObserver for
- * which everything is on the screen. What works there already stays as it is, so in a browser this does nothing.
+ * Add missing features to a page without a renderer: object URLs, images that decode, bitmaps that are never painted,
+ * and an IntersectionObserver that reports every element as visible. Existing features stay, so in a browser this does
+ * nothing.
  *
- * @param {any} [page]  its global object
- * @returns {() => void}  takes it back
+ * @param {any} [page]  the global object of the page
+ * @returns {() => void}  removes the added features
  */
 export function fillInBrowser(page = globalThis) {
   /** @type {Set<string>} */
@@ -14,9 +15,9 @@ export function fillInBrowser(page = globalThis) {
     fill(page.URL, "createObjectURL", () => newUrl(urls)),
     fill(page.URL, "revokeObjectURL", (/** @type {string} */ url) => void urls.delete(url)),
     fill(page.HTMLImageElement?.prototype, "decode", decodeOf(page, urls)),
-    // That of happy-dom takes no ImageData, and what it makes would be painted nowhere.
+    // happy-dom's createImageBitmap refuses ImageData, and its bitmap could not be painted.
     fill(page, "createImageBitmap", () => new Promise(() => {}), Boolean(page.happyDOM)),
-    // That of happy-dom is there, and never calls back.
+    // happy-dom's IntersectionObserver never calls back.
     fill(page, "IntersectionObserver", AllOnScreen, Boolean(page.happyDOM)),
   ];
   return () => filled.forEach((takeBack) => takeBack());
@@ -34,7 +35,7 @@ function newUrl(urls) {
 
 /**
  * @param {any} page
- * @param {Set<string>} urls  that lead to an image
+ * @param {Set<string>} urls  the URLs of images
  */
 const decodeOf = (page, urls) =>
   /** @this {{src: string}} */
@@ -45,10 +46,10 @@ const decodeOf = (page, urls) =>
   };
 
 /**
- * @param {any} owner  nothing is filled in where there is none
+ * @param {any} owner  undefined: add nothing
  * @param {string} name
  * @param {unknown} value
- * @param {boolean} [isIdle]  what is there does nothing
+ * @param {boolean} [isIdle]  the existing feature does nothing: replace it
  */
 function fill(owner, name, value, isIdle = false) {
   if (!owner || (name in owner && !isIdle)) return () => {};

@@ -1,19 +1,18 @@
-/** The images that a test client has in place of a server's: their versions, their records, their proofs. */
+/** The images of a test client, with their versions, records and proofs. They replace a server. */
 
 import { ConfigError, stateError } from "../errors.js";
 import { isOf } from "../format/ids.js";
 import { parseRecord } from "../format/records.js";
 import { WireState } from "../states.js";
-import { formatByteOf, samplePng, SIZE } from "./picture.js";
 
 /** @import { ImageRecord, ParsedRecord } from "../format/records.js" */
 
 /**
- * What a record tells of a picture.
+ * The description of a picture in its record.
  *
  * @typedef {object} Size
  * @property {Uint8Array | undefined} [bytes]  of the image; default a small PNG
- * @property {number | undefined} [width]  in pixels; default that PNG's, where the image is that
+ * @property {number | undefined} [width]  in pixels; default: the small PNG's
  * @property {number | undefined} [height]
  * @property {string | undefined} [placeholder]  a ThumbHash in base64
  */
@@ -24,7 +23,7 @@ import { formatByteOf, samplePng, SIZE } from "./picture.js";
 
 /** @typedef {ReturnType<typeof createImages>} Images */
 
-/** Nobody decrypts with these. */
+/** Nothing is decrypted with these. */
 const META = { key: zeros(32), iv: zeros(12), tag: zeros(16) };
 
 /** @param {number} proofMs  how long a proof lives */
@@ -33,9 +32,9 @@ export function createImages(proofMs) {
   const versions = new Map();
   /** @type {Map<string, string[]>}  the names of an image's variants */
   const names = new Map();
-  /** @type {Map<string, number>}  of the last version, also of what was removed */
+  /** @type {Map<string, number>}  of the last version, also of removed images */
   const tokens = new Map();
-  /** @type {Map<string, number>}  the first proof of an image that is good */
+  /** @type {Map<string, number>}  the number of the first valid proof of an image */
   const firstGood = new Map();
   let proofs = 0;
 
@@ -102,7 +101,7 @@ export function createImages(proofMs) {
     },
 
     /**
-     * What is not given stays as it was.
+     * Omitted values stay as they are.
      *
      * @param {string} id
      * @param {Uint8Array | undefined} bytes
@@ -116,7 +115,7 @@ export function createImages(proofMs) {
     },
 
     /**
-     * End the proofs of an image and its variants, or all, that are out.
+     * Expire the proofs issued so far, of an image and its variants or of all images.
      *
      * @param {string} [id]
      */
@@ -125,7 +124,7 @@ export function createImages(proofMs) {
     },
 
     /**
-     * What a server answers to a record: the current version, as the format byte and the image.
+     * Answer a record as a server does: with the current version, the format byte and the image.
      *
      * @param {ParsedRecord} asked
      */
@@ -156,4 +155,33 @@ const sizeOf = ({ bytes, described }) => ({ bytes, ...described });
 /** @param {number} size */
 function zeros(size) {
   return btoa("\0".repeat(size));
+}
+
+const PNG =
+  "iVBORw0KGgoAAAANSUhEUgAAABAAAAAMCAIAAADkharWAAAAiUlEQVR42mOUsznBw/CDeMTCwMFAEmBi4GDAimpmbMEqjsWGKR1LIIyCCXsYGBhW" +
+  "VJjgs2FBxxw0/REdZwjYgAVw4LBhTcUUrOp9Kq7A1aBoCJmRg1XDlhk6VHISAwdDwooUNMUrVpgQ8HTOhhgehh8dAWsmbHDhYfjBw/EDWRank1p2" +
+  "+KAphQAAuQMver/SPnwAAAAASUVORK5CYII=";
+
+/** Return a PNG of 16 × 12 pixels. */
+export const samplePng = () => Uint8Array.from(atob(PNG), (character) => character.charCodeAt(0));
+
+const SIZE = Object.freeze({ width: 16, height: 12 });
+
+/** Patterns of the first twelve bytes by format byte. Any other file counts as PNG. */
+const BEGINNINGS = /** @type {const} */ ([
+  [2, /^RIFF....WEBP/s],
+  [4, /^\xff\xd8\xff/],
+  [5, /^GIF8/],
+  [6, /^....ftypavi[fs]/s],
+]);
+const PNG_BYTE = 1;
+
+/**
+ * Return the format byte that the server puts before an image.
+ *
+ * @param {Uint8Array} bytes
+ */
+export function formatByteOf(bytes) {
+  const beginning = String.fromCharCode(...bytes.subarray(0, 12));
+  return BEGINNINGS.find(([, pattern]) => pattern.test(beginning))?.[0] ?? PNG_BYTE;
 }

@@ -1,11 +1,11 @@
-/** For the tests of a page: a client that has its images in memory, and fails and waits as a test wants it. */
+/** For the tests of a page: a client with images in memory, which fails and waits as a test demands. */
 
 export { fillInBrowser } from "./browser.js";
-export { samplePng } from "./picture.js";
+export { samplePng } from "./images.js";
 export { createTestClient } from "./test-client.js";
 
 /**
- * @typedef {import("./failures.js").Failure} Failure
+ * @typedef {import("./troubles.js").Failure} Failure
  * @typedef {import("./images.js").Details} Details
  * @typedef {import("./images.js").Size} Size
  * @typedef {import("./test-client.js").TestClient} TestClient

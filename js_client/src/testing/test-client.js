@@ -1,46 +1,47 @@
-/** A client for the tests of pages: it has the images that a test gives it, and fails and waits as a test wants it. */
+/** A client for the tests of pages. It has the images that a test adds, and fails and waits as the test demands. */
 
 import { checked, integer } from "../options/checks.js";
-import { failureOf } from "./failures.js";
 import { createImages } from "./images.js";
 import { createMemoryClient } from "./memory-client.js";
-import { createTroubles } from "./troubles.js";
+import { createTroubles, failureOf } from "./troubles.js";
 import { createWitness } from "./witness.js";
 
 /** @import { Client } from "../client.js" */
 /** @import { ImageRecord } from "../format/records.js" */
-/** @import { Failure } from "./failures.js" */
 /** @import { Details, Images } from "./images.js" */
-/** @import { Troubles } from "./troubles.js" */
+/** @import { Failure, Troubles } from "./troubles.js" */
 /** @import { Call, TestState, Witness } from "./witness.js" */
 
 /**
  * @typedef {object} TestConfig
- * @property {number | undefined} [delayMs]  how long a load takes; default 0
- * @property {number | undefined} [proofMs]  how long a proof lives; default 40 000
- * @property {boolean | undefined} [refreshes]  whether the client gets fresh records by itself, as one with `recordsUrl`
- *   does; default true
+ * @property {number | undefined} [delayMs]  delay of each load in milliseconds; default 0
+ * @property {number | undefined} [proofMs]  lifetime of a proof in milliseconds; default 40 000
+ * @property {boolean | undefined} [refreshes]  whether the client fetches fresh records by itself, as with
+ *   `recordsUrl`; default true
  */
 
 /**
- * What is said of an image holds for its variants, too.
+ * A control of an image applies to its variants, too.
  *
  * @typedef {object} TestControls
- * @property {(id: string, bytes?: Uint8Array, details?: Details) => ImageRecord} addImage  Have an image, by default a
- *   small PNG, and return a record. Throws RecordError for an id that can't be.
- * @property {(id: string, bytes?: Uint8Array, details?: Details) => ImageRecord} update  Have a new version of an image,
- *   and return a record; what is not given stays as it was.
- * @property {(id: string) => void} remove  Have an image no more, as when it was deleted elsewhere.
- * @property {(id: string) => ImageRecord} record  A fresh record, as the application's API gives it.
- * @property {(id?: string) => void} expire  End the proofs of the records that are out: of an image, or of all.
- * @property {(id: string, error?: Failure | Error, times?: number) => void} fail  Let the loads of an image fail, all of
- *   them or so many; without an error they fail no more.
- * @property {(id: string, ms: number) => void} delay  Let the loads of an image take so long.
- * @property {(id: string) => void} hold  Let the loads of an image wait for `release`.
- * @property {(id: string) => void} release  Let them go on.
- * @property {readonly Call[]} calls  What was called, in turn.
- * @property {(name: keyof Client, id?: string) => number} count  How often a function was called, or called for an image.
- * @property {() => TestState} state  What is out now: once all is taken off a page, nothing.
+ * @property {(id: string, bytes?: Uint8Array, details?: Details) => ImageRecord} addImage  Add an image, by default a
+ *   small PNG, and return a record. Throws RecordError for an invalid id.
+ * @property {(id: string, bytes?: Uint8Array, details?: Details) => ImageRecord} update  Add a new version of an image
+ *   and return a record. Omitted values stay as they are. Throws ConfigError for an unknown id.
+ * @property {(id: string) => void} remove  Remove an image, as if another user had deleted it.
+ * @property {(id: string) => ImageRecord} record  Return a fresh record, as the application's API does. Throws
+ *   ConfigError for an unknown id.
+ * @property {(id?: string) => void} expire  Expire the proofs of all records issued so far, of an image or of all
+ *   images.
+ * @property {(id: string, error?: Failure | Error, times?: number) => void} fail  Make the loads of an image fail, all
+ *   of them or the next `times`. Without an error they no longer fail.
+ * @property {(id: string, ms: number) => void} delay  Set the delay of the loads of an image in milliseconds.
+ * @property {(id: string) => void} hold  Make the loads of an image wait for `release`.
+ * @property {(id: string) => void} release  Let held loads continue.
+ * @property {readonly Call[]} calls  The calls so far, in order.
+ * @property {(name: keyof Client, id?: string) => number} count  Count the calls of a function, or those for one image.
+ * @property {() => TestState} state  Return the loads, URLs and listeners that are still in use; none once the page is
+ *   empty.
  */
 
 /** @typedef {Readonly<Client & TestControls>} TestClient */
@@ -52,7 +53,7 @@ const CONFIG = {
 };
 
 /**
- * Make a client that has no images yet.
+ * Make a test client without images.
  *
  * @param {TestConfig} [config]
  * @returns {TestClient}
@@ -73,7 +74,7 @@ export function createTestClient(config = {}) {
 }
 
 /**
- * The client's functions, each call of which is noted, and what it leaves out.
+ * Wrap the client's functions, so that the witness notes calls, URLs and listeners.
  *
  * @param {Client} client
  * @param {Witness} witness
@@ -123,7 +124,7 @@ function controlsOf(images, troubles, witness) {
     record,
     expire: images.expire,
     fail(id, error, times = Infinity) {
-      // A new one each time, as the real client has it.
+      // The real client makes a new error each time.
       troubles.fail(id, error && (() => (typeof error === "string" ? failureOf(error) : error)), times);
     },
     delay: troubles.delay,

@@ -1,10 +1,40 @@
-/** What goes wrong with the images of a test client, or takes its time: of an image, and of its variants with it. */
+/** Failures and delays of a test client: of an image, and of its variants. */
 
+import { DecryptError, FetchError, stateError, statusError } from "../errors.js";
 import { isOf } from "../format/ids.js";
+import { WireState } from "../states.js";
+
+/** @typedef {keyof typeof FAILURES} Failure */
+
+const FAILURES = {
+  /** The image was deleted. */
+  gone: () => stateError(WireState.NotFound),
+  /** The proof has expired or belongs to another audience; a fresh record fails, too. */
+  expired: () => stateError(WireState.InvalidProof),
+  /** The user is not signed in. */
+  "signed-out": () => statusError(401),
+  /** The user may not see this image. */
+  forbidden: () => statusError(403),
+  /** The server failed. */
+  server: () => stateError(WireState.InternalError),
+  /** The server is overloaded, or a proxy cannot reach it. */
+  busy: () => statusError(503),
+  /** There is no network. */
+  offline: () => new FetchError("the application can't be reached", { cause: new TypeError("Failed to fetch") }),
+  /** The bytes were changed on their way. */
+  damaged: () => new DecryptError("the image fails authentication: damaged, or of another key", { reason: "tag" }),
+};
+
+/**
+ * Make a new error of this kind, as the real client rejects with it.
+ *
+ * @param {Failure} failure
+ */
+export const failureOf = (failure) => FAILURES[failure]();
 
 /** @typedef {ReturnType<typeof createTroubles>} Troubles */
 
-/** @param {number} delayMs  that every load takes, unless told otherwise */
+/** @param {number} delayMs  the default delay of every load */
 export function createTroubles(delayMs) {
   /** @type {Map<string, {error: () => unknown, times: number}>} */
   const failures = new Map();
@@ -16,7 +46,7 @@ export function createTroubles(delayMs) {
   return {
     /**
      * @param {string} id
-     * @param {(() => unknown) | undefined} error  nothing where it fails no more
+     * @param {(() => unknown) | undefined} error  undefined: loads no longer fail
      * @param {number} times
      */
     fail(id, error, times) {
@@ -45,7 +75,7 @@ export function createTroubles(delayMs) {
     },
 
     /**
-     * Take the time that an image takes, and fail where it fails.
+     * Wait for the delay and the gate of an image, and throw its failure.
      *
      * @param {string} id
      */
@@ -70,7 +100,7 @@ export function createTroubles(delayMs) {
 const ofImage = (values, id) => values.get(nameIn(values, id));
 
 /**
- * The name that an image has there, its own or its original's.
+ * Return the id under which an image is listed: its own or its original's.
  *
  * @param {Map<string, unknown>} values
  * @param {string} id

@@ -1,16 +1,16 @@
-/** What was asked of a test client, and what of it is still out. */
+/** Records the calls of a test client, and the loads, URLs and listeners still in use. */
 
 /** @import { Client } from "../client.js" */
 /** @import { ObjectUrl } from "../images/object-urls.js" */
 
 /**
- * A call of one of the client's functions; `id` is that of the image, where it was about one.
+ * A call of one of the client's functions; `id` is the image's, if the call concerns one.
  *
  * @typedef {{name: keyof Client, id: string | undefined}} Call
  */
 
 /**
- * What is under way and what is held: `shown` has the id of an image for each of its object URLs that was not released.
+ * `loading` lists the ids of loads under way, `shown` an id for each object URL that was not released.
  *
  * @typedef {{loading: string[], shown: string[], listeners: number}} TestState
  */
@@ -20,7 +20,7 @@
 export function createWitness() {
   /** @type {Call[]} */
   const calls = [];
-  /** @type {string[]}  the images whose URLs are held, each as often as it is */
+  /** @type {string[]}  the id of an image for each of its held URLs */
   const shown = [];
   /** @type {string[]} */
   const loading = [];

@@ -1,12 +1,12 @@
-/** The views of a page that failed because of the network or the server: they try again together, in one batch. */
+/** Retries: the views of a page that failed because of the network or the server try again together, in one batch. */
 
 /** Each further pause is twice as long. */
 const FIRST_PAUSE_MS = 10_000;
 
-/** After so many failures, about ten minutes, only the browser's `online` event and `retry` try again. */
+/** After this many failures in a row, about ten minutes, only the `online` event and `retry` try again. */
 const MOST_FAILURES = 6;
 
-/** Pages that were offline together do not come back together. */
+/** Random pause after the `online` event, so that pages that were offline together do not retry together. */
 const ONLINE_PAUSE_MS = 1000;
 
 /** @type {Set<() => void>} */
@@ -27,18 +27,18 @@ function onOnline() {
 }
 
 /**
- * Whether the image may come later by itself. A refused image does not.
+ * Whether a retry may show the image. A refused image stays refused.
  *
  * @param {any} error
  */
 export const mayComeLater = (error) => /^(Fetch|Server)Error$/.test(error?.name) && !(error.status < 500);
 
 /**
- * Have `retry` called after a pause, or when the browser is online again.
+ * Call `retry` after a pause, or when the browser is online again.
  *
  * @param {() => void} retry
  * @param {number} failures  in a row, before this one
- * @returns {() => void}  ends it
+ * @returns {() => void}  cancels the retry
  */
 export function tryLater(retry, failures) {
   waiting.add(retry);

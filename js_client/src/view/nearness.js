@@ -1,4 +1,4 @@
-/** Which elements are on the screen, or near it: one observer for all that have the same margin. */
+/** Watches which elements are on or near the screen. Elements with the same margin share one observer. */
 
 /** @type {Record<string, ReturnType<typeof createWatch>>}  by margin */
 const watches = {};
@@ -17,12 +17,12 @@ function createWatch(rootMargin) {
 }
 
 /**
- * Be told whether an element is near the screen, soon and whenever that changes.
+ * Call a listener soon, and after each change, with whether an element is near the screen.
  *
- * @param {Element} element  no other caller may watch it with the same margin meanwhile
- * @param {string} margin  how far away is near, e.g. "200px"
+ * @param {Element} element  watched by one caller at a time with the same margin
+ * @param {string} margin  the distance that counts as near, in pixels or per cent, e.g. "200px"
  * @param {(isNear: boolean) => void} listener
- * @returns {() => void}  ends it
+ * @returns {() => void}  stops watching
  */
 export function watchNearness(element, margin, listener) {
   const { listeners, observer } = (watches[margin] ??= createWatch(margin));

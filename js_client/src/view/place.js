@@ -1,5 +1,6 @@
-/** One place of a framework's page, mostly an `<img>`: what is to be shown there, and when. */
+/** One place of a page, usually an `<img>`: decides which image it shows, and when. */
 
+import { getRecord, objectUrl, onRemoved, peek } from "../index.js";
 import { watchNearness } from "./nearness.js";
 import { sizeFor } from "./variants.js";
 import { createView, IDLE } from "./view.js";
@@ -7,15 +8,18 @@ import { createView, IDLE } from "./view.js";
 /** @import { ImageRecord } from "../format/records.js" */
 /** @import { Source, View, ViewClient, ViewOptions, ViewState } from "./view.js" */
 
-const MARGIN = "300px"; // how far from the screen pictures are got
+const MARGIN = "300px"; // distance from the screen at which pictures are loaded
+
+/** @type {ViewClient}  the package's functions, for pages that make no client of their own */
+export const PAGE_CLIENT = { getRecord, objectUrl, onRemoved, peek };
 
 /** @typedef {Source | null | undefined} Wanted */
 
-/** @typedef {ViewState & {id?: string | undefined}} PlaceState  `id` is that of the source */
+/** @typedef {ViewState & {id?: string | undefined}} PlaceState  `id` is the id of the source */
 
 /**
- * What `getImage` takes, but a signal, and `width`: how wide the picture is on the page, in CSS pixels, for the smallest of
- * its sizes that fills this.
+ * The options of `getImage` without `signal`, and `width`, the width of the picture on the page in CSS pixels. The
+ * smallest size that fills it is loaded.
  *
  * @typedef {NonNullable<ViewOptions["image"]> & {width?: number | string | undefined}} PlaceOptions
  */
@@ -24,7 +28,7 @@ const MARGIN = "300px"; // how far from the screen pictures are got
 
 /**
  * @param {ViewClient} client
- * @param {(state: PlaceState) => void} onChange  called with each new state; before `update` returns, where the image is in
+ * @param {(state: PlaceState) => void} onChange  called with each new state; before `update` returns if the image is in
  *   memory
  */
 export function createPlace(client, onChange) {
@@ -35,16 +39,18 @@ export function createPlace(client, onChange) {
   /** @type {string | undefined} */
   let id;
   let key = "";
-  /** What of which image, told last, and what was cleared, as at a sign-out: that stays away, told again in any width. */
+  /**
+   * The version given last, and the version that a sign-out cleared: that one stays hidden, also with another width.
+   */
   let [told, cleared] = ["", ""];
   /** @type {Element | undefined} */
   let watched;
   let stopWatching = () => {};
   /** @type {boolean | undefined} */
-  let isNear = true; // undefined where nobody knows yet
+  let isNear = true; // undefined until the observer has answered
   let isInSight = true;
   let isOpen = false;
-  /** @type {View | undefined}  as long as there is a source */
+  /** @type {View | undefined}  undefined without a source */
   let view;
 
   /** @param {ViewState} state */
@@ -64,7 +70,7 @@ export function createPlace(client, onChange) {
     change(IDLE);
   }
 
-  /** Whether it can be shown, or fails, at once. */
+  /** Whether the image can be shown, or fails, at once. */
   function isInMemory() {
     if (typeof source === "string") return false;
     try {
@@ -80,7 +86,7 @@ export function createPlace(client, onChange) {
   function watch(element) {
     stopWatching();
     watched = element;
-    // Another element, as where an error's message has stood meanwhile, is where the one before was.
+    // A new element stands where the previous one was, for instance after an error message.
     isNear = !element || isOpen || undefined;
     isInSight = !element || (isOpen && isInSight);
     if (!element) return void (stopWatching = () => {});
@@ -98,12 +104,12 @@ export function createPlace(client, onChange) {
   }
 
   /**
-   * Tell what is to be shown, as often as you like; nothing, to leave.
+   * Set the image to show, as often as necessary. Without a source, the place ends.
    *
    * @param {Wanted} [nextSource]
    * @param {PlaceOptions} [nextOptions]
-   * @param {Element | false | null | undefined} [element]  to show it only while this is near the screen, and at once where
-   *   it is in memory
+   * @param {Element | false | null | undefined} [element]  load the image only while this element is near the screen;
+   *   an image in memory is shown at once
    */
   function update(nextSource, nextOptions = {}, element) {
     const proof = Object(nextSource).statelessProof;
@@ -113,7 +119,7 @@ export function createPlace(client, onChange) {
     if (nextKey !== key) {
       const { width, ...image } = nextOptions;
       told = `${keyOf(nextSource, {})} ${proof}`;
-      // A copy, since a framework's reactive record may change in its place, and is another version then.
+      // Copy the record, because a framework's reactive record may change in place to another version.
       source = Object(nextSource) === nextSource ? { .../** @type {ImageRecord} */ (nextSource) } : nextSource;
       if (told === cleared) source = undefined;
       [key, id] = [nextKey, idOf(nextSource)];
@@ -133,7 +139,7 @@ export function createPlace(client, onChange) {
 const LOADING = { status: "loading" };
 
 /**
- * What a place shows of a source: never the picture of another one, which may still be there.
+ * Return the state of a place for a source. The place may still have the state of the previous source.
  *
  * @param {PlaceState} state
  * @param {Wanted} source
@@ -145,7 +151,7 @@ export function stateOf(state, source) {
 }
 
 /**
- * Which version and size of an image is wanted.
+ * Return a key of the wanted version and size of an image.
  *
  * @param {Wanted} source
  * @param {PlaceOptions} options

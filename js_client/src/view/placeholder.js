@@ -1,12 +1,12 @@
-/** What stands in a picture's place before it is there, as a URL that pages made on a server have, too. */
+/** The placeholder of a picture as a URL, which server-rendered pages can use too. */
 
 import { pixelsOf } from "./thumbhash.js";
 
 /**
- * A record's placeholder as a small PNG in a `data:` URL, which a Content-Security-Policy must allow in `img-src`.
+ * Make a small PNG of a record's placeholder. A Content-Security-Policy must allow `data:` in `img-src`.
  *
  * @param {{placeholder?: string | undefined, width?: number | undefined, height?: number | undefined}} record
- * @returns {string | undefined}  nothing where the record has no placeholder
+ * @returns {string | undefined}  a `data:` URL, or undefined if the record has no placeholder
  */
 export function placeholderUrl({ placeholder, width = 1, height = 1 }) {
   if (!placeholder) return undefined;
@@ -15,13 +15,13 @@ export function placeholderUrl({ placeholder, width = 1, height = 1 }) {
 }
 
 /**
- * A PNG of 8-bit RGBA (W3C, Portable Network Graphics, third edition), its zlib stream one stored block.
+ * Encode a PNG of 8-bit RGBA (W3C, Portable Network Graphics, third edition) with one stored zlib block.
  *
- * @param {import("./thumbhash.js").Pixels} pixels  of less than 64 KiB
+ * @param {import("./thumbhash.js").Pixels} pixels  less than 64 KiB
  */
 function pngOf({ width, height, rgba }) {
   const rows = [];
-  // Before each row the filter that it has: none.
+  // Each row starts with its filter type: none.
   for (let y = 0; y < height; y += 1) rows.push(0, ...rgba.subarray(y * width * 4, (y + 1) * width * 4));
   const size = rows.length;
   const [low, high] = [size & 255, size >> 8];

@@ -1,18 +1,20 @@
 /**
- * The blurred picture in a ThumbHash of up to 25 bytes (format by Evan Wallace, https://evanw.github.io/thumbhash/): a few
- * terms of a cosine transform for the luminance, two differences of colours, and alpha.
+ * Decodes a ThumbHash of up to 25 bytes (format by Evan Wallace, https://evanw.github.io/thumbhash/). It holds a few
+ * terms of a cosine transform for luminance, two colour differences and alpha.
  */
 
-const LONGEST = 16; // pixels of what is painted, which the browser scales up; no side has more than 7 terms
+const LONGEST = 16; // pixels of the longer side, which the browser scales up; no side has more than 7 terms
 
-/** @typedef {(x: number, y: number) => number} Channel  up to 255, at a place in the picture, both 0 to 1 */
+/** @typedef {(x: number, y: number) => number} Channel  returns 0 to 255 at a position, both coordinates 0 to 1 */
 
 /** @typedef {{width: number, height: number, rgba: Uint8ClampedArray<ArrayBuffer>}} Pixels */
 
 /**
- * @param {string} placeholder  of a record
- * @param {number} ratio  of the picture's width to its height
- * @returns {Pixels}
+ * Decode a placeholder into a small picture.
+ *
+ * @param {string} placeholder  a record's, in base64
+ * @param {number} ratio  the picture's width divided by its height
+ * @returns {Pixels}  at most 16 pixels wide and high
  */
 export function pixelsOf(placeholder, ratio) {
   const width = Math.round(LONGEST * Math.min(1, ratio)) || 1;
@@ -21,10 +23,10 @@ export function pixelsOf(placeholder, ratio) {
 }
 
 /**
- * @param {string} placeholder  of a record
- * @param {number} width  of what is painted, in pixels
- * @param {number} height
- * @returns {number[]}  which a clamped array has to round; transparent if the placeholder is no base64
+ * @param {string} placeholder  a record's, in base64
+ * @param {number} width  in pixels
+ * @param {number} height  in pixels
+ * @returns {number[]}  RGBA, not rounded or clamped; transparent if the placeholder is no base64
  */
 export function rgbaOf(placeholder, width, height) {
   const bytes = bytesOf(placeholder);
@@ -54,7 +56,7 @@ function bytesOf(placeholder) {
 }
 
 /**
- * Reads unsigned integers of so many bits, the low ones first; behind the end all bits are 0.
+ * Read unsigned integers of a number of bits, low bits first. After the end all bits are 0.
  *
  * @param {string} bytes
  */
@@ -67,7 +69,7 @@ function createReader(bytes) {
 
 /**
  * @param {(bits: number) => number} read
- * @returns {Channel[]}  luminance, yellow less blue, red less green, alpha
+ * @returns {Channel[]}  luminance, yellow minus blue, red minus green, alpha
  */
 function channelsOf(read) {
   // The mean and the scale of each channel, and how many terms the luminance has along the shorter side.
@@ -79,7 +81,7 @@ function channelsOf(read) {
   const [longer, shorter] = [hasAlpha ? 5 : 7, Math.max(3, count)];
 
   /**
-   * @param {number} nx  the terms' triangle
+   * @param {number} nx  width of the triangle of terms
    * @param {number} ny
    * @param {number} mean
    * @param {number} scale

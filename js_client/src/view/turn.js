@@ -1,8 +1,8 @@
-/** The order of a page's pictures: those of low priority, as all out of sight are, load after the others. */
+/** The loading order of a page: pictures of low priority, such as those out of sight, load after the others. */
 
-/** @type {Set<object>}  views that load at a higher priority */
+/** @type {Set<object>}  views that are loading at a higher priority */
 const ahead = new Set();
-/** @type {Set<(value?: unknown) => void>}  resolves each load that waits */
+/** @type {Set<(value?: unknown) => void>}  each resolves a waiting load */
 const waiting = new Set();
 
 /**
@@ -19,13 +19,13 @@ export function setAhead(view, isAhead) {
 }
 
 /**
- * Wait until no view loads at a higher priority.
+ * Wait until no view is loading at a higher priority.
  *
  * @param {AbortSignal} signal  ends the wait
  */
 export async function untilFirst(signal) {
   for (;;) {
-    // The observers of one frame tell within one task, in any order, which pictures are near and which in sight.
+    // The observers of one frame report near and visible pictures within one task, in any order.
     await new Promise((go) => setTimeout(go));
     if (!ahead.size || signal.aborted) return;
     await new Promise((/** @type {(value?: any) => void} */ go) => {

@@ -1,14 +1,14 @@
-/** Which size of a picture to show. */
+/** Chooses the size of a picture to load. */
 
 /** @import { ImageRecord } from "../format/records.js" */
 
 /**
- * The smallest of a picture's sizes that fills a width, or else the largest. A smaller one is taken if it fills the place
- * in CSS pixels and is nearer to the width, by proportion: so browsers choose from `srcset`.
+ * Choose the smallest of a picture's sizes that fills a width, otherwise the largest. As browsers do with `srcset`,
+ * prefer a smaller size if it fills the place in CSS pixels and is nearer to the width by proportion.
  *
  * @param {ImageRecord} record
  * @param {number} width  in device pixels
- * @param {number} [least]  in CSS pixels, on a screen that has more device pixels; default `width`
+ * @param {number} [least]  width in CSS pixels, if the screen has more device pixels; default `width`
  * @returns {ImageRecord}  the record itself or one of its variants
  */
 export function sizeFor(record, width, least = width) {
@@ -18,5 +18,5 @@ export function sizeFor(record, width, least = width) {
   return smaller && widthOf(smaller) * widthOf(filling) > width ** 2 ? smaller : filling;
 }
 
-/** An original whose size nobody knows is the largest. */
+/** An original of unknown size counts as the largest. */
 const widthOf = ({ width = Infinity }) => width;

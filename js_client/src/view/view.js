@@ -1,7 +1,7 @@
-/** One place on a page that shows an image: what the element and the frameworks have in common. */
+/** A view loads one image, keeps it current and reports its state. The element and the framework components use it. */
 
 import { isOf } from "../format/ids.js";
-import * as pixstore from "../index.js";
+import { PixstoreError } from "../index.js";
 import { mayComeLater, tryLater } from "./again.js";
 import { setAhead, untilFirst } from "./turn.js";
 
@@ -11,28 +11,28 @@ import { setAhead, untilFirst } from "./turn.js";
 /** @import { Removed } from "../images/removal.js" */
 /** @import { ImageOptions } from "../options/options.js" */
 
-/** @typedef {ImageRecord | string} Source  a record, or the id of an image whose record the client gets */
+/** @typedef {ImageRecord | string} Source  a record, or an image id, for which the client fetches the record */
 
 /** @typedef {Pick<Client, "objectUrl" | "peek" | "getRecord" | "onRemoved">} ViewClient */
 
 /**
  * @typedef {object} ViewState
  * @property {"idle" | "loading" | "shown" | "error"} status
- * @property {string | undefined} [url]  of the image; while another version or size of it is loading, of the one before
- * @property {ImageRecord | undefined} [record]  of what is shown or loading, as soon as there is one
+ * @property {string | undefined} [url]  the image; the previous one while another version or size of it is loading
+ * @property {ImageRecord | undefined} [record]  of the image that is shown or loading, once it is known
  * @property {any} [error]
  */
 
 /**
  * @typedef {object} ViewOptions
- * @property {((record: ImageRecord) => ImageRecord) | undefined} [choose]  the record or one of its variants; default the
- *   record
- * @property {Omit<ImageOptions, "signal"> | undefined} [image]  what `getImage` takes; with the priority "low", the view
- *   loads once no other view of the page is loading
+ * @property {((record: ImageRecord) => ImageRecord) | undefined} [choose]  returns the record or one of its variants;
+ *   default: the record
+ * @property {Omit<ImageOptions, "signal"> | undefined} [image]  options of `getImage`; with the priority "low", the
+ *   view waits until no other view of the page is loading
  */
 
 /**
- * What is to be shown. `record` is the one that was given, or, once it has come, that of an id.
+ * The wanted image. `record` is the given record, or the fetched record of an id.
  *
  * @typedef {object} Wanted
  * @property {string} id
@@ -41,7 +41,7 @@ import { setAhead, untilFirst } from "./turn.js";
  * @property {(record: ImageRecord) => ImageRecord} choose
  * @property {ImageRecord | undefined} [chosen]
  * @property {ViewOptions["image"]} image
- * @property {boolean} [isWaiting]  until no view of a higher priority is loading
+ * @property {boolean} [isWaiting]  for views of a higher priority
  */
 
 /** @typedef {ReturnType<typeof createView>} View */
@@ -50,11 +50,13 @@ import { setAhead, untilFirst } from "./turn.js";
 export const IDLE = { status: "idle" };
 
 /**
+ * Make a view, which shows nothing yet.
+ *
  * @param {ViewClient} client
- * @param {(state: ViewState) => void} onChange  called with each new state; before `show` returns, where the image is in
+ * @param {(state: ViewState) => void} onChange  called with each new state; before `show` returns if the image is in
  *   memory
- * @param {() => void} [onCleared]  called where all is cleared, as at a sign-out: forget what was to be shown, and its key,
- *   whether it was shown or not
+ * @param {() => void} [onCleared]  called when everything is cleared, as at a sign-out: forget the wanted image and its
+ *   key
  */
 export function createView(client, onChange, onCleared) {
   /** @type {Wanted | undefined} */
@@ -104,7 +106,7 @@ export function createView(client, onChange, onCleared) {
     wanted = asked;
     try {
       const record = (asked.chosen = chosenOf(asked));
-      // What couldn't be drawn may be in memory.
+      // After an error do not use memory: it may hold the image that could not be drawn.
       const inMemory = record && state.status !== "error" && client.peek(record);
       if (inMemory) change("shown", record, inMemory);
       else {
@@ -123,7 +125,7 @@ export function createView(client, onChange, onCleared) {
         if (!cause && !signal.aborted) return change("shown", record, objectUrl);
         objectUrl.release();
       }
-      if (cause) throw new pixstore.PixstoreError("the browser can't draw it", { cause });
+      if (cause) throw new PixstoreError("the browser can't draw the image", { cause });
     } catch (error) {
       if (!signal.aborted) fail(error);
     }
@@ -131,20 +133,20 @@ export function createView(client, onChange, onCleared) {
 
   /** @param {any} error */
   function fail(error) {
-    // Nobody else ends a load but a client that was closed.
+    // Only a closed client aborts a load of this view.
     if (error?.name === "AbortError") return hide();
     if (mayComeLater(error)) stopWaiting = tryLater(reload, failures++);
     change("error", state.record, undefined, error);
   }
 
-  /** Get all anew, the record of an id too. */
+  /** Load again, and fetch the record of an id again. */
   function reload() {
     if (wanted) load({ ...wanted, record: wanted.given });
   }
 
   /** @param {Removed} removed */
   function onRemoved(removed) {
-    // Where a page is given another client, that one tells from then on; to listen a second time changes nothing.
+    // If the page's client was replaced, listen to the new one. A second registration changes nothing.
     stopListening = client.onRemoved(onRemoved);
     if (removed.type === "cleared") {
       hide();
@@ -155,7 +157,7 @@ export function createView(client, onChange, onCleared) {
     }
   }
 
-  /** Show nothing, and end what is under way. */
+  /** Show nothing, and abort the load under way. */
   function hide() {
     if (!wanted) return;
     wanted = undefined;
@@ -167,7 +169,7 @@ export function createView(client, onChange, onCleared) {
 
   return {
     /**
-     * Show an image, unless this version and size of it is shown or on its way, or has failed.
+     * Show an image, unless this version and size of it is shown or loading, or has failed.
      *
      * @param {Source} source
      * @param {ViewOptions} [options]
@@ -187,7 +189,7 @@ export function createView(client, onChange, onCleared) {
         Object.assign(before, next);
         tellOthers();
       } else {
-        // Another version of an image takes the place of the one before, another image doesn't.
+        // While a new version loads, the previous one stays visible; another image starts empty.
         if (!before) change("loading");
         load(next);
       }
@@ -195,13 +197,13 @@ export function createView(client, onChange, onCleared) {
 
     hide,
 
-    /** Show nothing ever again. */
+    /** End the view: it must not be used any more. */
     end() {
       hide();
       stopListening();
     },
 
-    /** Try again what has failed, with the latest record. */
+    /** Try a failed image again, with the latest record. */
     retry: reload,
   };
 }
@@ -210,7 +212,7 @@ export function createView(client, onChange, onCleared) {
 const isLow = (wanted) => wanted?.image?.priority === "low";
 
 /**
- * Whether a load that waits must begin anew, now at once. It has requested nothing yet.
+ * Whether a waiting load must start now, because its priority was raised. It has requested nothing yet.
  *
  * @param {Wanted} before
  * @param {Wanted} next
@@ -224,10 +226,10 @@ const chosenOf = ({ record, choose }) => record && choose(record);
 const versionOf = (record) => `${record?.id} ${record?.token}`;
 
 /**
- * Why an image can't be painted; where it can, that is possible at once.
+ * Decode an image, so that the browser can paint it at once.
  *
  * @param {string} url
- * @returns {Promise<unknown>}
+ * @returns {Promise<unknown>}  the error, or undefined if the image was decoded
  */
 const drawingError = (url) =>
   Object.assign(new Image(), { src: url })

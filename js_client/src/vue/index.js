@@ -1,8 +1,7 @@
 /** Vue 3: a composable and a component. */
 
-export { CLIENT } from "./client.js";
 export { PixImage } from "./pix-image.js";
-export { useImage } from "./use-image.js";
+export { CLIENT, useImage } from "./use-image.js";
 
 /**
  * @typedef {import("./pix-image.js").PixImageProps} PixImageProps

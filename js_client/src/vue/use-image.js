@@ -1,32 +1,40 @@
-/** A composable that shows an image by its URL. */
+/** A composable that gives the URL of an image, and the injection key of its client. */
 
 import { computed, inject, onBeforeUnmount, onMounted, shallowRef, toValue, watchEffect } from "vue";
 
-import { PAGE_CLIENT } from "../view/page-client.js";
-import { createPlace, stateOf } from "../view/place.js";
-import { CLIENT } from "./client.js";
+import { PAGE_CLIENT, createPlace, stateOf } from "../view/place.js";
+import { IDLE } from "../view/view.js";
 
-/** @import { MaybeRefOrGetter, ShallowRef } from "vue" */
+/** @import { InjectionKey, MaybeRefOrGetter, ShallowRef } from "vue" */
+/** @import { ViewClient } from "../view/index.js" */
 /** @import { PlaceOptions, PlaceState, Wanted } from "../view/place.js" */
 
 /**
- * @typedef {PlaceOptions & {lazy?: Element | null | undefined}} UseImageOptions  `lazy` is an element that the image waits
- *   for to be near the screen
+ * The key under which an application provides its own client: `app.provide(CLIENT, client)`. Without it, components use
+ * the package's functions.
+ *
+ * @type {InjectionKey<ViewClient>}
+ */
+export const CLIENT = Symbol("pixstore-asgi-client");
+
+/**
+ * @typedef {PlaceOptions & {lazy?: Element | null | undefined}} UseImageOptions  `lazy`: load the image only while
+ *   this element is near the screen
  */
 
 /**
- * The image of a record, or of an id, as a `blob:` URL, for as long as the component is there.
+ * Get the image of a record, or of an id, as a `blob:` URL, until the component is removed.
  *
- * @param {MaybeRefOrGetter<Wanted>} source  nothing as long as it isn't known
+ * @param {MaybeRefOrGetter<Wanted>} source  null or undefined until it is known
  * @param {MaybeRefOrGetter<UseImageOptions>} [options]
  */
 export function useImage(source, options = {}) {
   /** @type {ShallowRef<PlaceState>} */
-  const state = shallowRef({ status: "idle" });
+  const state = shallowRef(IDLE);
   const { update, retry } = createPlace(inject(CLIENT, PAGE_CLIENT), (next) => {
     state.value = next;
   });
-  // A server gets none of it, and the first rendering in a browser is that of the server.
+  // Start after mounting: a server must not load images, and hydration must render the same as the server.
   onMounted(() =>
     watchEffect(() => {
       const { lazy, ...others } = toValue(options);

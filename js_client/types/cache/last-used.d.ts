@@ -1,16 +1,15 @@
 /**
- * Note when images were used. It is time to write that down every 2 s, and when the page is hidden, which may be its
- * end.
+ * Notes when images were used. The times are written every 2 s, and when the page is hidden, because it may end then.
  */
-/** A strictly rising time in epoch milliseconds: images used within one millisecond have an order, too. */
+/** A strictly rising time in epoch milliseconds, so that images used within one millisecond have an order. */
 export declare const risingTime: () => number;
 /**
- * @param {() => void} write  writes down what `takeAll` hands out
+ * @param {() => void} write  stores the times that `takeAll` returns
  */
 export declare function createLastUsed(write: () => void): {
     flush: () => void;
     /** @param {string} id */
     touch(id: string): void;
-    /** Hand out what is not written down yet: epoch milliseconds by id. */
+    /** Return the times not yet written, epoch milliseconds by id, and forget them. */
     takeAll(): Map<string, number>;
 };

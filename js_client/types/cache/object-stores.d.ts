@@ -3,11 +3,11 @@
  *
  *     entries   {namespace, id, token, kind, size, lastUsed}, by namespace and id
  *     bytes     {token, kind, size, image}, a Uint8Array, or Blob for a large image, by [namespace, id]
- *     deleted   the latest removals, see there
- *     changed   a random number, another one after each change
+ *     deleted   the latest removals, see removals.js
+ *     changed   a random number that every change replaces
  *
- * Bytes have a store of their own, so that a hit rewrites a small entry and eviction reads no image; and they tell what
- * they are, so that a hit reads nothing else.
+ * Bytes have a store of their own, so that a hit rewrites a small entry and eviction reads no image. They repeat token
+ * and kind, so that a hit reads no entry.
  */
 import type { Entry, Stored } from "./cache.js";
 export type ImageName = {
@@ -16,8 +16,7 @@ export type ImageName = {
 };
 export type Stores = ReturnType<typeof createStores>;
 /**
- * Make the stores; the database is opened by their first use. Every promise rejects with CacheError where the storage
- * fails.
+ * Make the stores. Their first use opens the database. Every promise rejects with CacheError if the storage fails.
  *
  * @param {string} databaseName
  */
@@ -25,19 +24,20 @@ export declare function createStores(databaseName: string): {
     forget: () => void;
     close: () => void;
     /**
-     * All entries, as they are stored.
+     * Read all entries.
      *
      * @param {IDBObjectStore} entries
      */
     list: (entries: IDBObjectStore) => Promise<Entry[]>;
     /**
-     * An entry as far as this page knows: null where there is none, undefined where there may be one.
+     * Return an entry as far as this page knows: null if there is none, undefined if there may be one.
      *
      * @param {ImageName} name
      */
     known: (name: ImageName) => Entry | null | undefined;
     /**
-     * The same by `nameOf`, as this page knows them: within `change` all of them, `lastUsed` may be older.
+     * Return all entries by `nameOf`; read them if they are unknown. Within `change` they are current, except
+     * `lastUsed`.
      *
      * @param {IDBObjectStore} entries
      */

@@ -1,4 +1,4 @@
-/** Puts images into the cache, makes room for them, and notes which were used. */
+/** Stores images in the cache, evicts others to make room, and writes when images were used. */
 import type { Entry } from "./cache.js";
 import type { Limits } from "./eviction.js";
 import type { Stores } from "./object-stores.js";

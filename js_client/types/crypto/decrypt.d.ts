@@ -1,4 +1,4 @@
-/** Image bytes: plaintext = one format byte ‖ the image. */
+/** Decrypts images: plaintext = one format byte ‖ the image. */
 import type { ImageKey } from "./gcm.js";
 /** @import { ImageKey } from "./gcm.js" */
 /**
@@ -8,11 +8,11 @@ import type { ImageKey } from "./gcm.js";
  * @param {Uint8Array<ArrayBuffer>} sealed  ciphertext ‖ tag
  * @returns {Promise<Uint8Array<ArrayBuffer>>}  the plaintext
  * @throws {DecryptError} with reason tag
- * @throws {PixstoreError} where the page has no WebCrypto
+ * @throws {PixstoreError} if the page has no WebCrypto
  */
 export declare function decrypt(meta: ImageKey, sealed: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>>;
 /**
- * The image in a plaintext.
+ * Return the image of a plaintext.
  *
  * @param {Uint8Array<ArrayBuffer>} plaintext
  * @returns {Blob}
@@ -20,17 +20,17 @@ export declare function decrypt(meta: ImageKey, sealed: Uint8Array<ArrayBuffer>)
  */
 export declare function imageIn(plaintext: Uint8Array<ArrayBuffer>): Blob;
 /**
- * The image in a sealed Blob.
+ * Decrypt the image in a stored Blob.
  *
  * @param {Blob} sealed  ciphertext ‖ tag
  * @param {ImageKey} key
- * @throws {DecryptError} also where the browser can't read the Blob any more
+ * @throws {DecryptError} also if the browser can no longer read the Blob
  */
 export declare function decryptBlob(sealed: Blob, key: ImageKey): Promise<Blob>;
 /**
- * The image in a plaintext that lies in the browser's storage; no byte of it is read.
+ * Return the image of a stored plaintext as a slice, without reading its bytes.
  *
  * @param {Blob} plaintext
- * @throws {DecryptError} also where the browser can't read the Blob any more
+ * @throws {DecryptError} also if the browser can no longer read the Blob
  */
 export declare function imageInBlob(plaintext: Blob): Promise<Blob>;

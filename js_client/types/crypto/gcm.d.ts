@@ -5,7 +5,7 @@ export type ImageKey = {
 };
 /** @typedef {{key: Uint8Array<ArrayBuffer>, iv: Uint8Array<ArrayBuffer>}} ImageKey  AES-256 key of 32 bytes, nonce of 12 */
 /**
- * Decrypt; nothing is returned before the tag is checked. Rejects with WebCrypto's own errors.
+ * Decrypt. Nothing is returned before the tag is checked. Rejects with WebCrypto's own errors.
  *
  * @param {ImageKey} meta
  * @param {BufferSource} sealed  ciphertext ‖ tag

@@ -1,7 +1,6 @@
 /**
- * Decrypts large stored images in a worker, which keeps the page responsive; in the page as long as there is none.
- *
- * A worker takes longer to start than an image takes to decrypt: no image waits for it.
+ * Decrypts large stored images in a worker, so that the page stays responsive. Until the worker has started, the page
+ * decrypts: starting a worker takes longer than decrypting an image.
  */
 import type { ImageKey } from "./gcm.js";
 export type InWorker = ReturnType<typeof createInWorker>;

@@ -1,3 +1,3 @@
-/** Defines `<pix-image>`, where there are elements; on a server it does nothing. */
+/** Defines `<pix-image>`. On a server, without custom elements, it does nothing. */
 import { PixImage } from "./pix-image.js";
 export { PixImage };

@@ -90,6 +90,6 @@ export declare const TAG_BYTES = 16;
  *
  * @param {unknown} value
  * @returns {ParsedRecord}
- * @throws {RecordError} whose `reason` names the wrong part
+ * @throws {RecordError} if a part is wrong; its `reason` names the part
  */
 export declare function parseRecord(value: unknown): ParsedRecord;

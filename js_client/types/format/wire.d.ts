@@ -1,5 +1,6 @@
 /**
- * The wire payload: one state byte, and for an image the ciphertext, with the new token, key, iv and tag if it was updated.
+ * The wire payload: one state byte, and for an image the ciphertext, with the new token, key, iv and tag if it was
+ * updated.
  *
  *     Success   00 ‖ ciphertext
  *     Updated   01 ‖ token u64 little-endian ‖ key 32 ‖ iv 12 ‖ tag 16 ‖ ciphertext

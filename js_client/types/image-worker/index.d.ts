@@ -1,36 +1,47 @@
-/** For pages: the service worker that lets plain `<img src="/pixstore-image/-/image/ID">` show encrypted images. */
+/** Registers the service worker that lets a plain `<img src="/pixstore-image/-/image/ID">` show encrypted images. */
 import type { CacheKind } from "../options/options.js";
 export type ImageWorkerOptions = {
     /**
-     * where a RecordsApp is, or what answers as it does, on the page's own origin
+     * URL of a RecordsApp, or of an API that answers in the same way, on the page's origin
      */
     recordsUrl: string;
     /**
-     * as the client's
+     * as in the client's options
      */
     endpoint?: string | undefined;
     /**
-     * the path that the pages are below, as the mount's `service_worker_scope`;
-     * default "/"
+     * the common path of the pages, as the mount's `service_worker_scope`; default
+     * "/"
      */
     scope?: string | undefined;
     /**
-     * this and what follows as the page's client has it, so that they share
+     * as in the page's client, so that both share the cache
      */
     namespace?: string | undefined;
+    /**
+     * the same
+     */
     databaseName?: string | undefined;
+    /**
+     * the same
+     */
     cache?: CacheKind | undefined;
     /**
-     * told why there is no worker, where the browser has any
+     * called if the worker cannot be used, unless the browser
+     * has no service workers
      */
     onError?: ((error: unknown) => void) | undefined;
 };
 /**
- * Register the worker, and tell whether image URLs work in this page from now on. They do not where the browser has no
- * service workers, refuses this one or takes too long, or where the pages have a worker of another kind, which is left
- * alone: then show images by the element or by getImage.
+ * Register the worker. Image URLs do not work if:
+ *
+ * - the browser has no service workers, or refuses this one
+ * - the worker does not control the page within 5 s
+ * - the page has another service worker, which is kept
+ *
+ * Then show images by the element or by getImage.
  *
  * @param {ImageWorkerOptions} options
- * @returns {Promise<boolean>}
+ * @returns {Promise<boolean>}  whether image URLs work in this page from now on; never rejects
  */
 export declare function registerImageWorker({ endpoint, recordsUrl, scope, onError, ...settings }: ImageWorkerOptions): Promise<boolean>;

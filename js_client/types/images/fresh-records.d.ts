@@ -13,7 +13,8 @@ import type { Options, RefreshRecord } from "../options/options.js";
  */
 export declare function freshRecord(refreshRecord: RefreshRecord | undefined, id: string, context: unknown): Promise<ImageRecord>;
 /**
- * @param {Pick<Options, "refreshRecord" | "refreshRecords" | "recordsUrl" | "headers" | "credentials" | "timeoutMs">} options
+ * @param {Pick<Options, "refreshRecord" | "refreshRecords" | "recordsUrl" | "headers" | "credentials" | "timeoutMs">}
+ *   options
  * @returns {RefreshRecord | undefined}  undefined if the options name no source of records
  */
 export declare function createRefresh(options: Pick<Options, "refreshRecord" | "refreshRecords" | "recordsUrl" | "headers" | "credentials" | "timeoutMs">): RefreshRecord | undefined;

@@ -16,8 +16,8 @@ export type Removed = {
 /** @import { Reported } from "./storage-failures.js" */
 /** @import { Notice, Tabs } from "./tabs.js" */
 /**
- * Images were removed: one image with its variants was deleted, everything was cleared, or memory was emptied because the
- * page returned from the back-forward cache or its client was replaced.
+ * Images were removed: one image with its variants was deleted, everything was cleared, or memory was emptied because
+ * the page returned from the back-forward cache or its client was replaced.
  *
  * @typedef {{type: "deleted", id: string} | {type: "cleared" | "emptied"}} Removed
  */

@@ -1,7 +1,8 @@
 /**
  * Coordinates the tabs of this origin: they learn of stored and removed images, and one tab downloads an image for all.
  *
- * Messages and the names of channel and locks contain a namespace, an id and a token, never a key, a proof or image bytes.
+ * Messages and the names of channel and locks contain a namespace, an id and a token, never a key, a proof or image
+ * bytes.
  */
 import type { CacheKind } from "../options/options.js";
 export type Notice = {
@@ -31,8 +32,8 @@ export declare function createTabs({ databaseName, namespace, cache }: {
     /** @param {Notice} notice */
     tell: (notice: Notice) => void | undefined;
     /**
-     * Claim the download of a version. Resolves to the function that releases the claim, or, after another tab's download
-     * has ended or `WAIT_LIMIT_MS` have passed, to undefined. Claims of one tick are answered in one tick.
+     * Claim the download of a version. Resolves to the function that releases the claim, or, after another tab's
+     * download has ended or `WAIT_LIMIT_MS` have passed, to undefined. Claims of one tick are answered in one tick.
      *
      * @param {Version} version
      * @param {AbortSignal} signal

@@ -18,8 +18,8 @@
  * | any other status; or the network failed, other origin (CORS hides the status) | request the first image alone |
  *
  * If that image alone gets an image, a wire state or another HTTP status, then single requests work better: the others
- * are requested alone, too. After one HTTP status, or after two network errors, the endpoint counts as one that takes no
- * batches, as that of the npm package.
+ * are requested alone, too. After one HTTP status, or after two network errors, the endpoint counts as one that takes
+ * no batches, as that of the npm package.
  */
 import type { ImageRequest } from "./request.js";
 /** @param {boolean} isSameOrigin  of page and endpoint */

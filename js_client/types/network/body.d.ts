@@ -41,22 +41,22 @@ export type Reading = {
      */
     next: () => Promise<Uint8Array | undefined>;
     /**
-     * fills the target with the next bytes;
-     * throws a FetchError if the stream ends before
+     * fills the target with the next
+     * bytes; throws a FetchError if the stream ends before
      */
     fill: (target: Uint8Array, onProgress?: OnReceived) => Promise<void>;
 };
 /**
  * @typedef {object} Reading
  * @property {() => Promise<Uint8Array | undefined>} next  resolves to the next piece, undefined at the end
- * @property {(target: Uint8Array, onProgress?: OnReceived) => Promise<void>} fill  fills the target with the next bytes;
- *   throws a FetchError if the stream ends before
+ * @property {(target: Uint8Array, onProgress?: OnReceived) => Promise<void>} fill  fills the target with the next
+ *   bytes; throws a FetchError if the stream ends before
  */
 /**
  * Read a response piece by piece. If that fails, the rest of the response is cancelled.
  *
- * Chromium shows a response as cancelled if its end arrives after all its bytes were read, as it usually does. It does not
- * if the reader belongs to a clone.
+ * Chromium shows a response as cancelled if its end arrives after all its bytes were read, as it usually does. It does
+ * not if the reader belongs to a clone.
  *
  * @template Result
  * @param {Response} response

@@ -17,8 +17,9 @@ export type Endpoint = Pick<Options, "endpoint" | "headers" | "credentials">;
 /** @import { OnReceived } from "./body.js" */
 /** @import { TimeLimit } from "./time-limit.js" */
 /**
- * Fetches one wire payload. It gets the record as the caller of `getImage` passed it and getImage's `context`, and resolves
- * to the whole response body. `signal` is aborted when all callers have left, or after `timeoutMs` without progress.
+ * Fetches one wire payload. It gets the record as the caller of `getImage` passed it and getImage's `context`, and
+ * resolves to the whole response body. `signal` is aborted when all callers have left, or after `timeoutMs` without
+ * progress.
  *
  * @typedef {(record: ImageRecord, context: any, request: {signal: AbortSignal}) => Promise<Uint8Array>} ImageFetcher
  */
@@ -33,9 +34,9 @@ export type Endpoint = Pick<Options, "endpoint" | "headers" | "credentials">;
  * Make the fetcher that a client without a custom fetcher uses.
  *
  * @param {string} endpoint  URL or path, without a trailing slash
- * @returns {(record: ImageRecord, context?: any, request?: FetchOptions) => Promise<Uint8Array<ArrayBuffer>>}  resolves to
- *   the wire payload; rejects with FetchError, with RefusedError for HTTP status 401 or 403, or with WireError if the body
- *   is no wire payload
+ * @returns {(record: ImageRecord, context?: any, request?: FetchOptions) => Promise<Uint8Array<ArrayBuffer>>}  resolves
+ *   to the wire payload; rejects with FetchError, with RefusedError for HTTP status 401 or 403, or with WireError if
+ *   the body is no wire payload
  */
 export declare const createFetcher: (endpoint: string) => (record: ImageRecord, context?: any, request?: FetchOptions) => Promise<Uint8Array<ArrayBuffer>>;
 /**

@@ -1,4 +1,4 @@
-/** Checks of option values: each tells what the value must be, or nothing where it is. */
+/** Checks of option values. A check returns a description of the valid values, or false if the value is valid. */
 export type Check = (value: unknown) => string | false;
 /** @typedef {(value: unknown) => string | false} Check */
 /** @type {Check} */
@@ -25,11 +25,11 @@ export declare const orCallback: (check: Check) => Check;
 /** @type {Check} */
 export declare const headers: Check;
 /**
- * Check what was given against a table of checks; what is undefined or null counts as not given.
+ * Check options against a table of checks. Values that are undefined or null are ignored.
  *
  * @param {Record<string, Check>} checks
  * @param {unknown} given
- * @returns {Record<string, any>}  what was given
+ * @returns {Record<string, any>}  the options with values
  * @throws {ConfigError} for an unknown name or an unusable value
  */
 export declare function checked(checks: Record<string, Check>, given: unknown): Record<string, any>;

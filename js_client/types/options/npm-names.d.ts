@@ -1,4 +1,4 @@
-/** The option names of the npm package `pixstore`, so that a page can change its import only. */
+/** Accepts the option names of the npm package `pixstore`, so that a page only has to change its import. */
 import type { PixstoreConfig } from "./options.js";
 export type NpmConfig = {
     /**
@@ -27,7 +27,7 @@ export type NpmConfig = {
     frontendCleanupBatch?: number | undefined;
 };
 /**
- * Replace npm's names by ours; other names stay as they are.
+ * Replace npm's option names by ours. Other names stay.
  *
  * @param {PixstoreConfig & NpmConfig} config
  * @returns {PixstoreConfig}

@@ -1,4 +1,4 @@
-/** Configuration: every option checked, defaults filled in. */
+/** The configuration of a client: checks every option and fills in the defaults. */
 import type { CacheError } from "../errors.js";
 import type { ImageRecord } from "../format/records.js";
 export type RefreshRecord = (id: string, context: any) => ImageRecord | null | Promise<ImageRecord | null>;
@@ -13,12 +13,12 @@ export type OnProgress = (received: {
 }) => void;
 export type PixstoreConfig = {
     /**
-     * URL or path that image ids are appended to; default: where this client was
-     * loaded from a mounted PixstoreApp, that mount, else "/pixstore-image"
+     * URL or path that image ids are appended to; default: the mounted
+     * PixstoreApp that served this client, otherwise "/pixstore-image"
      */
     endpoint?: string | undefined;
     /**
-     * what is kept; default "encrypted"
+     * the form in which images are cached; default "encrypted"
      */
     cache?: CacheKind | undefined;
     /**
@@ -26,42 +26,43 @@ export type PixstoreConfig = {
      */
     databaseName?: string | undefined;
     /**
-     * whose images these are, such as a user's id: no other namespace sees
-     * them; default none
+     * the owner of the cached images, such as a user's id; other namespaces do
+     * not see them; default none
      */
     namespace?: string | undefined;
     /**
-     * most images kept, at least 1; default 1000
+     * most images in the cache, at least 1; default 1000
      */
     cacheLimit?: number | undefined;
     /**
-     * most bytes kept; default 512 MiB
+     * most bytes in the cache; default 512 MiB
      */
     cacheBytes?: number | undefined;
     /**
-     * most bytes of images kept in memory; default 32 MiB
+     * most bytes of images in memory; default 32 MiB
      */
     memoryBytes?: number | undefined;
     /**
-     * images evicted beyond the excess, fewer than `cacheLimit`; default a
-     * twentieth of `cacheLimit`
+     * images evicted beyond the excess, fewer than `cacheLimit`; default
+     * `cacheLimit` / 20
      */
     cleanupBatch?: number | undefined;
     /**
-     * called once where a proof has expired; default none
+     * called once per image if its proof has expired; default none
      */
     refreshRecord?: RefreshRecord | undefined;
     /**
-     * instead, for all images whose proofs have expired at about
+     * the same for several images, if their proofs expire at about
      * the same time
      */
     refreshRecords?: RefreshRecords | undefined;
     /**
-     * instead, where a RecordsApp is mounted, or what answers as it does
+     * URL of a mounted RecordsApp, or of an API that answers in the same way;
+     * used if neither function is given
      */
     recordsUrl?: string | undefined;
     /**
-     * sent along with each request; default none
+     * sent with each request; default none
      */
     headers?: PerRequest<HeadersInit | undefined> | undefined;
     /**
@@ -69,11 +70,11 @@ export type PixstoreConfig = {
      */
     credentials?: PerRequest<RequestCredentials | undefined> | undefined;
     /**
-     * how long a request may bring nothing; default 60 000
+     * milliseconds that an image may make no progress; default 60 000
      */
     timeoutMs?: number | undefined;
     /**
-     * further attempts where the network or the server failed; default 3
+     * further attempts if the network or the server failed; default 3
      */
     retries?: number | undefined;
     /**
@@ -81,26 +82,26 @@ export type PixstoreConfig = {
      */
     parallel?: number | undefined;
     /**
-     * told of every storage failure; images are
-     * served all the same
+     * called with every storage failure; images are
+     * served nevertheless
      */
     onCacheError?: ((error: CacheError) => void) | undefined;
 };
 export type ImageOptions = {
     /**
-     * leaves the call; the request ends where nobody else waits for it
+     * ends the call; the request ends too if no other call waits for it
      */
     signal?: AbortSignal | undefined;
     /**
-     * told how many bytes of the response have come
+     * called as bytes of the response arrive
      */
     onProgress?: OnProgress | undefined;
     /**
-     * handed to a fetcher of your own and to `refreshRecord`
+     * passed to a custom fetcher and to `refreshRecord`
      */
     context?: unknown;
     /**
-     * instead of the client's own
+     * replaces the client's own
      */
     refreshRecord?: RefreshRecord | undefined;
     /**
@@ -130,11 +131,11 @@ export type Options = {
     parallel: number;
     onCacheError: (error: CacheError) => void;
 };
-/** In the order in which they are served. */
+/** The most urgent first. */
 export declare const PRIORITIES: readonly ["high", "auto", "low"];
 declare const CACHE_KINDS: readonly ["encrypted", "decrypted", "memory", "off"];
 /**
- * Whether images are kept in the browser's storage, where other tabs find them.
+ * Whether images are kept in the browser's storage, which all tabs share.
  *
  * @param {CacheKind} kind
  */
@@ -148,22 +149,22 @@ export declare const isStored: (kind: CacheKind) => kind is "decrypted" | "encry
  */
 export declare function resolveOptions(config: PixstoreConfig): Readonly<Options>;
 /**
- * What is sent along with one request.
+ * Return the headers and credentials of one request.
  *
  * @param {Pick<Options, "headers" | "credentials">} options
  * @returns {Promise<{headers?: HeadersInit, credentials?: RequestCredentials}>}
- * @throws {ConfigError} for an unusable value, and what a function of the application throws
+ * @throws {ConfigError} for an unusable value, and the error of an application's function
  */
 export declare function requestOptions({ headers, credentials }: Pick<Options, "headers" | "credentials">): Promise<{
     headers?: HeadersInit;
     credentials?: RequestCredentials;
 }>;
 /**
- * Check what `getImage` was given beside the record.
+ * Check the options of `getImage`.
  *
  * @param {ImageOptions} options
  * @returns {ImageOptions}
- * @throws {ConfigError}
+ * @throws {ConfigError} for an unknown option or an unusable value
  */
 export declare const checkedImageOptions: (options: ImageOptions) => ImageOptions;
 export {};

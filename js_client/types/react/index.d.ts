@@ -1,7 +1,6 @@
-/** React, from 18: a hook, a component, and a hook that suspends. */
+/** React from 18: a component, a hook, and a hook that suspends. */
 export { PixImage } from "./pix-image.js";
-export { PixstoreProvider } from "./provider.js";
-export { useImage } from "./use-image.js";
+export { PixstoreProvider, useImage } from "./use-image.js";
 export { useSuspenseImage } from "./use-suspense-image.js";
 export type PixImageProps = import("./pix-image.js").PixImageProps;
 export type ImageState = import("./use-image.js").ImageState;

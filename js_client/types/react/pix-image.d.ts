@@ -18,9 +18,14 @@ export type PixImageProps = Omit<ImgHTMLAttributes<HTMLImageElement>, "alt" | "i
 /** @import { ImageRecord } from "../format/records.js" */
 /** @import { ImageState } from "./use-image.js" */
 /**
- * Those of an `<img>`, and one of `record` and `id`, that of the image; `imgId` is that of the `<img>`. `width` chooses the size of the picture that is got, `placeholder` is
- * what a record has of that name, `loading` is "lazy" unless "eager", `fallback` renders what stands there instead where the
- * image fails, with its `error` and `retry`, and `onLoad` is told of the picture alone.
+ * The props of an `<img>`, and:
+ *
+ * - `record` or `id`: the image; `imgId` becomes the `id` of the `<img>`
+ * - `width`: in CSS pixels; chooses the size of the picture that is loaded
+ * - `placeholder`: as in a record; default: the record's
+ * - `loading`: "lazy" (default) or "eager"
+ * - `fallback`: renders a replacement if the image fails, with its `error` and `retry`
+ * - `onLoad`: is called for the picture, not for its placeholder
  *
  * @typedef {Omit<ImgHTMLAttributes<HTMLImageElement>, "alt" | "id" | "placeholder" | "sizes" | "src" | "srcSet"> &
  *   {alt: string, imgId?: string | undefined, placeholder?: string | undefined, fallback?: ((state: ImageState) => ReactNode) | undefined} &

@@ -1,7 +1,20 @@
-/** A hook that shows an image by its URL. */
-import type { RefObject } from "react";
+/** A hook that gives the URL of an image, and the provider of its client. */
+import type { ReactNode, RefObject } from "react";
 import type { PlaceOptions, Wanted } from "../view/place.js";
-import type { ViewState } from "../view/index.js";
+import type { ViewClient, ViewState } from "../view/index.js";
+/** @import { ReactNode, RefObject } from "react" */
+/** @import { Place, PlaceOptions, PlaceState, Wanted } from "../view/place.js" */
+/** @import { ViewClient, ViewState } from "../view/index.js" */
+export declare const ClientContext: import("react").Context<import("../view/view.js").ViewClient>;
+/**
+ * Give the components below a client of their own. Without a provider they use the package's functions.
+ *
+ * @param {{client: ViewClient, children?: ReactNode}} props  pass the same client in each render
+ */
+export declare const PixstoreProvider: ({ client, children }: {
+    client: ViewClient;
+    children?: ReactNode;
+}) => import("react").FunctionComponentElement<import("react").ProviderProps<import("../view/view.js").ViewClient>>;
 export type ImageState = ViewState & {
     retry: () => void;
 };
@@ -9,9 +22,9 @@ export type UseImageOptions = PlaceOptions & {
     lazy?: RefObject<Element | null> | false | undefined;
 };
 /**
- * The image of a record, or of an id, as a `blob:` URL, for as long as the component is there.
+ * Get the image of a record, or of an id, as a `blob:` URL, until the component is removed.
  *
- * @param {Wanted} source  nothing as long as it isn't known
+ * @param {Wanted} source  null or undefined until it is known
  * @param {UseImageOptions} [options]
  * @returns {ImageState}
  */

@@ -1,9 +1,11 @@
-/** What the worker answers to requests for images: to `<img>` and CSS the image, to all else below their path a refusal. */
+/**
+ * The worker's responses: the image for requests of `<img>` and CSS, a refusal for any other request below their path.
+ */
 import type { Client } from "../client.js";
-export type ImageRequest = Pick<Request, "url" | "method" | "mode" | "destination" | "signal">;
+export type FetchRequest = Pick<Request, "url" | "method" | "mode" | "destination" | "signal">;
 /**
  * @param {Pick<Client, "getRecord" | "getImage" | "onRemoved">} client
- * @param {string} images  what the URLs of all images begin with
- * @returns {(request: ImageRequest) => Promise<Response> | undefined}  nothing where the request is for something else
+ * @param {string} images  the URL prefix of all images
+ * @returns {(request: FetchRequest) => Promise<Response> | undefined}  undefined if the request is not for an image
  */
-export declare function createAnswer(client: Pick<Client, "getRecord" | "getImage" | "onRemoved">, images: string): (request: ImageRequest) => Promise<Response> | undefined;
+export declare function createAnswer(client: Pick<Client, "getRecord" | "getImage" | "onRemoved">, images: string): (request: FetchRequest) => Promise<Response> | undefined;

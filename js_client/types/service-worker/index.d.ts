@@ -1,7 +1,7 @@
 /**
  * The service worker behind `<img src="/pixstore-image/-/image/ID">`, which `registerImageWorker` registers.
  *
- * It has no state that a page could miss, so a new one takes over at once.
+ * It has no state of its own, so a new version takes over at once.
  */
 export type WorkerScope = {
     clients: {

@@ -1,9 +1,9 @@
-/** What the worker goes by: it is killed and started again without a word, so all of it stands in its own URL. */
+/** The worker's settings. They are in its URL, because browsers stop and restart a worker at any time. */
 import type { PixstoreConfig } from "../options/options.js";
 /**
- * @param {string} href  of the worker
+ * @param {string} href  URL of the worker
  * @returns {PixstoreConfig & {endpoint: string, recordsUrl: string}}
- * @throws {ConfigError} where the records would come from elsewhere: whoever could name that would choose the pictures
+ * @throws {ConfigError} if `recordsUrl` is on another origin, because a foreign URL would choose the pictures
  */
 export declare function settingsIn(href: string): PixstoreConfig & {
     endpoint: string;

@@ -1,7 +1,7 @@
-/** Whose client the components of a page use. */
+/** The client that components use. */
 import type { ViewClient } from "../view/index.js";
 /**
- * Give the components in this one a client of your own; without it they have that of the package's functions.
+ * Give the components inside the current one a client of their own. Without it they use the package's functions.
  *
  * @param {ViewClient} client
  */

@@ -1,9 +1,10 @@
-/** What jsdom and happy-dom lack of a browser, and this package's parts ask for. */
+/** Adds the browser features that this package needs and jsdom and happy-dom lack. */
 /**
- * Give a page without a renderer object URLs, images that decode, bitmaps that nobody sees and an IntersectionObserver for
- * which everything is on the screen. What works there already stays as it is, so in a browser this does nothing.
+ * Add missing features to a page without a renderer: object URLs, images that decode, bitmaps that are never painted,
+ * and an IntersectionObserver that reports every element as visible. Existing features stay, so in a browser this does
+ * nothing.
  *
- * @param {any} [page]  its global object
- * @returns {() => void}  takes it back
+ * @param {any} [page]  the global object of the page
+ * @returns {() => void}  removes the added features
  */
 export declare function fillInBrowser(page?: any): () => void;

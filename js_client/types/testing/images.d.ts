@@ -1,4 +1,4 @@
-/** The images that a test client has in place of a server's: their versions, their records, their proofs. */
+/** The images of a test client, with their versions, records and proofs. They replace a server. */
 import type { ImageRecord, ParsedRecord } from "../format/records.js";
 export type Size = {
     /**
@@ -6,7 +6,7 @@ export type Size = {
      */
     bytes?: Uint8Array | undefined;
     /**
-     * in pixels; default that PNG's, where the image is that
+     * in pixels; default: the small PNG's
      */
     width?: number | undefined;
     height?: number | undefined;
@@ -36,7 +36,7 @@ export declare function createImages(proofMs: number): {
      */
     add(id: string, bytes: Uint8Array | undefined, details: Details): void;
     /**
-     * What is not given stays as it was.
+     * Omitted values stay as they are.
      *
      * @param {string} id
      * @param {Uint8Array | undefined} bytes
@@ -44,13 +44,13 @@ export declare function createImages(proofMs: number): {
      */
     update(id: string, bytes: Uint8Array | undefined, details: Details): void;
     /**
-     * End the proofs of an image and its variants, or all, that are out.
+     * Expire the proofs issued so far, of an image and its variants or of all images.
      *
      * @param {string} [id]
      */
     expire(id?: string): void;
     /**
-     * What a server answers to a record: the current version, as the format byte and the image.
+     * Answer a record as a server does: with the current version, the format byte and the image.
      *
      * @param {ParsedRecord} asked
      */
@@ -59,3 +59,11 @@ export declare function createImages(proofMs: number): {
         plaintext: Uint8Array<ArrayBuffer>;
     };
 };
+/** Return a PNG of 16 × 12 pixels. */
+export declare const samplePng: () => Uint8Array<ArrayBuffer>;
+/**
+ * Return the format byte that the server puts before an image.
+ *
+ * @param {Uint8Array} bytes
+ */
+export declare function formatByteOf(bytes: Uint8Array): 1 | 2 | 4 | 5 | 6;

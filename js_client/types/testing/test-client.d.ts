@@ -1,80 +1,83 @@
-/** A client for the tests of pages: it has the images that a test gives it, and fails and waits as a test wants it. */
+/** A client for the tests of pages. It has the images that a test adds, and fails and waits as the test demands. */
 import type { Client } from "../client.js";
 import type { ImageRecord } from "../format/records.js";
-import type { Failure } from "./failures.js";
 import type { Details } from "./images.js";
+import type { Failure } from "./troubles.js";
 import type { Call, TestState } from "./witness.js";
 export type TestConfig = {
     /**
-     * how long a load takes; default 0
+     * delay of each load in milliseconds; default 0
      */
     delayMs?: number | undefined;
     /**
-     * how long a proof lives; default 40 000
+     * lifetime of a proof in milliseconds; default 40 000
      */
     proofMs?: number | undefined;
     /**
-     * whether the client gets fresh records by itself, as one with `recordsUrl`
-     * does; default true
+     * whether the client fetches fresh records by itself, as with
+     * `recordsUrl`; default true
      */
     refreshes?: boolean | undefined;
 };
 export type TestControls = {
     /**
-     * Have an image, by default a
-     * small PNG, and return a record. Throws RecordError for an id that can't be.
+     * Add an image, by default a
+     * small PNG, and return a record. Throws RecordError for an invalid id.
      */
     addImage: (id: string, bytes?: Uint8Array, details?: Details) => ImageRecord;
     /**
-     * Have a new version of an image,
-     * and return a record; what is not given stays as it was.
+     * Add a new version of an image
+     * and return a record. Omitted values stay as they are. Throws ConfigError for an unknown id.
      */
     update: (id: string, bytes?: Uint8Array, details?: Details) => ImageRecord;
     /**
-     * Have an image no more, as when it was deleted elsewhere.
+     * Remove an image, as if another user had deleted it.
      */
     remove: (id: string) => void;
     /**
-     * A fresh record, as the application's API gives it.
+     * Return a fresh record, as the application's API does. Throws
+     * ConfigError for an unknown id.
      */
     record: (id: string) => ImageRecord;
     /**
-     * End the proofs of the records that are out: of an image, or of all.
+     * Expire the proofs of all records issued so far, of an image or of all
+     * images.
      */
     expire: (id?: string) => void;
     /**
-     * Let the loads of an image fail, all of
-     * them or so many; without an error they fail no more.
+     * Make the loads of an image fail, all
+     * of them or the next `times`. Without an error they no longer fail.
      */
     fail: (id: string, error?: Failure | Error, times?: number) => void;
     /**
-     * Let the loads of an image take so long.
+     * Set the delay of the loads of an image in milliseconds.
      */
     delay: (id: string, ms: number) => void;
     /**
-     * Let the loads of an image wait for `release`.
+     * Make the loads of an image wait for `release`.
      */
     hold: (id: string) => void;
     /**
-     * Let them go on.
+     * Let held loads continue.
      */
     release: (id: string) => void;
     /**
-     * What was called, in turn.
+     * The calls so far, in order.
      */
     calls: readonly Call[];
     /**
-     * How often a function was called, or called for an image.
+     * Count the calls of a function, or those for one image.
      */
     count: (name: keyof Client, id?: string) => number;
     /**
-     * What is out now: once all is taken off a page, nothing.
+     * Return the loads, URLs and listeners that are still in use; none once the page is
+     * empty.
      */
     state: () => TestState;
 };
 export type TestClient = Readonly<Client & TestControls>;
 /**
- * Make a client that has no images yet.
+ * Make a test client without images.
  *
  * @param {TestConfig} [config]
  * @returns {TestClient}

@@ -1,4 +1,4 @@
-/** What was asked of a test client, and what of it is still out. */
+/** Records the calls of a test client, and the loads, URLs and listeners still in use. */
 import type { Client } from "../client.js";
 import type { ObjectUrl } from "../images/object-urls.js";
 export type Call = {
@@ -14,12 +14,12 @@ export type Witness = ReturnType<typeof createWitness>;
 /** @import { Client } from "../client.js" */
 /** @import { ObjectUrl } from "../images/object-urls.js" */
 /**
- * A call of one of the client's functions; `id` is that of the image, where it was about one.
+ * A call of one of the client's functions; `id` is the image's, if the call concerns one.
  *
  * @typedef {{name: keyof Client, id: string | undefined}} Call
  */
 /**
- * What is under way and what is held: `shown` has the id of an image for each of its object URLs that was not released.
+ * `loading` lists the ids of loads under way, `shown` an id for each object URL that was not released.
  *
  * @typedef {{loading: string[], shown: string[], listeners: number}} TestState
  */

@@ -1,4 +1,4 @@
-/** What a picture's place looks like before the picture is there. */
+/** Size, placeholder and `src` of an `<img>` before its picture is loaded. */
 import type { ImageRecord } from "../format/records.js";
 import type { ViewState } from "./view.js";
 export type Length = number | string | undefined;
@@ -8,10 +8,10 @@ export type Size = {
 };
 /** @import { ImageRecord } from "../format/records.js" */
 /** @import { ViewState } from "./view.js" */
-/** @typedef {number | string | undefined} Length  in CSS pixels, as in an attribute of HTML */
+/** @typedef {number | string | undefined} Length  in CSS pixels, as in an HTML attribute */
 /** @typedef {{width: Length, height: Length}} Size */
 /**
- * A size as told, what is missing of it by the picture's proportions, so that nothing moves when it comes.
+ * Complete a size by the picture's proportions, so that the layout does not move when the picture is loaded.
  *
  * @param {ImageRecord | null | undefined} record
  * @param {Length} [width]
@@ -25,7 +25,7 @@ export declare function sizeOf(record: ImageRecord | null | undefined, width?: L
  */
 export declare const blurOf: (placeholder: string | undefined, { width, height }: Size) => string | undefined;
 /**
- * What an `<img>` shows: the picture, until it is there its blur, and after a sign-out neither.
+ * Return the `src` of an `<img>`: the picture, its blur until the picture is loaded, or nothing after a sign-out.
  *
  * @param {ViewState} state
  * @param {string | undefined} blur

@@ -1,4 +1,4 @@
-/** What element and frameworks are built of, for a framework that has no entry of its own here. */
+/** The parts of the element and the framework components, for frameworks without an entry of their own. */
 export { watchNearness } from "./nearness.js";
 export { placeholderUrl } from "./placeholder.js";
 export { pixelsOf } from "./thumbhash.js";

@@ -1,5 +1,7 @@
-/** One place of a framework's page, mostly an `<img>`: what is to be shown there, and when. */
+/** One place of a page, usually an `<img>`: decides which image it shows, and when. */
 import type { Source, ViewClient, ViewOptions, ViewState } from "./view.js";
+/** @type {ViewClient}  the package's functions, for pages that make no client of their own */
+export declare const PAGE_CLIENT: ViewClient;
 export type Wanted = Source | null | undefined;
 export type PlaceState = ViewState & {
     id?: string | undefined;
@@ -9,17 +11,17 @@ export type PlaceOptions = NonNullable<ViewOptions["image"]> & {
 };
 export type Place = ReturnType<typeof createPlace>;
 /** @typedef {Source | null | undefined} Wanted */
-/** @typedef {ViewState & {id?: string | undefined}} PlaceState  `id` is that of the source */
+/** @typedef {ViewState & {id?: string | undefined}} PlaceState  `id` is the id of the source */
 /**
- * What `getImage` takes, but a signal, and `width`: how wide the picture is on the page, in CSS pixels, for the smallest of
- * its sizes that fills this.
+ * The options of `getImage` without `signal`, and `width`, the width of the picture on the page in CSS pixels. The
+ * smallest size that fills it is loaded.
  *
  * @typedef {NonNullable<ViewOptions["image"]> & {width?: number | string | undefined}} PlaceOptions
  */
 /** @typedef {ReturnType<typeof createPlace>} Place */
 /**
  * @param {ViewClient} client
- * @param {(state: PlaceState) => void} onChange  called with each new state; before `update` returns, where the image is in
+ * @param {(state: PlaceState) => void} onChange  called with each new state; before `update` returns if the image is in
  *   memory
  */
 export declare function createPlace(client: ViewClient, onChange: (state: PlaceState) => void): {
@@ -27,7 +29,7 @@ export declare function createPlace(client: ViewClient, onChange: (state: PlaceS
     retry: () => void | undefined;
 };
 /**
- * What a place shows of a source: never the picture of another one, which may still be there.
+ * Return the state of a place for a source. The place may still have the state of the previous source.
  *
  * @param {PlaceState} state
  * @param {Wanted} source
@@ -35,7 +37,7 @@ export declare function createPlace(client: ViewClient, onChange: (state: PlaceS
  */
 export declare function stateOf(state: PlaceState, source: Wanted): ViewState;
 /**
- * Which version and size of an image is wanted.
+ * Return a key of the wanted version and size of an image.
  *
  * @param {Wanted} source
  * @param {PlaceOptions} options

@@ -1,9 +1,9 @@
-/** What stands in a picture's place before it is there, as a URL that pages made on a server have, too. */
+/** The placeholder of a picture as a URL, which server-rendered pages can use too. */
 /**
- * A record's placeholder as a small PNG in a `data:` URL, which a Content-Security-Policy must allow in `img-src`.
+ * Make a small PNG of a record's placeholder. A Content-Security-Policy must allow `data:` in `img-src`.
  *
  * @param {{placeholder?: string | undefined, width?: number | undefined, height?: number | undefined}} record
- * @returns {string | undefined}  nothing where the record has no placeholder
+ * @returns {string | undefined}  a `data:` URL, or undefined if the record has no placeholder
  */
 export declare function placeholderUrl({ placeholder, width, height }: {
     placeholder?: string | undefined;

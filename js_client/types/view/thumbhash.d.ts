@@ -1,6 +1,6 @@
 /**
- * The blurred picture in a ThumbHash of up to 25 bytes (format by Evan Wallace, https://evanw.github.io/thumbhash/): a few
- * terms of a cosine transform for the luminance, two differences of colours, and alpha.
+ * Decodes a ThumbHash of up to 25 bytes (format by Evan Wallace, https://evanw.github.io/thumbhash/). It holds a few
+ * terms of a cosine transform for luminance, two colour differences and alpha.
  */
 export type Channel = (x: number, y: number) => number;
 export type Pixels = {
@@ -8,18 +8,20 @@ export type Pixels = {
     height: number;
     rgba: Uint8ClampedArray<ArrayBuffer>;
 };
-/** @typedef {(x: number, y: number) => number} Channel  up to 255, at a place in the picture, both 0 to 1 */
+/** @typedef {(x: number, y: number) => number} Channel  returns 0 to 255 at a position, both coordinates 0 to 1 */
 /** @typedef {{width: number, height: number, rgba: Uint8ClampedArray<ArrayBuffer>}} Pixels */
 /**
- * @param {string} placeholder  of a record
- * @param {number} ratio  of the picture's width to its height
- * @returns {Pixels}
+ * Decode a placeholder into a small picture.
+ *
+ * @param {string} placeholder  a record's, in base64
+ * @param {number} ratio  the picture's width divided by its height
+ * @returns {Pixels}  at most 16 pixels wide and high
  */
 export declare function pixelsOf(placeholder: string, ratio: number): Pixels;
 /**
- * @param {string} placeholder  of a record
- * @param {number} width  of what is painted, in pixels
- * @param {number} height
- * @returns {number[]}  which a clamped array has to round; transparent if the placeholder is no base64
+ * @param {string} placeholder  a record's, in base64
+ * @param {number} width  in pixels
+ * @param {number} height  in pixels
+ * @returns {number[]}  RGBA, not rounded or clamped; transparent if the placeholder is no base64
  */
 export declare function rgbaOf(placeholder: string, width: number, height: number): number[];

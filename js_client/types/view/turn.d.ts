@@ -1,4 +1,4 @@
-/** The order of a page's pictures: those of low priority, as all out of sight are, load after the others. */
+/** The loading order of a page: pictures of low priority, such as those out of sight, load after the others. */
 /**
  * Note whether loads of low priority must wait for a view.
  *
@@ -7,7 +7,7 @@
  */
 export declare function setAhead(view: object, isAhead: boolean): void;
 /**
- * Wait until no view loads at a higher priority.
+ * Wait until no view is loading at a higher priority.
  *
  * @param {AbortSignal} signal  ends the wait
  */

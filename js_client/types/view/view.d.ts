@@ -1,4 +1,4 @@
-/** One place on a page that shows an image: what the element and the frameworks have in common. */
+/** A view loads one image, keeps it current and reports its state. The element and the framework components use it. */
 import type { Client } from "../client.js";
 import type { ImageRecord } from "../format/records.js";
 import type { ImageOptions } from "../options/options.js";
@@ -7,24 +7,24 @@ export type ViewClient = Pick<Client, "objectUrl" | "peek" | "getRecord" | "onRe
 export type ViewState = {
     status: "idle" | "loading" | "shown" | "error";
     /**
-     * of the image; while another version or size of it is loading, of the one before
+     * the image; the previous one while another version or size of it is loading
      */
     url?: string | undefined;
     /**
-     * of what is shown or loading, as soon as there is one
+     * of the image that is shown or loading, once it is known
      */
     record?: ImageRecord | undefined;
     error?: any;
 };
 export type ViewOptions = {
     /**
-     * the record or one of its variants; default the
-     * record
+     * returns the record or one of its variants;
+     * default: the record
      */
     choose?: ((record: ImageRecord) => ImageRecord) | undefined;
     /**
-     * what `getImage` takes; with the priority "low", the view
-     * loads once no other view of the page is loading
+     * options of `getImage`; with the priority "low", the
+     * view waits until no other view of the page is loading
      */
     image?: Omit<ImageOptions, "signal"> | undefined;
 };
@@ -36,7 +36,7 @@ export type Wanted = {
     chosen?: ImageRecord | undefined;
     image: ViewOptions["image"];
     /**
-     * until no view of a higher priority is loading
+     * for views of a higher priority
      */
     isWaiting?: boolean;
 };
@@ -46,24 +46,24 @@ export type View = ReturnType<typeof createView>;
 /** @import { ObjectUrl } from "../images/object-urls.js" */
 /** @import { Removed } from "../images/removal.js" */
 /** @import { ImageOptions } from "../options/options.js" */
-/** @typedef {ImageRecord | string} Source  a record, or the id of an image whose record the client gets */
+/** @typedef {ImageRecord | string} Source  a record, or an image id, for which the client fetches the record */
 /** @typedef {Pick<Client, "objectUrl" | "peek" | "getRecord" | "onRemoved">} ViewClient */
 /**
  * @typedef {object} ViewState
  * @property {"idle" | "loading" | "shown" | "error"} status
- * @property {string | undefined} [url]  of the image; while another version or size of it is loading, of the one before
- * @property {ImageRecord | undefined} [record]  of what is shown or loading, as soon as there is one
+ * @property {string | undefined} [url]  the image; the previous one while another version or size of it is loading
+ * @property {ImageRecord | undefined} [record]  of the image that is shown or loading, once it is known
  * @property {any} [error]
  */
 /**
  * @typedef {object} ViewOptions
- * @property {((record: ImageRecord) => ImageRecord) | undefined} [choose]  the record or one of its variants; default the
- *   record
- * @property {Omit<ImageOptions, "signal"> | undefined} [image]  what `getImage` takes; with the priority "low", the view
- *   loads once no other view of the page is loading
+ * @property {((record: ImageRecord) => ImageRecord) | undefined} [choose]  returns the record or one of its variants;
+ *   default: the record
+ * @property {Omit<ImageOptions, "signal"> | undefined} [image]  options of `getImage`; with the priority "low", the
+ *   view waits until no other view of the page is loading
  */
 /**
- * What is to be shown. `record` is the one that was given, or, once it has come, that of an id.
+ * The wanted image. `record` is the given record, or the fetched record of an id.
  *
  * @typedef {object} Wanted
  * @property {string} id
@@ -72,29 +72,31 @@ export type View = ReturnType<typeof createView>;
  * @property {(record: ImageRecord) => ImageRecord} choose
  * @property {ImageRecord | undefined} [chosen]
  * @property {ViewOptions["image"]} image
- * @property {boolean} [isWaiting]  until no view of a higher priority is loading
+ * @property {boolean} [isWaiting]  for views of a higher priority
  */
 /** @typedef {ReturnType<typeof createView>} View */
 /** @type {ViewState} */
 export declare const IDLE: ViewState;
 /**
+ * Make a view, which shows nothing yet.
+ *
  * @param {ViewClient} client
- * @param {(state: ViewState) => void} onChange  called with each new state; before `show` returns, where the image is in
+ * @param {(state: ViewState) => void} onChange  called with each new state; before `show` returns if the image is in
  *   memory
- * @param {() => void} [onCleared]  called where all is cleared, as at a sign-out: forget what was to be shown, and its key,
- *   whether it was shown or not
+ * @param {() => void} [onCleared]  called when everything is cleared, as at a sign-out: forget the wanted image and its
+ *   key
  */
 export declare function createView(client: ViewClient, onChange: (state: ViewState) => void, onCleared?: () => void): {
     /**
-     * Show an image, unless this version and size of it is shown or on its way, or has failed.
+     * Show an image, unless this version and size of it is shown or loading, or has failed.
      *
      * @param {Source} source
      * @param {ViewOptions} [options]
      */
     show(source: Source, { choose, image }?: ViewOptions): void;
     hide: () => void;
-    /** Show nothing ever again. */
+    /** End the view: it must not be used any more. */
     end(): void;
-    /** Try again what has failed, with the latest record. */
+    /** Try a failed image again, with the latest record. */
     retry: () => void;
 };

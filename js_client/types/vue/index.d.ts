@@ -1,7 +1,6 @@
 /** Vue 3: a composable and a component. */
-export { CLIENT } from "./client.js";
 export { PixImage } from "./pix-image.js";
-export { useImage } from "./use-image.js";
+export { CLIENT, useImage } from "./use-image.js";
 export type PixImageProps = import("./pix-image.js").PixImageProps;
 export type UseImageOptions = import("./use-image.js").UseImageOptions;
 /**

@@ -1,4 +1,4 @@
-/** What the acceptance list asks of a page, whatever shows the pictures there: see tests/browser/acceptance.py. */
+/** Answers the questions of the acceptance list in a page of any framework: see tests/browser/acceptance.py. */
 
 /** Nothing at all is an option that is not given. */
 const plain = (text) => (/^\d+$/.test(text) ? Number(text) : text || null);
@@ -9,7 +9,7 @@ const imageOf = (key) => picture(key)?.querySelector("img");
 /**
  * Offer a page to the tests.
  *
- * @param {object} stage  what shows the pictures: `render`, `state`, `error` and `retry`
+ * @param {object} stage  the functions of the framework: `render`, `state`, `error` and `retry`
  * @param {object} client  the module `index.js` that it shows them with
  */
 export function offer(stage, client) {
@@ -28,7 +28,7 @@ async function fetchRecord(id) {
 }
 
 /**
- * What is to be seen of a picture: its colour in the middle, unless it is empty, its size as it is decoded, its box, and
+ * The visible state of a picture: its colour in the middle, unless it is empty, its size as it is decoded, its box, and
  * whether a placeholder stands there.
  */
 function look(key) {

@@ -1,5 +1,5 @@
 /**
- * What a page would leak, counted from its beginning: a classic script, to stand before all others. Object URLs that
+ * Counts the leaks of a page from its beginning: a classic script, to stand before all others. Object URLs that
  * nobody has revoked, listeners on what outlives a picture, and in Chromium how far things have been shifted.
  */
 

@@ -39,7 +39,7 @@ async function background(id) {
   while (!performance.getEntriesByName(url).length) await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
-/** What a script of the page gets from an address. */
+/** Fetch an address as a script of the page. */
 async function answer(id, init) {
   const response = await fetch(addressOf(id), init);
   return { status: response.status, text: await response.text(), headers: Object.fromEntries(response.headers) };
@@ -67,7 +67,7 @@ async function updateWorker() {
   while (registration.active === before) await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
-/** What register gives in a frame that may do less. */
+/** The result of register in a restricted frame. */
 const registerInFrame = (sandbox) =>
   new Promise((resolve) => {
     const frame = document.createElement("iframe");

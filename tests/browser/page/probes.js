@@ -1,4 +1,4 @@
-/** What the tests do in the page behind the client's back. */
+/** Actions of the tests in the page without the client's knowledge. */
 
 const done = (request) =>
   new Promise((resolve, reject) => {

@@ -24,7 +24,7 @@ export const fetcherOf = (endpoint) => async (record, context) => {
  * Read images through a client, one after the other; each gives {type, sha256} or {error}.
  *
  * @param {{client: "npm" | "ours", config: object, endpoint?: string, headers?: object, records: object[]}} wanted
- *   endpoint: that of a fetcher of the application's own; headers: what that fetcher gets as its context
+ *   endpoint: of the application's own fetcher; headers: that fetcher's context
  */
 export async function readAll({ client, config, endpoint, headers, records }) {
   const { getImage, initPixstoreFrontend } = clients[client];

@@ -1,4 +1,4 @@
-/** Probes of what a client does when something goes wrong; see page.js, which runs them. */
+/** Probes of a client's behaviour when something goes wrong; page.js runs them. */
 
 import { clients } from "./clients.js";
 import { shown, start, until } from "./page.js";
@@ -99,7 +99,7 @@ async function newerDatabase({ client, endpoint, records: [record] }) {
   return Promise.race([opening.catch(() => "hangs"), waiting]);
 }
 
-/** What a client asks for when its endpoint is given by host and port. */
+/** The request of a client with its endpoint given by host and port. */
 async function askedUrl({ client, records: [record] }) {
   const { fetch } = globalThis;
   let asked = "";

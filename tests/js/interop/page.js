@@ -1,4 +1,4 @@
-/** Offers both clients to the tests, and what they do with them: every probe looks at one client on a fresh page. */
+/** Offers both clients and the probes to the tests: every probe examines one client on a fresh page. */
 
 import { clients, fetcherOf, hexDigest, readAll } from "./clients.js";
 import { defectProbes } from "./defects.js";

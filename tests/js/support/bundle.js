@@ -1,4 +1,4 @@
-/** What a page's bundler makes of code that imports the client's package and a framework. */
+/** Bundles code that imports the client's package and a framework, as the bundler of a page does. */
 
 import { readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -28,7 +28,7 @@ const packages = (isReact18) => ({
     onResolve({ filter: new RegExp(`^${NAME}(/|$)`) }, ({ path: name }) => ({
       path: path.join(CLIENT, exports[`.${name.slice(NAME.length)}`].default),
     }));
-    // What the site of a page serves beside it.
+    // The files that the site of a page serves beside it.
     onResolve({ filter: /^\/\w+\.js$/ }, ({ path: name }) => ({ path: name, external: true }));
     onResolve({ filter: /^[@a-z]/ }, ({ path: name, kind, resolveDir, importer, pluginData }) => {
       if (pluginData === "resolved") return undefined;

@@ -1,10 +1,10 @@
-/** A page around the tests: happy-dom's document, beside what Node.js has itself. */
+/** A page around the tests: happy-dom's document beside the features of Node.js. */
 
 import { Window } from "happy-dom";
 
 const page = new Window({ url: "https://page.test/" });
 
-/** What a page's elements and frameworks go by; all else that Node.js has, too, stays as it is. */
+/** The globals that elements and frameworks need; all other globals of Node.js stay. */
 const OWN = ["Event", "CustomEvent", "navigator", "window", "document"];
 
 for (const name of Object.getOwnPropertyNames(page)) {

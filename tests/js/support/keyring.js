@@ -15,7 +15,7 @@ function expand(prk, info, length) {
   return Buffer.concat(blocks).subarray(0, length);
 }
 
-/** The keys of one secret for one database, whose id is hexadecimal. */
+/** The keys of one secret for one database with a hexadecimal id. */
 export function ringKey(secret, database) {
   const prk = hmac(DOMAIN, Buffer.from(secret, "utf8"));
   const [domain, bound] = [Buffer.from(`${DOMAIN} `), Buffer.from(database, "hex")];

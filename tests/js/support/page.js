@@ -1,6 +1,6 @@
-/** The page around a client: what Node.js has none of, or doesn't show. */
+/** The page around a client: browser features that Node.js lacks or hides. */
 
-/** What an image of a test says. */
+/** The text in an image of a test. */
 export const textOf = async (blob) => Buffer.from(await blob.arrayBuffer()).toString();
 
 /** A promise to be settled by hand. */
@@ -15,7 +15,7 @@ export function gate() {
 /** The real one, also while a test has its own. */
 const { setTimeout } = globalThis;
 
-/** Wait for what must come; turns are counted, and no seconds, so that a slow machine has its time. */
+/** Wait for a condition. It counts turns, not seconds, so that a slow machine has enough time. */
 export async function until(isTrue) {
   for (let turn = 0; !(await isTrue()); turn += 1) {
     if (turn === 1000) throw new Error(`it never comes: ${isTrue}`);
@@ -30,14 +30,14 @@ export function setGlobal(t, name, value) {
   t.after(() => (before ? Object.defineProperty(globalThis, name, before) : delete globalThis[name]));
 }
 
-/** Give the page events, for the rest of one test: what it is told with `dispatchEvent`. */
+/** Give the page events for the rest of one test; send them with `dispatchEvent`. */
 export function pageEvents(t) {
   const page = new EventTarget();
   for (const name of ["addEventListener", "removeEventListener"]) setGlobal(t, name, page[name].bind(page));
   return page;
 }
 
-/** The channels between tabs that are opened during a test, in turn; `open` holds those that nobody has closed. */
+/** The channels between tabs that are opened during a test, in order; `open` holds those not closed. */
 export function channels(t) {
   const [opened, open] = [[], new Set()];
   class Channel extends BroadcastChannel {
@@ -56,7 +56,7 @@ export function channels(t) {
   return { opened, open };
 }
 
-/** What is rejected during a test with nobody there to be told. */
+/** The unhandled rejections during a test. */
 export function unhandled(t) {
   const reasons = [];
   const note = (reason) => reasons.push(reason);

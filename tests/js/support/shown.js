@@ -1,15 +1,15 @@
-/** What each test of a file that imports this has around its images: object URLs, drawing and a screen, all counted. */
+/** Each test of a file that imports this has object URLs, drawing and a screen around its images, all counted. */
 
 import "./dom.js";
 import { beforeEach } from "node:test";
 
 import { setGlobal } from "./page.js";
 
-/** The object URLs that are there, and what each leads to. */
+/** The current object URLs and their images. */
 export let urls;
 /** All that there ever were. */
 export let opened;
-/** What the browser can draw. */
+/** Whether the browser can draw an image. */
 export let drawing;
 /** The elements that are watched, and how each is told that it is near the screen, or not. */
 export let watched;
@@ -46,10 +46,10 @@ class Screen {
   }
 }
 
-/** What an image's URL leads to. */
+/** The text of the image at a URL. */
 export const textAt = (url) => urls.get(url)?.text();
 
-/** A client that counts who listens to it. */
+/** A client that counts its listeners. */
 export function counting(client) {
   const listeners = new Set();
   const onRemoved = (listener) => {

@@ -1,4 +1,4 @@
-/** What each test of a file that imports this begins with: an empty storage, a server, and clients, which are tabs. */
+/** Each test of a file that imports this starts with an empty storage, a server, and clients, which are tabs. */
 
 import { beforeEach } from "node:test";
 

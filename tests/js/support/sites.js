@@ -57,7 +57,7 @@ function createSite() {
   };
 }
 
-/** By name: a site for one test, whose `client` gets fresh records by itself unless it is told not to. */
+/** By name: a site for one test, whose `client` gets fresh records by itself unless the test says otherwise. */
 export const SITES = {
   "the real client": (t, { refreshes = true } = {}) => {
     const site = createSite();

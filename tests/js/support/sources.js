@@ -1,4 +1,4 @@
-/** The client's source files, by their paths below its `src`, and what each of them imports. */
+/** The client's source files by their paths below `src`, and the imports of each. */
 
 import { readdirSync, readFileSync } from "node:fs";
 import { posix } from "node:path";
@@ -21,7 +21,7 @@ const isOwnFramework = (file, path) =>
 export const importsOf = (file) =>
   [...textOf(file).matchAll(IMPORT)].map(([, path]) => path).filter((path) => !isOwnFramework(file, path));
 
-/** The same of types, which leave no trace in what runs. */
+/** The same for types, which are not part of the running code. */
 export const typeImportsOf = (file) =>
   [...textOf(file).matchAll(TYPE_IMPORT)]
     .map(([, path, other]) => path ?? other)

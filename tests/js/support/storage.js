@@ -69,7 +69,7 @@ export function patch(t, prototype, method, replacement) {
   });
 }
 
-/** What fails as IndexedDB does, with an error of this name. */
+/** A function that fails as IndexedDB does, with an error of this name. */
 export const fail = (name) => () => {
   throw new DOMException("failed", name);
 };

@@ -1,4 +1,4 @@
-/** What renders an image of each framework on a server. */
+/** Renders an image of each framework on a server. */
 
 import { bundled } from "../bundle.js";
 

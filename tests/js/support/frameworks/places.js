@@ -1,4 +1,4 @@
-/** What an image of each framework must do, whichever it is. */
+/** Facts that hold for an image of each framework. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -142,7 +142,7 @@ export function testPlaces(name, mount) {
     assert.deepEqual(opened, []);
   });
 
-  test(`${name}: what fails has no picture, until there is a record that works`, async () => {
+  test(`${name}: a failed image has no picture until there is a working record`, async () => {
     const mounted = await mount(createClient(), eager({ record: { ...server.save(ID, "picture"), token: 0 } }));
     await has(mounted, "error");
     assert.equal(src(mounted), null);
@@ -189,7 +189,7 @@ export function testPlaces(name, mount) {
     assert.deepEqual([urls.size, client.listeners.size, watched.size], [0, 0, 0]);
   });
 
-  test(`${name}: what was far away when all was cleared stays away, too, until there is another record`, async () => {
+  test(`${name}: an image that was far away during a sign-out stays away, too, until there is another record`, async () => {
     const client = createClient();
     const record = { ...server.save(ID, "picture"), placeholder: PLACEHOLDER };
     const mounted = await mount(client, { alt: "", record });
@@ -219,7 +219,7 @@ export function testPlaces(name, mount) {
     assert.equal(urls.size, 0);
   });
 
-  test(`${name}: after a sign-out nothing is there, whatever renders, until there is a fresh record`, async () => {
+  test(`${name}: after a sign-out nothing is shown in any rendering until there is a fresh record`, async () => {
     const [client, otherTab] = [createClient(), createClient()];
     const record = { ...server.save(ID, "picture"), width: 640, height: 480, placeholder: PLACEHOLDER };
     const mounted = await mount(client, eager({ record }));
@@ -259,11 +259,11 @@ export function testPlaces(name, mount) {
 
 /**
  * @param {string} name  of the framework
- * @param {() => Promise<(props: any) => string | Promise<string>>} onAServer  gives what renders an image there
- * @param {(page: Element, client: any, props: any) => Promise<() => unknown>} hydrate  gives what ends it
+ * @param {() => Promise<(props: any) => string | Promise<string>>} onAServer  gives the function that renders an image there
+ * @param {(page: Element, client: any, props: any) => Promise<() => unknown>} hydrate  gives the function that ends it
  */
 export function testHydration(name, onAServer, hydrate) {
-  test(`${name}: what a server has rendered goes on in the page without a word, as the same element`, async (t) => {
+  test(`${name}: the page hydrates the server's element without a warning`, async (t) => {
     const words = ["error", "warn"].map((level) => t.mock.method(console, level));
     const record = { ...server.save(ID, "picture"), width: 640, height: 480, placeholder: PLACEHOLDER };
     const html = await withoutPage(async () => (await onAServer())({ record, alt: "Ada" }));

@@ -1,4 +1,4 @@
-/** The recipes of docs/frameworks.md in a page, and what they share. */
+/** The recipes of docs/frameworks.md in a page, and their shared parts. */
 
 import { render } from "@testing-library/react";
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
@@ -10,7 +10,7 @@ import * as swr from "docs/frameworks.md?// swr.jsx";
 export { cleanup, fireEvent } from "@testing-library/react";
 export { initPixstoreFrontend } from "pixstore-asgi-client";
 
-/** Each gives its page, and what the recipe has for it. */
+/** Each gives its page and the recipe's functions. */
 export const RECIPES = {
   "TanStack Query"() {
     const queries = new QueryClient();

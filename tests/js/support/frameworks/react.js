@@ -10,7 +10,7 @@ export { act, cleanup, fireEvent, render, renderHook } from "@testing-library/re
 export { initPixstoreFrontend } from "pixstore-asgi-client";
 export * from "pixstore-asgi-client/react";
 
-/** What stands around a component: React's strict mode, and a client. */
+/** The parents of a component: React's strict mode and a client. */
 export const around = (client) =>
   function Around({ children }) {
     return createElement(StrictMode, null, createElement(PixstoreProvider, { client }, children));
@@ -27,7 +27,7 @@ export async function mount(client, props) {
   };
 }
 
-/** Take over what a server has rendered. */
+/** Hydrate the server's rendering. */
 export async function hydrate(page, client, props) {
   const root = hydrateRoot(page, createElement(around(client), null, createElement(PixImage, props)));
   return () => root.unmount();

@@ -20,7 +20,7 @@ export async function mount(client, props) {
   };
 }
 
-/** Take over what a server has rendered. */
+/** Hydrate the server's rendering. */
 export async function hydrate(page, client, props) {
   const component = hydrateOf(Image, { target: page, props: { client, ...props } });
   return () => unmountOf(component);

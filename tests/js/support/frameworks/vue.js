@@ -19,7 +19,7 @@ export async function mount(client, props) {
   };
 }
 
-/** Take over what a server has rendered. */
+/** Hydrate the server's rendering. */
 export async function hydrate(page, client, props) {
   const app = createSSRApp({ render: () => h(PixImage, props) }).provide(CLIENT, client);
   app.mount(page);

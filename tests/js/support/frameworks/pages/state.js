@@ -1,4 +1,4 @@
-/** What the acceptance list asks of a page, by what its components show. */
+/** Answers the questions of the acceptance list by the states of a page's components. */
 
 /** @param {Map<string, {error: Error, retry: () => void}>} failures  by key */
 export const stateOf = (failures) => ({

@@ -1,8 +1,0 @@
-/**
- * Ask again for the images of the page that were asked for before the worker was there: the mount has answered that it
- * is not, or will, and a worker of other settings may have had none.
- *
- * @param {string} images  what the URLs of all images begin with
- * @param {boolean} isNew  the page had no worker, or another; if not, it may have had it since a moment, by another tab
- */
-export declare function showAgain(images: string, isNew: boolean): void;
