@@ -28,6 +28,9 @@ from tests.support.servers import Server
 
 T = TypeVar("T")
 
+# For the site to answer: a loaded machine is slow.
+TIMEOUT_S = 60
+
 
 @cache
 def noise(kind: str, seed: int, size: int = 48) -> bytes:
@@ -42,31 +45,34 @@ class Site(Server):
     """The running page_app, seen from its API and from its access log."""
 
     def save(self, image: bytes) -> ImageRecord:
-        return _record(httpx.post(f"{self.url}/pictures", content=image))
+        return _record(httpx.post(f"{self.url}/pictures", content=image, timeout=TIMEOUT_S))
 
     def update(self, image_id: str, image: bytes) -> ImageRecord:
-        return _record(httpx.put(f"{self.url}/pictures/{image_id}", content=image))
+        return _record(httpx.put(f"{self.url}/pictures/{image_id}", content=image, timeout=TIMEOUT_S))
 
     def delete(self, image_id: str) -> None:
-        httpx.delete(f"{self.url}/pictures/{image_id}").raise_for_status()
+        httpx.delete(f"{self.url}/pictures/{image_id}", timeout=TIMEOUT_S).raise_for_status()
 
     def payload(self, record: ImageRecord) -> bytes:
         headers = {"x-pixstore-proof": record.stateless_proof, "x-pixstore-token": str(record.token)}
-        return httpx.get(f"{self.url}/images/{quote(record.id, safe='')}", headers=headers).raise_for_status().content
+        url = f"{self.url}/images/{quote(record.id, safe='')}"
+        return httpx.get(url, headers=headers, timeout=TIMEOUT_S).raise_for_status().content
 
     @cached_property
     def thousand(self) -> list[str]:
         """The ids of a thousand small images, which have no variants."""
-        response = httpx.post(f"{self.url}/many", content=noise("png", 0, size=8), params={"count": 1000}, timeout=60)
+        response = httpx.post(
+            f"{self.url}/many", content=noise("png", 0, size=8), params={"count": 1000}, timeout=TIMEOUT_S
+        )
         return list(response.raise_for_status().json())
 
     def expired(self, image_id: str) -> ImageRecord:
         """Return the record of an image as it was an hour ago."""
-        return _record(httpx.get(f"{self.url}/expired/{image_id}"))
+        return _record(httpx.get(f"{self.url}/expired/{image_id}", timeout=TIMEOUT_S))
 
     def release(self) -> None:
         """Let what is asked for below /held be answered."""
-        httpx.post(f"{self.url}/release").raise_for_status()
+        httpx.post(f"{self.url}/release", timeout=TIMEOUT_S).raise_for_status()
 
     def held(self, image_id: str) -> int:
         """Count the requests of an image's payload below /held so far."""
