@@ -1,1 +1,1 @@
-"""Measures pixstore_asgi, and what one would use in its place, in the same run (README.md)."""
+"""Measures pixstore_asgi and its alternatives in the same run (README.md)."""

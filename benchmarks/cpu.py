@@ -1,4 +1,4 @@
-"""What a server's processes have used of the processor, as the kernel counts it."""
+"""The processor time of a server's processes, as the kernel counts it."""
 
 import contextlib
 import os

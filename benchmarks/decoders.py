@@ -44,7 +44,7 @@ _VIPS_LOADERS = {
 
 
 class Run(NamedTuple):
-    """What one process did: ended (well, refused, crash, time), and took."""
+    """The result of one process: ended (well, refused, crash, time), and took."""
 
     ended: str
     wall_s: float
@@ -188,7 +188,7 @@ def main() -> None:
     """Measure both and print the tables."""
     configure(_CHECK.limits)
     pyvips.cache_set_max(0)
-    # What a process has once had is used again without growing: it must not have made the pictures itself.
+    # A process reuses freed memory without growing, so it must not have made the pictures itself.
     with get_context("spawn").Pool(1) as apart:
         photos, damaged = apart.apply(_pictures)
     print(table(["wall, CPU, peak memory", *_CONTESTANTS], map(_speed_row, photos)), end="\n\n", flush=True)

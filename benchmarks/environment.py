@@ -1,4 +1,4 @@
-"""What a result depends on besides the code: machine, versions, commit; and which programs are there."""
+"""The environment of a result: machine, versions, commit, and the installed programs."""
 
 import functools
 import importlib.metadata
@@ -35,7 +35,7 @@ _DISTRIBUTIONS = (
     "uvicorn",
     "uvloop",
 )
-# Below NPM_FOLDER, and what to say where one is not there.
+# Paths below NPM_FOLDER, and the message if one does not exist.
 _NPM_PACKAGES = {
     "npm pixstore": (
         ("better-sqlite3/build/Release/better_sqlite3.node",),
@@ -104,7 +104,7 @@ def pinned(command: list[str], core: int | None) -> list[str]:
 
 
 def describe() -> dict[str, Any]:
-    """Return what is worth knowing about machine, software and commit."""
+    """Describe machine, software and commit."""
     return {
         "commit": _commit(),
         "cpu": _cpu_model(),

@@ -1,4 +1,4 @@
-"""The part `growth`: what a GET, a record and a save take beside ever more images; the log; two workers."""
+"""The part `growth`: the time of a GET, a record and a save beside ever more images; the log; two workers."""
 
 import asyncio
 import random
@@ -52,7 +52,7 @@ async def _measure_databases(plan: Plan, folder: Path, found: Findings, progress
         file_bytes = databases[count].path.stat().st_size
         found.rows.append({"what": "file", "images": count, "bytes_per_image": round(file_bytes / count, 1)})
         progress.step(f"made {count:,} images in {time.perf_counter() - started:.1f} s, {size_label(file_bytes)}")
-    for database in databases.values():  # what is slow only once favours nobody
+    for database in databases.values():  # a first slow call favours no size
         await _operations(database, _WARM_SAMPLES, plan.rounds)
     for number in range(plan.rounds):
         for count in list(databases)[:: -1 if number % 2 else 1]:

@@ -1,4 +1,4 @@
-"""The part `in-process`: pieces of the library without a socket, each beside what bounds or rivals it."""
+"""The part `in-process`: pieces of the library without a socket, each beside its bound or rival."""
 
 import contextlib
 import subprocess

@@ -17,7 +17,7 @@ _SCRIPT = Path(__file__).with_name("wrk.lua")
 
 
 class WrongAnswerError(Exception):
-    """A server did not answer what it should: its speed means nothing."""
+    """A server gave a wrong answer: its speed means nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What wrk saw. Answers that were under way at the end count by the share of them that came.
+    """The results of wrk. An unfinished answer at the end counts by the share that arrived.
 
     answers: how many so came. wrong: answers that were no image: by status, and by the bytes that lack from the sum.
     """
@@ -63,7 +63,7 @@ class Load:
 
 
 def open_connection(request: Request, *, buffer_bytes: int | None = None) -> socket.socket:
-    """Send a request and return the connection, for the caller to read; `buffer_bytes` limits what it takes unread."""
+    """Send a request and return the connection, for the caller to read; `buffer_bytes` limits its unread bytes."""
     connection = socket.socket()
     connection.settimeout(60)
     if buffer_bytes is not None:
@@ -93,7 +93,7 @@ def ask_once(request: Request) -> Answer:
 
 
 def _read_chunks(stream: IO[bytes]) -> tuple[bool, bytes, int]:
-    """Return whether a chunked body came whole, the body, and its length with what is around the chunks."""
+    """Return whether a chunked body came whole, the body, and its length with the chunks' framing."""
     body = bytearray()
     raw_bytes = 0
     while line := stream.readline():
@@ -111,7 +111,7 @@ def check_load(
 ) -> None:
     """Make the requests in turn for a while, looking at every answer.
 
-    Raises WrongAnswerError for one whose status, length or first byte are not those of `answer`.
+    Raises WrongAnswerError if status, length or first byte differ from `answer`.
     """
     expected = [str(len(answer.body)), str(answer.body[0])]
     counts = _wrk(requests, connections, seconds, core, expected)
@@ -148,7 +148,7 @@ def _wrk(
     with tempfile.NamedTemporaryFile(prefix="pixstore-bench-") as listed:
         listed.write(b"\0".join(request.raw() for request in requests))
         listed.flush()
-        # One GET is wrk's own request, which it sends faster than what a script gives it.
+        # One GET is wrk's own request, which it sends faster than a script's requests.
         is_own = len(requests) == 1 and first.body is None
         command += ["" if is_own else listed.name, *expected]
         done = subprocess.run(pinned(command, core), capture_output=True, text=True, check=False)

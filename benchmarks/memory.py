@@ -1,4 +1,4 @@
-"""The part `memory`: what clients that read slowly cost a server, beyond what it has at rest."""
+"""The part `memory`: the memory that slow clients cost a server, above its memory at rest."""
 
 import contextlib
 import socket

@@ -1,4 +1,4 @@
-"""One image of each size in a Pixstore of its own, and fresh records of them for whoever asks for them over HTTP."""
+"""One image of each size in a separate Pixstore, and fresh records of them for clients over HTTP."""
 
 import asyncio
 import contextlib
@@ -23,7 +23,8 @@ T = TypeVar("T")
 class OwnImages:
     """A Pixstore that this process holds open beside the servers that share its database, bucket and secret.
 
-    database: a path or URL. blobs: where bodies are, if not there. folder: for what servers print; else the database's.
+    database: a path or URL. blobs: where bodies are, if not there. folder: of the servers' logs, by default the
+    database's folder.
     """
 
     def __init__(self, database: Path | str, blobs: str | None = None, *, folder: Path | None = None) -> None:

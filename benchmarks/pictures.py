@@ -28,7 +28,7 @@ def png(size: int) -> bytes:
 
 @cache
 def jpeg(size: int) -> bytes:
-    """Return a JPEG of exactly `size` bytes (at least 30,000): grey noise in one scan, and comments for what lacks."""
+    """Return a JPEG of exactly `size` bytes (at least 30,000): grey noise in one scan, and comments up to the size."""
     per_pixel = len(_grey_noise(_SAMPLE_SIDE)) / _SAMPLE_SIDE**2
     side = math.isqrt(int(size * 0.95 / per_pixel))
     whole = _grey_noise(side)

@@ -1,4 +1,4 @@
-"""What a run measures and for how long: the full plan and the quick one, which only shows that everything works."""
+"""The measurements of a run and their length: the full plan, and the quick one for tests."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -117,9 +117,9 @@ QUICK = Plan(
 
 @dataclass(slots=True)
 class Findings:
-    """What one part found: flat rows, one a measurement, and the names of what could not be measured, with reasons.
+    """The results of one part: flat rows, one per measurement, and the reasons for missing measurements.
 
-    environment: what `environment.describe` told when it was measured.
+    environment: the result of `environment.describe` at the time.
     """
 
     rows: list[dict[str, float | int | str]] = field(default_factory=list)

@@ -12,7 +12,7 @@ from .environment import ROOT, pinned
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on right now."""
+    """Return a port that is free right now."""
     with socket.socket() as chosen:
         chosen.bind(("127.0.0.1", 0))
         port: int = chosen.getsockname()[1]
@@ -29,9 +29,9 @@ def running(
     environment: Mapping[str, str] | None = None,
     with_pipes: bool = False,
 ) -> Iterator[subprocess.Popen[str]]:
-    """Run a server until the block ends, on one core; what it prints goes to a file in `folder`.
+    """Run a server until the block ends, on one core; its output goes to a file in `folder`.
 
-    with_pipes: standard input and output are the caller's. Raises RuntimeError with what it printed if it fails.
+    with_pipes: standard input and output are the caller's. Raises RuntimeError with its output if it fails.
     """
     log_file = folder / f"server-{port}.log"
     pipe = subprocess.PIPE if with_pipes else None

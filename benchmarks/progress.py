@@ -1,4 +1,4 @@
-"""Shows on standard error what is being measured and about how long it still takes."""
+"""Shows the current measurement and the estimated time left on standard error."""
 
 import sys
 import time
@@ -14,7 +14,7 @@ class Progress:
         self._started = time.monotonic()
 
     def step(self, what: str) -> None:
-        """Tell that one more step is done, and what it found."""
+        """Report that one more step is done, with its result."""
         self._done += 1
         elapsed = time.monotonic() - self._started
         left = elapsed / self._done * max(self._steps - self._done, 0)

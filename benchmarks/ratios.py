@@ -1,4 +1,4 @@
-"""Ratios of what was measured side by side: the median over the rounds of one quotient a round."""
+"""Ratios of paired measurements: the median of one quotient per round."""
 
 import statistics
 from collections.abc import Iterable, Mapping

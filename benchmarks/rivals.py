@@ -1,4 +1,4 @@
-"""The contestants of the server benchmarks: pixstore_asgi and what one would use in its place, as real servers."""
+"""The contestants of the server benchmarks: pixstore_asgi and its alternatives, as real servers."""
 
 import base64
 import contextlib
@@ -34,7 +34,7 @@ class Contestant:
     """A running server.
 
     `ask` gives fresh requests for images of a size; `check` raises ValueError for a wrong body of the first of them.
-    `database_pid` is of a database server whose processor time is told beside that of `pid`.
+    `database_pid` is a database server; its processor time is reported beside that of `pid`.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Loads on contestants: their answers checked first, warmed up, then measured, with what the server computed."""
+"""Loads on contestants: their answers checked first, warmed up, then measured, with the server's CPU."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ Row = dict[str, float | int | str]
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What contestants are asked for: a load with images of a size in bytes, over so many connections."""
+    """One case: a load with images of a size in bytes, over so many connections."""
 
     load: str
     size: int
@@ -40,9 +40,9 @@ class Run:
 
 
 def run_in_turn(contestants: Sequence[Contestant], plan: Plan, case: Case, number: int) -> Iterator[Row]:
-    """Run a case on one contestant after the other and yield what is kept of each run; `number` is the round's.
+    """Run a case on one contestant after the other and yield the row of each run; `number` is the round's.
 
-    Every other round goes backwards, so that a drift of the machine favours nobody.
+    Every other round goes backwards, so that a drift of the machine favours no contestant.
     """
     for contestant in contestants[:: -1 if number % 2 else 1]:
         run = run_load(contestant, plan, case, load_core())
@@ -65,7 +65,7 @@ def run_in_turn(contestants: Sequence[Contestant], plan: Plan, case: Case, numbe
 
 
 def row_label(row: Row) -> str:
-    """Tell in a line what a run found."""
+    """Return a run's result as one line."""
     wrong = f", {row['wrong']} wrong" if row["wrong"] else ""
     size = size_label(int(row["size"]))
     return f"{row['contestant']}, {size}, {row['connections']} connections: {row['requests_per_s']:,} requests/s{wrong}"

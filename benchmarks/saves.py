@@ -27,7 +27,7 @@ _WARM_S = 0.2
 
 
 class Saved(NamedTuple):
-    """How many images were saved a second, and what a power failure may take of them."""
+    """The saves per second, and the images that a power failure may lose."""
 
     per_s: float
     durability: str

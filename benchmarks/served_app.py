@@ -48,7 +48,7 @@ async def floor(
     receive: Callable[[], Awaitable[dict[str, Any]]],
     send: Callable[[dict[str, Any]], Awaitable[None]],
 ) -> None:
-    """Send a file's bytes from memory as one piece: what the server itself costs."""
+    """Send a file's bytes from memory as one piece: the cost of the server itself."""
     if scope["type"] != "http":
         return
     body = _bodies[scope["path"]]

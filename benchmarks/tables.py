@@ -18,7 +18,7 @@ _REFERENCES = {"proof": "hmac.digest", "get_image_record": "npm getImageRecord"}
 
 
 def targets_table(found: Sequence[Target]) -> str:
-    """Return each target beside what was measured."""
+    """Return each target beside its measurement."""
     return table(
         ["target", "wanted", "measured", "pairs", "verdict"],
         [
@@ -35,7 +35,7 @@ def targets_table(found: Sequence[Target]) -> str:
 
 
 def in_process_table(found: Findings) -> str:
-    """Return the cases with their times, and the ratio to what each is measured against."""
+    """Return the cases with their times, and the ratio to their references."""
     rows = []
     for case in distinct(found, "case"):
         seconds = median(found, {"case": case}, "seconds")
@@ -46,7 +46,7 @@ def in_process_table(found: Findings) -> str:
 
 
 def servers_tables(found: Findings) -> str:
-    """Return what each way to run pixstore_asgi does against the others, all figures, then the other loads."""
+    """Return each way to run pixstore_asgi against the others, all figures, then the other loads."""
     hot = only(found, "load", HOT)
     contestants = distinct(hot, "contestant")
     loads = [(size, count) for size in distinct(hot, "size") for count in distinct(hot, "connections")]
@@ -108,7 +108,7 @@ def _writes_table(found: Findings) -> Iterator[str]:
 
 
 def saves_table(found: Findings) -> str:
-    """Return saves a second, against npm, with what each keeps through a power failure."""
+    """Return saves per second, against npm, and whether each survives a power failure."""
     cases = itertools.product(*(distinct(found, column) for column in ("size", "format", "concurrent", "contestant")))
     rows = []
     for size, kind, count, name in cases:
@@ -170,7 +170,7 @@ def _workers_line(found: Findings) -> str:
 
 
 def _server_figures(found: Findings, own: Selection) -> tuple[str, ...]:
-    """Return what stands below _SERVER_FIGURES."""
+    """Return the cells of _SERVER_FIGURES."""
     per_s = median(found, own, "requests_per_s")
     every = [row for row in found.rows if all(row[name] == value for name, value in own.items())]
     return (

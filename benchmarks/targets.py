@@ -1,4 +1,4 @@
-"""What the project wants of itself, as bounds on ratios, and how far a run met them."""
+"""The project's targets as bounds on ratios, and the verdict of a run."""
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping
@@ -43,7 +43,7 @@ class Target:
 
 
 def targets(parts: Parts) -> list[Target]:
-    """Return every target with what was measured for it."""
+    """Return every target with its measurement."""
     groups: tuple[Callable[[Parts], Iterator[Target]], ...] = (
         _gets,
         _gallery,

@@ -70,7 +70,7 @@ def _time_proofs(runner: Any) -> None:
     keys, terms = ProofKeys(KeyRing(secrets.token_bytes(32)), ProofWindows()), ProofTerms()
     issue = partial(keys.issue, terms, image_id=_IMAGE_ID, token=_TOKEN, now_ms=_NOW_MS)
     verify = partial(keys.verify, terms, issue(), image_id=_IMAGE_ID, token=_TOKEN, now_ms=_NOW_MS)
-    # As long as what a proof's MAC is over: head 15, token 8, id with its length, audience's length.
+    # As long as the input of a proof's MAC: head 15, token 8, id with its length, audience's length.
     message = bytes(15 + 8 + 2 + len(_IMAGE_ID) + 2)
     runner.bench_func("hmac.digest", hmac.digest, secrets.token_bytes(32), message, "sha256")
     runner.bench_func("proof issue", issue)
@@ -141,9 +141,9 @@ def _suffix(cached: bool) -> str:
 
 
 def _bench_async(runner: Any, name: str, prepare: Prepare, *, inner_loops: int = 1, cached: bool = True) -> None:
-    """Time what `prepare` returns; each value gets a store and an event loop of its own, outside the timing.
+    """Time the function that `prepare` returns; each value gets a separate store and event loop, outside the timing.
 
-    cached: the Pixstore keeps what it has read in memory, as by default, so all but the first two calls find it there.
+    cached: the Pixstore keeps images in memory, as by default, so all calls but the first two find them there.
     """
 
     async def timed(loops: int) -> float:

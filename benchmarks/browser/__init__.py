@@ -1,1 +1,1 @@
-"""The browser benchmarks: pages in Chromium, and what drives them."""
+"""The browser benchmarks: pages in Chromium, and their driver."""

@@ -1,4 +1,4 @@
-"""What is measured in the browser. A case is one measurement of one contestant, repeated in every round."""
+"""The cases of the browser benchmarks. A case is one measurement of one contestant, repeated in every round."""
 
 import statistics
 from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ _LARGE_BESIDE = 8  # more than any client holds in memory
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """What a measurement works with: a tab, the site, and the plan."""
+    """The parts of a measurement: a tab, the site, and the plan."""
 
     tab: Tab
     site: Site

@@ -48,7 +48,7 @@ class Tab:
         self.measure("ready")
 
     def measure(self, what: str, **wanted: Any) -> Any:
-        """Run one of the page's functions. Raises RuntimeError where the page had an error that nobody caught."""
+        """Run one of the page's functions. Raises RuntimeError if the page had an uncaught error."""
         found = self.page.evaluate("([what, wanted]) => measure(what, wanted)", [what, wanted])
         if self._errors:
             raise RuntimeError(f"the page failed: {self._errors}")
@@ -56,7 +56,7 @@ class Tab:
 
     @contextlib.contextmanager
     def main_thread(self) -> Iterator[Busy]:
-        """Measure for how long the page's main thread is busy with tasks, of whatever kind, until the block ends."""
+        """Measure for how long the page's main thread is busy with tasks of any kind until the block ends."""
         devtools = self.page.context.new_cdp_session(self.page)
         devtools.send("Performance.enable", {"timeDomain": "timeTicks"})
 

@@ -23,7 +23,7 @@ def label(plan: Plan) -> str:
 
 
 class FullCache:
-    """A contestant in a Chromium of its own whose cache is filled before every measurement."""
+    """A contestant in a separate Chromium, with a cache that is filled before every measurement."""
 
     def __init__(self, tab: Tab, site: Site, contestant: str, plan: Plan) -> None:
         self.contestant = contestant
@@ -37,7 +37,7 @@ class FullCache:
         }
 
     def measure(self) -> Columns:
-        """Fetch one more image, and then another while what is read from the storage is counted."""
+        """Fetch one more image, and then another while the reads of the storage are counted."""
         found: Columns = self._one_more("oneMore")
         return {**found, **self._one_more("oneMoreCounted")}
 

@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 def case_names(plan: Plan) -> list[str]:
-    """Return what `--case` may name."""
+    """Return the names that `--case` accepts."""
     return [*(case.name for case in all_cases(plan)), eviction.NAME]
 
 

@@ -21,7 +21,7 @@ class Resident:
         self._renderers = {pid for pid, command in _commands() if pid in family and "--type=renderer" in command}
 
     def restart_peaks(self) -> None:
-        """Let every process's peak begin anew at what it has now."""
+        """Reset every process's peak to its current memory."""
         for pid in self._all:
             with contextlib.suppress(OSError):
                 (_PROCESSES / str(pid) / "clear_refs").write_text("5")
@@ -31,7 +31,7 @@ class Resident:
         return sum(_status_bytes(pid, field) for pid in self._renderers)
 
     def all_bytes(self, field: str) -> int:
-        """Add it up over all processes; what they share counts in each."""
+        """Return the sum over all processes; shared memory counts in each."""
         return sum(_status_bytes(pid, field) for pid in self._all)
 
 

@@ -26,7 +26,7 @@ class Site:
 
 
 def bundle_npm(file: Path) -> None:
-    """Bundle npm's front end into a file, whose folder is made where there is none."""
+    """Bundle npm's front end into a file, and make its folder if it does not exist."""
     environment = {**os.environ, "PIXSTORE_NPM_MODULES": str(NPM_FOLDER)}
     command = ["node", str(_BUNDLER), str(file)]
     subprocess.run(command, check=True, capture_output=True, timeout=60, env=environment)

@@ -21,7 +21,7 @@ from pixstore_asgi import Pixstore, PixstoreApp
 _NO_STORE = {"cache-control": "no-store"}
 _KEPT_BYTES = 512 * 1024 * 1024
 
-# Every contestant asks for the same images: they come from memory, so that nobody pays for having asked first. The
+# Every contestant asks for the same images: they come from memory, so that no contestant has a disadvantage. The
 # proofs outlast the longest case.
 _pix = Pixstore(os.environ["PIXSTORE_BENCH_DATABASE"], cache_bytes=_KEPT_BYTES, proof_window_ms=600_000)
 _ids: dict[int, list[str]] = {}

@@ -7,7 +7,7 @@ from benchmarks.ratios import Ratio, distinct, median, ratio
 from .cases import FLOOR, NPM, OURS
 
 _NOTHING = "-"
-# Columns of a finding: what they are, and the unit.
+# Columns of a finding: their meaning and unit.
 _QUANTITIES = {
     "ms": ("time", "ms"),
     "requests": ("requests", ""),
@@ -21,7 +21,7 @@ _QUANTITIES = {
 
 
 def browser_table(found: Findings) -> str:
-    """Return every case by what was measured of it, ratios first."""
+    """Return every case with its measurements, ratios first."""
     rows = []
     for case in distinct(found, "case"):
         for column, (quantity, unit) in _QUANTITIES.items():

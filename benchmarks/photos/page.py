@@ -26,10 +26,10 @@ THUMBS, ORIGINALS = "thumbs", "originals"
 BATCHES, SINGLES = "batches", "singles"
 FAST, SLOW = "fast", "slow"
 MOMENTS = ("placeholder_s", "first_s", "seconds")
-"""What is timed: the first placeholder, the first picture, and all of them."""
+"""The timed moments: the first placeholder, the first picture, and all of them."""
 
 SLOW_MBIT, SLOW_MS = 50, 50
-"""What the slow line brings in a second, in Mbit, and by how many ms it delays each answer."""
+"""The slow line: Mbit per second, and the delay of each answer in ms."""
 
 
 def pages(plan: Plan) -> Iterator[Row]:
@@ -53,7 +53,7 @@ def pages(plan: Plan) -> Iterator[Row]:
 
 
 def _cases(number: int) -> Iterator[tuple[str, str, str]]:
-    """Yield the line, what is shown, and how it is asked for."""
+    """Yield the line, the kind of picture, and the kind of request."""
     for line, what, way in product((FAST, SLOW), (THUMBS, ORIGINALS), (BATCHES, SINGLES)):
         # It takes a minute, which differs little.
         if (line, what) != (SLOW, ORIGINALS) or (way == BATCHES and number == 0):
@@ -70,7 +70,7 @@ def _site(folder: Path, secret: str) -> Iterator[str]:
 
 
 def _shown(playwright: Playwright, profile: Path, url: str, line: str, what: str, way: str) -> Row:
-    """Show the page once, and return when what of it was painted, and the bytes and requests that this took."""
+    """Show the page once; return the times of its paints, and its bytes and requests."""
     with open_chromium(playwright, profile) as tab:
         tab.open(url, way)
         _asked(url)

@@ -1,4 +1,4 @@
-"""The application of the page: all photos of PIXSTORE_BENCH_DATABASE by their records, and what decodes ThumbHashes."""
+"""The application of the page: all photos of PIXSTORE_BENCH_DATABASE by their records, and a decoder of ThumbHashes."""
 
 import os
 from pathlib import Path
@@ -25,7 +25,7 @@ _asked: list[str] = []
 
 
 async def _images(scope: Scope, receive: Receive, send: Send) -> None:
-    """Serve images and the client's files, and remember what was asked for beside those."""
+    """Serve images and the client's files, and remember all other requests."""
     if scope["type"] == "http" and "/-/client" not in scope["path"]:
         _asked.append(scope["path"])
     await _app(scope, receive, send)

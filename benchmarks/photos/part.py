@@ -12,7 +12,7 @@ from .treatments import lengths, padded, stripping
 
 
 def measure(plan: Plan) -> Findings:
-    """Measure what can be had here: without a browser all but the page."""
+    """Measure all possible cases: without a browser all except the page."""
     found = Findings(missing=missing_programs("chromium", "npm thumbhash"))
     progress = Progress("pictures", 0)
     for row in _rows(plan, with_page=not found.missing):

@@ -12,7 +12,7 @@ _PAUSE_S = 0.02
 
 
 class Peak:
-    """Looks every 20 ms at what a process and all below it have resident, and keeps the most."""
+    """Reads the resident memory of a process and its descendants every 20 ms, and keeps the maximum."""
 
     def __init__(self, pid: int) -> None:
         self.most_bytes = 0
@@ -38,7 +38,7 @@ class Peak:
 
 
 def resident_bytes(pid: int) -> int:
-    """Return what a process and all below it have resident. What several share counts once, by a share in each."""
+    """Return the resident memory of a process and its descendants. Shared memory counts once, by a share in each."""
     return sum(map(_own_bytes, _family(pid)))
 
 
@@ -53,7 +53,7 @@ def _own_bytes(pid: int) -> int:
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended
         try:
             text, field = (folder / "smaps_rollup").read_text(), "\nPss:"
-        except PermissionError:  # of a process that lets nobody but root look into it all counts
+        except PermissionError:  # only root may read this process: count all of its memory
             text, field = (folder / "status").read_text(), "\nVmRSS:"
         if field in text:
             return int(text.partition(field)[2].split()[0]) * 1024

@@ -1,6 +1,6 @@
 """Saves one photo again and again in a process of its own: `python -m benchmarks.photos.saver WAY PHOTO AT_ONCE COUNT`.
 
-It saves one to warm up and writes a line; for each line that it reads it saves them all and writes what it measured.
+It saves one to warm up and writes a line; for each line that it reads it saves them all and writes the measurement.
 PHOTO is a file; the database goes beside it.
 """
 
@@ -25,7 +25,7 @@ _TICK_S = 0.001
 
 
 def main(name: str, photo: Path, at_once: int, count: int) -> None:
-    """Save for whoever reads and writes the other ends of standard input and output."""
+    """Save for the process at the other ends of standard input and output."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(WAYS[name], photo, at_once, count))
 
@@ -66,7 +66,7 @@ async def save_all(pix: Pixstore, way: Way, data: bytes, at_once: int, count: in
 
 
 async def longest_stall_s() -> float:
-    """Return, once it is cancelled, by how much the event loop was late at most for what was due every millisecond."""
+    """Sleep in steps of a millisecond until cancelled; return by how much the event loop was late at most."""
     longest, last = 0.0, time.perf_counter()
     try:
         while True:

@@ -1,4 +1,4 @@
-"""What it takes to save a photo with smaller copies of it, by every way, some at once."""
+"""The cost of saving a photo with smaller copies, by every way, some at once."""
 
 import contextlib
 import json
@@ -39,7 +39,7 @@ def saves(plan: Plan, number: int) -> Iterator[Row]:
 
 
 def _saved(name: str, data: bytes, at_once: int, count: int) -> Row:
-    """Return what so many photos took: of time, of all processors, of memory, and of the event loop's patience."""
+    """Return the time, CPU, memory and longest stall of the event loop for so many photos."""
     with tempfile.TemporaryDirectory(prefix="pixstore-bench-") as folder:
         file = Path(folder) / "photo.jpg"
         file.write_bytes(data)
@@ -86,7 +86,7 @@ def _save(saver: subprocess.Popen[str]) -> dict[str, float]:
 
 
 def _told(saver: subprocess.Popen[str]) -> Any:
-    """Return what the process writes next. Raises RuntimeError where it has ended; its standard error said why."""
+    """Return the process's next line. Raises RuntimeError if it has ended; its standard error has the reason."""
     assert saver.stdout is not None
     line = saver.stdout.readline()
     if not line:

@@ -1,4 +1,4 @@
-"""The tables of the part `pictures`, each with a sentence on what was measured."""
+"""The tables of the part `pictures`, each with a sentence about the measurement."""
 
 from collections.abc import Callable, Iterable
 
@@ -50,7 +50,7 @@ def pictures_tables(found: Findings) -> str:
 
 
 def saves_panels(every: Findings) -> list[Panel]:
-    """Return what the chart shows: the CPU of one photo, by every way."""
+    """Return the chart's panel: the CPU of one photo, by every way."""
     found = only(every, "load", SAVES)
     panels = []
     for at_once in distinct(found, "concurrent"):

@@ -1,4 +1,4 @@
-"""What stripping and padding cost, beside sealing alone, and by how much padding makes images longer."""
+"""The cost of stripping and padding, beside sealing alone, and by how much padding makes images longer."""
 
 import asyncio
 import random
@@ -31,7 +31,7 @@ _SEALED_BYTES = 30 * MB  # of one kind
 _ANY = frozenset(FORMAT_BYTES)
 
 Take = Callable[[Sequence[bytes]], AsyncIterator[bytes | memoryview]]
-"""Takes an image in pieces, and yields what becomes of it."""
+"""Takes an image in pieces, and yields the treated pieces."""
 
 
 def stripping(plan: Plan, number: int) -> Iterator[Row]:
@@ -62,7 +62,7 @@ async def check_stripped(data: bytes) -> None:
 
 
 def metadata(image: Image.Image) -> set[int | str]:
-    """Return the names of what an image has beside its pixels and which way up they are: EXIF's tags, and others."""
+    """Return the names of an image's metadata except its orientation: EXIF tags and others."""
     others = {name for name in ("xmp", "comment") if image.info.get(name)}
     return {*image.getexif(), *others} - {ExifTags.Base.Orientation}
 

@@ -18,7 +18,7 @@ THUMB = Variant("thumb", width=320)
 
 ALONE, OURS, EVERYTHING, BY_HAND = "pixstore, no copies", "pixstore", "pixstore, all options", "Pillow by hand"
 
-_QUALITY = 80  # what a Variant has by default
+_QUALITY = 80  # the default of a Variant
 
 Save = Callable[[Pixstore, bytes], Awaitable[Sequence[ImageRecord]]]
 """Saves a photo and returns the records of original and copies, in the order of COPIES."""
@@ -26,7 +26,7 @@ Save = Callable[[Pixstore, bytes], Awaitable[Sequence[ImageRecord]]]
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A Pixstore on a database, with what it is told, and how a photo is saved there."""
+    """A Pixstore on a database, its options, and the way to save a photo there."""
 
     open: Callable[[Path, bytes], Pixstore]
     save: Save

@@ -1,4 +1,4 @@
-"""The application of the page: its records, its thumbnails encrypted and in clear, and the count of what they took.
+"""The application of the page: its records, its thumbnails encrypted and in clear, and counts of requests.
 
 PIXSTORE_BENCH_DATABASE has the pictures, PIXSTORE_BENCH_BUNDLE is the folder of bundled scripts.
 """
@@ -32,7 +32,7 @@ class _Traffic:
         self.requests = self.bytes = 0
 
     def of(self, app: ASGIApp) -> ASGIApp:
-        """Return an application with what it answers counted; the client's own files do not count."""
+        """Return an application that counts its answers; the client's own files do not count."""
 
         async def counted(scope: Scope, receive: Receive, send: Send) -> None:
             async def send_counted(message: Message) -> None:

@@ -1,4 +1,4 @@
-"""The tables of the part `scroll`, and what its chart shows."""
+"""The tables of the part `scroll`, and its chart."""
 
 from ..charts import Bar, Panel
 from ..markdown import NOTHING, duration, figure, table, times
@@ -35,7 +35,7 @@ _PICTURES_HEAD = (
 
 
 def scroll_tables(found: Findings) -> str:
-    """Return a table on how smooth each page was, and one on its pictures, what they took, and memory."""
+    """Return a table on how smooth each page was, and one on its pictures, their traffic, and memory."""
     (images,) = distinct(found, "images")
     names = distinct(found, "contestant")
     return "\n\n".join(
@@ -48,7 +48,7 @@ def scroll_tables(found: Findings) -> str:
 
 
 def scroll_panels(found: Findings) -> list[Panel]:
-    """Return what the chart shows: the main thread's time, late frames, and the renderer's memory."""
+    """Return the chart's panels: the main thread's time, late frames, and the renderer's memory."""
     units = {
         "main_thread_s": ("CPU of the main thread", 1.0, " s"),
         "late": ("Late frames", 100.0, " %"),

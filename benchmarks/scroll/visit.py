@@ -1,4 +1,4 @@
-"""One visit to the page, opened and scrolled through, with what that took of processor, memory and network."""
+"""One visit to the page, opened and scrolled through, with its processor time, memory and traffic."""
 
 import json
 import urllib.request
@@ -12,7 +12,7 @@ from ..browser.resident import Resident
 from ..memory import MIB
 from ..runs import Row
 
-# What the DevTools protocol calls them.
+# Their names in the DevTools protocol.
 _THREAD, _PROCESS, _HEAP = "ThreadTime", "ProcessTime", "JSHeapUsedSize"
 
 
@@ -50,7 +50,7 @@ def visit(playwright: Playwright, profile: Path, url: str, script: str, pixels_p
 
 
 def _metrics_at_rest(devtools: CDPSession) -> dict[str, float]:
-    """Return what DevTools tell of the page once its garbage is collected."""
+    """Return the page's figures from DevTools after a garbage collection."""
     devtools.send("HeapProfiler.collectGarbage")
     return _metrics(devtools)
 

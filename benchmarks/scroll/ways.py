@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pixstore_asgi import Variant
 
 THUMB = Variant("thumb", width=320, format="webp")
-"""What the page shows of each picture."""
+"""The ways to show each picture."""
 
 ELEMENT, AGAIN, REACT, IN_CLEAR, NPM = "pix-image", "pix-image, again", "React", "img, in clear", "npm by hand"
 EMPTY = "empty page"
-"""As high as the others, without a picture: what the browser can do here."""
+"""As high as the others, without a picture: the browser's own limit here."""
 
 OURS = (ELEMENT, AGAIN, REACT)
 

@@ -1,4 +1,4 @@
-"""What saves and records cost where the image is, called in this process."""
+"""The cost of saves and records by the image's place, called in this process."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -32,7 +32,7 @@ def saves(places: Sequence[Place], plan: Plan, number: int) -> Iterator[Row]:
 
 
 def _saved(place: Place, size: int, at_once: int, seconds: float) -> Row:
-    """Return how many images were saved a second, and what one took of processors and of PostgreSQL's log."""
+    """Return the saves per second, and the CPU and PostgreSQL log bytes of one save."""
     database_before, log_before = _database_s(place), _log_bytes(place)
     started, used = time.perf_counter(), time.process_time()
     saved = place.images.run(save_for(place.images.pix, png(size), at_once, seconds))

@@ -1,4 +1,4 @@
-"""What a GET costs where the image is: in memory, out of the store, by its first byte, by two workers."""
+"""The cost of a GET by the image's place: in memory, out of the store, by its first byte, by two workers."""
 
 import statistics
 import time

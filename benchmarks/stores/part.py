@@ -18,7 +18,7 @@ MEMORY = "memory"
 
 
 def measure(plan: Plan) -> Findings:
-    """Measure the places that can be had here, and name what is missing for others."""
+    """Measure the available places, and name the missing programs of the others."""
     found = Findings(missing=missing_programs("wrk", "postgres", "weed"))
     if missing_programs("wrk"):
         return found

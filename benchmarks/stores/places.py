@@ -33,7 +33,7 @@ class Place:
 
 @contextmanager
 def places(folder: Path) -> Iterator[list[Place]]:
-    """Run what is installed, and yield each database with its bodies beside its rows, then each with a bucket."""
+    """Run the installed servers, and yield each database with its bodies beside its rows, then each with a bucket."""
     with ExitStack() as stack:
         databases: dict[str, tuple[str, Cluster | None]] = {SQLITE: (str(folder / "{}.db"), None)}
         if not missing_programs("postgres"):

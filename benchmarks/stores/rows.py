@@ -1,4 +1,4 @@
-"""What very many rows take in PostgreSQL: copies of one, put in by plain SQL, under ids and versions of their own."""
+"""The size of very many rows in PostgreSQL: copies of one, inserted by plain SQL, with different ids and versions."""
 
 from ..plan import Plan
 from ..runs import Row
@@ -9,7 +9,7 @@ _TABLES = ("image", "body")
 
 
 def row_bytes(place: Place, plan: Plan) -> Row:
-    """Fill a place's tables, whose bodies are in a bucket, and return the bytes of rows and indexes for each image."""
+    """Fill the tables of a place with bodies in a bucket, and return the bytes of rows and indexes for each image."""
     assert place.cluster is not None
     schema = place.schema
     place.cluster.run(_FILL.format(schema=schema, count=plan.stores_rows))
@@ -25,7 +25,7 @@ def row_bytes(place: Place, plan: Plan) -> Row:
 
 
 def body_bytes(place: Place) -> Row:
-    """Return what the bodies of a place that has them in its database take there, for each byte of theirs."""
+    """Return the database's bytes for each byte of the bodies that it stores."""
     assert place.cluster is not None
     taken = f"SELECT pg_total_relation_size('{place.schema}.chunk')"
     stored = f"SELECT sum(octet_length(data)) FROM {place.schema}.chunk"

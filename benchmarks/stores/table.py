@@ -124,7 +124,7 @@ def _rows(found: Findings) -> str:
 
 
 def _distinct(found: Findings, loads: tuple[str, ...], *columns: str) -> Iterator[tuple[Any, ...]]:
-    """Yield load, these columns and place of what was measured, each once, all places of one case together."""
+    """Yield load, these columns and place of each measurement, each once, all places of one case together."""
     rows = [row for row in found.rows if row["load"] in loads]
     yield from dict.fromkeys(
         (row["load"], *(row[column] for column in columns), name)
