@@ -304,13 +304,15 @@ test("clear ends all loads and keeps nothing of them", async () => {
 test("getImages yields each image as it is ready, and a failure among them", async () => {
   const records = ["a", "b", "c"].map((id) => server.save(id, id));
   const gone = { ...records[2], id: "gone" };
+  const { open, passed } = gate();
   const slow = async (record) => {
-    if (record.id === "a") await new Promise((resolve) => setTimeout(resolve, 50));
+    if (record.id === "a") await passed;
     return server.fetcher(record);
   };
   const found = [];
   for await (const { record, blob, error } of createClient({}, slow).getImages([records[0], gone, records[1]])) {
     found.push([record.id, blob ? await textOf(blob) : error.name]);
+    if (record.id === "b") open();
   }
   assert.deepEqual(found, [["gone", "NotFoundError"], ["b", "b"], ["a", "a"]]);
 });

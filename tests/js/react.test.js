@@ -70,7 +70,7 @@ for (const react18 of [false, true]) {
     }
     const { container } = render(h(Card), { wrapper: around(createClient()) });
     const [card] = container.children;
-    await new Promise((go) => setTimeout(go, 10));
+    await until(() => watched.has(card));
     assert.equal(card.textContent, "loading");
     assert.equal(server.requests.length, 0);
     watched.get(card)(true);

@@ -294,8 +294,10 @@ test("a sign-out in another tab is heard while the worker's first record comes",
   const coming = new Promise((resolve) => (give = resolve));
   const [worker, tab] = [createClient({ refreshRecord: () => coming }), createClient()];
   const response = createAnswer(worker, IMAGES)(request());
+  let isHeard = false;
+  worker.onRemoved(({ type }) => (isHeard ||= type === "cleared"));
   await tab.clear();
-  await new Promise((go) => setTimeout(go, 50));
+  await until(() => isHeard);
   give({ id: ID });
   assert.deepEqual(await refusalOf(await response), [502, "the cache was cleared"]);
   worker.close();

@@ -425,8 +425,7 @@ test("ten thousand times shown and ended leaves no URL and no listener", async (
     view.show(turn % 2 ? record : { ...record, token: 2 });
     view.end();
   }
-  await new Promise((go) => setTimeout(go, 20));
-  assert.deepEqual([listeners.size, urls.size], [0, 0]);
+  await until(() => listeners.size + urls.size === 0);
 });
 
 test("the size that is shown is the smallest that fills its place, or the largest", () => {

@@ -1,71 +1,16 @@
-/** How images are asked for: in batches, by single requests, by a fetcher; how often, and how many at once. */
+/** Images are requested in batches, or by single requests if the endpoint takes no batches. */
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { createServer as createHttpServer } from "node:http";
 import { beforeEach, test } from "node:test";
 
-import { createClient, FetchError, NotFoundError, RefusedError, ServerError, WireState } from "../../js_client/src/index.js";
-import { setGlobal, settle, textOf, until } from "./support/page.js";
+import { createClient, FetchError, NotFoundError, RefusedError, WireState } from "../../js_client/src/index.js";
+import { setGlobal, textOf, until } from "./support/page.js";
 import { createServer, successPayload } from "./support/server.js";
 import { emptyStorage } from "./support/storage.js";
-
-/** Let mocked time pass until something is true, and tell how many ms that took. */
-async function msUntil(t, isTrue) {
-  for (let ms = 0; ms < 10_000; ms += 10) {
-    for (let turn = 0; turn < 5; turn += 1) await new Promise(setImmediate);
-    if (isTrue()) return ms;
-    t.mock.timers.tick(10);
-  }
-  return assert.fail("it never is");
-}
+import { frame, startHttp } from "./support/http.js";
 
 beforeEach(emptyStorage);
-
-/** One frame of a batch: index u8, status u16, length u32, body. */
-function frame(index, status, body) {
-  const head = Buffer.alloc(7);
-  head.writeUInt8(index);
-  head.writeUInt16LE(status, 1);
-  head.writeUInt32LE(body.length, 3);
-  return Buffer.concat([head, body]);
-}
-
-/** An HTTP server in front of the stub; `requests` lists its requests, [path, ids]. */
-async function startHttp(t, { batches = true, respond } = {}) {
-  const images = createServer();
-  const requests = [];
-  const payloadOf = (id) => {
-    const version = images.version(id);
-    return version ? successPayload(version) : Uint8Array.of(WireState.NotFound);
-  };
-
-  async function answer(request, response) {
-    if (request.method === "GET") {
-      const id = decodeURIComponent(request.url.split("/").at(-1));
-      requests.push(["GET", [id]]);
-      if (respond?.(response, [id]) === true) return;
-      response.end(payloadOf(id));
-      return;
-    }
-    const chunks = [];
-    for await (const chunk of request) chunks.push(chunk);
-    const ids = JSON.parse(Buffer.concat(chunks)).images.map(({ id }) => id);
-    requests.push(["POST", ids, request.headers["content-type"]]);
-    if (!batches) return response.writeHead(404).end();
-    if (respond?.(response, ids) === true) return;
-    for (const [index, id] of [...ids.entries()].reverse()) response.write(frame(index, 200, payloadOf(id)));
-    response.end();
-  }
-
-  const server = createHttpServer(answer).listen(0, "127.0.0.1");
-  await once(server, "listening");
-  t.after(() => server.closeAllConnections());
-  t.after(() => server.close());
-  const endpoint = `http://127.0.0.1:${server.address().port}/images`;
-  const save = (count) => Array.from({ length: count }, (_, index) => images.save(`image-${index}`, `${index}`));
-  return { requests, save, images, clientOf: (config) => createClient({ endpoint, retries: 0, ...config }) };
-}
 
 test("images requested in one tick go out in batches of 25, and their frames may come in any order", async (t) => {
   const { requests, save, clientOf } = await startHttp(t);
@@ -162,53 +107,6 @@ test("one bad entry of a batch harms no other", async (t) => {
   assert.equal(await textOf(good.value), "2");
 });
 
-test("a server that is away is asked again for the whole batch, and for no image alone", async (t) => {
-  let isAway = true;
-  const { requests, save, clientOf } = await startHttp(t, {
-    respond(response) {
-      const wasAway = isAway;
-      isAway = false;
-      if (wasAway) response.writeHead(503).end();
-      return wasAway;
-    },
-  });
-  const { getImage } = clientOf({ retries: 1 });
-  await Promise.all(save(5).map((record) => getImage(record)));
-  assert.deepEqual(requests.map(([method, ids]) => [method, ids.length]), [["POST", 5], ["POST", 5]]);
-});
-
-const FAILING = {
-  "HTTP status 503": (response) => response.writeHead(503).end(),
-  "HTTP status 429": (response) => response.writeHead(429).end(),
-  "HTTP status 425": (response) => response.writeHead(425).end(),
-  "a connection that breaks": (response) => response.destroy(),
-  "frames of HTTP status 503": (response, ids) => response.end(frames(ids, 503)),
-  "frames of InternalError": (response, ids) => response.end(frames(ids, 200, Buffer.of(WireState.InternalError))),
-};
-
-const frames = (ids, status, body = Buffer.alloc(0)) => Buffer.concat(ids.map((_, index) => frame(index, status, body)));
-
-for (const [name, fail] of Object.entries(FAILING)) {
-  test(`fifty images of a server that answers with ${name} cost eight requests, and batches go on`, async (t) => {
-    t.mock.method(Math, "random", () => -0.49);
-    let isFailing = true;
-    const respond = (response, ids) => {
-      if (isFailing) fail(response, ids);
-      return isFailing;
-    };
-    const { requests, save, clientOf } = await startHttp(t, { respond });
-    const { getImage } = clientOf({ retries: 3 });
-    const records = save(50);
-    for (const { reason } of await Promise.allSettled(records.map((record) => getImage(record)))) {
-      assert.ok(reason instanceof FetchError || reason instanceof ServerError, String(reason));
-    }
-    assert.deepEqual(requests.splice(0).map(([method, ids]) => [method, ids.length]), Array(8).fill(["POST", 25]));
-    isFailing = false;
-    await Promise.all(records.map((record) => getImage(record)));
-    assert.deepEqual(requests.map(([method, ids]) => [method, ids.length]), Array(2).fill(["POST", 25]));
-  });
-}
-
 test("if the session has ended, a page requests one of its images alone and no other", async (t) => {
   const { requests, save, clientOf } = await startHttp(t, { respond: (response) => Boolean(response.writeHead(401).end()) });
   const { getImage } = clientOf();
@@ -264,36 +162,6 @@ test("another origin may hide its answer to a batch: one image is asked for alon
     batches.push(asked.splice(0).filter((method) => method === "POST").length);
   }
   assert.deepEqual(batches, [1, 1, 0], "a network that fails once is no answer");
-});
-
-test("Retry-After is waited for, in seconds or to a date; one beyond the time limit is final", async (t) => {
-  t.mock.timers.enable({ apis: ["setTimeout", "Date"], now: Date.parse("Sat, 01 Jan 2028 00:00:00 GMT") });
-  const images = createServer();
-  const record = images.save("image", "image");
-  let [asked, retryAfter] = [];
-  t.mock.method(globalThis, "fetch", async () => {
-    asked += 1;
-    if (asked > 1) return new Response(successPayload(images.version("image")));
-    return new Response(null, { status: 429, headers: { "retry-after": retryAfter } });
-  });
-  const { getImage } = createClient({ endpoint: "/images", timeoutMs: 5000, cache: "off" });
-  for (retryAfter of ["3", "Sat, 01 Jan 2028 00:00:06 GMT"]) {
-    asked = 0;
-    const image = getImage(record);
-    const ms = await msUntil(t, () => asked === 2);
-    assert.ok(ms >= 2600 && ms <= 3400, `${ms}`);
-    assert.equal(await textOf(await image), "image");
-  }
-  for (retryAfter of ["0", "-5", "Fri, 31 Dec 2027 23:00:00 GMT"]) {
-    asked = 0;
-    const image = getImage(record);
-    assert.ok((await msUntil(t, () => asked === 2)) >= 100, retryAfter);
-    assert.equal(await textOf(await image), "image");
-  }
-  asked = 0;
-  retryAfter = "6";
-  await assert.rejects(getImage(record), { name: "FetchError", status: 429, retryAfterMs: 6000 });
-  assert.equal(asked, 1);
 });
 
 test("a page of HTML in place of an endpoint is asked by a batch and by one image of it, not by all", async (t) => {
@@ -471,163 +339,6 @@ test("the request has the checked values, even if the record changes meanwhile",
   assert.deepEqual(requests[0][1], ["image-0", "image-1"]);
 });
 
-test("a server that fails is asked again, as often as `retries` says; a refusal is final", async (t) => {
-  let failures = 2;
-  const { requests, save, clientOf } = await startHttp(t, {
-    respond(response) {
-      if (!failures) return false;
-      failures -= 1;
-      response.writeHead(503).end();
-      return true;
-    },
-  });
-  const [record] = save(1);
-  assert.equal(await textOf(await clientOf({ retries: 2, cache: "off" }).getImage(record)), "0");
-  assert.equal(requests.length, 3);
-  failures = 2;
-  const isUnavailable = (error) => error instanceof FetchError && error.status === 503;
-  await assert.rejects(clientOf({ retries: 1, cache: "off" }).getImage(record), isUnavailable);
-  assert.equal(requests.length, 5);
-  await assert.rejects(clientOf({ retries: 3 }).getImage({ ...record, id: "gone" }), NotFoundError);
-  assert.equal(requests.length, 6);
-});
-
-test("a failure that may pass is tried again after a pause that doubles, and any other is final", async (t) => {
-  t.mock.timers.enable({ apis: ["setTimeout"] });
-  t.mock.method(Math, "random", () => 0);
-  const images = createServer();
-  const record = images.save("image", "image");
-  const ofStatus = (status) => () => new Response(null, { status });
-  const offline = () => {
-    throw new TypeError("offline");
-  };
-  const internalError = () => new Response(Uint8Array.of(WireState.InternalError));
-  let [answer, asked] = [];
-  t.mock.method(globalThis, "fetch", async () => {
-    asked += 1;
-    return asked < 3 ? answer() : new Response(successPayload(images.version("image")));
-  });
-  const { getImage } = createClient({ endpoint: "/images", retries: 2, cache: "off" });
-  for (answer of [offline, ofStatus(408), ofStatus(429), ofStatus(500), internalError]) {
-    asked = 0;
-    const image = getImage(record);
-    assert.ok((await msUntil(t, () => asked >= 2)) >= 100);
-    assert.ok((await msUntil(t, () => asked >= 3)) >= 200);
-    assert.equal(await textOf(await image), "image");
-  }
-  for (answer of [ofStatus(400), ofStatus(404), ofStatus(403)]) {
-    asked = 0;
-    await assert.rejects(getImage(record));
-    assert.equal(asked, 1);
-  }
-});
-
-test("no more than `parallel` requests run at once, and high priority goes first", async () => {
-  const server = createServer();
-  let running = 0;
-  let most = 0;
-  const order = [];
-  const fetcher = async (record) => {
-    order.push(record.id);
-    running += 1;
-    most = Math.max(most, running);
-    await new Promise(setImmediate);
-    running -= 1;
-    return server.fetcher(record);
-  };
-  const { getImage } = createClient({ parallel: 2, cache: "off" }, fetcher);
-  const priorities = ["low", "low", "low", "auto", "high"];
-  const records = priorities.map((priority, index) => server.save(`${priority}-${index}`, "image"));
-  await Promise.all(records.map((record, index) => getImage(record, { priority: priorities[index] })));
-  assert.equal(most, 2);
-  assert.deepEqual(order, ["low-0", "low-1", "high-4", "auto-3", "low-2"]);
-});
-
-test("a fetcher that ignores its signal gives up its place when its caller leaves, and is not called for a caller that has left", async () => {
-  const server = createServer();
-  const asked = [];
-  const fetcher = (record) => {
-    asked.push(record.id);
-    return record.id.startsWith("hung") ? new Promise(() => {}) : server.fetcher(record);
-  };
-  const { getImage } = createClient({ parallel: 2, cache: "off" }, fetcher);
-  const hung = [0, 1, 2].map((index) => server.save(`hung-${index}`, "image"));
-  const controller = new AbortController();
-  const left = hung.map((record) => getImage(record, { signal: controller.signal }));
-  const waiting = getImage(server.save("good", "image"));
-  await until(() => asked.length === 2);
-  controller.abort();
-  for (const { reason } of await Promise.allSettled(left)) assert.equal(reason.name, "AbortError");
-  assert.equal(await textOf(await waiting), "image");
-  assert.deepEqual(asked, ["hung-0", "hung-1", "good"]);
-});
-
-test("a call whose bytes keep coming, or that waits for its turn, never fails for `timeoutMs`", async (t) => {
-  t.mock.timers.enable({ apis: ["setTimeout"] });
-  const images = createServer();
-  const records = ["one", "two", "three"].map((id) => images.save(id, id));
-  const streams = [];
-  t.mock.method(globalThis, "fetch", async () => new Response(new ReadableStream({ start: (stream) => streams.push(stream) })));
-  const { getImage } = createClient({ endpoint: "/images", timeoutMs: 1000, parallel: 1, cache: "off" });
-  const together = records.slice(0, 2).map((record) => getImage(record));
-  await until(() => streams.length === 1);
-  const waiting = getImage(records[2]);
-  const batch = Buffer.concat(records.slice(0, 2).map(({ id }, index) => frame(index, 200, successPayload(images.version(id)))));
-  for (const byte of batch) {
-    streams[0].enqueue(Uint8Array.of(byte));
-    await settle();
-    t.mock.timers.tick(900);
-  }
-  assert.deepEqual(await Promise.all(together.map(async (image) => textOf(await image))), ["one", "two"]);
-  await until(() => streams.length === 2);
-  for (const byte of successPayload(images.version("three"))) {
-    streams[1].enqueue(Uint8Array.of(byte));
-    await settle();
-    t.mock.timers.tick(900);
-  }
-  streams[1].close();
-  assert.equal(await textOf(await waiting), "three");
-});
-
-test("a caller that joins a silent download waits for all of `timeoutMs`, then gets a FetchError", async (t) => {
-  t.mock.timers.enable({ apis: ["setTimeout"] });
-  const record = createServer().save("image", "image");
-  let asked = 0;
-  const { getImage } = createClient({ timeoutMs: 1000, cache: "off" }, () => {
-    asked += 1;
-    return new Promise(() => {});
-  });
-  const outcomes = [];
-  const ask = () => getImage(record).catch((error) => outcomes.push(error.message));
-  ask();
-  await until(() => asked === 1);
-  t.mock.timers.tick(900);
-  ask();
-  await settle();
-  t.mock.timers.tick(900);
-  await settle();
-  assert.deepEqual(outcomes, []);
-  t.mock.timers.tick(100);
-  await settle();
-  assert.deepEqual(outcomes, Array(2).fill("nothing of the image came within 1000 ms"));
-  assert.equal(asked, 1);
-});
-
-test("a refreshRecord that never answers ends with a FetchError", async (t) => {
-  t.mock.timers.enable({ apis: ["setTimeout"] });
-  const record = createServer().save("image", "image");
-  let asked = 0;
-  const refreshRecord = () => {
-    asked += 1;
-    return new Promise(() => {});
-  };
-  const { getImage } = createClient({ timeoutMs: 1000, refreshRecord }, async () => Uint8Array.of(WireState.InvalidProof));
-  const image = assert.rejects(getImage(record), FetchError);
-  await until(() => asked === 1);
-  t.mock.timers.tick(1000);
-  await image;
-});
-
 test("a batch that is none is given up, and so is its connection", async (t) => {
   const NONE = { "an index that was not requested": frame(7, 200, Buffer.of(0)), "4 GiB": Buffer.from("00c800ffffffff", "hex") };
   for (const [name, bytes] of Object.entries(NONE)) {
@@ -645,41 +356,4 @@ test("a batch that is none is given up, and so is its connection", async (t) => 
     }
     await until(() => closed === 1);
   }
-});
-
-test("onProgress tells how much of the response has come, alone or in a batch", async (t) => {
-  const { requests, save, clientOf } = await startHttp(t);
-  const [alone, ...together] = save(3);
-  const last = new Map();
-  const onProgress = ({ id, ...progress }) => last.set(id, progress);
-  const { getImage } = clientOf();
-  await getImage(alone, { onProgress });
-  await Promise.all(together.map((record) => getImage(record, { onProgress })));
-  assert.deepEqual(requests.map(([method]) => method), ["GET", "POST"]);
-  // A state, and in the ciphertext a format byte and one digit.
-  const whole = { loaded: 3, total: 3 };
-  assert.deepEqual(Object.fromEntries(last), { "image-0": whole, "image-1": whole, "image-2": whole });
-});
-
-test("a response is read to its end, alone or in a batch, or else Chromium shows it as cancelled", async (t) => {
-  const images = createServer();
-  const records = ["one", "two", "three"].map((id) => images.save(id, id));
-  const [alone, ...together] = records.map(({ id }) => successPayload(images.version(id)));
-  let ends = 0;
-  t.mock.method(globalThis, "fetch", async (_, { method }) => {
-    const bytes = method === "POST" ? Buffer.concat(together.map((body, index) => frame(index, 200, body))) : alone;
-    const pieces = [new Uint8Array(bytes)];
-    const pull = (stream) => {
-      if (pieces.length) return stream.enqueue(pieces.pop());
-      ends += 1;
-      return stream.close();
-    };
-    const headers = method === "POST" ? {} : { "content-length": String(bytes.length) };
-    return new Response(new ReadableStream({ pull }, { highWaterMark: 0 }), { headers });
-  });
-  const { getImage } = createClient({ endpoint: "/images", cache: "off" });
-  await getImage(records[0]);
-  await until(() => ends === 1);
-  await Promise.all(records.slice(1).map((record) => getImage(record)));
-  await until(() => ends === 2);
 });
