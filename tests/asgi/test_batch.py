@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from pixstore_asgi import ImageRecord, Pixstore, PixstoreApp, WireState
 from pixstore_asgi.core.batch import MAX_BODY_BYTES, frame_head, parse_batch
+from pixstore_asgi.pixstore import parts_of
 from pixstore_asgi.store.contract import CHUNK_BYTES
 from pixstore_asgi.store.sqlite import SqliteStore
 from tests.support.asgi import Wire, client, scope_of
@@ -256,7 +257,7 @@ async def test_a_batch_holds_one_chunk_and_stops_with_its_client(pix: Pixstore, 
 async def test_a_lost_chunk_cuts_the_batch_short(pix: Pixstore) -> None:
     """Where an image breaks off its frame stays short and the response has no end, so that the client knows."""
     good, bad, after = [await pix.save_image(large_png(5 * CHUNK_BYTES + n)) for n in range(3)]
-    session = pix._store._engine  # type: ignore[attr-defined]
+    session = parts_of(pix).store._engine  # type: ignore[attr-defined]
     await session.write(lambda db: db.execute("DELETE FROM chunk WHERE id = (2 << 16) + 1").close())
     wire = Wire()
     await PixstoreApp(pix)(SCOPE, await received(body_of(*map(entry_of, (good, bad, after)))), wire.send)
@@ -269,7 +270,7 @@ async def test_a_lost_chunk_cuts_the_batch_short(pix: Pixstore) -> None:
 async def test_a_small_image_that_lost_a_chunk_fails_alone(pix: Pixstore) -> None:
     """An image of up to 1 MiB with a missing part is a frame of InternalError, and the next one comes."""
     bad, after = await pix.save_image(large_png(2 * CHUNK_BYTES)), await pix.save_image(picture())
-    session = pix._store._engine  # type: ignore[attr-defined]
+    session = parts_of(pix).store._engine  # type: ignore[attr-defined]
     await session.write(lambda db: db.execute("DELETE FROM chunk WHERE id = (1 << 16) + 1").close())
     frames = frames_of((await post(PixstoreApp(pix), body_of(entry_of(bad), entry_of(after)))).content)
     assert [(status, body[0]) for _, status, body in frames] == [(200, WireState.INTERNAL_ERROR), (200, 0)]
@@ -451,7 +452,7 @@ async def test_an_error_in_authorize_many_is_one_of_every_image(
 async def test_a_token_that_is_none_opens_nothing(pix: Pixstore, token: int, is_forged: bool) -> None:
     """A token out of range counts as none: no proof is good for it, and the other images of the batch come."""
     record, good = await pix.save_image(picture()), await pix.save_image(picture())
-    async with Pixstore(pix._store, secret=SECRET, bind_token=False) as unbound:
+    async with Pixstore(parts_of(pix).store, secret=SECRET, bind_token=False) as unbound:
         lent = await unbound.get_image_record(record.id)
         assert lent is not None
         proof = lent.stateless_proof[:20] + "A" * 28 if is_forged else lent.stateless_proof

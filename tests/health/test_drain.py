@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from pixstore_asgi import ConfigError, Pixstore
+from pixstore_asgi.pixstore import parts_of
 from pixstore_asgi.store.memory import MemoryStore
 from tests.support.samples import SECRET
 from tests.support.service import until
@@ -65,7 +66,7 @@ async def test_the_end_gives_the_signal_back(reached: list[int]) -> None:
         await asyncio.sleep(0)  # the drain has begun
     assert signal.getsignal(signal.SIGTERM) is handler
     async with pix:
-        assert await pix._readiness.obstacle() is None
+        assert await parts_of(pix).readiness.obstacle() is None
         await asyncio.sleep(0.1)
     assert reached == []
 

@@ -21,6 +21,7 @@ from starlette.testclient import TestClient
 
 from pixstore_asgi import ImageRecord, Pixstore, PixstoreApp, PixstoreMiddleware, StoreError, WireState
 from pixstore_asgi.errors import InputError
+from pixstore_asgi.pixstore import parts_of
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.store.postgres import PostgresStore
 from pixstore_asgi.store.sqlite import SqliteStore
@@ -351,10 +352,10 @@ async def test_new_secrets_hold_in_every_loop(tmp_path: Path) -> None:
 
     pix = Pixstore(tmp_path / "pixstore.db", secret=source)
     async with pix:
-        before = await pix._life.opened()
+        before = await parts_of(pix).life.opened()
         secrets.append(OTHER_SECRET)
         in_another_loop(pix.reload_secrets())
-        assert (await pix._life.opened()).signing.key_id != before.signing.key_id
+        assert (await parts_of(pix).life.opened()).signing.key_id != before.signing.key_id
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])

@@ -12,6 +12,7 @@ from zlib import crc32
 import pytest
 
 from pixstore_asgi import ImageRecord, Pixstore, PixstoreApp
+from pixstore_asgi.pixstore import parts_of
 from pixstore_asgi.store.contract import CHUNK_BYTES, WHOLE_BYTES
 from pixstore_asgi.store.sqlite.connection import Connection
 from pixstore_asgi.store.sqlite.pace import Pace
@@ -84,7 +85,7 @@ async def test_another_images_write_costs_a_hot_request_no_trip(pix: Pixstore, t
     while crc32(other.id.encode()) % 512 == crc32(record.id.encode()) % 512:
         other = await pix.save_image(picture())
     length = max([await request(app, record) for _ in range(2)])
-    look_no_more(pix._store)
+    look_no_more(parts_of(pix).store)
     await pix.update_image(other.id, picture("webp"))
     await pix.revoke(other.id)
     await pix.delete_image(other.id)
@@ -98,7 +99,7 @@ async def test_another_images_write_costs_a_hot_request_no_trip(pix: Pixstore, t
 async def statements(pix: Pixstore) -> list[str]:
     """The statements that the reading connections run, in their order."""
     run: list[str] = []
-    engine = pix._store._engine  # type: ignore[attr-defined]
+    engine = parts_of(pix).store._engine  # type: ignore[attr-defined]
     for connection in (engine._near, *(reader._conn for reader in engine._connections[1:])):
         connection.set_trace_callback(run.append)
     return run
@@ -224,6 +225,6 @@ async def test_a_hot_request_makes_few_calls(pix: Pixstore) -> None:
     for _ in range(2):
         await request(app, record)
         await pix.get_image_records(ids)
-    look_no_more(pix._store)
+    look_no_more(parts_of(pix).store)
     assert await calls_of(lambda: request(app, record)) < 60
     assert await calls_of(lambda: pix.get_image_records(ids)) < 18 * 100

@@ -17,6 +17,7 @@ from pixstore_asgi import (
     WireState,
 )
 from pixstore_asgi.core.images import StoredImage
+from pixstore_asgi.pixstore import parts_of
 from pixstore_asgi.saving.sealing import commit_together
 from pixstore_asgi.store.memory import MemoryStore
 from tests.support.payloads import served
@@ -141,7 +142,7 @@ async def test_an_open_given_up_takes_the_store_from_nobody(tmp_path: Path) -> N
     """Where the store was opened by its first use, an open that is cancelled leaves it open."""
     pix = Pixstore(tmp_path / "pixstore.db", secret=SECRET)
     record = await pix.save_image(picture())
-    async with pix._life._share().lock:
+    async with parts_of(pix).life._share().lock:
         late = asyncio.create_task(pix.open())
         await asyncio.sleep(0)
         late.cancel()

@@ -14,6 +14,7 @@ from pixstore_asgi.core.base64 import encode_base64
 from pixstore_asgi.core.images import Seal
 from pixstore_asgi.core.request import ImageRequest
 from pixstore_asgi.errors import IntegrityError, InvalidImage, SecretError, StoreConflict
+from pixstore_asgi.pixstore import parts_of
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.transfer.npm_export import open_npm_target
 from tests.support.leaks import spellings
@@ -158,8 +159,9 @@ async def test_a_damaged_image(pix: Pixstore, tmp_path: Path, statement: str, ki
     """Reading or exporting what was changed behind our back shows neither the image's key nor the secret's."""
     record = await pix.save_image(large_png(600_000))
     damage(tmp_path / "pixstore.db", statement)
-    assert pix._life.ring is not None
-    secrets = (record.key, SECRET, pix._life.ring.signing.expand(b"wrap", 64))
+    ring = parts_of(pix).life.ring
+    assert ring is not None
+    secrets = (record.key, SECRET, ring.signing.expand(b"wrap", 64))
     calls = [pix.read_image, pix.export_image]
     if "wrapped_key" in statement or "tag" in statement:
         calls.append(pix.get_image_record)  # type: ignore[arg-type]

@@ -30,6 +30,7 @@ from pixstore_asgi.core import proof as proofs
 from pixstore_asgi.core.cipher import unseal
 from pixstore_asgi.core.keyring import KeyRing
 from pixstore_asgi.errors import SecretError
+from pixstore_asgi.pixstore import parts_of
 from pixstore_asgi.store.contract import CHUNK_BYTES, ImageStore
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.store.postgres import PostgresStore
@@ -197,7 +198,7 @@ class PixstoreMachine(RuleBasedStateMachine):
     )
     def request(self, which: int, record: ImageRecord, other: ImageRecord, token: str, proof: str) -> None:
         """A request opens the image of the id and token that its proof was issued for, and else nothing."""
-        windows, now_ms = self.pixstores[which]._proofs.windows, self.clock.now_ms
+        windows, now_ms = parts_of(self.pixstores[which]).proofs.windows, self.clock.now_ms
         foreign = proofs.ProofKeys(FOREIGN, windows).issue(
             proofs.ProofTerms(), image_id=record.id, token=record.token, now_ms=now_ms
         )
@@ -296,7 +297,7 @@ class PixstoreMachine(RuleBasedStateMachine):
 
     @rule(which=st.integers(0, 1))
     def sweep(self, which: int) -> None:
-        store = self.pixstores[which]._store
+        store = parts_of(self.pixstores[which]).store
         self.run(store.sweep())
 
     @rule(which=st.integers(0, 1))
@@ -374,7 +375,7 @@ class PixstoreMachine(RuleBasedStateMachine):
             return
         pix, old = self.pixstores[which], 1 - self.newest[which]
         key_id = self.key_id_of(self.secrets[old])
-        in_use, retired = self.run(pix._store.key_checks())
+        in_use, retired = self.run(parts_of(pix).store.key_checks())
         is_in_store = any(check.startswith(key_id) for check in in_use)
         is_in_ring = self.secrets[old] in self.known[which]
         if key_id in self.usage() if is_in_store else not is_in_ring:
@@ -383,18 +384,18 @@ class PixstoreMachine(RuleBasedStateMachine):
         else:
             assert self.run(pix.retire_key(key_id.hex())) == is_in_store
         if not is_in_store or key_id in self.usage():
-            assert self.run(pix._store.key_checks()) == (in_use, retired)
+            assert self.run(parts_of(pix).store.key_checks()) == (in_use, retired)
             return
         self.secrets[old] = f"secret-{len(retired)}-of-this-test-0123456789-abcdefghijklmnop"
-        assert len(self.run(pix._store.key_checks()).retired) == len(retired) + 1
+        assert len(self.run(parts_of(pix).store.key_checks()).retired) == len(retired) + 1
 
     def key_id_of(self, secret: str) -> bytes:
         """Return the key id of a secret in the store."""
-        database_id = self.run(self.pixstores[0]._store.database_id())
+        database_id = self.run(parts_of(self.pixstores[0]).store.database_id())
         return KeyRing(secret).bound_to(database_id).signing.key_id
 
     def usage(self) -> dict[bytes, int]:
-        usage: dict[bytes, int] = self.run(self.pixstores[0]._store.key_usage())
+        usage: dict[bytes, int] = self.run(parts_of(self.pixstores[0]).store.key_usage())
         return usage
 
     # Invariants
@@ -403,7 +404,7 @@ class PixstoreMachine(RuleBasedStateMachine):
     def reads_equal_the_model(self) -> None:
         """Both Pixstores have the model's images and tokens, and no others."""
         for pix in self.pixstores:
-            stored = self.run(pix._store.list(limit=1000))
+            stored = self.run(parts_of(pix).store.list(limit=1000))
             assert {image.id: image.token for image in stored} == {name: self.tokens[name] for name in self.images}
 
     @invariant()
@@ -469,14 +470,14 @@ class PixstoreMachine(RuleBasedStateMachine):
 
     def _unknown_id(self, known: set[str]) -> str | None:
         self._flush()
-        new = {image.id for image in self.run(self.pixstores[0]._store.list(limit=1000))} - known
+        new = {image.id for image in self.run(parts_of(self.pixstores[0]).store.list(limit=1000))} - known
         assert len(new) <= 1
         return new.pop() if new else None
 
     def _flush(self) -> None:
         """Wait until what the writers were told before is done: a cancelled call may still be under way there."""
         for pix in self.pixstores:
-            self.run(pix._store.sweep())
+            self.run(parts_of(pix).store.sweep())
 
     def _settle(self, change: Change) -> None:
         """Find out whether a cancelled write has happened, as a whole, and let the model know."""
@@ -518,7 +519,7 @@ class SqliteMachine(PixstoreMachine):
         return SqliteStore(Path(self.folder.name) / "pixstore.db", clock_ms=self.clock)
 
     def in_use(self) -> int:
-        stores = [pix._store for pix in self.pixstores]
+        stores = [parts_of(pix).store for pix in self.pixstores]
         return sum(store.in_use for store in stores if isinstance(store, SqliteStore))
 
     def check_closed(self) -> None:
@@ -537,7 +538,7 @@ class PostgresMachine(PixstoreMachine):
     def _flush(self) -> None:
         """Each operation has a connection of its own, and a sweep waits for none of them: so wait for all."""
         for pix in self.pixstores:
-            store = pix._store
+            store = parts_of(pix).store
             assert isinstance(store, PostgresStore)
             (database,) = store._databases.values()
             while running := database._running:

@@ -23,6 +23,7 @@ from pixstore_asgi import (
 )
 from pixstore_asgi.core.images import RewrappedKey
 from pixstore_asgi.core.padding import bucket_bytes
+from pixstore_asgi.pixstore import parts_of
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.store.sqlite import SqliteStore
 from tests.decoding.processes import fork_servers
@@ -75,13 +76,13 @@ async def test_records_carry_variants_by_one_query(gallery: Pixstore, monkeypatc
     """Records of many images have those of all their variants, and cost the store one question."""
     saved = [await gallery.save_image(picture("jpeg", 48, seed)) for seed in range(3)]
     asked = []
-    get_many = gallery._store.get_many
+    get_many = parts_of(gallery).store.get_many
 
     async def counted(image_ids: Any) -> Any:
         asked.append(image_ids)
         return await get_many(image_ids)
 
-    monkeypatch.setattr(gallery._store, "get_many", counted)
+    monkeypatch.setattr(parts_of(gallery).store, "get_many", counted)
     records = await gallery.get_image_records([record.id for record in saved])
     assert len(asked) == 1
     for record in saved:
@@ -135,9 +136,9 @@ async def test_what_came_is_decoded_and_not_what_stripping_leaves() -> None:
 async def test_a_damaged_variant_is_left_out(gallery: Pixstore, caplog: pytest.LogCaptureFixture) -> None:
     """Where the row of a variant was changed the record of its image goes without it, and the log tells."""
     record = await gallery.save_image(picture("jpeg", 48))
-    (thumb,) = (await gallery._store.get_many([record.variants["thumb"].id])).values()
+    (thumb,) = (await parts_of(gallery).store.get_many([record.variants["thumb"].id])).values()
     changed = thumb.meta.wrapped_key[:-1] + bytes([thumb.meta.wrapped_key[-1] ^ 1])
-    await gallery._store.replace_wrapped_keys([RewrappedKey(thumb.id, thumb.meta.version, changed)])
+    await parts_of(gallery).store.replace_wrapped_keys([RewrappedKey(thumb.id, thumb.meta.version, changed)])
     found = await gallery.get_image_record(record.id)
     assert found is not None
     assert list(found.variants) == ["card"]
@@ -253,7 +254,7 @@ async def test_a_rule_is_asked_for_the_original(gallery: Pixstore) -> None:
 async def test_ids_of_variants_may_come_encoded(gallery: Pixstore) -> None:
     """The mark in a variant's id may come as %7E in the image's path; public ciphertext has one URL only, with `~`."""
     record = (await gallery.save_image(picture("jpeg", 48))).variants["thumb"]
-    image = await gallery._store.get(record.id)
+    image = await parts_of(gallery).store.get(record.id)
     assert image is not None
     encoded, version = record.id.replace("~", "%7E"), image.meta.version.hex()
     async with client(PixstoreApp(gallery, public_ciphertext=True)) as http:
