@@ -238,7 +238,7 @@ def test_small_images_in_memory_share_sends(runner: asyncio.Runner, site: Site) 
 def test_what_waits_behind_a_slow_send_is_looked_up_after_it(
     runner: asyncio.Runner, site: Site, change: Callable[[Pixstore, str], Awaitable[object]], state: WireState
 ) -> None:
-    """An image whose frame waits until the client takes those before it is sent as it is then."""
+    """An image that waits behind a slow client is looked up when its turn comes."""
     app = PixstoreApp(site.pix)
 
     async def ask_and_change() -> bytes:

@@ -39,7 +39,7 @@ async def saved(pix: Pixstore, count: int, directory: str | None = None) -> list
 
 
 async def test_records_come_by_id_and_open_their_images(pix: Pixstore) -> None:
-    """Each id that is there has a whole, fresh record, in the order that was asked for, and nobody keeps the answer."""
+    """Each existing id has a whole, fresh record, in the requested order, and no cache keeps the answer."""
     ids = await saved(pix, 3, "players")
     async with client(RecordsApp(pix, everybody)) as http, client(PixstoreApp(pix)) as images:
         got = await http.get("/", params=query(*reversed(ids)))
@@ -82,7 +82,7 @@ async def test_refused_and_unknown_ids_look_the_same(pix: Pixstore) -> None:
 
 @pytest.mark.parametrize("answer", [False, None, 1, "yes", object()])
 async def test_only_true_passes(pix: Pixstore, answer: Any) -> None:
-    """Whatever a rule returns that is not True itself, plain or async, gives no record."""
+    """A rule that returns anything except True, plain or async, gives no record."""
     (image_id,) = await saved(pix, 1)
 
     async def later(scope: Any, image_id: str) -> Any:
@@ -158,7 +158,7 @@ async def test_what_is_no_id_takes_nobody_elses_record(pix: Pixstore, hostile: s
 
 
 async def test_a_hundred_ids_are_answered(pix: Pixstore) -> None:
-    """Up to 100 ids make one answer; other parameters are nobody's."""
+    """One answer has up to 100 ids; other parameters are ignored."""
     ids = await saved(pix, 2)
     asked = [*ids, *(f"none{number}" for number in range(98))]
     async with client(RecordsApp(pix, everybody)) as http:
@@ -186,7 +186,7 @@ async def test_head_tells_what_get_does(pix: Pixstore) -> None:
 
 
 async def test_a_rule_that_fails_takes_no_picture_away(pix: Pixstore, caplog: pytest.LogCaptureFixture) -> None:
-    """Where a rule raises, the answer is 500, not "there is no such image"; the log says what is missing."""
+    """If a rule raises, the answer is 500, not "there is no such image", and the log names the missing scope key."""
     (image_id,) = await saved(pix, 1)
     async with client(RecordsApp(pix, lambda scope, image_id: scope["session"]["user"])) as http:
         got = await http.get("/", params=query(image_id))
@@ -232,7 +232,7 @@ def visitor_of(scope: Any) -> str | None:
 
 
 async def test_records_are_made_for_the_audience(pix: Pixstore) -> None:
-    """A record is good for the visitor who asked for it, and for no other; who is nobody gets none."""
+    """A record is valid only for the visitor that requested it; a request without an audience gets none."""
     (image_id,) = await saved(pix, 1)
     app = RecordsApp(pix, everybody, audience=visitor_of)
     async with client(app) as http, client(PixstoreApp(pix, audience=visitor_of)) as images:
@@ -240,14 +240,14 @@ async def test_records_are_made_for_the_audience(pix: Pixstore) -> None:
         for visitor, state in (("ada", 0), ("bob", 5)):
             sent = {**headers(ImageRecord.parse(record)), "x-visitor": visitor}
             assert (await images.get(f"/{image_id}", headers=sent)).content[0] == state
-        nobody = await http.get("/", params=query(image_id))
-    assert nobody.status_code == 403
-    assert nobody.json() == {"detail": "the request comes from no session that records could be for: sign in first"}
+        anonymous = await http.get("/", params=query(image_id))
+    assert anonymous.status_code == 403
+    assert anonymous.json() == {"detail": "the request comes from no session that records could be for: sign in first"}
 
 
 @pytest.mark.parametrize("answer", [None, "", 7, b"ada", "\ud800", "a" * 65_536])
 async def test_what_is_no_audience_gets_no_record(pix: Pixstore, answer: Any) -> None:
-    """Where the function returns anything but a text of 1 to 65535 bytes, nobody gets a record or hears of one."""
+    """If the function returns anything except a text of 1 to 65535 bytes, the answer reveals no record."""
     (image_id,) = await saved(pix, 1)
     app = RecordsApp(pix, lambda scope, image_id: pytest.fail("asked"), audience=lambda scope: answer)
     async with client(app) as http:
@@ -255,14 +255,14 @@ async def test_what_is_no_audience_gets_no_record(pix: Pixstore, answer: Any) ->
 
 
 async def test_an_audience_that_fails_gets_no_record(pix: Pixstore, caplog: pytest.LogCaptureFixture) -> None:
-    """Where the function raises, nobody gets a record, and the log says what is missing."""
+    """If the function raises, the answer has no record, and the log names the missing scope key."""
     async with client(RecordsApp(pix, everybody, audience=lambda scope: scope["user"])) as http:
         assert (await http.get("/", params=query("some-id"))).status_code == 403
     assert 'audience failed: no middleware has set scope["user"]' in caplog.text
 
 
 def test_options_that_cannot_work_are_refused() -> None:
-    """Without a rule nobody would be asked; two rules, no function, another object, and an audience without proofs."""
+    """It refuses no rule, two rules, a rule that is no function, another object, and an audience without proofs."""
     pix = Pixstore(MemoryStore(), secret=SECRET)
     unproven = Pixstore(MemoryStore(), secret=SECRET, proof_window_ms=-1)
     wrong: Any = "pixstore.db"

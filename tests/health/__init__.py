@@ -1,1 +1,1 @@
-"""Tests of what a load balancer is told."""
+"""Tests of the answers to load balancers."""

@@ -39,7 +39,7 @@ async def test_without_it_the_signal_is_left_alone(reached: list[int]) -> None:
 
 
 async def test_a_second_signal_does_not_wait(reached: list[int]) -> None:
-    """Who sends SIGTERM twice wants an end now: it is handed on once, and the handler is the server's again."""
+    """A second SIGTERM ends the drain at once: it is passed on once, and the server's handler is restored."""
     handler = signal.getsignal(signal.SIGTERM)
     async with draining(LONG_S):
         os.kill(os.getpid(), signal.SIGTERM)
@@ -72,7 +72,7 @@ async def test_the_end_gives_the_signal_back(reached: list[int]) -> None:
 
 
 async def test_a_later_handler_is_left_in_place(reached: list[int]) -> None:
-    """What took SIGTERM after us keeps it."""
+    """A handler that was set after ours stays."""
 
     def later(*_: Any) -> None:
         """Do nothing."""
@@ -83,7 +83,7 @@ async def test_a_later_handler_is_left_in_place(reached: list[int]) -> None:
 
 
 def test_another_thread_has_no_signals(reached: list[int], caplog: pytest.LogCaptureFixture) -> None:
-    """In a loop outside the main thread, such as a test client's, a Pixstore works; the log says what does not."""
+    """Outside the main thread, as in a test client, a Pixstore works, and the log says that drain_s does not."""
     handler = signal.getsignal(signal.SIGTERM)
 
     async def use() -> None:

@@ -70,7 +70,7 @@ async def test_a_slash_at_the_end_changes_nothing(pix: Pixstore, end: str) -> No
 
 
 async def test_two_mounts_of_two_pixstores(tmp_path: Path) -> None:
-    """Two Pixstores in one application do not answer for one another, whatever proof they get."""
+    """Two Pixstores in one application never answer for each other, with any proof."""
     first, second = Pixstore(tmp_path / "a.db", secret=SECRET), Pixstore(tmp_path / "b.db", secret="b" * 43)
     app = Starlette(routes=[Mount("/a", PixstoreApp(first)), Mount("/b", PixstoreApp(second))])
     async with first, second:

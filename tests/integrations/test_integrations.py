@@ -74,7 +74,7 @@ def app(tmp_path: Path) -> FastAPI:
 
 @pytest.mark.parametrize("content_type", ["image/png", "application/octet-stream", None])
 def test_an_upload_streams(app: FastAPI, content_type: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The body is saved whatever its Content-Type, without a temporary file, and the endpoint reads it back."""
+    """The body is saved with any Content-Type, without a temporary file, and the endpoint reads it back."""
     monkeypatch.setattr(tempfile, "tempdir", "/nonexistent")
     headers = {"content-type": content_type} if content_type else {}
     with TestClient(app) as http:
@@ -101,7 +101,7 @@ def test_a_test_client_needs_no_with_after_one_that_had_it(app: FastAPI) -> None
 
 
 def test_a_multipart_form_is_refused(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A form gets 415 with what to do instead, and is not parsed to a temporary file."""
+    """A form gets 415 with advice, and is not parsed to a temporary file."""
     monkeypatch.setattr(tempfile, "tempdir", "/nonexistent")
     with TestClient(app) as http:
         answer = http.post("/api/pictures", files={"file": ("a.png", large_png(3_000_000), "image/png")})
@@ -221,12 +221,12 @@ def test_error_handlers_serve_both_frameworks(make: Any, caplog: pytest.LogCaptu
 
 
 def test_a_sent_proof_shows_no_proof() -> None:
-    """What a request brought can be logged: its repr has no proof."""
+    """The parameters of a request can be logged: their repr has no proof."""
     assert repr(SentProof("7", "A" * 48)) == "SentProof(token='7')"
 
 
 def test_a_missing_framework_names_itself() -> None:
-    """Without FastAPI the import says what to install; the package alone never imports it."""
+    """Without FastAPI the import names the package to install; the package itself never imports it."""
     code = """
 import sys
 import pixstore_asgi

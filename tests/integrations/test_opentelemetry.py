@@ -1,4 +1,4 @@
-"""Traces by OpenTelemetry: the spans of what is served, as an SDK gets them."""
+"""Traces by OpenTelemetry: the spans of served images, as an SDK gets them."""
 
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
@@ -81,7 +81,7 @@ async def test_it_lies_below_the_span_of_the_request(pix: Pixstore, traced: Trac
 async def test_refusals_and_failures_have_their_states(
     pix: Pixstore, traced: Traced, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Only what the server is to blame for is an error."""
+    """Only failures of the server are errors."""
     record, forbidden = await pix.save_image(picture()), await pix.save_image(picture())
     app = PixstoreApp(
         pix, on_served=PixstoreTracing(traced.provider), authorize=lambda scope, image_id: image_id == record.id

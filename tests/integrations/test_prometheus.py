@@ -1,4 +1,4 @@
-"""Metrics for Prometheus: what is served, by wire state, in one process and over workers."""
+"""Metrics for Prometheus: served images by wire state, in one process and over workers."""
 
 import importlib
 import sys
@@ -111,7 +111,7 @@ def test_the_application_is_made_anew_for_each_test(tmp_path: Path, monkeypatch:
 def test_the_address_of_metrics_is_exact_beside_a_mount_at_the_root(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`/metrics` answers without a redirect where a page's files are mounted at `/`."""
+    """`/metrics` answers without a redirect if a page's files are mounted at `/`."""
     app = page_module(tmp_path, monkeypatch).create_app(MemoryPixstore())
     app.mount("/", StaticFiles(directory=tmp_path))
     with TestClient(app, follow_redirects=False) as http:

@@ -1,4 +1,4 @@
-"""The cache: what is hot costs the store a stamp, and nothing that is not current is ever served."""
+"""The cache: an image in memory costs the store only a version stamp, and no old version is ever served."""
 
 import asyncio
 import gc
@@ -25,7 +25,7 @@ MIB = 1024 * 1024
 
 
 class CountingStore(MemoryStore):
-    """A store far away that counts what it is asked for; `gate`, once cleared, keeps readers waiting."""
+    """A remote store that counts the calls; while `gate` is cleared, readers wait."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -78,7 +78,7 @@ def cache_of(pix: Pixstore) -> ImageCache:
 
 
 def used(pix: Pixstore) -> int:
-    """Return how many bytes the cache counts, which must be what it holds."""
+    """Return the bytes that the cache counts, at least those of its entries."""
     images = cache_of(pix)
     assert images.used >= sum(cached.size for cached in images._entries.values())
     return images.used
@@ -156,7 +156,7 @@ def test_a_negative_size_is_refused() -> None:
 
 @pytest.mark.slow
 async def test_another_processes_write_is_seen_at_once(tmp_path: Path) -> None:
-    """What another connection commits, an update or a delete, is what the next request gets, however hot the old is."""
+    """The next request gets an update or a delete of another connection, even if the old version is in memory."""
     path = tmp_path / "pixstore.db"
     async with Pixstore(path, secret=SECRET) as hot, Pixstore(path, secret=SECRET) as other:
         first = record = await hot.save_image(picture())
@@ -213,7 +213,7 @@ async def test_many_at_once_check_a_hot_image_once(pix: Pixstore, store: Countin
 
 
 async def test_what_is_asked_for_once_costs_what_it_costs_without_a_cache(pix: Pixstore, store: CountingStore) -> None:
-    """An image whose last request is out of reach is read in one call, takes no stamp and leaves nothing in memory."""
+    """An image without a recent request is read in one call, without a stamp, and is not kept in memory."""
     records = [await pix.save_image(large_png(900_000 + number)) for number in range(12)]
     await warm(pix, hot := await pix.save_image(picture()))
     store.calls.clear()
@@ -228,7 +228,7 @@ async def test_what_is_asked_for_once_costs_what_it_costs_without_a_cache(pix: P
 
 @pytest.mark.slow
 async def test_an_image_too_large_to_keep_makes_nobody_wait(pix: Pixstore, store: CountingStore) -> None:
-    """An image above a fourth of the cache is opened by all who ask for it at once, each for itself."""
+    """Concurrent requests for an image above a fourth of the cache open it each for itself."""
     record = await pix.save_image(large_png(3 * MIB))
     await warm(pix, record)
     store.calls.clear()
@@ -242,7 +242,7 @@ async def test_an_image_too_large_to_keep_makes_nobody_wait(pix: Pixstore, store
 
 
 class RestlessStore(MemoryStore):
-    """A store whose stamp never repeats, and whose rows are read by as many at once as ask for them."""
+    """A store whose stamps never repeat, and which counts the concurrent reads of rows."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -259,8 +259,8 @@ class RestlessStore(MemoryStore):
         return await super().get(image_id)
 
 
-async def test_nobody_queues_where_every_stamp_is_new() -> None:
-    """Where no stamp repeats, requests for one hot image read its row side by side, and get what is current."""
+async def test_no_request_queues_if_every_stamp_is_new() -> None:
+    """If no stamp repeats, concurrent requests for an image in memory read its row in parallel."""
     store = RestlessStore()
     async with Pixstore(store, secret=SECRET, cache_bytes=8 * MIB) as pix:
         old = await pix.save_image(picture("jpeg"))
@@ -275,7 +275,7 @@ async def test_nobody_queues_where_every_stamp_is_new() -> None:
         assert (await served(pix, new))[0] is WireState.NOT_FOUND
 
 
-async def test_who_gives_up_loading_hands_it_on(pix: Pixstore, store: CountingStore) -> None:
+async def test_a_cancelled_load_is_taken_over(pix: Pixstore, store: CountingStore) -> None:
     """When the request that loads an image is cancelled, one that waits loads it."""
     record = await pix.save_image(picture())
     store.gate.clear()
@@ -333,7 +333,7 @@ async def opened_and_closed(pix: Pixstore, record: ImageRecord) -> Payload:
 
 
 async def test_slow_readers_are_counted_to_their_end(pix: Pixstore) -> None:
-    """Bodies that are still read count, also after they were replaced; where no room is left, images are streamed."""
+    """Bodies that are still read count, also after they were replaced. Without room, images are streamed."""
     records = [await pix.save_image(large_png(1_900_000 + number)) for number in range(6)]
     readers = []
     for record in records:
@@ -390,7 +390,7 @@ async def test_what_is_deleted_or_closed_is_forgotten(pix: Pixstore) -> None:
 
 
 async def test_nothing_read_before_a_close_is_current_after_it(tmp_path: Path) -> None:
-    """What a request that was under way puts into memory while the store closes is not served once it is open again."""
+    """An image that a request puts into memory while the store closes is not served after the store opens again."""
     path = tmp_path / "pixstore.db"
     async with Pixstore(path, secret=SECRET) as other:
         record = await other.save_image(picture())
@@ -433,7 +433,7 @@ def test_a_loop_that_ends_while_it_loads_stops_no_other(tmp_path: Path) -> None:
 
 
 async def test_no_key_is_kept(pix: Pixstore) -> None:
-    """What the cache holds of an image has its key wrapped only, also after the key was handed out."""
+    """The cache holds the key of an image only wrapped, also after a record or payload carried the key."""
     record = await pix.save_image(picture())
     old = await pix.update_image(record.id, picture("webp"))
     await served(pix, record)
@@ -448,7 +448,7 @@ async def test_no_key_is_kept(pix: Pixstore) -> None:
 
 
 async def test_a_stamp_of_a_busy_database_is_a_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While SQLite can't tell what changed, everything counts as changed; other errors are errors of ours."""
+    """While SQLite is busy, every image counts as changed; other errors are StoreErrors."""
     store = SqliteStore(tmp_path / "pixstore.db")
     await store.open()
 
@@ -477,7 +477,7 @@ async def test_a_stamp_of_a_busy_database_is_a_change(tmp_path: Path, monkeypatc
         await store.close()
 
 
-# Bodies that are not what was encrypted
+# Bodies that differ from the encrypted bytes
 
 
 class WrongAnswers(CountingStore):

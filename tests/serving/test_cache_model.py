@@ -1,4 +1,4 @@
-"""The cache under many at once, against a model: whatever the order of things, no answer is older than its request."""
+"""The cache under concurrent requests, against a model: in any order of events, no answer is older than its request."""
 
 import asyncio
 import random
@@ -49,14 +49,14 @@ class SlowStore(MemoryStore):
 
 @dataclass
 class Model:
-    """What was saved under one id: each version's bytes by its token, and the last record that was acknowledged."""
+    """The saved versions of one id: bytes by token, and the last acknowledged record."""
 
     record: ImageRecord
     versions: dict[int, bytes] = field(default_factory=dict)
 
 
 class Crowd:
-    """Readers and a writer of a few images, and what the readers may see."""
+    """Readers and a writer of a few images, and the versions that readers may see."""
 
     def __init__(self, pix: Pixstore, chance: random.Random) -> None:
         self._pix = pix
@@ -86,7 +86,7 @@ class Crowd:
             asked_with = model.record
             state, image = await served(self._pix, asked_with)
             assert state in (WireState.SUCCESS, WireState.UPDATED)
-            await asyncio.sleep(0)  # until the writer of what was seen knows of it
+            await asyncio.sleep(0)  # until the writer of the version that was read has its record
             assert image in [data for token, data in model.versions.items() if token >= asked_with.token]
 
     async def give_up(self) -> None:

@@ -29,7 +29,7 @@ async def test_a_base_gets_the_path_of_the_version(base: str) -> None:
 
 
 async def test_the_url_leads_to_the_ciphertext(tmp_path: Path) -> None:
-    """What every kind of record names is served, opens with that record's key, and is another one after each change."""
+    """The URL of each kind of record serves ciphertext for the record's key, and changes with each version."""
     urls = []
     async with Pixstore(tmp_path / "pixstore.db", secret=SECRET, ciphertext_url="/") as pix:
         saved = await pix.save_image(picture())
@@ -47,7 +47,7 @@ async def test_the_url_leads_to_the_ciphertext(tmp_path: Path) -> None:
 
 
 async def test_a_function_is_given_the_version() -> None:
-    """A function names the object of a bucket by the version's id; where it returns None there is no URL."""
+    """A function returns the URL for the version's id, or None for no URL."""
     record = await save(lambda version: f"https://bucket.example/{version}")
     assert re.fullmatch(r"https://bucket\.example/[0-9a-f]{32}", str(record.ciphertext_url))
     assert "ciphertextUrl" not in await save(lambda version: None)

@@ -22,7 +22,7 @@ NOW_MS = 1_795_559_350_000
 
 
 class FailingStore(MemoryStore):
-    """A store that fails whoever opens an image."""
+    """A store that fails on each read of an image."""
 
     def read_at_once(self, image_id: str) -> tuple[StoredImage, Sequence[bytes]] | None:
         raise StoreError("the disk is gone")
@@ -123,7 +123,7 @@ async def test_terms_come_with_the_request(pix: Pixstore, sent: ProofTerms, want
 
 @ways
 async def test_an_error_is_logged_once(answered: Answered, caplog: pytest.LogCaptureFixture) -> None:
-    """What the store raises is InternalError for the page, and one line for the log that names image and reason."""
+    """An error of the store is InternalError for the page, and one log line with the image and the reason."""
 
     async def rule(image_id: str) -> Refusal:
         return None
@@ -136,7 +136,7 @@ async def test_an_error_is_logged_once(answered: Answered, caplog: pytest.LogCap
 
 
 async def test_a_request_does_not_show_its_proof(pix: Pixstore) -> None:
-    """What a tracker shows of a request in a frame is its id and token."""
+    """The repr of a request, which error trackers record, has its id and token only."""
     record = await pix.save_image(picture())
     assert repr(request_of(record)) == f"ImageRequest(image_id={record.id!r}, token={record.token})"
 
@@ -161,7 +161,7 @@ REFUSALS: dict[str, dict[str, Any]] = {
 async def test_the_log_has_the_true_reason(
     pix: Pixstore, clock: FixedClock, reason: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """One line at debug level for each refusal, with what the page is not told; the id in it, and no proof."""
+    """Each refusal logs one line at debug level with the id and the exact reason, and without the proof."""
     record = await pix.save_image(picture())
     wanted = dict(REFUSALS[reason])
 

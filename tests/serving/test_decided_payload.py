@@ -1,4 +1,4 @@
-"""From an image to its payload: which key is unwrapped, and who gives the stream back."""
+"""From an image to its payload: when a key is unwrapped, and when the stream is closed."""
 
 import sqlite3
 from pathlib import Path
@@ -24,7 +24,7 @@ from tests.support.samples import SECRET, large_png, picture
 async def test_a_row_copied_onto_another_id_is_an_internal_error(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Who edits the database can't make one id hand out another's key: InternalError, and no record."""
+    """An edited row can't make one id reveal another's key: the answer is InternalError, and there is no record."""
     path = tmp_path / "pixstore.db"
     async with Pixstore(path, secret=SECRET) as pix:
         public, private = await pix.save_image(picture()), await pix.save_image(picture("jpeg"))

@@ -30,7 +30,7 @@ async def opened(pix: Pixstore) -> Payload:
 
 
 async def test_headers_are_those_of_the_app(pix: Pixstore) -> None:
-    """A payload's headers are what PixstoreApp sends, the cross-origin ones aside, and its length is exact."""
+    """A payload has the headers that PixstoreApp sends, except the cross-origin ones, and its exact length."""
     record = await pix.save_image(large_png(5 * CHUNK_BYTES))
     proof = {"x-pixstore-token": str(record.token), "x-pixstore-proof": record.stateless_proof}
     transport = httpx.ASGITransport(PixstoreApp(pix, allow_origins=None))

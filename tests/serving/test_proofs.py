@@ -1,4 +1,4 @@
-"""Proofs: how long they live, what they are bound to, and where they are not checked."""
+"""Proofs: how long they are valid, which values they are bound to, and when they are not checked."""
 
 from pathlib import Path
 
@@ -60,7 +60,7 @@ async def test_a_proof_is_another_for_every_image_and_version(pix: Pixstore) -> 
 
 
 async def test_another_length_of_windows_revives_no_proof(tmp_path: Path) -> None:
-    """A proof made under windows of one length is good under no other, at whatever time."""
+    """A proof made with one window length is never valid with another."""
     clock, path = FixedClock(), tmp_path / "pixstore.db"
     async with (
         Pixstore(path, secret=SECRET, clock_ms=clock) as before,
