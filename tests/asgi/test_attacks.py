@@ -325,7 +325,7 @@ async def test_a_pointer_that_no_lock_fits_is_a_store_error(tmp_path: Path) -> N
     await store.open()
     await save(store, "a", body_of(5 * CHUNK_BYTES))
     assert store._engine is not None
-    await store._engine.write(lambda db: db.execute("UPDATE image SET blob = -5"))
+    await store._engine.on_writer(lambda db: db.execute("UPDATE image SET blob = -5"))
     with pytest.raises(StoreError):
         await store.open_stream("a")
     await store.close()

@@ -12,7 +12,9 @@ import pytest
 
 from pixstore_asgi import Pixstore, PixstoreApp
 from pixstore_asgi.store.contract import CHUNK_BYTES
-from pixstore_asgi.store.sqlite import SqliteStore, blobs
+from pixstore_asgi.store.sqlite import SqliteStore
+from pixstore_asgi.store.tables import bodies
+from pixstore_asgi.store.tables.transaction import Transaction
 from tests.support.asgi import Wire, scope_of
 from tests.support.samples import large_png, picture
 
@@ -75,14 +77,14 @@ async def test_backpressure_holds_two_chunks(
     """While a client takes nothing, one chunk waits to be sent and the next one is read, and no further."""
     record = await pix.save_image(large_png(20 * CHUNK_BYTES))
     reads = 0
-    read_chunk = blobs.read_chunk
+    read_chunk = bodies.read_chunk
 
-    def counted(db: sqlite3.Connection, blob: int, number: int) -> bytes | None:
+    async def counted(tx: Transaction, body: int, number: int) -> bytes | None:
         nonlocal reads
         reads += 1
-        return read_chunk(db, blob, number)
+        return await read_chunk(tx, body, number)
 
-    monkeypatch.setattr(blobs, "read_chunk", counted)
+    monkeypatch.setattr(bodies, "read_chunk", counted)
     wire = Wire(stall_after=3)
     task = asyncio.create_task(PixstoreApp(pix)(scope_of(record), wire.receive, wire.send))
     await wire.has_stalled.wait()

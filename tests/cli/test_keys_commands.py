@@ -199,27 +199,27 @@ INTERRUPTED = (
     ONE_BY_ONE
     + """
 import os, signal, sys, time
-from pixstore_asgi.store.sqlite import key_checks
+from pixstore_asgi.store.tables import keys
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a background shell ignores it
-replace, batch, moment = key_checks.replace_wrapped_keys, int(sys.argv.pop(1)), sys.argv.pop(1)
+replace, batch, moment = keys.replace_wrapped_keys, int(sys.argv.pop(1)), sys.argv.pop(1)
 
 def interrupt():
     for _ in range(2):
         os.kill(os.getpid(), signal.SIGINT)
         time.sleep(0.1)  # the event loop hears of it while this thread has not answered
 
-def replace_and_interrupt(*arguments):
+async def replace_and_interrupt(*arguments, **options):
     global batch
     batch -= 1
     if batch == 0 and moment == "before":
         interrupt()
-    replaced = replace(*arguments)
+    replaced = await replace(*arguments, **options)
     if batch == 0 and moment == "after":
         interrupt()
     return replaced
 
-key_checks.replace_wrapped_keys = replace_and_interrupt
+keys.replace_wrapped_keys = replace_and_interrupt
 """
 )
 

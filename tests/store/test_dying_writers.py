@@ -67,7 +67,7 @@ DIE = """
         await store.open()
         counters = store._engine._write_lock.counters
         counters._values = Mortal(counters._values, -1 if step == "COMMIT" else int(step))
-        await store._engine.write(listen, step == "COMMIT")
+        await store._engine.on_writer(listen, step == "COMMIT")
         await (store.raise_epoch(image_id) if image_id else store.raise_epochs())
         await store.close()
 

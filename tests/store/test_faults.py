@@ -485,7 +485,7 @@ async def test_a_database_that_may_not_grow_loses_nothing(folder: Path, size: in
     async with Pixstore(folder / DATABASE, secret=SECRET) as pix:
         engine = store_of(pix)._engine
         assert engine is not None
-        await engine.write(lambda db: db.execute("PRAGMA max_page_count = 700").close())
+        await engine.on_writer(lambda db: db.execute("PRAGMA max_page_count = 700").close())
         images = await save_until_full(pix, size)
         await check_images(pix, images)
         gone = next(iter(images))

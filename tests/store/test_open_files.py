@@ -273,7 +273,7 @@ async def test_a_commit_into_a_log_that_is_just_removed_is_not_acknowledged(
         if statement == "COMMIT":
             log.unlink(missing_ok=True)
 
-    await engine.write(lambda db: db.set_trace_callback(remove_at_commit))
+    await engine.on_writer(lambda db: db.set_trace_callback(remove_at_commit))
     with refused(f"{log} {REMOVED}"):
         await (save(store, "b") if change == "save" else store.delete("a"))
     await store.close()

@@ -10,7 +10,7 @@ import pytest
 from pixstore_asgi.errors import StoreError
 from pixstore_asgi.store.contract import CHUNK_BYTES
 from pixstore_asgi.store.contract_tests.steps import body_of, read, save
-from pixstore_asgi.store.sqlite import SqliteStore, rows
+from pixstore_asgi.store.sqlite import SqliteStore, reads
 from pixstore_asgi.store.sqlite.connection import Connection
 from pixstore_asgi.store.sqlite.engine import Engine
 from pixstore_asgi.store.sqlite.pace import Pace, Waits
@@ -107,14 +107,14 @@ async def test_what_fails_on_the_callers_thread_goes_to_another(
     """A database that is just busy is waited for on a reader's thread."""
     monkeypatch.setattr(Pace, "is_quick", lambda self: True)
     engine = engine_of(store)
-    near, get = engine._near, rows.get
+    near, get = engine._near, reads.get
 
     def busy(db: sqlite3.Connection, image_id: str) -> object:
         if db is near:
             raise sqlite3.OperationalError("database is locked")
         return get(db, image_id)
 
-    monkeypatch.setattr(rows, "get", busy)
+    monkeypatch.setattr(reads, "get", busy)
     assert await store.get("a") is not None
     assert len(trips) == 1
 

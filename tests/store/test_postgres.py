@@ -17,11 +17,12 @@ from pixstore_asgi.errors import SecretError, StoreBusy, StoreDamaged, StoreErro
 from pixstore_asgi.store.connect import connect
 from pixstore_asgi.store.contract import CHUNK_BYTES
 from pixstore_asgi.store.contract_tests.steps import body_of, meta_of, read, save
-from pixstore_asgi.store.postgres import PostgresStore, bodies, objects
+from pixstore_asgi.store.postgres import PostgresStore, gc
 from pixstore_asgi.store.postgres.errors import translate
 from pixstore_asgi.store.postgres.schema import MIGRATIONS
 from pixstore_asgi.store.postgres.transaction import Transaction
 from pixstore_asgi.store.staged_writer import StagedWriter
+from pixstore_asgi.store.tables import bodies, objects
 from tests.support.bad_network import bad_network
 from tests.support.pgbouncer import pooled
 from tests.support.postgres import PASSWORD, Cluster, running_cluster
@@ -508,7 +509,7 @@ async def test_long_bodies_are_swept_step_by_step(
     postgres: Cluster, schema: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One transaction removes so many chunks, and one sweep as many bodies as it may, however many steps they take."""
-    monkeypatch.setattr("pixstore_asgi.store.postgres.bodies._SWEPT_CHUNKS", 4)
+    monkeypatch.setattr("pixstore_asgi.store.postgres.gc._REMOVED_CHUNKS", 4)
     async with opened(postgres.url(), schema, sweep_grace_s=0) as store:
         for image_id, chunks in (("a", 11), ("b", 1), ("c", 1), ("d", 6)):
             await save(store, image_id, body_of(chunks * CHUNK_BYTES))
@@ -523,13 +524,13 @@ async def test_no_upload_goes_on_with_what_is_half_swept(
     postgres: Cluster, schema: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An upload that stood still, and of which a sweep that was cut off has removed a part, is never made current."""
-    monkeypatch.setattr("pixstore_asgi.store.postgres.bodies._SWEPT_CHUNKS", 2)
+    monkeypatch.setattr("pixstore_asgi.store.postgres.gc._REMOVED_CHUNKS", 2)
     async with opened(postgres.url(), schema, sweep_grace_s=0) as store:
         async with await store.begin_write("a", version := os.urandom(16)) as writer:
             await writer.write(body := body_of(9 * CHUNK_BYTES))
             assert isinstance(writer, StagedWriter)
             await writer._end_stage()
-            assert await store._opened().write(bodies.sweep, 0, 100) == (0, False)
+            assert await store._opened().write(gc.collect, 0, 100) == (0, False)
             with pytest.raises(StoreError, match="paused for longer than sweep_grace_s"):
                 await writer.commit(meta_of(len(body), version))
         assert await store.get("a") is None

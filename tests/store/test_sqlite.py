@@ -20,20 +20,23 @@ import pytest
 
 from pixstore_asgi.core.images import StoredImage
 from pixstore_asgi.errors import ConfigError, StoreBusy, StoreConflict, StoreError
+from pixstore_asgi.store.clock import wall_clock_ms
 from pixstore_asgi.store.contract import CHUNK_BYTES, Expect
 from pixstore_asgi.store.contract_tests.steps import VERSION, body_of, meta_of, read, save, stamp_of
-from pixstore_asgi.store.sqlite import SqliteStore, blobs, commits, rows
+from pixstore_asgi.store.sqlite import SqliteStore, gc, reads
 from pixstore_asgi.store.sqlite.leases import Leases
 from pixstore_asgi.store.sqlite.schema import APPLICATION_ID, MIGRATIONS
 from pixstore_asgi.store.sqlite.write_lock import WriteLock
 from pixstore_asgi.store.sqlite.writer import Writer, connect_writer
+from pixstore_asgi.store.tables import writes
+from pixstore_asgi.store.tables.transaction import Transaction
 from tests.support.clock import FixedClock
 from tests.support.sqlite import disable_locks, idle, look_no_more, query
 
 
 def writer_of(path: Path) -> Writer:
     lock = WriteLock(path.with_name(path.name + ".lock"), timeout_s=5)
-    return connect_writer(str(path), lock, busy_timeout_s=5, durability="NORMAL")
+    return connect_writer(str(path), lock, wall_clock_ms, busy_timeout_s=5, durability="NORMAL")
 
 
 async def test_files_are_private_from_the_start(tmp_path: Path) -> None:
@@ -66,7 +69,7 @@ async def test_what_a_write_undoes_goes_to_no_other_file(tmp_path: Path) -> None
     store = SqliteStore(tmp_path / "images.db")
     await store.open()
     assert store._engine is not None
-    assert await store._engine.write(lambda db: db.execute("PRAGMA temp_store").fetchone()) == (2,)
+    assert await store._engine.on_writer(lambda db: db.execute("PRAGMA temp_store").fetchone()) == (2,)
     await store.close()
 
 
@@ -89,7 +92,7 @@ async def test_durability_is_sqlites_synchronous(
     await store.open()
     assert store._engine is not None
     pragma = "PRAGMA synchronous"
-    assert await store._engine.write(lambda db: db.execute(pragma).fetchone()) == (synchronous,)
+    assert await store._engine.on_writer(lambda db: db.execute(pragma).fetchone()) == (synchronous,)
     await store.close()
 
 
@@ -406,7 +409,7 @@ async def test_an_upload_that_stood_still_is_told_so(tmp_path: Path, monkeypatch
         await idle(store)
         clock.now_ms += 700_000
         assert await other.sweep() == 1
-        with pytest.raises(StoreError, match="stood still"):
+        with pytest.raises(StoreError, match="the stored part of an upload is gone"):
             await writer.write(body_of(8 * CHUNK_BYTES))
     await store.close()
     await other.close()
@@ -423,7 +426,7 @@ async def test_a_sweep_leaves_what_was_committed_meanwhile(tmp_path: Path, monke
         await writer.write(body)
         await writer.commit(meta_of(len(body)))
     sweeping = writer_of(path)
-    assert blobs._remove(sweeping, 1, clock.now_ms + 1) is False
+    assert gc._remove(sweeping, 1, clock.now_ms + 1) is False
     sweeping.close()
     assert await read(store, "a") == body
     await store.close()
@@ -597,7 +600,7 @@ async def test_commits_that_wait_together_are_one_transaction(tmp_path: Path) ->
         def listen(db: sqlite3.Connection) -> None:
             db.set_trace_callback(lambda statement: begun.append(statement) if "BEGIN" in statement else None)
 
-        await engine.write(listen)
+        await engine.on_writer(listen)
         names = [f"image-{number}" for number in range(20)]
         wanted = [save(store, name, name.encode(), expect=Expect.ABSENT) for name in [*names, "taken"]]
         *saved, refused = await asyncio.gather(*wanted, return_exceptions=True)
@@ -621,7 +624,7 @@ async def test_deletes_that_wait_together_empty_the_log_once(tmp_path: Path) -> 
     keys = [image.meta.wrapped_key for image in await asyncio.gather(*(save(store, name) for name in names))]
     kept, engine, statements = await save(store, "kept"), store._engine, Counter[str]()
     assert engine is not None
-    await engine.write(lambda db: db.set_trace_callback(lambda text: statements.update([text])))
+    await engine.on_writer(lambda db: db.set_trace_callback(lambda text: statements.update([text])))
     deletes = [store.delete(name) for name in (*names, "none")]
     *deleted, refused = await asyncio.gather(
         *deletes, store.delete("kept", expect=os.urandom(16)), return_exceptions=True
@@ -664,7 +667,7 @@ async def test_bodies_in_a_bucket_cost_the_sweep_of_others_nothing(tmp_path: Pat
     def steps_of_a_sweep(db: Writer) -> int:
         steps = []
         db.set_progress_handler(lambda: steps.append(1), 1)
-        blobs.sweep(db, engine.leases, 2**62, 4)
+        gc.collect(db, engine.leases, 2**62, 4)
         db.set_progress_handler(None, 1)
         return len(steps)
 
@@ -673,9 +676,9 @@ async def test_bodies_in_a_bucket_cost_the_sweep_of_others_nothing(tmp_path: Pat
         with db.exclusive():
             db.executemany(dead, [(ms,) for ms in range(2_000)])
 
-    before = await engine.write(steps_of_a_sweep)
-    await engine.write(bury_elsewhere)
-    assert await engine.write(steps_of_a_sweep) == before
+    before = await engine.on_writer(steps_of_a_sweep)
+    await engine.on_writer(bury_elsewhere)
+    assert await engine.on_writer(steps_of_a_sweep) == before
     await store.close()
 
 
@@ -683,10 +686,10 @@ async def test_a_group_that_fails_stores_none_of_it(tmp_path: Path, monkeypatch:
     """When a commit of several fails in the database, none is stored, each is told, and each can be tried again."""
     store = SqliteStore(tmp_path / "pixstore.db")
     await store.open()
-    put_image = rows.put_image
+    put_image = writes._put
 
-    def failing(db: sqlite3.Connection, image: StoredImage, blob: int, *, is_new: bool) -> None:
-        put_image(db, image, blob, is_new=is_new)
+    async def failing(tx: Transaction, image: StoredImage, body: int) -> None:
+        await put_image(tx, image, body)
         if image.id == "c":
             error = sqlite3.OperationalError("injected")
             error.sqlite_errorcode = sqlite3.SQLITE_FULL
@@ -694,7 +697,7 @@ async def test_a_group_that_fails_stores_none_of_it(tmp_path: Path, monkeypatch:
 
     try:
         with monkeypatch.context() as patched:
-            patched.setattr(commits, "put_image", failing)
+            patched.setattr(writes, "_put", failing)
             engine = store._engine
             assert engine is not None
             engine.write_soon(lambda db: time.sleep(0.05))  # so that all four wait
@@ -742,7 +745,7 @@ async def test_a_read_that_nobody_waits_for_ends(tmp_path: Path) -> None:
     reader = engine._connections[1]
     endless = asyncio.create_task(reader.run(read_for_ever))
     await asyncio.to_thread(begun.wait, 10)
-    behind = [asyncio.create_task(reader.run(rows.get, "none")) for _ in range(3)]
+    behind = [asyncio.create_task(reader.run(reads.get, "none")) for _ in range(3)]
     await asyncio.sleep(0)
     endless.cancel()
     behind[0].cancel()

@@ -101,7 +101,7 @@ async def test_a_group_of_commits_moves_the_counters_of_all(store: SqliteStore) 
     """Versions that become current in one transaction each move their own counter."""
     ids, commits = [f"image-{number}" for number in range(20)], list[str]()
     assert store._engine is not None
-    await store._engine.write(lambda db: db.set_trace_callback(commits.append))
+    await store._engine.on_writer(lambda db: db.set_trace_callback(commits.append))
     before, bystander = store.stamps(ids), stamp_of(store, "a")
     saves = [save(store, image_id) for image_id in ids]
     refused, *saved = await asyncio.gather(save(store, "no", expect=Expect.PRESENT), *saves, return_exceptions=True)
@@ -123,7 +123,7 @@ async def test_counters_are_odd_at_the_commit_and_not_before(store: SqliteStore)
     def note(statement: str) -> None:  # on the writer's thread
         steps.append((statement, engine.stamps(["a"]) == engine.stamps(["a"])))
 
-    await engine.write(lambda db: db.set_trace_callback(note))
+    await engine.on_writer(lambda db: db.set_trace_callback(note))
     await store.raise_epoch("a")
     states = dict(steps)
     assert (states["BEGIN IMMEDIATE"], states["COMMIT"]) == (True, False)

@@ -17,9 +17,11 @@ import pytest
 from pixstore_asgi.errors import StoreBusy, StoreError
 from pixstore_asgi.store.contract import CHUNK_BYTES
 from pixstore_asgi.store.contract_tests.steps import VERSION, body_of, meta_of, read, save
-from pixstore_asgi.store.sqlite import SqliteStore, blobs, streams
+from pixstore_asgi.store.sqlite import SqliteStore, streams
 from pixstore_asgi.store.sqlite.leases import Leases
 from pixstore_asgi.store.sqlite.write_lock import WriteLock
+from pixstore_asgi.store.tables import bodies
+from pixstore_asgi.store.tables.transaction import Transaction
 from tests.support.sqlite import idle
 from tests.support.sqlite_faults import sqlite_error
 
@@ -31,13 +33,13 @@ class Reads:
         self.count = 0
         self.gate = threading.Event()
         self.gate.set()
-        self.read_chunk = blobs.read_chunk
-        monkeypatch.setattr(blobs, "read_chunk", self)
+        self.read_chunk = bodies.read_chunk
+        monkeypatch.setattr(bodies, "read_chunk", self)
 
-    def __call__(self, db: sqlite3.Connection, blob: int, number: int) -> bytes | None:
+    async def __call__(self, tx: Transaction, body: int, number: int) -> bytes | None:
         self.count += 1
-        self.gate.wait(10)
-        return self.read_chunk(db, blob, number)
+        self.gate.wait(10)  # on the reader's thread
+        return await self.read_chunk(tx, body, number)
 
 
 @pytest.fixture
@@ -113,10 +115,10 @@ async def test_a_chunk_that_fails_ahead_fails_in_its_turn(
 ) -> None:
     """What keeps a chunk from being read ahead is raised when that chunk is asked for, and else nowhere."""
 
-    def fail(db: sqlite3.Connection, blob: int, number: int) -> bytes | None:
+    async def fail(tx: Transaction, body: int, number: int) -> bytes | None:
         raise sqlite_error()
 
-    monkeypatch.setattr(blobs, "read_chunk", fail)
+    monkeypatch.setattr(bodies, "read_chunk", fail)
     for is_asked_for in (True, False):
         stream = await opened.open_stream("a")
         assert stream is not None

@@ -13,9 +13,11 @@ import pytest
 from pixstore_asgi.core.cipher import unwrap_key, wrap_key
 from pixstore_asgi.core.keyring import KeyRing
 from pixstore_asgi.store.contract import ImageStore
-from pixstore_asgi.store.sqlite import SqliteStore, key_checks, leases, rows, write_lock
+from pixstore_asgi.store.sqlite import SqliteStore, leases, write_lock
 from pixstore_asgi.store.sqlite.change_counters import ChangeCounters
 from pixstore_asgi.store.sqlite.data_version import DataVersion
+from pixstore_asgi.store.sqlite.transaction import Transaction, run
+from pixstore_asgi.store.tables import images, keys
 
 _NUMBER = f"blob + {1 << 56}"  # of a blob's wrapped key
 KEY_OF_IMAGE = f"number = (SELECT {_NUMBER} FROM image WHERE id = ?)"
@@ -40,7 +42,7 @@ async def idle(store: SqliteStore) -> None:
     """Wait until the writer has nothing left to do, such as chunks to stage, or the sweep that rides on a write."""
     assert store._engine is not None
     await asyncio.sleep(0)  # let the call that just began enter its queue
-    await store._engine.write(lambda db: None)
+    await store._engine.on_writer(lambda db: None)
 
 
 def looks_of(store: ImageStore) -> DataVersion:
@@ -104,11 +106,11 @@ def make_version_1(path: Path, secret: str) -> None:
     this secret, are bound to no id."""
     unbound = KeyRing(secret)
     with closing(sqlite3.connect(path)) as connection:
-        ring = unbound.bound_to(key_checks.database_id(connection))
-        images = rows.list_images(connection, None, None, 10_000)
+        ring = unbound.bound_to(run(keys.database_id(Transaction(connection))))
+        stored = run(images.list_images(Transaction(connection), None, None, 10_000))
     make_version_8(path)
     with sqlite3.connect(path) as connection:
-        for image in images:
+        for image in stored:
             meta = wrap_key(unbound, unwrap_key(ring, image.id, image.meta), image.id, image.meta)
             connection.execute("UPDATE image SET wrapped_key = ? WHERE id = ?", (meta.wrapped_key, image.id))
         connection.execute("UPDATE key_check SET value = ?", (unbound.signing.check_value,))

@@ -5,7 +5,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import Any, Self
 
 import anyio
 import asyncpg
@@ -15,17 +15,14 @@ from ...core.hidden import Hidden, hide
 from ...errors import StoreError
 from ...loops import check_loop, running_loop
 from ...process import generation
-from . import rows
+from ..tables import images
+from ..tables.transaction import Operation, P, R
 from .errors import ConnectionLost, at, is_away, translated, translated_for
 from .gathering import GatheredReads
 from .schema import prepare
 from .transaction import Names, Transaction
 
-P = ParamSpec("P")
-R = TypeVar("R")
-
 Pool = asyncpg.Pool
-Operation = Callable[Concatenate[Transaction, P], Awaitable[R]]
 
 _log = logging.getLogger("pixstore_asgi")
 _PAUSE_S, _LONGEST_PAUSE_S = 0.05, 1.0
@@ -47,7 +44,7 @@ class Database:
         self.names = names
         self.patience_s = patience_s
         self.at = ""  # for error messages: " at host:port"
-        self.reads = GatheredReads(lambda ids: self.read(rows.get_many, ids))
+        self.reads = GatheredReads(lambda ids: self.read(images.get_many, ids))
         self._is_ours = is_ours
         self._loop = running_loop()
         if not is_ours and getattr(pool, "_loop", self._loop) is not self._loop:

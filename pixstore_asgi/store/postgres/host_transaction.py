@@ -13,10 +13,11 @@ from ..clock import Clock
 from ..contract import Expect, Expected, ImageWriter
 from ..groups import GroupCommit
 from ..objects import Bodies
-from . import rows
-from .database import Database, Operation, R
+from ..tables import images, writes
+from ..tables.keys import AdmissionNeeded, admit_alone
+from ..tables.transaction import Operation, R
+from .database import Database
 from .errors import InTheWay, translated
-from .key_checks import AdmissionNeeded, admit_alone, holds_keys
 from .streams import begin_write
 from .transaction import Names, Transaction
 
@@ -50,7 +51,7 @@ class HostTransaction:
 
     async def get(self, image_id: str) -> StoredImage | None:
         """Return one image as the transaction sees it, or None."""
-        return (await self._run(rows.get_many, [image_id])).get(image_id)
+        return (await self._run(images.get_many, [image_id])).get(image_id)
 
     async def begin_write(self, image_id: str, version: bytes) -> ImageWriter:
         """Begin a new version of an image."""
@@ -58,19 +59,19 @@ class HostTransaction:
 
     async def delete(self, image_id: str, *, expect: Expected = Expect.ANY) -> bool:
         """Delete an image and tell whether there was one."""
-        return await self._run(rows.delete, image_id, expect)
+        return await self._run(writes.delete, image_id, expect)
 
     async def _commit(self, new: GroupCommit) -> Sequence[StoredImage]:
         with suppress(AdmissionNeeded):
-            return await self._run(rows.commit, new, may_admit=False)
+            return await self._run(writes.commit, new, may_admit=False)
         with suppress(AdmissionNeeded):
             if await self._is_admitted(new.terms.checks):
-                return await self._run(rows.commit, new, may_admit=False)
-        return await self._run(rows.commit, new, may_admit=True)
+                return await self._run(writes.commit, new, may_admit=False)
+        return await self._run(writes.commit, new, may_admit=True)
 
     async def _is_admitted(self, checks: Sequence[bytes]) -> bool:
         """Let a new secret be known over a connection of our own: this one would keep others from saving meanwhile."""
-        if await self._run(holds_keys):  # it has saved already
+        if await self._run(_holds_keys):  # it has saved already
             return False
         try:
             await self._database.write(admit_alone, checks)
@@ -91,6 +92,10 @@ class HostTransaction:
                 raise InputError(
                     "the connection is to another database than the store, or its tables are gone"
                 ) from None
+
+
+async def _holds_keys(tx: Transaction) -> bool:
+    return await tx.has_lock("keys")
 
 
 async def _check_isolation(tx: Transaction) -> None:

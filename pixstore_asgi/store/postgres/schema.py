@@ -3,26 +3,16 @@
 A body is its chunks of 256 KiB under the id of a row in {body}, or an object elsewhere that this row names; {image}
 points to the current one. What is replaced, deleted or given up is marked and swept after a time by the database's
 clock. A deleted image's row stays, with its last token and epoch. Texts of ids are compared by code point. Only earlier
-versions of this package take ids of bodies from the sequence: see `bodies.add_row`.
+versions of this package take ids of bodies from the sequence: see `Transaction.add_row`.
 """
 
 import secrets
-from enum import IntEnum
 
 import asyncpg
 
 from ...core.images import DATABASE_ID_BYTES, database_id_of
 from ...errors import StoreBusy, StoreError
 from .transaction import Transaction, ended_in_time
-
-
-class BodyState(IntEnum):
-    """What a row of {body} says of its chunks."""
-
-    PENDING = 0
-    LIVE = 1
-    DEAD = 2
-
 
 _VERSION_1 = """
 CREATE TABLE {store} (

@@ -7,7 +7,8 @@ from typing import Any
 
 import anyio
 
-from .database import Database, Operation, P, R, give_up
+from ..tables.transaction import Operation, P, R
+from .database import Database, give_up
 from .errors import translated
 from .transaction import ended_in_time
 

@@ -18,13 +18,15 @@ from ..gc import OccasionalGc, log_unswept
 from ..groups import GroupCommit
 from ..inspection import DatabaseInfo, Fault, Unused, found_by
 from ..objects import Bodies, Claimed, LiveNames, ObjectGc, here_or_in_bucket
-from . import bodies, inspect, key_checks, objects, rows
-from . import schema as tables
+from ..tables import faults, images, keys, objects, writes
+from ..tables.keys import AdmissionNeeded
+from ..tables.transaction import Operation, R
+from . import faults as own_faults
+from . import gc, schema
 from .address import check_url
-from .database import Database, Operation, Pool, R
+from .database import Database, Pool
 from .errors import ConnectionLost
 from .host_transaction import HostTransaction
-from .key_checks import AdmissionNeeded
 from .snapshot import snapshot
 from .streams import begin_write, open_stream
 from .transaction import Names
@@ -121,28 +123,28 @@ class PostgresStore:
                     await self._bodies.close()
 
     async def database_id(self) -> bytes:
-        return await self._opened().read(key_checks.database_id)
+        return await self._opened().read(keys.database_id)
 
     async def separate(self, database_id: bytes, check: bytes, rewrap: Callable[[StoredImage], bytes]) -> int:
-        return await self._opened().write_all(key_checks.separate, database_id, check, rewrap, rows.IMAGE)
+        return await self._opened().write_all(keys.assign_new_database_id, database_id, check, rewrap)
 
     async def key_checks(self) -> KeyChecks:
-        return await self._opened().read(key_checks.key_checks)
+        return await self._opened().read(keys.key_checks)
 
     async def key_usage(self) -> dict[bytes, int]:
-        return await self._opened().write_all(key_checks.key_usage)
+        return await self._opened().write_all(keys.key_usage)
 
     async def replace_wrapped_keys(self, wrapped: Sequence[RewrappedKey], *, checks: Sequence[bytes] = ()) -> int:
-        return await self._write_with_keys(key_checks.replace_wrapped_keys, wrapped, checks)
+        return await self._write_with_keys(keys.replace_wrapped_keys, wrapped, checks)
 
     async def retire_key_check(self, check: bytes) -> None:
-        await self._opened().write_all(key_checks.retire_key_check, check)
+        await self._opened().write_all(keys.retire_key_check, check)
 
     async def get(self, image_id: str) -> StoredImage | None:
         return await self._opened().reads.get(image_id)
 
     async def get_many(self, image_ids: Collection[str]) -> dict[str, StoredImage]:
-        return await self._opened().read(rows.get_many, image_ids)
+        return await self._opened().read(images.get_many, image_ids)
 
     async def open_stream(self, image_id: str) -> ImageStream | None:
         return await here_or_in_bucket(open_stream(self._opened(), image_id), self._bodies)
@@ -156,26 +158,26 @@ class PostgresStore:
 
     async def delete(self, image_id: str, *, expect: Expected = Expect.ANY) -> bool:
         self._occasional_gc.soon()
-        return await self._opened().write(rows.delete, image_id, expect)
+        return await self._opened().write(writes.delete, image_id, expect)
 
     async def raise_epoch(self, image_id: str, *, expect: Expected = Expect.ANY) -> bool:
-        return await self._opened().write(rows.raise_epoch, image_id, expect)
+        return await self._opened().write(writes.raise_epoch, image_id, expect)
 
     async def raise_epochs(self, *, after: str | None = None, before: str | None = None) -> int:
-        return await self._opened().write_all(rows.raise_epochs, after, before)
+        return await self._opened().write_all(writes.raise_epochs, after, before)
 
     async def list(
         self, *, after: str | None = None, before: str | None = None, limit: int = 100, originals_only: bool = False
     ) -> "list[StoredImage]":
-        return await self._opened().read(rows.list_images, after, before, limit, originals_only=originals_only)
+        return await self._opened().read(images.list_images, after, before, limit, originals_only=originals_only)
 
     async def list_tombstones(
         self, *, after: str | None = None, before: str | None = None, limit: int = 100
     ) -> Sequence[Tombstone]:
-        return await self._opened().read(rows.list_tombstones, after, before, limit)
+        return await self._opened().read(images.list_tombstones, after, before, limit)
 
     async def put_tombstones(self, tombstones: Sequence[Tombstone]) -> None:
-        await self._opened().write(rows.put_tombstones, tombstones)
+        await self._opened().write(writes.put_tombstones, tombstones)
 
     def stamps(self, image_ids: Sequence[str]) -> Sequence[Hashable]:
         return [object() for _ in image_ids]  # every request asks the database: see gathering.py
@@ -190,7 +192,7 @@ class PostgresStore:
         """Remove what a step removes: up to `limit` bodies, and at least one where there is any."""
         removed, is_done = 0, False
         while not removed and not is_done:  # a long body takes many steps
-            removed, is_done = await self._opened().write(bodies.sweep, self.sweep_grace_s, limit)
+            removed, is_done = await self._opened().write(gc.collect, self.sweep_grace_s, limit)
         if self._object_gc and removed < limit:
             removed += await self._object_gc.sweep(limit - removed)
         return removed
@@ -225,30 +227,30 @@ class PostgresStore:
             yield store
 
     async def is_made(self) -> bool:
-        return await Database.ask_once(self._source, self._names, tables.is_made, self._busy_timeout_s)
+        return await Database.ask_once(self._source, self._names, schema.is_made, self._busy_timeout_s)
 
     async def database_info(self) -> DatabaseInfo:
-        return await self._opened().read(inspect.database_info)
+        return await self._opened().read(own_faults.database_info)
 
     async def place(self) -> Hashable:
-        return await self._opened().read(tables.place)
+        return await self._opened().read(schema.place)
 
     async def has_bodies_elsewhere(self, *, live: bool = False) -> bool:
         return await self._opened().read(objects.has_objects, live=live)
 
     async def ids(self, *, after: str, limit: int) -> Sequence[str]:
-        return await self._opened().read(inspect.ids, after, limit)
+        return await self._opened().read(faults.ids, after, limit)
 
     async def faults(self) -> AsyncIterator[Fault]:
-        for query, reason in inspect.LOOKS:
-            for fault in await found_by(self._opened().write_all(inspect.faults, query, reason)):
+        for statement, reason in faults.LOOKS:
+            for fault in await found_by(self._opened().write_all(faults.look, statement, reason)):
                 yield fault
 
     async def unknown_bodies(self, versions: Sequence[bytes]) -> Sequence[bytes]:
-        return await self._opened().read(inspect.unknown_bodies, versions)
+        return await self._opened().read(own_faults.unknown_bodies, versions)
 
     async def unused(self) -> Unused:
-        return await self._opened().write_all(inspect.unused)
+        return Unused(*await self._opened().write_all(faults.count_unused), 0)
 
     def within(self, connection: Any) -> HostTransaction:
         """Return this store as it is within the transaction of an asyncpg connection of the application's.
@@ -260,9 +262,9 @@ class PostgresStore:
 
     async def _commit(self, new: GroupCommit) -> Sequence[StoredImage]:
         try:
-            return await self._write_with_keys(rows.commit, new)
+            return await self._write_with_keys(writes.commit, new)
         except ConnectionLost:
-            images = await self._opened().write(rows.find_committed, new)
+            images = await self._opened().write(writes.find_committed, new)
             if images is None:
                 raise
             return images

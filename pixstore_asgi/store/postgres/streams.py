@@ -13,9 +13,10 @@ from ..group_writer import CommitWith
 from ..groups import Chunks
 from ..objects import TOUCHED_EVERY_S, Bodies, ObjectWriter
 from ..staged_writer import StagedWriter
-from . import bodies, objects, rows
+from ..tables import bodies as body_rows
+from ..tables import images, objects
+from ..tables.transaction import BodyState
 from .database import Database
-from .schema import BodyState
 
 
 class PostgresStream(ChunkStream):
@@ -27,7 +28,7 @@ class PostgresStream(ChunkStream):
         self._body = body
 
     async def _read_chunk(self, number: int) -> bytes | None:
-        return await self._database.read(bodies.read_chunk, self._body, number)
+        return await self._database.read(body_rows.read_chunk, self._body, number)
 
     def _reason(self) -> str:
         return "the read took longer than sweep_grace_s, or a failover lost it: read again, or restore it from a backup"
@@ -47,7 +48,7 @@ class PostgresPending:
         await self._database.write(objects.touch, self.body)
 
     async def drop(self) -> None:
-        await self._database.write(bodies.drop_pending, self.body)
+        await self._database.write(body_rows.drop_pending, self.body)
 
 
 class PostgresWriter(StagedWriter):
@@ -69,13 +70,13 @@ class PostgresWriter(StagedWriter):
     async def _stage(self, first: int, chunks: Chunks) -> None:
         self._touched_s = time.monotonic()
         if self._body is None:
-            self._body = await self._database.write(bodies.add_body, chunks, BodyState.PENDING)
+            self._body = await self._database.write(body_rows.add_body, chunks, BodyState.PENDING)
         else:
-            await self._database.write(bodies.add_chunks, self._body, first, chunks, BodyState.PENDING)
+            await self._database.write(body_rows.add_chunks, self._body, first, chunks, BodyState.PENDING)
 
     async def _drop(self) -> None:
         if self._body is not None:
-            await self._database.write(bodies.drop_pending, self._body)
+            await self._database.write(body_rows.drop_pending, self._body)
 
     def _release(self) -> None:
         """Nothing to give up: time alone keeps what is pending."""
@@ -98,5 +99,5 @@ async def begin_write(
 
 async def open_stream(database: Database, image_id: str) -> PostgresStream | None:
     """Open the current version of an image, or None."""
-    opened = await database.read(rows.open_body, image_id)
+    opened = await database.read(images.open_body, image_id)
     return PostgresStream(database, *opened) if opened else None

@@ -2,11 +2,15 @@
 
 import hashlib
 import re
+import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+from ...core.images import KEY_ID_BYTES, RewrappedKey
 from ...errors import ConfigError
+from ..contract import CHUNK_BYTES, WHOLE_BYTES
+from ..tables.transaction import BodyState, Statements
 
 if TYPE_CHECKING:
     from asyncpg import Connection
@@ -14,6 +18,43 @@ if TYPE_CHECKING:
     from asyncpg.transaction import Transaction as AsyncpgTransaction
 
 _TABLES = ("store", "image", "body", "chunk", "key_check")
+_NAMES = {
+    "database_id": "database_id",
+    "pointer": "body",
+    "created": "created_ms",
+    "wrapped_key": "wrapped_key",
+    "key_id": f"substr(wrapped_key, 1, {KEY_ID_BYTES})",
+    "key_column": "wrapped_key",
+    "changed": "changed_at",
+    "now": "clock_timestamp()",
+    "grace_ago": "clock_timestamp() - make_interval(secs => $1)",
+    "chunk_columns": "body, number, data",
+    "chunk_address": "$1, $2",
+    "chunk_number": "number",
+    "this_chunk": "body = $1 AND number = $2",
+    "previous_chunk": "body = $1 AND number = $4 - 1",
+    "body_of_chunk": "body",
+    "of_image": "chunk.body = image.body",
+    "of_body": "chunk.body = body.id",
+    "first_chunks": "chunk.body = image.body"
+    f" AND number < CASE WHEN size <= {WHOLE_BYTES} THEN {WHOLE_BYTES // CHUNK_BYTES} ELSE 1 END",
+}
+
+_REPLACE_KEYS = (
+    "UPDATE {image} SET wrapped_key = new.wrapped_key, epoch = greatest(image.epoch, new.epoch),"
+    " checksum = checksum - image.epoch + greatest(image.epoch, new.epoch)"
+    " FROM unnest($1::text[], $2::bytea[], $3::bytea[], $4::bigint[], $5::bytea[])"
+    " AS new (id, version, wrapped_key, epoch, was)"
+    " WHERE image.id = new.id AND image.version = new.version AND body IS NOT NULL"
+    " AND (new.was IS NULL OR new.was = image.wrapped_key)"
+)
+
+# Half random: after a failover to a standby that lags, a sequence returns ids that uploads and readers still use.
+# The transaction's number comes first, so that new rows stay together in the indexes.
+_ADD_ROW = (
+    "INSERT INTO {body} (id, state, object) OVERRIDING SYSTEM VALUE"
+    " VALUES ((txid_current() % 2147483648) << 32 | $1, $2, $3) RETURNING id"
+)
 
 
 class Names:
@@ -26,14 +67,8 @@ class Names:
         if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", schema):
             raise ConfigError("schema must be 1 to 63 of a-z, 0-9 and _, and begin with no digit")
         self.schema = schema
-        self._tables = {table: f"{schema}.{table}" for table in _TABLES}
-        self._filled: dict[str, str] = {}
-
-    def fill(self, statement: str) -> str:
-        """Return a statement with the tables' names in the place of {image} and the like."""
-        if statement not in self._filled:
-            self._filled[statement] = statement.format(schema=self.schema, **self._tables)
-        return self._filled[statement]
+        tables = {table: f"{schema}.{table}" for table in _TABLES}
+        self.fill = Statements({**_NAMES, **tables, "images": tables["image"], "schema": schema}).fill
 
     def lock_key(self, what: str) -> int:
         """Return the key of an advisory lock: 64 bits, signed."""
@@ -57,53 +92,73 @@ async def ended_in_time(transaction: "AsyncpgTransaction") -> AsyncIterator[None
 
 
 class Transaction:
-    """One connection, whose statements name tables as {image}, {body}, {chunk}, {key_check} and {store}."""
+    """One connection, for an operation of `tables`. Its methods are described there."""
+
+    most_chunks = 2**31
 
     def __init__(self, connection: "Connection[Any] | PoolConnectionProxy[Any]", names: Names) -> None:
         self.connection = connection
         self.names = names
 
     async def all(self, statement: str, *args: object) -> list[tuple[Any, ...]]:
-        """Return all rows."""
         return [tuple(row) for row in await self.connection.fetch(self.names.fill(statement), *args)]
 
     async def one(self, statement: str, *args: object) -> tuple[Any, ...] | None:
-        """Return the first row, or None."""
         row = await self.connection.fetchrow(self.names.fill(statement), *args)
         return None if row is None else tuple(row)
 
     async def run(self, statement: str, *args: object) -> int:
-        """Run a statement and return how many rows it wrote."""
         status = await self.connection.execute(self.names.fill(statement), *args)
         written = status.rpartition(" ")[2]
         return int(written) if written.isdigit() else 0
 
     async def each(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
-        """Run a statement for each of these rows, in one trip; of none it is none."""
         if rows:
             await self.connection.executemany(self.names.fill(statement), rows)
 
-    async def lock(self, what: str, *, shared: bool = False) -> None:
-        """Hold an advisory lock to the transaction's end; what is read behind it is no older than it."""
-        name = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"
-        await self.connection.execute(f"SELECT {name}({self.names.lock_key(what)})")
+    async def lock(self, name: str, *, shared: bool = False) -> None:
+        function = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"
+        await self.connection.execute(f"SELECT {function}({self.names.lock_key(name)})")
 
-    async def lock_rows(self, which: str, *args: object) -> None:
-        """Hold rows of images to the transaction's end, taken by id: whoever holds some waits for none below them."""
-        await self.one(
-            f"SELECT count(*) FROM (SELECT FROM {{image}} WHERE {which} ORDER BY id FOR UPDATE) AS held", *args
-        )
+    async def try_lock(self, name: str) -> bool:
+        row = await self.one(f"SELECT pg_try_advisory_xact_lock({self.names.lock_key(name)})")
+        return bool(row and row[0])
 
-    async def has_lock(self, what: str) -> bool:
+    async def has_lock(self, name: str) -> bool:
         """Tell whether this very transaction holds an advisory lock, shared or alone."""
-        key = self.names.lock_key(what) % 2**64
+        key = self.names.lock_key(name) % 2**64
         query = (
             "SELECT FROM pg_locks WHERE pid = pg_backend_pid() AND granted AND locktype = 'advisory'"
             f" AND classid = {key >> 32} AND objid = {key % 2**32}"
         )
         return await self.one(query) is not None
 
-    async def try_lock(self, what: str) -> bool:
-        """Take an advisory lock to the transaction's end, or tell that somebody else has it."""
-        row = await self.one(f"SELECT pg_try_advisory_xact_lock({self.names.lock_key(what)})")
-        return bool(row and row[0])
+    async def lock_group(self, original: str) -> None:
+        await self.lock(f"image {original}")
+
+    async def lock_images(self, image_ids: Sequence[str]) -> None:
+        await self.lock_rows("id = ANY($1::text[])", list(image_ids))
+
+    async def lock_rows(self, which: str, *args: object) -> None:
+        # In the order of ids: a transaction that holds some waits for none below them.
+        await self.one(
+            f"SELECT count(*) FROM (SELECT FROM {{image}} WHERE {which} ORDER BY id FOR UPDATE) AS held", *args
+        )
+
+    async def add_row(self, state: BodyState, version: bytes | None = None) -> int:
+        row = await self.one(_ADD_ROW, secrets.randbits(32), state, version)
+        assert row is not None
+        return int(row[0])
+
+    def key_in_row(self, wrapped_key: bytes) -> bytes | None:
+        return wrapped_key
+
+    async def put_key(self, body: int, wrapped_key: bytes) -> None:
+        pass
+
+    async def drop_keys(self, bodies: Sequence[int]) -> None:
+        pass
+
+    async def replace_keys(self, keys: Sequence[RewrappedKey]) -> int:
+        rows = [(key.image_id, key.version, key.wrapped_key, key.epoch, key.was) for key in keys]
+        return await self.run(_REPLACE_KEYS, *(map(list, zip(*rows, strict=True)) if rows else [[]] * 5))

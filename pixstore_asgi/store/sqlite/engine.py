@@ -17,7 +17,9 @@ from ...core.events import event
 from ...core.images import StoredImage
 from ...errors import StoreBusy, StoreError
 from ...process import generation
+from ..clock import Clock
 from ..groups import GroupCommit
+from ..tables.transaction import Operation
 from .commits import Commit, Commits, Deletion, Outcome
 from .connection import Connection, P, R, keep_freed_memory, text_of, translated
 from .data_version import DataVersion
@@ -25,8 +27,9 @@ from .leases import IN_USE, Leases
 from .open_files import OpenFiles, check_in_place, check_one_name, check_regular, check_shared
 from .pace import Pace
 from .schema import prepare
+from .transaction import Transaction, run
 from .write_lock import WriteLock
-from .writer import connect_reader, connect_writer, empty_log, hold_files, rescue_log
+from .writer import connect_reader, connect_writer, empty_log, hold_files, rescue_log, write_transaction
 
 _log = logging.getLogger("pixstore_asgi")
 _READERS = 2
@@ -51,12 +54,12 @@ class Engine:
         self._closing: asyncio.Future[None] | None = None
 
     @classmethod
-    async def open(cls, path: Path, *, busy_timeout_s: float, durability: str) -> "Engine":
+    async def open(cls, path: Path, clock_ms: Clock, *, busy_timeout_s: float, durability: str) -> "Engine":
         """Create or migrate the database and connect to it."""
         keep_freed_memory()
         engine = await anyio.to_thread.run_sync(cls._prepare, path, busy_timeout_s)
         try:
-            await engine._connect(busy_timeout_s, durability)
+            await engine._connect(clock_ms, busy_timeout_s, durability)
         except BaseException:
             await engine.close()
             raise
@@ -89,10 +92,12 @@ class Engine:
                 raise
         return engine
 
-    async def _connect(self, busy_timeout_s: float, durability: str) -> None:
+    async def _connect(self, clock_ms: Clock, busy_timeout_s: float, durability: str) -> None:
         assert self._files is not None
         path = os.fspath(self.path)
-        write = partial(connect_writer, path, self._write_lock, busy_timeout_s=busy_timeout_s, durability=durability)
+        write = partial(
+            connect_writer, path, self._write_lock, clock_ms, busy_timeout_s=busy_timeout_s, durability=durability
+        )
         read = partial(connect_reader, path, busy_timeout_s=busy_timeout_s)
         self._connections.append(await Connection.connect(self.path, write))
         await self._connections[0].run(hold_files, self._files, self.leases, busy_timeout_s)
@@ -101,8 +106,12 @@ class Engine:
         with translated(self.path):
             self._check_files()
 
-    async def read(self, function: Callable[Concatenate[Any, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run a function on whichever reader has least to do."""
+    async def read(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run an operation of `tables` that only reads."""
+        return await self.on_reader(query, operation, *args, **kwargs)
+
+    async def on_reader(self, function: Callable[Concatenate[Any, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run a function on the reader that has least to do."""
         _, *readers = self._checked()
         reader = min(readers, key=lambda reader: reader.queued)
         return await reader.run(self._read, function, *args, **kwargs)
@@ -167,8 +176,15 @@ class Engine:
                 self._data_version.look()
         return self._data_version
 
-    async def write(self, function: Callable[Concatenate[Any, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run a function on the writer; where versions have died of it, their keys leave SQLite's log too."""
+    async def write(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run an operation of `tables` in one transaction."""
+        return await self.on_writer(transact, operation, *args, **kwargs)
+
+    write_all = write
+    """Run an operation on all rows: none has a time limit here."""
+
+    async def on_writer(self, function: Callable[Concatenate[Any, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run a function on the writer. If versions have died of it, their keys leave SQLite's log too."""
         return await self._checked()[0].run(self._write, function, *args, **kwargs)
 
     def _write(self, db: Any, function: Callable[Concatenate[Any, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -265,6 +281,17 @@ class Engine:
         if self._generation != generation():
             raise StoreError("the store was opened before a fork: open it in each worker process, not before")
         return self._connections
+
+
+def query(db: Any, operation: Operation[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+    """Run an operation of `tables` that only reads, on the thread of its connection."""
+    return run(operation(Transaction(db), *args, **kwargs))
+
+
+def transact(db: Any, operation: Operation[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+    """Run an operation of `tables` in one transaction on the writer's thread."""
+    with write_transaction(db) as tx:
+        return run(operation(tx, *args, **kwargs))
 
 
 def _used(path: Path, side_file: Path) -> Leases:

@@ -1,7 +1,7 @@
 """The SQLite store's schema: its version, and the migrations that lead there.
 
-blob   one immutable ciphertext, here or, where it names an object, elsewhere; AUTOINCREMENT, for a reused id would hand
-       a reader another image's chunks
+blob   one immutable ciphertext, here or, if it names an object, in an object store; AUTOINCREMENT, because a reused id
+       would give a reader another image's chunks
 chunk  256 KiB of it, id = blob id << 16 | number, in a rowid table: read one by one
 image  the pointer to an image's current blob and that version's meta; a deleted image keeps id, token and epoch
 wrapped_key  that version's, number = blob id + 2**56: see wrapped_keys.py
@@ -12,7 +12,6 @@ import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import closing
-from enum import IntEnum
 from pathlib import Path
 
 from ...core.events import event
@@ -27,14 +26,6 @@ _log = logging.getLogger("pixstore_asgi")
 
 APPLICATION_ID = 0x50495853  # "PIXS"
 MIN_SQLITE = (3, 38, 0)  # STRICT tables, JSON functions
-
-
-class BlobState(IntEnum):
-    """Life of a blob: PENDING while it is written, LIVE while an image points to it, DEAD until it is swept."""
-
-    PENDING = 0
-    LIVE = 1
-    DEAD = 2
 
 
 _VERSION_1 = """
@@ -71,7 +62,7 @@ ALTER TABLE key_check ADD COLUMN retired INTEGER NOT NULL DEFAULT 0 CHECK (retir
 """
 _VERSION_5 = "-- images without a SHA-256, whose rows earlier versions of this package take for damaged"
 
-# Bodies that lie elsewhere; see elsewhere.py.
+# Bodies in an object store; see tables/objects.py.
 _VERSION_6 = """
 ALTER TABLE blob ADD COLUMN object BLOB CHECK (length(object) = 16);
 ALTER TABLE blob ADD COLUMN removing INTEGER NOT NULL DEFAULT 0 CHECK (removing IN (0, 1));

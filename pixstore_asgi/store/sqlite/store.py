@@ -18,10 +18,12 @@ from ..contract import Expect, Expected, ImageStream, ImageWriter, KeyChecks
 from ..gc import OccasionalGc, log_unswept
 from ..inspection import DatabaseInfo, Fault, Unused, found_by
 from ..objects import Bodies, Claimed, LiveNames, ObjectGc, here_or_in_bucket
-from . import blobs, inspect, key_checks, objects, rows, wrapped_keys
+from ..tables import faults, images, keys, objects, writes
+from . import faults as own_faults
+from . import gc, reads
 from .commits import Deletion
 from .connection import text_of, translated
-from .engine import Engine
+from .engine import Engine, query, transact
 from .streams import begin_write, open_stream
 from .writer import Writer
 
@@ -54,7 +56,7 @@ class SqliteStore:
     own. asyncio only; open it after a fork, not before.
     """
 
-    max_body_bytes = blobs.MAX_BODY_BYTES
+    max_body_bytes = gc.MAX_BODY_BYTES
 
     def __init__(
         self,
@@ -85,7 +87,9 @@ class SqliteStore:
             if self._bodies:
                 await self._bodies.open()
             self._engines.put(
-                await Engine.open(self._real_path(), busy_timeout_s=self._busy_timeout_s, durability=self._durability)
+                await Engine.open(
+                    self._real_path(), self._clock_ms, busy_timeout_s=self._busy_timeout_s, durability=self._durability
+                )
             )
 
     async def close(self) -> None:
@@ -110,39 +114,40 @@ class SqliteStore:
                     await self._bodies.close()
 
     async def database_id(self) -> bytes:
-        return await self._opened().read(key_checks.database_id)
+        return await self._opened().read(keys.database_id)
 
     async def separate(self, database_id: bytes, check: bytes, rewrap: Callable[[StoredImage], bytes]) -> int:
         engine = self._opened()
-        return await engine.write(self._separate, engine, database_id, check, rewrap)
+        return await engine.on_writer(self._separate, engine, database_id, check, rewrap)
 
     async def key_checks(self) -> KeyChecks:
-        return await self._opened().read(key_checks.key_checks)
+        return await self._opened().read(keys.key_checks)
 
     async def key_usage(self) -> dict[bytes, int]:
-        return await self._opened().read(wrapped_keys.usage)
+        return await self._opened().read(keys.key_usage)
 
     async def replace_wrapped_keys(self, wrapped: Sequence[RewrappedKey], *, checks: Sequence[bytes] = ()) -> int:
-        return await self._opened().write(key_checks.replace_wrapped_keys, wrapped, checks)
+        return await self._opened().write(keys.replace_wrapped_keys, wrapped, checks, may_admit=True)
 
     async def retire_key_check(self, check: bytes) -> None:
-        await self._opened().write(key_checks.retire_key_check, check)
+        await self._opened().write_all(keys.retire_key_check, check)
 
     async def get(self, image_id: str) -> StoredImage | None:
         engine = self._opened()
-        image = engine.read_at_once(rows.get, image_id)
-        return await engine.read(rows.get, image_id) if image is None else image
+        image = engine.read_at_once(reads.get, image_id)
+        return await engine.on_reader(reads.get, image_id) if image is None else image
 
     async def get_many(self, image_ids: Collection[str]) -> dict[str, StoredImage]:
         engine = self._opened()
-        images = engine.read_at_once(rows.get_many, image_ids) if len(image_ids) <= _FEW_IMAGES else None
-        return await engine.read(rows.get_many, image_ids) if images is None else images
+        is_few = len(image_ids) <= _FEW_IMAGES
+        found = engine.read_at_once(query, images.get_many, image_ids) if is_few else None
+        return await engine.read(images.get_many, image_ids) if found is None else found
 
     async def open_stream(self, image_id: str) -> ImageStream | None:
         return await here_or_in_bucket(open_stream(self._opened(), image_id), self._bodies)
 
     def read_at_once(self, image_id: str) -> tuple[StoredImage, Sequence[bytes]] | None:
-        return self._opened().read_at_once(rows.whole_image, image_id)
+        return self._opened().read_at_once(reads.whole_image, image_id)
 
     async def begin_write(self, image_id: str, version: bytes) -> ImageWriter:
         engine = self._opened()
@@ -157,26 +162,26 @@ class SqliteStore:
             self._occasional_gc.soon()
         # In the same turn, so that nothing is written any more once the caller is told.
         sweep_some = partial(self._sweep_some, engine=engine)
-        return await engine.delete(Deletion(image_id, expect, self._clock_ms()), sweep_some)
+        return await engine.delete(Deletion(image_id, expect), sweep_some)
 
     async def raise_epoch(self, image_id: str, *, expect: Expected = Expect.ANY) -> bool:
-        return await self._opened().write(rows.raise_epoch, image_id, expect)
+        return await self._opened().write(writes.raise_epoch, image_id, expect)
 
     async def raise_epochs(self, *, after: str | None = None, before: str | None = None) -> int:
-        return await self._opened().write(rows.raise_epochs, after, before)
+        return await self._opened().write_all(writes.raise_epochs, after, before)
 
     async def list(
         self, *, after: str | None = None, before: str | None = None, limit: int = 100, originals_only: bool = False
     ) -> "list[StoredImage]":
-        return await self._opened().read(rows.list_images, after, before, limit, originals_only=originals_only)
+        return await self._opened().read(images.list_images, after, before, limit, originals_only=originals_only)
 
     async def list_tombstones(
         self, *, after: str | None = None, before: str | None = None, limit: int = 100
     ) -> Sequence[Tombstone]:
-        return await self._opened().read(rows.list_tombstones, after, before, limit)
+        return await self._opened().read(images.list_tombstones, after, before, limit)
 
     async def put_tombstones(self, tombstones: Sequence[Tombstone]) -> None:
-        await self._opened().write(rows.put_tombstones, tombstones)
+        await self._opened().write(writes.put_tombstones, tombstones)
 
     def stamps(self, image_ids: Sequence[str]) -> Sequence[Hashable]:
         return self._opened().stamps(image_ids)
@@ -184,9 +189,9 @@ class SqliteStore:
     async def sweep(self, *, limit: int = 100) -> int:
         engine = self._opened()
         if self._bodies or not engine.leases.are_shared:  # else no time decides
-            await engine.write(blobs.date_back, self._clock_ms())
-        removed = await engine.write(blobs.sweep, engine.leases, self._before_ms(engine), limit)
-        while await engine.write(blobs.give_space_back, 0):
+            await engine.on_writer(gc.date_back, self._clock_ms())
+        removed = await engine.on_writer(gc.collect, engine.leases, self._before_ms(engine), limit)
+        while await engine.on_writer(gc.give_space_back, 0):
             pass
         if self._object_gc and removed < limit:
             removed += await self._object_gc.sweep(limit - removed)
@@ -202,8 +207,7 @@ class SqliteStore:
 
     async def claim_bodies(self, limit: int) -> Sequence[Claimed]:
         """Claim bodies elsewhere that are to be removed."""
-        now_ms = self._clock_ms()
-        return await self._opened().write(objects.claim, now_ms - self._grace_ms, now_ms, limit)
+        return await self._opened().write(objects.claim, self.sweep_grace_s, limit)
 
     async def forget_bodies(self, claimed: Sequence[Claimed]) -> None:
         """Forget bodies elsewhere that were removed."""
@@ -228,21 +232,22 @@ class SqliteStore:
         return await self._opened().read(objects.has_objects, live=live)
 
     async def ids(self, *, after: str, limit: int) -> Sequence[str]:
-        return await self._opened().read(inspect.ids, after, limit)
+        return await self._opened().read(faults.ids, after, limit)
 
     async def faults(self) -> AsyncIterator[Fault]:
         engine = self._opened()
-        for fault in await found_by(engine.read(inspect.damaged_pages)):
+        for fault in await found_by(engine.on_reader(own_faults.damaged_pages)):
             yield fault
-        for query, reason in inspect.LOOKS:
-            for fault in await found_by(engine.read(inspect.faults, query, reason)):
+        for statement, reason in (*faults.LOOKS, *own_faults.LOOKS):
+            for fault in await found_by(engine.read(faults.look, statement, reason)):
                 yield fault
 
     async def unknown_bodies(self, versions: Sequence[bytes]) -> Sequence[bytes]:
-        return await self._opened().read(inspect.unknown_bodies, versions)
+        return await self._opened().on_reader(own_faults.unknown_bodies, versions)
 
     async def unused(self) -> Unused:
-        return await self._opened().read(inspect.unused)
+        engine = self._opened()
+        return Unused(*await engine.read(faults.count_unused), await engine.on_reader(own_faults.free_bytes))
 
     @property
     def key_file(self) -> Path:
@@ -260,14 +265,14 @@ class SqliteStore:
         if not engine.leases.begin_alone():
             raise StoreBusy(f"{self.path} is open in other processes: stop them first")
         try:
-            return key_checks.separate(db, database_id, check, rewrap)
+            return transact(db, keys.assign_new_database_id, database_id, check, rewrap)
         finally:
             engine.leases.end_alone()
 
     def _sweep_some(self, db: Writer, engine: Engine) -> None:
         """Sweep a little on the occasion of a write, which must not fail for it."""
         try:
-            blobs.sweep_some(db, engine.leases, self._before_ms(engine), _SWEPT_PER_WRITE, _KEPT_PAGES)
+            gc.collect_some(db, engine.leases, self._before_ms(engine), _SWEPT_PER_WRITE, _KEPT_PAGES)
         except (StoreError, sqlite3.Error, OSError) as error:
             _log.info(
                 "%s was not swept: %s", self.path, text_of(error), extra=event("sweep_failed", path=str(self.path))

@@ -10,10 +10,13 @@ from ..contract import CHUNK_BYTES, WHOLE_BYTES, ImageWriter
 from ..groups import Chunks
 from ..objects import Bodies, ObjectWriter
 from ..staged_writer import StagedWriter
-from . import blobs, objects, rows
+from ..tables import bodies as body_rows
+from ..tables import images, objects
+from ..tables.transaction import BodyState
 from .connection import translated
-from .engine import Engine
-from .writer import Writer
+from .engine import Engine, transact
+from .transaction import run
+from .writer import Writer, write_transaction
 
 _RESTORE = "restore it from a backup"
 _MAX_TRIES = 100
@@ -24,12 +27,12 @@ async def open_stream(engine: Engine, image_id: str) -> "SqliteStream | None":
     """Open the current version of an image, or None. Takes a lease where not all of it came with its row."""
     is_leased = True
     for _ in range(_MAX_TRIES):
-        opened = await engine.read(rows.open_blob, image_id)
+        opened = await engine.read(images.open_body, image_id)
         if opened is None:
             return None
         image, blob, chunks = opened
         if image.meta.size <= WHOLE_BYTES:
-            if len(chunks) * CHUNK_BYTES < image.meta.size:  # no sweep can have taken one: see rows.open_blob
+            if len(chunks) * CHUNK_BYTES < image.meta.size:  # gc can have taken none: see images.open_body
                 raise missing_part(image_id, _RESTORE)
             return SqliteStream(engine, image, None, chunks)
         with translated(engine.path):
@@ -49,7 +52,7 @@ async def _leased_stream(engine: Engine, image: StoredImage, blob: int, chunks: 
     stream = SqliteStream(engine, image, blob, chunks)
     try:
         # Before the lease was there, the image could be updated and this blob swept.
-        if await engine.read(blobs.is_live, blob):
+        if await engine.read(body_rows.is_live, blob):
             return stream
     except BaseException:
         await stream.aclose()
@@ -67,7 +70,7 @@ class SqliteStream(ChunkStream):
         self._blob = blob
 
     async def _read_chunk(self, number: int) -> bytes | None:
-        return None if self._blob is None else await self._engine.read(blobs.read_chunk, self._blob, number)
+        return None if self._blob is None else await self._engine.read(body_rows.read_chunk, self._blob, number)
 
     def _reason(self) -> str:
         if self._engine.leases.are_shared:
@@ -83,16 +86,15 @@ class SqliteStream(ChunkStream):
 class SqlitePending:
     """A pending blob whose body is on its way elsewhere."""
 
-    def __init__(self, engine: Engine, blob: int, clock_ms: Clock) -> None:
+    def __init__(self, engine: Engine, blob: int) -> None:
         self.body = blob
         self._engine = engine
-        self._clock_ms = clock_ms
 
     async def touch(self) -> None:
-        await self._engine.write(objects.touch, self.body, self._clock_ms())
+        await self._engine.write(objects.touch, self.body)
 
     async def drop(self) -> None:
-        await self._engine.write(blobs.drop_pending, self.body, self._clock_ms())
+        await self._engine.write(body_rows.drop_pending, self.body)
 
 
 class SqliteWriter(StagedWriter):
@@ -103,11 +105,11 @@ class SqliteWriter(StagedWriter):
         self._engine = engine
 
     async def _stage(self, first: int, chunks: Chunks) -> None:
-        await self._engine.write(self._stage_in_turn, first, chunks)
+        await self._engine.on_writer(self._stage_in_turn, first, chunks)
 
     async def _drop(self) -> None:
         # In the writer's turn: a stage may be under way there, and only then is its blob known.
-        await self._engine.write(self._mark_dead)
+        await self._engine.on_writer(self._mark_dead)
 
     def _release(self) -> None:
         blob, self._body = self._body, None
@@ -117,7 +119,11 @@ class SqliteWriter(StagedWriter):
     def _stage_in_turn(self, db: Writer, first: int, chunks: Chunks) -> None:
         is_new = self._body is None
         try:
-            blobs.stage(db, self._body, first, chunks, self._clock_ms(), self._own)
+            with write_transaction(db) as tx:
+                if self._body is None:
+                    self._own(run(body_rows.add_body(tx, chunks, BodyState.PENDING)))  # before others see it
+                else:
+                    run(body_rows.add_chunks(tx, self._body, first, chunks, BodyState.PENDING))
         except BaseException:
             if is_new:
                 self._release()  # what was rolled back gives its id to the next upload
@@ -129,7 +135,7 @@ class SqliteWriter(StagedWriter):
 
     def _mark_dead(self, db: Writer) -> None:
         if self._body is not None:
-            blobs.drop_pending(db, self._body, self._clock_ms())
+            transact(db, body_rows.drop_pending, self._body)
 
 
 async def begin_write(
@@ -138,6 +144,6 @@ async def begin_write(
     """Begin a version whose body lies in the database, or elsewhere."""
     if bodies is None:
         return SqliteWriter(engine, image_id, version, clock_ms)
-    pending = SqlitePending(engine, await engine.write(objects.begin, version, clock_ms()), clock_ms)
+    pending = SqlitePending(engine, await engine.write(objects.begin, version))
     upload = bodies.upload(version.hex())
     return ObjectWriter(image_id, version, clock_ms, engine.commit, pending, upload)

@@ -3,16 +3,18 @@
 import logging
 import os
 import sqlite3
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ...core.events import event
 from ...errors import PixstoreError, StoreBusy, StoreError
+from ..clock import Clock
 from .connection import text_of
 from .file import FileIdentity, LockHeader, check_sound
 from .leases import Leases
 from .open_files import OpenFiles, check_in_place, check_shared
+from .transaction import Transaction
 from .write_lock import WriteLock
 
 _log = logging.getLogger("pixstore_asgi")
@@ -106,10 +108,13 @@ def connect_reader(path: str, *, busy_timeout_s: float) -> sqlite3.Connection:
     return connection
 
 
-def connect_writer(path: str, write_lock: WriteLock, *, busy_timeout_s: float, durability: str) -> Writer:
+def connect_writer(
+    path: str, write_lock: WriteLock, clock_ms: Clock, *, busy_timeout_s: float, durability: str
+) -> Writer:
     """Open the connection that writes, to a database that `prepare` has made ready."""
     connection = open_writer(Path(path), write_lock, busy_timeout_s)
     with _closed_on_error(connection):
+        connection.create_function("now_ms", 0, clock_ms)
         connection.execute(f"PRAGMA synchronous = {durability}")
         connection.execute("PRAGMA mmap_size = 0")
         connection.execute("PRAGMA wal_autocheckpoint = 1024")  # pages of 16 KiB: 16 MiB
@@ -126,7 +131,7 @@ def open_writer(path: Path, write_lock: WriteLock, busy_timeout_s: float) -> Wri
     connection.path, connection.write_lock, connection.files = path, write_lock, files
     with _closed_on_error(connection):
         files.check()
-        # A page that is split or freed must not keep copies of wrapped keys; chunks are deleted without, see blobs.py.
+        # A page that is split or freed must not keep copies of wrapped keys; chunks are deleted without, see gc.py.
         connection.execute("PRAGMA secure_delete = ON")
         connection.execute(f"PRAGMA temp_store = {TEMP_STORE}")
     return connection
@@ -173,24 +178,22 @@ def _closed_on_error(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 @contextmanager
-def write_transaction(connection: Writer, changed: Collection[str] | None = ()) -> Iterator[None]:
-    """Run a block as one write transaction, committed at its end or rolled back with its error.
-
-    changed: ids of all images whose rows it may change; None stands for any.
-    """
+def write_transaction(connection: Writer) -> Iterator[Transaction]:
+    """Run a block as one write transaction, committed at its end or rolled back with its error."""
     with connection.exclusive():
         _roll_back(connection)  # what an earlier rollback failed to undo must not be committed with this
-        with transaction(connection, changed):
-            yield
+        with transaction(connection) as tx:
+            yield tx
         connection.files.check_beside()  # a log without a name is lost with the process
 
 
 @contextmanager
-def transaction(connection: Writer, changed: Collection[str] | None = ()) -> Iterator[None]:
+def transaction(connection: Writer) -> Iterator[Transaction]:
     connection.execute("BEGIN IMMEDIATE")
+    tx = Transaction(connection)
     try:
-        yield
-        with connection.write_lock.changing(changed):
+        yield tx
+        with connection.write_lock.changing(tx.changed):
             connection.execute("COMMIT")
     except BaseException:
         _roll_back(connection)

@@ -1,0 +1,25 @@
+"""The server's version and clock, and objects without a row.
+
+Damage to pages is the server's to notice, by its checksums and by pg_amcheck.
+"""
+
+from collections.abc import Sequence
+
+from ..inspection import DatabaseInfo
+from .transaction import Transaction
+
+
+async def database_info(tx: Transaction) -> DatabaseInfo:
+    """Return the server's version and clock."""
+    row = await tx.one("SELECT current_setting('server_version'), extract(epoch FROM clock_timestamp())")
+    assert row is not None
+    return DatabaseInfo("PostgreSQL", row[0], float(row[1]))
+
+
+async def unknown_bodies(tx: Transaction, versions: Sequence[bytes]) -> list[bytes]:
+    """Return those of these names of objects that no row has: no body's and, if that is damaged, no image's."""
+    query = (
+        "SELECT name FROM unnest($1::bytea[]) AS name WHERE NOT EXISTS (SELECT FROM {body} WHERE object = name)"
+        " AND NOT EXISTS (SELECT FROM {image} WHERE version = name)"
+    )
+    return [name for (name,) in await tx.all(query, list(versions))]

@@ -1,0 +1,136 @@
+"""Transaction: the operations of `tables` on one sqlite3 connection.
+
+Its coroutines never suspend, so `run` runs an operation to its end on the connection's thread: no cancellation can
+leave a transaction open.
+"""
+
+import json
+import re
+import sqlite3
+from collections.abc import Coroutine, Sequence
+from typing import Any, TypeVar
+
+from ...core.images import KEY_ID_BYTES, RewrappedKey
+from ..contract import CHUNK_BYTES, WHOLE_BYTES
+from ..tables.transaction import BodyState, Statements
+from . import wrapped_keys
+
+R = TypeVar("R")
+
+CHUNK_BITS = 16
+"""The id of a chunk is the id of its body, shifted by these, and its number."""
+
+_NAMES = {
+    "image": "image",
+    "images": f"image LEFT JOIN wrapped_key ON number = image.{wrapped_keys.OF_POINTER}",
+    "body": "blob",
+    "chunk": "chunk",
+    "key_check": "key_check",
+    "store": "database_id",
+    "database_id": "value",
+    "pointer": "blob",
+    "created": "coalesce(created_ms, token)",  # tokens are times; schema version 1 had nothing else
+    "wrapped_key": "iif(details IS NULL, value, CAST(value || details AS BLOB))",
+    "key_id": f"substr(value, 1, {KEY_ID_BYTES})",
+    "key_column": "details",
+    "changed": "changed_ms",
+    "now": "now_ms()",
+    "grace_ago": "now_ms() - CAST($1 * 1000 AS INTEGER)",
+    "chunk_columns": "id, data",
+    "chunk_address": f"$1 << {CHUNK_BITS} | $2",
+    "chunk_number": "chunk.id",
+    "this_chunk": f"id = ($1 << {CHUNK_BITS} | $2)",
+    "previous_chunk": f"id = ($1 << {CHUNK_BITS} | $4) - 1",
+    "body_of_chunk": f"id >> {CHUNK_BITS}",
+    "of_image": f"chunk.id >= blob << {CHUNK_BITS} AND chunk.id < (blob + 1) << {CHUNK_BITS}",
+    "of_body": f"chunk.id >= body.id << {CHUNK_BITS} AND chunk.id < (body.id + 1) << {CHUNK_BITS}",
+    "first_chunks": f"chunk.id BETWEEN blob << {CHUNK_BITS}"
+    f" AND (blob << {CHUNK_BITS}) + iif(size <= {WHOLE_BYTES}, (size - 1) / {CHUNK_BYTES}, 0)",
+}
+
+
+def _translated(statement: str) -> str:
+    statement = re.sub(r"= ANY\((\$\d+)::\w+\[\]\)", r"IN (SELECT value FROM json_each(\1))", statement)
+    statement = re.sub(r"( ORDER BY id)? FOR UPDATE$| FOR UPDATE SKIP LOCKED$", "", statement)
+    return statement.replace("greatest(", "max(").replace("strpos(", "instr(").replace("$", "?")
+
+
+STATEMENTS = Statements(_NAMES, _translated)
+
+
+def run(operation: Coroutine[Any, Any, R]) -> R:
+    """Run an operation on a Transaction to its end."""
+    try:
+        operation.send(None)
+    except StopIteration as ended:
+        result: R = ended.value
+        return result
+    operation.close()
+    raise RuntimeError("a SQLite operation awaited something")
+
+
+class Transaction:
+    """One connection, for an operation of `tables`. The write lock keeps other writers out, so other locks do nothing.
+
+    changed: the ids of all images whose rows it may change; None stands for any.
+    """
+
+    most_chunks = 1 << CHUNK_BITS
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self.db: Any = db
+        self.changed: set[str] | None = set()
+
+    async def all(self, statement: str, *args: object) -> list[tuple[Any, ...]]:
+        rows: list[tuple[Any, ...]] = self.db.execute(STATEMENTS.fill(statement), _values(args)).fetchall()
+        return rows
+
+    async def one(self, statement: str, *args: object) -> tuple[Any, ...] | None:
+        row: tuple[Any, ...] | None = self.db.execute(STATEMENTS.fill(statement), _values(args)).fetchone()
+        return row
+
+    async def run(self, statement: str, *args: object) -> int:
+        written: int = self.db.execute(STATEMENTS.fill(statement), _values(args)).rowcount
+        return written
+
+    async def each(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+        self.db.executemany(STATEMENTS.fill(statement), rows)
+
+    async def lock(self, name: str, *, shared: bool = False) -> None:
+        pass
+
+    async def try_lock(self, name: str) -> bool:
+        return True
+
+    async def lock_group(self, original: str) -> None:
+        await self.lock_images([original])
+
+    async def lock_images(self, image_ids: Sequence[str]) -> None:
+        if self.changed is not None:
+            self.changed.update(image_ids)
+
+    async def lock_rows(self, which: str, *args: object) -> None:
+        self.changed = None
+
+    async def add_row(self, state: BodyState, version: bytes | None = None) -> int:
+        query = "INSERT INTO blob (state, changed_ms, object) VALUES (?, now_ms(), ?)"
+        row: int = self.db.execute(query, (state, version)).lastrowid
+        return row
+
+    def key_in_row(self, wrapped_key: bytes) -> bytes | None:
+        return wrapped_keys.details_of(wrapped_key)
+
+    async def put_key(self, body: int, wrapped_key: bytes) -> None:
+        wrapped_keys.put(self.db, body, wrapped_key)
+
+    async def drop_keys(self, bodies: Sequence[int]) -> None:
+        self.db.note_dead_keys(are_there=True)
+        wrapped_keys.drop(self.db, bodies)
+
+    async def replace_keys(self, keys: Sequence[RewrappedKey]) -> int:
+        self.db.note_dead_keys(are_there=True)
+        return sum(wrapped_keys.replace(self.db, key) for key in keys)
+
+
+def _values(args: Sequence[object]) -> Sequence[object]:
+    return [json.dumps(arg) if isinstance(arg, list) else arg for arg in args]

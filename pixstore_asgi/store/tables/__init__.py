@@ -1,0 +1,1 @@
+"""The tables of a relational store: each statement once, for every database."""

@@ -1,0 +1,79 @@
+"""Reading the rows of images."""
+
+from collections.abc import Collection
+
+from ...core.ids import VARIANT_MARK
+from ...core.images import StoredImage, Tombstone
+from ...errors import StoreDamaged
+from ..objects import InObjectStore
+from ..rules import image_of_row
+from .objects import has_object
+from .transaction import Transaction
+
+META = ("version", "format", "iv", "tag", "size", "sha256")
+"""The columns of an image's meta, without its wrapped key."""
+
+_IMAGE = f"image.id, token, {', '.join(META)}, {{wrapped_key}}, {{created}}, epoch"  # as image_of_row takes them
+
+GET = f"SELECT {_IMAGE} FROM {{images}} WHERE id = $1 AND {{pointer}} IS NOT NULL"
+"""Selects one image."""
+
+IMAGE_AND_CHUNKS = (
+    f"SELECT {_IMAGE}, image.{{pointer}}, data FROM {{images}} LEFT JOIN {{chunk}} ON {{first_chunks}}"
+    " WHERE image.id = $1 AND image.{pointer} IS NOT NULL ORDER BY {chunk_number}"
+)
+"""Selects an image, its body and all chunks if they are WHOLE_BYTES at most, else the first chunk."""
+
+_GET_MANY = f"SELECT {_IMAGE} FROM {{images}} WHERE id = ANY($1::text[]) AND {{pointer}} IS NOT NULL"
+_LIST = f"SELECT {_IMAGE} FROM {{images}} WHERE id > $1 AND id < $2 AND {{pointer}} IS NOT NULL"
+_FIRST, _LAST = "\x01", "\x7f"  # below and above all characters of ids
+
+IS_ORIGINAL = f"strpos(id, '{VARIANT_MARK}') = 0"
+"""The condition that an image is no variant."""
+
+
+async def get_many(tx: Transaction, image_ids: Collection[str]) -> dict[str, StoredImage]:
+    """Return the images that exist among these ids: one statement, so all as of one moment."""
+    rows = await tx.all(_GET_MANY, list(dict.fromkeys(image_ids)))
+    return {row[0]: image_of_row(row) for row in rows}
+
+
+async def list_images(
+    tx: Transaction, after: str | None, before: str | None, limit: int, *, originals_only: bool = False
+) -> list[StoredImage]:
+    """Return images in the order of their ids."""
+    which = f" AND {IS_ORIGINAL}" if originals_only else ""
+    rows = await tx.all(f"{_LIST}{which} ORDER BY id LIMIT $3", *bounds(after, before), limit)
+    return [image_of_row(row) for row in rows]
+
+
+async def open_body(tx: Transaction, image_id: str) -> tuple[StoredImage, int, list[bytes]] | None:
+    """Return an image, its body's id and its first chunk, or all of its chunks if they are WHOLE_BYTES at most.
+
+    One statement, so all as of one moment: gc comes between no row and its chunks. Raises InObjectStore.
+    """
+    rows = await tx.all(IMAGE_AND_CHUNKS, image_id)
+    if not rows:
+        return None
+    body = rows[0][-2]
+    if not isinstance(body, int):
+        raise StoreDamaged(f"the stored row of image {image_id!r} is damaged: restore the database from a backup")
+    image, chunks = image_of_row(rows[0][:-2]), [data for *_, data in rows if data]
+    if not chunks and await has_object(tx, body):
+        raise InObjectStore(image)
+    return image, body, chunks
+
+
+async def list_tombstones(tx: Transaction, after: str | None, before: str | None, limit: int) -> list[Tombstone]:
+    """Return deleted images in the order of their ids."""
+    query = "SELECT id, token, epoch FROM {image} WHERE id > $1 AND id < $2 AND {pointer} IS NULL ORDER BY id LIMIT $3"
+    return [Tombstone(*row) for row in await tx.all(query, *bounds(after, before), limit)]
+
+
+def bounds(after: str | None, before: str | None) -> tuple[str, str]:
+    """Return bounds that part ids as these texts do, and are ASCII without NUL, as ids are and any database takes."""
+    return _as_ascii(after or ""), _as_ascii(before or _LAST)
+
+
+def _as_ascii(text: str) -> str:
+    return "".join(min(max(character, _FIRST), _LAST) for character in text)

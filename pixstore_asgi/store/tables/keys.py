@@ -1,0 +1,123 @@
+"""Check values of secrets, and the wrapped keys that depend on them.
+
+Operations that wrap keys hold the lock "keys" shared; operations that change the check values hold it alone. So no
+image comes under a secret that is retired meanwhile, and of two processes with different first secrets only one saves.
+"""
+
+from collections.abc import Callable, Sequence
+
+from ...core.images import DATABASE_ID_BYTES, KEY_ID_BYTES, RewrappedKey, StoredImage
+from ...errors import StoreError
+from ..contract import KeyChecks
+from ..rules import admit, check_unneeded
+from .images import list_images
+from .transaction import Transaction
+
+_UNDER = "FROM {images} WHERE {pointer} IS NOT NULL AND {key_id} = $1"
+_BATCH = 1000
+
+
+class AdmissionNeeded(Exception):
+    """The check values have to change, which needs the lock "keys" alone: run the operation again with `may_admit`."""
+
+
+async def lock_keys(tx: Transaction, *, to_change: bool) -> None:
+    """Keep the check values as they are to the transaction's end, or keep other transactions from using them."""
+    await tx.lock("keys", shared=not to_change)
+
+
+async def database_id(tx: Transaction) -> bytes:
+    """Return the database's own id."""
+    ids = [row[0] for row in await tx.all("SELECT {database_id} FROM {store}")]
+    if len(ids) != 1 or not isinstance(ids[0], bytes) or len(ids[0]) != DATABASE_ID_BYTES:
+        raise StoreError("the database's id is damaged: restore it from a backup")
+    return ids[0]
+
+
+async def key_checks(tx: Transaction) -> KeyChecks:
+    """Return all check values."""
+    rows = await tx.all("SELECT value, retired FROM {key_check}")
+    if not all(isinstance(value, bytes) for value, _ in rows):
+        raise StoreError("the database's key checks are damaged: restore it from a backup")
+    in_use, retired = (frozenset(value for value, is_retired in rows if is_retired == which) for which in (False, True))
+    return KeyChecks(in_use, retired)
+
+
+async def key_usage(tx: Transaction) -> dict[bytes, int]:
+    """Return how many images there are by the key id that their wrapped keys begin with."""
+    query = "SELECT {key_id}, count(*) FROM {images} WHERE {pointer} IS NOT NULL AND {key_id} IS NOT NULL GROUP BY 1"
+    found = dict(await tx.all(query))
+    if not all(isinstance(key_id, bytes) for key_id in found):
+        raise StoreError("the database's wrapped keys are damaged: restore it from a backup")
+    return found
+
+
+async def admit_checks(tx: Transaction, checks: Sequence[bytes], *, may_admit: bool) -> None:
+    """Store the check value of a ring's last secret, within a transaction that wraps keys under it.
+
+    Call it under `lock_keys`. Raises AdmissionNeeded if the check values have to change and that lock is shared.
+    """
+    if not checks:
+        return
+    known = await key_checks(tx)
+    needed = {check for check in known.in_use - set(checks) if await _is_in_use(tx, check)}
+    unneeded = admit(checks, known, await database_id(tx), needed.__contains__)
+    if not unneeded and checks[-1] in known.in_use:
+        return
+    if not may_admit:
+        raise AdmissionNeeded
+    await tx.each("DELETE FROM {key_check} WHERE value = $1", [(check,) for check in unneeded])
+    if checks[-1] not in known.in_use:
+        await _put_check(tx, checks[-1], retired=False)
+
+
+async def admit_alone(tx: Transaction, checks: Sequence[bytes]) -> None:
+    """Store the check value of a ring's last secret before any key is wrapped under it."""
+    await lock_keys(tx, to_change=True)
+    await admit_checks(tx, checks, may_admit=True)
+
+
+async def retire_key_check(tx: Transaction, check: bytes) -> None:
+    """Mark the secret of a check value as retired."""
+    await lock_keys(tx, to_change=True)
+    row = await tx.one(f"SELECT count(*) {_UNDER}", check[:KEY_ID_BYTES])
+    check_unneeded(check, row[0] if row else 0)
+    await _put_check(tx, check, retired=True)
+
+
+async def replace_wrapped_keys(
+    tx: Transaction, wrapped: Sequence[RewrappedKey], checks: Sequence[bytes], *, may_admit: bool
+) -> int:
+    """Replace the wrapped keys of versions that are current and still have the key `was`; return how many."""
+    await lock_keys(tx, to_change=may_admit)
+    await admit_checks(tx, checks, may_admit=may_admit)
+    await tx.lock_images([key.image_id for key in wrapped])
+    return await tx.replace_keys(wrapped)
+
+
+async def assign_new_database_id(
+    tx: Transaction, database_id: bytes, check: bytes, rewrap: Callable[[StoredImage], bytes]
+) -> int:
+    """Give the database another id, new wrapped keys for it, and one check value; return how many images there are."""
+    await lock_keys(tx, to_change=True)
+    await tx.lock_rows("true")
+    count, after = 0, ""
+    while images := await list_images(tx, after, None, _BATCH):
+        count, after = count + len(images), images[-1].id
+        await tx.replace_keys([RewrappedKey(image.id, image.meta.version, rewrap(image)) for image in images])
+    await tx.run("UPDATE {store} SET {database_id} = $1", database_id)
+    await tx.run("DELETE FROM {key_check}")
+    await _put_check(tx, check, retired=False)
+    return count
+
+
+async def _is_in_use(tx: Transaction, check: bytes) -> bool:
+    return await tx.one(f"SELECT 1 {_UNDER} LIMIT 1", check[:KEY_ID_BYTES]) is not None
+
+
+async def _put_check(tx: Transaction, check: bytes, *, retired: bool) -> None:
+    query = (
+        "INSERT INTO {key_check} (value, retired) VALUES ($1, $2)"
+        " ON CONFLICT (value) DO UPDATE SET retired = excluded.retired"
+    )
+    await tx.run(query, check, retired)

@@ -1,0 +1,110 @@
+"""Transaction: the statements of one operation on a store's tables, and the steps in which the databases differ."""
+
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from enum import IntEnum
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+
+from ...core.images import RewrappedKey
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class BodyState(IntEnum):
+    """State of a body: PENDING while it is written, LIVE while an image points to it, DEAD until gc removes it."""
+
+    PENDING = 0
+    LIVE = 1
+    DEAD = 2
+
+
+class Statements:
+    """Fills the names of one database into statements, each once.
+
+    names: of tables and columns, and expressions in which the databases differ, by the names that statements have for
+    them in braces. translate: changes the dialect of a filled statement.
+    """
+
+    def __init__(self, names: Mapping[str, str], translate: Callable[[str], str] = str) -> None:
+        self._names = names
+        self._translate = translate
+        self._filled: dict[str, str] = {}
+
+    def fill(self, statement: str) -> str:
+        """Return a statement as the database takes it."""
+        if statement not in self._filled:
+            self._filled[statement] = self._translate(statement.format_map(self._names))
+        return self._filled[statement]
+
+
+class Transaction(Protocol):
+    """One connection for the time of one operation; its statements are PostgreSQL's, filled by `Statements`.
+
+    Tables: {image}, {body}, {chunk}, {key_check}, {store}. {images} is {image} with the wrapped keys.
+    """
+
+    most_chunks: int
+    """How many chunks a body may have."""
+
+    async def all(self, statement: str, *args: object) -> Sequence[tuple[Any, ...]]:
+        """Return all rows."""
+        ...
+
+    async def one(self, statement: str, *args: object) -> tuple[Any, ...] | None:
+        """Return the first row, or None."""
+        ...
+
+    async def run(self, statement: str, *args: object) -> int:
+        """Run a statement and return how many rows it wrote."""
+        ...
+
+    async def each(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+        """Run a statement for each of these rows."""
+        ...
+
+    async def lock(self, name: str, *, shared: bool = False) -> None:
+        """Hold a lock to the transaction's end; rows that are read after it are no older than it."""
+        ...
+
+    async def try_lock(self, name: str) -> bool:
+        """Take a lock to the transaction's end; return False if another transaction has it."""
+        ...
+
+    async def lock_group(self, original: str) -> None:
+        """Keep other transactions from writing an original and its variants, which this one may write."""
+        ...
+
+    async def lock_images(self, image_ids: Sequence[str]) -> None:
+        """Hold the rows of these images, which this transaction may write, to its end."""
+        ...
+
+    async def lock_rows(self, which: str, *args: object) -> None:
+        """Hold the rows of {image} for which a condition holds, which this transaction may write, to its end."""
+        ...
+
+    async def add_row(self, state: BodyState, version: bytes | None = None) -> int:
+        """Insert the row of a body and return its id. version: the name of its object, if it is one."""
+        ...
+
+    def key_in_row(self, wrapped_key: bytes) -> bytes | None:
+        """Return the part of a wrapped key that {image} has in {key_column}."""
+        ...
+
+    async def put_key(self, body: int, wrapped_key: bytes) -> None:
+        """Store the part of a body's wrapped key that {image} does not have."""
+        ...
+
+    async def drop_keys(self, bodies: Sequence[int]) -> None:
+        """Overwrite the keys of bodies that no image points to any more; keep no copy of them."""
+        ...
+
+    async def replace_keys(self, keys: Sequence[RewrappedKey]) -> int:
+        """Replace the wrapped keys of versions that are current and still have the key `was`; return how many.
+
+        The database keeps no copy of the old keys.
+        """
+        ...
+
+
+Operation = Callable[Concatenate[Any, P], Coroutine[Any, Any, R]]
+"""An operation on the tables: a coroutine function that takes a Transaction first."""

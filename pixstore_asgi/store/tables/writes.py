@@ -1,0 +1,131 @@
+"""Writing the rows of images: one image group with each operation, or many images."""
+
+from collections.abc import Sequence
+from operator import attrgetter
+
+from ...core.ids import original_of, range_of_variants
+from ...core.images import StoredImage, Tombstone
+from ..contract import Expected
+from ..groups import NO_ROW, GroupCommit, NewVersion, Row, bodies_of, reached
+from ..rules import check_expected, checksum_of
+from .bodies import add_body, add_chunks, bury
+from .images import IS_ORIGINAL, META, bounds, get_many
+from .keys import admit_checks, lock_keys
+from .transaction import BodyState, Transaction
+
+_COLUMNS = ("id", "token", "{pointer}", *META, "{key_column}", "created_ms", "epoch", "checksum")
+_values_of_meta = attrgetter(*META)
+_CHANGES = ", ".join(f"{column} = excluded.{column}" for column in _COLUMNS[1:])
+_PUT = (
+    f"INSERT INTO {{image}} ({', '.join(_COLUMNS)}) VALUES ({', '.join(f'${n + 1}' for n in range(len(_COLUMNS)))})"
+    f" ON CONFLICT (id) DO UPDATE SET {_CHANGES}"
+)
+_CLEAR = (
+    f"UPDATE {{image}} SET {', '.join(f'{column} = NULL' for column in _COLUMNS[2:-2])},"
+    " checksum = checksum - coalesce(created_ms, 0) WHERE id = $1"
+)
+_RAISE_EPOCH = "UPDATE {image} SET epoch = epoch + 1, checksum = checksum + 1"
+_GROUP = (
+    "SELECT id, token, {pointer}, version, CASE WHEN {pointer} IS NULL THEN NULL ELSE {created} END, epoch FROM {image}"
+    " WHERE id = $1 OR (id > $2 AND id < $3) ORDER BY id FOR UPDATE"
+)
+_PUT_TOMBSTONE = (
+    "INSERT INTO {image} AS image (id, token, epoch, checksum) VALUES ($1, $2, $3, $4) ON CONFLICT (id) DO UPDATE"
+    " SET token = greatest(image.token, excluded.token), epoch = greatest(image.epoch, excluded.epoch),"
+    " checksum = greatest(image.token, excluded.token) + greatest(image.epoch, excluded.epoch)"
+    " WHERE image.{pointer} IS NULL AND (excluded.token > image.token OR excluded.epoch > image.epoch)"
+)
+
+
+async def commit(tx: Transaction, new: GroupCommit, *, may_admit: bool) -> Sequence[StoredImage]:
+    """Make versions of one group current. Raises AdmissionNeeded if that needs `may_admit`."""
+    await lock_keys(tx, to_change=may_admit)
+    rows = await _lock_group(tx, new.original_id)
+    images = new.images(rows)
+    await admit_checks(tx, new.terms.checks, may_admit=may_admit)
+    for version, image in zip(new.versions, images, strict=True):
+        await _put(tx, image, await _bring_to_life(tx, version))
+    left_out = new.left_out(rows)
+    await _clear(tx, left_out)
+    dead = bodies_of([*left_out, *(image.id for image in images)], rows)
+    if dead:
+        await bury(tx, dead)
+    return images
+
+
+async def _bring_to_life(tx: Transaction, version: NewVersion) -> int:
+    """Write the rest of a version's body, and return its id."""
+    if version.body is None:
+        return await add_body(tx, version.chunks, BodyState.LIVE)
+    await add_chunks(tx, version.body, version.first, version.chunks, BodyState.LIVE)
+    return version.body
+
+
+async def _put(tx: Transaction, image: StoredImage, body: int) -> None:
+    meta = image.meta
+    in_row = (*_values_of_meta(meta), tx.key_in_row(meta.wrapped_key))
+    await tx.run(_PUT, image.id, image.token, body, *in_row, image.created_ms, image.epoch, checksum_of(image))
+    await tx.put_key(body, meta.wrapped_key)
+
+
+async def find_committed(tx: Transaction, new: GroupCommit) -> Sequence[StoredImage] | None:
+    """Return the images if a commit whose answer was lost has happened and its versions are still current."""
+    await _lock_group(tx, new.original_id)  # the commit may still be under way
+    images = await get_many(tx, [version.image_id for version in new.versions])
+    found = [
+        image
+        for each in new.versions
+        if (image := images.get(each.image_id)) and image.meta.version == each.meta.version
+    ]
+    return found if len(found) == len(new.versions) else None
+
+
+async def delete(tx: Transaction, image_id: str, expect: Expected) -> bool:
+    """Turn an image, and an original's variants, into tombstones; tell whether there was such an image.
+
+    Raises StoreConflict, with nothing written.
+    """
+    rows = await _lock_group(tx, original_of(image_id))
+    check_expected(image_id, rows.get(image_id, NO_ROW).version, expect)
+    deleted = reached(image_id, rows)
+    await _clear(tx, deleted)
+    if deleted:
+        await bury(tx, bodies_of(deleted, rows))
+    return image_id in deleted
+
+
+async def _clear(tx: Transaction, image_ids: Sequence[str]) -> None:
+    if image_ids:
+        await tx.each(_CLEAR, [(image_id,) for image_id in image_ids])
+
+
+async def raise_epoch(tx: Transaction, image_id: str, expect: Expected) -> bool:
+    """Raise the epochs of an image and of an original's variants, and tell whether there is such an image."""
+    rows = await _lock_group(tx, original_of(image_id))
+    check_expected(image_id, rows.get(image_id, NO_ROW).version, expect)
+    raised = reached(image_id, rows)
+    await tx.each(f"{_RAISE_EPOCH} WHERE id = $1", [(each,) for each in raised])
+    return image_id in raised
+
+
+async def raise_epochs(tx: Transaction, after: str | None, before: str | None) -> int:
+    """Raise the epochs of all images between two ids; return of how many originals."""
+    which, between = "id > $1 AND id < $2 AND {pointer} IS NOT NULL", bounds(after, before)
+    await tx.lock_rows(which, *between)
+    await tx.run(f"{_RAISE_EPOCH} WHERE {which} AND NOT {IS_ORIGINAL}", *between)
+    return await tx.run(f"{_RAISE_EPOCH} WHERE {which} AND {IS_ORIGINAL}", *between)
+
+
+async def put_tombstones(tx: Transaction, tombstones: Sequence[Tombstone]) -> None:
+    """Let ids without an image keep at least these last tokens and epochs."""
+    await lock_keys(tx, to_change=True)  # no image is saved meanwhile, or it could get its epoch of before
+    in_order = sorted(tombstones, key=attrgetter("id"))  # the order in which rows are locked
+    await tx.lock_images([each.id for each in in_order])
+    await tx.each(_PUT_TOMBSTONE, [(each.id, each.token, each.epoch, each.token + each.epoch) for each in in_order])
+
+
+async def _lock_group(tx: Transaction, original: str) -> dict[str, Row]:
+    """Keep others from writing an original or its variants, existing or not; return their rows."""
+    await tx.lock_group(original)
+    found = await tx.all(_GROUP, original, *range_of_variants(original))
+    return {row[0]: Row(*row[1:]) for row in found}
