@@ -540,7 +540,7 @@ class PostgresMachine(PixstoreMachine):
         for pix in self.pixstores:
             store = parts_of(pix).store
             assert isinstance(store, PostgresStore)
-            (database,) = store._databases.values()
+            (database,) = store._engines.values()
             while running := database._running:
                 self.run(asyncio.wait(set(running)))
 

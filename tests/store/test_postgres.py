@@ -289,7 +289,7 @@ async def test_a_close_after_a_fork_leaves_the_parents_connections(
     store = PostgresStore(postgres.url(), schema=schema)
     await store.open()
     await store.list()
-    database, before = store._database, connections(postgres)
+    database, before = store._engine, connections(postgres)
     assert database is not None
     with monkeypatch.context() as child:
         child.setattr("pixstore_asgi.process._generation", -1)

@@ -573,12 +573,12 @@ async def test_a_sweep_removes_what_was_replaced(store: SqliteStore, s3: S3Serve
     assert s3.names(prefix) == {kept.meta.version.hex()}
 
 
-async def test_an_object_deleted_while_the_clock_was_ahead_is_swept(
-    store: SqliteStore, s3: S3Server, prefix: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_object_deleted_while_the_clock_was_ahead_is_swept(tmp_path: Path, s3: S3Server, prefix: str) -> None:
     """A body marked dead by a clock that was a day ahead goes once its grace period is over, not a day later."""
     clock = FixedClock()
-    monkeypatch.setattr(store, "_clock_ms", clock)
+    bucket = S3Bucket(s3.url(prefix))
+    store = SqliteStore(tmp_path / "images.db", bodies=bucket, sweep_grace_s=0, clock_ms=clock)
+    await store.open()
     await save(store, "a")
     clock.now_ms += 86_400_000
     await store.delete("a")
@@ -587,6 +587,7 @@ async def test_an_object_deleted_while_the_clock_was_ahead_is_swept(
     clock.now_ms += 1
     assert await store.sweep() == 1
     assert s3.names(prefix) == set()
+    await store.close()
 
 
 async def test_a_sweep_that_dies_is_done_again(store: SqliteStore, s3: S3Server, prefix: str) -> None:

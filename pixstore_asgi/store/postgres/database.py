@@ -92,8 +92,15 @@ class Database:
         del source
         return await _once(address, names, question, patience_s)
 
+    @property
+    def is_inherited(self) -> bool:
+        """Whether the connections are the parent's of this process."""
+        return self.generation != generation()
+
     async def close(self) -> None:
         """Let what runs come to its end, and close the pool if it is ours."""
+        if self.is_inherited:
+            return
         # In a task of its own: a close that is cancelled goes on to its end.
         await asyncio.shield(asyncio.create_task(self._close()))
 
@@ -110,7 +117,7 @@ class Database:
 
     def abandon(self) -> None:
         """Close the connections of an event loop that was closed before them; a borrowed pool stays as it is."""
-        if self._is_ours and self.generation == generation():
+        if self._is_ours and not self.is_inherited:
             for holder in self.pool._holders:  # type: ignore[attr-defined]
                 if holder.is_connected():
                     _cut(holder._con)
@@ -118,6 +125,10 @@ class Database:
     async def read(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run what only reads; once more on another connection where the server went away, for a while."""
         return await self.read_within(self.patience_s, operation, *args, **kwargs)
+
+    async def read_all(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run what only reads, and may read all rows, however long that takes; else as `read`."""
+        return await self.read_within(None, operation, *args, **kwargs)
 
     async def read_within(
         self, limit_s: float | None, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs

@@ -7,7 +7,6 @@ from typing import Any
 
 import anyio
 
-from ..tables.transaction import Operation, P, R
 from .database import Database, give_up
 from .errors import translated
 from .transaction import ended_in_time
@@ -30,10 +29,6 @@ class Snapshot(Database):
         except TimeoutError:
             give_up(self._one)
             raise
-
-    async def write_all(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run what only reads, however long that takes."""
-        return await self.read_within(None, operation, *args, **kwargs)
 
 
 @asynccontextmanager

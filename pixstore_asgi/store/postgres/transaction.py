@@ -32,7 +32,7 @@ _NAMES = {
     "chunk_address": "$1, $2",
     "chunk_number": "number",
     "this_chunk": "body = $1 AND number = $2",
-    "previous_chunk": "body = $1 AND number = $4 - 1",
+    "previous_chunk": "body = $1 AND number = $3 - 1",
     "body_of_chunk": "body",
     "of_image": "chunk.body = image.body",
     "of_body": "chunk.body = body.id",
@@ -68,7 +68,7 @@ class Names:
             raise ConfigError("schema must be 1 to 63 of a-z, 0-9 and _, and begin with no digit")
         self.schema = schema
         tables = {table: f"{schema}.{table}" for table in _TABLES}
-        self.fill = Statements({**_NAMES, **tables, "images": tables["image"], "schema": schema}).fill
+        self.statements = Statements({**_NAMES, **tables, "images": tables["image"], "schema": schema})
 
     def lock_key(self, what: str) -> int:
         """Return the key of an advisory lock: 64 bits, signed."""
@@ -101,20 +101,20 @@ class Transaction:
         self.names = names
 
     async def all(self, statement: str, *args: object) -> list[tuple[Any, ...]]:
-        return [tuple(row) for row in await self.connection.fetch(self.names.fill(statement), *args)]
+        return [tuple(row) for row in await self.connection.fetch(self.names.statements[statement], *args)]
 
     async def one(self, statement: str, *args: object) -> tuple[Any, ...] | None:
-        row = await self.connection.fetchrow(self.names.fill(statement), *args)
+        row = await self.connection.fetchrow(self.names.statements[statement], *args)
         return None if row is None else tuple(row)
 
     async def run(self, statement: str, *args: object) -> int:
-        status = await self.connection.execute(self.names.fill(statement), *args)
+        status = await self.connection.execute(self.names.statements[statement], *args)
         written = status.rpartition(" ")[2]
         return int(written) if written.isdigit() else 0
 
     async def each(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
         if rows:
-            await self.connection.executemany(self.names.fill(statement), rows)
+            await self.connection.executemany(self.names.statements[statement], rows)
 
     async def lock(self, name: str, *, shared: bool = False) -> None:
         function = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"

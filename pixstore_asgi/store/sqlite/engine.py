@@ -163,9 +163,9 @@ class Engine:
         """Return the images' stamps, which are others in every engine; on the caller's thread, for it waits for
         nothing."""
         self._checked()
-        generation = self._look().generation
+        current = self._look().generation
         counters = self._write_lock.counters
-        return counters.stamps(image_ids, generation) if counters else [generation] * len(image_ids)
+        return counters.stamps(image_ids, current) if counters else [current] * len(image_ids)
 
     def _look(self) -> DataVersion:
         """Look for what another program has done to the file, where it is time to."""
@@ -180,8 +180,7 @@ class Engine:
         """Run an operation of `tables` in one transaction."""
         return await self.on_writer(transact, operation, *args, **kwargs)
 
-    write_all = write
-    """Run an operation on all rows: none has a time limit here."""
+    read_all, write_all = read, write  # no operation has a time limit here
 
     async def on_writer(self, function: Callable[Concatenate[Any, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a function on the writer. If versions have died of it, their keys leave SQLite's log too."""

@@ -10,8 +10,8 @@ from ..rules import image_of_row
 from ..tables import images
 from .transaction import STATEMENTS
 
-_GET = STATEMENTS.fill(images.GET)
-_WHOLE_IMAGE = STATEMENTS.fill(images.IMAGE_AND_CHUNKS).replace(", 0)", ", -1)")  # no chunk of a longer one
+_GET = STATEMENTS[images.GET]
+_WHOLE_IMAGE = STATEMENTS[images.IMAGE_AND_CHUNKS].replace(", 0)", ", -1)")  # no chunk of a longer one
 assert _WHOLE_IMAGE.count(", -1)") == 1
 
 

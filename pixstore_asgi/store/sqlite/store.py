@@ -9,18 +9,17 @@ from pathlib import Path
 from typing import Literal
 
 from ...core.events import event
-from ...core.images import RewrappedKey, StoredImage, Tombstone
+from ...core.images import RewrappedKey, StoredImage
 from ...core.options import check_numbers
 from ...errors import ConfigError, StoreBusy, StoreError
-from ...loops import PerLoop
 from ..clock import Clock, wall_clock_ms
-from ..contract import Expect, Expected, ImageStream, ImageWriter, KeyChecks
-from ..gc import OccasionalGc, log_unswept
+from ..contract import Expect, Expected, ImageStream, ImageWriter
+from ..gc import log_unswept
 from ..inspection import DatabaseInfo, Fault, Unused, found_by
-from ..objects import Bodies, Claimed, LiveNames, ObjectGc, here_or_in_bucket
-from ..tables import faults, images, keys, objects, writes
-from . import faults as own_faults
-from . import gc, reads
+from ..objects import Bodies
+from ..tables import images, keys
+from ..tables.store import TableStore
+from . import faults, gc, reads
 from .commits import Deletion
 from .connection import text_of, translated
 from .engine import Engine, query, transact
@@ -28,7 +27,7 @@ from .streams import begin_write, open_stream
 from .writer import Writer
 
 _log = logging.getLogger("pixstore_asgi")
-_SWEPT_PER_WRITE = 4
+_COLLECTED_PER_WRITE = 4
 _FEW_IMAGES = 100
 _KEPT_PAGES = 4096  # of 16 KiB: free space that writes may take up again
 _EVER_MS = 2**62
@@ -36,7 +35,7 @@ _EVER_MS = 2**62
 Durability = Literal["NORMAL", "FULL"]
 
 
-class SqliteStore:
+class SqliteStore(TableStore[Engine]):
     """Keeps images in the SQLite database at `path`, which is created with mode 0600 where it is missing.
 
     durability: what a power failure may take. "NORMAL": the last writes, never one that was there before, and the
@@ -57,6 +56,7 @@ class SqliteStore:
     """
 
     max_body_bytes = gc.MAX_BODY_BYTES
+    looks = (*TableStore.looks, *faults.LOOKS)
 
     def __init__(
         self,
@@ -71,66 +71,22 @@ class SqliteStore:
         if durability not in ("NORMAL", "FULL"):
             raise ConfigError(f'durability must be "NORMAL" or "FULL", not {durability!r}')
         check_numbers(busy_timeout_s=busy_timeout_s, sweep_grace_s=sweep_grace_s)
+        super().__init__(sweep_grace_s=sweep_grace_s, bodies=bodies, clock_ms=clock_ms, abandon=Engine.abandon)
         self.path = Path(path).absolute()
         self._durability = durability
         self._busy_timeout_s = busy_timeout_s
-        self.sweep_grace_s = sweep_grace_s
-        self._bodies = bodies
-        self._object_gc = ObjectGc(self, bodies) if bodies else None
-        self._clock_ms = clock_ms
-        self._occasional_gc = OccasionalGc(self.sweep)
-        self._engines: PerLoop[Engine] = PerLoop(Engine.abandon)
-        self.sweeps_at_close = True
 
-    async def open(self) -> None:
-        if self._engine is None:
-            if self._bodies:
-                await self._bodies.open()
-            self._engines.put(
-                await Engine.open(
-                    self._real_path(), self._clock_ms, busy_timeout_s=self._busy_timeout_s, durability=self._durability
-                )
-            )
-
-    async def close(self) -> None:
-        self._engines.drop_ended()
-        engine = self._engine
-        if engine is None:
-            if self._bodies:
-                await self._bodies.close()
-            return
-        await self._occasional_gc.ended()
-        try:
-            if self.sweeps_at_close and not engine.is_inherited:
-                await self.sweep()
-        except StoreError as error:  # nothing is lost by it: the next write or close sweeps
-            log_unswept(error, f"{self.path} was closed without a sweep", path=str(self.path))
-        finally:
-            self._engines.pop()
-            try:
-                await engine.close()
-            finally:
-                if self._bodies:
-                    await self._bodies.close()
-
-    async def database_id(self) -> bytes:
-        return await self._opened().read(keys.database_id)
+    async def _connect(self) -> Engine:
+        return await Engine.open(
+            self._real_path(), self._clock_ms, busy_timeout_s=self._busy_timeout_s, durability=self._durability
+        )
 
     async def separate(self, database_id: bytes, check: bytes, rewrap: Callable[[StoredImage], bytes]) -> int:
         engine = self._opened()
         return await engine.on_writer(self._separate, engine, database_id, check, rewrap)
 
-    async def key_checks(self) -> KeyChecks:
-        return await self._opened().read(keys.key_checks)
-
-    async def key_usage(self) -> dict[bytes, int]:
-        return await self._opened().read(keys.key_usage)
-
     async def replace_wrapped_keys(self, wrapped: Sequence[RewrappedKey], *, checks: Sequence[bytes] = ()) -> int:
         return await self._opened().write(keys.replace_wrapped_keys, wrapped, checks, may_admit=True)
-
-    async def retire_key_check(self, check: bytes) -> None:
-        await self._opened().write_all(keys.retire_key_check, check)
 
     async def get(self, image_id: str) -> StoredImage | None:
         engine = self._opened()
@@ -141,17 +97,17 @@ class SqliteStore:
         engine = self._opened()
         is_few = len(image_ids) <= _FEW_IMAGES
         found = engine.read_at_once(query, images.get_many, image_ids) if is_few else None
-        return await engine.read(images.get_many, image_ids) if found is None else found
+        return await super().get_many(image_ids) if found is None else found
 
-    async def open_stream(self, image_id: str) -> ImageStream | None:
-        return await here_or_in_bucket(open_stream(self._opened(), image_id), self._bodies)
+    async def _open_stream(self, image_id: str) -> ImageStream | None:
+        return await open_stream(self._opened(), image_id)
 
     def read_at_once(self, image_id: str) -> tuple[StoredImage, Sequence[bytes]] | None:
         return self._opened().read_at_once(reads.whole_image, image_id)
 
     async def begin_write(self, image_id: str, version: bytes) -> ImageWriter:
         engine = self._opened()
-        engine.write_soon(self._sweep_some, engine)
+        engine.write_soon(self._collect_some, engine)
         if self._bodies:
             self._occasional_gc.soon()
         return await begin_write(engine, image_id, version, self._clock_ms, self._bodies)
@@ -161,27 +117,7 @@ class SqliteStore:
         if self._bodies:
             self._occasional_gc.soon()
         # In the same turn, so that nothing is written any more once the caller is told.
-        sweep_some = partial(self._sweep_some, engine=engine)
-        return await engine.delete(Deletion(image_id, expect), sweep_some)
-
-    async def raise_epoch(self, image_id: str, *, expect: Expected = Expect.ANY) -> bool:
-        return await self._opened().write(writes.raise_epoch, image_id, expect)
-
-    async def raise_epochs(self, *, after: str | None = None, before: str | None = None) -> int:
-        return await self._opened().write_all(writes.raise_epochs, after, before)
-
-    async def list(
-        self, *, after: str | None = None, before: str | None = None, limit: int = 100, originals_only: bool = False
-    ) -> "list[StoredImage]":
-        return await self._opened().read(images.list_images, after, before, limit, originals_only=originals_only)
-
-    async def list_tombstones(
-        self, *, after: str | None = None, before: str | None = None, limit: int = 100
-    ) -> Sequence[Tombstone]:
-        return await self._opened().read(images.list_tombstones, after, before, limit)
-
-    async def put_tombstones(self, tombstones: Sequence[Tombstone]) -> None:
-        await self._opened().write(writes.put_tombstones, tombstones)
+        return await engine.delete(Deletion(image_id, expect), partial(self._collect_some, engine=engine))
 
     def stamps(self, image_ids: Sequence[str]) -> Sequence[Hashable]:
         return self._opened().stamps(image_ids)
@@ -193,29 +129,13 @@ class SqliteStore:
         removed = await engine.on_writer(gc.collect, engine.leases, self._before_ms(engine), limit)
         while await engine.on_writer(gc.give_space_back, 0):
             pass
-        if self._object_gc and removed < limit:
-            removed += await self._object_gc.sweep(limit - removed)
-        return removed
+        return removed + await self._collect_objects(limit - removed)
 
-    async def check_bodies(self) -> None:
-        if self._object_gc:
-            await self._object_gc.check()
+    async def _collect(self) -> int:
+        return await self.sweep()
 
-    async def live_names(self, limit: int) -> LiveNames:
-        """Return names of current bodies elsewhere."""
-        return await self._opened().read(objects.live_names, limit)
-
-    async def claim_bodies(self, limit: int) -> Sequence[Claimed]:
-        """Claim bodies elsewhere that are to be removed."""
-        return await self._opened().write(objects.claim, self.sweep_grace_s, limit)
-
-    async def forget_bodies(self, claimed: Sequence[Claimed]) -> None:
-        """Forget bodies elsewhere that were removed."""
-        await self._opened().write(objects.forget, claimed)
-
-    @property
-    def bodies(self) -> Bodies | None:
-        return self._bodies
+    def _log_unswept(self, error: StoreError) -> None:
+        log_unswept(error, f"{self.path} was closed without a sweep", path=str(self.path))
 
     async def is_made(self) -> bool:
         # An empty file is one that was made this moment, or lost all that it had.
@@ -228,26 +148,18 @@ class SqliteStore:
     async def place(self) -> Hashable:
         return self._real_path()
 
-    async def has_bodies_elsewhere(self, *, live: bool = False) -> bool:
-        return await self._opened().read(objects.has_objects, live=live)
-
-    async def ids(self, *, after: str, limit: int) -> Sequence[str]:
-        return await self._opened().read(faults.ids, after, limit)
+    async def unknown_bodies(self, versions: Sequence[bytes]) -> Sequence[bytes]:
+        return await self._opened().on_reader(faults.unknown_bodies, versions)
 
     async def faults(self) -> AsyncIterator[Fault]:
-        engine = self._opened()
-        for fault in await found_by(engine.on_reader(own_faults.damaged_pages)):
+        for fault in await found_by(self._opened().on_reader(faults.damaged_pages)):
             yield fault
-        for statement, reason in (*faults.LOOKS, *own_faults.LOOKS):
-            for fault in await found_by(engine.read(faults.look, statement, reason)):
-                yield fault
-
-    async def unknown_bodies(self, versions: Sequence[bytes]) -> Sequence[bytes]:
-        return await self._opened().on_reader(own_faults.unknown_bodies, versions)
+        async for fault in super().faults():
+            yield fault
 
     async def unused(self) -> Unused:
-        engine = self._opened()
-        return Unused(*await engine.read(faults.count_unused), await engine.on_reader(own_faults.free_bytes))
+        free_bytes = await self._opened().on_reader(faults.free_bytes)
+        return (await super().unused())._replace(free_bytes=free_bytes)
 
     @property
     def key_file(self) -> Path:
@@ -269,10 +181,10 @@ class SqliteStore:
         finally:
             engine.leases.end_alone()
 
-    def _sweep_some(self, db: Writer, engine: Engine) -> None:
-        """Sweep a little on the occasion of a write, which must not fail for it."""
+    def _collect_some(self, db: Writer, engine: Engine) -> None:
+        """Collect a little along with a write, which must not fail because of it."""
         try:
-            gc.collect_some(db, engine.leases, self._before_ms(engine), _SWEPT_PER_WRITE, _KEPT_PAGES)
+            gc.collect_some(db, engine.leases, self._before_ms(engine), _COLLECTED_PER_WRITE, _KEPT_PAGES)
         except (StoreError, sqlite3.Error, OSError) as error:
             _log.info(
                 "%s was not swept: %s", self.path, text_of(error), extra=event("sweep_failed", path=str(self.path))
@@ -289,13 +201,3 @@ class SqliteStore:
     def _real_path(self) -> Path:
         # One database has one name, or its lock and key files would have several.
         return Path(os.path.realpath(self.path))
-
-    @property
-    def _engine(self) -> Engine | None:
-        return self._engines.get()
-
-    def _opened(self) -> Engine:
-        engine = self._engines.get()
-        if engine is None:
-            raise StoreError("the store is closed: open it first")
-        return engine

@@ -6,7 +6,13 @@ from ...errors import StoreError
 from ..groups import Chunks
 from .transaction import BodyState, Transaction
 
-_MOVE_PENDING = "UPDATE {body} SET state = $2, {changed} = {now} WHERE id = $1 AND state = $3"
+_MOVE_PENDING = f"UPDATE {{body}} SET state = $2, {{changed}} = {{now}} WHERE id = $1 AND state = {BodyState.PENDING:d}"
+_BURY = f"UPDATE {{body}} SET state = {BodyState.DEAD:d}, {{changed}} = {{now}} WHERE id = $1"
+_INSERT_CHUNK = "INSERT INTO {chunk} ({chunk_columns}) VALUES ({chunk_address}, $3)"
+_ADD_CHUNKS = (
+    # A failover may lose the latest of the chunks written so far. They are written in order.
+    f"{_MOVE_PENDING} AND ($3 = 0 OR EXISTS (SELECT 1 FROM {{chunk}} WHERE {{previous_chunk}}))"
+)
 
 
 class UploadGone(StoreError):
@@ -42,9 +48,7 @@ async def add_chunks(tx: Transaction, body: int, first: int, chunks: Chunks, sta
 
     Raises StoreError if the body, or the chunk before these, is gone.
     """
-    # A failover may lose the latest of the chunks written so far. They are written in order.
-    has_chunks = " AND ($4 = 0 OR EXISTS (SELECT 1 FROM {chunk} WHERE {previous_chunk}))"
-    if not await tx.run(_MOVE_PENDING + has_chunks, body, state, BodyState.PENDING, first):
+    if not await tx.run(_ADD_CHUNKS, body, state, first):
         raise UploadGone
     await _insert_chunks(tx, body, first, chunks)
 
@@ -53,17 +57,16 @@ async def bury(tx: Transaction, bodies: Sequence[int]) -> None:
     """Mark bodies dead, to which no image points any more, and overwrite their keys."""
     await tx.drop_keys(bodies)
     # One by one: a PostgreSQL connection that first meets an array of a type needs three more trips to learn of it.
-    query = "UPDATE {body} SET state = $2, {changed} = {now} WHERE id = $1"
-    await tx.each(query, [(body, BodyState.DEAD) for body in bodies])
+    await tx.each(_BURY, [(body,) for body in bodies])
 
 
 async def drop_pending(tx: Transaction, body: int) -> None:
     """Mark a body dead if its write was given up; it stays live if its commit came first."""
-    await tx.run(_MOVE_PENDING, body, BodyState.DEAD, BodyState.PENDING)
+    await tx.run(_MOVE_PENDING, body, BodyState.DEAD)
 
 
 async def _insert_chunks(tx: Transaction, body: int, first: int, chunks: Chunks) -> None:
     if first + len(chunks) > tx.most_chunks:
         raise StoreError(f"an image has at most {tx.most_chunks} chunks of 256 KiB")
     rows = [(body, number, chunk) for number, chunk in enumerate(chunks, first)]
-    await tx.each("INSERT INTO {chunk} ({chunk_columns}) VALUES ({chunk_address}, $3)", rows)
+    await tx.each(_INSERT_CHUNK, rows)

@@ -18,23 +18,21 @@ class BodyState(IntEnum):
     DEAD = 2
 
 
-class Statements:
-    """Fills the names of one database into statements, each once.
+class Statements(dict[str, str]):
+    """Statements as one database takes them, by their text in `tables`; each is filled once.
 
     names: of tables and columns, and expressions in which the databases differ, by the names that statements have for
     them in braces. translate: changes the dialect of a filled statement.
     """
 
     def __init__(self, names: Mapping[str, str], translate: Callable[[str], str] = str) -> None:
+        super().__init__()
         self._names = names
         self._translate = translate
-        self._filled: dict[str, str] = {}
 
-    def fill(self, statement: str) -> str:
-        """Return a statement as the database takes it."""
-        if statement not in self._filled:
-            self._filled[statement] = self._translate(statement.format_map(self._names))
-        return self._filled[statement]
+    def __missing__(self, statement: str) -> str:
+        self[statement] = filled = self._translate(statement.format_map(self._names))
+        return filled
 
 
 class Transaction(Protocol):

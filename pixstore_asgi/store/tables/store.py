@@ -1,0 +1,197 @@
+"""TableStore: what the stores in SQLite and PostgreSQL have in common."""
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from typing import ClassVar, Generic, Protocol, TypeVar
+
+from ...core.images import StoredImage, Tombstone
+from ...errors import StoreError
+from ...loops import PerLoop
+from ..clock import Clock
+from ..contract import Expect, Expected, ImageStream, KeyChecks
+from ..gc import OccasionalGc, log_unswept
+from ..inspection import Fault, Unused, found_by
+from ..objects import Bodies, Claimed, LiveNames, ObjectGc, here_or_in_bucket
+from . import faults, images, keys, objects, writes
+from .transaction import Operation, P, R
+
+
+class Engine(Protocol):
+    """An open database in one event loop."""
+
+    @property
+    def is_inherited(self) -> bool:
+        """Whether it was opened before a fork, by the parent of this process."""
+        ...
+
+    async def read(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run an operation that only reads."""
+        ...
+
+    async def read_all(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run an operation that only reads, and may read all rows, without a time limit."""
+        ...
+
+    async def write(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run an operation in one transaction."""
+        ...
+
+    async def write_all(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run an operation that may write all rows in one transaction, without a time limit."""
+        ...
+
+    async def close(self) -> None:
+        """Close it; harmless when repeated."""
+        ...
+
+
+E = TypeVar("E", bound=Engine)
+
+
+class TableStore(ABC, Generic[E]):
+    """An ImageStore in tables. A database says how it is opened, and how bodies are read, written and collected."""
+
+    looks: ClassVar[Sequence[tuple[str, str]]] = faults.LOOKS
+    """The statements that find faults, and their reasons."""
+
+    def __init__(
+        self, *, sweep_grace_s: float, bodies: Bodies | None, clock_ms: Clock, abandon: Callable[[E], object]
+    ) -> None:
+        self.sweep_grace_s = sweep_grace_s
+        self.sweeps_at_close = True
+        self._bodies = bodies
+        self._clock_ms = clock_ms
+        self._object_gc = ObjectGc(self, bodies) if bodies else None
+        self._occasional_gc = OccasionalGc(self._collect)
+        self._engines: PerLoop[E] = PerLoop(abandon)
+
+    @abstractmethod
+    async def _connect(self) -> E:
+        """Open the database in this event loop."""
+
+    @abstractmethod
+    async def _collect(self) -> int:
+        """Remove some bodies that no image needs; return how many."""
+
+    def _log_unswept(self, error: StoreError) -> None:
+        """Log that the store was closed without a sweep."""
+        log_unswept(error, "the store was closed without a sweep")
+
+    @abstractmethod
+    async def _open_stream(self, image_id: str) -> ImageStream | None:
+        """Open the current version, or return None. Raises InObjectStore."""
+
+    async def open(self) -> None:
+        if self._engine is None:
+            if self._bodies:
+                await self._bodies.open()
+            self._engines.put(await self._connect())
+
+    async def close(self) -> None:
+        self._engines.drop_ended()
+        try:
+            if engine := self._engine:
+                await self._close(engine)
+        finally:
+            if self._bodies:
+                await self._bodies.close()
+
+    async def _close(self, engine: E) -> None:
+        try:
+            if not engine.is_inherited:
+                await self._occasional_gc.ended()
+                if self.sweeps_at_close:
+                    await self._collect()
+        except StoreError as error:  # nothing is lost: the next write or close collects it
+            self._log_unswept(error)
+        finally:
+            self._engines.pop()
+            await engine.close()
+
+    async def database_id(self) -> bytes:
+        return await self._opened().read(keys.database_id)
+
+    async def separate(self, database_id: bytes, check: bytes, rewrap: Callable[[StoredImage], bytes]) -> int:
+        return await self._opened().write_all(keys.assign_new_database_id, database_id, check, rewrap)
+
+    async def key_checks(self) -> KeyChecks:
+        return await self._opened().read(keys.key_checks)
+
+    async def key_usage(self) -> dict[bytes, int]:
+        return await self._opened().read_all(keys.key_usage)
+
+    async def retire_key_check(self, check: bytes) -> None:
+        await self._opened().write_all(keys.retire_key_check, check)
+
+    async def get_many(self, image_ids: Collection[str]) -> dict[str, StoredImage]:
+        return await self._opened().read(images.get_many, image_ids)
+
+    async def open_stream(self, image_id: str) -> ImageStream | None:
+        return await here_or_in_bucket(self._open_stream(image_id), self._bodies)
+
+    async def raise_epoch(self, image_id: str, *, expect: Expected = Expect.ANY) -> bool:
+        return await self._opened().write(writes.raise_epoch, image_id, expect)
+
+    async def raise_epochs(self, *, after: str | None = None, before: str | None = None) -> int:
+        return await self._opened().write_all(writes.raise_epochs, after, before)
+
+    async def list(
+        self, *, after: str | None = None, before: str | None = None, limit: int = 100, originals_only: bool = False
+    ) -> "list[StoredImage]":
+        return await self._opened().read(images.list_images, after, before, limit, originals_only=originals_only)
+
+    async def list_tombstones(
+        self, *, after: str | None = None, before: str | None = None, limit: int = 100
+    ) -> Sequence[Tombstone]:
+        return await self._opened().read(images.list_tombstones, after, before, limit)
+
+    async def put_tombstones(self, tombstones: Sequence[Tombstone]) -> None:
+        await self._opened().write(writes.put_tombstones, tombstones)
+
+    async def _collect_objects(self, limit: int) -> int:
+        """Remove up to `limit` objects that no image needs; return how many."""
+        return await self._object_gc.sweep(limit) if self._object_gc and limit > 0 else 0
+
+    async def check_bodies(self) -> None:
+        if self._object_gc:
+            await self._object_gc.check()
+
+    async def live_names(self, limit: int) -> LiveNames:
+        """Return names of current objects."""
+        return await self._opened().read(objects.live_names, limit)
+
+    async def claim_bodies(self, limit: int) -> Sequence[Claimed]:
+        """Claim objects that are to be removed."""
+        return await self._opened().write(objects.claim, self.sweep_grace_s, limit)
+
+    async def forget_bodies(self, claimed: Sequence[Claimed]) -> None:
+        """Delete the rows of objects that were removed."""
+        await self._opened().write(objects.forget, claimed)
+
+    @property
+    def bodies(self) -> Bodies | None:
+        return self._bodies
+
+    async def has_bodies_elsewhere(self, *, live: bool = False) -> bool:
+        return await self._opened().read(objects.has_objects, live=live)
+
+    async def ids(self, *, after: str, limit: int) -> Sequence[str]:
+        return await self._opened().read(faults.ids, after, limit)
+
+    async def faults(self) -> AsyncIterator[Fault]:
+        for statement, reason in self.looks:
+            for fault in await found_by(self._opened().read_all(faults.look, statement, reason)):
+                yield fault
+
+    async def unused(self) -> Unused:
+        return Unused(*await self._opened().read_all(faults.count_unused), 0)
+
+    @property
+    def _engine(self) -> E | None:
+        return self._engines.get()
+
+    def _opened(self) -> E:
+        engine = self._engines.get()
+        if engine is None:
+            raise StoreError("the store is closed: open it first")
+        return engine
