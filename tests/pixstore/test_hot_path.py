@@ -124,7 +124,7 @@ async def test_a_cold_request_is_one_statement(
         trips.clear()
         statements.clear()
         assert await request(app, record) == size + 2
-        assert (trips, len(statements)) == ([] if is_quick else ["open_blob"], 1)
+        assert (trips, len(statements)) == ([] if is_quick else ["open_body"], 1)
 
 
 async def test_a_large_cold_request_takes_a_trip_for_each_chunk(
@@ -138,7 +138,7 @@ async def test_a_large_cold_request_takes_a_trip_for_each_chunk(
     trips.clear()
     statements.clear()
     assert await request(app, record) == 5 * CHUNK_BYTES + 1
-    assert trips == ["open_blob", "is_live", *["read_chunk"] * 4]
+    assert trips == ["open_body", "is_live", *["read_chunk"] * 4]
     assert len(statements) == (7 if is_quick else 6)
 
 
@@ -175,7 +175,7 @@ async def test_a_save_is_one_trip(pix: Pixstore, trips: list[str]) -> None:
     await pix.save_image(picture())
     trips.clear()
     await pix.save_image(large_png(SMALL))
-    assert trips == ["_sweep_some", "run"]
+    assert trips == ["_collect_some", "run"]
 
 
 @contextmanager

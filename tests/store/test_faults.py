@@ -907,7 +907,7 @@ async def test_a_missing_key_file_is_named(folder: Path) -> None:
     key_file, image_id = await make_with_key(folder)
     key = key_file.read_bytes()
     key_file.unlink()
-    with pytest.raises(SecretError, match=f"{key_file} is not there"):
+    with pytest.raises(SecretError, match=f"{key_file} does not exist"):
         await Pixstore(folder / DATABASE).open()
     assert not key_file.exists()
     await check_key_refused(folder, image_id, key_file, key)

@@ -14,8 +14,7 @@ from pixstore_asgi.core.cipher import unwrap_key, wrap_key
 from pixstore_asgi.core.keyring import KeyRing
 from pixstore_asgi.store.contract import ImageStore
 from pixstore_asgi.store.sqlite import SqliteStore, leases, write_lock
-from pixstore_asgi.store.sqlite.change_counters import ChangeCounters
-from pixstore_asgi.store.sqlite.data_version import DataVersion
+from pixstore_asgi.store.sqlite.freshness import ChangeCounters, DataVersion
 from pixstore_asgi.store.sqlite.transaction import Transaction, run
 from pixstore_asgi.store.tables import images, keys
 

@@ -22,7 +22,7 @@ from ..groups import GroupCommit
 from ..tables.transaction import Operation
 from .commits import Commit, Commits, Deletion, Outcome
 from .connection import Connection, P, R, keep_freed_memory, text_of, translated
-from .data_version import DataVersion
+from .freshness import DataVersion
 from .leases import IN_USE, Leases
 from .open_files import OpenFiles, check_in_place, check_one_name, check_regular, check_shared
 from .pace import Pace
@@ -72,7 +72,7 @@ class Engine:
             check_one_name(path)
             _create_private(path)
             side_file = path.with_name(path.name + ".lock")
-            leases = _used(path, side_file)  # first: from then on nobody removes the side file
+            leases = _used(path, side_file)  # first: from then on no process removes the side file
             try:
                 engine = cls(path, WriteLock(side_file, timeout_s=busy_timeout_s), leases)
             except BaseException:
@@ -85,7 +85,9 @@ class Engine:
                 database = prepare(path, engine._write_lock, busy_timeout_s=busy_timeout_s)
                 engine._files = OpenFiles(path, database)
                 every_s = _FOREIGN_S if engine._write_lock.counters else 0
-                engine._data_version = DataVersion(path, engine._files, every_s=every_s)
+                engine._data_version = DataVersion(
+                    path, connect_reader(os.fspath(path), busy_timeout_s=0), engine._files.check, every_s=every_s
+                )
                 engine._near = connect_reader(os.fspath(path), busy_timeout_s=0)
             except BaseException:
                 engine._release()
@@ -108,18 +110,24 @@ class Engine:
 
     async def read(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run an operation of `tables` that only reads."""
-        return await self.on_reader(query, operation, *args, **kwargs)
+        return await self._reader().run(self._query, operation, *args, **kwargs)
+
+    def _query(self, db: Any, operation: Operation[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        self._check_files()
+        return run(operation(Transaction(db), *args, **kwargs))
 
     async def on_reader(self, function: Callable[Concatenate[Any, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a function on the reader that has least to do."""
+        return await self._reader().run(self._read, function, *args, **kwargs)
+
+    def _reader(self) -> Connection:
         _, *readers = self._checked()
-        reader = min(readers, key=lambda reader: reader.queued)
-        return await reader.run(self._read, function, *args, **kwargs)
+        return min(readers, key=lambda reader: reader.queued)
 
     def read_at_once(
         self, function: Callable[Concatenate[Any, P], R | None], *args: P.args, **kwargs: P.kwargs
     ) -> R | None:
-        """Run a function that reads a little on the caller's own thread; None where reads have to wait for the disk."""
+        """Run a function that reads a little on the caller's own thread; None if reads have to wait for the disk."""
         self._checked()
         if not self._pace.is_quick():
             return None
@@ -128,7 +136,7 @@ class Engine:
             self._look()
             return function(self._near, *args, **kwargs)
         except (sqlite3.Error, OSError) as error:
-            # A reader's thread may wait for what is busy; any other error it meets as well, and translates it.
+            # A reader's thread may wait for a busy database. It meets any other error as well, and translates it.
             _log.debug(
                 "a read of %s is tried again: %s",
                 self.path,
@@ -168,7 +176,7 @@ class Engine:
         return counters.stamps(image_ids, current) if counters else [current] * len(image_ids)
 
     def _look(self) -> DataVersion:
-        """Look for what another program has done to the file, where it is time to."""
+        """Look for changes of the file by another program, if it is time to."""
         self._check_open()
         assert self._data_version is not None
         if time.monotonic() >= self._data_version.due:
@@ -187,7 +195,7 @@ class Engine:
         return await self._checked()[0].run(self._write, function, *args, **kwargs)
 
     def _write(self, db: Any, function: Callable[Concatenate[Any, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
-        # In one turn: whoever gives up waiting in between must not leave the log as it is.
+        # In one turn: a caller that is cancelled in between must not leave the log as it is.
         result = function(db, *args, **kwargs)
         empty_log(db)
         return result
@@ -218,7 +226,7 @@ class Engine:
             raise
 
     def write_soon(self, function: Callable[Concatenate[Any, P], object], *args: P.args, **kwargs: P.kwargs) -> None:
-        """Run a function on the writer after what waits there; nobody hears of its end."""
+        """Run a function on the writer after the functions that wait there; do not wait for it."""
         self._checked()[0].post(function, *args, **kwargs)
 
     async def close(self) -> None:

@@ -78,6 +78,8 @@ class Transaction:
     changed: the ids of all images whose rows it may change; None stands for any.
     """
 
+    __slots__ = ("changed", "db")
+
     most_chunks = 1 << CHUNK_BITS
 
     def __init__(self, db: sqlite3.Connection) -> None:
@@ -85,15 +87,19 @@ class Transaction:
         self.changed: set[str] | None = set()
 
     async def all(self, statement: str, *args: object) -> list[tuple[Any, ...]]:
-        rows: list[tuple[Any, ...]] = self.db.execute(STATEMENTS[statement], _values(args)).fetchall()
+        if args and type(args[0]) is list:  # a statement takes an array as $1
+            args = (json.dumps(args[0]), *args[1:])
+        rows: list[tuple[Any, ...]] = self.db.execute(STATEMENTS[statement], args).fetchall()
         return rows
 
     async def one(self, statement: str, *args: object) -> tuple[Any, ...] | None:
-        row: tuple[Any, ...] | None = self.db.execute(STATEMENTS[statement], _values(args)).fetchone()
+        row: tuple[Any, ...] | None = self.db.execute(STATEMENTS[statement], args).fetchone()
         return row
 
     async def run(self, statement: str, *args: object) -> int:
-        written: int = self.db.execute(STATEMENTS[statement], _values(args)).rowcount
+        if args and type(args[0]) is list:
+            args = (json.dumps(args[0]), *args[1:])
+        written: int = self.db.execute(STATEMENTS[statement], args).rowcount
         return written
 
     async def each(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
@@ -133,8 +139,3 @@ class Transaction:
     async def replace_keys(self, keys: Sequence[RewrappedKey]) -> int:
         self.db.note_dead_keys(are_there=True)
         return sum(wrapped_keys.replace(self.db, key) for key in keys)
-
-
-def _values(args: tuple[object, ...]) -> tuple[object, ...]:
-    # A statement that takes an array takes it as $1.
-    return (json.dumps(args[0]), *args[1:]) if args and type(args[0]) is list else args

@@ -12,8 +12,8 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 from ...errors import StoreBusy
-from .change_counters import ChangeCounters
 from .descriptor import Descriptor
+from .freshness import ChangeCounters
 
 if sys.platform == "win32":
     fcntl = None
@@ -38,7 +38,7 @@ class WriteLock:
 
     @property
     def header(self) -> bytes:
-        """What was written last into the lock's file, for the next holder; empty where there is none."""
+        """The header of the lock file, which the last holder left; empty if there is none."""
         return os.pread(self._file.number, _HEADER_BYTES, 0) if self._file else b""
 
     @header.setter

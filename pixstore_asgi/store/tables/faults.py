@@ -1,6 +1,6 @@
 """Faults and unused space of a store, found without reading a body.
 
-Each question is one statement, so its answer is of one moment, whatever others write meanwhile.
+Each question is one statement, so its answer is of one moment.
 """
 
 from ..inspection import Fault
@@ -45,7 +45,7 @@ LOOKS = (
         "its token, time of first save or epoch is damaged",
     ),
 )
-"""What each statement finds, and what that means."""
+"""Statements that find faults, and their reasons."""
 
 
 async def ids(tx: Transaction, after: str, limit: int) -> list[str]:
@@ -56,7 +56,7 @@ async def ids(tx: Transaction, after: str, limit: int) -> list[str]:
 
 async def look(tx: Transaction, query: str, reason: str) -> list[Fault]:
     """Return the faults that one look finds."""
-    return [Fault(what, reason) for (what,) in await tx.all(query)]
+    return [Fault(row[0], reason) for row in await tx.all(query)]
 
 
 async def count_unused(tx: Transaction) -> tuple[int, int]:

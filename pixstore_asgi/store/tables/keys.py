@@ -5,6 +5,7 @@ image comes under a secret that is retired meanwhile, and of two processes with 
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from ...core.images import DATABASE_ID_BYTES, KEY_ID_BYTES, RewrappedKey, StoredImage
 from ...errors import StoreError
@@ -14,6 +15,8 @@ from .images import list_images
 from .transaction import Transaction
 
 _UNDER = "FROM {images} WHERE {pointer} IS NOT NULL AND {key_id} = $1"
+_DATABASE_ID = "SELECT {database_id}, NULL FROM {store}"
+_ALL = f"SELECT value, retired FROM {{key_check}} UNION ALL {_DATABASE_ID}"  # check values, and the database's id
 _BATCH = 1000
 
 
@@ -28,19 +31,29 @@ async def lock_keys(tx: Transaction, *, to_change: bool) -> None:
 
 async def database_id(tx: Transaction) -> bytes:
     """Return the database's own id."""
-    ids = [row[0] for row in await tx.all("SELECT {database_id} FROM {store}")]
-    if len(ids) != 1 or not isinstance(ids[0], bytes) or len(ids[0]) != DATABASE_ID_BYTES:
-        raise StoreError("the database's id is damaged: restore it from a backup")
-    return ids[0]
+    return _parsed(await tx.all(_DATABASE_ID))[1]
 
 
 async def key_checks(tx: Transaction) -> KeyChecks:
     """Return all check values."""
-    rows = await tx.all("SELECT value, retired FROM {key_check}")
-    if not all(isinstance(value, bytes) for value, _ in rows):
-        raise StoreError("the database's key checks are damaged: restore it from a backup")
-    in_use, retired = (frozenset(value for value, is_retired in rows if is_retired == which) for which in (False, True))
-    return KeyChecks(in_use, retired)
+    return _parsed(await tx.all(_ALL))[0]
+
+
+def _parsed(rows: Sequence[tuple[Any, Any]]) -> tuple[KeyChecks, bytes]:
+    """Return the check values and the id that `_ALL` finds."""
+    ids: list[bytes] = []
+    in_use: set[bytes] = set()
+    retired: set[bytes] = set()
+    for value, is_retired in rows:  # for every save: a loop takes half the time of comprehensions
+        if is_retired is None:
+            ids.append(value)
+        elif not isinstance(value, bytes):
+            raise StoreError("the database's key checks are damaged: restore it from a backup")
+        else:
+            (retired if is_retired else in_use).add(value)
+    if len(ids) != 1 or not isinstance(ids[0], bytes) or len(ids[0]) != DATABASE_ID_BYTES:
+        raise StoreError("the database's id is damaged: restore it from a backup")
+    return KeyChecks(frozenset(in_use), frozenset(retired)), ids[0]
 
 
 async def key_usage(tx: Transaction) -> dict[bytes, int]:
@@ -59,9 +72,9 @@ async def admit_checks(tx: Transaction, checks: Sequence[bytes], *, may_admit: b
     """
     if not checks:
         return
-    known = await key_checks(tx)
+    known, own_id = _parsed(await tx.all(_ALL))
     needed = {check for check in known.in_use - set(checks) if await _is_in_use(tx, check)}
-    unneeded = admit(checks, known, await database_id(tx), needed.__contains__)
+    unneeded = admit(checks, known, own_id, needed.__contains__)
     if not unneeded and checks[-1] in known.in_use:
         return
     if not may_admit:

@@ -6,7 +6,7 @@ from operator import attrgetter
 from ...core.ids import original_of, range_of_variants
 from ...core.images import StoredImage, Tombstone
 from ..contract import Expected
-from ..groups import NO_ROW, GroupCommit, NewVersion, Row, bodies_of, reached
+from ..groups import NO_ROW, GroupCommit, Row, bodies_of, reached
 from ..rules import check_expected, checksum_of
 from .bodies import add_body, add_chunks, bury
 from .images import IS_ORIGINAL, META, bounds, get_many
@@ -44,21 +44,17 @@ async def commit(tx: Transaction, new: GroupCommit, *, may_admit: bool) -> Seque
     images = new.images(rows)
     await admit_checks(tx, new.terms.checks, may_admit=may_admit)
     for version, image in zip(new.versions, images, strict=True):
-        await _put(tx, image, await _bring_to_life(tx, version))
-    left_out = new.left_out(rows)
-    await _clear(tx, left_out)
-    dead = bodies_of([*left_out, *(image.id for image in images)], rows)
-    if dead:
+        body = version.body
+        if body is None:
+            body = await add_body(tx, version.chunks, BodyState.LIVE)
+        else:
+            await add_chunks(tx, body, version.first, version.chunks, BodyState.LIVE)
+        await _put(tx, image, body)
+    if left_out := new.left_out(rows):
+        await _clear(tx, left_out)
+    if dead := bodies_of([*left_out, *[image.id for image in images]], rows):
         await bury(tx, dead)
     return images
-
-
-async def _bring_to_life(tx: Transaction, version: NewVersion) -> int:
-    """Write the rest of a version's body, and return its id."""
-    if version.body is None:
-        return await add_body(tx, version.chunks, BodyState.LIVE)
-    await add_chunks(tx, version.body, version.first, version.chunks, BodyState.LIVE)
-    return version.body
 
 
 async def _put(tx: Transaction, image: StoredImage, body: int) -> None:
@@ -87,16 +83,14 @@ async def delete(tx: Transaction, image_id: str, expect: Expected) -> bool:
     """
     rows = await _lock_group(tx, original_of(image_id))
     check_expected(image_id, rows.get(image_id, NO_ROW).version, expect)
-    deleted = reached(image_id, rows)
-    await _clear(tx, deleted)
-    if deleted:
+    if deleted := reached(image_id, rows):
+        await _clear(tx, deleted)
         await bury(tx, bodies_of(deleted, rows))
     return image_id in deleted
 
 
 async def _clear(tx: Transaction, image_ids: Sequence[str]) -> None:
-    if image_ids:
-        await tx.each(_CLEAR, [(image_id,) for image_id in image_ids])
+    await tx.each(_CLEAR, [(image_id,) for image_id in image_ids])
 
 
 async def raise_epoch(tx: Transaction, image_id: str, expect: Expected) -> bool:

@@ -1,11 +1,14 @@
-"""Change counters: which images were written to, in memory that all processes of this machine share.
+"""Freshness: is a row that was read before still current?
 
-They are a sequence lock with one writer: whoever holds the write lock makes the counters of the images that it changes
-odd directly before its COMMIT, and even after it. A reader takes an even value before it reads a row. As long as the
+Two sources answer together. Change counters tell writes of this package at once, in memory that all processes of this
+machine share. SQLite's data_version tells writes of any other program, within a second.
+
+The counters are a sequence lock with one writer. The holder of the write lock makes the counters of the images that it
+changes odd directly before its COMMIT, and even after it. A reader takes an even value before it reads a row. While the
 counter has that value, no commit of the image has become visible since, and the row is current. An odd value stands for
-nothing: a commit is under way, or its writer has died in it, and the next holder of the write lock makes it even. The
+nothing: a commit is running, or its writer has died in it, and the next holder of the write lock makes it even. The
 locks and barriers that SQLite takes for each commit and each read keep these steps in their order. An image and its
-variants have one counter, for most writes are of all of them.
+variants have one counter, because most writes change all of them.
 
 The counters are the second half of the write lock's file, mapped through a descriptor of their own: a mapping keeps its
 open file description, and any lock on it, for as long as it lasts.
@@ -14,21 +17,24 @@ open file description, and any lock on it, for as long as it lasts.
 import errno
 import mmap
 import os
+import sqlite3
 import struct
 import sys
-from collections.abc import Collection, Hashable, Iterator, Sequence
+import time
+from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from zlib import crc32
 
 from ...core.ids import VARIANT_MARK, original_of
+from .connection import is_busy, translated
 from .descriptor import Descriptor
 
 _COUNTERS = 512
 _LAST = _COUNTERS - 1
 _ALL = range(_COUNTERS)
 _COUNTER_BYTES = 8
-_LARGEST = 2**64 - 1  # nobody counts to it, but a damaged file may hold it
+_LARGEST = 2**64 - 1  # no process counts that far, but a damaged file may hold it
 _BEGIN = 4096  # in the file
 _END = _BEGIN + _COUNTERS * _COUNTER_BYTES
 _LOW_BYTE = 0 if sys.byteorder == "little" else _COUNTER_BYTES - 1
@@ -74,7 +80,7 @@ class ChangeCounters:
 
     @contextmanager
     def changing(self, image_ids: Collection[str] | None) -> Iterator[None]:
-        """Let no row of these images count as current during a block, nor any read before it; None stands for all."""
+        """Make rows of these images, read before or during a block, count as outdated; None stands for all images."""
         values = self._values
         slots = _ALL if image_ids is None else {crc32(original_of(image_id).encode()) & _LAST for image_id in image_ids}
         for slot in slots:
@@ -86,7 +92,7 @@ class ChangeCounters:
                 values[slot] = values[slot] + 1 & _LARGEST
 
     def heal(self) -> None:
-        """Make even what a writer that died has left odd."""
+        """Make counters even that a dead writer has left odd."""
         low_bytes = self._memory[_BEGIN + _LOW_BYTE : _END : _COUNTER_BYTES]
         if low_bytes.translate(None, _EVEN_BYTES):  # a loop over all takes as long as a small write
             for slot, low_byte in enumerate(low_bytes):
@@ -96,3 +102,49 @@ class ChangeCounters:
         """Give the memory back; harmless when repeated."""
         self._values.release()
         self._memory.close()
+
+
+class DataVersion:
+    """SQLite's data_version: tells whether any program has committed since the last look. It never waits.
+
+    connection: a reader of its own, for it does not see its own commits. check_files: raises StoreError if a file was
+    replaced. every_s: how long a look is good for, in seconds. due: when to look again, by time.monotonic().
+    generation: an object, another one after each look that found a commit, and in every DataVersion.
+    """
+
+    def __init__(
+        self, path: Path, connection: sqlite3.Connection, check_files: Callable[[], object], *, every_s: float
+    ) -> None:
+        self.due = 0.0
+        self.generation = object()
+        self._path = path
+        self._connection = connection
+        self._check_files = check_files
+        self._every_s = every_s
+        self._seen: Hashable = None
+
+    def look(self) -> None:
+        """Begin a new generation if anything was committed since the last look.
+
+        Raises StoreError if the database can't be read, or a file of it is no longer the one that was opened.
+        """
+        begun_s = time.monotonic()
+        with translated(self._path):
+            self._check_files()
+            found = _read(self._connection)
+        if found != self._seen:
+            self._seen, self.generation = found, object()
+        self.due = begun_s + self._every_s
+
+    def close(self) -> None:
+        """Close the connection; harmless when repeated."""
+        self._connection.close()
+
+
+def _read(connection: sqlite3.Connection) -> Hashable:
+    try:
+        return int(connection.execute("PRAGMA data_version").fetchone()[0])
+    except sqlite3.OperationalError as error:
+        if not is_busy(error):
+            raise
+        return object()  # a database that is just busy counts as changed
