@@ -11,9 +11,9 @@ from .contract import CHUNK_BYTES
 
 
 class ChunkStream(ABC):
-    """One version being read, whose first chunks are in memory. A store says how it reads the others.
+    """One version being read, its first chunks in memory. A store implements the reading of the others.
 
-    Each of those is read while the one before it is used, so that a reader who stops holds two.
+    Each of those is read while the previous one is used, so a reader that stops holds two.
     """
 
     def __init__(self, image: StoredImage, chunks: list[bytes]) -> None:
@@ -25,15 +25,15 @@ class ChunkStream(ABC):
 
     @abstractmethod
     async def _read_chunk(self, number: int) -> bytes | None:
-        """Return a chunk, or None where it is missing."""
+        """Return a chunk, or None if it is missing."""
 
     @abstractmethod
     def _reason(self) -> str:
-        """Say why a chunk may be missing, and what to do."""
+        """Return why a chunk may be missing, and the remedy."""
 
     @abstractmethod
     def _release(self) -> None:
-        """Give up what kept the version readable; harmless when repeated."""
+        """Release the lock that kept the version readable; harmless when repeated."""
 
     def __aiter__(self) -> Self:
         return self
@@ -77,7 +77,7 @@ class ChunkStream(ABC):
             self._ahead = asyncio.create_task(self._outcome(self._number))
 
     async def _outcome(self, number: int) -> bytes | StoreError | None:
-        """Return a chunk that may never be asked for, and so what kept it from being read too."""
+        """Return a chunk or its error: it may never be asked for."""
         try:
             return await self._read_chunk(number)
         except StoreError as error:

@@ -1,4 +1,4 @@
-"""From what an application writes, a path or a URL, to an ImageStore; a driver is imported when it is asked for."""
+"""Makes an ImageStore of a path or a URL; a driver is imported when it is needed."""
 
 import os
 import re
@@ -78,7 +78,7 @@ def scheme_of(target: str) -> str:
 
 
 def sqlite_path(target: str) -> str:
-    """Return the path of the database that a path or a sqlite URL names. Raises ConfigError for what names no file."""
+    """Return the path of the database that a path or a sqlite URL names. Raises ConfigError if it names no file."""
     path = _path_of_url(target) if "://" in target else target
     if not path or path == ":memory:" or "\0" in path or not _is_encodable(path):
         raise ConfigError("store names no file; for images in memory pass pixstore_asgi.store.memory.MemoryStore()")

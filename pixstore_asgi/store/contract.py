@@ -1,15 +1,15 @@
-"""The ImageStore protocol: what every store does, in words that its contract tests repeat.
+"""The ImageStore protocol: the contract of every store. `contract_tests` has a test for each of its sentences.
 
-A store sees opaque bytes: it neither encrypts nor checks proofs. Each save writes a new, immutable blob and moves the
+A store sees opaque bytes: it neither encrypts nor checks proofs. Each save writes a new, immutable body and moves the
 image's pointer to it in one step, so a reader gets one version or another, never a mixture. Tokens rise strictly per
 id, also across delete: a deleted id keeps its last token.
 
-An image may have variants: images of their own, under ids of `core.ids.variant_id`. It is their original, and with them
-a group, whose writes are one step: a commit of the original brings its variants or ends them, a delete is of all of
-them, and so is a raised epoch. A variant may also be written, deleted and revoked alone.
+An image may have variants: images of their own, under ids of `core.ids.variant_id`. The image is their original. An
+original and its variants are a group, and a write to the original is a write to the group, in one step: a commit
+replaces or deletes its variants, a delete deletes them, and a raised epoch is raised for all. A variant may also be
+written, deleted and revoked alone.
 
-The checks that all stores make alike are in `rules`, the tests that any store must pass in `contract_tests`. The small
-reference implementation is MemoryStore.
+`rules` has the checks that all stores share. The small reference implementation is MemoryStore.
 """
 
 from collections.abc import Callable, Collection, Hashable, Sequence
@@ -22,14 +22,14 @@ from typing import NamedTuple, Protocol, Self
 from ..core.images import ImageMeta, Past, RewrappedKey, StoredImage, Tombstone
 
 CHUNK_BYTES = 256 * 1024
-"""Length of every piece that a stream yields, but for the last: bounded memory per reader at full speed."""
+"""Length of every piece that a stream yields, except the last one: bounded memory per reader at full speed."""
 
 WHOLE_BYTES = 4 * CHUNK_BYTES
-"""Length up to which a body is read whole before any of it is sent: one trip to a store that can do that."""
+"""A body of at most this length is read whole before any of it is sent: in one trip, if the store can do that."""
 
 
 class Expect(Enum):
-    """What a write expects of the image it changes."""
+    """The state in which a write expects the image that it changes."""
 
     ANY = "any state"
     ABSENT = "no image"
@@ -42,17 +42,17 @@ Expected = Expect | bytes
 
 @dataclass(frozen=True, slots=True)
 class CommitTerms:
-    """What a commit keeps to, beside the meta of what was written.
+    """The conditions and extras of a commit.
 
-    checks: the key ring's check values, the last one that of the secret which has wrapped the key, which ends with the
-    store's id; it is known from this step on (`key_checks`). expect: the state in which the image must be at that
-    moment; where a variant is written alone, its original. token: the new token, 1 to 2**53 - 1, for an image that has
-    one from elsewhere; without it the new one is max(clock in epoch ms, last token + 1), where the last is the highest
-    in the group, or of a variant that is written alone its own, deleted images' too; a variant's is never below its
-    original's. past: of an image that is copied
-    from another store, whose `created_ms` it then has, and the higher of that epoch and its id's own; without it
-    `created_ms` is that of the image, or the clock where there was none, and a variant that is written alone has both
-    from its original.
+    checks: the check values of the key ring. The last one belongs to the secret that wrapped the key, and ends with the
+        store's id. The store knows it from this commit on (`key_checks`).
+    expect: the state in which the image must be; if a variant is written alone, the state of its original.
+    token: the new token, 1 to 2**53 - 1, of an image that comes from another store. Without it the new token is
+        max(clock in epoch ms, last token + 1). The last token is the highest in the group, deleted images included, or
+        the variant's own if it is written alone. A variant's token is never below its original's.
+    past: for an image that is copied from another store. The image gets this `created_ms`, and the higher of this epoch
+        and that of its id. Without it `created_ms` stays, or is the clock for a new image. A variant that is written
+        alone takes both from its original.
     """
 
     checks: Sequence[bytes] = ()
@@ -62,11 +62,11 @@ class CommitTerms:
 
 
 NO_TERMS = CommitTerms()
-"""The terms of a commit that any state suits, and whose secret nobody has to know."""
+"""The terms of a commit that any state suits, without check values."""
 
 
 class KeyChecks(NamedTuple):
-    """The check values of the secrets that a store knows: of those that keys were wrapped under, and retired ones."""
+    """The check values that a store knows: of secrets that keys were wrapped under, and of retired secrets."""
 
     in_use: frozenset[bytes]
     retired: frozenset[bytes]
@@ -75,50 +75,50 @@ class KeyChecks(NamedTuple):
 class ImageStream(Protocol):
     """One version of an image, open for reading: an async iterator of ciphertext chunks.
 
-    It stays readable to its end, whatever happens to the image meanwhile: update, delete or sweep, of any process. One
-    task reads it, and may be cancelled at any chunk; `aclose` then frees what it holds.
+    It stays readable to its end through every update, delete and sweep of any process. One task reads it, and may be
+    cancelled at any chunk; `aclose` then frees its resources.
     """
 
     @property
     def image(self) -> StoredImage:
-        """The image as it was when the stream was opened; its meta is that of these very bytes."""
+        """The image as it was when the stream was opened; its meta belongs to these bytes."""
         ...
 
     def __aiter__(self) -> Self: ...
 
     async def __anext__(self) -> bytes:
-        """Return the next chunk: CHUNK_BYTES, or what is left; in all `image.meta.size` bytes.
+        """Return the next chunk: CHUNK_BYTES, or the rest; in all `image.meta.size` bytes.
 
-        Raises StoreError where stored bytes are missing: the reader then stops short, nothing is padded or mixed.
+        Raises StoreError if stored bytes are missing. The reader then stops short: nothing is padded or mixed.
         """
         ...
 
     def skip(self, most: int) -> int:
-        """Leave out chunks at the front, at most `most` bytes of them, without reading them; return how many bytes.
+        """Skip chunks at the front, at most `most` bytes, without reading them; return how many bytes were skipped.
 
-        A range of a long body costs no more than its own chunks. Only whole chunks are left out, before the first one
-        is taken. A stream with all chunks in memory may leave out none.
+        A range of a long body costs no more than its own chunks. Only whole chunks are skipped, before the first one is
+        read. A stream with all chunks in memory may skip none.
         """
         ...
 
     async def aclose(self) -> None:
-        """End the reading; harmless when repeated and after the last chunk. Then there are no further chunks."""
+        """End the reading; harmless when repeated and after the last chunk. No further chunks follow."""
         ...
 
 
 class ImageWriter(Protocol):
-    """One new version being written; nobody sees it before `commit`. Leaving `async with` uncommitted aborts it.
+    """One new version being written, invisible before `commit`. Leaving `async with` uncommitted aborts it.
 
-    One task writes, and may be cancelled at any step: what was written is then dropped. A commit that is cancelled
-    while it is under way may have happened, but whole. After `commit`, failed or not, and after `abort` the write has
-    ended: `write` and `commit` raise StoreError.
+    One task writes, and may be cancelled at any step: the written bytes are then dropped. A commit that is cancelled
+    may have happened, but only as a whole. After `commit`, failed or not, and after `abort` the write has ended:
+    `write` and `commit` raise StoreError.
     """
 
     async def write(self, piece: bytes | memoryview) -> None:
-        """Append ciphertext, a piece of any length, whose memory is the caller's again once this returns.
+        """Append ciphertext, a piece of any length. The caller may reuse its memory once this returns.
 
-        It may be held back and stored while the next one comes in, so a later `write`, or `commit`, may raise the
-        StoreError that it met.
+        The writer may store the piece while the next one comes in, so a later `write`, or `commit`, may raise the
+        StoreError of this one.
         """
         ...
 
@@ -129,23 +129,31 @@ class ImageWriter(Protocol):
         *,
         variants: "Sequence[tuple[ImageWriter, ImageMeta]] | None" = (),
     ) -> Sequence[StoredImage]:
-        """Make this version the image's current one, in one step; return the image and, behind it, its `variants`.
+        """Make this version the image's current one, in one step.
 
-        meta: of what was written; `version` and `size` are compared. variants: writers that were begun on the same
-        store for variants of this image, and their metas: their versions become current in the same step, with the
-        image's token, `created_ms` and epoch, but that a variant's token is above its own last one and its epoch never
-        falls. Variants that are there and not among them are deleted in that step; None lets them stay, as of an image
-        that is copied, whose variants are copied one by one.
+        Args:
+            meta: the meta of the written bytes; `version` and `size` are compared.
+            terms: the conditions of the commit.
+            variants: writers that were begun on the same store for variants of this image, and their metas. Their
+                versions become current in the same step, with the image's token, `created_ms` and epoch. A variant's
+                token is always above its own last one, and its epoch never falls. Other variants of the image are
+                deleted in that step. None keeps them, for a copy that brings variants one by one.
 
-        Raises StoreConflict where the image is not as expected or the token of `terms` is not above its last one,
-        StoreError where a meta is of another write or a writer not of a variant of it here, SecretError where
-        `rules.admit` refuses the checks, StoreBusy where others kept the store from writing for too long; the group
-        then stays as it was. All these writes have ended then, whatever came of them.
+        Returns:
+            The image, followed by its `variants`.
+
+        Raises:
+            StoreConflict: if the image is not as expected, or the token of `terms` is not above its last one.
+            StoreError: if a meta belongs to another write, or a writer is not of a variant of this image in this store.
+            SecretError: if `rules.admit` refuses the checks.
+            StoreBusy: if others kept the store from writing for too long.
+
+        If it raises, the group stays as it was. All these writes have ended in any case.
         """
         ...
 
     async def abort(self) -> None:
-        """Drop what was written; harmless after `commit` and when repeated. Raises nothing: a sweep finds the rest."""
+        """Drop the written bytes; harmless after `commit` and when repeated. Raises nothing: a sweep finds the rest."""
         ...
 
     async def __aenter__(self) -> Self:
@@ -158,145 +166,143 @@ class ImageWriter(Protocol):
 
 
 class ImageStore(Protocol):
-    """Keeps encrypted images by id, which is text that `is_image_id` or `is_variant_id` accepts: at most 226 of ASCII.
+    """Keeps encrypted images by id: text that `is_image_id` or `is_variant_id` accepts, at most 226 ASCII characters.
 
-    Errors: only StoreError gets out, with StoreConflict for an image that is not as expected and StoreBusy for what
-    may be tried again; other exceptions are translated. No text holds a key or a password.
+    Errors: methods raise only StoreError: StoreConflict if an image is not as expected, StoreBusy if the caller may try
+    again. Other exceptions are translated. No message holds a key or a password.
 
-    Cancellation: a read that is cancelled leaves nothing behind; a write that is cancelled has happened whole or not
-    at all; the store takes further calls.
+    Cancellation: a cancelled read leaves nothing behind. A cancelled write has happened as a whole or not at all. The
+    store takes further calls.
 
-    Concurrency: any number of tasks call it at once, in event loops of several threads too, and other processes may
-    have the same images. Every method meets all writes that had returned, in any process, before it was called.
+    Concurrency: any number of tasks call it at once, also in event loops of several threads, and other processes may
+    have the same images. Every method sees all writes that had returned, in any process, before it was called.
 
-    A store is made without I/O. All methods but `open` and `close` are called on an open store only. Each event loop
+    A store is made without I/O. All methods except `open` and `close` are called on an open store only. Each event loop
     opens and closes it for itself: a close leaves it open in the others (`loops.PerLoop`).
     """
 
     @property
     def key_file(self) -> Path | None:
-        """The file where a secret made together with this store may be kept, or None where there is no such place."""
+        """The file for a secret that is made together with this store, or None if there is no such place."""
         ...
 
     @property
     def max_body_bytes(self) -> int | None:
-        """The longest body that the store takes, in bytes, or None where it sets no limit."""
+        """The longest body that the store takes, in bytes, or None if it sets no limit."""
         ...
 
     async def open(self) -> None:
-        """Make the store ready in this event loop, creating or migrating what it needs; harmless when repeated.
+        """Make the store ready in this event loop; create or migrate its tables and files. Harmless when repeated.
 
-        Several processes and event loops may do so at once. Raises StoreError where that can't be, and then holds
-        nothing.
+        Several processes and event loops may do so at once. If it fails it raises StoreError and holds nothing.
         """
         ...
 
     async def close(self) -> None:
-        """Give up this event loop's connections and files, and those of event loops that were closed without it.
+        """Close this event loop's connections and files, and those of event loops that have ended without a close.
 
         Harmless when repeated. `open` makes the store ready again.
         """
         ...
 
     async def database_id(self) -> bytes:
-        """Return this store's own id, which `core.images.database_id_of` made of random bytes when it was made.
+        """Return this store's own id: `core.images.database_id_of` made it of random bytes when the store was made.
 
-        All processes that have the same images see the same one, and so do copies of them.
+        All processes that have the same images see the same id, and so do copies of them.
         """
         ...
 
     async def separate(self, database_id: bytes, check: bytes, rewrap: Callable[[StoredImage], bytes]) -> int:
-        """Give this store another id, another wrapped key for each image, and one check value alone, all in one step.
+        """Give this store another id, another wrapped key for each image, and only one check value, all in one step.
 
-        rewrap: returns an image's new wrapped key, on whichever thread; what it raises gets out, and nothing has
-        changed. Return how many images there are. Raises StoreBusy where others have the store open, if it can tell.
+        rewrap: returns an image's new wrapped key, on any thread. If it raises, the error is passed on and nothing has
+        changed. Return how many images there are. Raises StoreBusy if others have the store open and it can see that.
         """
         ...
 
     async def key_checks(self) -> KeyChecks:
-        """Return the check values of the secrets that keys were wrapped under here; none of a new store."""
+        """Return the check values of the secrets that keys were wrapped under here; a new store has none."""
         ...
 
     async def key_usage(self) -> dict[bytes, int]:
         """Return how many images there are by the first KEY_ID_BYTES of their wrapped key, all as of one moment.
 
-        These 4 bytes are the public id of the secret that wrapped the key: all that a store knows of it. It may read
-        every row.
+        These 4 bytes are the public id of the secret that wrapped the key; a store knows nothing else about it. This
+        may read every row.
         """
         ...
 
     async def replace_wrapped_keys(self, wrapped: Sequence[RewrappedKey], *, checks: Sequence[bytes] = ()) -> int:
-        """Replace the wrapped keys of versions that are still current and have the key that it `was`, in one step.
+        """Replace the wrapped keys of versions that are still current and still have the key `was`, in one step.
 
-        Return how many were replaced.
+        Tokens, versions, times and bodies stay. An epoch rises only if its RewrappedKey has a higher one. The store
+        keeps no copy of the old wrapped keys.
 
-        wrapped: at most one for an image, maybe none at all. checks: as CommitTerms has them. Tokens, versions, times
-        and bodies stay, and epochs but where one is to rise with its key. Nothing keeps the old wrapped keys. Raises
-        SecretError where `rules.admit` refuses the checks.
+        wrapped: at most one for each image, maybe none. checks: as in CommitTerms. Return how many were replaced.
+        Raises SecretError if `rules.admit` refuses the checks.
         """
         ...
 
     async def retire_key_check(self, check: bytes) -> None:
-        """Let a secret wrap nothing here any more, known or not, in one step.
+        """Refuse further wrapped keys of this secret, known or not, in one step.
 
-        Raises StoreConflict while the wrapped key of any image begins with the KEY_ID_BYTES that its check value begins
-        with.
+        Raises StoreConflict while the wrapped key of any image begins with the first KEY_ID_BYTES of this check value.
         """
         ...
 
     async def get(self, image_id: str) -> StoredImage | None:
-        """Return one image, or None where there is none."""
+        """Return one image, or None if there is none."""
         ...
 
     async def get_many(self, image_ids: Collection[str]) -> dict[str, StoredImage]:
         """Return the images that exist among these ids, by id, all as of one moment.
 
-        image_ids: any number of them, and the same one more than once.
+        image_ids: any number of ids; the same one may be there more than once.
         """
         ...
 
     async def open_stream(self, image_id: str) -> ImageStream | None:
-        """Open the current version for reading, or return None where there is no image."""
+        """Open the current version for reading, or return None if there is no image."""
         ...
 
     def read_at_once(self, image_id: str) -> tuple[StoredImage, Sequence[bytes]] | None:
-        """Return the current version with its whole body, in pieces, where that takes no waiting; else None.
+        """Return the current version with its whole body, in pieces, if that takes no waiting; else None.
 
-        None too where there is no image, or its body is longer than WHOLE_BYTES: `open_stream` then tells. Called on
-        the event loop's own thread for every request of an image that is not in memory: a store that reads over a
-        network returns None.
+        None also if there is no image, or its body is longer than WHOLE_BYTES: `open_stream` then tells which. This
+        runs on the event loop's own thread for every request of an image that is not in memory, so a store that reads
+        over a network returns None.
         """
         ...
 
     async def begin_write(self, image_id: str, version: bytes) -> ImageWriter:
         """Begin a new version of an image that may or may not exist; any number of writes to it go on at once.
 
-        version: 16 random bytes, drawn for this write alone, or those of a version that is copied from another store:
-        a copy that was cut off, or runs twice at once, begins the same version again. Whatever becomes of the one
-        write, the body of the other stays.
+        version: 16 random bytes, drawn only for this write, or the version of an image that is copied from another
+        store. A copy that was cut off, or runs twice at once, begins the same version again: if one of these writes
+        fails, the body of the other stays.
         """
         ...
 
     async def delete(self, image_id: str, *, expect: Expected = Expect.ANY) -> bool:
-        """Delete an image and tell whether there was one; nothing keeps its wrapped key, and its id keeps its token.
+        """Delete an image and tell whether there was one. No copy of its wrapped key stays; its id keeps its token.
 
-        With an original its variants are deleted in the same step, also where they are without it. Raises
-        StoreConflict where the image is not as expected; all then stays as it was.
+        An original's variants are deleted in the same step, even if there is no original. Raises StoreConflict if the
+        image is not as expected; then nothing changes.
         """
         ...
 
     async def raise_epoch(self, image_id: str, *, expect: Expected = Expect.ANY) -> bool:
         """Add one to the epoch of an image's proofs and tell whether there is an image; version and token stay.
 
-        With an original's those of its variants rise in the same step. The first epoch is 0, and an id keeps its last
-        one, also across delete. Raises StoreConflict where the image is not as expected; all then stays as it was.
+        The epochs of an original's variants rise in the same step. The first epoch is 0, and an id keeps its last one,
+        also across delete. Raises StoreConflict if the image is not as expected; then nothing changes.
         """
         ...
 
     async def raise_epochs(self, *, after: str | None = None, before: str | None = None) -> int:
         """Add one to the epochs of all images that `list` has between these bounds, in one step.
 
-        Return of how many originals.
+        Return how many originals are among them.
         """
         ...
 
@@ -305,7 +311,7 @@ class ImageStore(Protocol):
     ) -> "list[StoredImage]":
         """Return up to `limit` (at least 1) images in the order of their ids, by code point.
 
-        after, before: texts, ids or not, that all of them are above and below; None or "" sets no bound.
+        after, before: texts, ids or not; all ids are above `after` and below `before`. None or "" sets no bound.
         originals_only: leave variants out.
         """
         ...
@@ -317,28 +323,28 @@ class ImageStore(Protocol):
         ...
 
     async def put_tombstones(self, tombstones: Sequence[Tombstone]) -> None:
-        """Let ids that have no image keep at least these last tokens and epochs, in one step; others stay as they are.
+        """Raise last tokens and epochs of ids without an image to at least these, in one step; other ids stay.
 
         tombstones: at most one for an id.
         """
         ...
 
     def stamps(self, image_ids: Sequence[str]) -> Sequence[Hashable]:
-        """Return a value for each of these ids, in their order, that is equal to an earlier one of the same id only
-        where nothing of that image's group was written in between.
+        """Return a version stamp for each of these ids, in their order.
 
-        Whoever takes a stamp, then reads the image, and gets an equal stamp later holds what is current. So a value
-        never comes back: not after further writes of any process, not after the store was closed and opened. It may
-        change with writes to other images. A store that can't tell, or would have to wait to do so, returns a new
-        object each time; every read then asks it anew. Taken for every request: it must be cheap.
+        A stamp equals an earlier one of the same id only if nothing of that image's group was written in between. A
+        caller that takes a stamp, then reads the image, and later gets an equal stamp holds the current image. So a
+        value never comes back: not after further writes of any process, not after the store was closed and opened. It
+        may change with writes to other images. A store that can't tell, or would have to wait, returns a new object
+        each time; every read then asks it again. This is called for every request and must be cheap.
 
-        image_ids: any number of them, and the same one more than once.
+        image_ids: any number of ids; the same one may be there more than once.
         """
         ...
 
     async def sweep(self, *, limit: int = 100) -> int:
-        """Remove up to `limit` bodies that are replaced, deleted or abandoned and in nobody's use; return how many.
+        """Remove up to `limit` bodies that are replaced, deleted or abandoned and not in use; return how many.
 
-        A body that is read or written, by any process, is in use. Nothing that a reader can see changes.
+        A body that any process reads or writes is in use. Readers see no change.
         """
         ...

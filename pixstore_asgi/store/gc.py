@@ -1,4 +1,4 @@
-"""OccasionalGc: a sweep now and then on the occasion of a write, which must not wait or fail for it."""
+"""OccasionalGc: garbage collection now and then along with a write, which must not wait or fail because of it."""
 
 import asyncio
 import logging
@@ -25,7 +25,7 @@ class _Run(NamedTuple):
 class OccasionalGc:
     """Runs a store's sweep in a task of its own until it finds nothing, begun at most once in 10 s.
 
-    sweep: removes some of what is past its time, and returns how much.
+    sweep: removes some bodies that are past their time, and returns how many.
     """
 
     def __init__(self, sweep: Callable[[], Awaitable[int]]) -> None:
@@ -52,7 +52,7 @@ class OccasionalGc:
     async def _run(self, is_ending: asyncio.Event) -> None:
         try:
             while not is_ending.is_set() and await self._sweep():
-                pass  # until nothing is left, or writes could leave more behind than is swept
+                pass  # until nothing is left, or writes could leave more behind than is removed
         except StoreError as error:
             log_unswept(error, "the store was not swept")
 

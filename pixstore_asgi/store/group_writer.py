@@ -1,4 +1,4 @@
-"""GroupWriter: a writer whose version becomes current alone, or in one step with those of other writers."""
+"""GroupWriter: a writer that commits its version alone, or in one step with those of other writers."""
 
 import asyncio
 from abc import abstractmethod
@@ -17,7 +17,7 @@ CommitWith = Callable[[GroupCommit], Awaitable[Sequence[StoredImage]]]
 
 
 class GroupWriter(ImageWriter):
-    """One version being written. A store says how it is written, finished and dropped, and commits many as one.
+    """One version being written. A store implements write, finish and drop, and commits many versions as one.
 
     commit: that of the store, or of the transaction, that all writers of one commit are of.
     """
@@ -32,11 +32,11 @@ class GroupWriter(ImageWriter):
 
     @abstractmethod
     async def _finish(self, meta: ImageMeta) -> NewVersion:
-        """Return the version once nothing of it is under way any more. Raises StoreError, where it was ended too."""
+        """Return the version once all of it is written. Raises StoreError, also if the write has ended."""
 
     @abstractmethod
     def _release(self) -> None:
-        """Give up what told that the version is being written; harmless when repeated."""
+        """Release the lock of a version that is being written; harmless when repeated."""
 
     async def commit(
         self,

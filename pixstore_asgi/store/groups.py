@@ -1,6 +1,6 @@
-"""Groups: an original and its variants. What one commit makes current of a group, by the rows that it finds there.
+"""Image groups: an original and its variants, and the images that one commit makes of a group's rows.
 
-These are decisions that all stores make alike, as those in `rules`; a store says how it reads rows and writes them.
+All stores share these decisions, as those in `rules`. A store only reads and writes the rows.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,8 +17,8 @@ Chunks = Sequence[bytes | bytearray]
 
 
 class Row(NamedTuple):
-    """What a write finds of an image: last token, what the store calls its body, version, creation, epoch; None for
-    what is not there."""
+    """A row as a write finds it: last token, the store's id of the body, version, creation, epoch; None for values
+    that a deleted image lacks."""
 
     token: int | None = None
     body: int | None = None
@@ -28,10 +28,10 @@ class Row(NamedTuple):
 
 
 NO_ROW = Row()
-"""What there is of an image that never was."""
+"""The row of an image that never existed."""
 
 Rows = Mapping[str, Row]
-"""All rows of a group by id, those of deleted images too."""
+"""All rows of a group by id, including those of deleted images."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +50,9 @@ class NewVersion:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GroupCommit:
-    """Versions that are to become current in one step: an image's, and behind it those of variants of it.
+    """Versions that become current in one step: an image's, followed by those of its variants.
 
-    terms: those of the first one. keeps_others: whether variants that are there and not among these stay.
+    terms: those of the first one. keeps_others: whether other variants of the image stay.
     """
 
     versions: Sequence[NewVersion]
@@ -62,11 +62,11 @@ class GroupCommit:
 
     @property
     def original_id(self) -> str:
-        """The id of the original, whose group this is."""
+        """The id of the group's original."""
         return original_of(self.versions[0].image_id)
 
     def images(self, rows: Rows) -> list[StoredImage]:
-        """Return what the versions are stored as, by all rows of their group. Raises StoreConflict or StoreError."""
+        """Return the images that the versions become. rows: of their group. Raises StoreConflict or StoreError."""
         _check_numbers(rows)
         first, terms = self.versions[0].image_id, self.terms
         own, original = rows.get(first, NO_ROW), rows.get(self.original_id, NO_ROW)
@@ -78,13 +78,13 @@ class GroupCommit:
         def stored(new: NewVersion) -> StoredImage:
             row = rows.get(new.image_id, NO_ROW)
             rising = next_token(new.image_id, token, row.token, None)
-            epoch = max(past.epoch, row.epoch or 0)  # what was revoked stays so
+            epoch = max(past.epoch, row.epoch or 0)  # revoked proofs stay revoked
             return StoredImage(new.image_id, rising, new.meta, past.created_ms, epoch)
 
         return [stored(new) for new in self.versions]
 
     def _last_token(self, rows: Rows) -> int | None:
-        """Return what the token of the first version must be above."""
+        """Return the token that the first version's must be above."""
         first = self.versions[0].image_id
         own = rows.get(first, NO_ROW).token
         if self.terms.token is not None:
@@ -95,7 +95,7 @@ class GroupCommit:
         return max((row.token or 0 for row in rows.values()), default=None)
 
     def left_out(self, rows: Rows) -> list[str]:
-        """Return the ids of the variants that are there and that this step deletes."""
+        """Return the ids of the existing variants that this step deletes."""
         if self.keeps_others:
             return []
         new = {version.image_id for version in self.versions}
@@ -103,7 +103,7 @@ class GroupCommit:
 
 
 def _check_numbers(rows: Rows) -> None:
-    # What else is damaged of a row, a new version mends; a token or an epoch it has to be above.
+    # A new version replaces other damaged values. A token or an epoch it has to be above.
     for image_id, row in rows.items():
         if not all(isinstance(number, int | None) for number in (row.token, row.created_ms, row.epoch)):
             raise StoreDamaged(
@@ -113,11 +113,11 @@ def _check_numbers(rows: Rows) -> None:
 
 
 def reached(image_id: str, rows: Rows) -> list[str]:
-    """Return the ids of the images that one's deletion or revocation is of: all of an original's group, or itself."""
+    """Return the ids of the images that a deletion or revocation affects: an original's group, or one variant."""
     return [each for each, row in rows.items() if row.body is not None and image_id in (each, original_of(each))]
 
 
 def bodies_of(image_ids: Sequence[str], rows: Rows) -> list[int]:
-    """Return the bodies that some images have until now."""
+    """Return the current bodies of some images."""
     bodies = (rows.get(image_id, NO_ROW).body for image_id in image_ids)
     return [body for body in bodies if body is not None]

@@ -1,4 +1,4 @@
-"""What a store in a database tells of itself beyond the contract: which it is, where bodies lie, what is wrong."""
+"""Facts about a store in a database beyond the contract: which database it is, where bodies lie, its faults."""
 
 from collections.abc import AsyncIterator, Awaitable, Hashable, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -10,16 +10,16 @@ from .objects import Bodies
 
 
 class Fault(NamedTuple):
-    """Something that is not as it should be. what: such as "image players:abc" or "body 12". reason: in words."""
+    """A fault of a store. what: its place, such as "image players:abc" or "body 12". reason: in words."""
 
     what: str
     reason: str
 
 
 class Unused(NamedTuple):
-    """What is replaced, deleted or not yet committed: bodies, and bytes of them that lie in the database.
+    """Replaced, deleted and uncommitted bodies: how many, and their bytes in the database.
 
-    free_bytes: room in the database's file that is free already, where the store can tell.
+    free_bytes: free bytes in the database's file, if the store can tell.
     """
 
     bodies: int
@@ -28,7 +28,7 @@ class Unused(NamedTuple):
 
 
 class DatabaseInfo(NamedTuple):
-    """The database behind a store. clock_s: its own clock, in seconds since the epoch, where it has one."""
+    """The database behind a store. clock_s: its own clock, in seconds since the epoch, if it has one."""
 
     name: str
     version: str
@@ -40,14 +40,14 @@ class Inspectable(Protocol):
     """A store in a database. Its methods raise StoreError; all but `is_made` want it open."""
 
     sweeps_at_close: bool
-    """Whether `close` takes away what no image needs: not where the rows may be a copy beside the original's bucket."""
+    """Whether `close` removes unneeded bodies. False if the rows may be a copy of those of a bucket in use."""
 
     sweep_grace_s: float
-    """How long what was replaced stays for readers that can't be seen, in seconds."""
+    """How long replaced bodies stay for readers that the store can't see, in seconds."""
 
     @property
     def bodies(self) -> Bodies | None:
-        """Where new bodies are kept in place of the database."""
+        """The place for new bodies instead of the database."""
         ...
 
     async def is_made(self) -> bool:
@@ -59,7 +59,7 @@ class Inspectable(Protocol):
         ...
 
     async def place(self) -> Hashable:
-        """Return what two stores have alike where they are one, by whatever names."""
+        """Return a value that is equal for two stores only if they are the same store under two names."""
         ...
 
     async def has_bodies_elsewhere(self, *, live: bool = False) -> bool:
@@ -71,11 +71,11 @@ class Inspectable(Protocol):
         ...
 
     async def ids(self, *, after: str, limit: int) -> Sequence[str]:
-        """Return up to `limit` ids of images above `after`, in their order, also of those whose rows are damaged."""
+        """Return up to `limit` ids of images above `after`, in their order, including ids of damaged rows."""
         ...
 
     def faults(self) -> AsyncIterator[Fault]:
-        """Yield what is wrong with rows, and bodies in the database that belong to nothing, without reading bodies."""
+        """Yield faults of rows, and bodies in the database that belong to no image, without reading bodies."""
         ...
 
     async def unknown_bodies(self, versions: Sequence[bytes]) -> Sequence[bytes]:
@@ -83,7 +83,7 @@ class Inspectable(Protocol):
         ...
 
     async def unused(self) -> Unused:
-        """Count what a sweep takes away, now or later."""
+        """Count the bodies that a sweep removes, now or later."""
         ...
 
 
@@ -97,7 +97,7 @@ class Freezable(Protocol):
 
 
 async def found_by(look: Awaitable[Sequence[Fault]]) -> Sequence[Fault]:
-    """Return what a look at a database has found; that it can't be looked at is a fault, too. Raises StoreBusy."""
+    """Return the faults that a look at a database has found; a failed look is a fault, too. Raises StoreBusy."""
     try:
         return await look
     except StoreBusy:
@@ -107,5 +107,5 @@ async def found_by(look: Awaitable[Sequence[Fault]]) -> Sequence[Fault]:
 
 
 async def lacks_its_bucket(store: object) -> bool:
-    """Tell whether an open store has bodies elsewhere, and was not given where."""
+    """Tell whether an open store has bodies in a bucket, and was opened without it."""
     return isinstance(store, Inspectable) and store.bodies is None and await store.has_bodies_elsewhere()

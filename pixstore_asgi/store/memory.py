@@ -70,7 +70,7 @@ class MemoryStore:
         """Nothing to make ready."""
 
     async def close(self) -> None:
-        """Nothing to give up; what was saved stays."""
+        """Nothing to release; saved images stay."""
 
     async def database_id(self) -> bytes:
         return self._database_id
@@ -237,7 +237,7 @@ class MemoryStore:
         return Row(token, _BODY, version.meta.version, version.created_ms, epoch)
 
     def _reached(self, image_id: str, expect: Expected) -> Sequence[str]:
-        """Return what a deletion or revocation is of. Raises StoreConflict where the image is not as expected."""
+        """Return the ids that a deletion or revocation affects. Raises StoreConflict."""
         rows = self._rows_of_group(original_of(image_id))
         check_expected(image_id, rows.get(image_id, NO_ROW).version, expect)
         return reached(image_id, rows)

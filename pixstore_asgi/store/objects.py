@@ -1,7 +1,7 @@
-"""Bodies that lie elsewhere than their rows, such as in a bucket: pending row, body, then the pointer in one step.
+"""Bodies in an object store, such as a bucket: first a pending row, then the body, then the pointer in one step.
 
-A body is named by its version's 16 random bytes, in hexadecimal, and never overwritten with other bytes. Where a copy
-of a store was cut off, the same version may be written again: its rows are told apart, its bytes are the same.
+A body's name is its version's 16 random bytes, in hexadecimal. It is never overwritten with other bytes. If a copy of a
+store was cut off, the same version may be written again, with another row and the same bytes.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ _NAME = re.compile(rf"[0-9a-f]{{{2 * VERSION_BYTES}}}")
 
 
 class InObjectStore(StoreError):
-    """The body of `image` lies elsewhere than in the store that was asked for it."""
+    """The body of `image` is an object, and the store was asked for it without its object store."""
 
     def __init__(self, image: StoredImage) -> None:
         super().__init__(f"the body of image {image.id} lies in a bucket: open the store with blobs=… as it was saved")
@@ -39,10 +39,10 @@ class InObjectStore(StoreError):
 
 
 class Upload(Protocol):
-    """One body on its way, of which nobody sees anything before `finish`."""
+    """One body being uploaded, invisible before `finish`."""
 
     async def write(self, piece: bytes | memoryview) -> None:
-        """Append bytes, whose memory is the caller's again once this returns. Raises StoreError."""
+        """Append bytes. The caller may reuse their memory once this returns. Raises StoreError."""
         ...
 
     async def finish(self) -> None:
@@ -50,18 +50,18 @@ class Upload(Protocol):
         ...
 
     async def abort(self) -> None:
-        """Drop what was sent. Raises nothing."""
+        """Drop the sent bytes. Raises nothing."""
         ...
 
 
 class Bodies(Protocol):
-    """A place for bodies, by name. Only StoreError gets out, with StoreBusy for what may be tried again.
+    """A place for bodies, by name. Methods raise only StoreError, and StoreBusy if the caller may try again.
 
     `str` of it names the place for an error message, without credentials.
     """
 
     async def open(self) -> None:
-        """Make it ready; harmless when repeated. Raises StoreError where it can't be used."""
+        """Make it ready; harmless when repeated. Raises StoreError if it can't be used."""
         ...
 
     async def close(self) -> None:
@@ -90,59 +90,59 @@ class Bodies(Protocol):
 
 
 def versions_among(names: Sequence[str]) -> list[bytes]:
-    """Return the versions that these names are of, without those that are no body's."""
+    """Return the versions that these names belong to; ignore names that are no body's."""
     return [bytes.fromhex(name) for name in names if _NAME.fullmatch(name)]
 
 
 class PendingBody(Protocol):
-    """The row of a body that is on its way; a sweep takes it for given up once it was not touched for long."""
+    """The row of a body that is being uploaded; gc takes it for abandoned if it was not touched for long."""
 
     @property
     def body(self) -> int:
-        """What the store calls it."""
+        """Its id in the store."""
         ...
 
     async def touch(self) -> None:
-        """Tell that the body is still on its way. Raises StoreError where it was swept."""
+        """Record that the body is still being uploaded. Raises StoreError if gc has removed it."""
         ...
 
     async def drop(self) -> None:
-        """Mark the body as given up. Raises StoreError where that can't be: a sweep finds it later."""
+        """Mark the body as abandoned. If that fails it raises StoreError, and gc finds the body later."""
         ...
 
 
 class Claimed(NamedTuple):
-    """A body that a sweep has for itself: no write of the same version begins until its row is forgotten."""
+    """A body that gc has reserved: no write of the same version begins until its row is deleted."""
 
     row: int
     name: str
 
 
 class LiveNames(NamedTuple):
-    """Names of current bodies that lie elsewhere: of some of the oldest rows, and of some of the newest."""
+    """Names of current objects: of some of the oldest rows, and of some of the newest."""
 
     oldest: Sequence[str]
     newest: Sequence[str]
 
 
 class RowsOfBodies(Protocol):
-    """What a store does for bodies that lie elsewhere."""
+    """Rows of objects, as gc needs them."""
 
     async def live_names(self, limit: int) -> LiveNames:
-        """Return up to `limit` names of each kind; none if no current body lies elsewhere."""
+        """Return up to `limit` names of each kind; none if no current body is an object."""
         ...
 
     async def claim_bodies(self, limit: int) -> Sequence[Claimed]:
-        """Claim bodies that are dead or given up, and whose name no other row has, for long enough."""
+        """Claim objects that have been dead or abandoned for long enough, with names that no other row has."""
         ...
 
     async def forget_bodies(self, claimed: Sequence[Claimed]) -> None:
-        """Forget the rows of bodies that were removed."""
+        """Delete the rows of objects that were removed."""
         ...
 
 
 class ObjectWriter(GroupWriter):
-    """One version being written, its body elsewhere and its row in a store."""
+    """One version being written, its body to an object store and its row to a database."""
 
     def __init__(
         self, image_id: str, version: bytes, clock_ms: Clock, commit: CommitWith, row: PendingBody, upload: Upload
@@ -159,7 +159,7 @@ class ObjectWriter(GroupWriter):
             self._size += len(piece)
             await self._upload.write(piece)
         except BaseException:
-            await self.abort()  # what was under way is gone: going on would leave a hole
+            await self.abort()  # the piece is lost: going on would leave a hole
             raise
 
     async def abort(self) -> None:
@@ -170,18 +170,18 @@ class ObjectWriter(GroupWriter):
             await self._upload.abort()
             try:
                 await self._row.drop()
-            except StoreError as error:  # must not hide why the write was given up; a later sweep finds the body
+            except StoreError as error:  # must not hide the error that ended the write; gc finds the body later
                 _log.info("an upload given up was not marked dead: %s", error, extra=event("upload_not_dropped"))
 
     async def _finish(self, meta: ImageMeta) -> NewVersion:
         self._check_open()
         check_meta(self._image_id, meta, version=self._version, size=self._size)
-        await self._touch()  # before the body is there: one whose row was swept would stay for ever
+        await self._touch()  # before the body is there: without a row it would stay for ever
         await self._upload.finish()
         return NewVersion(self._image_id, meta, self._row.body)
 
     def _release(self) -> None:
-        """Nothing to give up: time alone keeps what is pending."""
+        """Nothing to release: only time keeps a pending body."""
 
     async def _touch(self) -> None:
         if time.monotonic() - self._touched_s > TOUCHED_EVERY_S:
@@ -190,7 +190,7 @@ class ObjectWriter(GroupWriter):
 
 
 async def here_or_in_bucket(opening: Awaitable[ImageStream | None], bodies: Bodies | None) -> ImageStream | None:
-    """Return what a store opens, or, where the body lies elsewhere, the stream from there. Raises InObjectStore."""
+    """Return the stream that a store opens, or that of the object. Raises InObjectStore if `bodies` is None."""
     try:
         return await opening
     except InObjectStore as found:
@@ -200,14 +200,14 @@ async def here_or_in_bucket(opening: Awaitable[ImageStream | None], bodies: Bodi
 
 
 class OtherPlace(StoreError):
-    """A store's bodies do not lie in the place that it was given: no row of a body may be forgotten."""
+    """A store's bodies do not lie in the place that it was given: no row of an object may be deleted."""
 
 
 class ObjectGc:
-    """Removes bodies elsewhere that no image has any more.
+    """Removes objects that no image needs any more.
 
-    It first asks the place for bodies of live rows, until it has found some. In a wrong bucket or prefix, removing
-    succeeds and removes nothing: the rows would be forgotten, and their objects would stay for ever.
+    It first asks the place for objects of live rows, until it has found some. In a wrong bucket or prefix, removing
+    succeeds and removes nothing: the rows would be deleted, and their objects would stay for ever.
     """
 
     def __init__(self, rows: RowsOfBodies, bodies: Bodies) -> None:

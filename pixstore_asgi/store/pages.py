@@ -22,14 +22,14 @@ async def pages_of(
 
 
 class Found(NamedTuple):
-    """Images by id, and the error of each one whose row is damaged."""
+    """Images by id, and the error of each damaged row."""
 
     images: dict[str, StoredImage]
     damaged: dict[str, StoreDamaged]
 
 
 NOTHING = Found({}, {})
-"""What is found in no store."""
+"""The result for no store."""
 
 
 async def find(store: ImageStore, image_ids: Sequence[str]) -> Found:
@@ -80,8 +80,8 @@ async def pages_of_ids(
 ) -> AsyncIterator[Sequence[str]]:
     """Yield the ids of all images between two bounds, a page at a time.
 
-    Where the store can tell, also of those whose rows are damaged. Raises StoreBusy where the store is away, StoreError
-    where it can't be told which images there are.
+    Ids of damaged rows are included if the store can tell. Raises StoreBusy if the store is away, StoreError if the ids
+    can't be read.
     """
     if not isinstance(store, Inspectable):
         async for images in pages_of(store.list, after=after, before=before):

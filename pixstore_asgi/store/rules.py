@@ -1,4 +1,4 @@
-"""The rules that all stores keep: what a write may expect, tokens, the length of a body, and what a row must be."""
+"""The rules of all stores: expectations of writes, tokens, lengths of bodies, and the form of rows."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -24,7 +24,7 @@ _EARLIER_ROW_TYPES = (*_ROW_TYPES[:7], bytes, *_ROW_TYPES[8:])  # with a SHA-256
 
 
 def check_expected(image_id: str, version: bytes | None, expect: Expected) -> None:
-    """Raise StoreConflict unless an image whose current version is `version` (None: no image) is as expected."""
+    """Raise StoreConflict unless an image is as expected. version: its current one, or None if there is no image."""
     if isinstance(expect, bytes):
         fits = version == expect
         wanted = "the version that was read before"
@@ -37,9 +37,10 @@ def check_expected(image_id: str, version: bytes | None, expect: Expected) -> No
 
 
 def next_token(image_id: str, now_ms: int, last: int | None, given: int | None) -> int:
-    """Return the token of a new version: the clock, or one more than the last where the clock is not ahead of it.
+    """Return the token of a new version: the clock, or one more than the last if the clock is not ahead of it.
 
-    `given` is taken instead: StoreConflict where it is not above the last. StoreError where the tokens have run out.
+    given: the token to take instead. Raises StoreConflict if it is not above the last, StoreError if the tokens have
+    run out.
     """
     if given is not None:
         if not (last or 0) < given <= MAX_TOKEN:
@@ -52,9 +53,9 @@ def next_token(image_id: str, now_ms: int, last: int | None, given: int | None) 
 
 
 def checksum_of(image: StoredImage) -> int:
-    """Return the sum of the numbers that no key binds, which a store keeps beside them: damage to one of them shows.
+    """Return the sum of the numbers that no key binds. A store keeps it beside them, so that damage to one shows.
 
-    A revocation or deletion changes both by as much, so that damage of before still shows.
+    A revocation or deletion changes the numbers and the sum by the same amount, so earlier damage still shows.
     """
     return image.token + image.created_ms + image.epoch
 
@@ -62,8 +63,8 @@ def checksum_of(image: StoredImage) -> int:
 def next_past(now_ms: int, created_ms: int | None, epoch: int | None, given: Past | None) -> Past:
     """Return when an image that gets a new version was first saved, and its epoch.
 
-    created_ms, epoch: what the store has of it, or None. given: what the image brings from another store: its epoch is
-    taken where it is the higher one, for what was revoked here stays so.
+    created_ms, epoch: those of the store, or None. given: those of another store that the image is copied from; the
+    higher epoch counts, so that revoked proofs stay revoked.
     """
     if given is not None:
         return Past(given.created_ms, max(given.epoch, epoch or 0))
@@ -71,7 +72,7 @@ def next_past(now_ms: int, created_ms: int | None, epoch: int | None, given: Pas
 
 
 def check_meta(image_id: str, meta: ImageMeta, *, version: bytes, size: int) -> None:
-    """Raise StoreError unless `meta` is of a write begun with `version` and wrote `size` bytes, and has a key."""
+    """Raise StoreError unless `meta` has this version and size, and a whole wrapped key."""
     if meta.version != version:
         raise StoreError(f"image {image_id} has another version in its meta than its write was begun with")
     if meta.size != size:
@@ -81,7 +82,7 @@ def check_meta(image_id: str, meta: ImageMeta, *, version: bytes, size: int) -> 
 
 
 def check_unneeded(check: bytes, images: int) -> None:
-    """Raise StoreConflict where `images`, the number of those that need the secret of a check value, is not 0."""
+    """Raise StoreConflict if any images need the secret of a check value."""
     if images:
         raise StoreConflict(f"secret {check[:KEY_ID_BYTES].hex()} can't be retired: {images} images are under it")
 
@@ -91,10 +92,11 @@ def admit(
 ) -> frozenset[bytes]:
     """Decide whether a key may be wrapped under the last secret of a key ring, by the check values of all of it.
 
-    known, database_id: the store's. is_needed: tells whether images are under the secret of a check value. Return those
-    that are known and nobody needs any more: they are to be forgotten in the same step, so that of processes with
-    different secrets one alone can save. Raises SecretError where the ring is of another id, where the secret was
-    retired, or where images are under one that is not in the ring.
+    known, database_id: the store's. is_needed: tells whether images are under the secret of a check value.
+
+    Return the known check values that no image needs any more. The store deletes them in the same step, so that of
+    processes with different secrets only one can save. Raises SecretError if the ring belongs to another id, if the
+    secret was retired, or if images are under a secret that is not in the ring.
     """
     if not checks[-1].endswith(database_id):
         raise SecretError("the store was given another id after this process had opened it: start the process again")
@@ -109,7 +111,7 @@ def admit(
 
 
 def check_ring(needed: Iterable[bytes], checks: Iterable[bytes]) -> None:
-    """Raise SecretError where the check values of secrets that images are under are not all those of a key ring."""
+    """Raise SecretError if images are under a secret that is not in the key ring."""
     if missing := _key_ids(needed):
         raise SecretError(
             f"the store was written with secret {missing}, and given is {_key_ids(checks)} (these are public key ids): "
@@ -127,7 +129,7 @@ def image_of_row(row: Sequence[Any]) -> StoredImage:
     Raises StoreError for a row that no store can have written.
     """
     image = StoredImage(row[0], row[1], ImageMeta(*row[2:-2]), row[-2], row[-1])
-    # A schema's checks hold for what this package writes; a damaged or edited database keeps to none of them.
+    # A schema's checks hold for rows that this package writes, not for a damaged or edited database.
     if tuple(map(type, row)) not in (_ROW_TYPES, _EARLIER_ROW_TYPES) or not _is_in_bounds(image):
         raise StoreDamaged(f"the stored row of image {image.id!r:.200} is damaged: restore the database from a backup")
     return image

@@ -22,8 +22,8 @@ _STAGED_CHUNKS = 4
 
 
 class StagedWriter(GroupWriter):
-    """One version being written. Holds back up to 1 MiB, then stages it where nobody sees it while the next MiB comes
-    in: no lock is held while a client uploads. A store says how it stages, commits and drops."""
+    """One version being written. Holds back up to 1 MiB, then stages it, invisible, while the next MiB comes in: no
+    lock is held while a client uploads. A store implements stage, commit and drop."""
 
     def __init__(self, image_id: str, version: bytes, clock_ms: Clock, commit: CommitWith) -> None:
         super().__init__(image_id, version, clock_ms, commit)
@@ -39,7 +39,7 @@ class StagedWriter(GroupWriter):
 
     @abstractmethod
     async def _drop(self) -> None:
-        """Mark what was staged as given up. Raises StoreError where that can't be: a sweep finds it later."""
+        """Mark the staged chunks as abandoned. If that fails it raises StoreError, and gc finds them later."""
 
     async def write(self, piece: bytes | memoryview) -> None:
         self._check_open()
@@ -67,13 +67,13 @@ class StagedWriter(GroupWriter):
         return NewVersion(self._image_id, meta, self._body, self._staged_chunks, chunks)
 
     async def _stage_soon(self) -> None:
-        await self._end_stage()  # one at a time: what waits for the store is bounded
+        await self._end_stage()  # one at a time, so that memory is bounded
         chunks = self._take()
         self._staging = asyncio.ensure_future(self._stage(self._staged_chunks, chunks))
         self._staged_chunks += len(chunks)
 
     async def _end_stage(self) -> None:
-        """Wait for what is being staged. Raises what kept it from being written."""
+        """Wait for the chunks that are being staged. Raises the error that kept them from being written."""
         staging, self._staging = self._staging, None
         if staging is not None:
             async with self._aborting():
@@ -84,23 +84,23 @@ class StagedWriter(GroupWriter):
         try:
             yield
         except BaseException:
-            # The chunks that were under way are gone from the buffer: going on would leave a hole.
+            # The chunks being staged are gone from the buffer: going on would leave a hole.
             await self.abort()
             raise
 
     async def _drop_staged(self) -> None:
-        # After a stage that may be under way: only then is it known where it went.
+        # After a stage that may be running: its body is known only then.
         try:
             if self._staging is not None:
                 await asyncio.gather(self._staging, return_exceptions=True)
             await self._drop()
-        except StoreError as error:  # must not hide why the write was given up; a later sweep finds the body
+        except StoreError as error:  # must not hide the error that ended the write; gc finds the body later
             _log.info("an upload given up was not marked dead: %s", error, extra=event("upload_not_dropped"))
         finally:
             self._release()
 
     def _keep(self, piece: memoryview) -> memoryview:
-        """Copy as much as goes into one chunk; return what is left of the piece."""
+        """Copy as much as one chunk takes; return the rest of the piece."""
         room = CHUNK_BYTES - len(self._rest)
         if not self._rest and len(piece) >= CHUNK_BYTES:
             self._chunks.append(bytes(piece[:room]))

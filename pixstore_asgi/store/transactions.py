@@ -8,7 +8,7 @@ from .contract import Expect, Expected, ImageStore, ImageWriter
 
 
 class ImageWrites(Protocol):
-    """What writes an image, and reads the row that it replaces: a store, or what stands for it in a transaction."""
+    """Writes an image, and reads the row that it replaces: a store, or its stand-in within a transaction."""
 
     async def get(self, image_id: str) -> StoredImage | None: ...
 
@@ -22,12 +22,12 @@ class Transactional(Protocol):
     """A store that can write within a transaction of the application's."""
 
     def within(self, connection: Any) -> ImageWrites:
-        """Return what writes on this connection. Raises InputError where it is none, or in no transaction."""
+        """Return the stand-in for this connection. Raises InputError if it is no connection, or in no transaction."""
         ...
 
 
 def within(store: ImageStore, connection: object) -> ImageWrites:
-    """Return an open store as it is within a connection's transaction. Raises InputError where it can't write there."""
+    """Return an open store's stand-in within a connection's transaction. Raises InputError if it can't write there."""
     if not isinstance(store, Transactional):
         raise InputError("connection is for a store in PostgreSQL, whose transactions the application shares")
     return store.within(connection)

@@ -1,4 +1,4 @@
-"""Database: the pool of connections of an open PostgreSQL store, and operations that run to their end."""
+"""Database: the connection pool of an open PostgreSQL store, and operations that run to their end."""
 
 import asyncio
 import contextlib
@@ -34,8 +34,8 @@ _LONGEST_IDLE_MS = 60_000  # between two commands: the locks of a host that has 
 class Database:
     """The connections of a store in one event loop, each taken for one operation, not for a reader's or upload's time.
 
-    An operation that was begun runs to its end, whoever waited for it is cancelled: a connection that is given back in
-    the middle of its work would be no good to the next one.
+    An operation that was begun runs to its end, even if its caller is cancelled: a connection that is released in the
+    middle of its work would fail the next operation.
     """
 
     def __init__(self, pool: "Pool[Any]", names: Names, patience_s: float, *, is_ours: bool) -> None:
@@ -85,7 +85,7 @@ class Database:
     async def ask_once(
         cls, source: "str | Pool[Any]", names: Names, question: Operation[[], R], patience_s: float
     ) -> R:
-        """Run what only reads, and finds no tables perhaps, without making any. Raises StoreError."""
+        """Run an operation that only reads, without making tables. Raises StoreError."""
         if not isinstance(source, str):
             return await cls(source, names, patience_s, is_ours=False).read(question)
         address = hide(source)
@@ -98,7 +98,7 @@ class Database:
         return self.generation != generation()
 
     async def close(self) -> None:
-        """Let what runs come to its end, and close the pool if it is ours."""
+        """Wait for running operations, and close the pool if it is ours."""
         if self.is_inherited:
             return
         # In a task of its own: a close that is cancelled goes on to its end.
@@ -113,7 +113,7 @@ class Database:
                     await asyncio.wait_for(self.pool.close(), self.patience_s)
         finally:
             if self._is_ours:
-                self.pool.terminate()  # what was not closed in time, or as the event loop ended
+                self.pool.terminate()  # connections that were not closed in time, or because the event loop ended
 
     def abandon(self) -> None:
         """Close the connections of an event loop that was closed before them; a borrowed pool stays as it is."""
@@ -123,17 +123,17 @@ class Database:
                     _cut(holder._con)
 
     async def read(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run what only reads; once more on another connection where the server went away, for a while."""
+        """Run an operation that only reads; repeat it on another connection for a while if the server went away."""
         return await self.read_within(self.patience_s, operation, *args, **kwargs)
 
     async def read_all(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run what only reads, and may read all rows, however long that takes; else as `read`."""
+        """Run an operation that only reads, and may read all rows, without a time limit; else as `read`."""
         return await self.read_within(None, operation, *args, **kwargs)
 
     async def read_within(
         self, limit_s: float | None, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs
     ) -> R:
-        """Run what only reads as `read` does, and takes up to `limit_s`."""
+        """Run an operation that only reads as `read` does, for up to `limit_s`."""
 
         async def once() -> R:
             async with self.connection(limit_s) as connection:
@@ -142,11 +142,11 @@ class Database:
         return await self._to_its_end(self._while_away(once))
 
     async def write(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run an operation in one transaction. Raises ConnectionLost where it is not known whether it has happened."""
+        """Run an operation in one transaction. Raises ConnectionLost if it is unknown whether it was committed."""
         return await self._to_its_end(self._transact(_WRITES_PATIENTLY * self.patience_s, operation, *args, **kwargs))
 
     async def write_all(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run an operation on all rows in one transaction, however long that takes; else as `write`."""
+        """Run an operation on all rows in one transaction, without a time limit; else as `write`."""
         return await self._to_its_end(self._transact(None, operation, *args, **kwargs))
 
     async def _transact(
@@ -190,7 +190,7 @@ class Database:
 
     @asynccontextmanager
     async def connection(self, limit_s: float | None) -> AsyncIterator[Any]:
-        """Take a connection for so long; one that stays silent is given up, for its release would wait for it."""
+        """Take a connection for up to `limit_s`. A silent one is terminated, because its release would wait for it."""
         connection = await self.pool.acquire(timeout=self.patience_s)
         try:
             async with asyncio.timeout(limit_s):
@@ -202,7 +202,7 @@ class Database:
             await self.release(connection)
 
     async def release(self, connection: Any) -> None:
-        """Give a connection back. What was done is done, whatever becomes of the reset that an own pool asks for."""
+        """Release a connection. The operation is done: a failing reset of the application's pool is only logged."""
         try:
             await self.pool.release(connection)
         except Exception as error:
@@ -213,7 +213,7 @@ class Database:
             )
 
     async def _while_away(self, attempt: Callable[[], Awaitable[R]]) -> R:
-        """Attempt what may be done again, as long as the server is away and patience lasts."""
+        """Retry an attempt that may be repeated while the server is away, for up to `patience_s`."""
         loop = asyncio.get_running_loop()
         pause_s, until = _PAUSE_S, loop.time() + self.patience_s
         while True:
@@ -240,7 +240,7 @@ class Database:
     def _end(self, task: "asyncio.Task[Any]") -> None:
         self._running.discard(task)
         if not task.cancelled():
-            task.exception()  # whoever waited was told, or has left
+            task.exception()  # the caller got it, or was cancelled
 
 
 async def _once(address: Hidden[str], names: Names, operation: Operation[[], R], patience_s: float) -> R:
@@ -290,4 +290,4 @@ def _cut(connection: "asyncpg.Connection[Any]") -> None:
 
 
 async def _leave_as_it_is(connection: "asyncpg.Connection[Any]") -> None:
-    """Reset nothing: no operation of ours leaves a session otherwise than it was, and a reset is a trip of its own."""
+    """Reset nothing: our operations leave a session as it was, and a reset is one more trip."""

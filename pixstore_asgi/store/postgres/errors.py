@@ -1,4 +1,4 @@
-"""PostgreSQL's and asyncpg's errors in our words."""
+"""Errors of PostgreSQL and asyncpg as StoreErrors."""
 
 import re
 import ssl
@@ -19,7 +19,7 @@ AWAY = (
     asyncpg.CrashShutdownError,
     asyncpg.InternalClientError,  # the server's last words, where nothing was asked
 )
-"""What is raised where the server is not there, or went away: it may be back soon."""
+"""Errors that are raised if the server is not there, or went away: it may be back soon."""
 
 _FULL = (asyncpg.TooManyConnectionsError,)
 _IN_THE_WAY = (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
@@ -54,7 +54,7 @@ _UNKNOWN_OPTION = re.compile(r'(?:unrecognized configuration parameter|unsupport
 
 
 class ConnectionLost(StoreBusy):
-    """The connection was lost: what was under way may have happened or not."""
+    """The connection was lost: the operation may have been committed or not."""
 
     away = "database"
 
@@ -76,7 +76,7 @@ def translated(at: str = "") -> Iterator[None]:
 
 @contextmanager
 def translated_for(address: Hidden[str]) -> Iterator[None]:
-    """Do the same for the first connection to an address, of whose host and files more can be said."""
+    """Do the same for the first connection to an address, and name its host and files."""
     with translated(at(address)):
         yield
 
@@ -101,7 +101,7 @@ def translate(error: Exception, at: str = "") -> StoreError:
         return StoreBusy("PostgreSQL has no connection left: let pools be smaller, or raise its max_connections")
     if isinstance(error, _IN_THE_WAY):
         return InTheWay("another write to PostgreSQL was in the way: try again")
-    for kind, advice in _ADVICE:  # first: asyncpg counts one of these among what is_away
+    for kind, advice in _ADVICE:  # first: is_away is true for one of these
         if isinstance(error, kind):
             return _KINDS.get(kind, StoreError)(f"PostgreSQL can't be used: {advice}")
     if is_away(error):

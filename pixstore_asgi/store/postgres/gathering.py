@@ -1,4 +1,4 @@
-"""Gathering: whoever asks for a row while a query is under way is answered by the next one, all of them together."""
+"""Gathering: all requests for rows that come while a query runs are answered together by the next query."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence

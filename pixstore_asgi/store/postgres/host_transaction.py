@@ -23,7 +23,7 @@ from .transaction import Names, Transaction
 
 
 class HostTransaction:
-    """What of a store writes an image, and reads the row that it replaces, on a connection of the application's.
+    """The methods of a store that write an image, and read the row they replace, on a connection of the application.
 
     A body of more than 1 MiB is staged over the store's own connections while it comes in; where the transaction is
     rolled back it stays unseen and is swept. Each write is a savepoint: one that is refused leaves the transaction as

@@ -1,4 +1,4 @@
-"""One moment of a PostgreSQL store: all is read in one transaction, whatever others write and sweep meanwhile."""
+"""A snapshot of a PostgreSQL store: all is read in one transaction, so writes and gc of others stay invisible."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -47,7 +47,7 @@ async def snapshot(database: Database) -> AsyncIterator[Snapshot]:
         yield moment
     finally:
         with anyio.CancelScope(shield=True):
-            await moment.close()  # what is under way reads to its end
+            await moment.close()  # running reads go on to their end
             try:
                 async with asyncio.timeout(database.patience_s):
                     await transaction.rollback()

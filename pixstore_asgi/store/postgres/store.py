@@ -35,7 +35,7 @@ DEFAULT_SCHEMA = "pixstore"
 class PostgresStore(TableStore[Database]):
     """Keeps images in the PostgreSQL database that a URL or an asyncpg pool names, in tables in `schema`.
 
-    source: postgresql://user@host:port/database, with what asyncpg takes behind it (sslmode and the like); PGPASSWORD,
+    source: postgresql://user@host:port/database, with asyncpg's options (sslmode and the like); PGPASSWORD,
         ~/.pgpass and the other ways of libpq work. Or a pool of the application's, which stays the application's to
         close; behind a pooler in transaction mode make it with statement_cache_size=0.
     schema: made if it is missing, which takes the privilege CREATE on the database. A schema that the user owns takes
@@ -123,7 +123,7 @@ class PostgresStore(TableStore[Database]):
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator["PostgresStore"]:
-        """Return this store as it is now, to be read for the time of a block, whatever others write meanwhile."""
+        """Return this store as it is now, to be read during a block, in which writes of others stay invisible."""
         async with snapshot(self._opened()) as database:
             store = copy(self)
             store._engines = PerLoop(Database.abandon)
@@ -145,8 +145,8 @@ class PostgresStore(TableStore[Database]):
     def within(self, connection: Any) -> HostTransaction:
         """Return this store as it is within the transaction of an asyncpg connection of the application's.
 
-        What is written there happens with that transaction or not at all. Raises InputError where the connection is
-        none of asyncpg's or has begun no transaction.
+        Writes there are committed with that transaction or not at all. Raises InputError if the connection is not
+        asyncpg's or has begun no transaction.
         """
         return HostTransaction(self._opened(), self._names, connection, self._clock_ms, self._bodies)
 

@@ -1,4 +1,4 @@
-"""Reading and writing one body of the PostgreSQL store: whole where it is small, else chunk by chunk.
+"""Reading and writing one body of the PostgreSQL store: whole if it is small, else chunk by chunk.
 
 A connection is held for one chunk only, so that slow readers and uploads hold none.
 """
@@ -34,11 +34,11 @@ class PostgresStream(ChunkStream):
         return "the read took longer than sweep_grace_s, or a failover lost it: read again, or restore it from a backup"
 
     def _release(self) -> None:
-        """Nothing to give up: time alone keeps the body."""
+        """Nothing to release: only time keeps the body."""
 
 
 class PostgresPending:
-    """The row of a body that is on its way elsewhere."""
+    """The row of an object that is being uploaded."""
 
     def __init__(self, database: Database, body: int) -> None:
         self.body = body
@@ -52,7 +52,7 @@ class PostgresPending:
 
 
 class PostgresWriter(StagedWriter):
-    """One version being written. What is staged lies under a pending body."""
+    """One version being written. Staged chunks belong to a pending body."""
 
     def __init__(self, database: Database, image_id: str, version: bytes, clock_ms: Clock, commit: CommitWith) -> None:
         super().__init__(image_id, version, clock_ms, commit)
@@ -79,7 +79,7 @@ class PostgresWriter(StagedWriter):
             await self._database.write(body_rows.drop_pending, self._body)
 
     def _release(self) -> None:
-        """Nothing to give up: time alone keeps what is pending."""
+        """Nothing to release: only time keeps a pending body."""
 
 
 async def begin_write(
@@ -90,7 +90,7 @@ async def begin_write(
     commit: CommitWith,
     bodies: Bodies | None,
 ) -> ImageWriter:
-    """Begin a version whose body lies in the database, or elsewhere."""
+    """Begin a version, its body in the database or in `bodies`."""
     if bodies is None:
         return PostgresWriter(database, image_id, version, clock_ms, commit)
     row = PostgresPending(database, await database.write(objects.begin, version))

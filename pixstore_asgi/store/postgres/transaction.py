@@ -70,17 +70,17 @@ class Names:
         tables = {table: f"{schema}.{table}" for table in _TABLES}
         self.statements = Statements({**_NAMES, **tables, "images": tables["image"], "schema": schema})
 
-    def lock_key(self, what: str) -> int:
+    def lock_key(self, lock: str) -> int:
         """Return the key of an advisory lock: 64 bits, signed."""
-        name = f"pixstore {self.schema} {what}".encode()
+        name = f"pixstore {self.schema} {lock}".encode()
         return int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), signed=True)
 
 
 @asynccontextmanager
 async def ended_in_time(transaction: "AsyncpgTransaction") -> AsyncIterator[None]:
-    """Begin a transaction, commit it at the block's end, and roll it back where the block raises.
+    """Begin a transaction, commit it at the block's end, and roll it back if the block raises.
 
-    Who is cancelled, as by a time limit, does neither: the server may never answer that, and the connection is no good.
+    A cancelled block, as by a time limit, does neither: the server may never answer, and the connection is unusable.
     """
     await transaction.start()
     try:

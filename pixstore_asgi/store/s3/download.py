@@ -36,7 +36,7 @@ class S3Stream:
             while len(self._read) < wanted:
                 await self._read_on()
         except BaseException:
-            self._source = None  # who was cancelled may go on, with another request
+            self._source = None  # a cancelled reader may go on, with another request
             raise
         chunk, self._read = bytes(self._read[:wanted]), self._read[wanted:]
         self._left -= wanted

@@ -1,4 +1,4 @@
-"""obstore's errors in our words: what S3 says of a request names keys, and may hold what was signed."""
+"""Errors of obstore as StoreErrors, without its texts: they name keys, and may quote signed requests."""
 
 import re
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ class NoSuchObject(StoreDamaged):
 
 @contextmanager
 def translated(place: Place) -> Iterator[None]:
-    """Turn what obstore raises into errors of ours that say what to do."""
+    """Translate errors of obstore into StoreErrors with advice."""
     try:
         yield
     except PixstoreError:

@@ -39,12 +39,12 @@ class Objects:
         self._patience_s = patience_s
         _wait_at_exit()
         with translated(self._place):
-            # A slow reader takes a whole answer's time; that a server says nothing is noticed by who reads.
+            # A slow reader may take long for a whole answer; `patiently` notices a silent server.
             self._store = self._connect(timedelta(hours=1))
             self._parts = self._connect(timedelta(seconds=_PATIENCE_FOR_A_PART * patience_s))
 
     async def get(self, name: str, start: int = 0) -> "GetResult":
-        """Return an object's answer, whose body begins at a byte. Raises NoSuchObject."""
+        """Return the answer to a request for an object from a byte on. Raises NoSuchObject."""
         async with self.patiently():
             return await obstore.get_async(self._store, name, options={"range": {"offset": start}} if start else None)
 

@@ -1,4 +1,4 @@
-"""What the URL of a bucket names: bucket, prefix, endpoint and region."""
+"""The URL of a bucket: bucket, prefix, endpoint and region."""
 
 import os
 import re
@@ -11,7 +11,7 @@ _FORM = "blobs is s3://bucket/prefix, and behind ? endpoint=URL or region=name"
 
 
 class Place(NamedTuple):
-    """Where bodies are kept. endpoint, region: None for what the environment or Amazon has."""
+    """The place of bodies. endpoint, region: None for those of the environment or Amazon."""
 
     bucket: str
     prefix: str
@@ -24,7 +24,7 @@ class Place(NamedTuple):
 
     @classmethod
     def of(cls, url: str) -> "Place":
-        """Return what a URL names; an endpoint may stand in AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL too.
+        """Return the place that a URL names; an endpoint may stand in AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL too.
 
         Raises ConfigError, which repeats nothing that may be a credential.
         """
@@ -43,7 +43,7 @@ class Place(NamedTuple):
 
 
 def _complaint(url: str, parts: SplitResult, names: list[str]) -> str | None:
-    """Return what is wrong with a URL, or None."""
+    """Return the mistake in a URL, or None."""
     if not url:
         return "blobs is empty: leave it out, or None, to keep bodies in the database"
     if "@" in parts.netloc:
@@ -55,7 +55,7 @@ def _complaint(url: str, parts: SplitResult, names: list[str]) -> str | None:
         return "no part of the prefix may be empty, . or .."
     unknown = [name for name in names if name not in ("endpoint", "region")]
     if unknown:
-        # What is no plain name may be a secret that has a ? in it.
+        # A value that is no plain name may be a secret that has a ? in it.
         return f"there is no option {unknown[0]}" if re.fullmatch("[a-z_]{1,32}", unknown[0]) else "no such option"
     return "an option stands there twice" if len(set(names)) < len(names) else None
 

@@ -36,7 +36,7 @@ class _GivenUpError(Exception):
 
 
 class S3Upload:
-    """One body. Holds back what makes no part yet, and one part while the one before it is sent.
+    """One body. Holds back bytes that make no part yet, and one part while the previous one is sent.
 
     counts: by the fields of Uploads, where it is counted.
     """
@@ -73,7 +73,7 @@ class S3Upload:
         self._sending.add_done_callback(_look_at)
         with suppress(_GivenUpError, StoreError):  # which is counted, and logged where something may be left
             await self._send(_GivenUpError())
-            await asyncio.shield(self._sending)  # who is cancelled meanwhile leaves; the parts are aborted all the same
+            await asyncio.shield(self._sending)  # the parts are aborted even if the caller is cancelled
 
     async def _send(self, part: "bytearray | _GivenUpError | None") -> None:
         """Hand on a part, the end (None), or that there is none. Raises what has ended the sending."""
@@ -120,4 +120,4 @@ class S3Upload:
 
 def _look_at(sending: "asyncio.Task[None]") -> None:
     if not sending.cancelled():
-        sending.exception()  # whoever waited was told, or has left
+        sending.exception()  # the caller got it, or was cancelled

@@ -114,7 +114,7 @@ def part_of(target: Path) -> Iterator[Path]:
     with _alone(side_file, target):
         is_new = not os.path.lexists(part)
         if is_new:
-            _drop(part)  # what is beside it would be replayed into it
+            _drop(part)  # a log beside it would be replayed into it
             if target.exists():
                 back_up(target, part)
         else:
@@ -151,7 +151,7 @@ def _check_own(part: Path) -> None:
 
 
 def _drop(path: Path) -> None:
-    """Remove a database and what SQLite and its store left beside it, the database last."""
+    """Remove a database and the files beside it, the database last."""
     for suffix in ("-wal", "-shm", "-journal", ".lock", ""):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
 
@@ -210,7 +210,7 @@ def _copy(db: sqlite3.Connection, copy: Path, target: Path) -> None:
     try:
         db.execute("VACUUM INTO ?", (str(copy),))
     except sqlite3.Error as error:
-        # The source is only read: what can't be written is the copy.
+        # The source is only read, so the error is about writing the copy.
         if code_of(error) in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_FSYNC):
             raise translate(target, error) from error
         raise

@@ -1,4 +1,4 @@
-"""One connection to SQLite: an aiosqlite connection that runs whole functions, and SQLite's errors in our words."""
+"""One connection to SQLite: an aiosqlite connection that runs whole functions, and SQLite's errors as StoreErrors."""
 
 import asyncio
 import contextlib
@@ -28,12 +28,13 @@ class Connection(aiosqlite.Connection):
 
     It uses private parts of aiosqlite: the thread, which is made a daemon so that an application that never closes the
     store can still exit, the queue to it, so that a result for an event loop that has ended does not end the thread,
-    and the queue's last word. A call cancelled before its turn does not run; one cancelled on its way ends there where
-    the connection only reads, and else goes on to its end.
+    and the queue's last word. A call that is cancelled before its turn does not run. A running call that is cancelled
+    is interrupted if the connection only reads, and else goes on to its end.
     """
 
     def __init__(self, path: Path, connector: Callable[[], sqlite3.Connection], *, only_reads: bool) -> None:
-        # What the thread has opened and `connect` has not returned; the thread must not keep the whole object alive.
+        # The connection that the thread has opened and `connect` has not returned: the thread must not keep the whole
+        # object alive.
         unclaimed: list[sqlite3.Connection] = []
 
         def connect() -> sqlite3.Connection:
@@ -62,7 +63,7 @@ class Connection(aiosqlite.Connection):
             with translated(path):
                 await connection
         except BaseException:
-            if connection._ended:  # the caller gives back next what the thread needs
+            if connection._ended:  # the caller next closes the locks that the thread needs
                 await asyncio.shield(connection._ended)
             raise
         connection._unclaimed.clear()
@@ -71,7 +72,7 @@ class Connection(aiosqlite.Connection):
     async def run(self, function: Callable[Concatenate[Any, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run `function` with the sqlite3 connection and these arguments on the connection's thread.
 
-        Raises StoreError where the connection is closed.
+        Raises StoreError if the connection is closed.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[R] = loop.create_future()
@@ -87,7 +88,7 @@ class Connection(aiosqlite.Connection):
                 settle = partial(_settle, future, None, result)
             finally:
                 self._end()
-            with contextlib.suppress(RuntimeError):  # the event loop has ended: nobody waits any more
+            with contextlib.suppress(RuntimeError):  # the event loop has ended, so no task waits
                 loop.call_soon_threadsafe(settle)
 
         self._queue(work)
@@ -103,12 +104,12 @@ class Connection(aiosqlite.Connection):
             self.queued -= 1
 
     def post(self, function: Callable[Concatenate[Any, P], object], *args: P.args, **kwargs: P.kwargs) -> None:
-        """Run `function` as `run` does, without waiting for its end; its errors are its own affair."""
+        """Run `function` as `run` does, without waiting for its end. It must handle its own errors."""
 
         def work() -> None:
             function(self._conn, *args, **kwargs)
 
-        with contextlib.suppress(StoreError):  # closed: whoever opens it next does such work
+        with contextlib.suppress(StoreError):  # closed: the next open does such work
             self._queue(work)
 
     async def close(self) -> None:
@@ -118,7 +119,7 @@ class Connection(aiosqlite.Connection):
         await super().close()
 
     def stop(self) -> asyncio.Future[Any] | None:
-        """End the thread, and close what it opened for a caller who had gone by then."""
+        """End the thread, and close a connection that it opened for a caller that was cancelled."""
         unclaimed = self._unclaimed
 
         def close() -> None:
@@ -170,7 +171,7 @@ class Connection(aiosqlite.Connection):
 
 
 def keep_freed_memory() -> None:
-    """Let malloc keep some MiB of what is freed for the next chunks, in place of giving them back at once.
+    """Let malloc keep some freed MiB for the next chunks instead of giving them back at once.
 
     Fresh memory costs a page fault for every 4 KiB, in all more than it takes to read a chunk into it. glibc raises its
     thresholds to the size of a block that is freed, and from then on keeps up to twice as much at the end of each heap
@@ -190,7 +191,7 @@ def _settle(future: "asyncio.Future[Any]", error: BaseException | None, result: 
 
 @contextlib.contextmanager
 def translated(path: Path) -> Iterator[None]:
-    """Turn what SQLite and the file system raise into errors of ours that say what to do."""
+    """Translate errors of SQLite and the file system into StoreErrors with advice."""
     try:
         yield
     except PixstoreError:
@@ -219,14 +220,14 @@ def code_of(error: sqlite3.Error) -> int:
 
 
 def text_of(error: Exception) -> str:
-    """Return what may be told of an error: of SQLite's no text, which may be what a stranger put into the database."""
+    """Return the text of an error, or only the name of one of SQLite: its text may quote the database's content."""
     if isinstance(error, sqlite3.Error):
         return str(getattr(error, "sqlite_errorname", type(error).__name__))
     return str(error)
 
 
 def translate(path: Path, error: sqlite3.Error) -> StoreError:
-    """Return SQLite's error in our words."""
+    """Return SQLite's error as a StoreError."""
     extended = code_of(error)
     # A log's index that can't grow is how a full disk shows first.
     code = sqlite3.SQLITE_FULL if extended == sqlite3.SQLITE_IOERR_SHMSIZE else extended & 0xFF

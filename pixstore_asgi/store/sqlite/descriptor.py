@@ -19,7 +19,7 @@ class Descriptor:
     def of(cls, path: Path) -> Self:
         """Open the file at `path`, which is made with mode 0600 where it is missing; a link is not followed.
 
-        What root makes belongs to whom the database belongs to, as SQLite does with its log: the service is to open it.
+        If root creates the file, it is given to the database's owner, as SQLite does with its WAL.
         """
         flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
         while True:

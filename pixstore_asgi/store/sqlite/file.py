@@ -1,8 +1,8 @@
-"""The database's file as its last writer left it: noticed where another program has moved, replaced or changed it.
+"""The database's file as its last writer left it: notices if another program has moved, replaced or changed it.
 
-SQLite notices none of that. It goes on writing into a file that has no name any more, or replays its log over a backup
-that was copied in its place. So whoever gives the write lock back leaves a note of the file in the lock's own, and who
-takes the lock next compares: another file is refused, and one that was written to is checked whole before it is used.
+SQLite notices none of that. It goes on writing into a file that no longer has a name, or replays its log over a backup
+that was copied in its place. So a process that releases the write lock leaves the file's identity and state in the lock
+file's header. The next holder compares: it refuses another file, and checks a changed one completely before use.
 """
 
 import os
@@ -29,7 +29,7 @@ class FileIdentity(NamedTuple):
 
     @classmethod
     def of(cls, path: str | os.PathLike[str]) -> "FileIdentity | None":
-        """Return the identity of the file at `path` as it is now, or None where there is none."""
+        """Return the identity of the file at `path` now, or None if there is none."""
         try:
             status = os.stat(path)
         except FileNotFoundError:
@@ -53,11 +53,10 @@ class FileIdentity(NamedTuple):
 
 
 class LockHeader(NamedTuple):
-    """What a writer leaves for the next one.
+    """The lock file's header, which a writer leaves for the next one.
 
-    The file as it was left, but for the device, whose number may be another one after each start of the machine.
-    is_written: it is being written to, or its writer died. log_has_dead_keys: keys of versions that are no more may be
-    in its log.
+    The state of the file, without the device: its number may change with each start of the machine. is_written: the
+    file is being written to, or its writer died. log_has_dead_keys: its log may hold keys of dead versions.
     """
 
     inode: int
@@ -69,17 +68,17 @@ class LockHeader(NamedTuple):
 
     @classmethod
     def of(cls, identity: FileIdentity, *, is_written: bool, log_has_dead_keys: bool, files: int = 0) -> "LockHeader":
-        """Return the note of a file with this identity."""
+        """Return the header for a file with this identity."""
         return cls(identity.inode, identity.size, identity.changed_ns, is_written, log_has_dead_keys, files)
 
     @classmethod
     def unpack(cls, data: bytes) -> "LockHeader | None":
-        """Return the note in what `pack` returned, or None for anything else, such as zeros."""
+        """Return the header that `pack` made these bytes of, or None for other bytes, such as zeros."""
         note = cls(*_HEADER.unpack(data)) if len(data) == _HEADER.size else None
         return note if note and note.inode else None
 
     def pack(self) -> bytes:
-        """Return the note as 64 bytes."""
+        """Return the header as 64 bytes."""
         return _HEADER.pack(*self)
 
     def is_outdated(self, path: Path, now: FileIdentity) -> bool:
@@ -97,7 +96,7 @@ class LockHeader(NamedTuple):
 
 
 def check_passive(db: sqlite3.Connection, path: Path) -> None:
-    """Raise StoreError where a database acts by itself when it is used: this package makes nothing that does."""
+    """Raise StoreError if a database has objects that act by themselves; this package makes none."""
     # In this order: the columns of a virtual table are asked of its module, which a stranger may have chosen.
     if db.execute(_ACTING).fetchone() or db.execute(_COMPUTED).fetchone():
         raise StoreError(
@@ -107,7 +106,7 @@ def check_passive(db: sqlite3.Connection, path: Path) -> None:
 
 
 def check_sound(db: sqlite3.Connection, path: Path) -> None:
-    """Read the whole database. Raises StoreError where pages, or parts of current images, are damaged or missing."""
+    """Read the whole database. Raises StoreError if pages, or parts of current images, are damaged or missing."""
     try:
         check_passive(db, path)
         (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()

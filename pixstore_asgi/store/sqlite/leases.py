@@ -1,7 +1,7 @@
-"""Leases: which blobs are being read or written right now, by any process of this machine.
+"""Leases: which bodies are being read or written right now, by any process of this machine.
 
-A lease is a shared lock on one byte of a side file, the byte at the blob's id. Who wants to remove a blob must first
-get the exclusive lock on that byte, through another descriptor. The kernel takes a lease back when its process ends,
+A lease is a shared lock on one byte of a side file, the byte at the body's id. To remove a body, gc must first get the
+exclusive lock on that byte, through another descriptor. The kernel takes a lease back when its process ends,
 however it ends.
 
 The locks are open file description locks (fcntl(2), F_OFD_SETLK): unlike POSIX locks they belong to the descriptor, so
@@ -28,7 +28,7 @@ else:
     import fcntl
 
 IN_USE = 0
-"""In place of a blob's id, which are above it: whoever has the database open holds a lease on it."""
+"""Instead of a body's id, which are above it: each process that has the database open holds a lease on it."""
 
 _FILES = 1 << 62
 """Above every blob's id: the base for the number of open files."""
@@ -99,7 +99,7 @@ class Leases:
                 self._claiming.unlock(blob)
 
     def are_in_place(self) -> bool:
-        """Tell whether the side file is still the one at its path: nobody looks into one that was removed."""
+        """Tell whether the side file is still the one at its path: other processes ignore a removed one."""
         with self._locked():
             return self._holding is None or self._holding.are_in(self._path)
 

@@ -14,7 +14,7 @@ _PAUSES_PER_WAIT = 100  # so that the thread waits for a hundredth of the time a
 
 
 class Waits(NamedTuple):
-    """What a thread has waited for so far, and the time in seconds."""
+    """The waits of a thread so far, and the time in seconds."""
 
     blocks: int
     switches: int
@@ -24,20 +24,21 @@ class Waits(NamedTuple):
 class Pace:
     """Watches reads on one thread: after one that waited for the disk there are none for a hundred times as long.
 
-    What the system has in memory is read in less time than a hand-over to another thread takes. What it has not is
-    found out by a read that waits: the kernel counts the blocks that a thread had read (getrusage(2), ru_inblock). Some
-    file systems do not say so: a read that was slow because its thread gave up the processor counts too.
+    Pages that the system has in memory are read in less time than a hand-over to another thread takes. A read that
+    waits shows that a page was not there: the kernel counts the blocks that a thread had read (getrusage(2),
+    ru_inblock). Some file systems do not count: so a read that was slow because its thread gave up the processor
+    counts too.
     """
 
     def __init__(self) -> None:
         self._next_s = 0.0
 
     def is_quick(self) -> bool:
-        """Tell whether reads may be tried on this thread; never where the system does not count what it waits for."""
+        """Tell whether reads may be tried on this thread; never if the system does not count waits."""
         return resource is not None and _now_s() >= self._next_s
 
     def waits(self) -> Waits:
-        """Return what this thread has waited for so far."""
+        """Return the waits of this thread so far."""
         usage = resource.getrusage(resource.RUSAGE_THREAD)
         return Waits(usage.ru_inblock, usage.ru_nvcsw, _now_s())
 

@@ -73,7 +73,7 @@ _VERSION_7 = "-- images with variants, which earlier versions of this package wo
 
 _VERSION_8 = "ALTER TABLE image ADD COLUMN checksum INTEGER"  # NULL in rows of before; see rules.checksum_of
 
-# See wrapped_keys.py. The table that had them goes as a whole, pages and what was left in them. What is damaged stays
+# See wrapped_keys.py. The table that had them goes as a whole, with all its pages. Damaged values stay
 # so, to be refused when it is read: no check of a column may keep all images from being migrated.
 _VERSION_9 = """
 CREATE TABLE wrapped_key (
@@ -134,7 +134,7 @@ statement, so there is none within one."""
 def prepare(path: Path, write_lock: WriteLock, *, busy_timeout_s: float) -> FileIdentity:
     """Create or migrate the database at `path`, an existing, maybe empty file; return its identity. Raises StoreError.
 
-    Safe in several processes at once: whoever gets the write lock first does it, the others find it done.
+    Safe in several processes at once: the first holder of the write lock does it, the others find it done.
     """
     if sqlite3.sqlite_version_info < MIN_SQLITE:
         raise StoreError(f"SQLite {sqlite3.sqlite_version} is too old: 3.38 or newer is needed")
@@ -144,7 +144,7 @@ def prepare(path: Path, write_lock: WriteLock, *, busy_timeout_s: float) -> File
         if not _is_ready(connection, path):
             with connection.exclusive():
                 _make_ready(connection, path, busy_timeout_s)
-            empty_log(connection)  # until then the file itself has what the migrations overwrote
+            empty_log(connection)  # until then the file itself has the bytes that the migrations overwrote
     finally:
         connection.close()
     return connection.files.database

@@ -36,10 +36,10 @@ Durability = Literal["NORMAL", "FULL"]
 
 
 class SqliteStore(TableStore[Engine]):
-    """Keeps images in the SQLite database at `path`, which is created with mode 0600 where it is missing.
+    """Keeps images in the SQLite database at `path`, which is created with mode 0600 if it is missing.
 
-    durability: what a power failure may take. "NORMAL": the last writes, never one that was there before, and the
-        database stays sound; a crash of the process takes nothing. "FULL": nothing that was acknowledged.
+    durability: what a power failure may take. "NORMAL": the last writes, never older ones, and the database stays
+        sound; a crash of the process takes nothing. "FULL": no acknowledged write.
     busy_timeout_s: how long a write waits for other processes' writes before StoreBusy, in seconds.
     sweep_grace_s: where the system has no leases between processes (other than 64-bit Linux), and of all bodies that
         lie elsewhere, how long a replaced, deleted or abandoned one is kept for other processes, in seconds; longer
@@ -48,8 +48,8 @@ class SqliteStore(TableStore[Engine]):
     clock_ms: returns epoch milliseconds.
 
     Any number of processes of one machine may use the file, which must be on a local disk: one writes at a time,
-    readers wait for none of it. What a SqliteStore has written, stamps tell in every process at once; what another
-    program has written to the database, within a second. Beside it lie SQLite's own files and `<path>.lock`, which must
+    readers never wait for it. Stamps tell writes of a SqliteStore in every process at once, and writes of another
+    program to the database within a second. Beside it lie SQLite's own files and `<path>.lock`, which must
     not be shortened while in use. If another program moves, replaces, changes or removes one of these files, the next
     write is refused, and reads are refused within a second. The file must have one name: no hard link, no mount of its
     own. asyncio only; open it after a fork, not before.
@@ -191,7 +191,7 @@ class SqliteStore(TableStore[Engine]):
             )
 
     def _before_ms(self, engine: Engine) -> int:
-        # Leases that all processes see tell exactly what is in use; without them only time does.
+        # Leases that all processes see tell exactly which bodies are in use; without them only time does.
         return _EVER_MS if engine.leases.are_shared else self._clock_ms() - self._grace_ms
 
     @property

@@ -1,4 +1,4 @@
-"""Reading and writing one blob of the SQLite store: whole where it is small, else chunk by chunk, under a lease."""
+"""Reading and writing one body of the SQLite store: whole if it is small, else chunk by chunk, under a lease."""
 
 import asyncio
 
@@ -24,7 +24,7 @@ _PAUSE_S = 0.01
 
 
 async def open_stream(engine: Engine, image_id: str) -> "SqliteStream | None":
-    """Open the current version of an image, or None. Takes a lease where not all of it came with its row."""
+    """Open the current version of an image, or None. Takes a lease if not all of it came with its row."""
     is_leased = True
     for _ in range(_MAX_TRIES):
         opened = await engine.read(images.open_body, image_id)
@@ -37,7 +37,7 @@ async def open_stream(engine: Engine, image_id: str) -> "SqliteStream | None":
             return SqliteStream(engine, image, None, chunks)
         with translated(engine.path):
             is_leased = engine.leases.acquire(blob)
-        if not is_leased:  # a sweep looks whether it may go, or removes what was current a moment ago
+        if not is_leased:  # gc is checking whether to remove it, or removes a version that was current a moment ago
             await asyncio.sleep(_PAUSE_S)
             continue
         if stream := await _leased_stream(engine, image, blob, chunks):
@@ -48,7 +48,7 @@ async def open_stream(engine: Engine, image_id: str) -> "SqliteStream | None":
 
 
 async def _leased_stream(engine: Engine, image: StoredImage, blob: int, chunks: list[bytes]) -> "SqliteStream | None":
-    """Return a stream of a blob that is leased; None, with the lease given back, where it is not live."""
+    """Return a stream of a leased body; None, with the lease released, if it is not live."""
     stream = SqliteStream(engine, image, blob, chunks)
     try:
         # Before the lease was there, the image could be updated and this blob swept.
@@ -62,7 +62,7 @@ async def _leased_stream(engine: Engine, image: StoredImage, blob: int, chunks: 
 
 
 class SqliteStream(ChunkStream):
-    """One version being read. `blob` is leased and freed by this stream, or None where these chunks are all."""
+    """One version being read. blob: leased, and freed by this stream; None if these chunks are all."""
 
     def __init__(self, engine: Engine, image: StoredImage, blob: int | None, chunks: list[bytes]) -> None:
         super().__init__(image, chunks)
@@ -84,7 +84,7 @@ class SqliteStream(ChunkStream):
 
 
 class SqlitePending:
-    """A pending blob whose body is on its way elsewhere."""
+    """The row of an object that is being uploaded."""
 
     def __init__(self, engine: Engine, blob: int) -> None:
         self.body = blob
@@ -98,7 +98,7 @@ class SqlitePending:
 
 
 class SqliteWriter(StagedWriter):
-    """One version being written. What is staged lies under a pending, leased blob."""
+    """One version being written. Staged chunks belong to a pending, leased body."""
 
     def __init__(self, engine: Engine, image_id: str, version: bytes, clock_ms: Clock) -> None:
         super().__init__(image_id, version, clock_ms, engine.commit)
@@ -108,7 +108,7 @@ class SqliteWriter(StagedWriter):
         await self._engine.on_writer(self._stage_in_turn, first, chunks)
 
     async def _drop(self) -> None:
-        # In the writer's turn: a stage may be under way there, and only then is its blob known.
+        # On the writer's thread: a stage may be running there, and its body is known only after it.
         await self._engine.on_writer(self._mark_dead)
 
     def _release(self) -> None:
@@ -126,7 +126,7 @@ class SqliteWriter(StagedWriter):
                     run(body_rows.add_chunks(tx, self._body, first, chunks, BodyState.PENDING))
         except BaseException:
             if is_new:
-                self._release()  # what was rolled back gives its id to the next upload
+                self._release()  # the id is rolled back, and the next upload gets it
             raise
 
     def _own(self, blob: int) -> None:
@@ -141,7 +141,7 @@ class SqliteWriter(StagedWriter):
 async def begin_write(
     engine: Engine, image_id: str, version: bytes, clock_ms: Clock, bodies: Bodies | None
 ) -> ImageWriter:
-    """Begin a version whose body lies in the database, or elsewhere."""
+    """Begin a version, its body in the database or in `bodies`."""
     if bodies is None:
         return SqliteWriter(engine, image_id, version, clock_ms)
     pending = SqlitePending(engine, await engine.write(objects.begin, version))

@@ -22,7 +22,7 @@ _READ_MS = 3
 _OPENING_S = 1.0  # how long a process that is just opening the database is waited for
 
 TEMP_STORE = "MEMORY"
-"""Where a connection that writes keeps what is temporary: what a savepoint keeps of wrapped keys goes to no file."""
+"""The place for temporary data of a writing connection: a savepoint's copies of wrapped keys go to no file."""
 
 
 class Writer(sqlite3.Connection):
@@ -31,12 +31,12 @@ class Writer(sqlite3.Connection):
     path: Path
     write_lock: WriteLock
     files: OpenFiles
-    _header: LockHeader  # of the file before what is written to it now
+    _header: LockHeader  # of the file before the current write
     _has_dead_keys = True  # where the system has no write lock, and so no note of it
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
-        """Hold the write lock of a database that is as its last writer left it. Raises StoreError where it is not."""
+        """Hold the write lock. Raises StoreError if the database is not as its last writer left it."""
         with self.write_lock.held():
             now = self._check_files()
             left = LockHeader.unpack(self.write_lock.header)
@@ -60,11 +60,11 @@ class Writer(sqlite3.Connection):
 
     @property
     def log_has_dead_keys(self) -> bool:
-        """Whether the log may hold keys of versions that are no more, whichever process has put them there."""
+        """Whether the log may hold keys of dead versions, written by any process."""
         return self._has_dead_keys_by(LockHeader.unpack(self.write_lock.header))
 
     def note_dead_keys(self, *, are_there: bool) -> None:
-        """Note, while the write lock is held, that a key dies with what is written, or that the log was emptied."""
+        """Note, while the write lock is held, that this write ends keys, or that the log was emptied."""
         self._has_dead_keys = are_there
         self._leave(self._header._replace(log_has_dead_keys=are_there))
 
@@ -81,7 +81,7 @@ class Writer(sqlite3.Connection):
             if now and now.is_same_file(self.files.database):
                 size, changed_ns = now.size, now.changed_ns
                 self._leave(self._header._replace(size=size, changed_ns=changed_ns, is_written=False))
-        except OSError as error:  # what was written is written
+        except OSError as error:  # the write itself has succeeded
             _log.info(
                 "the mark of %s could not be left: %s",
                 self.path,
@@ -94,8 +94,8 @@ class Writer(sqlite3.Connection):
             with self.exclusive():
                 super().close()
         except (StoreError, sqlite3.Error, OSError):
-            # Where another one holds the lock this close is not the last one and checkpoints nothing; where the file
-            # is not what it was, its note stays behind, and the next open checks it.
+            # If another process holds the lock, this close is not the last one and checkpoints nothing. If the file was
+            # replaced, the old header stays in the lock file, and the next open checks the database.
             super().close()
 
 
@@ -181,7 +181,7 @@ def _closed_on_error(connection: sqlite3.Connection) -> Iterator[None]:
 def write_transaction(connection: Writer) -> Iterator[Transaction]:
     """Run a block as one write transaction, committed at its end or rolled back with its error."""
     with connection.exclusive():
-        _roll_back(connection)  # what an earlier rollback failed to undo must not be committed with this
+        _roll_back(connection)  # changes that an earlier rollback failed to undo must not be committed
         with transaction(connection) as tx:
             yield tx
         connection.files.check_beside()  # a log without a name is lost with the process
@@ -202,7 +202,7 @@ def transaction(connection: Writer) -> Iterator[Transaction]:
 
 @contextmanager
 def savepoint(connection: Writer) -> Iterator[None]:
-    """Within a transaction, undo what a block has written that ends with a refusal; any other error undoes all."""
+    """Within a transaction, undo the writes of a block that ends with a refusal; any other error undoes all."""
     connection.execute("SAVEPOINT attempt")
     try:
         yield
@@ -221,7 +221,7 @@ def _roll_back(connection: Writer) -> None:
 def empty_log(db: Writer) -> None:
     """Take keys of dead versions out of the write-ahead log, unless a reader is just in it: then a later call will.
 
-    Raises nothing: what was done before is done.
+    Raises nothing: the write before it has succeeded.
     """
     try:
         if db.log_has_dead_keys:
