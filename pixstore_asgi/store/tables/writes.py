@@ -106,8 +106,9 @@ async def raise_epochs(tx: Transaction, after: str | None, before: str | None) -
     """Raise the epochs of all images between two ids; return of how many originals."""
     which, between = "id > $1 AND id < $2 AND {pointer} IS NOT NULL", bounds(after, before)
     await tx.lock_rows(which, *between)
-    await tx.run(f"{_RAISE_EPOCH} WHERE {which} AND NOT {IS_ORIGINAL}", *between)
-    return await tx.run(f"{_RAISE_EPOCH} WHERE {which} AND {IS_ORIGINAL}", *between)
+    await tx.run(f"{_RAISE_EPOCH} WHERE {which}", *between)  # in one statement: a group that is just saved is in or out
+    row = await tx.one(f"SELECT count(*) FROM {{image}} WHERE {which} AND {IS_ORIGINAL}", *between)
+    return row[0] if row else 0
 
 
 async def put_tombstones(tx: Transaction, tombstones: Sequence[Tombstone]) -> None:
