@@ -1,4 +1,4 @@
-"""architecture.md: its rooms are the folders that are there, its walks lead past files that are there."""
+"""architecture.md: its packages, paths and table of changes name folders and files that exist."""
 
 import ast
 import re
@@ -13,15 +13,15 @@ from tests.support.paths import DOCS, PACKAGE, ROOT, TESTS
 PAGE = (DOCS / "architecture.md").read_text()
 CLIENT = ROOT / "js_client" / "src"
 CLIENT_TEST = (TESTS / "js" / "direction.test.js").read_text()
-WALKS = [heading for heading in re.findall(r"^## (.*)$", PAGE, re.MULTILINE) if heading.startswith("The walk of ")]
+PATHS = [heading for heading in re.findall(r"^## (.*)$", PAGE, re.MULTILINE) if heading.startswith("The path of ")]
 
 
 def named(head: str) -> set[str]:
-    """Return the files and folders that a table of rooms names."""
+    """Return the files and folders in the first column of a table."""
     return {name for cells in rows(PAGE, head) for name in re.findall(r"`([^`]+)`", cells[0])}
 
 
-def rooms(root: Path) -> set[str]:
+def packages(root: Path) -> set[str]:
     """Return the folders below `root` that hold code, as the page writes them."""
     code = [path for pattern in ("*.py", "*.js") for path in root.rglob(pattern)]
     return {f"{path.parent.relative_to(root).as_posix()}/" for path in code if path.parent != root}
@@ -30,22 +30,22 @@ def rooms(root: Path) -> set[str]:
 @pytest.mark.parametrize(
     ("head", "root"), [("| `pixstore_asgi` |", PACKAGE), ("| `js_client/src` |", CLIENT)], ids=["package", "client"]
 )
-def test_the_rooms_are_the_folders(head: str, root: Path) -> None:
+def test_the_packages_are_the_folders(head: str, root: Path) -> None:
     """Every folder that holds code is named, and every folder and file that is named exists."""
     names = named(head)
-    assert rooms(root) <= names
+    assert packages(root) <= names
     assert not [name for name in names if not (root / name).exists()]
 
 
-def test_the_rooms_of_the_tests_are_the_folders() -> None:
+def test_the_folders_of_tests_are_named() -> None:
     """Every folder of tests is named, and every folder that is named exists."""
     folders = {f"{path.name}/" for path in TESTS.iterdir() if path.is_dir() and path.name[0] not in "._"}
     assert named("| `tests` |") == folders
 
 
-@pytest.mark.parametrize("heading", WALKS)
-def test_the_files_of_a_walk_exist(heading: str) -> None:
-    """Every step of a walk names the file that it happens in."""
+@pytest.mark.parametrize("heading", PATHS)
+def test_the_files_of_a_path_exist(heading: str) -> None:
+    """Every step of a path begins with the name of its file."""
     section = PAGE.split(f"\n## {heading}\n")[1].split("\n## ")[0]
     steps = re.findall(r"^\d+\. (.*)$", section, re.MULTILINE)
     files = [match[1] for step in steps if (match := re.match(r"`([^`]+)`", step))]
@@ -53,9 +53,25 @@ def test_the_files_of_a_walk_exist(heading: str) -> None:
     assert not [name for name in files if not (ROOT / name).is_file()]
 
 
-def test_three_walks_are_described() -> None:
+def test_three_paths_are_described() -> None:
     """A request, a save and a picture in the page are followed file by file."""
-    assert WALKS == ["The walk of a GET", "The walk of a save", "The walk of a getImage"]
+    assert PATHS == ["The path of a GET", "The path of a save", "The path of a getImage"]
+
+
+def test_the_files_to_touch_exist() -> None:
+    """Every file and folder in the table of changes exists, and each of the usual changes has its row."""
+    changes = rows(PAGE, "| to change | touch | show it in |")
+    usual = [
+        "a column of images",
+        "an option of a save",
+        "an image format",
+        "a store",
+        "a command",
+        "a header of images",
+    ]
+    assert {*usual, "an option of the client"} <= {cells[0] for cells in changes}
+    named_files = [name for cells in changes for column in cells[1:] for name in re.findall(r"`([^`]+)`", column)]
+    assert not [name for name in named_files if not (ROOT / name).exists()]
 
 
 @pytest.mark.parametrize(
@@ -67,7 +83,7 @@ def test_three_walks_are_described() -> None:
     ids=["package", "client"],
 )
 def test_the_directions_are_those_that_are_checked(heading: str, table: list[list[str]]) -> None:
-    """The page's line of arrows has the rooms that the tests of imports hold every file to, in their order."""
+    """The page's line of arrows has the packages in the order that the tests of imports enforce."""
     section = PAGE.split(f"\n## {heading}\n")[1].split("\n## ")[0]
     (line,) = re.findall(r"\n\n((?: {4}.*\n)+)", section)
-    assert [sorted(rooms.replace(",", " ").split()) for rooms in line.split("→")] == [sorted(row) for row in table]
+    assert [sorted(names.replace(",", " ").split()) for names in line.split("→")] == [sorted(row) for row in table]
