@@ -8,7 +8,7 @@ from pixstore_asgi import ImageRecord
 from tests.browser.acceptance import BLUE, GREEN, HEIGHT, RED, WIDTH, Scenario, Stage, Visit, name_of, plain
 from tests.browser.support import wait_for, wait_until
 
-NEAR_PX = 400
+LOADED_PX, NEAR_PX = 300, 400  # how far from the screen pictures are loaded, and at most held
 """Pictures are got within 300 px of the screen; those that reach a little into that lie nearer than this."""
 WARM_UP, CYCLES = 1000, 10_000
 SLACK_BYTES, SLACK_NODES = 900_000, 80
@@ -321,9 +321,10 @@ def until_stored(visit: Visit, record: ImageRecord) -> None:
 
 
 def scroll_to(visit: Visit, part: float) -> int:
-    """Scroll, wait until what is seen there is shown and what is far away let go, and count what is near."""
+    """Scroll, wait until pictures near the screen are shown and others released, and count those that are near."""
     visit.page.evaluate("part => scrollTo(0, part * (document.documentElement.scrollHeight - innerHeight))", part)
-    wait_for(visit.page, "Promise.all(near(0).map(stage.state)).then((all) => all.every((it) => it === 'shown'))")
+    shown = "then((all) => all.every((it) => it === 'shown'))"
+    wait_for(visit.page, f"Promise.all(near({LOADED_PX}).map(stage.state)).{shown}")
     wait_for(visit.page, f"counted.objectUrls.size <= near({NEAR_PX}).length")
     return int(visit.page.evaluate(f"near({NEAR_PX}).length"))
 
