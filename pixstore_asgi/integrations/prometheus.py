@@ -19,12 +19,10 @@ _READ_BUCKETS_S = (0.0001, 0.00025, 0.0005, *_BUCKETS_S)
 class PrometheusMetrics(Observer):
     """Counts and times the answers of an application: `PixstoreApp(pix, on_served=PrometheusMetrics())`.
 
-    | metric | kind | |
-    |---|---|---|
-    | pixstore_answer_seconds | histogram | from the request until the server had taken the answer |
-    | pixstore_sent_bytes_total | counter | bytes that the server took |
-    | pixstore_open_answers | gauge | answers being sent |
-    | pixstore_store_read_seconds | histogram | until the store had found an image that was not in memory |
+    - pixstore_answer_seconds, a histogram: from the request until the server had taken the answer
+    - pixstore_sent_bytes_total, a counter: bytes that the server took
+    - pixstore_open_answers, a gauge: answers being sent
+    - pixstore_store_read_seconds, a histogram: until the store had found an image that was not in memory
 
     The first two have the label `state`: the label of the wire state, or Forbidden if `authorize` refused. No label
     holds an id. Make one instance for all applications of a process.

@@ -7,9 +7,7 @@ id, also across delete: a deleted id keeps its last token.
 An image may have variants: images of their own, under ids of `core.ids.variant_id`. The image is their original. An
 original and its variants are a group, and a write to the original is a write to the group, in one step: a commit
 replaces or deletes its variants, a delete deletes them, and a raised epoch is raised for all. A variant may also be
-written, deleted and revoked alone.
-
-`rules` has the checks that all stores share. The small reference implementation is MemoryStore.
+written, deleted and revoked alone. `rules` has the checks that all stores share; MemoryStore is the reference.
 """
 
 from collections.abc import Callable, Collection, Hashable, Sequence
@@ -44,15 +42,16 @@ Expected = Expect | bytes
 class CommitTerms:
     """The conditions and extras of a commit.
 
-    checks: the check values of the key ring. The last one belongs to the secret that wrapped the key, and ends with the
-        store's id. The store knows it from this commit on (`key_checks`).
-    expect: the state in which the image must be; if a variant is written alone, the state of its original.
-    token: the new token, 1 to 2**53 - 1, of an image that comes from another store. Without it the new token is
-        max(clock in epoch ms, last token + 1). The last token is the highest in the group, deleted images included, or
-        the variant's own if it is written alone. A variant's token is never below its original's.
-    past: for an image that is copied from another store. The image gets this `created_ms`, and the higher of this epoch
-        and that of its id. Without it `created_ms` stays, or is the clock for a new image. A variant that is written
-        alone takes both from its original.
+    Attributes:
+        checks: Check values of the key ring. The last one belongs to the secret that wrapped the key, and ends with the
+            store's id. The store knows it from this commit on (`key_checks`).
+        expect: The state in which the image must be; if a variant is written alone, the state of its original.
+        token: The new token, 1 to 2**53 - 1, of an image from another store. Without it the new token is max(clock in
+            epoch ms, last token + 1). The last token is the highest in the group, deleted images included, or the
+            variant's own if it is written alone. A variant's token is never below its original's.
+        past: For an image from another store. The image gets this `created_ms`, and the higher of this epoch and its
+            own. Without it `created_ms` stays, or is the clock for a new image. A variant written alone takes both from
+            its original.
     """
 
     checks: Sequence[bytes] = ()
@@ -62,7 +61,7 @@ class CommitTerms:
 
 
 NO_TERMS = CommitTerms()
-"""The terms of a commit that any state suits, without check values."""
+"""The terms of a commit in any state, without check values."""
 
 
 class KeyChecks(NamedTuple):

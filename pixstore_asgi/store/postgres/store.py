@@ -35,19 +35,23 @@ DEFAULT_SCHEMA = "pixstore"
 class PostgresStore(TableStore[Database]):
     """Keeps images in the PostgreSQL database that a URL or an asyncpg pool names, in tables in `schema`.
 
-    source: postgresql://user@host:port/database, with asyncpg's options (sslmode and the like); PGPASSWORD,
-        ~/.pgpass and the other ways of libpq work. Or a pool of the application's, which stays the application's to
-        close; behind a pooler in transaction mode make it with statement_cache_size=0.
-    schema: made if it is missing, which takes the privilege CREATE on the database. A schema that the user owns takes
-        no other privilege.
-    pool_size: the most connections of a pool made for a URL.
-    busy_timeout_s: how long a server that went away, a connection or another write is waited for before StoreBusy.
-    sweep_grace_s: how long a replaced, deleted or abandoned body is kept, by the database's clock, in seconds; longer
-        than any stream may last, and than an upload may stand still.
-    bodies: where new bodies are kept in place of the database, as in an S3Bucket; those of before stay where they are.
-    clock_ms: returns epoch milliseconds.
+    Any number of processes on any number of hosts may use the tables at once. asyncio only. Open it after a fork.
 
-    Any number of processes on any number of hosts may use the tables, at once. asyncio only; open it after a fork.
+    Args:
+        source: postgresql://user@host:port/database, with asyncpg's options (sslmode and the like). PGPASSWORD,
+            ~/.pgpass and the other sources of libpq work. Or a pool that the application made and closes; behind a
+            pooler in transaction mode make it with statement_cache_size=0.
+        schema: Created if it is missing, which needs the privilege CREATE on the database. A schema that the user owns
+            needs no other privilege.
+        pool_size: The most connections of a pool made for a URL.
+        busy_timeout_s: How long to wait for a lost server, a connection or another write before StoreBusy, in seconds.
+        sweep_grace_s: How long a replaced, deleted or abandoned body is kept, by the database's clock, in seconds.
+            Choose it longer than any stream lasts and than an upload may stand still.
+        bodies: Stores new bodies instead of the database, for example an S3Bucket. Older bodies stay in the database.
+        clock_ms: Returns epoch milliseconds.
+
+    Raises:
+        ConfigError: An option is not valid.
     """
 
     key_file = None

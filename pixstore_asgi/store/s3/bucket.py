@@ -20,12 +20,16 @@ _PROBE = "is-this-bucket-there"
 class S3Bucket:
     """Keeps bodies as objects below a prefix of a bucket, each under the hexadecimal name of its version.
 
-    url: s3://bucket/prefix, and behind it `?endpoint=` for a server that is not Amazon's, unless AWS_ENDPOINT_URL names
-        it, and `?region=`. Credentials come from where that ecosystem has them: AWS_* in the environment, a web
-        identity, the role of a container or machine; and a profile (AWS_PROFILE) where boto3 is installed.
-    busy_timeout_s: how long a request is tried again, or a silent server waited for, before StoreBusy, in seconds.
+    Open it after a fork: the threads of its connections end with the parent process.
 
-    Raises ConfigError for a URL that can't be. Open it after a fork: the connections' threads do not outlive one.
+    Args:
+        url: s3://bucket/prefix, followed by `?endpoint=` for a server that is not Amazon's, unless AWS_ENDPOINT_URL
+            names it, and `?region=`. Credentials come from the usual places: AWS_* in the environment, a web identity,
+            the role of a container or machine; and a profile (AWS_PROFILE) if boto3 is installed.
+        busy_timeout_s: How long to retry a request, or wait for a silent server, before StoreBusy, in seconds.
+
+    Raises:
+        ConfigError: The URL is not valid.
     """
 
     def __init__(self, url: str, *, busy_timeout_s: float = 10.0) -> None:

@@ -38,21 +38,26 @@ Durability = Literal["NORMAL", "FULL"]
 class SqliteStore(TableStore[Engine]):
     """Keeps images in the SQLite database at `path`, which is created with mode 0600 if it is missing.
 
-    durability: what a power failure may take. "NORMAL": the last writes, never older ones, and the database stays
-        sound; a crash of the process takes nothing. "FULL": no acknowledged write.
-    busy_timeout_s: how long a write waits for other processes' writes before StoreBusy, in seconds.
-    sweep_grace_s: where the system has no leases between processes (other than 64-bit Linux), and of all bodies that
-        lie elsewhere, how long a replaced, deleted or abandoned one is kept for other processes, in seconds; longer
-        than any stream may last, and than an upload may stand still.
-    bodies: where new bodies are kept in place of the database, as in an S3Bucket; those of before stay where they are.
-    clock_ms: returns epoch milliseconds.
+    Any number of processes of one machine may use the file, which must be on a local disk. One process writes at a
+    time; readers never wait for it. Each process sees writes of another SqliteStore at once, and writes of another
+    program within a second. SQLite's own files and `<path>.lock` lie beside the database and must not be shortened
+    while in use. If another program moves, replaces, changes or removes one of these files, the next write is
+    refused, and reads are refused within a second. The file must have one name: no hard link, no mount of its own.
+    asyncio only. Open the store after a fork, not before.
 
-    Any number of processes of one machine may use the file, which must be on a local disk: one writes at a time,
-    readers never wait for it. Stamps tell writes of a SqliteStore in every process at once, and writes of another
-    program to the database within a second. Beside it lie SQLite's own files and `<path>.lock`, which must
-    not be shortened while in use. If another program moves, replaces, changes or removes one of these files, the next
-    write is refused, and reads are refused within a second. The file must have one name: no hard link, no mount of its
-    own. asyncio only; open it after a fork, not before.
+    Args:
+        path: The database file.
+        durability: "NORMAL": a power failure may lose the last writes, never older ones, and the database stays sound;
+            a crash of the process loses nothing. "FULL": no acknowledged write is lost.
+        busy_timeout_s: How long a write waits for writes of other processes before StoreBusy, in seconds.
+        sweep_grace_s: How long a replaced, deleted or abandoned body is kept, in seconds. It applies to bodies in a
+            bucket, and to all bodies on systems without leases between processes (other than 64-bit Linux). Choose it
+            longer than any stream lasts and than an upload may stand still.
+        bodies: Stores new bodies instead of the database, for example an S3Bucket. Older bodies stay in the database.
+        clock_ms: Returns epoch milliseconds.
+
+    Raises:
+        ConfigError: An option is not valid.
     """
 
     max_body_bytes = gc.MAX_BODY_BYTES
