@@ -1,4 +1,4 @@
-"""What outlasts a power failure: the content of a file, and the names in a folder."""
+"""Writes that survive a power failure: the content of a file, and the names in a folder."""
 
 import os
 from pathlib import Path

@@ -29,5 +29,5 @@ class Transactional(Protocol):
 def within(store: ImageStore, connection: object) -> ImageWrites:
     """Return an open store's stand-in within a connection's transaction. Raises InputError if it can't write there."""
     if not isinstance(store, Transactional):
-        raise InputError("connection is for a store in PostgreSQL, whose transactions the application shares")
+        raise InputError("connection is for a store in PostgreSQL, because the application shares its transactions")
     return store.within(connection)

@@ -10,11 +10,6 @@ from tests.support.paths import PACKAGE, ROOT
 WORD = re.compile(r"\b(what|who|whom|whose|whoever|whatever|nobody|whichever)\b", re.IGNORECASE)
 MOST_PER_1000_LINES = 4
 
-# Areas that have more. Lower a limit with each change that removes such words; remove the line once it is not needed.
-LIMITS = {
-    "store": 317,
-}
-
 AREAS: dict[str, list[Path]] = {
     "the package's root": sorted(PACKAGE.glob("*.py")),
     **{folder.name: sorted(folder.rglob("*.py")) for folder in sorted(PACKAGE.iterdir()) if folder.is_dir()},
@@ -24,20 +19,15 @@ AREAS: dict[str, list[Path]] = {
 
 @pytest.mark.parametrize("area", [area for area, files in AREAS.items() if files])
 def test_sentences_name_things(area: str) -> None:
-    """At most 4 in 1,000 lines of an area have such a word, or as many as its limit allows."""
+    """At most 4 in 1,000 lines of an area have such a word."""
     lines = [(path, number, line) for path in AREAS[area] for number, line in enumerate(_lines(path), 1)]
     found = [
         f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
         for path, number, line in lines
         for _ in WORD.finditer(line)
     ]
-    most = max(LIMITS.get(area, 0), len(lines) * MOST_PER_1000_LINES // 1000)
+    most = len(lines) * MOST_PER_1000_LINES // 1000
     assert len(found) <= most, "\n".join([f"{area} has {len(found)} such words, and may have {most}:", *found])
-
-
-def test_every_limit_is_of_an_area() -> None:
-    """No limit stays behind when an area goes."""
-    assert LIMITS.keys() <= {area for area, files in AREAS.items() if files}
 
 
 def _lines(path: Path) -> list[str]:

@@ -1,4 +1,4 @@
-'''The contract's tests, for whoever writes a store: subclass a suite in a test file, and run pytest.
+'''The contract's tests, for authors of a store: subclass a suite in a test file, and run pytest.
 
     from my_package import MyStore
     from pixstore_asgi.store.contract_tests import StoreContract
@@ -10,7 +10,7 @@
         def make_store(self, folder, clock):
             return MyStore(folder / "images", clock_ms=clock)
 
-StoreContract is for any store; SharedStoreContract adds what two processes see of each other, for stores where a second
+StoreContract is for any store; SharedStoreContract adds tests of two processes that share a store, if a second
 one made for the same folder has the same images. `make_store` returns the store closed; `clock` returns epoch
 milliseconds and must be the store's only clock, for tests set it back. A store that needs more than a folder, such as a
 server, overrides the fixture `store(self, clock)`, an async generator that yields it open.

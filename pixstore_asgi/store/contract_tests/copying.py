@@ -1,4 +1,4 @@
-"""What a copy of a store needs: images with the past they had elsewhere, and what is left of deleted ones."""
+"""The needs of a copy: images keep the past of their first store, and deleted images their tombstones."""
 
 from dataclasses import replace
 
@@ -31,7 +31,7 @@ class CopyingContract(StoreFixtures):
         assert raised == replace(updated, epoch=4)
 
     async def test_a_past_never_lowers_an_epoch(self, store: ImageStore) -> None:
-        """An id's own epoch stays where it is the higher one, also that of a deleted image: what was revoked stays."""
+        """An id's own epoch stays where it is the higher one, also that of a deleted image: a revocation stays."""
         await save(store, "a")
         await store.raise_epoch("a")
         await store.raise_epoch("a")
@@ -85,7 +85,7 @@ class CopyingContract(StoreFixtures):
         assert await store.list_tombstones() == [Tombstone("a", 101, 5)]
 
     async def test_a_tombstone_changes_the_stamp(self, store: ImageStore) -> None:
-        """Whoever took a stamp of the id before learns that something was written."""
+        """An earlier stamp of the id shows that something was written."""
         stamp = stamp_of(store, "a")
         await store.put_tombstones([Tombstone("a", 5, 0)])
         assert stamp_of(store, "a") != stamp
@@ -110,7 +110,7 @@ class CopyingContract(StoreFixtures):
         assert (await store.get("a"), await read(store, "a")) == (saved, _LARGE)
 
     async def test_a_version_given_up_is_written_again(self, store: ImageStore) -> None:
-        """A version whose first write was given up becomes current by a later one, and no sweep takes its body."""
+        """A version becomes current by a later write if the first one was abandoned, and gc leaves its body."""
         async with await store.begin_write("a", VERSION) as writer:
             await writer.write(_LARGE)
         async with await store.begin_write("a", VERSION) as writer:

@@ -124,7 +124,7 @@ class GroupingContract(StoreFixtures):
         assert await store.list() == [image, *variants]
 
     async def test_groups_leave_their_neighbours_alone(self, store: ImageStore) -> None:
-        """Whatever is done to a group, images whose ids are near are none of it."""
+        """An operation on a group leaves images with similar ids alone."""
         before = {image_id: await save(store, image_id) for image_id in NEIGHBOURS}
         for write in WRITES.values():
             await write(store)
@@ -142,8 +142,7 @@ class GroupingContract(StoreFixtures):
         assert {image.token for image in await save_group(store, GROUP)} == {high.token + 502}
 
     async def test_a_token_from_elsewhere_is_the_originals(self, store: ImageStore) -> None:
-        """It is also that of all variants but one whose own was no lower, which rises by one; it must be above its
-        own."""
+        """All variants get it too, except one with a token that is not lower: that one rises by one."""
         await save_group(store, GROUP, CommitTerms(token=5))
         await save(store, THUMB, token=90)
         saved = await save_group(store, NEWER, CommitTerms(token=7))

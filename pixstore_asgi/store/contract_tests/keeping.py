@@ -1,4 +1,4 @@
-"""What a store keeps beside bodies: tokens that only rise, times of creation, stamps, key checks."""
+"""The data beside bodies: tokens that only rise, times of creation, stamps, key checks."""
 
 import asyncio
 from pathlib import Path

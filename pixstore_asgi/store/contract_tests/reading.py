@@ -17,7 +17,7 @@ class ReadingContract(StoreFixtures):
         assert await store.delete("nobody") is False
 
     async def test_what_is_read_at_once_is_the_current_version(self, store: ImageStore) -> None:
-        """A body of up to WHOLE_BYTES is whole and current, or None, as for what is longer or not there."""
+        """A body of up to WHOLE_BYTES is whole and current, or None, as for a longer or a missing one."""
         for size in (1, CHUNK_BYTES, CHUNK_BYTES + 1, WHOLE_BYTES):
             saved = await save(store, "a", body_of(size))
             image, chunks = store.read_at_once("a") or (saved, [body_of(size)])

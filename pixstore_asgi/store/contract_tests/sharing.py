@@ -38,7 +38,7 @@ class SharingContract(StoreFixtures):
         assert len(set(stamps)) == len(stamps)
 
     async def test_expectations_hold_against_another_store(self, store: ImageStore, other: ImageStore) -> None:
-        """What one store expects is checked against what the other has written since."""
+        """The expected state in one store is checked against later writes of the other."""
         first = await save(store, "a", b"first")
         second = await save(other, "a", b"second")
         assert second.token > first.token
@@ -58,7 +58,7 @@ class SharingContract(StoreFixtures):
         assert await store.get("a") in outcomes
 
     async def test_a_stream_outlives_another_stores_sweep(self, store: ImageStore, other: ImageStore) -> None:
-        """What one store reads stays readable while the other replaces, deletes and sweeps it."""
+        """A body that one store reads stays readable while the other replaces, deletes and removes it."""
         body = body_of(4 * CHUNK_BYTES + 5)
         await save(store, "a", body)
         stream = await store.open_stream("a")
@@ -72,7 +72,7 @@ class SharingContract(StoreFixtures):
     async def test_a_key_that_another_store_replaced_is_there_at_once(
         self, store: ImageStore, other: ImageStore
     ) -> None:
-        """A wrapped key that one store replaced is the other's too, whose stamp changes, and a later one is refused."""
+        """A key that one store replaced reaches the other, changes its stamp there, and a later one is refused."""
         saved = await save(store, "a")
         stamp = stamp_of(other, "a")
         wrapped = [RewrappedKey("a", saved.meta.version, wrapped_key_of(key_id)) for key_id in (b"1st.", b"2nd.")]
@@ -86,7 +86,7 @@ class SharingContract(StoreFixtures):
     async def test_an_epoch_that_another_store_raised_is_there_at_once(
         self, store: ImageStore, other: ImageStore
     ) -> None:
-        """An epoch that one store raised, of an image or of all, is the other's too, whose stamp changes."""
+        """An epoch that one store raised, of an image or of all, reaches the other and changes the stamp there."""
         await save(store, "a")
         stamps = [stamp_of(other, "a")]
         assert await store.raise_epoch("a") is True
@@ -99,7 +99,7 @@ class SharingContract(StoreFixtures):
         assert raised.epoch == 2
 
     async def test_a_retired_secret_is_retired_for_all(self, store: ImageStore, other: ImageStore) -> None:
-        """What one store retires wraps nothing in the other, unless an image of the other's is under it."""
+        """A secret that one store retires wraps nothing in the other, unless an image of the other needs it."""
         both = await checks_of(store, b"old.", b"new.")
         old = both[:1]
         await save(other, "a", key_id=b"old.", checks=old)
@@ -114,7 +114,7 @@ class SharingContract(StoreFixtures):
     async def test_a_group_that_another_store_wrote_is_there_at_once(
         self, store: ImageStore, other: ImageStore
     ) -> None:
-        """All of a group shows in the other store, whose stamps of each member change with every write to any."""
+        """The other store sees all of a group, and its stamps of each member change with a write to any member."""
         stamps = [tuple(other.stamps(list(GROUP)))]
         for write in (save_group(store, GROUP), save(store, THUMB, b"again"), store.raise_epoch(CARD)):
             await write
@@ -148,7 +148,7 @@ class SharingContract(StoreFixtures):
         assert {image.epoch for image in await other.list()} == {12}
 
     async def test_two_stores_of_the_same_images_have_one_id(self, store: ImageStore, other: ImageStore) -> None:
-        """What is one database to two stores has one id."""
+        """Two stores of one database have one id."""
         assert await store.database_id() == await other.database_id()
 
     async def test_of_two_first_secrets_one_saves(self, store: ImageStore, other: ImageStore) -> None:

@@ -1,4 +1,4 @@
-"""What the contract's tests are made of: a body, its meta, one save, one read."""
+"""Steps of the contract's tests: a body, its meta, one save, one read."""
 
 import os
 from collections.abc import Hashable, Mapping, Sequence

@@ -19,8 +19,8 @@ class StoreContract(
     GroupingContract,
     VariantsContract,
 ):
-    """What every ImageStore does."""
+    """The behaviour of every ImageStore."""
 
 
 class SharedStoreContract(StoreContract, SharingContract):
-    """What every ImageStore does whose images several processes share."""
+    """The behaviour of every ImageStore that several processes share."""

@@ -15,7 +15,7 @@ from .steps import VERSION, body_of, save, save_group, stamp_of, wrapped_key_of
 
 
 class VariantsContract(StoreFixtures):
-    """A variant alone, and what reaches all of a group."""
+    """Writes to one variant, and writes to all of a group."""
 
     async def test_a_variant_is_written_alone(self, store: ImageStore, clock: SetClock) -> None:
         """It has the original's creation and epoch and a token of its own that rises; all others stay."""
@@ -35,7 +35,7 @@ class VariantsContract(StoreFixtures):
         assert await bodies_of(store) == {**GROUP, THUMB: b"again"}
 
     async def test_a_variant_of_an_old_version_is_refused(self, store: ImageStore) -> None:
-        """What it expects is its original's state, so one that was made of a version that is over never comes."""
+        """It expects its original's state, so a variant of an outdated version is never committed."""
         first = await save(store, "a")
         saved = await save(store, THUMB, b"thumb", expect=first.meta.version)
         with pytest.raises(StoreConflict):
@@ -77,7 +77,7 @@ class VariantsContract(StoreFixtures):
         assert (await save(store, THUMB)).token > original.token
 
     async def test_a_variant_has_no_variants(self, store: ImageStore) -> None:
-        """A variant that is written alone ends no other, whichever it is."""
+        """A variant that is written alone ends no other variant."""
         await save_group(store, GROUP)
         for image_id in (THUMB, CARD):
             await save(store, image_id, b"again")
@@ -97,7 +97,7 @@ class VariantsContract(StoreFixtures):
         assert await store.delete("a") is False
 
     async def test_a_variant_is_deleted_alone(self, store: ImageStore) -> None:
-        """The others stay; what is expected is the variant's own state."""
+        """The others stay; the expected state is the variant's own."""
         original, card, thumb = await save_group(store, GROUP)
         with pytest.raises(StoreConflict):
             await store.delete(THUMB, expect=original.meta.version)
@@ -154,7 +154,7 @@ class VariantsContract(StoreFixtures):
 
     @pytest.mark.parametrize("write", WRITES)
     async def test_every_write_changes_the_stamps_of_the_group(self, store: ImageStore, write: str) -> None:
-        """Whoever holds any of them learns that something of its group was written."""
+        """The stamp of each member shows that something of its group was written."""
         await save_group(store, GROUP)
         stamps = {image_id: stamp_of(store, image_id) for image_id in GROUP}
         await WRITES[write](store)
@@ -177,7 +177,7 @@ class VariantsContract(StoreFixtures):
         assert await listed(after="b:", before="b;") == ["b:1", "b:2"]
 
     async def test_a_separation_takes_variants_along(self, store: ImageStore) -> None:
-        """Whatever is done to all keys is done to those of variants."""
+        """An operation on all keys includes those of variants."""
         await save_group(store, GROUP)
         seen: list[str] = []
 

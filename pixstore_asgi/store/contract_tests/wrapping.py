@@ -50,7 +50,7 @@ class WrappingContract(StoreFixtures):
         assert await store.key_usage() == {_NEW: 1}
 
     async def test_only_current_versions_are_given_keys(self, store: ImageStore) -> None:
-        """Of many at once those are replaced whose version is current; updated, deleted and unknown ones are left."""
+        """Of many keys at once only those of current versions are replaced; updated, deleted and unknown ones stay."""
         images = [await save(store, image_id, key_id=_OLD) for image_id in "abcd"]
         updated = await save(store, "b", b"newer", key_id=_OLD)
         await store.delete("c")
@@ -62,7 +62,7 @@ class WrappingContract(StoreFixtures):
         assert await store.replace_wrapped_keys([]) == 0
 
     async def test_a_key_that_is_another_by_then_stays(self, store: ImageStore) -> None:
-        """What was made of a key that others have replaced meanwhile takes the place of nothing."""
+        """A key made from one that was replaced meanwhile replaces nothing."""
         saved = await save(store, "a", key_id=_OLD)
         newer = RewrappedKey("a", saved.meta.version, wrapped_key_of(_NEW), was=saved.meta.wrapped_key)
         late = replace(newer, wrapped_key=wrapped_key_of(_OLD), epoch=7)
@@ -71,7 +71,7 @@ class WrappingContract(StoreFixtures):
         assert await store.get("a") == replace(saved, meta=replace(saved.meta, wrapped_key=newer.wrapped_key))
 
     async def test_a_replaced_key_changes_the_stamp(self, store: ImageStore) -> None:
-        """Whoever read an image before learns by the stamp that it was changed."""
+        """An earlier reader of an image sees by the stamp that it was changed."""
         saved = await save(store, "a")
         stamp = stamp_of(store, "a")
         await store.replace_wrapped_keys([rewrapped(saved)])

@@ -20,7 +20,7 @@ class WritingContract(StoreFixtures):
 
     @pytest.mark.parametrize("size", _SIZES)
     async def test_a_write_is_read_back(self, store: ImageStore, size: int) -> None:
-        """What was committed is read back at once: the image, and its body in chunks of 256 KiB and a rest."""
+        """A committed image is readable at once: the row, and the body in chunks of 256 KiB and a rest."""
         body = body_of(size)
         saved = await save(store, "a", body)
         assert await store.get("a") == saved
@@ -65,7 +65,7 @@ class WritingContract(StoreFixtures):
         assert await read(store, "a") == b"body"
 
     async def test_an_epoch_stays_with_its_id(self, store: ImageStore) -> None:
-        """An update and a delete leave it, so what comes back under the id has it still."""
+        """An update and a delete leave it, so an image that returns under the id still has it."""
         await save(store, "a")
         await store.raise_epoch("a")
         assert (await save(store, "a", b"second")).epoch == 1
@@ -85,7 +85,7 @@ class WritingContract(StoreFixtures):
         assert await store.raise_epoch("a", expect=second.meta.version) is True
 
     async def test_epochs_of_a_range_rise_together(self, store: ImageStore) -> None:
-        """Of all images between two ids, whose stamps change, and of no other."""
+        """It rises for all images between two ids, and their stamps change; no other image is touched."""
         for image_id in ("a", "b:1", "b:2", "b:3", "c"):
             await save(store, image_id)
         await store.delete("b:3")
@@ -154,7 +154,7 @@ class WritingContract(StoreFixtures):
         assert await read(store, "a") == b"next"
 
     async def test_a_sweep_leaves_what_is_current_or_being_written(self, store: ImageStore) -> None:
-        """A sweep removes no more than its limit, and neither a current body nor one whose write goes on."""
+        """A sweep removes no more than its limit, and neither a current body nor one that is being written."""
         body = body_of(6 * CHUNK_BYTES)
         for seed in range(3):
             saved = await save(store, "a", body_of(2 * CHUNK_BYTES, seed))

@@ -1,4 +1,4 @@
-"""The URL of a PostgreSQL: whether it can be read as it was meant, and what of it may be shown."""
+"""The URL of a PostgreSQL: whether it is unambiguous, and its parts that may be shown."""
 
 import re
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -49,5 +49,5 @@ def check_url(url: str) -> None:
 def hosts_of(url: str) -> str | None:
     """Return hosts and ports of a URL that was checked, as they stand there, or None."""
     parts = urlsplit(url)
-    # With a ? in it, a password would be cut there: what is before may be the begin of it.
+    # A password with a ? would be cut there: the text before it may be its beginning.
     return None if "@" in parts.query else parts.netloc.rpartition("@")[2] or None

@@ -112,7 +112,7 @@ def translate(error: Exception, at: str = "") -> StoreError:
 
 
 def _wrong_option(error: Exception) -> str | None:
-    """Return which option of the URL an error is about, and what it takes, or None."""
+    """Return the option of the URL that an error is about, and its accepted values, or None."""
     text = str(error)
     if isinstance(error, ConnectionError) and "rejected SSL" in text:
         return "it speaks no TLS, which sslmode in the URL asks for"

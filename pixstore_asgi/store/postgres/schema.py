@@ -1,7 +1,7 @@
 """The PostgreSQL store's tables, and their migrations, which any number of processes may begin at once.
 
 A body is its chunks of 256 KiB under the id of a row in {body}, or an object elsewhere that this row names; {image}
-points to the current one. What is replaced, deleted or given up is marked and swept after a time by the database's
+points to the current one. A replaced, deleted or abandoned body is marked and removed after a time by the database's
 clock. A deleted image's row stays, with its last token and epoch. Texts of ids are compared by code point. Only earlier
 versions of this package take ids of bodies from the sequence: see `Transaction.add_row`.
 """
@@ -84,7 +84,7 @@ async def is_made(tx: Transaction) -> bool:
 
 
 async def place(tx: Transaction) -> tuple[object, ...]:
-    """Return what no other tables have, in this database or another one, of this server or a copy of it."""
+    """Return an identity that no other tables have, in any database of this server or of a copy of it."""
     query = (
         "SELECT pg_postmaster_start_time(), oid, '{store}'::regclass::oid"
         " FROM pg_database WHERE datname = current_database()"

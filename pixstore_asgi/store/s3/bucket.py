@@ -41,7 +41,7 @@ class S3Bucket:
 
     @property
     def place(self) -> tuple[str, str, str | None]:
-        """Bucket, prefix and endpoint: what two URLs of one place have alike."""
+        """Bucket, prefix and endpoint: equal for two URLs of one place."""
         bucket, prefix, endpoint, _ = self._place
         return bucket, prefix, endpoint
 

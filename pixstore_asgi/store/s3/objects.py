@@ -28,7 +28,7 @@ _LAST_WORDS_S = 0.2
 
 
 class Objects:
-    """The objects below a prefix. Its methods raise StoreError, with StoreBusy for what may be tried again.
+    """The objects below a prefix. Its methods raise StoreError, or StoreBusy if a retry may help.
 
     patience_s: how long a request is tried again, or a silent server waited for, in seconds.
     """

@@ -76,7 +76,7 @@ class S3Upload:
             await asyncio.shield(self._sending)  # the parts are aborted even if the caller is cancelled
 
     async def _send(self, part: "bytearray | _GivenUpError | None") -> None:
-        """Hand on a part, the end (None), or that there is none. Raises what has ended the sending."""
+        """Hand on a part, the end (None), or the news that there is none. Raises the error that ended the sending."""
         if self._sending is None:
             self._sending = asyncio.create_task(self._send_parts())
         handing = asyncio.ensure_future(self._parts.put(part))

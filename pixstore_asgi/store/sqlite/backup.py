@@ -105,9 +105,9 @@ def _id_of(database: Path) -> bytes | None:
 
 @contextmanager
 def part_of(target: Path) -> Iterator[Path]:
-    """Hold the file that becomes the backup at `target`: a copy of an earlier one, or what a run before has left.
+    """Hold the file that becomes the backup at `target`: a copy of an earlier one, or the rest of an earlier run.
 
-    What the block raises leaves it for the next run; an InputError does so only where a run before has left it. Raises
+    If the block raises, the file stays for the next run; with an InputError only if an earlier run has left it. Raises
     StoreBusy where another run has it, StoreError where there is something else at `target`.
     """
     part, side_file = (target.with_name(target.name + suffix) for suffix in (".part", ".part.run"))
@@ -242,7 +242,7 @@ def _is_connected(database: Path) -> bool:
 
 
 def _put_in_place(database: Path) -> None:
-    """Remove what must not be replayed into a database that was put in another one's place, and leave its identity."""
+    """Remove the log that must not be replayed into a database put in another one's place; keep its identity."""
     for suffix in ("-wal", "-shm", "-journal"):
         with suppress(FileNotFoundError):
             database.with_name(database.name + suffix).unlink()

@@ -82,7 +82,7 @@ class LockHeader(NamedTuple):
         return _HEADER.pack(*self)
 
     def is_outdated(self, path: Path, now: FileIdentity) -> bool:
-        """Tell whether another program may have changed the file at `path` since, whose identity is `now`.
+        """Tell whether another program may have changed the file at `path` since; its identity is `now`.
 
         A writer that died may have brought part of the log into it, which SQLite recovers: then it has not shrunk, and
         was changed about when the log was.

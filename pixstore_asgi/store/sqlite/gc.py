@@ -86,7 +86,7 @@ def _remove(db: Writer, body: int, before_ms: int) -> bool:
 
 
 def _delete_chunks(db: Writer, start: int, end: int) -> int:
-    # Ciphertext whose key is gone needs no overwriting, which would cost about a third of the update rate.
+    # Ciphertext without its key needs no overwriting, which would cost about a third of the update rate.
     db.execute("PRAGMA secure_delete = OFF")
     try:
         return db.execute(

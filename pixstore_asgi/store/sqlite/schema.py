@@ -60,7 +60,7 @@ INSERT INTO database_id
     SELECT CAST(iif(EXISTS (SELECT 1 FROM key_check), x'00', x'01') || randomblob(15) AS BLOB);
 ALTER TABLE key_check ADD COLUMN retired INTEGER NOT NULL DEFAULT 0 CHECK (retired IN (0, 1))
 """
-_VERSION_5 = "-- images without a SHA-256, whose rows earlier versions of this package take for damaged"
+_VERSION_5 = "-- images without a SHA-256, which earlier versions of this package take for damaged"
 
 # Bodies in an object store; see tables/objects.py.
 _VERSION_6 = """

@@ -75,7 +75,7 @@ def run(operation: Coroutine[Any, Any, R]) -> R:
 class Transaction:
     """One connection, for an operation of `tables`. The write lock keeps other writers out, so other locks do nothing.
 
-    changed: the ids of all images whose rows it may change; None stands for any.
+    changed: the ids of all images that it may change; None stands for any.
     """
 
     __slots__ = ("changed", "db")

@@ -47,7 +47,7 @@ async def touch(tx: Transaction, body: int) -> None:
 
 
 async def claim(tx: Transaction, grace_s: float, limit: int) -> list[Claimed]:
-    """Claim objects that are dead or pending for `grace_s`; forget those whose name another row has."""
+    """Claim objects that are dead or pending for `grace_s`; forget those that share their name with another row."""
     if not await tx.try_lock("sweep"):
         return []
     await tx.lock("objects")

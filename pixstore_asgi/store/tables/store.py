@@ -1,4 +1,4 @@
-"""TableStore: what the stores in SQLite and PostgreSQL have in common."""
+"""TableStore: the code that the stores in SQLite and PostgreSQL share."""
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Collection, Sequence

@@ -65,7 +65,7 @@ async def _put(tx: Transaction, image: StoredImage, body: int) -> None:
 
 
 async def find_committed(tx: Transaction, new: GroupCommit) -> Sequence[StoredImage] | None:
-    """Return the images if a commit whose answer was lost has happened and its versions are still current."""
+    """Return the images if a commit with a lost answer has happened and its versions are still current."""
     await _lock_group(tx, new.original_id)  # the commit may still be under way
     images = await get_many(tx, [version.image_id for version in new.versions])
     found = [
