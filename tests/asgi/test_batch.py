@@ -221,9 +221,9 @@ async def test_a_client_that_leaves_ends_a_batch_that_never_waits(pix: Pixstore)
 async def test_an_image_too_long_for_a_frame_is_refused_alone(pix: Pixstore, store: SqliteStore) -> None:
     """An image of 4 GiB is a frame of status 413 without a body, frees its stream, and the next one comes."""
     long, small = await pix.save_image(large_png(2 * CHUNK_BYTES)), await pix.save_image(picture())
-    session = store._engine
-    assert session is not None
-    await session.write(lambda db: db.execute("UPDATE image SET size = ? WHERE id = ?", (2**32, long.id)).close())
+    engine = store._engine
+    assert engine is not None
+    await engine.on_writer(lambda db: db.execute("UPDATE image SET size = ? WHERE id = ?", (2**32, long.id)).close())
     frames = frames_of((await post(PixstoreApp(pix), body_of(entry_of(long), entry_of(small)))).content)
     assert [(status, bool(body)) for _, status, body in frames] == [(413, False), (200, True)]
     assert store.in_use == 0
@@ -257,8 +257,8 @@ async def test_a_batch_holds_one_chunk_and_stops_with_its_client(pix: Pixstore, 
 async def test_a_lost_chunk_cuts_the_batch_short(pix: Pixstore) -> None:
     """Where an image breaks off its frame stays short and the response has no end, so that the client knows."""
     good, bad, after = [await pix.save_image(large_png(5 * CHUNK_BYTES + n)) for n in range(3)]
-    session = parts_of(pix).store._engine  # type: ignore[attr-defined]
-    await session.write(lambda db: db.execute("DELETE FROM chunk WHERE id = (2 << 16) + 1").close())
+    engine = parts_of(pix).store._engine  # type: ignore[attr-defined]
+    await engine.on_writer(lambda db: db.execute("DELETE FROM chunk WHERE id = (2 << 16) + 1").close())
     wire = Wire()
     await PixstoreApp(pix)(SCOPE, await received(body_of(*map(entry_of, (good, bad, after)))), wire.send)
     assert not wire.is_complete
@@ -270,8 +270,8 @@ async def test_a_lost_chunk_cuts_the_batch_short(pix: Pixstore) -> None:
 async def test_a_small_image_that_lost_a_chunk_fails_alone(pix: Pixstore) -> None:
     """An image of up to 1 MiB with a missing part is a frame of InternalError, and the next one comes."""
     bad, after = await pix.save_image(large_png(2 * CHUNK_BYTES)), await pix.save_image(picture())
-    session = parts_of(pix).store._engine  # type: ignore[attr-defined]
-    await session.write(lambda db: db.execute("DELETE FROM chunk WHERE id = (1 << 16) + 1").close())
+    engine = parts_of(pix).store._engine  # type: ignore[attr-defined]
+    await engine.on_writer(lambda db: db.execute("DELETE FROM chunk WHERE id = (1 << 16) + 1").close())
     frames = frames_of((await post(PixstoreApp(pix), body_of(entry_of(bad), entry_of(after)))).content)
     assert [(status, body[0]) for _, status, body in frames] == [(200, WireState.INTERNAL_ERROR), (200, 0)]
 
