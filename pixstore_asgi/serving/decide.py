@@ -160,17 +160,19 @@ class Decisions:
             inquiry.refusal, reason = WireState.MISSING_PROOF, "it has no proof"
         elif not is_served_id(request.image_id):
             inquiry.refusal, reason = WireState.INVALID_PROOF, "this is no image id"
-        elif (opened := self._opening.opened_nowait()) is None:
-            return Wait(self._opening.opened)
         else:
-            inquiry.images, ring = opened
             try:
+                if (opened := self._opening.opened_nowait()) is None:
+                    return Wait(self._opening.opened)
+                inquiry.images, ring = opened
                 # Before the image is looked up: the time that this takes must not tell whether it is in memory.
                 inquiry.epoch = self._proofs.check(ring, request, inquiry.terms)
             except ProofError as error:
                 if wait := self._renewal(inquiry, ring, error):
                     return wait
                 inquiry.refusal, reason = WireState.INVALID_PROOF, error
+            except PixstoreError as error:  # no event loop runs, as in a forked child
+                inquiry.refusal, reason = _refuse(request, error), error
         if inquiry.refusal is not None:
             _log_refusal(request, reason)
         inquiry.is_checked = True
