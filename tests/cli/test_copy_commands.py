@@ -76,7 +76,7 @@ def test_help_and_options_are_complete() -> None:
         cells[0].strip("`") for cells in rows((DOCS / "configuration.md").read_text(), "| `pixstore-asgi copy` |")
     ]
     assert listed == [option.opts[0] for option in copy.params]
-    assert "run it a last time" in " ".join(CliRunner().invoke(commands, ["copy", "--help"]).output.split())
+    assert "run the command a last time" in " ".join(CliRunner().invoke(commands, ["copy", "--help"]).output.split())
 
 
 @pytest.mark.slow
