@@ -1,4 +1,4 @@
-"""The needs of a copy: images keep the past of their first store, and deleted images their tombstones."""
+"""Copies between stores: images bring their creation time and epoch, and deleted images their tombstones."""
 
 from dataclasses import replace
 
@@ -14,10 +14,10 @@ _LARGE = body_of(6 * CHUNK_BYTES)
 
 
 class CopyingContract(StoreFixtures):
-    """Images that bring their past, tombstones, and the same version begun more than once."""
+    """Images copied with their past, tombstones, and one version that is begun more than once."""
 
     async def test_an_image_brings_its_past(self, store: ImageStore, clock: SetClock) -> None:
-        """It has the creation and epoch that were given, in every way to read it, and keeps them across an update."""
+        """Every read returns the given creation time and epoch, and an update keeps them."""
         saved = await save(store, "a", b"body", token=7, past=Past(5, 3))
         assert (saved.token, saved.created_ms, saved.epoch) == (7, 5, 3)
         stream = await store.open_stream("a")
@@ -31,7 +31,7 @@ class CopyingContract(StoreFixtures):
         assert raised == replace(updated, epoch=4)
 
     async def test_a_past_never_lowers_an_epoch(self, store: ImageStore) -> None:
-        """An id's own epoch stays where it is the higher one, also that of a deleted image: a revocation stays."""
+        """If the id already has a higher epoch, it stays, even after a delete. So revoked proofs stay revoked."""
         await save(store, "a")
         await store.raise_epoch("a")
         await store.raise_epoch("a")
@@ -41,14 +41,14 @@ class CopyingContract(StoreFixtures):
         assert (again.created_ms, again.epoch) == (9, 2)
 
     async def test_a_refused_past_changes_nothing(self, store: ImageStore) -> None:
-        """Where the image is not as expected, creation and epoch stay as they were."""
+        """If the image is not as expected, its creation time and epoch stay as they were."""
         saved = await save(store, "a")
         with pytest.raises(StoreConflict):
             await save(store, "a", expect=Expect.ABSENT, past=Past(1, 9))
         assert await store.get("a") == saved
 
     async def test_deleted_images_are_listed(self, store: ImageStore) -> None:
-        """Each id without an image is listed with its last token and epoch, between bounds and in pages, in order."""
+        """Deleted ids are listed in order with their last token and epoch, within bounds and page by page."""
         tokens = {image_id: (await save(store, image_id)).token for image_id in ("c", "a", "b:1", "B", "kept", "again")}
         await store.raise_epoch("a")
         for image_id in ("c", "a", "b:1", "B", "again"):
@@ -62,7 +62,7 @@ class CopyingContract(StoreFixtures):
         assert [image.id for image in await store.list()] == ["again", "kept"]
 
     async def test_an_id_gets_a_tombstone(self, store: ImageStore) -> None:
-        """An id that never was has it as if its image was deleted here: tokens and epochs go on from there."""
+        """A tombstone for an unknown id works like a delete: the next token and epoch continue from it."""
         tombstones = [Tombstone("a", 2**50, 4), Tombstone("b", 3, 0)]
         await store.put_tombstones(tombstones)
         assert await store.list_tombstones() == tombstones
@@ -74,7 +74,7 @@ class CopyingContract(StoreFixtures):
         await store.put_tombstones([])
 
     async def test_a_tombstone_lowers_nothing(self, store: ImageStore) -> None:
-        """Of a deleted image the higher token and the higher epoch stay; an image is left as it is."""
+        """A deleted image keeps the higher token and the higher epoch. An existing image stays unchanged."""
         saved = await save(store, "a", token=100)
         await store.raise_epoch("a")
         await store.put_tombstones([Tombstone("a", 900, 9)])
@@ -85,13 +85,13 @@ class CopyingContract(StoreFixtures):
         assert await store.list_tombstones() == [Tombstone("a", 101, 5)]
 
     async def test_a_tombstone_changes_the_stamp(self, store: ImageStore) -> None:
-        """An earlier stamp of the id shows that something was written."""
+        """Writing a tombstone changes the version stamp of its id."""
         stamp = stamp_of(store, "a")
         await store.put_tombstones([Tombstone("a", 5, 0)])
         assert stamp_of(store, "a") != stamp
 
     async def test_secrets_are_known_before_their_images_are_there(self, store: ImageStore) -> None:
-        """Check values come in without a key too, each by a step in which it is the last of those that are known."""
+        """Check values can be added before any key: each step adds the last one of its ring."""
         old, new = await checks_of(store, b"old.", b"new.")
         assert await store.replace_wrapped_keys([], checks=[old]) == 0
         assert await store.replace_wrapped_keys([], checks=[old, new]) == 0
@@ -99,7 +99,7 @@ class CopyingContract(StoreFixtures):
 
     @pytest.mark.parametrize("first", [0, 1])
     async def test_one_version_is_written_twice_at_once(self, store: ImageStore, first: int) -> None:
-        """Of two writes of the same version one becomes current, and the other one's end leaves it its body."""
+        """Of two writes of one version, one becomes current. Aborting the other one does not remove the body."""
         writers = [await store.begin_write("a", VERSION) for _ in range(2)]
         for writer in writers:
             await writer.write(_LARGE)
@@ -110,7 +110,7 @@ class CopyingContract(StoreFixtures):
         assert (await store.get("a"), await read(store, "a")) == (saved, _LARGE)
 
     async def test_a_version_given_up_is_written_again(self, store: ImageStore) -> None:
-        """A version becomes current by a later write if the first one was abandoned, and gc leaves its body."""
+        """After its first write was abandoned, a version can be written again, and gc keeps its body."""
         async with await store.begin_write("a", VERSION) as writer:
             await writer.write(_LARGE)
         async with await store.begin_write("a", VERSION) as writer:

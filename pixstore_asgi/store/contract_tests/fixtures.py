@@ -1,4 +1,4 @@
-"""The open store that every test of the contract gets, and the clock it runs by."""
+"""The fixtures of the contract's tests: an open store, and its clock."""
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
@@ -11,7 +11,7 @@ from ..contract import ImageStore
 
 
 class SetClock:
-    """A clock that stands where a test sets it, in epoch milliseconds."""
+    """A clock that returns the time that the test has set, in epoch milliseconds."""
 
     def __init__(self, now_ms: int = 1_795_559_350_000) -> None:
         self.now_ms = now_ms
@@ -26,7 +26,7 @@ class StoreFixtures(ABC):
 
     @abstractmethod
     def make_store(self, folder: Path, clock: Clock) -> ImageStore:
-        """Return a closed store for the images of an empty folder, or for those that another one keeps there."""
+        """Return a closed store for this folder. A second store for the same folder has the same images."""
 
     @pytest.fixture
     def anyio_backend(self) -> str:

@@ -1,4 +1,4 @@
-"""Groups: an original and its variants, saved whole or not at all."""
+"""Image groups: an original and its variants are saved together or not at all."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -42,22 +42,22 @@ WRITES: dict[str, Write] = {
 
 
 async def bodies_of(store: ImageStore) -> dict[str, bytes | None]:
-    """Return the bodies of the group's images that are there, by their ids."""
+    """Return the bodies of the existing images of the group, by id."""
     return {image_id: await read(store, image_id) for image_id in await store.get_many(list(GROUP))}
 
 
 async def sizes_in(store: ImageStore) -> dict[str, int]:
-    """Return the sizes of the group's images that are there, all as of one moment."""
+    """Return the sizes of the existing images of the group, by id, read as one snapshot."""
     return {image_id: image.meta.size for image_id, image in (await store.get_many(list(GROUP))).items()}
 
 
 def sizes_of(bodies: dict[str, bytes]) -> dict[str, int]:
-    """Return the sizes of bodies."""
+    """Return the size of each body, by id."""
     return {image_id: len(body) for image_id, body in bodies.items()}
 
 
 async def refuse(store: ImageStore, error: type[Exception], *variants: ImageWriter) -> None:
-    """Commit an original with variants, which must be refused, and end all of them."""
+    """Commit an original with variants. Check that the store refuses it, and that all writers have ended."""
     writer, meta = await written(store, "a", b"12345")
     with pytest.raises(error):
         await writer.commit(meta, variants=[(variant, meta_of(5)) for variant in variants])
@@ -73,7 +73,7 @@ class GroupingContract(StoreFixtures):
 
     @pytest.mark.parametrize("bodies", [GROUP, LARGE, {**GROUP, CARD: LARGE[CARD]}], ids=["small", "large", "mixed"])
     async def test_a_group_comes_whole(self, store: ImageStore, bodies: dict[str, bytes]) -> None:
-        """An original and its variants are there at once, each read back, of one token, creation and epoch."""
+        """After the commit, original and variants can be read. They share token, creation time and epoch."""
         saved = await save_group(store, bodies)
         assert [image.id for image in saved] == list(bodies)
         assert len({(image.token, image.created_ms, image.epoch) for image in saved}) == 1
@@ -83,7 +83,7 @@ class GroupingContract(StoreFixtures):
         assert await store.list() == list(saved)
 
     async def test_nothing_of_a_group_shows_before_its_commit(self, store: ImageStore) -> None:
-        """Variants that were written whole wait for their original."""
+        """Completely written variants stay invisible until their original is committed."""
         writer, meta = await written(store, THUMB, LARGE[THUMB])
         assert (await store.list(), await store.get(THUMB), await store.open_stream(THUMB)) == ([], None, None)
         first = await store.begin_write("a", VERSION)
@@ -93,7 +93,7 @@ class GroupingContract(StoreFixtures):
 
     @pytest.mark.parametrize("newer", [NEWER, LARGE], ids=["small", "large"])
     async def test_a_group_is_replaced_whole(self, store: ImageStore, clock: SetClock, newer: dict[str, bytes]) -> None:
-        """All have the new version and a higher token, the creation of before, and none of the old bodies."""
+        """All get the new version and a higher token, keep their creation time, and lose their old bodies."""
         first = await save_group(store, GROUP)
         clock.now_ms += 1000
         second = await save_group(store, newer, CommitTerms(expect=first[0].meta.version))
@@ -103,7 +103,9 @@ class GroupingContract(StoreFixtures):
         assert await bodies_of(store) == newer
 
     async def test_variants_that_are_left_out_are_deleted(self, store: ImageStore) -> None:
-        """They go in the same step, their ids keep token and epoch; without variants all of them go."""
+        """A commit deletes the variants that it leaves out; their ids keep token and epoch. A commit without variants
+        deletes all of them.
+        """
         saved = await save_group(store, GROUP, key_id=b"old.")
         await store.raise_epoch("a")
         await save_group(store, {"a": b"again", THUMB: b"again"}, key_id=b"new.")
@@ -117,21 +119,23 @@ class GroupingContract(StoreFixtures):
         assert {image.token for image in await save_group(store, GROUP)} == {alone.token + 1}
 
     async def test_a_commit_may_let_variants_stay(self, store: ImageStore) -> None:
-        """Where they are copied one by one, those that are there stay as they are when their original is replaced."""
+        """With `variants=None` a commit replaces the original and keeps its variants, as a copy needs."""
         _, *variants = await save_group(store, GROUP)
         writer, meta = await written(store, "a", b"again")
         (image,) = await writer.commit(meta, variants=None)
         assert await store.list() == [image, *variants]
 
     async def test_groups_leave_their_neighbours_alone(self, store: ImageStore) -> None:
-        """An operation on a group leaves images with similar ids alone."""
+        """An operation on a group does not touch images with similar ids."""
         before = {image_id: await save(store, image_id) for image_id in NEIGHBOURS}
         for write in WRITES.values():
             await write(store)
         assert await store.get_many(NEIGHBOURS) == before
 
     async def test_a_token_is_above_all_of_the_group(self, store: ImageStore, clock: SetClock) -> None:
-        """The new token, which all of them get, is above the last one of each member, be it deleted or not in it."""
+        """The new token of the group is higher than the last token of each member, deleted or left out ones
+        included.
+        """
         await save_group(store, GROUP)
         high = await save(store, THUMB, token=clock.now_ms + 1_000_000)
         saved = await save_group(store, {"a": b"a", CARD: b"b"})
@@ -142,7 +146,7 @@ class GroupingContract(StoreFixtures):
         assert {image.token for image in await save_group(store, GROUP)} == {high.token + 502}
 
     async def test_a_token_from_elsewhere_is_the_originals(self, store: ImageStore) -> None:
-        """All variants get it too, except one with a token that is not lower: that one rises by one."""
+        """Each variant gets the given token too. A variant with a token that is not lower gets its own plus one."""
         await save_group(store, GROUP, CommitTerms(token=5))
         await save(store, THUMB, token=90)
         saved = await save_group(store, NEWER, CommitTerms(token=7))
@@ -159,7 +163,7 @@ class GroupingContract(StoreFixtures):
         assert await store.get("a") == saved[0]
 
     async def test_variants_have_the_past_of_their_original(self, store: ImageStore, clock: SetClock) -> None:
-        """A variant that comes later has the original's creation and epoch, and none loses an epoch of its own."""
+        """A variant saved later gets the creation time and epoch of its original. Its own epoch never falls."""
         first = await save(store, "a")
         assert await store.raise_epoch("a") is True
         clock.now_ms += 1000
@@ -172,7 +176,7 @@ class GroupingContract(StoreFixtures):
         assert [(image.created_ms, image.epoch) for image in brought] == [(5, 2), (5, 2), (5, 3)]
 
     async def test_all_keys_of_a_group_are_admitted_together(self, store: ImageStore) -> None:
-        """With a secret that is refused nothing comes; with one that is not, all are under it."""
+        """If the secret is refused, the whole group is refused. Otherwise all keys are under that secret."""
         old, new = await checks_of(store, b"old.", b"new.")
         saved = await save_group(store, GROUP, CommitTerms([old]), key_id=b"old.")
         with pytest.raises(SecretError):
@@ -183,7 +187,7 @@ class GroupingContract(StoreFixtures):
         assert await store.key_checks() == KeyChecks(frozenset({old, new}), frozenset())
 
     async def test_a_refused_group_leaves_the_one_of_before(self, store: ImageStore) -> None:
-        """Where the original is not as expected nothing of the group changes, and nothing is left to be read."""
+        """If the original is not as expected, the group stays unchanged and nothing new can be read."""
         with pytest.raises(StoreConflict):
             await save_group(store, LARGE, CommitTerms(expect=Expect.PRESENT))
         assert (await store.list(), await store.list_tombstones()) == ([], [])
@@ -195,8 +199,11 @@ class GroupingContract(StoreFixtures):
         assert (await store.list(), await bodies_of(store)) == (list(saved), GROUP)
 
     async def test_what_is_no_variant_of_it_ends_all(self, store: ImageStore) -> None:
-        """A writer of another image, of another original, one that ended, or two of one variant: all have ended then,
-        and so have those of another store."""
+        """A commit fails and ends all its writers if one of them does not fit.
+
+        These do not fit: a writer of another image, of a variant of another original, of another store, a writer that
+        has ended, and two writers of one variant.
+        """
         saved = await save_group(store, GROUP)
 
         async def begin(image_id: str, where: ImageStore = store) -> ImageWriter:
@@ -222,7 +229,7 @@ class GroupingContract(StoreFixtures):
 
     @pytest.mark.parametrize("ticks", [*range(8), 10, 14, 20, 30])
     async def test_a_group_cancelled_at_any_moment_is_whole(self, store: ImageStore, ticks: int) -> None:
-        """A commit that is cancelled has happened for all or for none, and all writers have ended."""
+        """A cancelled commit has happened for all images or for none, and all its writers have ended."""
         await save_group(store, GROUP)
         (writer, meta), *variants = [await written(store, image_id, body) for image_id, body in NEWER.items()]
         task = asyncio.ensure_future(writer.commit(meta, variants=variants))
@@ -240,7 +247,7 @@ class GroupingContract(StoreFixtures):
         assert await bodies_of(store) == LARGE
 
     async def test_groups_at_once_do_not_mix(self, store: ImageStore) -> None:
-        """Of several groups saved at once under one id, every look at all of them finds those of one."""
+        """If several groups are saved under one id at the same time, every read finds the images of one of them."""
         groups = [{image_id: b"%d" % n + bytes(n) for image_id in GROUP} for n in range(8)]
         saves = [asyncio.create_task(save_group(store, bodies)) for bodies in groups]
         while not all(task.done() for task in saves):

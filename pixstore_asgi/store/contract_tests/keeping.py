@@ -1,4 +1,4 @@
-"""The data beside bodies: tokens that only rise, times of creation, stamps, key checks."""
+"""Data beside the bodies: tokens that only rise, creation times, version stamps, check values."""
 
 import asyncio
 from pathlib import Path
@@ -15,10 +15,10 @@ from .steps import read, save, stamp_of
 
 
 class KeepingContract(StoreFixtures):
-    """Tokens, times, stamps and key checks."""
+    """Tokens, times, version stamps and check values."""
 
     async def test_each_event_loop_opens_it_for_itself(self, store: ImageStore) -> None:
-        """Another event loop opens, uses and closes the store, which stays open in this one."""
+        """A second event loop can open, use and close the store, and the store stays open in the first one."""
         saved = await save(store, "a", b"body")
 
         async def use() -> bytes | None:
@@ -35,7 +35,7 @@ class KeepingContract(StoreFixtures):
 
     @pytest.mark.parametrize("step_ms", [0, -1, -3_600_000], ids=["frozen", "slow", "set-back"])
     async def test_tokens_rise_whatever_the_clock_does(self, store: ImageStore, clock: SetClock, step_ms: int) -> None:
-        """Tokens rise strictly per id under a clock that stands or runs backward, across updates and delete."""
+        """The tokens of an id rise strictly across updates and deletes, even if the clock stops or goes backward."""
         tokens = [(await save(store, "a")).token]
         for _ in range(3):
             clock.now_ms += step_ms
@@ -46,7 +46,7 @@ class KeepingContract(StoreFixtures):
         assert tokens == list(range(tokens[0], tokens[0] + 5))
 
     async def test_a_token_is_the_clock_where_it_can_be(self, store: ImageStore, clock: SetClock) -> None:
-        """A new version's token is the clock in milliseconds, at least 1 and never above 2**53 - 1."""
+        """A new token is the clock in milliseconds, limited to 1 to 2**53 - 1."""
         assert (await save(store, "a")).token == clock.now_ms
         clock.now_ms += 5000
         assert (await save(store, "a")).token == clock.now_ms
@@ -58,7 +58,9 @@ class KeepingContract(StoreFixtures):
         assert await store.get("c") is None
 
     async def test_a_commit_takes_a_token_from_elsewhere(self, store: ImageStore) -> None:
-        """A given token is the image's token; one not above the last, a deleted image's too, is a conflict."""
+        """The image gets the given token. A token not above the last one, also of a deleted image, raises
+        StoreConflict.
+        """
         saved = await save(store, "a", b"new", token=7)
         assert saved.token == 7
         for token in (7, 6, MAX_TOKEN + 1):
@@ -71,7 +73,7 @@ class KeepingContract(StoreFixtures):
         assert (await save(store, "a", b"again", token=8)).token == 8
 
     async def test_an_image_knows_when_it_was_first_saved(self, store: ImageStore, clock: SetClock) -> None:
-        """Creation is the time of the first save, in every way to read an image; updates keep it, a delete ends it."""
+        """Every read returns the time of the first save. Updates keep it, and a delete forgets it."""
         first = clock.now_ms
         assert (await save(store, "a")).created_ms == first
         clock.now_ms += 1000
@@ -88,7 +90,7 @@ class KeepingContract(StoreFixtures):
         assert (await save(store, "a")).created_ms == clock.now_ms
 
     async def test_a_stamp_never_comes_back(self, store: ImageStore) -> None:
-        """Each committed save, update and delete gives a stamp that never was, also once the store was opened again."""
+        """Each save, update and delete gives a new version stamp, also after the store was closed and opened."""
         stamps = [stamp_of(store, "a")]
         for _ in range(5):
             await save(store, "a")
@@ -102,13 +104,13 @@ class KeepingContract(StoreFixtures):
         assert len(set(stamps)) == len(stamps)
 
     async def test_each_id_has_its_stamp(self, store: ImageStore) -> None:
-        """There are as many stamps as ids, of unknown ones too; none of nothing."""
+        """The store returns one stamp for each id, also for unknown ones, and none for no ids."""
         await save(store, "a")
         assert len(store.stamps(["nobody", "a", "nobody", "a"])) == 4
         assert len(store.stamps([])) == 0
 
     async def test_a_store_keeps_its_id(self, store: ImageStore) -> None:
-        """It has an id from its first open on, and after a separation another one, across writes and opens."""
+        """The store has an id from its first open on. Only `separate` changes it, not writes or opens."""
         first = await store.database_id()
         assert len(first) == DATABASE_ID_BYTES
         assert not is_older_than_ids(first)
@@ -123,7 +125,7 @@ class KeepingContract(StoreFixtures):
         assert await store.database_id() == other
 
     async def test_opening_and_closing_repeat(self, store: ImageStore) -> None:
-        """Opening twice is opening once; after a close it opens again with all that was saved."""
+        """A second open changes nothing. After a close, an open gives back all saved images."""
         await store.open()
         saved = await save(store, "a")
         await store.close()
@@ -132,9 +134,9 @@ class KeepingContract(StoreFixtures):
         assert await store.get("a") == saved
 
     async def test_a_store_tells_where_a_key_file_may_be(self, store: ImageStore) -> None:
-        """The place for a secret that is made together with the store is a Path, or None where there is none."""
+        """`key_file` is a Path, or None if the store has no place for a key file."""
         assert store.key_file is None or isinstance(store.key_file, Path)
 
     async def test_a_store_tells_its_largest_body(self, store: ImageStore) -> None:
-        """The longest body that a store takes is a number of bytes, or None where it sets no limit."""
+        """`max_body_bytes` is a number of bytes, or None if the store sets no limit."""
         assert store.max_body_bytes is None or store.max_body_bytes > 0

@@ -1,4 +1,4 @@
-"""Reads: one image, many, all in order, and bodies that stay readable to their end."""
+"""Reads: one image, many images, all in order, and streams that stay readable to their end."""
 
 import asyncio
 
@@ -11,13 +11,15 @@ class ReadingContract(StoreFixtures):
     """Reads of rows and of bodies."""
 
     async def test_an_unknown_id_is_none(self, store: ImageStore) -> None:
-        """An id without an image has no row, no stream and nothing to delete."""
+        """An id without an image has no row and no stream, and deleting it returns False."""
         assert await store.get("nobody") is None
         assert await store.open_stream("nobody") is None
         assert await store.delete("nobody") is False
 
     async def test_what_is_read_at_once_is_the_current_version(self, store: ImageStore) -> None:
-        """A body of up to WHOLE_BYTES is whole and current, or None, as for a longer or a missing one."""
+        """`read_at_once` returns the whole current body, or None. It is None for bodies above WHOLE_BYTES and for
+        unknown ids.
+        """
         for size in (1, CHUNK_BYTES, CHUNK_BYTES + 1, WHOLE_BYTES):
             saved = await save(store, "a", body_of(size))
             image, chunks = store.read_at_once("a") or (saved, [body_of(size)])
@@ -30,7 +32,7 @@ class ReadingContract(StoreFixtures):
         assert store.read_at_once("nobody") is None
 
     async def test_get_many_returns_those_that_exist(self, store: ImageStore) -> None:
-        """Many ids are read at once, more than one statement can name; unknown and deleted ones are left out."""
+        """`get_many` takes more ids than one statement can name, and leaves unknown and deleted ones out."""
         saved = {name: await save(store, name) for name in ("a", "b", "c")}
         await store.delete("b")
         ids = ["a", "b", "c", *(f"unknown-{n}" for n in range(1200))]
@@ -39,7 +41,7 @@ class ReadingContract(StoreFixtures):
         assert await store.get_many([]) == {}
 
     async def test_list_pages_in_the_order_of_ids(self, store: ImageStore) -> None:
-        """Listing pages by id, by code point, and leaves deleted images out."""
+        """`list` returns pages in the order of ids by code point, without deleted images."""
         for name in ("b", "a:2", "a:1", "B", "gone", "c"):
             await save(store, name)
         await store.delete("gone")
@@ -53,7 +55,9 @@ class ReadingContract(StoreFixtures):
         assert [image.id for image in await store.list(before="a:1")] == ["B"]
 
     async def test_a_stream_outlives_updates_and_deletes(self, store: ImageStore) -> None:
-        """A stream that is open while its image is updated, deleted and swept yields its own version to the end."""
+        """An open stream yields its own version to the end, also if the image is updated, deleted and swept
+        meanwhile.
+        """
         bodies = [body_of(4 * CHUNK_BYTES + 5, seed) for seed in range(3)]
         await save(store, "a", bodies[0])
         first = await store.open_stream("a")
@@ -69,7 +73,7 @@ class ReadingContract(StoreFixtures):
         assert await store.open_stream("a") is None
 
     async def test_skipped_chunks_are_left_out(self, store: ImageStore) -> None:
-        """A stream leaves out whole chunks, never more bytes than it may, and yields the rest of the body."""
+        """`skip` skips whole chunks, never more than allowed, and the stream yields the rest of the body."""
         for size in (5, CHUNK_BYTES, WHOLE_BYTES, 6 * CHUNK_BYTES + 5):
             body = body_of(size)
             await save(store, "a", body)
@@ -82,7 +86,7 @@ class ReadingContract(StoreFixtures):
                 assert b"".join([chunk async for chunk in stream]) == body[skipped:]
 
     async def test_a_closed_stream_yields_nothing_more(self, store: ImageStore) -> None:
-        """Closing a stream in the middle, twice, ends it."""
+        """A stream that is closed in the middle yields no more chunks. Closing it twice is allowed."""
         await save(store, "a", body_of(3 * CHUNK_BYTES))
         stream = await store.open_stream("a")
         assert stream is not None
@@ -92,7 +96,7 @@ class ReadingContract(StoreFixtures):
         assert [chunk async for chunk in stream] == []
 
     async def test_a_cancelled_stream_harms_no_other(self, store: ImageStore) -> None:
-        """A reader cancelled in the middle leaves other readers and the store as they were."""
+        """After a cancelled read, other readers and the store work as before."""
         body = body_of(8 * CHUNK_BYTES)
         await save(store, "a", body)
 

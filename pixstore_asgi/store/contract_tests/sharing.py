@@ -1,4 +1,4 @@
-"""Two stores over the same images, as two processes have them."""
+"""Two stores over the same images, like those of two processes."""
 
 import asyncio
 import os
@@ -16,7 +16,7 @@ from .steps import body_of, checks_of, read, save, save_group, stamp_of, wrapped
 
 
 class SharingContract(StoreFixtures):
-    """`store` and `other` are made for the same folder."""
+    """Tests of two stores, `store` and `other`, that are made for the same folder."""
 
     @pytest.fixture
     async def other(self, store: ImageStore, tmp_path: Path, clock: SetClock) -> AsyncIterator[ImageStore]:
@@ -26,7 +26,9 @@ class SharingContract(StoreFixtures):
         await made.close()
 
     async def test_what_another_store_wrote_is_there_at_once(self, store: ImageStore, other: ImageStore) -> None:
-        """A save, an update and a delete show in the other store as soon as they are done, and change its stamp."""
+        """A finished save, update or delete is visible in the other store at once, and changes the version
+        stamp there.
+        """
         stamps = [stamp_of(other, "a")]
         for body in (b"first", body_of(3 * CHUNK_BYTES)):
             saved = await save(store, "a", body)
@@ -38,7 +40,7 @@ class SharingContract(StoreFixtures):
         assert len(set(stamps)) == len(stamps)
 
     async def test_expectations_hold_against_another_store(self, store: ImageStore, other: ImageStore) -> None:
-        """The expected state in one store is checked against later writes of the other."""
+        """A write with an expected state is refused if the other store has changed the image since."""
         first = await save(store, "a", b"first")
         second = await save(other, "a", b"second")
         assert second.token > first.token
@@ -51,14 +53,14 @@ class SharingContract(StoreFixtures):
             await save(store, "a", expect=Expect.PRESENT)
 
     async def test_one_of_two_firsts_is_refused(self, store: ImageStore, other: ImageStore) -> None:
-        """Of two stores that save an image at once which each expects not to be there, one succeeds."""
+        """If two stores save one id at the same time and both expect no image, exactly one succeeds."""
         saves = (save(one, "a", expect=Expect.ABSENT) for one in (store, other, store, other))
         outcomes = await asyncio.gather(*saves, return_exceptions=True)
         assert sum(isinstance(outcome, StoreConflict) for outcome in outcomes) == 3
         assert await store.get("a") in outcomes
 
     async def test_a_stream_outlives_another_stores_sweep(self, store: ImageStore, other: ImageStore) -> None:
-        """A body that one store reads stays readable while the other replaces, deletes and removes it."""
+        """A stream of one store stays readable while the other store replaces, deletes and sweeps its body."""
         body = body_of(4 * CHUNK_BYTES + 5)
         await save(store, "a", body)
         stream = await store.open_stream("a")
@@ -72,7 +74,9 @@ class SharingContract(StoreFixtures):
     async def test_a_key_that_another_store_replaced_is_there_at_once(
         self, store: ImageStore, other: ImageStore
     ) -> None:
-        """A key that one store replaced reaches the other, changes its stamp there, and a later one is refused."""
+        """A replaced wrapped key is visible in the other store and changes its stamp. A later replacement of the old
+        key is refused.
+        """
         saved = await save(store, "a")
         stamp = stamp_of(other, "a")
         wrapped = [RewrappedKey("a", saved.meta.version, wrapped_key_of(key_id)) for key_id in (b"1st.", b"2nd.")]
@@ -86,7 +90,7 @@ class SharingContract(StoreFixtures):
     async def test_an_epoch_that_another_store_raised_is_there_at_once(
         self, store: ImageStore, other: ImageStore
     ) -> None:
-        """An epoch that one store raised, of an image or of all, reaches the other and changes the stamp there."""
+        """A raised epoch, of one image or of all, is visible in the other store and changes the stamp there."""
         await save(store, "a")
         stamps = [stamp_of(other, "a")]
         assert await store.raise_epoch("a") is True
@@ -99,7 +103,9 @@ class SharingContract(StoreFixtures):
         assert raised.epoch == 2
 
     async def test_a_retired_secret_is_retired_for_all(self, store: ImageStore, other: ImageStore) -> None:
-        """A secret that one store retires wraps nothing in the other, unless an image of the other needs it."""
+        """After one store has retired a secret, the other one refuses it. It can't be retired while an image of the
+        other store needs it.
+        """
         both = await checks_of(store, b"old.", b"new.")
         old = both[:1]
         await save(other, "a", key_id=b"old.", checks=old)
@@ -114,7 +120,7 @@ class SharingContract(StoreFixtures):
     async def test_a_group_that_another_store_wrote_is_there_at_once(
         self, store: ImageStore, other: ImageStore
     ) -> None:
-        """The other store sees all of a group, and its stamps of each member change with a write to any member."""
+        """The other store sees the whole group, and a write to any member changes the stamps of all members."""
         stamps = [tuple(other.stamps(list(GROUP)))]
         for write in (save_group(store, GROUP), save(store, THUMB, b"again"), store.raise_epoch(CARD)):
             await write
@@ -126,7 +132,9 @@ class SharingContract(StoreFixtures):
         assert all(len(set(each)) == len(each) for each in zip(*stamps, strict=True))
 
     async def test_groups_of_two_stores_do_not_mix(self, store: ImageStore, other: ImageStore) -> None:
-        """While both save groups, revoke and wrap keys anew, each look finds one group, and nothing is refused."""
+        """While both stores save groups, revoke and rewrap keys, each read finds one whole group, and no write is
+        refused.
+        """
         await save_group(store, dict.fromkeys(GROUP, b"first"))
 
         async def save_on(which: ImageStore, size: int) -> None:
@@ -152,7 +160,9 @@ class SharingContract(StoreFixtures):
         assert await store.database_id() == await other.database_id()
 
     async def test_of_two_first_secrets_one_saves(self, store: ImageStore, other: ImageStore) -> None:
-        """Of two stores that save into the same images at once with two secrets, one alone succeeds, then and later."""
+        """If two stores save their first images at the same time under two secrets, only one secret is accepted, then
+        and later.
+        """
         rings = {store: await checks_of(store, b"one."), other: await checks_of(other, b"two.")}
         for image_id in "ab":
             saving = [save(each, image_id, key_id=checks[0][:4], checks=checks) for each, checks in rings.items()]

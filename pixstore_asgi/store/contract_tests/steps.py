@@ -1,4 +1,4 @@
-"""Steps of the contract's tests: a body, its meta, one save, one read."""
+"""Steps of the contract's tests: make a body and its meta, save it, read it."""
 
 import os
 from collections.abc import Hashable, Mapping, Sequence
@@ -11,25 +11,25 @@ VERSION = b"version-of-bytes"
 
 
 def body_of(size: int, seed: int = 0) -> bytes:
-    """Return a body of `size` bytes; another seed gives another one."""
+    """Return a body of `size` bytes. Different seeds give different bodies."""
     return bytes((n * 7 + seed) % 251 for n in range(997)) * (size // 997) + bytes([seed % 256]) * (size % 997)
 
 
 def meta_of(size: int, version: bytes = VERSION, key_id: bytes | None = None) -> ImageMeta:
-    """Return the meta of a body of `size` bytes, random where a store must not look into it.
+    """Return the meta of a body of `size` bytes. Fields that a store must not interpret are random.
 
-    key_id: the 4 bytes that its wrapped key begins with, where a test is about them.
+    key_id: the first 4 bytes of its wrapped key, if the test needs certain ones.
     """
     return ImageMeta(version, 1, os.urandom(12), os.urandom(16), size, None, wrapped_key_of(key_id))
 
 
 def wrapped_key_of(key_id: bytes | None = None) -> bytes:
-    """Return 52 bytes that may be a wrapped key, random behind the id that they begin with."""
+    """Return 52 bytes in the form of a wrapped key: this key id, then random bytes."""
     return (os.urandom(4) if key_id is None else key_id) + os.urandom(48)
 
 
 async def checks_of(store: ImageStore, *key_ids: bytes) -> list[bytes]:
-    """Return the check values of a ring of secrets with these key ids, as a store takes them."""
+    """Return the check values of a key ring of secrets with these key ids."""
     database_id = await store.database_id()
     return [key_id + b"check-value." + database_id for key_id in key_ids]
 
@@ -45,7 +45,7 @@ async def save(
     key_id: bytes | None = None,
     checks: Sequence[bytes] = (),
 ) -> StoredImage:
-    """Write a body in pieces, each from the same memory, as sealing brings it, and commit it under a new version."""
+    """Write a body in pieces that reuse one buffer, as saves do, and commit it under a new version."""
     writer, meta = await written(store, image_id, body, key_id=key_id)
     (image,) = await writer.commit(meta, CommitTerms(checks, expect, token, past))
     return image
@@ -54,7 +54,7 @@ async def save(
 async def save_group(
     store: ImageStore, bodies: Mapping[str, bytes], terms: CommitTerms = NO_TERMS, *, key_id: bytes | None = None
 ) -> Sequence[StoredImage]:
-    """Write bodies by their ids, the original's first, and commit all of them as one group."""
+    """Write bodies by id, the original first, and commit them as one group."""
     (writer, meta), *variants = [
         await written(store, image_id, body, key_id=key_id) for image_id, body in bodies.items()
     ]
@@ -64,7 +64,7 @@ async def save_group(
 async def written(
     store: ImageStore, image_id: str, body: bytes, *, key_id: bytes | None = None
 ) -> tuple[ImageWriter, ImageMeta]:
-    """Return a writer that a body was written to, and the meta that it may be committed with."""
+    """Write a body. Return the writer, and the meta to commit it with."""
     version, memory = os.urandom(16), bytearray(100_000)
     writer = await store.begin_write(image_id, version)
     try:
@@ -86,6 +86,6 @@ async def read(store: ImageStore, image_id: str) -> bytes | None:
 
 
 def stamp_of(store: ImageStore, image_id: str) -> Hashable:
-    """Return one image's stamp."""
+    """Return the version stamp of one image."""
     (stamp,) = store.stamps([image_id])
     return stamp

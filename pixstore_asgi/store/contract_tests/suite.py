@@ -1,4 +1,4 @@
-"""The suites: the parts of the contract, put together."""
+"""The test suites, put together from the parts of the contract."""
 
 from .copying import CopyingContract
 from .grouping import GroupingContract

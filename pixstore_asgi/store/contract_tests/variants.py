@@ -1,4 +1,4 @@
-"""Variants: written alone to an original that is there, deleted and revoked with it, listed or left out."""
+"""Variants: written alone, deleted and revoked with their original, listed or left out."""
 
 import asyncio
 from dataclasses import replace
@@ -15,10 +15,12 @@ from .steps import VERSION, body_of, save, save_group, stamp_of, wrapped_key_of
 
 
 class VariantsContract(StoreFixtures):
-    """Writes to one variant, and writes to all of a group."""
+    """Writes to one variant, and writes to a whole group."""
 
     async def test_a_variant_is_written_alone(self, store: ImageStore, clock: SetClock) -> None:
-        """It has the original's creation and epoch and a token of its own that rises; all others stay."""
+        """It gets the creation time and epoch of its original, and a token of its own that rises. The other images stay
+        unchanged.
+        """
         original, card, thumb = await save_group(store, GROUP)
         await store.raise_epoch("a")
         clock.now_ms += 1000
@@ -35,7 +37,7 @@ class VariantsContract(StoreFixtures):
         assert await bodies_of(store) == {**GROUP, THUMB: b"again"}
 
     async def test_a_variant_of_an_old_version_is_refused(self, store: ImageStore) -> None:
-        """It expects its original's state, so a variant of an outdated version is never committed."""
+        """A write to a variant expects a state of the original, so a variant of an outdated version is refused."""
         first = await save(store, "a")
         saved = await save(store, THUMB, b"thumb", expect=first.meta.version)
         with pytest.raises(StoreConflict):
@@ -47,7 +49,9 @@ class VariantsContract(StoreFixtures):
         await save(store, CARD, expect=second[0].meta.version)
 
     async def test_a_variant_wants_its_original(self, store: ImageStore) -> None:
-        """Without one it is refused, before the first save as after a delete, but where any state will do."""
+        """A variant without an original is refused, before the first save and after a delete, unless any state is
+        accepted.
+        """
         for _ in range(2):
             with pytest.raises(StoreConflict):
                 await save(store, THUMB, expect=Expect.PRESENT)
@@ -59,7 +63,7 @@ class VariantsContract(StoreFixtures):
         assert await store.list() == []
 
     async def test_a_copied_variant_brings_its_past(self, store: ImageStore) -> None:
-        """With an original or without one it has the token, creation and epoch that it is given."""
+        """With or without its original, it gets the given token, creation time and epoch."""
         copied = await save(store, THUMB, token=7, past=Past(5, 3))
         assert (copied.token, copied.created_ms, copied.epoch) == (7, 5, 3)
         await save(store, "a", token=1000)
@@ -70,21 +74,23 @@ class VariantsContract(StoreFixtures):
         assert again.epoch == 3
 
     async def test_a_late_variant_looks_no_older_than_its_original(self, store: ImageStore, clock: SetClock) -> None:
-        """A variant that is written alone where the clock is behind has no lower token than its original."""
+        """A variant written alone never has a lower token than its original, even if the clock is behind."""
         original = await save(store, "a", token=1000)
         clock.now_ms = 7
         assert (await save(store, THUMB)).token == original.token
         assert (await save(store, THUMB)).token > original.token
 
     async def test_a_variant_has_no_variants(self, store: ImageStore) -> None:
-        """A variant that is written alone ends no other variant."""
+        """Writing one variant deletes no other variant."""
         await save_group(store, GROUP)
         for image_id in (THUMB, CARD):
             await save(store, image_id, b"again")
         assert await bodies_of(store) == {"a": b"original", CARD: b"again", THUMB: b"again"}
 
     async def test_a_group_is_deleted_whole(self, store: ImageStore) -> None:
-        """With the original all of them go, in one step; their ids keep token and epoch, nothing their keys."""
+        """Deleting the original deletes all variants in one step. Their ids keep token and epoch, and no key
+        remains.
+        """
         saved = await save_group(store, GROUP)
         await store.raise_epoch(THUMB)
         with pytest.raises(StoreConflict):
@@ -97,7 +103,7 @@ class VariantsContract(StoreFixtures):
         assert await store.delete("a") is False
 
     async def test_a_variant_is_deleted_alone(self, store: ImageStore) -> None:
-        """The others stay; the expected state is the variant's own."""
+        """The other images stay. The expected state is that of the variant."""
         original, card, thumb = await save_group(store, GROUP)
         with pytest.raises(StoreConflict):
             await store.delete(THUMB, expect=original.meta.version)
@@ -107,7 +113,7 @@ class VariantsContract(StoreFixtures):
 
     @pytest.mark.parametrize("ticks", range(6))
     async def test_a_delete_of_a_group_cancelled_at_any_moment_is_whole(self, store: ImageStore, ticks: int) -> None:
-        """A delete that is cancelled has ended all of them or none."""
+        """A cancelled delete has deleted all images of the group or none."""
         await save_group(store, GROUP)
         task = asyncio.ensure_future(store.delete("a"))
         for _ in range(ticks):
@@ -119,7 +125,9 @@ class VariantsContract(StoreFixtures):
         assert await bodies_of(store) == NEWER
 
     async def test_a_group_is_revoked_whole(self, store: ImageStore) -> None:
-        """With the original's epoch those of its variants rise; a variant's rises alone, and all those in a range."""
+        """Revoking the original or a range raises the epochs of the variants too. Revoking a variant raises only its
+        own.
+        """
         saved = await save_group(store, GROUP)
         await save(store, "b")
         with pytest.raises(StoreConflict):
@@ -136,14 +144,14 @@ class VariantsContract(StoreFixtures):
         assert await store.raise_epoch(CARD) is False
 
     async def test_a_variant_that_was_revoked_with_its_original_comes_back_revoked(self, store: ImageStore) -> None:
-        """Deleted before its original was revoked and saved again after it, it has the original's epoch."""
+        """A variant that was deleted before its original was revoked gets the raised epoch when it is saved again."""
         await save_group(store, GROUP)
         await store.delete(THUMB)
         await store.raise_epoch("a")
         assert (await save(store, THUMB, expect=Expect.PRESENT)).epoch == 1
 
     async def test_a_row_takes_key_and_epoch_for_itself(self, store: ImageStore) -> None:
-        """Where a copy brings an original's row, its variants' epochs stay; no epoch falls by it."""
+        """A copied row of an original does not change the epochs of its variants, and no epoch falls."""
         saved = await save_group(store, GROUP)
         versions = {image.id: image.meta.version for image in saved}
         wrapped = [RewrappedKey("a", versions["a"], wrapped_key_of(b"new."), 4), RewrappedKey(THUMB, VERSION, b"", 9)]
@@ -154,14 +162,16 @@ class VariantsContract(StoreFixtures):
 
     @pytest.mark.parametrize("write", WRITES)
     async def test_every_write_changes_the_stamps_of_the_group(self, store: ImageStore, write: str) -> None:
-        """The stamp of each member shows that something of its group was written."""
+        """A write to any member changes the version stamps of all members."""
         await save_group(store, GROUP)
         stamps = {image_id: stamp_of(store, image_id) for image_id in GROUP}
         await WRITES[write](store)
         assert [image_id for image_id, stamp in stamps.items() if stamp_of(store, image_id) == stamp] == []
 
     async def test_a_list_may_leave_variants_out(self, store: ImageStore) -> None:
-        """Asked for originals alone it has these, in full pages and between bounds; else it has all."""
+        """With `originals_only`, `list` returns full pages of originals within its bounds. Without it, `list` returns
+        all images.
+        """
         for original in ("a", "b:1", "b:2", "c"):
             await save_group(store, {original: b"x", **{variant_id(original, str(n)): b"y" for n in range(4)}})
         await save(store, variant_id("d", "alone"))
@@ -177,7 +187,7 @@ class VariantsContract(StoreFixtures):
         assert await listed(after="b:", before="b;") == ["b:1", "b:2"]
 
     async def test_a_separation_takes_variants_along(self, store: ImageStore) -> None:
-        """An operation on all keys includes those of variants."""
+        """`separate` rewraps the keys of variants too."""
         await save_group(store, GROUP)
         seen: list[str] = []
 
@@ -190,7 +200,7 @@ class VariantsContract(StoreFixtures):
         assert await store.key_usage() == {b"new.": 3}
 
     async def test_a_stream_of_a_variant_outlives_its_group(self, store: ImageStore) -> None:
-        """A variant that is being read while its group is replaced, deleted and swept is read to its end."""
+        """An open stream of a variant stays readable while its group is replaced, deleted and swept."""
         await save_group(store, LARGE)
         stream = await store.open_stream(THUMB)
         assert stream is not None

@@ -1,4 +1,4 @@
-"""Wrapped keys: counted by the secret that they are under, replaced, and a secret forgotten that none is under."""
+"""Wrapped keys: counted by secret, replaced, and secrets forgotten once no key needs them."""
 
 from dataclasses import replace
 
@@ -15,15 +15,15 @@ NONE: frozenset[bytes] = frozenset()
 
 
 def rewrapped(image: StoredImage) -> RewrappedKey:
-    """Return another wrapped key for a version, under the new secret."""
+    """Return a wrapped key under the new secret for a version."""
     return RewrappedKey(image.id, image.meta.version, wrapped_key_of(_NEW))
 
 
 class WrappingContract(StoreFixtures):
-    """Usage of secrets, wrapped keys that are replaced, check values that are forgotten."""
+    """Secrets in use, replaced wrapped keys, and forgotten check values."""
 
     async def test_images_are_counted_by_key_id(self, store: ImageStore) -> None:
-        """Each image counts once, under the id that its current wrapped key begins with; deleted ones do not."""
+        """Each image counts once, under the key id of its current wrapped key. Deleted images do not count."""
         assert await store.key_usage() == {}
         for image_id, key_id in [("a", _OLD), ("b", _OLD), ("c", _OLD), ("c", _NEW), ("d", _OLD)]:
             await save(store, image_id, key_id=key_id)
@@ -34,7 +34,7 @@ class WrappingContract(StoreFixtures):
         assert await store.key_usage() == {}
 
     async def test_a_wrapped_key_is_replaced_and_nothing_else(self, store: ImageStore, clock: SetClock) -> None:
-        """The image has its new wrapped key in every way to read it; token, version, time and body stay."""
+        """Every read returns the new wrapped key. Token, version, creation time and body stay."""
         body = body_of(2 * CHUNK_BYTES + 5)
         saved = await save(store, "a", body, key_id=_OLD)
         clock.now_ms += 5000
@@ -50,7 +50,9 @@ class WrappingContract(StoreFixtures):
         assert await store.key_usage() == {_NEW: 1}
 
     async def test_only_current_versions_are_given_keys(self, store: ImageStore) -> None:
-        """Of many keys at once only those of current versions are replaced; updated, deleted and unknown ones stay."""
+        """Of many keys in one call, only those of current versions are replaced. Updated, deleted and unknown images
+        stay.
+        """
         images = [await save(store, image_id, key_id=_OLD) for image_id in "abcd"]
         updated = await save(store, "b", b"newer", key_id=_OLD)
         await store.delete("c")
@@ -62,7 +64,7 @@ class WrappingContract(StoreFixtures):
         assert await store.replace_wrapped_keys([]) == 0
 
     async def test_a_key_that_is_another_by_then_stays(self, store: ImageStore) -> None:
-        """A key made from one that was replaced meanwhile replaces nothing."""
+        """A new key replaces nothing if the old key that it was made from has been replaced meanwhile."""
         saved = await save(store, "a", key_id=_OLD)
         newer = RewrappedKey("a", saved.meta.version, wrapped_key_of(_NEW), was=saved.meta.wrapped_key)
         late = replace(newer, wrapped_key=wrapped_key_of(_OLD), epoch=7)
@@ -71,21 +73,21 @@ class WrappingContract(StoreFixtures):
         assert await store.get("a") == replace(saved, meta=replace(saved.meta, wrapped_key=newer.wrapped_key))
 
     async def test_a_replaced_key_changes_the_stamp(self, store: ImageStore) -> None:
-        """An earlier reader of an image sees by the stamp that it was changed."""
+        """Replacing the wrapped key of an image changes its version stamp."""
         saved = await save(store, "a")
         stamp = stamp_of(store, "a")
         await store.replace_wrapped_keys([rewrapped(saved)])
         assert stamp_of(store, "a") != stamp
 
     async def test_a_version_is_expected_after_its_key_was_replaced(self, store: ImageStore) -> None:
-        """A write that expects a version passes when its key was wrapped anew meanwhile: it is the same version."""
+        """A write that expects a version succeeds if only the wrapped key of that version was replaced meanwhile."""
         saved = await save(store, "a", key_id=_OLD)
         await store.replace_wrapped_keys([rewrapped(saved)])
         assert (await save(store, "a", b"next", expect=saved.meta.version)).token > saved.token
         assert await read(store, "a") == b"next"
 
     async def test_a_secret_is_known_from_its_first_key_on(self, store: ImageStore) -> None:
-        """The last check value of a write that succeeds is known, and of a write that is refused none."""
+        """A successful write makes the last check value of its ring known. A refused write adds none."""
         both = old, new = await checks_of(store, _OLD, _NEW)
         assert await store.key_checks() == KeyChecks(NONE, NONE)
         saved = await save(store, "a", key_id=_OLD, checks=[old])
@@ -96,7 +98,7 @@ class WrappingContract(StoreFixtures):
         assert await store.key_checks() == KeyChecks(frozenset({old, new}), NONE)
 
     async def test_a_ring_without_a_secret_that_images_are_under_wraps_nothing(self, store: ImageStore) -> None:
-        """Versions and keys are refused while images are under a secret that is missing, and change nothing."""
+        """If the ring lacks a secret that images need, versions and keys are refused and nothing changes."""
         old, new = await checks_of(store, _OLD, _NEW)
         saved = await save(store, "a", b"body", key_id=_OLD, checks=[old])
         for image_id in "ab":
@@ -108,7 +110,7 @@ class WrappingContract(StoreFixtures):
         assert await store.key_checks() == KeyChecks(frozenset({old}), NONE)
 
     async def test_a_secret_that_nothing_is_under_keeps_nobody_out(self, store: ImageStore) -> None:
-        """It is forgotten by the first write without it, and so may no longer come between two others."""
+        """The first write without a secret that no image needs forgets that secret."""
         old, new = await checks_of(store, _OLD, _NEW)
         await save(store, "a", key_id=_OLD, checks=[old])
         await store.delete("a")
@@ -118,7 +120,9 @@ class WrappingContract(StoreFixtures):
             await save(store, "b", key_id=_OLD, checks=[old])
 
     async def test_a_retired_secret_wraps_nothing_more(self, store: ImageStore) -> None:
-        """While an image is under it a secret stays; retired, it is refused in every ring, and no other is."""
+        """A secret can't be retired while an image needs it. Once retired it is refused in every ring, and other
+        secrets are not.
+        """
         both = old, new = await checks_of(store, _OLD, _NEW)
         saved = await save(store, "a", key_id=_OLD, checks=[old])
         with pytest.raises(StoreConflict):
@@ -144,7 +148,9 @@ class WrappingContract(StoreFixtures):
         assert await store.key_checks() == KeyChecks(NONE, frozenset({old}))
 
     async def test_a_separation_is_one_step(self, store: ImageStore) -> None:
-        """It replaces id, wrapped keys and check values, all or none; tokens, versions, times and bodies stay."""
+        """`separate` replaces the store's id, wrapped keys and check values, all or none. Tokens, versions, times and
+        bodies stay.
+        """
         old, new = await checks_of(store, _OLD, _NEW)
         images = [await save(store, image_id, b"body", key_id=_OLD, checks=[old]) for image_id in "abc"]
         before, new_id = await store.database_id(), bytes(range(1, 17))

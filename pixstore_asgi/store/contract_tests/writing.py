@@ -1,4 +1,4 @@
-"""Writes and deletes: whole or not at all, seen after their commit, refused where they expect another state."""
+"""Writes and deletes: complete or without effect, visible after their commit, refused if the state is unexpected."""
 
 import asyncio
 import os
@@ -20,7 +20,7 @@ class WritingContract(StoreFixtures):
 
     @pytest.mark.parametrize("size", _SIZES)
     async def test_a_write_is_read_back(self, store: ImageStore, size: int) -> None:
-        """A committed image is readable at once: the row, and the body in chunks of 256 KiB and a rest."""
+        """A committed image can be read at once: its row, and its body in chunks of 256 KiB and a rest."""
         body = body_of(size)
         saved = await save(store, "a", body)
         assert await store.get("a") == saved
@@ -32,14 +32,14 @@ class WritingContract(StoreFixtures):
         assert all(len(chunk) == CHUNK_BYTES for chunk in chunks[:-1])
 
     async def test_a_write_is_seen_only_after_its_commit(self, store: ImageStore) -> None:
-        """Neither a large nor a small body shows before commit."""
+        """Neither a large nor a small body is visible before its commit."""
         async with await store.begin_write("a", VERSION) as writer:
             await writer.write(body_of(6 * CHUNK_BYTES))
             assert await store.get("a") is None
             assert await store.list() == []
 
     async def test_an_aborted_write_leaves_no_trace(self, store: ImageStore) -> None:
-        """After an abort the old version is the current one; the writer is of no further use."""
+        """After an abort the old version is current, and the writer refuses further calls."""
         saved = await save(store, "a", b"old")
         writer = await store.begin_write("a", VERSION)
         await writer.write(body_of(6 * CHUNK_BYTES))
@@ -52,7 +52,7 @@ class WritingContract(StoreFixtures):
             await writer.commit(meta_of(1))
 
     async def test_an_epoch_rises(self, store: ImageStore) -> None:
-        """Each raising adds one and changes the stamp; nothing else of the image changes, and no image has none."""
+        """Each `raise_epoch` adds one and changes the stamp. Nothing else changes, and an unknown id returns False."""
         saved, stamps = await save(store, "a", b"body"), [stamp_of(store, "a")]
         assert saved.epoch == 0
         for epoch in (1, 2, 3):
@@ -65,7 +65,7 @@ class WritingContract(StoreFixtures):
         assert await read(store, "a") == b"body"
 
     async def test_an_epoch_stays_with_its_id(self, store: ImageStore) -> None:
-        """An update and a delete leave it, so an image that returns under the id still has it."""
+        """The epoch survives an update and a delete, so an image saved again under the id has it."""
         await save(store, "a")
         await store.raise_epoch("a")
         assert (await save(store, "a", b"second")).epoch == 1
@@ -74,7 +74,7 @@ class WritingContract(StoreFixtures):
         assert (await save(store, "a", b"third")).epoch == 1
 
     async def test_an_epoch_keeps_to_a_version(self, store: ImageStore) -> None:
-        """Where the image is not as expected, StoreConflict, and it stays as it was."""
+        """If the image is not as expected, `raise_epoch` raises StoreConflict and nothing changes."""
         first = await save(store, "a", b"first")
         second = await save(store, "a", b"second")
         with pytest.raises(StoreConflict):
@@ -85,7 +85,7 @@ class WritingContract(StoreFixtures):
         assert await store.raise_epoch("a", expect=second.meta.version) is True
 
     async def test_epochs_of_a_range_rise_together(self, store: ImageStore) -> None:
-        """It rises for all images between two ids, and their stamps change; no other image is touched."""
+        """`raise_epochs` raises the epoch and changes the stamp of every image between two ids, and of no other."""
         for image_id in ("a", "b:1", "b:2", "b:3", "c"):
             await save(store, image_id)
         await store.delete("b:3")
@@ -97,7 +97,7 @@ class WritingContract(StoreFixtures):
         assert {image.epoch for image in await store.list()} == {1, 2}
 
     async def test_leaving_the_writer_aborts(self, store: ImageStore) -> None:
-        """An error inside `async with` gives the write up."""
+        """An error inside `async with` aborts the write."""
 
         async def fail() -> None:
             async with await store.begin_write("a", VERSION) as writer:
@@ -109,7 +109,7 @@ class WritingContract(StoreFixtures):
         assert await store.get("a") is None
 
     async def test_a_cancelled_write_leaves_no_trace(self, store: ImageStore) -> None:
-        """A task cancelled while it writes leaves the old version, and the store takes further writes."""
+        """If a task is cancelled while it writes, the old version stays and the store accepts further writes."""
         await save(store, "a", b"old")
 
         async def write_forever() -> None:
@@ -129,7 +129,7 @@ class WritingContract(StoreFixtures):
 
     @pytest.mark.parametrize("ticks", range(12))
     async def test_a_commit_cancelled_at_any_moment_is_whole(self, store: ImageStore, ticks: int) -> None:
-        """A commit that is cancelled has happened or has not; the next write finds no transaction open."""
+        """A cancelled commit has happened or not, and leaves no transaction open for the next write."""
         await save(store, "a", b"old")
         task = asyncio.create_task(save(store, "a", b"new"))
         for _ in range(ticks):
@@ -142,7 +142,7 @@ class WritingContract(StoreFixtures):
 
     @pytest.mark.parametrize("ticks", range(6))
     async def test_a_delete_cancelled_at_any_moment_is_whole(self, store: ImageStore, ticks: int) -> None:
-        """A delete that is cancelled has happened or has not; the next write finds the store as ready as before."""
+        """A cancelled delete has happened or not, and the next write works as before."""
         saved = await save(store, "a", b"old")
         task = asyncio.create_task(store.delete("a"))
         for _ in range(ticks):
@@ -154,7 +154,7 @@ class WritingContract(StoreFixtures):
         assert await read(store, "a") == b"next"
 
     async def test_a_sweep_leaves_what_is_current_or_being_written(self, store: ImageStore) -> None:
-        """A sweep removes no more than its limit, and neither a current body nor one that is being written."""
+        """A sweep removes at most `limit` bodies, none of them current or still being written."""
         body = body_of(6 * CHUNK_BYTES)
         for seed in range(3):
             saved = await save(store, "a", body_of(2 * CHUNK_BYTES, seed))
@@ -168,7 +168,7 @@ class WritingContract(StoreFixtures):
 
     @pytest.mark.parametrize("meta", [meta_of(6), meta_of(5, b"of-another-write")], ids=["size", "version"])
     async def test_meta_of_another_write_is_refused(self, store: ImageStore, meta: ImageMeta) -> None:
-        """Meta with another size or version than the write has is refused and ends the write; the old image stays."""
+        """A meta with another size or version is refused and ends the write. The old image stays."""
         await save(store, "a", b"old")
         async with await store.begin_write("a", VERSION) as writer:
             await writer.write(b"12345")
@@ -179,7 +179,9 @@ class WritingContract(StoreFixtures):
         assert await read(store, "a") == b"old"
 
     async def test_expectations_of_a_write(self, store: ImageStore) -> None:
-        """ABSENT, PRESENT and a version each let a write pass in their state alone; a refused write changes nothing."""
+        """ABSENT, PRESENT and a version each accept a write in their own state only. A refused write changes
+        nothing.
+        """
         with pytest.raises(StoreConflict):
             await save(store, "a", expect=Expect.PRESENT)
         with pytest.raises(StoreConflict):
@@ -195,7 +197,7 @@ class WritingContract(StoreFixtures):
         assert await read(store, "a") == b"third"
 
     async def test_a_failed_commit_ends_the_write(self, store: ImageStore) -> None:
-        """After a conflict the writer is of no further use: a second commit can't store half of an image."""
+        """After a conflict the writer refuses a second commit, which could store half of an image."""
         await save(store, "a", b"old")
         async with await store.begin_write("a", VERSION) as writer:
             await writer.write(b"12345")
@@ -206,14 +208,14 @@ class WritingContract(StoreFixtures):
         assert await read(store, "a") == b"old"
 
     async def test_a_large_write_that_conflicts_changes_nothing(self, store: ImageStore) -> None:
-        """A conflict is found at commit, after the body was uploaded, and the image stays."""
+        """If a commit finds a conflict after a large body was uploaded, the image stays unchanged."""
         await save(store, "a", b"old")
         with pytest.raises(StoreConflict):
             await save(store, "a", body_of(9 * CHUNK_BYTES), expect=Expect.ABSENT)
         assert await read(store, "a") == b"old"
 
     async def test_expectations_of_a_delete(self, store: ImageStore) -> None:
-        """A delete that expects another version, or an image where there is none, changes nothing."""
+        """A delete that expects another version, or an image that does not exist, changes nothing."""
         saved = await save(store, "a")
         with pytest.raises(StoreConflict):
             await store.delete("a", expect=os.urandom(16))
@@ -223,7 +225,7 @@ class WritingContract(StoreFixtures):
             await store.delete("a", expect=Expect.PRESENT)
 
     async def test_an_id_is_used_again_after_delete(self, store: ImageStore) -> None:
-        """A deleted id takes a new image, with a token above its last one, and the old body is gone from it."""
+        """A deleted id accepts a new image with a token above its last one, and the old body is not readable."""
         first = await save(store, "a", body_of(3 * CHUNK_BYTES, 1))
         await store.delete("a")
         assert await store.get("a") is None
@@ -232,7 +234,7 @@ class WritingContract(StoreFixtures):
         assert await read(store, "a") == b"second"
 
     async def test_concurrent_updates_leave_one_whole_version(self, store: ImageStore) -> None:
-        """Several updates of one id at once: every read meets one of them whole, and every token is another."""
+        """While several tasks update one id, every read returns one whole version, and all tokens differ."""
         bodies = [body_of(2 * CHUNK_BYTES + seed, seed) for seed in range(8)]
         await save(store, "a", bodies[0])
         saves = [asyncio.create_task(save(store, "a", body)) for body in bodies]
