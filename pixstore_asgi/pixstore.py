@@ -133,7 +133,7 @@ class Pixstore:
             pad_to=pad_to,
         )
         self._variants = [variant.name for variant in variants]
-        self._saves = Saves(self._store, self._life.opened, self._options)
+        self._saves = Saves(self._store, self._life.opened, self._options, clock_ms)
         self._backfill = Backfill(self._store, self._life.opened, self.export_image, self._options)
         self._proofs = Proofs(
             window_ms=proof_window_ms,

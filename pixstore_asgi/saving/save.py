@@ -19,7 +19,7 @@ from ..core.ids import (
 from ..core.images import Details, ExportedImage, StoredImage
 from ..core.keyring import KeyRing
 from ..errors import ImageNotFound, InputError, StoreConflict, StoreDamaged
-from ..store.clock import wall_clock_ms
+from ..store.clock import Clock
 from ..store.contract import CommitTerms, Expect, Expected, ImageStore
 from ..store.transactions import ImageWrites
 from .options import SaveOptions
@@ -45,21 +45,25 @@ class Saves:
         store: The store, or its transaction that the application shares.
         opened: Opens the store if it is not open yet, and returns the current key ring.
         options: How to save.
+        clock_ms: Returns epoch milliseconds.
     """
 
-    def __init__(self, store: ImageWrites, opened: Opened, options: SaveOptions) -> None:
+    def __init__(self, store: ImageWrites, opened: Opened, options: SaveOptions, clock_ms: Clock) -> None:
         self._store = store
         self._opened = opened
         self._options = options
+        self._clock_ms = clock_ms
 
     def within(self, store: ImageWrites) -> "Saves":
         """Return saves that write to this transaction, which the application shares."""
-        return Saves(store, self._opened, self._options)
+        return Saves(store, self._opened, self._options, self._clock_ms)
 
     def override(self, **given: Any) -> "Saves":
         """Return saves with the options of one call: fields of SaveOptions. None does not override."""
         changed = {name: value for name, value in given.items() if value is not None}
-        return Saves(self._store, self._opened, replace(self._options, **changed)) if changed else self
+        if not changed:
+            return self
+        return Saves(self._store, self._opened, replace(self._options, **changed), self._clock_ms)
 
     async def create(self, image_id: str, data: ImageData) -> Saved:
         """Save an image under a new id. Raises StoreConflict if the id has an image."""
@@ -88,7 +92,7 @@ class Saves:
         """
         if not is_served_id(image_id) or token is None or as_token(token) != token:
             raise InputError(f"{image_id!r:.80} with token {token!r:.40} can't be an image: see docs/wire-format.md")
-        check_token_time(image_id, token)
+        check_token_time(image_id, token, self._clock_ms())
         await self._opened()
         expect: Expected = Expect.ABSENT
         if is_variant_id(image_id):
@@ -201,10 +205,10 @@ def new_id(directory: str | None) -> str:
     return name if directory is None else f"{checked_directory(directory)}:{name}"
 
 
-def check_token_time(image_id: str, token: int) -> None:
+def check_token_time(image_id: str, token: int, now_ms: int) -> None:
     """Raise InputError for a token from elsewhere that is more than a day ahead of the clock."""
     # Tokens only rise, also across a delete: after a token near the largest one, the id could have no further version.
-    if token > wall_clock_ms() + _MAX_AHEAD_MS:
+    if token > now_ms + _MAX_AHEAD_MS:
         raise InputError(
             f"the token {token} of image {image_id} is more than a day ahead of this machine's clock: "
             "tokens are epoch milliseconds; set the clock right, or import the image under an earlier token"

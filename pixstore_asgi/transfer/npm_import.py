@@ -21,6 +21,7 @@ from ..saving.limits import UploadLimits
 from ..saving.save import check_token_time
 from ..saving.sealing import Encryption, begin_sealing
 from ..saving.source import read_pieces
+from ..store.clock import wall_clock_ms
 from .npm_source import NpmRow, NpmSource
 from .steps import REFUSALS, Outcome, Step
 
@@ -77,8 +78,8 @@ class NpmImport:
             return self._taken(record.id, there.token, Outcome.PRESENT)
         if there and not (self.updates and there.token < token):
             raise StoreConflict(_conflict(token, there.token))
-        check_token_time(record.id, token)
         if self.dry_run or not self.target:
+            check_token_time(record.id, token, wall_clock_ms())
             await self._check(image, seal)
         else:
             if_token = of_token or (there.token if there else None)

@@ -17,6 +17,7 @@ from pixstore_asgi.saving.limits import UploadLimits
 from pixstore_asgi.saving.options import SaveOptions, upload_limits
 from pixstore_asgi.saving.save import Saves
 from pixstore_asgi.saving.sealing import Encryption
+from pixstore_asgi.store.clock import wall_clock_ms
 from pixstore_asgi.store.contract import ImageStore
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.store.sqlite import SqliteStore
@@ -31,9 +32,8 @@ class Padded:
 
     def __init__(self, pix: Pixstore, store: MemoryStore, max_bytes: int = MAX_BYTES) -> None:
         self.pix = pix
-        self.saves = Saves(
-            store, pix._life.opened, SaveOptions(frozenset(FORMAT_BYTES), UploadLimits(max_bytes), pad=True)
-        )
+        options = SaveOptions(frozenset(FORMAT_BYTES), UploadLimits(max_bytes), pad=True)
+        self.saves = Saves(store, pix._life.opened, options, wall_clock_ms)
 
     async def exported(self, image_id: str) -> ExportedImage:
         found = await self.pix.export_image(image_id)

@@ -19,7 +19,9 @@ from pixstore_asgi import (
 from pixstore_asgi.core.ids import MAX_TOKEN
 from pixstore_asgi.errors import ImageTooLarge, InputError, StoreConflict
 from pixstore_asgi.store.clock import wall_clock_ms
+from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.store.sqlite import SqliteStore
+from pixstore_asgi.testing import FixedClock
 from tests.support.payloads import served
 from tests.support.samples import HOSTILE_IDS, SECRET, large_png, picture
 from tests.support.turns import counted_turns
@@ -192,3 +194,15 @@ async def test_a_token_of_the_far_future_is_refused(pix: Pixstore, days: int) ->
     assert not await pix.image_exists("a")
     record = await pix.import_image("a", picture(), token=now_ms + 3_600_000)
     assert (await pix.update_image("a", picture())).token == record.token + 1
+
+
+async def test_the_future_of_a_token_begins_at_the_clock_of_the_pixstore() -> None:
+    """import_image compares the token with the option clock_ms, not with the system's clock."""
+    day_ms = 86_400_000
+    clock = FixedClock(wall_clock_ms() - 30 * day_ms)
+    async with Pixstore(MemoryStore(clock_ms=clock), secret=SECRET, clock_ms=clock) as pix:
+        with pytest.raises(InputError, match="more than a day ahead"):
+            await pix.import_image("a", picture(), token=clock.now_ms + day_ms + 1)
+        await pix.import_image("a", picture(), token=clock.now_ms + day_ms)
+        clock.advance(365 * day_ms)
+        assert await pix.import_image("b", picture(), token=clock.now_ms)
