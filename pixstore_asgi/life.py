@@ -12,7 +12,7 @@ from .core.events import event
 from .core.keyring import KeyRing
 from .errors import SecretError, StoreError
 from .keys.secrets import Secrets
-from .loops import PerLoop
+from .process import PerLoop
 from .serving.cache import ImageCache, check_cache_bytes
 from .serving.read_times import ReadTimes
 from .serving.rings import NamedBy

@@ -25,6 +25,7 @@ from .keys import rotation
 from .keys.find import SecretSource, given_secrets
 from .keys.secrets import Secrets
 from .life import Life
+from .process import Clock, wall_clock_ms
 from .saving.backfill import Backfill
 from .saving.limits import DEFAULT_MAX_IMAGE_BYTES
 from .saving.options import OnProgress, SaveOptions
@@ -37,7 +38,6 @@ from .serving.export import read_variants, read_verified
 from .serving.payload import Payload
 from .serving.proofs import EVERYBODY, Proofs, record_terms
 from .serving.rings import with_ring
-from .store.clock import Clock, wall_clock_ms
 from .store.connect import StoreTarget, connect
 from .store.contract import ImageStore
 from .store.transactions import within

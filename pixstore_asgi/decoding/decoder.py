@@ -9,8 +9,7 @@ from importlib.util import find_spec
 import anyio
 
 from ..errors import ConfigError, InvalidImage
-from ..loops import PerLoop
-from ..process import close_in_child
+from ..process import PerLoop, close_in_child
 from .holding import Budget
 from .pool import Pool
 from .task import (

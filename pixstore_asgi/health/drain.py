@@ -10,7 +10,7 @@ from typing import Any
 from ..core.events import event
 from ..core.options import check_numbers
 from ..errors import ConfigError
-from ..loops import running_loop
+from ..process import running_loop
 
 _log = logging.getLogger("pixstore_asgi")
 

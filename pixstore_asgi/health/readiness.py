@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 from ..core.events import event
 from ..errors import SecretError
-from ..loops import PerLoop, running_loop
+from ..process import PerLoop, running_loop
 from .drain import Drain
 
 _log = logging.getLogger("pixstore_asgi")

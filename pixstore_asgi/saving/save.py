@@ -19,7 +19,7 @@ from ..core.ids import (
 from ..core.images import Details, ExportedImage, StoredImage
 from ..core.keyring import KeyRing
 from ..errors import ImageNotFound, InputError, StoreConflict, StoreDamaged
-from ..store.clock import Clock
+from ..process import Clock
 from ..store.contract import CommitTerms, Expect, Expected, ImageStore
 from ..store.transactions import ImageWrites
 from .options import SaveOptions

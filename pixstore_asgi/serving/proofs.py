@@ -13,7 +13,7 @@ from ..core.proof import ProofKeys, ProofTerms, ProofWindows
 from ..core.record import ImageRecord
 from ..core.request import ImageRequest
 from ..errors import ConfigError, InputError, IntegrityError, ProofError
-from ..store.clock import Clock
+from ..process import Clock
 from .ciphertext_urls import CiphertextUrls
 
 _log = logging.getLogger("pixstore_asgi")

@@ -6,7 +6,7 @@ from typing import Self
 
 from ..core.images import StoredImage
 from ..errors import StoreDamaged, StoreError
-from ..loops import check_loop
+from ..process import check_loop
 from .contract import CHUNK_BYTES
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from ..errors import ConfigError
-from .clock import Clock, wall_clock_ms
+from ..process import Clock, wall_clock_ms
 from .contract import ImageStore
 from .objects import Bodies
 

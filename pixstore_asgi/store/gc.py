@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ..core.events import event
 from ..errors import StoreError
-from ..loops import PerLoop
+from ..process import PerLoop
 from .objects import OtherPlace
 
 _log = logging.getLogger("pixstore_asgi")

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from ..core.ids import original_of
 from ..core.images import ImageMeta, StoredImage
 from ..errors import StoreError
-from .clock import Clock
+from ..process import Clock
 from .contract import NO_TERMS, CommitTerms, ImageWriter
 from .groups import GroupCommit, NewVersion
 

@@ -18,7 +18,7 @@ from ..core.images import (
     Tombstone,
     database_id_of,
 )
-from .clock import Clock, wall_clock_ms
+from ..process import Clock, wall_clock_ms
 from .contract import CHUNK_BYTES, WHOLE_BYTES, Expect, Expected, KeyChecks
 from .group_writer import CommitWith, GroupWriter
 from .groups import NO_ROW, GroupCommit, NewVersion, Row, reached

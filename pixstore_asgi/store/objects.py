@@ -16,7 +16,7 @@ import anyio
 from ..core.events import event
 from ..core.images import VERSION_BYTES, ImageMeta, StoredImage
 from ..errors import StoreError
-from .clock import Clock
+from ..process import Clock
 from .contract import ImageStream
 from .group_writer import CommitWith, GroupWriter
 from .groups import NewVersion

@@ -11,7 +11,7 @@ import anyio
 from ..core.events import event
 from ..core.images import ImageMeta
 from ..errors import StoreError
-from .clock import Clock
+from ..process import Clock
 from .contract import CHUNK_BYTES
 from .group_writer import CommitWith, GroupWriter
 from .groups import Chunks, NewVersion

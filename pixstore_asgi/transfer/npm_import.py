@@ -17,11 +17,11 @@ from ..core.images import ExportedImage, Seal
 from ..core.record import ImageRecord
 from ..errors import InvalidImage, StoreConflict
 from ..pixstore import Pixstore
+from ..process import wall_clock_ms
 from ..saving.limits import UploadLimits
 from ..saving.save import check_token_time
 from ..saving.sealing import Encryption, begin_sealing
 from ..saving.source import read_pieces
-from ..store.clock import wall_clock_ms
 from .npm_source import NpmRow, NpmSource
 from .steps import REFUSALS, Outcome, Step
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pixstore_asgi import Pixstore
-from pixstore_asgi.store.clock import wall_clock_ms
+from pixstore_asgi.process import wall_clock_ms
 from pixstore_asgi.store.sqlite import SqliteStore
 from tests.support.clock import FixedClock
 from tests.support.samples import SECRET

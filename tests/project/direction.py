@@ -3,7 +3,7 @@
 DIRECTION = [
     ["errors"],
     ["core"],
-    ["loops", "process"],
+    ["process"],
     ["store", "decoding"],
     ["keys", "saving", "serving", "health"],
     ["life"],

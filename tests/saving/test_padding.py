@@ -13,11 +13,11 @@ from pixstore_asgi.core.formats.names import FORMAT_BYTES
 from pixstore_asgi.core.images import ExportedImage
 from pixstore_asgi.core.padding import bucket_bytes, padding
 from pixstore_asgi.errors import ImageTooLarge
+from pixstore_asgi.process import wall_clock_ms
 from pixstore_asgi.saving.limits import UploadLimits
 from pixstore_asgi.saving.options import SaveOptions, upload_limits
 from pixstore_asgi.saving.save import Saves
 from pixstore_asgi.saving.sealing import Encryption
-from pixstore_asgi.store.clock import wall_clock_ms
 from pixstore_asgi.store.contract import ImageStore
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.store.sqlite import SqliteStore

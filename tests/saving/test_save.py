@@ -18,7 +18,7 @@ from pixstore_asgi import (
 )
 from pixstore_asgi.core.ids import MAX_TOKEN
 from pixstore_asgi.errors import ImageTooLarge, InputError, StoreConflict
-from pixstore_asgi.store.clock import wall_clock_ms
+from pixstore_asgi.process import wall_clock_ms
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.store.sqlite import SqliteStore
 from pixstore_asgi.testing import FixedClock

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pixstore_asgi.store.clock import Clock
+from pixstore_asgi.process import Clock
 from pixstore_asgi.store.contract import ImageStore
 from pixstore_asgi.store.contract_tests import SharedStoreContract
 from pixstore_asgi.store.postgres import PostgresStore

@@ -20,7 +20,7 @@ import pytest
 
 from pixstore_asgi.core.images import StoredImage
 from pixstore_asgi.errors import ConfigError, StoreBusy, StoreConflict, StoreError
-from pixstore_asgi.store.clock import wall_clock_ms
+from pixstore_asgi.process import wall_clock_ms
 from pixstore_asgi.store.contract import CHUNK_BYTES, Expect
 from pixstore_asgi.store.contract_tests.steps import VERSION, body_of, meta_of, read, save, stamp_of
 from pixstore_asgi.store.sqlite import SqliteStore, gc, reads

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ..clock import Clock
+from ...process import Clock
 from ..contract import ImageStore
 
 

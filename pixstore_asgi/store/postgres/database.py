@@ -13,8 +13,7 @@ import asyncpg
 from ...core.events import event
 from ...core.hidden import Hidden, hide
 from ...errors import StoreError
-from ...loops import check_loop, running_loop
-from ...process import generation
+from ...process import check_loop, generation, running_loop
 from ..tables import images
 from ..tables.transaction import Operation, P, R
 from .errors import ConnectionLost, at, is_away, translated, translated_for

@@ -8,8 +8,7 @@ import asyncpg
 
 from ...core.images import StoredImage
 from ...errors import InputError, StoreBusy
-from ...loops import running_loop
-from ..clock import Clock
+from ...process import Clock, running_loop
 from ..contract import Expect, Expected, ImageWriter
 from ..groups import GroupCommit
 from ..objects import Bodies

@@ -9,9 +9,7 @@ from typing import Any
 from ...core.images import RewrappedKey, StoredImage
 from ...core.options import check_numbers
 from ...errors import ConfigError, StoreError
-from ...loops import PerLoop
-from ...process import generation
-from ..clock import Clock, wall_clock_ms
+from ...process import Clock, PerLoop, generation, wall_clock_ms
 from ..contract import Expect, Expected, ImageStream, ImageWriter
 from ..groups import GroupCommit
 from ..inspection import DatabaseInfo

@@ -6,8 +6,8 @@ A connection is held for one chunk only, so that slow readers and uploads hold n
 import time
 
 from ...core.images import StoredImage
+from ...process import Clock
 from ..chunk_stream import ChunkStream
-from ..clock import Clock
 from ..contract import ImageWriter
 from ..group_writer import CommitWith
 from ..groups import Chunks

@@ -7,7 +7,7 @@ from contextlib import suppress
 from ...core.images import StoredImage
 from ...core.options import check_numbers
 from ...errors import StoreError
-from ...loops import PerLoop
+from ...process import PerLoop
 from .download import S3Stream
 from .errors import NoSuchObject
 from .objects import Objects

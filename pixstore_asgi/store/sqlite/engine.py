@@ -16,8 +16,7 @@ import anyio.to_thread
 from ...core.events import event
 from ...core.images import StoredImage
 from ...errors import StoreBusy, StoreError
-from ...process import generation
-from ..clock import Clock
+from ...process import Clock, generation
 from ..groups import GroupCommit
 from ..tables.transaction import Operation
 from .commits import Commit, Commits, Deletion, Outcome

@@ -12,7 +12,7 @@ from ...core.events import event
 from ...core.images import RewrappedKey, StoredImage
 from ...core.options import check_numbers
 from ...errors import ConfigError, StoreBusy, StoreError
-from ..clock import Clock, wall_clock_ms
+from ...process import Clock, wall_clock_ms
 from ..contract import Expect, Expected, ImageStream, ImageWriter
 from ..gc import log_unswept
 from ..inspection import DatabaseInfo, Fault, Unused, found_by

@@ -4,8 +4,8 @@ import asyncio
 
 from ...core.images import StoredImage
 from ...errors import StoreBusy, StoreDamaged
+from ...process import Clock
 from ..chunk_stream import ChunkStream, missing_part
-from ..clock import Clock
 from ..contract import CHUNK_BYTES, WHOLE_BYTES, ImageWriter
 from ..groups import Chunks
 from ..objects import Bodies, ObjectWriter

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ...core.events import event
 from ...errors import PixstoreError, StoreBusy, StoreError
-from ..clock import Clock
+from ...process import Clock
 from .connection import text_of
 from .file import FileIdentity, LockHeader, check_sound
 from .leases import Leases

@@ -6,8 +6,7 @@ from typing import ClassVar, Generic, Protocol, TypeVar
 
 from ...core.images import StoredImage, Tombstone
 from ...errors import StoreError
-from ...loops import PerLoop
-from ..clock import Clock
+from ...process import Clock, PerLoop
 from ..contract import Expect, Expected, ImageStream, KeyChecks
 from ..gc import OccasionalGc, log_unswept
 from ..inspection import Fault, Unused, found_by
