@@ -1,1 +1,1 @@
-"""Where encrypted images are kept: the interface every store implements, and its drivers."""
+"""The stores of encrypted images: the interface that every store implements, and its drivers."""

@@ -1,4 +1,4 @@
-"""ChunkStream: one version read out of a store chunk by chunk, the next chunk while the one before it is used."""
+"""ChunkStream: reads one version from a store, and fetches the next chunk while the caller uses this one."""
 
 import asyncio
 from abc import ABC, abstractmethod
@@ -11,9 +11,9 @@ from .contract import CHUNK_BYTES
 
 
 class ChunkStream(ABC):
-    """One version being read, its first chunks in memory. A store implements the reading of the others.
+    """One version being read. Its first chunks are in memory; a store implements the reading of the others.
 
-    Each of those is read while the previous one is used, so a reader that stops holds two.
+    The next chunk is fetched while the caller uses the previous one, so a paused reader holds two chunks.
     """
 
     def __init__(self, image: StoredImage, chunks: list[bytes]) -> None:
@@ -77,7 +77,7 @@ class ChunkStream(ABC):
             self._ahead = asyncio.create_task(self._outcome(self._number))
 
     async def _outcome(self, number: int) -> bytes | StoreError | None:
-        """Return a chunk or its error: it may never be asked for."""
+        """Wait for a chunk. Return it or its error; raise nothing, because the caller may never ask for it."""
         try:
             return await self._read_chunk(number)
         except StoreError as error:
@@ -92,5 +92,5 @@ class ChunkStream(ABC):
 
 
 def missing_part(image_id: str, reason: str) -> StoreDamaged:
-    """Return the error for a body that is not all there."""
+    """Return the error for an incomplete body."""
     return StoreDamaged(f"part of image {image_id} is missing from the store: {reason}")

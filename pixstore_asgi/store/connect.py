@@ -1,4 +1,4 @@
-"""Makes an ImageStore of a path or a URL; a driver is imported when it is needed."""
+"""Returns the ImageStore for a path or a URL. A driver is imported when it is first needed."""
 
 import os
 import re
@@ -21,18 +21,20 @@ StoreTarget = str | os.PathLike[str] | ImageStore
 
 
 class Driver(NamedTuple):
-    """One kind of store. example: a URL of its scheme. connect: makes the store for such a URL, without I/O."""
+    """One kind of store. example: a URL of its scheme. connect: returns the store for such a URL, without I/O."""
 
     example: str
     connect: Callable[[str, Bodies | None, Clock], ImageStore]
 
 
 def connect(target: StoreTarget, blobs: str | None = None, clock_ms: Clock = wall_clock_ms) -> ImageStore:
-    """Return the store for a file path, a URL (sqlite:///relative.db, sqlite:////absolute.db, postgresql://user@host/db)
-    or a store itself.
+    """Return the store for a path or URL. Return a store unchanged.
 
-    blobs: s3://bucket/prefix, where bodies are kept in place of the database. clock_ms: of a store that is made here.
-    Does no I/O. Raises ConfigError for anything else.
+    Does no I/O. Raises ConfigError for any other value.
+
+    target: a file path, a URL (sqlite:///relative.db, sqlite:////absolute.db, postgresql://user@host/db) or a store.
+    blobs: s3://bucket/prefix, which keeps bodies instead of the database. clock_ms: the clock of a store that is made
+    here.
     """
     if not isinstance(target, str | os.PathLike):
         if not hasattr(target, "open_stream"):
@@ -47,7 +49,7 @@ def connect(target: StoreTarget, blobs: str | None = None, clock_ms: Clock = wal
 
 
 def _advice(target: object) -> str:
-    """Return how a URL object of another library becomes text: its str() may hide the password."""
+    """Return how to turn a URL object of another library into text, because its str() may hide the password."""
     library = type(target).__module__.partition(".")[0]
     if library == "sqlalchemy":
         return ': of SQLAlchemy\'s URL pass url.set(drivername="postgresql").render_as_string(hide_password=False)'
@@ -55,7 +57,7 @@ def _advice(target: object) -> str:
 
 
 def scheme_of(target: str) -> str:
-    """Return the scheme of a store's URL, "sqlite" for a path. Raises ConfigError for a scheme that no driver has."""
+    """Return the scheme of a store's URL, "sqlite" for a path. Raises ConfigError for an unknown scheme."""
     if "://" not in target:
         if target.lower().startswith("sqlite:"):
             raise ConfigError(_SQLITE_URL)
@@ -78,7 +80,7 @@ def scheme_of(target: str) -> str:
 
 
 def sqlite_path(target: str) -> str:
-    """Return the path of the database that a path or a sqlite URL names. Raises ConfigError if it names no file."""
+    """Return the path of the database in a path or a sqlite URL. Raises ConfigError if it names no file."""
     path = _path_of_url(target) if "://" in target else target
     if not path or path == ":memory:" or "\0" in path or not _is_encodable(path):
         raise ConfigError("store names no file; for images in memory pass pixstore_asgi.store.memory.MemoryStore()")
@@ -120,7 +122,7 @@ def _connect_postgres(target: str, bodies: Bodies | None, clock_ms: Clock) -> Im
 
 
 def bucket_at(url: str) -> "S3Bucket":
-    """Return the bucket that a URL names, without I/O. Raises ConfigError."""
+    """Return the bucket for a URL, without I/O. Raises ConfigError."""
     if not find_spec("obstore"):
         raise ConfigError("blobs in S3 need obstore: pip install '.[s3]' in the checkout")
     from .s3 import S3Bucket

@@ -2,11 +2,11 @@
 
 A store sees opaque bytes: it neither encrypts nor checks proofs. Each save writes a new, immutable body and moves the
 image's pointer to it in one step, so a reader gets one version or another, never a mixture. Tokens rise strictly per
-id, also across delete: a deleted id keeps its last token.
+id. A deleted id keeps its last token, so tokens rise across a delete too.
 
 An image may have variants: images of their own, under ids of `core.ids.variant_id`. The image is their original. An
-original and its variants are a group, and a write to the original is a write to the group, in one step: a commit
-replaces or deletes its variants, a delete deletes them, and a raised epoch is raised for all. A variant may also be
+original and its variants are an image group. A write to the original changes its whole group in one step: a commit
+replaces or deletes the variants, a delete deletes them, and a raised epoch is raised for all. A variant may also be
 written, deleted and revoked alone. `rules` has the checks that all stores share; MemoryStore is the reference.
 """
 
@@ -44,11 +44,11 @@ class CommitTerms:
 
     Attributes:
         checks: Check values of the key ring. The last one belongs to the secret that wrapped the key, and ends with the
-            store's id. The store knows it from this commit on (`key_checks`).
-        expect: The state in which the image must be; if a variant is written alone, the state of its original.
+            store's id. From this commit on the store knows it (`key_checks`).
+        expect: The required state of the image; if a variant is written alone, the required state of its original.
         token: The new token, 1 to 2**53 - 1, of an image from another store. Without it the new token is max(clock in
-            epoch ms, last token + 1). The last token is the highest in the group, deleted images included, or the
-            variant's own if it is written alone. A variant's token is never below its original's.
+            epoch ms, last token + 1). The last token is the highest in the group, deleted images included. For a
+            variant that is written alone it is the variant's own. A variant's token is never below its original's.
         past: For an image from another store. The image gets this `created_ms`, and the higher of this epoch and its
             own. Without it `created_ms` stays, or is the clock for a new image. A variant written alone takes both from
             its original.
@@ -74,50 +74,49 @@ class KeyChecks(NamedTuple):
 class ImageStream(Protocol):
     """One version of an image, open for reading: an async iterator of ciphertext chunks.
 
-    It stays readable to its end through every update, delete and sweep of any process. One task reads it, and may be
-    cancelled at any chunk; `aclose` then frees its resources.
+    It stays readable to its end through every update, delete and sweep of any process. One task reads it. The task may
+    be cancelled at any chunk; then `aclose` frees the resources.
     """
 
     @property
     def image(self) -> StoredImage:
-        """The image as it was when the stream was opened; its meta belongs to these bytes."""
+        """The image when the stream was opened. Its meta belongs to these bytes."""
         ...
 
     def __aiter__(self) -> Self: ...
 
     async def __anext__(self) -> bytes:
-        """Return the next chunk: CHUNK_BYTES, or the rest; in all `image.meta.size` bytes.
+        """Return the next chunk: CHUNK_BYTES, or the rest. All chunks together have `image.meta.size` bytes.
 
-        Raises StoreError if stored bytes are missing. The reader then stops short: nothing is padded or mixed.
+        Raises StoreError if stored bytes are missing. The stream then ends early, and nothing is padded or mixed.
         """
         ...
 
     def skip(self, most: int) -> int:
-        """Skip chunks at the front, at most `most` bytes, without reading them; return how many bytes were skipped.
+        """Skip chunks at the front, at most `most` bytes, without reading them. Return the number of skipped bytes.
 
-        A range of a long body costs no more than its own chunks. Only whole chunks are skipped, before the first one is
-        read. A stream with all chunks in memory may skip none.
+        Only whole chunks are skipped, before the first one is read. A stream with all chunks in memory may skip none.
         """
         ...
 
     async def aclose(self) -> None:
-        """End the reading; harmless when repeated and after the last chunk. No further chunks follow."""
+        """Close the stream, which then yields no more chunks. Repeated calls do nothing."""
         ...
 
 
 class ImageWriter(Protocol):
     """One new version being written, invisible before `commit`. Leaving `async with` uncommitted aborts it.
 
-    One task writes, and may be cancelled at any step: the written bytes are then dropped. A commit that is cancelled
-    may have happened, but only as a whole. After `commit`, failed or not, and after `abort` the write has ended:
-    `write` and `commit` raise StoreError.
+    One task writes. It may be cancelled at any step: the written bytes are then dropped. A cancelled commit may have
+    happened, but only completely. After any `commit` or `abort`, also a failed one, the write has ended: `write` and
+    `commit` raise StoreError.
     """
 
     async def write(self, piece: bytes | memoryview) -> None:
-        """Append ciphertext, a piece of any length. The caller may reuse its memory once this returns.
+        """Append ciphertext, a piece of any length. The caller may reuse its memory after this returns.
 
-        The writer may store the piece while the next one comes in, so a later `write`, or `commit`, may raise the
-        StoreError of this one.
+        The writer may store the piece while the next one arrives. So its StoreError may be raised by a later `write` or
+        by `commit`.
         """
         ...
 
@@ -131,28 +130,32 @@ class ImageWriter(Protocol):
         """Make this version the image's current one, in one step.
 
         Args:
-            meta: the meta of the written bytes; `version` and `size` are compared.
-            terms: the conditions of the commit.
-            variants: writers that were begun on the same store for variants of this image, and their metas. Their
-                versions become current in the same step, with the image's token, `created_ms` and epoch. A variant's
-                token is always above its own last one, and its epoch never falls. Other variants of the image are
-                deleted in that step. None keeps them, for a copy that brings variants one by one.
+            meta: The meta of the written bytes. Its `version` and `size` must match the write.
+            terms: The conditions of the commit.
+            variants: Writers of this store for variants of this image, with their metas. Their versions become current
+                in
+                the same step, with the image's token, `created_ms` and epoch. A variant's token is always above its own
+                last one, and its epoch never falls. Other variants of the image are deleted in that step. None keeps
+                    them,
+                for a copy that brings variants one by one.
 
         Returns:
             The image, followed by its `variants`.
 
         Raises:
-            StoreConflict: if the image is not as expected, or the token of `terms` is not above its last one.
-            StoreError: if a meta belongs to another write, or a writer is not of a variant of this image in this store.
-            SecretError: if `rules.admit` refuses the checks.
-            StoreBusy: if others kept the store from writing for too long.
+            StoreConflict: The image is not as expected, or the token of `terms` is not above its last one.
+            StoreError: A meta belongs to another write, or a writer is not for a variant of this image in this store.
+            SecretError: `rules.admit` refuses the checks.
+            StoreBusy: Other writers held the store for too long.
 
-        If it raises, the group stays as it was. All these writes have ended in any case.
+        If it raises, the group stays unchanged. All these writes have ended in any case.
         """
         ...
 
     async def abort(self) -> None:
-        """Drop the written bytes; harmless after `commit` and when repeated. Raises nothing: a sweep finds the rest."""
+        """Drop the written bytes. Does nothing after `commit` or another `abort`. Never raises: a sweep removes
+        leftovers.
+        """
         ...
 
     async def __aenter__(self) -> Self:
@@ -182,7 +185,7 @@ class ImageStore(Protocol):
 
     @property
     def key_file(self) -> Path | None:
-        """The file for a secret that is made together with this store, or None if there is no such place."""
+        """The path for a key file beside this store, or None if the store has no such place."""
         ...
 
     @property
@@ -191,61 +194,61 @@ class ImageStore(Protocol):
         ...
 
     async def open(self) -> None:
-        """Make the store ready in this event loop; create or migrate its tables and files. Harmless when repeated.
+        """Make the store ready in this event loop: create or migrate its tables and files. Repeated calls do nothing.
 
-        Several processes and event loops may do so at once. If it fails it raises StoreError and holds nothing.
+        Several processes and event loops may open it at the same time. If it fails it raises StoreError and holds
+        nothing.
         """
         ...
 
     async def close(self) -> None:
-        """Close this event loop's connections and files, and those of event loops that have ended without a close.
+        """Close this event loop's connections and files, and those of event loops that ended without a close.
 
-        Harmless when repeated. `open` makes the store ready again.
+        Repeated calls do nothing. `open` makes the store ready again.
         """
         ...
 
     async def database_id(self) -> bytes:
-        """Return this store's own id: `core.images.database_id_of` made it of random bytes when the store was made.
+        """Return this store's own id. `core.images.database_id_of` made it from random bytes when the store was made.
 
-        All processes that have the same images see the same id, and so do copies of them.
+        All processes with the same images get the same id, and so do copies of the store.
         """
         ...
 
     async def separate(self, database_id: bytes, check: bytes, rewrap: Callable[[StoredImage], bytes]) -> int:
-        """Give this store another id, another wrapped key for each image, and only one check value, all in one step.
+        """Give this store a new id, a new wrapped key for each image, and a single check value, all in one step.
 
         rewrap: returns an image's new wrapped key, on any thread. If it raises, the error is passed on and nothing has
-        changed. Return how many images there are. Raises StoreBusy if others have the store open and it can see that.
+        changed. Return the number of images. Raises StoreBusy if the store can see that other processes have it open.
         """
         ...
 
     async def key_checks(self) -> KeyChecks:
-        """Return the check values of the secrets that keys were wrapped under here; a new store has none."""
+        """Return the check values of all secrets that wrapped keys here. A new store has none."""
         ...
 
     async def key_usage(self) -> dict[bytes, int]:
-        """Return how many images there are by the first KEY_ID_BYTES of their wrapped key, all as of one moment.
+        """Return the number of images by the first KEY_ID_BYTES of their wrapped key, as one snapshot.
 
-        These 4 bytes are the public id of the secret that wrapped the key; a store knows nothing else about it. This
-        may read every row.
+        These 4 bytes are the public id of the secret that wrapped the key. The call may read every row.
         """
         ...
 
     async def replace_wrapped_keys(self, wrapped: Sequence[RewrappedKey], *, checks: Sequence[bytes] = ()) -> int:
-        """Replace the wrapped keys of versions that are still current and still have the key `was`, in one step.
+        """Replace wrapped keys in one step, if the version is still current and still has the key `was`. Return their
+        number.
 
         Tokens, versions, times and bodies stay. An epoch rises only if its RewrappedKey has a higher one. The store
-        keeps no copy of the old wrapped keys.
+        keeps no copy of the old wrapped keys. Raises SecretError if `rules.admit` refuses the checks.
 
-        wrapped: at most one for each image, maybe none. checks: as in CommitTerms. Return how many were replaced.
-        Raises SecretError if `rules.admit` refuses the checks.
+        wrapped: at most one for each image, maybe none. checks: as in CommitTerms.
         """
         ...
 
     async def retire_key_check(self, check: bytes) -> None:
-        """Refuse further wrapped keys of this secret, known or not, in one step.
+        """Refuse further wrapped keys of this secret, known or unknown, in one step.
 
-        Raises StoreConflict while the wrapped key of any image begins with the first KEY_ID_BYTES of this check value.
+        Raises StoreConflict while an image's wrapped key begins with the first KEY_ID_BYTES of this check value.
         """
         ...
 
@@ -254,9 +257,8 @@ class ImageStore(Protocol):
         ...
 
     async def get_many(self, image_ids: Collection[str]) -> dict[str, StoredImage]:
-        """Return the images that exist among these ids, by id, all as of one moment.
-
-        image_ids: any number of ids; the same one may be there more than once.
+        """Return the existing images among these ids, by id, as one snapshot. Any number of ids; duplicates are
+        allowed.
         """
         ...
 
@@ -265,25 +267,24 @@ class ImageStore(Protocol):
         ...
 
     def read_at_once(self, image_id: str) -> tuple[StoredImage, Sequence[bytes]] | None:
-        """Return the current version with its whole body, in pieces, if that takes no waiting; else None.
+        """Return the current version with its whole body in pieces, or None if that needs a wait.
 
-        None also if there is no image, or its body is longer than WHOLE_BYTES: `open_stream` then tells which. This
-        runs on the event loop's own thread for every request of an image that is not in memory, so a store that reads
-        over a network returns None.
+        None also if there is no image, or its body is longer than WHOLE_BYTES; `open_stream` then tells which. This
+        runs on the event loop's thread for every image that is not in memory. A store behind a network returns None.
         """
         ...
 
     async def begin_write(self, image_id: str, version: bytes) -> ImageWriter:
-        """Begin a new version of an image that may or may not exist; any number of writes to it go on at once.
+        """Begin a new version of an image, which may or may not exist. Any number of writes may run at the same time.
 
         version: 16 random bytes, drawn only for this write, or the version of an image that is copied from another
-        store. A copy that was cut off, or runs twice at once, begins the same version again: if one of these writes
-        fails, the body of the other stays.
+        store. An interrupted or concurrent copy begins the same version again; if one of these writes fails, the body
+        of the other stays.
         """
         ...
 
     async def delete(self, image_id: str, *, expect: Expected = Expect.ANY) -> bool:
-        """Delete an image and tell whether there was one. No copy of its wrapped key stays; its id keeps its token.
+        """Delete an image and return whether there was one. Its wrapped key is erased; its id keeps its token.
 
         An original's variants are deleted in the same step, even if there is no original. Raises StoreConflict if the
         image is not as expected; then nothing changes.
@@ -291,17 +292,16 @@ class ImageStore(Protocol):
         ...
 
     async def raise_epoch(self, image_id: str, *, expect: Expected = Expect.ANY) -> bool:
-        """Add one to the epoch of an image's proofs and tell whether there is an image; version and token stay.
+        """Add one to the epoch of an image's proofs. Return whether there is an image. Version and token stay.
 
-        The epochs of an original's variants rise in the same step. The first epoch is 0, and an id keeps its last one,
-        also across delete. Raises StoreConflict if the image is not as expected; then nothing changes.
+        The epochs of an original's variants rise too. The first epoch is 0, and an id keeps its last one across a
+        delete. Raises StoreConflict if the image is not as expected; then nothing changes.
         """
         ...
 
     async def raise_epochs(self, *, after: str | None = None, before: str | None = None) -> int:
-        """Add one to the epochs of all images that `list` has between these bounds, in one step.
-
-        Return how many originals are among them.
+        """Add one to the epochs of all images between these bounds, in one step. Return the number of originals among
+        them.
         """
         ...
 
@@ -310,40 +310,41 @@ class ImageStore(Protocol):
     ) -> "list[StoredImage]":
         """Return up to `limit` (at least 1) images in the order of their ids, by code point.
 
-        after, before: texts, ids or not; all ids are above `after` and below `before`. None or "" sets no bound.
-        originals_only: leave variants out.
+        after, before: exclusive bounds, which need not be ids; None or "" sets no bound. originals_only: leave variants
+        out.
         """
         ...
 
     async def list_tombstones(
         self, *, after: str | None = None, before: str | None = None, limit: int = 100
     ) -> Sequence[Tombstone]:
-        """Return up to `limit` (at least 1) deleted images, in the order and between the bounds that `list` has."""
+        """Return up to `limit` (at least 1) deleted images, with the order and the bounds of `list`."""
         ...
 
     async def put_tombstones(self, tombstones: Sequence[Tombstone]) -> None:
-        """Raise last tokens and epochs of ids without an image to at least these, in one step; other ids stay.
+        """Raise the last tokens and epochs of deleted or unknown ids to at least these, in one step. Skip existing
+        images.
 
         tombstones: at most one for an id.
         """
         ...
 
     def stamps(self, image_ids: Sequence[str]) -> Sequence[Hashable]:
-        """Return a version stamp for each of these ids, in their order.
+        """Return a version stamp for each of these ids, in their order. Any number of ids; duplicates are allowed.
 
-        A stamp equals an earlier one of the same id only if nothing of that image's group was written in between. A
-        caller that takes a stamp, then reads the image, and later gets an equal stamp holds the current image. So a
-        value never comes back: not after further writes of any process, not after the store was closed and opened. It
-        may change with writes to other images. A store that can't tell, or would have to wait, returns a new object
-        each time; every read then asks it again. This is called for every request and must be cheap.
+        A stamp equals an earlier one of the same id only if nothing in that image's group was written in between. So a
+        caller that takes a stamp, then reads the image, and later gets an equal stamp has the current image. A value
+        never comes back, also after further writes of any process, a close and an open. It may change with writes to
+        other images.
 
-        image_ids: any number of ids; the same one may be there more than once.
+        This runs for every request and must be cheap. A store that can't tell without waiting returns a new object each
+        time.
         """
         ...
 
     async def sweep(self, *, limit: int = 100) -> int:
-        """Remove up to `limit` bodies that are replaced, deleted or abandoned and not in use; return how many.
+        """Remove up to `limit` unused bodies: replaced, deleted or abandoned ones. Return the number removed.
 
-        A body that any process reads or writes is in use. Readers see no change.
+        A body is in use while any process reads or writes it. Readers see no change.
         """
         ...

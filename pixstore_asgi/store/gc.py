@@ -1,4 +1,4 @@
-"""OccasionalGc: garbage collection now and then along with a write, which must not wait or fail because of it."""
+"""OccasionalGc: garbage collection beside writes. A write neither waits for it nor fails because of it."""
 
 import asyncio
 import logging
@@ -16,16 +16,16 @@ _EVERY_S = 10.0
 
 
 class _Run(NamedTuple):
-    """A sweep in one event loop. is_ending: set if its next step is to be the last one."""
+    """A sweep in one event loop. is_ending: if True, its next step is the last one."""
 
     task: "asyncio.Task[None]"
     is_ending: asyncio.Event
 
 
 class OccasionalGc:
-    """Runs a store's sweep in a task of its own until it finds nothing, begun at most once in 10 s.
+    """Runs a store's sweep in its own task until nothing is left. It starts at most once in 10 s.
 
-    sweep: removes some bodies that are past their time, and returns how many.
+    sweep: removes some bodies with an expired grace period, and returns their number.
     """
 
     def __init__(self, sweep: Callable[[], Awaitable[int]]) -> None:
@@ -34,13 +34,13 @@ class OccasionalGc:
         self._runs: PerLoop[_Run] = PerLoop(lambda run: None)
 
     def soon(self) -> None:
-        """Sweep, unless that was done just now or is being done."""
+        """Start a sweep, unless one is running or was started in the last 10 s."""
         if self._under_way() is None and time.monotonic() - self._begun_s >= _EVERY_S:
             self._begun_s, is_ending = time.monotonic(), asyncio.Event()
             self._runs.put(_Run(asyncio.create_task(self._run(is_ending)), is_ending))
 
     async def ended(self) -> None:
-        """Wait for the step that is under way in this event loop, and let it be the last one."""
+        """Wait for the running step of this event loop, and make it the last one."""
         if run := self._under_way():
             run.is_ending.set()
             await asyncio.wait([run.task])
@@ -58,7 +58,7 @@ class OccasionalGc:
 
 
 def log_unswept(error: StoreError, words: str, path: str | None = None) -> None:
-    """Log that a sweep failed: at level error if the bucket is another one, else at level info."""
+    """Log that a sweep failed: as an error if the bucket is the wrong one, else as info."""
     if isinstance(error, OtherPlace):
         _log.error("%s: %s", words, error, extra=event("sweep_failed", path=path))
     else:

@@ -1,4 +1,4 @@
-"""GroupWriter: a writer that commits its version alone, or in one step with those of other writers."""
+"""GroupWriter: a writer that commits its version alone, or together with the versions of other writers."""
 
 import asyncio
 from abc import abstractmethod
@@ -19,7 +19,7 @@ CommitWith = Callable[[GroupCommit], Awaitable[Sequence[StoredImage]]]
 class GroupWriter(ImageWriter):
     """One version being written. A store implements write, finish and drop, and commits many versions as one.
 
-    commit: that of the store, or of the transaction, that all writers of one commit are of.
+    commit: the commit function of the store or transaction, shared by all writers of one commit.
     """
 
     def __init__(self, image_id: str, version: bytes, clock_ms: Clock, commit: CommitWith) -> None:
@@ -32,11 +32,11 @@ class GroupWriter(ImageWriter):
 
     @abstractmethod
     async def _finish(self, meta: ImageMeta) -> NewVersion:
-        """Return the version once all of it is written. Raises StoreError, also if the write has ended."""
+        """Return the version once it is completely written. Raises StoreError, also if the write has ended."""
 
     @abstractmethod
     def _release(self) -> None:
-        """Release the lock of a version that is being written; harmless when repeated."""
+        """Release the lock of a version that is being written. Repeated calls do nothing."""
 
     async def commit(
         self,
@@ -75,7 +75,7 @@ def _check_ids(image_ids: Sequence[str]) -> None:
 
 
 async def _finish_all(group: Sequence[tuple[GroupWriter, ImageMeta]]) -> list[NewVersion]:
-    """Finish versions, at the same time where they are many: each body that lies elsewhere is a trip there."""
+    """Finish versions. Several run at the same time, because each body in a bucket costs a round trip."""
     if len(group) == 1:
         return [await writer._finish(meta) for writer, meta in group]
     finishing = (writer._finish(meta) for writer, meta in group)

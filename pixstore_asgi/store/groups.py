@@ -1,6 +1,6 @@
-"""Image groups: an original and its variants, and the images that one commit makes of a group's rows.
+"""Image groups: an original and its variants, and the rows after a commit, computed from the rows before it.
 
-All stores share these decisions, as those in `rules`. A store only reads and writes the rows.
+All stores share these decisions, like those in `rules`. A store only reads and writes the rows.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,8 +17,10 @@ Chunks = Sequence[bytes | bytearray]
 
 
 class Row(NamedTuple):
-    """A row as a write finds it: last token, the store's id of the body, version, creation, epoch; None for values
-    that a deleted image lacks."""
+    """A stored row: last token, the store's id of the body, version, creation time, epoch.
+
+    A deleted image has None for the values that it lacks.
+    """
 
     token: int | None = None
     body: int | None = None
@@ -36,9 +38,9 @@ Rows = Mapping[str, Row]
 
 @dataclass(frozen=True, slots=True)
 class NewVersion:
-    """One version that is written and waits to become current.
+    """One written version that waits to become current.
 
-    body: the row of its pending body, of which `first` chunks are written, or None where all of it is in `chunks`.
+    body: the id of its pending body, with the first `first` chunks written, or None if `chunks` has all of it.
     """
 
     image_id: str
@@ -52,7 +54,7 @@ class NewVersion:
 class GroupCommit:
     """Versions that become current in one step: an image's, followed by those of its variants.
 
-    terms: those of the first one. keeps_others: whether other variants of the image stay.
+    terms: the terms for the first version. keeps_others: whether other variants of the image stay.
     """
 
     versions: Sequence[NewVersion]
@@ -66,7 +68,7 @@ class GroupCommit:
         return original_of(self.versions[0].image_id)
 
     def images(self, rows: Rows) -> list[StoredImage]:
-        """Return the images that the versions become. rows: of their group. Raises StoreConflict or StoreError."""
+        """Return the images after the commit. rows: the rows of their group. Raises StoreConflict or StoreError."""
         _check_numbers(rows)
         first, terms = self.versions[0].image_id, self.terms
         own, original = rows.get(first, NO_ROW), rows.get(self.original_id, NO_ROW)
@@ -84,7 +86,7 @@ class GroupCommit:
         return [stored(new) for new in self.versions]
 
     def _last_token(self, rows: Rows) -> int | None:
-        """Return the token that the first version's must be above."""
+        """Return the last token; the first version's token must be higher."""
         first = self.versions[0].image_id
         own = rows.get(first, NO_ROW).token
         if self.terms.token is not None:
@@ -95,7 +97,7 @@ class GroupCommit:
         return max((row.token or 0 for row in rows.values()), default=None)
 
     def left_out(self, rows: Rows) -> list[str]:
-        """Return the ids of the existing variants that this step deletes."""
+        """Return the ids of the existing variants that this commit deletes."""
         if self.keeps_others:
             return []
         new = {version.image_id for version in self.versions}
@@ -113,7 +115,7 @@ def _check_numbers(rows: Rows) -> None:
 
 
 def reached(image_id: str, rows: Rows) -> list[str]:
-    """Return the ids of the images that a deletion or revocation affects: an original's group, or one variant."""
+    """Return the ids that a delete or revoke of this id affects: an original's group, or one variant."""
     return [each for each, row in rows.items() if row.body is not None and image_id in (each, original_of(each))]
 
 

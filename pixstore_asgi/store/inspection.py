@@ -1,4 +1,4 @@
-"""Facts about a store in a database beyond the contract: which database it is, where bodies lie, its faults."""
+"""Facts about a database's store beyond the contract: its version and clock, the place of bodies, its faults."""
 
 from collections.abc import AsyncIterator, Awaitable, Hashable, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -10,16 +10,16 @@ from .objects import Bodies
 
 
 class Fault(NamedTuple):
-    """A fault of a store. what: its place, such as "image players:abc" or "body 12". reason: in words."""
+    """A fault of a store. what: the faulty part, such as "image players:abc" or "body 12". reason: in words."""
 
     what: str
     reason: str
 
 
 class Unused(NamedTuple):
-    """Replaced, deleted and uncommitted bodies: how many, and their bytes in the database.
+    """Replaced, deleted and uncommitted bodies: their number, and their bytes in the database.
 
-    free_bytes: free bytes in the database's file, if the store can tell.
+    free_bytes: free bytes in the database's file, or None if the store can't tell.
     """
 
     bodies: int
@@ -37,7 +37,7 @@ class DatabaseInfo(NamedTuple):
 
 @runtime_checkable
 class Inspectable(Protocol):
-    """A store in a database. Its methods raise StoreError; all but `is_made` want it open."""
+    """A store in a database. Its methods raise StoreError. All but `is_made` need it open."""
 
     sweeps_at_close: bool
     """Whether `close` removes unneeded bodies. False if the rows may be a copy of those of a bucket in use."""
@@ -47,15 +47,15 @@ class Inspectable(Protocol):
 
     @property
     def bodies(self) -> Bodies | None:
-        """The place for new bodies instead of the database."""
+        """The object store for new bodies, or None if they go to the database."""
         ...
 
     async def is_made(self) -> bool:
-        """Tell, open or not, whether there is such a store already, and make none."""
+        """Return whether the store exists. Never creates it, and works on a closed store."""
         ...
 
     async def database_info(self) -> DatabaseInfo:
-        """Return which database this is."""
+        """Return version and clock of the database."""
         ...
 
     async def place(self) -> Hashable:
@@ -63,11 +63,11 @@ class Inspectable(Protocol):
         ...
 
     async def has_bodies_elsewhere(self, *, live: bool = False) -> bool:
-        """Tell whether any body lies elsewhere than in the database: a current one, or, unless `live`, one to sweep."""
+        """Return whether a current body is outside the database. With `live` False, unswept bodies count too."""
         ...
 
     async def check_bodies(self) -> None:
-        """Raise StoreError if `bodies` is not the place that current bodies lie in, StoreBusy if it is away."""
+        """Raise StoreError if `bodies` does not have the current bodies, StoreBusy if it can't be reached."""
         ...
 
     async def ids(self, *, after: str, limit: int) -> Sequence[str]:
@@ -75,11 +75,11 @@ class Inspectable(Protocol):
         ...
 
     def faults(self) -> AsyncIterator[Fault]:
-        """Yield faults of rows, and bodies in the database that belong to no image, without reading bodies."""
+        """Yield faults of rows, and bodies in the database without an image. Reads no body."""
         ...
 
     async def unknown_bodies(self, versions: Sequence[bytes]) -> Sequence[bytes]:
-        """Return those of these versions, the names of bodies elsewhere, that no row has."""
+        """Return the object names of this list that no row has."""
         ...
 
     async def unused(self) -> Unused:
@@ -89,15 +89,15 @@ class Inspectable(Protocol):
 
 @runtime_checkable
 class Freezable(Protocol):
-    """An open store that can be read as it was at one moment, while others write."""
+    """An open store that can be read as a snapshot while others write."""
 
     def snapshot(self) -> AbstractAsyncContextManager[ImageStore]:
-        """Return the store as it is now, to be read for the time of a block. Raises StoreError."""
+        """Return the store as a snapshot, valid for the block. Raises StoreError."""
         ...
 
 
 async def found_by(look: Awaitable[Sequence[Fault]]) -> Sequence[Fault]:
-    """Return the faults that a look at a database has found; a failed look is a fault, too. Raises StoreBusy."""
+    """Return the faults that one look at the database finds. A failed look is a fault too. Raises StoreBusy."""
     try:
         return await look
     except StoreBusy:
@@ -107,5 +107,5 @@ async def found_by(look: Awaitable[Sequence[Fault]]) -> Sequence[Fault]:
 
 
 async def lacks_its_bucket(store: object) -> bool:
-    """Tell whether an open store has bodies in a bucket, and was opened without it."""
+    """Return whether an open store has bodies in a bucket, but was opened without that bucket."""
     return isinstance(store, Inspectable) and store.bodies is None and await store.has_bodies_elsewhere()

@@ -1,4 +1,6 @@
-"""MemoryStore: the reference implementation of ImageStore, for tests and for reading. It forgets all when it ends."""
+"""MemoryStore: the reference implementation of ImageStore, for tests and for reading. Its images live in
+memory only.
+"""
 
 import secrets
 import threading
@@ -33,7 +35,7 @@ R = TypeVar("R")
 def _in_turn(
     method: "Callable[Concatenate[MemoryStore, P], Coroutine[Any, Any, R]]",
 ) -> "Callable[Concatenate[MemoryStore, P], Coroutine[Any, Any, R]]":
-    """Let no other thread in while a method runs, which waits for nothing."""
+    """Keep other threads out while a method runs. Its work never waits."""
 
     async def run(self: "MemoryStore", /, *args: P.args, **kwargs: P.kwargs) -> R:
         with self._mutex:
@@ -67,10 +69,10 @@ class MemoryStore:
         self._changes = 0
 
     async def open(self) -> None:
-        """Nothing to make ready."""
+        """Does nothing."""
 
     async def close(self) -> None:
-        """Nothing to release; saved images stay."""
+        """Does nothing: saved images stay."""
 
     async def database_id(self) -> bytes:
         return self._database_id
@@ -169,12 +171,12 @@ class MemoryStore:
         return [self._changes] * len(image_ids)
 
     async def sweep(self, *, limit: int = 100) -> int:
-        """Nothing to remove: Python's garbage collector frees a body after its last reader."""
+        """Removes nothing: Python's garbage collector frees a body after its last reader."""
         return 0
 
     @_in_turn
     async def _commit(self, new: GroupCommit) -> Sequence[StoredImage]:
-        """Move pointers of one group to new versions."""
+        """Make new versions of one group current."""
         rows = self._rows_of_group(new.original_id)
         images = new.images(rows)
         self._admit(new.terms.checks)
@@ -237,7 +239,7 @@ class MemoryStore:
         return Row(token, _BODY, version.meta.version, version.created_ms, epoch)
 
     def _reached(self, image_id: str, expect: Expected) -> Sequence[str]:
-        """Return the ids that a deletion or revocation affects. Raises StoreConflict."""
+        """Return the ids that a delete or revoke affects. Raises StoreConflict."""
         rows = self._rows_of_group(original_of(image_id))
         check_expected(image_id, rows.get(image_id, NO_ROW).version, expect)
         return reached(image_id, rows)

@@ -1,7 +1,7 @@
 """Bodies in an object store, such as a bucket: first a pending row, then the body, then the pointer in one step.
 
-A body's name is its version's 16 random bytes, in hexadecimal. It is never overwritten with other bytes. If a copy of a
-store was cut off, the same version may be written again, with another row and the same bytes.
+A body's name is the hexadecimal of its version, 16 random bytes. It is never overwritten with other bytes. If a copy of
+a store was interrupted, the same version may be written again, with another row and the same bytes.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ _NAME = re.compile(rf"[0-9a-f]{{{2 * VERSION_BYTES}}}")
 
 
 class InObjectStore(StoreError):
-    """The body of `image` is an object, and the store was asked for it without its object store."""
+    """The body of `image` is an object, but the store was asked without its object store."""
 
     def __init__(self, image: StoredImage) -> None:
         super().__init__(f"the body of image {image.id} lies in a bucket: open the store with blobs=… as it was saved")
@@ -46,26 +46,26 @@ class Upload(Protocol):
         ...
 
     async def finish(self) -> None:
-        """Make the body readable, whole. Raises StoreError; it may then be there or not."""
+        """Make the whole body readable. Raises StoreError; the body may then exist or not."""
         ...
 
     async def abort(self) -> None:
-        """Drop the sent bytes. Raises nothing."""
+        """Drop the sent bytes. Never raises."""
         ...
 
 
 class Bodies(Protocol):
-    """A place for bodies, by name. Methods raise only StoreError, and StoreBusy if the caller may try again.
+    """An object store for bodies, by name. Methods raise only StoreError, and StoreBusy if the caller may retry.
 
     `str` of it names the place for an error message, without credentials.
     """
 
     async def open(self) -> None:
-        """Make it ready; harmless when repeated. Raises StoreError if it can't be used."""
+        """Make it ready. Repeated calls do nothing. Raises StoreError if it can't be used."""
         ...
 
     async def close(self) -> None:
-        """Give it up; harmless when repeated."""
+        """Close it. Repeated calls do nothing."""
         ...
 
     def upload(self, name: str) -> Upload:
@@ -73,33 +73,33 @@ class Bodies(Protocol):
         ...
 
     def stream(self, image: StoredImage, name: str) -> ImageStream:
-        """Return the body of an image, open for reading."""
+        """Return a stream of the body of an image."""
         ...
 
     async def has(self, name: str) -> bool:
-        """Tell whether a body is there."""
+        """Return whether a body exists."""
         ...
 
     async def remove(self, names: Sequence[str]) -> None:
-        """Remove bodies; one that is not there is none the less removed."""
+        """Remove bodies. A missing one counts as removed."""
         ...
 
     def names(self) -> AsyncIterator[Sequence[str]]:
-        """Yield the names of all that lies there, many at a time."""
+        """Yield the names of all objects in this place, many at a time."""
         ...
 
 
 def versions_among(names: Sequence[str]) -> list[bytes]:
-    """Return the versions that these names belong to; ignore names that are no body's."""
+    """Return the versions that these names belong to. Ignore names of other objects."""
     return [bytes.fromhex(name) for name in names if _NAME.fullmatch(name)]
 
 
 class PendingBody(Protocol):
-    """The row of a body that is being uploaded; gc takes it for abandoned if it was not touched for long."""
+    """The row of a body that is being uploaded. gc removes it as abandoned if it is not touched for long."""
 
     @property
     def body(self) -> int:
-        """Its id in the store."""
+        """The body's id in the store."""
         ...
 
     async def touch(self) -> None:
@@ -112,7 +112,7 @@ class PendingBody(Protocol):
 
 
 class Claimed(NamedTuple):
-    """A body that gc has reserved: no write of the same version begins until its row is deleted."""
+    """A body that gc has reserved: no write of the same version can begin until its row is deleted."""
 
     row: int
     name: str
@@ -126,14 +126,14 @@ class LiveNames(NamedTuple):
 
 
 class RowsOfBodies(Protocol):
-    """Rows of objects, as gc needs them."""
+    """The rows of objects, for gc."""
 
     async def live_names(self, limit: int) -> LiveNames:
-        """Return up to `limit` names of each kind; none if no current body is an object."""
+        """Return up to `limit` names of each kind, or none if no current body is an object."""
         ...
 
     async def claim_bodies(self, limit: int) -> Sequence[Claimed]:
-        """Claim objects that have been dead or abandoned for long enough, with names that no other row has."""
+        """Claim objects that were dead or abandoned for long enough and share their name with no other row."""
         ...
 
     async def forget_bodies(self, claimed: Sequence[Claimed]) -> None:
@@ -142,7 +142,7 @@ class RowsOfBodies(Protocol):
 
 
 class ObjectWriter(GroupWriter):
-    """One version being written, its body to an object store and its row to a database."""
+    """One version being written: its body to an object store, its row to a database."""
 
     def __init__(
         self, image_id: str, version: bytes, clock_ms: Clock, commit: CommitWith, row: PendingBody, upload: Upload
@@ -181,7 +181,7 @@ class ObjectWriter(GroupWriter):
         return NewVersion(self._image_id, meta, self._row.body)
 
     def _release(self) -> None:
-        """Nothing to release: only time keeps a pending body."""
+        """Does nothing: a pending body expires by time only."""
 
     async def _touch(self) -> None:
         if time.monotonic() - self._touched_s > TOUCHED_EVERY_S:
@@ -190,7 +190,7 @@ class ObjectWriter(GroupWriter):
 
 
 async def here_or_in_bucket(opening: Awaitable[ImageStream | None], bodies: Bodies | None) -> ImageStream | None:
-    """Return the stream that a store opens, or that of the object. Raises InObjectStore if `bodies` is None."""
+    """Return the stream that a store opens, or the object's stream. Raises InObjectStore if `bodies` is None."""
     try:
         return await opening
     except InObjectStore as found:
@@ -200,14 +200,14 @@ async def here_or_in_bucket(opening: Awaitable[ImageStream | None], bodies: Bodi
 
 
 class OtherPlace(StoreError):
-    """A store's bodies do not lie in the place that it was given: no row of an object may be deleted."""
+    """This object store does not have the store's bodies, so no row of an object may be deleted."""
 
 
 class ObjectGc:
-    """Removes objects that no image needs any more.
+    """Removes objects that no image needs.
 
-    It first asks the place for objects of live rows, until it has found some. In a wrong bucket or prefix, removing
-    succeeds and removes nothing: the rows would be deleted, and their objects would stay for ever.
+    It first checks that the object store has objects of current rows. In a wrong bucket or prefix, a removal succeeds
+    without removing anything: the rows would be deleted, and their objects would stay forever.
     """
 
     def __init__(self, rows: RowsOfBodies, bodies: Bodies) -> None:
@@ -229,7 +229,7 @@ class ObjectGc:
         return len(claimed)
 
     async def check(self) -> None:
-        """Ask the place for several live bodies, if there are any. Raises OtherPlace if it has none, StoreError."""
+        """Check that the object store has several live bodies. Raises OtherPlace if it has none of them, StoreError."""
         if self._is_known:
             return
         live = await self._rows.live_names(_ASKED_FOR)

@@ -1,4 +1,4 @@
-"""Reading all that a store lists, a page at a time."""
+"""Reads all pages of a store's list."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import NamedTuple, TypeVar
@@ -15,7 +15,7 @@ _T = TypeVar("_T", StoredImage, Tombstone)
 async def pages_of(
     read: Callable[..., Awaitable[Sequence[_T]]], *, after: str | None = None, before: str | None = None
 ) -> AsyncIterator[Sequence[_T]]:
-    """Yield all that a store's `list` or `list_tombstones` has between two bounds, a page at a time."""
+    """Yield everything that a store's `list` or `list_tombstones` returns between two bounds, a page at a time."""
     while page := await read(after=after, before=before, limit=_PAGE):
         yield page
         after = page[-1].id
@@ -33,9 +33,9 @@ NOTHING = Found({}, {})
 
 
 async def find(store: ImageStore, image_ids: Sequence[str]) -> Found:
-    """Return the images that exist among these ids. A damaged row, which fails a `get_many`, keeps no other one back.
+    """Return the existing images among these ids. A damaged row, which makes `get_many` fail, hides no other image.
 
-    Raises StoreError where the store fails otherwise.
+    Raises StoreError if the store fails for another reason.
     """
     try:
         return Found(await store.get_many(image_ids), {})
@@ -48,9 +48,9 @@ async def find(store: ImageStore, image_ids: Sequence[str]) -> Found:
 
 
 async def pages_of_images(store: ImageStore, *, size: int = _PAGE) -> AsyncIterator[Found]:
-    """Yield all images of a store, a page at a time, and of those that it can tell the damaged ones.
+    """Yield all images of a store, a page at a time, with the damaged rows if the store can list them.
 
-    Raises StoreError where the store fails otherwise.
+    Raises StoreError if the store fails for another reason.
     """
     after = ""
     while True:
@@ -69,7 +69,7 @@ async def pages_of_images(store: ImageStore, *, size: int = _PAGE) -> AsyncItera
 
 
 def _last_of(ids: Sequence[str], after: str) -> str:
-    """Return the last id of a page. Raises StoreError where none is above those of the page before."""
+    """Return the last id of a page. Raises StoreError if it is not above the last id of the previous page."""
     if ids[-1] <= after:
         raise StoreError("its images are in no order: restore the database from a backup")
     return ids[-1]
@@ -80,8 +80,8 @@ async def pages_of_ids(
 ) -> AsyncIterator[Sequence[str]]:
     """Yield the ids of all images between two bounds, a page at a time.
 
-    Ids of damaged rows are included if the store can tell. Raises StoreBusy if the store is away, StoreError if the ids
-    can't be read.
+    Ids of damaged rows are included if the store can tell. Raises StoreBusy if the store can't be reached, StoreError
+    if the ids can't be read.
     """
     if not isinstance(store, Inspectable):
         async for images in pages_of(store.list, after=after, before=before):

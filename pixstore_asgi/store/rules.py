@@ -1,4 +1,4 @@
-"""The rules of all stores: expectations of writes, tokens, lengths of bodies, and the form of rows."""
+"""The rules of all stores: expected states, tokens, lengths of bodies, and the form of rows."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -37,10 +37,10 @@ def check_expected(image_id: str, version: bytes | None, expect: Expected) -> No
 
 
 def next_token(image_id: str, now_ms: int, last: int | None, given: int | None) -> int:
-    """Return the token of a new version: the clock, or one more than the last if the clock is not ahead of it.
+    """Return the token of a new version: the clock, or the last token plus one if that is higher.
 
-    given: the token to take instead. Raises StoreConflict if it is not above the last, StoreError if the tokens have
-    run out.
+    given: a token to use instead. Raises StoreConflict if it is not above the last one, StoreError if the next token
+    would be too large.
     """
     if given is not None:
         if not (last or 0) < given <= MAX_TOKEN:
@@ -53,18 +53,18 @@ def next_token(image_id: str, now_ms: int, last: int | None, given: int | None) 
 
 
 def checksum_of(image: StoredImage) -> int:
-    """Return the sum of the numbers that no key binds. A store keeps it beside them, so that damage to one shows.
+    """Return the sum of the numbers that no key protects. A store keeps it with them, so that damage to one shows.
 
-    A revocation or deletion changes the numbers and the sum by the same amount, so earlier damage still shows.
+    A revoke or delete changes the numbers and the sum by the same amount, so earlier damage still shows.
     """
     return image.token + image.created_ms + image.epoch
 
 
 def next_past(now_ms: int, created_ms: int | None, epoch: int | None, given: Past | None) -> Past:
-    """Return when an image that gets a new version was first saved, and its epoch.
+    """Return the creation time and epoch of an image that gets a new version.
 
-    created_ms, epoch: those of the store, or None. given: those of another store that the image is copied from; the
-    higher epoch counts, so that revoked proofs stay revoked.
+    created_ms, epoch: the stored ones, or None. given: those of another store, if the image is copied. The higher epoch
+    wins, so revoked proofs stay revoked.
     """
     if given is not None:
         return Past(given.created_ms, max(given.epoch, epoch or 0))
@@ -72,7 +72,7 @@ def next_past(now_ms: int, created_ms: int | None, epoch: int | None, given: Pas
 
 
 def check_meta(image_id: str, meta: ImageMeta, *, version: bytes, size: int) -> None:
-    """Raise StoreError unless `meta` has this version and size, and a whole wrapped key."""
+    """Raise StoreError unless `meta` has this version and size, and a wrapped key of full length."""
     if meta.version != version:
         raise StoreError(f"image {image_id} has another version in its meta than its write was begun with")
     if meta.size != size:
@@ -90,13 +90,13 @@ def check_unneeded(check: bytes, images: int) -> None:
 def admit(
     checks: Sequence[bytes], known: KeyChecks, database_id: bytes, is_needed: Callable[[bytes], bool]
 ) -> frozenset[bytes]:
-    """Decide whether a key may be wrapped under the last secret of a key ring, by the check values of all of it.
+    """Decide whether the last secret of a key ring may wrap a key, by the check values of the whole ring.
 
-    known, database_id: the store's. is_needed: tells whether images are under the secret of a check value.
+    known, database_id: the store's. is_needed: returns whether images need the secret of a check value.
 
-    Return the known check values that no image needs any more. The store deletes them in the same step, so that of
-    processes with different secrets only one can save. Raises SecretError if the ring belongs to another id, if the
-    secret was retired, or if images are under a secret that is not in the ring.
+    Return the known check values that no image needs. The store deletes them in the same step. So of several processes
+    with different secrets, only one can save. Raises SecretError if the ring belongs to another id, if the secret was
+    retired, or if images need a secret that is not in the ring.
     """
     if not checks[-1].endswith(database_id):
         raise SecretError("the store was given another id after this process had opened it: start the process again")
@@ -111,7 +111,7 @@ def admit(
 
 
 def check_ring(needed: Iterable[bytes], checks: Iterable[bytes]) -> None:
-    """Raise SecretError if images are under a secret that is not in the key ring."""
+    """Raise SecretError if images need a secret that is not in the key ring."""
     if missing := _key_ids(needed):
         raise SecretError(
             f"the store was written with secret {missing}, and given is {_key_ids(checks)} (these are public key ids): "
@@ -124,7 +124,7 @@ def _key_ids(checks: Iterable[bytes]) -> str:
 
 
 def image_of_row(row: Sequence[Any]) -> StoredImage:
-    """Return the image in a database's row: id, token, the fields of ImageMeta in their order, created_ms, epoch.
+    """Return the image in a row: id, token, the fields of ImageMeta in their order, created_ms, epoch.
 
     Raises StoreError for a row that no store can have written.
     """

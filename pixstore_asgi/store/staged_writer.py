@@ -1,4 +1,4 @@
-"""StagedWriter: one version written into a store in chunks, each MiB while the next one comes in."""
+"""StagedWriter: writes one version into a store in chunks, each MiB while the next one arrives."""
 
 import asyncio
 import logging
@@ -22,8 +22,10 @@ _STAGED_CHUNKS = 4
 
 
 class StagedWriter(GroupWriter):
-    """One version being written. Holds back up to 1 MiB, then stages it, invisible, while the next MiB comes in: no
-    lock is held while a client uploads. A store implements stage, commit and drop."""
+    """One version being written. It collects up to 1 MiB, then stages it, invisible, while the next MiB arrives.
+
+    So no lock is held while a client uploads. A store implements stage, commit and drop.
+    """
 
     def __init__(self, image_id: str, version: bytes, clock_ms: Clock, commit: CommitWith) -> None:
         super().__init__(image_id, version, clock_ms, commit)
@@ -35,7 +37,7 @@ class StagedWriter(GroupWriter):
 
     @abstractmethod
     async def _stage(self, first: int, chunks: Chunks) -> None:
-        """Write chunks, of which `first` is the number of the first one; one call at a time, in order."""
+        """Write chunks, from number `first` on. Called one at a time, in order."""
 
     @abstractmethod
     async def _drop(self) -> None:
@@ -73,7 +75,7 @@ class StagedWriter(GroupWriter):
         self._staged_chunks += len(chunks)
 
     async def _end_stage(self) -> None:
-        """Wait for the chunks that are being staged. Raises the error that kept them from being written."""
+        """Wait until the current chunks are staged. Raises their error if that failed."""
         staging, self._staging = self._staging, None
         if staging is not None:
             async with self._aborting():
@@ -100,7 +102,7 @@ class StagedWriter(GroupWriter):
             self._release()
 
     def _keep(self, piece: memoryview) -> memoryview:
-        """Copy as much as one chunk takes; return the rest of the piece."""
+        """Copy up to one chunk of the piece. Return the rest of the piece."""
         room = CHUNK_BYTES - len(self._rest)
         if not self._rest and len(piece) >= CHUNK_BYTES:
             self._chunks.append(bytes(piece[:room]))

@@ -1,4 +1,4 @@
-"""Writing within a transaction of the application's own, where a store can do that."""
+"""Writes within a transaction of the application, for stores that support it."""
 
 from typing import Any, Protocol, runtime_checkable
 
@@ -8,7 +8,7 @@ from .contract import Expect, Expected, ImageStore, ImageWriter
 
 
 class ImageWrites(Protocol):
-    """Writes an image, and reads the row that it replaces: a store, or its stand-in within a transaction."""
+    """Writes an image, and reads the row to replace: a store, or a store within a transaction."""
 
     async def get(self, image_id: str) -> StoredImage | None: ...
 
@@ -19,10 +19,10 @@ class ImageWrites(Protocol):
 
 @runtime_checkable
 class Transactional(Protocol):
-    """A store that can write within a transaction of the application's."""
+    """A store that can write within a transaction of the application."""
 
     def within(self, connection: Any) -> ImageWrites:
-        """Return the stand-in for this connection. Raises InputError if it is no connection, or in no transaction."""
+        """Return this store within the transaction of a connection. Raises InputError for anything else."""
         ...
 
 

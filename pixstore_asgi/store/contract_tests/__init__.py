@@ -10,10 +10,10 @@
         def make_store(self, folder, clock):
             return MyStore(folder / "images", clock_ms=clock)
 
-StoreContract is for any store; SharedStoreContract adds tests of two processes that share a store, if a second
-one made for the same folder has the same images. `make_store` returns the store closed; `clock` returns epoch
-milliseconds and must be the store's only clock, for tests set it back. A store that needs more than a folder, such as a
-server, overrides the fixture `store(self, clock)`, an async generator that yields it open.
+StoreContract is for any store. SharedStoreContract adds tests of two processes that share a store: a second store made
+for the same folder must then have the same images. `make_store` returns a closed store. Its argument `clock` returns
+epoch milliseconds; the store must read no other clock, because tests set this one back. If a store needs more than a
+folder, such as a server, override the fixture `store(self, clock)`, an async generator that yields the open store.
 
 pytest has to be installed, nothing else: the tests run under the plugin of anyio, which comes with pixstore_asgi.
 '''

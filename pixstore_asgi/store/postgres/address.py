@@ -1,4 +1,4 @@
-"""The URL of a PostgreSQL: whether it is unambiguous, and its parts that may be shown."""
+"""The URL of a PostgreSQL server: checks that it is unambiguous, and extracts the parts that may be shown."""
 
 import re
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -18,9 +18,9 @@ _HIDDEN = (
 
 
 def without_schema(url: str) -> tuple[str, str | None]:
-    """Return a URL without the option `schema`, which the server knows nothing of, and that option's value.
+    """Return a URL without the option `schema`, which the server does not know, and the value of that option.
 
-    Raises ConfigError for an option that stands there twice.
+    Raises ConfigError if an option occurs twice.
     """
     parts = urlsplit(url)
     options = parse_qsl(parts.query)
@@ -33,7 +33,9 @@ def without_schema(url: str) -> tuple[str, str | None]:
 
 
 def check_url(url: str) -> None:
-    """Raise ConfigError for a URL with a hidden or unescaped password, or a wrong port. It repeats no part of it."""
+    """Raise ConfigError for a URL with a hidden or unescaped password, or a wrong port. The message repeats no part of
+    it.
+    """
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -47,7 +49,7 @@ def check_url(url: str) -> None:
 
 
 def hosts_of(url: str) -> str | None:
-    """Return hosts and ports of a URL that was checked, as they stand there, or None."""
+    """Return hosts and ports of a checked URL, as written there, or None."""
     parts = urlsplit(url)
     # A password with a ? would be cut there: the text before it may be its beginning.
     return None if "@" in parts.query else parts.netloc.rpartition("@")[2] or None

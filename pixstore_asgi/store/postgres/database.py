@@ -1,4 +1,4 @@
-"""Database: the connection pool of an open PostgreSQL store, and operations that run to their end."""
+"""Database: the connection pool of an open PostgreSQL store. It runs operations to their end."""
 
 import asyncio
 import contextlib
@@ -31,10 +31,10 @@ _LONGEST_IDLE_MS = 60_000  # between two commands: the locks of a host that has 
 
 
 class Database:
-    """The connections of a store in one event loop, each taken for one operation, not for a reader's or upload's time.
+    """The connections of a store in one event loop. Each is taken for one operation, not for a whole read or upload.
 
-    An operation that was begun runs to its end, even if its caller is cancelled: a connection that is released in the
-    middle of its work would fail the next operation.
+    A started operation runs to its end, even if its caller is cancelled: a connection that is released in the middle of
+    its work would make the next operation fail.
     """
 
     def __init__(self, pool: "Pool[Any]", names: Names, patience_s: float, *, is_ours: bool) -> None:
@@ -55,7 +55,7 @@ class Database:
 
     @classmethod
     async def connect(cls, url: str, names: Names, *, most: int, patience_s: float) -> Self:
-        """Make the tables ready and a pool of up to `most` connections. Raises StoreError."""
+        """Make the tables ready, and a pool of up to `most` connections. Raises StoreError."""
         address = hide(url)  # it may hold a password: see hidden.py
         del url
         is_direct = await _once(address, names, _prepare, patience_s)
@@ -75,7 +75,7 @@ class Database:
 
     @classmethod
     async def borrow(cls, pool: "Pool[Any]", names: Names, *, patience_s: float) -> Self:
-        """Make the tables ready over a pool of the application's, which is never closed here. Raises StoreError."""
+        """Make the tables ready, using a pool of the application, which is never closed here. Raises StoreError."""
         database = cls(pool, names, patience_s, is_ours=False)
         await database.read(prepare)
         return database
@@ -93,11 +93,11 @@ class Database:
 
     @property
     def is_inherited(self) -> bool:
-        """Whether the connections are the parent's of this process."""
+        """Whether the connections were opened before a fork, by the parent process."""
         return self.generation != generation()
 
     async def close(self) -> None:
-        """Wait for running operations, and close the pool if it is ours."""
+        """Wait for running operations, then close the pool unless the application owns it."""
         if self.is_inherited:
             return
         # In a task of its own: a close that is cancelled goes on to its end.
@@ -115,24 +115,24 @@ class Database:
                 self.pool.terminate()  # connections that were not closed in time, or because the event loop ended
 
     def abandon(self) -> None:
-        """Close the connections of an event loop that was closed before them; a borrowed pool stays as it is."""
+        """Close the connections after their event loop was closed. A pool of the application stays open."""
         if self._is_ours and not self.is_inherited:
             for holder in self.pool._holders:  # type: ignore[attr-defined]
                 if holder.is_connected():
                     _cut(holder._con)
 
     async def read(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run an operation that only reads; repeat it on another connection for a while if the server went away."""
+        """Run an operation that only reads. If the server goes away, retry for a while on another connection."""
         return await self.read_within(self.patience_s, operation, *args, **kwargs)
 
     async def read_all(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run an operation that only reads, and may read all rows, without a time limit; else as `read`."""
+        """Run an operation that only reads but may read all rows: like `read`, without a time limit."""
         return await self.read_within(None, operation, *args, **kwargs)
 
     async def read_within(
         self, limit_s: float | None, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs
     ) -> R:
-        """Run an operation that only reads as `read` does, for up to `limit_s`."""
+        """Run an operation that only reads, as `read` does, for up to `limit_s` seconds."""
 
         async def once() -> R:
             async with self.connection(limit_s) as connection:
@@ -141,11 +141,11 @@ class Database:
         return await self._to_its_end(self._while_away(once))
 
     async def write(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run an operation in one transaction. Raises ConnectionLost if it is unknown whether it was committed."""
+        """Run an operation in one transaction. Raises ConnectionLost if the commit may or may not have happened."""
         return await self._to_its_end(self._transact(_WRITES_PATIENTLY * self.patience_s, operation, *args, **kwargs))
 
     async def write_all(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run an operation on all rows in one transaction, without a time limit; else as `write`."""
+        """Run an operation on all rows in one transaction: like `write`, without a time limit."""
         return await self._to_its_end(self._transact(None, operation, *args, **kwargs))
 
     async def _transact(
@@ -189,7 +189,9 @@ class Database:
 
     @asynccontextmanager
     async def connection(self, limit_s: float | None) -> AsyncIterator[Any]:
-        """Take a connection for up to `limit_s`. A silent one is terminated, because its release would wait for it."""
+        """Take a connection for up to `limit_s` seconds. A silent one is terminated, because a release would wait for
+        it.
+        """
         connection = await self.pool.acquire(timeout=self.patience_s)
         try:
             async with asyncio.timeout(limit_s):
@@ -201,7 +203,7 @@ class Database:
             await self.release(connection)
 
     async def release(self, connection: Any) -> None:
-        """Release a connection. The operation is done: a failing reset of the application's pool is only logged."""
+        """Release a connection. The operation has ended, so a failed reset by the application's pool is only logged."""
         try:
             await self.pool.release(connection)
         except Exception as error:
@@ -212,7 +214,7 @@ class Database:
             )
 
     async def _while_away(self, attempt: Callable[[], Awaitable[R]]) -> R:
-        """Retry an attempt that may be repeated while the server is away, for up to `patience_s`."""
+        """Retry an attempt for up to `patience_s` seconds while the server is away."""
         loop = asyncio.get_running_loop()
         pause_s, until = _PAUSE_S, loop.time() + self.patience_s
         while True:
@@ -243,7 +245,7 @@ class Database:
 
 
 async def _once(address: Hidden[str], names: Names, operation: Operation[[], R], patience_s: float) -> R:
-    """Run an operation over a connection of its own."""
+    """Run an operation on a connection of its own."""
     with translated_for(address):
         async with asyncio.timeout(patience_s):
             connection = await asyncpg.connect(address(), statement_cache_size=0, **_wanted(address))
@@ -259,7 +261,7 @@ def _wanted(address: Hidden[str]) -> dict[str, Any]:
 
 
 async def _prepare(tx: Transaction) -> bool:
-    """Make the tables ready, and tell whether the server is reached directly."""
+    """Make the tables ready. Return whether the connection is direct, without a pooler."""
     # Behind a pooler the next transaction may run in another process, which knows no such statements.
     is_direct = await tx.one("SELECT pg_backend_pid()") == (tx.connection.get_server_pid(),)
     await prepare(tx)
@@ -274,7 +276,7 @@ def _is_open(connection: Any) -> bool:
 
 
 def give_up(connection: Any) -> None:
-    """End a connection at once; its release would wait for an answer that may never come."""
+    """End a connection at once. A release would wait for an answer that may never come."""
     with contextlib.suppress(asyncpg.InterfaceError):  # it has ended by itself
         connection.terminate()
 
@@ -289,4 +291,4 @@ def _cut(connection: "asyncpg.Connection[Any]") -> None:
 
 
 async def _leave_as_it_is(connection: "asyncpg.Connection[Any]") -> None:
-    """Reset nothing: our operations leave a session as it was, and a reset is one more trip."""
+    """Reset nothing: our operations leave no session state, and a reset costs a round trip."""

@@ -1,4 +1,4 @@
-"""Errors of PostgreSQL and asyncpg as StoreErrors."""
+"""Translates errors of PostgreSQL and asyncpg into StoreErrors."""
 
 import re
 import ssl
@@ -54,18 +54,18 @@ _UNKNOWN_OPTION = re.compile(r'(?:unrecognized configuration parameter|unsupport
 
 
 class ConnectionLost(StoreBusy):
-    """The connection was lost: the operation may have been committed or not."""
+    """The connection was lost: the operation may or may not have been committed."""
 
     away = "database"
 
 
 class InTheWay(StoreBusy):
-    """Another transaction held a lock for too long; this one has not happened."""
+    """Another transaction held a lock for too long. This transaction has not happened."""
 
 
 @contextmanager
 def translated(at: str = "") -> Iterator[None]:
-    """Turn errors of asyncpg into errors of ours that name a remedy. at: " at host:port", if it is known."""
+    """Translate errors of asyncpg into StoreErrors with a remedy. at: " at host:port" if known, else empty."""
     try:
         yield
     except PixstoreError:
@@ -76,19 +76,19 @@ def translated(at: str = "") -> Iterator[None]:
 
 @contextmanager
 def translated_for(address: Hidden[str]) -> Iterator[None]:
-    """Do the same for the first connection to an address, and name its host and files."""
+    """Translate errors of the first connection to an address, with its host and files in the message."""
     with translated(at(address)):
         yield
 
 
 def at(address: Hidden[str]) -> str:
-    """Return " at host:port" of a URL that was checked, or an empty text."""
+    """Return " at host:port" for a checked URL, or an empty text."""
     hosts = hosts_of(address())
     return f" at {hosts}" if hosts else ""
 
 
 def translate(error: Exception, at: str = "") -> StoreError:
-    """Return an error of asyncpg's in our words."""
+    """Return the StoreError for an error of asyncpg."""
     if isinstance(error, TimeoutError):
         return StoreBusy(
             f"PostgreSQL{at} took too long to answer, or all connections of the pool are in use: try again"
@@ -126,7 +126,7 @@ def _wrong_option(error: Exception) -> str | None:
 
 
 def is_away(error: BaseException) -> bool:
-    """Tell whether a connection could not be made or is gone, so that the same may work with another one."""
+    """Return whether a connection could not be made or was lost, so that a retry on another one may work."""
     # The pool takes a connection back that was lost in the middle of an operation.
     is_closed = isinstance(error, asyncpg.InterfaceError) and re.search("closed|released back to the pool", str(error))
     return isinstance(error, AWAY) or bool(is_closed)

@@ -1,6 +1,6 @@
 """The server's version and clock, and objects without a row.
 
-Damage to pages is the server's to notice, by its checksums and by pg_amcheck.
+Damaged pages are left to the server's checksums and to pg_amcheck.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,9 @@ async def database_info(tx: Transaction) -> DatabaseInfo:
 
 
 async def unknown_bodies(tx: Transaction, versions: Sequence[bytes]) -> list[bytes]:
-    """Return those of these names of objects that no row has: no body's and, if that is damaged, no image's."""
+    """Return the object names of this list that no row has: neither a body's row, nor an image's if that one is
+    damaged.
+    """
     query = (
         "SELECT name FROM unnest($1::bytea[]) AS name WHERE NOT EXISTS (SELECT FROM {body} WHERE object = name)"
         " AND NOT EXISTS (SELECT FROM {image} WHERE version = name)"

@@ -1,4 +1,4 @@
-"""Gathering: all requests for rows that come while a query runs are answered together by the next query."""
+"""Gathering: all rows that are requested while a query runs are read together by the next query."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -14,9 +14,9 @@ ReadMany = Callable[[Sequence[str]], Awaitable[dict[str, StoredImage]]]
 
 
 class GatheredReads:
-    """Reads single rows by as few queries as can be: one at a time, each begun after all that it answers were asked.
+    """Reads single rows with few queries, one query at a time. Each query starts after all requests that it answers.
 
-    So a row is never older than the question for it. read_many: reads rows by their ids, all as of one moment.
+    So a returned row is never older than its request. read_many: reads rows by their ids, as one snapshot.
     """
 
     def __init__(self, read_many: ReadMany) -> None:

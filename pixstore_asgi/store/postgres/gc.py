@@ -7,10 +7,10 @@ _REMOVED_CHUNKS = 1000  # 250 MiB: as many as one transaction removes in its tim
 
 
 async def collect(tx: Transaction, grace_s: float, limit: int) -> tuple[int, bool]:
-    """Remove chunks of up to `limit` bodies that have been dead, or stood still, for `grace_s`.
+    """Remove chunks of up to `limit` bodies that were dead or untouched for `grace_s` seconds.
 
-    Return how many bodies are gone now, and whether all of those are: one step removes so much, however long they are.
-    One process does so at a time; for the others there is nothing to do.
+    Return the number of completely removed bodies, and whether this step removed all of their chunks: it removes a
+    limited number. One process collects at a time; in the others this does nothing.
     """
     if not await tx.try_lock("sweep"):
         return 0, True

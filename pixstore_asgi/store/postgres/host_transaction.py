@@ -1,4 +1,4 @@
-"""HostTransaction: the store within a transaction of the application's own, which alone commits or rolls back."""
+"""HostTransaction: writes images within a transaction of the application, which alone commits or rolls back."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -22,12 +22,12 @@ from .transaction import Names, Transaction
 
 
 class HostTransaction:
-    """The methods of a store that write an image, and read the row they replace, on a connection of the application.
+    """The methods that write an image, and read the row to replace, on a connection of the application.
 
-    A body of more than 1 MiB is staged over the store's own connections while it comes in; where the transaction is
-    rolled back it stays unseen and is swept. Each write is a savepoint: one that is refused leaves the transaction as
-    it was. Other writes to the same image, or a variant of it, wait until the transaction ends. A secret that is new to
-    the store is known to it from then on, also where the transaction is rolled back.
+    A body of more than 1 MiB is staged over the store's own connections while it arrives. If the application rolls
+    back, it stays invisible and is swept. Each write is a savepoint, so a refused one leaves the transaction unchanged.
+    Other writes to the same image, or a variant of it, wait until the transaction ends. A new secret becomes known to
+    the store at once, even if the transaction is rolled back.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class HostTransaction:
         self._bodies = bodies
 
     async def get(self, image_id: str) -> StoredImage | None:
-        """Return one image as the transaction sees it, or None."""
+        """Return one image as this transaction sees it, or None."""
         return (await self._run(images.get_many, [image_id])).get(image_id)
 
     async def begin_write(self, image_id: str, version: bytes) -> ImageWriter:
@@ -57,7 +57,7 @@ class HostTransaction:
         return await begin_write(self._database, image_id, version, self._clock_ms, self._commit, self._bodies)
 
     async def delete(self, image_id: str, *, expect: Expected = Expect.ANY) -> bool:
-        """Delete an image and tell whether there was one."""
+        """Delete an image and return whether there was one."""
         return await self._run(writes.delete, image_id, expect)
 
     async def _commit(self, new: GroupCommit) -> Sequence[StoredImage]:
@@ -69,7 +69,7 @@ class HostTransaction:
         return await self._run(writes.commit, new, may_admit=True)
 
     async def _is_admitted(self, checks: Sequence[bytes]) -> bool:
-        """Let a new secret be known over a connection of our own: this one would keep others from saving meanwhile."""
+        """Make a new secret known, over another connection: this one would block saves of others until it commits."""
         if await self._run(_holds_keys):  # it has saved already
             return False
         try:

@@ -1,9 +1,9 @@
-"""The PostgreSQL store's tables, and their migrations, which any number of processes may begin at once.
+"""The PostgreSQL store's tables, and their migrations, which any number of processes may begin at the same time.
 
-A body is its chunks of 256 KiB under the id of a row in {body}, or an object elsewhere that this row names; {image}
-points to the current one. A replaced, deleted or abandoned body is marked and removed after a time by the database's
-clock. A deleted image's row stays, with its last token and epoch. Texts of ids are compared by code point. Only earlier
-versions of this package take ids of bodies from the sequence: see `Transaction.add_row`.
+A body has chunks of 256 KiB under the id of a row in {body}, or that row names an object in an object store. {image}
+points to the current body. A replaced, deleted or abandoned body is marked, and removed after a time by the database's
+clock. A deleted image's row stays, with its last token and epoch. Ids are compared by code point. Only earlier versions
+of this package take ids of bodies from the sequence: see `Transaction.add_row`.
 """
 
 import secrets
@@ -66,9 +66,9 @@ _LOCK_TIMEOUT_MS = 200
 
 
 async def prepare(tx: Transaction) -> None:
-    """Create or migrate the tables where that is not done yet.
+    """Create or migrate the tables if needed.
 
-    Raises StoreError for those of a newer version, StoreBusy where somebody else uses them.
+    Raises StoreError if they are of a newer version, StoreBusy if another transaction uses them.
     """
     if await _version(tx) != len(MIGRATIONS):
         async with ended_in_time(tx.connection.transaction(isolation="read_committed")):
@@ -79,7 +79,7 @@ async def prepare(tx: Transaction) -> None:
 
 
 async def is_made(tx: Transaction) -> bool:
-    """Tell whether there are tables already."""
+    """Return whether the tables exist."""
     return await _version(tx) > 0
 
 
@@ -95,7 +95,7 @@ async def place(tx: Transaction) -> tuple[object, ...]:
 
 
 async def _version(tx: Transaction) -> int:
-    """Return the schema's version, 0 where there are no tables."""
+    """Return the schema's version, 0 if there are no tables."""
     # Tables, not functions that look names up: those may answer from before the lock was waited for.
     if not await tx.one("SELECT 1 FROM pg_tables WHERE schemaname = '{schema}' AND tablename = 'store'"):
         return 0

@@ -1,4 +1,4 @@
-"""A snapshot of a PostgreSQL store: all is read in one transaction, so writes and gc of others stay invisible."""
+"""A snapshot of a PostgreSQL store: all reads share one transaction, so writes and gc of others stay invisible."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -13,7 +13,7 @@ from .transaction import ended_in_time
 
 
 class Snapshot(Database):
-    """A database at one moment, to be read alone: one connection does so, one operation after another."""
+    """A read-only snapshot of a database, over one connection. Operations run one after another."""
 
     def __init__(self, database: Database, connection: Any) -> None:
         super().__init__(database.pool, database.names, database.patience_s, is_ours=False)
@@ -33,7 +33,7 @@ class Snapshot(Database):
 
 @asynccontextmanager
 async def snapshot(database: Database) -> AsyncIterator[Snapshot]:
-    """Return a database as it is now, for the time of a block. Raises StoreError."""
+    """Return a snapshot of a database, valid for the block. Raises StoreError."""
     with translated():
         connection = await database.pool.acquire(timeout=database.patience_s)
     moment, transaction = (

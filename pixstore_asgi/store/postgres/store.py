@@ -97,7 +97,7 @@ class PostgresStore(TableStore[Database]):
         return await open_stream(self._opened(), image_id)
 
     def read_at_once(self, image_id: str) -> None:
-        """Nothing is at hand: every read is a trip to the server."""
+        """Always None: every read needs a round trip to the server."""
 
     async def begin_write(self, image_id: str, version: bytes) -> ImageWriter:
         self._occasional_gc.soon()
@@ -117,7 +117,7 @@ class PostgresStore(TableStore[Database]):
         return removed
 
     async def _collect(self, limit: int = 100) -> int:
-        """Remove as many bodies as a step removes: up to `limit`, and at least one if there is any."""
+        """Remove up to `limit` bodies, and at least one if any is due."""
         removed, is_done = 0, False
         while not removed and not is_done:  # a long body takes many steps
             removed, is_done = await self._opened().write(gc.collect, self.sweep_grace_s, limit)
@@ -125,7 +125,7 @@ class PostgresStore(TableStore[Database]):
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator["PostgresStore"]:
-        """Return this store as it is now, to be read during a block, in which writes of others stay invisible."""
+        """Return a snapshot of this store, valid for the block: writes of others stay invisible."""
         async with snapshot(self._opened()) as database:
             store = copy(self)
             store._engines = PerLoop(Database.abandon)
@@ -145,10 +145,10 @@ class PostgresStore(TableStore[Database]):
         return await self._opened().read(faults.unknown_bodies, versions)
 
     def within(self, connection: Any) -> HostTransaction:
-        """Return this store as it is within the transaction of an asyncpg connection of the application's.
+        """Return this store within the transaction of an asyncpg connection of the application.
 
-        Writes there are committed with that transaction or not at all. Raises InputError if the connection is not
-        asyncpg's or has begun no transaction.
+        Writes there are committed with that transaction or not at all. Raises InputError if the connection is not from
+        asyncpg or is in no transaction.
         """
         return HostTransaction(self._opened(), self._names, connection, self._clock_ms, self._bodies)
 
@@ -162,7 +162,7 @@ class PostgresStore(TableStore[Database]):
             return images
 
     async def _write_with_keys(self, operation: Operation[..., R], *args: Any) -> R:
-        """Run an operation that wraps keys; most find their secret known, and then run beside each other."""
+        """Run an operation that wraps keys. Only a new secret needs the exclusive lock, in a second run."""
         write = partial(self._opened().write, operation, *args)
         try:
             return await write(may_admit=False)

@@ -20,7 +20,7 @@ from .database import Database
 
 
 class PostgresStream(ChunkStream):
-    """One version being read; its body stays until `sweep_grace_s` after another one took its place."""
+    """One version being read. Its body stays until `sweep_grace_s` after another version has replaced it."""
 
     def __init__(self, database: Database, image: StoredImage, body: int, chunks: list[bytes]) -> None:
         super().__init__(image, chunks)
@@ -34,7 +34,7 @@ class PostgresStream(ChunkStream):
         return "the read took longer than sweep_grace_s, or a failover lost it: read again, or restore it from a backup"
 
     def _release(self) -> None:
-        """Nothing to release: only time keeps the body."""
+        """Does nothing: the body expires by time only."""
 
 
 class PostgresPending:
@@ -79,7 +79,7 @@ class PostgresWriter(StagedWriter):
             await self._database.write(body_rows.drop_pending, self._body)
 
     def _release(self) -> None:
-        """Nothing to release: only time keeps a pending body."""
+        """Does nothing: a pending body expires by time only."""
 
 
 async def begin_write(

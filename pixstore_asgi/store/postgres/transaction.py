@@ -58,7 +58,7 @@ _ADD_ROW = (
 
 
 class Names:
-    """The names of the store's tables in one schema, and the keys of its advisory locks, which a database has in all.
+    """The names of the store's tables in one schema, and the keys of its advisory locks, which all schemas share.
 
     Raises ConfigError for a schema that needs quoting.
     """
@@ -78,9 +78,10 @@ class Names:
 
 @asynccontextmanager
 async def ended_in_time(transaction: "AsyncpgTransaction") -> AsyncIterator[None]:
-    """Begin a transaction, commit it at the block's end, and roll it back if the block raises.
+    """Begin a transaction. Commit it at the end of the block, or roll it back if the block raises.
 
-    A cancelled block, as by a time limit, does neither: the server may never answer, and the connection is unusable.
+    A cancelled block, for example after a time limit, does neither: the server may never answer, so the connection is
+    lost.
     """
     await transaction.start()
     try:
@@ -125,7 +126,7 @@ class Transaction:
         return bool(row and row[0])
 
     async def has_lock(self, name: str) -> bool:
-        """Tell whether this very transaction holds an advisory lock, shared or alone."""
+        """Return whether this transaction itself holds an advisory lock, shared or exclusive."""
         key = self.names.lock_key(name) % 2**64
         query = (
             "SELECT FROM pg_locks WHERE pid = pg_backend_pid() AND granted AND locktype = 'advisory'"

@@ -1,4 +1,4 @@
-"""S3Bucket: a prefix of a bucket as a place for bodies."""
+"""S3Bucket: keeps bodies as objects below a prefix of a bucket."""
 
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
@@ -50,7 +50,7 @@ class S3Bucket:
 
     @property
     def uploads(self) -> Uploads:
-        """How many uploads of this process there were so far."""
+        """Counts of this process's uploads so far."""
         return Uploads(**self._counts)
 
     async def open(self) -> None:
@@ -61,7 +61,7 @@ class S3Bucket:
             self._clients.put(objects)
 
     async def is_empty(self) -> bool:
-        """Tell whether nothing at all lies below the prefix."""
+        """Return whether there is no object at all below the prefix."""
         return not await self._opened().has_any()
 
     async def close(self) -> None:

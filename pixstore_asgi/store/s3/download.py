@@ -1,4 +1,4 @@
-"""One body out of a bucket: in chunks of the contract's length, gone on with where a connection breaks."""
+"""Reads one body from a bucket in chunks, and resumes after a broken connection."""
 
 from collections.abc import AsyncIterator
 from typing import Self
@@ -13,7 +13,7 @@ _MOST_BREAKS = 3  # in a row, with nothing read in between
 
 
 class S3Stream:
-    """One version being read. The object stays until `sweep_grace_s` after another version took its place."""
+    """One version being read. Its object stays until `sweep_grace_s` after another version has replaced it."""
 
     def __init__(self, objects: Objects, image: StoredImage, name: str) -> None:
         self.image = image
@@ -65,7 +65,7 @@ class S3Stream:
             raise self._damaged()
 
     async def _next_piece(self) -> memoryview:
-        """Return the next bytes. Raises StoreBusy where the connection broke, and with the body's last byte missing."""
+        """Return the next bytes. Raises StoreBusy if the connection broke, or the last byte of the body is missing."""
         if self._source is None:
             self._source = await self._asked()
         async with self._objects.patiently():

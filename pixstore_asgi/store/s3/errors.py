@@ -1,4 +1,6 @@
-"""Errors of obstore as StoreErrors, without its texts: they name keys, and may quote signed requests."""
+"""Translates errors of obstore into StoreErrors. Its texts are dropped: they name keys and may quote signed
+requests.
+"""
 
 import re
 from collections.abc import Iterator
@@ -18,7 +20,7 @@ _NONE = "no credentials for the bucket: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACC
 
 
 class BucketAway(StoreBusy):
-    """The bucket can't be reached, or is silent."""
+    """The bucket can't be reached, or does not answer."""
 
     away = "bucket"
 

@@ -1,4 +1,4 @@
-"""Objects: requests to a prefix of a bucket through obstore, tried again within bounds, silence noticed."""
+"""Objects: requests to a prefix of a bucket through obstore, with retries and time limits."""
 
 import asyncio
 import atexit
@@ -30,7 +30,7 @@ _LAST_WORDS_S = 0.2
 class Objects:
     """The objects below a prefix. Its methods raise StoreError, or StoreBusy if a retry may help.
 
-    patience_s: how long a request is tried again, or a silent server waited for, in seconds.
+    patience_s: how long a request is retried, or a silent server is waited for, in seconds.
     """
 
     def __init__(self, place: Place, patience_s: float) -> None:
@@ -44,7 +44,7 @@ class Objects:
             self._parts = self._connect(timedelta(seconds=_PATIENCE_FOR_A_PART * patience_s))
 
     async def get(self, name: str, start: int = 0) -> "GetResult":
-        """Return the answer to a request for an object from a byte on. Raises NoSuchObject."""
+        """Return the response to a GET of an object, from this byte on. Raises NoSuchObject."""
         async with self.patiently():
             return await obstore.get_async(self._store, name, options={"range": {"offset": start}} if start else None)
 
@@ -54,19 +54,19 @@ class Objects:
             await obstore.put_async(self._store, name, body, use_multipart=False)
 
     async def put_parts(self, name: str, parts: AsyncIterator[bytearray]) -> None:
-        """Write an object in parts while they come; an error of theirs aborts it."""
+        """Write an object in parts as they arrive. An error from their iterator aborts the upload."""
         with translated(self._place):
             await obstore.put_async(self._parts, name, parts, max_concurrency=1)
 
     async def has_any(self) -> bool:
-        """Tell whether there is any object."""
+        """Return whether there is any object."""
         async with self.patiently():
             async for objects in obstore.list(self._store, chunk_size=1):
                 return bool(objects)
             return False
 
     async def has(self, name: str) -> bool:
-        """Tell whether there is an object of this name."""
+        """Return whether an object of this name exists."""
         try:
             async with self.patiently():
                 await obstore.head_async(self._store, name)
@@ -81,14 +81,14 @@ class Objects:
                 yield [each["path"] for each in objects]
 
     async def remove(self, names: Sequence[str]) -> None:
-        """Remove objects; one that is not there is none the less removed."""
+        """Remove objects. A missing one counts as removed."""
         for start in range(0, len(names), _REMOVED_AT_ONCE):
             async with self.patiently():
                 await obstore.delete_async(self._store, list(names[start : start + _REMOVED_AT_ONCE]))
 
     @asynccontextmanager
     async def patiently(self) -> AsyncIterator[None]:
-        """Wait for an answer for so long, and have obstore's errors in our words."""
+        """Await an answer for at most `patience_s` seconds. Translate errors of obstore."""
         try:
             with translated(self._place):
                 async with asyncio.timeout(self._patience_s):
@@ -116,9 +116,9 @@ class Objects:
 
 @functools.cache
 def _wait_at_exit() -> None:
-    """Give obstore's threads the time to end their last answers before the interpreter does.
+    """Give obstore's threads time to finish before the interpreter exits.
 
-    One that asks for Python's lock only then aborts the process (SIGABRT), and nothing tells when it is done.
+    A thread that asks for Python's lock after that aborts the process (SIGABRT), and nothing tells when they are done.
     """
     atexit.register(time.sleep, _LAST_WORDS_S)
 

@@ -11,7 +11,7 @@ _FORM = "blobs is s3://bucket/prefix, and behind ? endpoint=URL or region=name"
 
 
 class Place(NamedTuple):
-    """The place of bodies. endpoint, region: None for those of the environment or Amazon."""
+    """The location of bodies. endpoint, region: None for the ones from the environment or Amazon's."""
 
     bucket: str
     prefix: str
@@ -24,9 +24,9 @@ class Place(NamedTuple):
 
     @classmethod
     def of(cls, url: str) -> "Place":
-        """Return the place that a URL names; an endpoint may stand in AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL too.
+        """Return the place for a URL. The endpoint may also come from AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL.
 
-        Raises ConfigError, which repeats nothing that may be a credential.
+        Raises ConfigError, with a message that repeats no possible credential.
         """
         try:
             parts = urlsplit(url)

@@ -1,4 +1,4 @@
-"""One body on its way into a bucket: in one request where it is short, else in parts while it comes in."""
+"""Writes one body into a bucket: in one request if it is short, else in parts as it arrives."""
 
 import asyncio
 import logging
@@ -16,13 +16,13 @@ _PART_BYTES = 5 * 1024 * 1024  # the least that S3 takes for a part
 
 
 class Uploads(NamedTuple):
-    """How many uploads were begun, and how they ended; the rest is under way.
+    """Counts of uploads: begun, and ended in each way. The rest is still running.
 
-    finished: the object is there; where its image was refused then, a sweep removes it. aborted: the bucket has no part
-    of it. not_aborted: ended without the bucket's word for that, so that parts may be left.
+    finished: the object exists; if its image was refused after that, a sweep removes the object. aborted: the bucket
+    has no part of it. not_aborted: ended without confirmation from the bucket, so parts may be left.
 
-    If the answer to an upload's first request is lost, that request is sent again: an upload without parts may then be
-    left that no count has.
+    If the answer to an upload's first request is lost, that request is sent again. An upload without parts may then
+    remain that no count includes.
     """
 
     begun: int = 0
@@ -32,13 +32,15 @@ class Uploads(NamedTuple):
 
 
 class _GivenUpError(Exception):
-    """Tells obstore, out of the parts that it asks for, to abort an upload: being cancelled it would leave them."""
+    """Raised from the iterator of parts, so that obstore aborts the upload. A cancelled upload would leave its
+    parts.
+    """
 
 
 class S3Upload:
-    """One body. Holds back bytes that make no part yet, and one part while the previous one is sent.
+    """One body. Holds back bytes that are too few for a part, and one part while the previous one is sent.
 
-    counts: by the fields of Uploads, where it is counted.
+    counts: the counts to update, by the fields of Uploads.
     """
 
     def __init__(self, objects: Objects, name: str, counts: Counter[str]) -> None:
@@ -76,7 +78,7 @@ class S3Upload:
             await asyncio.shield(self._sending)  # the parts are aborted even if the caller is cancelled
 
     async def _send(self, part: "bytearray | _GivenUpError | None") -> None:
-        """Hand on a part, the end (None), or the news that there is none. Raises the error that ended the sending."""
+        """Pass on a part, the end (None), or an abort. Raises the error that ended the upload."""
         if self._sending is None:
             self._sending = asyncio.create_task(self._send_parts())
         handing = asyncio.ensure_future(self._parts.put(part))

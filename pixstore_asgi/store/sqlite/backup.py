@@ -1,6 +1,6 @@
-"""Backing a SQLite store up while it is in use, and bringing a backup back.
+"""Backs a SQLite store up while it is in use, and restores a backup.
 
-A backup is a database of its own, made by VACUUM INTO: one read transaction, which no writer can make it begin again.
+A backup is a database of its own, made by VACUUM INTO: one read transaction, which no writer can force to restart.
 """
 
 import os
@@ -27,9 +27,9 @@ _HEAD_BYTES = 100
 
 
 def back_up(database: Path, target: Path) -> Count:
-    """Copy a database, in use or not, to a new file that only its owner can read; return its count.
+    """Copy a database, in use or not, to a new file that only its owner can read. Return the count of its images.
 
-    Raises StoreError where there is no sound database, or already a file at `target`; then none is left there.
+    Raises StoreError if there is no sound database, or `target` exists. Then no new file is left at `target`.
     """
     database = Path(os.path.realpath(database))
     with translated(database):
@@ -48,7 +48,7 @@ def back_up(database: Path, target: Path) -> Count:
 
 
 def has_bodies_elsewhere(database: Path) -> bool:
-    """Tell whether a database has bodies that are not in it. Raises StoreError where that can't be read."""
+    """Return whether a database has bodies in a bucket. Raises StoreError if it can't be read."""
     with translated(database), closing(connect_unwriting(database)) as db:
         # Of an early version it may have no such column, and no such bodies.
         (has_column,) = db.execute("SELECT count(*) FROM pragma_table_info('blob') WHERE name = 'object'").fetchone()
@@ -62,10 +62,10 @@ def _check_free(path: Path) -> None:
 
 
 def restore(backup: Path, database: Path) -> Count:
-    """Put a copy of a backup in a database's place, which may be missing or damaged; return its count.
+    """Replace a database, which may be missing or damaged, with a copy of a backup. Return the count of its images.
 
-    Its key file stays as it is. Raises StoreError where the backup is not sound or something else is in that place,
-    StoreBusy where a process has the database open; then all stays as it was.
+    Its key file stays unchanged. Raises StoreError if the backup is not sound or another file is in that place,
+    StoreBusy if a process has the database open. Then nothing has changed.
     """
     database = Path(os.path.realpath(database))
     with translated(database):
@@ -82,7 +82,7 @@ def restore(backup: Path, database: Path) -> Count:
 
 
 def _check_place(database: Path, copy: Path) -> None:
-    """Raise StoreError where there is another program's file at `database`, or another store's images."""
+    """Raise StoreError if `database` is another program's file, or has another store's images."""
     with suppress(FileNotFoundError), database.open("rb") as file:
         head = file.read(_HEAD_BYTES)
         if head and not is_ours(head):
@@ -93,7 +93,7 @@ def _check_place(database: Path, copy: Path) -> None:
 
 
 def _id_of(database: Path) -> bytes | None:
-    """Return the id of a database that has images, where that can be read."""
+    """Return the id of a database that has images, or None if it has none or can't be read."""
     try:
         with closing(connect_unwriting(database)) as db:
             query = "SELECT value FROM database_id WHERE EXISTS (SELECT 1 FROM image)"
@@ -105,10 +105,10 @@ def _id_of(database: Path) -> bytes | None:
 
 @contextmanager
 def part_of(target: Path) -> Iterator[Path]:
-    """Hold the file that becomes the backup at `target`: a copy of an earlier one, or the rest of an earlier run.
+    """Hold the file that becomes the backup at `target`: a copy of an earlier backup, or the rest of an earlier run.
 
-    If the block raises, the file stays for the next run; with an InputError only if an earlier run has left it. Raises
-    StoreBusy where another run has it, StoreError where there is something else at `target`.
+    If the block raises, the file stays for the next run. After an InputError it stays only if an earlier run has left
+    it. Raises StoreBusy if another run uses it, StoreError if something else is at `target`.
     """
     part, side_file = (target.with_name(target.name + suffix) for suffix in (".part", ".part.run"))
     with _alone(side_file, target):
@@ -143,7 +143,9 @@ def _alone(side_file: Path, target: Path) -> Iterator[None]:
 
 
 def _check_own(part: Path) -> None:
-    """Raise StoreError unless a file is this user's alone: in a folder of others, they might have put it there."""
+    """Raise StoreError unless a file belongs to this user only: in a shared folder another user may have put
+    it there.
+    """
     found = part.lstat()
     is_own = stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and not found.st_mode & 0o077
     if not is_own or (hasattr(os, "geteuid") and found.st_uid != os.geteuid()):
@@ -157,9 +159,9 @@ def _drop(path: Path) -> None:
 
 
 def put_in_place(part: Path, target: Path) -> Count:
-    """Make a finished, closed copy the backup at `target`, in an earlier one's place; return its count.
+    """Make a finished, closed copy the backup at `target`, replacing an earlier one. Return the count of its images.
 
-    Raises StoreError where it is not sound, StoreBusy where a process has the earlier one open.
+    Raises StoreError if the copy is not sound, StoreBusy if a process has the earlier one open.
     """
     lock = target.with_name(target.name + ".lock")
     is_locked = lock.exists()
@@ -178,7 +180,7 @@ def put_in_place(part: Path, target: Path) -> Count:
 
 
 def _checked(copy: Path, source: Path) -> Count:
-    """Check a copy of `source` as a whole, sync it, and return its count."""
+    """Check a copy of `source` completely, sync it, and return the count of its images."""
     with closing(connect_unwriting(copy)) as db:
         check_sound(db, source)
         query = "SELECT count(*), coalesce(sum(instr(id, ?) > 0), 0) FROM image WHERE blob IS NOT NULL"
@@ -189,7 +191,7 @@ def _checked(copy: Path, source: Path) -> Count:
 
 @contextmanager
 def _copied(source: Path, target: Path) -> Iterator[tuple[Path, Count]]:
-    """Make a sound, synced copy of a database beside `target`; it is gone at the end of the block, unless renamed."""
+    """Make a sound, synced copy of a database beside `target`. It is removed at the end of the block unless renamed."""
     if not source.is_file():
         raise StoreError(f"there is no database {source}: check the path")
     check_regular(source)
@@ -218,7 +220,7 @@ def _copy(db: sqlite3.Connection, copy: Path, target: Path) -> None:
 
 @contextmanager
 def _out_of_use(database: Path) -> Iterator[None]:
-    """Keep every process from opening a database. Raises StoreBusy where one has it open."""
+    """Keep every process from opening a database. Raises StoreBusy if one has it open."""
     side_file = database.with_name(database.name + ".lock")
     leases = Leases(side_file)
     try:
@@ -230,7 +232,7 @@ def _out_of_use(database: Path) -> Iterator[None]:
 
 
 def _is_connected(database: Path) -> bool:
-    """Tell whether any program has the database open; where none has, its log goes into it."""
+    """Return whether any program has the database open. If none has, its log is written into it."""
     if not database.exists():
         return False
     try:
@@ -242,7 +244,9 @@ def _is_connected(database: Path) -> bool:
 
 
 def _put_in_place(database: Path) -> None:
-    """Remove the log that must not be replayed into a database put in another one's place; keep its identity."""
+    """Move a database into another one's place, keep its identity, and remove the old log, which must not be
+    replayed.
+    """
     for suffix in ("-wal", "-shm", "-journal"):
         with suppress(FileNotFoundError):
             database.with_name(database.name + suffix).unlink()

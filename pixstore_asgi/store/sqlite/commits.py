@@ -1,6 +1,6 @@
-"""Commit batches: saves and deletes that wait for the writer at the same time are done in one transaction.
+"""Commit batches: saves and deletes that wait for the writer at the same time share one transaction.
 
-So they also share the emptying of the log, which follows a transaction that ended keys.
+So they also share the emptying of the log, which follows a transaction that made keys obsolete.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,7 +22,7 @@ _MOST_TOGETHER = 64
 
 
 class Deletion(NamedTuple):
-    """An image that is to be deleted, with the variants of an original."""
+    """An image to delete; an original is deleted with its variants."""
 
     image_id: str
     expect: Expected
@@ -34,14 +34,14 @@ Outcome = Sequence[StoredImage] | bool
 
 @dataclass(slots=True, eq=False)
 class Commit:
-    """A change that waits for its transaction, and its outcome."""
+    """A change that waits for its transaction, and then has an outcome."""
 
     change: GroupCommit | Deletion
     is_withdrawn: bool = False
     outcome: Outcome | BaseException | None = None
 
     def result(self) -> Outcome:
-        """Return the outcome, or raise the error that kept the change from being made."""
+        """Return the outcome, or raise the error that prevented the change."""
         if isinstance(self.outcome, BaseException):
             raise self.outcome
         if self.outcome is None:
@@ -50,17 +50,17 @@ class Commit:
 
 
 class Commits:
-    """The commits that wait for one connection. `put` on any thread, `run` on the connection's."""
+    """The waiting commits of one connection. Call `put` on any thread, `run` on the connection's thread."""
 
     def __init__(self) -> None:
         self._waiting: SimpleQueue[Commit] = SimpleQueue()
 
     def put(self, commit: Commit) -> None:
-        """Let a commit wait; `run` it then."""
+        """Queue a commit. Then call `run` with it."""
         self._waiting.put(commit)
 
     def run(self, db: Writer, commit: Commit) -> Outcome:
-        """Return the outcome of a commit that was put; all that wait by now are done together."""
+        """Return the outcome of a queued commit. All commits that wait by now run in the same transaction."""
         while commit.outcome is None and not commit.is_withdrawn:
             self._run_together(db, self._take())
         return commit.result()
@@ -75,7 +75,7 @@ class Commits:
         return [commit for commit in taken if not commit.is_withdrawn]
 
     def _run_together(self, db: Writer, commits: Sequence[Commit]) -> None:
-        """Make changes in one transaction. A refused one has written nothing; any other error is the error of all."""
+        """Make changes in one transaction. A refused change writes nothing; any other error fails all of them."""
         try:
             with write_transaction(db) as tx:
                 outcomes = list(_attempt_all(tx, commits))

@@ -26,10 +26,10 @@ R = TypeVar("R")
 class Connection(aiosqlite.Connection):
     """An aiosqlite connection that runs whole functions on its thread, for one event loop.
 
-    It uses private parts of aiosqlite: the thread, which is made a daemon so that an application that never closes the
-    store can still exit, the queue to it, so that a result for an event loop that has ended does not end the thread,
-    and the queue's last word. A call that is cancelled before its turn does not run. A running call that is cancelled
-    is interrupted if the connection only reads, and else goes on to its end.
+    It uses private parts of aiosqlite. The thread becomes a daemon, so that an application that never closes the store
+    can still exit. It wraps the queue, so that a result for an ended event loop does not end the thread, and it knows
+    the queue's last item. A call that is cancelled before its turn does not run. A running call that is cancelled is
+    interrupted if the connection only reads; else it runs to its end.
     """
 
     def __init__(self, path: Path, connector: Callable[[], sqlite3.Connection], *, only_reads: bool) -> None:
@@ -57,7 +57,7 @@ class Connection(aiosqlite.Connection):
     async def connect(
         cls, path: Path, connector: Callable[[], sqlite3.Connection], *, only_reads: bool = False
     ) -> Self:
-        """Open what `connector` returns, on a thread of its own."""
+        """Open the connection that `connector` returns, on its own thread."""
         connection = cls(path, connector, only_reads=only_reads)
         try:
             with translated(path):
@@ -104,7 +104,7 @@ class Connection(aiosqlite.Connection):
             self.queued -= 1
 
     def post(self, function: Callable[Concatenate[Any, P], object], *args: P.args, **kwargs: P.kwargs) -> None:
-        """Run `function` as `run` does, without waiting for its end. It must handle its own errors."""
+        """Run `function` as `run` does, but do not wait for it. It must handle its own errors."""
 
         def work() -> None:
             function(self._conn, *args, **kwargs)
@@ -113,13 +113,13 @@ class Connection(aiosqlite.Connection):
             self._queue(work)
 
     async def close(self) -> None:
-        """Close the connection after all that was given to it before."""
+        """Close the connection after all calls that were queued before."""
         with self._mutex:
             self._is_closed = True
         await super().close()
 
     def stop(self) -> asyncio.Future[Any] | None:
-        """End the thread, and close a connection that it opened for a caller that was cancelled."""
+        """End the thread. If the caller of `connect` was cancelled, close the connection that it opened meanwhile."""
         unclaimed = self._unclaimed
 
         def close() -> None:
@@ -153,7 +153,7 @@ class Connection(aiosqlite.Connection):
             self._tx.put_nowait((None, work))
 
     def abandon(self, *afterwards: Callable[[], object]) -> None:
-        """Close the connection after all that was given to it before, then call `afterwards`; wait for neither."""
+        """Close the connection after all queued calls, then call `afterwards`. Do not wait for either."""
         connection, self._connection, self._is_closed = self._connection, None, True
         if connection is None:
             return
@@ -171,10 +171,10 @@ class Connection(aiosqlite.Connection):
 
 
 def keep_freed_memory() -> None:
-    """Let malloc keep some freed MiB for the next chunks instead of giving them back at once.
+    """Let malloc keep a few freed MiB for the next chunks instead of returning them to the system at once.
 
     Fresh memory costs a page fault for every 4 KiB, in all more than it takes to read a chunk into it. glibc raises its
-    thresholds to the size of a block that is freed, and from then on keeps up to twice as much at the end of each heap
+    thresholds to the size of a freed block, and from then on keeps up to twice as much at the end of each heap
     (mallopt(3), M_MMAP_THRESHOLD). This block is never touched, so it takes no memory. Another malloc is not affected.
     """
     bytes(_KEPT_BYTES)
@@ -207,27 +207,29 @@ def translated(path: Path) -> Iterator[None]:
 
 
 def is_busy(error: sqlite3.Error) -> bool:
-    """Tell whether SQLite has only waited in vain for others that have the database to themselves."""
+    """Return whether SQLite waited in vain for other connections that hold the database."""
     # SQLITE_PROTOCOL is many processes at one log, of which this one has lost each race for seconds (rescode.html).
     return code_of(error) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)
 
 
 def code_of(error: sqlite3.Error) -> int:
-    """Return SQLite's extended result code of an error, 0 where Python itself has raised it."""
+    """Return SQLite's extended result code of an error, or 0 if Python itself raised it."""
     if isinstance(error, sqlite3.OperationalError) and not hasattr(error, "sqlite_errorcode"):
         return sqlite3.SQLITE_CORRUPT  # a text in the database that is no UTF-8
     return getattr(error, "sqlite_errorcode", 0)
 
 
 def text_of(error: Exception) -> str:
-    """Return the text of an error, or only the name of one of SQLite: its text may quote the database's content."""
+    """Return the text of an error, but only the name of an error of SQLite: its text may quote the database's
+    content.
+    """
     if isinstance(error, sqlite3.Error):
         return str(getattr(error, "sqlite_errorname", type(error).__name__))
     return str(error)
 
 
 def translate(path: Path, error: sqlite3.Error) -> StoreError:
-    """Return SQLite's error as a StoreError."""
+    """Return the StoreError for an error of SQLite."""
     extended = code_of(error)
     # A log's index that can't grow is how a full disk shows first.
     code = sqlite3.SQLITE_FULL if extended == sqlite3.SQLITE_IOERR_SHMSIZE else extended & 0xFF

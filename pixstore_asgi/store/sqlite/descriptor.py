@@ -1,4 +1,4 @@
-"""Descriptors of lock files, which no forked child keeps: its copy would hold a lock on after the parent's death."""
+"""Descriptors of lock files. A forked child closes its copies, which would keep the locks after the parent's death."""
 
 import os
 from contextlib import suppress
@@ -17,7 +17,7 @@ class Descriptor:
 
     @classmethod
     def of(cls, path: Path) -> Self:
-        """Open the file at `path`, which is made with mode 0600 where it is missing; a link is not followed.
+        """Open the file at `path`. Create it with mode 0600 if it is missing. Do not follow a link.
 
         If root creates the file, it is given to the database's owner, as SQLite does with its WAL.
         """
@@ -37,7 +37,7 @@ class Descriptor:
                 os.fchown(self.number, owner.st_uid, owner.st_gid)
 
     def close(self) -> None:
-        """Close it; harmless when repeated."""
+        """Close it. Repeated calls do nothing."""
         number, self.number = self.number, -1
         if number >= 0:
             os.close(number)

@@ -36,7 +36,7 @@ _FOREIGN_S = 1.0  # how long a commit by another program than this package may g
 
 
 class Engine:
-    """A database that is open in one event loop, until `close`. asyncio only; not to be taken through a fork."""
+    """A database that is open in one event loop, until `close`. Works under asyncio only, and not in a forked child."""
 
     def __init__(self, path: Path, write_lock: WriteLock, leases: Leases) -> None:
         self.path = path
@@ -116,7 +116,7 @@ class Engine:
         return run(operation(Transaction(db), *args, **kwargs))
 
     async def on_reader(self, function: Callable[Concatenate[Any, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run a function on the reader that has least to do."""
+        """Run a function on the reader with the shortest queue."""
         return await self._reader().run(self._read, function, *args, **kwargs)
 
     def _reader(self) -> Connection:
@@ -126,7 +126,7 @@ class Engine:
     def read_at_once(
         self, function: Callable[Concatenate[Any, P], R | None], *args: P.args, **kwargs: P.kwargs
     ) -> R | None:
-        """Run a function that reads a little on the caller's own thread; None if reads have to wait for the disk."""
+        """Run a short read on the caller's own thread. Return None if reads currently have to wait for the disk."""
         self._checked()
         if not self._pace.is_quick():
             return None
@@ -157,7 +157,9 @@ class Engine:
 
     @contextmanager
     def _rescuing(self) -> Iterator[None]:
-        """Let the writer rescue a removed log, once, if a read is refused: there may be no write that does so."""
+        """If a read is refused because the log was removed, let the writer rescue the log, once. A write may never
+        come.
+        """
         try:
             yield
         except StoreError:
@@ -167,15 +169,16 @@ class Engine:
             raise
 
     def stamps(self, image_ids: Sequence[str]) -> list[Hashable]:
-        """Return the images' stamps, which are others in every engine; on the caller's thread, for it waits for
-        nothing."""
+        """Return the images' version stamps, which differ between engines. Runs on the caller's thread, because it
+        never waits.
+        """
         self._checked()
         current = self._look().generation
         counters = self._write_lock.counters
         return counters.stamps(image_ids, current) if counters else [current] * len(image_ids)
 
     def _look(self) -> DataVersion:
-        """Look for changes of the file by another program, if it is time to."""
+        """Check whether another program has changed the file, if a check is due."""
         self._check_open()
         assert self._data_version is not None
         if time.monotonic() >= self._data_version.due:
@@ -190,7 +193,9 @@ class Engine:
     read_all, write_all = read, write  # no operation has a time limit here
 
     async def on_writer(self, function: Callable[Concatenate[Any, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run a function on the writer. If versions have died of it, their keys leave SQLite's log too."""
+        """Run a function on the writer. If it made keys of versions obsolete, they are removed from SQLite's
+        log too.
+        """
         return await self._checked()[0].run(self._write, function, *args, **kwargs)
 
     def _write(self, db: Any, function: Callable[Concatenate[Any, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -200,13 +205,13 @@ class Engine:
         return result
 
     async def commit(self, new: GroupCommit) -> Sequence[StoredImage]:
-        """Make versions current on the writer, together with other changes that wait there."""
+        """Make versions current on the writer, together with other waiting changes."""
         outcome = await self._commit(Commit(new), self._commits.run)
         assert not isinstance(outcome, bool)
         return outcome
 
     async def delete(self, deletion: Deletion, afterwards: Callable[[Any], object]) -> bool:
-        """Delete an image on the writer, together with other changes that wait there, and call `afterwards` there."""
+        """Delete an image on the writer, together with other waiting changes. Then call `afterwards` there."""
 
         def run(db: Any, commit: Commit) -> Outcome:
             outcome = self._commits.run(db, commit)
@@ -225,11 +230,11 @@ class Engine:
             raise
 
     def write_soon(self, function: Callable[Concatenate[Any, P], object], *args: P.args, **kwargs: P.kwargs) -> None:
-        """Run a function on the writer after the functions that wait there; do not wait for it."""
+        """Queue a function for the writer. Do not wait for it."""
         self._checked()[0].post(function, *args, **kwargs)
 
     async def close(self) -> None:
-        """Close the connections, the writer last, and give locks and leases back; harmless when repeated."""
+        """Close the connections, the writer last, and release locks and leases. Repeated calls do nothing."""
         connections, self._connections = self._connections[::-1], []
         # In a task of its own: a close that is cancelled goes on to its end.
         self._closing = asyncio.ensure_future(self._close(connections))
@@ -246,7 +251,7 @@ class Engine:
 
     @property
     def is_inherited(self) -> bool:
-        """Whether this is a forked child's copy, which must not touch the parent's connections."""
+        """Whether this is a copy in a forked child, which must not touch the parent's connections."""
         return self._generation != generation()
 
     def _close_own(self) -> None:
@@ -261,7 +266,7 @@ class Engine:
         self.leases.close()
 
     def abandon(self) -> None:
-        """Close all without an event loop, after the engine's own was closed: each connection on its thread."""
+        """Close everything after the engine's event loop was closed: each connection on its own thread."""
         connections, self._connections = self._connections, []
         if self.is_inherited or not connections:
             return
@@ -301,7 +306,7 @@ def transact(db: Any, operation: Operation[P, R], /, *args: P.args, **kwargs: P.
 
 
 def _used(path: Path, side_file: Path) -> Leases:
-    """Return the leases of a database, with the one that tells that it is open."""
+    """Return the leases of a database, with the lease that marks it as open."""
     leases = Leases(side_file)
     is_ours = False
     try:

@@ -22,7 +22,9 @@ def damaged_pages(db: sqlite3.Connection) -> list[Fault]:
 
 
 def unknown_bodies(db: sqlite3.Connection, versions: Sequence[bytes]) -> list[bytes]:
-    """Return those of these names of objects that no row has: no body's and, if that is damaged, no image's."""
+    """Return the object names of this list that no row has: neither a body's row, nor an image's if that one is
+    damaged.
+    """
     of_body, of_image = "SELECT 1 FROM blob WHERE object = ?", "SELECT 1 FROM image WHERE version = ?"
     no_bodys = [version for version in versions if not db.execute(of_body, (version,)).fetchone()]
     return [version for version in no_bodys if not db.execute(of_image, (version,)).fetchone()]

@@ -1,8 +1,8 @@
-"""The database's file as its last writer left it: notices if another program has moved, replaced or changed it.
+"""The identity of the database's file at the last write: shows if another program has moved, replaced or changed it.
 
-SQLite notices none of that. It goes on writing into a file that no longer has a name, or replays its log over a backup
-that was copied in its place. So a process that releases the write lock leaves the file's identity and state in the lock
-file's header. The next holder compares: it refuses another file, and checks a changed one completely before use.
+SQLite does not notice this. It continues to write into a file without a name, or replays its log over a backup that was
+copied in its place. So a process that releases the write lock leaves the file's identity and state in the lock file's
+header. The next holder compares them: it refuses another file, and checks a changed one completely before use.
 """
 
 import os
@@ -19,7 +19,7 @@ _CHECKPOINT_NS = 2_000_000_000  # it follows the last write to the log, and ends
 
 
 class FileIdentity(NamedTuple):
-    """The identity and state of a file at one moment. names: how many names (hard links) it has."""
+    """The identity and state of a file at one moment. names: its number of names (hard links)."""
 
     device: int
     inode: int
@@ -37,11 +37,11 @@ class FileIdentity(NamedTuple):
         return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_nlink)
 
     def is_same_file(self, other: "FileIdentity | None") -> bool:
-        """Tell whether two identities are of one file, maybe at different times."""
+        """Return whether two identities belong to one file, maybe at different times."""
         return other is not None and self[:2] == other[:2]
 
     def check_one_name(self, path: Path) -> None:
-        """Raise StoreError if the file at `path`, which has this identity, has another name too."""
+        """Raise StoreError if the file at `path`, which has this identity, has a second name."""
         if self.names > 1:
             file_system = next(
                 folder for folder in path.absolute().parents if folder.is_mount()
@@ -53,10 +53,11 @@ class FileIdentity(NamedTuple):
 
 
 class LockHeader(NamedTuple):
-    """The lock file's header, which a writer leaves for the next one.
+    """The lock file's header, which one writer leaves for the next.
 
-    The state of the file, without the device: its number may change with each start of the machine. is_written: the
-    file is being written to, or its writer died. log_has_dead_keys: its log may hold keys of dead versions.
+    It has the state of the file, but not its device number, which may change with each start of the machine.
+        is_written:
+    the file is being written, or its writer died. log_has_dead_keys: its log may hold keys of dead versions.
     """
 
     inode: int
@@ -73,7 +74,7 @@ class LockHeader(NamedTuple):
 
     @classmethod
     def unpack(cls, data: bytes) -> "LockHeader | None":
-        """Return the header that `pack` made these bytes of, or None for other bytes, such as zeros."""
+        """Return the header that `pack` made these bytes from, or None for other bytes, such as zeros."""
         note = cls(*_HEADER.unpack(data)) if len(data) == _HEADER.size else None
         return note if note and note.inode else None
 
@@ -82,10 +83,10 @@ class LockHeader(NamedTuple):
         return _HEADER.pack(*self)
 
     def is_outdated(self, path: Path, now: FileIdentity) -> bool:
-        """Tell whether another program may have changed the file at `path` since; its identity is `now`.
+        """Return whether another program may have changed the file at `path` since. now: the file's current identity.
 
-        A writer that died may have brought part of the log into it, which SQLite recovers: then it has not shrunk, and
-        was changed about when the log was.
+        If a writer died, part of its log may be in the file, and SQLite recovers that. Then the file has not shrunk,
+        and was changed at about the same time as the log.
         """
         if not self.is_written:
             return now[1:4] != self[:3]
@@ -96,7 +97,7 @@ class LockHeader(NamedTuple):
 
 
 def check_passive(db: sqlite3.Connection, path: Path) -> None:
-    """Raise StoreError if a database has objects that act by themselves; this package makes none."""
+    """Raise StoreError if a database has objects that run by themselves, such as triggers. This package makes none."""
     # In this order: the columns of a virtual table are asked of its module, which a stranger may have chosen.
     if db.execute(_ACTING).fetchone() or db.execute(_COMPUTED).fetchone():
         raise StoreError(

@@ -1,17 +1,22 @@
 """Freshness: is a row that was read before still current?
 
-Two sources answer together. Change counters tell writes of this package at once, in memory that all processes of this
-machine share. SQLite's data_version tells writes of any other program, within a second.
+Two sources answer together. Change counters show writes of this package at once, in memory that all processes of this
+machine share. SQLite's data_version shows writes of any other program, within a second.
 
-The counters are a sequence lock with one writer. The holder of the write lock makes the counters of the images that it
-changes odd directly before its COMMIT, and even after it. A reader takes an even value before it reads a row. While the
-counter has that value, no commit of the image has become visible since, and the row is current. An odd value stands for
-nothing: a commit is running, or its writer has died in it, and the next holder of the write lock makes it even. The
-locks and barriers that SQLite takes for each commit and each read keep these steps in their order. An image and its
-variants have one counter, because most writes change all of them.
+The counters are a sequence lock with one writer:
 
-The counters are the second half of the write lock's file, mapped through a descriptor of their own: a mapping keeps its
-open file description, and any lock on it, for as long as it lasts.
+- The holder of the write lock makes the counters of the images that it changes odd directly before its COMMIT, and even
+  after it.
+- A reader takes an even value before it reads a row. While the counter has that value, no commit of the image has
+  become visible, and the row is current.
+- An odd value is no stamp: a commit is running, or its writer has died, and the next holder of the write lock makes it
+  even.
+
+The locks and barriers that SQLite takes for each commit and each read keep these steps in order. An image and its
+variants share one counter, because most writes change all of them.
+
+The counters are the second half of the write lock's file. They are mapped through a separate descriptor, because a
+mapping keeps its open file description, and any lock on it, as long as it exists.
 """
 
 import errno
@@ -43,7 +48,7 @@ _NOT_ON_THIS_FILE_SYSTEM = (errno.ENODEV, errno.EINVAL, errno.EOPNOTSUPP)
 
 
 class ChangeCounters:
-    """The counters of one open store. Any thread may read them; `changing` and `heal` want the write lock."""
+    """The counters of one open store. Any thread may read them; `changing` and `heal` need the write lock."""
 
     def __init__(self, memory: mmap.mmap) -> None:
         self._memory = memory
@@ -52,8 +57,10 @@ class ChangeCounters:
 
     @classmethod
     def open(cls, path: Path) -> "ChangeCounters | None":
-        """Return the counters in a file, which is made where it is missing, or None where the system or the file
-        system has no means for them, in any process. Raises OSError."""
+        """Return the counters in a file, or None if the system or file system can't share memory. Raises OSError.
+
+        Creates the file if it is missing.
+        """
         if not hasattr(os, "posix_fallocate") or struct.calcsize("P") != _COUNTER_BYTES:
             return None
         file = Descriptor.of(path)
@@ -70,8 +77,9 @@ class ChangeCounters:
             file.close()  # the mapping has its own
 
     def stamps(self, image_ids: Sequence[str], generation: object) -> list[Hashable]:
-        """Return a value for each image that is equal to an earlier one, of one generation, only if no commit of that
-        image has become visible in between."""
+        """Return a value for each image. If it equals an earlier value of one generation, no commit of that image has
+        become visible in between.
+        """
         stamps: list[Hashable] = []
         for image_id in image_ids:  # here, not in functions for one, as is original_of: this runs for every request
             value = self._values[crc32(image_id.partition(VARIANT_MARK)[0].encode()) & _LAST]
@@ -80,7 +88,7 @@ class ChangeCounters:
 
     @contextmanager
     def changing(self, image_ids: Collection[str] | None) -> Iterator[None]:
-        """Make rows of these images, read before or during a block, count as outdated; None stands for all images."""
+        """For the block, treat rows of these images as outdated, also rows read during it. None means all images."""
         values = self._values
         slots = _ALL if image_ids is None else {crc32(original_of(image_id).encode()) & _LAST for image_id in image_ids}
         for slot in slots:
@@ -92,24 +100,25 @@ class ChangeCounters:
                 values[slot] = values[slot] + 1 & _LARGEST
 
     def heal(self) -> None:
-        """Make counters even that a dead writer has left odd."""
+        """Make the counters even that a dead writer left odd."""
         low_bytes = self._memory[_BEGIN + _LOW_BYTE : _END : _COUNTER_BYTES]
         if low_bytes.translate(None, _EVEN_BYTES):  # a loop over all takes as long as a small write
             for slot, low_byte in enumerate(low_bytes):
                 self._values[slot] = self._values[slot] + (low_byte & 1) & _LARGEST
 
     def close(self) -> None:
-        """Give the memory back; harmless when repeated."""
+        """Release the memory. Repeated calls do nothing."""
         self._values.release()
         self._memory.close()
 
 
 class DataVersion:
-    """SQLite's data_version: tells whether any program has committed since the last look. It never waits.
+    """SQLite's data_version: shows whether any program has committed since the last look. It never waits.
 
-    connection: a reader of its own, for it does not see its own commits. check_files: raises StoreError if a file was
-    replaced. every_s: how long a look is good for, in seconds. due: when to look again, by time.monotonic().
-    generation: an object, another one after each look that found a commit, and in every DataVersion.
+    connection: a reader used for nothing else, because it does not see its own commits. check_files: raises StoreError
+    if a file was replaced. every_s: how long a look stays valid, in seconds. due: when to look again, by
+    time.monotonic(). generation: an object that is new after each look that found a commit, and differs between
+    DataVersions.
     """
 
     def __init__(
@@ -126,7 +135,7 @@ class DataVersion:
     def look(self) -> None:
         """Begin a new generation if anything was committed since the last look.
 
-        Raises StoreError if the database can't be read, or a file of it is no longer the one that was opened.
+        Raises StoreError if the database can't be read, or one of its files is not the one that was opened.
         """
         begun_s = time.monotonic()
         with translated(self._path):
@@ -137,7 +146,7 @@ class DataVersion:
         self.due = begun_s + self._every_s
 
     def close(self) -> None:
-        """Close the connection; harmless when repeated."""
+        """Close the connection. Repeated calls do nothing."""
         self._connection.close()
 
 

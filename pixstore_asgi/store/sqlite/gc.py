@@ -1,6 +1,6 @@
 """Garbage collection of bodies in the database, by leases: plain functions of one connection.
 
-Each runs whole on its connection's thread, so that no cancellation can leave a transaction open.
+Each runs to its end on its connection's thread, so no cancellation can leave a transaction open.
 """
 
 import sqlite3
@@ -20,9 +20,9 @@ _VACUUMED_PAGES = 1024
 
 
 def date_back(db: Writer, now_ms: int) -> None:
-    """Let bodies that are dead or pending since a time to come count as of now.
+    """Set the time of bodies that were marked dead or pending in the future to now.
 
-    They were marked while the clock was ahead. Their grace period would begin only when the clock is there again.
+    They were marked while the clock was ahead. Their grace period would begin only after the clock reaches that time.
     """
     query = "UPDATE blob SET changed_ms = ? WHERE state <> 1 AND changed_ms > ? AND object IS"
     with write_transaction(db):
@@ -31,7 +31,7 @@ def date_back(db: Writer, now_ms: int) -> None:
 
 
 def collect(db: Writer, leases: Leases, before_ms: int, limit: int) -> int:
-    """Remove up to `limit` bodies that are not live since `before_ms` and not in use, in small steps."""
+    """Remove up to `limit` bodies that died before `before_ms` and are not in use, in small steps."""
     query = "SELECT id FROM blob WHERE state <> 1 AND changed_ms < ? AND object IS NULL ORDER BY changed_ms LIMIT ?"
     removed = 0
     for (body,) in db.execute(query, (before_ms, limit + _MORE_BODIES)).fetchall():
@@ -46,13 +46,13 @@ def collect(db: Writer, leases: Leases, before_ms: int, limit: int) -> int:
 
 
 def collect_some(db: Writer, leases: Leases, before_ms: int, limit: int, keep_pages: int) -> None:
-    """Collect a little, and give some space beyond `keep_pages` back if that freed any."""
+    """Collect a few bodies. If that freed space, return some of the free pages beyond `keep_pages`."""
     if collect(db, leases, before_ms, limit):
         give_space_back(db, keep_pages)
 
 
 def give_space_back(db: Writer, keep_pages: int) -> bool:
-    """Return some free pages beyond `keep_pages` to the file system; tell whether there are more."""
+    """Return some free pages beyond `keep_pages` to the file system. Return whether there are more."""
     (free,) = db.execute("PRAGMA freelist_count").fetchone()
     some = min(free - keep_pages, _VACUUMED_PAGES)
     if some > 0:
@@ -67,7 +67,7 @@ def _is_live(db: sqlite3.Connection, body: int) -> bool:
 
 
 def _remove(db: Writer, body: int, before_ms: int) -> bool:
-    """Remove a body that was claimed; False if it has gone live or on since it was found."""
+    """Remove a claimed body. Return False if it became live or was written to since it was found."""
     first = body << CHUNK_BITS
     is_emptied = False
     while not is_emptied:

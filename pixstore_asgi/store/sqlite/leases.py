@@ -1,12 +1,11 @@
-"""Leases: which bodies are being read or written right now, by any process of this machine.
+"""Leases: which bodies are being read or written, by any process of this machine.
 
 A lease is a shared lock on one byte of a side file, the byte at the body's id. To remove a body, gc must first get the
-exclusive lock on that byte, through another descriptor. The kernel takes a lease back when its process ends,
-however it ends.
+exclusive lock on that byte, through another descriptor. When a process ends, the kernel releases its leases.
 
-The locks are open file description locks (fcntl(2), F_OFD_SETLK): unlike POSIX locks they belong to the descriptor, so
-that no other code of the process gives them back by closing the file. Where they are missing, leases count within this
-process alone, and blobs must be kept for a grace period instead.
+The locks are open file description locks (fcntl(2), F_OFD_SETLK). Unlike POSIX locks they belong to the descriptor, so
+other code of the process can't release them by closing the file. On systems without them, leases work within this
+process only, and bodies are kept for a grace period instead.
 """
 
 import errno
@@ -37,9 +36,9 @@ _FLOCK = struct.Struct("hhqqi4x")  # struct flock of 64-bit Linux: type, whence,
 
 
 def is_read_locked(number: int, first: int, length: int) -> bool:
-    """Tell whether another open file has a shared lock on some of these bytes; False if the system can't tell.
+    """Return whether another open file has a shared lock on some of these bytes, or False if the system can't tell.
 
-    number: a descriptor of the file. Shared locks of SQLite are seen too, also those of this process.
+    number: a descriptor of the file. Shared locks of SQLite count too, also those of this process.
     """
     if not _has_ofd_locks():
         return False
@@ -56,10 +55,10 @@ def _has_ofd_locks() -> bool:
 
 
 class Leases:
-    """The leases of one open store; every method may be called from any thread.
+    """The leases of one open store. Every method may be called from any thread.
 
-    `are_shared` tells whether other processes see them. `release` waits for no lock: the garbage collector may call it,
-    by a stream's `__del__`, in the middle of any other method, on the thread that holds the mutex.
+    `are_shared`: whether other processes see them. `release` waits for no lock: the garbage collector may call it
+    through a stream's `__del__`, in the middle of any other method, on the thread that holds the mutex.
     """
 
     def __init__(self, path: Path) -> None:
@@ -73,7 +72,7 @@ class Leases:
         self.are_shared = self._claiming is not None
 
     def acquire(self, blob: int) -> bool:
-        """Take a lease, or another one, and return True; False where the blob is just being removed."""
+        """Take a lease and return True. Return False if the body is being removed."""
         with self._locked():
             if blob not in self._counts and self._holding and not self._holding.share(blob):
                 return False
@@ -81,41 +80,41 @@ class Leases:
             return True
 
     def release(self, blob: int) -> None:
-        """Give one lease back; the last one frees the blob. After `close` there is nothing left to give back."""
+        """Release one lease; the last one frees the body. Does nothing after `close`."""
         # A forked child shares the descriptors: giving a lease back there would take it from the parent.
         if not self._is_inherited:
             self._released.append(blob)
             self._settle()
 
     def claim(self, blob: int) -> bool:
-        """Claim a blob for removal and return True; False where anybody has a lease on it."""
+        """Claim a body for removal and return True. Return False if a lease on it exists."""
         with self._locked():
             return blob not in self._counts and (self._claiming is None or self._claiming.exclude(blob))
 
     def unclaim(self, blob: int) -> None:
-        """Give a claim back."""
+        """Release a claim."""
         with self._locked():
             if self._claiming:
                 self._claiming.unlock(blob)
 
     def are_in_place(self) -> bool:
-        """Tell whether the side file is still the one at its path: other processes ignore a removed one."""
+        """Return whether the side file is still the one at its path: other processes ignore a removed one."""
         with self._locked():
             return self._holding is None or self._holding.are_in(self._path)
 
     def hold_files(self, key: int) -> None:
-        """Let other stores see, until `close`, that this one has the files with this key open; see OpenFiles."""
+        """Until `close`, show other stores that this one has the files with this key open; see OpenFiles."""
         with self._locked():
             if self._holding:
                 self._holding.share(_FILES + key)
 
     def are_files_held(self, key: int) -> bool:
-        """Tell whether another store has the files with this key open."""
+        """Return whether another store has the files with this key open."""
         with self._locked():
             return self._holding is not None and self._holding.is_shared(_FILES + key)
 
     def begin_alone(self) -> bool:
-        """Keep others from opening the database and return True; False where others have it open."""
+        """Keep other processes from opening the database and return True. Return False if one has it open."""
         with self._locked():
             if not self._holding or not self._claiming:
                 return True
@@ -126,7 +125,7 @@ class Leases:
             return is_alone
 
     def end_alone(self) -> None:
-        """Let others open the database again."""
+        """Let other processes open the database again."""
         with self._locked():
             if self._holding and self._claiming:
                 self._claiming.unlock(IN_USE)
@@ -134,7 +133,7 @@ class Leases:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """Hold the mutex for a block. Leases that were released before it, or meanwhile, are given back."""
+        """Hold the mutex for a block. Leases that were released before or during it are given back."""
         try:
             with self._mutex:
                 self._give_back()
@@ -143,7 +142,7 @@ class Leases:
             self._settle()
 
     def _settle(self) -> None:
-        """Give released leases back, unless the mutex is held: its holder does so after it has freed the mutex."""
+        """Give released leases back, unless the mutex is held: its holder then does so after releasing it."""
         while self._released and self._mutex.acquire(blocking=False):
             try:
                 self._give_back()
@@ -168,7 +167,7 @@ class Leases:
         return len(self._counts.keys() - {IN_USE})
 
     def close(self) -> None:
-        """Give all leases back; harmless when repeated."""
+        """Release all leases. Repeated calls do nothing."""
         # A thread of the parent's may have held the mutex in the moment of a fork.
         with nullcontext() if self._is_inherited else self._mutex:
             self._counts.clear()
@@ -187,7 +186,7 @@ class _ByteLocks:
 
     @classmethod
     def open(cls, path: Path) -> "_ByteLocks | None":
-        """Return the locks of a file, which is made where it is missing, or None where the system has none."""
+        """Return the locks of a file, or None if the system has none. Creates the file if it is missing."""
         if not _has_ofd_locks():
             return None
         locks = cls(Descriptor.of(path))
@@ -200,21 +199,21 @@ class _ByteLocks:
         return locks
 
     def share(self, byte: int) -> bool:
-        """Lock a byte together with others; False where somebody excludes that."""
+        """Take a shared lock on a byte. Return False if another descriptor holds it exclusively."""
         return self._set(fcntl.F_RDLCK, byte)
 
     def exclude(self, byte: int) -> bool:
-        """Lock a byte alone; False where another descriptor has it."""
+        """Take an exclusive lock on a byte. Return False if another descriptor has it."""
         return self._set(fcntl.F_WRLCK, byte)
 
     def is_shared(self, byte: int) -> bool:
-        """Tell whether another descriptor has a lock on a byte; these locks stay as they are."""
+        """Return whether another descriptor has a lock on a byte. Locks of this descriptor stay unchanged."""
         asked = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, byte, 1, 0)
         kind: int = _FLOCK.unpack(fcntl.fcntl(self._file.number, fcntl.F_OFD_GETLK, asked))[0]
         return kind != fcntl.F_UNLCK
 
     def are_in(self, path: Path) -> bool:
-        """Tell whether these are locks of the file that is at a path now."""
+        """Return whether these locks belong to the file that is at a path now."""
         try:
             return os.path.samestat(os.fstat(self._file.number), os.stat(path))
         except FileNotFoundError:

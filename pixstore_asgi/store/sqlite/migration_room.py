@@ -1,4 +1,4 @@
-"""The room on the disk that a migration takes: told, and asked for, before it begins."""
+"""Disk space for a migration: logged and checked before it begins."""
 
 import logging
 import shutil
@@ -24,7 +24,7 @@ SELECT coalesce(sum(length(id) + iif(blob IS NULL, 40, 100) + coalesce(length(wr
 
 
 def check_room(db: sqlite3.Connection, path: Path, version: int, newest: int) -> None:
-    """Log how much room a migration of the database at `path` may take; raise StoreError if the disk has less."""
+    """Log how much space a migration of the database at `path` may take. Raise StoreError if the disk has less."""
     needed = _bytes_needed(db, version)
     if not needed:
         return

@@ -1,8 +1,8 @@
-"""The files of a database, its own and those beside it: each has one name, and stays in its place while it is open.
+"""Checks that the open files of a database have one name each, and stay in their place.
 
-A database with two names has two logs and two lock files, and its writers overwrite the images of each other. SQLite
-notices neither that nor the removal of a file: it goes on with a log without a name, which is lost when the process
-ends.
+These are the database and the files beside it. A database with two names has two logs and two lock files, so its
+writers overwrite each other's images. SQLite notices neither this nor the removal of a file: it continues with a log
+without a name, which is lost when the process ends.
 """
 
 import os
@@ -31,10 +31,10 @@ _FORMAT_AT, _WAL_FORMAT = 18, b"\2"  # in the database's head (sqlite.org/filefo
 
 
 class OpenFiles:
-    """The files that a store has open, against which those at their paths are compared.
+    """The open files of a store, to compare with the files at their paths.
 
-    database: the identity of the database's file as it was opened. key: a number for its log and index, by which other
-    processes tell them from others; 0 until `look_beside`.
+    database: the identity of the database's file when it was opened. key: a number for its log and index, by which
+    other processes tell them from others; 0 until `look_beside`.
     """
 
     def __init__(self, path: Path, database: FileIdentity) -> None:
@@ -52,7 +52,7 @@ class OpenFiles:
         return cls(path, database)
 
     def look_beside(self) -> None:
-        """Take the log, the index and the lock file as they are now, which SQLite and the store have just opened."""
+        """Record the log, the index and the lock file, which SQLite and the store have just opened."""
         for suffix in (LOG, INDEX, LOCK):
             file = f"{self._name}{suffix}"
             try:
@@ -63,7 +63,7 @@ class OpenFiles:
         self.key = _key_of(*(self._beside[f"{self._name}{suffix}"].st_ino for suffix in (LOG, INDEX)))
 
     def check(self) -> FileIdentity:
-        """Return the database's identity as it is now. Raises StoreError if a file is not the one that was opened."""
+        """Return the database's current identity. Raises StoreError if a file is not the one that was opened."""
         now = FileIdentity.of(self._name)
         if now is None or not now.is_same_file(self.database):
             raise _moved(self._name)
@@ -81,14 +81,14 @@ class OpenFiles:
                 raise _removed(file)
 
     def has_lost_log(self) -> bool:
-        """Tell whether there is no log at its path, although one is open."""
+        """Return whether the open log is missing at its path."""
         return bool(self._beside) and not os.path.lexists(f"{self._name}{LOG}")
 
 
 def check_shared(path: Path, write_lock: WriteLock, leases: Leases, timeout_s: float) -> None:
     """Raise StoreError if another store has a log or index open that is not the one at its path now.
 
-    SQLite would read from both at once. timeout_s: how long a store that is closing, which removes both, is waited for.
+    SQLite would read from both. timeout_s: how long to wait for a store that is closing, which removes both.
     """
     deadline = time.monotonic() + timeout_s
     while True:
@@ -103,11 +103,11 @@ def check_shared(path: Path, write_lock: WriteLock, leases: Leases, timeout_s: f
 
 
 def check_in_place(path: Path, timeout_s: float) -> None:
-    """Raise StoreError if a process has the database open, and the log or index that it uses is not at its path.
+    """Raise StoreError if a process has the database open, and its log or index is not at its path.
 
-    A new log beside it would be written into the database over that of the old one. The lock file can't tell: it may
-    be a new one too. To be called before SQLite reads the database, for that makes both files. timeout_s: how long a
-    process that is just opening the database is waited for.
+    A new log would be written into the database over the changes in the old one. The lock file can't show this, because
+    it may be new too. Call this before SQLite reads the database, which creates both files. timeout_s: how long to wait
+    for a process that is opening the database.
     """
     deadline = time.monotonic() + max(timeout_s, _LEAST_S)
     while missing := next((file for file in (f"{path}{LOG}", f"{path}{INDEX}") if not os.path.lexists(file)), None):
@@ -119,9 +119,9 @@ def check_in_place(path: Path, timeout_s: float) -> None:
 
 
 def _has_open_log(path: Path) -> bool:
-    """Tell whether a connection to the database, of any process, has a log open: it holds a SHARED lock until its end.
+    """Return whether any process has the database and a log open: such a connection holds a SHARED lock.
 
-    A descriptor of SQLite's own is asked: to close another one would drop all locks of this process on the file.
+    Uses a descriptor of SQLite's own: closing another one would drop all locks of this process on the file.
     """
     with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)):  # it reads nothing, and takes no lock
         for number in _descriptors_of(path):
@@ -133,7 +133,7 @@ def _has_open_log(path: Path) -> bool:
 
 
 def _descriptors_of(path: Path) -> Iterator[int]:
-    """Return the descriptors that this process has of a file; none on other systems than Linux."""
+    """Return this process's descriptors of a file. Empty on systems other than Linux."""
     file = os.stat(path)
     numbers = os.listdir(_DESCRIPTORS) if _DESCRIPTORS.is_dir() else []
     for number in map(int, numbers):
@@ -161,7 +161,7 @@ def _moved(path: str) -> StoreError:
 
 
 def check_regular(path: Path) -> None:
-    """Raise StoreError if a pipe, folder or device is in the place of a database, or that or a link beside it."""
+    """Raise StoreError if the database is not a regular file, or a file beside it is a link or not regular."""
     for file in _files(path):
         try:
             # One look: another process may remove the file after it.
@@ -173,7 +173,7 @@ def check_regular(path: Path) -> None:
 
 
 def check_one_name(path: Path) -> None:
-    """Raise StoreError if the database at `path`, or a file beside it, is known by another name, too.
+    """Raise StoreError if the database at `path`, or a file beside it, has a second name.
 
     path: as os.path.realpath returns it, so that symbolic links to one database are one name.
     """
@@ -190,7 +190,7 @@ def _files(path: Path) -> list[Path]:
 
 
 def _mount_points() -> frozenset[str]:
-    """Return where this process sees file systems mounted, or parts of them such as single files."""
+    """Return the mount points that this process sees, including mounted single files."""
     try:
         lines = _MOUNTS.read_bytes().splitlines()
     except OSError:  # another system than Linux

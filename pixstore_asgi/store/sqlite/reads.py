@@ -22,7 +22,7 @@ def get(db: sqlite3.Connection, image_id: str) -> StoredImage | None:
 
 
 def whole_image(db: sqlite3.Connection, image_id: str) -> tuple[StoredImage, list[bytes]] | None:
-    """Return an image with all its chunks; None if there is none, or it is longer than WHOLE_BYTES or damaged."""
+    """Return an image with all its chunks. None if there is none, it is longer than WHOLE_BYTES, or damaged."""
     rows = db.execute(_WHOLE_IMAGE, (image_id,)).fetchall()
     if not rows:
         return None

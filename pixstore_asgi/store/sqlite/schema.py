@@ -132,9 +132,9 @@ statement, so there is none within one."""
 
 
 def prepare(path: Path, write_lock: WriteLock, *, busy_timeout_s: float) -> FileIdentity:
-    """Create or migrate the database at `path`, an existing, maybe empty file; return its identity. Raises StoreError.
+    """Create or migrate the database at `path`, an existing, maybe empty file. Return its identity. Raises StoreError.
 
-    Safe in several processes at once: the first holder of the write lock does it, the others find it done.
+    Several processes may call it at the same time: the first holder of the write lock does the work.
     """
     if sqlite3.sqlite_version_info < MIN_SQLITE:
         raise StoreError(f"SQLite {sqlite3.sqlite_version} is too old: 3.38 or newer is needed")
@@ -213,12 +213,14 @@ def _rewrite(connection: Writer, path: Path) -> None:
 
 
 def is_ours(head: bytes) -> bool:
-    """Tell by its first 100 bytes whether a file is a database of this package (sqlite.org/fileformat2.html, 1.3)."""
+    """Return whether a file with these first 100 bytes is a database of this package (sqlite.org/fileformat2.html,
+    1.3).
+    """
     return head.startswith(b"SQLite format 3\0") and head[68:72] == APPLICATION_ID.to_bytes(4, "big")
 
 
 def check_application(connection: sqlite3.Connection, path: Path) -> None:
-    """Raise StoreError unless a database is one of this package's, of a version that it knows."""
+    """Raise StoreError unless a database belongs to this package, in a version that it knows."""
     if not _version(connection, path):
         raise StoreError(f"{path} is no database of pixstore-asgi: check the path")
 

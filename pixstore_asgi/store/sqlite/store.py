@@ -173,7 +173,7 @@ class SqliteStore(TableStore[Engine]):
 
     @property
     def in_use(self) -> int:
-        """How many bodies this process reads or writes right now."""
+        """The number of bodies that this process reads or writes now."""
         return sum(len(engine.leases) for engine in self._engines.values())
 
     def _separate(
@@ -187,7 +187,7 @@ class SqliteStore(TableStore[Engine]):
             engine.leases.end_alone()
 
     def _collect_some(self, db: Writer, engine: Engine) -> None:
-        """Collect a little along with a write, which must not fail because of it."""
+        """Collect a few bodies beside a write, which must not fail because of it."""
         try:
             gc.collect_some(db, engine.leases, self._before_ms(engine), _COLLECTED_PER_WRITE, _KEPT_PAGES)
         except (StoreError, sqlite3.Error, OSError) as error:

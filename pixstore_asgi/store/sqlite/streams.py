@@ -24,7 +24,7 @@ _PAUSE_S = 0.01
 
 
 async def open_stream(engine: Engine, image_id: str) -> "SqliteStream | None":
-    """Open the current version of an image, or None. Takes a lease if not all of it came with its row."""
+    """Open the current version of an image, or None. Takes a lease unless the whole body came with its row."""
     is_leased = True
     for _ in range(_MAX_TRIES):
         opened = await engine.read(images.open_body, image_id)
@@ -62,7 +62,7 @@ async def _leased_stream(engine: Engine, image: StoredImage, blob: int, chunks: 
 
 
 class SqliteStream(ChunkStream):
-    """One version being read. blob: leased, and freed by this stream; None if these chunks are all."""
+    """One version being read. blob: the leased body, released by this stream, or None if all chunks are in memory."""
 
     def __init__(self, engine: Engine, image: StoredImage, blob: int | None, chunks: list[bytes]) -> None:
         super().__init__(image, chunks)
@@ -98,7 +98,7 @@ class SqlitePending:
 
 
 class SqliteWriter(StagedWriter):
-    """One version being written. Staged chunks belong to a pending, leased body."""
+    """One version being written. Staged chunks belong to a pending body with a lease."""
 
     def __init__(self, engine: Engine, image_id: str, version: bytes, clock_ms: Clock) -> None:
         super().__init__(image_id, version, clock_ms, engine.commit)

@@ -1,6 +1,6 @@
 """Transaction: the operations of `tables` on one sqlite3 connection.
 
-Its coroutines never suspend, so `run` runs an operation to its end on the connection's thread: no cancellation can
+Its coroutines never suspend, so `run` runs an operation to its end on the connection's thread, and no cancellation can
 leave a transaction open.
 """
 
@@ -73,9 +73,9 @@ def run(operation: Coroutine[Any, Any, R]) -> R:
 
 
 class Transaction:
-    """One connection, for an operation of `tables`. The write lock keeps other writers out, so other locks do nothing.
+    """One connection, for an operation of `tables`. The write lock excludes other writers, so other locks do nothing.
 
-    changed: the ids of all images that it may change; None stands for any.
+    changed: the ids of all images that it may change. None means any image.
     """
 
     __slots__ = ("changed", "db")

@@ -1,10 +1,10 @@
-"""The SQLite store's wrapped keys, in a table of their own: plain functions of one sqlite3 connection.
+"""The SQLite store's wrapped keys, in their own table: plain functions of one sqlite3 connection.
 
-A dead version's key must not stay in the file. `PRAGMA secure_delete` overwrites a row that is deleted, but not the
-copies of living rows that SQLite leaves in a page that it has to rebuild (btree.c, rebuildPage). It rebuilds a page if
-rows of several lengths have left gaps that no new row fits in. So all rows here have one length, 52 bytes under a
-number of nine bytes, and any row fits the gap of another. The image's `details` has the rest of a wrapped key, which is
-useless without these bytes.
+A dead version's key must not stay in the file. `PRAGMA secure_delete` overwrites a deleted row, but not the copies of
+living rows that SQLite leaves in a page that it rebuilds (btree.c, rebuildPage). It rebuilds a page if rows of several
+lengths have left gaps that no new row fits in. So all rows here have one length, 52 bytes under a number of nine bytes,
+and any row fits the gap of another. The image's `details` has the rest of a wrapped key, which is useless without these
+bytes.
 """
 
 import sqlite3
@@ -36,7 +36,7 @@ _REPLACE = (
 
 
 def details_of(wrapped_key: bytes) -> bytes | None:
-    """Return the part of a wrapped key that the image's row has."""
+    """Return the part of a wrapped key that is in the image's row."""
     return wrapped_key[WRAPPED_KEY_BYTES:] or None
 
 
@@ -46,12 +46,12 @@ def put(db: sqlite3.Connection, body: int, wrapped_key: bytes) -> None:
 
 
 def drop(db: sqlite3.Connection, bodies: Sequence[int]) -> None:
-    """Overwrite the keys of bodies that no image points to any more."""
+    """Overwrite the keys of bodies that no image points to."""
     db.executemany(_DROP, [(body,) for body in bodies])
 
 
 def replace(db: sqlite3.Connection, key: RewrappedKey) -> bool:
-    """Replace the wrapped key of a version if it is current and still has the key `was`; tell whether it did."""
+    """Replace the wrapped key of a version if it is current and still has the key `was`. Return whether it did."""
     was = key.was and key.was[:WRAPPED_KEY_BYTES]
     values = {
         "details": details_of(key.wrapped_key),

@@ -1,7 +1,8 @@
 """The write lock: one writer at a time among all processes of this machine, around transactions and checkpoints.
 
-SQLite's own busy handler lets writers starve and the write-ahead log grow; one flock(2) on a side file does neither,
-and no commit can happen during a checkpoint. The file also has a note for the next holder, and the change counters.
+With SQLite's own busy handler, writers may starve and the write-ahead log may grow. A flock(2) on a side file prevents
+both, and no commit can happen during a checkpoint. The file also has a header for the next holder, and the change
+counters.
 """
 
 import os
@@ -27,7 +28,7 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.0005, 0.01
 class WriteLock:
     """The write lock of one open store, for its writer's thread.
 
-    counters: the change counters in its file, once they are mapped, or None.
+    counters: the change counters in its file after `map_counters`, or None.
     """
 
     def __init__(self, path: Path, *, timeout_s: float) -> None:
@@ -38,7 +39,7 @@ class WriteLock:
 
     @property
     def header(self) -> bytes:
-        """The header of the lock file, which the last holder left; empty if there is none."""
+        """The header of the lock file, left by the last holder. Empty if there is none."""
         return os.pread(self._file.number, _HEADER_BYTES, 0) if self._file else b""
 
     @header.setter
@@ -48,7 +49,7 @@ class WriteLock:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Hold the lock for a block. Raises StoreBusy where others hold it for `timeout_s` seconds."""
+        """Hold the lock for a block. Raises StoreBusy if other processes hold it for `timeout_s` seconds."""
         self._acquire()
         try:
             if self.counters:
@@ -59,16 +60,16 @@ class WriteLock:
                 fcntl.flock(self._file.number, fcntl.LOCK_UN)
 
     def map_counters(self) -> None:
-        """Let holders of the lock count changes from now on, where the system has means for that. Raises OSError."""
+        """Map the change counters, if the system can, so that holders of the lock count changes. Raises OSError."""
         if self._file:  # or others could write to the counters at the same time
             self.counters = ChangeCounters.open(self._path)
 
     def changing(self, image_ids: Collection[str] | None) -> AbstractContextManager[None]:
-        """Let no row of these images count as current during a block; see ChangeCounters. The lock must be held."""
+        """For the block, treat rows of these images as outdated; see ChangeCounters. The lock must be held."""
         return self.counters.changing(image_ids) if self.counters else nullcontext()
 
     def close(self) -> None:
-        """Give descriptor and counters back; harmless when repeated."""
+        """Release descriptor and counters. Repeated calls do nothing."""
         if self.counters:
             self.counters.close()
         if self._file:

@@ -1,4 +1,4 @@
-"""The SQLite store's connections: those that write, under the write lock and in transactions, and those that do not."""
+"""The SQLite store's connections: writers, which use the write lock and transactions, and others, which never write."""
 
 import logging
 import os
@@ -26,7 +26,7 @@ TEMP_STORE = "MEMORY"
 
 
 class Writer(sqlite3.Connection):
-    """A connection that writes, and closes, under the write lock."""
+    """A connection that writes under the write lock, and closes under it too."""
 
     path: Path
     write_lock: WriteLock
@@ -36,7 +36,7 @@ class Writer(sqlite3.Connection):
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
-        """Hold the write lock. Raises StoreError if the database is not as its last writer left it."""
+        """Hold the write lock. Raises StoreError if the database is not in the state that its last writer left."""
         with self.write_lock.held():
             now = self._check_files()
             left = LockHeader.unpack(self.write_lock.header)
@@ -64,7 +64,7 @@ class Writer(sqlite3.Connection):
         return self._has_dead_keys_by(LockHeader.unpack(self.write_lock.header))
 
     def note_dead_keys(self, *, are_there: bool) -> None:
-        """Note, while the write lock is held, that this write ends keys, or that the log was emptied."""
+        """Record, under the write lock, that this write made keys obsolete, or that the log was emptied."""
         self._has_dead_keys = are_there
         self._leave(self._header._replace(log_has_dead_keys=are_there))
 
@@ -100,7 +100,7 @@ class Writer(sqlite3.Connection):
 
 
 def connect_reader(path: str, *, busy_timeout_s: float) -> sqlite3.Connection:
-    """Open a connection that only reads, to a database that `prepare` has made ready."""
+    """Open a connection that only reads, to a database that `prepare` made ready."""
     connection = sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False)
     with _closed_on_error(connection):
         connection.execute("PRAGMA mmap_size = 0")
@@ -111,7 +111,7 @@ def connect_reader(path: str, *, busy_timeout_s: float) -> sqlite3.Connection:
 def connect_writer(
     path: str, write_lock: WriteLock, clock_ms: Clock, *, busy_timeout_s: float, durability: str
 ) -> Writer:
-    """Open the connection that writes, to a database that `prepare` has made ready."""
+    """Open the connection that writes, to a database that `prepare` made ready."""
     connection = open_writer(Path(path), write_lock, busy_timeout_s)
     with _closed_on_error(connection):
         connection.create_function("now_ms", 0, clock_ms)
@@ -123,7 +123,7 @@ def connect_writer(
 
 
 def open_writer(path: Path, write_lock: WriteLock, busy_timeout_s: float) -> Writer:
-    """Open a connection that writes, to a file that may still have to be made ready."""
+    """Open a connection that writes, to a file that may not be made ready yet."""
     files = OpenFiles.of(path)
     connection = sqlite3.connect(
         path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False, factory=Writer
@@ -138,7 +138,7 @@ def open_writer(path: Path, write_lock: WriteLock, busy_timeout_s: float) -> Wri
 
 
 def hold_files(db: Writer, files: OpenFiles, leases: Leases, timeout_s: float) -> None:
-    """Let a connection compare the log and index with those that it has open now, until `leases` are closed.
+    """Until `leases` close, let other connections compare their log and index with those that this one has open.
 
     Raises StoreError if another store has others open. timeout_s: see check_shared.
     """
@@ -152,15 +152,14 @@ def hold_files(db: Writer, files: OpenFiles, leases: Leases, timeout_s: float) -
 
 
 def rescue_log(db: Writer) -> None:
-    """Bring the content of a log that was removed into the database: it is in no file that has a name, and would be
-    lost when the process ends."""
+    """Write the content of a removed log into the database. The log has no name and would be lost with this process."""
     if db.files.has_lost_log():
         with suppress(sqlite3.Error):
             db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
 
 def connect_unwriting(path: Path) -> sqlite3.Connection:
-    """Open a connection that leaves the file and its log as they are, even if it is the last one to close.
+    """Open a connection that changes neither the file nor its log, even if it is the last one to close.
 
     Raises StoreError if a process uses a log or index that was removed.
     """
@@ -179,7 +178,7 @@ def _closed_on_error(connection: sqlite3.Connection) -> Iterator[None]:
 
 @contextmanager
 def write_transaction(connection: Writer) -> Iterator[Transaction]:
-    """Run a block as one write transaction, committed at its end or rolled back with its error."""
+    """Run a block as one write transaction: commit it at its end, or roll it back if it raises."""
     with connection.exclusive():
         _roll_back(connection)  # changes that an earlier rollback failed to undo must not be committed
         with transaction(connection) as tx:
@@ -202,7 +201,7 @@ def transaction(connection: Writer) -> Iterator[Transaction]:
 
 @contextmanager
 def savepoint(connection: Writer) -> Iterator[None]:
-    """Within a transaction, undo the writes of a block that ends with a refusal; any other error undoes all."""
+    """Within a transaction, undo only the writes of this block if it raises a refusal. Other errors undo everything."""
     connection.execute("SAVEPOINT attempt")
     try:
         yield
@@ -219,7 +218,7 @@ def _roll_back(connection: Writer) -> None:
 
 
 def empty_log(db: Writer) -> None:
-    """Take keys of dead versions out of the write-ahead log, unless a reader is just in it: then a later call will.
+    """Remove keys of dead versions from the write-ahead log. While a reader uses it, this is left to a later call.
 
     Raises nothing: the write before it has succeeded.
     """

@@ -1,1 +1,1 @@
-"""The tables of a relational store: each statement once, for every database."""
+"""The tables of a relational store: each statement is stated once for all databases."""

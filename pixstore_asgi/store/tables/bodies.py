@@ -32,7 +32,7 @@ async def read_chunk(tx: Transaction, body: int, number: int) -> bytes | None:
 
 
 async def is_live(tx: Transaction, body: int) -> bool:
-    """Tell whether a body is an image's current one; gc may have removed chunks of a dead one."""
+    """Return whether a body is an image's current one. gc may have removed chunks of a dead one."""
     return await tx.one("SELECT 1 FROM {body} WHERE id = $1 AND state = 1", body) is not None
 
 
@@ -44,7 +44,7 @@ async def add_body(tx: Transaction, chunks: Chunks, state: BodyState) -> int:
 
 
 async def add_chunks(tx: Transaction, body: int, first: int, chunks: Chunks, state: BodyState) -> None:
-    """Write further chunks of a pending body, from number `first` on; the last ones may make it LIVE.
+    """Write further chunks of a pending body, from number `first` on. The last ones may make it LIVE.
 
     Raises StoreError if the body, or the chunk before these, is gone.
     """
@@ -54,14 +54,14 @@ async def add_chunks(tx: Transaction, body: int, first: int, chunks: Chunks, sta
 
 
 async def bury(tx: Transaction, bodies: Sequence[int]) -> None:
-    """Mark bodies dead, to which no image points any more, and overwrite their keys."""
+    """Mark bodies dead that no image points to, and overwrite their keys."""
     await tx.drop_keys(bodies)
     # One by one: a PostgreSQL connection that first meets an array of a type needs three more trips to learn of it.
     await tx.each(_BURY, [(body,) for body in bodies])
 
 
 async def drop_pending(tx: Transaction, body: int) -> None:
-    """Mark a body dead if its write was given up; it stays live if its commit came first."""
+    """Mark the body of an aborted write dead. It stays live if its commit came first."""
     await tx.run(_MOVE_PENDING, body, BodyState.DEAD)
 
 

@@ -1,6 +1,6 @@
 """Faults and unused space of a store, found without reading a body.
 
-Each question is one statement, so its answer is of one moment.
+Each question is one statement, so its answer is a snapshot.
 """
 
 from ..inspection import Fault
@@ -55,7 +55,7 @@ async def ids(tx: Transaction, after: str, limit: int) -> list[str]:
 
 
 async def look(tx: Transaction, query: str, reason: str) -> list[Fault]:
-    """Return the faults that one look finds."""
+    """Return the faults that one statement finds."""
     return [Fault(row[0], reason) for row in await tx.all(query)]
 
 

@@ -33,7 +33,7 @@ IS_ORIGINAL = f"strpos(id, '{VARIANT_MARK}') = 0"
 
 
 async def get_many(tx: Transaction, image_ids: Collection[str]) -> dict[str, StoredImage]:
-    """Return the images that exist among these ids: one statement, so all as of one moment."""
+    """Return the existing images among these ids, in one statement, so as one snapshot."""
     rows = await tx.all(_GET_MANY, list(dict.fromkeys(image_ids)))
     return {row[0]: image_of_row(row) for row in rows}
 
@@ -48,9 +48,9 @@ async def list_images(
 
 
 async def open_body(tx: Transaction, image_id: str) -> tuple[StoredImage, int, list[bytes]] | None:
-    """Return an image, its body's id and its first chunk, or all of its chunks if they are WHOLE_BYTES at most.
+    """Return an image, its body's id, and its chunks: all of them up to WHOLE_BYTES, else the first one.
 
-    One statement, so all as of one moment: gc comes between no row and its chunks. Raises InObjectStore.
+    It is one statement, so one snapshot: gc can't run between reading the row and its chunks. Raises InObjectStore.
     """
     rows = await tx.all(IMAGE_AND_CHUNKS, image_id)
     if not rows:
@@ -71,7 +71,7 @@ async def list_tombstones(tx: Transaction, after: str | None, before: str | None
 
 
 def bounds(after: str | None, before: str | None) -> tuple[str, str]:
-    """Return bounds that part ids as these texts do, and are ASCII without NUL, as ids are and any database takes."""
+    """Return two bounds that divide ids as these texts do, in ASCII without NUL, which any database accepts."""
     return _as_ascii(after or ""), _as_ascii(before or _LAST)
 
 

@@ -1,7 +1,8 @@
 """Check values of secrets, and the wrapped keys that depend on them.
 
-Operations that wrap keys hold the lock "keys" shared; operations that change the check values hold it alone. So no
-image comes under a secret that is retired meanwhile, and of two processes with different first secrets only one saves.
+Operations that wrap keys hold the lock "keys" shared; operations that change the check values hold it exclusively. So
+no image gets a key under a secret that is retired meanwhile. Of two processes with different first secrets only one
+saves.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,11 +22,11 @@ _BATCH = 1000
 
 
 class AdmissionNeeded(Exception):
-    """The check values have to change, which needs the lock "keys" alone: run the operation again with `may_admit`."""
+    """The check values must change, which needs the exclusive lock "keys". Run the operation again with `may_admit`."""
 
 
 async def lock_keys(tx: Transaction, *, to_change: bool) -> None:
-    """Keep the check values as they are to the transaction's end, or keep other transactions from using them."""
+    """Lock the check values to the end of the transaction: shared, or exclusively to change them."""
     await tx.lock("keys", shared=not to_change)
 
 
@@ -40,7 +41,7 @@ async def key_checks(tx: Transaction) -> KeyChecks:
 
 
 def _parsed(rows: Sequence[tuple[Any, Any]]) -> tuple[KeyChecks, bytes]:
-    """Return the check values and the id that `_ALL` finds."""
+    """Return the check values and the database's id from a row of `_ALL`."""
     ids: list[bytes] = []
     in_use: set[bytes] = set()
     retired: set[bytes] = set()
@@ -57,7 +58,7 @@ def _parsed(rows: Sequence[tuple[Any, Any]]) -> tuple[KeyChecks, bytes]:
 
 
 async def key_usage(tx: Transaction) -> dict[bytes, int]:
-    """Return how many images there are by the key id that their wrapped keys begin with."""
+    """Return the number of images by the key id of their wrapped key."""
     query = "SELECT {key_id}, count(*) FROM {images} WHERE {pointer} IS NOT NULL AND {key_id} IS NOT NULL GROUP BY 1"
     found = dict(await tx.all(query))
     if not all(isinstance(key_id, bytes) for key_id in found):
@@ -68,7 +69,7 @@ async def key_usage(tx: Transaction) -> dict[bytes, int]:
 async def admit_checks(tx: Transaction, checks: Sequence[bytes], *, may_admit: bool) -> None:
     """Store the check value of a ring's last secret, within a transaction that wraps keys under it.
 
-    Call it under `lock_keys`. Raises AdmissionNeeded if the check values have to change and that lock is shared.
+    Call it under `lock_keys`. Raises AdmissionNeeded if the check values must change and that lock is only shared.
     """
     if not checks:
         return
@@ -101,7 +102,7 @@ async def retire_key_check(tx: Transaction, check: bytes) -> None:
 async def replace_wrapped_keys(
     tx: Transaction, wrapped: Sequence[RewrappedKey], checks: Sequence[bytes], *, may_admit: bool
 ) -> int:
-    """Replace the wrapped keys of versions that are current and still have the key `was`; return how many."""
+    """Replace the wrapped keys of versions that are current and still have the key `was`. Return their number."""
     await lock_keys(tx, to_change=may_admit)
     await admit_checks(tx, checks, may_admit=may_admit)
     await tx.lock_images([key.image_id for key in wrapped])
@@ -111,7 +112,7 @@ async def replace_wrapped_keys(
 async def assign_new_database_id(
     tx: Transaction, database_id: bytes, check: bytes, rewrap: Callable[[StoredImage], bytes]
 ) -> int:
-    """Give the database another id, new wrapped keys for it, and one check value; return how many images there are."""
+    """Give the database a new id, new wrapped keys for it, and one check value. Return the number of images."""
     await lock_keys(tx, to_change=True)
     await tx.lock_rows("true")
     count, after = 0, ""

@@ -1,6 +1,7 @@
 """Rows of bodies in an object store.
 
-Each is a row in {body} with the name of its object and no chunks. `removing` reserves a claimed one for gc.
+Each is a row in {body} with the name of its object and no chunks. The column `removing` marks a row that gc has
+claimed.
 """
 
 from collections.abc import Sequence
@@ -14,18 +15,18 @@ _LIVE_NAMES = "SELECT object FROM {body} WHERE object IS NOT NULL AND state = 1 
 
 
 async def has_object(tx: Transaction, body: int) -> bool:
-    """Tell whether a body is an object."""
+    """Return whether a body is an object."""
     return await tx.one("SELECT 1 FROM {body} WHERE id = $1 AND object IS NOT NULL", body) is not None
 
 
 async def has_objects(tx: Transaction, *, live: bool) -> bool:
-    """Tell whether any body, or any `live` one, is an object."""
+    """Return whether any body, or any `live` one, is an object."""
     which = " AND state = 1" if live else ""
     return await tx.one(f"SELECT 1 FROM {{body}} WHERE object IS NOT NULL{which} LIMIT 1") is not None
 
 
 async def live_names(tx: Transaction, limit: int) -> LiveNames:
-    """Return names of current objects, of the lowest ids and of the highest."""
+    """Return names of current objects, for the lowest ids and for the highest."""
     oldest = await tx.all(f"{_LIVE_NAMES} ASC LIMIT $1", limit)
     newest = await tx.all(f"{_LIVE_NAMES} DESC LIMIT $1", limit)
     return LiveNames([name.hex() for (name,) in oldest], [name.hex() for (name,) in newest])
@@ -47,7 +48,9 @@ async def touch(tx: Transaction, body: int) -> None:
 
 
 async def claim(tx: Transaction, grace_s: float, limit: int) -> list[Claimed]:
-    """Claim objects that are dead or pending for `grace_s`; forget those that share their name with another row."""
+    """Claim objects that are dead or pending for `grace_s` seconds. Delete rows that share their object with another
+    row.
+    """
     if not await tx.try_lock("sweep"):
         return []
     await tx.lock("objects")

@@ -20,7 +20,7 @@ class Engine(Protocol):
 
     @property
     def is_inherited(self) -> bool:
-        """Whether it was opened before a fork, by the parent of this process."""
+        """Whether it was opened before a fork, by the parent process."""
         ...
 
     async def read(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -40,7 +40,7 @@ class Engine(Protocol):
         ...
 
     async def close(self) -> None:
-        """Close it; harmless when repeated."""
+        """Close it. Repeated calls do nothing."""
         ...
 
 
@@ -48,7 +48,7 @@ E = TypeVar("E", bound=Engine)
 
 
 class TableStore(ABC, Generic[E]):
-    """An ImageStore in tables. A database says how it is opened, and how bodies are read, written and collected."""
+    """An ImageStore in tables. A subclass per database opens it, and reads, writes and collects bodies."""
 
     looks: ClassVar[Sequence[tuple[str, str]]] = faults.LOOKS
     """The statements that find faults, and their reasons."""
@@ -70,7 +70,7 @@ class TableStore(ABC, Generic[E]):
 
     @abstractmethod
     async def _collect(self) -> int:
-        """Remove some bodies that no image needs; return how many."""
+        """Remove some bodies that no image needs. Return their number."""
 
     def _log_unswept(self, error: StoreError) -> None:
         """Log that the store was closed without a sweep."""
@@ -148,7 +148,7 @@ class TableStore(ABC, Generic[E]):
         await self._opened().write(writes.put_tombstones, tombstones)
 
     async def _collect_objects(self, limit: int) -> int:
-        """Remove up to `limit` objects that no image needs; return how many."""
+        """Remove up to `limit` objects that no image needs. Return their number."""
         return await self._object_gc.sweep(limit) if self._object_gc and limit > 0 else 0
 
     async def check_bodies(self) -> None:
@@ -160,7 +160,7 @@ class TableStore(ABC, Generic[E]):
         return await self._opened().read(objects.live_names, limit)
 
     async def claim_bodies(self, limit: int) -> Sequence[Claimed]:
-        """Claim objects that are to be removed."""
+        """Claim objects that are due for removal."""
         return await self._opened().write(objects.claim, self.sweep_grace_s, limit)
 
     async def forget_bodies(self, claimed: Sequence[Claimed]) -> None:

@@ -1,4 +1,4 @@
-"""Transaction: the statements of one operation on a store's tables, and the steps in which the databases differ."""
+"""Transaction: the statements of one operation on a store's tables, and the steps that differ between databases."""
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from enum import IntEnum
@@ -19,10 +19,10 @@ class BodyState(IntEnum):
 
 
 class Statements(dict[str, str]):
-    """Statements as one database takes them, by their text in `tables`; each is filled once.
+    """The statements in one database's dialect, by their text in `tables`. Each is filled once.
 
-    names: of tables and columns, and expressions in which the databases differ, by the names that statements have for
-    them in braces. translate: changes the dialect of a filled statement.
+    names: tables, columns and expressions that differ between databases, by the placeholders in braces. translate:
+    changes the dialect of a filled statement.
     """
 
     def __init__(self, names: Mapping[str, str], translate: Callable[[str], str] = str) -> None:
@@ -61,23 +61,23 @@ class Transaction(Protocol):
         ...
 
     async def lock(self, name: str, *, shared: bool = False) -> None:
-        """Hold a lock to the transaction's end; rows that are read after it are no older than it."""
+        """Hold a lock to the end of the transaction. Rows that are read later are no older than the lock."""
         ...
 
     async def try_lock(self, name: str) -> bool:
-        """Take a lock to the transaction's end; return False if another transaction has it."""
+        """Take a lock to the end of the transaction, or return False if another transaction has it."""
         ...
 
     async def lock_group(self, original: str) -> None:
-        """Keep other transactions from writing an original and its variants, which this one may write."""
+        """Lock an original and its variants, which this transaction may write, to its end."""
         ...
 
     async def lock_images(self, image_ids: Sequence[str]) -> None:
-        """Hold the rows of these images, which this transaction may write, to its end."""
+        """Lock the rows of these images, which this transaction may write, to its end."""
         ...
 
     async def lock_rows(self, which: str, *args: object) -> None:
-        """Hold the rows of {image} for which a condition holds, which this transaction may write, to its end."""
+        """Lock the rows of {image} that meet a condition, which this transaction may write, to its end."""
         ...
 
     async def add_row(self, state: BodyState, version: bytes | None = None) -> int:
@@ -85,19 +85,19 @@ class Transaction(Protocol):
         ...
 
     def key_in_row(self, wrapped_key: bytes) -> bytes | None:
-        """Return the part of a wrapped key that {image} has in {key_column}."""
+        """Return the part of a wrapped key that is in the row of {image}, in {key_column}."""
         ...
 
     async def put_key(self, body: int, wrapped_key: bytes) -> None:
-        """Store the part of a body's wrapped key that {image} does not have."""
+        """Store the part of a wrapped key that is not in the row of {image}."""
         ...
 
     async def drop_keys(self, bodies: Sequence[int]) -> None:
-        """Overwrite the keys of bodies that no image points to any more; keep no copy of them."""
+        """Overwrite the keys of bodies that no image points to. Keep no copy of them."""
         ...
 
     async def replace_keys(self, keys: Sequence[RewrappedKey]) -> int:
-        """Replace the wrapped keys of versions that are current and still have the key `was`; return how many.
+        """Replace the wrapped keys of versions that are current and still have the key `was`. Return their number.
 
         The database keeps no copy of the old keys.
         """

@@ -1,4 +1,4 @@
-"""Writing the rows of images: one image group with each operation, or many images."""
+"""Writes to the rows of images: one image group in each operation, or many images."""
 
 from collections.abc import Sequence
 from operator import attrgetter
@@ -65,7 +65,7 @@ async def _put(tx: Transaction, image: StoredImage, body: int) -> None:
 
 
 async def find_committed(tx: Transaction, new: GroupCommit) -> Sequence[StoredImage] | None:
-    """Return the images if a commit with a lost answer has happened and its versions are still current."""
+    """After a commit without an answer: return its images if it has happened and its versions are still current."""
     await _lock_group(tx, new.original_id)  # the commit may still be under way
     images = await get_many(tx, [version.image_id for version in new.versions])
     found = [
@@ -77,9 +77,9 @@ async def find_committed(tx: Transaction, new: GroupCommit) -> Sequence[StoredIm
 
 
 async def delete(tx: Transaction, image_id: str, expect: Expected) -> bool:
-    """Turn an image, and an original's variants, into tombstones; tell whether there was such an image.
+    """Turn an image, and an original's variants, into tombstones. Return whether there was such an image.
 
-    Raises StoreConflict, with nothing written.
+    Raises StoreConflict; then nothing is written.
     """
     rows = await _lock_group(tx, original_of(image_id))
     check_expected(image_id, rows.get(image_id, NO_ROW).version, expect)
@@ -94,7 +94,7 @@ async def _clear(tx: Transaction, image_ids: Sequence[str]) -> None:
 
 
 async def raise_epoch(tx: Transaction, image_id: str, expect: Expected) -> bool:
-    """Raise the epochs of an image and of an original's variants, and tell whether there is such an image."""
+    """Raise the epochs of an image and of an original's variants. Return whether there is such an image."""
     rows = await _lock_group(tx, original_of(image_id))
     check_expected(image_id, rows.get(image_id, NO_ROW).version, expect)
     raised = reached(image_id, rows)
@@ -103,7 +103,7 @@ async def raise_epoch(tx: Transaction, image_id: str, expect: Expected) -> bool:
 
 
 async def raise_epochs(tx: Transaction, after: str | None, before: str | None) -> int:
-    """Raise the epochs of all images between two ids; return of how many originals."""
+    """Raise the epochs of all images between two ids. Return the number of originals among them."""
     which, between = "id > $1 AND id < $2 AND {pointer} IS NOT NULL", bounds(after, before)
     await tx.lock_rows(which, *between)
     await tx.run(f"{_RAISE_EPOCH} WHERE {which}", *between)  # in one statement: a group that is just saved is in or out
@@ -112,7 +112,7 @@ async def raise_epochs(tx: Transaction, after: str | None, before: str | None) -
 
 
 async def put_tombstones(tx: Transaction, tombstones: Sequence[Tombstone]) -> None:
-    """Let ids without an image keep at least these last tokens and epochs."""
+    """Raise the last tokens and epochs of ids without an image to at least these."""
     await lock_keys(tx, to_change=True)  # no image is saved meanwhile, or it could get its epoch of before
     in_order = sorted(tombstones, key=attrgetter("id"))  # the order in which rows are locked
     await tx.lock_images([each.id for each in in_order])
@@ -120,7 +120,7 @@ async def put_tombstones(tx: Transaction, tombstones: Sequence[Tombstone]) -> No
 
 
 async def _lock_group(tx: Transaction, original: str) -> dict[str, Row]:
-    """Keep others from writing an original or its variants, existing or not; return their rows."""
+    """Lock an original and its variants, existing or not, against other writers. Return their rows."""
     await tx.lock_group(original)
     found = await tx.all(_GROUP, original, *range_of_variants(original))
     return {row[0]: Row(*row[1:]) for row in found}
