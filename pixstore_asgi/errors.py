@@ -109,7 +109,7 @@ class IntegrityError(PixstoreError):
 
 
 class StoreError(PixstoreError):
-    """The store can't do the operation: it is unreadable, read-only, damaged, closed or of another program."""
+    """The store can't do the operation: it is unreadable, read-only, damaged, closed, or belongs to another program."""
 
 
 class StoreDamaged(StoreError):
@@ -117,10 +117,10 @@ class StoreDamaged(StoreError):
 
 
 class StoreBusy(StoreError):
-    """The store, its bucket, or a process to decode in is busy or can't be reached; try again.
+    """The store, its bucket or the decoder is busy or can't be reached; try again.
 
-    The operation did nothing, with one exception: a write whose connection to a database was lost during its commit
-    may have been done.
+    The operation did nothing, with one exception: if the connection to a database was lost during the commit of a
+    write, the write may have happened.
 
     away: the part that can't be reached, if that is the reason. detail: a text for clients; the message is for the log,
     because it may name hosts and paths.

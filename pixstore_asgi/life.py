@@ -1,4 +1,4 @@
-"""Life: when a Pixstore's store is open, in each event loop that uses it."""
+"""Life: opens and closes a Pixstore's store in each event loop that uses it."""
 
 import asyncio
 import logging
@@ -24,7 +24,7 @@ _log = logging.getLogger("pixstore_asgi")
 
 
 class _Share:
-    """The state of a Pixstore in one event loop. `lock` lets one task at a time open, close or renew the key ring."""
+    """The state of a Pixstore in one event loop. lock: only one task at a time opens, closes or renews the key ring."""
 
     def __init__(self, images: ImageCache) -> None:
         self.images = images
@@ -38,7 +38,7 @@ class _Share:
 class Life:
     """Opens a store with its key ring, and closes it. Each event loop counts its own opens.
 
-    The end of an event loop closes the store in that loop. All loops share the secrets.
+    When an event loop ends, the store is closed in that loop. All loops share the secrets.
 
     cache_bytes: the largest size of one loop's cache, in bytes. on_open, on_close: called before the store opens and
     closes. Raises ConfigError if cache_bytes is negative.
@@ -77,7 +77,7 @@ class Life:
             raise
 
     async def close(self) -> None:
-        """Undo one `open` of this event loop. After the last one only `open` opens the store again in this loop."""
+        """Undo one `open` of this event loop. After the last one, only `open` opens the store again in this loop."""
         share = self._share()
         share.opens = max(0, share.opens - 1)
         if share.opens:
@@ -96,17 +96,17 @@ class Life:
         return self._secrets.ring
 
     def opened_nowait(self) -> tuple[ImageCache, KeyRing] | None:
-        """Return the images of this event loop and the key ring, or None if the store is not open in it."""
+        """Return the cache of this event loop and the key ring, or None if the store is not open in it."""
         share, ring = self._shares.get(), self._secrets.ring
         return None if share is None or share.held is None or ring is None else (share.images, ring)
 
     @property
     def images(self) -> ImageCache:
-        """The images of this event loop."""
+        """The cache of images of this event loop."""
         return self._share().images
 
     async def opened(self) -> KeyRing:
-        """Return the key ring of the open store; opens it on first use. Raises SecretError or StoreError."""
+        """Return the key ring of the open store. Opens the store on first use. Raises SecretError or StoreError."""
         share = self._share()
         if share.held is not None and self._secrets.ring is not None:
             return self._secrets.ring
@@ -198,7 +198,7 @@ class Life:
 
 
 async def _held_open(life: "weakref.ref[Life]") -> AsyncGenerator[None, None]:
-    """Close an open store at its end, unless its Pixstore was dropped: then others may use the store.
+    """Close an open store when its event loop ends. If its Pixstore was dropped, leave it open: others may use it.
 
     It is an async generator because asyncio ends those of a loop before it closes the loop. So `asyncio.run`, test
     clients and servers close a store that the application leaves open, while the loop still runs.
@@ -213,7 +213,7 @@ async def _held_open(life: "weakref.ref[Life]") -> AsyncGenerator[None, None]:
 
 
 async def _warn_of_missing_bucket(store: ImageStore) -> None:
-    """Log a forgotten bucket once at the start; otherwise each image would report it."""
+    """Log a missing `blobs` option once at the start. Otherwise each image would report it."""
     if await lacks_its_bucket(store):
         _log.warning(
             "bodies of this store lie in a bucket, and no blobs= is given: the images there can't be read",

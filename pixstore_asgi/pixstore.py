@@ -1,4 +1,4 @@
-"""Pixstore: the facade that an application calls to save, update, delete and serve encrypted images."""
+"""Pixstore: the object that an application calls to save, update, delete and serve encrypted images."""
 
 import logging
 import os

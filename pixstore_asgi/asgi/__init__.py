@@ -1,1 +1,1 @@
-"""The ASGI edge: routes, headers, and payloads delivered to clients that may be slow or gone."""
+"""The ASGI layer: routes, headers, and delivery of payloads to clients that may be slow or disconnected."""

@@ -114,7 +114,7 @@ class PixstoreApp:
         self._has_image_urls = service_worker_scope is not None
 
     def client_path(self, name: str = "index.js") -> str:
-        """Return the path of a file of the browser client below the mount, which browsers keep until it changes.
+        """Return the path of a file of the browser client below the mount. Browsers cache it until its content changes.
 
         For templates and import maps: `f"/pixstore-image{images.client_path()}"`.
 
@@ -135,14 +135,14 @@ class PixstoreApp:
             await send({"type": "websocket.close", "code": 1000, "reason": "images are served over HTTP"})
 
     def respond(self, path: str, scope: Scope, receive: Receive, send: Send, *, route: str = "") -> Awaitable[object]:
-        """Return the response to one HTTP request, to be awaited.
+        """Return a coroutine that responds to one HTTP request.
 
         Args:
-            path: the decoded path below the mount.
-            scope: the request's ASGI scope.
-            receive: the server's.
-            send: the server's.
-            route: the path of the mount, if the scope does not say it yet.
+            path: The decoded path below the mount.
+            scope: The request's ASGI scope.
+            receive: The server's.
+            send: The server's.
+            route: The path of the mount, if `scope` does not have it yet.
         """
         if not self._is_plain or scope["method"] != "GET" or path.startswith(RESERVED):
             return self._serve(path, mounted(scope, route) if route else scope, receive, send)

@@ -1,4 +1,6 @@
-"""Authorization: the application's rule, which a proven request must pass, and the audience that it must come from."""
+"""Authorization: the application's rule, asked after the proof was checked, and the audience that a proof is
+bound to.
+"""
 
 import inspect
 import logging
@@ -28,7 +30,7 @@ AudienceOf = Callable[[Any], str | Awaitable[str | None] | None]
 
 
 class Authorization:
-    """Calls the rule of one application, if it has one. Raises ConfigError if it is no function."""
+    """Calls the rule of one application, if it has one. Raises ConfigError if the rule is not a function."""
 
     def __init__(self, authorize: Authorize | None, authorize_many: AuthorizeMany | None) -> None:
         if authorize is not None and authorize_many is not None:
@@ -55,9 +57,9 @@ class Authorization:
         return ask
 
     async def batch_rule(self, scope: Scope, mount: str, image_ids: Collection[str]) -> Rule | None:
-        """Return the rule for the images of a batch, or None if there is no rule.
+        """Return the rule for the images of a batch, or None if there is no rule. Calls `authorize_many`.
 
-        mount: the path of the mount. image_ids: of the requests with a valid proof. `authorize_many` is called here.
+        mount: the path of the mount. image_ids: the ids of the requests with a valid proof.
         """
         if self._authorize_many is not None:
             with anyio.CancelScope(shield=True):  # as in a GET, a disconnect does not cancel the rule
@@ -79,14 +81,14 @@ class Authorization:
         return ask
 
     async def admitted(self, scope: Scope, image_ids: Collection[str]) -> list[str] | None:
-        """Return the ids that the rule lets pass, none if there is no rule, or None if it failed."""
+        """Return the ids that the rule admits. Return none of them if there is no rule, and None if the rule failed."""
         answers = await self._ask(scope, image_ids)
         if WireState.INTERNAL_ERROR in answers.values():
             return None
         return [image_id for image_id, refusal in answers.items() if refusal is None]
 
     async def _ask(self, scope: Scope, image_ids: Collection[str]) -> dict[str, Refusal]:
-        """Return the refusal of each image, or None if the rule lets it, or its original, pass."""
+        """Return a refusal for each image, or None if the rule admits it or its original."""
         originals = list(dict.fromkeys(map(original_of, image_ids)))
         try:
             passing = await self._passing(scope, originals)
@@ -111,7 +113,9 @@ class Authorization:
 
 
 class Audience:
-    """Calls the function of one application. Raises ConfigError if it is no function, or if no proof is checked."""
+    """Calls the audience function of one application. Raises ConfigError if it is not a function, or proofs are not
+    checked.
+    """
 
     def __init__(self, audience_of: AudienceOf, pixstore: Pixstore) -> None:
         if not callable(audience_of):
@@ -121,11 +125,11 @@ class Audience:
         self._audience_of = audience_of
 
     async def terms(self, scope: Scope) -> ProofTerms | None:
-        """Return the terms under which a request's proof must have been made, or None: then no proof is good."""
+        """Return the terms that a request's proof must match, or None if no proof is valid."""
         return terms_of(await self._asked(scope))
 
     async def name(self, scope: Scope) -> str | None:
-        """Return the audience itself, or None."""
+        """Return the audience, or None if the request has none."""
         answer = await self._asked(scope)
         return answer if terms_of(answer) else None
 
@@ -156,7 +160,7 @@ def _ids_in(answer: Any) -> frozenset[Any]:
 
 
 def _remedy(error: Exception, scope: Scope) -> str:
-    """Return advice if an application's function lacks a scope key that a middleware sets, else an empty text."""
+    """Return advice if the application's function lacks a scope key that a middleware sets, else an empty text."""
     for key in ("session", "user", "auth"):
         # scope["session"] raises a KeyError, Starlette's request.session an AssertionError.
         texts = [text for text in error.args if isinstance(text, str)]

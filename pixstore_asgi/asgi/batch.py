@@ -1,4 +1,4 @@
-"""Batch: an ASGI app that answers one request for many images, each like its own GET."""
+"""Batch: an ASGI app that answers one request for many images, each as its own GET would be answered."""
 
 from collections.abc import Sequence
 
@@ -95,7 +95,7 @@ async def _frame(index: int, answer: Answer) -> tuple[bytes, Payload | None]:
 
 
 class _Joined:
-    """Small frames that are sent together. They are copied once, at the end."""
+    """Collects small frames to send together. They are copied once, at the end."""
 
     def __init__(self) -> None:
         self.size = 0
@@ -113,5 +113,5 @@ class _Joined:
 
 
 def is_batch(path: str) -> bool:
-    """Tell whether the path below the mount is that of the batch."""
+    """Return whether the path below the mount is the batch endpoint."""
     return without_last_slash(path) == _PATH

@@ -80,7 +80,7 @@ class Blobs:
 
 
 def is_blob(path: str) -> bool:
-    """Tell whether the path below the mount is that of a blob."""
+    """Return whether the path below the mount is that of bare ciphertext."""
     return path.startswith(_PATH)
 
 
@@ -91,13 +91,13 @@ def _image_id(scope: Scope) -> str | None:
 
 
 def _is_known(scope: Scope, etag: str) -> bool:
-    """Tell whether the client already has these bytes (If-None-Match)."""
+    """Return whether the client already has these bytes (If-None-Match)."""
     known = b",".join(header_values(scope, b"if-none-match")).decode("latin-1")
     return any(name.strip(" \t").removeprefix("W/") in (etag, "*") for name in known.split(","))
 
 
 def _wanted(scope: Scope, etag: str, size: int) -> range | None:
-    """Return the positions that a GET requests, or None if it requests all."""
+    """Return the byte range that a GET requests, or None if it requests the whole body."""
     asked = single_value(header_values(scope, b"range"), repeated="")
     condition = single_value(header_values(scope, b"if-range"), repeated="")
     if scope["method"] != "GET" or asked is None or condition not in (None, etag):
@@ -106,9 +106,9 @@ def _wanted(scope: Scope, etag: str, size: int) -> range | None:
 
 
 def _byte_range(value: str, size: int) -> range | None:
-    """Return the positions that a Range header (RFC 9110, section 14) requests, an empty range if the body has none.
+    """Return the byte range in a Range header (RFC 9110, section 14). It is empty if the body has no such bytes.
 
-    None if the whole body is sent: the header is malformed, has another unit, or requests several parts.
+    None means the whole body: the header is malformed, has another unit, or requests several parts.
     """
     found = _RANGE.fullmatch(value)
     if found is None or found["first"] == found["last"] == "":

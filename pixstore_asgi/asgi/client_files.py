@@ -1,4 +1,4 @@
-"""ClientFiles: serves the browser client, which lies in an installed package, or beside it in a source checkout."""
+"""ClientFiles: serves the browser client from the installed package, or from beside it in a source checkout."""
 
 import hashlib
 import re
@@ -43,7 +43,7 @@ _HEADERS: RawHeaders = [
 class _Representation(NamedTuple):
     """A file in one content coding. etag: of these bytes, so each coding has its own (RFC 9110, 8.8.3.3).
 
-    content: the headers that describe the body. headers: the others, which a 304 has too.
+    content: the headers that describe the body. headers: the other headers, which a 304 has too.
     """
 
     body: bytes
@@ -57,18 +57,19 @@ _Representations = Mapping[str, _Representation]
 
 
 class ClientFiles:
-    """An ASGI app over the folder of the browser client: `/index.js`, one ES module, and the files beside it.
+    """An ASGI app for the files of the browser client: `/index.js`, one ES module, and the files beside it.
 
-    Browsers revalidate these at each visit. They keep the files below `/{version}/`, whose relative imports lead to
-    files of the same version. The version of another host gets the files of this one, to be revalidated, so that pages
-    of both keep working during a rolling deployment.
+    Browsers revalidate these at each visit. They cache the files below `/{version}/`, and relative imports there lead
+    to files of the same version. A path with another host's version gets this host's files, to be revalidated. So pages
+    of both versions keep working during a rolling deployment.
 
-    service_worker_scope: the path whose pages the service worker may control, or None to serve none. It has no
+    service_worker_scope: the path of the pages that the service worker may control, or None to serve no worker. It has
+        no
         versioned path, because browsers look for a newer one at the same path.
 
-    The files are read once, so pages get the client of the running version, also while another one is installed.
-    Raises ConfigError if the files are missing or the scope is invalid. A call raises Starlette's HTTPException: 404
-    for another path, and 406 if the client accepts no available coding.
+    The files are read once, so pages get the client of the running version, even while another one is installed. Raises
+    ConfigError if the files are missing or the scope is invalid. A call raises Starlette's HTTPException: 404 for an
+    unknown path, and 406 if the client accepts no available coding.
     """
 
     def __init__(self, service_worker_scope: str | None = None) -> None:
@@ -143,28 +144,29 @@ def _representation(coding: str, body: bytes, headers: RawHeaders) -> _Represent
 
 
 def _allowing(scope: str) -> RawHeaders:
-    """Return the headers of a service worker that may control pages outside its own folder."""
+    """Return the headers with which a service worker may control pages outside its own folder."""
     if not isinstance(scope, str) or _SCOPE.fullmatch(scope) is None:
         raise ConfigError(f'service_worker_scope must be a path as it stands in a URL, such as "/", not {scope!r:.80}')
     return [*_HEADERS, (b"service-worker-allowed", scope.encode("ascii"))]
 
 
 def _has(scope: Scope, etag: str) -> bool:
-    """Tell whether the client has this representation: If-None-Match, by weak comparison (RFC 9110, 13.1.2)."""
+    """Return whether the client has this representation: If-None-Match, by weak comparison (RFC 9110, 13.1.2)."""
     tags = (tag.strip(" \t").removeprefix("W/") for tag in _field(scope, b"if-none-match").split(","))
     return any(tag in ("*", etag) for tag in tags)
 
 
 def _field(scope: Scope, name: bytes) -> str:
-    """Return the value of a header that holds a list, sent in one line or several."""
+    """Return the value of a header that holds a list, joined if it was sent in several lines."""
     return b",".join(header_values(scope, name)).decode("latin-1")
 
 
 def best_coding(accept_encoding: str, available: Sequence[str]) -> str | None:
     """Return the available coding that the client prefers, the first of equal ones, or None (RFC 9110, 12.5.3).
 
-    accept_encoding: the value of the header, empty if there is none: such a client may know no coding, and gets
-        `identity`. available: names in lower case, in the order of the server.
+    accept_encoding: the value of the header. If it is empty, the client may know no coding, and gets `identity`.
+        available:
+        names in lower case, in the server's order of preference.
     """
     weights = _weights(accept_encoding)
 

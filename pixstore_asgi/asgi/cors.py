@@ -1,4 +1,4 @@
-"""Which pages of other origins may read responses (Fetch Standard, "CORS protocol")."""
+"""Cross-origin access: lets pages of other origins read responses (Fetch Standard, "CORS protocol")."""
 
 import re
 from collections.abc import Sequence
@@ -18,9 +18,9 @@ _PREFLIGHT_HEADERS: RawHeaders = [
 
 
 class CrossOrigin:
-    """Which origins may read responses: ("*",) for all without credentials, a list, or None for no headers at all.
+    """The origins that may read responses: ("*",) for all without credentials, a list, or None for no headers.
 
-    Raises ConfigError for anything that is not an origin: the header is compared as a whole, never as a pattern.
+    Raises ConfigError for any value that is not an origin: the header is compared as a whole, never as a pattern.
     """
 
     def __init__(self, allow_origins: Sequence[str] | None) -> None:
@@ -44,11 +44,11 @@ class CrossOrigin:
 
     @property
     def public_headers(self) -> RawHeaders:
-        """The headers of public responses: the same for every origin, so that a cache serves one copy to all."""
+        """The headers of public responses. They are the same for every origin, so a cache needs one copy only."""
         return [] if self._origins is None else [(b"access-control-allow-origin", b"*")]
 
     def admits(self, scope: Scope) -> bool:
-        """Tell whether the origin of a request is allowed: none, that of its own host, or a listed one."""
+        """Return whether a request may read a response: it has no origin, that of its own host, or a listed one."""
         origin = single_value(header_values(scope, b"origin"), repeated="")
         if origin is None or self._origins is None or b"*" in self._origins:
             return True

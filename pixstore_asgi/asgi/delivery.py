@@ -26,9 +26,10 @@ Frames = AsyncGenerator[tuple[bytes, Payload | None]]
 
 
 class Delivery:
-    """Sends within the time limits of one application.
+    """Sends payloads within the time limits of one application.
 
-    send_timeout_s: for one piece. max_stream_s: for one payload. In seconds. Raises ConfigError for 0 and below.
+    send_timeout_s: for one piece, in seconds. max_stream_s: for one payload, in seconds. Raises ConfigError if one is
+    not above 0.
     """
 
     def __init__(self, send_timeout_s: float, max_stream_s: float) -> None:
@@ -61,18 +62,18 @@ class Delivery:
                 )
 
     def send_whole(self, whole: bytes, status: int, headers: RawHeaders, send: Send) -> Awaitable[bool]:
-        """Send a response with its whole body; return False if the client is gone or takes nothing."""
+        """Send a response with its whole body. Return False if the client is gone or accepts nothing."""
         start = {"type": "http.response.start", "status": status, "headers": headers}
         return self._send(send, start, {"type": "http.response.body", "body": whole, "more_body": False})
 
     async def read_within(self, reading: Awaitable[Payload]) -> Payload:
-        """Return a payload that is read before it is sent. Raises StoreBusy if that takes max_stream_s."""
+        """Read a payload before it is sent, and return it. Raises StoreBusy if that takes longer than max_stream_s."""
         with anyio.move_on_after(self._max_stream_s):
             return await reading
         raise StoreBusy(f"not read within max_stream_s, {self._max_stream_s} s: try again, or raise it")
 
     async def read_body(self, receive: Receive, most: int) -> bytes:
-        """Return the part of a request's body that arrives within send_timeout_s, and little more than `most` bytes."""
+        """Return the bytes of a request's body that arrive within send_timeout_s. Stops soon after `most` bytes."""
         body, goes_on = HiddenBytes(), True  # a batch holds proofs
         with anyio.move_on_after(self._piece_limit[0]):
             while goes_on and len(body) <= most:
@@ -82,7 +83,7 @@ class Delivery:
         return body
 
     async def send_frames(self, frames: Frames, headers: RawHeaders, receive: Receive, send: Send) -> None:
-        """Send frames one after another. If one can't be sent whole, the response ends there, cut short."""
+        """Send frames one after another. If one can't be sent completely, the response ends there."""
         start = _start(200, headers)
         async with aclosing(frames), anyio.create_task_group() as tasks:
             tasks.start_soon(_cancel_on_disconnect, receive, tasks.cancel_scope)
@@ -113,7 +114,7 @@ class Delivery:
             return left == 0
 
     async def _send_first(self, payload: Payload, start: Message, send: Send) -> int:
-        """Send a response's start and first piece; return the number of bytes left, 0 if the client takes no more."""
+        """Send a response's start and first piece. Return the number of remaining bytes, 0 if the client is gone."""
         first = await self._next_piece(payload)
         left = payload.size - len(first)
         # One time limit for both: with pipelined requests, servers wait for a slow client already at the start.
@@ -137,7 +138,7 @@ class Delivery:
                 return
 
     async def _send(self, send: Send, *messages: Message) -> bool:
-        """Send messages within one time limit; return False if the client is gone or takes nothing."""
+        """Send messages within one time limit. Return False if the client is gone or accepts nothing."""
         limit_s, option = self._piece_limit
         try:
             is_sent = await ends_within(limit_s, _send_all(send, messages))
@@ -201,7 +202,7 @@ async def ends_within(seconds: float, coroutine: Coroutine[Any, Any, None]) -> b
 
 
 class _Rest:
-    """The rest of a coroutine that ran until it first suspended, waiting for `waits_for`."""
+    """The rest of a coroutine that has run until it first suspended. waits_for: the future that it awaits."""
 
     def __init__(self, coroutine: Coroutine[Any, Any, None], waits_for: Any) -> None:
         self._coroutine = coroutine

@@ -1,4 +1,4 @@
-"""Requests and small responses of ASGI as plain values."""
+"""ASGI requests and small responses as plain values."""
 
 import json
 from urllib.parse import quote, unquote_to_bytes
@@ -20,8 +20,9 @@ _UNQUOTED = "/:@!$&'()*+,;=~"  # with letters, digits and `_.-`: a path has thes
 def route_path(scope: Scope) -> str:
     """Return the decoded path below the mount: with its leading slash, or empty at the mount itself.
 
-    That is `path` minus `root_path`; else minus the part of `root_path` that mounting added, for behind a proxy that
-    strips a prefix the path lacks the server's own root path (Starlette's `app_root_path`); else the whole path.
+    This is `path` without `root_path`. If `path` does not begin with `root_path`, it is `path` without the part that
+    mounting added to `root_path`: behind a proxy that strips a prefix, `path` lacks the server's own root path
+    (Starlette's `app_root_path`). Otherwise it is the whole path.
     """
     path: str = scope["path"]
     root: str = scope.get("root_path", "")
@@ -33,21 +34,21 @@ def route_path(scope: Scope) -> str:
 
 
 def mounted(scope: Scope, route: str) -> Scope:
-    """Return the scope that an application mounted at `route` gets, as Starlette's mounts have it."""
+    """Return the scope for an application mounted at `route`, as Starlette's mounts make it."""
     root = scope.get("root_path", "")
     return {**scope, "app_root_path": scope.get("app_root_path", root), "root_path": root + route}
 
 
 def without_last_slash(path: str) -> str:
-    """Return a path as it was asked for: Litestar's mounts get every path with a slash at its end."""
+    """Return the requested path: Litestar's mounts add a slash at the end of every path."""
     return path.removesuffix("/")
 
 
 def is_canonical(scope: Scope, ending: str) -> bool:
-    """Tell whether the requested path ends with `ending` literally, and the path before it has its canonical spelling.
+    """Return whether the requested path ends with `ending` literally, and the path before it is spelled canonically.
 
-    The canonical spelling encodes only the characters that need it, in upper case. A server that gives no `raw_path`
-    hides the spelling: then the decoded path is compared, and one slash after it is ignored.
+    The canonical spelling encodes only the characters that need it, in upper case. If a server gives no `raw_path`, the
+    spelling is unknown: then the decoded path is compared, and one slash after it is ignored.
     """
     raw: bytes | None = scope.get("raw_path")
     if raw is None:
@@ -68,7 +69,7 @@ def read_request(scope: Scope, path: str) -> ImageRequest:
 
 
 def scope_of_get(scope: Scope, mount: str, image_id: str) -> Scope:
-    """Return the scope that a GET of one image would have come with. mount: the path of the mount itself."""
+    """Return the scope that a GET of one image would have had. mount: the path of the mount."""
     path = f"{mount}/{image_id}"
     return {**scope, "method": "GET", "path": path, "raw_path": quote(path, safe="/:").encode("ascii")}
 
@@ -79,7 +80,7 @@ def header_values(scope: Scope, name: bytes) -> list[bytes]:
 
 
 def single_value(values: list[bytes], *, repeated: str) -> str | None:
-    """Return the value of a header that was sent once, None if it was not sent, else `repeated`."""
+    """Return the value of a header that was sent once, None if it was not sent, and `repeated` otherwise."""
     if len(values) > 1:
         return repeated
     return values[0].decode("latin-1") if values else None
@@ -92,18 +93,18 @@ async def send_empty(status: int, headers: RawHeaders, send: Send) -> None:
 
 
 async def refuse(status: int, headers: RawHeaders, send: Send) -> None:
-    """Send an error without a body. headers: further ones."""
+    """Send an error without a body. headers: additional ones."""
     await send_empty(status, [(b"content-length", b"0"), (b"cache-control", b"no-store"), *headers], send)
 
 
 async def send_json(status: int, value: object, headers: RawHeaders, scope: Scope, send: Send) -> None:
-    """Answer GET or HEAD with JSON that no cache keeps, and that may hold records. headers: further ones."""
+    """Answer GET or HEAD with JSON that no cache stores, because it may hold records. headers: additional ones."""
     body = HiddenBytes(json.dumps(value, ensure_ascii=False, separators=(",", ":")), "utf-8")
     await _send(status, body, [(b"content-type", b"application/json"), *headers], scope, send)
 
 
 async def send_text(status: int, text: str, headers: RawHeaders, scope: Scope, send: Send) -> None:
-    """Answer GET or HEAD with a text that no cache keeps. headers: further ones."""
+    """Answer GET or HEAD with a text that no cache stores. headers: additional ones."""
     await _send(status, text.encode(), [(b"content-type", b"text/plain; charset=utf-8"), *headers], scope, send)
 
 

@@ -1,4 +1,4 @@
-"""/-/image/…, the URLs of plain `<img>`, which the page's service worker answers; here without a service worker."""
+"""/-/image/…, the URLs of plain `<img>`. The page's service worker answers them; this is the answer without one."""
 
 from starlette.types import Scope, Send
 
@@ -20,5 +20,5 @@ _HEADERS: RawHeaders = [
 
 
 async def refuse_without_worker(scope: Scope, send: Send) -> None:
-    """Answer 404 with an explanation: only the service worker, which gets records, can show an image."""
+    """Answer 404 with an explanation: only the service worker, which gets the records, can show an image."""
     await send_text(404, _TEXT, _HEADERS, scope, send)

@@ -37,7 +37,7 @@ async def run_lifespan(
 
 
 class _Lifespan:
-    """The receive and send that an inner application gets."""
+    """The `receive` and `send` for an inner application."""
 
     def __init__(self, pixstore: Pixstore, startup: Message, receive: Receive, send: Send) -> None:
         self._pixstore = pixstore

@@ -30,17 +30,17 @@ _HEADERS: RawHeaders = [
 class RecordsApp:
     """Answers GET of `?id=…&id=…` with the records of up to 100 images by id, like `get_image_records`.
 
-    It answers at every path that leads to it. The browser client requests it with its option `recordsUrl`, and so does
-    the service worker behind plain `<img>`. Ids that the rule refuses are left out like ids without an image, so that
-    the answer does not tell which images exist. Text that is no image id is left out too, if another one is an id.
+    Mount it at any path. The browser client requests it with its option `recordsUrl`, and so does the service worker
+    behind plain `<img>`. Ids that the rule refuses are left out like ids without an image, so that the answer does not
+    tell which images exist. Invalid ids are left out too, but a request with no valid id gets 400.
 
     Args:
         pixstore: The Pixstore.
         authorize: As in PixstoreApp, called with the scope of the request for records. This or `authorize_many` is
             required, because a record holds a key.
         authorize_many: As in PixstoreApp.
-        audience: As in PixstoreApp. The records are valid only for this audience; if it returns None or raises, the
-            answer has none.
+        audience: As in PixstoreApp. The records are valid only for this audience. If it returns None or raises, the
+            request gets no records.
 
     Raises:
         ConfigError: An option can't work.

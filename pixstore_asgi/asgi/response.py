@@ -1,4 +1,4 @@
-"""PayloadResponse: a payload as the response of an endpoint of the application's own."""
+"""PayloadResponse: a payload as the response of an application's own endpoint."""
 
 from starlette.background import BackgroundTask
 from starlette.responses import Response
@@ -11,7 +11,7 @@ from .delivery import MAX_STREAM_S, SEND_TIMEOUT_S, Delivery
 class PayloadResponse(Response):
     """A payload as the response of the application's own endpoint, in Starlette, FastAPI and Litestar.
 
-    It closes the payload however the request ends. It sets no cross-origin headers; the application does.
+    It closes the payload even if the request fails. It sets no cross-origin headers; the application does.
 
     Args:
         payload: The payload.

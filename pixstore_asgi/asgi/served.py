@@ -59,23 +59,23 @@ class ServedImage:
 class Observer:
     """Base class of observers that need more than a plain `on_served`.
 
-    Its methods are plain and quick, because they hold up the event loop.
+    Its methods must be plain and quick, because they block the event loop.
     """
 
     def begins(self, image: ServedImage) -> None:
-        """Take note of an answer that is known and about to be sent."""
+        """Called when the answer is known, before it is sent."""
 
     def ended(self, image: ServedImage) -> None:
-        """Take note of an answer that has ended, whole or cut off."""
+        """Called when the answer was sent, completely or not."""
 
     def read(self, seconds: float) -> None:
-        """Take note of an image that was not in memory, and of the seconds that the store took to find it."""
+        """Called for an image that was not in memory, with the seconds that the store took to find it."""
 
 
 class Served:
     """The observers of one application. Their errors are logged and change no answer.
 
-    Raises ConfigError for an observer that is not callable, or is async, because nothing would await it.
+    Raises ConfigError for an observer that is not callable, or is async, because its result would not be awaited.
     """
 
     def __init__(self, on_served: OnServed | Observer | Sequence[OnServed | Observer], read_times: ReadTimes) -> None:
@@ -86,12 +86,12 @@ class Served:
                 read_times.watch(observer.read)
 
     def request(self, scope: Scope, send: Send) -> "ServedRequest":
-        """Return the report of a request that comes now."""
+        """Return the report for a request that begins now."""
         return ServedRequest(self._observers, scope, send)
 
 
 class ServedRequest:
-    """One request whose images are reported: an ASGI `send` that counts the bytes of the body that the server took."""
+    """One request with images to report: an ASGI `send` that counts the body bytes that the server accepts."""
 
     def __init__(self, observers: Sequence[Observer], scope: Scope, send: Send) -> None:
         self._begun_ns = time.perf_counter_ns()

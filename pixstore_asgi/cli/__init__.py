@@ -14,7 +14,7 @@ def _open_closed_streams() -> None:
 
 
 def main() -> None:
-    """Run the command line, or exit with one line that names the missing extra."""
+    """Run the command line. If an extra is missing, exit with one line that names it."""
     _open_closed_streams()
     require("cli", "click", "uvicorn")
     try:

@@ -144,7 +144,7 @@ def _tell_of_rows_alone(database: Path) -> None:
 async def _of_one_moment(
     database: Database, blobs: str | None, folder: Path
 ) -> AsyncIterator[tuple[ImageStore, KeyRing | None]]:
-    """Open a store as it is now, with its key ring if there is a secret. folder: for the rows of a SQLite file."""
+    """Open a snapshot of a store, with its key ring if there is a secret. folder: for the copied SQLite file."""
     async with opened_as_made(database, blobs) as store:
         ring = await find_configured_ring(store)
         if database.file is None:

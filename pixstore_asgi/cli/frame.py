@@ -1,4 +1,4 @@
-"""How every command runs: its report, one line for an error, a bar while it goes, and its exit code."""
+"""The frame of every command: its report, errors in one line, a progress bar, and the exit code."""
 
 import asyncio
 import sys
@@ -24,7 +24,7 @@ def _no_report(_: BaseException | None) -> None:
 
 @contextmanager
 def framed(report: Report = _no_report, *, stopped: str | Callable[[], str] = "Stopped.") -> Iterator[None]:
-    """Print the report. Make an error of this package one line and exit code 1, and Ctrl-C exit code 130.
+    """Print the report. Turn an error of this package into one line and exit code 1, and Ctrl-C into exit code 130.
 
     stopped: printed on stderr after Ctrl-C.
     """
@@ -42,7 +42,7 @@ def framed(report: Report = _no_report, *, stopped: str | Callable[[], str] = "S
 def run(
     steps: Coroutine[Any, Any, _T], report: Report = _no_report, *, stopped: str | Callable[[], str] = "Stopped."
 ) -> _T:
-    """Run the steps of a command in an event loop and return their result: see `framed`."""
+    """Run the steps of a command in an event loop and return their result, within `framed`."""
     with framed(report, stopped=stopped):
         return asyncio.run(steps)
 
@@ -52,7 +52,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 
 
 def progress_bar(label: str, length: int) -> Any:
-    """Return a bar on stderr, to be entered. It is hidden if stderr is not a terminal."""
+    """Return a progress bar on stderr, to use in a `with`. It is hidden if stderr is not a terminal."""
     return click.progressbar(
         length=length, label=label, file=sys.stderr, show_pos=True, width=32, hidden=not sys.stderr.isatty()
     )

@@ -189,7 +189,7 @@ def retire(key_ids: tuple[str, ...], database: Database, as_json: bool) -> None:
 
 @asynccontextmanager
 async def _opened(database: Database) -> AsyncIterator[tuple[ImageStore, KeyRing]]:
-    """Open a store with its key ring. Bodies stay the same, so it needs no bucket."""
+    """Open a store with its key ring, without its bucket: the bodies stay the same."""
     await check_made(database)
     async with opened(database, None) as store:
         yield store, await find_ring(store, None)

@@ -1,4 +1,4 @@
-"""Run a move: show a bar meanwhile, print its report, and exit with its code."""
+"""Runs a move: shows a progress bar, prints the report, and sets the exit code."""
 
 import os
 import sys
@@ -46,7 +46,7 @@ class Move:
 
     @property
     def has_read_nothing(self) -> bool:
-        """Whether every image was skipped."""
+        """Whether every image was skipped because it can't be read."""
         return bool(self.report.left) and self.report.moved + self.report.present == 0
 
     @property

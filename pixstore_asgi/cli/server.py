@@ -1,4 +1,4 @@
-"""Run uvicorn on a socket that is opened here, so that a taken port is a one-line error and errors are raised."""
+"""Runs uvicorn on a socket that is opened here, so that a port in use is a one-line error, and errors are raised."""
 
 import asyncio
 import errno
@@ -22,7 +22,7 @@ _USER_TIMEOUT_MS = int(SEND_TIMEOUT_S * 1000)
 def listen(host: str, port: int, *, user_timeout_ms: int = _USER_TIMEOUT_MS) -> socket.socket:
     """Return a listening socket. Raises click.ClickException with the remedy.
 
-    user_timeout_ms: milliseconds for which a client may acknowledge no data before its connection ends; only on Linux.
+    user_timeout_ms: how long sent data may stay unacknowledged before the connection ends, in milliseconds. Linux only.
     """
     try:
         listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
@@ -51,8 +51,8 @@ def run_server(
 ) -> None:
     """Serve `app` until SIGINT or SIGTERM.
 
-    life: entered before the first request and left after the last one. It replaces the ASGI lifespan, because uvicorn
-    would log its errors, and here they are raised. on_ready: called once requests are answered.
+    life: a context, entered before the first request and left after the last one. It replaces the ASGI lifespan,
+    because uvicorn would only log its errors. on_ready: called when requests are answered.
     """
     config = uvicorn.Config(
         app, lifespan="off", log_level=log_level, server_header=False, timeout_graceful_shutdown=_GRACE_S
@@ -68,7 +68,7 @@ def run_server(
 
 @contextmanager
 def exit_on_signals() -> Iterator[None]:
-    """Leave this context by SystemExit(0) after SIGINT or SIGTERM, so that the block cleans up."""
+    """After SIGINT or SIGTERM, leave this context with SystemExit(0), so that the block cleans up."""
     # uvicorn passes a signal on once it has shut down; by default SIGTERM would then kill.
     before = {number: signal.signal(number, _exit) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -28,8 +28,10 @@ def filled(_: click.Context, __: click.Parameter, value: str) -> str:
 
 
 class NewPath(click.Path):
-    """A path. An empty text, which would be the working directory, and a URL, which may hold a password, are usage
-    errors that do not repeat it."""
+    """A path for a new file. Refuses an empty text, which would be the working directory, and a URL.
+
+    The error does not repeat the URL, which may hold a password.
+    """
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the path of an option's text."""
@@ -42,7 +44,7 @@ class NewPath(click.Path):
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """The store of an option. store: the argument for Pixstore. file: its SQLite file, or None."""
+    """The store named by an option. store: the argument for Pixstore. file: its SQLite file, or None."""
 
     store: str | Path = field(repr=False)  # a URL may hold a password
     file: Path | None
@@ -60,7 +62,7 @@ class Database:
 
 
 class DatabaseType(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click alone
-    """A path or a store's URL, as a Database. exists: a SQLite file must be there already."""
+    """Turns a path or a store's URL into a Database. exists: a SQLite file must already exist."""
 
     name = "database"
 
@@ -68,7 +70,7 @@ class DatabaseType(click.ParamType):  # type: ignore[type-arg]  # generic in new
         self._path = NewPath(exists=exists, dir_okay=False, path_type=Path)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Database:
-        """Return the Database of an option. A URL of an unknown store, or of no file, is a usage error."""
+        """Return the Database of an option. A URL of an unknown store, or without a file, is a usage error."""
         try:
             if scheme_of(value) != "sqlite":
                 return Database(value, None)
@@ -88,7 +90,7 @@ class BucketType(click.ParamType):  # type: ignore[type-arg]  # as above
     name = "bucket"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the URL of an option. A URL of no bucket is a usage error."""
+        """Return the URL of an option. A URL that does not name a bucket is a usage error."""
         try:
             bucket_at(value)
         except ConfigError as error:
@@ -112,7 +114,7 @@ blobs = click.option(
 
 
 async def made(database: Database, blobs: str | None) -> ImageStore:
-    """Return an existing store, not open. Its close does not run gc. Raises InputError if there is none."""
+    """Return an existing store, closed. Closing it later does not run gc. Raises InputError if there is none."""
     await check_made(database)
     return _without_gc_at_close(database, blobs)
 
@@ -127,7 +129,7 @@ def _without_gc_at_close(database: Database, blobs: str | None) -> ImageStore:
 
 @asynccontextmanager
 async def opened(database: Database, blobs: str | None) -> AsyncIterator[ImageStore]:
-    """Open a store until the block ends, and make it if there is none. Its close does not run gc."""
+    """Open a store until the block ends; create it if it is missing. Closing it does not run gc."""
     store = _without_gc_at_close(database, blobs)
     await store.open()
     try:
@@ -147,14 +149,14 @@ async def opened_as_made(database: Database, blobs: str | None) -> AsyncIterator
 
 
 async def check_made(database: Database) -> None:
-    """Raise InputError if there is no such store."""
+    """Raise InputError if the store does not exist."""
     if not await is_made(database):
         where = "path" if database.file else "database and the schema that it names"
         raise InputError(f"there is no store at {database}: look at the {where}")
 
 
 async def is_made(database: Database) -> bool:
-    """Return whether there is such a store. Return True for a store that can't tell."""
+    """Return whether the store exists. Return True for a store that can't tell."""
     store = connect(database.store)
     return await store.is_made() if isinstance(store, Inspectable) else True
 
@@ -170,7 +172,7 @@ async def count_of(store: ImageStore) -> int:
 async def check_prefix(blobs: str, target: Database | None) -> None:
     """Raise InputError if the prefix belongs to another store: two copies would share the object of a version.
 
-    target: the store that is to use it, or None if it does not exist yet.
+    target: the store that will use it, or None if it does not exist yet.
     """
     bucket = bucket_at(blobs)
     await bucket.open()

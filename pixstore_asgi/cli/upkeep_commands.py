@@ -194,7 +194,7 @@ def _size_of(size: int) -> str:
 
 
 def _mount(_: click.Context, __: click.Parameter, url: str | None) -> str | None:
-    """Return the address of a mount. An error does not repeat it, because it may hold a password."""
+    """Return the address of a mount. The error does not repeat it, because it may hold a password."""
     if url is None:
         return None
     try:

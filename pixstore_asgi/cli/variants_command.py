@@ -1,4 +1,4 @@
-"""`pixstore-asgi variants`: smaller copies of images that are there already."""
+"""`pixstore-asgi variants`: smaller copies of existing images."""
 
 from typing import Any
 
@@ -16,12 +16,12 @@ _NUMBERS = ("width", "height", "quality")
 
 
 class VariantType(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click alone
-    """A variant as text, `NAME:width=320,format=webp`, as a Variant."""
+    """Turns a text such as `NAME:width=320,format=webp` into a Variant."""
 
     name = "variant"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Variant:
-        """Return the Variant of an option. An impossible one is a usage error."""
+        """Return the Variant of an option. An invalid one is a usage error."""
         name, _, text = value.partition(":")
         options: dict[str, Any] = {}
         for item in text.split(","):

@@ -1,4 +1,4 @@
-"""The batch: one request for many images, and its answer in one stream (docs/wire-format.md, "Batch").
+"""The batch: one request for many images, and its response in one stream (docs/wire-format.md, "Batch").
 
 request   text/plain JSON, at most 16 KiB: {"images": [{"id": …, "token": …, "proof": …}, …]}, 1 to 25 distinct ids
 response  frames in the order of the request: index u8 ‖ HTTP status u16 ‖ length u32, little-endian, then the body

@@ -7,8 +7,10 @@
     AAD          u16 length ‖ bytes, of each: purpose, id, version, format, iv, tag, size u64
 
 The ciphertext has no additional data because clients of the wire format decrypt without any. The key wrap binds id and
-version instead. SIV needs no nonce, so none can repeat. Rows of older versions of this package have a SHA-256 of the
-ciphertext, which is then the last field of the AAD; new rows need none, because the tag covers the ciphertext.
+version instead. SIV needs no nonce, so none can repeat.
+
+Rows of older versions of this package have a SHA-256 of the ciphertext, which is then the last field of the AAD. New
+rows need none, because the tag covers the ciphertext.
 """
 
 import struct
@@ -135,7 +137,7 @@ class TagCheck:
         self._decryptor.update_into(piece, self._buffer)
 
     def finish(self) -> None:
-        """End the image. Raises IntegrityError (tag) if any byte of it differs."""
+        """End the image. Raises IntegrityError (tag) if any byte of it was changed."""
         try:
             self._decryptor.finalize()
         except InvalidTag:

@@ -1,4 +1,4 @@
-"""Counts of images and variants, and their text for people."""
+"""Counts of images and variants, and how to print them."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ from .ids import is_variant_id
 
 
 class Count(NamedTuple):
-    """A number of images and a number of variants. Its `str` is such as "11 images and 11 variants"."""
+    """A number of images and a number of variants. Its `str` looks like "11 images and 11 variants"."""
 
     images: int = 0
     variants: int = 0

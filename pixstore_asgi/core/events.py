@@ -1,4 +1,4 @@
-"""Names of log events for machines: each log call passes one as `extra`, beside its message for people."""
+"""Event names for log processing: each log call passes one as `extra`, beside its message for people."""
 
 from typing import Any
 

@@ -1,7 +1,7 @@
-"""Types whose repr hides their value: for keys, proofs, secrets, and bytes that contain them.
+"""Types with a repr that hides their value: for keys, proofs, secrets, and bytes that contain them.
 
-Error trackers record the local variables of each frame in a traceback: they take the repr of each, and walk into lists
-and dicts. So the value itself must hide, wherever it is stored. Encoders and ciphers accept these types as plain ones.
+Error trackers record the local variables of each frame in a traceback: they take the repr of each, also inside lists
+and dicts. So the value itself must be hidden. Encoders and ciphers accept these types as plain ones.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ def hide(value: _T) -> Hidden[_T]:
 
 
 class HiddenBytes(bytes):
-    """Bytes whose repr shows only their length; slices and sums are HiddenBytes too."""
+    """Bytes with a repr that shows only their length. Slices and sums are HiddenBytes too."""
 
     __slots__ = ()
 
@@ -40,7 +40,7 @@ class HiddenBytes(bytes):
 
 
 class HiddenText(str):
-    """Text whose repr shows only its length. `str()` and formatting return the text itself.
+    """Text with a repr that shows only its length. `str()` and formatting return the text itself.
 
     Only for values that stay in the package: msgspec refuses subclasses of str.
     """
@@ -59,7 +59,7 @@ def hidden_text(value: object) -> Any:
 
 
 class HiddenFields(dict[str, Any]):
-    """A dict whose repr shows only its keys, in Sentry and rich too. JSON encoders see a plain dict."""
+    """A dict with a repr that shows only its keys, also in Sentry and rich. JSON encoders see a plain dict."""
 
     __slots__ = ()
 

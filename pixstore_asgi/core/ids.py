@@ -18,7 +18,7 @@ _TOKEN = re.compile(r"[1-9][0-9]{0,15}", re.ASCII)
 
 
 def is_image_id(value: object) -> bool:
-    """Return whether `value` is an image id: 1 to 64 of `[A-Za-z0-9_-]`, or these, a colon and 1 to 128 more.
+    """Return whether `value` is an image id: 1 to 64 of `[A-Za-z0-9_-]`, optionally a colon and 1 to 128 more.
 
     Raises InputError if `value` is not a str.
     """

@@ -1,4 +1,4 @@
-"""The data classes of an image: its row in a store, its seal, its decrypted bytes, its line in a list."""
+"""The data classes of an image: its row in a store, its seal, its decrypted bytes, its entry in a list."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple, Self
@@ -30,12 +30,12 @@ DATABASE_ID_BYTES = 16
 
 
 def database_id_of(random: bytes) -> bytes:
-    """Return the id of a new database from DATABASE_ID_BYTES - 1 random bytes."""
+    """Return the id of a new database, made from DATABASE_ID_BYTES - 1 random bytes."""
     return b"\x01" + random
 
 
 def is_older_than_ids(database_id: bytes) -> bool:
-    """Return whether a database may have images from before it had an id, whose keys are bound to no id."""
+    """Return whether a database is older than its id. It may then have images with keys that are bound to no id."""
     return database_id.startswith(b"\0")
 
 
@@ -84,10 +84,10 @@ class ImageMeta:
 
 @dataclass(frozen=True, slots=True)
 class Seal:
-    """How one image was encrypted elsewhere: with it, encryption gives the same ciphertext, which browsers may cache.
+    """How one image was encrypted in another store. With it, the image is encrypted to the same bytes again.
 
-    key: 32 bytes. iv: 12 bytes. tag: 16 bytes. format: the name of its format byte, such as "jpg". Raises InputError
-    for other lengths.
+    So browsers may use their cached copies. key: 32 bytes. iv: 12 bytes. tag: 16 bytes. format: the name of its format
+    byte, such as "jpg". Raises InputError for other lengths.
     """
 
     key: bytes = field(repr=False)
@@ -106,7 +106,7 @@ class StoredImage:
     """The current row of one image.
 
     token: strictly rising per id. meta: of the current version. created_ms: time of the first save under this id, in
-    epoch milliseconds. epoch: of its proofs; `revoke` raises it.
+    epoch milliseconds. epoch: the epoch of its proofs, which `revoke` raises.
     """
 
     id: str
@@ -126,7 +126,7 @@ class Past:
 
 @dataclass(frozen=True, slots=True)
 class Tombstone:
-    """The row that remains of a deleted image: id, last token, and last epoch of its proofs."""
+    """The row of a deleted image: its id, its last token, and the last epoch of its proofs."""
 
     id: str
     token: int
@@ -163,7 +163,7 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class ExportedImage:
-    """One version of an image, complete: another store can serve the same bytes from it.
+    """One version of an image with everything that another store needs to serve the same bytes.
 
     seal, ciphertext: the encrypted form with its key. image: the decrypted form. details: None if it was not decoded.
     """
@@ -181,7 +181,7 @@ class ImageInfo:
     """One image in a list.
 
     token: of the current version. format: its name. size: in bytes, including padding. created: time of the first save
-    under this id, in epoch milliseconds; for images from before the store recorded it, time of the last save.
+    under this id, in epoch milliseconds. For images older than the recording of that time, it is the last save.
     """
 
     id: str

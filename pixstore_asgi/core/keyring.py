@@ -34,8 +34,8 @@ Secret = str | bytes
 class RingKey:
     """The keys derived from one secret for one database. Its repr shows no secret.
 
-    prk: 32 bytes. database_id: 16 bytes, or empty. check_value: stored, so that a store can check the secret: key id,
-    12 derived bytes, database id.
+    prk: 32 bytes. database_id: 16 bytes, or empty. check_value: key id, 12 derived bytes, database id; a store keeps it
+    to check the secret.
     """
 
     __slots__ = ("_database_id", "_macs", "_prk", "check_value", "key_id", "wrapper")
@@ -73,15 +73,15 @@ class KeyRing:
     """The keys of one or more secrets. A new ring belongs to no database: use `bound_to`.
 
     Args:
-        secrets: one secret or a list, oldest to newest; each at least 32 bytes, or at least 43 characters of text
-            without white space, which are used undecoded as UTF-8.
+        secrets: One secret or a list, oldest to newest. Each has at least 32 bytes, or at least 43 characters of text
+            without white space. Text is used as its UTF-8 bytes, not decoded.
 
     Attributes:
-        verifying: the keys that verify proofs, by their 4-byte ids.
-        signing: the newest key, which signs and wraps.
+        verifying: The keys that verify proofs, by their 4-byte ids.
+        signing: The newest key, which signs and wraps.
 
     Raises:
-        SecretError: for a secret that is too short, contains white space or is listed twice, and for an empty list.
+        SecretError: A secret is too short, contains white space or is listed twice, or the list is empty.
     """
 
     def __init__(self, secrets: Secret | Sequence[Secret]) -> None:
@@ -107,7 +107,7 @@ class KeyRing:
 
     @cached_property
     def newest(self) -> "KeyRing":
-        """A ring of the signing key only."""
+        """A ring with only the signing key."""
         return self._of([self.signing])
 
     def get(self, key_id: bytes) -> RingKey | None:
@@ -116,7 +116,7 @@ class KeyRing:
 
     @cached_property
     def check_values(self) -> tuple[bytes, ...]:
-        """The check values of all keys that unwrap; the signing key's is last."""
+        """The check values of all keys that unwrap. The signing key's is last."""
         return tuple(key.check_value for key in chain(self._unbound.values(), self.verifying.values()))
 
     @classmethod

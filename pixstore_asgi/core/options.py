@@ -1,4 +1,4 @@
-"""The check of options that are numbers. It refuses text, such as the value of an environment variable."""
+"""Checks options that must be numbers. Refuses text, such as the value of an environment variable."""
 
 from numbers import Real
 

@@ -42,7 +42,7 @@ _REMEMBERED_HEADS = 64
 
 @dataclass(frozen=True, slots=True)
 class ProofWindows:
-    """The division of time into windows; the same in every process that issues or verifies proofs.
+    """The division of time into windows, the same in every process that issues or verifies proofs.
 
     length_ms: of one window. leeway_ms: the allowed clock difference. Both in milliseconds.
     """
@@ -55,24 +55,24 @@ class ProofWindows:
         return self.limits_ms(now_ms // self.length_ms)[1]
 
     def limits_ms(self, window: int) -> tuple[int, int]:
-        """Return the first time at which a window's proofs are valid, and the end, exclusive, in epoch milliseconds."""
+        """Return the times at which proofs of a window become valid and stop being valid, in epoch milliseconds."""
         return window * self.length_ms - self.leeway_ms, (window + 2) * self.length_ms
 
 
 @dataclass(frozen=True)
 class ProofTerms:
-    """The further values that a proof is bound to. audience: a session, user or tenant, at most 65535 bytes."""
+    """The other values that a proof is bound to. audience: a session, user or tenant, at most 65535 bytes."""
 
     audience: bytes = field(default=b"", repr=False)
 
     @cached_property
     def audience_field(self) -> bytes:
-        """The audience as the MAC covers it: its length as u16, then its bytes."""
+        """The audience in the form that the MAC covers: its length as u16, then its bytes."""
         return len(self.audience).to_bytes(2, "big") + self.audience
 
 
 def terms_of(audience: object) -> ProofTerms | None:
-    """Return the terms for one audience, 1 to 65535 bytes of UTF-8, or None if the value is not one."""
+    """Return the terms for one audience, 1 to 65535 bytes of UTF-8, or None if the value is invalid."""
     if not isinstance(audience, str):
         return None
     try:
@@ -83,7 +83,7 @@ def terms_of(audience: object) -> ProofTerms | None:
 
 
 class _Head(NamedTuple):
-    """The first 15 bytes of a proof, valid from `from_ms` to before `until_ms`. `mac` already covers them."""
+    """The first 15 bytes of a proof, valid from `from_ms` to before `until_ms`. mac: a MAC that has consumed them."""
 
     window: int
     epoch: int
@@ -124,20 +124,20 @@ class ProofKeys:
         return encode_base64(raw + mac.finalize()[:_MAC_BYTES])
 
     def verify(self, terms: ProofTerms, proof: str, *, image_id: str, token: int, now_ms: int) -> tuple[int, int]:
-        """Check a proof: valid windows are `now_ms // length - 1` to `(now_ms + leeway) // length`.
+        """Check a proof. Its window must be from `now_ms // length - 1` to `(now_ms + leeway) // length`.
 
         Args:
-            terms: the audience.
+            terms: The audience.
             proof: 48 characters of base64.
-            image_id: the id of an image or variant.
-            token: of the request, or 0 if proofs are not bound to it.
-            now_ms: the time, in epoch milliseconds.
+            image_id: The id of an image or variant.
+            token: The token of the request, or 0 if proofs are not bound to it.
+            now_ms: The time, in epoch milliseconds.
 
         Returns:
             The proof's window and its epoch. The caller compares the epoch with the image's.
 
         Raises:
-            ProofError: with its reason.
+            ProofError: The proof is not valid; see its `reason`.
         """
         raw = _decode(proof)
         begin = raw[: _HEAD.size]

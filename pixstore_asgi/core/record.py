@@ -148,7 +148,7 @@ class ImageRecord(HiddenFields):
 
     @property
     def ciphertext_url(self) -> str | None:
-        """The URL of the ciphertext at another place, such as a CDN, or None."""
+        """Another URL of the ciphertext, such as a CDN's, or None."""
         value: str | None = self.get("ciphertextUrl")
         return value
 
@@ -178,7 +178,7 @@ class ImageRecord(HiddenFields):
 
     @staticmethod
     def json_schema() -> dict[str, Any]:
-        """Return the JSON Schema of a record, for OpenAPI in frameworks without pydantic; FastAPI needs no call."""
+        """Return the JSON Schema of a record, for OpenAPI in frameworks without pydantic. FastAPI needs no call."""
         return deepcopy(RECORD_JSON_SCHEMA)
 
     def __repr__(self) -> str:

@@ -32,7 +32,7 @@ class WirePayload:
 
 
 def encode_state(state: WireState) -> bytes:
-    """Return the state byte: the first of a Success, and the only one of a refusal."""
+    """Return the state byte: the first byte of a Success, and the whole payload of a refusal."""
     return bytes((state,))
 
 
@@ -42,16 +42,16 @@ def encode_updated_head(token: int, key: bytes, iv: bytes, tag: bytes) -> bytes:
 
 
 def decode_payload(data: bytes) -> WirePayload:
-    """Decode one whole wire payload. Its ciphertext is not decrypted, so it is not authenticated either.
+    """Decode one whole wire payload. This does not decrypt the ciphertext, so it does not authenticate it.
 
     Args:
-        data: the body of an answer.
+        data: The body of an answer.
 
     Returns:
         The payload. Its ciphertext is as long as its plaintext, which is one format byte and the image.
 
     Raises:
-        WireError: with its reason, for bytes that are not a wire payload.
+        WireError: The bytes are not a wire payload; see its `reason`.
     """
     if not data:
         raise WireError("a wire payload has at least its state byte", "empty")

@@ -1,7 +1,8 @@
-"""Decode pictures in processes of their own: check them, and make them smaller.
+"""Decodes pictures in separate processes: checks them, and makes smaller copies.
 
-The application starts one fork server (handle.py starts it, fork_server.py is it). It forks a worker process for every
-picture (worker.py). A worker has limits, no file and no secret, and keeps the decoded picture only in memory.
+The application starts one fork server (handle.py starts it, fork_server.py is its code). It forks a worker process for
+every picture (worker.py). A worker has limits, no access to files or secrets, and keeps the decoded picture only in
+memory.
 """
 
 from .decoder import Decoder

@@ -1,4 +1,4 @@
-"""Confine the running process, for good, to the memory, time and rights that decoding one picture needs."""
+"""Confines the running process permanently to the memory, time and rights that decoding one picture needs."""
 
 import ctypes
 import mmap
@@ -62,7 +62,7 @@ class Confinement:
 
 
 def use_spare_memory() -> None:
-    """Release the memory that is reserved for the reply that memory was not enough."""
+    """Release the reserved memory, which is kept for the reply that memory was not enough."""
     while _spare:
         _spare.pop().close()
 

@@ -78,7 +78,7 @@ class Decoder:
 
         Raises:
             InvalidImage: It does not decode, or exceeds a limit.
-            StoreBusy: No process could be started or no place was free. Nothing was done; retry.
+            StoreBusy: No process could be started, or too many pictures wait. Nothing was done; retry.
         """
         pool = self._pools.get_or_make(partial(Pool, self.task, self.processes))
         outcome = await pool.decode(pieces, format)

@@ -1,10 +1,10 @@
 """How browsers display a picture: its orientation, and its colours in sRGB.
 
-Pillow reads more orientations than browsers do: other types of numbers, EXIF in WebP, the last of several blocks.
+Pillow accepts more orientations than browsers do: other number types, EXIF in WebP, the last of several blocks.
 
-Colours are converted, and the profile is not kept: a profile is metadata that can name a device, it is often longer
-than a small variant, and a ThumbHash has no room for it. Colours outside sRGB, such as the reddest red of Display P3,
-are clipped.
+Colours are converted and the profile is dropped. A profile is metadata that can name a device, it is often longer than
+a small variant, and a ThumbHash has no room for it. Colours outside sRGB, such as the reddest red of Display P3, are
+clipped.
 """
 
 import io
@@ -47,7 +47,9 @@ def _exif_of_png(data: memoryview) -> bytes:
 
 
 def _turn_of_avif(image: ImageFile.ImageFile) -> int:
-    """Return the orientation of irot and imir. Pillow replaces the EXIF orientation by it, which browsers ignore."""
+    """Return the orientation from irot and imir. Pillow puts it in place of the EXIF orientation, which browsers
+    ignore.
+    """
     exif = Image.Exif()
     exif.load(image.info.get("exif", b""))
     return int(exif.get(ExifTags.Base.Orientation, UPRIGHT))

@@ -49,7 +49,7 @@ def _load_decoders(task: Task) -> None:
 
 
 class ForkServer:
-    """Forks a worker for each pair of sockets that arrives: the link of the worker, and a socket that reports its end.
+    """Forks a worker for each pair of sockets that arrives: the worker's link, and a socket to report its end.
 
     If the application closes the second socket, or its half of it, the worker is killed.
     """

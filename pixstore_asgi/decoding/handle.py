@@ -31,7 +31,7 @@ class Lost(Exception):
 
 
 class WorkerSockets(NamedTuple):
-    """The sockets of one worker: the link to it, and one over which the fork server reports how it ended."""
+    """The sockets of one worker: the link to it, and one on which the fork server reports how it ended."""
 
     link: socket.socket
     end: socket.socket
@@ -92,7 +92,9 @@ class ForkServerHandle:
         threading.Thread(target=self._wait, daemon=True).start()  # reaps it, or it would stay a zombie
 
     def abandon(self) -> None:
-        """In a forked child of the application: release the fork server, which belongs to the parent."""
+        """In a forked child of the application: close the fork server's sockets without ending it. The parent
+        uses it.
+        """
         self._control.close()
         self._process.returncode = 0  # it is not a child of this process, so it can't be waited for
 

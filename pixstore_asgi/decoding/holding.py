@@ -1,4 +1,4 @@
-"""Memory for pictures that are to be decoded: one limit for all of them, from the first byte to the result."""
+"""Memory for pictures that wait to be decoded: one limit for all of them, from the first byte to the result."""
 
 import mmap
 import time
@@ -16,8 +16,8 @@ _BLOCK_BYTES = 1024 * 1024
 class Budget:
     """The memory in bytes for all pictures of one Decoder.
 
-    If it is used up, the arriving picture with the largest product of bytes and age is refused. If the newest one were
-    refused, a few stalled senders could keep all others out. A single picture may use more.
+    If it is used up, the arriving picture with the largest product of bytes and age is refused. Refusing the newest one
+    instead would let a few stalled senders keep all others out. A single picture may use more.
     """
 
     def __init__(self, max_bytes: int = MAX_HELD_BYTES, clock_s: Callable[[], float] = time.monotonic) -> None:
@@ -28,7 +28,7 @@ class Budget:
         self._lock = Lock()  # event loops of several threads may share one Decoder
 
     def hold(self) -> "Held":
-        """Return memory for one picture, still empty."""
+        """Return an empty place for one picture."""
         return Held(self)
 
     def _take(self, held: "Held", size: int) -> None:
@@ -51,7 +51,7 @@ class Budget:
 
 
 class Held:
-    """The bytes of one picture in memory. `size` is their number."""
+    """The bytes of one picture in memory. size: their number."""
 
     def __init__(self, budget: Budget) -> None:
         self.size = 0
@@ -61,7 +61,7 @@ class Held:
         self._is_dropped = False
 
     def add(self, piece: bytes | memoryview) -> None:
-        """Store the next bytes. Raises StoreBusy if this picture is refused, now or earlier."""
+        """Append the next bytes. Raises StoreBusy if this picture is refused, now or earlier."""
         with self._budget._lock:
             self._require_kept()
             self._budget._take(self, len(piece))
@@ -73,7 +73,7 @@ class Held:
             self._copy(memoryview(piece))
 
     def whole(self) -> list[memoryview]:
-        """End the arrival and return the bytes in pieces. From now on the picture is not refused in favour of others.
+        """End the arrival and return the bytes in pieces. From now on this picture is never refused to make room.
 
         Raises StoreBusy if it was refused before.
         """
@@ -84,7 +84,7 @@ class Held:
         return self._pieces
 
     def release(self) -> None:
-        """Give the memory back."""
+        """Free the memory."""
         with self._budget._lock:
             self._budget._give_back(self)
 

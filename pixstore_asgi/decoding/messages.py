@@ -1,4 +1,4 @@
-"""Messages over the sockets of one picture: its bytes, the reply, and the report of the fork server on the end.
+"""Messages over the sockets of one picture: its bytes, the reply, and the fork server's report of the worker's end.
 
 Hostile bytes may take over a worker. So a reply is accepted only if an honest worker could send it.
 """

@@ -36,7 +36,7 @@ Encode = Callable[[Image.Image, int | None], bytes]
 
 
 class Refused(Exception):
-    """The picture is refused; `refusal` says why."""
+    """The picture is refused. refusal: the reason."""
 
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal)
@@ -117,7 +117,7 @@ def _check_limits(image: ImageFile.ImageFile, name: str, limits: Limits) -> None
 
 
 def _check_frames(image: ImageFile.ImageFile, limits: Limits) -> None:
-    """Decode every frame after the first."""
+    """Decode every frame after the first one, to check it."""
     pixels = image.width * image.height
     for number in itertools.count(1):
         try:
@@ -133,7 +133,7 @@ def _check_frames(image: ImageFile.ImageFile, limits: Limits) -> None:
 
 
 def _scaled(wanted: tuple[int, int], stored: tuple[int, int]) -> tuple[int, int]:
-    """Return the smallest size at which to decode a JPEG."""
+    """Return the smallest size at which a JPEG can be decoded for the variants."""
     return min(stored[0], round(wanted[0] * _REDUCING_GAP)), min(stored[1], round(wanted[1] * _REDUCING_GAP))
 
 
@@ -149,7 +149,7 @@ def _shrunk(image: Image.Image, largest: tuple[int, int], turn: int) -> Image.Im
 
 
 def _plain(image: Image.Image) -> Image.Image:
-    """Return the picture in a mode that can be resized: L, RGB, RGBA or CMYK, of 8 bits."""
+    """Return the picture in a mode that can be resized: L, RGB, RGBA or CMYK, with 8 bits per channel."""
     is_ready = image.mode == "RGBA" or (image.mode in {"L", "RGB", "CMYK"} and not image.has_transparency_data)
     if is_ready:
         return image
@@ -203,7 +203,7 @@ _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 
 def count_scans(data: memoryview) -> int:
-    """Return how many scans there are up to the end of the first picture in the file (ITU-T T.81, B.2)."""
+    """Return the number of scans up to the end of the first picture in the file (ITU-T T.81, B.2)."""
     count = at = 0
     while found := _MARKER.search(data, at):
         marker, at = data[found.end() - 1], found.end()

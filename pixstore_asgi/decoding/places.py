@@ -1,4 +1,4 @@
-"""Places for the pictures that are decoded at once, and the order of the pictures that wait."""
+"""The places of the pictures that are decoded at the same time, and the queue of the others."""
 
 import asyncio
 import itertools
@@ -15,8 +15,8 @@ LAST = 1_000
 class Places:
     """A fixed number of places. Pictures with fewer turns come first, then those that came earlier.
 
-    After its turn, a picture gives up its place if another one waits that had as few turns. It then starts again behind
-    that one. Each turn is twice as long as the one before, so a slow picture is decoded after the others.
+    After its turn, a picture gives up its place if another picture waits that had as few turns. It then starts again
+    behind that one. Each turn is twice as long as the previous one, so a slow picture is decoded after the others.
     """
 
     def __init__(self, count: int) -> None:
@@ -45,7 +45,7 @@ class Places:
             raise
 
     def give_back(self) -> None:
-        """Give a place to the first waiting picture, or make it free."""
+        """Give a place to the first waiting picture, or free it."""
         while self._waiting:
             *_, place = self._waiting.pop(0)
             if not place.cancelled():
@@ -56,7 +56,7 @@ class Places:
 
     @contextmanager
     def turn(self, turns: int, end: asyncio.Timeout) -> Iterator[None]:
-        """Let `end` expire once the turn is over and another picture waits for the place."""
+        """Expire `end` when the turn is over and another picture waits for the place."""
         self._running[end] = (asyncio.get_running_loop().time() + FIRST_TURN_S * 2**turns, turns)
         self._limit_turns()
         try:
@@ -65,7 +65,7 @@ class Places:
             del self._running[end]
 
     def _limit_turns(self) -> None:
-        """Let as many turns end as pictures wait. The turns that are over first end first."""
+        """Set an end for as many turns as pictures wait, the earliest first. Other turns have no end."""
         left = list(self._waiting)
         for end, (over_s, turns) in sorted(self._running.items(), key=lambda each: each[1]):
             is_wanted = bool(left) and left[0][0] <= turns

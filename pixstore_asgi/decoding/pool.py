@@ -25,7 +25,7 @@ _KILLED = "the process that decoded the image was killed, perhaps for want of me
 
 
 class Killed(Exception):
-    """The worker was killed from outside, for example because the system has no memory. The picture may be good."""
+    """The worker was killed from outside, for example because memory ran out. The picture may be fine."""
 
 
 class DecodingKilled(StoreBusy):
@@ -158,7 +158,7 @@ def _not_started(error: OSError) -> StoreBusy:
 
 
 async def _kill(worker: WorkerSockets) -> None:
-    """Let the fork server kill a worker, and wait for it."""
+    """Make the fork server kill a worker, and wait for it."""
     with contextlib.suppress(OSError, TimeoutError):
         worker.end.shutdown(socket.SHUT_WR)
         async with asyncio.timeout(_KILL_S):

@@ -1,8 +1,8 @@
-"""Two ways in which Linux takes files, sockets and other processes from the running process, for good.
+"""Two ways in which Linux takes files, sockets and other processes from the running process, permanently.
 
-Landlock denies all files to it, and other processes' memory and signals. A seccomp filter leaves it the few system
-calls that decoding needs; any other fails with EPERM. It does not kill, so a call that a newer C library tries first is
-only refused. Rather than another package these are the few calls of the kernel's own interface.
+Landlock denies it all files, and the memory and signals of other processes. A seccomp filter allows only the few system
+calls that decoding needs; any other fails with EPERM. It does not kill the process, because a newer C library may try
+an unknown call first. These few calls of the kernel's own interface need no further package.
 """
 
 import ctypes
@@ -70,7 +70,8 @@ class _Program(ctypes.Structure):
 
 
 class Sandbox:
-    """The parts of the sandbox that this kernel has. Make it in the parent: to apply it, no import or file may be used.
+    """The parts of the sandbox that this kernel has. Create it in the parent, because applying it must not import or
+    open.
 
     landlock: the version of Landlock, 0 if there is none. has_seccomp: whether system calls can be filtered.
     """
@@ -96,8 +97,10 @@ class Sandbox:
         return [*([f"Landlock {self.landlock}"] if self.landlock else []), *(["seccomp"] if self.has_seccomp else [])]
 
     def deny_files(self) -> None:
-        """Take all files from the running process, by Landlock. It must have no way to new privileges, and a free
-        descriptor. Raises OSError."""
+        """Deny the running process all files, by Landlock. Raises OSError.
+
+        It needs `no_new_privs` and a free descriptor.
+        """
         if not self.landlock:
             return
         attributes = struct.pack(
@@ -112,7 +115,7 @@ class Sandbox:
         os.close(rules)
 
     def deny_calls(self) -> None:
-        """Leave the running process the system calls of decoding, by seccomp. Raises OSError."""
+        """Allow the running process only the system calls of decoding, by seccomp. Raises OSError."""
         if self.has_seccomp and self._libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.byref(self._program)):
             raise _last_error("seccomp")
 
@@ -121,8 +124,10 @@ class Sandbox:
 
 
 def _filter(architecture: str) -> bytes:
-    """Return a program for the kernel's BPF: any number but the allowed ones is EPERM, and so is any of another
-    architecture's calls, which one process can mix."""
+    """Return a BPF program for the kernel: each call that is not allowed fails with EPERM.
+
+    So does each call of another architecture, because one process can mix calls of two.
+    """
     index = list(_ARCHITECTURES).index(architecture)
     numbers = [each[index] for each in _ALLOWED.values()]
     to_end = len(numbers) + 1

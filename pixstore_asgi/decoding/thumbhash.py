@@ -1,7 +1,7 @@
 """ThumbHash: a picture's placeholder in about 25 bytes (Evan Wallace, https://evanw.github.io/thumbhash/).
 
-Own code, because the Python packages that encode it are unmaintained ports or the binary of a single author, and the
-format will not change. tests/decoding compares the bytes with those of the author's own encoder.
+This is own code, because the Python packages for it are unmaintained ports or a single author's binary, and the format
+will not change. tests/decoding compares the bytes with those of the original encoder.
 """
 
 import math
@@ -35,7 +35,9 @@ def thumbhash(width: int, height: int, rgba: bytes) -> bytes:
 
 
 def _channels(rgba: bytes) -> tuple[list[float], ...]:
-    """Return luminance, yellow less blue, red less green, and alpha of all pixels, upon the picture's mean colour."""
+    """Return luminance, yellow less blue, red less green, and alpha of all pixels, blended with the picture's mean
+    colour.
+    """
     alpha = [value / 255 for value in rgba[3::4]]
     total = sum(alpha)
     colours = []
@@ -52,7 +54,7 @@ def _channels(rgba: bytes) -> tuple[list[float], ...]:
 
 
 def _encode(values: Sequence[float], width: int, height: int, nx: int, ny: int) -> _Channel:
-    """Return the terms of a discrete cosine transform, those of a triangle of nx by ny."""
+    """Return the terms of a discrete cosine transform that lie in a triangle of nx by ny."""
     columns = _cosines(width, nx)
     rows = [values[start : start + width] for start in range(0, len(values), width)]
     along = [[sum(map(float.__mul__, row, column)) for column in columns] for row in rows]
@@ -70,7 +72,7 @@ def _cosines(side: int, count: int) -> list[list[float]]:
 
 
 def _terms_in_row(cy: int, nx: int, ny: int) -> int:
-    """Return how many cx there are with cx * ny < nx * (ny - cy)."""
+    """Return the number of cx with cx * ny < nx * (ny - cy)."""
     return -(-nx * (ny - cy) // ny)
 
 
@@ -86,7 +88,7 @@ def _constants(channels: list[_Channel], lx: int, ly: int, *, is_landscape: bool
 
 
 def _packed(channels: list[_Channel]) -> bytes:
-    """Return all varying terms, two in a byte, the first one in its low bits."""
+    """Return all varying terms, two per byte, the first one in the low bits."""
     nibbles: Iterator[int] = (_round(15 * term) for channel in channels for term in channel.ac)
     return bytes(low | next(nibbles, 0) << 4 for low in nibbles)
 

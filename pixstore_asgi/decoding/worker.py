@@ -1,4 +1,4 @@
-"""A worker process: it reads one picture from its link, decodes it, sends the reply there, and ends."""
+"""A worker process: it reads one picture from its link, decodes it, sends the reply, and ends."""
 
 import io
 import os

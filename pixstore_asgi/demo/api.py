@@ -1,4 +1,4 @@
-"""The JSON API of the page: pictures, records for the pictures on the screen, logins, and faults on purpose."""
+"""The JSON API of the page: pictures, records for the visible pictures, logins, and faults on purpose."""
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response

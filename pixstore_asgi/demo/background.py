@@ -10,16 +10,16 @@ _log = logging.getLogger(__name__)
 
 
 class Background:
-    """Runs tasks until its block ends, which cancels them.
+    """Runs tasks until its block ends, then cancels them.
 
-    Not a TaskGroup: it would turn the SystemExit of the command line into an exception group.
+    A TaskGroup would turn the SystemExit of the command line into an exception group.
     """
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
-        """Start a task and do not wait for it. Its failure is logged."""
+        """Start a task without waiting for it. A failure is logged."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._on_done)

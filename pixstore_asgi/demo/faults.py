@@ -1,4 +1,4 @@
-"""Faults that the page may ask for: a body that ends too early, and a server that is away for a while."""
+"""Faults that the page may ask for: a body that ends too early, and a server that is down for a while."""
 
 import asyncio
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ class Faults:
         return image_id in self._cut
 
     def takes_cut(self, image_id: str) -> bool:
-        """Return whether to cut this body of an image, and leave the next one whole."""
+        """Return whether to cut this body of an image. Its next body is sent whole."""
         is_due = self.is_cut(image_id)
         self._cut.discard(image_id)
         return is_due
@@ -65,7 +65,7 @@ class Faults:
             self._is_away = False
 
     def away(self, app: ASGIApp) -> ASGIApp:
-        """Wrap an application, which then answers 503 during an outage."""
+        """Wrap an application, so that it answers 503 during an outage."""
 
         async def respond(scope: Scope, receive: Receive, send: Send) -> None:
             if self._is_away:
@@ -81,9 +81,10 @@ _WITH_IMAGE = tuple(map(encode_state, (WireState.SUCCESS, WireState.UPDATED)))
 
 
 class CutBodies:
-    """Wraps the application of the images and cuts bodies, of single images and in batches.
+    """Wraps the application of the images and cuts bodies short, of single images and in batches.
 
-    The length header fits the cut body. Otherwise the browser would notice; here the tag of the image must show it.
+    The length header fits the cut body. With a wrong length the browser would notice; here the tag of the image must
+    show it.
     """
 
     def __init__(self, app: ASGIApp, faults: Faults) -> None:

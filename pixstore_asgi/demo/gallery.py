@@ -1,4 +1,4 @@
-"""The list of pictures and their titles, which a real application has in its own database."""
+"""The list of pictures and their titles, which a real application keeps in its own database."""
 
 from asyncio import Lock, create_task, gather
 from collections import deque
@@ -22,10 +22,10 @@ _TITLE_FROM_EARLIER_RUN = "Picture of an earlier run"
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """The data of the application about a picture: its title and its size.
+    """The application's data about a picture: its title and its size.
 
-    bytes: how long the original is as it is stored. width, height: in pixels; None of a picture from before sizes were
-    kept.
+    bytes: length of the original as stored. width, height: in pixels, or None if the picture is older than these
+    fields.
     """
 
     title: str
@@ -40,7 +40,7 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One picture as the page gets it; it carries a record: send it with `Cache-Control: no-store`."""
+    """One picture for the page. It carries a record: send it with `Cache-Control: no-store`."""
 
     card: Card
     record: ImageRecord
@@ -50,7 +50,7 @@ class Entry:
 
 
 class _Length:
-    """How long an image is as it is stored; told by its save's `on_progress`."""
+    """The stored length of an image, reported by the `on_progress` of its save."""
 
     bytes = 0
 
@@ -59,9 +59,9 @@ class _Length:
 
 
 class Gallery:
-    """The demo's pictures. Images of anyone else in the same store are neither shown nor changed.
+    """The demo's pictures. Other images in the same store are neither shown nor changed.
 
-    size: how many pictures a new gallery has, once all are painted.
+    size: the number of pictures of a new gallery, once all are painted.
     """
 
     def __init__(self, pix: Pixstore, size: int) -> None:
@@ -73,7 +73,7 @@ class Gallery:
         self._uploaded = 0
 
     async def begin(self) -> None:
-        """Take up the pictures of an earlier run, else paint and save the first few."""
+        """Show the pictures of an earlier run. If there are none, paint and save the first few."""
         await self._take_up()
         if self._cards:
             self._to_paint = 0
@@ -83,7 +83,7 @@ class Gallery:
     async def paint_the_rest(self, store_in_use: Lock) -> None:
         """Paint and save the missing pictures of a new gallery, one after the other.
 
-        store_in_use: held while one is saved.
+        store_in_use: held while a picture is saved.
         """
         while self._to_paint > 0:
             picture = await self._paint_another()
@@ -91,16 +91,16 @@ class Gallery:
                 await self._save_painted(picture)
 
     def listing(self) -> dict[str, object]:
-        """Return the card of every picture, the newest first, and how many are still to be painted; no record."""
+        """Return the card of every picture, newest first, and the number still to be painted. It has no record."""
         shown = [{"id": image_id, **asdict(self._cards[image_id])} for image_id in self._newest_first]
         return {"pictures": shown, "toPaint": self._to_paint}
 
     def known(self, image_ids: Sequence[str]) -> list[str]:
-        """Return those of some ids that are of pictures in this gallery, or of their variants, each once."""
+        """Return those of these ids, without repetition, that are pictures of this gallery or their variants."""
         return [image_id for image_id in dict.fromkeys(image_ids) if original_of(image_id) in self._cards]
 
     async def entries(self, image_ids: Sequence[str]) -> list[Entry]:
-        """Return those of some pictures that there are, each with a fresh record, by one query."""
+        """Return the existing pictures of these, each with a fresh record, by one query."""
         wanted = self.known(image_ids)
         records = await self._pix.get_image_records(wanted)
         return [Entry(self._cards[image_id], records[image_id]) for image_id in wanted if image_id in records]
@@ -115,7 +115,7 @@ class Gallery:
         return entry
 
     async def replace(self, image_id: str) -> Entry:
-        """Replace a picture by a new one of ours. Raises ImageNotFound."""
+        """Replace a picture with a new one that the demo paints. Raises ImageNotFound."""
         self._check(image_id)
         picture, length = await self._paint_another(), _Length()
         record = await self._pix.update_image(image_id, picture.data, on_progress=length)
@@ -129,7 +129,7 @@ class Gallery:
             self._newest_first.remove(image_id)
 
     async def _paint_the_first(self) -> None:
-        """Save each while the next one is painted: the page is waited for."""
+        """Paint one picture while the previous one is saved, because the page waits for them."""
         seeds, titles, saves = islice(pictures.seeds(), self._to_paint), [], []
         while picture := await anyio.to_thread.run_sync(next, seeds, None):
             titles.append(picture.title)

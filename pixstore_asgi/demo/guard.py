@@ -1,4 +1,4 @@
-"""Protection from other pages: only the page of the demo may change anything, and it runs no foreign code."""
+"""Protection from other pages: only the demo's own page may change anything, and it runs no foreign code."""
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection
@@ -25,7 +25,7 @@ _HEADERS = {
 
 
 class SameOriginOnly:
-    """Refuses a request that changes something, unless the browser says that it comes from the page of the demo."""
+    """Refuses a request that changes something, unless the browser says that it comes from the demo's page."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -43,7 +43,7 @@ class SameOriginOnly:
 
 
 class WellFormedOnly:
-    """Refuses a host with an impossible port, and a path that no file can have: both raise ValueError."""
+    """Refuses a host with an impossible port and a path that no file can have, because both would raise ValueError."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""Logins: random cookies that this process knows until sign-out."""
+"""Logins: random cookies, which this process remembers until sign-out."""
 
 import secrets
 
@@ -10,7 +10,7 @@ _NO_STORE = {"Cache-Control": "no-store"}
 
 
 class Logins:
-    """The logins of this process. Every user of this machine may have one; the demo shows how a login ends.
+    """The logins of this process. Every user of this machine may sign in; the demo shows how a login ends.
 
     Each login has a guest, a random public id. It separates the browser caches of the logins, and grants no access.
     """
@@ -19,7 +19,7 @@ class Logins:
         self._guests: dict[str, str] = {}
 
     def start(self, connection: HTTPConnection) -> Response:
-        """Answer with the guest and the cookie of a new login. End the old login of the browser."""
+        """Answer with the guest and the cookie of a new login. End this browser's earlier login."""
         self._guests.pop(_cookie_of(connection), None)
         session, guest = secrets.token_urlsafe(32), secrets.token_urlsafe(12)
         self._guests[session] = guest
@@ -28,7 +28,7 @@ class Logins:
         return response
 
     def end(self, connection: HTTPConnection) -> Response:
-        """Answer 204 and end the login: no copy of its cookie is valid any longer."""
+        """Answer 204 and end the login. Copies of its cookie are invalid from now on."""
         self._guests.pop(_cookie_of(connection), None)
         response = Response(status_code=204, headers=_NO_STORE)
         response.delete_cookie(_cookie_name(connection), httponly=True, samesite="strict")
@@ -39,7 +39,7 @@ class Logins:
         return self.guest(connection) is not None
 
     def guest(self, connection: HTTPConnection) -> str | None:
-        """Return the guest of the open login of a request, or None."""
+        """Return the guest of the request's open login, or None."""
         return self._guests.get(_cookie_of(connection))
 
     def admits(self, scope: Scope, image_id: str) -> bool:

@@ -101,7 +101,7 @@ def glow(x: float, y: float, radius: float, strength: float) -> Image.Image:
 
 
 def shadow(mask: Image.Image, *, offset: int, blur: float, strength: float) -> Image.Image:
-    """Return the mask of the shadow that a shape throws `offset` pixels upwards."""
+    """Return the mask of a shape's shadow, `offset` pixels above the shape."""
     moved = ImageChops.offset(mask, 0, -offset)
     moved.paste(255, (0, HEIGHT - offset, WIDTH, HEIGHT))
     return moved.filter(ImageFilter.GaussianBlur(blur)).point(lambda v: round(v * strength))

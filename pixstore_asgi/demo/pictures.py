@@ -1,4 +1,4 @@
-"""The demo's pictures: made when they are needed, the same in every run."""
+"""The demo's pictures: painted when they are needed, the same in every run."""
 
 import colorsys
 import io
@@ -15,7 +15,7 @@ _SAVE_OPTIONS = {"png": {}, "jpeg": {"quality": 88}, "webp": {"quality": 86, "me
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A finished picture: its title, and a whole PNG, WebP or JPEG file of 900 x 600 pixels."""
+    """A finished picture: its title, and a PNG, WebP or JPEG file of 900 x 600 pixels."""
 
     title: str
     data: bytes
@@ -99,12 +99,12 @@ _MOTIFS = (
 
 
 def seeds() -> Iterator[Picture]:
-    """Paint the pictures that a new gallery starts with: one of every scene, PNG, WebP and JPEG among them."""
+    """Paint the first pictures of a new gallery: one of every scene, with PNG, WebP and JPEG among them."""
     return (motif.paint(mood=0, seed=3) for motif in _MOTIFS)
 
 
 def another(n: int) -> Picture:
-    """Paint the picture number `n` of an endless row; none of them is among `seeds`, and no title comes twice."""
+    """Paint picture number `n` of an endless series. None of them is among `seeds`, and all titles differ."""
     rounds, place = divmod(n, len(_MOTIFS))
     motif = random.Random(rounds).sample(_MOTIFS, len(_MOTIFS))[place]  # noqa: S311 - no two rows look alike
     return motif.paint(mood=(rounds + 1) % 2, seed=4 + n, variation=(rounds + 1) // 2 + 1)

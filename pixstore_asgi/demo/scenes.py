@@ -48,7 +48,7 @@ def dunes(palette: Sequence[Colour], rng: random.Random) -> Image.Image:
 
 
 def _lee_side(crest: Callable[[float], float], rng: random.Random, depth: float) -> Image.Image:
-    """The side that the sun does not reach: from each crest down to a curve that meets it in the next trough."""
+    """The dunes' shaded side: from each crest down to a curve that meets it in the next trough."""
     phase = rng.uniform(0, math.tau)
 
     def foot(x: float) -> float:
@@ -113,7 +113,7 @@ def _wooded(hills: Callable[[float], float], rng: random.Random, tall: float) ->
 
 
 def mountains(palette: Sequence[Colour], rng: random.Random) -> Image.Image:
-    """Cut paper, one sheet over the other. palette: the sky, the sun, then paper from far to near."""
+    """Sheets of cut paper, one over the other. palette: the sky, the sun, then paper from far to near."""
     sky, sun, papers = palette[0], palette[1], palette[2:]
     picture = Image.new("RGB", SIZE, sky)
     middle = (rng.uniform(560, 660), rng.uniform(180, 215))

@@ -1,1 +1,1 @@
-"""Health: whether a load balancer should send requests, and SIGTERM held back until it has noticed."""
+"""Health: tells a load balancer whether to send requests, and delays SIGTERM until the load balancer has noticed."""

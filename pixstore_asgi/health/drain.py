@@ -1,4 +1,4 @@
-"""Drain: a delay between SIGTERM and the server's end, in which load balancers find another server."""
+"""Drain: a delay between SIGTERM and the server's end, in which load balancers switch to another server."""
 
 import asyncio
 import logging
@@ -19,7 +19,7 @@ class Drain:
     """Handles SIGTERM before the server does, and passes it on after `seconds`, or at once if it comes again.
 
     After the signal a server accepts no connections, so it would refuse requests that a load balancer still sends. With
-    0 seconds the signal is left to the server. Raises ConfigError for an invalid time.
+    0 seconds the server gets the signal directly. Raises ConfigError for an invalid time.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -48,7 +48,7 @@ class Drain:
         self._theirs = signal.signal(signal.SIGTERM, self._on_signal)
 
     def end(self) -> None:
-        """Restore the former handler, if the running event loop replaced it."""
+        """Restore the previous handler, if `begin` replaced it in the running event loop."""
         if self._loop is running_loop():
             self._give_back()
 

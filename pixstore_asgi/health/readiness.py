@@ -1,4 +1,4 @@
-"""Readiness: the reason why a process can't serve. The store is asked at most once a second."""
+"""Readiness: the reason if a process can't serve requests. It asks the store at most once a second."""
 
 import asyncio
 import logging
@@ -20,17 +20,17 @@ _ANSWER_WITHIN_S = 2
 
 
 class _Question(NamedTuple):
-    """A check under way or finished in one event loop. asked_s: when it began, by the loop's clock."""
+    """A running or finished check in one event loop. asked_s: when it began, by the loop's clock."""
 
     task: "asyncio.Task[Obstacle | None]"
     asked_s: float
 
 
 class Readiness:
-    """Tells whether one Pixstore can serve.
+    """Reports whether one Pixstore can serve requests.
 
-    check: asks the store, which it opens on first use. It raises SecretError if a secret is missing, and any error of
-    the store.
+    check: asks the store, and opens it on first use. It raises SecretError if a secret is missing, and any error of the
+    store.
     """
 
     def __init__(self, check: Callable[[], Awaitable[None]], drain: Drain) -> None:
@@ -41,7 +41,7 @@ class Readiness:
         self._is_why_open = False  # a silent store was logged, and the reason is not known yet
 
     async def obstacle(self) -> Obstacle | None:
-        """Return the obstacle, or None. Takes 2 s at most."""
+        """Return the reason why requests can't be served, or None. Takes 2 s at most."""
         if self._drain.is_draining:
             return "draining"
         asked = self._question()
@@ -58,9 +58,9 @@ class Readiness:
         return "store"
 
     def _question(self) -> "asyncio.Task[Obstacle | None]":
-        """Return the check that all callers share: one that began within a second, or that has not ended.
+        """Return the check that all callers share: a running one, or one that began within the last second.
 
-        It is a task, so that it goes on if its callers give up: a large database may take long to open.
+        It is a task, so it continues if its callers give up: a large database may take long to open.
         """
         loop = running_loop()
         question = self._asked.get()
@@ -79,7 +79,7 @@ class Readiness:
         return self._logged_once(None, "")
 
     def _logged_once(self, obstacle: Obstacle | None, why: object) -> Obstacle | None:
-        """Return the obstacle, and log the reason if the obstacle has changed."""
+        """Return the obstacle. Log it if it differs from the previous one."""
         if obstacle is not None and (obstacle != self._logged or self._is_why_open):
             _log.error("not ready: %s", why, extra=event("not_ready", obstacle=obstacle))
         elif obstacle is None and self._logged is not None:

@@ -1,1 +1,1 @@
-"""One file for each framework; import that of yours. Recipes: docs/recipes.md."""
+"""One file for each framework: import the one for yours. Recipes: docs/recipes.md."""

@@ -1,4 +1,4 @@
-"""For FastAPI: uploads that stream, proof headers for an endpoint of your own, no-store; all of it in OpenAPI."""
+"""For FastAPI: streaming uploads, proof headers for your own endpoint, and no-store, all described in OpenAPI."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field

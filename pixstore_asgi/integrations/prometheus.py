@@ -75,5 +75,5 @@ class PrometheusMetrics(Observer):
         self._bytes.labels(image.label).inc(image.sent)
 
     def read(self, seconds: float) -> None:
-        """Count an image that the store was asked for."""
+        """Count an image that was read from the store."""
         self._reads.observe(seconds)

@@ -1,4 +1,4 @@
-"""For Starlette and FastAPI: answers to the errors that a client can cause, and a list page's records."""
+"""For Starlette and FastAPI: responses to errors that a client can cause, and a list page's records."""
 
 import logging
 import math
@@ -31,11 +31,11 @@ _LOG_EVERY_S = 5
 
 
 def add_error_handlers(app: Starlette) -> None:
-    """Make an application answer the errors that a client can cause with their status and `{"detail": text}`.
+    """Make an application answer each error that a client can cause with its status and `{"detail": text}`.
 
     InvalidImage is 400, ImageTooLarge 413, UploadTimeout 408, ImageNotFound 404, StoreBusy 503 with Retry-After,
     StoreConflict 409, or 412 if the request has an If-Match header. Every other error stays a 500: the server failed,
-    or a call was wrong. The reason for StoreBusy is logged as a warning, at most once in 5 s.
+    or the application called a function wrongly. The reason for StoreBusy is logged as a warning, at most once in 5 s.
 
     Args:
         app: A Starlette or FastAPI application.
@@ -53,7 +53,7 @@ _OF_RECORDS = {
 
 
 class _RecordsResponse(JSONResponse):
-    """JSON with a body that hides itself in a repr: it holds keys."""
+    """JSON with a body that its repr hides, because it holds keys."""
 
     def render(self, content: object) -> bytes:
         return HiddenBytes(super().render(content))
@@ -62,7 +62,7 @@ class _RecordsResponse(JSONResponse):
 async def records_response(
     pixstore: Pixstore, image_ids: Iterable[str], *, audience: str | None = None
 ) -> JSONResponse:
-    """Return a JSON response with fresh records by id, in the order of the ids, which no cache stores.
+    """Return a JSON response with fresh records by id, in the order of the ids, with Cache-Control no-store.
 
     The endpoint must decide first whether the page may show these images. Ids without an image are left out.
 

@@ -1,1 +1,1 @@
-"""Secrets: their source, the check that they are those of the store, and their rotation."""
+"""Secrets: their source, the check that they fit the store, and their rotation."""

@@ -1,6 +1,6 @@
-"""The key file beside a SQLite database: the secret of an installation that was configured without one.
+"""The key file beside a SQLite database: the secret of an installation without a configured one.
 
-It protects a copied database, not a copied folder.
+It protects a stolen copy of the database, but not of the whole folder.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ from ..store.durable import sync
 def create_key_file(path: Path) -> str:
     """Create the key file at `path`, mode 0600, if there is none, and return its secret.
 
-    Processes that do so at the same time all return the same secret. Raises SecretError.
+    Processes that call this at the same time all return the same secret. Raises SecretError.
     """
     try:
         if not path.exists():

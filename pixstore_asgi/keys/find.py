@@ -23,7 +23,7 @@ SecretSource = Callable[[], Awaitable[Secret | Sequence[Secret]]]
 
 
 def given_secrets(secret: Hidden[Any]) -> KeyRing | SecretSource | None:
-    """Return the key ring of an application's `secret`; a source and None are returned as they are."""
+    """Return the key ring for an application's `secret`. Return a source or None unchanged."""
     # A local variable with the secret would be in tracebacks.
     if secret() is None or not callable(secret()):
         return None if secret() is None else KeyRing(secret())
@@ -37,7 +37,7 @@ def given_secrets(secret: Hidden[Any]) -> KeyRing | SecretSource | None:
 async def find_ring(store: ImageStore, given: KeyRing | SecretSource | None) -> KeyRing:
     """Return the key ring for an open store: from `given`, else from PIXSTORE_SECRET, else from the key file.
 
-    Raises SecretError if there is no secret, or if one is missing that images are encrypted with.
+    Raises SecretError if there is no secret, or if one is missing that images need.
     """
     found = await _ask(given) if callable(given) else given or await _find_secret(store)
     ring = found.bound_to(await store.database_id())
@@ -58,7 +58,7 @@ async def find_configured_ring(store: ImageStore) -> KeyRing | None:
 
 
 def is_in_environment() -> bool:
-    """Return whether PIXSTORE_SECRET is set; it replaces the key file."""
+    """Return whether PIXSTORE_SECRET is set. It takes precedence over the key file."""
     return _listed_in_environment() is not None
 
 

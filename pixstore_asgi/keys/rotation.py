@@ -1,4 +1,4 @@
-"""Rotation of secrets: their status, wrapping keys under the newest one, retiring one, and a new database id.
+"""Rotation of secrets: status, rewrapping keys under the newest one, retiring one, and a new database id.
 
 Only the bytes of wrapped keys change; ciphertext, tokens and versions stay.
 """
@@ -58,21 +58,21 @@ async def key_status(store: ImageStore, ring: KeyRing) -> list[KeyStatus]:
 async def rewrap_keys(store: ImageStore, ring: KeyRing, on_progress: OnRewrapped | None = None) -> int:
     """Wrap the keys of all images under the ring's newest secret.
 
-    It can be interrupted and repeated at any time, while other processes serve and save. Images that others save
-    meanwhile under an older secret are handled in a few further passes; `key_status` shows the remaining ones.
+    It can be interrupted and repeated at any time, while other processes serve and save. If others save images under an
+    older secret meanwhile, a few further passes handle these; `key_status` shows the remaining ones.
 
     Args:
-        store: open.
-        ring: of this store's secrets.
-        on_progress: called after each batch.
+        store: An open store.
+        ring: The key ring of this store.
+        on_progress: Called after each batch.
 
     Returns:
         The number of rewrapped keys.
 
     Raises:
-        IntegrityError: for the first key that does not unwrap, after all others are done.
-        StoreDamaged: for the first damaged row, after all others are done.
-        StoreError: if the store fails.
+        IntegrityError: The first key that does not unwrap; raised after all others are done.
+        StoreDamaged: The first damaged row; raised after all others are done.
+        StoreError: The store failed.
     """
     done = 0
     for _ in range(_MOST_PASSES):
@@ -93,15 +93,15 @@ async def retire_key(store: ImageStore, ring: KeyRing, named: Hidden[str]) -> bo
     """Retire a secret: the store then opens without it, and refuses keys that are wrapped under it.
 
     Args:
-        store: open.
-        ring: of this store's secrets.
-        named: the key id, as in `key_status`.
+        store: An open store.
+        ring: The key ring of this store.
+        named: The key id, as in `key_status`.
 
     Returns:
-        False if the secret is in the key ring but unknown to the store, which then has nothing to retire.
+        False if the secret is in the key ring but unknown to the store. Then there is nothing to retire.
 
     Raises:
-        SecretError: if the secret signs here, if images need it, or if neither store nor key ring knows it.
+        SecretError: The secret signs here, images need it, or neither store nor key ring knows it.
     """
     in_use, retired = await store.key_checks()
     checks = {check[:KEY_ID_BYTES].hex(): check for check in in_use}

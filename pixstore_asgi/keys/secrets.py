@@ -1,4 +1,4 @@
-"""The key ring of one store, and when to look for a newer one."""
+"""The current key ring of one store, and the times to look for a newer one."""
 
 import logging
 import math
@@ -20,7 +20,7 @@ class Secrets:
     """Finds the key ring of a store, and replaces it.
 
     given: the key ring, a function that returns the secrets, or None to read PIXSTORE_SECRET or the key file. ring:
-    None until the store was opened once. All event loops share one instance; in each of them, the caller holds a lock
+    None until the store was opened once. All event loops share one instance. In each of them, the caller holds a lock
     while it awaits `load`, `reload`, `renew` or `find`.
     """
 
@@ -33,7 +33,7 @@ class Secrets:
         self._unneeded: frozenset[bytes] = frozenset()  # secrets that the store knows, but no image needs
 
     async def load(self) -> KeyRing:
-        """Find the key ring while the store opens, and return it. Raises SecretError or StoreError."""
+        """Find the key ring for a store that is being opened, and return it. Raises SecretError or StoreError."""
         try:
             self.ring = await find_ring(self._store, self._given)
         except SecretError as error:
@@ -47,9 +47,9 @@ class Secrets:
         self.ring = await find_ring(self._store, self._given)
 
     async def renew(self, stale: KeyRing, by: str) -> KeyRing | None:
-        """Return a key ring newer than `stale`, or None. Looks for one at most once in 10 s per `by`.
+        """Return a key ring newer than `stale`, or None. Searches for one at most once in 10 s for each value of `by`.
 
-        by: "proof" or "row", which named a secret that `stale` lacks.
+        by: "proof" or "row", the source of the id of a secret that `stale` lacks.
         """
         if self.ring is stale and time.monotonic() - self._looked_s[by] >= _LOOK_EVERY_S:
             try:
@@ -62,7 +62,7 @@ class Secrets:
         return None if self.ring is stale else self.ring
 
     async def absent(self, ring: KeyRing) -> frozenset[bytes]:
-        """Return the check values of secrets that the store knows and `ring` lacks, unless no image needs them."""
+        """Return the check values of secrets that the store knows, images need, and `ring` lacks."""
         absent = (await self._store.key_checks()).in_use.difference(ring.check_values)
         return frozenset() if absent <= self._unneeded else absent
 
@@ -78,7 +78,7 @@ class Secrets:
             raise
 
     def recent_failure(self) -> SecretError | None:
-        """Return the error of `load` or `find` in the last 10 s, if there was one."""
+        """Return the error of `load` or `find` from the last 10 s, or None."""
         if self._failed and time.monotonic() - self._failed[0] < _LOOK_EVERY_S:
             return self._failed[1]
         return None

@@ -1,1 +1,1 @@
-"""Save images: read the data of the application, check it, encrypt it and store it."""
+"""Saves images: reads the application's data, checks it, encrypts it and stores it."""

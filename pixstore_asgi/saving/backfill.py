@@ -1,4 +1,4 @@
-"""Backfill: add variants, dimensions and placeholders to images that were saved before these were configured."""
+"""Backfill: adds variants, dimensions and placeholders to images that were saved without them."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -24,8 +24,8 @@ Read = Callable[[str], Awaitable[ExportedImage | None]]
 class _Missing(NamedTuple):
     """The missing parts of an image.
 
-    variants: ids of the variants to make. original: whether its own details are missing. others: variants from
-    elsewhere whose details are missing.
+    variants: ids of the variants to make. original: whether its own details are missing. others: variants from another
+    store without details.
     """
 
     variants: Sequence[str]
@@ -51,13 +51,13 @@ class Backfill:
 
     @property
     def decoder(self) -> Decoder:
-        """The decoder of new images. Raises ConfigError if they are not decoded."""
+        """The decoder of new images. Raises ConfigError if new images are not decoded."""
         if self._options.decoder is None:
             raise ConfigError("this Pixstore decodes no images: give it variants, placeholder or check_pixels")
         return self._options.decoder
 
     async def complete(self, image_id: str, *, again: bool = False, is_dry: bool = False) -> bool:
-        """Add the missing parts of an original. Return whether any were missing. The image is held in memory meanwhile.
+        """Add the missing parts of an original. Return whether any were missing. Holds the image in memory.
 
         The bytes, token and version of the original stay the same. Parts that were added before an error stay.
 
@@ -113,7 +113,7 @@ class Backfill:
         return await self.decoder.decode([found.image.data], found.image.format)
 
     async def _decoded_variant(self, image: StoredImage) -> Decoded:
-        """Decode a variant that came from elsewhere, whose box is not known."""
+        """Decode a variant from another store, with an unknown box."""
         try:
             return replace(await self._decoded(image), placeholder=None)
         except InvalidImage as error:

@@ -1,4 +1,4 @@
-"""Limits of one upload: its length, the time left for its sender, and one timer for its many waits."""
+"""Limits of one upload: its length, the sender's time, and one timer for its many waits."""
 
 import asyncio
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ class UploadLimits:
     """Limits of one upload. Raises ConfigError for 0 seconds or less.
 
     Args:
-        max_bytes: Length of the longest image accepted, counted while it arrives.
+        max_bytes: Length of the longest accepted image, counted while it arrives.
         timeout_s: Seconds for which the sender may send nothing, or less than 1 KiB/s.
-        max_s: Seconds to wait for the whole upload.
+        max_s: Seconds for which the whole upload may wait for its sender.
     """
 
     max_bytes: int
@@ -39,7 +39,7 @@ class Patience:
         self.limit_s = min(self._pause_s, self._left_s)
 
     def note(self, waited_s: float, taken: int) -> None:
-        """Count one piece of `taken` bytes that took `waited_s` to arrive."""
+        """Record that one piece of `taken` bytes took `waited_s` seconds to arrive."""
         # With a rate over the whole upload, a sender could send most of it at once and take hours for the rest.
         self._pause_s = min(self._pause_s - waited_s + taken / _MIN_BYTES_PER_S, self._limits.timeout_s)
         self._left_s -= waited_s
@@ -55,9 +55,10 @@ class Patience:
 
 
 class Watch:
-    """Limits the waits of the running task, one after another, with a single timer: `begin` and `end` each wait.
+    """Limits the waits of the running task, one after another, with a single timer. Call `begin` and `end` for each
+    wait.
 
-    Each wait has its own limit, but no wait may be due earlier than the one before it. A wait that lasts longer is
+    Each wait has its own limit, but no wait may end earlier than the one before it. A wait that lasts longer is
     cancelled; then `end` returns True.
     """
 
@@ -80,7 +81,7 @@ class Watch:
             self._arm()
 
     def end(self) -> bool:
-        """End the wait. Return whether it was cancelled because of its length, and for no other reason."""
+        """End the wait. Return whether it was cancelled by this limit, and not for another reason."""
         self._is_waiting = False
         if not self._is_overdue:
             return False

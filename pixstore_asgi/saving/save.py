@@ -55,11 +55,11 @@ class Saves:
         self._clock_ms = clock_ms
 
     def within(self, store: ImageWrites) -> "Saves":
-        """Return saves that write to this transaction, which the application shares."""
+        """Return saves that write within this transaction of the application."""
         return Saves(store, self._opened, self._options, self._clock_ms)
 
     def override(self, **given: Any) -> "Saves":
-        """Return saves with the options of one call: fields of SaveOptions. None does not override."""
+        """Return saves with some options replaced for one call. None keeps an option."""
         changed = {name: value for name, value in given.items() if value is not None}
         if not changed:
             return self
@@ -85,10 +85,10 @@ class Saves:
         encryption: Encryption | None,
         if_token: int | None,
     ) -> Saved:
-        """Save an image that has its id and token from elsewhere.
+        """Save an image that keeps its id and token from another store.
 
-        if_token: replace the version of this token; for a variant, the token of its original, which must be there.
-        encryption: encrypt to the same bytes as there. Raises IntegrityError if it is the encryption of another image.
+        if_token: replace the version with this token; for a variant, its original must have this token. encryption:
+        encrypt to the same bytes as in the other store. Raises IntegrityError if it belongs to another image.
         """
         if not is_served_id(image_id) or token is None or as_token(token) != token:
             raise InputError(f"{image_id!r:.80} with token {token!r:.40} can't be an image: see docs/wire-format.md")
@@ -102,9 +102,9 @@ class Saves:
         return await self._write(image_id, data, CommitTerms(expect=expect, token=token), encryption=encryption)
 
     async def reseal(self, found: Sequence[ExportedImage], if_token: int | None) -> Saved:
-        """Save an image that was read from the store, and its variants, under new keys. Keep their details.
+        """Save an image, read from the store, and its variants again, under new keys. Keep their details.
 
-        Their bytes stay the same, except that an image without padding gets it if the options ask for it.
+        Their bytes stay the same. An image without padding gets it if the options ask for it.
         """
         original = found[0]
         _check_token(original.id, original.token, if_token)
@@ -206,7 +206,7 @@ def new_id(directory: str | None) -> str:
 
 
 def check_token_time(image_id: str, token: int, now_ms: int) -> None:
-    """Raise InputError for a token from elsewhere that is more than a day ahead of the clock."""
+    """Raise InputError for a given token that is more than a day ahead of the clock."""
     # Tokens only rise, also across a delete: after a token near the largest one, the id could have no further version.
     if token > now_ms + _MAX_AHEAD_MS:
         raise InputError(
@@ -216,7 +216,7 @@ def check_token_time(image_id: str, token: int, now_ms: int) -> None:
 
 
 def not_found(image_id: str) -> ImageNotFound:
-    """Return the error for an image that is not there."""
+    """Return the error for a missing image."""
     if is_variant_id(image_id):
         return ImageNotFound(f"{image_id} is a variant, which comes and goes with image {original_of(image_id)}")
     return ImageNotFound(f"there is no image {image_id!r}: it was deleted, or never saved here")

@@ -1,4 +1,6 @@
-"""From the pieces of an image to its ciphertext in the store: check the format, pad, encrypt and write in one pass."""
+"""Turns the pieces of an image into ciphertext in the store: checks the format, pads, encrypts and writes in
+one pass.
+"""
 
 import asyncio
 import hmac
@@ -31,8 +33,8 @@ class Encryption:
     Args:
         key: 32 bytes, hidden.
         iv: 12 bytes.
-        format: Name of the format, if the image was encrypted elsewhere.
-        tag: The GCM tag that must come out again, if the image was encrypted elsewhere.
+        format: Name of the format, if the image was encrypted in another store.
+        tag: The expected GCM tag, if the image was encrypted in another store.
         pad: Whether to pad the ciphertext to the length of a bucket.
     """
 
@@ -49,14 +51,14 @@ class Encryption:
 
     @classmethod
     def of(cls, seal: Seal) -> Self:
-        """Return the encryption that gives the ciphertext of this seal again, without new padding."""
+        """Return the encryption that repeats the ciphertext of this seal, without new padding."""
         return cls(HiddenBytes(seal.key), seal.iv, seal.format, seal.tag)
 
 
 class Sealing:
-    """One image on its way to ciphertext. Iterate it; then `tag` and `meta` are known.
+    """Encrypts one image. Iterate it for the ciphertext; after that `tag` and `meta` are known.
 
-    Raises InvalidImage if the head is of no accepted format, or not of the encryption's format.
+    Raises InvalidImage if the head is not of an accepted format, or not of the encryption's format.
 
     Args:
         head: The first bytes of the image: at least SNIFF_BYTES, or the whole image.
@@ -77,7 +79,7 @@ class Sealing:
 
     @property
     def format(self) -> str:
-        """The name of the format that the bytes of the image have."""
+        """The name of the image's actual format."""
         return self._reader.name
 
     @property
@@ -91,7 +93,7 @@ class Sealing:
         return self._sealer.tag
 
     def meta(self, version: bytes) -> ImageMeta:
-        """Return the row of the whole image. Its key is not yet wrapped."""
+        """The row of the whole image. Its key is not wrapped yet."""
         return ImageMeta(
             version=version,
             format=self._format_byte,
@@ -105,8 +107,8 @@ class Sealing:
     async def __aiter__(self) -> AsyncIterator[memoryview | bytes]:
         """Yield the ciphertext. Each piece is valid until the next one.
 
-        Raises InvalidImage for a damaged container, IntegrityError if the tag is not the given one, and the errors of
-        the pieces.
+        Raises InvalidImage for a damaged container, IntegrityError if the tag is not the expected one, and the errors
+        of the pieces.
         """
         if self._given_tag is None:
             async for ciphertext in self._sealed():
@@ -142,7 +144,7 @@ class Sealing:
 
 
 def _in_chunks(piece: Piece, sealed: int) -> Iterator[memoryview]:
-    """Cut a piece at the ends of stored chunks. sealed: how many bytes of ciphertext come before it."""
+    """Cut a piece at the ends of stored chunks. sealed: the bytes of ciphertext before it."""
     view = memoryview(piece)
     while view:
         room = CHUNK_BYTES - sealed % CHUNK_BYTES
@@ -159,7 +161,7 @@ async def begin_sealing(pieces: AsyncIterator[Piece], allowed: frozenset[str], e
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """One encrypted version in the store that is not yet current."""
+    """One encrypted version in the store that is not current yet."""
 
     image_id: str
     writer: ImageWriter
@@ -197,7 +199,7 @@ async def write_bytes(
     encryption: Encryption,
     details: Details | None,
 ) -> Written:
-    """Write a version that does not come from a user. Its format need not be one that users may upload."""
+    """Write a version that is not an upload, so its format need not be an accepted one."""
     pieces, any_format = one_piece(memoryview(data)), frozenset(FORMAT_BYTES)
     written = await write_version(unless_committed, store, image_id, pieces, encryption, any_format)
     return replace(written, details=details)

@@ -1,4 +1,4 @@
-"""The pieces of an image on its way in: read within limits, held for the decoder, and stripped of metadata."""
+"""The pieces of an arriving image: read within limits, kept for the decoder, and stripped of metadata."""
 
 import asyncio
 import inspect
@@ -39,7 +39,7 @@ _END = object()
 
 
 class IncomingImage:
-    """The pieces of one image as they are to be encrypted. Iterate once; then call `decoded`.
+    """The pieces of one image, ready to be encrypted. Iterate once, then call `decoded`.
 
     Args:
         pieces: The image as its sender sends it.
@@ -82,7 +82,7 @@ async def _holding(pieces: AsyncIterator[Piece], held: Held) -> AsyncIterator[Pi
 
 
 async def stripped(pieces: AsyncIterator[Piece]) -> AsyncIterator[Piece]:
-    """Yield an image without its metadata while its pieces arrive. Leave an unknown format as it is.
+    """Yield an image without its metadata while its pieces arrive. Leave an unknown format unchanged.
 
     Consumes every piece, also those after the end of the image. Raises InvalidImage for a damaged container, and the
     errors of the pieces.
@@ -109,7 +109,7 @@ def _parts(piece: Piece) -> Iterator[memoryview]:
 
 
 def viewed(data: Any) -> Any:
-    """Return a view of bytes (of a copy, if they can change) and anything else unchanged."""
+    """Return a view of bytes, copied first if they can change. Return any other value unchanged."""
     return memoryview(bytes(data)) if isinstance(data, _BYTES) else data
 
 
@@ -136,10 +136,10 @@ async def one_piece(data: memoryview) -> AsyncIterator[memoryview]:
 
 
 async def read_pieces(data: ImageData, limits: UploadLimits) -> AsyncIterator[memoryview]:
-    """Yield an image piece by piece, from any kind of data. Join many small pieces.
+    """Yield an image piece by piece, from any kind of data. Joins small pieces.
 
-    Raises ImageTooLarge, UploadTimeout, InputError for anything that is no image data, and the errors of the
-    application's own iterator.
+    Raises ImageTooLarge, UploadTimeout, InputError for data of another type, and the errors of the application's own
+    iterator.
     """
     taken, joined, length = 0, list[memoryview](), 0
     async for piece in _pieces(data, limits):

@@ -1,1 +1,1 @@
-"""Images on their way out: proofs checked, payloads decided on, images kept in memory."""
+"""Serves images: checks proofs, decides on payloads, keeps images in memory."""

@@ -1,13 +1,14 @@
-"""Admission: which images are requested often enough that the cache should keep them."""
+"""Admission: which images are requested often enough to be kept in the cache."""
 
 _LEAST_BYTES = 4096  # the least that one request counts, so that the remembered ids stay small beside the cache
 
 
 class Admission:
-    """Remembers the images requested while the last bodies were read: between half of `max_bytes` and all of it.
+    """Remembers the images that were requested while the last bodies were read, between half of `max_bytes` and all of
+    it.
 
-    A cache of that size would still hold an image that is requested again within this time. It would have evicted most
-    other images before their next request, so it does not keep those.
+    An image that is requested again within this time would still be in a cache of that size. Most others would have
+    been evicted before their next request, so they are not kept.
     """
 
     def __init__(self, max_bytes: int) -> None:

@@ -1,4 +1,4 @@
-"""Blob: the bare ciphertext of one version of an image, as any cache may keep it."""
+"""Blob: the bare ciphertext of one version of an image, which any cache may keep."""
 
 import secrets
 from typing import Self
@@ -39,7 +39,7 @@ def _is_current(image: StoredImage, version: bytes) -> bool:
 
 
 class Blob:
-    """One ciphertext of `size` bytes, to be read at most once: `part` passes its stream on."""
+    """One ciphertext of `size` bytes. It can be read once, because `part` passes its stream on."""
 
     def __init__(
         self, image: StoredImage, *, whole: bytes = b"", stream: ImageStream | None = None, in_memory: bool = True
@@ -50,7 +50,9 @@ class Blob:
         self._in_memory = in_memory
 
     async def part(self, start: int, length: int) -> Payload:
-        """Return `length` bytes from `start` on. A short part is read now: sending it holds nothing of the store."""
+        """Return `length` bytes from `start` on. A short part is read now, so that sending it holds nothing of the
+        store.
+        """
         stream, self._stream = self._stream, None
         if stream is None:
             return Payload(WireState.SUCCESS, head=self._whole[start : start + length], size=length)
@@ -69,7 +71,7 @@ class Blob:
 
 
 class _Part:
-    """A stretch of a stream: the chunks before it and after it are not read."""
+    """A range of a stream. Chunks before and after it are not read."""
 
     def __init__(self, stream: ImageStream, start: int, length: int) -> None:
         self.image = stream.image

@@ -1,12 +1,12 @@
-"""ImageCache: images read from a store, kept in memory and used only while the store's version stamps are the same.
+"""ImageCache: images read from a store, kept in memory and used while the store returns the same version stamp.
 
-The version stamp of an image is taken before its row is read, and the row is current as long as the stamp is. After a
-change the row is read again, and the body stays if the version is the same: the ciphertext of a version never changes.
-The cache keeps a body from its second read on, if that comes while a cache of this size would still hold it. A first
-read costs the same as without a cache. Keys stay wrapped, as in the store.
+The version stamp of an image is taken before its row is read. The row is current as long as the stamp is the same.
+After a change the row is read again. The body stays if the version is the same, because the ciphertext of a version
+never changes. The cache keeps a body when it is read for the second time, if a cache of this size would still hold it.
+So a first read costs the same as without a cache. Keys stay wrapped, as in the store.
 
-A body that comes through a stream is kept only if it passes its tag check. Otherwise one wrong answer of a bucket or a
-network would be served until the process ends. A body that the store reads without a wait is local: no check.
+A body that arrives through a stream is kept only if it passes its tag check. Otherwise one wrong answer of a bucket or
+network would be served until the process ends. A body that the store reads without a wait is local and needs no check.
 """
 
 from collections.abc import Awaitable, Callable, Hashable, Sequence
@@ -31,7 +31,7 @@ BeginCheck = Callable[[StoredImage], Awaitable[TagCheck | None]]
 
 
 def check_cache_bytes(max_bytes: int) -> None:
-    """Raise ConfigError if a cache can't have this size."""
+    """Raise ConfigError if this is not a valid size of a cache."""
     check_numbers(cache_bytes=max_bytes)
     if max_bytes < 0:
         raise ConfigError("cache_bytes must be a number of bytes, or 0 for no cache")
@@ -40,7 +40,7 @@ def check_cache_bytes(max_bytes: int) -> None:
 class ImageCache:
     """Reads a store through a cache of at most `max_bytes`; 0 keeps nothing. It belongs to one event loop.
 
-    begin_check: checks a body before it is kept. read_times: gets the seconds that the store takes for each image.
+    begin_check: returns the check of a body before it is kept. read_times: receives the store's seconds for each image.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class ImageCache:
         return image
 
     async def get_many(self, image_ids: Sequence[str]) -> dict[str, StoredImage]:
-        """Return the rows of the images that exist among these ids, by id, all of one moment."""
+        """Return the rows of the existing images among these ids, by id, as one snapshot."""
         stamps = self._store.stamps(image_ids) if self._max_bytes else [None] * len(image_ids)
         cached = list(map(self._entries.current, image_ids, stamps))
         if all(cached):
@@ -84,7 +84,9 @@ class ImageCache:
         return images
 
     def find_nowait(self, image_id: str) -> tuple[StoredImage, bytes] | None:
-        """Return the current image with its Success payload in one piece, or None if that takes a wait or is longer."""
+        """Return the current image with its Success payload in one piece, or None if that needs a wait or several
+        pieces.
+        """
         known = self._entries.get(image_id)
         if known is None or known.pieces is None:
             is_longer = known is not None and known.image.meta.size > WHOLE_BYTES
@@ -98,9 +100,9 @@ class ImageCache:
         return known.image, known.pieces[0]
 
     async def open(self, image_id: str) -> CachedImage | ImageStream | None:
-        """Return the current image with its body: in memory, or as a stream of the store if it is not kept.
+        """Return the current image with its body: from memory, or as a stream of the store if it is not kept.
 
-        Raises IntegrityError if a body that was to be kept fails its tag check; the next request reads it again.
+        Raises IntegrityError if a body that would be kept fails its tag check. The next request reads it again.
         """
         while self._may_keep(image_id):
             (stamp,) = self._store.stamps((image_id,))
@@ -126,7 +128,7 @@ class ImageCache:
         self._entries.forget_all()
 
     def _may_keep(self, image_id: str) -> bool:
-        """Tell whether the body of an image is kept, or may be after this request, which is counted."""
+        """Return whether the body of an image is kept already, or may be kept now. Counts this request."""
         known = self._entries.get(image_id)
         if self._max_bytes == 0 or (known and known.pieces is None and not self._entries.fits(known.image)):
             return False
@@ -137,14 +139,14 @@ class ImageCache:
         return was_requested
 
     def _is_outdated(self, image_id: str, stamp: Hashable) -> bool:
-        """Tell whether a body is kept whose row has to be read again."""
+        """Return whether a kept body has a row that must be read again."""
         known = self._entries.get(image_id)
         return known is not None and known.pieces is not None and known.stamp != stamp
 
     async def _refresh(self, image_id: str, stamp: Hashable) -> bool:
-        """Read the row again; return False if another request did it meanwhile.
+        """Read the row again. Return False if another request did it meanwhile.
 
-        One reload per image and stamp: concurrent requests share it, and frequent changes can't starve them.
+        There is one reload per image and stamp: concurrent requests share it, and frequent changes can't starve them.
         """
         async with self._loads.alone(image_id, stamp) as other:
             if other is None:
@@ -190,7 +192,7 @@ class ImageCache:
         return image, whole
 
     async def _read(self, image_id: str) -> ImageStream | None:
-        """Open an image in the store; its body then counts as read."""
+        """Open an image in the store, and count its body as read."""
         begun_s = self._read_times.begin()
         stream = await self._store.open_stream(image_id)
         if stream:

@@ -1,4 +1,4 @@
-"""The second place of a version's ciphertext, such as a CDN, which its record names."""
+"""The second URL of a version's ciphertext, such as a CDN's, for its record."""
 
 import logging
 import re

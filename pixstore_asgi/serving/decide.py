@@ -1,7 +1,7 @@
 """Decisions: the answer to an image request, whether it came alone or in a batch.
 
-`decide` is plain code. It returns the answer, or a Wait for something that has to be awaited first: the open store,
-newer secrets, the application's rule, or the image. `answer` awaits it and decides again.
+`decide` is plain code. It returns the answer, or a Wait for something that must be awaited first: the open store, newer
+secrets, the application's rule, or the image. `answer` awaits it and decides again.
 """
 
 import logging
@@ -51,10 +51,10 @@ class Wait(NamedTuple):
 
 
 class Inquiry:
-    """One image request on its way to its answer: everything known about it so far.
+    """One image request, with everything known about it so far.
 
-    terms: the terms that its proof must have been made under; None if no proof is valid. rule: the application's, if
-    any. has_body: False for a HEAD request. is_timed: whether `passed_ns` is wanted.
+    terms: the terms that its proof must match; None if no proof is valid. rule: the application's, if any. has_body:
+    False for a HEAD request. is_timed: whether to set `passed_ns`.
     """
 
     # Defaults in the class: most requests set few of these.
@@ -99,8 +99,8 @@ class Opening(Rings, Protocol):
 class Decisions:
     """Decides the image requests of one Pixstore: id and proof first, then the application's rule, then the image.
 
-    opening: opens the store on first use, and has the secrets and the images in memory. No answer raises because of a
-    client's request or a failing store: its state tells, and the log has the reason.
+    opening: opens the store on first use, and has the secrets and the images in memory. An invalid request or a failing
+    store never raises: the answer's state reports it, and the log has the reason.
     """
 
     def __init__(self, opening: Opening, proofs: Proofs) -> None:
@@ -151,7 +151,7 @@ class Decisions:
         inquiry.may_be_late = inquiry.is_checked
 
     def _check(self, inquiry: Inquiry) -> Wait | None:
-        """Check id and proof, for the inquiry's epoch or refusal."""
+        """Check id and proof. Set the inquiry's epoch or refusal."""
         request = inquiry.request
         reason: object = None
         if not request.image_id:
@@ -179,7 +179,9 @@ class Decisions:
         return None
 
     def _renewal(self, inquiry: Inquiry, ring: KeyRing, error: ProofError | IntegrityError) -> Wait | None:
-        """Return a wait for newer secrets if a proof or a row names one that is not there, once for each of them."""
+        """Return a Wait for newer secrets if a proof or a row names an unknown one. At most one Wait for each of the
+        two.
+        """
         by: NamedBy = "proof" if isinstance(error, ProofError) else "row"
         if error.reason != "unknown-key" or by in inquiry.renewed_by:
             return None
@@ -187,7 +189,7 @@ class Decisions:
         return Wait(partial(self._opening.renewed, ring, by))
 
     def _find(self, inquiry: Inquiry) -> Wait | None:
-        """Take the image if it needs no wait."""
+        """Set the image if it can be found without a wait."""
         if inquiry.is_found:
             return None
         if not inquiry.has_body:
@@ -222,7 +224,7 @@ class Decisions:
             inquiry.stream = opened.read(with_state=_state(inquiry, opened.image) is _SUCCESS)
 
     def _payload(self, inquiry: Inquiry) -> Payload | Wait:
-        """Return the payload of the image that was found, or a wait for newer secrets."""
+        """Return the payload of the found image, or a Wait for newer secrets."""
         image, body = inquiry.image, inquiry.body
         if image is None:
             return Payload(WireState.NOT_FOUND, head=None if inquiry.has_body else b"")
@@ -253,7 +255,9 @@ class Decisions:
 
 
 def _state(inquiry: Inquiry, image: StoredImage) -> WireState:
-    """Return Success, or Updated if the client's token is of another version. Raises ProofError if it was revoked."""
+    """Return Success, or Updated if the client's token is of another version. Raises ProofError if the proof was
+    revoked.
+    """
     if inquiry.epoch not in (None, image.epoch):
         raise ProofError("epoch", f"it is of epoch {inquiry.epoch}, and the image of {image.epoch}")
     return _SUCCESS if inquiry.request.token == image.token else _UPDATED

@@ -1,4 +1,4 @@
-"""Entries: images in memory by id, at most a number of bytes; the least recently used are evicted first."""
+"""Entries: images in memory by id, limited in bytes. The least recently used ones are evicted first."""
 
 from collections import OrderedDict
 from collections.abc import Hashable, Iterator
@@ -12,10 +12,10 @@ _LARGEST_SHARE = 4  # a body above a fourth of the cache would evict too many ot
 
 
 class CachedImage:
-    """One image in memory. `pieces` is its Success payload, state byte first, or None if only its row is known.
+    """One image in memory. pieces: its Success payload, state byte first, or None if only its row is known.
 
-    `stamp` is the version stamp that the store gave before the row was read. Entries counts the bytes until the image
-    is dropped and its last reader has left.
+    stamp: the version stamp that the store gave before the row was read. Entries counts the bytes until the image is
+    dropped and its last reader has left.
     """
 
     __slots__ = (
@@ -46,19 +46,19 @@ class CachedImage:
         entries.used += self.size
 
     def read(self, *, with_state: bool) -> ImageStream:
-        """Return a stream over the body, with the Success payload's state byte in front or without."""
+        """Return a stream of the body, with or without the Success payload's state byte in front."""
         assert self.pieces
         self._readers += 1
         pieces = self.pieces if with_state else (self.pieces[0][1:], *self.pieces[1:])
         return _CachedStream(self, pieces)
 
     def leave(self) -> None:
-        """End one reading."""
+        """End one reader's stream."""
         self._readers -= 1
         self._free()
 
     def drop(self) -> None:
-        """Stop counting the bytes as soon as the last reader has left."""
+        """Stop counting the bytes once the last reader has left."""
         self._is_dropped = True
         self._free()
 
@@ -70,7 +70,8 @@ class CachedImage:
 class Entries(OrderedDict[str, CachedImage]):
     """The images in memory of one cache, the least recently used first.
 
-    used: the bytes of all images here, and of bodies that are still read, so that slow readers can't make it grow.
+    used: the bytes of all images here, and of dropped bodies that are still read. So slow readers can't exceed the
+    limit.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -79,7 +80,7 @@ class Entries(OrderedDict[str, CachedImage]):
         self._max_bytes = max_bytes
 
     def current(self, image_id: str, stamp: Hashable) -> CachedImage | None:
-        """Return an image whose version stamp is still this one, as the most recently used."""
+        """Return an image if its version stamp is still this one, and mark it as most recently used."""
         cached = self.get(image_id)
         if cached is None or cached.stamp != stamp:
             return None
@@ -93,7 +94,7 @@ class Entries(OrderedDict[str, CachedImage]):
         self[cached.image.id] = cached
 
     def learn(self, image_id: str, image: StoredImage | None, stamp: Hashable) -> None:
-        """Keep the row of an image as it was read under a version stamp, with the body if the version is the same."""
+        """Store a row that was read under a version stamp. Keep the body if the version is the same."""
         known = self.get(image_id)
         if known and image and known.image.meta.version == image.meta.version:
             known.image, known.stamp = image, stamp
@@ -114,11 +115,11 @@ class Entries(OrderedDict[str, CachedImage]):
             self.forget(next(iter(self)))
 
     def fits(self, image: StoredImage) -> bool:
-        """Tell whether the body of an image is small enough to be kept."""
+        """Return whether the body of an image is small enough to be kept."""
         return (ROW_BYTES + image.meta.size) * _LARGEST_SHARE <= self._max_bytes
 
     def make_room(self, size: int) -> bool:
-        """Evict images until `size` bytes are free; return False if readers hold too many."""
+        """Evict images until `size` bytes are free. Return False if readers hold too many."""
         room = self._max_bytes - size
         while self.used > room and self:
             self.forget(next(iter(self)))
@@ -126,7 +127,7 @@ class Entries(OrderedDict[str, CachedImage]):
 
 
 class _CachedStream:
-    """A reading of a cached body, which counts until it ends."""
+    """A stream of a cached body. The bytes count until the stream ends."""
 
     def __init__(self, cached: CachedImage, pieces: tuple[bytes, ...]) -> None:
         self.image = cached.image

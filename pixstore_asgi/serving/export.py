@@ -14,7 +14,7 @@ _MOST_VARIANTS = 1000  # of one image
 
 
 async def read_verified(store: ImageStore, rings: Rings, image_id: str) -> ExportedImage | None:
-    """Return an image as it is encrypted and as it is decrypted, or None. All of it is in memory.
+    """Return an image in its encrypted and its decrypted form, or None. Holds all of it in memory.
 
     Raises IntegrityError if the stored image was changed, StoreError if part of it is missing.
     """

@@ -81,7 +81,7 @@ class Payload:
 
     @property
     def whole(self) -> bytes | None:
-        """All bytes, if they are one piece in memory, so that there is nothing to read or close; else None."""
+        """All bytes, if they are one piece in memory, so that nothing must be read or closed; else None."""
         return self._head if self._held is None else None
 
     @property
@@ -115,7 +115,7 @@ class Payload:
             raise
 
     async def aclose(self) -> None:
-        """Close the stream of the store; nothing more can be read. Repeated calls do nothing."""
+        """Close the stream of the store. Nothing more can be read. Repeated calls do nothing."""
         self._head = b""
         if self._held is not None and (stream := self._held.stream) is not None:
             self._held.stream = None
@@ -134,7 +134,7 @@ class Payload:
 
 
 class _Held:
-    """The stream of a payload, which warns if it was not closed. Payloads without one have no finalizer to run."""
+    """The stream of a payload, which warns if it was not closed. A payload without a stream needs no finalizer."""
 
     __slots__ = ("_payload", "stream")
 

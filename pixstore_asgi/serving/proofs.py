@@ -26,7 +26,7 @@ EVERYBODY = ProofTerms()
 
 
 def record_terms(audience: str | None) -> ProofTerms:
-    """Return the terms of a record for an audience, or for everybody. Raises InputError for an invalid audience."""
+    """Return the terms of a record for an audience, or for all. Raises InputError for an invalid audience."""
     terms = EVERYBODY if audience is None else proof.terms_of(audience)
     if terms is None:
         raise InputError("audience must be a text of 1 to 65535 bytes; leave it out for a record that is bound to none")
@@ -56,7 +56,7 @@ class Proofs:
         self._keys: ProofKeys | None = None
 
     def record(self, ring: KeyRing, images: Sequence[StoredImage], terms: ProofTerms = EVERYBODY) -> ImageRecord:
-        """Return a record of the first of these images, with its variants that follow it.
+        """Return a record of the first of these images, with the following images as its variants.
 
         Raises IntegrityError if a row was changed.
         """

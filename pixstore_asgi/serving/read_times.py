@@ -1,4 +1,4 @@
-"""ReadTimes: reports to observers how long the store takes to find each image that is read from it."""
+"""ReadTimes: reports to observers how long the store takes to find each image."""
 
 import logging
 import time
@@ -16,12 +16,12 @@ class ReadTimes:
         self._observers: list[Callable[[float], object]] = []
 
     def watch(self, observer: Callable[[float], object]) -> None:
-        """Call an observer for each read from now on; only once, even if it is added again."""
+        """Call an observer for each read from now on. Adding it twice has no effect."""
         if observer not in self._observers:
             self._observers.append(observer)
 
     def begin(self) -> float:
-        """Return the time at which a read begins, for `end`."""
+        """Return the start time of a read, for `end`."""
         return time.perf_counter() if self._observers else 0
 
     def end(self, begun_s: float) -> None:

@@ -1,4 +1,4 @@
-"""The current key ring, and a newer one if it lacks a key."""
+"""The current key ring, or a newer one if it lacks a key."""
 
 from collections.abc import Callable
 from typing import Literal, Protocol, TypeVar

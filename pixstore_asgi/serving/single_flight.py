@@ -1,4 +1,4 @@
-"""Single flight: of several callers that would do the same work, the first does it and the others wait for its end."""
+"""Single flight: if several callers need the same work, the first one does it and the others wait."""
 
 import asyncio
 from collections.abc import AsyncIterator, Hashable
@@ -23,7 +23,9 @@ class SingleFlight:
 
     @asynccontextmanager
     async def alone(self, *key: Hashable) -> AsyncIterator[Flight | None]:
-        """Yield None to the first caller at once. Any other caller waits for the first, and gets its ended flight."""
+        """Yield None to the first caller at once. Any other caller waits for the first one, and then gets its
+        flight.
+        """
         if other := self.under_way.get(key):
             await other.ended.wait()
             yield other

@@ -10,7 +10,7 @@ from .rings import Rings, with_ring
 
 
 async def begin_tag_check(rings: Rings, image: StoredImage) -> TagCheck | None:
-    """Return the check of an image's body, None if its key can't be unwrapped. Raises SecretError or StoreError."""
+    """Return the check of an image's body, or None if its key can't be unwrapped. Raises SecretError or StoreError."""
     meta = image.meta
     try:
         return await with_ring(

@@ -1,4 +1,4 @@
-"""A Pixstore that leaves nothing behind, and a clock that stands still."""
+"""A Pixstore that leaves nothing behind, and a clock that only a test moves."""
 
 import asyncio
 from collections.abc import Awaitable, Mapping
@@ -14,7 +14,7 @@ START_MS = 1_735_689_600_000
 
 
 class FixedClock:
-    """A clock that stands still, in epoch milliseconds. A test sets it with `now_ms`, `advance` or `expire`."""
+    """A clock that a test sets with `now_ms`, `advance` or `expire`, in epoch milliseconds."""
 
     def __init__(self, now_ms: int = START_MS) -> None:
         self.now_ms = now_ms
@@ -23,11 +23,11 @@ class FixedClock:
         return self.now_ms
 
     def advance(self, ms: int) -> None:
-        """Let this many milliseconds pass."""
+        """Move the clock forward by this many milliseconds."""
         self.now_ms += ms
 
     def expire(self, record: Mapping[str, Any]) -> None:
-        """Go to the first moment at which the proof of a record is no longer valid, unless it has passed already.
+        """Move the clock to the first moment at which a record's proof is no longer valid. Never moves it backward.
 
         Args:
             record: A record from JSON or from Pixstore.
@@ -48,16 +48,16 @@ Result = TypeVar("Result")
 
 
 class _Store(MemoryStore):
-    """A memory store that accepts any connection, so that code with a transaction runs without a database."""
+    """A memory store that accepts any connection, so that code with a transaction needs no database."""
 
     def within(self, connection: object) -> Self:
         return self
 
 
 class MemoryPixstore(Pixstore):
-    """A Pixstore in memory, with a secret that is the same in every run, and a clock that stands.
+    """A Pixstore in memory, with the same secret in every run and a clock that only the test moves.
 
-    `connection=` may be anything but None, and is ignored: a transaction that is rolled back keeps the image.
+    `connection=` may be anything but None and is ignored: a rolled-back transaction does not remove the image.
 
     It may be used from one event loop after another, and keeps its images.
 
@@ -71,7 +71,7 @@ class MemoryPixstore(Pixstore):
         super().__init__(_Store(clock_ms=self.clock), clock_ms=self.clock, **{"secret": SECRET, **options})
 
     def run(self, call: Awaitable[Result]) -> Result:
-        """Return the result of a call, in a test that is not async: `pix.run(pix.save_image(data))`."""
+        """Run a coroutine and return its result, in a test that is not async: `pix.run(pix.save_image(data))`."""
 
         async def result() -> Result:
             return await call

@@ -1,4 +1,4 @@
-"""An image request from the side of the page: the headers that it sends, and the image in the answer."""
+"""The page's side of an image request: the headers to send, and the image in the response."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from ..errors import PixstoreError, WireError, WireState
 
 
 class NoImage(PixstoreError):
-    """The answer holds no image. `state` is the state of the answer."""
+    """The response holds no image. state: its wire state."""
 
     def __init__(self, state: WireState) -> None:
         super().__init__(f"the answer holds no image: {state.label}")
@@ -24,14 +24,14 @@ def proof_headers(record: Mapping[str, Any]) -> dict[str, str]:
 
 
 def image_in(record: Mapping[str, Any], payload: bytes) -> bytes:
-    """Return the image in the body of an answer, decrypted and verified as in the browser client.
+    """Return the image in a response body, decrypted and verified as in the browser client.
 
     Args:
         record: The record of the request, from JSON or from Pixstore.
         payload: The whole body.
 
     Raises:
-        NoImage: The answer is a refusal.
+        NoImage: The response is a refusal.
         RecordError: The record is invalid.
         WireError: The payload is invalid.
         IntegrityError: Record and payload do not belong together, or a byte was changed.

@@ -1,4 +1,4 @@
-"""A small picture in each format, as it is in a file: 16 pixels wide, 12 high."""
+"""A small image file in each format, 16 pixels wide and 12 high."""
 
 from base64 import b64decode
 from collections.abc import Mapping

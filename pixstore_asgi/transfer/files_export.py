@@ -12,7 +12,7 @@ from .steps import REFUSALS, Outcome, Step
 
 
 async def export_files(pix: Pixstore, image_ids: Iterable[str], folder: Folder) -> AsyncIterator[Step]:
-    """Write images into a folder in clear, one step for each id. Raises StoreError if either side fails."""
+    """Write images into a folder, unencrypted, one step for each id. Raises StoreError if either side fails."""
     for image_id in image_ids:
         try:
             yield Step(image_id, await _write(pix, image_id, folder))

@@ -24,14 +24,14 @@ _FATAL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errn
 class Folder:
     """One folder, held open, so that it stays the same folder if something is renamed. Use it with `with`.
 
-    Raises InputError if it can't be opened or does not meet the options, ConfigError on systems that lack the system
-    calls (Windows).
+    Raises InputError if it can't be opened or does not meet the options, and ConfigError if the system lacks the calls
+    (Windows).
 
     Args:
         path: The folder.
         create: Make the folder (mode 0700) if it is missing.
         follow: Whether the folder itself may be a link.
-        own: Whether it must belong to this user, and other users must not be able to write to it.
+        own: Whether it must belong to this user and be closed to writes of others.
     """
 
     def __init__(self, path: Path, *, create: bool = False, follow: bool = True, own: bool = False) -> None:
@@ -59,7 +59,8 @@ class Folder:
     def read(self, path: FilePath, *, max_bytes: int) -> bytes:
         """Return the bytes of a file.
 
-        Raises InputError if it is missing, behind a link or not a regular file, ImageTooLarge above `max_bytes`.
+        Raises InputError if it is missing, behind a link or not a regular file, and ImageTooLarge if it is longer than
+        `max_bytes`.
         """
         with self._open(path, os.O_RDONLY) as file:
             size = os.fstat(file).st_size
@@ -69,10 +70,10 @@ class Folder:
         return data
 
     def place(self, path: FilePath, data: bytes) -> bool:
-        """Write a new file (mode 0600). Return False if it is there already with this data.
+        """Write a new file (mode 0600). Return False if it already exists with this data.
 
-        Completes a file with the beginning of `data`, as an interrupted move leaves it. So no temporary file is needed.
-        Raises InputError if the file has other content, StoreError if the disk is full or fails.
+        If the file has only the beginning of `data`, as after an interrupted move, it is completed. So no temporary
+        file is needed. Raises InputError if the file has other content, StoreError if the disk is full or fails.
         """
         if len(path) > 1:
             self._make_subfolder(path[0])
@@ -149,7 +150,7 @@ def _write(file: int, data: bytes, path: FilePath) -> None:
 
 
 def _is_ours(file: int) -> bool:
-    """Return whether a file is as `place` makes it: with one name, owned by this user, and private."""
+    """Return whether a file looks as `place` makes it: one name, owned by this user, and private."""
     status = os.fstat(file)
     return status.st_nlink == 1 and status.st_uid == os.geteuid() and not status.st_mode & 0o077
 

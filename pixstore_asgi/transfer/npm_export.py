@@ -35,9 +35,9 @@ class NpmTarget:
         self._uncommitted = 0
 
     def add(self, image: ExportedImage) -> bool:
-        """Write one image. Return False if it is there already.
+        """Write one image. Return False if it already exists.
 
-        Raises InputError if another version of it, or another file, is there.
+        Raises InputError if another version of it, or another file, exists.
         """
         row = hide((image.token, _meta(image.seal)))
         known = hide(self._run("SELECT token, meta FROM image_records WHERE id = ?", hide((image.id,))))
@@ -71,8 +71,8 @@ class NpmTarget:
 def open_npm_target(folder: Path) -> Iterator[NpmTarget]:
     """Make an npm store in `folder`, or open the one of an earlier export.
 
-    The folder gets mode 0700 and its files 0600, because the keys are there in clear. Raises InputError if anything
-    else is there, or if other users may write to the folder.
+    The folder gets mode 0700 and its files 0600, because the keys are unencrypted there. Raises InputError if the
+    folder has other content, or if other users may write to it.
     """
     with Folder(folder, create=True, own=True), Folder(folder / IMAGES_NAME, create=True, follow=False) as images:
         path = folder / DATABASE_NAME
@@ -89,8 +89,8 @@ async def export_npm(
 ) -> AsyncIterator[Step]:
     """Write images into an npm store, one step for each id. Raises StoreError if either side fails.
 
-    A variant follows its original, as an image of its own, because that package does not know variants.
-    all_formats: also gif and avif, which the npm package serves only if its option imageFormats lists them.
+    A variant follows its original as an image of its own, because the npm package has no variants. all_formats: include
+    gif and avif, which the npm package serves only if its option imageFormats lists them.
     """
     for image_id in image_ids:
         try:
@@ -140,7 +140,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _make_private(path: Path) -> None:
-    """Make the file if it is missing. SQLite would follow a link, and let every user read the keys."""
+    """Create the file if it is missing. SQLite would follow a link, and let every user read the keys."""
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
     try:
         status = os.fstat(file)

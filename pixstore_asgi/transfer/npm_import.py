@@ -92,9 +92,9 @@ class NpmImport:
         return outcome
 
     def _token_of_original(self, record: ImageRecord) -> int | None:
-        """Return the token that the original of a variant has in the target. Return None for an original.
+        """Return the token that a variant's original has in the target, or None for an original.
 
-        Raises StoreConflict for a variant of another version: that package updates and deletes only originals.
+        Raises StoreConflict for a variant of another version: the npm package updates and deletes only originals.
         """
         if not is_variant_id(record.id):
             return None
@@ -112,7 +112,7 @@ class NpmImport:
         return await (self.target.export_image(image_id) if is_variant else self.target.get_image_record(image_id))
 
     def _opened(self, record: ImageRecord) -> tuple[bytes, Seal | None]:
-        """Return an image decrypted and verified, and its seal, or None if it needs a new seal."""
+        """Return an image decrypted and verified, and its seal, or None in place of the seal if it needs a new one."""
         # One byte more than the longest image: the format byte is encrypted too.
         ciphertext = self.source.ciphertext(record.id, max_bytes=self.max_image_bytes + 1)
         name, image = unseal(key=record.key, iv=record.iv, tag=record.tag, ciphertext=ciphertext)
@@ -131,7 +131,7 @@ class NpmImport:
         return found is not None and found.image.data == image
 
     async def _check(self, image: bytes, seal: Seal | None) -> None:
-        """Raise the error that storing this image would raise."""
+        """Raise the error that saving this image would raise."""
         encryption = Encryption.of(seal) if seal else Encryption.fresh()
         pieces = read_pieces(image, UploadLimits(self.max_image_bytes))
         async for _ in await begin_sealing(pieces, frozenset(ALL_FORMATS), encryption):

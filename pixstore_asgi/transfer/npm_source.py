@@ -1,7 +1,7 @@
-"""Read a store of the npm package pixstore, and never write to it. Trust neither its rows nor its files.
+"""Reads a store of the npm package pixstore, and never writes to it. It trusts neither rows nor files.
 
-pixstore 3.2.1 keeps one table of ids, tokens and keys, and one file of ciphertext for each id. The keys are in clear in
-the table, as JSON in base64. Source: the package's backend/database.js and unique-id.js.
+pixstore 3.2.1 keeps one table of ids, tokens and keys, and one file of ciphertext for each id. The keys are unencrypted
+in the table, as JSON in base64. Source: the package's backend/database.js and unique-id.js.
 """
 
 import json
@@ -52,7 +52,7 @@ _BEFORE_ALL = -(2**63)
 
 @dataclass(frozen=True, slots=True)
 class NpmRow:
-    """One row as found. `record` checks it."""
+    """One row as it was found. `record` checks it."""
 
     id_text: str
     is_text: bool
@@ -109,9 +109,9 @@ class NpmSource:
 
 @contextmanager
 def open_npm_source(database: Path, images: Path, *, extension: str = EXTENSION) -> Iterator[NpmSource]:
-    """Open the database and images folder of an npm store. Raises InputError if they are not one.
+    """Open the database and images folder of an npm store. Raises InputError if they are not from npm's pixstore.
 
-    extension: the option imageExtension of the store. Also reads rows that a crash left in a write-ahead log.
+    extension: the option imageExtension of the store. If a crash left rows in a write-ahead log, they are read too.
     """
     if "/" in extension or "\0" in extension:
         raise InputError(f"an extension such as {EXTENSION} has no slash")
@@ -137,7 +137,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _log_options(path: Path) -> str:
-    """Return URI options with which SQLite writes no file beside a database with a write-ahead log."""
+    """Return SQLite's URI options for reading a database with a write-ahead log without writing a file beside it."""
     real = Path(os.path.realpath(path))
     log, index = (real.with_name(f"{real.name}-{suffix}") for suffix in ("wal", "shm"))
     with real.open("rb") as file:

@@ -9,7 +9,7 @@ from ..store.inspection import Inspectable
 
 
 async def check_origin(source: ImageStore, target: ImageStore) -> None:
-    """Raise InputError if the target is the source, or has images of another origin. Both are open."""
+    """Raise InputError if the target is the source, or has images from another source. Both are open."""
     if source is target or await _place_of(source) == await _place_of(target):
         raise InputError("the source can't be copied onto itself: name another target")
     if await source.database_id() != await target.database_id() and not await _is_new(target):
@@ -65,5 +65,5 @@ async def _is_new(store: ImageStore) -> bool:
 
 
 def _refuse(image: StoredImage) -> bytes:
-    """Refuse to separate a target with images: it was new before, so another copy fills it now."""
+    """Raise the error for a target that was new before and has images now: another copy is filling it."""
     raise InputError(f"another copy fills this target at this moment, with {image.id} already: name a new one")

@@ -1,4 +1,4 @@
-"""Shared by all moves: the ids to move, the outcome of each image, and safe printing of text from elsewhere."""
+"""Parts of all moves: the ids to move, the outcome of each image, and safe printing of foreign text."""
 
 from dataclasses import dataclass, field
 from enum import Enum
@@ -26,7 +26,7 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One image of a move. image_id: as found, possibly not a valid id. reason: why it was skipped."""
+    """One image of a move. image_id: as found, possibly invalid. reason: why it was skipped."""
 
     image_id: str
     outcome: Outcome
@@ -53,12 +53,12 @@ class Report:
 
     @property
     def present(self) -> int:
-        """The number that was there already."""
+        """The number of images and variants that already existed."""
         return self.counts[Outcome.PRESENT].total
 
     @property
     def deleted(self) -> int:
-        """The number of deleted ones."""
+        """The number of deleted images and variants."""
         return self.counts[Outcome.DELETED].total
 
 
@@ -69,7 +69,7 @@ def quoted(text: str) -> str:
 
 
 def printable(text: object) -> str:
-    """Return `text` with control characters escaped, so that a terminal does not obey them."""
+    """Return `text` with control characters escaped, so that they can't control a terminal."""
     return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in str(text))
 
 

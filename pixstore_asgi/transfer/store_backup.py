@@ -1,7 +1,7 @@
-"""Back up a store that is not a single file into one SQLite file, which holds the rows and bodies of one moment.
+"""Backs a store up into one SQLite file, which holds the rows and bodies of one snapshot.
 
-The backup is written beside its place and then moved there, so a file with its name is always complete. An earlier
-backup is updated in a copy: unchanged images are not read again.
+For stores that are not a single file. The backup is written beside its place and then moved there, so a file with its
+name is always complete. An earlier backup is updated in a copy: unchanged images are not read again.
 """
 
 from collections.abc import AsyncGenerator

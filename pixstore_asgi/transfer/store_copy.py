@@ -1,8 +1,8 @@
-"""Copy a store of this package to any other, row by row, while the source is served and written.
+"""Copies a store of this package to another one, row by row, while the source is in use.
 
 The copy keeps ids, tokens, versions, ciphertext, wrapped keys, times of creation, epochs, tombstones of deleted images,
 the database's id and its check values of secrets. So browsers' caches, records and proofs stay valid, and no secret is
-needed. Rows tell which images the target has already: each further pass copies only new and changed images.
+needed. By comparing rows, each further pass copies only new and changed images.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ _BELOW_ALL = " "  # below every character of an id
 async def delete_what_is_gone(source: ImageStore, target: ImageStore, *, is_dry: bool) -> AsyncIterator[Step]:
     """Delete in the target the images that were deleted in the source, and yield a step for each.
 
-    Skips an image that the source never had: an application saved it in the target. is_dry: do not delete.
+    An image that the source never had is skipped: an application saved it in the target. is_dry: do not delete.
     """
     async for page in pages_of_images(target):
         known = await find(source, list(page.images))
@@ -45,7 +45,7 @@ async def delete_what_is_gone(source: ImageStore, target: ImageStore, *, is_dry:
 
 
 async def put_all_tombstones(source: ImageStore, target: ImageStore) -> None:
-    """Copy the last tokens and epochs of the deleted ids of the source."""
+    """Copy the last tokens and epochs of all deleted ids of the source."""
     async for page in pages_of(source.list_tombstones):
         await target.put_tombstones(page)
 
@@ -162,7 +162,7 @@ class ImageCopy:
 
 
 def _expected(image_id: str, there: StoredImage | None) -> Expected:
-    """Return the version that a commit in the target expects. A variant may have any original, or none."""
+    """Return the version that a commit in the target expects. A variant accepts any original, or none."""
     if is_variant_id(image_id):
         return Expect.ANY
     return there.meta.version if there else Expect.ABSENT

@@ -1,4 +1,4 @@
-"""Add variants, dimensions and placeholders to images that were saved without them, while they are served."""
+"""Adds variants, dimensions and placeholders to images that were saved without them, while they are served."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
@@ -47,7 +47,7 @@ async def make_variants(
 
 
 async def _ended(running: set[asyncio.Task[Step | None]], most: int) -> AsyncIterator[Step]:
-    """Wait until fewer than `most` tasks run, and yield the steps of the ended ones."""
+    """Wait until fewer than `most` tasks run. Yield the steps of the tasks that ended."""
     while len(running) >= most:
         await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
         for task in [each for each in running if each.done()]:
@@ -58,7 +58,7 @@ async def _ended(running: set[asyncio.Task[Step | None]], most: int) -> AsyncIte
 
 @dataclass(frozen=True, slots=True)
 class _Completion:
-    """One run."""
+    """One run of `make_variants`."""
 
     backfill: Backfill
     again: bool

@@ -1,1 +1,1 @@
-"""Look after a store for years: verify it, count its images, and check its machine."""
+"""Long-term care of a store: verify it, count its images, and check its machine."""

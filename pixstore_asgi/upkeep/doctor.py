@@ -1,4 +1,4 @@
-"""Check a store, its secret and its machine. Each finding names the problem and the remedy."""
+"""Checks a store, its secret and its machine. Each finding names the problem and the remedy."""
 
 import os
 import re
@@ -23,7 +23,7 @@ _NETWORK = ("nfs", "cifs", "smb", "9p", "sshfs", "ceph", "gluster", "afs", "lust
 
 
 class Finding(NamedTuple):
-    """The result of one check. remedy: empty if all is well."""
+    """The result of one check. remedy: empty if there is no problem."""
 
     about: str
     says: str

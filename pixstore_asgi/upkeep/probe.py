@@ -1,4 +1,4 @@
-"""Check the way from a browser to the mount, with a request over HTTP."""
+"""Checks the connection from a browser to the mount, with a request over HTTP."""
 
 import urllib.error
 import urllib.request

@@ -1,4 +1,4 @@
-"""Count the images of a store, by directory and by the secret that wraps their keys. Print counts for Prometheus."""
+"""Counts the images of a store, by directory and by the secret that wraps their keys, also for Prometheus."""
 
 from dataclasses import dataclass, field
 
@@ -30,8 +30,8 @@ class Stats:
     """The counts of a store.
 
     directories: by the part of an id before the colon, "" without a colon. keys: number of wrapped keys by the public
-    id of their secret, in hexadecimal. deleted: number of ids with a last token and no image. unused: bodies that gc
-    will remove, or None if the store can't count them.
+    id of their secret, in hexadecimal. deleted: number of deleted ids. unused: bodies that gc will remove, or None if
+    the store can't count them.
     """
 
     all: Amount = field(default_factory=Amount)

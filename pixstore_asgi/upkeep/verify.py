@@ -1,4 +1,4 @@
-"""Verify a store: read every image down to its tag, and find bodies that belong to no image."""
+"""Verifies a store: reads every image and checks its tag, and finds bodies that belong to no image."""
 
 from collections.abc import AsyncIterator
 
@@ -20,7 +20,7 @@ async def verify_images(store: ImageStore, ring: KeyRing) -> AsyncIterator[tuple
     meanwhile has no fault.
 
     Args:
-        store: The store.
+        store: The open store.
         ring: Its key ring.
 
     Raises:

@@ -34,7 +34,7 @@ def check_formats(names: Sequence[str]) -> frozenset[str]:
 
 
 def agreed_format(found: str, marked: str | None) -> str:
-    """Return the format's name to store: `marked`, or `found` if that is None.
+    """Return the format's name to store: `marked`, or `found` if `marked` is None.
 
     Raises InvalidImage if the two differ in their media type.
     """

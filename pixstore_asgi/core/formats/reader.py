@@ -31,7 +31,8 @@ class ImageReader:
         self._steps = 0
 
     def feed(self, piece: bytes | memoryview) -> Iterator[None]:
-        """Check the next bytes while it is iterated. It yields after each 1,000 parts, so that others can run.
+        """Check the next bytes while the caller iterates. It yields after each 1,000 parts, so that other tasks can
+        run.
 
         Raises InvalidImage as soon as the bytes can't belong to an image of this format.
         """
@@ -86,13 +87,13 @@ class ImageReader:
 
 
 def require(condition: bool, part: str) -> None:
-    """Raise InvalidImage, which names the damaged part of the container, unless `condition` holds."""
+    """Unless `condition` holds, raise InvalidImage, which names the damaged part of the container."""
     if not condition:
         raise InvalidImage(f"the image is damaged, or is another file with the first bytes of an image: {part}")
 
 
 def require_few_steps(steps: int, seen: int) -> None:
-    """Raise InvalidImage if a container of `seen` bytes took more steps than any picture of that size needs."""
+    """Raise InvalidImage if a container took more steps for its first `seen` bytes than a real picture needs."""
     # A file of countless tiny parts is an attack on the processor, not a picture.
     require(steps < _FREE_STEPS + seen // _BYTES_PER_STEP, "too many tiny parts")
 

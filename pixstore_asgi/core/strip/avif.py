@@ -55,7 +55,7 @@ def _box_head() -> Generator[Part, bytes, tuple[bytes, bytes, int]]:
 
 
 def _places(kind: bytes, head: bytes, length: int, start: int) -> Generator[Part, bytes, list[Stretch]]:
-    """Strip a `meta` or `moov` box, and return the stretches of the file with the picture's items or frames."""
+    """Strip a `meta` or `moov` box. Return the ranges of the file with the picture's items or frames."""
     require(length > 0, "AVIF without its data")
     if length - len(head) > _MAX_HELD_BYTES:
         raise InvalidImage(f"the {kind.decode()} box of this AVIF image is longer than {_MAX_HELD_BYTES} bytes")

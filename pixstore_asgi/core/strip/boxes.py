@@ -21,7 +21,7 @@ Stretch = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """One box: its name, the offsets of its first byte, content and end, and the kept boxes in it, by name."""
+    """One box: its name, the offsets of its first byte, content and end, and its kept inner boxes by name."""
 
     kind: bytes
     start: int
@@ -53,9 +53,10 @@ class Boxes:
             start += length
 
     def prune(self, box: Box, known: Known, repeated: Set[bytes]) -> None:
-        """Free the unknown boxes in a box, at every level, and set `inner` to the kept ones.
+        """Turn the unknown boxes in a box into free space, at every level, and set `inner` to the kept ones.
 
-        Raises InvalidImage if a name occurs twice and is not in `repeated`, because readers differ in which they use.
+        Raises InvalidImage if a name that is not in `repeated` occurs twice, because readers differ in which one they
+        use.
         """
         for each in self.walk(box.body, box.end):
             if each.kind not in known:
@@ -137,7 +138,7 @@ _LETTERS = {2: "H", 4: "I", 8: "Q"}
 
 
 class Ranges:
-    """A set of stretches of a file. Overlapping ones are joined."""
+    """A set of ranges of a file. Overlapping ones are joined."""
 
     def __init__(self, stretches: Iterable[Stretch] = ()) -> None:
         self._starts: list[int] = []
@@ -153,11 +154,11 @@ class Ranges:
 
     @property
     def end(self) -> int:
-        """The end of the last one, 0 if there is none."""
+        """The end of the last range, 0 if there is none."""
         return self._ends[-1] if self._ends else 0
 
     def cut(self, start: int, end: int) -> Iterator[tuple[int, bool]]:
-        """Divide the bytes between two offsets: yield each part's length, and whether it is in this set."""
+        """Divide the bytes between two offsets. Yield each part's length, and whether it is in this set."""
         index = bisect_right(self._ends, start)
         while start < end:
             inner = min(self._starts[index], end) if index < len(self._starts) else end

@@ -1,4 +1,4 @@
-"""The orientation in Exif, its only value that changes how a picture looks."""
+"""The orientation in Exif, the only Exif value that changes how a picture looks."""
 
 from typing import Literal
 

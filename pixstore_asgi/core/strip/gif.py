@@ -51,7 +51,9 @@ def _extension(label: bytes) -> Rule:
 
 
 def _first_block(head: bytes, start: bytes, length: int) -> Rule:
-    """Keep an extension's head, and `length` bytes of its first block that has as many and begins with `start`."""
+    """Keep an extension's head, and `length` bytes of its first block if that begins with `start` and is long
+    enough.
+    """
     is_open = True
     size = (yield Take(1))[0]
     while size:
@@ -63,7 +65,7 @@ def _first_block(head: bytes, start: bytes, length: int) -> Rule:
 
 
 def _blocks(part: type[Read | Take]) -> Rule:
-    """Data sub-blocks (15 and 16) up to the empty one. One step takes a block and the length of the next one."""
+    """Take or read data sub-blocks (15, 16) up to the empty one: in each step a block and the next block's length."""
     size = (yield part(1))[0]
     while size:
         size = (yield part(size + 1))[-1]

@@ -35,9 +35,9 @@ class _Item(NamedTuple):
 
 
 class _Links(NamedTuple):
-    """How items relate: derived from others (dimg), thumbnails (thmb), transparency (auxl), alternatives.
+    """Relations of items: derived from others (dimg), thumbnails (thmb), transparency (auxl), alternatives.
 
-    references: kind, item, and the items it refers to. groups: sets of items of which a reader shows one.
+    references: kind, item, and the items it refers to. groups: sets of items; a reader shows one of each set.
     """
 
     references: list[tuple[bytes, int, tuple[int, ...]]]
@@ -45,17 +45,17 @@ class _Links(NamedTuple):
 
 
 def strip_meta(meta: bytearray, position: int) -> list[Stretch]:
-    """Strip a `meta` box in place; every length and offset stays.
+    """Strip a `meta` box in place. Every length and offset stays.
 
     Args:
-        meta: the box's content.
-        position: the offset of that content in the file.
+        meta: The box's content.
+        position: The offset of that content in the file.
 
     Returns:
-        The stretches of the file with the picture's items. All other data of the file can go.
+        The ranges of the file with the picture's items. All other data of the file can be removed.
 
     Raises:
-        InvalidImage: if the box is damaged.
+        InvalidImage: The box is damaged.
     """
     boxes = Boxes(meta)
     box = Box(b"meta", 0, 4, len(meta))
@@ -128,10 +128,11 @@ def _links(meta: bytearray, boxes: Boxes, box: Box) -> _Links:
 
 
 def _shown_with(primary: int, kinds: dict[int, bytes], links: _Links) -> set[int]:
-    """Return the primary item and the items shown with it or in its place, directly or through others.
+    """Return the primary item, and the items shown with it or in its place, directly or through other items.
 
-    These are its sources, its transparency, its gain map and its alternatives. Thumbnails go, and so does a picture
-    without a reference, such as the one before it was cut. Raises InvalidImage if the primary item is not a picture.
+    These are its sources, its transparency, its gain map and its alternatives. Thumbnails are removed, and pictures
+    without a reference, such as the one before it was cropped. Raises InvalidImage if the primary item is not a
+    picture.
     """
     left = {number for number, kind in kinds.items() if kind in _PICTURES}
     left -= {source for kind, source, _ in links.references if kind == b"thmb"}
@@ -148,7 +149,7 @@ def _shown_with(primary: int, kinds: dict[int, bytes], links: _Links) -> set[int
 
 
 def _ways(kinds: dict[int, bytes], links: _Links) -> dict[int, set[int]]:
-    """Return, for each kept item or group, the others to keep."""
+    """Return, for each kept item or group, the other items and groups to keep."""
     ways: dict[int, set[int]] = defaultdict(set)
     for kind, source, targets in links.references:
         if kind == b"dimg":
@@ -167,7 +168,7 @@ def _ways(kinds: dict[int, bytes], links: _Links) -> dict[int, set[int]]:
 
 
 def _stretches(meta: bytearray, box: Box, pictures: set[int], bases: tuple[int, int]) -> Iterator[Stretch]:
-    """ISO/IEC 14496-12, 8.11.3: the stretches of these items. bases: the offsets of the file and of idat."""
+    """ISO/IEC 14496-12, 8.11.3: the ranges of these items. bases: the offsets of the file and of idat."""
     fields = Fields(meta, box)
     version = fields.version()
     sizes = fields.number(2)

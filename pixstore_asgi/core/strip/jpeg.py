@@ -31,7 +31,7 @@ _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 
 class _ScanData(Part):
-    """Keeps a scan's data up to the next marker, whose second byte is the answer."""
+    """Keeps a scan's data up to the next marker. Its answer is the marker's second byte."""
 
     def __init__(self) -> None:
         super().__init__(1)
@@ -62,7 +62,7 @@ class _ScanData(Part):
 
 
 class _Progress:
-    """The parts of a picture so far: its frame, and the number of components in its scans."""
+    """The picture so far: its frame, and the number of components in its scans."""
 
     def __init__(self) -> None:
         self.wanted = set(_APPLICATIONS)
@@ -81,7 +81,7 @@ class _Progress:
         self.wanted.clear()  # application segments count only before the first scan
 
     def require_may_follow(self, marker: int) -> None:
-        """Raise InvalidImage for a marker that can't be here: after a scan it is probably damaged data."""
+        """Raise InvalidImage for a marker that can't be here. After a scan it is probably damaged data."""
         if not self.has_scan:
             require(marker not in (0x00, _START), "JPEG marker")
             return

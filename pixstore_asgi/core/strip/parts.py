@@ -6,14 +6,14 @@ Kept = list[bytes | memoryview]
 
 
 class Part:
-    """The next `length` bytes of an image. `serve` takes them as they arrive and returns the kept ones."""
+    """The next `length` bytes of an image. `serve` takes them as they arrive and appends the kept ones."""
 
     def __init__(self, length: int) -> None:
         self.left = length
 
     @property
     def answer(self) -> bytes:
-        """The value that the rule is sent when the part is complete."""
+        """The value that the rule receives when the part is complete."""
         return b""
 
     def serve(self, view: memoryview, kept: Kept) -> memoryview:
@@ -51,7 +51,7 @@ class Blank(Part):
 
 
 class Take(Part):
-    """Gives bytes to the rule and removes them; the rule can put them back."""
+    """Removes bytes and gives them to the rule, which can put them back."""
 
     def __init__(self, length: int) -> None:
         super().__init__(length)
@@ -66,7 +66,7 @@ class Take(Part):
 
 
 class Read(Take):
-    """Gives bytes to the rule and keeps them."""
+    """Keeps bytes and gives them to the rule."""
 
     def _use(self, own: memoryview, kept: Kept) -> None:
         self._held += own

@@ -33,7 +33,7 @@ class Stripper:
         self._steps = 0
 
     def feed(self, piece: bytes | memoryview) -> bytes:
-        """Take the next bytes and return the kept ones that are known so far.
+        """Take the next bytes. Return the kept bytes that are known so far.
 
         Raises InvalidImage as soon as the bytes can't belong to an image of this format.
         """
@@ -65,7 +65,7 @@ def find_stripper(head: bytes) -> Stripper | None:
     """Return the stripper of an image, or None if its format is unknown. Feed it the whole image from its first byte.
 
     Args:
-        head: the first SNIFF_BYTES of the image, or all of a shorter one.
+        head: The first SNIFF_BYTES of the image, or all of a shorter one.
     """
     label = label_of(head)
     return Stripper(label, _RULES[label]()) if label else None

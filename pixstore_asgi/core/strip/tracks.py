@@ -30,9 +30,9 @@ _SAME_FILE = 1  # 8.7.2: a flag
 
 
 def strip_moov(moov: bytearray) -> list[Stretch]:
-    """Strip the content of a `moov` box in place; every length and offset stays.
+    """Strip the content of a `moov` box in place. Every length and offset stays.
 
-    Returns the stretches of the file with the frames. Raises InvalidImage if the box is damaged.
+    Returns the ranges of the file with the frames. Raises InvalidImage if the box is damaged.
     """
     boxes = Boxes(moov)
     whole = Box(b"moov", 0, 0, len(moov))
@@ -80,7 +80,7 @@ def _strip_samples(data: bytearray, boxes: Boxes, box: Box) -> None:
 
 
 def _strip_references(data: bytearray, boxes: Boxes, box: Box) -> None:
-    """Let all data references (`dref`) mean this file. Raises InvalidImage."""
+    """Make all data references (`dref`) refer to this file. Raises InvalidImage."""
     fields = Fields(data, box)
     fields.skip(8)
     for entry in boxes.walk(fields.at, box.end):
@@ -98,7 +98,7 @@ def _handler(moov: bytearray, track: Box) -> bytes:
 
 
 def _blank_times(moov: bytearray, box: Box) -> None:
-    """ISO/IEC 14496-12, 8.2.2, 8.3.2 and 8.4.2: the times of creation and modification come first."""
+    """ISO/IEC 14496-12, 8.2.2, 8.3.2 and 8.4.2: erase the times of creation and modification, which come first."""
     fields = Fields(moov, box)
     size = 16 if fields.version() == 1 else 8
     start = fields.skip(size)
@@ -106,7 +106,7 @@ def _blank_times(moov: bytearray, box: Box) -> None:
 
 
 def _frames(moov: bytearray, table: Box) -> Iterator[Stretch]:
-    """ISO/IEC 14496-12, 8.7.3 to 8.7.5: the stretches of the chunks that contain a track's frames."""
+    """ISO/IEC 14496-12, 8.7.3 to 8.7.5: the ranges of the chunks that contain a track's frames."""
     size, sizes = _sizes(moov, needed(table, b"stsz"))
     firsts, counts = _runs(moov, needed(table, b"stsc"))
     frame = 0

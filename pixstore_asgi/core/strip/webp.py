@@ -1,4 +1,4 @@
-"""Strips a WebP. Removed bytes become zeros, because its first bytes, which were sent before, contain its length."""
+"""Strips a WebP. Removed bytes become zeros, because the file begins with its length, which was already sent."""
 
 from ..formats.reader import require
 from .parts import Blank, Keep, Put, Read, Rule, Take
@@ -14,7 +14,7 @@ _METADATA_FLAGS = 0x08 | 0x04  # of VP8X: EXIF and XMP
 
 
 def strip() -> Rule:
-    """WebP (RFC 9649), 2.3 to 2.7: a RIFF of one size. EXIF goes: browsers do not turn a WebP."""
+    """WebP (RFC 9649), 2.3 to 2.7: a RIFF of one size. EXIF is removed: browsers do not turn a WebP."""
     head = yield Read(12)
     left = int.from_bytes(head[4:8], "little") - 4
     seen: set[bytes] = set()
