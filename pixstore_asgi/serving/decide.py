@@ -87,6 +87,31 @@ class Inquiry:
         self.refusal = await self.rule(self.request.image_id)
         self.is_asked = True
 
+    def refuse(self, state: WireState, reason: object) -> None:
+        """Refuse the request because of its id or proof."""
+        self.refusal, self.is_checked = state, True
+        self.log_refusal(reason)
+
+    def fail(self, error: PixstoreError) -> WireState:
+        """Refuse the request because of an error, and return the state that answers it."""
+        if isinstance(error, ProofError):
+            self.refuse(WireState.INVALID_PROOF, error)
+            return WireState.INVALID_PROOF
+        self.refusal, self.is_checked = WireState.INTERNAL_ERROR, True
+        image_id = self.request.image_id
+        _log.error("image %r can't be served: %s", image_id, error, extra=event("image_failed", image_id=image_id))
+        return WireState.INTERNAL_ERROR
+
+    def log_refusal(self, reason: object) -> None:
+        """Log why the request is refused."""
+        image_id = self.request.image_id
+        _log.debug(
+            "a request for image %.200r is refused: %s",
+            image_id,
+            reason,
+            extra=event("request_refused", image_id=image_id),
+        )
+
 
 class Opening(Rings, Protocol):
     """Opens a store in the running event loop."""
@@ -137,9 +162,9 @@ class Decisions:
             try:
                 return self._find(inquiry) or self._payload(inquiry)
             except PixstoreError as error:
-                return Payload(_refuse(inquiry.request, error))
+                return Payload(inquiry.fail(error))
         if inquiry.refusal == FORBIDDEN:
-            _log_refusal(inquiry.request, "the application's rule forbids it")
+            inquiry.log_refusal("the application's rule forbids it")
             return FORBIDDEN
         return Payload(inquiry.refusal)
 
@@ -147,19 +172,18 @@ class Decisions:
         try:
             await wait.do()
         except PixstoreError as error:
-            inquiry.refusal, inquiry.is_checked = _refuse(inquiry.request, error), True
+            inquiry.fail(error)
         inquiry.may_be_late = inquiry.is_checked
 
     def _check(self, inquiry: Inquiry) -> Wait | None:
         """Check id and proof. Set the inquiry's epoch or refusal."""
         request = inquiry.request
-        reason: object = None
         if not request.image_id:
-            inquiry.refusal, reason = WireState.MISSING_ID, "it names no image"
+            inquiry.refuse(WireState.MISSING_ID, "it names no image")
         elif self._proofs.are_checked and not request.proof:
-            inquiry.refusal, reason = WireState.MISSING_PROOF, "it has no proof"
+            inquiry.refuse(WireState.MISSING_PROOF, "it has no proof")
         elif not is_served_id(request.image_id):
-            inquiry.refusal, reason = WireState.INVALID_PROOF, "this is no image id"
+            inquiry.refuse(WireState.INVALID_PROOF, "this is no image id")
         else:
             try:
                 if (opened := self._opening.opened_nowait()) is None:
@@ -167,15 +191,13 @@ class Decisions:
                 inquiry.images, ring = opened
                 # Before the image is looked up: the time that this takes must not tell whether it is in memory.
                 inquiry.epoch = self._proofs.check(ring, request, inquiry.terms)
+                inquiry.is_checked = True
             except ProofError as error:
                 if wait := self._renewal(inquiry, ring, error):
                     return wait
-                inquiry.refusal, reason = WireState.INVALID_PROOF, error
+                inquiry.fail(error)
             except PixstoreError as error:  # no event loop runs, as in a forked child
-                inquiry.refusal, reason = _refuse(request, error), error
-        if inquiry.refusal is not None:
-            _log_refusal(request, reason)
-        inquiry.is_checked = True
+                inquiry.fail(error)
         return None
 
     def _renewal(self, inquiry: Inquiry, ring: KeyRing, error: ProofError | IntegrityError) -> Wait | None:
@@ -266,23 +288,3 @@ def _state(inquiry: Inquiry, image: StoredImage) -> WireState:
 def _updated_head(ring: KeyRing, image: StoredImage) -> bytes:
     meta = image.meta
     return encode_updated_head(image.token, unwrap_key(ring, image.id, meta), meta.iv, meta.tag)
-
-
-def _refuse(request: ImageRequest, error: PixstoreError) -> WireState:
-    """Log an error and return the state that answers it."""
-    if isinstance(error, ProofError):
-        _log_refusal(request, error)
-        return WireState.INVALID_PROOF
-    _log.error(
-        "image %r can't be served: %s", request.image_id, error, extra=event("image_failed", image_id=request.image_id)
-    )
-    return WireState.INTERNAL_ERROR
-
-
-def _log_refusal(request: ImageRequest, reason: object) -> None:
-    _log.debug(
-        "a request for image %.200r is refused: %s",
-        request.image_id,
-        reason,
-        extra=event("request_refused", image_id=request.image_id),
-    )

@@ -1,5 +1,6 @@
 """Decisions: the answer to one request, whether it came alone or in a batch."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
@@ -133,6 +134,17 @@ async def test_an_error_is_logged_once(answered: Answered, caplog: pytest.LogCap
         assert await answered(parts_of(pix).decisions, request_of(record), rule) is WireState.INTERNAL_ERROR
     (line,) = [entry for entry in caplog.records if entry.levelno >= logging.ERROR]
     assert line.getMessage() == f"image {record.id!r} can't be served: the disk is gone"
+
+
+async def test_a_store_that_is_not_usable_here_is_logged_once(pix: Pixstore, caplog: pytest.LogCaptureFixture) -> None:
+    """Without an event loop, as in a forked child, a request is InternalError and one log line."""
+    record = await pix.save_image(picture())
+    with caplog.at_level(logging.DEBUG, "pixstore_asgi"):
+        answer = await asyncio.to_thread(parts_of(pix).decisions.decide, Inquiry(request_of(record)))
+    assert isinstance(answer, Payload)
+    assert answer.state is WireState.INTERNAL_ERROR
+    (line,) = caplog.records
+    assert line.getMessage().startswith(f"image {record.id!r} can't be served: pixstore_asgi runs under asyncio only")
 
 
 async def test_a_request_does_not_show_its_proof(pix: Pixstore) -> None:
