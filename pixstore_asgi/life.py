@@ -13,10 +13,8 @@ from .core.keyring import KeyRing
 from .errors import SecretError, StoreError
 from .keys.secrets import Secrets
 from .process import PerLoop
-from .serving.cache import ImageCache, check_cache_bytes
-from .serving.read_times import ReadTimes
-from .serving.rings import NamedBy
-from .serving.tag_check import begin_tag_check
+from .serving.cache import ImageCache, ReadTimes, check_cache_bytes
+from .serving.rings import NamedBy, begin_tag_check
 from .store.contract import ImageStore
 from .store.inspection import lacks_its_bucket
 

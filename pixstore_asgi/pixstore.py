@@ -32,12 +32,10 @@ from .saving.options import OnProgress, SaveOptions
 from .saving.save import Saves, new_id, not_found, revoke
 from .saving.sealing import Encryption
 from .saving.source import ImageData, read_file, viewed
-from .serving.ciphertext_urls import CiphertextUrl, CiphertextUrls
 from .serving.decide import Decisions, Inquiry
-from .serving.export import read_variants, read_verified
 from .serving.payload import Payload
-from .serving.proofs import EVERYBODY, Proofs, record_terms
-from .serving.rings import with_ring
+from .serving.proofs import EVERYBODY, CiphertextUrl, Proofs, record_terms
+from .serving.rings import read_variants, read_verified, with_ring
 from .store.connect import StoreTarget, connect
 from .store.contract import ImageStore
 from .store.transactions import within
@@ -139,7 +137,7 @@ class Pixstore:
             window_ms=proof_window_ms,
             bind_token=bind_token,
             old_secrets=verify_old_secrets,
-            urls=None if ciphertext_url is None else CiphertextUrls(ciphertext_url),
+            ciphertext_url=ciphertext_url,
             clock_ms=clock_ms,
         )
         self._decisions = Decisions(self._life, self._proofs)

@@ -11,9 +11,9 @@ from starlette.types import Message, Scope, Send
 
 from ..core.events import event
 from ..errors import ConfigError, WireState
+from ..serving.cache import ReadTimes
 from ..serving.decide import Answer, Inquiry
 from ..serving.payload import Payload
-from ..serving.read_times import ReadTimes
 
 _log = logging.getLogger("pixstore_asgi")
 

@@ -9,19 +9,22 @@ A body that arrives through a stream is kept only if it passes its tag check. Ot
 network would be served until the process ends. A body that the store reads without a wait is local and needs no check.
 """
 
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequence
+from contextlib import aclosing, asynccontextmanager
 
 from ..core.cipher import TagCheck
+from ..core.events import event
 from ..core.images import StoredImage
 from ..core.options import check_numbers
 from ..core.wire import encode_state
-from ..errors import ConfigError, WireState
+from ..errors import ConfigError, IntegrityError, WireState
 from ..store.contract import WHOLE_BYTES, ImageStore, ImageStream
-from .admission import Admission
-from .entries import ROW_BYTES, CachedImage, Entries
-from .read_times import ReadTimes
-from .single_flight import SingleFlight
-from .tag_check import read_checked
+from .entries import ROW_BYTES, Admission, CachedImage, Entries
+
+_log = logging.getLogger("pixstore_asgi")
 
 _SUCCESS = encode_state(WireState.SUCCESS)
 _CHUNKS_A_PIECE = 4  # each send costs a server some work, and some servers copy the rest of a piece for a slow reader
@@ -35,6 +38,64 @@ def check_cache_bytes(max_bytes: int) -> None:
     check_numbers(cache_bytes=max_bytes)
     if max_bytes < 0:
         raise ConfigError("cache_bytes must be a number of bytes, or 0 for no cache")
+
+
+class ReadTimes:
+    """Reports the seconds of each read. Without an observer it reads no clock."""
+
+    def __init__(self) -> None:
+        self._observers: list[Callable[[float], object]] = []
+
+    def watch(self, observer: Callable[[float], object]) -> None:
+        """Call an observer for each read from now on. Adding it twice has no effect."""
+        if observer not in self._observers:
+            self._observers.append(observer)
+
+    def begin(self) -> float:
+        """Return the start time of a read, for `end`."""
+        return time.perf_counter() if self._observers else 0
+
+    def end(self, begun_s: float) -> None:
+        """Report a read that has found an image. Errors of observers are logged and change no answer."""
+        for observer in self._observers if begun_s else ():
+            try:
+                observer(time.perf_counter() - begun_s)
+            except Exception as error:
+                _log.error("on_served failed for a reading: %s", type(error).__name__, extra=event("on_served_failed"))
+
+
+class _Flight:
+    """The work of the first caller. has_failed: it ended with an IntegrityError."""
+
+    def __init__(self) -> None:
+        self.ended = asyncio.Event()
+        self.has_failed = False
+
+
+class _SingleFlight:
+    """The work under way in one event loop, by key."""
+
+    def __init__(self) -> None:
+        self.under_way: dict[tuple[Hashable, ...], _Flight] = {}
+
+    @asynccontextmanager
+    async def alone(self, *key: Hashable) -> AsyncIterator[_Flight | None]:
+        """Yield None to the first caller at once. Any other caller waits for the first one, and then gets its
+        flight.
+        """
+        if other := self.under_way.get(key):
+            await other.ended.wait()
+            yield other
+            return
+        flight = self.under_way[key] = _Flight()
+        try:
+            yield None
+        except IntegrityError:
+            flight.has_failed = True
+            raise
+        finally:
+            del self.under_way[key]
+            flight.ended.set()
 
 
 class ImageCache:
@@ -56,7 +117,7 @@ class ImageCache:
         self._read_times = read_times
         self._admission = Admission(max_bytes)
         self._entries = Entries(max_bytes)
-        self._loads = SingleFlight()
+        self._loads = _SingleFlight()
 
     @property
     def used(self) -> int:
@@ -167,7 +228,7 @@ class ImageCache:
         # It counts from now on, or many concurrent loads would exceed the limit.
         cached = CachedImage(self._entries, stream.image, stamp, with_body=True)
         try:
-            chunks = await read_checked(stream, check)
+            chunks = await _read_checked(stream, check)
         except BaseException:
             cached.drop()
             raise
@@ -209,3 +270,21 @@ class ImageCache:
 def _pieces(chunks: list[bytes]) -> tuple[bytes, ...]:
     starts = range(0, len(chunks), _CHUNKS_A_PIECE)
     return tuple(b"".join(chunks[start : start + _CHUNKS_A_PIECE]) for start in starts)
+
+
+async def _read_checked(stream: ImageStream, check: TagCheck) -> list[bytes]:
+    """Return all chunks of a stream and close it. Raises IntegrityError if they fail the check, StoreError."""
+    chunks = []
+    async with aclosing(stream):
+        async for chunk in stream:
+            check.update(chunk)
+            chunks.append(chunk)
+    try:
+        check.finish()
+    except IntegrityError as error:
+        raise IntegrityError(
+            f"the store returned a body of image {stream.image.id} that fails its tag check, so it is not kept in "
+            "memory: run `pixstore-asgi verify`, and restore the body from a backup",
+            error.reason,
+        ) from None
+    return chunks

@@ -1,7 +1,8 @@
 """Proofs of one Pixstore: issued in records, and checked in requests."""
 
 import logging
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 
 from ..core import proof
 from ..core.cipher import unwrap
@@ -14,7 +15,6 @@ from ..core.record import ImageRecord
 from ..core.request import ImageRequest
 from ..errors import ConfigError, InputError, IntegrityError, ProofError
 from ..process import Clock
-from .ciphertext_urls import CiphertextUrls
 
 _log = logging.getLogger("pixstore_asgi")
 
@@ -23,6 +23,13 @@ UNPROVEN = -1
 
 EVERYBODY = ProofTerms()
 """The terms of a record that any session may use."""
+
+
+_BASE = re.compile(r"https?://[^\s/?#]+(/[^\s?#]*)?|/([^\s/?#][^\s?#]*)?", re.IGNORECASE)
+
+CiphertextUrl = str | Callable[[str], str | None]
+"""The second place of ciphertext, such as a CDN: the URL of a PixstoreApp's mount, or a function from the id of a
+version, as hex, to a URL or None."""
 
 
 def record_terms(audience: str | None) -> ProofTerms:
@@ -37,22 +44,30 @@ class Proofs:
     """Issues and checks the proofs of one Pixstore.
 
     window_ms: length of a proof window in milliseconds, or -1. bind_token: whether a proof is valid only with the token
-    of its record. old_secrets: whether proofs under all secrets of the ring are valid, or only under the newest. urls:
-    of ciphertext, if any. Raises ConfigError for an invalid window.
+    of its record. old_secrets: whether proofs under all secrets of the ring are valid, or only under the newest.
+    ciphertext_url: for records, if any. Raises ConfigError for an invalid window or ciphertext_url.
     """
 
     def __init__(
-        self, *, window_ms: int, bind_token: bool, old_secrets: bool, urls: CiphertextUrls | None, clock_ms: Clock
+        self,
+        *,
+        window_ms: int,
+        bind_token: bool,
+        old_secrets: bool,
+        ciphertext_url: CiphertextUrl | None,
+        clock_ms: Clock,
     ) -> None:
         is_number = isinstance(window_ms, int) and not isinstance(window_ms, bool)
         if not is_number or not (1 <= window_ms <= proof.MAX_WINDOW_MS or window_ms == UNPROVEN):
             raise ConfigError("proof_window_ms must be a positive number of milliseconds, or -1 for no checks")
+        if ciphertext_url is not None:
+            _check_url(ciphertext_url)
         self.are_checked = window_ms != UNPROVEN
         self.windows = ProofWindows(window_ms) if self.are_checked else ProofWindows()
         self._bind_token = bind_token
         self._clock_ms = clock_ms
         self._old_secrets = old_secrets
-        self._urls = urls
+        self._ciphertext_url = ciphertext_url
         self._keys: ProofKeys | None = None
 
     def record(self, ring: KeyRing, images: Sequence[StoredImage], terms: ProofTerms = EVERYBODY) -> ImageRecord:
@@ -129,5 +144,31 @@ class Proofs:
             tag=image.meta.tag,
             proof=self._keys_of(ring).issue(terms, image_id=image.id, token=token, epoch=image.epoch, now_ms=now_ms),
             proof_expires_at=expires_at_ms,
-            ciphertext_url=self._urls.url_of(image) if self._urls else None,
+            ciphertext_url=None if self._ciphertext_url is None else _url_of(image, self._ciphertext_url),
         )
+
+
+def _check_url(ciphertext_url: CiphertextUrl) -> None:
+    is_base = isinstance(ciphertext_url, str) and _BASE.fullmatch(ciphertext_url)
+    if not is_base and not callable(ciphertext_url):
+        raise ConfigError(
+            "ciphertext_url must be the URL or path of a mounted PixstoreApp without query, such as "
+            '"https://cdn.example/pixstore-image", or a function from a version\'s id to a URL'
+        )
+
+
+def _url_of(image: StoredImage, ciphertext_url: CiphertextUrl) -> str | None:
+    """Return the URL of the ciphertext of an image's current version, or None."""
+    version = image.meta.version.hex()
+    if isinstance(ciphertext_url, str):
+        return f"{ciphertext_url.rstrip('/')}/-/blob/{version}?id={image.id}"
+    failed = event("ciphertext_url_failed", image_id=image.id)
+    try:
+        url = ciphertext_url(version)
+    except Exception:  # of the application's function: the image is served without it
+        _log.exception("ciphertext_url failed for image %r", image.id, extra=failed)
+        return None
+    if url is None or isinstance(url, str):
+        return url
+    _log.error("ciphertext_url must return a URL or None, not %s", type(url).__name__, extra=failed)
+    return None

@@ -1,10 +1,19 @@
-"""The current key ring, or a newer one if it lacks a key."""
+"""The current key ring, a newer one if it lacks a key, and reads that need a key."""
 
 from collections.abc import Callable
+from contextlib import aclosing
 from typing import Literal, Protocol, TypeVar
 
+import anyio.to_thread
+
+from ..core.cipher import TagCheck, unseal, unwrap, unwrap_key
+from ..core.ids import range_of_variants
+from ..core.images import ExportedImage, Image, Seal, StoredImage
 from ..core.keyring import KeyRing
 from ..errors import IntegrityError, ProofError
+from ..store.contract import ImageStore
+
+_MOST_VARIANTS = 1000  # of one image
 
 _T = TypeVar("_T")
 
@@ -40,3 +49,41 @@ async def with_ring(rings: Rings, work: Callable[[KeyRing], _T]) -> _T:
         if newer is None:
             raise
     return work(newer)
+
+
+async def begin_tag_check(rings: Rings, image: StoredImage) -> TagCheck | None:
+    """Return the check of an image's body, or None if its key can't be unwrapped. Raises SecretError or StoreError."""
+    meta = image.meta
+    try:
+        return await with_ring(
+            rings, lambda ring: TagCheck(key=unwrap_key(ring, image.id, meta), iv=meta.iv, tag=meta.tag)
+        )
+    except IntegrityError:  # a client that has the key is served all the same
+        return None
+
+
+async def read_verified(store: ImageStore, rings: Rings, image_id: str) -> ExportedImage | None:
+    """Return an image in its encrypted and its decrypted form, or None. Holds all of it in memory.
+
+    Raises IntegrityError if the stored image was changed, StoreError if part of it is missing.
+    """
+    stream = await store.open_stream(image_id)
+    if stream is None:
+        return None
+    async with aclosing(stream):
+        ciphertext = b"".join([chunk async for chunk in stream])
+    image, meta = stream.image, stream.image.meta
+    unwrapped = await with_ring(rings, lambda ring: unwrap(ring, image.id, meta))
+    name, data = await anyio.to_thread.run_sync(
+        lambda: unseal(key=unwrapped.key, iv=meta.iv, tag=meta.tag, ciphertext=ciphertext)
+    )
+    seal = Seal(unwrapped.key, meta.iv, meta.tag, name)
+    return ExportedImage(image.id, image.token, seal, ciphertext, Image(data, name), unwrapped.details)
+
+
+async def read_variants(store: ImageStore, rings: Rings, image_id: str) -> list[ExportedImage]:
+    """Return the variants of an image, as `read_verified` returns the image itself."""
+    after, before = range_of_variants(image_id)
+    variants = await store.list(after=after, before=before, limit=_MOST_VARIANTS)
+    exported = [await read_verified(store, rings, variant.id) for variant in variants]
+    return [variant for variant in exported if variant]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pixstore_asgi.serving.admission import Admission
+from pixstore_asgi.serving.entries import Admission
 
 
 @pytest.mark.parametrize("read_before", [0, 45_000])

@@ -2,8 +2,7 @@
 
 from pixstore_asgi.core.cipher import TagCheck
 from pixstore_asgi.core.images import StoredImage
-from pixstore_asgi.serving.cache import ImageCache
-from pixstore_asgi.serving.read_times import ReadTimes
+from pixstore_asgi.serving.cache import ImageCache, ReadTimes
 from pixstore_asgi.store.contract import ImageStore
 
 
