@@ -1,9 +1,8 @@
 """Encrypted images for any ASGI application; start with Pixstore, and PixstoreApp or PixstoreMiddleware."""
 
-from .asgi.app import PixstoreApp
-from .asgi.middleware import PixstoreMiddleware
+from .asgi.app import PixstoreApp, PixstoreMiddleware
+from .asgi.delivery import PayloadResponse
 from .asgi.records import RecordsApp
-from .asgi.response import PayloadResponse
 from .core.record import ImageRecord
 from .core.wire import decode_payload
 from .decoding.task import Variant

@@ -1,7 +1,7 @@
-"""PixstoreApp, the mountable ASGI app."""
+"""PixstoreApp, the mountable ASGI app, and PixstoreMiddleware, which serves it at one route of an application."""
 
-from collections.abc import Awaitable, Sequence
-from typing import TypedDict
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypedDict, Unpack
 
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
@@ -14,16 +14,28 @@ from ..serving.payload import Payload, payload_headers
 from .authorization import Audience, AudienceOf, Authorization, Authorize, AuthorizeMany
 from .batch import Batch, is_batch
 from .blobs import Blobs, is_blob
-from .client_files import ClientFiles
-from .cors import CrossOrigin
+from .client_files import IMAGE_URLS, ClientFiles, refuse_without_worker
 from .delivery import MAX_STREAM_S, SEND_TIMEOUT_S, Delivery
-from .health import HEALTH, serve_health
-from .http import RESERVED, is_canonical, mounted, read_request, refuse, route_path, send_empty, without_last_slash
-from .image_urls import IMAGE_URLS, refuse_without_worker
+from .http import (
+    RESERVED,
+    CrossOrigin,
+    is_canonical,
+    mounted,
+    read_request,
+    refuse,
+    route_path,
+    send_empty,
+    send_json,
+    without_last_slash,
+)
 from .lifespan import run_lifespan
 from .served import Observer, OnServed, Served
 
 _CLIENT = "/-/client"
+_LIVE, _READY = "/-/live", "/-/ready"
+
+AnyASGIApp = Callable[[Any, Any, Any], Awaitable[None]]
+"""An ASGI application of any framework: each types scope and messages in its own way."""
 
 
 class AppOptions(TypedDict, total=False):
@@ -175,8 +187,8 @@ class PixstoreApp:
             await self._serve_client(without_last_slash(path).removeprefix(_CLIENT), scope, receive, send)
         elif self._has_image_urls and path.startswith(IMAGE_URLS):
             await refuse_without_worker(scope, send)
-        elif without_last_slash(path) in HEALTH and is_canonical(scope, without_last_slash(path)):
-            await serve_health(without_last_slash(path), self._readiness, scope, send)
+        elif (place := without_last_slash(path)) in (_LIVE, _READY) and is_canonical(scope, place):
+            await self._serve_health(place, scope, send)
         else:
             await refuse(404, self._cross_origin.headers(scope), send)
 
@@ -206,11 +218,59 @@ class PixstoreApp:
         headers = payload_headers(answer.state, answer.size) + cross_origin
         await self._delivery(answer, answer.status, headers, scope, receive, send)
 
+    async def _serve_health(self, place: str, scope: Scope, send: Send) -> None:
+        """Answer without a proof: 200, or 503 with one word for the reason."""
+        obstacle = await self._readiness.obstacle() if place == _READY else None
+        answer = {place.removeprefix("/-/"): obstacle is None} | ({"reason": obstacle} if obstacle else {})
+        await send_json(503 if obstacle else 200, answer, [], scope, send)
+
     async def _serve_client(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await self._client_files({**scope, "path": path, "root_path": ""}, receive, send)
         except HTTPException as error:
             await refuse(error.status_code, self._cross_origin.headers(scope), send)
+
+
+class PixstoreMiddleware:
+    """Wraps an ASGI application: a PixstoreApp serves `route` and all paths below it; other scopes pass unchanged.
+
+    The Pixstore opens before the application's startup and closes after its shutdown.
+
+    Starlette, FastAPI: `app.add_middleware(PixstoreMiddleware, pixstore=pix)`.
+    Quart: `app.asgi_app = PixstoreMiddleware(app.asgi_app, pix)`.
+
+    Args:
+        app: The application.
+        pixstore: The Pixstore.
+        route: A path such as /pixstore-image.
+        app_options: The options of PixstoreApp.
+
+    Raises:
+        ConfigError: An option can't work.
+    """
+
+    def __init__(
+        self, app: AnyASGIApp, pixstore: Pixstore, *, route: str = "/pixstore-image", **app_options: Unpack[AppOptions]
+    ) -> None:
+        if not route.startswith("/") or route.endswith("/"):
+            raise ConfigError(f"route must start with a slash and end without one, such as /pixstore-image: {route!r}")
+        self._app = app
+        self._pixstore = pixstore
+        self._route = route
+        self._images = PixstoreApp(pixstore, **app_options)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await run_lifespan(self._pixstore, scope, receive, send, inner=self._app)
+        elif scope["type"] == "http" and (path := self._path_below(route_path(scope))) is not None:
+            await self._images.respond(path, scope, receive, send, route=self._route)
+        else:
+            await self._app(scope, receive, send)
+
+    def _path_below(self, path: str) -> str | None:
+        """Return the part of a path below the route, or None for another path."""
+        below = path.removeprefix(self._route)
+        return below if below != path and below[:1] in ("", "/") else None
 
 
 def _check(pixstore: Pixstore, *, allow_unproven: bool) -> None:

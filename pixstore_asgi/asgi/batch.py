@@ -10,9 +10,8 @@ from ..serving.decide import Answer, Decisions, Inquiry
 from ..serving.payload import PAYLOAD_HEADERS, Payload
 from ..serving.proofs import EVERYBODY
 from .authorization import Audience, Authorization
-from .cors import CrossOrigin
 from .delivery import Delivery, Frames
-from .http import refuse, without_last_slash
+from .http import CrossOrigin, refuse, without_last_slash
 from .served import Served, ServedRequest
 
 _PATH = "/-/batch"

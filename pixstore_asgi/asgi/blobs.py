@@ -12,9 +12,8 @@ from ..errors import PixstoreError
 from ..life import Life
 from ..serving.blob import Blob, open_blob
 from ..serving.payload import BLOB_HEADERS, RawHeaders
-from .cors import CrossOrigin
 from .delivery import Delivery
-from .http import header_values, is_canonical, refuse, send_empty, single_value, without_last_slash
+from .http import CrossOrigin, header_values, is_canonical, refuse, send_empty, single_value, without_last_slash
 
 _log = logging.getLogger("pixstore_asgi")
 

@@ -1,4 +1,7 @@
-"""ClientFiles: serves the browser client from the installed package, or from beside it in a source checkout."""
+"""ClientFiles: serves the browser client from the installed package, or from beside it in a source checkout.
+
+`refuse_without_worker` answers the URLs of plain `<img>` if no service worker of the client does.
+"""
 
 import hashlib
 import re
@@ -11,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from ..errors import ConfigError, InputError
 from ..serving.payload import RawHeaders
-from .http import header_values, send_empty
+from .http import header_values, send_empty, send_text
 
 IDENTITY = "identity"
 """The content coding that changes nothing."""
@@ -37,6 +40,19 @@ _HEADERS: RawHeaders = [
     (b"cross-origin-resource-policy", b"cross-origin"),
     (b"vary", b"Accept-Encoding"),
     (b"x-content-type-options", b"nosniff"),
+]
+
+IMAGE_URLS = "/-/image/"
+"""The prefix of the paths, below the mount, of the URLs of plain `<img>`."""
+
+_WITHOUT_WORKER = (
+    "This page is not controlled by the image worker: it was opened before the worker was there, was reloaded with the "
+    "shift key, or the browser has no such thing. registerImageWorker() tells, and the client shows images without it."
+)
+_HEADERS_WITHOUT_WORKER: RawHeaders = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", b"sandbox; default-src 'none'"),
+    (b"cross-origin-resource-policy", b"same-origin"),
 ]
 
 
@@ -104,6 +120,11 @@ class ClientFiles:
             return
         await send({"type": "http.response.start", "status": 200, "headers": [*found.content, *headers]})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else found.body})
+
+
+async def refuse_without_worker(scope: Scope, send: Send) -> None:
+    """Answer 404 with an explanation: only the service worker, which gets the records, can show an image."""
+    await send_text(404, _WITHOUT_WORKER, _HEADERS_WITHOUT_WORKER, scope, send)
 
 
 def client_directory() -> Path:

@@ -1,20 +1,26 @@
-"""Delivery: sends payloads to a client as ASGI messages, one piece per send, within time limits."""
+"""Delivery: sends payloads to a client as ASGI messages, one piece per send, within time limits.
+
+PayloadResponse does so as the response of an application's own endpoint.
+"""
 
 import asyncio
 import logging
+import types
 from collections.abc import AsyncGenerator, Awaitable, Coroutine, Generator, Iterable
 from contextlib import aclosing
 from typing import Any
 
 import anyio
 from anyio.lowlevel import checkpoint
+from starlette.background import BackgroundTask
+from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from ..core.events import event
 from ..core.hidden import HiddenBytes
 from ..core.options import check_numbers
 from ..errors import ConfigError, StoreBusy, StoreError
-from ..serving.payload import Payload, RawHeaders
+from ..serving.payload import Payload, RawHeaders, payload_headers
 
 _log = logging.getLogger("pixstore_asgi")
 
@@ -161,6 +167,37 @@ class Delivery:
             return b""
 
 
+class PayloadResponse(Response):
+    """A payload as the response of the application's own endpoint, in Starlette, FastAPI and Litestar.
+
+    It closes the payload even if the request fails. It sets no cross-origin headers; the application does.
+
+    Args:
+        payload: The payload.
+        background: A task to run after the response.
+        send_timeout_s: As in PixstoreApp.
+        max_stream_s: As in PixstoreApp.
+    """
+
+    def __init__(
+        self,
+        payload: Payload,
+        *,
+        background: BackgroundTask | None = None,
+        send_timeout_s: float = SEND_TIMEOUT_S,
+        max_stream_s: float = MAX_STREAM_S,
+    ) -> None:
+        self.status_code, self.raw_headers = payload.status, payload_headers(payload.state, payload.size)
+        self.background = background
+        self._payload = payload
+        self._delivery = Delivery(send_timeout_s, max_stream_s)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._delivery(self._payload, self.status_code, self.raw_headers, scope, receive, send)
+        if self.background is not None:
+            await self.background()
+
+
 async def _send_all(send: Send, messages: Iterable[Message]) -> None:
     for message in messages:
         await send(message)
@@ -194,29 +231,23 @@ async def ends_within(seconds: float, coroutine: Coroutine[Any, Any, None]) -> b
     limit = asyncio.timeout(seconds)
     try:
         async with limit:
-            await _Rest(coroutine, waits_for)
+            await _rest_of(coroutine, waits_for)
     except TimeoutError:
         if not limit.expired():
             raise
     return not limit.expired()
 
 
-class _Rest:
-    """The rest of a coroutine that has run until it first suspended. waits_for: the future that it awaits."""
-
-    def __init__(self, coroutine: Coroutine[Any, Any, None], waits_for: Any) -> None:
-        self._coroutine = coroutine
-        self._waits_for = waits_for
-
-    def __await__(self) -> Generator[Any, Any, None]:
-        waits_for = self._waits_for
-        while True:
+@types.coroutine
+def _rest_of(started: Coroutine[Any, Any, None], waits_for: Any) -> Generator[Any, Any, None]:
+    """Await the rest of a coroutine that has run until it first suspended. waits_for: the future that it awaits."""
+    while True:
+        try:
             try:
-                try:
-                    result = yield waits_for
-                except BaseException as error:
-                    waits_for = self._coroutine.throw(error)
-                else:
-                    waits_for = self._coroutine.send(result)
-            except StopIteration:
-                return
+                result = yield waits_for
+            except BaseException as error:
+                waits_for = started.throw(error)
+            else:
+                waits_for = started.send(result)
+        except StopIteration:
+            return

@@ -1,4 +1,4 @@
-"""The images that a cache keeps, at most a number of bytes, and the admission of further ones."""
+"""Entries: images in memory by id, limited in bytes, and the admission of further images."""
 
 from collections import OrderedDict
 from collections.abc import Hashable, Iterator
