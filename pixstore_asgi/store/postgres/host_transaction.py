@@ -1,7 +1,6 @@
 """HostTransaction: writes images within a transaction of the application, which alone commits or rolls back."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any
 
 import asyncpg
@@ -61,12 +60,12 @@ class HostTransaction:
         return await self._run(writes.delete, image_id, expect)
 
     async def _commit(self, new: GroupCommit) -> Sequence[StoredImage]:
-        with suppress(AdmissionNeeded):
-            return await self._run(writes.commit, new, may_admit=False)
-        with suppress(AdmissionNeeded):
-            if await self._is_admitted(new.terms.checks):
-                return await self._run(writes.commit, new, may_admit=False)
-        return await self._run(writes.commit, new, may_admit=True)
+        may_admit = False
+        while True:
+            try:
+                return await self._run(writes.commit, new, may_admit=may_admit)
+            except AdmissionNeeded:  # the savepoint's rollback has released the lock "keys"
+                may_admit = not await self._is_admitted(new.terms.checks)
 
     async def _is_admitted(self, checks: Sequence[bytes]) -> bool:
         """Make a new secret known, over another connection: this one would block saves of others until it commits."""

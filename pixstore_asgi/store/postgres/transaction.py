@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ...core.images import KEY_ID_BYTES, RewrappedKey
 from ...errors import ConfigError
 from ..contract import CHUNK_BYTES, WHOLE_BYTES
+from ..tables.keys import REPLACE
 from ..tables.transaction import BodyState, Statements
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ _NAMES = {
     "wrapped_key": "wrapped_key",
     "key_id": f"substr(wrapped_key, 1, {KEY_ID_BYTES})",
     "key_column": "wrapped_key",
+    "own_key": "image.wrapped_key",
+    "new_keys": "(SELECT * FROM unnest($1::text[], $2::bytea[], $3::bytea[], $4::bigint[], $5::bytea[])"
+    " AS arrays (id, version, in_row, epoch, was))",
     "changed": "changed_at",
     "now": "clock_timestamp()",
     "grace_ago": "clock_timestamp() - make_interval(secs => $1)",
@@ -39,15 +43,6 @@ _NAMES = {
     "first_chunks": "chunk.body = image.body"
     f" AND number < CASE WHEN size <= {WHOLE_BYTES} THEN {WHOLE_BYTES // CHUNK_BYTES} ELSE 1 END",
 }
-
-_REPLACE_KEYS = (
-    "UPDATE {image} SET wrapped_key = new.wrapped_key, epoch = greatest(image.epoch, new.epoch),"
-    " checksum = checksum - image.epoch + greatest(image.epoch, new.epoch)"
-    " FROM unnest($1::text[], $2::bytea[], $3::bytea[], $4::bigint[], $5::bytea[])"
-    " AS new (id, version, wrapped_key, epoch, was)"
-    " WHERE image.id = new.id AND image.version = new.version AND body IS NOT NULL"
-    " AND (new.was IS NULL OR new.was = image.wrapped_key)"
-)
 
 # Half random: after a failover to a standby that lags, a sequence returns ids that uploads and readers still use.
 # The transaction's number comes first, so that new rows stay together in the indexes.
@@ -162,4 +157,4 @@ class Transaction:
 
     async def replace_keys(self, keys: Sequence[RewrappedKey]) -> int:
         rows = [(key.image_id, key.version, key.wrapped_key, key.epoch, key.was) for key in keys]
-        return await self.run(_REPLACE_KEYS, *(map(list, zip(*rows, strict=True)) if rows else [[]] * 5))
+        return await self.run(REPLACE, *(map(list, zip(*rows, strict=True)) if rows else [[]] * 5))

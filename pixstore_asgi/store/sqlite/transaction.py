@@ -10,8 +10,9 @@ import sqlite3
 from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
-from ...core.images import KEY_ID_BYTES, RewrappedKey
+from ...core.images import KEY_ID_BYTES, WRAPPED_KEY_BYTES, RewrappedKey
 from ..contract import CHUNK_BYTES, WHOLE_BYTES
+from ..tables.keys import REPLACE
 from ..tables.transaction import BodyState, Statements
 from . import wrapped_keys
 
@@ -33,6 +34,8 @@ _NAMES = {
     "wrapped_key": "iif(details IS NULL, value, CAST(value || details AS BLOB))",
     "key_id": f"substr(value, 1, {KEY_ID_BYTES})",
     "key_column": "details",
+    "own_key": f"(SELECT value FROM wrapped_key WHERE number = {wrapped_keys.OF_POINTER})",
+    "new_keys": "(SELECT $1 AS id, $2 AS version, $3 AS in_row, $4 AS epoch, $5 AS was)",
     "changed": "changed_ms",
     "now": "now_ms()",
     "grace_ago": "now_ms() - CAST($1 * 1000 AS INTEGER)",
@@ -138,4 +141,12 @@ class Transaction:
 
     async def replace_keys(self, keys: Sequence[RewrappedKey]) -> int:
         self.db.note_dead_keys(are_there=True)
-        return sum(wrapped_keys.replace(self.db, key) for key in keys)
+        replaced = 0
+        for key in keys:
+            # The first 52 bytes of a wrapped key authenticate the rest, so to compare them is enough.
+            was = key.was and key.was[:WRAPPED_KEY_BYTES]
+            in_row = wrapped_keys.details_of(key.wrapped_key)
+            if await self.run(REPLACE, key.image_id, key.version, in_row, key.epoch, was):
+                wrapped_keys.replace(self.db, key.image_id, key.wrapped_key)
+                replaced += 1
+        return replaced

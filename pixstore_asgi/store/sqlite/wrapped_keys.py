@@ -10,7 +10,7 @@ bytes.
 import sqlite3
 from collections.abc import Sequence
 
-from ...core.images import WRAPPED_KEY_BYTES, RewrappedKey
+from ...core.images import WRAPPED_KEY_BYTES
 
 _NINE_BYTES = 1 << 56
 
@@ -22,13 +22,6 @@ KEYS = f"SELECT number - {_NINE_BYTES} AS of FROM wrapped_key"
 
 _PUT = f"INSERT INTO wrapped_key VALUES (? + {_NINE_BYTES}, ?)"
 _DROP = f"DELETE FROM wrapped_key WHERE number = ? + {_NINE_BYTES}"
-_REPLACE_IN_ROW = (
-    "UPDATE image SET details = :details, epoch = max(epoch, :epoch),"
-    " checksum = checksum - epoch + max(epoch, :epoch)"
-    " WHERE id = :id AND version = :version AND blob IS NOT NULL"
-    # The first 52 bytes of a wrapped key authenticate the rest, so to compare them is enough.
-    f" AND (:was IS NULL OR :was = (SELECT value FROM wrapped_key WHERE number = {OF_POINTER}))"
-)
 _REPLACE = (
     f"INSERT INTO wrapped_key SELECT {OF_POINTER}, ? FROM image WHERE id = ? AND blob IS NOT NULL"
     " ON CONFLICT (number) DO UPDATE SET value = excluded.value"
@@ -50,17 +43,6 @@ def drop(db: sqlite3.Connection, bodies: Sequence[int]) -> None:
     db.executemany(_DROP, [(body,) for body in bodies])
 
 
-def replace(db: sqlite3.Connection, key: RewrappedKey) -> bool:
-    """Replace the wrapped key of a version if it is current and still has the key `was`. Return whether it did."""
-    was = key.was and key.was[:WRAPPED_KEY_BYTES]
-    values = {
-        "details": details_of(key.wrapped_key),
-        "epoch": key.epoch,
-        "id": key.image_id,
-        "version": key.version,
-        "was": was,
-    }
-    is_current = bool(db.execute(_REPLACE_IN_ROW, values).rowcount)
-    if is_current:
-        db.execute(_REPLACE, (key.wrapped_key[:WRAPPED_KEY_BYTES], key.image_id))
-    return is_current
+def replace(db: sqlite3.Connection, image_id: str, wrapped_key: bytes) -> None:
+    """Replace the key of an image's current version."""
+    db.execute(_REPLACE, (wrapped_key[:WRAPPED_KEY_BYTES], image_id))

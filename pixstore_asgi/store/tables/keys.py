@@ -21,8 +21,20 @@ _ALL = f"SELECT value, retired FROM {{key_check}} UNION ALL {_DATABASE_ID}"  # c
 _BATCH = 1000
 
 
+REPLACE = (
+    "UPDATE {image} SET {key_column} = new.in_row, epoch = greatest(image.epoch, new.epoch),"
+    " checksum = checksum - image.epoch + greatest(image.epoch, new.epoch) FROM {new_keys} AS new"
+    " WHERE image.id = new.id AND image.version = new.version AND {pointer} IS NOT NULL"
+    " AND (new.was IS NULL OR new.was = {own_key})"
+)
+"""Replaces the part that {image} has of wrapped keys, if the version is current and its key still equals `was`."""
+
+
 class AdmissionNeeded(Exception):
-    """The check values must change, which needs the exclusive lock "keys". Run the operation again with `may_admit`."""
+    """The check values must change, which needs the exclusive lock "keys". Run the operation again with `may_admit`.
+
+    It is an exception, because the transaction or savepoint must roll back, which releases the shared lock.
+    """
 
 
 async def lock_keys(tx: Transaction, *, to_change: bool) -> None:
