@@ -119,18 +119,15 @@ async def made(database: Database, blobs: str | None) -> ImageStore:
     return _without_gc_at_close(database, blobs)
 
 
-def _without_gc_at_close(database: Database, blobs: str | None) -> ImageStore:
-    store = connect(database.store, blobs)
-    if isinstance(store, Inspectable):
-        # It may be a backup: its rows do not know bodies that were saved to the bucket since.
-        store.sweeps_at_close = False
-    return store
+def _without_gc_at_close(database: Database, blobs: str | None, **options: Any) -> ImageStore:
+    # It may be a backup: its rows do not know bodies that were saved to the bucket since.
+    return connect(database.store, blobs, sweeps_at_close=False, **options)
 
 
 @asynccontextmanager
-async def opened(database: Database, blobs: str | None) -> AsyncIterator[ImageStore]:
+async def opened(database: Database, blobs: str | None, **options: Any) -> AsyncIterator[ImageStore]:
     """Open a store until the block ends; create it if it is missing. Closing it does not run gc."""
-    store = _without_gc_at_close(database, blobs)
+    store = _without_gc_at_close(database, blobs, **options)
     await store.open()
     try:
         yield store
@@ -139,10 +136,10 @@ async def opened(database: Database, blobs: str | None) -> AsyncIterator[ImageSt
 
 
 @asynccontextmanager
-async def opened_as_made(database: Database, blobs: str | None) -> AsyncIterator[ImageStore]:
+async def opened_as_made(database: Database, blobs: str | None, **options: Any) -> AsyncIterator[ImageStore]:
     """Open an existing store with its bucket. Raises InputError if there is none, or `blobs` is missing."""
     await check_made(database)
-    async with opened(database, blobs) as store:
+    async with opened(database, blobs, **options) as store:
         if await lacks_its_bucket(store):
             raise InputError("this store has bodies in a bucket: pass --blobs, as the application's blobs")
         yield store

@@ -11,7 +11,7 @@ from ..core.count import Count, number_of
 from ..errors import PixstoreError, SecretError, StoreBusy, StoreError
 from ..keys.find import find_configured_ring
 from ..store.contract import ImageStore
-from ..store.inspection import Fault, Inspectable
+from ..store.inspection import Fault
 from ..transfer.steps import printable
 from ..upkeep.doctor import Finding, examine
 from ..upkeep.probe import examine_mount
@@ -124,9 +124,7 @@ def gc(database: Database, blobs: str | None, sweep_grace_s: int) -> None:
 
     async def steps() -> None:
         nonlocal removed
-        async with opened_as_made(database, blobs) as store:
-            assert isinstance(store, Inspectable)  # as every store of a path or URL is
-            store.sweep_grace_s = sweep_grace_s
+        async with opened_as_made(database, blobs, sweep_grace_s=sweep_grace_s) as store:
             while some := await store.sweep(limit=_GC_BATCH):
                 removed += some
 

@@ -4,13 +4,12 @@ import os
 import re
 from collections.abc import Callable
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from ..errors import ConfigError
 from ..process import Clock, wall_clock_ms
 from .contract import ImageStore
-from .objects import Bodies
 
 _SQLITE_URL = "a sqlite URL is sqlite:///relative/path or sqlite:////absolute/path and nothing more"
 
@@ -21,20 +20,22 @@ StoreTarget = str | os.PathLike[str] | ImageStore
 
 
 class Driver(NamedTuple):
-    """One kind of store. example: a URL of its scheme. connect: returns the store for such a URL, without I/O."""
+    """One kind of store. example: a URL of its scheme. connect: returns the store of a URL and options, without I/O."""
 
     example: str
-    connect: Callable[[str, Bodies | None, Clock], ImageStore]
+    connect: Callable[..., ImageStore]
 
 
-def connect(target: StoreTarget, blobs: str | None = None, clock_ms: Clock = wall_clock_ms) -> ImageStore:
+def connect(
+    target: StoreTarget, blobs: str | None = None, clock_ms: Clock = wall_clock_ms, **options: Any
+) -> ImageStore:
     """Return the store for a path or URL. Return a store unchanged.
 
     Does no I/O. Raises ConfigError for any other value.
 
     target: a file path, a URL (sqlite:///relative.db, sqlite:////absolute.db, postgresql://user@host/db) or a store.
-    blobs: s3://bucket/prefix, which keeps bodies instead of the database. clock_ms: the clock of a store that is made
-    here.
+    blobs: s3://bucket/prefix, which keeps bodies instead of the database. clock_ms, options: those of a store that is
+    made here.
     """
     if not isinstance(target, str | os.PathLike):
         if not hasattr(target, "open_stream"):
@@ -45,7 +46,8 @@ def connect(target: StoreTarget, blobs: str | None = None, clock_ms: Clock = wal
     text = os.fspath(target)
     if isinstance(text, bytes):
         raise ConfigError("store must be a path of text, a URL or an ImageStore")
-    return DRIVERS[scheme_of(text)].connect(text, None if blobs is None else bucket_at(blobs), clock_ms)
+    driver = DRIVERS[scheme_of(text)]
+    return driver.connect(text, bodies=None if blobs is None else bucket_at(blobs), clock_ms=clock_ms, **options)
 
 
 def _advice(target: object) -> str:
@@ -102,14 +104,14 @@ def _is_encodable(path: str) -> bool:
     return True
 
 
-def _connect_sqlite(target: str, bodies: Bodies | None, clock_ms: Clock) -> ImageStore:
+def _connect_sqlite(target: str, **options: Any) -> ImageStore:
     path = sqlite_path(target)
     from .sqlite.store import SqliteStore
 
-    return SqliteStore(path, bodies=bodies, clock_ms=clock_ms)
+    return SqliteStore(path, **options)
 
 
-def _connect_postgres(target: str, bodies: Bodies | None, clock_ms: Clock) -> ImageStore:
+def _connect_postgres(target: str, **options: Any) -> ImageStore:
     if not find_spec("asyncpg"):
         raise ConfigError("a store in PostgreSQL needs asyncpg: pip install '.[postgres]' in the checkout")
     from .postgres.address import check_url, without_schema
@@ -117,8 +119,7 @@ def _connect_postgres(target: str, bodies: Bodies | None, clock_ms: Clock) -> Im
 
     check_url(target)
     url, schema = without_schema(target)
-    schema = DEFAULT_SCHEMA if schema is None else schema
-    return PostgresStore(url, schema=schema, bodies=bodies, clock_ms=clock_ms)
+    return PostgresStore(url, schema=DEFAULT_SCHEMA if schema is None else schema, **options)
 
 
 def bucket_at(url: str) -> "S3Bucket":

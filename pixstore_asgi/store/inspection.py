@@ -39,12 +39,6 @@ class DatabaseInfo(NamedTuple):
 class Inspectable(Protocol):
     """A store in a database. Its methods raise StoreError. All but `is_made` need it open."""
 
-    sweeps_at_close: bool
-    """Whether `close` removes unneeded bodies. False if the rows may be a copy of those of a bucket in use."""
-
-    sweep_grace_s: float
-    """How long replaced bodies stay for readers that the store can't see, in seconds."""
-
     @property
     def bodies(self) -> Bodies | None:
         """The object store for new bodies, or None if they go to the database."""

@@ -37,7 +37,7 @@ Spell = Callable[[Path], str]
 def elsewhere(monkeypatch: pytest.MonkeyPatch) -> MemoryStore:
     """The store at ELSEWHERE, which has no file."""
     store = MemoryStore()
-    monkeypatch.setitem(DRIVERS, "elsewhere", Driver("elsewhere://host/name", lambda url, bodies, clock_ms: store))
+    monkeypatch.setitem(DRIVERS, "elsewhere", Driver("elsewhere://host/name", lambda url, **options: store))
     return store
 
 

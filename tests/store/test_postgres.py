@@ -683,7 +683,7 @@ async def test_a_host_that_has_vanished_lets_go_of_its_locks(
 
 async def test_a_close_that_is_cancelled_goes_on(postgres: Cluster, schema: str) -> None:
     """A close that is given up while a write runs closes the pool all the same, once the write has ended."""
-    store = PostgresStore(postgres.url(), schema=schema)
+    store = PostgresStore(postgres.url(), schema=schema, sweeps_at_close=False)
     await store.open()
     database, goes_on = store._opened(), asyncio.Event()
 
@@ -691,7 +691,6 @@ async def test_a_close_that_is_cancelled_goes_on(postgres: Cluster, schema: str)
         await goes_on.wait()
 
     writing = asyncio.create_task(database.write(write))
-    store.sweeps_at_close = False
     closing = asyncio.create_task(store.close())
     await asyncio.sleep(0.1)
     closing.cancel()

@@ -56,9 +56,8 @@ async def delete(place: Place, *image_ids: str) -> None:
 
 async def unused(place: Place) -> int:
     """Return how many bodies wait for a sweep."""
-    store = connect(place.database)
+    store = connect(place.database, sweeps_at_close=False)
     assert isinstance(store, Inspectable)
-    store.sweeps_at_close = False
     await store.open()
     try:
         return (await store.unused()).bodies
@@ -137,9 +136,7 @@ async def test_an_application_forgets_nothing_either(
     await save(place, "a", "b", "c", "d", "e")
     await update(place, "a")
     monkeypatch.setattr("pixstore_asgi.store.gc._EVERY_S", 0.0)
-    store = connect(elsewhere(place).database, elsewhere(place).blobs)
-    assert isinstance(store, Inspectable)
-    store.sweep_grace_s = 0
+    store = connect(elsewhere(place).database, elsewhere(place).blobs, sweep_grace_s=0)
     async with Pixstore(store) as pix:
         await pix.save_image(picture())
         await store._occasional_gc.ended()  # type: ignore[attr-defined]

@@ -45,6 +45,8 @@ class PostgresStore(TableStore[Database]):
         busy_timeout_s: How long to wait for a lost server, a connection or another write before StoreBusy, in seconds.
         sweep_grace_s: How long a replaced, deleted or abandoned body is kept, by the database's clock, in seconds.
             Choose it longer than any stream lasts and than an upload may stand still.
+        sweeps_at_close: Whether `close` removes unneeded bodies. False if the database may be a copy: it does not know
+            the bodies that were saved to the bucket since.
         bodies: Stores new bodies instead of the database, for example an S3Bucket. Older bodies stay in the database.
         clock_ms: Returns epoch milliseconds.
 
@@ -63,6 +65,7 @@ class PostgresStore(TableStore[Database]):
         pool_size: int = 10,
         busy_timeout_s: float = 5.0,
         sweep_grace_s: float = 600.0,
+        sweeps_at_close: bool = True,
         bodies: Bodies | None = None,
         clock_ms: Clock = wall_clock_ms,
     ) -> None:
@@ -71,7 +74,13 @@ class PostgresStore(TableStore[Database]):
             check_url(source)
         elif not hasattr(source, "acquire"):
             raise ConfigError(f"source must be the text of a URL or an asyncpg pool, not {type(source).__name__}")
-        super().__init__(sweep_grace_s=sweep_grace_s, bodies=bodies, clock_ms=clock_ms, abandon=Database.abandon)
+        super().__init__(
+            sweep_grace_s=sweep_grace_s,
+            sweeps_at_close=sweeps_at_close,
+            bodies=bodies,
+            clock_ms=clock_ms,
+            abandon=Database.abandon,
+        )
         self._source = source
         self._generation = generation()
         self._names = Names(schema)
@@ -120,7 +129,7 @@ class PostgresStore(TableStore[Database]):
         """Remove up to `limit` bodies, and at least one if any is due."""
         removed, is_done = 0, False
         while not removed and not is_done:  # a long body takes many steps
-            removed, is_done = await self._opened().write(gc.collect, self.sweep_grace_s, limit)
+            removed, is_done = await self._opened().write(gc.collect, self._sweep_grace_s, limit)
         return removed + await self._collect_objects(limit - removed)
 
     @asynccontextmanager

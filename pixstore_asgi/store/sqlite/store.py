@@ -53,6 +53,8 @@ class SqliteStore(TableStore[Engine]):
         sweep_grace_s: How long a replaced, deleted or abandoned body is kept, in seconds. It applies to bodies in a
             bucket, and to all bodies on systems without leases between processes (other than 64-bit Linux). Choose it
             longer than any stream lasts and than an upload may stand still.
+        sweeps_at_close: Whether `close` removes unneeded bodies. False if the database may be a copy: it does not know
+            the bodies that were saved to the bucket since.
         bodies: Stores new bodies instead of the database, for example an S3Bucket. Older bodies stay in the database.
         clock_ms: Returns epoch milliseconds.
 
@@ -70,13 +72,20 @@ class SqliteStore(TableStore[Engine]):
         durability: Durability = "NORMAL",
         busy_timeout_s: float = 5.0,
         sweep_grace_s: float = 600.0,
+        sweeps_at_close: bool = True,
         bodies: Bodies | None = None,
         clock_ms: Clock = wall_clock_ms,
     ) -> None:
         if durability not in ("NORMAL", "FULL"):
             raise ConfigError(f'durability must be "NORMAL" or "FULL", not {durability!r}')
         check_numbers(busy_timeout_s=busy_timeout_s, sweep_grace_s=sweep_grace_s)
-        super().__init__(sweep_grace_s=sweep_grace_s, bodies=bodies, clock_ms=clock_ms, abandon=Engine.abandon)
+        super().__init__(
+            sweep_grace_s=sweep_grace_s,
+            sweeps_at_close=sweeps_at_close,
+            bodies=bodies,
+            clock_ms=clock_ms,
+            abandon=Engine.abandon,
+        )
         self.path = Path(path).absolute()
         self._durability = durability
         self._busy_timeout_s = busy_timeout_s
@@ -201,7 +210,7 @@ class SqliteStore(TableStore[Engine]):
 
     @property
     def _grace_ms(self) -> int:
-        return int(self.sweep_grace_s * 1000)
+        return int(self._sweep_grace_s * 1000)
 
     def _real_path(self) -> Path:
         # One database has one name, or its lock and key files would have several.

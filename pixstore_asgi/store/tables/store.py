@@ -54,10 +54,16 @@ class TableStore(ABC, Generic[E]):
     """The statements that find faults, and their reasons."""
 
     def __init__(
-        self, *, sweep_grace_s: float, bodies: Bodies | None, clock_ms: Clock, abandon: Callable[[E], object]
+        self,
+        *,
+        sweep_grace_s: float,
+        sweeps_at_close: bool,
+        bodies: Bodies | None,
+        clock_ms: Clock,
+        abandon: Callable[[E], object],
     ) -> None:
-        self.sweep_grace_s = sweep_grace_s
-        self.sweeps_at_close = True
+        self._sweep_grace_s = sweep_grace_s
+        self._sweeps_at_close = sweeps_at_close
         self._bodies = bodies
         self._clock_ms = clock_ms
         self._object_gc = ObjectGc(self, bodies) if bodies else None
@@ -99,7 +105,7 @@ class TableStore(ABC, Generic[E]):
         try:
             if not engine.is_inherited:
                 await self._occasional_gc.ended()
-                if self.sweeps_at_close:
+                if self._sweeps_at_close:
                     await self._collect()
         except StoreError as error:  # nothing is lost: the next write or close collects it
             self._log_unswept(error)
@@ -161,7 +167,7 @@ class TableStore(ABC, Generic[E]):
 
     async def claim_bodies(self, limit: int) -> Sequence[Claimed]:
         """Claim objects that are due for removal."""
-        return await self._opened().write(objects.claim, self.sweep_grace_s, limit)
+        return await self._opened().write(objects.claim, self._sweep_grace_s, limit)
 
     async def forget_bodies(self, claimed: Sequence[Claimed]) -> None:
         """Delete the rows of objects that were removed."""
