@@ -16,8 +16,7 @@ from starlette.applications import Starlette
 from .. import Pixstore, PixstoreMiddleware
 from ..core.proof import DEFAULT_WINDOW_MS
 from ..errors import InputError
-from .backup_commands import backup, restore
-from .copy_commands import copy
+from .copy_commands import backup, copy, restore
 from .exchange_commands import export_to, import_from
 from .frame import framed
 from .installed import documents_folder, require
@@ -53,17 +52,8 @@ def commands() -> None:
     """
 
 
-commands.add_command(backup)
-commands.add_command(restore)
-commands.add_command(copy)
-commands.add_command(import_from)
-commands.add_command(export_to)
-commands.add_command(variants)
-commands.add_command(keys)
-commands.add_command(verify)
-commands.add_command(gc)
-commands.add_command(stats)
-commands.add_command(doctor)
+for command in (backup, restore, copy, import_from, export_to, variants, keys, verify, gc, stats, doctor):
+    commands.add_command(command)
 
 
 @commands.command()

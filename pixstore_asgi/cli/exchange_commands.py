@@ -1,7 +1,9 @@
 """`pixstore-asgi import` and `export`: images from the npm package, and to it or to plain files."""
 
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager, AsyncExitStack
 from pathlib import Path
+from typing import TypeVar
 
 import click
 
@@ -13,9 +15,11 @@ from ..transfer.folder import Folder
 from ..transfer.npm_export import DATABASE_NAME, IMAGES_NAME, export_npm, open_npm_target
 from ..transfer.npm_import import ALL_FORMATS, NpmImport
 from ..transfer.npm_source import EXTENSION, open_npm_source
-from ..transfer.steps import list_ids
-from .moves import SOURCE, Move
-from .stores import Database, DatabaseType, NewPath, blobs, existing_database, is_made, made
+from ..transfer.steps import Step, list_ids
+from .frame import Move
+from .stores import SOURCE, Database, DatabaseType, NewPath, blobs, existing_database, is_made, made
+
+_T = TypeVar("_T")
 
 _TO = click.option(
     "--to",
@@ -53,18 +57,16 @@ def export_to_npm(
     Images that can't be written are listed at the end with the reason; then the exit code is 1.
     """
     move = Move("Writing", f"written to {folder}")
-
-    async def steps() -> None:
-        store = await made(database, blobs)
-        async with Pixstore(store) as pix:
-            ids = await list_ids(store, directory)
-            with open_npm_target(folder) as target:
-                await move.follow(export_npm(pix, ids, target, all_formats=all_formats), len(ids))
-
-    move.run(steps())
-    click.echo(f"Its databasePath is {folder / DATABASE_NAME}, which holds the keys in clear;")
-    click.echo(f"its imageRootDir is {folder / IMAGES_NAME}.")
-    move.end()
+    move.notes.append(f"Its databasePath is {folder / DATABASE_NAME}, which holds the keys in clear;")
+    move.notes.append(f"its imageRootDir is {folder / IMAGES_NAME}.")
+    _export(
+        move,
+        database,
+        blobs,
+        directory,
+        lambda: open_npm_target(folder),
+        lambda pix, ids, target: export_npm(pix, ids, target, all_formats=all_formats),
+    )
 
 
 @export_to.command("images")
@@ -82,16 +84,25 @@ def export_images(database: Database, blobs: str | None, folder: Path, directory
     Images that can't be written are listed at the end with the reason; then the exit code is 1.
     """
     move = Move("Writing", f"written to {folder}, in clear")
+    _export(move, database, blobs, directory, lambda: Folder(folder, create=True), export_files)
 
+
+def _export(
+    move: Move,
+    database: Database,
+    blobs: str | None,
+    directory: str | None,
+    opened: Callable[[], AbstractContextManager[_T]],
+    export: Callable[[Pixstore, list[str], _T], AsyncIterator[Step]],
+) -> None:
     async def steps() -> None:
         store = await made(database, blobs)
         async with Pixstore(store) as pix:
             ids = await list_ids(store, directory)
-            with Folder(folder, create=True) as target:
-                await move.follow(export_files(pix, ids, target), len(ids))
+            with opened() as target:
+                await move.follow(export(pix, ids, target), len(ids))
 
     move.run(steps())
-    move.end()
 
 
 @click.group("import")
@@ -173,4 +184,3 @@ def import_from_npm(
                 await move.follow(run.steps(), source.count())
 
     move.run(steps())
-    move.end()

@@ -1,19 +1,23 @@
 """The frame of every command: its report, errors in one line, a progress bar, and the exit code."""
 
 import asyncio
+import os
 import sys
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import click
 
 from ..errors import PixstoreError
-from ..transfer.steps import printable
+from ..transfer.steps import Outcome, Report, Step, printable, quoted
 
 _T = TypeVar("_T")
 
-Report = Callable[[BaseException | None], str | None]
+_WIDEST = 44  # characters of an id, in the column before the reasons
+
+Show = Callable[[BaseException | None], str | None]
 """Prints the result of a command: of all its steps (None), or of those before an error or Ctrl-C. May return a hint to
 print behind the error."""
 
@@ -23,7 +27,7 @@ def _no_report(_: BaseException | None) -> None:
 
 
 @contextmanager
-def framed(report: Report = _no_report, *, stopped: str | Callable[[], str] = "Stopped.") -> Iterator[None]:
+def framed(report: Show = _no_report, *, stopped: str | Callable[[], str] = "Stopped.") -> Iterator[None]:
     """Print the report. Turn an error of this package into one line and exit code 1, and Ctrl-C into exit code 130.
 
     stopped: printed on stderr after Ctrl-C.
@@ -40,7 +44,7 @@ def framed(report: Report = _no_report, *, stopped: str | Callable[[], str] = "S
 
 
 def run(
-    steps: Coroutine[Any, Any, _T], report: Report = _no_report, *, stopped: str | Callable[[], str] = "Stopped."
+    steps: Coroutine[Any, Any, _T], report: Show = _no_report, *, stopped: str | Callable[[], str] = "Stopped."
 ) -> _T:
     """Run the steps of a command in an event loop and return their result, within `framed`."""
     with framed(report, stopped=stopped):
@@ -56,3 +60,68 @@ def progress_bar(label: str, length: int) -> Any:
     return click.progressbar(
         length=length, label=label, file=sys.stderr, show_pos=True, width=32, hidden=not sys.stderr.isatty()
     )
+
+
+@dataclass
+class Move:
+    """One move on the command line.
+
+    doing: the label of the bar. done, deleted, present: the words after "3 images" in the report. goes_on: whether a
+    second run continues after an interruption. notes: printed after the report of a finished move.
+    """
+
+    doing: str
+    done: str
+    deleted: str = "deleted"
+    present: str = "skipped, there already"
+    goes_on: bool = True
+    report: Report = field(default_factory=Report)
+    notes: list[str] = field(default_factory=list)
+
+    def run(self, steps: Coroutine[Any, Any, None]) -> None:
+        """Run the steps of a move, and print its report and notes. Exit with code 1 if an image was skipped."""
+        run(steps, self._show, stopped=f"Stopped. {self._hint}".rstrip())
+        for note in self.notes:
+            click.echo(note)
+        if self.report.left:
+            sys.exit(1)
+
+    @property
+    def has_changed(self) -> bool:
+        """Whether anything was moved or deleted so far."""
+        return self.report.moved + self.report.deleted > 0
+
+    @property
+    def has_read_nothing(self) -> bool:
+        """Whether every image was skipped because it can't be read."""
+        return bool(self.report.left) and self.report.moved + self.report.present == 0
+
+    @property
+    def _hint(self) -> str:
+        return "The same command goes on from here." if self.goes_on else ""
+
+    async def follow(self, steps: AsyncIterator[Step], total: int) -> None:
+        """Run the steps of a move. Show the progress on a terminal."""
+        with progress_bar(self.doing, total) as bar:
+            async for step in steps:
+                self.report.add(step)
+                bar.update(1)
+
+    def _show(self, error: BaseException | None) -> str:
+        report = self.report
+        if isinstance(error, PixstoreError) and not self.has_changed:
+            return ""
+        if self.has_changed and hasattr(os, "sync"):
+            os.sync()  # once for all images: a reported image survives a power failure, so its source may be removed
+        click.echo(f"{report.counts[Outcome.MOVED]} {self.done}")
+        if report.present:
+            click.echo(f"{report.counts[Outcome.PRESENT]} {self.present}")
+        if report.deleted:
+            click.echo(f"{report.counts[Outcome.DELETED]} {self.deleted}")
+        if report.left:
+            click.echo(f"{report.counts[Outcome.LEFT]} left alone:")
+        names = [quoted(step.image_id) for step in report.left]
+        column = min(max(map(len, names), default=0), _WIDEST)
+        for name, step in zip(names, report.left, strict=True):
+            click.echo(f"  {name:<{column}}  {printable(step.reason)}")
+        return self._hint

@@ -42,6 +42,10 @@ class NewPath(click.Path):
         return super().convert(value, param, ctx)
 
 
+SOURCE = NewPath(exists=True, dir_okay=False, path_type=Path)
+"""The type of an option that names an existing database."""
+
+
 @dataclass(frozen=True, slots=True)
 class Database:
     """The store named by an option. store: the argument for Pixstore. file: its SQLite file, or None."""
@@ -84,18 +88,14 @@ class DatabaseType(click.ParamType):  # type: ignore[type-arg]  # generic in new
         return self._path.shell_complete(ctx, param, incomplete)
 
 
-class BucketType(click.ParamType):  # type: ignore[type-arg]  # as above
-    """A bucket's URL, as its text."""
-
-    name = "bucket"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the URL of an option. A URL that does not name a bucket is a usage error."""
-        try:
-            bucket_at(value)
-        except ConfigError as error:
-            self.fail(str(error), param, ctx)
-        return str(value)
+def bucket_url(_: click.Context, __: click.Parameter, url: str | None) -> str | None:
+    """Return the URL of an option. A URL that does not name a bucket is a usage error."""
+    try:
+        if url is not None:
+            bucket_at(url)
+    except ConfigError as error:
+        raise click.BadParameter(str(error)) from error
+    return url
 
 
 existing_database = click.option(
@@ -108,7 +108,7 @@ existing_database = click.option(
 """Adds `--database` to a command: the database must exist."""
 
 blobs = click.option(
-    "--blobs", type=BucketType(), metavar="URL", help="As the application's blobs, if its bodies are in a bucket."
+    "--blobs", callback=bucket_url, metavar="URL", help="As the application's blobs, if its bodies are in a bucket."
 )
 """Adds `--blobs` to a command."""
 

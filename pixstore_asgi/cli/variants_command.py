@@ -9,30 +9,31 @@ from ..errors import ConfigError
 from ..pixstore import Pixstore
 from ..transfer.steps import list_originals
 from ..transfer.variants import make_variants
-from .moves import Move
+from .frame import Move
 from .stores import Database, blobs, existing_database, made
 
 _NUMBERS = ("width", "height", "quality")
 
 
-class VariantType(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click alone
-    """Turns a text such as `NAME:width=320,format=webp` into a Variant."""
+def _variants(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> list[Variant]:
+    """Turn texts such as `NAME:width=320,format=webp` into Variants. An invalid one is a usage error."""
+    return [_variant(value) for value in values]
 
-    name = "variant"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Variant:
-        """Return the Variant of an option. An invalid one is a usage error."""
-        name, _, text = value.partition(":")
-        options: dict[str, Any] = {}
-        for item in text.split(","):
-            key, _, given = item.partition("=")
-            if key not in (*_NUMBERS, "format") or key in options or (key in _NUMBERS and not given.isdecimal()):
-                self.fail(f"{value!r} is no variant such as thumb:width=320,height=320,format=webp,quality=80", param)
-            options[key] = int(given) if key in _NUMBERS else given
-        try:
-            return Variant(name, **options)
-        except ConfigError as error:
-            self.fail(str(error), param, ctx)
+def _variant(value: str) -> Variant:
+    name, _, text = value.partition(":")
+    options: dict[str, Any] = {}
+    for item in text.split(","):
+        key, _, given = item.partition("=")
+        if key not in (*_NUMBERS, "format") or key in options or (key in _NUMBERS and not given.isdecimal()):
+            raise click.BadParameter(
+                f"{value!r} is no variant such as thumb:width=320,height=320,format=webp,quality=80"
+            )
+        options[key] = int(given) if key in _NUMBERS else given
+    try:
+        return Variant(name, **options)
+    except ConfigError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 @click.command()
@@ -41,7 +42,7 @@ class VariantType(click.ParamType):  # type: ignore[type-arg]  # generic in newe
 @click.option(
     "--variant",
     "wanted",
-    type=VariantType(),
+    callback=_variants,
     metavar="NAME:SIZES",
     multiple=True,
     help="As one of the application's variants, such as thumb:width=320 or card:width=960,height=960,format=webp,"
@@ -57,7 +58,7 @@ class VariantType(click.ParamType):  # type: ignore[type-arg]  # generic in newe
 def variants(
     database: Database,
     blobs: str | None,
-    wanted: tuple[Variant, ...],
+    wanted: list[Variant],
     placeholder: bool,
     pad_to: Any,
     directory: str | None,
@@ -87,4 +88,3 @@ def variants(
             await move.follow(make_variants(pix, ids, again=again, dry_run=dry_run), len(ids))
 
     move.run(steps())
-    move.end()
