@@ -1,7 +1,7 @@
 """ChunkStream: reads one version from a store, and fetches the next chunk while the caller uses this one."""
 
 import asyncio
-from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
 from typing import Self
 
 from ..core.images import StoredImage
@@ -10,30 +10,31 @@ from ..process import check_loop
 from .contract import CHUNK_BYTES
 
 
-class ChunkStream(ABC):
-    """One version being read. Its first chunks are in memory; a store implements the reading of the others.
+class ChunkStream:
+    """One version being read. Its first chunks are in memory; `read_chunk` reads the others.
 
     The next chunk is fetched while the caller uses the previous one, so a paused reader holds two chunks.
+
+    read_chunk: returns a chunk by its number, or None if it is missing. reason: why a chunk may be missing, and the
+    remedy. release: called once, as soon as the version no longer has to stay readable.
     """
 
-    def __init__(self, image: StoredImage, chunks: list[bytes]) -> None:
+    def __init__(
+        self,
+        image: StoredImage,
+        chunks: list[bytes],
+        read_chunk: Callable[[int], Awaitable[bytes | None]],
+        reason: str,
+        release: Callable[[], object] | None = None,
+    ) -> None:
         self.image = image
         self._chunks = chunks
+        self._read_chunk = read_chunk
+        self._reason = reason
+        self._release = release
         self._number = 0
         self._left = image.meta.size
         self._ahead: asyncio.Task[bytes | StoreError | None] | None = None
-
-    @abstractmethod
-    async def _read_chunk(self, number: int) -> bytes | None:
-        """Return a chunk, or None if it is missing."""
-
-    @abstractmethod
-    def _reason(self) -> str:
-        """Return why a chunk may be missing, and the remedy."""
-
-    @abstractmethod
-    def _release(self) -> None:
-        """Release the lock that kept the version readable; harmless when repeated."""
 
     def __aiter__(self) -> Self:
         return self
@@ -47,7 +48,7 @@ class ChunkStream(ABC):
             await self.aclose()
             if isinstance(chunk, StoreError):
                 raise chunk
-            raise missing_part(self.image.id, self._reason())
+            raise missing_part(self.image.id, self._reason)
         self._number += 1
         self._left -= len(chunk)
         self._read_ahead()
@@ -85,7 +86,9 @@ class ChunkStream(ABC):
 
     def _free(self) -> None:
         self._left, self._chunks, self._ahead = 0, [], None
-        self._release()
+        release, self._release = self._release, None
+        if release is not None:
+            release()
 
     def __del__(self) -> None:
         self._free()  # a stream that was dropped unread must not keep its body for ever

@@ -22,9 +22,9 @@ from ..core.images import (
 )
 from ..process import Clock, wall_clock_ms
 from .contract import CHUNK_BYTES, WHOLE_BYTES, Expect, Expected, KeyChecks
-from .group_writer import CommitWith, GroupWriter
 from .groups import NO_ROW, GroupCommit, NewVersion, Row, reached
-from .rules import admit, check_expected, check_meta, check_unneeded
+from .rules import admit, check_expected, check_unneeded
+from .writers import Writer
 
 _BODY = 0  # a body has no row of its own here
 
@@ -122,8 +122,8 @@ class MemoryStore:
             is_whole = image is not None and image.meta.size <= WHOLE_BYTES
             return (image, [self._versions[image_id].body]) if image and is_whole else None
 
-    async def begin_write(self, image_id: str, version: bytes) -> "_MemoryWriter":
-        return _MemoryWriter(image_id, version, self._clock_ms, self._commit)
+    async def begin_write(self, image_id: str, version: bytes) -> Writer:
+        return Writer(image_id, version, self._clock_ms, self._commit, _MemorySink())
 
     @_in_turn
     async def delete(self, image_id: str, *, expect: Expected = Expect.ANY) -> bool:
@@ -269,23 +269,18 @@ class _MemoryStream:
         self._chunks = iter(())
 
 
-class _MemoryWriter(GroupWriter):
-    def __init__(self, image_id: str, version: bytes, clock_ms: Clock, commit: CommitWith) -> None:
-        super().__init__(image_id, version, clock_ms, commit)
+class _MemorySink:
+    def __init__(self) -> None:
         self._body = bytearray()
 
     async def write(self, piece: bytes | memoryview) -> None:
-        self._check_open()
         self._body.extend(piece)
 
-    async def abort(self) -> None:
-        self._has_ended = True
-        self._release()
+    async def finish(self, image_id: str, meta: ImageMeta) -> NewVersion:
+        return NewVersion(image_id, meta, chunks=[self._body])
 
-    async def _finish(self, meta: ImageMeta) -> NewVersion:
-        self._check_open()
-        check_meta(self._image_id, meta, version=self._version, size=len(self._body))
-        return NewVersion(self._image_id, meta, chunks=[self._body])
+    async def drop(self) -> None:
+        self.release()
 
-    def _release(self) -> None:
+    def release(self) -> None:
         self._body = bytearray()

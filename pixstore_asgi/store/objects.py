@@ -5,26 +5,14 @@ a store was interrupted, the same version may be written again, with another row
 """
 
 import asyncio
-import logging
 import re
-import time
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from typing import NamedTuple, Protocol
 
-import anyio
-
-from ..core.events import event
-from ..core.images import VERSION_BYTES, ImageMeta, StoredImage
+from ..core.images import VERSION_BYTES, StoredImage
 from ..errors import StoreError
-from ..process import Clock
 from .contract import ImageStream
-from .group_writer import CommitWith, GroupWriter
-from .groups import NewVersion
-from .rules import check_meta
 
-_log = logging.getLogger("pixstore_asgi")
-TOUCHED_EVERY_S = 30.0
-"""How often a row is told that its body is still on its way."""
 _ASKED_FOR = 4
 
 _NAME = re.compile(rf"[0-9a-f]{{{2 * VERSION_BYTES}}}")
@@ -94,23 +82,6 @@ def versions_among(names: Sequence[str]) -> list[bytes]:
     return [bytes.fromhex(name) for name in names if _NAME.fullmatch(name)]
 
 
-class PendingBody(Protocol):
-    """The row of a body that is being uploaded. gc removes it as abandoned if it is not touched for long."""
-
-    @property
-    def body(self) -> int:
-        """The body's id in the store."""
-        ...
-
-    async def touch(self) -> None:
-        """Record that the body is still being uploaded. Raises StoreError if gc has removed it."""
-        ...
-
-    async def drop(self) -> None:
-        """Mark the body as abandoned. If that fails it raises StoreError, and gc finds the body later."""
-        ...
-
-
 class Claimed(NamedTuple):
     """A body that gc has reserved: no write of the same version can begin until its row is deleted."""
 
@@ -139,54 +110,6 @@ class RowsOfBodies(Protocol):
     async def forget_bodies(self, claimed: Sequence[Claimed]) -> None:
         """Delete the rows of objects that were removed."""
         ...
-
-
-class ObjectWriter(GroupWriter):
-    """One version being written: its body to an object store, its row to a database."""
-
-    def __init__(
-        self, image_id: str, version: bytes, clock_ms: Clock, commit: CommitWith, row: PendingBody, upload: Upload
-    ) -> None:
-        super().__init__(image_id, version, clock_ms, commit)
-        self._row = row
-        self._upload = upload
-        self._touched_s = time.monotonic()
-
-    async def write(self, piece: bytes | memoryview) -> None:
-        self._check_open()
-        try:
-            await self._touch()
-            self._size += len(piece)
-            await self._upload.write(piece)
-        except BaseException:
-            await self.abort()  # the piece is lost: going on would leave a hole
-            raise
-
-    async def abort(self) -> None:
-        if self._has_ended:
-            return
-        self._has_ended = True
-        with anyio.CancelScope(shield=True):
-            await self._upload.abort()
-            try:
-                await self._row.drop()
-            except StoreError as error:  # must not hide the error that ended the write; gc finds the body later
-                _log.info("an upload given up was not marked dead: %s", error, extra=event("upload_not_dropped"))
-
-    async def _finish(self, meta: ImageMeta) -> NewVersion:
-        self._check_open()
-        check_meta(self._image_id, meta, version=self._version, size=self._size)
-        await self._touch()  # before the body is there: without a row it would stay for ever
-        await self._upload.finish()
-        return NewVersion(self._image_id, meta, self._row.body)
-
-    def _release(self) -> None:
-        """Does nothing: a pending body expires by time only."""
-
-    async def _touch(self) -> None:
-        if time.monotonic() - self._touched_s > TOUCHED_EVERY_S:
-            self._touched_s = time.monotonic()
-            await self._row.touch()
 
 
 async def here_or_in_bucket(opening: Awaitable[ImageStream | None], bodies: Bodies | None) -> ImageStream | None:

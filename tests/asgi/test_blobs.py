@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import threading
 from typing import Any
 from urllib.parse import unquote
 
@@ -15,7 +16,8 @@ from pixstore_asgi.errors import StoreError
 from pixstore_asgi.store.contract import CHUNK_BYTES
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.store.sqlite import SqliteStore
-from pixstore_asgi.store.sqlite.streams import SqliteStream
+from pixstore_asgi.store.tables import bodies
+from pixstore_asgi.store.tables.transaction import Transaction
 from tests.support.asgi import Wire, client, scope_of
 from tests.support.samples import SECRET, large_png, picture
 
@@ -292,15 +294,15 @@ async def test_a_range_costs_its_own_chunks(pix: Pixstore, store: SqliteStore, m
     record = await pix.save_image(large_png(20 * CHUNK_BYTES))
     path = await blob_path(store, record)
     numbers: list[int] = []
-    read_chunk = SqliteStream._read_chunk
+    read_chunk = bodies.read_chunk
 
-    async def counted(stream: SqliteStream, number: int) -> bytes | None:
+    async def counted(tx: Transaction, body: int, number: int) -> bytes | None:
         numbers.append(number)
-        return await read_chunk(stream, number)
+        return await read_chunk(tx, body, number)
 
     async with client(PixstoreApp(pix, public_ciphertext=True)) as http:
         whole = (await http.get(path)).content
-        monkeypatch.setattr(SqliteStream, "_read_chunk", counted)
+        monkeypatch.setattr(bodies, "read_chunk", counted)
         for first, last, most in (
             (len(whole) - 1, len(whole) - 1, {20}),
             (9 * CHUNK_BYTES, 9 * CHUNK_BYTES, {9, 10}),
@@ -319,13 +321,13 @@ async def test_what_is_read_counts_into_the_time(
     pix: Pixstore, store: SqliteStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A range that is not reached within max_stream_s ends there: a short one in a 503, which no cache keeps."""
-    read_chunk = SqliteStream._read_chunk
+    read_chunk = bodies.read_chunk
 
-    async def read_slowly(stream: SqliteStream, number: int) -> bytes | None:
-        await asyncio.sleep(0.2)
-        return await read_chunk(stream, number)
+    async def read_slowly(tx: Transaction, body: int, number: int) -> bytes | None:
+        threading.Event().wait(0.2)  # on the reader's thread
+        return await read_chunk(tx, body, number)
 
-    monkeypatch.setattr(SqliteStream, "_read_chunk", read_slowly)
+    monkeypatch.setattr(bodies, "read_chunk", read_slowly)
     record = await pix.save_image(large_png(20 * CHUNK_BYTES))
     path = await blob_path(store, record)
     app = PixstoreApp(pix, public_ciphertext=True, max_stream_s=0.1)

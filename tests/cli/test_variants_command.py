@@ -236,14 +236,14 @@ from pixstore_asgi.cli import main; main()
 """
 DIES_IN_A_WRITE = """
 import os, signal
-from pixstore_asgi.store.sqlite.streams import SqliteWriter
-finish, finished = SqliteWriter._finish, []
+from pixstore_asgi.store.writers import Writer
+finish, finished = Writer._finish, []
 async def dying(self, meta):
     finished.append(1)
     if len(finished) == 8:
         os.kill(os.getpid(), signal.SIGKILL)
     return await finish(self, meta)
-SqliteWriter._finish = dying
+Writer._finish = dying
 from pixstore_asgi.cli import main; main()
 """
 

@@ -18,12 +18,12 @@ from pixstore_asgi.store.contract_tests.steps import body_of, checks_of, meta_of
 from pixstore_asgi.store.postgres import PostgresStore
 from pixstore_asgi.store.s3 import S3Bucket
 from pixstore_asgi.store.sqlite import SqliteStore
-from pixstore_asgi.store.staged_writer import StagedWriter
 from pixstore_asgi.store.tables.bodies import UploadGone
 from tests.support.bad_network import bad_network
 from tests.support.postgres import Cluster
 from tests.support.s3 import S3Server
 from tests.support.sqlite import query
+from tests.support.writers import staged
 
 VERSION = bytes(range(16))
 
@@ -73,9 +73,8 @@ async def test_a_refused_group_leaves_nothing_to_its_transaction(store: SqliteSt
     (writer, meta), (card, card_meta), (thumb, thumb_meta) = [
         await written(store, image_id, body, key_id=b"new.") for image_id, body in LARGE.items()
     ]
-    assert isinstance(thumb, StagedWriter)
-    await thumb._end_stage()
-    query(store.path, f"UPDATE blob SET state = 2 WHERE id = {thumb._body}")
+    sink = await staged(thumb)
+    query(store.path, f"UPDATE blob SET state = 2 WHERE id = {sink._body}")
     engine = store._engine
     assert engine is not None
     statements: list[str] = []

@@ -21,14 +21,14 @@ from pixstore_asgi.store.postgres import PostgresStore, gc
 from pixstore_asgi.store.postgres.errors import translate
 from pixstore_asgi.store.postgres.schema import MIGRATIONS
 from pixstore_asgi.store.postgres.transaction import Transaction
-from pixstore_asgi.store.staged_writer import StagedWriter
-from pixstore_asgi.store.tables import bodies, objects
+from pixstore_asgi.store.tables import bodies
 from tests.support.bad_network import bad_network
 from tests.support.pgbouncer import pooled
 from tests.support.postgres import PASSWORD, Cluster, running_cluster
 from tests.support.samples import SECRET, picture
 from tests.support.servers import free_port
 from tests.support.service import until
+from tests.support.writers import staged
 
 OTHER_SECRET = bytes(range(32, 64))
 
@@ -471,8 +471,7 @@ async def test_an_upload_that_was_swept_fails(postgres: Cluster, schema: str) ->
     async with opened(postgres.url(), schema, sweep_grace_s=0) as store:
         async with await store.begin_write("a", os.urandom(16)) as writer:
             await writer.write(body_of(9 * CHUNK_BYTES))
-            assert isinstance(writer, StagedWriter)
-            await writer._end_stage()
+            await staged(writer)
             assert await store.sweep() == 1
             with pytest.raises(StoreError, match="paused for longer than sweep_grace_s"):
                 await writer.write(body_of(9 * CHUNK_BYTES))
@@ -481,14 +480,13 @@ async def test_an_upload_that_was_swept_fails(postgres: Cluster, schema: str) ->
 
 async def test_a_slow_upload_is_not_swept(postgres: Cluster, schema: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What still comes in, however slowly, is not taken for an upload that stands still."""
-    monkeypatch.setattr("pixstore_asgi.store.postgres.streams.TOUCHED_EVERY_S", 0.0)
+    monkeypatch.setattr("pixstore_asgi.store.tables.bodies._TOUCHED_EVERY_S", 0.0)
     async with opened(postgres.url(), schema, sweep_grace_s=60) as store:
         body, version = body_of(9 * CHUNK_BYTES), os.urandom(16)
         async with await store.begin_write("a", version) as writer:
-            assert isinstance(writer, StagedWriter)
             await writer.write(body[: 5 * CHUNK_BYTES])
             for number in range(5 * CHUNK_BYTES, 5 * CHUNK_BYTES + 5):
-                await writer._end_stage()
+                await staged(writer)
                 postgres.run(f"UPDATE {schema}.body SET changed_at = now() - interval '1 hour'")
                 await writer.write(body[number : number + 1])
                 assert await store.sweep() == 0
@@ -528,8 +526,7 @@ async def test_no_upload_goes_on_with_what_is_half_swept(
     async with opened(postgres.url(), schema, sweep_grace_s=0) as store:
         async with await store.begin_write("a", version := os.urandom(16)) as writer:
             await writer.write(body := body_of(9 * CHUNK_BYTES))
-            assert isinstance(writer, StagedWriter)
-            await writer._end_stage()
+            await staged(writer)
             assert await store._opened().write(gc.collect, 0, 100) == (0, False)
             with pytest.raises(StoreError, match="paused for longer than sweep_grace_s"):
                 await writer.commit(meta_of(len(body), version))
@@ -541,8 +538,7 @@ async def test_no_upload_goes_on_with_what_lacks_its_last_part(postgres: Cluster
     async with opened(postgres.url(), schema) as store:
         async with await store.begin_write("a", version := os.urandom(16)) as writer:
             await writer.write(body := body_of(9 * CHUNK_BYTES))
-            assert isinstance(writer, StagedWriter)
-            await writer._end_stage()
+            await staged(writer)
             postgres.run(f"DELETE FROM {schema}.chunk WHERE number >= 4")
             with pytest.raises(StoreError, match="the stored part of an upload is gone"):
                 await writer.commit(meta_of(len(body), version))
@@ -622,9 +618,10 @@ async def test_a_write_given_up_keeps_what_its_commit_made_current(postgres: Clu
         body, version = body_of(6 * CHUNK_BYTES), os.urandom(16)
         writer = await store.begin_write("a", version)
         await writer.write(body)
+        row = (await staged(writer))._body
+        assert row is not None
         await writer.commit(meta_of(len(body), version))
-        assert isinstance(writer, StagedWriter)
-        await writer._drop()
+        await store._opened().write(bodies.drop_pending, row)
         await store.sweep()
         assert await read(store, "a") == body
 
@@ -633,7 +630,7 @@ async def test_a_sweep_lets_a_body_be_whose_commit_has_begun(postgres: Cluster, 
     """A body elsewhere that a transaction has just made current is not claimed, be that committed or not."""
     async with opened(postgres.url(), schema, sweep_grace_s=0) as store:
         database = store._opened()
-        row = await database.write(objects.begin, os.urandom(16))
+        row = await database.write(bodies.begin_object, os.urandom(16))
         connection = await asyncpg.connect(postgres.url())
         async with connection.transaction():
             await connection.execute(f"UPDATE {schema}.body SET state = 1 WHERE id = $1", row)

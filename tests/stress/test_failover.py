@@ -11,10 +11,10 @@ from pixstore_asgi.errors import StoreError
 from pixstore_asgi.store.contract import CHUNK_BYTES, ImageStream
 from pixstore_asgi.store.postgres import PostgresStore
 from pixstore_asgi.store.s3 import S3Bucket
-from pixstore_asgi.store.staged_writer import StagedWriter
 from tests.stress.bodies import Torn, body_of, read, save
 from tests.support.postgres import Cluster, running_cluster, running_standby
 from tests.support.s3 import S3Server
+from tests.support.writers import staged
 
 pytestmark = pytest.mark.slow
 
@@ -44,8 +44,8 @@ class Upload:
         for start in range(self._sent, to, CHUNK_BYTES):
             await self._writer.write(self._body[start : start + CHUNK_BYTES])
         self._sent = to
-        if isinstance(self._writer, StagedWriter):
-            await self._writer._end_stage()
+        if self._store.bodies is None:
+            await staged(self._writer)
 
     async def end(self) -> None:
         """Send the rest, and commit; the store may refuse that."""

@@ -148,6 +148,11 @@ class Database:
         """Run an operation on all rows in one transaction: like `write`, without a time limit."""
         return await self._to_its_end(self._transact(None, operation, *args, **kwargs))
 
+    def hold_body(self, body: int) -> None:
+        """Only its age keeps a body from gc."""
+
+    release_body = hold_body
+
     async def _transact(
         self, limit_s: float | None, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs
     ) -> R:

@@ -12,11 +12,11 @@ from ..contract import Expect, Expected, ImageWriter
 from ..groups import GroupCommit
 from ..objects import Bodies
 from ..tables import images, writes
+from ..tables.bodies import begin_write
 from ..tables.keys import AdmissionNeeded, admit_alone
 from ..tables.transaction import Operation, R
 from .database import Database
 from .errors import InTheWay, translated
-from .streams import begin_write
 from .transaction import Names, Transaction
 
 

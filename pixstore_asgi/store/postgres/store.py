@@ -10,11 +10,14 @@ from ...core.images import RewrappedKey, StoredImage
 from ...core.options import check_numbers
 from ...errors import ConfigError, StoreError
 from ...process import Clock, PerLoop, generation, wall_clock_ms
+from ..chunk_stream import ChunkStream
 from ..contract import Expect, Expected, ImageStream, ImageWriter
 from ..groups import GroupCommit
 from ..inspection import DatabaseInfo
 from ..objects import Bodies
-from ..tables import keys, writes
+from ..tables import bodies as body_rows
+from ..tables import images, keys, writes
+from ..tables.bodies import begin_write
 from ..tables.keys import AdmissionNeeded
 from ..tables.store import TableStore
 from ..tables.transaction import Operation, R
@@ -24,10 +27,10 @@ from .database import Database, Pool
 from .errors import ConnectionLost
 from .host_transaction import HostTransaction
 from .snapshot import snapshot
-from .streams import begin_write, open_stream
 from .transaction import Names
 
 DEFAULT_SCHEMA = "pixstore"
+_WHY_MISSING = "the read took longer than sweep_grace_s, or a failover lost it: read again, or restore it from a backup"
 
 
 class PostgresStore(TableStore[Database]):
@@ -103,7 +106,15 @@ class PostgresStore(TableStore[Database]):
         return await self._opened().reads.get(image_id)
 
     async def _open_stream(self, image_id: str) -> ImageStream | None:
-        return await open_stream(self._opened(), image_id)
+        database = self._opened()
+        opened = await database.read(images.open_body, image_id)
+        if opened is None:
+            return None
+        image, body, chunks = opened
+        # Each chunk takes a connection for its own time only, so that slow readers hold none.
+        return ChunkStream(
+            image, chunks, lambda number: database.read(body_rows.read_chunk, body, number), _WHY_MISSING
+        )
 
     def read_at_once(self, image_id: str) -> None:
         """Always None: every read needs a round trip to the server."""

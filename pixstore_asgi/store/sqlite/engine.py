@@ -233,6 +233,14 @@ class Engine:
         """Queue a function for the writer. Do not wait for it."""
         self._checked()[0].post(function, *args, **kwargs)
 
+    def hold_body(self, body: int) -> None:
+        """Lease a body that is being written."""
+        self.leases.acquire(body)
+
+    def release_body(self, body: int) -> None:
+        """Give its lease back."""
+        self.leases.release(body)
+
     async def close(self) -> None:
         """Close the connections, the writer last, and release locks and leases. Repeated calls do nothing."""
         connections, self._connections = self._connections[::-1], []

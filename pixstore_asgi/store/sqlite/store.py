@@ -18,12 +18,13 @@ from ..gc import log_unswept
 from ..inspection import DatabaseInfo, Fault, Unused, found_by
 from ..objects import Bodies
 from ..tables import images, keys
+from ..tables.bodies import begin_write
 from ..tables.store import TableStore
 from . import faults, gc, reads
 from .commits import Deletion
 from .connection import text_of, translated
 from .engine import Engine, query, transact
-from .streams import begin_write, open_stream
+from .streams import open_stream
 from .writer import Writer
 
 _log = logging.getLogger("pixstore_asgi")
@@ -124,7 +125,7 @@ class SqliteStore(TableStore[Engine]):
         engine.write_soon(self._collect_some, engine)
         if self._bodies:
             self._occasional_gc.soon()
-        return await begin_write(engine, image_id, version, self._clock_ms, self._bodies)
+        return await begin_write(engine, image_id, version, self._clock_ms, engine.commit, self._bodies)
 
     async def delete(self, image_id: str, *, expect: Expected = Expect.ANY) -> bool:
         engine = self._opened()

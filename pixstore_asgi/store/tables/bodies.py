@@ -1,10 +1,21 @@
-"""Rows of bodies, and their chunks."""
+"""Rows of bodies, their chunks, and the writing of a body: in chunks, or to an object store."""
 
+import asyncio
+import time
 from collections.abc import Sequence
+from typing import Any
 
-from ...errors import StoreError
-from ..groups import Chunks
-from .transaction import BodyState, Transaction
+from ...core.images import ImageMeta
+from ...errors import StoreBusy, StoreError
+from ...process import Clock
+from ..contract import CHUNK_BYTES
+from ..groups import Chunks, NewVersion
+from ..objects import Bodies, Upload
+from ..writers import CommitWith, Sink, Writer
+from .transaction import BodyState, Engine, Transaction
+
+_TOUCHED_EVERY_S = 30.0
+_STAGED_CHUNKS = 4
 
 _MOVE_PENDING = f"UPDATE {{body}} SET state = $2, {{changed}} = {{now}} WHERE id = $1 AND state = {BodyState.PENDING:d}"
 _BURY = f"UPDATE {{body}} SET state = {BodyState.DEAD:d}, {{changed}} = {{now}} WHERE id = $1"
@@ -70,3 +81,152 @@ async def _insert_chunks(tx: Transaction, body: int, first: int, chunks: Chunks)
         raise StoreError(f"an image has at most {tx.most_chunks} chunks of 256 KiB")
     rows = [(body, number, chunk) for number, chunk in enumerate(chunks, first)]
     await tx.each(_INSERT_CHUNK, rows)
+
+
+async def touch(tx: Transaction, body: int) -> None:
+    """Record that a pending body is still being written. Raises UploadGone."""
+    if not await tx.run(_MOVE_PENDING, body, BodyState.PENDING):
+        raise UploadGone
+
+
+async def begin_object(tx: Transaction, version: bytes) -> int:
+    """Insert the row of a pending object and return its id."""
+    await tx.lock("objects", shared=True)  # or gc, which has just found the name unused, would remove the object
+    if await tx.one("SELECT 1 FROM {body} WHERE object = $1 AND removing", version):
+        raise StoreBusy("an earlier write of this version is being removed: try again")
+    return await tx.add_row(BodyState.PENDING, version)
+
+
+async def begin_write(
+    engine: Engine, image_id: str, version: bytes, clock_ms: Clock, commit: CommitWith, bodies: Bodies | None
+) -> Writer:
+    """Begin a version, its body in the database or in `bodies`."""
+    sink: Sink = ChunkSink(engine)
+    if bodies is not None:
+        sink = ObjectSink(engine, await engine.write(begin_object, version), bodies.upload(version.hex()))
+    return Writer(image_id, version, clock_ms, commit, sink)
+
+
+class _PendingBody:
+    """The row of a body that is being written. gc removes it if it was not touched for long and is not held."""
+
+    def __init__(self, engine: Engine, body: int | None) -> None:
+        self._engine = engine
+        self._body = body
+        self._touched_s = time.monotonic()
+
+    async def touch(self) -> None:
+        if self._body is not None and time.monotonic() - self._touched_s > _TOUCHED_EVERY_S:
+            self._touched_s = time.monotonic()
+            await self._engine.write(touch, self._body)
+
+    async def drop(self) -> None:
+        if self._body is not None:
+            try:
+                await self._engine.write(drop_pending, self._body)
+            finally:
+                self.release()
+
+    def release(self) -> None:
+        body, self._body = self._body, None
+        if body is not None:
+            self._engine.release_body(body)
+
+
+class ChunkSink(_PendingBody):
+    """A body in chunks. It collects up to 1 MiB, then stages it, invisible, while the next MiB arrives.
+
+    So no lock is held while a client uploads.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine, None)
+        self._chunks: list[bytes | bytearray] = []
+        self._rest = bytearray()
+        self._staged_chunks = 0
+        self._staging: asyncio.Task[None] | None = None
+
+    async def write(self, piece: bytes | memoryview) -> None:
+        await self.touch()
+        left = memoryview(piece)
+        while left:
+            if len(self._chunks) == _STAGED_CHUNKS:
+                await self._stage_soon()
+            left = self._keep(left)
+
+    async def finish(self, image_id: str, meta: ImageMeta) -> NewVersion:
+        await self.staged()
+        chunks = [*self._take(), *filter(None, [self._rest])]
+        return NewVersion(image_id, meta, self._body, self._staged_chunks, chunks)
+
+    async def staged(self) -> None:
+        """Wait until the database has the chunks that were handed to it. Raises StoreError if they are lost."""
+        if self._staging is not None:
+            await asyncio.shield(self._staging)  # to its end: its body would be unknown, and stay held
+            self._staging = None
+
+    async def drop(self) -> None:
+        self._take()
+        if self._staging is not None:
+            await asyncio.gather(self._staging, return_exceptions=True)
+        await super().drop()
+
+    async def _stage_soon(self) -> None:
+        await self.staged()  # one at a time, so that memory is bounded
+        chunks = self._take()
+        self._staging = asyncio.create_task(self._stage(self._staged_chunks, chunks))
+        self._staged_chunks += len(chunks)
+
+    async def _stage(self, first: int, chunks: Chunks) -> None:
+        self._touched_s = time.monotonic()
+        try:
+            await self._engine.write(self._add, first, chunks)
+        except BaseException:
+            if first == 0:
+                self.release()  # its row was rolled back
+            raise
+
+    async def _add(self, tx: Any, first: int, chunks: Chunks) -> None:
+        if self._body is not None:
+            await add_chunks(tx, self._body, first, chunks, BodyState.PENDING)
+            return
+        body = await add_body(tx, chunks, BodyState.PENDING)
+        self._engine.hold_body(body)  # before others see it
+        self._body = body
+
+    def _keep(self, piece: memoryview) -> memoryview:
+        """Copy up to one chunk of the piece. Return the rest of the piece."""
+        room = CHUNK_BYTES - len(self._rest)
+        if not self._rest and len(piece) >= CHUNK_BYTES:
+            self._chunks.append(bytes(piece[:room]))
+        else:
+            self._rest += piece[:room]
+            if len(self._rest) == CHUNK_BYTES:
+                self._chunks.append(self._rest)
+                self._rest = bytearray()
+        return piece[room:]
+
+    def _take(self) -> list[bytes | bytearray]:
+        chunks, self._chunks = self._chunks, []
+        return chunks
+
+
+class ObjectSink(_PendingBody):
+    """A body in an object store, and its row."""
+
+    def __init__(self, engine: Engine, body: int, upload: Upload) -> None:
+        super().__init__(engine, body)
+        self._upload = upload
+
+    async def write(self, piece: bytes | memoryview) -> None:
+        await self.touch()
+        await self._upload.write(piece)
+
+    async def finish(self, image_id: str, meta: ImageMeta) -> NewVersion:
+        await self.touch()  # before the body is there: without a row it would stay for ever
+        await self._upload.finish()
+        return NewVersion(image_id, meta, self._body)
+
+    async def drop(self) -> None:
+        await self._upload.abort()
+        await super().drop()

@@ -6,9 +6,7 @@ claimed.
 
 from collections.abc import Sequence
 
-from ...errors import StoreBusy
 from ..objects import Claimed, LiveNames
-from .bodies import UploadGone
 from .transaction import BodyState, Transaction
 
 _LIVE_NAMES = "SELECT object FROM {body} WHERE object IS NOT NULL AND state = 1 ORDER BY id"
@@ -30,21 +28,6 @@ async def live_names(tx: Transaction, limit: int) -> LiveNames:
     oldest = await tx.all(f"{_LIVE_NAMES} ASC LIMIT $1", limit)
     newest = await tx.all(f"{_LIVE_NAMES} DESC LIMIT $1", limit)
     return LiveNames([name.hex() for (name,) in oldest], [name.hex() for (name,) in newest])
-
-
-async def begin(tx: Transaction, version: bytes) -> int:
-    """Insert the row of a pending object and return its id."""
-    await tx.lock("objects", shared=True)  # or gc, which has just found the name unused, would remove the object
-    if await tx.one("SELECT 1 FROM {body} WHERE object = $1 AND removing", version):
-        raise StoreBusy("an earlier write of this version is being removed: try again")
-    return await tx.add_row(BodyState.PENDING, version)
-
-
-async def touch(tx: Transaction, body: int) -> None:
-    """Record that a pending body is still being uploaded. Raises StoreError if it is gone."""
-    query = "UPDATE {body} SET {changed} = {now} WHERE id = $1 AND state = $2"
-    if not await tx.run(query, body, BodyState.PENDING):
-        raise UploadGone
 
 
 async def claim(tx: Transaction, grace_s: float, limit: int) -> list[Claimed]:

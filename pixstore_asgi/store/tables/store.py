@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from typing import ClassVar, Generic, Protocol, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 from ...core.images import StoredImage, Tombstone
 from ...errors import StoreError
@@ -12,37 +12,7 @@ from ..gc import OccasionalGc, log_unswept
 from ..inspection import Fault, Unused, found_by
 from ..objects import Bodies, Claimed, LiveNames, ObjectGc, here_or_in_bucket
 from . import faults, images, keys, objects, writes
-from .transaction import Operation, P, R
-
-
-class Engine(Protocol):
-    """An open database in one event loop."""
-
-    @property
-    def is_inherited(self) -> bool:
-        """Whether it was opened before a fork, by the parent process."""
-        ...
-
-    async def read(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run an operation that only reads."""
-        ...
-
-    async def read_all(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run an operation that only reads, and may read all rows, without a time limit."""
-        ...
-
-    async def write(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run an operation in one transaction."""
-        ...
-
-    async def write_all(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run an operation that may write all rows in one transaction, without a time limit."""
-        ...
-
-    async def close(self) -> None:
-        """Close it. Repeated calls do nothing."""
-        ...
-
+from .transaction import Engine
 
 E = TypeVar("E", bound=Engine)
 

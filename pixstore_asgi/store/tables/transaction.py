@@ -106,3 +106,40 @@ class Transaction(Protocol):
 
 Operation = Callable[Concatenate[Any, P], Coroutine[Any, Any, R]]
 """An operation on the tables: a coroutine function that takes a Transaction first."""
+
+
+class Engine(Protocol):
+    """An open database in one event loop."""
+
+    @property
+    def is_inherited(self) -> bool:
+        """Whether it was opened before a fork, by the parent of this process."""
+        ...
+
+    async def read(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run an operation that only reads."""
+        ...
+
+    async def read_all(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run an operation that only reads, and may read all rows, without a time limit."""
+        ...
+
+    async def write(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run an operation in one transaction."""
+        ...
+
+    async def write_all(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run an operation that may write all rows in one transaction, without a time limit."""
+        ...
+
+    def hold_body(self, body: int) -> None:
+        """Keep gc from removing a body that is being written, if more than its age does; on any thread."""
+        ...
+
+    def release_body(self, body: int) -> None:
+        """Hold a body no longer; harmless if it was not held."""
+        ...
+
+    async def close(self) -> None:
+        """Close it; harmless when repeated."""
+        ...
