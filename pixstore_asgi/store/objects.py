@@ -4,16 +4,13 @@ A body's name is the hexadecimal of its version, 16 random bytes. It is never ov
 a store was interrupted, the same version may be written again, with another row and the same bytes.
 """
 
-import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from ..core.images import VERSION_BYTES, StoredImage
 from ..errors import StoreError
 from .contract import ImageStream
-
-_ASKED_FOR = 4
 
 _NAME = re.compile(rf"[0-9a-f]{{{2 * VERSION_BYTES}}}")
 
@@ -82,36 +79,6 @@ def versions_among(names: Sequence[str]) -> list[bytes]:
     return [bytes.fromhex(name) for name in names if _NAME.fullmatch(name)]
 
 
-class Claimed(NamedTuple):
-    """A body that gc has reserved: no write of the same version can begin until its row is deleted."""
-
-    row: int
-    name: str
-
-
-class LiveNames(NamedTuple):
-    """Names of current objects: of some of the oldest rows, and of some of the newest."""
-
-    oldest: Sequence[str]
-    newest: Sequence[str]
-
-
-class RowsOfBodies(Protocol):
-    """The rows of objects, for gc."""
-
-    async def live_names(self, limit: int) -> LiveNames:
-        """Return up to `limit` names of each kind, or none if no current body is an object."""
-        ...
-
-    async def claim_bodies(self, limit: int) -> Sequence[Claimed]:
-        """Claim objects that were dead or abandoned for long enough and share their name with no other row."""
-        ...
-
-    async def forget_bodies(self, claimed: Sequence[Claimed]) -> None:
-        """Delete the rows of objects that were removed."""
-        ...
-
-
 async def here_or_in_bucket(opening: Awaitable[ImageStream | None], bodies: Bodies | None) -> ImageStream | None:
     """Return the stream that a store opens, or the object's stream. Raises InObjectStore if `bodies` is None."""
     try:
@@ -124,56 +91,3 @@ async def here_or_in_bucket(opening: Awaitable[ImageStream | None], bodies: Bodi
 
 class OtherPlace(StoreError):
     """This object store does not have the store's bodies, so no row of an object may be deleted."""
-
-
-class ObjectGc:
-    """Removes objects that no image needs.
-
-    It first checks that the object store has objects of current rows. In a wrong bucket or prefix, a removal succeeds
-    without removing anything: the rows would be deleted, and their objects would stay forever.
-    """
-
-    def __init__(self, rows: RowsOfBodies, bodies: Bodies) -> None:
-        self._rows = rows
-        self._bodies = bodies
-        self._is_known = False
-
-    async def sweep(self, limit: int) -> int:
-        """Remove up to `limit` bodies; return how many. Raises OtherPlace, StoreBusy or another StoreError.
-
-        Shielded: a call cancelled between removing and forgetting would leave removed bodies to be claimed again.
-        """
-        await self.check()
-        claimed = await self._rows.claim_bodies(limit)
-        if not self._is_known:  # no live row: only bodies seen there are removed, and the other rows stay
-            claimed = [body for body in claimed if await self._bodies.has(body.name)]
-        if claimed:
-            await asyncio.shield(_remove(self._rows, self._bodies, claimed))
-        return len(claimed)
-
-    async def check(self) -> None:
-        """Check that the object store has several live bodies. Raises OtherPlace if it has none of them, StoreError."""
-        if self._is_known:
-            return
-        live = await self._rows.live_names(_ASKED_FOR)
-        if not live.oldest:
-            return
-        for names in live:  # the place may have been changed a while ago: then the newest are there, and no others
-            if not await self._has_any(names):
-                raise OtherPlace(
-                    f"no current body was found in {self._bodies} ({len(names)} looked for), so nothing is removed "
-                    "there: look whether blobs= names the bucket and prefix of this database; if it does, run "
-                    "`pixstore-asgi verify`, and restore what is missing"
-                )
-        self._is_known = True
-
-    async def _has_any(self, names: Sequence[str]) -> bool:
-        for name in names:  # one that is lost must not stop all sweeps
-            if await self._bodies.has(name):
-                return True
-        return False
-
-
-async def _remove(rows: RowsOfBodies, bodies: Bodies, claimed: Sequence[Claimed]) -> None:
-    await bodies.remove([body.name for body in claimed])
-    await rows.forget_bodies(claimed)

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from pixstore_asgi.store.gc import OccasionalGc
+from pixstore_asgi.store.tables.gc import OccasionalGc
 
 
 class Backlog:
@@ -22,7 +22,7 @@ class Backlog:
 
 @pytest.fixture(autouse=True)
 def without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pixstore_asgi.store.gc._EVERY_S", 0.0)
+    monkeypatch.setattr("pixstore_asgi.store.tables.gc._EVERY_S", 0.0)
 
 
 async def test_its_end_is_not_that_of_its_work() -> None:

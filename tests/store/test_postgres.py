@@ -17,11 +17,11 @@ from pixstore_asgi.errors import SecretError, StoreBusy, StoreDamaged, StoreErro
 from pixstore_asgi.store.connect import connect
 from pixstore_asgi.store.contract import CHUNK_BYTES
 from pixstore_asgi.store.contract_tests.steps import body_of, meta_of, read, save
-from pixstore_asgi.store.postgres import PostgresStore, gc
+from pixstore_asgi.store.postgres import PostgresStore
 from pixstore_asgi.store.postgres.errors import translate
 from pixstore_asgi.store.postgres.schema import MIGRATIONS
 from pixstore_asgi.store.postgres.transaction import Transaction
-from pixstore_asgi.store.tables import bodies
+from pixstore_asgi.store.tables import bodies, gc
 from tests.support.bad_network import bad_network
 from tests.support.pgbouncer import pooled
 from tests.support.postgres import PASSWORD, Cluster, running_cluster
@@ -507,7 +507,7 @@ async def test_long_bodies_are_swept_step_by_step(
     postgres: Cluster, schema: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One transaction removes so many chunks, and one sweep as many bodies as it may, however many steps they take."""
-    monkeypatch.setattr("pixstore_asgi.store.postgres.gc._REMOVED_CHUNKS", 4)
+    monkeypatch.setattr("pixstore_asgi.store.tables.gc._REMOVED_CHUNKS", 4)
     async with opened(postgres.url(), schema, sweep_grace_s=0) as store:
         for image_id, chunks in (("a", 11), ("b", 1), ("c", 1), ("d", 6)):
             await save(store, image_id, body_of(chunks * CHUNK_BYTES))
@@ -522,12 +522,12 @@ async def test_no_upload_goes_on_with_what_is_half_swept(
     postgres: Cluster, schema: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An upload that stood still, and of which a sweep that was cut off has removed a part, is never made current."""
-    monkeypatch.setattr("pixstore_asgi.store.postgres.gc._REMOVED_CHUNKS", 2)
+    monkeypatch.setattr("pixstore_asgi.store.tables.gc._REMOVED_CHUNKS", 2)
     async with opened(postgres.url(), schema, sweep_grace_s=0) as store:
         async with await store.begin_write("a", version := os.urandom(16)) as writer:
             await writer.write(body := body_of(9 * CHUNK_BYTES))
             await staged(writer)
-            assert await store._opened().write(gc.collect, 0, 100) == (0, False)
+            assert await store._opened().write(gc.remove_bodies, 0, 100) == (0, False)
             with pytest.raises(StoreError, match="paused for longer than sweep_grace_s"):
                 await writer.commit(meta_of(len(body), version))
         assert await store.get("a") is None
@@ -634,8 +634,8 @@ async def test_a_sweep_lets_a_body_be_whose_commit_has_begun(postgres: Cluster, 
         connection = await asyncpg.connect(postgres.url())
         async with connection.transaction():
             await connection.execute(f"UPDATE {schema}.body SET state = 1 WHERE id = $1", row)
-            assert await store.claim_bodies(10) == []
-        assert await store.claim_bodies(10) == []
+            assert await store._opened().write(gc.claim_objects, 0, 10) == {}
+        assert await store._opened().write(gc.claim_objects, 0, 10) == {}
         await connection.close()
         assert postgres.run(f"SELECT state, removing FROM {schema}.body") == "1|f"
 
@@ -726,7 +726,7 @@ async def test_a_read_is_answered_after_an_event_loop_that_ended(postgres: Clust
 
 async def test_sweeps_ride_on_writes(postgres: Cluster, schema: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A write now and then sweeps what others left, without waiting for it."""
-    monkeypatch.setattr("pixstore_asgi.store.gc._EVERY_S", 0.0)
+    monkeypatch.setattr("pixstore_asgi.store.tables.gc._EVERY_S", 0.0)
     async with opened(postgres.url(), schema, sweep_grace_s=0) as store:
         for _ in range(3):
             await save(store, "a")

@@ -419,17 +419,30 @@ async def test_a_sweep_leaves_what_was_committed_meanwhile(tmp_path: Path, monke
     """A body that was pending when the sweep found it, and is live when its turn comes, keeps every chunk."""
     disable_locks(monkeypatch)
     path, clock = tmp_path / "images.db", FixedClock()
-    store = SqliteStore(path, clock_ms=clock)
+    store, other = SqliteStore(path, clock_ms=clock), SqliteStore(path, clock_ms=clock)
     await store.open()
+    await other.open()
+    collect_once, found, committed = gc._collect_once, threading.Event(), threading.Event()
+
+    def collect_late(db: Writer, leases: Leases, age_s: float, limit: int) -> tuple[int, bool]:
+        found.set()
+        committed.wait(10)
+        return collect_once(db, leases, age_s, limit)
+
     body = body_of(8 * CHUNK_BYTES)
     async with await store.begin_write("a", VERSION) as writer:
         await writer.write(body)
+        await idle(store)
+        clock.now_ms += 700_000
+        monkeypatch.setattr(gc, "_collect_once", collect_late)
+        sweep = asyncio.create_task(other.sweep())
+        assert await asyncio.to_thread(found.wait, 10)
         await writer.commit(meta_of(len(body)))
-    sweeping = writer_of(path)
-    assert gc._remove(sweeping, 1, clock.now_ms + 1) is False
-    sweeping.close()
+    committed.set()
+    assert await sweep == 0
     assert await read(store, "a") == body
     await store.close()
+    await other.close()
 
 
 async def test_a_close_that_cannot_sweep_still_closes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -667,7 +680,7 @@ async def test_bodies_in_a_bucket_cost_the_sweep_of_others_nothing(tmp_path: Pat
     def steps_of_a_sweep(db: Writer) -> int:
         steps = []
         db.set_progress_handler(lambda: steps.append(1), 1)
-        gc.collect(db, engine.leases, 2**62, 4)
+        gc.collect(db, engine.leases, 0, 4)
         db.set_progress_handler(None, 1)
         return len(steps)
 

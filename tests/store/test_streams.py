@@ -172,28 +172,28 @@ async def test_what_goes_live_under_a_sweep_is_read_at_once(
     """A sweep that found an upload pending keeps nobody from reading it once it is committed, however long it waits."""
     other = SqliteStore(opened.path)
     await other.open()
-    claim, found, committed, claimed = Leases.claim, threading.Event(), threading.Event(), threading.Event()
+    is_held, found, committed, asked = Leases.is_held, threading.Event(), threading.Event(), threading.Event()
 
-    def claim_late(leases: Leases, blob: int) -> bool:
+    def ask_late(leases: Leases, body: int) -> bool:
         found.set()
         committed.wait(10)
-        is_claimed = claim(leases, blob)
-        claimed.set()
-        return is_claimed
+        answer = is_held(leases, body)
+        asked.set()
+        return answer
 
     body = body_of(8 * CHUNK_BYTES)
     lock = WriteLock(opened.path.with_name("images.db.lock"), timeout_s=5)
     async with await opened.begin_write("b", VERSION) as writer:
         await writer.write(body)
         await idle(opened)
-        monkeypatch.setattr(Leases, "claim", claim_late)
+        monkeypatch.setattr(Leases, "is_held", ask_late)
         sweep = asyncio.create_task(other.sweep())
-        await asyncio.to_thread(found.wait, 10)
-        monkeypatch.setattr(Leases, "claim", claim)
+        assert await asyncio.to_thread(found.wait, 10)
+        monkeypatch.setattr(Leases, "is_held", is_held)
         await writer.commit(meta_of(len(body)))
     with lock.held():
         committed.set()
-        await asyncio.to_thread(claimed.wait, 10)
+        assert await asyncio.to_thread(asked.wait, 10)
         assert await read(opened, "b") == body
     assert await sweep == 0
     lock.close()

@@ -135,7 +135,7 @@ async def test_an_application_forgets_nothing_either(
     """Its sweeps on a write and at its close fail with a line of level error that names the place."""
     await save(place, "a", "b", "c", "d", "e")
     await update(place, "a")
-    monkeypatch.setattr("pixstore_asgi.store.gc._EVERY_S", 0.0)
+    monkeypatch.setattr("pixstore_asgi.store.tables.gc._EVERY_S", 0.0)
     store = connect(elsewhere(place).database, elsewhere(place).blobs, sweep_grace_s=0)
     async with Pixstore(store) as pix:
         await pix.save_image(picture())

@@ -18,10 +18,11 @@ from ..objects import Bodies
 from ..tables import bodies as body_rows
 from ..tables import images, keys, writes
 from ..tables.bodies import begin_write
+from ..tables.gc import remove_bodies
 from ..tables.keys import AdmissionNeeded
 from ..tables.store import TableStore
 from ..tables.transaction import Operation, R
-from . import faults, gc, schema
+from . import faults, schema
 from .address import check_url
 from .database import Database, Pool
 from .errors import ConnectionLost
@@ -140,7 +141,7 @@ class PostgresStore(TableStore[Database]):
         """Remove up to `limit` bodies, and at least one if any is due."""
         removed, is_done = 0, False
         while not removed and not is_done:  # a long body takes many steps
-            removed, is_done = await self._opened().write(gc.collect, self._sweep_grace_s, limit)
+            removed, is_done = await self._opened().write(remove_bodies, self._sweep_grace_s, limit)
         return removed + await self._collect_objects(limit - removed)
 
     @asynccontextmanager

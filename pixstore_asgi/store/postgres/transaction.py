@@ -51,6 +51,11 @@ _ADD_ROW = (
     " VALUES ((txid_current() % 2147483648) << 32 | $1, $2, $3) RETURNING id"
 )
 
+_REMOVE_CHUNKS = (
+    "DELETE FROM {chunk} WHERE (body, number) IN"
+    " (SELECT body, number FROM {chunk} WHERE body = ANY($1::bigint[]) ORDER BY body, number LIMIT $2)"
+)
+
 
 class Names:
     """The names of the store's tables in one schema, and the keys of its advisory locks, which all schemas share.
@@ -140,6 +145,9 @@ class Transaction:
         await self.one(
             f"SELECT count(*) FROM (SELECT FROM {{image}} WHERE {which} ORDER BY id FOR UPDATE) AS held", *args
         )
+
+    async def remove_chunks(self, bodies: Sequence[int], most: int) -> int:
+        return await self.run(_REMOVE_CHUNKS, bodies, most)
 
     async def add_row(self, state: BodyState, version: bytes | None = None) -> int:
         row = await self.one(_ADD_ROW, secrets.randbits(32), state, version)

@@ -3,19 +3,16 @@
 Each runs to its end on its connection's thread, so no cancellation can leave a transaction open.
 """
 
-import sqlite3
-
 from ..contract import CHUNK_BYTES
-from ..tables.transaction import BodyState
+from ..tables import gc
 from .leases import Leases
-from .transaction import CHUNK_BITS
+from .transaction import CHUNK_BITS, STATEMENTS, run
 from .writer import Writer, write_transaction
 
 MAX_BODY_BYTES = CHUNK_BYTES << CHUNK_BITS
 """The longest body that has numbers for all its chunks."""
 
-_REMOVED_CHUNKS = 256  # in one transaction
-_MORE_BODIES = 64  # looked at beyond the limit: others may be using those found first
+_ANY_AGE_S = -1e15  # leases that all processes see show exactly which bodies are in use; without them only time does
 _VACUUMED_PAGES = 1024
 
 
@@ -30,24 +27,38 @@ def date_back(db: Writer, now_ms: int) -> None:
             db.execute(f"{query} {which}", (now_ms, now_ms))
 
 
-def collect(db: Writer, leases: Leases, before_ms: int, limit: int) -> int:
-    """Remove up to `limit` bodies that died before `before_ms` and are not in use, in small steps."""
-    query = "SELECT id FROM blob WHERE state <> 1 AND changed_ms < ? AND object IS NULL ORDER BY changed_ms LIMIT ?"
-    removed = 0
-    for (body,) in db.execute(query, (before_ms, limit + _MORE_BODIES)).fetchall():
-        if removed < limit and leases.claim(body):
-            try:
-                # Found pending, it may be live by now: no reader may stand back while this waits for the write lock.
-                if not _is_live(db, body):
-                    removed += _remove(db, body, before_ms)
-            finally:
-                leases.unclaim(body)
+def collect(db: Writer, leases: Leases, grace_s: float, limit: int) -> int:
+    """Remove up to `limit` bodies that are not in use, in small steps. grace_s: counts without shared leases only."""
+    age_s = _ANY_AGE_S if leases.are_shared else grace_s
+    dead = db.execute(STATEMENTS[gc.FIND_DEAD], (age_s, limit + gc.MORE_BODIES)).fetchall()
+    removed, is_done = 0, all(leases.is_held(body) for (body,) in dead)  # without the write lock, as most writes do
+    while not is_done and removed < limit:
+        some, is_done = _collect_once(db, leases, age_s, limit - removed)
+        removed += some
     return removed
 
 
-def collect_some(db: Writer, leases: Leases, before_ms: int, limit: int, keep_pages: int) -> None:
+def _collect_once(db: Writer, leases: Leases, age_s: float, limit: int) -> tuple[int, bool]:
+    claimed: list[int] = []
+
+    def claim(body: int) -> bool:
+        # With the write lock, so that the state of the body is current and no reader stands back from a live one.
+        if not leases.claim(body):
+            return False
+        claimed.append(body)
+        return True
+
+    try:
+        with write_transaction(db) as tx:
+            return run(gc.remove_bodies(tx, age_s, limit, claim))
+    finally:
+        for body in claimed:
+            leases.unclaim(body)
+
+
+def collect_some(db: Writer, leases: Leases, grace_s: float, limit: int, keep_pages: int) -> None:
     """Collect a few bodies. If that freed space, return some of the free pages beyond `keep_pages`."""
-    if collect(db, leases, before_ms, limit):
+    if collect(db, leases, grace_s, limit):
         give_space_back(db, keep_pages)
 
 
@@ -60,38 +71,3 @@ def give_space_back(db: Writer, keep_pages: int) -> bool:
             # Only executescript runs this pragma to its end.
             db.executescript(f"PRAGMA incremental_vacuum({some})")
     return bool(free - keep_pages > some > 0)
-
-
-def _is_live(db: sqlite3.Connection, body: int) -> bool:
-    return db.execute("SELECT 1 FROM blob WHERE id = ? AND state = 1", (body,)).fetchone() is not None
-
-
-def _remove(db: Writer, body: int, before_ms: int) -> bool:
-    """Remove a claimed body. Return False if it became live or was written to since it was found."""
-    first = body << CHUNK_BITS
-    is_emptied = False
-    while not is_emptied:
-        with write_transaction(db):
-            is_ours = db.execute(
-                "UPDATE blob SET state = ? WHERE id = ? AND state <> 1 AND changed_ms < ?",
-                (BodyState.DEAD, body, before_ms),
-            ).rowcount
-            if not is_ours:
-                return False
-            removed = _delete_chunks(db, first, first + (1 << CHUNK_BITS))
-            is_emptied = removed < _REMOVED_CHUNKS
-            if is_emptied:
-                db.execute("DELETE FROM blob WHERE id = ?", (body,))
-    return True
-
-
-def _delete_chunks(db: Writer, start: int, end: int) -> int:
-    # Ciphertext without its key needs no overwriting, which would cost about a third of the update rate.
-    db.execute("PRAGMA secure_delete = OFF")
-    try:
-        return db.execute(
-            "DELETE FROM chunk WHERE id IN (SELECT id FROM chunk WHERE id >= ? AND id < ? LIMIT ?)",
-            (start, end, _REMOVED_CHUNKS),
-        ).rowcount
-    finally:
-        db.execute("PRAGMA secure_delete = ON")

@@ -91,6 +91,11 @@ class Leases:
         with self._locked():
             return blob not in self._counts and (self._claiming is None or self._claiming.exclude(blob))
 
+    def is_held(self, body: int) -> bool:
+        """Return whether any process has a lease on a body."""
+        with self._locked():
+            return body in self._counts or (self._holding is not None and self._holding.is_shared(body))
+
     def unclaim(self, blob: int) -> None:
         """Release a claim."""
         with self._locked():
@@ -101,6 +106,11 @@ class Leases:
         """Return whether the side file is still the one at its path: other processes ignore a removed one."""
         with self._locked():
             return self._holding is None or self._holding.are_in(self._path)
+
+    def is_held(self, body: int) -> bool:
+        """Return whether any process has a lease on a body."""
+        with self._locked():
+            return body in self._counts or (self._holding is not None and self._holding.is_shared(body))
 
     def hold_files(self, key: int) -> None:
         """Until `close`, show other stores that this one has the files with this key open; see OpenFiles."""

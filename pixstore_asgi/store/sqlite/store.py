@@ -14,11 +14,11 @@ from ...core.options import check_numbers
 from ...errors import ConfigError, StoreBusy, StoreError
 from ...process import Clock, wall_clock_ms
 from ..contract import Expect, Expected, ImageStream, ImageWriter
-from ..gc import log_unswept
 from ..inspection import DatabaseInfo, Fault, Unused, found_by
 from ..objects import Bodies
 from ..tables import images, keys
 from ..tables.bodies import begin_write
+from ..tables.gc import log_failed_gc
 from ..tables.store import TableStore
 from . import faults, gc, reads
 from .commits import Deletion
@@ -31,7 +31,6 @@ _log = logging.getLogger("pixstore_asgi")
 _COLLECTED_PER_WRITE = 4
 _FEW_IMAGES = 100
 _KEPT_PAGES = 4096  # of 16 KiB: free space that writes may take up again
-_EVER_MS = 2**62
 
 Durability = Literal["NORMAL", "FULL"]
 
@@ -141,7 +140,7 @@ class SqliteStore(TableStore[Engine]):
         engine = self._opened()
         if self._bodies or not engine.leases.are_shared:  # else no time decides
             await engine.on_writer(gc.date_back, self._clock_ms())
-        removed = await engine.on_writer(gc.collect, engine.leases, self._before_ms(engine), limit)
+        removed = await engine.on_writer(gc.collect, engine.leases, self._sweep_grace_s, limit)
         while await engine.on_writer(gc.give_space_back, 0):
             pass
         return removed + await self._collect_objects(limit - removed)
@@ -149,8 +148,8 @@ class SqliteStore(TableStore[Engine]):
     async def _collect(self) -> int:
         return await self.sweep()
 
-    def _log_unswept(self, error: StoreError) -> None:
-        log_unswept(error, f"{self.path} was closed without a sweep", path=str(self.path))
+    def _log_failed_gc(self, error: StoreError) -> None:
+        log_failed_gc(error, f"{self.path} was closed without a sweep", path=str(self.path))
 
     async def is_made(self) -> bool:
         # An empty file is one that was made this moment, or lost all that it had.
@@ -199,19 +198,11 @@ class SqliteStore(TableStore[Engine]):
     def _collect_some(self, db: Writer, engine: Engine) -> None:
         """Collect a few bodies beside a write, which must not fail because of it."""
         try:
-            gc.collect_some(db, engine.leases, self._before_ms(engine), _COLLECTED_PER_WRITE, _KEPT_PAGES)
+            gc.collect_some(db, engine.leases, self._sweep_grace_s, _COLLECTED_PER_WRITE, _KEPT_PAGES)
         except (StoreError, sqlite3.Error, OSError) as error:
             _log.info(
                 "%s was not swept: %s", self.path, text_of(error), extra=event("sweep_failed", path=str(self.path))
             )
-
-    def _before_ms(self, engine: Engine) -> int:
-        # Leases that all processes see tell exactly which bodies are in use; without them only time does.
-        return _EVER_MS if engine.leases.are_shared else self._clock_ms() - self._grace_ms
-
-    @property
-    def _grace_ms(self) -> int:
-        return int(self._sweep_grace_s * 1000)
 
     def _real_path(self) -> Path:
         # One database has one name, or its lock and key files would have several.

@@ -89,6 +89,17 @@ async def touch(tx: Transaction, body: int) -> None:
         raise UploadGone
 
 
+async def has_object(tx: Transaction, body: int) -> bool:
+    """Return whether a body is an object."""
+    return await tx.one("SELECT 1 FROM {body} WHERE id = $1 AND object IS NOT NULL", body) is not None
+
+
+async def has_objects(tx: Transaction, *, live: bool) -> bool:
+    """Return whether any body, or any `live` one, is an object."""
+    which = " AND state = 1" if live else ""
+    return await tx.one(f"SELECT 1 FROM {{body}} WHERE object IS NOT NULL{which} LIMIT 1") is not None
+
+
 async def begin_object(tx: Transaction, version: bytes) -> int:
     """Insert the row of a pending object and return its id."""
     await tx.lock("objects", shared=True)  # or gc, which has just found the name unused, would remove the object

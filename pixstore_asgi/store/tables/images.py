@@ -7,7 +7,7 @@ from ...core.images import StoredImage, Tombstone
 from ...errors import StoreDamaged
 from ..objects import InObjectStore
 from ..rules import image_of_row
-from .objects import has_object
+from .bodies import has_object
 from .transaction import Transaction
 
 META = ("version", "format", "iv", "tag", "size", "sha256")

@@ -8,10 +8,11 @@ from ...core.images import StoredImage, Tombstone
 from ...errors import StoreError
 from ...process import Clock, PerLoop
 from ..contract import Expect, Expected, ImageStream, KeyChecks
-from ..gc import OccasionalGc, log_unswept
 from ..inspection import Fault, Unused, found_by
-from ..objects import Bodies, Claimed, LiveNames, ObjectGc, here_or_in_bucket
-from . import faults, images, keys, objects, writes
+from ..objects import Bodies, here_or_in_bucket
+from . import bodies as body_rows
+from . import faults, images, keys, writes
+from .gc import ObjectGc, OccasionalGc, log_failed_gc
 from .transaction import Engine
 
 E = TypeVar("E", bound=Engine)
@@ -36,7 +37,7 @@ class TableStore(ABC, Generic[E]):
         self._sweeps_at_close = sweeps_at_close
         self._bodies = bodies
         self._clock_ms = clock_ms
-        self._object_gc = ObjectGc(self, bodies) if bodies else None
+        self._object_gc = ObjectGc(bodies, sweep_grace_s) if bodies else None
         self._occasional_gc = OccasionalGc(self._collect)
         self._engines: PerLoop[E] = PerLoop(abandon)
 
@@ -48,9 +49,9 @@ class TableStore(ABC, Generic[E]):
     async def _collect(self) -> int:
         """Remove some bodies that no image needs. Return their number."""
 
-    def _log_unswept(self, error: StoreError) -> None:
+    def _log_failed_gc(self, error: StoreError) -> None:
         """Log that the store was closed without a sweep."""
-        log_unswept(error, "the store was closed without a sweep")
+        log_failed_gc(error, "the store was closed without a sweep")
 
     @abstractmethod
     async def _open_stream(self, image_id: str) -> ImageStream | None:
@@ -78,7 +79,7 @@ class TableStore(ABC, Generic[E]):
                 if self._sweeps_at_close:
                     await self._collect()
         except StoreError as error:  # nothing is lost: the next write or close collects it
-            self._log_unswept(error)
+            self._log_failed_gc(error)
         finally:
             self._engines.pop()
             await engine.close()
@@ -125,30 +126,20 @@ class TableStore(ABC, Generic[E]):
 
     async def _collect_objects(self, limit: int) -> int:
         """Remove up to `limit` objects that no image needs. Return their number."""
-        return await self._object_gc.sweep(limit) if self._object_gc and limit > 0 else 0
+        if self._object_gc is None or limit <= 0:
+            return 0
+        return await self._object_gc.collect(self._opened(), limit)
 
     async def check_bodies(self) -> None:
         if self._object_gc:
-            await self._object_gc.check()
-
-    async def live_names(self, limit: int) -> LiveNames:
-        """Return names of current objects."""
-        return await self._opened().read(objects.live_names, limit)
-
-    async def claim_bodies(self, limit: int) -> Sequence[Claimed]:
-        """Claim objects that are due for removal."""
-        return await self._opened().write(objects.claim, self._sweep_grace_s, limit)
-
-    async def forget_bodies(self, claimed: Sequence[Claimed]) -> None:
-        """Delete the rows of objects that were removed."""
-        await self._opened().write(objects.forget, claimed)
+            await self._object_gc.check(self._opened())
 
     @property
     def bodies(self) -> Bodies | None:
         return self._bodies
 
     async def has_bodies_elsewhere(self, *, live: bool = False) -> bool:
-        return await self._opened().read(objects.has_objects, live=live)
+        return await self._opened().read(body_rows.has_objects, live=live)
 
     async def ids(self, *, after: str, limit: int) -> Sequence[str]:
         return await self._opened().read(faults.ids, after, limit)

@@ -80,6 +80,10 @@ class Transaction(Protocol):
         """Lock the rows of {image} that meet a condition, which this transaction may write, to its end."""
         ...
 
+    async def remove_chunks(self, bodies: Sequence[int], most: int) -> int:
+        """Delete up to `most` chunks of these bodies. Return how many."""
+        ...
+
     async def add_row(self, state: BodyState, version: bytes | None = None) -> int:
         """Insert the row of a body and return its id. version: the name of its object, if it is one."""
         ...
