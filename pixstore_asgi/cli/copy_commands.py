@@ -240,7 +240,7 @@ def restore(source: Path, database: Database, blobs: str | None) -> None:
 
 
 def _tell_of_rows_alone(database: Path) -> None:
-    if sqlite_backup.has_bodies_elsewhere(database):
+    if sqlite_backup.has_objects(database):
         click.echo("The backup has rows alone: bodies are in the bucket, and with --blobs they are backed up too.")
 
 

@@ -176,7 +176,7 @@ async def check_prefix(blobs: str, target: Database | None) -> None:
     try:
         if target is not None:
             async with opened(target, None) as store:
-                if isinstance(store, Inspectable) and await store.has_bodies_elsewhere():
+                if isinstance(store, Inspectable) and await store.has_objects():
                     await _check_has_own(store, bucket)
                     return
         if not await bucket.is_empty():
@@ -193,7 +193,7 @@ async def _check_has_own(store: Inspectable, bodies: Bodies) -> None:
             return
         is_empty = is_empty and not names
     # If the target has only unfinished bodies in a bucket, its first uploads were interrupted.
-    if not is_empty or await store.has_bodies_elsewhere(live=True):
+    if not is_empty or await store.has_objects(live=True):
         raise InputError(
             "the target has bodies in a bucket, and none of them below this prefix: give the one they have"
         )

@@ -239,7 +239,7 @@ class ImageCache:
         was_requested = image_id in self._admission
         (stamp,) = self._store.stamps((image_id,)) if was_requested else (None,)
         begun_s = self._read_times.begin()
-        found = self._store.read_at_once(image_id)
+        found = self._store.read_nowait(image_id)
         if found is None:
             return None
         self._read_times.end(begun_s)

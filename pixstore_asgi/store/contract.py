@@ -266,7 +266,7 @@ class ImageStore(Protocol):
         """Open the current version for reading, or return None if there is no image."""
         ...
 
-    def read_at_once(self, image_id: str) -> tuple[StoredImage, Sequence[bytes]] | None:
+    def read_nowait(self, image_id: str) -> tuple[StoredImage, Sequence[bytes]] | None:
         """Return the current version with its whole body in pieces, or None if that needs a wait.
 
         None also if there is no image, or its body is longer than WHOLE_BYTES; `open_stream` then tells which. This

@@ -56,7 +56,7 @@ class Inspectable(Protocol):
         """Return a value that is equal for two stores only if they are the same store under two names."""
         ...
 
-    async def has_bodies_elsewhere(self, *, live: bool = False) -> bool:
+    async def has_objects(self, *, live: bool = False) -> bool:
         """Return whether a current body is outside the database. With `live` False, unswept bodies count too."""
         ...
 
@@ -102,4 +102,4 @@ async def found_by(look: Awaitable[Sequence[Fault]]) -> Sequence[Fault]:
 
 async def lacks_its_bucket(store: object) -> bool:
     """Return whether an open store has bodies in a bucket, but was opened without that bucket."""
-    return isinstance(store, Inspectable) and store.bodies is None and await store.has_bodies_elsewhere()
+    return isinstance(store, Inspectable) and store.bodies is None and await store.has_objects()

@@ -116,7 +116,7 @@ class MemoryStore:
         image = self._image(image_id)
         return _MemoryStream(image, self._versions[image_id].body) if image else None
 
-    def read_at_once(self, image_id: str) -> tuple[StoredImage, Sequence[bytes]] | None:
+    def read_nowait(self, image_id: str) -> tuple[StoredImage, Sequence[bytes]] | None:
         with self._mutex:
             image = self._image(image_id)
             is_whole = image is not None and image.meta.size <= WHOLE_BYTES

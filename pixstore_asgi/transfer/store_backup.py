@@ -46,7 +46,7 @@ async def _copied(source: ImageStore, copy: SqliteStore, ring: KeyRing | None) -
             source = await stack.enter_async_context(source.snapshot())
         await copy.open()
         stack.push_async_callback(copy.close)
-        if await copy.has_bodies_elsewhere():
+        if await copy.has_objects():
             raise InputError("the earlier backup has rows alone, whose bodies are in a bucket: name a new one")
         async for step in await stack.enter_async_context(aclosing(copy_store(source, copy, ring=ring))):
             yield step

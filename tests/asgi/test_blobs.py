@@ -72,7 +72,7 @@ async def test_only_who_knows_the_version_has_a_body_read(
 ) -> None:
     """For a version that is none, or not the current one, the row is looked at and no more."""
     record = await pix.save_image(picture())
-    for read in ("read_at_once", "open_stream"):
+    for read in ("read_nowait", "open_stream"):
         monkeypatch.setattr(store, read, None)
     async with client(PixstoreApp(pix, public_ciphertext=True)) as http:
         for _ in range(3):

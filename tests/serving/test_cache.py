@@ -37,7 +37,7 @@ class CountingStore(MemoryStore):
         self.calls["stamps"] += 1
         return super().stamps(image_ids)
 
-    def read_at_once(self, image_id: str) -> tuple[StoredImage, Sequence[bytes]] | None:
+    def read_nowait(self, image_id: str) -> tuple[StoredImage, Sequence[bytes]] | None:
         return None
 
     async def get(self, image_id: str) -> StoredImage | None:

@@ -25,7 +25,7 @@ NOW_MS = 1_795_559_350_000
 class FailingStore(MemoryStore):
     """A store that fails on each read of an image."""
 
-    def read_at_once(self, image_id: str) -> tuple[StoredImage, Sequence[bytes]] | None:
+    def read_nowait(self, image_id: str) -> tuple[StoredImage, Sequence[bytes]] | None:
         raise StoreError("the disk is gone")
 
     async def open_stream(self, image_id: str) -> ImageStream | None:  # type: ignore[override]

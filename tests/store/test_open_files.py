@@ -308,14 +308,14 @@ ATTEMPTS = """
     from pathlib import Path
     from pixstore_asgi.errors import StoreError
     from pixstore_asgi.store.sqlite import SqliteStore, writer
-    from pixstore_asgi.store.sqlite.backup import back_up, has_bodies_elsewhere, restore
+    from pixstore_asgi.store.sqlite.backup import back_up, has_objects, restore
 
     writer._OPENING_S = 0
     path, backup, target = map(Path, sys.argv[1:])
     for attempt in (
         lambda: asyncio.run(SqliteStore(path, busy_timeout_s=0).open()),
         lambda: back_up(path, target),
-        lambda: has_bodies_elsewhere(path),
+        lambda: has_objects(path),
         lambda: restore(backup, path),
         lambda: asyncio.run(SqliteStore(path, busy_timeout_s=0).open()),
     ):

@@ -127,11 +127,11 @@ async def test_a_body_that_is_not_whole_is_not_read_at_once(
     monkeypatch.setattr(Pace, "is_quick", lambda self: True)
     body = body_of(2 * CHUNK_BYTES)
     saved = await save(store, "a", body)
-    assert store.read_at_once("a") == (saved, [body[:CHUNK_BYTES], body[CHUNK_BYTES:]])
+    assert store.read_nowait("a") == (saved, [body[:CHUNK_BYTES], body[CHUNK_BYTES:]])
     with sqlite3.connect(store.path) as edited:
         edited.execute(change)
     edited.close()
-    assert store.read_at_once("a") is None
+    assert store.read_nowait("a") is None
     with pytest.raises(StoreError, match="missing"):
         await read(store, "a")
 
@@ -146,6 +146,6 @@ async def test_a_file_that_was_moved_is_noticed_by_reads_at_once(
     moved = Path(store.path).rename(Path(store.path).with_name("moved.db"))
     monkeypatch.setattr(data_version, "due", 0.0)
     with pytest.raises(StoreError, match="was moved"):
-        store.read_at_once("a")
+        store.read_nowait("a")
     moved.rename(store.path)
-    assert store.read_at_once("a") is not None
+    assert store.read_nowait("a") is not None

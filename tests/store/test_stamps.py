@@ -56,7 +56,7 @@ async def _rewrap(store: SqliteStore, saved: StoredImage) -> int:
 
 
 READS = ["open", "close", "database_id", "key_checks", "key_usage", "get", "get_many", "list", "stamps"]
-READS += ["open_stream", "read_at_once", "list_tombstones"]
+READS += ["open_stream", "read_nowait", "list_tombstones"]
 WRITES: dict[str, tuple[Write, set[str]]] = {
     "begin_write, new": (lambda store, saved: save(store, "d"), {"d"}),
     "begin_write, again": (lambda store, saved: save(store, "a", b"new"), {"a"}),

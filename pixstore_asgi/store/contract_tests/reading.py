@@ -17,19 +17,19 @@ class ReadingContract(StoreFixtures):
         assert await store.delete("nobody") is False
 
     async def test_what_is_read_at_once_is_the_current_version(self, store: ImageStore) -> None:
-        """`read_at_once` returns the whole current body, or None. It is None for bodies above WHOLE_BYTES and for
+        """`read_nowait` returns the whole current body, or None. It is None for bodies above WHOLE_BYTES and for
         unknown ids.
         """
         for size in (1, CHUNK_BYTES, CHUNK_BYTES + 1, WHOLE_BYTES):
             saved = await save(store, "a", body_of(size))
-            image, chunks = store.read_at_once("a") or (saved, [body_of(size)])
+            image, chunks = store.read_nowait("a") or (saved, [body_of(size)])
             assert (image, b"".join(chunks)) == (saved, body_of(size))
         await save(store, "a", body_of(WHOLE_BYTES + 1))
-        assert store.read_at_once("a") is None
+        assert store.read_nowait("a") is None
         await save(store, "a", b"small")
         await store.delete("a")
-        assert store.read_at_once("a") is None
-        assert store.read_at_once("nobody") is None
+        assert store.read_nowait("a") is None
+        assert store.read_nowait("nobody") is None
 
     async def test_get_many_returns_those_that_exist(self, store: ImageStore) -> None:
         """`get_many` takes more ids than one statement can name, and leaves unknown and deleted ones out."""

@@ -117,7 +117,7 @@ class PostgresStore(TableStore[Database]):
             image, chunks, lambda number: database.read(body_rows.read_chunk, body, number), _WHY_MISSING
         )
 
-    def read_at_once(self, image_id: str) -> None:
+    def read_nowait(self, image_id: str) -> None:
         """Always None: every read needs a round trip to the server."""
 
     async def begin_write(self, image_id: str, version: bytes) -> ImageWriter:

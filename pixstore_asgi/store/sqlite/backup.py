@@ -47,7 +47,7 @@ def back_up(database: Path, target: Path) -> Count:
     return images
 
 
-def has_bodies_elsewhere(database: Path) -> bool:
+def has_objects(database: Path) -> bool:
     """Return whether a database has bodies in a bucket. Raises StoreError if it can't be read."""
     with translated(database), closing(connect_unwriting(database)) as db:
         # Of an early version it may have no such column, and no such bodies.

@@ -123,7 +123,7 @@ class Engine:
         _, *readers = self._checked()
         return min(readers, key=lambda reader: reader.queued)
 
-    def read_at_once(
+    def read_nowait(
         self, function: Callable[Concatenate[Any, P], R | None], *args: P.args, **kwargs: P.kwargs
     ) -> R | None:
         """Run a short read on the caller's own thread. Return None if reads currently have to wait for the disk."""

@@ -30,7 +30,7 @@ IN_USE = 0
 """Instead of a body's id, which are above it: each process that has the database open holds a lease on it."""
 
 _FILES = 1 << 62
-"""Above every blob's id: the base for the number of open files."""
+"""Above every body's id: the base for the number of open files."""
 
 _FLOCK = struct.Struct("hhqqi4x")  # struct flock of 64-bit Linux: type, whence, start, length, pid
 
@@ -71,36 +71,31 @@ class Leases:
         self._claiming = _ByteLocks.open(path) if self._holding else None
         self.are_shared = self._claiming is not None
 
-    def acquire(self, blob: int) -> bool:
+    def acquire(self, body: int) -> bool:
         """Take a lease and return True. Return False if the body is being removed."""
         with self._locked():
-            if blob not in self._counts and self._holding and not self._holding.share(blob):
+            if body not in self._counts and self._holding and not self._holding.share(body):
                 return False
-            self._counts[blob] += 1
+            self._counts[body] += 1
             return True
 
-    def release(self, blob: int) -> None:
+    def release(self, body: int) -> None:
         """Release one lease; the last one frees the body. Does nothing after `close`."""
         # A forked child shares the descriptors: giving a lease back there would take it from the parent.
         if not self._is_inherited:
-            self._released.append(blob)
+            self._released.append(body)
             self._settle()
 
-    def claim(self, blob: int) -> bool:
+    def claim(self, body: int) -> bool:
         """Claim a body for removal and return True. Return False if a lease on it exists."""
         with self._locked():
-            return blob not in self._counts and (self._claiming is None or self._claiming.exclude(blob))
+            return body not in self._counts and (self._claiming is None or self._claiming.exclude(body))
 
-    def is_held(self, body: int) -> bool:
-        """Return whether any process has a lease on a body."""
-        with self._locked():
-            return body in self._counts or (self._holding is not None and self._holding.is_shared(body))
-
-    def unclaim(self, blob: int) -> None:
+    def unclaim(self, body: int) -> None:
         """Release a claim."""
         with self._locked():
             if self._claiming:
-                self._claiming.unlock(blob)
+                self._claiming.unlock(body)
 
     def are_in_place(self) -> bool:
         """Return whether the side file is still the one at its path: other processes ignore a removed one."""
@@ -161,13 +156,13 @@ class Leases:
 
     def _give_back(self) -> None:
         while self._released:
-            blob = self._released.popleft()
-            if blob in self._counts:
-                self._counts[blob] -= 1
-                if not self._counts[blob]:
-                    del self._counts[blob]
+            body = self._released.popleft()
+            if body in self._counts:
+                self._counts[body] -= 1
+                if not self._counts[body]:
+                    del self._counts[body]
                     if self._holding:
-                        self._holding.unlock(blob)
+                        self._holding.unlock(body)
 
     @property
     def _is_inherited(self) -> bool:

@@ -104,20 +104,20 @@ class SqliteStore(TableStore[Engine]):
 
     async def get(self, image_id: str) -> StoredImage | None:
         engine = self._opened()
-        image = engine.read_at_once(reads.get, image_id)
+        image = engine.read_nowait(reads.get, image_id)
         return await engine.on_reader(reads.get, image_id) if image is None else image
 
     async def get_many(self, image_ids: Collection[str]) -> dict[str, StoredImage]:
         engine = self._opened()
         is_few = len(image_ids) <= _FEW_IMAGES
-        found = engine.read_at_once(query, images.get_many, image_ids) if is_few else None
+        found = engine.read_nowait(query, images.get_many, image_ids) if is_few else None
         return await super().get_many(image_ids) if found is None else found
 
     async def _open_stream(self, image_id: str) -> ImageStream | None:
         return await open_stream(self._opened(), image_id)
 
-    def read_at_once(self, image_id: str) -> tuple[StoredImage, Sequence[bytes]] | None:
-        return self._opened().read_at_once(reads.whole_image, image_id)
+    def read_nowait(self, image_id: str) -> tuple[StoredImage, Sequence[bytes]] | None:
+        return self._opened().read_nowait(reads.whole_image, image_id)
 
     async def begin_write(self, image_id: str, version: bytes) -> ImageWriter:
         engine = self._opened()

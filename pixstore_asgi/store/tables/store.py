@@ -138,7 +138,7 @@ class TableStore(ABC, Generic[E]):
     def bodies(self) -> Bodies | None:
         return self._bodies
 
-    async def has_bodies_elsewhere(self, *, live: bool = False) -> bool:
+    async def has_objects(self, *, live: bool = False) -> bool:
         return await self._opened().read(body_rows.has_objects, live=live)
 
     async def ids(self, *, after: str, limit: int) -> Sequence[str]:
