@@ -5,7 +5,7 @@ a store was interrupted, the same version may be written again, with another row
 """
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 from ..core.images import VERSION_BYTES, StoredImage
@@ -77,16 +77,6 @@ class Bodies(Protocol):
 def versions_among(names: Sequence[str]) -> list[bytes]:
     """Return the versions that these names belong to. Ignore names of other objects."""
     return [bytes.fromhex(name) for name in names if _NAME.fullmatch(name)]
-
-
-async def here_or_in_bucket(opening: Awaitable[ImageStream | None], bodies: Bodies | None) -> ImageStream | None:
-    """Return the stream that a store opens, or the object's stream. Raises InObjectStore if `bodies` is None."""
-    try:
-        return await opening
-    except InObjectStore as found:
-        if bodies is None:
-            raise
-        return bodies.stream(found.image, found.image.meta.version.hex())
 
 
 class OtherPlace(StoreError):

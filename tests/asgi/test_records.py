@@ -18,7 +18,7 @@ from pixstore_asgi import ConfigError, ImageRecord, Pixstore, PixstoreApp, Recor
 from pixstore_asgi.errors import StoreBusy
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.store.postgres.errors import ConnectionLost
-from pixstore_asgi.store.s3.errors import BucketAway
+from pixstore_asgi.store.s3.objects import BucketAway
 from tests.support.asgi import client
 from tests.support.requests import headers
 from tests.support.samples import HOSTILE_IDS, SECRET, picture

@@ -38,7 +38,7 @@ from pixstore_asgi.integrations.fastapi import (
     upload_docs,
 )
 from pixstore_asgi.store.memory import MemoryStore
-from pixstore_asgi.store.s3.errors import BucketAway
+from pixstore_asgi.store.s3.objects import BucketAway
 from tests.support.asgi import client
 from tests.support.samples import SECRET, large_png, picture
 

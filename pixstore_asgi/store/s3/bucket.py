@@ -8,11 +8,9 @@ from ...core.images import StoredImage
 from ...core.options import check_numbers
 from ...errors import StoreError
 from ...process import PerLoop
-from .download import S3Stream
-from .errors import NoSuchObject
-from .objects import Objects
-from .place import Place
-from .upload import S3Upload, Uploads
+from ..chunk_stream import ChunkStream
+from .objects import NoSuchObject, Objects, Place
+from .streams import S3Upload, Uploads, open_object
 
 _PROBE = "is-this-bucket-there"
 
@@ -70,8 +68,8 @@ class S3Bucket:
     def upload(self, name: str) -> S3Upload:
         return S3Upload(self._opened(), name, self._counts)
 
-    def stream(self, image: StoredImage, name: str) -> S3Stream:
-        return S3Stream(self._opened(), image, name)
+    def stream(self, image: StoredImage, name: str) -> ChunkStream:
+        return open_object(self._opened(), image, name)
 
     async def has(self, name: str) -> bool:
         return await self._opened().has(name)

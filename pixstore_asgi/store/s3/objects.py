@@ -1,30 +1,83 @@
-"""Objects: requests to a prefix of a bucket through obstore, with retries and time limits."""
+"""Objects: requests to a prefix of a bucket through obstore, tried again within bounds, silence noticed.
+
+Errors of obstore become StoreErrors without its texts: they name keys, and may quote signed requests.
+"""
 
 import asyncio
 import atexit
 import functools
 import os
+import re
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 import obstore
+from obstore.exceptions import BaseError, NotFoundError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import S3Store
 
-from ...errors import ConfigError
-from .errors import BucketAway, NoSuchObject, translated
-from .place import Place
+from ...errors import ConfigError, PixstoreError, StoreBusy, StoreDamaged, StoreError
 
 if TYPE_CHECKING:
     from obstore import GetResult
 
+_FORM = "blobs is s3://bucket/prefix, and behind ? endpoint=URL or region=name"
+_REFUSALS = {
+    "SignatureDoesNotMatch": "AWS_SECRET_ACCESS_KEY is not the one of AWS_ACCESS_KEY_ID",
+    "InvalidAccessKeyId": "it knows no such AWS_ACCESS_KEY_ID",
+    "ExpiredToken": "AWS_SESSION_TOKEN has expired",
+}
+_NONE = "no credentials for the bucket: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a role"
 _LISTED_AT_ONCE = 1000
 _REMOVED_AT_ONCE = 1000  # as many as S3 takes in one request
 _MOST_RETRIES = 10
 _PATIENCE_FOR_A_PART = 3  # times: 5 MiB go out meanwhile
 _LAST_WORDS_S = 0.2
+
+
+class BucketAway(StoreBusy):
+    """The bucket can't be reached, or does not answer."""
+
+    away = "bucket"
+
+
+class NoSuchObject(StoreDamaged):
+    """The bucket has no object of this name."""
+
+
+class Place(NamedTuple):
+    """The location of bodies. endpoint, region: None for the ones from the environment or Amazon's."""
+
+    bucket: str
+    prefix: str
+    endpoint: str | None
+    region: str | None
+
+    def __str__(self) -> str:
+        at = f" at {self.endpoint}" if self.endpoint else ""
+        return f"s3://{self.bucket}{'/' if self.prefix else ''}{self.prefix}{at}"
+
+    @classmethod
+    def of(cls, url: str) -> "Place":
+        """Return the place for a URL. The endpoint may also come from AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL.
+
+        Raises ConfigError, with a message that repeats no possible credential.
+        """
+        try:
+            parts = urlsplit(url)
+            options = parse_qsl(parts.query, strict_parsing=bool(parts.query))
+        except ValueError:
+            raise ConfigError(_FORM) from None
+        if complaint := _complaint(url, parts, [name for name, _ in options]):
+            raise ConfigError(f"{complaint}: {_FORM}")
+        given = dict(options)
+        endpoint = _endpoint(given.get("endpoint"))
+        if endpoint is not None and not re.fullmatch(r"https?://[^/@?#\s]+(/[^@?#\s]*)?", endpoint):
+            raise ConfigError("the endpoint of blobs must begin with http:// or https://, and hold no credentials")
+        return cls(parts.netloc, parts.path.strip("/"), endpoint, given.get("region"))
 
 
 class Objects:
@@ -129,3 +182,66 @@ def _of_profile() -> Any:
     except ModuleNotFoundError:
         raise ConfigError("AWS_PROFILE needs boto3: install it, or set AWS_ACCESS_KEY_ID in its place") from None
     return Boto3CredentialProvider()
+
+
+def _complaint(url: str, parts: SplitResult, names: list[str]) -> str | None:
+    """Return the mistake in a URL, or None."""
+    if not url:
+        return "blobs is empty: leave it out, or None, to keep bodies in the database"
+    if "@" in parts.netloc:
+        return "credentials stand in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, not in the URL"
+    if parts.scheme != "s3" or not parts.netloc:
+        return "this is no URL of a bucket"
+    prefix = parts.path.strip("/")
+    if prefix and not {"", ".", ".."}.isdisjoint(prefix.split("/")):
+        return "no part of the prefix may be empty, . or .."
+    unknown = [name for name in names if name not in ("endpoint", "region")]
+    if unknown:
+        # A value that is no plain name may be a secret that has a ? in it.
+        return f"there is no option {unknown[0]}" if re.fullmatch("[a-z_]{1,32}", unknown[0]) else "no such option"
+    return "an option stands there twice" if len(set(names)) < len(names) else None
+
+
+def _endpoint(given: str | None) -> str | None:
+    of_s3 = os.environ.get("AWS_ENDPOINT_URL_S3")
+    if given and of_s3 and given != of_s3:  # newer versions of obstore would take the latter
+        raise ConfigError("blobs and AWS_ENDPOINT_URL_S3 name different endpoints: leave one of them out")
+    return given or of_s3 or os.environ.get("AWS_ENDPOINT_URL") or None
+
+
+@contextmanager
+def translated(place: Place) -> Iterator[None]:
+    """Translate errors of obstore into StoreErrors with advice."""
+    try:
+        yield
+    except PixstoreError:
+        raise
+    except (BaseError, OSError, ValueError) as error:
+        # obstore keeps its last error until it is called again: a traceback would keep the connections open with it.
+        raise _translate(error.with_traceback(None), place) from None
+
+
+def _translate(error: Exception, place: Place) -> StoreError:
+    text = str(error)
+    status = re.search(r"status code: (\d{3})", text)
+    if "<Code>NoSuchBucket</Code>" in text:
+        return StoreError("there is no such bucket: make it first, or name another one")
+    if isinstance(error, NotFoundError | FileNotFoundError):
+        return NoSuchObject("there is no such object in the bucket")
+    if missing := re.search(r"Missing(AccessKeyId|SecretAccessKey)\b", text):
+        name = "AWS_ACCESS_KEY_ID" if missing[1] == "AccessKeyId" else "AWS_SECRET_ACCESS_KEY"
+        return StoreError(f"half of the credentials for the bucket are missing: set {name} too")
+    if "://169.254.169.254/" in text:  # a machine of Amazon's is asked for its role where nothing else is set
+        return StoreError(_NONE)
+    if isinstance(error, PermissionDeniedError | UnauthenticatedError) or (status and status[1] in ("401", "403")):
+        code = re.search(r"<Code>(\w+)</Code>", text)
+        reason = _REFUSALS.get(code[1] if code else "", "see AWS_ACCESS_KEY_ID and the bucket's policy")
+        return StoreError(f"the bucket refused the credentials or what they may do: {reason}")
+    if status and status[1].startswith("4") and status[1] not in ("408", "429"):
+        return StoreError(f"the bucket refused a request with status {status[1]}: look at region and endpoint")
+    if "credential" in text.lower():
+        return StoreError(_NONE)
+    return BucketAway(
+        f"the bucket {place} can't be reached, or asks for patience: look at the endpoint and the network, and try "
+        "again"
+    )

@@ -9,7 +9,7 @@ from ...errors import StoreError
 from ...process import Clock, PerLoop
 from ..contract import Expect, Expected, ImageStream, KeyChecks
 from ..inspection import Fault, Unused, found_by
-from ..objects import Bodies, here_or_in_bucket
+from ..objects import Bodies, InObjectStore
 from . import bodies as body_rows
 from . import faults, images, keys, writes
 from .gc import ObjectGc, OccasionalGc, log_failed_gc
@@ -103,7 +103,12 @@ class TableStore(ABC, Generic[E]):
         return await self._opened().read(images.get_many, image_ids)
 
     async def open_stream(self, image_id: str) -> ImageStream | None:
-        return await here_or_in_bucket(self._open_stream(image_id), self._bodies)
+        try:
+            return await self._open_stream(image_id)
+        except InObjectStore as found:
+            if self._bodies is None:
+                raise
+            return self._bodies.stream(found.image, found.image.meta.version.hex())
 
     async def raise_epoch(self, image_id: str, *, expect: Expected = Expect.ANY) -> bool:
         return await self._opened().write(writes.raise_epoch, image_id, expect)

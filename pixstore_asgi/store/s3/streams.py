@@ -1,4 +1,4 @@
-"""Writes one body into a bucket: in one request if it is short, else in parts as it arrives."""
+"""One body on its way out of a bucket or into it."""
 
 import asyncio
 import logging
@@ -8,11 +8,85 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from ...core.events import event
-from ...errors import StoreError
-from .objects import Objects
+from ...core.images import StoredImage
+from ...errors import StoreBusy, StoreDamaged, StoreError
+from ..chunk_stream import ChunkStream
+from ..contract import CHUNK_BYTES
+from .objects import BucketAway, NoSuchObject, Objects
 
 _log = logging.getLogger("pixstore_asgi")
+_MOST_BREAKS = 3  # in a row, with nothing read in between
 _PART_BYTES = 5 * 1024 * 1024  # the least that S3 takes for a part
+
+
+def open_object(objects: Objects, image: StoredImage, name: str) -> ChunkStream:
+    """Return a stream of an image's object, which stays until `sweep_grace_s` after it was replaced."""
+    chunks = _Chunks(objects, image, name)
+    return ChunkStream(image, [], chunks.read, "its object is cut short: restore it from a backup", chunks.close)
+
+
+class _Chunks:
+    """Reads the chunks of one object in their order, and requests the rest again if the connection breaks."""
+
+    def __init__(self, objects: Objects, image: StoredImage, name: str) -> None:
+        self._objects = objects
+        self._image = image
+        self._name = name
+        self._read = bytearray()
+        self._source: AsyncIterator[object] | None = None
+        self._breaks = 0
+
+    async def read(self, number: int) -> bytes:
+        start = number * CHUNK_BYTES
+        wanted = min(CHUNK_BYTES, self._image.meta.size - start)
+        while len(self._read) < wanted:
+            await self._read_on(start)
+        chunk, self._read = bytes(self._read[:wanted]), self._read[wanted:]
+        return chunk
+
+    def close(self) -> None:
+        self._read, self._source = bytearray(), None
+
+    async def _read_on(self, start: int) -> None:
+        try:
+            piece = await self._next_piece(start + len(self._read))
+        except StoreBusy:
+            self._source = None
+            self._breaks += 1
+            if self._breaks == _MOST_BREAKS:
+                raise
+            return
+        self._breaks = 0
+        self._read += piece
+        if start + len(self._read) > self._image.meta.size:
+            raise self._damaged()
+
+    async def _next_piece(self, start: int) -> memoryview:
+        """Return the next bytes. Raises StoreBusy if the connection broke, also if the last byte has not come."""
+        if self._source is None:
+            self._source = await self._asked(start)
+        async with self._objects.patiently():
+            piece = await anext(self._source, None)
+        if piece is None:
+            raise BucketAway("the bucket's answer was cut short: look at the network and its proxies, and try again")
+        return memoryview(piece)  # type: ignore[arg-type]
+
+    async def _asked(self, start: int) -> AsyncIterator[object]:
+        try:
+            answer = await self._objects.get(self._name, start)
+        except NoSuchObject:
+            raise NoSuchObject(
+                f"the object of image {self._image.id} is missing from the bucket: look whether blobs= names the "
+                "bucket and prefix that it was saved with, or restore it from a backup"
+            ) from None
+        if answer.meta["size"] != self._image.meta.size:
+            raise self._damaged()
+        return aiter(answer.stream(min_chunk_size=CHUNK_BYTES))
+
+    def _damaged(self) -> StoreDamaged:
+        return StoreDamaged(
+            f"the object of image {self._image.id} has another length than it: restore it from a backup"
+        )
 
 
 class Uploads(NamedTuple):
