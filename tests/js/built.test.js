@@ -37,18 +37,6 @@ test("each file of js_client/dist has a brotli and a gzip variant without a time
   }
 });
 
-test("js_client/types equals a fresh `npm run build:types`, because npm does not pack a linked folder", (t) => {
-  const folder = mkdtempSync(path.join(tmpdir(), "pixstore-types-"));
-  t.after(() => rmSync(folder, { recursive: true }));
-  execFileSync(
-    "npm",
-    ["run", "--silent", "build:types", "--", "--outDir", folder],
-    { cwd: CLIENT },
-  );
-  assert.ok(filesOf("types").has("index.d.ts"));
-  assert.deepEqual(filesOf("types"), filesOf(folder));
-});
-
 test("no file is above its limit in brotli, the core not above 11.0 kB", (t) => {
   const names = [...filesOf("dist").keys()].filter((name) => name.endsWith(".js"));
   assert.deepEqual(names.sort(), Object.keys(LIMITS).sort());

@@ -6,8 +6,8 @@ import { afterEach, beforeEach, describe, test } from "node:test";
 import { IDBObjectStore } from "fake-indexeddb";
 
 import {
-  ConfigError, createClient, DecryptError, FetchError, NotFoundError, PixstoreError, RecordError, RefusedError,
-  ServerError, WireError, WireState,
+  ConfigError, createClient as createOpenClient, DecryptError, FetchError, NotFoundError, PixstoreError, RecordError,
+  RefusedError, ServerError, WireError, WireState,
 } from "../../js_client/src/index.js";
 import { gate, textOf } from "./support/page.js";
 import { createServer, successPayload, updatedPayload } from "./support/server.js";
@@ -29,10 +29,22 @@ const once = (answer, then) => {
   };
 };
 
+/** The clients of one test. */
+const clients = [];
+const createClient = (...args) => {
+  const client = createOpenClient(...args);
+  clients.push(client);
+  return client;
+};
+
 beforeEach(emptyStorage);
 
-// Let the writes of one test end before the next test patches IndexedDB: reading waits for writing.
-afterEach(() => dump());
+afterEach(async () => {
+  // Let the writes of one test end before the next test patches IndexedDB: reading waits for writing.
+  await dump();
+  // An open client gets the messages of every later one: hundreds of them cost many seconds.
+  for (const client of clients.splice(0)) client.close();
+});
 
 for (const cache of ["encrypted", "decrypted"]) {
   describe(`with cache: "${cache}"`, () => {
@@ -141,6 +153,7 @@ for (const cache of ["encrypted", "decrypted"]) {
         const image = client.getImage(stale);
         await assert.rejects(image, (error) => error instanceof WireError || error instanceof DecryptError);
         assert.equal(await client.cachedImageExists(ID), false);
+        client.close();
       }
       assert.equal(await textOf(await clientOf().getImage(record)), "image");
     });
@@ -223,6 +236,7 @@ for (const cache of ["encrypted", "decrypted"]) {
         await client.deleteCachedImage(ID);
         assert.equal(await textOf(await image), "image");
         assert.equal(await client.cachedImageExists(ID), false, `after ${turns} turns`);
+        client.close();
       }
     });
 
@@ -279,6 +293,7 @@ for (const cache of ["encrypted", "decrypted"]) {
         }
         const { entries, bytes } = await dump();
         assert.deepEqual([entries, bytes], [[], []], `after ${turns} turns`);
+        client.close();
       }
     });
 

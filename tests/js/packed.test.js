@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { after, before, test } from "node:test";
@@ -39,6 +39,13 @@ test("the package has its sources, types, element manifest, README and licence, 
   const types = typed.map((name) => `types/${name.replace(/js$/, "d.ts")}`);
   const sources = files.map((name) => `src/${name}`);
   assert.deepEqual(packedFiles, ["LICENSE", "README.md", "custom-elements.json", "element.d.ts", "package.json", ...sources, ...types].sort());
+});
+
+test("js_client/types equals the types that packing writes, because npm does not pack a linked folder", () => {
+  const types = (root) => packedFiles.filter((name) => name.startsWith("types/")).map((name) => [name, readFileSync(path.join(root, name), "utf8")]);
+  assert.deepEqual(types(CLIENT), types(folder));
+  const committed = readdirSync(path.join(CLIENT, "types"), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  assert.equal(committed.length, types(folder).length);
 });
 
 test("the licence is the project's, and README links to nothing outside of the package", () => {

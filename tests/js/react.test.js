@@ -229,6 +229,7 @@ for (const react18 of [false, true]) {
   });
 
   named("an error is thrown to the boundary, and a rendering half a second later tries again", async (t) => {
+    t.mock.timers.enable({ apis: ["setTimeout"] });
     t.mock.method(console, "error", () => {});
     let isThere = false;
     const client = createClient({}, () => (isThere ? successPayload(server.version(ID)) : Uint8Array.of(WireState.NotFound)));
@@ -236,7 +237,7 @@ for (const react18 of [false, true]) {
     await until(() => container.querySelector("button"));
     assert.equal(container.textContent, "NotFoundError");
     isThere = true;
-    await new Promise((go) => setTimeout(go, 550));
+    t.mock.timers.tick(500);
     fireEvent.click(container.querySelector("button"));
     await until(() => srcs(container).length === 1);
   });

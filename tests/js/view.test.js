@@ -407,7 +407,7 @@ test("a view of a client that was closed shows nothing", async () => {
   assert.equal(urls.size, 0);
 });
 
-test("ten thousand times shown and ended leaves no URL and no listener", async () => {
+test("a thousand times shown and ended leaves no URL and no listener", async () => {
   const client = createClient();
   const listeners = new Set();
   const onRemoved = (listener) => {
@@ -420,7 +420,7 @@ test("ten thousand times shown and ended leaves no URL and no listener", async (
   };
   const record = server.save(ID, "picture");
   await client.getImage(record);
-  for (let turn = 0; turn < 10_000; turn += 1) {
+  for (let turn = 0; turn < 1000; turn += 1) {
     const view = createView({ ...client, onRemoved }, () => {}, () => {});
     view.show(turn % 2 ? record : { ...record, token: 2 });
     view.end();
