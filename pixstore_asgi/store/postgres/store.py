@@ -162,9 +162,6 @@ class PostgresStore(TableStore[Database]):
     async def place(self) -> Hashable:
         return await self._opened().read(schema.place)
 
-    async def unknown_bodies(self, versions: Sequence[bytes]) -> Sequence[bytes]:
-        return await self._opened().read(faults.unknown_bodies, versions)
-
     def within(self, connection: Any) -> HostTransaction:
         """Return this store within the transaction of an asyncpg connection of the application.
 

@@ -162,9 +162,6 @@ class SqliteStore(TableStore[Engine]):
     async def place(self) -> Hashable:
         return self._real_path()
 
-    async def unknown_bodies(self, versions: Sequence[bytes]) -> Sequence[bytes]:
-        return await self._opened().on_reader(faults.unknown_bodies, versions)
-
     async def faults(self) -> AsyncIterator[Fault]:
         for fault in await found_by(self._opened().on_reader(faults.damaged_pages)):
             yield fault

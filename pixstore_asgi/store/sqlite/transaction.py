@@ -53,6 +53,7 @@ _NAMES = {
 
 
 def _translated(statement: str) -> str:
+    statement = re.sub(r"= ANY\((\$\d+)::bytea\[\]\)", r"IN (SELECT unhex(value) FROM json_each(\1))", statement)
     statement = re.sub(r"= ANY\((\$\d+)::\w+\[\]\)", r"IN (SELECT value FROM json_each(\1))", statement)
     statement = re.sub(r"( ORDER BY id)? FOR UPDATE$| FOR UPDATE SKIP LOCKED$", "", statement)
     # Two ranges of one index take SQLite twice as long by OR.
@@ -92,7 +93,7 @@ class Transaction:
 
     async def all(self, statement: str, *args: object) -> list[tuple[Any, ...]]:
         if args and type(args[0]) is list:  # a statement takes an array as $1
-            args = (json.dumps(args[0]), *args[1:])
+            args = (json.dumps(args[0], default=bytes.hex), *args[1:])
         rows: list[tuple[Any, ...]] = self.db.execute(STATEMENTS[statement], args).fetchall()
         return rows
 

@@ -105,6 +105,7 @@ def connect_reader(path: str, *, busy_timeout_s: float) -> sqlite3.Connection:
     with _closed_on_error(connection):
         connection.execute("PRAGMA mmap_size = 0")
         connection.execute("PRAGMA query_only = ON")
+        connection.create_function("unhex", 1, bytes.fromhex, deterministic=True)  # SQLite has it from 3.41 on
     return connection
 
 
@@ -131,7 +132,7 @@ def open_writer(path: Path, write_lock: WriteLock, busy_timeout_s: float) -> Wri
     connection.path, connection.write_lock, connection.files = path, write_lock, files
     with _closed_on_error(connection):
         files.check()
-        # A page that is split or freed must not keep copies of wrapped keys; chunks are deleted without, see gc.py.
+        # A page that is split or freed must not keep copies of wrapped keys. Chunks have none: see remove_chunks.
         connection.execute("PRAGMA secure_delete = ON")
         connection.execute(f"PRAGMA temp_store = {TEMP_STORE}")
     return connection

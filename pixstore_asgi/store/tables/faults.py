@@ -3,6 +3,8 @@
 Each question is one statement, so its answer is a snapshot.
 """
 
+from collections.abc import Sequence
+
 from ..inspection import Fault
 from .transaction import Transaction
 
@@ -47,6 +49,11 @@ LOOKS = (
 )
 """Statements that find faults, and their reasons."""
 
+_NAMED = (
+    "SELECT object FROM {body} WHERE object = ANY($1::bytea[])",
+    "SELECT version FROM {image} WHERE version = ANY($1::bytea[])",
+)
+
 
 async def ids(tx: Transaction, after: str, limit: int) -> list[str]:
     """Return ids of images in their order, even if their rows are damaged."""
@@ -57,6 +64,15 @@ async def ids(tx: Transaction, after: str, limit: int) -> list[str]:
 async def look(tx: Transaction, query: str, reason: str) -> list[Fault]:
     """Return the faults that one statement finds."""
     return [Fault(row[0], reason) for row in await tx.all(query)]
+
+
+async def unknown_bodies(tx: Transaction, versions: Sequence[bytes]) -> Sequence[bytes]:
+    """Return those of these names of objects that no row has: no body's row and, if that is damaged, no image's."""
+    for query in _NAMED:
+        if versions:
+            known = {name for (name,) in await tx.all(query, list(versions))}
+            versions = [version for version in versions if version not in known]
+    return versions
 
 
 async def count_unused(tx: Transaction) -> tuple[int, int]:

@@ -154,6 +154,9 @@ class TableStore(ABC, Generic[E]):
             for fault in await found_by(self._opened().read_all(faults.look, statement, reason)):
                 yield fault
 
+    async def unknown_bodies(self, versions: Sequence[bytes]) -> Sequence[bytes]:
+        return await self._opened().read(faults.unknown_bodies, versions)
+
     async def unused(self) -> Unused:
         return Unused(*await self._opened().read_all(faults.count_unused), 0)
 
