@@ -115,8 +115,7 @@ class Leases:
 
     def are_files_held(self, key: int) -> bool:
         """Return whether another store has the files with this key open."""
-        with self._locked():
-            return self._holding is not None and self._holding.is_shared(_FILES + key)
+        return self.is_held(_FILES + key)
 
     def begin_alone(self) -> bool:
         """Keep other processes from opening the database and return True. Return False if one has it open."""
