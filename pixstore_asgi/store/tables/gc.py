@@ -14,6 +14,7 @@ from .transaction import BodyState, Engine, Transaction
 
 _log = logging.getLogger("pixstore_asgi")
 _EVERY_S = 10.0
+_LOCK = "sweep"  # earlier versions, which may use the same database, take this name
 _CHECKED_NAMES = 4
 _REMOVED_CHUNKS = 256  # 64 MiB: one transaction removes them in its time on a slow disk, while other writes wait
 MORE_BODIES = 64
@@ -42,7 +43,7 @@ async def remove_bodies(
     Return how many bodies are gone now, and whether all of them are: one transaction removes only so many chunks. One
     process does so at a time; the others find nothing to do.
     """
-    if not await tx.try_lock("sweep"):
+    if not await tx.try_lock(_LOCK):
         return 0, True
     found = await tx.all(FIND_DEAD, grace_s, limit + MORE_BODIES if claim else limit)
     ids: list[int] = []
@@ -69,7 +70,7 @@ async def claim_objects(tx: Transaction, grace_s: float, limit: int) -> dict[int
     """Claim objects that are dead or pending for `grace_s` seconds. Delete rows that share their object with another
     row.
     """
-    if not await tx.try_lock("sweep"):
+    if not await tx.try_lock(_LOCK):
         return {}
     await tx.lock("objects")
     # Locked rows are skipped: their commit has begun. No other commit can begin.
