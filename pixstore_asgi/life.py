@@ -214,6 +214,6 @@ async def _warn_of_missing_bucket(store: ImageStore) -> None:
     """Log a missing `blobs` option once at the start. Otherwise each image would report it."""
     if await lacks_its_bucket(store):
         _log.warning(
-            "bodies of this store lie in a bucket, and no blobs= is given: the images there can't be read",
+            "this store has bodies in a bucket, but blobs= is not given: pass it, or these images can't be read",
             extra=event("blobs_not_given"),
         )

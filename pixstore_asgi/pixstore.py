@@ -540,7 +540,7 @@ class Pixstore:
         """
         terms = record_terms(audience)
         if isinstance(image_ids, str):
-            raise InputError("image_ids is a list of ids, not one text; for one image there is get_image_record")
+            raise InputError("image_ids must be a list of ids, not one text; for one image call get_image_record")
         await self._life.opened()
         known = [image_id for image_id in image_ids if is_image_id(image_id)]
         wanted = [*known, *(variant_id(image_id, name) for image_id in known for name in self._variants)]

@@ -59,7 +59,7 @@ def running_loop() -> asyncio.AbstractEventLoop:
 def check_loop(loop: asyncio.AbstractEventLoop) -> None:
     """Raise StoreError if `loop` is not the running one."""
     if running_loop() is not loop:
-        raise StoreError("this image was opened in another event loop: read or write it to its end where it was opened")
+        raise StoreError("this image was opened in another event loop: read or write it to its end in that loop")
 
 
 class PerLoop(Generic[T]):

@@ -106,7 +106,7 @@ class PixstoreApp:
         if public_ciphertext and not is_for_all:
             raise ConfigError(
                 "public_ciphertext serves every version without asking authorize, authorize_many or audience: "
-                "leave the option out, or the rule"
+                "leave out public_ciphertext, or the rule"
             )
         self._pixstore = pixstore
         parts = parts_of(pixstore)

@@ -121,7 +121,9 @@ class Audience:
         if not callable(audience_of):
             raise ConfigError(f"audience must be a function of scope, not {type(audience_of).__name__}")
         if not pixstore.checks_proofs:
-            raise ConfigError("audience binds nothing where this Pixstore checks no proofs (proof_window_ms=-1)")
+            raise ConfigError(
+                "audience has no effect, because this Pixstore checks no proofs (proof_window_ms=-1): leave it out"
+            )
         self._audience_of = audience_of
 
     async def terms(self, scope: Scope) -> ProofTerms | None:

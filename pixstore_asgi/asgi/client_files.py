@@ -46,8 +46,9 @@ IMAGE_URLS = "/-/image/"
 """The prefix of the paths, below the mount, of the URLs of plain `<img>`."""
 
 _WITHOUT_WORKER = (
-    "This page is not controlled by the image worker: it was opened before the worker was there, was reloaded with the "
-    "shift key, or the browser has no such thing. registerImageWorker() tells, and the client shows images without it."
+    "This page is not controlled by the image worker: it was opened before the worker was installed, was reloaded "
+    "with the shift key, or the browser has no service workers. The result of registerImageWorker() tells, and the "
+    "client shows images without it."
 )
 _HEADERS_WITHOUT_WORKER: RawHeaders = [
     (b"x-content-type-options", b"nosniff"),

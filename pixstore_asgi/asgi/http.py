@@ -152,7 +152,7 @@ def _checked_origins(allow_origins: Sequence[str]) -> frozenset[bytes]:
         if origin != "*" and _ORIGIN.fullmatch(origin) is None:
             # "null" is the origin of every sandboxed page and local file.
             raise ConfigError(
-                f'{origin!r} in allow_origins is no origin; one is scheme and host: "https://app.example"'
+                f'{origin!r} in allow_origins is not an origin: write scheme and host, such as "https://app.example"'
             )
     return frozenset(origin.encode("ascii") for origin in origins)
 

@@ -57,7 +57,7 @@ class RecordsApp:
         if not isinstance(pixstore, Pixstore):
             raise ConfigError(f"pixstore must be a Pixstore, not {type(pixstore).__name__}")
         if authorize is None and authorize_many is None:
-            raise ConfigError("RecordsApp hands out keys: give it authorize or authorize_many, the images' own rule")
+            raise ConfigError("RecordsApp hands out keys: pass authorize or authorize_many, the rule of the images")
         self._pixstore = pixstore
         self._authorization = Authorization(authorize, authorize_many)
         self._audience = None if audience is None else Audience(audience, pixstore)
@@ -93,7 +93,7 @@ class RecordsApp:
         image_ids = _ids_in(scope)
         audience = await self._audience.name(scope) if self._audience else None
         if self._audience and audience is None:
-            raise HTTPException(403, "the request comes from no session that records could be for: sign in first")
+            raise HTTPException(403, "the request has no session that records can be made for: sign in first")
         admitted = await self._authorization.admitted(scope, image_ids)
         if admitted is None:
             raise HTTPException(500, "the application's rule failed; the server's log has the reason")
@@ -104,10 +104,12 @@ def _ids_in(scope: Scope) -> list[str]:
     """Return the requested image ids, each once. Raises HTTPException, 400, for an invalid request."""
     asked = QueryParams(scope["query_string"]).getlist("id")
     if not asked:
-        raise HTTPException(400, "no image is named: ask with ?id=…&id=…")
+        raise HTTPException(400, "the request has no image id: add ?id=…&id=…")
     if len(asked) > MOST_RECORDS:
-        raise HTTPException(400, f"ask for the records of at most {MOST_RECORDS} images at once")
+        raise HTTPException(400, f"the request has more than {MOST_RECORDS} image ids: split it")
     image_ids = list(dict.fromkeys(filter(is_image_id, asked)))
     if not image_ids:
-        raise HTTPException(400, "none of these is an image id; a variant's record is in that of its original")
+        raise HTTPException(
+            400, "the request has no valid image id; the record of a variant is inside that of its original"
+        )
     return image_ids

@@ -163,8 +163,8 @@ def _observer(given: OnServed | Observer) -> Observer:
         return given
     if not callable(given) or isinstance(given, type) or _is_async(given):
         raise ConfigError(
-            "on_served must be a plain function of scope, image id, state, bytes and milliseconds, or what "
-            "pixstore_asgi.integrations has for it, or a list of those"
+            "on_served must be a plain function of scope, image id, state, bytes and milliseconds, "
+            "an observer of pixstore_asgi.integrations, or a list of these"
         )
     return _Plain(given)
 

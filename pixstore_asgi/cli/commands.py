@@ -79,7 +79,7 @@ def secret() -> None:
     help="The application's SQLite database, or its store's URL.",
 )
 @blobs
-@click.option("--create", is_flag=True, help="Make the store if there is none yet.")
+@click.option("--create", is_flag=True, help="Create the store if it does not exist.")
 @click.option(
     "--host",
     callback=filled,
@@ -87,7 +87,7 @@ def secret() -> None:
     default="127.0.0.1",
     help="Address to listen on.  [default: 127.0.0.1]",
 )
-@click.option("--port", type=_PORT, metavar="PORT", default=8000, help="0 takes any free one.  [default: 8000]")
+@click.option("--port", type=_PORT, metavar="PORT", default=8000, help="0 uses any free port.  [default: 8000]")
 @click.option(
     "--allow-origin",
     "origins",
@@ -123,8 +123,8 @@ def serve(
     with framed():
         if not create and not asyncio.run(is_made(database)):
             raise InputError(
-                f"there is no store at {database}: the application makes it when it starts; "
-                "check what names it, or pass --create to begin with an empty one"
+                f"there is no store at {database}: the application creates it when it starts; check the "
+                f"path or URL, or pass --create to create an empty store"
             )
     with framed(), exit_on_signals():
         pix = Pixstore(database.store, blobs=blobs, proof_window_ms=proof_window_ms, bind_token=bind_token)
@@ -135,12 +135,12 @@ def serve(
 
 
 @commands.command()
-@click.option("--port", type=_PORT, metavar="PORT", default=8000, help="0 takes any free one.  [default: 8000]")
+@click.option("--port", type=_PORT, metavar="PORT", default=8000, help="0 uses any free port.  [default: 8000]")
 @click.option(
     "--database",
     type=_DATABASE,
     metavar="PATH",
-    help="Keep the pictures in this SQLite database, or this URL's store.  [default: a temporary one]",
+    help="The SQLite database, or the URL of the store, for the pictures.  [default: a temporary one]",
 )
 @click.option(
     "--pictures",

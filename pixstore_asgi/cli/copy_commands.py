@@ -35,12 +35,13 @@ from .stores import (
     opened_as_made,
 )
 
-_UNCHECKED = "No secret was at hand, so the images were copied without being decrypted to check them."
-_UNREAD = "No image at all could be read: is --from-blobs the bucket and prefix that the source has its bodies in?"
+_UNCHECKED = "No secret was found, so the images were copied without being decrypted to check them."
+_UNREAD = "No image could be read: check that --from-blobs is the bucket and prefix with the bodies of the source."
 _BODIES_HERE = (
-    "The target has bodies in a bucket, and --to-blobs was not given: those of the images above lie in its database."
+    "The target has bodies in a bucket, but --to-blobs was not given: the bodies of the "
+    "images above are in its database."
 )
-_ONE_MORE = "Once the source takes no more writes, the same command copies what it has taken since: the last pass."
+_ONE_MORE = "When the source gets no more writes, run the same command a last time to copy the changes since."
 
 
 @click.command()
@@ -50,7 +51,7 @@ _ONE_MORE = "Once the source takes no more writes, the same command copies what 
     type=DatabaseType(exists=True),
     metavar="URL",
     required=True,
-    help="The store to copy, in use or not: a SQLite file, or a store's URL. It stays as it is.",
+    help="The store to copy, in use or not: a SQLite file, or a store's URL. It stays unchanged.",
 )
 @click.option(
     "--to",
@@ -58,16 +59,19 @@ _ONE_MORE = "Once the source takes no more writes, the same command copies what 
     type=DatabaseType(),
     metavar="URL",
     required=True,
-    help="A new store, made where there is none, or an earlier copy to go on with.",
+    help="A new store, created if it does not exist, or an earlier copy to continue.",
 )
 @click.option(
     "--from-blobs",
     callback=bucket_url,
     metavar="URL",
-    help="Where the source has its bodies, if in a bucket: s3://bucket/prefix.",
+    help="The bucket with the bodies of the source, if they are in one: s3://bucket/prefix.",
 )
 @click.option(
-    "--to-blobs", callback=bucket_url, metavar="URL", help="Where the target is to have its bodies, if in a bucket."
+    "--to-blobs",
+    callback=bucket_url,
+    metavar="URL",
+    help="The bucket for the bodies of the target, if they are to be in one.",
 )
 @click.option("--dry-run", is_flag=True, help="Read and check everything, write nothing.")
 def copy(source: Database, target: Database, from_blobs: str | None, to_blobs: str | None, dry_run: bool) -> None:
@@ -111,10 +115,10 @@ def copy(source: Database, target: Database, from_blobs: str | None, to_blobs: s
 
 def _check_places(source: Database, target: Database, from_blobs: str | None, to_blobs: str | None) -> None:
     if _is_same(source, target):
-        raise click.UsageError("--to names the store that --from names: choose another one")
+        raise click.UsageError("--to and --from name the same store: choose another target")
     places = [bucket_at(blobs).place for blobs in (from_blobs, to_blobs) if blobs is not None]
     if len(set(places)) < len(places):  # the gc of one store would remove bodies of the other
-        raise click.UsageError("--to-blobs names the place that --from-blobs names: give another prefix")
+        raise click.UsageError("--to-blobs and --from-blobs name the same place: choose another prefix")
 
 
 def _is_same(source: Database, target: Database) -> bool:
@@ -128,12 +132,12 @@ def _what_opens(source_file: Path | None, target_file: Path | None) -> str:
     if is_in_environment() or source_file is None or not source_file.exists():
         return "It opens with the source's secret."
     if target_file is None:
-        return f"It opens with the secret in {source_file}: set PIXSTORE_SECRET to what that file holds."
+        return f"It opens with the secret in {source_file}: set PIXSTORE_SECRET to the content of that file."
     if _hold_the_same(source_file, target_file):
         return f"It opens with the secret in {target_file}."
     return (
-        f"It opens with the secret in {source_file}: copy that file to {target_file}, or set PIXSTORE_SECRET to what "
-        "it holds."
+        f"It opens with the secret in {source_file}: copy that file to {target_file}, "
+        "or set PIXSTORE_SECRET to its content."
     )
 
 
@@ -161,7 +165,7 @@ def _no_dash(_: click.Context, __: click.Parameter, value: Path) -> Path:
     callback=_no_dash,
     metavar="FILE",
     required=True,
-    help="The backup: a new file, or, of PostgreSQL or with --blobs, an earlier one.",
+    help="The backup: a new file. For PostgreSQL, or with --blobs, it may be an earlier backup.",
 )
 def backup(database: Database, blobs: str | None, target: Path) -> None:
     """Copy a store to a file while it is in use.
@@ -186,7 +190,7 @@ def backup(database: Database, blobs: str | None, target: Path) -> None:
     if database.file is not None and target.exists() and target.samefile(database.file):
         raise click.UsageError("--to names the database itself: choose another file")
     target = Path(os.path.realpath(target))  # the target of a link, not the link
-    move = Move("Backing up", f"brought into {target}.part", "deleted there, as in the store", "in it already")
+    move = Move("Backing up", f"copied into {target}.part", "deleted there, as in the store", "in it already")
 
     async def steps() -> None:
         async with _of_one_moment(database, blobs, target.parent) as (store, ring):
@@ -197,18 +201,19 @@ def backup(database: Database, blobs: str | None, target: Path) -> None:
 
 
 @click.command()
-@click.option(
-    "--from", "source", type=SOURCE, metavar="FILE", required=True, help="The backup; its images stay as they are."
-)
+@click.option("--from", "source", type=SOURCE, metavar="FILE", required=True, help="The backup, which stays unchanged.")
 @click.option(
     "--database",
     type=DatabaseType(),
     metavar="PATH",
     required=True,
-    help="The SQLite file that it takes the place of, if there is one, or the URL of a new store.",
+    help="The SQLite file to replace or create, or the URL of a new store.",
 )
 @click.option(
-    "--blobs", callback=bucket_url, metavar="URL", help="Where the store is to have its bodies, if in a bucket."
+    "--blobs",
+    callback=bucket_url,
+    metavar="URL",
+    help="The bucket for the bodies of the store, if they are to be in one: s3://bucket/prefix.",
 )
 def restore(source: Path, database: Database, blobs: str | None) -> None:
     """Put a backup in a database's place.
@@ -220,7 +225,7 @@ def restore(source: Path, database: Database, blobs: str | None) -> None:
     PostgreSQL, or with --blobs: the store must be a new one. After an interruption the same command continues.
     """
     if database.file is not None and blobs is None:
-        with framed(stopped="Stopped: the database is as it was. The same command restores it."):
+        with framed(stopped="Stopped: the database is unchanged. Run the same command again to restore it."):
             count = sqlite_backup.restore(source, database.file)
         with framed():
             click.echo(f"{count} restored to {database}")
@@ -241,7 +246,7 @@ def restore(source: Path, database: Database, blobs: str | None) -> None:
 
 def _tell_of_rows_alone(database: Path) -> None:
     if sqlite_backup.has_objects(database):
-        click.echo("The backup has rows alone: bodies are in the bucket, and with --blobs they are backed up too.")
+        click.echo("The backup has only rows: the bodies are in the bucket. Pass --blobs to back them up too.")
 
 
 @asynccontextmanager

@@ -27,7 +27,7 @@ _TO = click.option(
     type=NewPath(file_okay=False, path_type=Path),
     metavar="DIR",
     required=True,
-    help="The folder to write to; made where there is none.",
+    help="The folder to write to; created if it does not exist.",
 )
 _DIRECTORY = click.option("--directory", metavar="NAME", help="Only the images of this directory.  [default: all]")
 
@@ -42,7 +42,11 @@ def export_to() -> None:
 @blobs
 @_TO
 @_DIRECTORY
-@click.option("--all-formats", is_flag=True, help="Also gif and avif, which its imageFormats must then list.")
+@click.option(
+    "--all-formats",
+    is_flag=True,
+    help="Also write gif and avif; the imageFormats of the npm store must then list them.",
+)
 def export_to_npm(
     database: Database, blobs: str | None, folder: Path, directory: str | None, all_formats: bool
 ) -> None:
@@ -111,20 +115,22 @@ def import_from() -> None:
 
 
 @import_from.command("npm")
-@click.option("--database", type=SOURCE, metavar="PATH", required=True, help="Its databasePath, an SQLite file.")
+@click.option(
+    "--database", type=SOURCE, metavar="PATH", required=True, help="The databasePath of the npm store, a SQLite file."
+)
 @click.option(
     "--images",
     type=NewPath(exists=True, file_okay=False, path_type=Path),
     metavar="DIR",
     required=True,
-    help="Its imageRootDir, the folder with its image files.",
+    help="The imageRootDir of the npm store, the folder with its image files.",
 )
 @click.option(
     "--into",
     type=DatabaseType(),
     metavar="PATH",
     required=True,
-    help="The application's Pixstore database, or its store's URL; made where there is none.",
+    help="The application's Pixstore database, or its store's URL; created if it does not exist.",
 )
 @blobs
 @click.option("--dry-run", is_flag=True, help="Read and check everything, write nothing.")
@@ -132,17 +138,22 @@ def import_from() -> None:
 @click.option(
     "--reseal",
     is_flag=True,
-    help="Where its imageFormats began otherwise than png, webp, jpg, jpeg, gif, avif: give such images a new key and "
-    "token, and browsers fetch them again.",
+    help="For a store with imageFormats that did not begin with png, webp, jpg, jpeg, gif, avif: "
+    "give images with a wrong format byte a new key and token. Browsers fetch these again.",
 )
 @click.option(
     "--max-image-bytes",
     type=click.IntRange(1, 2**34 - 1),
     metavar="BYTES",
     default=DEFAULT_MAX_IMAGE_BYTES,
-    help=f"Leave larger images alone.  [default: {DEFAULT_MAX_IMAGE_BYTES >> 20} MiB]",
+    help=f"Skip larger images.  [default: {DEFAULT_MAX_IMAGE_BYTES >> 20} MiB]",
 )
-@click.option("--extension", metavar="TEXT", default=EXTENSION, help=f"Its imageExtension.  [default: {EXTENSION}]")
+@click.option(
+    "--extension",
+    metavar="TEXT",
+    default=EXTENSION,
+    help=f"The imageExtension of the npm store.  [default: {EXTENSION}]",
+)
 def import_from_npm(
     database: Path,
     images: Path,

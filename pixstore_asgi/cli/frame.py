@@ -98,7 +98,7 @@ class Move:
 
     @property
     def _hint(self) -> str:
-        return "The same command goes on from here." if self.goes_on else ""
+        return "Run the same command again to continue." if self.goes_on else ""
 
     async def follow(self, steps: AsyncIterator[Step], total: int) -> None:
         """Run the steps of a move. Show the progress on a terminal."""

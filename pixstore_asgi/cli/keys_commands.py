@@ -80,7 +80,7 @@ def rewrap(database: Database, as_json: bool) -> None:
             return [state for state in await rotation.key_status(store, ring) if state.images and not state.signs]
 
     left = run(
-        steps(), stopped=lambda: f"Stopped after {number_of(work.done, 'key')}. The same command goes on from here."
+        steps(), stopped=lambda: f"Stopped after {number_of(work.done, 'key')}. Run the same command again to continue."
     )
     _tell_rewrapped(work.done, left, as_json=as_json)
 
@@ -122,7 +122,8 @@ def _tell_rewrapped(rewrapped: int, left: list[KeyStatus], *, as_json: bool) -> 
         click.echo(f"{number_of(rewrapped, 'key')} rewrapped")
     for state in left:
         click.echo(
-            f"{number_of(state.images, 'key')} left under {state.key_id}, with which other processes save:", err=True
+            f"{number_of(state.images, 'key')} left under {state.key_id}, because other processes save with it:",
+            err=True,
         )
     if left:
         click.echo("roll the secrets out to them in the order given here, and run the same command again", err=True)
@@ -149,9 +150,7 @@ def separate(database: Database, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"separated": images}))
     else:
-        click.echo(
-            f"{database} has an id of its own now, with {number_of(images, 'key')}; its secrets have other key ids."
-        )
+        click.echo(f"{database} has its own id now, with {number_of(images, 'key')}; its secrets have new key ids.")
 
 
 @keys.command(context_settings={"ignore_unknown_options": True})  # click would print a secret that begins with --
@@ -178,7 +177,7 @@ def retire(key_ids: tuple[str, ...], database: Database, as_json: bool) -> None:
         click.echo(json.dumps({"retired": key_id if is_retired else None}))
     elif not is_retired:
         click.echo(
-            f"{database} does not know secret {key_id}, though PIXSTORE_SECRET lists it: nothing is to be retired."
+            f"{database} does not know secret {key_id}, though PIXSTORE_SECRET lists it: there is nothing to retire."
         )
     else:
         click.echo(

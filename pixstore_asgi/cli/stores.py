@@ -17,7 +17,7 @@ from ..store.contract import ImageStore
 from ..store.inspection import Inspectable, lacks_its_bucket
 from ..store.objects import Bodies, versions_among
 
-_EMPTY = "it is empty: is a variable not set?"
+_EMPTY = "it is empty: check that the variable is set"
 
 
 def filled(_: click.Context, __: click.Parameter, value: str) -> str:
@@ -38,7 +38,7 @@ class NewPath(click.Path):
         if not os.fspath(value):
             self.fail(_EMPTY, param, ctx)
         if "://" in os.fspath(value):
-            self.fail("this is a path, and no URL", param, ctx)
+            self.fail("give a path, not a URL", param, ctx)
         return super().convert(value, param, ctx)
 
 
@@ -141,7 +141,9 @@ async def opened_as_made(database: Database, blobs: str | None, **options: Any) 
     await check_made(database)
     async with opened(database, blobs, **options) as store:
         if await lacks_its_bucket(store):
-            raise InputError("this store has bodies in a bucket: pass --blobs, as the application's blobs")
+            raise InputError(
+                "this store has bodies in a bucket: pass --blobs with the value of the application's blobs"
+            )
         yield store
 
 
@@ -149,7 +151,7 @@ async def check_made(database: Database) -> None:
     """Raise InputError if the store does not exist."""
     if not await is_made(database):
         where = "path" if database.file else "database and the schema that it names"
-        raise InputError(f"there is no store at {database}: look at the {where}")
+        raise InputError(f"there is no store at {database}: check the {where}")
 
 
 async def is_made(database: Database) -> bool:
@@ -180,7 +182,7 @@ async def check_prefix(blobs: str, target: Database | None) -> None:
                     await _check_has_own(store, bucket)
                     return
         if not await bucket.is_empty():
-            raise InputError("the prefix has objects already, and none of them is the target's: give another one")
+            raise InputError("the prefix has objects, but none of them is the target's: choose another prefix")
     finally:
         await bucket.close()
 
@@ -194,6 +196,4 @@ async def _check_has_own(store: Inspectable, bodies: Bodies) -> None:
         is_empty = is_empty and not names
     # If the target has only unfinished bodies in a bucket, its first uploads were interrupted.
     if not is_empty or await store.has_objects(live=True):
-        raise InputError(
-            "the target has bodies in a bucket, and none of them below this prefix: give the one they have"
-        )
+        raise InputError("the target has bodies in a bucket, but none of them below this prefix: pass their prefix")

@@ -51,7 +51,7 @@ class Verification:
         except StoreBusy:
             raise
         except StoreError as error:  # check the rest anyway
-            self._add(Fault("the database", f"{error}; the images behind were not read"))
+            self._add(Fault("the database", f"{error}; the images after it were not read"))
         async for fault in verify_rest(store):
             self._add(fault)
         self.is_complete = is_read
@@ -132,13 +132,13 @@ def gc(database: Database, blobs: str | None, sweep_grace_s: int) -> None:
         if removed or error is None:
             click.echo(f"{_bodies_of(removed)} removed")
 
-    run(steps(), report, stopped="Stopped. The same command goes on from here.")
+    run(steps(), report, stopped="Stopped. Run the same command again to continue.")
 
 
 @click.command()
 @existing_database
 @json_option
-@click.option("--prometheus", "for_prometheus", is_flag=True, help="Print gauges as Prometheus reads them of a file.")
+@click.option("--prometheus", "for_prometheus", is_flag=True, help="Print gauges in the text format of Prometheus.")
 def stats(database: Database, as_json: bool, for_prometheus: bool) -> None:
     """Count images and bytes.
 
@@ -201,7 +201,7 @@ def _mount(_: click.Context, __: click.Parameter, url: str | None) -> str | None
     except ValueError:
         is_plain = False
     if not is_plain or "@" in url or not url.isprintable() or " " in url:
-        raise click.BadParameter("it is to be https://host/path, with no user, query or fragment")
+        raise click.BadParameter("write https://host/path, without user, query or fragment")
     return url
 
 

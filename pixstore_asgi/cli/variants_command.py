@@ -27,7 +27,7 @@ def _variant(value: str) -> Variant:
         key, _, given = item.partition("=")
         if key not in (*_NUMBERS, "format") or key in options or (key in _NUMBERS and not given.isdecimal()):
             raise click.BadParameter(
-                f"{value!r} is no variant such as thumb:width=320,height=320,format=webp,quality=80"
+                f"{value!r} is not a variant such as thumb:width=320,height=320,format=webp,quality=80"
             )
         options[key] = int(given) if key in _NUMBERS else given
     try:
@@ -51,9 +51,7 @@ def _variant(value: str) -> Variant:
 @click.option("--placeholder", is_flag=True, help="As the application's placeholder.")
 @click.option("--pad-to", type=click.Choice(["bucket"]), help="As the application's pad_to.")
 @click.option("--directory", metavar="NAME", help="Only the images of this directory.  [default: all]")
-@click.option(
-    "--again", is_flag=True, help="Replace these variants where they are there already, all of them anew in each run."
-)
+@click.option("--again", is_flag=True, help="Make existing variants again too, all of them in each run.")
 @click.option("--dry-run", is_flag=True, help="Read and decode everything, write nothing.")
 def variants(
     database: Database,

@@ -84,16 +84,16 @@ def _encoded(variant: Variant, said: dict[str, Any], data: bytes, original: tupl
     formats = ("jpeg", "webp") if variant.format is None else (variant.format,)
     size = (_count(said["width"]), _count(said["height"]))
     _require(said["name"] == variant.name and said["format"] in formats, "variant")
-    _require(size == variant.size_of(*original) and len(data) == said["bytes"], "variant of a size")
+    _require(size == variant.size_of(*original) and len(data) == said["bytes"], "size of a variant")
     return EncodedVariant(data, str(said["format"]), *size)
 
 
 def _count(value: object) -> int:
     if type(value) is not int or value < 1:
-        raise ValueError("a reply with another number than can be")
+        raise ValueError("a reply with an impossible number")
     return value
 
 
 def _require(condition: bool, field: str) -> None:
     if not condition:
-        raise ValueError(f"a reply with another {field} than can be")
+        raise ValueError(f"a reply with an impossible {field}")

@@ -21,7 +21,7 @@ _KILL_S = 1  # a stopped fork server kills nothing
 _ATTEMPTS = 2
 _MAX_WAIT_S = 60
 _ENDS = "the process that decodes images ends by itself: its standard error says why; try again"
-_KILLED = "the process that decoded the image was killed, perhaps for want of memory: try again"
+_KILLED = "the process that decoded the image was killed, perhaps because memory ran out: try again"
 
 
 class Killed(Exception):

@@ -122,7 +122,7 @@ class Limits:
         for name, value in asdict(self).items():
             kind = int | float if name == "max_wall_s" else int
             if not isinstance(value, kind) or isinstance(value, bool) or not 0 < value < 2**60:
-                raise ConfigError(f"{name} must be a number above 0, and a whole one but for max_wall_s")
+                raise ConfigError(f"{name} must be a number above 0, and a whole number except for max_wall_s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +135,9 @@ class Task:
 
     def __post_init__(self) -> None:
         if not all(isinstance(variant, Variant) for variant in self.variants):
-            raise ConfigError("variants are Variant(…) each")
+            raise ConfigError("variants must be a list of Variant(…)")
         if len({variant.name for variant in self.variants}) < len(self.variants):
-            raise ConfigError("every variant needs a name of its own")
+            raise ConfigError("two variants have the same name: give each its own")
 
     def to_json(self) -> str:
         """Return the task as text."""
@@ -182,7 +182,7 @@ class Refusal(StrEnum):
             case Refusal.FRAMES:
                 return f"the image has more than {limits.max_frames:,} frames: shorten it"
             case Refusal.SCANS:
-                return f"the JPEG image has more than {MAX_SCANS} scans: save it anew in an image program"
+                return f"the JPEG image has more than {MAX_SCANS} scans: save it again in an image program"
             case Refusal.MEMORY:
                 most = limits.max_memory_bytes / _GIB
                 return f"the image takes more memory to decode than {most:.3g} GiB: scale it down"

@@ -45,8 +45,8 @@ class PrometheusMetrics(Observer):
             )
         except ValueError:
             raise ConfigError(
-                "the registry has the metrics of another PrometheusMetrics already: make one for each registry, as by "
-                "PrometheusMetrics(CollectorRegistry()) in an application that is made anew for each test"
+                "the registry has the metrics of another PrometheusMetrics already: make one for each "
+                "registry, such as PrometheusMetrics(CollectorRegistry()) for the application of each test"
             ) from None
         self._bytes = Counter(
             "pixstore_sent_bytes", "Bytes of answers that the server took.", ["state"], registry=registry

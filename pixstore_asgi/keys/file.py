@@ -64,7 +64,9 @@ def _check_private(path: Path, status: os.stat_result) -> None:
     if mode & 0o077:
         raise SecretError(f"the key file {path} can be read by others (mode {mode:04o}): run chmod 600 on it")
     if status.st_uid not in (0, os.geteuid()):
-        raise SecretError(f"the key file {path} belongs to another user, and is known to that user: check its origin")
+        raise SecretError(
+            f"the key file {path} belongs to another user, and that user knows the secret: check its origin"
+        )
 
 
 def _remove_copies(path: Path, status: os.stat_result) -> None:

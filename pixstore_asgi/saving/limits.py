@@ -48,7 +48,7 @@ class Patience:
     def error(self) -> UploadTimeout:
         """Return the error for a sender that took longer than `limit_s`."""
         if self._left_s < self._pause_s:
-            reason = f"not whole within max_upload_s, {self._limits.max_s} s"
+            reason = f"not complete within max_upload_s, {self._limits.max_s} s"
         else:
             reason = f"nothing, or less than 1 KiB/s, for upload_timeout_s, {self._limits.timeout_s} s"
         return UploadTimeout(f"the image did not arrive in time: {reason}")

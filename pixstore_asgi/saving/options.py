@@ -55,9 +55,9 @@ class SaveOptions:
     ) -> Self:
         """Return the options of a Pixstore on this store. Raises ConfigError for options that can't work."""
         if pad_to not in ("bucket", None):
-            raise ConfigError('pad_to is "bucket", or None for ciphertext as long as its image')
+            raise ConfigError('pad_to must be "bucket", or None for ciphertext as long as its image')
         if not isinstance(variants, Sequence):
-            raise ConfigError("variants is a list or tuple of Variant(…), also for a single one")
+            raise ConfigError("variants must be a list or tuple of Variant(…), also for a single one")
         is_decoded = check_pixels or variants or placeholder
         return cls(
             formats=check_formats(image_formats),

@@ -91,7 +91,10 @@ class Saves:
         encrypt to the same bytes as in the other store. Raises IntegrityError if it belongs to another image.
         """
         if not is_served_id(image_id) or token is None or as_token(token) != token:
-            raise InputError(f"{image_id!r:.80} with token {token!r:.40} can't be an image: see docs/wire-format.md")
+            raise InputError(
+                f"{image_id!r:.80} with token {token!r:.40} is not a valid id and token of an image: "
+                f"see docs/wire-format.md"
+            )
         check_token_time(image_id, token, self._clock_ms())
         await self._opened()
         expect: Expected = Expect.ABSENT
@@ -162,7 +165,7 @@ async def revoke(store: ImageStore, image_id: str | None, directory: str | None,
     InputError for anything else than one image or one directory.
     """
     if (image_id is None) == (directory is None) or (if_token is not None and image_id is None):
-        raise InputError("revoke takes the id of one image, with or without if_token, or a directory")
+        raise InputError("revoke needs the id of one image, with or without if_token, or a directory")
     if image_id is None:
         after, before = range_of_directory(directory)
         return await store.raise_epochs(after=after, before=before)
@@ -218,5 +221,7 @@ def check_token_time(image_id: str, token: int, now_ms: int) -> None:
 def not_found(image_id: str) -> ImageNotFound:
     """Return the error for a missing image."""
     if is_variant_id(image_id):
-        return ImageNotFound(f"{image_id} is a variant, which comes and goes with image {original_of(image_id)}")
+        return ImageNotFound(
+            f"{image_id} is a variant, which is saved and deleted with its original: name image {original_of(image_id)}"
+        )
     return ImageNotFound(f"there is no image {image_id!r}: it was deleted, or never saved here")

@@ -206,8 +206,9 @@ def _pieces(data: ImageData, limits: UploadLimits) -> AsyncIterator[memoryview]:
     if hasattr(data, "read"):
         return _in_time(_read_all(data), limits)
     raise InputError(
-        f"image data is bytes, an async iterator of bytes or has an async read(n), and {type(data).__name__} is none "
-        "of these; for a path there is save_image_from_file"
+        f"image data must be bytes, an async iterator of bytes or an object with an async "
+        f"read(n), but {type(data).__name__} is none "
+        "of these; for a path call save_image_from_file"
     )
 
 

@@ -179,11 +179,11 @@ class Decisions:
         """Check id and proof. Set the inquiry's epoch or refusal."""
         request = inquiry.request
         if not request.image_id:
-            inquiry.refuse(WireState.MISSING_ID, "it names no image")
+            inquiry.refuse(WireState.MISSING_ID, "it has no image id")
         elif self._proofs.are_checked and not request.proof:
             inquiry.refuse(WireState.MISSING_PROOF, "it has no proof")
         elif not is_served_id(request.image_id):
-            inquiry.refuse(WireState.INVALID_PROOF, "this is no image id")
+            inquiry.refuse(WireState.INVALID_PROOF, "this is not an image id")
         else:
             try:
                 if (opened := self._opening.opened_nowait()) is None:
@@ -281,7 +281,7 @@ def _state(inquiry: Inquiry, image: StoredImage) -> WireState:
     revoked.
     """
     if inquiry.epoch not in (None, image.epoch):
-        raise ProofError("epoch", f"it is of epoch {inquiry.epoch}, and the image of {image.epoch}")
+        raise ProofError("epoch", f"it has epoch {inquiry.epoch}, but the image has epoch {image.epoch}")
     return _SUCCESS if inquiry.request.token == image.token else _UPDATED
 
 

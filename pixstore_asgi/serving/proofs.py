@@ -118,9 +118,9 @@ class Proofs:
             return None
         image_id, token, sent = request
         if terms is None:
-            raise ProofError("audience", "the request comes from none")
+            raise ProofError("audience", "the request has no audience")
         if self._bind_token and not token:
-            raise ProofError("token", "the request has none that can be")
+            raise ProofError("token", "the audience of the request is invalid")
         bound = token if self._bind_token and token else 0
         keys, now_ms = self._keys_of(ring), self._clock_ms()
         _, epoch = keys.verify(terms, sent or "", image_id=image_id, token=bound, now_ms=now_ms)

@@ -41,7 +41,7 @@ def connect(
         if not hasattr(target, "open_stream"):
             raise ConfigError(f"store must be a path, a URL or an ImageStore{_advice(target)}")
         if blobs is not None:
-            raise ConfigError("blobs goes with a path or URL: give a store that you make its bodies=S3Bucket(…)")
+            raise ConfigError("blobs needs a path or URL: pass bodies=S3Bucket(…) to a store that you make yourself")
         return target
     text = os.fspath(target)
     if isinstance(text, bytes):
@@ -55,7 +55,7 @@ def _advice(target: object) -> str:
     library = type(target).__module__.partition(".")[0]
     if library == "sqlalchemy":
         return ': of SQLAlchemy\'s URL pass url.set(drivername="postgresql").render_as_string(hide_password=False)'
-    return ": of Pydantic's URL pass str(url)" if library in ("pydantic", "pydantic_core") else ""
+    return ": for Pydantic's URL pass str(url)" if library in ("pydantic", "pydantic_core") else ""
 
 
 def scheme_of(target: str) -> str:
@@ -64,20 +64,20 @@ def scheme_of(target: str) -> str:
         if target.lower().startswith("sqlite:"):
             raise ConfigError(_SQLITE_URL)
         if re.match(r"postgres(ql)?(:|//)|.*\bpassword\s*=", target, re.IGNORECASE | re.DOTALL):  # it is not repeated
-            raise ConfigError(f"PostgreSQL is named by a URL, {_POSTGRES.example}")
+            raise ConfigError(f"PostgreSQL needs a URL, such as {_POSTGRES.example}")
         return "sqlite"
     known = " or ".join(dict.fromkeys(driver.example for driver in DRIVERS.values()))
     try:
         scheme = urlsplit(target).scheme
     except ValueError:  # of several hosts, newer Pythons take brackets at the first alone
         how = "in a password [ is %5B and ] is %5D, and several hosts, one of them IPv6, stand behind ?host="
-        raise ConfigError(f"store is no URL that can be read: {how}; known is {known}") from None
+        raise ConfigError(f"store is not a valid URL: {how}; known are {known}") from None
     kind, _, driver = scheme.partition("+")
     if driver and kind in DRIVERS:
         raise ConfigError(f"{scheme}:// names a driver of SQLAlchemy: drop +{driver}, so that the URL is {kind}://…")
     if scheme not in DRIVERS:
         # The rest of the URL may hold a password.
-        raise ConfigError(f"a store can't be at {scheme}://…; known is {known}")
+        raise ConfigError(f"there is no store for {scheme}://…; known are {known}")
     return scheme
 
 

@@ -19,7 +19,7 @@ class InObjectStore(StoreError):
     """The body of `image` is an object, but the store was asked without its object store."""
 
     def __init__(self, image: StoredImage) -> None:
-        super().__init__(f"the body of image {image.id} lies in a bucket: open the store with blobs=… as it was saved")
+        super().__init__(f"the body of image {image.id} is in a bucket: open the store with the blobs=… of its save")
         self.image = image
 
 

@@ -71,7 +71,7 @@ async def pages_of_images(store: ImageStore, *, size: int = _PAGE) -> AsyncItera
 def _last_of(ids: Sequence[str], after: str) -> str:
     """Return the last id of a page. Raises StoreError if it is not above the last id of the previous page."""
     if ids[-1] <= after:
-        raise StoreError("its images are in no order: restore the database from a backup")
+        raise StoreError("its images are not in order: restore the database from a backup")
     return ids[-1]
 
 

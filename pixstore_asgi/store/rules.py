@@ -48,7 +48,7 @@ def next_token(image_id: str, now_ms: int, last: int | None, given: int | None) 
         return given
     token = max(now_ms, 1) if last is None else max(now_ms, last + 1)
     if token > MAX_TOKEN:
-        raise StoreError("the image's token would pass 2**53 - 1: set the system clock right")
+        raise StoreError("the image's token would exceed 2**53 - 1: correct the system clock")
     return token
 
 
@@ -74,7 +74,7 @@ def next_past(now_ms: int, created_ms: int | None, epoch: int | None, given: Pas
 def check_meta(image_id: str, meta: ImageMeta, *, version: bytes, size: int) -> None:
     """Raise StoreError unless `meta` has this version and size, and a wrapped key of full length."""
     if meta.version != version:
-        raise StoreError(f"image {image_id} has another version in its meta than its write was begun with")
+        raise StoreError(f"image {image_id} has another version in its meta than in its write")
     if meta.size != size:
         raise StoreError(f"image {image_id} has {meta.size} bytes in its meta and {size} in its body")
     if len(meta.wrapped_key) < WRAPPED_KEY_BYTES:
@@ -114,7 +114,8 @@ def check_ring(needed: Iterable[bytes], checks: Iterable[bytes]) -> None:
     """Raise SecretError if images need a secret that is not in the key ring."""
     if missing := _key_ids(needed):
         raise SecretError(
-            f"the store was written with secret {missing}, and given is {_key_ids(checks)} (these are public key ids): "
+            f"the store was written with secret {missing}, but this process has {_key_ids(checks)} "
+            f"(these are public key ids): "
             "bring the right secret, or list the old one before the new one"
         )
 

@@ -29,5 +29,7 @@ class Transactional(Protocol):
 def within(store: ImageStore, connection: object) -> ImageWrites:
     """Return an open store's stand-in within a connection's transaction. Raises InputError if it can't write there."""
     if not isinstance(store, Transactional):
-        raise InputError("connection is for a store in PostgreSQL, because the application shares its transactions")
+        raise InputError(
+            "connection needs a store in PostgreSQL: no other store shares a transaction of the application"
+        )
     return store.within(connection)

@@ -95,7 +95,7 @@ class Writer(ImageWriter):
             try:
                 await self._sink.drop()
             except StoreError as error:  # must not hide the error that ended the write; gc finds the body later
-                _log.info("an upload given up was not marked dead: %s", error, extra=event("upload_not_dropped"))
+                _log.info("an aborted upload was not marked dead: %s", error, extra=event("upload_not_dropped"))
 
     async def _finish(self, meta: ImageMeta) -> NewVersion:
         self._check_open()

@@ -90,7 +90,7 @@ class Folder:
             if found == data:
                 return False
             if not data.startswith(found) or not _is_ours(file):
-                raise InputError(f"{'/'.join(path)} is there already, with other content")
+                raise InputError(f"{'/'.join(path)} exists already, with other content")
             _write(file, data[len(found) :], path)
         return True
 
@@ -116,7 +116,7 @@ class Folder:
             raise kind(_reason(shown, error)) from error
         try:
             if not stat.S_ISREG(os.fstat(file).st_mode):
-                raise InputError(f"{shown} is no regular file")
+                raise InputError(f"{shown} is not a regular file")
             yield file
         finally:
             os.close(file)
@@ -159,7 +159,7 @@ def _reason(shown: str, error: OSError) -> str:
     if error.errno == errno.ENOENT:
         return f"its file {shown} is missing"
     if error.errno in (errno.ELOOP, errno.ENOTDIR, errno.EMLINK):
-        return f"{shown} is a symbolic link or lies behind one"
+        return f"{shown} is a symbolic link or is behind one"
     if error.errno in (errno.EISDIR, errno.ENXIO):
-        return f"{shown} is no regular file"
+        return f"{shown} is not a regular file"
     return f"{shown} can't be opened: {error.strerror}"

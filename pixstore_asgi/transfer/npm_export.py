@@ -108,7 +108,7 @@ async def _exported(pix: Pixstore, image_id: str, all_formats: bool) -> Exported
     if image is None:
         raise ImageNotFound("it was deleted meanwhile")
     if image.seal.format not in KNOWN_FORMATS and not all_formats:
-        raise InvalidImage(f"npm's pixstore does not know {image.seal.format}: --all-formats writes it all the same")
+        raise InvalidImage(f"npm's pixstore does not know {image.seal.format}: pass --all-formats to write it anyway")
     return image
 
 
@@ -116,7 +116,7 @@ async def _check_original(pix: Pixstore, image_id: str, target: NpmTarget) -> No
     # Ask after the variant was read: it belongs to the version with this token, or the token has changed since.
     original = await pix.get_image_record(image_id)
     if original is None or original.token != target.token_of(image_id):
-        raise StoreConflict("its original was left alone, or was updated meanwhile")
+        raise StoreConflict("its original was skipped, or was updated meanwhile")
 
 
 def _meta(seal: Seal) -> str:

@@ -102,7 +102,7 @@ class NpmImport:
         if token is None:
             raise StoreConflict("its original was not taken over")
         if record.token < token:
-            raise StoreConflict("its original was updated later: `pixstore-asgi variants` makes it anew")
+            raise StoreConflict("its original was updated later: run `pixstore-asgi variants` to make it again")
         return token
 
     async def _there(self, image_id: str) -> ImageRecord | ExportedImage | None:
@@ -121,8 +121,8 @@ class NpmImport:
             return image, Seal(record.key, record.iv, record.tag, name)
         if not self.reseals:
             raise InvalidImage(
-                f"its format byte says {name}, its bytes are {found}, as where imageFormats was changed: "
-                "--reseal gives it a new key and token"
+                f"its format byte says {name}, but its bytes are {found}, as after a change of "
+                f"imageFormats: pass --reseal to give it a new key and token"
             )
         return image, None
 
@@ -145,7 +145,7 @@ def _is_sealed_alike(there: ImageRecord | ExportedImage, record: ImageRecord) ->
 
 def _conflict(token: int, there: int) -> str:
     if there < token:
-        return "an older version of it was taken over before: --update replaces that"
+        return "an older version of it was taken over before: pass --update to replace it"
     if there > token:
         return "the target has a newer version of it"
     return "the target has another image under its id and token"

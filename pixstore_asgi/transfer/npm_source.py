@@ -62,7 +62,7 @@ class NpmRow:
     def record(self) -> ImageRecord:
         """Return the row as an image record with a dummy proof. Raises RecordError."""
         if not self.is_text:
-            raise RecordError("its id is no text", "id")
+            raise RecordError("its id is not text", "id")
         fields = {"id": self.id_text, "token": self.token, "meta": self._parsed_meta(), "statelessProof": "none"}
         return ImageRecord.parse(fields)
 
@@ -72,7 +72,7 @@ class NpmRow:
         try:
             return json.loads(self.meta)
         except (ValueError, RecursionError):
-            raise RecordError("its meta is no JSON", "shape") from None
+            raise RecordError("its meta is not JSON", "shape") from None
 
 
 class NpmSource:
@@ -122,7 +122,7 @@ def open_npm_source(database: Path, images: Path, *, extension: str = EXTENSION)
             connection.execute("PRAGMA query_only = ON")
             connection.execute("PRAGMA mmap_size = 0")
             if not connection.execute(_TABLE).fetchall():
-                raise InputError(f"{database} has no table image_records, so it is no database of npm's pixstore")
+                raise InputError(f"{database} has no table image_records, so it is not a database of npm's pixstore")
             # A computed column can make gigabytes of a few bytes, and a column named rowid hides the number of the row.
             if any(name.lower() == "rowid" or hidden for _, name, *_, hidden in connection.execute(_COLUMNS)):
                 raise InputError(f"{database} has columns that npm's pixstore does not make: computed, or called rowid")
@@ -131,7 +131,7 @@ def open_npm_source(database: Path, images: Path, *, extension: str = EXTENSION)
 
 def _connect(path: Path) -> sqlite3.Connection:
     if not path.is_file():
-        raise InputError(f"there is no database {path}: npm's pixstore has it where its option databasePath says")
+        raise InputError(f"there is no database {path}: pass the path in the option databasePath of npm's pixstore")
     with _reading(path):
         return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro{_log_options(path)}", uri=True)
 

@@ -66,4 +66,4 @@ async def _is_new(store: ImageStore) -> bool:
 
 def _refuse(image: StoredImage) -> bytes:
     """Raise the error for a target that was new before and has images now: another copy is filling it."""
-    raise InputError(f"another copy fills this target at this moment, with {image.id} already: name a new one")
+    raise InputError(f"another copy is filling this target now, with {image.id} already: name a new one")

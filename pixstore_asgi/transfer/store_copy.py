@@ -97,7 +97,7 @@ class ImageCopy:
         if there is None or there.token < image.token:
             return await self._bring_version(image.id, there)
         if there.meta.version != image.meta.version:
-            raise StoreConflict("the target has another version of it, which is no older: something else writes there")
+            raise StoreConflict("the target has another version of it, which is not older: something else writes there")
         if there.meta == image.meta and there.epoch >= image.epoch:
             return Outcome.PRESENT
         return await self._bring_row(image)
@@ -158,7 +158,7 @@ class ImageCopy:
     def _check_size(self, size: int) -> None:
         most = self.target.max_body_bytes if self.target else None
         if most is not None and size > most:
-            raise ImageTooLarge(f"it has {size} bytes, and the target takes {most} at most")
+            raise ImageTooLarge(f"it has {size} bytes, and the target accepts at most {most}")
 
 
 def _expected(image_id: str, there: StoredImage | None) -> Expected:

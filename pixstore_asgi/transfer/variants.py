@@ -80,4 +80,4 @@ class _Completion:
                 return await self.backfill.complete(image_id, again=self.again, is_dry=self.is_dry)
             except StoreConflict:  # it was updated meanwhile: its new version may have them already
                 continue
-        raise StoreConflict("it is updated all the time: run the same command again")
+        raise StoreConflict("it is updated too often: run the same command again")

@@ -60,7 +60,7 @@ async def _secret(store: ImageStore) -> Finding:
     except PixstoreError as error:
         return Finding("secret", "can't be compared with the store's", str(error))
     if older := sum(images for key_id, images in usage.items() if key_id != ring.signing.key_id):
-        how = "run `pixstore-asgi keys rewrap`, before the older one is taken away"
+        how = "run `pixstore-asgi keys rewrap`, before the older one is removed"
         return Finding("secret", f"{where}; keys under an older one: {older:,}", how)
     return Finding("secret", f"{where} opens this store")
 
@@ -72,19 +72,19 @@ async def _engine(store: Inspectable) -> Finding:
         return Finding("engine", says)
     apart_s = abs(database.clock_s - time())
     says += f", its clock {apart_s:.1f} s from this one"
-    how = "set both clocks by NTP: sweeps go by the database's, proofs by the application's"
+    how = "set both clocks by NTP: sweeps use the database's, proofs the application's"
     return Finding("engine", says, how if apart_s > _MOST_APART_S else "")
 
 
 async def _bodies(store: Inspectable) -> Finding:
     if await lacks_its_bucket(store):
-        return Finding("bodies", "some lie in a bucket", "pass --blobs, as the application's blobs")
+        return Finding("bodies", "some are in a bucket", "pass --blobs with the value of the application's blobs")
     if store.bodies is None:
         return Finding("bodies", "all are in the database")
     try:
         await store.check_bodies()
     except OtherPlace as error:
-        return Finding("bodies", "the bucket has none of those that were asked for", str(error))
+        return Finding("bodies", "the bucket has none of those that were looked up", str(error))
     return Finding("bodies", f"new ones go to {store.bodies}")
 
 
@@ -110,7 +110,7 @@ def _disk(folder: Path) -> Finding:
 
 def _file_system(folder: Path) -> Finding:
     kind = _kind_of(folder)
-    how = "move the database to a local disk: locks between processes hold on no network's"
+    how = "move the database to a local disk: locks between processes do not work on a network file system"
     return Finding(
         "file system",
         f"{kind or 'unknown'} at {folder}",

@@ -50,7 +50,7 @@ def _scheme(url: str) -> Finding:
     parts = urlsplit(url)
     is_secure = parts.scheme == "https" or parts.hostname in _LOCAL
     return Finding(
-        "HTTPS", parts.scheme, "" if is_secure else "browsers decrypt over HTTPS alone: give it a certificate"
+        "HTTPS", parts.scheme, "" if is_secure else "browsers decrypt only over HTTPS: give it a certificate"
     )
 
 
@@ -61,7 +61,7 @@ def _clock(headers: Message) -> Finding:
     try:
         apart_s = abs(parsedate_to_datetime(date).timestamp() - time())
     except (ValueError, OverflowError):
-        return Finding("clock", "a Date that is none")
+        return Finding("clock", "an invalid Date")
     how = "set both clocks by NTP: proofs are short-lived" if apart_s > _MOST_APART_S else ""
     return Finding("clock", f"{apart_s:.0f} s from this one", how)
 

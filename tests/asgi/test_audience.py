@@ -163,5 +163,5 @@ def test_an_audience_that_cannot_be_asked_is_refused() -> None:
     with pytest.raises(ConfigError, match="audience must be a function of scope, not str"):
         PixstoreApp(pix, audience="ada")  # type: ignore[arg-type]
     unproven = Pixstore(MemoryStore(), secret=SECRET, proof_window_ms=-1)
-    with pytest.raises(ConfigError, match="audience binds nothing"):
+    with pytest.raises(ConfigError, match="audience has no effect"):
         PixstoreApp(unproven, audience=of_header, allow_unproven=True)

@@ -128,9 +128,9 @@ async def test_one_rule_for_many_is_asked_once(pix: Pixstore) -> None:
 @pytest.mark.parametrize(
     ("image_ids", "sentence"),
     [
-        ([], "no image is named: ask with ?id=…&id=…"),
-        (["a"] * 101, "ask for the records of at most 100 images at once"),
-        *[([hostile] * 2, "none of these is an image id") for hostile in [name[:2000] for name in HOSTILE_IDS]],
+        ([], "the request has no image id: add ?id=…&id=…"),
+        (["a"] * 101, "the request has more than 100 image ids"),
+        *[([hostile] * 2, "the request has no valid image id") for hostile in [name[:2000] for name in HOSTILE_IDS]],
     ],
 )
 async def test_what_cannot_be_asked_is_told(pix: Pixstore, image_ids: list[str], sentence: str) -> None:
@@ -242,7 +242,7 @@ async def test_records_are_made_for_the_audience(pix: Pixstore) -> None:
             assert (await images.get(f"/{image_id}", headers=sent)).content[0] == state
         anonymous = await http.get("/", params=query(image_id))
     assert anonymous.status_code == 403
-    assert anonymous.json() == {"detail": "the request comes from no session that records could be for: sign in first"}
+    assert anonymous.json() == {"detail": "the request has no session that records can be made for: sign in first"}
 
 
 @pytest.mark.parametrize("answer", [None, "", 7, b"ada", "\ud800", "a" * 65_536])
@@ -267,12 +267,12 @@ def test_options_that_cannot_work_are_refused() -> None:
     unproven = Pixstore(MemoryStore(), secret=SECRET, proof_window_ms=-1)
     wrong: Any = "pixstore.db"
     wanted: list[tuple[str, Make]] = [
-        ("give it authorize or authorize_many", lambda: RecordsApp(pix)),
+        ("pass authorize or authorize_many", lambda: RecordsApp(pix)),
         ("not both", lambda: RecordsApp(pix, everybody, authorize_many=lambda scope, ids: ids)),
         ("must be a function of scope and image id", lambda: RecordsApp(pix, wrong)),
         ("pixstore must be a Pixstore, not str", lambda: RecordsApp(wrong, everybody)),
         ("audience must be a function", lambda: RecordsApp(pix, everybody, audience=wrong)),
-        ("audience binds nothing", lambda: RecordsApp(unproven, everybody, audience=visitor_of)),
+        ("audience has no effect", lambda: RecordsApp(unproven, everybody, audience=visitor_of)),
     ]
     for message, make in wanted:
         with pytest.raises(ConfigError, match=message):

@@ -26,7 +26,7 @@ from tests.support.sqlite import query
 from tests.transfer.copies import Content, content_of
 
 COUNT = 30
-LAST_PASS = "Once the source takes no more writes, the same command copies what it has taken since: the last pass."
+LAST_PASS = "When the source gets no more writes, run the same command a last time to copy the changes since."
 
 
 @pytest.fixture
@@ -139,7 +139,7 @@ def test_without_a_secret_images_are_copied_unchecked(source: Path, tmp_path: Pa
     """No secret is needed; that nothing was decrypted is said."""
     result = run(source, tmp_path / "target.db", secret=None)
     assert (result.exit_code, result.stderr) == (0, "")
-    assert "No secret was at hand, so the images were copied without being decrypted to check them." in result.stdout
+    assert "No secret was found, so the images were copied without being decrypted to check them." in result.stdout
     assert content(tmp_path / "target.db") == content(source)
     assert not (tmp_path / "target.db.key").exists()
 
@@ -148,7 +148,7 @@ def test_the_key_file_is_for_the_user_to_copy(tmp_path: Path) -> None:
     """A key file is neither copied nor shown; what is to be done with it is said, until it is done."""
     source, target = make(tmp_path / "source.db", None), tmp_path / "target.db"
     held, wanted = tmp_path / "source.db.key", tmp_path / "target.db.key"
-    advice = f"It opens with the secret in {held}: copy that file to {wanted}, or set PIXSTORE_SECRET to what it holds."
+    advice = f"It opens with the secret in {held}: copy that file to {wanted}, or set PIXSTORE_SECRET to its content."
     first = run(source, target, secret=None)
     assert (first.exit_code, first.stdout.splitlines()[1]) == (0, advice)
     assert not wanted.exists()
@@ -174,10 +174,10 @@ def test_a_copy_goes_into_postgresql(tmp_path: Path, postgres: Cluster) -> None:
     assert (result.exit_code, result.stderr) == (0, "")
     copied, secret, last_pass = result.stdout.splitlines()
     assert copied.startswith(f"{COUNT} images copied to postgresql://")
-    assert secret == f"It opens with the secret in {source}.key: set PIXSTORE_SECRET to what that file holds."
+    assert secret == f"It opens with the secret in {source}.key: set PIXSTORE_SECRET to the content of that file."
     assert (last_pass, PASSWORD in result.output) == (LAST_PASS, False)
     again = run(url, url, secret=None)
-    assert (again.exit_code, "--to names the store that --from names" in again.stderr) == (2, True)
+    assert (again.exit_code, "--to and --from name the same store" in again.stderr) == (2, True)
     back = run(url, tmp_path / "back.db", secret=(tmp_path / "source.db.key").read_text().strip())
     assert (back.exit_code, back.stdout.splitlines()[0]) == (0, f"{COUNT} images copied to {tmp_path / 'back.db'}")
     assert content(tmp_path / "back.db") == content(source)
@@ -220,14 +220,14 @@ def test_bodies_go_into_a_bucket_and_back(source: Path, tmp_path: Path, s3: S3Se
     assert (there.exit_code, there.stderr) == (0, "")
     assert query(tmp_path / "there.db", "SELECT count(*) FROM chunk") == [(0,)]
     shared = run(tmp_path / "there.db", tmp_path / "back.db", "--from-blobs", bucket, "--to-blobs", bucket)
-    assert (shared.exit_code, "give another prefix" in shared.stderr) == (2, True)
+    assert (shared.exit_code, "choose another prefix" in shared.stderr) == (2, True)
     elsewhere = run(tmp_path / "there.db", tmp_path / "none.db", "--from-blobs", f"{bucket}".replace("?", "-not?"))
     assert (elsewhere.exit_code, elsewhere.stdout.splitlines()[0]) == (1, f"0 images copied to {tmp_path / 'none.db'}")
     assert "missing from the bucket" in elsewhere.stdout
-    assert "No image at all could be read: is --from-blobs" in elsewhere.stdout
+    assert "No image could be read: check that --from-blobs" in elsewhere.stdout
     asyncio.run(save_one(source))
     without = run(source, tmp_path / "there.db")
-    assert (without.exit_code, "and --to-blobs was not given" in without.stdout) == (0, True)
+    assert (without.exit_code, "but --to-blobs was not given" in without.stdout) == (0, True)
     assert "--to-blobs was not given" not in run(source, tmp_path / "there.db").stdout
     back = run(tmp_path / "there.db", tmp_path / "back.db", "--from-blobs", bucket)
     assert (back.exit_code, back.stderr) == (0, "")
@@ -273,10 +273,10 @@ def test_a_prefix_is_no_second_stores(source: Path, tmp_path: Path, s3: S3Server
     for dry_run in ([], ["--dry-run"]):
         result = run(source, tmp_path / "two.db", "--to-blobs", bucket, *dry_run)
         assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (1, "", 1)
-        assert "the prefix has objects already, and none of them is the target's" in result.stderr
+        assert "the prefix has objects, but none of them is the target's" in result.stderr
         assert sorted(os.listdir(tmp_path)) == before
     run(source, tmp_path / "two.db")
-    assert "the prefix has objects already" in run(source, tmp_path / "two.db", "--to-blobs", bucket).stderr
+    assert "the prefix has objects" in run(source, tmp_path / "two.db", "--to-blobs", bucket).stderr
     again = run(source, tmp_path / "one.db", "--to-blobs", bucket)
     assert (again.exit_code, again.stderr) == (0, "")
 
@@ -290,7 +290,7 @@ def test_a_further_pass_goes_to_the_targets_own_prefix(source: Path, tmp_path: P
     for wrong in (empty, other):
         result = run(source, tmp_path / "target.db", "--to-blobs", wrong)
         assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (1, "", 1)
-        assert "the target has bodies in a bucket, and none of them below this prefix" in result.stderr
+        assert "the target has bodies in a bucket, but none of them below this prefix" in result.stderr
     assert run(source, tmp_path / "target.db", "--to-blobs", own).stdout.startswith("1 image copied")
 
 
@@ -316,7 +316,7 @@ def test_a_store_is_not_copied_onto_itself(source: Path, tmp_path: Path) -> None
     (tmp_path / "link.db").symlink_to(source)
     for target in (source, f"sqlite:///{source}", tmp_path / "link.db"):
         result = run(source, target)
-        assert (result.exit_code, "--to names the store that --from names" in result.stderr) == (2, True)
+        assert (result.exit_code, "--to and --from name the same store" in result.stderr) == (2, True)
     assert content(source) == before
 
 

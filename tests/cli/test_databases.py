@@ -195,7 +195,7 @@ def test_a_store_elsewhere_is_backed_up(elsewhere: MemoryStore, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("url", "complaint"),
     [
-        ("other://user:hunter2@host/db", "a store can't be at other://…; known is sqlite:///path/to/pixstore.db"),
+        ("other://user:hunter2@host/db", "there is no store for other://…; known are sqlite:///path/to/pixstore.db"),
         ("sqlite://user:hunter2@host/db", "a sqlite URL is sqlite:///relative/path or sqlite:////absolute/path"),
         ("sqlite:///", "store names no file"),
     ],
@@ -261,7 +261,7 @@ def test_a_misspelt_store_is_not_made(
         Path(database).touch()
     result = run(*arguments, "--database", database)
     assert result.exit_code == 1
-    assert re.search("there is no store at|is no database of pixstore-asgi", result.output)
+    assert re.search("there is no store at|is not a database of pixstore-asgi", result.output)
     if kind == "schema":
         store = connect(database)
         assert isinstance(store, Inspectable)
@@ -285,7 +285,7 @@ def test_an_empty_value_is_refused(arguments: list[str]) -> None:
     result = run(*arguments)
     assert result.exit_code == 2
     option = next(each for each in reversed(arguments) if each).rstrip("=")
-    assert f"Error: Invalid value for '{option}': it is empty: is a variable not set?" in result.output
+    assert f"Error: Invalid value for '{option}': it is empty: check that the variable is set" in result.output
 
 
 @pytest.mark.parametrize(
@@ -304,7 +304,7 @@ def test_a_url_in_the_place_of_a_path_is_refused(arguments: list[str]) -> None:
     """It is not repeated: it may hold a password; and no folder of its name is made."""
     result = run(*arguments, "postgresql://user:hunter2@host/pictures")
     assert result.exit_code == 2
-    assert f"Invalid value for '{arguments[-1]}': this is a path, and no URL" in result.output
+    assert f"Invalid value for '{arguments[-1]}': give a path, not a URL" in result.output
     assert "hunter2" not in result.output
 
 
@@ -321,7 +321,7 @@ def test_a_url_of_no_bucket_is_refused(path: str, option: str) -> None:
     """What is no bucket's URL is a mistake in how a command is used, not a fault that it found."""
     result = run(*path.split(), option, "pictures")
     assert result.exit_code == 2
-    assert f"Error: Invalid value for '{option}': this is no URL of a bucket" in result.output
+    assert f"Error: Invalid value for '{option}': this is not the URL of a bucket" in result.output
 
 
 @pytest.mark.slow
@@ -333,7 +333,7 @@ def test_bodies_in_a_bucket_are_moved_in_and_out(tmp_path: Path, s3: S3Server) -
     source = ("--database", npm.database, "--images", npm.images)
     taken = run("import", "npm", *source, "--into", database, *bodies)
     assert taken.exit_code == 0, taken.output
-    assert "lies in a bucket" in run("export", "images", "--database", database, "--to", tmp_path / "without").output
+    assert "is in a bucket" in run("export", "images", "--database", database, "--to", tmp_path / "without").output
     written = run("export", "images", "--database", database, *bodies, "--to", tmp_path / "files")
     assert written.exit_code == 0, written.output
     assert [path.name for path in (tmp_path / "files" / "cats").iterdir()] == ["1.png"]

@@ -109,7 +109,7 @@ def test_a_secret_that_the_database_has_forgotten(database: Path) -> None:
     result = run("retire", OLD, "--database", database)
     assert (result.exit_code, result.output) == (
         0,
-        f"{database} does not know secret {OLD}, though PIXSTORE_SECRET lists it: nothing is to be retired.\n",
+        f"{database} does not know secret {OLD}, though PIXSTORE_SECRET lists it: there is nothing to retire.\n",
     )
     assert run_for_json("retire", OLD, "--database", database) == {"retired": None}
 
@@ -146,7 +146,7 @@ def test_what_is_left_is_told(database: Path, monkeypatch: pytest.MonkeyPatch) -
     result = run("rewrap", "--database", database, "--json")
     assert result.exit_code == 1
     assert json.loads(result.stdout) == {"rewrapped": 0, "left": 5}
-    assert result.stderr.startswith(f"5 keys left under {OLD}, with which other processes save:\n")
+    assert result.stderr.startswith(f"5 keys left under {OLD}, because other processes save with it:\n")
 
 
 def test_a_copy_is_separated(database: Path) -> None:
@@ -157,7 +157,7 @@ def test_a_copy_is_separated(database: Path) -> None:
         here = line.replace("/var/lib/pictures", str(copy.parent)).replace("/srv/staging/pixstore.db", str(copy))
         result = CliRunner().invoke(commands, here.split(), env={"PIXSTORE_SECRET": BOTH})
         assert result.exit_code == 0, result.output
-    assert result.output == f"{copy} has an id of its own now, with 7 keys; its secrets have other key ids.\n"
+    assert result.output == f"{copy} has its own id now, with 7 keys; its secrets have new key ids.\n"
     old, new = run_for_json("status", "--database", copy)
     assert (old["keys"], new["keys"], new["signs"]) == (0, 7, True)
     assert new["key_id"] != NEW
@@ -250,7 +250,7 @@ def test_an_interruption_is_no_loss(database: Path, batch: int, moment: str) -> 
         output, errors = process.communicate(timeout=30)
     assert (process.returncode, output) == (130, ""), errors
     done = f"{batch} key{'' if batch == 1 else 's'}"
-    assert errors == f"Stopped after {done}. The same command goes on from here.\n"
+    assert errors == f"Stopped after {done}. Run the same command again to continue.\n"
     assert run_for_json("status", "--database", database)[0]["keys"] == 5 - batch
     assert run_for_json("rewrap", "--database", database) == {"rewrapped": 5 - batch, "left": 0}
 

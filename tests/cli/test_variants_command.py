@@ -289,7 +289,7 @@ def test_it_is_told_whether_a_second_run_goes_on(
 
     monkeypatch.setattr("pixstore_asgi.cli.variants_command.make_variants", stopped)
     result = run(database, *WANTED, *option)
-    assert (result.exit_code, "goes on from here" in result.stderr) == (130, goes_on)
+    assert (result.exit_code, "to continue" in result.stderr) == (130, goes_on)
 
 
 @pytest.mark.slow
@@ -303,7 +303,7 @@ def test_ctrl_c_ends_with_a_report(database: Path) -> None:
     stopped = subprocess.run(arguments, env=environment, capture_output=True, text=True, check=False, timeout=60)
     assert stopped.returncode == 130
     assert stopped.stdout.splitlines()[0].endswith(f"images completed in {database}")
-    assert stopped.stderr == "Stopped. The same command goes on from here.\n"
+    assert stopped.stderr == "Stopped. Run the same command again to continue.\n"
     assert run(database, *WANTED).exit_code == 0
     assert {len(record.variants) for record in records_of(database).values()} == {2}
 

@@ -104,7 +104,7 @@ def test_formats_that_are_not_listed_are_refused() -> None:
     [
         (b"", "the image is empty"),
         (b"------WebKitFormBoundary", "multipart form"),
-        (b"plain text", "no image of a format accepted here (PNG, WebP, JPEG, GIF, AVIF)"),
+        (b"plain text", "not an image of a format accepted here (PNG, WebP, JPEG, GIF, AVIF)"),
     ],
 )
 def test_the_error_for_another_file_describes_it(data: bytes, text: str) -> None:

@@ -107,7 +107,7 @@ async def test_a_killed_child_is_not_the_picture_s_fault(make_decoder: MakeDecod
     before = fork_servers()
     kill = partial(signal_child, signal.SIGKILL)
     assert await decoder.decode(Interrupted(kill), "jpeg") == Decoded(60, 40)
-    with pytest.raises(StoreBusy, match="was killed, perhaps for want of memory: try again"):
+    with pytest.raises(StoreBusy, match="was killed, perhaps because memory ran out: try again"):
         await decoder.decode(Interrupted(kill, times=2), "jpeg")
     assert await decoder.decode([PICTURE], "jpeg") == Decoded(60, 40)
     assert fork_servers() == before

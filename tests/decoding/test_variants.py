@@ -52,7 +52,7 @@ def test_a_decoder_that_cannot_be_is_refused() -> None:
     """No process, two variants of one name and what is no variant raise ConfigError."""
     with pytest.raises(ConfigError, match="processes"):
         Decoder(processes=0)
-    with pytest.raises(ConfigError, match="a name of its own"):
+    with pytest.raises(ConfigError, match="the same name"):
         Decoder([Variant("a", 1), Variant("a", 2)])
     with pytest.raises(ConfigError, match="Variant"):
         Decoder(["a"])  # type: ignore[list-item]

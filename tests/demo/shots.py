@@ -47,7 +47,7 @@ def _make_history(page: Page) -> None:
     page.keyboard.press("Escape")
     page.evaluate("scrollTo(0, 0)")
     page.get_by_role("button", name="Expired proof").click()
-    expect(page.get_by_role("complementary").get_by_text("3 of 3 pictures back")).to_be_visible()
+    expect(page.get_by_role("complementary").get_by_text("3 of 3 pictures recovered")).to_be_visible()
     page.get_by_role("heading", name="Gallery").click()
 
 

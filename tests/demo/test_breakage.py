@@ -48,7 +48,7 @@ def total(page: Page, name: str) -> Locator:
 
 
 def expect_recovery(page: Page) -> None:
-    result = re.compile(r"3 of 3 pictures back after [\d.]+ m?s\.")
+    result = re.compile(r"3 of 3 pictures recovered after [\d.]+ m?s\.")
     expect(page.get_by_role("complementary").get_by_text(result)).to_be_visible()
     expect(status(page)).to_have_text(result)
     expect_pictures(page, 6)
@@ -65,8 +65,8 @@ def test_expired_proof_is_healed_by_the_client(context: BrowserContext, page: Pa
     expect(healed).to_have_count(3)
     for n in range(3):
         expect(healed.nth(n)).to_contain_text("Request for 2 \N{MULTIPLICATION SIGN} 3 pictures")
-        expect(healed.nth(n)).to_contain_text(re.compile(r"Proof refused, then good for \d+ s"))
-        expect(healed.nth(n)).to_contain_text("The client took a fresh record and asked again.")
+        expect(healed.nth(n)).to_contain_text(re.compile(r"Proof refused, then valid for \d+ s"))
+        expect(healed.nth(n)).to_contain_text("The client fetched a fresh record and tried again.")
     expect(total(page, "Failed")).to_have_text("0")
 
 
@@ -83,7 +83,7 @@ def test_truncated_body_is_not_cached_and_heals(context: BrowserContext, page: P
     assert cached(page) == {"entries": 6, "bytes": 6}
     page.reload()
     expect_pictures(page, 6)
-    expect(kept(page, "Answered from there")).to_have_text("6 times")
+    expect(kept(page, "Loaded from there")).to_have_text("6 times")
 
 
 def test_server_restart_is_outlasted_by_the_client(page: Page) -> None:

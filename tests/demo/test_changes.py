@@ -70,7 +70,7 @@ def test_what_is_kept_is_kept_up_to_date(page: Page) -> None:
     page.get_by_role("button", name="Sign out").click()
     page.get_by_role("button", name="Sign in as a guest").click()
     expect(kept(page, "Downloaded")).to_have_text("5 times")
-    expect(kept(page, "Answered from there")).to_have_text("0 times")
+    expect(kept(page, "Loaded from there")).to_have_text("0 times")
 
 
 def test_the_dialog_shows_how_much_has_come(page: Page, large: Path) -> None:

@@ -128,7 +128,7 @@ def test_the_panel_tells_what_thumbnails_save(page: Page) -> None:
     """It holds bytes and time of what is shown against those of the originals, and forgets them at sign-out."""
     expect(kept(page, "Thumbnails shown")).to_have_text(KEPT_SIX)
     expect(kept(page, "Their originals")).to_have_text(re.compile(r"^[\d.]+ kB$"))
-    expect(kept(page, "At 10 Mbit/s these take")).to_have_text(re.compile(r"^\d+ ms in place of \d+ ms$"))
+    expect(kept(page, "Time at 10 Mbit/s")).to_have_text(re.compile(r"^\d+ ms instead of \d+ ms$"))
     expect(page.get_by_text(re.compile(r"^[78]\d % less to send, decrypt and keep\.$"))).to_be_visible()
     expect_picture(open_first(page))
     expect(kept(page, "Thumbnails shown")).to_have_text(KEPT_SIX)
@@ -145,7 +145,7 @@ def test_pictures_come_from_the_cache_the_second_time(context: BrowserContext, p
     requests = noted_requests(context)
     page.reload()
     expect_pictures(page, 6)
-    expect(kept(page, "Answered from there")).to_have_text("6 times")
+    expect(kept(page, "Loaded from there")).to_have_text("6 times")
     expect(kept(page, "Downloaded")).to_have_text("0 times")
     assert image_requests(requests) == []
     expect(journal(page).filter(has_text="Cache hit, IndexedDB")).to_have_count(6)
@@ -161,7 +161,7 @@ def test_without_storage_the_pictures_are_shown_all_the_same(context: BrowserCon
     page = sign_in(context, server)
     expect_pictures(page, 6)
     panel = page.get_by_role("complementary", name="Behind the scenes")
-    expect(panel.get_by_text("can't be opened. The pictures are shown all the same.")).to_be_visible()
+    expect(panel.get_by_text("can't be opened. The pictures are shown anyway.")).to_be_visible()
     expect(kept(page, "IndexedDB, as ciphertext")).to_have_text("0 pictures, 0 bytes")
     expect(kept(page, "Memory, decrypted")).to_have_text(KEPT_SIX)
 
@@ -187,7 +187,7 @@ def test_the_original_goes_first(page: Page) -> None:
 def test_a_fetched_picture_is_told_in_full(page: Page) -> None:
     """A line has cache, proof, wire state, bytes and time."""
     line = journal(page).filter(has_text=re.compile("Cache miss")).first
-    expect(line).to_contain_text(re.compile(r"Proof \d+\.\d s old, good for \d+ s"))
+    expect(line).to_contain_text(re.compile(r"Proof \d+\.\d s old, valid for \d+ s"))
     expect(line).to_contain_text("Wire state Success")
     expect(line).to_contain_text(re.compile(r"Received [\d.]+ kB"))
     expect(line).to_contain_text(re.compile(r"Time [\d.]+ m?s"))
@@ -212,9 +212,9 @@ def test_the_countdown_runs_out(page: Page) -> None:
     """The proof's time is counted down to its end, which the picture survives; asking again starts it anew."""
     page.clock.install()
     dialog = open_first(page)
-    expect(dialog.get_by_role("timer")).to_contain_text("Proof ends in")
+    expect(dialog.get_by_role("timer")).to_contain_text("Proof expires in")
     page.clock.fast_forward(41_000)
-    expect(dialog.get_by_role("timer")).to_contain_text("Proof ended")
+    expect(dialog.get_by_role("timer")).to_contain_text("Proof expired")
     expect_picture(dialog)
 
 

@@ -147,7 +147,7 @@ def test_the_next_guest_finds_nothing_of_one_who_never_signed_out(context: Brows
     page.get_by_role("button", name="Sign in as a guest").click()
     expect_pictures(page, 6)
     expect(kept(page, "Downloaded")).to_have_text("6 times")
-    expect(kept(page, "Answered from there")).to_have_text("0 times")
+    expect(kept(page, "Loaded from there")).to_have_text("0 times")
 
 
 def test_sign_out_wins_over_downloads_under_way(page: Page) -> None:
@@ -163,7 +163,7 @@ def test_sign_out_wins_over_downloads_under_way(page: Page) -> None:
     expect(page.get_by_role("button", name="Sign in as a guest")).to_be_focused()
     for route in held:
         route.fulfill(status=200, body=b"\x00" + bytes(1000))
-    expect(page.get_by_text("nothing of it is left in this browser").first).to_be_visible()
+    expect(page.get_by_text("this browser keeps nothing of it").first).to_be_visible()
     assert cached(page) == {"entries": 0, "bytes": 0}
     expect(page.locator("img[src^='blob:']")).to_have_count(0)
 

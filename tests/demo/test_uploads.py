@@ -67,7 +67,7 @@ def test_several_files_at_once_and_one_is_no_picture(page: Page, tmp_path: Path)
         expect(tile(page, place)).to_contain_text("Your picture")
         expect_picture(tile(page, place))
     refused = page.get_by_role("list", name="Uploads").get_by_role("listitem").filter(has_text="bad.png")
-    expect(refused).to_contain_text("This is no image of a format accepted here")
+    expect(refused).to_contain_text("This is not an image of a format accepted here")
     refused.get_by_role("button", name="Dismiss the message on bad.png").click()
     expect(refused).to_have_count(0)
 
@@ -186,7 +186,7 @@ def test_what_was_removed_is_shown(page: Page, tmp_path: Path) -> None:
     expect(metadata(page, "Date taken")).to_have_text("2026-06-14 12:03:11 removed")
     expect(page.get_by_role("dialog").get_by_text("read just now, it is not")).to_be_visible()
     page.get_by_role("button", name="Update").click()
-    expect(page.get_by_role("dialog").get_by_text("None: read out of the decrypted picture")).to_be_visible()
+    expect(page.get_by_role("dialog").get_by_text("None, as read from the decrypted picture")).to_be_visible()
     expect(tile(page, 0)).not_to_contain_text("GPS")
 
 
@@ -215,7 +215,7 @@ def test_metadata_can_be_kept(page: Page, tmp_path: Path) -> None:
     tile(page, 0).click()
     expect(metadata(page, "GPS position")).to_have_text("48.20820° N, 16.37190° E ")
     expect(metadata(page, "Orientation")).to_have_text("by 90° ")
-    expect(page.get_by_role("dialog").get_by_text("Anyone who gets this picture can read this")).to_be_visible()
+    expect(page.get_by_role("dialog").get_by_text("Anyone with this picture can read this")).to_be_visible()
 
 
 def test_the_reader_of_metadata_survives_damage(context: BrowserContext, lasting_server: Server) -> None:

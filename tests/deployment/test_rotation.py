@@ -211,6 +211,6 @@ async def test_a_secret_is_replaced_under_load(tmp_path: Path, clients: int, pau
             found = await pix.read_image(image_id)
             assert found is not None
             assert found.data in images
-    with pytest.raises(SecretError, match=f"written with secret {state.key_id}, and given is {OLD}"):
+    with pytest.raises(SecretError, match=f"written with secret {state.key_id}, but this process has {OLD}"):
         await Pixstore(path, secret=SECRET).open()
     print(f"\n{json.dumps(load.requests)} requests, {len(load.images)} images")

@@ -334,7 +334,7 @@ def test_litestar(project: Path) -> None:
         assert httpx.get(f"{server.url}/api/pictures/nobody").status_code == 404
         refused = httpx.post(f"{server.url}/api/pictures", content=b"<html>")
         assert refused.status_code == 400
-        assert "no image of a format" in refused.json()["detail"]
+        assert "not an image of a format" in refused.json()["detail"]
         assert httpx.get(f"{server.url}/schema/openapi.json").json()["paths"]["/api/pictures"]["post"]
         assert in_use(server) == 0
         assert server.stop() in (0, -15)

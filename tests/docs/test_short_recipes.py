@@ -36,7 +36,7 @@ def test_starlette(run_snippet: RunSnippet) -> None:
         record = ImageRecord.parse(again.json())
         assert record.id.startswith("players:")
         assert image_in(record, http.get(f"/pixstore-image/{record.id}", headers=sent(record))) == picture()
-        assert "no image of a format" in http.post("/api/pictures", content=b"<html>").json()["detail"]
+        assert "not an image of a format" in http.post("/api/pictures", content=b"<html>").json()["detail"]
         assert http.get("/api/pictures/nobody").status_code == 404
 
 

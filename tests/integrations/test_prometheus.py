@@ -60,7 +60,7 @@ def test_a_registry_has_them_once() -> None:
     """A second one in the same registry is a ConfigError that names the way out."""
     registry = CollectorRegistry()
     PrometheusMetrics(registry)
-    with pytest.raises(ConfigError, match=r"make one for each registry, as by PrometheusMetrics\(CollectorRegistry"):
+    with pytest.raises(ConfigError, match=r"make one for each registry, such as PrometheusMetrics\(CollectorRegistry"):
         PrometheusMetrics(registry)
 
 

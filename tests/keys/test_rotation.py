@@ -198,7 +198,7 @@ async def test_a_secret_is_retired_when_no_image_needs_it(store: ImageStore) -> 
     assert await rotation.retire_key(store, BOTH, hide(OLD)) is True
     ((image_id, image),) = images.items()
     assert await read(store, OTHER_SECRET, image_id) == image
-    with pytest.raises(SecretError, match=f"written with secret {NEW}, and given is {OLD}"):
+    with pytest.raises(SecretError, match=f"written with secret {NEW}, but this process has {OLD}"):
         await Pixstore(store, secret=SECRET).open()
 
 

@@ -52,7 +52,7 @@ async def test_a_wrong_secret_does_not_open_and_is_named(tmp_path: Path) -> None
     path = await make_database(tmp_path / "pixstore.db")
     async with Pixstore(path, secret=SECRET) as pix:
         await pix.save_image(picture())
-    with pytest.raises(SecretError, match=f"secret {OLD}, and given is {NEW}"):
+    with pytest.raises(SecretError, match=f"secret {OLD}, but this process has {NEW}"):
         await Pixstore(path, secret=OTHER_SECRET).open()
     async with Pixstore(path, secret=SECRET) as pix:
         assert [state.key_id for state in await pix.key_status()] == [OLD]

@@ -235,7 +235,7 @@ async def test_images_are_listed_by_directory_and_page(pix: Pixstore) -> None:
 async def test_one_id_is_no_list_of_ids(pix: Pixstore) -> None:
     """A text in place of a list of ids is an InputError that names the method for one image, and no empty answer."""
     record = await pix.save_image(picture())
-    with pytest.raises(InputError, match="for one image there is get_image_record"):
+    with pytest.raises(InputError, match="for one image call get_image_record"):
         await pix.get_image_records(record.id)
 
 

@@ -293,11 +293,11 @@ async def test_pixels_are_checked_alone() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"variants": [Variant("a", width=1), Variant("a", width=2)]}, "a name of its own"),
+        ({"variants": [Variant("a", width=1), Variant("a", width=2)]}, "the same name"),
         ({"variants": ["thumb"]}, r"Variant\(…\)"),
-        ({"variants": Variant("thumb", width=1)}, "is a list or tuple"),
-        ({"variants": None}, "is a list or tuple"),
-        ({"pad_to": "buckets"}, 'pad_to is "bucket"'),
+        ({"variants": Variant("thumb", width=1)}, "must be a list or tuple"),
+        ({"variants": None}, "must be a list or tuple"),
+        ({"pad_to": "buckets"}, 'pad_to must be "bucket"'),
     ],
 )
 def test_options_that_can_not_be_are_refused(options: Any, message: str) -> None:

@@ -271,9 +271,7 @@ async def test_an_image_that_is_updated_meanwhile_is_tried_again(plain: Pixstore
     assert await ended(full, image_id) == [("PRESENT" if by is full else "MOVED", "")]
     assert await shows(full, await record_of(full, image_id), picture("jpeg", 40, seed=5))
     full._backfill = meanwhile(full, plain, update, times=3)
-    assert await ended(full, image_id, again=True) == [
-        ("LEFT", "it is updated all the time: run the same command again")
-    ]
+    assert await ended(full, image_id, again=True) == [("LEFT", "it is updated too often: run the same command again")]
 
 
 async def test_of_two_at_once_none_undoes_the_other(store: MemoryStore, plain: Pixstore, full: Pixstore) -> None:

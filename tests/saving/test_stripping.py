@@ -42,7 +42,7 @@ async def test_what_is_of_no_known_format_passes_unchanged(data: bytes) -> None:
     """It is told by whoever knows which formats are accepted."""
     for pieces in ([data], in_pieces(data, 3)):
         assert await stripped_from(pieces) == data
-    with pytest.raises(InvalidImage, match="no image of a format accepted here" if data else "the image is empty"):
+    with pytest.raises(InvalidImage, match="not an image of a format accepted here" if data else "the image is empty"):
         await begin_sealing(stripped(arriving([data])), ALL, Encryption.fresh())
 
 

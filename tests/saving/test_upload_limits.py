@@ -77,7 +77,7 @@ async def test_an_upload_that_goes_on_and_on_ends() -> None:
             await asyncio.sleep(0.001)
 
     async with Pixstore(MemoryStore(), secret=SECRET, upload_timeout_s=60, max_upload_s=0.2) as pix:
-        with pytest.raises(UploadTimeout, match=r"not whole within max_upload_s, 0\.2 s"):
+        with pytest.raises(UploadTimeout, match=r"not complete within max_upload_s, 0\.2 s"):
             await pix.save_image(trickle())
 
 

@@ -154,17 +154,17 @@ async def test_a_request_does_not_show_its_proof(pix: Pixstore) -> None:
 
 
 REFUSALS: dict[str, dict[str, Any]] = {
-    "it names no image": {"image_id": ""},
+    "it has no image id": {"image_id": ""},
     "it has no proof": {"proof": None},
-    "this is no image id": {"image_id": "../x"},
+    "this is not an image id": {"image_id": "../x"},
     "the proof is refused: not-canonical": {"proof": "A" * 47},
     "the proof is refused: version": {"proof": "A" * 48},
-    "the proof is refused: token, the request has none that can be": {"token": None},
+    "the proof is refused: token, the audience of the request is invalid": {"token": None},
     "the proof is refused: mac": {"token": 7},
     "the proof is refused: expired, 1 ms too late": {"now_ms": NOW_MS + 30_000},
     "the proof is refused: not-yet-valid, 1 ms too early": {"now_ms": NOW_MS - 15_001},
-    "the proof is refused: epoch, it is of epoch 0, and the image of 1": {"is_revoked": True},
-    "the proof is refused: audience, the request comes from none": {"terms": None},
+    "the proof is refused: epoch, it has epoch 0, but the image has epoch 1": {"is_revoked": True},
+    "the proof is refused: audience, the request has no audience": {"terms": None},
     "the application's rule forbids it": {"rule": "forbidden"},
 }
 

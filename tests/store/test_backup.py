@@ -163,7 +163,9 @@ async def test_a_backup_copied_over_a_database_with_a_log_is_refused(tmp_path: P
     back_up(path, backup)
     await asyncio.to_thread(kill_while_it_saves, path, 60)
     shutil.copyfile(backup, path)
-    with pytest.raises(StoreError, match=r"is damaged, as after a backup was copied over it.*pixstore-asgi restore"):
+    with pytest.raises(
+        StoreError, match=r"is damaged, for example because a backup was copied over it.*pixstore-asgi restore"
+    ):
         await Pixstore(path, secret=SECRET).open()
     assert path.read_bytes() == backup.read_bytes()
     restore(backup, path)
@@ -263,10 +265,10 @@ async def test_restore_is_refused_while_anybody_has_the_database_open(tmp_path: 
     back_up(path, backup)
     async with Pixstore(path, secret=SECRET) as pix:
         saved = await pix.save_image(picture())
-        with pytest.raises(StoreBusy, match="stop all that use it first"):
+        with pytest.raises(StoreBusy, match="stop every process that uses it first"):
             await asyncio.to_thread(restore, backup, path)
         assert await pix.read_image(saved.id)
-    with reading(path), pytest.raises(StoreBusy, match="stop all that use it first"):
+    with reading(path), pytest.raises(StoreBusy, match="stop every process that uses it first"):
         restore(backup, path)
     assert await unreadable(path, [image_id, saved.id]) == []
 
@@ -362,12 +364,12 @@ async def test_ctrl_c_says_what_is_left(tmp_path: Path, monkeypatch: pytest.Monk
     stopped = await asyncio.to_thread(run, "backup", "--database", path, "--to", tmp_path / "new.db")
     assert stopped == (130, "Stopped: no backup was made.\n")
     stopped = await asyncio.to_thread(run, "restore", "--from", backup, "--database", path)
-    assert stopped == (130, "Stopped: the database is as it was. The same command restores it.\n")
+    assert stopped == (130, "Stopped: the database is unchanged. Run the same command again to restore it.\n")
 
 
 @pytest.mark.parametrize(
     ("name", "reason"),
-    [("sqlite:///b.db", "this is a path, and no URL"), ("-", "can't be written to stdout: name a file")],
+    [("sqlite:///b.db", "give a path, not a URL"), ("-", "can't be written to stdout: name a file")],
 )
 def test_a_backup_is_a_file(tmp_path: Path, name: str, reason: str) -> None:
     """A URL, or stdout, as a backup's name is a usage error, and makes no file of a strange name."""
@@ -472,7 +474,7 @@ async def test_a_pipe_in_the_place_of_a_file_is_refused(tmp_path: Path, suffix: 
         await fill(path)
     pipe.unlink(missing_ok=True)
     os.mkfifo(pipe)
-    refused = pytest.raises(StoreError, match=f"{pipe} is no regular file")
+    refused = pytest.raises(StoreError, match=f"{pipe} is not a regular file")
     with refused:
         await Pixstore(path, secret=SECRET).open()
     with refused:
@@ -499,7 +501,7 @@ async def test_nothing_that_others_put_there_becomes_a_backup(tmp_path: Path) ->
     part.unlink()
     journal = tmp_path / "backup.db-journal"
     journal.write_bytes(b"")
-    with pytest.raises(StoreError, match=r"there is a file .*-journal already"):
+    with pytest.raises(StoreError, match=r"the file .*-journal exists already"):
         back_up(path, target)
     assert not target.exists()
 
@@ -512,7 +514,7 @@ async def test_a_backup_overwrites_nothing(tmp_path: Path) -> None:
     for target in (other, path):
         code, output = await asyncio.to_thread(run, "backup", "--database", path, "--to", target)
         assert code == 1
-        assert f"there is a file {target} already" in output
+        assert f"the file {target} exists already" in output
     with pytest.raises(StoreError, match="is the database itself"):
         restore(path, path)
     assert other.read_text() == "mine"
@@ -549,7 +551,7 @@ def test_bodies_in_a_bucket_are_no_lack(tmp_path: Path, s3: S3Server) -> None:
     for command in (["backup", "--database", database, "--to"], ["restore", "--database", database, "--from"]):
         code, output = run(*command, tmp_path / "backup.db")
         assert (code, output.count("\n")) == (0, 2)
-        assert "rows alone: bodies are in the bucket" in output
+        assert "only rows: the bodies are in the bucket" in output
     query(database, f"PRAGMA user_version = {len(MIGRATIONS)}")
     os.utime(database)
     assert asyncio.run(read_from_bucket(database, blobs, image_id)) == large_png(2_000_000)

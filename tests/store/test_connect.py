@@ -51,7 +51,7 @@ def test_an_unknown_scheme_is_answered_with_the_known_ones(monkeypatch: pytest.M
     with pytest.raises(ConfigError) as caught:
         connect("mysql://user:hunter2@host/db")
     assert str(caught.value) == (
-        "a store can't be at mysql://…; known is sqlite:///path/to/pixstore.db or postgresql://user@host/database"
+        "there is no store for mysql://…; known are sqlite:///path/to/pixstore.db or postgresql://user@host/database"
         " or mem://name"
     )
 
@@ -75,7 +75,7 @@ NO_STORES = [
 )
 def test_postgresql_named_otherwise_is_no_path(target: str) -> None:
     """What looks like PostgreSQL's, and is no URL, is refused without being repeated: it may hold a password."""
-    with pytest.raises(ConfigError, match="PostgreSQL is named by a URL, postgresql://user@host/database") as caught:
+    with pytest.raises(ConfigError, match="PostgreSQL needs a URL, such as postgresql://user@host/database") as caught:
         connect(target)
     assert "hunter2" not in str(caught.value)
 
@@ -86,7 +86,7 @@ def test_postgresql_named_otherwise_is_no_path(target: str) -> None:
         (SQLALCHEMY_URL, r"render_as_string\(hide_password=False\)"),
         (SQLALCHEMY_URL.render_as_string(hide_password=False), r"drop \+psycopg, so that the URL is postgresql://…"),
         (str(SQLALCHEMY_URL.set(drivername="postgresql")), r"render_as_string\(hide_password=False\)"),
-        (PostgresDsn("postgresql://u:hunter2@h/db"), r"of Pydantic's URL pass str\(url\)"),
+        (PostgresDsn("postgresql://u:hunter2@h/db"), r"for Pydantic's URL pass str\(url\)"),
         ("sqlite+aiosqlite:///a.db", r"drop \+aiosqlite, so that the URL is sqlite://…"),
     ],
 )

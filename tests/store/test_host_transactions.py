@@ -183,7 +183,7 @@ async def test_what_is_no_transaction_is_refused(pix: Pixstore, connection: Conn
 async def test_other_stores_have_no_transactions_to_share() -> None:
     """A store outside PostgreSQL says that it takes no connection."""
     async with Pixstore(MemoryStore(), secret=SECRET) as pix:
-        with pytest.raises(InputError, match="for a store in PostgreSQL"):
+        with pytest.raises(InputError, match="needs a store in PostgreSQL"):
             await pix.save_image(picture(), connection=object())
 
 

@@ -133,7 +133,7 @@ async def test_a_file_beside_a_database_is_its_alone(tmp_path: Path, suffix: str
     beside = path.with_name(path.name + suffix)
     beside.unlink(missing_ok=True)
     LINKS[kind](others, beside)
-    with refused(f"{beside} has 2 names" if kind == "a hard link" else f"{beside} is no regular file"):
+    with refused(f"{beside} has 2 names" if kind == "a hard link" else f"{beside} is not a regular file"):
         await SqliteStore(path).open()
     beside.unlink()
     assert await ids_in(path) == {"a"}

@@ -82,7 +82,7 @@ async def test_a_server_that_is_not_there_is_told() -> None:
     """Where nobody listens, opening fails in the time that a busy store is waited for, and says where that is."""
     port = free_port()
     pix = Pixstore(f"postgresql://nobody:hunter2@127.0.0.1:{port}/none", secret=SECRET)
-    with pytest.raises(StoreBusy, match=f"PostgreSQL is not there at 127.0.0.1:{port}, or") as caught:
+    with pytest.raises(StoreBusy, match=f"PostgreSQL can't be reached at 127.0.0.1:{port}, or") as caught:
         await asyncio.wait_for(pix.open(), 10)
     assert "hunter2" not in str(caught.value)
 
@@ -151,7 +151,7 @@ def test_a_url_that_a_password_has_torn_is_refused(rest: str) -> None:
     if "[" in rest:
         assert "in a password [ is %5B and ] is %5D" in str(caught.value)
     else:
-        assert "percent-encoded, as @ by %40" in str(caught.value)
+        assert "@ is %40" in str(caught.value)
         with pytest.raises(ConfigError, match="percent-encoded"):
             PostgresStore(f"postgresql://{rest}")
 
@@ -180,7 +180,7 @@ def test_a_source_that_is_no_text_and_no_pool_is_refused() -> None:
 
 def test_an_option_that_stands_twice_is_refused() -> None:
     """Of two schemas none is preferred in silence."""
-    with pytest.raises(ConfigError, match="schema stands twice in the URL"):
+    with pytest.raises(ConfigError, match="schema occurs twice in the URL"):
         connect("postgresql://u:hunter2@h/d?schema=a&schema=b")
 
 
@@ -188,9 +188,9 @@ def test_an_option_that_stands_twice_is_refused() -> None:
     ("option", "message"),
     [
         ("sslmode=requre", "`sslmode` parameter must be one of"),
-        ("sslmode=require", "it speaks no TLS, which sslmode in the URL asks for"),
-        ("shema=hunter2", "it knows no option shema, which stands in the URL"),
-        ("pool_size=3", "it knows no option pool_size, which stands in the URL"),
+        ("sslmode=require", "it does not support TLS, which sslmode in the URL requires"),
+        ("shema=hunter2", "it does not know the option shema in the URL"),
+        ("pool_size=3", "it does not know the option pool_size in the URL"),
     ],
 )
 async def test_an_option_that_does_not_work_is_named(postgres: Cluster, option: str, message: str) -> None:
@@ -203,7 +203,7 @@ async def test_an_option_that_does_not_work_is_named(postgres: Cluster, option: 
 async def test_a_root_certificate_that_is_missing_is_told(postgres: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """With verify-full and no certificate where asyncpg looks for one, the option that names one is told."""
     monkeypatch.setenv("HOME", "/nowhere")
-    with pytest.raises(StoreError, match="none is found: name its file by sslrootcert"):
+    with pytest.raises(StoreError, match="none is found: name its file with sslrootcert"):
         await connect(f"{postgres.url()}?sslmode=verify-full").open()
 
 
@@ -567,12 +567,12 @@ async def test_a_server_that_only_reads_is_told(postgres: Cluster) -> None:
         postgres.run(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
         await store._opened().pool.expire_connections()
         for call in (store.delete("a"), save(store, "a")):
-            with pytest.raises(StoreBusy, match="it only reads, as a standby does: name the primary"):
+            with pytest.raises(StoreBusy, match="it is read-only, as a standby is: name the primary"):
                 await call
         assert await store.get("a") == saved
         async with opened(url, "pixstore") as later:
             assert await later.get("a") == saved
-        with pytest.raises(StoreBusy, match="no host of the URL is of the kind that target_session_attrs asks for"):
+        with pytest.raises(StoreBusy, match="no host of the URL is of the kind that target_session_attrs requires"):
             await PostgresStore(f"{url}?target_session_attrs=read-write").open()
         postgres.run(f"ALTER DATABASE {name} RESET default_transaction_read_only")
         await store._opened().pool.expire_connections()
@@ -776,7 +776,7 @@ async def test_a_server_that_stays_away_is_busy(own_cluster: Cluster, schema: st
         own_cluster.stop()
         try:
             for call in (store.get("a"), store.open_stream("a"), save(store, "a"), store.delete("a"), store.sweep()):
-                with pytest.raises(StoreBusy, match=f"is not there at 127.0.0.1:{own_cluster.port}, or") as caught:
+                with pytest.raises(StoreBusy, match=f"can't be reached at 127.0.0.1:{own_cluster.port}, or") as caught:
                     await call
                 assert caught.value.away == "database"
                 assert PASSWORD not in str(caught.value)

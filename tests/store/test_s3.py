@@ -109,8 +109,8 @@ def test_what_is_no_bucket_is_refused(url: str) -> None:
         ("", "blobs is empty"),
         ("s3://b/x?endpont=http://127.0.0.1:1", "there is no option endpont"),
         ("s3://b/x?hunter2.hunter2=x", "no such option"),
-        ("s3://b/x?region=a&region=b", "an option stands there twice"),
-        ("s3://key:hunter2@b/x", "credentials stand in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
+        ("s3://b/x?region=a&region=b", "an option occurs twice"),
+        ("s3://key:hunter2@b/x", "credentials belong into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
         ("s3://b/../x", "no part of the prefix may be empty, . or .."),
         ("s3://b/x//y", "no part of the prefix may be empty, . or .."),
         ("s3://b/x?endpoint=127.0.0.1:8333", "must begin with http:// or https://"),
@@ -145,7 +145,7 @@ async def test_the_environment_names_the_endpoint(s3: S3Server, monkeypatch: pyt
 
 def test_a_store_of_ones_own_takes_bodies_itself(tmp_path: Path) -> None:
     """With a store that is made already, blobs= is refused with what to do."""
-    with pytest.raises(ConfigError, match="give a store that you make its bodies="):
+    with pytest.raises(ConfigError, match="pass bodies=S3Bucket"):
         Pixstore(SqliteStore(tmp_path / "images.db"), blobs="s3://bucket/prefix")
 
 
@@ -178,7 +178,7 @@ async def test_a_bucket_that_is_not_there_is_told(tmp_path: Path, s3: S3Server) 
     ("variable", "value", "message"),
     [
         ("AWS_SECRET_ACCESS_KEY", "hunter2", "refused the credentials .*: AWS_SECRET_ACCESS_KEY is not the one"),
-        ("AWS_ACCESS_KEY_ID", "hunter2", "refused the credentials .*: it knows no such AWS_ACCESS_KEY_ID"),
+        ("AWS_ACCESS_KEY_ID", "hunter2", "refused the credentials .*: it does not know this AWS_ACCESS_KEY_ID"),
         ("AWS_SECRET_ACCESS_KEY", None, "are missing: set AWS_SECRET_ACCESS_KEY too"),
         ("AWS_ACCESS_KEY_ID", None, "are missing: set AWS_ACCESS_KEY_ID too"),
     ],
@@ -238,9 +238,9 @@ async def test_a_store_without_its_bucket_says_so(
     async with Pixstore(database, blobs=s3.url(prefix), secret=SECRET):
         assert "lie in a bucket" not in caplog.text
     async with Pixstore(database, secret=SECRET) as pix:
-        assert caplog.text.count("bodies of this store lie in a bucket, and no blobs= is given") == 1
+        assert caplog.text.count("this store has bodies in a bucket, but blobs= is not given") == 1
         assert [image.id for image in await pix.list_images()] == [record.id]
-        with pytest.raises(StoreError, match="lies in a bucket"):
+        with pytest.raises(StoreError, match="is in a bucket"):
             await pix.read_image(record.id)
 
 

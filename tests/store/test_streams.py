@@ -220,5 +220,5 @@ async def test_a_row_whose_body_is_dead_is_damage(opened: SqliteStore) -> None:
     with closing(sqlite3.connect(opened.path)) as db:
         db.execute("UPDATE blob SET state = 2")
         db.commit()
-    with pytest.raises(StoreError, match="points to a body that is not there: restore the database from a backup"):
+    with pytest.raises(StoreError, match="points to a body that does not exist: restore the database from a backup"):
         await opened.open_stream("a")

@@ -40,7 +40,7 @@ async def test_any_connection_is_taken(pixstore: MemoryPixstore, connection: obj
     assert image_in(record, await payload_of(pixstore, record)) == SAMPLES["webp"]
     assert await pixstore.delete_image(record.id, connection=connection)
     assert not await pixstore.image_exists(record.id)
-    with pytest.raises(InputError, match="connection is for a store in PostgreSQL"):
+    with pytest.raises(InputError, match="connection needs a store in PostgreSQL"):
         await Pixstore(MemoryStore(), secret=SECRET).save_image(SAMPLES["png"], connection=connection)
 
 

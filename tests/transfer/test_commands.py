@@ -219,7 +219,7 @@ def test_a_full_disk_ends_with_a_report(npm_store: NpmFiles, tmp_path: Path) -> 
     assert (result.returncode, result.stdout.startswith("7 images written")) == (1, True)
     reason, hint = result.stderr.splitlines()
     assert reason.startswith("Error: players/07.png can't be written: No space left")
-    assert hint == "The same command goes on from here."
+    assert hint == "Run the same command again to continue."
     assert run(*arguments, secret=SECRET).returncode == 0
     assert len(list((tmp_path / "out").rglob("*.png"))) == COUNT
 
@@ -280,6 +280,6 @@ def test_a_terminal_sees_a_bar_and_ctrl_c_a_report(npm_store: NpmFiles, tmp_path
     text = shown.decode()
     assert f"7/{COUNT}" in text
     assert "7 images taken over" in text
-    assert "The same command goes on from here." in text
+    assert "Run the same command again to continue." in text
     assert "Traceback" not in text
     assert len(images_of(tmp_path / "ours.db")) in (7, 8)

@@ -433,7 +433,7 @@ async def test_a_body_that_the_target_does_not_take_is_left_alone(source: ImageS
     for is_dry in (True, False):
         report = await copy(source, target, dry_run=is_dry)
         assert (counts(report), report.left[0].image_id) == ((1, 0, 0, 1), "a11")
-        assert "11 bytes, and the target takes 10" in report.left[0].reason
+        assert "11 bytes, and the target accepts at most 10" in report.left[0].reason
 
 
 async def test_a_target_in_use_loses_nothing(source: ImageStore, target: ImageStore, pix: Pixstore) -> None:

@@ -149,7 +149,7 @@ async def test_a_variant_of_an_earlier_version_is_left(full: Pixstore, other: Pi
     npm.run("DELETE FROM image_records WHERE id = 'players:ada'")
     report = await take(npm, other)
     assert report.moved == 1
-    updated = "its original was updated later: `pixstore-asgi variants` makes it anew"
+    updated = "its original was updated later: run `pixstore-asgi variants` to make it again"
     gone = "its original was not taken over"
     assert reasons(report) == {
         "a~card": updated,
@@ -217,7 +217,7 @@ async def test_an_export_never_mixes_versions(full: Pixstore, tmp_path: Path) ->
     of an image that was left alone."""
     with open_npm_target(tmp_path / "npm") as npm:
         report = await told(_updating(full, npm))
-    assert reasons(report) == dict.fromkeys(ALL_IDS[1:3], "its original was left alone, or was updated meanwhile")
+    assert reasons(report) == dict.fromkeys(ALL_IDS[1:3], "its original was skipped, or was updated meanwhile")
     assert report.moved == 4
     gif = await full.save_image(picture("gif"), directory="gifs")
     with open_npm_target(tmp_path / "second") as npm:
@@ -272,4 +272,4 @@ async def test_a_picture_whose_decoding_is_killed_is_left(monkeypatch: pytest.Mo
     async with Pixstore(store, secret=SECRET, variants=VARIANTS) as pix:
         report = await told(make_variants(pix, ["a", "b", "c"]))
     assert (report.moved, list(reasons(report))) == (2, ["a"])
-    assert "was killed, perhaps for want of memory" in reasons(report)["a"]
+    assert "was killed, perhaps because memory ran out" in reasons(report)["a"]

@@ -161,7 +161,7 @@ def test_a_bucket_that_is_not_named(
         monkeypatch.setenv(name, value)
     asyncio.run(save(place.database, SECRET, blobs=place.blobs))
     assert found(place.database, "--blobs", str(place.blobs)) == {}
-    assert found(place.database)["bodies"][1] == "pass --blobs, as the application's blobs"
+    assert found(place.database)["bodies"][1] == "pass --blobs with the value of the application's blobs"
 
 
 @pytest.mark.slow
@@ -205,7 +205,7 @@ def test_a_date_that_is_none(date: str) -> None:
     """Whatever stands in Date, the rest of the mount is looked at."""
     headers = Message()
     headers["date"] = date
-    assert probe._clock(headers) == ("clock", "a Date that is none", "")
+    assert probe._clock(headers) == ("clock", "an invalid Date", "")
 
 
 def test_a_proxy_that_changes_things(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -242,7 +242,7 @@ def test_an_answer_that_trickles(path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_an_address_without_https(path: Path) -> None:
     """An address elsewhere than on this machine is to be https."""
     (finding, *_) = probe.examine_mount("http://pictures.invalid/x")
-    assert finding.remedy == "browsers decrypt over HTTPS alone: give it a certificate"
+    assert finding.remedy == "browsers decrypt only over HTTPS: give it a certificate"
 
 
 @pytest.mark.parametrize(

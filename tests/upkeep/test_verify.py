@@ -218,7 +218,7 @@ def test_what_is_lost_or_of_nobody(place: Place, tables: Tables, s3_server: S3Se
     tables.run(f"UPDATE blob SET state = 2 WHERE id = {blobs['plain']}")
     tables.run("INSERT INTO blob (state, changed_ms) VALUES (1, 0)".replace(*CHANGED[tables.is_postgres]))
     stray = tables.run(f"SELECT id FROM blob WHERE id NOT IN ({', '.join(blobs.values())})")
-    expected = {"image plain": "its row points to a body that is not there", f"body {stray}": "no image points to it"}
+    expected = {"image plain": "its row points to a body that does not exist", f"body {stray}": "no image points to it"}
     if place.blobs:
         for name in ("00" * 16, "a-note.txt"):
             httpx.put(object_url(s3_server, place, name), content=b"stray").raise_for_status()
@@ -300,7 +300,7 @@ def test_images_that_could_not_be_read_are_told(place: Place, read: int, monkeyp
     monkeypatch.setattr("pixstore_asgi.cli.upkeep_commands.verify_images", ends_early)
     found = json.loads(verify(place, "--json").stdout)
     assert (found["images"], found["complete"]) == (read, False)
-    reason = "it is damaged: restore it from a backup; the images behind were not read"
+    reason = "it is damaged: restore it from a backup; the images after it were not read"
     assert found["faults"] == [{"what": "the database", "reason": reason}]
     assert verify(place).stdout.endswith(f"read\n1 fault:\n  the database: {reason}\n")
 

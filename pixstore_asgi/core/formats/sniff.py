@@ -45,4 +45,4 @@ def sniff(head: bytes, allowed: frozenset[str]) -> ImageReader:
         raise InvalidImage("the image is empty")
     if head.startswith(b"--"):
         raise InvalidImage("this looks like a multipart form, not an image: take the file out of it first")
-    raise InvalidImage(f"this is no image of a format accepted here ({listed}), or only the beginning of one")
+    raise InvalidImage(f"this is not an image of a format accepted here ({listed}), or only the beginning of one")

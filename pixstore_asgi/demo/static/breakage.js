@@ -37,7 +37,7 @@ const FAULTS = {
  */
 export async function breakOnPurpose(fault, gallery, { client, records }) {
   const tiles = gallery.onScreen(MOST_BROKEN);
-  if (tiles.length === 0) return "There is no picture on the screen to try this with.";
+  if (tiles.length === 0) return "No picture is visible to try this with.";
   const startedAt = performance.now();
   const entries = await Promise.all(tiles.map(({ id }) => records.fresh(id)));
   await FAULTS[fault](entries, tiles);
@@ -46,7 +46,7 @@ export async function breakOnPurpose(fault, gallery, { client, records }) {
   await Promise.allSettled(tiles.map(({ id }) => client.deleteCachedImage(id)));
   await Promise.all(tiles.map((tile, place) => tile.show(entries[place])));
   const back = tiles.filter(({ trouble }) => !trouble).length;
-  return `${back} of ${counted(tiles.length, "picture")} back after ${ms(performance.now() - startedAt)}.`;
+  return `${back} of ${counted(tiles.length, "picture")} recovered after ${ms(performance.now() - startedAt)}.`;
 }
 
 /**

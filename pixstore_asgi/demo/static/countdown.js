@@ -27,6 +27,6 @@ export function runOut(bar, entry) {
 /** @param {Entry} entry */
 export function countdown(entry) {
   const left = leftOf(entry);
-  if (left > 0) return `Proof ends in ${seconds(left)}`;
-  return "Proof ended. The picture stays: it is decrypted already. Asking again takes a fresh record.";
+  if (left > 0) return `Proof expires in ${seconds(left)}`;
+  return "Proof expired. The picture stays, because it is already decrypted. The next request needs a fresh record.";
 }

@@ -58,8 +58,8 @@ function signOut() {
   tellOthers("signed-out");
   return leave(
     api.signOut().then(
-      () => "You are signed out. The session has ended, and nothing of it is left in this browser.",
-      () => "Nothing is left in this browser, but the server did not answer: the session may still be open there.",
+      () => "You are signed out. The session has ended, and this browser keeps nothing of it.",
+      () => "This browser keeps nothing, but the server did not answer: the session may still be open there.",
     ),
   );
 }
@@ -82,7 +82,7 @@ function upload(files) {
 async function breakOnPurpose(button) {
   if (!visit || panel.ariaBusy === "true") return;
   panel.ariaBusy = "true";
-  part("#break-result").textContent = "Breaking, and waiting for the page to recover …";
+  part("#break-result").textContent = "Waiting for the page to recover …";
   const result = await visit.breakOnPurpose(button.dataset.fault);
   part("#break-result").textContent = result;
   panel.ariaBusy = "false";
@@ -97,7 +97,7 @@ for (const button of panel.querySelectorAll("[data-fault]")) button.addEventList
 acceptFiles(part("#file"), upload);
 listen((news, id) => {
   if (news !== "signed-out") visit?.follow(news, id);
-  else leave("You were signed out in another tab. Nothing of the session is left here either.");
+  else leave("You were signed out in another tab. This tab keeps nothing of the session either.");
 });
 
 showPanel(!narrow.matches);

@@ -48,7 +48,7 @@ export class Detail {
     this.#tile = tile;
     tile.addEventListener("change", this.#onChange);
     tile.addEventListener("gone", this.#onGone);
-    this.#part("#metadata-summary").textContent = "Read out of the original as soon as that is here.";
+    this.#part("#metadata-summary").textContent = "Read from the original when it has arrived.";
     this.#ticking = setInterval(() => this.#tick(), 500);
     this.#part(".preview").record = tile.shown;
     this.#render();
@@ -164,8 +164,8 @@ function metadataRow({ name, value, isKept }, isUploaded) {
  */
 function metadataText(facts, removedBytes) {
   const kept = facts.filter(({ isKept, name }) => isKept && name !== "Orientation").length;
-  if (facts.length === 0) return "None: read out of the decrypted picture just now.";
-  if (kept > 0) return "Anyone who gets this picture can read this:";
+  if (facts.length === 0) return "None, as read from the decrypted picture just now.";
+  if (kept > 0) return "Anyone with this picture can read this:";
   const size = removedBytes > 0 ? `, ${bytes(removedBytes)}` : "";
-  return `In the file that was dropped${size}; in the decrypted picture, read just now, it is not.`;
+  return `The dropped file had this${size}. The decrypted picture, read just now, does not.`;
 }

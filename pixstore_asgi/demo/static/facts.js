@@ -7,12 +7,13 @@ import { isAway } from "./measured.js";
 /** @import { Answer } from "./tap.js" */
 
 const EXPLANATIONS = {
-  updated: "The picture is newer than the record: the answer brought the new version's key along.",
-  refused: "The proof was too old, so the store was not even asked. The client took a fresh record and asked again.",
-  refreshed: "The proof was about to end, so the client took a fresh record before it asked.",
-  away: "The server was away. The client waited, each time for longer, and asked again.",
-  gaveUp: "The server was away for too long: the client has given up.",
-  tag: "The body is damaged: its tag doesn't fit. Nothing of it is shown or cached.",
+  updated: "The picture is newer than the record: the answer also carried the new version's key.",
+  refused:
+    "The proof had expired, so the server refused it without asking the store. The client fetched a fresh record and tried again.",
+  refreshed: "The proof was about to expire, so the client fetched a fresh record first.",
+  away: "The server was away. The client waited, each time longer, and tried again.",
+  gaveUp: "The server was away for too long, so the client gave up.",
+  tag: "The body is damaged: its tag does not match. The page neither shows nor caches it.",
 };
 
 /**
@@ -47,7 +48,7 @@ export function explanation({ answers, error, isRefreshed }) {
 /** @param {Measurement} measurement */
 function proofText({ hit, answers, isRefreshed, proof }) {
   if (hit) return "not needed";
-  const left = `good for ${seconds(proof.leftMs)}`;
+  const left = `valid for ${seconds(proof.leftMs)}`;
   if (isRefreshed) return `${isRefused(answers) ? "refused" : "expired"}, then ${left}`;
   if (isRefused(answers)) return "refused";
   const age = `${(Math.max(0, proof.ageMs) / 1000).toFixed(1)} s old`;

@@ -37,7 +37,7 @@ export class Kept {
   /** @param {Error} error  the browser's storage failed */
   complain(error) {
     if (this.#signal.aborted) return;
-    this.#part("#kept-failure").textContent = `${sentence(error.message)} The pictures are shown all the same.`;
+    this.#part("#kept-failure").textContent = `${sentence(error.message)} The pictures are shown anyway.`;
   }
 
   /** @param {Stats} stats */

@@ -37,7 +37,7 @@ export class Savings {
     const share = originals > 0 ? Math.min(1, thumbnails / originals) : 0;
     this.#write("thumbnails", `${counted(shown.length, "picture")}, ${bytes(thumbnails)}`);
     this.#write("originals", bytes(originals));
-    this.#write("time", `${ms(thumbnails / BYTES_PER_MS)} in place of ${ms(originals / BYTES_PER_MS)}`);
+    this.#write("time", `${ms(thumbnails / BYTES_PER_MS)} instead of ${ms(originals / BYTES_PER_MS)}`);
     this.#write(
       "saved",
       share > 0 && share < 1 ? `${Math.floor(100 * (1 - share))} % less to send, decrypt and keep.` : "",

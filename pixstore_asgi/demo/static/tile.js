@@ -156,7 +156,7 @@ export class Tile extends EventTarget {
     const before = await this.#session.records.fresh(this.id);
     const after = await api.update(this.id);
     onStored();
-    this.#session.journal.change(after.title, "Updated by this tab, which now asks with the record it had before.");
+    this.#session.journal.change(after.title, "Updated by this tab. It now requests the picture with its earlier record.");
     this.#session.uploaded.delete(this.id);
     await this.#renew(after, { ...before, title: after.title, bytes: after.bytes });
   }

@@ -102,7 +102,7 @@ class WrappingContract(StoreFixtures):
         old, new = await checks_of(store, _OLD, _NEW)
         saved = await save(store, "a", b"body", key_id=_OLD, checks=[old])
         for image_id in "ab":
-            with pytest.raises(SecretError, match=f"secret {_OLD.hex()}, and given is {_NEW.hex()}"):
+            with pytest.raises(SecretError, match=f"secret {_OLD.hex()}, but this process has {_NEW.hex()}"):
                 await save(store, image_id, key_id=_NEW, checks=[new])
         with pytest.raises(SecretError):
             await store.replace_wrapped_keys([rewrapped(saved)], checks=[new])

@@ -8,8 +8,9 @@ from ...errors import ConfigError
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.%]*\]|[^:\[\]]*)(:(\d{1,5}))?")
 _HIGHEST_PORT = 65535
 _UNREADABLE = (
-    "the URL of PostgreSQL can't be read: it is postgresql://user:password@host:port/database, where of user and "
-    "password all but letters, digits and -._~ is percent-encoded, as @ by %40 and # by %23"
+    "the URL of PostgreSQL can't be read: write "
+    "postgresql://user:password@host:port/database, and percent-encode all characters of "
+    "user and password except letters, digits and -._~: @ is %40, # is %23"
 )
 _HIDDEN = (
     "the password in the URL of PostgreSQL is ***, as str() of SQLAlchemy's URL writes it: pass "
@@ -27,7 +28,9 @@ def without_schema(url: str) -> tuple[str, str | None]:
     names = [name for name, _ in options]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        raise ConfigError(f"{twice if twice.isidentifier() else 'an option'} stands twice in the URL of PostgreSQL")
+        raise ConfigError(
+            f"{twice if twice.isidentifier() else 'an option'} occurs twice in the URL of PostgreSQL: remove one"
+        )
     schema = dict(options).get("schema")
     return parts._replace(query=urlencode([each for each in options if each[0] != "schema"])).geturl(), schema
 

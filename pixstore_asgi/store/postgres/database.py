@@ -213,7 +213,7 @@ class Database:
             await self.pool.release(connection)
         except Exception as error:
             _log.warning(
-                "a connection was closed, for its pool could not reset it: %s",
+                "a connection was closed, because its pool could not reset it: %s",
                 type(error).__name__,
                 extra=event("connection_not_reset"),
             )

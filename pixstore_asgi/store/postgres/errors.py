@@ -24,7 +24,7 @@ AWAY = (
 _FULL = (asyncpg.TooManyConnectionsError,)
 _IN_THE_WAY = (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 _ADVICE: list[tuple[type[BaseException], str]] = [
-    (asyncpg.InvalidPasswordError, "it refused the user or the password: set them right in the URL"),
+    (asyncpg.InvalidPasswordError, "it refused the user or the password: correct them in the URL"),
     (asyncpg.InvalidAuthorizationSpecificationError, "it refused the user: see its pg_hba.conf"),
     (asyncpg.InvalidCatalogNameError, "there is no such database: create it first, or name another one"),
     (
@@ -35,11 +35,11 @@ _ADVICE: list[tuple[type[BaseException], str]] = [
     ),
     (asyncpg.DiskFullError, "its disk is full: make room and try again"),
     (asyncpg.UndefinedTableError, "tables are missing: restore them from a backup, or open the store again"),
-    (asyncpg.ReadOnlySQLTransactionError, "it only reads, as a standby does: name the primary"),
+    (asyncpg.ReadOnlySQLTransactionError, "it is read-only, as a standby is: name the primary"),
     (
         asyncpg.TargetServerAttributeNotMatched,
-        "no host of the URL is of the kind that target_session_attrs asks for; the default, primary, also takes a"
-        " server that is set to read only",
+        "no host of the URL is of the kind that target_session_attrs requires; the default, "
+        "primary, also accepts a server that is set to read only",
     ),
     (asyncpg.DataCorruptedError, "a table is damaged: see its log, and restore it from a backup"),
     (asyncpg.IndexCorruptedError, "an index is damaged: see its log, and REINDEX"),
@@ -98,14 +98,16 @@ def translate(error: Exception, at: str = "") -> StoreError:
     if wrong := _wrong_option(error):
         return StoreError(f"PostgreSQL can't be used: {wrong}")
     if isinstance(error, _FULL):
-        return StoreBusy("PostgreSQL has no connection left: let pools be smaller, or raise its max_connections")
+        return StoreBusy("PostgreSQL has no connection left: make the pools smaller, or raise its max_connections")
     if isinstance(error, _IN_THE_WAY):
         return InTheWay("another write to PostgreSQL was in the way: try again")
     for kind, advice in _ADVICE:  # first: is_away is true for one of these
         if isinstance(error, kind):
             return _KINDS.get(kind, StoreError)(f"PostgreSQL can't be used: {advice}")
     if is_away(error):
-        return ConnectionLost(f"PostgreSQL is not there{at}, or the connection to it was lost: start it, and try again")
+        return ConnectionLost(
+            f"PostgreSQL can't be reached{at}, or the connection to it was lost: start it, and try again"
+        )
     if isinstance(error, asyncpg.InterfaceError):  # of the client itself: it has seen no row
         return StoreError(f"PostgreSQL can't be used: {error}")
     return StoreError(f"PostgreSQL can't be used ({type(error).__name__}): see its log")
@@ -115,12 +117,12 @@ def _wrong_option(error: Exception) -> str | None:
     """Return the option of the URL that an error is about, and its accepted values, or None."""
     text = str(error)
     if isinstance(error, ConnectionError) and "rejected SSL" in text:
-        return "it speaks no TLS, which sslmode in the URL asks for"
+        return "it does not support TLS, which sslmode in the URL requires"
     if option := _UNKNOWN_OPTION.match(text):
-        return f"it knows no option {option[1]}, which stands in the URL"
+        return f"it does not know the option {option[1]} in the URL"
     if isinstance(error, asyncpg.ClientConfigurationError):
         if text.startswith("root certificate file"):
-            return "sslmode in the URL wants a root certificate, and none is found: name its file by sslrootcert"
+            return "sslmode in the URL needs a root certificate, but none is found: name its file with sslrootcert"
         return text.partition("\n")[0]
     return None
 

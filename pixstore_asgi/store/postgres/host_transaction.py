@@ -38,8 +38,8 @@ class HostTransaction:
             raise InputError("the connection belongs to another event loop: save in the loop that opened it")
         if not connection.is_in_transaction():
             raise InputError(
-                "the connection is in no transaction: save within `async with connection.transaction()`; that of "
-                "SQLAlchemy begins with its first statement, or flush()"
+                "the connection is in no transaction: save within `async with "
+                "connection.transaction()`; a transaction of SQLAlchemy begins with its first statement, or flush()"
             )
         self._database = database
         self._connection = connection
@@ -88,7 +88,8 @@ class HostTransaction:
                     return await operation(tx, *args, **kwargs)
             except asyncpg.UndefinedTableError:
                 raise InputError(
-                    "the connection is to another database than the store, or its tables are gone"
+                    "the connection is to another database than the store, or its tables are missing: "
+                    "connect to the store's database"
                 ) from None
 
 

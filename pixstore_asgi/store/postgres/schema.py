@@ -121,8 +121,8 @@ async def _migrate(tx: Transaction, version: int) -> None:
             await tx.run(statements)
     except asyncpg.LockNotAvailableError:
         raise StoreBusy(
-            f"the tables in schema {tx.names.schema} have to be brought up to date, and a backup or an open "
-            "transaction uses them: start again once that has ended"
+            f"the tables in schema {tx.names.schema} must be migrated, but a backup or an open "
+            f"transaction uses them: start again when it has ended"
         ) from None
     if version == 0:
         database_id = database_id_of(secrets.token_bytes(DATABASE_ID_BYTES - 1))

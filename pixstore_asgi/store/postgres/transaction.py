@@ -65,7 +65,7 @@ class Names:
 
     def __init__(self, schema: str) -> None:
         if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", schema):
-            raise ConfigError("schema must be 1 to 63 of a-z, 0-9 and _, and begin with no digit")
+            raise ConfigError("schema must be 1 to 63 characters of a-z, 0-9 and _, and must not begin with a digit")
         self.schema = schema
         tables = {table: f"{schema}.{table}" for table in _TABLES}
         self.statements = Statements({**_NAMES, **tables, "images": tables["image"], "schema": schema})

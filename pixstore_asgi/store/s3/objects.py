@@ -24,10 +24,10 @@ from ...errors import ConfigError, PixstoreError, StoreBusy, StoreDamaged, Store
 if TYPE_CHECKING:
     from obstore import GetResult
 
-_FORM = "blobs is s3://bucket/prefix, and behind ? endpoint=URL or region=name"
+_FORM = "blobs must be s3://bucket/prefix, optionally with ?endpoint=URL or ?region=name"
 _REFUSALS = {
     "SignatureDoesNotMatch": "AWS_SECRET_ACCESS_KEY is not the one of AWS_ACCESS_KEY_ID",
-    "InvalidAccessKeyId": "it knows no such AWS_ACCESS_KEY_ID",
+    "InvalidAccessKeyId": "it does not know this AWS_ACCESS_KEY_ID",
     "ExpiredToken": "AWS_SESSION_TOKEN has expired",
 }
 _NONE = "no credentials for the bucket: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a role"
@@ -148,7 +148,7 @@ class Objects:
                     yield
         except TimeoutError:
             raise BucketAway(
-                f"the bucket {self._place} took too long to answer: look at the endpoint and the network, and try again"
+                f"the bucket {self._place} took too long to answer: check the endpoint and the network, and try again"
             ) from None
 
     def _connect(self, timeout: timedelta) -> S3Store:
@@ -180,7 +180,7 @@ def _of_profile() -> Any:
     try:
         from obstore.auth.boto3 import Boto3CredentialProvider
     except ModuleNotFoundError:
-        raise ConfigError("AWS_PROFILE needs boto3: install it, or set AWS_ACCESS_KEY_ID in its place") from None
+        raise ConfigError("AWS_PROFILE needs boto3: install it, or set AWS_ACCESS_KEY_ID instead") from None
     return Boto3CredentialProvider()
 
 
@@ -189,9 +189,9 @@ def _complaint(url: str, parts: SplitResult, names: list[str]) -> str | None:
     if not url:
         return "blobs is empty: leave it out, or None, to keep bodies in the database"
     if "@" in parts.netloc:
-        return "credentials stand in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, not in the URL"
+        return "credentials belong into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, not into the URL"
     if parts.scheme != "s3" or not parts.netloc:
-        return "this is no URL of a bucket"
+        return "this is not the URL of a bucket"
     prefix = parts.path.strip("/")
     if prefix and not {"", ".", ".."}.isdisjoint(prefix.split("/")):
         return "no part of the prefix may be empty, . or .."
@@ -199,7 +199,7 @@ def _complaint(url: str, parts: SplitResult, names: list[str]) -> str | None:
     if unknown:
         # A value that is no plain name may be a secret that has a ? in it.
         return f"there is no option {unknown[0]}" if re.fullmatch("[a-z_]{1,32}", unknown[0]) else "no such option"
-    return "an option stands there twice" if len(set(names)) < len(names) else None
+    return "an option occurs twice" if len(set(names)) < len(names) else None
 
 
 def _endpoint(given: str | None) -> str | None:
@@ -225,7 +225,7 @@ def _translate(error: Exception, place: Place) -> StoreError:
     text = str(error)
     status = re.search(r"status code: (\d{3})", text)
     if "<Code>NoSuchBucket</Code>" in text:
-        return StoreError("there is no such bucket: make it first, or name another one")
+        return StoreError("the bucket does not exist: create it, or name another one")
     if isinstance(error, NotFoundError | FileNotFoundError):
         return NoSuchObject("there is no such object in the bucket")
     if missing := re.search(r"Missing(AccessKeyId|SecretAccessKey)\b", text):
@@ -236,12 +236,11 @@ def _translate(error: Exception, place: Place) -> StoreError:
     if isinstance(error, PermissionDeniedError | UnauthenticatedError) or (status and status[1] in ("401", "403")):
         code = re.search(r"<Code>(\w+)</Code>", text)
         reason = _REFUSALS.get(code[1] if code else "", "see AWS_ACCESS_KEY_ID and the bucket's policy")
-        return StoreError(f"the bucket refused the credentials or what they may do: {reason}")
+        return StoreError(f"the bucket refused the credentials or their permissions: {reason}")
     if status and status[1].startswith("4") and status[1] not in ("408", "429"):
-        return StoreError(f"the bucket refused a request with status {status[1]}: look at region and endpoint")
+        return StoreError(f"the bucket refused a request with status {status[1]}: check region and endpoint")
     if "credential" in text.lower():
         return StoreError(_NONE)
     return BucketAway(
-        f"the bucket {place} can't be reached, or asks for patience: look at the endpoint and the network, and try "
-        "again"
+        f"the bucket {place} can't be reached or is overloaded: check the endpoint and the network, and try again"
     )

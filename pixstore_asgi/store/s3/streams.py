@@ -68,7 +68,7 @@ class _Chunks:
         async with self._objects.patiently():
             piece = await anext(self._source, None)
         if piece is None:
-            raise BucketAway("the bucket's answer was cut short: look at the network and its proxies, and try again")
+            raise BucketAway("the bucket's answer was cut short: check the network and its proxies, and try again")
         return memoryview(piece)  # type: ignore[arg-type]
 
     async def _asked(self, start: int) -> AsyncIterator[object]:
@@ -76,8 +76,8 @@ class _Chunks:
             answer = await self._objects.get(self._name, start)
         except NoSuchObject:
             raise NoSuchObject(
-                f"the object of image {self._image.id} is missing from the bucket: look whether blobs= names the "
-                "bucket and prefix that it was saved with, or restore it from a backup"
+                f"the object of image {self._image.id} is missing from the bucket: check that blobs= "
+                f"names the bucket and prefix of its save, or restore it from a backup"
             ) from None
         if answer.meta["size"] != self._image.meta.size:
             raise self._damaged()
@@ -85,7 +85,7 @@ class _Chunks:
 
     def _damaged(self) -> StoreDamaged:
         return StoreDamaged(
-            f"the object of image {self._image.id} has another length than it: restore it from a backup"
+            f"the object of image {self._image.id} has another length than the image: restore it from a backup"
         )
 
 

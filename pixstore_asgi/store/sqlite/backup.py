@@ -58,7 +58,7 @@ def has_objects(database: Path) -> bool:
 
 def _check_free(path: Path) -> None:
     if os.path.lexists(path):
-        raise StoreError(f"there is a file {path} already: name another one")
+        raise StoreError(f"the file {path} exists already: name another one")
 
 
 def restore(backup: Path, database: Path) -> Count:
@@ -86,7 +86,9 @@ def _check_place(database: Path, copy: Path) -> None:
     with suppress(FileNotFoundError), database.open("rb") as file:
         head = file.read(_HEAD_BYTES)
         if head and not is_ours(head):
-            raise StoreError(f"{database} is no database of pixstore-asgi, or its head is damaged: move it away first")
+            raise StoreError(
+                f"{database} is not a database of pixstore-asgi, or its head is damaged: move it away first"
+            )
     own, others = _id_of(copy), _id_of(database)
     if own and others and own != others:
         raise StoreError(f"{database} has the images of another store, not of the one backed up: move it away first")
@@ -133,7 +135,7 @@ def _alone(side_file: Path, target: Path) -> Iterator[None]:
         leases = Leases(side_file)
     try:
         if not leases.claim(IN_USE) or not leases.are_in_place():
-            raise StoreBusy(f"another backup to {target} is under way: let it come to its end")
+            raise StoreBusy(f"another backup to {target} is running: wait for its end")
         try:
             yield
         finally:
@@ -225,7 +227,7 @@ def _out_of_use(database: Path) -> Iterator[None]:
     leases = Leases(side_file)
     try:
         if not leases.claim(IN_USE) or not leases.are_in_place() or _is_connected(database):
-            raise StoreBusy(f"a process has the database {database} open: stop all that use it first")
+            raise StoreBusy(f"a process has the database {database} open: stop every process that uses it first")
         yield
     finally:
         leases.close()

@@ -102,7 +102,7 @@ def check_passive(db: sqlite3.Connection, path: Path) -> None:
     if db.execute(_ACTING).fetchone() or db.execute(_COMPUTED).fetchone():
         raise StoreError(
             f"the database {path} has a trigger, a view, or a virtual table or column, which this package does not "
-            "make: do not use it, and bring a backup back that you trust"
+            "make: do not use it, and restore a backup that you trust"
         )
 
 
@@ -120,8 +120,8 @@ def check_sound(db: sqlite3.Connection, path: Path) -> None:
         is_sound = False
     if not is_sound:
         raise StoreError(
-            f"the database {path} is damaged, as after a backup was copied over it while its log was there: "
-            "stop every process that uses it, and bring a backup back by `pixstore-asgi restore`"
+            f"the database {path} is damaged, for example because a backup was copied over it "
+            f"beside its old log: stop every process that uses it, and restore a backup with `pixstore-asgi restore`"
         )
 
 

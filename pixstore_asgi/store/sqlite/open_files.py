@@ -156,7 +156,7 @@ def _removed(file: str) -> StoreError:
 def _moved(path: str) -> StoreError:
     return StoreError(
         f"the database {path} was moved, removed or replaced while it was open: "
-        "stop every process that uses it, bring the right file back, and start again"
+        "stop every process that uses it, put the right file back, and start again"
     )
 
 
@@ -169,7 +169,7 @@ def check_regular(path: Path) -> None:
         except FileNotFoundError:
             continue
         if not stat.S_ISREG(mode):
-            raise StoreError(f"{file} is no regular file: look at what it is, and move it away")
+            raise StoreError(f"{file} is not a regular file: move it away")
 
 
 def check_one_name(path: Path) -> None:

@@ -183,7 +183,7 @@ def _make_ready(connection: Writer, path: Path, busy_timeout_s: float) -> None:
     version = _version(connection, path)
     if 0 < version < KEYS_OVERWRITTEN:
         _log.warning(
-            "%s is rewritten once, which takes a while where it is large: keys of deleted images go",
+            "%s is rewritten once, which takes a while where it is large: this removes keys of deleted images",
             path,
             extra=event("database_rewritten", path=str(path)),
         )
@@ -205,8 +205,8 @@ def _rewrite(connection: Writer, path: Path) -> None:
         if code_of(error) & 0xFF not in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN):
             raise
         raise StoreError(
-            f"{path} can't be rewritten: that takes as much room as it has once more, beside it and in the system's "
-            "temporary folder; make room, or let SQLITE_TMPDIR name a folder that has it"
+            f"{path} can't be rewritten: that needs free space of its own size, beside it and in "
+            f"the system's temporary folder; make room, or set SQLITE_TMPDIR to a folder with enough space"
         ) from error
     connection.execute(f"PRAGMA temp_store = {TEMP_STORE}")
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -222,7 +222,7 @@ def is_ours(head: bytes) -> bool:
 def check_application(connection: sqlite3.Connection, path: Path) -> None:
     """Raise StoreError unless a database belongs to this package, in a version that it knows."""
     if not _version(connection, path):
-        raise StoreError(f"{path} is no database of pixstore-asgi: check the path")
+        raise StoreError(f"{path} is not a database of pixstore-asgi: check the path")
 
 
 def _version(connection: sqlite3.Connection, path: Path) -> int:

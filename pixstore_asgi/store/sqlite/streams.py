@@ -39,7 +39,7 @@ async def open_stream(engine: Engine, image_id: str) -> ChunkStream | None:
             return stream
     if not is_leased:
         raise StoreBusy(f"a sweep holds the body of image {image_id}: try again")
-    raise StoreDamaged(f"image {image_id} points to a body that is not there: restore the database from a backup")
+    raise StoreDamaged(f"image {image_id} points to a body that does not exist: restore the database from a backup")
 
 
 def _stream(

@@ -12,7 +12,7 @@ LOOKS = (
     (
         "SELECT 'image ' || image.id FROM {image} LEFT JOIN {body} AS body ON body.id = image.{pointer}"
         " WHERE image.{pointer} IS NOT NULL AND coalesce(state, 0) <> 1",
-        "its row points to a body that is not there",
+        "its row points to a body that does not exist",
     ),
     (
         "SELECT 'image ' || image.id FROM {image}"

@@ -135,8 +135,8 @@ class ObjectGc:
             if not await self._has_any(names):
                 raise OtherPlace(
                     f"no current body was found in {self._bodies} ({len(names)} looked for), so nothing is removed "
-                    "there: look whether blobs= names the bucket and prefix of this database; if it does, run "
-                    "`pixstore-asgi verify`, and restore what is missing"
+                    "there: check that blobs= names the bucket and prefix of this database; if it does, run "
+                    "`pixstore-asgi verify`, and restore the missing bodies"
                 )
         self._is_known = True
 
