@@ -19,8 +19,7 @@ from .core.record import ImageRecord
 from .core.request import ImageRequest
 from .decoding.task import Variant
 from .errors import InputError
-from .health.drain import Drain
-from .health.readiness import Readiness
+from .health import Drain, Readiness
 from .keys import rotation
 from .keys.find import SecretSource, given_secrets
 from .keys.secrets import Secrets

@@ -1,9 +1,13 @@
 """The demo as one Starlette application: the page, its JSON API, and images that only this page can read."""
 
+import asyncio
+import logging
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -16,12 +20,14 @@ from starlette.staticfiles import StaticFiles
 from .. import Pixstore, PixstoreApp, PixstoreError, Variant
 from ..integrations.starlette import add_error_handlers
 from ..store.connect import StoreTarget
-from .api import Api, LoginApi
-from .background import Background
 from .faults import OUTAGE_S, CutBodies, Faults
 from .gallery import Gallery
-from .guard import ALLOWED_HOSTS, SameOriginOnly, SecurityHeaders, WellFormedOnly
-from .logins import Logins, SignedInOnly
+from .guard import ALLOWED_HOSTS, Logins, same_origin_only, signed_in_only, well_formed_only, with_security_headers
+
+_log = logging.getLogger(__name__)
+
+MOST_RECORDS = 100
+"""Most records in one answer: keys leave the server only for the pictures that a page shows."""
 
 PICTURES = 100
 """Number of pictures of a new gallery."""
@@ -30,6 +36,8 @@ THUMBNAIL = Variant("thumb", width=640, height=640)
 """The thumbnail in the gallery. Rows are up to 176 pixels high, so it also suits screens of twice the density."""
 
 _STATIC = Path(__file__).parent / "static"
+_NO_STORE = {"Cache-Control": "no-store"}
+_SWITCH = {"true": True, "false": False}
 
 
 def create_pixstore(target: StoreTarget) -> Pixstore:
@@ -60,20 +68,20 @@ def create_app(pix: Pixstore, *, pictures: int = PICTURES, outage_s: float = OUT
     background = Background()
     api = Api(gallery, faults, background)
     images = CutBodies(PixstoreApp(pix, allow_origins=None, authorize=logins.admits), faults)
-    signed_in = Middleware(SignedInOnly, logins=logins)
+    signed_in = Middleware(signed_in_only, logins=logins)
     app = Starlette(
         lifespan=lifespan,
         routes=[
             Mount("/images", faults.away(images)),
-            Route("/api/session", LoginApi(logins).respond, methods=["GET", "POST", "DELETE"]),
+            Route("/api/session", logins.respond, methods=["GET", "POST", "DELETE"]),
             Mount("/api", faults.away(Router(api.routes(), middleware=[signed_in]))),
             Mount("/", StaticFiles(directory=_STATIC, html=True)),
         ],
         middleware=[
-            Middleware(SecurityHeaders),
-            Middleware(WellFormedOnly),
+            Middleware(with_security_headers),
+            Middleware(well_formed_only),
             Middleware(TrustedHostMiddleware, allowed_hosts=ALLOWED_HOSTS, www_redirect=False),
-            Middleware(SameOriginOnly),
+            Middleware(same_origin_only),
         ],
         exception_handlers={PixstoreError: _own_trouble},
     )
@@ -81,5 +89,98 @@ def create_app(pix: Pixstore, *, pictures: int = PICTURES, outage_s: float = OUT
     return app
 
 
+class Background:
+    """Runs tasks until its block ends, then cancels them.
+
+    A TaskGroup would turn the SystemExit of the command line into an exception group.
+    """
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Start a task without waiting for it. A failure is logged."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._on_done)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _on_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            _log.error("a background task of the demo failed", exc_info=error)
+
+
+class Api:
+    """The routes for a page that is signed in."""
+
+    def __init__(self, gallery: Gallery, faults: Faults, background: Background) -> None:
+        self._gallery = gallery
+        self._faults = faults
+        self._background = background
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/pictures", self.list_all, methods=["GET"]),
+            Route("/pictures", self.upload, methods=["POST"]),
+            Route("/pictures/{image_id}", self.update, methods=["PUT"]),
+            Route("/pictures/{image_id}", self.delete, methods=["DELETE"]),
+            Route("/records", self.records, methods=["GET"]),
+            Route("/faults/truncation", self.truncate, methods=["POST"]),
+            Route("/faults/restart", self.restart, methods=["POST"]),
+        ]
+
+    async def list_all(self, request: Request) -> Response:
+        return JSONResponse(self._gallery.listing(), headers=_NO_STORE)
+
+    async def records(self, request: Request) -> Response:
+        image_ids = request.query_params.getlist("id")
+        if len(image_ids) > MOST_RECORDS:
+            return JSONResponse({"detail": f"ask for at most {MOST_RECORDS} records at once"}, 400, headers=_NO_STORE)
+        return JSONResponse({"pictures": await self._gallery.with_records(image_ids)}, headers=_NO_STORE)
+
+    async def upload(self, request: Request) -> Response:
+        strips = _SWITCH.get(request.query_params.get("strip_metadata", "true"))
+        if strips is None:
+            return JSONResponse({"detail": "strip_metadata is true or false"}, 400, headers=_NO_STORE)
+        # The body stays in memory. An UploadFile would be on the disk in clear.
+        return _with_record(await self._gallery.add(request.stream(), strip_metadata=strips), status=201)
+
+    async def update(self, request: Request) -> Response:
+        return _with_record(await self._gallery.replace(_image_id(request)))
+
+    async def delete(self, request: Request) -> Response:
+        await self._gallery.remove(_image_id(request))
+        return Response(status_code=204, headers=_NO_STORE)
+
+    async def truncate(self, request: Request) -> Response:
+        self._faults.cut_next(self._gallery.known(request.query_params.getlist("id")))
+        return Response(status_code=204, headers=_NO_STORE)
+
+    async def restart(self, request: Request) -> Response:
+        if self._faults.begin_outage():
+            self._background.start(self._faults.restart())
+        return Response(status_code=202, headers=_NO_STORE)
+
+
+def _image_id(request: Request) -> str:
+    return str(request.path_params["image_id"])
+
+
+def _with_record(picture: dict[str, object], status: int = 200) -> JSONResponse:
+    # A record holds the key of the image, so no cache may store it.
+    return JSONResponse(picture, status, headers=_NO_STORE)
+
+
 async def _own_trouble(request: Request, error: Exception) -> Response:
-    return JSONResponse({"detail": str(error)}, 500, headers={"Cache-Control": "no-store"})
+    return JSONResponse({"detail": str(error)}, 500, headers=_NO_STORE)

@@ -38,26 +38,6 @@ class Card:
         return cls(title, size, record.width if record else None, record.height if record else None)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One picture for the page. It carries a record: send it with `Cache-Control: no-store`."""
-
-    card: Card
-    record: ImageRecord
-
-    def as_json(self) -> dict[str, object]:
-        return {"title": self.card.title, "bytes": self.card.bytes, "record": self.record}
-
-
-class _Length:
-    """The stored length of an image, reported by the `on_progress` of its save."""
-
-    bytes = 0
-
-    def __call__(self, taken: int) -> None:
-        self.bytes = taken
-
-
 class Gallery:
     """The demo's pictures. Other images in the same store are neither shown nor changed.
 
@@ -99,27 +79,27 @@ class Gallery:
         """Return those of these ids, without repetition, that are pictures of this gallery or their variants."""
         return [image_id for image_id in dict.fromkeys(image_ids) if original_of(image_id) in self._cards]
 
-    async def entries(self, image_ids: Sequence[str]) -> list[Entry]:
+    async def with_records(self, image_ids: Sequence[str]) -> list[dict[str, object]]:
         """Return the existing pictures of these, each with a fresh record, by one query."""
         wanted = self.known(image_ids)
         records = await self._pix.get_image_records(wanted)
-        return [Entry(self._cards[image_id], records[image_id]) for image_id in wanted if image_id in records]
+        return [_with_record(self._cards[image_id], records[image_id]) for image_id in wanted if image_id in records]
 
-    async def add(self, data: AsyncIterator[bytes], *, strip_metadata: bool) -> Entry:
+    async def add(self, data: AsyncIterator[bytes], *, strip_metadata: bool) -> dict[str, object]:
         """Save an upload while it arrives. Raises InvalidImage or ImageTooLarge."""
         record, length = await self._save(data, strip_metadata=strip_metadata)
         self._uploaded += 1
         title = _TITLE_OF_UPLOAD if self._uploaded == 1 else f"{_TITLE_OF_UPLOAD} {self._uploaded}"
-        entry = self._note(title, length, record)
+        picture = self._note(title, length, record)
         self._newest_first.appendleft(record.id)
-        return entry
+        return picture
 
-    async def replace(self, image_id: str) -> Entry:
+    async def replace(self, image_id: str) -> dict[str, object]:
         """Replace a picture with a new one that the demo paints. Raises ImageNotFound."""
         self._check(image_id)
-        picture, length = await self._paint_another(), _Length()
-        record = await self._pix.update_image(image_id, picture.data, on_progress=length)
-        return self._note(picture.title, length, record)
+        picture, taken = await self._paint_another(), list[int]()
+        record = await self._pix.update_image(image_id, picture.data, on_progress=taken.append)
+        return self._note(picture.title, taken[-1], record)
 
     async def remove(self, image_id: str) -> None:
         """Delete a picture. Raises ImageNotFound."""
@@ -145,21 +125,21 @@ class Gallery:
         record, length = await self._save(picture.data)
         self._note_painted(picture.title, length, record)
 
-    def _note_painted(self, title: str, length: _Length, record: ImageRecord) -> None:
+    def _note_painted(self, title: str, length: int, record: ImageRecord) -> None:
         self._note(title, length, record)
         self._newest_first.append(record.id)
         self._to_paint -= 1
 
-    async def _save(self, data: ImageData, *, strip_metadata: bool | None = None) -> tuple[ImageRecord, _Length]:
-        length = _Length()
+    async def _save(self, data: ImageData, *, strip_metadata: bool | None = None) -> tuple[ImageRecord, int]:
+        taken = list[int]()
         record = await self._pix.save_image(
-            data, directory=_DIRECTORY, strip_metadata=strip_metadata, on_progress=length
+            data, directory=_DIRECTORY, strip_metadata=strip_metadata, on_progress=taken.append
         )
-        return record, length
+        return record, taken[-1]
 
-    def _note(self, title: str, length: _Length, record: ImageRecord) -> Entry:
-        card = self._cards[record.id] = Card.of(title, length.bytes, record)
-        return Entry(card, record)
+    def _note(self, title: str, length: int, record: ImageRecord) -> dict[str, object]:
+        card = self._cards[record.id] = Card.of(title, length, record)
+        return _with_record(card, record)
 
     async def _take_up(self) -> None:
         found = list[ImageInfo]()
@@ -175,3 +155,8 @@ class Gallery:
     def _check(self, image_id: str) -> None:
         if image_id not in self._cards:
             raise ImageNotFound(f"there is no picture {image_id} in this gallery (any more)")
+
+
+def _with_record(card: Card, record: ImageRecord) -> dict[str, object]:
+    """Return one picture as the page gets it. It carries a key: send it with `Cache-Control: no-store`."""
+    return {"title": card.title, "bytes": card.bytes, "record": record}

@@ -1,13 +1,16 @@
 """Protection from other pages: only the demo's own page may change anything, and it runs no foreign code."""
 
+import secrets
+
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import HTTPConnection
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 ALLOWED_HOSTS = ["127.0.0.1", "localhost"]
 """Host names of the demo, at any port. Another page may point its own name at 127.0.0.1 (DNS rebinding)."""
 
+_NO_STORE = {"Cache-Control": "no-store"}
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; worker-src 'self'; img-src 'self' blob:; "
@@ -24,44 +27,35 @@ _HEADERS = {
 }
 
 
-class SameOriginOnly:
-    """Refuses a request that changes something, unless the browser says that it comes from the demo's page."""
+def same_origin_only(app: ASGIApp) -> ASGIApp:
+    """Refuse a request that changes something, unless the browser says that it comes from the page of the demo."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def respond(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["method"] not in _SAFE_METHODS and not _is_same_origin(scope):
-            refusal = JSONResponse(
-                {"detail": "only the demo's own page may change its pictures"},
-                status_code=403,
-                headers={"Cache-Control": "no-store"},
-            )
+            refusal = JSONResponse({"detail": "only the demo's own page may change its pictures"}, 403, _NO_STORE)
             await refusal(scope, receive, send)
         else:
-            await self._app(scope, receive, send)
+            await app(scope, receive, send)
+
+    return respond
 
 
-class WellFormedOnly:
-    """Refuses a host with an impossible port and a path that no file can have, because both would raise ValueError."""
+def well_formed_only(app: ASGIApp) -> ASGIApp:
+    """Refuse a host with an impossible port, and a path that no file can have: both raise ValueError."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def respond(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and not _is_well_formed(scope):
             await Response(status_code=400)(scope, receive, send)
         else:
-            await self._app(scope, receive, send)
+            await app(scope, receive, send)
+
+    return respond
 
 
-class SecurityHeaders:
-    """Adds a strict policy to every response, and `no-cache` to responses without Cache-Control."""
+def with_security_headers(app: ASGIApp) -> ASGIApp:
+    """Add a strict policy to every response, and `no-cache` to responses without Cache-Control."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def respond(scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
@@ -69,7 +63,67 @@ class SecurityHeaders:
                     headers.setdefault(name, value)
             await send(message)
 
-        await self._app(scope, receive, send_with_headers)
+        await app(scope, receive, send_with_headers)
+
+    return respond
+
+
+class Logins:
+    """The logins of this process. Every user of this machine may sign in; the demo shows how a login ends.
+
+    Each login has a guest, a random public id. It separates the browser caches of the logins, and grants no access.
+    """
+
+    def __init__(self) -> None:
+        self._guests: dict[str, str] = {}
+
+    async def respond(self, request: Request) -> Response:
+        """Answer GET with the guest of the page or null. POST signs in, DELETE signs out."""
+        if request.method == "POST":
+            return self.start(request)
+        if request.method == "DELETE":
+            return self.end(request)
+        return JSONResponse({"guest": self.guest(request)}, headers=_NO_STORE)
+
+    def start(self, connection: HTTPConnection) -> Response:
+        """Answer with the guest and the cookie of a new login. End this browser's earlier login."""
+        self._guests.pop(_cookie_of(connection), None)
+        session, guest = secrets.token_urlsafe(32), secrets.token_urlsafe(12)
+        self._guests[session] = guest
+        response = JSONResponse({"guest": guest}, headers=_NO_STORE)
+        response.set_cookie(_cookie_name(connection), session, httponly=True, samesite="strict")
+        return response
+
+    def end(self, connection: HTTPConnection) -> Response:
+        """Answer 204 and end the login. Copies of its cookie are invalid from now on."""
+        self._guests.pop(_cookie_of(connection), None)
+        response = Response(status_code=204, headers=_NO_STORE)
+        response.delete_cookie(_cookie_name(connection), httponly=True, samesite="strict")
+        return response
+
+    def is_open(self, connection: HTTPConnection) -> bool:
+        """Return whether a request has the cookie of an open login."""
+        return self.guest(connection) is not None
+
+    def guest(self, connection: HTTPConnection) -> str | None:
+        """Return the guest of the request's open login, or None."""
+        return self._guests.get(_cookie_of(connection))
+
+    def admits(self, scope: Scope, image_id: str) -> bool:
+        """Authorize an image request: a proof is valid only with an open login."""
+        return self.is_open(HTTPConnection(scope))
+
+
+def signed_in_only(app: ASGIApp, logins: Logins) -> ASGIApp:
+    """Refuse every request without an open login."""
+
+    async def respond(scope: Scope, receive: Receive, send: Send) -> None:
+        if logins.is_open(HTTPConnection(scope)):
+            await app(scope, receive, send)
+        else:
+            await JSONResponse({"detail": "sign in first"}, 401, _NO_STORE)(scope, receive, send)
+
+    return respond
 
 
 def _is_well_formed(scope: Scope) -> bool:
@@ -86,3 +140,12 @@ def _is_same_origin(scope: Scope) -> bool:
     if origin is None:
         return headers.get("sec-fetch-site") == "same-origin"
     return origin == f"{scope['scheme']}://{headers.get('host')}"
+
+
+def _cookie_of(connection: HTTPConnection) -> str:
+    return connection.cookies.get(_cookie_name(connection), "")
+
+
+def _cookie_name(connection: HTTPConnection) -> str:
+    # Cookies ignore ports: otherwise two demos on one machine would sign each other out.
+    return f"pixstore-demo-{connection.url.port or 80}"

@@ -9,8 +9,7 @@ from starlette.applications import Starlette
 from starlette.types import Message, Receive
 
 from pixstore_asgi import ImageRecord, Pixstore
-from pixstore_asgi.demo.api import MOST_RECORDS
-from pixstore_asgi.demo.app import create_app
+from pixstore_asgi.demo.app import MOST_RECORDS, create_app
 from pixstore_asgi.store.memory import MemoryStore
 from tests.demo.asgi import (
     LIMIT,

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from pixstore_asgi import ImageRecord, Pixstore, StoreError
-from pixstore_asgi.demo.background import Background
+from pixstore_asgi.demo.app import Background
 from pixstore_asgi.demo.faults import Faults
 from tests.demo.asgi import (
     PICTURES,
