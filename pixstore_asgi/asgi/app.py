@@ -29,7 +29,7 @@ from .http import (
     without_last_slash,
 )
 from .lifespan import run_lifespan
-from .served import Observer, OnServed, Served
+from .served import Observer, OnServed, ServedRequest, observers_of
 
 _CLIENT = "/-/client"
 _LIVE, _READY = "/-/live", "/-/ready"
@@ -116,10 +116,10 @@ class PixstoreApp:
         self._authorization = Authorization(authorize, authorize_many)
         self._delivery = Delivery(send_timeout_s, max_stream_s)
         self._audience = None if audience is None else Audience(audience, pixstore)
-        self._served = None if on_served is None else Served(on_served, parts.life.read_times)
-        self._is_plain = is_for_all and self._served is None
+        self._observers = [] if on_served is None else observers_of(on_served, parts.life.read_times)
+        self._is_plain = is_for_all and not self._observers
         self._batch = Batch(
-            self._decisions, self._authorization, self._audience, self._served, self._delivery, self._cross_origin
+            self._decisions, self._authorization, self._audience, self._observers, self._delivery, self._cross_origin
         )
         self._blobs = Blobs(parts.life, self._delivery, self._cross_origin) if public_ciphertext else None
         self._client_files = ClientFiles(service_worker_scope)
@@ -194,10 +194,10 @@ class PixstoreApp:
 
     async def _serve_image(self, request: ImageRequest, scope: Scope, receive: Receive, send: Send) -> None:
         inquiry = Inquiry(request)
-        if self._served is None or scope["method"] != "GET":
+        if not self._observers or scope["method"] != "GET":
             await self._send_answer(await self._answer(inquiry, scope), scope, receive, send)
             return
-        served = self._served.request(scope, send)
+        served = ServedRequest(self._observers, scope, send)
         with served.image(inquiry) as begin:
             answer = await self._answer(inquiry, scope)
             begin(answer)

@@ -12,7 +12,7 @@ from ..serving.proofs import EVERYBODY
 from .authorization import Audience, Authorization
 from .delivery import Delivery, Frames
 from .http import CrossOrigin, refuse, without_last_slash
-from .served import Served, ServedRequest
+from .served import Observer, ServedRequest
 
 _PATH = "/-/batch"
 
@@ -28,20 +28,20 @@ class Batch:
         decisions: Decisions,
         authorization: Authorization,
         audience: Audience | None,
-        served: Served | None,
+        observers: Sequence[Observer],
         delivery: Delivery,
         cross_origin: CrossOrigin,
     ) -> None:
         self._decisions = decisions
         self._authorization = authorization
         self._audience = audience
-        self._served = served
+        self._observers = observers
         self._delivery = delivery
         self._cross_origin = cross_origin
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = self._cross_origin.headers(scope)
-        served = self._served.request(scope, send) if self._served else None
+        served = ServedRequest(self._observers, scope, send) if self._observers else None
         if not self._cross_origin.admits(scope):
             await refuse(403, headers, send)
             return

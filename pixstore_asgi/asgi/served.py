@@ -1,4 +1,4 @@
-"""Served: reports each image that was served or refused to the application's observers, for audit and metrics."""
+"""Reports each image that was served or refused to the application's observers, for audit and metrics."""
 
 import inspect
 import logging
@@ -72,22 +72,18 @@ class Observer:
         """Called for an image that was not in memory, with the seconds that the store took to find it."""
 
 
-class Served:
-    """The observers of one application. Their errors are logged and change no answer.
+def observers_of(
+    on_served: OnServed | Observer | Sequence[OnServed | Observer], read_times: ReadTimes
+) -> list[Observer]:
+    """Return the observers of one application. Their errors are logged and change no answer.
 
-    Raises ConfigError for an observer that is not callable, or is async, because its result would not be awaited.
+    Raises ConfigError for an observer that is not callable, or is async, because nothing would await it.
     """
-
-    def __init__(self, on_served: OnServed | Observer | Sequence[OnServed | Observer], read_times: ReadTimes) -> None:
-        given = on_served if isinstance(on_served, Sequence) else [on_served]
-        self._observers = [_observer(each) for each in given]
-        for observer in self._observers:
-            if type(observer).read is not Observer.read:
-                read_times.watch(observer.read)
-
-    def request(self, scope: Scope, send: Send) -> "ServedRequest":
-        """Return the report for a request that begins now."""
-        return ServedRequest(self._observers, scope, send)
+    observers = [_observer(each) for each in (on_served if isinstance(on_served, Sequence) else [on_served])]
+    for observer in observers:
+        if type(observer).read is not Observer.read:
+            read_times.watch(observer.read)
+    return observers
 
 
 class ServedRequest:

@@ -3,7 +3,7 @@
 import logging
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 from starlette.applications import Starlette
@@ -40,7 +40,7 @@ def add_error_handlers(app: Starlette) -> None:
     Args:
         app: A Starlette or FastAPI application.
     """
-    answer = partial(_answer, _BusyLog())
+    answer = partial(_answer, _busy_log())
     for kind in STATUS:
         app.add_exception_handler(kind, answer)
 
@@ -50,13 +50,6 @@ _OF_RECORDS = {
     "cross-origin-resource-policy": "same-origin",
     "x-content-type-options": "nosniff",
 }
-
-
-class _RecordsResponse(JSONResponse):
-    """JSON with a body that its repr hides, because it holds keys."""
-
-    def render(self, content: object) -> bytes:
-        return HiddenBytes(super().render(content))
 
 
 async def records_response(
@@ -77,29 +70,32 @@ async def records_response(
         StoreError: The store failed.
     """
     records = await pixstore.get_image_records(image_ids, audience=audience)
-    return _RecordsResponse(records, headers=_OF_RECORDS)
+    response = JSONResponse(records, headers=_OF_RECORDS)
+    response.body = HiddenBytes(response.body)  # it holds keys
+    return response
 
 
-class _BusyLog:
-    """Logs why a store is busy, at most once in 5 s."""
+def _busy_log() -> Callable[[StoreBusy], None]:
+    """Return a function that logs why a store is busy, at most once in 5 s."""
+    logged_s = -math.inf
 
-    def __init__(self) -> None:
-        self._logged_s = -math.inf
-
-    def add(self, error: StoreBusy) -> None:
-        if time.monotonic() - self._logged_s >= _LOG_EVERY_S:
-            self._logged_s = time.monotonic()
+    def log(error: StoreBusy) -> None:
+        nonlocal logged_s
+        if time.monotonic() - logged_s >= _LOG_EVERY_S:
+            logged_s = time.monotonic()
             _log.warning("answered 503, once or more: %s", error, extra=event("answered_503"))
 
+    return log
 
-async def _answer(busy_log: _BusyLog, request: Request, error: Exception) -> Response:
+
+async def _answer(log_busy: Callable[[StoreBusy], None], request: Request, error: Exception) -> Response:
     status = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
     if status == 409 and "if-match" in request.headers:
         status = 412
     headers = {"cache-control": "no-store"}
     if isinstance(error, StoreBusy):
         # Its text names the database's path.
-        busy_log.add(error)
+        log_busy(error)
         headers["retry-after"] = str(_RETRY_AFTER_S)
         return JSONResponse({"detail": error.detail}, status, headers)
     return JSONResponse({"detail": str(error)}, status, headers)

@@ -8,7 +8,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Final, Literal, NamedTuple, Protocol
+from typing import Final, Literal
 
 from ..core.cipher import unwrap_key
 from ..core.events import event
@@ -44,10 +44,8 @@ _SUCCESS, _UPDATED = WireState.SUCCESS, WireState.UPDATED  # a name of a module 
 _SUCCESS_HEAD = encode_state(_SUCCESS)
 
 
-class Wait(NamedTuple):
-    """Something to await before a request can be decided."""
-
-    do: Callable[[], Awaitable[object]]
+Wait = Callable[[], Awaitable[object]]
+"""Returns something that must be awaited before a request can be decided."""
 
 
 class Inquiry:
@@ -113,30 +111,22 @@ class Inquiry:
         )
 
 
-class Opening(Rings, Protocol):
-    """Opens a store in the running event loop."""
-
-    def opened_nowait(self) -> tuple[ImageCache, KeyRing] | None:
-        """Return the images of the running event loop and the key ring, or None if the store is not open in it."""
-        ...
-
-
 class Decisions:
     """Decides the image requests of one Pixstore: id and proof first, then the application's rule, then the image.
 
-    opening: opens the store on first use, and has the secrets and the images in memory. An invalid request or a failing
+    rings: opens the store on first use, and has the secrets and the images in memory. An invalid request or a failing
     store never raises: the answer's state reports it, and the log has the reason.
     """
 
-    def __init__(self, opening: Opening, proofs: Proofs) -> None:
-        self._opening = opening
+    def __init__(self, rings: Rings, proofs: Proofs) -> None:
+        self._rings = rings
         self._proofs = proofs
 
     async def answer(self, inquiry: Inquiry, step: Answer | Wait | None = None) -> Answer:
         """Return the answer to a request. step: the result of `decide`, if it was called before."""
         try:
             step = step or self.decide(inquiry)
-            while isinstance(step, Wait):
+            while callable(step):
                 await self._await(inquiry, step)
                 step = self.decide(inquiry)
             return step
@@ -155,7 +145,7 @@ class Decisions:
         if not inquiry.is_checked and (wait := self._check(inquiry)):
             return wait
         if inquiry.refusal is None and inquiry.rule is not None and not inquiry.is_asked:
-            return Wait(inquiry.ask_rule)
+            return inquiry.ask_rule
         if inquiry.is_timed and not inquiry.passed_ns:
             inquiry.passed_ns = time.perf_counter_ns()
         if inquiry.refusal is None:
@@ -170,7 +160,7 @@ class Decisions:
 
     async def _await(self, inquiry: Inquiry, wait: Wait) -> None:
         try:
-            await wait.do()
+            await wait()
         except PixstoreError as error:
             inquiry.fail(error)
         inquiry.may_be_late = inquiry.is_checked
@@ -186,8 +176,8 @@ class Decisions:
             inquiry.refuse(WireState.INVALID_PROOF, "this is not an image id")
         else:
             try:
-                if (opened := self._opening.opened_nowait()) is None:
-                    return Wait(self._opening.opened)
+                if (opened := self._rings.opened_nowait()) is None:
+                    return self._rings.opened
                 inquiry.images, ring = opened
                 # Before the image is looked up: the time that this takes must not tell whether it is in memory.
                 inquiry.epoch = self._proofs.check(ring, request, inquiry.terms)
@@ -208,17 +198,17 @@ class Decisions:
         if error.reason != "unknown-key" or by in inquiry.renewed_by:
             return None
         inquiry.renewed_by += (by,)
-        return Wait(partial(self._opening.renewed, ring, by))
+        return partial(self._rings.renewed, ring, by)
 
     def _find(self, inquiry: Inquiry) -> Wait | None:
         """Set the image if it can be found without a wait."""
         if inquiry.is_found:
             return None
         if not inquiry.has_body:
-            return Wait(partial(self._get_row, inquiry))
+            return partial(self._get_row, inquiry)
         found = inquiry.images.find_nowait(inquiry.request.image_id)
         if found is None:
-            return Wait(partial(self._open, inquiry))
+            return partial(self._open, inquiry)
         inquiry.image, inquiry.body = found
         inquiry.is_found = True
         return None
@@ -258,7 +248,7 @@ class Decisions:
             if inquiry.in_memory:
                 head = b""  # it is in the stream
         else:
-            ring = self._opening.ring
+            ring = self._rings.ring
             assert ring is not None  # the store is open
             try:
                 head = _updated_head(ring, image) if inquiry.has_body else b""

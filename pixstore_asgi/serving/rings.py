@@ -12,6 +12,7 @@ from ..core.images import ExportedImage, Image, Seal, StoredImage
 from ..core.keyring import KeyRing
 from ..errors import IntegrityError, ProofError
 from ..store.contract import ImageStore
+from .cache import ImageCache
 
 _MOST_VARIANTS = 1000  # of one image
 
@@ -27,6 +28,10 @@ class Rings(Protocol):
     @property
     def ring(self) -> KeyRing | None:
         """The newest key ring, or None until the store was opened once."""
+        ...
+
+    def opened_nowait(self) -> tuple[ImageCache, KeyRing] | None:
+        """Return the images of the running event loop and the key ring, or None if the store is not open in it."""
         ...
 
     async def opened(self) -> KeyRing:
