@@ -4,10 +4,9 @@ import asyncio
 import json
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -20,6 +19,8 @@ from ..keys.rotation import KeyStatus, OnRewrapped
 from ..store.contract import ImageStore
 from .frame import json_option, progress_bar, run
 from .stores import Database, check_made, existing_database, opened
+
+_T = TypeVar("_T")
 
 
 @click.group()
@@ -49,11 +50,7 @@ def status(database: Database, as_json: bool) -> None:
     PIXSTORE_SECRET or the key file, oldest to newest.
     """
 
-    async def steps() -> list[KeyStatus]:
-        async with _opened(database) as (store, ring):
-            return await rotation.key_status(store, ring)
-
-    states = run(steps())
+    states = run(_call(database, rotation.key_status))
     if as_json:
         click.echo(json.dumps([_as_json(state) for state in states], indent=2))
         return
@@ -74,14 +71,14 @@ def rewrap(database: Database, as_json: bool) -> None:
     """
     work = _Rewrapping()
 
-    async def steps() -> list[KeyStatus]:
-        async with _opened(database) as (store, ring):
-            await work.run(lambda show: rotation.rewrap_keys(store, ring, show))
-            return [state for state in await rotation.key_status(store, ring) if state.images and not state.signs]
+    async def rewrap_all(store: ImageStore, ring: KeyRing) -> list[KeyStatus]:
+        await work.run(lambda show: rotation.rewrap_keys(store, ring, show))
+        return [state for state in await rotation.key_status(store, ring) if state.images and not state.signs]
 
-    left = run(
-        steps(), stopped=lambda: f"Stopped after {number_of(work.done, 'key')}. Run the same command again to continue."
-    )
+    def stopped() -> str:
+        return f"Stopped after {number_of(work.done, 'key')}. Run the same command again to continue."
+
+    left = run(_call(database, rewrap_all), stopped=stopped)
     _tell_rewrapped(work.done, left, as_json=as_json)
 
 
@@ -167,12 +164,7 @@ def retire(key_ids: tuple[str, ...], database: Database, as_json: bool) -> None:
     if len(key_ids) != 1:
         raise click.UsageError("give one KEY_ID, as `pixstore-asgi keys status` lists it")
     (key_id,) = key_ids
-
-    async def steps() -> bool:
-        async with _opened(database) as (store, ring):
-            return await rotation.retire_key(store, ring, hide(key_id))
-
-    is_retired = run(steps())
+    is_retired = run(_call(database, lambda store, ring: rotation.retire_key(store, ring, hide(key_id))))
     if as_json:
         click.echo(json.dumps({"retired": key_id if is_retired else None}))
     elif not is_retired:
@@ -186,12 +178,11 @@ def retire(key_ids: tuple[str, ...], database: Database, as_json: bool) -> None:
         )
 
 
-@asynccontextmanager
-async def _opened(database: Database) -> AsyncIterator[tuple[ImageStore, KeyRing]]:
-    """Open a store with its key ring, without its bucket: the bodies stay the same."""
+async def _call(database: Database, work: Callable[[ImageStore, KeyRing], Awaitable[_T]]) -> _T:
+    """Return the result of `work` with a store and its key ring. It needs no bucket: the bodies stay the same."""
     await check_made(database)
     async with opened(database, None) as store:
-        yield store, await find_ring(store, None)
+        return await work(store, await find_ring(store, None))
 
 
 def _as_json(state: KeyStatus) -> dict[str, Any]:
