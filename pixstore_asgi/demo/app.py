@@ -20,7 +20,7 @@ from starlette.staticfiles import StaticFiles
 from .. import Pixstore, PixstoreApp, PixstoreError, Variant
 from ..integrations.starlette import add_error_handlers
 from ..store.connect import StoreTarget
-from .faults import OUTAGE_S, CutBodies, Faults
+from .faults import OUTAGE_S, Faults
 from .gallery import Gallery
 from .guard import ALLOWED_HOSTS, Logins, same_origin_only, signed_in_only, well_formed_only, with_security_headers
 
@@ -67,7 +67,7 @@ def create_app(pix: Pixstore, *, pictures: int = PICTURES, outage_s: float = OUT
 
     background = Background()
     api = Api(gallery, faults, background)
-    images = CutBodies(PixstoreApp(pix, allow_origins=None, authorize=logins.admits), faults)
+    images = faults.cutting(PixstoreApp(pix, allow_origins=None, authorize=logins.admits))
     signed_in = Middleware(signed_in_only, logins=logins)
     app = Starlette(
         lifespan=lifespan,

@@ -15,6 +15,7 @@ from ..errors import WireState
 
 OUTAGE_S = 3.0
 _MOST_CUT = 100
+_WITH_IMAGE = tuple(map(encode_state, (WireState.SUCCESS, WireState.UPDATED)))
 
 
 class Faults:
@@ -24,23 +25,13 @@ class Faults:
         self._pix = pix
         self._outage_s = outage_s
         self._is_away = False
-        self._cut: set[str] = set()
+        self._to_cut: set[str] = set()
         self.store_in_use = asyncio.Lock()
         """Held during writes without a request, so that the store is not closed meanwhile."""
 
     def cut_next(self, image_ids: list[str]) -> None:
         """Cut the next body of each of these images in half."""
-        self._cut.update(image_ids[: _MOST_CUT - len(self._cut)])
-
-    def is_cut(self, image_id: str) -> bool:
-        """Return whether the next body of this image is to be cut."""
-        return image_id in self._cut
-
-    def takes_cut(self, image_id: str) -> bool:
-        """Return whether to cut this body of an image. Its next body is sent whole."""
-        is_due = self.is_cut(image_id)
-        self._cut.discard(image_id)
-        return is_due
+        self._to_cut.update(image_ids[: _MOST_CUT - len(self._to_cut)])
 
     def begin_outage(self) -> bool:
         """Refuse every request from now on. Return False if an outage is in progress."""
@@ -76,41 +67,35 @@ class Faults:
 
         return respond
 
+    def cutting(self, app: ASGIApp) -> ASGIApp:
+        """Wrap the application of the images, and cut bodies short, of single images and in batches.
 
-_WITH_IMAGE = tuple(map(encode_state, (WireState.SUCCESS, WireState.UPDATED)))
+        The length header fits the cut body. With a wrong length the browser would notice; here the tag of the image
+        must show it.
+        """
 
+        async def respond(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] != "http" or scope["method"] not in ("GET", "POST"):
+                await app(scope, receive, send)
+                return
+            asked, held = list[Message](), list[Message]()
 
-class CutBodies:
-    """Wraps the application of the images and cuts bodies short, of single images and in batches.
+            async def receive_and_note() -> Message:
+                asked.append(await receive())
+                return asked[-1]
 
-    The length header fits the cut body. With a wrong length the browser would notice; here the tag of the image must
-    show it.
-    """
+            async def send_or_hold(message: Message) -> None:
+                is_start = message["type"] == "http.response.start"
+                if held or (is_start and not self._to_cut.isdisjoint(_image_ids(scope, asked))):
+                    held.append(message)
+                else:
+                    await send(message)
 
-    def __init__(self, app: ASGIApp, faults: Faults) -> None:
-        self._app = app
-        self._faults = faults
+            await app(scope, receive_and_note, send_or_hold)
+            if held:
+                await ends_within(SEND_TIMEOUT_S, self._send_cut(scope, _image_ids(scope, asked), held, send))
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] not in ("GET", "POST"):
-            await self._app(scope, receive, send)
-            return
-        asked, held = list[Message](), list[Message]()
-
-        async def receive_and_note() -> Message:
-            asked.append(await receive())
-            return asked[-1]
-
-        async def send_or_hold(message: Message) -> None:
-            is_start = message["type"] == "http.response.start"
-            if held or (is_start and any(map(self._faults.is_cut, _image_ids(scope, asked)))):
-                held.append(message)
-            else:
-                await send(message)
-
-        await self._app(scope, receive_and_note, send_or_hold)
-        if held:
-            await ends_within(SEND_TIMEOUT_S, self._send_cut(scope, _image_ids(scope, asked), held, send))
+        return respond
 
     async def _send_cut(self, scope: Scope, image_ids: list[str], held: list[Message], send: Send) -> None:
         start, body = held[0], _joined(held[1:])
@@ -127,8 +112,9 @@ class CutBodies:
             yield frame_head(index, status, len(frame)) + frame
 
     def _cut(self, payload: bytes, image_id: str) -> bytes:
-        if payload[:1] not in _WITH_IMAGE or not self._faults.takes_cut(image_id):
+        if payload[:1] not in _WITH_IMAGE or image_id not in self._to_cut:
             return payload
+        self._to_cut.remove(image_id)  # its next body is sent whole
         return payload[: (len(payload) + 1) // 2]
 
 
