@@ -12,9 +12,9 @@ import pytest
 from pixstore_asgi import ConfigError, Pixstore, PixstoreError, StoreError, WireState
 from pixstore_asgi.core.base64 import encode_base64
 from pixstore_asgi.core.images import Seal
-from pixstore_asgi.core.request import ImageRequest
 from pixstore_asgi.errors import IntegrityError, InvalidImage, SecretError, StoreConflict
 from pixstore_asgi.pixstore import parts_of
+from pixstore_asgi.serving.decide import Inquiry
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.transfer.npm_export import open_npm_target
 from tests.support.leaks import spellings
@@ -195,11 +195,13 @@ async def test_a_small_body_that_breaks_off_before_its_key(
     damage(tmp_path / "pixstore.db", "UPDATE chunk SET data = x'00' WHERE id & 65535 = 1")
     caught: list[PixstoreError] = []
 
-    def keep(request: ImageRequest, error: PixstoreError) -> WireState:
-        caught.append(error)
-        return WireState.INTERNAL_ERROR
+    fail = Inquiry.fail
 
-    monkeypatch.setattr("pixstore_asgi.serving.decide._refuse", keep)
+    def keep(inquiry: Inquiry, error: PixstoreError) -> WireState:
+        caught.append(error)
+        return fail(inquiry, error)
+
+    monkeypatch.setattr(Inquiry, "fail", keep)
     await pix.open_payload(record.id, token=record.token, proof=record.stateless_proof)
     (error,) = caught
     fresh = await pix.get_image_record(record.id)
