@@ -72,32 +72,6 @@ class _Flight:
         self.has_failed = False
 
 
-class _SingleFlight:
-    """The work under way in one event loop, by key."""
-
-    def __init__(self) -> None:
-        self.under_way: dict[tuple[Hashable, ...], _Flight] = {}
-
-    @asynccontextmanager
-    async def alone(self, *key: Hashable) -> AsyncIterator[_Flight | None]:
-        """Yield None to the first caller at once. Any other caller waits for the first one, and then gets its
-        flight.
-        """
-        if other := self.under_way.get(key):
-            await other.ended.wait()
-            yield other
-            return
-        flight = self.under_way[key] = _Flight()
-        try:
-            yield None
-        except IntegrityError:
-            flight.has_failed = True
-            raise
-        finally:
-            del self.under_way[key]
-            flight.ended.set()
-
-
 class ImageCache:
     """Reads a store through a cache of at most `max_bytes`; 0 keeps nothing. It belongs to one event loop.
 
@@ -117,7 +91,7 @@ class ImageCache:
         self._read_times = read_times
         self._admission = Admission(max_bytes)
         self._entries = Entries(max_bytes)
-        self._loads = _SingleFlight()
+        self._under_way: dict[tuple[Hashable, ...], _Flight] = {}
 
     @property
     def used(self) -> int:
@@ -171,7 +145,7 @@ class ImageCache:
                 continue
             if (cached := self._entries.current(image_id, stamp)) and cached.pieces:
                 return cached
-            async with self._loads.alone(image_id) as other:
+            async with self._alone(image_id) as other:
                 if other is None:
                     return await self._load(image_id, stamp)
             if other.has_failed:  # the next load would fail too: requests must not wait for it one after another
@@ -209,10 +183,29 @@ class ImageCache:
 
         There is one reload per image and stamp: concurrent requests share it, and frequent changes can't starve them.
         """
-        async with self._loads.alone(image_id, stamp) as other:
+        async with self._alone(image_id, stamp) as other:
             if other is None:
                 self._entries.learn(image_id, await self._store.get(image_id), stamp)
         return other is None
+
+    @asynccontextmanager
+    async def _alone(self, *key: Hashable) -> AsyncIterator[_Flight | None]:
+        """Yield None to the first caller at once. Any other caller waits for the first one, and then gets its
+        flight.
+        """
+        if other := self._under_way.get(key):
+            await other.ended.wait()
+            yield other
+            return
+        flight = self._under_way[key] = _Flight()
+        try:
+            yield None
+        except IntegrityError:
+            flight.has_failed = True
+            raise
+        finally:
+            del self._under_way[key]
+            flight.ended.set()
 
     async def _load(self, image_id: str, stamp: Hashable) -> CachedImage | ImageStream | None:
         stream = await self._read(image_id)

@@ -416,7 +416,7 @@ def test_a_loop_that_ends_while_it_loads_stops_no_other(tmp_path: Path) -> None:
     under_way = left.create_task(served(pix, record))
 
     async def is_loading() -> bool:
-        return bool(cache_of(pix)._loads.under_way)
+        return bool(cache_of(pix)._under_way)
 
     while not left.run_until_complete(is_loading()):
         pass

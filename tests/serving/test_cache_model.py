@@ -112,4 +112,4 @@ async def test_no_answer_is_older_than_its_request(cache_bytes: int, repeats_sta
                 tasks.create_task(work())
         cache = parts_of(pix).life.images
         assert cache.used == sum(entry.size for entry in cache._entries.values()) <= cache_bytes
-        assert not cache._loads.under_way
+        assert not cache._under_way
