@@ -1,4 +1,4 @@
-"""Accept-Encoding: what clients may write there, and which content coding they get for it."""
+"""Accept-Encoding: the values that clients may send, and the content coding that they get."""
 
 import pytest
 from hypothesis import given
@@ -57,7 +57,9 @@ _NAMED = st.dictionaries(st.sampled_from([*CODINGS, "*", "deflate", "zstd"]), st
 
 @given(_NAMED, st.lists(st.sampled_from(CODINGS), min_size=1, unique=True), st.data())
 def test_any_weights_are_respected(named: dict[str, int], available: list[str], data: st.DataObject) -> None:
-    """No client gets what it refuses or likes less than another, and none is refused for whom there is something."""
+    """No client gets a coding that it refuses or likes less than another. If any acceptable coding exists, the client
+    gets one.
+    """
     best = best_coding(",".join(_written(name, weight, data) for name, weight in named.items()), available)
     taken = [coding for coding in available if named.get(coding, named.get("*", coding == "identity"))]
     liked = {coding: named.get(coding, named.get("*", 0)) for coding in taken}

@@ -124,7 +124,9 @@ def test_limits_must_be_above_zero(options: dict[str, float]) -> None:
 
 
 async def test_a_store_that_cannot_open_is_an_internal_error(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """A mount whose store can't open answers InternalError and logs what to do; the process lives."""
+    """If the store of a mount can't open, the mount answers InternalError and logs a remedy, and the process
+    continues.
+    """
     app = PixstoreApp(Pixstore(tmp_path / "nowhere" / "pixstore.db", secret=SECRET))
     async with client(app) as http:
         response = await http.get("/x", headers={"x-pixstore-proof": "A" * 48, "x-pixstore-token": "1"})

@@ -1,4 +1,4 @@
-"""What an attacker, or bad luck, has tried: each once worked or nearly did, and must not again."""
+"""Attacks and accidents that once worked or nearly did, and must not work again."""
 
 import asyncio
 import gc
@@ -93,7 +93,7 @@ async def test_a_deleted_images_key_is_in_no_file(tmp_path: Path) -> None:
 
 
 async def test_another_image_under_a_used_seal_is_in_no_file(tmp_path: Path) -> None:
-    """What an image would be under the key and nonce of another one is not written, not even to be dropped again."""
+    """If an image would be encrypted under another image's key and nonce, nothing is written, not even temporarily."""
     async with Pixstore(MemoryStore(), secret=SECRET) as source:
         sealed = await source.export_image((await source.save_image(large_png(3_000_000))).id)
     assert sealed is not None
@@ -169,7 +169,7 @@ async def test_a_planted_lock_file_is_not_followed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["\0", "\ud800", "../app.py", "..", "", "index.js\0", "INDEX.JS", "a/b.js"], ids=ascii)
 async def test_client_files_have_plain_names(tmp_path: Path, name: str) -> None:
-    """Whatever is asked for below /-/client/, it is a module's plain name or it is not found."""
+    """A path below /-/client/ is a module's plain name or gets 404."""
     app = PixstoreApp(Pixstore(MemoryStore(), secret=SECRET))
     wire = Wire()
     scope = {"type": "http", "method": "GET", "path": f"/-/client/{name}", "headers": []}
@@ -207,7 +207,7 @@ async def test_cancelled_opens_and_closes_leave_no_file_open(tmp_path: Path, tic
 
 
 async def test_a_cancelled_connect_waits_for_its_thread(tmp_path: Path) -> None:
-    """What a thread opens for a caller who has gone is closed before the caller gives back what it stands on."""
+    """If a thread opens a file for a cancelled caller, the file is closed before the caller releases its folder."""
     may_go_on, opened = threading.Event(), []
 
     def connect() -> sqlite3.Connection:
@@ -264,7 +264,7 @@ async def test_a_startup_that_raises_is_reported_as_failed(tmp_path: Path) -> No
 
 
 async def test_an_open_that_fails_strangely_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever an open raises, the server hears that the startup failed."""
+    """If the open raises any error, the server receives startup.failed."""
     pix = Pixstore(tmp_path / "pixstore.db", secret=SECRET)
     said: list[Any] = []
 
@@ -285,7 +285,7 @@ async def test_an_open_that_fails_strangely_is_reported(tmp_path: Path, monkeypa
 
 @pytest.mark.parametrize("token", [10**5000, -1, 0, True, 1.5, b"5", "9" * 5000, ["5"]], ids=type)
 async def test_tokens_of_any_kind_are_answered(token: Any) -> None:
-    """A token that a client made up, of whatever type or size, is InvalidProof."""
+    """A token invented by a client, of any type or size, is InvalidProof."""
     async with Pixstore(MemoryStore(), secret=SECRET) as pix:
         record = await pix.save_image(picture())
         payload = await pix.open_payload(record.id, token=token, proof=record.stateless_proof)

@@ -38,7 +38,7 @@ async def states(app: PixstoreApp, record: ImageRecord, visitor: str | None) -> 
 
 @pytest.mark.parametrize("audience", [of_header, of_header_later])
 async def test_a_proof_serves_its_audience_alone(pix: Pixstore, audience: AudienceOf) -> None:
-    """The visitor it was made for gets the image; another one, and one who is nobody, gets InvalidProof."""
+    """The visitor of the record gets the image. Another visitor, and a request without a visitor, get InvalidProof."""
     app, saved = PixstoreApp(pix, audience=audience), await pix.save_image(picture())
     record = await pix.get_image_record(saved.id, audience="ada")
     assert record is not None
@@ -82,7 +82,7 @@ async def test_an_error_in_audience_is_an_invalid_proof(pix: Pixstore, caplog: p
 
 
 async def test_an_error_without_a_text_is_an_invalid_proof(pix: Pixstore) -> None:
-    """An exception whose values can't be shown keeps nobody from an answer."""
+    """An exception with values that can't be printed does not prevent the answer."""
 
     class Odd:
         def __repr__(self) -> str:
@@ -95,7 +95,7 @@ async def test_an_error_without_a_text_is_an_invalid_proof(pix: Pixstore) -> Non
 
 
 async def test_a_request_without_a_proof_asks_nobody(pix: Pixstore) -> None:
-    """Whoever has no proof gets what everybody without one gets, and the application is not asked who that is."""
+    """A request without a proof gets MissingProof, and the application's audience function is not called."""
     record = await pix.save_image(picture())
     app = PixstoreApp(pix, audience=lambda scope: pytest.fail("asked"))
     async with client(app) as http:
@@ -123,7 +123,7 @@ async def test_an_endpoint_of_ones_own_names_the_audience(
 
 @pytest.mark.parametrize("audience", ["", "\ud800", "a" * 65_536, 7, b"ada"])
 async def test_a_record_for_no_audience_is_refused(pix: Pixstore, audience: Any) -> None:
-    """A record is made for a text of 1 to 65535 bytes, or for nobody in particular."""
+    """The audience of a record is a text of 1 to 65535 bytes, or None."""
     saved = await pix.save_image(picture())
     with pytest.raises(InputError, match="audience must be a text"):
         await pix.get_image_record(saved.id, audience=audience)
@@ -158,7 +158,9 @@ async def test_an_update_keeps_to_the_audience(pix: Pixstore) -> None:
 
 
 def test_an_audience_that_cannot_be_asked_is_refused() -> None:
-    """What is no function, and an audience where no proof is checked, is a ConfigError at start."""
+    """An audience that is not a function, or that has no effect because proofs are not checked, is a ConfigError at
+    start.
+    """
     pix = Pixstore(MemoryStore(), secret=SECRET)
     with pytest.raises(ConfigError, match="audience must be a function of scope, not str"):
         PixstoreApp(pix, audience="ada")  # type: ignore[arg-type]

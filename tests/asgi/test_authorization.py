@@ -18,7 +18,7 @@ async def never(scope: Any, image_id: str) -> bool:
 
 @pytest.mark.parametrize("answer", [False, None, 1, "yes", object()])
 async def test_only_true_passes_authorize(pix: Pixstore, answer: Any) -> None:
-    """Whatever is not True itself is 403 without a body, plain or async."""
+    """Any result except True itself is 403 without a body, from a plain or an async rule."""
     record = await pix.save_image(picture())
 
     async def later(scope: Any, image_id: str) -> Any:
@@ -71,7 +71,7 @@ async def test_an_error_in_authorize_is_an_internal_error(pix: Pixstore, caplog:
 async def test_a_scope_without_its_session_names_the_order(
     pix: Pixstore, caplog: pytest.LogCaptureFixture, key: str, read: Any
 ) -> None:
-    """Where a rule misses what a middleware within PixstoreMiddleware sets, the log says how to order them."""
+    """If a rule needs a scope key that a middleware inside PixstoreMiddleware sets, the log says how to order them."""
     record = await pix.save_image(picture())
     app = PixstoreMiddleware(PixstoreApp(pix), pix, authorize=lambda scope, image_id: read(scope, key))
     async with client(app) as http:

@@ -51,7 +51,7 @@ def test_frame_vectors(vector: Vector) -> None:
 
 @given(st.binary(max_size=200) | st.recursive(st.none() | st.integers() | st.text(), st.lists).map(json.dumps))
 def test_any_body_is_parsed_or_refused(body: bytes | str) -> None:
-    """No body raises, and what is parsed is 1 to 25 requests."""
+    """No body raises, and a parsed batch has 1 to 25 requests."""
     requests = parse_batch(body if isinstance(body, bytes) else body.encode())
     assert requests is None or 1 <= len(requests) <= 25
 
@@ -293,7 +293,7 @@ async def test_a_body_without_end_is_not_kept(pix: Pixstore, pieces: list[bytes]
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_a_receive_that_replays_the_body(pix: Pixstore, method: str) -> None:
-    """A host whose `receive` gives the same body whenever it is asked stops neither the response nor the event loop."""
+    """A host that returns the same body from every `receive` blocks neither the response nor the event loop."""
     record = await pix.save_image(large_png(5 * CHUNK_BYTES))
     scope, wire, asked = SCOPE if method == "POST" else scope_of(record), Wire(), 0
 
@@ -415,7 +415,7 @@ async def test_authorize_many_is_asked_for_a_single_image_too(pix: Pixstore) -> 
     ],
 )
 async def test_only_ids_of_a_collection_pass_authorize_many(pix: Pixstore, answer: Any) -> None:
-    """Whatever is no collection of ids refuses every image, in a batch and alone, and so does one without the id."""
+    """If the rule returns no collection of ids, or leaves an id out, the images are refused, in a batch and alone."""
     record = await pix.save_image(picture())
     app = PixstoreApp(pix, authorize_many=lambda scope, image_ids: answer(image_ids))
     assert frames_of((await post(app, body_of(entry_of(record)))).content) == [(0, 403, b"")]
@@ -462,7 +462,7 @@ async def test_a_token_that_is_none_opens_nothing(pix: Pixstore, token: int, is_
 
 
 async def test_authorize_many_passes_no_key_behind_a_proof_that_ended(pix: Pixstore, clock: FixedClock) -> None:
-    """A newer version whose proof ended while the rule was asked does not come, though the rule lets it pass."""
+    """If a proof expires while the rule runs, a newer version is not sent, although the rule admits the image."""
     record = await pix.save_image(picture())
     await pix.update_image(record.id, picture("webp"))
 

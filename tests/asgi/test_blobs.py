@@ -1,4 +1,4 @@
-"""Ciphertext for caches: who gets it, with which headers, whole and in ranges."""
+"""Bare ciphertext for caches: access, headers, whole bodies and ranges."""
 
 import asyncio
 import sqlite3
@@ -80,7 +80,9 @@ async def test_only_who_knows_the_version_has_a_body_read(
 
 
 async def test_another_version_is_not_found(pix: Pixstore, store: SqliteStore) -> None:
-    """A version that was replaced, resealed or deleted, one that never was, what is none: 404 that no cache keeps."""
+    """A version that was replaced, resealed or deleted, an unknown one and an invalid one get 404, which no cache
+    keeps.
+    """
     record = await pix.save_image(picture())
     other = await pix.save_image(picture("jpeg"))
     paths = [await blob_path(store, record)]
@@ -196,7 +198,9 @@ async def test_ranges(pix: Pixstore, store: SqliteStore, size: int) -> None:
 
 
 async def test_ranges_that_are_not_served(pix: Pixstore, store: SqliteStore) -> None:
-    """Behind the end is 416 with the length; what is malformed, many, conditional or a HEAD's is the whole."""
+    """A range behind the end is 416 with the length. A malformed, multiple or conditional one, or one of a HEAD, gets
+    the whole.
+    """
     record = await pix.save_image(picture())
     path = await blob_path(store, record)
     size = 1 + len(picture())
@@ -217,7 +221,7 @@ async def test_ranges_that_are_not_served(pix: Pixstore, store: SqliteStore) -> 
 
 
 async def test_known_bytes_are_not_sent_again(pix: Pixstore, store: SqliteStore) -> None:
-    """304 for whoever names the version's ETag, alone, among others or as weak, before any range is looked at."""
+    """A request with the version's ETag, alone, among others or as weak, gets 304 before any range is read."""
     path = await blob_path(store, await pix.save_image(picture()))
     async with client(PixstoreApp(pix, public_ciphertext=True)) as http:
         etag = (await http.get(path)).headers["etag"]
@@ -228,7 +232,7 @@ async def test_known_bytes_are_not_sent_again(pix: Pixstore, store: SqliteStore)
 
 
 async def test_origins_share_one_copy(pix: Pixstore, store: SqliteStore) -> None:
-    """The same headers for every origin, whichever are listed, and none where the host has CORS of its own."""
+    """Every origin gets the same headers, also an unlisted one. If the host sets CORS itself, there are none."""
     path = await blob_path(store, await pix.save_image(picture()))
     for origins, header in ((["https://a.example"], "*"), (None, None)):
         app = PixstoreApp(pix, public_ciphertext=True, allow_origins=origins)

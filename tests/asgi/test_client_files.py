@@ -1,4 +1,4 @@
-"""The browser client's files: which content coding a client gets, and what it is told of it."""
+"""The browser client's files: the content coding that a client gets, and its headers."""
 
 import gzip
 import re
@@ -52,7 +52,9 @@ def accepting(value: str) -> tuple[str, str]:
 @pytest.mark.parametrize("coding", ENDINGS)
 @pytest.mark.parametrize("name", ["index.js", "pixstore-worker.js"])
 async def test_each_coding_is_the_file_that_was_built(app: PixstoreApp, name: str, coding: str) -> None:
-    """Whoever takes one coding gets the build's bytes in it, with their length, as JavaScript; HEAD tells the same."""
+    """A client that accepts one coding gets the build's bytes in it, with their length, as JavaScript. HEAD has the
+    same headers.
+    """
     built = DIST.joinpath(name + ENDINGS[coding]).read_bytes()
     got = await ask(app, accepting(coding), path=f"/-/client/{name}")
     assert (got.status, got.body) == (200, built)
@@ -74,14 +76,14 @@ async def test_several_lines_of_the_header_are_one_list(app: PixstoreApp) -> Non
 
 
 async def test_a_client_that_takes_no_coding_is_told(app: PixstoreApp) -> None:
-    """406, which no cache keeps, for who refuses even the plain file; a missing file is 404 for them too."""
+    """A client that refuses even the plain file gets 406, which no cache keeps. A missing file is 404 for it too."""
     refused = await ask(app, accepting("identity;q=0, deflate"))
     assert (refused.status, refused.headers["cache-control"], refused.body) == (406, "no-store", b"")
     assert (await ask(app, accepting("*;q=0"), path="/-/client/nothing.js")).status == 404
 
 
 async def test_every_coding_has_an_etag_of_its_own(app: PixstoreApp) -> None:
-    """304 for who has these very bytes, whole and without a body for who has those of another coding."""
+    """A client that has these bytes gets 304, and one that has the bytes of another coding gets the file."""
     etags = {coding: (await ask(app, accepting(coding))).headers["etag"] for coding in ENDINGS}
     assert len(set(etags.values())) == len(ENDINGS)
     for coding in ENDINGS:
@@ -107,7 +109,7 @@ async def test_every_coding_has_an_etag_of_its_own(app: PixstoreApp) -> None:
     ],
 )
 async def test_if_none_match_is_a_list(app: PixstoreApp, if_none_match: list[str], status: int) -> None:
-    """A proxy that has made an ETag weak, a list, and several lines of it: what names the file finds it."""
+    """An ETag matches if a proxy made it weak, in a list, and in several lines."""
     etag = (await ask(app)).headers["etag"]
     fields = [("if-none-match", value.replace("ETAG", etag)) for value in if_none_match]
     assert (await ask(app, *fields)).status == status
@@ -159,7 +161,7 @@ async def test_a_hosts_compressing_middleware_compresses_nothing_twice(app: Pixs
 @pytest.mark.parametrize("coding", ENDINGS)
 @pytest.mark.parametrize("name", ["index.js", "pixstore-worker.js", "view.js"])
 async def test_a_version_is_kept_for_a_year(app: PixstoreApp, name: str, coding: str) -> None:
-    """Below its version each file is what it is at its stable path, and is never asked for again."""
+    """Below its version each file has the same bytes as at its stable path, and is never revalidated."""
     path = app.client_path(name)
     assert re.fullmatch(rf"/-/client/[0-9a-f]{{16}}/{re.escape(name)}", path)
     stable = await ask(app, accepting(coding), path=f"/-/client/{name}")

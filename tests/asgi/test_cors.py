@@ -1,4 +1,4 @@
-"""Which pages of other origins may read, and what no cache may keep."""
+"""Pages of other origins: which responses they may read, and which no cache may keep."""
 
 from typing import Any
 
@@ -103,7 +103,9 @@ def test_origins_that_are_none_are_refused(origins: Any) -> None:
 async def test_no_answer_may_be_stored(
     pix: Pixstore, origins: Any, method: str, path: str, content: bytes, status: int
 ) -> None:
-    """Whatever is no file of the browser client has no-store, refusals too: a cache would refuse for good."""
+    """Every response except the client's files has no-store, also a refusal, because a cache would repeat it
+    forever.
+    """
     record, refused = await pix.save_image(picture()), await pix.save_image(picture())
     app = PixstoreApp(pix, allow_origins=origins, authorize=lambda scope, image_id: image_id == record.id)
     proof = headers(refused if "REFUSED" in path else record)

@@ -19,7 +19,7 @@ from tests.support.asgi import Wire, scope_of
 from tests.support.samples import large_png, picture
 
 from_store = pytest.mark.parametrize("cache_bytes", [0])
-"""For what must hold while a body is read from the store."""
+"""For tests that need a body to be read from the store."""
 
 
 @pytest.mark.parametrize("size", [300, 3 * CHUNK_BYTES])
@@ -45,7 +45,7 @@ async def test_a_send_inside_a_cancel_scope(pix: Pixstore, size: int, scope_arou
 
 
 async def test_a_cancel_scope_around_send_keeps_the_time_limit(pix: Pixstore) -> None:
-    """A client that takes nothing is cut off in time, whatever scope `send` is in."""
+    """A client that takes nothing is cut off in time, in any scope of `send`."""
     record, wire = await pix.save_image(picture()), Wire(stall_after=0)
 
     async def send(message: Any) -> None:
@@ -99,7 +99,7 @@ async def test_backpressure_holds_two_chunks(
 
 @from_store
 async def test_what_was_sent_is_let_go(pix: Pixstore) -> None:
-    """While a client takes nothing more, nobody but the server holds what it was given before."""
+    """While a client takes nothing more, only the server holds the pieces that it received."""
     record = await pix.save_image(large_png(20 * CHUNK_BYTES))
     wire = Wire(stall_after=3)
     task = asyncio.create_task(PixstoreApp(pix)(scope_of(record), wire.receive, wire.send))
@@ -161,7 +161,7 @@ async def test_a_send_that_fails_ends_the_stream(pix: Pixstore, store: SqliteSto
 async def test_a_lost_chunk_cuts_the_body_short(
     pix: Pixstore, store: SqliteStore, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Where a chunk is missing the body ends before it: nothing is padded, and the log says what to do."""
+    """If a chunk is missing, the body ends before it without padding, and the log has a remedy."""
     record = await pix.save_image(large_png(4 * CHUNK_BYTES))
     with sqlite3.connect(store.path) as edited:
         edited.execute("DELETE FROM chunk WHERE id & 65535 = 2")

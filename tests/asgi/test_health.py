@@ -1,4 +1,4 @@
-"""What a load balancer asks: /-/live and /-/ready."""
+"""The requests of a load balancer: /-/live and /-/ready."""
 
 import asyncio
 import os
@@ -20,7 +20,7 @@ NEW_SECRET = "a-newer-secret-for-tests-0123456789-abcdefghijk"
 
 
 class AskedStore(MemoryStore):
-    """A memory store that counts what readiness asks it, and can fail or fall silent."""
+    """A memory store that counts the questions of readiness, and can fail or fall silent."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -119,7 +119,7 @@ async def test_a_new_secret_is_found_when_it_is_needed() -> None:
 
 
 async def test_a_secret_that_nothing_needs_may_be_missing(tmp_path: Path) -> None:
-    """A secret that the store knows, and no image is under any more, keeps nobody from serving."""
+    """A secret that the store knows but no image needs does not make the process unready."""
     async with Pixstore(tmp_path / "pixstore.db", secret=OTHER_SECRET) as old:
         await old.delete_image((await old.save_image(picture())).id)
     async with Pixstore(tmp_path / "pixstore.db", secret=SECRET) as pix:
@@ -189,7 +189,7 @@ async def test_many_who_ask_are_one_question() -> None:
 
 @pytest.mark.slow
 async def test_a_store_that_is_away_comes_back(caplog: pytest.LogCaptureFixture) -> None:
-    """Away or silent is 503 within a bound of time, told in the log once; what is told is asked anew a second later."""
+    """A store that is away or silent is 503 within a time limit, logged once, and asked again after a second."""
     store = AskedStore()
     async with Pixstore(store, secret=SECRET) as pix:
         store.is_away = True

@@ -1,4 +1,4 @@
-"""What the server has of plain `<img>` URLs: the service worker's file, and an answer to pages without it."""
+"""URLs of plain `<img>`: the service worker's file, and the answer to pages without the worker."""
 
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ WORKER = "/-/client/service-worker.js"
 
 @pytest.fixture
 def client_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A client whose files are told apart by their names."""
+    """A client with files that differ in their names."""
     for name in ("index.js", "service-worker.js", "service-worker.js.br"):
         (tmp_path / name).write_text(f"// {name}")
     monkeypatch.setattr(client_files, "client_directory", lambda: tmp_path)
@@ -81,7 +81,7 @@ def test_what_is_no_path_is_no_scope(scope: Any) -> None:
     "path", ["", "some-id", "some:id~thumb", "..%2F..%2Fx", "%FF", "a" * 5000, "<script>alert(1)</script>"]
 )
 async def test_a_page_without_the_worker_is_told(path: str) -> None:
-    """Whatever is asked for gets the same text, which repeats nothing, runs nowhere and is kept by nobody."""
+    """Every path gets the same text, which repeats nothing of the request, runs nowhere and is not cached."""
     async with client(app_with(service_worker_scope="/")) as http:
         got = await http.get(f"/-/image/{path}")
         head = await http.head(f"/-/image/{path}")

@@ -79,7 +79,7 @@ async def test_lifespan_is_answered_where_the_application_does_not(tmp_path: Pat
 
 
 async def test_a_failed_startup_closes_the_store(tmp_path: Path) -> None:
-    """An application whose startup fails is reported as failed, and the store is closed."""
+    """If the startup of an application fails, that is reported, and the store is closed."""
     pix = unopened(tmp_path)
 
     async def inner(scope: Any, receive: Any, send: Any) -> None:

@@ -113,7 +113,7 @@ async def test_an_answer_that_was_cut_off_is_reported(pix: Pixstore, reports: Re
 async def test_a_body_that_is_lost_is_no_refusal(
     pix: Pixstore, reports: Reports, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An image whose body fails before its first byte is reported by its state, not as a refusal of the rule."""
+    """An image with a body that fails before its first byte is reported with its state, not as refused by the rule."""
     record = await pix.save_image(large_png(5_000_000))
 
     async def fail(payload: Payload) -> bytes:

@@ -1,4 +1,4 @@
-"""Clients that are slow, stall, leave or mean ill: what they cost a real server, and that they leave nothing behind."""
+"""Slow, stalled, absent and hostile clients: their cost for a real server, and that they leave nothing behind."""
 
 import contextlib
 import os
@@ -56,7 +56,7 @@ def asking(server: Server, record: ImageRecord, *, buffer_bytes: int = 4096) -> 
 
 
 def settled(server: Server, before: dict[str, int], names: set[str]) -> dict[str, int]:
-    """Return the counts once they are back at what they were, or after ten seconds what they then are."""
+    """Return the counts when they are back at `before`, or the counts after ten seconds."""
     for _ in range(100):
         now = counts_of(server)
         if all(now[name] <= before[name] for name in names):
@@ -154,7 +154,7 @@ def test_readers_that_take_nothing_lose_their_sockets(tmp_path: Path) -> None:
 
 
 def test_the_command_line_gives_clients_up_when_delivery_does() -> None:
-    """What the command line accepts has send_timeout_s as the limit of its socket."""
+    """A connection that the command line accepts has send_timeout_s as the limit of its socket."""
     with listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
         accepted, _ = listener.accept()
         with accepted:
@@ -226,14 +226,14 @@ def visit(server: Server, records: list[ImageRecord], *, connections: int, secon
 
 
 def fetch(server: Server, record: ImageRecord, generator: random.Random) -> None:
-    """A good client, whose proof may have expired: any state is an answer."""
+    """A good client with a proof that may have expired: any state is an answer."""
     response = httpx.get(url_of(server, record), headers=headers(record), timeout=60)
     assert response.status_code == 200
     assert response.headers["x-pixstore-state"] in ("Success", "InvalidProof")
 
 
 def misbehave(server: Server, record: ImageRecord, generator: random.Random) -> None:
-    """Leave at once, in the middle, or while stalling; send nonsense; or ask for what can't be."""
+    """Leave at once, in the middle, or while stalling; send nonsense; or ask for impossible images."""
     kind = generator.randrange(4)
     with contextlib.suppress(ConnectionError, TimeoutError):
         if kind == 0:

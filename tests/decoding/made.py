@@ -38,7 +38,7 @@ def task(*variants: Variant, placeholder: bool = False, **limits: Any) -> Task:
 
 
 def said(data: bytes, kind: str, what: Task) -> Decoded | Refusal:
-    """Return what a worker says of a picture, though it is asked in this process."""
+    """Return a worker's reply for a picture, computed in this process."""
     application, link = socket.socketpair()
     with application, link:
         sender = threading.Thread(
@@ -81,7 +81,7 @@ def photo(width: int, height: int, kind: str = "jpeg", seed: int = 0) -> bytes:
 
 @cache
 def zeros_png(width: int, height: int) -> bytes:
-    """Return a black PNG of one bit a pixel, of any size: a thousandth of what it decodes to, or less."""
+    """Return a black PNG with one bit per pixel, of any size: at most a thousandth of its decoded size."""
     packer = zlib.compressobj()
     row = bytes(1 + (width + 7) // 8)
     pixels = b"".join([packer.compress(row) for _ in range(height)]) + packer.flush()
@@ -110,7 +110,9 @@ def long_gif(side: int, frames: int) -> bytes:
 
 
 def still_gif(width: int, height: int, frames: int) -> bytes:
-    """Return a GIF whose frames change one pixel each: some 22 bytes, and as much to decode as the whole canvas."""
+    """Return a GIF with frames that change one pixel each: about 22 bytes, but as costly to decode as the
+    whole canvas.
+    """
     frame = b"!\xf9\4\x08\0\0\0\0" + b",\0\0\0\0\1\0\1\0\0" + b"\x02\x02\x4c\x01\x00"
     head = b"GIF89a" + struct.pack("<HH", width, height) + b"\x80\0\0" + b"\0\0\0\xff\xff\xff"
     return head + frame * frames + b";"

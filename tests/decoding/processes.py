@@ -38,7 +38,7 @@ def descendants(pid: int | None = None) -> list[int]:
 
 
 def is_alive(pid: int) -> bool:
-    """Tell whether a process still runs; one that nobody has waited for yet does not."""
+    """Return whether a process still runs. A zombie does not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:

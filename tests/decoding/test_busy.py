@@ -1,4 +1,4 @@
-"""What is no fault of the picture: too many of them, and a machine or a fork server that does not do its part."""
+"""Failures that are not the picture's fault: too many pictures, or a failing machine or fork server."""
 
 import asyncio
 import errno
@@ -60,7 +60,7 @@ def descriptors(free: int) -> Iterator[None]:
 
 
 async def test_waiting_for_a_place_ends(make_decoder: MakeDecoder, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who has waited for as long as anybody may is told to try again; the places stay as many as they were."""
+    """A caller that waited for the longest time gets StoreBusy, and the number of places stays the same."""
     decoder = make_decoder(processes=1)
     holder = await hold_a_place(decoder)
     with monkeypatch.context() as patched:
@@ -168,7 +168,7 @@ async def test_a_machine_that_starts_nothing_is_busy(
 
 
 async def test_no_process_for_a_child_is_busy(make_decoder: MakeDecoder, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a fork server without processes says is StoreBusy for the caller."""
+    """If a fork server can start no process, the caller gets StoreBusy."""
     boot = handle._BOOT.replace(
         "main(", "import errno, os\ndef fork(): raise OSError(errno.EAGAIN, '')\nos.fork = fork\nmain("
     )

@@ -1,4 +1,4 @@
-"""Damage at random: whatever is done to a picture, it is decoded or it is an InvalidImage."""
+"""Random damage: a damaged picture is decoded or raises InvalidImage."""
 
 import random
 import sys
@@ -36,7 +36,7 @@ def damaged(data: bytes, edits: list[tuple[float, int]], cut: float) -> bytes:
 @settings(max_examples=400)
 @pytest.mark.filterwarnings("ignore")
 def test_damage_is_found_or_harmless(picture: tuple[str, bytes], edits: list[tuple[float, int]], cut: float) -> None:
-    """Flipped and cut, it decodes or is refused, and what comes out is of the size that it says."""
+    """A picture with flipped or cut bytes decodes or is refused, and a decoded picture has the size in its header."""
     kind, data = picture
     outcome = said(damaged(data, edits, cut), kind, task(Variant("v", 30), placeholder=True, max_pixels=1_000_000))
     assert isinstance(outcome, Decoded | Refusal)

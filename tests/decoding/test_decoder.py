@@ -1,4 +1,4 @@
-"""Decoder: what it answers, and the life of its processes."""
+"""Decoder: its results, and the life of its processes."""
 
 import asyncio
 import os
@@ -60,7 +60,7 @@ def signal_child(number: signal.Signals) -> None:
 
 @pytest.mark.parametrize("kind", FORMATS)
 async def test_a_picture_is_decoded_in_another_process(make_decoder: MakeDecoder, kind: str) -> None:
-    """Each format comes out whole, whatever pieces it comes in."""
+    """Each format decodes completely, in pieces of any size."""
     decoder = make_decoder([Variant("v", 30), Variant("w", 20, format="avif")], placeholder=True)
     data = encoded(quarters(), kind)
     outcome = await decoder.decode([data[:1], b"", data[1:20], data[20:]], kind)
@@ -304,7 +304,7 @@ async def test_a_fork_of_the_application_lets_go(make_decoder: MakeDecoder) -> N
 
 
 def test_without_its_extra_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where Pillow, or a part of it, is not installed, ConfigError says what to install."""
+    """If Pillow or a part of it is not installed, ConfigError names the missing package."""
     from PIL import features
 
     with monkeypatch.context() as patched:

@@ -1,4 +1,4 @@
-"""What the processes that see pictures have, and what they leave behind: no secret, no file, no process."""
+"""The processes that decode pictures have no secret and no file, and leave no process behind."""
 
 import os
 import re
@@ -110,7 +110,7 @@ async def test_a_child_can_open_and_start_nothing(make_decoder: MakeDecoder) -> 
 
 
 async def test_the_helper_is_of_one_thread(make_decoder: MakeDecoder) -> None:
-    """It may fork: there is no other thread whose locks a worker would find closed for ever."""
+    """It may fork, because it has no other thread that could hold a lock in the worker forever."""
     decoder = make_decoder()
     await decoder.decode([encoded(quarters(), "avif")], "avif")
     assert status(fork_servers()[0], "Threads") == 1

@@ -22,21 +22,21 @@ PICTURE = encoded(quarters(), "png")
 
 
 def claimed_png(width: int, height: int) -> bytes:
-    """Return a PNG whose header claims a size that its pixels do not have."""
+    """Return a PNG with a header that claims a size its pixels do not have."""
     small = zeros_png(64, 64)
     head = width.to_bytes(4, "big") + height.to_bytes(4, "big") + small[24:29]
     return small[:8] + chunk(b"IHDR", head) + small[33:]
 
 
 def claimed_avif(width: int, height: int) -> bytes:
-    """Return an AVIF whose `ispe` property claims a size that its pixels do not have."""
+    """Return an AVIF with an `ispe` property that claims a size its pixels do not have."""
     data = encoded(quarters(), "avif")
     at = data.index(b"ispe") + 8
     return data[:at] + width.to_bytes(4, "big") + height.to_bytes(4, "big") + data[at + 8 :]
 
 
 def claimed_webp(width: int, height: int) -> bytes:
-    """Return a WebP whose canvas is larger than its only frame."""
+    """Return a WebP with a canvas larger than its only frame."""
     frames = [quarters(), quarters().rotate(90)]
     data = encoded(frames[0], "webp", save_all=True, append_images=frames[1:])
     at = data.index(b"VP8X") + 12
@@ -86,7 +86,7 @@ async def test_pictures_up_to_the_limits_are_decoded(make_decoder: MakeDecoder) 
 
 
 async def test_a_picture_has_only_so_much_memory(make_decoder: MakeDecoder) -> None:
-    """What a check needs is allowed where less than a variant needs is."""
+    """Memory that is enough for a check is accepted, and memory that is not enough for a variant is refused."""
     checks = make_decoder(max_memory_bytes=60 * 1024 * 1024)
     assert await checks.decode([zeros_png(10_000, 4_000)], "png") == Decoded(10_000, 4_000)
     with pytest.raises(InvalidImage, match="more memory to decode than"):

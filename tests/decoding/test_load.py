@@ -1,4 +1,4 @@
-"""Many pictures at once, bombs among them: every answer is right, and what the processes take is within the limits."""
+"""Many pictures at once, bombs among them: every answer is right, and the processes stay within the limits."""
 
 import asyncio
 import resource

@@ -33,7 +33,7 @@ def honest_head() -> dict[str, object]:
 
 
 def test_an_honest_reply_is_read() -> None:
-    """What a worker writes is what the application reads."""
+    """The application reads the same reply that a worker writes."""
     assert read_reply(memoryview(write_reply(HONEST)), TASK) == HONEST
     for refusal in Refusal:
         assert read_reply(memoryview(write_refusal(refusal)), TASK) is refusal
@@ -42,7 +42,7 @@ def test_an_honest_reply_is_read() -> None:
 
 @given(st.binary(max_size=200))
 def test_bytes_that_are_no_reply_are_a_value_error(data: bytes) -> None:
-    """Whatever comes, nothing but ValueError is raised."""
+    """Arbitrary bytes raise nothing but ValueError."""
     with pytest.raises(ValueError, match=r"\w"):
         read_reply(memoryview(data), TASK)
 

@@ -39,7 +39,7 @@ def decoded(data: bytes, kind: str, what: Task | None = None) -> Decoded:
 
 
 def small(data: bytes, kind: str, variant: Variant = SMALL) -> Image.Image:
-    """Return the only variant, which must be what is said of it."""
+    """Return the only variant. Check that its fields are right."""
     outcome = decoded(data, kind, task(variant)).variants[variant.name]
     image = opened(outcome.data)
     assert (image.format, image.size) == (outcome.format.upper(), (outcome.width, outcome.height))
@@ -107,7 +107,7 @@ def test_damaged_exif_turns_nothing(exif: bytes) -> None:
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
 def test_a_png_of_each_mode_is_decoded(mode: str) -> None:
-    """One bit, grey, palette, transparency and 16 bits keep what they show."""
+    """One bit, grey, palette, transparency and 16 bits keep their look."""
     if mode == "I;16":
         stored = Image.frombytes("I;16", (2, 1), (0x4000).to_bytes(2, "little") + (0xC000).to_bytes(2, "little"))
         stored = stored.resize((60, 40), Image.Resampling.NEAREST)
@@ -128,7 +128,7 @@ def test_cmyk_is_converted() -> None:
 
 @pytest.mark.parametrize("kind", ["png", "webp", "gif", "avif"])
 def test_transparency_is_kept(kind: str) -> None:
-    """What is transparent stays so in WebP, PNG and AVIF, and is white in JPEG."""
+    """Transparent pixels stay transparent in WebP, PNG and AVIF, and are white in JPEG."""
     half = Image.new("L", (60, 40), 255)
     half.paste(0, (0, 0, 30, 40))
     picture = quarters(mode="RGBA")
@@ -158,7 +158,7 @@ def _pixels(image: Image.Image) -> list[tuple[int, ...]]:
 @pytest.mark.parametrize("kind", ["jpeg", "png", "webp", "avif"])
 @pytest.mark.parametrize("format", ["jpeg", "png", "webp", "avif", None])
 def test_no_metadata_is_copied(kind: str, format: str | None) -> None:
-    """Nothing of EXIF, XMP, comments, texts and colour profile is in a variant, of whatever format."""
+    """A variant of any format has no EXIF, XMP, comment, text or colour profile."""
     exif = Image.Exif()
     exif[ExifTags.Base.Make] = "planted-make"
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -218,7 +218,7 @@ def test_colours_of_another_space_are_converted() -> None:
 
 
 def test_transparency_outlives_another_colour_space() -> None:
-    """What is converted keeps its transparency."""
+    """A converted picture keeps its transparency."""
     picture = quarters(mode="RGBA")
     picture.putalpha(77)
     made = small(encoded(picture, "png", icc_profile=_swapping_profile()), "png")
@@ -259,7 +259,9 @@ def test_frames_are_counted(kind: str) -> None:
 
 
 def test_frames_are_as_large_as_their_canvas() -> None:
-    """A frame that changes one pixel counts in full, and what the header says is refused before a frame is decoded."""
+    """A frame that changes one pixel counts as the whole canvas, and a header above the limit is refused before
+    decoding.
+    """
     most = task(max_total_pixels=100 * 100 * 10)
     assert decoded(still_gif(100, 100, 10), "gif", most).width == 100
     assert said(still_gif(100, 100, 11), "gif", most) is Refusal.TOTAL_PIXELS
@@ -268,7 +270,7 @@ def test_frames_are_as_large_as_their_canvas() -> None:
 
 
 def test_every_frame_is_decoded() -> None:
-    """An animation whose last frame is cut is damaged, whatever its first is like."""
+    """An animation with a cut last frame is damaged, even if its first frame is whole."""
     data = long_gif(64, 3)
     assert decoded(data, "gif").width == 64
     assert said(data[:-2000], "gif", task()) is Refusal.DAMAGED
@@ -276,14 +278,16 @@ def test_every_frame_is_decoded() -> None:
 
 @pytest.mark.parametrize("kind", FORMATS)
 def test_pixels_are_counted(kind: str) -> None:
-    """As many pixels as are allowed are, and one more is refused, whatever Pillow's own limit is."""
+    """A picture of exactly the allowed pixels decodes, and one more pixel is refused, independent of Pillow's own
+    limit.
+    """
     data = encoded(quarters(), kind)
     assert decoded(data, kind, task(max_pixels=2400)).width == 60
     assert said(data, kind, task(max_pixels=2399)) is Refusal.PIXELS
 
 
 def test_pixels_are_counted_before_they_are_decoded() -> None:
-    """2.5 thousand million pixels are refused by what the header says."""
+    """2.5 thousand million pixels are refused by the header alone."""
     bomb = zeros_png(50_000, 8)
     head = bomb[8:33].replace((8).to_bytes(4, "big"), (50_000).to_bytes(4, "big"))
     bomb = bomb[:8] + chunk(b"IHDR", head[8:21]) + bomb[33:]
@@ -313,14 +317,14 @@ def test_the_checksum_of_every_chunk_is_looked_at(place: str) -> None:
 
 @pytest.mark.parametrize("kind", FORMATS)
 def test_a_cut_picture_is_damaged(kind: str) -> None:
-    """Whatever is cut off in the middle is refused."""
+    """A picture that is cut off in the middle is refused."""
     data = photo(300, 200, kind)
     for cut in random.Random(1).sample(range(len(data) // 10, len(data) * 9 // 10), 20):
         assert said(data[:cut], kind, task(SMALL)) is Refusal.DAMAGED
 
 
 def test_scans_are_counted() -> None:
-    """A JPEG of 100 scans is decoded, and one of 101 is refused; what stands in segments or behind its end is none."""
+    """A JPEG of 100 scans is decoded, and one of 101 is refused. Scans in segments or behind the end do not count."""
     progressive = encoded(quarters(), "jpeg", progressive=True)
     *others, last = progressive[:-2].split(b"\xff\xda")
     scans = len(others)

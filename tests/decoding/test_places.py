@@ -1,4 +1,4 @@
-"""Places for pictures that are decoded at once, and whose turn it is."""
+"""Places for pictures that are decoded at the same time, and the order of turns."""
 
 import asyncio
 

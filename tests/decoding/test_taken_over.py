@@ -1,4 +1,4 @@
-"""A process whose decoder is taken over, so that it runs any code: the kernel refuses it everything but its link."""
+"""A decoder that runs hostile code: the kernel denies the process everything but its link."""
 
 import os
 import sys
@@ -85,7 +85,7 @@ BY_LANDLOCK = NAMES[: NAMES.index("memory of the fork server") + 1]
 async def not_refused(
     make_decoder: MakeDecoder, folder: Path, monkeypatch: pytest.MonkeyPatch, more: str = ""
 ) -> list[str]:
-    """Return what a worker could do, though all of its memory and code is the attacker's."""
+    """Return the operations that succeed in a worker that runs the attacker's code."""
     victim = folder / "victim"
     victim.write_bytes(b"content")
     attempts = ATTEMPTS.replace("{folder!r}", repr(str(folder))).replace("{application}", str(os.getpid()))

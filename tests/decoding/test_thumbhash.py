@@ -70,7 +70,7 @@ def test_a_plain_picture_is_plain_again(node_path: str, alpha: int) -> None:
 
 @pytest.mark.usefixtures("package")
 def test_a_picture_is_known_again(node_path: str) -> None:
-    """What the author's decoder makes of a hash has the picture's proportions, and its colours where they were."""
+    """The reference decoder makes a picture with the original's proportions, and its colours in the right places."""
     (decoded,) = by_its_author(node_path, hashes=[thumbhash(30, 20, quarters(30, 20, "RGBA").tobytes())])["pictures"]
     width, height, rgba = decoded
     again = Image.frombytes("RGBA", (width, height), bytes.fromhex(rgba))

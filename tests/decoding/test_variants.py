@@ -1,4 +1,4 @@
-"""Variants and limits: what can be asked for, and what comes of it."""
+"""Variants and limits: their options, and their results."""
 
 from typing import Any
 
@@ -49,7 +49,7 @@ def test_a_limit_that_cannot_be_is_refused(name: str, value: Any) -> None:
 
 
 def test_a_decoder_that_cannot_be_is_refused() -> None:
-    """No process, two variants of one name and what is no variant raise ConfigError."""
+    """No process, two variants of one name and invalid variants raise ConfigError."""
     with pytest.raises(ConfigError, match="processes"):
         Decoder(processes=0)
     with pytest.raises(ConfigError, match="the same name"):
@@ -70,6 +70,6 @@ def test_a_variant_fits_its_box_and_is_never_larger(width: int, height: int, wid
 
 
 def test_a_task_is_written_and_read() -> None:
-    """What the fork server is given is what the decoder was given."""
+    """The fork server receives the same task as the decoder."""
     task = Task((Variant("a", 1), Variant("b", None, 2, "avif", 3)), True, Limits(1, 2, 3, 4, 5.5, 6))
     assert Task.from_json(task.to_json()) == task

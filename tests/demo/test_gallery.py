@@ -200,7 +200,7 @@ def test_a_picture_opens_large_by_keyboard(page: Page) -> None:
     page.keyboard.press("Enter")
     dialog = page.get_by_role("dialog", name=title(page, 1))
     expect_picture(dialog)
-    expect(dialog.get_by_role("timer")).to_have_text(re.compile(r"^Proof (ends in \d+ s|ended\.)"))
+    expect(dialog.get_by_role("timer")).to_have_text(re.compile(r"^Proof (expires in \d+ s|expired\.)"))
     expect(fact(dialog, "Wire state")).to_have_text("Success")
     expect(fact(dialog, "Id")).to_have_text(re.compile("^demo:"))
     page.keyboard.press("Escape")

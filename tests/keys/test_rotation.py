@@ -116,7 +116,7 @@ async def test_concurrent_changes_stay(store: ImageStore, monkeypatch: pytest.Mo
     before_replacing = store.replace_wrapped_keys
 
     async def change_first(wrapped: Sequence[RewrappedKey], *, checks: Sequence[bytes]) -> int:
-        """Change the images whose keys will be replaced next."""
+        """Change the images with keys that are replaced next."""
         monkeypatch.undo()
         await behind.update_image(ids[0], picture(seed=50))
         await ahead.update_image(ids[1], picture(seed=51))

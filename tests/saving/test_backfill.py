@@ -1,4 +1,4 @@
-"""What images lack that were saved before their variants: made of the version that is there, or not at all."""
+"""Backfill: missing parts are added to the current version of an image, or not at all."""
 
 import asyncio
 import io
@@ -53,7 +53,7 @@ async def full(store: MemoryStore) -> AsyncIterator[Pixstore]:
 
 
 async def ended(pix: Pixstore, *image_ids: str, **options: bool) -> list[tuple[str, str]]:
-    """Return what became of each image, in the order of their ids, and the reason."""
+    """Return the outcome of each image, in the order of their ids, and the reason."""
     steps = [step async for step in make_variants(pix, image_ids, **options)]
     order = {image_id: place for place, image_id in enumerate(image_ids)}
     return [(step.outcome.name, step.reason) for step in sorted(steps, key=lambda step: order[step.image_id])]
@@ -113,7 +113,7 @@ async def test_an_image_gets_what_new_ones_have(plain: Pixstore, full: Pixstore,
 
 
 async def test_what_is_there_stays(store: MemoryStore, plain: Pixstore, full: Pixstore) -> None:
-    """A variant that is there is left as it is, and only what is missing is made."""
+    """An existing variant stays unchanged, and only missing ones are made."""
     image_id = (await plain.save_image(WIDE)).id
     async with Pixstore(store, secret=SECRET, variants=[THUMB]) as some:
         assert await ended(some, image_id) == [("MOVED", "")]
@@ -173,7 +173,7 @@ async def test_lengths_are_padded(store: MemoryStore, plain: Pixstore) -> None:
 
 
 async def test_a_clock_behind_makes_no_older_variant(plain: Pixstore, full: Pixstore, clock: SetClock) -> None:
-    """The token of a variant that is made later is never below its original's, on a host whose clock is behind too."""
+    """The token of a variant made later is never below its original's, even on a host with a slow clock."""
     record = await plain.save_image(WIDE)
     clock.now_ms -= 60_000
     await ended(full, record.id)
@@ -182,7 +182,7 @@ async def test_a_clock_behind_makes_no_older_variant(plain: Pixstore, full: Pixs
 
 
 async def test_a_variant_from_elsewhere_is_described(store: MemoryStore, plain: Pixstore, full: Pixstore) -> None:
-    """A variant that was taken over without its width stays as it is, of whatever size, and gets width and height."""
+    """A variant taken over without its width stays unchanged, at any size, and gets width and height."""
     record = await plain.save_image(WIDE)
     small = picture("png", 7)
     await plain.import_image(f"{record.id}~thumb", small, token=record.token)
@@ -209,7 +209,7 @@ async def test_what_does_not_decode_is_left_alone(store: MemoryStore, plain: Pix
 
 
 async def test_what_was_changed_in_the_store_is_left_alone(store: MemoryStore, plain: Pixstore, full: Pixstore) -> None:
-    """Of ciphertext or a row that is not what was written nothing is made."""
+    """Nothing is made from changed ciphertext or a changed row."""
     ids = [(await plain.save_image(WIDE)).id for _ in range(3)]
     first, second = (store._versions[image_id] for image_id in ids[:2])
     store._versions[ids[0]] = replace(first, body=b"x" * first.meta.size)
@@ -233,7 +233,9 @@ Between = Callable[[Pixstore, str], Awaitable[object]]
 
 
 def meanwhile(pix: Pixstore, other: Pixstore, between: Between, *, times: int = 1) -> Backfill:
-    """Return what completes images of one Pixstore, and finds them changed in another as soon as it has read one."""
+    """Return a function that completes images of one Pixstore, while another one changes each image after it
+    was read.
+    """
     left = [between] * times
 
     async def read(image_id: str) -> ExportedImage | None:
@@ -286,7 +288,7 @@ async def test_of_two_at_once_none_undoes_the_other(store: MemoryStore, plain: P
 async def test_a_rewrapping_undoes_nothing(
     store: MemoryStore, plain: Pixstore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is made of an image just before its key is replaced stays, and the key is replaced in the next pass."""
+    """Variants that are made just before a key is replaced stay, and the next pass replaces the key."""
     image_id = (await plain.save_image(WIDE)).id
     replace_wrapped_keys = store.replace_wrapped_keys
 
@@ -346,7 +348,7 @@ async def test_a_run_that_is_stopped_leaves_nothing_behind(plain: Pixstore, full
 async def test_a_failing_store_ends_a_run(
     store: MemoryStore, plain: Pixstore, full: Pixstore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What fails for the store, and not for one image, gets out, however many are under way."""
+    """An error of the store, not of one image, is raised, even with many images under way."""
     ids = [(await plain.save_image(picture("jpeg", seed=seed))).id for seed in range(6)]
 
     async def fail(image_id: str, version: bytes) -> ImageWriter:

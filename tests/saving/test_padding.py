@@ -69,7 +69,7 @@ def longer(kind: str, extra: int) -> bytes:
 
 @pytest.mark.parametrize("kind", IMAGES)
 async def test_the_ciphertext_has_the_length_of_a_bucket(padded: Padded, kind: str) -> None:
-    """A saved image keeps its bytes and pixels, and what is behind them makes its ciphertext as long as a bucket."""
+    """A saved image keeps its bytes and pixels, and the padding gives its ciphertext the length of a bucket."""
     image = IMAGES[kind]
     await padded.saves.create("image", image)
     found = await padded.exported("image")
@@ -92,7 +92,7 @@ async def test_images_of_lengths_close_to_each_other_get_the_same(padded: Padded
 
 @pytest.mark.parametrize("kind", ["png", "avif", "large png"])
 async def test_an_image_that_is_sealed_again_is_not_padded_twice(padded: Padded, kind: str) -> None:
-    """Under its new key a padded image has the same bytes, and so has its update by what was read."""
+    """A padded image keeps its bytes under a new key, and also if it is updated with the bytes that were read."""
     await padded.saves.create("image", IMAGES[kind])
     before = await padded.exported("image")
     await padded.saves.reseal([before], None)
@@ -113,7 +113,7 @@ async def test_an_image_from_before_is_padded_when_it_is_sealed_again(padded: Pa
 
 
 async def test_an_image_with_its_seal_is_not_padded(padded: Padded) -> None:
-    """What was encrypted elsewhere, padded or not, gives the same ciphertext here; without its seal it is padded."""
+    """An image encrypted elsewhere, padded or not, gives the same ciphertext here. Without its seal it is padded."""
     token = (await padded.pix.save_image(picture("webp"))).token
     await padded.saves.create("padded", picture("webp"))
     plain = await padded.pix.import_image("plain", picture("webp"), token=token)
@@ -140,7 +140,7 @@ async def test_the_limit_and_the_progress_are_of_the_image_alone(padded: Padded)
 
 @pytest.mark.parametrize("kind", ["png", "gif", "avif", "jpeg", "webp"])
 async def test_padding_completes_no_image(padded: Padded, kind: str) -> None:
-    """An image that was cut off is refused, also where zeros look like what it lacks."""
+    """A truncated image is refused, even if zeros look like the missing part."""
     for lacking in range(1, 12):
         with pytest.raises(InvalidImage, match="truncated"):
             await padded.saves.create("image", picture(kind)[:-lacking])
@@ -162,7 +162,7 @@ async def test_however_it_comes_it_is_padded_the_same(padded: Padded, piece_byte
 
 @pytest.mark.parametrize("make", [lambda _: MemoryStore(), SqliteStore], ids=["memory", "sqlite"])
 def test_what_a_store_takes_leaves_room_for_padding(make: Callable[[Path], ImageStore], tmp_path: Path) -> None:
-    """Where images are padded, max_image_bytes must leave room for that in the store, and in what GCM encrypts."""
+    """With padding, max_image_bytes must leave room for it within the limits of the store and of GCM."""
     store = make(tmp_path / "pixstore.db")
     largest = min(store.max_body_bytes or MAX_CIPHERTEXT_BYTES, MAX_CIPHERTEXT_BYTES)
     assert upload_limits(store, largest - 1, 60, 60).max_bytes == largest - 1

@@ -51,7 +51,7 @@ async def test_revoked_proofs_open_nothing(pix: Pixstore, size: int) -> None:
 
 
 async def test_revoking_leaves_the_image(pix: Pixstore) -> None:
-    """Id, token, key and ciphertext stay, so what browsers have cached stays good under a new record."""
+    """Id, token, key and ciphertext stay, so browsers' caches stay valid under a new record."""
     old = await pix.save_image(picture())
     await pix.revoke(old.id)
     new = await fresh(pix, old)

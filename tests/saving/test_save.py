@@ -79,7 +79,7 @@ async def test_an_update_from_a_file(pix: Pixstore, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("image_id", ["unknown", *HOSTILE_IDS])
 async def test_an_update_of_no_image_is_refused(pix: Pixstore, image_id: str) -> None:
-    """Updating what does not exist raises ImageNotFound before the upload is read."""
+    """Updating an unknown image raises ImageNotFound before the upload is read."""
 
     async def unread() -> AsyncIterator[bytes]:
         raise AssertionError("the upload was read")
@@ -120,13 +120,13 @@ async def test_a_bad_directory_is_refused(pix: Pixstore, directory: Any) -> None
 
 @pytest.mark.parametrize("directory", [uuid.uuid4(), 5, b"players"])
 async def test_a_directory_of_another_type(pix: Pixstore, directory: Any) -> None:
-    """What is no text is told about its type, not about letters."""
+    """A directory that is not text is refused because of its type, not its letters."""
     with pytest.raises(InputError, match=rf"must be a str, not {type(directory).__name__}: pass str"):
         await pix.save_image(picture(), directory=directory)
 
 
 async def test_randomness_comes_from_secrets(pix: Pixstore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keys, ivs and version ids are what `secrets` gives."""
+    """Keys, ivs and version ids come from `secrets`."""
     drawn: list[bytes] = []
 
     def token_bytes(length: int) -> bytes:
@@ -162,7 +162,7 @@ async def test_an_update_of_a_known_token_never_overwrites_another(pix: Pixstore
 
 
 async def test_an_image_from_elsewhere_keeps_its_id_and_token(pix: Pixstore) -> None:
-    """import_image stores under the given id and token, once: what is there already is a conflict, and stays."""
+    """import_image stores under the given id and token. An existing image is a conflict and stays."""
     record = await pix.import_image("players:kth1m9c4", picture(), token=1_695_559_342_725)
     assert (record.id, record.token) == ("players:kth1m9c4", 1_695_559_342_725)
     assert await served(pix, record) == (WireState.SUCCESS, picture())

@@ -1,4 +1,4 @@
-"""What an application passes as an image: bytes, iterators, readers, files; anything else is refused."""
+"""Image data from an application: bytes, iterators, readers, files. Other types are refused."""
 
 import tracemalloc
 from collections.abc import AsyncIterator
@@ -38,7 +38,7 @@ async def test_every_kind_of_data_is_taken(pix: Pixstore, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("data", [None, 7, "text", ["pieces"], open, object()])
 async def test_other_data_is_refused(pix: Pixstore, data: Any) -> None:
-    """What is no image data is refused by an error of ours that says what is taken."""
+    """Data of another type is refused with an error that names the accepted types."""
     with pytest.raises(InputError, match="async iterator"):
         await pix.save_image(data)
 
@@ -57,7 +57,9 @@ async def test_readers_that_are_not_async_or_not_bytes_are_refused(pix: Pixstore
 
 
 async def test_an_error_of_the_applications_own_iterator_passes(pix: Pixstore) -> None:
-    """What an upload's iterator raises, a client gone for instance, reaches the caller, and nothing is stored."""
+    """If an upload's iterator raises, for example for a lost client, the caller gets that error, and nothing
+    is stored.
+    """
 
     async def broken() -> AsyncIterator[bytes]:
         yield large_png(600_000)[:500_000]
@@ -86,7 +88,7 @@ async def test_an_upload_tells_its_progress(pix: Pixstore) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("size", [1, 1000, 8192, 65_535, 65_536, 300_000])
 async def test_small_pieces_are_joined(size: int) -> None:
-    """What comes behind the first 64 KiB is passed on in pieces of at least that, but for the last; all bytes do."""
+    """The bytes behind the first 64 KiB are passed on in pieces of at least that size, except the last one."""
     image = bytes(range(256)) * 1000
 
     async def cut() -> AsyncIterator[bytes]:

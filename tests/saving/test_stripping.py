@@ -1,4 +1,4 @@
-"""Uploads lose their metadata while they arrive, whatever pieces they come in, and the event loop goes on meanwhile."""
+"""Uploads lose their metadata while they arrive, in pieces of any size, without blocking the event loop."""
 
 from collections.abc import AsyncIterator
 
@@ -39,7 +39,7 @@ async def test_uploads_of_any_pieces_are_stripped(name: str) -> None:
 
 @pytest.mark.parametrize("data", [b"", b"short", b"plain text, nothing more", b"II*\0\x08\0\0\0" * 100])
 async def test_what_is_of_no_known_format_passes_unchanged(data: bytes) -> None:
-    """It is told by whoever knows which formats are accepted."""
+    """Data of an unknown format passes unchanged, and the check of accepted formats refuses it."""
     for pieces in ([data], in_pieces(data, 3)):
         assert await stripped_from(pieces) == data
     with pytest.raises(InvalidImage, match="not an image of a format accepted here" if data else "the image is empty"):
@@ -62,7 +62,7 @@ async def test_a_cut_upload_is_refused(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["png", "webp", "jpeg", "gif", "avif"])
 async def test_a_stripped_upload_is_sealed(kind: str) -> None:
-    """What comes out is encrypted as an image of its format, and all of it."""
+    """The stripped bytes are encrypted completely, as an image of their format."""
     data = next(data for name, data in tagged_pictures().items() if name == kind)
     sealing = await begin_sealing(stripped(arriving(in_pieces(data, 1000))), ALL, Encryption.fresh())
     ciphertext = b"".join([bytes(piece) async for piece in sealing])

@@ -34,7 +34,7 @@ async def stalled(sent_bytes: int) -> AsyncIterator[bytes]:
 
 
 class StalledFile:
-    """A file whose read(n) does not come back."""
+    """A file with a read(n) that never returns."""
 
     async def read(self, size: int) -> bytes:
         await asyncio.Event().wait()
@@ -42,7 +42,9 @@ class StalledFile:
 
 
 async def test_stalled_uploads_hold_nothing(tmp_path: Path) -> None:
-    """Uploads that stop before their last byte end with UploadTimeout; what was staged goes, what was stored stays."""
+    """Uploads that stop before their last byte raise UploadTimeout. Staged bytes are removed, and stored
+    images stay.
+    """
     store = SqliteStore(tmp_path / "pixstore.db", sweep_grace_s=0)
     async with Pixstore(store, secret=SECRET, upload_timeout_s=0.3) as pix:
         record = await pix.save_image(picture())
@@ -127,7 +129,7 @@ async def test_only_its_own_cancellation_is_taken_back() -> None:
 
 
 def test_patience_is_refilled_by_what_arrives() -> None:
-    """A sender may pause for timeout_s; what it sends gives it a second for each KiB again, never more than that."""
+    """A sender may pause for timeout_s. Each KiB that it sends adds a second, up to timeout_s."""
     patience = Patience(UploadLimits(max_bytes=1, timeout_s=60, max_s=3600))
     assert patience.limit_s == 60
     patience.note(50, 2048)  # a tunnel, and a line as slow as it may be
@@ -161,7 +163,7 @@ def test_limits_that_cannot_be_are_refused(options: dict[str, float]) -> None:
 
 
 async def test_a_stalled_request_is_answered() -> None:
-    """With the error handlers a request whose body stalls gets 408; InvalidImage catches it too."""
+    """With the error handlers a request with a stalled body gets 408. InvalidImage catches it too."""
     pix = Pixstore(MemoryStore(), secret=SECRET, upload_timeout_s=0.2)
 
     async def save(request: Request) -> JSONResponse:

@@ -242,7 +242,7 @@ async def test_an_image_too_large_to_keep_makes_nobody_wait(pix: Pixstore, store
 
 
 class RestlessStore(MemoryStore):
-    """A store whose stamps never repeat, and which counts the concurrent reads of rows."""
+    """A store with stamps that never repeat, which counts concurrent reads of rows."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -481,7 +481,7 @@ async def test_a_stamp_of_a_busy_database_is_a_change(tmp_path: Path, monkeypatc
 
 
 class WrongAnswers(CountingStore):
-    """A store whose next `flips` bodies arrive with one bit flipped."""
+    """A store that flips one bit in each of its next `flips` bodies."""
 
     def __init__(self) -> None:
         super().__init__()

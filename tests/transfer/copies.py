@@ -1,4 +1,4 @@
-"""Copies of stores run to their end, and what two stores are compared by."""
+"""Runs copies of stores to their end, and compares two stores."""
 
 from typing import Any, NamedTuple
 

@@ -1,4 +1,4 @@
-"""A store of npm's pixstore made by hand, with the table that the package makes: also what the package never writes."""
+"""A store of npm's pixstore made by hand, with the table that the package makes, and with rows it never writes."""
 
 import base64
 import hashlib

@@ -58,7 +58,7 @@ def backend(node_path: str, database: Path, images: Path, formats: Sequence[str]
 
 
 def page(node_path: str, visits: Sequence[tuple[str, Any]]) -> list[dict[str, Any]]:
-    """Show images in one page: each visit is a URL, below which the images are, and a record. Returns what it got."""
+    """Show images in one page: each visit is a record, and the URL of the images. Return the received images."""
     asked = json.dumps([{"url": url, "record": record} for url, record in visits])
     command = [node_path, str(SCRIPTS / "moving" / "page.mjs")]
     result = subprocess.run(command, input=asked, capture_output=True, text=True, check=True, timeout=60)

@@ -1,4 +1,4 @@
-"""The commands that move images, run as users run them: what they say, their exit codes, what a kill leaves."""
+"""The commands that move images, run as users run them: their output, exit codes, and state after a kill."""
 
 import asyncio
 import os
@@ -80,7 +80,7 @@ def test_help_is_complete(path: tuple[str, str]) -> None:
 
 
 def test_all_goes_well(npm_store: NpmFiles, tmp_path: Path) -> None:
-    """Import and both exports say what they did in a few lines, with exit code 0; so do second runs."""
+    """Import and both exports report in a few lines, with exit code 0. Second runs do too."""
     ours = tmp_path / "ours.db"
     commands_done = {
         "taken over into": importing(npm_store, ours),
@@ -114,7 +114,7 @@ def test_what_is_left_alone_is_listed(npm_store: NpmFiles, tmp_path: Path) -> No
 
 
 def test_dry_run_makes_nothing(npm_store: NpmFiles, tmp_path: Path) -> None:
-    """--dry-run says what would be done, and leaves no database, key file or lock."""
+    """--dry-run reports the planned moves, and leaves no database, key file or lock."""
     before = sorted(os.listdir(tmp_path))
     result = run(*importing(npm_store, tmp_path / "ours.db", "--dry-run"))
     assert result.returncode == 0
@@ -213,7 +213,7 @@ def run_dying(code: str, arguments: list[str], folder: Path) -> None:
 
 
 def test_a_full_disk_ends_with_a_report(npm_store: NpmFiles, tmp_path: Path) -> None:
-    """Where the target fails, what was moved so far is said, then the reason, and that the same command goes on."""
+    """If the target fails, the output has the moved images, the reason, and the advice to run the command again."""
     arguments = exporting("images", imported(npm_store, tmp_path / "ours.db"), tmp_path / "out")
     result = run_with(FAILS_IN_A_FILE, arguments, tmp_path)
     assert (result.returncode, result.stdout.startswith("7 images written")) == (1, True)
@@ -252,7 +252,7 @@ def test_an_export_that_was_killed_goes_on(npm_store: NpmFiles, tmp_path: Path, 
 
 
 def test_a_terminal_sees_a_bar_and_ctrl_c_a_report(npm_store: NpmFiles, tmp_path: Path) -> None:
-    """On a terminal a bar shows how far it is; Ctrl-C ends it with what was done so far, and how to go on."""
+    """On a terminal a bar shows the progress. After Ctrl-C the report lists the moved images and how to continue."""
     waiting = (
         "import signal, os\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a background shell ignores it
         "from pixstore_asgi.transfer.steps import Report\nadd = Report.add\n"

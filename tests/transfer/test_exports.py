@@ -1,4 +1,6 @@
-"""Exporting to plain files and to a store of the npm package: what is written, and that nothing there is touched."""
+"""Exports to plain files and to a store of the npm package: the written files, and that existing ones stay
+untouched.
+"""
 
 import asyncio
 import base64
@@ -100,7 +102,7 @@ async def test_npm_rows_and_files(filled: Pixstore, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("export", [to_files, to_npm])
 async def test_a_second_run_skips_what_is_there(filled: Pixstore, tmp_path: Path, export: Callable[..., Any]) -> None:
-    """A second run writes what is new and no byte of what is there."""
+    """A second run writes new images and changes no existing byte."""
     first = await export(filled, tmp_path / "out")
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.*g*") if path.is_file()}
     await filled.save_image(picture("png", seed=3))
@@ -111,7 +113,7 @@ async def test_a_second_run_skips_what_is_there(filled: Pixstore, tmp_path: Path
 
 @pytest.mark.parametrize("export", [to_files, to_npm])
 async def test_a_damaged_image_is_left_alone(filled: Pixstore, tmp_path: Path, export: Callable[..., Any]) -> None:
-    """An image whose stored bytes were changed is never written, and the others are."""
+    """An image with changed stored bytes is never written, and the others are."""
     with closing(sqlite3.connect(tmp_path / "target.db")) as db, db:
         chunk = "(SELECT blob << 16 FROM image WHERE id = 'plain')"
         db.execute(f"UPDATE chunk SET data = zeroblob(length(data)) WHERE id = {chunk}")
@@ -251,7 +253,7 @@ async def test_npm_images_folder_is_no_link(filled: Pixstore, tmp_path: Path) ->
 
 
 async def test_npm_database_is_private(filled: Pixstore, tmp_path: Path) -> None:
-    """Keys are not written to a database that others can read; the error says what to do."""
+    """Keys are not written to a database that others can read. The error has the remedy."""
     await to_npm(filled, tmp_path / "out")
     (tmp_path / "out" / ".pixstore.sqlite").chmod(0o644)
     with pytest.raises(InputError, match="chmod 600"):
@@ -290,7 +292,7 @@ async def test_a_folder_that_can_not_be_made(filled: Pixstore, tmp_path: Path, w
 @pytest.mark.slow
 @pytest.mark.parametrize("export", ["images", "npm"])
 async def test_what_a_damaged_page_leaves_is_exported(tmp_path: Path, export: str) -> None:
-    """Where a page of wrapped keys is damaged, the images whose keys are on others are written, and all else listed."""
+    """If a page of wrapped keys is damaged, images with keys on other pages are written, and the rest is listed."""
     path = tmp_path / "pixstore.db"
     async with Pixstore(path, secret=SECRET, variants=(Variant("thumb", width=8),)) as pix:
         for number in range(300):  # whose wrapped keys, and those of the variants, are on several pages
@@ -323,7 +325,7 @@ async def test_deleted_meanwhile(filled: Pixstore, tmp_path: Path) -> None:
 
 
 async def test_one_image_by_hand(filled: Pixstore, tmp_path: Path) -> None:
-    """What export_image returns, import_image takes in another store, to the same ciphertext; no key is in its repr."""
+    """Another store imports the result of export_image to the same ciphertext. Its repr shows no key."""
     exported = await filled.export_image("players:-rf")
     assert exported is not None
     async with Pixstore(tmp_path / "other.db", secret=OTHER_SECRET) as other:

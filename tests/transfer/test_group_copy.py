@@ -1,4 +1,4 @@
-"""Copies of images with variants: row by row, and in the end as in the source, whatever that took meanwhile."""
+"""Copies of images with variants: row by row, and finally equal to the source, which is written meanwhile."""
 
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -86,7 +86,7 @@ STEPS: dict[str, tuple[Callable[[ImageStore], Awaitable[object]], tuple[int, int
 
 @pytest.mark.parametrize("step", STEPS)
 async def test_the_next_pass_brings_what_was_done_to_a_group(source: ImageStore, target: ImageStore, step: str) -> None:
-    """Whatever was written, the next pass counts each row that it concerns once, and then both are the same."""
+    """After any write, the next pass counts each affected row once, and then both stores are equal."""
     change, expected = STEPS[step]
     await save_group(source, GROUP)
     await save_group(source, {"b": b"b", variant_id("b", "thumb"): b"t"})
@@ -97,7 +97,7 @@ async def test_the_next_pass_brings_what_was_done_to_a_group(source: ImageStore,
 
 
 async def test_epochs_rise_once(source: ImageStore, target: ImageStore) -> None:
-    """An original whose epoch is behind by several takes its variants no further than the source has them."""
+    """An original with an epoch that is behind by several raises its variants only to their epochs in the source."""
     await save(source, "a")
     await copy(source, target)
     for _ in range(5):
@@ -129,7 +129,7 @@ async def test_an_original_that_is_copied_leaves_its_variants(source: ImageStore
 
 @pytest.mark.parametrize("steps", [0, 1, 2, 4])
 async def test_a_pass_is_cut_off_within_a_group(source: ImageStore, target: ImageStore, steps: int) -> None:
-    """Wherever it ends, and whatever the source takes then, the next pass brings the rest."""
+    """If a pass ends anywhere and the source changes then, the next pass copies the rest."""
     for original in ORIGINALS:
         await save_group(source, {original: b"x", variant_id(original, "card"): b"y"})
     async with aclosing(copy_store(source, target)) as cut:
@@ -141,7 +141,7 @@ async def test_a_pass_is_cut_off_within_a_group(source: ImageStore, target: Imag
 
 
 async def change_at_random(store: ImageStore, chance: random.Random) -> None:
-    """Do to a group, or one of its variants, whatever can be done."""
+    """Change a group, or one of its variants, in any possible way."""
     original = chance.choice(ORIGINALS)
     variants = [variant_id(original, name) for name in ("card", "thumb")]
     match chance.randrange(7):
@@ -203,7 +203,7 @@ async def test_a_group_that_changes_under_a_pass_comes_with_the_next(target: Ima
 
 
 async def test_a_variant_of_others_in_the_target_is_left_alone(source: ImageStore, target: ImageStore) -> None:
-    """What something else wrote there is listed and stays, as any other image."""
+    """Images that another writer saved in the target are listed and stay."""
     await save_group(source, GROUP)
     await copy(source, target)
     own = await save(target, THUMB, b"own", expect=Expect.PRESENT)

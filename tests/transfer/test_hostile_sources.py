@@ -71,7 +71,7 @@ async def refusal(npm_files: NpmFiles, target: Pixstore) -> str:
     ],
 )
 async def test_bad_ids(npm_files: NpmFiles, target: Pixstore, image_id: Any) -> None:
-    """An id that is none of ours is never made a path, whatever file it would lead to."""
+    """A foreign id never becomes a path, even if a file exists there."""
     meta = npm_files.add("good")
     npm_files.run("DELETE FROM image_records")
     (npm_files.root / "outside.pixstore-image").write_bytes(npm_files.file("good").read_bytes())
@@ -90,7 +90,7 @@ async def test_bad_tokens(npm_files: NpmFiles, target: Pixstore, token: Any) -> 
 
 @pytest.mark.parametrize("is_dry", [True, False])
 async def test_a_token_of_the_far_future(npm_files: NpmFiles, target: Pixstore, is_dry: bool) -> None:
-    """An image whose token is far ahead of the clock is listed with the reason, in a dry run too."""
+    """An image with a token far ahead of the clock is listed with the reason, in a dry run too."""
     npm_files.add("bad", token=MAX_TOKEN)
     (left,) = (await take(npm_files, target, dry_run=is_dry)).left
     assert "more than a day ahead of this machine's clock" in left.reason
@@ -300,7 +300,7 @@ async def test_a_table_in_name_alone(npm_files: NpmFiles, target: Pixstore, stat
     ("sql", "name"), [("CREATE TABLE broken (", "\x1b]0;title\x07"), ("CREATE INDEX broken", "\u202egnp\r")]
 )
 async def test_errors_are_shown_safely(npm_files: NpmFiles, target: Pixstore, sql: str, name: str) -> None:
-    """SQLite's errors quote the names in a file: what a terminal could take as a command is escaped."""
+    """SQLite's errors quote names from the file: control characters for terminals are escaped."""
     with closing(sqlite3.connect(npm_files.database)) as db, db:
         db.execute("PRAGMA writable_schema = ON")
         db.execute("INSERT INTO sqlite_schema VALUES ('table', ?, ?, 2, ?)", (name, name, sql))
@@ -310,7 +310,7 @@ async def test_errors_are_shown_safely(npm_files: NpmFiles, target: Pixstore, sq
 
 
 async def test_rows_out_of_order(npm_files: NpmFiles, target: Pixstore) -> None:
-    """Rows whose numbers do not rise, so that there is always a next one, end the import."""
+    """Rows with numbers that do not rise, which could go on forever, end the import."""
     for number in (10, 20):
         npm_files.run("INSERT INTO image_records (rowid, id, token, meta) VALUES (?, ?, 1, '{}')", number, f"n{number}")
     data = bytearray(npm_files.database.read_bytes())
@@ -337,7 +337,7 @@ def test_pages_within_themselves(npm_files: NpmFiles) -> None:
 
 
 def _inner_page(below: int) -> bytes:
-    """Return an inner page of a table, all of whose 200 cells lead to the page `below`."""
+    """Return an inner page of a table with 200 cells that all lead to the page `below`."""
     cells, child = 200, below.to_bytes(4, "big")
     start = 4096 - 5 * cells
     head = b"\5\0\0" + cells.to_bytes(2, "big") + start.to_bytes(2, "big") + b"\0" + child
@@ -346,7 +346,7 @@ def _inner_page(below: int) -> bytes:
 
 
 async def test_a_damaged_database(npm_files: NpmFiles, target: Pixstore) -> None:
-    """Pages full of noise end the import with an error of ours, and what came before stays."""
+    """Pages full of noise end the import with an error of this package, and images before them stay."""
     with closing(sqlite3.connect(npm_files.database)) as db, db:
         db.executemany("INSERT INTO image_records VALUES (?, 1, ?)", [(f"n{n}", "x" * 500) for n in range(500)])
     with npm_files.database.open("r+b") as file:
@@ -358,7 +358,7 @@ async def test_a_damaged_database(npm_files: NpmFiles, target: Pixstore) -> None
 
 @pytest.mark.parametrize("text", ["\x1b[31m", "a\rb", "\u202egnp", "\ud800", "'; rm -rf /", "\0", "x" * 10_000, "\n"])
 def test_ids_are_shown_safely(text: str) -> None:
-    """What a terminal could take as a command, and what runs long, is escaped or cut."""
+    """Control characters for terminals are escaped, and long texts are cut."""
     shown = quoted(text)
     assert shown.rstrip("…").isascii()
     assert shown.isprintable()

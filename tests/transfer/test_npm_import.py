@@ -1,4 +1,4 @@
-"""Importing a store of the npm package: what is kept, what is skipped, and that the source stays untouched."""
+"""Importing a store of the npm package: kept fields, skipped images, and an unchanged source."""
 
 import json
 import os
@@ -24,7 +24,7 @@ from tests.transfer.npm_files import TOKEN, NpmFiles
     ("kind", "format_byte"), [("png", 1), ("webp", 2), ("jpeg", 3), ("jpeg", 4), ("gif", 5), ("avif", 6)]
 )
 async def test_everything_is_kept(npm_files: NpmFiles, target: Pixstore, kind: str, format_byte: int) -> None:
-    """Id, token, key, nonce, tag and the very ciphertext are those of the source, whatever format byte it has."""
+    """Id, token, key, nonce, tag and ciphertext stay the same, for every format byte."""
     meta = npm_files.add("players:kth1m9c4", picture(kind), format_byte=format_byte)
     assert (await take(npm_files, target)).moved == 1
     record = await target.get_image_record("players:kth1m9c4")
@@ -39,7 +39,7 @@ async def test_everything_is_kept(npm_files: NpmFiles, target: Pixstore, kind: s
 
 
 async def test_a_second_run_goes_on(npm_files: NpmFiles, target: Pixstore) -> None:
-    """What is there with the same token and content is skipped, and only what is new is taken over."""
+    """Images with the same token and content are skipped, and only new ones are taken over."""
     npm_files.add("a")
     await take(npm_files, target)
     npm_files.add("b", token=1)
@@ -101,7 +101,7 @@ async def test_other_format_bytes_get_a_new_seal(npm_files: NpmFiles, target: Pi
 
 
 async def test_a_dry_run_finds_the_same_and_writes_nothing(npm_files: NpmFiles, target: Pixstore) -> None:
-    """A dry run reports what the real one does then, with and without a target, and stores no image."""
+    """A dry run reports the same as the real run, with and without a target, and stores no image."""
     npm_files.add("good")
     npm_files.add("html", b"\x89PNG\r\n\x1a\n<html>")
     npm_files.add("turned", picture("webp"), format_byte=1)
@@ -165,7 +165,7 @@ async def test_a_log_of_a_running_server_is_read(npm_files: NpmFiles, target: Pi
 
 
 async def test_a_closed_log_needs_no_files(npm_files: NpmFiles, target: Pixstore) -> None:
-    """A database whose log is empty and gone is read without making one beside it."""
+    """A database with an empty and removed log is read without making a log beside it."""
     npm_files.add("a")
     with closing(sqlite3.connect(npm_files.database)) as other:
         other.execute("PRAGMA journal_mode = WAL")
@@ -221,7 +221,7 @@ async def test_another_extension(npm_files: NpmFiles, target: Pixstore) -> None:
 
 
 async def test_more_rows_than_one_page(npm_files: NpmFiles) -> None:
-    """Every row is seen once, however many there are and whatever their row ids."""
+    """Every row is seen once, for any number of rows and any row ids."""
     with closing(sqlite3.connect(npm_files.database)) as db, db:
         rows = [(n, f"n{n}", 1, json.dumps({})) for n in (-(2**62), *range(-300, 900), 2**62)]
         db.executemany("INSERT INTO image_records (rowid, id, token, meta) VALUES (?, ?, ?, ?)", rows)

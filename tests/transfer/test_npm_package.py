@@ -1,4 +1,4 @@
-"""Both directions with the published npm package: what it wrote is served here, what is written here it serves."""
+"""Both directions with the published npm package: each side serves the store that the other one wrote."""
 
 import sqlite3
 from contextlib import closing

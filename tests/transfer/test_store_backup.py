@@ -130,7 +130,7 @@ async def test_a_backup_is_of_one_moment(place: Place, tmp_path: Path) -> None:
 
 
 def test_a_backup_is_brought_up_to_date(place: Place, tmp_path: Path) -> None:
-    """The second time only what has changed is read; what was deleted goes."""
+    """The second backup reads only changed images, and deleted images disappear."""
     backup = tmp_path / "backup.db"
     assert run("backup", place, "--to", backup).exit_code == 0
 
@@ -201,7 +201,9 @@ def test_what_is_in_use_or_lacks_bodies_is_not_replaced(make_place: Callable[[st
 
 
 def test_one_backup_is_made_at_a_time(place: Place, tmp_path: Path) -> None:
-    """Another run is refused, and leaves what the first has done; what lies beside no part is not taken for its log."""
+    """A second run at the same time is refused and changes nothing. A file without its part is not taken for
+    its log.
+    """
     backup = tmp_path / "backup.db"
     (tmp_path / "backup.db.part-wal").write_bytes(b"a log of something else")
     with part_of(backup):
@@ -213,7 +215,7 @@ def test_one_backup_is_made_at_a_time(place: Place, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 async def test_a_failure_ends_no_moment(make_place: Callable[[str], Place]) -> None:
-    """What fails, or is cancelled, is the reader's own: others go on, and the connection is given back."""
+    """A failed or cancelled read affects only its reader: others continue, and the connection is released."""
     place = make_place("postgres")
     await save(place, IMAGES)
     store = PostgresStore(place.database, pool_size=1)
@@ -233,7 +235,7 @@ async def test_a_failure_ends_no_moment(make_place: Callable[[str], Place]) -> N
 
 
 async def test_a_store_that_is_read_at_one_moment_is_written_to(make_place: Callable[[str], Place]) -> None:
-    """What is written meanwhile is not seen there, and what is deleted is; two moments may be open at once."""
+    """A snapshot shows no later write and still shows deleted images. Two snapshots may be open at once."""
     place = make_place("postgres")
     await save(place, IMAGES)
     async with opened(place) as store, store.snapshot() as first:  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Copies of a store in another one: what is kept, what further passes do, what is refused."""
+"""Copies of a store to another one: kept data, further passes, and refusals."""
 
 import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -185,7 +185,7 @@ async def test_what_the_source_takes_meanwhile_is_whole(source: ImageStore, targ
 async def test_a_pass_that_was_cut_off_goes_on(
     source: ImageStore, target: ImageStore, pix: Pixstore, steps: int
 ) -> None:
-    """What is there already is skipped, the rest is copied."""
+    """Existing images are skipped, and the rest is copied."""
     async with aclosing(copy_store(source, target)) as cut:
         for _ in range(steps):
             await anext(cut)
@@ -389,7 +389,7 @@ async def test_a_damaged_row_of_a_copy_is_left_alone(source: ImageStore, tmp_pat
 
 
 class _AwayStream:
-    """A body whose chunks can't be had for now."""
+    """A body with chunks that can't be read for now."""
 
     def __init__(self, image: StoredImage) -> None:
         self.image = image
@@ -437,7 +437,7 @@ async def test_a_body_that_the_target_does_not_take_is_left_alone(source: ImageS
 
 
 async def test_a_target_in_use_loses_nothing(source: ImageStore, target: ImageStore, pix: Pixstore) -> None:
-    """What was saved, updated or deleted in the target by others is left alone, and listed."""
+    """Images that others saved, updated or deleted in the target are left unchanged, and listed."""
     await copy(source, target)
     moved = Pixstore(target, secret=SECRET)
     await moved.update_image(IDS[0], picture(seed=90))
@@ -505,7 +505,9 @@ async def test_a_source_without_images_is_refused(source: ImageStore, target: Im
 
 
 async def test_a_target_that_others_have_open_is_refused(tmp_path: Path) -> None:
-    """A new SQLite target gets its id while nobody else has it open, or an application would go on with the old one."""
+    """A new SQLite target gets its id while no other process has it open, because that process would keep the
+    old id.
+    """
     source = MemoryStore()
     await _save_one(source)
     target, other = (SqliteStore(tmp_path / "target.db") for _ in range(2))
@@ -519,7 +521,7 @@ async def test_a_target_that_others_have_open_is_refused(tmp_path: Path) -> None
 
 
 async def test_a_dry_run_writes_nothing(source: ImageStore, target: ImageStore, pix: Pixstore) -> None:
-    """It tells what a run would do, of a target that is none yet, a new one, and an earlier copy."""
+    """It reports the planned run, for a missing target, a new one, and an earlier copy."""
     new = await content_of(target)
     assert counts(await copy(source, None, dry_run=True)) == (30, 0, 0, 0)
     assert counts(await copy(source, target, dry_run=True)) == (30, 0, 0, 0)

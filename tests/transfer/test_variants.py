@@ -73,7 +73,7 @@ def reasons(report: Report) -> dict[str, str]:
 
 
 async def test_variants_stand_behind_their_originals(full: Pixstore) -> None:
-    """Whatever is moved id by id comes original first, its variants next; originals alone may be asked for."""
+    """Moves list each original first and its variants after it. Originals can be listed without variants."""
     await full.import_image("a-b", picture(), token=1)
     await full.import_image("a:b", picture(), token=1)
     ids = await list_ids(full._store)
@@ -119,7 +119,7 @@ async def test_npm_and_back(full: Pixstore, other: Pixstore, tmp_path: Path) -> 
 
 
 async def test_originals_come_first_whatever_the_order(full: Pixstore, other: Pixstore, tmp_path: Path) -> None:
-    """Rows of variants that stand before their originals' are taken after them; a second run brings what is missing."""
+    """Variants with rows before their originals are taken over after them. A second run takes the missing ones."""
     npm = await to_npm(full, tmp_path / "npm")
     with closing(sqlite3.connect(npm.database)) as db, db:
         rows = db.execute("SELECT * FROM image_records ORDER BY id DESC").fetchall()
@@ -134,7 +134,7 @@ async def test_originals_come_first_whatever_the_order(full: Pixstore, other: Pi
 
 
 async def test_a_dry_run_takes_nothing(full: Pixstore, other: Pixstore, tmp_path: Path) -> None:
-    """It says of variants what the import would do, with a target and without one."""
+    """It reports for variants the same as the import, with a target and without one."""
     npm = await to_npm(full, tmp_path / "npm")
     for target in (other, None):
         report = await take(npm, target, dry_run=True)
@@ -143,7 +143,9 @@ async def test_a_dry_run_takes_nothing(full: Pixstore, other: Pixstore, tmp_path
 
 
 async def test_a_variant_of_an_earlier_version_is_left(full: Pixstore, other: Pixstore, tmp_path: Path) -> None:
-    """What npm's back end updates or deletes, it does without the variants: these are left alone, to be made anew."""
+    """npm's back end updates and deletes originals without their variants: these variants are skipped, to be made
+    again.
+    """
     npm = await to_npm(full, tmp_path / "npm")
     npm.add("a", picture("webp"), format_byte=2, token=TOKEN + 1_000_000)
     npm.run("DELETE FROM image_records WHERE id = 'players:ada'")
@@ -200,7 +202,7 @@ async def test_a_variant_that_was_made_again_is_an_update(full: Pixstore, other:
 async def test_an_original_that_was_updated_meanwhile_gets_no_variant(
     full: Pixstore, other: Pixstore, tmp_path: Path
 ) -> None:
-    """Where the target's original changes while the import runs, what belongs to its version before is refused."""
+    """If the target's original changes during the import, variants of its earlier version are refused."""
     npm = await to_npm(full, tmp_path / "npm")
     report = Report()
     with open_npm_source(npm.database, npm.images) as source:
@@ -246,7 +248,7 @@ async def test_what_is_no_id_of_a_variant_is_left(npm_files: NpmFiles, other: Pi
 
 
 async def test_a_damaged_variant_is_left(full: Pixstore, other: Pixstore, tmp_path: Path) -> None:
-    """A variant whose file was changed is left alone, and all others are taken."""
+    """A variant with a changed file is skipped, and all others are taken over."""
     npm = await to_npm(full, tmp_path / "npm")
     npm.file("a~thumb").write_bytes(npm.file("a~card").read_bytes())
     report = await take(npm, other)

@@ -16,7 +16,9 @@ PICTURE = usual_items()[0]
 
 
 def sequence(tracks: list[bytes], data: bytes, *, moov_last: bool = False) -> bytes:
-    """Return a sequence of these tracks, whose offsets count from the start of `data`; moov_last: data comes first."""
+    """Return a sequence of these tracks, with offsets that count from the start of `data`. moov_last: `data` comes
+    first.
+    """
     head = box(b"ftyp", b"avis", bytes(4), b"avif", b"avis")
     still = avif_file([Item(b"av01\0", b"", ())], version=1)
     meta = box(b"meta", children(still)[b"meta"])

@@ -10,7 +10,7 @@ OFFSETS = st.integers(0, 60)
 
 @given(st.lists(st.tuples(OFFSETS, OFFSETS)), OFFSETS, OFFSETS)
 def test_a_cut_divides_all_bytes(stretches: list[tuple[int, int]], start: int, end: int) -> None:
-    """Each byte between two offsets is in exactly one part, whose flag is right; no part is empty."""
+    """Each byte between two offsets is in exactly one part, which has the right flag. No part is empty."""
     ranges = Ranges(stretches)
     parts = list(ranges.cut(start, end))
     told = [stays for length, stays in parts for _ in range(length)]
